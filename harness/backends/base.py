@@ -1,0 +1,49 @@
+"""Where evaluations come from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from harness.evaluation import Configuration, Measurement
+from search_spaces.space import SearchSpace
+
+
+class Backend(Protocol):
+    """A task on a device, live or recorded. Live and replay differ in this object and nothing else."""
+
+    @property
+    def task(self) -> str:
+        """Name in results: ``<task>__<device>``."""
+        ...
+
+    @property
+    def space(self) -> SearchSpace:
+        """What strategies search."""
+        ...
+
+    @property
+    def compile_workers(self) -> int:
+        """How many compiles run at once on the tuning clock."""
+        ...
+
+    @property
+    def charge_ask(self) -> bool:
+        """Whether measured ask and tell seconds move the tuning clock."""
+        ...
+
+    def identity(self) -> Mapping[str, Any]:
+        """JSON-able facts that decide the results (space, landscape or kernel-source hash, noise)."""
+        ...
+
+    def environment(self) -> Mapping[str, Any]:
+        """JSON-able facts worth keeping but not deciding (device, driver, versions)."""
+        ...
+
+    def measure(self, configurations: Sequence[Configuration]) -> list[Measurement]:
+        """Evaluate a batch; one measurement each, in order. Failures are statuses, never exceptions."""
+        ...
+
+    def close(self) -> None:
+        """Release processes and devices. Safe to call twice."""
+        ...

@@ -1,0 +1,93 @@
+"""The records that flow through a run: what was measured, and what it cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from search_spaces.parameter import Value
+
+Configuration = Mapping[str, Value]
+"""A value for every *active* parameter of a search space; inactive ones are absent."""
+
+
+class RepairedConfiguration(dict[str, Value]):
+    """A feasible configuration that stands in for a proposal outside the feasible, unvisited set.
+
+    A strategy returns it from ``ask`` so that the run loop counts the repair in the log.
+    """
+
+
+class Status(StrEnum):
+    """How one evaluation ended."""
+
+    OK = "ok"
+    COMPILE_ERROR = "compile_error"
+    OUT_OF_RESOURCES = "out_of_resources"
+    COMPILE_TIMEOUT = "compile_timeout"
+    RUN_TIMEOUT = "run_timeout"
+    WRONG_RESULT = "wrong_result"
+    RUNTIME_ERROR = "runtime_error"
+    WORKER_CRASH = "worker_crash"
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """What a backend learned about one configuration.
+
+    Attributes:
+        status: how it ended; only ``ok`` carries latencies.
+        samples_ms: every latency sample, in ms, in the order measured.
+        latency_ms: their median (what a strategy sees); ``None`` unless ``ok``.
+        oracle_ms: the configuration's best known latency in ms (hidden from strategies);
+            ``None`` where unknown or failed.
+        compile_s, verify_s, benchmark_s: the costs in s. Compile is CPU seconds.
+        message: one line about a failure, empty otherwise.
+    """
+
+    status: Status
+    samples_ms: tuple[float, ...] = ()
+    latency_ms: float | None = None
+    oracle_ms: float | None = None
+    compile_s: float = 0.0
+    verify_s: float = 0.0
+    benchmark_s: float = 0.0
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """One configuration tried once, as told to a strategy and as logged.
+
+    A strategy gets it with ``oracle_ms=None`` and ``tell_s=0``: the oracle is for analysis alone.
+
+    Attributes (beyond those of :class:`Measurement`):
+        index: position in the run, from 0.
+        configuration: what was evaluated (after any repair).
+        repaired: it stands in for a proposal that was infeasible or already visited.
+        ask_s, tell_s: measured cost of the strategy's own thinking in s, shared equally by a batch.
+        clock_start_s, clock_end_s: the tuning clock in s when its compile started and when its
+            benchmark ended (see :mod:`harness.clock`).
+    """
+
+    index: int
+    configuration: Configuration
+    status: Status
+    samples_ms: tuple[float, ...]
+    latency_ms: float | None
+    oracle_ms: float | None
+    compile_s: float
+    verify_s: float
+    benchmark_s: float
+    ask_s: float
+    tell_s: float
+    clock_start_s: float
+    clock_end_s: float
+    message: str
+    repaired: bool
+
+    @property
+    def ok(self) -> bool:
+        """Whether a latency was measured."""
+        return self.status is Status.OK

@@ -1,0 +1,45 @@
+"""The contract between the run loop and a search algorithm."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from harness.evaluation import Configuration, Evaluation
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """When a run ends: after so many evaluations or tuning seconds, whichever comes first.
+
+    Attributes:
+        evaluations: at most this many evaluations; ``None`` for no limit.
+        seconds: no ask once the tuning clock has reached this many s; ``None`` for no limit.
+    """
+
+    evaluations: int | None = None
+    seconds: float | None = None
+
+
+@runtime_checkable
+class Strategy(Protocol):
+    """A search algorithm behind ask and tell.
+
+    Built by the run loop as ``cls(space=SearchSpace, seed=numpy.random.SeedSequence,
+    budget=Budget, **arguments)``; ``arguments`` come from the strategy's YAML. It draws every
+    random number from generators spawned from ``seed``: same seed, same trace.
+    """
+
+    def ask(self, n: int) -> Sequence[Configuration]:
+        """Propose up to ``n`` feasible configurations that were never asked before.
+
+        Fewer than ``n`` means that the strategy is about to run out; none means that it has ended.
+        A stand-in for an infeasible or visited proposal is a
+        :class:`~harness.evaluation.RepairedConfiguration`.
+        """
+        ...
+
+    def tell(self, evaluations: Sequence[Evaluation]) -> None:
+        """Learn the outcomes of the last ask, in ask order. Failures are told like successes."""
+        ...

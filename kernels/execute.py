@@ -1,0 +1,54 @@
+"""Run a plan the plain way: through Triton's own JIT, on a GPU or in the CPU interpreter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from kernels.base import Buffer, Buffers, Kernel, Plan
+
+POISON = float("nan")
+
+
+def allocate_scratch(plan: Plan, device: torch.device) -> dict[str, torch.Tensor]:
+    """The plan's scratch tensors, uninitialised."""
+    return {
+        name: torch.empty(scratch.shape, dtype=scratch.dtype, device=device)
+        for name, scratch in plan.scratch.items()
+    }
+
+
+def launch(plan: Plan, buffers: Buffers) -> None:
+    """Launch every step of the plan on ``buffers`` (inputs, outputs and scratch by name)."""
+    for step in plan.launches:
+        arguments = {
+            name: buffers[value.name] if isinstance(value, Buffer) else value
+            for name, value in step.arguments.items()
+        }
+        step.kernel[step.grid](**arguments, **step.constants, **step.options)
+
+
+def execute(
+    kernel: Kernel, configuration: Mapping[str, Any], inputs: Buffers, sm_count: int
+) -> dict[str, torch.Tensor]:
+    """Outputs of ``kernel`` under ``configuration``, poisoned with NaN beforehand."""
+    device = next(iter(inputs.values())).device
+    plan = kernel.plan(configuration, sm_count)
+    outputs = {name: tensor.fill_(POISON) for name, tensor in kernel.outputs(device).items()}
+    launch(plan, {**inputs, **outputs, **allocate_scratch(plan, device)})
+    return outputs
+
+
+def relative_error(output: torch.Tensor, reference: torch.Tensor) -> float:
+    """Largest absolute deviation over the reference's root mean square; ``inf`` if any output is NaN or inf.
+
+    Scale-free and insensitive to single tiny reference values, so that a different order of
+    accumulation (split-k) passes while one wrong or unwritten element does not.
+    """
+    exact = reference.double()
+    deviation = (output.double() - exact).abs().max()
+    scale = exact.square().mean().sqrt()
+    error = float(deviation / scale.clamp_min(torch.finfo(torch.float64).tiny))
+    return error if error == error else float("inf")
