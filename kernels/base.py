@@ -102,9 +102,9 @@ class Kernel(ABC):
     def plan(self, configuration: Mapping[str, Any], sm_count: int) -> Plan:
         """The launches that compute the outputs under ``configuration`` on a device with ``sm_count`` SMs."""
 
-    def vendor(self, inputs: Buffers) -> tuple[str, Callable[[], Any]] | None:
-        """The vendor library's name and a call of it on the same inputs; ``None`` if there is none."""
-        return None
+    @abstractmethod
+    def vendor(self, inputs: Buffers) -> tuple[str, Callable[[], Any]]:
+        """The vendor library's name and a call of it on the same inputs."""
 
     @property
     def torch_dtype(self) -> torch.dtype:

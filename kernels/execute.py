@@ -15,8 +15,7 @@ POISON = float("nan")
 def allocate_scratch(plan: Plan, device: torch.device) -> dict[str, torch.Tensor]:
     """The plan's scratch tensors, uninitialised."""
     return {
-        name: torch.empty(scratch.shape, dtype=scratch.dtype, device=device)
-        for name, scratch in plan.scratch.items()
+        name: torch.empty(scratch.shape, dtype=scratch.dtype, device=device) for name, scratch in plan.scratch.items()
     }
 
 
@@ -24,8 +23,7 @@ def launch(plan: Plan, buffers: Buffers) -> None:
     """Launch every step of the plan on ``buffers`` (inputs, outputs and scratch by name)."""
     for step in plan.launches:
         arguments = {
-            name: buffers[value.name] if isinstance(value, Buffer) else value
-            for name, value in step.arguments.items()
+            name: buffers[value.name] if isinstance(value, Buffer) else value for name, value in step.arguments.items()
         }
         step.kernel[step.grid](**arguments, **step.constants, **step.options)
 

@@ -1,0 +1,254 @@
+"""The parameters of a search space. Every domain is finite: code ``i`` stands for ``values[i]``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import pairwise, permutations
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search_spaces.errors import SpaceError
+
+Value = str | int | float | bool | tuple[int, ...]
+
+MAX_INTEGER_VALUES = 1_000_000
+MAX_PERMUTATION_LENGTH = 8
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A named finite domain, active only where ``active_when`` holds.
+
+    Attributes:
+        name: an identifier, so that expressions can mention it.
+        active_when: expression over *earlier* parameters; ``None`` means always active.
+    """
+
+    name: str
+
+    kind: ClassVar[str]
+    ordered: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        if not self.name.isidentifier():
+            raise SpaceError(f"parameter name {self.name!r}: expected an identifier")
+        if not self.values:
+            raise SpaceError(f"parameter {self.name!r}: expected at least one value")
+        if len(self.code_of) != len(self.values):
+            raise SpaceError(f"parameter {self.name!r}: values are not distinct")
+
+    @property
+    def condition(self) -> str | None:
+        """The activity expression, if any."""
+        return getattr(self, "active_when", None)
+
+    @cached_property
+    def values(self) -> tuple[Value, ...]:
+        """The domain, in code order."""
+        raise NotImplementedError
+
+    @property
+    def size(self) -> int:
+        """Number of values."""
+        return len(self.values)
+
+    @cached_property
+    def code_of(self) -> Mapping[Value, int]:
+        """Code by value."""
+        return {value: code for code, value in enumerate(self.values)}
+
+    @cached_property
+    def column(self) -> NDArray[Any]:
+        """The values as an array: bool, int64, float64, or object for strings and tuples."""
+        kinds = {type(value) for value in self.values}
+        if kinds == {bool}:
+            return np.array(self.values, dtype=bool)
+        if kinds == {int}:
+            return np.array(self.values, dtype=np.int64)
+        if kinds <= {int, float}:
+            return np.array(self.values, dtype=np.float64)
+        column = np.empty(len(self.values), dtype=object)
+        column[:] = self.values
+        return column
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON document that :func:`parameter_from_json` reads back."""
+        document: dict[str, Any] = {"name": self.name, "kind": self.kind, **self._domain_json()}
+        if self.condition is not None:
+            document["active_when"] = self.condition
+        return document
+
+    def _domain_json(self) -> dict[str, Any]:
+        return {"values": list(self.values)}
+
+
+def _check_scalars(name: str, values: tuple[Value, ...], numeric: bool) -> None:
+    for value in values:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if numeric and not number:
+            raise SpaceError(f"parameter {name!r}: value {value!r}: expected a number")
+        if not number and not isinstance(value, bool | str):
+            raise SpaceError(f"parameter {name!r}: value {value!r}: expected a string, number or boolean")
+        if number and not np.isfinite(value):
+            raise SpaceError(f"parameter {name!r}: value {value!r}: expected a finite number")
+        if isinstance(value, int) and abs(value) >= 2**62:
+            raise SpaceError(f"parameter {name!r}: value {value!r}: expected less than 2**62")
+
+
+@dataclass(frozen=True)
+class Categorical(Parameter):
+    """Unordered choices."""
+
+    choices: tuple[Value, ...]
+    active_when: str | None = None
+    kind: ClassVar[str] = "categorical"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "choices", tuple(self.choices))
+        _check_scalars(self.name, self.choices, numeric=False)
+        super().__post_init__()
+
+    @cached_property
+    def values(self) -> tuple[Value, ...]:
+        return self.choices
+
+
+@dataclass(frozen=True)
+class Ordinal(Parameter):
+    """Increasing numbers; ``scale`` says on which axis neighbours are evenly spaced."""
+
+    levels: tuple[int | float, ...]
+    scale: str = "linear"
+    active_when: str | None = None
+    kind: ClassVar[str] = "ordinal"
+    ordered: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "levels", tuple(self.levels))
+        _check_scalars(self.name, self.levels, numeric=True)
+        if any(a >= b for a, b in pairwise(self.levels)):
+            raise SpaceError(f"parameter {self.name!r}: values {list(self.levels)}: expected increasing numbers")
+        if self.scale not in ("linear", "log2"):
+            raise SpaceError(f"parameter {self.name!r}: scale {self.scale!r}: expected linear or log2")
+        if self.scale == "log2" and self.levels and self.levels[0] <= 0:
+            raise SpaceError(f"parameter {self.name!r}: value {self.levels[0]}: a log2 scale needs positive numbers")
+        super().__post_init__()
+
+    @cached_property
+    def values(self) -> tuple[Value, ...]:
+        return self.levels
+
+    def _domain_json(self) -> dict[str, Any]:
+        return {"values": list(self.levels), "scale": self.scale}
+
+
+@dataclass(frozen=True)
+class Boolean(Parameter):
+    """False or true."""
+
+    active_when: str | None = None
+    kind: ClassVar[str] = "boolean"
+
+    @cached_property
+    def values(self) -> tuple[Value, ...]:
+        return (False, True)
+
+    def _domain_json(self) -> dict[str, Any]:
+        return {}
+
+
+@dataclass(frozen=True)
+class Integer(Parameter):
+    """``low``, ``low + step``, … up to and including ``high`` where the step reaches it."""
+
+    low: int
+    high: int
+    step: int = 1
+    active_when: str | None = None
+    kind: ClassVar[str] = "integer"
+    ordered: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if any(isinstance(v, bool) or not isinstance(v, int) for v in (self.low, self.high, self.step)):
+            raise SpaceError(f"parameter {self.name!r}: low, high and step must be integers")
+        if self.step < 1 or self.high < self.low:
+            raise SpaceError(f"parameter {self.name!r}: expected low <= high and step >= 1")
+        if (self.high - self.low) // self.step >= MAX_INTEGER_VALUES:
+            raise SpaceError(f"parameter {self.name!r}: expected at most {MAX_INTEGER_VALUES} values")
+        super().__post_init__()
+
+    @cached_property
+    def values(self) -> tuple[Value, ...]:
+        return tuple(range(self.low, self.high + 1, self.step))
+
+    def _domain_json(self) -> dict[str, Any]:
+        return {"low": self.low, "high": self.high, "step": self.step}
+
+
+@dataclass(frozen=True)
+class Permutation(Parameter):
+    """An order of ``0 … length-1``, as a tuple."""
+
+    length: int
+    active_when: str | None = None
+    kind: ClassVar[str] = "permutation"
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.length, int) or not 1 <= self.length <= MAX_PERMUTATION_LENGTH:
+            raise SpaceError(f"parameter {self.name!r}: length {self.length!r}: expected 1 to {MAX_PERMUTATION_LENGTH}")
+        super().__post_init__()
+
+    @cached_property
+    def values(self) -> tuple[Value, ...]:
+        return tuple(permutations(range(self.length)))
+
+    def _domain_json(self) -> dict[str, Any]:
+        return {"length": self.length}
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Typed access to a parameter's JSON document, with errors that name the field."""
+
+    document: Mapping[str, Any]
+    name: str = field(default="")
+
+    def get(self, key: str, *types: type) -> Any:
+        if key not in self.document:
+            raise SpaceError(f"parameter {self.name!r}: field {key!r} is missing")
+        value = self.document[key]
+        if not isinstance(value, types):
+            expected = " or ".join(t.__name__ for t in types)
+            raise SpaceError(f"parameter {self.name!r}: {key}={value!r}: expected {expected}")
+        return value
+
+
+def parameter_from_json(document: Any) -> Parameter:
+    """Rebuild a parameter from :meth:`Parameter.to_json`. Raises :class:`SpaceError` naming the field."""
+    if not isinstance(document, Mapping) or not isinstance(document.get("name"), str):
+        raise SpaceError(f"parameter {document!r}: expected an object with a name")
+    name: str = document["name"]
+    reader = _Reader(document, name)
+    kind = reader.get("kind", str)
+    condition = document.get("active_when")
+    if condition is not None and not isinstance(condition, str):
+        raise SpaceError(f"parameter {name!r}: active_when={condition!r}: expected an expression")
+    match kind:
+        case "categorical":
+            return Categorical(name, tuple(reader.get("values", list)), condition)
+        case "ordinal":
+            return Ordinal(name, tuple(reader.get("values", list)), document.get("scale", "linear"), condition)
+        case "boolean":
+            return Boolean(name, condition)
+        case "integer":
+            step = document.get("step", 1)
+            return Integer(name, reader.get("low", int), reader.get("high", int), step, condition)
+        case "permutation":
+            return Permutation(name, reader.get("length", int), condition)
+    raise SpaceError(
+        f"parameter {name!r}: kind={kind!r}: expected categorical, ordinal, boolean, integer or permutation"
+    )

@@ -1,0 +1,389 @@
+"""A search space: parameters, conditions, constraints, and exact operations on the feasible set."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search_spaces.enumeration import FREE, INACTIVE, Codes, Rules, concatenated, lexicographic, searchable
+from search_spaces.errors import InvalidConfiguration, SpaceError, SpaceTooLarge
+from search_spaces.expression import FUNCTIONS, Array, Expression
+from search_spaces.parameter import Parameter, Permutation, Value, parameter_from_json
+
+MAX_ENUMERATED = 5_000_000
+MAX_SAMPLE_DRAWS = 200_000_000
+Constant = int | float | str | bool
+
+
+class SearchSpace:
+    """Finite parameters under conditions and constraints.
+
+    Args:
+        parameters: in declaration order; a condition may mention earlier ones only.
+        constraints: expressions that every feasible configuration satisfies. One that mentions an inactive
+            parameter holds vacuously.
+        constants: numbers, strings and booleans that expressions may mention (shape, device limits).
+        features: derived numbers for models, by name. They do not affect feasibility.
+
+    Raises:
+        SpaceError: naming the parameter or expression at fault.
+    """
+
+    def __init__(
+        self,
+        parameters: Sequence[Parameter],
+        constraints: Sequence[str] = (),
+        constants: Mapping[str, Constant] | None = None,
+        features: Mapping[str, str] | None = None,
+    ) -> None:
+        self.parameters = tuple(parameters)
+        self.constraints = tuple(constraints)
+        self.constants = dict(constants or {})
+        self.features = dict(features or {})
+        self.names = tuple(parameter.name for parameter in self.parameters)
+        self._check_names()
+        self._rules = Rules(
+            parameters=self.parameters,
+            conditions=tuple(
+                None if parameter.condition is None else self._expression(parameter.condition, self.names[:i])
+                for i, parameter in enumerate(self.parameters)
+            ),
+            constraints=tuple(self._expression(source, self.names) for source in self.constraints),
+            constants={name: _constant(name, value) for name, value in self.constants.items()},
+        )
+        self._features = {name: self._expression(source, self.names) for name, source in self.features.items()}
+        self._pool: Codes | None = None
+        self._check_types()
+
+    def _check_names(self) -> None:
+        seen: set[str] = set()
+        if not self.parameters:
+            raise SpaceError("a search space needs at least one parameter")
+        for name in [*self.names, *self.constants]:
+            if name in seen:
+                raise SpaceError(f"name {name!r} is used twice")
+            if name in FUNCTIONS:
+                raise SpaceError(f"name {name!r} is a function of the expression language")
+            seen.add(name)
+
+    def _expression(self, source: str, names: Iterable[str]) -> Expression:
+        expression = Expression(source)
+        known = set(names)
+        for name in sorted(expression.names - known - self.constants.keys()):
+            problem = "is not declared before it" if name in self.names else "is unknown"
+            raise SpaceError(f"expression {source!r}: name {name!r} {problem}")
+        for name in sorted(expression.activities & self.constants.keys()):
+            raise SpaceError(f"expression {source!r}: active({name}) of a constant")
+        return expression
+
+    def _check_types(self) -> None:
+        first = np.zeros((1, len(self.parameters)), dtype=np.int32)
+        for condition in self._rules.conditions:
+            if condition is not None:
+                self._rules.values(condition, first)
+        for constraint in self._rules.constraints:
+            self._rules.satisfied(constraint, first)
+        for feature in self._features.values():
+            self._rules.values(feature, first)
+
+    def __repr__(self) -> str:
+        return f"SearchSpace({len(self.parameters)} parameters, {len(self.constraints)} constraints)"
+
+    # -- codes ---------------------------------------------------------------------------------------------------
+
+    def encode(self, configuration: Mapping[str, Any]) -> Codes:
+        """Codes of a configuration, shape ``[d]``; ``-1`` where absent. Rules are not checked.
+
+        Raises:
+            InvalidConfiguration: on an unknown name or a value outside its domain.
+        """
+        codes = np.full(len(self.parameters), INACTIVE, dtype=np.int32)
+        for name, value in configuration.items():
+            i = self._rules.index.get(name)
+            if i is None:
+                raise InvalidConfiguration(f"unknown parameter {name!r}")
+            parameter = self.parameters[i]
+            if isinstance(parameter, Permutation) and not isinstance(value, str):
+                value = tuple(value)
+            try:
+                codes[i] = parameter.code_of[value]
+            except (KeyError, TypeError):
+                raise InvalidConfiguration(f"{name}={value!r} is not among its values {_shown(parameter)}") from None
+        return codes
+
+    def encode_many(self, configurations: Sequence[Mapping[str, Any]]) -> Codes:
+        """Codes of several configurations, shape ``[n, d]``."""
+        rows = [self.encode(configuration) for configuration in configurations]
+        return np.array(rows, dtype=np.int32).reshape(len(rows), len(self.parameters))
+
+    def decode(self, codes: Codes) -> dict[str, Value]:
+        """The configuration of one row of codes, shape ``[d]``."""
+        return {
+            parameter.name: parameter.values[code]
+            for parameter, code in zip(self.parameters, codes.tolist(), strict=True)
+            if code >= 0
+        }
+
+    # -- single configurations -----------------------------------------------------------------------------------
+
+    def canonicalize(self, configuration: Mapping[str, Any]) -> dict[str, Value]:
+        """The same kernel in canonical form: inactive parameters dropped, declared order, declared values.
+
+        Raises:
+            InvalidConfiguration: on an unknown name, a value outside its domain, or a missing active parameter.
+        """
+        codes = self._rules.deactivate(self.encode(configuration)[None, :])
+        missing = [
+            name for i, name in enumerate(self.names) if codes[0, i] < 0 and bool(self._rules.active(i, codes)[0])
+        ]
+        if missing:
+            raise InvalidConfiguration(f"parameter {missing[0]!r} is active and has no value")
+        return self.decode(codes[0])
+
+    def key(self, configuration: Mapping[str, Any]) -> str:
+        """A string that is equal for two configurations exactly when their canonical forms are."""
+        return json.dumps(self.canonicalize(configuration), separators=(",", ":"))
+
+    def validate(self, configuration: Mapping[str, Any]) -> None:
+        """Check every rule.
+
+        Raises:
+            InvalidConfiguration: naming the broken rule and the values that break it.
+        """
+        given = self.encode(configuration)
+        canonical = self.encode(self.canonicalize(configuration))
+        for i in np.flatnonzero(given != canonical):
+            parameter = self.parameters[i]
+            raise InvalidConfiguration(f"parameter {parameter.name!r} is inactive: {parameter.condition!r} is false")
+        for constraint in self._rules.constraints:
+            if not self._rules.satisfied(constraint, canonical[None, :])[0]:
+                involved = ", ".join(
+                    f"{name}={configuration[name]!r}" for name in self.names if name in constraint.mentions
+                )
+                raise InvalidConfiguration(f"constraint {constraint.source!r} is broken by {involved}")
+        if self._pool is not None and self.row_of_codes(canonical) is None:
+            raise InvalidConfiguration("the configuration is not in the recorded pool")
+
+    def contains(self, configuration: Mapping[str, Any]) -> bool:
+        """Whether ``validate`` passes."""
+        try:
+            self.validate(configuration)
+        except InvalidConfiguration:
+            return False
+        return True
+
+    # -- the feasible set ----------------------------------------------------------------------------------------
+
+    @cached_property
+    def _table(self) -> Codes:
+        if self._pool is not None:
+            return self._pool
+        blocks: list[Codes] = []
+        found = 0
+        for block in self._rules.complete(np.full((1, len(self.parameters)), FREE, dtype=np.int32)):
+            blocks.append(block)
+            found += len(block)
+            if found > MAX_ENUMERATED:
+                raise SpaceTooLarge(f"more than {MAX_ENUMERATED} feasible configurations")
+        table = lexicographic(concatenated(blocks, len(self.parameters)))
+        table.flags.writeable = False
+        return table
+
+    @cached_property
+    def _search_keys(self) -> NDArray[np.bytes_]:
+        return searchable(self._table)
+
+    @cached_property
+    def enumerable(self) -> bool:
+        """Whether the feasible set is small enough to be listed."""
+        try:
+            return len(self._table) >= 0
+        except SpaceTooLarge:
+            return False
+
+    @property
+    def size(self) -> int:
+        """Number of feasible configurations.
+
+        Raises:
+            SpaceTooLarge: past the enumeration limit.
+        """
+        return len(self._table)
+
+    def codes(self) -> Codes:
+        """The feasible set in lexicographic order, shape ``[N, d]``, read-only; ``-1`` where inactive.
+
+        Raises:
+            SpaceTooLarge: past the enumeration limit.
+        """
+        return self._table
+
+    def row_of_codes(self, codes: Codes) -> int | None:
+        """Row of ``codes`` (shape ``[d]``, canonical) in :meth:`codes`, or ``None`` if not feasible."""
+        key = searchable(codes[None, :])[0]
+        row = int(np.searchsorted(self._search_keys, key))
+        return row if row < len(self._search_keys) and self._search_keys[row] == key else None
+
+    def row_of(self, configuration: Mapping[str, Any]) -> int | None:
+        """Row of a configuration in :meth:`codes`, or ``None`` if it is not canonical and feasible."""
+        try:
+            return self.row_of_codes(self.encode(configuration))
+        except InvalidConfiguration:
+            return None
+
+    def enumerate(self) -> Iterator[dict[str, Value]]:
+        """Every feasible configuration once, in lexicographic order of codes."""
+        return (self.decode(row) for row in self._table)
+
+    def restricted(self, codes: Codes) -> SearchSpace:
+        """The same space with its feasible set cut down to ``codes`` (shape ``[n, d]``): a recorded pool.
+
+        Raises:
+            SpaceError: when a row is not feasible or occurs twice.
+        """
+        for row in codes[~self._rules.feasible(codes)][:1]:
+            raise SpaceError(f"pool row {self.decode(row)} is not feasible")
+        pool = lexicographic(codes)
+        if len(pool) > 1 and bool(np.any(np.all(pool[1:] == pool[:-1], axis=1))):
+            raise SpaceError("a pool row occurs twice")
+        pool.flags.writeable = False
+        space = SearchSpace(self.parameters, self.constraints, self.constants, self.features)
+        space._pool = pool
+        return space
+
+    def sample_codes(self, rng: np.random.Generator, n: int) -> Codes:
+        """``n`` draws, uniform over the feasible set, with replacement; shape ``[n, d]``.
+
+        Past the enumeration limit by rejection: a full assignment is kept if it is feasible and its inactive
+        parameters all carry code 0, so that each feasible configuration is kept for exactly one assignment.
+
+        Raises:
+            SpaceError: when nothing feasible is found.
+        """
+        if self.enumerable:
+            if self.size == 0:
+                raise SpaceError("the search space has no feasible configuration")
+            return self._table[rng.integers(self.size, size=n)]
+        kept: list[Codes] = []
+        found = drawn = 0
+        sizes = np.array([parameter.size for parameter in self.parameters])
+        batch = max(4 * n, 4096)
+        while found < n:
+            if drawn > MAX_SAMPLE_DRAWS:
+                raise SpaceError("no feasible configuration found by sampling: the constraints are too tight")
+            full = rng.integers(sizes, size=(batch, len(sizes))).astype(np.int32)
+            codes = self._rules.deactivate(full)
+            codes = codes[np.all((codes >= 0) | (full == 0), axis=1)]
+            codes = codes[self._rules.feasible(codes)]
+            kept.append(codes)
+            found += len(codes)
+            drawn += batch
+            batch = min(2 * batch, 1 << 18)
+        return concatenated(kept, len(sizes))[:n]
+
+    def sample(self, rng: np.random.Generator, n: int) -> list[dict[str, Value]]:
+        """``n`` configurations drawn uniformly from the feasible set, with replacement."""
+        return [self.decode(row) for row in self.sample_codes(rng, n)]
+
+    # -- neighbours ----------------------------------------------------------------------------------------------
+
+    def neighbour_codes(self, codes: Codes) -> Codes:
+        """Feasible one-parameter changes of a feasible row (shape ``[d]``); shape ``[n, d]``, lexicographic.
+
+        Ordered kinds step to the next value up or down, categoricals and booleans to any other, permutations swap
+        two positions. Parameters that a change activates take every value, those that it deactivates
+        vanish, so that the relation is symmetric.
+        """
+        templates: list[Codes] = []
+        for i, parameter in enumerate(self.parameters):
+            code = int(codes[i])
+            if code < 0:
+                continue
+            for other in _adjacent(parameter, code):
+                template = codes.copy()
+                template[template == INACTIVE] = FREE
+                template[i] = other
+                templates.append(template)
+        stacked = np.array(templates, dtype=np.int32).reshape(len(templates), len(codes))
+        found = concatenated(list(self._rules.complete(stacked)), len(codes))
+        found = np.unique(found, axis=0) if len(found) else found
+        if self._pool is not None:
+            found = found[[self.row_of_codes(row) is not None for row in found]]
+        return found.astype(np.int32)
+
+    def neighbours(self, configuration: Mapping[str, Any]) -> list[dict[str, Value]]:
+        """Feasible one-parameter changes of a feasible configuration (see :meth:`neighbour_codes`).
+
+        Raises:
+            InvalidConfiguration: when ``configuration`` is not feasible.
+        """
+        self.validate(configuration)
+        return [self.decode(row) for row in self.neighbour_codes(self.encode(configuration))]
+
+    # -- models and files ----------------------------------------------------------------------------------------
+
+    def feature_values(self, codes: Codes) -> NDArray[np.float64]:
+        """Derived features, shape ``[n, f]``; NaN where a mentioned parameter is inactive."""
+        columns = [self._rules.values(feature, codes) for feature in self._features.values()]
+        return np.stack(columns, axis=1) if columns else np.empty((len(codes), 0))
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON document that :meth:`from_json` reads back."""
+        return {
+            "parameters": [parameter.to_json() for parameter in self.parameters],
+            "constraints": list(self.constraints),
+            "constants": dict(self.constants),
+            "features": dict(self.features),
+        }
+
+    @classmethod
+    def from_json(cls, document: Any) -> SearchSpace:
+        """Rebuild a space from :meth:`to_json`.
+
+        Raises:
+            SpaceError: naming the field at fault.
+        """
+        if not isinstance(document, Mapping) or not isinstance(document.get("parameters"), list):
+            raise SpaceError("parameters: expected a list")
+        constraints = document.get("constraints", [])
+        if not isinstance(constraints, list) or not all(isinstance(source, str) for source in constraints):
+            raise SpaceError(f"constraints={constraints!r}: expected a list of expressions")
+        for name in ("constants", "features"):
+            if not isinstance(document.get(name, {}), Mapping):
+                raise SpaceError(f"{name}={document[name]!r}: expected an object")
+        parameters = [parameter_from_json(parameter) for parameter in document["parameters"]]
+        return cls(parameters, constraints, document.get("constants"), document.get("features"))
+
+
+def _adjacent(parameter: Parameter, code: int) -> list[int]:
+    if parameter.ordered:
+        return [other for other in (code - 1, code + 1) if 0 <= other < parameter.size]
+    if isinstance(parameter, Permutation):
+        order = parameter.values[code]
+        assert isinstance(order, tuple)
+        swapped = []
+        for i in range(len(order)):
+            for j in range(i):
+                changed = list(order)
+                changed[i], changed[j] = changed[j], changed[i]
+                swapped.append(parameter.code_of[tuple(changed)])
+        return swapped
+    return [other for other in range(parameter.size) if other != code]
+
+
+def _constant(name: str, value: Any) -> Array:
+    if isinstance(value, bool | float) or (isinstance(value, int) and abs(value) < 2**62):
+        return np.array([value])
+    if isinstance(value, str):
+        return np.array([value], dtype=object)
+    raise SpaceError(f"constant {name}={value!r}: expected a number, string or boolean")
+
+
+def _shown(parameter: Parameter) -> str:
+    shown = [repr(value) for value in parameter.values[:12]]
+    return "[" + ", ".join(shown) + (", …]" if parameter.size > 12 else "]")
