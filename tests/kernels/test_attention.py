@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import torch
 from kernels.attention import Attention
 from kernels.execute import execute, relative_error
 from tests.kernels.bf16_dot import mend_bf16_dot
+from tests.kernels.sm90 import reports
 
 SM_COUNT = 2
 BLOCKS = {"block_m": 32, "block_n": 16, "num_warps": 4, "num_stages": 2}
@@ -107,3 +109,25 @@ def test_what_the_kernel_states() -> None:
 def test_refuses_what_it_cannot_compute(shape: tuple[int, int, int, int]) -> None:
     with pytest.raises(ValueError, match="expected"):
         Attention(*shape)
+
+
+def test_compiles_for_hopper_with_its_tensor_cores_and_copy_engine(tmp_path: Path) -> None:
+    blocks = {"block_m": 128, "block_n": 64, "num_warps": 8, "num_stages": 2, "order": "heads_first"}
+    chosen = [
+        {**blocks, **SCHEDULES[0], "loop": "fused", "kv_load": "pointer"},
+        {**blocks, **SCHEDULES[2], "loop": "split_causal", "kv_load": "descriptor"},
+        {**blocks, **SCHEDULES[3], "loop": "split_causal", "kv_load": "pointer"},
+    ]
+    compiled = reports(Attention(4, 16, 2048, 64), chosen, tmp_path)
+    assert [len(launches) for launches in compiled] == [1, 1, 2]
+    for configuration, (attend, *_) in zip(chosen, compiled, strict=True):
+        by_pointer = configuration["kv_load"] == "pointer"
+        assert attend["wgmma"] > 0
+        assert (attend["cp_async"] > 0) == by_pointer
+        assert (attend["tma_loads"] > 0) == (attend["scratch_bytes"] > 0) == (not by_pointer)
+
+
+def test_compiles_where_a_dimension_is_the_constant_one(tmp_path: Path) -> None:
+    blocks = {**BLOCKS, "loop": "split_causal", "kv_load": "pointer", "order": "rows_first"}
+    chosen = [{**blocks, **schedule} for schedule in (SCHEDULES[1], SCHEDULES[3])]
+    assert [len(launches) for launches in reports(Attention(1, 1, 1, 16), chosen, tmp_path)] == [1, 2]

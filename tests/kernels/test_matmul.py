@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import torch
 from kernels.execute import execute, relative_error
 from kernels.matmul import Matmul
 from tests.kernels.bf16_dot import mend_bf16_dot
+from tests.kernels.sm90 import reports
 
 SM_COUNT = 3
 BLOCKS = {"block_m": 32, "block_n": 64, "block_k": 32, "group_m": 2, "num_warps": 4, "num_stages": 2}
@@ -91,3 +93,28 @@ def test_what_the_kernel_states() -> None:
 def test_refuses_what_it_cannot_compute(shape: tuple[int, int, int, str]) -> None:
     with pytest.raises(ValueError, match="expected"):
         Matmul(*shape)
+
+
+def test_compiles_for_hopper_with_its_tensor_cores_and_copy_engine(tmp_path: Path) -> None:
+    tile = {"block_m": 128, "block_n": 128, "block_k": 64, "group_m": 8, "num_warps": 8, "num_stages": 3}
+    chosen = [
+        {**tile, **SCHEDULES[0], **MOVES[2]},
+        {**tile, **SCHEDULES[1], **MOVES[0]},
+        {**tile, **SCHEDULES[2], **MOVES[1]},
+        {**tile, **SCHEDULES[4], **MOVES[1]},
+    ]
+    compiled = reports(Matmul(2048, 2048, 2048), chosen, tmp_path)
+    assert [len(launches) for launches in compiled] == [1, 1, 1, 2]
+    for configuration, (product, *_) in zip(chosen, compiled, strict=True):
+        by_pointer = configuration["operand_load"] == "pointer"
+        assert product["wgmma"] > 0
+        assert (product["cp_async"] > 0) == by_pointer
+        assert (product["tma_loads"] > 0) == (product["scratch_bytes"] > 0) == (not by_pointer)
+        assert product["shared_bytes"] >= 3 * (128 + 128) * 64 * 2
+    assert [product["tma_stores"] > 0 for product, *_ in compiled] == [True, False, False, False]
+
+
+def test_compiles_where_a_dimension_is_the_constant_one(tmp_path: Path) -> None:
+    tile = {**BLOCKS, "operand_load": "pointer"}
+    chosen = [{**tile, **schedule} for schedule in (SCHEDULES[1], SCHEDULES[3])]
+    assert [len(launches) for launches in reports(Matmul(1, 1, 1), chosen, tmp_path)] == [1, 2]
