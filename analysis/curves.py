@@ -41,7 +41,7 @@ def run_curves(study: Study, optima: Optima) -> pd.DataFrame:
             start = 1.0 if axis == "evaluations" else 0.0
             end = float(ends.loc[runs.index].median())
             part = _quantiles(found, len(runs), start, end)
-            parts.append(part.assign(task=task, strategy=strategy, axis=axis, runs=len(runs)))
+            parts.append(part.assign(task=str(task), strategy=str(strategy), axis=axis, runs=len(runs)))
     return pd.concat(parts, ignore_index=True)[COLUMNS]
 
 
