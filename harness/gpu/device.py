@@ -1,0 +1,135 @@
+"""Facts about the accelerator that a measurement was made on."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from search_spaces.device import DeviceLimits
+
+# Dense bf16/fp16 matrix rate in FLOP/s and memory bandwidth in bytes/s, from the vendor's datasheets (SXM).
+DATASHEET: Mapping[str, tuple[float, float]] = {
+    "a100": (312e12, 2.04e12),
+    "h100": (989e12, 3.35e12),
+    "h200": (989e12, 4.8e12),
+    "b200": (2250e12, 8.0e12),
+}
+
+NVIDIA_SMI_FIELDS = (
+    "uuid", "driver_version", "clocks.sm", "clocks.mem", "clocks.max.sm", "temperature.gpu",
+    "power.draw", "power.limit", "clocks_throttle_reasons.active", "mig.mode.current",
+)  # fmt: skip
+
+
+def device_slug(name: str) -> str:
+    """Short name for files: ``h100`` from ``NVIDIA H100 80GB HBM3``; else the whole name in kebab case."""
+    words = re.findall(r"[a-z0-9]+", name.lower())
+    models = [word for word in words if re.fullmatch(r"[a-z]{1,3}\d{2,4}[a-z]?", word) and word != "hbm3"]
+    return models[0] if models else "-".join(word for word in words if word != "nvidia") or "gpu"
+
+
+@dataclass(frozen=True, slots=True)
+class AccelDevice:
+    """One accelerator.
+
+    Attributes:
+        name, slug: the driver's name and the short one used in file names.
+        capability: compute capability as one number, 90 for 9.0.
+        sm_count: streaming multiprocessors.
+        shared_memory_bytes: most shared memory that one block may ask for.
+        l2_bytes, memory_bytes: cache and device memory.
+        peak_flops, peak_bytes_per_s: datasheet rates (dense 16-bit matrix FLOP/s, bytes/s); 0 if unknown.
+        uuid, driver: identify card and driver.
+        versions: of torch, triton and CUDA as the GPU process saw them.
+    """
+
+    name: str
+    slug: str
+    capability: int
+    sm_count: int
+    shared_memory_bytes: int
+    l2_bytes: int
+    memory_bytes: int
+    max_threads_per_block: int = 1024
+    registers_per_sm: int = 65_536
+    warp_size: int = 32
+    peak_flops: float = 0.0
+    peak_bytes_per_s: float = 0.0
+    uuid: str = ""
+    driver: str = ""
+    versions: tuple[tuple[str, str], ...] = ()
+
+    def limits(self) -> DeviceLimits:
+        """What a search space's constraints are derived from."""
+        return DeviceLimits(
+            sm_count=self.sm_count,
+            shared_memory_bytes=self.shared_memory_bytes,
+            max_threads_per_block=self.max_threads_per_block,
+            registers_per_sm=self.registers_per_sm,
+            warp_size=self.warp_size,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """All fields; versions as a mapping."""
+        return {**asdict(self), "versions": dict(self.versions)}
+
+
+def current_cuda_device() -> AccelDevice:
+    """Device 0 as torch sees it; creates a CUDA context, so for the GPU process alone.
+
+    Raises:
+        RuntimeError: there is no usable GPU.
+    """
+    import torch
+    import triton
+
+    if not torch.cuda.is_available():
+        raise RuntimeError("no CUDA device: torch.cuda.is_available() is false")
+    torch.cuda.init()
+    properties = torch.cuda.get_device_properties(0)
+    slug = device_slug(properties.name)
+    peak_flops, peak_bytes_per_s = DATASHEET.get(slug, (0.0, 0.0))
+    shared = getattr(properties, "shared_memory_per_block_optin", 0) or 232_448
+    return AccelDevice(
+        name=properties.name,
+        slug=slug,
+        capability=properties.major * 10 + properties.minor,
+        sm_count=properties.multi_processor_count,
+        shared_memory_bytes=shared,
+        l2_bytes=getattr(properties, "L2_cache_size", 0) or 50 * 2**20,
+        memory_bytes=properties.total_memory,
+        registers_per_sm=getattr(properties, "regs_per_multiprocessor", 65_536),
+        peak_flops=peak_flops,
+        peak_bytes_per_s=peak_bytes_per_s,
+        uuid=str(getattr(properties, "uuid", "")),
+        driver=driver_version(),
+        versions=(
+            ("torch", torch.__version__),
+            ("triton", triton.__version__),
+            ("cuda", str(torch.version.cuda)),
+        ),
+    )
+
+
+def driver_version() -> str:
+    """The kernel driver's version, or an empty string."""
+    try:
+        with open("/proc/driver/nvidia/version", encoding="utf-8") as file:  # noqa: PTH123
+            found = re.search(r"\s(\d+\.\d+(?:\.\d+)?)\s", file.read())
+            return found.group(1) if found else ""
+    except OSError:
+        return nvidia_smi().get("driver_version", "")
+
+
+def nvidia_smi() -> dict[str, str]:
+    """Clocks, temperature, power and throttling of GPU 0 right now; empty if it cannot be read."""
+    command = ["nvidia-smi", "-i", "0", "--format=csv,noheader", f"--query-gpu={','.join(NVIDIA_SMI_FIELDS)}"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return {}
+    values = [value.strip() for value in answer.strip().splitlines()[0].split(",")] if answer.strip() else []
+    return dict(zip(NVIDIA_SMI_FIELDS, values, strict=False))
