@@ -185,4 +185,4 @@ def open_live(
         seed=int(seed.generate_state(1)[0]),
         timing=Timing(**(timing or {})),
     )
-    return LiveBackend(kernel.name, kernel, space, device, options, charge_ask)
+    return LiveBackend(task.name, kernel, space, device, options, charge_ask)
