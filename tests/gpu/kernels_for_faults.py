@@ -103,8 +103,8 @@ class AddOne(Kernel):
         if fault == "kill_gpu_process" and torch.cuda.is_initialized():
             os.kill(os.getpid(), signal.SIGKILL)
         if fault == "shared_memory":
-            constants = {"BLOCK": 256, "K": 128}
-            return Plan((Launch(_too_much_shared_memory, (1, 1, 1), pointers, constants, {"num_stages": 4}),))
+            constants, options = {"BLOCK": 128, "K": 128}, {"num_stages": 5, "num_warps": 8}
+            return Plan((Launch(_too_much_shared_memory, (1, 1, 1), pointers, constants, options),))
         scratch = {"huge": Scratch((2**42,), torch.float32)} if fault == "device_memory" else {}
         launch = Launch(
             _add_one,

@@ -28,6 +28,7 @@ from tests.gpu.kernels_for_faults import AddOne
 
 pytestmark = pytest.mark.skipif(os.environ.get("TRITON_INTERPRET") == "1", reason="compiles, not the interpreter")
 
+TIMEOUT_S = 6.0
 TARGET = GPUTarget("cuda", 90, 32)
 SOUND = {"fault": "none", "block": 128, "warps": 4}
 
@@ -41,7 +42,7 @@ def compiler(cache: Path) -> TritonCompiler:
 def pool(tmp_path: Path) -> Iterator[CompilePool]:
     cache = tmp_path / "cache"
     cache.mkdir()
-    pool = CompilePool(compiler(cache), 2, timeout_s=4.0, logs=tmp_path, environment=triton_environment(cache))
+    pool = CompilePool(compiler(cache), 2, timeout_s=TIMEOUT_S, logs=tmp_path, environment=triton_environment(cache))
     yield pool
     pool.close()
 
@@ -134,7 +135,7 @@ def test_faults_of_the_compiler_are_statuses_and_the_rest_compiles(pool: Compile
     assert shared.status is Status.OUT_OF_RESOURCES and "shared memory" in shared.message
     assert syntax.status is Status.COMPILE_ERROR and syntax.message
     assert segfault.status is Status.WORKER_CRASH and "SIGSEGV" in segfault.message
-    assert slow.status is Status.COMPILE_TIMEOUT and slow.compile_s == 4.0
+    assert slow.status is Status.COMPILE_TIMEOUT and slow.compile_s == TIMEOUT_S
     for outcome in outcomes:
         assert len(outcome.message) <= 500 and "\n" not in outcome.message
 
@@ -145,7 +146,7 @@ def test_what_failed_once_fails_again_at_the_same_charge(pool: CompilePool) -> N
     first = run(pool, [slow])[0]
     start = time.monotonic()
     second = run(pool, [slow])[0]
-    assert time.monotonic() - start < 3.5
+    assert time.monotonic() - start < TIMEOUT_S - 0.5
     assert (second.status, second.compile_s, second.message) == (first.status, first.compile_s, first.message)
     assert second.spent_s < 1.0
 
