@@ -14,7 +14,7 @@ from triton.compiler import CompiledKernel
 from triton.runtime.errors import OutOfResources
 
 from harness.evaluation import Configuration, Status
-from harness.gpu.device import current_cuda_device
+from harness.gpu.device import AccelDevice
 from harness.gpu.jobs import CompiledPlan, Evaluate, Job, Reply, Resample, Started
 from harness.gpu.messages import describe, one_line
 from harness.gpu.specialize import ALIGNMENT, TRITON_NAMES, argument_values, launch_source, plan_dtypes
@@ -53,12 +53,14 @@ class CudaRunner:
 
     Attributes:
         kernel: what is tuned.
+        info: the device.
         dtypes: Triton's element type by buffer name.
         seed: of the random inputs; a replaced process makes the same ones.
         timing: how many samples to take.
     """
 
     kernel: Kernel
+    info: AccelDevice
     dtypes: Mapping[str, str]
     seed: int
     timing: Timing = field(default_factory=Timing)
@@ -69,33 +71,45 @@ class CudaRunner:
         Raises:
             RuntimeError: no usable GPU, or buffers that don't fit what was compiled for.
         """
-        self._info = current_cuda_device()
+        if not torch.cuda.is_available():
+            raise RuntimeError("torch.cuda.is_available() is false in the GPU process")
         self._device = torch.device("cuda", 0)
-        triton.set_allocator(
-            lambda size, alignment, stream: torch.empty(size, dtype=torch.int8, device=self._device)
-        )
+        triton.set_allocator(_allocate)
         self._stream = torch.cuda.current_stream().cuda_stream
         generator = torch.Generator(self._device).manual_seed(self.seed)
         self._inputs = self.kernel.inputs(generator)
         self._outputs = self.kernel.outputs(self._device)
         self._check_buffers()
         self._reference = _Reference(self.kernel.reference(self._inputs))
-        flush_bytes = max(FLUSH_BYTES, 2 * self._info.l2_bytes)
+        flush_bytes = max(FLUSH_BYTES, 2 * self.info.l2_bytes)
         self._flush = torch.empty(flush_bytes // 4, dtype=torch.int32, device=self._device)
         self._events: list[torch.cuda.Event] = []
         self._kept: dict[str, Loaded] = {}
         self._scratch: dict[tuple[int, Scratch], torch.Tensor] = {}
         self._known_launchers: set[tuple[str, ...]] = set()
         triton.runtime.driver.active.get_current_target()  # builds Triton's driver module now, not in a job
-        vendor = self.kernel.vendor(self._inputs)
-        self._vendor = vendor[1] if vendor else None
+        vendor = self._start_vendor()
         torch.cuda.synchronize()
         torch.cuda.empty_cache()
         self._flush_ms = self._time_flush()
         self._last_work = 0.0
         gc.collect()
         gc.freeze()
-        return Started(self._info, vendor[0] if vendor else "")
+        versions = {"torch": torch.__version__, "triton": triton.__version__, "cuda": str(torch.version.cuda)}
+        return Started(vendor, versions)
+
+    def _start_vendor(self) -> str:
+        """The vendor's name, empty if its call does not work here: it is context, not a condition."""
+        self._vendor: Callable[[], Any] | None = None
+        try:
+            name, call = self.kernel.vendor(self._inputs)
+            call()
+            torch.cuda.synchronize()
+        except Exception as error:
+            print(f"vendor call failed: {describe(error)}")
+            return ""
+        self._vendor = call
+        return name
 
     def _check_buffers(self) -> None:
         """The binaries assume aligned pointers and these element types."""
@@ -121,9 +135,7 @@ class CudaRunner:
             loaded = self._load(job.configuration, job.compiled)
             self._verify(loaded)
             verified = time.perf_counter()
-            samples = self.timing.collect(
-                lambda n: self._samples(loaded.launch, n), job.incumbent_ms, self._flush_ms
-            )
+            samples = self.timing.collect(lambda n: self._samples(loaded.launch, n), job.incumbent_ms, self._flush_ms)
         except Exception as error:
             end = time.perf_counter()
             return self._failed(error, (verified or end) - start, end - (verified or end))
@@ -165,10 +177,8 @@ class CudaRunner:
         return self._kept[key].launch
 
     def _load(self, configuration: Configuration, compiled: CompiledPlan) -> Loaded:
-        plan = self.kernel.plan(configuration, self._info.sm_count)
-        scratch = {
-            name: self._scratch_tensor(index, need) for index, (name, need) in enumerate(plan.scratch.items())
-        }
+        plan = self.kernel.plan(configuration, self.info.sm_count)
+        scratch = {name: self._scratch_tensor(index, need) for index, (name, need) in enumerate(plan.scratch.items())}
         steps = self._bind(plan, compiled, {**self._inputs, **self._outputs, **scratch})
         return Loaded(_chain(steps), scratch)
 
@@ -262,11 +272,15 @@ class _Reference:
     def error(self, outputs: Mapping[str, torch.Tensor]) -> float:
         """Largest error over all outputs, one synchronisation; ``inf`` if anything is NaN or infinite."""
         errors = [
-            (outputs[name].float() - exact).abs_().amax() / self._scale[name]
-            for name, exact in self._exact.items()
+            (outputs[name].float() - exact).abs_().amax() / self._scale[name] for name, exact in self._exact.items()
         ]
         worst = float(torch.stack(errors).amax())
         return worst if worst == worst else float("inf")
+
+
+def _allocate(size: int, _alignment: int, _stream: int | None) -> torch.Tensor:
+    """Global scratch for tensor descriptors; torch aligns to 512 bytes, more than Triton ever asks for."""
+    return torch.empty(size, dtype=torch.int8, device="cuda")
 
 
 def _bound(run: Any, values: tuple[Any, ...], stream: int) -> Callable[[], None]:
