@@ -23,7 +23,7 @@ from harness.errors import UserError
 from harness.evaluation import Evaluation
 from harness.landscape import COSTS, Landscape
 from harness.loop import TraceDiverged, run_loop
-from harness.store import RunDirectory
+from harness.store import RunDirectory, finished
 from harness.strategies.base import Strategy
 
 
@@ -70,26 +70,26 @@ def _execute(
 ) -> RunResult:
     document = _document(config, backend)
     path = config.results / backend.task / config.label / f"seed-{config.seed}"
+    # Built before the directory exists: arguments at fault must leave nothing behind.
+    strategy = build_strategy(config, backend, strategy_seed) if finished(path) is None else None
     with RunDirectory(path, document) as directory:
-        done = directory.finished()
-        if done is not None:
-            return RunResult(path, "skipped", done.evaluations, None)
+        done = finished(path)
+        if done is not None or strategy is None:
+            return RunResult(path, "skipped", done.evaluations if done else 0, None)
         _write_reference(config.results / backend.task, backend)
         directory.write_environment(_environment(config, backend))
-        best = _Best(progress)
-        recorded = directory.recorded()
 
-        def attempt(recorded: list[Evaluation]) -> str:
-            strategy = build_strategy(config, backend, strategy_seed)
+        def attempt(strategy: Strategy, recorded: list[Evaluation]) -> tuple[str, _Best]:
+            best = _Best(progress)
             rng = np.random.default_rng(repair_seed)
-            return run_loop(strategy, backend, config.budget, config.batch, rng, recorded, directory.append, best)
+            ended = run_loop(strategy, backend, config.budget, config.batch, rng, recorded, directory.append, best)
+            return ended, best
 
         try:
-            ended = attempt(recorded)
+            ended, best = attempt(strategy, directory.recorded())
         except TraceDiverged:
             directory.set_aside()
-            best = _Best(progress)
-            ended = attempt([])
+            ended, best = attempt(build_strategy(config, backend, strategy_seed), [])
         directory.finish(backend.space, ended, document["config_hash"])
         return RunResult(path, ended, best.evaluations, best.latency_ms)
 

@@ -32,6 +32,15 @@ class Finished:
     ended: str
 
 
+def finished(path: Path) -> Finished | None:
+    """What a run directory's DONE says, or ``None`` while there is none."""
+    try:
+        done = json.loads((path / "DONE").read_text())
+        return Finished(done["evaluations"], done["ended"])
+    except (OSError, ValueError, KeyError):
+        return None
+
+
 class RunDirectory:
     """``RESULTS/<task>/<strategy label>/seed-<n>/``, held by one process at a time.
 
@@ -88,14 +97,6 @@ class RunDirectory:
     @property
     def _log_path(self) -> Path:
         return self.path / "evaluations.jsonl"
-
-    def finished(self) -> Finished | None:
-        """What DONE says, or ``None`` while the run is unfinished."""
-        try:
-            done = json.loads((self.path / "DONE").read_text())
-            return Finished(done["evaluations"], done["ended"])
-        except (OSError, ValueError, KeyError):
-            return None
 
     def recorded(self) -> list[Evaluation]:
         """The log's evaluations in order, up to the first line that was cut off."""

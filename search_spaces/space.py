@@ -131,6 +131,10 @@ class SearchSpace:
             if code >= 0
         }
 
+    def active(self, i: int, codes: Codes) -> NDArray[np.bool_]:
+        """Where parameter ``i`` is active, given rows in which the parameters before it are placed; shape ``[n]``."""
+        return self._rules.active(i, codes)
+
     # -- single configurations -----------------------------------------------------------------------------------
 
     def canonicalize(self, configuration: Mapping[str, Any]) -> dict[str, Value]:

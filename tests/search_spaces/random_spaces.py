@@ -25,7 +25,9 @@ def parameters(draw: st.DrawFn, index: int, earlier: list[Parameter]) -> Paramet
     condition = draw(st.none() | conditions(earlier)) if earlier else None
     match draw(st.sampled_from(["categorical", "ordinal", "boolean", "integer", "permutation"])):
         case "categorical":
-            return Categorical(name, tuple(draw(st.sampled_from([("a", "b"), ("x", "y", "z"), (True, "no")]))), condition)
+            return Categorical(
+                name, tuple(draw(st.sampled_from([("a", "b"), ("x", "y", "z"), (True, "no")]))), condition
+            )
         case "ordinal":
             scale = draw(st.sampled_from(["linear", "log2"]))
             return Ordinal(name, draw(st.sampled_from([(1, 2, 4), (8,), (1, 3, 5, 7), (0.5, 1.0)])), scale, condition)
@@ -46,7 +48,8 @@ def terms(draw: st.DrawFn, parameter: Parameter) -> str:
     if not _numeric(parameter):
         return draw(st.sampled_from([f"{parameter.name} == {value!r}", f"{parameter.name} != {value!r}"]))
     form = draw(st.sampled_from(["{p} == {v}", "{p} <= {v}", "0 < {p} < 4", "{p} in (1, 2, {v})", "not {p} > {v}",
-                                 "{p} % 2 == 0", "{p} != 0 and LIMIT // {p} > 3", "MODE == 'fast' or {p} > {v}"]))  # fmt: skip
+                                 "{p} % 2 == 0",
+                                 "{p} != 0 and LIMIT // {p} > 3", "MODE == 'fast' or {p} > {v}"]))  # fmt: skip
     return form.format(p=parameter.name, v=value)
 
 

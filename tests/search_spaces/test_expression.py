@@ -21,9 +21,10 @@ def number(source: str, **names: int | float | bool) -> float:
 @pytest.mark.parametrize(
     "source",
     [
-        "__import__('os').system('true')", "a.b", "a[b]", "(lambda: 1)()", "[x for x in (1, 2)]", "f'{a}'", "a if b else c",
-        "open('x')", "min()", "ceil_div(1)", "active(1)", "a := 1", "a is b", "a @ b", "a & b", "~a", "b'x'", "None", "...",
-        "x in y", "max(a, key=b)", "min(*a)", "1 +", "", "a\nb", "{1: 2}", "'x' in 'xyz'", "1j",
+        "__import__('os').system('true')", "a.b", "a[b]", "(lambda: 1)()", "[x for x in (1, 2)]", "f'{a}'",
+        "a if b else c",
+        "open('x')", "min()", "ceil_div(1)", "active(1)", "a := 1", "a is b", "a @ b", "a & b", "~a", "b'x'", "None",
+        "...", "x in y", "max(a, key=b)", "min(*a)", "1 +", "", "a\nb", "{1: 2}", "'x' in 'xyz'", "1j",
     ],
 )  # fmt: skip
 def test_anything_else_is_refused(source: str) -> None:

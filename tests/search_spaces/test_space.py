@@ -44,7 +44,10 @@ def test_nested_conditions_follow_their_parents(conditional: SearchSpace) -> Non
         ({"colour": 1}, "unknown parameter 'colour'"),
         ({"factor": 2}, "parameter 'factor' is inactive: \"schedule == 'split_k'\" is false"),
         ({"ctas": None}, "ctas=None is not among its values"),
-        ({"block": 128, "ctas": 4, "overlap": True}, r"constraint 'block \* ctas <= 256' is broken by block=128, ctas=4"),
+        (
+            {"block": 128, "ctas": 4, "overlap": True},
+            r"'block \* ctas <= 256' is broken by block=128, ctas=4",
+        ),
         ({"ctas": 3}, "parameter 'overlap' is active and has no value"),
     ],
 )

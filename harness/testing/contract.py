@@ -1,0 +1,172 @@
+"""The tests that every strategy inherits."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from harness.evaluation import Configuration, Status
+from harness.strategies.base import Budget, Strategy
+from harness.testing import spaces
+from harness.testing.driver import drive, evaluation, smooth_latency, trace
+from search_spaces.space import SearchSpace
+
+FAILURES = tuple(status for status in Status if status is not Status.OK)
+SPACES: tuple[Callable[[], SearchSpace], ...] = (
+    spaces.plain,
+    spaces.constrained,
+    spaces.conditional,
+    spaces.permuted,
+)
+
+
+class StrategyContract:
+    """What the run loop relies on. Subclass it, define :meth:`factory`, and let pytest collect it.
+
+    Attributes:
+        asks: evaluations a test may spend where it has no need for more; lower it for slow strategies.
+        unit_invariant: whether latencies in another unit must give the identical trace.
+    """
+
+    asks: int = 30
+    unit_invariant: bool = True
+
+    def factory(self, space: SearchSpace, seed: np.random.SeedSequence, budget: Budget) -> Strategy:
+        """Build the strategy under test."""
+        raise NotImplementedError
+
+    def build(self, space: SearchSpace, seed: int = 0, evaluations: int | None = None) -> Strategy:
+        """The strategy under test for an integer seed."""
+        return self.factory(space, np.random.SeedSequence(seed), Budget(evaluations=evaluations or self.asks))
+
+    # -- what is asked -----------------------------------------------------------------------------------------------
+
+    @pytest.mark.parametrize("space", SPACES)
+    def test_asks_are_feasible_and_unrepeated(self, space: Callable[[], SearchSpace]) -> None:
+        made = space()
+        done = drive(self.build(made), made, evaluations=self.asks)
+        assert len(done) == min(self.asks, made.size)
+
+    @pytest.mark.parametrize("batch", [1, 3, 8])
+    def test_batches_are_full_until_the_end(self, batch: int) -> None:
+        space = spaces.conditional()
+        strategy = self.build(space)
+        asked = strategy.ask(batch)
+        assert len(asked) == batch
+        assert len({space.key(configuration) for configuration in asked}) == batch
+        strategy.tell([evaluation(i, c, smooth_latency(space, c)) for i, c in enumerate(asked)])
+        assert len(strategy.ask(2)) == 2
+
+    def test_a_budget_of_one(self) -> None:
+        space = spaces.conditional()
+        assert len(drive(self.build(space, evaluations=1), space, evaluations=1)) == 1
+
+    def test_a_space_beyond_enumeration(self) -> None:
+        space = spaces.huge()
+        asks = min(self.asks, 8)
+        assert len(drive(self.build(space), space, evaluations=asks)) == asks
+
+    # -- the end -----------------------------------------------------------------------------------------------------
+
+    def test_a_space_of_one_configuration_ends_cleanly(self) -> None:
+        space = spaces.single()
+        strategy = self.build(space)
+        assert len(drive(strategy, space)) == 1
+        assert list(strategy.ask(1)) == []
+        assert list(strategy.ask(3)) == []
+
+    @pytest.mark.parametrize("batch", [1, 8])
+    def test_exhausting_a_space_visits_everything_once_and_finds_the_optimum(self, batch: int) -> None:
+        space = spaces.conditional()
+        done = drive(self.build(space, evaluations=space.size + 1), space, batch=batch)
+        assert len(done) == space.size
+        best = min(smooth_latency(space, configuration) for configuration in space.enumerate())
+        assert min(e.latency_ms for e in done if e.latency_ms is not None) == best
+
+    # -- failures ----------------------------------------------------------------------------------------------------
+
+    @pytest.mark.parametrize("status", FAILURES)
+    def test_each_kind_of_failure_is_survived(self, status: Status) -> None:
+        def every_third(space: SearchSpace, configuration: Configuration) -> float | Status:
+            code = int(space.encode(configuration).sum())
+            return status if code % 3 == 0 else smooth_latency(space, configuration)
+
+        space = spaces.conditional()
+        asks = min(self.asks, 15)
+        assert len(drive(self.build(space), space, every_third, evaluations=asks)) == asks
+
+    @pytest.mark.parametrize("batch", [1, 4])
+    def test_a_space_in_which_everything_fails(self, batch: int) -> None:
+        space = spaces.conditional()
+        done = drive(
+            self.build(space), space, lambda *_: Status.COMPILE_ERROR, evaluations=self.asks, batch=batch
+        )
+        assert len(done) == min(self.asks, space.size)
+
+    def test_equal_latencies_are_survived(self) -> None:
+        space = spaces.plain()
+        assert len(drive(self.build(space), space, lambda *_: 1.0, evaluations=self.asks)) == self.asks
+
+    # -- determinism -------------------------------------------------------------------------------------------------
+
+    @pytest.mark.parametrize("batch", [1, 3])
+    def test_same_seed_same_trace_whatever_the_global_generators_do(self, batch: int) -> None:
+        traces = []
+        for state in (1, 2):
+            random.seed(state)
+            np.random.seed(state)  # noqa: NPY002 (a strategy must not depend on it)
+            space = spaces.conditional()
+            traces.append(trace(drive(self.build(space, 7), space, evaluations=self.asks, batch=batch), space))
+        assert traces[0] == traces[1]
+
+    def test_different_seeds_differ(self) -> None:
+        space = spaces.plain()
+        traces = {tuple(trace(drive(self.build(space, seed), space, evaluations=self.asks), space)) for seed in range(3)}
+        assert len(traces) == 3
+
+    def test_a_recorded_run_resumes(self) -> None:
+        """The log holds plain mappings; re-feeding it must lead to the same asks, and on."""
+        space = spaces.constrained()
+        recorded = drive(self.build(space), space, evaluations=self.asks)
+        strategy = self.build(space)
+        for past in recorded:
+            (asked,) = strategy.ask(1)
+            assert dict(asked) == dict(past.configuration)
+            strategy.tell([replace(past, configuration=dict(past.configuration))])
+
+    # -- invariances -------------------------------------------------------------------------------------------------
+
+    def test_the_unit_of_latency_does_not_matter(self) -> None:
+        if not self.unit_invariant:
+            pytest.skip("declared to depend on the unit")
+        space = spaces.conditional()
+
+        def microseconds(space: SearchSpace, configuration: Configuration) -> float:
+            return 1000.0 * smooth_latency(space, configuration)
+
+        in_ms = trace(drive(self.build(space), space, evaluations=self.asks), space)
+        in_us = trace(drive(self.build(space), space, microseconds, evaluations=self.asks), space)
+        assert in_ms == in_us
+
+    def test_the_order_of_a_recorded_pool_does_not_matter(self) -> None:
+        space = spaces.plain()
+        rows = space.codes()[::3]
+        traces = []
+        for order in (np.arange(len(rows)), np.random.default_rng(1).permutation(len(rows))):
+            pool = space.restricted(rows[order])
+            traces.append(trace(drive(self.build(pool), pool, evaluations=self.asks), pool))
+        assert traces[0] == traces[1]
+
+    def test_tell_leaves_its_arguments_alone(self) -> None:
+        space = spaces.conditional()
+        strategy = self.build(space)
+        told: list[Any] = [evaluation(i, dict(c), 1.0 + i) for i, c in enumerate(strategy.ask(3))]
+        before = [replace(e, configuration=dict(e.configuration)) for e in told]
+        strategy.tell(told)
+        strategy.ask(1)
+        assert told == before

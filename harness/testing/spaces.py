@@ -1,0 +1,72 @@
+"""Small search spaces that between them hold everything a strategy may meet."""
+
+from __future__ import annotations
+
+from search_spaces.parameter import Boolean, Categorical, Integer, Ordinal, Permutation
+from search_spaces.space import SearchSpace
+
+
+def plain() -> SearchSpace:
+    """Every ordered kind and a categorical, no rules: 240 configurations."""
+    return SearchSpace(
+        [
+            Ordinal("block", (16, 32, 64, 128, 256), "log2"),
+            Integer("stages", 1, 4),
+            Boolean("pad"),
+            Categorical("order", ("row", "column", "group")),
+            Ordinal("share", (0.25, 1.0)),
+        ]
+    )
+
+
+def constrained() -> SearchSpace:
+    """Two thirds of the product break a rule; a feature is declared."""
+    return SearchSpace(
+        [
+            Ordinal("m", (1, 2, 4, 8, 16, 32), "log2"),
+            Ordinal("n", (1, 2, 4, 8, 16, 32), "log2"),
+            Integer("k", 1, 4),
+        ],
+        constraints=("m * n <= limit", "n % k == 0"),
+        constants={"limit": 64},
+        features={"area": "m * n"},
+    )
+
+
+def conditional() -> SearchSpace:
+    """Nested conditions, one of them on two values, and a feature that may be undefined: 44 configurations."""
+    return SearchSpace(
+        [
+            Categorical("scheme", ("direct", "split", "persistent")),
+            Ordinal("tile", (16, 32), "log2"),
+            Ordinal("factor", (2, 4, 8), "log2", active_when="scheme == 'split'"),
+            Boolean("atomic", active_when="scheme == 'split'"),
+            Integer("groups", 1, 3, active_when="atomic == False"),
+            Boolean("prefetch", active_when="scheme in ('direct', 'persistent')"),
+            Integer("waves", 1, 2, active_when="scheme == 'persistent'"),
+        ],
+        features={"work": "tile * factor"},
+    )
+
+
+def permuted() -> SearchSpace:
+    """A loop order under a constraint, and a second one that may be inactive."""
+    return SearchSpace(
+        [
+            Permutation("loops", 4),
+            Boolean("nested"),
+            Permutation("inner", 3, active_when="nested"),
+        ],
+        constraints=("loops[0] != 3",),
+    )
+
+
+def single() -> SearchSpace:
+    """One configuration."""
+    return SearchSpace([Ordinal("block", (64,)), Boolean("pad")], constraints=("pad",))
+
+
+def huge() -> SearchSpace:
+    """Far beyond the enumeration limit: about 10^12."""
+    parameters = [Integer(f"p{i}", 0, 15) for i in range(10)]
+    return SearchSpace([*parameters, Boolean("extra", active_when="p0 > 7")], constraints=("p1 <= p2",))

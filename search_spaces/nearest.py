@@ -1,0 +1,126 @@
+"""Repair: the nearest feasible configuration that was not visited yet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search_spaces.encoding import is_number, normalised, positions
+from search_spaces.parameter import Parameter, Permutation, Value
+from search_spaces.space import SearchSpace
+
+Codes = NDArray[np.int32]
+Floats = NDArray[np.float64]
+SAMPLES = 2048
+STARTS = 5
+TOLERANCE = 1e-9
+
+
+class Visited:
+    """The feasible configurations of a space that were asked already."""
+
+    def __init__(self, space: SearchSpace) -> None:
+        self.space = space
+        self._keys: set[bytes] = set()
+        self.mask: NDArray[np.bool_] | None = np.zeros(space.size, dtype=bool) if space.enumerable else None
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def __contains__(self, codes: object) -> bool:
+        return isinstance(codes, np.ndarray) and codes.astype(np.int32).tobytes() in self._keys
+
+    def add(self, codes: Codes) -> None:
+        """Mark a feasible row of codes, [d], as visited."""
+        self._keys.add(codes.astype(np.int32).tobytes())
+        if self.mask is not None:
+            row = self.space.row_of_codes(codes)
+            assert row is not None, "only feasible configurations are visited"
+            self.mask[row] = True
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether nothing is left (never, as far as anyone can tell, beyond the enumeration limit)."""
+        return self.mask is not None and bool(self.mask.all())
+
+
+def value_distances(parameter: Parameter, value: Any) -> Floats:
+    """Distance of a proposed value to each of a parameter's values, then to *inactive*: [m + 1].
+
+    Numbers (also ones between the declared values): difference on the declared scale, of which the
+    parameter's range is 1. Permutations: fraction of discordant positions. Others: 0 or 1.
+    ``None`` proposes *inactive*; a mismatch in activity is 1.
+    """
+    out = np.ones(parameter.size + 1)
+    if value is None:
+        out[-1] = 0.0
+    elif is_number(parameter):
+        out[:-1] = np.abs(positions(parameter) - normalised(parameter, np.array([float(value)])))
+    elif isinstance(parameter, Permutation):
+        out[:-1] = (np.array(parameter.values) != np.array(tuple(value))).mean(axis=1)
+    elif value in parameter.code_of:
+        out[parameter.code_of[value]] = 0.0
+    return out
+
+
+def distances(space: SearchSpace, proposal: Mapping[str, Any], codes: Codes) -> Floats:
+    """Sum over parameters of :func:`value_distances`, from one proposal to rows of codes: [n]."""
+    total = np.zeros(len(codes))
+    for i, parameter in enumerate(space.parameters):
+        total += value_distances(parameter, proposal.get(parameter.name))[codes[:, i]]
+    return total
+
+
+def nearest_unvisited(
+    space: SearchSpace, proposal: Mapping[str, Any], visited: Visited, rng: np.random.Generator
+) -> dict[str, Value] | None:
+    """The unvisited feasible configuration nearest to a proposal; ``None`` if none is left.
+
+    Ties are broken by ``rng``, so that the order of the table can't leak into a strategy. Beyond
+    the enumeration limit the answer is the best that a descent over neighbours finds.
+
+    Args:
+        space: the search space.
+        proposal: a value for some parameters, absent ones proposed as inactive. Values may break
+            any rule, and numbers may lie between the declared ones.
+        visited: what not to return.
+        rng: breaks ties.
+    """
+    if visited.mask is not None:
+        rows = np.flatnonzero(~visited.mask)
+        if rows.size == 0:
+            return None
+        return space.decode(space.codes()[rows[_closest(distances(space, proposal, space.codes()[rows]), rng)]])
+    pool = space.sample_codes(rng, SAMPLES)
+    order = np.argsort(distances(space, proposal, pool), kind="stable")[:STARTS]
+    ends = [_descend(space, proposal, pool[i], visited, rng) for i in order]
+    found = np.array([row for row in ends if row is not None], dtype=np.int32)
+    if len(found) == 0:
+        return None
+    return space.decode(found[_closest(distances(space, proposal, found), rng)])
+
+
+def _closest(total: Floats, rng: np.random.Generator) -> int:
+    return int(rng.choice(np.flatnonzero(total <= total.min() + TOLERANCE)))
+
+
+def _descend(
+    space: SearchSpace, proposal: Mapping[str, Any], row: Codes, visited: Visited, rng: np.random.Generator
+) -> Codes | None:
+    """Best unvisited row met while walking downhill over neighbours."""
+    here = float(distances(space, proposal, row[None])[0])
+    best = None if row in visited else row
+    while True:
+        around = space.neighbour_codes(row)
+        if len(around) == 0:
+            return best
+        total = distances(space, proposal, around)
+        fresh = np.array([neighbour not in visited for neighbour in around])
+        if fresh.any() and (best is None or total[fresh].min() < distances(space, proposal, best[None])[0]):
+            best = around[fresh][_closest(total[fresh], rng)]
+        if total.min() >= here:
+            return best
+        row, here = around[_closest(total, rng)], float(total.min())
