@@ -177,12 +177,27 @@ def open_live(
         raise UserError("task=null: backend=live measures a task of conf/task: expected task=NAME")
     device = find_device()
     kernel, space = build_task(task, device)
+    options = session_options(int(seed.generate_state(1)[0]), compile_workers, compile_timeout_s, run_timeout_s, timing)
+    return LiveBackend(kernel.name, kernel, space, device, options, charge_ask)
+
+
+def session_options(
+    seed: int,
+    compile_workers: int | None = None,
+    compile_timeout_s: float = 10.0,
+    run_timeout_s: float = 10.0,
+    timing: Mapping[str, Any] | None = None,
+) -> SessionOptions:
+    """Options from the values of ``conf/backend/live.yaml``; ``seed`` is that of the kernel's inputs.
+
+    Raises:
+        UserError: a value out of range, or an unknown field of ``timing``.
+    """
     workers = {} if compile_workers is None else {"compile_workers": compile_workers}
-    options = SessionOptions(
-        **workers,
-        compile_timeout_s=compile_timeout_s,
-        run_timeout_s=run_timeout_s,
-        seed=int(seed.generate_state(1)[0]),
-        timing=Timing(**(timing or {})),
+    try:
+        how = Timing(**(timing or {}))
+    except TypeError as error:
+        raise UserError(f"backend.timing={timing}: {error}") from None
+    return SessionOptions(
+        **workers, compile_timeout_s=compile_timeout_s, run_timeout_s=run_timeout_s, seed=seed, timing=how
     )
-    return LiveBackend(task.name, kernel, space, device, options, charge_ask)
