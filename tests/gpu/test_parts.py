@@ -57,10 +57,12 @@ def test_relative_error_of_the_median_is_its_spread() -> None:
 
 def test_messages_are_one_telling_line() -> None:
     ptx = "\n".join(f"mov.u32 %r{i}, %r{i};" for i in range(5000))
-    error = RuntimeError(f"`ptxas` failed\n`ptxas` stderr:\nptxas /tmp/tmpab.ptx, line 54; error : bad\n{ptx}\nRepro command: ptxas")
+    error = RuntimeError(
+        f"`ptxas` failed\n`ptxas` stderr:\nptxas /tmp/tmpab.ptx, line 54; error : bad\n{ptx}\nRepro command: ptxas"
+    )
     assert describe(error) == "RuntimeError: `ptxas` failed | ptxas error : bad"
     assert describe(ValueError()) == "ValueError"
-    assert describe(KeyError("x\ny")) .startswith("KeyError: ")
+    assert describe(KeyError("x\ny")).startswith("KeyError: ")
     assert len(one_line("word " * 1000)) == 500
     assert last_words("loading\nAssertion `x' failed.\n\nstack\n") == "Assertion `x' failed."
     assert last_words("") == ""
