@@ -9,7 +9,7 @@ import pandas as pd
 
 from analysis.aggregate import MIN_KERNELS
 from analysis.ert import wilson
-from analysis.reference import HEADLINE_TARGET
+from analysis.reference import HEADLINE_TARGET, STRATA
 from analysis.time_to_target import AXES
 
 CLAIM = (5.0, 10.0)
@@ -29,6 +29,13 @@ class SpeedupLine:
     runs: int
     hit_rate: str
     cells: dict[str, str]
+
+    @property
+    def heading(self) -> str:
+        """The task with its stratum, or what is aggregated."""
+        if self.task == "ALL":
+            return "ALL tasks" if self.stratum == "all" else f"ALL {self.stratum} tasks"
+        return f"all of {self.task.removeprefix('kernel:')}" if self.aggregate else f"{self.task} ({self.stratum})"
 
     @property
     def aggregate(self) -> bool:
@@ -53,13 +60,14 @@ def _figure(value: float) -> str:
 
 
 def speedup_lines(table: pd.DataFrame, target: float = HEADLINE_TARGET) -> list[SpeedupLine]:
-    """Tasks first, then kernels with several tasks, then ALL, over all strata; a line per strategy."""
+    """Tasks first, then kernels with several tasks, then ALL, by stratum too where there are several."""
     part = table[np.isclose(table["target"], target)]
     single = part["task"].str.startswith("kernel:") | (part["task"] == "ALL")
-    part = part[~single | (part["stratum"] == "all")]
+    several = part.loc[~single, "stratum"].nunique() > 1
+    part = part[~single | (part["stratum"] == "all") | ((part["task"] == "ALL") & several)]
     kernels = part.loc[~single, "task"].drop_duplicates().str.split("-", n=1).str[0].value_counts()
     lines = []
-    for (task, strategy), rows in part.groupby(["task", "strategy"], sort=False):
+    for (task, _, strategy), rows in part.groupby(["task", "stratum", "strategy"], sort=False):
         name = str(task)
         if name.startswith("kernel:") and kernels.get(name.removeprefix("kernel:"), 0) < 2:
             continue  # it says what its only task says
@@ -78,8 +86,14 @@ def speedup_lines(table: pd.DataFrame, target: float = HEADLINE_TARGET) -> list[
                 cells={axis: speedup_cell(r.iloc[0]) if len(r) else "–" for axis, r in by_axis.items()},
             )
         )
-    rank = {"k": 1, "A": 2}
-    return sorted(lines, key=lambda line: rank["A" if line.task == "ALL" else "k"] if line.aggregate else 0)
+    return sorted(lines, key=_rank)
+
+
+def _rank(line: SpeedupLine) -> tuple[int, int]:
+    if not line.aggregate:
+        return 0, 0
+    strata = [*STRATA, "unknown", "all"]
+    return (2, strata.index(line.stratum)) if line.task == "ALL" else (1, 0)
 
 
 def format_speedups(table: pd.DataFrame, target: float = HEADLINE_TARGET) -> str:
@@ -88,7 +102,7 @@ def format_speedups(table: pd.DataFrame, target: float = HEADLINE_TARGET) -> str
     if not lines:
         return "no speedup: neither a recorded table nor runs of the strategy random to compare with"
     head = [f"within {target:.0%} of the optimum", "strategy", "hits", "speedup: evaluations", "tuning seconds"]
-    rows = [[x.task, x.strategy, f"{x.hits}/{x.runs}", x.cells["evaluations"], x.cells["seconds"]] for x in lines]
+    rows = [[_short(x), x.strategy, f"{x.hits}/{x.runs}", x.cells["evaluations"], x.cells["seconds"]] for x in lines]
     previous = ""
     for row in rows:
         row[0], previous = ("" if row[0] == previous else row[0]), row[0]
@@ -99,6 +113,10 @@ def format_speedups(table: pd.DataFrame, target: float = HEADLINE_TARGET) -> str
     ]
     baseline = " / ".join(sorted({line.baseline for line in lines}))
     return "\n".join([*text, f"over {baseline.replace('_', ' ')}; {interval_note(table)}"])
+
+
+def _short(line: SpeedupLine) -> str:
+    return line.task if line.task != "ALL" or line.stratum == "all" else f"ALL {line.stratum}"
 
 
 def interval_note(table: pd.DataFrame) -> str:

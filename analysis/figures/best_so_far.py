@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from analysis.figures.style import COLUMN_INCHES, GREY, Look, paper
 from analysis.reference import HEADLINE_TARGET
@@ -27,10 +27,10 @@ def draw(task: str, runs: pd.DataFrame, exact: pd.DataFrame, styles: dict[str, L
             _panel(axes, runs[runs["axis"] == axis], exact[exact["axis"] == axis], styles)
             axes.set_xlabel(_LABELS[axis])
             axes.set_ylabel("quality  t*/t")
-        _seconds_scale(panels[1], runs[runs["axis"] == "seconds"])
         bottom = _bottom(runs[runs["axis"] == "evaluations"])
         for axes in panels:
             axes.set_ylim(bottom, 1.0 + 0.03 * (1.0 - bottom))
+        _seconds_scale(panels[1], runs[runs["axis"] == "seconds"], bottom)
         if runs.loc[runs["axis"] == "evaluations", "x"].max() > 500:
             panels[0].set_xscale("log")
         figure.suptitle(task, fontsize=8)
@@ -67,10 +67,13 @@ def _bottom(runs: pd.DataFrame) -> float:
     return float(np.clip(np.floor(10 * late["q25"].min()) / 10, 0.0, 0.8)) if len(late) else 0.0
 
 
-def _seconds_scale(axes: Axes, runs: pd.DataFrame) -> None:
-    """Log seconds from the first change on; steps at 0 s cannot be shown."""
-    positive = runs.loc[runs["x"] > 0, "x"]
-    if len(positive):
+def _seconds_scale(axes: Axes, runs: pd.DataFrame, bottom: float) -> None:
+    """Log seconds from where a curve enters the panel; steps at 0 s cannot be shown."""
+    inside = runs.loc[(runs["x"] > 0) & (runs["q75"] > bottom), "x"]
+    if len(inside):
+        left, right = float(inside.min()), float(runs["x"].max())
         axes.set_xscale("log")
-        axes.set_xlim(left=float(positive.min()), right=float(positive.max()))
+        axes.set_xlim(0.9 * left, max(right, 1.2 * left))
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if right < 100 * left else (1.0,)))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())

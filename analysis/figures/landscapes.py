@@ -18,7 +18,7 @@ _LEFT = 0.004
 def shares(references: dict[str, pd.DataFrame], t_star_ms: dict[str, float]) -> pd.DataFrame:
     """Share of all configurations (failures included) with latency <= x t*. Columns task, x, share."""
     parts = []
-    for task in sorted(references):
+    for task in sorted(task for task in references if np.isfinite(t_star_ms[task])):
         relative = np.sort(true_latency(pool(references[task])) / t_star_ms[task])
         n = len(relative)
         finite = relative[np.isfinite(relative)]
