@@ -13,6 +13,9 @@ from analysis.reference import HEADLINE_TARGET
 
 _LABELS = {"evaluations": "evaluations", "seconds": "tuning clock (s)"}
 
+_LONG = 500
+"""Budgets above so many evaluations are drawn on a log axis too."""
+
 
 def draw(task: str, runs: pd.DataFrame, exact: pd.DataFrame, styles: dict[str, Look]) -> Figure:
     """Two panels, evaluations above seconds.
@@ -30,9 +33,10 @@ def draw(task: str, runs: pd.DataFrame, exact: pd.DataFrame, styles: dict[str, L
         bottom = _bottom(runs[runs["axis"] == "evaluations"])
         for axes in panels:
             axes.set_ylim(bottom, 1.0 + 0.03 * (1.0 - bottom))
-        _seconds_scale(panels[1], runs[runs["axis"] == "seconds"], bottom)
-        if runs.loc[runs["axis"] == "evaluations", "x"].max() > 500:
-            panels[0].set_xscale("log")
+        for axes, axis in zip(panels, _LABELS, strict=True):
+            part = runs[runs["axis"] == axis]
+            if axis == "seconds" or part["x"].max() > _LONG:
+                _log_scale(axes, part, bottom)
         figure.suptitle(task, fontsize=8)
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=2)
@@ -67,8 +71,8 @@ def _bottom(runs: pd.DataFrame) -> float:
     return float(np.clip(np.floor(10 * late["q25"].min()) / 10, 0.0, 0.8)) if len(late) else 0.0
 
 
-def _seconds_scale(axes: Axes, runs: pd.DataFrame, bottom: float) -> None:
-    """Log seconds from where a curve enters the panel; steps at 0 s cannot be shown."""
+def _log_scale(axes: Axes, runs: pd.DataFrame, bottom: float) -> None:
+    """Logarithmic x from where a curve enters the panel; steps at 0 s cannot be shown."""
     inside = runs.loc[(runs["x"] > 0) & (runs["q75"] > bottom), "x"]
     if len(inside):
         left, right = float(inside.min()), float(runs["x"].max())

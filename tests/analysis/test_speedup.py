@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from analysis import random_search
-from analysis.aggregate import TaskSpeedup, over_kernels, over_seeds
+from analysis.aggregate import TaskSpeedup, over_all, over_kernels, over_seeds
 from analysis.ert import LogEstimate
 from analysis.incumbents import Optima, optima
 from analysis.load import Study, load_study
@@ -197,3 +197,12 @@ def test_an_optimum_below_the_table_leaves_one_hit() -> None:
     table = landscape(50)
     assert difficulty(table, 0.5 * float(table["oracle_ms"].min()), 0.05).k == 1
     assert isinstance(optima(study_of(table, [np.arange(50)], 50)), Optima)
+
+
+def test_kernels_that_agree_by_luck_promise_no_more_than_the_seeds() -> None:
+    tasks = [TaskSpeedup(k, "useful", 1, 5, 5, 1.0, "none", 1, 2, LogEstimate(1.0, 0.3, 9)) for k in "abcd"]
+    assert over_kernels(tasks).se == 0
+    assert over_all(tasks) == over_seeds(tasks)
+    apart = [TaskSpeedup(k, "useful", 1, 5, 5, 1.0, "none", 1, 2, LogEstimate(i, 0.3, 9)) for i, k in enumerate("abcd")]
+    assert over_all(apart) == over_kernels(apart)
+    assert over_all(apart[:2]) == over_seeds(apart[:2])
