@@ -160,8 +160,7 @@ def _report(arguments: argparse.Namespace) -> int:
 
 
 def _landscapes(arguments: argparse.Namespace) -> int:
-    from analysis.landscape_summary import format_summaries, summarise
-
+    from analysis.landscape_summary import format_landscapes, summarise
     from harness.landscape import read_landscape
     from harness.resources import landscape_directory
     from harness.task import recorded_landscapes
@@ -172,15 +171,22 @@ def _landscapes(arguments: argparse.Namespace) -> int:
     summaries = []
     for file in files:
         landscape = read_landscape(file)
-        summaries.append(summarise(landscape.name, landscape.frame(), landscape.metadata))
-    print(format_summaries(summaries))
+        summaries.append(summarise(landscape.frame(), landscape.metadata, landscape.name))
+    print(format_landscapes(summaries))
     return DONE
 
 
 def _record(arguments: argparse.Namespace) -> int:
-    from harness.recording import record_from_overrides
+    from harness.compose import Composer
+    from harness.recording import record_task
 
-    return record_from_overrides(arguments)
+    overrides = ["backend=live", *arguments.overrides]
+    if arguments.compile_workers is not None:
+        overrides.append(f"backend.compile_workers={arguments.compile_workers}")
+    config = Composer(arguments.config_dir).compose(overrides)
+    recording = record_task(config, arguments.output, arguments.limit, arguments.deadline_s)
+    print(recording.report())
+    return DONE
 
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from harness.backends.live import build_task, find_device, session_options
 from harness.config import RunConfig
@@ -37,5 +35,7 @@ def record_task(
     path = out or landscape_directory() / f"{kernel.name}{SEPARATOR}{device.slug}.parquet"
     if path.exists():
         raise UserError(f"{path}: exists: choose another --output or move it away")
-    options = RecordOptions(_options(config.backend, config.seed), limit=limit, deadline_s=deadline_s)
+    values = {name: value for name, value in config.backend.items() if name not in ("_target_", "charge_ask")}
+    session = session_options(config.seed, **values)
+    options = RecordOptions(session, limit=limit, deadline_s=deadline_s)
     return record(kernel.name, kernel, space, path, device, options, command=" ".join(["nearopt", *sys.argv[1:]]))

@@ -125,9 +125,7 @@ class TritonCompiler:
             self._remember(plan_key, outcome)
         return outcome
 
-    def _compile(
-        self, plan: Plan, sources: list[Any], keys: list[str], before: float
-    ) -> CompileOutcome:
+    def _compile(self, plan: Plan, sources: list[Any], keys: list[str], before: float) -> CompileOutcome:
         charged = 0.0
         compiled: list[CompiledLaunch] = []
         binaries: list[object] = []
@@ -149,9 +147,7 @@ class TritonCompiler:
             charged = max(charged, spent)
             return CompileOutcome(failure_status(error), charged, spent, message=describe(error))
         fingerprint = _digest(*binaries, *(_calling(launch) for launch in plan.launches), plan.scratch)
-        return CompileOutcome(
-            Status.OK, charged, cpu_seconds() - before, CompiledPlan(tuple(compiled), fingerprint)
-        )
+        return CompileOutcome(Status.OK, charged, cpu_seconds() - before, CompiledPlan(tuple(compiled), fingerprint))
 
     def _check_options(self, launch: Launch) -> None:
         known = vars(make_backend(self.target).parse_options({}))

@@ -14,7 +14,7 @@ from triton.compiler import CompiledKernel
 from triton.runtime.errors import OutOfResources
 
 from harness.evaluation import Configuration, Status
-from harness.gpu.device import current_cuda_device
+from harness.gpu.device import AccelDevice
 from harness.gpu.jobs import CompiledPlan, Evaluate, Job, Reply, Resample, Started
 from harness.gpu.messages import describe, one_line
 from harness.gpu.specialize import ALIGNMENT, TRITON_NAMES, argument_values, launch_source, plan_dtypes
@@ -53,15 +53,19 @@ class CudaRunner:
 
     Attributes:
         kernel: what is tuned.
+        info: the device.
         dtypes: Triton's element type by buffer name.
         seed: of the random inputs; a replaced process makes the same ones.
         timing: how many samples to take.
+        place: torch's name of the device.
     """
 
     kernel: Kernel
+    info: AccelDevice
     dtypes: Mapping[str, str]
     seed: int
     timing: Timing = field(default_factory=Timing)
+    place: str = "cuda:0"
 
     def start(self) -> Started:
         """Create the context, the inputs and the reference.
@@ -69,33 +73,45 @@ class CudaRunner:
         Raises:
             RuntimeError: no usable GPU, or buffers that don't fit what was compiled for.
         """
-        self._info = current_cuda_device()
-        self._device = torch.device("cuda", 0)
-        triton.set_allocator(
-            lambda size, alignment, stream: torch.empty(size, dtype=torch.int8, device=self._device)
-        )
+        if not torch.cuda.is_available():
+            raise RuntimeError("torch.cuda.is_available() is false in the GPU process")
+        self._device = torch.device(self.place)
+        triton.set_allocator(_allocate)
         self._stream = torch.cuda.current_stream().cuda_stream
         generator = torch.Generator(self._device).manual_seed(self.seed)
         self._inputs = self.kernel.inputs(generator)
         self._outputs = self.kernel.outputs(self._device)
         self._check_buffers()
         self._reference = _Reference(self.kernel.reference(self._inputs))
-        flush_bytes = max(FLUSH_BYTES, 2 * self._info.l2_bytes)
+        flush_bytes = max(FLUSH_BYTES, 2 * self.info.l2_bytes)
         self._flush = torch.empty(flush_bytes // 4, dtype=torch.int32, device=self._device)
         self._events: list[torch.cuda.Event] = []
         self._kept: dict[str, Loaded] = {}
         self._scratch: dict[tuple[int, Scratch], torch.Tensor] = {}
         self._known_launchers: set[tuple[str, ...]] = set()
         triton.runtime.driver.active.get_current_target()  # builds Triton's driver module now, not in a job
-        vendor = self.kernel.vendor(self._inputs)
-        self._vendor = vendor[1] if vendor else None
+        vendor = self._start_vendor()
         torch.cuda.synchronize()
         torch.cuda.empty_cache()
         self._flush_ms = self._time_flush()
-        self._last_work = 0.0
+        self._last_work = self._launcher_s = 0.0
         gc.collect()
         gc.freeze()
-        return Started(self._info, vendor[0] if vendor else "")
+        versions = {"torch": torch.__version__, "triton": triton.__version__, "cuda": str(torch.version.cuda)}
+        return Started(vendor, versions)
+
+    def _start_vendor(self) -> str:
+        """The vendor's name, empty if its call does not work here: it is context, not a condition."""
+        self._vendor: Callable[[], Any] | None = None
+        try:
+            name, call = self.kernel.vendor(self._inputs)
+            call()
+            torch.cuda.synchronize()
+        except Exception as error:
+            print(f"vendor call failed: {describe(error)}")
+            return ""
+        self._vendor = call
+        return name
 
     def _check_buffers(self) -> None:
         """The binaries assume aligned pointers and these element types."""
@@ -107,11 +123,21 @@ class CudaRunner:
 
     def run(self, job: Job) -> Reply:
         """Evaluate or re-sample; what the configuration does wrong becomes a status."""
-        self._warm_up()
         try:
+            self._warm_up()
             return self._evaluate(job) if isinstance(job, Evaluate) else self._resample(job)
+        except Exception as error:
+            return self._failed(error, 0.0, 0.0)
         finally:
             self._last_work = time.perf_counter()
+
+    def _context_works(self) -> bool:
+        """Whether the device still answers: an illegal access leaves the whole context unusable."""
+        try:
+            torch.cuda.synchronize()
+            return bool(torch.ones(1, device=self._device).item() == 1.0)
+        except Exception:
+            return False
 
     def _evaluate(self, job: Evaluate) -> Reply:
         self._launcher_s = 0.0
@@ -121,9 +147,7 @@ class CudaRunner:
             loaded = self._load(job.configuration, job.compiled)
             self._verify(loaded)
             verified = time.perf_counter()
-            samples = self.timing.collect(
-                lambda n: self._samples(loaded.launch, n), job.incumbent_ms, self._flush_ms
-            )
+            samples = self.timing.collect(lambda n: self._samples(loaded.launch, n), job.incumbent_ms, self._flush_ms)
         except Exception as error:
             end = time.perf_counter()
             return self._failed(error, (verified or end) - start, end - (verified or end))
@@ -132,7 +156,7 @@ class CudaRunner:
         return Reply(Status.OK, tuple(samples), verify_s, time.perf_counter() - verified)
 
     def _failed(self, error: Exception, verify_s: float, benchmark_s: float) -> Reply:
-        healthy = _context_works()
+        healthy = self._context_works()
         if isinstance(error, WrongResult):
             status, message = Status.WRONG_RESULT, str(error)
         else:
@@ -165,10 +189,8 @@ class CudaRunner:
         return self._kept[key].launch
 
     def _load(self, configuration: Configuration, compiled: CompiledPlan) -> Loaded:
-        plan = self.kernel.plan(configuration, self._info.sm_count)
-        scratch = {
-            name: self._scratch_tensor(index, need) for index, (name, need) in enumerate(plan.scratch.items())
-        }
+        plan = self.kernel.plan(configuration, self.info.sm_count)
+        scratch = {name: self._scratch_tensor(index, need) for index, (name, need) in enumerate(plan.scratch.items())}
         steps = self._bind(plan, compiled, {**self._inputs, **self._outputs, **scratch})
         return Loaded(_chain(steps), scratch)
 
@@ -262,11 +284,15 @@ class _Reference:
     def error(self, outputs: Mapping[str, torch.Tensor]) -> float:
         """Largest error over all outputs, one synchronisation; ``inf`` if anything is NaN or infinite."""
         errors = [
-            (outputs[name].float() - exact).abs_().amax() / self._scale[name]
-            for name, exact in self._exact.items()
+            (outputs[name].float() - exact).abs_().amax() / self._scale[name] for name, exact in self._exact.items()
         ]
         worst = float(torch.stack(errors).amax())
         return worst if worst == worst else float("inf")
+
+
+def _allocate(size: int, _alignment: int, _stream: int | None) -> torch.Tensor:
+    """Global scratch for tensor descriptors; torch aligns to 512 bytes, more than Triton ever asks for."""
+    return torch.empty(size, dtype=torch.int8, device="cuda")
 
 
 def _bound(run: Any, values: tuple[Any, ...], stream: int) -> Callable[[], None]:
@@ -289,12 +315,3 @@ def _status(error: Exception) -> Status:
     if isinstance(error, OutOfResources | torch.OutOfMemoryError) or any(w in text for w in _RESOURCE_WORDS):
         return Status.OUT_OF_RESOURCES
     return Status.RUNTIME_ERROR
-
-
-def _context_works() -> bool:
-    """Whether the device still answers: an illegal access leaves the whole context unusable."""
-    try:
-        torch.cuda.synchronize()
-        return bool(torch.ones(1, device="cuda").item() == 1.0)
-    except Exception:
-        return False

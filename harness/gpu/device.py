@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import re
 import subprocess
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
+from uuid import UUID
 
 from search_spaces.device import DeviceLimits
 
@@ -43,7 +45,6 @@ class AccelDevice:
         l2_bytes, memory_bytes: cache and device memory.
         peak_flops, peak_bytes_per_s: datasheet rates (dense 16-bit matrix FLOP/s, bytes/s); 0 if unknown.
         uuid, driver: identify card and driver.
-        versions: of torch, triton and CUDA as the GPU process saw them.
     """
 
     name: str
@@ -60,7 +61,6 @@ class AccelDevice:
     peak_bytes_per_s: float = 0.0
     uuid: str = ""
     driver: str = ""
-    versions: tuple[tuple[str, str], ...] = ()
 
     def limits(self) -> DeviceLimits:
         """What a search space's constraints are derived from."""
@@ -73,44 +73,75 @@ class AccelDevice:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """All fields; versions as a mapping."""
-        return {**asdict(self), "versions": dict(self.versions)}
+        """All fields."""
+        return asdict(self)
 
 
-def current_cuda_device() -> AccelDevice:
-    """Device 0 as torch sees it; creates a CUDA context, so for the GPU process alone.
+class NoDevice(RuntimeError):
+    """There is no usable GPU; the message says why in one line."""
+
+
+_ATTRIBUTES = {  # CUdevice_attribute in cuda.h
+    "max_threads_per_block": 1,
+    "warp_size": 10,
+    "sm_count": 16,
+    "l2_bytes": 38,
+    "major": 75,
+    "minor": 76,
+    "registers_per_sm": 82,
+    "shared_memory_bytes": 97,
+}
+
+
+def probe_device(library: str = "libcuda.so.1") -> AccelDevice:
+    """Device 0 as the driver describes it. Creates no CUDA context, so any process may call it.
+
+    Args:
+        library: the CUDA driver library.
 
     Raises:
-        RuntimeError: there is no usable GPU.
+        NoDevice: no driver, no GPU, or a driver that answers with an error.
     """
-    import torch
-    import triton
+    try:
+        cuda = ctypes.CDLL(library)
+    except OSError:
+        raise NoDevice(f"{library} cannot be loaded: is an NVIDIA driver installed?") from None
 
-    if not torch.cuda.is_available():
-        raise RuntimeError("no CUDA device: torch.cuda.is_available() is false")
-    torch.cuda.init()
-    properties = torch.cuda.get_device_properties(0)
-    slug = device_slug(properties.name)
+    def call(name: str, *arguments: Any) -> None:
+        code = getattr(cuda, name)(*arguments)
+        if code:
+            raise NoDevice(f"{name} failed with CUDA error {code}")
+
+    call("cuInit", 0)
+    count = ctypes.c_int()
+    call("cuDeviceGetCount", ctypes.byref(count))
+    if count.value < 1:
+        raise NoDevice("the driver shows no GPU")
+    handle, total = ctypes.c_int(), ctypes.c_size_t()
+    text, uuid = ctypes.create_string_buffer(256), ctypes.create_string_buffer(16)
+    call("cuDeviceGet", ctypes.byref(handle), 0)
+    call("cuDeviceGetName", text, 256, handle)
+    call("cuDeviceTotalMem_v2", ctypes.byref(total), handle)
+    call("cuDeviceGetUuid", uuid, handle)
+    facts: dict[str, int] = {}
+    for name, attribute in _ATTRIBUTES.items():
+        value = ctypes.c_int()
+        call("cuDeviceGetAttribute", ctypes.byref(value), attribute, handle)
+        facts[name] = value.value
+    major, minor = facts.pop("major"), facts.pop("minor")
+    name = text.value.decode(errors="replace")
+    slug = device_slug(name)
     peak_flops, peak_bytes_per_s = DATASHEET.get(slug, (0.0, 0.0))
-    shared = getattr(properties, "shared_memory_per_block_optin", 0) or 232_448
     return AccelDevice(
-        name=properties.name,
+        name=name,
         slug=slug,
-        capability=properties.major * 10 + properties.minor,
-        sm_count=properties.multi_processor_count,
-        shared_memory_bytes=shared,
-        l2_bytes=getattr(properties, "L2_cache_size", 0) or 50 * 2**20,
-        memory_bytes=properties.total_memory,
-        registers_per_sm=getattr(properties, "regs_per_multiprocessor", 65_536),
+        capability=major * 10 + minor,
+        memory_bytes=total.value,
         peak_flops=peak_flops,
         peak_bytes_per_s=peak_bytes_per_s,
-        uuid=str(getattr(properties, "uuid", "")),
+        uuid=f"GPU-{UUID(bytes=uuid.raw)}",
         driver=driver_version(),
-        versions=(
-            ("torch", torch.__version__),
-            ("triton", triton.__version__),
-            ("cuda", str(torch.version.cuda)),
-        ),
+        **facts,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from multiprocessing.connection import wait as wait_for
 from pathlib import Path
@@ -24,7 +25,7 @@ class DeviceLost(RuntimeError):
 
 
 class DeviceWorker:
-    """One process on one device; never blocks except in :meth:`start`.
+    """One process on one device; never blocks except in :meth:`wait_until_started` and :meth:`run`.
 
     Args:
         runner: what the process does; pickled to it, anew after every loss.
@@ -33,7 +34,7 @@ class DeviceWorker:
         environment: variables set in the process.
 
     Attributes:
-        started: device and vendor, as the first process reported them.
+        started: what the first process reported.
         restarts, restart_s: how often the process was replaced, and the seconds until each was ready again.
     """
 
@@ -58,13 +59,12 @@ class DeviceWorker:
         self.restarts = 0
         self.restart_s = 0.0
 
-    def start(self) -> Started:
-        """Start the process and wait until it is ready.
+    def wait_until_started(self) -> Started:
+        """Wait until the launched process is ready.
 
         Raises:
             UserError: there is no device, or it cannot do the task; one line says why.
         """
-        self._launch()
         process = self._process
         assert process is not None
         try:
@@ -111,10 +111,8 @@ class DeviceWorker:
         self._busy = True
         self._since = time.monotonic()
         self._deadline = self._since + self.run_timeout_s
-        try:
+        with suppress(OSError):  # if it died idle, poll sees the closed pipe
             self._process.connection.send(job)
-        except OSError:
-            pass  # it died idle; poll sees the closed pipe
 
     def poll(self) -> Reply | None:
         """The running job's reply once there is one; a lost process is a reply too, and is replaced.
@@ -155,7 +153,8 @@ class DeviceWorker:
     def _wait(self) -> None:
         wait_for(self.connections, timeout=max(0.0, self.deadline - time.monotonic()))
 
-    def _launch(self) -> None:
+    def launch(self) -> None:
+        """Start the process; it is ready some seconds later."""
         self._ready = self._busy = False
         self._since = time.monotonic()
         self._deadline = self._since + START_TIMEOUT_S
@@ -197,4 +196,4 @@ class DeviceWorker:
         assert self._process is not None
         self._process.kill()
         self.restarts += 1
-        self._launch()
+        self.launch()

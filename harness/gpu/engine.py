@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing.connection import wait as wait_for
 from statistics import median
@@ -119,6 +119,18 @@ class Engine:
             reply = self._device.poll()
             if reply is not None and running is not None:
                 yield self._finish(waiting, running, self._measurement(running[1], reply))
+
+    def compile(self, configurations: Sequence[Configuration]) -> dict[int, CompiledPlan]:
+        """Compile without measuring: what compiled, by position."""
+        plans: dict[int, CompiledPlan] = {}
+        for ticket, configuration in enumerate(configurations):
+            self._pool.submit(ticket, configuration)
+        while self._pool.in_flight:
+            wait_for(self._pool.connections, max(0.0, self._pool.deadline - time.monotonic()))
+            for ticket, outcome in self._pool.poll():
+                if outcome.compiled is not None:
+                    plans[ticket] = outcome.compiled
+        return plans
 
     def _wait(self, starved: bool) -> None:
         before = time.monotonic()

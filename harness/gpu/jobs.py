@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from harness.evaluation import Configuration, Measurement, Status
-from harness.gpu.device import AccelDevice
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +93,15 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The GPU process is ready. ``vendor``: the vendor library's name, empty if it has no such call."""
+    """The GPU process is ready.
 
-    device: AccelDevice
+    Attributes:
+        vendor: the vendor library's name, empty if the kernel has no such call.
+        versions: of what the process runs on (torch, triton, CUDA).
+    """
+
     vendor: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
