@@ -186,7 +186,8 @@ def warnings(study: Study, best: Optima) -> list[str]:
         said.append(f"{task}: {len(runs)} runs beat the recorded optimum ({names}); t* was lowered for all.")
     few = int(study.runs.groupby(["task", "strategy"]).size().min())
     if few < 5:
-        said.append(f"Some strategies have only {few} seeds on a task: their intervals are wide, or missing with one.")
+        seeds = f"{few} seed{'s' * (few != 1)}"
+        said.append(f"Some strategies have only {seeds} on a task: their intervals are wide, or missing with one.")
     said += [f"{task}: nothing succeeded." for task, t_star in sorted(best.t_star_ms.items()) if np.isinf(t_star)]
     without = sorted(set(best.t_star_ms) - set(study.references))
     if without:

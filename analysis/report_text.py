@@ -141,29 +141,39 @@ def judgement(row: pd.Series) -> str:
 
 
 def verdict(table: pd.DataFrame, target: float = HEADLINE_TARGET) -> list[str]:
-    """A sentence per strategy, the fastest first; ``random`` itself is a check and comes last."""
+    """A sentence per strategy: known speedups before bounds, more tasks before fewer, the fastest first.
+
+    ``random`` itself is a check and comes last.
+    """
     whole = table[(table["task"] == "ALL") & (table["stratum"] == "all") & np.isclose(table["target"], target)]
     tasks = table[~table["task"].str.startswith("kernel:") & (table["task"] != "ALL")]
-    sentences: list[tuple[bool, float, str]] = []
+    ranked: list[tuple[tuple[bool, bool, int, float], str]] = []
     for (strategy, baseline), rows in whole.groupby(["strategy", "baseline"], sort=True):
-        of = tasks[(tasks["strategy"] == strategy) & (tasks["baseline"] == baseline)]
-        number = of["task"].nunique()
-        where = f"{number} task{'s' * (number != 1)} of {_kernels(of)}"
-        against = "exact random search" if baseline == "exact_random" else "the runs of random search"
-        ordered = rows.sort_values("axis")
-        first = ordered.iloc[0]
-        cells = [f"{speedup_cell(row)} in {AXIS_NAMES[str(row['axis'])]}" for _, row in ordered.iterrows()]
-        if strategy == "random":
-            text = f"As a check, random was {' and '.join(cells)} as fast as {against}; 1 is expected."
-        else:
-            text = (
-                f"{strategy} came within {target:.0%} of the optimum {' and '.join(cells)} as fast as {against} "
-                f"({where}; {int(first['hits'])} of {int(first['runs'])} runs hit): {judgement(first)}."
-            )
-        sentences.append((strategy == "random", -float(np.nan_to_num(first["speedup"])), text))
-    return [text for _, _, text in sorted(sentences)]
+        of = tasks.loc[(tasks["strategy"] == strategy) & (tasks["baseline"] == baseline), "task"].drop_duplicates()
+        first = rows.sort_values("axis").iloc[0]
+        bounded = bool((rows["bound"] != "none").any())
+        rank = (strategy == "random", bounded, -len(of), -float(np.nan_to_num(first["speedup"])))
+        ranked.append((rank, _sentence(str(strategy), str(baseline), rows.sort_values("axis"), of, target)))
+    return [text for _, text in sorted(ranked)]
 
 
-def _kernels(tasks: pd.DataFrame) -> str:
-    names = tasks["task"].str.split("-", n=1).str[0].nunique()
-    return f"{names} kernel{'s' * (names != 1)}"
+def _sentence(strategy: str, baseline: str, rows: pd.DataFrame, tasks: pd.Series[str], target: float) -> str:
+    against = "exact random search" if baseline == "exact_random" else "the runs of random search"
+    first = rows.iloc[0]
+    cells = " and ".join(f"{speedup_cell(row)} in {AXIS_NAMES[str(row['axis'])]}" for _, row in rows.iterrows())
+    kernels = tasks.str.split("-", n=1).str[0].nunique()
+    where = f"{_count(len(tasks), 'task')} of {_count(kernels, 'kernel')}"
+    hits = f"{int(first['hits'])} of {_count(int(first['runs']), 'run')} hit"
+    if strategy == "random":
+        return f"As a check, random against {against} ({where}; {hits}): {cells}; 1 is expected."
+    if (rows["bound"] != "none").any():
+        reason = "some task was never solved, so its speedup is only bounded"
+        return f"{strategy} ({where}; {hits}): {reason}: {cells} relative to {against}; {judgement(first)}."
+    return (
+        f"{strategy} came within {target:.0%} of the optimum {cells} as fast as {against} ({where}; {hits}): "
+        f"{judgement(first)}."
+    )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"

@@ -16,6 +16,9 @@ _LABELS = {"evaluations": "evaluations", "seconds": "tuning clock (s)"}
 _LONG = 500
 """Budgets above so many evaluations are drawn on a log axis too."""
 
+_LONG_NAME = 16
+"""Strategies with longer names get a legend of one column."""
+
 
 def draw(task: str, runs: pd.DataFrame, exact: pd.DataFrame, styles: dict[str, Look]) -> Figure:
     """Two panels, evaluations above seconds.
@@ -24,7 +27,9 @@ def draw(task: str, runs: pd.DataFrame, exact: pd.DataFrame, styles: dict[str, L
         runs, exact: rows of ``curves.run_curves`` and ``curves.random_curves`` of this task.
     """
     with paper():
-        figure = Figure(figsize=(COLUMN_INCHES, 4.5))
+        names = [name for name in styles if name in set(runs["strategy"])]
+        columns = 1 if max(map(len, names)) > _LONG_NAME else 2
+        figure = Figure(figsize=(COLUMN_INCHES, 4.2 + 0.13 * -(-(len(names) + 1) // columns)))
         panels = figure.subplots(2, 1)
         for axes, axis in zip(panels, _LABELS, strict=True):
             _panel(axes, runs[runs["axis"] == axis], exact[exact["axis"] == axis], styles)
@@ -39,7 +44,7 @@ def draw(task: str, runs: pd.DataFrame, exact: pd.DataFrame, styles: dict[str, L
                 _log_scale(axes, part, bottom)
         figure.suptitle(task, fontsize=8)
         handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=2)
+        figure.legend(handles, labels, loc="outside lower center", ncols=columns)
     return figure
 
 
@@ -60,7 +65,8 @@ def _panel(axes: Axes, runs: pd.DataFrame, exact: pd.DataFrame, styles: dict[str
             continue
         x = curve["x"].to_numpy(np.float64)
         axes.fill_between(x, curve["q25"], curve["q75"], step="post", color=look.colour, alpha=0.13, lw=0)
-        label = f"{strategy} ({int(curve['runs'].iloc[0])} runs)"
+        seeds = int(curve["runs"].iloc[0])
+        label = f"{strategy} ({seeds} run{'s' * (seeds != 1)})"
         axes.step(x, curve["median"], where="post", color=look.colour, ls=look.dash, zorder=3, label=label)
     axes.grid(True, axis="y")
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from analysis.errors import AnalysisError
-from analysis.landscape_summary import format_summaries, roofline_fraction, summarise, summary_table
+from analysis.landscape_summary import format_landscapes, roofline_fraction, summarise, summary_table
 
 TABLE = pd.DataFrame(
     {
@@ -26,7 +26,7 @@ def test_summary() -> None:
         "roofline": ROOFLINE,
         "coverage": {"kind": "exhaustive"},
     }
-    s = summarise("k-1__gpu", TABLE, metadata)
+    s = summarise(TABLE, metadata, "k-1__gpu")
     assert (s.n, s.t_star_ms, s.stratum) == (8, 2.0, "trivial")
     assert s.failures == {"compile_error": 2, "out_of_resources": 1}
     assert [d.k for d in s.difficulties] == [2, 3, 4]
@@ -38,18 +38,18 @@ def test_summary() -> None:
 
 def test_search_rows_of_a_sample_set_the_optimum_alone() -> None:
     table = TABLE.assign(origin=["search", *["uniform"] * 7])
-    s = summarise("k", table, {"coverage": {"kind": "sample"}})
+    s = summarise(table, {"coverage": {"kind": "sample"}}, "k")
     assert (s.n, s.t_star_ms, [d.k for d in s.difficulties]) == (7, 2.0, [1, 2, 3])
-    whole = summarise("k", table, {"coverage": {"kind": "exhaustive"}})
+    whole = summarise(table, {"coverage": {"kind": "exhaustive"}}, "k")
     assert whole.n == 8
 
 
 def test_tables() -> None:
-    summaries = [summarise(name, TABLE, {}) for name in ("a-1__gpu", "b-22__gpu")]
-    text = format_summaries(summaries)
+    summaries = [summarise(TABLE, {}, name) for name in ("a-1__gpu", "b-22__gpu")]
+    text = format_landscapes(summaries)
     assert len({line.index("8 ") for line in text.splitlines()[1:]}) == 1
     assert "2 compile_error, 1 out_of_resources" in text
-    assert format_summaries(summaries, markdown=True).splitlines()[1].startswith("| ---")
+    assert format_landscapes(summaries, markdown=True).splitlines()[1].startswith("| ---")
     assert summary_table(summaries)["expected_0.05"].tolist() == [9 / 4] * 2
 
 
@@ -57,4 +57,4 @@ def test_unknowns_and_nothing() -> None:
     assert np.isnan(roofline_fraction(1.0, None))
     assert np.isnan(roofline_fraction(1.0, {"flops": 1}))
     with pytest.raises(AnalysisError, match="k-1"):
-        summarise("k-1", TABLE[TABLE["status"] != "ok"], {})
+        summarise(TABLE[TABLE["status"] != "ok"], {}, "k-1")

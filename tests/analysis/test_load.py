@@ -110,7 +110,7 @@ def test_truncated_or_missing_or_incomplete_tables_are_named(tmp_path: Path) -> 
 def test_contradictions_are_refused(tmp_path: Path) -> None:
     write_run(tmp_path / "a", "k-1", "s", 0, FRAME, budget=10)
     write_run(tmp_path / "b", "k-1", "s", 0, FRAME, budget=20)
-    assert "budget={'evaluations': 20" in refused(tmp_path)
+    assert "budget.evaluations=20" in refused(tmp_path)
     write_run(tmp_path / "c", "k-1", "s", 1, FRAME, budget=20)
     assert "budget_evaluations=20" in refused(tmp_path / "a", tmp_path / "c")
     write_run(tmp_path / "d", "k-1", "s", 2, FRAME, budget=10, batch=4)

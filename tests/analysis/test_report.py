@@ -11,6 +11,7 @@ import pytest
 
 from analysis.errors import AnalysisError
 from analysis.report import Report, build_report, format_speedups
+from analysis.report_text import verdict
 from analysis.speedup import COLUMNS
 from tests.analysis.fabricate import (
     evaluations,
@@ -113,3 +114,29 @@ def test_an_output_that_is_a_file_is_refused(results: Path, tmp_path: Path) -> N
     with pytest.raises(AnalysisError, match="cannot be written"):
         build_report([results], tmp_path / "file")
     assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_the_verdict_follows_the_numbers() -> None:
+    row = {"task": "ALL", "stratum": "all", "target": 0.05, "axis": "evaluations", "baseline": "exact_random"}
+    row |= {"budget": 100, "hits": 5, "runs": 6, "ert": 1.0, "bound": "none"}
+
+    def told(strategy: str, low: float, value: float, high: float, bound: str = "none") -> dict[str, object]:
+        return row | {"strategy": strategy, "speedup": value, "speedup_low": low, "speedup_high": high, "bound": bound}
+
+    table = pd.DataFrame(
+        [
+            told("random", 0.8, 1.0, 1.2),
+            told("never", 0.0, 20.0, 60.0, "upper"),
+            told("slow", 1.0, 2.0, 4.9),
+            told("fast", 5.1, 7.0, 9.0),
+            told("wide", 2.0, 6.0, 20.0),
+            told("once", np.nan, 3.0, np.nan),
+        ]
+    )
+    sentences = verdict(table)
+    assert [s.split()[0] for s in sentences] == ["fast", "wide", "once", "slow", "never", "As"]
+    assert "lies above 5×" in sentences[0]
+    assert "does not decide" in sentences[1]
+    assert "nothing can be said" in sentences[2]
+    assert "lies below the claimed" in sentences[3]
+    assert "only bounded: < 20× (up to 60)" in sentences[4]
