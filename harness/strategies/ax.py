@@ -16,23 +16,23 @@ Olson et al. (2025), *Ax: A Platform for Adaptive Experimentation*; through ``ax
 
 from __future__ import annotations
 
-import logging
 import math
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-from ax.api.client import Client
-from ax.exceptions.core import AxError
-from ax.exceptions.generation_strategy import GenerationStrategyException
 
 from harness.evaluation import Configuration, Evaluation, RepairedConfiguration
-from harness.strategies.ax_space import AxTree
 from harness.strategies.base import Budget
 from harness.strategies.proposals import Proposals
+from harness.strategies.quiet import quiet
 from search_spaces.parameter import Value
 from search_spaces.space import SearchSpace
+
+with quiet():  # Ax logs a line when it is imported
+    from ax.api.client import Client
+    from ax.exceptions.core import AxError
+
+    from harness.strategies.ax_space import AxTree
 
 METRIC = "latency"
 
@@ -111,22 +111,9 @@ class Ax:
     def _next_trials(self, n: int) -> list[tuple[int, dict[str, Value]]]:
         try:
             trials = self._client.get_next_trials(max_trials=n)
-        except (AxError, GenerationStrategyException):
+        except (AxError, RuntimeError, ValueError):  # exhausted, or a numerical failure in BoTorch
             return []
         return [(index, self._tree.read(proposed)) for index, proposed in trials.items()]
 
     def _attach(self, configuration: Configuration, proposal: Mapping[str, Value]) -> int:
         return self._client.attach_trial(self._tree.write(configuration, proposal))
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Neither log lines nor warnings from Ax, BoTorch and GPyTorch."""
-    before = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)

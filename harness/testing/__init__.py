@@ -7,7 +7,8 @@
             return Mine(space, seed, budget)
 """
 
+from harness.testing import spaces
 from harness.testing.contract import StrategyContract
 from harness.testing.driver import Outcome, drive, smooth_latency
 
-__all__ = ["Outcome", "StrategyContract", "drive", "smooth_latency"]
+__all__ = ["Outcome", "StrategyContract", "drive", "smooth_latency", "spaces"]

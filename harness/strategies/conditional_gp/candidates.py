@@ -49,6 +49,13 @@ class ScoredCandidates:
         self._n += 1
         self._explained = self._explained + new * new
 
+    def truncate(self, n: int) -> None:
+        """Forget all observations but the first ``n``."""
+        if n < self._n:
+            self.posterior.truncate(n)
+            self._n = n
+            self._explained = np.einsum("ij,ij->j", self._rows[:n], self._rows[:n])
+
     def mean(self, y: Floats) -> Floats:
         """Posterior mean at every candidate for targets y [n]: [N]."""
         return np.asarray(self.posterior.hyper.mean + self.posterior.whiten(y) @ self._rows[: self._n])

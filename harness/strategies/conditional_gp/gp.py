@@ -191,11 +191,21 @@ class Posterior:
         self.x = np.vstack([self.x, point])
         return row, pivot
 
+    def truncate(self, n: int) -> None:
+        """Forget all observations but the first ``n``."""
+        self.x = self.x[:n]
+        self.factor = self.factor[:n, :n]
+
     def whiten(self, y: Floats) -> Floats:
         """L^-1 (y - mean), [n]: the mean at a point is ``mean + (L^-1 k)^T whiten(y)``."""
         return np.asarray(
             solve_triangular(self.factor, y - self.hyper.mean, lower=True, check_finite=False)
         )
+
+    def fitted(self, y: Floats) -> Floats:
+        """Posterior mean of the noise-free function at the observations, [n]: y - noise K^-1 (y - m)."""
+        alpha = solve_triangular(self.factor, self.whiten(y), lower=True, trans=1, check_finite=False)
+        return np.asarray(y - (self.hyper.noise + JITTER) * alpha)
 
     def predict(self, y: Floats, points: Floats) -> tuple[Floats, Floats]:
         """Posterior mean and variance of the noise-free function: points [m, D] -> [m], [m]."""
