@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+import triton
 
 from kernels.base import Buffer, Buffers, Kernel, Plan
 
@@ -19,8 +20,19 @@ def allocate_scratch(plan: Plan, device: torch.device) -> dict[str, torch.Tensor
     }
 
 
+def allocate_descriptors(size: int, alignment: int, stream: int | None) -> torch.Tensor:
+    """Global scratch for the tensor descriptors that a kernel makes on the GPU, ``size`` bytes.
+
+    The caching allocator aligns to 512 bytes, more than any ``alignment`` that Triton asks for (128).
+    """
+    del alignment, stream
+    return torch.empty(size, dtype=torch.int8, device="cuda")
+
+
 def launch(plan: Plan, buffers: Buffers) -> None:
     """Launch every step of the plan on ``buffers`` (inputs, outputs and scratch by name)."""
+    if any(tensor.is_cuda for tensor in buffers.values()):
+        triton.set_allocator(allocate_descriptors)
     for step in plan.launches:
         arguments = {
             name: buffers[value.name] if isinstance(value, Buffer) else value for name, value in step.arguments.items()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
@@ -58,6 +59,7 @@ class SearchSpace:
         )
         self._features = {name: self._expression(source, self.names) for name, source in self.features.items()}
         self._pool: Codes | None = None
+        self._row_memo: dict[tuple[tuple[str, Any], ...], int] = {}
         self._check_types()
 
     def _check_names(self) -> None:
@@ -151,7 +153,11 @@ class SearchSpace:
 
     def key(self, configuration: Mapping[str, Any]) -> str:
         """A string that is equal for two configurations exactly when their canonical forms are."""
-        return json.dumps(self.canonicalize(configuration), separators=(",", ":"))
+        return self.key_of_codes(self.encode(self.canonicalize(configuration)))
+
+    def key_of_codes(self, codes: Codes) -> str:
+        """The key of one canonical row of codes, shape ``[d]``."""
+        return json.dumps(self.decode(codes), separators=(",", ":"))
 
     def validate(self, configuration: Mapping[str, Any]) -> None:
         """Check every rule.
@@ -235,10 +241,19 @@ class SearchSpace:
 
     def row_of(self, configuration: Mapping[str, Any]) -> int | None:
         """Row of a configuration in :meth:`codes`, or ``None`` if it is not canonical and feasible."""
+        items = tuple(configuration.items())
         try:
-            return self.row_of_codes(self.encode(configuration))
+            return self._row_memo[items]
+        except (KeyError, TypeError):
+            pass
+        try:
+            row = self.row_of_codes(self.encode(configuration))
         except InvalidConfiguration:
             return None
+        if row is not None:
+            with suppress(TypeError):
+                self._row_memo[items] = row
+        return row
 
     def enumerate(self) -> Iterator[dict[str, Value]]:
         """Every feasible configuration once, in lexicographic order of codes."""
@@ -259,6 +274,17 @@ class SearchSpace:
         space = SearchSpace(self.parameters, self.constraints, self.constants, self.features)
         space._pool = pool
         return space
+
+    def canonical_codes(self, codes: Codes) -> Codes:
+        """Codes with every inactive parameter's set to ``-1``; shape ``[n, d]``."""
+        return self._rules.deactivate(codes)
+
+    def incomplete(self, codes: Codes) -> NDArray[np.bool_]:
+        """Rows in which an active parameter has no value, shape ``[n]``."""
+        missing = np.zeros(len(codes), dtype=bool)
+        for i in range(len(self.parameters)):
+            missing |= self._rules.active(i, codes) & (codes[:, i] < 0)
+        return missing
 
     def sample_codes(self, rng: np.random.Generator, n: int) -> Codes:
         """``n`` draws, uniform over the feasible set, with replacement; shape ``[n, d]``.

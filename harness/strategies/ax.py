@@ -78,6 +78,8 @@ class Ax:
     def ask(self, n: int) -> Sequence[Configuration]:
         """Up to ``n`` of Ax's trials; where Ax has none to give, random unvisited configurations."""
         asked: list[Configuration] = []
+        if self._proposals.exhausted:  # Ax itself would look for minutes
+            return asked
         with quiet():
             for index, proposal in self._next_trials(n):
                 chosen = self._proposals.accept(proposal)

@@ -77,12 +77,10 @@ class OptunaTPE:
     def ask(self, n: int) -> Sequence[Configuration]:
         """Up to ``n`` suggestions, repaired where needed; the repaired ones stay running until told."""
         asked: list[Configuration] = []
-        while len(asked) < n:
+        while len(asked) < n and not self._proposals.exhausted:
             trial = self._study.ask()
             chosen = self._proposals.accept(self._suggest(trial))
-            if chosen is None:
-                self._study.tell(trial, state=TrialState.FAIL)
-                break
+            assert chosen is not None
             self._pending.append(trial)
             asked.append(chosen)
         return asked

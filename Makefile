@@ -1,0 +1,36 @@
+# The two commands: `make quickstart` and `make test`, from a bare clone with Python 3.11 to 3.13 and make.
+PYTHON ?= $(shell for p in python3 python3.12 python3.13 python3.11; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+# Kernels run in Triton's interpreter and replays in worker processes: more threads only get in each other's way.
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: quickstart test test-all lint clean
+.DEFAULT_GOAL := quickstart
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "make: no Python 3.11 to 3.13 found: set PYTHON=/path/to/python3" >&2; exit 2; }
+	@echo "installing into $(VENV) with $(PYTHON) (a few minutes, once)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+quickstart: $(INSTALLED)
+	@$(BIN)/nearopt run -m experiment=quickstart
+	@$(BIN)/nearopt report results/quickstart -o report
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: lint
+	$(BIN)/python -m pytest -n 2 -m 'not slow and not gpu'
+
+test-all: lint
+	$(BIN)/python -m pytest -n 2 -m 'not gpu' --timeout 3000
+
+clean:
+	rm -rf $(VENV) report results/quickstart .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,120 @@
+"""Expected running time with censoring, and its uncertainty over seeds.
+
+ERT = sum_i min(T_i, B_i) / #hits (Auger & Hansen 2005; COCO). Leaving out the runs that missed would reward
+giving up; a restricted mean would hide it.
+
+Intervals are t intervals on log ERT with the delta method: log ERT = log mean(cost) - log mean(hit), so run i
+contributes r_i = cost_i / mean(cost) - hit_i / mean(hit), and se = sd(r) / sqrt(n), n - 1 degrees of freedom. In a
+simulation of seeds {3, 5, 10, 20, 30} x hit rate {1, 0.7, 0.3} this covers 93-98% for geometric and gamma times
+(one cell 89%), where the percentile bootstrap covers 69-95% and bootstrap-t has no finite interval below five seeds.
+Heavier tails with every run a hit stay short: 87-91% for a lognormal of sigma 1.
+``tests/analysis/test_ert.py`` holds a reduced form.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import stats
+
+LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class LogEstimate:
+    """A positive quantity on the log scale with its standard error over seeds.
+
+    Attributes:
+        log: natural logarithm of the estimate.
+        se: standard error of ``log``; 0 for an exact number, nan where no interval can be had (one seed).
+        df: degrees of freedom of ``se``; inf for an exact number.
+    """
+
+    log: float
+    se: float = 0.0
+    df: float = float("inf")
+
+    def __sub__(self, other: LogEstimate) -> LogEstimate:
+        return combine([self, other], [1.0, -1.0])
+
+    @property
+    def value(self) -> float:
+        return float(np.exp(self.log))
+
+    def interval(self, level: float = LEVEL) -> tuple[float, float]:
+        """Two-sided interval, back on the natural scale; nan, nan where none can be had."""
+        if not np.isfinite(self.se):
+            return float("nan"), float("nan")
+        half = 0.0 if self.se == 0 else float(stats.t.ppf(0.5 + level / 2, self.df)) * self.se
+        return float(np.exp(self.log - half)), float(np.exp(self.log + half))
+
+
+def combine(estimates: list[LogEstimate], weights: list[float]) -> LogEstimate:
+    """Weighted sum of independent estimates; degrees of freedom by Welch and Satterthwaite."""
+    log = sum(w * e.log for w, e in zip(weights, estimates, strict=True))
+    variances = np.array([(w * e.se) ** 2 for w, e in zip(weights, estimates, strict=True)])
+    total = float(variances.sum())
+    if not np.isfinite(total):
+        return LogEstimate(log, float("nan"), float("nan"))
+    if total == 0:
+        return LogEstimate(log)
+    shares = variances / total
+    return LogEstimate(
+        log,
+        float(np.sqrt(total)),
+        1.0 / sum(float(s) ** 2 / e.df for s, e in zip(shares, estimates, strict=True) if s > 0),
+    )
+
+
+@dataclass(frozen=True)
+class ErtEstimate:
+    """ERT of one strategy on one task.
+
+    Attributes:
+        ert: sum of costs / hits; the plain sum of costs without a hit, a lower bound.
+        log: log ERT with its standard error over seeds.
+    """
+
+    ert: float
+    hits: int
+    runs: int
+    log: LogEstimate
+
+    @property
+    def bounded(self) -> bool:
+        """Without a hit: ``ert`` is only a lower bound."""
+        return self.hits == 0
+
+
+def estimate(cost: ArrayLike, hit: ArrayLike) -> ErtEstimate:
+    """ERT from what each run spent (T, or everything without a hit) and whether it hit. Both [runs]."""
+    spent = np.asarray(cost, dtype=np.float64)
+    success = np.asarray(hit, dtype=np.float64)
+    n, hits = len(spent), int(success.sum())
+    if n == 0:
+        raise ValueError("expected at least one run")
+    ert = float(spent.sum() / max(hits, 1))
+    if n < 2 or hits == 0:
+        return ErtEstimate(ert, hits, n, LogEstimate(float(np.log(ert)), float("nan"), float("nan")))
+    share = spent / spent.mean() - success / success.mean()
+    se = float(np.sqrt((share**2).sum() / (n - 1) / n))
+    return ErtEstimate(ert, hits, n, LogEstimate(float(np.log(ert)), se if se > 1e-12 else 0.0, n - 1))
+
+
+def lower_limit_without_hits(total_cost: float, level: float = LEVEL) -> float:
+    """The smallest ERT still compatible with no hit at all in ``total_cost``, two-sided ``level``.
+
+    With a constant chance of a hit per unit of cost, 1 / ERT, no hit has probability exp(-cost / ERT).
+    """
+    return total_cost / -float(np.log((1 - level) / 2))
+
+
+def wilson(hits: int, runs: int, level: float = LEVEL) -> tuple[float, float]:
+    """Wilson (1927) interval of a hit rate."""
+    z = float(stats.norm.ppf(0.5 + level / 2))
+    p = hits / runs
+    centre = (p + z * z / (2 * runs)) / (1 + z * z / runs)
+    half = z / (1 + z * z / runs) * float(np.sqrt(p * (1 - p) / runs + z * z / (4 * runs * runs)))
+    return max(0.0, centre - half), min(1.0, centre + half)

@@ -1,0 +1,76 @@
+"""Best-so-far quality of one task: steps, median and interquartile band, exact random search in grey."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
+
+from analysis.figures.style import COLUMN_INCHES, GREY, Look, paper
+from analysis.reference import HEADLINE_TARGET
+
+_LABELS = {"evaluations": "evaluations", "seconds": "tuning clock (s)"}
+
+
+def draw(task: str, runs: pd.DataFrame, exact: pd.DataFrame, styles: dict[str, Look]) -> Figure:
+    """Two panels, evaluations above seconds.
+
+    Args:
+        runs, exact: rows of ``curves.run_curves`` and ``curves.random_curves`` of this task.
+    """
+    with paper():
+        figure = Figure(figsize=(COLUMN_INCHES, 4.5))
+        panels = figure.subplots(2, 1)
+        for axes, axis in zip(panels, _LABELS, strict=True):
+            _panel(axes, runs[runs["axis"] == axis], exact[exact["axis"] == axis], styles)
+            axes.set_xlabel(_LABELS[axis])
+            axes.set_ylabel("quality  t*/t")
+        _seconds_scale(panels[1], runs[runs["axis"] == "seconds"])
+        bottom = _bottom(runs[runs["axis"] == "evaluations"])
+        for axes in panels:
+            axes.set_ylim(bottom, 1.0 + 0.03 * (1.0 - bottom))
+        if runs.loc[runs["axis"] == "evaluations", "x"].max() > 500:
+            panels[0].set_xscale("log")
+        figure.suptitle(task, fontsize=8)
+        handles, labels = panels[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=2)
+    return figure
+
+
+def _panel(axes: Axes, runs: pd.DataFrame, exact: pd.DataFrame, styles: dict[str, Look]) -> None:
+    near = 1.0 / (1.0 + HEADLINE_TARGET)
+    axes.axhline(near, color=GREY, lw=0.7, ls=(0, (1, 2)), zorder=1)
+    axes.annotate(
+        f"within {HEADLINE_TARGET:.0%}", (0.0, near), xycoords=("axes fraction", "data"), xytext=(2, 1.5),
+        textcoords="offset points", fontsize=6, color="0.35",
+    )  # fmt: skip
+    if len(exact):
+        x = exact["x"].to_numpy(np.float64)
+        axes.fill_between(x, exact["q25"], exact["q75"], step="post", color="0.85", lw=0, zorder=0)
+        axes.step(x, exact["mean"], where="post", color=GREY, lw=1.0, zorder=2, label="exact random (mean, IQR)")
+    for strategy, look in styles.items():
+        curve = runs[runs["strategy"] == strategy]
+        if curve.empty:
+            continue
+        x = curve["x"].to_numpy(np.float64)
+        axes.fill_between(x, curve["q25"], curve["q75"], step="post", color=look.colour, alpha=0.13, lw=0)
+        label = f"{strategy} ({int(curve['runs'].iloc[0])} runs)"
+        axes.step(x, curve["median"], where="post", color=look.colour, ls=look.dash, zorder=3, label=label)
+    axes.grid(True, axis="y")
+
+
+def _bottom(runs: pd.DataFrame) -> float:
+    """Where the quality axis starts: below all that happens after a tenth of the run; the rise before is cut off."""
+    late = runs[runs["x"] >= 0.1 * runs["x"].max()]
+    return float(np.clip(np.floor(10 * late["q25"].min()) / 10, 0.0, 0.8)) if len(late) else 0.0
+
+
+def _seconds_scale(axes: Axes, runs: pd.DataFrame) -> None:
+    """Log seconds from the first change on; steps at 0 s cannot be shown."""
+    positive = runs.loc[runs["x"] > 0, "x"]
+    if len(positive):
+        axes.set_xscale("log")
+        axes.set_xlim(left=float(positive.min()), right=float(positive.max()))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

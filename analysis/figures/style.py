@@ -1,0 +1,87 @@
+"""One look for every figure: the colour-blind-safe palette of Okabe & Ito (2008), fixed per strategy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib as mpl
+import matplotlib.style
+import pandas as pd
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
+from matplotlib.figure import Figure
+
+COLUMN_INCHES = 3.4
+PAGE_INCHES = 7.0
+GREY = "0.45"
+BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILLION, PURPLE = (
+    "#000000",
+    "#E69F00",
+    "#56B4E9",
+    "#009E73",
+    "#F0E442",
+    "#0072B2",
+    "#D55E00",
+    "#CC79A7",
+)
+Dash = str | tuple[int, tuple[float, ...]]
+_DASHES: tuple[Dash, ...] = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)), (0, (3, 1, 1, 1, 1, 1)))
+_MARKERS = "osD^vPX*<>"
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a strategy is drawn, in every figure."""
+
+    colour: str
+    dash: Dash
+    marker: str
+
+
+_FIXED = {
+    "exact_random": Look(GREY, "-", "."),
+    "random": Look(BLACK, (0, (1.2, 1.2)), "o"),
+    "conditional_gp": Look(VERMILLION, "-", "D"),
+    "optuna_tpe": Look(BLUE, (0, (5, 1.5)), "s"),
+    "ax": Look(GREEN, (0, (6, 1.5, 1.2, 1.5)), "^"),
+    "lfbo": Look(PURPLE, (0, (3, 1, 1, 1, 1, 1)), "v"),
+    "random_hierarchical": Look(ORANGE, (0, (3, 2)), "P"),
+}
+_SPARE = (SKY, ORANGE, PURPLE, GREEN, YELLOW, BLUE, VERMILLION)
+
+
+def looks(strategies: Sequence[str]) -> dict[str, Look]:
+    """A look per strategy: fixed for the known ones; others take the spare colours in alphabetical order."""
+    found = {name: _FIXED[name] for name in strategies if name in _FIXED}
+    taken = {look.colour for look in found.values()}
+    free = [c for c in _SPARE if c not in taken] or list(_SPARE)
+    for i, name in enumerate(sorted(set(strategies) - set(found))):
+        cycle = i // len(free)
+        dash = _DASHES[(i + cycle + 1) % len(_DASHES)]
+        found[name] = Look(free[i % len(free)], dash, _MARKERS[(i + 5) % len(_MARKERS)])
+    return {name: found[name] for name in strategies}
+
+
+@contextmanager
+def paper() -> Iterator[None]:
+    """The style sheet of the paper, whatever the user's own settings."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        matplotlib.style.use(Path(__file__).parent.parent / "paper.mplstyle")
+        yield
+
+
+def save(figure: Figure, stem: Path, data: pd.DataFrame) -> Path:
+    """Write stem.pdf (the same bytes each time), stem.png and stem.csv; returns the PNG's path."""
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    png = stem.with_name(stem.name + ".png")
+    with paper():  # fonts and resolution are settled when a figure is written, not when it is drawn
+        FigureCanvasPdf(figure)
+        figure.savefig(stem.with_name(stem.name + ".pdf"), metadata={"CreationDate": None})
+        FigureCanvasAgg(figure)
+        figure.savefig(png, metadata={"Software": None})
+    data.to_csv(stem.with_name(stem.name + ".csv"), index=False, float_format="%.6g")
+    return png

@@ -1,0 +1,152 @@
+"""What one recorded landscape holds: its failures, its optimum, and how hard it is for random search."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analysis.errors import AnalysisError
+from analysis.reference import (
+    HEADLINE_TARGET,
+    TARGETS,
+    Difficulty,
+    difficulty,
+    pool,
+    stratum,
+    true_latency,
+)
+
+
+@dataclass(frozen=True)
+class LandscapeSummary:
+    """One line of ``nearopt landscapes``.
+
+    Attributes:
+        task: name with the device, or the file's stem.
+        n: configurations in the pool (a sample's search rows left out).
+        failures: status to count, ``ok`` left out, most frequent first.
+        t_star_ms: best true latency in ms, search rows included.
+        median_slowdown: median latency of the successful rows over t*.
+        difficulties: one per target, in the order of ``TARGETS``.
+        stratum: trivial, useful or needle, by E[T] at 5%.
+        roofline: fraction of the device's bound that t* reaches; nan where unknown.
+        vendor: vendor latency over t*: above 1, the landscape's best is faster; nan where unknown.
+        coverage: ``exhaustive`` or ``sample``.
+    """
+
+    task: str
+    n: int
+    failures: dict[str, int]
+    t_star_ms: float
+    median_slowdown: float
+    difficulties: tuple[Difficulty, ...]
+    stratum: str
+    roofline: float
+    vendor: float
+    coverage: str
+
+
+def summarise(table: pd.DataFrame, metadata: Mapping[str, Any], name: str = "") -> LandscapeSummary:
+    """Summarise a landscape table (columns status, latency_ms, oracle_ms, optionally origin) and its metadata.
+
+    Args:
+        metadata: the JSON document of the file (task, device, coverage, vendor, roofline ...); may be empty.
+        name: shown instead of the metadata's task and device.
+
+    Raises:
+        AnalysisError: the landscape is empty or nothing in it succeeded.
+    """
+    slug = (metadata.get("device") or {}).get("slug")
+    title = name or "__".join(str(part) for part in (metadata.get("task", "landscape"), slug) if part)
+    latency = true_latency(table)
+    if not np.isfinite(latency).any():
+        raise AnalysisError(f"{title}: no configuration has status=ok and a latency: expected at least one")
+    best = float(latency.min())
+    rows = pool(table)
+    inside = true_latency(rows)
+    failed = rows.loc[rows["status"] != "ok", "status"].value_counts()
+    difficulties = tuple(difficulty(rows, best, target) for target in TARGETS)
+    e5 = difficulties[TARGETS.index(HEADLINE_TARGET)].expected_evaluations
+    return LandscapeSummary(
+        task=title,
+        n=len(rows),
+        failures={str(status): int(count) for status, count in failed.items()},
+        t_star_ms=best,
+        median_slowdown=float(np.median(inside[np.isfinite(inside)])) / best if np.isfinite(inside).any() else np.inf,
+        difficulties=difficulties,
+        stratum=stratum(e5),
+        roofline=roofline_fraction(best, metadata.get("roofline")),
+        vendor=_ratio((metadata.get("vendor") or {}).get("latency_ms"), best),
+        coverage=str((metadata.get("coverage") or {}).get("kind", "exhaustive")),
+    )
+
+
+def roofline_fraction(latency_ms: float, roofline: Mapping[str, Any] | None) -> float:
+    """max(FLOPs / peak FLOP/s, bytes / peak bytes/s) over the latency (Williams et al. 2009); nan if unknown."""
+    if not roofline:
+        return float("nan")
+    bounds = [
+        float(roofline[work]) / float(roofline[peak])
+        for work, peak in (("flops", "peak_flops"), ("bytes", "peak_bytes_per_s"))
+        if roofline.get(work) is not None and roofline.get(peak)
+    ]
+    return 1e3 * max(bounds) / latency_ms if bounds else float("nan")
+
+
+def _ratio(value: Any, best: float) -> float:
+    return float(value) / best if value else float("nan")
+
+
+def summary_table(summaries: Sequence[LandscapeSummary]) -> pd.DataFrame:
+    """A row per landscape, as numbers: for CSV and further use."""
+    rows = []
+    for s in summaries:
+        row: dict[str, Any] = {"task": s.task, "coverage": s.coverage, "n": s.n, "failed": sum(s.failures.values())}
+        row |= {f"failed_{status}": count for status, count in s.failures.items()}
+        row |= {"t_star_ms": s.t_star_ms, "median_slowdown": s.median_slowdown}
+        for d in s.difficulties:
+            row[f"k_{d.target:g}"], row[f"expected_{d.target:g}"] = d.k, d.expected_evaluations
+        rows.append(row | {"stratum": s.stratum, "roofline": s.roofline, "vendor": s.vendor})
+    return pd.DataFrame(rows)
+
+
+HEADERS = (
+    "landscape",
+    "N",
+    "failed",
+    "t* (ms)",
+    *(f"K / E[T] {target:.0%}" for target in TARGETS),
+    "stratum",
+    "roofline",
+    "vendor/t*",
+)
+
+
+def cells(summary: LandscapeSummary) -> list[str]:
+    """The texts of one line, under ``HEADERS``."""
+    failed = ", ".join(f"{count} {status}" for status, count in summary.failures.items())
+    return [
+        summary.task,
+        f"{summary.n}{' sampled' if summary.coverage == 'sample' else ''}",
+        failed or "0",
+        f"{summary.t_star_ms:.4g}",
+        *(f"{d.k} / {d.expected_evaluations:.4g}" for d in summary.difficulties),
+        summary.stratum,
+        "–" if np.isnan(summary.roofline) else f"{summary.roofline:.0%}",
+        "–" if np.isnan(summary.vendor) else f"{summary.vendor:.2f}",
+    ]
+
+
+def format_landscapes(summaries: Sequence[LandscapeSummary], markdown: bool = False) -> str:
+    """A table for the terminal, or in Markdown."""
+    rows = [list(HEADERS), *[cells(s) for s in summaries]]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(HEADERS))]
+    lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    if markdown:
+        lines = ["| " + " | ".join(row) + " |" for row in rows]
+        lines.insert(1, "|" + " --- |" * len(HEADERS))
+    return "\n".join(lines)

@@ -1,0 +1,190 @@
+"""Find run directories, read them, and check that they may be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analysis.errors import AnalysisError
+from analysis.run_directory import read_config, read_environment, read_evaluations, read_reference, run_row
+
+_SAME_WITHIN_A_STRATEGY = [
+    "strategy_arguments",
+    "budget_evaluations",
+    "budget_seconds",
+    "batch",
+    "compile_workers",
+    "noise",
+    "backend",
+]
+
+
+@dataclass(frozen=True)
+class Study:
+    """Finished runs and the recorded tables that they are judged by.
+
+    Attributes:
+        runs: a row per run; the index ``run`` counts from 0. Columns: path, task, kernel, strategy, seed,
+            budget_evaluations, budget_seconds (nan: no limit), batch, compile_workers, backend, noise,
+            landscape (hash of the recording, or empty), evaluations, failures, repairs, clock_s, ended,
+            config_hash, strategy_arguments, t_star_ms (nan: none).
+        evaluations: run, index, ok, latency_ms, oracle_ms (nan when failed or unknown), clock_end_s; sorted by
+            run and index.
+        references: task to recorded table, for tasks that have one.
+        unfinished: run directories without DONE, left out.
+        duplicates: copies of a run that is here already, left out.
+        protocol: for each strategy label one whole config.yaml, and one environment.json, for the record.
+    """
+
+    runs: pd.DataFrame
+    evaluations: pd.DataFrame
+    references: dict[str, pd.DataFrame] = field(default_factory=dict)
+    unfinished: int = 0
+    duplicates: int = 0
+    protocol: dict[str, dict[str, Any]] = field(default_factory=dict)
+    environment: dict[str, Any] = field(default_factory=dict)
+
+
+def load_study(paths: Sequence[str | Path]) -> Study:
+    """Load every finished run below ``paths``.
+
+    Raises:
+        AnalysisError: nothing found, a file is damaged, or the runs contradict each other.
+    """
+    directories, unfinished = find_run_directories(paths)
+    if not directories:
+        where = ", ".join(str(p) for p in paths)
+        hint = f"; {unfinished} unfinished" if unfinished else ""
+        raise AnalysisError(f"{where}: no finished run found{hint}: expected directories with config.yaml and DONE")
+    configs = [(d, read_config(d / "config.yaml")) for d in directories]
+    kept, duplicates = _without_copies(configs)
+    rows, frames = [], []
+    protocol: dict[str, dict[str, Any]] = {}
+    for run, (directory, config) in enumerate(kept):
+        frame = read_evaluations(directory / "evaluations.parquet")
+        rows.append(run_row(directory, config, frame))
+        frames.append((run, frame))
+        protocol.setdefault(str(rows[-1]["strategy"]), config)
+    runs = pd.DataFrame(rows)
+    runs.index.name = "run"
+    _check_comparable(runs)
+    _check_landscapes(runs)
+    return Study(
+        runs=runs,
+        evaluations=_concatenated(frames),
+        references=_references(runs),
+        unfinished=unfinished,
+        duplicates=duplicates,
+        protocol=protocol,
+        environment=read_environment(kept[0][0] / "environment.json"),
+    )
+
+
+def find_run_directories(paths: Iterable[str | Path]) -> tuple[list[Path], int]:
+    """Run directories with DONE at any depth, sorted and each once; and the number of those without."""
+    finished: set[Path] = set()
+    unfinished: set[Path] = set()
+    for path in map(Path, paths):
+        if not path.exists():
+            raise AnalysisError(f"{path}: no such file or directory: expected a folder of runs")
+        for config in [path / "config.yaml"] if (path / "config.yaml").exists() else path.rglob("config.yaml"):
+            directory = config.parent.resolve()
+            if any(part.startswith((".", "aborted-")) for part in config.relative_to(path).parts):
+                continue
+            if (directory / "DONE").exists():
+                finished.add(directory)
+            elif directory.name.startswith("seed-"):
+                unfinished.add(directory)
+    return sorted(finished, key=_natural), len(unfinished)
+
+
+def _natural(directory: Path) -> tuple[str, int, str]:
+    number = directory.name.removeprefix("seed-")
+    return str(directory.parent), int(number) if number.isdigit() else -1, directory.name
+
+
+def _without_copies(
+    configs: list[tuple[Path, dict[str, Any]]],
+) -> tuple[list[tuple[Path, dict[str, Any]]], int]:
+    """Keep one of several equal runs; refuse two different runs that claim one name."""
+    seen: dict[tuple[str, str, int], tuple[Path, dict[str, Any]]] = {}
+    for directory, config in configs:
+        name = (config["task"], str(config["strategy"]["label"]), config["seed"])
+        if name not in seen:
+            seen[name] = (directory, config)
+            continue
+        first, other = seen[name]
+        for part in ("budget", "config_hash"):
+            if other.get(part) != config.get(part):
+                raise AnalysisError(
+                    f"{directory}: {part}={config.get(part)}: {first} is the same task, strategy and seed with "
+                    f"{part}={other.get(part)}: expected one of them, or another strategy.label"
+                )
+    kept = list(seen.values())
+    return kept, len(configs) - len(kept)
+
+
+def _check_comparable(runs: pd.DataFrame) -> None:
+    """Seeds of one strategy on one task must differ in nothing but the seed."""
+    for (task, strategy), group in runs.groupby(["task", "strategy"], sort=False):
+        first = group.iloc[0]
+        for name in _SAME_WITHIN_A_STRATEGY:
+            values = group[name].astype(str)
+            if values.nunique() > 1:
+                other = group[values != str(first[name])].iloc[0]
+                raise AnalysisError(
+                    f"{other['path']}: {name}={other[name]}: expected {first[name]} as in {first['path']} "
+                    f"(task {task}, strategy {strategy}); give a variant its own strategy.label"
+                )
+
+
+def _check_landscapes(runs: pd.DataFrame) -> None:
+    """One task is one recording: else t* and the baseline mean different things in different runs."""
+    for task, group in runs[runs["landscape"] != ""].groupby("task", sort=False):
+        other = group[group["landscape"] != group["landscape"].iloc[0]]
+        if len(other):
+            raise AnalysisError(
+                f"{other['path'].iloc[0]}: landscape_sha256={other['landscape'].iloc[0][:12]}: expected "
+                f"{group['landscape'].iloc[0][:12]} as in {group['path'].iloc[0]} (task {task})"
+            )
+
+
+def _concatenated(frames: list[tuple[int, pd.DataFrame]]) -> pd.DataFrame:
+    lengths = [len(frame) for _, frame in frames]
+    columns: dict[str, Any] = {
+        "run": np.repeat([run for run, _ in frames], lengths),
+        "index": np.concatenate([np.arange(length) for length in lengths]),
+    }
+    for name in ("ok", "latency_ms", "oracle_ms", "clock_end_s"):
+        columns[name] = np.concatenate([frame[name].to_numpy() for _, frame in frames])
+    return pd.DataFrame(columns)
+
+
+def _references(runs: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The recorded table of each task: reference.parquet in the task's folder or above it."""
+    tables: dict[str, pd.DataFrame] = {}
+    sources: dict[str, Path] = {}
+    checked: set[tuple[str, Path]] = set()
+    for task, directory in zip(runs["task"], map(Path, runs["path"]), strict=True):
+        path = next(
+            (
+                p / "reference.parquet"
+                for p in (directory, *list(directory.parents)[:2])
+                if (p / "reference.parquet").exists()
+            ),
+            None,
+        )
+        if path is None or (task, path) in checked:
+            continue
+        checked.add((task, path))
+        table = read_reference(path)
+        if task not in tables:
+            tables[task], sources[task] = table, path
+        elif not table.equals(tables[task]):
+            raise AnalysisError(f"{path}: another recording of {task} than {sources[task]}: expected one per task")
+    return tables

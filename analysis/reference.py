@@ -1,0 +1,106 @@
+"""The recorded table of a task as the analysis sees it: the pool, its optimum, its hits and their costs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from analysis import random_search
+
+TARGETS = (0.01, 0.05, 0.10)
+"""Near-optimal means a true latency of at most (1 + target) t*."""
+HEADLINE_TARGET = 0.05
+STRATA = ("trivial", "useful", "needle")
+COSTS = ("compile_s", "verify_s", "benchmark_s")
+
+Floats = NDArray[np.float64]
+
+
+def true_latency(table: pd.DataFrame) -> Floats:
+    """Best known latency in ms per row: ``oracle_ms``, else ``latency_ms``; inf for failures. [rows]"""
+    latency = table["latency_ms"].to_numpy(np.float64, na_value=np.nan)
+    if "oracle_ms" in table.columns:
+        oracle = table["oracle_ms"].to_numpy(np.float64, na_value=np.nan)
+        latency = np.where(np.isfinite(oracle), oracle, latency)
+    ok = table["status"].to_numpy() == "ok"
+    return np.where(ok & np.isfinite(latency), latency, np.inf)
+
+
+def is_hit(latency_ms: ArrayLike, t_star_ms: ArrayLike, target: float) -> NDArray[np.bool_]:
+    """Whether latency <= (1 + target) t*; the last bits are forgiven, so that a change of unit changes nothing."""
+    limit = (1.0 + target) * np.asarray(t_star_ms, dtype=np.float64) * (1.0 + 1e-12)
+    return np.asarray(np.asarray(latency_ms, dtype=np.float64) <= limit)
+
+
+def pool(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows that stand for the space: all but those that a search added to a sample (``origin`` = search)."""
+    if "origin" not in table.columns:
+        return table
+    return table[table["origin"] != "search"]
+
+
+@dataclass(frozen=True)
+class Difficulty:
+    """How hard a target is for exact random search.
+
+    Attributes:
+        n, k: feasible configurations, and hits among them.
+        miss_cost_s, hit_cost_s: mean tuning cost in s of one miss and of one hit; nan where costs are unknown.
+    """
+
+    target: float
+    n: int
+    k: int
+    miss_cost_s: float
+    hit_cost_s: float
+
+    @property
+    def expected_evaluations(self) -> float:
+        """E[T] = (N+1)/(K+1)."""
+        return random_search.mean(self.n, self.k)
+
+
+def costs(table: pd.DataFrame) -> Floats:
+    """Compile + verify + benchmark in s per row; nan throughout where the table has no cost column. [rows]"""
+    present = [name for name in COSTS if name in table.columns]
+    if not present:
+        return np.full(len(table), np.nan)
+    numbers = table[present].astype(np.float64)
+    total = numbers.fillna(0.0).sum(axis=1).to_numpy(np.float64)
+    return np.where(numbers.isna().all(axis=None), np.nan, total)
+
+
+def difficulty(table: pd.DataFrame, t_star_ms: float, target: float) -> Difficulty:
+    """N, K and costs of a recorded table at a target.
+
+    K is at least 1: where a run beat every recorded latency, its configuration is one of the N.
+    """
+    rows = pool(table)
+    hit = is_hit(true_latency(rows), t_star_ms, target)
+    cost = costs(rows)
+    everything = float(cost.mean()) if len(cost) else float("nan")
+    return Difficulty(
+        target=target,
+        n=len(rows),
+        k=max(int(hit.sum()), 1),
+        miss_cost_s=float(cost[~hit].mean()) if (~hit).any() else everything,
+        hit_cost_s=float(cost[hit].mean()) if hit.any() else everything,
+    )
+
+
+def stratum(e5: float) -> str:
+    """Difficulty by E5, exact random search's E[T] at 5%: < 20 trivial, up to 1000 useful, beyond: needle."""
+    if not np.isfinite(e5):
+        return "unknown"
+    if e5 < 20:
+        return "trivial"
+    return "useful" if e5 <= 1000 else "needle"
+
+
+def initial_points_cap(n: int, k: int, initial_points: int) -> float:
+    """What a strategy with n0 random initial points cannot beat: E[T] / sum_{t=0}^{n0} S(t), in evaluations."""
+    t = np.arange(initial_points + 1)
+    return random_search.mean(n, k) / float(random_search.survival(n, k, t).sum())

@@ -1,0 +1,203 @@
+"""Evaluations measured on this machine's GPU."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, fields, replace
+from typing import Any
+
+import numpy as np
+from hydra.utils import instantiate
+
+from harness.errors import UserError
+from harness.evaluation import Configuration, Measurement
+from harness.gpu.device import AccelDevice, NoDevice, nvidia_smi, probe_device
+from harness.gpu.session import MakeWork, Session, SessionOptions, cuda_work
+from harness.gpu.timing import Timing
+from harness.kernel_source import kernel_source_hash
+from harness.provenance import digest
+from harness.task import SEPARATOR, TaskSpec
+from kernels.base import Kernel
+from search_spaces.space import SearchSpace
+
+
+class LiveBackend:
+    """Measures on a GPU. Processes start with the first measurement, with an empty compile cache.
+
+    Args:
+        task: the task's name; the device's slug is appended.
+        kernel: what is tuned.
+        space: what strategies search.
+        device: where it is measured.
+        options: workers, timeouts, samples.
+        charge_ask: whether ask and tell move the tuning clock.
+        work: what the processes run; tests put fakes here.
+    """
+
+    def __init__(
+        self,
+        task: str,
+        kernel: Kernel,
+        space: SearchSpace,
+        device: AccelDevice,
+        options: SessionOptions | None = None,
+        charge_ask: bool = False,
+        work: MakeWork = cuda_work,
+    ) -> None:
+        self._task = f"{task}{SEPARATOR}{device.slug}"
+        self._kernel = kernel
+        self._space = space
+        self._device = device
+        self._options = options or SessionOptions()
+        self._charge_ask = charge_ask
+        self._work = work
+        self._session: Session | None = None
+
+    @property
+    def task(self) -> str:
+        """Name in results."""
+        return self._task
+
+    @property
+    def space(self) -> SearchSpace:
+        """What strategies search."""
+        return self._space
+
+    @property
+    def compile_workers(self) -> int:
+        """Compile processes."""
+        return self._options.compile_workers
+
+    @property
+    def charge_ask(self) -> bool:
+        """Whether ask and tell move the tuning clock."""
+        return self._charge_ask
+
+    def identity(self) -> Mapping[str, Any]:
+        """Kernel, space, device and the way of measuring."""
+        return {
+            "kind": "live",
+            "kernel": kernel_fields(self._kernel),
+            "kernel_source_hash": kernel_source_hash(self._kernel),
+            "space_hash": digest(self._space.to_json()),
+            "device": self._device.name,
+            "compile_workers": self._options.compile_workers,
+            "compile_timeout_s": self._options.compile_timeout_s,
+            "run_timeout_s": self._options.run_timeout_s,
+            "timing": self._options.timing.to_json(),
+            "charge_ask": self._charge_ask,
+        }
+
+    def environment(self) -> Mapping[str, Any]:
+        """The device in full, and its state now."""
+        return {"device": self._device.to_json(), "nvidia_smi": nvidia_smi()}
+
+    def measure(self, configurations: Sequence[Configuration]) -> list[Measurement]:
+        """Compile and measure a batch, both at once.
+
+        ``oracle_ms`` is the latency itself: nothing better is known of a live run.
+
+        Raises:
+            UserError: the device is taken, or does not start.
+            DeviceLost, PoolError: it worked before and does not start any more.
+        """
+        if not configurations:
+            return []
+        if self._session is None:
+            self._session = Session(self._kernel, self._device, self._options, self._work)
+        results = sorted(self._session.engine.evaluate(configurations), key=lambda result: result.ticket)
+        return [replace(result.measurement, oracle_ms=result.measurement.latency_ms) for result in results]
+
+    def close(self) -> None:
+        """End the processes and release the device."""
+        session, self._session = self._session, None
+        if session is not None:
+            session.close()
+
+
+def kernel_fields(kernel: Kernel) -> dict[str, Any]:
+    """The kernel's class and its shape and dtype by field name."""
+    return {"_target_": f"{type(kernel).__module__}.{type(kernel).__qualname__}", **asdict(kernel)}  # type: ignore[call-overload]
+
+
+def find_device() -> AccelDevice:
+    """This machine's GPU.
+
+    Raises:
+        UserError: there is none.
+    """
+    try:
+        return probe_device()
+    except NoDevice as error:
+        raise UserError(f"backend=live: no usable GPU: {error}") from None
+
+
+def build_task(task: TaskSpec, device: AccelDevice) -> tuple[Kernel, SearchSpace]:
+    """The kernel of a configured task, and its space for a device.
+
+    Raises:
+        UserError: the task's targets cannot be imported or do not take their arguments.
+    """
+    if not task.kernel or not task.space:
+        raise UserError(f"task={task.name}: it has no kernel and space: expected a task of conf/task")
+    kernel = _built("task.kernel", task.kernel)
+    if not isinstance(kernel, Kernel):
+        raise UserError(f"task.kernel={task.kernel.get('_target_')}: expected a kernels.base.Kernel")
+    shape = {field.name: getattr(kernel, field.name) for field in fields(kernel)}  # type: ignore[arg-type]
+    space = _built("task.space", task.space, **{**shape, "device": device.limits()})
+    if not isinstance(space, SearchSpace):
+        raise UserError(f"task.space={task.space.get('_target_')}: expected a function that returns a SearchSpace")
+    return kernel, space
+
+
+def _built(what: str, target: Mapping[str, Any], **arguments: Any) -> Any:
+    try:
+        make: Callable[..., Any] = instantiate({**target, "_partial_": True, "_convert_": "all"})
+        return make(**arguments)
+    except Exception as error:  # whatever a user's own class raises on its arguments
+        text = " ".join(str(error.__cause__ or error).split())
+        raise UserError(f"{what}: {target.get('_target_')}: {text[:400]}") from error
+
+
+def open_live(
+    task: TaskSpec | None,
+    seed: np.random.SeedSequence,
+    compile_workers: int | None = None,
+    compile_timeout_s: float = 10.0,
+    run_timeout_s: float = 10.0,
+    timing: Mapping[str, Any] | None = None,
+    charge_ask: bool = False,
+) -> LiveBackend:
+    """The live backend of ``conf/backend/live.yaml``; ``compile_workers=None`` means one a core.
+
+    Raises:
+        UserError: no GPU, no task, or arguments out of range.
+    """
+    if task is None:
+        raise UserError("task=null: backend=live measures a task of conf/task: expected task=NAME")
+    device = find_device()
+    kernel, space = build_task(task, device)
+    options = session_options(int(seed.generate_state(1)[0]), compile_workers, compile_timeout_s, run_timeout_s, timing)
+    return LiveBackend(kernel.name, kernel, space, device, options, charge_ask)
+
+
+def session_options(
+    seed: int,
+    compile_workers: int | None = None,
+    compile_timeout_s: float = 10.0,
+    run_timeout_s: float = 10.0,
+    timing: Mapping[str, Any] | None = None,
+) -> SessionOptions:
+    """Options from the values of ``conf/backend/live.yaml``; ``seed`` is that of the kernel's inputs.
+
+    Raises:
+        UserError: a value out of range, or an unknown field of ``timing``.
+    """
+    workers = {} if compile_workers is None else {"compile_workers": compile_workers}
+    try:
+        how = Timing(**(timing or {}))
+    except TypeError as error:
+        raise UserError(f"backend.timing={timing}: {error}") from None
+    return SessionOptions(
+        **workers, compile_timeout_s=compile_timeout_s, run_timeout_s=run_timeout_s, seed=seed, timing=how
+    )

@@ -1,0 +1,149 @@
+"""Evaluations from a recorded landscape: same interface as a GPU, with the recorded noise and costs."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.errors import UserError
+from harness.evaluation import Configuration, Measurement, Status
+from harness.landscape import Landscape, read_landscape
+from harness.task import TaskSpec, find_landscape
+from search_spaces.space import SearchSpace
+
+NOISES = ("recorded", "none")
+
+
+class ReplayBackend:
+    """Replays a landscape.
+
+    Args:
+        landscape: the recording.
+        seed: entropy of the noise; a configuration's reading depends on it and on the configuration alone.
+        noise: ``recorded`` reports the median of a bootstrap resample of a configuration's samples;
+            ``none`` reports its oracle latency, which makes closed-form random search exact.
+        compile_workers: how many compiles the tuning clock runs at once.
+        charge_ask: let measured ask and tell seconds move the clock (then no longer deterministic).
+    """
+
+    def __init__(
+        self,
+        landscape: Landscape,
+        seed: np.random.SeedSequence,
+        noise: str = "recorded",
+        compile_workers: int = 1,
+        charge_ask: bool = False,
+    ) -> None:
+        self.landscape = landscape
+        self.compile_workers = compile_workers
+        self.charge_ask = charge_ask
+        self._noise = noise
+        self._noise_words = seed.generate_state(4).tolist()
+        self._rows = _rows_of_space(landscape)
+
+    @property
+    def task(self) -> str:
+        return self.landscape.name
+
+    @property
+    def space(self) -> SearchSpace:
+        return self.landscape.space
+
+    def identity(self) -> Mapping[str, Any]:
+        return {
+            "kind": "replay",
+            "landscape": self.landscape.name,
+            "landscape_sha256": self.landscape.sha256,
+            "noise": self._noise,
+            "compile_workers": self.compile_workers,
+            "charge_ask": self.charge_ask,
+        }
+
+    def environment(self) -> Mapping[str, Any]:
+        kept = ("device", "driver", "versions", "kernel_source_hash", "recorded_at", "command")
+        recording = {name: self.landscape.metadata[name] for name in kept if name in self.landscape.metadata}
+        return {"recording": recording, "landscape_path": str(self.landscape.path)}
+
+    def measure(self, configurations: Sequence[Configuration]) -> list[Measurement]:
+        return [self._measure(configuration) for configuration in configurations]
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+    def _measure(self, configuration: Configuration) -> Measurement:
+        at = self.space.row_of(configuration)
+        if at is None:
+            raise ValueError(f"{dict(configuration)} is not a row of {self.landscape.name}")
+        row = self._rows[at]
+        landscape = self.landscape
+        compile_s, verify_s, benchmark_s = landscape.costs_s[row].tolist()
+        status = landscape.status[row]
+        if status is not Status.OK:
+            return Measurement(
+                status=status,
+                compile_s=compile_s,
+                verify_s=verify_s,
+                benchmark_s=benchmark_s,
+                message=landscape.message[row],
+            )
+        oracle = float(landscape.oracle_ms[row])
+        samples = (oracle,) if self._noise == "none" else self._resample(row)
+        return Measurement(
+            status=status,
+            samples_ms=samples,
+            latency_ms=statistics.median(samples),
+            oracle_ms=oracle,
+            compile_s=compile_s,
+            verify_s=verify_s,
+            benchmark_s=benchmark_s,
+        )
+
+    def _resample(self, row: int) -> tuple[float, ...]:
+        samples = self.landscape.samples_ms[row]
+        n = len(samples)
+        if n == 1:
+            return samples
+        # Keyed by the configuration's codes, not by its row: rows that others add or drop change nothing.
+        codes = (self.landscape.codes[row] + 1).tolist()
+        words = np.random.SeedSequence([*self._noise_words, *codes]).generate_state(n)
+        return tuple([samples[(word * n) >> 32] for word in words.tolist()])
+
+
+def _rows_of_space(landscape: Landscape) -> list[int]:
+    """Landscape row by row of the space's feasible set (they differ in a sampled landscape)."""
+    rows: list[int] = np.flatnonzero(landscape.pool).tolist()
+    return rows
+
+
+def open_replay(
+    task: TaskSpec | None,
+    seed: np.random.SeedSequence,
+    landscape: str | None = None,
+    device: str | None = None,
+    noise: str = "recorded",
+    compile_workers: int = 1,
+    charge_ask: bool = False,
+    pool: str = "uniform",
+) -> ReplayBackend:
+    """A replay backend from its configuration.
+
+    Raises:
+        UserError: when neither a task nor a landscape is given, or a value is not understood.
+    """
+    if noise not in NOISES:
+        raise UserError(f"backend.noise={noise}: expected one of {', '.join(NOISES)}")
+    if not isinstance(compile_workers, int) or compile_workers < 1:
+        raise UserError(f"backend.compile_workers={compile_workers}: expected a whole number, 1 or more")
+    if pool != "uniform":
+        raise UserError(f"backend.pool={pool}: expected uniform")
+    if landscape is not None:
+        path = Path(landscape)
+    elif task is not None:
+        path = find_landscape(task.name, device)
+    else:
+        raise UserError("task: nothing to replay: expected task=NAME or backend.landscape=PATH")
+    return ReplayBackend(read_landscape(path), seed, noise, compile_workers, charge_ask)

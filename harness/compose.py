@@ -1,0 +1,123 @@
+"""From command-line overrides to run configurations, through Hydra, with its errors in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import hydra
+import yaml
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from harness.config import RunConfig, register_schema, run_config
+from harness.errors import UserError
+from harness.resources import conf_directory
+from harness.task import SEPARATOR
+
+
+def one_line(error: BaseException) -> str:
+    """The message of an error and of what caused it, on one line."""
+    parts: list[str] = []
+    seen: BaseException | None = error
+    while seen is not None and len(parts) < 3:
+        text = " ".join(str(seen).split())
+        if text and text not in " ".join(parts):
+            parts.append(text)
+        seen = seen.__cause__
+    return ": ".join(parts)[:600]
+
+
+class Composer:
+    """Composes run configurations from overrides.
+
+    Args:
+        config_dir: a further Hydra search path, for strategies and tasks of the user's own.
+    """
+
+    def __init__(self, config_dir: Path | None = None) -> None:
+        if config_dir is not None and not config_dir.is_dir():
+            raise UserError(f"--config-dir {config_dir}: expected a folder")
+        self._search_path = [] if config_dir is None else [f"hydra.searchpath=[file://{config_dir.resolve()}]"]
+        self._memo: dict[tuple[str, ...], Any] = {}
+        register_schema()
+
+    def compose(self, overrides: Sequence[str]) -> RunConfig:
+        """The configuration of one run.
+
+        Raises:
+            UserError: on any override that does not fit.
+        """
+        return run_config(self._composed(overrides))
+
+    def yaml(self, overrides: Sequence[str]) -> str:
+        """The composed configuration as YAML."""
+        return OmegaConf.to_yaml(self._composed(overrides), resolve=True)
+
+    def expand(self, overrides: Sequence[str]) -> list[RunConfig]:
+        """Every run of a sweep: the product of the overrides' lists and ranges, the experiment's included.
+
+        Raises:
+            UserError: on any override that does not fit.
+        """
+        given = {override.split("=", 1)[0] for override in overrides}
+        swept = [item for item in self._sweeper_params(overrides) if item.split("=", 1)[0] not in given]
+        try:
+            parsed = OverridesParser.create().parse_overrides([*swept, *overrides])
+            jobs = BasicSweeper.split_arguments(parsed, max_batch_size=None)[0]
+        except HydraException as error:
+            raise UserError(one_line(error)) from None
+        return [self.compose(job) for job in jobs]
+
+    def _sweeper_params(self, overrides: Sequence[str]) -> list[str]:
+        """What an experiment's own YAML sweeps over (``hydra.sweeper.params``)."""
+        names = [override.split("=", 1)[1] for override in overrides if override.startswith("experiment=")]
+        if not names or "," in names[0]:
+            return []
+        composed = self._hydra([f"experiment={names[0]}"], return_hydra_config=True)
+        params = OmegaConf.select(composed, "hydra.sweeper.params") or {}
+        return [f"{name}={value}" for name, value in params.items()]
+
+    def _composed(self, overrides: Sequence[str]) -> Any:
+        # A seed changes nothing else, and composing takes longer than a short replay.
+        seeds = [override for override in overrides if override.startswith("seed=")]
+        rest = tuple(item for override in overrides if override not in seeds for item in _resolved(override))
+        if rest not in self._memo:
+            self._memo[rest] = self._hydra(rest)
+        composed = self._memo[rest].copy()
+        for override in seeds:
+            composed.seed = _value(override)
+        return composed
+
+    def _hydra(self, overrides: Sequence[str], return_hydra_config: bool = False) -> Any:
+        def composed() -> Any:
+            with hydra.initialize_config_dir(version_base="1.3", config_dir=str(conf_directory())):
+                return hydra.compose("config", [*self._search_path, *overrides], return_hydra_config)
+
+        return self._hydra_call(composed)
+
+    def _hydra_call(self, call: Callable[[], Any]) -> Any:
+        try:
+            return call()
+        except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
+            raise UserError(one_line(error)) from None
+
+
+def _value(override: str) -> Any:
+    text = override.split("=", 1)[1]
+    with suppress(ValueError):
+        return int(text)
+    raise UserError(f"{override}: expected a whole number (lists and ranges need -m)")
+
+
+def _resolved(override: str) -> list[str]:
+    """``task=NAME__DEVICE``, as results and landscape files spell it, names the device too."""
+    if override.startswith("task=") and SEPARATOR in override:
+        task, device = override.split(SEPARATOR, 1)
+        return [task, f"backend.device={device}"]
+    return [override]

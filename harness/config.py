@@ -1,0 +1,118 @@
+"""The typed schema behind ``conf/`` and the frozen records that leave the entry point."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import DictConfig, OmegaConf
+
+from harness.errors import UserError
+from harness.strategies.base import Budget
+from harness.task import TaskSpec
+
+LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
+
+
+@dataclass
+class BudgetSchema:
+    """Hydra's view of a budget."""
+
+    evaluations: int | None = None
+    seconds: float | None = None
+
+
+@dataclass
+class RunSchema:
+    """Hydra's view of a run."""
+
+    task: Any = None
+    strategy: dict[str, Any] = field(default_factory=dict)
+    backend: dict[str, Any] = field(default_factory=dict)
+    budget: BudgetSchema = field(default_factory=BudgetSchema)
+    seed: int = 0
+    batch: int = 1
+    results: str = "results"
+    jobs: int | None = None
+
+
+def register_schema() -> None:
+    """Make the schema known to Hydra under the name that ``conf/config.yaml`` uses."""
+    ConfigStore.instance().store(name="schema", node=RunSchema)
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """One run, ready to go to another process.
+
+    Attributes:
+        strategy, backend: Hydra targets with their arguments (``label`` apart).
+        jobs: runs at once in its sweep.
+    """
+
+    task: TaskSpec | None
+    label: str
+    strategy: Mapping[str, Any]
+    backend: Mapping[str, Any]
+    budget: Budget
+    seed: int
+    batch: int
+    results: Path
+    jobs: int | None = None
+
+    @property
+    def live(self) -> bool:
+        """Whether it needs the GPU to itself."""
+        return "replay" not in str(self.backend.get("_target_"))
+
+
+def run_config(composed: DictConfig) -> RunConfig:
+    """The frozen record of a composed configuration.
+
+    Raises:
+        UserError: naming the field and value at fault.
+    """
+    document: Any = OmegaConf.to_container(composed, resolve=True)
+    strategy = dict(document["strategy"])
+    label = strategy.pop("label", None)
+    if not isinstance(label, str) or not LABEL.fullmatch(label):
+        raise UserError(f"strategy.label={label}: expected letters, digits and _ . + - (it names a folder)")
+    for name, value, least in (("seed", document["seed"], 0), ("batch", document["batch"], 1)):
+        if value < least:
+            raise UserError(f"{name}={value}: expected a whole number, {least} or more")
+    if document["jobs"] is not None and document["jobs"] < 1:
+        raise UserError(f"jobs={document['jobs']}: expected a whole number, 1 or more")
+    return RunConfig(
+        task=_task(document["task"]),
+        label=label,
+        strategy=strategy,
+        backend=dict(document["backend"]),
+        budget=_budget(document["budget"]),
+        seed=document["seed"],
+        batch=document["batch"],
+        results=Path(document["results"]),
+        jobs=document["jobs"],
+    )
+
+
+def _budget(document: Mapping[str, Any]) -> Budget:
+    evaluations, seconds = document["evaluations"], document["seconds"]
+    if evaluations is not None and evaluations < 1:
+        raise UserError(f"budget.evaluations={evaluations}: expected 1 or more")
+    if seconds is not None and not seconds > 0:
+        raise UserError(f"budget.seconds={seconds}: expected more than 0")
+    if evaluations is None and seconds is None:
+        raise UserError("budget.evaluations=null: expected a limit here or in budget.seconds")
+    return Budget(evaluations, seconds)
+
+
+def _task(document: Any) -> TaskSpec | None:
+    if document is None:
+        return None
+    if not isinstance(document, Mapping) or not isinstance(document.get("name"), str):
+        raise UserError(f"task={document}: expected one of conf/task")
+    return TaskSpec(document["name"], document.get("kernel", {}), document.get("space", {}))

@@ -1,0 +1,314 @@
+"""Load, check and time compiled configurations on the CUDA device of this process."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+import triton
+from triton.compiler import CompiledKernel
+from triton.runtime.errors import OutOfResources
+
+from harness.evaluation import Configuration, Status
+from harness.gpu.device import AccelDevice
+from harness.gpu.jobs import CompiledPlan, Evaluate, Job, Reply, Resample, Started
+from harness.gpu.messages import describe, one_line
+from harness.gpu.specialize import ALIGNMENT, TRITON_NAMES, argument_values, launch_source, plan_dtypes
+from harness.gpu.timing import Timing
+from kernels.base import Buffer, Kernel, Plan, Scratch
+
+FLUSH_BYTES = 128 * 2**20
+"""Written before every sample, if that is at least twice the L2 cache."""
+IDLE_S = 0.1
+"""After this long without work clocks may have dropped, so a warm-up precedes the next measurement."""
+LAUNCH_OVERHEAD_MS = 0.04
+"""Generous host time for queueing one sample; the device is kept busy this long before the first."""
+KEPT_CONFIGURATIONS = 640
+"""Loaded configurations kept for re-sampling."""
+SCRATCH_POOL_BYTES = 8 * 2**30
+"""Scratch tensors are shared by configurations (their contents are undefined at launch) up to this size."""
+
+_RESOURCE_WORDS = ("out of memory", "too many resources", "out of resource")
+
+
+class WrongResult(Exception):
+    """An output deviates from the reference by more than the kernel's tolerance."""
+
+
+@dataclass
+class Loaded:
+    """A configuration on the device. ``scratch`` keeps the tensors alive that ``launch`` points to."""
+
+    launch: Callable[[], object]
+    scratch: Mapping[str, torch.Tensor]
+
+
+@dataclass
+class CudaRunner:
+    """Everything that one recording does on the device.
+
+    Attributes:
+        kernel: what is tuned.
+        info: the device.
+        dtypes: Triton's element type by buffer name.
+        seed: of the random inputs; a replaced process makes the same ones.
+        timing: how many samples to take.
+    """
+
+    kernel: Kernel
+    info: AccelDevice
+    dtypes: Mapping[str, str]
+    seed: int
+    timing: Timing = field(default_factory=Timing)
+
+    def start(self) -> Started:
+        """Create the context, the inputs and the reference.
+
+        Raises:
+            RuntimeError: no usable GPU, or buffers that don't fit what was compiled for.
+        """
+        if not torch.cuda.is_available():
+            raise RuntimeError("torch.cuda.is_available() is false in the GPU process")
+        self._device = torch.device("cuda", 0)
+        triton.set_allocator(_allocate)
+        self._stream = torch.cuda.current_stream().cuda_stream
+        generator = torch.Generator(self._device).manual_seed(self.seed)
+        self._inputs = self.kernel.inputs(generator)
+        self._outputs = self.kernel.outputs(self._device)
+        self._check_buffers()
+        self._reference = _Reference(self.kernel.reference(self._inputs))
+        flush_bytes = max(FLUSH_BYTES, 2 * self.info.l2_bytes)
+        self._flush = torch.empty(flush_bytes // 4, dtype=torch.int32, device=self._device)
+        self._events: list[torch.cuda.Event] = []
+        self._kept: dict[str, Loaded] = {}
+        self._scratch: dict[tuple[int, Scratch], torch.Tensor] = {}
+        self._known_launchers: set[tuple[str, ...]] = set()
+        triton.runtime.driver.active.get_current_target()  # builds Triton's driver module now, not in a job
+        vendor = self._start_vendor()
+        torch.cuda.synchronize()
+        torch.cuda.empty_cache()
+        self._flush_ms = self._time_flush()
+        self._last_work = 0.0
+        gc.collect()
+        gc.freeze()
+        versions = {"torch": torch.__version__, "triton": triton.__version__, "cuda": str(torch.version.cuda)}
+        return Started(vendor, versions)
+
+    def _start_vendor(self) -> str:
+        """The vendor's name, empty if its call does not work here: it is context, not a condition."""
+        self._vendor: Callable[[], Any] | None = None
+        try:
+            name, call = self.kernel.vendor(self._inputs)
+            call()
+            torch.cuda.synchronize()
+        except Exception as error:
+            print(f"vendor call failed: {describe(error)}")
+            return ""
+        self._vendor = call
+        return name
+
+    def _check_buffers(self) -> None:
+        """The binaries assume aligned pointers and these element types."""
+        for name, tensor in {**self._inputs, **self._outputs}.items():
+            if tensor.data_ptr() % ALIGNMENT:
+                raise RuntimeError(f"buffer {name} is not aligned to {ALIGNMENT} bytes")
+            if TRITON_NAMES[tensor.dtype] != self.dtypes[name]:
+                raise RuntimeError(f"buffer {name} is {tensor.dtype}, compiled for {self.dtypes[name]}")
+
+    def run(self, job: Job) -> Reply:
+        """Evaluate or re-sample; what the configuration does wrong becomes a status."""
+        self._warm_up()
+        try:
+            return self._evaluate(job) if isinstance(job, Evaluate) else self._resample(job)
+        finally:
+            self._last_work = time.perf_counter()
+
+    def _evaluate(self, job: Evaluate) -> Reply:
+        self._launcher_s = 0.0
+        start = time.perf_counter()
+        verified: float | None = None
+        try:
+            loaded = self._load(job.configuration, job.compiled)
+            self._verify(loaded)
+            verified = time.perf_counter()
+            samples = self.timing.collect(lambda n: self._samples(loaded.launch, n), job.incumbent_ms, self._flush_ms)
+        except Exception as error:
+            end = time.perf_counter()
+            return self._failed(error, (verified or end) - start, end - (verified or end))
+        # Building a launcher happens once a process and signature: no configuration is charged for it.
+        verify_s = verified - start - self._launcher_s
+        return Reply(Status.OK, tuple(samples), verify_s, time.perf_counter() - verified)
+
+    def _failed(self, error: Exception, verify_s: float, benchmark_s: float) -> Reply:
+        healthy = _context_works()
+        if isinstance(error, WrongResult):
+            status, message = Status.WRONG_RESULT, str(error)
+        else:
+            status, message = _status(error), describe(error)
+        if status is Status.OUT_OF_RESOURCES and healthy:
+            self._scratch.clear()
+            torch.cuda.empty_cache()
+        return Reply(status, (), verify_s, benchmark_s, one_line(message), healthy)
+
+    def _resample(self, job: Resample) -> Reply:
+        start = time.perf_counter()
+        try:
+            launch = self._kept_launch(job)
+            launch()  # warm: whatever ran before left its own state behind
+            samples = self._samples(launch, job.samples)
+        except Exception as error:
+            return self._failed(error, 0.0, time.perf_counter() - start)
+        return Reply(Status.OK, tuple(samples), 0.0, time.perf_counter() - start)
+
+    def _kept_launch(self, job: Resample) -> Callable[[], object]:
+        if job.configuration is None or job.compiled is None:
+            if self._vendor is None:
+                raise RuntimeError("the kernel has no vendor call")
+            return self._vendor
+        key = job.compiled.fingerprint
+        if key not in self._kept:
+            if len(self._kept) >= KEPT_CONFIGURATIONS:
+                self._kept.clear()
+            self._kept[key] = self._load(job.configuration, job.compiled)
+        return self._kept[key].launch
+
+    def _load(self, configuration: Configuration, compiled: CompiledPlan) -> Loaded:
+        plan = self.kernel.plan(configuration, self.info.sm_count)
+        scratch = {name: self._scratch_tensor(index, need) for index, (name, need) in enumerate(plan.scratch.items())}
+        steps = self._bind(plan, compiled, {**self._inputs, **self._outputs, **scratch})
+        return Loaded(_chain(steps), scratch)
+
+    def _scratch_tensor(self, index: int, need: Scratch) -> torch.Tensor:
+        if sum(tensor.nbytes for tensor in self._scratch.values()) > SCRATCH_POOL_BYTES:
+            self._scratch.clear()
+        tensor = self._scratch.get((index, need))
+        if tensor is None:
+            tensor = torch.empty(need.shape, dtype=need.dtype, device=self._device)
+            self._scratch[(index, need)] = tensor
+        if tensor.is_floating_point():
+            tensor.fill_(float("nan"))  # reading what was never written must show
+        return tensor
+
+    def _bind(
+        self, plan: Plan, compiled: CompiledPlan, buffers: Mapping[str, torch.Tensor]
+    ) -> list[Callable[[], None]]:
+        dtypes = plan_dtypes(plan, self.dtypes)
+        steps: list[Callable[[], None]] = []
+        for launch, binary in zip(plan.launches, compiled.launches, strict=True):
+            source = launch_source(launch, dtypes)
+            kernel = CompiledKernel(source, dict(binary.files), binary.hash)
+            self._build_launcher(source, kernel)
+            values = tuple(
+                buffers[value.name].data_ptr() if isinstance(value, Buffer) else value
+                for value in argument_values(launch).values()
+            )
+            steps.append(_bound(kernel[launch.grid], values, self._stream))
+        return steps
+
+    def _build_launcher(self, source: Any, kernel: Any) -> None:
+        signature = tuple(map(str, source.signature.values()))
+        if signature not in self._known_launchers:
+            before = time.perf_counter()
+            triton.runtime.driver.active.launcher_cls(source, kernel.metadata)
+            self._known_launchers.add(signature)
+            self._launcher_s += time.perf_counter() - before
+
+    def _verify(self, loaded: Loaded) -> None:
+        for tensor in self._outputs.values():
+            tensor.fill_(float("nan"))
+        loaded.launch()
+        error = self._reference.error(self._outputs)
+        if not error <= self.kernel.tolerance:
+            raise WrongResult(f"relative error {error:.3g} exceeds the tolerance {self.kernel.tolerance:.3g}")
+
+    def _samples(self, launch: Callable[[], object], n: int) -> list[float]:
+        """``n`` latencies in ms, the L2 cache flushed before each; one synchronisation in all."""
+        while len(self._events) < 2 * n:
+            self._events.append(torch.cuda.Event(enable_timing=True))
+        starts, ends = self._events[:n], self._events[n : 2 * n]
+        gc.disable()
+        try:
+            # Keep the device busy while the host queues all samples: a host that is held up
+            # between an event and its launch would otherwise be timed too.
+            for _ in range(1 + int(n * LAUNCH_OVERHEAD_MS / self._flush_ms)):
+                self._flush.zero_()
+            for begin, end in zip(starts, ends, strict=True):
+                self._flush.zero_()
+                begin.record()
+                launch()
+                end.record()
+            torch.cuda.synchronize()
+        finally:
+            gc.enable()
+        return [begin.elapsed_time(end) for begin, end in zip(starts, ends, strict=True)]
+
+    def _time_flush(self) -> float:
+        self._flush_ms = 0.05
+        self._flush.zero_()
+        return max(0.01, sorted(self._samples(lambda: self._flush.zero_(), 5))[2])
+
+    def _warm_up(self) -> None:
+        if time.perf_counter() - self._last_work < IDLE_S:
+            return
+        for _ in range(int(self.timing.warmup_s * 1e3 / self._flush_ms)):
+            self._flush.zero_()
+        torch.cuda.synchronize()
+
+
+class _Reference:
+    """The reference in float32 with its scale computed once; ``error`` is ``kernels.execute.relative_error``."""
+
+    def __init__(self, exact: Mapping[str, torch.Tensor]) -> None:
+        self._exact = {name: value.float().contiguous() for name, value in exact.items()}
+        tiny = torch.finfo(torch.float64).tiny
+        self._scale = {
+            name: float(value.double().square().mean().sqrt().clamp_min(tiny)) for name, value in exact.items()
+        }
+
+    def error(self, outputs: Mapping[str, torch.Tensor]) -> float:
+        """Largest error over all outputs, one synchronisation; ``inf`` if anything is NaN or infinite."""
+        errors = [
+            (outputs[name].float() - exact).abs_().amax() / self._scale[name] for name, exact in self._exact.items()
+        ]
+        worst = float(torch.stack(errors).amax())
+        return worst if worst == worst else float("inf")
+
+
+def _allocate(size: int, _alignment: int, _stream: int | None) -> torch.Tensor:
+    """Global scratch for tensor descriptors; torch aligns to 512 bytes, more than Triton ever asks for."""
+    return torch.empty(size, dtype=torch.int8, device="cuda")
+
+
+def _bound(run: Any, values: tuple[Any, ...], stream: int) -> Callable[[], None]:
+    return lambda: run(*values, stream=stream)
+
+
+def _chain(steps: list[Callable[[], None]]) -> Callable[[], None]:
+    if len(steps) == 1:
+        return steps[0]
+
+    def launch() -> None:
+        for step in steps:
+            step()
+
+    return launch
+
+
+def _status(error: Exception) -> Status:
+    text = str(error)
+    if isinstance(error, OutOfResources | torch.OutOfMemoryError) or any(w in text for w in _RESOURCE_WORDS):
+        return Status.OUT_OF_RESOURCES
+    return Status.RUNTIME_ERROR
+
+
+def _context_works() -> bool:
+    """Whether the device still answers: an illegal access leaves the whole context unusable."""
+    try:
+        torch.cuda.synchronize()
+        return bool(torch.ones(1, device="cuda").item() == 1.0)
+    except Exception:
+        return False

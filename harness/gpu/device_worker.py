@@ -1,0 +1,199 @@
+"""The parent's side of the GPU process: gives it jobs, and replaces it when a job takes it down."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from multiprocessing.connection import wait as wait_for
+from pathlib import Path
+
+from harness.errors import UserError
+from harness.evaluation import Status
+from harness.gpu.jobs import Job, Reply, Started, StartFailed
+from harness.gpu.messages import one_line
+from harness.gpu.process import WorkerProcess
+from harness.gpu.worker import Runner, serve_device
+
+START_TIMEOUT_S = 240.0
+MAX_FAILED_STARTS = 3
+
+
+class DeviceLost(RuntimeError):
+    """The device worked before and cannot be started again."""
+
+
+class DeviceWorker:
+    """One process on one device; never blocks except in :meth:`wait_until_started` and :meth:`run`.
+
+    Args:
+        runner: what the process does; pickled to it, anew after every loss.
+        run_timeout_s: wall seconds after which a job's process is killed and replaced.
+        logs: directory for what the process prints.
+        environment: variables set in the process.
+
+    Attributes:
+        started: what the first process reported.
+        restarts, restart_s: how often the process was replaced, and the seconds until each was ready again.
+    """
+
+    started: Started
+
+    def __init__(
+        self,
+        runner: Runner,
+        *,
+        run_timeout_s: float,
+        logs: Path,
+        environment: Mapping[str, str | None] | None = None,
+    ) -> None:
+        self._runner = runner
+        self.run_timeout_s = run_timeout_s
+        self._log = logs / "gpu.log"
+        self._environment = dict(environment or {})
+        self._process: WorkerProcess | None = None
+        self._ready = self._busy = False
+        self._since = self._deadline = 0.0
+        self._failed_starts = 0
+        self.restarts = 0
+        self.restart_s = 0.0
+
+    def wait_until_started(self) -> Started:
+        """Wait until the launched process is ready.
+
+        Raises:
+            UserError: there is no device, or it cannot do the task; one line says why.
+        """
+        process = self._process
+        assert process is not None
+        try:
+            if not process.connection.poll(START_TIMEOUT_S):
+                raise UserError(f"the GPU process did not start within {START_TIMEOUT_S:.0f} s")
+            message = process.connection.recv()
+        except (EOFError, OSError):
+            raise UserError(f"the GPU process died while starting: {process.post_mortem()}") from None
+        if isinstance(message, StartFailed):
+            raise UserError(f"no usable GPU: {message.message}")
+        self.started = message
+        self._ready = True
+        return self.started
+
+    @property
+    def idle(self) -> bool:
+        """Whether a job can be submitted now."""
+        return self._ready and not self._busy
+
+    @property
+    def busy(self) -> bool:
+        """Whether a job is running."""
+        return self._busy
+
+    @property
+    def pid(self) -> int:
+        """Process id of the GPU process."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def connections(self) -> list[Connection]:
+        """What becomes readable when there may be something to poll."""
+        return [self._process.connection] if self._process and (self._busy or not self._ready) else []
+
+    @property
+    def deadline(self) -> float:
+        """Monotonic time at which :meth:`poll` has to look again, whatever happens."""
+        return self._deadline if self._busy or not self._ready else float("inf")
+
+    def submit(self, job: Job) -> None:
+        """Give an idle process a job; the reply comes from :meth:`poll`."""
+        assert self.idle and self._process is not None
+        self._busy = True
+        self._since = time.monotonic()
+        self._deadline = self._since + self.run_timeout_s
+        with suppress(OSError):  # if it died idle, poll sees the closed pipe
+            self._process.connection.send(job)
+
+    def poll(self) -> Reply | None:
+        """The running job's reply once there is one; a lost process is a reply too, and is replaced.
+
+        Raises:
+            DeviceLost: the replacement fails to start, three times in a row.
+        """
+        if self._process is None or self.idle:
+            return None
+        try:
+            if self._process.connection.poll():
+                return self._receive(self._process.connection.recv())
+        except (EOFError, OSError):
+            return self._lost(None)
+        if time.monotonic() < self._deadline:
+            return None
+        return self._lost(f"running took longer than {self.run_timeout_s:g} s")
+
+    def run(self, job: Job) -> Reply:
+        """Submit a job as soon as the process is ready, and wait for the reply."""
+        while not self.idle:
+            self._wait()
+            self.poll()
+        self.submit(job)
+        while True:
+            self._wait()
+            reply = self.poll()
+            if reply is not None:
+                return reply
+
+    def close(self) -> None:
+        """Kill the process. Safe to call twice."""
+        process, self._process = self._process, None
+        self._ready = self._busy = False
+        if process is not None:
+            process.kill()
+
+    def _wait(self) -> None:
+        wait_for(self.connections, timeout=max(0.0, self.deadline - time.monotonic()))
+
+    def launch(self) -> None:
+        """Start the process; it is ready some seconds later."""
+        self._ready = self._busy = False
+        self._since = time.monotonic()
+        self._deadline = self._since + START_TIMEOUT_S
+        # Where allowed, ahead of the compile workers: the host must never hold up the timed launches.
+        self._process = WorkerProcess(serve_device, self._runner, self._log, self._environment, nice=-10)
+
+    def _receive(self, message: Reply | Started | StartFailed) -> Reply | None:
+        if isinstance(message, Started):
+            self._ready, self._failed_starts = True, 0
+            self.restart_s += time.monotonic() - self._since
+            return None
+        if isinstance(message, StartFailed):
+            self._start_failed(message.message)
+            return None
+        self._busy = False
+        if not message.healthy:
+            self._replace()
+        return message
+
+    def _lost(self, timeout: str | None) -> Reply | None:
+        """The process died, or is over its time: kill, replace, and blame the job if there was one."""
+        assert self._process is not None
+        status = Status.RUN_TIMEOUT if timeout else Status.WORKER_CRASH
+        message = timeout or f"GPU process {self._process.post_mortem()}"
+        elapsed = time.monotonic() - self._since
+        if not self._busy:
+            self._start_failed(message)
+            return None
+        self._replace()
+        return Reply(status, verify_s=elapsed, message=one_line(message), healthy=False)
+
+    def _start_failed(self, message: str) -> None:
+        self._failed_starts += 1
+        if self._failed_starts >= MAX_FAILED_STARTS:
+            raise DeviceLost(f"the GPU process does not start any more: {message}")
+        self._replace()
+
+    def _replace(self) -> None:
+        assert self._process is not None
+        self._process.kill()
+        self.restarts += 1
+        self.launch()

@@ -1,0 +1,176 @@
+"""Compile on many cores and measure on one GPU at the same time."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from multiprocessing.connection import wait as wait_for
+from statistics import median
+
+from harness.evaluation import Configuration, Measurement, Status
+from harness.gpu.compile_pool import CompilePool
+from harness.gpu.device_worker import DeviceWorker
+from harness.gpu.jobs import CompiledPlan, CompileOutcome, Evaluate, Reply
+
+
+@dataclass
+class Activity:
+    """Where the time of an engine went, in wall seconds unless said otherwise.
+
+    Attributes:
+        wall_s: from the first configuration to the last result.
+        verify_s, benchmark_s: the GPU process at work; their sum over ``wall_s`` is the busy fraction.
+        compile_wait_s: the GPU process idle because nothing was compiled yet.
+        respawn_s: the GPU process being replaced.
+        compile_charged_s, compile_spent_s: CPU seconds charged, and really spent (the cache saves some).
+        compile_timeouts: compiles that were cut off.
+        aliases: configurations that run the same machine code as an earlier one.
+        finished: results so far.
+    """
+
+    wall_s: float = 0.0
+    verify_s: float = 0.0
+    benchmark_s: float = 0.0
+    compile_wait_s: float = 0.0
+    respawn_s: float = 0.0
+    compile_charged_s: float = 0.0
+    compile_spent_s: float = 0.0
+    compile_timeouts: int = 0
+    aliases: int = 0
+    finished: int = 0
+
+    @property
+    def busy_fraction(self) -> float:
+        """Share of the wall time in which the GPU process checked or timed something."""
+        return (self.verify_s + self.benchmark_s) / self.wall_s if self.wall_s else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One configuration's outcome; ``compiled`` is what was measured, ``None`` if it did not compile."""
+
+    ticket: int
+    configuration: Configuration
+    measurement: Measurement
+    compiled: CompiledPlan | None
+
+
+class Engine:
+    """Feeds configurations through the compile pool to the device, first in, first out.
+
+    Args:
+        pool: compiles.
+        device: measures; already started.
+        ready_limit: compiled configurations that may wait for the device before compiling pauses.
+
+    A configuration with the same machine code, grids and arguments as an earlier one (an *alias*) is not
+    measured again: it gets the earlier measurement, at its full cost.
+    """
+
+    def __init__(self, pool: CompilePool, device: DeviceWorker, *, ready_limit: int = 64) -> None:
+        self._pool = pool
+        self._device = device
+        self._ready_limit = ready_limit
+        self._known: dict[str, Measurement] = {}
+        self.incumbent_ms: float | None = None
+        self.activity = Activity()
+
+    def evaluate(self, configurations: Iterable[Configuration]) -> Iterator[Result]:
+        """Results as they come, tickets counting the configurations from 0; ``configurations`` is read lazily.
+
+        Raises:
+            DeviceLost, PoolError: device or workers cannot be started any more.
+        """
+        source = enumerate(configurations)
+        waiting: dict[int, Configuration] = {}
+        ready: deque[tuple[int, CompileOutcome]] = deque()
+        running: tuple[int, CompileOutcome] | None = None
+        more = True
+        earlier_s, began = self.activity.wall_s, time.monotonic()
+        while more or waiting:
+            self.activity.wall_s = earlier_s + time.monotonic() - began
+            while more and self._pool.in_flight < self._pool.workers + 2 and len(ready) < self._ready_limit:
+                item = next(source, None)
+                more = item is not None
+                if item is not None:
+                    waiting[item[0]] = item[1]
+                    self._pool.submit(*item)
+            while ready and self._device.idle:
+                running = ready.popleft()
+                compiled = running[1].compiled
+                assert compiled is not None
+                alias = self._known.get(compiled.fingerprint)
+                if alias is not None:
+                    self.activity.aliases += 1
+                    yield self._finish(waiting, running, alias)
+                    continue
+                self._device.submit(Evaluate(waiting[running[0]], compiled, self.incumbent_ms))
+            if not waiting:
+                continue
+            self._wait(starved=not ready)
+            for ticket, outcome in self._pool.poll():
+                self._count(outcome)
+                if outcome.compiled is None:
+                    yield self._finish(waiting, (ticket, outcome), outcome.failure())
+                else:
+                    ready.append((ticket, outcome))
+            reply = self._device.poll()
+            if reply is not None and running is not None:
+                yield self._finish(waiting, running, self._measurement(running[1], reply))
+
+    def compile(self, configurations: Sequence[Configuration]) -> dict[int, CompiledPlan]:
+        """Compile without measuring: what compiled, by position."""
+        plans: dict[int, CompiledPlan] = {}
+        for ticket, configuration in enumerate(configurations):
+            self._pool.submit(ticket, configuration)
+        while self._pool.in_flight:
+            wait_for(self._pool.connections, max(0.0, self._pool.deadline - time.monotonic()))
+            for ticket, outcome in self._pool.poll():
+                if outcome.compiled is not None:
+                    plans[ticket] = outcome.compiled
+        return plans
+
+    def _wait(self, starved: bool) -> None:
+        before = time.monotonic()
+        idle, starting = self._device.idle, not self._device.idle and not self._device.busy
+        deadline = min(self._pool.deadline, self._device.deadline)
+        timeout = None if deadline == float("inf") else max(0.0, deadline - before)
+        wait_for([*self._pool.connections, *self._device.connections], timeout)
+        elapsed = time.monotonic() - before
+        if starting:
+            self.activity.respawn_s += elapsed
+        elif idle and starved:
+            self.activity.compile_wait_s += elapsed
+
+    def _count(self, outcome: CompileOutcome) -> None:
+        self.activity.compile_charged_s += outcome.compile_s
+        self.activity.compile_spent_s += outcome.spent_s
+        self.activity.compile_timeouts += outcome.status is Status.COMPILE_TIMEOUT
+
+    def _measurement(self, outcome: CompileOutcome, reply: Reply) -> Measurement:
+        self.activity.verify_s += reply.verify_s
+        self.activity.benchmark_s += reply.benchmark_s
+        latency_ms = median(reply.samples_ms) if reply.status is Status.OK else None
+        if latency_ms is not None and (self.incumbent_ms is None or latency_ms < self.incumbent_ms):
+            self.incumbent_ms = latency_ms
+        measurement = Measurement(
+            status=reply.status,
+            samples_ms=reply.samples_ms if latency_ms is not None else (),
+            latency_ms=latency_ms,
+            verify_s=reply.verify_s,
+            benchmark_s=reply.benchmark_s,
+            message=reply.message,
+        )
+        assert outcome.compiled is not None
+        self._known[outcome.compiled.fingerprint] = measurement
+        return measurement
+
+    def _finish(
+        self, waiting: dict[int, Configuration], job: tuple[int, CompileOutcome], measurement: Measurement
+    ) -> Result:
+        ticket, outcome = job
+        self.activity.finished += 1
+        charged = replace(measurement, compile_s=outcome.compile_s)
+        return Result(ticket, waiting.pop(ticket), charged, outcome.compiled)

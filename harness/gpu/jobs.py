@@ -1,0 +1,111 @@
+"""What travels between the parent, the compile workers and the GPU process. All of it pickles."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from harness.evaluation import Configuration, Measurement, Status
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledLaunch:
+    """One launch's binary in Triton's cache.
+
+    Attributes:
+        hash: Triton's cache key.
+        files: path by file name, as Triton's metadata group.
+    """
+
+    hash: str
+    files: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledPlan:
+    """A compiled configuration, ready to load.
+
+    Attributes:
+        launches: one per launch of the plan, in order.
+        fingerprint: equal for two configurations exactly if they run the same machine code on the
+            same grids with the same arguments.
+    """
+
+    launches: tuple[CompiledLaunch, ...]
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class CompileOutcome:
+    """How a compile ended.
+
+    Attributes:
+        status: ``ok``, ``compile_error``, ``out_of_resources``, ``compile_timeout`` or ``worker_crash``.
+        compile_s: CPU seconds charged: those of the first compile where the cache had it.
+        spent_s: CPU seconds really spent.
+        compiled: what to load, if ``ok``.
+        message: one line about a failure.
+    """
+
+    status: Status
+    compile_s: float
+    spent_s: float
+    compiled: CompiledPlan | None = None
+    message: str = ""
+
+    def failure(self) -> Measurement:
+        """The measurement of a configuration that never reached the GPU."""
+        return Measurement(status=self.status, compile_s=self.compile_s, message=self.message)
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluate:
+    """Check and time one configuration. ``incumbent_ms``: the best latency so far, if any."""
+
+    configuration: Configuration
+    compiled: CompiledPlan
+    incumbent_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Resample:
+    """Take ``samples`` more latencies of a checked configuration; of the vendor's call if there is none."""
+
+    samples: int
+    configuration: Configuration | None = None
+    compiled: CompiledPlan | None = None
+
+
+Job = Evaluate | Resample
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the GPU process learned; ``healthy=False``: its device context is lost and it has ended."""
+
+    status: Status
+    samples_ms: tuple[float, ...] = ()
+    verify_s: float = 0.0
+    benchmark_s: float = 0.0
+    message: str = ""
+    healthy: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The GPU process is ready.
+
+    Attributes:
+        vendor: the vendor library's name, empty if the kernel has no such call.
+        versions: of what the process runs on (torch, triton, CUDA).
+    """
+
+    vendor: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StartFailed:
+    """The GPU process cannot work; ``message`` says why in one line."""
+
+    message: str

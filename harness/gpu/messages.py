@@ -1,0 +1,46 @@
+"""Failure messages: one short line out of whatever a compiler or a driver printed."""
+
+from __future__ import annotations
+
+import re
+import signal
+
+LIMIT = 500
+
+_TELLING = re.compile(r"error|fatal|assert|illegal|out of|exceed|fail", re.IGNORECASE)
+_NOISE = re.compile(r"^(Repro command|`ptxas` stderr|Traceback|During handling|The above exception)")
+
+
+def one_line(text: str, limit: int = LIMIT) -> str:
+    """``text`` with runs of white space (line breaks too) collapsed, at most ``limit`` characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def describe(error: BaseException) -> str:
+    """The exception's type and its most telling lines, in one line."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    lines = [line for line in lines if not _NOISE.match(line)]
+    telling = [line for line in lines if _TELLING.search(line)][:4]
+    head = lines[:1] if lines and lines[0] not in telling else []
+    text = " | ".join(head + telling) if telling else " | ".join(lines[:4])
+    return one_line(f"{type(error).__name__}: {text}" if text else type(error).__name__)
+
+
+def last_words(output: str) -> str:
+    """The last telling line that a process printed before it died; empty if it was silent."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    telling = [line for line in lines if _TELLING.search(line)]
+    return one_line((telling or lines or [""])[-1], LIMIT - 80)
+
+
+def describe_exit(exitcode: int | None) -> str:
+    """How a process ended, from ``Process.exitcode`` (negative: a signal's number)."""
+    if exitcode is None:
+        return "ended without an exit code"
+    if exitcode >= 0:
+        return f"exited with code {exitcode}"
+    try:
+        return f"killed by {signal.Signals(-exitcode).name}"
+    except ValueError:
+        return f"killed by signal {-exitcode}"

@@ -1,0 +1,76 @@
+"""How many samples a configuration gets. Pure arithmetic: who takes a sample is the caller's business."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from statistics import median
+from typing import Any
+
+Take = Callable[[int], list[float]]
+"""Takes that many latency samples, in ms."""
+
+MIN_SAMPLES = 3
+"""Taken even if they cost more than the budget, unless a single one does."""
+MAD_TO_SIGMA = 1.4826
+"""Median absolute deviation to standard deviation, for a normal distribution."""
+MEDIAN_TO_MEAN = 1.2533
+"""Standard error of the median over that of the mean, √(π/2), for a normal distribution."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """When to stop sampling.
+
+    Attributes:
+        samples: taken of every configuration that is not hopeless.
+        max_samples: taken at most, while the stated precision is not reached.
+        relative_error: stated standard error of the median, relative to it.
+        slow_factor: a configuration this many times slower than the incumbent is hopeless …
+        slow_samples: … and gets only so many samples.
+        budget_s: no more samples once this much device time is spent on one configuration, in s.
+        warmup_s: device time spent busily before a configuration if the device was idle, in s.
+    """
+
+    samples: int = 20
+    max_samples: int = 60
+    relative_error: float = 0.005
+    slow_factor: float = 5.0
+    slow_samples: int = 5
+    budget_s: float = 0.15
+    warmup_s: float = 0.02
+
+    def to_json(self) -> dict[str, Any]:
+        """All fields, for metadata."""
+        return asdict(self)
+
+    def collect(self, take: Take, incumbent_ms: float | None, overhead_ms: float = 0.0) -> list[float]:
+        """Samples in the order taken; the first look, a warm-up, is kept only if nothing else is taken.
+
+        Args:
+            take: takes n samples.
+            incumbent_ms: the best latency known, in ms.
+            overhead_ms: device time that a sample costs beyond its latency (cache flush), in ms.
+        """
+        look = take(1)[0]
+        if look > self.budget_s * 1e3:
+            return [look]
+        affordable = max(MIN_SAMPLES, int(self.budget_s * 1e3 / (look + overhead_ms)))
+        if incumbent_ms is not None and look >= self.slow_factor * incumbent_ms:
+            return take(min(self.slow_samples, affordable))
+        samples = take(min(self.samples, affordable))
+        while len(samples) < min(self.max_samples, affordable):
+            if relative_error_of_median(samples) <= self.relative_error:
+                break
+            samples += take(min(self.samples, self.max_samples - len(samples), affordable - len(samples)))
+        return samples
+
+
+def relative_error_of_median(samples: list[float]) -> float:
+    """Estimated standard error of the samples' median, relative to it; inf for fewer than three."""
+    if len(samples) < 3:
+        return math.inf
+    middle = median(samples)
+    sigma = MAD_TO_SIGMA * median(abs(sample - middle) for sample in samples)
+    return MEDIAN_TO_MEAN * sigma / math.sqrt(len(samples)) / middle if middle > 0 else math.inf

@@ -1,0 +1,39 @@
+"""A hash of the code that a kernel's measurements depend on."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import kernels.base
+from kernels.base import Kernel
+
+
+def kernel_source_hash(kernel: Kernel) -> str:
+    """SHA-256 over the kernel's module, the modules of its package that it uses, and ``kernels/base.py``."""
+    digest = hashlib.sha256()
+    for name, module in sorted(_modules(kernel).items()):
+        digest.update(f"{name}\0".encode())
+        digest.update(Path(module.__file__ or "").read_bytes())
+    return digest.hexdigest()
+
+
+def _modules(kernel: Kernel) -> dict[str, ModuleType]:
+    """By name: where the kernel's class lives and, transitively, where what it uses comes from."""
+    first = sys.modules[type(kernel).__module__]
+    package = first.__name__.partition(".")[0]
+    found = {kernels.base.__name__: kernels.base}
+    queue = [first]
+    while queue:
+        module = queue.pop()
+        if module.__name__ in found or not module.__file__:
+            continue
+        found[module.__name__] = module
+        for value in vars(module).values():
+            home = value.__name__ if inspect.ismodule(value) else getattr(value, "__module__", None)
+            if isinstance(home, str) and home.partition(".")[0] == package and home in sys.modules:
+                queue.append(sys.modules[home])
+    return found

@@ -1,0 +1,323 @@
+"""Recorded landscapes: the Parquet file, its checks, and its rows in canonical order."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from harness.atomic import replacing
+from harness.errors import UserError
+from harness.evaluation import Status
+from search_spaces.enumeration import Codes
+from search_spaces.errors import InvalidConfiguration, SpaceError
+from search_spaces.parameter import Permutation
+from search_spaces.space import SearchSpace
+
+METADATA_KEY = b"nearopt"
+SCHEMA_VERSION = 1
+REQUIRED = ("status", "latency_ms", "oracle_ms")
+COSTS = ("compile_s", "verify_s", "benchmark_s")
+STATUSES = frozenset(status.value for status in Status)
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Landscape:
+    """A task's recorded configurations on one device, rows in the space's lexicographic order.
+
+    Attributes:
+        name: the file's stem, ``<task>__<device>``.
+        space: what strategies search. Its feasible set is the recorded one.
+        codes: shape ``[N, d]``.
+        status, message, origin: length N.
+        latency_ms, oracle_ms: shape ``[N]``, NaN unless ``ok``; medians of the samples, and best known latencies.
+        samples_ms: N tuples of samples in ms, empty unless ``ok``.
+        costs_s: shape ``[N, 3]``: compile, verify and benchmark seconds.
+        metadata: the JSON document (see ``landscape.schema.json``).
+        sha256: of the file.
+    """
+
+    name: str
+    path: Path
+    space: SearchSpace
+    codes: Codes
+    status: tuple[Status, ...]
+    latency_ms: Floats
+    oracle_ms: Floats
+    samples_ms: tuple[tuple[float, ...], ...]
+    costs_s: Floats
+    message: tuple[str, ...]
+    origin: tuple[str, ...]
+    metadata: Mapping[str, Any] = field(repr=False)
+    sha256: str
+
+    @property
+    def exhaustive(self) -> bool:
+        """Whether the rows are said to be the whole feasible set."""
+        return bool(self.metadata["coverage"]["kind"] == "exhaustive")
+
+    @property
+    def pool(self) -> NDArray[np.bool_]:
+        """Rows that make up the searchable space: all, or the uniform ones of a sample; shape ``[N]``."""
+        if self.exhaustive:
+            return np.ones(len(self.codes), dtype=bool)
+        return np.array([origin == "uniform" for origin in self.origin])
+
+    def frame(self) -> pd.DataFrame:
+        """A row per configuration: ``status, latency_ms, oracle_ms, compile_s, verify_s, benchmark_s, origin``."""
+        return pd.DataFrame(
+            {
+                "status": [str(status) for status in self.status],
+                "latency_ms": self.latency_ms,
+                "oracle_ms": self.oracle_ms,
+                **{name: self.costs_s[:, i] for i, name in enumerate(COSTS)},
+                "origin": list(self.origin),
+            }
+        )
+
+
+def metadata_schema() -> dict[str, Any]:
+    """The committed JSON Schema of the metadata."""
+    document: dict[str, Any] = json.loads(files("harness").joinpath("landscape.schema.json").read_text())
+    return document
+
+
+def write_landscape(path: Path, space: SearchSpace, columns: Mapping[str, Any], metadata: Mapping[str, Any]) -> None:
+    """Write a landscape file atomically.
+
+    Args:
+        path: where to.
+        space: its search space (stored in the metadata).
+        columns: ``configurations`` (a list of mappings) and the table's other columns by name.
+        metadata: the document without ``schema_version`` and ``space``.
+
+    Raises:
+        UserError: when the document does not fit the schema.
+    """
+    document = {"schema_version": SCHEMA_VERSION, **metadata, "space": space.to_json()}
+    _check_metadata(path, document)
+    configurations = columns["configurations"]
+    arrays: dict[str, pa.Array] = {}
+    for parameter in space.parameters:
+        values = [configuration.get(parameter.name) for configuration in configurations]
+        if isinstance(parameter, Permutation):
+            values = [None if value is None else list(value) for value in values]
+        arrays[f"config.{parameter.name}"] = _smallest(pa.array(values))
+    arrays["status"] = pa.array([str(status) for status in columns["status"]]).dictionary_encode()
+    for name in ("latency_ms", "oracle_ms"):
+        arrays[name] = pa.array(columns[name], type=pa.float64(), from_pandas=True)
+    if "samples_ms" in columns:
+        arrays["samples_ms"] = pa.array(columns["samples_ms"], type=pa.list_(pa.float32()))
+    for name in COSTS:
+        if name in columns:
+            arrays[name] = pa.array(columns[name], type=pa.float32())
+    for name in ("message", "origin"):
+        if name in columns:
+            arrays[name] = pa.array(columns[name], type=pa.string()).dictionary_encode()
+    table = pa.table(arrays).replace_schema_metadata({METADATA_KEY: json.dumps(document).encode()})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd", compression_level=12)
+
+
+def _smallest(array: pa.Array) -> pa.Array:
+    if pa.types.is_integer(array.type):
+        for width in (pa.int8(), pa.int16(), pa.int32()):
+            try:
+                return array.cast(width)
+            except pa.ArrowInvalid:
+                continue
+    return array.dictionary_encode() if pa.types.is_string(array.type) else array
+
+
+def read_landscape(path: Path) -> Landscape:
+    """Read and check a landscape file; a file that has not changed is read once a process.
+
+    Raises:
+        UserError: naming the file and the field, row or column at fault.
+    """
+    try:
+        stat = path.stat()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}): expected a landscape Parquet file") from None
+    return _read_cached(path.resolve(), stat.st_mtime_ns, stat.st_size)
+
+
+@lru_cache(maxsize=64)
+def _read_cached(path: Path, _modified: int, _size: int) -> Landscape:
+    try:
+        table = pq.read_table(pa.BufferReader(data := path.read_bytes()))
+    except (pa.ArrowException, OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{path}: not a readable Parquet file, perhaps truncated ({reason})") from None
+    return _build(path, table, hashlib.sha256(data).hexdigest())
+
+
+def read_metadata(path: Path) -> dict[str, Any]:
+    """The checked metadata document of a landscape file, without its rows.
+
+    Raises:
+        UserError: naming the file and the field at fault.
+    """
+    return dict(read_landscape(path).metadata)
+
+
+def _document(path: Path, table: pa.Table) -> dict[str, Any]:
+    raw = (table.schema.metadata or {}).get(METADATA_KEY)
+    if raw is None:
+        raise UserError(f"{path}: schema metadata has no key 'nearopt': expected a landscape file")
+    try:
+        document = json.loads(raw)
+    except ValueError as error:
+        raise UserError(f"{path}: metadata 'nearopt' is not JSON ({error})") from None
+    _check_metadata(path, document)
+    return dict(document)
+
+
+def _check_metadata(path: Path, document: Any) -> None:
+    version = document.get("schema_version") if isinstance(document, dict) else None
+    if version != SCHEMA_VERSION:
+        raise UserError(f"{path}: schema_version={version!r}: expected {SCHEMA_VERSION}")
+    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(metadata_schema()).iter_errors(document))
+    if error is not None:
+        where = ".".join(str(part) for part in error.absolute_path) or "metadata"
+        raise UserError(f"{path}: {where}: {error.message[:300]}")
+
+
+def _build(path: Path, table: pa.Table, sha256: str) -> Landscape:
+    document = _document(path, table)
+    for name in REQUIRED:
+        if name not in table.column_names:
+            raise UserError(f"{path}: column {name!r} is missing: expected {', '.join(REQUIRED)} and config.*")
+    try:
+        space = SearchSpace.from_json(document["space"])
+        codes = _codes(path, table, space)
+        order = np.lexsort(codes.T[::-1])
+        codes = codes[order]
+        pool = space.restricted(codes)
+    except SpaceError as error:
+        raise UserError(f"{path}: space: {error}") from None
+    table = table.take(order)
+    status = _statuses(path, table)
+    ok = np.array([value is Status.OK for value in status], dtype=bool)
+    latency, oracle = (_latencies(path, table, name, ok) for name in ("latency_ms", "oracle_ms"))
+    landscape = Landscape(
+        name=path.stem,
+        path=path,
+        space=pool,
+        codes=codes,
+        status=status,
+        latency_ms=latency,
+        oracle_ms=oracle,
+        samples_ms=_samples(path, table, latency, ok),
+        costs_s=np.stack([_cost(path, table, name) for name in COSTS], axis=1),
+        message=_strings(table, "message", ""),
+        origin=_strings(table, "origin", "uniform"),
+        metadata=document,
+        sha256=sha256,
+    )
+    if not landscape.exhaustive and not landscape.pool.all():
+        if not landscape.pool.any():
+            raise UserError(f"{path}: column 'origin': expected uniform rows in a sampled landscape")
+        landscape = _with_space(landscape, space.restricted(codes[landscape.pool]))
+    return landscape
+
+
+def _with_space(landscape: Landscape, space: SearchSpace) -> Landscape:
+    return Landscape(**{**landscape.__dict__, "space": space})
+
+
+def _codes(path: Path, table: pa.Table, space: SearchSpace) -> Codes:
+    extra = [name for name in table.column_names if name.startswith("config.") and name[7:] not in space.names]
+    if extra:
+        raise UserError(f"{path}: column {extra[0]!r} is not a parameter of the space")
+    if table.num_rows == 0:
+        raise UserError(f"{path}: no rows: expected a configuration a row")
+    codes = np.full((table.num_rows, len(space.parameters)), -1, dtype=np.int32)
+    for i, parameter in enumerate(space.parameters):
+        name = f"config.{parameter.name}"
+        if name not in table.column_names:
+            raise UserError(f"{path}: column {name!r} is missing")
+        values = table.column(name).to_pylist()
+        for row, value in enumerate(values):
+            if value is None or value != value:
+                continue
+            cell = tuple(value) if isinstance(value, list) else value
+            code = parameter.code_of.get(cell)
+            if code is None:
+                raise UserError(f"{path}: row {row}: {name}={value!r}: expected one of the space's values")
+            codes[row, i] = code
+    canonical = space.canonical_codes(codes)
+    wrong = np.flatnonzero(np.any(canonical != codes, axis=1) | space.incomplete(codes))
+    for row in wrong[:1]:
+        try:
+            space.validate(space.decode(codes[row]))
+        except InvalidConfiguration as error:
+            raise UserError(f"{path}: row {row}: {error}") from None
+    return codes
+
+
+def _statuses(path: Path, table: pa.Table) -> tuple[Status, ...]:
+    values = table.column("status").to_pylist()
+    for row, value in enumerate(values):
+        if value not in STATUSES:
+            raise UserError(f"{path}: row {row}: status={value!r}: expected one of {', '.join(sorted(STATUSES))}")
+    return tuple(Status(value) for value in values)
+
+
+def _floats(path: Path, table: pa.Table, name: str) -> Floats:
+    try:
+        return np.asarray(table.column(name).cast(pa.float64()).to_pandas(), dtype=np.float64)
+    except pa.ArrowException:
+        raise UserError(f"{path}: column {name!r}: expected numbers, got {table.column(name).type}") from None
+
+
+def _latencies(path: Path, table: pa.Table, name: str, ok: NDArray[np.bool_]) -> Floats:
+    values = _floats(path, table, name)
+    for row in np.flatnonzero(ok & ~(np.isfinite(values) & (values > 0)))[:1]:
+        raise UserError(f"{path}: row {row}: {name}={values[row]}: expected a positive number of ms where status is ok")
+    return np.where(ok, values, np.nan)
+
+
+def _cost(path: Path, table: pa.Table, name: str) -> Floats:
+    if name not in table.column_names:
+        return np.zeros(table.num_rows)
+    values = np.nan_to_num(_floats(path, table, name), nan=0.0, posinf=np.inf)
+    for row in np.flatnonzero(~(np.isfinite(values) & (values >= 0)))[:1]:
+        raise UserError(f"{path}: row {row}: {name}={values[row]}: expected seconds, 0 or more")
+    return values
+
+
+def _samples(path: Path, table: pa.Table, latency: Floats, ok: NDArray[np.bool_]) -> tuple[tuple[float, ...], ...]:
+    if "samples_ms" not in table.column_names:
+        return tuple((float(value),) if fine else () for value, fine in zip(latency, ok, strict=True))
+    samples: list[tuple[float, ...]] = []
+    for row, (cell, fine) in enumerate(zip(table.column("samples_ms").to_pylist(), ok, strict=True)):
+        if not fine:
+            samples.append(())
+            continue
+        kept = tuple(cell) if isinstance(cell, list) and cell else (float(latency[row]),)
+        if not all(isinstance(value, int | float) and 0 < value < np.inf for value in kept):
+            raise UserError(f"{path}: row {row}: samples_ms={cell!r}: expected positive numbers of ms")
+        samples.append(kept)
+    return tuple(samples)
+
+
+def _strings(table: pa.Table, name: str, default: str) -> tuple[str, ...]:
+    if name not in table.column_names:
+        return tuple([default] * table.num_rows)
+    return tuple(default if value is None else str(value) for value in table.column(name).to_pylist())

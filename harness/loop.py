@@ -1,0 +1,167 @@
+"""The run loop: ask, measure, put on the clock, tell, log. Nothing else happens in a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from time import perf_counter
+
+import numpy as np
+
+from harness.backends.base import Backend
+from harness.clock import schedule
+from harness.evaluation import Configuration, Evaluation, Measurement, RepairedConfiguration
+from harness.strategies.base import Budget, Strategy
+from search_spaces.nearest import Visited, nearest_unvisited
+from search_spaces.space import SearchSpace
+
+
+class TraceDiverged(Exception):
+    """A resumed strategy asked for something else than its log says."""
+
+
+class Admission:
+    """Lets each configuration through once; replaces what is infeasible or visited, and says so.
+
+    Native strategies and adapters never need the replacement; it is what makes any third-party strategy comparable.
+    """
+
+    def __init__(self, space: SearchSpace, rng: np.random.Generator) -> None:
+        self._space = space
+        self._rng = rng
+        self._seen: set[int | str] = set()
+        self._visited: Visited | None = None
+        self._unmarked: list[Configuration] = []
+
+    def admit(self, configuration: Configuration) -> tuple[Configuration, bool] | None:
+        """The configuration to evaluate and whether it is a repair; ``None`` when all have been visited."""
+        identity = self._identity(configuration)
+        repaired = isinstance(configuration, RepairedConfiguration)
+        if identity is None or identity in self._seen:
+            nearest = nearest_unvisited(self._space, configuration, self._up_to_date(), self._rng)
+            if nearest is None:
+                return None
+            configuration, repaired = nearest, True
+            identity = self._identity(configuration)
+            assert identity is not None, "a repair is feasible"
+        self._seen.add(identity)
+        self._unmarked.append(configuration)
+        return configuration, repaired
+
+    def _identity(self, configuration: Configuration) -> int | str | None:
+        if self._space.enumerable:
+            return self._space.row_of(configuration)
+        return self._space.key(configuration) if self._space.contains(configuration) else None
+
+    def _up_to_date(self) -> Visited:
+        # Marking costs more than a whole replayed evaluation, and most runs never repair.
+        if self._visited is None:
+            self._visited = Visited(self._space)
+        for configuration in self._unmarked:
+            self._visited.add(self._space.encode(configuration))
+        self._unmarked.clear()
+        return self._visited
+
+
+def run_loop(
+    strategy: Strategy,
+    backend: Backend,
+    budget: Budget,
+    batch: int,
+    repair_rng: np.random.Generator,
+    recorded: Sequence[Evaluation],
+    append: Callable[[Sequence[Evaluation]], None],
+    progress: Callable[[Evaluation], None],
+) -> str:
+    """Run to the end of the budget or of the strategy; returns ``budget`` or ``exhausted``.
+
+    Args:
+        recorded: evaluations of an interrupted run. The strategy is asked and told as then; recorded
+            measurements are used again and not appended again.
+        append: logs a batch.
+        progress: called once per evaluation.
+
+    Raises:
+        TraceDiverged: when the strategy asks for something else than ``recorded`` holds.
+    """
+    admission = Admission(backend.space, repair_rng)
+    clock_s = 0.0
+    done = 0
+    while not _spent(budget, done, clock_s):
+        wanted = batch if budget.evaluations is None else min(batch, budget.evaluations - done)
+        started = perf_counter()
+        proposals = strategy.ask(wanted)
+        ask_s = perf_counter() - started
+        if len(proposals) > wanted:
+            raise ValueError(f"{type(strategy).__name__}.ask({wanted}) returned {len(proposals)} configurations")
+        admitted = [pair for pair in map(admission.admit, proposals) if pair is not None]
+        if not admitted:
+            return "exhausted"
+        configurations = [configuration for configuration, _ in admitted]
+        known = recorded[done : done + len(admitted)]
+        _check_trace(known, configurations)
+        measurements = [*map(_measurement, known), *backend.measure(configurations[len(known) :])]
+        if len(known) == len(admitted):
+            ask_s = sum(e.ask_s for e in known)
+        asked_s = clock_s + ask_s if backend.charge_ask else clock_s
+        spans = schedule(measurements, backend.compile_workers, asked_s)
+        evaluations = [
+            Evaluation(
+                index=done + i,
+                configuration=configuration,
+                status=m.status,
+                samples_ms=m.samples_ms,
+                latency_ms=m.latency_ms,
+                oracle_ms=None,
+                compile_s=m.compile_s,
+                verify_s=m.verify_s,
+                benchmark_s=m.benchmark_s,
+                ask_s=ask_s / len(admitted),
+                tell_s=0.0,
+                clock_start_s=span.start_s,
+                clock_end_s=span.end_s,
+                message=m.message,
+                repaired=repaired,
+            )
+            for i, ((configuration, repaired), m, span) in enumerate(zip(admitted, measurements, spans, strict=True))
+        ]
+        started = perf_counter()
+        strategy.tell(evaluations)
+        tell_s = perf_counter() - started
+        if len(known) == len(admitted):
+            tell_s = sum(e.tell_s for e in known)
+        clock_s = max(span.end_s for span in spans) + (tell_s if backend.charge_ask else 0.0)
+        complete = [
+            replace(e, oracle_ms=m.oracle_ms, tell_s=tell_s / len(admitted))
+            for e, m in zip(evaluations, measurements, strict=True)
+        ]
+        append(complete[len(known) :])
+        done += len(complete)
+        for evaluation in complete:
+            progress(evaluation)
+    return "budget"
+
+
+def _spent(budget: Budget, evaluations: int, clock_s: float) -> bool:
+    return (budget.evaluations is not None and evaluations >= budget.evaluations) or (
+        budget.seconds is not None and clock_s >= budget.seconds
+    )
+
+
+def _check_trace(known: Sequence[Evaluation], configurations: Sequence[Configuration]) -> None:
+    for evaluation, configuration in zip(known, configurations, strict=False):
+        if dict(evaluation.configuration) != dict(configuration):
+            raise TraceDiverged(f"evaluation {evaluation.index}: the log has {dict(evaluation.configuration)}")
+
+
+def _measurement(evaluation: Evaluation) -> Measurement:
+    return Measurement(
+        status=evaluation.status,
+        samples_ms=evaluation.samples_ms,
+        latency_ms=evaluation.latency_ms,
+        oracle_ms=evaluation.oracle_ms,
+        compile_s=evaluation.compile_s,
+        verify_s=evaluation.verify_s,
+        benchmark_s=evaluation.benchmark_s,
+        message=evaluation.message,
+    )

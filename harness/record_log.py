@@ -1,0 +1,171 @@
+"""The append-only file beside a recording: every measurement as it is made, one JSON document a line."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from harness.errors import UserError
+from harness.evaluation import Configuration, Measurement, Status
+
+
+@dataclass
+class Recorded:
+    """What a log holds.
+
+    Attributes:
+        metadata: of the landscape, as far as it is known before measuring.
+        sessions: facts of each process that appended (device, versions, when).
+        results: configuration and measurement by configuration key.
+        retimed: samples in ms by configuration key, ``None`` before the re-timing.
+        vendor: name and samples in ms of the vendor's call, ``None`` if there is none.
+    """
+
+    metadata: dict[str, Any] = field(default_factory=dict)
+    sessions: list[dict[str, Any]] = field(default_factory=list)
+    results: dict[str, tuple[Configuration, Measurement]] = field(default_factory=dict)
+    retimed: dict[str, list[float]] | None = None
+    vendor: tuple[str, list[float]] | None = None
+
+
+class RecordLog:
+    """Opens or creates a log and holds what is in it.
+
+    Args:
+        path: the file.
+        identity: what must not change between the sessions of one recording.
+        metadata: written when the file is created.
+
+    Raises:
+        UserError: the file belongs to another recording, or is no log.
+    """
+
+    def __init__(self, path: Path, identity: Mapping[str, Any], metadata: Mapping[str, Any]) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists() and path.stat().st_size:
+            _drop_torn_line(path)
+            self.recorded, found = _load(path)
+            _check_identity(path, found, dict(identity))
+            self._file = path.open("a", encoding="utf-8")
+        else:
+            self.recorded = Recorded(metadata=dict(metadata))
+            self._file = path.open("w", encoding="utf-8")
+            self._append({"kind": "recording", "identity": dict(identity), "metadata": dict(metadata)})
+
+    def session(self, facts: Mapping[str, Any]) -> None:
+        """A process starts appending."""
+        self.recorded.sessions.append(dict(facts))
+        self._append({"kind": "session", **facts})
+
+    def result(self, key: str, configuration: Configuration, measurement: Measurement) -> None:
+        """A configuration is measured."""
+        self.recorded.results[key] = (configuration, measurement)
+        self._append(
+            {
+                "kind": "result",
+                "key": key,
+                "config": dict(configuration),
+                "status": str(measurement.status),
+                "samples_ms": [round(sample, 7) for sample in measurement.samples_ms],
+                "compile_s": round(measurement.compile_s, 6),
+                "verify_s": round(measurement.verify_s, 6),
+                "benchmark_s": round(measurement.benchmark_s, 6),
+                "message": measurement.message,
+            }
+        )
+
+    def retimed(self, samples_ms: Mapping[str, list[float]], vendor: tuple[str, list[float]] | None) -> None:
+        """The re-timing is complete."""
+        self.recorded.retimed, self.recorded.vendor = dict(samples_ms), vendor
+        self._append({"kind": "retimed", "samples_ms": dict(samples_ms), "vendor": vendor})
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
+        self.close()
+
+    def _append(self, document: Mapping[str, Any]) -> None:
+        self._file.write(json.dumps(document, separators=(",", ":")) + "\n")
+        self._file.flush()  # survives this process; a power cut may cost the last second
+
+
+def _drop_torn_line(path: Path) -> None:
+    """A process killed while writing leaves half a line at the end."""
+    data = path.read_bytes()
+    if not data.endswith(b"\n"):
+        with path.open("r+b") as file:
+            file.truncate(data.rfind(b"\n") + 1)
+            os.fsync(file.fileno())
+
+
+def read_log(path: Path) -> Recorded:
+    """What a log holds, without changing it.
+
+    Raises:
+        UserError: it is no log.
+    """
+    return _load(path)[0]
+
+
+def _load(path: Path) -> tuple[Recorded, dict[str, Any]]:
+    recorded, identity = Recorded(), dict[str, Any]()
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        try:
+            document = json.loads(line)
+            kind = document.pop("kind")
+            if kind == "recording":
+                identity, recorded.metadata = document["identity"], document["metadata"]
+            elif kind == "session":
+                recorded.sessions.append(document)
+            elif kind == "result":
+                configuration = {name: _value(value) for name, value in document["config"].items()}
+                recorded.results[document["key"]] = (configuration, _measurement(document))
+            elif kind == "retimed":
+                recorded.retimed = document["samples_ms"]
+                vendor = document["vendor"]
+                recorded.vendor = (vendor[0], vendor[1]) if vendor else None
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise UserError(f"{path}: line {number}: expected a recording's log; move the file away") from None
+    if not identity:
+        raise UserError(f"{path}: line 1: expected a recording's log; move the file away")
+    return recorded, identity
+
+
+def _check_identity(path: Path, found: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
+    expected = json.loads(json.dumps(expected))
+    for name in sorted({*found, *expected}):
+        if found.get(name) != expected.get(name):
+            raise UserError(
+                f"{path}: {name}={found.get(name)}: this recording has {expected.get(name)}; "
+                "choose another output or move the file away"
+            )
+
+
+def _measurement(document: Mapping[str, Any]) -> Measurement:
+    from statistics import median
+
+    samples = tuple(document["samples_ms"])
+    return Measurement(
+        status=Status(document["status"]),
+        samples_ms=samples,
+        latency_ms=median(samples) if samples else None,
+        compile_s=document["compile_s"],
+        verify_s=document["verify_s"],
+        benchmark_s=document["benchmark_s"],
+        message=document["message"],
+    )
+
+
+def _value(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value

@@ -1,0 +1,20 @@
+"""Where conf and the recorded landscapes lie: in a checkout at its top level, in an installation inside the wheel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parent
+CHECKOUT = PACKAGE.parent
+
+
+def conf_directory() -> Path:
+    """The Hydra configuration tree."""
+    installed = PACKAGE / "_data" / "conf"
+    return installed if installed.is_dir() else CHECKOUT / "conf"
+
+
+def landscape_directory() -> Path:
+    """The recorded landscapes that ship with NearOpt."""
+    installed = PACKAGE / "_data" / "landscapes"
+    return installed if installed.is_dir() else CHECKOUT / "experiments" / "landscapes"

@@ -1,0 +1,208 @@
+"""One run from its configuration to its DONE."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+from hydra.errors import HydraException
+from hydra.utils import instantiate
+
+from harness import provenance
+from harness.atomic import replacing, write_text
+from harness.backends.base import Backend
+from harness.backends.replay import ReplayBackend
+from harness.config import RunConfig
+from harness.errors import UserError
+from harness.evaluation import Evaluation
+from harness.landscape import COSTS, Landscape
+from harness.loop import TraceDiverged, run_loop
+from harness.store import RunDirectory, finished
+from harness.strategies.base import Strategy
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """How a run ended.
+
+    Attributes:
+        ended: ``budget``, ``exhausted``, or ``skipped`` when it was finished before.
+        evaluations: how many it holds.
+        best_ms: lowest observed latency in ms, ``None`` if everything failed or the run was skipped.
+    """
+
+    path: Path
+    ended: str
+    evaluations: int
+    best_ms: float | None
+
+
+def _ignore(_: Evaluation) -> None:
+    return None
+
+
+def execute(config: RunConfig, progress: Callable[[Evaluation], None] = _ignore) -> RunResult:
+    """Run ``config``, resume it, or skip it if it is done.
+
+    Raises:
+        UserError: on configuration at fault; nothing of an earlier run is touched then.
+    """
+    strategy_seed, noise_seed, repair_seed = np.random.SeedSequence(config.seed).spawn(3)
+    backend = _instantiate("backend", config.backend, task=config.task, seed=noise_seed)
+    try:
+        return _execute(config, backend, strategy_seed, repair_seed, progress)
+    finally:
+        backend.close()
+
+
+def _execute(
+    config: RunConfig,
+    backend: Backend,
+    strategy_seed: np.random.SeedSequence,
+    repair_seed: np.random.SeedSequence,
+    progress: Callable[[Evaluation], None],
+) -> RunResult:
+    document = _document(config, backend)
+    path = config.results / backend.task / config.label / f"seed-{config.seed}"
+    # Built before the directory exists: arguments at fault must leave nothing behind.
+    strategy = build_strategy(config, backend, strategy_seed) if finished(path) is None else None
+    with RunDirectory(path, document) as directory:
+        done = finished(path)
+        if done is not None or strategy is None:
+            return RunResult(path, "skipped", done.evaluations if done else 0, None)
+        _write_reference(config.results / backend.task, backend)
+        directory.write_environment(_environment(config, backend))
+
+        def attempt(strategy: Strategy, recorded: list[Evaluation]) -> tuple[str, _Best]:
+            best = _Best(progress)
+            rng = np.random.default_rng(repair_seed)
+            ended = run_loop(strategy, backend, config.budget, config.batch, rng, recorded, directory.append, best)
+            return ended, best
+
+        try:
+            ended, best = attempt(strategy, directory.recorded())
+        except TraceDiverged:
+            directory.set_aside()
+            ended, best = attempt(build_strategy(config, backend, strategy_seed), [])
+        directory.finish(backend.space, ended, document["config_hash"])
+        return RunResult(path, ended, best.evaluations, best.latency_ms)
+
+
+class _Best:
+    """Counts evaluations and keeps the lowest observed latency, on the way to the progress display."""
+
+    def __init__(self, progress: Callable[[Evaluation], None]) -> None:
+        self._progress = progress
+        self.evaluations = 0
+        self.latency_ms: float | None = None
+
+    def __call__(self, evaluation: Evaluation) -> None:
+        self.evaluations += 1
+        if evaluation.latency_ms is not None and (self.latency_ms is None or evaluation.latency_ms < self.latency_ms):
+            self.latency_ms = evaluation.latency_ms
+        self._progress(evaluation)
+
+
+def build_strategy(config: RunConfig, backend: Backend, seed: np.random.SeedSequence) -> Strategy:
+    """The strategy of a run, built anew from its seed.
+
+    Raises:
+        UserError: when its target cannot be imported or does not take its arguments.
+    """
+    fresh = np.random.SeedSequence(seed.entropy, spawn_key=seed.spawn_key)
+    strategy = _instantiate("strategy", config.strategy, space=backend.space, seed=fresh, budget=config.budget)
+    if not isinstance(strategy, Strategy):
+        raise UserError(f"strategy._target_={config.strategy['_target_']}: expected a class with ask and tell")
+    return strategy
+
+
+def _instantiate(what: str, target: Mapping[str, Any], **arguments: Any) -> Any:
+    if "_target_" not in target:
+        raise UserError(f"{what}._target_: missing: expected the dotted path of a class or function")
+    try:
+        # Partial first: Hydra would turn the arguments into configuration nodes.
+        return instantiate({**target, "_partial_": True, "_convert_": "all"})(**arguments)
+    except HydraException as error:
+        cause = error.__cause__ or error
+        if isinstance(cause, UserError):
+            raise cause from None
+        raise UserError(f"{what}: {' '.join(str(error).split())[:400]}") from None
+    except TypeError as error:
+        if "argument" in str(error):
+            raise UserError(f"{what}: {target['_target_']}: {error}") from error
+        raise
+
+
+def _document(config: RunConfig, backend: Backend) -> dict[str, Any]:
+    """What ``config.yaml`` holds. Everything in it but the hash and the reference decides the results."""
+    deciding = {
+        "task": backend.task,
+        "strategy": {"label": config.label, **config.strategy},
+        "seed": config.seed,
+        "budget": asdict(config.budget),
+        "batch": config.batch,
+        "backend": dict(backend.identity()),
+    }
+    return {**deciding, "config_hash": provenance.digest(deciding), "reference": _reference_facts(backend)}
+
+
+def _environment(config: RunConfig, backend: Backend) -> dict[str, Any]:
+    environment = provenance.environment()
+    diff = provenance.working_diff()
+    if diff:
+        folder = config.results / "provenance"
+        folder.mkdir(parents=True, exist_ok=True)
+        file = folder / f"{environment['git']['diff_sha256'][:16]}.diff"
+        if not file.exists():
+            write_text(file, diff)
+    return {**environment, "backend": dict(backend.environment())}
+
+
+def _reference_facts(backend: Backend) -> dict[str, Any]:
+    if not isinstance(backend, ReplayBackend):
+        return {"source": "none"}
+    landscape = backend.landscape
+    oracle = landscape.oracle_ms
+    return {
+        "source": "landscape",
+        "n": landscape.space.size,
+        "t_star_ms": float(np.nanmin(oracle)) if np.isfinite(oracle).any() else None,
+        "coverage": "exhaustive" if landscape.exhaustive else "sample",
+    }
+
+
+def _write_reference(folder: Path, backend: Backend) -> None:
+    """Put the task's table beside its runs, so that results can be analysed without the landscape."""
+    if not isinstance(backend, ReplayBackend):
+        return
+    landscape = backend.landscape
+    note = folder / "reference.yaml"
+    if note.exists():
+        if yaml.safe_load(note.read_text()).get("landscape_sha256") != landscape.sha256:
+            raise UserError(f"{folder}: holds runs of another recording of {backend.task}: choose another results=")
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    with replacing(folder / "reference.parquet") as temporary:
+        pq.write_table(_reference_table(landscape), temporary, compression="zstd")
+    kept = ("task", "kernel", "device", "coverage", "vendor", "roofline", "shape", "dtype")
+    facts = {name: landscape.metadata[name] for name in kept if name in landscape.metadata}
+    write_text(note, yaml.safe_dump({"landscape_sha256": landscape.sha256, **facts}, sort_keys=False))
+
+
+def _reference_table(landscape: Landscape) -> pa.Table:
+    space = landscape.space
+    columns = {
+        "key": pa.array([space.key_of_codes(row) for row in landscape.codes]),
+        "status": pa.array([str(status) for status in landscape.status]),
+        "latency_ms": pa.array(landscape.latency_ms, from_pandas=True),
+        "oracle_ms": pa.array(landscape.oracle_ms, from_pandas=True),
+        **{name: pa.array(landscape.costs_s[:, i]) for i, name in enumerate(COSTS)},
+        "origin": pa.array(landscape.origin),
+    }
+    return pa.table(columns)

@@ -1,0 +1,196 @@
+"""A run's directory: append-only while alive, Parquet and an atomic DONE when finished."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from io import FileIO
+from pathlib import Path
+from typing import Any, Self
+
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+
+from harness.atomic import replacing, write_text
+from harness.errors import UserError
+from harness.evaluation import Evaluation, Status
+from search_spaces.space import SearchSpace
+
+COST_COLUMNS = ("compile_s", "verify_s", "benchmark_s", "ask_s", "tell_s", "clock_start_s", "clock_end_s")
+ARROW = {"b": pa.bool_(), "i": pa.int64(), "f": pa.float64()}
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What DONE says."""
+
+    evaluations: int
+    ended: str
+
+
+def finished(path: Path) -> Finished | None:
+    """What a run directory's DONE says, or ``None`` while there is none."""
+    try:
+        done = json.loads((path / "DONE").read_text())
+        return Finished(done["evaluations"], done["ended"])
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+class RunDirectory:
+    """``RESULTS/<task>/<strategy label>/seed-<n>/``, held by one process at a time.
+
+    Args:
+        path: the directory.
+        config: JSON-able; written to ``config.yaml``. ``config["config_hash"]`` decides whether an earlier
+            run in the same place is this one.
+
+    Raises:
+        UserError: when the directory belongs to another configuration, is in use, or cannot be written.
+    """
+
+    def __init__(self, path: Path, config: Mapping[str, Any]) -> None:
+        self.path = path
+        self._log: FileIO | None = None
+        self._lock: FileIO | None = None
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            self._check_owner(config)
+            self._lock = FileIO(str(path / ".lock"), "w")
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not (path / "config.yaml").exists():
+                write_text(path / "config.yaml", yaml.safe_dump(dict(config), sort_keys=False))
+        except BlockingIOError:
+            raise UserError(f"{path}: another process is running this: expected a run directory of its own") from None
+        except OSError as error:
+            raise UserError(f"{path}: cannot be written ({error.strerror})") from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for stream in (self._log, self._lock):
+            if stream is not None:
+                stream.close()
+
+    def _check_owner(self, config: Mapping[str, Any]) -> None:
+        file = self.path / "config.yaml"
+        if not file.exists():
+            return
+        try:
+            earlier = yaml.safe_load(file.read_text())
+            theirs = earlier["config_hash"]
+        except (yaml.YAMLError, TypeError, KeyError):
+            raise UserError(f"{file}: not readable as a run's configuration: move it away") from None
+        if theirs != config["config_hash"]:
+            changed = ", ".join(_differences(earlier, config)) or "code or data behind it"
+            raise UserError(
+                f"{self.path}: holds a run of another configuration (config_hash={theirs[:12]}, "
+                f"this one {config['config_hash'][:12]}; {changed}): "
+                "choose another results= or strategy.label=, or move it away"
+            )
+
+    @property
+    def _log_path(self) -> Path:
+        return self.path / "evaluations.jsonl"
+
+    def recorded(self) -> list[Evaluation]:
+        """The log's evaluations in order, up to the first line that was cut off."""
+        if not self._log_path.exists():
+            return []
+        data = self._log_path.read_bytes()
+        evaluations: list[Evaluation] = []
+        intact = 0
+        for line in data.splitlines(keepends=True):
+            try:
+                row = orjson.loads(line)
+                if not line.endswith(b"\n") or row["index"] != len(evaluations):
+                    break
+                evaluations.append(_evaluation(row))
+            except (ValueError, KeyError, TypeError):
+                break
+            intact += len(line)
+        if intact < len(data):
+            with self._log_path.open("r+b") as stream:
+                stream.truncate(intact)
+        return evaluations
+
+    def append(self, evaluations: Sequence[Evaluation]) -> None:
+        """Log evaluations; they are in the file when this returns."""
+        if self._log is None:
+            self._log = FileIO(str(self._log_path), "a")
+        self._log.write(b"".join([orjson.dumps(e, option=orjson.OPT_APPEND_NEWLINE) for e in evaluations]))
+
+    def set_aside(self) -> Path:
+        """Move the log to ``aborted-k/`` so that the run can start again; returns that folder."""
+        if self._log is not None:
+            self._log.close()
+            self._log = None
+        k = 0
+        while (self.path / f"aborted-{k}").exists():
+            k += 1
+        folder = self.path / f"aborted-{k}"
+        folder.mkdir()
+        self._log_path.rename(folder / self._log_path.name)
+        return folder
+
+    def write_environment(self, document: Mapping[str, Any]) -> None:
+        """Write ``environment.json``."""
+        write_text(self.path / "environment.json", json.dumps(document, indent=1, default=str))
+
+    def finish(self, space: SearchSpace, ended: str, config_hash: str) -> None:
+        """Turn the log into ``evaluations.parquet`` and write DONE last."""
+        evaluations = self.recorded()
+        with replacing(self.path / "evaluations.parquet") as temporary:
+            pq.write_table(_table(evaluations, space), temporary, compression="zstd")
+        done = {
+            "status": "complete",
+            "evaluations": len(evaluations),
+            "ended": ended,
+            "config_hash": config_hash,
+        }
+        write_text(self.path / "DONE", json.dumps(done))
+        self._log_path.unlink(missing_ok=True)
+
+
+def _differences(earlier: Mapping[str, Any], config: Mapping[str, Any], prefix: str = "") -> list[str]:
+    found: list[str] = []
+    for name in sorted({*earlier, *config} - {"config_hash"}):
+        before, now = earlier.get(name), config.get(name)
+        if isinstance(before, Mapping) and isinstance(now, Mapping):
+            found += _differences(before, now, f"{prefix}{name}.")
+        elif before != now:
+            found.append(f"{prefix}{name} was {before}, now {now}")
+    return found
+
+
+def _evaluation(row: dict[str, Any]) -> Evaluation:
+    configuration = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in row.pop("configuration").items()
+    }
+    status, samples = Status(row.pop("status")), tuple(row.pop("samples_ms"))
+    return Evaluation(configuration=configuration, status=status, samples_ms=samples, **row)
+
+
+def _table(evaluations: Sequence[Evaluation], space: SearchSpace) -> pa.Table:
+    columns: dict[str, pa.Array] = {
+        "index": pa.array([e.index for e in evaluations], pa.int64()),
+        "status": pa.array([str(e.status) for e in evaluations], pa.string()),
+        "latency_ms": pa.array([e.latency_ms for e in evaluations], pa.float64()),
+        "oracle_ms": pa.array([e.oracle_ms for e in evaluations], pa.float64()),
+        "samples_ms": pa.array([e.samples_ms for e in evaluations], pa.list_(pa.float64())),
+        **{name: pa.array([getattr(e, name) for e in evaluations], pa.float64()) for name in COST_COLUMNS},
+        "message": pa.array([e.message for e in evaluations], pa.string()),
+        "repaired": pa.array([e.repaired for e in evaluations], pa.bool_()),
+    }
+    for parameter in space.parameters:
+        arrow = pa.list_(pa.int64()) if parameter.kind == "permutation" else ARROW.get(parameter.column.dtype.kind)
+        values = [e.configuration.get(parameter.name) for e in evaluations]
+        if arrow is None:
+            arrow, values = pa.string(), [None if value is None else str(value) for value in values]
+        columns[f"config.{parameter.name}"] = pa.array(values, arrow)
+    return pa.table(columns)

@@ -1,0 +1,98 @@
+"""Many runs, one after another or over local processes."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import traceback
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+
+from harness.compose import one_line
+from harness.config import RunConfig
+from harness.errors import UserError
+from harness.evaluation import Evaluation
+from harness.progress import ProgressDisplay
+from harness.run import RunResult, execute
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A run that ended with an error.
+
+    Attributes:
+        message: one line.
+        trace: the traceback, empty where the user's input was at fault.
+    """
+
+    config: RunConfig
+    message: str
+    trace: str
+
+
+def _attempt(config: RunConfig) -> RunResult | Failure:
+    try:
+        return execute(config)
+    except UserError as error:
+        return Failure(config, str(error), "")
+    except Exception as error:
+        return Failure(config, f"{type(error).__name__}: {one_line(error)}", traceback.format_exc())
+
+
+def default_jobs(configs: Sequence[RunConfig]) -> int:
+    """One run a core in replay; one at a time where the GPU is needed."""
+    if any(config.live for config in configs):
+        return 1
+    return max(1, min(len(configs), os.cpu_count() or 1))
+
+
+def sweep(configs: Sequence[RunConfig], jobs: int | None) -> list[RunResult | Failure]:
+    """Run all of ``configs``; a failed one does not stop the others. Order of the results is that of ``configs``."""
+    jobs = default_jobs(configs) if jobs is None else jobs
+    results: dict[int, RunResult | Failure] = {}
+    with ProgressDisplay("runs", len(configs)) as display:
+        outcomes = _serial(configs) if jobs == 1 else _parallel(configs, jobs)
+        for i, outcome in outcomes:
+            results[i] = outcome
+            display.advance(f"{configs[i].label} seed {configs[i].seed}")
+    return [results[i] for i in range(len(configs))]
+
+
+def _serial(configs: Sequence[RunConfig]) -> Iterator[tuple[int, RunResult | Failure]]:
+    for i, config in enumerate(configs):
+        yield i, _attempt(config)
+
+
+def _parallel(configs: Sequence[RunConfig], jobs: int) -> Iterator[tuple[int, RunResult | Failure]]:
+    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
+    os.environ.update({name: before[name] or "1" for name in THREAD_VARIABLES})
+    pool = ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"))
+    try:
+        waiting = {pool.submit(_attempt, config): i for i, config in enumerate(configs)}
+        for future in as_completed(waiting):
+            yield waiting[future], future.result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+
+
+def run_alone(config: RunConfig) -> RunResult:
+    """One run with its evaluations on the progress display.
+
+    Raises:
+        UserError: on configuration at fault.
+    """
+    with ProgressDisplay("evaluations", config.budget.evaluations) as display:
+        best: list[float] = []
+
+        def advance(evaluation: Evaluation) -> None:
+            if evaluation.latency_ms is not None and (not best or evaluation.latency_ms < best[0]):
+                best[:] = [evaluation.latency_ms]
+            display.advance(f"best {best[0]:.4g} ms" if best else str(evaluation.status))
+
+        return execute(config, advance)

@@ -1,0 +1,164 @@
+"""A device and a compiler that live on the CPU and fail on demand, behind the real supervisor."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from harness.evaluation import Configuration, Status
+from harness.gpu.device import AccelDevice
+from harness.gpu.jobs import CompiledLaunch, CompiledPlan, CompileOutcome, Evaluate, Job, Reply, Started
+from harness.gpu.session import SessionOptions
+from kernels.base import Buffers, Kernel, Plan
+from search_spaces.parameter import Categorical, Ordinal
+from search_spaces.space import SearchSpace
+
+FAKE = AccelDevice(
+    name="Fake F100", slug="f100", capability=90, sm_count=132, shared_memory_bytes=232_448, l2_bytes=0,
+    memory_bytes=0, peak_flops=1e12, peak_bytes_per_s=1e12, uuid="GPU-fake",
+)  # fmt: skip
+
+COMPILE_FAULTS = ("compile_error", "out_of_resources", "compile_hang", "compile_segfault", "compile_exit")
+RUN_FAULTS = ("run_hang", "run_kill", "run_error", "run_poison", "wrong_result")
+
+
+def space(sizes: int = 8, faults: tuple[str, ...] = ()) -> SearchSpace:
+    """``sizes`` × (no fault + faults)."""
+    return SearchSpace(
+        [Ordinal("size", tuple(range(1, sizes + 1))), Categorical("fault", ("none", *faults))],
+    )
+
+
+@dataclass(frozen=True)
+class FakeKernel(Kernel):
+    """Fills the contract; nobody runs it. ``folder`` collects what the fakes report to the tests."""
+
+    folder: str
+    dtype: str = "fp32"
+
+    @property
+    def name(self) -> str:
+        return "fake-1-fp32"
+
+    @property
+    def flops(self) -> float:
+        return 1e6
+
+    @property
+    def bytes_moved(self) -> float:
+        return 1e6
+
+    @property
+    def tolerance(self) -> float:
+        return 1e-6
+
+    def inputs(self, generator: torch.Generator) -> dict[str, torch.Tensor]:
+        raise NotImplementedError
+
+    def outputs(self, device: torch.device) -> dict[str, torch.Tensor]:
+        raise NotImplementedError
+
+    def reference(self, inputs: Buffers) -> dict[str, torch.Tensor]:
+        raise NotImplementedError
+
+    def vendor(self, inputs: Buffers) -> tuple[str, Callable[[], Any]]:
+        raise NotImplementedError
+
+    def plan(self, configuration: Mapping[str, Any], sm_count: int) -> Plan:
+        raise NotImplementedError
+
+
+def note(folder: Path, name: str, configuration: Configuration | None = None) -> None:
+    """Append a line to a file of the test's folder: processes cannot tell a test in any other way."""
+    with (folder / name).open("a") as file:
+        file.write(f"{os.getpid()} {dict(configuration or {})}\n")
+
+
+@dataclass(frozen=True)
+class FakeCompiler:
+    """Takes ``compile_s`` wall seconds; configurations of equal ``size`` modulo ``aliases`` are aliases."""
+
+    folder: Path
+    compile_s: float = 0.0
+    aliases: int = 1_000_000
+
+    def prepare(self) -> None:
+        note(self.folder, "compile-start")
+
+    def compile(self, configuration: Configuration) -> CompileOutcome:
+        note(self.folder, "compiled", configuration)
+        print("compiler chatter that must not reach the terminal", flush=True)
+        fault = configuration["fault"]
+        if fault == "compile_hang":
+            time.sleep(600)
+        if fault == "compile_segfault":
+            print("Assertion `layout' failed.", flush=True)
+            os.kill(os.getpid(), signal.SIGSEGV)
+        if fault == "compile_exit":
+            os._exit(3)
+        if fault == "compile_error":
+            raise RuntimeError("PassManager::run failed")
+        if fault == "out_of_resources":
+            return CompileOutcome(Status.OUT_OF_RESOURCES, 0.5, 0.5, message="shared memory")
+        time.sleep(self.compile_s)
+        size = int(str(configuration["size"]))
+        plan = CompiledPlan((CompiledLaunch("h", {}),), f"{fault}-{size % self.aliases}")
+        return CompileOutcome(Status.OK, 0.25, 0.25, plan)
+
+    def abandoned(self, pid: int, outcome: CompileOutcome) -> None:
+        note(self.folder, "abandoned")
+
+
+@dataclass
+class FakeRunner:
+    """Latency is ``size`` hundredths of a ms, a little lower when re-sampled; faults by name."""
+
+    folder: Path
+    run_s: float = 0.0
+    vendor: str = "fakelib"
+    broken: str = ""
+
+    def start(self) -> Started:
+        note(self.folder, "gpu-start")
+        if self.broken:
+            raise RuntimeError(self.broken)
+        return Started(self.vendor, {"fake": "1"})
+
+    def run(self, job: Job) -> Reply:
+        if not isinstance(job, Evaluate):
+            note(self.folder, "resampled", job.configuration)
+            size = 1.5 if job.configuration is None else float(str(job.configuration["size"]))
+            return Reply(Status.OK, (0.009 * size,) * job.samples)
+        note(self.folder, "ran", job.configuration)
+        time.sleep(self.run_s)
+        fault = job.configuration["fault"]
+        if fault == "run_hang":
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # only SIGKILL ends a stuck process
+            time.sleep(600)
+        if fault == "run_kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if fault == "run_poison":
+            return Reply(Status.RUNTIME_ERROR, message="illegal memory access", healthy=False)
+        if fault == "run_error":
+            return Reply(Status.RUNTIME_ERROR, message="launch failed")
+        if fault == "wrong_result":
+            return Reply(Status.WRONG_RESULT, message="relative error 1")
+        latency = 0.01 * float(str(job.configuration["size"]))
+        return Reply(Status.OK, (latency * 1.1, latency, latency), 0.001, 0.002)
+
+
+def fake_work(folder: Path, **fields: Any) -> Callable[..., Any]:
+    """A ``MakeWork`` of fakes; ``compile_*`` and ``aliases`` go to the compiler, the rest to the runner."""
+    compiler = {name: fields.pop(name) for name in ("compile_s", "aliases") if name in fields}
+
+    def work(_kernel: Kernel, _device: AccelDevice, _options: SessionOptions, _cache: Path) -> Any:
+        return FakeCompiler(folder, **compiler), FakeRunner(folder, **fields)
+
+    return work

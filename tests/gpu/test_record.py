@@ -1,0 +1,159 @@
+"""Recording on a fake device: complete, resumable, re-timed; nothing lost, nothing measured twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.errors import UserError
+from harness.evaluation import Status
+from harness.gpu.session import SessionOptions
+from harness.landscape import read_landscape
+from harness.record import LOG_SUFFIX, RecordOptions, record
+from harness.record_log import RecordLog, read_log
+from harness.retime import Retiming
+from tests.gpu.fakes import FAKE, FakeKernel, fake_work, space
+
+OPTIONS = SessionOptions(compile_workers=2, compile_timeout_s=0.5, run_timeout_s=0.7)
+FAULTS = ("compile_error", "run_poison", "wrong_result")
+
+
+def make(folder: Path, out: Path, sizes: int = 8, work: dict[str, float] | None = None, **options: object):  # type: ignore[no-untyped-def]
+    return record(
+        "fake-1-fp32", FakeKernel(str(folder)), space(sizes, FAULTS), out, FAKE,
+        RecordOptions(OPTIONS, **options), command="test", work=fake_work(folder, **(work or {})),
+    )  # fmt: skip
+
+
+def ran(folder: Path, name: str = "ran") -> list[str]:
+    file = folder / name
+    return [line.split(" ", 1)[1] for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def test_whole_space_with_metadata(tmp_path: Path) -> None:
+    out = tmp_path / "fake-1-fp32__f100.parquet"
+    recording = make(tmp_path, out)
+    assert recording.landscape == out and (recording.done, recording.total) == (32, 32)
+    landscape = read_landscape(out)
+    assert landscape.exhaustive and len(landscape.codes) == 32
+    ok = np.array([status is Status.OK for status in landscape.status])
+    assert ok.sum() == 8
+    sizes = np.array([landscape.space.decode(row)["size"] for row in landscape.codes])[ok]
+    assert landscape.latency_ms[ok] == pytest.approx(0.01 * sizes)
+    assert landscape.oracle_ms[ok] == pytest.approx(0.009 * sizes)  # re-timed or rescaled: one scale
+    metadata = landscape.metadata
+    assert metadata["vendor"] == {"name": "fakelib", "latency_ms": pytest.approx(0.0135)}
+    assert metadata["versions"]["fake"] == "1"
+    assert metadata["roofline"]["peak_flops"] == 1e12
+    assert metadata["summary"]["statuses"] == {"ok": 8, "compile_error": 8, "runtime_error": 8, "wrong_result": 8}
+    assert "configurations/s" in recording.report()
+
+
+def test_limit_is_a_uniform_sample(tmp_path: Path) -> None:
+    make(tmp_path, tmp_path / "a__f100.parquet", limit=10)
+    landscape = read_landscape(tmp_path / "a__f100.parquet")
+    assert len(landscape.codes) == 10
+    assert landscape.metadata["coverage"]["kind"] == "sample"
+    assert "10 of 32" in landscape.metadata["coverage"]["drawn"]
+
+
+def test_deadline_stops_and_the_same_call_goes_on(tmp_path: Path) -> None:
+    out = tmp_path / "a__f100.parquet"
+    first = make(tmp_path, out, deadline_s=0.0)
+    assert first.landscape is None and not out.exists() and "run the same command again" in first.report()
+    calls = 0
+    while (recording := make(tmp_path, out, deadline_s=2.0, work={"run_s": 0.05})).landscape is None:
+        calls += 1
+        assert calls < 30
+    assert len(ran(tmp_path)) == len(set(ran(tmp_path))) == 24  # compile errors never run
+    assert recording.done == 32 and len(read_landscape(out).codes) == 32
+    again = make(tmp_path, out)  # everything is there: no process starts
+    assert again.landscape == out
+    assert len(ran(tmp_path)) == 24
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from tests.gpu.test_record import make
+make(Path(sys.argv[1]), Path(sys.argv[2]), 40, {"run_s": 0.02})
+"""
+
+
+@pytest.mark.timeout(120)
+def test_parent_killed_and_resumed(tmp_path: Path) -> None:
+    out = tmp_path / "a__f100.parquet"
+    log = Path(f"{out}{LOG_SUFFIX}")
+    command = [sys.executable, "-c", KILLED, str(tmp_path), str(out)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    give_up = time.monotonic() + 60
+    while not log.exists() or log.read_text().count('"result"') < 20:
+        assert process.poll() is None and time.monotonic() < give_up
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    kept = read_log(log).results if log.read_text().endswith("\n") else None
+    orphans = {int(line.split()[0]) for name in ("compile-start", "gpu-start") for line in ran_pids(tmp_path, name)}
+    while any(alive(pid) for pid in orphans):  # workers die with their parent, and release the device
+        assert time.monotonic() < give_up
+        time.sleep(0.1)
+    with log.open("a") as file:
+        file.write('{"kind":"result","key":"torn')  # killed in the middle of a line
+    recording = make(tmp_path, out, 40, {"run_s": 0.0})
+    assert recording.done == 160 and len(read_landscape(out).codes) == 160
+    results = read_log(log).results
+    for key, value in (kept or {}).items():
+        assert results[key] == value
+    logged = [json.loads(line).get("key") for line in log.read_text().splitlines()]
+    keys = [key for key in logged if key]
+    assert len(keys) == len(set(keys)) == 160
+
+
+def ran_pids(folder: Path, name: str) -> list[str]:
+    return (folder / name).read_text().splitlines()
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_another_recording_under_the_same_name_is_refused(tmp_path: Path) -> None:
+    out = tmp_path / "a__f100.parquet"
+    make(tmp_path, out, deadline_s=0.0)
+    before = Path(f"{out}{LOG_SUFFIX}").read_bytes()
+    with pytest.raises(UserError, match=r"space_hash=.*: this recording has"):
+        make(tmp_path, out, sizes=9)
+    assert Path(f"{out}{LOG_SUFFIX}").read_bytes() == before
+    Path(f"{out}{LOG_SUFFIX}").write_text("not a log\n")
+    with pytest.raises(UserError, match="line 1: expected a recording's log"):
+        make(tmp_path, out)
+
+
+def test_log_rejects_nothing_it_wrote_itself(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    with RecordLog(path, {"a": (1, 2)}, {"task": "t"}) as log:
+        log.session({"uuid": "x"})
+    with RecordLog(path, {"a": (1, 2)}, {"task": "t"}) as log:
+        assert log.recorded.sessions == [{"uuid": "x"}]
+
+
+def test_retiming_chooses_the_best_and_spread_anchors() -> None:
+    latency = {f"k{i}": 1.0 + 0.01 * i for i in range(1000)}
+    chosen = Retiming(limit=20, anchors=5).choose(latency)
+    assert chosen[:20] == [f"k{i}" for i in range(20)]
+    assert chosen[20:] == ["k20", "k265", "k510", "k754", "k999"]
+    assert Retiming().choose({}) == []
+    assert Retiming().choose({"only": 2.0}) == ["only"]
+    assert len(Retiming().choose({f"k{i}": 1.0 for i in range(600)})) == 520

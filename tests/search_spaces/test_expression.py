@@ -1,0 +1,74 @@
+"""The expression language: Python's own meaning for what is in it, a refusal for everything else."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from search_spaces.errors import SpaceError
+from search_spaces.expression import Expression
+
+
+def number(source: str, **names: int | float | bool) -> float:
+    columns = {name: np.array([value]) for name, value in names.items()}
+    result = Expression(source).evaluate(columns, {}, 1)
+    assert not result.undefined[0]
+    return float(result.values[0])
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "__import__('os').system('true')", "a.b", "a[b]", "(lambda: 1)()", "[x for x in (1, 2)]", "f'{a}'",
+        "a if b else c",
+        "open('x')", "min()", "ceil_div(1)", "active(1)", "a := 1", "a is b", "a @ b", "a & b", "~a", "b'x'", "None",
+        "...", "x in y", "max(a, key=b)", "min(*a)", "1 +", "", "a\nb", "{1: 2}", "'x' in 'xyz'", "1j",
+    ],
+)  # fmt: skip
+def test_anything_else_is_refused(source: str) -> None:
+    with pytest.raises(SpaceError, match="expression"):
+        Expression(source)
+
+
+def test_deep_nesting_is_an_error_and_not_a_crash() -> None:
+    with pytest.raises(SpaceError):
+        Expression("(" * 5000 + "1" + ")" * 5000)
+
+
+@given(st.integers(-50, 50), st.integers(-50, 50), st.sampled_from(["+", "-", "*", "/", "//", "%"]))
+def test_arithmetic_is_pythons(a: int, b: int, operation: str) -> None:
+    if b == 0 and operation in "//%":
+        assert Expression(f"a {operation} b").evaluate({"a": np.array([a]), "b": np.array([b])}, {}, 1).undefined[0]
+        return
+    assert number(f"a {operation} b", a=a, b=b) == pytest.approx(eval(f"a {operation} b"))
+
+
+def test_integers_do_not_wrap_around() -> None:
+    assert number("a * a * a", a=2**40) == float(2**120)
+    assert number("a ** 7", a=2**20) == float(2**140)
+
+
+def test_booleans_count_as_numbers() -> None:
+    assert number("a + a + (1 < 2)", a=True) == 3
+    assert number("max(a, False)", a=True) == 1
+
+
+def test_ceil_div() -> None:
+    assert [number("ceil_div(a, 4)", a=a) for a in (-1, 0, 1, 4, 5)] == [0, 0, 1, 1, 2]
+
+
+def test_short_circuit_saves_a_rule_from_a_division_by_zero() -> None:
+    a = {"a": np.array([0, 2, 5])}
+    assert Expression("a != 0 and 10 % a == 0").holds(a, {}, 3).tolist() == [False, True, True]
+    assert Expression("a == 0 or 10 % a == 0").holds(a, {}, 3).tolist() == [True, True, True]
+    assert Expression("10 % a == 0").holds(a, {}, 3).tolist() == [False, True, True]
+    assert Expression("not 10 % a == 1").holds(a, {}, 3).tolist() == [False, True, True]
+
+
+def test_permutations_compare_and_index() -> None:
+    column = np.empty(2, dtype=object)
+    column[:] = [(0, 1, 2), (2, 0, 1)]
+    assert Expression("o == (2, 0, 1)").holds({"o": column}, {}, 2).tolist() == [False, True]
+    assert Expression("o[0] == 0").holds({"o": column}, {}, 2).tolist() == [True, False]

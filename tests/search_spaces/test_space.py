@@ -1,0 +1,152 @@
+"""What random spaces don't show: scale, messages, pools, files."""
+
+from __future__ import annotations
+
+from math import prod
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import pytest
+
+from search_spaces.errors import InvalidConfiguration, SpaceError, SpaceTooLarge
+from search_spaces.parameter import Boolean, Categorical, Integer, Ordinal, Parameter, Permutation
+from search_spaces.space import SearchSpace
+
+
+@pytest.fixture
+def conditional() -> SearchSpace:
+    return SearchSpace(
+        [
+            Categorical("schedule", ("data_parallel", "persistent", "split_k")),
+            Ordinal("block", (16, 32, 64, 128), "log2"),
+            Integer("ctas", 1, 4, active_when="schedule == 'persistent'"),
+            Ordinal("factor", (2, 4, 8), "log2", active_when="schedule == 'split_k'"),
+            Boolean("overlap", active_when="ctas > 2"),
+            Permutation("order", 3),
+        ],
+        constraints=["block * ctas <= 256", "K % (factor * block) == 0"],
+        constants={"K": 512},
+        features={"area": "block * block", "split": "factor * 1"},
+    )
+
+
+def test_nested_conditions_follow_their_parents(conditional: SearchSpace) -> None:
+    for configuration in conditional.enumerate():
+        assert ("ctas" in configuration) == (configuration["schedule"] == "persistent")
+        assert ("overlap" in configuration) == (configuration.get("ctas", 0) > 2)  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"block": 48}, r"block=48 is not among its values \[16, 32, 64, 128\]"),
+        ({"colour": 1}, "unknown parameter 'colour'"),
+        ({"factor": 2}, "parameter 'factor' is inactive: \"schedule == 'split_k'\" is false"),
+        ({"ctas": None}, "ctas=None is not among its values"),
+        (
+            {"block": 128, "ctas": 4, "overlap": True},
+            r"'block \* ctas <= 256' is broken by block=128, ctas=4",
+        ),
+        ({"ctas": 3}, "parameter 'overlap' is active and has no value"),
+    ],
+)
+def test_validation_names_the_broken_rule(conditional: SearchSpace, change: dict[str, Any], message: str) -> None:
+    good = {"schedule": "persistent", "block": 64, "ctas": 2, "order": (0, 1, 2)}
+    conditional.validate(good)
+    with pytest.raises(InvalidConfiguration, match=message):
+        conditional.validate({**good, **change})
+
+
+def test_ten_million_combinations_with_few_feasible_enumerate_in_seconds() -> None:
+    levels = tuple(range(1, 11))
+    names = "abcdefg"
+    wide = [Ordinal(name, levels) for name in names]
+    assert prod(parameter.size for parameter in wide) == 10**7
+    started = perf_counter()
+    leaf = SearchSpace(wide, ["a * b * c * d * e * f * g == 2520"])
+    pruned = SearchSpace(wide, ["a + b <= 4", "c * d <= 6", "e == f", "g > a * b"])
+    assert leaf.size == 22260
+    assert pruned.size == 6300
+    assert perf_counter() - started < 30
+
+
+def test_pruning_reaches_spaces_that_no_product_could() -> None:
+    levels = tuple(range(32))
+    chain = [Integer(f"x{i}", 0, 31) for i in range(12)]
+    space = SearchSpace(chain, [f"x{i} == x{i + 1}" for i in range(11)])
+    assert space.size == len(levels)
+
+
+def test_a_space_beyond_the_limit_says_so_and_still_samples() -> None:
+    space = SearchSpace([Integer(f"x{i}", 0, 31) for i in range(12)], ["x0 + x1 <= 31"])
+    with pytest.raises(SpaceTooLarge):
+        _ = space.size
+    for configuration in space.sample(np.random.default_rng(0), 100):
+        space.validate(configuration)
+
+
+def test_an_infeasible_space_is_empty_and_refuses_to_sample() -> None:
+    space = SearchSpace([Boolean("a")], ["a and not a"])
+    assert space.size == 0
+    with pytest.raises(SpaceError, match="no feasible configuration"):
+        space.sample(np.random.default_rng(0), 1)
+
+
+def test_features_are_nan_where_a_mentioned_parameter_is_inactive(conditional: SearchSpace) -> None:
+    values = conditional.feature_values(conditional.codes())
+    inactive = conditional.codes()[:, conditional.names.index("factor")] < 0
+    assert np.isfinite(values[:, 0]).all()
+    assert np.array_equal(np.isnan(values[:, 1]), inactive)
+
+
+def test_a_pool_is_the_space(conditional: SearchSpace) -> None:
+    rng = np.random.default_rng(0)
+    rows = rng.permutation(conditional.size)[:40]
+    pool = conditional.restricted(conditional.codes()[rows])
+    assert pool.size == 40
+    outside = conditional.decode(conditional.codes()[next(i for i in range(conditional.size) if i not in rows)])
+    with pytest.raises(InvalidConfiguration, match="not in the recorded pool"):
+        pool.validate(outside)
+    inside = {pool.key(configuration) for configuration in pool.enumerate()}
+    assert {pool.key(c) for c in pool.sample(rng, 500)} <= inside
+    for configuration in pool.enumerate():
+        assert {pool.key(neighbour) for neighbour in pool.neighbours(configuration)} <= inside
+    with pytest.raises(SpaceError, match="twice"):
+        conditional.restricted(conditional.codes()[[0, 0]])
+
+
+@pytest.mark.parametrize(
+    ("parameters", "constraints", "message"),
+    [
+        ([], [], "at least one parameter"),
+        ([Boolean("a"), Boolean("a")], [], "'a' is used twice"),
+        ([Boolean("a", active_when="b"), Boolean("b")], [], "'b' is not declared before it"),
+        ([Boolean("a")], ["c > 1"], "name 'c' is unknown"),
+        ([Boolean("min")], [], "is a function"),
+        ([Categorical("a", ("x", "y"))], ["a > 1"], "cannot be evaluated"),
+    ],
+)
+def test_an_ill_defined_space_is_refused(parameters: list[Parameter], constraints: list[str], message: str) -> None:
+    with pytest.raises(SpaceError, match=message):
+        SearchSpace(parameters, constraints)
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ({}, "parameters: expected a list"),
+        ({"parameters": [{"kind": "boolean"}]}, "expected an object with a name"),
+        ({"parameters": [{"name": "a", "kind": "real"}]}, "kind='real': expected categorical"),
+        ({"parameters": [{"name": "a", "kind": "ordinal"}]}, "field 'values' is missing"),
+        ({"parameters": [{"name": "a", "kind": "ordinal", "values": [2, 1]}]}, "expected increasing numbers"),
+        ({"parameters": [{"name": "a", "kind": "ordinal", "values": [0, 1], "scale": "log2"}]}, "positive"),
+        ({"parameters": [{"name": "a", "kind": "permutation", "length": 99}]}, "expected 1 to 8"),
+        ({"parameters": [{"name": "a b", "kind": "boolean"}]}, "expected an identifier"),
+        ({"parameters": [{"name": "a", "kind": "categorical", "values": []}]}, "at least one value"),
+        ({"parameters": [{"name": "a", "kind": "categorical", "values": [1, 1]}]}, "not distinct"),
+    ],
+)
+def test_a_damaged_document_names_the_field(document: dict[str, Any], message: str) -> None:
+    with pytest.raises(SpaceError, match=message):
+        SearchSpace.from_json(document)
