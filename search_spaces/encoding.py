@@ -45,7 +45,8 @@ def normalised(parameter: Parameter, values: Floats) -> Floats:
         own = np.log2(own)
         values = np.log2(np.maximum(values, np.finfo(float).tiny))
     span = own[-1] - own[0]
-    return np.asarray((values - own[0]) / span) if span else np.zeros_like(values)
+    out: Floats = (values - own[0]) / (span or 1.0)
+    return out
 
 
 def is_number(parameter: Parameter) -> bool:
@@ -59,7 +60,8 @@ def arc(x: Floats) -> Floats:
     The chord from 0 to 1 has length 1.
     """
     angle = 0.5 * np.pi * x
-    return np.stack([np.cos(angle), np.sin(angle)], axis=1) * 0.5**0.5
+    points: Floats = np.stack([np.cos(angle), np.sin(angle)], axis=1) * 0.5**0.5
+    return points
 
 
 def parameter_table(parameter: Parameter, on_arc: bool) -> Floats:

@@ -69,7 +69,7 @@ class Ax:
             self._client.configure_experiment(name="nearopt", parameters=self._tree.configs)
             self._client.configure_optimization(objective=f"-{METRIC}")
             self._client.configure_generation_strategy(
-                method=method,  # type: ignore[arg-type]
+                method=method,
                 initialization_budget=initialization_budget,
                 initialization_random_seed=number,
                 allow_exceeding_initialization_budget=True,
@@ -118,4 +118,4 @@ class Ax:
         return [(index, self._tree.read(proposed)) for index, proposed in trials.items()]
 
     def _attach(self, configuration: Configuration, proposal: Mapping[str, Value]) -> int:
-        return self._client.attach_trial(self._tree.write(configuration, proposal))
+        return int(self._client.attach_trial(self._tree.write(configuration, proposal)))

@@ -35,8 +35,14 @@ def test_distances_are_those_stated() -> None:
     assert distances(space, a, space.encode_many([b]))[0] == 5.0
     assert distances(space, {**a, "factor": 8}, space.encode_many([a]))[0] == 0.5
     permuted = spaces.permuted()
-    assert distances(permuted, {"loops": (0, 2, 1, 3), "nested": False}, permuted.encode_many(
-        [{"loops": (0, 1, 2, 3), "nested": False}]))[0] == 0.5
+    assert (
+        distances(
+            permuted,
+            {"loops": (0, 2, 1, 3), "nested": False},
+            permuted.encode_many([{"loops": (0, 1, 2, 3), "nested": False}]),
+        )[0]
+        == 0.5
+    )
 
 
 def test_numbers_between_the_declared_ones() -> None:

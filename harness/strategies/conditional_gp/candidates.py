@@ -32,9 +32,7 @@ class ScoredCandidates:
         n = len(posterior.x)
         cross = levels.covariance(posterior.x, posterior.blocks, posterior.hyper)
         self._rows = np.empty((n + ROOM, len(levels)))
-        self._rows[:n] = solve_triangular(
-            posterior.factor, cross, lower=True, check_finite=False, overwrite_b=True
-        )
+        self._rows[:n] = solve_triangular(posterior.factor, cross, lower=True, check_finite=False, overwrite_b=True)
         self._n = n
         self._explained: Floats = np.einsum("ij,ij->j", self._rows[:n], self._rows[:n])
 

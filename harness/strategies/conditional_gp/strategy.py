@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import log_ndtr
 
 from harness.errors import UserError
@@ -111,7 +112,7 @@ class ConditionalGP:
     def _modelled(self, n: int) -> list[Codes]:
         candidates = self._candidates()
         failed = np.array([latency is None for latency in self._latencies_ms])
-        weighted = self._feasibility and failed.any() and not failed.all()
+        weighted = self._feasibility and bool(failed.any()) and not bool(failed.all())
         observed = self._encoding.points(np.array(self._codes))
         self._learn(observed, failed, candidates.levels, weighted)
         rows: list[Codes] = []
@@ -134,7 +135,7 @@ class ConditionalGP:
             rows.append(candidates.codes[pick])
         return rows + self._random(n - len(rows))
 
-    def _learn(self, observed: Floats, failed: np.ndarray, levels: Levels, weighted: bool) -> None:
+    def _learn(self, observed: Floats, failed: NDArray[np.bool_], levels: Levels, weighted: bool) -> None:
         """Update both processes with everything told so far."""
         if self._impute or failed.all():
             self._latency.update(observed, targets(self._latencies_ms, self._clip_quantile), levels)

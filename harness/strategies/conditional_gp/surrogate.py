@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.strategies.conditional_gp.candidates import ScoredCandidates
 from harness.strategies.conditional_gp.gp import Posterior, Priors, fit
@@ -92,7 +93,7 @@ class Surrogate:
         return self._scored
 
 
-def _subset(y: Floats, most: int) -> slice | Floats:
+def _subset(y: Floats, most: int) -> slice | NDArray[np.intp]:
     """All observations, or the best half of ``most`` and as many evenly spread over the rest."""
     if len(y) <= most:
         return slice(None)
