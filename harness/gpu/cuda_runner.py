@@ -57,6 +57,7 @@ class CudaRunner:
         dtypes: Triton's element type by buffer name.
         seed: of the random inputs; a replaced process makes the same ones.
         timing: how many samples to take.
+        place: torch's name of the device.
     """
 
     kernel: Kernel
@@ -64,6 +65,7 @@ class CudaRunner:
     dtypes: Mapping[str, str]
     seed: int
     timing: Timing = field(default_factory=Timing)
+    place: str = "cuda:0"
 
     def start(self) -> Started:
         """Create the context, the inputs and the reference.
@@ -73,7 +75,7 @@ class CudaRunner:
         """
         if not torch.cuda.is_available():
             raise RuntimeError("torch.cuda.is_available() is false in the GPU process")
-        self._device = torch.device("cuda", 0)
+        self._device = torch.device(self.place)
         triton.set_allocator(_allocate)
         self._stream = torch.cuda.current_stream().cuda_stream
         generator = torch.Generator(self._device).manual_seed(self.seed)
@@ -92,7 +94,7 @@ class CudaRunner:
         torch.cuda.synchronize()
         torch.cuda.empty_cache()
         self._flush_ms = self._time_flush()
-        self._last_work = 0.0
+        self._last_work = self._launcher_s = 0.0
         gc.collect()
         gc.freeze()
         versions = {"torch": torch.__version__, "triton": triton.__version__, "cuda": str(torch.version.cuda)}
@@ -121,11 +123,21 @@ class CudaRunner:
 
     def run(self, job: Job) -> Reply:
         """Evaluate or re-sample; what the configuration does wrong becomes a status."""
-        self._warm_up()
         try:
+            self._warm_up()
             return self._evaluate(job) if isinstance(job, Evaluate) else self._resample(job)
+        except Exception as error:
+            return self._failed(error, 0.0, 0.0)
         finally:
             self._last_work = time.perf_counter()
+
+    def _context_works(self) -> bool:
+        """Whether the device still answers: an illegal access leaves the whole context unusable."""
+        try:
+            torch.cuda.synchronize()
+            return bool(torch.ones(1, device=self._device).item() == 1.0)
+        except Exception:
+            return False
 
     def _evaluate(self, job: Evaluate) -> Reply:
         self._launcher_s = 0.0
@@ -144,7 +156,7 @@ class CudaRunner:
         return Reply(Status.OK, tuple(samples), verify_s, time.perf_counter() - verified)
 
     def _failed(self, error: Exception, verify_s: float, benchmark_s: float) -> Reply:
-        healthy = _context_works()
+        healthy = self._context_works()
         if isinstance(error, WrongResult):
             status, message = Status.WRONG_RESULT, str(error)
         else:
@@ -303,12 +315,3 @@ def _status(error: Exception) -> Status:
     if isinstance(error, OutOfResources | torch.OutOfMemoryError) or any(w in text for w in _RESOURCE_WORDS):
         return Status.OUT_OF_RESOURCES
     return Status.RUNTIME_ERROR
-
-
-def _context_works() -> bool:
-    """Whether the device still answers: an illegal access leaves the whole context unusable."""
-    try:
-        torch.cuda.synchronize()
-        return bool(torch.ones(1, device="cuda").item() == 1.0)
-    except Exception:
-        return False

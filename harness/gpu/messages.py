@@ -8,6 +8,8 @@ import signal
 LIMIT = 500
 
 _TELLING = re.compile(r"error|fatal|assert|illegal|out of|exceed|fail", re.IGNORECASE)
+_TEMPORARY = re.compile(r"/\S*tmp\w*\.ptx, line \d+; ?")
+"""ptxas names its input file: different at every compile, and gone afterwards."""
 _NOISE = re.compile(r"^(Repro command|`ptxas` stderr|Traceback|During handling|The above exception)")
 
 
@@ -19,7 +21,7 @@ def one_line(text: str, limit: int = LIMIT) -> str:
 
 def describe(error: BaseException) -> str:
     """The exception's type and its most telling lines, in one line."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    lines = [line.strip() for line in _TEMPORARY.sub("", str(error)).splitlines() if line.strip()]
     lines = [line for line in lines if not _NOISE.match(line)]
     telling = [line for line in lines if _TELLING.search(line)][:4]
     head = lines[:1] if lines and lines[0] not in telling else []

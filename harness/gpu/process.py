@@ -18,7 +18,7 @@ from typing import Any
 
 from harness.gpu.messages import describe_exit, last_words
 
-PRELOAD = ("torch", "triton", "triton.compiler", "harness.gpu.compile", "harness.gpu.cuda_runner")
+PRELOAD = ("harness.gpu.preload",)
 """Imported once by the fork server, so that a killed worker is replaced in milliseconds."""
 
 KILL_TIMEOUT_S = 30.0

@@ -1,0 +1,10 @@
+"""Imported by the fork server: what every worker needs, paid for once. Touches no driver."""
+
+from __future__ import annotations
+
+from triton.runtime.cache import triton_key
+
+import harness.gpu.compile
+import harness.gpu.cuda_runner  # noqa: F401
+
+triton_key()  # hashes the compiler itself, a second of CPU; cached in the process and in its forks

@@ -1,0 +1,188 @@
+"""The GPU process's own logic, with CUDA's clock, launcher and loader replaced by host code."""
+
+from __future__ import annotations
+
+import ctypes
+import time
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+import harness.gpu.cuda_runner as cuda_runner
+from harness.evaluation import Status
+from harness.gpu.cuda_runner import CudaRunner, _Reference
+from harness.gpu.jobs import CompiledLaunch, CompiledPlan, Evaluate, Reply, Resample
+from harness.gpu.specialize import buffer_dtypes
+from harness.gpu.timing import Timing
+from kernels.execute import relative_error
+from tests.gpu.fakes import FAKE
+from tests.gpu.kernels_for_faults import AddOne
+
+N = 4096
+
+
+def numbers(pointer: int) -> torch.Tensor:
+    return torch.frombuffer((ctypes.c_float * N).from_address(pointer), dtype=torch.float32)
+
+
+class HostEvent:
+    def __init__(self, **_: Any) -> None:
+        self.at = 0.0
+
+    def record(self) -> None:
+        self.at = time.perf_counter()
+
+    def elapsed_time(self, end: HostEvent) -> float:
+        return (end.at - self.at) * 1e3
+
+
+class HostKernel:
+    """Stands for Triton's CompiledKernel of ``_add_one``; ``hash`` names what goes wrong."""
+
+    launched: list[tuple[Any, ...]] = []
+
+    def __init__(self, source: Any, files: Any, hash: str) -> None:
+        self.metadata = SimpleNamespace()
+        self._fault = hash
+
+    def __getitem__(self, grid: tuple[int, int, int]) -> Callable[..., None]:
+        def run(x: int, y: int, n: int, fault: str, block: int, *, stream: int) -> None:
+            HostKernel.launched.append((grid, n, fault, block, stream))
+            if self._fault == "raise":
+                raise RuntimeError("Triton Error [CUDA]: an illegal memory access was encountered")
+            if self._fault == "memory":
+                raise RuntimeError("Triton Error [CUDA]: out of memory")
+            numbers(y).copy_(numbers(x) + 1)
+            if self._fault == "wrong":
+                numbers(y)[7] += 0.1
+            if self._fault == "slow":
+                time.sleep(0.2)
+
+        return run
+
+
+@pytest.fixture
+def runner(monkeypatch: pytest.MonkeyPatch) -> CudaRunner:
+    HostKernel.launched.clear()
+    cuda = {
+        "is_available": lambda: True,
+        "current_stream": lambda: SimpleNamespace(cuda_stream=17),
+        "synchronize": lambda: None,
+        "empty_cache": lambda: None,
+        "Event": HostEvent,
+    }
+    for name, value in cuda.items():
+        monkeypatch.setattr(torch.cuda, name, value)
+    driver = SimpleNamespace(active=SimpleNamespace(get_current_target=lambda: None, launcher_cls=lambda *_: None))
+    monkeypatch.setattr(cuda_runner.triton.runtime, "driver", driver)
+    monkeypatch.setattr(cuda_runner, "CompiledKernel", HostKernel)
+    monkeypatch.setattr(cuda_runner, "FLUSH_BYTES", 2**16)
+    kernel = AddOne(N)
+    runner = CudaRunner(kernel, FAKE, buffer_dtypes(kernel), 7, Timing(samples=4, max_samples=8), "cpu")
+    started = runner.start()
+    assert started.vendor == "torch.add" and started.versions["torch"] == torch.__version__
+    return runner
+
+
+def evaluate(runner: CudaRunner, fault: str = "none", **configuration: Any) -> Reply:
+    plan = CompiledPlan((CompiledLaunch(fault, {}),), fault)
+    return runner.run(Evaluate({"fault": "none", "block": 128, "warps": 4, **configuration}, plan))
+
+
+def test_sound_configuration_is_checked_and_timed(runner: CudaRunner) -> None:
+    reply = evaluate(runner)
+    assert reply.status is Status.OK, reply.message
+    assert 4 <= len(reply.samples_ms) <= 8 and all(sample > 0 for sample in reply.samples_ms)
+    assert reply.verify_s > 0 and reply.benchmark_s > 0
+    assert HostKernel.launched[0] == ((32, 1, 1), N, "none", 128, 17)
+    assert len(HostKernel.launched) == 1 + 1 + len(reply.samples_ms)  # check, first look, samples
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "words"),
+    [
+        ("wrong", Status.WRONG_RESULT, "exceeds the tolerance 1e-05"),
+        ("raise", Status.RUNTIME_ERROR, "illegal memory access"),
+        ("memory", Status.OUT_OF_RESOURCES, "out of memory"),
+    ],
+)
+def test_failures_are_statuses(runner: CudaRunner, fault: str, status: Status, words: str) -> None:
+    reply = evaluate(runner, fault)
+    assert reply.status is status and words in reply.message
+    assert reply.samples_ms == () and reply.healthy
+    assert evaluate(runner).status is Status.OK
+
+
+def test_unwritten_output_is_wrong(runner: CudaRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert evaluate(runner).status is Status.OK  # so that the right numbers lie in the output
+    monkeypatch.setattr(HostKernel, "__getitem__", lambda *_: lambda *_, stream: None)
+    reply = evaluate(runner)
+    assert reply.status is Status.WRONG_RESULT and "inf" in reply.message
+
+
+def test_lost_context_is_unhealthy(runner: CudaRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> None:
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    monkeypatch.setattr(torch.cuda, "synchronize", broken)
+    reply = evaluate(runner, "raise")
+    assert reply.status is Status.RUNTIME_ERROR and not reply.healthy
+
+
+def test_slow_configuration_is_looked_at_once(runner: CudaRunner) -> None:
+    reply = evaluate(runner, "slow")
+    assert reply.status is Status.OK and len(reply.samples_ms) == 1
+
+
+def test_device_memory_runs_out(runner: CudaRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+    def empty(*_: Any, **__: Any) -> torch.Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 16 TiB")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runner, "_scratch_tensor", empty)
+        plan = CompiledPlan((CompiledLaunch("none", {}),), "f")
+        reply = runner.run(Evaluate({"fault": "device_memory", "block": 128, "warps": 4}, plan))
+    assert reply.status is Status.OUT_OF_RESOURCES and "16 TiB" in reply.message and reply.healthy
+    assert evaluate(runner).status is Status.OK
+
+
+def test_resampling_loads_once_and_vendor(runner: CudaRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = Resample(3, {"fault": "none", "block": 128, "warps": 4}, CompiledPlan((CompiledLaunch("none", {}),), "f"))
+    assert len(runner.run(job).samples_ms) == 3
+    monkeypatch.setattr(cuda_runner, "CompiledKernel", None)
+    assert len(runner.run(job).samples_ms) == 3
+    vendor = runner.run(Resample(5))
+    assert vendor.status is Status.OK and len(vendor.samples_ms) == 5
+
+
+def test_scratch_is_poisoned_and_shared(runner: CudaRunner) -> None:
+    from kernels.base import Scratch
+
+    need = Scratch((4, 4), torch.float32)
+    first = runner._scratch_tensor(0, need)
+    first.zero_()
+    assert runner._scratch_tensor(0, need) is first and bool(first.isnan().all())
+    assert runner._scratch_tensor(1, need) is not first
+
+
+def test_reference_error_is_the_kernels_relative_error() -> None:
+    generator = torch.Generator().manual_seed(0)
+    exact = torch.randn(64, 64, generator=generator, dtype=torch.float64)
+    output = (exact + 1e-3 * torch.randn(64, 64, generator=generator, dtype=torch.float64)).to(torch.bfloat16)
+    reference = _Reference({"y": exact})
+    assert reference.error({"y": output}) == pytest.approx(relative_error(output, exact), rel=1e-5)
+    output[3, 3] = float("nan")
+    assert reference.error({"y": output}) == float("inf")
+    output[3, 3] = float("-inf")
+    assert reference.error({"y": output}) == float("inf")
+    two = _Reference({"a": exact, "b": exact})
+    assert two.error({"a": exact, "b": exact + 1.0}) == pytest.approx(relative_error(exact + 1.0, exact), rel=1e-5)
+
+
+def test_inputs_are_the_same_after_a_replacement(runner: CudaRunner) -> None:
+    other = CudaRunner(runner.kernel, FAKE, runner.dtypes, 7, runner.timing, "cpu")
+    other.start()
+    assert torch.equal(runner._inputs["x"], other._inputs["x"])

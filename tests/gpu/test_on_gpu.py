@@ -1,0 +1,109 @@
+"""Faults caused on a real GPU: the status, the time lost, and that the next result is right."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.backends.live import LiveBackend, find_device
+from harness.evaluation import Configuration, Measurement, Status
+from harness.gpu.device import NoDevice, probe_device
+from harness.gpu.session import SessionOptions
+from harness.landscape import read_landscape
+from harness.record import RecordOptions, record
+from tests.gpu.kernels_for_faults import AddOne, faulty_space
+
+
+def _has_device() -> bool:
+    try:
+        probe_device()
+    except NoDevice:
+        return False
+    return True
+
+
+pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not _has_device(), reason="no NVIDIA device")]
+
+SOUND = {"fault": "none", "block": 128, "warps": 4}
+OPTIONS = SessionOptions(compile_workers=4, compile_timeout_s=5.0, run_timeout_s=5.0)
+EXPECTED = {
+    "slow_compile": (Status.COMPILE_TIMEOUT, "longer than 5 s"),
+    "ptxas": (Status.COMPILE_ERROR, "ptxas"),
+    "shared_memory": (Status.OUT_OF_RESOURCES, "shared memory"),
+    "syntax": (Status.COMPILE_ERROR, ""),
+    "segfault_in_worker": (Status.WORKER_CRASH, "SIGSEGV"),
+    "forever": (Status.RUN_TIMEOUT, "longer than 5 s"),
+    "illegal": (Status.RUNTIME_ERROR, "illegal memory access"),
+    "wrong": (Status.WRONG_RESULT, "exceeds the tolerance"),
+    "nan": (Status.WRONG_RESULT, "inf"),
+    "unwritten": (Status.WRONG_RESULT, "inf"),
+    "device_memory": (Status.OUT_OF_RESOURCES, "out of memory"),
+    "kill_gpu_process": (Status.WORKER_CRASH, "SIGKILL"),
+}
+
+
+@pytest.fixture(scope="module")
+def live() -> Iterator[LiveBackend]:
+    kernel = AddOne(1 << 22)
+    backend = LiveBackend(kernel.name, kernel, faulty_space(), find_device(), OPTIONS)
+    yield backend
+    backend.close()
+
+
+def check_sound(measurement: Measurement) -> None:
+    assert measurement.status is Status.OK, measurement.message
+    assert measurement.latency_ms is not None
+    # 33.5 MB there and back: 10 µs at 3.35 TB/s; anything from a slow small block to the L2's help is plausible
+    assert 0.005 < measurement.latency_ms < 0.2
+    assert len(measurement.samples_ms) >= 5
+    assert measurement.compile_s > 0 and measurement.verify_s > 0 and measurement.benchmark_s > 0
+
+
+def test_sound(live: LiveBackend) -> None:
+    configurations: list[Configuration] = [{**SOUND, "block": b, "warps": w} for b in (128, 256) for w in (1, 2, 4)]
+    for measurement in live.measure(configurations):
+        check_sound(measurement)
+
+
+@pytest.mark.parametrize("fault", EXPECTED)
+def test_fault_and_what_follows(live: LiveBackend, fault: str) -> None:
+    start = time.monotonic()
+    (broken,) = live.measure([{**SOUND, "fault": fault}])
+    lost = time.monotonic() - start
+    status, words = EXPECTED[fault]
+    assert broken.status is status, broken
+    assert words in broken.message and "\n" not in broken.message
+    assert broken.latency_ms is None
+    # a block of its own, so that the result after the fault is measured and no alias of an earlier one
+    number = list(EXPECTED).index(fault)
+    after: Configuration = {**SOUND, "block": 512 << number % 4, "warps": 1 << number // 4}
+    start = time.monotonic()
+    (sound,) = live.measure([after])
+    print(f"{fault}: {broken.status}, {lost:.1f} s, then {time.monotonic() - start:.1f} s: {broken.message}")
+    check_sound(sound)
+    assert lost < 40
+
+
+def test_compile_workers_hold_no_device(live: LiveBackend) -> None:
+    live.measure([{**SOUND, "block": 64, "warps": 1}])
+    session = live._session
+    assert session is not None
+    for pid in session.pool.pids:
+        links = [link.readlink() for link in Path(f"/proc/{pid}/fd").iterdir() if link.is_symlink()]
+        assert not [link for link in links if str(link).startswith("/dev/nvidia")]
+
+
+def test_recording_survives_and_is_right(tmp_path: Path) -> None:
+    faults = ("illegal", "wrong", "ptxas", "kill_gpu_process")
+    out = tmp_path / "addone__gpu.parquet"
+    kernel = AddOne(1 << 22)
+    recording = record(kernel.name, kernel, faulty_space(faults), out, find_device(), RecordOptions(OPTIONS))
+    print(recording.report())
+    landscape = read_landscape(out)
+    for row, status in zip(landscape.codes, landscape.status, strict=True):
+        fault = landscape.space.decode(row)["fault"]
+        assert status is (Status.OK if fault == "none" else EXPECTED[str(fault)][0])
+    assert landscape.metadata["vendor"]["latency_ms"] > 0
