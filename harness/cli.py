@@ -160,7 +160,7 @@ def _report(arguments: argparse.Namespace) -> int:
 
 
 def _landscapes(arguments: argparse.Namespace) -> int:
-    from analysis.landscape_summary import format_summaries, summarise
+    from analysis.landscape_summary import format_landscapes, summarise
     from harness.landscape import read_landscape
     from harness.resources import landscape_directory
     from harness.task import recorded_landscapes
@@ -171,8 +171,8 @@ def _landscapes(arguments: argparse.Namespace) -> int:
     summaries = []
     for file in files:
         landscape = read_landscape(file)
-        summaries.append(summarise(landscape.name, landscape.frame(), landscape.metadata))
-    print(format_summaries(summaries))
+        summaries.append(summarise(landscape.frame(), landscape.metadata, landscape.name))
+    print(format_landscapes(summaries))
     return DONE
 
 
