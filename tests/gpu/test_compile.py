@@ -63,7 +63,8 @@ def _many_kinds(
     KIND: tl.constexpr = tl.float32,
 ):  # fmt: skip
     o = tl.arange(0, BLOCK)
-    tl.store(b + o, (tl.load(a + o, mask=o < n) + f).to(KIND))
+    total = f + odd + one + big + flag + wide + plain + loose + (0 if nothing is None else 1)
+    tl.store(b + o, (tl.load(a + o, mask=o < n) + total).to(KIND))
 
 
 def jit_source(launch: Launch, dtypes: dict[str, str]) -> tuple[Any, Any, Any]:
@@ -114,7 +115,7 @@ def test_arguments_that_do_not_fit_are_refused(change: dict[str, Any]) -> None:
     arguments = {**launch.arguments, **change}
     if "surplus" not in change:
         del arguments["x_ptr"]
-    with pytest.raises(TypeError, match="no parameter named surplus|no value for parameter x_ptr"):
+    with pytest.raises(TypeError, match=r"no parameter named surplus|no value for parameter x_ptr"):
         launch_source(Launch(launch.kernel, launch.grid, arguments, launch.constants), {"x": "fp32", "y": "fp32"})
 
 
@@ -173,7 +174,7 @@ def test_workers_see_no_gpu_and_touch_no_driver(pool: CompilePool) -> None:
         maps = Path(f"/proc/{pid}/maps").read_text()
         assert "libtriton" in maps
         assert "cuda_utils" not in maps and "libcuda.so" not in maps
-        files = [os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir() if link.is_symlink()]
+        files = [str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir() if link.is_symlink()]
         assert not [file for file in files if file.startswith("/dev/nvidia")]
         environment = Path(f"/proc/{pid}/environ").read_bytes()
         assert b"TRITON_INTERPRET=1" not in environment
