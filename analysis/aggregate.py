@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,70 +16,93 @@ MIN_KERNELS = 3
 """A t interval on fewer kernel means is too wide to say anything (t is 12.7 with one degree of freedom)."""
 
 
+@dataclass(frozen=True)
+class TaskSpeedup:
+    """The speedup of one strategy on one task: a row of ``speedup.task_speedups``."""
+
+    kernel: str
+    stratum: str
+    budget: float
+    hits: int
+    runs: int
+    ert: float
+    bound: str
+    speedup_low: float
+    speedup_high: float
+    log: LogEstimate
+
+
 def aggregates(per_task: pd.DataFrame) -> pd.DataFrame:
     """Rows ``kernel:<name>`` and ``ALL`` for every strategy, target, axis, baseline and stratum (and ``all``).
 
     The speedup is the geometric mean over tasks. Intervals: ``kernel:<name>`` speaks of these tasks (seeds are
     resampled); ``ALL`` of new kernels from three kernels on (:func:`over_kernels`), else of these tasks.
     """
+    keys = ["strategy", "target", "axis", "baseline"]
     rows: list[dict[str, Any]] = []
-    for (strategy, target, axis, baseline), group in per_task.groupby(
-        ["strategy", "target", "axis", "baseline"], sort=True
-    ):
-        common = {"strategy": strategy, "target": target, "axis": axis, "baseline": baseline}
+    for key, group in per_task.groupby(keys, sort=True):
+        common = dict(zip(keys, key, strict=True))
+        tasks = [_task(row) for row in group.to_dict("records")]
         for stratum in ("all", *STRATA, "unknown"):
-            part = group if stratum == "all" else group[group["stratum"] == stratum]
-            if part.empty:
-                continue
-            for kernel, tasks in part.groupby("kernel", sort=True):
-                rows.append({"task": f"kernel:{kernel}", "stratum": stratum, **common, **_row(tasks)})
-            rows.append({"task": "ALL", "stratum": stratum, **common, **_row(part)})
+            part = [task for task in tasks if stratum in ("all", task.stratum)]
+            for kernel in sorted({task.kernel for task in part}):
+                own = [task for task in part if task.kernel == kernel]
+                rows.append({"task": f"kernel:{kernel}", "stratum": stratum, **common, **_row(own, over_seeds)})
+            if part:
+                rows.append({"task": "ALL", "stratum": stratum, **common, **_row(part, over_all)})
     return pd.DataFrame(rows)
 
 
-def over_seeds(tasks: pd.DataFrame) -> LogEstimate:
-    """Mean log speedup of exactly these tasks: only seeds vary. Columns log, se, df."""
-    estimates = [LogEstimate(*row) for row in tasks[["log", "se", "df"]].itertuples(index=False, name=None)]
-    return combine(estimates, [1.0 / len(estimates)] * len(estimates))
+def _task(row: dict[Any, Any]) -> TaskSpeedup:
+    names = ("kernel", "stratum", "budget", "hits", "runs", "ert", "bound", "speedup_low", "speedup_high")
+    estimate = LogEstimate(row["log"], row["se"], row["df"])
+    return TaskSpeedup(**{name: row[name] for name in names}, log=estimate)
 
 
-def over_kernels(tasks: pd.DataFrame) -> LogEstimate:
+def over_seeds(tasks: Sequence[TaskSpeedup]) -> LogEstimate:
+    """Mean log speedup of exactly these tasks: only seeds vary."""
+    return combine([task.log for task in tasks], [1.0 / len(tasks)] * len(tasks))
+
+
+def over_kernels(tasks: Sequence[TaskSpeedup]) -> LogEstimate:
     """Mean log speedup of kernels like these: a t interval on kernel means (clusters), G - 1 degrees of freedom.
 
-    Seeds and shapes are in the spread of the kernel means. With G clusters of m_g tasks:
-    var = G / (G-1) * sum_g (m_g (mean_g - mean) / m)^2. Columns kernel, log.
+    Seeds and shapes are in the spread of the kernel means. With G clusters of m_g tasks each, m in all:
+    var = G / (G-1) * sum_g (m_g (mean_g - mean) / m)^2.
     """
-    mean = float(tasks["log"].mean())
-    clusters = tasks.groupby("kernel")["log"].agg(["mean", "size"])
-    g = len(clusters)
+    mean = float(np.mean([task.log.log for task in tasks]))
+    deviations: dict[str, float] = {}
+    for task in tasks:
+        deviations[task.kernel] = deviations.get(task.kernel, 0.0) + (task.log.log - mean) / len(tasks)
+    g = len(deviations)
     if g < 2:
         return LogEstimate(mean, float("nan"), float("nan"))
-    shares = clusters["size"] * (clusters["mean"] - mean) / len(tasks)
-    return LogEstimate(mean, float(np.sqrt(g / (g - 1) * (shares**2).sum())), g - 1)
+    return LogEstimate(mean, float(np.sqrt(g / (g - 1) * sum(d * d for d in deviations.values()))), g - 1)
 
 
-def interval_of(tasks: pd.DataFrame) -> LogEstimate:
-    """The interval that an aggregate row shows: new kernels where there are enough, else these tasks."""
-    return over_kernels(tasks) if tasks["kernel"].nunique() >= MIN_KERNELS else over_seeds(tasks)
+def over_all(tasks: Sequence[TaskSpeedup]) -> LogEstimate:
+    """The estimate that ``ALL`` shows: new kernels where there are enough, else these tasks."""
+    kernels = {task.kernel for task in tasks}
+    return over_kernels(tasks) if len(kernels) >= MIN_KERNELS else over_seeds(tasks)
 
 
-def _row(tasks: pd.DataFrame) -> dict[str, Any]:
-    bounds = set(tasks["bound"]) - {"none"}
+def _row(tasks: list[TaskSpeedup], mean: Callable[[Sequence[TaskSpeedup]], LogEstimate]) -> dict[str, Any]:
+    bounds = {task.bound for task in tasks} - {"none"}
     bound = "none" if not bounds else bounds.pop() if len(bounds) == 1 else "unknown"
-    estimate = interval_of(tasks)
+    estimate = mean(tasks)
     low, high = estimate.interval()
     if bound == "upper":
-        low, high = 0.0, _outer(tasks, "speedup_high")[1]
+        low, high = 0.0, mean([_at(task, task.speedup_high) for task in tasks]).interval()[1]
     elif bound == "lower":
-        low, high = _outer(tasks, "speedup_low")[0], float("inf")
+        low, high = mean([_at(task, task.speedup_low) for task in tasks]).interval()[0], float("inf")
     elif bound == "unknown":
         estimate, low, high = LogEstimate(float("nan")), 0.0, float("inf")
-    budget = tasks["budget"].iloc[0] if tasks["budget"].nunique() == 1 else float("nan")
+    budgets = {task.budget for task in tasks}
     return {
-        "budget": budget,
-        "hits": int(tasks["hits"].sum()),
-        "runs": int(tasks["runs"].sum()),
-        "ert": float(np.exp(np.log(tasks["ert"]).mean())),
+        "budget": budgets.pop() if len(budgets) == 1 else float("nan"),
+        "hits": sum(task.hits for task in tasks),
+        "runs": sum(task.runs for task in tasks),
+        "ert": float(np.exp(np.mean([np.log(task.ert) for task in tasks]))),
         "bound": bound,
         "speedup": estimate.value,
         "speedup_low": low,
@@ -85,10 +110,6 @@ def _row(tasks: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _outer(tasks: pd.DataFrame, limit: str) -> tuple[float, float]:
-    """The interval with every bounded task moved to its own limit and then taken as known."""
-    moved = tasks.copy()
-    bounded = moved["bound"] != "none"
-    moved.loc[bounded, "log"] = np.log(moved.loc[bounded, limit])
-    moved.loc[bounded, "se"], moved.loc[bounded, "df"] = 0.0, np.inf
-    return interval_of(moved).interval()
+def _at(task: TaskSpeedup, limit: float) -> TaskSpeedup:
+    """A bounded task moved to its own limit and then taken as known; any other as it is."""
+    return task if task.bound == "none" else replace(task, log=LogEstimate(float(np.log(limit))))

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
+from scipy.special import ndtri, stdtrit
 
 LEVEL = 0.95
 
@@ -47,8 +47,12 @@ class LogEstimate:
         """Two-sided interval, back on the natural scale; nan, nan where none can be had."""
         if not np.isfinite(self.se):
             return float("nan"), float("nan")
-        half = 0.0 if self.se == 0 else float(stats.t.ppf(0.5 + level / 2, self.df)) * self.se
+        half = 0.0 if self.se == 0 else _t_quantile(0.5 + level / 2, self.df) * self.se
         return float(np.exp(self.log - half)), float(np.exp(self.log + half))
+
+
+def _t_quantile(p: float, df: float) -> float:
+    return float(stdtrit(df, p) if np.isfinite(df) else ndtri(p))
 
 
 def combine(estimates: list[LogEstimate], weights: list[float]) -> LogEstimate:
@@ -113,7 +117,7 @@ def lower_limit_without_hits(total_cost: float, level: float = LEVEL) -> float:
 
 def wilson(hits: int, runs: int, level: float = LEVEL) -> tuple[float, float]:
     """Wilson (1927) interval of a hit rate."""
-    z = float(stats.norm.ppf(0.5 + level / 2))
+    z = float(ndtri(0.5 + level / 2))
     p = hits / runs
     centre = (p + z * z / (2 * runs)) / (1 + z * z / runs)
     half = z / (1 + z * z / runs) * float(np.sqrt(p * (1 - p) / runs + z * z / (4 * runs * runs)))

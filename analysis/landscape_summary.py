@@ -18,6 +18,7 @@ from analysis.reference import (
     pool,
     stratum,
     true_latency,
+    with_coverage,
 )
 
 
@@ -50,21 +51,21 @@ class LandscapeSummary:
     coverage: str
 
 
-def summarise(table: pd.DataFrame, metadata: Mapping[str, Any], name: str = "") -> LandscapeSummary:
+def summarise(name: str, table: pd.DataFrame, metadata: Mapping[str, Any]) -> LandscapeSummary:
     """Summarise a landscape table (columns status, latency_ms, oracle_ms, optionally origin) and its metadata.
 
     Args:
-        metadata: the JSON document of the file (task, device, coverage, vendor, roofline ...); may be empty.
-        name: shown instead of the metadata's task and device.
+        name: the landscape's name, ``<task>__<device>`` or the file's stem.
+        metadata: the JSON document of the file (coverage, vendor, roofline ...); may be empty.
 
     Raises:
         AnalysisError: the landscape is empty or nothing in it succeeded.
     """
-    slug = (metadata.get("device") or {}).get("slug")
-    title = name or "__".join(str(part) for part in (metadata.get("task", "landscape"), slug) if part)
+    coverage = str((metadata.get("coverage") or {}).get("kind", "exhaustive"))
+    table = with_coverage(table, coverage)
     latency = true_latency(table)
     if not np.isfinite(latency).any():
-        raise AnalysisError(f"{title}: no configuration has status=ok and a latency: expected at least one")
+        raise AnalysisError(f"{name}: no configuration has status=ok and a latency: expected at least one")
     best = float(latency.min())
     rows = pool(table)
     inside = true_latency(rows)
@@ -72,7 +73,7 @@ def summarise(table: pd.DataFrame, metadata: Mapping[str, Any], name: str = "") 
     difficulties = tuple(difficulty(rows, best, target) for target in TARGETS)
     e5 = difficulties[TARGETS.index(HEADLINE_TARGET)].expected_evaluations
     return LandscapeSummary(
-        task=title,
+        task=name,
         n=len(rows),
         failures={str(status): int(count) for status, count in failed.items()},
         t_star_ms=best,
@@ -81,7 +82,7 @@ def summarise(table: pd.DataFrame, metadata: Mapping[str, Any], name: str = "") 
         stratum=stratum(e5),
         roofline=roofline_fraction(best, metadata.get("roofline")),
         vendor=_ratio((metadata.get("vendor") or {}).get("latency_ms"), best),
-        coverage=str((metadata.get("coverage") or {}).get("kind", "exhaustive")),
+        coverage=coverage,
     )
 
 
@@ -141,7 +142,7 @@ def cells(summary: LandscapeSummary) -> list[str]:
     ]
 
 
-def format_landscapes(summaries: Sequence[LandscapeSummary], markdown: bool = False) -> str:
+def format_summaries(summaries: Sequence[LandscapeSummary], markdown: bool = False) -> str:
     """A table for the terminal, or in Markdown."""
     rows = [list(HEADERS), *[cells(s) for s in summaries]]
     widths = [max(len(row[i]) for row in rows) for i in range(len(HEADERS))]

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from analysis.errors import AnalysisError
-from analysis.run_directory import read_config, read_environment, read_evaluations, read_reference, run_row
+from analysis.reference import with_coverage
+from analysis.run_directory import read_config, read_environment, read_evaluations, read_facts, read_reference, run_row
 
 _SAME_WITHIN_A_STRATEGY = [
     "strategy_arguments",
@@ -32,10 +33,11 @@ class Study:
         runs: a row per run; the index ``run`` counts from 0. Columns: path, task, kernel, strategy, seed,
             budget_evaluations, budget_seconds (nan: no limit), batch, compile_workers, backend, noise,
             landscape (hash of the recording, or empty), evaluations, failures, repairs, clock_s, ended,
-            config_hash, strategy_arguments, t_star_ms (nan: none).
+            config_hash, strategy_arguments, t_star_ms (nan: none), coverage.
         evaluations: run, index, ok, latency_ms, oracle_ms (nan when failed or unknown), clock_end_s; sorted by
             run and index.
         references: task to recorded table, for tasks that have one.
+        facts: task to reference.yaml (vendor, roofline, device ...), for tasks that have one.
         unfinished: run directories without DONE, left out.
         duplicates: copies of a run that is here already, left out.
         protocol: for each strategy label one whole config.yaml, and one environment.json, for the record.
@@ -44,6 +46,7 @@ class Study:
     runs: pd.DataFrame
     evaluations: pd.DataFrame
     references: dict[str, pd.DataFrame] = field(default_factory=dict)
+    facts: dict[str, dict[str, Any]] = field(default_factory=dict)
     unfinished: int = 0
     duplicates: int = 0
     protocol: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -74,10 +77,12 @@ def load_study(paths: Sequence[str | Path]) -> Study:
     runs.index.name = "run"
     _check_comparable(runs)
     _check_landscapes(runs)
+    recorded = _references(runs)
     return Study(
         runs=runs,
         evaluations=_concatenated(frames),
-        references=_references(runs),
+        references={task: table for task, (_, table) in recorded.items()},
+        facts={task: read_facts(path.with_name("reference.yaml")) for task, (path, _) in recorded.items()},
         unfinished=unfinished,
         duplicates=duplicates,
         protocol=protocol,
@@ -165,26 +170,19 @@ def _concatenated(frames: list[tuple[int, pd.DataFrame]]) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def _references(runs: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """The recorded table of each task: reference.parquet in the task's folder or above it."""
-    tables: dict[str, pd.DataFrame] = {}
-    sources: dict[str, Path] = {}
+def _references(runs: pd.DataFrame) -> dict[str, tuple[Path, pd.DataFrame]]:
+    """The recorded table of each task and its path: reference.parquet in the task's folder."""
+    found: dict[str, tuple[Path, pd.DataFrame]] = {}
     checked: set[tuple[str, Path]] = set()
-    for task, directory in zip(runs["task"], map(Path, runs["path"]), strict=True):
-        path = next(
-            (
-                p / "reference.parquet"
-                for p in (directory, *list(directory.parents)[:2])
-                if (p / "reference.parquet").exists()
-            ),
-            None,
-        )
+    for task, coverage, directory in zip(runs["task"], runs["coverage"], map(Path, runs["path"]), strict=True):
+        candidates = (parent / "reference.parquet" for parent in (directory, *list(directory.parents)[:2]))
+        path = next((candidate for candidate in candidates if candidate.exists()), None)
         if path is None or (task, path) in checked:
             continue
         checked.add((task, path))
-        table = read_reference(path)
-        if task not in tables:
-            tables[task], sources[task] = table, path
-        elif not table.equals(tables[task]):
-            raise AnalysisError(f"{path}: another recording of {task} than {sources[task]}: expected one per task")
-    return tables
+        table = with_coverage(read_reference(path), coverage)
+        if task not in found:
+            found[task] = path, table
+        elif not table.equals(found[task][1]):
+            raise AnalysisError(f"{path}: another recording of {task} than {found[task][0]}: expected one per task")
+    return found

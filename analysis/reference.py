@@ -35,8 +35,16 @@ def is_hit(latency_ms: ArrayLike, t_star_ms: ArrayLike, target: float) -> NDArra
     return np.asarray(np.asarray(latency_ms, dtype=np.float64) <= limit)
 
 
+def with_coverage(table: pd.DataFrame, coverage: str) -> pd.DataFrame:
+    """The table without ``origin`` where the recording is exhaustive: then every row is of the space."""
+    return table.drop(columns="origin", errors="ignore") if coverage == "exhaustive" else table
+
+
 def pool(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows that stand for the space: all but those that a search added to a sample (``origin`` = search)."""
+    """The rows that stand for the space: in a sample those drawn uniformly.
+
+    Rows that a search added (``origin`` = search) only set t*: they would inflate K/N.
+    """
     if "origin" not in table.columns:
         return table
     return table[table["origin"] != "search"]

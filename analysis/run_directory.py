@@ -102,6 +102,7 @@ def run_row(directory: Path, config: dict[str, Any], frame: pd.DataFrame) -> dic
         "ended": _ended(directory / "DONE"),
         "config_hash": str(config.get("config_hash", "")),
         "strategy_arguments": json.dumps(strategy, sort_keys=True, default=str),
+        "coverage": str(reference.get("coverage") or "exhaustive"),
         "t_star_ms": _number(reference.get("t_star_ms")),
     }
 
@@ -128,3 +129,12 @@ def read_environment(path: Path) -> dict[str, Any]:
 
 def _first_line(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def read_facts(path: Path) -> dict[str, Any]:
+    """What the harness notes about a recording beside its table; empty where there is no such file."""
+    try:
+        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_YAML)
+    except (OSError, ValueError, yaml.YAMLError):
+        return {}  # for the record only: no number depends on it
+    return document if isinstance(document, dict) else {}

@@ -9,14 +9,14 @@ import pandas as pd
 
 from analysis.incumbents import Optima, incumbent_steps
 from analysis.load import Study
-from analysis.reference import TARGETS, is_hit
+from analysis.reference import TARGETS, is_hit, pool
 
 AXES = ("evaluations", "seconds")
 
 
 def budgets(study: Study) -> pd.Series[float]:
     """B of each run in evaluations: the configured one, N at most; nan where only seconds were limited."""
-    size = study.runs["task"].map({task: len(table) for task, table in study.references.items()})
+    size = study.runs["task"].map({task: len(pool(table)) for task, table in study.references.items()})
     configured = study.runs["budget_evaluations"]
     return configured.where(~(configured > size.astype(np.float64)), size.astype(np.float64))
 

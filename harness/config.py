@@ -40,9 +40,14 @@ class RunSchema:
     jobs: int | None = None
 
 
+def _either(flag: bool, yes: str, no: str) -> str:
+    return yes if flag else no
+
+
 def register_schema() -> None:
-    """Make the schema known to Hydra under the name that ``conf/config.yaml`` uses."""
+    """Make the schema and the resolver ``either`` known to Hydra, under the names that ``conf/`` uses."""
     ConfigStore.instance().store(name="schema", node=RunSchema)
+    OmegaConf.register_new_resolver("either", _either, replace=True)
 
 
 @dataclass(frozen=True)

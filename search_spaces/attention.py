@@ -37,6 +37,8 @@ CONSTRAINTS = (
     # CTAs that share an SM share its memory, and its registers hold their float32 scores and outputs.
     f"ctas_per_sm * (num_stages - 1) * {KV_STAGE} <= shared_memory_bytes",
     "ctas_per_sm * block_m * (block_n + head_dim) <= 2 * registers_per_sm",
+    # A thread has 255 registers: with twice that many live floats it does little but spill.
+    "block_m * (block_n + head_dim) <= 2 * 256 * num_warps * warp_size",
     # Every slice of the keys has work for the longest rows.
     "split_kv <= ceil_div(seq, block_n)",
 )

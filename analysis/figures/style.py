@@ -79,6 +79,9 @@ def save(figure: Figure, stem: Path, data: pd.DataFrame) -> Path:
     stem.parent.mkdir(parents=True, exist_ok=True)
     png = stem.with_name(stem.name + ".png")
     with paper():  # fonts and resolution are settled when a figure is written, not when it is drawn
+        FigureCanvasAgg(figure)
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")  # laid out once, for both files
         FigureCanvasPdf(figure)
         figure.savefig(stem.with_name(stem.name + ".pdf"), metadata={"CreationDate": None})
         FigureCanvasAgg(figure)

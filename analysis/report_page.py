@@ -1,0 +1,193 @@
+"""The page of a report: one HTML file without any outside reference."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from analysis.incumbents import Optima
+from analysis.landscape_summary import roofline_fraction
+from analysis.load import Study
+from analysis.reference import (
+    HEADLINE_TARGET,
+    TARGETS,
+    difficulty,
+    initial_points_cap,
+    stratum,
+)
+from analysis.report_text import interval_note, speedup_lines, verdict
+
+_INITIAL_POINTS = ("initial", "n_startup_trials", "initialization_budget", "shared_initial")
+
+
+@dataclass(frozen=True)
+class PageFigure:
+    """A figure on the page; ``wide`` ones take the whole width."""
+
+    png: Path
+    title: str
+    caption: str
+    wide: bool = False
+
+    @property
+    def source(self) -> str:
+        """The picture as a data URI."""
+        return "data:image/png;base64," + base64.b64encode(self.png.read_bytes()).decode("ascii")
+
+
+def render(
+    study: Study, best: Optima, table: pd.DataFrame, figures: list[PageFigure], paths: list[str], out: str
+) -> str:
+    """The page as text; everything in it is computed from the arguments."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html.j2").render(
+        verdict=verdict(table),
+        target=f"{HEADLINE_TARGET:.0%}",
+        tables=[(f"{target:.0%}", speedup_lines(table, target), target == HEADLINE_TARGET) for target in _by_weight()],
+        note=interval_note(table) if len(table) else "",
+        figures=figures,
+        targets=[f"{target:.0%}" for target in TARGETS],
+        initial_points=initial_points(study),
+        tasks=task_rows(study, best),
+        strategies=strategy_rows(study),
+        warnings=warnings(study, best),
+        environment=environment_rows(study.environment),
+        runs=len(study.runs),
+        evaluations=int(study.runs["evaluations"].sum()),
+        command=f"nearopt report {' '.join(paths)} -o {out}",
+    )
+
+
+def _by_weight() -> list[float]:
+    return [HEADLINE_TARGET, *(target for target in TARGETS if target != HEADLINE_TARGET)]
+
+
+def initial_points(study: Study) -> dict[int, list[str]]:
+    """Number of random initial points to the strategies that start so, as far as their arguments say it."""
+    found: dict[int, list[str]] = {}
+    for name, config in sorted(study.protocol.items()):
+        for key in _INITIAL_POINTS:
+            value = config["strategy"].get(key)
+            if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+                found.setdefault(value, []).append(name)
+                break
+    return dict(sorted(found.items()))
+
+
+def task_rows(study: Study, best: Optima) -> list[dict[str, Any]]:
+    """Difficulty of each task; cells are empty where there is no recorded table."""
+    rows = []
+    for task, t_star in best.t_star_ms.items():
+        row: dict[str, Any] = {"task": task, "t_star": f"{t_star:.4g}", "n": "–", "failed": "–", "stratum": "unknown"}
+        row |= {"targets": ["–"] * len(TARGETS), "caps": ["–"] * len(initial_points(study)), "roofline": "–"}
+        fraction = roofline_fraction(t_star, study.facts.get(task, {}).get("roofline"))
+        if np.isfinite(fraction):
+            row["roofline"] = f"{fraction:.0%}"
+        if task in study.references:
+            table = study.references[task]
+            hard = [difficulty(table, t_star, target) for target in TARGETS]
+            headline = hard[TARGETS.index(HEADLINE_TARGET)]
+            caps = [initial_points_cap(headline.n, headline.k, n0) for n0 in initial_points(study)]
+            row |= {
+                "n": f"{headline.n}",
+                "failed": f"{(table['status'] != 'ok').mean():.1%}",
+                "stratum": stratum(headline.expected_evaluations),
+                "targets": [f"{d.k} / {d.expected_evaluations:.4g}" for d in hard],
+                "caps": [f"{cap:.3g}×" for cap in caps],
+            }
+        rows.append(row)
+    return rows
+
+
+def strategy_rows(study: Study) -> list[dict[str, Any]]:
+    """What was run: per strategy its arguments, budget, seeds and conditions."""
+    rows = []
+    for name in sorted(set(study.runs["strategy"])):
+        runs = study.runs[study.runs["strategy"] == name]
+        arguments = json.loads(runs["strategy_arguments"].iloc[0])
+        target = str(arguments.pop("_target_", ""))
+        records = runs.to_dict("records")
+        evaluations = int(runs["evaluations"].sum())
+        rows.append(
+            {
+                "name": name,
+                "target": target,
+                "arguments": ", ".join(f"{key}={value}" for key, value in arguments.items()),
+                "tasks": runs["task"].nunique(),
+                "seeds": _range(runs["seed"]),
+                "runs": len(runs),
+                "budget": " or ".join(sorted({_budget(r["budget_evaluations"], r["budget_seconds"]) for r in records})),
+                "conditions": "; ".join(sorted({_conditions(r) for r in records})),
+                "failures": f"{int(runs['failures'].sum()) / evaluations:.1%}",
+                "repairs": f"{int(runs['repairs'].sum()) / evaluations:.1%}",
+            }
+        )
+    return rows
+
+
+def _conditions(run: dict[Any, Any]) -> str:
+    noise = f" (noise: {run['noise']})" if run["noise"] else ""
+    workers = f"{run['compile_workers']} compile worker{'s' * (run['compile_workers'] != 1)}"
+    return f"{run['backend']}{noise}, batch {run['batch']}, {workers}"
+
+
+def _range(seeds: pd.Series[int]) -> str:
+    values = sorted(set(seeds))
+    whole = values == list(range(values[0], values[-1] + 1))
+    return f"{values[0]}–{values[-1]}" if whole and len(values) > 1 else ", ".join(map(str, values))
+
+
+def _budget(evaluations: float, seconds: float) -> str:
+    parts = [f"{evaluations:g} evaluations"] if np.isfinite(evaluations) else []
+    parts += [f"{seconds:g} s"] if np.isfinite(seconds) else []
+    return ", ".join(parts) or "none"
+
+
+def warnings(study: Study, best: Optima) -> list[str]:
+    """What a reader must know before believing the numbers."""
+    said = []
+    if study.unfinished:
+        said.append(f"{study.unfinished} unfinished runs were left out.")
+    if study.duplicates:
+        said.append(f"{study.duplicates} copies of runs were left out.")
+    for task, runs in sorted(best.beaten.items()):
+        names = ", ".join(f"{study.runs.at[run, 'strategy']} seed {study.runs.at[run, 'seed']}" for run in runs[:5])
+        said.append(f"{task}: {len(runs)} runs beat the recorded optimum ({names}); t* was lowered for all.")
+    few = int(study.runs.groupby(["task", "strategy"]).size().min())
+    if few < 5:
+        said.append(f"Some strategies have only {few} seeds on a task: their intervals are wide, or missing with one.")
+    without = sorted(set(best.t_star_ms) - set(study.references))
+    if without:
+        said.append(
+            f"{', '.join(without)}: no recorded table: the optimum is the best that any run knew, and the baseline "
+            "are the runs of random."
+        )
+    return said
+
+
+def environment_rows(environment: dict[str, Any]) -> list[tuple[str, str]]:
+    """environment.json of one run, flattened."""
+    rows: list[tuple[str, str]] = []
+
+    def walk(prefix: str, value: Any) -> None:
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                walk(f"{prefix}.{key}" if prefix else str(key), inner)
+        elif value not in (None, "", []):
+            rows.append((prefix, str(value)))
+
+    walk("", environment)
+    return rows

@@ -1,0 +1,33 @@
+"""Tasks: every YAML's name is its kernel's own, and its space is one that can be searched."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from harness.backends.live import build_task
+from harness.compose import Composer
+from harness.gpu.device import AccelDevice
+from harness.resources import conf_directory
+
+TASKS = sorted(file.stem for file in (conf_directory() / "task").glob("*.yaml"))
+H100 = AccelDevice("NVIDIA H100 80GB HBM3", "h100", 90, 132, 232_448, 50 * 2**20, 80 * 2**30)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_task_has_its_kernels_name_and_a_space(name: str) -> None:
+    task = Composer().compose([f"task={name}"]).task
+    assert task is not None
+    kernel, space = build_task(task, H100)
+    assert task.name == kernel.name
+    assert name in (kernel.name, kernel.name.split("-")[0])
+    assert len(space.parameters) >= 6
+    assert any(parameter.condition is not None for parameter in space.parameters)
+    assert space.size >= 1000
+    assert np.isfinite(space.feature_values(space.codes())).any(axis=0).all()
+
+
+def test_an_override_of_the_shape_changes_the_name() -> None:
+    task = Composer().compose(["task=matmul", "task.kernel.m=512", "task.kernel.dtype=fp16"]).task
+    assert task is not None
+    assert task.name == "matmul-512x2048x2048-fp16"

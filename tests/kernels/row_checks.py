@@ -1,0 +1,90 @@
+"""Checks that the tests of softmax and layer normalisation share."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from kernels.execute import execute, relative_error
+from kernels.rows import RowKernel
+from search_spaces.space import SearchSpace
+
+Configuration = Mapping[str, Any]
+
+
+def one_of_each(space: SearchSpace, structure: Sequence[str], seed: int) -> Iterator[Configuration]:
+    """A random configuration for every combination of the structural parameters that the space has."""
+    seen = set()
+    for code in np.random.default_rng(seed).permutation(space.codes()):
+        configuration = space.decode(code)
+        key = tuple(configuration.get(name) for name in structure)
+        if key not in seen:
+            seen.add(key)
+            yield configuration
+
+
+def error(kernel: RowKernel, configuration: Configuration, device: torch.device) -> float:
+    """The kernel's deviation from the float64 reference under one configuration."""
+    inputs = kernel.inputs(torch.Generator(device).manual_seed(0))
+    sm_count = torch.cuda.get_device_properties(device).multi_processor_count if device.type == "cuda" else 2
+    outputs = execute(kernel, configuration, inputs, sm_count)
+    return relative_error(outputs["y"], kernel.reference(inputs)["y"])
+
+
+def launches(kernel: RowKernel, space: SearchSpace) -> list[tuple[Any, ...]]:
+    """What tells each configuration's launch from another's, over the whole space."""
+    steps = [kernel.plan(configuration, 132).launches[0] for configuration in space.enumerate()]
+    return [
+        (step.kernel.fn.__name__, step.grid, tuple(sorted(step.constants.items())), step.options["num_warps"])
+        for step in steps
+    ]
+
+
+def assert_features_finite(space: SearchSpace) -> None:
+    """Every feature is a finite number exactly where all parameters that it mentions are active."""
+    codes = space.codes()
+    values = space.feature_values(codes)
+    for column, expression in zip(values.T, space.features.values(), strict=True):
+        mentioned = [i for i, name in enumerate(space.names) if re.search(rf"\b{name}\b", expression)]
+        active = (codes[:, mentioned] >= 0).all(axis=1)
+        assert np.isfinite(column[active]).all(), expression
+        assert np.isnan(column[~active]).all(), expression
+        assert active.any(), expression
+
+
+def compiled(kernel: RowKernel, configurations: Sequence[Configuration], cache: Path) -> list[dict[str, Any]]:
+    """PTX and shared bytes of each configuration for sm_90, from a process outside the interpreter."""
+    environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
+    command = [
+        sys.executable, "-m", "tests.kernels.ahead_of_time", type(kernel).__module__, type(kernel).__name__,
+        json.dumps(asdict(kernel)),
+    ]  # fmt: skip
+    completed = subprocess.run(
+        command,
+        input="".join(json.dumps(dict(configuration)) + "\n" for configuration in configurations),
+        env={**environment, "TRITON_CACHE_DIR": str(cache)},
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert completed.returncode == 0, completed.stderr[-2000:]
+    return [json.loads(line) for line in completed.stdout.splitlines()]
+
+
+def narrow_accesses(ptx: str) -> list[str]:
+    """Global loads, stores and asynchronous copies of fewer than 16 bytes a thread."""
+    plain = re.findall(r"(?:ld|st)\.global\S*", ptx)
+    copies = re.findall(r"cp\.async\.c[ag]\S+ .*", ptx)
+    assert plain, "PTX without a global access"
+    return [access for access in plain if ".v4.b32" not in access] + [copy for copy in copies if " 0x10," not in copy]
