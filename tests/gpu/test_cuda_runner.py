@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import pytest
 import torch
+from triton.runtime.jit import JITFunction
 
 from harness.evaluation import Status
 from harness.gpu import cuda_runner, sampler
@@ -19,6 +20,7 @@ from harness.gpu.reference import Reference
 from harness.gpu.specialize import buffer_dtypes
 from harness.gpu.timing import Timing
 from kernels.execute import relative_error
+from tests.gpu import kernels_for_faults
 from tests.gpu.fakes import FAKE
 from tests.gpu.kernels_for_faults import AddOne
 
@@ -68,6 +70,8 @@ class HostKernel:
 @pytest.fixture
 def runner(monkeypatch: pytest.MonkeyPatch) -> CudaRunner:
     HostKernel.launched.clear()
+    # Compiled, not interpreted, whatever this process was started with.
+    monkeypatch.setattr(kernels_for_faults, "_add_one", JITFunction(kernels_for_faults._add_one.fn))
     cuda = {
         "is_available": lambda: True,
         "current_stream": lambda: SimpleNamespace(cuda_stream=17),
