@@ -96,6 +96,7 @@ class AddOne(Kernel):
         return "torch.add", lambda: torch.add(inputs["x"], 1.0)
 
     def plan(self, configuration: Mapping[str, Any], sm_count: int) -> Plan:
+        del sm_count
         fault, block = configuration["fault"], configuration["block"]
         pointers = {"x_ptr": Buffer("x"), "y_ptr": Buffer("y"), "n": self.n}
         if fault == "segfault_in_worker":

@@ -13,7 +13,8 @@ from harness.evaluation import Configuration, Measurement, Status
 from harness.gpu.device import NoDevice, probe_device
 from harness.gpu.session import SessionOptions
 from harness.landscape import read_landscape
-from harness.record import RecordOptions, record
+from harness.record import record
+from harness.record_facts import RecordOptions
 from tests.gpu.kernels_for_faults import AddOne, faulty_space
 
 
