@@ -5,17 +5,19 @@ Every parameter becomes a *block* of columns in which squared Euclidean distance
 * numbers: one column, evenly spaced on the declared scale (log2 or linear);
 * categoricals: the corners of a simplex, so that any two values differ by 1 (Hamming);
 * permutations: squared distance is the fraction of positions that differ;
-* a parameter that may be inactive: its values lie on a sphere of radius 1/sqrt 2 (numbers on a
+* a parameter that may be inactive (``activity="arc"``): its values lie on a sphere of radius 1/sqrt 2 (numbers on a
   quarter circle) and *inactive* at its centre. Two configurations in which it is inactive don't
   differ in it, and activity differs by the same amount whatever the value. This is the arc embedding
   of Swersky et al. (2014), *Raiders of the Lost Architecture*, after Hutter & Osborne (2013), with a
-  quarter circle. Distances between points of an embedding make any stationary kernel a valid one.
+  quarter circle. Distances between points of an embedding make any stationary kernel a valid one;
+* or (``activity="impute"``): inactive is the middle of the values, as if it had a typical value.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +27,7 @@ from search_spaces.space import SearchSpace
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int32]
+Activity = Literal["arc", "impute"]
 FEATURE_SAMPLE = 4096
 LOG_RATIO = 8.0
 
@@ -42,7 +45,8 @@ def normalised(parameter: Parameter, values: Floats) -> Floats:
         own = np.log2(own)
         values = np.log2(np.maximum(values, np.finfo(float).tiny))
     span = own[-1] - own[0]
-    return np.asarray((values - own[0]) / span) if span else np.zeros_like(values)
+    out: Floats = (values - own[0]) / (span or 1.0)
+    return out
 
 
 def is_number(parameter: Parameter) -> bool:
@@ -56,20 +60,23 @@ def arc(x: Floats) -> Floats:
     The chord from 0 to 1 has length 1.
     """
     angle = 0.5 * np.pi * x
-    return np.stack([np.cos(angle), np.sin(angle)], axis=1) * 0.5**0.5
+    points: Floats = np.stack([np.cos(angle), np.sin(angle)], axis=1) * 0.5**0.5
+    return points
 
 
-def parameter_table(parameter: Parameter, conditional: bool) -> Floats:
+def parameter_table(parameter: Parameter, on_arc: bool) -> Floats:
     """A point per value, then one for *inactive* (code -1 finds the last row): [m + 1, columns]."""
     if is_number(parameter):
         x = positions(parameter)
-        points = arc(x) if conditional else x[:, None]
+        if not on_arc:
+            return np.append(x, 0.5)[:, None]
+        points = arc(x)
     elif isinstance(parameter, Permutation):
         orders = np.array(parameter.values, dtype=int)
         points = np.eye(parameter.length)[orders].reshape(len(orders), -1) / np.sqrt(2.0 * parameter.length)
     else:
         points = np.eye(parameter.size) * 0.5**0.5
-    return np.vstack([points, np.zeros(points.shape[1])])
+    return np.vstack([points, np.zeros(points.shape[1]) if on_arc else points.mean(axis=0)])
 
 
 def order_of_keys(keys: Sequence[float]) -> tuple[int, ...]:
@@ -92,20 +99,22 @@ class Encoding:
     Args:
         space: what to encode.
         features: whether to append the features that the space declares.
+        activity: ``arc`` or ``impute``: where inactive parameters are placed.
     """
 
-    def __init__(self, space: SearchSpace, features: bool = True) -> None:
+    def __init__(self, space: SearchSpace, features: bool = True, activity: Activity = "arc") -> None:
         self.space = space
+        self._arc = activity == "arc"
         self._with_features = features and bool(space.features)
         self._tables = {
-            i: parameter_table(parameter, parameter.condition is not None)
+            i: parameter_table(parameter, self._arc and parameter.condition is not None)
             for i, parameter in enumerate(space.parameters)
             if parameter.size > 1
         }
         self._scales = self._feature_scales() if self._with_features else ()
 
     def _feature_scales(self) -> tuple[tuple[int, float, float, bool, bool], ...]:
-        """(feature, low, high, log axis, may be inactive) of every feature that varies."""
+        """(feature, low, high, log axis, on an arc) of every feature that varies."""
         if self.space.enumerable:
             codes = self.space.codes()
         else:
@@ -117,14 +126,14 @@ class Encoding:
                 continue
             log = bool(seen.min() > 0 and seen.max() > LOG_RATIO * seen.min())
             low, high = (np.log2(seen.min()), np.log2(seen.max())) if log else (seen.min(), seen.max())
-            scales.append((i, float(low), float(high), log, seen.size < column.size))
+            scales.append((i, float(low), float(high), log, self._arc and seen.size < column.size))
         return tuple(scales)
 
     @cached_property
     def blocks(self) -> tuple[slice, ...]:
         """Columns of each parameter that varies, then of each feature."""
         widths = [table.shape[1] for table in self._tables.values()]
-        widths += [2 if conditional else 1 for *_, conditional in self._scales]
+        widths += [2 if on_arc else 1 for *_, on_arc in self._scales]
         ends = np.cumsum(widths).tolist()
         return tuple(slice(end - width, end) for end, width in zip(ends, widths, strict=True))
 
@@ -147,10 +156,10 @@ class Encoding:
 
     @staticmethod
     def _feature(values: Floats, scale: tuple[int, float, float, bool, bool]) -> Floats:
-        _, low, high, log, conditional = scale
+        _, low, high, log, on_arc = scale
         if log:
             values = np.log2(np.maximum(values, np.finfo(float).tiny))
         x = np.clip((values - low) / (high - low), 0.0, 1.0)
-        if not conditional:
-            return np.nan_to_num(x)[:, None]
+        if not on_arc:
+            return np.nan_to_num(x, nan=0.5)[:, None]
         return np.nan_to_num(arc(x))

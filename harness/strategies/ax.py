@@ -16,23 +16,23 @@ Olson et al. (2025), *Ax: A Platform for Adaptive Experimentation*; through ``ax
 
 from __future__ import annotations
 
-import logging
 import math
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-from ax.api.client import Client
-from ax.exceptions.core import AxError
-from ax.exceptions.generation_strategy import GenerationStrategyException
 
 from harness.evaluation import Configuration, Evaluation, RepairedConfiguration
-from harness.strategies.ax_space import AxTree
 from harness.strategies.base import Budget
 from harness.strategies.proposals import Proposals
+from harness.strategies.quiet import quiet
 from search_spaces.parameter import Value
 from search_spaces.space import SearchSpace
+
+with quiet():  # Ax logs a line when it is imported
+    from ax.api.client import Client
+    from ax.exceptions.core import AxError
+
+    from harness.strategies.ax_space import AxTree
 
 METRIC = "latency"
 
@@ -69,7 +69,7 @@ class Ax:
             self._client.configure_experiment(name="nearopt", parameters=self._tree.configs)
             self._client.configure_optimization(objective=f"-{METRIC}")
             self._client.configure_generation_strategy(
-                method=method,  # type: ignore[arg-type]
+                method=method,
                 initialization_budget=initialization_budget,
                 initialization_random_seed=number,
                 allow_exceeding_initialization_budget=True,
@@ -78,6 +78,8 @@ class Ax:
     def ask(self, n: int) -> Sequence[Configuration]:
         """Up to ``n`` of Ax's trials; where Ax has none to give, random unvisited configurations."""
         asked: list[Configuration] = []
+        if self._proposals.exhausted:  # Ax itself would look for minutes
+            return asked
         with quiet():
             for index, proposal in self._next_trials(n):
                 chosen = self._proposals.accept(proposal)
@@ -111,22 +113,9 @@ class Ax:
     def _next_trials(self, n: int) -> list[tuple[int, dict[str, Value]]]:
         try:
             trials = self._client.get_next_trials(max_trials=n)
-        except (AxError, GenerationStrategyException):
+        except (AxError, RuntimeError, ValueError):  # exhausted, or a numerical failure in BoTorch
             return []
         return [(index, self._tree.read(proposed)) for index, proposed in trials.items()]
 
     def _attach(self, configuration: Configuration, proposal: Mapping[str, Value]) -> int:
-        return self._client.attach_trial(self._tree.write(configuration, proposal))
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Neither log lines nor warnings from Ax, BoTorch and GPyTorch."""
-    before = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)
+        return int(self._client.attach_trial(self._tree.write(configuration, proposal)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from ax.api.configs import ChoiceParameterConfig, RangeParameterConfig
@@ -15,7 +15,7 @@ from search_spaces.parameter import Parameter, Permutation, Value
 from search_spaces.space import SearchSpace
 
 MAX_CHOICES = 64
-Config = ChoiceParameterConfig | RangeParameterConfig
+Config: TypeAlias = ChoiceParameterConfig | RangeParameterConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class AxTree:
             ChoiceParameterConfig(
                 name=parameter.name,
                 values=[_ax_values(parameter, value)[0] for value in parameter.values],
-                parameter_type=_ax_type(parameter),  # type: ignore[arg-type]
+                parameter_type=_ax_type(parameter),
                 is_ordered=parameter.ordered,
                 dependent_parameters=dependents or None,
             )

@@ -16,7 +16,6 @@ Falkner et al. (2018), *BOHB*, and Watanabe (2023), *Tree-Structured Parzen Esti
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -28,6 +27,7 @@ from optuna.trial import TrialState
 from harness.evaluation import Configuration, Evaluation
 from harness.strategies.base import Budget
 from harness.strategies.proposals import Proposals
+from harness.strategies.quiet import quiet
 from search_spaces.encoding import keys_of_order, order_of_keys
 from search_spaces.parameter import Parameter, Permutation, Value
 from search_spaces.space import SearchSpace
@@ -59,8 +59,7 @@ class OptunaTPE:
     ) -> None:
         del budget
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        with quiet():
             sampler = optuna.samplers.TPESampler(
                 multivariate=multivariate,
                 group=group,
@@ -78,12 +77,10 @@ class OptunaTPE:
     def ask(self, n: int) -> Sequence[Configuration]:
         """Up to ``n`` suggestions, repaired where needed; the repaired ones stay running until told."""
         asked: list[Configuration] = []
-        while len(asked) < n:
+        while len(asked) < n and not self._proposals.exhausted:
             trial = self._study.ask()
             chosen = self._proposals.accept(self._suggest(trial))
-            if chosen is None:
-                self._study.tell(trial, state=TrialState.FAIL)
-                break
+            assert chosen is not None
             self._pending.append(trial)
             asked.append(chosen)
         return asked

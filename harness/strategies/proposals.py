@@ -39,6 +39,11 @@ class Proposals:
         self._rng = rng
         self._visited = Visited(space)
 
+    @property
+    def exhausted(self) -> bool:
+        """Whether every feasible configuration was accepted."""
+        return self._visited.exhausted
+
     def accept(self, proposal: Mapping[str, Any]) -> Configuration | None:
         """The proposal, or its repair; ``None`` when every feasible configuration was visited."""
         kept = without_inactive(self._space, proposal)
@@ -49,7 +54,7 @@ class Proposals:
 
     def accept_random(self) -> Configuration | None:
         """An unvisited configuration drawn at random, where a library has no proposal to make."""
-        if self._visited.exhausted:
+        if self.exhausted:
             return None
         return self.accept(self._space.sample(self._rng, 1)[0])
 

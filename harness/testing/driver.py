@@ -64,7 +64,7 @@ def drive(
         assert len(asked) <= room, f"asked for {room}, got {len(asked)} configurations"
         if not asked:
             break
-        told = []
+        told: list[Evaluation] = []
         for configuration in asked:
             space.validate(configuration)
             key = space.key(configuration)

@@ -32,9 +32,7 @@ class ScoredCandidates:
         n = len(posterior.x)
         cross = levels.covariance(posterior.x, posterior.blocks, posterior.hyper)
         self._rows = np.empty((n + ROOM, len(levels)))
-        self._rows[:n] = solve_triangular(
-            posterior.factor, cross, lower=True, check_finite=False, overwrite_b=True
-        )
+        self._rows[:n] = solve_triangular(posterior.factor, cross, lower=True, check_finite=False, overwrite_b=True)
         self._n = n
         self._explained: Floats = np.einsum("ij,ij->j", self._rows[:n], self._rows[:n])
 
@@ -48,6 +46,13 @@ class ScoredCandidates:
         self._rows[self._n] = new
         self._n += 1
         self._explained = self._explained + new * new
+
+    def truncate(self, n: int) -> None:
+        """Forget all observations but the first ``n``."""
+        if n < self._n:
+            self.posterior.truncate(n)
+            self._n = n
+            self._explained = np.einsum("ij,ij->j", self._rows[:n], self._rows[:n])
 
     def mean(self, y: Floats) -> Floats:
         """Posterior mean at every candidate for targets y [n]: [N]."""

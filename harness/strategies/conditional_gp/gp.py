@@ -55,8 +55,16 @@ class Priors:
 
 def pack(hyper: Hyperparameters) -> Floats:
     """One vector: log length scales, log scale, (log additive ones,) log noise, mean."""
-    parts = [hyper.lengthscales, [hyper.scale], hyper.additive_lengthscales, hyper.additive_scales, [hyper.noise]]
-    return np.append(np.log(np.concatenate(parts)), hyper.mean)
+    positive = np.concatenate(
+        [
+            hyper.lengthscales,
+            np.array([hyper.scale]),
+            hyper.additive_lengthscales,
+            hyper.additive_scales,
+            np.array([hyper.noise]),
+        ]
+    )
+    return np.append(np.log(positive), hyper.mean)
 
 
 def unpack(theta: Floats, blocks: int, additive: bool) -> Hyperparameters:
@@ -74,9 +82,7 @@ def unpack(theta: Floats, blocks: int, additive: bool) -> Hyperparameters:
     )
 
 
-def log_marginal_likelihood(
-    hyper: Hyperparameters, squared: Floats, y: Floats
-) -> tuple[float, Floats]:
+def log_marginal_likelihood(hyper: Hyperparameters, squared: Floats, y: Floats) -> tuple[float, Floats]:
     """log p(y | X) and its gradient with respect to :func:`pack`'s vector.
 
     Args:
@@ -156,7 +162,11 @@ def fit(
     best = min(starts, key=lambda theta: objective(theta)[0])
     bounds = np.stack([location - 4.0 * spread, location + 4.0 * spread], axis=1)
     result = minimize(
-        objective, np.clip(best, *bounds.T), jac=True, method="L-BFGS-B", bounds=bounds,
+        objective,
+        np.clip(best, *bounds.T),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=bounds,
         options={"maxiter": iterations, "ftol": 1e-6},
     )
     return unpack(np.asarray(result.x), len(blocks), additive)
@@ -191,11 +201,19 @@ class Posterior:
         self.x = np.vstack([self.x, point])
         return row, pivot
 
+    def truncate(self, n: int) -> None:
+        """Forget all observations but the first ``n``."""
+        self.x = self.x[:n]
+        self.factor = self.factor[:n, :n]
+
     def whiten(self, y: Floats) -> Floats:
         """L^-1 (y - mean), [n]: the mean at a point is ``mean + (L^-1 k)^T whiten(y)``."""
-        return np.asarray(
-            solve_triangular(self.factor, y - self.hyper.mean, lower=True, check_finite=False)
-        )
+        return np.asarray(solve_triangular(self.factor, y - self.hyper.mean, lower=True, check_finite=False))
+
+    def fitted(self, y: Floats) -> Floats:
+        """Posterior mean of the noise-free function at the observations, [n]: y - noise K^-1 (y - m)."""
+        alpha = solve_triangular(self.factor, self.whiten(y), lower=True, trans=1, check_finite=False)
+        return np.asarray(y - (self.hyper.noise + JITTER) * alpha)
 
     def predict(self, y: Floats, points: Floats) -> tuple[Floats, Floats]:
         """Posterior mean and variance of the noise-free function: points [m, D] -> [m], [m]."""

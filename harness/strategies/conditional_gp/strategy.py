@@ -1,73 +1,172 @@
+"""Bayesian optimisation for kernel spaces: ask and tell."""
+
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.special import log_ndtr
 
+from harness.errors import UserError
 from harness.evaluation import Configuration, Evaluation
 from harness.strategies.base import Budget
 from harness.strategies.conditional_gp.acquisition import log_expected_improvement
-from harness.strategies.conditional_gp.candidates import ScoredCandidates, argmax_shuffled
-from harness.strategies.conditional_gp.gp import JITTER, Posterior, Priors, fit
-from harness.strategies.conditional_gp.kernels import Levels
-from harness.strategies.conditional_gp.targets import targets
-from harness.strategies.conditional_gp.feasibility import log_feasibility
-from search_spaces.encoding import Encoding
+from harness.strategies.conditional_gp.candidates import argmax_shuffled
+from harness.strategies.conditional_gp.gp import Priors
+from harness.strategies.conditional_gp.kernels import Floats, Levels
+from harness.strategies.conditional_gp.pool import Candidates, Drawn, Listed, Pool
+from harness.strategies.conditional_gp.surrogate import Fitting, Surrogate
+from harness.strategies.conditional_gp.targets import standardised, targets
+from search_spaces.encoding import Activity, Codes, Encoding
 from search_spaces.nearest import Visited
 from search_spaces.space import SearchSpace
 
 
 class ConditionalGP:
-    def __init__(self, space, seed, budget, *, initial=5, clip_quantile=0.5, additive=True, features=True,
-                 refit_growth=1.2, failures="median", priors=Priors(), iterations=50, feas_width=0.5, feas_prior=1.0):
-        self.space = space
-        self.rng = np.random.default_rng(seed)
-        self.encoding = Encoding(space, features)
-        self.blocks = self.encoding.blocks
-        self.visited = Visited(space)
-        self.codes = space.codes()
-        self.levels = Levels.of(self.encoding.points(self.codes), self.blocks)
-        self.initial, self.clip, self.additive, self.growth = initial, clip_quantile, additive, refit_growth
-        self.failures, self.priors, self.iterations = failures, priors, iterations
-        self.fw, self.fp = feas_width, feas_prior
-        self.lat = []; self.rows = []
-        self.hyper = None; self.scored = None; self.next_refit = 0
+    """A Gaussian process on log latency, a second one on feasibility, log-EI over all candidates.
 
-    def ask(self, n):
-        out = []
-        for _ in range(n):
-            free = np.flatnonzero(~self.visited.mask)
-            if not free.size: break
-            if len(self.lat) < self.initial:
-                row = int(self.rng.choice(free))
+    Args:
+        space, seed, budget: see :class:`~harness.strategies.base.Strategy`.
+        initial: uniform random evaluations before the model is asked.
+        clip_quantile: latencies slower than this quantile of those seen count as that quantile;
+            ``None`` does not clip.
+        impute_failures: give failures the slowest target; otherwise the latency model ignores them.
+        feasibility: weigh the expected improvement with the modelled probability of success.
+        additive: one-dimensional terms in the kernel beside the product.
+        features: use the derived features that the space declares.
+        activity: how inactive parameters are placed: ``arc`` or ``impute``.
+        priors: by name, (location, spread) of the log hyperparameters; see :class:`Priors`.
+        refit_growth, iterations, max_points: see :class:`Fitting`.
+        max_listed: score every configuration of spaces up to this size; beyond, samples and neighbours.
+        drawn: samples an ask in spaces that are too large to list.
+        incumbents: how many of the best configurations lend their neighbours to the samples.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        seed: np.random.SeedSequence,
+        budget: Budget,
+        *,
+        initial: int = 5,
+        clip_quantile: float | None = 0.5,
+        impute_failures: bool = True,
+        feasibility: bool = True,
+        additive: bool = True,
+        features: bool = True,
+        activity: Activity = "arc",
+        priors: Mapping[str, Sequence[float]] | None = None,
+        refit_growth: float = 1.2,
+        iterations: int = 50,
+        max_points: int = 256,
+        max_listed: int = 100_000,
+        drawn: int = 2_000,
+        incumbents: int = 5,
+    ) -> None:
+        del budget
+        _check(initial >= 1, "initial", initial, "1 or more")
+        _check(clip_quantile is None or 0 < clip_quantile <= 1, "clip_quantile", clip_quantile, "null or in (0, 1]")
+        _check(activity in ("arc", "impute"), "activity", activity, "arc or impute")
+        _check(refit_growth >= 1.0, "refit_growth", refit_growth, "1 or more")
+        self._space = space
+        self._rng = np.random.default_rng(seed)
+        self._initial, self._incumbents = initial, incumbents
+        self._clip_quantile, self._impute, self._feasibility = clip_quantile, impute_failures, feasibility
+        self._encoding = Encoding(space, features, activity)
+        self._visited = Visited(space)
+        self._listed = space.enumerable and space.size <= max_listed
+        self._drawn = drawn
+        self._pool: Pool | None = None
+        fitting = Fitting(_priors(priors), additive, refit_growth, iterations, max_points)
+        self._latency = Surrogate(self._encoding.blocks, fitting)
+        self._success = Surrogate(self._encoding.blocks, fitting)
+        self._codes: list[Codes] = []
+        self._latencies_ms: list[float | None] = []
+
+    def ask(self, n: int) -> Sequence[Configuration]:
+        """The ``n`` best candidates, each conditioned on those before it; random ones at the start."""
+        if self._visited.exhausted:
+            return []
+        rows = self._random(n) if len(self._codes) < self._initial else self._modelled(n)
+        return [self._space.decode(row) for row in rows]
+
+    def tell(self, evaluations: Sequence[Evaluation]) -> None:
+        """Remember the outcomes; all work happens in the next ask."""
+        for evaluation in evaluations:
+            self._codes.append(self._space.encode(evaluation.configuration))
+            self._latencies_ms.append(evaluation.latency_ms)
+
+    def _random(self, n: int) -> list[Codes]:
+        rows: list[Codes] = []
+        while len(rows) < n and not self._visited.exhausted:
+            if self._visited.mask is not None:
+                row = self._space.codes()[self._rng.choice(np.flatnonzero(~self._visited.mask))]
             else:
-                row = self.pick(free)
-            self.visited.add(self.codes[row])
-            out.append(self.space.decode(self.codes[row]))
-        return out
+                row = self._space.sample_codes(self._rng, 1)[0]
+            if row not in self._visited:
+                self._visited.add(row)
+                rows.append(row)
+        return rows
 
-    def pick(self, free):
-        keep = [i for i, l in enumerate(self.lat) if l is not None or self.failures in ("median", "both")]
-        y = targets([self.lat[i] for i in keep], self.clip)
-        x = self.levels.points[[self.rows[i] for i in keep]]
-        if len(keep) >= self.next_refit or self.scored is None:
-            if len(keep) > 1:
-                self.hyper = fit(x, y, self.blocks, priors=self.priors, additive=self.additive, start=self.hyper, iterations=self.iterations)
-            self.scored = ScoredCandidates(self.levels, Posterior(x, self.blocks, self.hyper))
-            self.next_refit = int(np.ceil(self.growth * len(keep)))
-        for i in range(len(self.scored.posterior.x), len(x)):
-            self.scored.observe(x[i])
-        p = self.scored.posterior
-        mean = self.scored.mean(y); var = self.scored.variance()
-        obs = mean[[self.rows[i] for i in keep]]
-        score = log_expected_improvement(mean, var, float(obs.min()))
-        if self.failures in ("both", "weight") and None in self.lat:
-            allx = self.levels.points[self.rows]
-            ok = np.array([l is not None for l in self.lat], float)
-            score = score + log_feasibility(self.levels, allx, ok, self.blocks, self.fw, self.fp)
-        return int(free[argmax_shuffled(score[free], self.rng)])
+    def _modelled(self, n: int) -> list[Codes]:
+        candidates = self._candidates()
+        failed = np.array([latency is None for latency in self._latencies_ms])
+        weighted = self._feasibility and bool(failed.any()) and not bool(failed.all())
+        observed = self._encoding.points(np.array(self._codes))
+        self._learn(observed, failed, candidates.levels, weighted)
+        rows: list[Codes] = []
+        while len(rows) < n:
+            free = np.flatnonzero(candidates.free)
+            if free.size == 0:
+                break
+            mean, variance = self._latency.predict()
+            score = log_expected_improvement(mean[free], variance[free], self._latency.best())
+            if weighted:
+                chance, spread = self._success.predict()
+                score += log_ndtr((chance[free] - self._even) / np.sqrt(spread[free] + self._success.noise))
+            pick = int(free[argmax_shuffled(score, self._rng)])
+            point = candidates.levels.points[pick]
+            self._latency.fantasise(point, float(mean[pick]))
+            if weighted:
+                self._success.fantasise(point, float(chance[pick]))
+            candidates.free[pick] = False
+            self._visited.add(candidates.codes[pick])
+            rows.append(candidates.codes[pick])
+        return rows + self._random(n - len(rows))
 
-    def tell(self, evs):
-        for e in evs:
-            self.rows.append(self.space.row_of(e.configuration))
-            self.lat.append(e.latency_ms)
+    def _learn(self, observed: Floats, failed: NDArray[np.bool_], levels: Levels, weighted: bool) -> None:
+        """Update both processes with everything told so far."""
+        if self._impute or failed.all():
+            self._latency.update(observed, targets(self._latencies_ms, self._clip_quantile), levels)
+        else:
+            seen = [latency for latency in self._latencies_ms if latency is not None]
+            self._latency.update(observed[~failed], targets(seen, self._clip_quantile), levels)
+        if weighted:
+            outcome = np.where(failed, 0.0, 1.0)
+            # Where the process stands between "failed" and "worked", on its standardised scale.
+            self._even = float((0.5 - outcome.mean()) / outcome.std())
+            self._success.update(observed, standardised(outcome), levels)
+
+    def _candidates(self) -> Candidates:
+        if self._pool is None:
+            if self._listed:
+                self._pool = Listed(self._space, self._encoding, self._visited)
+            else:
+                self._pool = Drawn(self._space, self._encoding, self._visited, self._drawn, self._rng)
+        worked = [i for i, latency in enumerate(self._latencies_ms) if latency is not None]
+        worked.sort(key=lambda i: self._latencies_ms[i] or 0.0)
+        return self._pool.candidates(np.array([self._codes[i] for i in worked[: self._incumbents]]))
+
+
+def _priors(given: Mapping[str, Sequence[float]] | None) -> Priors:
+    known = Priors.__dataclass_fields__
+    for name, value in (given or {}).items():
+        _check(name in known, "priors", name, f"one of {', '.join(known)}")
+        _check(len(value) == 2 and value[1] > 0, f"priors.{name}", value, "[location, positive spread]")
+    return Priors(**{name: (float(value[0]), float(value[1])) for name, value in (given or {}).items()})
+
+
+def _check(holds: bool, field: str, value: object, expected: str) -> None:
+    if not holds:
+        raise UserError(f"strategy conditional_gp: {field}={value}: expected {expected}")

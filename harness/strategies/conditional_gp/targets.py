@@ -37,7 +37,10 @@ def targets(latencies_ms: Sequence[float | None], clip_quantile: float | None = 
         y = np.minimum(y, limit)
     y = np.where(np.isnan(y), limit, y) - limit
     # Another unit of latency moves y by a rounding error; rounding keeps the whole trace identical.
-    y = np.round(y, DECIMALS)
-    y = y - y.mean()
+    return standardised(np.round(y, DECIMALS))
+
+
+def standardised(y: Floats) -> Floats:
+    """Zero mean and unit variance, [n]; zeros if all are equal."""
     spread = float(y.std())
-    return np.asarray(np.round(y / spread, DECIMALS) if spread > 0.0 else np.zeros_like(y))
+    return np.asarray(np.round((y - y.mean()) / spread, DECIMALS) if spread > 0.0 else np.zeros_like(y))

@@ -1,0 +1,16 @@
+"""Bayesian optimisation with a Gaussian process that knows which parameters are active.
+
+The file to start with is :mod:`strategy`; each of the others is one ingredient:
+
+* :mod:`kernels`: product Matérn over all parameters plus one-dimensional terms (Duvenaud et al. 2011);
+* :mod:`gp`: marginal likelihood, priors (Hvarfner et al. 2024), posterior;
+* :mod:`targets`: log latency, clipped at the median; what a failure counts as;
+* :mod:`acquisition`: log expected improvement (Ament et al. 2023);
+* :mod:`surrogate`, :mod:`candidates`, :mod:`pool`: when to refit, what to score, what to keep.
+
+Activity is in the encoding (:mod:`search_spaces.encoding`; Swersky et al. 2014).
+"""
+
+from harness.strategies.conditional_gp.strategy import ConditionalGP
+
+__all__ = ["ConditionalGP"]

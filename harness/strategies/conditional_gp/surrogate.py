@@ -1,0 +1,110 @@
+"""A process that follows a run: refitted on a schedule, updated in between."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.strategies.conditional_gp.candidates import ScoredCandidates
+from harness.strategies.conditional_gp.gp import Posterior, Priors, fit
+from harness.strategies.conditional_gp.kernels import Floats, Hyperparameters, Levels
+
+
+@dataclass(frozen=True, slots=True)
+class Fitting:
+    """How hyperparameters are learned.
+
+    Attributes:
+        priors: on the logarithms of the hyperparameters.
+        additive: whether the kernel has one-dimensional terms.
+        refit_growth: refit when the number of observations has grown by this factor.
+        iterations: L-BFGS iterations of a refit, which starts from the last fit.
+        max_points: refits use at most so many observations (the posterior always uses all).
+    """
+
+    priors: Priors
+    additive: bool
+    refit_growth: float
+    iterations: int
+    max_points: int
+
+
+class Surrogate:
+    """Posterior over candidates for observations that mostly grow by appending."""
+
+    def __init__(self, blocks: Sequence[slice], fitting: Fitting) -> None:
+        self._blocks = blocks
+        self._fitting = fitting
+        self._hyper: Hyperparameters | None = None
+        self._refit_at = 0
+        self._scored: ScoredCandidates | None = None
+
+    def update(self, x: Floats, y: Floats, candidates: Levels) -> None:
+        """Condition on observations x [n, D] with standardised targets y [n]; fantasies are forgotten."""
+        self._y = y
+        if self._hyper is None or len(x) >= self._refit_at:
+            some = _subset(y, self._fitting.max_points)
+            self._hyper = fit(
+                x[some],
+                y[some],
+                self._blocks,
+                priors=self._fitting.priors,
+                additive=self._fitting.additive,
+                start=self._hyper,
+                iterations=self._fitting.iterations,
+            )
+            self._refit_at = math.ceil(self._fitting.refit_growth * len(x))
+            self._scored = None
+        if self._scored is None or self._scored.levels is not candidates:
+            self._scored = ScoredCandidates(candidates, Posterior(x, self._blocks, self._hyper))
+            return
+        self._scored.truncate(_common(self._scored.posterior.x, x))
+        for point in x[len(self._scored.posterior.x) :]:
+            self._scored.observe(point)
+
+    def predict(self) -> tuple[Floats, Floats]:
+        """Posterior mean and variance of the noise-free function at the candidates, [N] each."""
+        return self._current.mean(self._y), self._current.variance()
+
+    def best(self) -> float:
+        """The lowest posterior mean at an observation: the incumbent, without its luck."""
+        return float(self._current.posterior.fitted(self._y).min())
+
+    @property
+    def noise(self) -> float:
+        """Variance of the observation noise."""
+        return self._current.posterior.hyper.noise
+
+    def fantasise(self, point: Floats, value: float) -> None:
+        """Pretend to have observed ``value`` at ``point`` [D], until the next update.
+
+        With the posterior mean as the value this is the kriging believer of Ginsbourger et al. (2010).
+        """
+        self._current.observe(point)
+        self._y = np.append(self._y, value)
+
+    @property
+    def _current(self) -> ScoredCandidates:
+        assert self._scored is not None, "update comes first"
+        return self._scored
+
+
+def _subset(y: Floats, most: int) -> slice | NDArray[np.intp]:
+    """All observations, or the best half of ``most`` and as many evenly spread over the rest."""
+    if len(y) <= most:
+        return slice(None)
+    order = np.argsort(y, kind="stable")
+    half = most // 2
+    rest = order[half:][np.linspace(0, len(y) - half - 1, most - half).astype(int)]
+    return np.sort(np.concatenate([order[:half], rest]))
+
+
+def _common(a: Floats, b: Floats) -> int:
+    """Length of the common beginning of two lists of points."""
+    n = min(len(a), len(b))
+    differs = np.flatnonzero((a[:n] != b[:n]).any(axis=1))
+    return int(differs[0]) if differs.size else n

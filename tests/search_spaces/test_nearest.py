@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import numpy as np
+
+from harness.testing import spaces
+from search_spaces.nearest import Visited, distances, nearest_unvisited
+from search_spaces.parameter import Categorical, Ordinal
+from search_spaces.space import SearchSpace
+
+RNG = np.random.default_rng
+
+
+def test_a_free_feasible_proposal_is_its_own_repair() -> None:
+    for space in (spaces.plain(), spaces.constrained(), spaces.conditional(), spaces.permuted()):
+        visited = Visited(space)
+        for configuration in space.sample(RNG(0), 10):
+            assert nearest_unvisited(space, configuration, visited, RNG(1)) == configuration
+
+
+def test_the_nearest_by_brute_force() -> None:
+    space = spaces.constrained()
+    visited = Visited(space)
+    visited.add(space.encode({"m": 4, "n": 16, "k": 1}))
+    proposal = {"m": 8, "n": 16, "k": 1}
+    found = nearest_unvisited(space, proposal, visited, RNG(0))
+    assert found in ({"m": 8, "n": 8, "k": 1}, {"m": 2, "n": 16, "k": 1}, {"m": 4, "n": 16, "k": 2}) or found is None
+    assert found == {"m": 8, "n": 8, "k": 1}, "one log2 step of five; two steps otherwise, or a third of k's range"
+
+
+def test_distances_are_those_stated() -> None:
+    space = spaces.conditional()
+    a = {"scheme": "split", "tile": 16, "factor": 4, "atomic": True}
+    b = {"scheme": "direct", "tile": 32, "prefetch": True}
+    # scheme and tile differ fully; factor, atomic and prefetch differ in activity
+    assert distances(space, a, space.encode_many([b]))[0] == 5.0
+    assert distances(space, {**a, "factor": 8}, space.encode_many([a]))[0] == 0.5
+    permuted = spaces.permuted()
+    assert (
+        distances(
+            permuted,
+            {"loops": (0, 2, 1, 3), "nested": False},
+            permuted.encode_many([{"loops": (0, 1, 2, 3), "nested": False}]),
+        )[0]
+        == 0.5
+    )
+
+
+def test_numbers_between_the_declared_ones() -> None:
+    space = SearchSpace([Ordinal("n", (1, 4, 64), "log2"), Categorical("c", ("a", "b"))])
+    found = nearest_unvisited(space, {"n": 10.0, "c": "b"}, Visited(space), RNG(0))
+    assert found == {"n": 4, "c": "b"}
+
+
+def test_ties_depend_on_the_generator_alone() -> None:
+    space = SearchSpace([Categorical("c", tuple("abcdef"))])
+    visited = Visited(space)
+    visited.add(space.encode({"c": "a"}))
+    repairs = [str(nearest_unvisited(space, {"c": "a"}, visited, RNG(seed))) for seed in range(40)]
+    assert len(set(repairs)) == 5
+    assert repairs == [str(nearest_unvisited(space, {"c": "a"}, visited, RNG(seed))) for seed in range(40)]
+
+
+def test_repeated_repairs_empty_the_space() -> None:
+    space = spaces.conditional()
+    visited = Visited(space)
+    proposal = {"scheme": "split", "tile": 16, "factor": 4, "atomic": True}
+    last = 0.0
+    for _ in range(space.size):
+        found = nearest_unvisited(space, proposal, visited, RNG(0))
+        assert found is not None
+        codes = space.encode(found)
+        distance = float(distances(space, proposal, codes[None])[0])
+        assert distance >= last, "nearest first"
+        last = distance
+        visited.add(codes)
+    assert visited.exhausted
+    assert nearest_unvisited(space, proposal, visited, RNG(0)) is None
+
+
+def test_beyond_enumeration_the_repair_is_feasible_close_and_unvisited() -> None:
+    space = spaces.huge()
+    visited = Visited(space)
+    proposal = {f"p{i}": 5 for i in range(10)} | {"p1": 9}
+    for _ in range(5):
+        found = nearest_unvisited(space, proposal, visited, RNG(0))
+        assert found is not None
+        space.validate(found)
+        codes = space.encode(found)
+        assert codes not in visited
+        visited.add(codes)
+        assert distances(space, proposal, codes[None])[0] < 0.5

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import inspect
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from harness.errors import UserError
+from harness.evaluation import Configuration, Status
+from harness.strategies.base import Budget, Strategy
+from harness.strategies.conditional_gp import ConditionalGP
+from harness.strategies.random import RandomSearch
+from harness.testing import Outcome, StrategyContract, drive, evaluation, smooth_latency, spaces
+from search_spaces.parameter import Boolean, Ordinal
+from search_spaces.space import SearchSpace
+
+
+class TestConditionalGP(StrategyContract):
+    def factory(self, space: SearchSpace, seed: np.random.SeedSequence, budget: Budget) -> Strategy:
+        return ConditionalGP(space, seed, budget)
+
+
+class TestConditionalGPWithoutImputation(StrategyContract):
+    """The latency process then sees fewer points than the feasibility process."""
+
+    def factory(self, space: SearchSpace, seed: np.random.SeedSequence, budget: Budget) -> Strategy:
+        return ConditionalGP(space, seed, budget, impute_failures=False, initial=2, activity="impute")
+
+
+class TestConditionalGPOverSamples(StrategyContract):
+    """Spaces that it may not list: candidates are drawn for every ask."""
+
+    def factory(self, space: SearchSpace, seed: np.random.SeedSequence, budget: Budget) -> Strategy:
+        return ConditionalGP(space, seed, budget, max_listed=0, drawn=60, features=False, additive=False)
+
+
+def best(strategy: Strategy, space: SearchSpace, outcome: Outcome = smooth_latency) -> float:
+    done = drive(strategy, space, outcome, evaluations=25)
+    return min(e.latency_ms for e in done if e.latency_ms is not None)
+
+
+@pytest.mark.parametrize("made", [spaces.plain, spaces.permuted])
+def test_it_finds_near_optimal_kernels_where_random_does_not(made: Callable[[], SearchSpace]) -> None:
+    space = made()
+    optimum = min(smooth_latency(space, configuration) for configuration in space.enumerate())
+    seeds = [np.random.SeedSequence(seed) for seed in range(5)]
+    ours = [best(ConditionalGP(space, seed, Budget()), space) / optimum for seed in seeds]
+    randoms = [best(RandomSearch(space, seed, Budget()), space) / optimum for seed in seeds]
+    assert np.median(ours) < 1.02
+    assert np.mean(ours) < np.mean(randoms)
+
+
+def test_failing_regions_are_left() -> None:
+    space = spaces.plain()
+
+    def half_fails(space: SearchSpace, configuration: Configuration) -> float | Status:
+        return Status.OUT_OF_RESOURCES if configuration["order"] == "row" else smooth_latency(space, configuration)
+
+    done = drive(ConditionalGP(space, np.random.SeedSequence(3), Budget()), space, half_fails, evaluations=40)
+    assert sum(not e.ok for e in done[20:]) <= 2, "a third of the space fails"
+
+
+def test_a_batch_is_not_a_cluster() -> None:
+    """Conditioned on its own picks, a batch differs from the best n scores of one posterior."""
+    space = spaces.plain()
+    strategy = ConditionalGP(space, np.random.SeedSequence(0), Budget())
+    done = drive(strategy, space, evaluations=12)
+    single = ConditionalGP(space, np.random.SeedSequence(0), Budget())
+    for past in done:
+        single.ask(1)
+        single.tell([past])
+    batch = [dict(configuration) for configuration in strategy.ask(4)]
+    assert batch[0] == dict(single.ask(1)[0])
+    assert len({space.key(configuration) for configuration in batch}) == 4
+
+
+def test_asking_meets_the_latency_budget() -> None:
+    """At 100 observations over 10,000 candidates: median < 50 ms, 95% < 300 ms (refits included)."""
+    parameters = [Ordinal(f"p{i}", tuple(range(5)), "linear") for i in range(4)]
+    space = SearchSpace(
+        [*parameters, Ordinal("size", (16, 32, 64, 128), "log2"), Boolean("pad"), Boolean("swap")],
+        features={"area": "p0 * p1 + size"},
+    )
+    assert space.size == 10_000
+    strategy = ConditionalGP(space, np.random.SeedSequence(0), Budget())
+    done = drive(strategy, space, evaluations=95)
+    seconds = []
+    for i in range(20):
+        start = time.perf_counter()
+        (configuration,) = strategy.ask(1)
+        seconds.append(time.perf_counter() - start)
+        strategy.tell([evaluation(len(done) + i, configuration, smooth_latency(space, configuration))])
+    assert np.median(seconds) < 0.05
+    assert np.quantile(seconds, 0.95) < 0.3
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("initial", 0),
+        ("clip_quantile", 1.5),
+        ("activity", "zero"),
+        ("refit_growth", 0.5),
+        ("priors", {"scales": [0, 1]}),
+    ],
+)
+def test_wrong_arguments_are_named(name: str, value: object) -> None:
+    with pytest.raises(UserError, match=name):
+        ConditionalGP(spaces.plain(), np.random.SeedSequence(0), Budget(), **{name: value})  # type: ignore[arg-type]
+
+
+def test_yaml_holds_the_defaults() -> None:
+    values = yaml.safe_load(Path("conf/strategy/conditional_gp.yaml").read_text())
+    defaults = {
+        name: parameter.default
+        for name, parameter in inspect.signature(ConditionalGP).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY
+    }
+    assert {name: value for name, value in values.items() if name not in ("_target_", "label")} == defaults

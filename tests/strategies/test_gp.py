@@ -1,0 +1,182 @@
+"""The process against finite differences, GPyTorch, and itself refitted."""
+
+from __future__ import annotations
+
+import gpytorch
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from scipy.optimize import approx_fprime
+
+from harness.strategies.conditional_gp.candidates import ScoredCandidates
+from harness.strategies.conditional_gp.gp import (
+    JITTER,
+    Posterior,
+    Priors,
+    fit,
+    log_marginal_likelihood,
+    pack,
+    unpack,
+)
+from harness.strategies.conditional_gp.kernels import (
+    Hyperparameters,
+    Levels,
+    covariance,
+    pair_squared_distances,
+)
+from harness.strategies.conditional_gp.surrogate import Fitting, Surrogate
+from harness.testing import spaces
+from search_spaces.encoding import Encoding
+
+SPACE = spaces.conditional()
+ENCODING = Encoding(SPACE)
+BLOCKS = ENCODING.blocks
+POINTS = ENCODING.points(SPACE.codes())
+
+
+def hyperparameters(additive: bool = True) -> Hyperparameters:
+    rng = np.random.default_rng(5)
+    n = len(BLOCKS)
+    extra = n if additive else 0
+    return Hyperparameters(
+        rng.uniform(0.5, 2.0, n), 1.3, rng.uniform(0.3, 1.0, extra), rng.uniform(0.1, 0.4, extra), 0.02, 0.3
+    )
+
+
+def observations(n: int = 25) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    rng = np.random.default_rng(11)
+    x = POINTS[rng.permutation(len(POINTS))[:n]]
+    return x, np.sin(3.0 * x.sum(axis=1)) + 0.1 * rng.normal(size=n)
+
+
+class Reference(gpytorch.models.ExactGP):  # type: ignore[misc]
+    """The same model in GPyTorch."""
+
+    def __init__(self, x: torch.Tensor, y: torch.Tensor, hyper: Hyperparameters) -> None:
+        likelihood = gpytorch.likelihoods.GaussianLikelihood(
+            noise_constraint=gpytorch.constraints.GreaterThan(1e-10)
+        ).double()
+        super().__init__(x, y, likelihood)
+        likelihood.noise = hyper.noise + JITTER
+        self.mean = gpytorch.means.ConstantMean()
+        self.mean.initialize(constant=hyper.mean)
+        product = gpytorch.kernels.ScaleKernel(gpytorch.kernels.MaternKernel(2.5, ard_num_dims=x.shape[1]))
+        self.kernel = product
+        for j, block in enumerate(BLOCKS if hyper.additive else ()):
+            columns = tuple(range(block.start, block.stop))
+            term = gpytorch.kernels.ScaleKernel(gpytorch.kernels.MaternKernel(2.5, active_dims=columns))
+            self.kernel = self.kernel + term
+            term.double()
+            term.base_kernel.lengthscale = hyper.additive_lengthscales[j]
+            term.outputscale = hyper.additive_scales[j]
+        self.double()
+        widths = [block.stop - block.start for block in BLOCKS]
+        product.base_kernel.lengthscale = torch.tensor(np.repeat(hyper.lengthscales, widths))
+        product.outputscale = hyper.scale
+
+    def forward(self, x: torch.Tensor) -> gpytorch.distributions.MultivariateNormal:
+        return gpytorch.distributions.MultivariateNormal(self.mean(x), self.kernel(x))
+
+
+@pytest.mark.parametrize("additive", [True, False])
+def test_marginal_likelihood_and_posterior_equal_gpytorchs(additive: bool) -> None:
+    hyper = hyperparameters(additive)
+    x, y = observations()
+    model = Reference(torch.tensor(x), torch.tensor(y), hyper)
+    ours, _ = log_marginal_likelihood(hyper, pair_squared_distances(x, BLOCKS), y)
+    theirs = gpytorch.mlls.ExactMarginalLogLikelihood(model.likelihood, model)
+    model.train()
+    assert ours == pytest.approx(len(y) * theirs(model(model.train_inputs[0]), model.train_targets).item(), abs=1e-6)
+    model.eval()
+    with torch.no_grad(), gpytorch.settings.fast_pred_var(False):
+        posterior = model(torch.tensor(POINTS))
+    mean, variance = Posterior(x, BLOCKS, hyper).predict(y, POINTS)
+    np.testing.assert_allclose(mean, posterior.mean.numpy(), atol=1e-6)
+    np.testing.assert_allclose(variance, posterior.variance.numpy(), atol=1e-6)
+
+
+@pytest.mark.parametrize("additive", [True, False])
+def test_gradient_equals_finite_differences(additive: bool) -> None:
+    x, y = observations()
+    squared = pair_squared_distances(x, BLOCKS)
+    theta = pack(hyperparameters(additive))
+
+    def value(at: NDArray[np.float64]) -> float:
+        return log_marginal_likelihood(unpack(at, len(BLOCKS), additive), squared, y)[0]
+
+    _, gradient = log_marginal_likelihood(unpack(theta, len(BLOCKS), additive), squared, y)
+    np.testing.assert_allclose(gradient, approx_fprime(theta, value, 1e-6), rtol=1e-3, atol=1e-3)
+
+
+def test_packing_is_undone_by_unpacking() -> None:
+    theta = pack(hyperparameters())
+    np.testing.assert_allclose(pack(unpack(theta, len(BLOCKS), True)), theta)
+
+
+def test_levels_give_the_covariance_of_their_points() -> None:
+    x, _ = observations()
+    hyper = hyperparameters()
+    levels = Levels.of(POINTS, BLOCKS)
+    np.testing.assert_allclose(levels.covariance(x, BLOCKS, hyper, chunk=7), covariance(x, POINTS, BLOCKS, hyper))
+
+
+def test_covariance_is_positive_definite_over_a_whole_conditional_space() -> None:
+    k = covariance(POINTS, POINTS, BLOCKS, hyperparameters())
+    assert np.linalg.eigvalsh(k).min() > 0.0
+    np.testing.assert_allclose(np.diag(k), hyperparameters().variance)
+
+
+def test_incremental_updates_equal_the_posterior_from_scratch() -> None:
+    x, y = observations()
+    hyper = hyperparameters()
+    grown = ScoredCandidates(Levels.of(POINTS, BLOCKS), Posterior(x[:5], BLOCKS, hyper))
+    for point in x[5:]:
+        grown.observe(point)
+    mean, variance = Posterior(x, BLOCKS, hyper).predict(y, POINTS)
+    np.testing.assert_allclose(grown.mean(y), mean, atol=1e-9)
+    np.testing.assert_allclose(grown.variance(), variance, atol=1e-9)
+    np.testing.assert_allclose(grown.posterior.fitted(y), grown.posterior.predict(y, x)[0], atol=1e-9)
+    grown.truncate(12)
+    mean, variance = Posterior(x[:12], BLOCKS, hyper).predict(y[:12], POINTS)
+    np.testing.assert_allclose(grown.mean(y[:12]), mean, atol=1e-9)
+    np.testing.assert_allclose(grown.variance(), variance, atol=1e-9)
+
+
+def test_fantasies_are_forgotten_at_the_next_update() -> None:
+    x, y = observations()
+    fitting = Fitting(Priors(), True, refit_growth=9.0, iterations=5, max_points=100)
+    levels = Levels.of(POINTS, BLOCKS)
+    surrogate = Surrogate(BLOCKS, fitting)
+    surrogate.update(x[:10], y[:10], levels)
+    before = surrogate.predict()
+    surrogate.fantasise(x[12], 3.0)
+    assert not np.allclose(surrogate.predict()[1], before[1])
+    surrogate.update(x[:10], y[:10], levels)
+    np.testing.assert_allclose(surrogate.predict(), before, atol=1e-12)
+
+
+def test_believing_the_mean_leaves_the_mean_alone() -> None:
+    x, y = observations()
+    surrogate = Surrogate(BLOCKS, Fitting(Priors(), True, 9.0, 5, 100))
+    surrogate.update(x[:10], y[:10], Levels.of(POINTS, BLOCKS))
+    mean, variance = surrogate.predict()
+    surrogate.fantasise(POINTS[3], float(mean[3]))
+    np.testing.assert_allclose(surrogate.predict()[0], mean, atol=1e-6)
+    assert (surrogate.predict()[1] <= variance + 1e-12).all()
+
+
+def test_a_fit_climbs_from_both_starts() -> None:
+    x, y = observations()
+    squared = pair_squared_distances(x, BLOCKS)
+    priors = Priors()
+    location, spread = priors.moments(len(BLOCKS), True)
+
+    def posterior(hyper: Hyperparameters) -> float:
+        z = (pack(hyper) - location) / spread
+        return float(log_marginal_likelihood(hyper, squared, y)[0] - 0.5 * z @ z)
+
+    cold = fit(x, y, BLOCKS, priors=priors, additive=True)
+    warm = fit(x, y, BLOCKS, priors=priors, additive=True, start=hyperparameters())
+    assert posterior(cold) > posterior(unpack(location, len(BLOCKS), True))
+    assert posterior(warm) >= posterior(hyperparameters())
