@@ -58,7 +58,7 @@ def _panel(axes: Axes, runs: pd.DataFrame, exact: pd.DataFrame, styles: dict[str
     if len(exact):
         x = exact["x"].to_numpy(np.float64)
         axes.fill_between(x, exact["q25"], exact["q75"], step="post", color="0.85", lw=0, zorder=0)
-        axes.step(x, exact["mean"], where="post", color=GREY, lw=1.0, zorder=2, label="exact random (mean, IQR)")
+        axes.step(x, exact["median"], where="post", color=GREY, lw=1.0, zorder=2, label="exact random (median, IQR)")
     for strategy, look in styles.items():
         curve = runs[runs["strategy"] == strategy]
         if curve.empty:
@@ -84,6 +84,6 @@ def _log_scale(axes: Axes, runs: pd.DataFrame, bottom: float) -> None:
         left, right = float(inside.min()), float(runs["x"].max())
         axes.set_xscale("log")
         axes.set_xlim(0.9 * left, max(right, 1.2 * left))
-        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if right < 100 * left else (1.0,)))
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if right < 1000 * left else (1.0,)))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.xaxis.set_minor_formatter(NullFormatter())
