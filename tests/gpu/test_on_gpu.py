@@ -97,7 +97,8 @@ def test_compile_workers_hold_no_device(live: LiveBackend) -> None:
         assert not [link for link in links if str(link).startswith("/dev/nvidia")]
 
 
-def test_recording_survives_and_is_right(tmp_path: Path) -> None:
+def test_recording_survives_and_is_right(live: LiveBackend, tmp_path: Path) -> None:
+    live.close()  # a device has one job at a time
     faults = ("illegal", "wrong", "ptxas", "kill_gpu_process")
     out = tmp_path / "addone__gpu.parquet"
     kernel = AddOne(1 << 22)
