@@ -42,11 +42,11 @@ EXAMPLES = {
         "nearopt run -m backend.landscape=mine.parquet strategy=random,optuna_tpe seed='range(0,20)' results=out",
     ),
     "record": (
-        "nearopt record task=softmax-16384x2560-bf16",
-        "nearopt record task=matmul task.kernel.m=512 -o matmul-512.parquet --deadline-s 540",
+        "nearopt record task=softmax-16384x2560-bf16 --deadline-s 540",
+        "nearopt record task=matmul task.kernel.m=512 -o matmul-512.parquet",
     ),
     "report": ("nearopt report results", "nearopt report study-a study-b -o report-ab"),
-    "landscapes": ("nearopt landscapes", "nearopt landscapes mine.parquet experiments/landscapes/*.parquet"),
+    "landscapes": ("nearopt landscapes", "nearopt landscapes --markdown mine.parquet experiments/landscapes/*.parquet"),
 }
 
 
@@ -108,6 +108,7 @@ def _parser() -> argparse.ArgumentParser:
         "list recorded landscapes",
         "List landscapes: size, failures, optimum, exact random search's E[T], stratum, fraction of roofline.",
     )
+    landscapes.add_argument("--markdown", action="store_true", help="print a Markdown table")
     landscapes.add_argument("files", nargs="*", type=Path, metavar="FILE", help="default: those that ship with NearOpt")
     return parser
 
@@ -172,7 +173,7 @@ def _landscapes(arguments: argparse.Namespace) -> int:
     for file in files:
         landscape = read_landscape(file)
         summaries.append(summarise(landscape.frame(), landscape.metadata, landscape.name))
-    print(format_landscapes(summaries))
+    print(format_landscapes(summaries, arguments.markdown))
     return DONE
 
 

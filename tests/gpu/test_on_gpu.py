@@ -107,5 +107,8 @@ def test_recording_survives_and_is_right(live: LiveBackend, tmp_path: Path) -> N
     landscape = read_landscape(out)
     for row, status in zip(landscape.codes, landscape.status, strict=True):
         fault = landscape.space.decode(row)["fault"]
-        assert status is (Status.OK if fault == "none" else EXPECTED[str(fault)][0])
+        allowed = {Status.OK if fault == "none" else EXPECTED[str(fault)][0]}
+        if fault == "illegal":
+            allowed.add(Status.RUN_TIMEOUT)  # seen on an H100: the driver may take over 5 s to report it
+        assert status in allowed
     assert landscape.metadata["vendor"]["latency_ms"] > 0
