@@ -70,7 +70,7 @@ def random_curves(study: Study, optima: Optima) -> pd.DataFrame:
     parts = []
     for task, runs in study.runs.groupby("task", sort=True):
         name = str(task)
-        if name not in study.references:
+        if name not in study.references or not np.isfinite(optima.t_star_ms[name]):
             continue
         table = pool(study.references[name])
         quality = optima.t_star_ms[name] / true_latency(table)

@@ -51,12 +51,12 @@ class LandscapeSummary:
     coverage: str
 
 
-def summarise(name: str, table: pd.DataFrame, metadata: Mapping[str, Any]) -> LandscapeSummary:
+def summarise(table: pd.DataFrame, metadata: Mapping[str, Any], name: str) -> LandscapeSummary:
     """Summarise a landscape table (columns status, latency_ms, oracle_ms, optionally origin) and its metadata.
 
     Args:
-        name: the landscape's name, ``<task>__<device>`` or the file's stem.
         metadata: the JSON document of the file (coverage, vendor, roofline ...); may be empty.
+        name: the landscape's name, ``<task>__<device>`` or the file's stem.
 
     Raises:
         AnalysisError: the landscape is empty or nothing in it succeeded.
@@ -142,7 +142,7 @@ def cells(summary: LandscapeSummary) -> list[str]:
     ]
 
 
-def format_summaries(summaries: Sequence[LandscapeSummary], markdown: bool = False) -> str:
+def format_landscapes(summaries: Sequence[LandscapeSummary], markdown: bool = False) -> str:
     """A table for the terminal, or in Markdown."""
     rows = [list(HEADERS), *[cells(s) for s in summaries]]
     widths = [max(len(row[i]) for row in rows) for i in range(len(HEADERS))]

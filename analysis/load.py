@@ -124,14 +124,26 @@ def _without_copies(
             seen[name] = (directory, config)
             continue
         first, other = seen[name]
-        for part in ("budget", "config_hash"):
-            if other.get(part) != config.get(part):
-                raise AnalysisError(
-                    f"{directory}: {part}={config.get(part)}: {first} is the same task, strategy and seed with "
-                    f"{part}={other.get(part)}: expected one of them, or another strategy.label"
-                )
+        if any(other.get(part) != config.get(part) for part in ("budget", "config_hash")):
+            changed = _differences(other, config)
+            raise AnalysisError(
+                f"{directory}: {', '.join(changed) or 'config_hash'} not as in {first}, which is the same task, "
+                "strategy and seed: expected one of the two, or another strategy.label"
+            )
     kept = list(seen.values())
     return kept, len(configs) - len(kept)
+
+
+def _differences(other: dict[str, Any], config: dict[str, Any], prefix: str = "") -> list[str]:
+    """``name=value`` of everything that differs, the hash aside."""
+    found = []
+    for name in sorted({*other, *config} - {"config_hash"}):
+        before, now = other.get(name), config.get(name)
+        if isinstance(before, dict) and isinstance(now, dict):
+            found += _differences(before, now, f"{prefix}{name}.")
+        elif before != now:
+            found.append(f"{prefix}{name}={now}")
+    return found
 
 
 def _check_comparable(runs: pd.DataFrame) -> None:

@@ -81,8 +81,8 @@ def draw_figures(study: Study, best: Optima, table: pd.DataFrame, folder: Path) 
         own, law = runs[runs["task"] == task], exact[exact["task"] == task]
         png = save(best_so_far.draw(task, own, law, styles), folder / f"best-so-far-{task}", pd.concat([own, law]))
         figures.append(PageFigure(png, f"Best so far: {task}", _CURVES))
-    if study.references:
-        shares = landscapes.shares(study.references, best.t_star_ms)
+    shares = landscapes.shares(study.references, best.t_star_ms)
+    if len(shares):
         png = save(landscapes.draw(shares), folder / "landscapes", shares)
         figures.append(PageFigure(png, "The recorded spaces", _LANDSCAPES))
     return figures

@@ -17,12 +17,13 @@ from analysis.landscape_summary import roofline_fraction
 from analysis.load import Study
 from analysis.reference import (
     HEADLINE_TARGET,
+    STRATA,
     TARGETS,
     difficulty,
     initial_points_cap,
     stratum,
 )
-from analysis.report_text import interval_note, speedup_lines, verdict
+from analysis.report_text import SpeedupLine, interval_note, speedup_lines, verdict
 
 _INITIAL_POINTS = ("initial", "n_startup_trials", "initialization_budget", "shared_initial")
 
@@ -53,6 +54,8 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["groupby_heading"] = _by_heading
+    tasks = task_rows(study, best)
     return environment.get_template("report.html.j2").render(
         verdict=verdict(table),
         target=f"{HEADLINE_TARGET:.0%}",
@@ -61,7 +64,8 @@ def render(
         figures=figures,
         targets=[f"{target:.0%}" for target in TARGETS],
         initial_points=initial_points(study),
-        tasks=task_rows(study, best),
+        tasks=tasks,
+        strata=_strata(tasks),
         strategies=strategy_rows(study),
         warnings=warnings(study, best),
         environment=environment_rows(study.environment),
@@ -69,6 +73,18 @@ def render(
         evaluations=int(study.runs["evaluations"].sum()),
         command=f"nearopt report {' '.join(paths)} -o {out}",
     )
+
+
+def _by_heading(lines: list[SpeedupLine]) -> list[tuple[str, list[SpeedupLine]]]:
+    groups: dict[str, list[SpeedupLine]] = {}
+    for line in lines:
+        groups.setdefault(line.heading, []).append(line)
+    return list(groups.items())
+
+
+def _strata(rows: list[dict[str, Any]]) -> str:
+    counts = {name: sum(row["stratum"] == name for row in rows) for name in (*STRATA, "unknown")}
+    return ", ".join(f"{count} {name}" for name, count in counts.items() if count or name != "unknown")
 
 
 def _by_weight() -> list[float]:
@@ -96,7 +112,9 @@ def task_rows(study: Study, best: Optima) -> list[dict[str, Any]]:
         fraction = roofline_fraction(t_star, study.facts.get(task, {}).get("roofline"))
         if np.isfinite(fraction):
             row["roofline"] = f"{fraction:.0%}"
-        if task in study.references:
+        if not np.isfinite(t_star):
+            row["t_star"] = "–"
+        elif task in study.references:
             table = study.references[task]
             hard = [difficulty(table, t_star, target) for target in TARGETS]
             headline = hard[TARGETS.index(HEADLINE_TARGET)]
@@ -164,11 +182,13 @@ def warnings(study: Study, best: Optima) -> list[str]:
     if study.duplicates:
         said.append(f"{study.duplicates} copies of runs were left out.")
     for task, runs in sorted(best.beaten.items()):
-        names = ", ".join(f"{study.runs.at[run, 'strategy']} seed {study.runs.at[run, 'seed']}" for run in runs[:5])
+        names = ", ".join(f"{r['strategy']} seed {r['seed']}" for r in study.runs.loc[runs[:5]].to_dict("records"))
         said.append(f"{task}: {len(runs)} runs beat the recorded optimum ({names}); t* was lowered for all.")
     few = int(study.runs.groupby(["task", "strategy"]).size().min())
     if few < 5:
-        said.append(f"Some strategies have only {few} seeds on a task: their intervals are wide, or missing with one.")
+        seeds = f"{few} seed{'s' * (few != 1)}"
+        said.append(f"Some strategies have only {seeds} on a task: their intervals are wide, or missing with one.")
+    said += [f"{task}: nothing succeeded." for task, t_star in sorted(best.t_star_ms.items()) if np.isinf(t_star)]
     without = sorted(set(best.t_star_ms) - set(study.references))
     if without:
         said.append(

@@ -9,7 +9,7 @@ import pandas as pd
 
 from analysis.aggregate import MIN_KERNELS
 from analysis.ert import wilson
-from analysis.reference import HEADLINE_TARGET
+from analysis.reference import HEADLINE_TARGET, STRATA
 from analysis.time_to_target import AXES
 
 CLAIM = (5.0, 10.0)
@@ -29,6 +29,13 @@ class SpeedupLine:
     runs: int
     hit_rate: str
     cells: dict[str, str]
+
+    @property
+    def heading(self) -> str:
+        """The task with its stratum, or what is aggregated."""
+        if self.task == "ALL":
+            return "ALL tasks" if self.stratum == "all" else f"ALL {self.stratum} tasks"
+        return f"all of {self.task.removeprefix('kernel:')}" if self.aggregate else f"{self.task} ({self.stratum})"
 
     @property
     def aggregate(self) -> bool:
@@ -53,13 +60,14 @@ def _figure(value: float) -> str:
 
 
 def speedup_lines(table: pd.DataFrame, target: float = HEADLINE_TARGET) -> list[SpeedupLine]:
-    """Tasks first, then kernels with several tasks, then ALL, over all strata; a line per strategy."""
+    """Tasks first, then kernels with several tasks, then ALL, by stratum too where there are several."""
     part = table[np.isclose(table["target"], target)]
     single = part["task"].str.startswith("kernel:") | (part["task"] == "ALL")
-    part = part[~single | (part["stratum"] == "all")]
+    several = part.loc[~single, "stratum"].nunique() > 1
+    part = part[~single | (part["stratum"] == "all") | ((part["task"] == "ALL") & several)]
     kernels = part.loc[~single, "task"].drop_duplicates().str.split("-", n=1).str[0].value_counts()
     lines = []
-    for (task, strategy), rows in part.groupby(["task", "strategy"], sort=False):
+    for (task, _, strategy), rows in part.groupby(["task", "stratum", "strategy"], sort=False):
         name = str(task)
         if name.startswith("kernel:") and kernels.get(name.removeprefix("kernel:"), 0) < 2:
             continue  # it says what its only task says
@@ -78,8 +86,14 @@ def speedup_lines(table: pd.DataFrame, target: float = HEADLINE_TARGET) -> list[
                 cells={axis: speedup_cell(r.iloc[0]) if len(r) else "–" for axis, r in by_axis.items()},
             )
         )
-    rank = {"k": 1, "A": 2}
-    return sorted(lines, key=lambda line: rank["A" if line.task == "ALL" else "k"] if line.aggregate else 0)
+    return sorted(lines, key=_rank)
+
+
+def _rank(line: SpeedupLine) -> tuple[int, int]:
+    if not line.aggregate:
+        return 0, 0
+    strata = [*STRATA, "unknown", "all"]
+    return (2, strata.index(line.stratum)) if line.task == "ALL" else (1, 0)
 
 
 def format_speedups(table: pd.DataFrame, target: float = HEADLINE_TARGET) -> str:
@@ -88,7 +102,7 @@ def format_speedups(table: pd.DataFrame, target: float = HEADLINE_TARGET) -> str
     if not lines:
         return "no speedup: neither a recorded table nor runs of the strategy random to compare with"
     head = [f"within {target:.0%} of the optimum", "strategy", "hits", "speedup: evaluations", "tuning seconds"]
-    rows = [[x.task, x.strategy, f"{x.hits}/{x.runs}", x.cells["evaluations"], x.cells["seconds"]] for x in lines]
+    rows = [[_short(x), x.strategy, f"{x.hits}/{x.runs}", x.cells["evaluations"], x.cells["seconds"]] for x in lines]
     previous = ""
     for row in rows:
         row[0], previous = ("" if row[0] == previous else row[0]), row[0]
@@ -99,6 +113,10 @@ def format_speedups(table: pd.DataFrame, target: float = HEADLINE_TARGET) -> str
     ]
     baseline = " / ".join(sorted({line.baseline for line in lines}))
     return "\n".join([*text, f"over {baseline.replace('_', ' ')}; {interval_note(table)}"])
+
+
+def _short(line: SpeedupLine) -> str:
+    return line.task if line.task != "ALL" or line.stratum == "all" else f"ALL {line.stratum}"
 
 
 def interval_note(table: pd.DataFrame) -> str:
@@ -123,29 +141,39 @@ def judgement(row: pd.Series) -> str:
 
 
 def verdict(table: pd.DataFrame, target: float = HEADLINE_TARGET) -> list[str]:
-    """A sentence per strategy, the fastest first; ``random`` itself is a check and comes last."""
+    """A sentence per strategy: known speedups before bounds, more tasks before fewer, the fastest first.
+
+    ``random`` itself is a check and comes last.
+    """
     whole = table[(table["task"] == "ALL") & (table["stratum"] == "all") & np.isclose(table["target"], target)]
     tasks = table[~table["task"].str.startswith("kernel:") & (table["task"] != "ALL")]
-    sentences: list[tuple[bool, float, str]] = []
+    ranked: list[tuple[tuple[bool, bool, int, float], str]] = []
     for (strategy, baseline), rows in whole.groupby(["strategy", "baseline"], sort=True):
-        of = tasks[(tasks["strategy"] == strategy) & (tasks["baseline"] == baseline)]
-        number = of["task"].nunique()
-        where = f"{number} task{'s' * (number != 1)} of {_kernels(of)}"
-        against = "exact random search" if baseline == "exact_random" else "the runs of random search"
-        ordered = rows.sort_values("axis")
-        first = ordered.iloc[0]
-        cells = [f"{speedup_cell(row)} in {AXIS_NAMES[str(row['axis'])]}" for _, row in ordered.iterrows()]
-        if strategy == "random":
-            text = f"As a check, random was {' and '.join(cells)} as fast as {against}; 1 is expected."
-        else:
-            text = (
-                f"{strategy} came within {target:.0%} of the optimum {' and '.join(cells)} as fast as {against} "
-                f"({where}; {int(first['hits'])} of {int(first['runs'])} runs hit): {judgement(first)}."
-            )
-        sentences.append((strategy == "random", -float(np.nan_to_num(first["speedup"])), text))
-    return [text for _, _, text in sorted(sentences)]
+        of = tasks.loc[(tasks["strategy"] == strategy) & (tasks["baseline"] == baseline), "task"].drop_duplicates()
+        first = rows.sort_values("axis").iloc[0]
+        bounded = bool((rows["bound"] != "none").any())
+        rank = (strategy == "random", bounded, -len(of), -float(np.nan_to_num(first["speedup"])))
+        ranked.append((rank, _sentence(str(strategy), str(baseline), rows.sort_values("axis"), of, target)))
+    return [text for _, text in sorted(ranked)]
 
 
-def _kernels(tasks: pd.DataFrame) -> str:
-    names = tasks["task"].str.split("-", n=1).str[0].nunique()
-    return f"{names} kernel{'s' * (names != 1)}"
+def _sentence(strategy: str, baseline: str, rows: pd.DataFrame, tasks: pd.Series[str], target: float) -> str:
+    against = "exact random search" if baseline == "exact_random" else "the runs of random search"
+    first = rows.iloc[0]
+    cells = " and ".join(f"{speedup_cell(row)} in {AXIS_NAMES[str(row['axis'])]}" for _, row in rows.iterrows())
+    kernels = tasks.str.split("-", n=1).str[0].nunique()
+    where = f"{_count(len(tasks), 'task')} of {_count(kernels, 'kernel')}"
+    hits = f"{int(first['hits'])} of {_count(int(first['runs']), 'run')} hit"
+    if strategy == "random":
+        return f"As a check, random against {against} ({where}; {hits}): {cells}; 1 is expected."
+    if (rows["bound"] != "none").any():
+        reason = "some task was never solved, so its speedup is only bounded"
+        return f"{strategy} ({where}; {hits}): {reason}: {cells} relative to {against}; {judgement(first)}."
+    return (
+        f"{strategy} came within {target:.0%} of the optimum {cells} as fast as {against} ({where}; {hits}): "
+        f"{judgement(first)}."
+    )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"

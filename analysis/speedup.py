@@ -78,7 +78,7 @@ def _exact_baselines(
 ) -> dict[tuple[float, str], ErtEstimate]:
     first = runs.iloc[0]
     table = study.references.get(first["task"])
-    if table is None:
+    if table is None or not np.isfinite(optima.t_star_ms[first["task"]]):
         return {}
     budget = own.loc[own["axis"] == "evaluations", "budget"].iloc[0]
     conditions = Conditions(max(1, round(budget)), int(first["batch"]), int(first["compile_workers"]))
@@ -164,7 +164,9 @@ def task_strata(study: Study, optima: Optima) -> dict[str, str]:
     for task, runs in study.runs.groupby("task", sort=True):
         name = str(task)
         rivals = runs[runs["strategy"] == RANDOM_RUNS]
-        if name in study.references:
+        if not np.isfinite(optima.t_star_ms[name]):
+            strata[name] = "unknown"
+        elif name in study.references:
             hard = difficulty(study.references[name], optima.t_star_ms[name], HEADLINE_TARGET)
             strata[name] = stratum(hard.expected_evaluations)
         elif rivals.empty:

@@ -5,72 +5,32 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import numpy as np
 
-from harness import provenance
-from harness.backends.live import kernel_fields
 from harness.evaluation import Configuration, Status
-from harness.gpu.device import AccelDevice, nvidia_smi
+from harness.gpu.device import AccelDevice
 from harness.gpu.engine import Activity, Result
 from harness.gpu.jobs import CompiledPlan
-from harness.gpu.session import MakeWork, Session, SessionOptions, cuda_work
-from harness.kernel_source import kernel_source_hash
+from harness.gpu.session import MakeWork, Session, cuda_work
 from harness.progress import ProgressDisplay
+from harness.record_facts import (
+    Recording,
+    RecordOptions,
+    recording_identity,
+    recording_metadata,
+    session_facts,
+)
 from harness.record_log import Recorded, RecordLog
 from harness.retime import VENDOR, Retiming, rescale, retime
 from kernels.base import Kernel
 from search_spaces.space import SearchSpace
 
 LOG_SUFFIX = ".recording.jsonl"
-
-
-@dataclass(frozen=True)
-class RecordOptions:
-    """How a recording is made.
-
-    Attributes:
-        session: workers, timeouts, samples and the seed of inputs and order.
-        retiming: of the best and the anchors, afterwards.
-        limit: measure only so many configurations, drawn uniformly without replacement.
-        deadline_s: start no configuration after so many seconds, and stop cleanly.
-    """
-
-    session: SessionOptions = field(default_factory=SessionOptions)
-    retiming: Retiming = field(default_factory=Retiming)
-    limit: int | None = None
-    deadline_s: float | None = None
-
-
-@dataclass(frozen=True)
-class Recording:
-    """How far a recording got.
-
-    Attributes:
-        log: the append-only file; the same command goes on from it.
-        landscape: the Parquet file, ``None`` while the recording is incomplete.
-        done, total: configurations measured so far, by all sessions, and wanted.
-        activity: where this session's time went.
-        wall_s: of this session.
-        retime_s: of it, re-timing.
-    """
-
-    log: Path
-    landscape: Path | None
-    done: int
-    total: int
-    activity: Activity
-    wall_s: float
-    retime_s: float
-
-    def report(self) -> str:
-        """Some lines for people: what there is now, and where the time went."""
-        return "\n".join(_report(self))
 
 
 def record(
@@ -107,8 +67,8 @@ def record(
     codes = space.codes()
     order_seed, retime_seed = np.random.SeedSequence(options.session.seed).spawn(2)
     order = np.random.default_rng(order_seed).permutation(len(codes))[: options.limit]
-    identity = _identity(task, kernel, space, device, options)
-    metadata = _metadata(task, kernel, device, options, len(order), len(codes), command)
+    identity = recording_identity(task, kernel, space, device, options)
+    metadata = recording_metadata(task, kernel, device, options, len(order), len(codes), command)
     with RecordLog(out.with_name(out.name + LOG_SUFFIX), identity, metadata) as log:
         known = log.recorded.results
         todo = [c for c in (space.decode(codes[i]) for i in order) if space.key(c) not in known]
@@ -116,7 +76,7 @@ def record(
         if todo or log.recorded.retimed is None:
             with Session(kernel, device, options.session, work) as session:
                 activity = session.engine.activity
-                log.session(_session_facts(device, session))
+                log.session(session_facts(device, session))
                 best = min((m.latency_ms for _, m in known.values() if m.latency_ms is not None), default=None)
                 session.engine.incumbent_ms = best
                 compiled, stopped = _measure(session, space, log, todo, start, options)
@@ -226,105 +186,9 @@ def _latencies(recorded: Recorded) -> dict[str, float]:
     return {key: m.latency_ms for key, (_, m) in recorded.results.items() if m.latency_ms is not None}
 
 
-def _identity(
-    task: str, kernel: Kernel, space: SearchSpace, device: AccelDevice, options: RecordOptions
-) -> dict[str, Any]:
-    session = options.session
-    return {
-        "task": task,
-        "kernel": kernel_fields(kernel),
-        "kernel_source_hash": kernel_source_hash(kernel),
-        "space_hash": provenance.digest(space.to_json()),
-        "device": device.name,
-        "seed": session.seed,
-        "limit": options.limit,
-        "compile_timeout_s": session.compile_timeout_s,
-        "run_timeout_s": session.run_timeout_s,
-        "timing": session.timing.to_json(),
-    }
-
-
-def _metadata(
-    task: str,
-    kernel: Kernel,
-    device: AccelDevice,
-    options: RecordOptions,
-    wanted: int,
-    feasible: int,
-    command: str,
-) -> dict[str, Any]:
-    drawn = f"uniformly without replacement, seed {options.session.seed}: {wanted} of {feasible}"
-    shape = {name: value for name, value in kernel_fields(kernel).items() if name not in ("_target_", "dtype")}
-    metadata: dict[str, Any] = {
-        "task": task,
-        "kernel": task.partition("-")[0],
-        "shape": shape,
-        "dtype": kernel.dtype,
-        "device": device.to_json(),
-        "coverage": {"kind": "exhaustive"} if wanted == feasible else {"kind": "sample", "drawn": drawn},
-        "compile_workers": options.session.compile_workers,
-        "driver": device.driver,
-        "versions": dict(provenance.versions()),
-        "kernel_source_hash": kernel_source_hash(kernel),
-        "timing": {
-            **options.session.timing.to_json(),
-            "compile_timeout_s": options.session.compile_timeout_s,
-            "run_timeout_s": options.session.run_timeout_s,
-            "retiming": asdict(options.retiming),
-            "seed": options.session.seed,
-        },
-        "recorded_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": command,
-    }
-    if device.peak_flops and device.peak_bytes_per_s:
-        metadata["roofline"] = {
-            "flops": kernel.flops,
-            "bytes": kernel.bytes_moved,
-            "peak_flops": device.peak_flops,
-            "peak_bytes_per_s": device.peak_bytes_per_s,
-        }
-    return metadata
-
-
-def _session_facts(device: AccelDevice, session: Session) -> dict[str, Any]:
-    return {
-        "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "uuid": device.uuid,
-        "versions": dict(session.started.versions),
-        "nvidia_smi": nvidia_smi(),
-        "commit": provenance.environment()["git"]["commit"],
-    }
-
-
 def _summary(recorded: Recorded, activity: Activity, wall_s: float) -> dict[str, Any]:
     """How the last session went; the whole recording's counts by status."""
     counts: dict[str, int] = {}
     for _, measurement in recorded.results.values():
         counts[str(measurement.status)] = counts.get(str(measurement.status), 0) + 1
     return {"statuses": counts, "last_session": {**asdict(activity), "total_s": wall_s}}
-
-
-def _report(recording: Recording) -> Iterator[str]:
-    activity = recording.activity
-    if recording.landscape is None:
-        yield f"stopped: {recording.done} of {recording.total} recorded in {recording.log}"
-        yield "run the same command again to go on"
-    else:
-        yield f"recorded {recording.done} configurations: {recording.landscape}"
-    if not activity.finished:
-        return
-    wall = max(activity.wall_s, 1e-9)
-    yield (
-        f"{activity.finished / wall:.1f} configurations/s over {wall:.1f} s; GPU process busy "
-        f"{activity.busy_fraction:.0%}; {activity.aliases} aliases not measured twice"
-    )
-    yield (
-        f"time: verify {activity.verify_s:.1f} s, benchmark {activity.benchmark_s:.1f} s, waiting for compiles "
-        f"{activity.compile_wait_s:.1f} s, respawn {activity.respawn_s:.1f} s, re-timing {recording.retime_s:.1f} s, "
-        f"start and rest {recording.wall_s - wall - recording.retime_s:.1f} s"
-    )
-    yield (
-        f"compile: {activity.compile_charged_s:.0f} CPU s charged, {activity.compile_spent_s:.0f} spent (the cache "
-        f"saved {activity.compile_charged_s - activity.compile_spent_s:.0f}); {activity.compile_timeouts} cut off by "
-        "the timeout"
-    )

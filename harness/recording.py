@@ -8,7 +8,8 @@ from pathlib import Path
 from harness.backends.live import build_task, find_device, session_options
 from harness.config import RunConfig
 from harness.errors import UserError
-from harness.record import Recording, RecordOptions, record
+from harness.record import record
+from harness.record_facts import Recording, RecordOptions
 from harness.resources import landscape_directory
 from harness.task import SEPARATOR
 

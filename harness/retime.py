@@ -32,7 +32,7 @@ class Retiming:
     factor: float = 1.25
     limit: int = 500
     anchors: int = 20
-    rounds: int = 6
+    rounds: int = 8
     samples: int = 5
     slow_ms: float = 20.0
 

@@ -6,12 +6,18 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from analysis.figures.style import COLUMN_INCHES, GREY, Look, paper
 from analysis.reference import HEADLINE_TARGET
 
 _LABELS = {"evaluations": "evaluations", "seconds": "tuning clock (s)"}
+
+_LONG = 500
+"""Budgets above so many evaluations are drawn on a log axis too."""
+
+_LONG_NAME = 16
+"""Strategies with longer names get a legend of one column."""
 
 
 def draw(task: str, runs: pd.DataFrame, exact: pd.DataFrame, styles: dict[str, Look]) -> Figure:
@@ -21,21 +27,24 @@ def draw(task: str, runs: pd.DataFrame, exact: pd.DataFrame, styles: dict[str, L
         runs, exact: rows of ``curves.run_curves`` and ``curves.random_curves`` of this task.
     """
     with paper():
-        figure = Figure(figsize=(COLUMN_INCHES, 4.5))
+        names = [name for name in styles if name in set(runs["strategy"])]
+        columns = 1 if max(map(len, names)) > _LONG_NAME else 2
+        figure = Figure(figsize=(COLUMN_INCHES, 4.2 + 0.13 * -(-(len(names) + 1) // columns)))
         panels = figure.subplots(2, 1)
         for axes, axis in zip(panels, _LABELS, strict=True):
             _panel(axes, runs[runs["axis"] == axis], exact[exact["axis"] == axis], styles)
             axes.set_xlabel(_LABELS[axis])
             axes.set_ylabel("quality  t*/t")
-        _seconds_scale(panels[1], runs[runs["axis"] == "seconds"])
         bottom = _bottom(runs[runs["axis"] == "evaluations"])
         for axes in panels:
             axes.set_ylim(bottom, 1.0 + 0.03 * (1.0 - bottom))
-        if runs.loc[runs["axis"] == "evaluations", "x"].max() > 500:
-            panels[0].set_xscale("log")
+        for axes, axis in zip(panels, _LABELS, strict=True):
+            part = runs[runs["axis"] == axis]
+            if axis == "seconds" or part["x"].max() > _LONG:
+                _log_scale(axes, part, bottom)
         figure.suptitle(task, fontsize=8)
         handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=2)
+        figure.legend(handles, labels, loc="outside lower center", ncols=columns)
     return figure
 
 
@@ -49,14 +58,15 @@ def _panel(axes: Axes, runs: pd.DataFrame, exact: pd.DataFrame, styles: dict[str
     if len(exact):
         x = exact["x"].to_numpy(np.float64)
         axes.fill_between(x, exact["q25"], exact["q75"], step="post", color="0.85", lw=0, zorder=0)
-        axes.step(x, exact["mean"], where="post", color=GREY, lw=1.0, zorder=2, label="exact random (mean, IQR)")
+        axes.step(x, exact["median"], where="post", color=GREY, lw=1.0, zorder=2, label="exact random (median, IQR)")
     for strategy, look in styles.items():
         curve = runs[runs["strategy"] == strategy]
         if curve.empty:
             continue
         x = curve["x"].to_numpy(np.float64)
         axes.fill_between(x, curve["q25"], curve["q75"], step="post", color=look.colour, alpha=0.13, lw=0)
-        label = f"{strategy} ({int(curve['runs'].iloc[0])} runs)"
+        seeds = int(curve["runs"].iloc[0])
+        label = f"{strategy} ({seeds} run{'s' * (seeds != 1)})"
         axes.step(x, curve["median"], where="post", color=look.colour, ls=look.dash, zorder=3, label=label)
     axes.grid(True, axis="y")
 
@@ -67,10 +77,13 @@ def _bottom(runs: pd.DataFrame) -> float:
     return float(np.clip(np.floor(10 * late["q25"].min()) / 10, 0.0, 0.8)) if len(late) else 0.0
 
 
-def _seconds_scale(axes: Axes, runs: pd.DataFrame) -> None:
-    """Log seconds from the first change on; steps at 0 s cannot be shown."""
-    positive = runs.loc[runs["x"] > 0, "x"]
-    if len(positive):
+def _log_scale(axes: Axes, runs: pd.DataFrame, bottom: float) -> None:
+    """Logarithmic x from where a curve enters the panel; steps at 0 s cannot be shown."""
+    inside = runs.loc[(runs["x"] > 0) & (runs["q75"] > bottom), "x"]
+    if len(inside):
+        left, right = float(inside.min()), float(runs["x"].max())
         axes.set_xscale("log")
-        axes.set_xlim(left=float(positive.min()), right=float(positive.max()))
+        axes.set_xlim(0.9 * left, max(right, 1.2 * left))
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if right < 1000 * left else (1.0,)))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())

@@ -16,6 +16,8 @@ from analysis.figures.style import PAGE_INCHES, Look, paper
 
 _INCHES_PER_ROW = 0.155
 _LIMITS = (0.1, 100.0)
+_VALUE_AT, _HITS_AT = 1.09, 1.18
+"""Right ends of the two columns in the margin, in widths of the axes."""
 
 
 def rows_of(table: pd.DataFrame, axis: str, target: float) -> pd.DataFrame:
@@ -78,9 +80,9 @@ def _line(axes: Axes, y: float, row: dict[Hashable, Any], look: Look, diamond: b
         axes.plot([_LIMITS[1]], [y], marker=">", color=look.colour, ms=4, clip_on=False)
     margin = {"none": f"{value:.2f}", "upper": f"< {value:.2f}", "lower": f"> {value:.2f}"}.get(bound, "?")
     place = axes.get_yaxis_transform()
-    axes.text(1.06, y, margin, transform=place, ha="right", va="center", fontsize=6, color=look.colour)
+    axes.text(_VALUE_AT, y, margin, transform=place, ha="right", va="center", fontsize=6, color=look.colour)
     tries = f"{int(row['hits'])}/{int(row['runs'])}"
-    axes.text(1.15, y, tries, transform=place, ha="right", va="center", fontsize=6, color="0.35")
+    axes.text(_HITS_AT, y, tries, transform=place, ha="right", va="center", fontsize=6, color="0.35")
 
 
 def _finish(
@@ -99,7 +101,7 @@ def _finish(
     against = " / ".join(name.replace("_", " ") for name in sorted(set(rows["baseline"])))
     unit = "evaluations" if axis == "evaluations" else "tuning seconds"
     axes.set_xlabel(f"speedup over {against} to within {target:.0%} of the optimum, in {unit} (95% interval)")
-    for place, head in ((1.06, "speedup"), (1.15, "hits/runs")):
+    for place, head in ((_VALUE_AT, "speedup"), (_HITS_AT, "hits/runs")):
         axes.text(place, 1.0, head, transform=axes.transAxes, ha="right", va="bottom", fontsize=6, color="0.35")
 
 

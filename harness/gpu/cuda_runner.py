@@ -17,16 +17,12 @@ from harness.evaluation import Configuration, Status
 from harness.gpu.device import AccelDevice
 from harness.gpu.jobs import CompiledPlan, Evaluate, Job, Reply, Resample, Started
 from harness.gpu.messages import describe, one_line
+from harness.gpu.reference import Reference
+from harness.gpu.sampler import Sampler
 from harness.gpu.specialize import ALIGNMENT, TRITON_NAMES, argument_values, launch_source, plan_dtypes
 from harness.gpu.timing import Timing
 from kernels.base import Buffer, Kernel, Plan, Scratch
 
-FLUSH_BYTES = 128 * 2**20
-"""Written before every sample, if that is at least twice the L2 cache."""
-IDLE_S = 0.1
-"""After this long without work clocks may have dropped, so a warm-up precedes the next measurement."""
-LAUNCH_OVERHEAD_MS = 0.04
-"""Generous host time for queueing one sample; the device is kept busy this long before the first."""
 KEPT_CONFIGURATIONS = 640
 """Loaded configurations kept for re-sampling."""
 SCRATCH_POOL_BYTES = 8 * 2**30
@@ -82,10 +78,7 @@ class CudaRunner:
         self._inputs = self.kernel.inputs(generator)
         self._outputs = self.kernel.outputs(self._device)
         self._check_buffers()
-        self._reference = _Reference(self.kernel.reference(self._inputs))
-        flush_bytes = max(FLUSH_BYTES, 2 * self.info.l2_bytes)
-        self._flush = torch.empty(flush_bytes // 4, dtype=torch.int32, device=self._device)
-        self._events: list[torch.cuda.Event] = []
+        self._reference = Reference(self.kernel.reference(self._inputs))
         self._kept: dict[str, Loaded] = {}
         self._scratch: dict[tuple[int, Scratch], torch.Tensor] = {}
         self._known_launchers: set[tuple[str, ...]] = set()
@@ -93,8 +86,8 @@ class CudaRunner:
         vendor = self._start_vendor()
         torch.cuda.synchronize()
         torch.cuda.empty_cache()
-        self._flush_ms = self._time_flush()
-        self._last_work = self._launcher_s = 0.0
+        self._sampler = Sampler(self._device, self.info.l2_bytes, self.timing.warmup_s)
+        self._launcher_s = 0.0
         gc.collect()
         gc.freeze()
         versions = {"torch": torch.__version__, "triton": triton.__version__, "cuda": str(torch.version.cuda)}
@@ -124,12 +117,12 @@ class CudaRunner:
     def run(self, job: Job) -> Reply:
         """Evaluate or re-sample; what the configuration does wrong becomes a status."""
         try:
-            self._warm_up()
+            self._sampler.warm_up()
             return self._evaluate(job) if isinstance(job, Evaluate) else self._resample(job)
         except Exception as error:
             return self._failed(error, 0.0, 0.0)
         finally:
-            self._last_work = time.perf_counter()
+            self._sampler.worked()
 
     def _context_works(self) -> bool:
         """Whether the device still answers: an illegal access leaves the whole context unusable."""
@@ -147,7 +140,9 @@ class CudaRunner:
             loaded = self._load(job.configuration, job.compiled)
             self._verify(loaded)
             verified = time.perf_counter()
-            samples = self.timing.collect(lambda n: self._samples(loaded.launch, n), job.incumbent_ms, self._flush_ms)
+            samples = self.timing.collect(
+                lambda n: self._sampler.samples(loaded.launch, n), job.incumbent_ms, self._sampler.flush_ms
+            )
         except Exception as error:
             end = time.perf_counter()
             return self._failed(error, (verified or end) - start, end - (verified or end))
@@ -171,7 +166,7 @@ class CudaRunner:
         try:
             launch = self._kept_launch(job)
             launch()  # warm: whatever ran before left its own state behind
-            samples = self._samples(launch, job.samples)
+            samples = self._sampler.samples(launch, job.samples)
         except Exception as error:
             return self._failed(error, 0.0, time.perf_counter() - start)
         return Reply(Status.OK, tuple(samples), 0.0, time.perf_counter() - start)
@@ -236,58 +231,6 @@ class CudaRunner:
         error = self._reference.error(self._outputs)
         if not error <= self.kernel.tolerance:
             raise WrongResult(f"relative error {error:.3g} exceeds the tolerance {self.kernel.tolerance:.3g}")
-
-    def _samples(self, launch: Callable[[], object], n: int) -> list[float]:
-        """``n`` latencies in ms, the L2 cache flushed before each; one synchronisation in all."""
-        while len(self._events) < 2 * n:
-            self._events.append(torch.cuda.Event(enable_timing=True))
-        starts, ends = self._events[:n], self._events[n : 2 * n]
-        gc.disable()
-        try:
-            # Keep the device busy while the host queues all samples: a host that is held up
-            # between an event and its launch would otherwise be timed too.
-            for _ in range(1 + int(n * LAUNCH_OVERHEAD_MS / self._flush_ms)):
-                self._flush.zero_()
-            for begin, end in zip(starts, ends, strict=True):
-                self._flush.zero_()
-                begin.record()
-                launch()
-                end.record()
-            torch.cuda.synchronize()
-        finally:
-            gc.enable()
-        return [begin.elapsed_time(end) for begin, end in zip(starts, ends, strict=True)]
-
-    def _time_flush(self) -> float:
-        self._flush_ms = 0.05
-        self._flush.zero_()
-        return max(0.01, sorted(self._samples(lambda: self._flush.zero_(), 5))[2])
-
-    def _warm_up(self) -> None:
-        if time.perf_counter() - self._last_work < IDLE_S:
-            return
-        for _ in range(int(self.timing.warmup_s * 1e3 / self._flush_ms)):
-            self._flush.zero_()
-        torch.cuda.synchronize()
-
-
-class _Reference:
-    """The reference in float32 with its scale computed once; ``error`` is ``kernels.execute.relative_error``."""
-
-    def __init__(self, exact: Mapping[str, torch.Tensor]) -> None:
-        self._exact = {name: value.float().contiguous() for name, value in exact.items()}
-        tiny = torch.finfo(torch.float64).tiny
-        self._scale = {
-            name: float(value.double().square().mean().sqrt().clamp_min(tiny)) for name, value in exact.items()
-        }
-
-    def error(self, outputs: Mapping[str, torch.Tensor]) -> float:
-        """Largest error over all outputs, one synchronisation; ``inf`` if anything is NaN or infinite."""
-        errors = [
-            (outputs[name].float() - exact).abs_().amax() / self._scale[name] for name, exact in self._exact.items()
-        ]
-        worst = float(torch.stack(errors).amax())
-        return worst if worst == worst else float("inf")
 
 
 def _allocate(size: int, _alignment: int, _stream: int | None) -> torch.Tensor:

@@ -21,9 +21,11 @@ DATASHEET: Mapping[str, tuple[float, float]] = {
 }
 
 NVIDIA_SMI_FIELDS = (
-    "uuid", "driver_version", "clocks.sm", "clocks.mem", "clocks.max.sm", "temperature.gpu",
-    "power.draw", "power.limit", "clocks_throttle_reasons.active", "mig.mode.current",
+    "uuid", "driver_version", "clocks.sm", "clocks.mem", "clocks.max.sm", "temperature.gpu", "power.draw",
+    "power.limit",
 )  # fmt: skip
+NVIDIA_SMI_EXTRAS = ("mig.mode.current", "clocks_event_reasons.active")
+"""Not known to every version; one unknown field makes the whole query fail."""
 
 
 def device_slug(name: str) -> str:
@@ -157,10 +159,14 @@ def driver_version() -> str:
 
 def nvidia_smi() -> dict[str, str]:
     """Clocks, temperature, power and throttling of GPU 0 right now; empty if it cannot be read."""
-    command = ["nvidia-smi", "-i", "0", "--format=csv,noheader", f"--query-gpu={','.join(NVIDIA_SMI_FIELDS)}"]
+    return _query((*NVIDIA_SMI_FIELDS, *NVIDIA_SMI_EXTRAS)) or _query(NVIDIA_SMI_FIELDS)
+
+
+def _query(names: tuple[str, ...]) -> dict[str, str]:
+    command = ["nvidia-smi", "-i", "0", "--format=csv,noheader", f"--query-gpu={','.join(names)}"]
     try:
         answer = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout
     except (OSError, subprocess.SubprocessError):
         return {}
-    values = [value.strip() for value in answer.strip().splitlines()[0].split(",")] if answer.strip() else []
-    return dict(zip(NVIDIA_SMI_FIELDS, values, strict=False))
+    values = [value.strip() for value in answer.strip().split("\n", maxsplit=1)[0].split(",")]
+    return dict(zip(names, values, strict=True)) if len(values) == len(names) else {}

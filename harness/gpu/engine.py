@@ -87,10 +87,10 @@ class Engine:
         waiting: dict[int, Configuration] = {}
         ready: deque[tuple[int, CompileOutcome]] = deque()
         running: tuple[int, CompileOutcome] | None = None
+        finished: list[Result] = []
         more = True
         earlier_s, began = self.activity.wall_s, time.monotonic()
-        while more or waiting:
-            self.activity.wall_s = earlier_s + time.monotonic() - began
+        while more or waiting or finished:
             while more and self._pool.in_flight < self._pool.workers + 2 and len(ready) < self._ready_limit:
                 item = next(source, None)
                 more = item is not None
@@ -99,26 +99,34 @@ class Engine:
                     self._pool.submit(*item)
             while ready and self._device.idle:
                 running = ready.popleft()
-                compiled = running[1].compiled
-                assert compiled is not None
-                alias = self._known.get(compiled.fingerprint)
+                alias = self._submit(waiting[running[0]], running[1])
                 if alias is not None:
-                    self.activity.aliases += 1
-                    yield self._finish(waiting, running, alias)
-                    continue
-                self._device.submit(Evaluate(waiting[running[0]], compiled, self.incumbent_ms))
+                    finished.append(self._finish(waiting, running, alias))
+            self.activity.wall_s = earlier_s + time.monotonic() - began
+            yield from finished  # whatever the caller does with them, the device has its next job already
+            finished.clear()
             if not waiting:
                 continue
             self._wait(starved=not ready)
             for ticket, outcome in self._pool.poll():
                 self._count(outcome)
                 if outcome.compiled is None:
-                    yield self._finish(waiting, (ticket, outcome), outcome.failure())
+                    finished.append(self._finish(waiting, (ticket, outcome), outcome.failure()))
                 else:
                     ready.append((ticket, outcome))
             reply = self._device.poll()
             if reply is not None and running is not None:
-                yield self._finish(waiting, running, self._measurement(running[1], reply))
+                finished.append(self._finish(waiting, running, self._measurement(running[1], reply)))
+
+    def _submit(self, configuration: Configuration, outcome: CompileOutcome) -> Measurement | None:
+        """Give the device a job; an alias's measurement is known and returned instead."""
+        assert outcome.compiled is not None
+        alias = self._known.get(outcome.compiled.fingerprint)
+        if alias is None:
+            self._device.submit(Evaluate(configuration, outcome.compiled, self.incumbent_ms))
+        else:
+            self.activity.aliases += 1
+        return alias
 
     def compile(self, configurations: Sequence[Configuration]) -> dict[int, CompiledPlan]:
         """Compile without measuring: what compiled, by position."""

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -145,6 +146,7 @@ def _child(
             os.environ.pop(name, None)
         else:
             os.environ[name] = value
+    tempfile.tempdir = None  # the fork server may have decided already; TMPDIR may be new
     _redirect_output(log)
     with suppress(OSError):
         os.nice(nice)

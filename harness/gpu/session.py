@@ -101,7 +101,8 @@ class Session:
         cache = self._folder / "cache"
         cache.mkdir()
         compiler, runner = work(kernel, device, options, cache)
-        environment = triton_environment(cache)
+        # A killed worker leaves ptxas's files behind: in our folder they go away with us.
+        environment = {**triton_environment(cache), "TMPDIR": str(self._folder)}
         self._worker = DeviceWorker(
             runner, run_timeout_s=options.run_timeout_s, logs=self._folder, environment=environment
         )
@@ -147,9 +148,14 @@ class Session:
         self.close()
 
 
+def lock_folder() -> Path:
+    """Where every NearOpt process of this machine looks for locks."""
+    return Path(tempfile.gettempdir())
+
+
 def _lock(uuid: str) -> IO[str]:
     """An advisory lock on the device, held by this process until the file is closed."""
-    path = Path(tempfile.gettempdir()) / f"nearopt-{uuid or 'gpu'}.lock"
+    path = lock_folder() / f"nearopt-{uuid or 'gpu'}.lock"
     file = path.open("a+", encoding="utf-8")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -113,7 +113,7 @@ class FakeCompiler:
         return CompileOutcome(Status.OK, 0.25, 0.25, plan)
 
     def abandoned(self, pid: int, outcome: CompileOutcome) -> None:
-        note(self.folder, "abandoned")
+        note(self.folder, "abandoned", {"pid": pid, "status": str(outcome.status)})
 
 
 @dataclass

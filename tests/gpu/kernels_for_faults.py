@@ -96,6 +96,7 @@ class AddOne(Kernel):
         return "torch.add", lambda: torch.add(inputs["x"], 1.0)
 
     def plan(self, configuration: Mapping[str, Any], sm_count: int) -> Plan:
+        del sm_count
         fault, block = configuration["fault"], configuration["block"]
         pointers = {"x_ptr": Buffer("x"), "y_ptr": Buffer("y"), "n": self.n}
         if fault == "segfault_in_worker":
@@ -106,9 +107,11 @@ class AddOne(Kernel):
             constants, options = {"BLOCK": 128, "K": 128}, {"num_stages": 5, "num_warps": 8}
             return Plan((Launch(_too_much_shared_memory, (1, 1, 1), pointers, constants, options),))
         scratch = {"huge": Scratch((2**42,), torch.float32)} if fault == "device_memory" else {}
+        # One idle program more, or it would be an alias of the sound configuration and never be loaded.
+        programs = triton.cdiv(self.n, block) + (fault == "kill_gpu_process")
         launch = Launch(
             _add_one,
-            (triton.cdiv(self.n, block), 1, 1),
+            (programs, 1, 1),
             pointers,
             {"FAULT": fault, "BLOCK": block},
             {"num_warps": configuration["warps"], "num_stages": configuration.get("stages", 3)},

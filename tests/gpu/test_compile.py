@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from multiprocessing.connection import wait
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import pytest
-import torch
-import triton
-import triton.language as tl
-from triton.backends.compiler import GPUTarget
-from triton.compiler import CompiledKernel, make_backend
-from triton.runtime.jit import create_function_from_signature
 
 from harness.evaluation import Configuration, Status
 from harness.gpu.compile import TritonCompiler
 from harness.gpu.compile_pool import CompilePool
 from harness.gpu.jobs import CompileOutcome
 from harness.gpu.session import triton_environment
-from harness.gpu.specialize import TRITON_NAMES, buffer_dtypes, launch_source, plan_dtypes
-from kernels.base import Buffer, Launch
+from harness.gpu.smoke import TASKS, choose, load_task
+from harness.gpu.specialize import buffer_dtypes, plan_dtypes
+from tests.gpu import aot_checks
+from tests.gpu.aot_checks import SOUND, in_clean_process
+from tests.gpu.fakes import FAKE
 from tests.gpu.kernels_for_faults import AddOne
 
-pytestmark = pytest.mark.skipif(os.environ.get("TRITON_INTERPRET") == "1", reason="compiles, not the interpreter")
-
 TIMEOUT_S = 6.0
-TARGET = GPUTarget("cuda", 90, 32)
-SOUND = {"fault": "none", "block": 128, "warps": 4}
 
 
 def compiler(cache: Path) -> TritonCompiler:
@@ -57,65 +50,24 @@ def run(pool: CompilePool, configurations: list[Configuration]) -> list[CompileO
     return [done[ticket] for ticket in sorted(done)]
 
 
-@triton.jit
-def _many_kinds(
-    a, b, n, odd, one, big, f, flag, nothing, wide: tl.int64, plain, loose, BLOCK: tl.constexpr,
-    KIND: tl.constexpr = tl.float32,
-):  # fmt: skip
-    o = tl.arange(0, BLOCK)
-    tl.store(b + o, (tl.load(a + o, mask=o < n) + f).to(KIND))
+@pytest.mark.parametrize(
+    "check",
+    [
+        aot_checks.specialised_like_the_jit,
+        aot_checks.do_not_specialize_like_the_jit,
+        aot_checks.surplus_argument_is_refused,
+        aot_checks.missing_argument_is_refused,
+    ],
+)
+def test_source(check: Callable[[], None], tmp_path: Path) -> None:
+    in_clean_process(check, tmp_path)
 
 
-def jit_source(launch: Launch, dtypes: dict[str, str]) -> tuple[Any, Any, Any]:
-    """Signature, constants and attributes as Triton's own JIT binder makes them from tensors."""
-    torch_of = {name: dtype for dtype, name in TRITON_NAMES.items()}
-    values = {
-        name: torch.empty(64, dtype=torch_of[dtypes[value.name]]) if isinstance(value, Buffer) else value
-        for name, value in launch.arguments.items()
-    }
-    backend = make_backend(TARGET)
-    binder = create_function_from_signature(launch.kernel.signature, launch.kernel.params, backend)
-    kwargs = {**launch.options, "debug": False, "instrumentation_mode": ""}
-    bound, specialization, options = binder(**values, **launch.constants, **kwargs)
-    _, signature, constants, attributes = launch.kernel._pack_args(backend, kwargs, bound, specialization, options)
-    return signature, constants, {key: value for key, value in attributes.items() if value}
-
-
-def assert_like_jit(launch: Launch, dtypes: dict[str, str]) -> None:
-    source = launch_source(launch, dtypes)
-    signature, constants, attributes = jit_source(launch, dtypes)
-    assert source.signature == signature
-    assert source.constants == constants
-    assert source.attrs == attributes
-
-
-def test_specialised_like_the_jit() -> None:
-    arguments = {
-        "a": Buffer("a"), "b": Buffer("b"), "n": 64, "odd": 63, "one": 1, "big": 2**40, "f": 1.5, "flag": True,
-        "nothing": None, "wide": 32, "plain": 0, "loose": -16,
-    }  # fmt: skip
-    launch = Launch(_many_kinds, (1, 1, 1), arguments, {"BLOCK": 64}, {"num_warps": 2})
-    assert_like_jit(launch, {"a": "bf16", "b": "fp32"})
-
-
-def test_do_not_specialize_like_the_jit() -> None:
-    kernel = triton.jit(_many_kinds.fn, do_not_specialize=["n", "one"], do_not_specialize_on_alignment=["a", "wide"])
-    arguments = {
-        "a": Buffer("a"), "b": Buffer("b"), "n": 64, "odd": 16, "one": 1, "big": 1, "f": 0.0, "flag": False,
-        "nothing": None, "wide": 32, "plain": 2**31, "loose": 2**63,
-    }  # fmt: skip
-    assert_like_jit(Launch(kernel, (1, 1, 1), arguments, {"BLOCK": 64}), {"a": "fp16", "b": "fp32"})
-
-
-@pytest.mark.parametrize("change", [{"surplus": 1}, {"n": Buffer("x")}])
-def test_arguments_that_do_not_fit_are_refused(change: dict[str, Any]) -> None:
-    plan = AddOne().plan(SOUND, 132)
-    launch = plan.launches[0]
-    arguments = {**launch.arguments, **change}
-    if "surplus" not in change:
-        del arguments["x_ptr"]
-    with pytest.raises(TypeError, match="no parameter named surplus|no value for parameter x_ptr"):
-        launch_source(Launch(launch.kernel, launch.grid, arguments, launch.constants), {"x": "fp32", "y": "fp32"})
+@pytest.mark.parametrize("name", TASKS)
+def test_kernels_are_specialised_like_the_jit(name: str, tmp_path: Path) -> None:
+    kernel, space = load_task(name, "fp16", FAKE)
+    configurations = choose(space, 2, np.random.default_rng(0))
+    in_clean_process(partial(aot_checks.every_kernel_is_specialised_like_the_jit, kernel, configurations), tmp_path)
 
 
 def test_dtypes_come_without_data() -> None:
@@ -173,21 +125,13 @@ def test_workers_see_no_gpu_and_touch_no_driver(pool: CompilePool) -> None:
         maps = Path(f"/proc/{pid}/maps").read_text()
         assert "libtriton" in maps
         assert "cuda_utils" not in maps and "libcuda.so" not in maps
-        files = [os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir() if link.is_symlink()]
+        files = [str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir() if link.is_symlink()]
         assert not [file for file in files if file.startswith("/dev/nvidia")]
         environment = Path(f"/proc/{pid}/environ").read_bytes()
         assert b"TRITON_INTERPRET=1" not in environment
 
 
-def test_the_gpu_process_can_load_what_a_worker_compiled(pool: CompilePool) -> None:
-    """Without a driver a binary cannot be launched, but source, metadata and machine code must fit together."""
+def test_the_gpu_process_can_load_what_a_worker_compiled(pool: CompilePool, tmp_path: Path) -> None:
     (outcome,) = run(pool, [SOUND])
     assert outcome.compiled is not None
-    (binary,) = outcome.compiled.launches
-    kernel = AddOne()
-    plan = kernel.plan(SOUND, 132)
-    source = launch_source(plan.launches[0], plan_dtypes(plan, buffer_dtypes(kernel)))
-    loaded = CompiledKernel(source, dict(binary.files), binary.hash)
-    assert loaded.kernel[:4] == b"\x7fELF"
-    assert loaded.metadata.num_warps == 4 and loaded.hash == binary.hash
-    assert not [name for name in binary.files if name.endswith((".ptx", ".ttir", ".llir"))]
+    in_clean_process(partial(aot_checks.compiled_plan_loads, outcome.compiled), tmp_path)

@@ -6,18 +6,21 @@ import ctypes
 import time
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
+from triton.runtime.jit import JITFunction
 
-import harness.gpu.cuda_runner as cuda_runner
 from harness.evaluation import Status
-from harness.gpu.cuda_runner import CudaRunner, _Reference
+from harness.gpu import cuda_runner, sampler
+from harness.gpu.cuda_runner import CudaRunner
 from harness.gpu.jobs import CompiledLaunch, CompiledPlan, Evaluate, Reply, Resample
+from harness.gpu.reference import Reference
 from harness.gpu.specialize import buffer_dtypes
 from harness.gpu.timing import Timing
 from kernels.execute import relative_error
+from tests.gpu import kernels_for_faults
 from tests.gpu.fakes import FAKE
 from tests.gpu.kernels_for_faults import AddOne
 
@@ -42,9 +45,9 @@ class HostEvent:
 class HostKernel:
     """Stands for Triton's CompiledKernel of ``_add_one``; ``hash`` names what goes wrong."""
 
-    launched: list[tuple[Any, ...]] = []
+    launched: ClassVar[list[tuple[Any, ...]]] = []
 
-    def __init__(self, source: Any, files: Any, hash: str) -> None:
+    def __init__(self, _source: Any, _files: Any, hash: str) -> None:
         self.metadata = SimpleNamespace()
         self._fault = hash
 
@@ -67,6 +70,8 @@ class HostKernel:
 @pytest.fixture
 def runner(monkeypatch: pytest.MonkeyPatch) -> CudaRunner:
     HostKernel.launched.clear()
+    # Compiled, not interpreted, whatever this process was started with.
+    monkeypatch.setattr(kernels_for_faults, "_add_one", JITFunction(kernels_for_faults._add_one.fn))
     cuda = {
         "is_available": lambda: True,
         "current_stream": lambda: SimpleNamespace(cuda_stream=17),
@@ -79,7 +84,7 @@ def runner(monkeypatch: pytest.MonkeyPatch) -> CudaRunner:
     driver = SimpleNamespace(active=SimpleNamespace(get_current_target=lambda: None, launcher_cls=lambda *_: None))
     monkeypatch.setattr(cuda_runner.triton.runtime, "driver", driver)
     monkeypatch.setattr(cuda_runner, "CompiledKernel", HostKernel)
-    monkeypatch.setattr(cuda_runner, "FLUSH_BYTES", 2**16)
+    monkeypatch.setattr(sampler, "FLUSH_BYTES", 2**16)
     kernel = AddOne(N)
     runner = CudaRunner(kernel, FAKE, buffer_dtypes(kernel), 7, Timing(samples=4, max_samples=8), "cpu")
     started = runner.start()
@@ -118,7 +123,7 @@ def test_failures_are_statuses(runner: CudaRunner, fault: str, status: Status, w
 
 def test_unwritten_output_is_wrong(runner: CudaRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     assert evaluate(runner).status is Status.OK  # so that the right numbers lie in the output
-    monkeypatch.setattr(HostKernel, "__getitem__", lambda *_: lambda *_, stream: None)
+    monkeypatch.setattr(HostKernel, "__getitem__", lambda *_: lambda *_, **__: None)
     reply = evaluate(runner)
     assert reply.status is Status.WRONG_RESULT and "inf" in reply.message
 
@@ -172,13 +177,13 @@ def test_reference_error_is_the_kernels_relative_error() -> None:
     generator = torch.Generator().manual_seed(0)
     exact = torch.randn(64, 64, generator=generator, dtype=torch.float64)
     output = (exact + 1e-3 * torch.randn(64, 64, generator=generator, dtype=torch.float64)).to(torch.bfloat16)
-    reference = _Reference({"y": exact})
+    reference = Reference({"y": exact})
     assert reference.error({"y": output}) == pytest.approx(relative_error(output, exact), rel=1e-5)
     output[3, 3] = float("nan")
     assert reference.error({"y": output}) == float("inf")
     output[3, 3] = float("-inf")
     assert reference.error({"y": output}) == float("inf")
-    two = _Reference({"a": exact, "b": exact})
+    two = Reference({"a": exact, "b": exact})
     assert two.error({"a": exact, "b": exact + 1.0}) == pytest.approx(relative_error(exact + 1.0, exact), rel=1e-5)
 
 

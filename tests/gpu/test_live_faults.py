@@ -179,6 +179,6 @@ def test_identity_and_environment_are_documents(tmp_path: Path) -> None:
     identity = json.loads(json.dumps(live.identity()))
     assert identity["kind"] == "live" and identity["device"] == "Fake F100"
     assert len(identity["kernel_source_hash"]) == 64
-    assert json.loads(json.dumps(live.environment()))["device"]["uuid"] == "GPU-fake"
+    assert json.loads(json.dumps(live.environment()))["device"]["uuid"] == FAKE.uuid
     assert live.task == "fake-1-fp32__f100"
     assert live.measure([]) == []

@@ -13,7 +13,8 @@ from harness.evaluation import Configuration, Measurement, Status
 from harness.gpu.device import NoDevice, probe_device
 from harness.gpu.session import SessionOptions
 from harness.landscape import read_landscape
-from harness.record import RecordOptions, record
+from harness.record import record
+from harness.record_facts import RecordOptions
 from tests.gpu.kernels_for_faults import AddOne, faulty_space
 
 
@@ -96,7 +97,8 @@ def test_compile_workers_hold_no_device(live: LiveBackend) -> None:
         assert not [link for link in links if str(link).startswith("/dev/nvidia")]
 
 
-def test_recording_survives_and_is_right(tmp_path: Path) -> None:
+def test_recording_survives_and_is_right(live: LiveBackend, tmp_path: Path) -> None:
+    live.close()  # a device has one job at a time
     faults = ("illegal", "wrong", "ptxas", "kill_gpu_process")
     out = tmp_path / "addone__gpu.parquet"
     kernel = AddOne(1 << 22)

@@ -126,5 +126,5 @@ def test_device_comes_from_the_driver(tmp_path: Path) -> None:
 
 
 def test_no_driver_is_one_line() -> None:
-    with pytest.raises(NoDevice, match="libnothing.so cannot be loaded"):
+    with pytest.raises(NoDevice, match=r"libnothing\.so cannot be loaded"):
         probe_device("libnothing.so")

@@ -17,7 +17,8 @@ from harness.errors import UserError
 from harness.evaluation import Status
 from harness.gpu.session import SessionOptions
 from harness.landscape import read_landscape
-from harness.record import LOG_SUFFIX, RecordOptions, record
+from harness.record import LOG_SUFFIX, record
+from harness.record_facts import RecordOptions
 from harness.record_log import RecordLog, read_log
 from harness.retime import Retiming
 from tests.gpu.fakes import FAKE, FakeKernel, fake_work, space

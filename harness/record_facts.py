@@ -1,0 +1,161 @@
+"""What a recording is made with, what identifies it, and what it reports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from harness import provenance
+from harness.backends.live import kernel_fields
+from harness.gpu.device import AccelDevice, nvidia_smi
+from harness.gpu.engine import Activity
+from harness.gpu.session import Session, SessionOptions
+from harness.kernel_source import kernel_source_hash
+from harness.retime import Retiming
+from kernels.base import Kernel
+from search_spaces.space import SearchSpace
+
+
+@dataclass(frozen=True)
+class RecordOptions:
+    """How a recording is made.
+
+    Attributes:
+        session: workers, timeouts, samples and the seed of inputs and order.
+        retiming: of the best and the anchors, afterwards.
+        limit: measure only so many configurations, drawn uniformly without replacement.
+        deadline_s: start no configuration after so many seconds, and stop cleanly.
+    """
+
+    session: SessionOptions = field(default_factory=SessionOptions)
+    retiming: Retiming = field(default_factory=Retiming)
+    limit: int | None = None
+    deadline_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Recording:
+    """How far a recording got.
+
+    Attributes:
+        log: the append-only file; the same command goes on from it.
+        landscape: the Parquet file, ``None`` while the recording is incomplete.
+        done, total: configurations measured so far, by all sessions, and wanted.
+        activity: where this session's time went.
+        wall_s: of this session.
+        retime_s: of it, re-timing.
+    """
+
+    log: Path
+    landscape: Path | None
+    done: int
+    total: int
+    activity: Activity
+    wall_s: float
+    retime_s: float
+
+    def report(self) -> str:
+        """Some lines for people: what there is now, and where the time went."""
+        return "\n".join(_report(self))
+
+
+def recording_identity(
+    task: str, kernel: Kernel, space: SearchSpace, device: AccelDevice, options: RecordOptions
+) -> dict[str, Any]:
+    """What must not change between the sessions of one recording."""
+    session = options.session
+    return {
+        "task": task,
+        "kernel": kernel_fields(kernel),
+        "kernel_source_hash": kernel_source_hash(kernel),
+        "space_hash": provenance.digest(space.to_json()),
+        "device": device.name,
+        "seed": session.seed,
+        "limit": options.limit,
+        "compile_timeout_s": session.compile_timeout_s,
+        "run_timeout_s": session.run_timeout_s,
+        "timing": session.timing.to_json(),
+    }
+
+
+def recording_metadata(
+    task: str,
+    kernel: Kernel,
+    device: AccelDevice,
+    options: RecordOptions,
+    wanted: int,
+    feasible: int,
+    command: str,
+) -> dict[str, Any]:
+    """The landscape's metadata, as far as it is known before measuring ``wanted`` of ``feasible``."""
+    drawn = f"uniformly without replacement, seed {options.session.seed}: {wanted} of {feasible}"
+    shape = {name: value for name, value in kernel_fields(kernel).items() if name not in ("_target_", "dtype")}
+    metadata: dict[str, Any] = {
+        "task": task,
+        "kernel": task.partition("-")[0],
+        "shape": shape,
+        "dtype": kernel.dtype,
+        "device": device.to_json(),
+        "coverage": {"kind": "exhaustive"} if wanted == feasible else {"kind": "sample", "drawn": drawn},
+        "compile_workers": options.session.compile_workers,
+        "driver": device.driver,
+        "versions": dict(provenance.versions()),
+        "kernel_source_hash": kernel_source_hash(kernel),
+        "timing": {
+            **options.session.timing.to_json(),
+            "compile_timeout_s": options.session.compile_timeout_s,
+            "run_timeout_s": options.session.run_timeout_s,
+            "retiming": asdict(options.retiming),
+            "seed": options.session.seed,
+        },
+        "recorded_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": command,
+    }
+    if device.peak_flops and device.peak_bytes_per_s:
+        metadata["roofline"] = {
+            "flops": kernel.flops,
+            "bytes": kernel.bytes_moved,
+            "peak_flops": device.peak_flops,
+            "peak_bytes_per_s": device.peak_bytes_per_s,
+        }
+    return metadata
+
+
+def session_facts(device: AccelDevice, session: Session) -> dict[str, Any]:
+    """Card, versions and the card's state at the start of a session."""
+    return {
+        "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "uuid": device.uuid,
+        "versions": dict(session.started.versions),
+        "nvidia_smi": nvidia_smi(),
+        "commit": provenance.environment()["git"]["commit"],
+    }
+
+
+def _report(recording: Recording) -> Iterator[str]:
+    activity = recording.activity
+    if recording.landscape is None:
+        yield f"stopped: {recording.done} of {recording.total} recorded in {recording.log}"
+        yield "run the same command again to go on"
+    else:
+        yield f"recorded {recording.done} configurations: {recording.landscape}"
+    if not activity.finished:
+        return
+    wall = max(activity.wall_s, 1e-9)
+    yield (
+        f"{activity.finished / wall:.1f} configurations/s over {wall:.1f} s; GPU process busy "
+        f"{activity.busy_fraction:.0%}; {activity.aliases} aliases not measured twice"
+    )
+    yield (
+        f"time: verify {activity.verify_s:.1f} s, benchmark {activity.benchmark_s:.1f} s, waiting for compiles "
+        f"{activity.compile_wait_s:.1f} s, respawn {activity.respawn_s:.1f} s, re-timing {recording.retime_s:.1f} s, "
+        f"start and rest {recording.wall_s - wall - recording.retime_s:.1f} s"
+    )
+    yield (
+        f"compile: {activity.compile_charged_s:.0f} CPU s charged, {activity.compile_spent_s:.0f} spent (the cache "
+        f"saved {activity.compile_charged_s - activity.compile_spent_s:.0f}); {activity.compile_timeouts} cut off by "
+        "the timeout"
+    )

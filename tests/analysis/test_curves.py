@@ -1,0 +1,62 @@
+"""Best-so-far curves: steps of the runs, and random search's law beside simulated runs of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.curves import COLUMNS, random_curves, run_curves
+from analysis.incumbents import optima
+from analysis.load import Study, load_study
+from tests.analysis.fabricate import landscape, random_order, write_study
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    path: Path = tmp_path_factory.mktemp("results")
+    tables = {"a-1": landscape(200, 1), "b-1": landscape(150, 2, failures=0.4)}
+    return load_study([write_study(path, tables, {"random": random_order}, 60, 50)])
+
+
+def at(curves: pd.DataFrame, axis: str, x: float, column: str) -> float:
+    """Value of a step curve at x."""
+    part = curves[(curves["task"] == "b-1") & (curves["axis"] == axis)]
+    return float(part.loc[part["x"] <= x, column].iloc[-1])
+
+
+def test_runs_are_steps_that_hardly_fall(study: Study) -> None:
+    curves = run_curves(study, optima(study))
+    assert list(curves.columns) == COLUMNS
+    for _, part in curves.groupby(["task", "axis"]):
+        assert part["x"].is_monotonic_increasing
+        for column in ("q25", "median", "q75", "mean"):
+            # a lucky reading of 0.2% noise may lead to a slightly worse incumbent
+            assert part[column].diff().min() > -0.01 or len(part) < 2
+            assert part[column].between(0, 1).all()
+        assert (part["q25"] <= part["median"]).all()
+    assert curves.loc[curves["axis"] == "evaluations", "x"].isin(range(1, 51)).all()
+
+
+def test_random_runs_follow_the_law_on_both_axes(study: Study) -> None:
+    best = optima(study)
+    runs, exact = run_curves(study, best), random_curves(study, best)
+    clock = float(study.runs.loc[study.runs["task"] == "b-1", "clock_s"].median())
+    for axis, points in (("evaluations", (1, 5, 20, 50)), ("seconds", (0.1 * clock, 0.5 * clock, 0.95 * clock))):
+        for x in points:
+            # 60 runs, quality spreads by less than 0.35: 4 standard errors
+            assert at(runs, axis, x, "mean") == pytest.approx(at(exact, axis, x, "mean"), abs=0.15)
+
+
+def test_quality_is_that_of_the_incumbent(study: Study) -> None:
+    best = optima(study)
+    one = Study(study.runs.iloc[[60]], study.evaluations[study.evaluations["run"] == 60])
+    curves = run_curves(one, best)
+    rows = one.evaluations
+    incumbent = rows["latency_ms"].fillna(np.inf).cummin()
+    for t in (1, 7, 50):
+        chosen = rows[rows["latency_ms"] == incumbent.iloc[t - 1]]["oracle_ms"]
+        expected = best.t_star_ms["b-1"] / chosen.iloc[0] if len(chosen) else 0.0
+        assert at(curves, "evaluations", t, "median") == pytest.approx(expected)

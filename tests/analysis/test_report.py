@@ -1,0 +1,142 @@
+"""The report as a reader and a script get it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.errors import AnalysisError
+from analysis.report import Report, build_report, format_speedups
+from analysis.report_text import verdict
+from analysis.speedup import COLUMNS
+from tests.analysis.fabricate import (
+    evaluations,
+    guided_order,
+    landscape,
+    random_order,
+    write_run,
+    write_study,
+)
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    tables = {f"{kernel}-64x64-bf16__h100": landscape(300, i) for i, kernel in enumerate(["matmul", "soft<b>"])}
+    strategies = {"random": random_order, "conditional_gp": guided_order(2.0)}
+    return write_study(tmp_path_factory.mktemp("results"), tables, strategies, 3, 60)
+
+
+@pytest.fixture(scope="module")
+def report(results: Path, tmp_path_factory: pytest.TempPathFactory) -> Report:
+    return build_report([results], tmp_path_factory.mktemp("out") / "report")
+
+
+def test_tables_have_their_columns(report: Report) -> None:
+    table = pd.read_csv(report.speedups_csv)
+    assert list(table.columns) == COLUMNS
+    assert set(table["axis"]) == {"evaluations", "seconds"}
+    assert set(table["target"]) == {0.01, 0.05, 0.10}
+    assert set(table["baseline"]) == {"exact_random"}
+    assert {"ALL", "kernel:matmul", "matmul-64x64-bf16__h100"} <= set(table["task"])
+    assert set(table["bound"]) <= {"none", "upper"}
+    assert not table.duplicated(["task", "strategy", "target", "axis", "baseline", "stratum"]).any()
+    runs = pd.read_csv(report.runs_csv)
+    assert len(runs) == 2 * 2 * 3 * 3 * 2
+    recomputed = runs[(runs["strategy"] == "random") & (runs["target"] == 0.1) & (runs["axis"] == "evaluations")]
+    recomputed = recomputed[recomputed["task"].str.startswith("matmul")]
+    row = table.query("task == 'matmul-64x64-bf16__h100' and strategy == 'random' and target == 0.1").iloc[0]
+    assert row["ert"] == pytest.approx(recomputed["cost"].sum() / recomputed["hit"].sum())
+
+
+def test_page_is_one_file_and_escapes_names(report: Report) -> None:
+    page = report.index.read_text()
+    assert not re.search(r'(src|href)="(?!data:)', page)
+    assert "url(" not in page
+    assert "<script" not in page
+    assert "soft<b>" not in page
+    assert "soft&lt;b&gt;" in page
+    assert page.count("data:image/png;base64,") == len(report.figures)
+    assert "conditional_gp came within 5% of the optimum" in page
+
+
+def test_figures_come_as_pdf_png_and_csv_with_type_42_fonts(report: Report) -> None:
+    assert len(report.figures) == 2 + 2 + 1
+    for png in report.figures:
+        assert png.read_bytes().startswith(b"\x89PNG")
+        assert len(pd.read_csv(png.with_name(png.stem + ".csv")))
+        pdf = png.with_name(png.stem + ".pdf").read_bytes()
+        assert b"/Subtype /Type3" not in pdf
+        assert b"/CIDFontType2" in pdf
+        assert b"CreationDate" not in pdf
+
+
+def test_pdfs_are_the_same_bytes_again(results: Path, report: Report, tmp_path: Path) -> None:
+    again = build_report([results], tmp_path)
+    for first, second in zip(report.figures, again.figures, strict=True):
+        for suffix in (".pdf", ".png", ".csv"):
+            assert (
+                first.with_name(first.stem + suffix).read_bytes() == second.with_name(second.stem + suffix).read_bytes()
+            )
+
+
+def test_printed_table(report: Report) -> None:
+    text = format_speedups(report.speedups)
+    lines = text.splitlines()
+    assert lines[0].startswith("within 5% of the optimum")
+    assert any(line.startswith("ALL") and "conditional_gp" in line for line in lines)
+    assert "2 kernels" in lines[-1]
+
+
+def test_without_any_baseline_the_page_says_so(tmp_path: Path) -> None:
+    table = landscape(50)
+    write_run(tmp_path / "r", "k-1__gpu", "s", 0, evaluations(table, np.arange(20)))
+    report = build_report([tmp_path / "r"], tmp_path / "out")
+    assert len(report.speedups) == 0
+    assert list(pd.read_csv(report.speedups_csv).columns) == COLUMNS
+    assert "No speedup can be stated" in report.index.read_text()
+    assert "no speedup" in format_speedups(report.speedups)
+
+
+def test_a_run_with_failures_only_is_drawn(tmp_path: Path) -> None:
+    table = landscape(40).assign(status="compile_error", latency_ms=np.nan, oracle_ms=np.nan)
+    write_study(tmp_path / "r", {"k-1__gpu": table}, {"s": random_order}, 2, 5)
+    report = build_report([tmp_path / "r"], tmp_path / "out")
+    assert len(report.speedups) == 0
+    assert "nothing succeeded" in report.index.read_text()
+
+
+def test_an_output_that_is_a_file_is_refused(results: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(AnalysisError, match="cannot be written"):
+        build_report([results], tmp_path / "file")
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_the_verdict_follows_the_numbers() -> None:
+    row = {"task": "ALL", "stratum": "all", "target": 0.05, "axis": "evaluations", "baseline": "exact_random"}
+    row |= {"budget": 100, "hits": 5, "runs": 6, "ert": 1.0, "bound": "none"}
+
+    def told(strategy: str, low: float, value: float, high: float, bound: str = "none") -> dict[str, object]:
+        return row | {"strategy": strategy, "speedup": value, "speedup_low": low, "speedup_high": high, "bound": bound}
+
+    table = pd.DataFrame(
+        [
+            told("random", 0.8, 1.0, 1.2),
+            told("never", 0.0, 20.0, 60.0, "upper"),
+            told("slow", 1.0, 2.0, 4.9),
+            told("fast", 5.1, 7.0, 9.0),
+            told("wide", 2.0, 6.0, 20.0),
+            told("once", np.nan, 3.0, np.nan),
+        ]
+    )
+    sentences = verdict(table)
+    assert [s.split()[0] for s in sentences] == ["fast", "wide", "once", "slow", "never", "As"]
+    assert "lies above 5×" in sentences[0]
+    assert "does not decide" in sentences[1]
+    assert "nothing can be said" in sentences[2]
+    assert "lies below the claimed" in sentences[3]
+    assert "only bounded: < 20× (up to 60)" in sentences[4]

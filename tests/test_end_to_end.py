@@ -1,0 +1,60 @@
+"""The main job on the committed landscapes: sweep, skip, report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from harness.cli import main
+from harness.task import recorded_landscapes
+
+COLUMNS = [
+    "task", "strategy", "target", "axis", "baseline", "budget", "stratum", "hits", "runs", "ert", "bound", "speedup",
+    "speedup_low", "speedup_high",
+]  # fmt: skip
+
+
+def test_four_kernels_against_three_strategies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    sweep = ["run", "-m", "experiment=quickstart", "seed=0,1", "budget.evaluations=12", "results=study", "jobs=2"]
+    assert main(sweep) == 0
+    assert capsys.readouterr().out.startswith("24 runs done, 0 were done before, 0 failed")
+    assert main(sweep) == 0
+    assert capsys.readouterr().out.startswith("0 runs done, 24 were done before, 0 failed")
+    assert main(["report", "study", "-o", "out"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.rstrip().endswith("index.html")
+    assert "conditional_gp" in printed
+
+    table = pd.read_csv(tmp_path / "out/speedups.csv", keep_default_na=False, na_values=[""])
+    assert list(table.columns) == COLUMNS
+    recorded = {path.stem for path in recorded_landscapes()}
+    tasks = set(table["task"])
+    assert {task for task in tasks if "__" in task} <= recorded
+    assert {task.split("-")[0] for task in tasks if "__" in task} == {"matmul", "attention", "layernorm", "softmax"}
+    assert {"ALL", "kernel:matmul"} <= tasks
+    assert set(table["axis"]) == {"evaluations", "seconds"}
+    assert set(table["target"]) == {0.01, 0.05, 0.1}
+    alone = table[table["task"].str.contains("__")]
+    missed = alone[alone["hits"] == 0]
+    assert len(missed) > 0
+    assert (missed["bound"] == "upper").all()
+    assert (missed["speedup_low"] == 0).all()
+    assert (missed.loc[missed["axis"] == "evaluations", "ert"] == 2 * 12).all()
+    page = (tmp_path / "out/index.html").read_text()
+    assert "http://" not in page.replace("http://www.w3.org", "")
+    assert "https://" not in page.replace("https://www.w3.org", "")
+    for name in ("pdf", "png", "csv"):
+        assert list((tmp_path / "out/figures").glob(f"best-so-far-*.{name}"))
+
+
+def test_results_name_a_landscape_as_a_task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    name = recorded_landscapes()[0].stem
+    assert main(["run", f"task={name}", "budget.evaluations=3"]) == 0
+    assert (tmp_path / "results" / name / "random/seed-0/DONE").exists()
+    assert main(["run", f"task={name.split('__')[0]}__nodevice", "budget.evaluations=3"]) == 2
