@@ -115,7 +115,7 @@ def test_a_missing_column_is_named(tmp_path: Path, column: str) -> None:
         ("latency_ms", -1.0, "latency_ms=-1.0: expected a positive number"),
         ("oracle_ms", None, "oracle_ms=nan: expected a positive number"),
         ("compile_s", -0.5, "compile_s=-0.5: expected seconds"),
-        ("samples_ms", [0.0], r"samples_ms=\[0.0\]: expected positive"),
+        ("samples_ms", [0.0], r"samples_ms=\[0.0\]: expected a list of positive"),
     ],
 )
 def test_a_wrong_cell_is_named(tmp_path: Path, column: str, value: Any, message: str) -> None:
