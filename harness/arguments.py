@@ -30,7 +30,7 @@ def check_types(prefix: str, target: Callable[..., Any], arguments: Mapping[str,
 
 
 def _hints(target: Callable[..., Any]) -> dict[str, Any]:
-    function = target.__init__ if inspect.isclass(target) else target  # type: ignore[misc]
+    function = target.__init__ if inspect.isclass(target) else target
     try:
         return get_type_hints(function)
     except Exception:  # hints are code of the user's own; without them there is nothing to check

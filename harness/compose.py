@@ -57,7 +57,8 @@ class Composer:
         Raises:
             UserError: on any override that does not fit.
         """
-        return self._hydra_call(lambda: run_config(self._composed(overrides)))  # interpolations are resolved here
+        config: RunConfig = self._hydra_call(lambda: run_config(self._composed(overrides)))  # resolves interpolations
+        return config
 
     def yaml(self, overrides: Sequence[str]) -> str:
         """The composed configuration as YAML."""
@@ -105,15 +106,16 @@ class Composer:
             with hydra.initialize_config_dir(version_base="1.3", config_dir=str(conf_directory())):
                 return hydra.compose("config", [*self._search_path, *overrides], return_hydra_config)
 
-        return self._hydra_call(composed)
+        try:
+            return self._hydra_call(composed)
+        except ValueError as error:  # a group that is overridden with null or a number
+            raise UserError(f"{' '.join(overrides)}: {one_line(error)}") from None
 
     def _hydra_call(self, call: Callable[[], Any]) -> Any:
         try:
             return call()
         except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
             raise UserError(one_line(error)) from None
-        except ValueError as error:  # Hydra's, for a group that is overridden with null or a number
-            raise UserError(f"{one_line(error)} (group=NAME chooses, ~group leaves out)") from None
 
 
 def _check_sweeps(overrides: Sequence[Override]) -> None:

@@ -101,6 +101,8 @@ def run_loop(
         if len(proposals) > wanted:
             raise ValueError(f"{type(strategy).__name__}.ask({wanted}) returned {len(proposals)} configurations")
         admitted = [pair for pair in map(admission.admit, proposals) if pair is not None]
+        if not admitted and not done:
+            raise ValueError(f"{type(strategy).__name__}.ask({wanted}) returned nothing at the first ask")
         if not admitted:
             return "exhausted"
         configurations = [configuration for configuration, _ in admitted]

@@ -97,7 +97,7 @@ class RunDirectory:
         if theirs != config["config_hash"]:
             changed = ", ".join(_differences(earlier, config)) or "code or data behind it"
             raise UserError(
-                f"{self.path}: holds a run of another configuration (config_hash={theirs[:12]}, "
+                f"{self.path}: holds a run of another configuration (config_hash={str(theirs)[:12]}, "
                 f"this one {config['config_hash'][:12]}; {changed}): "
                 "choose another results= or strategy.label=, or move it away"
             )
