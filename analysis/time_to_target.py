@@ -48,7 +48,8 @@ def times_to_target(
     spent = evaluations.groupby("run").agg(evaluations=("index", "size"), seconds=("clock_end_s", "max"))
     spent = spent.reindex(runs.index, fill_value=0)
     spent["evaluations"] = spent["evaluations"].clip(lower=1)  # one that overran its seconds was still tried
-    by_seconds = runs["budget_seconds"].notna() & (runs["ended"] == "budget")
+    by_seconds = runs["budget_seconds"].notna()
+    by_seconds &= (runs["ended"] == "budget") | (runs["clock_s"] > runs["budget_seconds"])
     reached_seconds = by_seconds & ~(spent["evaluations"] >= limit)
     spent["seconds"] = spent["seconds"].where(~reached_seconds, runs["budget_seconds"])
     allowed = limit.fillna(spent["evaluations"].groupby([runs["task"], runs["strategy"]]).transform("mean"))
