@@ -239,6 +239,19 @@ class SearchSpace:
         row = int(np.searchsorted(self._search_keys, key))
         return row if row < len(self._search_keys) and self._search_keys[row] == key else None
 
+    def feasible(self, codes: Codes) -> NDArray[np.bool_]:
+        """Which rows are canonical and feasible, given codes of shape ``[n, d]``; shape ``[n]``."""
+        if self.enumerable:
+            if self.size == 0:
+                return np.zeros(len(codes), dtype=bool)
+            keys = searchable(codes)
+            rows = np.minimum(np.searchsorted(self._search_keys, keys), self.size - 1)
+            found: NDArray[np.bool_] = np.equal(self._search_keys[rows], keys)
+            return found
+        canonical = np.all(codes == self.canonical_codes(codes), axis=1) & ~self.incomplete(codes)
+        canonical[canonical] = self._rules.feasible(codes[canonical])
+        return canonical
+
     def row_of(self, configuration: Mapping[str, Any]) -> int | None:
         """Row of a configuration in :meth:`codes`, or ``None`` if it is not canonical and feasible."""
         items = tuple(configuration.items())
@@ -334,7 +347,7 @@ class SearchSpace:
             code = int(codes[i])
             if code < 0:
                 continue
-            for other in _adjacent(parameter, code):
+            for other in adjacent(parameter, code):
                 template = codes.copy()
                 template[template == INACTIVE] = FREE
                 template[i] = other
@@ -390,7 +403,8 @@ class SearchSpace:
         return cls(parameters, constraints, document.get("constants"), document.get("features"))
 
 
-def _adjacent(parameter: Parameter, code: int) -> list[int]:
+def adjacent(parameter: Parameter, code: int) -> list[int]:
+    """Codes one change away: next value down and up, any other choice, or every swap of two positions."""
     if parameter.ordered:
         return [other for other in (code - 1, code + 1) if 0 <= other < parameter.size]
     if isinstance(parameter, Permutation):
