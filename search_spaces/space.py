@@ -248,9 +248,9 @@ class SearchSpace:
             rows = np.minimum(np.searchsorted(self._search_keys, keys), self.size - 1)
             found: NDArray[np.bool_] = np.equal(self._search_keys[rows], keys)
             return found
-        canonical = np.all(codes == self.canonical_codes(codes), axis=1) & ~self.incomplete(codes)
-        canonical[canonical] = self._rules.feasible(codes[canonical])
-        return canonical
+        feasible: NDArray[np.bool_] = np.all(codes == self.canonical_codes(codes), axis=1) & ~self.incomplete(codes)
+        feasible[feasible] = self._rules.feasible(codes[feasible])
+        return feasible
 
     def row_of(self, configuration: Mapping[str, Any]) -> int | None:
         """Row of a configuration in :meth:`codes`, or ``None`` if it is not canonical and feasible."""
