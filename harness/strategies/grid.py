@@ -1,7 +1,8 @@
 """Grid search, coarse to fine, shuffled within a level.
 
 A grid takes evenly spaced values of every ordered parameter, and all choices of the others. Level 0
-has the two ends, and each level halves the spacing: 2, 3, 5, 9, … values, until all are in. A
+has the middle, level 1 the ends as well, and then each level halves the spacing: 1, 3, 5, 9, … values, until all
+are in. A
 configuration belongs to the first level that holds the values of all its active parameters; levels are
 visited in turn, each in random order. (In the order of enumeration a budget's worth of a grid would all
 lie in one corner; shuffled without levels it would be random search.)
@@ -32,13 +33,12 @@ CHUNK = 256
 def levels(parameter: Parameter) -> NDArray[np.int32]:
     """First level of each value of a parameter, then of *inactive*: [m + 1]."""
     first = np.zeros(parameter.size + 1, dtype=np.int32)
-    if parameter.ordered:
-        first[:-1] = np.iinfo(np.int32).max
-        level = 0
-        while first[:-1].max() > level:
-            points = np.rint(np.linspace(0, parameter.size - 1, 2**level + 1)).astype(int)
-            first[points] = np.minimum(first[points], level)
-            level += 1
+    if not parameter.ordered:
+        return first
+    last = parameter.size - 1
+    for level in range(last.bit_length() + 1, 0, -1):
+        first[np.rint(np.linspace(0, last, 2**level + 1)).astype(int)] = level
+    first[round(last / 2)] = 0
     return first
 
 
