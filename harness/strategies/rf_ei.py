@@ -15,11 +15,11 @@ trees, with each leaf's own variance (Hutter et al. 2014, *Algorithm Runtime Pre
 from __future__ import annotations
 
 import numpy as np
-from sklearn.ensemble import BaseEnsemble, ExtraTreesRegressor
+from sklearn.tree import ExtraTreeRegressor
 
 from harness.strategies.base import Budget
 from harness.strategies.conditional_gp.acquisition import log_expected_improvement
-from harness.strategies.forest import ForestSearch, Points, check, leaves
+from harness.strategies.forest import ForestSearch, Points, check, grow, moments
 from search_spaces.encoding import Floats
 from search_spaces.space import SearchSpace
 
@@ -60,19 +60,15 @@ class RandomForestEI(ForestSearch):
 
     def _scores(self, observed: Points, latencies: Floats, candidates: Points) -> Floats | None:
         y = np.log(np.where(np.isnan(latencies), np.nanmax(latencies), latencies))
-        forest = ExtraTreesRegressor(
+        forest = grow(
+            ExtraTreeRegressor,
+            observed,
+            y,
+            np.ones(len(y)),
+            self._rng,
             self._trees,
-            bootstrap=True,
             max_features=self._split_features,
             min_samples_leaf=self._min_samples_leaf,
-            random_state=self._random_state(),
         )
-        mean, variance = moments(forest.fit(observed, y), candidates)
+        mean, variance = moments(forest, candidates)
         return log_expected_improvement(mean, np.maximum(variance, SMALLEST_VARIANCE), float(y.min()))
-
-
-def moments(forest: BaseEnsemble, points: Points) -> tuple[Floats, Floats]:
-    """Mean and variance of a draw from a random tree's leaf, at each point: [m], [m]."""
-    values, impurities = zip(*leaves(forest, points), strict=True)
-    means = np.stack([value[:, 0] for value in values])
-    return means.mean(axis=0), means.var(axis=0) + np.mean(impurities, axis=0)
