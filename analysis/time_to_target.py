@@ -47,6 +47,8 @@ def times_to_target(
     evaluations = _within(study, limit)
     spent = evaluations.groupby("run").agg(evaluations=("index", "size"), seconds=("clock_end_s", "max"))
     spent = spent.reindex(runs.index, fill_value=0)
+    clock_s = spent["seconds"].groupby(runs["task"]).max()
+    free = clock_s.index[clock_s == 0]  # recorded without costs: seconds say nothing
     spent["evaluations"] = spent["evaluations"].clip(lower=1)  # one that overran its seconds was still tried
     by_seconds = runs["budget_seconds"].notna()
     by_seconds &= (runs["ended"] == "budget") | (runs["clock_s"] > runs["budget_seconds"])
@@ -54,8 +56,6 @@ def times_to_target(
     spent["seconds"] = spent["seconds"].where(~reached_seconds, runs["budget_seconds"])
     allowed = limit.fillna(spent["evaluations"].groupby([runs["task"], runs["strategy"]]).transform("mean"))
     t_star = runs["task"].map(optima.t_star_ms)
-    clock_s = runs.groupby("task")["clock_s"].max()
-    free = clock_s.index[clock_s == 0]  # recorded without costs: seconds say nothing
     parts = []
     for axis in AXES:
         steps = incumbent_steps(evaluations, by_clock=axis == "seconds")
