@@ -157,7 +157,9 @@ def _against_runs(study: Study, optima: Optima, runs: pd.DataFrame, targets: Seq
 def _groups(times: pd.DataFrame) -> Iterator[tuple[float, str, pd.DataFrame]]:
     for target in times["target"].unique():
         for axis in AXES:
-            yield float(target), axis, times[(times["target"] == target) & (times["axis"] == axis)]
+            group = times[(times["target"] == target) & (times["axis"] == axis)]
+            if len(group):  # a task that was recorded without costs has no seconds
+                yield float(target), axis, group
 
 
 def _budget(group: pd.DataFrame) -> float:

@@ -17,15 +17,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search_spaces.errors import SpaceTooLarge
-from search_spaces.expression import Array, Expression, Mask
+from search_spaces.expression import Expression
+from search_spaces.expression_types import Types, types_of
+from search_spaces.expression_values import Array, Mask, numbers
 from search_spaces.parameter import Parameter
 
 Codes = NDArray[np.int32]
 
 INACTIVE = -1
 FREE = -2
-BLOCK_ROWS = 1 << 17
-MAX_VISITED_ROWS = 400_000_000
+BLOCK_CODES = 1 << 19
+"""A block of each level may be waiting: some MB each, however many parameters there are."""
+MAX_VISITED_CODES = 1_500_000_000
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,16 @@ class Rules:
             columns[name] = self.parameters[i].column[codes[:, i]]
         return columns
 
+    def types(self, expression: Expression) -> Types:
+        """The types that an expression's value may have.
+
+        Raises:
+            SpaceError: an operation fits none of its operands' values.
+        """
+        known = {name: types_of(value.tolist()) for name, value in self.constants.items()}
+        known |= {parameter.name: types_of(parameter.values) for parameter in self.parameters}
+        return expression.types(known)
+
     def _active(self, expression: Expression, codes: Codes) -> dict[str, Mask]:
         return {name: codes[:, self.index[name]] >= 0 for name in expression.activities}
 
@@ -81,12 +94,13 @@ class Rules:
 
     def values(self, expression: Expression, codes: Codes) -> NDArray[np.float64]:
         """The expression as numbers, NaN where undefined or where a mentioned parameter is inactive."""
-        numbers = np.full(len(codes), np.nan)
+        values = np.full(len(codes), np.nan)
         rows = np.flatnonzero(self.mentioned_active(expression, codes))
         part = codes[rows]
-        result = expression.evaluate(self._columns(expression, part), self._active(expression, part), len(rows))
-        numbers[rows] = np.where(result.undefined, np.nan, result.values.astype(np.float64))
-        return numbers
+        columns, active = self._columns(expression, part), self._active(expression, part)
+        result = numbers(expression.evaluate(columns, active, len(rows)))
+        values[rows] = np.where(result.undefined, np.nan, result.values.astype(np.float64))
+        return values
 
     def active(self, i: int, codes: Codes) -> Mask:
         """Where parameter ``i`` is active, given the codes of its ancestors, shape ``[n]``."""
@@ -106,7 +120,7 @@ class Rules:
         return mask
 
     def deactivate(self, codes: Codes) -> Codes:
-        """Codes with every inactive parameter's set to ``INACTIVE``."""
+        """Codes with every inactive parameter's set to ``INACTIVE``; shape kept."""
         codes = codes.copy()
         for i in range(len(self.parameters)):
             if self.conditions[i] is not None:
@@ -123,13 +137,10 @@ class Rules:
 
     @cached_property
     def order(self) -> tuple[int, ...]:
-        """The order in which parameters are placed: cheapest judgeable constraint first."""
+        """The order in which parameters are placed: cheapest judgeable constraint first, then what decides activity."""
         placed: list[int] = []
         waiting = [self.dependencies(constraint) for constraint in self.constraints]
-        conditioned = [
-            self.dependencies(condition) | {i} if condition else frozenset({i})
-            for i, condition in enumerate(self.conditions)
-        ]
+        deciding = [self.dependencies(condition) for condition in self.conditions if condition is not None]
 
         def cost(needs: frozenset[int]) -> float:
             return sum(log2(self.parameters[i].size) for i in needs if i not in placed)
@@ -138,7 +149,7 @@ class Rules:
             cheapest = min(waiting, key=cost)
             waiting.remove(cheapest)
             placed.extend(i for i in sorted(cheapest) if i not in placed)
-        for needs in conditioned:
+        for needs in (*deciding, frozenset(range(len(self.parameters)))):
             placed.extend(i for i in sorted(needs) if i not in placed)
         return tuple(placed)
 
@@ -152,34 +163,58 @@ class Rules:
             checks[max((level[i] for i in needs), default=0)].append(constraint)
         return tuple(tuple(check) for check in checks)
 
-    def complete(self, templates: Codes) -> Iterator[Codes]:
+    def complete(self, templates: Codes, limit: int) -> Iterator[Codes]:
         """Blocks of all feasible completions of ``templates`` (shape ``[n, d]``, ``FREE`` where open).
 
         Raises:
-            SpaceTooLarge: when too many partial configurations had to be visited.
+            SpaceTooLarge: when there are more than ``limit``, or too many partial configurations had to be visited.
         """
-        stack: list[tuple[int, Codes]] = [(0, templates)]
-        visited = 0
-        while stack:
-            level, rows = stack.pop()
-            if len(rows) == 0:
-                continue
-            if level == len(self.order):
+        unchecked, settled = self._free_levels
+        stack: list[tuple[int, Codes]] = []
+        visited, certain = 0, 0.0
+        level, rows = 0, templates
+        while True:
+            if level in (unchecked, settled):
+                at_least = self._at_least(level, rows)
+                if certain + at_least > limit:
+                    raise SpaceTooLarge(f"more than {limit} feasible configurations")
+                certain += at_least if level == settled else 0
+            if level == len(self.order) and len(rows):
                 yield rows
-                continue
-            i = self.order[level]
-            size = self.parameters[i].size
-            limit = max(1, BLOCK_ROWS // size)
-            if len(rows) > limit and bool(np.any(rows[:, i] == FREE)):
-                stack.append((level, rows[limit:]))
-                rows = rows[:limit]
-            rows = self._place(i, rows)
-            visited += len(rows)
-            if visited > MAX_VISITED_ROWS:
-                raise SpaceTooLarge(f"more than {MAX_VISITED_ROWS} partial configurations to enumerate")
+            elif len(rows):
+                stack.append((level, rows))
+            if not stack:
+                return
+            level, rows = stack.pop()
+            room = max(1, BLOCK_CODES // (self.parameters[self.order[level]].size * len(self.order)))
+            if len(rows) > room:
+                stack.append((level, rows[room:]))
+            rows = self._place(self.order[level], rows[:room])
+            visited += rows.size
+            if visited > MAX_VISITED_CODES:
+                raise SpaceTooLarge("too many partial configurations to enumerate: the constraints prune too late")
             for constraint in self.checks[level]:
                 rows = rows[self.satisfied(constraint, rows)]
-            stack.append((level + 1, rows))
+            level += 1
+
+    @cached_property
+    def _free_levels(self) -> tuple[int, int]:
+        """The levels after which no constraint is left to check, and then no activity left to decide either."""
+        unchecked = max((level + 1 for level, checks in enumerate(self.checks) if checks), default=0)
+        deciding = [self.dependencies(condition) for condition in self.conditions if condition is not None]
+        decided = max((self.order.index(i) + 1 for needs in deciding for i in needs), default=0)
+        return unchecked, max(unchecked, decided)
+
+    def _at_least(self, level: int, rows: Codes) -> float:
+        """Completions of rows at a level after which nothing is checked: a lower bound, exact once all is decided."""
+        placed = frozenset(self.order[:level])
+        ways = np.ones(len(rows))
+        for i in self.order[level:]:
+            condition = self.conditions[i]
+            if condition is None or self.dependencies(condition) <= placed:
+                with np.errstate(over="ignore"):
+                    ways *= np.where((rows[:, i] == FREE) & self.active(i, rows), self.parameters[i].size, 1)
+        return float(ways.sum())
 
     def _place(self, i: int, rows: Codes) -> Codes:
         active = self.active(i, rows)

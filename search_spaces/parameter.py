@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise, permutations
+from keyword import iskeyword
 from typing import Any, ClassVar
+from unicodedata import normalize
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +19,20 @@ Value = str | int | float | bool | tuple[int, ...]
 
 MAX_INTEGER_VALUES = 1_000_000
 MAX_PERMUTATION_LENGTH = 8
+MAX_MAGNITUDE = 2**62
+"""Whole numbers stay below this, so that sums of two fit int64."""
+
+
+def check_name(what: str, name: str) -> None:
+    """Refuse names that an expression could not mention.
+
+    Raises:
+        SpaceError: ``name`` is no identifier, a keyword, or one that Python reads as another (``µ`` of two kinds).
+    """
+    if not name.isidentifier() or iskeyword(name):
+        raise SpaceError(f"{what} name {name!r}: expected an identifier")
+    if normalize("NFKC", name) != name:
+        raise SpaceError(f"{what} name {name!r}: expected {normalize('NFKC', name)!r}, as expressions read it")
 
 
 @dataclass(frozen=True)
@@ -34,8 +50,7 @@ class Parameter:
     ordered: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        if not self.name.isidentifier():
-            raise SpaceError(f"parameter name {self.name!r}: expected an identifier")
+        check_name("parameter", self.name)
         if not self.values:
             raise SpaceError(f"parameter {self.name!r}: expected at least one value")
         if len(self.code_of) != len(self.values):
@@ -61,6 +76,13 @@ class Parameter:
         """Code by value."""
         return {value: code for code, value in enumerate(self.values)}
 
+    def code(self, value: Any) -> int | None:
+        """Code of a value, a list standing for a permutation; ``None`` for anything outside the domain."""
+        try:
+            return self.code_of.get(tuple(value) if isinstance(value, list) else value)
+        except TypeError:  # not hashable
+            return None
+
     @cached_property
     def column(self) -> NDArray[Any]:
         """The values as an array: bool, int64, float64, or object for strings and tuples."""
@@ -76,7 +98,7 @@ class Parameter:
         return column
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON document that :func:`parameter_from_json` reads back."""
+        """A JSON document that :func:`~search_spaces.space_json.parameter_from_json` reads back."""
         document: dict[str, Any] = {"name": self.name, "kind": self.kind, **self._domain_json()}
         if self.condition is not None:
             document["active_when"] = self.condition
@@ -93,9 +115,9 @@ def _check_scalars(name: str, values: tuple[Value, ...], numeric: bool) -> None:
             raise SpaceError(f"parameter {name!r}: value {value!r}: expected a number")
         if not number and not isinstance(value, bool | str):
             raise SpaceError(f"parameter {name!r}: value {value!r}: expected a string, number or boolean")
-        if number and not np.isfinite(value):
+        if isinstance(value, float) and not np.isfinite(value):
             raise SpaceError(f"parameter {name!r}: value {value!r}: expected a finite number")
-        if isinstance(value, int) and abs(value) >= 2**62:
+        if isinstance(value, int) and abs(value) >= MAX_MAGNITUDE:
             raise SpaceError(f"parameter {name!r}: value {value!r}: expected less than 2**62")
 
 
@@ -175,6 +197,7 @@ class Integer(Parameter):
     def __post_init__(self) -> None:
         if any(isinstance(v, bool) or not isinstance(v, int) for v in (self.low, self.high, self.step)):
             raise SpaceError(f"parameter {self.name!r}: low, high and step must be integers")
+        _check_scalars(self.name, (self.low, self.high, self.step), numeric=True)
         if self.step < 1 or self.high < self.low:
             raise SpaceError(f"parameter {self.name!r}: expected low <= high and step >= 1")
         if (self.high - self.low) // self.step >= MAX_INTEGER_VALUES:
@@ -198,7 +221,7 @@ class Permutation(Parameter):
     kind: ClassVar[str] = "permutation"
 
     def __post_init__(self) -> None:
-        if not isinstance(self.length, int) or not 1 <= self.length <= MAX_PERMUTATION_LENGTH:
+        if type(self.length) is not int or not 1 <= self.length <= MAX_PERMUTATION_LENGTH:
             raise SpaceError(f"parameter {self.name!r}: length {self.length!r}: expected 1 to {MAX_PERMUTATION_LENGTH}")
         super().__post_init__()
 
@@ -208,47 +231,3 @@ class Permutation(Parameter):
 
     def _domain_json(self) -> dict[str, Any]:
         return {"length": self.length}
-
-
-@dataclass(frozen=True)
-class _Reader:
-    """Typed access to a parameter's JSON document, with errors that name the field."""
-
-    document: Mapping[str, Any]
-    name: str = field(default="")
-
-    def get(self, key: str, *types: type) -> Any:
-        if key not in self.document:
-            raise SpaceError(f"parameter {self.name!r}: field {key!r} is missing")
-        value = self.document[key]
-        if not isinstance(value, types):
-            expected = " or ".join(t.__name__ for t in types)
-            raise SpaceError(f"parameter {self.name!r}: {key}={value!r}: expected {expected}")
-        return value
-
-
-def parameter_from_json(document: Any) -> Parameter:
-    """Rebuild a parameter from :meth:`Parameter.to_json`. Raises :class:`SpaceError` naming the field."""
-    if not isinstance(document, Mapping) or not isinstance(document.get("name"), str):
-        raise SpaceError(f"parameter {document!r}: expected an object with a name")
-    name: str = document["name"]
-    reader = _Reader(document, name)
-    kind = reader.get("kind", str)
-    condition = document.get("active_when")
-    if condition is not None and not isinstance(condition, str):
-        raise SpaceError(f"parameter {name!r}: active_when={condition!r}: expected an expression")
-    match kind:
-        case "categorical":
-            return Categorical(name, tuple(reader.get("values", list)), condition)
-        case "ordinal":
-            return Ordinal(name, tuple(reader.get("values", list)), document.get("scale", "linear"), condition)
-        case "boolean":
-            return Boolean(name, condition)
-        case "integer":
-            step = document.get("step", 1)
-            return Integer(name, reader.get("low", int), reader.get("high", int), step, condition)
-        case "permutation":
-            return Permutation(name, reader.get("length", int), condition)
-    raise SpaceError(
-        f"parameter {name!r}: kind={kind!r}: expected categorical, ordinal, boolean, integer or permutation"
-    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from typing import Any
@@ -11,13 +11,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from search_spaces.enumeration import FREE, INACTIVE, Codes, Rules, concatenated, lexicographic, searchable
+from search_spaces import neighbours, sampling
+from search_spaces.declaration import declared
+from search_spaces.enumeration import FREE, INACTIVE, Codes, concatenated, lexicographic, searchable
 from search_spaces.errors import InvalidConfiguration, SpaceError, SpaceTooLarge
-from search_spaces.expression import FUNCTIONS, Array, Expression
-from search_spaces.parameter import Parameter, Permutation, Value, parameter_from_json
+from search_spaces.parameter import Parameter, Permutation, Value
+from search_spaces.space_json import space_arguments
 
 MAX_ENUMERATED = 5_000_000
-MAX_SAMPLE_DRAWS = 200_000_000
+MAX_ENUMERATED_CODES = 100_000_000
+"""The table of a space of more than 20 parameters stays below 400 MB."""
 Constant = int | float | str | bool
 
 
@@ -47,51 +50,9 @@ class SearchSpace:
         self.constants = dict(constants or {})
         self.features = dict(features or {})
         self.names = tuple(parameter.name for parameter in self.parameters)
-        self._check_names()
-        self._rules = Rules(
-            parameters=self.parameters,
-            conditions=tuple(
-                None if parameter.condition is None else self._expression(parameter.condition, self.names[:i])
-                for i, parameter in enumerate(self.parameters)
-            ),
-            constraints=tuple(self._expression(source, self.names) for source in self.constraints),
-            constants={name: _constant(name, value) for name, value in self.constants.items()},
-        )
-        self._features = {name: self._expression(source, self.names) for name, source in self.features.items()}
+        self._rules, self._features = declared(self.parameters, self.constraints, self.constants, self.features)
         self._pool: Codes | None = None
         self._row_memo: dict[tuple[tuple[str, Any], ...], int] = {}
-        self._check_types()
-
-    def _check_names(self) -> None:
-        seen: set[str] = set()
-        if not self.parameters:
-            raise SpaceError("a search space needs at least one parameter")
-        for name in [*self.names, *self.constants]:
-            if name in seen:
-                raise SpaceError(f"name {name!r} is used twice")
-            if name in FUNCTIONS:
-                raise SpaceError(f"name {name!r} is a function of the expression language")
-            seen.add(name)
-
-    def _expression(self, source: str, names: Iterable[str]) -> Expression:
-        expression = Expression(source)
-        known = set(names)
-        for name in sorted(expression.names - known - self.constants.keys()):
-            problem = "is not declared before it" if name in self.names else "is unknown"
-            raise SpaceError(f"expression {source!r}: name {name!r} {problem}")
-        for name in sorted(expression.activities & self.constants.keys()):
-            raise SpaceError(f"expression {source!r}: active({name}) of a constant")
-        return expression
-
-    def _check_types(self) -> None:
-        first = np.zeros((1, len(self.parameters)), dtype=np.int32)
-        for condition in self._rules.conditions:
-            if condition is not None:
-                self._rules.values(condition, first)
-        for constraint in self._rules.constraints:
-            self._rules.satisfied(constraint, first)
-        for feature in self._features.values():
-            self._rules.values(feature, first)
 
     def __repr__(self) -> str:
         return f"SearchSpace({len(self.parameters)} parameters, {len(self.constraints)} constraints)"
@@ -172,9 +133,8 @@ class SearchSpace:
             raise InvalidConfiguration(f"parameter {parameter.name!r} is inactive: {parameter.condition!r} is false")
         for constraint in self._rules.constraints:
             if not self._rules.satisfied(constraint, canonical[None, :])[0]:
-                involved = ", ".join(
-                    f"{name}={configuration[name]!r}" for name in self.names if name in constraint.mentions
-                )
+                values = {**self.constants, **configuration}
+                involved = ", ".join(f"{n}={values[n]!r}" for n in values if n in constraint.mentions)
                 raise InvalidConfiguration(f"constraint {constraint.source!r} is broken by {involved}")
         if self._pool is not None and self.row_of_codes(canonical) is None:
             raise InvalidConfiguration("the configuration is not in the recorded pool")
@@ -193,13 +153,9 @@ class SearchSpace:
     def _table(self) -> Codes:
         if self._pool is not None:
             return self._pool
-        blocks: list[Codes] = []
-        found = 0
-        for block in self._rules.complete(np.full((1, len(self.parameters)), FREE, dtype=np.int32)):
-            blocks.append(block)
-            found += len(block)
-            if found > MAX_ENUMERATED:
-                raise SpaceTooLarge(f"more than {MAX_ENUMERATED} feasible configurations")
+        nothing = np.full((1, len(self.parameters)), FREE, dtype=np.int32)
+        limit = min(MAX_ENUMERATED, MAX_ENUMERATED_CODES // len(self.parameters))
+        blocks = list(self._rules.complete(nothing, limit))
         table = lexicographic(concatenated(blocks, len(self.parameters)))
         table.flags.writeable = False
         return table
@@ -238,6 +194,19 @@ class SearchSpace:
         key = searchable(codes[None, :])[0]
         row = int(np.searchsorted(self._search_keys, key))
         return row if row < len(self._search_keys) and self._search_keys[row] == key else None
+
+    def feasible(self, codes: Codes) -> NDArray[np.bool_]:
+        """Which rows are canonical and feasible, given codes of shape ``[n, d]``; shape ``[n]``."""
+        if self.enumerable:
+            if self.size == 0:
+                return np.zeros(len(codes), dtype=bool)
+            keys = searchable(codes)
+            rows = np.minimum(np.searchsorted(self._search_keys, keys), self.size - 1)
+            found: NDArray[np.bool_] = np.equal(self._search_keys[rows], keys)
+            return found
+        feasible: NDArray[np.bool_] = np.all(codes == self.canonical_codes(codes), axis=1) & ~self.incomplete(codes)
+        feasible[feasible] = self._rules.feasible(codes[feasible])
+        return feasible
 
     def row_of(self, configuration: Mapping[str, Any]) -> int | None:
         """Row of a configuration in :meth:`codes`, or ``None`` if it is not canonical and feasible."""
@@ -286,35 +255,21 @@ class SearchSpace:
             missing |= self._rules.active(i, codes) & (codes[:, i] < 0)
         return missing
 
+    @cached_property
+    def _parts(self) -> list[sampling.Part]:
+        return sampling.parts(self._rules)
+
     def sample_codes(self, rng: np.random.Generator, n: int) -> Codes:
         """``n`` draws, uniform over the feasible set, with replacement; shape ``[n, d]``.
-
-        Past the enumeration limit by rejection: a full assignment is kept if it is feasible and its inactive
-        parameters all carry code 0, so that each feasible configuration is kept for exactly one assignment.
 
         Raises:
             SpaceError: when nothing feasible is found.
         """
-        if self.enumerable:
-            if self.size == 0:
-                raise SpaceError("the search space has no feasible configuration")
-            return self._table[rng.integers(self.size, size=n)]
-        kept: list[Codes] = []
-        found = drawn = 0
-        sizes = np.array([parameter.size for parameter in self.parameters])
-        batch = max(4 * n, 4096)
-        while found < n:
-            if drawn > MAX_SAMPLE_DRAWS:
-                raise SpaceError("no feasible configuration found by sampling: the constraints are too tight")
-            full = rng.integers(sizes, size=(batch, len(sizes))).astype(np.int32)
-            codes = self._rules.deactivate(full)
-            codes = codes[np.all((codes >= 0) | (full == 0), axis=1)]
-            codes = codes[self._rules.feasible(codes)]
-            kept.append(codes)
-            found += len(codes)
-            drawn += batch
-            batch = min(2 * batch, 1 << 18)
-        return concatenated(kept, len(sizes))[:n]
+        if not self.enumerable:
+            return sampling.draw(self._parts, len(self.parameters), rng, n)
+        if self.size == 0:
+            raise SpaceError("the search space has no feasible configuration")
+        return self._table[rng.integers(self.size, size=n)]
 
     def sample(self, rng: np.random.Generator, n: int) -> list[dict[str, Value]]:
         """``n`` configurations drawn uniformly from the feasible set, with replacement."""
@@ -326,25 +281,15 @@ class SearchSpace:
         """Feasible one-parameter changes of a feasible row (shape ``[d]``); shape ``[n, d]``, lexicographic.
 
         Ordered kinds step to the next value up or down, categoricals and booleans to any other, permutations swap
-        two positions. Parameters that a change activates take every value, those that it deactivates
-        vanish, so that the relation is symmetric.
+        two positions; parameters that a change activates take every value.
+
+        Raises:
+            SpaceTooLarge: when a change activates parameters of more than a million combinations.
         """
-        templates: list[Codes] = []
-        for i, parameter in enumerate(self.parameters):
-            code = int(codes[i])
-            if code < 0:
-                continue
-            for other in _adjacent(parameter, code):
-                template = codes.copy()
-                template[template == INACTIVE] = FREE
-                template[i] = other
-                templates.append(template)
-        stacked = np.array(templates, dtype=np.int32).reshape(len(templates), len(codes))
-        found = concatenated(list(self._rules.complete(stacked)), len(codes))
-        found = np.unique(found, axis=0) if len(found) else found
+        found = neighbours.neighbour_codes(self._rules, codes)
         if self._pool is not None:
             found = found[[self.row_of_codes(row) is not None for row in found]]
-        return found.astype(np.int32)
+        return found
 
     def neighbours(self, configuration: Mapping[str, Any]) -> list[dict[str, Value]]:
         """Feasible one-parameter changes of a feasible configuration (see :meth:`neighbour_codes`).
@@ -378,40 +323,7 @@ class SearchSpace:
         Raises:
             SpaceError: naming the field at fault.
         """
-        if not isinstance(document, Mapping) or not isinstance(document.get("parameters"), list):
-            raise SpaceError("parameters: expected a list")
-        constraints = document.get("constraints", [])
-        if not isinstance(constraints, list) or not all(isinstance(source, str) for source in constraints):
-            raise SpaceError(f"constraints={constraints!r}: expected a list of expressions")
-        for name in ("constants", "features"):
-            if not isinstance(document.get(name, {}), Mapping):
-                raise SpaceError(f"{name}={document[name]!r}: expected an object")
-        parameters = [parameter_from_json(parameter) for parameter in document["parameters"]]
-        return cls(parameters, constraints, document.get("constants"), document.get("features"))
-
-
-def _adjacent(parameter: Parameter, code: int) -> list[int]:
-    if parameter.ordered:
-        return [other for other in (code - 1, code + 1) if 0 <= other < parameter.size]
-    if isinstance(parameter, Permutation):
-        order = parameter.values[code]
-        assert isinstance(order, tuple)
-        swapped = []
-        for i in range(len(order)):
-            for j in range(i):
-                changed = list(order)
-                changed[i], changed[j] = changed[j], changed[i]
-                swapped.append(parameter.code_of[tuple(changed)])
-        return swapped
-    return [other for other in range(parameter.size) if other != code]
-
-
-def _constant(name: str, value: Any) -> Array:
-    if isinstance(value, bool | float) or (isinstance(value, int) and abs(value) < 2**62):
-        return np.array([value])
-    if isinstance(value, str):
-        return np.array([value], dtype=object)
-    raise SpaceError(f"constant {name}={value!r}: expected a number, string or boolean")
+        return cls(**space_arguments(document))
 
 
 def _shown(parameter: Parameter) -> str:

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +12,9 @@ import torch
 
 from kernels.execute import execute, relative_error
 from kernels.rows import RowKernel
+from search_spaces.device import H100
 from search_spaces.space import SearchSpace
+from tests.kernels.sm90 import reports
 
 Configuration = Mapping[str, Any]
 
@@ -62,24 +59,25 @@ def assert_features_finite(space: SearchSpace) -> None:
         assert active.any(), expression
 
 
-def compiled(kernel: RowKernel, configurations: Sequence[Configuration], cache: Path) -> list[dict[str, Any]]:
-    """PTX and shared bytes of each configuration for sm_90, from a process outside the interpreter."""
-    environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
-    command = [
-        sys.executable, "-m", "tests.kernels.ahead_of_time", type(kernel).__module__, type(kernel).__name__,
-        json.dumps(asdict(kernel)),
-    ]  # fmt: skip
-    completed = subprocess.run(
-        command,
-        input="".join(json.dumps(dict(configuration)) + "\n" for configuration in configurations),
-        env={**environment, "TRITON_CACHE_DIR": str(cache)},
-        cwd=Path(__file__).parents[2],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert completed.returncode == 0, completed.stderr[-2000:]
-    return [json.loads(line) for line in completed.stdout.splitlines()]
+def assert_pipelined_and_vectorised(kernel: RowKernel, configurations: Sequence[Configuration], cache: Path) -> None:
+    """For sm_90: accesses of 16 bytes a thread, asynchronous copies where there are stages, shared memory that fits."""
+    for configuration, (launch,) in zip(configurations, reports(kernel, configurations, cache), strict=True):
+        assert narrow_accesses(launch["ptx"]) == [], configuration
+        assert (launch["cp_async"] > 0) == (configuration.get("num_stages", 1) > 1), configuration
+        assert launch["shared_bytes"] <= H100.shared_memory_bytes
+
+
+def assert_recordable(kernel: RowKernel, space: SearchSpace) -> None:
+    """Some minutes of recording, no two configurations with the same launch, finite features."""
+    assert 1_200 <= space.size <= 2_000
+    assert len(set(launches(kernel, space))) == space.size
+    assert_features_finite(space)
+
+
+def assert_random_configurations_are_right(kernel: RowKernel, space: SearchSpace, device: torch.device) -> None:
+    """Forty of them, against the reference."""
+    for configuration in space.sample(np.random.default_rng(0), 40):
+        assert error(kernel, configuration, device) <= kernel.tolerance, configuration
 
 
 def narrow_accesses(ptx: str) -> list[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
@@ -15,11 +14,10 @@ from search_spaces.device import H100, DeviceLimits
 from search_spaces.layernorm import layernorm_space
 from search_spaces.space import SearchSpace
 from tests.kernels.row_checks import (
-    assert_features_finite,
-    compiled,
+    assert_pipelined_and_vectorised,
+    assert_random_configurations_are_right,
+    assert_recordable,
     error,
-    launches,
-    narrow_accesses,
     one_of_each,
 )
 
@@ -73,10 +71,7 @@ def test_the_tolerance_tells_mistakes_from_rounding():
 
 
 def test_the_space_is_a_recordable_size_without_aliases():
-    space = space_of(TASK)
-    assert 1_200 <= space.size <= 2_000
-    assert len(set(launches(TASK, space))) == space.size
-    assert_features_finite(space)
+    assert_recordable(TASK, space_of(TASK))
 
 
 def test_bytes_and_operations():
@@ -90,12 +85,7 @@ def test_compiles_for_sm_90_with_16_byte_accesses(tmp_path: Path):
     configurations = list(one_of_each(space, STRUCTURE, seed=3))
     # A row over so many threads that one row of weights cannot fill their vectors.
     configurations += [next(c for c in space.enumerate() if c["num_warps"] == 32 and c["scheme"] != "looped")]
-    results = compiled(TASK, configurations, tmp_path)
-    assert len(results) == len(configurations)
-    for configuration, result in zip(configurations, results, strict=True):
-        assert narrow_accesses(result["ptx"]) == [], configuration
-        assert ("cp.async" in result["ptx"]) == (configuration.get("num_stages", 1) > 1), configuration
-        assert result["shared"] <= H100.shared_memory_bytes
+    assert_pipelined_and_vectorised(TASK, configurations, tmp_path)
 
 
 @pytest.mark.gpu
@@ -103,5 +93,4 @@ def test_compiles_for_sm_90_with_16_byte_accesses(tmp_path: Path):
 @pytest.mark.parametrize("dtype", ["bf16", "fp16"])
 def test_random_configurations_on_the_gpu(dtype, device):
     kernel = LayerNorm(1027, 4096, dtype)
-    for configuration in space_of(kernel).sample(np.random.default_rng(0), 40):
-        assert error(kernel, configuration, device) <= kernel.tolerance, configuration
+    assert_random_configurations_are_right(kernel, space_of(kernel), device)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
@@ -15,11 +14,10 @@ from search_spaces.device import H100, DeviceLimits
 from search_spaces.softmax import softmax_space
 from search_spaces.space import SearchSpace
 from tests.kernels.row_checks import (
-    assert_features_finite,
-    compiled,
+    assert_pipelined_and_vectorised,
+    assert_random_configurations_are_right,
+    assert_recordable,
     error,
-    launches,
-    narrow_accesses,
     one_of_each,
 )
 
@@ -64,10 +62,7 @@ def test_the_tolerance_tells_a_lost_block_from_rounding():
 
 @pytest.mark.parametrize("kernel", TASKS, ids=lambda kernel: kernel.name)
 def test_the_space_is_a_recordable_size_without_aliases(kernel):
-    space = space_of(kernel)
-    assert 1_200 <= space.size <= 2_000
-    assert len(set(launches(kernel, space))) == space.size
-    assert_features_finite(space)
+    assert_recordable(kernel, space_of(kernel))
 
 
 def test_bytes_and_operations():
@@ -80,12 +75,7 @@ def test_bytes_and_operations():
 def test_compiles_for_sm_90_with_16_byte_accesses(tmp_path: Path):
     kernel = TASKS[0]
     configurations = list(one_of_each(space_of(kernel), (*STRUCTURE, "num_stages"), seed=3))
-    results = compiled(kernel, configurations, tmp_path)
-    assert len(results) == len(configurations)
-    for configuration, result in zip(configurations, results, strict=True):
-        assert narrow_accesses(result["ptx"]) == [], configuration
-        assert ("cp.async" in result["ptx"]) == (configuration.get("num_stages", 1) > 1), configuration
-        assert result["shared"] <= H100.shared_memory_bytes
+    assert_pipelined_and_vectorised(kernel, configurations, tmp_path)
 
 
 @pytest.mark.gpu
@@ -93,5 +83,4 @@ def test_compiles_for_sm_90_with_16_byte_accesses(tmp_path: Path):
 @pytest.mark.parametrize("dtype", ["bf16", "fp16"])
 def test_random_configurations_on_the_gpu(dtype, device):
     kernel = Softmax(1027, 2560, dtype)
-    for configuration in space_of(kernel).sample(np.random.default_rng(0), 40):
-        assert error(kernel, configuration, device) <= kernel.tolerance, configuration
+    assert_random_configurations_are_right(kernel, space_of(kernel), device)

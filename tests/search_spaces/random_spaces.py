@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import itertools
 from collections.abc import Mapping
+from functools import cache
+from types import CodeType
 from typing import Any
 
 from hypothesis import strategies as st
@@ -26,7 +28,9 @@ def parameters(draw: st.DrawFn, index: int, earlier: list[Parameter]) -> Paramet
     match draw(st.sampled_from(["categorical", "ordinal", "boolean", "integer", "permutation"])):
         case "categorical":
             return Categorical(
-                name, tuple(draw(st.sampled_from([("a", "b"), ("x", "y", "z"), (True, "no")]))), condition
+                name,
+                tuple(draw(st.sampled_from([("a", "b"), ("x", "y", "z"), (True, "no"), ("none", 2, 4)]))),
+                condition,
             )
         case "ordinal":
             scale = draw(st.sampled_from(["linear", "log2"]))
@@ -45,6 +49,9 @@ def _numeric(parameter: Parameter) -> bool:
 @st.composite
 def terms(draw: st.DrawFn, parameter: Parameter) -> str:
     value = draw(st.sampled_from(parameter.values))
+    if parameter.values[0] == "none":
+        return draw(st.sampled_from([f"{parameter.name} != 'none' and {parameter.name} > 2", f"{parameter.name} > 2",
+                                     f"{parameter.name} == 'none' or {parameter.name} < 4"]))  # fmt: skip
     if not _numeric(parameter):
         return draw(st.sampled_from([f"{parameter.name} == {value!r}", f"{parameter.name} != {value!r}"]))
     form = draw(st.sampled_from(["{p} == {v}", "{p} <= {v}", "0 < {p} < 4", "{p} in (1, 2, {v})", "not {p} > {v}",
@@ -81,19 +88,25 @@ def spaces(draw: st.DrawFn, at_most: int = 5) -> SearchSpace:
     return SearchSpace(declared, rules, CONSTANTS)
 
 
-def _value(source: str, values: Mapping[str, Any]) -> bool:
-    names = {"active": lambda name: name in values, "ceil_div": ceil_div, "min": min, "max": max, "abs": abs}
+@cache
+def _compiled(source: str) -> CodeType:
     tree = ast.parse(source, mode="eval")
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "active":
             node.args = [ast.Constant(node.args[0].id)]  # type: ignore[attr-defined]
+    return compile(ast.fix_missing_locations(tree), "rule", "eval")
+
+
+def _value(source: str, values: Mapping[str, Any]) -> bool:
+    names = {"active": lambda name: name in values, "ceil_div": ceil_div, "min": min, "max": max, "abs": abs}
     try:
-        return bool(eval(compile(ast.fix_missing_locations(tree), "rule", "eval"), {**CONSTANTS, **names, **values}))
-    except ZeroDivisionError:
+        return bool(eval(_compiled(source), {**CONSTANTS, **names, **values}))
+    except (ZeroDivisionError, TypeError):
         return False
 
 
-def _mentioned(source: str, space: SearchSpace) -> set[str]:
+@cache
+def _mentioned_names(source: str) -> frozenset[str]:
     tree = ast.parse(source, mode="eval")
     inside = {
         id(argument)
@@ -101,7 +114,11 @@ def _mentioned(source: str, space: SearchSpace) -> set[str]:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "active"
         for argument in node.args
     }
-    return {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and id(n) not in inside} & set(space.names)
+    return frozenset(n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and id(n) not in inside)
+
+
+def _mentioned(source: str, space: SearchSpace) -> frozenset[str]:
+    return _mentioned_names(source) & set(space.names)
 
 
 def brute_force(space: SearchSpace) -> list[dict[str, Any]]:

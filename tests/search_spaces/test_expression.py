@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from search_spaces.errors import SpaceError
 from search_spaces.expression import Expression
+from search_spaces.expression_types import types_of
 
 
 def number(source: str, **names: int | float | bool) -> float:
@@ -72,3 +73,77 @@ def test_permutations_compare_and_index() -> None:
     column[:] = [(0, 1, 2), (2, 0, 1)]
     assert Expression("o == (2, 0, 1)").holds({"o": column}, {}, 2).tolist() == [False, True]
     assert Expression("o[0] == 0").holds({"o": column}, {}, 2).tolist() == [True, False]
+
+
+def column(*values: object) -> dict[str, np.ndarray]:
+    cells = np.empty(len(values), dtype=object)
+    cells[:] = values
+    return {"mode": cells}
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("mode != 'none' and mode > 16", [False, False, True]),
+        ("mode == 'none' or mode > 16", [True, False, True]),
+        ("mode > 16", [False, False, True]),
+        ("not mode > 16", [False, True, False]),
+        ("mode * 2 == 32", [False, True, False]),
+        ("min(mode, 20) == 20", [False, False, True]),
+        ("-mode < -20", [False, False, True]),
+        ("'a' < mode", [True, False, False]),
+        ("1 < mode < 20", [False, True, False]),
+        ("mode == 16", [False, True, False]),
+        ("mode in ('none', 32)", [True, False, True]),
+        ("mode not in (16,)", [True, False, True]),
+    ],
+)
+def test_what_does_not_fit_a_value_has_no_value_there(source: str, expected: list[bool]) -> None:
+    assert Expression(source).holds(column("none", 16, 32), {}, 3).tolist() == expected
+
+
+NUMBERS, TEXTS, ORDERS = (types_of(values) for values in ([1, 2.5, True], ["a"], [(0, 1)]))
+
+
+@pytest.mark.parametrize(
+    ("source", "problem"),
+    [
+        ("t > 1", "orders a string and a number"),
+        ("o < 3", "orders a permutation and a number"),
+        ("1 < n < 'a'", "orders a number and a string"),
+        ("t + 't'", "needs 't' to be a number"),
+        ("n == 1 and -t == 1", "needs 't' to be a number"),
+        ("max(n, o)", "needs 'o' to be a number"),
+        ("n[0] == 1", "needs 'n' to be a permutation"),
+        ("n in (1, 2) < 3", "orders a permutation and a number"),
+    ],
+)
+def test_what_fits_no_value_is_refused_even_where_it_is_never_reached(source: str, problem: str) -> None:
+    with pytest.raises(SpaceError, match=problem):
+        Expression(source).types({"n": NUMBERS, "t": TEXTS, "o": ORDERS})
+
+
+def test_what_fits_some_value_is_not_refused() -> None:
+    mixed = {"mode": types_of(["none", 16])}
+    for source in ("mode > 16", "mode < 'x'", "mode * 2", "mode == (0, 1)"):
+        Expression(source).types(mixed)
+
+
+@pytest.mark.parametrize("source", ["9**9**9", "(2**62) ** (2**62)", "(9**20) ** (9**9) > 1", "2.0 ** 10000"])
+def test_no_power_takes_forever(source: str) -> None:
+    assert Expression(source).holds({}, {}, 1).tolist() == [True]
+
+
+def test_integers_beyond_int64_stay_exact() -> None:
+    assert Expression("(2**62 + 1) % 2 == 1 and 2**62 + 1 > 2**62").holds({}, {}, 1).tolist() == [True]
+    assert Expression("10**70 // 10**69 == 10").holds({}, {}, 1).tolist() == [True]
+    with pytest.raises(SpaceError, match="more than 75 digits"):
+        Expression("1" * 80)
+
+
+def test_membership_in_a_list_of_permutations() -> None:
+    cells = np.empty(2, dtype=object)
+    cells[:] = [(0, 1), (1, 0)]
+    assert Expression("o in ((1, 0), (2, 1))").holds({"o": cells}, {}, 2).tolist() == [False, True]
+    with pytest.raises(SpaceError, match="anything but literals"):
+        Expression("a in (1, -b)")

@@ -8,7 +8,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
+from search_spaces import sampling
 from search_spaces.errors import InvalidConfiguration
+from search_spaces.parameter import Boolean, Categorical, Ordinal
 from search_spaces.space import SearchSpace
 from tests.search_spaces.random_spaces import brute_force, spaces
 
@@ -67,14 +69,16 @@ def test_neighbours_are_valid_others_and_symmetric(space: SearchSpace, seed: int
         assert configuration in space.neighbours(neighbour)
 
 
-@settings(max_examples=25, deadline=None)
-@given(spaces(at_most=4), st.integers(0, 2**32), st.booleans())
-def test_sampling_is_uniform_over_the_enumerated_set(space: SearchSpace, seed: int, by_rejection: bool) -> None:
+@settings(max_examples=40, deadline=None)
+@given(spaces(at_most=4), st.integers(0, 2**32), st.sampled_from([None, 1_000_000, 0]))
+def test_sampling_is_uniform_over_the_enumerated_set(space: SearchSpace, seed: int, max_listed: int | None) -> None:
+    """From the table; as if it could not be listed, part by part; and by rejection."""
     assume(2 <= space.size <= 60)
-    sampler = SearchSpace.from_json(space.to_json())
-    if by_rejection:
-        sampler.__dict__["enumerable"] = False  # as if it were too large to list
-    draws = sampler.sample_codes(np.random.default_rng(seed), 200 * space.size)
+    rng, n = np.random.default_rng(seed), 200 * space.size
+    if max_listed is None:
+        draws = space.sample_codes(rng, n)
+    else:
+        draws = sampling.draw(sampling.parts(space._rules, max_listed), len(space.names), rng, n)
     rows = [space.row_of_codes(row) for row in draws]
     assert None not in rows
     counts = np.bincount(np.array(rows, dtype=int), minlength=space.size)
@@ -82,8 +86,6 @@ def test_sampling_is_uniform_over_the_enumerated_set(space: SearchSpace, seed: i
 
 
 def test_keys_tell_apart_what_looks_alike() -> None:
-    from search_spaces.parameter import Boolean, Categorical, Ordinal
-
     space = SearchSpace([Categorical("a", ("1", 1, "True", 'x","b":2')), Boolean("b"), Ordinal("c", (1, 2.5))])
     keys = [space.key(configuration) for configuration in space.enumerate()]
     assert len(set(keys)) == space.size == 4 * 2 * 2

@@ -1,0 +1,189 @@
+"""The contract from somebody else's side: five lines inherit it, and each clause fails on a strategy that breaks it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from itertools import count
+from typing import Any
+
+import numpy as np
+import pytest
+
+from harness.evaluation import Configuration, Evaluation, Status
+from harness.strategies.base import Budget, Strategy
+from harness.strategies.random import RandomSearch
+from harness.testing import StrategyContract, spaces
+from search_spaces.space import SearchSpace
+
+
+class TestMine(StrategyContract):
+    def factory(self, space: SearchSpace, seed: np.random.SeedSequence, budget: Budget) -> Strategy:
+        return RandomSearch(space, seed, budget)
+
+
+class Broken(RandomSearch):
+    """Random search, to be broken in one place."""
+
+    def __init__(self, space: SearchSpace, seed: np.random.SeedSequence, budget: Budget) -> None:
+        super().__init__(space, seed, budget)
+        self.space, self.told = space, list[Evaluation]()
+
+    def tell(self, evaluations: Sequence[Evaluation]) -> None:
+        self.told += evaluations
+
+
+class Repeats(Broken):
+    def ask(self, n: int) -> Sequence[Configuration]:
+        return [self.told[0].configuration] if self.told else super().ask(n)
+
+
+class ProposesTheInfeasible(Broken):
+    def ask(self, n: int) -> Sequence[Configuration]:
+        return [{p.name: p.values[-1] for p in self.space.parameters} for _ in super().ask(n)]
+
+
+class AsksTooMuch(Broken):
+    def ask(self, n: int) -> Sequence[Configuration]:
+        return super().ask(n + 1)
+
+
+class AsksOneAtATime(Broken):
+    def ask(self, n: int) -> Sequence[Configuration]:
+        return super().ask(min(n, 1))
+
+
+class EndsEarly(Broken):
+    def ask(self, n: int) -> Sequence[Configuration]:
+        return [] if len(self.told) > 6 else super().ask(n)
+
+
+class CrashesAtTheEnd(Broken):
+    def ask(self, n: int) -> Sequence[Configuration]:
+        asked = super().ask(n)
+        if not asked:
+            raise StopIteration
+        return asked
+
+
+class NeedsTwoEvaluations(Broken):
+    def ask(self, n: int) -> Sequence[Configuration]:
+        asked = super().ask(n)
+        return asked if len(self.told) + len(asked) > 1 else []
+
+
+class CrashesOnFailures(Broken):
+    def tell(self, evaluations: Sequence[Evaluation]) -> None:
+        super().tell(evaluations)
+        sum(e.latency_ms for e in evaluations)  # type: ignore[misc]
+
+
+class NeedsASuccess(Broken):
+    """Survives failures as long as anything ever worked."""
+
+    def ask(self, n: int) -> Sequence[Configuration]:
+        if len(self.told) > 5:
+            min(e.latency_ms for e in self.told if e.latency_ms is not None)
+        return super().ask(n)
+
+
+class DividesByTheSpread(Broken):
+    def ask(self, n: int) -> Sequence[Configuration]:
+        latencies = [e.latency_ms for e in self.told if e.latency_ms is not None]
+        if len(latencies) > 1:
+            assert max(latencies) > min(latencies)
+        return super().ask(n)
+
+
+class DrawsFromTheGlobalGenerator(Broken):
+    def ask(self, n: int) -> Sequence[Configuration]:
+        asked = list(super().ask(n + 1))
+        return random.sample(asked, min(n, len(asked)))
+
+
+class IgnoresItsSeed(Broken):
+    def __init__(self, space: SearchSpace, seed: np.random.SeedSequence, budget: Budget) -> None:
+        del seed
+        super().__init__(space, np.random.SeedSequence(0), budget)
+
+
+class RemembersAnotherRun(Broken):
+    """Every other instance skips a configuration, as if the one before had left it a hint."""
+
+    instances = count()
+
+    def __init__(self, space: SearchSpace, seed: np.random.SeedSequence, budget: Budget) -> None:
+        super().__init__(space, seed, budget)
+        super().ask(next(self.instances) % 2)
+
+
+class SkipsSlowKernels(Broken):
+    """Takes a step more whenever something took longer than 10 ms: another trace in another unit."""
+
+    def ask(self, n: int) -> Sequence[Configuration]:
+        if self.told and (self.told[-1].latency_ms or 0) > 10.0:
+            super().ask(1)
+        return super().ask(n)
+
+
+class WritesIntoWhatItIsTold(Broken):
+    def tell(self, evaluations: Sequence[Evaluation]) -> None:
+        for evaluation in evaluations:
+            evaluation.configuration["seen"] = True  # type: ignore[index]
+
+
+CONTRACT = StrategyContract
+CLAUSES: list[tuple[type[Broken], Callable[..., None], dict[str, Any]]] = [
+    (Repeats, CONTRACT.test_asks_are_feasible_and_unrepeated, {"space": spaces.plain}),
+    (ProposesTheInfeasible, CONTRACT.test_asks_are_feasible_and_unrepeated, {"space": spaces.constrained}),
+    (AsksTooMuch, CONTRACT.test_asks_are_feasible_and_unrepeated, {"space": spaces.plain}),
+    (EndsEarly, CONTRACT.test_asks_are_feasible_and_unrepeated, {"space": spaces.permuted}),
+    (AsksOneAtATime, CONTRACT.test_batches_are_full_until_the_end, {"batch": 3}),
+    (NeedsTwoEvaluations, CONTRACT.test_a_budget_of_one, {}),
+    (EndsEarly, CONTRACT.test_a_space_beyond_enumeration, {}),
+    (CrashesAtTheEnd, CONTRACT.test_a_space_of_one_configuration_ends_cleanly, {}),
+    (Repeats, CONTRACT.test_a_space_of_one_configuration_ends_cleanly, {}),
+    (EndsEarly, CONTRACT.test_exhausting_a_space_visits_everything_once_and_finds_the_optimum, {"batch": 1}),
+    *(
+        (CrashesOnFailures, CONTRACT.test_each_kind_of_failure_is_survived, {"status": status})
+        for status in Status
+        if status is not Status.OK
+    ),
+    (NeedsASuccess, CONTRACT.test_a_space_in_which_everything_fails, {"batch": 1}),
+    (DividesByTheSpread, CONTRACT.test_equal_latencies_are_survived, {}),
+    (DrawsFromTheGlobalGenerator, CONTRACT.test_same_seed_same_trace_whatever_the_global_generators_do, {"batch": 1}),
+    (IgnoresItsSeed, CONTRACT.test_different_seeds_differ, {}),
+    (RemembersAnotherRun, CONTRACT.test_a_recorded_run_resumes, {}),
+    (SkipsSlowKernels, CONTRACT.test_the_unit_of_latency_does_not_matter, {}),
+    (RemembersAnotherRun, CONTRACT.test_the_order_of_a_recorded_pool_does_not_matter, {}),
+    (WritesIntoWhatItIsTold, CONTRACT.test_tell_leaves_its_arguments_alone, {}),
+]
+
+
+@pytest.mark.parametrize(("broken", "clause", "arguments"), CLAUSES, ids=lambda value: getattr(value, "__name__", ""))
+def test_a_strategy_that_breaks_a_clause_fails_it(
+    broken: type[Broken], clause: Callable[..., None], arguments: dict[str, Any]
+) -> None:
+    class Contract(StrategyContract):
+        def factory(self, space: SearchSpace, seed: np.random.SeedSequence, budget: Budget) -> Strategy:
+            return broken(space, seed, budget)
+
+    clause(TestMine(), **arguments)
+    with pytest.raises((Exception, pytest.fail.Exception)):
+        clause(Contract(), **arguments)
+
+
+def test_every_clause_has_a_strategy_that_breaks_it() -> None:
+    clauses = {name for name in vars(StrategyContract) if name.startswith("test_")}
+    assert {clause.__name__ for _, clause, _ in CLAUSES} == clauses
+
+
+def test_a_strategy_may_declare_that_it_depends_on_the_unit() -> None:
+    class Contract(StrategyContract):
+        unit_invariant = False
+
+        def factory(self, space: SearchSpace, seed: np.random.SeedSequence, budget: Budget) -> Strategy:
+            return SkipsSlowKernels(space, seed, budget)
+
+    with pytest.raises(pytest.skip.Exception):
+        Contract().test_the_unit_of_latency_does_not_matter()
