@@ -15,7 +15,7 @@ from analysis.ert import LogEstimate
 from analysis.incumbents import Optima, optima
 from analysis.load import Study, load_study
 from analysis.reference import difficulty, kernel_of
-from analysis.speedup import COLUMNS, speedups, task_speedups
+from analysis.speedup import COLUMNS, counted_tasks, speedups, task_speedups
 from tests.analysis.fabricate import (
     evaluations,
     guided_order,
@@ -238,6 +238,7 @@ def test_sampled_tasks_count_only_where_there_are_no_exhaustive_ones(tmp_path: P
     for where, kernels in ((tmp_path, {"kernel:b", "ALL"}), (tmp_path / "a-1__h100", {"kernel:a", "ALL"})):
         study = load_study([where])
         names = set(speedups(study, optima(study))["task"])
+        assert {f"kernel:{kernel_of(task)}" for task in counted_tasks(study, optima(study), 0.05)} == kernels - {"ALL"}
         assert {name for name in names if "__" not in name} == kernels
 
 
