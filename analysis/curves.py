@@ -76,8 +76,8 @@ def random_curves(study: Study, optima: Optima) -> pd.DataFrame:
         quality = optima.t_star_ms[name] / true_latency(table)
         budget = int(min(runs["evaluations"].max(), len(table)))
         parts.append(_exact(quality, budget).assign(task=name, axis="evaluations"))
-        if np.isfinite(costs(table)).all():
-            until = float(runs["clock_s"].max())
+        until = float(runs["clock_s"].max())
+        if until > 0 and np.isfinite(costs(table)).all():
             workers, sequential = int(runs["compile_workers"].max()), bool((runs["batch"] == 1).all())
             seconds = _simulated(table, quality, budget, until, workers, sequential and workers == 1)
             parts.append(seconds.assign(task=name, axis="seconds"))
@@ -108,7 +108,7 @@ def _simulated(
     )
     best = np.maximum.accumulate(quality[searches.rows], axis=1)
     end = min(until, float(np.median(searches.end_s[:, -1])))
-    first = float(searches.end_s[:, 0].min())
+    first = float(searches.end_s[searches.end_s > 0].min())
     grid = np.concatenate([[0.0], np.geomspace(first, end, _GRID_POINTS)])
     values = np.zeros((len(best), len(grid)))
     for row, clock, level in zip(values, searches.end_s, best, strict=True):

@@ -19,6 +19,11 @@ COSTS = ("compile_s", "verify_s", "benchmark_s")
 Floats = NDArray[np.float64]
 
 
+def kernel_of(task: str) -> str:
+    """The kernel in a task's name, ``<kernel>-<shape>-<dtype>__<device>``; of another name all before the device."""
+    return task.split("__", 1)[0].split("-", 1)[0]
+
+
 def true_latency(table: pd.DataFrame) -> Floats:
     """Best known latency in ms per row: ``oracle_ms``, else ``latency_ms``; inf for failures. [rows]"""
     latency = table["latency_ms"].to_numpy(np.float64, na_value=np.nan)
@@ -84,16 +89,18 @@ def costs(table: pd.DataFrame) -> Floats:
 def difficulty(table: pd.DataFrame, t_star_ms: float, target: float) -> Difficulty:
     """N, K and costs of a recorded table at a target.
 
-    K is at least 1: where a run beat every recorded latency, its configuration is one of the N.
+    Where a run beat every recorded latency, its configuration is one of the N, so K is at least 1. In a sample whose
+    t* comes from a search, K may be 0: no draw of the pool can hit.
     """
     rows = pool(table)
     hit = is_hit(true_latency(rows), t_star_ms, target)
+    beaten = bool(t_star_ms < true_latency(table).min() * (1 - 1e-12))
     cost = costs(rows)
     everything = float(cost.mean()) if len(cost) else float("nan")
     return Difficulty(
         target=target,
         n=len(rows),
-        k=max(int(hit.sum()), 1),
+        k=max(int(hit.sum()), int(beaten)),
         miss_cost_s=float(cost[~hit].mean()) if (~hit).any() else everything,
         hit_cost_s=float(cost[hit].mean()) if hit.any() else everything,
     )
@@ -108,7 +115,10 @@ def stratum(e5: float) -> str:
     return "useful" if e5 <= 1000 else "needle"
 
 
-def initial_points_cap(n: int, k: int, initial_points: int) -> float:
-    """What a strategy with n0 random initial points cannot beat: E[T] / sum_{t=0}^{n0} S(t), in evaluations."""
-    t = np.arange(initial_points + 1)
-    return random_search.mean(n, k) / float(random_search.survival(n, k, t).sum())
+def initial_points_cap(n: int, k: int, initial_points: int, budget: float | None = None) -> float:
+    """What a strategy with n0 random initial points cannot beat: ERT(B) / sum_{t=0}^{n0} S(t), in evaluations.
+
+    ERT at the budget B, as in the speedups that it caps; without a budget it is E[T], and so is ERT(N).
+    """
+    own = random_search.expected_cost(n, k, min(initial_points + 1, n))
+    return random_search.ert(n, k, n if budget is None else budget) / own

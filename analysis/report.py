@@ -22,6 +22,9 @@ from analysis.time_to_target import AXES, times_to_target
 
 __all__ = ["Report", "build_report", "format_speedups"]
 
+_EXACT = "%.10g"
+"""Enough digits to recompute one column of a table from another; the last bits differ between machines."""
+
 
 @dataclass(frozen=True)
 class Report:
@@ -59,8 +62,8 @@ def build_report(paths: Sequence[str | Path], out_dir: str | Path = "report") ->
 
 
 def _write(study: Study, best: Optima, table: pd.DataFrame, out: Path, paths: list[str]) -> Report:
-    table.to_csv(out / "speedups.csv", index=False, float_format="%.6g")
-    times_to_target(study, best).drop(columns="run").to_csv(out / "runs.csv", index=False, float_format="%.6g")
+    table.to_csv(out / "speedups.csv", index=False, float_format=_EXACT)
+    times_to_target(study, best).drop(columns="run").to_csv(out / "runs.csv", index=False, float_format=_EXACT)
     figures = draw_figures(study, best, table, out / "figures")
     index = out / "index.html"
     index.write_text(render(study, best, table, figures, paths, str(out)), encoding="utf-8")
@@ -80,7 +83,7 @@ def draw_figures(study: Study, best: Optima, table: pd.DataFrame, folder: Path) 
     for task in sorted(best.t_star_ms):
         own, law = runs[runs["task"] == task], exact[exact["task"] == task]
         png = save(best_so_far.draw(task, own, law, styles), folder / f"best-so-far-{task}", pd.concat([own, law]))
-        figures.append(PageFigure(png, f"Best so far: {task}", _CURVES))
+        figures.append(PageFigure(png, f"Best so far: {task}", _CURVES + (_EXACT_CURVE if len(law) else "")))
     shares = landscapes.shares(study.references, best.t_star_ms)
     if len(shares):
         png = save(landscapes.draw(shares), folder / "landscapes", shares)
@@ -98,7 +101,8 @@ _FOREST = (
     "A dashed line with an arrow is a bound: some side never hit."
 )
 _CURVES = (
-    "Quality t*/t of the incumbent by its true latency: median and interquartile range over seeds, as steps. "
-    "Exact random search in grey."
+    "Quality t*/t of the incumbent by its true latency, 0 before the first success: median and interquartile range "
+    "over seeds, as steps. The axis is stretched towards the optimum."
 )
+_EXACT_CURVE = " Exact random search in grey."
 _LANDSCAPES = "Share of all configurations, failures included, that are at most so much slower than the optimum."

@@ -21,9 +21,10 @@ from analysis.reference import (
     TARGETS,
     difficulty,
     initial_points_cap,
-    stratum,
 )
 from analysis.report_text import SpeedupLine, interval_note, speedup_lines, verdict
+from analysis.speedup import counted_tasks, sampled_tasks, task_strata
+from analysis.time_to_target import budgets
 
 _INITIAL_POINTS = ("initial", "n_startup_trials", "initialization_budget", "shared_initial")
 
@@ -57,7 +58,7 @@ def render(
     environment.filters["groupby_heading"] = _by_heading
     tasks = task_rows(study, best)
     return environment.get_template("report.html.j2").render(
-        verdict=verdict(table),
+        verdict=verdict(table, counted_tasks(study, best, HEADLINE_TARGET)),
         target=f"{HEADLINE_TARGET:.0%}",
         tables=[(f"{target:.0%}", speedup_lines(table, target), target == HEADLINE_TARGET) for target in _by_weight()],
         note=interval_note(table) if len(table) else "",
@@ -106,9 +107,11 @@ def initial_points(study: Study) -> dict[int, list[str]]:
 def task_rows(study: Study, best: Optima) -> list[dict[str, Any]]:
     """Difficulty of each task; cells are empty where there is no recorded table."""
     rows = []
+    strata, smallest = task_strata(study, best), budgets(study).groupby(study.runs["task"]).min()
     for task, t_star in best.t_star_ms.items():
-        row: dict[str, Any] = {"task": task, "t_star": f"{t_star:.4g}", "n": "–", "failed": "–", "stratum": "unknown"}
-        row |= {"targets": ["–"] * len(TARGETS), "caps": ["–"] * len(initial_points(study)), "roofline": "–"}
+        row: dict[str, Any] = {"task": task, "t_star": f"{t_star:.4g}", "n": "–", "failed": "–"}
+        row |= {"stratum": strata[task], "roofline": "–"}
+        row |= {"targets": ["–"] * len(TARGETS), "caps": ["–"] * len(initial_points(study))}
         fraction = roofline_fraction(t_star, study.facts.get(task, {}).get("roofline"))
         if np.isfinite(fraction):
             row["roofline"] = f"{fraction:.0%}"
@@ -118,13 +121,13 @@ def task_rows(study: Study, best: Optima) -> list[dict[str, Any]]:
             table = study.references[task]
             hard = [difficulty(table, t_star, target) for target in TARGETS]
             headline = hard[TARGETS.index(HEADLINE_TARGET)]
-            caps = [initial_points_cap(headline.n, headline.k, n0) for n0 in initial_points(study)]
+            budget = smallest[task] if np.isfinite(smallest[task]) else headline.n
+            caps = [initial_points_cap(headline.n, headline.k, n0, budget) for n0 in initial_points(study)]
             row |= {
                 "n": f"{headline.n}",
                 "failed": f"{(table['status'] != 'ok').mean():.1%}",
-                "stratum": stratum(headline.expected_evaluations),
                 "targets": [f"{d.k} / {d.expected_evaluations:.4g}" for d in hard],
-                "caps": [f"{cap:.3g}×" for cap in caps],
+                "caps": [f"{cap:.3g}×" if np.isfinite(cap) else "–" for cap in caps],
             }
         rows.append(row)
     return rows
@@ -189,6 +192,13 @@ def warnings(study: Study, best: Optima) -> list[str]:
         seeds = f"{few} seed{'s' * (few != 1)}"
         said.append(f"Some strategies have only {seeds} on a task: their intervals are wide, or missing with one.")
     said += [f"{task}: nothing succeeded." for task, t_star in sorted(best.t_star_ms.items()) if np.isinf(t_star)]
+    sampled = sorted(sampled_tasks(study))
+    if sampled:
+        exhaustive = set(best.t_star_ms) - set(sampled)
+        said.append(
+            f"{', '.join(sampled)}: a sample of the space was recorded, so the optimum is the best of the sample"
+            + (": not counted in ALL." if exhaustive else ".")
+        )
     without = sorted(set(best.t_star_ms) - set(study.references))
     if without:
         said.append(

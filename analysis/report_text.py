@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ import pandas as pd
 
 from analysis.aggregate import MIN_KERNELS
 from analysis.ert import wilson
-from analysis.reference import HEADLINE_TARGET, STRATA
+from analysis.reference import HEADLINE_TARGET, STRATA, kernel_of
 from analysis.time_to_target import AXES
 
 CLAIM = (5.0, 10.0)
@@ -46,9 +47,9 @@ def speedup_cell(row: pd.Series) -> str:
     """``3.3× (1.2–8.9)``, ``< 0.8× (up to 3.1)``, ``> 4×``; ``?`` where nothing is known."""
     value, low, high = (float(row[name]) for name in ("speedup", "speedup_low", "speedup_high"))
     if row["bound"] == "upper":
-        return f"< {_figure(value)}× (up to {_figure(high)})"
+        return f"< {_figure(value)}×" + ("" if np.isnan(high) else f" (up to {_figure(high)})")
     if row["bound"] == "lower":
-        return f"> {_figure(value)}× (from {_figure(low)})"
+        return f"> {_figure(value)}×" + ("" if np.isnan(low) else f" (from {_figure(low)})")
     if row["bound"] != "none" or np.isnan(value):
         return "?"
     return f"{_figure(value)}×" + ("" if np.isnan(low) else f" ({_figure(low)}–{_figure(high)})")
@@ -65,7 +66,7 @@ def speedup_lines(table: pd.DataFrame, target: float = HEADLINE_TARGET) -> list[
     single = part["task"].str.startswith("kernel:") | (part["task"] == "ALL")
     several = part.loc[~single, "stratum"].nunique() > 1
     part = part[~single | (part["stratum"] == "all") | ((part["task"] == "ALL") & several)]
-    kernels = part.loc[~single, "task"].drop_duplicates().str.split("-", n=1).str[0].value_counts()
+    kernels = part.loc[~single, "task"].drop_duplicates().map(kernel_of).value_counts()
     lines = []
     for (task, _, strategy), rows in part.groupby(["task", "stratum", "strategy"], sort=False):
         name = str(task)
@@ -122,9 +123,9 @@ def _short(line: SpeedupLine) -> str:
 def interval_note(table: pd.DataFrame) -> str:
     """What the intervals speak of."""
     tasks = table.loc[~table["task"].str.startswith("kernel:") & (table["task"] != "ALL"), "task"]
-    kernels = tasks.str.split("-", n=1).str[0].nunique()
+    kernels = tasks.map(kernel_of).nunique()
     if kernels >= MIN_KERNELS:
-        return f"95% intervals: tasks over seeds, ALL over kernels like these {kernels}"
+        return f"95% intervals: tasks over seeds, ALL over kernels like these {kernels}, each task of equal weight"
     return f"95% intervals over seeds: with {kernels} kernel{'s' * (kernels != 1)}, ALL speaks of these tasks alone"
 
 
@@ -140,13 +141,13 @@ def judgement(row: pd.Series) -> str:
     return "the interval includes 5×, so this does not decide the claim of 5–10×"
 
 
-def verdict(table: pd.DataFrame, target: float = HEADLINE_TARGET) -> list[str]:
+def verdict(table: pd.DataFrame, counted: Collection[str], target: float = HEADLINE_TARGET) -> list[str]:
     """A sentence per strategy: known speedups before bounds, more tasks before fewer, the fastest first.
 
-    ``random`` itself is a check and comes last.
+    ``random`` itself is a check and comes last. ``counted``: the tasks that ``ALL`` is made of.
     """
     whole = table[(table["task"] == "ALL") & (table["stratum"] == "all") & np.isclose(table["target"], target)]
-    tasks = table[~table["task"].str.startswith("kernel:") & (table["task"] != "ALL")]
+    tasks = table[table["task"].isin(list(counted))]
     ranked: list[tuple[tuple[bool, bool, int, float], str]] = []
     for (strategy, baseline), rows in whole.groupby(["strategy", "baseline"], sort=True):
         of = tasks.loc[(tasks["strategy"] == strategy) & (tasks["baseline"] == baseline), "task"].drop_duplicates()
@@ -157,17 +158,26 @@ def verdict(table: pd.DataFrame, target: float = HEADLINE_TARGET) -> list[str]:
     return [text for _, text in sorted(ranked)]
 
 
+_UNSOLVED = {
+    "upper": "it never solved some task",
+    "lower": "random search never solved some task",
+    "unknown": "some task was solved by neither, or one by each alone",
+}
+
+
 def _sentence(strategy: str, baseline: str, rows: pd.DataFrame, tasks: pd.Series[str], target: float) -> str:
     against = "exact random search" if baseline == "exact_random" else "the runs of random search"
     first = rows.iloc[0]
     cells = " and ".join(f"{speedup_cell(row)} in {AXIS_NAMES[str(row['axis'])]}" for _, row in rows.iterrows())
-    kernels = tasks.str.split("-", n=1).str[0].nunique()
+    kernels = tasks.map(kernel_of).nunique()
     where = f"{_count(len(tasks), 'task')} of {_count(kernels, 'kernel')}"
     hits = f"{int(first['hits'])} of {_count(int(first['runs']), 'run')} hit"
     if strategy == "random":
         return f"As a check, random against {against} ({where}; {hits}): {cells}; 1 is expected."
+    if (rows["bound"] == "unknown").any():
+        return f"{strategy} ({where}; {hits}): no speedup over {against} can be stated; {_UNSOLVED['unknown']}."
     if (rows["bound"] != "none").any():
-        reason = "some task was never solved, so its speedup is only bounded"
+        reason = f"{_UNSOLVED[str(rows.loc[rows['bound'] != 'none', 'bound'].iloc[0])]}, so the speedup is only bounded"
         return f"{strategy} ({where}; {hits}): {reason}: {cells} relative to {against}; {judgement(first)}."
     return (
         f"{strategy} came within {target:.0%} of the optimum {cells} as fast as {against} ({where}; {hits}): "

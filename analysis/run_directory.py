@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import yaml
 
 from analysis.errors import AnalysisError
+from analysis.reference import kernel_of
 
 _YAML: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _EVALUATION_REQUIRED = ["status", "latency_ms", "oracle_ms", "clock_end_s"]
@@ -85,7 +86,7 @@ def run_row(directory: Path, config: dict[str, Any], frame: pd.DataFrame) -> dic
     return {
         "path": str(directory),
         "task": task,
-        "kernel": task.split("-", 1)[0],
+        "kernel": kernel_of(task),
         "strategy": label,
         "seed": config["seed"],
         "budget_evaluations": _number(budget.get("evaluations")),

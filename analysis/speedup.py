@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -38,16 +39,43 @@ COLUMNS = [
 alone). ``bound`` is ``none``; ``upper`` where a strategy without any hit makes the speedup an upper bound: then ``ert``
 is the sum of min(T, B), ``speedup_low`` is 0 and ``speedup_high`` the limit by
 :func:`analysis.ert.lower_limit_without_hits`. Against runs of ``random`` that never hit it is ``lower``, and
-``unknown`` (speedup nan) where neither hit. Aggregates have task ``kernel:<name>`` or ``ALL``, ``ert`` is a
-geometric mean there and ``budget`` empty unless equal for all; each comes for every stratum and for ``all``.
-Limits are nan where no interval can be had (a single seed).
+``unknown`` (speedup nan) where neither hit, or where the pool holds nothing within the target: then there is nothing
+to find, and no aggregate counts the task. Aggregates have task ``kernel:<name>`` or ``ALL``, ``ert`` is a geometric
+mean there and ``budget`` empty unless equal for all; each comes for every stratum and for ``all``; sampled tasks
+count only where there are no exhaustive ones. Limits are nan where no interval can be had (one seed on either side).
 """
 
 
 def speedups(study: Study, optima: Optima, targets: Sequence[float] = TARGETS) -> pd.DataFrame:
     """The whole table, per task and aggregated, with the columns of ``COLUMNS``."""
     per_task = task_speedups(study, optima, targets)
-    return pd.concat([per_task, aggregates(per_task)], ignore_index=True)[COLUMNS]
+    return pd.concat([per_task, aggregates(_counted(study, optima, per_task))], ignore_index=True)[COLUMNS]
+
+
+def _counted(study: Study, optima: Optima, per_task: pd.DataFrame) -> pd.DataFrame:
+    """The rows that aggregates are made of."""
+    counted = {target: counted_tasks(study, optima, float(target)) for target in per_task["target"].unique()}
+    return per_task.loc[[row.task in counted[row.target] for row in per_task.itertuples()]]
+
+
+def counted_tasks(study: Study, optima: Optima, target: float) -> set[str]:
+    """Tasks that aggregates are made of: exhaustive ones where there are any, with something to find."""
+    tasks = {str(task) for task in study.runs["task"]}
+    exhaustive = tasks - sampled_tasks(study)
+    return {task for task in exhaustive or tasks if findable(study, optima, task, target)}
+
+
+def sampled_tasks(study: Study) -> set[str]:
+    """Tasks whose recording is a sample: its optimum is that of the rows seen, so they stay out of the headline."""
+    return {str(task) for task in study.runs.loc[study.runs["coverage"] == "sample", "task"]} & set(study.references)
+
+
+def findable(study: Study, optima: Optima, task: str, target: float) -> bool:
+    """Whether any configuration is known to be within the target of a known optimum."""
+    t_star = optima.t_star_ms[task]
+    if not np.isfinite(t_star):
+        return False
+    return task not in study.references or difficulty(study.references[task], t_star, target).k > 0
 
 
 def task_speedups(study: Study, optima: Optima, targets: Sequence[float] = TARGETS) -> pd.DataFrame:
@@ -78,12 +106,15 @@ def _exact_baselines(
 ) -> dict[tuple[float, str], ErtEstimate]:
     first = runs.iloc[0]
     table = study.references.get(first["task"])
-    if table is None or not np.isfinite(optima.t_star_ms[first["task"]]):
+    if table is None:
         return {}
     budget = own.loc[own["axis"] == "evaluations", "budget"].iloc[0]
     conditions = Conditions(max(1, round(budget)), int(first["batch"]), int(first["compile_workers"]))
     found: dict[tuple[float, str], ErtEstimate] = {}
     for target in targets:
+        if not findable(study, optima, str(first["task"]), target):
+            found |= {(target, axis): ErtEstimate(float("inf"), 0, 1, LogEstimate(float("inf"))) for axis in AXES}
+            continue
         hard = difficulty(table, optima.t_star_ms[first["task"]], target)
         for axis in AXES:
             log = exact_random(table, hard, axis, conditions)
@@ -107,8 +138,12 @@ def _against_runs(study: Study, optima: Optima, runs: pd.DataFrame, targets: Seq
     rivals = study.runs[(study.runs["task"] == first["task"]) & (study.runs["strategy"] == RANDOM_RUNS)]
     if rivals.empty:
         return []
-    both = budgets(study).loc[[*runs.index, *rivals.index]]
-    times = times_to_target(study, optima, targets, both.clip(upper=both.min()))
+    index = [*runs.index, *rivals.index]
+    both = study.runs.index.isin(index)
+    limits = study.runs["budget_seconds"]
+    cut = replace(study, runs=study.runs.assign(budget_seconds=limits.where(~both, limits[both].min())))
+    smallest = budgets(study).loc[index].min()
+    times = times_to_target(cut, optima, targets, pd.Series(smallest, index=index))
     bases = {
         (target, axis): estimate(group["cost"], group["hit"])
         for target, axis, group in _groups(times[times["run"].isin(rivals.index)])
@@ -122,7 +157,9 @@ def _against_runs(study: Study, optima: Optima, runs: pd.DataFrame, targets: Seq
 def _groups(times: pd.DataFrame) -> Iterator[tuple[float, str, pd.DataFrame]]:
     for target in times["target"].unique():
         for axis in AXES:
-            yield float(target), axis, times[(times["target"] == target) & (times["axis"] == axis)]
+            group = times[(times["target"] == target) & (times["axis"] == axis)]
+            if len(group):  # a task that was recorded without costs has no seconds
+                yield float(target), axis, group
 
 
 def _budget(group: pd.DataFrame) -> float:
@@ -139,11 +176,11 @@ def _compared(result: ErtEstimate, base: ErtEstimate) -> dict[str, Any]:
     elif result.bounded:
         bound, low = "upper", 0.0
         upper_base = base.log.interval()[1]
-        high = (base.ert if np.isnan(upper_base) else upper_base) / lower_limit_without_hits(result.ert)
+        high = upper_base / lower_limit_without_hits(result.ert)
     elif base.bounded:
         bound, high = "lower", float("inf")
         upper_own = result.log.interval()[1]
-        low = lower_limit_without_hits(base.ert) / (result.ert if np.isnan(upper_own) else upper_own)
+        low = lower_limit_without_hits(base.ert) / upper_own
     return {
         "hits": result.hits,
         "runs": result.runs,

@@ -48,11 +48,14 @@ def times_to_target(
     spent = evaluations.groupby("run").agg(evaluations=("index", "size"), seconds=("clock_end_s", "max"))
     spent = spent.reindex(runs.index, fill_value=0)
     spent["evaluations"] = spent["evaluations"].clip(lower=1)  # one that overran its seconds was still tried
-    by_seconds = runs["budget_seconds"].notna() & (runs["ended"] == "budget")
+    by_seconds = runs["budget_seconds"].notna()
+    by_seconds &= (runs["ended"] == "budget") | (runs["clock_s"] > runs["budget_seconds"])
     reached_seconds = by_seconds & ~(spent["evaluations"] >= limit)
     spent["seconds"] = spent["seconds"].where(~reached_seconds, runs["budget_seconds"])
     allowed = limit.fillna(spent["evaluations"].groupby([runs["task"], runs["strategy"]]).transform("mean"))
     t_star = runs["task"].map(optima.t_star_ms)
+    clock_s = runs.groupby("task")["clock_s"].max()
+    free = clock_s.index[clock_s == 0]  # recorded without costs: seconds say nothing
     parts = []
     for axis in AXES:
         steps = incumbent_steps(evaluations, by_clock=axis == "seconds")
@@ -67,7 +70,7 @@ def times_to_target(
             part["time"] = part["run"].map(first).astype(np.float64)
             part["hit"] = part["time"].notna()
             part["cost"] = part["time"].fillna(part["run"].map(spent[axis]).astype(np.float64))
-            parts.append(part)
+            parts.append(part if axis == "evaluations" else part[~part["task"].isin(free)])
     order = ["run", "task", "kernel", "strategy", "seed", "target", "axis", "budget", "hit", "time", "cost"]
     return pd.concat(parts, ignore_index=True)[order]
 

@@ -26,7 +26,7 @@ def schedule(batch: Sequence[Measurement], workers: int, now_s: float) -> list[S
     if len(batch) == 1:
         only = batch[0]
         return [Span(now_s, now_s + only.compile_s + only.verify_s + only.benchmark_s)]
-    free = [now_s] * workers
+    free = [now_s] * min(workers, len(batch))
     compiled: list[tuple[float, int, float]] = []
     for i, measurement in enumerate(batch):
         start = heapq.heappop(free)

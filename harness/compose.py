@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import hydra
 import yaml
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import ChoiceSweep, Override, RangeSweep
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -19,6 +21,8 @@ from harness.config import RunConfig, register_schema, run_config
 from harness.errors import UserError
 from harness.resources import conf_directory
 from harness.task import SEPARATOR
+
+MAX_RUNS = 100_000
 
 
 def one_line(error: BaseException) -> str:
@@ -53,11 +57,13 @@ class Composer:
         Raises:
             UserError: on any override that does not fit.
         """
-        return run_config(self._composed(overrides))
+        config: RunConfig = self._hydra_call(lambda: run_config(self._composed(overrides)))  # resolves interpolations
+        return config
 
     def yaml(self, overrides: Sequence[str]) -> str:
         """The composed configuration as YAML."""
-        return OmegaConf.to_yaml(self._composed(overrides), resolve=True)
+        text: str = self._hydra_call(lambda: OmegaConf.to_yaml(self._composed(overrides), resolve=True))
+        return text
 
     def expand(self, overrides: Sequence[str]) -> list[RunConfig]:
         """Every run of a sweep: the product of the overrides' lists and ranges, the experiment's included.
@@ -69,6 +75,7 @@ class Composer:
         swept = [item for item in self._sweeper_params(overrides) if item.split("=", 1)[0] not in given]
         try:
             parsed = OverridesParser.create().parse_overrides([*swept, *overrides])
+            _check_sweeps(parsed)
             jobs = BasicSweeper.split_arguments(parsed, max_batch_size=None)[0]
         except HydraException as error:
             raise UserError(one_line(error)) from None
@@ -99,13 +106,43 @@ class Composer:
             with hydra.initialize_config_dir(version_base="1.3", config_dir=str(conf_directory())):
                 return hydra.compose("config", [*self._search_path, *overrides], return_hydra_config)
 
-        return self._hydra_call(composed)
+        try:
+            return self._hydra_call(composed)
+        except ValueError as error:  # a group that is overridden with null or a number
+            raise UserError(f"{' '.join(overrides)}: {one_line(error)}") from None
 
     def _hydra_call(self, call: Callable[[], Any]) -> Any:
         try:
             return call()
         except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
             raise UserError(one_line(error)) from None
+
+
+def _check_sweeps(overrides: Sequence[Override]) -> None:
+    """Refuse what could not be listed: Hydra would hang on it or come back with nothing."""
+    total = 1
+    for override in overrides:
+        if not override.is_sweep_override():
+            continue
+        sweep = override.value()
+        if isinstance(sweep, ChoiceSweep):
+            total *= len(sweep.list)
+        elif isinstance(sweep, RangeSweep):
+            total *= _range_length(override.input_line, sweep)
+        else:
+            raise UserError(f"{override.input_line}: expected a list a,b,c or a range(a,b)")
+    if total > MAX_RUNS:
+        raise UserError(
+            f"{' '.join(str(o.input_line) for o in overrides)}: expected at most {MAX_RUNS} runs in a sweep"
+        )
+
+
+def _range_length(text: str | None, sweep: RangeSweep) -> int:
+    start, stop, step = sweep.start, sweep.stop, sweep.step
+    length = (stop - start) / step if start is not None and stop is not None and step else 0.0
+    if not 0 < length < float("inf"):
+        raise UserError(f"{text}: expected a range with at least one value")
+    return ceil(length)
 
 
 def _value(override: str) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from harness.errors import UserError
 from harness.strategies.base import Budget
 from harness.task import TaskSpec
 
+MAX_BATCH = 1_000_000
 LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 
 
@@ -82,6 +83,9 @@ def run_config(composed: DictConfig) -> RunConfig:
         UserError: naming the field and value at fault.
     """
     document: Any = OmegaConf.to_container(composed, resolve=True)
+    for part in fields(RunSchema):
+        if part.name not in document:
+            raise UserError(f"~{part.name}: expected {part.name}=VALUE: a run cannot do without it")
     strategy = dict(document["strategy"])
     label = strategy.pop("label", None)
     if not isinstance(label, str) or not LABEL.fullmatch(label):
@@ -89,6 +93,8 @@ def run_config(composed: DictConfig) -> RunConfig:
     for name, value, least in (("seed", document["seed"], 0), ("batch", document["batch"], 1)):
         if value < least:
             raise UserError(f"{name}={value}: expected a whole number, {least} or more")
+    if document["batch"] > MAX_BATCH:
+        raise UserError(f"batch={document['batch']}: expected at most {MAX_BATCH}")
     if document["jobs"] is not None and document["jobs"] < 1:
         raise UserError(f"jobs={document['jobs']}: expected a whole number, 1 or more")
     return RunConfig(
@@ -108,8 +114,8 @@ def _budget(document: Mapping[str, Any]) -> Budget:
     evaluations, seconds = document["evaluations"], document["seconds"]
     if evaluations is not None and evaluations < 1:
         raise UserError(f"budget.evaluations={evaluations}: expected 1 or more")
-    if seconds is not None and not seconds > 0:
-        raise UserError(f"budget.seconds={seconds}: expected more than 0")
+    if seconds is not None and not 0 < seconds < float("inf"):
+        raise UserError(f"budget.seconds={seconds}: expected a number more than 0 (null for no limit)")
     if evaluations is None and seconds is None:
         raise UserError("budget.evaluations=null: expected a limit here or in budget.seconds")
     return Budget(evaluations, seconds)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -30,6 +31,7 @@ METADATA_KEY = b"nearopt"
 SCHEMA_VERSION = 1
 REQUIRED = ("status", "latency_ms", "oracle_ms")
 COSTS = ("compile_s", "verify_s", "benchmark_s")
+ORIGINS = ("uniform", "search")
 STATUSES = frozenset(status.value for status in Status)
 
 Floats = NDArray[np.float64]
@@ -151,19 +153,27 @@ def read_landscape(path: Path) -> Landscape:
         UserError: naming the file and the field, row or column at fault.
     """
     try:
-        stat = path.stat()
+        found = path.stat()
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}): expected a landscape Parquet file") from None
-    return _read_cached(path.resolve(), stat.st_mtime_ns, stat.st_size)
+    if not stat.S_ISREG(found.st_mode):
+        raise UserError(f"{path}: not a file: expected a landscape Parquet file")
+    if path.name.startswith("."):
+        raise UserError(f"{path}: expected a name without a leading dot: it names the results' folder")
+    return _read_cached(path.resolve(), found.st_mtime_ns, found.st_size)
 
 
 @lru_cache(maxsize=64)
 def _read_cached(path: Path, _modified: int, _size: int) -> Landscape:
     try:
         table = pq.read_table(pa.BufferReader(data := path.read_bytes()))
+        table.validate(full=True)
+        named = table.column_names
     except (pa.ArrowException, OSError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"{path}: not a readable Parquet file, perhaps truncated ({reason})") from None
+    if len(set(named)) < len(named):
+        raise UserError(f"{path}: a column occurs twice")
     return _build(path, table, hashlib.sha256(data).hexdigest())
 
 
@@ -226,7 +236,7 @@ def _build(path: Path, table: pa.Table, sha256: str) -> Landscape:
         samples_ms=_samples(path, table, latency, ok),
         costs_s=np.stack([_cost(path, table, name) for name in COSTS], axis=1),
         message=_strings(table, "message", ""),
-        origin=_strings(table, "origin", "uniform"),
+        origin=_origins(path, table),
         metadata=document,
         sha256=sha256,
     )
@@ -256,8 +266,7 @@ def _codes(path: Path, table: pa.Table, space: SearchSpace) -> Codes:
         for row, value in enumerate(values):
             if value is None or value != value:
                 continue
-            cell = tuple(value) if isinstance(value, list) else value
-            code = parameter.code_of.get(cell)
+            code = parameter.code(value)
             if code is None:
                 raise UserError(f"{path}: row {row}: {name}={value!r}: expected one of the space's values")
             codes[row, i] = code
@@ -274,7 +283,7 @@ def _codes(path: Path, table: pa.Table, space: SearchSpace) -> Codes:
 def _statuses(path: Path, table: pa.Table) -> tuple[Status, ...]:
     values = table.column("status").to_pylist()
     for row, value in enumerate(values):
-        if value not in STATUSES:
+        if not isinstance(value, str) or value not in STATUSES:
             raise UserError(f"{path}: row {row}: status={value!r}: expected one of {', '.join(sorted(STATUSES))}")
     return tuple(Status(value) for value in values)
 
@@ -310,11 +319,23 @@ def _samples(path: Path, table: pa.Table, latency: Floats, ok: NDArray[np.bool_]
         if not fine:
             samples.append(())
             continue
-        kept = tuple(cell) if isinstance(cell, list) and cell else (float(latency[row]),)
-        if not all(isinstance(value, int | float) and 0 < value < np.inf for value in kept):
-            raise UserError(f"{path}: row {row}: samples_ms={cell!r}: expected positive numbers of ms")
+        kept = tuple(cell) if isinstance(cell, list) else (cell,)
+        if cell is None or not kept:
+            kept = (float(latency[row]),)
+        if not isinstance(cell, list | None) or not all(
+            isinstance(value, int | float) and 0 < value < np.inf for value in kept
+        ):
+            raise UserError(f"{path}: row {row}: samples_ms={cell!r}: expected a list of positive numbers of ms")
         samples.append(kept)
     return tuple(samples)
+
+
+def _origins(path: Path, table: pa.Table) -> tuple[str, ...]:
+    values = _strings(table, "origin", "uniform")
+    for row, value in enumerate(values):
+        if value not in ORIGINS:
+            raise UserError(f"{path}: row {row}: origin={value!r}: expected one of {', '.join(ORIGINS)}")
+    return values
 
 
 def _strings(table: pa.Table, name: str, default: str) -> tuple[str, ...]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from time import perf_counter
 
 import numpy as np
 
 from harness.backends.base import Backend
-from harness.clock import schedule
+from harness.clock import Span, schedule
 from harness.evaluation import Configuration, Evaluation, Measurement, RepairedConfiguration
 from harness.strategies.base import Budget, Strategy
 from search_spaces.nearest import Visited, nearest_unvisited
@@ -35,23 +34,30 @@ class Admission:
 
     def admit(self, configuration: Configuration) -> tuple[Configuration, bool] | None:
         """The configuration to evaluate and whether it is a repair; ``None`` when all have been visited."""
-        identity = self._identity(configuration)
+        found = self._declared(configuration)
         repaired = isinstance(configuration, RepairedConfiguration)
-        if identity is None or identity in self._seen:
+        if found is None or found[0] in self._seen:
             nearest = nearest_unvisited(self._space, configuration, self._up_to_date(), self._rng)
             if nearest is None:
                 return None
-            configuration, repaired = nearest, True
-            identity = self._identity(configuration)
-            assert identity is not None, "a repair is feasible"
+            found, repaired = self._declared(nearest), True
+            assert found is not None, "a repair is feasible"
+        identity, declared = found
         self._seen.add(identity)
-        self._unmarked.append(configuration)
-        return configuration, repaired
+        self._unmarked.append(declared)
+        return declared, repaired
 
-    def _identity(self, configuration: Configuration) -> int | str | None:
-        if self._space.enumerable:
-            return self._space.row_of(configuration)
-        return self._space.key(configuration) if self._space.contains(configuration) else None
+    def _declared(self, configuration: Configuration) -> tuple[int | str, Configuration] | None:
+        """Identity and the same configuration in the space's own values; ``None`` if it is not feasible.
+
+        A proposal may hold equal values of other types (numpy integers, 1 for true), which no log could store.
+        """
+        space = self._space
+        if not space.enumerable:
+            feasible = space.contains(configuration)
+            return (space.key(configuration), space.canonicalize(configuration)) if feasible else None
+        row = space.row_of(configuration)
+        return None if row is None else (row, space.decode(space.codes()[row]))
 
     def _up_to_date(self) -> Visited:
         # Marking costs more than a whole replayed evaluation, and most runs never repair.
@@ -95,6 +101,8 @@ def run_loop(
         if len(proposals) > wanted:
             raise ValueError(f"{type(strategy).__name__}.ask({wanted}) returned {len(proposals)} configurations")
         admitted = [pair for pair in map(admission.admit, proposals) if pair is not None]
+        if not admitted and not done:
+            raise ValueError(f"{type(strategy).__name__}.ask({wanted}) returned nothing at the first ask")
         if not admitted:
             return "exhausted"
         configurations = [configuration for configuration, _ in admitted]
@@ -105,35 +113,17 @@ def run_loop(
             ask_s = sum(e.ask_s for e in known)
         asked_s = clock_s + ask_s if backend.charge_ask else clock_s
         spans = schedule(measurements, backend.compile_workers, asked_s)
-        evaluations = [
-            Evaluation(
-                index=done + i,
-                configuration=configuration,
-                status=m.status,
-                samples_ms=m.samples_ms,
-                latency_ms=m.latency_ms,
-                oracle_ms=None,
-                compile_s=m.compile_s,
-                verify_s=m.verify_s,
-                benchmark_s=m.benchmark_s,
-                ask_s=ask_s / len(admitted),
-                tell_s=0.0,
-                clock_start_s=span.start_s,
-                clock_end_s=span.end_s,
-                message=m.message,
-                repaired=repaired,
-            )
-            for i, ((configuration, repaired), m, span) in enumerate(zip(admitted, measurements, spans, strict=True))
-        ]
+        outcomes = list(zip(range(done, done + len(admitted)), admitted, measurements, spans, strict=True))
+        told = [_evaluation(*outcome, ask_s / len(admitted)) for outcome in outcomes]
         started = perf_counter()
-        strategy.tell(evaluations)
+        strategy.tell(told)
         tell_s = perf_counter() - started
         if len(known) == len(admitted):
             tell_s = sum(e.tell_s for e in known)
         clock_s = max(span.end_s for span in spans) + (tell_s if backend.charge_ask else 0.0)
         complete = [
-            replace(e, oracle_ms=m.oracle_ms, tell_s=tell_s / len(admitted))
-            for e, m in zip(evaluations, measurements, strict=True)
+            _evaluation(*outcome, ask_s / len(admitted), outcome[2].oracle_ms, tell_s / len(admitted))
+            for outcome in outcomes
         ]
         append(complete[len(known) :])
         done += len(complete)
@@ -145,6 +135,36 @@ def run_loop(
 def _spent(budget: Budget, evaluations: int, clock_s: float) -> bool:
     return (budget.evaluations is not None and evaluations >= budget.evaluations) or (
         budget.seconds is not None and clock_s >= budget.seconds
+    )
+
+
+def _evaluation(
+    index: int,
+    admitted: tuple[Configuration, bool],
+    measurement: Measurement,
+    span: Span,
+    ask_s: float,
+    oracle_ms: float | None = None,
+    tell_s: float = 0.0,
+) -> Evaluation:
+    """As told to the strategy by default; with its oracle and its tell, as logged."""
+    configuration, repaired = admitted
+    return Evaluation(
+        index=index,
+        configuration=configuration,
+        status=measurement.status,
+        samples_ms=measurement.samples_ms,
+        latency_ms=measurement.latency_ms,
+        oracle_ms=oracle_ms,
+        compile_s=measurement.compile_s,
+        verify_s=measurement.verify_s,
+        benchmark_s=measurement.benchmark_s,
+        ask_s=ask_s,
+        tell_s=tell_s,
+        clock_start_s=span.start_s,
+        clock_end_s=span.end_s,
+        message=measurement.message,
+        repaired=repaired,
     )
 
 

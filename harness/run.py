@@ -15,6 +15,7 @@ from hydra.errors import HydraException
 from hydra.utils import instantiate
 
 from harness import provenance
+from harness.arguments import check_types
 from harness.atomic import replacing, write_text
 from harness.backends.base import Backend
 from harness.backends.replay import ReplayBackend
@@ -55,6 +56,8 @@ def execute(config: RunConfig, progress: Callable[[Evaluation], None] = _ignore)
     """
     strategy_seed, noise_seed, repair_seed = np.random.SeedSequence(config.seed).spawn(3)
     backend = _instantiate("backend", config.backend, task=config.task, seed=noise_seed)
+    if not isinstance(backend, Backend):
+        raise UserError(f"backend._target_={config.backend['_target_']}: expected a function that opens a backend")
     try:
         return _execute(config, backend, strategy_seed, repair_seed, progress)
     finally:
@@ -72,6 +75,7 @@ def _execute(
     path = config.results / backend.task / config.label / f"seed-{config.seed}"
     # Built before the directory exists: arguments at fault must leave nothing behind.
     strategy = build_strategy(config, backend, strategy_seed) if finished(path) is None else None
+    _check_reference(config.results / backend.task, backend)
     with RunDirectory(path, document) as directory:
         done = finished(path)
         if done is not None or strategy is None:
@@ -127,7 +131,9 @@ def _instantiate(what: str, target: Mapping[str, Any], **arguments: Any) -> Any:
         raise UserError(f"{what}._target_: missing: expected the dotted path of a class or function")
     try:
         # Partial first: Hydra would turn the arguments into configuration nodes.
-        return instantiate({**target, "_partial_": True, "_convert_": "all"})(**arguments)
+        partial = instantiate({**target, "_partial_": True, "_convert_": "all"})
+        check_types(what, partial.func, partial.keywords)
+        return partial(**arguments)
     except HydraException as error:
         cause = error.__cause__ or error
         if isinstance(cause, UserError):
@@ -177,22 +183,34 @@ def _reference_facts(backend: Backend) -> dict[str, Any]:
     }
 
 
+def _check_reference(folder: Path, backend: Backend) -> None:
+    """One task is one recording: refuse a folder with runs of another."""
+    note = folder / "reference.yaml"
+    if not isinstance(backend, ReplayBackend) or not note.exists():
+        return
+    try:
+        theirs = yaml.safe_load(note.read_text(encoding="utf-8"))["landscape_sha256"]
+    except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError):
+        raise UserError(f"{note}: not readable: move it away, it is written again") from None
+    if theirs != backend.landscape.sha256:
+        raise UserError(f"{folder}: holds runs of another recording of {backend.task}: choose another results=")
+
+
 def _write_reference(folder: Path, backend: Backend) -> None:
     """Put the task's table beside its runs, so that results can be analysed without the landscape."""
     if not isinstance(backend, ReplayBackend):
         return
     landscape = backend.landscape
-    note = folder / "reference.yaml"
-    if note.exists():
-        if yaml.safe_load(note.read_text()).get("landscape_sha256") != landscape.sha256:
-            raise UserError(f"{folder}: holds runs of another recording of {backend.task}: choose another results=")
+    if (folder / "reference.yaml").exists() and (folder / "reference.parquet").exists():
         return
     folder.mkdir(parents=True, exist_ok=True)
     with replacing(folder / "reference.parquet") as temporary:
         pq.write_table(_reference_table(landscape), temporary, compression="zstd")
     kept = ("task", "kernel", "device", "coverage", "vendor", "roofline", "shape", "dtype")
     facts = {name: landscape.metadata[name] for name in kept if name in landscape.metadata}
-    write_text(note, yaml.safe_dump({"landscape_sha256": landscape.sha256, **facts}, sort_keys=False))
+    write_text(
+        folder / "reference.yaml", yaml.safe_dump({"landscape_sha256": landscape.sha256, **facts}, sort_keys=False)
+    )
 
 
 def _reference_table(landscape: Landscape) -> pa.Table:

@@ -33,12 +33,18 @@ class Finished:
 
 
 def finished(path: Path) -> Finished | None:
-    """What a run directory's DONE says, or ``None`` while there is none."""
+    """What a run directory's DONE says, or ``None`` while there is none.
+
+    Raises:
+        UserError: when it is damaged: a finished run is not run again without being asked to.
+    """
     try:
-        done = json.loads((path / "DONE").read_text())
+        done = json.loads((path / "DONE").read_text(encoding="utf-8"))
         return Finished(done["evaluations"], done["ended"])
-    except (OSError, ValueError, KeyError):
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except (OSError, ValueError, TypeError, KeyError):
+        raise UserError(f"{path / 'DONE'}: not readable: move it away to run again") from None
 
 
 class RunDirectory:
@@ -57,11 +63,13 @@ class RunDirectory:
         self.path = path
         self._log: FileIO | None = None
         self._lock: FileIO | None = None
+        self._logged: list[Evaluation] = []
         try:
             path.mkdir(parents=True, exist_ok=True)
             self._check_owner(config)
             self._lock = FileIO(str(path / ".lock"), "w")
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._check_owner(config)  # another process may have come first
             if not (path / "config.yaml").exists():
                 write_text(path / "config.yaml", yaml.safe_dump(dict(config), sort_keys=False))
         except BlockingIOError:
@@ -82,14 +90,14 @@ class RunDirectory:
         if not file.exists():
             return
         try:
-            earlier = yaml.safe_load(file.read_text())
+            earlier = yaml.safe_load(file.read_text(encoding="utf-8"))
             theirs = earlier["config_hash"]
-        except (yaml.YAMLError, TypeError, KeyError):
+        except (yaml.YAMLError, ValueError, TypeError, KeyError):
             raise UserError(f"{file}: not readable as a run's configuration: move it away") from None
         if theirs != config["config_hash"]:
             changed = ", ".join(_differences(earlier, config)) or "code or data behind it"
             raise UserError(
-                f"{self.path}: holds a run of another configuration (config_hash={theirs[:12]}, "
+                f"{self.path}: holds a run of another configuration (config_hash={str(theirs)[:12]}, "
                 f"this one {config['config_hash'][:12]}; {changed}): "
                 "choose another results= or strategy.label=, or move it away"
             )
@@ -99,10 +107,11 @@ class RunDirectory:
         return self.path / "evaluations.jsonl"
 
     def recorded(self) -> list[Evaluation]:
-        """The log's evaluations in order, up to the first line that was cut off."""
-        if not self._log_path.exists():
-            return []
-        data = self._log_path.read_bytes()
+        """The log's evaluations in order, up to the first line that was cut off.
+
+        A log that is damaged elsewhere is kept in ``aborted-k/`` before it is cut.
+        """
+        data = self._log_path.read_bytes() if self._log_path.exists() else b""
         evaluations: list[Evaluation] = []
         intact = 0
         for line in data.splitlines(keepends=True):
@@ -115,27 +124,36 @@ class RunDirectory:
                 break
             intact += len(line)
         if intact < len(data):
+            if b"\n" in data[intact:]:
+                (self._aborted_folder() / self._log_path.name).write_bytes(data)
             with self._log_path.open("r+b") as stream:
                 stream.truncate(intact)
-        return evaluations
+        self._logged = evaluations
+        return list(evaluations)
 
     def append(self, evaluations: Sequence[Evaluation]) -> None:
         """Log evaluations; they are in the file when this returns."""
         if self._log is None:
             self._log = FileIO(str(self._log_path), "a")
         self._log.write(b"".join([orjson.dumps(e, option=orjson.OPT_APPEND_NEWLINE) for e in evaluations]))
+        self._logged.extend(evaluations)
 
     def set_aside(self) -> Path:
         """Move the log to ``aborted-k/`` so that the run can start again; returns that folder."""
         if self._log is not None:
             self._log.close()
             self._log = None
+        folder = self._aborted_folder()
+        self._log_path.rename(folder / self._log_path.name)
+        self._logged = []
+        return folder
+
+    def _aborted_folder(self) -> Path:
         k = 0
         while (self.path / f"aborted-{k}").exists():
             k += 1
         folder = self.path / f"aborted-{k}"
         folder.mkdir()
-        self._log_path.rename(folder / self._log_path.name)
         return folder
 
     def write_environment(self, document: Mapping[str, Any]) -> None:
@@ -144,7 +162,7 @@ class RunDirectory:
 
     def finish(self, space: SearchSpace, ended: str, config_hash: str) -> None:
         """Turn the log into ``evaluations.parquet`` and write DONE last."""
-        evaluations = self.recorded()
+        evaluations = self._logged
         with replacing(self.path / "evaluations.parquet") as temporary:
             pq.write_table(_table(evaluations, space), temporary, compression="zstd")
         done = {

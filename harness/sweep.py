@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
+import threading
 import traceback
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import connection, resource_tracker
 
 from harness.compose import one_line
 from harness.config import RunConfig
@@ -69,16 +73,45 @@ def _serial(configs: Sequence[RunConfig]) -> Iterator[tuple[int, RunResult | Fai
 def _parallel(configs: Sequence[RunConfig], jobs: int) -> Iterator[tuple[int, RunResult | Failure]]:
     before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
     os.environ.update({name: before[name] or "1" for name in THREAD_VARIABLES})
-    pool = ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"))
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(min(jobs, len(configs)), mp_context=context, initializer=_end_with_parent)
     try:
-        waiting = {pool.submit(_attempt, config): i for i, config in enumerate(configs)}
+        with _ctrl_c_held_back():
+            waiting = {pool.submit(_attempt, config): i for i, config in enumerate(configs)}
         for future in as_completed(waiting):
             yield waiting[future], future.result()
+    except BaseException:
+        for worker in multiprocessing.active_children():  # their logs are whole lines: the next sweep resumes
+            worker.terminate()
+        raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
         for name, value in before.items():
             if value is None:
                 os.environ.pop(name, None)
+
+
+@contextmanager
+def _ctrl_c_held_back() -> Iterator[None]:
+    """Hold SIGINT back until the block ends; workers started in it never see one, so that only the parent answers."""
+    resource_tracker.ensure_running()  # it lets SIGINT through again when it starts
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _end_with_parent() -> None:
+    """In a worker: end as soon as the parent is gone, killed or not; an orphan would hold its run's lock."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def run_alone(config: RunConfig) -> RunResult:

@@ -76,6 +76,13 @@ class Parameter:
         """Code by value."""
         return {value: code for code, value in enumerate(self.values)}
 
+    def code(self, value: Any) -> int | None:
+        """Code of a value, a list standing for a permutation; ``None`` for anything outside the domain."""
+        try:
+            return self.code_of.get(tuple(value) if isinstance(value, list) else value)
+        except TypeError:  # not hashable
+            return None
+
     @cached_property
     def column(self) -> NDArray[Any]:
         """The values as an array: bool, int64, float64, or object for strings and tuples."""

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter
 
 from analysis.figures.style import COLUMN_INCHES, GREY, Look, paper
 from analysis.reference import HEADLINE_TARGET
@@ -35,13 +35,11 @@ def draw(task: str, runs: pd.DataFrame, exact: pd.DataFrame, styles: dict[str, L
             _panel(axes, runs[runs["axis"] == axis], exact[exact["axis"] == axis], styles)
             axes.set_xlabel(_LABELS[axis])
             axes.set_ylabel("quality  t*/t")
-        bottom = _bottom(runs[runs["axis"] == "evaluations"])
-        for axes in panels:
-            axes.set_ylim(bottom, 1.0 + 0.03 * (1.0 - bottom))
         for axes, axis in zip(panels, _LABELS, strict=True):
+            _quality_scale(axes)
             part = runs[runs["axis"] == axis]
             if axis == "seconds" or part["x"].max() > _LONG:
-                _log_scale(axes, part, bottom)
+                _log_scale(axes, part)
         figure.suptitle(task, fontsize=8)
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=columns)
@@ -71,15 +69,17 @@ def _panel(axes: Axes, runs: pd.DataFrame, exact: pd.DataFrame, styles: dict[str
     axes.grid(True, axis="y")
 
 
-def _bottom(runs: pd.DataFrame) -> float:
-    """Where the quality axis starts: below all that happens after a tenth of the run; the rise before is cut off."""
-    late = runs[runs["x"] >= 0.1 * runs["x"].max()]
-    return float(np.clip(np.floor(10 * late["q25"].min()) / 10, 0.0, 0.8)) if len(late) else 0.0
+def _quality_scale(axes: Axes) -> None:
+    """All of 0 to 1, failures before the first success included, stretched towards the optimum (cubic)."""
+    axes.set_yscale("function", functions=(lambda quality: np.power(quality, 3), np.cbrt))
+    axes.set_ylim(0.0, 1.01)
+    axes.yaxis.set_major_locator(FixedLocator([0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 1.0]))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
-def _log_scale(axes: Axes, runs: pd.DataFrame, bottom: float) -> None:
-    """Logarithmic x from where a curve enters the panel; steps at 0 s cannot be shown."""
-    inside = runs.loc[(runs["x"] > 0) & (runs["q75"] > bottom), "x"]
+def _log_scale(axes: Axes, runs: pd.DataFrame) -> None:
+    """Logarithmic x from the first change of any curve; 0 s, where all curves start, lies beyond its left end."""
+    inside = runs.loc[runs["x"] > 0, "x"]
     if len(inside):
         left, right = float(inside.min()), float(runs["x"].max())
         axes.set_xscale("log")

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from analysis.figures.style import _DASHES, BLACK, BLUE, COLUMN_INCHES, GREEN, ORANGE, PURPLE, SKY, VERMILLION, paper
-from analysis.reference import TARGETS, pool, true_latency
+from analysis.reference import TARGETS, kernel_of, pool, true_latency
 
 _COLOURS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK)
 _POINTS = 400
@@ -34,13 +34,13 @@ def draw(data: pd.DataFrame) -> Figure:
         data: from :func:`shares`.
     """
     tasks = list(dict.fromkeys(data["task"]))
-    kernels = list(dict.fromkeys(task.split("-", 1)[0] for task in tasks))
+    kernels = list(dict.fromkeys(kernel_of(task) for task in tasks))
     used: dict[str, int] = {}
     with paper():
         figure = Figure(figsize=(COLUMN_INCHES, 2.5 + 0.13 * len(tasks)))
         axes = figure.subplots()
         for task in tasks:
-            kernel = task.split("-", 1)[0]
+            kernel = kernel_of(task)
             number = used.setdefault(kernel, 0)
             used[kernel] += 1
             part = data[data["task"] == task]

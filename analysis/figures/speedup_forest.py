@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from analysis.figures.style import PAGE_INCHES, Look, paper
+from analysis.reference import kernel_of
 
 _INCHES_PER_ROW = 0.155
 _LIMITS = (0.1, 100.0)
@@ -25,7 +26,7 @@ def rows_of(table: pd.DataFrame, axis: str, target: float) -> pd.DataFrame:
     part = table[(table["axis"] == axis) & np.isclose(table["target"], target)]
     aggregate = part["task"].str.startswith("kernel:") | (part["task"] == "ALL")
     tasks, whole = part[~aggregate], part[aggregate & (part["stratum"] == "all")]
-    kernels = tasks["task"].str.split("-", n=1).str[0]
+    kernels = tasks["task"].map(kernel_of)
     several = kernels.groupby(kernels).size().index[tasks.groupby(kernels)["task"].nunique() > 1]
     shown = whole["task"].isin({f"kernel:{name}" for name in several} | {"ALL"})
     return pd.concat([tasks, whole[shown]], ignore_index=True)
@@ -64,7 +65,7 @@ def _line(axes: Axes, y: float, row: dict[Hashable, Any], look: Look, diamond: b
     bound = str(row["bound"])
     size = 5.5 if diamond else 3.5
     if bound == "upper":
-        right = min(high, _LIMITS[1])
+        right = min(value if np.isnan(high) else high, _LIMITS[1])
         axes.plot([_LIMITS[0], right], [y, y], color=look.colour, lw=0.9, ls=(0, (2, 1.5)))
         axes.plot([_LIMITS[0] * 1.06], [y], marker="<", color=look.colour, ms=4, clip_on=False)
         axes.plot([value], [y], marker="|", color=look.colour, ms=6)
@@ -76,8 +77,10 @@ def _line(axes: Axes, y: float, row: dict[Hashable, Any], look: Look, diamond: b
                 axes.plot([np.clip(limit, *_LIMITS)], [y], marker=symbol, color=look.colour, ms=4, clip_on=False)
         axes.plot([value], [y], marker="D" if diamond else look.marker, color=look.colour, ms=size)
     elif bound == "lower":
-        axes.plot([max(low, _LIMITS[0]), _LIMITS[1]], [y, y], color=look.colour, lw=0.9, ls=(0, (2, 1.5)))
+        left = max(value if np.isnan(low) else low, _LIMITS[0])
+        axes.plot([left, _LIMITS[1]], [y, y], color=look.colour, lw=0.9, ls=(0, (2, 1.5)))
         axes.plot([_LIMITS[1]], [y], marker=">", color=look.colour, ms=4, clip_on=False)
+        axes.plot([value], [y], marker="|", color=look.colour, ms=6)
     margin = {"none": f"{value:.2f}", "upper": f"< {value:.2f}", "lower": f"> {value:.2f}"}.get(bound, "?")
     place = axes.get_yaxis_transform()
     axes.text(_VALUE_AT, y, margin, transform=place, ha="right", va="center", fontsize=6, color=look.colour)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -54,14 +55,18 @@ _SPARE = (SKY, ORANGE, PURPLE, GREEN, YELLOW, BLUE, VERMILLION)
 
 
 def looks(strategies: Sequence[str]) -> dict[str, Look]:
-    """A look per strategy: fixed for the known ones; others take the spare colours in alphabetical order."""
+    """A look per strategy: fixed for the known ones; for others a hash of the name says which, while it is free.
+
+    So a strategy keeps its look when others come or go, unless two want the same colour.
+    """
     found = {name: _FIXED[name] for name in strategies if name in _FIXED}
     taken = {look.colour for look in found.values()}
-    free = [c for c in _SPARE if c not in taken] or list(_SPARE)
-    for i, name in enumerate(sorted(set(strategies) - set(found))):
-        cycle = i // len(free)
-        dash = _DASHES[(i + cycle + 1) % len(_DASHES)]
-        found[name] = Look(free[i % len(free)], dash, _MARKERS[(i + 5) % len(_MARKERS)])
+    for name in sorted(set(strategies) - set(found)):
+        wish = zlib.crc32(name.encode())
+        order = [_SPARE[(wish + i) % len(_SPARE)] for i in range(len(_SPARE))]
+        colour = next((colour for colour in order if colour not in taken), order[0])
+        taken.add(colour)
+        found[name] = Look(colour, _DASHES[wish // 7 % len(_DASHES)], _MARKERS[wish // 35 % len(_MARKERS)])
     return {name: found[name] for name in strategies}
 
 

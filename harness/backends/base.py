@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from harness.evaluation import Configuration, Measurement
 from search_spaces.space import SearchSpace
 
 
+@runtime_checkable
 class Backend(Protocol):
     """A task on a device, live or recorded. Live and replay differ in this object and nothing else."""
 

@@ -136,7 +136,7 @@ def open_replay(
     """
     if noise not in NOISES:
         raise UserError(f"backend.noise={noise}: expected one of {', '.join(NOISES)}")
-    if not isinstance(compile_workers, int) or compile_workers < 1:
+    if compile_workers < 1:
         raise UserError(f"backend.compile_workers={compile_workers}: expected a whole number, 1 or more")
     if pool != "uniform":
         raise UserError(f"backend.pool={pool}: expected uniform")

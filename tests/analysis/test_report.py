@@ -9,7 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analysis.curves import random_curves, run_curves
 from analysis.errors import AnalysisError
+from analysis.figures import best_so_far
+from analysis.figures.style import looks
+from analysis.incumbents import optima
+from analysis.load import load_study
 from analysis.report import Report, build_report, format_speedups
 from analysis.report_text import verdict
 from analysis.speedup import COLUMNS
@@ -105,7 +110,9 @@ def test_a_run_with_failures_only_is_drawn(tmp_path: Path) -> None:
     table = landscape(40).assign(status="compile_error", latency_ms=np.nan, oracle_ms=np.nan)
     write_study(tmp_path / "r", {"k-1__gpu": table}, {"s": random_order}, 2, 5)
     report = build_report([tmp_path / "r"], tmp_path / "out")
-    assert len(report.speedups) == 0
+    assert set(report.speedups["task"]) == {"k-1__gpu"}  # no aggregate counts a task without an optimum
+    assert set(report.speedups["bound"]) == {"unknown"}
+    assert report.speedups["hits"].sum() == 0
     assert "nothing succeeded" in report.index.read_text()
 
 
@@ -133,10 +140,35 @@ def test_the_verdict_follows_the_numbers() -> None:
             told("once", np.nan, 3.0, np.nan),
         ]
     )
-    sentences = verdict(table)
+    sentences = verdict(table, set(table["task"]))
     assert [s.split()[0] for s in sentences] == ["fast", "wide", "once", "slow", "never", "As"]
     assert "lies above 5×" in sentences[0]
     assert "does not decide" in sentences[1]
     assert "nothing can be said" in sentences[2]
     assert "lies below the claimed" in sentences[3]
     assert "only bounded: < 20× (up to 60)" in sentences[4]
+
+
+def test_the_table_can_be_recomputed_from_its_file(report: Report) -> None:
+    read = pd.read_csv(report.speedups_csv)
+    np.testing.assert_allclose(read["speedup"], report.speedups["speedup"], rtol=1e-8)
+    np.testing.assert_allclose(read["ert"], report.speedups["ert"], rtol=1e-8)
+
+
+def test_a_strategy_keeps_its_colour_when_others_are_absent() -> None:
+    whole = looks(["random", "conditional_gp", "mine", "zebra"])
+    assert len({look.colour for look in whole.values()}) == 4
+    for absent in whole:
+        rest = [name for name in whole if name != absent]
+        assert looks(rest) == {name: whole[name] for name in rest}
+
+
+def test_curves_are_shown_from_zero_quality_on(results: Path) -> None:
+    study = load_study([results])
+    best = optima(study)
+    task = next(iter(best.t_star_ms))
+    runs, law = (c[c["task"] == task] for c in (run_curves(study, best), random_curves(study, best)))
+    figure = best_so_far.draw(task, runs, law, looks(sorted(set(runs["strategy"]))))
+    for axes in figure.axes:
+        assert axes.get_ylim()[0] == 0.0
+        assert {line.get_drawstyle() for line in axes.lines[1:]} == {"steps-post"}

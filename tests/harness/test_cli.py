@@ -135,6 +135,18 @@ def test_a_log_that_does_not_fit_is_set_aside(nearopt: Nearopt, tmp_path: Path) 
         (["backend.landscape=absent.parquet"], ["absent.parquet"]),
         (["backend.landscape=null"], ["task=NAME"]),
         (["experiment=nope"], ["nope"]),
+        (["strategy=null"], ["strategy=null"]),
+        (["~seed"], ["~seed"]),
+        (["results=${nope}"], ["nope"]),
+        (["batch=1000001"], ["batch=1000001"]),
+        (["budget.seconds=inf"], ["budget.seconds=inf"]),
+        (["budget.seconds=nan"], ["budget.seconds=nan"]),
+        (["backend.landscape=3"], ["backend.landscape=3"]),
+        (["backend.landscape=/dev/zero"], ["/dev/zero", "not a file"]),
+        (["backend.charge_ask=maybe"], ["backend.charge_ask=maybe"]),
+        (["backend.compile_workers=true"], ["backend.compile_workers=True"]),
+        (["backend._target_=builtins.dict"], ["backend._target_=builtins.dict"]),
+        (["strategy=optuna_tpe", "strategy.n_startup_trials=abc"], ["strategy.n_startup_trials=abc"]),
     ],
 )
 @pytest.mark.parametrize("multirun", [False, True])
@@ -152,6 +164,15 @@ def test_each_mistake_is_one_line_and_exit_code_2(
     assert "Traceback" not in out + err
     for word in words:
         assert word in err
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize("sweep", ["range(0,1000000000000)", "range(5,5)", "range(0,5,0)", "glob(*)", "interval(0,1)"])
+def test_a_sweep_that_cannot_be_listed_is_refused(nearopt: Nearopt, tmp_path: Path, sweep: str) -> None:
+    code, _, err = nearopt("run", "-m", f"backend.landscape={write_toy(tmp_path)}", f"seed={sweep}")
+    assert code == 2
+    assert sweep in err
+    assert err.count("\n") == 1
     assert not (tmp_path / "results").exists()
 
 

@@ -115,7 +115,7 @@ def test_a_missing_column_is_named(tmp_path: Path, column: str) -> None:
         ("latency_ms", -1.0, "latency_ms=-1.0: expected a positive number"),
         ("oracle_ms", None, "oracle_ms=nan: expected a positive number"),
         ("compile_s", -0.5, "compile_s=-0.5: expected seconds"),
-        ("samples_ms", [0.0], r"samples_ms=\[0.0\]: expected positive"),
+        ("samples_ms", [0.0], r"samples_ms=\[0.0\]: expected a list of positive"),
     ],
 )
 def test_a_wrong_cell_is_named(tmp_path: Path, column: str, value: Any, message: str) -> None:
@@ -126,6 +126,32 @@ def test_a_wrong_cell_is_named(tmp_path: Path, column: str, value: Any, message:
     pq.write_table(table.set_column(table.column_names.index(column), column, pa.array(cells)), path)
     with pytest.raises(UserError, match=message):
         read_landscape(path)
+
+
+@pytest.mark.parametrize("column", ["status", "latency_ms", "samples_ms", "config.block", "config.order", "origin"])
+@pytest.mark.parametrize("cell", [[[1]], {"a": 1}, "x", b"\xff"])
+def test_a_column_of_another_type_is_named(tmp_path: Path, column: str, cell: Any) -> None:
+    path = write_toy(tmp_path)
+    table = pq.read_table(path)
+    cells = pa.array([cell] * table.num_rows)
+    pq.write_table(table.set_column(table.column_names.index(column), column, cells), path)
+    with pytest.raises(UserError, match=column):
+        read_landscape(path)
+
+
+def test_single_byte_damage_is_harmless_or_named(tmp_path: Path) -> None:
+    path = write_toy(tmp_path)
+    data = path.read_bytes()
+    rng = np.random.default_rng(0)
+    damaged = tmp_path / "damaged.parquet"
+    for _ in range(60):
+        changed = bytearray(data)
+        changed[rng.integers(len(data))] ^= 1 << rng.integers(8)
+        damaged.write_bytes(changed)
+        try:
+            read_landscape(damaged)
+        except UserError as error:
+            assert "damaged.parquet" in str(error)
 
 
 def test_truncated_missing_and_foreign_files(tmp_path: Path) -> None:
