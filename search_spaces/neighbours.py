@@ -25,7 +25,7 @@ def neighbour_codes(rules: Rules, codes: Codes) -> Codes:
         code = int(codes[i])
         if code < 0:
             continue
-        for other in _adjacent(parameter, code):
+        for other in adjacent(parameter, code):
             template = codes.copy()
             template[template == INACTIVE] = FREE
             template[i] = other
@@ -35,7 +35,7 @@ def neighbour_codes(rules: Rules, codes: Codes) -> Codes:
     return np.unique(found, axis=0).astype(np.int32) if len(found) else found
 
 
-def _adjacent(parameter: Parameter, code: int) -> list[int]:
+def adjacent(parameter: Parameter, code: int) -> list[int]:
     if parameter.ordered:
         return [other for other in (code - 1, code + 1) if 0 <= other < parameter.size]
     if isinstance(parameter, Permutation):

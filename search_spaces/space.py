@@ -195,6 +195,19 @@ class SearchSpace:
         row = int(np.searchsorted(self._search_keys, key))
         return row if row < len(self._search_keys) and self._search_keys[row] == key else None
 
+    def feasible(self, codes: Codes) -> NDArray[np.bool_]:
+        """Which rows are canonical and feasible, given codes of shape ``[n, d]``; shape ``[n]``."""
+        if self.enumerable:
+            if self.size == 0:
+                return np.zeros(len(codes), dtype=bool)
+            keys = searchable(codes)
+            rows = np.minimum(np.searchsorted(self._search_keys, keys), self.size - 1)
+            found: NDArray[np.bool_] = np.equal(self._search_keys[rows], keys)
+            return found
+        feasible: NDArray[np.bool_] = np.all(codes == self.canonical_codes(codes), axis=1) & ~self.incomplete(codes)
+        feasible[feasible] = self._rules.feasible(codes[feasible])
+        return feasible
+
     def row_of(self, configuration: Mapping[str, Any]) -> int | None:
         """Row of a configuration in :meth:`codes`, or ``None`` if it is not canonical and feasible."""
         items = tuple(configuration.items())

@@ -6,12 +6,16 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.evaluation import Configuration, RepairedConfiguration
+from search_spaces.enumeration import Codes
 from search_spaces.errors import InvalidConfiguration
 from search_spaces.nearest import Visited, nearest_unvisited
 from search_spaces.parameter import Value
 from search_spaces.space import SearchSpace
+
+TRIES = 20
 
 
 def without_inactive(space: SearchSpace, proposal: Mapping[str, Any]) -> dict[str, Any]:
@@ -52,11 +56,31 @@ class Proposals:
         repaired = nearest_unvisited(self._space, kept, self._visited, self._rng)
         return None if repaired is None else self._visit(RepairedConfiguration(repaired))
 
+    def accept_codes(self, codes: Codes) -> Configuration | None:
+        """The same for a canonical row of codes, [d]."""
+        if self.fresh(codes[None, :])[0]:
+            return self._visit(self._space.decode(codes))
+        repaired = nearest_unvisited(self._space, self._space.decode(codes), self._visited, self._rng)
+        return None if repaired is None else self._visit(RepairedConfiguration(repaired))
+
     def accept_random(self) -> Configuration | None:
-        """An unvisited configuration drawn at random, where a library has no proposal to make."""
+        """An unvisited configuration, uniform over those left; ``None`` when there is none."""
         if self.exhausted:
             return None
-        return self.accept(self._space.sample(self._rng, 1)[0])
+        for _ in range(TRIES):
+            codes = self._space.sample_codes(self._rng, 1)[0]
+            if codes not in self._visited:
+                return self._visit(self._space.decode(codes))
+        if self._visited.mask is None:
+            return self.accept_codes(codes)
+        row = self._rng.choice(np.flatnonzero(~self._visited.mask))
+        return self._visit(self._space.decode(self._space.codes()[row]))
+
+    def fresh(self, codes: Codes) -> NDArray[np.bool_]:
+        """Which rows, [n, d], are feasible and not visited: [n]."""
+        fresh = self._space.feasible(codes)
+        fresh[fresh] = [row not in self._visited for row in codes[fresh]]
+        return fresh
 
     def _fresh(self, kept: Mapping[str, Any]) -> bool:
         try:

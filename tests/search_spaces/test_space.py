@@ -150,3 +150,23 @@ def test_an_ill_defined_space_is_refused(parameters: list[Parameter], constraint
 def test_a_damaged_document_names_the_field(document: dict[str, Any], message: str) -> None:
     with pytest.raises(SpaceError, match=message):
         SearchSpace.from_json(document)
+
+
+@pytest.mark.parametrize("enumerable", [True, False])
+def test_feasible_rows_are_those_that_validate(conditional: SearchSpace, enumerable: bool) -> None:
+    rng = np.random.default_rng(0)
+    sizes = [parameter.size for parameter in conditional.parameters]
+    rows = rng.integers(-1, sizes, size=(2000, len(sizes))).astype(np.int32)
+    rows = np.concatenate([rows, conditional.canonical_codes(np.maximum(rows, 0)), conditional.codes()])
+    expected = [conditional.contains(conditional.decode(row)) for row in rows]
+    space = SearchSpace.from_json(conditional.to_json())
+    if not enumerable:
+        space.__dict__["enumerable"] = False
+    assert space.feasible(rows).tolist() == expected
+    assert len(set(expected)) == 2
+
+
+def test_feasible_rows_of_a_pool_are_its_rows(conditional: SearchSpace) -> None:
+    table = conditional.codes()
+    pool = conditional.restricted(table[::3])
+    assert np.flatnonzero(pool.feasible(table)).tolist() == list(range(0, len(table), 3))

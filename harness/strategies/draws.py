@@ -1,0 +1,48 @@
+"""Draws one parameter after the other, in declaration order, as most tuners do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search_spaces.enumeration import INACTIVE, Codes
+from search_spaces.space import SearchSpace
+
+
+def completed(
+    space: SearchSpace,
+    codes: Codes,
+    rng: np.random.Generator,
+    choices: Sequence[NDArray[np.int32]] | None = None,
+) -> Codes:
+    """Rows made canonical: inactive parameters dropped, active ones without a value drawn uniformly.
+
+    Constraints are not looked at: the rows may be infeasible.
+
+    Args:
+        space: the search space.
+        codes: rows, [n, d], ``-1`` where a value is to be drawn if the parameter turns out to be active.
+        rng: the generator.
+        choices: codes to draw from, by parameter; every value by default.
+    """
+    codes = codes.copy()
+    for i, parameter in enumerate(space.parameters):
+        active = space.active(i, codes)
+        drawn = np.flatnonzero(active & (codes[:, i] < 0))
+        codes[~active, i] = INACTIVE
+        if drawn.size:
+            codes[drawn, i] = (
+                rng.integers(parameter.size, size=drawn.size)
+                if choices is None
+                else rng.choice(choices[i], size=drawn.size)
+            )
+    return codes
+
+
+def drawn(
+    space: SearchSpace, rng: np.random.Generator, n: int, choices: Sequence[NDArray[np.int32]] | None = None
+) -> Codes:
+    """Rows whose active parameters are each drawn uniformly, [n, d]; they may be infeasible."""
+    return completed(space, np.full((n, len(space.parameters)), INACTIVE, dtype=np.int32), rng, choices)

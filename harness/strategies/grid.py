@@ -1,0 +1,93 @@
+"""Grid search, coarse to fine, shuffled within a level.
+
+A grid takes evenly spaced values of every ordered parameter, and all choices of the others. Level 0
+has the middle, level 1 the ends as well, and then each level halves the spacing: 1, 3, 5, 9, … values, until all
+are in. A
+configuration belongs to the first level that holds the values of all its active parameters; levels are
+visited in turn, each in random order. (In the order of enumeration a budget's worth of a grid would all
+lie in one corner; shuffled without levels it would be random search.)
+
+Multi-resolution grids: LaValle, Branicky & Lindemann (2004), *On the Relationship Between Classical
+Grid Search and Probabilistic Roadmaps*. Why random beats them where few parameters matter: Bergstra &
+Bengio (2012), *Random Search for Hyper-Parameter Optimization*.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.evaluation import Configuration, Evaluation
+from harness.strategies.base import Budget
+from harness.strategies.draws import drawn
+from harness.strategies.proposals import Proposals
+from search_spaces.enumeration import Codes
+from search_spaces.parameter import Parameter
+from search_spaces.space import SearchSpace
+
+CHUNK = 256
+
+
+def levels(parameter: Parameter) -> NDArray[np.int32]:
+    """First level of each value of a parameter, then of *inactive*: [m + 1]."""
+    first = np.zeros(parameter.size + 1, dtype=np.int32)
+    if not parameter.ordered:
+        return first
+    last = parameter.size - 1
+    for level in range(last.bit_length() + 1, 0, -1):
+        first[np.rint(np.linspace(0, last, 2**level + 1)).astype(int)] = level
+    first[round(last / 2)] = 0
+    return first
+
+
+class Grid:
+    """Refined grids in random order.
+
+    Args:
+        space, seed, budget: see :class:`~harness.strategies.base.Strategy`.
+        max_rejected: beyond the enumeration limit a level is sampled parameter by parameter, and left after so
+            many infeasible or visited draws in a row.
+    """
+
+    def __init__(
+        self, space: SearchSpace, seed: np.random.SeedSequence, budget: Budget, *, max_rejected: int = 10_000
+    ) -> None:
+        del budget
+        self._space = space
+        self._rng = np.random.default_rng(seed)
+        self._proposals = Proposals(space, self._rng)
+        self._max_rejected = max_rejected
+        self._levels = tuple(levels(parameter) for parameter in space.parameters)
+        self._rows = self._listed() if space.enumerable else self._sampled()
+
+    def ask(self, n: int) -> Sequence[Configuration]:
+        """The next ``n`` points of the grid; fewer when the space is exhausted."""
+        asked: list[Configuration] = []
+        while len(asked) < n:
+            codes = next(self._rows, None)
+            chosen = self._proposals.accept_random() if codes is None else self._proposals.accept_codes(codes)
+            if chosen is None:
+                break
+            asked.append(chosen)
+        return asked
+
+    def tell(self, evaluations: Sequence[Evaluation]) -> None:
+        """Grid search learns nothing."""
+
+    def _listed(self) -> Iterator[Codes]:
+        table = self._space.codes()
+        level = np.max([own[table[:, i]] for i, own in enumerate(self._levels)], axis=0)
+        yield from (table[row] for row in np.lexsort((self._rng.random(len(table)), level)))
+
+    def _sampled(self) -> Iterator[Codes]:
+        for level in range(max(own.max() for own in self._levels) + 1):
+            choices = [np.flatnonzero(own[:-1] <= level).astype(np.int32) for own in self._levels]
+            rejected = 0
+            while rejected < self._max_rejected:
+                rejected += CHUNK
+                for codes in drawn(self._space, self._rng, CHUNK, choices):
+                    if self._proposals.fresh(codes[None, :])[0]:
+                        rejected = 0
+                        yield codes

@@ -1,0 +1,164 @@
+"""Any Optuna sampler behind ask and tell.
+
+* **Conditions**: define-by-run. A parameter is suggested only when its condition holds; or, for samplers
+  that model only what every trial has (``flat``), always, and dropped where it is inactive.
+* **Constraints** are unknown to samplers: an infeasible or visited proposal is repaired to the nearest
+  unvisited feasible configuration, and the sampler is told about that one; the proposal itself is dropped.
+* **Failures**: Optuna leaves FAILed trials out of its models, so a failure is told as a complete
+  trial with an infinite latency, which has no unit and never has to be raised when a slower success
+  appears. Samplers that rank read "worse than all that worked"; GPSampler clips it to the worst that worked.
+* **Batches**: the trials of a batch are running until told; what that means is the sampler's business.
+
+``CmaEsSampler`` has no YAML: it moves only parameters that are numbers and active in every trial, and draws all
+others at random, so that in most spaces of kernels it would be random search in the dimensions that matter.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
+from optuna.samplers import BaseSampler
+from optuna.trial import FrozenTrial, TrialState
+
+from harness.evaluation import Configuration, Evaluation
+from harness.strategies.base import Budget
+from harness.strategies.proposals import Proposals
+from harness.strategies.quiet import quiet
+from search_spaces.encoding import keys_of_order, order_of_keys
+from search_spaces.parameter import Parameter, Permutation, Value
+from search_spaces.space import SearchSpace
+
+DECIMALS = 9
+
+
+class OptunaSampler:
+    """An Optuna study behind ask and tell.
+
+    Ordered parameters are suggested as the *index* of their value: tuning grids are spaced as their
+    authors think steps are equal (doubling, mostly), index steps keep that on any scale, and every
+    suggestion is a declared value. Permutations are suggested as one rank an item (random keys).
+
+    Args:
+        space, seed, budget: see :class:`~harness.strategies.base.Strategy`.
+        sampler: makes the sampler, given ``seed``; in a YAML a ``_target_`` with ``_partial_: true``.
+        flat: suggest inactive parameters too. A repair keeps what was proposed for them.
+        log_latency: tell the logarithm of latency over that of the first success.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        seed: np.random.SeedSequence,
+        budget: Budget,
+        *,
+        sampler: Callable[..., BaseSampler],
+        flat: bool = False,
+        log_latency: bool = False,
+    ) -> None:
+        del budget
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        with quiet():
+            self._study = optuna.create_study(
+                sampler=sampler(seed=int(seed.generate_state(1)[0])), direction="minimize"
+            )
+        self._space = space
+        self._flat, self._log_latency = flat, log_latency
+        self._domains = {parameter.name: distributions(parameter) for parameter in space.parameters}
+        self._proposals = Proposals(space, np.random.default_rng(seed))
+        self._pending: list[optuna.Trial] = []
+        self._unit_ms: float | None = None
+
+    def ask(self, n: int) -> Sequence[Configuration]:
+        """Up to ``n`` suggestions, repaired where needed; the repaired ones stay running until told."""
+        asked: list[Configuration] = []
+        with quiet():
+            while len(asked) < n and not self._proposals.exhausted:
+                trial = self._study.ask()
+                chosen = self._proposals.accept(self._suggest(trial))
+                assert chosen is not None
+                self._pending.append(trial)
+                asked.append(chosen)
+        return asked
+
+    def tell(self, evaluations: Sequence[Evaluation]) -> None:
+        """Tell each outcome at the configuration that was evaluated."""
+        for evaluation in evaluations:
+            trial, value = self._pending.pop(0), self._value(evaluation.latency_ms)
+            if not evaluation.repaired:
+                self._study.tell(trial, value)
+                continue
+            dropped = self._study.tell(trial, state=TrialState.FAIL)
+            self._study.add_trial(self._evaluated(evaluation.configuration, value, dropped))
+
+    def _value(self, latency_ms: float | None) -> float:
+        if latency_ms is None:
+            return math.inf
+        if not self._log_latency:
+            return latency_ms
+        # A ratio has no unit, and rounding hides its last bits, in which another unit would show.
+        self._unit_ms = self._unit_ms or latency_ms
+        return round(math.log(latency_ms / self._unit_ms), DECIMALS)
+
+    def _suggest(self, trial: optuna.Trial) -> dict[str, Value]:
+        codes = np.full((1, len(self._space.parameters)), -1, dtype=np.int32)
+        proposal: dict[str, Value] = {}
+        for i, parameter in enumerate(self._space.parameters):
+            if not self._flat and parameter.condition is not None and not self._space.active(i, codes)[0]:
+                continue
+            numbers = [suggest(trial, name, domain) for name, domain in self._domains[parameter.name].items()]
+            value = value_of(parameter, numbers)
+            proposal[parameter.name] = value
+            codes[0, i] = parameter.code_of[value]
+        return proposal
+
+    def _evaluated(self, configuration: Configuration, value: float, dropped: FrozenTrial) -> FrozenTrial:
+        """A trial in place of a dropped one, with its notes: genetic samplers keep the generation there."""
+        params: dict[str, Any] = dict(dropped.params) if self._flat else {}
+        domains: dict[str, BaseDistribution] = dict(dropped.distributions) if self._flat else {}
+        for parameter in self._space.parameters:
+            if parameter.name in configuration:
+                own = self._domains[parameter.name]
+                domains |= own
+                params |= zip(own, numbers_of(parameter, configuration[parameter.name]), strict=True)
+        return optuna.trial.create_trial(
+            params=params, distributions=domains, value=value, system_attrs=dropped.system_attrs
+        )
+
+
+def suggest(trial: optuna.Trial, name: str, domain: BaseDistribution) -> Any:
+    """One number or choice from Optuna."""
+    if isinstance(domain, IntDistribution):
+        return trial.suggest_int(name, domain.low, domain.high)
+    assert isinstance(domain, CategoricalDistribution)
+    return trial.suggest_categorical(name, domain.choices)
+
+
+def distributions(parameter: Parameter) -> Mapping[str, BaseDistribution]:
+    """What Optuna suggests for one parameter, by Optuna's name for it."""
+    if isinstance(parameter, Permutation):
+        ranks = IntDistribution(0, parameter.length - 1)
+        return {f"{parameter.name}[{item}]": ranks for item in range(parameter.length)}
+    if parameter.ordered:
+        return {parameter.name: IntDistribution(0, parameter.size - 1)}
+    return {parameter.name: CategoricalDistribution(parameter.values)}
+
+
+def value_of(parameter: Parameter, numbers: Sequence[Any]) -> Value:
+    """The parameter's value for what Optuna suggested."""
+    if isinstance(parameter, Permutation):
+        return order_of_keys(numbers)
+    value: Value = parameter.values[numbers[0]] if parameter.ordered else numbers[0]
+    return value
+
+
+def numbers_of(parameter: Parameter, value: Value) -> Sequence[Any]:
+    """Inverse of :func:`value_of`."""
+    if isinstance(parameter, Permutation):
+        assert isinstance(value, tuple)
+        return keys_of_order(value)
+    return [parameter.code_of[value] if parameter.ordered else value]

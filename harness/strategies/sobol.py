@@ -1,0 +1,58 @@
+"""A scrambled Sobol sequence over the feasible configurations.
+
+Sobol' (1967), *On the distribution of points in a cube*; direction numbers of Joe & Kuo (2008), scrambled after
+Owen (1998), by ``scipy.stats.qmc.Sobol``. One dimension a parameter: a coordinate in [0, 1) picks among the values in
+equal parts (permutations in lexicographic order), those of inactive parameters are dropped. A point
+that is infeasible or was visited is repaired to the nearest unvisited feasible configuration, so
+that where constraints bind, points gather at their boundary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from scipy.stats import qmc
+
+from harness.evaluation import Configuration, Evaluation
+from harness.strategies.base import Budget
+from harness.strategies.proposals import Proposals
+from search_spaces.enumeration import Codes
+from search_spaces.space import SearchSpace
+
+CHUNK = 128
+"""Points drawn at once: a power of two keeps the sequence balanced."""
+
+
+class SobolSearch:
+    """Space-filling search that learns nothing.
+
+    Args:
+        space, seed, budget: see :class:`~harness.strategies.base.Strategy`.
+    """
+
+    def __init__(self, space: SearchSpace, seed: np.random.SeedSequence, budget: Budget) -> None:
+        del budget
+        self._space = space
+        self._rng = np.random.default_rng(seed)
+        self._proposals = Proposals(space, self._rng)
+        self._points = self._sequence()
+
+    def ask(self, n: int) -> Sequence[Configuration]:
+        """The next ``n`` points, repaired where needed; fewer when the space is exhausted."""
+        asked: list[Configuration] = []
+        while len(asked) < n and not self._proposals.exhausted:
+            chosen = self._proposals.accept_codes(next(self._points))
+            assert chosen is not None, "something is left"
+            asked.append(chosen)
+        return asked
+
+    def tell(self, evaluations: Sequence[Evaluation]) -> None:
+        """Nothing is learned."""
+
+    def _sequence(self) -> Iterator[Codes]:
+        sizes = np.array([parameter.size for parameter in self._space.parameters])
+        sequence = qmc.Sobol(len(sizes), scramble=True, seed=self._rng.spawn(1)[0])
+        while True:
+            codes = np.minimum((sequence.random(CHUNK) * sizes).astype(np.int32), sizes.astype(np.int32) - 1)
+            yield from self._space.canonical_codes(codes)

@@ -1,0 +1,84 @@
+"""What walks over a space share: memory, trials in waiting, and random starts.
+
+A walk decides only when everything asked so far was told. Where a batch is larger than the trials at
+hand, it is filled with random configurations, which are the next starting points: they would have been
+drawn at the next restart anyway.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Sequence
+
+import numpy as np
+
+from harness.evaluation import Configuration, Evaluation
+from harness.strategies.proposals import Proposals
+from search_spaces.enumeration import Codes
+from search_spaces.space import SearchSpace
+
+
+class Memory:
+    """Latency in ms by configuration; infinity for failures and for what was never told."""
+
+    def __init__(self) -> None:
+        self._values: dict[bytes, float] = {}
+
+    def __getitem__(self, codes: Codes) -> float:
+        return self._values.get(codes.tobytes(), math.inf)
+
+    def __setitem__(self, codes: Codes, latency_ms: float | None) -> None:
+        self._values[codes.tobytes()] = math.inf if latency_ms is None else latency_ms
+
+    def best(self, rows: Sequence[Codes]) -> Codes:
+        """The fastest of some rows, the first of equals."""
+        return min(rows, key=self.__getitem__)
+
+
+class Walk(ABC):
+    """A restarted walk behind ask and tell; :meth:`step` says where it goes.
+
+    Attributes:
+        trials: unvisited feasible rows to be asked next.
+        starts: random configurations that were told and not yet walked from.
+    """
+
+    def __init__(self, space: SearchSpace, seed: np.random.SeedSequence) -> None:
+        self.space = space
+        self.rng = np.random.default_rng(seed)
+        self.proposals = Proposals(space, self.rng)
+        self.memory = Memory()
+        self.trials: deque[Codes] = deque()
+        self.starts: deque[Codes] = deque()
+
+    @abstractmethod
+    def step(self) -> None:
+        """Decide by what was told; leaves ``trials`` empty where a random start is needed."""
+
+    def ask(self, n: int) -> Sequence[Configuration]:
+        """Up to ``n`` trials, then random starts; fewer when the space is exhausted."""
+        if self.proposals.exhausted:  # nothing left to decide
+            return []
+        self.step()
+        asked: list[Configuration] = []
+        while len(asked) < n:
+            trial = self.trials.popleft() if self.trials else None
+            chosen = self.proposals.accept_random() if trial is None else self.proposals.accept_codes(trial)
+            if chosen is None:
+                break
+            if trial is None:
+                self.starts.append(self.space.encode(chosen))
+            asked.append(chosen)
+        return asked
+
+    def tell(self, evaluations: Sequence[Evaluation]) -> None:
+        """Remember the latencies."""
+        for evaluation in evaluations:
+            self.memory[self.space.encode(evaluation.configuration)] = evaluation.latency_ms
+
+    def unvisited(self, rows: Codes) -> deque[Codes]:
+        """The feasible unvisited of some rows, [n, d], in random order."""
+        rows = rows[self.proposals.fresh(rows)] if len(rows) else rows
+        return deque(self.rng.permutation(rows))
