@@ -17,6 +17,7 @@ from harness.gpu.device import AccelDevice
 from harness.gpu.engine import Activity, Result
 from harness.gpu.jobs import CompiledPlan
 from harness.gpu.session import MakeWork, Session, cuda_work
+from harness.landscape import write_landscape
 from harness.progress import ProgressDisplay
 from harness.record_facts import (
     Recording,
@@ -154,8 +155,6 @@ def write_recording(path: Path, space: SearchSpace, recorded: Recorded, summary:
     Raises:
         UserError: the metadata does not fit the schema.
     """
-    from harness.landscape import write_landscape
-
     latency_ms = _latencies(recorded)
     oracle_ms, scale = rescale(latency_ms, recorded.retimed or {})
     keys = list(recorded.results)

@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from types import TracebackType
 from typing import Any, Self
 
@@ -153,8 +154,6 @@ def _check_identity(path: Path, found: Mapping[str, Any], expected: Mapping[str,
 
 
 def _measurement(document: Mapping[str, Any]) -> Measurement:
-    from statistics import median
-
     samples = tuple(document["samples_ms"])
     return Measurement(
         status=Status(document["status"]),

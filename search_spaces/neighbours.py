@@ -36,6 +36,7 @@ def neighbour_codes(rules: Rules, codes: Codes) -> Codes:
 
 
 def adjacent(parameter: Parameter, code: int) -> list[int]:
+    """Codes one step from ``code``: the next value up or down, any other choice, or an order with two items swapped."""
     if parameter.ordered:
         return [other for other in (code - 1, code + 1) if 0 <= other < parameter.size]
     if isinstance(parameter, Permutation):

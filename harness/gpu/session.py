@@ -23,6 +23,9 @@ from harness.gpu.timing import Timing
 from harness.gpu.worker import Runner
 from kernels.base import Kernel
 
+FOLDER_PREFIX = "nearopt-session-"
+FOLDER_LOCK = "in-use"
+
 
 @dataclass(frozen=True)
 class SessionOptions:
@@ -88,7 +91,9 @@ class Session:
         self, kernel: Kernel, device: AccelDevice, options: SessionOptions, work: MakeWork = cuda_work
     ) -> None:
         self._lock = _lock(device.uuid)
-        self._folder = Path(tempfile.mkdtemp(prefix="nearopt-"))
+        remove_abandoned_folders()
+        self._folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX))
+        self._folder_lock = _try_lock(self._folder / FOLDER_LOCK)
         self._pool: CompilePool | None = None
         self._worker: DeviceWorker | None = None
         try:
@@ -139,6 +144,8 @@ class Session:
                 worker.close()
         finally:
             shutil.rmtree(self._folder, ignore_errors=True)
+            if self._folder_lock is not None:
+                self._folder_lock.close()
             self._lock.close()
 
     def __enter__(self) -> Self:
@@ -153,17 +160,40 @@ def lock_folder() -> Path:
     return Path(tempfile.gettempdir())
 
 
-def _lock(uuid: str) -> IO[str]:
-    """An advisory lock on the device, held by this process until the file is closed."""
-    path = lock_folder() / f"nearopt-{uuid or 'gpu'}.lock"
+def remove_abandoned_folders() -> None:
+    """Delete what sessions left behind that were killed before they could clean up."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}*"):
+        if not (folder / FOLDER_LOCK).exists():
+            continue  # just being made
+        with suppress(OSError):  # another user's
+            lock = _try_lock(folder / FOLDER_LOCK)
+            if lock is not None:
+                shutil.rmtree(folder, ignore_errors=True)
+                lock.close()
+
+
+def _try_lock(path: Path) -> IO[str] | None:
+    """An advisory lock that ends with this process or with the file; ``None`` while another process holds it."""
     file = path.open("a+", encoding="utf-8")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        file.seek(0)
-        holder = file.read().strip() or "unknown"
         file.close()
-        raise UserError(f"{uuid}: in use by another NearOpt process (pid {holder}): wait for it or stop it") from None
+        return None
+    return file
+
+
+def _lock(uuid: str) -> IO[str]:
+    """The lock on the device.
+
+    Raises:
+        UserError: another process holds it.
+    """
+    path = lock_folder() / f"nearopt-{uuid or 'gpu'}.lock"
+    file = _try_lock(path)
+    if file is None:
+        holder = path.read_text(encoding="utf-8").strip() or "unknown"
+        raise UserError(f"{uuid}: in use by another NearOpt process (pid {holder}): wait for it or stop it")
     with suppress(OSError):
         file.truncate(0)
         file.write(str(os.getpid()))

@@ -8,7 +8,6 @@ from functools import partial
 from multiprocessing.connection import wait
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from harness.evaluation import Configuration, Status
@@ -16,11 +15,11 @@ from harness.gpu.compile import TritonCompiler
 from harness.gpu.compile_pool import CompilePool
 from harness.gpu.jobs import CompileOutcome
 from harness.gpu.session import triton_environment
-from harness.gpu.smoke import TASKS, choose, load_task
 from harness.gpu.specialize import buffer_dtypes, plan_dtypes
 from tests.gpu import aot_checks
 from tests.gpu.aot_checks import SOUND, in_clean_process
 from tests.gpu.fakes import FAKE
+from tests.gpu.kernel_tasks import KERNELS, covering, kernel_task
 from tests.gpu.kernels_for_faults import AddOne
 
 TIMEOUT_S = 6.0
@@ -63,10 +62,10 @@ def test_source(check: Callable[[], None], tmp_path: Path) -> None:
     in_clean_process(check, tmp_path)
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", KERNELS)
 def test_kernels_are_specialised_like_the_jit(name: str, tmp_path: Path) -> None:
-    kernel, space = load_task(name, "fp16", FAKE)
-    configurations = choose(space, 2, np.random.default_rng(0))
+    kernel, space = kernel_task(name, "fp16", FAKE)
+    configurations = covering(space, per_value=2)
     in_clean_process(partial(aot_checks.every_kernel_is_specialised_like_the_jit, kernel, configurations), tmp_path)
 
 

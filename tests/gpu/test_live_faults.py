@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import time
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from harness.backends.live import LiveBackend
 from harness.errors import UserError
 from harness.evaluation import Measurement, Status
-from harness.gpu.session import SessionOptions
+from harness.gpu.session import FOLDER_LOCK, FOLDER_PREFIX, SessionOptions, remove_abandoned_folders
 from tests.gpu.fakes import COMPILE_FAULTS, FAKE, RUN_FAULTS, FakeKernel, fake_work, space
 
 EXPECTED = {
@@ -149,6 +150,24 @@ def test_close_ends_every_process(tmp_path: Path) -> None:
     for pid in pids:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
+
+
+def test_folders_of_killed_sessions_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    abandoned, starting = (tmp_path / f"{FOLDER_PREFIX}{name}" for name in ("abandoned", "starting"))
+    for folder in (abandoned, starting):
+        (folder / "cache").mkdir(parents=True)
+    (abandoned / FOLDER_LOCK).touch()
+    live = backend(tmp_path)
+    try:
+        live.measure([{"size": 1, "fault": "none"}])
+        assert not abandoned.exists() and starting.exists()
+        mine = set(tmp_path.glob(f"{FOLDER_PREFIX}*")) - {starting}
+        remove_abandoned_folders()
+        assert len(mine) == 1 and all(folder.exists() for folder in mine), "in use"
+    finally:
+        live.close()
+    assert list(tmp_path.glob(f"{FOLDER_PREFIX}*")) == [starting]
 
 
 def test_a_device_that_does_not_start_is_one_line(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from harness.gpu.session import SessionOptions
 from harness.landscape import read_landscape
 from harness.record import record
 from harness.record_facts import RecordOptions
+from tests.gpu.kernel_tasks import KERNELS, covering, kernel_task
 from tests.gpu.kernels_for_faults import AddOne, faulty_space
 
 
@@ -86,6 +87,25 @@ def test_fault_and_what_follows(live: LiveBackend, fault: str) -> None:
     print(f"{fault}: {broken.status}, {lost:.1f} s, then {time.monotonic() - start:.1f} s: {broken.message}")
     check_sound(sound)
     assert lost < 40
+
+
+@pytest.mark.parametrize("dtype", ["bf16", "fp16"])
+@pytest.mark.parametrize("name", KERNELS)
+def test_every_structure_of_every_kernel(live: LiveBackend, name: str, dtype: str) -> None:
+    """The first thing to run on a new GPU: it may be slow or too large, but neither wrong nor crash."""
+    live.close()  # a device has one session at a time
+    device = find_device()
+    kernel, space = kernel_task(name, dtype, device)
+    backend = LiveBackend(kernel.name, kernel, space, device)
+    configurations = covering(space, per_value=2)
+    try:
+        measurements = backend.measure(configurations)
+    finally:
+        backend.close()
+    harmless = {Status.OK, Status.OUT_OF_RESOURCES, Status.COMPILE_TIMEOUT, Status.COMPILE_ERROR}
+    for configuration, measurement in zip(configurations, measurements, strict=True):
+        assert measurement.status in harmless, (configuration, measurement)
+    assert sum(measurement.status is Status.OK for measurement in measurements) > len(measurements) / 2
 
 
 def test_compile_workers_hold_no_device(live: LiveBackend) -> None:
