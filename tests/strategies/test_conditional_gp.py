@@ -54,6 +54,30 @@ def test_it_finds_near_optimal_kernels_where_random_does_not(made: Callable[[], 
     assert np.mean(ours) < np.mean(randoms)
 
 
+def lopsided() -> SearchSpace:
+    """A branch of one parameter (4 configurations) beside one of four (1,000)."""
+    deep = [Ordinal(f"p{i}", tuple(range(10)), active_when="deep") for i in range(3)]
+    return SearchSpace([Boolean("deep"), *deep, Ordinal("size", (1, 2, 4, 8), "log2", "not deep")])
+
+
+def test_small_branches_are_seen_at_the_start() -> None:
+    space = lopsided()
+    assert space.size == 1004
+    for seed in range(10):
+        done = drive(ConditionalGP(space, np.random.SeedSequence(seed), Budget()), space, evaluations=4)
+        assert sum("size" in e.configuration for e in done) == 2
+    uniform = [ConditionalGP(space, np.random.SeedSequence(seed), Budget(), stratified=False) for seed in range(10)]
+    assert sum("size" in e.configuration for s in uniform for e in drive(s, space, evaluations=4)) <= 4
+
+
+def test_a_used_up_branch_leaves_its_share_to_others() -> None:
+    space = lopsided()
+    strategy = ConditionalGP(space, np.random.SeedSequence(0), Budget(), initial=20)
+    done = drive(strategy, space, evaluations=20)
+    assert sum("size" in e.configuration for e in done) == 4
+    assert len({space.key(e.configuration) for e in done}) == 20
+
+
 def test_failing_regions_are_left() -> None:
     space = spaces.plain()
 

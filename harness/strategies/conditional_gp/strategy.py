@@ -14,6 +14,7 @@ from harness.strategies.base import Budget
 from harness.strategies.conditional_gp.acquisition import log_expected_improvement
 from harness.strategies.conditional_gp.candidates import argmax_shuffled
 from harness.strategies.conditional_gp.gp import Priors
+from harness.strategies.conditional_gp.initial import InitialDesign
 from harness.strategies.conditional_gp.kernels import Floats, Levels
 from harness.strategies.conditional_gp.pool import Candidates, Drawn, Listed, Pool
 from harness.strategies.conditional_gp.surrogate import Fitting, Surrogate
@@ -28,7 +29,8 @@ class ConditionalGP:
 
     Args:
         space, seed, budget: see :class:`~harness.strategies.base.Strategy`.
-        initial: uniform random evaluations before the model is asked.
+        initial: random evaluations before the model is asked.
+        stratified: spread them evenly over the branches of the conditions; see :class:`InitialDesign`.
         clip_quantile: latencies slower than this quantile of those seen count as that quantile;
             ``None`` does not clip.
         impute_failures: give failures the slowest target; otherwise the latency model ignores them.
@@ -50,6 +52,7 @@ class ConditionalGP:
         budget: Budget,
         *,
         initial: int = 5,
+        stratified: bool = True,
         clip_quantile: float | None = 0.5,
         impute_failures: bool = True,
         feasibility: bool = True,
@@ -75,6 +78,7 @@ class ConditionalGP:
         self._clip_quantile, self._impute, self._feasibility = clip_quantile, impute_failures, feasibility
         self._encoding = Encoding(space, features, activity)
         self._visited = Visited(space)
+        self._design = InitialDesign(space, self._visited, self._rng, stratified)
         self._listed = space.enumerable and space.size <= max_listed
         self._drawn = drawn
         self._pool: Pool | None = None
@@ -100,13 +104,8 @@ class ConditionalGP:
     def _random(self, n: int) -> list[Codes]:
         rows: list[Codes] = []
         while len(rows) < n and not self._visited.exhausted:
-            if self._visited.mask is not None:
-                row = self._space.codes()[self._rng.choice(np.flatnonzero(~self._visited.mask))]
-            else:
-                row = self._space.sample_codes(self._rng, 1)[0]
-            if row not in self._visited:
-                self._visited.add(row)
-                rows.append(row)
+            rows.append(self._design.draw())
+            self._visited.add(rows[-1])
         return rows
 
     def _modelled(self, n: int) -> list[Codes]:
