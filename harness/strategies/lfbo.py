@@ -10,6 +10,7 @@ the latency is needed. It is also the method behind Helion's default tuner.
 * **Conditions, constraints, candidates, batches**: see :mod:`harness.strategies.forest`.
 * **The classifier** is Breiman's forest: sqrt(D) columns a split, fully grown. Its trees regress on the labels,
   which is the same: the variance of a 0/1 label is half the Gini impurity, its mean the share of ones.
+* **Features** that the space declares are left out, as the authors' inputs are the parameters alone.
 * Refitted for every pick. 50 trees where the authors take 1,000: an ask is to cost less than a compile.
 """
 
@@ -45,7 +46,7 @@ class LFBO(ForestSearch):
         initial: int = 10,
         drawn: int = 3000,
         incumbents: int = 5,
-        features: bool = True,
+        features: bool = False,
     ) -> None:
         del budget
         check(0 < gamma < 1, "gamma", gamma, "in (0, 1)")
