@@ -106,9 +106,11 @@ def _parser() -> argparse.ArgumentParser:
     landscapes = add(
         "landscapes",
         "list recorded landscapes",
-        "List landscapes: size, failures, optimum, exact random search's E[T], stratum, fraction of roofline.",
+        "List landscapes: size, failures, optimum, exact random search's E[T], stratum, fraction of roofline.\n"
+        "`nearopt landscapes import FILE -o OUT.parquet` turns a Kernel Tuner cache (.json, .json.gz) into one.",
     )
     landscapes.add_argument("--markdown", action="store_true", help="print a Markdown table")
+    landscapes.add_argument("-o", "--output", type=Path, help="of import: name it <task>__<device>.parquet")
     landscapes.add_argument("files", nargs="*", type=Path, metavar="FILE", help="default: those that ship with NearOpt")
     return parser
 
@@ -160,12 +162,23 @@ def _report(arguments: argparse.Namespace) -> int:
     return DONE
 
 
+def _import(arguments: argparse.Namespace) -> int:
+    from harness.kernel_tuner import import_cache
+
+    if len(arguments.files) != 2 or arguments.output is None:
+        raise UserError("nearopt landscapes import: expected one FILE and -o OUT.parquet")
+    print(import_cache(arguments.files[1], arguments.output))
+    return DONE
+
+
 def _landscapes(arguments: argparse.Namespace) -> int:
     from analysis.landscape_summary import format_landscapes, summarise
     from harness.landscape import read_landscape
     from harness.resources import landscape_directory
     from harness.task import recorded_landscapes
 
+    if arguments.files and str(arguments.files[0]) == "import":
+        return _import(arguments)
     files = arguments.files or recorded_landscapes()
     if not files:
         raise UserError(f"{landscape_directory()}: no landscape here: expected *.parquet")

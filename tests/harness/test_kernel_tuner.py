@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from harness.cli import main
 from harness.errors import UserError
 from harness.evaluation import Status
 from harness.kernel_tuner import import_cache
@@ -90,6 +91,20 @@ def test_damage_is_one_line_that_names_the_field(tmp_path: Path, change: Any, me
     assert "cache.json" in str(caught.value)
     assert "\n" not in str(caught.value)
     assert not list(tmp_path.glob("*.parquet"))
+
+
+def test_the_command_line_imports_and_replays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("cache.json").write_text(json.dumps(small()))
+    assert main(["landscapes", "import", "cache.json"]) == 2
+    assert "-o OUT.parquet" in capsys.readouterr().err
+    assert main(["landscapes", "import", "cache.json", "-o", "k-64__somegpu.parquet"]) == 0
+    assert main(["run", "backend.landscape=k-64__somegpu.parquet"]) == 0
+    assert (tmp_path / "results/k-64__somegpu/random/seed-0/DONE").exists()
+    Path("cache.json").write_text("{")
+    assert main(["landscapes", "import", "cache.json", "-o", "x.parquet"]) == 2
 
 
 def test_cut_off_and_foreign_files(tmp_path: Path) -> None:
