@@ -89,7 +89,12 @@ def _parser() -> argparse.ArgumentParser:
         "Interrupted recordings resume: every measurement is kept beside the output as it is made.",
     )
     record.add_argument("overrides", nargs="+", metavar="OVERRIDE", help="task=NAME and further Hydra overrides")
-    record.add_argument("-o", "--output", type=Path, help="default: experiments/landscapes/<task>__<device>.parquet")
+    record.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        help="default: <task>__<device>.parquet, in a checkout under experiments/landscapes",
+    )
     record.add_argument("--config-dir", type=Path, help="a further folder of Hydra configuration")
     record.add_argument("--limit", type=int, help="measure only so many configurations, drawn uniformly")
     record.add_argument("--deadline-s", type=float, help="stop cleanly after so many seconds")

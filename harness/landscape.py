@@ -177,15 +177,6 @@ def _read_cached(path: Path, _modified: int, _size: int) -> Landscape:
     return _build(path, table, hashlib.sha256(data).hexdigest())
 
 
-def read_metadata(path: Path) -> dict[str, Any]:
-    """The checked metadata document of a landscape file, without its rows.
-
-    Raises:
-        UserError: naming the file and the field at fault.
-    """
-    return dict(read_landscape(path).metadata)
-
-
 def _document(path: Path, table: pa.Table) -> dict[str, Any]:
     raw = (table.schema.metadata or {}).get(METADATA_KEY)
     if raw is None:

@@ -10,7 +10,7 @@ from harness.config import RunConfig
 from harness.errors import UserError
 from harness.record import record
 from harness.record_facts import Recording, RecordOptions
-from harness.resources import landscape_directory
+from harness.resources import recording_directory
 from harness.task import SEPARATOR
 
 
@@ -33,7 +33,7 @@ def record_task(
         raise UserError(f"--deadline-s {deadline_s}: expected more than 0")
     device = find_device()
     kernel, space = build_task(config.task, device)
-    path = out or landscape_directory() / f"{kernel.name}{SEPARATOR}{device.slug}.parquet"
+    path = out or recording_directory() / f"{kernel.name}{SEPARATOR}{device.slug}.parquet"
     if path.exists():
         raise UserError(f"{path}: exists: choose another --output or move it away")
     values = {name: value for name, value in config.backend.items() if name not in ("_target_", "charge_ask")}

@@ -18,3 +18,8 @@ def landscape_directory() -> Path:
     """The recorded landscapes that ship with NearOpt."""
     installed = PACKAGE / "_data" / "landscapes"
     return installed if installed.is_dir() else CHECKOUT / "experiments" / "landscapes"
+
+
+def recording_directory() -> Path:
+    """Where new recordings go by default: beside the others in a checkout, else the working directory."""
+    return Path.cwd() if (PACKAGE / "_data" / "landscapes").is_dir() else landscape_directory()
