@@ -102,19 +102,6 @@ def _ratio(value: Any, best: float) -> float:
     return float(value) / best if value else float("nan")
 
 
-def summary_table(summaries: Sequence[LandscapeSummary]) -> pd.DataFrame:
-    """A row per landscape, as numbers: for CSV and further use."""
-    rows = []
-    for s in summaries:
-        row: dict[str, Any] = {"task": s.task, "coverage": s.coverage, "n": s.n, "failed": sum(s.failures.values())}
-        row |= {f"failed_{status}": count for status, count in s.failures.items()}
-        row |= {"t_star_ms": s.t_star_ms, "median_slowdown": s.median_slowdown}
-        for d in s.difficulties:
-            row[f"k_{d.target:g}"], row[f"expected_{d.target:g}"] = d.k, d.expected_evaluations
-        rows.append(row | {"stratum": s.stratum, "roofline": s.roofline, "vendor": s.vendor})
-    return pd.DataFrame(rows)
-
-
 HEADERS = (
     "landscape",
     "N",
