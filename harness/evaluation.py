@@ -33,6 +33,21 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceState:
+    """The device around one measurement, read just before and just after it (NVML).
+
+    Attributes:
+        sm_clock_mhz: the lower of the two readings of the SM clock, in MHz.
+        temperature_c: the higher of the two temperatures, in °C.
+        throttle_reasons: bit mask of all reasons for lower clocks seen at either (``nvmlClocksEventReasons``).
+    """
+
+    sm_clock_mhz: int
+    temperature_c: int
+    throttle_reasons: int
+
+
+@dataclass(frozen=True, slots=True)
 class Measurement:
     """What a backend learned about one configuration.
 
@@ -44,6 +59,8 @@ class Measurement:
             ``None`` where unknown or failed.
         compile_s, verify_s, benchmark_s: the costs in s. Compile is CPU seconds.
         message: one line about a failure, empty otherwise.
+        device_state: of the device while it was measured; ``None`` where nothing was timed or nobody looked.
+        alias: another configuration with the same machine code was measured instead, at this one's full cost.
     """
 
     status: Status
@@ -54,6 +71,8 @@ class Measurement:
     verify_s: float = 0.0
     benchmark_s: float = 0.0
     message: str = ""
+    device_state: DeviceState | None = None
+    alias: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +88,8 @@ class Evaluation:
         ask_s, tell_s: measured cost of the strategy's own thinking in s, shared equally by a batch.
         clock_start_s, clock_end_s: the tuning clock in s when its compile started and when its
             benchmark ended (see :mod:`harness.clock`).
+        wall_s: real seconds of its round (ask, measure, tell, log), shared equally by a batch; the device's
+            start-up left out. What exceeds the charged costs is the harness's own overhead.
     """
 
     index: int
@@ -86,6 +107,9 @@ class Evaluation:
     clock_end_s: float
     message: str
     repaired: bool
+    device_state: DeviceState | None = None
+    alias: bool = False
+    wall_s: float | None = None
 
     @property
     def ok(self) -> bool:

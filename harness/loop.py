@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from time import perf_counter
 
 import numpy as np
@@ -93,6 +94,8 @@ def run_loop(
     admission = Admission(backend.space, repair_rng)
     clock_s = 0.0
     done = 0
+    starting = True
+    since = perf_counter()
     while not _spent(budget, done, clock_s):
         wanted = batch if budget.evaluations is None else min(batch, budget.evaluations - done)
         started = perf_counter()
@@ -108,6 +111,11 @@ def run_loop(
         configurations = [configuration for configuration, _ in admitted]
         known = recorded[done : done + len(admitted)]
         _check_trace(known, configurations)
+        if starting and len(known) < len(admitted):
+            starting = False
+            started = perf_counter()
+            backend.start()
+            since += perf_counter() - started
         measurements = [*map(_measurement, known), *backend.measure(configurations[len(known) :])]
         if len(known) == len(admitted):
             ask_s = sum(e.ask_s for e in known)
@@ -121,9 +129,15 @@ def run_loop(
         if len(known) == len(admitted):
             tell_s = sum(e.tell_s for e in known)
         clock_s = max(span.end_s for span in spans) + (tell_s if backend.charge_ask else 0.0)
+        before, since = since, perf_counter()
         complete = [
-            _evaluation(*outcome, ask_s / len(admitted), outcome[2].oracle_ms, tell_s / len(admitted))
-            for outcome in outcomes
+            replace(
+                evaluation,
+                oracle_ms=measurement.oracle_ms,
+                tell_s=tell_s / len(told),
+                wall_s=(since - before) / len(told),
+            )
+            for evaluation, measurement in zip(told, measurements, strict=True)
         ]
         append(complete[len(known) :])
         done += len(complete)
@@ -144,10 +158,8 @@ def _evaluation(
     measurement: Measurement,
     span: Span,
     ask_s: float,
-    oracle_ms: float | None = None,
-    tell_s: float = 0.0,
 ) -> Evaluation:
-    """As told to the strategy by default; with its oracle and its tell, as logged."""
+    """As told to the strategy: without the oracle, and before its tell has a cost."""
     configuration, repaired = admitted
     return Evaluation(
         index=index,
@@ -155,16 +167,18 @@ def _evaluation(
         status=measurement.status,
         samples_ms=measurement.samples_ms,
         latency_ms=measurement.latency_ms,
-        oracle_ms=oracle_ms,
+        oracle_ms=None,
         compile_s=measurement.compile_s,
         verify_s=measurement.verify_s,
         benchmark_s=measurement.benchmark_s,
         ask_s=ask_s,
-        tell_s=tell_s,
+        tell_s=0.0,
         clock_start_s=span.start_s,
         clock_end_s=span.end_s,
         message=measurement.message,
         repaired=repaired,
+        device_state=measurement.device_state,
+        alias=measurement.alias,
     )
 
 
@@ -184,4 +198,6 @@ def _measurement(evaluation: Evaluation) -> Measurement:
         verify_s=evaluation.verify_s,
         benchmark_s=evaluation.benchmark_s,
         message=evaluation.message,
+        device_state=evaluation.device_state,
+        alias=evaluation.alias,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from io import FileIO
 from pathlib import Path
 from typing import Any, Self
@@ -17,10 +17,11 @@ import yaml
 
 from harness.atomic import replacing, write_text
 from harness.errors import UserError
-from harness.evaluation import Evaluation, Status
+from harness.evaluation import DeviceState, Evaluation, Status
 from search_spaces.space import SearchSpace
 
-COST_COLUMNS = ("compile_s", "verify_s", "benchmark_s", "ask_s", "tell_s", "clock_start_s", "clock_end_s")
+COST_COLUMNS = ("compile_s", "verify_s", "benchmark_s", "ask_s", "tell_s", "clock_start_s", "clock_end_s", "wall_s")
+DEVICE_COLUMNS = tuple(field.name for field in fields(DeviceState))
 ARROW = {"b": pa.bool_(), "i": pa.int64(), "f": pa.float64()}
 
 
@@ -191,7 +192,14 @@ def _evaluation(row: dict[str, Any]) -> Evaluation:
         name: tuple(value) if isinstance(value, list) else value for name, value in row.pop("configuration").items()
     }
     status, samples = Status(row.pop("status")), tuple(row.pop("samples_ms"))
-    return Evaluation(configuration=configuration, status=status, samples_ms=samples, **row)
+    state = row.pop("device_state", None)
+    return Evaluation(
+        configuration=configuration,
+        status=status,
+        samples_ms=samples,
+        device_state=None if state is None else DeviceState(**state),
+        **row,
+    )
 
 
 def _table(evaluations: Sequence[Evaluation], space: SearchSpace) -> pa.Table:
@@ -204,6 +212,11 @@ def _table(evaluations: Sequence[Evaluation], space: SearchSpace) -> pa.Table:
         **{name: pa.array([getattr(e, name) for e in evaluations], pa.float64()) for name in COST_COLUMNS},
         "message": pa.array([e.message for e in evaluations], pa.string()),
         "repaired": pa.array([e.repaired for e in evaluations], pa.bool_()),
+        "alias": pa.array([e.alias for e in evaluations], pa.bool_()),
+        **{
+            name: pa.array([getattr(e.device_state, name, None) for e in evaluations], pa.int64())
+            for name in DEVICE_COLUMNS
+        },
     }
     for parameter in space.parameters:
         arrow = pa.list_(pa.int64()) if parameter.kind == "permutation" else ARROW.get(parameter.column.dtype.kind)

@@ -41,6 +41,14 @@ class Backend(Protocol):
         """JSON-able facts worth keeping but not deciding (device, driver, versions)."""
         ...
 
+    def start(self) -> None:
+        """Start what measuring needs (processes, a device); may take seconds, which no run is charged for.
+
+        Raises:
+            UserError: it cannot be had.
+        """
+        ...
+
     def measure(self, configurations: Sequence[Configuration]) -> list[Measurement]:
         """Evaluate a batch; one measurement each, in order. Failures are statuses, never exceptions."""
         ...

@@ -92,6 +92,19 @@ class LiveBackend:
         """The device in full, and its state now."""
         return {"device": self._device.to_json(), "nvidia_smi": nvidia_smi()}
 
+    def start(self) -> None:
+        """Start compile workers and the GPU process, unless they run already.
+
+        Raises:
+            UserError: the device is taken, or does not start.
+        """
+        self._open()
+
+    def _open(self) -> Session:
+        if self._session is None:
+            self._session = Session(self._kernel, self._device, self._options, self._work)
+        return self._session
+
     def measure(self, configurations: Sequence[Configuration]) -> list[Measurement]:
         """Compile and measure a batch, both at once.
 
@@ -103,9 +116,7 @@ class LiveBackend:
         """
         if not configurations:
             return []
-        if self._session is None:
-            self._session = Session(self._kernel, self._device, self._options, self._work)
-        results = sorted(self._session.engine.evaluate(configurations), key=lambda result: result.ticket)
+        results = sorted(self._open().engine.evaluate(configurations), key=lambda result: result.ticket)
         return [replace(result.measurement, oracle_ms=result.measurement.latency_ms) for result in results]
 
     def close(self) -> None:

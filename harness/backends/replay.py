@@ -68,6 +68,9 @@ class ReplayBackend:
         recording = {name: self.landscape.metadata[name] for name in kept if name in self.landscape.metadata}
         return {"recording": recording, "landscape_path": str(self.landscape.path)}
 
+    def start(self) -> None:
+        """Nothing to start."""
+
     def measure(self, configurations: Sequence[Configuration]) -> list[Measurement]:
         return [self._measure(configuration) for configuration in configurations]
 

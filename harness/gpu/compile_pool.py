@@ -74,6 +74,9 @@ class CompilePool:
         logs: directory for what the workers print.
         environment: variables set in the workers.
 
+    Attributes:
+        busy_s: wall seconds that workers have spent on jobs, summed over the workers.
+
     Use :meth:`submit`, wait on :attr:`connections` until :attr:`deadline`, then :meth:`poll`.
     """
 
@@ -93,6 +96,7 @@ class CompilePool:
         self._environment = {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1", **(environment or {})}
         self._queue: deque[tuple[int, Configuration]] = deque()
         self._failed_starts = 0
+        self.busy_s = 0.0
         self._slots = [self._start(index) for index in range(workers)]
 
     def _start(self, index: int) -> _Slot:
@@ -187,6 +191,7 @@ class CompilePool:
             return []
         ticket, slot.ticket = slot.ticket, None
         assert ticket is not None
+        self.busy_s += time.monotonic() - slot.since
         return [(ticket, outcome)]
 
     def _lost(self, index: int, slot: _Slot, status: Status) -> list[tuple[int, CompileOutcome]]:
@@ -206,6 +211,7 @@ class CompilePool:
         self._slots[index] = self._start(index)
         if slot.ticket is None:
             return []
+        self.busy_s += time.monotonic() - slot.since
         outcome = CompileOutcome(status, charged, charged, message=one_line(f"compile worker {message}")
                                  if status is Status.WORKER_CRASH else message)  # fmt: skip
         self._compiler.abandoned(pid, outcome)

@@ -17,6 +17,7 @@ from harness.evaluation import Configuration, Status
 from harness.gpu.device import AccelDevice
 from harness.gpu.jobs import CompiledPlan, Evaluate, Job, Reply, Resample, Started
 from harness.gpu.messages import describe, one_line
+from harness.gpu.nvml import DeviceMonitor, around
 from harness.gpu.reference import Reference
 from harness.gpu.sampler import Sampler
 from harness.gpu.specialize import ALIGNMENT, TRITON_NAMES, argument_values, launch_source, plan_dtypes
@@ -73,6 +74,8 @@ class CudaRunner:
             raise RuntimeError("torch.cuda.is_available() is false in the GPU process")
         self._device = torch.device(self.place)
         triton.set_allocator(_allocate)
+        # Not the legacy default stream, which a graph cannot capture; everything here runs on this one.
+        torch.cuda.set_stream(torch.cuda.Stream(self._device))
         self._stream = torch.cuda.current_stream().cuda_stream
         generator = torch.Generator(self._device).manual_seed(self.seed)
         self._inputs = self.kernel.inputs(generator)
@@ -86,7 +89,10 @@ class CudaRunner:
         vendor = self._start_vendor()
         torch.cuda.synchronize()
         torch.cuda.empty_cache()
-        self._sampler = Sampler(self._device, self.info.l2_bytes, self.timing.warmup_s)
+        self._sampler = Sampler(
+            self._device, self.info.l2_bytes, self.timing.warmup_s, graph=self.timing.launch == "graph"
+        )
+        self._monitor = DeviceMonitor(self.info.uuid)
         self._launcher_s = 0.0
         gc.collect()
         gc.freeze()
@@ -140,15 +146,18 @@ class CudaRunner:
             loaded = self._load(job.configuration, job.compiled)
             self._verify(loaded)
             verified = time.perf_counter()
+            timed = self._sampler.prepare(loaded.launch)
+            before = self._monitor.read()
             samples = self.timing.collect(
-                lambda n: self._sampler.samples(loaded.launch, n), job.incumbent_ms, self._sampler.flush_ms
+                lambda n: self._sampler.samples(timed, n), job.incumbent_ms, self._sampler.flush_ms
             )
+            state = around(before, self._monitor.read())
         except Exception as error:
             end = time.perf_counter()
             return self._failed(error, (verified or end) - start, end - (verified or end))
         # Building a launcher happens once a process and signature: no configuration is charged for it.
         verify_s = verified - start - self._launcher_s
-        return Reply(Status.OK, tuple(samples), verify_s, time.perf_counter() - verified)
+        return Reply(Status.OK, tuple(samples), verify_s, time.perf_counter() - verified, device_state=state)
 
     def _failed(self, error: Exception, verify_s: float, benchmark_s: float) -> Reply:
         healthy = self._context_works()
@@ -180,7 +189,8 @@ class CudaRunner:
         if key not in self._kept:
             if len(self._kept) >= KEPT_CONFIGURATIONS:
                 self._kept.clear()
-            self._kept[key] = self._load(job.configuration, job.compiled)
+            loaded = self._load(job.configuration, job.compiled)
+            self._kept[key] = Loaded(self._sampler.prepare(loaded.launch), loaded.scratch)
         return self._kept[key].launch
 
     def _load(self, configuration: Configuration, compiled: CompiledPlan) -> Loaded:

@@ -23,9 +23,11 @@ class Activity:
         wall_s: from the first configuration to the last result.
         verify_s, benchmark_s: the GPU process at work; their sum over ``wall_s`` is the busy fraction.
         compile_wait_s: the GPU process idle because nothing was compiled yet.
+        idle_s: the GPU process waiting for its next job, by its own clock.
         respawn_s: the GPU process being replaced.
         compile_charged_s, compile_spent_s: CPU seconds charged, and really spent (the cache saves some).
-        compile_timeouts: compiles that were cut off.
+        compile_timeouts, compile_cut_s: compiles that were cut off, and the wall seconds that they had used.
+        compile_workers, compile_busy_s: number of workers, and the wall seconds that they worked, summed over them.
         aliases: configurations that run the same machine code as an earlier one.
         finished: results so far.
     """
@@ -34,10 +36,14 @@ class Activity:
     verify_s: float = 0.0
     benchmark_s: float = 0.0
     compile_wait_s: float = 0.0
+    idle_s: float = 0.0
     respawn_s: float = 0.0
     compile_charged_s: float = 0.0
     compile_spent_s: float = 0.0
     compile_timeouts: int = 0
+    compile_cut_s: float = 0.0
+    compile_workers: int = 0
+    compile_busy_s: float = 0.0
     aliases: int = 0
     finished: int = 0
 
@@ -45,6 +51,27 @@ class Activity:
     def busy_fraction(self) -> float:
         """Share of the wall time in which the GPU process checked or timed something."""
         return (self.verify_s + self.benchmark_s) / self.wall_s if self.wall_s else 0.0
+
+    @property
+    def handoff_s(self) -> float:
+        """Seconds in which the GPU process waited although something was compiled."""
+        return max(0.0, self.idle_s - self.compile_wait_s)
+
+    @property
+    def rate(self) -> float:
+        """Results per wall second."""
+        return self.finished / self.wall_s if self.wall_s else 0.0
+
+    @property
+    def compile_limit(self) -> float:
+        """Results per second if the compile workers never waited for anything; inf if they did nothing."""
+        return self.finished * self.compile_workers / self.compile_busy_s if self.compile_busy_s else float("inf")
+
+    @property
+    def device_limit(self) -> float:
+        """Results per second if the GPU process never waited for anything; inf if it did nothing."""
+        busy_s = self.verify_s + self.benchmark_s
+        return self.finished / busy_s if busy_s else float("inf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +102,12 @@ class Engine:
         self._ready_limit = ready_limit
         self._known: dict[str, Measurement] = {}
         self.incumbent_ms: float | None = None
-        self.activity = Activity()
+        self.activity = Activity(compile_workers=pool.workers)
+
+    def remember(self, fingerprint: str, measurement: Measurement) -> None:
+        """An earlier session measured this binary: its aliases need no measurement, and it may be the incumbent."""
+        self._known[fingerprint] = measurement
+        self._improve(measurement.latency_ms)
 
     def evaluate(self, configurations: Iterable[Configuration]) -> Iterator[Result]:
         """Results as they come, tickets counting the configurations from 0; ``configurations`` is read lazily.
@@ -90,6 +122,7 @@ class Engine:
         finished: list[Result] = []
         more = True
         earlier_s, began = self.activity.wall_s, time.monotonic()
+        pool_before_s = self._pool.busy_s - self.activity.compile_busy_s
         while more or waiting or finished:
             while more and self._pool.in_flight < self._pool.workers + 2 and len(ready) < self._ready_limit:
                 item = next(source, None)
@@ -103,6 +136,7 @@ class Engine:
                 if alias is not None:
                     finished.append(self._finish(waiting, running, alias))
             self.activity.wall_s = earlier_s + time.monotonic() - began
+            self.activity.compile_busy_s = self._pool.busy_s - pool_before_s
             yield from finished  # whatever the caller does with them, the device has its next job already
             finished.clear()
             if not waiting:
@@ -126,7 +160,7 @@ class Engine:
             self._device.submit(Evaluate(configuration, outcome.compiled, self.incumbent_ms))
         else:
             self.activity.aliases += 1
-        return alias
+        return None if alias is None else replace(alias, alias=True)
 
     def compile(self, configurations: Sequence[Configuration]) -> dict[int, CompiledPlan]:
         """Compile without measuring: what compiled, by position."""
@@ -155,14 +189,16 @@ class Engine:
     def _count(self, outcome: CompileOutcome) -> None:
         self.activity.compile_charged_s += outcome.compile_s
         self.activity.compile_spent_s += outcome.spent_s
-        self.activity.compile_timeouts += outcome.status is Status.COMPILE_TIMEOUT
+        if outcome.status is Status.COMPILE_TIMEOUT:
+            self.activity.compile_timeouts += 1
+            self.activity.compile_cut_s += outcome.spent_s
 
     def _measurement(self, outcome: CompileOutcome, reply: Reply) -> Measurement:
         self.activity.verify_s += reply.verify_s
         self.activity.benchmark_s += reply.benchmark_s
+        self.activity.idle_s += reply.idle_s
         latency_ms = median(reply.samples_ms) if reply.status is Status.OK else None
-        if latency_ms is not None and (self.incumbent_ms is None or latency_ms < self.incumbent_ms):
-            self.incumbent_ms = latency_ms
+        self._improve(latency_ms)
         measurement = Measurement(
             status=reply.status,
             samples_ms=reply.samples_ms if latency_ms is not None else (),
@@ -170,10 +206,15 @@ class Engine:
             verify_s=reply.verify_s,
             benchmark_s=reply.benchmark_s,
             message=reply.message,
+            device_state=reply.device_state,
         )
         assert outcome.compiled is not None
         self._known[outcome.compiled.fingerprint] = measurement
         return measurement
+
+    def _improve(self, latency_ms: float | None) -> None:
+        if latency_ms is not None and (self.incumbent_ms is None or latency_ms < self.incumbent_ms):
+            self.incumbent_ms = latency_ms
 
     def _finish(
         self, waiting: dict[int, Configuration], job: tuple[int, CompileOutcome], measurement: Measurement

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from harness.evaluation import Configuration, Measurement, Status
+from harness.evaluation import Configuration, DeviceState, Measurement, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,12 @@ Job = Evaluate | Resample
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the GPU process learned; ``healthy=False``: its device context is lost and it has ended."""
+    """What the GPU process learned.
+
+    Attributes (beyond those of :class:`~harness.evaluation.Measurement`):
+        healthy: false where its device context is lost and it has ended.
+        idle_s: seconds that it had waited for this job.
+    """
 
     status: Status
     samples_ms: tuple[float, ...] = ()
@@ -89,6 +94,8 @@ class Reply:
     benchmark_s: float = 0.0
     message: str = ""
     healthy: bool = True
+    device_state: DeviceState | None = None
+    idle_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

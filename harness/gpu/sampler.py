@@ -23,12 +23,14 @@ class Sampler:
         device: where the flushed buffer lives.
         l2_bytes: size of the cache to flush.
         warmup_s: device time spent busily after the device was idle, in s.
+        graph: launches are captured into CUDA graphs and replayed.
 
     Attributes:
         flush_ms: device time of one flush.
     """
 
-    def __init__(self, device: torch.device, l2_bytes: int, warmup_s: float) -> None:
+    def __init__(self, device: torch.device, l2_bytes: int, warmup_s: float, graph: bool = False) -> None:
+        self._graph = graph
         self._buffer = torch.empty(max(FLUSH_BYTES, 2 * l2_bytes) // 4, dtype=torch.int32, device=device)
         self._warmup_s = warmup_s
         self._events: list[torch.cuda.Event] = []
@@ -36,6 +38,24 @@ class Sampler:
         self.flush_ms = 0.05
         self._flush()
         self.flush_ms = max(0.01, sorted(self.samples(self._flush, 5))[2])
+
+    def prepare(self, launch: Callable[[], object]) -> Callable[[], object]:
+        """What :meth:`samples` takes for ``launch``: itself, or the replay of a graph that holds it.
+
+        Args:
+            launch: has run before on the current stream, which is not the legacy default one.
+        """
+        if not self._graph:
+            return launch
+        graph = torch.cuda.CUDAGraph()
+        torch.cuda.synchronize()
+        graph.capture_begin()
+        try:
+            launch()
+        finally:
+            graph.capture_end()
+        replay: Callable[[], object] = graph.replay
+        return replay
 
     def samples(self, launch: Callable[[], object], n: int) -> list[float]:
         """``n`` latencies of ``launch`` in ms; one synchronisation in all."""

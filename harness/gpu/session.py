@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import shutil
-import tempfile
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import Self
 
 from harness.errors import UserError
 from harness.gpu.compile_pool import CompilePool, Compiler
 from harness.gpu.device import AccelDevice
 from harness.gpu.device_worker import DeviceWorker
 from harness.gpu.engine import Engine
+from harness.gpu.folders import PrivateFolder, lock_device
 from harness.gpu.jobs import Started
 from harness.gpu.timing import Timing
 from harness.gpu.worker import Runner
 from kernels.base import Kernel
-
-FOLDER_PREFIX = "nearopt-session-"
-FOLDER_LOCK = "in-use"
 
 
 @dataclass(frozen=True)
@@ -83,40 +77,47 @@ def triton_environment(cache: Path) -> dict[str, str | None]:
 class Session:
     """Processes for measuring one kernel on one device, with an empty compile cache of their own.
 
+    Args:
+        kernel, device, options: what is measured, where and how.
+        work: what the processes run; tests put fakes here.
+        cache: a compile cache to share with other sessions of one recording job instead. Binaries in it are
+            not compiled again; configurations are charged what the first compile cost.
+
     Raises (when opened):
         UserError: the device is in use by another session, or does not start.
     """
 
     def __init__(
-        self, kernel: Kernel, device: AccelDevice, options: SessionOptions, work: MakeWork = cuda_work
+        self,
+        kernel: Kernel,
+        device: AccelDevice,
+        options: SessionOptions,
+        work: MakeWork = cuda_work,
+        cache: Path | None = None,
     ) -> None:
-        self._lock = _lock(device.uuid)
-        remove_abandoned_folders()
-        self._folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX))
-        self._folder_lock = _try_lock(self._folder / FOLDER_LOCK)
+        self._lock = lock_device(device.uuid)
+        self._folder = PrivateFolder()
         self._pool: CompilePool | None = None
         self._worker: DeviceWorker | None = None
         try:
-            self._open(kernel, device, options, work)
+            self._open(kernel, device, options, work, cache or self._folder.path / "cache")
         except BaseException:
             self.close()
             raise
 
-    def _open(self, kernel: Kernel, device: AccelDevice, options: SessionOptions, work: MakeWork) -> None:
-        cache = self._folder / "cache"
-        cache.mkdir()
+    def _open(self, kernel: Kernel, device: AccelDevice, options: SessionOptions, work: MakeWork, cache: Path) -> None:
+        folder = self._folder.path
+        cache.mkdir(exist_ok=True)
         compiler, runner = work(kernel, device, options, cache)
         # A killed worker leaves ptxas's files behind: in our folder they go away with us.
-        environment = {**triton_environment(cache), "TMPDIR": str(self._folder)}
-        self._worker = DeviceWorker(
-            runner, run_timeout_s=options.run_timeout_s, logs=self._folder, environment=environment
-        )
+        environment = {**triton_environment(cache), "TMPDIR": str(folder)}
+        self._worker = DeviceWorker(runner, run_timeout_s=options.run_timeout_s, logs=folder, environment=environment)
         self._worker.launch()
         self._pool = CompilePool(
             compiler,
             options.compile_workers,
             timeout_s=options.compile_timeout_s,
-            logs=self._folder,
+            logs=folder,
             environment=environment,
         )
         self.started: Started = self._worker.wait_until_started()
@@ -143,9 +144,7 @@ class Session:
             if worker is not None:
                 worker.close()
         finally:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            if self._folder_lock is not None:
-                self._folder_lock.close()
+            self._folder.close()
             self._lock.close()
 
     def __enter__(self) -> Self:
@@ -153,49 +152,3 @@ class Session:
 
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
         self.close()
-
-
-def lock_folder() -> Path:
-    """Where every NearOpt process of this machine looks for locks."""
-    return Path(tempfile.gettempdir())
-
-
-def remove_abandoned_folders() -> None:
-    """Delete what sessions left behind that were killed before they could clean up."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}*"):
-        if not (folder / FOLDER_LOCK).exists():
-            continue  # just being made
-        with suppress(OSError):  # another user's
-            lock = _try_lock(folder / FOLDER_LOCK)
-            if lock is not None:
-                shutil.rmtree(folder, ignore_errors=True)
-                lock.close()
-
-
-def _try_lock(path: Path) -> IO[str] | None:
-    """An advisory lock that ends with this process or with the file; ``None`` while another process holds it."""
-    file = path.open("a+", encoding="utf-8")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        file.close()
-        return None
-    return file
-
-
-def _lock(uuid: str) -> IO[str]:
-    """The lock on the device.
-
-    Raises:
-        UserError: another process holds it.
-    """
-    path = lock_folder() / f"nearopt-{uuid or 'gpu'}.lock"
-    file = _try_lock(path)
-    if file is None:
-        holder = path.read_text(encoding="utf-8").strip() or "unknown"
-        raise UserError(f"{uuid}: in use by another NearOpt process (pid {holder}): wait for it or stop it")
-    with suppress(OSError):
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-    return file

@@ -8,6 +8,9 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
 
+from harness.errors import UserError
+
+LAUNCHES = ("direct", "graph")
 Take = Callable[[int], list[float]]
 """Takes that many latency samples, in ms."""
 
@@ -31,6 +34,11 @@ class Timing:
         slow_samples: … and gets only so many samples.
         budget_s: no more samples once this much device time is spent on one configuration, in s.
         warmup_s: device time spent busily before a configuration if the device was idle, in s.
+        launch: ``direct`` (as a program would launch it) or ``graph``: one CUDA graph per configuration is replayed,
+            so that neither the host's launches nor the gaps between several launches are timed.
+
+    Raises:
+        UserError: a value out of range.
     """
 
     samples: int = 20
@@ -40,6 +48,17 @@ class Timing:
     slow_samples: int = 5
     budget_s: float = 0.15
     warmup_s: float = 0.02
+    launch: str = "direct"
+
+    def __post_init__(self) -> None:
+        if self.launch not in LAUNCHES:
+            raise UserError(f"backend.timing.launch={self.launch}: expected one of {', '.join(LAUNCHES)}")
+        for name, least in (("samples", 1), ("slow_samples", 1), ("max_samples", self.samples)):
+            if not getattr(self, name) >= least:
+                raise UserError(f"backend.timing.{name}={getattr(self, name)}: expected {least} or more")
+        for name in ("relative_error", "slow_factor", "budget_s"):
+            if not getattr(self, name) > 0:
+                raise UserError(f"backend.timing.{name}={getattr(self, name)}: expected more than 0")
 
     def to_json(self) -> dict[str, Any]:
         """All fields, for metadata."""

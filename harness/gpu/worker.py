@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import time
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from typing import Protocol
 
@@ -31,10 +33,13 @@ def serve_device(connection: Connection, runner: Runner) -> None:
         connection.send(StartFailed(describe(error)))
         return
     connection.send(started)
+    idle_since = time.monotonic()
     while True:
         job = connection.recv()
+        idle_s = time.monotonic() - idle_since
         clear_output()
-        reply = runner.run(job)
+        reply = replace(runner.run(job), idle_s=idle_s)
+        idle_since = time.monotonic()
         connection.send(reply)
         if not reply.healthy:
             # A poisoned context makes an ordinary exit hang or crash in destructors.

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.gpu import session
+from harness.gpu import folders
 
 
 @pytest.fixture(autouse=True)
 def own_lock_folder(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     if request.node.get_closest_marker("gpu") is None:
-        monkeypatch.setattr(session, "lock_folder", lambda: tmp_path)
+        monkeypatch.setattr(folders, "lock_folder", lambda: tmp_path)

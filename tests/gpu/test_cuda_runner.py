@@ -12,10 +12,11 @@ import pytest
 import torch
 from triton.runtime.jit import JITFunction
 
-from harness.evaluation import Status
+from harness.evaluation import DeviceState, Status
 from harness.gpu import cuda_runner, sampler
 from harness.gpu.cuda_runner import CudaRunner
 from harness.gpu.jobs import CompiledLaunch, CompiledPlan, Evaluate, Reply, Resample
+from harness.gpu.nvml import describe_states
 from harness.gpu.reference import Reference
 from harness.gpu.specialize import buffer_dtypes
 from harness.gpu.timing import Timing
@@ -42,6 +43,29 @@ class HostEvent:
         return (end.at - self.at) * 1e3
 
 
+class HostGraph:
+    """Stands for a CUDA graph: keeps launches while capturing."""
+
+    capturing: ClassVar[HostGraph | None] = None
+    made: ClassVar[list[HostGraph]] = []
+
+    def __init__(self) -> None:
+        self.steps: list[Callable[[], None]] = []
+        self.replays = 0
+        HostGraph.made.append(self)
+
+    def capture_begin(self) -> None:
+        HostGraph.capturing = self
+
+    def capture_end(self) -> None:
+        HostGraph.capturing = None
+
+    def replay(self) -> None:
+        self.replays += 1
+        for step in self.steps:
+            step()
+
+
 class HostKernel:
     """Stands for Triton's CompiledKernel of ``_add_one``; ``hash`` names what goes wrong."""
 
@@ -53,6 +77,9 @@ class HostKernel:
 
     def __getitem__(self, grid: tuple[int, int, int]) -> Callable[..., None]:
         def run(x: int, y: int, n: int, fault: str, block: int, *, stream: int) -> None:
+            if HostGraph.capturing is not None:
+                HostGraph.capturing.steps.append(lambda: run(x, y, n, fault, block, stream=stream))
+                return
             HostKernel.launched.append((grid, n, fault, block, stream))
             if self._fault == "raise":
                 raise RuntimeError("Triton Error [CUDA]: an illegal memory access was encountered")
@@ -68,8 +95,23 @@ class HostKernel:
 
 
 @pytest.fixture
-def runner(monkeypatch: pytest.MonkeyPatch) -> CudaRunner:
+def runner(request: pytest.FixtureRequest) -> CudaRunner:
+    request.getfixturevalue("host")
+    return started_runner(Timing(samples=4, max_samples=8))
+
+
+def started_runner(timing: Timing) -> CudaRunner:
+    kernel = AddOne(N)
+    runner = CudaRunner(kernel, FAKE, buffer_dtypes(kernel), 7, timing, "cpu")
+    started = runner.start()
+    assert started.vendor == "torch.add" and started.versions["torch"] == torch.__version__
+    return runner
+
+
+@pytest.fixture
+def host(monkeypatch: pytest.MonkeyPatch) -> None:
     HostKernel.launched.clear()
+    HostGraph.made.clear()
     # Compiled, not interpreted, whatever this process was started with.
     monkeypatch.setattr(kernels_for_faults, "_add_one", JITFunction(kernels_for_faults._add_one.fn))
     cuda = {
@@ -78,6 +120,9 @@ def runner(monkeypatch: pytest.MonkeyPatch) -> CudaRunner:
         "synchronize": lambda: None,
         "empty_cache": lambda: None,
         "Event": HostEvent,
+        "Stream": lambda _device: SimpleNamespace(cuda_stream=17),
+        "set_stream": lambda _stream: None,
+        "CUDAGraph": HostGraph,
     }
     for name, value in cuda.items():
         monkeypatch.setattr(torch.cuda, name, value)
@@ -85,11 +130,6 @@ def runner(monkeypatch: pytest.MonkeyPatch) -> CudaRunner:
     monkeypatch.setattr(cuda_runner.triton.runtime, "driver", driver)
     monkeypatch.setattr(cuda_runner, "CompiledKernel", HostKernel)
     monkeypatch.setattr(sampler, "FLUSH_BYTES", 2**16)
-    kernel = AddOne(N)
-    runner = CudaRunner(kernel, FAKE, buffer_dtypes(kernel), 7, Timing(samples=4, max_samples=8), "cpu")
-    started = runner.start()
-    assert started.vendor == "torch.add" and started.versions["torch"] == torch.__version__
-    return runner
 
 
 def evaluate(runner: CudaRunner, fault: str = "none", **configuration: Any) -> Reply:
@@ -104,6 +144,39 @@ def test_sound_configuration_is_checked_and_timed(runner: CudaRunner) -> None:
     assert reply.verify_s > 0 and reply.benchmark_s > 0
     assert HostKernel.launched[0] == ((32, 1, 1), N, "none", 128, 17)
     assert len(HostKernel.launched) == 1 + 1 + len(reply.samples_ms)  # check, first look, samples
+    assert not HostGraph.made and reply.device_state is None  # no NVML here
+
+
+@pytest.mark.usefixtures("host")
+def test_graph_mode_times_replays_of_one_capture() -> None:
+    reply = evaluate(started_runner(Timing(samples=4, max_samples=8, launch="graph")))
+    assert reply.status is Status.OK, reply.message
+    (graph,) = HostGraph.made
+    assert len(graph.steps) == 1 and graph.replays == 1 + len(reply.samples_ms)
+    assert len(HostKernel.launched) == 1 + graph.replays  # the check is a direct launch
+
+
+@pytest.mark.usefixtures("host")
+def test_a_failing_capture_is_a_status_and_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    runner = started_runner(Timing(launch="graph"))
+
+    def refuse(_graph: HostGraph) -> None:
+        HostGraph.capturing = None
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    monkeypatch.setattr(HostGraph, "capture_end", refuse)
+    reply = evaluate(runner)
+    assert reply.status is Status.RUNTIME_ERROR and "capturing" in reply.message
+
+
+def test_device_state_is_the_worse_of_before_and_after(runner: CudaRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+    readings = iter([DeviceState(1980, 40, 0x1), DeviceState(1755, 47, 0x4)])
+    monkeypatch.setattr(runner._monitor, "read", lambda: next(readings))
+    assert evaluate(runner).device_state == DeviceState(1755, 47, 0x5)
+    assert describe_states([DeviceState(1755, 47, 0x5), DeviceState(1980, 40, 0x1)]) == (
+        "SM clock 1755-1980 MHz, 40-47 °C; slow-downs of 2 measurements: sw_power_cap at 1"
+    )
+    assert describe_states([]) == ""
 
 
 @pytest.mark.parametrize(

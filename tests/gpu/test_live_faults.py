@@ -12,7 +12,8 @@ import pytest
 from harness.backends.live import LiveBackend
 from harness.errors import UserError
 from harness.evaluation import Measurement, Status
-from harness.gpu.session import FOLDER_LOCK, FOLDER_PREFIX, SessionOptions, remove_abandoned_folders
+from harness.gpu.folders import FOLDER_LOCK, FOLDER_PREFIX, remove_abandoned_folders
+from harness.gpu.session import SessionOptions
 from tests.gpu.fakes import COMPILE_FAULTS, FAKE, RUN_FAULTS, FakeKernel, fake_work, space
 
 EXPECTED = {

@@ -13,7 +13,7 @@ from harness.cli import EXAMPLES, main
 from tests.harness.toy import write_toy
 
 Nearopt = Callable[..., tuple[int, str, str]]
-TIMING = {"ask_s", "tell_s"}
+TIMING = {"ask_s", "tell_s", "wall_s"}
 
 
 @pytest.fixture

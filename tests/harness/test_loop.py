@@ -53,7 +53,7 @@ class Scripted:
 
 
 def without_thinking(log: Sequence[Evaluation]) -> list[Evaluation]:
-    return [replace(evaluation, ask_s=0.0, tell_s=0.0) for evaluation in log]
+    return [replace(evaluation, ask_s=0.0, tell_s=0.0, wall_s=None) for evaluation in log]
 
 
 @pytest.mark.parametrize("batch", [1, 7])
