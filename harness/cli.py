@@ -44,6 +44,7 @@ EXAMPLES = {
     "record": (
         "nearopt record task=softmax-16384x2560-bf16 --deadline-s 540",
         "nearopt record task=matmul task.kernel.m=512 -o matmul-512.parquet",
+        "nearopt record task=matmul-wide-2048x2048x2048-bf16 --limit 4000 --search optuna_tpe=400 --search lfbo=400",
     ),
     "report": ("nearopt report results", "nearopt report study-a study-b -o report-ab"),
     "landscapes": ("nearopt landscapes", "nearopt landscapes --markdown mine.parquet experiments/landscapes/*.parquet"),
@@ -86,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
         "record",
         "measure a task's whole space on this GPU into a landscape",
         "Measure every configuration of a task's space on this machine's GPU and write the landscape file.\n"
+        "task=A,B,… records several, and compiles code that they share once.\n"
         "Interrupted recordings resume: every measurement is kept beside the output as it is made.",
     )
     record.add_argument("overrides", nargs="+", metavar="OVERRIDE", help="task=NAME and further Hydra overrides")
@@ -93,10 +95,17 @@ def _parser() -> argparse.ArgumentParser:
         "-o",
         "--output",
         type=Path,
-        help="default: <task>__<device>.parquet, in a checkout under experiments/landscapes",
+        help="a folder for several tasks; default: <task>__<device>.parquet under experiments/landscapes of a checkout",
     )
     record.add_argument("--config-dir", type=Path, help="a further folder of Hydra configuration")
     record.add_argument("--limit", type=int, help="measure only so many configurations, drawn uniformly")
+    record.add_argument(
+        "--search",
+        action="append",
+        default=[],
+        metavar="NAME=N",
+        help="after the sample, N evaluations of a strategy of conf/strategy in the whole space, to find t*",
+    )
     record.add_argument("--deadline-s", type=float, help="stop cleanly after so many seconds")
     record.add_argument("--compile-workers", type=int, help="compile processes; default: one a core")
 
@@ -197,14 +206,22 @@ def _landscapes(arguments: argparse.Namespace) -> int:
 
 def _record(arguments: argparse.Namespace) -> int:
     from harness.compose import Composer
-    from harness.recording import record_task
+    from harness.recording import RecordRequest, record_tasks
 
     overrides = ["backend=live", *arguments.overrides]
     if arguments.compile_workers is not None:
         overrides.append(f"backend.compile_workers={arguments.compile_workers}")
-    config = Composer(arguments.config_dir).compose(overrides)
-    recording = record_task(config, arguments.output, arguments.limit, arguments.deadline_s)
-    print(recording.report())
+    composer = Composer(arguments.config_dir)
+    configs = composer.expand(overrides)
+    searches = []
+    for search in arguments.search:
+        name, _, evaluations = search.partition("=")
+        if not name or not evaluations.isdigit():
+            raise UserError(f"--search {search}: expected NAME=EVALUATIONS")
+        searches.append(composer.compose([f"strategy={name}", f"budget.evaluations={evaluations}", "batch=16"]))
+    request = RecordRequest(arguments.output, arguments.limit, arguments.deadline_s, tuple(searches))
+    for recording in record_tasks(configs, request):
+        print(recording.report(), flush=True)
     return DONE
 
 

@@ -32,6 +32,8 @@ SCHEMA_VERSION = 1
 REQUIRED = ("status", "latency_ms", "oracle_ms")
 COSTS = ("compile_s", "verify_s", "benchmark_s")
 ORIGINS = ("uniform", "search")
+RECORDER = ("binary", "alias", "sm_clock_mhz", "temperature_c", "throttle_reasons")
+"""Optional columns that nothing here depends on."""
 STATUSES = frozenset(status.value for status in Status)
 
 Floats = NDArray[np.float64]
@@ -130,6 +132,9 @@ def write_landscape(path: Path, space: SearchSpace, columns: Mapping[str, Any], 
     for name in ("message", "origin"):
         if name in columns:
             arrays[name] = pa.array(columns[name], type=pa.string()).dictionary_encode()
+    for name in RECORDER:
+        if name in columns:
+            arrays[name] = _smallest(pa.array(columns[name]))
     table = pa.table(arrays).replace_schema_metadata({METADATA_KEY: json.dumps(document).encode()})
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:

@@ -5,10 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
-from statistics import median
-from typing import Any
 
 import numpy as np
 
@@ -16,8 +13,8 @@ from harness.evaluation import Configuration, Status
 from harness.gpu.device import AccelDevice
 from harness.gpu.engine import Activity, Result
 from harness.gpu.jobs import CompiledPlan
+from harness.gpu.nvml import describe_states
 from harness.gpu.session import MakeWork, Session, cuda_work
-from harness.landscape import write_landscape
 from harness.progress import ProgressDisplay
 from harness.record_facts import (
     Recording,
@@ -26,8 +23,10 @@ from harness.record_facts import (
     recording_metadata,
     session_facts,
 )
-from harness.record_log import Recorded, RecordLog
-from harness.retime import VENDOR, Retiming, rescale, retime
+from harness.record_log import RecordLog
+from harness.record_search import DeadlinePassed, RecordingBackend, run_search
+from harness.record_write import recording_summary, write_recording
+from harness.retime import VENDOR, Retiming, retime
 from kernels.base import Kernel
 from search_spaces.space import SearchSpace
 
@@ -44,6 +43,7 @@ def record(
     *,
     command: str = "",
     work: MakeWork = cuda_work,
+    cache: Path | None = None,
 ) -> Recording:
     """Measure every feasible configuration once, in random order, re-time the best, write the landscape.
 
@@ -58,6 +58,7 @@ def record(
         options: how.
         command: kept in the metadata.
         work: what the processes run; tests put fakes here.
+        cache: a compile cache shared with other recordings of this job (see :class:`~harness.gpu.session.Session`).
 
     Raises:
         UserError: the log belongs to another recording, or the device is taken or does not start.
@@ -75,24 +76,37 @@ def record(
         todo = [c for c in (space.decode(codes[i]) for i in order) if space.key(c) not in known]
         activity, retime_s, stopped = Activity(), 0.0, False
         if todo or log.recorded.retimed is None:
-            with Session(kernel, device, options.session, work) as session:
+            print(f"{task}: starting {options.session.compile_workers} compile workers", file=sys.stderr)
+            with Session(kernel, device, options.session, work, cache) as session:
                 activity = session.engine.activity
                 log.session(session_facts(device, session))
-                best = min((m.latency_ms for _, m in known.values() if m.latency_ms is not None), default=None)
-                session.engine.incumbent_ms = best
+                for row in known.values():
+                    if row.binary:
+                        session.engine.remember(row.binary, row.measurement)
                 compiled, stopped = _measure(session, space, log, todo, start, options)
+                if not stopped:
+                    stopped = _search(session, space, log, compiled, start, options)
                 if not stopped:
                     before = time.monotonic()
                     _retime(session, log, compiled, options.retiming, np.random.default_rng(retime_seed))
                     retime_s = time.monotonic() - before
         complete = not stopped and log.recorded.retimed is not None
         if complete:
-            summary = _summary(log.recorded, activity, time.monotonic() - start)
+            summary = recording_summary(log.recorded, activity, time.monotonic() - start)
             write_recording(out, space, log.recorded, summary)
         return Recording(
-            log.path, out if complete else None, len(known), len(order), activity,
-            time.monotonic() - start, retime_s,
-        )  # fmt: skip
+            log=log.path,
+            landscape=out if complete else None,
+            done=sum(row.origin == "uniform" for row in known.values()),
+            total=len(order),
+            searched=sum(row.origin == "search" for row in known.values()),
+            activity=activity,
+            wall_s=time.monotonic() - start,
+            retime_s=retime_s,
+            states=describe_states(
+                row.measurement.device_state for row in known.values() if row.measurement.device_state is not None
+            ),
+        )
 
 
 def _measure(
@@ -118,14 +132,37 @@ def _measure(
         try:
             for result in session.engine.evaluate(until_deadline()):
                 key = space.key(result.configuration)
-                log.result(key, result.configuration, result.measurement)
-                if result.compiled is not None and result.measurement.status is Status.OK:
-                    compiled[key] = result.compiled
+                log.result(key, result)
+                _keep(compiled, key, result)
                 finished += 1
                 progress.advance(_note(session.engine.incumbent_ms, finished, time.monotonic() - began, result))
         except KeyboardInterrupt:
             return compiled, True
     return compiled, finished < len(todo)
+
+
+def _keep(compiled: dict[str, CompiledPlan], key: str, result: Result) -> None:
+    if result.compiled is not None and result.measurement.status is Status.OK:
+        compiled[key] = result.compiled
+
+
+def _search(
+    session: Session,
+    space: SearchSpace,
+    log: RecordLog,
+    compiled: dict[str, CompiledPlan],
+    start: float,
+    options: RecordOptions,
+) -> bool:
+    """Run the searches, if any; whether the deadline or the user stopped them."""
+    deadline = float("inf") if options.deadline_s is None else start + options.deadline_s
+    backend = RecordingBackend(session, log, space, deadline, lambda key, result: _keep(compiled, key, result))
+    try:
+        for config in options.searches:
+            run_search(config, backend)
+    except (DeadlinePassed, KeyboardInterrupt):
+        return True
+    return False
 
 
 def _note(best_ms: float | None, finished: int, elapsed_s: float, result: Result) -> str:
@@ -140,54 +177,10 @@ def _retime(
     retiming: Retiming,
     rng: np.random.Generator,
 ) -> None:
-    latency_ms = _latencies(log.recorded)
+    latency_ms = log.recorded.latencies()
     results = log.recorded.results
-    chosen = {key: (results[key][0], latency_ms[key]) for key in retiming.choose(latency_ms)}
+    chosen = {key: (results[key].configuration, latency_ms[key]) for key in retiming.choose(latency_ms)}
     print(f"re-timing {len(chosen)} configurations, {retiming.rounds} rounds", file=sys.stderr)
     samples = retime(session, chosen, compiled, retiming, rng)
     vendor = samples.pop(VENDOR, None)
     log.retimed(samples, (session.started.vendor, vendor) if vendor else None)
-
-
-def write_recording(path: Path, space: SearchSpace, recorded: Recorded, summary: Mapping[str, Any]) -> None:
-    """Write the landscape of a complete recording. Needs no GPU: a log that was carried elsewhere will do.
-
-    Raises:
-        UserError: the metadata does not fit the schema.
-    """
-    latency_ms = _latencies(recorded)
-    oracle_ms, scale = rescale(latency_ms, recorded.retimed or {})
-    keys = list(recorded.results)
-    rows = [recorded.results[key] for key in keys]
-    columns = {
-        "configurations": [configuration for configuration, _ in rows],
-        "status": [measurement.status for _, measurement in rows],
-        "latency_ms": [latency_ms.get(key) for key in keys],
-        "oracle_ms": [oracle_ms.get(key) for key in keys],
-        "samples_ms": [list(measurement.samples_ms) for _, measurement in rows],
-        "compile_s": [measurement.compile_s for _, measurement in rows],
-        "verify_s": [measurement.verify_s for _, measurement in rows],
-        "benchmark_s": [measurement.benchmark_s for _, measurement in rows],
-        "message": [measurement.message for _, measurement in rows],
-        "origin": ["uniform"] * len(rows),
-    }
-    metadata = {
-        **recorded.metadata,
-        "versions": {**recorded.metadata.get("versions", {}), **recorded.sessions[-1].get("versions", {})},
-        "summary": {**summary, "rescale": scale, "retimed": len(recorded.retimed or {}), "sessions": recorded.sessions},
-    }
-    if recorded.vendor is not None:
-        metadata["vendor"] = {"name": recorded.vendor[0], "latency_ms": median(recorded.vendor[1])}
-    write_landscape(path, space, columns, metadata)
-
-
-def _latencies(recorded: Recorded) -> dict[str, float]:
-    return {key: m.latency_ms for key, (_, m) in recorded.results.items() if m.latency_ms is not None}
-
-
-def _summary(recorded: Recorded, activity: Activity, wall_s: float) -> dict[str, Any]:
-    """How the last session went; the whole recording's counts by status."""
-    counts: dict[str, int] = {}
-    for _, measurement in recorded.results.values():
-        counts[str(measurement.status)] = counts.get(str(measurement.status), 0) + 1
-    return {"statuses": counts, "last_session": {**asdict(activity), "total_s": wall_s}}

@@ -10,6 +10,7 @@ from typing import Any
 
 from harness import provenance
 from harness.backends.live import kernel_fields
+from harness.config import RunConfig
 from harness.gpu.device import AccelDevice, nvidia_smi
 from harness.gpu.engine import Activity
 from harness.gpu.session import Session, SessionOptions
@@ -28,12 +29,15 @@ class RecordOptions:
         retiming: of the best and the anchors, afterwards.
         limit: measure only so many configurations, drawn uniformly without replacement.
         deadline_s: start no configuration after so many seconds, and stop cleanly.
+        searches: strategies, each with its seed, budget and batch, that look for better configurations in the
+            whole space afterwards; what they visit has ``origin="search"`` and only sets t*.
     """
 
     session: SessionOptions = field(default_factory=SessionOptions)
     retiming: Retiming = field(default_factory=Retiming)
     limit: int | None = None
     deadline_s: float | None = None
+    searches: tuple[RunConfig, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -43,10 +47,12 @@ class Recording:
     Attributes:
         log: the append-only file; the same command goes on from it.
         landscape: the Parquet file, ``None`` while the recording is incomplete.
-        done, total: configurations measured so far, by all sessions, and wanted.
+        done, total: configurations of the space or its sample measured so far, by all sessions, and wanted.
+        searched: configurations that only searches visited.
         activity: where this session's time went.
         wall_s: of this session.
         retime_s: of it, re-timing.
+        states: the device's clocks and temperatures over the whole recording, in words; empty if unknown.
     """
 
     log: Path
@@ -56,6 +62,8 @@ class Recording:
     activity: Activity
     wall_s: float
     retime_s: float
+    searched: int = 0
+    states: str = ""
 
     def report(self) -> str:
         """Some lines for people: what there is now, and where the time went."""
@@ -75,6 +83,7 @@ def recording_identity(
         "device": device.name,
         "seed": session.seed,
         "limit": options.limit,
+        "searches": [_search_facts(search) for search in options.searches],
         "compile_timeout_s": session.compile_timeout_s,
         "run_timeout_s": session.run_timeout_s,
         "timing": session.timing.to_json(),
@@ -111,6 +120,7 @@ def recording_metadata(
             "retiming": asdict(options.retiming),
             "seed": options.session.seed,
         },
+        "searches": [_search_facts(search) for search in options.searches],
         "recorded_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": command,
     }
@@ -122,6 +132,16 @@ def recording_metadata(
             "peak_bytes_per_s": device.peak_bytes_per_s,
         }
     return metadata
+
+
+def _search_facts(search: RunConfig) -> dict[str, Any]:
+    return {
+        "strategy": search.label,
+        **search.strategy,
+        "seed": search.seed,
+        "evaluations": search.budget.evaluations,
+        "batch": search.batch,
+    }
 
 
 def session_facts(device: AccelDevice, session: Session) -> dict[str, Any]:
@@ -141,21 +161,29 @@ def _report(recording: Recording) -> Iterator[str]:
         yield f"stopped: {recording.done} of {recording.total} recorded in {recording.log}"
         yield "run the same command again to go on"
     else:
-        yield f"recorded {recording.done} configurations: {recording.landscape}"
+        more = f" and {recording.searched} more by searches" if recording.searched else ""
+        yield f"recorded {recording.done} configurations{more}: {recording.landscape}"
     if not activity.finished:
         return
-    wall = max(activity.wall_s, 1e-9)
     yield (
-        f"{activity.finished / wall:.1f} configurations/s over {wall:.1f} s; GPU process busy "
+        f"{activity.rate:.1f} configurations/s over {activity.wall_s:.1f} s; GPU process busy "
         f"{activity.busy_fraction:.0%}; {activity.aliases} aliases not measured twice"
+    )
+    lower = min(activity.compile_limit, activity.device_limit)
+    yield (
+        f"limits: compile-bound {activity.compile_limit:.1f}/s ({activity.compile_workers} workers), GPU-bound "
+        f"{activity.device_limit:.1f}/s; reached {activity.rate / lower:.0%} of the lower"
     )
     yield (
         f"time: verify {activity.verify_s:.1f} s, benchmark {activity.benchmark_s:.1f} s, waiting for compiles "
-        f"{activity.compile_wait_s:.1f} s, respawn {activity.respawn_s:.1f} s, re-timing {recording.retime_s:.1f} s, "
-        f"start and rest {recording.wall_s - wall - recording.retime_s:.1f} s"
+        f"{activity.compile_wait_s:.1f} s, handing over {activity.handoff_s:.1f} s, "
+        f"respawn {activity.respawn_s:.1f} s, re-timing {recording.retime_s:.1f} s, start and rest "
+        f"{recording.wall_s - activity.wall_s - recording.retime_s:.1f} s"
     )
     yield (
         f"compile: {activity.compile_charged_s:.0f} CPU s charged, {activity.compile_spent_s:.0f} spent (the cache "
-        f"saved {activity.compile_charged_s - activity.compile_spent_s:.0f}); {activity.compile_timeouts} cut off by "
-        "the timeout"
+        f"saved {activity.compile_charged_s - activity.compile_spent_s:.0f}); the timeout cut off "
+        f"{activity.compile_timeouts} compiles after {activity.compile_cut_s:.0f} s in all"
     )
+    if recording.states:
+        yield f"device: {recording.states}"

@@ -5,14 +5,30 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
 from types import TracebackType
 from typing import Any, Self
 
 from harness.errors import UserError
-from harness.evaluation import Configuration, Measurement, Status
+from harness.evaluation import Configuration, DeviceState, Measurement, Status
+from harness.gpu.engine import Result
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One configuration's outcome.
+
+    Attributes:
+        binary: fingerprint of what was launched, empty if it did not compile.
+        origin: ``uniform``, or ``search`` where a search asked for it.
+    """
+
+    configuration: Configuration
+    measurement: Measurement
+    binary: str = ""
+    origin: str = "uniform"
 
 
 @dataclass
@@ -22,16 +38,21 @@ class Recorded:
     Attributes:
         metadata: of the landscape, as far as it is known before measuring.
         sessions: facts of each process that appended (device, versions, when).
-        results: configuration and measurement by configuration key.
+        results: rows by configuration key.
         retimed: samples in ms by configuration key, ``None`` before the re-timing.
         vendor: name and samples in ms of the vendor's call, ``None`` if there is none.
     """
 
     metadata: dict[str, Any] = field(default_factory=dict)
     sessions: list[dict[str, Any]] = field(default_factory=list)
-    results: dict[str, tuple[Configuration, Measurement]] = field(default_factory=dict)
+    results: dict[str, Row] = field(default_factory=dict)
     retimed: dict[str, list[float]] | None = None
     vendor: tuple[str, list[float]] | None = None
+
+    def latencies(self) -> dict[str, float]:
+        """Measured latency in ms by key, of those that have one."""
+        found = {key: row.measurement.latency_ms for key, row in self.results.items()}
+        return {key: latency for key, latency in found.items() if latency is not None}
 
 
 class RecordLog:
@@ -64,14 +85,20 @@ class RecordLog:
         self.recorded.sessions.append(dict(facts))
         self._append({"kind": "session", **facts})
 
-    def result(self, key: str, configuration: Configuration, measurement: Measurement) -> None:
+    def result(self, key: str, result: Result, origin: str = "uniform") -> None:
         """A configuration is measured."""
-        self.recorded.results[key] = (configuration, measurement)
+        measurement, state = result.measurement, result.measurement.device_state
+        binary = "" if result.compiled is None else result.compiled.fingerprint
+        self.recorded.results[key] = Row(result.configuration, measurement, binary, origin)
         self._append(
             {
                 "kind": "result",
                 "key": key,
-                "config": dict(configuration),
+                "config": dict(result.configuration),
+                "binary": binary,
+                "origin": origin,
+                "alias": measurement.alias,
+                "device_state": None if state is None else asdict(state),
                 "status": str(measurement.status),
                 "samples_ms": [round(sample, 7) for sample in measurement.samples_ms],
                 "compile_s": round(measurement.compile_s, 6),
@@ -131,7 +158,9 @@ def _load(path: Path) -> tuple[Recorded, dict[str, Any]]:
                 recorded.sessions.append(document)
             elif kind == "result":
                 configuration = {name: _value(value) for name, value in document["config"].items()}
-                recorded.results[document["key"]] = (configuration, _measurement(document))
+                recorded.results[document["key"]] = Row(
+                    configuration, _measurement(document), document["binary"], document["origin"]
+                )
             elif kind == "retimed":
                 recorded.retimed = document["samples_ms"]
                 vendor = document["vendor"]
@@ -154,6 +183,7 @@ def _check_identity(path: Path, found: Mapping[str, Any], expected: Mapping[str,
 
 
 def _measurement(document: Mapping[str, Any]) -> Measurement:
+    state = document["device_state"]
     samples = tuple(document["samples_ms"])
     return Measurement(
         status=Status(document["status"]),
@@ -163,6 +193,8 @@ def _measurement(document: Mapping[str, Any]) -> Measurement:
         verify_s=document["verify_s"],
         benchmark_s=document["benchmark_s"],
         message=document["message"],
+        device_state=None if state is None else DeviceState(**state),
+        alias=document["alias"],
     )
 
 

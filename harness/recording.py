@@ -1,42 +1,101 @@
-"""``nearopt record``: from a composed configuration to a recording on this machine's GPU."""
+"""``nearopt record``: from composed configurations to recordings on this machine's GPU."""
 
 from __future__ import annotations
 
 import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from harness.backends.live import build_task, find_device, session_options
 from harness.config import RunConfig
 from harness.errors import UserError
+from harness.gpu.folders import PrivateFolder
 from harness.record import record
 from harness.record_facts import Recording, RecordOptions
 from harness.resources import recording_directory
 from harness.task import SEPARATOR
 
 
-def record_task(
-    config: RunConfig,
-    out: Path | None = None,
-    limit: int | None = None,
-    deadline_s: float | None = None,
-) -> Recording:
-    """Record the task of a live configuration; its seed draws inputs and order.
+@dataclass(frozen=True)
+class RecordRequest:
+    """What the command line says beyond the tasks.
+
+    Attributes:
+        out: the landscape file, or of several tasks the folder; default: where landscapes are looked for.
+        limit: configurations drawn uniformly, default all.
+        deadline_s: stop cleanly after so many seconds.
+        searches: run afterwards, in the same session.
 
     Raises:
-        UserError: no task, no GPU, or options out of range.
+        UserError: a value out of range.
     """
+
+    out: Path | None = None
+    limit: int | None = None
+    deadline_s: float | None = None
+    searches: tuple[RunConfig, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.limit is not None and self.limit < 1:
+            raise UserError(f"--limit {self.limit}: expected 1 or more")
+        if self.deadline_s is not None and not self.deadline_s > 0:
+            raise UserError(f"--deadline-s {self.deadline_s}: expected more than 0")
+        if self.searches and self.limit is None:
+            raise UserError("--search: expected --limit N as well: a whole space holds whatever a search could find")
+        for search in self.searches:
+            if search.budget.evaluations is None:
+                raise UserError(f"--search {search.label}: expected NAME=EVALUATIONS")
+
+
+def record_tasks(configs: Sequence[RunConfig], request: RecordRequest) -> Iterator[Recording]:
+    """Record the tasks of live configurations one after the other, yielding each recording as it ends.
+
+    Their sessions share one compile cache: two shapes that compile to the same code compile it once, and both are
+    charged its cost. Tasks that are recorded already are passed over if there are several.
+
+    Raises:
+        UserError: no task, no GPU, options out of range, or a landscape that exists where it is the only one.
+    """
+    began = time.monotonic()
+    with PrivateFolder() as folder:
+        for config in configs:
+            path = _path(config, request, alone=len(configs) == 1)
+            if path.exists():
+                if len(configs) == 1:
+                    raise UserError(f"{path}: exists: choose another --output or move it away")
+                print(f"{path}: exists, passed over", file=sys.stderr)
+                continue
+            left_s = None if request.deadline_s is None else request.deadline_s - (time.monotonic() - began)
+            recording = _record_task(config, request, path, folder.path / "cache", left_s)
+            yield recording
+            if recording.landscape is None:
+                return
+
+
+def _path(config: RunConfig, request: RecordRequest, alone: bool) -> Path:
     if config.task is None:
         raise UserError("task=null: expected task=NAME")
-    if limit is not None and limit < 1:
-        raise UserError(f"--limit {limit}: expected 1 or more")
-    if deadline_s is not None and not deadline_s > 0:
-        raise UserError(f"--deadline-s {deadline_s}: expected more than 0")
+    if alone and request.out is not None:
+        return request.out
+    if request.out is not None and (request.out.suffix or request.out.is_file()):
+        raise UserError(f"--output {request.out}: expected a folder for several tasks")
+    return (request.out or recording_directory()) / f"{config.task.name}{SEPARATOR}{find_device().slug}.parquet"
+
+
+def _record_task(
+    config: RunConfig, request: RecordRequest, path: Path, cache: Path, deadline_s: float | None
+) -> Recording:
+    assert config.task is not None
     device = find_device()
     kernel, space = build_task(config.task, device)
-    path = out or recording_directory() / f"{kernel.name}{SEPARATOR}{device.slug}.parquet"
-    if path.exists():
-        raise UserError(f"{path}: exists: choose another --output or move it away")
     values = {name: value for name, value in config.backend.items() if name not in ("_target_", "charge_ask")}
-    session = session_options(config.seed, **values)
-    options = RecordOptions(session, limit=limit, deadline_s=deadline_s)
-    return record(kernel.name, kernel, space, path, device, options, command=" ".join(["nearopt", *sys.argv[1:]]))
+    options = RecordOptions(
+        session=session_options(config.seed, **values),
+        limit=request.limit,
+        deadline_s=deadline_s,
+        searches=request.searches,
+    )
+    command = " ".join(["nearopt", *sys.argv[1:]])
+    return record(config.task.name, kernel, space, path, device, options, command=command, cache=cache)

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from harness.evaluation import Configuration, Status
+from harness.evaluation import Configuration, DeviceState, Status
 from harness.gpu.device import AccelDevice
 from harness.gpu.jobs import CompiledLaunch, CompiledPlan, CompileOutcome, Evaluate, Job, Reply, Started
 from harness.gpu.session import SessionOptions
@@ -151,7 +151,8 @@ class FakeRunner:
         if fault == "wrong_result":
             return Reply(Status.WRONG_RESULT, message="relative error 1")
         latency = 0.01 * float(str(job.configuration["size"]))
-        return Reply(Status.OK, (latency * 1.1, latency, latency), 0.001, 0.002)
+        state = DeviceState(1980 - int(str(job.configuration["size"])), 40, 0x4)
+        return Reply(Status.OK, (latency * 1.1, latency, latency), 0.001, 0.002, device_state=state)
 
 
 def fake_work(folder: Path, **fields: Any) -> Callable[..., Any]:

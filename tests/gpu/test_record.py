@@ -11,15 +11,21 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
+import harness.recording as recording_module
+from harness.compose import Composer
+from harness.config import RunConfig
 from harness.errors import UserError
 from harness.evaluation import Status
+from harness.gpu.engine import Activity
 from harness.gpu.session import SessionOptions
 from harness.landscape import read_landscape
 from harness.record import LOG_SUFFIX, record
-from harness.record_facts import RecordOptions
+from harness.record_facts import Recording, RecordOptions
 from harness.record_log import RecordLog, read_log
+from harness.recording import RecordRequest
 from harness.retime import Retiming
 from tests.gpu.fakes import FAKE, FakeKernel, fake_work, space
 
@@ -64,6 +70,94 @@ def test_limit_is_a_uniform_sample(tmp_path: Path) -> None:
     assert len(landscape.codes) == 10
     assert landscape.metadata["coverage"]["kind"] == "sample"
     assert "10 of 32" in landscape.metadata["coverage"]["drawn"]
+
+
+def search(strategy: str, evaluations: int) -> RunConfig:
+    return Composer().compose([f"strategy={strategy}", f"budget.evaluations={evaluations}", "batch=3"])
+
+
+def test_searches_go_beyond_the_sample_and_only_set_the_optimum(tmp_path: Path) -> None:
+    out = tmp_path / "a__f100.parquet"
+    searches = (search("local_search", 12), search("random", 8))
+    recording = make(tmp_path, out, limit=10, searches=searches)
+    landscape = read_landscape(out)
+    assert landscape.pool.sum() == 10 == recording.done
+    assert 0 < recording.searched <= 20 and len(landscape.codes) == 10 + recording.searched
+    assert f"{recording.searched} more by searches" in recording.report()
+    assert len(ran(tmp_path, "compiled")) == len(landscape.codes)  # what the sample held was not measured again
+    assert [s["strategy"] for s in landscape.metadata["searches"]] == ["local_search", "random"]
+    assert landscape.space.size == 10
+
+
+def test_interrupted_search_goes_on_and_measures_nothing_twice(tmp_path: Path) -> None:
+    out, searches = tmp_path / "a__f100.parquet", (search("random", 24),)
+    stops = 0
+    work = {"compile_s": 0.1}
+    while (recording := make(tmp_path, out, limit=2, searches=searches, work=work, deadline_s=0.9)).landscape is None:
+        stops += 1
+        assert stops < 30
+    assert stops > 0
+    assert len(ran(tmp_path)) == len(set(ran(tmp_path)))
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    make(whole, whole / "a__f100.parquet", limit=2, searches=searches)
+    assert sorted(ran(tmp_path)) == sorted(ran(whole))  # the same seed asks for the same
+    assert recording.searched == len(read_landscape(out).codes) - 2
+
+
+def test_searches_that_differ_are_another_recording(tmp_path: Path) -> None:
+    out = tmp_path / "a__f100.parquet"
+    make(tmp_path, out, limit=2, deadline_s=0.0)
+    with pytest.raises(UserError, match="searches="):
+        make(tmp_path, out, limit=2, searches=(search("random", 3),))
+
+
+def test_aliases_and_the_device_are_in_the_file(tmp_path: Path) -> None:
+    out = tmp_path / "a__f100.parquet"
+    recording = make(tmp_path, out, work={"aliases": 4})
+    table = pq.read_table(out).to_pandas()
+    ok = table[table["status"] == "ok"]
+    assert recording.activity.aliases == 4 * 3  # none, run_poison and wrong_result compile
+    assert ok["binary"].nunique() == 4 and (ok.groupby("binary").size() == 2).all()
+    assert (ok.groupby("binary")["alias"].sum() == 1).all()
+    assert (ok.groupby("binary")["benchmark_s"].nunique() == 1).all()  # an alias is charged like the first
+    assert table.loc[table["status"] == "compile_error", "binary"].isna().all()
+    assert set(ok["sm_clock_mhz"]) <= set(range(1972, 1980)) and set(ok["temperature_c"]) == {40}
+    assert "sw_power_cap at 8" in recording.report()
+
+
+def test_summary_states_limits_and_where_the_time_went(tmp_path: Path) -> None:
+    recording = make(tmp_path, tmp_path / "a__f100.parquet", work={"compile_s": 0.05, "run_s": 0.01})
+    activity = recording.activity
+    assert activity.compile_workers == 2
+    # 24 configurations take 0.05 s on one of two workers, 8 fail at once
+    assert activity.compile_busy_s == pytest.approx(24 * 0.05, rel=0.5)
+    assert activity.compile_limit == pytest.approx(32 / (24 * 0.05 / 2), rel=0.5)
+    assert 0 < activity.rate < activity.compile_limit
+    assert activity.idle_s >= activity.handoff_s >= 0
+    report = recording.report()
+    assert "limits: compile-bound" in report and "of the lower" in report and "handing over" in report
+
+
+def test_tasks_of_one_command_share_a_compile_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    caches: list[Path] = []
+
+    def fake_record(task: str, *_: object, cache: Path, **__: object) -> Recording:
+        caches.append(cache)
+        return Recording(tmp_path / task, tmp_path / task, 1, 1, Activity(), 0.0, 0.0)
+
+    monkeypatch.setattr(recording_module, "record", fake_record)
+    monkeypatch.setattr(recording_module, "find_device", lambda: FAKE)
+    (tmp_path / "softmax-4096x2560-bf16__f100.parquet").touch()
+    tasks = "matmul-2048x2048x2048-bf16,softmax-4096x2560-bf16,layernorm-8192x4096-bf16"
+    configs = Composer().expand(["backend=live", f"task={tasks}"])
+    done = list(recording_module.record_tasks(configs, RecordRequest(out=tmp_path)))
+    assert [r.log.name for r in done] == ["matmul-2048x2048x2048-bf16", "layernorm-8192x4096-bf16"]
+    assert caches[0] == caches[1] and not caches[0].parent.exists()
+    with pytest.raises(UserError, match=r"one\.parquet: expected a folder"):
+        list(recording_module.record_tasks(configs, RecordRequest(out=tmp_path / "one.parquet")))
+    with pytest.raises(UserError, match=r"--search.*expected --limit"):
+        RecordRequest(searches=(search("random", 3),))
 
 
 def test_deadline_stops_and_the_same_call_goes_on(tmp_path: Path) -> None:

@@ -1,0 +1,119 @@
+"""Long searches after a uniform sample: what they find sets t* of a space that is too large to exhaust."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from harness.config import RunConfig
+from harness.evaluation import Configuration, Evaluation, Measurement
+from harness.gpu.session import Session
+from harness.loop import run_loop
+from harness.progress import ProgressDisplay
+from harness.record_log import RecordLog
+from harness.run import build_strategy
+from search_spaces.space import SearchSpace
+
+
+class DeadlinePassed(Exception):
+    """No further configuration is to be started."""
+
+
+class RecordingBackend:
+    """Measures through a recording's session and log; what the log holds is not measured again.
+
+    Args:
+        session, log, space: of the recording.
+        deadline: monotonic time after which :meth:`measure` raises :class:`DeadlinePassed`.
+        measured: told each key and its compiled plan.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        log: RecordLog,
+        space: SearchSpace,
+        deadline: float,
+        measured: Callable[[str, Any], None],
+    ) -> None:
+        self._session = session
+        self._log = log
+        self._space = space
+        self._deadline = deadline
+        self._measured = measured
+
+    @property
+    def task(self) -> str:
+        """No results are written under it."""
+        return "recording"
+
+    @property
+    def space(self) -> SearchSpace:
+        """What is searched: all of it, whatever was sampled."""
+        return self._space
+
+    @property
+    def compile_workers(self) -> int:
+        """Compile processes."""
+        return self._session.pool.workers
+
+    @property
+    def charge_ask(self) -> bool:
+        """Nothing is charged to anybody."""
+        return False
+
+    def identity(self) -> Mapping[str, Any]:
+        """Empty: no run directory depends on it."""
+        return {}
+
+    def environment(self) -> Mapping[str, Any]:
+        """Empty: the recording has its own."""
+        return {}
+
+    def start(self) -> None:
+        """The session has started already."""
+
+    def measure(self, configurations: Sequence[Configuration]) -> list[Measurement]:
+        """Measurements from the log, else from the device.
+
+        Raises:
+            DeadlinePassed: the time is up.
+        """
+        if time.monotonic() > self._deadline:
+            raise DeadlinePassed
+        known = self._log.recorded.results
+        keys = [self._space.key(configuration) for configuration in configurations]
+        new = [c for key, c in zip(keys, configurations, strict=True) if key not in known]
+        for result in self._session.engine.evaluate(new):
+            key = self._space.key(result.configuration)
+            self._log.result(key, result, origin="search")
+            self._measured(key, result)
+        return [known[key].measurement for key in keys]
+
+    def close(self) -> None:
+        """The recording closes its session."""
+
+
+def run_search(config: RunConfig, backend: RecordingBackend) -> None:
+    """One search to the end of its budget, from the beginning: what it asked before comes from the log.
+
+    Raises:
+        UserError: the strategy does not take its arguments.
+        DeadlinePassed: the time is up.
+    """
+    strategy_seed, repair_seed = np.random.SeedSequence(config.seed).spawn(2)
+    strategy = build_strategy(config, backend, strategy_seed)
+    best = float("inf")
+
+    with ProgressDisplay(f"search {config.label}", config.budget.evaluations) as progress:
+
+        def show(evaluation: Evaluation) -> None:
+            nonlocal best
+            best = min(best, evaluation.latency_ms or float("inf"))
+            progress.advance(f"best {best:.4g} ms")
+
+        rng = np.random.default_rng(repair_seed)
+        run_loop(strategy, backend, config.budget, config.batch, rng, [], lambda _: None, show)
