@@ -85,6 +85,32 @@ def test_descriptors_need_rows_of_whole_16_bytes() -> None:
         assert {configuration["operand_load"] for configuration in space.enumerate()} == {"pointer"}
 
 
+def test_tiles_are_no_larger_than_a_skinny_matrix_needs() -> None:
+    skinny = list(matmul_space(100, 4096, 4096, "fp16").enumerate())
+    assert {configuration["block_m"] for configuration in skinny} == {64, 128}
+    assert {configuration["block_n"] for configuration in skinny} == {64, 128, 256}
+    assert {c["group_m"] for c in skinny if c["block_m"] == 128} == {1}  # one row of tiles has one order
+    assert {configuration["block_m"] for configuration in matmul_space(1, 4096, 4096, "fp16").enumerate()} == {64}
+
+
+def test_many_slices_of_k_only_where_tiles_are_few() -> None:
+    def slices(m: int, n: int, k: int) -> set[object]:
+        return {configuration.get("split_k") for configuration in matmul_space(m, n, k, "fp16").enumerate()} - {None}
+
+    assert slices(2048, 2048, 2048) == {2, 4}
+    assert slices(512, 512, 8192) == {2, 4, 8, 16}
+    space = matmul_space(512, 512, 8192, "fp16")
+    for configuration in space.enumerate():
+        if configuration.get("split_k") == 16:
+            tiles = -(-512 // int(str(configuration["block_m"]))) * -(-512 // int(str(configuration["block_n"])))
+            assert tiles * 8 < H100.sm_count
+
+
+def test_every_slice_of_k_has_work() -> None:
+    space = matmul_space(512, 512, 160, "fp16")  # 5 steps of 32: four slices of 2 would leave the last one idle
+    assert {c["split_k"] for c in space.enumerate() if c["block_k"] == 32 and "split_k" in c} == {2}
+
+
 def test_a_smaller_device_has_a_smaller_space() -> None:
     small = DeviceLimits(shared_memory_bytes=101_376)
     for full, cut in (
@@ -112,4 +138,4 @@ def test_a_task_file_is_named_after_its_kernel(path: Path) -> None:
     kernels: dict[str, type[Any]] = {"matmul": Matmul, "attention": Attention}
     task = yaml.safe_load(path.read_text())
     (base, _) = task["defaults"]
-    assert kernels[base](**task["kernel"]).name == path.stem
+    assert kernels[base](**task["kernel"]).name == path.stem.replace("-wide", "")
