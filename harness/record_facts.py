@@ -150,7 +150,7 @@ def session_facts(device: AccelDevice, session: Session) -> dict[str, Any]:
         "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "uuid": device.uuid,
         "versions": dict(session.started.versions),
-        "nvidia_smi": nvidia_smi(),
+        "nvidia_smi": nvidia_smi(device.uuid),
         "commit": provenance.environment()["git"]["commit"],
     }
 

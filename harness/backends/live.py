@@ -90,7 +90,7 @@ class LiveBackend:
 
     def environment(self) -> Mapping[str, Any]:
         """The device in full, and its state now."""
-        return {"device": self._device.to_json(), "nvidia_smi": nvidia_smi()}
+        return {"device": self._device.to_json(), "nvidia_smi": nvidia_smi(self._device.uuid)}
 
     def start(self) -> None:
         """Start compile workers and the GPU process, unless they run already.

@@ -157,13 +157,13 @@ def driver_version() -> str:
         return nvidia_smi().get("driver_version", "")
 
 
-def nvidia_smi() -> dict[str, str]:
-    """Clocks, temperature, power and throttling of GPU 0 right now; empty if it cannot be read."""
-    return _query((*NVIDIA_SMI_FIELDS, *NVIDIA_SMI_EXTRAS)) or _query(NVIDIA_SMI_FIELDS)
+def nvidia_smi(uuid: str = "") -> dict[str, str]:
+    """Clocks, temperature, power and throttling of a GPU (default: the first) now; empty if they cannot be read."""
+    return _query(uuid, (*NVIDIA_SMI_FIELDS, *NVIDIA_SMI_EXTRAS)) or _query(uuid, NVIDIA_SMI_FIELDS)
 
 
-def _query(names: tuple[str, ...]) -> dict[str, str]:
-    command = ["nvidia-smi", "-i", "0", "--format=csv,noheader", f"--query-gpu={','.join(names)}"]
+def _query(uuid: str, names: tuple[str, ...]) -> dict[str, str]:
+    command = ["nvidia-smi", "-i", uuid or "0", "--format=csv,noheader", f"--query-gpu={','.join(names)}"]
     try:
         answer = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout
     except (OSError, subprocess.SubprocessError):
