@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,10 +15,13 @@ from harness.evaluation import Configuration, Measurement, Status
 from harness.gpu.device import NoDevice, probe_device
 from harness.gpu.session import SessionOptions
 from harness.landscape import read_landscape
-from harness.record import record
-from harness.record_facts import RecordOptions
+from harness.record import LOG_SUFFIX, record
+from harness.record_facts import Recording, RecordOptions
+from search_spaces.parameter import Categorical, Ordinal
+from search_spaces.space import SearchSpace
 from tests.gpu.kernel_tasks import KERNELS, covering, kernel_task
 from tests.gpu.kernels_for_faults import AddOne, faulty_space
+from tests.gpu.killed import check_resumed, kill_while_recording, results_of_torn
 
 
 def _has_device() -> bool:
@@ -132,3 +137,55 @@ def test_recording_survives_and_is_right(live: LiveBackend, tmp_path: Path) -> N
             allowed.add(Status.RUN_TIMEOUT)  # seen on an H100: the driver may take over 5 s to report it
         assert status in allowed
     assert landscape.metadata["vendor"]["latency_ms"] > 0
+
+
+def record_add_one(out: Path) -> Recording:
+    """112 configurations, half of them wrong and half aliases; called by a process to be killed too."""
+    space = SearchSpace(
+        [
+            Categorical("fault", ("none", "wrong")),
+            Ordinal("block", (64, 128, 256, 512, 1024, 2048, 4096), scale="log2"),
+            Ordinal("warps", (1, 2, 4, 8), scale="log2"),
+            Ordinal("stages", (1, 2)),
+        ]
+    )
+    kernel = AddOne(1 << 22)
+    return record(kernel.name, kernel, space, out, find_device(), RecordOptions(OPTIONS))
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from tests.gpu.test_on_gpu import record_add_one
+record_add_one(Path(sys.argv[1]))
+"""
+
+
+def test_parent_killed_and_resumed(live: LiveBackend, tmp_path: Path) -> None:
+    live.close()
+    out = tmp_path / "addone__gpu.parquet"
+    log = Path(f"{out}{LOG_SUFFIX}")
+    kill_while_recording(KILLED, [str(out)], log, after=15)
+    kept = results_of_torn(log)
+    assert 15 <= len(kept) < 112
+    start = time.monotonic()
+    recording = record_add_one(out)
+    print(f"killed after {len(kept)} of 112, the rest in {time.monotonic() - start:.1f} s")
+    assert recording.landscape == out and recording.done == 112
+    check_resumed(log, kept, 112)
+    landscape = read_landscape(out)
+    for row, status in zip(landscape.codes, landscape.status, strict=True):
+        fault = landscape.space.decode(row)["fault"]
+        assert status is (Status.OK if fault == "none" else Status.WRONG_RESULT)
+
+
+def test_a_second_session_is_refused(live: LiveBackend, tmp_path: Path) -> None:
+    live.measure([{**SOUND, "block": 64, "warps": 2}])
+    out = tmp_path / "second__gpu.parquet"
+    command = [sys.executable, "-m", "harness.cli", "record", "task=softmax", "--limit", "1", "-o", str(out)]
+    second = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert second.returncode == 2
+    (line,) = [line for line in second.stderr.splitlines() if line.startswith("nearopt: ")]  # torch may warn
+    assert find_device().uuid in line and "in use by another NearOpt process" in line
+    assert not out.exists()
+    check_sound(live.measure([{**SOUND, "block": 64, "warps": 8}])[0])  # the first one is none the worse

@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -24,10 +18,11 @@ from harness.gpu.session import SessionOptions
 from harness.landscape import read_landscape
 from harness.record import LOG_SUFFIX, record
 from harness.record_facts import Recording, RecordOptions
-from harness.record_log import RecordLog, read_log
+from harness.record_log import RecordLog
 from harness.recording import RecordRequest
 from harness.retime import Retiming
 from tests.gpu.fakes import FAKE, FakeKernel, fake_work, space
+from tests.gpu.killed import check_resumed, kill_while_recording, results_of_torn
 
 OPTIONS = SessionOptions(compile_workers=2, compile_timeout_s=0.5, run_timeout_s=0.7)
 FAULTS = ("compile_error", "run_poison", "wrong_result")
@@ -187,41 +182,12 @@ make(Path(sys.argv[1]), Path(sys.argv[2]), 40, {"run_s": 0.02})
 def test_parent_killed_and_resumed(tmp_path: Path) -> None:
     out = tmp_path / "a__f100.parquet"
     log = Path(f"{out}{LOG_SUFFIX}")
-    command = [sys.executable, "-c", KILLED, str(tmp_path), str(out)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    give_up = time.monotonic() + 60
-    while not log.exists() or log.read_text().count('"result"') < 20:
-        assert process.poll() is None and time.monotonic() < give_up
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    kept = read_log(log).results if log.read_text().endswith("\n") else None
-    orphans = {int(line.split()[0]) for name in ("compile-start", "gpu-start") for line in ran_pids(tmp_path, name)}
-    while any(alive(pid) for pid in orphans):  # workers die with their parent, and release the device
-        assert time.monotonic() < give_up
-        time.sleep(0.1)
-    with log.open("a") as file:
-        file.write('{"kind":"result","key":"torn')  # killed in the middle of a line
+    kill_while_recording(KILLED, [str(tmp_path), str(out)], log, after=20)
+    kept = results_of_torn(log)
+    assert 20 <= len(kept) < 160
     recording = make(tmp_path, out, 40, {"run_s": 0.0})
     assert recording.done == 160 and len(read_landscape(out).codes) == 160
-    results = read_log(log).results
-    for key, value in (kept or {}).items():
-        assert results[key] == value
-    logged = [json.loads(line).get("key") for line in log.read_text().splitlines()]
-    keys = [key for key in logged if key]
-    assert len(keys) == len(set(keys)) == 160
-
-
-def ran_pids(folder: Path, name: str) -> list[str]:
-    return (folder / name).read_text().splitlines()
-
-
-def alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+    check_resumed(log, kept, 160)
 
 
 def test_another_recording_under_the_same_name_is_refused(tmp_path: Path) -> None:

@@ -19,12 +19,16 @@ def test_a_task_has_its_kernels_name_and_a_space(name: str) -> None:
     task = Composer().compose([f"task={name}"]).task
     assert task is not None
     kernel, space = build_task(task, H100)
-    assert task.name == kernel.name
-    assert name in (kernel.name, kernel.name.split("-")[0])
+    assert task.name.replace("-wide", "") == kernel.name
+    assert name in (task.name, kernel.name.split("-")[0])
     assert len(space.parameters) >= 6
     assert any(parameter.condition is not None for parameter in space.parameters)
-    assert space.size >= 1000
-    assert np.isfinite(space.feature_values(space.codes())).any(axis=0).all()
+    assert space.size >= 800
+    defined = np.isfinite(space.feature_values(space.codes())).any(axis=0)
+    undefined = {feature for feature, known in zip(space.features, defined, strict=True) if not known}
+    schedules = {configuration.get("schedule") for configuration in space.enumerate()}
+    # A matrix of fewer tiles than multiprocessors leaves a persistent program no second tile.
+    assert undefined <= (set() if "persistent" in schedules else {"persistent_waves"})
 
 
 def test_an_override_of_the_shape_changes_the_name() -> None:
