@@ -87,7 +87,7 @@ def draw_figures(study: Study, best: Optima, table: pd.DataFrame, folder: Path) 
     shares = landscapes.shares(study.references, best.t_star_ms)
     if len(shares):
         png = save(landscapes.draw(shares), folder / "landscapes", shares)
-        figures.append(PageFigure(png, "The recorded spaces", _LANDSCAPES))
+        figures.append(PageFigure(png, "The recorded spaces", _LANDSCAPES, wide=landscapes.is_wide(shares)))
     return figures
 
 
@@ -105,4 +105,7 @@ _CURVES = (
     "over seeds, as steps. The axis is stretched towards the optimum."
 )
 _EXACT_CURVE = " Exact random search in grey."
-_LANDSCAPES = "Share of all configurations, failures included, that are at most so much slower than the optimum."
+_LANDSCAPES = (
+    "Share of all configurations, failures included, that are at most so many times as slow as "
+    "the optimum: a curve on the left and high up is easy. Dotted: the targets."
+)
