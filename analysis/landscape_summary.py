@@ -1,8 +1,8 @@
-"""What one recorded landscape holds: its failures, its optimum, and how hard it is for random search."""
+"""What one recorded landscape holds: its failures, its optimum, how hard it is for random search, and its origin."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,39 @@ from analysis.reference import (
     with_coverage,
 )
 
+UNKNOWN = "–"
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """How a landscape was recorded; ``–`` where its file does not say.
+
+    Attributes:
+        device: the card's own name.
+        date: day of the recording, UTC, YYYY-MM-DD.
+        command: what recorded it, word for word.
+    """
+
+    device: str = UNKNOWN
+    driver: str = UNKNOWN
+    torch: str = UNKNOWN
+    triton: str = UNKNOWN
+    date: str = UNKNOWN
+    command: str = UNKNOWN
+
+
+def provenance(metadata: Mapping[str, Any]) -> Provenance:
+    """What the metadata of a landscape says about its recording."""
+    device, versions = (metadata.get(name) or {} for name in ("device", "versions"))
+    return Provenance(
+        device=str(device.get("name") or UNKNOWN),
+        driver=str(metadata.get("driver") or device.get("driver") or UNKNOWN),
+        torch=str(versions.get("torch") or UNKNOWN),
+        triton=str(versions.get("triton") or UNKNOWN),
+        date=str(metadata.get("recorded_at") or UNKNOWN)[:10],
+        command=str(metadata.get("command") or UNKNOWN),
+    )
+
 
 @dataclass(frozen=True)
 class LandscapeSummary:
@@ -37,6 +70,7 @@ class LandscapeSummary:
         roofline: fraction of the device's bound that t* reaches; nan where unknown.
         vendor: vendor latency over t*: above 1, the landscape's best is faster; nan where unknown.
         coverage: ``exhaustive`` or ``sample``.
+        provenance: how it was recorded.
     """
 
     task: str
@@ -49,6 +83,7 @@ class LandscapeSummary:
     roofline: float
     vendor: float
     coverage: str
+    provenance: Provenance
 
 
 def summarise(table: pd.DataFrame, metadata: Mapping[str, Any], name: str) -> LandscapeSummary:
@@ -83,7 +118,21 @@ def summarise(table: pd.DataFrame, metadata: Mapping[str, Any], name: str) -> La
         roofline=roofline_fraction(best, metadata.get("roofline")),
         vendor=_ratio((metadata.get("vendor") or {}).get("latency_ms"), best),
         coverage=coverage,
+        provenance=provenance(metadata),
     )
+
+
+def summarise_all(
+    landscapes: Iterable[tuple[str, pd.DataFrame, Mapping[str, Any]]],
+) -> tuple[list[LandscapeSummary], dict[str, str]]:
+    """Summaries of (name, table, metadata); and by name the reason why a landscape has none."""
+    summaries, faults = [], {}
+    for name, table, metadata in landscapes:
+        try:
+            summaries.append(summarise(table, metadata, name))
+        except AnalysisError as error:
+            faults[name] = str(error).removeprefix(f"{name}: ")
+    return summaries, faults
 
 
 def roofline_fraction(latency_ms: float, roofline: Mapping[str, Any] | None) -> float:
@@ -100,41 +149,3 @@ def roofline_fraction(latency_ms: float, roofline: Mapping[str, Any] | None) -> 
 
 def _ratio(value: Any, best: float) -> float:
     return float(value) / best if value else float("nan")
-
-
-HEADERS = (
-    "landscape",
-    "N",
-    "failed",
-    "t* (ms)",
-    *(f"K / E[T] {target:.0%}" for target in TARGETS),
-    "stratum",
-    "roofline",
-    "vendor/t*",
-)
-
-
-def cells(summary: LandscapeSummary) -> list[str]:
-    """The texts of one line, under ``HEADERS``."""
-    failed = ", ".join(f"{count} {status}" for status, count in summary.failures.items())
-    return [
-        summary.task,
-        f"{summary.n}{' sampled' if summary.coverage == 'sample' else ''}",
-        failed or "0",
-        f"{summary.t_star_ms:.4g}",
-        *(f"{d.k} / {d.expected_evaluations:.4g}" for d in summary.difficulties),
-        summary.stratum,
-        "–" if np.isnan(summary.roofline) else f"{summary.roofline:.0%}",
-        "–" if np.isnan(summary.vendor) else f"{summary.vendor:.2f}",
-    ]
-
-
-def format_landscapes(summaries: Sequence[LandscapeSummary], markdown: bool = False) -> str:
-    """A table for the terminal, or in Markdown."""
-    rows = [list(HEADERS), *[cells(s) for s in summaries]]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(HEADERS))]
-    lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    if markdown:
-        lines = ["| " + " | ".join(row) + " |" for row in rows]
-        lines.insert(1, "|" + " --- |" * len(HEADERS))
-    return "\n".join(lines)

@@ -12,7 +12,16 @@ import pandas as pd
 
 from analysis.errors import AnalysisError
 from analysis.reference import with_coverage
-from analysis.run_directory import read_config, read_environment, read_evaluations, read_facts, read_reference, run_row
+from analysis.run_directory import (
+    is_live,
+    read_config,
+    read_environment,
+    read_evaluations,
+    read_facts,
+    read_reference,
+    run_row,
+)
+from analysis.split_time import LOGGED, run_split
 
 _SAME_WITHIN_A_STRATEGY = [
     "strategy_arguments",
@@ -41,6 +50,7 @@ class Study:
         unfinished: run directories without DONE, left out.
         duplicates: copies of a run that is here already, left out.
         protocol: for each strategy label one whole config.yaml, and one environment.json, for the record.
+        splits: a row per live run whose log has its costs: run, and what :func:`analysis.split_time.run_split` gives.
     """
 
     runs: pd.DataFrame
@@ -51,6 +61,7 @@ class Study:
     duplicates: int = 0
     protocol: dict[str, dict[str, Any]] = field(default_factory=dict)
     environment: dict[str, Any] = field(default_factory=dict)
+    splits: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def load_study(paths: Sequence[str | Path]) -> Study:
@@ -66,12 +77,16 @@ def load_study(paths: Sequence[str | Path]) -> Study:
         raise AnalysisError(f"{where}: no finished run found{hint}: expected directories with config.yaml and DONE")
     configs = [(d, read_config(d / "config.yaml")) for d in directories]
     kept, duplicates = _without_copies(configs)
-    rows, frames = [], []
+    rows, frames, splits = [], [], []
     protocol: dict[str, dict[str, Any]] = {}
     for run, (directory, config) in enumerate(kept):
-        frame = read_evaluations(directory / "evaluations.parquet")
+        live = is_live(config)
+        frame = read_evaluations(directory / "evaluations.parquet", LOGGED if live else ())
         rows.append(run_row(directory, config, frame))
         frames.append((run, frame))
+        charged = bool(config["backend"].get("charge_ask", True)) if live else False
+        split = run_split(frame, int(rows[-1]["batch"]), charged) if live else None
+        splits += [{"run": run, **split}] if split is not None else []
         protocol.setdefault(str(rows[-1]["strategy"]), config)
     runs = pd.DataFrame(rows)
     runs.index.name = "run"
@@ -87,6 +102,7 @@ def load_study(paths: Sequence[str | Path]) -> Study:
         duplicates=duplicates,
         protocol=protocol,
         environment=read_environment(kept[0][0] / "environment.json"),
+        splits=pd.DataFrame(splits),
     )
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis import curves
+from analysis import curves, split_time
 from analysis.errors import AnalysisError
 from analysis.figures import best_so_far, landscapes, speedup_forest
+from analysis.figures import split_time as split_figure
 from analysis.figures.style import Look, looks, save
 from analysis.incumbents import Optima, optima
 from analysis.load import Study, load_study
@@ -84,10 +85,14 @@ def draw_figures(study: Study, best: Optima, table: pd.DataFrame, folder: Path) 
         own, law = runs[runs["task"] == task], exact[exact["task"] == task]
         png = save(best_so_far.draw(task, own, law, styles), folder / f"best-so-far-{task}", pd.concat([own, law]))
         figures.append(PageFigure(png, f"Best so far: {task}", _CURVES + (_EXACT_CURVE if len(law) else "")))
+    split = split_time.by_task_and_strategy(study.runs, study.splits)
+    if len(split):
+        png = save(split_figure.draw(split), folder / "split-time", split)
+        figures.append(PageFigure(png, "Where the tuning clock goes", split_figure.note(split), wide=True))
     shares = landscapes.shares(study.references, best.t_star_ms)
     if len(shares):
         png = save(landscapes.draw(shares), folder / "landscapes", shares)
-        figures.append(PageFigure(png, "The recorded spaces", _LANDSCAPES))
+        figures.append(PageFigure(png, "The recorded spaces", _LANDSCAPES, wide=landscapes.is_wide(shares)))
     return figures
 
 
@@ -105,4 +110,7 @@ _CURVES = (
     "over seeds, as steps. The axis is stretched towards the optimum."
 )
 _EXACT_CURVE = " Exact random search in grey."
-_LANDSCAPES = "Share of all configurations, failures included, that are at most so much slower than the optimum."
+_LANDSCAPES = (
+    "Share of all configurations, failures included, that are at most so many times as slow as "
+    "the optimum: a curve on the left and high up is easy. Dotted: the targets."
+)

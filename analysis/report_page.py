@@ -24,6 +24,7 @@ from analysis.reference import (
 )
 from analysis.report_text import SpeedupLine, interval_note, speedup_lines, verdict
 from analysis.speedup import counted_tasks, sampled_tasks, task_strata
+from analysis.split_time import overhead_by_strategy
 from analysis.time_to_target import budgets
 
 _INITIAL_POINTS = ("initial", "n_startup_trials", "initialization_budget", "shared_initial")
@@ -68,6 +69,7 @@ def render(
         tasks=tasks,
         strata=_strata(tasks),
         strategies=strategy_rows(study),
+        live=bool(len(study.splits)),
         warnings=warnings(study, best),
         environment=environment_rows(study.environment),
         runs=len(study.runs),
@@ -136,6 +138,7 @@ def task_rows(study: Study, best: Optima) -> list[dict[str, Any]]:
 def strategy_rows(study: Study) -> list[dict[str, Any]]:
     """What was run: per strategy its arguments, budget, seeds and conditions."""
     rows = []
+    overhead = overhead_by_strategy(study.runs, study.splits)
     for name in sorted(set(study.runs["strategy"])):
         runs = study.runs[study.runs["strategy"] == name]
         arguments = json.loads(runs["strategy_arguments"].iloc[0])
@@ -154,6 +157,7 @@ def strategy_rows(study: Study) -> list[dict[str, Any]]:
                 "conditions": "; ".join(sorted({_conditions(r) for r in records})),
                 "failures": f"{int(runs['failures'].sum()) / evaluations:.1%}",
                 "repairs": f"{int(runs['repairs'].sum()) / evaluations:.1%}",
+                "overhead": f"{overhead[name]:.2%}" if np.isfinite(overhead.get(name, np.nan)) else "–",
             }
         )
     return rows

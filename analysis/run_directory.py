@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,14 +38,28 @@ def read_config(path: Path) -> dict[str, Any]:
     return config
 
 
-def read_evaluations(path: Path) -> pd.DataFrame:
-    """One run's evaluations, with ``ok`` for the status; rows in order of ``index``."""
-    table = _read_parquet(path, _EVALUATION_REQUIRED, ["repaired", "index"])
+def is_live(config: dict[str, Any]) -> bool:
+    """Whether a run measured on a device, by its config.yaml."""
+    return str((config.get("backend") or {}).get("kind", "")) == "live"
+
+
+def read_evaluations(path: Path, optional: Sequence[str] = ()) -> pd.DataFrame:
+    """One run's evaluations, with ``ok`` for the status; rows in order of ``index``.
+
+    Args:
+        optional: further columns of numbers, read where present.
+    """
+    table = _read_parquet(path, _EVALUATION_REQUIRED, ["repaired", "index", *optional])
     columns = {name: table.column(name).to_numpy() for name in table.column_names if name != "status"}
     columns["ok"] = np.asarray(pc.equal(table.column("status"), "ok").to_numpy())
     frame = pd.DataFrame(columns)
     for name in ("latency_ms", "oracle_ms", "clock_end_s"):
         frame[name] = frame[name].astype(np.float64)
+    for name in [name for name in optional if name in frame]:
+        try:
+            frame[name] = frame[name].astype(np.float64)
+        except (TypeError, ValueError) as error:
+            raise AnalysisError(f"{path}: {name}: expected numbers: {_first_line(error)}") from error
     if "index" in frame and not frame["index"].is_monotonic_increasing:
         raise AnalysisError(f"{path}: index is out of order: expected 0, 1, 2, ...")
     if frame.loc[frame["ok"], "latency_ms"].isna().any():

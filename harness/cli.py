@@ -7,9 +7,12 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from harness.errors import UserError
+
+if TYPE_CHECKING:
+    from harness.landscape import Landscape
 
 DONE, FAILED, USER_ERROR = 0, 1, 2
 
@@ -47,8 +50,22 @@ EXAMPLES = {
         "nearopt record task=matmul-wide-2048x2048x2048-bf16 --limit 4000 --search optuna_tpe=400 --search lfbo=400",
     ),
     "report": ("nearopt report results", "nearopt report study-a study-b -o report-ab"),
-    "landscapes": ("nearopt landscapes", "nearopt landscapes --markdown mine.parquet experiments/landscapes/*.parquet"),
+    "landscapes": (
+        "nearopt landscapes",
+        "nearopt landscapes --markdown --figure landscapes.pdf mine.parquet experiments/landscapes/*.parquet",
+        "nearopt landscapes import cache.json.gz -o gemm-4096__a100.parquet",
+        "nearopt landscapes compare first__h100.parquet second__h100.parquet",
+    ),
+    "landscapes import": (
+        "nearopt landscapes import cache.json.gz -o gemm-4096__a100.parquet",
+        "nearopt landscapes import convolution.json -o convolution-4096__mi250x.parquet",
+    ),
+    "landscapes compare": (
+        "nearopt landscapes compare matmul-512__h100.parquet again/matmul-512__h100.parquet",
+        "nearopt landscapes compare matmul-512__h100.parquet matmul-512__h200.parquet",
+    ),
 }
+TWO_WORDS = {tuple(name.split()): name for name in EXAMPLES if " " in name}
 
 
 def _epilog(command: str) -> str:
@@ -117,16 +134,42 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("paths", nargs="+", type=Path, metavar="DIR", help="results folders")
     report.add_argument("-o", "--output", type=Path, default=Path("report"), help="default: report")
 
+    _add_landscapes(add)
+    return parser
+
+
+def _add_landscapes(add: Callable[..., argparse.ArgumentParser]) -> None:
     landscapes = add(
         "landscapes",
-        "list recorded landscapes",
-        "List landscapes: size, failures, optimum, exact random search's E[T], stratum, fraction of roofline.\n"
-        "`nearopt landscapes import FILE -o OUT.parquet` turns a Kernel Tuner cache (.json, .json.gz) into one.",
+        "list and draw recorded landscapes",
+        "List landscapes: size, failures, optimum, exact random search's E[T] and the number K of configurations\n"
+        "within 1, 5 and 10% of the optimum, stratum, fraction of roofline, vendor. A damaged file exits 2.\n"
+        "`nearopt landscapes compare A B` and `nearopt landscapes import FILE -o OUT` have a --help of their own.",
     )
-    landscapes.add_argument("--markdown", action="store_true", help="print a Markdown table")
-    landscapes.add_argument("-o", "--output", type=Path, help="of import: name it <task>__<device>.parquet")
+    landscapes.add_argument("--markdown", action="store_true", help="print Markdown, with how each was recorded")
+    landscapes.add_argument(
+        "--figure", type=Path, metavar="OUT", help="draw them: .pdf or .png, its data as .csv beside"
+    )
     landscapes.add_argument("files", nargs="*", type=Path, metavar="FILE", help="default: those that ship with NearOpt")
-    return parser
+
+    imported = add(
+        "landscapes import",
+        "make one from a Kernel Tuner cache",
+        "Turn a Kernel Tuner cache (.json, .json.gz) into a landscape.",
+    )
+    imported.add_argument("file", type=Path, metavar="FILE", help="the cache")
+    imported.add_argument(
+        "-o", "--output", type=Path, metavar="OUT.parquet", help="required; name it <task>__<device>.parquet"
+    )
+
+    compared = add(
+        "landscapes compare",
+        "how far two recordings agree",
+        "Join two landscapes of the same parameters on their configurations: agreement of statuses, rank correlation\n"
+        "and differences of latencies, and what the optimum of each costs in the other.",
+    )
+    compared.add_argument("a", type=Path, metavar="A")
+    compared.add_argument("b", type=Path, metavar="B")
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -176,31 +219,64 @@ def _report(arguments: argparse.Namespace) -> int:
     return DONE
 
 
-def _import(arguments: argparse.Namespace) -> int:
-    from harness.kernel_tuner import import_cache
-
-    if len(arguments.files) != 2 or arguments.output is None:
-        raise UserError("nearopt landscapes import: expected one FILE and -o OUT.parquet")
-    print(import_cache(arguments.files[1], arguments.output))
-    return DONE
-
-
 def _landscapes(arguments: argparse.Namespace) -> int:
-    from analysis.landscape_summary import format_landscapes, summarise
-    from harness.landscape import read_landscape
+    from analysis.figures.style import check_figure_path
+    from analysis.landscape_summary import summarise_all
+    from analysis.landscape_table import markdown_tables, terminal_table
+    from harness.landscape_files import read_landscapes
     from harness.resources import landscape_directory
     from harness.task import recorded_landscapes
 
-    if arguments.files and str(arguments.files[0]) == "import":
-        return _import(arguments)
+    if arguments.figure is not None:
+        check_figure_path(arguments.figure)
     files = arguments.files or recorded_landscapes()
     if not files:
         raise UserError(f"{landscape_directory()}: no landscape here: expected *.parquet")
-    summaries = []
-    for file in files:
-        landscape = read_landscape(file)
-        summaries.append(summarise(landscape.frame(), landscape.metadata, landscape.name))
-    print(format_landscapes(summaries, arguments.markdown))
+    landscapes, faults = read_landscapes(files)
+    summaries, without = summarise_all((x.name, x.frame(), x.metadata) for x in landscapes)
+    faults |= without
+    if summaries:
+        print((markdown_tables if arguments.markdown else terminal_table)(summaries, faults))
+    if summaries and arguments.figure is not None:
+        _draw_landscapes({s.task: s.t_star_ms for s in summaries}, landscapes, arguments.figure)
+    if not faults:
+        return DONE
+    listed = "; ".join(f"{name}: {reason}" for name, reason in faults.items())
+    raise UserError(listed if len(faults) == 1 else f"{len(faults)} of {len(files)} landscapes not listed: {listed}")
+
+
+def _draw_landscapes(t_star_ms: dict[str, float], landscapes: Sequence[Landscape], path: Path) -> None:
+    from analysis.figures import landscapes as figure
+    from analysis.figures.style import save_as
+    from analysis.reference import with_coverage
+
+    names = [x.name for x in landscapes]
+    for twice in sorted({name for name in names if names.count(name) > 1}):
+        raise UserError(f"{twice}: two files of this name: expected one of them for a figure")
+    tables = {x.name: with_coverage(x.frame(), x.metadata["coverage"]["kind"]) for x in landscapes}
+    data = figure.shares({name: tables[name] for name in t_star_ms}, t_star_ms)
+    save_as(figure.draw(data), path, data)
+
+
+def _import(arguments: argparse.Namespace) -> int:
+    from harness.kernel_tuner import import_cache
+
+    if arguments.output is None:
+        raise UserError("nearopt landscapes import: expected -o OUT.parquet")
+    print(import_cache(arguments.file, arguments.output))
+    return DONE
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    from analysis.landscape_compare import compare, format_comparison
+    from analysis.reference import with_coverage
+    from harness.landscape import read_landscape
+    from harness.landscape_files import check_same_parameters, keyed_frame
+
+    a, b = read_landscape(arguments.a), read_landscape(arguments.b)
+    check_same_parameters(a, b)
+    tables = [with_coverage(keyed_frame(x), x.metadata["coverage"]["kind"]) for x in (a, b)]
+    print(format_comparison(compare(*tables), str(arguments.a), str(arguments.b)))
     return DONE
 
 
@@ -230,12 +306,17 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "record": _record,
     "report": _report,
     "landscapes": _landscapes,
+    "landscapes import": _import,
+    "landscapes compare": _compare,
 }
 
 
 def _parse(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> argparse.Namespace:
     """Parse, with overrides and options in any order."""
-    arguments, rest = parser.parse_known_args(argv)
+    words = list(sys.argv[1:] if argv is None else argv)
+    if (command := TWO_WORDS.get(tuple(words[:2]))) is not None:
+        words[:2] = [command]
+    arguments, rest = parser.parse_known_args(words)
     options = [word for word in rest if word.startswith("-")]
     if options or (rest and not hasattr(arguments, "overrides")):
         parser.error(f"unrecognized argument {(options or rest)[0]}")

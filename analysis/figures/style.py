@@ -11,9 +11,12 @@ from pathlib import Path
 import matplotlib as mpl
 import matplotlib.style
 import pandas as pd
+from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.figure import Figure
+
+from analysis.errors import AnalysisError
 
 COLUMN_INCHES = 3.4
 PAGE_INCHES = 7.0
@@ -29,7 +32,7 @@ BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILLION, PURPLE = (
     "#CC79A7",
 )
 Dash = str | tuple[int, tuple[float, ...]]
-_DASHES: tuple[Dash, ...] = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)), (0, (3, 1, 1, 1, 1, 1)))
+DASHES: tuple[Dash, ...] = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)), (0, (3, 1, 1, 1, 1, 1)))
 _MARKERS = "osD^vPX*<>"
 
 
@@ -66,7 +69,7 @@ def looks(strategies: Sequence[str]) -> dict[str, Look]:
         order = [_SPARE[(wish + i) % len(_SPARE)] for i in range(len(_SPARE))]
         colour = next((colour for colour in order if colour not in taken), order[0])
         taken.add(colour)
-        found[name] = Look(colour, _DASHES[wish // 7 % len(_DASHES)], _MARKERS[wish // 35 % len(_MARKERS)])
+        found[name] = Look(colour, DASHES[wish // 7 % len(DASHES)], _MARKERS[wish // 35 % len(_MARKERS)])
     return {name: found[name] for name in strategies}
 
 
@@ -83,13 +86,50 @@ def save(figure: Figure, stem: Path, data: pd.DataFrame) -> Path:
     """Write stem.pdf (the same bytes each time), stem.png and stem.csv; returns the PNG's path."""
     stem.parent.mkdir(parents=True, exist_ok=True)
     png = stem.with_name(stem.name + ".png")
+    _write(figure, [stem.with_name(stem.name + ".pdf"), png])
+    _write_csv(data, stem.with_name(stem.name + ".csv"))
+    return png
+
+
+def save_as(figure: Figure, path: Path, data: pd.DataFrame) -> Path:
+    """Write one figure in the format of ``path``, and its data beside it; returns the CSV's path.
+
+    Raises:
+        AnalysisError: ``path`` ends neither in .pdf nor in .png, or cannot be written.
+    """
+    check_figure_path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write(figure, [path])
+        return _write_csv(data, path.with_suffix(".csv"))
+    except OSError as error:
+        raise AnalysisError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+def check_figure_path(path: Path) -> None:
+    """Refuse what :func:`save_as` would refuse by name alone.
+
+    Raises:
+        AnalysisError: the name ends neither in .pdf nor in .png.
+    """
+    if path.suffix not in _CANVAS:
+        raise AnalysisError(f"{path}: a figure of an unknown format: expected a name that ends in .pdf or .png")
+
+
+_CANVAS: dict[str, type[FigureCanvasBase]] = {".pdf": FigureCanvasPdf, ".png": FigureCanvasAgg}
+_METADATA: dict[str, dict[str, None]] = {".pdf": {"CreationDate": None}, ".png": {"Software": None}}
+
+
+def _write(figure: Figure, paths: Sequence[Path]) -> None:
     with paper():  # fonts and resolution are settled when a figure is written, not when it is drawn
         FigureCanvasAgg(figure)
         figure.draw_without_rendering()
-        figure.set_layout_engine("none")  # laid out once, for both files
-        FigureCanvasPdf(figure)
-        figure.savefig(stem.with_name(stem.name + ".pdf"), metadata={"CreationDate": None})
-        FigureCanvasAgg(figure)
-        figure.savefig(png, metadata={"Software": None})
-    data.to_csv(stem.with_name(stem.name + ".csv"), index=False, float_format="%.6g")
-    return png
+        figure.set_layout_engine("none")  # laid out once, for all files
+        for path in paths:
+            _CANVAS[path.suffix](figure)
+            figure.savefig(path, metadata=_METADATA[path.suffix])
+
+
+def _write_csv(data: pd.DataFrame, path: Path) -> Path:
+    data.to_csv(path, index=False, float_format="%.6g")
+    return path

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from analysis.errors import AnalysisError
-from analysis.landscape_summary import format_landscapes, roofline_fraction, summarise
+from analysis.landscape_summary import roofline_fraction, summarise, summarise_all
+from analysis.landscape_table import markdown_tables, terminal_table
 
 TABLE = pd.DataFrame(
     {
@@ -44,13 +47,49 @@ def test_search_rows_of_a_sample_set_the_optimum_alone() -> None:
     assert whole.n == 8
 
 
-def test_tables() -> None:
+RECORDED = {
+    "device": {"name": "NVIDIA H100 80GB HBM3", "slug": "h100"},
+    "driver": "580.1",
+    "versions": {"torch": "2.11.0", "triton": "3.6.0", "numpy": "2.5"},
+    "recorded_at": "2026-11-22T23:04:41+00:00",
+    "command": "nearopt record task=a-1 'x=1|2'\n--limit 8",
+}
+
+
+def cells_of(markdown: str) -> list[list[list[str]]]:
+    """Tables, their lines, the cells of each; escaped pipes given back."""
+    tables = [part.splitlines() for part in markdown.split("\n\n")]
+    return [[[x.strip().replace("\\|", "|") for x in re.split(r"(?<!\\)\|", line)[1:-1]] for line in t] for t in tables]
+
+
+def test_the_terminal_has_one_aligned_table() -> None:
     summaries = [summarise(TABLE, {}, name) for name in ("a-1__gpu", "b-22__gpu")]
-    text = format_landscapes(summaries)
-    assert len({line.index("8 ") for line in text.splitlines()[1:]}) == 1
-    assert "2 compile_error, 1 out_of_resources" in text
-    assert format_landscapes(summaries, markdown=True).splitlines()[1].startswith("| ---")
-    assert [s.difficulties[1].expected_evaluations for s in summaries] == [9 / 4] * 2
+    lines = terminal_table(summaries, {"bad.parquet": "truncated"}).splitlines()
+    assert len({line.index("8 ") for line in lines[1:3]}) == 1
+    assert lines[1].split()[:4] == ["a-1__gpu", "8", "3", "2"]
+    assert "2.25 (3)" in lines[1]  # (8 + 1) / (3 + 1)
+    assert lines[3] == "bad.parquet: truncated"
+
+
+def test_markdown_says_what_it_is_and_how_it_was_recorded() -> None:
+    what, how = cells_of(markdown_tables([summarise(TABLE, RECORDED, "a-1__h100"), summarise(TABLE, {}, "b")], {}))
+    assert what[0][1:7] == ["N", "failed", "t* (ms)", "E1 (K)", "E5 (K)", "E10 (K)"]
+    assert what[2][1:7] == ["8", "2 compile_error, 1 out_of_resources", "2", "3 (2)", "2.25 (3)", "1.8 (4)"]
+    command = "`nearopt record task=a-1 'x=1|2' --limit 8`"
+    assert how[2] == ["a-1__h100", "NVIDIA H100 80GB HBM3", "580.1", "2.11.0", "3.6.0", "2026-11-22", command]
+    assert how[3] == ["b", *["–"] * 6]
+    for table in (what, how):
+        assert len({len(line) for line in table}) == 1
+        assert set(table[1]) == {"---"}
+
+
+def test_what_has_no_summary_is_listed_with_its_reason() -> None:
+    failed = TABLE[TABLE["status"] != "ok"]
+    summaries, faults = summarise_all([("a", failed, {}), ("b", TABLE, {}), ("c", TABLE, {})])
+    assert [s.task for s in summaries] == ["b", "c"]
+    assert list(faults) == ["a"]
+    assert faults["a"].startswith("no configuration has status=ok")
+    assert cells_of(markdown_tables(summaries, faults))[2][2] == ["a", faults["a"]]
 
 
 def test_unknowns_and_nothing() -> None:

@@ -1,0 +1,97 @@
+"""Where the tuning clock goes: a stacked bar per task and strategy, the harness's overhead beyond 100%."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from matplotlib.ticker import PercentFormatter
+
+from analysis.figures.style import BLUE, GREEN, ORANGE, PAGE_INCHES, SKY, VERMILLION, paper
+from analysis.split_time import PARTS
+
+_COLOURS = dict(zip(PARTS, (BLUE, SKY, ORANGE, GREEN, VERMILLION), strict=True))
+_OVERHEAD: dict[str, Any] = {"facecolor": "none", "edgecolor": "black", "hatch": "//////", "linewidth": 0.6}
+_INCHES_PER_ROW = 0.17
+_MARGIN_AT = 1.09
+"""Right end of the column of numbers, in widths of the axes."""
+
+
+def draw(data: pd.DataFrame) -> Figure:
+    """A line per row of ``data``, grouped by task.
+
+    Args:
+        data: from :func:`analysis.split_time.by_task_and_strategy`; at least one row.
+    """
+    tasks = list(dict.fromkeys(data["task"]))
+    known = bool(data["overhead_share"].notna().any())
+    with paper():
+        height = 0.85 + _INCHES_PER_ROW * (len(data) + 1.1 * len(tasks))
+        figure = Figure(figsize=(PAGE_INCHES, height))
+        axes = figure.subplots()
+        y, places, names = 0.0, [], []
+        for task in tasks:
+            axes.text(0.0, y, task, fontsize=6.5, fontweight="bold", va="center")
+            y += 0.9
+            for row in data[data["task"] == task].to_dict("records"):
+                _bar(axes, y, {str(name): value for name, value in row.items()}, known)
+                places.append(y)
+                names.append(f"{row['strategy']} ({row['runs']} run{'s' * (row['runs'] != 1)})")
+                y += 1.0
+            y += 0.2
+        _finish(axes, y, places, names, data, known)
+        handles = [Patch(color=_COLOURS[part], label=part) for part in PARTS]
+        handles += [Patch(**_OVERHEAD, label="harness overhead")] if known else []
+        figure.legend(handles=handles, loc="outside upper center", ncols=len(handles), handlelength=1.4)
+    return figure
+
+
+def _bar(axes: Axes, y: float, row: dict[str, Any], known: bool) -> None:
+    left = 0.0
+    for part in PARTS:
+        share = float(row[f"{part}_share"])
+        axes.barh(y, share, left=left, height=0.72, color=_COLOURS[part])
+        left += share
+    overhead = float(row["overhead_share"])
+    if np.isfinite(overhead):
+        axes.barh(y, overhead, left=1.0, height=0.72, **_OVERHEAD)
+    if known:
+        text = f"{overhead:+.2%}".replace("-", "−") if np.isfinite(overhead) else "?"
+        axes.text(_MARGIN_AT, y, text, transform=axes.get_yaxis_transform(), ha="right", va="center", fontsize=6.5)
+
+
+def _finish(axes: Axes, bottom: float, places: list[float], names: list[str], data: pd.DataFrame, known: bool) -> None:
+    axes.set_yticks(places, names)
+    axes.tick_params(axis="y", length=0)
+    axes.set_ylim(bottom - 0.3, -0.6)
+    axes.set_xlim(0.0, 1.02 * max(1.0, 1.0 + float(data["overhead_share"].fillna(0.0).max())))
+    axes.axvline(1.0, color="0.25", lw=0.7)
+    axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    axes.set_xlabel("share of the tuning clock")
+    if known:
+        place = axes.get_yaxis_transform()
+        axes.text(_MARGIN_AT, -0.1, "overhead", transform=place, ha="right", va="center", fontsize=6, color="0.35")
+
+
+def note(data: pd.DataFrame) -> str:
+    """What a reader of the figure must know; depends on what the runs have logged."""
+    text = (
+        "Live runs, all seeds together: shares of the tuning clock. Compile is the time in which the GPU waits for a "
+        "compile, so overlapping compiles count once."
+    )
+    timed, runs = int(data["timed_runs"].sum()), int(data["runs"].sum())
+    if not timed:
+        return text + " Harness overhead is left out: these runs did not log their real time (wall_s)."
+    text += " Hatched, beyond 100%: harness overhead, the real time of a round that is charged to nothing."
+    if timed < runs:
+        text += f" It is that of {timed} of {runs} runs: the others did not log their real time (wall_s)."
+    if (data["overhead_share"] < 0).any():
+        text += (
+            " Below zero the clock charged more than passed: compiles are charged in CPU seconds, and a configuration "
+            "with the machine code of another in full."
+        )
+    return text
