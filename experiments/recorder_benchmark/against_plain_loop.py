@@ -75,7 +75,7 @@ def record_side(overrides: Sequence[str], n: int, seed: int, folder: Path) -> tu
         raise KeyboardInterrupt
     print(recording.report(), file=sys.stderr)
     results = list(read_log(recording.log).results.values())
-    side = Side(counted([str(m.status) for _, m in results]), recording.activity.wall_s, recording.wall_s)
+    side = Side(counted([str(row.measurement.status) for row in results]), recording.activity.wall_s, recording.wall_s)
     details = {
         "compile_workers": session.compile_workers,
         "retime_s": recording.retime_s,
@@ -83,8 +83,8 @@ def record_side(overrides: Sequence[str], n: int, seed: int, folder: Path) -> tu
         "activity": asdict(recording.activity),
     }
     recorded = Recorded(
-        [dict(configuration) for configuration, _ in results],
-        [measurement.latency_ms for _, measurement in results],
+        [dict(row.configuration) for row in results],
+        [row.measurement.latency_ms for row in results],
         side,
         details,
         session.compile_timeout_s,
