@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -78,12 +79,14 @@ def record(
         if todo or log.recorded.retimed is None:
             print(f"{task}: starting {options.session.compile_workers} compile workers", file=sys.stderr)
             with Session(kernel, device, options.session, work, cache) as session:
-                activity = session.engine.activity
-                log.session(session_facts(device, session))
+                log.session(session_facts(device))
                 for row in known.values():
                     if row.binary:
                         session.engine.remember(row.binary, row.measurement)
                 compiled, stopped = _measure(session, space, log, todo, start, options)
+                if (started := session.worker.reported) is not None:
+                    log.started(started.versions)
+                activity = replace(session.engine.activity)  # searches wait for their strategies, and for each batch
                 if not stopped:
                     stopped = _search(session, space, log, compiled, start, options)
                 if not stopped:

@@ -13,7 +13,7 @@ from harness.backends.live import kernel_fields
 from harness.config import RunConfig
 from harness.gpu.device import AccelDevice, nvidia_smi
 from harness.gpu.engine import Activity
-from harness.gpu.session import Session, SessionOptions
+from harness.gpu.session import SessionOptions
 from harness.kernel_source import kernel_source_hash
 from harness.retime import Retiming
 from kernels.base import Kernel
@@ -144,12 +144,11 @@ def _search_facts(search: RunConfig) -> dict[str, Any]:
     }
 
 
-def session_facts(device: AccelDevice, session: Session) -> dict[str, Any]:
-    """Card, versions and the card's state at the start of a session."""
+def session_facts(device: AccelDevice) -> dict[str, Any]:
+    """The card and its state at the start of a session."""
     return {
         "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "uuid": device.uuid,
-        "versions": dict(session.started.versions),
         "nvidia_smi": nvidia_smi(device.uuid),
         "commit": provenance.environment()["git"]["commit"],
     }
@@ -177,7 +176,7 @@ def _report(recording: Recording) -> Iterator[str]:
     yield (
         f"time: verify {activity.verify_s:.1f} s, benchmark {activity.benchmark_s:.1f} s, waiting for compiles "
         f"{activity.compile_wait_s:.1f} s, handing over {activity.handoff_s:.1f} s, "
-        f"respawn {activity.respawn_s:.1f} s, re-timing {recording.retime_s:.1f} s, start and rest "
+        f"respawn {activity.respawn_s:.1f} s, re-timing {recording.retime_s:.1f} s, searches and rest "
         f"{recording.wall_s - activity.wall_s - recording.retime_s:.1f} s"
     )
     yield (

@@ -85,6 +85,11 @@ class RecordLog:
         self.recorded.sessions.append(dict(facts))
         self._append({"kind": "session", **facts})
 
+    def started(self, versions: Mapping[str, str]) -> None:
+        """The session's GPU process is ready and runs on these versions."""
+        self.recorded.sessions[-1]["versions"] = dict(versions)
+        self._append({"kind": "started", "versions": dict(versions)})
+
     def result(self, key: str, result: Result, origin: str = "uniform") -> None:
         """A configuration is measured."""
         measurement, state = result.measurement, result.measurement.device_state
@@ -156,6 +161,8 @@ def _load(path: Path) -> tuple[Recorded, dict[str, Any]]:
                 identity, recorded.metadata = document["identity"], document["metadata"]
             elif kind == "session":
                 recorded.sessions.append(document)
+            elif kind == "started":
+                recorded.sessions[-1].update(document)
             elif kind == "result":
                 configuration = {name: _value(value) for name, value in document["config"].items()}
                 recorded.results[document["key"]] = Row(
@@ -165,7 +172,7 @@ def _load(path: Path) -> tuple[Recorded, dict[str, Any]]:
                 recorded.retimed = document["samples_ms"]
                 vendor = document["vendor"]
                 recorded.vendor = (vendor[0], vendor[1]) if vendor else None
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError):
             raise UserError(f"{path}: line {number}: expected a recording's log; move the file away") from None
     if not identity:
         raise UserError(f"{path}: line 1: expected a recording's log; move the file away")

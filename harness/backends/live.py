@@ -98,7 +98,7 @@ class LiveBackend:
         Raises:
             UserError: the device is taken, or does not start.
         """
-        self._open()
+        _ = self._open().started
 
     def _open(self) -> Session:
         if self._session is None:

@@ -34,11 +34,8 @@ class DeviceWorker:
         environment: variables set in the process.
 
     Attributes:
-        started: what the first process reported.
         restarts, restart_s: how often the process was replaced, and the seconds until each was ready again.
     """
-
-    started: Started
 
     def __init__(
         self,
@@ -53,6 +50,7 @@ class DeviceWorker:
         self._log = logs / "gpu.log"
         self._environment = dict(environment or {})
         self._process: WorkerProcess | None = None
+        self._started: Started | None = None
         self._ready = self._busy = False
         self._since = self._deadline = 0.0
         self._failed_starts = 0
@@ -65,19 +63,15 @@ class DeviceWorker:
         Raises:
             UserError: there is no device, or it cannot do the task; one line says why.
         """
-        process = self._process
-        assert process is not None
-        try:
-            if not process.connection.poll(START_TIMEOUT_S):
-                raise UserError(f"the GPU process did not start within {START_TIMEOUT_S:.0f} s")
-            message = process.connection.recv()
-        except (EOFError, OSError):
-            raise UserError(f"the GPU process died while starting: {process.post_mortem()}") from None
-        if isinstance(message, StartFailed):
-            raise UserError(f"no usable GPU: {message.message}")
-        self.started = message
-        self._ready = True
-        return self.started
+        while self._started is None:
+            self._wait()
+            self.poll()
+        return self._started
+
+    @property
+    def reported(self) -> Started | None:
+        """What the first process said when it was ready, ``None`` before."""
+        return self._started
 
     @property
     def idle(self) -> bool:
@@ -118,6 +112,7 @@ class DeviceWorker:
         """The running job's reply once there is one; a lost process is a reply too, and is replaced.
 
         Raises:
+            UserError: the first process does not start: there is no device, or it cannot do the task.
             DeviceLost: the replacement fails to start, three times in a row.
         """
         if self._process is None or self.idle:
@@ -163,11 +158,12 @@ class DeviceWorker:
 
     def _receive(self, message: Reply | Started | StartFailed) -> Reply | None:
         if isinstance(message, Started):
+            self._started = self._started or message
             self._ready, self._failed_starts = True, 0
             self.restart_s += time.monotonic() - self._since
             return None
         if isinstance(message, StartFailed):
-            self._start_failed(message.message)
+            self._start_failed(f"no usable GPU: {message.message}")
             return None
         self._busy = False
         if not message.healthy:
@@ -177,16 +173,19 @@ class DeviceWorker:
     def _lost(self, timeout: str | None) -> Reply | None:
         """The process died, or is over its time: kill, replace, and blame the job if there was one."""
         assert self._process is not None
+        if not self._busy:
+            late = f"the GPU process did not start within {START_TIMEOUT_S:.0f} s"
+            self._start_failed(late if timeout else f"the GPU process died: {self._process.post_mortem()}")
+            return None
         status = Status.RUN_TIMEOUT if timeout else Status.WORKER_CRASH
         message = timeout or f"GPU process {self._process.post_mortem()}"
         elapsed = time.monotonic() - self._since
-        if not self._busy:
-            self._start_failed(message)
-            return None
         self._replace()
         return Reply(status, verify_s=elapsed, message=one_line(message), healthy=False)
 
     def _start_failed(self, message: str) -> None:
+        if self._started is None:
+            raise UserError(message)
         self._failed_starts += 1
         if self._failed_starts >= MAX_FAILED_STARTS:
             raise DeviceLost(f"the GPU process does not start any more: {message}")

@@ -24,7 +24,7 @@ class Activity:
         verify_s, benchmark_s: the GPU process at work; their sum over ``wall_s`` is the busy fraction.
         compile_wait_s: the GPU process idle because nothing was compiled yet.
         idle_s: the GPU process waiting for its next job, by its own clock.
-        respawn_s: the GPU process being replaced.
+        respawn_s: the GPU process starting or being replaced.
         compile_charged_s, compile_spent_s: CPU seconds charged, and really spent (the cache saves some).
         compile_timeouts, compile_cut_s: compiles that were cut off, and the wall seconds that they had used.
         compile_workers, compile_busy_s: number of workers, and the wall seconds that they worked, summed over them.
@@ -96,7 +96,7 @@ class Engine:
     measured again: it gets the earlier measurement, at its full cost.
     """
 
-    def __init__(self, pool: CompilePool, device: DeviceWorker, *, ready_limit: int = 64) -> None:
+    def __init__(self, pool: CompilePool, device: DeviceWorker, *, ready_limit: int = 256) -> None:
         self._pool = pool
         self._device = device
         self._ready_limit = ready_limit

@@ -83,8 +83,10 @@ class Session:
         cache: a compile cache to share with other sessions of one recording job instead. Binaries in it are
             not compiled again; configurations are charged what the first compile cost.
 
+    Compiling can begin at once; the GPU process is ready some seconds later.
+
     Raises (when opened):
-        UserError: the device is in use by another session, or does not start.
+        UserError: the device is in use by another session.
     """
 
     def __init__(
@@ -120,8 +122,16 @@ class Session:
             logs=folder,
             environment=environment,
         )
-        self.started: Started = self._worker.wait_until_started()
         self.engine = Engine(self._pool, self._worker)
+
+    @property
+    def started(self) -> Started:
+        """What the GPU process reported when it was ready; waits for it.
+
+        Raises:
+            UserError: it does not start.
+        """
+        return self.worker.wait_until_started()
 
     @property
     def pool(self) -> CompilePool:
