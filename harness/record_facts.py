@@ -176,7 +176,7 @@ def _report(recording: Recording) -> Iterator[str]:
     yield (
         f"time: verify {activity.verify_s:.1f} s, benchmark {activity.benchmark_s:.1f} s, waiting for compiles "
         f"{activity.compile_wait_s:.1f} s, handing over {activity.handoff_s:.1f} s, "
-        f"respawn {activity.respawn_s:.1f} s, re-timing {recording.retime_s:.1f} s, searches and rest "
+        f"set-up {activity.setup_s:.1f} s, respawn {activity.respawn_s:.1f} s, re-timing {recording.retime_s:.1f} s, searches and rest "
         f"{recording.wall_s - activity.wall_s - recording.retime_s:.1f} s"
     )
     yield (

@@ -189,7 +189,7 @@ def open_live(
     device = find_device()
     kernel, space = build_task(task, device)
     options = session_options(int(seed.generate_state(1)[0]), compile_workers, compile_timeout_s, run_timeout_s, timing)
-    return LiveBackend(task.name, kernel, space, device, options, charge_ask)
+    return LiveBackend(task.name, kernel, space, device, replace(options, charge_setup=True), charge_ask)
 
 
 def session_options(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -123,8 +123,9 @@ class CudaRunner:
     def run(self, job: Job) -> Reply:
         """Evaluate or re-sample; what the configuration does wrong becomes a status."""
         try:
-            self._sampler.warm_up()
-            return self._evaluate(job) if isinstance(job, Evaluate) else self._resample(job)
+            warm_up_s = self._sampler.warm_up()
+            reply = self._evaluate(job) if isinstance(job, Evaluate) else self._resample(job)
+            return replace(reply, setup_s=reply.setup_s + warm_up_s)
         except Exception as error:
             return self._failed(error, 0.0, 0.0)
         finally:
@@ -155,9 +156,15 @@ class CudaRunner:
         except Exception as error:
             end = time.perf_counter()
             return self._failed(error, (verified or end) - start, end - (verified or end))
-        # Building a launcher happens once a process and signature: no configuration is charged for it.
-        verify_s = verified - start - self._launcher_s
-        return Reply(Status.OK, tuple(samples), verify_s, time.perf_counter() - verified, device_state=state)
+        # Building a launcher happens once a process and signature: it is not this configuration's own cost.
+        return Reply(
+            Status.OK,
+            tuple(samples),
+            verify_s=verified - start - self._launcher_s,
+            benchmark_s=time.perf_counter() - verified,
+            device_state=state,
+            setup_s=self._launcher_s,
+        )
 
     def _failed(self, error: Exception, verify_s: float, benchmark_s: float) -> Reply:
         healthy = self._context_works()

@@ -24,6 +24,7 @@ class Activity:
         verify_s, benchmark_s: the GPU process at work; their sum over ``wall_s`` is the busy fraction.
         compile_wait_s: the GPU process idle because nothing was compiled yet.
         idle_s: the GPU process waiting for its next job, by its own clock.
+        setup_s: the GPU process warming up after idle times, and building launchers.
         respawn_s: the GPU process starting or being replaced.
         compile_charged_s, compile_spent_s: CPU seconds charged, and really spent (the cache saves some).
         compile_timeouts, compile_cut_s: compiles that were cut off, and the wall seconds that they had used.
@@ -37,6 +38,7 @@ class Activity:
     benchmark_s: float = 0.0
     compile_wait_s: float = 0.0
     idle_s: float = 0.0
+    setup_s: float = 0.0
     respawn_s: float = 0.0
     compile_charged_s: float = 0.0
     compile_spent_s: float = 0.0
@@ -91,15 +93,20 @@ class Engine:
         pool: compiles.
         device: measures; already started.
         ready_limit: compiled configurations that may wait for the device before compiling pauses.
+        charge_setup: charge warm-ups and launchers to the configuration that met them, as ``verify_s``: a run pays
+            for them, while in a recording they would stick to whatever came first.
 
     A configuration with the same machine code, grids and arguments as an earlier one (an *alias*) is not
     measured again: it gets the earlier measurement, at its full cost.
     """
 
-    def __init__(self, pool: CompilePool, device: DeviceWorker, *, ready_limit: int = 256) -> None:
+    def __init__(
+        self, pool: CompilePool, device: DeviceWorker, *, ready_limit: int = 256, charge_setup: bool = False
+    ) -> None:
         self._pool = pool
         self._device = device
         self._ready_limit = ready_limit
+        self._charge_setup = charge_setup
         self._known: dict[str, Measurement] = {}
         self.incumbent_ms: float | None = None
         self.activity = Activity(compile_workers=pool.workers)
@@ -197,13 +204,14 @@ class Engine:
         self.activity.verify_s += reply.verify_s
         self.activity.benchmark_s += reply.benchmark_s
         self.activity.idle_s += reply.idle_s
+        self.activity.setup_s += reply.setup_s
         latency_ms = median(reply.samples_ms) if reply.status is Status.OK else None
         self._improve(latency_ms)
         measurement = Measurement(
             status=reply.status,
             samples_ms=reply.samples_ms if latency_ms is not None else (),
             latency_ms=latency_ms,
-            verify_s=reply.verify_s,
+            verify_s=reply.verify_s + (reply.setup_s if self._charge_setup else 0.0),
             benchmark_s=reply.benchmark_s,
             message=reply.message,
             device_state=reply.device_state,

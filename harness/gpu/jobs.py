@@ -86,6 +86,8 @@ class Reply:
     Attributes (beyond those of :class:`~harness.evaluation.Measurement`):
         healthy: false where its device context is lost and it has ended.
         idle_s: seconds that it had waited for this job.
+        setup_s: seconds spent on what is not the configuration's own: a warm-up after an idle time, and the
+            launcher of a signature that this process meets for the first time.
     """
 
     status: Status
@@ -96,6 +98,7 @@ class Reply:
     healthy: bool = True
     device_state: DeviceState | None = None
     idle_s: float = 0.0
+    setup_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,13 +78,15 @@ class Sampler:
             gc.enable()
         return [begin.elapsed_time(end) for begin, end in zip(starts, ends, strict=True)]
 
-    def warm_up(self) -> None:
-        """Bring the clocks up if the device was idle since :meth:`worked`."""
-        if time.perf_counter() - self._last_work < IDLE_S:
-            return
+    def warm_up(self) -> float:
+        """Bring the clocks up if the device was idle since :meth:`worked`; the seconds it took."""
+        start = time.perf_counter()
+        if start - self._last_work < IDLE_S:
+            return 0.0
         for _ in range(int(self._warmup_s * 1e3 / self.flush_ms)):
             self._flush()
         torch.cuda.synchronize()
+        return time.perf_counter() - start
 
     def worked(self) -> None:
         """The device did something just now."""

@@ -31,6 +31,7 @@ class SessionOptions:
         run_timeout_s: wall seconds that checking and timing one configuration may take.
         seed: of the kernel's random inputs.
         timing: how many samples to take.
+        charge_setup: see :class:`~harness.gpu.engine.Engine`.
     """
 
     compile_workers: int = field(default_factory=lambda: os.cpu_count() or 1)
@@ -38,6 +39,7 @@ class SessionOptions:
     run_timeout_s: float = 10.0
     seed: int = 0
     timing: Timing = field(default_factory=Timing)
+    charge_setup: bool = False
 
     def __post_init__(self) -> None:
         if self.compile_workers < 1:
@@ -122,7 +124,7 @@ class Session:
             logs=folder,
             environment=environment,
         )
-        self.engine = Engine(self._pool, self._worker)
+        self.engine = Engine(self._pool, self._worker, charge_setup=options.charge_setup)
 
     @property
     def started(self) -> Started:
