@@ -176,8 +176,8 @@ def _report(recording: Recording) -> Iterator[str]:
     yield (
         f"time: verify {activity.verify_s:.1f} s, benchmark {activity.benchmark_s:.1f} s, waiting for compiles "
         f"{activity.compile_wait_s:.1f} s, handing over {activity.handoff_s:.1f} s, "
-        f"set-up {activity.setup_s:.1f} s, respawn {activity.respawn_s:.1f} s, re-timing {recording.retime_s:.1f} s, searches and rest "
-        f"{recording.wall_s - activity.wall_s - recording.retime_s:.1f} s"
+        f"set-up {activity.setup_s:.1f} s, respawn {activity.respawn_s:.1f} s, re-timing {recording.retime_s:.1f} s, "
+        f"searches and rest {recording.wall_s - activity.wall_s - recording.retime_s:.1f} s"
     )
     yield (
         f"compile: {activity.compile_charged_s:.0f} CPU s charged, {activity.compile_spent_s:.0f} spent (the cache "

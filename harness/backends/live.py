@@ -204,7 +204,7 @@ def session_options(
     Raises:
         UserError: a value out of range, or an unknown field of ``timing``.
     """
-    workers = {} if compile_workers is None else {"compile_workers": compile_workers}
+    workers: dict[str, Any] = {} if compile_workers is None else {"compile_workers": compile_workers}
     try:
         how = Timing(**(timing or {}))
     except TypeError as error:
