@@ -1,4 +1,4 @@
-"""The table of ``nearopt landscapes``: compact for the terminal, two tables in Markdown."""
+"""The table of ``nearopt landscapes``: compact for the terminal; in Markdown two tables and the commands."""
 
 from __future__ import annotations
 
@@ -27,9 +27,14 @@ def terminal_table(summaries: Sequence[LandscapeSummary], faults: Mapping[str, s
 
 
 def markdown_tables(summaries: Sequence[LandscapeSummary], faults: Mapping[str, str]) -> str:
-    """What each landscape is, then how it was recorded, then files without a summary and the reason why."""
+    """What each landscape is, how it was recorded (commands by number), and files without a summary."""
     what = [_cells(s, ", ".join(f"{count} {status}" for status, count in s.failures.items()) or "0") for s in summaries]
-    parts = [_markdown(HEADERS, what), _markdown(RECORDED_HEADERS, [_recorded(s) for s in summaries])]
+    commands = list(dict.fromkeys(s.provenance.command for s in summaries if s.provenance.command != UNKNOWN))
+    numbers = {command: str(number) for number, command in enumerate(commands, start=1)}
+    recorded = [_recorded(s, numbers.get(s.provenance.command, UNKNOWN)) for s in summaries]
+    parts = [_markdown(HEADERS, what), _markdown(RECORDED_HEADERS, recorded)]
+    if commands:
+        parts.append("\n".join(f"{number}. `{' '.join(command.split())}`" for command, number in numbers.items()))
     if faults:
         parts.append(_markdown(("not listed", "reason"), [[name, reason] for name, reason in faults.items()]))
     return "\n\n".join(parts)
@@ -54,14 +59,10 @@ def _expected(difficulty: Difficulty) -> str:
     return f"{difficulty.expected_evaluations:.4g} ({difficulty.k})"
 
 
-def _recorded(summary: LandscapeSummary) -> list[str]:
-    """The texts under ``RECORDED_HEADERS``."""
+def _recorded(summary: LandscapeSummary, command: str) -> list[str]:
+    """The texts under ``RECORDED_HEADERS``; one command may have recorded several."""
     p = summary.provenance
-    return [summary.task, p.device, p.driver, p.torch, p.triton, p.date, _code(p.command)]
-
-
-def _code(command: str) -> str:
-    return command if command == UNKNOWN else f"`{command}`"
+    return [summary.task, p.device, p.driver, p.torch, p.triton, p.date, command]
 
 
 def _markdown(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

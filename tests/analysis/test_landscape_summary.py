@@ -72,12 +72,15 @@ def test_the_terminal_has_one_aligned_table() -> None:
 
 
 def test_markdown_says_what_it_is_and_how_it_was_recorded() -> None:
-    what, how = cells_of(markdown_tables([summarise(TABLE, RECORDED, "a-1__h100"), summarise(TABLE, {}, "b")], {}))
+    summaries = [summarise(TABLE, RECORDED, "a-1__h100"), summarise(TABLE, {}, "b"), summarise(TABLE, RECORDED, "c")]
+    *tables, commands = markdown_tables(summaries, {}).split("\n\n")
+    what, how = cells_of("\n\n".join(tables))
     assert what[0][1:7] == ["N", "failed", "t* (ms)", "E1 (K)", "E5 (K)", "E10 (K)"]
     assert what[2][1:7] == ["8", "2 compile_error, 1 out_of_resources", "2", "3 (2)", "2.25 (3)", "1.8 (4)"]
-    command = "`nearopt record task=a-1 'x=1|2' --limit 8`"
-    assert how[2] == ["a-1__h100", "NVIDIA H100 80GB HBM3", "580.1", "2.11.0", "3.6.0", "2026-11-22", command]
+    assert how[2] == ["a-1__h100", "NVIDIA H100 80GB HBM3", "580.1", "2.11.0", "3.6.0", "2026-11-22", "1"]
     assert how[3] == ["b", *["–"] * 6]
+    assert how[4][-1] == "1"
+    assert commands == "1. `nearopt record task=a-1 'x=1|2' --limit 8`"
     for table in (what, how):
         assert len({len(line) for line in table}) == 1
         assert set(table[1]) == {"---"}

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+import harness.task as task_module
 from harness.backends.live import build_task
 from harness.compose import Composer
+from harness.errors import UserError
 from harness.gpu.device import AccelDevice
 from harness.resources import conf_directory
+from harness.task import find_landscape
 
 TASKS = sorted(file.stem for file in (conf_directory() / "task").glob("*.yaml"))
 H100 = AccelDevice("NVIDIA H100 80GB HBM3", "h100", 90, 132, 232_448, 50 * 2**20, 80 * 2**30)
@@ -35,3 +40,16 @@ def test_an_override_of_the_shape_changes_the_name() -> None:
     task = Composer().compose(["task=matmul", "task.kernel.m=512", "task.kernel.dtype=fp16"]).task
     assert task is not None
     assert task.name == "matmul-512x2048x2048-fp16"
+
+
+def test_of_several_recordings_the_librarys_own_device_is_meant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a-1__h200", "a-1__h100", "b-1__a100", "b-1__h200", "c-1__h200"):
+        (tmp_path / f"{name}.parquet").touch()
+    monkeypatch.setattr(task_module, "landscape_directory", lambda: tmp_path)
+    assert find_landscape("a-1", None).stem == "a-1__h100"
+    assert find_landscape("a-1", "h200").stem == "a-1__h200"
+    assert find_landscape("c-1", None).stem == "c-1__h200"
+    with pytest.raises(UserError, match=r"backend\.device: b-1 is recorded on several: expected one of a100, h200"):
+        find_landscape("b-1", None)
