@@ -71,14 +71,16 @@ def record(
     order_seed, retime_seed = np.random.SeedSequence(options.session.seed).spawn(2)
     order = np.random.default_rng(order_seed).permutation(len(codes))[: options.limit]
     identity = recording_identity(task, kernel, space, device, options)
-    metadata = recording_metadata(task, kernel, device, options, len(order), len(codes), command)
+    fresh = int(np.random.SeedSequence().generate_state(1)[0])
+    metadata = recording_metadata(task, kernel, device, options, len(order), len(codes), command, fresh)
     with RecordLog(out.with_name(out.name + LOG_SUFFIX), identity, metadata) as log:
         known = log.recorded.results
         todo = [c for c in (space.decode(codes[i]) for i in order) if space.key(c) not in known]
         activity, retime_s, stopped = Activity(), 0.0, False
         if todo or log.recorded.retimed is None:
             print(f"{task}: starting {options.session.compile_workers} compile workers", file=sys.stderr)
-            with Session(kernel, device, options.session, work, cache) as session:
+            inputs = log.recorded.metadata["timing"]["input_seed"]  # of the first session, if this one goes on
+            with Session(kernel, device, replace(options.session, seed=inputs), work, cache) as session:
                 log.session(session_facts(device))
                 for row in known.values():
                     if row.binary:

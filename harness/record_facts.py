@@ -25,7 +25,7 @@ class RecordOptions:
     """How a recording is made.
 
     Attributes:
-        session: workers, timeouts, samples and the seed of inputs and order.
+        session: workers, timeouts, samples and the seed of order and sample (inputs are fresh in every recording).
         retiming: of the best and the anchors, afterwards.
         limit: measure only so many configurations, drawn uniformly without replacement.
         deadline_s: start no configuration after so many seconds, and stop cleanly.
@@ -98,6 +98,7 @@ def recording_metadata(
     wanted: int,
     feasible: int,
     command: str,
+    input_seed: int,
 ) -> dict[str, Any]:
     """The landscape's metadata, as far as it is known before measuring ``wanted`` of ``feasible``."""
     drawn = f"uniformly without replacement, seed {options.session.seed}: {wanted} of {feasible}"
@@ -119,6 +120,7 @@ def recording_metadata(
             "run_timeout_s": options.session.run_timeout_s,
             "retiming": asdict(options.retiming),
             "seed": options.session.seed,
+            "input_seed": input_seed,
         },
         "searches": [_search_facts(search) for search in options.searches],
         "recorded_at": datetime.now(UTC).isoformat(timespec="seconds"),

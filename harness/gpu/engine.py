@@ -14,6 +14,9 @@ from harness.gpu.compile_pool import CompilePool
 from harness.gpu.device_worker import DeviceWorker
 from harness.gpu.jobs import CompiledPlan, CompileOutcome, Evaluate, Reply
 
+_Compiled = tuple[int, CompileOutcome]
+"""A ticket and how its compile ended."""
+
 
 @dataclass
 class Activity:
@@ -124,8 +127,8 @@ class Engine:
         """
         source = enumerate(configurations)
         waiting: dict[int, Configuration] = {}
-        ready: deque[tuple[int, CompileOutcome]] = deque()
-        running: tuple[int, CompileOutcome] | None = None
+        ready: deque[_Compiled] = deque()
+        running: _Compiled | None = None
         finished: list[Result] = []
         more = True
         earlier_s, began = self.activity.wall_s, time.monotonic()
@@ -137,11 +140,7 @@ class Engine:
                 if item is not None:
                     waiting[item[0]] = item[1]
                     self._pool.submit(*item)
-            while ready and self._device.idle:
-                running = ready.popleft()
-                alias = self._submit(waiting[running[0]], running[1])
-                if alias is not None:
-                    finished.append(self._finish(waiting, running, alias))
+            running = self._feed(ready, running, waiting, finished)
             self.activity.wall_s = earlier_s + time.monotonic() - began
             self.activity.compile_busy_s = self._pool.busy_s - pool_before_s
             yield from finished  # whatever the caller does with them, the device has its next job already
@@ -149,15 +148,31 @@ class Engine:
             if not waiting:
                 continue
             self._wait(starved=not ready)
+            reply = self._device.poll()
+            if reply is not None and running is not None:
+                finished.append(self._finish(waiting, running, self._measurement(running[1], reply)))
+                running = self._feed(ready, None, waiting, finished)  # before looking at dozens of compile workers
             for ticket, outcome in self._pool.poll():
                 self._count(outcome)
                 if outcome.compiled is None:
                     finished.append(self._finish(waiting, (ticket, outcome), outcome.failure()))
                 else:
                     ready.append((ticket, outcome))
-            reply = self._device.poll()
-            if reply is not None and running is not None:
-                finished.append(self._finish(waiting, running, self._measurement(running[1], reply)))
+
+    def _feed(
+        self,
+        ready: deque[_Compiled],
+        running: _Compiled | None,
+        waiting: dict[int, Configuration],
+        finished: list[Result],
+    ) -> _Compiled | None:
+        """Give an idle device its next job; what it works on then. Aliases on the way are finished without it."""
+        while ready and self._device.idle:
+            running = ready.popleft()
+            alias = self._submit(waiting[running[0]], running[1])
+            if alias is not None:
+                finished.append(self._finish(waiting, running, alias))
+        return running
 
     def _submit(self, configuration: Configuration, outcome: CompileOutcome) -> Measurement | None:
         """Give the device a job; an alias's measurement is known and returned instead."""
@@ -224,9 +239,7 @@ class Engine:
         if latency_ms is not None and (self.incumbent_ms is None or latency_ms < self.incumbent_ms):
             self.incumbent_ms = latency_ms
 
-    def _finish(
-        self, waiting: dict[int, Configuration], job: tuple[int, CompileOutcome], measurement: Measurement
-    ) -> Result:
+    def _finish(self, waiting: dict[int, Configuration], job: _Compiled, measurement: Measurement) -> Result:
         ticket, outcome = job
         self.activity.finished += 1
         charged = replace(measurement, compile_s=outcome.compile_s)
