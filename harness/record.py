@@ -79,7 +79,9 @@ def record(
         activity, retime_s, stopped = Activity(), 0.0, False
         if todo or log.recorded.retimed is None:
             print(f"{task}: starting {options.session.compile_workers} compile workers", file=sys.stderr)
-            inputs = log.recorded.metadata["timing"]["input_seed"]  # of the first session, if this one goes on
+            inputs = log.recorded.metadata["timing"].get(
+                "input_seed", fresh
+            )  # the first session's, if this one goes on
             with Session(kernel, device, replace(options.session, seed=inputs), work, cache) as session:
                 log.session(session_facts(device))
                 for row in known.values():

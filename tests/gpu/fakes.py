@@ -159,7 +159,8 @@ def fake_work(folder: Path, **fields: Any) -> Callable[..., Any]:
     """A ``MakeWork`` of fakes; ``compile_*`` and ``aliases`` go to the compiler, the rest to the runner."""
     compiler = {name: fields.pop(name) for name in ("compile_s", "aliases") if name in fields}
 
-    def work(_kernel: Kernel, _device: AccelDevice, _options: SessionOptions, _cache: Path) -> Any:
+    def work(_kernel: Kernel, _device: AccelDevice, options: SessionOptions, _cache: Path) -> Any:
+        note(folder, "input-seeds", {"seed": options.seed})
         return FakeCompiler(folder, **compiler), FakeRunner(folder, **fields)
 
     return work

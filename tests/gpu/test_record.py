@@ -59,6 +59,16 @@ def test_whole_space_with_metadata(tmp_path: Path) -> None:
     assert "configurations/s" in recording.report()
 
 
+def test_inputs_are_fresh_in_each_recording_and_kept_in_its_sessions(tmp_path: Path) -> None:
+    out = tmp_path / "a__f100.parquet"
+    make(tmp_path, out, deadline_s=0.0)
+    make(tmp_path, out)
+    make(tmp_path, tmp_path / "b__f100.parquet")
+    first, second, other = ran(tmp_path, "input-seeds")
+    assert first == second != other
+    assert str(read_landscape(out).metadata["timing"]["input_seed"]) in first
+
+
 def test_limit_is_a_uniform_sample(tmp_path: Path) -> None:
     make(tmp_path, tmp_path / "a__f100.parquet", limit=10)
     landscape = read_landscape(tmp_path / "a__f100.parquet")
