@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from time import perf_counter
 
 import numpy as np
@@ -130,15 +129,8 @@ def run_loop(
             tell_s = sum(e.tell_s for e in known)
         clock_s = max(span.end_s for span in spans) + (tell_s if backend.charge_ask else 0.0)
         before, since = since, perf_counter()
-        complete = [
-            replace(
-                evaluation,
-                oracle_ms=measurement.oracle_ms,
-                tell_s=tell_s / len(told),
-                wall_s=(since - before) / len(told),
-            )
-            for evaluation, measurement in zip(told, measurements, strict=True)
-        ]
+        costs = (ask_s / len(told), tell_s / len(told), (since - before) / len(told))
+        complete = [_evaluation(*outcome, *costs, oracle_ms=outcome[2].oracle_ms) for outcome in outcomes]
         append(complete[len(known) :])
         done += len(complete)
         for evaluation in complete:
@@ -158,8 +150,11 @@ def _evaluation(
     measurement: Measurement,
     span: Span,
     ask_s: float,
+    tell_s: float = 0.0,
+    wall_s: float | None = None,
+    oracle_ms: float | None = None,
 ) -> Evaluation:
-    """As told to the strategy: without the oracle, and before its tell has a cost."""
+    """As told to the strategy, before its tell has a cost; with that and the oracle, as logged."""
     configuration, repaired = admitted
     return Evaluation(
         index=index,
@@ -167,18 +162,19 @@ def _evaluation(
         status=measurement.status,
         samples_ms=measurement.samples_ms,
         latency_ms=measurement.latency_ms,
-        oracle_ms=None,
+        oracle_ms=oracle_ms,
         compile_s=measurement.compile_s,
         verify_s=measurement.verify_s,
         benchmark_s=measurement.benchmark_s,
         ask_s=ask_s,
-        tell_s=0.0,
+        tell_s=tell_s,
         clock_start_s=span.start_s,
         clock_end_s=span.end_s,
         message=measurement.message,
         repaired=repaired,
         device_state=measurement.device_state,
         alias=measurement.alias,
+        wall_s=wall_s,
     )
 
 
