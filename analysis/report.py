@@ -83,7 +83,10 @@ def draw_figures(study: Study, best: Optima, table: pd.DataFrame, folder: Path) 
     runs, exact = curves.run_curves(study, best), curves.random_curves(study, best)
     for task in sorted(best.t_star_ms):
         own, law = runs[runs["task"] == task], exact[exact["task"] == task]
-        png = save(best_so_far.draw(task, own, law, styles), folder / f"best-so-far-{task}", pd.concat([own, law]))
+        lines = best_so_far.lines(study.facts.get(task, {}), best.t_star_ms[task])
+        png = save(
+            best_so_far.draw(task, own, law, styles, lines), folder / f"best-so-far-{task}", pd.concat([own, law])
+        )
         figures.append(PageFigure(png, f"Best so far: {task}", _CURVES + (_EXACT_CURVE if len(law) else "")))
     split = split_time.by_task_and_strategy(study.runs, study.splits)
     if len(split):

@@ -126,4 +126,6 @@ def _task(document: Any) -> TaskSpec | None:
         return None
     if not isinstance(document, Mapping) or not isinstance(document.get("name"), str):
         raise UserError(f"task={document}: expected one of conf/task")
-    return TaskSpec(document["name"], document.get("kernel", {}), document.get("space", {}))
+    return TaskSpec(
+        document["name"], document.get("kernel", {}), document.get("space", {}), document.get("default") or {}
+    )

@@ -20,12 +20,14 @@ from harness.atomic import replacing, write_text
 from harness.backends.base import Backend
 from harness.backends.replay import ReplayBackend
 from harness.config import RunConfig
+from harness.default_configuration import recorded_default
 from harness.errors import UserError
 from harness.evaluation import Evaluation
 from harness.landscape import COSTS, Landscape
 from harness.loop import TraceDiverged, run_loop
 from harness.store import RunDirectory, finished
 from harness.strategies.base import Strategy
+from harness.task import TaskSpec
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ def _execute(
         done = finished(path)
         if done is not None or strategy is None:
             return RunResult(path, "skipped", done.evaluations if done else 0, None)
-        _write_reference(config.results / backend.task, backend)
+        _write_reference(config.results / backend.task, backend, config.task)
         directory.write_environment(_environment(config, backend))
 
         def attempt(strategy: Strategy, recorded: list[Evaluation]) -> tuple[str, _Best]:
@@ -196,7 +198,7 @@ def _check_reference(folder: Path, backend: Backend) -> None:
         raise UserError(f"{folder}: holds runs of another recording of {backend.task}: choose another results=")
 
 
-def _write_reference(folder: Path, backend: Backend) -> None:
+def _write_reference(folder: Path, backend: Backend, task: TaskSpec | None) -> None:
     """Put the task's table beside its runs, so that results can be analysed without the landscape."""
     if not isinstance(backend, ReplayBackend):
         return
@@ -208,6 +210,9 @@ def _write_reference(folder: Path, backend: Backend) -> None:
         pq.write_table(_reference_table(landscape), temporary, compression="zstd")
     kept = ("task", "kernel", "device", "coverage", "vendor", "roofline", "shape", "dtype")
     facts = {name: landscape.metadata[name] for name in kept if name in landscape.metadata}
+    default = recorded_default(landscape, task.default) if task is not None else None
+    if default is not None:
+        facts["default"] = default
     write_text(
         folder / "reference.yaml", yaml.safe_dump({"landscape_sha256": landscape.sha256, **facts}, sort_keys=False)
     )

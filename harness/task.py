@@ -22,11 +22,13 @@ class TaskSpec:
     Attributes:
         name: kernel, shape and dtype, for instance ``matmul-2048x2048x2048-bf16``.
         kernel, space: Hydra targets with their arguments; unused in replay.
+        default: the configuration that one would use without tuning; values of inactive parameters do no harm.
     """
 
     name: str
     kernel: Mapping[str, Any] = field(default_factory=dict)
     space: Mapping[str, Any] = field(default_factory=dict)
+    default: Mapping[str, Any] = field(default_factory=dict)
 
 
 def recorded_landscapes() -> list[Path]:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter
 
-from analysis.figures.style import COLUMN_INCHES, GREY, Look, paper
+from analysis.figures.style import BLACK, COLUMN_INCHES, GREY, Look, paper
 from analysis.reference import HEADLINE_TARGET
 
+_LINES = {"default configuration": "default", "vendor's library": "vendor"}
 _LABELS = {"evaluations": "evaluations", "seconds": "tuning clock (s)"}
 
 _LONG = 500
@@ -20,11 +24,24 @@ _LONG_NAME = 16
 """Strategies with longer names get a legend of one column."""
 
 
-def draw(task: str, runs: pd.DataFrame, exact: pd.DataFrame, styles: dict[str, Look]) -> Figure:
+def lines(facts: Mapping[str, Any], t_star_ms: float) -> dict[str, float]:
+    """Quality t*/t of the default configuration and of the vendor's library, where the task's facts hold them."""
+    known = {name: (facts.get(key) or {}).get("latency_ms") for name, key in _LINES.items()}
+    return {name: t_star_ms / float(latency) for name, latency in known.items() if latency}
+
+
+def draw(
+    task: str,
+    runs: pd.DataFrame,
+    exact: pd.DataFrame,
+    styles: dict[str, Look],
+    lines: Mapping[str, float] | None = None,
+) -> Figure:
     """Two panels, evaluations above seconds.
 
     Args:
         runs, exact: rows of ``curves.run_curves`` and ``curves.random_curves`` of this task.
+        lines: quality t*/t of what is no strategy (the default configuration, the vendor's library) by name.
     """
     with paper():
         names = [name for name in styles if name in set(runs["strategy"])]
@@ -33,10 +50,11 @@ def draw(task: str, runs: pd.DataFrame, exact: pd.DataFrame, styles: dict[str, L
         panels = figure.subplots(2, 1)
         for axes, axis in zip(panels, _LABELS, strict=True):
             _panel(axes, runs[runs["axis"] == axis], exact[exact["axis"] == axis], styles)
+            _horizontal(axes, lines or {})
             axes.set_xlabel(_LABELS[axis])
             axes.set_ylabel("quality  t*/t")
         for axes, axis in zip(panels, _LABELS, strict=True):
-            _quality_scale(axes)
+            _quality_scale(axes, max([1.0, *(lines or {}).values()]))
             part = runs[runs["axis"] == axis]
             if axis == "seconds" or part["x"].max() > _LONG:
                 _log_scale(axes, part)
@@ -69,11 +87,17 @@ def _panel(axes: Axes, runs: pd.DataFrame, exact: pd.DataFrame, styles: dict[str
     axes.grid(True, axis="y")
 
 
-def _quality_scale(axes: Axes) -> None:
+def _horizontal(axes: Axes, lines: Mapping[str, float]) -> None:
+    for (name, quality), dash in zip(lines.items(), ((0, (4, 1.5)), (0, (1, 1))), strict=False):
+        axes.axhline(quality, color=BLACK, lw=0.7, ls=dash, zorder=1, label=name)
+
+
+def _quality_scale(axes: Axes, top: float) -> None:
     """All of 0 to 1, failures before the first success included, stretched towards the optimum (cubic)."""
     axes.set_yscale("function", functions=(lambda quality: np.power(quality, 3), np.cbrt))
-    axes.set_ylim(0.0, 1.01)
-    axes.yaxis.set_major_locator(FixedLocator([0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 1.0]))
+    axes.set_ylim(0.0, 1.01 * top)
+    ticks = [0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 1.0] if top < 1.15 else [0.0, 0.5, 0.8, 1.0, *np.arange(1.2, top, 0.2)]
+    axes.yaxis.set_major_locator(FixedLocator(ticks))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 

@@ -172,3 +172,19 @@ def test_curves_are_shown_from_zero_quality_on(results: Path) -> None:
     for axes in figure.axes:
         assert axes.get_ylim()[0] == 0.0
         assert {line.get_drawstyle() for line in axes.lines[1:]} == {"steps-post"}
+
+
+def test_default_and_vendor_are_horizontal_lines(results: Path) -> None:
+    facts = {"default": {"latency_ms": 4.0}, "vendor": {"latency_ms": 1.6}}
+    assert best_so_far.lines(facts, 2.0) == {"default configuration": 0.5, "vendor's library": 1.25}
+    assert best_so_far.lines({"default": {"latency_ms": None}}, 2.0) == {}
+    study = load_study([results])
+    best = optima(study)
+    task = next(iter(best.t_star_ms))
+    runs, law = (c[c["task"] == task] for c in (run_curves(study, best), random_curves(study, best)))
+    styles = looks(sorted(set(runs["strategy"])))
+    figure = best_so_far.draw(task, runs, law, styles, best_so_far.lines(facts, 2.0))
+    for axes in figure.axes:
+        flat = {line.get_label(): set(line.get_ydata()) for line in axes.lines}
+        assert flat["default configuration"] == {0.5} and flat["vendor's library"] == {1.25}
+        assert axes.get_ylim()[1] > 1.25

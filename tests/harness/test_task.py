@@ -10,10 +10,12 @@ import pytest
 import harness.task as task_module
 from harness.backends.live import build_task
 from harness.compose import Composer
+from harness.default_configuration import recorded_default
 from harness.errors import UserError
 from harness.gpu.device import AccelDevice
+from harness.landscape import read_landscape
 from harness.resources import conf_directory
-from harness.task import find_landscape
+from harness.task import find_landscape, recorded_landscapes
 
 TASKS = sorted(file.stem for file in (conf_directory() / "task").glob("*.yaml"))
 H100 = AccelDevice("NVIDIA H100 80GB HBM3", "h100", 90, 132, 232_448, 50 * 2**20, 80 * 2**30)
@@ -53,3 +55,19 @@ def test_of_several_recordings_the_librarys_own_device_is_meant(
     assert find_landscape("c-1", None).stem == "c-1__h200"
     with pytest.raises(UserError, match=r"backend\.device: b-1 is recorded on several: expected one of a100, h200"):
         find_landscape("b-1", None)
+
+
+@pytest.mark.parametrize("path", recorded_landscapes(), ids=lambda path: path.stem)
+def test_every_recorded_task_has_a_default_that_works(path: Path) -> None:
+    task = Composer().compose([f"task={path.stem.split('__')[0]}"]).task
+    assert task is not None
+    landscape = read_landscape(path)
+    default = recorded_default(landscape, task.default)
+    assert default is not None and default["latency_ms"] >= np.nanmin(landscape.oracle_ms)
+    known = {name: value for name, value in task.default.items() if name in default["configuration"]}
+    same = sum(default["configuration"][name] == value for name, value in known.items())
+    assert same >= len(known) - 1  # a short row or matrix may need one value smaller
+
+
+def test_without_a_default_there_is_no_line() -> None:
+    assert recorded_default(read_landscape(recorded_landscapes()[0]), {}) is None
