@@ -31,10 +31,12 @@ class StrategyContract:
     Attributes:
         asks: evaluations a test may spend where it has no need for more; lower it for slow strategies.
         unit_invariant: whether latencies in another unit must give the identical trace.
+        name_invariant: whether categories under other names must.
     """
 
     asks: int = 30
     unit_invariant: bool = True
+    name_invariant: bool = True
 
     def factory(self, space: SearchSpace, seed: np.random.SeedSequence, budget: Budget) -> Strategy:
         """Build the strategy under test."""
@@ -150,6 +152,16 @@ class StrategyContract:
         in_ms = trace(drive(self.build(space), space, evaluations=self.asks), space)
         in_us = trace(drive(self.build(space), space, microseconds, evaluations=self.asks), space)
         assert in_ms == in_us
+
+    def test_the_names_of_categories_do_not_matter(self) -> None:
+        if not self.name_invariant:
+            pytest.skip("declared to depend on the names of categories")
+        traces = []
+        for names in (("direct", "split", "persistent"), ("zeta", "alpha", "mid")):
+            space = spaces.conditional(names)
+            run = drive(self.build(space), space, evaluations=self.asks)
+            traces.append([space.encode(done.configuration).tolist() for done in run])
+        assert traces[0] == traces[1]
 
     def test_the_order_of_a_recorded_pool_does_not_matter(self) -> None:
         space = spaces.plain()

@@ -33,17 +33,22 @@ def constrained() -> SearchSpace:
     )
 
 
-def conditional() -> SearchSpace:
-    """Nested conditions, one of them on two values, and a feature that may be undefined: 44 configurations."""
+def conditional(names: tuple[str, str, str] = ("direct", "split", "persistent")) -> SearchSpace:
+    """Nested conditions, one of them on two values, and a feature that may be undefined: 44 configurations.
+
+    Args:
+        names: of the three schemes, in the order that they are declared.
+    """
+    direct, split, persistent = names
     return SearchSpace(
         [
-            Categorical("scheme", ("direct", "split", "persistent")),
+            Categorical("scheme", names),
             Ordinal("tile", (16, 32), "log2"),
-            Ordinal("factor", (2, 4, 8), "log2", active_when="scheme == 'split'"),
-            Boolean("atomic", active_when="scheme == 'split'"),
+            Ordinal("factor", (2, 4, 8), "log2", active_when=f"scheme == '{split}'"),
+            Boolean("atomic", active_when=f"scheme == '{split}'"),
             Integer("groups", 1, 3, active_when="atomic == False"),
-            Boolean("prefetch", active_when="scheme in ('direct', 'persistent')"),
-            Integer("waves", 1, 2, active_when="scheme == 'persistent'"),
+            Boolean("prefetch", active_when=f"scheme in ('{direct}', '{persistent}')"),
+            Integer("waves", 1, 2, active_when=f"scheme == '{persistent}'"),
         ],
         features={"work": "tile * factor"},
     )
