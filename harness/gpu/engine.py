@@ -31,6 +31,7 @@ class Activity:
         respawn_s: the GPU process starting or being replaced.
         compile_charged_s, compile_spent_s: CPU seconds charged, and really spent (the cache saves some).
         compile_timeouts, compile_cut_s: compiles that were cut off, and the wall seconds that they had used.
+        compile_longest_s: CPU seconds of the longest compile that ended by itself.
         compile_workers, compile_busy_s: number of workers, and the wall seconds that they worked, summed over them.
         aliases: configurations that run the same machine code as an earlier one.
         finished: results so far.
@@ -47,6 +48,7 @@ class Activity:
     compile_spent_s: float = 0.0
     compile_timeouts: int = 0
     compile_cut_s: float = 0.0
+    compile_longest_s: float = 0.0
     compile_workers: int = 0
     compile_busy_s: float = 0.0
     aliases: int = 0
@@ -214,6 +216,8 @@ class Engine:
         if outcome.status is Status.COMPILE_TIMEOUT:
             self.activity.compile_timeouts += 1
             self.activity.compile_cut_s += outcome.spent_s
+        else:
+            self.activity.compile_longest_s = max(self.activity.compile_longest_s, outcome.compile_s)
 
     def _measurement(self, outcome: CompileOutcome, reply: Reply) -> Measurement:
         self.activity.verify_s += reply.verify_s
