@@ -184,8 +184,8 @@ def _report(recording: Recording) -> Iterator[str]:
     yield (
         f"compile: {activity.compile_charged_s:.0f} CPU s charged, {activity.compile_spent_s:.0f} spent (the cache "
         f"saved {activity.compile_charged_s - activity.compile_spent_s:.0f}); the timeout cut off "
-        f"{activity.compile_timeouts} compiles after {activity.compile_cut_s:.0f} s in all (the longest that ended by itself: "
-        f"{activity.compile_longest_s:.1f} s)"
+        f"{activity.compile_timeouts} compiles after {activity.compile_cut_s:.0f} s in all (the longest that ended by "
+        f"itself: {activity.compile_longest_s:.1f} s)"
     )
     if recording.states:
         yield f"device: {recording.states}"
