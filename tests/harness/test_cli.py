@@ -9,7 +9,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from harness.cli import EXAMPLES, main
+from harness.cli import main
+from harness.cli_parser import EXAMPLES
 from tests.harness.toy import write_toy
 
 Nearopt = Callable[..., tuple[int, str, str]]

@@ -1,0 +1,180 @@
+"""What ``nearopt`` takes: its commands, their options and their help."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from harness.errors import UserError
+
+DESCRIPTION = """How fast does a tuner get near the optimum of a real GPU kernel?
+
+exit codes: 0 done, 2 the input was wrong (one line on stderr), 1 anything else"""
+
+RUN_HELP = """Run strategies on tasks: on recorded landscapes (backend=replay, the default) or on this machine's GPU
+(backend=live). A finished run is skipped, an interrupted one goes on where it stopped.
+
+overrides (Hydra's syntax):
+  task=NAME                     a task of conf/task; backend.landscape=PATH replays any landscape file instead
+  strategy=NAME                 a strategy of conf/strategy; strategy.label=LABEL names a variant
+  backend=replay|live           backend.noise=recorded|none  backend.device=h100  backend.compile_workers=N
+  budget.evaluations=N  budget.seconds=S      whichever comes first; seconds on the tuning clock
+  seed=N | seed=range(a,b)      range excludes b; lists and ranges need -m
+  batch=N                       configurations asked at once
+  results=DIR                   run directories go to DIR/<task>/<label>/seed-<n>
+  jobs=N                        runs at once in a sweep
+
+options:
+  -m, --multirun     expand lists and ranges to their product
+  --cfg              print the composed configuration and stop
+  --config-dir DIR   a further folder of Hydra configuration (your own task/, strategy/, experiment/)
+  -h, --help         this page"""
+
+EXAMPLES = {
+    "run": (
+        "nearopt run task=matmul-2048x2048x2048-bf16 strategy=conditional_gp seed=0 budget.evaluations=100",
+        "nearopt run -m backend.landscape=mine.parquet strategy=random,optuna_tpe seed='range(0,20)' results=out",
+    ),
+    "record": (
+        "nearopt record task=softmax-16384x2560-bf16 --deadline-s 540",
+        "nearopt record task=matmul task.kernel.m=512 -o matmul-512.parquet",
+        "nearopt record task=matmul-wide-2048x2048x2048-bf16 --limit 4000 --search optuna_tpe=400 --search lfbo=400",
+    ),
+    "report": ("nearopt report results", "nearopt report study-a study-b -o report-ab"),
+    "landscapes": (
+        "nearopt landscapes",
+        "nearopt landscapes --markdown --figure landscapes.pdf mine.parquet experiments/landscapes/*.parquet",
+        "nearopt landscapes import cache.json.gz -o gemm-4096__a100.parquet",
+        "nearopt landscapes compare first__h100.parquet second__h100.parquet",
+    ),
+    "landscapes import": (
+        "nearopt landscapes import cache.json.gz -o gemm-4096__a100.parquet",
+        "nearopt landscapes import convolution.json -o convolution-4096__mi250x.parquet",
+    ),
+    "landscapes compare": (
+        "nearopt landscapes compare matmul-512__h100.parquet again/matmul-512__h100.parquet",
+        "nearopt landscapes compare matmul-512__h100.parquet matmul-512__h200.parquet",
+    ),
+}
+TWO_WORDS = {tuple(name.split()): name for name in EXAMPLES if " " in name}
+
+
+def _epilog(command: str) -> str:
+    return "examples:\n" + "\n".join(f"  {example}" for example in EXAMPLES[command])
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{self.prog}: {message} (see {self.prog} --help)")
+
+
+def command_parser() -> argparse.ArgumentParser:
+    formatter = argparse.RawDescriptionHelpFormatter
+    parser = _Parser(prog="nearopt", description=DESCRIPTION, formatter_class=formatter)
+    commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND", parser_class=_Parser)
+
+    def add(name: str, summary: str, description: str, own_help: bool = False) -> argparse.ArgumentParser:
+        return commands.add_parser(
+            name,
+            help=summary,
+            description=description,
+            epilog=_epilog(name),
+            formatter_class=formatter,
+            add_help=not own_help,
+        )
+
+    run = add("run", "run strategies on tasks", RUN_HELP, own_help=True)
+    run.usage = "nearopt run [-m] [--cfg] [--config-dir DIR] OVERRIDE…"
+    run.add_argument("-h", "--help", action="help", help=argparse.SUPPRESS)
+    run.add_argument("-m", "--multirun", action="store_true", help=argparse.SUPPRESS)
+    run.add_argument("--cfg", action="store_true", help=argparse.SUPPRESS)
+    run.add_argument("--config-dir", type=Path, help=argparse.SUPPRESS)
+    run.add_argument("overrides", nargs="*", help=argparse.SUPPRESS)
+
+    record = add(
+        "record",
+        "measure a task's whole space on this GPU into a landscape",
+        "Measure every configuration of a task's space on this machine's GPU and write the landscape file.\n"
+        "task=A,B,… records several, and compiles code that they share once.\n"
+        "Interrupted recordings resume: every measurement is kept beside the output as it is made.",
+    )
+    record.add_argument("overrides", nargs="+", metavar="OVERRIDE", help="task=NAME and further Hydra overrides")
+    record.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        help="a folder for several tasks; default: <task>__<device>.parquet under experiments/landscapes of a checkout",
+    )
+    record.add_argument("--config-dir", type=Path, help="a further folder of Hydra configuration")
+    record.add_argument("--limit", type=int, help="measure only so many configurations, drawn uniformly")
+    record.add_argument(
+        "--search",
+        action="append",
+        default=[],
+        metavar="NAME=N",
+        help="after the sample, N evaluations of a strategy of conf/strategy in the whole space, to find t*",
+    )
+    record.add_argument("--deadline-s", type=float, help="stop cleanly after so many seconds")
+    record.add_argument("--compile-workers", type=int, help="compile processes; default: one a core")
+
+    report = add(
+        "report",
+        "speedups, figures and a page from results",
+        "Read run directories below DIR… and write speedups.csv, runs.csv, figures/ and index.html.",
+    )
+    report.add_argument("paths", nargs="+", type=Path, metavar="DIR", help="results folders")
+    report.add_argument("-o", "--output", type=Path, default=Path("report"), help="default: report")
+
+    _add_landscapes(add)
+    return parser
+
+
+def _add_landscapes(add: Callable[..., argparse.ArgumentParser]) -> None:
+    landscapes = add(
+        "landscapes",
+        "list and draw recorded landscapes",
+        "List landscapes: size, failures, optimum, exact random search's E[T] and the number K of configurations\n"
+        "within 1, 5 and 10% of the optimum, stratum, fraction of roofline, vendor. A damaged file exits 2.\n"
+        "`nearopt landscapes compare A B` and `nearopt landscapes import FILE -o OUT` have a --help of their own.",
+    )
+    landscapes.add_argument("--markdown", action="store_true", help="print Markdown, with how each was recorded")
+    landscapes.add_argument(
+        "--figure", type=Path, metavar="OUT", help="draw them: .pdf or .png, its data as .csv beside"
+    )
+    landscapes.add_argument("files", nargs="*", type=Path, metavar="FILE", help="default: those that ship with NearOpt")
+
+    imported = add(
+        "landscapes import",
+        "make one from a Kernel Tuner cache",
+        "Turn a Kernel Tuner cache (.json, .json.gz) into a landscape.",
+    )
+    imported.add_argument("file", type=Path, metavar="FILE", help="the cache")
+    imported.add_argument(
+        "-o", "--output", type=Path, metavar="OUT.parquet", help="required; name it <task>__<device>.parquet"
+    )
+
+    compared = add(
+        "landscapes compare",
+        "how far two recordings agree",
+        "Join two landscapes of the same parameters on their configurations: agreement of statuses, rank correlation\n"
+        "and differences of latencies, and what the optimum of each costs in the other.",
+    )
+    compared.add_argument("a", type=Path, metavar="A")
+    compared.add_argument("b", type=Path, metavar="B")
+
+
+def parse(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> argparse.Namespace:
+    """Parse, with overrides and options in any order."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if (command := TWO_WORDS.get(tuple(words[:2]))) is not None:
+        words[:2] = [command]
+    arguments, rest = parser.parse_known_args(words)
+    options = [word for word in rest if word.startswith("-")]
+    if options or (rest and not hasattr(arguments, "overrides")):
+        parser.error(f"unrecognized argument {(options or rest)[0]}")
+    if rest:
+        arguments.overrides = [*arguments.overrides, *rest]
+    return arguments
