@@ -19,7 +19,8 @@ from typing import Any
 
 from harness.errors import UserError
 from harness.evaluation import Status
-from harness.landscape import COSTS, write_landscape
+from harness.landscape import COSTS
+from harness.landscape_write import write_landscape
 from search_spaces.errors import SpaceError
 from search_spaces.parameter import Boolean, Categorical, Ordinal, Parameter
 from search_spaces.space import SearchSpace

@@ -19,12 +19,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from harness.atomic import replacing
 from harness.errors import UserError
 from harness.evaluation import Status
 from search_spaces.enumeration import Codes
 from search_spaces.errors import InvalidConfiguration, SpaceError
-from search_spaces.parameter import Permutation
 from search_spaces.space import SearchSpace
 
 METADATA_KEY = b"nearopt"
@@ -100,57 +98,6 @@ def metadata_schema() -> dict[str, Any]:
     return document
 
 
-def write_landscape(path: Path, space: SearchSpace, columns: Mapping[str, Any], metadata: Mapping[str, Any]) -> None:
-    """Write a landscape file atomically.
-
-    Args:
-        path: where to.
-        space: its search space (stored in the metadata).
-        columns: ``configurations`` (a list of mappings) and the table's other columns by name.
-        metadata: the document without ``schema_version`` and ``space``.
-
-    Raises:
-        UserError: when the document does not fit the schema.
-    """
-    document = {"schema_version": SCHEMA_VERSION, **metadata, "space": space.to_json()}
-    _check_metadata(path, document)
-    configurations = columns["configurations"]
-    arrays: dict[str, pa.Array] = {}
-    for parameter in space.parameters:
-        values = [configuration.get(parameter.name) for configuration in configurations]
-        if isinstance(parameter, Permutation):
-            values = [None if value is None else list(value) for value in values]
-        arrays[f"config.{parameter.name}"] = _smallest(pa.array(values))
-    arrays["status"] = pa.array([str(status) for status in columns["status"]]).dictionary_encode()
-    for name in ("latency_ms", "oracle_ms"):
-        arrays[name] = pa.array(columns[name], type=pa.float64(), from_pandas=True)
-    if "samples_ms" in columns:
-        arrays["samples_ms"] = pa.array(columns["samples_ms"], type=pa.list_(pa.float32()))
-    for name in COSTS:
-        if name in columns:
-            arrays[name] = pa.array(columns[name], type=pa.float32())
-    for name in ("message", "origin"):
-        if name in columns:
-            arrays[name] = pa.array(columns[name], type=pa.string()).dictionary_encode()
-    for name in RECORDER:
-        if name in columns:
-            arrays[name] = _smallest(pa.array(columns[name]))
-    table = pa.table(arrays).replace_schema_metadata({METADATA_KEY: json.dumps(document).encode()})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd", compression_level=12)
-
-
-def _smallest(array: pa.Array) -> pa.Array:
-    if pa.types.is_integer(array.type):
-        for width in (pa.int8(), pa.int16(), pa.int32()):
-            try:
-                return array.cast(width)
-            except pa.ArrowInvalid:
-                continue
-    return array.dictionary_encode() if pa.types.is_string(array.type) else array
-
-
 def read_landscape(path: Path) -> Landscape:
     """Read and check a landscape file; a file that has not changed is read once a process.
 
@@ -190,11 +137,11 @@ def _document(path: Path, table: pa.Table) -> dict[str, Any]:
         document = json.loads(raw)
     except ValueError as error:
         raise UserError(f"{path}: metadata 'nearopt' is not JSON ({error})") from None
-    _check_metadata(path, document)
+    check_metadata(path, document)
     return dict(document)
 
 
-def _check_metadata(path: Path, document: Any) -> None:
+def check_metadata(path: Path, document: Any) -> None:
     version = document.get("schema_version") if isinstance(document, dict) else None
     if version != SCHEMA_VERSION:
         raise UserError(f"{path}: schema_version={version!r}: expected {SCHEMA_VERSION}")
