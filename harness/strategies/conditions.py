@@ -43,7 +43,8 @@ def memberships(space: SearchSpace, i: int) -> tuple[Membership, ...] | None:
     # One beyond a parameter's last code stands for inactive.
     codes[:, parents] = np.where((grid := _grid(sizes)) == np.array(sizes) - 1, -1, grid)
     holds = space.active(i, codes).reshape(sizes)
-    axes = [np.moveaxis(holds, axis, 0).reshape(size, -1).any(axis=1) for axis, size in enumerate(sizes)]
+    tried = [np.moveaxis(holds, axis, 0).reshape(size, -1) for axis, size in enumerate(sizes)]
+    axes = [np.asarray(rows.any(axis=1)) for rows in tried]
     if any(axis[-1] for axis in axes) or not holds.any() or not np.array_equal(reduce(np.multiply.outer, axes), holds):
         return None
     return tuple(
