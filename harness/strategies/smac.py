@@ -73,6 +73,7 @@ class SMAC:
             from smac import Scenario
             from smac.model.random_forest import RandomForest
 
+            from harness.strategies.smac_search import maximizer
             from harness.strategies.smac_space import ConfigSpace
 
             self._tree = ConfigSpace(space)
@@ -97,6 +98,7 @@ class SMAC:
                     max_leaf_nodes=MAX_LEAVES,
                     n_jobs=1,
                 ),
+                acquisition_maximizer=maximizer(scenario),
                 config_selector=Facade.get_config_selector(scenario, retrain_after=retrain_after),
                 random_design=Facade.get_random_design(scenario, probability=random_probability),
                 logging_level=False,

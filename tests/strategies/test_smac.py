@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -94,6 +96,23 @@ def test_the_forest_is_the_facades_own() -> None:
     ours = strategy._facade._model
     theirs = HyperparameterOptimizationFacade.get_model(strategy._facade.scenario)
     assert {name for name, value in theirs.meta.items() if ours.meta[name] != value} == {"max_leaf_nodes", "n_jobs"}
+
+
+@pytest.mark.slow
+def test_the_trace_does_not_depend_on_the_hashes_of_strings() -> None:
+    script = (
+        "import numpy as np; from harness.strategies.base import Budget; from harness.strategies.smac import SMAC;"
+        "from harness.testing import drive, spaces; space = spaces.conditional();"
+        "strategy = SMAC(space, np.random.SeedSequence(5), Budget(14));"
+        "print([space.key(e.configuration) for e in drive(strategy, space, evaluations=14, batch=2)])"
+    )
+    traces = {
+        subprocess.run(
+            [sys.executable, "-c", script], env={**os.environ, "PYTHONHASHSEED": seed}, check=True, capture_output=True
+        ).stdout
+        for seed in ("1", "77")
+    }
+    assert len(traces) == 1
 
 
 def test_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
