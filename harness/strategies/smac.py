@@ -21,8 +21,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,7 +37,6 @@ if TYPE_CHECKING:
     from smac.runhistory import TrialInfo
 
 TRIALS = 100
-MAX_LEAVES = 1 << 14
 DECIMALS = 9
 
 
@@ -67,43 +64,14 @@ class SMAC:
     ) -> None:
         check(retrain_after >= 1, "retrain_after", retrain_after, "1 or more")
         check(0 <= random_probability <= 1, "random_probability", random_probability, "in [0, 1]")
-        # SMAC writes what it is about to do to disk, whether or not it is told to save.
-        with quiet(), extra("smac"), TemporaryDirectory() as folder:
-            from smac import HyperparameterOptimizationFacade as Facade
-            from smac import Scenario
-            from smac.model.random_forest import RandomForest
-
-            from harness.strategies.smac_search import maximizer
+        with quiet(), extra("smac"):
+            from harness.strategies.smac_search import facade
             from harness.strategies.smac_space import ConfigSpace
 
             self._tree = ConfigSpace(space)
-            scenario = Scenario(
-                self._tree.configspace,
-                deterministic=True,
-                n_trials=budget.evaluations or TRIALS,
-                seed=int(seed.generate_state(1)[0] >> 1),
-                output_directory=Path(folder),
-            )
-            self._facade = Facade(
-                scenario,
-                # The facade's forest, but for room for 2^20 leaves, which takes 0.1 s a tree to clear, and threads.
-                model=RandomForest(
-                    scenario.configspace,
-                    log_y=True,
-                    ratio_features=1.0,
-                    seed=scenario.seed,
-                    n_trees=10,
-                    min_samples_split=2,
-                    min_samples_leaf=1,
-                    max_leaf_nodes=MAX_LEAVES,
-                    n_jobs=1,
-                ),
-                acquisition_maximizer=maximizer(scenario),
-                config_selector=Facade.get_config_selector(scenario, retrain_after=retrain_after),
-                random_design=Facade.get_random_design(scenario, probability=random_probability),
-                logging_level=False,
-                overwrite=True,
-            )
+            number = int(seed.generate_state(1)[0] >> 1)
+            trials = budget.evaluations or TRIALS
+            self._facade = facade(self._tree.configspace, number, trials, retrain_after, random_probability)
         self._proposals = Proposals(space, np.random.default_rng(seed))
         self._pending: list[TrialInfo | None] = []
         self._failed: list[TrialInfo] = []
