@@ -17,7 +17,7 @@ Olson et al. (2025), *Ax: A Platform for Adaptive Experimentation*; through ``ax
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -31,6 +31,7 @@ from search_spaces.space import SearchSpace
 with quiet():  # Ax logs a line when it is imported
     from ax.api.client import Client
     from ax.exceptions.core import AxError
+    from ax.generation_strategy.generation_strategy import GenerationStrategy
 
     from harness.strategies.ax_space import AxTree
 
@@ -45,6 +46,8 @@ class Ax:
         method: Ax's generation method: ``fast`` (its default), ``quality`` or ``random_search``.
         log_latency: tell log latency instead of latency.
         initialization_budget: centre and Sobol trials; ``None`` is Ax's default (5).
+        generation: makes another generation strategy from a seed; ``method`` and ``initialization_budget`` are then
+            left unread.
     """
 
     def __init__(
@@ -56,6 +59,7 @@ class Ax:
         method: str = "fast",
         log_latency: bool = True,
         initialization_budget: int | None = None,
+        generation: Callable[[int], GenerationStrategy] | None = None,
     ) -> None:
         del budget
         self._space = space
@@ -68,6 +72,9 @@ class Ax:
             self._client = Client(random_seed=number)
             self._client.configure_experiment(name="nearopt", parameters=self._tree.configs)
             self._client.configure_optimization(objective=f"-{METRIC}")
+            if generation is not None:
+                self._client.set_generation_strategy(generation(number))
+                return
             self._client.configure_generation_strategy(
                 method=method,
                 initialization_budget=initialization_budget,

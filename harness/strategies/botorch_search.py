@@ -1,0 +1,149 @@
+"""What strategies with a BoTorch model share: points, targets, log expected improvement, ask and tell.
+
+Balandat et al. (2020), *BoTorch: A Framework for Efficient Monte-Carlo Bayesian Optimization*; log-EI by Ament et al.
+(2023), *Unexpected Improvements to Expected Improvement for Bayesian Optimization*.
+
+* **Initial design**: 2(d + 1) configurations uniform over the feasible set, for d parameters that vary: the usual size
+  in BoTorch's papers and tutorials, whose Sobol points have no counterpart in a constrained finite set.
+* **Acquisition**: scored over every unvisited feasible configuration, or a random ``candidates`` of them, in random
+  order. A feasible set needs no inner optimiser, and **constraints** hold by construction.
+* **Failures** count as the slowest latency seen, so that the model has a reason to stay away; left out, they would
+  leave the neighbourhood of a failure as attractive as before.
+* **Batches**: sequential greedy. The first pick by analytic log-EI, the next by qLogEI with those that wait for
+  their outcome as pending points.
+* **Adaptation** to kernels: log latency.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from botorch.acquisition import AcquisitionFunction, LogExpectedImprovement, qLogExpectedImprovement
+from botorch.exceptions.errors import ModelFittingError
+from botorch.fit import fit_gpytorch_mll
+from botorch.models import SingleTaskGP
+from botorch.sampling import SobolQMCNormalSampler
+from gpytorch.mlls import ExactMarginalLogLikelihood
+from torch import Tensor
+
+from harness.evaluation import Configuration, Evaluation
+from harness.strategies.forest import check
+from harness.strategies.quiet import quiet
+from search_spaces.encoding import Codes, Floats
+from search_spaces.nearest import Visited
+from search_spaces.space import SearchSpace
+
+DECIMALS = 9
+CHUNK = 512
+SAMPLES = 128
+
+
+class BotorchSearch(ABC):
+    """Random evaluations first; then the candidate with the best log-EI under a freshly fitted model.
+
+    Args:
+        space, seed: see :class:`~harness.strategies.base.Strategy`.
+        initial: random evaluations before the first fit; ``None`` is 2(d + 1).
+        candidates: score at most so many.
+        impute_failures: failures count as the slowest latency seen; otherwise the model leaves them out.
+        iterations: of L-BFGS in a fit at most; ``None`` is BoTorch's default, until it converges, which takes
+            thousands where a kernel's scales have no prior.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        seed: np.random.SeedSequence,
+        initial: int | None,
+        candidates: int,
+        impute_failures: bool,
+        iterations: int | None,
+    ) -> None:
+        varying = sum(parameter.size > 1 for parameter in space.parameters)
+        check(initial is None or initial >= 1, "initial", initial, "1 or more")
+        check(candidates >= 1, "candidates", candidates, "1 or more")
+        check(iterations is None or iterations >= 1, "iterations", iterations, "1 or more")
+        self._space = space
+        self._rng = np.random.default_rng(seed)
+        self._initial = 2 * (varying + 1) if initial is None else initial
+        self._most, self._impute_failures, self._iterations = candidates, impute_failures, iterations
+        self._visited = Visited(space)
+        self._asked: list[Codes] = []
+        self._latencies_ms: list[float | None] = []
+
+    @abstractmethod
+    def _points(self, codes: Codes) -> Floats:
+        """Rows of codes, [n, d], as the model's inputs, [n, D] in [0, 1] or category numbers."""
+
+    @abstractmethod
+    def _model(self, x: Tensor, y: Tensor) -> SingleTaskGP:
+        """The model, not fitted yet, for inputs [n, D] and targets [n, 1] that are to be maximised."""
+
+    def ask(self, n: int) -> Sequence[Configuration]:
+        """Up to ``n`` unvisited configurations, chosen one after the other."""
+        model = self._fitted() if len(self._latencies_ms) >= self._initial else None
+        rows: list[Codes] = []
+        while len(rows) < n and not self._visited.exhausted:
+            free = self._unvisited()
+            row = free[0] if model is None else free[self._best(model, free)]
+            self._visited.add(row)
+            self._asked.append(row)
+            rows.append(row)
+        return [self._space.decode(row) for row in rows]
+
+    def tell(self, evaluations: Sequence[Evaluation]) -> None:
+        """Remember the outcomes; the next ask learns from them."""
+        self._latencies_ms += [evaluation.latency_ms for evaluation in evaluations]
+
+    def _targets(self) -> Floats:
+        """Minus the log of the latency over the fastest one, [n]; nan for failures."""
+        ms = np.array(self._latencies_ms, dtype=float)
+        # Another unit of latency changes the ratio by a rounding error, which an optimiser may amplify.
+        return ms if np.isnan(ms).all() else -np.round(np.log(ms / np.nanmin(ms)), DECIMALS)
+
+    def _fitted(self) -> SingleTaskGP | None:
+        """The model of all outcomes; ``None`` while nothing worked or where none could be fitted."""
+        y = self._targets()
+        if np.isnan(y).all() or self._visited.exhausted:
+            return None
+        y = np.where(np.isnan(y), np.nanmin(y), y) if self._impute_failures else y
+        used = ~np.isnan(y)
+        x = self._points(np.array(self._asked[: len(y)]))[used]
+        with quiet(), torch.random.fork_rng(devices=[]):
+            torch.manual_seed(int(self._rng.integers(2**31)))  # a failed fit starts again from draws of the priors
+            model = self._model(torch.from_numpy(x), torch.from_numpy(y[used])[:, None])
+            try:
+                fit_gpytorch_mll(
+                    ExactMarginalLogLikelihood(model.likelihood, model),
+                    optimizer_kwargs={"options": {"maxiter": self._iterations}} if self._iterations else None,
+                )
+            except ModelFittingError:
+                return None
+        return model
+
+    def _best(self, model: SingleTaskGP, free: Codes) -> int:
+        """Index of the candidate with the best acquisition value; the first in their random order if several."""
+        pending = self._asked[len(self._latencies_ms) :]
+        best_f = float(np.nanmax(self._targets()))
+        acquisition: AcquisitionFunction = LogExpectedImprovement(model, best_f)
+        if pending:
+            sampler = SobolQMCNormalSampler(torch.Size([SAMPLES]), seed=int(self._rng.integers(2**31)))
+            waiting = torch.from_numpy(self._points(np.array(pending)))
+            acquisition = qLogExpectedImprovement(model, best_f, sampler, X_pending=waiting)
+        x = torch.from_numpy(self._points(free))[:, None]
+        with quiet(), torch.no_grad():
+            return int(torch.cat([acquisition(chunk) for chunk in x.split(CHUNK)]).argmax())
+
+    def _unvisited(self) -> Codes:
+        """Distinct unvisited rows in random order, [m, d]: at least one, ``candidates`` at most."""
+        if self._visited.mask is not None:
+            free = self._rng.permutation(np.flatnonzero(~self._visited.mask))[: self._most]
+            return np.asarray(self._space.codes()[free])
+        while True:
+            drawn = self._rng.permutation(np.unique(self._space.sample_codes(self._rng, self._most), axis=0))
+            rows: Codes = drawn[[row not in self._visited for row in drawn]]
+            if len(rows):
+                return rows

@@ -1,0 +1,140 @@
+"""SMAC3's Bayesian optimisation with a random forest, its ``HyperparameterOptimizationFacade``.
+
+Lindauer et al. (2022), *SMAC3: A Versatile Bayesian Optimization Package for Hyperparameter Optimization*; the
+method is that of Hutter, Hoos & Leyton-Brown (2011). Needs the extra ``smac``.
+
+* **Facade**: SMAC's authors have this one for categorical and conditional spaces, and the Gaussian process of
+  ``BlackBoxFacade`` for up to about ten continuous parameters. Defaults throughout: 10 trees, EI on log cost,
+  10,000 random challengers and local search, every fifth configuration random, a Sobol design of 10 a
+  parameter and a quarter of the budget at most, a new forest every eighth configuration.
+* **Conditions** become ConfigSpace's where they are conjunctions of memberships; see
+  :class:`~harness.strategies.smac_space.ConfigSpace`. **Constraints** become forbidden clauses likewise. What remains
+  infeasible is repaired to the nearest unvisited feasible configuration; SMAC is told about that one,
+  and the proposal stays a running trial, which is neither modelled nor proposed again.
+* **Failures** are told as crashed at the latency of the slowest success, and again when a slower one appears.
+* **Batches**: the trials of a batch are running; SMAC goes down its list of challengers. It evaluates each once
+  (``deterministic``), since a configuration's samples are taken within its one evaluation.
+* **Adaptation** to kernels: none. Latencies are told in units of the first success; the facade takes logs itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.evaluation import Configuration, Evaluation, RepairedConfiguration
+from harness.strategies.base import Budget
+from harness.strategies.extras import extra
+from harness.strategies.forest import check
+from harness.strategies.proposals import Proposals
+from harness.strategies.quiet import quiet
+from search_spaces.space import SearchSpace
+
+if TYPE_CHECKING:
+    from smac.runhistory import TrialInfo
+
+TRIALS = 100
+DECIMALS = 9
+
+
+class SMAC:
+    """SMAC3 behind ask and tell.
+
+    Args:
+        space, seed, budget: see :class:`~harness.strategies.base.Strategy`. The initial design is a quarter of
+            ``budget.evaluations`` at most, of 100 where there is no such limit.
+        retrain_after: configurations between two fits of the forest.
+        random_probability: share of random configurations among those after the initial design.
+
+    Raises:
+        UserError: SMAC is not installed.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        seed: np.random.SeedSequence,
+        budget: Budget,
+        *,
+        retrain_after: int = 8,
+        random_probability: float = 0.2,
+    ) -> None:
+        check(retrain_after >= 1, "retrain_after", retrain_after, "1 or more")
+        check(0 <= random_probability <= 1, "random_probability", random_probability, "in [0, 1]")
+        with quiet(), extra("smac"):
+            from harness.strategies.smac_search import facade
+            from harness.strategies.smac_space import ConfigSpace
+
+            self._tree = ConfigSpace(space)
+            number = int(seed.generate_state(1)[0] >> 1)
+            trials = budget.evaluations or TRIALS
+            self._facade = facade(self._tree.configspace, number, trials, retrain_after, random_probability)
+        self._proposals = Proposals(space, np.random.default_rng(seed))
+        self._pending: list[TrialInfo | None] = []
+        self._failed: list[TrialInfo] = []
+        self._unit_ms: float | None = None
+        self._worst = 1.0
+
+    def ask(self, n: int) -> Sequence[Configuration]:
+        """Up to ``n`` of SMAC's trials; where it has none to give, random unvisited configurations."""
+        asked: list[Configuration] = []
+        while len(asked) < n and not self._proposals.exhausted:
+            trial = self._next_trial()
+            if trial is None:
+                chosen = self._proposals.accept_random()
+                assert chosen is not None
+                chosen = RepairedConfiguration(chosen)
+            else:
+                proposal = self._tree.read(trial.config)
+                chosen = self._proposals.accept(proposal)
+                assert chosen is not None
+                if isinstance(chosen, RepairedConfiguration):
+                    trial = self._instead(trial, chosen, proposal)
+            self._pending.append(trial)
+            asked.append(chosen)
+        return asked
+
+    def tell(self, evaluations: Sequence[Evaluation]) -> None:
+        """Tell each outcome at the configuration that was evaluated."""
+        for evaluation in evaluations:
+            trial = self._pending.pop(0)
+            if trial is None:
+                continue
+            if evaluation.latency_ms is None:
+                self._failed.append(trial)
+                self._tell_failures([trial])
+                continue
+            self._unit_ms = self._unit_ms or evaluation.latency_ms
+            cost = round(evaluation.latency_ms / self._unit_ms, DECIMALS)
+            self._tell(trial, cost, failed=False)
+            if cost > self._worst:
+                self._worst = cost
+                self._tell_failures(self._failed)
+
+    def _next_trial(self) -> TrialInfo | None:
+        from smac.main.exceptions import ConfigurationSpaceExhaustedException
+
+        try:
+            with quiet():
+                return self._facade.ask()
+        except (StopIteration, ConfigurationSpaceExhaustedException):
+            return None
+
+    def _instead(self, trial: TrialInfo, chosen: Configuration, proposal: Configuration) -> TrialInfo | None:
+        """The trial of a repair; ``None`` where ConfigSpace forbids it, so that SMAC can't be told."""
+        written = self._tree.write(chosen, proposal)
+        return None if written is None else replace(trial, config=written)
+
+    def _tell_failures(self, trials: Sequence[TrialInfo]) -> None:
+        for trial in trials:
+            self._tell(trial, self._worst, failed=True)
+
+    def _tell(self, trial: TrialInfo, cost: float, failed: bool) -> None:
+        from smac.runhistory import StatusType, TrialValue
+
+        status = StatusType.CRASHED if failed else StatusType.SUCCESS
+        with quiet():
+            self._facade.tell(trial, TrialValue(cost, status=status), save=False)
