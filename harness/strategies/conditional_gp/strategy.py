@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from harness.strategies.conditional_gp.initial import InitialDesign
 from harness.strategies.conditional_gp.kernels import Floats, Levels
 from harness.strategies.conditional_gp.pool import Candidates, Drawn, Listed, Pool
 from harness.strategies.conditional_gp.surrogate import Fitting, Surrogate
-from harness.strategies.conditional_gp.targets import standardised, targets
+from harness.strategies.conditional_gp.targets import Transform, standardised, targets
 from search_spaces.encoding import Activity, Codes, Encoding
 from search_spaces.nearest import Visited
 from search_spaces.space import SearchSpace
@@ -53,10 +54,14 @@ class ConditionalGP:
         *,
         initial: int = 5,
         stratified: bool = True,
+        transform: Transform = "clip",
         clip_quantile: float | None = 0.5,
+        clip_slope: float = 0.0,
         impute_failures: bool = True,
+        failure_quantile: float = 0.5,
         feasibility: bool = True,
         additive: bool = True,
+        smoothness: float = 2.5,
         features: bool = True,
         activity: Activity = "arc",
         priors: Mapping[str, Sequence[float]] | None = None,
@@ -75,14 +80,21 @@ class ConditionalGP:
         self._space = space
         self._rng = np.random.default_rng(seed)
         self._initial, self._incumbents = initial, incumbents
-        self._clip_quantile, self._impute, self._feasibility = clip_quantile, impute_failures, feasibility
+        self._impute, self._feasibility = impute_failures, feasibility
+        self._targets = partial(
+            targets,
+            transform=transform,
+            clip_quantile=clip_quantile,
+            clip_slope=clip_slope,
+            failure_quantile=failure_quantile,
+        )
         self._encoding = Encoding(space, features, activity)
         self._visited = Visited(space)
         self._design = InitialDesign(space, self._visited, self._rng, stratified)
         self._listed = space.enumerable and space.size <= max_listed
         self._drawn = drawn
         self._pool: Pool | None = None
-        fitting = Fitting(_priors(priors), additive, refit_growth, iterations, max_points)
+        fitting = Fitting(_priors(priors), additive, float(smoothness), refit_growth, iterations, max_points)
         self._latency = Surrogate(self._encoding.blocks, fitting)
         self._success = Surrogate(self._encoding.blocks, fitting)
         self._codes: list[Codes] = []
@@ -137,10 +149,10 @@ class ConditionalGP:
     def _learn(self, observed: Floats, failed: NDArray[np.bool_], levels: Levels, weighted: bool) -> None:
         """Update both processes with everything told so far."""
         if self._impute or failed.all():
-            self._latency.update(observed, targets(self._latencies_ms, self._clip_quantile), levels)
+            self._latency.update(observed, self._targets(self._latencies_ms), levels)
         else:
             seen = [latency for latency in self._latencies_ms if latency is not None]
-            self._latency.update(observed[~failed], targets(seen, self._clip_quantile), levels)
+            self._latency.update(observed[~failed], self._targets(seen), levels)
         if weighted:
             outcome = np.where(failed, 0.0, 1.0)
             # Where the process stands between "failed" and "worked", on its standardised scale.
