@@ -73,9 +73,9 @@ class Surrogate:
         """Posterior mean and variance of the noise-free function at the candidates, [N] each."""
         return self._current.mean(self._y), self._current.variance()
 
-    def best(self) -> float:
-        """The lowest posterior mean at an observation: the incumbent, without its luck."""
-        return float(self._current.posterior.fitted(self._y).min())
+    def best(self, observed: bool = False) -> float:
+        """The lowest posterior mean at an observation: the incumbent, without its luck; or the lowest target."""
+        return float((self._y if observed else self._current.posterior.fitted(self._y)).min())
 
     @property
     def noise(self) -> float:
