@@ -103,7 +103,9 @@ def covariance(a: Floats, b: Floats, blocks: Sequence[slice], hyper: Hyperparame
         squared = block_squared_distances(a, b, block)
         scaled += squared / hyper.lengthscales[j] ** 2
         if hyper.additive:
-            total += hyper.additive_scales[j] * matern(np.sqrt(squared) / hyper.additive_lengthscales[j], hyper.smoothness)
+            total += hyper.additive_scales[j] * matern(
+                np.sqrt(squared) / hyper.additive_lengthscales[j], hyper.smoothness
+            )
     total += hyper.scale * matern(np.sqrt(scaled), hyper.smoothness)
     return total
 

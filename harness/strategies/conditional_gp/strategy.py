@@ -13,6 +13,7 @@ from harness.strategies.base import Budget
 from harness.strategies.conditional_gp.candidates import argmax_shuffled
 from harness.strategies.conditional_gp.gp import Priors
 from harness.strategies.conditional_gp.initial import InitialDesign
+from harness.strategies.conditional_gp.kernels import SMOOTHNESS
 from harness.strategies.conditional_gp.model import Ingredients, Model, Reference
 from harness.strategies.conditional_gp.pool import Candidates, Drawn, Listed, Pool
 from harness.strategies.conditional_gp.surrogate import Fitting
@@ -29,11 +30,11 @@ class ConditionalGP:
         space, seed, budget: see :class:`~harness.strategies.base.Strategy`.
         initial: random evaluations before the model is asked.
         stratified: spread them evenly over the branches of the conditions; see :class:`InitialDesign`.
-        clip_quantile: latencies slower than this quantile of those seen count as that quantile;
-            ``None`` does not clip.
-        impute_failures: give failures the slowest target; otherwise the latency model ignores them.
-        feasibility: weigh the expected improvement with the modelled probability of success.
+        transform, clip_quantile, clip_slope, failure_quantile: see :func:`targets`.
+        impute_failures: give failures a target; otherwise the latency model ignores them.
+        feasibility, reference, cost_weight: see :class:`Ingredients`.
         additive: one-dimensional terms in the kernel beside the product.
+        smoothness: nu of the Matérn functions: 0.5, 1.5 or 2.5.
         features: use the derived features that the space declares.
         activity: how inactive parameters are placed: ``arc`` or ``impute``.
         priors: by name, (location, spread) of the log hyperparameters; see :class:`Priors`.
@@ -75,6 +76,12 @@ class ConditionalGP:
         _check(initial >= 1, "initial", initial, "1 or more")
         _check(clip_quantile is None or 0 < clip_quantile <= 1, "clip_quantile", clip_quantile, "null or in (0, 1]")
         _check(activity in ("arc", "impute"), "activity", activity, "arc or impute")
+        _check(smoothness in SMOOTHNESS, "smoothness", smoothness, "0.5, 1.5 or 2.5")
+        _check(transform in ("clip", "rank"), "transform", transform, "clip or rank")
+        _check(0 <= clip_slope <= 1, "clip_slope", clip_slope, "from 0 to 1")
+        _check(0 <= failure_quantile <= 1, "failure_quantile", failure_quantile, "from 0 to 1")
+        _check(reference in ("posterior", "observed"), "reference", reference, "posterior or observed")
+        _check(cost_weight >= 0, "cost_weight", cost_weight, "0 or more")
         _check(refit_growth >= 1.0, "refit_growth", refit_growth, "1 or more")
         self._space = space
         self._rng = np.random.default_rng(seed)
