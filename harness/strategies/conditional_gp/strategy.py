@@ -59,7 +59,7 @@ class ConditionalGP:
         failure_quantile: float = 0.5,
         feasibility: bool = True,
         additive: bool = True,
-        smoothness: float = 2.5,
+        smoothness: float = 0.5,
         features: bool = True,
         reference: Reference = "posterior",
         cost_weight: float = 0.0,
