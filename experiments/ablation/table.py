@@ -70,7 +70,8 @@ def paired_ratios(results: pd.DataFrame, target: float, seed: np.random.SeedSequ
 
 def _mean_over_kernels(parts: list[tuple[str, Floats]]) -> Floats:
     kernels = {kernel for kernel, _ in parts}
-    return np.mean([np.mean([log for k, log in parts if k == kernel], axis=0) for kernel in kernels], axis=0)
+    means = [np.mean([log for k, log in parts if k == kernel], axis=0) for kernel in kernels]
+    return np.asarray(np.mean(means, axis=0))
 
 
 def ablation(results: pd.DataFrame, target: float) -> str:

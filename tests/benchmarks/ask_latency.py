@@ -76,8 +76,8 @@ def prepared(name: str, space: SearchSpace) -> Strategy:
 def main() -> None:
     """Print a table of medians, 95th percentiles and ratios."""
     parser = argparse.ArgumentParser(description=__doc__)
-    for name, asks in (("ours", 40), ("optuna", 10), ("ax", 2)):
-        parser.add_argument(f"--{name}", type=int, default=asks)
+    for option, default in (("ours", 40), ("optuna", 10), ("ax", 2)):
+        parser.add_argument(f"--{option}", type=int, default=default)
     options = parser.parse_args()
     space = space_of_ten_thousand()
     asks = {"conditional_gp": options.ours, "optuna_gp": options.optuna, "ax": options.ax}

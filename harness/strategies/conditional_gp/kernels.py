@@ -65,8 +65,8 @@ def matern(r: Floats, smoothness: float) -> Floats:
     if smoothness == 0.5:
         return np.asarray(np.exp(-s))
     if smoothness == 1.5:
-        return (1.0 + s) * np.exp(-s)
-    return (1.0 + s + s * s / 3.0) * np.exp(-s)
+        return np.asarray((1.0 + s) * np.exp(-s))
+    return np.asarray((1.0 + s + s * s / 3.0) * np.exp(-s))
 
 
 def matern_slope(r: Floats, smoothness: float) -> Floats:
@@ -75,8 +75,8 @@ def matern_slope(r: Floats, smoothness: float) -> Floats:
     if smoothness == 0.5:
         return np.asarray(np.exp(-s) / np.maximum(s, SMALLEST_DISTANCE))
     if smoothness == 1.5:
-        return 3.0 * np.exp(-s)
-    return (5.0 / 3.0) * (1.0 + s) * np.exp(-s)
+        return np.asarray(3.0 * np.exp(-s))
+    return np.asarray((5.0 / 3.0) * (1.0 + s) * np.exp(-s))
 
 
 def block_squared_distances(a: Floats, b: Floats, block: slice) -> Floats:
