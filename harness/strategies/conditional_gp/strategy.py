@@ -24,7 +24,7 @@ from search_spaces.space import SearchSpace
 
 
 class ConditionalGP:
-    """A Gaussian process on log latency, a second one on feasibility, log-EI over all candidates.
+    """A Gaussian process on latency, a second one on feasibility, log-EI over all candidates.
 
     Args:
         space, seed, budget: see :class:`~harness.strategies.base.Strategy`.
@@ -52,8 +52,8 @@ class ConditionalGP:
         *,
         initial: int = 5,
         stratified: bool = True,
-        transform: Transform = "clip",
-        clip_quantile: float | None = 0.5,
+        transform: Transform = "rank",
+        clip_quantile: float | None = None,
         clip_slope: float = 0.0,
         impute_failures: bool = True,
         failure_quantile: float = 0.5,

@@ -1,8 +1,10 @@
 """From latencies and failures to the numbers that the process is fitted to.
 
 Latencies of one kernel range over 30x and more, and what tells a 5x slow configuration from a 20x
-slow one says nothing about the fast ones. So the target is the log of the latency, clipped at the
-median seen (winsorised), centred and scaled: independent of the unit of latency.
+slow one says nothing about the fast ones. Two remedies: the normal scores of the ranks (Blom 1958,
+*Statistical Estimates and Transformed Beta-Variables*; with Hazen's (i - 1/2) / n), which are spread alike
+whatever the landscape; or log latency, clipped at a quantile of those seen (winsorised). Both are centred
+and scaled, and independent of the unit of latency.
 """
 
 from __future__ import annotations
