@@ -3,6 +3,7 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,13 @@ class TestConditionalGPOverSamples(StrategyContract):
 
     def factory(self, space: SearchSpace, seed: np.random.SeedSequence, budget: Budget) -> Strategy:
         return ConditionalGP(space, seed, budget, max_listed=0, drawn=60, features=False, additive=False)
+
+
+class TestConditionalGPBySeconds(StrategyContract):
+    """A third process, on the seconds that an evaluation costs."""
+
+    def factory(self, space: SearchSpace, seed: np.random.SeedSequence, budget: Budget) -> Strategy:
+        return ConditionalGP(space, seed, budget, cost_weight=1.0, transform="rank", reference="observed")
 
 
 def best(strategy: Strategy, space: SearchSpace, outcome: Outcome = smooth_latency) -> float:
@@ -88,6 +96,40 @@ def test_failing_regions_are_left() -> None:
     assert sum(not e.ok for e in done[20:]) <= 2, "a third of the space fails"
 
 
+def spent_s(cost_weight: float) -> float:
+    """Mean cost in s of what the model asks for where one of two equally good halves compiles for 100 times as long."""
+    space = spaces.plain()
+    costs = []
+    for seed in range(3):
+        strategy = ConditionalGP(space, np.random.SeedSequence(seed), Budget(), cost_weight=cost_weight)
+        for i in range(25):
+            (asked,) = strategy.ask(1)
+            compile_s = 10.0 if asked["order"] == "row" else 0.1
+            told = evaluation(i, asked, smooth_latency(space, {**asked, "order": "column"}))
+            strategy.tell([replace(told, compile_s=compile_s)])
+            costs += [compile_s] if i >= 5 else []
+    return float(np.mean(costs))
+
+
+def test_cost_awareness_saves_seconds() -> None:
+    assert spent_s(1.0) < 0.75 * spent_s(0.0)
+
+
+def test_recordings_without_costs_are_searched_as_if_costs_were_ignored() -> None:
+    space = spaces.plain()
+    traces = []
+    for cost_weight in (0.0, 1.0):
+        strategy = ConditionalGP(space, np.random.SeedSequence(0), Budget(), cost_weight=cost_weight)
+        trace = []
+        for i in range(12):
+            (asked,) = strategy.ask(1)
+            told = evaluation(i, asked, smooth_latency(space, asked))
+            strategy.tell([replace(told, compile_s=0.0, benchmark_s=0.0)])
+            trace.append(space.key(asked))
+        traces.append(trace)
+    assert traces[0] == traces[1]
+
+
 def test_a_batch_is_not_a_cluster() -> None:
     """Conditioned on its own picks, a batch differs from the best n scores of one posterior."""
     space = spaces.plain()
@@ -129,6 +171,12 @@ def test_asking_meets_the_latency_budget() -> None:
         ("clip_quantile", 1.5),
         ("activity", "zero"),
         ("refit_growth", 0.5),
+        ("smoothness", 2.0),
+        ("transform", "log"),
+        ("clip_slope", -1.0),
+        ("failure_quantile", 2.0),
+        ("reference", "luckiest"),
+        ("cost_weight", -1.0),
         ("priors", {"scales": [0, 1]}),
     ],
 )

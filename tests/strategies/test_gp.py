@@ -35,12 +35,15 @@ BLOCKS = ENCODING.blocks
 POINTS = ENCODING.points(SPACE.codes())
 
 
-def hyperparameters(additive: bool = True) -> Hyperparameters:
+SHAPES = pytest.mark.parametrize(("additive", "smoothness"), [(True, 2.5), (False, 2.5), (True, 1.5), (True, 0.5)])
+
+
+def hyperparameters(additive: bool = True, smoothness: float = 2.5) -> Hyperparameters:
     rng = np.random.default_rng(5)
     n = len(BLOCKS)
     extra = n if additive else 0
     return Hyperparameters(
-        rng.uniform(0.5, 2.0, n), 1.3, rng.uniform(0.3, 1.0, extra), rng.uniform(0.1, 0.4, extra), 0.02, 0.3
+        rng.uniform(0.5, 2.0, n), 1.3, rng.uniform(0.3, 1.0, extra), rng.uniform(0.1, 0.4, extra), 0.02, 0.3, smoothness
     )
 
 
@@ -61,11 +64,11 @@ class Reference(gpytorch.models.ExactGP):  # type: ignore[misc]
         likelihood.noise = hyper.noise + JITTER
         self.mean = gpytorch.means.ConstantMean()
         self.mean.initialize(constant=hyper.mean)
-        product = gpytorch.kernels.ScaleKernel(gpytorch.kernels.MaternKernel(2.5, ard_num_dims=x.shape[1]))
+        product = gpytorch.kernels.ScaleKernel(gpytorch.kernels.MaternKernel(hyper.smoothness, ard_num_dims=x.shape[1]))
         self.kernel = product
         for j, block in enumerate(BLOCKS if hyper.additive else ()):
             columns = tuple(range(block.start, block.stop))
-            term = gpytorch.kernels.ScaleKernel(gpytorch.kernels.MaternKernel(2.5, active_dims=columns))
+            term = gpytorch.kernels.ScaleKernel(gpytorch.kernels.MaternKernel(hyper.smoothness, active_dims=columns))
             self.kernel = self.kernel + term
             term.double()
             term.base_kernel.lengthscale = hyper.additive_lengthscales[j]
@@ -79,9 +82,9 @@ class Reference(gpytorch.models.ExactGP):  # type: ignore[misc]
         return gpytorch.distributions.MultivariateNormal(self.mean(x), self.kernel(x))
 
 
-@pytest.mark.parametrize("additive", [True, False])
-def test_marginal_likelihood_and_posterior_equal_gpytorchs(additive: bool) -> None:
-    hyper = hyperparameters(additive)
+@SHAPES
+def test_marginal_likelihood_and_posterior_equal_gpytorchs(additive: bool, smoothness: float) -> None:
+    hyper = hyperparameters(additive, smoothness)
     x, y = observations()
     model = Reference(torch.tensor(x), torch.tensor(y), hyper)
     ours, _ = log_marginal_likelihood(hyper, pair_squared_distances(x, BLOCKS), y)
@@ -96,16 +99,16 @@ def test_marginal_likelihood_and_posterior_equal_gpytorchs(additive: bool) -> No
     np.testing.assert_allclose(variance, posterior.variance.numpy(), atol=1e-6)
 
 
-@pytest.mark.parametrize("additive", [True, False])
-def test_gradient_equals_finite_differences(additive: bool) -> None:
+@SHAPES
+def test_gradient_equals_finite_differences(additive: bool, smoothness: float) -> None:
     x, y = observations()
     squared = pair_squared_distances(x, BLOCKS)
-    theta = pack(hyperparameters(additive))
+    theta = pack(hyperparameters(additive, smoothness))
 
     def value(at: NDArray[np.float64]) -> float:
-        return log_marginal_likelihood(unpack(at, len(BLOCKS), additive), squared, y)[0]
+        return log_marginal_likelihood(unpack(at, len(BLOCKS), additive, smoothness), squared, y)[0]
 
-    _, gradient = log_marginal_likelihood(unpack(theta, len(BLOCKS), additive), squared, y)
+    _, gradient = log_marginal_likelihood(unpack(theta, len(BLOCKS), additive, smoothness), squared, y)
     np.testing.assert_allclose(gradient, approx_fprime(theta, value, 1e-6), rtol=1e-3, atol=1e-3)
 
 
@@ -145,7 +148,7 @@ def test_incremental_updates_equal_the_posterior_from_scratch() -> None:
 
 def test_fantasies_are_forgotten_at_the_next_update() -> None:
     x, y = observations()
-    fitting = Fitting(Priors(), True, refit_growth=9.0, iterations=5, max_points=100)
+    fitting = Fitting(Priors(), True, 2.5, refit_growth=9.0, iterations=5, max_points=100)
     levels = Levels.of(POINTS, BLOCKS)
     surrogate = Surrogate(BLOCKS, fitting)
     surrogate.update(x[:10], y[:10], levels)
@@ -158,7 +161,7 @@ def test_fantasies_are_forgotten_at_the_next_update() -> None:
 
 def test_believing_the_mean_leaves_the_mean_alone() -> None:
     x, y = observations()
-    surrogate = Surrogate(BLOCKS, Fitting(Priors(), True, 9.0, 5, 100))
+    surrogate = Surrogate(BLOCKS, Fitting(Priors(), True, 2.5, 9.0, 5, 100))
     surrogate.update(x[:10], y[:10], Levels.of(POINTS, BLOCKS))
     mean, variance = surrogate.predict()
     surrogate.fantasise(POINTS[3], float(mean[3]))

@@ -25,6 +25,22 @@ def test_without_clipping_failures_count_as_the_median() -> None:
     assert y[3] == y[1]
 
 
+def test_a_slope_compresses_the_slow_half_without_flattening_it() -> None:
+    y = targets([1.0, 2.0, 4.0, 8.0, 16.0], clip_slope=0.25)
+    np.testing.assert_allclose((y[3] - y[2]) / (y[2] - y[1]), 0.25, atol=1e-6)
+
+
+def test_ranks_know_only_the_order() -> None:
+    y = targets([1.0, 2.0, 4.0, 8.0], transform="rank", clip_quantile=None)
+    assert (targets([1.0, 1.1, 9.0, 900.0], transform="rank", clip_quantile=None) == y).all()
+    assert (np.diff(y) > 0).all()
+
+
+def test_a_failure_counts_as_a_quantile_of_what_worked() -> None:
+    y = targets([1.0, 2.0, 4.0, None], clip_quantile=None, failure_quantile=1.0)
+    assert y[3] == y[2]
+
+
 def test_nothing_to_learn_is_all_zeros() -> None:
     assert (targets([None, None]) == 0).all()
     assert (targets([3.0, 3.0]) == 0).all()

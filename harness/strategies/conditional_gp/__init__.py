@@ -3,8 +3,9 @@
 The file to start with is :mod:`strategy`; each of the others is one ingredient:
 
 * :mod:`kernels`: product Matérn over all parameters plus one-dimensional terms (Duvenaud et al. 2011);
+* :mod:`model`: latency, feasibility and cost together;
 * :mod:`gp`: marginal likelihood, priors (Hvarfner et al. 2024), posterior;
-* :mod:`targets`: log latency, clipped at the median; what a failure counts as;
+* :mod:`targets`: normal scores of the ranks, or log latency; what a failure counts as;
 * :mod:`acquisition`: log expected improvement (Ament et al. 2023);
 * :mod:`initial`: where to look first (stratified over the branches; Cochran 1977);
 * :mod:`surrogate`, :mod:`candidates`, :mod:`pool`: when to refit, what to score, what to keep.

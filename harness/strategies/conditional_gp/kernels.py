@@ -5,7 +5,7 @@ A configuration is a row of numbers in *blocks* of columns, one block a paramete
 distance (in [0, 1]); an inactive parameter sits at the origin. So the kernel below is a valid one
 on conditional spaces without knowing about conditions:
 
-    k(a, b) = s M(sqrt(sum_j d_j^2 / l_j^2)) + sum_j s_j M(d_j / m_j),   M = Matérn 5/2
+    k(a, b) = s M(sqrt(sum_j d_j^2 / l_j^2)) + sum_j s_j M(d_j / m_j),   M = a Matérn function
 
 The product term with one length scale a block is the usual ARD kernel; the one-dimensional terms
 are the additive model of Duvenaud et al. (2011), *Additive Gaussian Processes*, of first order.
@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-SQRT5 = 5.0**0.5
+SMOOTHNESS = (0.5, 1.5, 2.5)
+SMALLEST_DISTANCE = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class Hyperparameters:
         additive_lengthscales, additive_scales: [J] each; both empty without the additive terms.
         noise: variance of the observation noise.
         mean: the constant prior mean.
+        smoothness: nu of the Matérn functions; given, not learned.
     """
 
     lengthscales: Floats
@@ -41,6 +43,7 @@ class Hyperparameters:
     additive_scales: Floats
     noise: float
     mean: float
+    smoothness: float = 2.5
 
     @property
     def variance(self) -> float:
@@ -53,10 +56,27 @@ class Hyperparameters:
         return self.additive_scales.size > 0
 
 
-def matern52(r: Floats) -> Floats:
-    """Matérn covariance with smoothness 5/2 at scaled distances ``r`` (Rasmussen & Williams 4.17)."""
-    s = SQRT5 * r
-    return (1.0 + s + s * s / 3.0) * np.exp(-s)
+def matern(r: Floats, smoothness: float) -> Floats:
+    """Matérn covariance at scaled distances ``r``, any shape (Rasmussen & Williams 4.17).
+
+    nu = 1/2 is for functions that are merely continuous, 5/2 for those with two derivatives.
+    """
+    s = (2.0 * smoothness) ** 0.5 * r
+    if smoothness == 0.5:
+        return np.asarray(np.exp(-s))
+    if smoothness == 1.5:
+        return np.asarray((1.0 + s) * np.exp(-s))
+    return np.asarray((1.0 + s + s * s / 3.0) * np.exp(-s))
+
+
+def matern_slope(r: Floats, smoothness: float) -> Floats:
+    """-M'(r) / r, so that d M / d log l_j = slope * d_j^2 / l_j^2 where r^2 = sum_j d_j^2 / l_j^2."""
+    s = (2.0 * smoothness) ** 0.5 * r
+    if smoothness == 0.5:
+        return np.asarray(np.exp(-s) / np.maximum(s, SMALLEST_DISTANCE))
+    if smoothness == 1.5:
+        return np.asarray(3.0 * np.exp(-s))
+    return np.asarray((5.0 / 3.0) * (1.0 + s) * np.exp(-s))
 
 
 def block_squared_distances(a: Floats, b: Floats, block: slice) -> Floats:
@@ -83,8 +103,10 @@ def covariance(a: Floats, b: Floats, blocks: Sequence[slice], hyper: Hyperparame
         squared = block_squared_distances(a, b, block)
         scaled += squared / hyper.lengthscales[j] ** 2
         if hyper.additive:
-            total += hyper.additive_scales[j] * matern52(np.sqrt(squared) / hyper.additive_lengthscales[j])
-    total += hyper.scale * matern52(np.sqrt(scaled))
+            total += hyper.additive_scales[j] * matern(
+                np.sqrt(squared) / hyper.additive_lengthscales[j], hyper.smoothness
+            )
+    total += hyper.scale * matern(np.sqrt(scaled), hyper.smoothness)
     return total
 
 
@@ -128,7 +150,7 @@ class Levels:
             distances = block_squared_distances(a, self.values[j], block)
             squared.append(distances / hyper.lengthscales[j] ** 2)
             if hyper.additive:
-                term = matern52(np.sqrt(distances) / hyper.additive_lengthscales[j])
+                term = matern(np.sqrt(distances) / hyper.additive_lengthscales[j], hyper.smoothness)
                 terms.append(hyper.additive_scales[j] * term)
         for start in range(0, len(self), chunk):
             part = slice(start, start + chunk)
@@ -137,5 +159,5 @@ class Levels:
                 scaled += squared[j].take(index[part], axis=1)
                 if hyper.additive:
                     total[:, part] += terms[j].take(index[part], axis=1)
-            total[:, part] += hyper.scale * matern52(np.sqrt(scaled))
+            total[:, part] += hyper.scale * matern(np.sqrt(scaled), hyper.smoothness)
         return total

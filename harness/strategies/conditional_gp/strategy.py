@@ -3,39 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.special import log_ndtr
 
 from harness.errors import UserError
 from harness.evaluation import Configuration, Evaluation
 from harness.strategies.base import Budget
-from harness.strategies.conditional_gp.acquisition import log_expected_improvement
 from harness.strategies.conditional_gp.candidates import argmax_shuffled
 from harness.strategies.conditional_gp.gp import Priors
 from harness.strategies.conditional_gp.initial import InitialDesign
-from harness.strategies.conditional_gp.kernels import Floats, Levels
+from harness.strategies.conditional_gp.kernels import SMOOTHNESS
+from harness.strategies.conditional_gp.model import Ingredients, Model, Reference
 from harness.strategies.conditional_gp.pool import Candidates, Drawn, Listed, Pool
-from harness.strategies.conditional_gp.surrogate import Fitting, Surrogate
-from harness.strategies.conditional_gp.targets import standardised, targets
+from harness.strategies.conditional_gp.surrogate import Fitting
+from harness.strategies.conditional_gp.targets import Transform, targets
 from search_spaces.encoding import Activity, Codes, Encoding
 from search_spaces.nearest import Visited
 from search_spaces.space import SearchSpace
 
 
 class ConditionalGP:
-    """A Gaussian process on log latency, a second one on feasibility, log-EI over all candidates.
+    """A Gaussian process on latency, a second one on feasibility, log-EI over all candidates.
 
     Args:
         space, seed, budget: see :class:`~harness.strategies.base.Strategy`.
         initial: random evaluations before the model is asked.
         stratified: spread them evenly over the branches of the conditions; see :class:`InitialDesign`.
-        clip_quantile: latencies slower than this quantile of those seen count as that quantile;
-            ``None`` does not clip.
-        impute_failures: give failures the slowest target; otherwise the latency model ignores them.
-        feasibility: weigh the expected improvement with the modelled probability of success.
+        transform, clip_quantile, clip_slope, failure_quantile: see :func:`targets`.
+        impute_failures: give failures a target; otherwise the latency model ignores them.
+        feasibility, reference, cost_weight: see :class:`Ingredients`.
         additive: one-dimensional terms in the kernel beside the product.
+        smoothness: nu of the Matérn functions: 0.5, 1.5 or 2.5.
         features: use the derived features that the space declares.
         activity: how inactive parameters are placed: ``arc`` or ``impute``.
         priors: by name, (location, spread) of the log hyperparameters; see :class:`Priors`.
@@ -53,11 +52,17 @@ class ConditionalGP:
         *,
         initial: int = 5,
         stratified: bool = True,
-        clip_quantile: float | None = 0.5,
+        transform: Transform = "rank",
+        clip_quantile: float | None = None,
+        clip_slope: float = 0.0,
         impute_failures: bool = True,
+        failure_quantile: float = 0.5,
         feasibility: bool = True,
         additive: bool = True,
+        smoothness: float = 0.5,
         features: bool = True,
+        reference: Reference = "posterior",
+        cost_weight: float = 0.0,
         activity: Activity = "arc",
         priors: Mapping[str, Sequence[float]] | None = None,
         refit_growth: float = 1.2,
@@ -71,22 +76,40 @@ class ConditionalGP:
         _check(initial >= 1, "initial", initial, "1 or more")
         _check(clip_quantile is None or 0 < clip_quantile <= 1, "clip_quantile", clip_quantile, "null or in (0, 1]")
         _check(activity in ("arc", "impute"), "activity", activity, "arc or impute")
+        _check(smoothness in SMOOTHNESS, "smoothness", smoothness, "0.5, 1.5 or 2.5")
+        _check(transform in ("clip", "rank"), "transform", transform, "clip or rank")
+        _check(0 <= clip_slope <= 1, "clip_slope", clip_slope, "from 0 to 1")
+        _check(0 <= failure_quantile <= 1, "failure_quantile", failure_quantile, "from 0 to 1")
+        _check(reference in ("posterior", "observed"), "reference", reference, "posterior or observed")
+        _check(cost_weight >= 0, "cost_weight", cost_weight, "0 or more")
         _check(refit_growth >= 1.0, "refit_growth", refit_growth, "1 or more")
         self._space = space
         self._rng = np.random.default_rng(seed)
         self._initial, self._incumbents = initial, incumbents
-        self._clip_quantile, self._impute, self._feasibility = clip_quantile, impute_failures, feasibility
         self._encoding = Encoding(space, features, activity)
         self._visited = Visited(space)
         self._design = InitialDesign(space, self._visited, self._rng, stratified)
         self._listed = space.enumerable and space.size <= max_listed
         self._drawn = drawn
         self._pool: Pool | None = None
-        fitting = Fitting(_priors(priors), additive, refit_growth, iterations, max_points)
-        self._latency = Surrogate(self._encoding.blocks, fitting)
-        self._success = Surrogate(self._encoding.blocks, fitting)
+        ingredients = Ingredients(
+            partial(
+                targets,
+                transform=transform,
+                clip_quantile=clip_quantile,
+                clip_slope=clip_slope,
+                failure_quantile=failure_quantile,
+            ),
+            impute_failures,
+            feasibility,
+            reference,
+            float(cost_weight),
+            Fitting(_priors(priors), additive, float(smoothness), refit_growth, iterations, max_points),
+        )
+        self._model = Model(self._encoding.blocks, ingredients)
         self._codes: list[Codes] = []
         self._latencies_ms: list[float | None] = []
+        self._costs_s: list[float] = []
 
     def ask(self, n: int) -> Sequence[Configuration]:
         """The ``n`` best candidates, each conditioned on those before it; random ones at the start."""
@@ -100,6 +123,7 @@ class ConditionalGP:
         for evaluation in evaluations:
             self._codes.append(self._space.encode(evaluation.configuration))
             self._latencies_ms.append(evaluation.latency_ms)
+            self._costs_s.append(evaluation.compile_s + evaluation.verify_s + evaluation.benchmark_s)
 
     def _random(self, n: int) -> list[Codes]:
         rows: list[Codes] = []
@@ -110,42 +134,20 @@ class ConditionalGP:
 
     def _modelled(self, n: int) -> list[Codes]:
         candidates = self._candidates()
-        failed = np.array([latency is None for latency in self._latencies_ms])
-        weighted = self._feasibility and bool(failed.any()) and not bool(failed.all())
         observed = self._encoding.points(np.array(self._codes))
-        self._learn(observed, failed, candidates.levels, weighted)
+        self._model.learn(observed, self._latencies_ms, np.array(self._costs_s), candidates.levels)
         rows: list[Codes] = []
         while len(rows) < n:
             free = np.flatnonzero(candidates.free)
             if free.size == 0:
                 break
-            mean, variance = self._latency.predict()
-            score = log_expected_improvement(mean[free], variance[free], self._latency.best())
-            if weighted:
-                chance, spread = self._success.predict()
-                score += log_ndtr((chance[free] - self._even) / np.sqrt(spread[free] + self._success.noise))
-            pick = int(free[argmax_shuffled(score, self._rng)])
-            point = candidates.levels.points[pick]
-            self._latency.fantasise(point, float(mean[pick]))
-            if weighted:
-                self._success.fantasise(point, float(chance[pick]))
+            pick = int(free[argmax_shuffled(self._model.score()[free], self._rng)])
+            if len(rows) + 1 < n:
+                self._model.believe(pick, candidates.levels.points[pick])
             candidates.free[pick] = False
             self._visited.add(candidates.codes[pick])
             rows.append(candidates.codes[pick])
         return rows + self._random(n - len(rows))
-
-    def _learn(self, observed: Floats, failed: NDArray[np.bool_], levels: Levels, weighted: bool) -> None:
-        """Update both processes with everything told so far."""
-        if self._impute or failed.all():
-            self._latency.update(observed, targets(self._latencies_ms, self._clip_quantile), levels)
-        else:
-            seen = [latency for latency in self._latencies_ms if latency is not None]
-            self._latency.update(observed[~failed], targets(seen, self._clip_quantile), levels)
-        if weighted:
-            outcome = np.where(failed, 0.0, 1.0)
-            # Where the process stands between "failed" and "worked", on its standardised scale.
-            self._even = float((0.5 - outcome.mean()) / outcome.std())
-            self._success.update(observed, standardised(outcome), levels)
 
     def _candidates(self) -> Candidates:
         if self._pool is None:

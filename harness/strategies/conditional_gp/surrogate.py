@@ -21,6 +21,7 @@ class Fitting:
     Attributes:
         priors: on the logarithms of the hyperparameters.
         additive: whether the kernel has one-dimensional terms.
+        smoothness: nu of the kernel's Matérn functions.
         refit_growth: refit when the number of observations has grown by this factor.
         iterations: L-BFGS iterations of a refit, which starts from the last fit.
         max_points: refits use at most so many observations (the posterior always uses all).
@@ -28,6 +29,7 @@ class Fitting:
 
     priors: Priors
     additive: bool
+    smoothness: float
     refit_growth: float
     iterations: int
     max_points: int
@@ -54,6 +56,7 @@ class Surrogate:
                 self._blocks,
                 priors=self._fitting.priors,
                 additive=self._fitting.additive,
+                smoothness=self._fitting.smoothness,
                 start=self._hyper,
                 iterations=self._fitting.iterations,
             )
@@ -70,9 +73,9 @@ class Surrogate:
         """Posterior mean and variance of the noise-free function at the candidates, [N] each."""
         return self._current.mean(self._y), self._current.variance()
 
-    def best(self) -> float:
-        """The lowest posterior mean at an observation: the incumbent, without its luck."""
-        return float(self._current.posterior.fitted(self._y).min())
+    def best(self, observed: bool = False) -> float:
+        """The lowest posterior mean at an observation: the incumbent, without its luck; or the lowest target."""
+        return float((self._y if observed else self._current.posterior.fitted(self._y)).min())
 
     @property
     def noise(self) -> float:

@@ -1,41 +1,57 @@
 """From latencies and failures to the numbers that the process is fitted to.
 
 Latencies of one kernel range over 30x and more, and what tells a 5x slow configuration from a 20x
-slow one says nothing about the fast ones. So the target is the log of the latency, clipped at the
-median seen (winsorised), centred and scaled: independent of the unit of latency.
+slow one says nothing about the fast ones. Two remedies: the normal scores of the ranks (Blom 1958,
+*Statistical Estimates and Transformed Beta-Variables*; with Hazen's (i - 1/2) / n), which are spread alike
+whatever the landscape; or log latency, clipped at a quantile of those seen (winsorised). Both are centred
+and scaled, and independent of the unit of latency.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
+from scipy.special import ndtri
+from scipy.stats import rankdata
 
 from harness.strategies.conditional_gp.kernels import Floats
 
 DECIMALS = 9
+Transform = Literal["clip", "rank"]
 
 
-def targets(latencies_ms: Sequence[float | None], clip_quantile: float | None = 0.5) -> Floats:
-    """Standardised targets, [n]; a failure (``None``) counts as the slowest target there is.
+def targets(
+    latencies_ms: Sequence[float | None],
+    transform: Transform = "clip",
+    clip_quantile: float | None = 0.5,
+    clip_slope: float = 0.0,
+    failure_quantile: float = 0.5,
+) -> Floats:
+    """Standardised targets, [n], of latencies in ms, of which ``None`` is a failure.
 
     Args:
-        latencies_ms: observed latencies in ms, ``None`` for a failure.
-        clip_quantile: slower latencies than this quantile of those seen count as that quantile
-            (0.5: the median); ``None`` does not clip, and failures then count as the median.
+        transform: ``clip``: log latency, compressed beyond a quantile; ``rank``: normal scores of the ranks.
+        clip_quantile: where compression starts (0.5: the median seen); ``None`` does not clip.
+        clip_slope: beyond it a factor of latency counts as its power of this; 0: all the same.
+        failure_quantile: failures count as this quantile of those that worked.
 
     Returns:
         Zeros while nothing succeeded (or all latencies are equal): there is nothing to model yet.
     """
     raw = np.array([np.nan if value is None else value for value in latencies_ms], dtype=float)
-    y = np.log(raw)
-    seen = y[~np.isnan(y)]
-    if seen.size == 0:
-        return np.zeros_like(y)
-    limit = float(np.quantile(seen, 0.5 if clip_quantile is None else clip_quantile))
+    worked = ~np.isnan(raw)
+    if not worked.any():
+        return np.zeros_like(raw)
+    y = np.log(raw / raw[worked].min())
+    seen = y[worked]
+    if transform == "rank":
+        y[worked] = ndtri((rankdata(seen) - 0.5) / seen.size)
+    y = np.where(worked, y, np.quantile(y[worked], failure_quantile))
     if clip_quantile is not None:
-        y = np.minimum(y, limit)
-    y = np.where(np.isnan(y), limit, y) - limit
+        limit = float(np.quantile(y[worked], clip_quantile))
+        y = np.where(y > limit, limit + clip_slope * (y - limit), y)
     # Another unit of latency moves y by a rounding error; rounding keeps the whole trace identical.
     return standardised(np.round(y, DECIMALS))
 

@@ -1,0 +1,96 @@
+"""What the observations say about every candidate: how fast, whether it works, what trying it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import log_ndtr
+
+from harness.strategies.conditional_gp.acquisition import log_expected_improvement
+from harness.strategies.conditional_gp.kernels import Floats, Levels
+from harness.strategies.conditional_gp.surrogate import Fitting, Surrogate
+from harness.strategies.conditional_gp.targets import standardised
+
+Reference = Literal["posterior", "observed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ingredients:
+    """What the model is made of.
+
+    Attributes:
+        targets: latencies in ms, ``None`` for failures, to standardised targets [n].
+        impute: failures have targets; otherwise the latency process ignores them.
+        feasibility: weigh the improvement with the probability of success.
+        reference: improve on the lowest ``posterior`` mean at an observation, or on the lowest target ``observed``.
+        cost_weight: improvement per second to this power; 0 ignores costs.
+        fitting: of all processes.
+    """
+
+    targets: Callable[[Sequence[float | None]], Floats]
+    impute: bool
+    feasibility: bool
+    reference: Reference
+    cost_weight: float
+    fitting: Fitting
+
+
+class Model:
+    """One process each for latency, success and cost over the same candidates."""
+
+    def __init__(self, blocks: Sequence[slice], ingredients: Ingredients) -> None:
+        self._with = ingredients
+        self._latency, self._success, self._cost = (Surrogate(blocks, ingredients.fitting) for _ in range(3))
+        self._weighs_success = self._weighs_cost = False
+
+    def learn(self, x: Floats, latencies_ms: Sequence[float | None], costs_s: Floats, candidates: Levels) -> None:
+        """Condition on observations x [n, D]; latencies in ms (``None``: failed) and costs in s, [n] each."""
+        failed = np.array([latency is None for latency in latencies_ms])
+        self._learn_latency(x, latencies_ms, failed, candidates)
+        self._weighs_success = self._with.feasibility and bool(failed.any()) and not bool(failed.all())
+        if self._weighs_success:
+            outcome = np.where(failed, 0.0, 1.0)
+            # Where the process stands between "failed" and "worked", on its standardised scale.
+            self._even = float((0.5 - outcome.mean()) / outcome.std())
+            self._success.update(x, standardised(outcome), candidates)
+        # A recording without costs says nothing about seconds.
+        self._weighs_cost = self._with.cost_weight > 0 and bool((costs_s > 0).all())
+        if self._weighs_cost:
+            log_cost = np.log(costs_s)
+            self._cost_spread = float(log_cost.std())
+            self._cost.update(x, standardised(log_cost), candidates)
+
+    def _learn_latency(
+        self, x: Floats, latencies_ms: Sequence[float | None], failed: NDArray[np.bool_], candidates: Levels
+    ) -> None:
+        if self._with.impute or failed.all():
+            self._latency.update(x, self._with.targets(latencies_ms), candidates)
+        else:
+            seen = [latency for latency in latencies_ms if latency is not None]
+            self._latency.update(x[~failed], self._with.targets(seen), candidates)
+
+    def score(self) -> Floats:
+        """Log of the expected improvement x probability of success / seconds ** cost_weight, [N].
+
+        Improvement per second: Snoek, Larochelle & Adams (2012), *Practical Bayesian Optimization of
+        Machine Learning Algorithms*, section 3.2. Its unit is of no consequence, so a factor is left out.
+        """
+        mean, variance = self._latency.predict()
+        best = self._latency.best(observed=self._with.reference == "observed")
+        score = log_expected_improvement(mean, variance, best)
+        if self._weighs_success:
+            chance, spread = self._success.predict()
+            score += log_ndtr((chance - self._even) / np.sqrt(spread + self._success.noise))
+        if self._weighs_cost:
+            score -= self._with.cost_weight * self._cost_spread * self._cost.predict()[0]
+        return score
+
+    def believe(self, candidate: int, point: Floats) -> None:
+        """Until the next :meth:`learn`, pretend that a candidate at ``point`` [D] turned out as predicted."""
+        self._latency.fantasise(point, float(self._latency.predict()[0][candidate]))
+        if self._weighs_success:
+            self._success.fantasise(point, float(self._success.predict()[0][candidate]))

@@ -1,0 +1,52 @@
+"""Evaluations per second of ``random`` in replay, without run directories.
+
+    python -m tests.benchmarks.replay_rate [LANDSCAPE.parquet]
+
+The rate of the run loop alone: ask, look up, bootstrap the noise, tell. Runs exhaust the landscape, several times over.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+import numpy as np
+
+from harness.backends.replay import NOISES, ReplayBackend
+from harness.landscape import Landscape, read_landscape
+from harness.loop import run_loop
+from harness.strategies.base import Budget
+from harness.strategies.random import RandomSearch
+
+LANDSCAPE = "experiments/landscapes/matmul-2048x2048x2048-bf16__h100.parquet"
+REPEATS = 5
+
+
+def rate(landscape: Landscape, noise: str, batch: int, seed: int) -> float:
+    """Evaluations per second of one run over the whole landscape."""
+    strategy_seed, noise_seed, repair_seed = np.random.SeedSequence(seed).spawn(3)
+    backend = ReplayBackend(landscape, noise_seed, noise)
+    budget = Budget(evaluations=len(landscape.codes))
+    strategy = RandomSearch(backend.space, strategy_seed, budget)
+    start = time.perf_counter()
+    run_loop(strategy, backend, budget, batch, np.random.default_rng(repair_seed), [], lambda _: None, lambda _: None)
+    return len(landscape.codes) / (time.perf_counter() - start)
+
+
+def main() -> None:
+    """Print the median and best of several runs by noise and batch."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("landscape", nargs="?", default=LANDSCAPE, type=Path)
+    landscape = read_landscape(parser.parse_args().landscape)
+    rate(landscape, "none", 1, 0)
+    print(f"{landscape.name}: {len(landscape.codes)} configurations\n")
+    print("| noise | batch | evaluations/s, median | best |\n|---|---|---|---|")
+    for noise in NOISES:
+        for batch in (1, 100):
+            rates = [rate(landscape, noise, batch, seed) for seed in range(REPEATS)]
+            print(f"| {noise} | {batch} | {np.median(rates):,.0f} | {max(rates):,.0f} |")
+
+
+if __name__ == "__main__":
+    main()
