@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.stats import spearmanr
 
 from analysis.errors import AnalysisError
 from analysis.reference import HEADLINE_TARGET, is_hit, pool, true_latency
@@ -156,11 +157,10 @@ def agreement(a_ms: Floats, b_ms: Floats) -> Agreement:
     ratio = b_ms / a_ms
     difference = np.abs(ratio - 1.0)
     varied = len(ratio) > 1 and np.ptp(a_ms) > 0 and np.ptp(b_ms) > 0
-    ranks = [pd.Series(values).rank().to_numpy(np.float64) for values in (a_ms, b_ms)]
     nothing = float("nan")
     return Agreement(
         n=len(ratio),
-        spearman=float(np.corrcoef(ranks[0], ranks[1])[0, 1]) if varied else nothing,
+        spearman=float(spearmanr(a_ms, b_ms).statistic) if varied else nothing,
         median_difference=float(np.median(difference)) if len(ratio) else nothing,
         p95_difference=float(np.quantile(difference, 0.95)) if len(ratio) else nothing,
         median_ratio=float(np.median(ratio)) if len(ratio) else nothing,

@@ -86,12 +86,12 @@ class CudaRunner:
         self._scratch: dict[tuple[int, Scratch], torch.Tensor] = {}
         self._known_launchers: set[tuple[str, ...]] = set()
         triton.runtime.driver.active.get_current_target()  # builds Triton's driver module now, not in a job
-        vendor = self._start_vendor()
-        torch.cuda.synchronize()
-        torch.cuda.empty_cache()
         self._sampler = Sampler(
             self._device, self.info.l2_bytes, self.timing.warmup_s, graph=self.timing.launch == "graph"
         )
+        vendor = self._start_vendor()
+        torch.cuda.synchronize()
+        torch.cuda.empty_cache()
         self._monitor = DeviceMonitor(self.info.uuid)
         self._launcher_s = 0.0
         gc.collect()
@@ -106,10 +106,11 @@ class CudaRunner:
             name, call = self.kernel.vendor(self._inputs)
             call()
             torch.cuda.synchronize()
+            timed = self._sampler.prepare(call)
         except Exception as error:
             print(f"vendor call failed: {describe(error)}")
             return ""
-        self._vendor = call
+        self._vendor = timed
         return name
 
     def _check_buffers(self) -> None:

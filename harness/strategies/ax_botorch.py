@@ -17,7 +17,7 @@ import numpy as np
 
 from harness.strategies.ax import Ax
 from harness.strategies.base import Budget
-from harness.strategies.forest import check
+from harness.strategies.checks import check
 from harness.strategies.quiet import quiet
 from search_spaces.space import SearchSpace
 

@@ -30,7 +30,7 @@ from gpytorch.mlls import ExactMarginalLogLikelihood
 from torch import Tensor
 
 from harness.evaluation import Configuration, Evaluation
-from harness.strategies.forest import check
+from harness.strategies.checks import check
 from harness.strategies.quiet import quiet
 from search_spaces.encoding import Codes, Floats
 from search_spaces.nearest import Visited

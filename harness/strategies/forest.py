@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from sklearn import config_context
 from sklearn.tree import DecisionTreeRegressor
 
-from harness.errors import UserError
 from harness.evaluation import Configuration, Evaluation
+from harness.strategies.checks import check
 from harness.strategies.conditional_gp.candidates import argmax_shuffled
 from search_spaces.encoding import Codes, Encoding, Floats
 from search_spaces.nearest import Visited
@@ -171,9 +171,3 @@ def moments(forest: Sequence[Tree], points: Points) -> tuple[Floats, Floats]:
         leaf = tree.apply(points)
         means[i], variances[i] = tree.value[leaf, 0, 0], tree.impurity[leaf]
     return means.mean(axis=0), means.var(axis=0) + variances.mean(axis=0)
-
-
-def check(holds: bool, field: str, value: object, expected: str) -> None:
-    """Raise the one-line error for an argument at fault."""
-    if not holds:
-        raise UserError(f"strategy: {field}={value}: expected {expected}")

@@ -27,8 +27,8 @@ import numpy as np
 
 from harness.evaluation import Configuration, Evaluation, RepairedConfiguration
 from harness.strategies.base import Budget
+from harness.strategies.checks import check
 from harness.strategies.extras import extra
-from harness.strategies.forest import check
 from harness.strategies.proposals import Proposals
 from harness.strategies.quiet import quiet
 from search_spaces.space import SearchSpace

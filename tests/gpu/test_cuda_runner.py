@@ -151,9 +151,18 @@ def test_sound_configuration_is_checked_and_timed(runner: CudaRunner) -> None:
 def test_graph_mode_times_replays_of_one_capture() -> None:
     reply = evaluate(started_runner(Timing(samples=4, max_samples=8, launch="graph")))
     assert reply.status is Status.OK, reply.message
-    (graph,) = HostGraph.made
+    vendor, graph = HostGraph.made
     assert len(graph.steps) == 1 and graph.replays == 1 + len(reply.samples_ms)
     assert len(HostKernel.launched) == 1 + graph.replays  # the check is a direct launch
+    assert vendor.replays == 0
+
+
+@pytest.mark.usefixtures("host")
+def test_the_vendor_is_timed_as_the_configurations_are() -> None:
+    runner = started_runner(Timing(launch="graph"))
+    reply = runner.run(Resample(samples=3))
+    assert reply.status is Status.OK
+    assert HostGraph.made[0].replays == 1 + 3  # one to warm up
 
 
 @pytest.mark.usefixtures("host")

@@ -12,27 +12,18 @@ import pytest
 
 from harness.backends.live import LiveBackend, find_device
 from harness.evaluation import Configuration, Measurement, Status
-from harness.gpu.device import NoDevice, probe_device
 from harness.gpu.session import SessionOptions
 from harness.landscape import read_landscape
 from harness.record import LOG_SUFFIX, record
 from harness.record_facts import Recording, RecordOptions
 from search_spaces.parameter import Categorical, Ordinal
 from search_spaces.space import SearchSpace
+from tests.gpu.devices import has_device
 from tests.gpu.kernel_tasks import KERNELS, covering, kernel_task
 from tests.gpu.kernels_for_faults import AddOne, faulty_space
 from tests.gpu.killed import check_resumed, kill_while_recording, results_of_torn
 
-
-def _has_device() -> bool:
-    try:
-        probe_device()
-    except NoDevice:
-        return False
-    return True
-
-
-pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not _has_device(), reason="no NVIDIA device")]
+pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not has_device(), reason="no NVIDIA device")]
 
 SOUND = {"fault": "none", "block": 128, "warps": 4}
 OPTIONS = SessionOptions(compile_workers=4, compile_timeout_s=5.0, run_timeout_s=5.0)

@@ -19,20 +19,11 @@ from experiments.recorder_benchmark.against_plain_loop import Plain, compare, ma
 from experiments.recorder_benchmark.comparison import Side, agreement, counted
 from experiments.recorder_benchmark.plain_loop import Configuration, Order, Steps, jit_steps, plain_loop, time_limit
 from harness.errors import UserError
-from harness.gpu.device import NoDevice, probe_device
+from tests.gpu.devices import has_device
 from tests.gpu.fakes import FAKE, FakeKernel, fake_work, space
 from tests.kernels.bf16_dot import mend_bf16_dot
 
-
-def _has_device() -> bool:
-    try:
-        probe_device()
-    except NoDevice:
-        return False
-    return True
-
-
-without_device = pytest.mark.skipif(_has_device(), reason="there is an NVIDIA device")
+without_device = pytest.mark.skipif(has_device(), reason="there is an NVIDIA device")
 
 
 def fake_steps(seconds: float = 0.0) -> Steps:

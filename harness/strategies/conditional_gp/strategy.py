@@ -7,9 +7,9 @@ from functools import partial
 
 import numpy as np
 
-from harness.errors import UserError
 from harness.evaluation import Configuration, Evaluation
 from harness.strategies.base import Budget
+from harness.strategies.checks import check
 from harness.strategies.conditional_gp.candidates import argmax_shuffled
 from harness.strategies.conditional_gp.gp import Priors
 from harness.strategies.conditional_gp.initial import InitialDesign
@@ -73,16 +73,16 @@ class ConditionalGP:
         incumbents: int = 5,
     ) -> None:
         del budget
-        _check(initial >= 1, "initial", initial, "1 or more")
-        _check(clip_quantile is None or 0 < clip_quantile <= 1, "clip_quantile", clip_quantile, "null or in (0, 1]")
-        _check(activity in ("arc", "impute"), "activity", activity, "arc or impute")
-        _check(smoothness in SMOOTHNESS, "smoothness", smoothness, "0.5, 1.5 or 2.5")
-        _check(transform in ("clip", "rank"), "transform", transform, "clip or rank")
-        _check(0 <= clip_slope <= 1, "clip_slope", clip_slope, "from 0 to 1")
-        _check(0 <= failure_quantile <= 1, "failure_quantile", failure_quantile, "from 0 to 1")
-        _check(reference in ("posterior", "observed"), "reference", reference, "posterior or observed")
-        _check(cost_weight >= 0, "cost_weight", cost_weight, "0 or more")
-        _check(refit_growth >= 1.0, "refit_growth", refit_growth, "1 or more")
+        check(initial >= 1, "initial", initial, "1 or more")
+        check(clip_quantile is None or 0 < clip_quantile <= 1, "clip_quantile", clip_quantile, "null or in (0, 1]")
+        check(activity in ("arc", "impute"), "activity", activity, "arc or impute")
+        check(smoothness in SMOOTHNESS, "smoothness", smoothness, "0.5, 1.5 or 2.5")
+        check(transform in ("clip", "rank"), "transform", transform, "clip or rank")
+        check(0 <= clip_slope <= 1, "clip_slope", clip_slope, "from 0 to 1")
+        check(0 <= failure_quantile <= 1, "failure_quantile", failure_quantile, "from 0 to 1")
+        check(reference in ("posterior", "observed"), "reference", reference, "posterior or observed")
+        check(cost_weight >= 0, "cost_weight", cost_weight, "0 or more")
+        check(refit_growth >= 1.0, "refit_growth", refit_growth, "1 or more")
         self._space = space
         self._rng = np.random.default_rng(seed)
         self._initial, self._incumbents = initial, incumbents
@@ -163,11 +163,6 @@ class ConditionalGP:
 def _priors(given: Mapping[str, Sequence[float]] | None) -> Priors:
     known = Priors.__dataclass_fields__
     for name, value in (given or {}).items():
-        _check(name in known, "priors", name, f"one of {', '.join(known)}")
-        _check(len(value) == 2 and value[1] > 0, f"priors.{name}", value, "[location, positive spread]")
+        check(name in known, "priors", name, f"one of {', '.join(known)}")
+        check(len(value) == 2 and value[1] > 0, f"priors.{name}", value, "[location, positive spread]")
     return Priors(**{name: (float(value[0]), float(value[1])) for name, value in (given or {}).items()})
-
-
-def _check(holds: bool, field: str, value: object, expected: str) -> None:
-    if not holds:
-        raise UserError(f"strategy conditional_gp: {field}={value}: expected {expected}")
