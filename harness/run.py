@@ -89,6 +89,7 @@ def _execute(
             best = _Best(progress)
             rng = np.random.default_rng(repair_seed)
             ended = run_loop(strategy, backend, config.budget, config.batch, rng, recorded, directory.append, best)
+            best.facts = strategy.facts() if hasattr(strategy, "facts") else {}
             return ended, best
 
         try:
@@ -96,7 +97,7 @@ def _execute(
         except TraceDiverged:
             directory.set_aside()
             ended, best = attempt(build_strategy(config, backend, strategy_seed), [])
-        directory.finish(backend.space, ended, document["config_hash"])
+        directory.finish(backend.space, ended, document["config_hash"], best.facts)
         return RunResult(path, ended, best.evaluations, best.latency_ms)
 
 
@@ -107,6 +108,7 @@ class _Best:
         self._progress = progress
         self.evaluations = 0
         self.latency_ms: float | None = None
+        self.facts: Mapping[str, Any] = {}
 
     def __call__(self, evaluation: Evaluation) -> None:
         self.evaluations += 1

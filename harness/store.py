@@ -161,9 +161,11 @@ class RunDirectory:
         """Write ``environment.json``."""
         write_text(self.path / "environment.json", json.dumps(document, indent=1, default=str))
 
-    def finish(self, space: SearchSpace, ended: str, config_hash: str) -> None:
-        """Turn the log into ``evaluations.parquet`` and write DONE last."""
+    def finish(self, space: SearchSpace, ended: str, config_hash: str, facts: Mapping[str, Any] | None = None) -> None:
+        """Turn the log into ``evaluations.parquet``, keep the strategy's facts, and write DONE last."""
         evaluations = self._logged
+        if facts:
+            write_text(self.path / "strategy.json", json.dumps(dict(facts), indent=1))
         with replacing(self.path / "evaluations.parquet") as temporary:
             pq.write_table(_table(evaluations, space), temporary, compression="zstd")
         done = {

@@ -1,0 +1,147 @@
+"""A search that owns its loop, turned inside out.
+
+Libraries such as Helion and Kernel Tuner call back for every measurement. Their search runs in a greenlet: it is
+suspended inside its callback until the run loop has measured what it wants to know, and dies with the strategy.
+Nothing runs in parallel, so the same seed gives the same trace.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from greenlet import GreenletExit, getcurrent, greenlet
+
+from harness.evaluation import Configuration, Evaluation
+from harness.strategies.proposals import Proposals, without_inactive
+from search_spaces.space import SearchSpace
+
+Measure = Callable[[Sequence[Mapping[str, Any]]], list[Evaluation]]
+"""Evaluations of proposals, in their order. A proposal that was measured before is answered from memory; one that is
+infeasible is answered with the evaluation of its repair."""
+
+
+PATIENCE = 10_000
+"""Requests in a row for nothing new after which a search counts as going in circles."""
+
+
+class GlobalGenerators:
+    """Python's and numpy's global generators, as one search sees them.
+
+    Libraries draw from them whatever they are seeded with, and so may the caller, or the next run in this process.
+    """
+
+    def __init__(self, seed: np.random.SeedSequence) -> None:
+        python, numpy = seed.generate_state(2)
+        self._python = random.Random(int(python)).getstate()
+        self._numpy = np.random.RandomState(int(numpy)).get_state()
+
+    @contextmanager
+    def installed(self) -> Iterator[None]:
+        """Inside the block the global generators go on where they stopped at the end of the last block."""
+        outer_python, outer_numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 (what libraries use)
+        random.setstate(self._python)
+        np.random.set_state(self._numpy)  # noqa: NPY002
+        try:
+            yield
+        finally:
+            self._python, self._numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
+            random.setstate(outer_python)
+            np.random.set_state(outer_numpy)  # noqa: NPY002
+
+
+class Requests:
+    """What a search wants to know, and what it was told.
+
+    The search's frames hold this and never the greenlet that they run in: such a cycle would never be collected.
+
+    Attributes:
+        waiting: accepted configurations that the run loop has not been given yet.
+        measured: proposals that reached the run loop.
+        remembered: proposals that had been measured before (re-timings, repeats).
+    """
+
+    def __init__(self, space: SearchSpace, rng: np.random.Generator) -> None:
+        self._space = space
+        self._proposals = Proposals(space, rng)
+        self._keys: dict[tuple[tuple[str, Any], ...], str] = {}
+        self._told: dict[str, Evaluation] = {}
+        self._circles = 0
+        self.waiting: deque[Configuration] = deque()
+        self.measured = self.remembered = 0
+
+    def measure(self, proposals: Sequence[Mapping[str, Any]]) -> list[Evaluation]:
+        """Suspend the search until all proposals are answered."""
+        before = self.measured
+        keys = [self._key(proposal) for proposal in proposals]
+        self._circles = self._circles + 1 if self.measured == before else 0
+        if self._circles > (0 if self._proposals.exhausted else PATIENCE):
+            raise GreenletExit  # which no library catches
+        while any(key not in self._told for key in keys):
+            getcurrent().parent.switch()
+        return [self._told[key] for key in keys]
+
+    def answer(self, evaluation: Evaluation) -> None:
+        """Keep an evaluation for the search."""
+        self._told[self._space.key(evaluation.configuration)] = evaluation
+
+    def _key(self, proposal: Mapping[str, Any]) -> str:
+        """The key under which the proposal's evaluation will be told."""
+        kept = without_inactive(self._space, proposal)
+        identity = tuple((name, tuple(v) if isinstance(v, list) else v) for name, v in kept.items())
+        if identity in self._keys:
+            self.remembered += 1
+            return self._keys[identity]
+        accepted = self._proposals.accept(kept)
+        if accepted is None:
+            raise GreenletExit
+        self.measured += 1
+        self.waiting.append(accepted)
+        key = self._keys[identity] = self._space.key(accepted)
+        return key
+
+
+class CallbackStrategy:
+    """Ask and tell around a search that owns its loop.
+
+    The search's requests are served in its own order, as many at a time as the run loop asks for; it goes on when all
+    of a request is answered. The strategy has ended when the search returns, when nothing unvisited is left, or when
+    the search goes in circles. What it raises comes out of ``ask``.
+
+    Args:
+        space: what is searched.
+        seed: of the global generators that the search sees, and of ties between repairs.
+        search: gets :data:`Measure` and calls it until it is done.
+    """
+
+    def __init__(self, space: SearchSpace, seed: np.random.SeedSequence, search: Callable[[Measure], object]) -> None:
+        globals_seed, repair_seed = seed.spawn(2)
+        self._generators = GlobalGenerators(globals_seed)
+        self._requests = requests = Requests(space, np.random.default_rng(repair_seed))
+        self._pending = 0
+        self._search = greenlet(lambda: search(requests.measure))
+
+    def ask(self, n: int) -> Sequence[Configuration]:
+        """Up to ``n`` configurations that the search waits for; none when it has ended."""
+        waiting = self._requests.waiting
+        if not waiting and not self._pending and not self._search.dead:
+            self._search.parent = getcurrent()
+            with self._generators.installed():
+                self._search.switch()
+        asked = [waiting.popleft() for _ in range(min(n, len(waiting)))]
+        self._pending += len(asked)
+        return asked
+
+    def tell(self, evaluations: Sequence[Evaluation]) -> None:
+        """Keep the answers for the search, which sees them when its whole request is answered."""
+        for evaluation in evaluations:
+            self._requests.answer(evaluation)
+        self._pending -= len(evaluations)
+
+    def facts(self) -> dict[str, int]:
+        """How many requests were measured, and how many answered from memory."""
+        return {"measured": self._requests.measured, "remembered": self._requests.remembered}
