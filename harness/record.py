@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from harness.errors import UserError
 from harness.evaluation import Configuration, Status
 from harness.gpu.device import AccelDevice
 from harness.gpu.engine import Activity, Result
@@ -29,6 +30,7 @@ from harness.record_search import DeadlinePassed, RecordingBackend, run_search
 from harness.record_write import recording_summary, write_recording
 from harness.retime import VENDOR, Retiming, retime
 from kernels.base import Kernel
+from search_spaces.enumeration import Codes
 from search_spaces.space import SearchSpace
 
 LOG_SUFFIX = ".recording.jsonl"
@@ -67,15 +69,15 @@ def record(
     """
     options = options or RecordOptions()
     start = time.monotonic()
-    codes = space.codes()
     order_seed, retime_seed = np.random.SeedSequence(options.session.seed).spawn(2)
-    order = np.random.default_rng(order_seed).permutation(len(codes))[: options.limit]
+    order = draw_order(space, np.random.default_rng(order_seed), options.limit)
+    feasible = space.size if space.enumerable else None
     identity = recording_identity(task, kernel, space, device, options)
     fresh = int(np.random.SeedSequence().generate_state(1)[0])
-    metadata = recording_metadata(task, kernel, device, options, len(order), len(codes), command, fresh)
+    metadata = recording_metadata(task, kernel, device, options, len(order), feasible, command, fresh)
     with RecordLog(out.with_name(out.name + LOG_SUFFIX), identity, metadata) as log:
         known = log.recorded.results
-        todo = [c for c in (space.decode(codes[i]) for i in order) if space.key(c) not in known]
+        todo = [c for c in (space.decode(row) for row in order) if space.key(c) not in known]
         activity, retime_s, stopped = Activity(), 0.0, False
         if todo or log.recorded.retimed is None:
             print(f"{task}: starting {options.session.compile_workers} compile workers", file=sys.stderr)
@@ -114,6 +116,23 @@ def record(
                 row.measurement.device_state for row in known.values() if row.measurement.device_state is not None
             ),
         )
+
+
+def draw_order(space: SearchSpace, rng: np.random.Generator, limit: int | None) -> Codes:
+    """What to measure in what order, [n, d]: all of a space, or ``limit`` configurations without replacement.
+
+    Raises:
+        UserError: a space that cannot be listed, without a limit.
+    """
+    if space.enumerable:
+        codes = space.codes()
+        return codes[rng.permutation(len(codes))[:limit]]
+    if limit is None:
+        raise UserError("--limit: missing: the space is too large to be listed: expected --limit N")
+    drawn: dict[bytes, Codes] = {}
+    while len(drawn) < limit:
+        drawn |= {row.tobytes(): row for row in space.sample_codes(rng, limit)}
+    return np.array(list(drawn.values())[:limit])
 
 
 def _measure(

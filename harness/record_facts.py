@@ -96,12 +96,16 @@ def recording_metadata(
     device: AccelDevice,
     options: RecordOptions,
     wanted: int,
-    feasible: int,
+    feasible: int | None,
     command: str,
     input_seed: int,
 ) -> dict[str, Any]:
-    """The landscape's metadata, as far as it is known before measuring ``wanted`` of ``feasible``."""
-    drawn = f"uniformly without replacement, seed {options.session.seed}: {wanted} of {feasible}"
+    """The landscape's metadata, as far as it is known before measuring ``wanted`` of ``feasible``.
+
+    ``feasible`` is ``None`` where the space is too large to be counted.
+    """
+    among = "more than can be listed" if feasible is None else str(feasible)
+    drawn = f"uniformly without replacement, seed {options.session.seed}: {wanted} of {among}"
     shape = {name: value for name, value in kernel_fields(kernel).items() if name not in ("_target_", "dtype")}
     metadata: dict[str, Any] = {
         "task": task,

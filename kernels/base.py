@@ -106,6 +106,9 @@ class Kernel(ABC):
     def vendor(self, inputs: Buffers) -> tuple[str, Callable[[], Any]]:
         """The vendor library's name and a call of it on the same inputs."""
 
+    def warm_up(self, sm_count: int) -> None:  # noqa: B027 (most have nothing to do)
+        """Whatever a compile worker does once before its first plan, so that no configuration is charged for it."""
+
     @property
     def torch_dtype(self) -> torch.dtype:
         """The torch dtype of inputs and outputs."""

@@ -97,6 +97,7 @@ class TritonCompiler:
         backend = make_backend(self.target)
         backend.hash()
         backend.parse_options({}).hash()
+        self.kernel.warm_up(self.sm_count)
 
     def compile(self, configuration: Configuration) -> CompileOutcome:
         """Compile every launch of the configuration's plan. Never raises an ``Exception``."""
@@ -120,13 +121,16 @@ class TritonCompiler:
             return CompileOutcome(Status(status), charged, cpu_seconds() - before, message=message)
 
         _write(self._current(os.getpid()), plan_key)
-        outcome = self._compile(plan, sources, keys, before)
+        outcome = self._compile(plan, sources, keys, before, cpu_seconds() - before)
         if outcome.status in (Status.COMPILE_ERROR, Status.OUT_OF_RESOURCES):
             self._remember(plan_key, outcome)
         return outcome
 
-    def _compile(self, plan: Plan, sources: list[Any], keys: list[str], before: float) -> CompileOutcome:
-        charged = 0.0
+    def _compile(
+        self, plan: Plan, sources: list[Any], keys: list[str], before: float, planned: float
+    ) -> CompileOutcome:
+        """``planned``: CPU seconds that making the plan took; where code is generated they are part of the cost."""
+        charged = planned
         compiled: list[CompiledLaunch] = []
         binaries: list[object] = []
         try:

@@ -48,7 +48,8 @@ def process_context() -> BaseContext:
     method = os.environ.get(START_METHOD_VARIABLE, "forkserver")
     context = multiprocessing.get_context(method)
     if method == "forkserver":
-        context.set_forkserver_preload(list(PRELOAD))
+        kernels = [name for name in sys.modules if name.startswith("kernels.")]  # some import whole compilers
+        context.set_forkserver_preload([*PRELOAD, *sorted(kernels)])
     return context
 
 

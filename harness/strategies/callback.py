@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -116,12 +116,20 @@ class CallbackStrategy:
         space: what is searched.
         seed: of the global generators that the search sees, and of ties between repairs.
         search: gets :data:`Measure` and calls it until it is done.
+        surroundings: entered whenever the search runs, left while it is suspended.
     """
 
-    def __init__(self, space: SearchSpace, seed: np.random.SeedSequence, search: Callable[[Measure], object]) -> None:
+    def __init__(
+        self,
+        space: SearchSpace,
+        seed: np.random.SeedSequence,
+        search: Callable[[Measure], object],
+        surroundings: Callable[[], AbstractContextManager[object]] = nullcontext,
+    ) -> None:
         globals_seed, repair_seed = seed.spawn(2)
         self._generators = GlobalGenerators(globals_seed)
         self._requests = requests = Requests(space, np.random.default_rng(repair_seed))
+        self._surroundings = surroundings
         self._pending = 0
         self._search = greenlet(lambda: search(requests.measure))
 
@@ -130,7 +138,7 @@ class CallbackStrategy:
         waiting = self._requests.waiting
         if not waiting and not self._pending and not self._search.dead:
             self._search.parent = getcurrent()
-            with self._generators.installed():
+            with self._generators.installed(), self._surroundings():
                 self._search.switch()
         asked = [waiting.popleft() for _ in range(min(n, len(waiting)))]
         self._pending += len(asked)
@@ -142,6 +150,6 @@ class CallbackStrategy:
             self._requests.answer(evaluation)
         self._pending -= len(evaluations)
 
-    def facts(self) -> dict[str, int]:
+    def facts(self) -> dict[str, Any]:
         """How many requests were measured, and how many answered from memory."""
         return {"measured": self._requests.measured, "remembered": self._requests.remembered}

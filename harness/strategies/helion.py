@@ -1,0 +1,92 @@
+"""Helion's own autotuners as contenders (https://helionlang.com). Needs the extra ``helion``.
+
+Told: latencies in ms; failures are infinite latencies, timeouts marked as such, which is what Helion's own provider
+reports. Proposals that break a rule of the space are repaired by the callback adapter. What Helion times again (its
+verification rounds and the final one) is answered with the known latency, counted, and left off the tuning clock: see
+``strategy.json`` of a run.
+
+Helion's RandomSearch and DifferentialEvolution draw from Python's global generator, the first before it is seeded; the
+adapter gives every search a global generator of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from harness.errors import UserError
+from harness.evaluation import Evaluation
+from harness.strategies.base import Budget
+from harness.strategies.callback import CallbackStrategy, Measure
+from harness.strategies.extras import extra
+from search_spaces.space import SearchSpace
+
+ALGORITHMS = (
+    "RandomSearch",
+    "PatternSearch",
+    "DifferentialEvolutionSearch",
+    "DESurrogateHybrid",
+    "LFBOPatternSearch",
+    "LFBOTreeSearch",
+)
+
+
+class HelionSearch(CallbackStrategy):
+    """One of Helion's searches, with its own defaults at full effort.
+
+    Args:
+        space, seed, budget: see :class:`~harness.strategies.base.Strategy`.
+        algorithm: its class, of ``helion.autotuner``.
+        compiler_seeds: whether the search starts from the configurations that Helion's compiler suggests, where
+            there are any (its default configuration comes first in any case).
+        options: further arguments of the class, for instance ``count`` of RandomSearch.
+
+    Raises:
+        UserError: Helion is missing, or an argument that it does not have.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        seed: np.random.SeedSequence,
+        budget: Budget,
+        *,
+        algorithm: str = "LFBOTreeSearch",
+        compiler_seeds: bool = True,
+        options: Mapping[str, Any] | None = None,
+    ) -> None:
+        del budget
+        if algorithm not in ALGORITHMS:
+            raise UserError(f"strategy.algorithm={algorithm}: expected one of {', '.join(ALGORITHMS)}")
+        with extra("helion"):
+            from harness.strategies.helion_search import Retimings, make_search, run_search
+            from harness.strategies.helion_space import translate
+            from kernels.helion.target import visible
+
+        adapter_seed, own_seed = seed.spawn(2)
+        translation = translate(space)
+        retimings = Retimings()
+        own = int(own_seed.generate_state(1)[0])
+
+        def search(measure: Measure) -> None:
+            def look(configs: Sequence[Any]) -> list[Evaluation]:
+                return measure([translation.proposal(config.config) for config in configs])
+
+            spec = translation.spec()
+            if not compiler_seeds:
+                spec.compiler_seed_configs = []
+            try:
+                made = make_search(algorithm, spec, own, look, retimings, options or {})
+            except TypeError as error:
+                raise UserError(f"strategy.options: {error}") from None
+            run_search(made, retimings)
+
+        self._retimings = retimings
+        super().__init__(space, adapter_seed, search, lambda: visible(translation.target))
+
+    def facts(self) -> dict[str, Any]:
+        """Measured and remembered requests, and what Helion would have timed again, by phase."""
+        retimings = self._retimings
+        return {**super().facts(), "retimed": retimings.configurations, "retiming_device_s": retimings.device_s}

@@ -1,0 +1,100 @@
+"""Our spaces as Helion sees them: its own ``ConfigSpec`` where the space came from one, else user-defined tunables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from helion.autotuner.config_fragment import (
+    BlockSizeFragment,
+    BooleanFragment,
+    ConfigSpecFragment,
+    EnumFragment,
+    IntegerFragment,
+    NumWarpsFragment,
+    PermutationFragment,
+    PowerOfTwoFragment,
+)
+from helion.autotuner.config_spec import ConfigSpec
+from helion.autotuner.external import create_user_config_spec
+
+from kernels.helion.description import config_spec
+from kernels.helion.target import Target
+from search_spaces.helion import configuration_of, description_of
+from search_spaces.parameter import Boolean, Integer, Ordinal, Parameter, Permutation
+from search_spaces.space import SearchSpace
+
+
+@dataclass(frozen=True)
+class Translation:
+    """A space for Helion's searches.
+
+    Attributes:
+        spec: makes a fresh ``ConfigSpec``; call it where ``target`` is visible.
+        proposal: a normalised Helion config as values of our parameters; they may break our rules.
+        target: the device that Helion is to believe in.
+        native: whether the spec is Helion's own.
+    """
+
+    spec: Callable[[], ConfigSpec]
+    proposal: Callable[[Mapping[str, Any]], Mapping[str, Any]]
+    target: Target
+    native: bool
+
+
+def translate(space: SearchSpace) -> Translation:
+    """How Helion's searches search ``space``."""
+    description = description_of(space)
+    if description is None:
+        return Translation(
+            lambda: create_user_config_spec({p.name: fragment(p) for p in space.parameters}),
+            lambda config: {p.name: value_of(p, config[p.name]) for p in space.parameters},
+            Target(),
+            native=False,
+        )
+    major, minor = description["capability"] or (9, 0)
+    return Translation(
+        lambda: config_spec(description),
+        lambda config: configuration_of(config, space),
+        Target(description["num_sm"], 10 * major + minor),
+        native=True,
+    )
+
+
+def fragment(parameter: Parameter) -> ConfigSpecFragment:
+    """A parameter as a tunable.
+
+    Powers of two without a gap keep their values; other numbers become their position, so that neighbours stay
+    neighbours. Block sizes and warps are marked as such, by their names: Helion's searches treat them specially.
+    """
+    if isinstance(parameter, Permutation):
+        return PermutationFragment(parameter.length)
+    if isinstance(parameter, Boolean):
+        return BooleanFragment()
+    if _powers_of_two(parameter):
+        low, high = parameter.values[0], parameter.values[-1]
+        assert isinstance(low, int) and isinstance(high, int)
+        if parameter.name == "num_warps":
+            return NumWarpsFragment(low, high)
+        return BlockSizeFragment(low, high) if parameter.name.startswith("block_") else PowerOfTwoFragment(low, high)
+    if isinstance(parameter, Ordinal | Integer):
+        return IntegerFragment(0, parameter.size - 1)
+    return EnumFragment(tuple(range(parameter.size)))
+
+
+def value_of(parameter: Parameter, value: Any) -> Any:
+    """Our value of what Helion chose for :func:`fragment`."""
+    if isinstance(parameter, Permutation):
+        return tuple(value)
+    return value if isinstance(parameter, Boolean) or _powers_of_two(parameter) else parameter.values[value]
+
+
+def _powers_of_two(parameter: Parameter) -> bool:
+    values = parameter.values
+    return (
+        isinstance(parameter, Ordinal)
+        and all(isinstance(v, int) and v > 0 and v & (v - 1) == 0 for v in values)
+        and all(b == 2 * a for a, b in pairwise(values))
+    )
