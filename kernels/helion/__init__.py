@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+from unittest.mock import patch
 
 import torch
 import triton
 
 OLDEST = "1.4.0"
 
+
+@contextmanager
+def no_device() -> Iterator[None]:
+    """Inside the block torch shows no GPU.
+
+    Helion asks for the device's properties as early as a kernel is decorated, which initialises CUDA; no child that is
+    forked from such a process can use the GPU.
+    """
+    with patch.object(torch.cuda, "is_available", lambda: False):
+        yield
+
+
 try:
-    import helion
+    with no_device():
+        import helion
 except ImportError as error:
     try:
         found = f"helion {version('helion')} cannot be imported"
@@ -21,4 +38,11 @@ except ImportError as error:
         f"for instance helion {OLDEST} with torch 2.11 … 2.13 and triton 3.6 … 3.7"
     ) from None
 
-__all__ = ["helion"]
+
+def program(function: Callable[..., Any]) -> Any:
+    """``@helion.kernel`` for fixed shapes, on a machine with a GPU or without."""
+    with no_device():
+        return helion.kernel(function, static_shapes=True)
+
+
+__all__ = ["helion", "no_device", "program"]

@@ -9,7 +9,7 @@ from typing import ClassVar
 import torch
 
 from kernels.attention import Attention
-from kernels.helion import helion
+from kernels.helion import helion, program
 from kernels.helion.base import HelionKernel
 from search_spaces.device import DeviceLimits
 from search_spaces.space import SearchSpace
@@ -18,7 +18,7 @@ hl = helion.language
 LOG2_E = math.log2(math.e)
 
 
-@helion.kernel(static_shapes=True)
+@program
 def attention(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
     """softmax(Q·Kᵀ/√head_dim)·V; all [batch, heads, seq, head_dim], contiguous."""
     seq = q.size(-2)
@@ -34,7 +34,9 @@ def attention(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor
         weighted = hl.zeros([tile_b, tile_m, head_dim], dtype=torch.float32)
         rows = queries[tile_b, tile_m, :]
         for tile_n in hl.tile(seq):
-            scores = torch.bmm(rows, keys[tile_b, :, tile_n])
+            # Accumulated in float32: torch.bmm would round the scores to the inputs' dtype.
+            scores = hl.zeros([tile_b, tile_m, tile_n], dtype=torch.float32)
+            scores = torch.baddbmm(scores, rows, keys[tile_b, :, tile_n])
             higher = torch.maximum(largest, torch.amax(scores, -1) * scale)
             power = torch.exp2(scores * scale - higher[:, :, None])
             shrink = torch.exp2(largest - higher)

@@ -13,6 +13,7 @@ import os
 import tempfile
 from collections.abc import Callable, Mapping
 from functools import cache
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -134,10 +135,17 @@ def _launch(call: Call, namespace: Mapping[str, Any]) -> Launch:
     kernel = namespace[call["kernel"]]
     arguments: dict[str, Buffer | Scalar] = {}
     constants: dict[str, Any] = {}
-    for parameter, (kind, value) in zip(kernel.params, call["arguments"], strict=False):
-        if parameter.is_constexpr:
-            constants[parameter.name] = value
+    for (name, constant), (kind, value) in zip(_parameters(kernel), call["arguments"], strict=False):
+        if constant:
+            constants[name] = value
         else:
-            arguments[parameter.name] = Buffer(value) if kind == BUFFER else value
+            arguments[name] = Buffer(value) if kind == BUFFER else value
     x, y, z = (*call["grid"], 1, 1)[:3]
     return Launch(kernel, (x, y, z), arguments, constants, call["options"])
+
+
+def _parameters(kernel: Any) -> list[tuple[str, bool]]:
+    """Name of each parameter and whether it is a compile-time constant, interpreted or not."""
+    if hasattr(kernel, "params"):
+        return [(parameter.name, parameter.is_constexpr) for parameter in kernel.params]
+    return [(p.name, "constexpr" in str(p.annotation)) for p in signature(kernel.fn).parameters.values()]

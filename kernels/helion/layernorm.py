@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import torch
 
-from kernels.helion import helion
+from kernels.helion import helion, program
 from kernels.helion.base import HelionKernel
 from kernels.layernorm import EPSILON, LayerNorm
 from search_spaces.device import DeviceLimits
@@ -16,7 +16,7 @@ from search_spaces.space import SearchSpace
 hl = helion.language
 
 
-@helion.kernel(static_shapes=True)
+@program
 def layernorm(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
     """(x - mean) / sqrt(variance + epsilon) · weight + bias for each row of ``x [rows, cols]``, in float32 inside."""
     rows, _ = x.size()

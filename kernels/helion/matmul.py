@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import torch
 
-from kernels.helion import helion
+from kernels.helion import helion, program
 from kernels.helion.base import HelionKernel
 from kernels.matmul import Matmul
 from search_spaces.device import DeviceLimits
@@ -16,7 +16,7 @@ from search_spaces.space import SearchSpace
 hl = helion.language
 
 
-@helion.kernel(static_shapes=True)
+@program
 def matmul(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     """C [m, n] = A [m, k] · B [k, n], accumulated in float32."""
     m, k = a.size()

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import torch
 
-from kernels.helion import helion
+from kernels.helion import helion, program
 from kernels.helion.base import HelionKernel
 from kernels.softmax import Softmax
 from search_spaces.device import DeviceLimits
@@ -16,7 +16,7 @@ from search_spaces.space import SearchSpace
 hl = helion.language
 
 
-@helion.kernel(static_shapes=True)
+@program
 def softmax(x: torch.Tensor) -> torch.Tensor:
     """Softmax of each row of ``x [rows, cols]``, in float32 inside; Helion may hold the row or loop over it."""
     rows, _ = x.size()
