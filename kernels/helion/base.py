@@ -42,7 +42,9 @@ class HelionKernel(Kernel):
 
     def space(self, device: DeviceLimits) -> SearchSpace:
         """What Helion tunes of this kernel on a device."""
-        return helion_space(describe(self.bound(Target(device.sm_count, self.capability)).config_spec))
+        target = Target(device.sm_count, self.capability)
+        with visible(target):
+            return helion_space(describe(self.bound(target).config_spec))
 
     def warm_up(self, sm_count: int) -> None:
         self.bound(Target(sm_count, self.capability))

@@ -14,6 +14,7 @@ from typing import Any
 from unittest.mock import patch
 
 import torch
+from helion import _compat, _hardware
 from torch._dynamo.device_interface import CudaInterface
 from torch._subclasses import fake_tensor
 
@@ -61,6 +62,9 @@ def visible(target: Target) -> Iterator[None]:
         "get_device_name": lambda *_: properties.name,
     }
     with ExitStack() as stack:
+        # Helion remembers what it learned of the device, for good; inside and outside are two devices.
+        _forget()
+        stack.callback(_forget)
         for name, value in cuda.items():
             stack.enter_context(patch.object(torch.cuda, name, value))
         if torch.version.cuda is None:  # a build for CPUs, whose device would count as unknown hardware
@@ -71,3 +75,10 @@ def visible(target: Target) -> Iterator[None]:
             stack.enter_context(patch.object(interface, "get_device_properties", lambda *_: properties))
             stack.enter_context(patch.object(interface, "current_device", lambda *_: 0))
         yield
+
+
+def _forget() -> None:
+    for module in (_compat, _hardware):
+        for value in vars(module).values():
+            if hasattr(value, "cache_clear"):
+                value.cache_clear()

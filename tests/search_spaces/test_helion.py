@@ -1,0 +1,167 @@
+"""Helion's spaces: both ways between configurations, and our conditions against what its normalisation does."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("helion", reason="Helion is not installed: pip install 'nearopt[helion]'")
+
+from helion.autotuner.config_spec import ConfigSpec
+from helion.runtime.config import Config
+
+from kernels.helion.attention import HelionAttention
+from kernels.helion.base import HelionKernel
+from kernels.helion.description import config_spec, describe
+from kernels.helion.layernorm import HelionLayerNorm
+from kernels.helion.matmul import HelionMatmul
+from kernels.helion.softmax import HelionSoftmax
+from kernels.helion.target import Target, visible
+from search_spaces.device import H100
+from search_spaces.errors import InvalidConfiguration
+from search_spaces.helion import configuration_of, description_of, helion_config, helion_space
+from search_spaces.space import SearchSpace
+
+KERNELS: tuple[HelionKernel, ...] = (
+    HelionMatmul(2048, 2048, 2048),
+    HelionSoftmax(4096, 2560),
+    HelionLayerNorm(8192, 4096),
+    HelionAttention(4, 16, 2048, 64),
+)
+
+
+@pytest.fixture(params=KERNELS, ids=lambda kernel: kernel.name.partition("-")[0])
+def kernel(request: pytest.FixtureRequest) -> HelionKernel:
+    made: HelionKernel = request.param
+    return made
+
+
+@pytest.fixture
+def spec(kernel: HelionKernel) -> Iterator[ConfigSpec]:
+    """The kernel's own spec, on a device that it believes in."""
+    with visible(Target()):
+        yield kernel.bound(Target()).config_spec
+
+
+@pytest.fixture
+def space(kernel: HelionKernel) -> SearchSpace:
+    return kernel.space(H100)
+
+
+def canonical(spec: ConfigSpec, config: dict[str, Any]) -> dict[str, Any]:
+    spec.normalize(config, _fix_invalid=True)
+    return config
+
+
+def as_config(config: dict[str, Any]) -> Config:
+    """Helion's own record, in which no limit on registers is an absent one."""
+    return Config.from_dict({name: value for name, value in config.items() if name != "maxnreg" or value is not None})
+
+
+def test_our_configurations_survive_helion_s_normalisation(space: SearchSpace, spec: ConfigSpec) -> None:
+    """Configuration to Config to normalised to configuration, and the same flat values on the way."""
+    generation = spec.create_config_generation()
+    for configuration in space.sample(np.random.default_rng(0), 300):
+        config = canonical(spec, helion_config(configuration))
+        assert configuration_of(config, space) == configuration
+        flat, again = generation.canonicalize_flat(generation.flatten(as_config(config)))
+        assert configuration_of(again.config, space) == configuration
+        assert generation.unflatten(flat).config == again.config
+
+
+def test_helion_s_configurations_become_ours_and_come_back(space: SearchSpace, spec: ConfigSpec) -> None:
+    generation = spec.create_config_generation()
+    random.seed(0)
+    feasible = 0
+    for _ in range(300):
+        config = generation.random_config().config
+        ours = configuration_of(config, space)
+        assert space.canonicalize(ours) == ours
+        feasible += space.contains(ours)
+        assert as_config(canonical(spec, helion_config(ours))) == as_config(config)
+    assert feasible >= 0.7 * 300  # the others hold more than 256 elements a thread
+
+
+def test_what_normalisation_resets_is_inactive_and_nothing_else(space: SearchSpace, spec: ConfigSpec) -> None:
+    """For every parameter of random configurations: changing it matters to Helion exactly if it is active."""
+    rng = np.random.default_rng(1)
+    seen = set()
+    for configuration in space.sample(rng, 40):
+        flat = {p.name: configuration.get(p.name, p.values[int(rng.integers(p.size))]) for p in space.parameters}
+        for kind in space.parameters[0].values:
+            one = {**flat, "pid_type": kind}
+            base = canonical(spec, helion_config(one))
+            for parameter in space.parameters[1:]:
+                others = [value for value in parameter.values if value != one[parameter.name]]
+                if not others:
+                    continue
+                changed = canonical(
+                    spec, helion_config({**one, parameter.name: others[int(rng.integers(len(others)))]})
+                )
+                active = parameter.name in space.canonicalize(one)
+                if parameter.name == "maxnreg" or (parameter.name == "num_warps" and one["maxnreg"]):
+                    continue  # repaired to what fits, see below
+                assert (changed != base) == active, (parameter.name, one)
+                seen.add((parameter.name, active))
+    choices = {parameter.name for parameter in space.parameters if parameter.size > 1}
+    assert {name for name, active in seen if active} >= choices - {"pid_type", "maxnreg"}
+    assert ("num_sm_multiplier", False) in seen and ("range_num_stages_0", False) in seen
+
+
+def test_registers_are_limited_as_helion_limits_them(space: SearchSpace, spec: ConfigSpec) -> None:
+    (configuration,) = space.sample(np.random.default_rng(2), 1)
+    persistent = {**configuration, "pid_type": "persistent_blocked"}
+    for maxnreg in (0, 32, 64, 128, 256):
+        for num_warps in (1, 2, 4, 8, 16, 32):
+            config = helion_config({**persistent, "maxnreg": maxnreg, "num_warps": num_warps})
+            kept = canonical(spec, dict(config)).get("maxnreg") == config["maxnreg"]
+            assert kept == (maxnreg * num_warps * 32 <= 65_536)
+
+
+def test_a_described_spec_is_the_spec(spec: ConfigSpec) -> None:
+    """Without the kernel: the same fields, defaults, seeds, limits, random draws and normalisation."""
+    rebuilt = config_spec(describe(spec))
+    assert describe(rebuilt) == describe(spec)
+    assert rebuilt.structural_fingerprint() == spec.structural_fingerprint()
+    assert rebuilt.default_config() == spec.default_config()
+    theirs, ours = spec.create_config_generation(), rebuilt.create_config_generation()
+    for seed in range(100):
+        random.seed(seed)
+        expected = theirs.random_config()
+        random.seed(seed)
+        assert ours.random_config() == expected
+    assert [c for _, c in ours.seed_flat_config_pairs()] == [c for _, c in theirs.seed_flat_config_pairs()]
+
+
+def test_the_row_kernels_have_compiler_made_seeds() -> None:
+    assert describe_of(HelionSoftmax(4096, 2560))["seeds"]
+    assert not describe_of(HelionMatmul(2048, 2048, 2048))["seeds"]
+
+
+def describe_of(kernel: HelionKernel) -> dict[str, Any]:
+    return dict(description_of(kernel.space(H100)) or {})
+
+
+def test_a_space_carries_its_description(space: SearchSpace) -> None:
+    description = description_of(SearchSpace.from_json(space.to_json()))
+    assert description is not None
+    assert helion_space(description).to_json() == space.to_json()
+
+
+def test_an_unknown_tunable_is_refused(spec: ConfigSpec, monkeypatch: pytest.MonkeyPatch) -> None:
+    fields = {**spec._flat_fields(), "new_knob": spec.indexing}
+    monkeypatch.setattr(type(spec), "_flat_fields", lambda _: fields)
+    with pytest.raises(ValueError, match="new_knob"):
+        describe(spec)
+
+
+def test_foreign_values_are_refused(space: SearchSpace) -> None:
+    with pytest.raises(ValueError, match="colour=red"):
+        helion_config({"colour": "red"})
+    (configuration,) = space.sample(np.random.default_rng(3), 1)
+    with pytest.raises(InvalidConfiguration, match="num_warps"):
+        configuration_of({**helion_config(configuration), "num_warps": 3}, space)
