@@ -1,9 +1,7 @@
 """Landscapes as files that Kernel Tuner's simulation mode and autotuning_methodology read.
 
-Neither knows conditional parameters or permutations: an inactive parameter gets its first value, which keeps one flat
-configuration per kernel, and a permutation is text, as CATBench writes it. ``time``, what they tune for, is the oracle
-latency, so that their optimum is ours; ``times`` are the samples. Of a sampled landscape the uniform rows are written,
-which are its space.
+Conditions and permutations are flattened (see :mod:`~.flat`). ``time``, what they tune for, is the oracle latency, so
+that their optimum is ours; ``times`` are the samples. Of a sampled landscape the uniform rows are written: its space.
 """
 
 from __future__ import annotations
@@ -13,14 +11,15 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
 
 from harness.atomic import replacing
 from harness.errors import UserError
 from harness.evaluation import Status
+from harness.formats.flat import flat_domains, flat_rows
 from harness.formats.recording import MS_PER_S
 from harness.landscape import Landscape
-from search_spaces.parameter import Value
 
 KERNEL_TUNER_CLASS = {
     Status.COMPILE_ERROR: "CompilationFailedConfig",
@@ -66,13 +65,12 @@ def export(landscape: Landscape, format_: str, out: Path) -> Path:
 
 
 def _cache(landscape: Landscape) -> bytes:
-    parameters = landscape.space.parameters
     header = {
         "device_name": landscape.metadata["device"]["name"],
         "kernel_name": str(landscape.metadata.get("kernel") or landscape.name.split("-")[0]),
         "problem_size": _problem_size(landscape.metadata.get("shape")),
-        "tune_params_keys": [parameter.name for parameter in parameters],
-        "tune_params": {parameter.name: [_flat(value) for value in parameter.values] for parameter in parameters},
+        "tune_params_keys": list(landscape.space.names),
+        "tune_params": flat_domains(landscape.space),
         "objective": "time",
     }
     records = b",\n".join(
@@ -124,17 +122,9 @@ def _result(landscape: Landscape, row: int) -> dict[str, Any]:
 
 def _rows(landscape: Landscape) -> Iterator[tuple[int, dict[str, Any]]]:
     """Row and flat configuration of everything in the searchable space."""
-    values = [[_flat(value) for value in parameter.values] for parameter in landscape.space.parameters]
-    names = landscape.space.names
-    for row, codes in enumerate(landscape.codes.tolist()):
-        if landscape.pool[row]:
-            yield row, {name: of[max(code, 0)] for name, of, code in zip(names, values, codes, strict=True)}
-
-
-def _flat(value: Value) -> Any:
-    if isinstance(value, tuple):
-        return str(value)
-    return int(value) if isinstance(value, bool) else value
+    flat = flat_rows(landscape.space, landscape.codes)
+    for row in np.flatnonzero(landscape.pool).tolist():
+        yield row, dict(zip(landscape.space.names, flat[row], strict=True))
 
 
 def _costs_ms(landscape: Landscape, row: int) -> list[float]:

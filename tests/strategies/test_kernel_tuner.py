@@ -1,0 +1,146 @@
+"""Kernel Tuner's strategies, behind the shared contract."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.errors import UserError
+from harness.strategies.base import Budget, Strategy
+from harness.strategies.kernel_tuner import STRATEGIES, KernelTuner
+from harness.testing import StrategyContract, drive, spaces
+from harness.testing.driver import trace
+from search_spaces.space import SearchSpace
+
+pytest.importorskip("kernel_tuner", reason="kernel-tuner is not installed")
+
+
+class Contract(StrategyContract):
+    __test__ = False
+    asks = 20
+    ends_early = True
+    strategy: str
+
+    def factory(self, space: SearchSpace, seed: np.random.SeedSequence, budget: Budget) -> Strategy:
+        return KernelTuner(space, seed, budget, strategy=self.strategy)
+
+    @pytest.mark.parametrize("batch", [1, 3, 8])
+    def test_batches_are_full_until_the_end(self, batch: int) -> None:
+        """It asks for what it wants to know, whatever the run loop would take."""
+        space = spaces.conditional()
+        asked = self.build(space).ask(batch)
+        assert 1 <= len(asked) <= batch
+        assert len({space.key(configuration) for configuration in asked}) == len(asked)
+
+    def test_a_space_beyond_enumeration(self) -> None:
+        with pytest.raises(UserError, match="Kernel Tuner lists its space"):
+            self.build(spaces.huge())
+
+
+class TestGeneticAlgorithm(Contract):
+    __test__ = True
+    strategy = "genetic_algorithm"
+
+
+class TestSimulatedAnnealing(Contract):
+    __test__ = True
+    strategy = "simulated_annealing"
+
+
+class TestPSO(Contract):
+    __test__ = True
+    strategy = "pso"
+
+
+class TestDifferentialEvolution(Contract):
+    __test__ = True
+    strategy = "diff_evo"
+
+    def test_the_order_of_a_recorded_pool_does_not_matter(self) -> None:
+        """Kernel Tuner 1.5.0 calls np.shuffle, which there is not, where a population is the whole space: as here."""
+        with pytest.raises(AttributeError, match="shuffle"):
+            super().test_the_order_of_a_recorded_pool_does_not_matter()
+        pool = spaces.plain()
+        turned = pool.restricted(pool.codes()[::-1])
+        traces = [trace(drive(self.build(each), each, evaluations=self.asks), each) for each in (pool, turned)]
+        assert traces[0] == traces[1]
+
+
+class TestGreedyILS(Contract):
+    __test__ = True
+    strategy = "greedy_ils"
+
+
+class TestDualAnnealing(Contract):
+    __test__ = True
+    strategy = "dual_annealing"
+
+
+class TestPyATF(Contract):
+    __test__ = True
+    strategy = "pyatf_strategies"
+
+
+class TestHybridVNDX(Contract):
+    __test__ = True
+    strategy = "hybrid_vndx"
+    unit_invariant = False  # the temperature has the unit of the latency
+
+
+class TestAdaptiveTabuGreyWolf(Contract):
+    __test__ = True
+    strategy = "adaptive_tabu_greywolf"
+    unit_invariant = False  # the temperature has the unit of the latency
+
+
+class TestBayesOpt(Contract):
+    __test__ = True
+    strategy = "bayes_opt"
+
+
+def evaluated(strategy: str, space: SearchSpace, evaluations: int, seed: int = 0) -> KernelTuner:
+    built = KernelTuner(space, np.random.SeedSequence(seed), Budget(evaluations), strategy=strategy)
+    drive(built, space, evaluations=evaluations)
+    return built
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_the_budget_is_spent_and_nothing_is_left_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, strategy: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    facts = evaluated(strategy, spaces.plain(), 40).facts()
+    assert 10 <= facts["measured"] <= 40  # dual annealing counts repeats
+    assert Path.cwd() == tmp_path
+    assert list(tmp_path.iterdir()) == []
+    assert capsys.readouterr().out == ""
+
+
+def test_a_breakdown_ends_the_run_and_is_told() -> None:
+    space = spaces.conditional()  # smaller than a generation of Kernel Tuner's differential evolution
+    facts = evaluated("diff_evo", space, 50).facts()
+    assert facts["stopped"].startswith("IndexError")
+
+
+def test_options_reach_kernel_tuner() -> None:
+    built = KernelTuner(
+        spaces.plain(), np.random.SeedSequence(0), Budget(20), strategy="genetic_algorithm", options={"popsize": 4}
+    )
+    assert len(built.ask(50)) <= 4
+    with pytest.raises(ValueError, match="Unrecognized option"):
+        KernelTuner(spaces.plain(), np.random.SeedSequence(0), Budget(20), strategy="pso", options={"size": 4}).ask(1)
+
+
+def test_an_unknown_strategy_is_one_clear_line() -> None:
+    with pytest.raises(UserError, match="strategy=none: expected one of genetic_algorithm"):
+        KernelTuner(spaces.plain(), np.random.SeedSequence(0), Budget(), strategy="none")
+
+
+def test_a_missing_extra_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "harness.strategies.kernel_tuner_search", raising=False)
+    monkeypatch.setitem(sys.modules, "kernel_tuner.interface", None)
+    with pytest.raises(UserError, match=r"pip install 'nearopt\[kernel-tuner\]'"):
+        KernelTuner(spaces.plain(), np.random.SeedSequence(0), Budget(), strategy="pso")
