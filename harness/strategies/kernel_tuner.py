@@ -24,12 +24,13 @@ say. Needs the extra ``kernel-tuner``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from harness.errors import UserError
+from harness.evaluation import Configuration
 from harness.strategies.base import Budget
 from harness.strategies.callback import CallbackStrategy
 from harness.strategies.checks import check
@@ -84,6 +85,11 @@ class KernelTuner(CallbackStrategy):
         self._account: dict[str, str] = {}
         search = Search(flat, strategy, dict(options or {}), evaluations, self._account)
         super().__init__(space, seed, search)
+
+    def ask(self, n: int) -> Sequence[Configuration]:
+        """As :class:`CallbackStrategy`, without the warnings of float_max in Kernel Tuner's arithmetic."""
+        with quiet():
+            return super().ask(n)
 
     def facts(self) -> dict[str, Any]:
         """As :class:`CallbackStrategy`, and in ``stopped`` why the search ended, if it said so."""

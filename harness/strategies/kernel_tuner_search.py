@@ -89,12 +89,12 @@ class Search:
             budget=TuningBudget(None, self.evaluations),
             tune_params=self.flat.tune_params,
             restrictions=[],
-            restrictions_unmodified=self.flat.prefix_rules() if self.strategy == PYATF else [],
+            restrictions_unmodified=self.flat.rules() if self.strategy == PYATF else [],
             verbose=False,
             metrics=None,
         )
         if self.strategy == PYATF:
-            runner.starting.enter_context(_pyatf())
+            runner.starting.enter_context(pyatf_as_kernel_tuner_expects_it())
         strategy_map[self.strategy].tune(searchspace, runner, tuning_options)
 
 
@@ -151,7 +151,7 @@ class CallbackRunner(Runner):  # type: ignore[misc]  # Kernel Tuner may be missi
 
 
 @contextlib.contextmanager
-def _pyatf() -> Iterator[None]:
+def pyatf_as_kernel_tuner_expects_it() -> Iterator[None]:
     """What Kernel Tuner's pyATF strategy needs until its first request.
 
     It makes a folder where it runs, prints, and gives pyATF's ``TP`` a fourth argument, the constraint's source, which

@@ -7,8 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from harness.formats.flat import FlatConfiguration, flat_domains, flat_rows
+from search_spaces.expression import Expression
 from search_spaces.parameter import Value
 from search_spaces.space import SearchSpace
+
+Rule = tuple[Callable[..., bool], list[str], str]
+"""A constraint, the parameters that it takes, and its text, as Kernel Tuner hands them to pyATF."""
 
 
 class FlatSpace:
@@ -44,18 +48,47 @@ class FlatSpace:
             "cache": {i: dict(zip(names, row, strict=True)) for i, row in enumerate(self.rows)},
         }
 
-    def prefix_rules(self) -> list[tuple[Callable[..., bool], list[str], str]]:
-        """Feasibility as a constraint per parameter over those before it, from which pyATF builds its trees."""
+    def rules(self) -> list[Rule]:
+        """Feasibility in the form from which pyATF builds its trees: a constraint for a parameter over earlier ones.
+
+        They mention what the space's own constraints and conditions do, since pyATF makes a tree for every group of
+        parameters that depend on each other; of a recorded pool that those don't describe, all earlier parameters.
+        """
         names = list(self.tune_params)
-        return [(_prefix_rule(names[: i + 1], self.rows), names[: i + 1], "feasible so far") for i in range(len(names))]
+        together = {name: set[str]() for name in names}
+        for involved in self._dependencies():
+            together[max(involved, key=names.index)] |= involved
+        rules = []
+        for name, involved in together.items():
+            if involved:
+                mentioned = [other for other in names if other in involved]
+                rules.append(_rule(mentioned, [names.index(other) for other in mentioned], self.rows, name))
+        return rules
+
+    def _dependencies(self) -> list[set[str]]:
+        """Sets of parameters, each with a rule of its own."""
+        space = self._space
+        names = set(self.tune_params)
+        described = SearchSpace(space.parameters, space.constraints, space.constants)
+        if not described.enumerable or described.size != space.size:
+            ordered = list(self.tune_params)
+            return [set(ordered[: i + 1]) for i in range(len(ordered))]
+        conditions = {p.name: Expression(p.condition).names & names for p in space.parameters if p.condition}
+        found = [{name, *earlier} for name, earlier in conditions.items()]
+        for source in space.constraints:
+            mentioned = set(Expression(source).names & names)
+            while more := set[str]().union(*(conditions.get(name, ()) for name in mentioned)) - mentioned:
+                mentioned |= more  # what decides whether the constraint holds vacuously
+            found.append(mentioned)
+        return [involved for involved in found if involved]
 
 
-def _prefix_rule(names: Sequence[str], rows: Sequence[FlatConfiguration]) -> Callable[..., bool]:
-    prefixes = {row[: len(names)] for row in rows}
+def _rule(names: list[str], columns: list[int], rows: Sequence[FlatConfiguration], of: str) -> Rule:
+    allowed = {tuple(row[column] for column in columns) for row in rows}
 
     def feasible(**values: Any) -> bool:
-        return tuple(values[name] for name in names) in prefixes
+        return tuple(values[name] for name in names) in allowed
 
     parameters = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in names]
     feasible.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # pyATF reads the names
-    return feasible
+    return feasible, names, f"what is feasible for {of}"
