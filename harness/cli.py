@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.cli_parser import command_parser, parse
-from harness.errors import UserError
+from harness.errors import UserError, clear_line
 
 if TYPE_CHECKING:
     from harness.landscape import Landscape
@@ -175,7 +175,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return USER_ERROR
         return COMMANDS[arguments.command](arguments)
     except (UserError, AnalysisError) as error:
-        print(f"nearopt: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"nearopt: {clear_line(error)}", file=sys.stderr)
         return USER_ERROR
     except KeyboardInterrupt:
         print("nearopt: interrupted; the same command resumes", file=sys.stderr)

@@ -142,8 +142,8 @@ def _failure(record: Mapping[str, Any], objective: str) -> str:
     if error is not None:
         return text_of(error) or "ErrorConfig"
     for found in (record.get("time"), record.get(objective)):
-        if isinstance(found, str) and found:
-            return text_of(found)
+        if isinstance(found, str) and found in FAILURES:
+            return found
     time = record.get("time", 0)
     return "ErrorConfig" if is_number(time) and time >= ERROR_VALUE else ""
 

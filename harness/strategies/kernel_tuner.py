@@ -10,6 +10,8 @@ say. Needs the extra ``kernel-tuner``.
   local search and bayes_opt, is ``budget.evaluations``; without that limit the size of the space.
 * **Constraints** are known: Kernel Tuner gets the list of feasible configurations. It searches nothing that it has not
   listed, so that a space beyond enumeration is refused.
+* **Order**: the list has the order in which Kernel Tuner's solver would make it, on which several strategies depend:
+  with another order ``diff_evo``, ``adaptive_tabu_greywolf`` and ``bayes_opt`` had other results in the cross-check.
 * **Conditions**: it knows none. An inactive parameter has its first value, and a configuration is in the list once.
 * **Failures** are its own error configurations, which cost the largest float. ``bayes_opt`` looks for 1e20 instead, so
   that they enter its Gaussian process: that is how it is published, and how it stays.

@@ -6,11 +6,14 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from harness.formats.flat import FlatConfiguration, flat_domains, flat_rows
 from search_spaces.expression import Expression
 from search_spaces.parameter import Value
 from search_spaces.space import SearchSpace
 
+BLOCK_SIZES = ("block_size_x", "block_size_y", "block_size_z")
 Rule = tuple[Callable[..., bool], list[str], str]
 """A constraint, the parameters that it takes, and its text, as Kernel Tuner hands them to pyATF."""
 
@@ -18,16 +21,35 @@ Rule = tuple[Callable[..., bool], list[str], str]
 class FlatSpace:
     """The feasible configurations, each with a value for every parameter.
 
+    Several of Kernel Tuner's strategies depend on the order of the list: a Latin hypercube's nearest configuration, a
+    repair's first neighbour and the best of equal predictions are the first in it. So it has the order in which Kernel
+    Tuner would have made it.
+
     Attributes:
         tune_params: values by parameter.
-        rows: the configurations, in the space's order.
+        rows: the configurations.
     """
 
     def __init__(self, space: SearchSpace) -> None:
         self._space = space
         self.tune_params: dict[str, list[Any]] = flat_domains(space)
-        self.rows = flat_rows(space, space.codes())
+        self._described = _described(space)
+        codes = space.codes()
+        self._codes = codes[np.lexsort([-codes[:, i] for i in reversed(self._solving_order())])]
+        self.rows = flat_rows(space, self._codes)
         self._row = {flat: row for row, flat in enumerate(self.rows)}
+
+    def _solving_order(self) -> list[int]:
+        """Parameters as Kernel Tuner's solver assigns them: those with most constraints first, then with fewest values.
+
+        It tries values from the last to the first. Its own restriction of the thread block counts; a recorded pool is
+        one constraint over all.
+        """
+        names = list(self.tune_params)
+        constraints = [set(names)] if self._described is None else self._described
+        blocks = set(BLOCK_SIZES) & set(names)
+        count = {name: sum(name in involved for involved in [*constraints, blocks]) for name in names}
+        return sorted(range(len(names)), key=lambda i: (-count[names[i]], len(self.tune_params[names[i]])))
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -36,7 +58,7 @@ class FlatSpace:
         """The configuration of a flat one; a proposal outside the space keeps its values, to be repaired."""
         row = self._row.get(flat)
         if row is not None:
-            return self._space.decode(self._space.codes()[row])
+            return self._space.decode(self._codes[row])
         values = zip(self._space.parameters, self.tune_params.values(), flat, strict=True)
         return {parameter.name: parameter.values[domain.index(value)] for parameter, domain, value in values}
 
@@ -55,8 +77,9 @@ class FlatSpace:
         parameters that depend on each other; of a recorded pool that those don't describe, all earlier parameters.
         """
         names = list(self.tune_params)
+        prefixes = [set(names[: i + 1]) for i in range(len(names))]
         together = {name: set[str]() for name in names}
-        for involved in self._dependencies():
+        for involved in prefixes if self._described is None else self._described:
             together[max(involved, key=names.index)] |= involved
         rules = []
         for name, involved in together.items():
@@ -65,22 +88,21 @@ class FlatSpace:
                 rules.append(_rule(mentioned, [names.index(other) for other in mentioned], self.rows, name))
         return rules
 
-    def _dependencies(self) -> list[set[str]]:
-        """Sets of parameters, each with a rule of its own."""
-        space = self._space
-        names = set(self.tune_params)
-        described = SearchSpace(space.parameters, space.constraints, space.constants)
-        if not described.enumerable or described.size != space.size:
-            ordered = list(self.tune_params)
-            return [set(ordered[: i + 1]) for i in range(len(ordered))]
-        conditions = {p.name: Expression(p.condition).names & names for p in space.parameters if p.condition}
-        found = [{name, *earlier} for name, earlier in conditions.items()]
-        for source in space.constraints:
-            mentioned = set(Expression(source).names & names)
-            while more := set[str]().union(*(conditions.get(name, ()) for name in mentioned)) - mentioned:
-                mentioned |= more  # what decides whether the constraint holds vacuously
-            found.append(mentioned)
-        return [involved for involved in found if involved]
+
+def _described(space: SearchSpace) -> list[set[str]] | None:
+    """The parameters of each constraint and condition; ``None`` if those alone do not make up the feasible set."""
+    described = SearchSpace(space.parameters, space.constraints, space.constants)
+    if not described.enumerable or described.size != space.size:
+        return None
+    names = set(space.names)
+    conditions = {p.name: Expression(p.condition).names & names for p in space.parameters if p.condition}
+    found = [{name, *earlier} for name, earlier in conditions.items()]
+    for source in space.constraints:
+        mentioned = set(Expression(source).names & names)
+        while more := set[str]().union(*(conditions.get(name, ()) for name in mentioned)) - mentioned:
+            mentioned |= more  # what decides whether the constraint holds vacuously
+        found.append(mentioned)
+    return [involved for involved in found if involved]
 
 
 def _rule(names: list[str], columns: list[int], rows: Sequence[FlatConfiguration], of: str) -> Rule:

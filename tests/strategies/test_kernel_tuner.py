@@ -9,13 +9,22 @@ import numpy as np
 import pytest
 
 from harness.errors import UserError
+from harness.evaluation import RepairedConfiguration
 from harness.strategies.base import Budget, Strategy
 from harness.strategies.kernel_tuner import STRATEGIES, KernelTuner
+from harness.strategies.kernel_tuner_space import FlatSpace
 from harness.testing import StrategyContract, drive, spaces
 from harness.testing.driver import trace
+from search_spaces.parameter import Boolean, Ordinal
 from search_spaces.space import SearchSpace
 
 pytest.importorskip("kernel_tuner", reason="kernel-tuner is not installed")
+pytest.importorskip("pyatf", reason="pyatf is not installed")
+
+import pyatf
+from kernel_tuner.searchspace import Searchspace
+
+from harness.strategies.kernel_tuner_search import pyatf_as_kernel_tuner_expects_it
 
 
 class Contract(StrategyContract):
@@ -99,6 +108,51 @@ class TestAdaptiveTabuGreyWolf(Contract):
 class TestBayesOpt(Contract):
     __test__ = True
     strategy = "bayes_opt"
+
+
+def block_space() -> SearchSpace:
+    """Ties in size and in constraints, one of them Kernel Tuner's own."""
+    return SearchSpace(
+        [
+            Ordinal("tile", (1, 2, 4), "log2"),
+            Ordinal("block_size_x", (16, 32, 64), "log2"),
+            Boolean("pad"),
+            Ordinal("block_size_y", (1, 2, 4, 8), "log2"),
+            Boolean("fast"),
+        ],
+        constraints=["block_size_x * tile <= 128", "pad == 0 or tile > 1", "fast == 0 or block_size_y < 8"],
+    )
+
+
+def test_the_list_has_the_order_of_kernel_tuner_s_own() -> None:
+    space = block_space()
+    flat = FlatSpace(space)
+    theirs = Searchspace(flat.tune_params, list(space.constraints), 10**9)
+    assert theirs.list == flat.rows
+
+
+def test_pyatf_s_trees_are_those_of_the_constraints() -> None:
+    """The same coordinates lead to the same configurations as from Kernel Tuner's own constraints."""
+    space = block_space()
+    flat = FlatSpace(space)
+    coordinates = [tuple(row) for row in 1 - np.random.default_rng(0).random((300, len(space.names)))]
+    found = []
+    with pyatf_as_kernel_tuner_expects_it():
+        for restrictions, blocks in ((list(space.constraints), ["block_size_x", "block_size_y"]), (flat.rules(), [])):
+            built = Searchspace(
+                flat.tune_params, restrictions, 10**9, blocks, defer_construction=True, framework="pyatf"
+            )
+            tree = pyatf.search_space.SearchSpace(*built.get_tune_params_pyatf())
+            found.append([tree.get_configuration(each) for each in coordinates])
+    assert found[0] == found[1]
+    assert {tuple(c[name] for name in space.names) for c in found[1]} <= set(flat.rows)
+
+
+def test_a_recorded_pool_is_all_that_pyatf_sees() -> None:
+    space = block_space()
+    pool = space.restricted(space.codes()[::7])
+    done = drive(KernelTuner(pool, np.random.SeedSequence(0), Budget(), strategy="pyatf_strategies"), pool)
+    assert not any(isinstance(e.configuration, RepairedConfiguration) for e in done)
 
 
 def evaluated(strategy: str, space: SearchSpace, evaluations: int, seed: int = 0) -> KernelTuner:

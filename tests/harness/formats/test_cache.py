@@ -97,6 +97,7 @@ def test_more_work_per_second_is_less_latency(tmp_path: Path) -> None:
         (lambda d: d["cache"]["16,0,a,3,1"].update(times=[1.0, "2"]), "times: expected positive"),
         (lambda d: d["cache"]["16,0,a,3,1"].update(compile_time="long"), "compile_time='long'"),
         (lambda d: d["cache"]["16,0,a,3,1"].update(benchmark_time=-1), "benchmark_time=-1"),
+        (lambda d: d["cache"]["16,0,a,3,1"].update(time="odd", times=[]), "times: expected|time: expected"),
         (lambda d: d["cache"].update(y=3), "expected an object"),
     ],
 )
