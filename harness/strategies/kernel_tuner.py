@@ -21,7 +21,7 @@ say. Needs the extra ``kernel-tuner``.
   ``bayes_opt`` and ``diff_evo``) from generators that are made without a seed: the adapter gives it seeded ones.
   Where a strategy goes through a set of configurations with strings, its order also needs ``PYTHONHASHSEED``.
 * **The end**: some stop before the budget (an annealing schedule, a limit of generations), and some break down on
-  spaces of few configurations, for which they were not made. What was said then is in the run's facts.
+  spaces of few configurations, for which they were not made. What was said then is in the run's ``strategy.json``.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from harness.formats.export import export
 from harness.formats.imports import import_file
 from harness.landscape import Landscape, read_landscape
 from harness.landscape_write import write_landscape
-from search_spaces.parameter import Ordinal
+from search_spaces.parameter import Categorical, Ordinal
 from search_spaces.space import SearchSpace
 from tests.harness.formats.samples import cache, imported
 from tests.harness.test_cli import Nearopt, nearopt
@@ -157,3 +157,87 @@ def test_the_methodology_package_reads_it(tmp_path: Path) -> None:
         assert found.total_performance_absolute_optimum() == np.nanmin(landscape.oracle_ms)
         assert found.total_performance_median() == pytest.approx(np.nanmedian(landscape.oracle_ms))
         assert found.total_time_mean() == pytest.approx(landscape.costs_s.sum(axis=1).mean(), rel=1e-6)  # s
+
+
+def product(folder: Path) -> Landscape:
+    """A space without constraints, as a T1 description states it; latencies grow with the row."""
+    space = SearchSpace(
+        [Ordinal("block", (1, 2, 4, 8), "log2"), Categorical("mode", ("a", "b")), Ordinal("tile", (1, 3))]
+    )
+    configurations = list(space.enumerate())
+    n = len(configurations)
+    columns = {
+        "configurations": configurations,
+        "status": ["ok"] * (n - 1) + ["compile_error"],
+        "latency_ms": [1.0 + i for i in range(n - 1)] + [None],
+        "oracle_ms": [1.0 + i for i in range(n - 1)] + [None],
+        "compile_s": [0.5] * n,
+        "benchmark_s": [0.125] * n,
+    }
+    write_landscape(folder / "product__d.parquet", space, columns, METADATA)
+    return read_landscape(folder / "product__d.parquet")
+
+
+def test_the_methodology_package_tunes_it(tmp_path: Path) -> None:
+    """Its own runner, which has Kernel Tuner simulate the cache that a T1 description names."""
+    runner: Any = pytest.importorskip("autotuning_methodology.runner", reason="autotuning_methodology is not installed")
+    landscape = product(tmp_path)
+    path = export(landscape, "cache", tmp_path / "product.json")
+    document = json.loads(path.read_text())
+    described = {
+        "ConfigurationSpace": {
+            "TuningParameters": [
+                {"Name": name, "Type": "string" if isinstance(values[0], str) else "int", "Values": str(values)}
+                for name, values in document["tune_params"].items()
+            ],
+            "Conditions": [],
+        },
+        "Search": {"Name": "greedy_ils"},
+        "KernelSpecification": {
+            "Language": "CUDA",
+            "KernelName": document["kernel_name"],
+            "KernelFile": str(tmp_path / "kernel.cu"),
+            "ProblemSize": document["problem_size"],
+            "Device": {"Id": 0, "Name": document["device_name"]},
+            "SimulationInput": str(path),
+            "GlobalSize": {"X": "1"},
+            "LocalSize": {"X": "1"},
+            "Arguments": [],
+        },
+    }
+    (tmp_path / "kernel.cu").write_text("__global__ void kernel() {}")
+    (tmp_path / "T1.json").write_text(json.dumps(described))
+    group = {"autotuner": "KernelTuner", "samples": 1, "budget": {"max_fevals": 10}}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        _, results, _ = runner.tune(tmp_path / "T1.json", "app", "device", group, "time", False, False, None)
+    keys = [json.dumps(dict(landscape.space.decode(codes))) for codes in landscape.codes]
+    recorded = dict(zip(keys, landscape.oracle_ms, strict=True))
+    assert len({json.dumps(result["configuration"]) for result in results["results"]}) == 10
+    for result in results["results"]:
+        expected = recorded[json.dumps(result["configuration"])]
+        if result["invalidity"] == "correct":
+            assert result["measurements"][0]["value"] == expected
+            assert result["times"]["compilation"] in (0.5, 0)  # s; 0 where it came back
+        else:
+            assert np.isnan(expected)
+
+
+def test_what_kernel_tuner_writes_is_read(tmp_path: Path) -> None:
+    kernel_tuner = pytest.importorskip("kernel_tuner", reason="kernel-tuner is not installed")
+    landscape = product(tmp_path)
+    path = export(landscape, "cache", tmp_path / "product.json")
+    document = json.loads(path.read_text())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        results, _ = kernel_tuner.tune_kernel(
+            document["kernel_name"], "", tuple(document["problem_size"]), [], document["tune_params"], cache=str(path),
+            simulation_mode=True, strategy="brute_force", quiet=True,
+        )  # fmt: skip
+    repeats = [kernel_tuner.util.copy_without_benchmark_timings(result) for result in results[:3]]
+    kernel_tuner.file_utils.store_output_file(str(tmp_path / "out.json"), results + repeats, document["tune_params"])
+    again = read_landscape(import_file(tmp_path / "out.json", tmp_path / "again__d.parquet").out)
+    assert len(again.codes) == 16
+    assert np.array_equal(again.latency_ms, landscape.latency_ms, equal_nan=True)
+    assert again.status == landscape.status
+    assert np.allclose(again.costs_s, landscape.costs_s)
