@@ -19,7 +19,7 @@ say. Needs the extra ``kernel-tuner``.
 * **Batches**: what it asks for at once (a generation, a swarm) is served as such; otherwise one at a time.
 * **Seeds**: Kernel Tuner takes none. It draws from Python's and numpy's global generators, and (Latin hypercubes in
   ``bayes_opt`` and ``diff_evo``) from generators that are made without a seed: the adapter gives it seeded ones.
-  Where a strategy goes through a set of configurations with strings, its order also needs ``PYTHONHASHSEED``.
+  Same seed, same trace, in every process.
 * **The end**: some stop before the budget (an annealing schedule, a limit of generations), and some break down on
   spaces of few configurations, for which they were not made. What was said then is in the run's ``strategy.json``.
 """

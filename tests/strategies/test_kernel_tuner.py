@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -171,6 +173,24 @@ def test_the_budget_is_spent_and_nothing_is_left_behind(
     assert Path.cwd() == tmp_path
     assert list(tmp_path.iterdir()) == []
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.slow
+def test_the_traces_do_not_depend_on_the_hashes_of_strings() -> None:
+    script = (
+        "import numpy as np; from harness.strategies.base import Budget; from harness.testing import drive, spaces;"
+        "from harness.strategies.kernel_tuner import KernelTuner, STRATEGIES; space = spaces.conditional();"
+        "print([[space.key(e.configuration) for e in drive("
+        "KernelTuner(space, np.random.SeedSequence(5), Budget(20), strategy=strategy), space, evaluations=20)]"
+        " for strategy in STRATEGIES])"
+    )
+    traces = {
+        subprocess.run(
+            [sys.executable, "-c", script], env={**os.environ, "PYTHONHASHSEED": seed}, check=True, capture_output=True
+        ).stdout
+        for seed in ("1", "77")
+    }
+    assert len(traces) == 1
 
 
 def test_a_breakdown_ends_the_run_and_is_told() -> None:
