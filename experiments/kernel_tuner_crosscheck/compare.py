@@ -1,6 +1,6 @@
 """Whether two sides' runs come from one distribution: a table from ``run.py``'s file.
 
-Usage: python experiments/kernel_tuner_crosscheck/compare.py runs.csv
+Usage: python -m experiments.kernel_tuner_crosscheck.compare runs.csv
 
 For every recording, strategy and target a Kolmogorov-Smirnov statistic between the evaluations to target of the two
 sides, a run without a hit counting as later than any with one, and its p-value from 9,999 permutations of the sides

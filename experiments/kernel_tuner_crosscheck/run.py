@@ -1,6 +1,6 @@
 """Kernel Tuner's strategies in our replay and in Kernel Tuner's own simulation mode, on the same recordings.
 
-Usage: python experiments/kernel_tuner_crosscheck/run.py RECORDINGS -o runs.csv
+Usage: python -m experiments.kernel_tuner_crosscheck.run RECORDINGS -o runs.csv
 
 Needs `pip install 'nearopt[kernel-tuner]'`.
 RECORDINGS is a folder with Kernel Tuner caches and T1 descriptions (``shared/external-landscapes``). A recording is
@@ -68,7 +68,7 @@ def ours(landscape: Landscape, strategy: str, seed: int) -> Trace:
     strategy_seed, noise_seed, repair_seed = np.random.SeedSequence(seed).spawn(3)
     backend = ReplayBackend(landscape, noise_seed, noise="none")
     budget = Budget(EVALUATIONS)
-    built = KernelTuner(backend.space, strategy_seed, budget, strategy=strategy)
+    built = KernelTuner(backend.space, strategy_seed, budget, strategy=strategy, instant=True)
     log: list[Evaluation] = []
     run_loop(built, backend, budget, 1, np.random.default_rng(repair_seed), [], log.extend, lambda _: None)
     facts = built.facts()

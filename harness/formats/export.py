@@ -122,7 +122,7 @@ def _result(landscape: Landscape, row: int) -> dict[str, Any]:
 
 def _rows(landscape: Landscape) -> Iterator[tuple[int, dict[str, Any]]]:
     """Row and flat configuration of everything in the searchable space."""
-    flat = flat_rows(landscape.space, landscape.codes)
+    flat = flat_rows(flat_domains(landscape.space), landscape.codes)
     for row in np.flatnonzero(landscape.pool).tolist():
         yield row, dict(zip(landscape.space.names, flat[row], strict=True))
 

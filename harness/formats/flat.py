@@ -6,6 +6,7 @@ permutations text, as CATBench writes them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -22,12 +23,11 @@ def flat_domains(space: SearchSpace) -> dict[str, list[Any]]:
     return {parameter.name: [_flat(value) for value in parameter.values] for parameter in space.parameters}
 
 
-def flat_rows(space: SearchSpace, codes: Codes) -> list[FlatConfiguration]:
+def flat_rows(domains: Mapping[str, list[Any]], codes: Codes) -> list[FlatConfiguration]:
     """The flat form of canonical rows of codes, shape ``[n, d]``."""
-    domains = list(flat_domains(space).values())
     columns = [
         [domain[code] for code in np.maximum(column, 0).tolist()]
-        for domain, column in zip(domains, codes.T, strict=True)
+        for domain, column in zip(domains.values(), codes.T, strict=True)
     ]
     return list(zip(*columns, strict=True))
 

@@ -13,10 +13,12 @@ say. Needs the extra ``kernel-tuner``.
 * **Order**: the list has the order in which Kernel Tuner's solver would make it, on which several strategies depend:
   with another order ``diff_evo``, ``adaptive_tabu_greywolf`` and ``bayes_opt`` had other results in the cross-check.
 * **Conditions**: it knows none. An inactive parameter has its first value, and a configuration is in the list once.
+  Categories and permutations are numbers.
 * **Failures** are its own error configurations, which cost the largest float. ``bayes_opt`` looks for 1e20 instead, so
   that they enter its Gaussian process: that is how it is published, and how it stays.
 * **Repeats** are answered from memory and free, as in Kernel Tuner's own simulation mode.
 * **Batches**: what it asks for at once (a generation, a swarm) is served as such; otherwise one at a time.
+* **Time**: ``bayes_opt`` decides by the clock when to fit its process; it sees the tuning clock.
 * **Seeds**: Kernel Tuner takes none. It draws from Python's and numpy's global generators, and (Latin hypercubes in
   ``bayes_opt`` and ``diff_evo``) from generators that are made without a seed: the adapter gives it seeded ones.
   Same seed, same trace, in every process.
@@ -63,6 +65,8 @@ class KernelTuner(CallbackStrategy):
         space, seed, budget: see :class:`~harness.strategies.base.Strategy`.
         strategy: its name in Kernel Tuner.
         options: its ``strategy_options``; Kernel Tuner's defaults where left out.
+        instant: evaluations take no time on the clock by which ``bayes_opt`` decides when to fit: as in Kernel
+            Tuner's simulation mode, where it fits every sixth round.
 
     Raises:
         UserError: Kernel Tuner is not installed or has no such strategy, or the space is beyond listing.
@@ -76,21 +80,26 @@ class KernelTuner(CallbackStrategy):
         *,
         strategy: str,
         options: Mapping[str, Any] | None = None,
+        instant: bool = False,
     ) -> None:
         check(strategy in STRATEGIES, "strategy", strategy, f"one of {', '.join(STRATEGIES)}")
         with quiet(), extra("kernel-tuner"):
-            from harness.strategies.kernel_tuner_search import Search
+            from harness.strategies.kernel_tuner_search import Search, TuningClock, load
+
+            load(strategy)
         if not space.enumerable or space.size > MAX_LISTED:
             raise UserError(f"strategy: {strategy}: Kernel Tuner lists its space: expected at most {MAX_LISTED:,}")
         flat = FlatSpace(space)
         evaluations = min(budget.evaluations or len(flat), len(flat))
         self._account: dict[str, str] = {}
-        search = Search(flat, strategy, dict(options or {}), evaluations, self._account)
+        clock = TuningClock(instant)
+        self._clock = clock.installed(strategy)
+        search = Search(flat, strategy, dict(options or {}), evaluations, self._account, clock)
         super().__init__(space, seed, search)
 
     def ask(self, n: int) -> Sequence[Configuration]:
         """As :class:`CallbackStrategy`, without the warnings of float_max in Kernel Tuner's arithmetic."""
-        with quiet():
+        with quiet(), self._clock:
             return super().ask(n)
 
     def facts(self) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import os
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
@@ -28,7 +29,6 @@ from kernel_tuner.util import (
 from harness.evaluation import Evaluation, Status
 from harness.formats.flat import FlatConfiguration
 from harness.strategies.callback import Measure
-from harness.strategies.extras import extra
 from harness.strategies.kernel_tuner_space import FlatSpace
 
 MS_PER_S = 1e3
@@ -41,6 +41,54 @@ ERRORS: Mapping[Status, type[ErrorConfig]] = {
 }
 """All other failures are RuntimeFailedConfig."""
 PYATF = "pyatf_strategies"
+TICK_S = 1e-6
+
+
+def load(strategy: str) -> None:
+    """Import what a strategy would import while it runs: modules draw from the global generators when they are loaded.
+
+    Raises:
+        ImportError: something is not installed.
+    """
+    import scipy.stats.qmc  # noqa: F401
+
+    if strategy == PYATF:
+        import pyatf.search_techniques.simulated_annealing  # noqa: F401
+    importlib.import_module(strategy_map[strategy]._module_path)
+
+
+class TuningClock:
+    """What ``bayes_opt`` sees as time: evaluations take what they cost, and everything else next to nothing.
+
+    It fits its model anew when its last evaluation took five times as long as its last prediction, and otherwise every
+    sixth round. By a real clock the trace would depend on the machine, and in replay the fits would become rare.
+
+    Args:
+        instant: evaluations take no time either, as in Kernel Tuner's simulation mode.
+    """
+
+    def __init__(self, instant: bool) -> None:
+        self._instant = instant
+        self._now_s = 0.0
+
+    def evaluated(self, done: Evaluation) -> None:
+        """Go on by the cost of an evaluation."""
+        self._now_s += 0.0 if self._instant else done.compile_s + done.verify_s + done.benchmark_s
+
+    def perf_counter(self) -> float:
+        """As in module ``time``."""
+        self._now_s += TICK_S
+        return self._now_s
+
+    def perf_counter_ns(self) -> int:
+        """As in module ``time``."""
+        return int(self.perf_counter() * 1e9)
+
+    def installed(self, strategy: str) -> contextlib.AbstractContextManager[object]:
+        """Inside the block the strategy's module has this clock."""
+        if strategy != "bayes_opt":
+            return contextlib.nullcontext()
+        return mock.patch.object(importlib.import_module(strategy_map[strategy]._module_path), "time", self)
 
 
 @dataclass(frozen=True)
@@ -51,6 +99,7 @@ class Search:
         options: ``strategy_options``.
         evaluations: ``max_fevals``: different configurations after which Kernel Tuner stops.
         account: gets ``stopped``, what ended the search if it did not return.
+        clock: told what evaluations cost.
     """
 
     flat: FlatSpace
@@ -58,6 +107,7 @@ class Search:
     options: Mapping[str, Any]
     evaluations: int
     account: MutableMapping[str, str]
+    clock: TuningClock
 
     def __call__(self, measure: Measure) -> None:
         """Run to the end.
@@ -68,7 +118,7 @@ class Search:
         if len(self.flat) == 1:  # of which no strategy can draw a second one
             measure([self.flat.configuration(self.flat.rows[0])])
             return
-        runner = CallbackRunner(measure, self.flat)
+        runner = CallbackRunner(measure, self.flat, self.clock)
         try:
             with runner.starting:
                 self._tune(runner)
@@ -106,7 +156,7 @@ class CallbackRunner(Runner):  # type: ignore[misc]  # Kernel Tuner may be missi
         asked: there was one.
     """
 
-    def __init__(self, measure: Measure, flat: FlatSpace) -> None:
+    def __init__(self, measure: Measure, flat: FlatSpace, clock: TuningClock) -> None:
         super().__init__()
         self.dev = SimulationDevice(MAX_THREADS, {"device_name": "NearOpt"}, True)
         self.simulation_mode = True
@@ -114,6 +164,7 @@ class CallbackRunner(Runner):  # type: ignore[misc]  # Kernel Tuner may be missi
         self.asked = False
         self._measure = measure
         self._flat = flat
+        self._clock = clock
         self._visited: set[FlatConfiguration] = set()
 
     def get_device_info(self) -> SimulationDevice:
@@ -135,6 +186,8 @@ class CallbackRunner(Runner):  # type: ignore[misc]  # Kernel Tuner may be missi
                 tuning_options.budget.add_evaluations(1)
             allowed.append(element)
         evaluations = self._measure([self._flat.configuration(element) for element in allowed])
+        for done in evaluations:
+            self._clock.evaluated(done)
         results = [self._result(element, done) for element, done in zip(allowed, evaluations, strict=True)]
         return results + [None] * (len(parameter_space) - len(results))
 
@@ -157,8 +210,7 @@ def pyatf_as_kernel_tuner_expects_it() -> Iterator[None]:
     It makes a folder where it runs, prints, and gives pyATF's ``TP`` a fourth argument, the constraint's source, which
     no published version takes (0.0.13 at most): with any of them it fails in Kernel Tuner itself.
     """
-    with extra("kernel-tuner"):
-        import pyatf
+    import pyatf
 
     class TP(pyatf.TP):  # type: ignore[misc]
         def __init__(self, name: str, values: Any, constraint: Any = None, _source: Any = None) -> None:

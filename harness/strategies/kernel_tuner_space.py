@@ -32,11 +32,11 @@ class FlatSpace:
 
     def __init__(self, space: SearchSpace) -> None:
         self._space = space
-        self.tune_params: dict[str, list[Any]] = flat_domains(space)
+        self.tune_params = {name: _numbers(values) for name, values in flat_domains(space).items()}
         self._described = _described(space)
         codes = space.codes()
         self._codes = codes[np.lexsort([-codes[:, i] for i in reversed(self._solving_order())])]
-        self.rows = flat_rows(space, self._codes)
+        self.rows = flat_rows(self.tune_params, self._codes)
         self._row = {flat: row for row, flat in enumerate(self.rows)}
 
     def _solving_order(self) -> list[int]:
@@ -87,6 +87,11 @@ class FlatSpace:
                 mentioned = [other for other in names if other in involved]
                 rules.append(_rule(mentioned, [names.index(other) for other in mentioned], self.rows, name))
         return rules
+
+
+def _numbers(values: list[Any]) -> list[Any]:
+    """Categories and permutations are numbered: sets of strings, which Kernel Tuner goes through, have no order."""
+    return list(range(len(values))) if any(isinstance(value, str) for value in values) else values
 
 
 def _described(space: SearchSpace) -> list[set[str]] | None:
