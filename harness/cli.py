@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.cli_parser import command_parser, parse
-from harness.errors import UserError
+from harness.errors import UserError, clear_line
 
 if TYPE_CHECKING:
     from harness.landscape import Landscape
@@ -105,11 +105,16 @@ def _draw_landscapes(t_star_ms: dict[str, float], landscapes: Sequence[Landscape
 
 
 def _import(arguments: argparse.Namespace) -> int:
-    from harness.kernel_tuner import import_cache
+    from harness.formats.commands import run_import
 
-    if arguments.output is None:
-        raise UserError("nearopt landscapes import: expected -o OUT.parquet")
-    print(import_cache(arguments.file, arguments.output))
+    run_import(arguments.file, arguments.output, arguments.space)
+    return DONE
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    from harness.formats.commands import run_export
+
+    run_export(arguments.files, arguments.format, arguments.output)
     return DONE
 
 
@@ -153,6 +158,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "report": _report,
     "landscapes": _landscapes,
     "landscapes import": _import,
+    "landscapes export": _export,
     "landscapes compare": _compare,
 }
 
@@ -169,7 +175,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return USER_ERROR
         return COMMANDS[arguments.command](arguments)
     except (UserError, AnalysisError) as error:
-        print(f"nearopt: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"nearopt: {clear_line(error)}", file=sys.stderr)
         return USER_ERROR
     except KeyboardInterrupt:
         print("nearopt: interrupted; the same command resumes", file=sys.stderr)

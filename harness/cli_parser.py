@@ -52,7 +52,13 @@ EXAMPLES = {
     ),
     "landscapes import": (
         "nearopt landscapes import cache.json.gz -o gemm-4096__a100.parquet",
-        "nearopt landscapes import convolution.json -o convolution-4096__mi250x.parquet",
+        "nearopt landscapes import A100_T4.json.gz --space T1_convolution.json -o convolution-4096__a100.parquet",
+        "nearopt landscapes import benchmark_hub -o landscapes",
+    ),
+    "landscapes export": (
+        "nearopt landscapes export experiments/landscapes/matmul-512x512x8192-bf16__h100.parquet --format cache \\\n"
+        "      -o matmul.json",
+        "nearopt landscapes export experiments/landscapes/*.parquet --format t4 -o t4",
     ),
     "landscapes compare": (
         "nearopt landscapes compare matmul-512__h100.parquet again/matmul-512__h100.parquet",
@@ -138,7 +144,8 @@ def _add_landscapes(add: Callable[..., argparse.ArgumentParser]) -> None:
         "list and draw recorded landscapes",
         "List landscapes: size, failures, optimum, exact random search's E[T] and the number K of configurations\n"
         "within 1, 5 and 10% of the optimum, stratum, fraction of roofline, vendor. A damaged file exits 2.\n"
-        "`nearopt landscapes compare A B` and `nearopt landscapes import FILE -o OUT` have a --help of their own.",
+        "`nearopt landscapes compare A B`, `nearopt landscapes import FILE -o OUT` and\n"
+        "`nearopt landscapes export FILE --format t4|cache -o OUT` have a --help of their own.",
     )
     landscapes.add_argument("--markdown", action="store_true", help="print Markdown, with how each was recorded")
     landscapes.add_argument(
@@ -148,12 +155,31 @@ def _add_landscapes(add: Callable[..., argparse.ArgumentParser]) -> None:
 
     imported = add(
         "landscapes import",
-        "make one from a Kernel Tuner cache",
-        "Turn a Kernel Tuner cache (.json, .json.gz) into a landscape.",
+        "make landscapes from Kernel Tuner caches and T4 results",
+        "Turn a Kernel Tuner cache or T4 results (.json, .json.gz) into a landscape, or all of them below a folder.\n"
+        "A T1 description adds its constraints, and tells whether the recording covers its space. Below a folder\n"
+        "T1_<kernel>.json or <kernel>.json is found by its name, and a recording that is there twice counts once.",
     )
-    imported.add_argument("file", type=Path, metavar="FILE", help="the cache")
+    imported.add_argument("file", type=Path, metavar="FILE|FOLDER", help="the recording, or a folder of them")
+    imported.add_argument("--space", type=Path, metavar="T1.json", help="the T1 description of the recorded space")
     imported.add_argument(
-        "-o", "--output", type=Path, metavar="OUT.parquet", help="required; name it <task>__<device>.parquet"
+        "-o",
+        "--output",
+        type=Path,
+        metavar="OUT.parquet",
+        help="required; name it <task>__<device>.parquet; or a folder",
+    )
+
+    exported = add(
+        "landscapes export",
+        "write them for Kernel Tuner and autotuning_methodology",
+        "Write landscapes as Kernel Tuner caches (for its simulation mode) or as T4 results.\n"
+        "An inactive parameter gets its first value, a permutation becomes text.",
+    )
+    exported.add_argument("files", nargs="+", type=Path, metavar="FILE", help="landscapes")
+    exported.add_argument("--format", metavar="t4|cache", help="required")
+    exported.add_argument(
+        "-o", "--output", type=Path, metavar="OUT.json", help="required; .json or .json.gz, or a folder for several"
     )
 
     compared = add(

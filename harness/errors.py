@@ -8,3 +8,12 @@ class UserError(Exception):
 
     The message names the file, field and value, and says what was expected.
     """
+
+
+MAX_LINE = 2_000
+
+
+def clear_line(error: BaseException) -> str:
+    """The message on one line; of one that quotes a whole file, the beginning and the end."""
+    text = " ".join(str(error).split())
+    return text if len(text) <= MAX_LINE else f"{text[: MAX_LINE - 400]} … {text[-300:]}"

@@ -208,6 +208,10 @@ class SearchSpace:
         feasible[feasible] = self._rules.feasible(codes[feasible])
         return feasible
 
+    def satisfied(self, codes: Codes) -> NDArray[np.bool_]:
+        """Where every constraint holds for canonical rows of codes, shape ``[n, d]``, recorded pool or not; ``[n]``."""
+        return self._rules.feasible(codes)
+
     def row_of(self, configuration: Mapping[str, Any]) -> int | None:
         """Row of a configuration in :meth:`codes`, or ``None`` if it is not canonical and feasible."""
         items = tuple(configuration.items())

@@ -12,9 +12,11 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
+from unittest import mock
 
 import numpy as np
 from greenlet import GreenletExit, getcurrent, greenlet
+from numpy.random import default_rng
 
 from harness.evaluation import Configuration, Evaluation
 from harness.strategies.proposals import Proposals, without_inactive
@@ -30,13 +32,14 @@ PATIENCE = 10_000
 
 
 class GlobalGenerators:
-    """Python's and numpy's global generators, as one search sees them.
+    """Python's and numpy's global generators, and those made without a seed, as one search sees them.
 
     Libraries draw from them whatever they are seeded with, and so may the caller, or the next run in this process.
     """
 
     def __init__(self, seed: np.random.SeedSequence) -> None:
         python, numpy = seed.generate_state(2)
+        self._fresh = seed.spawn(1)[0]
         self._python = random.Random(int(python)).getstate()
         self._numpy = np.random.RandomState(int(numpy)).get_state()
 
@@ -47,11 +50,16 @@ class GlobalGenerators:
         random.setstate(self._python)
         np.random.set_state(self._numpy)  # noqa: NPY002
         try:
-            yield
+            with mock.patch.object(np.random, "default_rng", self._default_rng):
+                yield
         finally:
             self._python, self._numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
             random.setstate(outer_python)
             np.random.set_state(outer_numpy)  # noqa: NPY002
+
+    def _default_rng(self, seed: Any = None) -> np.random.Generator:
+        """``np.random.default_rng``, which would draw its own seed from the operating system."""
+        return default_rng(self._fresh.spawn(1)[0] if seed is None else seed)
 
 
 class Requests:

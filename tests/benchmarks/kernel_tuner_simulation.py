@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from harness.backends.replay import ReplayBackend
-from harness.kernel_tuner import import_cache
+from harness.formats.imports import import_file
 from harness.landscape import read_landscape
 from harness.loop import run_loop
 from harness.strategies.base import Budget
@@ -95,7 +95,7 @@ def compare(path: Path, folder: Path) -> str:
     name = path.name.removesuffix(".gz").removesuffix(".json")
     cache, landscape = folder / f"{name}.json", folder / f"{name}__device.parquet"
     cache.write_bytes(text)
-    import_cache(path, landscape)
+    import_file(path, landscape)
     evaluations = min(EVALUATIONS, len(document["cache"]))
     ours = rates(replay(landscape), evaluations)
     theirs = rates(simulation(cache, document.get("objective", "time")), evaluations)

@@ -138,3 +138,14 @@ def test_the_global_generators_are_given_back() -> None:
     assert (random.random(), np.random.random()) == expected  # noqa: NPY002
     with generators.installed():
         assert (random.random(), np.random.random()) != first  # noqa: NPY002
+
+
+def test_generators_made_without_a_seed_are_seeded_too() -> None:
+    def drawn(seed: int) -> list[float]:
+        with GlobalGenerators(np.random.SeedSequence(seed)).installed():
+            return [np.random.default_rng().random() for _ in range(3)] + [np.random.default_rng(1).random()]
+
+    first, again, other = drawn(0), drawn(0), drawn(1)
+    assert first == again
+    assert len({*first[:3], *other[:3]}) == 6
+    assert first[3] == other[3] == np.random.default_rng(1).random()

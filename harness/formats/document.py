@@ -1,0 +1,145 @@
+"""A JSON file that somebody else wrote: plain or gzipped, bounded in size, and what a cut-off cache still holds."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.errors import UserError
+
+MAX_BYTES = 1 << 29
+"""Of JSON text, unpacked: a small gzip file may unpack to more than any machine holds."""
+MAX_UNFINISHED = 1 << 20
+"""Characters of the one record that a cut-off cache may end in."""
+WHITESPACE = " \t\r\n"
+
+
+@dataclass(frozen=True)
+class Document:
+    """A file's object, and whether the file ended where it should."""
+
+    path: Path
+    content: dict[str, Any]
+    complete: bool = True
+
+
+def read_document(path: Path) -> Document:
+    """The object in a JSON file. A cache that was cut off in mid-write gives its complete records.
+
+    Raises:
+        UserError: naming the file and what is wrong with it.
+    """
+    data = _bytes(path)
+    try:
+        text = data.decode(json.detect_encoding(data), "surrogatepass")
+        del data
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        try:
+            found = None if isinstance(error, UnicodeError) else _cut_off_cache(text)
+        except (ValueError, IndexError, RecursionError):
+            found = None
+        if found is None:
+            raise UserError(f"{path}: not a complete JSON file ({_line(error)})") from None
+        return Document(path, found, complete=False)
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: expected an object: a Kernel Tuner cache, T4 results or a T1 description")
+    return Document(path, content)
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:120] or type(error).__name__
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        with path.open("rb") as plain:
+            packed = plain.read(2) == b"\x1f\x8b"
+        with gzip.open(path) if packed else path.open("rb") as file:
+            data: bytes = file.read(MAX_BYTES + 1)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise UserError(f"{path}: not a complete gzip file ({_line(error)})") from None
+    except (OSError, ValueError) as error:  # a name with a null byte is a ValueError
+        reason = getattr(error, "strerror", None) or _line(error)
+        raise UserError(f"{path}: cannot be read ({reason}): expected a JSON file") from None
+    if len(data) > MAX_BYTES:
+        raise UserError(f"{path}: more than {MAX_BYTES >> 20} MiB of text: expected a smaller recording")
+    return data
+
+
+def _cut_off_cache(text: str) -> dict[str, Any] | None:
+    """The complete records of a cache that ends early; ``None`` if the text is damaged in any other way.
+
+    Kernel Tuner appends a record at a time and closes the file's two braces at the end of the session.
+    """
+    decode = json.JSONDecoder().raw_decode
+    content: dict[str, Any] = {}
+    at = _after(text, 0, "{")
+    while True:
+        key, at = decode(text, at)
+        at = _after(text, at, ":")
+        if key == "cache":
+            break
+        content[key], at = decode(text, at)
+        at = _after(text, at, ",")
+    content["cache"] = records = {}
+    at = _after(text, at, "{")
+    while at < len(text):
+        if text[at] == "}":
+            return content if text[at + 1 :].strip(WHITESPACE) == "" else None
+        start = at
+        try:
+            key, at = decode(text, start)
+            record, at = decode(text, _after(text, at, ":"))
+            at = _skip(text, at)
+            if at < len(text) and text[at] != "}":
+                at = _after(text, at, ",")
+        except (ValueError, IndexError):
+            return content if _unfinished(text[start:]) else None
+        records[key] = record
+    return content
+
+
+def _skip(text: str, at: int) -> int:
+    while at < len(text) and text[at] in WHITESPACE:
+        at += 1
+    return at
+
+
+def _after(text: str, at: int, mark: str) -> int:
+    """The position of what follows ``mark``, which must come next.
+
+    Raises:
+        ValueError: something else comes.
+        IndexError: the text ends.
+    """
+    at = _skip(text, at)
+    if text[at] != mark:
+        raise ValueError(mark)
+    return _skip(text, at + 1)
+
+
+def _unfinished(rest: str) -> bool:
+    """Whether a text is the beginning of one record, rather than a damaged one with others behind it."""
+    if len(rest) > MAX_UNFINISHED:
+        return False
+    depth, quoted, escaped = 0, False, False
+    for character in rest:
+        if quoted:
+            if character == "\n":
+                return False
+            quoted = escaped or character != '"'
+            escaped = character == "\\" and not escaped
+        elif character == '"':
+            quoted = True
+        elif character in "{[":
+            depth += 1
+        elif character in "}]":
+            depth -= 1
+            if depth <= 0:
+                return False
+    return True

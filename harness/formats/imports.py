@@ -1,0 +1,189 @@
+"""One foreign recording becomes one landscape file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import compress
+from pathlib import Path
+from typing import Any
+
+from harness.errors import UserError
+from harness.evaluation import Status
+from harness.formats.cache import read_cache
+from harness.formats.document import Document, read_document
+from harness.formats.kinds import Domain
+from harness.formats.recording import Recording, Row, is_number, shown, text_of
+from harness.formats.space import coverage_of, domains_of, space_of
+from harness.formats.t1 import Description, is_t1, read_t1
+from harness.formats.t4 import read_t4
+from harness.landscape import COSTS
+from harness.landscape_write import write_landscape
+from search_spaces.parameter import Value
+from search_spaces.space import SearchSpace
+
+CACHE_FIELDS = {"cache", "tune_params"}
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What became of one recording.
+
+    Attributes:
+        configurations, failed: rows of the landscape, and those without a latency.
+        coverage: in words.
+        repeated, outside: recorded rows that the landscape leaves out, because the configuration had one already, or
+            because it breaks a described constraint.
+    """
+
+    out: Path
+    configurations: int
+    failed: int
+    coverage: str
+    repeated: int
+    outside: int
+
+    def line(self) -> str:
+        """For the terminal."""
+        counts = [f"{self.configurations} configurations", f"{self.failed} failed"]
+        if self.repeated:
+            counts.append(f"{self.repeated} repeats left out")
+        if self.outside:
+            counts.append(f"{self.outside} left out that break the described constraints")
+        return f"{self.out}: {', '.join(counts)}; {self.coverage}"
+
+
+def is_recording(document: Document) -> bool:
+    """Whether a document says that it is a cache or T4 results."""
+    return not CACHE_FIELDS.isdisjoint(document.content) or "results" in document.content
+
+
+def read_recording(document: Document) -> Recording:
+    """A cache or T4 results, by what the object holds.
+
+    Raises:
+        UserError: it is neither, or damaged.
+    """
+    if not CACHE_FIELDS.isdisjoint(document.content):
+        return read_cache(document)
+    if "results" in document.content:
+        return read_t4(document)
+    what = "a T1 description is no recording: give it as --space" if is_t1(document) else "neither cache nor results"
+    raise UserError(f"{document.path}: {what}: expected a Kernel Tuner cache or T4 results")
+
+
+def read_description(path: Path) -> Description:
+    """A T1 file's space."""
+    return read_t1(read_document(path))
+
+
+def import_file(path: Path, out: Path, space: Path | None = None) -> Imported:
+    """Write the landscape of a recording, under the constraints of a T1 description if there is one.
+
+    Raises:
+        UserError: naming the file and the field at fault; nothing is written then.
+    """
+    description = None if space is None else read_description(space)
+    return write_recording(read_recording(read_document(path)), description, out)
+
+
+def write_recording(recording: Recording, description: Description | None, out: Path) -> Imported:
+    """Write a recording as a landscape.
+
+    Raises:
+        UserError: as above.
+    """
+    domains = domains_of(recording, description)
+    space = space_of(f"{recording.path}: {recording.values_field}", domains.values(), description)
+    rows, configurations = _distinct(recording, domains)
+    repeated, outside = len(recording.rows) - len(rows), 0
+    if description is not None:
+        kept = _inside(space, configurations, description)
+        outside = kept.count(False)
+        rows, configurations = list(compress(rows, kept)), list(compress(configurations, kept))
+    coverage = coverage_of(recording, description, len(rows))
+    metadata = _metadata(out, recording, description, coverage)
+    try:
+        write_landscape(out, space, _columns(rows, configurations), metadata)
+    except OSError as error:
+        raise UserError(f"{out}: cannot be written ({error.strerror or error})") from None
+    return Imported(
+        out=out,
+        configurations=len(rows),
+        failed=sum(row.status is not Status.OK for row in rows),
+        coverage=f"{coverage['kind']}: {coverage['drawn']}",
+        repeated=repeated,
+        outside=outside,
+    )
+
+
+def _distinct(recording: Recording, domains: Mapping[str, Domain]) -> tuple[list[Row], list[dict[str, Value]]]:
+    """The first row of every configuration, and its configuration."""
+    found: dict[tuple[Value, ...], Row] = {}
+    for row in recording.rows:
+        values = []
+        for name, given in row.values.items():
+            value = domains[name].value(given)
+            if value is None:
+                raise UserError(f"{row.where}: {name}={shown(given)}: expected one of {recording.values_field}.{name}")
+            if domains[name].parameter is not None:
+                values.append(value)
+        found.setdefault(tuple(values), row)
+    names = [name for name, domain in domains.items() if domain.parameter is not None]
+    return list(found.values()), [dict(zip(names, values, strict=True)) for values in found]
+
+
+def _inside(space: SearchSpace, configurations: Sequence[Mapping[str, Value]], of: Description) -> list[bool]:
+    """Which configurations satisfy the described constraints.
+
+    Some recordings hold more than the space that they come with: hub's GEMM was made before a constraint was added,
+    and tuners that know no constraints record what breaks them as failures.
+    """
+    kept: list[bool] = space.satisfied(space.encode_many(configurations)).tolist()
+    if not any(kept):
+        raise UserError(f"{of.path}: Conditions: no recorded configuration satisfies them")
+    return kept
+
+
+def _columns(rows: Sequence[Row], configurations: Sequence[Mapping[str, Value]]) -> dict[str, Any]:
+    latencies = [row.latency_ms for row in rows]
+    return {
+        "configurations": configurations,
+        "status": [row.status for row in rows],
+        "latency_ms": latencies,
+        "oracle_ms": latencies,
+        "samples_ms": [row.samples_ms for row in rows],
+        "message": [row.message for row in rows],
+        "origin": ["uniform"] * len(rows),
+        **{name: [row.costs_s[i] for row in rows] for i, name in enumerate(COSTS)},
+    }
+
+
+def _metadata(
+    out: Path, recording: Recording, description: Description | None, coverage: Mapping[str, Any]
+) -> dict[str, Any]:
+    task, _, slug = out.stem.partition("__")
+    device = recording.device or slug or "unknown device"
+    source: dict[str, Any] = {"file": text_of(recording.path.name), "sha256": recording.fingerprint()}
+    if description is not None:
+        source["space"] = text_of(description.path.name)
+    return {
+        "task": task or "imported",
+        "kernel": task.split("-")[0] or "imported",
+        "device": {"name": device, "slug": slug_of(slug or device.lower())},
+        "coverage": dict(coverage),
+        "shape": {"problem_size": _problem_size(recording.problem_size)},
+        "timing": {**recording.timing, "kernel_name": recording.kernel},
+        "recording": source,
+    }
+
+
+def _problem_size(given: Any) -> Any:
+    sizes = given if isinstance(given, list) else [given]
+    return given if all(is_number(size) for size in sizes) else text_of(given)
+
+
+def slug_of(text: str) -> str:
+    """A text in the letters that a device or task has in file names."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", text).strip("-.") or "unknown"

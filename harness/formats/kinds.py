@@ -1,0 +1,92 @@
+"""From lists of values to parameters: DESIGN's kinds.
+
+One value is no parameter, {0, 1} a boolean, powers of two an ordinal on a log2 scale, other numbers an ordinal,
+strings a categorical; what reads as orders of 0 … n-1, whether lists or CATBench's text "(0, 2, 1)", a permutation.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import log2
+from typing import Any
+
+from search_spaces.errors import SpaceError
+from search_spaces.parameter import (
+    MAX_PERMUTATION_LENGTH,
+    Boolean,
+    Categorical,
+    Ordinal,
+    Parameter,
+    Permutation,
+    Value,
+)
+
+ORDER = re.compile(r"[(\[]\s*\d+\s*(?:,\s*\d+\s*)*,?\s*[)\]]")
+
+
+@dataclass(frozen=True)
+class Domain:
+    """The values that one name takes in a file.
+
+    Attributes:
+        parameter: ``None`` where there is one value.
+        as_text: strings and numbers are mixed; all are read as strings.
+    """
+
+    name: str
+    parameter: Parameter | None
+    only: Value | None
+    as_text: bool = False
+
+    def value(self, given: Any) -> Value | None:
+        """The parameter's (or the only) value for one in the file; ``None`` if it is outside the domain."""
+        read = _order(given) or given if isinstance(self.parameter, Permutation) else self._read(given)
+        if self.parameter is None:
+            return self.only if read == self.only else None
+        code = self.parameter.code(read)
+        return None if code is None else self.parameter.values[code]
+
+    def _read(self, given: Any) -> Any:
+        if self.as_text:
+            return str(given)
+        return tuple(given) if isinstance(given, list) else given
+
+
+def domain_of(name: str, values: Sequence[Any]) -> Domain:
+    """The kind of a list of checked values.
+
+    Raises:
+        SpaceError: values that no kind holds.
+    """
+    if len(values) == 1:
+        (only,) = values
+        return Domain(name, None, tuple(only) if isinstance(only, list) else only)
+    orders = [_order(value) for value in values]
+    if all(orders):
+        length = len(orders[0] or ())
+        if any(len(order or ()) != length for order in orders) or length > MAX_PERMUTATION_LENGTH:
+            raise SpaceError(f"parameter {name!r}: expected orders of one length, {MAX_PERMUTATION_LENGTH} at most")
+        return Domain(name, Permutation(name, length), None)
+    if any(isinstance(value, str) for value in values):
+        mixed = not all(isinstance(value, str) for value in values)
+        return Domain(name, Categorical(name, tuple(str(value) for value in values)), None, mixed)
+    if any(isinstance(value, list | tuple) for value in values):
+        raise SpaceError(f"parameter {name!r}: lists that are no permutations: expected numbers or strings")
+    if set(values) == {0, 1} and len(values) == 2:
+        return Domain(name, Boolean(name), None)
+    levels = tuple(sorted(values))
+    powers = all(level > 0 and log2(level).is_integer() for level in levels)
+    return Domain(name, Ordinal(name, levels, "log2" if powers else "linear"), None)
+
+
+def _order(value: Any) -> tuple[int, ...] | None:
+    """The permutation that a value stands for, if any."""
+    if isinstance(value, str):
+        if len(value) > 100 or not ORDER.fullmatch(value):
+            return None
+        value = [int(part) for part in re.findall(r"\d+", value)]
+    if isinstance(value, list | tuple) and len(value) and sorted(value) == list(range(len(value))):
+        return tuple(value)
+    return None

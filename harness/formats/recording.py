@@ -1,0 +1,146 @@
+"""What a foreign file recorded, in our terms and before there is a search space."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import isfinite
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from harness.errors import UserError
+from harness.evaluation import Status
+from search_spaces.parameter import MAX_MAGNITUDE
+
+MS_PER_S = 1e3
+MAX_SHOWN = 80
+ERROR_VALUE = 1e20
+"""Kernel Tuner's numbers for "it failed" in files without a word for it: this one, later the largest float."""
+
+LEAST_MS = 1e-30
+"""Samples are stored as 32-bit floats, in which less is nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One recorded configuration.
+
+    Attributes:
+        where: in the file, for messages.
+        values: as in the file, of every parameter.
+        samples_ms: empty unless ``ok``.
+        costs_s: compile, verify, benchmark.
+    """
+
+    where: str
+    values: Mapping[str, Any]
+    status: Status
+    samples_ms: tuple[float, ...]
+    costs_s: tuple[float, float, float]
+    message: str = ""
+
+    @property
+    def latency_ms(self) -> float | None:
+        """Median of the samples; ``None`` unless ``ok``."""
+        return median(self.samples_ms) if self.samples_ms else None
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A file's rows.
+
+    Attributes:
+        domains: values by parameter, in the file's order.
+        declared: the file states the domains; otherwise they are the values that occur.
+        complete: the file was not cut off.
+        device, kernel, problem_size: as far as the file knows.
+        timing: how the samples and costs came about.
+    """
+
+    path: Path
+    domains: Mapping[str, Sequence[Any]]
+    declared: bool
+    rows: Sequence[Row]
+    complete: bool = True
+    device: str = ""
+    kernel: str = ""
+    problem_size: Any = None
+    timing: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def values_field(self) -> str:
+        """Where the file has its parameters' values, for messages."""
+        return "tune_params" if self.declared else "configuration"
+
+    def fingerprint(self) -> str:
+        """Equal for two files with the same configurations, outcomes and samples, whatever their format."""
+        lines = sorted(
+            json.dumps([sorted(row.values.items()), row.status, row.samples_ms], default=str) for row in self.rows
+        )
+        return hashlib.sha256("\n".join(lines).encode("utf-8", "replace")).hexdigest()
+
+
+def shown(value: Any) -> str:
+    """A value for a message: one line, not too long."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"
+
+
+def text_of(value: Any, limit: int = 200) -> str:
+    """Free text that any file can hold."""
+    return " ".join(str(value if value is not None else "").encode("utf-8", "replace").decode().split())[:limit]
+
+
+def is_number(value: Any) -> bool:
+    """Whether a JSON value is a finite number, not a boolean."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return abs(value) < MAX_MAGNITUDE if isinstance(value, int) else isfinite(value)
+
+
+def check_value(where: str, value: Any) -> None:
+    """Refuse what no parameter can take.
+
+    Raises:
+        UserError: ``value`` is no number, boolean, printable string or list of whole numbers.
+    """
+    fine = (
+        isinstance(value, bool)
+        or is_number(value)
+        or (isinstance(value, str) and _encodable(value))
+        or (isinstance(value, list) and all(type(part) is int and is_number(part) for part in value))
+    )
+    if not fine:
+        raise UserError(f"{where}={shown(value)}: expected a finite number, a string, true, false or a permutation")
+
+
+def _encodable(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def samples_of(where: str, given: Any, ms_per_unit: float = 1.0) -> tuple[float, ...]:
+    """Latency samples in ms.
+
+    Raises:
+        UserError: not a list of positive numbers.
+    """
+    values = given if isinstance(given, list) else [given]
+    if not values or not all(is_number(value) and LEAST_MS < value * ms_per_unit < ERROR_VALUE for value in values):
+        raise UserError(f"{where}: expected positive numbers of ms, found {shown(given)}")
+    return tuple(float(value) * ms_per_unit for value in values)
+
+
+def cost_of(where: str, given: Any, s_per_unit: float = 1 / MS_PER_S) -> float:
+    """A cost in s; what is missing costs nothing.
+
+    Raises:
+        UserError: not a number, or below 0.
+    """
+    if given is None:
+        return 0.0
+    if not is_number(given) or not 0 <= given * s_per_unit < ERROR_VALUE:
+        raise UserError(f"{where}={shown(given)}: expected a time, 0 or more")
+    return float(given) * s_per_unit

@@ -1,0 +1,160 @@
+"""T4 results become landscapes, the same as the caches that they were made from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from harness.errors import UserError
+from harness.evaluation import Status
+from harness.formats.imports import import_file
+from harness.landscape import read_landscape
+from tests.harness.formats.samples import EXTERNAL, NOT_HERE, by_x_and_mode, cache, imported, t4
+
+
+def test_it_agrees_with_the_cache(tmp_path: Path) -> None:
+    ours, theirs = imported(tmp_path, t4()), imported(tmp_path, {**cache(), "tune_params": narrow()})
+    assert ours.space.to_json() == theirs.space.to_json()
+    assert (ours.codes == theirs.codes).all()
+    for name in ("status", "samples_ms", "message"):
+        a, b = getattr(ours, name), getattr(theirs, name)
+        assert a == b or name == "message"
+    assert np.array_equal(ours.latency_ms, theirs.latency_ms, equal_nan=True)
+    best = by_x_and_mode(ours)[16, "a"]
+    assert ours.costs_s[best].tolist() == theirs.costs_s[best].tolist() == [1.5, 0.0, 0.25]
+
+
+def narrow() -> dict[str, list[Any]]:
+    """The domains that a T4 file shows: what occurs."""
+    return {**cache()["tune_params"], "tile": [3]}
+
+
+def test_a_missing_benchmark_cost_is_the_sum_of_the_samples(tmp_path: Path) -> None:
+    document = t4()
+    document["results"][0]["times"].pop("benchmark")
+    landscape = imported(tmp_path, document)
+    assert landscape.costs_s[by_x_and_mode(landscape)[16, "a"], 2] == pytest.approx(0.007)
+    assert "sum of the samples" in landscape.metadata["timing"]["benchmark_s"]
+
+
+@pytest.mark.parametrize(
+    ("unit", "factor"), [("seconds", 1e3), ("ms", 1.0), ("Milliseconds", 1.0), ("microseconds", 1e-3), (None, 1e3)]
+)
+def test_units(tmp_path: Path, unit: str | None, factor: float) -> None:
+    document = t4()
+    document["metadata"] = {} if unit is None else {"timeunit": unit}
+    landscape = imported(tmp_path, document)
+    rows = by_x_and_mode(landscape)
+    assert landscape.latency_ms[rows[16, "a"]] == pytest.approx(2.0 * factor)
+    assert landscape.latency_ms[rows[64, "a"]] == pytest.approx(1.5 * factor)  # the measurement's own unit is empty
+    assert landscape.costs_s[rows[16, "a"], 0] == pytest.approx(1.5 * factor)
+
+
+@pytest.mark.parametrize(
+    ("invalidity", "status"),
+    [
+        ("timeout", Status.RUN_TIMEOUT),
+        ("compile", Status.COMPILE_ERROR),
+        ("runtime", Status.RUNTIME_ERROR),
+        ("correctness", Status.WRONG_RESULT),
+        ("constraints", Status.OUT_OF_RESOURCES),
+    ],
+)
+def test_invalidity(tmp_path: Path, invalidity: str, status: Status) -> None:
+    document = t4()
+    document["results"][3]["invalidity"] = invalidity
+    landscape = imported(tmp_path, document)
+    assert landscape.status[by_x_and_mode(landscape)[64, "a"]] is status
+
+
+def test_a_configuration_that_a_search_came_back_to_counts_once(tmp_path: Path) -> None:
+    document = t4()
+    document["results"].append({**document["results"][0], "times": {"runtimes": [9.0]}})
+    landscape = imported(tmp_path, document)
+    assert len(landscape.codes) == 4
+    assert landscape.latency_ms[by_x_and_mode(landscape)[16, "a"]] == 2.0
+
+
+def catbench(value: Any, name: str = "compute_time") -> dict[str, Any]:
+    def result(order: Any, time: Any) -> dict[str, Any]:
+        return {
+            "configuration": {"order": order, "chunk": 4 if order[1] == "0" else 8},
+            "times": {},
+            "invalidity": "correct",
+            "measurements": [{"name": name, "value": time, "unit": "s" if name == "compute_time" else ""}],
+            "objectives": [name],
+        }
+
+    return {"metadata": {}, "results": [result("(0, 1, 2)", 0.002), result("(2, 0, 1)", value)]}
+
+
+def test_catbench_s_permutations_and_objective(tmp_path: Path) -> None:
+    landscape = imported(tmp_path, catbench([0.003, 0.001, 0.0015]))
+    order = landscape.space.parameters[0]
+    assert (order.kind, order.size) == ("permutation", 6)
+    found = {
+        landscape.space.decode(codes)["order"]: ms
+        for codes, ms in zip(landscape.codes, landscape.latency_ms, strict=True)
+    }
+    assert found == {(0, 1, 2): 2.0, (2, 0, 1): 1.5}
+
+
+def test_rates_alone_become_reciprocals_but_never_beside_times(tmp_path: Path) -> None:
+    landscape = imported(tmp_path, catbench(0.004, "GFLOP/s"))
+    assert sorted(landscape.latency_ms.tolist()) == [250.0, 500.0]
+    mixed = catbench(0.004, "GFLOP/s")
+    mixed["results"][0]["times"]["runtimes"] = [3.0]
+    with pytest.raises(UserError, match=r"results\[1\]: neither times.runtimes nor"):
+        imported(tmp_path, mixed)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda d: d.update(results=[]), "results: expected a list"),
+        (lambda d: d.update(results=[1]), r"results\[0\]: expected an object"),
+        (lambda d: d["metadata"].update(timeunit="days"), "metadata.timeunit='days'"),
+        (lambda d: d["results"][1].update(invalidity="odd"), r"results\[1\].invalidity='odd'"),
+        (lambda d: d["results"][1].pop("configuration"), r"results\[1\].configuration: expected"),
+        (lambda d: d["results"][1]["configuration"].pop("x"), r"results\[1\].configuration.x is missing"),
+        (
+            lambda d: d["results"][1]["configuration"].update(y=1),
+            r"results\[1\].configuration.'y': not in results\[0\]",
+        ),
+        (lambda d: d["results"][0]["times"].update(runtimes=["1"]), r"results\[0\].times.runtimes: expected positive"),
+        (lambda d: d["results"][0]["times"].update(compilation=[]), r"results\[0\].times.compilation=\[\]"),
+        (lambda d: d["results"][0].update(times=3), r"results\[0\].times: expected an object"),
+        (lambda d: d["results"][3].update(measurements=[]), r"results\[3\]: neither times.runtimes"),
+        (lambda d: d["results"][0].update(objectives=["energy"]), r"objectives=\['energy'\]"),
+    ],
+)
+def test_damage_is_one_line_that_names_the_field(tmp_path: Path, change: Any, message: str) -> None:
+    document = t4()
+    change(document)
+    with pytest.raises(UserError, match=message) as caught:
+        imported(tmp_path, document)
+    assert "cache.json" in str(caught.value)
+    assert not list(tmp_path.glob("*.parquet"))
+
+
+@pytest.mark.skipif(not EXTERNAL.is_dir(), reason=NOT_HERE)
+@pytest.mark.parametrize("space", [None, "T1_convolution_milo.json"])
+def test_the_a100_recording_is_the_same_in_both_formats(tmp_path: Path, space: str | None) -> None:
+    described = None if space is None else EXTERNAL / space
+    cached, listed = (
+        read_landscape(
+            import_file(EXTERNAL / f"convolution_milo-A100{mark}.json.gz", tmp_path / f"a{mark}.parquet", described).out
+        )
+        for mark in ("", "_T4")
+    )
+    assert cached.space.to_json() == listed.space.to_json()
+    assert (cached.codes == listed.codes).all()
+    assert (cached.status, cached.samples_ms) == (listed.status, listed.samples_ms)
+    assert np.array_equal(cached.latency_ms, listed.latency_ms, equal_nan=True)
+    assert (cached.costs_s[:, :2] == listed.costs_s[:, :2]).all()
+    ok = np.isfinite(cached.latency_ms)  # the T4 form has no benchmark cost: the stand-in is right within some percent
+    assert np.median(listed.costs_s[ok, 2] / cached.costs_s[ok, 2]) == pytest.approx(1.0, abs=0.05)
+    assert cached.metadata["recording"]["sha256"] == listed.metadata["recording"]["sha256"]
