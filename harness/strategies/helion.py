@@ -1,7 +1,8 @@
 """Helion's own autotuners as contenders (https://helionlang.com). Needs the extra ``helion``.
 
 Told: latencies in ms; failures are infinite latencies, timeouts marked as such, which is what Helion's own provider
-reports. Proposals that break a rule of the space are repaired by the callback adapter. What Helion times again (its
+reports. Proposals that break a rule of the space, or are not in a recorded pool, are repaired by the callback adapter,
+and the search is told which configuration was measured instead. What Helion times again (its
 verification rounds and the final one) is answered with the known latency, counted, and left off the tuning clock: see
 ``strategy.json`` of a run.
 
@@ -61,6 +62,8 @@ class HelionSearch(CallbackStrategy):
         if algorithm not in ALGORITHMS:
             raise UserError(f"strategy.algorithm={algorithm}: expected one of {', '.join(ALGORITHMS)}")
         with extra("helion"):
+            from helion.runtime.config import Config
+
             from harness.strategies.helion_search import Retimings, make_search, run_search
             from harness.strategies.helion_space import translate
             from kernels.helion.target import visible
@@ -71,10 +74,19 @@ class HelionSearch(CallbackStrategy):
         own = int(own_seed.generate_state(1)[0])
 
         def search(measure: Measure) -> None:
-            def look(configs: Sequence[Any]) -> list[Evaluation]:
-                return measure([translation.proposal(config.config) for config in configs])
-
             spec = translation.spec()
+
+            def look(configs: Sequence[Any]) -> list[tuple[Any, Evaluation]]:
+                evaluations = measure([translation.proposal(config.config) for config in configs])
+                return [(_measured(*pair), pair[1]) for pair in zip(configs, evaluations, strict=True)]
+
+            def _measured(proposed: Any, evaluation: Evaluation) -> Any:
+                if not evaluation.repaired:
+                    return proposed
+                config = translation.config(proposed.config, evaluation.configuration)
+                spec.normalize(config, _fix_invalid=True)
+                return Config.from_dict(config)
+
             if not compiler_seeds:
                 spec.compiler_seed_configs = []
             try:

@@ -28,7 +28,8 @@ from helion.runtime.settings import Settings
 
 from harness.evaluation import Evaluation, Status
 
-Look = Callable[[Sequence[Config]], list[Evaluation]]
+Look = Callable[[Sequence[Config]], list[tuple[Config, Evaluation]]]
+"""What was measured for each config: the config itself, or that of its repair."""
 
 FINAL, SEARCH = "final", "search"
 
@@ -74,9 +75,9 @@ class CallbackProvider(BenchmarkProvider):  # type: ignore[misc]  # Helion may b
         self._look = look
 
     def benchmark(self, configs: list[Config], *, desc: str = "Benchmarking") -> list[BenchmarkResult]:
-        """One result a config, in order."""
+        """One result a config, in order; it names the config that was measured, from which the search learns."""
         del desc
-        return [_result(*pair) for pair in zip(configs, self._look(configs), strict=True)]
+        return [_result(*measured) for measured in self._look(configs)]
 
     def setup(self) -> None:
         """Nothing to set up."""

@@ -22,7 +22,7 @@ from helion.autotuner.external import create_user_config_spec
 
 from kernels.helion.description import config_spec
 from kernels.helion.target import Target
-from search_spaces.helion import configuration_of, description_of
+from search_spaces.helion import configuration_of, description_of, helion_config
 from search_spaces.parameter import Boolean, Integer, Ordinal, Parameter, Permutation
 from search_spaces.space import SearchSpace
 
@@ -34,12 +34,15 @@ class Translation:
     Attributes:
         spec: makes a fresh ``ConfigSpec``; call it where ``target`` is visible.
         proposal: a normalised Helion config as values of our parameters; they may break our rules.
+        config: the Helion config of what was measured in place of a proposal, not normalised. Where the configuration
+            has no value (an inactive parameter) the proposal's stays.
         target: the device that Helion is to believe in.
         native: whether the spec is Helion's own.
     """
 
     spec: Callable[[], ConfigSpec]
     proposal: Callable[[Mapping[str, Any]], Mapping[str, Any]]
+    config: Callable[[Mapping[str, Any], Mapping[str, Any]], dict[str, Any]]
     target: Target
     native: bool
 
@@ -51,6 +54,10 @@ def translate(space: SearchSpace) -> Translation:
         return Translation(
             lambda: create_user_config_spec({p.name: fragment(p) for p in space.parameters}),
             lambda config: {p.name: value_of(p, config[p.name]) for p in space.parameters},
+            lambda proposed, measured: {
+                p.name: tunable_of(p, measured[p.name]) if p.name in measured else proposed[p.name]
+                for p in space.parameters
+            },
             Target(),
             native=False,
         )
@@ -58,6 +65,7 @@ def translate(space: SearchSpace) -> Translation:
     return Translation(
         lambda: config_spec(description),
         lambda config: configuration_of(config, space),
+        lambda _, measured: helion_config(measured),
         Target(description["num_sm"], 10 * major + minor),
         native=True,
     )
@@ -89,6 +97,13 @@ def value_of(parameter: Parameter, value: Any) -> Any:
     if isinstance(parameter, Permutation):
         return tuple(value)
     return value if isinstance(parameter, Boolean) or _powers_of_two(parameter) else parameter.values[value]
+
+
+def tunable_of(parameter: Parameter, value: Any) -> Any:
+    """The inverse of :func:`value_of`."""
+    if isinstance(parameter, Permutation):
+        return list(value)
+    return value if isinstance(parameter, Boolean) or _powers_of_two(parameter) else parameter.code_of[value]
 
 
 def _powers_of_two(parameter: Parameter) -> bool:
