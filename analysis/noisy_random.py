@@ -15,7 +15,7 @@ from analysis import random_simulation
 from analysis.readings import Readings
 
 Floats = NDArray[np.float64]
-REPETITIONS = 1000
+REPETITIONS = 500
 
 
 @dataclass(frozen=True)

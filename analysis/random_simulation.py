@@ -47,7 +47,7 @@ def simulate(
     """
     n = len(compile_s)
     drawn = min(budget, n)
-    rows = np.stack([rng.permutation(n)[:drawn] for _ in range(repetitions)])
+    rows = np.stack([rng.choice(n, drawn, replace=False) for _ in range(repetitions)])
     compiling, device = compile_s[rows], device_s[rows]
     if sequential:
         return SimulatedSearches(rows, np.cumsum(compiling + device, axis=1))

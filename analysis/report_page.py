@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from analysis.incumbents import Optima
 from analysis.landscape_summary import roofline_fraction
 from analysis.load import Study
+from analysis.outcome import Outcome
 from analysis.reference import (
     HEADLINE_TARGET,
     STRATA,
@@ -22,60 +24,111 @@ from analysis.reference import (
     difficulty,
     initial_points_cap,
 )
-from analysis.report_text import SpeedupLine, interval_note, speedup_lines, verdict
-from analysis.speedup import counted_tasks, sampled_tasks, task_strata
+from analysis.report_figures import PageFigure
+from analysis.report_text import SpeedupLine, interval_note, sentences, speedup_lines
+from analysis.speedup import sampled_tasks, task_strata
 from analysis.split_time import overhead_by_strategy
+from analysis.supported import THESE_TASKS
+from analysis.tables.baselines import stratum_name
+from analysis.tables.table import Table
 from analysis.time_to_target import budgets
+from analysis.verdict import Verdict
 
+MOST_LINES = 40
 _INITIAL_POINTS = ("initial", "n_startup_trials", "initialization_budget", "shared_initial")
 
 
 @dataclass(frozen=True)
-class PageFigure:
-    """A figure on the page; ``wide`` ones take the whole width."""
+class Command:
+    """How the report, or one figure of it, is made again."""
 
-    png: Path
-    title: str
-    caption: str
-    wide: bool = False
+    paths: tuple[str, ...]
+    out: str
 
-    @property
-    def source(self) -> str:
-        """The picture as a data URI."""
-        return "data:image/png;base64," + base64.b64encode(self.png.read_bytes()).decode("ascii")
+    def report(self) -> str:
+        return f"nearopt report {shlex.join(self.paths)} -o {shlex.quote(self.out)}"
+
+    def figure(self, name: str) -> str:
+        return f"{self.report()} --figure {name}"
 
 
-def render(
-    study: Study, best: Optima, table: pd.DataFrame, figures: list[PageFigure], paths: list[str], out: str
-) -> str:
-    """The page as text; everything in it is computed from the arguments."""
-    environment = Environment(
+def environment() -> Environment:
+    """Jinja with this package's templates."""
+    found = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["groupby_heading"] = _by_heading
+    found.filters["groupby_heading"] = _by_heading
+    found.filters["data_uri"] = data_uri
+    return found
+
+
+def data_uri(png: Path) -> str:
+    """A picture that needs no other file."""
+    return "data:image/png;base64," + base64.b64encode(png.read_bytes()).decode("ascii")
+
+
+def render(
+    outcome: Outcome, verdict: Verdict, figures: list[PageFigure], tables: list[Table], paths: list[str], out: str
+) -> str:
+    """The page as text; everything in it is computed from the arguments."""
+    study, best, table = outcome.study, outcome.best, outcome.speedups
     tasks = task_rows(study, best)
-    return environment.get_template("report.html.j2").render(
-        verdict=verdict(table, counted_tasks(study, best, HEADLINE_TARGET)),
-        target=f"{HEADLINE_TARGET:.0%}",
-        tables=[(f"{target:.0%}", speedup_lines(table, target), target == HEADLINE_TARGET) for target in _by_weight()],
-        note=interval_note(table) if len(table) else "",
-        figures=figures,
-        targets=[f"{target:.0%}" for target in TARGETS],
-        initial_points=initial_points(study),
-        tasks=tasks,
-        strata=_strata(tasks),
-        strategies=strategy_rows(study),
-        live=bool(len(study.splits)),
-        warnings=warnings(study, best),
-        environment=environment_rows(study.environment),
-        runs=len(study.runs),
-        evaluations=int(study.runs["evaluations"].sum()),
-        command=f"nearopt report {' '.join(paths)} -o {out}",
+    return (
+        environment()
+        .get_template("report.html.j2")
+        .render(
+            headline=verdict.sentence,
+            verdicts=verdict_rows(verdict),
+            sentences=sentences(table, outcome.counted[HEADLINE_TARGET]),
+            target=f"{HEADLINE_TARGET:.0%}",
+            speedups=[(f"{target:.0%}", *_split(speedup_lines(table, target))) for target in _by_weight()],
+            note=interval_note(table) if len(table) else "",
+            figures=[figure for figure in figures if not figure.appendix],
+            appendix=[figure for figure in figures if figure.appendix],
+            tables=tables,
+            targets=[f"{target:.0%}" for target in TARGETS],
+            initial_points=initial_points(study),
+            tasks=tasks,
+            strata=_strata(tasks),
+            strategies=strategy_rows(study),
+            live=bool(len(study.splits)) and bool(study.splits["live"].any()),
+            warnings=warnings(study, best),
+            environment=environment_rows(study.environment),
+            runs=len(study.runs),
+            evaluations=int(study.runs["evaluations"].sum()),
+            command=Command(tuple(paths), out),
+        )
     )
+
+
+def verdict_rows(verdict: Verdict) -> tuple[list[str], list[tuple[str, list[str]]]]:
+    """Strategies across; down strata, for these tasks and for new kernels."""
+    names = sorted({name for strata in verdict.verdicts.values() for found in strata.values() for name in found})
+    rows = []
+    for question, strata in verdict.verdicts.items():
+        for stratum, found in strata.items():
+            asked = "here" if question == THESE_TASKS else question
+            rows.append((f"{stratum_name(stratum)}, {asked}", [found.get(name, "–") for name in names]))
+    return names, rows
+
+
+def _split(lines: list[SpeedupLine]) -> tuple[list[SpeedupLine], list[SpeedupLine]]:
+    """What is shown at once, and what is folded away: single tasks, where there are many."""
+    if len(lines) <= MOST_LINES:
+        return lines, []
+    whole = [line for line in lines if line.task == "ALL"]
+    kernels = [line for line in lines if line.aggregate and line.task != "ALL"]
+    return [*reversed_groups(whole), *kernels], [line for line in lines if not line.aggregate]
+
+
+def reversed_groups(lines: list[SpeedupLine]) -> list[SpeedupLine]:
+    """ALL before its strata: on a page the summary comes first, on a terminal last."""
+    strata = list(dict.fromkeys(line.stratum for line in lines))
+    return [line for stratum in reversed(strata) for line in lines if line.stratum == stratum]
 
 
 def _by_heading(lines: list[SpeedupLine]) -> list[tuple[str, list[SpeedupLine]]]:
@@ -138,7 +191,8 @@ def task_rows(study: Study, best: Optima) -> list[dict[str, Any]]:
 def strategy_rows(study: Study) -> list[dict[str, Any]]:
     """What was run: per strategy its arguments, budget, seeds and conditions."""
     rows = []
-    overhead = overhead_by_strategy(study.runs, study.splits)
+    splits = study.splits[study.splits["live"]] if len(study.splits) else study.splits
+    overhead = overhead_by_strategy(study.runs, splits)
     for name in sorted(set(study.runs["strategy"])):
         runs = study.runs[study.runs["strategy"] == name]
         arguments = json.loads(runs["strategy_arguments"].iloc[0])
@@ -212,7 +266,7 @@ def warnings(study: Study, best: Optima) -> list[str]:
     return said
 
 
-def environment_rows(environment: dict[str, Any]) -> list[tuple[str, str]]:
+def environment_rows(document: dict[str, Any]) -> list[tuple[str, str]]:
     """environment.json of one run, flattened."""
     rows: list[tuple[str, str]] = []
 
@@ -223,5 +277,5 @@ def environment_rows(environment: dict[str, Any]) -> list[tuple[str, str]]:
         elif value not in (None, "", []):
             rows.append((prefix, str(value)))
 
-    walk("", environment)
+    walk("", document)
     return rows

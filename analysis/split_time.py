@@ -66,21 +66,22 @@ def _last_tell(ask_and_tell: NDArray[np.float64], batch: int) -> float:
     return float(last[-1, 1]) * int(np.logical_and.accumulate(same).sum())
 
 
-def by_task_and_strategy(runs: pd.DataFrame, splits: pd.DataFrame) -> pd.DataFrame:
-    """Sums over seeds, and shares of the tuning clock. A row per task and strategy that has live runs.
+def by_task_and_strategy(runs: pd.DataFrame, splits: pd.DataFrame, group: str = "task") -> pd.DataFrame:
+    """Sums over seeds, and shares of the tuning clock. A row per task and strategy that has a split.
 
     Args:
         runs, splits: of :class:`analysis.load.Study`.
+        group: ``task``, or ``kernel`` to pool the tasks of each.
 
     Returns:
-        Columns task, strategy, runs, what :func:`run_split` gives, a ``<part>_share`` for each of ``PARTS``,
+        Columns ``group``, strategy, runs, what :func:`run_split` gives, a ``<part>_share`` for each of ``PARTS``,
         timed_runs (those with wall_s) and overhead_share: overhead over the clock, both of the timed runs alone.
     """
-    return _summed(runs, splits, ["task", "strategy"])
+    return _summed(runs, splits, [group, "strategy"])
 
 
 def overhead_by_strategy(runs: pd.DataFrame, splits: pd.DataFrame) -> dict[str, float]:
-    """Harness overhead over the tuning clock, all live runs of a strategy together; nan where none logged wall_s."""
+    """Harness overhead over the tuning clock, all runs of a strategy together; nan where none logged wall_s."""
     table = _summed(runs, splits, ["strategy"])
     return {str(name): float(share) for name, share in zip(table["strategy"], table["overhead_share"], strict=True)}
 

@@ -29,7 +29,10 @@ def test_one_task_has_the_error_of_its_ert() -> None:
 
 def test_two_levels_hold_the_spread_of_kernels() -> None:
     rng = np.random.default_rng(2)
-    flat = [TaskRuns(k, np.full(5, np.exp(x)), np.ones(5, bool), 0.0) for k, x in zip("aabbcc", rng.normal(size=6), strict=True)]
+    flat = [
+        TaskRuns(k, np.full(5, np.exp(x)), np.ones(5, bool), 0.0)
+        for k, x in zip("aabbcc", rng.normal(size=6), strict=True)
+    ]
     found = two_level(flat, 20_000, rng)
     means = -np.array([np.log(flat[i].cost[0]) for i in range(6)]).reshape(3, 2).mean(axis=1)
     assert found.centre == pytest.approx(means.mean())

@@ -158,7 +158,7 @@ def test_old_runs_are_drawn_without_overhead_and_the_page_says_so(tmp_path: Path
 
 def test_bars_and_numbers_are_those_of_the_table(tmp_path: Path) -> None:
     study = load_study([live_study(tmp_path)])
-    axes = draw(table(study).reset_index()).axes[0]
+    axes = draw(by_task_and_strategy(study.runs, study.splits)).axes[0]
     texts = [text.get_text() for text in axes.texts]
     assert texts == [TASK, "+2.33%", "−10.00%", "overhead"]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["fast (2 runs)", "slow (1 run)"]
