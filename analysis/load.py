@@ -43,7 +43,7 @@ class Study:
             logged them compile_s, device_s (verify and benchmark) and own_s (ask and tell), else nan; sorted by run
             and index.
         references: task to recorded table, for tasks that have one.
-        recordings: task to the file that its table is from.
+        samples: task to the file with the recorded samples of its table, where there is one.
         facts: task to what is known of the recording (vendor, roofline, device ...), for tasks that have one.
         unfinished: run directories without DONE, left out.
         duplicates: copies of a run that is here already, left out.
@@ -54,7 +54,7 @@ class Study:
     runs: pd.DataFrame
     evaluations: pd.DataFrame
     references: dict[str, pd.DataFrame] = field(default_factory=dict)
-    recordings: dict[str, Path] = field(default_factory=dict)
+    samples: dict[str, Path] = field(default_factory=dict)
     facts: dict[str, dict[str, Any]] = field(default_factory=dict)
     unfinished: int = 0
     duplicates: int = 0
@@ -92,7 +92,7 @@ def load_study(paths: Sequence[str | Path], recordings: Mapping[str, Path] | Non
         runs=runs,
         evaluations=_concatenated([log.columns for log in kept]),
         references={task: reference.table for task, reference in found.items()},
-        recordings={task: reference.path for task, reference in found.items()},
+        samples={task: reference.samples for task, reference in found.items() if reference.samples is not None},
         facts={task: reference.facts for task, reference in found.items()},
         unfinished=unfinished,
         duplicates=len(logs) - len(kept),
@@ -206,7 +206,7 @@ def _concatenated(runs: list[dict[str, NDArray[Any]]]) -> pd.DataFrame:
         found[name] = np.concatenate([columns[name] for columns in runs])
     for name, parts in _COSTS.items():
         found[name] = np.concatenate([_sum(columns, parts) for columns in runs])
-    return pd.DataFrame(found)
+    return pd.DataFrame(found, copy=False)
 
 
 def _sum(columns: Mapping[str, NDArray[Any]], parts: tuple[str, ...]) -> NDArray[np.float64]:

@@ -98,8 +98,8 @@ class Ground:
         if key not in self._slow:
             table = self.study.references[task]
             if task not in self._readings:
-                path = self.study.recordings.get(task)
-                self._readings[task] = read_readings(path, len(table)) if path is not None else None
+                path = self.study.samples.get(task)
+                self._readings[task] = read_readings(path, table) if path is not None else None
             samples = self._readings[task]
             t_star = self.optima.t_star_ms[task]
             self._slow[key] = noise_slowdowns(table, samples, t_star, self.targets, conditions) if samples else {}

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import yaml
+from numpy.typing import NDArray
 
 from analysis.errors import AnalysisError
 from analysis.readings import Readings, readings
@@ -22,17 +23,23 @@ from analysis.run_directory import YAML_LOADER, first_line, read_parquet
 NAME = "reference.parquet"
 _REQUIRED = ["status", "latency_ms", "oracle_ms"]
 _OPTIONAL = ["key", "compile_s", "verify_s", "benchmark_s", "origin"]
+_SAMPLES = "samples_ms"
 _FACTS = ("task", "kernel", "device", "coverage", "vendor", "roofline", "shape", "dtype", "default")
 
 
 @dataclass(frozen=True)
 class Reference:
-    """A task's recorded table, the file it is from, and what is known of the recording."""
+    """A task's recorded table, the file it is from, and what is known of the recording.
+
+    Attributes:
+        samples: the file with the recorded samples of these rows; ``None`` where there is none.
+    """
 
     path: Path
     table: pd.DataFrame
     coverage: str
     facts: dict[str, Any]
+    samples: Path | None
 
 
 def references(runs: pd.DataFrame, recordings: Mapping[str, Path]) -> dict[str, Reference]:
@@ -51,7 +58,8 @@ def references(runs: pd.DataFrame, recordings: Mapping[str, Path]) -> dict[str, 
         checked.add((task, path))
         table = with_coverage(read_table(path), coverage)
         if task not in found:
-            found[task] = Reference(path, table, coverage, read_facts(path.with_name("reference.yaml")))
+            facts = read_facts(path.with_name("reference.yaml"))
+            found[task] = Reference(path, table, coverage, facts, _samples(path, table, recordings.get(task)))
         elif not table.equals(found[task].table):
             raise AnalysisError(f"{path}: another recording of {task} than {found[task].path}: expected one per task")
     for task in sorted(set(runs["task"]) - set(found)):
@@ -78,14 +86,46 @@ def read_table(path: Path) -> pd.DataFrame:
     return table
 
 
-def read_readings(path: Path, rows: int) -> Readings | None:
-    """The recorded samples of a table; ``None`` where the file holds none."""
-    if "samples_ms" not in pq.read_schema(path).names:
+def read_readings(path: Path, table: pd.DataFrame) -> Readings:
+    """The recorded samples of the rows of ``table``, from a file that holds the same rows in any order.
+
+    Raises:
+        AnalysisError: it holds other rows.
+    """
+    rows = matching_rows(path, table)
+    if rows is None:
+        raise AnalysisError(f"{path}: not the {len(table)} rows of the recording that the runs were judged by")
+    samples = read_parquet(path, [_SAMPLES], []).column(_SAMPLES).to_pylist()
+    return readings([np.asarray(samples[row] or [], dtype=np.float64) for row in rows.tolist()])
+
+
+def matching_rows(path: Path, table: pd.DataFrame) -> NDArray[np.intp] | None:
+    """For each row of ``table`` its place in the file; ``None`` where the file is another recording.
+
+    The harness keeps rows in the canonical order of their space, a landscape file in the order of measuring. Rows are
+    told apart by latency and costs, which repeat only among failures, and those have no samples.
+    """
+    names = [name for name in ("latency_ms", "oracle_ms", "compile_s", "benchmark_s") if name in table]
+    theirs = read_parquet(path, names, []).to_pandas()
+    if len(theirs) != len(table):
         return None
-    samples = read_parquet(path, ["samples_ms"], []).column("samples_ms").to_pylist()
-    if len(samples) != rows:
-        raise AnalysisError(f"{path}: samples_ms of {len(samples)} rows: expected {rows}")
-    return readings([np.asarray(row if row is not None else [], dtype=np.float64) for row in samples])
+    ours = [table[name].to_numpy(np.float64) for name in names]
+    others = [theirs[name].to_numpy(np.float64) for name in names]
+    order, other = np.lexsort(ours), np.lexsort(others)
+    if not all(np.array_equal(a[order], b[other], equal_nan=True) for a, b in zip(ours, others, strict=True)):
+        return None
+    rows = np.empty(len(table), dtype=np.intp)
+    rows[order] = other
+    return rows
+
+
+def _samples(path: Path, table: pd.DataFrame, library: Path | None) -> Path | None:
+    """The table's own file, or the library's recording where it is the same one."""
+    if _SAMPLES in pq.read_schema(path).names:
+        return path
+    if library is None or _SAMPLES not in pq.read_schema(library).names:
+        return None
+    return library if matching_rows(library, table) is not None else None
 
 
 def _landscape(path: Path) -> Reference:
@@ -96,7 +136,7 @@ def _landscape(path: Path) -> Reference:
         raise AnalysisError(f"{path}: metadata nearopt: damaged: {first_line(error)}") from error
     coverage = str((document.get("coverage") or {}).get("kind", "exhaustive"))
     facts = {name: document[name] for name in _FACTS if name in document}
-    return Reference(path, with_coverage(table, coverage), coverage, facts)
+    return Reference(path, with_coverage(table, coverage), coverage, facts, _samples(path, table, None))
 
 
 def read_facts(path: Path) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def compare_studies(a: Path, b: Path, out: str | Path = "report", recordings: Ma
     """
     studies = [analyse(load_study([path], recordings), others=()) for path in (a, b)]
     joined = side_by_side(*studies)
-    if joined.empty:
+    if joined["task"].isin(studies[0].best.t_star_ms).sum() == 0:
         raise AnalysisError(f"{a} and {b}: no task and strategy in both: expected at least one")
     tables = [comparison_table(joined, axis, str(a), str(b)) for axis in AXES if (joined["axis"] == axis).any()]
     folder = Path(out)

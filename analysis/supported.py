@@ -47,7 +47,7 @@ def refusal(question: str, seeds: int, hit_rate: float, kernels: int) -> str:
     bad = cells[~cells["supported"]]
     if bad.empty:
         return ""
-    worst = bad.iloc[0]
+    worst = bad.loc[(bad["coverage"] - 0.95).abs().idxmax()]
     return (
         f"with {worst['seeds']} seeds, {worst['kernels']} kernels and {worst['hit_rate']:.0%} hits a 95% interval "
         f"holds the truth in {worst['coverage']:.0%}"
