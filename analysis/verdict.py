@@ -9,7 +9,7 @@ refutes it. Nothing is decided without a supported interval.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -26,6 +26,8 @@ from analysis.supported import NEW_KERNELS, THESE_TASKS
 CLAIM = (5.0, 10.0)
 ALPHA = 0.05
 SUPPORTED, REFUTED, UNDECIDED = "supported", "refuted", "undecided"
+REGISTERED = ("conditional_gp", "lfbo")
+"""The strategies that the hypothesis of experiments/claim_5_10x is about: our GP, and Helion's algorithm."""
 QUESTIONS = (THESE_TASKS, NEW_KERNELS)
 _MOST_NAMES = 3
 NOT_A_MODEL = (*RANDOM_STRATEGIES, "grid", "sobol")
@@ -65,10 +67,19 @@ Verdicts = dict[str, dict[str, dict[str, str]]]
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the study says of the claim: every test, what they amount to, and that in one plain sentence."""
+    """What the study says of the claim.
+
+    Attributes:
+        cells: every test.
+        verdicts: what they amount to, by strategy.
+        claim: question to stratum to the verdict on the claim itself, which ``REGISTERED`` stand for: supported where
+            one of them supports it, refuted where all refute it; empty where none of them ran.
+        sentence: all of it in one plain sentence.
+    """
 
     cells: tuple[Cell, ...]
     verdicts: Verdicts
+    claim: dict[str, dict[str, str]]
     sentence: str
 
     def document(self) -> dict[str, Any]:
@@ -80,6 +91,8 @@ class Verdict:
             "target": HEADLINE_TARGET,
             "alpha": ALPHA,
             "sentence": self.sentence,
+            "registered": list(REGISTERED),
+            "verdict": self.claim,
             "verdicts": self.verdicts,
             "cells": [{k: _plain(v) for k, v in asdict(cell).items()} for cell in self.cells],
         }
@@ -99,7 +112,18 @@ def judge(outcome: Outcome) -> Verdict:
             own = _by_strategy([c for c in cells if (c.question, c.stratum) == (question, stratum)])
             if own:
                 verdicts.setdefault(question, {})[stratum] = own
-    return Verdict(tuple(cells), verdicts, sentence(cells, verdicts))
+    claim = {
+        question: {stratum: _of_registered(found) for stratum, found in strata.items() if set(found) & {*REGISTERED}}
+        for question, strata in verdicts.items()
+    }
+    return Verdict(tuple(cells), verdicts, claim, sentence(cells, verdicts, claim))
+
+
+def _of_registered(found: Mapping[str, str]) -> str:
+    own = [found[name] for name in REGISTERED if name in found]
+    if SUPPORTED in own:
+        return SUPPORTED
+    return REFUTED if all(verdict == REFUTED for verdict in own) else UNDECIDED
 
 
 def _family(rows: pd.DataFrame, question: str) -> list[Cell]:
@@ -158,7 +182,7 @@ def _together(verdicts: Sequence[str]) -> str:
     return REFUTED if REFUTED in verdicts else UNDECIDED
 
 
-def sentence(cells: Sequence[Cell], verdicts: Verdicts) -> str:
+def sentence(cells: Sequence[Cell], verdicts: Verdicts, claim: Mapping[str, Mapping[str, str]]) -> str:
     """One plain sentence: the useful tasks where there are any, else all; then new kernels; then everything."""
     near = f"Coming within {HEADLINE_TARGET:.0%} of the optimum at least {CLAIM[0]:g} times as fast as random search"
     if not verdicts:
@@ -171,7 +195,11 @@ def sentence(cells: Sequence[Cell], verdicts: Verdicts) -> str:
         parts.append(f"for new kernels like theirs {_said(NEW_KERNELS, stratum, cells, verdicts)}")
     if stratum != "all":
         parts.append(f"over all tasks, easy ones included, {_said(THESE_TASKS, 'all', cells, verdicts)}")
-    return f"{near}, in evaluations and in seconds, is {' – '.join(parts)}."
+    told = f"{near}, in evaluations and in seconds, is {'; '.join(parts)}."
+    overall = claim.get(THESE_TASKS, {}).get(stratum)
+    if overall is None:
+        return told
+    return f"The claim of {CLAIM[0]:g}–{CLAIM[1]:g}× is {overall}: {told[0].lower()}{told[1:]}"
 
 
 def _said(question: str, stratum: str, cells: Sequence[Cell], verdicts: Verdicts) -> str:
