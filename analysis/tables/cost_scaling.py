@@ -7,6 +7,7 @@ weighted evaluations. Random search thinks for nothing. Runs asked in batches ar
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -57,21 +58,21 @@ def scaled_speedups(outcome: Outcome, target: float) -> pd.DataFrame:
     spent = spent_parts(outcome, target)
     logs: dict[tuple[str, str, float], list[tuple[float, bool]]] = {}
     for task in sorted(outcome.counted[target] & set(outcome.study.references)):
+        recorded = _recorded(outcome, task, target)
         of_task = runs[(runs["task"] == task) & (runs["batch"] == 1)]
         for strategy, own in of_task.groupby("strategy", sort=True):
             parts = spent.loc[own.index]
-            if parts[["compile_s", "device_s", "own_s"]].isna().any(axis=None):
+            compile_s, device_s, own_s = parts[["compile_s", "device_s", "own_s"]].to_numpy(np.float64).T
+            if recorded is None or np.isnan(compile_s + device_s + own_s).any():
                 continue
-            budget = max(1, round(float(parts["budget"].iloc[0])))
+            budget, hit = max(1, round(float(parts["budget"].iloc[0]))), parts["hit"].to_numpy()
             for scaled in SCALED:
                 for factor in FACTORS:
                     compiling, device = _factors(scaled, factor)
-                    base = _random_seconds(outcome, task, target, budget, compiling, device)
-                    cost = compiling * parts["compile_s"] + device * parts["device_s"] + parts["own_s"]
-                    result = estimate(cost, parts["hit"])
-                    if np.isfinite(base):
-                        key = str(strategy), scaled, factor
-                        logs.setdefault(key, []).append((float(np.log(base / result.ert)), result.bounded))
+                    base = recorded.random_seconds(budget, compiling, device)
+                    result = estimate(compiling * compile_s + device * device_s + own_s, hit)
+                    key = str(strategy), scaled, factor
+                    logs.setdefault(key, []).append((float(np.log(base / result.ert)), result.bounded))
     rows: list[dict[str, Any]] = []
     for (name, scaled, factor), found in logs.items():
         speedup = float(np.exp(np.mean([log for log, _ in found])))
@@ -79,6 +80,32 @@ def scaled_speedups(outcome: Outcome, target: float) -> pd.DataFrame:
         rows.append({"strategy": name, "scaled": scaled, "factor": factor, "speedup": speedup, "bound": bound})
         rows[-1]["tasks"] = len(found)
     return pd.DataFrame(rows)
+
+
+@dataclass(frozen=True)
+class RecordedCosts:
+    """Mean costs in s of the misses and of the hits of a recorded table: (compile, device) each."""
+
+    n: int
+    k: int
+    miss: tuple[float, float]
+    hit: tuple[float, float]
+
+    def random_seconds(self, budget: int, compiling: float, device: float) -> float:
+        """ERT in s of exact random search with costs scaled by two factors."""
+        miss_s, hit_s = (compiling * part[0] + device * part[1] for part in (self.miss, self.hit))
+        return random_search.ert_seconds(self.n, self.k, budget, miss_s, hit_s)
+
+
+def _recorded(outcome: Outcome, task: str, target: float) -> RecordedCosts | None:
+    rows = pool(outcome.study.references[task])
+    costs = np.stack(split_costs(rows))
+    hit = is_hit(true_latency(rows), outcome.best.t_star_ms[task], target)
+    if not hit.any() or not np.isfinite(costs).all() or costs.sum() <= 0:
+        return None
+    miss = costs[:, ~hit].mean(axis=1) if (~hit).any() else np.zeros(2)
+    near = costs[:, hit].mean(axis=1)
+    return RecordedCosts(len(rows), int(hit.sum()), (float(miss[0]), float(miss[1])), (float(near[0]), float(near[1])))
 
 
 def spent_parts(outcome: Outcome, target: float) -> pd.DataFrame:
@@ -95,17 +122,6 @@ def spent_parts(outcome: Outcome, target: float) -> pd.DataFrame:
 
 def _factors(scaled: str, factor: float) -> tuple[float, float]:
     return (factor if scaled != "benchmark" else 1.0), (factor if scaled != "compile" else 1.0)
-
-
-def _random_seconds(outcome: Outcome, task: str, target: float, budget: int, compiling: float, device: float) -> float:
-    rows = pool(outcome.study.references[task])
-    compile_s, device_s = split_costs(rows)
-    cost = compiling * compile_s + device * device_s
-    hit = is_hit(true_latency(rows), outcome.best.t_star_ms[task], target)
-    if not hit.any() or not np.isfinite(cost).all() or cost.sum() <= 0:
-        return float("nan")
-    miss_s = float(cost[~hit].mean()) if (~hit).any() else 0.0
-    return random_search.ert_seconds(len(rows), int(hit.sum()), budget, miss_s, float(cost[hit].mean()))
 
 
 def _cell(row: dict[Any, Any] | None) -> str:
