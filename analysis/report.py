@@ -16,7 +16,18 @@ from analysis.report_figures import Drawing, Gallery, PageFigure, save_figures
 from analysis.report_page import render
 from analysis.report_text import format_speedups
 from analysis.speedup import COLUMNS
-from analysis.tables import baselines, cost_scaling, leave_out, quality, ranking, suffices, transfer
+from analysis.tables import (
+    baselines,
+    bootstraps,
+    cost_scaling,
+    leave_out,
+    pairwise,
+    quality,
+    ranking,
+    restarting,
+    suffices,
+    transfer,
+)
 from analysis.tables.table import Table, write
 from analysis.verdict import Verdict, judge
 
@@ -115,6 +126,9 @@ def make_tables(found: Outcome) -> list[Table]:
         lambda: cost_scaling.cost_scaling(found),
         lambda: suffices.suffices(found),
         lambda: quality.quality(found),
+        lambda: bootstraps.bootstraps(found),
+        lambda: restarting.restarting(found),
+        lambda: pairwise.pairwise(found),
         lambda: _ranks(found),
     ]
     tables = [make() for make in tracked(made, "tables")]

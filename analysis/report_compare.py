@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analysis.baseline import HIERARCHICAL_RUNS, Baseline
 from analysis.errors import AnalysisError
 from analysis.ert import LogEstimate
 from analysis.load import load_study
@@ -30,7 +32,7 @@ def compare_studies(a: Path, b: Path, out: str | Path = "report", recordings: Ma
     Raises:
         AnalysisError: as :func:`analysis.report.build_report`, or the studies share no task and strategy.
     """
-    studies = [analyse(load_study([path], recordings), others=()) for path in (a, b)]
+    studies = [analyse(load_study([path], recordings), (Baseline(HIERARCHICAL_RUNS),)) for path in (a, b)]
     joined = side_by_side(*studies)
     if joined["task"].isin(studies[0].best.t_star_ms).sum() == 0:
         raise AnalysisError(f"{a} and {b}: no task and strategy in both: expected at least one")
@@ -112,15 +114,24 @@ def differences(a: Outcome, b: Outcome) -> list[str]:
         for name, only in (("A", one - other), ("B", other - one)):
             if only:
                 said.append(f"Only in {name}: {noun} {', '.join(sorted(only))}.")
-    columns = ["budget_evaluations", "budget_seconds", "batch", "compile_workers", "noise", "strategy_arguments"]
     for strategy in sorted(set(a.study.runs["strategy"]) & set(b.study.runs["strategy"])):
-        own = [study.study.runs[study.study.runs["strategy"] == strategy] for study in (a, b)]
-        for column in columns:
-            values = [", ".join(sorted({str(value) for value in runs[column]})) for runs in own]
-            if values[0] != values[1]:
-                said.append(f"{strategy}: {column} is {values[0]} in A and {values[1]} in B.")
+        first, second = (_protocol(study.study.runs, strategy) for study in (a, b))
+        changed = [name for name in sorted({*first, *second}) if first.get(name) != second.get(name)]
+        said += [
+            f"{strategy}: {name} is {first.get(name, 'absent')} in A and {second.get(name, 'absent')} in B."
+            for name in changed
+        ]
     for task in sorted(set(a.best.t_star_ms) & set(b.best.t_star_ms)):
         optima = a.best.t_star_ms[task], b.best.t_star_ms[task]
         if not np.isclose(*optima, rtol=1e-9):
             said.append(f"{task}: t* is {optima[0]:.6g} ms in A and {optima[1]:.6g} ms in B.")
     return said
+
+
+def _protocol(runs: pd.DataFrame, strategy: str) -> dict[str, str]:
+    """How a strategy was run: its arguments, and what else may make a difference."""
+    own = runs[runs["strategy"] == strategy]
+    arguments = json.loads(own["strategy_arguments"].iloc[0])
+    columns = ["budget_evaluations", "budget_seconds", "batch", "compile_workers", "backend", "noise"]
+    values = {name: ", ".join(sorted({f"{value}" or "none" for value in own[name]})) for name in columns}
+    return values | {name: str(value) for name, value in arguments.items()}

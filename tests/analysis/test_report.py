@@ -71,7 +71,7 @@ def test_page_is_one_file_and_escapes_names(report: Report) -> None:
     assert "soft<b>" not in page
     assert "soft&lt;b&gt;" in page
     assert page.count("data:image/png;base64,") == len(report.figures)
-    assert "conditional_gp" in page and "Coming within 5% of the optimum at least 5 times as fast" in page
+    assert "conditional_gp" in page and "coming within 5% of the optimum at least 5 times as fast" in page
 
 
 def test_figures_come_as_pdf_png_and_csv_with_type_42_fonts(report: Report) -> None:

@@ -12,7 +12,18 @@ from analysis import random_search
 from analysis.load import load_study
 from analysis.outcome import Outcome, analyse
 from analysis.reference import difficulty
-from analysis.tables import baselines, cost_scaling, leave_out, quality, ranking, suffices, transfer
+from analysis.tables import (
+    baselines,
+    bootstraps,
+    cost_scaling,
+    leave_out,
+    pairwise,
+    quality,
+    ranking,
+    restarting,
+    suffices,
+    transfer,
+)
 from analysis.tables.table import Table
 from analysis.tables.table import write as write_table
 from tests.analysis.fabricate import (
@@ -142,3 +153,36 @@ def test_a_table_in_three_forms(tmp_path: Path) -> None:
     assert tex.count(r"\toprule") == tex.count(r"\midrule") == tex.count(r"\bottomrule") == 1
     assert r"| x\|y | < 3 |" in (tmp_path / "t.md").read_text()
     assert (tmp_path / "t.csv").read_text() == "x\n1.23457\n"
+
+
+def test_restarted_random_search_averages_to_its_ert() -> None:
+    totals = restarting.random_restarts(200, 3, 25, 100_000, np.random.default_rng(0))
+    assert totals.mean() == pytest.approx(random_search.ert(200, 3, 25), rel=0.02)
+    assert totals.min() >= 1
+    # P(total <= t) within the first run is the hypergeometric law
+    assert np.mean(totals <= 10) == pytest.approx(random_search.hit_probability(200, 3, 10), abs=0.01)
+
+
+def test_random_with_restarts_is_about_as_fast_as_exact_random(outcome: Outcome) -> None:
+    table = restarting.restarting(outcome)
+    assert table is not None
+    data = table.data[table.data["strategy"] == "random"]
+    assert np.exp(np.log(data["ratio_50"].replace(0.0, np.nan)).mean()) == pytest.approx(1.0, rel=0.6)
+    assert (table.data[table.data["strategy"] == "s"]["ratio_90"] > 1).all()
+
+
+def test_four_intervals_share_what_they_should(outcome: Outcome) -> None:
+    table = bootstraps.bootstraps(outcome)
+    assert table is not None
+    row = table.data.set_index("strategy").loc["s"]
+    runs = bootstraps.task_runs(outcome, "s", "evaluations", 0.05, baselines.headline_stratum(outcome.speedups))
+    assert np.exp(np.mean([task.log_speedup for task in runs])) == pytest.approx(row["speedup"])
+    assert row["seeds_low"] < row["speedup"] < row["seeds_high"]
+
+
+def test_better_and_worse_add_up(outcome: Outcome) -> None:
+    table = pairwise.pairwise(outcome)
+    assert table is not None
+    found = table.data.set_index(["better", "than"])["probability"]
+    assert found["s", "random"] + found["random", "s"] == pytest.approx(1.0)
+    assert found["s", "random"] > 0.6

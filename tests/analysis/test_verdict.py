@@ -26,8 +26,10 @@ def rows(strategy: str, speedup: float, se: float, baseline: str = "exact_random
 
 
 def verdict(table: pd.DataFrame, hierarchical: pd.DataFrame | None = None) -> Verdict:
+    """By default the same speedups over the other kind of random search."""
     empty = pd.DataFrame()
-    others = {} if hierarchical is None else {"random_hierarchical": hierarchical}
+    other = table.assign(baseline="random_hierarchical") if hierarchical is None else hierarchical
+    others = {"random_hierarchical": other} if len(other) else {}
     return judge(Outcome(Study(empty, empty), Optima({}, {}), empty, empty, table, others, {}, {}))
 
 
@@ -78,10 +80,16 @@ def test_holm_over_targets_is_stricter_than_one_target_alone() -> None:
 
 def test_the_document_has_plain_numbers_and_every_cell() -> None:
     document = verdict(rows("s", 9.0, 0.1, speedup_high=np.inf)).document()
-    assert len(document["cells"]) == 2 * 2 * 2 * 3
+    assert len(document["cells"]) == 2 * 2 * 2 * 2 * 3
     assert document["cells"][0]["p_above"] == pytest.approx(0.0, abs=1e-6)
     assert document["claimed"] == [5.0, 10.0]
 
 
 def test_without_strategies_nothing_is_judged() -> None:
     assert "cannot be judged" in verdict(rows("random", 1.0, 0.1)).sentence
+
+
+def test_without_the_other_kind_of_random_nothing_is_supported() -> None:
+    found = verdict(pd.concat([rows("fast", 20.0, 0.1), rows("slow", 1.0, 0.1)]), pd.DataFrame())
+    assert found.verdicts["these tasks"]["useful"] == {"fast": "undecided", "slow": "refuted"}
+    assert "Without runs of random_hierarchical" in found.sentence
