@@ -117,6 +117,8 @@ def _se(means: Floats) -> float:
 
 
 def _se_rows(means: Floats) -> Floats:
+    if means.shape[1] < 2:
+        return np.full(len(means), np.nan)
     return np.asarray(means.std(axis=1, ddof=1) / np.sqrt(means.shape[1]), dtype=np.float64)
 
 

@@ -46,6 +46,8 @@ def draw(
     groups = list(titles)
     drawn = [name for name in styles if name in set(runs["strategy"])]
     wide = len(groups) > 1
+    highest = [quality for group in groups for quality in (lines or {}).get(group, {}).values()]
+    top = max([1.0, *highest])  # one for all columns, which share the labels of the first
     entries = -(-(len(drawn) + 2) // (4 if wide else 2))
     with paper():
         size = (PAGE_INCHES if wide else COLUMN_INCHES, 2 * _ROW_INCHES + 0.35 + _ENTRY_INCHES * entries)
@@ -60,7 +62,7 @@ def draw(
                 _panel(axes, own, law, [name for name in drawn if name in set(own["strategy"])], styles)
                 for (name, quality), dash in zip(extra.items(), ((0, (4, 1.5)), (0, (1, 1))), strict=False):
                     axes.axhline(quality, color=BLACK, lw=0.7, ls=dash, zorder=1, label=name)
-                quality_scale(axes, max([1.0, *extra.values()]), few=wide)
+                quality_scale(axes, top, few=wide)
                 _scale_x(axes, own)
                 axes.set_xlabel(_LABELS[axis])
                 if column:
