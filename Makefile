@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 # Kernels run in Triton's interpreter and replays in worker processes: more threads only get in each other's way.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: quickstart test test-all lint clean
+.PHONY: quickstart test test-all lint clean claim claim-rerun
 .DEFAULT_GOAL := quickstart
 
 $(INSTALLED): pyproject.toml constraints.txt
@@ -20,6 +20,17 @@ $(INSTALLED): pyproject.toml constraints.txt
 quickstart: $(INSTALLED)
 	@$(BIN)/nearopt run -m experiment=quickstart
 	@$(BIN)/nearopt report results/quickstart -o report
+
+# Every figure and number of the study from its committed results: minutes.
+claim: $(INSTALLED)
+	@$(BIN)/nearopt report experiments/claim_5_10x/results -o experiments/claim_5_10x/report
+
+# The replays again, up to an hour on two cores; TIER=all adds the strategies that take long to ask (days). Resumable.
+TIER ?= cheap
+JOBS ?= 2
+claim-rerun: $(INSTALLED)
+	@$(BIN)/python -m experiments.claim_5_10x.run --tier $(TIER) --jobs $(JOBS)
+	@$(BIN)/nearopt report results/claim_5_10x -o report/claim_5_10x
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -1,59 +1,71 @@
-"""Best-so-far quality t*/t of runs as step functions, and the law of exact random search beside them."""
+"""Best-so-far quality t*/t of runs as step functions, and the law of random search beside them.
+
+A curve speaks of one task, or of all (task, seed) pairs of a kernel, each pair of equal weight.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis import random_search, random_simulation
+from analysis import random_search
 from analysis.incumbents import Optima, incumbent_steps
 from analysis.load import Study
-from analysis.reference import costs, pool, true_latency
+from analysis.reference import kernel_of, pool, true_latency
+from analysis.simulated_random import RandomSearches
+from analysis.step_functions import step_functions
 from analysis.time_to_target import AXES
 
 Floats = NDArray[np.float64]
-COLUMNS = ["task", "strategy", "axis", "x", "median", "q25", "q75", "mean", "runs"]
+COLUMNS = ["strategy", "axis", "x", "median", "q25", "q75", "mean", "runs"]
+"""After ``task`` or ``kernel``. A row holds from its x to the next x: never interpolate."""
 EXACT_RANDOM = "exact_random"
-_SIMULATED_SEARCHES = 200
-_GRID_POINTS = 300
+_CLOCK_POINTS = 300
+_QUALITIES = 1.0 - np.linspace(1.0, 0.0, 801) ** 2
+"""Where the mixture of several tasks' laws is inverted, dense towards the optimum."""
 
 
-def run_curves(study: Study, optima: Optima) -> pd.DataFrame:
-    """Median, quartiles and mean over seeds of the incumbent's quality, by its true latency.
+def run_curves(study: Study, optima: Optima, by: str = "task") -> pd.DataFrame:
+    """Median, quartiles and mean over runs of the incumbent's quality, by its true latency.
 
-    Every row is a step: the values hold from ``x`` to the next ``x`` (never interpolate). Quality is 0 before the
-    first success. A run that ended keeps its last value; a strategy's curve ends where half of its runs have.
+    Quality is 0 before the first success. A run that ended keeps its last value; a strategy's curve ends where half
+    of its runs have.
+
+    Args:
+        by: ``task`` or ``kernel``: what a curve speaks of.
 
     Returns:
-        Columns ``COLUMNS``; x in evaluations (from 1) or in s of the tuning clock.
+        ``by`` and ``COLUMNS``; x in evaluations (from 1) or in s of the tuning clock.
     """
     t_star = study.runs["task"].map(optima.t_star_ms)
     parts = []
     for axis in AXES:
         steps = incumbent_steps(study.evaluations, by_clock=axis == "seconds")
-        steps["x"] = steps["evaluation" if axis == "evaluations" else "clock_s"]
-        steps["quality"] = t_star.loc[steps["run"]].to_numpy(np.float64) / steps["true_ms"].to_numpy(np.float64)
-        by_run = dict(list(steps.groupby("run", sort=False)[["x", "quality"]]))
+        quality = t_star.loc[steps["run"]].to_numpy(np.float64) / steps["true_ms"].to_numpy(np.float64)
+        x = "evaluation" if axis == "evaluations" else "clock_s"
+        curves = step_functions(steps, int(study.runs.index.max()) + 1, x, quality)
         ends = study.runs["evaluations" if axis == "evaluations" else "clock_s"]
-        for (task, strategy), runs in study.runs.groupby(["task", "strategy"], sort=True):
-            found = [by_run[run] for run in runs.index if run in by_run]
-            start = 1.0 if axis == "evaluations" else 0.0
-            end = float(ends.loc[runs.index].median())
-            part = _quantiles(found, len(runs), start, end)
-            parts.append(part.assign(task=str(task), strategy=str(strategy), axis=axis, runs=len(runs)))
-    return pd.concat(parts, ignore_index=True)[COLUMNS]
+        for (group, strategy), runs in study.runs.groupby([by, "strategy"], sort=True):
+            index = runs.index.to_numpy()
+            end = float(ends.loc[index].median())
+            changes = np.concatenate([curves.of(run)[0] for run in index.tolist()])
+            grid = _grid(axis, changes, end)
+            part = _summary(grid, curves.at(index, grid))
+            parts.append(part.assign(**{by: str(group)}, strategy=str(strategy), axis=axis, runs=len(runs)))
+    return pd.concat(parts, ignore_index=True)[[by, *COLUMNS]]
 
 
-def _quantiles(curves: list[pd.DataFrame], runs: int, start: float, end: float) -> pd.DataFrame:
-    """Quantiles over runs at every point where any run changes; runs without a success count as 0."""
-    changes = np.concatenate([[start, end], *[curve["x"].to_numpy(np.float64) for curve in curves]])
-    grid = np.unique(changes[changes <= end])
-    values = np.zeros((runs, len(grid)))
-    for row, curve in zip(values, curves, strict=False):
-        at = np.searchsorted(curve["x"].to_numpy(np.float64), grid, side="right")
-        row[:] = np.concatenate([[0.0], curve["quality"].to_numpy(np.float64)])[at]
-    return _summary(grid, values)
+def _grid(axis: str, changes: Floats, end: float) -> Floats:
+    """Every point where any run changes; on the clock so many points at most."""
+    start = 1.0 if axis == "evaluations" else 0.0
+    points = np.unique(np.concatenate([[start, end], changes[changes <= end]]))
+    if axis == "evaluations" or len(points) <= _CLOCK_POINTS:
+        return points
+    inside = points[points > 0]
+    return np.concatenate([[0.0], np.geomspace(inside[0], end, _CLOCK_POINTS)])
 
 
 def _summary(grid: Floats, values: Floats) -> pd.DataFrame:
@@ -61,56 +73,57 @@ def _summary(grid: Floats, values: Floats) -> pd.DataFrame:
     return pd.DataFrame({"x": grid, "median": median, "q25": q25, "q75": q75, "mean": values.mean(axis=0)})
 
 
-def random_curves(study: Study, optima: Optima) -> pd.DataFrame:
-    """Exact random search on each recorded task, with the columns of :func:`run_curves`; ``runs`` is 0.
+def random_curves(
+    study: Study, optima: Optima, simulated: Mapping[str, RandomSearches], by: str = "task"
+) -> pd.DataFrame:
+    """Random search on the recorded tasks, with the columns of :func:`run_curves`; ``runs`` is 0.
 
     In evaluations from the hypergeometric law over the whole table, failures included; in seconds from simulated
     searches with the task's compile workers.
     """
+    tasks = [task for task in sorted(study.references) if np.isfinite(optima.t_star_ms.get(task, np.inf))]
+    groups: dict[str, list[str]] = {}
+    for task in tasks:
+        groups.setdefault(kernel_of(task) if by == "kernel" else task, []).append(task)
     parts = []
-    for task, runs in study.runs.groupby("task", sort=True):
-        name = str(task)
-        if name not in study.references or not np.isfinite(optima.t_star_ms[name]):
-            continue
-        table = pool(study.references[name])
-        quality = optima.t_star_ms[name] / true_latency(table)
-        budget = int(min(runs["evaluations"].max(), len(table)))
-        parts.append(_exact(quality, budget).assign(task=name, axis="evaluations"))
-        until = float(runs["clock_s"].max())
-        if until > 0 and np.isfinite(costs(table)).all():
-            workers, sequential = int(runs["compile_workers"].max()), bool((runs["batch"] == 1).all())
-            seconds = _simulated(table, quality, budget, until, workers, sequential and workers == 1)
-            parts.append(seconds.assign(task=name, axis="seconds"))
+    for group, members in groups.items():
+        runs = study.runs[study.runs["task"].isin(members)]
+        qualities = [optima.t_star_ms[task] / true_latency(pool(study.references[task])) for task in members]
+        budget = int(runs["evaluations"].max())
+        parts.append(_law(qualities, budget).assign(**{by: group}, axis="evaluations"))
+        clocks = [simulated[task] for task in members if task in simulated]
+        if clocks:
+            parts.append(_clocked(clocks, float(runs["clock_s"].max())).assign(**{by: group}, axis="seconds"))
     if not parts:
-        return pd.DataFrame(columns=COLUMNS)
-    return pd.concat(parts, ignore_index=True).assign(strategy=EXACT_RANDOM, runs=0)[COLUMNS]
+        return pd.DataFrame(columns=[by, *COLUMNS])
+    return pd.concat(parts, ignore_index=True).assign(strategy=EXACT_RANDOM, runs=0)[[by, *COLUMNS]]
 
 
-def _exact(quality: Floats, budget: int) -> pd.DataFrame:
-    expectation, levels = random_search.best_so_far(quality, budget)
+def _law(qualities: list[Floats], budget: int) -> pd.DataFrame:
+    """Exact law of the best quality after t = 1 .. B draws, tasks mixed with equal weight."""
+    steps = min(budget, max(len(quality) for quality in qualities))
+    mean = np.zeros(steps)
+    if len(qualities) == 1:
+        mean, levels = random_search.best_so_far(qualities[0], steps)
+    else:
+        draws = np.arange(1, steps + 1)
+        at_most = np.zeros((steps, len(_QUALITIES)))  # P(best quality <= q)
+        for quality in qualities:
+            n, ordered = len(quality), np.sort(quality)
+            better = n - np.searchsorted(ordered, _QUALITIES * (1 + 1e-12), side="right")
+            for j, k in enumerate(better.tolist()):
+                at_most[:, j] += random_search.survival(n, k, np.minimum(draws, n)) / len(qualities)
+            expected, _ = random_search.best_so_far(quality, steps, ())
+            mean += np.concatenate([expected, np.full(steps - len(expected), expected[-1])]) / len(qualities)
+        first = [(at_most >= q - 1e-12).argmax(axis=1) for q in (0.25, 0.5, 0.75)]
+        levels = np.stack([_QUALITIES[index] for index in first], axis=1)
     frame = pd.DataFrame(levels, columns=["q25", "median", "q75"])
-    frame["x"], frame["mean"] = np.arange(1, budget + 1, dtype=np.float64), expectation
+    frame["x"], frame["mean"] = np.arange(1, steps + 1, dtype=np.float64), mean
     return frame
 
 
-def _simulated(
-    table: pd.DataFrame, quality: Floats, budget: int, until: float, workers: int, sequential: bool
-) -> pd.DataFrame:
-    compiling = table["compile_s"].fillna(0.0).to_numpy(np.float64) if "compile_s" in table else 0.0 * quality
-    searches = random_simulation.simulate(
-        compiling,
-        costs(table) - compiling,
-        budget,
-        _SIMULATED_SEARCHES,
-        np.random.default_rng(0),
-        workers,
-        sequential,
-    )
-    best = np.maximum.accumulate(quality[searches.rows], axis=1)
-    end = min(until, float(np.median(searches.end_s[:, -1])))
-    first = float(searches.end_s[searches.end_s > 0].min())
-    grid = np.concatenate([[0.0], np.geomspace(first, end, _GRID_POINTS)])
-    values = np.zeros((len(best), len(grid)))
-    for row, clock, level in zip(values, searches.end_s, best, strict=True):
-        row[:] = np.concatenate([[0.0], level])[np.searchsorted(clock, grid, side="right")]
-    return _summary(grid, values)
+def _clocked(clocks: list[RandomSearches], until: float) -> pd.DataFrame:
+    end = min(until, float(np.median(np.concatenate([clock.end_s[:, -1] for clock in clocks]))))
+    first = min(float(clock.end_s[clock.end_s > 0].min()) for clock in clocks)
+    grid = np.concatenate([[0.0], np.geomspace(first, max(end, first), _CLOCK_POINTS)])
+    return _summary(grid, np.concatenate([clock.at(grid) for clock in clocks]))

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from analysis import consolidated
 from analysis.errors import AnalysisError
-from analysis.reference import with_coverage
-from analysis.run_directory import (
-    is_live,
-    read_config,
-    read_environment,
-    read_evaluations,
-    read_facts,
-    read_reference,
-    run_row,
-)
-from analysis.split_time import LOGGED, run_split
+from analysis.recordings import references
+from analysis.run_directory import RunLog, is_live, run_row
+from analysis.split_time import run_split
 
+_COSTS = {"compile_s": ("compile_s",), "device_s": ("verify_s", "benchmark_s"), "own_s": ("ask_s", "tell_s")}
 _SAME_WITHIN_A_STRATEGY = [
     "strategy_arguments",
     "budget_evaluations",
@@ -43,19 +39,22 @@ class Study:
             budget_evaluations, budget_seconds (nan: no limit), batch, compile_workers, backend, noise,
             landscape (hash of the recording, or empty), evaluations, failures, repairs, clock_s, ended,
             config_hash, strategy_arguments, t_star_ms (nan: none), coverage.
-        evaluations: run, index, ok, latency_ms, oracle_ms (nan when failed or unknown), clock_end_s; sorted by
-            run and index.
+        evaluations: run, index, ok, latency_ms, oracle_ms (nan when failed or unknown), clock_end_s, and where runs
+            logged them compile_s, device_s (verify and benchmark) and own_s (ask and tell), else nan; sorted by run
+            and index.
         references: task to recorded table, for tasks that have one.
-        facts: task to reference.yaml (vendor, roofline, device ...), for tasks that have one.
+        samples: task to the file with the recorded samples of its table, where there is one.
+        facts: task to what is known of the recording (vendor, roofline, device ...), for tasks that have one.
         unfinished: run directories without DONE, left out.
         duplicates: copies of a run that is here already, left out.
         protocol: for each strategy label one whole config.yaml, and one environment.json, for the record.
-        splits: a row per live run whose log has its costs: run, and what :func:`analysis.split_time.run_split` gives.
+        splits: a row per run whose log has its costs: run, and what :func:`analysis.split_time.run_split` gives.
     """
 
     runs: pd.DataFrame
     evaluations: pd.DataFrame
     references: dict[str, pd.DataFrame] = field(default_factory=dict)
+    samples: dict[str, Path] = field(default_factory=dict)
     facts: dict[str, dict[str, Any]] = field(default_factory=dict)
     unfinished: int = 0
     duplicates: int = 0
@@ -64,64 +63,80 @@ class Study:
     splits: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
-def load_study(paths: Sequence[str | Path]) -> Study:
+def load_study(paths: Sequence[str | Path], recordings: Mapping[str, Path] | None = None) -> Study:
     """Load every finished run below ``paths``.
+
+    Args:
+        recordings: task to landscape file, for tasks without a reference.parquet beside their runs: live ones.
 
     Raises:
         AnalysisError: nothing found, a file is damaged, or the runs contradict each other.
     """
-    directories, unfinished = find_run_directories(paths)
-    if not directories:
+    logs, unfinished, environment = read_logs(paths)
+    if not logs:
         where = ", ".join(str(p) for p in paths)
         hint = f"; {unfinished} unfinished" if unfinished else ""
         raise AnalysisError(f"{where}: no finished run found{hint}: expected directories with config.yaml and DONE")
-    configs = [(d, read_config(d / "config.yaml")) for d in directories]
-    kept, duplicates = _without_copies(configs)
-    rows, frames, splits = [], [], []
-    protocol: dict[str, dict[str, Any]] = {}
-    for run, (directory, config) in enumerate(kept):
-        live = is_live(config)
-        frame = read_evaluations(directory / "evaluations.parquet", LOGGED if live else ())
-        rows.append(run_row(directory, config, frame))
-        frames.append((run, frame))
-        charged = bool(config["backend"].get("charge_ask", True)) if live else False
-        split = run_split(frame, int(rows[-1]["batch"]), charged) if live else None
-        splits += [{"run": run, **split}] if split is not None else []
-        protocol.setdefault(str(rows[-1]["strategy"]), config)
-    runs = pd.DataFrame(rows)
+    kept = _without_copies(logs)
+    runs = pd.DataFrame([run_row(log) for log in kept])
     runs.index.name = "run"
     _check_comparable(runs)
     _check_landscapes(runs)
-    recorded = _references(runs)
+    found = references(runs, recordings or {})
+    sampled = {task for task, reference in found.items() if reference.coverage == "sample"}
+    runs["coverage"] = runs["coverage"].where(~runs["task"].isin(sampled), "sample")
+    protocol: dict[str, dict[str, Any]] = {}
+    for label, log in zip(runs["strategy"], kept, strict=True):
+        protocol.setdefault(str(label), log.config)
     return Study(
         runs=runs,
-        evaluations=_concatenated(frames),
-        references={task: table for task, (_, table) in recorded.items()},
-        facts={task: read_facts(path.with_name("reference.yaml")) for task, (path, _) in recorded.items()},
+        evaluations=_concatenated([log.columns for log in kept]),
+        references={task: reference.table for task, reference in found.items()},
+        samples={task: reference.samples for task, reference in found.items() if reference.samples is not None},
+        facts={task: reference.facts for task, reference in found.items()},
         unfinished=unfinished,
-        duplicates=duplicates,
+        duplicates=len(logs) - len(kept),
         protocol=protocol,
-        environment=read_environment(kept[0][0] / "environment.json"),
-        splits=pd.DataFrame(splits),
+        environment=environment,
+        splits=_splits(kept),
     )
 
 
-def find_run_directories(paths: Iterable[str | Path]) -> tuple[list[Path], int]:
-    """Run directories with DONE at any depth, sorted and each once; and the number of those without."""
-    finished: set[Path] = set()
+def read_logs(paths: Sequence[str | Path]) -> tuple[list[RunLog], int, dict[str, Any]]:
+    """The finished runs below ``paths``, each once; the number of unfinished ones; one run's environment."""
+    seen: set[Path] = set()
     unfinished: set[Path] = set()
+    logs: list[RunLog] = []
+    environment: dict[str, Any] = {}
     for path in map(Path, paths):
-        if not path.exists():
-            raise AnalysisError(f"{path}: no such file or directory: expected a folder of runs")
-        for config in [path / "config.yaml"] if (path / "config.yaml").exists() else path.rglob("config.yaml"):
-            directory = config.parent.resolve()
-            if any(part.startswith((".", "aborted-")) for part in config.relative_to(path).parts):
-                continue
-            if (directory / "DONE").exists():
-                finished.add(directory)
-            elif directory.name.startswith("seed-"):
-                unfinished.add(directory)
-    return sorted(finished, key=_natural), len(unfinished)
+        finished, open_ones = find_run_directories(path)
+        unfinished.update(open_ones)
+        new = [directory for directory in finished if directory not in seen]
+        if finished and not new:
+            continue
+        loaded = consolidated.load(path, new)
+        seen.update(log.path for log in loaded.logs)
+        logs += loaded.logs
+        environment = environment or loaded.environment
+    return sorted(logs, key=lambda log: _natural(log.path)), len(unfinished), environment
+
+
+def find_run_directories(path: Path) -> tuple[list[Path], list[Path]]:
+    """Run directories at any depth, resolved and sorted: those with DONE, and those that look unfinished."""
+    if not path.exists():
+        raise AnalysisError(f"{path}: no such file or directory: expected a folder of runs")
+    finished, unfinished = [], []
+    for folder, inner, files in os.walk(path.resolve()):
+        inner[:] = [name for name in inner if not name.startswith((".", "aborted-"))]
+        if "config.yaml" not in files:
+            continue
+        inner.clear()
+        directory = Path(folder)
+        if "DONE" in files:
+            finished.append(directory)
+        elif directory.name.startswith("seed-"):
+            unfinished.append(directory)
+    return sorted(finished, key=_natural), unfinished
 
 
 def _natural(directory: Path) -> tuple[str, int, str]:
@@ -129,25 +144,19 @@ def _natural(directory: Path) -> tuple[str, int, str]:
     return str(directory.parent), int(number) if number.isdigit() else -1, directory.name
 
 
-def _without_copies(
-    configs: list[tuple[Path, dict[str, Any]]],
-) -> tuple[list[tuple[Path, dict[str, Any]]], int]:
+def _without_copies(logs: list[RunLog]) -> list[RunLog]:
     """Keep one of several equal runs; refuse two different runs that claim one name."""
-    seen: dict[tuple[str, str, int], tuple[Path, dict[str, Any]]] = {}
-    for directory, config in configs:
-        name = (config["task"], str(config["strategy"]["label"]), config["seed"])
-        if name not in seen:
-            seen[name] = (directory, config)
-            continue
-        first, other = seen[name]
-        if any(other.get(part) != config.get(part) for part in ("budget", "config_hash")):
-            changed = _differences(other, config)
+    seen: dict[tuple[str, str, int], RunLog] = {}
+    for log in logs:
+        name = (log.config["task"], str(log.config["strategy"]["label"]), log.config["seed"])
+        first = seen.setdefault(name, log)
+        if any(first.config.get(part) != log.config.get(part) for part in ("budget", "config_hash")):
+            changed = _differences(first.config, log.config)
             raise AnalysisError(
-                f"{directory}: {', '.join(changed) or 'config_hash'} not as in {first}, which is the same task, "
+                f"{log.path}: {', '.join(changed) or 'config_hash'} not as in {first.path}, which is the same task, "
                 "strategy and seed: expected one of the two, or another strategy.label"
             )
-    kept = list(seen.values())
-    return kept, len(configs) - len(kept)
+    return list(seen.values())
 
 
 def _differences(other: dict[str, Any], config: dict[str, Any], prefix: str = "") -> list[str]:
@@ -187,30 +196,32 @@ def _check_landscapes(runs: pd.DataFrame) -> None:
             )
 
 
-def _concatenated(frames: list[tuple[int, pd.DataFrame]]) -> pd.DataFrame:
-    lengths = [len(frame) for _, frame in frames]
-    columns: dict[str, Any] = {
-        "run": np.repeat([run for run, _ in frames], lengths),
+def _concatenated(runs: list[dict[str, NDArray[Any]]]) -> pd.DataFrame:
+    lengths = [len(columns["ok"]) for columns in runs]
+    found: dict[str, Any] = {
+        "run": np.repeat(np.arange(len(runs)), lengths),
         "index": np.concatenate([np.arange(length) for length in lengths]),
     }
     for name in ("ok", "latency_ms", "oracle_ms", "clock_end_s"):
-        columns[name] = np.concatenate([frame[name].to_numpy() for _, frame in frames])
-    return pd.DataFrame(columns)
+        found[name] = np.concatenate([columns[name] for columns in runs])
+    for name, parts in _COSTS.items():
+        found[name] = np.concatenate([_sum(columns, parts) for columns in runs])
+    return pd.DataFrame(found, copy=False)
 
 
-def _references(runs: pd.DataFrame) -> dict[str, tuple[Path, pd.DataFrame]]:
-    """The recorded table of each task and its path: reference.parquet in the task's folder."""
-    found: dict[str, tuple[Path, pd.DataFrame]] = {}
-    checked: set[tuple[str, Path]] = set()
-    for task, coverage, directory in zip(runs["task"], runs["coverage"], map(Path, runs["path"]), strict=True):
-        candidates = (parent / "reference.parquet" for parent in (directory, *list(directory.parents)[:2]))
-        path = next((candidate for candidate in candidates if candidate.exists()), None)
-        if path is None or (task, path) in checked:
-            continue
-        checked.add((task, path))
-        table = with_coverage(read_reference(path), coverage)
-        if task not in found:
-            found[task] = path, table
-        elif not table.equals(found[task][1]):
-            raise AnalysisError(f"{path}: another recording of {task} than {found[task][0]}: expected one per task")
-    return found
+def _sum(columns: Mapping[str, NDArray[Any]], parts: tuple[str, ...]) -> NDArray[np.float64]:
+    if any(part not in columns for part in parts):
+        return np.full(len(columns["ok"]), np.nan)
+    return np.asarray(sum(columns[part] for part in parts), dtype=np.float64)
+
+
+def _splits(logs: list[RunLog]) -> pd.DataFrame:
+    rows = []
+    for run, log in enumerate(logs):
+        live = is_live(log.config)
+        backend = log.config.get("backend") or {}
+        columns = log.columns if live else {name: v for name, v in log.columns.items() if name != "wall_s"}
+        split = run_split(columns, int(log.config.get("batch") or 1), bool(backend.get("charge_ask", live)))
+        if split is not None:
+            rows.append({"run": run, "live": live, **split})
+    return pd.DataFrame(rows)

@@ -47,7 +47,7 @@ def simulate(
     """
     n = len(compile_s)
     drawn = min(budget, n)
-    rows = np.stack([rng.permutation(n)[:drawn] for _ in range(repetitions)])
+    rows = np.stack([rng.choice(n, drawn, replace=False) for _ in range(repetitions)])
     compiling, device = compile_s[rows], device_s[rows]
     if sequential:
         return SimulatedSearches(rows, np.cumsum(compiling + device, axis=1))
@@ -82,3 +82,22 @@ def ert_seconds(n: int, k: int, budget: int, searches: SimulatedSearches) -> flo
     clock = searches.end_s[:, :drawn].mean(axis=0)
     ending = survival[:-1] - survival[1:]
     return float((ending @ clock + survival[-1] * clock[-1]) / (1.0 - survival[-1]))
+
+
+def first_hits(searches: SimulatedSearches, true_hit: NDArray[np.bool_], readings_ms: Floats) -> NDArray[np.int64]:
+    """T of each search in order of ending, counted from 1; one more than drawn where it never hits. [R]
+
+    T is the first evaluation after which the incumbent, chosen by reading, is a hit by its true latency: noise may
+    hide a hit behind a lucky reading of a slower configuration.
+
+    Args:
+        true_hit: whether each configuration is a hit. [N]
+        readings_ms: what each evaluation reads, inf where it failed. [R, B]
+    """
+    best = np.minimum.accumulate(readings_ms, axis=1)
+    before = np.concatenate([np.full((len(best), 1), np.inf), best[:, :-1]], axis=1)
+    positions = np.where(readings_ms < before, np.arange(best.shape[1]), 0)
+    incumbent = np.take_along_axis(searches.rows, np.maximum.accumulate(positions, axis=1), axis=1)
+    hit = true_hit[incumbent] & np.isfinite(best)
+    first = np.where(hit.any(axis=1), hit.argmax(axis=1) + 1, best.shape[1] + 1)
+    return np.asarray(first, dtype=np.int64)

@@ -24,6 +24,11 @@ def kernel_of(task: str) -> str:
     return task.split("__", 1)[0].split("-", 1)[0]
 
 
+def device_of(task: str) -> str:
+    """The device in a task's name, ``<kernel>-<shape>-<dtype>__<device>``; empty without one."""
+    return task.partition("__")[2]
+
+
 def true_latency(table: pd.DataFrame) -> Floats:
     """Best known latency in ms per row: ``oracle_ms``, else ``latency_ms``; inf for failures. [rows]"""
     latency = table["latency_ms"].to_numpy(np.float64, na_value=np.nan)

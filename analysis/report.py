@@ -1,27 +1,37 @@
-"""From run directories to a report: tables, figures and one self-contained page."""
+"""From run directories to a report: verdict, tables, figures and one self-contained page."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from analysis import curves, split_time
 from analysis.errors import AnalysisError
-from analysis.figures import best_so_far, landscapes, speedup_forest
-from analysis.figures import split_time as split_figure
-from analysis.figures.style import Look, looks, save
-from analysis.incumbents import Optima, optima
-from analysis.load import Study, load_study
-from analysis.reference import HEADLINE_TARGET
-from analysis.report_page import PageFigure, render
-from analysis.report_text import AXIS_NAMES, format_speedups
-from analysis.speedup import speedups
-from analysis.time_to_target import AXES, times_to_target
+from analysis.outcome import Outcome, outcome
+from analysis.progress import tracked
+from analysis.report_figures import Drawing, Gallery, PageFigure, save_figures
+from analysis.report_page import render
+from analysis.report_text import format_speedups
+from analysis.speedup import COLUMNS
+from analysis.tables import (
+    baselines,
+    bootstraps,
+    cost_scaling,
+    leave_out,
+    pairwise,
+    quality,
+    ranking,
+    restarting,
+    suffices,
+    transfer,
+)
+from analysis.tables.table import Table, write
+from analysis.verdict import Verdict, judge
 
-__all__ = ["Report", "build_report", "format_speedups"]
+__all__ = ["Report", "build_report", "format_speedups", "redraw"]
 
 _EXACT = "%.10g"
 """Enough digits to recompute one column of a table from another; the last bits differ between machines."""
@@ -33,87 +43,120 @@ class Report:
 
     Attributes:
         index: the page.
-        speedups_csv, runs_csv: the tables beside it.
+        verdict_json, speedups_csv, runs_csv: beside it.
         figures: the PNGs; a PDF and a CSV of the same name lie beside each.
+        tables: the CSVs; Markdown and LaTeX of the same name lie beside each.
         speedups: what speedups.csv holds; see :data:`analysis.speedup.COLUMNS`.
+        verdict: what verdict.json holds.
     """
 
     index: Path
+    verdict_json: Path
     speedups_csv: Path
     runs_csv: Path
     figures: list[Path]
+    tables: list[Path]
     speedups: pd.DataFrame
+    verdict: Verdict
 
 
-def build_report(paths: Sequence[str | Path], out_dir: str | Path = "report") -> Report:
+def build_report(
+    paths: Sequence[str | Path],
+    out_dir: str | Path = "report",
+    recordings: Mapping[str, Path] | None = None,
+    per_task: bool = False,
+) -> Report:
     """Analyse every finished run below ``paths`` and write ``out_dir``.
+
+    Args:
+        recordings: task to landscape file, for live runs; see :func:`analysis.load.load_study`.
+        per_task: draw the best-so-far curves of every task too.
 
     Raises:
         AnalysisError: nothing to analyse, damaged files, runs that contradict each other, or no place to write.
     """
-    study = load_study(paths)
-    best = optima(study)
-    table = speedups(study, best)
+    found = outcome(paths, recordings)
     out = Path(out_dir)
     try:
         (out / "figures").mkdir(parents=True, exist_ok=True)
-        return _write(study, best, table, out, [str(path) for path in paths])
+        return _write(found, out, [str(path) for path in paths], per_task)
     except OSError as error:
         raise AnalysisError(f"{out}: cannot be written: {error.strerror or error}") from error
 
 
-def _write(study: Study, best: Optima, table: pd.DataFrame, out: Path, paths: list[str]) -> Report:
-    table.to_csv(out / "speedups.csv", index=False, float_format=_EXACT)
-    times_to_target(study, best).drop(columns="run").to_csv(out / "runs.csv", index=False, float_format=_EXACT)
-    figures = draw_figures(study, best, table, out / "figures")
+def _write(found: Outcome, out: Path, paths: list[str], per_task: bool) -> Report:
+    verdict = judge(found)
+    document = json.dumps(verdict.document(), indent=1, ensure_ascii=False)
+    (out / "verdict.json").write_text(document + "\n", encoding="utf-8")
+    table = found.speedups[COLUMNS]
+    everything = pd.concat([table, *(other[COLUMNS] for other in found.others.values())], ignore_index=True)
+    everything.to_csv(out / "speedups.csv", index=False, float_format=_EXACT)
+    found.times.drop(columns="run").to_csv(out / "runs.csv", index=False, float_format=_EXACT)
+    tables = make_tables(found)
+    for made in tables:
+        write(made, out / "tables")
+    figures = save_figures(_wanted(found, per_task), out / "figures")
     index = out / "index.html"
-    index.write_text(render(study, best, table, figures, paths, str(out)), encoding="utf-8")
-    return Report(index, out / "speedups.csv", out / "runs.csv", [figure.png for figure in figures], table)
+    index.write_text(render(found, verdict, figures, tables, paths, str(out)), encoding="utf-8")
+    return Report(
+        index=index,
+        verdict_json=out / "verdict.json",
+        speedups_csv=out / "speedups.csv",
+        runs_csv=out / "runs.csv",
+        figures=[figure.png for figure in figures],
+        tables=[out / "tables" / f"{made.name}.csv" for made in tables],
+        speedups=table,
+        verdict=verdict,
+    )
 
 
-def draw_figures(study: Study, best: Optima, table: pd.DataFrame, folder: Path) -> list[PageFigure]:
-    """All figures of a report, written to ``folder``."""
-    styles = _styles(study)
-    figures = []
-    for axis in AXES:
-        rows = speedup_forest.rows_of(table, axis, HEADLINE_TARGET)
-        if len(rows):
-            png = save(speedup_forest.draw(rows, axis, HEADLINE_TARGET, styles), folder / f"speedup-{axis}", rows)
-            figures.append(PageFigure(png, f"Speedup in {AXIS_NAMES[axis]}", _FOREST, wide=True))
-    runs, exact = curves.run_curves(study, best), curves.random_curves(study, best)
-    for task in sorted(best.t_star_ms):
-        own, law = runs[runs["task"] == task], exact[exact["task"] == task]
-        lines = best_so_far.lines(study.facts.get(task, {}), best.t_star_ms[task])
-        png = save(
-            best_so_far.draw(task, own, law, styles, lines), folder / f"best-so-far-{task}", pd.concat([own, law])
-        )
-        figures.append(PageFigure(png, f"Best so far: {task}", _CURVES + (_EXACT_CURVE if len(law) else "")))
-    split = split_time.by_task_and_strategy(study.runs, study.splits)
-    if len(split):
-        png = save(split_figure.draw(split), folder / "split-time", split)
-        figures.append(PageFigure(png, "Where the tuning clock goes", split_figure.note(split), wide=True))
-    shares = landscapes.shares(study.references, best.t_star_ms)
-    if len(shares):
-        png = save(landscapes.draw(shares), folder / "landscapes", shares)
-        figures.append(PageFigure(png, "The recorded spaces", _LANDSCAPES, wide=landscapes.is_wide(shares)))
-    return figures
+def _wanted(found: Outcome, per_task: bool) -> list[Drawing]:
+    drawings = list(Gallery(found).drawings(per_task))
+    if not drawings:
+        raise AnalysisError("no figure can be drawn of these runs")
+    return drawings
 
 
-def _styles(study: Study) -> dict[str, Look]:
-    names = sorted(set(study.runs["strategy"]), key=lambda name: (name == "random", name))
-    return looks(names)
+def make_tables(found: Outcome) -> list[Table]:
+    """The further tables, as far as the study has data for them."""
+    made: list[Callable[[], Table | None]] = [
+        lambda: baselines.over_each_random(found),
+        lambda: leave_out.leave_out(found),
+        lambda: transfer.transfer(found),
+        lambda: cost_scaling.cost_scaling(found),
+        lambda: suffices.suffices(found),
+        lambda: quality.quality(found),
+        lambda: bootstraps.bootstraps(found),
+        lambda: restarting.restarting(found),
+        lambda: pairwise.pairwise(found),
+        lambda: _ranks(found),
+    ]
+    tables = [make() for make in tracked(made, "tables")]
+    return [table for table in tables if table is not None]
 
 
-_FOREST = (
-    "ERT of random search over ERT of the strategy, 95% intervals; diamonds are geometric means. Lines at 1, 5 and 10. "
-    "A dashed line with an arrow is a bound: some side never hit."
-)
-_CURVES = (
-    "Quality t*/t of the incumbent by its true latency, 0 before the first success: median and interquartile range "
-    "over seeds, as steps. The axis is stretched towards the optimum."
-)
-_EXACT_CURVE = " Exact random search in grey."
-_LANDSCAPES = (
-    "Share of all configurations, failures included, that are at most so many times as slow as "
-    "the optimum: a curve on the left and high up is easy. Dotted: the targets."
-)
+def _ranks(found: Outcome) -> Table | None:
+    ranks = ranking.ranking(found)
+    return None if ranks is None else ranking.ranking_table(ranks)
+
+
+def redraw(
+    paths: Sequence[str | Path],
+    out_dir: str | Path,
+    names: Sequence[str],
+    recordings: Mapping[str, Path] | None = None,
+) -> list[PageFigure]:
+    """Draw some figures of a report again, by name.
+
+    Raises:
+        AnalysisError: as :func:`build_report`, or a name that no figure of these runs has.
+    """
+    drawings = {drawing.name: drawing for drawing in Gallery(outcome(paths, recordings)).drawings(per_task=True)}
+    unknown = [name for name in names if name not in drawings]
+    if unknown:
+        raise AnalysisError(f"--figure {unknown[0]}: no such figure: expected one of {', '.join(drawings)}")
+    folder = Path(out_dir) / "figures"
+    try:
+        return save_figures([drawings[name] for name in names], folder)
+    except OSError as error:
+        raise AnalysisError(f"{folder}: cannot be written: {error.strerror or error}") from error

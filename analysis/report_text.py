@@ -11,10 +11,10 @@ import pandas as pd
 from analysis.aggregate import MIN_KERNELS
 from analysis.ert import wilson
 from analysis.reference import HEADLINE_TARGET, STRATA, kernel_of
+from analysis.tables.table import times_cell
 from analysis.time_to_target import AXES
 
-CLAIM = (5.0, 10.0)
-"""The claim under test: near-optimal settings 5-10 times faster than random search."""
+_MOST_LINES = 60
 AXIS_NAMES = {"evaluations": "evaluations", "seconds": "tuning seconds"}
 
 
@@ -46,18 +46,7 @@ class SpeedupLine:
 def speedup_cell(row: pd.Series) -> str:
     """``3.3× (1.2–8.9)``, ``< 0.8× (up to 3.1)``, ``> 4×``; ``?`` where nothing is known."""
     value, low, high = (float(row[name]) for name in ("speedup", "speedup_low", "speedup_high"))
-    if row["bound"] == "upper":
-        return f"< {_figure(value)}×" + ("" if np.isnan(high) else f" (up to {_figure(high)})")
-    if row["bound"] == "lower":
-        return f"> {_figure(value)}×" + ("" if np.isnan(low) else f" (from {_figure(low)})")
-    if row["bound"] != "none" or np.isnan(value):
-        return "?"
-    return f"{_figure(value)}×" + ("" if np.isnan(low) else f" ({_figure(low)}–{_figure(high)})")
-
-
-def _figure(value: float) -> str:
-    """Two significant figures' worth: 0.46, 3.3, 15, 210."""
-    return f"{value:.2f}" if value < 0.995 else f"{value:.1f}" if value < 9.95 else f"{value:.0f}"
+    return times_cell(value, low, high, str(row["bound"]))
 
 
 def speedup_lines(table: pd.DataFrame, target: float = HEADLINE_TARGET) -> list[SpeedupLine]:
@@ -98,8 +87,10 @@ def _rank(line: SpeedupLine) -> tuple[int, int]:
 
 
 def format_speedups(table: pd.DataFrame, target: float = HEADLINE_TARGET) -> str:
-    """The compact table for the terminal."""
+    """The compact table for the terminal; of a large study the aggregates alone."""
     lines = speedup_lines(table, target)
+    if len(lines) > _MOST_LINES:
+        lines = [line for line in lines if line.aggregate]
     if not lines:
         return "no speedup: neither a recorded table nor runs of the strategy random to compare with"
     head = [f"within {target:.0%} of the optimum", "strategy", "hits", "speedup: evaluations", "tuning seconds"]
@@ -129,19 +120,7 @@ def interval_note(table: pd.DataFrame) -> str:
     return f"95% intervals over seeds: with {kernels} kernel{'s' * (kernels != 1)}, ALL speaks of these tasks alone"
 
 
-def judgement(row: pd.Series) -> str:
-    """Where an aggregate's interval lies with respect to the claim of 5-10 times."""
-    low, high = float(row["speedup_low"]), float(row["speedup_high"])
-    if np.isnan(low) or np.isnan(high):
-        return "no interval, so nothing can be said of the claimed 5–10×"
-    if low >= CLAIM[0]:
-        return "the interval lies above 5×"
-    if high < CLAIM[0]:
-        return "the interval lies below the claimed 5–10×"
-    return "the interval includes 5×, so this does not decide the claim of 5–10×"
-
-
-def verdict(table: pd.DataFrame, counted: Collection[str], target: float = HEADLINE_TARGET) -> list[str]:
+def sentences(table: pd.DataFrame, counted: Collection[str], target: float = HEADLINE_TARGET) -> list[str]:
     """A sentence per strategy: known speedups before bounds, more tasks before fewer, the fastest first.
 
     ``random`` itself is a check and comes last. ``counted``: the tasks that ``ALL`` is made of.
@@ -172,17 +151,16 @@ def _sentence(strategy: str, baseline: str, rows: pd.DataFrame, tasks: pd.Series
     kernels = tasks.map(kernel_of).nunique()
     where = f"{_count(len(tasks), 'task')} of {_count(kernels, 'kernel')}"
     hits = f"{int(first['hits'])} of {_count(int(first['runs']), 'run')} hit"
+    refused = str(first["refused"])
+    note = f"; no interval: {refused}" if refused else ""
     if strategy == "random":
-        return f"As a check, random against {against} ({where}; {hits}): {cells}; 1 is expected."
+        return f"As a check, random against {against} ({where}; {hits}): {cells}; 1 is expected{note}."
     if (rows["bound"] == "unknown").any():
         return f"{strategy} ({where}; {hits}): no speedup over {against} can be stated; {_UNSOLVED['unknown']}."
     if (rows["bound"] != "none").any():
         reason = f"{_UNSOLVED[str(rows.loc[rows['bound'] != 'none', 'bound'].iloc[0])]}, so the speedup is only bounded"
-        return f"{strategy} ({where}; {hits}): {reason}: {cells} relative to {against}; {judgement(first)}."
-    return (
-        f"{strategy} came within {target:.0%} of the optimum {cells} as fast as {against} ({where}; {hits}): "
-        f"{judgement(first)}."
-    )
+        return f"{strategy} ({where}; {hits}): {reason}: {cells} relative to {against}{note}."
+    return f"{strategy} came within {target:.0%} of the optimum {cells} as fast as {against} ({where}; {hits}){note}."
 
 
 def _count(number: int, noun: str) -> str:

@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import yaml
+from numpy.typing import NDArray
 
 from analysis.errors import AnalysisError
 from analysis.reference import kernel_of
 
-_YAML: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_EVALUATION_REQUIRED = ["status", "latency_ms", "oracle_ms", "clock_end_s"]
-_REFERENCE_REQUIRED = ["status", "latency_ms", "oracle_ms"]
-_REFERENCE_OPTIONAL = ["key", "compile_s", "verify_s", "benchmark_s", "origin"]
+YAML_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+REQUIRED_NUMBERS = ("latency_ms", "oracle_ms", "clock_end_s")
+OPTIONAL_NUMBERS = ("ask_s", "tell_s", "compile_s", "verify_s", "benchmark_s", "wall_s", "alias")
 
 
 def read_config(path: Path) -> dict[str, Any]:
     try:
-        config = yaml.load(path.read_text(encoding="utf-8"), Loader=_YAML)
+        config = yaml.load(path.read_text(encoding="utf-8"), Loader=YAML_LOADER)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise AnalysisError(f"{path}: damaged: {_first_line(error)}") from error
+        raise AnalysisError(f"{path}: damaged: {first_line(error)}") from error
     if not isinstance(config, dict):
         raise AnalysisError(f"{path}: damaged: expected a mapping")
     for name, kind in (("task", str), ("strategy", dict), ("seed", int), ("budget", dict)):
@@ -43,33 +42,65 @@ def is_live(config: dict[str, Any]) -> bool:
     return str((config.get("backend") or {}).get("kind", "")) == "live"
 
 
-def read_evaluations(path: Path, optional: Sequence[str] = ()) -> pd.DataFrame:
-    """One run's evaluations, with ``ok`` for the status; rows in order of ``index``.
+@dataclass(frozen=True)
+class RunLog:
+    """One finished run as it was written.
 
-    Args:
-        optional: further columns of numbers, read where present.
+    Attributes:
+        path: its directory.
+        config: config.yaml.
+        ended: why it ended, from DONE.
+        columns: ``ok`` and ``REQUIRED_NUMBERS``, and of ``OPTIONAL_NUMBERS`` what was logged; in order. [evaluations]
+        repairs: evaluations whose configuration was repaired.
     """
-    table = _read_parquet(path, _EVALUATION_REQUIRED, ["repaired", "index", *optional])
-    columns = {name: table.column(name).to_numpy() for name in table.column_names if name != "status"}
-    columns["ok"] = np.asarray(pc.equal(table.column("status"), "ok").to_numpy())
-    frame = pd.DataFrame(columns)
-    for name in ("latency_ms", "oracle_ms", "clock_end_s"):
-        frame[name] = frame[name].astype(np.float64)
-    for name in [name for name in optional if name in frame]:
-        try:
-            frame[name] = frame[name].astype(np.float64)
-        except (TypeError, ValueError) as error:
-            raise AnalysisError(f"{path}: {name}: expected numbers: {_first_line(error)}") from error
-    if "index" in frame and not frame["index"].is_monotonic_increasing:
+
+    path: Path
+    config: dict[str, Any]
+    ended: str
+    columns: dict[str, NDArray[Any]]
+    repairs: int
+
+
+def read_run(directory: Path) -> RunLog:
+    """Read a run directory with DONE.
+
+    Raises:
+        AnalysisError: a file is missing or damaged.
+    """
+    config = read_config(directory / "config.yaml")
+    columns = read_evaluations(directory / "evaluations.parquet")
+    repairs = int(columns.pop("repaired", np.zeros(0)).sum())
+    return RunLog(directory, config, _ended(directory / "DONE"), columns, repairs)
+
+
+def read_evaluations(path: Path) -> dict[str, NDArray[Any]]:
+    """One run's evaluations in order of ``index``, with ``ok`` for the status."""
+    table = read_parquet(path, ["status", *REQUIRED_NUMBERS], ["repaired", "index", *OPTIONAL_NUMBERS])
+    if table.num_rows == 0:
+        raise AnalysisError(f"{path.parent}: evaluations.parquet has no row: expected at least one evaluation")
+    columns: dict[str, NDArray[Any]] = {"ok": np.asarray(pc.equal(table.column("status"), "ok").to_numpy())}
+    for name in table.column_names:
+        if name not in ("status", "index", "repaired"):
+            columns[name] = _numbers(path, name, table.column(name))
+    if "repaired" in table.column_names:
+        columns["repaired"] = np.asarray(table.column("repaired").to_numpy(), dtype=bool)
+    if "index" in table.column_names and (np.diff(table.column("index").to_numpy()) < 0).any():
         raise AnalysisError(f"{path}: index is out of order: expected 0, 1, 2, ...")
-    if frame.loc[frame["ok"], "latency_ms"].isna().any():
+    if np.isnan(columns["latency_ms"][columns["ok"]]).any():
         raise AnalysisError(f"{path}: latency_ms is empty where status=ok: expected a number")
-    if frame["clock_end_s"].isna().any():
+    if np.isnan(columns["clock_end_s"]).any():
         raise AnalysisError(f"{path}: clock_end_s is empty: expected seconds")
-    return frame
+    return columns
 
 
-def _read_parquet(path: Path, required: list[str], optional: list[str]) -> Any:
+def _numbers(path: Path, name: str, column: Any) -> NDArray[np.float64]:
+    try:
+        return np.asarray(column.cast(pa.float64(), safe=False).to_numpy(), dtype=np.float64)
+    except (TypeError, ValueError, pa.ArrowException) as error:
+        raise AnalysisError(f"{path}: {name}: expected numbers: {first_line(error)}") from error
+
+
+def read_parquet(path: Path, required: list[str], optional: list[str]) -> Any:
     try:
         with pq.ParquetFile(path) as file:
             present = set(file.schema_arrow.names)
@@ -80,26 +111,17 @@ def _read_parquet(path: Path, required: list[str], optional: list[str]) -> Any:
     except FileNotFoundError as error:
         raise AnalysisError(f"{path}: missing, although the run is marked as done") from error
     except (OSError, pa.ArrowException) as error:
-        raise AnalysisError(f"{path}: damaged: {_first_line(error)}") from error
+        raise AnalysisError(f"{path}: damaged: {first_line(error)}") from error
 
 
-def read_reference(path: Path) -> pd.DataFrame:
-    """A task's recorded table: status, latency_ms, oracle_ms, and costs, key and origin where present."""
-    table: pd.DataFrame = _read_parquet(path, _REFERENCE_REQUIRED, _REFERENCE_OPTIONAL).to_pandas()
-    if table.empty:
-        raise AnalysisError(f"{path}: no row: expected one per feasible configuration")
-    return table
-
-
-def run_row(directory: Path, config: dict[str, Any], frame: pd.DataFrame) -> dict[str, Any]:
+def run_row(log: RunLog) -> dict[str, Any]:
     """One row of ``Study.runs``; see :class:`analysis.load.Study` for the columns."""
+    config = log.config
     task, strategy = config["task"], dict(config["strategy"])
     label = str(strategy.pop("label"))
     budget, backend, reference = (config.get(name) or {} for name in ("budget", "backend", "reference"))
-    if frame.empty:
-        raise AnalysisError(f"{directory}: evaluations.parquet has no row: expected at least one evaluation")
     return {
-        "path": str(directory),
+        "path": str(log.path),
         "task": task,
         "kernel": kernel_of(task),
         "strategy": label,
@@ -111,11 +133,11 @@ def run_row(directory: Path, config: dict[str, Any], frame: pd.DataFrame) -> dic
         "backend": str(backend.get("kind", "")),
         "noise": str(backend.get("noise", "")),
         "landscape": str(backend.get("landscape_sha256") or ""),
-        "evaluations": len(frame),
-        "failures": int((~frame["ok"]).sum()),
-        "repairs": int(frame["repaired"].sum()) if "repaired" in frame else 0,
-        "clock_s": float(frame["clock_end_s"].max()),
-        "ended": _ended(directory / "DONE"),
+        "evaluations": len(log.columns["ok"]),
+        "failures": int((~log.columns["ok"]).sum()),
+        "repairs": log.repairs,
+        "clock_s": float(log.columns["clock_end_s"].max()),
+        "ended": log.ended,
         "config_hash": str(config.get("config_hash", "")),
         "strategy_arguments": json.dumps(strategy, sort_keys=True, default=str),
         "coverage": str(reference.get("coverage") or "exhaustive"),
@@ -131,7 +153,7 @@ def _ended(path: Path) -> str:
     try:
         document = json.loads(path.read_text(encoding="utf-8") or "{}")
     except (OSError, ValueError) as error:
-        raise AnalysisError(f"{path}: damaged: {_first_line(error)}") from error
+        raise AnalysisError(f"{path}: damaged: {first_line(error)}") from error
     return str(document.get("ended", "budget")) if isinstance(document, dict) else "budget"
 
 
@@ -143,14 +165,5 @@ def read_environment(path: Path) -> dict[str, Any]:
     return document if isinstance(document, dict) else {}
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
-
-
-def read_facts(path: Path) -> dict[str, Any]:
-    """What the harness notes about a recording beside its table; empty where there is no such file."""
-    try:
-        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_YAML)
-    except (OSError, ValueError, yaml.YAMLError):
-        return {}  # for the record only: no number depends on it
-    return document if isinstance(document, dict) else {}

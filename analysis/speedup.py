@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from analysis.aggregate import aggregates
-from analysis.baseline import EXACT_RANDOM, RANDOM_RUNS, Conditions, exact_random
-from analysis.ert import ErtEstimate, LogEstimate, estimate, lower_limit_without_hits
+from analysis.baseline import PRIMARY, RANDOM_RUNS, Baseline
+from analysis.ert import estimate
 from analysis.incumbents import Optima
 from analysis.load import Study
-from analysis.reference import HEADLINE_TARGET, TARGETS, difficulty, stratum
-from analysis.time_to_target import AXES, budgets, times_to_target
+from analysis.pairing import Ground, compared, pairs
+from analysis.reference import HEADLINE_TARGET, TARGETS, difficulty, kernel_of, stratum
+from analysis.time_to_target import budgets, times_to_target
 
 COLUMNS = [
     "task",
@@ -32,6 +32,7 @@ COLUMNS = [
     "speedup",
     "speedup_low",
     "speedup_high",
+    "refused",
 ]
 """The columns of speedups.csv.
 
@@ -42,17 +43,40 @@ is the sum of min(T, B), ``speedup_low`` is 0 and ``speedup_high`` the limit by
 ``unknown`` (speedup nan) where neither hit, or where the pool holds nothing within the target: then there is nothing
 to find, and no aggregate counts the task. Aggregates have task ``kernel:<name>`` or ``ALL``, ``ert`` is a geometric
 mean there and ``budget`` empty unless equal for all; each comes for every stratum and for ``all``; sampled tasks
-count only where there are no exhaustive ones. Limits are nan where no interval can be had (one seed on either side).
+count only where there are no exhaustive ones. Limits are nan where no interval can be had (one seed on either side), or
+where it is ``refused`` for the reason given there (:mod:`analysis.supported`).
 """
+DETAILS = ["log", "se", "df", "se_these", "df_these", "refused_these"]
+"""Further columns in memory: the log of the speedup, its standard error and degrees of freedom; for aggregates of
+``ALL`` also those that answer for these tasks alone."""
 
 
-def speedups(study: Study, optima: Optima, targets: Sequence[float] = TARGETS) -> pd.DataFrame:
-    """The whole table, per task and aggregated, with the columns of ``COLUMNS``."""
-    per_task = task_speedups(study, optima, targets)
-    return pd.concat([per_task, aggregates(_counted(study, optima, per_task))], ignore_index=True)[COLUMNS]
+def speedups(
+    study: Study, optima: Optima, targets: Sequence[float] = TARGETS, baseline: Baseline = PRIMARY
+) -> pd.DataFrame:
+    """The whole table, per task and aggregated: ``COLUMNS`` and ``DETAILS``."""
+    return speedups_on(ground_of(study, optima, targets), baseline)
 
 
-def _counted(study: Study, optima: Optima, per_task: pd.DataFrame) -> pd.DataFrame:
+def ground_of(study: Study, optima: Optima, targets: Sequence[float] = TARGETS) -> Ground:
+    """What the speedups over several baselines share."""
+    return Ground(study, optima, targets, times_to_target(study, optima, targets))
+
+
+def speedups_on(ground: Ground, baseline: Baseline) -> pd.DataFrame:
+    """As :func:`speedups`, over one of several baselines."""
+    per_task = task_speedups_on(ground, baseline)
+    whole = aggregates(counted(ground.study, ground.optima, per_task))
+    return pd.concat([per_task, whole], ignore_index=True).reindex(columns=[*COLUMNS, *DETAILS])
+
+
+def task_rows(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a speedup table that speak of one task, with its kernel."""
+    single = table[~table["task"].str.startswith("kernel:") & (table["task"] != "ALL")]
+    return single.assign(kernel=[kernel_of(task) for task in single["task"]])
+
+
+def counted(study: Study, optima: Optima, per_task: pd.DataFrame) -> pd.DataFrame:
     """The rows that aggregates are made of."""
     counted = {target: counted_tasks(study, optima, float(target)) for target in per_task["target"].unique()}
     return per_task.loc[[row.task in counted[row.target] for row in per_task.itertuples()]]
@@ -78,121 +102,24 @@ def findable(study: Study, optima: Optima, task: str, target: float) -> bool:
     return task not in study.references or difficulty(study.references[task], t_star, target).k > 0
 
 
-def task_speedups(study: Study, optima: Optima, targets: Sequence[float] = TARGETS) -> pd.DataFrame:
+def task_speedups(
+    study: Study, optima: Optima, targets: Sequence[float] = TARGETS, baseline: Baseline = PRIMARY
+) -> pd.DataFrame:
     """Speedups per task: ``COLUMNS`` plus kernel, log (of the speedup), se and df."""
-    times = times_to_target(study, optima, targets)
-    strata = task_strata(study, optima)
+    return task_speedups_on(ground_of(study, optima, targets), baseline)
+
+
+def task_speedups_on(ground: Ground, baseline: Baseline) -> pd.DataFrame:
+    """As :func:`task_speedups`, over one of several baselines."""
+    strata = task_strata(ground.study, ground.optima)
     rows: list[dict[str, Any]] = []
-    for (task, strategy), runs in study.runs.groupby(["task", "strategy"], sort=True):
-        own = times[times["run"].isin(runs.index)]
-        exact = _exact_baselines(study, optima, runs, own, targets)
-        pairs = _against_exact(own, exact)
-        missing = {(t, a) for t in targets for a in AXES} - {(pair[0], pair[1]) for pair in pairs}
-        if missing and strategy != RANDOM_RUNS:  # random is not compared with itself
-            pairs += [p for p in _against_runs(study, optima, runs, targets) if (p[0], p[1]) in missing]
-        for target, axis, baseline, budget, result, base in pairs:
-            row = {"task": task, "kernel": runs["kernel"].iloc[0], "strategy": strategy, "target": target}
-            row |= {"axis": axis, "baseline": baseline, "budget": budget, "stratum": strata[str(task)]}
-            rows.append(row | _compared(result, base))
+    for (task, strategy), runs in ground.runs.items():
+        for pair in pairs(ground, baseline, task, strategy):
+            row = {"task": task, "kernel": runs["kernel"].iloc[0], "strategy": strategy, "target": pair.target}
+            row |= {"axis": pair.axis, "baseline": pair.baseline, "budget": pair.budget, "stratum": strata[task]}
+            row["refused"] = ""
+            rows.append(row | compared(pair.own, pair.base))
     return pd.DataFrame(rows, columns=[*COLUMNS, "kernel", "log", "se", "df"])
-
-
-Pair = tuple[float, str, str, float, ErtEstimate, ErtEstimate]
-"""target, axis, name of the baseline, budget, the strategy's ERT and the baseline's."""
-
-
-def _exact_baselines(
-    study: Study, optima: Optima, runs: pd.DataFrame, own: pd.DataFrame, targets: Sequence[float]
-) -> dict[tuple[float, str], ErtEstimate]:
-    first = runs.iloc[0]
-    table = study.references.get(first["task"])
-    if table is None:
-        return {}
-    budget = own.loc[own["axis"] == "evaluations", "budget"].iloc[0]
-    conditions = Conditions(max(1, round(budget)), int(first["batch"]), int(first["compile_workers"]))
-    found: dict[tuple[float, str], ErtEstimate] = {}
-    for target in targets:
-        if not findable(study, optima, str(first["task"]), target):
-            found |= {(target, axis): ErtEstimate(float("inf"), 0, 1, LogEstimate(float("inf"))) for axis in AXES}
-            continue
-        hard = difficulty(table, optima.t_star_ms[first["task"]], target)
-        for axis in AXES:
-            log = exact_random(table, hard, axis, conditions)
-            if log is not None:
-                found[target, axis] = ErtEstimate(log.value, 1, 1, log)
-    return found
-
-
-def _against_exact(own: pd.DataFrame, exact: dict[tuple[float, str], ErtEstimate]) -> list[Pair]:
-    pairs: list[Pair] = []
-    for target, axis, group in _groups(own):
-        if (target, axis) in exact:
-            result = estimate(group["cost"], group["hit"])
-            pairs.append((target, axis, EXACT_RANDOM, _budget(group), result, exact[target, axis]))
-    return pairs
-
-
-def _against_runs(study: Study, optima: Optima, runs: pd.DataFrame, targets: Sequence[float]) -> list[Pair]:
-    """Against the runs of the strategy called ``random`` on the same task, cut to the smaller budget of the two."""
-    first = runs.iloc[0]
-    rivals = study.runs[(study.runs["task"] == first["task"]) & (study.runs["strategy"] == RANDOM_RUNS)]
-    if rivals.empty:
-        return []
-    index = [*runs.index, *rivals.index]
-    both = study.runs.index.isin(index)
-    limits = study.runs["budget_seconds"]
-    cut = replace(study, runs=study.runs.assign(budget_seconds=limits.where(~both, limits[both].min())))
-    smallest = budgets(study).loc[index].min()
-    times = times_to_target(cut, optima, targets, pd.Series(smallest, index=index))
-    bases = {
-        (target, axis): estimate(group["cost"], group["hit"])
-        for target, axis, group in _groups(times[times["run"].isin(rivals.index)])
-    }
-    return [
-        (target, axis, RANDOM_RUNS, _budget(group), estimate(group["cost"], group["hit"]), bases[target, axis])
-        for target, axis, group in _groups(times[times["run"].isin(runs.index)])
-    ]
-
-
-def _groups(times: pd.DataFrame) -> Iterator[tuple[float, str, pd.DataFrame]]:
-    for target in times["target"].unique():
-        for axis in AXES:
-            group = times[(times["target"] == target) & (times["axis"] == axis)]
-            if len(group):  # a task that was recorded without costs has no seconds
-                yield float(target), axis, group
-
-
-def _budget(group: pd.DataFrame) -> float:
-    return float(group["budget"].iloc[0])
-
-
-def _compared(result: ErtEstimate, base: ErtEstimate) -> dict[str, Any]:
-    """One row's numbers: a ratio of two ERTs, either of which may be only a lower bound."""
-    ratio: LogEstimate = base.log - result.log
-    low, high = ratio.interval()
-    bound = "none"
-    if result.bounded and base.bounded:
-        ratio, low, high, bound = LogEstimate(float("nan"), float("nan")), 0.0, float("inf"), "unknown"
-    elif result.bounded:
-        bound, low = "upper", 0.0
-        upper_base = base.log.interval()[1]
-        high = upper_base / lower_limit_without_hits(result.ert)
-    elif base.bounded:
-        bound, high = "lower", float("inf")
-        upper_own = result.log.interval()[1]
-        low = lower_limit_without_hits(base.ert) / upper_own
-    return {
-        "hits": result.hits,
-        "runs": result.runs,
-        "ert": result.ert,
-        "bound": bound,
-        "speedup": ratio.value,
-        "speedup_low": low,
-        "speedup_high": high,
-        "log": ratio.log,
-        "se": ratio.se,
-        "df": ratio.df,
-    }
 
 
 def task_strata(study: Study, optima: Optima) -> dict[str, str]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 PARTS = ("ask", "tell", "compile", "verify", "benchmark")
 NEEDED = ("ask_s", "tell_s", "compile_s", "verify_s", "benchmark_s")
@@ -14,7 +16,7 @@ LOGGED = (*NEEDED, "wall_s", "alias")
 _SUMMED = ("clock_s", *(f"{part}_s" for part in PARTS), "compile_cpu_s", "alias_s")
 
 
-def run_split(evaluations: pd.DataFrame, batch: int, charge_ask: bool) -> dict[str, float] | None:
+def run_split(evaluations: Mapping[str, Any], batch: int, charge_ask: bool) -> dict[str, float] | None:
     """Seconds of one run by what they were spent on; ``None`` where its log lacks the costs.
 
     ``ask_s``, ``tell_s``, ``compile_s``, ``verify_s`` and ``benchmark_s`` add up to ``clock_s``, the tuning clock at
@@ -25,18 +27,21 @@ def run_split(evaluations: pd.DataFrame, batch: int, charge_ask: bool) -> dict[s
     configurations with the machine code of another one, and not spent.
 
     Args:
-        evaluations: a row per evaluation in order, with ``clock_end_s`` and ``LOGGED`` as far as present.
+        evaluations: columns in order, with ``clock_end_s`` and ``LOGGED`` as far as present. [evaluations] each
         batch: the most configurations asked at once.
         charge_ask: whether the clock holds ask and tell.
     """
-    if not set(NEEDED) <= set(evaluations) or evaluations[list(NEEDED)].isna().any(axis=None):
+    if any(name not in evaluations for name in NEEDED):
         return None
-    ask, tell, cpu, verify, benchmark = (float(evaluations[name].sum()) for name in NEEDED)
-    end = float(evaluations["clock_end_s"].max())
-    on_device = end - (ask + tell - _last_tell(evaluations, batch)) if charge_ask else end
+    logged = np.stack([np.asarray(evaluations[name], dtype=np.float64) for name in NEEDED])
+    if np.isnan(logged).any():
+        return None
+    ask, tell, cpu, verify, benchmark = logged.sum(axis=1).tolist()
+    end = float(np.asarray(evaluations["clock_end_s"]).max())
+    on_device = end - (ask + tell - _last_tell(logged[:2].T, batch)) if charge_ask else end
     clock = ask + tell + on_device
-    wall = float(evaluations["wall_s"].sum(skipna=False)) if "wall_s" in evaluations else float("nan")
-    alias = evaluations["alias"].fillna(0.0) if "alias" in evaluations else 0.0
+    wall = float(np.asarray(evaluations["wall_s"], dtype=np.float64).sum()) if "wall_s" in evaluations else float("nan")
+    alias = np.nan_to_num(np.asarray(evaluations["alias"], dtype=np.float64)) if "alias" in evaluations else 0.0
     return {
         "clock_s": clock,
         "ask_s": ask,
@@ -45,37 +50,38 @@ def run_split(evaluations: pd.DataFrame, batch: int, charge_ask: bool) -> dict[s
         "verify_s": verify,
         "benchmark_s": benchmark,
         "compile_cpu_s": cpu,
-        "alias_s": float((alias * (evaluations["verify_s"] + evaluations["benchmark_s"])).sum()),
+        "alias_s": float((alias * (logged[3] + logged[4])).sum()),
         "wall_s": wall,
         "overhead_s": wall - clock,
     }
 
 
-def _last_tell(evaluations: pd.DataFrame, batch: int) -> float:
+def _last_tell(ask_and_tell: NDArray[np.float64], batch: int) -> float:
     """Seconds of the last tell: it comes after the last ``clock_end_s``, so the log's clock lacks it.
 
     A batch shares its ask and its tell equally, which is how the last one is told from those before.
     """
-    last = evaluations[["ask_s", "tell_s"]].to_numpy(np.float64)[-batch:]
+    last = ask_and_tell[-batch:]
     same = (last == last[-1]).all(axis=1)[::-1]
     return float(last[-1, 1]) * int(np.logical_and.accumulate(same).sum())
 
 
-def by_task_and_strategy(runs: pd.DataFrame, splits: pd.DataFrame) -> pd.DataFrame:
-    """Sums over seeds, and shares of the tuning clock. A row per task and strategy that has live runs.
+def by_task_and_strategy(runs: pd.DataFrame, splits: pd.DataFrame, group: str = "task") -> pd.DataFrame:
+    """Sums over seeds, and shares of the tuning clock. A row per task and strategy that has a split.
 
     Args:
         runs, splits: of :class:`analysis.load.Study`.
+        group: ``task``, or ``kernel`` to pool the tasks of each.
 
     Returns:
-        Columns task, strategy, runs, what :func:`run_split` gives, a ``<part>_share`` for each of ``PARTS``,
+        Columns ``group``, strategy, runs, what :func:`run_split` gives, a ``<part>_share`` for each of ``PARTS``,
         timed_runs (those with wall_s) and overhead_share: overhead over the clock, both of the timed runs alone.
     """
-    return _summed(runs, splits, ["task", "strategy"])
+    return _summed(runs, splits, [group, "strategy"])
 
 
 def overhead_by_strategy(runs: pd.DataFrame, splits: pd.DataFrame) -> dict[str, float]:
-    """Harness overhead over the tuning clock, all live runs of a strategy together; nan where none logged wall_s."""
+    """Harness overhead over the tuning clock, all runs of a strategy together; nan where none logged wall_s."""
     table = _summed(runs, splits, ["strategy"])
     return {str(name): float(share) for name, share in zip(table["strategy"], table["overhead_share"], strict=True)}
 

@@ -14,10 +14,15 @@ from analysis.reference import TARGETS, is_hit, pool
 AXES = ("evaluations", "seconds")
 
 
-def budgets(study: Study) -> pd.Series[float]:
-    """B of each run in evaluations: the configured one, N at most; nan where only seconds were limited."""
-    size = study.runs["task"].map({task: len(pool(table)) for task, table in study.references.items()})
-    configured = study.runs["budget_evaluations"]
+def budgets(study: Study, runs: pd.DataFrame | None = None) -> pd.Series[float]:
+    """B of each run in evaluations: the configured one, N at most; nan where only seconds were limited.
+
+    Args:
+        runs: rows of ``study.runs``; by default all.
+    """
+    some = study.runs if runs is None else runs
+    sizes = {task: len(pool(study.references[task])) for task in set(some["task"]) & set(study.references)}
+    size, configured = some["task"].map(sizes), some["budget_evaluations"]
     return configured.where(~(configured > size.astype(np.float64)), size.astype(np.float64))
 
 

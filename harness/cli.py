@@ -57,10 +57,23 @@ def _told(result: object) -> str:
 
 
 def _report(arguments: argparse.Namespace) -> int:
-    from analysis.report import build_report, format_speedups
+    from analysis.report import build_report, format_speedups, redraw
+    from analysis.report_compare import compare_studies
+    from harness.task import recorded_landscapes
 
-    report = build_report(arguments.paths, arguments.output)
+    recordings = {path.stem: path for path in recorded_landscapes()}
+    if arguments.compare:
+        if len(arguments.paths) != 2:
+            raise UserError(f"nearopt report --compare: {len(arguments.paths)} folders: expected two, one per study")
+        print(compare_studies(arguments.paths[0], arguments.paths[1], arguments.output, recordings))
+        return DONE
+    if arguments.figure:
+        for figure in redraw(arguments.paths, arguments.output, arguments.figure, recordings):
+            print(figure.png)
+        return DONE
+    report = build_report(arguments.paths, arguments.output, recordings, arguments.per_task)
     print(format_speedups(report.speedups))
+    print(report.verdict.sentence)
     print(report.index)
     return DONE
 

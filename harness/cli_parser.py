@@ -43,7 +43,12 @@ EXAMPLES = {
         "nearopt record task=matmul task.kernel.m=512 -o matmul-512.parquet",
         "nearopt record task=matmul-wide-2048x2048x2048-bf16 --limit 4000 --search optuna_tpe=400 --search lfbo=400",
     ),
-    "report": ("nearopt report results", "nearopt report study-a study-b -o report-ab"),
+    "report": (
+        "nearopt report results",
+        "nearopt report study-a study-b -o report-ab",
+        "nearopt report results -o report --figure best-so-far",
+        "nearopt report --compare before after -o comparison",
+    ),
     "landscapes": (
         "nearopt landscapes",
         "nearopt landscapes --markdown --figure landscapes.pdf mine.parquet experiments/landscapes/*.parquet",
@@ -128,11 +133,15 @@ def command_parser() -> argparse.ArgumentParser:
 
     report = add(
         "report",
-        "speedups, figures and a page from results",
-        "Read run directories below DIR… and write speedups.csv, runs.csv, figures/ and index.html.",
+        "the verdict, speedups, figures and a page from results",
+        "Read run directories below DIR… and write index.html, verdict.json, two CSVs, figures/ and tables/.\n"
+        "From 100 runs on DIR/consolidated.parquet is kept up to date, so that the next report loads faster.",
     )
     report.add_argument("paths", nargs="+", type=Path, metavar="DIR", help="results folders")
     report.add_argument("-o", "--output", type=Path, default=Path("report"), help="default: report")
+    report.add_argument("--figure", action="append", default=[], metavar="NAME", help="draw this figure alone")
+    report.add_argument("--per-task", action="store_true", help="best-so-far curves of every task too")
+    report.add_argument("--compare", action="store_true", help="two studies, DIR DIR, side by side on one page")
 
     _add_landscapes(add)
     return parser

@@ -227,6 +227,7 @@ def _reference_table(landscape: Landscape) -> pa.Table:
         "status": pa.array([str(status) for status in landscape.status]),
         "latency_ms": pa.array(landscape.latency_ms, from_pandas=True),
         "oracle_ms": pa.array(landscape.oracle_ms, from_pandas=True),
+        "samples_ms": pa.array([list(samples) for samples in landscape.samples_ms], pa.list_(pa.float64())),
         **{name: pa.array(landscape.costs_s[:, i]) for i, name in enumerate(COSTS)},
         "origin": pa.array(landscape.origin),
     }

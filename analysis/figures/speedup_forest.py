@@ -1,124 +1,159 @@
-"""Forest plot: speedup over random search per task with intervals, kernels and the whole as diamonds."""
+"""The headline: a forest plot of speedup over random search, a column per strategy, strata apart.
+
+A row per task with its interval; diamonds for kernels of several tasks, for each stratum and for everything.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, NullFormatter
 
+from analysis.figures.scales import speedup_axis
 from analysis.figures.style import PAGE_INCHES, Look, paper
-from analysis.reference import kernel_of
+from analysis.reference import STRATA, kernel_of
 
-_INCHES_PER_ROW = 0.155
-_LIMITS = (0.1, 100.0)
-_VALUE_AT, _HITS_AT = 1.09, 1.18
-"""Right ends of the two columns in the margin, in widths of the axes."""
+_INCHES_PER_ROW = 0.135
+_LOW, _HIGH = 0.2, 50.0
+_STRATA = (*STRATA, "unknown")
+MOST_STRATEGIES = 4
+"""Columns that fit a page; more go to a second figure."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the figure: its label, its place in the table, and how far down it is."""
+
+    label: str
+    task: str
+    stratum: str
+    y: float
+    aggregate: bool
 
 
 def rows_of(table: pd.DataFrame, axis: str, target: float) -> pd.DataFrame:
-    """The rows of a speedup table that the figure shows: every task, then (stratum ``all``) kernels and ALL."""
-    part = table[(table["axis"] == axis) & np.isclose(table["target"], target)]
-    aggregate = part["task"].str.startswith("kernel:") | (part["task"] == "ALL")
-    tasks, whole = part[~aggregate], part[aggregate & (part["stratum"] == "all")]
-    kernels = tasks["task"].map(kernel_of)
-    several = kernels.groupby(kernels).size().index[tasks.groupby(kernels)["task"].nunique() > 1]
-    shown = whole["task"].isin({f"kernel:{name}" for name in several} | {"ALL"})
-    return pd.concat([tasks, whole[shown]], ignore_index=True)
+    """The rows of a speedup table that the figure shows: tasks, kernels within a stratum, strata and everything."""
+    return table[(table["axis"] == axis) & np.isclose(table["target"], target)]
 
 
-def draw(rows: pd.DataFrame, axis: str, target: float, styles: dict[str, Look]) -> Figure:
-    """A line of the figure per task and strategy, in the order of ``rows``.
+def layout(rows: pd.DataFrame) -> tuple[list[Line], list[tuple[float, str]]]:
+    """Lines from top to bottom, and where each stratum's heading stands."""
+    single = ~rows["task"].str.startswith("kernel:") & (rows["task"] != "ALL")
+    tasks = rows.loc[single].drop_duplicates("task")
+    aggregates = set(zip(rows.loc[~single, "task"], rows.loc[~single, "stratum"], strict=True))
+    lines: list[Line] = []
+    headings: list[tuple[float, str]] = []
+    y = 0.0
+    present = [name for name in _STRATA if (tasks["stratum"] == name).any()]
+    for stratum in present:
+        headings.append((y, stratum))
+        y += 1.0
+        of_stratum = tasks.loc[tasks["stratum"] == stratum, "task"]
+        for kernel in sorted({kernel_of(task) for task in of_stratum}):
+            own = sorted(task for task in of_stratum if kernel_of(task) == kernel)
+            for task in own:
+                lines.append(Line(_short(task), task, stratum, y, aggregate=False))
+                y += 1.0
+            if len(own) > 1 and (f"kernel:{kernel}", stratum) in aggregates:
+                lines.append(Line(f"all of {kernel}", f"kernel:{kernel}", stratum, y, aggregate=True))
+                y += 1.0
+            y += 0.3
+        if len(present) > 1 and ("ALL", stratum) in aggregates:
+            lines.append(Line(f"ALL {stratum}", "ALL", stratum, y, aggregate=True))
+            y += 1.0
+        y += 0.4
+    if ("ALL", "all") in aggregates:
+        lines.append(Line("ALL", "ALL", "all", y, aggregate=True))
+    return lines, headings
+
+
+def draw(rows: pd.DataFrame, axis: str, target: float, styles: dict[str, Look], strategies: Sequence[str]) -> Figure:
+    """A column per strategy, at most ``MOST_STRATEGIES``.
 
     Args:
-        rows: from :func:`rows_of`.
+        rows: from :func:`rows_of`; at least one.
     """
-    groups = list(dict.fromkeys(rows["task"]))
-    lines = len(rows) + 0.7 * len(groups)
+    lines, headings = layout(rows)
+    bottom = lines[-1].y + 1.0
+    records = {(row["strategy"], row["task"], row["stratum"]): row for row in rows.to_dict("records")}
     with paper():
-        figure = Figure(figsize=(PAGE_INCHES, 1.15 + _INCHES_PER_ROW * lines))
-        axes = figure.subplots()
-        y, names, places = 0.0, [], []
-        for group in groups:
-            part = rows[rows["task"] == group]
-            names.append(_short(group))
-            places.append(y + (len(part) - 1) / 2)
-            if group == "ALL":
-                axes.axhspan(y - 0.8, y + len(part) - 0.3, color="0.96", lw=0, zorder=0)
-            for name in styles:
-                for row in part[part["strategy"] == name].to_dict("records"):
-                    _line(axes, y, row, styles[name], diamond=group == "ALL" or group.startswith("kernel:"))
-                    y += 1
-            y += 0.7
-        _finish(axes, y, names, places, axis, target, rows)
-        _legend(figure, rows, styles)
+        figure = Figure(figsize=(PAGE_INCHES, 0.95 + _INCHES_PER_ROW * bottom))
+        panels = figure.subplots(1, len(strategies), sharey=True, squeeze=False)[0]
+        for axes, strategy in zip(panels, strategies, strict=True):
+            _background(axes, lines)
+            for line in lines:
+                row = records.get((strategy, line.task, line.stratum))
+                if row is not None:
+                    _draw_row(axes, line, row, styles[strategy])
+            speedup_axis(axes, _LOW, _HIGH, dense=len(strategies) < 3)
+            axes.set_title(strategy, fontsize=7.5, fontweight="bold", color=styles[strategy].colour, pad=10)
+            axes.text(
+                1.03, 1.0, "hits/runs", transform=axes.transAxes, ha="left", va="bottom", fontsize=5, color="0.35"
+            )
+            axes.tick_params(axis="y", length=0)
+            axes.spines["left"].set_visible(False)
+        panels[0].set_ylim(bottom, -1.0)
+        panels[0].set_yticks([line.y for line in lines], [line.label for line in lines])
+        for label, line in zip(panels[0].get_yticklabels(), lines, strict=True):
+            label.set_fontweight("bold" if line.aggregate else "normal")
+            label.set_fontsize(5.8)
+        for y, name in headings:
+            panels[0].annotate(
+                name.upper(), (0, y), xycoords=panels[0].get_yaxis_transform(), xytext=(-4, 0),
+                textcoords="offset points", ha="right", va="center", fontsize=6, fontweight="bold", color="0.45",
+            )  # fmt: skip
+        against = " / ".join(name.replace("_", " ") for name in sorted(set(rows["baseline"])))
+        unit = "evaluations" if axis == "evaluations" else "tuning seconds"
+        figure.supxlabel(
+            f"speedup over {against} to within {target:.0%} of the optimum, in {unit} (95% interval)", fontsize=7.5
+        )
     return figure
 
 
-def _line(axes: Axes, y: float, row: dict[Hashable, Any], look: Look, diamond: bool) -> None:
-    low, high, value = (float(row[name]) for name in ("speedup_low", "speedup_high", "speedup"))
-    bound = str(row["bound"])
-    size = 5.5 if diamond else 3.5
-    if bound == "upper":
-        right = min(value if np.isnan(high) else high, _LIMITS[1])
-        axes.plot([_LIMITS[0], right], [y, y], color=look.colour, lw=0.9, ls=(0, (2, 1.5)))
-        axes.plot([_LIMITS[0] * 1.06], [y], marker="<", color=look.colour, ms=4, clip_on=False)
-        axes.plot([value], [y], marker="|", color=look.colour, ms=6)
-    elif bound == "none":
-        if np.isfinite(low) and np.isfinite(high):
-            axes.plot(np.clip([low, high], *_LIMITS), [y, y], color=look.colour, lw=1.0)
-        for limit, outside, symbol in ((low, low < _LIMITS[0], "<"), (high, high > _LIMITS[1], ">")):
-            if outside:
-                axes.plot([np.clip(limit, *_LIMITS)], [y], marker=symbol, color=look.colour, ms=4, clip_on=False)
-        axes.plot([value], [y], marker="D" if diamond else look.marker, color=look.colour, ms=size)
-    elif bound == "lower":
-        left = max(value if np.isnan(low) else low, _LIMITS[0])
-        axes.plot([left, _LIMITS[1]], [y, y], color=look.colour, lw=0.9, ls=(0, (2, 1.5)))
-        axes.plot([_LIMITS[1]], [y], marker=">", color=look.colour, ms=4, clip_on=False)
-        axes.plot([value], [y], marker="|", color=look.colour, ms=6)
-    margin = {"none": f"{value:.2f}", "upper": f"< {value:.2f}", "lower": f"> {value:.2f}"}.get(bound, "?")
-    place = axes.get_yaxis_transform()
-    axes.text(_VALUE_AT, y, margin, transform=place, ha="right", va="center", fontsize=6, color=look.colour)
-    tries = f"{int(row['hits'])}/{int(row['runs'])}"
-    axes.text(_HITS_AT, y, tries, transform=place, ha="right", va="center", fontsize=6, color="0.35")
-
-
-def _finish(
-    axes: Axes, bottom: float, names: list[str], places: list[float], axis: str, target: float, rows: pd.DataFrame
-) -> None:
+def _background(axes: Axes, lines: Sequence[Line]) -> None:
     for x, style in ((1, "-"), (5, (0, (4, 2))), (10, (0, (4, 2)))):
         axes.axvline(x, color="0.6", lw=0.7, ls=style, zorder=0)
-    axes.set_xscale("log")
-    axes.set_xlim(*_LIMITS)
-    axes.set_xticks([0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100])
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.set_ylim(bottom - 0.2, -1.0)
-    axes.set_yticks(places, names)
-    axes.tick_params(axis="y", length=0)
-    against = " / ".join(name.replace("_", " ") for name in sorted(set(rows["baseline"])))
-    unit = "evaluations" if axis == "evaluations" else "tuning seconds"
-    axes.set_xlabel(f"speedup over {against} to within {target:.0%} of the optimum, in {unit} (95% interval)")
-    for place, head in ((_VALUE_AT, "speedup"), (_HITS_AT, "hits/runs")):
-        axes.text(place, 1.0, head, transform=axes.transAxes, ha="right", va="bottom", fontsize=6, color="0.35")
+    for line in lines:
+        if line.task == "ALL":
+            axes.axhspan(line.y - 0.5, line.y + 0.5, color="0.94", lw=0, zorder=-1)
 
 
-def _legend(figure: Figure, rows: pd.DataFrame, styles: dict[str, Look]) -> None:
-    shown = [name for name in styles if name in set(rows["strategy"])]
-    handles = [
-        Line2D([], [], color=styles[name].colour, marker=styles[name].marker, lw=1.0, label=name) for name in shown
-    ]
-    figure.legend(handles=handles, loc="outside upper center", ncols=min(len(shown), 5))
+def _draw_row(axes: Axes, line: Line, row: dict[Hashable, Any], look: Look) -> None:
+    y = line.y
+    low, high, value = (float(row[name]) for name in ("speedup_low", "speedup_high", "speedup"))
+    bound = str(row["bound"])
+    if bound == "upper":
+        _arrow(axes, y, min(value if np.isnan(high) else high, _HIGH), _LOW, "<", look)
+    elif bound == "lower":
+        _arrow(axes, y, max(value if np.isnan(low) else low, _LOW), _HIGH, ">", look)
+    if bound in ("upper", "lower"):
+        axes.plot([np.clip(value, _LOW, _HIGH)], [y], marker="|", color=look.colour, ms=5)
+    elif bound == "none":
+        if np.isfinite(low) and np.isfinite(high):
+            axes.plot(np.clip([low, high], _LOW, _HIGH), [y, y], color=look.colour, lw=1.0, solid_capstyle="butt")
+        for limit, outside, symbol in ((low, low < _LOW, "<"), (high, high > _HIGH, ">")):
+            if outside:
+                axes.plot([np.clip(limit, _LOW, _HIGH)], [y], marker=symbol, color=look.colour, ms=3, clip_on=False)
+        # no interval could be had: hollow
+        face = look.colour if np.isfinite(low) else "white"
+        marker, size = ("D", 4.2) if line.aggregate else (look.marker, 3.0)
+        inside = np.clip(value, _LOW, _HIGH)
+        axes.plot([inside], [y], marker=marker, color=look.colour, mfc=face, mew=0.7, ms=size, zorder=3)
+    place = axes.get_yaxis_transform()
+    tries = f"{int(row['hits'])}/{int(row['runs'])}"
+    axes.text(1.03, y, tries, transform=place, ha="left", va="center", fontsize=4.8, color="0.35")
 
 
-def _short(group: str) -> str:
-    if group == "ALL":
-        return "ALL"
-    if group.startswith("kernel:"):
-        return f"all of {group.removeprefix('kernel:')}"
-    return group.replace("__", "\n", 1)
+def _arrow(axes: Axes, y: float, start: float, end: float, marker: str, look: Look) -> None:
+    axes.plot([start, end], [y, y], color=look.colour, lw=0.8, ls=(0, (2, 1.5)))
+    axes.plot([end], [y], marker=marker, color=look.colour, ms=3, clip_on=False)
+
+
+def _short(task: str) -> str:
+    name, _, device = task.partition("__")
+    return f"{name} {device}" if device else name

@@ -27,7 +27,8 @@ def draw(data: pd.DataFrame) -> Figure:
     Args:
         data: from :func:`analysis.split_time.by_task_and_strategy`; at least one row.
     """
-    tasks = list(dict.fromkeys(data["task"]))
+    group = str(data.columns[0])
+    tasks = list(dict.fromkeys(data[group]))
     known = bool(data["overhead_share"].notna().any())
     with paper():
         height = 0.85 + _INCHES_PER_ROW * (len(data) + 1.1 * len(tasks))
@@ -35,9 +36,9 @@ def draw(data: pd.DataFrame) -> Figure:
         axes = figure.subplots()
         y, places, names = 0.0, [], []
         for task in tasks:
-            axes.text(0.0, y, task, fontsize=6.5, fontweight="bold", va="center")
+            axes.text(0.004, y, task, fontsize=6.5, fontweight="bold", va="center")
             y += 0.9
-            for row in data[data["task"] == task].to_dict("records"):
+            for row in data[data[group] == task].to_dict("records"):
                 _bar(axes, y, {str(name): value for name, value in row.items()}, known)
                 places.append(y)
                 names.append(f"{row['strategy']} ({row['runs']} run{'s' * (row['runs'] != 1)})")
@@ -77,8 +78,13 @@ def _finish(axes: Axes, bottom: float, places: list[float], names: list[str], da
         axes.text(_MARGIN_AT, -0.1, "overhead", transform=place, ha="right", va="center", fontsize=6, color="0.35")
 
 
-def note(data: pd.DataFrame) -> str:
+def note(data: pd.DataFrame, live: bool = True) -> str:
     """What a reader of the figure must know; depends on what the runs have logged."""
+    if not live:
+        return (
+            "Replays, all tasks and seeds of a kernel together: compile, verify and benchmark as recorded, ask and "
+            "tell as they took on the machine that replayed."
+        )
     text = (
         "Live runs, all seeds together: shares of the tuning clock. Compile is the time in which the GPU waits for a "
         "compile, so overlapping compiles count once."

@@ -31,7 +31,7 @@ BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILLION, PURPLE = (
     "#D55E00",
     "#CC79A7",
 )
-Dash = str | tuple[int, tuple[float, ...]]
+Dash = str | tuple[int, tuple[float, ...]]  # as matplotlib takes it
 DASHES: tuple[Dash, ...] = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)), (0, (3, 1, 1, 1, 1, 1)))
 _MARKERS = "osD^vPX*<>"
 
@@ -45,14 +45,29 @@ class Look:
     marker: str
 
 
+_SOLID, _DASHED, _DOTTED, _DASHDOT, _FINE = DASHES
 _FIXED = {
-    "exact_random": Look(GREY, "-", "."),
-    "random": Look(BLACK, (0, (1.2, 1.2)), "o"),
-    "conditional_gp": Look(VERMILLION, "-", "D"),
-    "optuna_tpe": Look(BLUE, (0, (5, 1.5)), "s"),
-    "ax": Look(GREEN, (0, (6, 1.5, 1.2, 1.5)), "^"),
-    "lfbo": Look(PURPLE, (0, (3, 1, 1, 1, 1, 1)), "v"),
+    "exact_random": Look(GREY, _SOLID, "."),
+    "random": Look(BLACK, _DOTTED, "o"),
+    "conditional_gp": Look(VERMILLION, _SOLID, "D"),
+    "optuna_tpe": Look(BLUE, _DASHED, "s"),
+    "lfbo": Look(PURPLE, _FINE, "v"),
+    "rf_ei": Look(GREEN, _DASHDOT, "^"),
     "random_hierarchical": Look(ORANGE, (0, (3, 2)), "P"),
+    "local_search": Look(SKY, _SOLID, "<"),
+    "genetic": Look(YELLOW, _DASHED, "X"),
+    # seldom in one figure with the strategies that have their colour above; dash and marker tell them apart
+    "grid": Look(GREY, _DASHED, "+"),
+    "sobol": Look(GREY, _DOTTED, "x"),
+    "ax": Look(GREEN, _SOLID, "h"),
+    "ax_botorch": Look(GREEN, _DOTTED, "8"),
+    "botorch_mixed": Look(SKY, _DASHED, "p"),
+    "botorch_hierarchical": Look(SKY, _DOTTED, "H"),
+    "optuna_gp": Look(BLUE, _SOLID, "1"),
+    "optuna_nsga2": Look(BLUE, _DOTTED, "2"),
+    "smac": Look(PURPLE, _DASHED, "*"),
+    "pattern_search": Look(ORANGE, _DASHDOT, ">"),
+    "differential_evolution": Look(YELLOW, _FINE, "d"),
 }
 _SPARE = (SKY, ORANGE, PURPLE, GREEN, YELLOW, BLUE, VERMILLION)
 

@@ -15,7 +15,7 @@ from analysis.ert import LogEstimate
 from analysis.incumbents import Optima, optima
 from analysis.load import Study, load_study
 from analysis.reference import difficulty, kernel_of
-from analysis.speedup import COLUMNS, counted_tasks, speedups, task_speedups
+from analysis.speedup import COLUMNS, DETAILS, counted_tasks, speedups, task_speedups
 from tests.analysis.fabricate import (
     evaluations,
     guided_order,
@@ -123,7 +123,7 @@ def test_without_a_hit_there_is_only_a_bound(tmp_path: Path) -> None:
             write_run(tmp_path, task, "s", seed, evaluations(table, order[:150]), budget=150)
     study = load_study([tmp_path])
     rows = speedups(study, optima(study)).query("target == 0.05 and axis == 'evaluations'")
-    assert list(rows.columns) == COLUMNS
+    assert list(rows.columns) == [*COLUMNS, *DETAILS]
     missed = rows[rows["task"] == "a-1__h100"].iloc[0]
     assert (missed["hits"], missed["runs"], missed["ert"], missed["bound"]) == (0, 4, 600.0, "upper")
     hard = difficulty(table, float(table["oracle_ms"].min()), 0.05)
@@ -134,7 +134,7 @@ def test_without_a_hit_there_is_only_a_bound(tmp_path: Path) -> None:
     tasks = rows[rows["task"].str.contains("__")]
     assert (whole["bound"], whole["speedup_low"], whole["hits"]) == ("upper", 0.0, tasks["hits"].sum())
     assert whole["speedup"] == pytest.approx(np.exp(np.log(tasks["speedup"]).mean()))
-    assert whole["speedup_high"] > whole["speedup"]
+    assert np.isnan(whole["speedup_high"]) and "95% interval" in whole["refused"]  # 4 seeds, most of them misses
     assert rows.set_index("task").loc["kernel:b", "bound"].eq("none").all()
 
 
@@ -199,10 +199,7 @@ def test_an_optimum_below_the_table_leaves_one_hit() -> None:
     assert isinstance(optima(study_of(table, [np.arange(50)], 50)), Optima)
 
 
-def test_kernels_that_agree_by_luck_promise_no_more_than_the_seeds() -> None:
-    tasks = [TaskSpeedup(k, "useful", 1, 5, 5, 1.0, "none", 1, 2, LogEstimate(1.0, 0.3, 9)) for k in "abcd"]
-    assert over_kernels(tasks).se == 0
-    assert over_all(tasks) == over_seeds(tasks)
+def test_new_kernels_from_three_on() -> None:
     apart = [TaskSpeedup(k, "useful", 1, 5, 5, 1.0, "none", 1, 2, LogEstimate(i, 0.3, 9)) for i, k in enumerate("abcd")]
     assert over_all(apart) == over_kernels(apart)
     assert over_all(apart[:2]) == over_seeds(apart[:2])

@@ -10,9 +10,13 @@ import pytest
 
 pytest.importorskip("helion", reason="Helion is not installed: pip install 'nearopt[helion]'")
 
+from harness.errors import UserError
+from harness.evaluation import Status
 from harness.strategies.base import Budget, Strategy
-from harness.strategies.helion import HelionSearch
-from harness.testing import StrategyContract
+from harness.strategies.helion import ALGORITHMS, HelionSearch
+from harness.strategies.helion_space import fragment, tunable_of, value_of
+from harness.testing import StrategyContract, spaces
+from harness.testing.driver import drive, trace
 from search_spaces.device import H100
 from search_spaces.helion import configuration_of, description_of
 from search_spaces.matmul import matmul_space

@@ -1,0 +1,43 @@
+"""Mean ranks on a line; a bar joins strategies that Wilcoxon's tests with Holm's correction do not tell apart."""
+
+from __future__ import annotations
+
+from matplotlib.figure import Figure
+
+from analysis.figures.style import COLUMN_INCHES, Look, paper
+from analysis.ranks import Ranking
+
+_ROW = 0.17
+
+
+def draw(ranking: Ranking, styles: dict[str, Look]) -> Figure:
+    """Names in the left half hang on the left, the others on the right, as Demsar (2006) draws them."""
+    count = len(ranking.strategies)
+    left = -(-count // 2)
+    bars = len(ranking.cliques)
+    depth = bars * 0.5 + left + 0.6
+    with paper():
+        figure = Figure(figsize=(COLUMN_INCHES, 0.45 + _ROW * (depth + 0.6)))
+        axes = figure.subplots()
+        axes.set_xlim(1 - 0.55 * count, count + 0.55 * count)
+        axes.set_ylim(depth, -0.9)
+        axes.axis("off")
+        axes.plot([1, count], [0, 0], color="black", lw=0.8)
+        for tick in range(1, count + 1):
+            axes.plot([tick, tick], [0, -0.22], color="black", lw=0.8)
+            axes.text(tick, -0.32, f"{tick}", ha="center", va="bottom", fontsize=6.5)
+        for i, (first, last) in enumerate(ranking.cliques):
+            y = 0.35 + 0.5 * i
+            ends = [ranking.mean_rank[first] - 0.05, ranking.mean_rank[last] + 0.05]
+            axes.plot(ends, [y, y], color="black", lw=2.4, solid_capstyle="butt")
+        for i, (name, mean) in enumerate(zip(ranking.strategies, ranking.mean_rank, strict=True)):
+            on_left = i < left
+            y = bars * 0.5 + 0.6 + (i if on_left else count - 1 - i)
+            x = 1 - 0.08 * count if on_left else count + 0.08 * count
+            colour = styles[name].colour
+            axes.plot([mean, mean, x], [0, y, y], color=colour, lw=0.8)
+            text = f"{name} {mean:.2f}" if on_left else f"{mean:.2f} {name}"
+            axes.text(x, y, f"{text} " if on_left else f" {text}", ha="right" if on_left else "left", va="center",
+                      fontsize=6.5, color=colour)  # fmt: skip
+        axes.set_title(f"mean rank over {ranking.tasks} tasks", fontsize=7)
+    return figure

@@ -1,0 +1,74 @@
+"""Speedup against difficulty: when a model pays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from scipy.stats import spearmanr
+
+from analysis.figures.scales import log_x, speedup_axis
+from analysis.figures.style import COLUMN_INCHES, GREY, Look, paper
+from analysis.outcome import Outcome
+from analysis.reference import HEADLINE_TARGET, difficulty
+from analysis.speedup import task_rows
+
+_STRATA_AT = (20.0, 1000.0)
+
+
+def by_difficulty(outcome: Outcome, strategies: Sequence[str], axis: str = "evaluations") -> pd.DataFrame:
+    """Speedups at the headline target with E5, for recorded tasks."""
+    rows = task_rows(outcome.speedups)
+    rows = rows[(rows["axis"] == axis) & (rows["target"] == HEADLINE_TARGET) & rows["strategy"].isin(list(strategies))]
+    rows = rows[rows["task"].isin(outcome.study.references) & rows["task"].isin(outcome.counted[HEADLINE_TARGET])]
+    e5 = {
+        task: difficulty(outcome.study.references[task], outcome.best.t_star_ms[task], HEADLINE_TARGET)
+        for task in rows["task"].unique()
+    }
+    rows = rows.assign(e5=[e5[task].expected_evaluations for task in rows["task"]])
+    columns = ["task", "kernel", "stratum", "strategy", "e5", "bound", "speedup", "speedup_low", "speedup_high"]
+    return rows[columns].reset_index(drop=True)
+
+
+def draw(data: pd.DataFrame, styles: dict[str, Look]) -> Figure:
+    """A dot per task and strategy, and for each strategy the line of least squares on both logs.
+
+    Args:
+        data: from :func:`by_difficulty`; at least one row.
+    """
+    drawn = [name for name in styles if name in set(data["strategy"])]
+    with paper():
+        figure = Figure(figsize=(COLUMN_INCHES, 2.6 + 0.13 * len(drawn)))
+        axes = figure.subplots()
+        handles = []
+        for name in drawn:
+            look, part = styles[name], data[data["strategy"] == name]
+            known, bounded = part[part["bound"] == "none"], part[part["bound"] == "upper"]
+            label = name
+            if len(known) > 2 and known["e5"].nunique() > 1:
+                x, y = np.log(known["e5"]), np.log(known["speedup"])
+                slope, level = np.polyfit(x, y, 1)
+                ends = np.array([known["e5"].min(), known["e5"].max()])
+                axes.plot(ends, np.exp(level + slope * np.log(ends)), color=look.colour, ls=look.dash, lw=1.0)
+                label = f"{name}: slope {slope:.2f}, Spearman {spearmanr(x, y).statistic:.2f}".replace("-", "−")
+            dots: dict[str, Any] = {"ls": "", "marker": look.marker, "color": look.colour, "ms": 3.2, "mew": 0.5}
+            axes.plot(known["e5"], known["speedup"], alpha=0.8, **dots)
+            handles.append(Line2D([], [], lw=1.0, label=label, **{**dots, "ls": look.dash}))
+            axes.plot(bounded["e5"], bounded["speedup"], ls="", marker="v", mfc="none", color=look.colour, ms=3.5)
+        for level, style in ((1, "-"), (5, (0, (4, 2))), (10, (0, (4, 2)))):
+            axes.axhline(level, color="0.6", lw=0.7, ls=style, zorder=0)
+        low, high = float(data["e5"].min()), float(data["e5"].max())
+        for edge in _STRATA_AT:
+            if low < edge < high:
+                axes.axvline(edge, color=GREY, lw=0.7, ls=(0, (1, 2)), zorder=0)
+        values = data["speedup"].replace([np.inf, 0.0], np.nan)
+        log_x(axes, 0.8 * low, 1.25 * high)
+        speedup_axis(axes, min(0.5, 0.8 * float(values.min())), max(12.0, 1.3 * float(values.max())), which="y")
+        axes.set_xlabel("E5: expected evaluations of exact random search")
+        axes.set_ylabel("speedup within 5%, evaluations")
+        figure.legend(handles=handles, loc="outside lower center", ncols=1)
+    return figure

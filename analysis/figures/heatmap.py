@@ -1,0 +1,71 @@
+"""Kernel x strategy: geometric mean speedup over random search, colour on a log scale around 1."""
+
+from __future__ import annotations
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.colors import TwoSlopeNorm
+from matplotlib.figure import Figure
+
+from analysis.figures.style import PAGE_INCHES, paper
+from analysis.tables.table import figure as number
+
+_CAP = 20.0
+
+
+def cells(table: pd.DataFrame, axis: str, target: float, strategies: list[str]) -> pd.DataFrame:
+    """Rows of a speedup table for kernels (all strata together), each stratum and everything."""
+    part = table[(table["axis"] == axis) & np.isclose(table["target"], target) & table["strategy"].isin(strategies)]
+    kernels = part[part["task"].str.startswith("kernel:") & (part["stratum"] == "all")]
+    kernels = kernels.assign(row=kernels["task"].str.removeprefix("kernel:"))
+    whole = part[(part["task"] == "ALL") & (part["stratum"] != "unknown")]
+    names = whole["stratum"].map(lambda name: "ALL" if name == "all" else f"{name} tasks")
+    order = {"trivial tasks": 0, "useful tasks": 1, "needle tasks": 2, "ALL": 3}
+    whole = whole.assign(row=names).sort_values("row", key=lambda row: row.map(order), kind="stable")
+    if whole["row"].nunique() == 2:  # one stratum says what ALL says
+        whole = whole[whole["row"] == "ALL"]
+    columns = ["row", "strategy", "bound", "speedup", "speedup_low", "speedup_high", "hits", "runs"]
+    return pd.concat([kernels.sort_values("row", kind="stable"), whole], ignore_index=True)[columns]
+
+
+def draw(data: pd.DataFrame, strategies: list[str], title: str) -> Figure:
+    """A cell per kernel and strategy with its number; "<" where a task was never solved.
+
+    Args:
+        data: from :func:`cells`; at least one row.
+    """
+    rows = list(dict.fromkeys(data["row"]))
+    values = np.full((len(rows), len(strategies)), np.nan)
+    texts = np.full(values.shape, "", dtype=object)
+    for cell in data.to_dict("records"):
+        at = rows.index(cell["row"]), strategies.index(cell["strategy"])
+        sign = {"upper": "<", "lower": ">"}.get(cell["bound"], "")
+        values[at] = np.log2(cell["speedup"])
+        texts[at] = f"{sign}{number(cell['speedup'])}" if np.isfinite(cell["speedup"]) else "?"
+    with paper():
+        figure = Figure(figsize=(PAGE_INCHES, 1.15 + 0.21 * len(rows)))
+        axes = figure.subplots()
+        colours = mpl.colormaps["PuOr_r"].with_extremes(bad="0.95")
+        limit = float(np.log2(_CAP))
+        image = axes.imshow(values, cmap=colours, norm=TwoSlopeNorm(0.0, -limit, limit), aspect="auto")
+        for (i, j), text in np.ndenumerate(texts):
+            dark = np.isfinite(values[i, j]) and abs(values[i, j]) > 0.62 * limit
+            bold = "bold" if rows[i] == "ALL" or rows[i].endswith(" tasks") else "normal"
+            axes.text(
+                j, i, text, ha="center", va="center", fontsize=6, color="white" if dark else "black", fontweight=bold
+            )
+        axes.set_xticks(range(len(strategies)), strategies, rotation=30, ha="right", rotation_mode="anchor")
+        axes.set_yticks(range(len(rows)), rows)
+        axes.tick_params(length=0)
+        for spine in axes.spines.values():
+            spine.set_visible(False)
+        split = next((i for i, name in enumerate(rows) if name == "ALL" or name.endswith(" tasks")), None)
+        if split is not None:
+            axes.axhline(split - 0.5, color="black", lw=0.7)
+        axes.set_title(title, loc="left", fontsize=7.5)
+        bar = figure.colorbar(image, ax=axes, fraction=0.03, pad=0.01)
+        ticks = [1 / _CAP, 0.2, 1, 5, _CAP]
+        bar.set_ticks(list(np.log2(ticks)), labels=[f"{tick:g}×" for tick in ticks])
+        bar.outline.set_visible(False)
+    return figure

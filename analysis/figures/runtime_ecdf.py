@@ -1,0 +1,62 @@
+"""Share of (task, seed) pairs solved over time, a column per target; a cross marks where the unsolved ones ended."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from analysis.figures.scales import log_x
+from analysis.figures.style import GREY, PAGE_INCHES, Look, paper
+
+_LABELS = {"evaluations": "evaluations", "seconds": "tuning clock (s)"}
+
+
+def draw(data: pd.DataFrame, styles: dict[str, Look]) -> Figure:
+    """Rows for the axes, columns for the targets.
+
+    Args:
+        data: of :mod:`analysis.runtime_distribution`, runs and random together.
+    """
+    targets = sorted(set(data["target"]))
+    axes_shown = [axis for axis in _LABELS if axis in set(data["axis"])]
+    drawn = [name for name in styles if name in set(data["strategy"])]
+    with paper():
+        figure = Figure(figsize=(PAGE_INCHES, 0.35 + 1.8 * len(axes_shown) + 0.14 * -(-(len(drawn) + 1) // 4)))
+        panels = figure.subplots(len(axes_shown), len(targets), squeeze=False)
+        for row, axis in enumerate(axes_shown):
+            of_axis = data[data["axis"] == axis]
+            positive = of_axis.loc[of_axis["x"] > 0, "x"]
+            for column, target in enumerate(targets):
+                axes = panels[row, column]
+                _panel(axes, of_axis[of_axis["target"] == target], drawn, styles)
+                log_x(axes, 0.9 * float(positive.min()), 1.1 * float(positive.max()))
+                axes.set_ylim(0.0, 1.03)
+                axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+                axes.set_xlabel(_LABELS[axis])
+                axes.tick_params(labelleft=column == 0)
+                if row == 0:
+                    axes.set_title(f"within {target:.0%}", fontsize=7.5, fontweight="bold")
+            panels[row, 0].set_ylabel("(task, seed) pairs solved")
+        handles, labels = panels[0, 0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=4)
+    return figure
+
+
+def _panel(axes: Axes, data: pd.DataFrame, drawn: list[str], styles: dict[str, Look]) -> None:
+    law = data[data["strategy"] == "exact_random"]
+    if len(law):
+        axes.step(law["x"], law["solved"], where="post", color=GREY, lw=1.0, label="random (exact, simulated in s)")
+    for strategy in drawn:
+        curve, look = data[data["strategy"] == strategy], styles[strategy]
+        if curve.empty:
+            continue
+        x, solved = curve["x"].to_numpy(np.float64), curve["solved"].to_numpy(np.float64)
+        x, solved = np.concatenate([[0.5 * x[0]], x]), np.concatenate([[0.0], solved])
+        axes.step(x, solved, where="post", color=look.colour, ls=look.dash, label=strategy)
+        ended = curve[curve["ended"] & (curve["solved"] < 1.0)]
+        if len(ended):
+            axes.plot(ended["x"], ended["solved"], ls="", marker="x", ms=4, mew=1.0, color=look.colour)
+    axes.grid(True)

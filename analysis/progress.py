@@ -1,0 +1,28 @@
+"""Signs of life on stderr for anything that takes longer than two seconds."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from time import monotonic
+from typing import TypeVar
+
+_SILENT_S, _EVERY_S = 2.0, 5.0
+_Item = TypeVar("_Item")
+
+
+def tracked(items: Sequence[_Item], what: str) -> Iterator[_Item]:
+    """The items, one after another; ``what: done/total`` on stderr once it takes long."""
+    started = monotonic()
+    shown = started + _SILENT_S - _EVERY_S
+    spoke = False
+    terminal = sys.stderr.isatty()
+    for done, item in enumerate(items):
+        now = monotonic()
+        if now - shown > (0.2 if terminal and spoke else _EVERY_S):
+            shown, spoke = now, True
+            text = f"{what}: {done}/{len(items)} in {now - started:.0f} s"
+            print(f"\r{text}\033[K" if terminal else text, end="" if terminal else "\n", file=sys.stderr, flush=True)
+        yield item
+    if terminal and spoke:
+        print("\r\033[K", end="", file=sys.stderr, flush=True)

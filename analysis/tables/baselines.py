@@ -1,0 +1,68 @@
+"""The headline over every kind of random search, and in seconds for one and for many compile workers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from analysis.outcome import MANY_WORKERS, Outcome
+from analysis.reference import HEADLINE_TARGET
+from analysis.tables.table import Table, text_rows, times_cell
+from analysis.time_to_target import AXES
+
+NAMES = {
+    "exact_random": "exact random (closed form)",
+    "noisy_random": "random with the recorded noise (simulated)",
+    "random": "runs of random",
+    "random_hierarchical": "runs of random_hierarchical",
+    f"exact_random_{MANY_WORKERS}_workers": f"exact random on {MANY_WORKERS} compile workers",
+}
+
+
+def over_each_random(outcome: Outcome, target: float = HEADLINE_TARGET) -> Table | None:
+    """Mean speedup (stratum useful where there is one, else all) over each baseline, on both axes."""
+    stratum = headline_stratum(outcome.speedups)
+    whole = [_whole(table, target, stratum) for table in (outcome.speedups, *outcome.others.values())]
+    data = pd.concat([part for part in whole if len(part)], ignore_index=True) if any(map(len, whole)) else None
+    if data is None:
+        return None
+    data = data[(data["axis"] == "seconds") | ~data["baseline"].str.endswith("_workers")]
+    strategies = sorted(set(data["strategy"]))
+    cells = {(r["baseline"], r["axis"], r["strategy"]): r for r in data.to_dict("records")}
+    rows = []
+    for axis in AXES:
+        for baseline in [name for name in NAMES if name in set(data["baseline"])]:
+            found = [cells.get((baseline, axis, name)) for name in strategies]
+            if any(found):
+                rows.append([f"{axis}: {NAMES[baseline]}", *(_cell(row) for row in found)])
+    return Table(
+        name="baselines",
+        title=f"Speedup within {target:.0%} over each kind of random search, {stratum_name(stratum)}",
+        caption=(
+            "Geometric mean over tasks, 95% interval where it is supported. Exact random knows no noise. Hierarchical "
+            "random draws each active parameter uniformly. In seconds random runs on as many compile workers as the "
+            f"strategy's own runs; the last row lets it have {MANY_WORKERS} whatever the strategy had."
+        ),
+        headers=("over", *strategies),
+        rows=text_rows(rows),
+        data=data,
+    )
+
+
+def headline_stratum(speedups: pd.DataFrame) -> str:
+    """``useful`` where any counted task is, else ``all``."""
+    whole = speedups[speedups["task"] == "ALL"]
+    return "useful" if (whole["stratum"] == "useful").any() else "all"
+
+
+def stratum_name(stratum: str) -> str:
+    return "all tasks" if stratum == "all" else f"{stratum} tasks"
+
+
+def _whole(table: pd.DataFrame, target: float, stratum: str) -> pd.DataFrame:
+    return table[(table["task"] == "ALL") & (table["stratum"] == stratum) & (table["target"] == target)]
+
+
+def _cell(row: dict[Any, Any] | None) -> str:
+    return "–" if row is None else times_cell(row["speedup"], row["speedup_low"], row["speedup_high"], row["bound"])

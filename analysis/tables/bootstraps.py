@@ -1,0 +1,92 @@
+"""The mean speedup with each kind of interval: t and percentile bootstrap, for these tasks and for new kernels."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analysis.bootstrap import TaskRuns, over_seeds, two_level
+from analysis.ert import LogEstimate
+from analysis.outcome import Outcome
+from analysis.reference import HEADLINE_TARGET
+from analysis.speedup import task_rows
+from analysis.tables.baselines import headline_stratum, stratum_name
+from analysis.tables.table import Table, text_rows, times_cell
+
+REPLICATES = 2000
+_SEED = 20261123
+
+
+def bootstraps(outcome: Outcome, axis: str = "evaluations", target: float = HEADLINE_TARGET) -> Table | None:
+    """A row per strategy that hit on every task of the headline stratum; ``None`` without an exact baseline."""
+    stratum = headline_stratum(outcome.speedups)
+    whole = outcome.speedups
+    whole = whole[(whole["task"] == "ALL") & (whole["stratum"] == stratum) & (whole["baseline"] == "exact_random")]
+    whole = whole[(whole["axis"] == axis) & (whole["target"] == target) & (whole["bound"] == "none")]
+    rows = [_row(outcome, record, axis, target, stratum) for record in whole.to_dict("records")]
+    if not rows:
+        return None
+    return Table(
+        name="bootstraps",
+        title=f"Speedup within {target:.0%} in {axis} with four kinds of interval, {stratum_name(stratum)}",
+        caption=(
+            "95% intervals: over seeds of these tasks, and over new kernels (bootstrap: kernels, then their shapes, "
+            "then seeds; kernels weigh alike, so that its centre may differ). The verdict uses the t intervals; "
+            "percentile bootstraps hold the truth less often than they promise (experiments/coverage)."
+        ),
+        headers=("strategy", "these tasks: t", "bootstrap of seeds", "new kernels: t", "two-level bootstrap"),
+        rows=text_rows([_cells(row) for row in rows]),
+        data=pd.DataFrame(rows),
+    )
+
+
+def task_runs(outcome: Outcome, strategy: str, axis: str, target: float, stratum: str) -> list[TaskRuns]:
+    """The counted runs of a strategy, by task, with the exact ERT of random search."""
+    single = task_rows(outcome.speedups)
+    single = single[(single["axis"] == axis) & (single["target"] == target) & (single["strategy"] == strategy)]
+    single = single[single["task"].isin(outcome.counted[target])]
+    single = single[(single["stratum"] == stratum) | (stratum == "all")]
+    times = outcome.times
+    times = times[(times["axis"] == axis) & (times["target"] == target) & (times["strategy"] == strategy)]
+    by_task = dict(list(times.groupby("task", sort=True)))
+    return [
+        TaskRuns(
+            row["kernel"],
+            by_task[row["task"]]["cost"].to_numpy(np.float64),
+            by_task[row["task"]]["hit"].to_numpy(bool),
+            float(np.log(row["speedup"] * row["ert"])),
+        )
+        for row in single.to_dict("records")
+    ]
+
+
+def _row(outcome: Outcome, whole: dict[Any, Any], axis: str, target: float, stratum: str) -> dict[str, Any]:
+    strategy = str(whole["strategy"])
+    tasks = task_runs(outcome, strategy, axis, target, stratum)
+    one, two = (
+        np.random.default_rng(s) for s in np.random.SeedSequence([_SEED, zlib.crc32(strategy.encode())]).spawn(2)
+    )
+    seeds, kernels = over_seeds(tasks, REPLICATES, one), two_level(tasks, REPLICATES, two)
+    these = LogEstimate(whole["log"], whole["se_these"], whole["df_these"])
+    refused = bool(whole["refused_these"])
+    row: dict[str, Any] = {"strategy": strategy, "tasks": len(tasks), "speedup": whole["speedup"]}
+    row["these_low"], row["these_high"] = (float("nan"), float("nan")) if refused else these.interval()
+    row["seeds_low"], row["seeds_high"] = seeds.percentile()
+    row["kernels_low"], row["kernels_high"] = whole["speedup_low"], whole["speedup_high"]
+    row["two_level"] = float(np.exp(kernels.centre))
+    row["two_level_low"], row["two_level_high"] = kernels.percentile()
+    return row
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    value = row["speedup"]
+    return [
+        row["strategy"],
+        times_cell(value, row["these_low"], row["these_high"]),
+        times_cell(value, row["seeds_low"], row["seeds_high"]),
+        times_cell(value, row["kernels_low"], row["kernels_high"]),
+        times_cell(row["two_level"], row["two_level_low"], row["two_level_high"]),
+    ]

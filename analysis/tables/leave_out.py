@@ -1,0 +1,70 @@
+"""Does it generalise? The mean speedup with each kernel and each device left out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from analysis.aggregate import over_all, refused_because, summarise, task_of
+from analysis.outcome import Outcome
+from analysis.reference import HEADLINE_TARGET, device_of
+from analysis.speedup import counted, task_rows
+from analysis.tables.table import Table, text_rows, times_cell
+
+
+def leave_out(outcome: Outcome, axis: str = "evaluations", target: float = HEADLINE_TARGET) -> Table | None:
+    """``None`` where there is only one kernel and one device."""
+    rows = counted(outcome.study, outcome.best, task_rows(outcome.speedups))
+    rows = rows[(rows["axis"] == axis) & (rows["target"] == target)]
+    if rows.empty:
+        return None
+    rows = rows.assign(device=[device_of(task) for task in rows["task"]])
+    data = pd.DataFrame([row for _, part in rows.groupby("strategy", sort=True) for row in _of_strategy(part)])
+    groups = list(dict.fromkeys(zip(data["left_out"], data["kind"], strict=True)))
+    if len(groups) < 2:
+        return None
+    strategies = sorted(set(data["strategy"]))
+    cells = {(r["strategy"], r["left_out"], r["kind"]): r for r in data.to_dict("records")}
+    return Table(
+        name="leave-out",
+        title=f"Speedup within {target:.0%} in {axis}, with each kernel and each device left out",
+        caption=(
+            "Geometric mean over the tasks that remain, 95% interval where it is supported (over new kernels from "
+            "three on, else over seeds of these tasks). A mean that one kernel or device carries falls in its row."
+        ),
+        headers=("left out", *strategies),
+        rows=text_rows([[name, *(_cell(cells.get((s, name, kind))) for s in strategies)] for name, kind in groups]),
+        data=data,
+    )
+
+
+def _of_strategy(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    found = [_row(rows, "nothing", "")]
+    for kind in ("kernel", "device"):
+        names: Sequence[str] = sorted(set(rows[kind]))
+        if len(names) > 1:
+            found += [_row(rows[rows[kind] != name], name, kind) for name in names]
+    return found
+
+
+def _row(rows: pd.DataFrame, left_out: str, kind: str) -> dict[str, Any]:
+    tasks = [task_of(row) for row in rows.to_dict("records")]
+    summary, refused = summarise(tasks, over_all), refused_because(tasks)
+    low, high = (float("nan"), float("nan")) if refused else (summary.low, summary.high)
+    return {
+        "strategy": rows["strategy"].iloc[0],
+        "left_out": left_out,
+        "kind": kind,
+        "tasks": len(tasks),
+        "bound": summary.bound,
+        "speedup": summary.estimate.value,
+        "speedup_low": low,
+        "speedup_high": high,
+        "refused": refused,
+    }
+
+
+def _cell(row: dict[Any, Any] | None) -> str:
+    return "–" if row is None else times_cell(row["speedup"], row["speedup_low"], row["speedup_high"], row["bound"])

@@ -1,0 +1,50 @@
+"""Which strategy ends with something better than which, by runs of the same task."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from analysis.improvement import average, over_runs
+from analysis.outcome import Outcome
+from analysis.reference import HEADLINE_TARGET
+from analysis.tables.table import Table, text_rows
+
+
+def pairwise(outcome: Outcome) -> Table | None:
+    """P(row ends better than column), ties half, averaged over the tasks that both have; needs two strategies."""
+    last = outcome.steps.groupby("run", sort=True)["true_ms"].last()
+    runs = outcome.study.runs
+    runs = runs[runs["task"].isin(outcome.counted[HEADLINE_TARGET])]
+    final = -last.reindex(runs.index).fillna(float("inf"))
+    groups = {
+        (str(task), str(strategy)): final.loc[part.index].to_numpy()
+        for (task, strategy), part in runs.groupby(["task", "strategy"], sort=True)
+    }
+    strategies = sorted({strategy for _, strategy in groups})
+    if len(strategies) < 2:
+        return None
+    rows, data = [], []
+    for one in strategies:
+        cells = [one]
+        for other in strategies:
+            tasks = [task for task, strategy in groups if strategy == one and (task, other) in groups]
+            if one == other or not tasks:
+                cells.append("–")
+                continue
+            found = average([over_runs(groups[task, one], groups[task, other]) for task in tasks])
+            low, high = found.interval()
+            data.append({"better": one, "than": other, "tasks": len(tasks), "probability": found.value})
+            data[-1] |= {"low": low, "high": high}
+            cells.append(f"{found.value:.2f}")
+        rows.append(cells)
+    return Table(
+        name="improvement",
+        title="Probability that a run of the row ends better than one of the column",
+        caption=(
+            "By the true latency of the final incumbent, at whatever budget each had; ties half, tasks of equal "
+            "weight. 0.5 means that neither is ahead. 95% intervals over seeds are in the CSV."
+        ),
+        headers=("", *strategies),
+        rows=text_rows(rows),
+        data=pd.DataFrame(data),
+    )

@@ -1,0 +1,52 @@
+"""Mean ranks over tasks with pairwise tests, for the appendix."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from analysis.outcome import Outcome
+from analysis.ranks import Ranking, rank
+from analysis.reference import HEADLINE_TARGET
+from analysis.speedup import task_rows
+from analysis.tables.table import Table, text_rows
+
+
+def ranking(outcome: Outcome, axis: str = "evaluations", target: float = HEADLINE_TARGET) -> Ranking | None:
+    """Ranks by speedup per counted task (an upper bound, where nothing hit, counts as its limit's best case).
+
+    Strategies that lack a task are left out; ``None`` with fewer than two strategies or three tasks.
+    """
+    rows = task_rows(outcome.speedups)
+    rows = rows[(rows["axis"] == axis) & (rows["target"] == target) & rows["task"].isin(outcome.counted[target])]
+    if rows.empty or rows["baseline"].nunique() > 1:
+        return None
+    # 1 / ERT: all strategies of a task are compared with the same random search
+    scores = rows.assign(score=np.where(rows["hits"] > 0, 1.0 / rows["ert"], 0.0))
+    table = scores.pivot_table(index="task", columns="strategy", values="score").dropna(axis="columns")
+    if table.shape[0] < 3 or table.shape[1] < 2:
+        return None
+    return rank([str(name) for name in table.columns], table.to_numpy(np.float64))
+
+
+def ranking_table(found: Ranking) -> Table:
+    """Mean ranks and Holm-adjusted p values against the best."""
+    data = pd.DataFrame({"strategy": found.strategies, "mean_rank": found.mean_rank})
+    for i, name in enumerate(found.strategies):
+        data[f"p_holm_{name}"] = found.p_holm[:, i]
+    rows = [
+        [name, f"{mean:.2f}", "–" if i == 0 else f"{found.p_holm[0, i]:.2g}"]
+        for i, (name, mean) in enumerate(zip(found.strategies, found.mean_rank, strict=True))
+    ]
+    friedman = "" if np.isnan(found.friedman_p) else f" Friedman's test: p = {found.friedman_p:.2g}."
+    return Table(
+        name="ranks",
+        title=f"Mean ranks over {found.tasks} tasks",
+        caption=(
+            f"By ERT; no hit is last, ties share a rank.{friedman} p: Wilcoxon's signed ranks against the best, Holm's "
+            "correction over all pairs. Tasks of one kernel are no independent evidence: read it as a description."
+        ),
+        headers=("strategy", "mean rank", "p against the best"),
+        rows=text_rows(rows),
+        data=data,
+    )

@@ -1,0 +1,88 @@
+"""On which tasks random or grid search suffices, by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analysis import random_search
+from analysis.baseline import RANDOM_STRATEGIES
+from analysis.outcome import Outcome
+from analysis.reference import HEADLINE_TARGET, difficulty
+from analysis.speedup import task_rows
+from analysis.tables.table import Table, figure, percent, text_rows, times_cell
+
+ENOUGH = 0.95
+GRID = "grid"
+
+
+def suffices(outcome: Outcome, target: float = HEADLINE_TARGET) -> Table | None:
+    """A row per counted task with a recorded table."""
+    rows = [_row(outcome, task, target) for task in sorted(outcome.counted[target] & set(outcome.study.references))]
+    if not rows:
+        return None
+    named = {kind: [r["task"] for r in rows if r["suffices"] in (kind, "both")] for kind in ("random", GRID)}
+    said = [f"{kind} suffices on {', '.join(tasks)}" for kind, tasks in named.items() if tasks]
+    return Table(
+        name="random-suffices",
+        title=f"Where random or grid search suffices (within {target:.0%})",
+        caption=(
+            f"Random suffices where exact random search hits within the budget with a chance of at least {ENOUGH:.0%}, "
+            f"grid where at least that share of its runs hit. Saved: what the fastest strategy saves of random's "
+            f"expected seconds. {'; '.join(said) or 'On no task here does either'}."
+        ),
+        headers=("task", "stratum", "E[T]", "P(hit) of random", "of grid", "fastest strategy", "saved (s)", "suffices"),
+        rows=text_rows([_cells(row) for row in rows]),
+        data=pd.DataFrame(rows),
+    )
+
+
+def _row(outcome: Outcome, task: str, target: float) -> dict[str, Any]:
+    hard = difficulty(outcome.study.references[task], outcome.best.t_star_ms[task], target)
+    table = task_rows(outcome.speedups)
+    table = table[(table["task"] == task) & (table["target"] == target)]
+    budget = table["budget"].iloc[0]
+    random = random_search.hit_probability(hard.n, hard.k, budget)
+    grid = table[(table["strategy"] == GRID) & (table["axis"] == "evaluations")]
+    of_grid = float((grid["hits"] / grid["runs"]).iloc[0]) if len(grid) else float("nan")
+    row: dict[str, Any] = {
+        "task": task,
+        "stratum": outcome.strata[task],
+        "expected_evaluations": hard.expected_evaluations,
+        "budget": budget,
+        "random_hit_probability": random,
+        "grid_hit_rate": of_grid,
+        "fastest": "",
+        "speedup": float("nan"),
+        "speedup_low": float("nan"),
+        "speedup_high": float("nan"),
+        "saved_s": float("nan"),
+        "suffices": {(True, True): "both", (True, False): "random", (False, True): GRID}.get(
+            (random >= ENOUGH, of_grid >= ENOUGH), ""
+        ),
+    }
+    rivals = table[~table["strategy"].isin([*RANDOM_STRATEGIES, GRID]) & (table["bound"] == "none")]
+    own = rivals[rivals["axis"] == "evaluations"]
+    if len(own):
+        best = own.sort_values("speedup").iloc[-1]
+        row |= {name: best[name] for name in ("speedup", "speedup_low", "speedup_high")} | {"fastest": best["strategy"]}
+        seconds = rivals[(rivals["axis"] == "seconds") & (rivals["strategy"] == best["strategy"])]
+        if len(seconds):
+            row["saved_s"] = float(seconds["ert"].iloc[0] * (seconds["speedup"].iloc[0] - 1))
+    return row
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    fastest = f"{row['fastest']} {times_cell(row['speedup'], row['speedup_low'], row['speedup_high'])}"
+    return [
+        row["task"],
+        row["stratum"],
+        figure(row["expected_evaluations"]),
+        percent(row["random_hit_probability"]),
+        percent(row["grid_hit_rate"]),
+        fastest if row["fastest"] else "none hit",
+        figure(row["saved_s"]) if np.isfinite(row["saved_s"]) else "–",
+        row["suffices"] or "no",
+    ]

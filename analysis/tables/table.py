@@ -1,0 +1,123 @@
+"""One table in three forms: CSV with the numbers, Markdown and LaTeX (booktabs) with the cells that people read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of a report.
+
+    Attributes:
+        name: its file's stem.
+        title, caption: what it shows, and how to read it.
+        headers, rows: the cells as text.
+        data: the numbers behind them.
+    """
+
+    name: str
+    title: str
+    caption: str
+    headers: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    data: pd.DataFrame
+
+    def markdown(self) -> str:
+        """A pipe table with its title above and its caption below."""
+        lines = [self.headers, ["---"] * len(self.headers), *[[_pipe(cell) for cell in row] for row in self.rows]]
+        body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+        return f"**{self.title}**\n\n{body}\n\n{self.caption}\n"
+
+    def latex(self) -> str:
+        """A ``table`` environment; needs booktabs and UTF-8, no other package."""
+        head = " & ".join(rf"\textbf{{{_tex(cell)}}}" for cell in self.headers)
+        body = "\n".join(" & ".join(_tex(cell) for cell in row) + r" \\" for row in self.rows)
+        return "\n".join(
+            [
+                r"\begin{table}",
+                r"\centering\small",
+                rf"\caption{{{_tex(self.title)}. {_tex(self.caption)}}}",
+                rf"\label{{tab:{self.name}}}",
+                rf"\begin{{tabular}}{{l{'r' * (len(self.headers) - 1)}}}",
+                r"\toprule",
+                head + r" \\",
+                r"\midrule",
+                body,
+                r"\bottomrule",
+                r"\end{tabular}",
+                r"\end{table}",
+                "",
+            ]
+        )
+
+
+def write(table: Table, folder: Path) -> None:
+    """``<name>.csv``, ``.md`` and ``.tex`` in ``folder``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    table.data.to_csv(folder / f"{table.name}.csv", index=False, float_format="%.6g")
+    (folder / f"{table.name}.md").write_text(table.markdown(), encoding="utf-8")
+    (folder / f"{table.name}.tex").write_text(table.latex(), encoding="utf-8")
+
+
+def figure(value: float) -> str:
+    """Two significant figures' worth: 0.46, 3.3, 15, 210."""
+    if np.isnan(value):
+        return "–"
+    if np.isinf(value):
+        return "∞"
+    return f"{value:.2f}" if abs(value) < 0.995 else f"{value:.1f}" if abs(value) < 9.95 else f"{value:.0f}"
+
+
+def percent(value: float) -> str:
+    return "–" if np.isnan(value) else f"{value:.0%}"
+
+
+def times_cell(value: float, low: float, high: float, bound: str = "none") -> str:
+    """``3.3× (1.2–8.9)``, ``< 0.8× (up to 3.1)``, ``> 4×``; ``?`` where nothing is known."""
+    if bound == "upper":
+        return f"< {figure(value)}×" + ("" if np.isnan(high) else f" (up to {figure(high)})")
+    if bound == "lower":
+        return f"> {figure(value)}×" + ("" if np.isnan(low) else f" (from {figure(low)})")
+    if bound != "none" or np.isnan(value):
+        return "?"
+    return f"{figure(value)}×" + ("" if np.isnan(low) else f" ({figure(low)}–{figure(high)})")
+
+
+def text_rows(rows: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(row) for row in rows)
+
+
+def _pipe(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+_TEX = {
+    "\\": r"\textbackslash{}",
+    **{c: rf"\{c}" for c in "&%$#_{}"},
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "×": r"$\times$",
+    "–": "--",
+    "−": "$-$",
+    "<": "$<$",
+    ">": "$>$",
+    "∞": r"$\infty$",
+    "±": r"$\pm$",
+    "≤": r"$\le$",
+    "≥": r"$\ge$",
+    "τ": r"$\tau$",
+    "₀": "$_0$",
+    "“": "``",
+    "”": "''",
+    "≈": r"$\approx$",
+}
+
+
+def _tex(text: str) -> str:
+    return "".join(_TEX.get(character, character) for character in " ".join(text.split()))

@@ -1,0 +1,80 @@
+"""What does tuning again gain? The optimum of one device replayed on another, for tasks recorded on both."""
+
+from __future__ import annotations
+
+from itertools import permutations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analysis import random_search
+from analysis.landscape_compare import compare
+from analysis.outcome import Outcome
+from analysis.reference import device_of, pool, true_latency
+from analysis.tables.table import Table, figure, text_rows
+
+
+def transfer(outcome: Outcome) -> Table | None:
+    """``None`` where no task is recorded on two devices (with the keys to join them)."""
+    tables = {task: t for task, t in outcome.study.references.items() if "key" in t}
+    rows = [
+        row
+        for one, other in permutations(sorted(tables), 2)
+        if one.split("__", 1)[0] == other.split("__", 1)[0] and device_of(one) != device_of(other)
+        for row in _row(one, other, tables[one], tables[other])
+    ]
+    if not rows:
+        return None
+    data = pd.DataFrame(rows)
+    return Table(
+        name="transfer",
+        title="What tuning again gains: the optimum of one device on another",
+        caption=(
+            "Slowdown of the optimum carried over, against the optimum found there: what tuning again can gain at "
+            "most. Evaluations: expected number that exact random search needs there for something faster than what "
+            "was carried over. Spearman: rank correlation of all latencies."
+        ),
+        headers=("task", "from", "to", "slowdown", "gain", "evaluations until better", "Spearman"),
+        rows=text_rows(
+            [
+                [r["task"], r["origin"], r["device"], _slowdown(r), _gain(r), _until(r), f"{r['spearman']:.2f}"]
+                for r in rows
+            ]
+        ),
+        data=data,
+    )
+
+
+def _row(one: str, other: str, giving: pd.DataFrame, taking: pd.DataFrame) -> list[dict[str, Any]]:
+    found = compare(giving, taking)
+    if found.a_on_b is None:
+        return []
+    latency = true_latency(pool(taking))
+    carried = found.a_on_b.slowdown * float(true_latency(taking).min())
+    better = int((latency < carried * (1 - 1e-12)).sum())
+    return [
+        {
+            "task": one.split("__", 1)[0],
+            "origin": device_of(one),
+            "device": device_of(other),
+            "slowdown": found.a_on_b.slowdown,
+            "status": found.a_on_b.status,
+            "better_configurations": better,
+            "random_evaluations_until_better": random_search.mean(len(latency), better),
+            "spearman": found.agreements["latency_ms", 1.0].spearman,
+        }
+    ]
+
+
+def _slowdown(row: dict[str, Any]) -> str:
+    return f"{row['slowdown']:.3f}×" if np.isfinite(row["slowdown"]) else f"fails ({row['status']})"
+
+
+def _gain(row: dict[str, Any]) -> str:
+    return f"{row['slowdown'] - 1:.1%}" if np.isfinite(row["slowdown"]) else "all"
+
+
+def _until(row: dict[str, Any]) -> str:
+    found = row["random_evaluations_until_better"]
+    return figure(found) if np.isfinite(found) else "none is better"

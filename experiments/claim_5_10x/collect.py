@@ -1,0 +1,67 @@
+"""Put the results of the study here, small enough to commit: ``python -m experiments.claim_5_10x.collect RESULTS``.
+
+One consolidated Parquet and the tasks' recorded tables stand for the run directories. Costs are rounded to 10 us
+(compile and ask to 100 us), the clock to one part in a million; the wall time of replays and the recorded samples,
+which the library of landscapes has, are left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from analysis import consolidated
+from analysis.load import find_run_directories
+from analysis.run_directory import RunLog
+
+HERE = Path(__file__).parent / "results"
+MOST_MIB = 20.0
+
+
+_DIGITS = {"ask_s": 4, "tell_s": 5, "compile_s": 4, "verify_s": 5, "benchmark_s": 5}
+_CLOCK_BITS = 20
+
+
+def slim(log: RunLog) -> RunLog:
+    """The run without digits that no number of a report needs. True and observed latencies stay as they are."""
+    columns = {name: values for name, values in log.columns.items() if name != "wall_s"}
+    columns |= {name: np.round(columns[name], digits) for name, digits in _DIGITS.items() if name in columns}
+    fraction, exponent = np.frexp(columns["clock_end_s"])
+    columns["clock_end_s"] = np.ldexp(np.round(np.ldexp(fraction, _CLOCK_BITS)), exponent - _CLOCK_BITS)
+    return replace(log, columns=columns)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("results", type=Path)
+    parser.add_argument("-o", "--output", type=Path, default=HERE)
+    arguments = parser.parse_args()
+    root = arguments.results.resolve()
+    finished, unfinished = find_run_directories(root)
+    if not finished or unfinished:
+        parser.error(
+            f"{root}: {len(finished)} finished and {len(unfinished)} unfinished runs: expected the whole study"
+        )
+    loaded = consolidated.load(root, finished)
+    logs = {str(log.path.relative_to(root)): slim(log) for log in loaded.logs}
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    consolidated.write(arguments.output / consolidated.NAME, logs, {}, loaded.environment)
+    for task in sorted({name.split("/", 1)[0] for name in logs}):
+        (arguments.output / task).mkdir(exist_ok=True)
+        table = pq.read_table(root / task / "reference.parquet")
+        kept = [name for name in table.column_names if name != "samples_ms"]
+        pq.write_table(table.select(kept), arguments.output / task / "reference.parquet", compression="zstd")
+        shutil.copyfile(root / task / "reference.yaml", arguments.output / task / "reference.yaml")
+    size = sum(path.stat().st_size for path in arguments.output.rglob("*") if path.is_file()) / 2**20
+    print(f"{len(logs)} runs, {size:.1f} MiB: {arguments.output}")
+    if size > MOST_MIB:
+        parser.error(f"{size:.1f} MiB: expected at most {MOST_MIB:g}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""The consolidated Parquet says what the run directories say, and follows them."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis import consolidated
+from analysis.errors import AnalysisError
+from analysis.load import Study, load_study
+from tests.analysis.fabricate import evaluations, guided_order, landscape, random_order, write_run, write_study
+
+TABLE = landscape(40)
+
+
+@pytest.fixture
+def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(consolidated, "WORTH_IT", 4)
+    tables = {"a-1": TABLE, "b-1": landscape(30, 1)}
+    return write_study(tmp_path / "r", tables, {"random": random_order, "s": guided_order(1.0)}, 3, 8)
+
+
+def same(one: Study, other: Study) -> None:
+    pd.testing.assert_frame_equal(one.runs, other.runs)
+    pd.testing.assert_frame_equal(one.evaluations, other.evaluations)
+    pd.testing.assert_frame_equal(one.splits, other.splits)
+    assert one.environment == other.environment and one.protocol == other.protocol
+
+
+def test_it_is_written_and_says_the_same(results: Path) -> None:
+    first = load_study([results])
+    file = results / consolidated.NAME
+    written = file.stat().st_mtime_ns
+    same(load_study([results]), first)
+    assert file.stat().st_mtime_ns == written  # nothing changed, nothing is written
+    same(load_study([results, results / "a-1"]), first)
+
+
+def test_it_follows_the_run_directories(results: Path) -> None:
+    load_study([results])
+    write_run(results, "a-1", "s", 3, evaluations(TABLE, np.arange(8)), budget=8)
+    shutil.rmtree(results / "b-1" / "random" / "seed-0")
+    again = evaluations(TABLE, np.arange(8)[::-1])
+    shutil.rmtree(results / "a-1" / "s" / "seed-1")
+    write_run(results, "a-1", "s", 1, again, budget=8)
+    found = load_study([results])
+    (results / consolidated.NAME).unlink()
+    same(load_study([results]), found)
+    assert len(found.runs) == 12
+    run = found.runs.query("task == 'a-1' and strategy == 's' and seed == 1").index[0]
+    own = found.evaluations[found.evaluations["run"] == run]
+    np.testing.assert_array_equal(own["latency_ms"], again["latency_ms"])
+
+
+def test_it_stands_for_run_directories_that_are_not_there(results: Path, tmp_path: Path) -> None:
+    whole = load_study([results])
+    committed = tmp_path / "committed"
+    for task in ("a-1", "b-1"):
+        (committed / task).mkdir(parents=True)
+        shutil.copy(results / task / "reference.parquet", committed / task)
+    shutil.copy(results / consolidated.NAME, committed)
+    found = load_study([committed])
+    pd.testing.assert_frame_equal(found.runs.drop(columns="path"), whole.runs.drop(columns="path"))
+    pd.testing.assert_frame_equal(found.evaluations, whole.evaluations)
+    assert set(found.references) == {"a-1", "b-1"}
+
+
+def test_few_runs_leave_no_file(tmp_path: Path) -> None:
+    write_study(tmp_path, {"a-1": TABLE}, {"random": random_order}, 2, 5)
+    load_study([tmp_path])
+    assert not (tmp_path / consolidated.NAME).exists()
+
+
+def test_a_damaged_file_is_named(results: Path) -> None:
+    load_study([results])
+    (results / consolidated.NAME).write_bytes(b"PAR1 nothing")
+    with pytest.raises(AnalysisError, match=r"consolidated\.parquet: damaged.*delete it"):
+        load_study([results])
+    with pytest.raises(AnalysisError, match="marked as done"):
+        (results / consolidated.NAME).unlink()
+        (results / "a-1" / "s" / "seed-0" / "evaluations.parquet").unlink()
+        load_study([results])

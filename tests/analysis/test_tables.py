@@ -1,0 +1,188 @@
+"""The further tables on studies whose answers are known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis import random_search
+from analysis.load import load_study
+from analysis.outcome import Outcome, analyse
+from analysis.reference import difficulty
+from analysis.tables import (
+    baselines,
+    bootstraps,
+    cost_scaling,
+    leave_out,
+    pairwise,
+    quality,
+    ranking,
+    restarting,
+    suffices,
+    transfer,
+)
+from analysis.tables.table import Table
+from analysis.tables.table import write as write_table
+from tests.analysis.fabricate import (
+    evaluations,
+    guided_order,
+    landscape,
+    random_order,
+    write_reference,
+    write_run,
+    write_study,
+)
+
+
+@pytest.fixture(scope="module")
+def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    path = tmp_path_factory.mktemp("tables")
+    names = ["a-1__h100", "a-1__h200", "b-1__h100", "c-1__h100"]
+    tables = {name: landscape(150, i, failures=0.2) for i, name in enumerate(names)}
+    tables["a-1__h200"] = tables["a-1__h100"].assign(oracle_ms=np.roll(tables["a-1__h100"]["oracle_ms"], 1))
+    same = tables["a-1__h200"]
+    tables["a-1__h200"] = same.assign(
+        status=np.where(same["oracle_ms"].notna(), "ok", "out_of_resources"), latency_ms=same["oracle_ms"]
+    )
+    write_study(path, tables, {"random": random_order, "s": guided_order(2.0)}, 10, 60)
+    return analyse(load_study([path]))
+
+
+def test_nothing_left_out_is_the_whole_and_each_kernel_is_left_out_once(outcome: Outcome) -> None:
+    table = leave_out.leave_out(outcome)
+    assert table is not None
+    data = table.data[table.data["strategy"] == "s"].set_index("left_out")
+    assert list(data.index) == ["nothing", "a", "b", "c", "h100", "h200"]
+    whole = outcome.speedups.query("task == 'ALL' and stratum == 'all' and target == 0.05 and axis == 'evaluations'")
+    whole = whole.set_index("strategy").loc["s"]
+    assert data.loc["nothing", "speedup"] == pytest.approx(whole["speedup"])
+    assert data["tasks"].to_dict() == {"nothing": 4, "a": 2, "b": 3, "c": 3, "h100": 1, "h200": 3}
+
+
+def test_an_optimum_carried_over(outcome: Outcome) -> None:
+    table = transfer.transfer(outcome)
+    assert table is not None
+    row = table.data[(table.data["origin"] == "h100") & (table.data["task"] == "a-1")].iloc[0]
+    first, other = (outcome.study.references[f"a-1__{device}"] for device in ("h100", "h200"))
+    best = int(first["oracle_ms"].argmin())
+    latency = other["oracle_ms"].to_numpy()
+    if np.isfinite(latency[best]):
+        assert row["slowdown"] == pytest.approx(latency[best] / np.nanmin(latency))
+        better = int((latency < latency[best]).sum())
+        assert row["random_evaluations_until_better"] == pytest.approx(random_search.mean(150, better))
+    else:
+        assert np.isinf(row["slowdown"])
+    assert len(table.data) == 2
+
+
+def test_scaled_costs(outcome: Outcome) -> None:
+    table = cost_scaling.cost_scaling(outcome)
+    assert table is not None
+    data = table.data[table.data["strategy"] == "s"].set_index(["scaled", "factor"])["speedup"]
+    # ask and tell cost nothing here: a common factor cancels
+    both = data.loc["compile and benchmark"]
+    np.testing.assert_allclose(both, both.iloc[0])
+    seconds = outcome.speedups.query("strategy == 's' and axis == 'seconds' and target == 0.05 and task == 'ALL'")
+    assert data.loc["compile", 1.0] == pytest.approx(seconds[seconds["stratum"] == "all"]["speedup"].iloc[0])
+    assert data.loc["compile", 10.0] != pytest.approx(data.loc["benchmark", 10.0])
+
+
+def test_thinking_is_charged_and_not_scaled(tmp_path: Path) -> None:
+    table = landscape(100, failures=0.0)
+    write_reference(tmp_path, "a-1", table)
+    for seed in range(3):
+        frame = evaluations(table, np.random.default_rng(seed).permutation(100)).assign(ask_s=5.0)
+        write_run(tmp_path, "a-1", "slow_thinker", seed, frame, budget=100)
+    found = cost_scaling.scaled_speedups(analyse(load_study([tmp_path]), others=()), 0.05)
+    both = found[found["scaled"] == "compile and benchmark"].set_index("factor")["speedup"]
+    assert both[0.1] < 0.2 * both[10.0]
+
+
+def test_where_random_suffices(outcome: Outcome) -> None:
+    table = suffices.suffices(outcome)
+    assert table is not None
+    for row in table.data.to_dict("records"):
+        hard = difficulty(outcome.study.references[row["task"]], outcome.best.t_star_ms[row["task"]], 0.05)
+        hit = random_search.hit_probability(hard.n, hard.k, 60)
+        assert row["random_hit_probability"] == pytest.approx(hit)
+        assert (row["suffices"] in ("random", "both")) == (hit >= 0.95)
+    assert set(table.data["fastest"]) == {"s"}
+
+
+def test_quality_of_random_is_that_of_exact_random(outcome: Outcome) -> None:
+    table = quality.quality(outcome)
+    assert table is not None
+    rows = table.data[table.data["strategy"] == "random"]
+    null = np.sqrt((rows["score_null_sd"] ** 2).sum()) / len(rows)
+    assert abs(rows["score"].mean()) < 4 * null
+    assert rows["better"].mean() == pytest.approx(0.5, abs=0.2)
+    assert (rows["better_than_twice"] <= rows["better"]).all()
+    guided = table.data[table.data["strategy"] == "s"]
+    assert guided["score"].mean() > 4 * null
+    assert (guided["area"] > guided["area_random"]).all()
+    assert guided["restricted"].mean() < guided["restricted_random"].mean()
+
+
+def test_baselines_name_what_they_are(outcome: Outcome) -> None:
+    table = baselines.over_each_random(outcome)
+    assert table is not None
+    names = [row[0] for row in table.rows]
+    assert "evaluations: exact random (closed form)" in names
+    assert "seconds: exact random on 16 compile workers" in names
+    assert not any(name.startswith("evaluations") and "16" in name for name in names)
+    cells = table.data.set_index(["baseline", "axis", "strategy"])["speedup"]
+    # sixteen workers make random search faster, and so any speedup over it smaller
+    assert cells["exact_random_16_workers", "seconds", "s"] < cells["exact_random", "seconds", "s"]
+
+
+def test_ranks_follow_the_ert(outcome: Outcome) -> None:
+    found = ranking.ranking(outcome)
+    assert found is not None and found.strategies == ("s", "random")
+    assert ranking.ranking_table(found).rows[0][0] == "s"
+
+
+def test_a_table_in_three_forms(tmp_path: Path) -> None:
+    data = pd.DataFrame({"x": [1.23456789]})
+    table = Table("t", "A & B", "50% × {x}", ("a_b", "c"), (("x|y", "< 3"), ("–", "5×")), data)
+    write_table(table, tmp_path)
+    tex = (tmp_path / "t.tex").read_text()
+    assert r"A \& B" in tex and r"50\% $\times$ \{x\}" in tex and r"\textbf{a\_b}" in tex and "$<$ 3" in tex
+    assert tex.count(r"\toprule") == tex.count(r"\midrule") == tex.count(r"\bottomrule") == 1
+    assert r"| x\|y | < 3 |" in (tmp_path / "t.md").read_text()
+    assert (tmp_path / "t.csv").read_text() == "x\n1.23457\n"
+
+
+def test_restarted_random_search_averages_to_its_ert() -> None:
+    totals = restarting.random_restarts(200, 3, 25, 100_000, np.random.default_rng(0))
+    assert totals.mean() == pytest.approx(random_search.ert(200, 3, 25), rel=0.02)
+    assert totals.min() >= 1
+    # P(total <= t) within the first run is the hypergeometric law
+    assert np.mean(totals <= 10) == pytest.approx(random_search.hit_probability(200, 3, 10), abs=0.01)
+
+
+def test_random_with_restarts_is_about_as_fast_as_exact_random(outcome: Outcome) -> None:
+    table = restarting.restarting(outcome)
+    assert table is not None
+    data = table.data[table.data["strategy"] == "random"]
+    assert np.exp(np.log(data["ratio_50"].replace(0.0, np.nan)).mean()) == pytest.approx(1.0, rel=0.6)
+    assert (table.data[table.data["strategy"] == "s"]["ratio_90"] > 1).all()
+
+
+def test_four_intervals_share_what_they_should(outcome: Outcome) -> None:
+    table = bootstraps.bootstraps(outcome)
+    assert table is not None
+    row = table.data.set_index("strategy").loc["s"]
+    runs = bootstraps.task_runs(outcome, "s", "evaluations", 0.05, baselines.headline_stratum(outcome.speedups))
+    assert np.exp(np.mean([task.log_speedup for task in runs])) == pytest.approx(row["speedup"])
+    assert row["seeds_low"] < row["speedup"] < row["seeds_high"]
+
+
+def test_better_and_worse_add_up(outcome: Outcome) -> None:
+    table = pairwise.pairwise(outcome)
+    assert table is not None
+    found = table.data.set_index(["better", "than"])["probability"]
+    assert found["s", "random"] + found["random", "s"] == pytest.approx(1.0)
+    assert found["s", "random"] > 0.6

@@ -1,0 +1,95 @@
+"""The verdict follows the bounds: fabricated tables whose outcome is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.incumbents import Optima
+from analysis.load import Study
+from analysis.outcome import Outcome
+from analysis.speedup import COLUMNS, DETAILS
+from analysis.verdict import Verdict, judge
+
+TARGETS = (0.01, 0.05, 0.10)
+
+
+def rows(strategy: str, speedup: float, se: float, baseline: str = "exact_random", **other: object) -> pd.DataFrame:
+    """ALL over the useful stratum and over all, both axes, the same at every target."""
+    row = dict.fromkeys([*COLUMNS, *DETAILS], np.nan)
+    row |= {"task": "ALL", "strategy": strategy, "baseline": baseline, "bound": "none", "refused": ""}
+    row |= {"speedup": speedup, "log": np.log(speedup), "se": 3 * se, "df": 2.0, "hits": 1, "runs": 1}
+    row |= {"se_these": se, "df_these": 200.0, "refused_these": ""} | other
+    strata, axes = ("useful", "all"), ("evaluations", "seconds")
+    return pd.DataFrame([row | {"stratum": s, "axis": a, "target": t} for s in strata for a in axes for t in TARGETS])
+
+
+def verdict(table: pd.DataFrame, hierarchical: pd.DataFrame | None = None) -> Verdict:
+    """By default the same speedups over the other kind of random search."""
+    empty = pd.DataFrame()
+    other = table.assign(baseline="random_hierarchical") if hierarchical is None else hierarchical
+    others = {"random_hierarchical": other} if len(other) else {}
+    return judge(Outcome(Study(empty, empty), Optima({}, {}), empty, empty, table, others, {}, {}))
+
+
+def test_supported_refuted_undecided() -> None:
+    table = pd.concat([rows("fast", 9.0, 0.1), rows("slow", 2.0, 0.1), rows("near", 5.5, 0.1), rows("random", 9, 0.1)])
+    found = verdict(table)
+    assert found.verdicts["these tasks"]["useful"] == {"fast": "supported", "near": "undecided", "slow": "refuted"}
+    # three times the error and two degrees of freedom: new kernels are another question
+    assert set(found.verdicts["new kernels"]["useful"].values()) == {"undecided"}
+    assert "supported for fast (9.0×, at least 7.6), undecided for near" in found.sentence
+    assert found.sentence.startswith("Coming within 5% of the optimum at least 5 times as fast as random search")
+    assert not found.claim["these tasks"]  # neither of the registered strategies is here
+
+
+def test_the_claim_stands_with_the_registered_strategies() -> None:
+    found = verdict(pd.concat([rows("conditional_gp", 9.0, 0.1), rows("lfbo", 2.0, 0.1)]))
+    assert found.claim["these tasks"] == {"useful": "supported", "all": "supported"}
+    assert found.sentence.startswith("The claim of 5–10× is supported: coming within 5%")
+    found = verdict(pd.concat([rows("conditional_gp", 3.0, 0.1), rows("lfbo", 2.0, 0.1), rows("ax", 9.0, 0.1)]))
+    assert found.claim["these tasks"]["useful"] == "refuted"
+
+
+def test_either_kind_of_random_can_refute() -> None:
+    table = rows("s", 9.0, 0.1)
+    assert verdict(table).verdicts["these tasks"]["useful"]["s"] == "supported"
+    against = verdict(table, rows("s", 3.0, 0.05, "random_hierarchical"))
+    assert against.verdicts["these tasks"]["useful"]["s"] == "refuted"
+    unsure = verdict(table, rows("s", 6.0, 0.2, "random_hierarchical"))
+    assert unsure.verdicts["these tasks"]["useful"]["s"] == "undecided"
+
+
+def test_nothing_is_decided_without_a_supported_interval() -> None:
+    reason = "3 seeds: expected at least 10"
+    found = verdict(rows("s", 20.0, 0.01, refused_these=reason))
+    assert found.verdicts["these tasks"]["useful"]["s"] == "undecided"
+    assert {cell.reason for cell in found.cells if cell.question == "these tasks"} == {reason}
+    bounded = rows("s", 1.0, np.nan, bound="upper", speedup_low=0.0, speedup_high=2.0, se_these=np.nan)
+    # a limit of 2.5% at each of three targets stays above Holm's 5%
+    assert verdict(bounded).verdicts["these tasks"]["useful"]["s"] == "undecided"
+
+
+def test_holm_over_targets_is_stricter_than_one_target_alone() -> None:
+    table = rows("s", 6.0, 0.1)  # p = 3.5% at each target
+    assert verdict(table).verdicts["these tasks"]["useful"]["s"] == "undecided"
+    alone = verdict(table[table["target"] == 0.05])
+    assert alone.verdicts["these tasks"]["useful"]["s"] == "supported"
+
+
+def test_the_document_has_plain_numbers_and_every_cell() -> None:
+    document = verdict(rows("s", 9.0, 0.1, speedup_high=np.inf)).document()
+    assert len(document["cells"]) == 2 * 2 * 2 * 2 * 3
+    assert document["cells"][0]["p_above"] == pytest.approx(0.0, abs=1e-6)
+    assert document["claimed"] == [5.0, 10.0]
+
+
+def test_without_strategies_nothing_is_judged() -> None:
+    assert "cannot be judged" in verdict(rows("random", 1.0, 0.1)).sentence
+
+
+def test_without_the_other_kind_of_random_nothing_is_supported() -> None:
+    found = verdict(pd.concat([rows("fast", 20.0, 0.1), rows("slow", 1.0, 0.1)]), pd.DataFrame())
+    assert found.verdicts["these tasks"]["useful"] == {"fast": "undecided", "slow": "refuted"}
+    assert "Without runs of random_hierarchical" in found.sentence

@@ -1,0 +1,96 @@
+"""How long 20,000 runs of 300 evaluations take to load and aggregate: ``python -m tests.benchmarks.load_study``.
+
+Writes synthetic run directories once (``--keep`` to use them again), loads them cold, then through the consolidated
+Parquet in a fresh process, aggregates, and prints seconds and the peak of memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+
+from tests.analysis.fabricate import landscape, write_reference
+
+TASKS, STRATEGIES, SEEDS, EVALUATIONS = 25, 8, 100, 300
+
+
+def write_results(results: Path, seeds: int) -> None:
+    """Run directories like the harness's, with the columns that the analysis reads."""
+    rng = np.random.default_rng(0)
+    for t in range(TASKS):
+        task = f"k{t % 5}-{t}__h100"
+        table = landscape(2000, t)
+        write_reference(results, task, table)
+        cost = table[["compile_s", "verify_s", "benchmark_s"]].sum(axis=1).to_numpy()
+        for s in range(STRATEGIES):
+            for seed in range(seeds):
+                rows = rng.choice(len(table), EVALUATIONS, replace=False)
+                directory = results / task / f"strategy_{s}" / f"seed-{seed}"
+                directory.mkdir(parents=True)
+                part = table.iloc[rows]
+                columns = {name: part[name].to_numpy() for name in ("status", "latency_ms", "oracle_ms")}
+                columns |= {name: part[name].to_numpy() for name in ("compile_s", "verify_s", "benchmark_s")}
+                columns |= {"index": np.arange(EVALUATIONS), "ask_s": 1e-3 + 0 * cost[rows], "tell_s": 0 * cost[rows]}
+                columns |= {"clock_end_s": np.cumsum(cost[rows])}
+                pq.write_table(pa.table(columns), directory / "evaluations.parquet")
+                config = {"task": task, "strategy": {"label": f"strategy_{s}"}, "seed": seed, "batch": 1}
+                config |= {"budget": {"evaluations": EVALUATIONS, "seconds": None}, "config_hash": "x"}
+                config |= {"backend": {"kind": "replay", "noise": "recorded", "landscape_sha256": task}}
+                (directory / "config.yaml").write_text(yaml.safe_dump(config))
+                (directory / "DONE").write_text(json.dumps({"ended": "budget"}))
+
+
+def measure(results: Path) -> None:
+    """Load and aggregate in this process, and say what it took."""
+    from analysis.load import load_study
+    from analysis.outcome import analyse
+
+    start = perf_counter()
+    study = load_study([results])
+    loaded = perf_counter()
+    table = analyse(study).speedups
+    done = perf_counter()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(
+        f"{len(study.runs)} runs, {len(study.evaluations)} evaluations: loaded in {loaded - start:.1f} s, "
+        f"aggregated in {done - loaded:.1f} s ({len(table)} rows), together {done - start:.1f} s, "
+        f"peak {peak:.2f} GiB"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--results", type=Path, help="where to write, or to find, the run directories")
+    parser.add_argument("--seeds", type=int, default=SEEDS)
+    parser.add_argument("--measure", action="store_true", help="only load --results")
+    arguments = parser.parse_args()
+    if arguments.measure:
+        measure(arguments.results)
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        results = arguments.results or Path(temporary) / "results"
+        if not results.exists():
+            print("writing run directories", file=sys.stderr)
+            write_results(results, arguments.seeds)
+        (results / "consolidated.parquet").unlink(missing_ok=True)
+        for name in ("from run directories", "from consolidated.parquet"):
+            print(f"{name}: ", end="", flush=True)
+            again = [sys.executable, "-m", "tests.benchmarks.load_study", "--measure", "--results", str(results)]
+            subprocess.run(again, check=True)
+        size = (results / "consolidated.parquet").stat().st_size / 2**20
+        print(f"consolidated.parquet: {size:.0f} MiB")
+
+
+if __name__ == "__main__":
+    main()
