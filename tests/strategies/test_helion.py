@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -27,27 +27,35 @@ class HelionContract(StrategyContract):
     asks = 25
     ends_early = True
     algorithm: str
+    options: ClassVar[dict[str, int]] = {"initial_population": 20}
 
     def factory(self, space: SearchSpace, seed: np.random.SeedSequence, budget: Budget) -> Strategy:
-        return HelionSearch(space, seed, budget, algorithm=self.algorithm)
+        return HelionSearch(space, seed, budget, algorithm=self.algorithm, options=self.options)
 
 
 class TestRandomSearch(HelionContract):
     algorithm = "RandomSearch"
+    options: ClassVar[dict[str, int]] = {"count": 40}
 
 
+@pytest.mark.slow
 class TestPatternSearch(HelionContract):
     algorithm = "PatternSearch"
 
 
+@pytest.mark.slow
 class TestDifferentialEvolution(HelionContract):
     algorithm = "DifferentialEvolutionSearch"
+    options: ClassVar[dict[str, int]] = {"population_size": 8}
 
 
+@pytest.mark.slow
 class TestDESurrogate(HelionContract):
     algorithm = "DESurrogateHybrid"
+    options: ClassVar[dict[str, int]] = {"population_size": 8}
 
 
+@pytest.mark.slow
 class TestLFBOPattern(HelionContract):
     algorithm = "LFBOPatternSearch"
 
