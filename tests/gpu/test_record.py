@@ -16,11 +16,12 @@ from harness.evaluation import Status
 from harness.gpu.engine import Activity
 from harness.gpu.session import SessionOptions
 from harness.landscape import read_landscape
-from harness.record import LOG_SUFFIX, record
+from harness.record import LOG_SUFFIX, draw_order, record
 from harness.record_facts import Recording, RecordOptions
 from harness.record_log import RecordLog
 from harness.recording import RecordRequest
 from harness.retime import Retiming
+from harness.testing.spaces import huge
 from tests.gpu.fakes import FAKE, FakeKernel, fake_work, space
 from tests.gpu.killed import check_resumed, kill_while_recording, results_of_torn
 
@@ -228,3 +229,20 @@ def test_retiming_chooses_the_best_and_spread_anchors() -> None:
     assert Retiming().choose({}) == []
     assert Retiming().choose({"only": 2.0}) == ["only"]
     assert len(Retiming().choose({f"k{i}": 1.0 for i in range(600)})) == 520
+
+
+def test_a_space_too_large_to_list_is_sampled_without_repeats() -> None:
+    space = huge()
+    drawn = draw_order(space, np.random.default_rng(0), 500)
+    assert len(drawn) == len(np.unique(drawn, axis=0)) == 500
+    assert space.feasible(drawn).all()
+    assert np.array_equal(drawn, draw_order(space, np.random.default_rng(0), 500))
+    with pytest.raises(UserError, match="--limit"):
+        draw_order(space, np.random.default_rng(0), None)
+
+
+def test_a_listed_space_is_shuffled_and_cut() -> None:
+    listed = space(8, FAULTS)
+    everything = draw_order(listed, np.random.default_rng(0), None)
+    assert len(everything) == listed.size
+    assert np.array_equal(everything[:5], draw_order(listed, np.random.default_rng(0), 5))
