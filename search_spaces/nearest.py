@@ -80,7 +80,8 @@ def nearest_unvisited(
     """The unvisited feasible configuration nearest to a proposal; ``None`` if none is left.
 
     Ties are broken by ``rng``, so that the order of the table can't leak into a strategy. Beyond
-    the enumeration limit the answer is the best that a descent over neighbours finds.
+    the enumeration limit the answer is the nearest that differs in one value, else the best that a descent over
+    neighbours finds.
 
     Args:
         space: the search space.
@@ -94,6 +95,9 @@ def nearest_unvisited(
         if rows.size == 0:
             return None
         return space.decode(space.codes()[rows[_closest(distances(space, proposal, space.codes()[rows]), rng)]])
+    changed = _one_change(space, proposal, visited)
+    if len(changed):
+        return space.decode(changed[_closest(distances(space, proposal, changed), rng)])
     pool = space.sample_codes(rng, SAMPLES)
     order = np.argsort(distances(space, proposal, pool), kind="stable")[:STARTS]
     ends = [_descend(space, proposal, pool[i], visited, rng) for i in order]
@@ -101,6 +105,21 @@ def nearest_unvisited(
     if len(found) == 0:
         return None
     return space.decode(found[_closest(distances(space, proposal, found), rng)])
+
+
+def _one_change(space: SearchSpace, proposal: Mapping[str, Any], visited: Visited) -> Codes:
+    """Unvisited feasible rows, [n, d], that are the proposal but for one parameter and what that one deactivates."""
+    nearest = [value_distances(p, proposal.get(p.name))[:-1] for p in space.parameters]
+    base = np.array([int(np.argmin(apart)) for apart in nearest], dtype=np.int32)
+    rows = np.repeat(base[None], sum(p.size for p in space.parameters), axis=0)
+    filled = 0
+    for i, parameter in enumerate(space.parameters):
+        rows[filled : filled + parameter.size, i] = np.arange(parameter.size)
+        filled += parameter.size
+    rows = np.unique(space.canonical_codes(rows), axis=0)
+    rows = rows[space.feasible(rows)]
+    fresh: Codes = rows[[row not in visited for row in rows]] if len(rows) else rows
+    return fresh
 
 
 def _closest(total: Floats, rng: np.random.Generator) -> int:

@@ -12,7 +12,8 @@ adapter gives every search a global generator of its own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from harness.evaluation import Evaluation
 from harness.strategies.base import Budget
 from harness.strategies.callback import CallbackStrategy, Measure
 from harness.strategies.extras import extra
+from harness.strategies.quiet import quiet
 from search_spaces.space import SearchSpace
 
 ALGORITHMS = (
@@ -41,7 +43,7 @@ class HelionSearch(CallbackStrategy):
         space, seed, budget: see :class:`~harness.strategies.base.Strategy`.
         algorithm: its class, of ``helion.autotuner``.
         compiler_seeds: whether the search starts from the configurations that Helion's compiler suggests, where
-            there are any (its default configuration comes first in any case).
+            there are any; one of them may be its default, which comes first in any case.
         options: further arguments of the class, for instance ``count`` of RandomSearch.
 
     Raises:
@@ -89,14 +91,20 @@ class HelionSearch(CallbackStrategy):
 
             if not compiler_seeds:
                 spec.compiler_seed_configs = []
+                spec.compiler_default_config = None
             try:
                 made = make_search(algorithm, spec, own, look, retimings, options or {})
             except TypeError as error:
                 raise UserError(f"strategy.options: {error}") from None
             run_search(made, retimings)
 
+        @contextmanager
+        def surroundings() -> Iterator[None]:
+            with quiet(), visible(translation.target):
+                yield
+
         self._retimings = retimings
-        super().__init__(space, adapter_seed, search, lambda: visible(translation.target))
+        super().__init__(space, adapter_seed, search, surroundings)
 
     def facts(self) -> dict[str, Any]:
         """Measured and remembered requests, and what Helion would have timed again, by phase."""

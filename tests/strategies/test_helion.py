@@ -81,20 +81,24 @@ def build(space: SearchSpace, seed: int = 0, **arguments: Any) -> HelionSearch:
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_replay_is_deterministic_per_seed(native: SearchSpace, algorithm: str) -> None:
     pool = native.restricted(np.unique(native.sample_codes(np.random.default_rng(0), 300), axis=0))
-    runs = [drive(build(pool, seed, algorithm=algorithm), pool, evaluations=40, batch=7) for seed in (0, 0, 1)]
+    options = {"count": 60} if algorithm == "RandomSearch" else {}
+    runs = [
+        drive(build(pool, seed, algorithm=algorithm, options=options), pool, evaluations=40, batch=7)
+        for seed in (0, 0, 1)
+    ]
     traces = [trace(run, pool) for run in runs]
     assert traces[0] == traces[1] != traces[2]
     assert all(len(run) == 40 for run in runs)
 
 
-def test_it_starts_from_the_default_and_the_compiler_s_seeds(native: SearchSpace) -> None:
-    with_seeds, without = (build(native, compiler_seeds=seeds).ask(2) for seeds in (True, False))
+def test_it_starts_from_the_compiler_s_seeds_if_it_may(native: SearchSpace) -> None:
+    options = {"initial_population": 5}
+    with_seeds, without = (build(native, compiler_seeds=seeds, options=options).ask(5) for seeds in (True, False))
     description = description_of(native)
     assert description is not None
     (seed,) = (configuration_of(config, native) for config in description["seeds"])
-    assert dict(with_seeds[0]) == dict(without[0])
-    assert dict(with_seeds[1]) == seed
-    assert dict(without[1]) != seed
+    assert seed in [dict(configuration) for configuration in with_seeds[:2]]
+    assert seed not in [dict(configuration) for configuration in without]
 
 
 def test_what_helion_times_again_is_counted_apart(native: SearchSpace) -> None:
