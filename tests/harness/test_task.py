@@ -23,6 +23,8 @@ H100 = AccelDevice("NVIDIA H100 80GB HBM3", "h100", 90, 132, 232_448, 50 * 2**20
 
 @pytest.mark.parametrize("name", TASKS)
 def test_a_task_has_its_kernels_name_and_a_space(name: str) -> None:
+    if name.startswith("helion_"):
+        pytest.importorskip("helion", reason="Helion is not installed: pip install 'nearopt[helion]'")
     task = Composer().compose([f"task={name}"]).task
     assert task is not None
     kernel, space = build_task(task, H100)
@@ -30,10 +32,11 @@ def test_a_task_has_its_kernels_name_and_a_space(name: str) -> None:
     assert name in (task.name, kernel.name.split("-")[0])
     assert len(space.parameters) >= 6
     assert any(parameter.condition is not None for parameter in space.parameters)
-    assert space.size >= 800
-    defined = np.isfinite(space.feature_values(space.codes())).any(axis=0)
+    codes = space.codes() if space.enumerable else space.sample_codes(np.random.default_rng(0), 1000)
+    assert len(codes) >= 800
+    defined = np.isfinite(space.feature_values(codes)).any(axis=0)
     undefined = {feature for feature, known in zip(space.features, defined, strict=True) if not known}
-    schedules = {configuration.get("schedule") for configuration in space.enumerate()}
+    schedules = {space.decode(row).get("schedule") for row in codes}
     # A matrix of fewer tiles than multiprocessors leaves a persistent program no second tile.
     assert undefined <= (set() if "persistent" in schedules else {"persistent_waves"})
 
@@ -63,6 +66,9 @@ def test_every_recorded_task_has_a_default_that_works(path: Path) -> None:
     assert task is not None
     landscape = read_landscape(path)
     default = recorded_default(landscape, task.default)
+    if path.stem.startswith("helion_"):
+        assert default is None  # the nearest of a thin sample would pass for it
+        return
     assert default is not None and default["latency_ms"] >= np.nanmin(landscape.oracle_ms)
     known = {name: value for name, value in task.default.items() if name in default["configuration"]}
     same = sum(default["configuration"][name] == value for name, value in known.items())

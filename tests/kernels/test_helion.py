@@ -45,14 +45,12 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def coarse(kernel: HelionKernel, pid_type: str) -> Iterator[dict[str, Any]]:
     """Random configurations with few programs and no tensor descriptors: the interpreter is slow, and lacks them."""
     space = kernel.space(DEVICE)
-    for drawn in space.sample(np.random.default_rng(0), 20_000):
-        if pid_type == "flat":
-            drawn = space.canonicalize({**drawn, "pid_type": "flat"})
-        blocks = [value for name, value in drawn.items() if name.startswith("block_") and value > 1]
-        if "tensor_descriptor" in drawn.values() or drawn.get("num_sm_multiplier", 1) > 1 or min(blocks, default=1) < 4:
-            continue
-        if drawn["pid_type"] == pid_type:
-            yield drawn
+    plain = {p.name: "pointer" for p in space.parameters if p.name.startswith("indexing_")}
+    for drawn in space.sample(np.random.default_rng(0), 500):
+        candidate = space.canonicalize({**drawn, **plain, "pid_type": pid_type, "num_sm_multiplier": 1})
+        blocks = [value for name, value in candidate.items() if name.startswith("block_") and value > 1]
+        if min(blocks, default=1) >= 4 and space.contains(candidate):
+            yield candidate
 
 
 @pytest.mark.parametrize("pid_type", ["flat", "persistent_interleaved"])
