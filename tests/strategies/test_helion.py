@@ -60,6 +60,7 @@ class TestLFBOPattern(HelionContract):
     algorithm = "LFBOPatternSearch"
 
 
+@pytest.mark.slow
 class TestLFBOTree(HelionContract):
     algorithm = "LFBOTreeSearch"
 
