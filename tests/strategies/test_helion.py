@@ -60,7 +60,6 @@ class TestLFBOPattern(HelionContract):
     algorithm = "LFBOPatternSearch"
 
 
-@pytest.mark.slow
 class TestLFBOTree(HelionContract):
     algorithm = "LFBOTreeSearch"
 
