@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from analysis.errors import AnalysisError
 from analysis.readings import Readings, readings
-from analysis.reference import with_coverage
+from analysis.reference import COSTS, with_coverage
 from analysis.run_directory import YAML_LOADER, first_line, read_parquet
 
 NAME = "reference.parquet"
@@ -79,11 +79,16 @@ def _beside(folder: str) -> Path | None:
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """A recorded table: status, latency_ms, oracle_ms, and costs, key and origin where present."""
+    """A recorded table: status, latency_ms, oracle_ms, and costs, key and origin where present.
+
+    Rows are ordered by what is recorded of them, whatever the file's order: simulated baselines draw rows by number.
+    """
     table: pd.DataFrame = read_parquet(path, _REQUIRED, _OPTIONAL).to_pandas()
     if table.empty:
         raise AnalysisError(f"{path}: no row: expected one per feasible configuration")
-    return table
+    recorded = ["latency_ms", "oracle_ms", *(name for name in COSTS if name in table)]
+    table = table.astype({"status": "str", **dict.fromkeys(recorded, "float64")})
+    return table.sort_values(["status", *recorded], kind="stable", ignore_index=True)
 
 
 def read_readings(path: Path, table: pd.DataFrame) -> Readings:

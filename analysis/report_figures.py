@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -102,15 +102,14 @@ class Gallery:
             most = speedup_forest.MOST_STRATEGIES
             for start in range(0, len(names), most):
                 part = names[start : start + most]
+                shown = rows[rows["strategy"].isin(part)]
                 suffix = "" if start == 0 else f"-{start // most + 1}"
                 yield Drawing(
                     f"speedup-{axis}{suffix}",
                     f"Speedup in {AXIS_NAMES[axis]}" + (f", {', '.join(part)}" if suffix else ""),
                     _FOREST,
-                    rows[rows["strategy"].isin(part)],
-                    lambda rows=rows, axis=axis, part=part: speedup_forest.draw(  # type: ignore[misc]
-                        rows[rows["strategy"].isin(part)], axis, HEADLINE_TARGET, self.styles, part
-                    ),
+                    shown,
+                    partial(speedup_forest.draw, shown, axis, HEADLINE_TARGET, self.styles, part),
                     wide=True,
                     appendix=start > 0,
                 )
@@ -129,9 +128,7 @@ class Gallery:
                     f"Best so far: {task}",
                     caption,
                     pd.concat([own, exact]),
-                    lambda own=own, exact=exact, task=task: best_so_far.draw(  # type: ignore[misc]
-                        own, exact, self.shown, {task: task}, extra
-                    ),
+                    partial(best_so_far.draw, own, exact, self.shown, {task: task}, extra),
                     appendix=True,
                 )
             return
@@ -171,7 +168,7 @@ class Gallery:
                 title = f"speedup over random within {HEADLINE_TARGET:.0%}, {AXIS_NAMES[axis]}"
                 yield Drawing(
                     f"heatmap-{axis}", f"Kernel by strategy, {AXIS_NAMES[axis]}", _HEATMAP, data,
-                    lambda data=data, names=names, title=title: heatmap.draw(data, names, title),  # type: ignore[misc]
+                    partial(heatmap.draw, data, names, title),
                     wide=True, appendix=axis == "seconds",
                 )  # fmt: skip
 
@@ -188,7 +185,7 @@ class Gallery:
                     "Where the tuning clock goes" + ("" if live else ", in replay"),
                     split_figure.note(data, live),
                     data,
-                    lambda data=data: split_figure.draw(data),  # type: ignore[misc]
+                    partial(split_figure.draw, data),
                     wide=True,
                 )
 

@@ -64,11 +64,13 @@ class HelionSearch(CallbackStrategy):
         if algorithm not in ALGORITHMS:
             raise UserError(f"strategy.algorithm={algorithm}: expected one of {', '.join(ALGORITHMS)}")
         with extra("helion"):
+            # First: it imports Helion where torch shows no device, and says which versions fit.
+            from kernels.helion.target import visible  # isort: skip
+
             from helion.runtime.config import Config
 
             from harness.strategies.helion_search import Retimings, make_search, run_search
             from harness.strategies.helion_space import translate
-            from kernels.helion.target import visible
 
         adapter_seed, own_seed = seed.spawn(2)
         translation = translate(space)

@@ -10,11 +10,11 @@ import hashlib
 import importlib.util
 import json
 import os
-import tempfile
 from collections.abc import Callable, Mapping
 from functools import cache
 from inspect import signature
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -33,12 +33,13 @@ Document = dict[str, Any]
 def code_folder() -> Path:
     """Where generated code lies: beside Triton's cache, which is private to a run, or in a folder of this process."""
     triton_cache = os.environ.get("TRITON_CACHE_DIR")
-    return Path(triton_cache) / CODE_FOLDER if triton_cache else _own_folder()
+    return Path(triton_cache) / CODE_FOLDER if triton_cache else Path(_own_folder().name)
 
 
 @cache
-def _own_folder() -> Path:
-    return Path(tempfile.mkdtemp(prefix="nearopt-helion-"))
+def _own_folder() -> TemporaryDirectory[str]:
+    """Goes away with the process."""
+    return TemporaryDirectory(prefix="nearopt-helion-")
 
 
 def generated_plan(key: str, generate: Callable[[], str], launches: Callable[[Any], Document]) -> Plan:

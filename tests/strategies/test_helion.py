@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -128,6 +132,20 @@ def test_arguments_are_checked(native: SearchSpace) -> None:
         build(native, algorithm="Simplex")
     with pytest.raises(UserError, match="no argument populaton"):
         build(native, options={"populaton": 3}).ask(1)
+
+
+def test_a_pair_of_versions_that_does_not_fit_is_one_clear_line(tmp_path: Path) -> None:
+    broken = tmp_path / "site" / "helion"
+    broken.mkdir(parents=True)
+    (broken / "__init__.py").write_text("raise ImportError('no name new_api in torch')")
+    command = [sys.executable, "-m", "harness.cli", "run", "task=softmax-4096x2560-bf16", "strategy=helion_lfbo_tree"]
+    root = Path(__file__).resolve().parents[2]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(broken.parent), str(root)])}
+    command.append(f"results={tmp_path / 'results'}")
+    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 2
+    (line,) = done.stderr.strip().splitlines()
+    assert "no name new_api in torch" in line and "expected a pair that fits" in line
 
 
 @pytest.mark.parametrize("make", [spaces.plain, spaces.conditional, spaces.permuted])
