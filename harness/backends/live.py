@@ -86,6 +86,7 @@ class LiveBackend:
             "run_timeout_s": self._options.run_timeout_s,
             "timing": self._options.timing.to_json(),
             "charge_ask": self._charge_ask,
+            **({"share_device": True} if self._options.share_device else {}),
         }
 
     def environment(self) -> Mapping[str, Any]:
@@ -178,6 +179,7 @@ def open_live(
     run_timeout_s: float = 10.0,
     timing: Mapping[str, Any] | None = None,
     charge_ask: bool = False,
+    share_device: bool = False,
 ) -> LiveBackend:
     """The live backend of ``conf/backend/live.yaml``; ``compile_workers=None`` means one a core.
 
@@ -188,7 +190,10 @@ def open_live(
         raise UserError("task=null: backend=live measures a task of conf/task: expected task=NAME")
     device = find_device()
     kernel, space = build_task(task, device)
-    options = session_options(int(seed.generate_state(1)[0]), compile_workers, compile_timeout_s, run_timeout_s, timing)
+    inputs_seed = int(seed.generate_state(1)[0])
+    options = session_options(
+        inputs_seed, compile_workers, compile_timeout_s, run_timeout_s, timing, share_device=share_device
+    )
     return LiveBackend(task.name, kernel, space, device, replace(options, charge_setup=True), charge_ask)
 
 
@@ -198,6 +203,8 @@ def session_options(
     compile_timeout_s: float = 10.0,
     run_timeout_s: float = 10.0,
     timing: Mapping[str, Any] | None = None,
+    *,
+    share_device: bool = False,
 ) -> SessionOptions:
     """Options from the values of ``conf/backend/live.yaml``; ``seed`` is that of the kernel's inputs.
 
@@ -210,5 +217,10 @@ def session_options(
     except TypeError as error:
         raise UserError(f"backend.timing={timing}: {error}") from None
     return SessionOptions(
-        **workers, compile_timeout_s=compile_timeout_s, run_timeout_s=run_timeout_s, seed=seed, timing=how
+        **workers,
+        compile_timeout_s=compile_timeout_s,
+        run_timeout_s=run_timeout_s,
+        seed=seed,
+        timing=how,
+        share_device=share_device,
     )

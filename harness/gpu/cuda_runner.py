@@ -64,15 +64,23 @@ class CudaRunner:
     timing: Timing = field(default_factory=Timing)
     place: str = "cuda:0"
 
-    def start(self) -> Started:
-        """Create the context, the inputs and the reference.
+    def connect(self) -> None:
+        """Create the context.
 
         Raises:
-            RuntimeError: no usable GPU, or buffers that don't fit what was compiled for.
+            RuntimeError: no usable GPU.
         """
         if not torch.cuda.is_available():
             raise RuntimeError("torch.cuda.is_available() is false in the GPU process")
         self._device = torch.device(self.place)
+        torch.cuda.synchronize()
+
+    def start(self) -> Started:
+        """Create the inputs and the reference, on the device that was connected to.
+
+        Raises:
+            RuntimeError: buffers that don't fit what was compiled for.
+        """
         triton.set_allocator(_allocate)
         # Not the legacy default stream, which a graph cannot capture; everything here runs on this one.
         torch.cuda.set_stream(torch.cuda.Stream(self._device))

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from harness.errors import UserError
 from harness.evaluation import Status
-from harness.gpu.jobs import Job, Reply, Started, StartFailed
+from harness.gpu.jobs import Job, OnDevice, Reply, Started, StartFailed
 from harness.gpu.messages import one_line
 from harness.gpu.process import WorkerProcess
-from harness.gpu.worker import Runner, serve_device
+from harness.gpu.worker import DeviceSetup, Runner, serve_device
 
 START_TIMEOUT_S = 240.0
 MAX_FAILED_STARTS = 3
@@ -29,9 +29,10 @@ class DeviceWorker:
 
     Args:
         runner: what the process does; pickled to it, anew after every loss.
-        run_timeout_s: wall seconds after which a job's process is killed and replaced.
+        run_timeout_s: wall seconds on the device after which a job's process is killed and replaced.
         logs: directory for what the process prints.
         environment: variables set in the process.
+        turns: see :class:`~harness.gpu.worker.DeviceSetup`.
 
     Attributes:
         restarts, restart_s: how often the process was replaced, and the seconds until each was ready again.
@@ -44,8 +45,9 @@ class DeviceWorker:
         run_timeout_s: float,
         logs: Path,
         environment: Mapping[str, str | None] | None = None,
+        turns: Path | None = None,
     ) -> None:
-        self._runner = runner
+        self._setup = DeviceSetup(runner, turns)
         self.run_timeout_s = run_timeout_s
         self._log = logs / "gpu.log"
         self._environment = dict(environment or {})
@@ -104,7 +106,7 @@ class DeviceWorker:
         assert self.idle and self._process is not None
         self._busy = True
         self._since = time.monotonic()
-        self._deadline = self._since + self.run_timeout_s
+        self._deadline = float("inf")  # until it has the device: whoever has it now is killed in time by its own parent
         with suppress(OSError):  # if it died idle, poll sees the closed pipe
             self._process.connection.send(job)
 
@@ -146,7 +148,8 @@ class DeviceWorker:
             process.kill()
 
     def _wait(self) -> None:
-        wait_for(self.connections, timeout=max(0.0, self.deadline - time.monotonic()))
+        left_s = self.deadline - time.monotonic()
+        wait_for(self.connections, timeout=None if left_s == float("inf") else max(0.0, left_s))
 
     def launch(self) -> None:
         """Start the process; it is ready some seconds later."""
@@ -154,9 +157,9 @@ class DeviceWorker:
         self._since = time.monotonic()
         self._deadline = self._since + START_TIMEOUT_S
         # Where allowed, ahead of the compile workers: the host must never hold up the timed launches.
-        self._process = WorkerProcess(serve_device, self._runner, self._log, self._environment, nice=-10)
+        self._process = WorkerProcess(serve_device, self._setup, self._log, self._environment, nice=-10)
 
-    def _receive(self, message: Reply | Started | StartFailed) -> Reply | None:
+    def _receive(self, message: Reply | OnDevice | Started | StartFailed) -> Reply | None:
         if isinstance(message, Started):
             self._started = self._started or message
             self._ready, self._failed_starts = True, 0
@@ -164,6 +167,10 @@ class DeviceWorker:
             return None
         if isinstance(message, StartFailed):
             self._start_failed(f"no usable GPU: {message.message}")
+            return None
+        if isinstance(message, OnDevice):
+            self._since = time.monotonic()
+            self._deadline = self._since + self.run_timeout_s
             return None
         self._busy = False
         if not message.healthy:

@@ -6,7 +6,8 @@ import fcntl
 import os
 import shutil
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -55,30 +56,50 @@ def remove_abandoned_folders() -> None:
                 lock.close()
 
 
-def try_lock(path: Path) -> IO[str] | None:
+def try_lock(path: Path, *, shared: bool = False) -> IO[str] | None:
     """An advisory lock that ends with this process or with the file; ``None`` while another process holds it."""
     file = path.open("a+", encoding="utf-8")
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except OSError:
         file.close()
         return None
     return file
 
 
-def lock_device(uuid: str) -> IO[str]:
-    """The lock on the device.
+def lock_device(uuid: str, *, shared: bool = False) -> IO[str]:
+    """The lock on the device, alone or together with other sessions that share it.
 
     Raises:
         UserError: another process holds it.
     """
     path = lock_folder() / f"nearopt-{uuid or 'gpu'}.lock"
-    file = try_lock(path)
+    file = try_lock(path, shared=shared)
     if file is None:
         holder = path.read_text(encoding="utf-8").strip() or "unknown"
-        raise UserError(f"{uuid}: in use by another NearOpt process (pid {holder}): wait for it or stop it")
+        expected = "wait for it, stop it, or run both with backend.share_device=true"
+        raise UserError(f"{uuid}: in use by another NearOpt process (pid {holder}): {expected}")
     with suppress(OSError):
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
     return file
+
+
+def turn_file(uuid: str) -> Path:
+    """Locked by the one of several sessions on the device whose work is on it right now."""
+    return lock_folder() / f"nearopt-{uuid or 'gpu'}.turn"
+
+
+@contextmanager
+def turn(path: Path | None) -> Iterator[None]:
+    """Have the device alone inside the block; ``None`` where nobody else can be on it.
+
+    Whoever is killed in its turn gives it up with its file descriptors.
+    """
+    if path is None:
+        yield
+        return
+    with path.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

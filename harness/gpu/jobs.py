@@ -115,6 +115,11 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
+class OnDevice:
+    """The job has the device from now on."""
+
+
+@dataclass(frozen=True, slots=True)
 class StartFailed:
     """The GPU process cannot work; ``message`` says why in one line."""
 

@@ -14,7 +14,7 @@ from harness.gpu.compile_pool import CompilePool, Compiler
 from harness.gpu.device import AccelDevice
 from harness.gpu.device_worker import DeviceWorker
 from harness.gpu.engine import Engine
-from harness.gpu.folders import PrivateFolder, lock_device
+from harness.gpu.folders import PrivateFolder, lock_device, turn_file
 from harness.gpu.jobs import Started
 from harness.gpu.timing import Timing
 from harness.gpu.worker import Runner
@@ -32,6 +32,8 @@ class SessionOptions:
         seed: of the kernel's random inputs.
         timing: how many samples to take.
         charge_setup: see :class:`~harness.gpu.engine.Engine`.
+        share_device: let other sessions that say so too on the device, one job at a time; waiting for them is charged
+            to nobody.
     """
 
     compile_workers: int = field(default_factory=lambda: os.cpu_count() or 1)
@@ -40,6 +42,7 @@ class SessionOptions:
     seed: int = 0
     timing: Timing = field(default_factory=Timing)
     charge_setup: bool = False
+    share_device: bool = False
 
     def __post_init__(self) -> None:
         if self.compile_workers < 1:
@@ -99,7 +102,7 @@ class Session:
         work: MakeWork = cuda_work,
         cache: Path | None = None,
     ) -> None:
-        self._lock = lock_device(device.uuid)
+        self._lock = lock_device(device.uuid, shared=options.share_device)
         self._folder = PrivateFolder()
         self._pool: CompilePool | None = None
         self._worker: DeviceWorker | None = None
@@ -115,7 +118,13 @@ class Session:
         compiler, runner = work(kernel, device, options, cache)
         # A killed worker leaves ptxas's files behind: in our folder they go away with us.
         environment = {**triton_environment(cache), "TMPDIR": str(folder)}
-        self._worker = DeviceWorker(runner, run_timeout_s=options.run_timeout_s, logs=folder, environment=environment)
+        self._worker = DeviceWorker(
+            runner,
+            run_timeout_s=options.run_timeout_s,
+            logs=folder,
+            environment=environment,
+            turns=turn_file(device.uuid) if options.share_device else None,
+        )
         self._worker.launch()
         self._pool = CompilePool(
             compiler,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Protocol
 
-from harness.gpu.jobs import Job, Reply, Started, StartFailed
+from harness.gpu.folders import turn
+from harness.gpu.jobs import Job, OnDevice, Reply, Started, StartFailed
 from harness.gpu.messages import describe
 from harness.gpu.process import clear_output
 
@@ -16,8 +18,12 @@ from harness.gpu.process import clear_output
 class Runner(Protocol):
     """What the process does with its device; pickled to it before it has started."""
 
+    def connect(self) -> None:
+        """Take the device, without using it. Any exception means that it cannot work."""
+        ...
+
     def start(self) -> Started:
-        """Take the device and make inputs and reference. Any exception means that it cannot work."""
+        """Make inputs and reference. Any exception means that it cannot work."""
         ...
 
     def run(self, job: Job) -> Reply:
@@ -25,10 +31,29 @@ class Runner(Protocol):
         ...
 
 
-def serve_device(connection: Connection, runner: Runner) -> None:
-    """Start the runner, say so, then answer jobs until the pipe closes or the device context is lost."""
+@dataclass(frozen=True)
+class DeviceSetup:
+    """What the process is given.
+
+    Attributes:
+        runner: what it does.
+        turns: the file whose lock gives one of several processes the device; ``None`` where there is one alone.
+    """
+
+    runner: Runner
+    turns: Path | None = None
+
+
+def serve_device(connection: Connection, setup: DeviceSetup) -> None:
+    """Start the runner, say so, then answer jobs until the pipe closes or the device context is lost.
+
+    Before each job it says that the device is its own, so that a wait for others is nobody's time.
+    """
+    runner = setup.runner
     try:
-        started = runner.start()
+        runner.connect()
+        with turn(setup.turns):
+            started = runner.start()
     except Exception as error:
         connection.send(StartFailed(describe(error)))
         return
@@ -38,7 +63,9 @@ def serve_device(connection: Connection, runner: Runner) -> None:
         job = connection.recv()
         idle_s = time.monotonic() - idle_since
         clear_output()
-        reply = replace(runner.run(job), idle_s=idle_s)
+        with turn(setup.turns):
+            connection.send(OnDevice())
+            reply = replace(runner.run(job), idle_s=idle_s)
         idle_since = time.monotonic()
         connection.send(reply)
         if not reply.healthy:

@@ -124,6 +124,11 @@ class FakeRunner:
     run_s: float = 0.0
     vendor: str = "fakelib"
     broken: str = ""
+    alone: bool = False
+    """Whether a second job at the same time, of whatever session, is an error."""
+
+    def connect(self) -> None:
+        note(self.folder, "connected")
 
     def start(self) -> Started:
         note(self.folder, "gpu-start")
@@ -137,7 +142,14 @@ class FakeRunner:
             size = 1.5 if job.configuration is None else float(str(job.configuration["size"]))
             return Reply(Status.OK, (0.009 * size,) * job.samples)
         note(self.folder, "ran", job.configuration)
+        if self.alone:
+            try:
+                (self.folder / "on-device").mkdir()
+            except FileExistsError:
+                return Reply(Status.RUNTIME_ERROR, message="two jobs at once")
         time.sleep(self.run_s)
+        if self.alone:
+            (self.folder / "on-device").rmdir()
         fault = job.configuration["fault"]
         if fault == "run_hang":
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # only SIGKILL ends a stuck process

@@ -103,6 +103,7 @@ def runner(request: pytest.FixtureRequest) -> CudaRunner:
 def started_runner(timing: Timing) -> CudaRunner:
     kernel = AddOne(N)
     runner = CudaRunner(kernel, FAKE, buffer_dtypes(kernel), 7, timing, "cpu")
+    runner.connect()
     started = runner.start()
     assert started.vendor == "torch.add" and started.versions["torch"] == torch.__version__
     return runner
@@ -271,5 +272,6 @@ def test_reference_error_is_the_kernels_relative_error() -> None:
 
 def test_inputs_are_the_same_after_a_replacement(runner: CudaRunner) -> None:
     other = CudaRunner(runner.kernel, FAKE, runner.dtypes, 7, runner.timing, "cpu")
+    other.connect()
     other.start()
     assert torch.equal(runner._inputs["x"], other._inputs["x"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from harness.backends.live import LiveBackend
 from harness.errors import UserError
 from harness.evaluation import Measurement, Status
-from harness.gpu.folders import FOLDER_LOCK, FOLDER_PREFIX, remove_abandoned_folders
+from harness.gpu.folders import FOLDER_LOCK, FOLDER_PREFIX, remove_abandoned_folders, turn, turn_file
 from harness.gpu.session import SessionOptions
 from tests.gpu.fakes import COMPILE_FAULTS, FAKE, RUN_FAULTS, FakeKernel, fake_work, space
 
@@ -30,8 +31,10 @@ EXPECTED = {
 }
 
 
-def backend(folder: Path, faults: tuple[str, ...] = (), workers: int = 2, **work: object) -> LiveBackend:
-    options = SessionOptions(compile_workers=workers, compile_timeout_s=0.5, run_timeout_s=0.7)
+def backend(
+    folder: Path, faults: tuple[str, ...] = (), workers: int = 2, share: bool = False, **work: object
+) -> LiveBackend:
+    options = SessionOptions(compile_workers=workers, compile_timeout_s=0.5, run_timeout_s=0.7, share_device=share)
     return LiveBackend(
         "fake-1-fp32", FakeKernel(str(folder)), space(8, faults), FAKE, options, work=fake_work(folder, **work)
     )
@@ -190,6 +193,47 @@ def test_second_session_on_the_device_is_refused(tmp_path: Path) -> None:
     finally:
         first.close()
         second.close()
+
+
+def test_sessions_that_share_the_device_measure_in_turn(tmp_path: Path) -> None:
+    together = [backend(tmp_path, share=True, alone=True, run_s=0.25) for _ in range(3)]
+    batch = [{"size": size, "fault": "none"} for size in (1, 2, 3)]
+    try:
+        with ThreadPoolExecutor(len(together)) as threads:
+            measured = list(threads.map(lambda live: live.measure(batch), together))
+    finally:
+        for live in together:
+            live.close()
+    for results in measured:  # each waited for longer than the timeout in all, and is charged none of it
+        for size, measurement in enumerate(results, start=1):
+            check_right(measurement, size)
+
+
+def test_the_timeout_counts_from_when_the_device_is_ones_own(tmp_path: Path) -> None:
+    live = backend(tmp_path, ("run_hang",), share=True)
+    try:
+        check_right(live.measure([{"size": 3, "fault": "none"}])[0], 3)
+        with ThreadPoolExecutor(1) as threads, turn(turn_file(FAKE.uuid)):
+            waiting = threads.submit(live.measure, [{"size": 4, "fault": "none"}])
+            time.sleep(1.0)
+            assert not waiting.done()
+        check_right(waiting.result()[0], 4)
+        (hung,) = live.measure([{"size": 1, "fault": "run_hang"}])
+        assert hung.status is Status.RUN_TIMEOUT and hung.verify_s == pytest.approx(0.7, abs=0.3)
+        check_right(live.measure([{"size": 5, "fault": "none"}])[0], 5)  # the turn went with the killed process
+    finally:
+        live.close()
+
+
+def test_a_session_that_does_not_share_is_alone(tmp_path: Path) -> None:
+    shared, alone = backend(tmp_path, share=True), backend(tmp_path)
+    try:
+        shared.measure([{"size": 1, "fault": "none"}])
+        with pytest.raises(UserError, match="in use by another NearOpt process"):
+            alone.measure([{"size": 1, "fault": "none"}])
+    finally:
+        shared.close()
+        alone.close()
 
 
 def test_identity_and_environment_are_documents(tmp_path: Path) -> None:
