@@ -11,7 +11,7 @@ from hydra.utils import instantiate
 
 from harness.errors import UserError
 from harness.evaluation import Configuration, Measurement
-from harness.gpu.device import AccelDevice, NoDevice, nvidia_smi, probe_device
+from harness.gpu.device import AccelDevice, NoDevice, nvidia_smi, probe_device, probe_devices
 from harness.gpu.session import MakeWork, Session, SessionOptions, cuda_work
 from harness.gpu.timing import Timing
 from harness.kernel_source import kernel_source_hash
@@ -142,6 +142,16 @@ def find_device() -> AccelDevice:
         return probe_device()
     except NoDevice as error:
         raise UserError(f"backend=live: no usable GPU: {error}") from None
+
+
+def find_devices() -> list[AccelDevice]:
+    """The visible GPUs of the first one's model.
+
+    Raises:
+        UserError: there is none.
+    """
+    first = find_device()
+    return [device for device in probe_devices() if device.name == first.name]
 
 
 def build_task(task: TaskSpec, device: AccelDevice) -> tuple[Kernel, SearchSpace]:
