@@ -142,8 +142,8 @@ def command_parser() -> argparse.ArgumentParser:
     status = add(
         "status",
         "what of a study is done, running, failed and missing",
-        "Count the runs in DIR by task and strategy: done, running now, interrupted, failed, and missing of what sweeps\n"
-        "planned (DIR/planned/). Failures are listed with their reason. Reads only.",
+        "Count the runs in DIR by task and strategy: done, running now, interrupted, failed, and missing of what\n"
+        "sweeps planned (DIR/planned/). Failures are listed with their reason. Writes nothing.",
     )
     status.add_argument("results", type=Path, metavar="DIR", help="a results folder")
     status.add_argument("--json", action="store_true", help="counts, and every run that is not done, as JSON")

@@ -75,13 +75,18 @@ class Estimate:
     def wall_s(self) -> float:
         """Seconds from beginning to end of all whose cost is known."""
         at_once = max(1, min(self.jobs, sum(group.open for group in self.groups)))
-        spread = sum((g.clock_s if self.live else g.cpu_s) or 0.0 for g in self.groups) / at_once
+        spread = (self.clock_s if self.live else self.cpu_s) / at_once
         return max(spread, self.measuring_s) if self.shared else spread
 
     @property
-    def gpu_s(self) -> float:
-        """Seconds that GPUs are held."""
-        return self.wall_s if self.shared else sum(group.clock_s or 0.0 for group in self.groups)
+    def clock_s(self) -> float:
+        """Seconds that runs hold a GPU, each counted by itself."""
+        return sum(group.clock_s or 0.0 for group in self.groups)
+
+    @property
+    def cpu_s(self) -> float:
+        """Seconds of a core in replay."""
+        return sum(group.cpu_s or 0.0 for group in self.groups)
 
     @property
     def measuring_s(self) -> float:

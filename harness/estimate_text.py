@@ -9,7 +9,8 @@ from harness.text_table import aligned
 def format_estimate(estimate: Estimate) -> str:
     """A row per task and strategy, totals, and what the numbers rest on."""
     heads = ["task", "strategy", "costs from", "runs", "done", "failed", "to do", "evaluations"]
-    heads += ["GPU min", "measuring min"] if estimate.live else ["CPU min"]
+    gpu = ["run min" if estimate.shared else "GPU min", "measuring min"]
+    heads += gpu if estimate.live else ["CPU min"]
     body = [_row(group, estimate.live) for group in estimate.groups]
     return "\n".join([*aligned([heads, *body, _total(estimate)], left=3), *_notes(estimate)])
 
@@ -25,15 +26,19 @@ def _total(estimate: Estimate) -> list[str]:
     groups = estimate.groups
     counts = [sum(getattr(group, name) for group in groups) for name in ("runs", "done", "left", "open")]
     evaluations = sum(group.evaluations or 0 for group in groups)
-    costs = [estimate.gpu_s, estimate.measuring_s] if estimate.live else [sum(g.cpu_s or 0.0 for g in groups)]
+    costs = [estimate.clock_s, estimate.measuring_s] if estimate.live else [estimate.cpu_s]
     return ["total", "", "", *map(str, counts), str(evaluations), *map(_minutes, costs)]
 
 
 def _notes(estimate: Estimate) -> list[str]:
     groups = estimate.groups
-    lines = [f"wall time: {_wall(estimate.wall_s)}, {estimate.jobs} at once; nothing was started or written"]
-    if estimate.unknown:
+    to_do = sum(group.open for group in groups)
+    wall = "not known" if to_do and estimate.unknown == to_do else _wall(estimate.wall_s)
+    lines = [f"wall time: {wall}, {estimate.jobs} at once; nothing was started or written"]
+    if 0 < estimate.unknown < to_do:
         lines.append(f"not in it: {estimate.unknown} runs whose cost is not known")
+    if estimate.shared:
+        lines.append(f"the GPU that the runs share is held for {_wall(estimate.wall_s)}")
     if estimate.live:
         lines.append("configurations as random search draws them; starting a run's processes comes on top")
     if any(group.left for group in groups):

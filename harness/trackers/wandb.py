@@ -30,6 +30,8 @@ BY_EVALUATIONS, BY_SECONDS = "best_ms/evaluations", "best_ms/tuning_s"
 COST_COLUMNS = ("compile_s", "verify_s", "benchmark_s", "ask_s", "tell_s")
 FINISH_TIMEOUT_S = 300.0
 """Uploading may take so long at the end of a run; what is left then can be sent with ``wandb sync``."""
+INIT_TIMEOUT_S = 30.0
+"""So long each run waits for a server that does not answer, before it goes on without."""
 
 
 class WandbTracker:
@@ -163,6 +165,7 @@ class WandbTracker:
             x_disable_stats=True,
             x_disable_machine_info=True,
             x_save_requirements=False,
+            init_timeout=INIT_TIMEOUT_S,
             finish_timeout=FINISH_TIMEOUT_S,
         )
         return wandb.init(
