@@ -10,6 +10,7 @@ import yaml
 
 from analysis import consolidated
 from analysis.load import read_logs
+from analysis.retimed import with_retimed
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ def write_bundle(paths: Sequence[str | Path], folder: Path) -> Bundle:
         OSError: ``folder`` cannot be written.
     """
     logs, _, environment = read_logs(paths)
-    by_name = {"/".join(log.path.parts[-3:]): log for log in logs}
+    by_name = {"/".join(log.path.parts[-3:]): log for log in with_retimed(logs)}
     file = folder / consolidated.NAME
     consolidated.write(file, by_name, {}, environment)
     protocol: dict[str, object] = {}

@@ -12,6 +12,7 @@ from harness.config import RunConfig
 from harness.errors import UserError
 from harness.failures import failed
 from harness.gpu.device import NoDevice, probe_device
+from harness.gpu.placement import visible_gpus
 from harness.landscape import Landscape, read_landscape
 from harness.plan import ANY, PlannedRun, planned_run, run_directories
 from harness.recorded_costs import RunCost, Thinking, random_run, thinking
@@ -56,7 +57,8 @@ class Estimate:
 
     Attributes:
         live: on GPUs.
-        shared: its runs share one GPU.
+        shared: its runs share GPUs.
+        gpus: that are visible here; 1 where there is none.
         jobs: runs at once.
     """
 
@@ -64,6 +66,7 @@ class Estimate:
     results: Path
     live: bool
     shared: bool
+    gpus: int
     jobs: int
 
     @property
@@ -76,7 +79,7 @@ class Estimate:
         """Seconds from beginning to end of all whose cost is known."""
         at_once = max(1, min(self.jobs, sum(group.open for group in self.groups)))
         spread = (self.clock_s if self.live else self.cpu_s) / at_once
-        return max(spread, self.measuring_s) if self.shared else spread
+        return max(spread, self.measuring_s / self.gpus) if self.shared else spread
 
     @property
     def clock_s(self) -> float:
@@ -112,6 +115,7 @@ def estimate(configs: Sequence[RunConfig]) -> Estimate:
         results=first.results,
         live=first.live,
         shared=bool(first.backend.get("share_device")),
+        gpus=max(1, len(visible_gpus())) if first.live else 1,
         jobs=first.jobs or default_jobs(configs),
     )
 
@@ -124,10 +128,12 @@ def _group(
     landscape, recorded_on = _recording(config, here)
     cost = _run_cost(config, landscape)
     thought = thinking(_runs_like(config.results, task, label))
-    # An interrupted run has its logged evaluations for nothing.
-    shares = [1 - min(1.0, s.logged / cost.evaluations) if cost.evaluations else 1.0 for s in states if s.open]
-    evaluations = sum(shares) * cost.evaluations if cost.evaluations is not None else None
-    own_s = thought.ask_tell_s * (evaluations or 0) if thought and config.backend.get("charge_ask") else 0.0
+    to_do = [state for state in states if not state.done and not state.left]
+    # What an interrupted run has logged is not measured again, but its strategy thinks about it again.
+    rest = sum(1 - min(1.0, state.logged / cost.evaluations) if cost.evaluations else 1.0 for state in to_do)
+    evaluations = None if cost.evaluations is None else rest * cost.evaluations
+    thoughts = len(to_do) * (cost.evaluations or 0.0)
+    own_s = thought.ask_tell_s * thoughts if thought and config.backend.get("charge_ask") else 0.0
     known = config.live and cost.clock_s is not None
     return GroupEstimate(
         task=task,
@@ -136,9 +142,9 @@ def _group(
         done=sum(s.done for s in states),
         left=sum(s.left for s in states),
         evaluations=None if evaluations is None else round(evaluations),
-        clock_s=sum(shares) * (cost.clock_s or 0.0) + own_s if known else None,
-        measuring_s=sum(shares) * (cost.measuring_s or 0.0) if known else None,
-        cpu_s=None if thought is None or evaluations is None or config.live else thought.wall_s * evaluations,
+        clock_s=rest * (cost.clock_s or 0.0) + own_s if known else None,
+        measuring_s=rest * (cost.measuring_s or 0.0) if known else None,
+        cpu_s=None if thought is None or cost.evaluations is None or config.live else thought.wall_s * thoughts,
         source=recorded_on if config.live else _thought_about(thought),
     )
 
@@ -148,10 +154,6 @@ class _State:
     done: bool = False
     left: bool = False
     logged: int = 0
-
-    @property
-    def open(self) -> bool:
-        return not self.done and not self.left
 
 
 def _state(config: RunConfig, run: PlannedRun | None) -> _State:

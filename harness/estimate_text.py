@@ -38,7 +38,8 @@ def _notes(estimate: Estimate) -> list[str]:
     if 0 < estimate.unknown < to_do:
         lines.append(f"not in it: {estimate.unknown} runs whose cost is not known")
     if estimate.shared:
-        lines.append(f"the GPU that the runs share is held for {_wall(estimate.wall_s)}")
+        gpus = "the GPU that the runs share is" if estimate.gpus == 1 else f"the {estimate.gpus} GPUs of the runs are"
+        lines.append(f"{gpus} held for {_wall(estimate.wall_s)}")
     if estimate.live:
         lines.append("configurations as random search draws them; starting a run's processes comes on top")
     if any(group.left for group in groups):
