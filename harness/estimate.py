@@ -143,7 +143,7 @@ def _group(
         left=sum(s.left for s in states),
         evaluations=None if evaluations is None else round(evaluations),
         clock_s=rest * (cost.clock_s or 0.0) + own_s if known else None,
-        measuring_s=rest * (cost.measuring_s or 0.0) if known else None,
+        measuring_s=rest * cost.measuring_s if known and cost.measuring_s is not None else None,
         cpu_s=None if thought is None or cost.evaluations is None or config.live else thought.wall_s * thoughts,
         source=recorded_on if config.live else _thought_about(thought),
     )

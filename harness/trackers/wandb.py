@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import shutil
 import uuid
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic
@@ -21,13 +20,12 @@ from harness.atomic import write_text
 from harness.errors import UserError
 from harness.evaluation import Evaluation
 from harness.trackers.base import TrackedRun, TrackedStudy
+from harness.trackers.curve import BY_EVALUATIONS, BY_SECONDS, Curve
 
 if TYPE_CHECKING:
     from wandb import Run
 
 MODES = ("online", "offline")
-BY_EVALUATIONS, BY_SECONDS = "best_ms/evaluations", "best_ms/tuning_s"
-COST_COLUMNS = ("compile_s", "verify_s", "benchmark_s", "ask_s", "tell_s")
 FINISH_TIMEOUT_S = 300.0
 """Uploading may take so long at the end of a run; what is left then can be sent with ``wandb sync``."""
 INIT_TIMEOUT_S = 30.0
@@ -72,7 +70,7 @@ class WandbTracker:
         self._group = group
         self._every_s = every_s
         self._run: Run | None = None
-        self._curve = _Curve()
+        self._curve = Curve()
         self._pending: list[dict[str, Any]] = []
         self._sent_at = 0.0
 
@@ -87,7 +85,7 @@ class WandbTracker:
             # All evaluations of an interrupted run come again: two files of one id would be synced as two halves.
             for earlier in folder.glob("offline-run-*"):
                 shutil.rmtree(earlier)
-        self._curve, self._pending, self._sent_at = _Curve(), [], monotonic()
+        self._curve, self._pending, self._sent_at = Curve(), [], monotonic()
         self._run = self._init(
             run.path,
             id=name.read_text(encoding="utf-8"),
@@ -183,48 +181,6 @@ class WandbTracker:
         pending, self._pending, self._sent_at = self._pending, [], monotonic()
         for row in pending:
             self._run.log(row, step=row["evaluation"])
-
-
-class _Curve:
-    """The best so far, row by row."""
-
-    def __init__(self) -> None:
-        self._best_ms: float | None = None
-        self._clock_s = 0.0
-        self._evaluations = 0
-        self._failures = 0
-
-    def row(self, evaluation: Evaluation) -> dict[str, Any]:
-        """What one evaluation adds to W&B's history.
-
-        ``tuning_s`` never goes back: in a batch, evaluations may overtake, and the best so far counts from when it and
-        all that were asked before it had ended.
-        """
-        self._evaluations += 1
-        self._failures += not evaluation.ok
-        self._clock_s = max(self._clock_s, evaluation.clock_end_s)
-        latency = evaluation.latency_ms
-        if latency is not None and (self._best_ms is None or latency < self._best_ms):
-            self._best_ms = latency
-        row: dict[str, Any] = {
-            "evaluation": evaluation.index + 1,
-            "tuning_s": self._clock_s,
-            "status": str(evaluation.status),
-            "latency_ms": latency,
-            "oracle_ms": evaluation.oracle_ms,
-            **{name: getattr(evaluation, name) for name in COST_COLUMNS},
-            BY_EVALUATIONS: self._best_ms,
-            BY_SECONDS: self._best_ms,
-        }
-        return {name: value for name, value in row.items() if value is not None}
-
-    def summary(self) -> Mapping[str, Any]:
-        return {
-            "evaluations_done": self._evaluations,
-            "failures": self._failures,
-            "best_observed_ms": self._best_ms,
-            "tuning_seconds": self._clock_s,
-        }
 
 
 def _table(evaluations: Path) -> Any:
