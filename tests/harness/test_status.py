@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import shutil
+import threading
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from harness.compose import Composer
+from harness.errors import UserError
 from harness.failures import failure_kept
 from harness.plan import PlannedRun, planned, planned_run, read_plans
 from harness.status import State, study_status
@@ -100,6 +104,19 @@ def test_looking_does_not_get_in_the_way_of_a_run(tmp_path: Path) -> None:
     assert not held(tmp_path / "run")
     with RunDirectory(tmp_path / "run", {"config_hash": "x"}):
         assert held(tmp_path / "run")
+
+
+@pytest.mark.parametrize(("seconds", "refused"), [(0.03, False), (0.5, True)])
+def test_a_run_waits_for_a_look_at_its_lock_but_for_no_more(tmp_path: Path, seconds: float, refused: bool) -> None:
+    with RunDirectory(tmp_path / "run", {"config_hash": "x"}):
+        pass
+    with (tmp_path / "run/.lock").open("rb") as look:
+        fcntl.flock(look, fcntl.LOCK_SH)
+        release = threading.Timer(seconds, lambda: fcntl.flock(look, fcntl.LOCK_UN))
+        release.start()
+        with pytest.raises(UserError, match="another process") if refused else nullcontext():
+            RunDirectory(tmp_path / "run", {"config_hash": "x"}).__exit__()
+        release.join()
 
 
 def test_sweeps_add_up_and_the_same_one_adds_nothing(nearopt: Nearopt, tmp_path: Path) -> None:
