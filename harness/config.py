@@ -52,6 +52,10 @@ def _either(flag: bool, yes: str, no: str) -> str:
     return yes if flag else no
 
 
+def _last_name(path: str) -> str:
+    return path.rsplit(".", 1)[-1]
+
+
 def _kernel_name(kernel: DictConfig) -> str:
     from harness.own_space import kernel_name  # with it comes torch, which most commands do without
 
@@ -62,6 +66,7 @@ def register_schema() -> None:
     """Make the schema and the resolvers known to Hydra, under the names that YAMLs use."""
     ConfigStore.instance().store(name="schema", node=RunSchema)
     OmegaConf.register_new_resolver("either", _either, replace=True)
+    OmegaConf.register_new_resolver("last_name", _last_name, replace=True)
     OmegaConf.register_new_resolver(KERNEL_NAME, _kernel_name, replace=True)
 
 

@@ -7,20 +7,24 @@ from collections.abc import Sequence
 from harness.task import SEPARATOR
 
 TARGET, LABEL = "strategy._target_", "strategy.label"
+ARGUMENTS = "strategy.arguments."
+"""What goes to a library's class or function, whose arguments no YAML lists."""
 
 
 def natural(overrides: Sequence[str]) -> list[str]:
     """The same overrides for Hydra.
 
     * ``task=NAME__DEVICE``, as results and landscape files spell it, names the device too.
-    * With ``strategy._target_=PATH`` come arguments that no YAML knows (Hydra wants ``++`` before them), and the label
-      is that of the class: a run must not go by the name of the strategy whose YAML was replaced.
+    * With ``strategy._target_=PATH`` come arguments that no YAML knows (Hydra wants ``++`` before them; so do those
+      below ``strategy.arguments``), and the label is that of the class: a run must not go by the name of the strategy
+      whose YAML was replaced.
     """
     resolved = [part for override in overrides for part in _with_device(override)]
     given = {_key(override): override for override in resolved}
+    free = "strategy." if TARGET in given else ARGUMENTS
+    forced = [f"++{o.lstrip('+')}" if _key(o).startswith(free) else o for o in resolved]
     if TARGET not in given:
-        return resolved
-    forced = [f"++{o.lstrip('+')}" if _key(o).startswith("strategy.") else o for o in resolved]
+        return forced
     if LABEL not in given:
         path = given[TARGET].split("=", 1)[1].strip("'\"")
         forced.append(f"++{LABEL}='{path.rsplit('.', 1)[-1]}'")
