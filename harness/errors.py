@@ -10,6 +10,14 @@ class UserError(Exception):
     """
 
 
+class Busy(UserError):
+    """Another process is at this run: a sweep comes back to it."""
+
+
+class Unwritable(UserError):
+    """Results cannot be written (disk full, read-only): no other run of a sweep could be either."""
+
+
 MAX_LINE = 2_000
 
 

@@ -16,7 +16,7 @@ from hydra.utils import instantiate
 
 from harness import provenance
 from harness.arguments import check_types
-from harness.atomic import replacing, write_text
+from harness.atomic import replacing, write_text, writing
 from harness.backends.base import Backend
 from harness.backends.replay import ReplayBackend
 from harness.config import RunConfig
@@ -25,7 +25,7 @@ from harness.errors import UserError
 from harness.evaluation import Evaluation
 from harness.landscape import COSTS, Landscape
 from harness.loop import TraceDiverged, run_loop
-from harness.store import RunDirectory, finished
+from harness.store import RunDirectory, check_owner, finished
 from harness.strategies.base import Strategy
 from harness.task import TaskSpec
 
@@ -55,6 +55,8 @@ def execute(config: RunConfig, progress: Callable[[Evaluation], None] = _ignore)
 
     Raises:
         UserError: on configuration at fault; nothing of an earlier run is touched then.
+        Busy: another process is at it.
+        Unwritable: there is no room for its results, or no permission.
     """
     strategy_seed, noise_seed, repair_seed = np.random.SeedSequence(config.seed).spawn(3)
     backend = _instantiate("backend", config.backend, task=config.task, seed=noise_seed)
@@ -75,15 +77,20 @@ def _execute(
 ) -> RunResult:
     document = _document(config, backend)
     path = config.results / backend.task / config.label / f"seed-{config.seed}"
+    if (skipped := _skipped(path)) is not None:  # before anything is written: a finished study may be read-only
+        _check_reference(config.results / backend.task, backend)
+        check_owner(path, document)
+        return skipped
     # Built before the directory exists: arguments at fault must leave nothing behind.
-    strategy = build_strategy(config, backend, strategy_seed) if finished(path) is None else None
+    strategy = build_strategy(config, backend, strategy_seed)
     _check_reference(config.results / backend.task, backend)
     with RunDirectory(path, document) as directory:
-        done = finished(path)
-        if done is not None or strategy is None:
-            return RunResult(path, "skipped", done.evaluations if done else 0, None)
-        _write_reference(config.results / backend.task, backend, config.task)
-        directory.write_environment(_environment(config, backend))
+        if (skipped := _skipped(path)) is not None:
+            return skipped
+        with writing(config.results):
+            _write_reference(config.results / backend.task, backend, config.task)
+            environment = _environment(config, backend)
+        directory.write_environment(environment)
 
         def attempt(strategy: Strategy, recorded: list[Evaluation]) -> tuple[str, _Best]:
             best = _Best(progress)
@@ -99,6 +106,11 @@ def _execute(
             ended, best = attempt(build_strategy(config, backend, strategy_seed), [])
         directory.finish(backend.space, ended, document["config_hash"], best.facts)
         return RunResult(path, ended, best.evaluations, best.latency_ms)
+
+
+def _skipped(path: Path) -> RunResult | None:
+    done = finished(path)
+    return None if done is None else RunResult(path, "skipped", done.evaluations, None)
 
 
 class _Best:
