@@ -15,7 +15,7 @@ from harness.errors import UserError, clear_line
 if TYPE_CHECKING:
     from harness.landscape import Landscape
 
-DONE, FAILED, USER_ERROR = 0, 1, 2
+DONE, FAILED, USER_ERROR, INTERRUPTED = 0, 1, 2, 130
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -190,9 +190,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (UserError, AnalysisError) as error:
         print(f"nearopt: {clear_line(error)}", file=sys.stderr)
         return USER_ERROR
-    except KeyboardInterrupt:
-        print("nearopt: interrupted; the same command resumes", file=sys.stderr)
-        return FAILED
+    except KeyboardInterrupt as stop:
+        how_far = f" ({stop})" if str(stop) else ""
+        print(f"nearopt: interrupted{how_far}; the same command resumes", file=sys.stderr)
+        return INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 
 class UserError(Exception):
     """Bad input: shown as one line on stderr, exit code 2, never with a traceback.
@@ -11,7 +13,11 @@ class UserError(Exception):
 
 
 class Busy(UserError):
-    """Another process is at this run: a sweep comes back to it."""
+    """Another process is at the run in ``path``: a sweep comes back to it."""
+
+    def __init__(self, path: Path, message: str) -> None:
+        super().__init__(f"{path}: {message}")
+        self.path = path
 
 
 class Unwritable(UserError):

@@ -92,8 +92,8 @@ def _execute(
             environment = _environment(config, backend)
         directory.write_environment(environment)
 
-        def attempt(strategy: Strategy, recorded: list[Evaluation]) -> tuple[str, _Best]:
-            best = _Best(progress)
+        def attempt(strategy: Strategy, recorded: list[Evaluation]) -> tuple[str, Tally]:
+            best = Tally(progress)
             rng = np.random.default_rng(repair_seed)
             ended = run_loop(strategy, backend, config.budget, config.batch, rng, recorded, directory.append, best)
             best.facts = strategy.facts() if hasattr(strategy, "facts") else {}
@@ -113,10 +113,10 @@ def _skipped(path: Path) -> RunResult | None:
     return None if done is None else RunResult(path, "skipped", done.evaluations, None)
 
 
-class _Best:
-    """Counts evaluations and keeps the lowest observed latency, on the way to the progress display."""
+class Tally:
+    """Counts evaluations and keeps the lowest observed latency in ms, on the way to whoever shows progress."""
 
-    def __init__(self, progress: Callable[[Evaluation], None]) -> None:
+    def __init__(self, progress: Callable[[Evaluation], None] = _ignore) -> None:
         self._progress = progress
         self.evaluations = 0
         self.latency_ms: float | None = None

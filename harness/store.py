@@ -96,7 +96,7 @@ class RunDirectory:
             try:
                 self._lease = Lease(path)
             except Held as error:
-                raise Busy(f"{path}: {error} is running this: wait for it, or choose another results=") from None
+                raise Busy(path, f"{error} is running this: wait for it, or choose another results=") from None
             try:
                 self._prepare(config)
             except BaseException:
