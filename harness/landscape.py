@@ -30,7 +30,7 @@ SCHEMA_VERSION = 1
 REQUIRED = ("status", "latency_ms", "oracle_ms")
 COSTS = ("compile_s", "verify_s", "benchmark_s")
 ORIGINS = ("uniform", "search")
-RECORDER = ("binary", "alias", "sm_clock_mhz", "temperature_c", "throttle_reasons")
+RECORDER = ("binary", "alias", "gpu", "sm_clock_mhz", "temperature_c", "throttle_reasons")
 """Optional columns that nothing here depends on."""
 STATUSES = frozenset(status.value for status in Status)
 

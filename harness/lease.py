@@ -1,8 +1,8 @@
 """Who has a run directory: one process at a time, on one host or on several that share a file system.
 
-``flock`` ends with its process, however that ends, but not every shared file system carries it to other hosts (NFS does,
-Lustre and BeeGFS only if mounted so). So the holder also keeps a note with its name, made exclusively, and touches
-it: whoever sees a fresh note of another kernel stays out, even if the lock was to be had.
+``flock`` ends with its process, however that ends, but not every shared file system carries it to other hosts (NFS
+does, Lustre and BeeGFS only if mounted so). So the holder also keeps a note with its name, made exclusively, and
+touches it: whoever sees a fresh note of another kernel stays out, even if the lock was to be had.
 """
 
 from __future__ import annotations

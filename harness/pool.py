@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing import connection, resource_tracker
@@ -20,7 +20,7 @@ from harness.attempt import Failure, Outcome, Report, attempt
 from harness.config import RunConfig
 from harness.gpu.messages import describe_exit
 
-THREADS = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+THREADS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 """Runs at once have a core each: more threads would only get in each other's way."""
 
 REPORT_EVERY_S = 0.2
@@ -53,7 +53,7 @@ class _Worker:
 
 def run_in_pool(
     jobs: Sequence[tuple[int, RunConfig]], slots: Sequence[Slot], watch: Watch, fresh: bool
-) -> Iterator[tuple[int, Outcome]]:
+) -> Generator[tuple[int, Outcome]]:
     """Attempt all jobs, each in the first slot that is free; yields outcomes as they come.
 
     Closing the iterator ends the workers: they drop their current evaluation and release what they hold.

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.backends.live import build_task, find_device, session_options
+from harness.backends.live import build_task, find_device, find_devices, session_options
 from harness.config import RunConfig
 from harness.errors import UserError
 from harness.gpu.folders import PrivateFolder
@@ -88,7 +88,7 @@ def _record_task(
     config: RunConfig, request: RecordRequest, path: Path, cache: Path, deadline_s: float | None
 ) -> Recording:
     assert config.task is not None
-    device = find_device()
+    device, *beside = find_devices()
     kernel, space = build_task(config.task, device)
     values = {name: value for name, value in config.backend.items() if name not in ("_target_", "charge_ask")}
     options = RecordOptions(
@@ -98,4 +98,4 @@ def _record_task(
         searches=request.searches,
     )
     command = " ".join(["nearopt", *sys.argv[1:]])
-    return record(config.task.name, kernel, space, path, device, options, command=command, cache=cache)
+    return record(config.task.name, kernel, space, path, device, options, command=command, cache=cache, beside=beside)

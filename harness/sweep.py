@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from pathlib import Path
 from time import sleep
@@ -12,6 +12,8 @@ from harness.attempt import Failure, Halt, Outcome, Postponed, attempt
 from harness.config import RunConfig
 from harness.errors import Unwritable
 from harness.evaluation import Evaluation
+from harness.gpu.device import VISIBLE_DEVICES
+from harness.gpu.placement import placements, visible_gpus
 from harness.lease import held
 from harness.order import randomised_blocks
 from harness.pool import Slot, Watch, run_in_pool, throttled
@@ -21,7 +23,7 @@ from harness.sweep_display import SweepDisplay
 
 POLL_S = 0.5
 
-Launch = Callable[[Sequence[tuple[int, RunConfig]], Watch], Iterator[tuple[int, Outcome]]]
+Launch = Callable[[Sequence[tuple[int, RunConfig]], Watch], Generator[tuple[int, Outcome]]]
 """Attempts numbered runs, started in the order given; yields their outcomes as they come."""
 
 
@@ -30,15 +32,13 @@ class Interrupted(KeyboardInterrupt):
 
 
 def default_jobs(configs: Sequence[RunConfig]) -> int:
-    """One run a core in replay; one at a time where the GPU is needed."""
+    """One run a core in replay, one a GPU where they are needed."""
     if any(config.live for config in configs):
-        return 1
+        return max(1, min(len(configs), len(visible_gpus())))
     return max(1, min(len(configs), os.cpu_count() or 1))
 
 
-def sweep(
-    configs: Sequence[RunConfig], jobs: int | None, launch: Launch | None = None
-) -> list[RunResult | Failure]:
+def sweep(configs: Sequence[RunConfig], jobs: int | None, launch: Launch | None = None) -> list[RunResult | Failure]:
     """Run all of ``configs``; a failed one does not stop the others.
 
     They start in randomised blocks (:func:`~harness.order.randomised_blocks`). A run that another process is at
@@ -61,18 +61,20 @@ def sweep(
     try:
         with SweepDisplay(len(configs)) as display:
             while pending:
-                with closing(launch([(i, configs[i]) for i in pending], display.running)) as outcomes:  # type: ignore[type-var]
+                with closing(launch([(i, configs[i]) for i in pending], display.running)) as outcomes:
                     for i, outcome in outcomes:
                         if isinstance(outcome, Halt):
                             raise Unwritable(_halted(outcome, results, len(configs)))
+                        display.ended(configs[i], outcome)
                         if isinstance(outcome, Postponed):
                             elsewhere[i] = outcome.path
                         else:
                             results[i] = outcome
-                            display.ended(configs[i], outcome)
                 pending = _come_back_to(elsewhere, display)
     except KeyboardInterrupt:
-        raise Interrupted(f"{len(results)} of {len(configs)} runs are over, the others keep their evaluations") from None
+        raise Interrupted(
+            f"{len(results)} of {len(configs)} runs are over, the others keep their evaluations"
+        ) from None
     return [results[i] for i in range(len(configs))]
 
 
@@ -97,16 +99,30 @@ def _come_back_to(elsewhere: dict[int, Path], display: SweepDisplay) -> list[int
 def _local(jobs: int) -> Launch:
     """Runs on this machine, ``jobs`` at once."""
 
-    def launch(numbered: Sequence[tuple[int, RunConfig]], watch: Watch) -> Iterator[tuple[int, Outcome]]:
+    def launch(numbered: Sequence[tuple[int, RunConfig]], watch: Watch) -> Generator[tuple[int, Outcome]]:
         if jobs == 1:
             return _serial(numbered, watch)
-        fresh = any(config.live for _, config in numbered)
-        return run_in_pool(numbered, [Slot(f"worker {k}") for k in range(jobs)], watch, fresh)
+        live = any(config.live for _, config in numbered)
+        return run_in_pool(numbered, _slots([config for _, config in numbered], jobs), watch, fresh=live)
 
     return launch
 
 
-def _serial(numbered: Sequence[tuple[int, RunConfig]], watch: Watch) -> Iterator[tuple[int, Outcome]]:
+def _slots(configs: Sequence[RunConfig], jobs: int) -> list[Slot]:
+    """A place for each worker, with a GPU where live runs need one and there is one to be had.
+
+    Raises:
+        UserError: more workers than GPUs, although they are not to be shared.
+    """
+    live = [config for config in configs if config.live]
+    gpus = visible_gpus() if live else []
+    if not gpus:
+        return [Slot(f"worker {k}") for k in range(jobs)]
+    taken = placements(jobs, gpus, all(config.backend.get("share_device") for config in live))
+    return [Slot(f"worker {k}, GPU {gpus.index(gpu)}", {VISIBLE_DEVICES: gpu}) for k, gpu in enumerate(taken)]
+
+
+def _serial(numbered: Sequence[tuple[int, RunConfig]], watch: Watch) -> Generator[tuple[int, Outcome]]:
     for i, config in numbered:
 
         def report(evaluations: int, best_ms: float | None, config: RunConfig = config) -> None:

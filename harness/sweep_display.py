@@ -15,7 +15,7 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from harness.attempt import Outcome
+from harness.attempt import Failure, Outcome
 from harness.config import RunConfig
 from harness.progress import PLAIN_EVERY_S
 from harness.run import RunResult
@@ -64,7 +64,7 @@ class SweepDisplay:
         self._show_line()
 
     def ended(self, config: RunConfig, outcome: Outcome) -> None:
-        """A run is over."""
+        """A run is over, or left to another process for now."""
         self._workers = {name: at for name, at in self._workers.items() if at.config is not config}
         if isinstance(outcome, RunResult):
             self._done += 1
@@ -72,7 +72,7 @@ class SweepDisplay:
             if outcome.ended != "skipped":
                 self._evaluations += outcome.evaluations
                 self._keep_best(config, outcome.best_ms)
-        else:
+        elif isinstance(outcome, Failure):
             self._failed += 1
         self._show_line()
 
@@ -95,8 +95,8 @@ class SweepDisplay:
             parts.append(f"{_clock(left_s)} left")
         if self._waiting:
             parts.append(f"waiting for {self._waiting} runs of another process")
-        tasks = dict.fromkeys([_task(x.config) for x in at if _task(x.config) in self._best][:SHOWN_TASKS])
-        parts += [f"{task} best {self._best[task]:.4g} ms" for task in tasks]
+        latest = list(self._best.items())[-SHOWN_TASKS:]
+        parts += [f"{task} best {best_ms:.4g} ms" for task, best_ms in latest]
         return ", ".join(parts)
 
     def left_s(self, elapsed_s: float) -> float | None:
@@ -121,9 +121,9 @@ class SweepDisplay:
         return Group(bar, workers, *([f"… and {more} more"] if more > 0 else []))
 
     def _keep_best(self, config: RunConfig, best_ms: float | None) -> None:
-        task = _task(config)
-        if best_ms is not None and best_ms < self._best.get(task, float("inf")):
-            self._best[task] = best_ms
+        if best_ms is not None:
+            task = _task(config)
+            self._best[task] = min(best_ms, self._best.pop(task, best_ms))  # the latest comes last
 
     def _show_line(self) -> None:
         now = monotonic()
