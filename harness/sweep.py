@@ -64,7 +64,8 @@ def sweep(configs: Sequence[RunConfig], jobs: int | None, launch: Launch | None 
                 with closing(launch([(i, configs[i]) for i in pending], display.running)) as outcomes:
                     for i, outcome in outcomes:
                         if isinstance(outcome, Halt):
-                            raise Unwritable(_halted(outcome, results, len(configs)))
+                            kept = "what is finished is kept; the same command goes on from there"
+                            raise Unwritable(f"{outcome.message}: {kept}")
                         display.ended(configs[i], outcome)
                         if isinstance(outcome, Postponed):
                             elsewhere[i] = outcome.path
@@ -76,11 +77,6 @@ def sweep(configs: Sequence[RunConfig], jobs: int | None, launch: Launch | None 
             f"{len(results)} of {len(configs)} runs are over, the others keep their evaluations"
         ) from None
     return [results[i] for i in range(len(configs))]
-
-
-def _halted(outcome: Halt, results: dict[int, RunResult | Failure], total: int) -> str:
-    done = sum(isinstance(result, RunResult) for result in results.values())
-    return f"{outcome.message}: {done} of {total} runs are finished and kept; the same command goes on from there"
 
 
 def _come_back_to(elsewhere: dict[int, Path], display: SweepDisplay) -> list[int]:
