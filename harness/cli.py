@@ -20,19 +20,23 @@ DONE, FAILED, USER_ERROR, INTERRUPTED = 0, 1, 2, 130
 
 def _run(arguments: argparse.Namespace) -> int:
     from harness.compose import Composer
-    from harness.run import RunResult
+    from harness.run import RunResult, instantiate_checked
     from harness.sweep import run_alone, sweep
 
     composer = Composer(arguments.config_dir)
     if arguments.cfg:
         print(composer.yaml(arguments.overrides), end="")
         return DONE
+    launcher = composer.launcher(arguments.overrides)
     if not arguments.multirun:
+        if launcher is not None:
+            raise UserError(f"hydra.launcher._target_={launcher['_target_']}: launchers run sweeps: expected -m")
         result = run_alone(composer.compose(arguments.overrides))
         print(_told(result))
         return DONE
     configs = composer.expand(arguments.overrides)
-    results = sweep(configs, configs[0].jobs)
+    launch = None if launcher is None else instantiate_checked("hydra.launcher", launcher).launch
+    results = sweep(configs, configs[0].jobs, launch)
     runs = [result for result in results if isinstance(result, RunResult)]
     failures = [result for result in results if not isinstance(result, RunResult)]
     skipped = sum(result.ended == "skipped" for result in runs)

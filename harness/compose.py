@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from math import ceil
 from pathlib import Path
@@ -71,6 +71,7 @@ class Composer:
         Raises:
             UserError: on any override that does not fit.
         """
+        overrides = [override for override in overrides if not _for_launcher(override)]
         given = {override.split("=", 1)[0] for override in overrides}
         swept = [item for item in self._sweeper_params(overrides) if item.split("=", 1)[0] not in given]
         try:
@@ -80,6 +81,18 @@ class Composer:
         except HydraException as error:
             raise UserError(one_line(error)) from None
         return [self.compose(job) for job in jobs]
+
+    def launcher(self, overrides: Sequence[str]) -> Mapping[str, Any] | None:
+        """The target that ``hydra/launcher=NAME`` asks for; ``None`` where the sweep's own processes will do.
+
+        Raises:
+            UserError: on any override that does not fit.
+        """
+        kept = ("jobs=", "results=", "experiment=")
+        relevant = [o for o in overrides if _for_launcher(o) or (o.startswith(kept) and "," not in o)]
+        composed = self._hydra(relevant, return_hydra_config=True)
+        node = self._hydra_call(lambda: OmegaConf.to_container(composed.hydra.launcher, resolve=True))
+        return None if str(node.get("_target_", "")).endswith(".BasicLauncher") else dict(node)
 
     def _sweeper_params(self, overrides: Sequence[str]) -> list[str]:
         """What an experiment's own YAML sweeps over (``hydra.sweeper.params``)."""
@@ -116,6 +129,10 @@ class Composer:
             return call()
         except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
             raise UserError(one_line(error)) from None
+
+
+def _for_launcher(override: str) -> bool:
+    return override.lstrip("+~").startswith(("hydra/launcher", "hydra.launcher."))
 
 
 def _check_sweeps(overrides: Sequence[Override]) -> None:

@@ -19,9 +19,7 @@ from typing import Any
 from harness.attempt import Failure, Outcome, Report, attempt
 from harness.config import RunConfig
 from harness.gpu.messages import describe_exit
-
-THREADS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-"""Runs at once have a core each: more threads would only get in each other's way."""
+from harness.threads import inherited
 
 REPORT_EVERY_S = 0.2
 PATIENCE_S = 10.0
@@ -114,7 +112,7 @@ def _started(slot: Slot) -> _Worker:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(theirs,))
-    with _environment({**THREADS, **os.environ, **slot.environment}), _ctrl_c_held_back():
+    with inherited(slot.environment), ctrl_c_held_back():
         process.start()
     theirs.close()  # or the pipe would never report the worker's end
     return _Worker(slot, process, ours)
@@ -140,19 +138,7 @@ def _end(workers: Sequence[_Worker]) -> None:
 
 
 @contextmanager
-def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    before = dict(os.environ)
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name in os.environ.keys() - before.keys():
-            del os.environ[name]
-        os.environ.update(before)
-
-
-@contextmanager
-def _ctrl_c_held_back() -> Iterator[None]:
+def ctrl_c_held_back() -> Iterator[None]:
     """Hold SIGINT back until the block ends; workers started in it never see one, so that only the parent answers."""
     resource_tracker.ensure_running()  # it lets SIGINT through again when it starts
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})

@@ -59,7 +59,7 @@ def execute(config: RunConfig, progress: Callable[[Evaluation], None] = _ignore)
         Unwritable: there is no room for its results, or no permission.
     """
     strategy_seed, noise_seed, repair_seed = np.random.SeedSequence(config.seed).spawn(3)
-    backend = _instantiate("backend", config.backend, task=config.task, seed=noise_seed)
+    backend = instantiate_checked("backend", config.backend, task=config.task, seed=noise_seed)
     if not isinstance(backend, Backend):
         raise UserError(f"backend._target_={config.backend['_target_']}: expected a function that opens a backend")
     try:
@@ -136,13 +136,21 @@ def build_strategy(config: RunConfig, backend: Backend, seed: np.random.SeedSequ
         UserError: when its target cannot be imported or does not take its arguments.
     """
     fresh = np.random.SeedSequence(seed.entropy, spawn_key=seed.spawn_key)
-    strategy = _instantiate("strategy", config.strategy, space=backend.space, seed=fresh, budget=config.budget)
+    strategy = instantiate_checked("strategy", config.strategy, space=backend.space, seed=fresh, budget=config.budget)
     if not isinstance(strategy, Strategy):
         raise UserError(f"strategy._target_={config.strategy['_target_']}: expected a class with ask and tell")
     return strategy
 
 
-def _instantiate(what: str, target: Mapping[str, Any], **arguments: Any) -> Any:
+def instantiate_checked(what: str, target: Mapping[str, Any], **arguments: Any) -> Any:
+    """A Hydra target from its configuration and what only the harness knows.
+
+    Args:
+        what: where the configuration comes from, for messages: ``strategy``, ``backend``.
+
+    Raises:
+        UserError: when the target cannot be imported or does not take its arguments.
+    """
     if "_target_" not in target:
         raise UserError(f"{what}._target_: missing: expected the dotted path of a class or function")
     try:
