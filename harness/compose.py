@@ -11,6 +11,7 @@ from typing import Any
 import hydra
 import yaml
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override, RangeSweep
 from hydra.errors import HydraException
@@ -117,6 +118,7 @@ class Composer:
     def _hydra(self, overrides: Sequence[str], return_hydra_config: bool = False) -> Any:
         def composed() -> Any:
             with hydra.initialize_config_dir(version_base="1.3", config_dir=str(conf_directory())):
+                _forget_plugins_launchers()
                 return hydra.compose("config", [*self._search_path, *overrides], return_hydra_config)
 
         try:
@@ -129,6 +131,13 @@ class Composer:
             return call()
         except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
             raise UserError(one_line(error)) from None
+
+
+def _forget_plugins_launchers() -> None:
+    """Hydra would hold our launchers' YAML against the schemas that its own plugins register under the same names."""
+    registered = ConfigStore.instance().repo.get("hydra", {}).get("launcher", {})
+    for file in (conf_directory() / "hydra" / "launcher").glob("*.yaml"):
+        registered.pop(file.name, None)
 
 
 def _for_launcher(override: str) -> bool:
