@@ -21,6 +21,8 @@ from harness.pool import Watch
 from harness.threads import inherited
 
 WATCHER = "nearopt-watches-parent"
+PATIENCE = 3
+"""Workers may die so often in a row without a run getting through: joblib does not tell which run it was."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class JoblibLauncher:
         died = library("joblib.externals.loky.process_executor", "joblib", "joblib").TerminatedWorkerError
         if any(config.live for _, config in numbered):
             raise UserError("hydra/launcher=joblib: joblib knows no GPUs: expected backend=replay, or another launcher")
+        fruitless = 0
         left = {i: portable(config) for i, config in numbered}
         while left:
             before = len(left)
@@ -53,7 +56,8 @@ class JoblibLauncher:
                         del left[i]
                         yield i, outcome
             except died as error:
-                if len(left) == before:  # none got through since the last death: what is left kills its workers
+                fruitless = fruitless + 1 if len(left) == before else 0
+                if fruitless == PATIENCE:  # what is left kills its workers
                     for i, config in left.items():
                         yield i, lost(config, f"its worker died ({str(error).split(chr(10), 1)[0][:200]})")
                     return

@@ -11,7 +11,7 @@ import os
 import subprocess
 from collections import deque
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -26,7 +26,8 @@ from harness.threads import inherited
 
 FOLDER = ".submitit"
 POLL_S = 0.5
-QUEUE_POLL_S = 15.0
+QUEUE_POLL_S = 5.0
+LATE_S = 15.0
 SHARED = ("name", "timeout_min", "mem_gb", "nodes", "cpus_per_task", "gpus_per_node", "tasks_per_node")
 """What every executor of submitit knows; the rest gets its cluster's prefix."""
 
@@ -126,15 +127,31 @@ class SubmititLauncher:
 def _submit(executor: Any, array: Sequence[Sequence[Numbered]]) -> list[Any]:
     shares = [[portable(config) for _, config in share] for share in array]
     try:
-        with inherited({}):
+        with inherited({}), _children_silent():
             jobs: list[Any] = executor.map_array(Share(), shares)
     except (RuntimeError, OSError) as error:
         raise UserError(f"hydra/launcher=submitit: submitting failed: {one_line(error)}") from None
     return jobs
 
 
+@contextmanager
+def _children_silent() -> Iterator[None]:
+    """On this machine jobs share the terminal: Ctrl-C would make each of them print a traceback (they log to files)."""
+    ours = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(ours, 2)
+        os.close(ours)
+        os.close(nowhere)
+
+
 def _outcomes(job: Any, share: Sequence[Numbered]) -> Iterator[tuple[int, Outcome]]:
     try:
+        if not job.paths.result_pickle.exists():  # asked for its result, submitit would wait for ever
+            raise RuntimeError("it left the queue without a result")
         outcomes: list[Outcome] = job.result()
     except Exception as error:  # submitit's own, or whatever the job raised
         for i, config in share:
@@ -170,7 +187,7 @@ class _Queue:
                 gone = [job.job_id for job in jobs if job not in over and job.job_id not in queued]
                 self._missing = {job_id: self._missing.get(job_id, self._asked) for job_id in gone}
         # A result may come late over a network file system.
-        dead = {job_id for job_id, since in self._missing.items() if monotonic() - since > 2 * QUEUE_POLL_S}
+        dead = {job_id for job_id, since in self._missing.items() if monotonic() - since > LATE_S}
         return over + [job for job in jobs if job not in over and job.job_id in dead]
 
 
