@@ -24,6 +24,10 @@ class Unwritable(UserError):
     """Results cannot be written (disk full, read-only): no other run of a sweep could be either."""
 
 
+class MachineError(RuntimeError):
+    """The machine gave way under a run: not the run's own fault, so that it is worth another try."""
+
+
 MAX_LINE = 2_000
 
 

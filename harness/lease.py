@@ -14,6 +14,7 @@ import os
 import platform
 import secrets
 import threading
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import lru_cache
@@ -22,6 +23,9 @@ from pathlib import Path
 
 LEASE_S = 90.0
 """A note that was not touched for so long belongs to nobody. More than an NFS client's longest attribute cache."""
+
+LOOKS, LOOK_S = 3, 0.02
+"""How often and after how many seconds a lock that is taken is asked for again: :func:`held` takes it shortly."""
 
 NOTE = ".owner"
 NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
@@ -63,15 +67,7 @@ class Lease:
         threading.Thread(target=self._keep_fresh, daemon=True).start()
 
     def _acquire(self) -> None:
-        locked = True
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Held(_holder(self._note)) from None
-        except OSError as error:
-            if error.errno not in NO_LOCKS:
-                raise
-            locked = False
+        locked = self._locked()
         for _ in range(3):
             with suppress(FileExistsError):
                 self._write_note()
@@ -81,6 +77,22 @@ class Lease:
                 break
             self._remove(seen)
         raise Held(_holder(self._note))
+
+    def _locked(self) -> bool:
+        """Take the lock; false on a file system without locks."""
+        for look in range(LOOKS, -1, -1):
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if not look:
+                    raise Held(_holder(self._note)) from None
+                time.sleep(LOOK_S)
+            except OSError as error:
+                if error.errno not in NO_LOCKS:
+                    raise
+                return False
+        return True
 
     def _remove(self, seen: Mapping[str, object]) -> None:
         """Remove the note unless another process has put its own there meanwhile."""

@@ -68,8 +68,9 @@ class SweepDisplay:
         self._workers = {name: at for name, at in self._workers.items() if at.config is not config}
         if isinstance(outcome, RunResult):
             self._done += 1
-            self._before += outcome.ended == "skipped"
-            if outcome.ended != "skipped":
+            before = outcome.ended in ("skipped", "failed")
+            self._before += before
+            if not before:
                 self._evaluations += outcome.evaluations
                 self._keep_best(config, outcome.best_ms)
         elif isinstance(outcome, Failure):
