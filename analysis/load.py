@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from analysis import consolidated
 from analysis.errors import AnalysisError
 from analysis.recordings import references
+from analysis.retimed import with_retimed
 from analysis.run_directory import RunLog, is_live, run_row
 from analysis.split_time import run_split
 
@@ -77,7 +78,7 @@ def load_study(paths: Sequence[str | Path], recordings: Mapping[str, Path] | Non
         where = ", ".join(str(p) for p in paths)
         hint = f"; {unfinished} unfinished" if unfinished else ""
         raise AnalysisError(f"{where}: no finished run found{hint}: expected directories with config.yaml and DONE")
-    kept = _without_copies(logs)
+    kept = with_retimed(_without_copies(logs))
     runs = pd.DataFrame([run_row(log) for log in kept])
     runs.index.name = "run"
     _check_comparable(runs)

@@ -165,9 +165,25 @@ def _record(arguments: argparse.Namespace) -> int:
     return DONE
 
 
+def _retime(arguments: argparse.Namespace) -> int:
+    from harness.compose import Composer
+    from harness.recording import retime_tasks
+    from harness.retime import Retiming
+
+    for name in ("limit", "rounds"):
+        if getattr(arguments, name) < 1:
+            raise UserError(f"--{name} {getattr(arguments, name)}: expected 1 or more")
+    configs = Composer(arguments.config_dir).expand(["backend=live", *arguments.overrides])
+    retiming = Retiming(limit=arguments.limit, rounds=arguments.rounds)
+    for done in retime_tasks(configs, retiming):
+        print(f"{done.configurations} configurations of {done.runs} runs, best {done.t_star_ms:.6g} ms: {done.path}")
+    return DONE
+
+
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "run": _run,
     "record": _record,
+    "retime": _retime,
     "report": _report,
     "landscapes": _landscapes,
     "landscapes import": _import,

@@ -43,6 +43,10 @@ EXAMPLES = {
         "nearopt record task=matmul task.kernel.m=512 -o matmul-512.parquet",
         "nearopt record task=matmul-wide-2048x2048x2048-bf16 --limit 4000 --search optuna_tpe=400 --search lfbo=400",
     ),
+    "retime": (
+        "nearopt retime task=helion_softmax-16384x2560-bf16,helion_matmul-2048x2048x2048-bf16 results=study",
+        "nearopt retime task=matmul task.kernel.m=512 results=study --limit 200 --rounds 12",
+    ),
     "report": (
         "nearopt report results",
         "nearopt report study-a study-b -o report-ab",
@@ -130,6 +134,18 @@ def command_parser() -> argparse.ArgumentParser:
     )
     record.add_argument("--deadline-s", type=float, help="stop cleanly after so many seconds")
     record.add_argument("--compile-workers", type=int, help="compile processes; default: one a core")
+
+    retime = add(
+        "retime",
+        "time again, in one batch, what live runs found",
+        "Time what the live runs of tasks found again on this machine's GPU, in one interleaved batch a task: all\n"
+        "within 1.25 times the best, and some slower anchors. Written beside the runs as retimed.parquet, by which\n"
+        "they are judged from then on. Not needed where the task's whole space is recorded on this device.",
+    )
+    retime.add_argument("overrides", nargs="+", metavar="OVERRIDE", help="task=A,B,… results=DIR and further overrides")
+    retime.add_argument("--config-dir", type=Path, help="a further folder of Hydra configuration")
+    retime.add_argument("--limit", type=int, default=500, help="configurations a task at most (default: 500)")
+    retime.add_argument("--rounds", type=int, default=8, help="visits of each (default: 8)")
 
     report = add(
         "report",

@@ -30,7 +30,7 @@ SCHEMA_VERSION = 1
 REQUIRED = ("status", "latency_ms", "oracle_ms")
 COSTS = ("compile_s", "verify_s", "benchmark_s")
 ORIGINS = ("uniform", "search")
-RECORDER = ("binary", "alias", "sm_clock_mhz", "temperature_c", "throttle_reasons")
+RECORDER = ("binary", "alias", "gpu", "sm_clock_mhz", "temperature_c", "throttle_reasons")
 """Optional columns that nothing here depends on."""
 STATUSES = frozenset(status.value for status in Status)
 
@@ -158,7 +158,7 @@ def _build(path: Path, table: pa.Table, sha256: str) -> Landscape:
             raise UserError(f"{path}: column {name!r} is missing: expected {', '.join(REQUIRED)} and config.*")
     try:
         space = SearchSpace.from_json(document["space"])
-        codes = _codes(path, table, space)
+        codes = table_codes(path, table, space)
         order = np.lexsort(codes.T[::-1])
         codes = codes[order]
         pool = space.restricted(codes)
@@ -194,7 +194,12 @@ def _with_space(landscape: Landscape, space: SearchSpace) -> Landscape:
     return Landscape(**{**landscape.__dict__, "space": space})
 
 
-def _codes(path: Path, table: pa.Table, space: SearchSpace) -> Codes:
+def table_codes(path: Path, table: pa.Table, space: SearchSpace) -> Codes:
+    """The configurations of a table with a column ``config.<name>`` a parameter, as codes, ``[rows, d]``.
+
+    Raises:
+        UserError: naming the column or row that does not fit the space.
+    """
     extra = [name for name in table.column_names if name.startswith("config.") and name[7:] not in space.names]
     if extra:
         raise UserError(f"{path}: column {extra[0]!r} is not a parameter of the space")

@@ -27,7 +27,7 @@ from harness.record_facts import (
 )
 from harness.record_log import RecordLog
 from harness.record_search import DeadlinePassed, RecordingBackend, run_search
-from harness.record_write import recording_summary, write_recording
+from harness.record_write import consistencies, recording_summary, write_recording
 from harness.retime import VENDOR, Retiming, retime
 from kernels.base import Kernel
 from search_spaces.enumeration import Codes
@@ -47,6 +47,7 @@ def record(
     command: str = "",
     work: MakeWork = cuda_work,
     cache: Path | None = None,
+    beside: Sequence[AccelDevice] = (),
 ) -> Recording:
     """Measure every feasible configuration once, in random order, re-time the best, write the landscape.
 
@@ -62,6 +63,8 @@ def record(
         command: kept in the metadata.
         work: what the processes run; tests put fakes here.
         cache: a compile cache shared with other recordings of this job (see :class:`~harness.gpu.session.Session`).
+        beside: further devices of the same model; each configuration is measured on whichever is free, and each device
+            re-times the best, the first one for the record.
 
     Raises:
         UserError: the log belongs to another recording, or the device is taken or does not start.
@@ -84,8 +87,8 @@ def record(
             inputs = log.recorded.metadata["timing"].get(
                 "input_seed", fresh
             )  # the first session's, if this one goes on
-            with Session(kernel, device, replace(options.session, seed=inputs), work, cache) as session:
-                log.session(session_facts(device))
+            with Session(kernel, device, replace(options.session, seed=inputs), work, cache, beside) as session:
+                log.session(session_facts(session.devices))
                 for row in known.values():
                     if row.binary:
                         session.engine.remember(row.binary, row.measurement)
@@ -112,6 +115,7 @@ def record(
             activity=activity,
             wall_s=time.monotonic() - start,
             retime_s=retime_s,
+            consistency=consistencies(log.recorded),
             states=describe_states(
                 row.measurement.device_state for row in known.values() if row.measurement.device_state is not None
             ),
@@ -158,7 +162,7 @@ def _measure(
         try:
             for result in session.engine.evaluate(until_deadline()):
                 key = space.key(result.configuration)
-                log.result(key, result)
+                log.result(key, result, session.uuid_of(result))
                 _keep(compiled, key, result)
                 finished += 1
                 progress.advance(_note(session.engine.incumbent_ms, finished, time.monotonic() - began, result))
@@ -207,6 +211,10 @@ def _retime(
     results = log.recorded.results
     chosen = {key: (results[key].configuration, latency_ms[key]) for key in retiming.choose(latency_ms)}
     print(f"re-timing {len(chosen)} configurations, {retiming.rounds} rounds", file=sys.stderr)
-    samples = retime(session, chosen, compiled, retiming, rng)
+    samples, *others = retime(session, chosen, compiled, retiming, rng)
     vendor = samples.pop(VENDOR, None)
-    log.retimed(samples, (session.started.vendor, vendor) if vendor else None)
+    beside = {
+        device.uuid: {key: values for key, values in other.items() if key != VENDOR}
+        for device, other in zip(session.devices[1:], others, strict=True)
+    }
+    log.retimed(samples, (session.started.vendor, vendor) if vendor else None, beside)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +15,7 @@ from harness.gpu.device import AccelDevice, nvidia_smi
 from harness.gpu.engine import Activity
 from harness.gpu.session import SessionOptions
 from harness.kernel_source import kernel_source_hash
-from harness.retime import Retiming
+from harness.retime import Consistency, Retiming
 from kernels.base import Kernel
 from search_spaces.space import SearchSpace
 
@@ -52,6 +52,7 @@ class Recording:
         activity: where this session's time went.
         wall_s: of this session.
         retime_s: of it, re-timing.
+        consistency: how far each further GPU agrees with the first, by UUID.
         states: the device's clocks and temperatures over the whole recording, in words; empty if unknown.
     """
 
@@ -63,6 +64,7 @@ class Recording:
     wall_s: float
     retime_s: float
     searched: int = 0
+    consistency: Mapping[str, Consistency] = field(default_factory=dict)
     states: str = ""
 
     def report(self) -> str:
@@ -150,12 +152,13 @@ def _search_facts(search: RunConfig) -> dict[str, Any]:
     }
 
 
-def session_facts(device: AccelDevice) -> dict[str, Any]:
-    """The card and its state at the start of a session."""
+def session_facts(devices: Sequence[AccelDevice]) -> dict[str, Any]:
+    """The cards, and the first one's state at the start of a session."""
     return {
         "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "uuid": device.uuid,
-        "nvidia_smi": nvidia_smi(device.uuid),
+        "uuid": devices[0].uuid,
+        "beside": [device.uuid for device in devices[1:]],
+        "nvidia_smi": nvidia_smi(devices[0].uuid),
         "commit": provenance.environment()["git"]["commit"],
     }
 
@@ -170,8 +173,9 @@ def _report(recording: Recording) -> Iterator[str]:
         yield f"recorded {recording.done} configurations{more}: {recording.landscape}"
     if not activity.finished:
         return
+    gpus = "GPU process" if activity.gpus == 1 else f"{activity.gpus} GPU processes"
     yield (
-        f"{activity.rate:.1f} configurations/s over {activity.wall_s:.1f} s; GPU process busy "
+        f"{activity.rate:.1f} configurations/s over {activity.wall_s:.1f} s; {gpus} busy "
         f"{activity.busy_fraction:.0%}; {activity.aliases} aliases not measured twice"
     )
     lower = min(activity.compile_limit, activity.device_limit)
@@ -191,5 +195,11 @@ def _report(recording: Recording) -> Iterator[str]:
         f"{activity.compile_timeouts} compiles after {activity.compile_cut_s:.0f} s in all (the longest that ended by "
         f"itself: {activity.compile_longest_s:.1f} s)"
     )
+    for uuid, found in recording.consistency.items():
+        yield (
+            f"{uuid} against the first GPU, {found.configurations} configurations re-timed on both: median ratio "
+            f"{found.median_ratio:.4f}, 95% within {found.p95_difference:.1%}, rank correlation "
+            f"{found.rank_correlation:.5f}"
+        )
     if recording.states:
         yield f"device: {recording.states}"

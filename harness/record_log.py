@@ -23,12 +23,14 @@ class Row:
     Attributes:
         binary: fingerprint of what was launched, empty if it did not compile.
         origin: ``uniform``, or ``search`` where a search asked for it.
+        gpu: UUID of the device that measured it; empty if none did.
     """
 
     configuration: Configuration
     measurement: Measurement
     binary: str = ""
     origin: str = "uniform"
+    gpu: str = ""
 
 
 @dataclass
@@ -40,6 +42,7 @@ class Recorded:
         sessions: facts of each process that appended (device, versions, when).
         results: rows by configuration key.
         retimed: samples in ms by configuration key, ``None`` before the re-timing.
+        retimed_beside: the same from each further device, by UUID.
         vendor: name and samples in ms of the vendor's call, ``None`` if there is none.
     """
 
@@ -47,12 +50,18 @@ class Recorded:
     sessions: list[dict[str, Any]] = field(default_factory=list)
     results: dict[str, Row] = field(default_factory=dict)
     retimed: dict[str, list[float]] | None = None
+    retimed_beside: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     vendor: tuple[str, list[float]] | None = None
 
     def latencies(self) -> dict[str, float]:
         """Measured latency in ms by key, of those that have one."""
         found = {key: row.measurement.latency_ms for key, row in self.results.items()}
         return {key: latency for key, latency in found.items() if latency is not None}
+
+    def devices(self) -> dict[str, str]:
+        """UUID of the device by key; an alias's is that of its binary."""
+        measured = {row.binary: row.gpu for row in self.results.values() if row.binary and row.gpu}
+        return {key: row.gpu or measured.get(row.binary, "") for key, row in self.results.items()}
 
 
 class RecordLog:
@@ -90,11 +99,11 @@ class RecordLog:
         self.recorded.sessions[-1]["versions"] = dict(versions)
         self._append({"kind": "started", "versions": dict(versions)})
 
-    def result(self, key: str, result: Result, origin: str = "uniform") -> None:
-        """A configuration is measured."""
+    def result(self, key: str, result: Result, gpu: str, origin: str = "uniform") -> None:
+        """A configuration is measured, on the device with the UUID ``gpu`` or on none."""
         measurement, state = result.measurement, result.measurement.device_state
         binary = "" if result.compiled is None else result.compiled.fingerprint
-        self.recorded.results[key] = Row(result.configuration, measurement, binary, origin)
+        self.recorded.results[key] = Row(result.configuration, measurement, binary, origin, gpu)
         self._append(
             {
                 "kind": "result",
@@ -102,6 +111,7 @@ class RecordLog:
                 "config": dict(result.configuration),
                 "binary": binary,
                 "origin": origin,
+                "gpu": gpu,
                 "alias": measurement.alias,
                 "device_state": None if state is None else asdict(state),
                 "status": str(measurement.status),
@@ -113,10 +123,16 @@ class RecordLog:
             }
         )
 
-    def retimed(self, samples_ms: Mapping[str, list[float]], vendor: tuple[str, list[float]] | None) -> None:
-        """The re-timing is complete."""
+    def retimed(
+        self,
+        samples_ms: Mapping[str, list[float]],
+        vendor: tuple[str, list[float]] | None,
+        beside: Mapping[str, dict[str, list[float]]],
+    ) -> None:
+        """The re-timing is complete; ``beside`` is what further devices measured, by UUID."""
         self.recorded.retimed, self.recorded.vendor = dict(samples_ms), vendor
-        self._append({"kind": "retimed", "samples_ms": dict(samples_ms), "vendor": vendor})
+        self.recorded.retimed_beside = dict(beside)
+        self._append({"kind": "retimed", "samples_ms": dict(samples_ms), "vendor": vendor, "beside": dict(beside)})
 
     def close(self) -> None:
         """Close the file."""
@@ -166,10 +182,15 @@ def _load(path: Path) -> tuple[Recorded, dict[str, Any]]:
             elif kind == "result":
                 configuration = {name: _value(value) for name, value in document["config"].items()}
                 recorded.results[document["key"]] = Row(
-                    configuration, _measurement(document), document["binary"], document["origin"]
+                    configuration,
+                    _measurement(document),
+                    document["binary"],
+                    document["origin"],
+                    document.get("gpu", ""),
                 )
             elif kind == "retimed":
                 recorded.retimed = document["samples_ms"]
+                recorded.retimed_beside = document.get("beside", {})
                 vendor = document["vendor"]
                 recorded.vendor = (vendor[0], vendor[1]) if vendor else None
         except (ValueError, KeyError, TypeError, AttributeError, IndexError):

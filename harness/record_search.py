@@ -89,7 +89,7 @@ class RecordingBackend:
         new = [c for key, c in zip(keys, configurations, strict=True) if key not in known]
         for result in self._session.engine.evaluate(new):
             key = self._space.key(result.configuration)
-            self._log.result(key, result, origin="search")
+            self._log.result(key, result, self._session.uuid_of(result), origin="search")
             self._measured(key, result)
         return [known[key].measurement for key in keys]
 

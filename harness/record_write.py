@@ -12,7 +12,7 @@ from harness.evaluation import DeviceState
 from harness.gpu.engine import Activity
 from harness.landscape_write import write_landscape
 from harness.record_log import Recorded
-from harness.retime import rescale
+from harness.retime import Consistency, consistency, rescale
 from search_spaces.space import SearchSpace
 
 
@@ -26,7 +26,9 @@ def write_recording(path: Path, space: SearchSpace, recorded: Recorded, summary:
         UserError: the metadata does not fit the schema.
     """
     latency_ms = recorded.latencies()
-    oracle_ms, scale = rescale(latency_ms, recorded.retimed or {})
+    measured_on = recorded.devices()
+    oracle_ms, scales = rescale(latency_ms, recorded.retimed or {}, measured_on)
+    gpus = list(dict.fromkeys(uuid for uuid in measured_on.values() if uuid))
     keys = list(recorded.results)
     rows = [recorded.results[key] for key in keys]
     numbers = {binary: i for i, binary in enumerate(dict.fromkeys(row.binary for row in rows if row.binary))}
@@ -43,17 +45,31 @@ def write_recording(path: Path, space: SearchSpace, recorded: Recorded, summary:
         "origin": [row.origin for row in rows],
         "binary": [numbers.get(row.binary) for row in rows],
         "alias": [row.measurement.alias for row in rows],
+        "gpu": [gpus.index(measured_on[key]) if measured_on[key] else None for key in keys],
     }
     for field in fields(DeviceState):
         columns[field.name] = [getattr(row.measurement.device_state, field.name, None) for row in rows]
     metadata = {
         **recorded.metadata,
         "versions": {**recorded.metadata.get("versions", {}), **recorded.sessions[-1].get("versions", {})},
-        "summary": {**summary, "rescale": scale, "retimed": len(recorded.retimed or {}), "sessions": recorded.sessions},
+        "summary": {
+            **summary,
+            "rescale": next(iter(scales.values())) if len(scales) == 1 else scales,
+            "retimed": len(recorded.retimed or {}),
+            "gpus": gpus,
+            "consistency": {uuid: asdict(found) for uuid, found in consistencies(recorded).items()},
+            "sessions": recorded.sessions,
+        },
     }
     if recorded.vendor is not None:
         metadata["vendor"] = {"name": recorded.vendor[0], "latency_ms": median(recorded.vendor[1])}
     write_landscape(path, space, columns, metadata)
+
+
+def consistencies(recorded: Recorded) -> dict[str, Consistency]:
+    """How far each further device agrees with the one that re-timed for the record, by UUID."""
+    found = {uuid: consistency(recorded.retimed or {}, other) for uuid, other in recorded.retimed_beside.items()}
+    return {uuid: agreement for uuid, agreement in found.items() if agreement is not None}
 
 
 def recording_summary(recorded: Recorded, activity: Activity, wall_s: float) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""``nearopt record``: from composed configurations to recordings on this machine's GPU."""
+"""``nearopt record`` and ``nearopt retime``: from composed configurations to measurements on this machine's GPUs."""
 
 from __future__ import annotations
 
@@ -8,13 +8,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.backends.live import build_task, find_device, session_options
+import numpy as np
+
+from harness.backends.live import build_task, find_device, find_devices, session_options
 from harness.config import RunConfig
 from harness.errors import UserError
 from harness.gpu.folders import PrivateFolder
+from harness.gpu.session import SessionOptions
 from harness.record import record
 from harness.record_facts import Recording, RecordOptions
 from harness.resources import recording_directory
+from harness.retime import Retiming
+from harness.retime_study import Retimed, retime_task
 from harness.task import SEPARATOR
 
 
@@ -74,6 +79,27 @@ def record_tasks(configs: Sequence[RunConfig], request: RecordRequest) -> Iterat
                 return
 
 
+def retime_tasks(configs: Sequence[RunConfig], retiming: Retiming) -> Iterator[Retimed]:
+    """Time again what the live runs of tasks on this device found, task by task (see :mod:`harness.retime_study`).
+
+    Raises:
+        UserError: no task, no GPU, options out of range, or no live runs.
+    """
+    device = find_device()
+    for config in configs:
+        if config.task is None:
+            raise UserError("task=null: expected task=NAME")
+        kernel, space = build_task(config.task, device)
+        folder = config.results / f"{config.task.name}{SEPARATOR}{device.slug}"
+        rng = np.random.default_rng(np.random.SeedSequence(config.seed))
+        yield retime_task(folder, kernel, space, device, _session_options(config), retiming, rng)
+
+
+def _session_options(config: RunConfig) -> SessionOptions:
+    values = {name: value for name, value in config.backend.items() if name not in ("_target_", "charge_ask")}
+    return session_options(config.seed, **values)
+
+
 def _path(config: RunConfig, request: RecordRequest, alone: bool) -> Path:
     if config.task is None:
         raise UserError("task=null: expected task=NAME")
@@ -88,14 +114,13 @@ def _record_task(
     config: RunConfig, request: RecordRequest, path: Path, cache: Path, deadline_s: float | None
 ) -> Recording:
     assert config.task is not None
-    device = find_device()
+    device, *beside = find_devices()
     kernel, space = build_task(config.task, device)
-    values = {name: value for name, value in config.backend.items() if name not in ("_target_", "charge_ask")}
     options = RecordOptions(
-        session=session_options(config.seed, **values),
+        session=_session_options(config),
         limit=request.limit,
         deadline_s=deadline_s,
         searches=request.searches,
     )
     command = " ".join(["nearopt", *sys.argv[1:]])
-    return record(config.task.name, kernel, space, path, device, options, command=command, cache=cache)
+    return record(config.task.name, kernel, space, path, device, options, command=command, cache=cache, beside=beside)

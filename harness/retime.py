@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from statistics import median
 
 import numpy as np
+from scipy.stats import spearmanr
 
 from harness.evaluation import Configuration, Status
+from harness.gpu.device_worker import DeviceWorker
 from harness.gpu.jobs import CompiledPlan, Resample
 from harness.gpu.session import Session
 
 VENDOR = ""
 """Stands for the vendor's call among configuration keys."""
+ENOUGH_ANCHORS = 5
+"""Re-timed configurations of a device that make a scale of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +58,13 @@ def retime(
     compiled: Mapping[str, CompiledPlan],
     retiming: Retiming,
     rng: np.random.Generator,
-) -> dict[str, list[float]]:
-    """Samples in ms by key (``VENDOR`` too, if the kernel has such a call).
+) -> list[dict[str, list[float]]]:
+    """Samples in ms by key (``VENDOR`` too, if the kernel has such a call), for each device of the session.
+
+    Devices work side by side, each through all of it in an order of its own.
 
     Args:
-        session: on whose device.
+        session: on whose devices.
         chosen: configuration and latency in ms by key.
         compiled: what is compiled already; the rest is compiled first.
 
@@ -72,15 +79,24 @@ def retime(
     }
     if session.started.vendor:
         jobs[VENDOR] = Resample(retiming.samples)
+    with ThreadPoolExecutor(len(session.workers)) as threads:
+        pairs = zip(session.workers, rng.spawn(len(session.workers)), strict=True)
+        waiting = [threads.submit(_retime_on, worker, dict(jobs), retiming.rounds, own) for worker, own in pairs]
+        return [future.result() for future in waiting]
+
+
+def _retime_on(
+    worker: DeviceWorker, jobs: dict[str, Resample], rounds: int, rng: np.random.Generator
+) -> dict[str, list[float]]:
     while True:
-        restarts = session.worker.restarts
-        samples = _rounds(session, jobs, retiming.rounds, rng)
-        if samples is not None and session.worker.restarts == restarts:
+        restarts = worker.restarts
+        samples = _rounds(worker, jobs, rounds, rng)
+        if samples is not None and worker.restarts == restarts:
             return samples
 
 
 def _rounds(
-    session: Session, jobs: dict[str, Resample], rounds: int, rng: np.random.Generator
+    worker: DeviceWorker, jobs: dict[str, Resample], rounds: int, rng: np.random.Generator
 ) -> dict[str, list[float]] | None:
     """All rounds; ``None`` (and the culprit removed from ``jobs``) when the process was lost."""
     samples: dict[str, list[float]] = {key: [] for key in jobs}
@@ -88,7 +104,7 @@ def _rounds(
         keys = list(jobs)
         for index in rng.permutation(len(keys)):
             key = keys[index]
-            reply = session.worker.run(jobs[key])
+            reply = worker.run(jobs[key])
             if reply.status is Status.OK:
                 samples[key].extend(reply.samples_ms)
                 continue
@@ -104,12 +120,56 @@ def _compile(session: Session, configurations: Mapping[str, Configuration]) -> d
     return {keys[i]: plan for i, plan in outcomes.items()}
 
 
-def rescale(latency_ms: Mapping[str, float], retimed_ms: Mapping[str, list[float]]) -> tuple[dict[str, float], float]:
-    """Best known latency in ms of every configuration, and the scale used where it was not re-timed.
+def rescale(
+    latency_ms: Mapping[str, float], retimed_ms: Mapping[str, list[float]], measured_on: Mapping[str, str] | None = None
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Best known latency in ms of every configuration, and by device the scale used where it was not re-timed.
 
-    Re-timed: the median of its re-timed samples. The rest: its latency times the median over the
-    re-timed of oracle over latency, so that all are on the scale of the one interleaved batch.
+    Re-timed: the median of its re-timed samples. The rest: its latency times the median over the re-timed that were
+    measured on the same device of oracle over latency, so that all are on the scale of the one interleaved batch.
+    A device with fewer than ``ENOUGH_ANCHORS`` of them takes the scale of all.
+
+    Args:
+        measured_on: device by key; one device by default.
     """
+    on = {key: (measured_on or {}).get(key, "") for key in latency_ms}
     fresh = {key: median(samples) for key, samples in retimed_ms.items() if samples and key in latency_ms}
-    scale = median(fresh[key] / latency_ms[key] for key in fresh) if fresh else 1.0
-    return {key: fresh.get(key, value * scale) for key, value in latency_ms.items()}, scale
+    ratios: dict[str, list[float]] = {device: [] for device in on.values()}
+    for key, value in fresh.items():
+        ratios[on[key]].append(value / latency_ms[key])
+    together = [ratio for own in ratios.values() for ratio in own]
+    overall = median(together) if together else 1.0
+    scales = {device: median(own) if len(own) >= ENOUGH_ANCHORS else overall for device, own in ratios.items()}
+    return {key: fresh.get(key, value * scales[on[key]]) for key, value in latency_ms.items()}, scales
+
+
+@dataclass(frozen=True, slots=True)
+class Consistency:
+    """How far another GPU's re-timing agrees with the first one's.
+
+    Attributes:
+        configurations: re-timed on both.
+        median_ratio: of the other's latencies to the first's.
+        p95_difference: 95th percentile of |ratio - 1|.
+        rank_correlation: Spearman's.
+    """
+
+    configurations: int
+    median_ratio: float
+    p95_difference: float
+    rank_correlation: float
+
+
+def consistency(first: Mapping[str, list[float]], other: Mapping[str, list[float]]) -> Consistency | None:
+    """The agreement of two devices, from samples in ms by key; ``None`` with fewer than three common keys."""
+    keys = sorted(key for key in first if first[key] and other.get(key))
+    if len(keys) < 3:
+        return None
+    a, b = (np.array([median(samples[key]) for key in keys]) for samples in (first, other))
+    ratio = b / a
+    return Consistency(
+        len(keys),
+        float(np.median(ratio)),
+        float(np.quantile(np.abs(ratio - 1), 0.95)),
+        float(spearmanr(a, b).statistic),
+    )

@@ -12,11 +12,14 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import connection, resource_tracker
+from multiprocessing.context import BaseContext
+from multiprocessing.queues import SimpleQueue
 
 from harness.compose import one_line
 from harness.config import RunConfig
 from harness.errors import UserError
 from harness.evaluation import Evaluation
+from harness.gpu.placement import placements, take_gpu, visible_gpus
 from harness.progress import ProgressDisplay
 from harness.run import RunResult, execute
 
@@ -47,15 +50,15 @@ def _attempt(config: RunConfig) -> RunResult | Failure:
 
 
 def default_jobs(configs: Sequence[RunConfig]) -> int:
-    """One run a core in replay; one at a time where the GPU is needed."""
+    """One run a core in replay, one a GPU where they are needed."""
     if any(config.live for config in configs):
-        return 1
+        return max(1, min(len(configs), len(visible_gpus())))
     return max(1, min(len(configs), os.cpu_count() or 1))
 
 
 def sweep(configs: Sequence[RunConfig], jobs: int | None) -> list[RunResult | Failure]:
     """Run all of ``configs``; a failed one does not stop the others. Order of the results is that of ``configs``."""
-    jobs = default_jobs(configs) if jobs is None else jobs
+    jobs = default_jobs(configs) if jobs is None else min(jobs, len(configs))
     results: dict[int, RunResult | Failure] = {}
     with ProgressDisplay("runs", len(configs)) as display:
         outcomes = _serial(configs) if jobs == 1 else _parallel(configs, jobs)
@@ -74,7 +77,7 @@ def _parallel(configs: Sequence[RunConfig], jobs: int) -> Iterator[tuple[int, Ru
     before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
     os.environ.update({name: before[name] or "1" for name in THREAD_VARIABLES})
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(jobs, len(configs)), mp_context=context, initializer=_end_with_parent)
+    pool = ProcessPoolExecutor(jobs, context, _start_worker, (_waiting_gpus(configs, jobs, context),))
     try:
         with _ctrl_c_held_back():
             waiting = {pool.submit(_attempt, config): i for i, config in enumerate(configs)}
@@ -100,6 +103,24 @@ def _ctrl_c_held_back() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _waiting_gpus(configs: Sequence[RunConfig], jobs: int, context: BaseContext) -> SimpleQueue[str] | None:
+    """A GPU for each worker to take as it starts; ``None`` where they need none, or where there is none to be had."""
+    live = [config for config in configs if config.live]
+    gpus = visible_gpus() if live else []
+    if not gpus:
+        return None
+    waiting: SimpleQueue[str] = context.SimpleQueue()
+    for gpu in placements(jobs, gpus, all(config.backend.get("share_device") for config in live)):
+        waiting.put(gpu)
+    return waiting
+
+
+def _start_worker(gpus: SimpleQueue[str] | None) -> None:
+    if gpus is not None:
+        take_gpu(gpus)
+    _end_with_parent()
 
 
 def _end_with_parent() -> None:

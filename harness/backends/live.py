@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from hydra.utils import instantiate
 
+from harness.backends.oracle import Oracle, recorded_oracle
 from harness.errors import UserError
 from harness.evaluation import Configuration, Measurement
-from harness.gpu.device import AccelDevice, NoDevice, nvidia_smi, probe_device
+from harness.gpu.device import AccelDevice, NoDevice, nvidia_smi, probe_device, probe_devices
 from harness.gpu.session import MakeWork, Session, SessionOptions, cuda_work
 from harness.gpu.timing import Timing
 from harness.kernel_source import kernel_source_hash
@@ -32,6 +33,7 @@ class LiveBackend:
         options: workers, timeouts, samples.
         charge_ask: whether ask and tell move the tuning clock.
         work: what the processes run; tests put fakes here.
+        oracle: what a recording knows of the task; strategies never see it.
     """
 
     def __init__(
@@ -43,7 +45,9 @@ class LiveBackend:
         options: SessionOptions | None = None,
         charge_ask: bool = False,
         work: MakeWork = cuda_work,
+        oracle: Oracle | None = None,
     ) -> None:
+        self._oracle = oracle or Oracle()
         self._task = f"{task}{SEPARATOR}{device.slug}"
         self._kernel = kernel
         self._space = space
@@ -90,8 +94,12 @@ class LiveBackend:
         }
 
     def environment(self) -> Mapping[str, Any]:
-        """The device in full, and its state now."""
-        return {"device": self._device.to_json(), "nvidia_smi": nvidia_smi(self._device.uuid)}
+        """The device in full, its state now, and the recording that the run is judged by."""
+        return {
+            "device": self._device.to_json(),
+            "nvidia_smi": nvidia_smi(self._device.uuid),
+            "judged_by": dict(self._oracle.recording),
+        }
 
     def start(self) -> None:
         """Start compile workers and the GPU process, unless they run already.
@@ -109,7 +117,7 @@ class LiveBackend:
     def measure(self, configurations: Sequence[Configuration]) -> list[Measurement]:
         """Compile and measure a batch, both at once.
 
-        ``oracle_ms`` is the latency itself: nothing better is known of a live run.
+        ``oracle_ms`` is what the recording knows, so that a lucky reading is no hit; else the latency itself.
 
         Raises:
             UserError: the device is taken, or does not start.
@@ -118,7 +126,14 @@ class LiveBackend:
         if not configurations:
             return []
         results = sorted(self._open().engine.evaluate(configurations), key=lambda result: result.ticket)
-        return [replace(result.measurement, oracle_ms=result.measurement.latency_ms) for result in results]
+        return [self._judged(result.configuration, result.measurement) for result in results]
+
+    def _judged(self, configuration: Configuration, measurement: Measurement) -> Measurement:
+        if measurement.latency_ms is None:
+            return measurement
+        known = self._oracle.latency_ms
+        true_ms = known.get(self._space.key(configuration)) if known else None
+        return replace(measurement, oracle_ms=measurement.latency_ms if true_ms is None else true_ms)
 
     def close(self) -> None:
         """End the processes and release the device."""
@@ -142,6 +157,16 @@ def find_device() -> AccelDevice:
         return probe_device()
     except NoDevice as error:
         raise UserError(f"backend=live: no usable GPU: {error}") from None
+
+
+def find_devices() -> list[AccelDevice]:
+    """The visible GPUs of the first one's model.
+
+    Raises:
+        UserError: there is none.
+    """
+    first = find_device()
+    return [device for device in probe_devices() if device.name == first.name]
 
 
 def build_task(task: TaskSpec, device: AccelDevice) -> tuple[Kernel, SearchSpace]:
@@ -194,7 +219,9 @@ def open_live(
     options = session_options(
         inputs_seed, compile_workers, compile_timeout_s, run_timeout_s, timing, share_device=share_device
     )
-    return LiveBackend(task.name, kernel, space, device, replace(options, charge_setup=True), charge_ask)
+    oracle = recorded_oracle(task.name, device.slug, space)
+    options = replace(options, charge_setup=True)
+    return LiveBackend(task.name, kernel, space, device, options, charge_ask, oracle=oracle)
 
 
 def session_options(

@@ -20,6 +20,9 @@ DATASHEET: Mapping[str, tuple[float, float]] = {
     "b200": (2250e12, 8.0e12),
 }
 
+VISIBLE_DEVICES = "CUDA_VISIBLE_DEVICES"
+"""Which devices a process sees, by UUID or number; read by the driver when the process first asks it."""
+
 NVIDIA_SMI_FIELDS = (
     "uuid", "driver_version", "clocks.sm", "clocks.mem", "clocks.max.sm", "temperature.gpu", "power.draw",
     "power.limit",
@@ -96,7 +99,12 @@ _ATTRIBUTES = {  # CUdevice_attribute in cuda.h
 
 
 def probe_device(library: str = "libcuda.so.1") -> AccelDevice:
-    """Device 0 as the driver describes it. Creates no CUDA context, so any process may call it.
+    """The first visible device; see :func:`probe_devices`."""
+    return probe_devices(library)[0]
+
+
+def probe_devices(library: str = "libcuda.so.1") -> list[AccelDevice]:
+    """The visible devices as the driver describes them. Creates no CUDA context, so any process may call it.
 
     Args:
         library: the CUDA driver library.
@@ -108,27 +116,31 @@ def probe_device(library: str = "libcuda.so.1") -> AccelDevice:
         cuda = ctypes.CDLL(library)
     except OSError:
         raise NoDevice(f"{library} cannot be loaded: is an NVIDIA driver installed?") from None
-
-    def call(name: str, *arguments: Any) -> None:
-        code = getattr(cuda, name)(*arguments)
-        if code:
-            raise NoDevice(f"{name} failed with CUDA error {code}")
-
-    call("cuInit", 0)
+    _call(cuda, "cuInit", 0)
     count = ctypes.c_int()
-    call("cuDeviceGetCount", ctypes.byref(count))
+    _call(cuda, "cuDeviceGetCount", ctypes.byref(count))
     if count.value < 1:
         raise NoDevice("the driver shows no GPU")
+    return [_described(cuda, ordinal) for ordinal in range(count.value)]
+
+
+def _call(cuda: ctypes.CDLL, name: str, *arguments: Any) -> None:
+    code = getattr(cuda, name)(*arguments)
+    if code:
+        raise NoDevice(f"{name} failed with CUDA error {code}")
+
+
+def _described(cuda: ctypes.CDLL, ordinal: int) -> AccelDevice:
     handle, total = ctypes.c_int(), ctypes.c_size_t()
     text, uuid = ctypes.create_string_buffer(256), ctypes.create_string_buffer(16)
-    call("cuDeviceGet", ctypes.byref(handle), 0)
-    call("cuDeviceGetName", text, 256, handle)
-    call("cuDeviceTotalMem_v2", ctypes.byref(total), handle)
-    call("cuDeviceGetUuid", uuid, handle)
+    _call(cuda, "cuDeviceGet", ctypes.byref(handle), ordinal)
+    _call(cuda, "cuDeviceGetName", text, 256, handle)
+    _call(cuda, "cuDeviceTotalMem_v2", ctypes.byref(total), handle)
+    _call(cuda, "cuDeviceGetUuid", uuid, handle)
     facts: dict[str, int] = {}
     for name, attribute in _ATTRIBUTES.items():
         value = ctypes.c_int()
-        call("cuDeviceGetAttribute", ctypes.byref(value), attribute, handle)
+        _call(cuda, "cuDeviceGetAttribute", ctypes.byref(value), attribute, handle)
         facts[name] = value.value
     major, minor = facts.pop("major"), facts.pop("minor")
     name = text.value.decode(errors="replace")

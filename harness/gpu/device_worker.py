@@ -30,7 +30,7 @@ class DeviceWorker:
     Args:
         runner: what the process does; pickled to it, anew after every loss.
         run_timeout_s: wall seconds on the device after which a job's process is killed and replaced.
-        logs: directory for what the process prints.
+        log: file for what the process prints.
         environment: variables set in the process.
         turns: see :class:`~harness.gpu.worker.DeviceSetup`.
 
@@ -43,13 +43,13 @@ class DeviceWorker:
         runner: Runner,
         *,
         run_timeout_s: float,
-        logs: Path,
+        log: Path,
         environment: Mapping[str, str | None] | None = None,
         turns: Path | None = None,
     ) -> None:
         self._setup = DeviceSetup(runner, turns)
         self.run_timeout_s = run_timeout_s
-        self._log = logs / "gpu.log"
+        self._log = log
         self._environment = dict(environment or {})
         self._process: WorkerProcess | None = None
         self._started: Started | None = None

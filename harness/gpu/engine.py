@@ -1,4 +1,4 @@
-"""Compile on many cores and measure on one GPU at the same time."""
+"""Compile on many cores and measure on one or more GPUs at the same time."""
 
 from __future__ import annotations
 
@@ -20,15 +20,16 @@ _Compiled = tuple[int, CompileOutcome]
 
 @dataclass
 class Activity:
-    """Where the time of an engine went, in wall seconds unless said otherwise.
+    """Where the time of an engine went, in wall seconds unless said otherwise; of several GPUs it is summed.
 
     Attributes:
         wall_s: from the first configuration to the last result.
-        verify_s, benchmark_s: the GPU process at work; their sum over ``wall_s`` is the busy fraction.
-        compile_wait_s: the GPU process idle because nothing was compiled yet.
-        idle_s: the GPU process waiting for its next job, by its own clock.
-        setup_s: the GPU process warming up after idle times, and building launchers.
-        respawn_s: the GPU process starting or being replaced.
+        gpus: how many measure.
+        verify_s, benchmark_s: the GPU processes at work; their sum over ``wall_s * gpus`` is the busy fraction.
+        compile_wait_s: GPU processes idle because nothing was compiled yet.
+        idle_s: GPU processes waiting for their next job, by their own clocks.
+        setup_s: GPU processes warming up after idle times, and building launchers.
+        respawn_s: GPU processes starting or being replaced.
         compile_charged_s, compile_spent_s: CPU seconds charged, and really spent (the cache saves some).
         compile_timeouts, compile_cut_s: compiles that were cut off, and the wall seconds that they had used.
         compile_longest_s: CPU seconds of the longest compile that ended by itself.
@@ -38,6 +39,7 @@ class Activity:
     """
 
     wall_s: float = 0.0
+    gpus: int = 1
     verify_s: float = 0.0
     benchmark_s: float = 0.0
     compile_wait_s: float = 0.0
@@ -56,12 +58,12 @@ class Activity:
 
     @property
     def busy_fraction(self) -> float:
-        """Share of the wall time in which the GPU process checked or timed something."""
-        return (self.verify_s + self.benchmark_s) / self.wall_s if self.wall_s else 0.0
+        """Share of the wall time in which the GPU processes checked or timed something."""
+        return (self.verify_s + self.benchmark_s) / (self.wall_s * self.gpus) if self.wall_s else 0.0
 
     @property
     def handoff_s(self) -> float:
-        """Seconds in which the GPU process waited although something was compiled."""
+        """Seconds in which GPU processes waited although something was compiled."""
         return max(0.0, self.idle_s - self.compile_wait_s)
 
     @property
@@ -76,28 +78,34 @@ class Activity:
 
     @property
     def device_limit(self) -> float:
-        """Results per second if the GPU process never waited for anything; inf if it did nothing."""
+        """Results per second if the GPU processes never waited for anything; inf if they did nothing."""
         busy_s = self.verify_s + self.benchmark_s
-        return self.finished / busy_s if busy_s else float("inf")
+        return self.finished * self.gpus / busy_s if busy_s else float("inf")
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One configuration's outcome; ``compiled`` is what was measured, ``None`` if it did not compile."""
+    """One configuration's outcome.
+
+    Attributes:
+        compiled: what was measured, ``None`` if it did not compile.
+        gpu: which of the engine's devices measured it; ``None`` if none did (failed before, or an alias).
+    """
 
     ticket: int
     configuration: Configuration
     measurement: Measurement
     compiled: CompiledPlan | None
+    gpu: int | None = None
 
 
 class Engine:
-    """Feeds configurations through the compile pool to the device, first in, first out.
+    """Feeds configurations through the compile pool to the devices, first in, first out.
 
     Args:
         pool: compiles.
-        device: measures; already started.
-        ready_limit: compiled configurations that may wait for the device before compiling pauses.
+        devices: measure; already started.
+        ready_limit: compiled configurations that may wait for a device before compiling pauses.
         charge_setup: charge warm-ups and launchers to the configuration that met them, as ``verify_s``: a run pays
             for them, while in a recording they would stick to whatever came first.
 
@@ -106,15 +114,20 @@ class Engine:
     """
 
     def __init__(
-        self, pool: CompilePool, device: DeviceWorker, *, ready_limit: int = 256, charge_setup: bool = False
+        self,
+        pool: CompilePool,
+        devices: Sequence[DeviceWorker],
+        *,
+        ready_limit: int = 256,
+        charge_setup: bool = False,
     ) -> None:
         self._pool = pool
-        self._device = device
+        self._devices = tuple(devices)
         self._ready_limit = ready_limit
         self._charge_setup = charge_setup
         self._known: dict[str, Measurement] = {}
         self.incumbent_ms: float | None = None
-        self.activity = Activity(compile_workers=pool.workers)
+        self.activity = Activity(compile_workers=pool.workers, gpus=len(self._devices))
 
     def remember(self, fingerprint: str, measurement: Measurement) -> None:
         """An earlier session measured this binary: its aliases need no measurement, and it may be the incumbent."""
@@ -130,7 +143,7 @@ class Engine:
         source = enumerate(configurations)
         waiting: dict[int, Configuration] = {}
         ready: deque[_Compiled] = deque()
-        running: _Compiled | None = None
+        running: dict[int, _Compiled] = {}
         finished: list[Result] = []
         more = True
         earlier_s, began = self.activity.wall_s, time.monotonic()
@@ -142,18 +155,20 @@ class Engine:
                 if item is not None:
                     waiting[item[0]] = item[1]
                     self._pool.submit(*item)
-            running = self._feed(ready, running, waiting, finished)
+            self._feed(ready, running, waiting, finished)
             self.activity.wall_s = earlier_s + time.monotonic() - began
             self.activity.compile_busy_s = self._pool.busy_s - pool_before_s
-            yield from finished  # whatever the caller does with them, the device has its next job already
+            yield from finished  # whatever the caller does with them, the devices have their next jobs already
             finished.clear()
             if not waiting:
                 continue
             self._wait(starved=not ready)
-            reply = self._device.poll()
-            if reply is not None and running is not None:
-                finished.append(self._finish(waiting, running, self._measurement(running[1], reply)))
-                running = self._feed(ready, None, waiting, finished)  # before looking at dozens of compile workers
+            for gpu, device in enumerate(self._devices):
+                reply = device.poll()
+                if reply is not None and gpu in running:
+                    job = running.pop(gpu)
+                    finished.append(self._finish(waiting, job, self._measurement(job[1], reply), gpu))
+                    self._feed(ready, running, waiting, finished)  # before looking at dozens of compile workers
             for ticket, outcome in self._pool.poll():
                 self._count(outcome)
                 if outcome.compiled is None:
@@ -164,27 +179,22 @@ class Engine:
     def _feed(
         self,
         ready: deque[_Compiled],
-        running: _Compiled | None,
+        running: dict[int, _Compiled],
         waiting: dict[int, Configuration],
         finished: list[Result],
-    ) -> _Compiled | None:
-        """Give an idle device its next job; what it works on then. Aliases on the way are finished without it."""
-        while ready and self._device.idle:
-            running = ready.popleft()
-            alias = self._submit(waiting[running[0]], running[1])
-            if alias is not None:
-                finished.append(self._finish(waiting, running, alias))
-        return running
-
-    def _submit(self, configuration: Configuration, outcome: CompileOutcome) -> Measurement | None:
-        """Give the device a job; an alias's measurement is known and returned instead."""
-        assert outcome.compiled is not None
-        alias = self._known.get(outcome.compiled.fingerprint)
-        if alias is None:
-            self._device.submit(Evaluate(configuration, outcome.compiled, self.incumbent_ms))
-        else:
-            self.activity.aliases += 1
-        return None if alias is None else replace(alias, alias=True)
+    ) -> None:
+        """Give each idle device its next job. Aliases on the way are finished without it."""
+        for gpu, device in enumerate(self._devices):
+            while ready and device.idle:
+                job = ready.popleft()
+                assert job[1].compiled is not None
+                alias = self._known.get(job[1].compiled.fingerprint)
+                if alias is None:
+                    device.submit(Evaluate(waiting[job[0]], job[1].compiled, self.incumbent_ms))
+                    running[gpu] = job
+                else:
+                    self.activity.aliases += 1
+                    finished.append(self._finish(waiting, job, replace(alias, alias=True)))
 
     def compile(self, configurations: Sequence[Configuration]) -> dict[int, CompiledPlan]:
         """Compile without measuring: what compiled, by position."""
@@ -200,15 +210,16 @@ class Engine:
 
     def _wait(self, starved: bool) -> None:
         before = time.monotonic()
-        idle, starting = self._device.idle, not self._device.idle and not self._device.busy
-        deadline = min(self._pool.deadline, self._device.deadline)
+        idle = sum(device.idle for device in self._devices)
+        starting = sum(not device.idle and not device.busy for device in self._devices)
+        deadline = min(self._pool.deadline, *(device.deadline for device in self._devices))
         timeout = None if deadline == float("inf") else max(0.0, deadline - before)
-        wait_for([*self._pool.connections, *self._device.connections], timeout)
+        connections = [connection for device in self._devices for connection in device.connections]
+        wait_for([*self._pool.connections, *connections], timeout)
         elapsed = time.monotonic() - before
-        if starting:
-            self.activity.respawn_s += elapsed
-        elif idle and starved:
-            self.activity.compile_wait_s += elapsed
+        self.activity.respawn_s += starting * elapsed
+        if starved:
+            self.activity.compile_wait_s += idle * elapsed
 
     def _count(self, outcome: CompileOutcome) -> None:
         self.activity.compile_charged_s += outcome.compile_s
@@ -243,8 +254,10 @@ class Engine:
         if latency_ms is not None and (self.incumbent_ms is None or latency_ms < self.incumbent_ms):
             self.incumbent_ms = latency_ms
 
-    def _finish(self, waiting: dict[int, Configuration], job: _Compiled, measurement: Measurement) -> Result:
+    def _finish(
+        self, waiting: dict[int, Configuration], job: _Compiled, measurement: Measurement, gpu: int | None = None
+    ) -> Result:
         ticket, outcome = job
         self.activity.finished += 1
         charged = replace(measurement, compile_s=outcome.compile_s)
-        return Result(ticket, waiting.pop(ticket), charged, outcome.compiled)
+        return Result(ticket, waiting.pop(ticket), charged, outcome.compiled, gpu)

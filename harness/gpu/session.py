@@ -1,9 +1,10 @@
-"""One kernel on one GPU: the processes, the private compile cache and the engine, opened and closed together."""
+"""One kernel on one GPU or more: the processes, the compile cache and the engine, opened and closed together."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -11,9 +12,9 @@ from typing import Self
 
 from harness.errors import UserError
 from harness.gpu.compile_pool import CompilePool, Compiler
-from harness.gpu.device import AccelDevice
+from harness.gpu.device import VISIBLE_DEVICES, AccelDevice
 from harness.gpu.device_worker import DeviceWorker
-from harness.gpu.engine import Engine
+from harness.gpu.engine import Engine, Result
 from harness.gpu.folders import PrivateFolder, lock_device, turn_file
 from harness.gpu.jobs import Started
 from harness.gpu.timing import Timing
@@ -80,10 +81,11 @@ def triton_environment(cache: Path) -> dict[str, str | None]:
 
 
 class Session:
-    """Processes for measuring one kernel on one device, with an empty compile cache of their own.
+    """Processes for measuring one kernel, with an empty compile cache of their own.
 
     Args:
         kernel, device, options: what is measured, where and how.
+        beside: further devices of the same model, which share the work.
         work: what the processes run; tests put fakes here.
         cache: a compile cache to share with other sessions of one recording job instead. Binaries in it are
             not compiled again; configurations are charged what the first compile cost.
@@ -101,48 +103,57 @@ class Session:
         options: SessionOptions,
         work: MakeWork = cuda_work,
         cache: Path | None = None,
+        beside: Sequence[AccelDevice] = (),
     ) -> None:
-        self._lock = lock_device(device.uuid, shared=options.share_device)
         self._folder = PrivateFolder()
+        self._locks = ExitStack()
         self._pool: CompilePool | None = None
-        self._worker: DeviceWorker | None = None
+        self._workers: tuple[DeviceWorker, ...] = ()
+        self.devices = (device, *beside)
         try:
-            self._open(kernel, device, options, work, cache or self._folder.path / "cache")
+            for each in self.devices:
+                self._locks.enter_context(lock_device(each.uuid, shared=options.share_device))
+            self._open(kernel, options, work, cache or self._folder.path / "cache")
         except BaseException:
             self.close()
             raise
 
-    def _open(self, kernel: Kernel, device: AccelDevice, options: SessionOptions, work: MakeWork, cache: Path) -> None:
+    def _open(self, kernel: Kernel, options: SessionOptions, work: MakeWork, cache: Path) -> None:
         folder = self._folder.path
         cache.mkdir(exist_ok=True)
-        compiler, runner = work(kernel, device, options, cache)
         # A killed worker leaves ptxas's files behind: in our folder they go away with us.
         environment = {**triton_environment(cache), "TMPDIR": str(folder)}
-        self._worker = DeviceWorker(
-            runner,
-            run_timeout_s=options.run_timeout_s,
-            logs=folder,
-            environment=environment,
-            turns=turn_file(device.uuid) if options.share_device else None,
+        works = [work(kernel, device, options, cache) for device in self.devices]
+        self._workers = tuple(
+            DeviceWorker(
+                runner,
+                run_timeout_s=options.run_timeout_s,
+                log=folder / f"gpu-{index}.log",
+                environment={**environment, **({VISIBLE_DEVICES: device.uuid} if len(works) > 1 else {})},
+                turns=turn_file(device.uuid) if options.share_device else None,
+            )
+            for index, (device, (_, runner)) in enumerate(zip(self.devices, works, strict=True))
         )
-        self._worker.launch()
+        for worker in self._workers:
+            worker.launch()
         self._pool = CompilePool(
-            compiler,
+            works[0][0],
             options.compile_workers,
             timeout_s=options.compile_timeout_s,
             logs=folder,
             environment=environment,
         )
-        self.engine = Engine(self._pool, self._worker, charge_setup=options.charge_setup)
+        self.engine = Engine(self._pool, self._workers, charge_setup=options.charge_setup)
 
     @property
     def started(self) -> Started:
-        """What the GPU process reported when it was ready; waits for it.
+        """What the first GPU process reported when it was ready; waits for all of them.
 
         Raises:
-            UserError: it does not start.
+            UserError: one does not start.
         """
-        return self.worker.wait_until_started()
+        first, *_ = [worker.wait_until_started() for worker in self.workers]
+        return first
 
     @property
     def pool(self) -> CompilePool:
@@ -151,22 +162,31 @@ class Session:
         return self._pool
 
     @property
+    def workers(self) -> tuple[DeviceWorker, ...]:
+        """The GPU processes, in the order of the devices."""
+        assert self._workers, "the session is closed"
+        return self._workers
+
+    @property
     def worker(self) -> DeviceWorker:
-        """The GPU process."""
-        assert self._worker is not None, "the session is closed"
-        return self._worker
+        """The first GPU process."""
+        return self.workers[0]
+
+    def uuid_of(self, result: Result) -> str:
+        """The device that measured it; empty if none did."""
+        return "" if result.gpu is None else self.devices[result.gpu].uuid
 
     def close(self) -> None:
         """Kill the processes and delete the cache. Safe to call twice."""
-        worker, pool, self._worker, self._pool = self._worker, self._pool, None, None
+        workers, pool, self._workers, self._pool = self._workers, self._pool, (), None
         try:
             if pool is not None:
                 pool.close()
-            if worker is not None:
+            for worker in workers:
                 worker.close()
         finally:
             self._folder.close()
-            self._lock.close()
+            self._locks.close()
 
     def __enter__(self) -> Self:
         return self

@@ -6,14 +6,14 @@ import os
 import signal
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from harness.evaluation import Configuration, DeviceState, Status
-from harness.gpu.device import AccelDevice
+from harness.gpu.device import VISIBLE_DEVICES, AccelDevice
 from harness.gpu.jobs import CompiledLaunch, CompiledPlan, CompileOutcome, Evaluate, Job, Reply, Started
 from harness.gpu.session import SessionOptions
 from kernels.base import Buffers, Kernel, Plan
@@ -24,6 +24,9 @@ FAKE = AccelDevice(
     name="Fake F100", slug="f100", capability=90, sm_count=132, shared_memory_bytes=232_448, l2_bytes=0,
     memory_bytes=0, peak_flops=1e12, peak_bytes_per_s=1e12, uuid="GPU-fake",
 )  # fmt: skip
+
+SECOND, SLOWER = replace(FAKE, uuid="GPU-second"), 1.02
+"""A sibling, and how much slower it is."""
 
 COMPILE_FAULTS = ("compile_error", "out_of_resources", "compile_hang", "compile_segfault", "compile_exit")
 RUN_FAULTS = ("run_hang", "run_kill", "run_error", "run_poison", "wrong_result")
@@ -126,6 +129,9 @@ class FakeRunner:
     broken: str = ""
     alone: bool = False
     """Whether a second job at the same time, of whatever session, is an error."""
+    uuid: str = ""
+    factor: float = 1.0
+    """Of all latencies: no two devices are alike."""
 
     def connect(self) -> None:
         note(self.folder, "connected")
@@ -140,8 +146,9 @@ class FakeRunner:
         if not isinstance(job, Evaluate):
             note(self.folder, "resampled", job.configuration)
             size = 1.5 if job.configuration is None else float(str(job.configuration["size"]))
-            return Reply(Status.OK, (0.009 * size,) * job.samples)
+            return Reply(Status.OK, (0.009 * size * self.factor,) * job.samples)
         note(self.folder, "ran", job.configuration)
+        note(self.folder, f"ran-on-{self.uuid}", {"visible": os.environ.get(VISIBLE_DEVICES, "")})
         if self.alone:
             try:
                 (self.folder / "on-device").mkdir()
@@ -162,7 +169,7 @@ class FakeRunner:
             return Reply(Status.RUNTIME_ERROR, message="launch failed")
         if fault == "wrong_result":
             return Reply(Status.WRONG_RESULT, message="relative error 1")
-        latency = 0.01 * float(str(job.configuration["size"]))
+        latency = 0.01 * float(str(job.configuration["size"])) * self.factor
         state = DeviceState(1980 - int(str(job.configuration["size"])), 40, 0x4)
         return Reply(Status.OK, (latency * 1.1, latency, latency), 0.001, 0.002, device_state=state)
 
@@ -171,8 +178,9 @@ def fake_work(folder: Path, **fields: Any) -> Callable[..., Any]:
     """A ``MakeWork`` of fakes; ``compile_*`` and ``aliases`` go to the compiler, the rest to the runner."""
     compiler = {name: fields.pop(name) for name in ("compile_s", "aliases") if name in fields}
 
-    def work(_kernel: Kernel, _device: AccelDevice, options: SessionOptions, _cache: Path) -> Any:
+    def work(_kernel: Kernel, device: AccelDevice, options: SessionOptions, _cache: Path) -> Any:
         note(folder, "input-seeds", {"seed": options.seed})
-        return FakeCompiler(folder, **compiler), FakeRunner(folder, **fields)
+        runner = FakeRunner(folder, uuid=device.uuid, factor=SLOWER if device == SECOND else 1.0, **fields)
+        return FakeCompiler(folder, **compiler), runner
 
     return work

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.gpu.device import NoDevice, device_slug, probe_device
+from harness.gpu.device import NoDevice, device_slug, probe_device, probe_devices
 from harness.gpu.messages import describe, describe_exit, last_words, one_line
 from harness.gpu.timing import Timing, relative_error_of_median
 
@@ -88,11 +88,14 @@ def test_slug(name: str, slug: str) -> None:
 DRIVER = r"""
 #include <string.h>
 int cuInit(unsigned flags) { return INIT; }
-int cuDeviceGetCount(int *n) { *n = 1; return 0; }
-int cuDeviceGet(int *device, int i) { *device = 0; return 0; }
+int cuDeviceGetCount(int *n) { *n = 2; return 0; }
+int cuDeviceGet(int *device, int i) { *device = i; return 0; }
 int cuDeviceGetName(char *text, int n, int device) { strncpy(text, "NVIDIA H100 80GB HBM3", n); return 0; }
 int cuDeviceTotalMem_v2(size_t *bytes, int device) { *bytes = 85029158912UL; return 0; }
-int cuDeviceGetUuid(unsigned char *uuid, int device) { for (int i = 0; i < 16; i++) uuid[i] = i; return 0; }
+int cuDeviceGetUuid(unsigned char *uuid, int device) {
+    for (int i = 0; i < 16; i++) uuid[i] = i + 16 * device;
+    return 0;
+}
 int cuDeviceGetAttribute(int *value, int attribute, int device) {
     switch (attribute) {
         case 1: *value = 1024; return 0;    case 10: *value = 32; return 0;
@@ -119,6 +122,7 @@ def test_device_comes_from_the_driver(tmp_path: Path) -> None:
     assert device.uuid == "GPU-00010203-0405-0607-0809-0a0b0c0d0e0f"
     assert device.memory_bytes == 85029158912 and device.l2_bytes == 52428800
     assert (device.peak_flops, device.peak_bytes_per_s) == (989e12, 3.35e12)
+    assert [d.uuid[4:12] for d in probe_devices(driver(tmp_path, 0))] == ["00010203", "10111213"]
     limits = device.limits()
     assert (limits.sm_count, limits.shared_memory_bytes) == (132, 232448)
     with pytest.raises(NoDevice, match="cuInit failed with CUDA error 100"):

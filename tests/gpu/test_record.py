@@ -13,6 +13,7 @@ from harness.compose import Composer
 from harness.config import RunConfig
 from harness.errors import UserError
 from harness.evaluation import Status
+from harness.gpu.device import AccelDevice
 from harness.gpu.engine import Activity
 from harness.gpu.session import SessionOptions
 from harness.landscape import read_landscape
@@ -22,17 +23,24 @@ from harness.record_log import RecordLog
 from harness.recording import RecordRequest
 from harness.retime import Retiming
 from harness.testing.spaces import huge
-from tests.gpu.fakes import FAKE, FakeKernel, fake_work, space
+from tests.gpu.fakes import FAKE, SECOND, SLOWER, FakeKernel, fake_work, space
 from tests.gpu.killed import check_resumed, kill_while_recording, results_of_torn
 
 OPTIONS = SessionOptions(compile_workers=2, compile_timeout_s=0.5, run_timeout_s=0.7)
 FAULTS = ("compile_error", "run_poison", "wrong_result")
 
 
-def make(folder: Path, out: Path, sizes: int = 8, work: dict[str, float] | None = None, **options: object):  # type: ignore[no-untyped-def]
+def make(  # type: ignore[no-untyped-def]
+    folder: Path,
+    out: Path,
+    sizes: int = 8,
+    work: dict[str, float] | None = None,
+    beside: tuple[AccelDevice, ...] = (),
+    **options: object,
+):
     return record(
         "fake-1-fp32", FakeKernel(str(folder)), space(sizes, FAULTS), out, FAKE,
-        RecordOptions(OPTIONS, **options), command="test", work=fake_work(folder, **(work or {})),
+        RecordOptions(OPTIONS, **options), command="test", work=fake_work(folder, **(work or {})), beside=beside,
     )  # fmt: skip
 
 
@@ -154,6 +162,7 @@ def test_tasks_of_one_command_share_a_compile_cache(tmp_path: Path, monkeypatch:
 
     monkeypatch.setattr(recording_module, "record", fake_record)
     monkeypatch.setattr(recording_module, "find_device", lambda: FAKE)
+    monkeypatch.setattr(recording_module, "find_devices", lambda: [FAKE])
     (tmp_path / "softmax-4096x2560-bf16__f100.parquet").touch()
     tasks = "matmul-2048x2048x2048-bf16,softmax-4096x2560-bf16,layernorm-8192x4096-bf16"
     configs = Composer().expand(["backend=live", f"task={tasks}"])
@@ -164,6 +173,35 @@ def test_tasks_of_one_command_share_a_compile_cache(tmp_path: Path, monkeypatch:
         list(recording_module.record_tasks(configs, RecordRequest(out=tmp_path / "one.parquet")))
     with pytest.raises(UserError, match=r"--search.*expected --limit"):
         RecordRequest(searches=(search("random", 3),))
+
+
+def test_two_gpus_share_the_work_and_are_compared(tmp_path: Path) -> None:
+    out = tmp_path / "a__f100.parquet"
+    retiming = Retiming(factor=1.0, anchors=20)
+    recording = make(tmp_path, out, 40, {"run_s": 0.02}, beside=(SECOND,), retiming=retiming)
+    assert len(ran(tmp_path)) == len(set(ran(tmp_path))) == 120  # each configuration once, on one of them
+    shares = [ran(tmp_path, f"ran-on-{device.uuid}") for device in (FAKE, SECOND)]
+    assert min(map(len, shares)) > 30 and sum(map(len, shares)) == 120
+    for device, own in zip((FAKE, SECOND), shares, strict=True):
+        assert all(device.uuid in line for line in own)  # CUDA shows each process its own device alone
+    table = pq.read_table(out).to_pandas().query("status == 'ok'")
+    assert set(table["gpu"]) == {0, 1}
+    first = read_landscape(out).metadata["summary"]["gpus"].index(FAKE.uuid)
+    slower = np.where(table["gpu"] == first, 1.0, SLOWER)
+    assert table["latency_ms"].to_numpy() == pytest.approx(0.01 * table["config.size"] * slower)
+    assert table["oracle_ms"].to_numpy() == pytest.approx(0.009 * table["config.size"])  # all on the first one's scale
+    found = recording.consistency[SECOND.uuid]
+    assert found.configurations == 21 and found.rank_correlation == pytest.approx(1.0)
+    assert found.median_ratio == pytest.approx(SLOWER) and found.p95_difference == pytest.approx(SLOWER - 1)
+    assert "2 GPU processes busy" in recording.report() and "median ratio 1.0200" in recording.report()
+    again = make(tmp_path, out, 40, retiming=retiming)  # what the log says is enough
+    assert again.consistency == recording.consistency
+
+
+def test_one_of_two_gpus_is_lost_in_every_other_job(tmp_path: Path) -> None:
+    recording = make(tmp_path, tmp_path / "a__f100.parquet", 10, beside=(SECOND,))
+    assert recording.done == 40  # run_poison replaces the process of either
+    assert recording.activity.finished == 40
 
 
 def test_deadline_stops_and_the_same_call_goes_on(tmp_path: Path) -> None:

@@ -1,0 +1,38 @@
+"""Which GPU each process of a sweep measures on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from multiprocessing.queues import SimpleQueue
+
+from harness.errors import UserError
+from harness.gpu.device import VISIBLE_DEVICES, NoDevice, probe_devices
+
+
+def visible_gpus() -> list[str]:
+    """UUIDs of the visible GPUs of the first one's model; empty where there is none."""
+    try:
+        found = probe_devices()
+    except NoDevice:
+        return []
+    return [device.uuid for device in found if device.name == found[0].name]
+
+
+def placements(jobs: int, gpus: Sequence[str], shared: bool) -> list[str]:
+    """A GPU for each of ``jobs`` processes, in turn.
+
+    Raises:
+        UserError: more processes than GPUs, although they are not to be shared.
+    """
+    if jobs > len(gpus) and not shared:
+        raise UserError(
+            f"jobs={jobs}: a live run needs a GPU to itself, and {len(gpus)} are visible: expected at most that, "
+            "or backend.share_device=true"
+        )
+    return [gpus[job % len(gpus)] for job in range(jobs)] if gpus else []
+
+
+def take_gpu(waiting: SimpleQueue[str]) -> None:
+    """In a process that has not asked the driver for anything: see the next GPU of ``waiting`` and no other."""
+    os.environ[VISIBLE_DEVICES] = waiting.get()

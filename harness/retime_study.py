@@ -1,0 +1,172 @@
+"""``nearopt retime``: what the live runs of a task found, timed again in one interleaved batch on this GPU.
+
+Readings of several runs, minutes and processes apart, differ by a few percent, more than a 1% target forgives. The
+batch gives all of them one scale: ``RESULTS/<task>/retimed.parquet``, by which the analysis judges the runs.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+
+from harness.atomic import replacing
+from harness.errors import UserError
+from harness.evaluation import Configuration, Status
+from harness.gpu.device import AccelDevice
+from harness.gpu.session import MakeWork, Session, SessionOptions, cuda_work
+from harness.landscape import METADATA_KEY, table_codes
+from harness.retime import VENDOR, Retiming, rescale, retime
+from harness.store import finished
+from kernels.base import Kernel
+from search_spaces.space import SearchSpace
+
+NAME = "retimed.parquet"
+
+
+@dataclass(frozen=True)
+class Found:
+    """One evaluation of a live run that has a latency.
+
+    Attributes:
+        strategy, seed, index: which one.
+        key: of its configuration.
+        device: UUID of the GPU that the run was on.
+    """
+
+    strategy: str
+    seed: int
+    index: int
+    key: str
+    configuration: Configuration
+    latency_ms: float
+    device: str
+
+
+@dataclass(frozen=True)
+class Retimed:
+    """What was done for one task.
+
+    Attributes:
+        runs, configurations: judged by it, and timed again.
+        t_star_ms: the best of them.
+    """
+
+    path: Path
+    runs: int
+    configurations: int
+    t_star_ms: float
+
+
+def live_evaluations(folder: Path, space: SearchSpace) -> list[Found]:
+    """Every successful evaluation of the finished live runs below ``RESULTS/<task>``.
+
+    Raises:
+        UserError: no finished live run there, or one of another space.
+    """
+    found: list[Found] = []
+    for run in sorted(folder.glob("*/seed-*")):
+        if finished(run) is not None:
+            found += _of_run(run, space)
+    if not found:
+        raise UserError(f"{folder}: no finished live run with a success: expected <strategy>/seed-<n> with DONE")
+    return found
+
+
+def _of_run(run: Path, space: SearchSpace) -> list[Found]:
+    config, environment = _documents(run)
+    backend = config.get("backend") or {}
+    if backend.get("kind") != "live":
+        return []
+    path = run / "evaluations.parquet"
+    table = pq.read_table(path)
+    ok = [status == str(Status.OK) for status in table.column("status").to_pylist()]
+    table = table.filter(pa.array(ok))
+    if not table.num_rows:
+        return []
+    configurations = [space.decode(row) for row in table_codes(path, table, space)]
+    device = str(((environment.get("backend") or {}).get("device") or {}).get("uuid", ""))
+    label, seed = str(config["strategy"]["label"]), int(config["seed"])
+    rows = zip(table.column("index").to_pylist(), configurations, table.column("latency_ms").to_pylist(), strict=True)
+    return [Found(label, seed, index, space.key(c), c, latency, device) for index, c, latency in rows]
+
+
+def _documents(run: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    try:
+        config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
+        environment = json.loads((run / "environment.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise UserError(f"{run}: config.yaml or environment.json is damaged ({error})") from None
+    return dict(config), dict(environment)
+
+
+def retime_task(
+    folder: Path,
+    kernel: Kernel,
+    space: SearchSpace,
+    device: AccelDevice,
+    options: SessionOptions,
+    retiming: Retiming,
+    rng: np.random.Generator,
+    work: MakeWork = cuda_work,
+) -> Retimed:
+    """Time the best of a task's live runs again and write ``retimed.parquet`` beside them.
+
+    Args:
+        folder: ``RESULTS/<task>``.
+        retiming: how many, how often.
+
+    Raises:
+        UserError: nothing to time, or the device is taken.
+    """
+    found = live_evaluations(folder, space)
+    readings: dict[str, list[float]] = {}
+    for one in found:
+        readings.setdefault(one.key, []).append(one.latency_ms)
+    first = {one.key: one.configuration for one in found}
+    latency = {key: float(np.median(values)) for key, values in readings.items()}
+    chosen = {key: (first[key], latency[key]) for key in retiming.choose(latency)}
+    print(f"{folder.name}: re-timing {len(chosen)} configurations, {retiming.rounds} rounds", file=sys.stderr)
+    with Session(kernel, device, options, work) as session:
+        samples, *_ = retime(session, chosen, {}, retiming, rng)
+        versions = session.started.versions
+    samples.pop(VENDOR, None)
+    path = folder / NAME
+    _write(path, found, samples, {"device": device.to_json(), "versions": dict(versions), "retiming": asdict(retiming)})
+    runs = {(one.strategy, one.seed) for one in found}
+    best = min(float(np.median(values)) for values in samples.values() if values)
+    return Retimed(path, len(runs), len(samples), best)
+
+
+def _write(path: Path, found: Sequence[Found], samples: Mapping[str, list[float]], facts: Mapping[str, Any]) -> None:
+    names = [f"{one.strategy}/{one.seed}/{one.index}" for one in found]
+    of = dict(zip(names, found, strict=True))
+    oracle, scales = rescale(
+        {name: one.latency_ms for name, one in of.items()},
+        {name: samples.get(one.key, []) for name, one in of.items()},
+        {name: one.device for name, one in of.items()},
+    )
+    table = pa.table(
+        {
+            "strategy": pa.array([one.strategy for one in found]).dictionary_encode(),
+            "seed": pa.array([one.seed for one in found], pa.int64()),
+            "index": pa.array([one.index for one in found], pa.int64()),
+            "key": pa.array([one.key for one in found]).dictionary_encode(),
+            "oracle_ms": pa.array([oracle[name] for name in names], pa.float64()),
+            "samples_ms": pa.array([samples.get(one.key) for one in found], pa.list_(pa.float32())),
+        }
+    )
+    document = {"retimed_at": datetime.now(UTC).isoformat(timespec="seconds"), "scales": scales, **facts}
+    with replacing(path) as temporary:
+        pq.write_table(
+            table.replace_schema_metadata({METADATA_KEY: json.dumps(document).encode()}), temporary, compression="zstd"
+        )

@@ -1,0 +1,68 @@
+"""Runs of a sweep spread over GPUs: each process sees one of them, and no more processes than GPUs unless shared."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import harness.sweep as sweep_module
+from harness.backends.replay import ReplayBackend
+from harness.compose import Composer
+from harness.config import RunConfig
+from harness.errors import UserError
+from harness.gpu.device import VISIBLE_DEVICES
+from harness.gpu.placement import placements
+from harness.landscape import read_landscape
+from harness.run import RunResult
+from harness.sweep import default_jobs, sweep
+from harness.task import TaskSpec
+from tests.harness.toy import write_toy
+
+GPUS = ["GPU-a", "GPU-b"]
+
+
+class Pretended(ReplayBackend):
+    """Measures nothing, but says which GPU it would have measured on."""
+
+    def environment(self) -> Mapping[str, Any]:
+        return {"visible": os.environ.get(VISIBLE_DEVICES, "")}
+
+
+def open_pretended(task: TaskSpec | None, seed: np.random.SeedSequence, landscape: str, **others: object) -> Pretended:
+    del task, others
+    return Pretended(read_landscape(Path(landscape)), seed)
+
+
+def configs(folder: Path, seeds: int, share: bool = False) -> list[RunConfig]:
+    target = f"backend._target_={__name__}.open_pretended"
+    given = [f"backend.landscape={write_toy(folder)}", f"+backend.share_device={str(share).lower()}"]
+    more = [f"results={folder / 'results'}", "budget.evaluations=3", f"seed=range(0,{seeds})"]
+    return Composer().expand([target, *given, *more])
+
+
+def test_runs_are_spread_over_the_gpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweep_module, "visible_gpus", lambda: GPUS)
+    runs = configs(tmp_path, 6)
+    assert all(config.live for config in runs) and default_jobs(runs) == 2
+    done = sweep(runs, None)
+    assert all(isinstance(result, RunResult) for result in done), done
+    paths = [result.path for result in done if isinstance(result, RunResult)]
+    seen = [json.loads((path / "environment.json").read_text())["backend"]["visible"] for path in paths]
+    assert set(seen) <= set(GPUS) and VISIBLE_DEVICES not in os.environ
+    with pytest.raises(UserError, match="jobs=3: a live run needs a GPU to itself, and 2 are visible"):
+        sweep(configs(tmp_path, 6), 3)
+
+
+def test_shared_gpus_are_taken_in_turn() -> None:
+    assert Counter(placements(7, GPUS, shared=True)) == {"GPU-a": 4, "GPU-b": 3}
+    assert placements(2, GPUS, shared=False) == GPUS
+    assert placements(3, [], shared=True) == []
+    with pytest.raises(UserError, match=r"jobs=1: .* 0 are visible"):
+        placements(1, [], shared=False)
