@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from analysis.load import Study
 from analysis.multiplicity import holm
 from analysis.pairing import compared
 from analysis.reference import HEADLINE_TARGET, true_latency
+from analysis.run_directory import read_environment
 from analysis.time_to_target import AXES, budgets, times_to_target
 
 EVALUATIONS, SECONDS = AXES
@@ -94,12 +96,14 @@ class Agreement:
     Attributes:
         axes: in the order of ``COMPARED``.
         missing: (task, strategy) of the live study without replays: not compared.
-        beaten: live runs that found less than the recording's t*.
+        beaten: live runs that ended below the recording's t*.
+        unjudged: live runs whose hits their own readings decided, for want of a recording where they ran.
     """
 
     axes: tuple[Axis, ...]
     missing: tuple[tuple[str, str], ...]
     beaten: int
+    unjudged: int
 
 
 def agreement(live: Study, replays: Study) -> Agreement:
@@ -116,12 +120,16 @@ def agreement(live: Study, replays: Study) -> Agreement:
     if not common:
         listed = "; ".join(f"{task} with {strategy}" for task, strategy in missing[:3])
         raise AnalysisError(f"no replay of any live task and strategy ({listed}): expected runs of the same names")
+    unjudged = 0
     for cell in common:
-        _check_same(live.runs.loc[wanted[cell]], replays.runs.loc[there[cell]])
+        ours, theirs = live.runs.loc[wanted[cell]], replays.runs.loc[there[cell]]
+        _check_same(ours, theirs)
+        unjudged += _check_judges(ours, theirs)
     optimum = _recorded_optima(replays, {task for task, _ in common})
     sides = [_measured(study, optimum, _chosen(cells, common)) for study, cells in ((live, wanted), (replays, there))]
     axes = tuple(_axis(name, common, *sides) for name in COMPARED)
-    return Agreement(axes, missing, int((sides[0].loc[sides[0]["axis"] == QUALITY, "value"] < -1 - 1e-12).sum()))
+    beaten = sides[0].loc[sides[0]["axis"] == QUALITY, "value"] < -1 - 1e-12
+    return Agreement(axes, missing, int(beaten.sum()), unjudged)
 
 
 def _check_kind(study: Study, kind: str, what: str) -> None:
@@ -150,11 +158,22 @@ def _check_same(live: pd.DataFrame, replays: pd.DataFrame) -> None:
             raise AnalysisError(f"{run['path']}: batch={run['batch']}: expected 1, where the clock is a sum of costs")
         if np.isfinite(run["budget_seconds"]):
             raise AnalysisError(f"{run['path']}: budget.seconds={run['budget_seconds']:g}: expected none")
-    if one["landscape"] and one["landscape"] != other["landscape"]:
-        raise AnalysisError(
-            f"{one['path']}: landscape_sha256={one['landscape'][:12]}: expected {other['landscape'][:12]} as in "
-            f"{other['path']}: judged by another recording"
-        )
+
+
+def _check_judges(live: pd.DataFrame, replays: pd.DataFrame) -> int:
+    """Live runs that were judged by their own readings: no recording is named in their environment.json."""
+    own, recording = 0, str(replays["landscape"].iloc[0])
+    for path in live["path"]:
+        file = Path(path) / "environment.json"
+        judge = (read_environment(file).get("backend") or {}).get("judged_by") or {}
+        judged_by = str(judge.get("landscape_sha256", ""))
+        if judged_by and judged_by != recording:
+            raise AnalysisError(
+                f"{file}: judged_by.landscape_sha256={judged_by[:12]}: expected {recording[:12]}, the recording "
+                f"of {replays['path'].iloc[0]}"
+            )
+        own += not judged_by
+    return own
 
 
 def _recorded_optima(replays: Study, tasks: set[str]) -> Optima:

@@ -136,6 +136,8 @@ def sentence(found: Agreement) -> str:
         told += f" Not compared, without replays: {names}."
     if found.beaten:
         told += f" {found.beaten} live runs ended below the recorded optimum, which judges all the same."
+    if found.unjudged:
+        told += f" {found.unjudged} of them were judged by their own readings, not by the recording."
     return told
 
 
@@ -169,6 +171,7 @@ def document(found: Agreement) -> dict[str, Any]:
         "replays": sum(cell.replay[1] for cell in found.axes[0].cells),
         "not_compared": [list(cell) for cell in found.missing],
         "below_recorded_optimum": found.beaten,
+        "judged_by_own_readings": found.unjudged,
         "verdict": {axis.name: PREDICTED if axis.predicted else NOT_PREDICTED for axis in found.axes},
         "axes": {axis.name: _axis_numbers(axis) for axis in found.axes},
     }

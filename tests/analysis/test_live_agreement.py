@@ -140,7 +140,6 @@ def test_table_and_document_say_the_same(replays: Path, tmp_path: Path) -> None:
         ({"batch": 4}, "batch=4: expected 1"),
         ({"budget": 50}, "budget_evaluations=50.0: expected 60.0"),
         ({"seconds": 9.0}, "budget.seconds=9: expected none"),
-        ({"backend": BACKEND | {"landscape_sha256": "other"}}, "landscape_sha256=other: expected k-1__h100"),
     ],
 )
 def test_another_protocol_is_refused(replays: Path, tmp_path: Path, extra: dict[str, Any], expected: str) -> None:
@@ -153,6 +152,19 @@ def test_other_arguments_of_the_strategy_are_refused(replays: Path, tmp_path: Pa
         path.write_text(path.read_text().replace("  label: random", "  label: random\n  initial: 3"))
     with pytest.raises(AnalysisError, match=r'strategy_arguments=.*"initial": 3.* expected '):
         compared(tmp_path, replays)
+
+
+def test_the_recording_that_judged_is_checked(replays: Path, tmp_path: Path) -> None:
+    runs = live_runs(tmp_path, strategies={"random": "random"})
+    assert compared(runs, replays).unjudged == LIVE * len(TABLES)
+    assert "12 of them were judged by their own readings" in sentence(compared(runs, replays))
+    for path in runs.rglob("environment.json"):
+        task = path.relative_to(runs).parts[0]
+        path.write_text(json.dumps({"backend": {"judged_by": {"landscape_sha256": task}}}))
+    assert compared(runs, replays).unjudged == 0
+    path.write_text(json.dumps({"backend": {"judged_by": {"landscape_sha256": "other"}}}))
+    with pytest.raises(AnalysisError, match="judged_by.landscape_sha256=other: expected "):
+        compared(runs, replays)
 
 
 def test_what_has_nothing_in_common_is_refused(replays: Path, tmp_path: Path) -> None:
