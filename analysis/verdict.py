@@ -29,13 +29,11 @@ from analysis.multiplicity import holm
 from analysis.outcome import Outcome
 from analysis.reference import HEADLINE_TARGET, STRATA
 from analysis.time_to_target import AXES
-from analysis.verdict_cells import ALPHA, CLAIM, QUESTIONS, REFUTED, SUPPORTED, UNDECIDED, Cell, family
+from analysis.verdict_cells import ALPHA, CLAIM, QUESTIONS, REFUTED, REGISTERED, SUPPORTED, UNDECIDED, Cell, family
 from analysis.verdict_text import Verdicts, sentence
 
 NEEDED = {(axis, hierarchical) for axis in AXES for hierarchical in (False, True)}
 """Axes, and whether random draws each parameter uniformly: without all four nothing is supported."""
-REGISTERED = ("conditional_gp", "lfbo")
-"""The strategies that the hypothesis of experiments/claim_5_10x is about: our GP, and Helion's algorithm."""
 FAMILY = ["strategy", "stratum", "axis", "baseline"]
 """What the tests at several targets have in common."""
 NOT_A_MODEL = (*RANDOM_STRATEGIES, "grid", "sobol")

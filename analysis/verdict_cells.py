@@ -21,6 +21,8 @@ CLAIM = (5.0, 10.0)
 ALPHA = 0.05
 SUPPORTED, REFUTED, UNDECIDED = "supported", "refuted", "undecided"
 QUESTIONS = (THESE_TASKS, NEW_KERNELS)
+REGISTERED = ("conditional_gp", "lfbo")
+"""The strategies that the hypothesis of experiments/claim_5_10x is about: our GP, and Helion's algorithm."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 from analysis.baseline import HIERARCHICAL_RUNS
 from analysis.reference import HEADLINE_TARGET
 from analysis.supported import NEW_KERNELS, THESE_TASKS
-from analysis.verdict_cells import CLAIM, REFUTED, SUPPORTED, UNDECIDED, Cell
+from analysis.verdict_cells import CLAIM, REFUTED, REGISTERED, SUPPORTED, UNDECIDED, Cell
 
 Verdicts = dict[str, dict[str, dict[str, str]]]
 """Question to stratum to strategy to verdict, at the headline target."""
@@ -42,19 +42,25 @@ def sentence(cells: Sequence[Cell], verdicts: Verdicts, claim: Mapping[str, Mapp
 
 
 def _said(question: str, stratum: str, cells: Sequence[Cell], verdicts: Verdicts) -> str:
+    """Strategies by verdict: those of the claim and those that support it by name, many others by their number."""
     found = verdicts[question].get(stratum, {})
+    own = [c for c in cells if (c.question, c.stratum, c.target) == (question, stratum, HEADLINE_TARGET)]
     said: list[str] = []
     for verdict in (SUPPORTED, UNDECIDED, REFUTED):
         names = sorted(name for name, of in found.items() if of == verdict)
-        own = [c for c in cells if (c.question, c.stratum, c.target) == (question, stratum, HEADLINE_TARGET)]
-        if verdict == SUPPORTED:
-            names = [f"{name} ({_weakest([c for c in own if c.strategy == name], verdict)})" for name in names]
-        elif len(names) == 1:
-            names = [f"{names[0]} ({_weakest([c for c in own if c.strategy == names[0]], verdict)})"]
-        elif len(names) > _MOST_NAMES:
-            names = [f"{'the other ' if said else ''}{len(names)} strategies"]
-        if names:
-            said.append(f"{verdict} for {_listed(names)}")
+        told = [name for name in names if name in REGISTERED]
+        others = [name for name in names if name not in REGISTERED]
+        few = verdict == SUPPORTED or len(names) == 1
+        named = [
+            f"{name} ({_weakest([c for c in own if c.strategy == name], verdict)})"
+            for name in (*told, *(others if few else ()))
+        ]
+        if not few and len(others) > _MOST_NAMES:
+            named.append(f"{'the other ' if said or named else ''}{len(others)} strategies")
+        elif not few:
+            named += others
+        if named:
+            said.append(f"{verdict} for {_listed(named)}")
     return ", ".join(said) or "not judged"
 
 

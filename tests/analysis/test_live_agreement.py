@@ -163,7 +163,7 @@ def test_the_recording_that_judged_is_checked(replays: Path, tmp_path: Path) -> 
         path.write_text(json.dumps({"backend": {"judged_by": {"landscape_sha256": task}}}))
     assert compared(runs, replays).unjudged == 0
     path.write_text(json.dumps({"backend": {"judged_by": {"landscape_sha256": "other"}}}))
-    with pytest.raises(AnalysisError, match="judged_by.landscape_sha256=other: expected "):
+    with pytest.raises(AnalysisError, match=r"judged_by\.landscape_sha256=other: expected "):
         compared(runs, replays)
 
 

@@ -75,6 +75,15 @@ def test_either_kind_of_random_can_refute() -> None:
     assert unsure.verdicts["these tasks"]["useful"]["s"] == "undecided"
 
 
+def test_the_strategies_of_the_claim_are_told_by_name_however_many_others_there_are() -> None:
+    others = [rows(f"s{i}", 2.0, 0.1) for i in range(6)]
+    found = verdict(pd.concat([rows("conditional_gp", 5.5, 0.1), rows("lfbo", 2.0, 0.1), *others]))
+    assert (
+        "undecided for conditional_gp (5.5×, at least 4.7), refuted for lfbo (2.0×, at most 2.4) and the other 6"
+        in (found.sentence)
+    )
+
+
 def test_that_any_of_four_tests_may_refute_is_paid_for() -> None:
     table = rows("s", 5.0, 0.1)
     table = table[table["target"] == 0.05]
