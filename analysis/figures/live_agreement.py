@@ -68,7 +68,7 @@ def draw(found: Agreement) -> Figure:
             axes.set_title(f"{_TITLES[axis.name]}\n{word}, p = {p_text(axis.p)}", fontsize=7, pad=10)
             axes.set_xlim(0, 1)
             axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "25", "50", "75", "100%"])
-            axes.text(1.03, 1.0, "p (Holm)", transform=axes.transAxes, ha="left", va="bottom", fontsize=5, color="0.35")
+            axes.text(1.06, 1.0, "p (Holm)", transform=axes.transAxes, ha="left", va="bottom", fontsize=5, color="0.35")
             axes.tick_params(axis="y", length=0)
             axes.spines["left"].set_visible(False)
         panels[0].set_ylim(rows[-1] + 0.8, -0.8)
@@ -98,6 +98,6 @@ def _layout(cells: tuple[Cell, ...]) -> tuple[list[float], list[tuple[float, str
 
 def _p_beside(axes: Axes, y: float, cell: Cell) -> None:
     axes.text(
-        1.03, y, f"{cell.p_holm:.2g}", transform=axes.get_yaxis_transform(), ha="left", va="center", fontsize=4.8,
+        1.06, y, f"{cell.p_holm:.2g}", transform=axes.get_yaxis_transform(), ha="left", va="center", fontsize=4.8,
         color="black" if cell.rejected else "0.35", fontweight="bold" if cell.rejected else "normal",
     )  # fmt: skip
