@@ -13,13 +13,18 @@ from harness.cli_parser import command_parser, parse
 from harness.errors import UserError, clear_line
 
 if TYPE_CHECKING:
+    from analysis.report import Report
     from harness.landscape import Landscape
+    from harness.trackers.base import Tracker
 
 DONE, FAILED, USER_ERROR = 0, 1, 2
 
 
 def _run(arguments: argparse.Namespace) -> int:
     from harness.compose import Composer
+    from harness.estimate import estimate
+    from harness.estimate_text import format_estimate
+    from harness.plan import planned
     from harness.run import RunResult
     from harness.sweep import run_alone, sweep
 
@@ -27,20 +32,36 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.cfg:
         print(composer.yaml(arguments.overrides), end="")
         return DONE
-    if not arguments.multirun:
-        result = run_alone(composer.compose(arguments.overrides))
-        print(_told(result))
+    multirun = arguments.multirun
+    configs = composer.expand(arguments.overrides) if multirun else [composer.compose(arguments.overrides)]
+    if any(config.dry_run for config in configs):
+        print(format_estimate(estimate(configs)))
         return DONE
-    configs = composer.expand(arguments.overrides)
-    results = sweep(configs, configs[0].jobs)
-    runs = [result for result in results if isinstance(result, RunResult)]
+    if not multirun:
+        result = run_alone(configs[0])
+        print(_told(result))
+        return FAILED if result.ended == "failed" else DONE
+    with planned(configs):
+        results = sweep(configs, configs[0].jobs)
+    runs = [result for result in results if isinstance(result, RunResult) and result.ended != "failed"]
+    left = [result for result in results if isinstance(result, RunResult) and result.ended == "failed"]
     failures = [result for result in results if not isinstance(result, RunResult)]
     skipped = sum(result.ended == "skipped" for result in runs)
-    print(f"{len(runs) - skipped} runs done, {skipped} were done before, {len(failures)} failed: {configs[0].results}")
+    print(
+        f"{len(runs) - skipped} runs done, {skipped} were done before, {len(failures)} failed"
+        f"{f', {len(left)} had failed before' if left else ''}: {configs[0].results}"
+    )
     for failure in failures:
         print(f"nearopt: {failure.config.label} seed {failure.config.seed}: {failure.message}", file=sys.stderr)
         if failure.trace and os.environ.get("NEAROPT_TRACEBACK"):
             print(failure.trace, file=sys.stderr)
+    if left:
+        print(
+            f"nearopt: {len(left)} runs that had failed were left (the first: {left[0].message}): "
+            f"resume=retry_failed tries them again, nearopt status {configs[0].results} lists them",
+            file=sys.stderr,
+        )
+        return FAILED
     if not failures:
         return DONE
     return FAILED if any(failure.trace for failure in failures) else USER_ERROR
@@ -52,6 +73,8 @@ def _told(result: object) -> str:
     assert isinstance(result, RunResult)
     if result.ended == "skipped":
         return f"done before ({result.evaluations} evaluations): {result.path}"
+    if result.ended == "failed":
+        return f"failed before ({result.message}), resume=retry_failed tries again: {result.path}"
     best = "none succeeded" if result.best_ms is None else f"best observed {result.best_ms:.6g} ms"
     return f"{result.evaluations} evaluations, {best} (ended: {result.ended}): {result.path}"
 
@@ -71,10 +94,48 @@ def _report(arguments: argparse.Namespace) -> int:
         for figure in redraw(arguments.paths, arguments.output, arguments.figure, recordings):
             print(figure.png)
         return DONE
+    tracker = _study_tracker(arguments.tracker)
     report = build_report(arguments.paths, arguments.output, recordings, arguments.per_task)
     print(format_speedups(report.speedups))
     print(report.verdict.sentence)
     print(report.index)
+    if tracker is not None:
+        _log_study(tracker, arguments.paths, arguments.output, report)
+    return DONE
+
+
+def _study_tracker(overrides: Sequence[str]) -> Tracker | None:
+    """Built before the report is: a wrong option must not cost a report's minutes."""
+    if not overrides:
+        return None
+    from harness.compose import Composer
+    from harness.run import build_tracker
+
+    return build_tracker(Composer().compose(overrides))
+
+
+def _log_study(tracker: Tracker, paths: Sequence[Path], output: Path, report: Report) -> None:
+    from tempfile import TemporaryDirectory
+
+    from analysis.bundle import write_bundle
+    from harness.trackers.base import TrackedStudy
+
+    with TemporaryDirectory() as folder:
+        bundle = write_bundle(paths, Path(folder))
+        files = {"report": output, bundle.consolidated.name: bundle.consolidated, bundle.config.name: bundle.config}
+        name = "+".join(path.resolve().name for path in paths)
+        summary = {"verdict": report.verdict.sentence, "runs": bundle.runs}
+        tracker.log_study(TrackedStudy(name, output, files, summary))
+
+
+def _status(arguments: argparse.Namespace) -> int:
+    import json
+
+    from harness.status import study_status
+    from harness.status_text import format_status
+
+    status = study_status(arguments.results)
+    print(json.dumps(status.to_json(), indent=1) if arguments.json else format_status(status))
     return DONE
 
 
@@ -182,6 +243,7 @@ def _retime(arguments: argparse.Namespace) -> int:
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "run": _run,
+    "status": _status,
     "record": _record,
     "retime": _retime,
     "report": _report,

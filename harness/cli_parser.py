@@ -26,6 +26,9 @@ overrides (Hydra's syntax):
   batch=N                       configurations asked at once
   results=DIR                   run directories go to DIR/<task>/<label>/seed-<n>
   jobs=N                        runs at once in a sweep
+  resume=retry_failed           try runs again that broke down before; otherwise they are left
+  dry_run=true                  what is done already and what the rest would cost; starts and writes nothing
+  tracker=wandb                 mirror runs to Weights & Biases; tracker.mode=offline, tracker.project=NAME
 
 options:
   -m, --multirun     expand lists and ranges to their product
@@ -43,6 +46,10 @@ EXAMPLES = {
         "nearopt record task=matmul task.kernel.m=512 -o matmul-512.parquet",
         "nearopt record task=matmul-wide-2048x2048x2048-bf16 --limit 4000 --search optuna_tpe=400 --search lfbo=400",
     ),
+    "status": (
+        "nearopt status results",
+        "nearopt status results --json",
+    ),
     "retime": (
         "nearopt retime task=helion_softmax-16384x2560-bf16,helion_matmul-2048x2048x2048-bf16 results=study",
         "nearopt retime task=matmul task.kernel.m=512 results=study --limit 200 --rounds 12",
@@ -52,6 +59,7 @@ EXAMPLES = {
         "nearopt report study-a study-b -o report-ab",
         "nearopt report results -o report --figure best-so-far",
         "nearopt report --compare before after -o comparison",
+        "nearopt report results tracker=wandb tracker.mode=offline",
     ),
     "landscapes": (
         "nearopt landscapes",
@@ -135,6 +143,15 @@ def command_parser() -> argparse.ArgumentParser:
     record.add_argument("--deadline-s", type=float, help="stop cleanly after so many seconds")
     record.add_argument("--compile-workers", type=int, help="compile processes; default: one a core")
 
+    status = add(
+        "status",
+        "what of a study is done, running, failed and missing",
+        "Count the runs in DIR by task and strategy: done, running now, interrupted, failed, and missing of what\n"
+        "sweeps planned (DIR/planned/). Failures are listed with their reason. Writes nothing.",
+    )
+    status.add_argument("results", type=Path, metavar="DIR", help="a results folder")
+    status.add_argument("--json", action="store_true", help="counts, and every run that is not done, as JSON")
+
     retime = add(
         "retime",
         "time again, in one batch, what live runs found",
@@ -151,7 +168,8 @@ def command_parser() -> argparse.ArgumentParser:
         "report",
         "the verdict, speedups, figures and a page from results",
         "Read run directories below DIR… and write index.html, verdict.json, two CSVs, figures/ and tables/.\n"
-        "From 100 runs on DIR/consolidated.parquet is kept up to date, so that the next report loads faster.",
+        "From 100 runs on DIR/consolidated.parquet is kept up to date, so that the next report loads faster.\n"
+        "With tracker=wandb all runs in one Parquet file, their configuration and the report become one artifact.",
     )
     report.add_argument("paths", nargs="+", type=Path, metavar="DIR", help="results folders")
     report.add_argument("-o", "--output", type=Path, default=Path("report"), help="default: report")
@@ -222,7 +240,9 @@ def parse(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> argpar
     words = list(sys.argv[1:] if argv is None else argv)
     if (command := TWO_WORDS.get(tuple(words[:2]))) is not None:
         words[:2] = [command]
-    arguments, rest = parser.parse_known_args(words)
+    tracker = [word for word in words if words[0] == "report" and word.startswith(("tracker=", "tracker."))]
+    arguments, rest = parser.parse_known_args([word for word in words if word not in tracker])
+    arguments.tracker = tracker
     options = [word for word in rest if word.startswith("-")]
     if options or (rest and not hasattr(arguments, "overrides")):
         parser.error(f"unrecognized argument {(options or rest)[0]}")

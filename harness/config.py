@@ -16,6 +16,8 @@ from harness.strategies.base import Budget
 from harness.task import TaskSpec
 
 MAX_BATCH = 1_000_000
+RESUMES = ("unfinished", "retry_failed")
+"""What a sweep takes up again besides interrupted runs: with ``retry_failed`` those that broke down, too."""
 LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 
 
@@ -39,6 +41,9 @@ class RunSchema:
     batch: int = 1
     results: str = "results"
     jobs: int | None = None
+    tracker: dict[str, Any] = field(default_factory=dict)
+    resume: str = "unfinished"
+    dry_run: bool = False
 
 
 def _either(flag: bool, yes: str, no: str) -> str:
@@ -58,6 +63,9 @@ class RunConfig:
     Attributes:
         strategy, backend: Hydra targets with their arguments (``label`` apart).
         jobs: runs at once in its sweep.
+        tracker: Hydra target of a tracker; decides no result and is in no hash.
+        resume: one of :data:`RESUMES`.
+        dry_run: say what it would cost, and stop.
     """
 
     task: TaskSpec | None
@@ -69,6 +77,9 @@ class RunConfig:
     batch: int
     results: Path
     jobs: int | None = None
+    tracker: Mapping[str, Any] = field(default_factory=dict)
+    resume: str = "unfinished"
+    dry_run: bool = False
 
     @property
     def live(self) -> bool:
@@ -97,6 +108,8 @@ def run_config(composed: DictConfig) -> RunConfig:
         raise UserError(f"batch={document['batch']}: expected at most {MAX_BATCH}")
     if document["jobs"] is not None and document["jobs"] < 1:
         raise UserError(f"jobs={document['jobs']}: expected a whole number, 1 or more")
+    if document["resume"] not in RESUMES:
+        raise UserError(f"resume={document['resume']}: expected one of {', '.join(RESUMES)}")
     return RunConfig(
         task=_task(document["task"]),
         label=label,
@@ -107,6 +120,9 @@ def run_config(composed: DictConfig) -> RunConfig:
         batch=document["batch"],
         results=Path(document["results"]),
         jobs=document["jobs"],
+        tracker=dict(document["tracker"] or {}),
+        resume=document["resume"],
+        dry_run=document["dry_run"],
     )
 
 

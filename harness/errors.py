@@ -10,6 +10,10 @@ class UserError(Exception):
     """
 
 
+class MachineError(RuntimeError):
+    """The machine gave way under a run: not the run's own fault, so that it is worth another try."""
+
+
 MAX_LINE = 2_000
 
 

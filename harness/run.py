@@ -23,11 +23,14 @@ from harness.config import RunConfig
 from harness.default_configuration import recorded_default
 from harness.errors import UserError
 from harness.evaluation import Evaluation
+from harness.failures import failed, failure_kept
 from harness.landscape import COSTS, Landscape
 from harness.loop import TraceDiverged, run_loop
 from harness.store import RunDirectory, finished
 from harness.strategies.base import Strategy
 from harness.task import TaskSpec
+from harness.trackers.base import NoTracker, TrackedRun, Tracker
+from harness.trackers.guard import Guard
 
 
 @dataclass(frozen=True)
@@ -35,15 +38,18 @@ class RunResult:
     """How a run ended.
 
     Attributes:
-        ended: ``budget``, ``exhausted``, or ``skipped`` when it was finished before.
+        ended: ``budget``, ``exhausted``, ``skipped`` when it was finished before, or ``failed`` when it broke down
+            before and ``resume=retry_failed`` was not given.
         evaluations: how many it holds.
         best_ms: lowest observed latency in ms, ``None`` if everything failed or the run was skipped.
+        message: why it broke down, one line.
     """
 
     path: Path
     ended: str
     evaluations: int
     best_ms: float | None
+    message: str = ""
 
 
 def _ignore(_: Evaluation) -> None:
@@ -77,35 +83,61 @@ def _execute(
     path = config.results / backend.task / config.label / f"seed-{config.seed}"
     # Built before the directory exists: arguments at fault must leave nothing behind.
     strategy = build_strategy(config, backend, strategy_seed) if finished(path) is None else None
+    tracker = build_tracker(config)
     _check_reference(config.results / backend.task, backend)
     with RunDirectory(path, document) as directory:
         done = finished(path)
         if done is not None or strategy is None:
             return RunResult(path, "skipped", done.evaluations if done else 0, None)
+        earlier = failed(path)
+        if earlier is not None and earlier.final and config.resume != "retry_failed":
+            return RunResult(path, "failed", 0, None, earlier.message)
         _write_reference(config.results / backend.task, backend, config.task)
-        directory.write_environment(_environment(config, backend))
+        environment = _environment(config, backend)
+        directory.write_environment(environment)
+        study = config.results.resolve().name
+        told = TrackedRun(path, study, backend.task, config.label, config.seed, document, environment)
 
-        def attempt(strategy: Strategy, recorded: list[Evaluation]) -> tuple[str, _Best]:
-            best = _Best(progress)
+        def attempt(strategy: Strategy, recorded: list[Evaluation], mirror: Guard) -> tuple[str, _Best]:
+            best = _Best(progress, mirror.log)
             rng = np.random.default_rng(repair_seed)
             ended = run_loop(strategy, backend, config.budget, config.batch, rng, recorded, directory.append, best)
             best.facts = strategy.facts() if hasattr(strategy, "facts") else {}
             return ended, best
 
-        try:
-            ended, best = attempt(strategy, directory.recorded())
-        except TraceDiverged:
-            directory.set_aside()
-            ended, best = attempt(build_strategy(config, backend, strategy_seed), [])
-        directory.finish(backend.space, ended, document["config_hash"], best.facts)
+        with Guard(tracker, told) as mirror, failure_kept(path):
+            try:
+                ended, best = attempt(strategy, directory.recorded(), mirror)
+            except TraceDiverged:
+                directory.set_aside()
+                mirror.restart()
+                ended, best = attempt(build_strategy(config, backend, strategy_seed), [], mirror)
+            directory.finish(backend.space, ended, document["config_hash"], best.facts)
+            mirror.done(ended, path / "evaluations.parquet")
         return RunResult(path, ended, best.evaluations, best.latency_ms)
 
 
-class _Best:
-    """Counts evaluations and keeps the lowest observed latency, on the way to the progress display."""
+def build_tracker(config: RunConfig) -> Tracker:
+    """The tracker of a run or report.
 
-    def __init__(self, progress: Callable[[Evaluation], None]) -> None:
-        self._progress = progress
+    Raises:
+        UserError: when its target cannot be imported, does not take its arguments, or is no tracker.
+    """
+    if not config.tracker:
+        return NoTracker()
+    tracker = _instantiate("tracker", config.tracker)
+    if not isinstance(tracker, Tracker):
+        raise UserError(
+            f"tracker._target_={config.tracker['_target_']}: expected a class like harness.trackers.base.Tracker"
+        )
+    return tracker
+
+
+class _Best:
+    """Counts evaluations and keeps the lowest observed latency, on the way to whoever watches."""
+
+    def __init__(self, *watchers: Callable[[Evaluation], None]) -> None:
+        self._watchers = watchers
         self.evaluations = 0
         self.latency_ms: float | None = None
         self.facts: Mapping[str, Any] = {}
@@ -114,7 +146,8 @@ class _Best:
         self.evaluations += 1
         if evaluation.latency_ms is not None and (self.latency_ms is None or evaluation.latency_ms < self.latency_ms):
             self.latency_ms = evaluation.latency_ms
-        self._progress(evaluation)
+        for watcher in self._watchers:
+            watcher(evaluation)
 
 
 def build_strategy(config: RunConfig, backend: Backend, seed: np.random.SeedSequence) -> Strategy:

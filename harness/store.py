@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import fcntl
 import json
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from io import FileIO
 from pathlib import Path
@@ -22,6 +24,8 @@ from search_spaces.space import SearchSpace
 
 COST_COLUMNS = ("compile_s", "verify_s", "benchmark_s", "ask_s", "tell_s", "clock_start_s", "clock_end_s", "wall_s")
 DEVICE_COLUMNS = tuple(field.name for field in fields(DeviceState))
+LOOKS, LOOK_S = 3, 0.02
+"""How often and after how many seconds a lock that is taken is asked for again: ``nearopt status`` takes it shortly."""
 ARROW = {"b": pa.bool_(), "i": pa.int64(), "f": pa.float64()}
 
 
@@ -48,6 +52,18 @@ def finished(path: Path) -> Finished | None:
         raise UserError(f"{path / 'DONE'}: not readable: move it away to run again") from None
 
 
+def held(path: Path) -> bool:
+    """Whether a process holds a run directory now, as far as this machine can tell. Writes nothing."""
+    try:
+        with (path / ".lock").open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # never locked, or a file system without locks
+        return False
+    return False
+
+
 class RunDirectory:
     """``RESULTS/<task>/<strategy label>/seed-<n>/``, held by one process at a time.
 
@@ -69,7 +85,7 @@ class RunDirectory:
             path.mkdir(parents=True, exist_ok=True)
             self._check_owner(config)
             self._lock = FileIO(str(path / ".lock"), "w")
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(self._lock)
             self._check_owner(config)  # another process may have come first
             if not (path / "config.yaml").exists():
                 write_text(path / "config.yaml", yaml.safe_dump(dict(config), sort_keys=False))
@@ -176,6 +192,16 @@ class RunDirectory:
         }
         write_text(self.path / "DONE", json.dumps(done))
         self._log_path.unlink(missing_ok=True)
+
+
+def _lock(stream: FileIO) -> None:
+    """Raises BlockingIOError when another process holds the lock, and not just looks whether one does."""
+    for _ in range(LOOKS):
+        with suppress(BlockingIOError):
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        time.sleep(LOOK_S)
+    fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _differences(earlier: Mapping[str, Any], config: Mapping[str, Any], prefix: str = "") -> list[str]:

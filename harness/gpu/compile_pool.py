@@ -10,6 +10,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Protocol
 
+from harness.errors import MachineError
 from harness.evaluation import Configuration, Status
 from harness.gpu.jobs import CompileOutcome
 from harness.gpu.messages import describe, one_line
@@ -35,7 +36,7 @@ class Compiler(Protocol):
         ...
 
 
-class PoolError(RuntimeError):
+class PoolError(MachineError):
     """The compile workers cannot start at all."""
 
 

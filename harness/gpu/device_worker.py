@@ -9,7 +9,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.connection import wait as wait_for
 from pathlib import Path
 
-from harness.errors import UserError
+from harness.errors import MachineError, UserError
 from harness.evaluation import Status
 from harness.gpu.jobs import Job, OnDevice, Reply, Started, StartFailed
 from harness.gpu.messages import one_line
@@ -20,7 +20,7 @@ START_TIMEOUT_S = 240.0
 MAX_FAILED_STARTS = 3
 
 
-class DeviceLost(RuntimeError):
+class DeviceLost(MachineError):
     """The device worked before and cannot be started again."""
 
 

@@ -84,7 +84,7 @@ def test_a_log_damaged_in_the_middle_is_kept_before_it_is_cut(tmp_path: Path, mo
     damaged = b"".join([*lines[:7], b"{broken}\n", *lines[8:]])
     log.write_bytes(damaged)
     monkeypatch.setattr(Stops, "limit", 1000)
-    folder = run(tmp_path, *stops)
+    folder = run(tmp_path, *stops, "resume=retry_failed")
     assert trace(folder) == expected
     assert (folder / "aborted-0/evaluations.jsonl").read_bytes() == damaged
 

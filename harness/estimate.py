@@ -1,0 +1,227 @@
+"""What a sweep would cost, from what was recorded. Writes nothing and needs no GPU."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from glob import escape
+from pathlib import Path
+
+from harness.config import RunConfig
+from harness.errors import UserError
+from harness.failures import failed
+from harness.gpu.device import NoDevice, probe_device
+from harness.gpu.placement import visible_gpus
+from harness.landscape import Landscape, read_landscape
+from harness.plan import ANY, PlannedRun, planned_run, run_directories
+from harness.recorded_costs import RunCost, Thinking, random_run, thinking
+from harness.store import finished
+from harness.sweep import default_jobs
+from harness.task import LIBRARY_DEVICE, SEPARATOR, find_landscape, recorded_landscapes
+
+
+@dataclass(frozen=True)
+class GroupEstimate:
+    """The runs of one strategy on one task.
+
+    Attributes:
+        runs: in the sweep; of these ``done`` are skipped and ``left`` failed before and are not tried again.
+        evaluations: in those that are still to do; ``None`` where only seconds limit a task that is not recorded.
+        clock_s: seconds that they hold a GPU; ``None`` in replay and where nothing tells.
+        measuring_s: seconds of these in which the GPU is busy.
+        cpu_s: seconds of a core in replay; ``None`` live and where no run of the strategy has finished.
+        source: where the costs come from.
+    """
+
+    task: str
+    label: str
+    runs: int
+    done: int
+    left: int
+    evaluations: int | None
+    clock_s: float | None
+    measuring_s: float | None
+    cpu_s: float | None
+    source: str
+
+    @property
+    def open(self) -> int:
+        """Runs to do."""
+        return self.runs - self.done - self.left
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A sweep's cost.
+
+    Attributes:
+        live: on GPUs.
+        shared: its runs share GPUs.
+        gpus: that are visible here; 1 where there is none.
+        jobs: runs at once.
+    """
+
+    groups: tuple[GroupEstimate, ...]
+    results: Path
+    live: bool
+    shared: bool
+    gpus: int
+    jobs: int
+
+    @property
+    def unknown(self) -> int:
+        """Runs to do whose cost is not known."""
+        return sum(group.open for group in self.groups if (group.clock_s if self.live else group.cpu_s) is None)
+
+    @property
+    def wall_s(self) -> float:
+        """Seconds from beginning to end of all whose cost is known."""
+        at_once = max(1, min(self.jobs, sum(group.open for group in self.groups)))
+        spread = (self.clock_s if self.live else self.cpu_s) / at_once
+        return max(spread, self.measuring_s / self.gpus) if self.shared else spread
+
+    @property
+    def clock_s(self) -> float:
+        """Seconds that runs hold a GPU, each counted by itself."""
+        return sum(group.clock_s or 0.0 for group in self.groups)
+
+    @property
+    def cpu_s(self) -> float:
+        """Seconds of a core in replay."""
+        return sum(group.cpu_s or 0.0 for group in self.groups)
+
+    @property
+    def measuring_s(self) -> float:
+        """Seconds that GPUs are busy."""
+        return sum(group.measuring_s or 0.0 for group in self.groups)
+
+
+def estimate(configs: Sequence[RunConfig]) -> Estimate:
+    """The cost of the runs of ``configs`` that are not done.
+
+    Raises:
+        UserError: a task that a replay needs is not recorded, or a finished run is damaged.
+    """
+    groups: dict[tuple[str, str], list[tuple[RunConfig, PlannedRun | None]]] = {}
+    for config in configs:
+        run = planned_run(config)
+        name = run.task if run else str(config.backend.get("_target_"))
+        groups.setdefault((name, config.label), []).append((config, run))
+    first = configs[0]
+    here = _device() if first.live else None
+    return Estimate(
+        groups=tuple(_group(task, label, members, here) for (task, label), members in groups.items()),
+        results=first.results,
+        live=first.live,
+        shared=bool(first.backend.get("share_device")),
+        gpus=max(1, len(visible_gpus())) if first.live else 1,
+        jobs=first.jobs or default_jobs(configs),
+    )
+
+
+def _group(
+    task: str, label: str, members: Sequence[tuple[RunConfig, PlannedRun | None]], here: str | None
+) -> GroupEstimate:
+    states = [_state(config, run) for config, run in members]
+    config = members[0][0]
+    landscape, recorded_on = _recording(config, here)
+    cost = _run_cost(config, landscape)
+    thought = thinking(_runs_like(config.results, task, label))
+    to_do = [state for state in states if not state.done and not state.left]
+    # What an interrupted run has logged is not measured again, but its strategy thinks about it again.
+    rest = sum(1 - min(1.0, state.logged / cost.evaluations) if cost.evaluations else 1.0 for state in to_do)
+    evaluations = None if cost.evaluations is None else rest * cost.evaluations
+    thoughts = len(to_do) * (cost.evaluations or 0.0)
+    own_s = thought.ask_tell_s * thoughts if thought and config.backend.get("charge_ask") else 0.0
+    known = config.live and cost.clock_s is not None
+    return GroupEstimate(
+        task=task,
+        label=label,
+        runs=len(members),
+        done=sum(s.done for s in states),
+        left=sum(s.left for s in states),
+        evaluations=None if evaluations is None else round(evaluations),
+        clock_s=rest * (cost.clock_s or 0.0) + own_s if known else None,
+        measuring_s=rest * cost.measuring_s if known and cost.measuring_s is not None else None,
+        cpu_s=None if thought is None or cost.evaluations is None or config.live else thought.wall_s * thoughts,
+        source=recorded_on if config.live else _thought_about(thought),
+    )
+
+
+@dataclass(frozen=True)
+class _State:
+    done: bool = False
+    left: bool = False
+    logged: int = 0
+
+
+def _state(config: RunConfig, run: PlannedRun | None) -> _State:
+    places = run_directories(config.results, run) if run else []
+    if any(finished(place) is not None for place in places):
+        return _State(done=True)
+    failures = [failure for place in places if (failure := failed(place)) is not None]
+    if config.resume != "retry_failed" and any(failure.final for failure in failures):
+        return _State(left=True)
+    return _State(logged=max(map(_logged, places), default=0))
+
+
+def _logged(place: Path) -> int:
+    try:
+        return (place / "evaluations.jsonl").read_bytes().count(b"\n")
+    except OSError:
+        return 0
+
+
+def _device() -> str | None:
+    try:
+        return probe_device().slug
+    except NoDevice:
+        return None
+
+
+def _recording(config: RunConfig, here: str | None) -> tuple[Landscape | None, str]:
+    """What tells the task's costs, and in words where it was recorded."""
+    if not config.live:
+        named, device = config.backend.get("landscape"), config.backend.get("device")
+        if named is None and config.task is None:
+            raise UserError("task: nothing to replay: expected task=NAME or backend.landscape=PATH")
+        path = (
+            Path(str(named)) if config.task is None or named is not None else find_landscape(config.task.name, device)
+        )
+        return read_landscape(path), path.stem
+    if config.task is None:
+        return None, "no task"
+    name = config.task.name
+    devices = [path.stem.split(SEPARATOR, 1)[1] for path in recorded_landscapes() if _is_of(path, name)]
+    if not devices:
+        return None, "not recorded"
+    path = find_landscape(name, here if here in devices else None if LIBRARY_DEVICE in devices else devices[0])
+    on = path.stem.split(SEPARATOR, 1)[1]
+    place = "this GPU's model" if on == here else f"this is {here}" if here else "no GPU here"
+    return read_landscape(path), f"recorded on {on} ({place})"
+
+
+def _is_of(path: Path, task: str) -> bool:
+    return path.stem.split(SEPARATOR, 1)[0] == task
+
+
+def _run_cost(config: RunConfig, landscape: Landscape | None) -> RunCost:
+    if landscape is None:
+        return RunCost(config.budget.evaluations, config.budget.seconds, None)
+    workers = config.backend.get("compile_workers", None)
+    workers = (os.cpu_count() or 1) if workers is None else workers
+    if not isinstance(workers, int) or workers < 1:
+        raise UserError(f"backend.compile_workers={workers}: expected a whole number, 1 or more")
+    return random_run(landscape, config.budget, config.batch, workers)
+
+
+def _runs_like(results: Path, task: str, label: str) -> Iterator[Path]:
+    """Run directories of a strategy, of the same task first."""
+    same = sorted(results.glob(f"{escape(task.removesuffix(ANY))}*/{label}/seed-*"))
+    yield from same
+    yield from (path for path in sorted(results.glob(f"*/{label}/seed-*")) if path not in same)
+
+
+def _thought_about(thought: Thinking | None) -> str:
+    return "no finished run of it here" if thought is None else f"{thought.runs} finished runs"

@@ -1,0 +1,55 @@
+"""A sweep's estimate for the terminal."""
+
+from __future__ import annotations
+
+from harness.estimate import Estimate, GroupEstimate
+from harness.text_table import aligned
+
+
+def format_estimate(estimate: Estimate) -> str:
+    """A row per task and strategy, totals, and what the numbers rest on."""
+    heads = ["task", "strategy", "costs from", "runs", "done", "failed", "to do", "evaluations"]
+    gpu = ["run min" if estimate.shared else "GPU min", "measuring min"]
+    heads += gpu if estimate.live else ["CPU min"]
+    body = [_row(group, estimate.live) for group in estimate.groups]
+    return "\n".join([*aligned([heads, *body, _total(estimate)], left=3), *_notes(estimate)])
+
+
+def _row(group: GroupEstimate, live: bool) -> list[str]:
+    counts = [group.runs, group.done, group.left, group.open]
+    evaluations = "?" if group.evaluations is None else str(group.evaluations)
+    costs = [group.clock_s, group.measuring_s] if live else [group.cpu_s]
+    return [group.task, group.label, group.source, *map(str, counts), evaluations, *map(_minutes, costs)]
+
+
+def _total(estimate: Estimate) -> list[str]:
+    groups = estimate.groups
+    counts = [sum(getattr(group, name) for group in groups) for name in ("runs", "done", "left", "open")]
+    evaluations = sum(group.evaluations or 0 for group in groups)
+    costs = [estimate.clock_s, estimate.measuring_s] if estimate.live else [estimate.cpu_s]
+    return ["total", "", "", *map(str, counts), str(evaluations), *map(_minutes, costs)]
+
+
+def _notes(estimate: Estimate) -> list[str]:
+    groups = estimate.groups
+    to_do = sum(group.open for group in groups)
+    wall = "not known" if to_do and estimate.unknown == to_do else _wall(estimate.wall_s)
+    lines = [f"wall time: {wall}, {estimate.jobs} at once; nothing was started or written"]
+    if 0 < estimate.unknown < to_do:
+        lines.append(f"not in it: {estimate.unknown} runs whose cost is not known")
+    if estimate.shared:
+        gpus = "the GPU that the runs share is" if estimate.gpus == 1 else f"the {estimate.gpus} GPUs of the runs are"
+        lines.append(f"{gpus} held for {_wall(estimate.wall_s)}")
+    if estimate.live:
+        lines.append("configurations as random search draws them; starting a run's processes comes on top")
+    if any(group.left for group in groups):
+        lines.append("failed runs are left as they are without resume=retry_failed")
+    return lines
+
+
+def _minutes(seconds: float | None) -> str:
+    return "?" if seconds is None else f"{seconds / 60:.1f}"
+
+
+def _wall(seconds: float) -> str:
+    return f"about {seconds / 60:.1f} min" if seconds < 2 * 3600 else f"about {seconds / 3600:.1f} h"

@@ -1,0 +1,131 @@
+"""What a study should hold: each sweep leaves the list of its runs in RESULTS/planned/.
+
+A file is named after what it says. So two sweeps never write the same name with other contents, the same command given
+again writes nothing, and a study is the union of its plans. To give up a plan, delete its file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from glob import escape
+from pathlib import Path
+from typing import Any
+
+from harness.atomic import write_text
+from harness.config import RunConfig
+from harness.errors import UserError
+from harness.provenance import digest
+from harness.task import SEPARATOR, find_landscape
+
+FOLDER = "planned"
+ANY = "*"
+"""Stands for the device in the task of a live run: which one it will be is known where it runs."""
+
+
+@dataclass(frozen=True, order=True)
+class PlannedRun:
+    """One run by the names of its directory; the task may end in ``__*``."""
+
+    task: str
+    label: str
+    seed: int
+
+
+def planned_run(config: RunConfig) -> PlannedRun | None:
+    """The run directory that ``config`` will get, or ``None`` where only its backend can tell.
+
+    Raises:
+        UserError: a replay of something that is not recorded.
+    """
+    task = _task(config)
+    return None if task is None else PlannedRun(task, config.label, config.seed)
+
+
+def _task(config: RunConfig) -> str | None:
+    if config.live:
+        return None if config.task is None else f"{config.task.name}{SEPARATOR}{ANY}"
+    if config.backend.get("landscape") is not None:
+        return Path(str(config.backend["landscape"])).stem
+    return None if config.task is None else find_landscape(config.task.name, config.backend.get("device")).stem
+
+
+@contextmanager
+def planned(configs: Sequence[RunConfig]) -> Iterator[None]:
+    """A sweep over ``configs``: its plan is in the results folder before the first run starts.
+
+    It goes again when not one of its runs got a directory: a mistake in the command plans nothing.
+
+    Raises:
+        UserError: the results folder cannot be written.
+    """
+    by_folder: dict[Path, set[PlannedRun]] = {}
+    for config in configs:
+        with suppress(UserError):  # the run itself will say so
+            if (run := planned_run(config)) is not None:
+                by_folder.setdefault(config.results, set()).add(run)
+    plans = [(folder, _write(folder, runs)) for folder, runs in by_folder.items()]
+    try:
+        yield
+    finally:
+        for folder, made in plans:
+            if not any(run_directories(folder, run) for run in by_folder[folder]):
+                _withdraw(made)
+
+
+def _write(folder: Path, runs: set[PlannedRun]) -> list[Path]:
+    """Write the plan of ``runs``; returns what that made: the file and the folders above it, if any."""
+    document = _document(runs)
+    file = folder / FOLDER / f"{digest(document)[:16]}.json"
+    made = [path for path in (file, *file.parents) if not path.exists()]
+    if file not in made:
+        return []
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_text(file, json.dumps(document, indent=1))
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be written ({error.strerror}): expected a folder for results=") from None
+    return made
+
+
+def _withdraw(made: Sequence[Path]) -> None:
+    with suppress(OSError):  # not empty: others' plans or results
+        for path in made:
+            path.rmdir() if path.is_dir() else path.unlink()
+
+
+def _document(runs: set[PlannedRun]) -> dict[str, Any]:
+    groups: dict[tuple[str, str], list[int]] = {}
+    for run in sorted(runs):
+        groups.setdefault((run.task, run.label), []).append(run.seed)
+    return {
+        "version": 1,
+        "runs": [{"task": task, "strategy": label, "seeds": seeds} for (task, label), seeds in groups.items()],
+    }
+
+
+def read_plans(results: Path) -> set[PlannedRun]:
+    """Every run that some sweep planned for ``results``.
+
+    Raises:
+        UserError: a plan is damaged.
+    """
+    runs: set[PlannedRun] = set()
+    for file in sorted((results / FOLDER).glob("*.json")):
+        try:
+            for group in json.loads(file.read_text(encoding="utf-8"))["runs"]:
+                runs |= {PlannedRun(str(group["task"]), str(group["strategy"]), int(s)) for s in group["seeds"]}
+        except FileNotFoundError:  # withdrawn just now
+            continue
+        except (OSError, ValueError, TypeError, KeyError):
+            raise UserError(f"{file}: not readable as a sweep's plan: delete it, the sweep writes it again") from None
+    return runs
+
+
+def run_directories(results: Path, run: PlannedRun) -> list[Path]:
+    """The directories that can be this run's."""
+    tasks = results.glob(f"{escape(run.task[:-1])}{ANY}") if run.task.endswith(ANY) else [results / run.task]
+    places = [task / run.label / f"seed-{run.seed}" for task in tasks]
+    return [place for place in places if place.is_dir()]

@@ -1,0 +1,44 @@
+"""A study's status for the terminal."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from harness.status import State, StudyStatus
+from harness.text_table import aligned
+
+SHOWN = 10
+"""Failures that are listed one by one."""
+
+
+def format_status(status: StudyStatus) -> str:
+    """A row per task and strategy, totals, the failures, and what to do next."""
+    rows = [(task, label, counts) for (task, label), counts in status.counts().items()]
+    names = [str(state) for state in State]
+    heads = ["task", "strategy", *names, "runs"]
+    body = [[task, label, *_cells(counts)] for task, label, counts in rows]
+    body.append(["total", "", *_cells(status.totals())])
+    return "\n".join([*aligned([heads, *body], left=2), *_failures(status), *_next(status)])
+
+
+def _cells(counts: Counter[State]) -> list[str]:
+    return [str(counts[state] or "") for state in State] + [str(sum(counts.values()))]
+
+
+def _failures(status: StudyStatus) -> list[str]:
+    failures = [run for run in status.runs if run.state is State.FAILED]
+    lines = [f"failed: {run.run.task}/{run.run.label}/seed-{run.run.seed}: {run.message}" for run in failures[:SHOWN]]
+    more = len(failures) - SHOWN
+    return [*lines, f"and {more} more: --json lists them"] if more > 0 else lines
+
+
+def _next(status: StudyStatus) -> list[str]:
+    totals = status.totals()
+    lines = []
+    if not status.planned:
+        lines.append("no sweep left its plan here: what is missing is not known")
+    if totals[State.INTERRUPTED] or totals[State.MISSING]:
+        lines.append("the command that began it runs what is interrupted or missing")
+    if totals[State.FAILED]:
+        lines.append("resume=retry_failed added to it tries failures again; FAILED in a run's directory has the trace")
+    return lines

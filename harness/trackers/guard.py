@@ -1,0 +1,97 @@
+"""Between the run and its tracker: always finished, and never the run's undoing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Self
+
+from harness.errors import clear_line
+from harness.evaluation import Evaluation
+from harness.trackers.base import NoTracker, TrackedRun, Tracker
+
+
+class Guard:
+    """A context in which ``tracker`` mirrors ``run``; it finishes however the context ends.
+
+    An exception of the tracker becomes one line on stderr and ends the mirror alone. SIGTERM, which a sweep sends to
+    its workers when it is interrupted, finishes the tracker before it ends the process.
+    """
+
+    def __init__(self, tracker: Tracker, run: TrackedRun) -> None:
+        self._tracker = tracker
+        self._run = run
+        self._open = False
+        self._inside = False
+        self._terminated = False
+        self._handling = False
+
+    def __enter__(self) -> Self:
+        # A handler is the process's, and only its main thread may set it; one that somebody set stays.
+        self._handling = (
+            not isinstance(self._tracker, NoTracker)
+            and threading.current_thread() is threading.main_thread()
+            and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+        )
+        if self._handling:
+            signal.signal(signal.SIGTERM, self._on_term)
+        self._open = True
+        self._call(lambda: self._tracker.start(self._run, again=False))
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
+        self._finish("failed" if kind is not None and issubclass(kind, Exception) else "interrupted", None)
+        if self._handling:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+    def log(self, evaluation: Evaluation) -> None:
+        """Mirror one evaluation."""
+        self._call(lambda: self._tracker.log(evaluation))
+
+    def restart(self) -> None:
+        """The run starts again from its first evaluation."""
+        if self._open:
+            self._call(lambda: self._tracker.finish("interrupted", None))
+            self._call(lambda: self._tracker.start(self._run, again=True))
+
+    def done(self, ended: str, evaluations: Path) -> None:
+        """The run is complete: everything that must not be lost is on disk."""
+        self._finish(ended, evaluations)
+
+    def _finish(self, ended: str, evaluations: Path | None) -> None:
+        if self._open:
+            self._call(lambda: self._tracker.finish(ended, evaluations))
+        self._open = False
+
+    def _call(self, call: Callable[[], None]) -> None:
+        if not self._open:
+            return
+        self._inside = True
+        try:
+            call()
+        except Exception as error:
+            self._open = False
+            print(f"nearopt: tracker: {type(error).__name__}: {clear_line(error)} (the run goes on)", file=sys.stderr)
+            with suppress(Exception):  # it may hold a process or a file although it failed
+                self._tracker.finish("failed", None)
+        finally:
+            self._inside = False
+        if self._terminated:
+            self._end_process()
+
+    def _on_term(self, _signal: int, _frame: FrameType | None) -> None:
+        self._terminated = True
+        if not self._inside:  # else the call in progress may hold a lock that finishing needs
+            self._end_process()
+
+    def _end_process(self) -> None:
+        self._terminated = False
+        self._finish("interrupted", None)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTERM)
