@@ -25,8 +25,8 @@ quickstart: $(INSTALLED)
 CLAIM := experiments/claim_5_10x
 claim: $(INSTALLED)
 	@$(BIN)/nearopt report $(CLAIM)/results -o $(CLAIM)/report
-	@test ! -d $(CLAIM)/live_results || \
-		$(BIN)/python -m experiments.claim_5_10x.live $(CLAIM)/live_results $(CLAIM)/results -o $(CLAIM)/report
+	@test ! -d $(CLAIM)/live || \
+		$(BIN)/python -m experiments.claim_5_10x.live $(CLAIM)/live $(CLAIM)/results -o $(CLAIM)/report
 
 # The replays again, up to an hour on two cores; TIER=all adds the strategies that take long to ask (days). Resumable.
 TIER ?= cheap

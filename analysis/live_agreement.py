@@ -19,13 +19,14 @@ from numpy.typing import NDArray
 
 from analysis.agreement import RankTest, StratifiedTest, rank_test, stratified
 from analysis.errors import AnalysisError
-from analysis.ert import LogEstimate, combine, estimate
+from analysis.ert import ErtEstimate, LogEstimate, combine, estimate
 from analysis.incumbents import Optima, incumbent_steps
 from analysis.load import Study
 from analysis.multiplicity import holm
 from analysis.pairing import compared
-from analysis.reference import HEADLINE_TARGET, true_latency
+from analysis.reference import HEADLINE_TARGET, kernel_of, true_latency
 from analysis.run_directory import read_environment
+from analysis.supported import THESE_TASKS, refusal
 from analysis.time_to_target import AXES, budgets, times_to_target
 
 EVALUATIONS, SECONDS = AXES
@@ -73,7 +74,8 @@ class Axis:
 
     Attributes:
         p: of "live and replay have one law", cells and whole: twice the smaller of the two, 1 at most.
-        ratio: geometric mean of ERTs, live over replay, over the ``known`` cells where both sides hit.
+        ratio: geometric mean of ERTs, live over replay, over the ``known`` cells where both sides hit; without an
+            error where that is not all cells, or an interval is not supported (:mod:`analysis.supported`).
     """
 
     name: str
@@ -227,9 +229,27 @@ def _axis(name: str, common: list[tuple[str, str]], live: pd.DataFrame, replays:
     )
     whole = stratified(tests)
     known = [LogEstimate(c.ratio["log"], c.ratio["se"], c.ratio["df"]) for c in cells if c.ratio["bound"] == "none"]
-    ratio = combine(known, [1 / len(known)] * len(known)) if known and name != QUALITY else LogEstimate(float("nan"))
+    ratio = _pooled(known, cells) if known and name != QUALITY else LogEstimate(float("nan"), float("nan"))
     p = min(1.0, 2 * min(whole.p, float(adjusted.min())))
     return Axis(name, cells, whole, p, ratio, len(known))
+
+
+def _pooled(known: list[LogEstimate], cells: tuple[Cell, ...]) -> LogEstimate:
+    """Geometric mean. Cells where no live run hit are left out, which favours live: then there is no interval."""
+    found = combine(known, [1 / len(known)] * len(known))
+    runs = sum(cell.live[1] for cell in cells)
+    kernels = len({kernel_of(cell.task) for cell in cells})
+    hit_rate = sum(cell.live[0] for cell in cells) / runs
+    reason = refusal(THESE_TASKS, min(cell.live[1] for cell in cells), hit_rate, kernels)
+    return found if len(known) == len(cells) and not reason else LogEstimate(found.log, float("nan"), float("nan"))
+
+
+def _ratio(ours: ErtEstimate, theirs: ErtEstimate) -> dict[str, Any]:
+    """Live over replay; without the interval where so few live runs have not been shown to support one."""
+    found = compared(theirs, ours)
+    if found["bound"] == "none" and refusal(THESE_TASKS, ours.runs, ours.hits / ours.runs, 1):
+        found |= {"speedup_low": float("nan"), "speedup_high": float("nan")}
+    return found
 
 
 def _cell(
@@ -247,5 +267,5 @@ def _cell(
         replay=(theirs.hits, theirs.runs),
         live_median=float(np.median(sign * live["value"])),
         replay_median=float(np.median(sign * replays["value"])),
-        ratio=compared(theirs, ours),
+        ratio=_ratio(ours, theirs),
     )

@@ -29,7 +29,8 @@ def agreement_table(found: Agreement) -> Table:
         name=NAME,
         title="Live runs ranked among their replays",
         caption=(
-            f"Ratio: ERT to {_NEAR}, live over replay, 95% interval; seconds of compiling, verifying and benchmarking "
+            f"Ratio: ERT to {_NEAR}, live over replay, 95% interval where it is supported, over ALL of the cells where "
+            "both hit; seconds of compiling, verifying and benchmarking "
             "alone. Worse: share of pairs of a live run and a replay in which the live one is the worse, ties half; "
             "50% is no difference. p: exact two-sided permutation test of the rank sum, of each cell before Holm's "
             f"correction over {len(by_cell)} (*: rejected after it); of all cells together stratified, with van "
@@ -145,7 +146,9 @@ def _axis_text(axis: Axis) -> str:
     numbers = [f"p {p_text(axis.p)}"]
     if axis.name != QUALITY and axis.known:
         low, high = axis.ratio.interval()
-        numbers.append(f"ERT live over replay {times_cell(axis.ratio.value, low, high)} over {axis.known} cells")
+        numbers.append(
+            f"ERT live over replay {times_cell(axis.ratio.value, low, high)} over the {axis.known} cells where both hit"
+        )
     worse = [f"{cell.task} with {cell.strategy}" for cell in axis.cells if cell.rejected]
     if worse:
         numbers.append(f"rejected in {_joined(worse)}")
