@@ -27,6 +27,7 @@ claim: $(INSTALLED)
 	@$(BIN)/nearopt report $(CLAIM)/results -o $(CLAIM)/report
 	@test ! -d $(CLAIM)/live || \
 		$(BIN)/python -m experiments.claim_5_10x.live $(CLAIM)/live $(CLAIM)/results -o $(CLAIM)/report
+	@$(BIN)/python -m experiments.claim_5_10x.readme
 
 # The replays again, up to an hour on two cores; TIER=all adds the strategies that take long to ask (days). Resumable.
 TIER ?= cheap
