@@ -19,18 +19,18 @@ __all__ = ["nearopt"]
 
 
 class Sleepy(RandomSearch):
-    """Takes 0.2 ms longer with each observation, and keeps 1 MB of each."""
+    """Takes 0.5 ms longer with each observation, and keeps 1 MB of each."""
 
     def __init__(self, *arguments: object, **fields: object) -> None:
         super().__init__(*arguments, **fields)  # type: ignore[arg-type]
         self.told: list[bytes] = []
 
     def ask(self, n: int) -> Sequence[Configuration]:
-        time.sleep(2e-4 * len(self.told))
+        time.sleep(5e-4 * len(self.told))
         return super().ask(n)
 
     def tell(self, evaluations: Sequence[Evaluation]) -> None:
-        self.told += [bytes(1_000_000).replace(b"\0", b"\1") for _ in evaluations]
+        self.told += [b"\1" * 1_000_000 for _ in evaluations]
 
 
 class Stuck(RandomSearch):
@@ -73,14 +73,14 @@ def test_cost_and_memory_are_what_they_were_made(nearopt: Nearopt, tmp_path: Pat
     readings = pd.read_csv(tmp_path / "p/ask-cost.csv").set_index(["strategy", "observations"])
     sleepy = readings.loc["sleepy"]
     assert list(sleepy.index) == checkpoints(100) and sleepy.index[0] == 10 and sleepy.index[-1] == 100
-    # At 100 observations the mean over the last fifth sleeps 0.2 ms · 89.5 and never less.
-    assert 0.0179 <= sleepy.loc[100, "ask_s"] < 0.05
+    # At 100 observations the mean over the last fifth sleeps 0.5 ms · 89.5 and never less.
+    assert 0.0447 <= sleepy.loc[100, "ask_s"] < 0.1
     assert readings.loc["random"].loc[100, "ask_s"] < 0.001
     if memory_bytes():
         assert 80e6 < sleepy.loc[100, "memory_bytes"] < 200e6
         assert readings.loc["random"].loc[100, "memory_bytes"] < 40e6
     growth = pd.read_csv(tmp_path / "p/growth.csv").set_index("strategy")
-    assert growth.loc["sleepy", "low"] > 0.5 and growth.loc["sleepy", "high"] < 1.5
+    assert 0.7 < growth.loc["sleepy", "exponent"] < 1.3
     assert (tmp_path / "p/ask-cost.pdf").exists()
 
 
