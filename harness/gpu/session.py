@@ -21,6 +21,7 @@ from harness.gpu.timing import Timing
 from harness.gpu.worker import Runner
 from kernels.base import Kernel
 from kernels.cpu import CpuKernel
+from kernels.cuda import CudaKernel
 
 
 @dataclass(frozen=True)
@@ -86,9 +87,26 @@ def cpu_work(kernel: Kernel, device: AccelDevice, options: SessionOptions, cache
     return CpuCompiler(kernel, cache), CpuRunner(kernel, options.seed, options.timing, device.l2_bytes)
 
 
+def nvcc_work(kernel: Kernel, device: AccelDevice, options: SessionOptions, cache: Path) -> tuple[Compiler, Runner]:
+    """CUDA C++ ahead of time on the CPU, and on the device.
+
+    Raises:
+        UserError: nvcc is not installed.
+    """
+    from harness.cuda.compiler import NvccCompiler, find_nvcc
+    from harness.cuda.runner import CudaSourceRunner
+    from harness.gpu.specialize import buffer_dtypes
+
+    assert isinstance(kernel, CudaKernel)
+    compiler = NvccCompiler(kernel, device, cache, find_nvcc())
+    return compiler, CudaSourceRunner(kernel, device, buffer_dtypes(kernel), options.seed, options.timing)
+
+
 def usual_work(kernel: Kernel, device: AccelDevice, options: SessionOptions, cache: Path) -> tuple[Compiler, Runner]:
     """What the kernel's kind asks for."""
-    return (cpu_work if isinstance(kernel, CpuKernel) else cuda_work)(kernel, device, options, cache)
+    if isinstance(kernel, CpuKernel):
+        return cpu_work(kernel, device, options, cache)
+    return (nvcc_work if isinstance(kernel, CudaKernel) else cuda_work)(kernel, device, options, cache)
 
 
 def triton_environment(cache: Path) -> dict[str, str | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,11 @@ import pandas as pd
 import pytest
 import torch
 
+from harness.cuda.compiler import NvccCompiler, find_nvcc
+from harness.evaluation import Status
 from kernels.execute import execute, relative_error
 from search_spaces.device import H100
+from tests.gpu.fakes import FAKE
 from tests.kernels.sm90 import reports
 from tests.plugins.conftest import Command
 
@@ -75,3 +79,14 @@ def test_its_triton_kernel_is_right_on_an_irregular_size() -> None:
         assert relative_error(execute(kernel, configuration, inputs, 2)["y"], exact) <= kernel.tolerance, configuration
     wrong = execute(kernel, CONFIGURATIONS[0], {**inputs, "b": inputs["a"]}, 2)["y"]
     assert relative_error(wrong, exact) > kernel.tolerance
+
+
+@pytest.mark.usefixtures("example_path")
+@pytest.mark.skipif(shutil.which("nvcc") is None, reason="nvcc is not installed")
+def test_its_kernel_in_cuda_compiles_for_an_h100_without_one(tmp_path: Path) -> None:
+    kernel = importlib.import_module("nearopt_example.transpose").Transpose()
+    compiler = NvccCompiler(kernel, FAKE, tmp_path, find_nvcc())
+    for configuration in ({"tile": 32, "lines": 8, "pad": 1}, {"tile": 64, "lines": 16, "pad": 0}):
+        kernel.search_space(H100).validate(configuration)
+        outcome = compiler.compile(configuration)
+        assert outcome.status is Status.OK and outcome.compiled is not None, outcome.message
