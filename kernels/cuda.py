@@ -11,8 +11,8 @@ from kernels.base import Kernel
 class CudaFunction:
     """What takes the place of a Triton function in a :class:`~kernels.base.Launch`.
 
-    The launch's ``arguments`` are the parameters in order: buffers are pointers, whole numbers ``int`` (32 bits), others
-    ``float``.
+    The launch's ``arguments`` are the parameters in order: buffers are pointers, whole numbers are ``int`` (32 bits),
+    others ``float``.
     Its ``constants`` become macros (true is 1). Its ``options``: ``threads_x`` (needed), ``threads_y``, ``threads_z``
     (default 1), ``shared_bytes`` of dynamic shared memory (default 0) and nvcc's ``maxrregcount``.
 

@@ -16,8 +16,8 @@ def function_of(launch: Launch) -> CudaFunction:
     """The launch's function.
 
     Raises:
-        TypeError: it is none in CUDA C++, its options are unknown or lack the number of threads, or an argument does not
-            fit into an ``int``.
+        TypeError: it is none in CUDA C++, its options are unknown or lack the number of threads, or an argument has
+            more than 32 bits.
     """
     if not isinstance(launch.kernel, CudaFunction):
         raise TypeError(f"{launch.kernel}: expected a CudaFunction in a CudaKernel's plan")

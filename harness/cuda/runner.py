@@ -31,12 +31,17 @@ class CudaSourceRunner(CudaRunner):
     ) -> list[Callable[[], None]]:
         driver = ctypes.CDLL("libcuda.so.1")
         steps = zip(plan.launches, compiled.launches, strict=True)
-        return [_bound(driver, launch, binary.files[CUBIN], buffers, self._stream) for launch, binary in steps]
+        return [bound(driver, launch, binary.files[CUBIN], buffers, self._stream) for launch, binary in steps]
 
 
-def _bound(
+def bound(
     driver: ctypes.CDLL, launch: Launch, cubin: str, buffers: Mapping[str, torch.Tensor], stream: int
 ) -> Callable[[], None]:
+    """A call that launches a cubin's function on ``stream``.
+
+    Raises:
+        DriverError: it cannot be loaded; or, when called, launched.
+    """
     module, function = ctypes.c_void_p(), ctypes.c_void_p()
     _check(driver, driver.cuModuleLoad(ctypes.byref(module), cubin.encode()))
     name = function_of(launch).name.encode()

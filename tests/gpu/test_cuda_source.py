@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import shutil
+import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +15,7 @@ import torch
 
 from harness.backends.live import LiveBackend, find_device
 from harness.cuda.compiler import NvccCompiler, find_nvcc
+from harness.cuda.runner import DriverError, bound
 from harness.errors import UserError
 from harness.evaluation import Status
 from harness.gpu.session import SessionOptions
@@ -132,6 +135,62 @@ def test_without_nvcc_there_is_one_clear_line(monkeypatch: pytest.MonkeyPatch, t
     monkeypatch.setenv("CUDA_HOME", str(tmp_path))
     with pytest.raises(UserError, match="nvcc: not found"):
         find_nvcc()
+
+
+DRIVER = r"""
+#include <stdio.h>
+#include <string.h>
+static int shared_limit = 48 * 1024;
+int cuModuleLoad(void** module, const char* path) {
+    *module = (void*)path;
+    return strcmp(path, "code.cubin") ? 301 : 0;
+}
+int cuModuleGetFunction(void** f, void* module, const char* name) {
+    *f = module;
+    return strcmp(name, "scale") ? 500 : 0;
+}
+int cuFuncSetAttribute(void* f, int attribute, int value) { if (attribute == 8) shared_limit = value; return 0; }
+int cuGetErrorString(int code, const char** text) {
+    *text = code == 701 ? "too many resources requested for launch" : "bad";
+    return 0;
+}
+int cuLaunchKernel(void* f, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz,
+                   unsigned shared, void* stream, void** parameters, void** extra) {
+    if (!f || stream != (void*)7 || extra || gy * gz * by * bz != 1) return 1;
+    if ((int)shared > shared_limit) return 701;
+    const float* x = *(float**)parameters[0]; float* y = *(float**)parameters[1];
+    int n = *(int*)parameters[2]; float factor = *(float*)parameters[3];
+    for (int i = 0; i < (int)(gx * bx) && i < n; i++) y[i] = factor * x[i];
+    return 0;
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
+    """The five functions of the driver that are called, by their own signatures, on the CPU's memory."""
+    folder = tmp_path_factory.mktemp("driver")
+    (folder / "driver.c").write_text(DRIVER)
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", folder / "driver.so", folder / "driver.c"], check=True)
+    return ctypes.CDLL(str(folder / "driver.so"))
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
+def test_the_driver_gets_grid_threads_and_arguments_as_they_are(driver: ctypes.CDLL) -> None:
+    kernel = Scale(1003)
+    buffers = {**kernel.inputs(torch.Generator().manual_seed(0)), **kernel.outputs(torch.device("cpu"))}
+    (launch,) = kernel.plan({"block": 128, "fault": "none"}, 1).launches
+    bound(driver, launch, "code.cubin", buffers, 7)()
+    assert torch.equal(buffers["y"], buffers["x"] * 1.5)
+    large = replace(launch, options={**launch.options, "shared_bytes": 100_000})
+    buffers["y"].zero_()
+    bound(driver, large, "code.cubin", buffers, 7)()
+    assert torch.equal(buffers["y"], buffers["x"] * 1.5)
+    with pytest.raises(DriverError, match="CUDA error 701: too many resources requested"):
+        driver.cuFuncSetAttribute(None, 8, 10)
+        bound(driver, replace(launch, options={**launch.options, "shared_bytes": 20}), "code.cubin", buffers, 7)()
+    with pytest.raises(DriverError, match="CUDA error 301"):
+        bound(driver, launch, "nothing.cubin", buffers, 7)
 
 
 @pytest.mark.gpu
