@@ -14,7 +14,7 @@ from harness.errors import UserError, clear_line
 
 if TYPE_CHECKING:
     from analysis.gate.judge import Look, Source
-    from analysis.gate.outcomes import Protocol
+    from analysis.gate.outcomes import Outcomes, Protocol
     from analysis.report import Report
     from harness.gate.request import Side
     from harness.gate.suite import Suite
@@ -154,12 +154,14 @@ def _gate(arguments: argparse.Namespace) -> int:
     asked = request(arguments)
     suite = asked.suite
     protocol = Protocol(suite.evaluations, suite.noise, suite.sha256())
-    candidate, made = _source(asked.candidate, suite, protocol), made_with(suite, asked.candidate)
+    candidate = _source(asked.candidate, suite, protocol)
     if asked.baseline is None:
-        return _update_baseline(candidate, suite, protocol, made, asked.new)
+        outcomes = candidate.outcomes(suite.looks[-1])
+        return _write_baseline(outcomes, protocol, made_with(suite, asked.candidate), asked.new)
     plan = Plan(suite.looks, suite.target, suite.slowdown, suite.alpha, suite.power, arguments.to_the_end)
     judgement = gate(plan, candidate, _source(asked.baseline, suite, protocol), _told_on_stderr)
     print(terminal(judgement))
+    made = {side: made_with(suite, of) for side, of in (("candidate", asked.candidate), ("baseline", asked.baseline))}
     for file, text in (
         (arguments.json, to_json(judgement, suite.name, made)),
         (arguments.junit, to_junit(judgement, suite.name)),
@@ -173,7 +175,7 @@ def _gate(arguments: argparse.Namespace) -> int:
 def _source(side: Side, suite: Suite, protocol: Protocol) -> Source:
     from analysis.gate.baseline_file import fitting, read_baseline
     from analysis.gate.judge import Source
-    from analysis.gate.outcomes import Outcomes, read_outcomes
+    from analysis.gate.outcomes import read_outcomes
     from harness.gate.sides import Folder
 
     if isinstance(side, Path):
@@ -185,7 +187,7 @@ def _source(side: Side, suite: Suite, protocol: Protocol) -> Source:
 
     def grown(seeds: int) -> Outcomes:
         side.run(seeds)
-        return read_outcomes(side.folders(), side.label, f"runs in {side.folder}", protocol, suite.seeds(seeds))
+        return read_outcomes(side.folders, side.label, f"runs in {side.folder}", protocol, suite.seeds(seeds))
 
     return Source(grown, grows=True)
 
@@ -196,11 +198,10 @@ def _told_on_stderr(look: Look, total: int, number: int) -> None:
     print(look_line(look, total, number), file=sys.stderr)
 
 
-def _update_baseline(source: Source, suite: Suite, protocol: Protocol, made: dict[str, Any], folder: Path) -> int:
+def _write_baseline(outcomes: Outcomes, protocol: Protocol, made: dict[str, Any], folder: Path) -> int:
     from analysis.gate.baseline_file import baseline_text
     from harness.atomic import write_text
 
-    outcomes = source.outcomes(suite.looks[-1])
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{outcomes.label}.json"
     write_text(file, baseline_text(outcomes, protocol, made))

@@ -53,6 +53,11 @@ class Plan:
     def design(self) -> Design:
         return Design(log(self.slowdown), self.alpha, 1 - self.power)
 
+    @property
+    def needed(self) -> float:
+        """Information that decides for certain."""
+        return MARGIN * maximum_information(self.design, len(self.looks))
+
 
 @dataclass(frozen=True)
 class Look:
@@ -130,7 +135,7 @@ def gate(
         looks.append(_look(plan, [look.information for look in looks], *sides, last=last))
         if seen is not None:
             seen(looks[-1], len(plan.looks), k + 1)
-        verdict = verdict_of(looks[-1], plan.to_the_end and not last)
+        verdict = verdict_at(looks[-1].z, looks[-1].bounds, plan.to_the_end and not last)
         if verdict is not Verdict.UNDECIDED or last or looks[-1].information >= looks[-1].needed:
             break
     judgement = Judgement(verdict, plan, *sides, tuple(looks))
@@ -139,7 +144,7 @@ def gate(
 
 def _look(plan: Plan, before: Sequence[float], candidate: Outcomes, baseline: Outcomes, last: bool) -> Look:
     comparison = compare(candidate, baseline, plan.target)
-    needed = MARGIN * maximum_information(plan.design, len(plan.looks))
+    needed = plan.needed
     ratio = comparison.ratio
     seeds = candidate.fewest
     if ratio.se == 0:
@@ -158,13 +163,13 @@ def normal_score(ratio: LogEstimate) -> float:
     return z if t > 0 else -z
 
 
-def verdict_of(look: Look, keep_going: bool = False) -> Verdict:
-    """What this look says by its bounds; ``keep_going``: a pass does not count yet."""
-    if look.z >= look.bounds.upper:
+def verdict_at(z: float, found: Bounds, keep_going: bool = False) -> Verdict:
+    """What a look says by its bounds; ``keep_going``: a pass does not count yet."""
+    if z >= found.upper:
         return Verdict.REGRESSION
-    if look.z <= -look.bounds.upper:
+    if z <= -found.upper:
         return Verdict.IMPROVEMENT
-    return Verdict.PASS if look.z <= look.bounds.lower and not keep_going else Verdict.UNDECIDED
+    return Verdict.PASS if z <= found.lower and not keep_going else Verdict.UNDECIDED
 
 
 def _short_of(judgement: Judgement, baseline_grows: bool) -> Judgement:

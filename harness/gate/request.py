@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from harness.compose import Composer
 from harness.errors import UserError
 from harness.gate.runner import Runner, runner
 from harness.gate.sides import Folder, as_file, as_folder
 from harness.gate.suite import Suite, load_suite
-from harness.provenance import digest, environment
+from harness.provenance import digest
 from harness.resources import baseline_directory, new_baseline_directory
 
 Side = Runner | Folder | Path
@@ -74,20 +77,21 @@ def request(arguments: argparse.Namespace) -> Request:
     return Request(suite, candidate, baseline, new)
 
 
-def made_with(suite: Suite, candidate: Side) -> dict[str, Any]:
-    """For the record of a verdict or a baseline: suite, strategy, code and versions."""
-    now = environment()
-    made: dict[str, Any] = {
-        "suite": {"name": suite.name, "sha256": suite_hash(suite)},
-        "git": {name: now["git"][name] for name in ("commit", "dirty")},
-        "python": now["python"],
-        "platform": now["platform"],
-        "packages": now["packages"],
+def made_with(suite: Suite, side: Side) -> dict[str, Any]:
+    """For the record: the suite, and the strategy, code and versions of one of the side's runs."""
+    made: dict[str, Any] = {"suite": {"name": suite.name, "sha256": suite_hash(suite)}}
+    if isinstance(side, Path):
+        return {**made, "file": str(side)}
+    run = next(path.parent for folder in side.folders for path in sorted(folder.glob("*/DONE")))
+    strategy = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))["strategy"]
+    then = json.loads((run / "environment.json").read_text(encoding="utf-8"))
+    return {
+        **made,
+        "strategy": strategy,
+        "strategy_sha256": digest(strategy),
+        "git": {name: then["git"][name] for name in ("commit", "dirty")},
+        **{name: then[name] for name in ("python", "platform", "packages")},
     }
-    if isinstance(candidate, Runner):
-        strategy = {"label": candidate.label, **candidate.config.strategy}
-        made |= {"strategy": strategy, "strategy_hash": digest(strategy)}
-    return made
 
 
 def suite_hash(suite: Suite) -> str:

@@ -40,6 +40,7 @@ class Runner:
     def label(self) -> str:
         return self.config.label
 
+    @property
     def folders(self) -> list[Path]:
         """Of its runs, one a task."""
         return [self.folder / task / self.label for task in self.suite.landscapes]
