@@ -79,7 +79,7 @@ def _task(name: str, candidate: TaskOutcomes, baseline: TaskOutcomes, target: fl
         found = identical()
     else:
         found = paired(*sides) if common else unpaired(*sides)
-    shown = [SideErt(*_ert(side, target)) for side in (candidate, baseline)]
+    shown = [SideErt(*_ert(side, target)) for side in (own, theirs)]
     return TaskComparison(name, shown[0], shown[1], stratified([found]), len(common), found)
 
 

@@ -26,12 +26,14 @@ from analysis.gate.baseline_file import read_baseline
 from analysis.gate.judge import Plan, Verdict, normal_score, verdict_at
 from analysis.gate.ratio import Part, mean_of, part, unpaired
 from analysis.gate.spending import bounds
+from harness.gate.suite import load_suite
 
 HERE = Path(__file__).parent
 BASELINES = HERE.parent / "baselines"
-BUDGET, TASKS = 120, 11
+SUITE = load_suite("default")
+BUDGET, TASKS = SUITE.evaluations, len(SUITE.landscapes)
+PLAN = Plan(SUITE.looks, SUITE.target, SUITE.slowdown, SUITE.alpha, SUITE.power)
 EMPIRICAL = ("conditional_gp", "pattern_search", "local_search", "genetic", "optuna_tpe", "random")
-PLAN = Plan((10, 20, 30, 40), 0.05, 1.3, 0.04, 0.9)
 Floats = NDArray[np.float64]
 Draw = Callable[[np.random.Generator, int, int], Floats]
 """Times to target of some gates and seeds, inf where nothing was found in the budget. [gates, tasks, seeds]"""

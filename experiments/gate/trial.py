@@ -166,7 +166,7 @@ def table(gates: int) -> None:
 
 def _times(runs: pd.DataFrame, name: str, task: TaskOutcomes) -> np.ndarray:
     """T of the handicapped runs, in the order of the baseline's seeds."""
-    hits = runs[runs["task"] == name].set_index("seed")["hit"]
+    hits = runs[runs["task"] == name].set_index("seed")["hit"].fillna(np.inf)
     return np.array([hits[seed] for seed in task.seeds if seed in hits.index], dtype=np.float64)
 
 

@@ -16,6 +16,8 @@ from harness.resources import conf_directory
 from harness.task import SEPARATOR, find_landscape
 
 SUFFIX = ".parquet"
+TARGETS = (0.01, 0.05, 0.1)
+"""Those that the analysis keeps of every run."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,8 @@ def _checked(path: Path, document: Mapping[str, Any]) -> Suite:
         raise UserError(f"--suite {path}: looks={looks}: expected 2 seeds or more at the first")
     if document["noise"] not in NOISES:
         raise UserError(f"--suite {path}: noise={document['noise']}: expected one of {', '.join(NOISES)}")
+    if document["target"] not in TARGETS:
+        raise UserError(f"--suite {path}: target={document['target']}: expected one of {', '.join(map(str, TARGETS))}")
     return Suite(
         name=path.stem,
         landscapes=_landscapes(path, document["tasks"]),
@@ -115,7 +119,7 @@ def _checked(path: Path, document: Mapping[str, Any]) -> Suite:
         noise=str(document["noise"]),
         first_seed=number("first_seed", int, -1),
         looks=tuple(looks),
-        target=number("target", float, 0),
+        target=float(document["target"]),
         slowdown=number("slowdown", float, 1),
         alpha=number("alpha", float, 0, 0.5),
         power=number("power", float, 0.5, 1),
