@@ -135,8 +135,9 @@ def gate(
         looks.append(_look(plan, [look.information for look in looks], *sides, last=last))
         if seen is not None:
             seen(looks[-1], len(plan.looks), k + 1)
+        last = last or looks[-1].information >= looks[-1].needed  # everything is spent: more could not decide more
         verdict = verdict_at(looks[-1].z, looks[-1].bounds, plan.to_the_end and not last)
-        if verdict is not Verdict.UNDECIDED or last or looks[-1].information >= looks[-1].needed:
+        if verdict is not Verdict.UNDECIDED or last:
             break
     judgement = Judgement(verdict, plan, *sides, tuple(looks))
     return judgement if verdict is not Verdict.UNDECIDED else _short_of(judgement, baseline.grows)
