@@ -22,8 +22,12 @@ quickstart: $(INSTALLED)
 	@$(BIN)/nearopt report results/quickstart -o report
 
 # Every figure and number of the study from its committed results: minutes.
+CLAIM := experiments/claim_5_10x
 claim: $(INSTALLED)
-	@$(BIN)/nearopt report experiments/claim_5_10x/results -o experiments/claim_5_10x/report
+	@$(BIN)/nearopt report $(CLAIM)/results -o $(CLAIM)/report
+	@test ! -d $(CLAIM)/live || \
+		$(BIN)/python -m experiments.claim_5_10x.live $(CLAIM)/live $(CLAIM)/results -o $(CLAIM)/report
+	@$(BIN)/python -m experiments.claim_5_10x.readme
 
 # The replays again, up to an hour on two cores; TIER=all adds the strategies that take long to ask (days). Resumable.
 TIER ?= cheap

@@ -31,6 +31,7 @@ from analysis.reference import HEADLINE_TARGET, kernel_of
 from analysis.simulated_random import RandomSearches, random_searches
 from analysis.tables.ranking import ranking
 from analysis.time_to_target import AXES
+from analysis.verdict_cells import REGISTERED
 
 AXIS_NAMES = {"evaluations": "evaluations", "seconds": "tuning seconds"}
 MOST_CURVES = 6
@@ -71,7 +72,7 @@ class Gallery:
 
     @property
     def shown(self) -> dict[str, Look]:
-        """The strategies of a figure of curves: both kinds of random, and the fastest others."""
+        """The strategies of a figure of curves: both kinds of random, those of the claim, and the fastest others."""
         random = [name for name in self.order if name in RANDOM_STRATEGIES]
         others = [name for name in self.order if name not in random]
         kept = {*random, *others[: max(1, MOST_CURVES - len(random))]}
@@ -142,7 +143,8 @@ class Gallery:
         yield Drawing(
             "best-so-far",
             "Best so far, by kernel",
-            caption + f" At most {MOST_CURVES} strategies are drawn, the fastest; the CSV has all.",
+            caption
+            + f" At most {MOST_CURVES} strategies are drawn, those of the claim and the fastest; the CSV has all.",
             pd.concat([runs, law]),
             lambda: best_so_far.draw(runs, law, self.shown, titles, lines),
             wide=len(kernels) > 1,
@@ -179,6 +181,8 @@ class Gallery:
         for live in (True, False):
             part = study.splits[study.splits["live"] == live]
             data = split_time.by_task_and_strategy(study.runs, part, "task" if live else "kernel")
+            if not live and len(data) > split_figure.MOST_ROWS:
+                data = split_time.by_task_and_strategy(study.runs.assign(all="all kernels"), part, "all")
             if len(data):
                 yield Drawing(
                     "split-time" if live else "split-time-replay",
@@ -192,7 +196,7 @@ class Gallery:
     def _incumbents(self) -> Iterator[Drawing]:
         data = incumbents.final_incumbents(self.outcome)
         if len(data) and np.isfinite(data["true"]).any():
-            styles = {name: self.styles[name] for name in self.order if name in set(data["strategy"])}
+            styles = {name: look for name, look in self.shown.items() if name in set(data["strategy"])}
             yield Drawing(
                 "observed-oracle", "Observed and true latency of final incumbents", _INCUMBENTS, data,
                 lambda: incumbents.draw(data, styles),
@@ -221,21 +225,30 @@ class Gallery:
             data = pd.DataFrame({"strategy": found.strategies, "mean_rank": found.mean_rank})
             yield Drawing(
                 "ranks", "Critical-difference diagram", _RANKS, data,
-                lambda: critical_difference.draw(found, self.styles), appendix=True,
+                lambda: critical_difference.draw(found, self.styles),
+                wide=critical_difference.is_wide(found), appendix=True,
             )  # fmt: skip
 
 
 def by_speedup(outcome: Outcome) -> list[str]:
-    """Strategies by mean speedup at the headline target: known before bounded, more tasks before fewer, random last."""
+    """Those of the claim, then by mean speedup at the headline target; random last.
+
+    Known speedups come before bounded ones, more tasks before fewer, and all before those that ran in other batches or
+    with other compile workers than most: their seconds are not those of the same clock.
+    """
     table = outcome.speedups
     whole = table[(table["task"] == "ALL") & (table["stratum"] == "all") & (table["axis"] == "evaluations")]
     whole = whole[np.isclose(whole["target"], HEADLINE_TARGET)].set_index("strategy")
     speedups, bounds = whole["speedup"].to_dict(), whole["bound"].to_dict()
-    tasks = outcome.study.runs.groupby("strategy")["task"].nunique()
+    by_strategy = outcome.study.runs.groupby("strategy")
+    tasks = by_strategy["task"].nunique()
+    conditions = by_strategy[["batch", "compile_workers"]].first().apply(tuple, axis=1)
+    usual = conditions.mode()[0]
 
-    def rank(name: str) -> tuple[bool, int, bool, float, str]:
+    def rank(name: str) -> tuple[bool, bool, bool, int, bool, float, str]:
         speedup = float(np.nan_to_num(speedups.get(name, 0.0)))
-        return name in RANDOM_STRATEGIES, -int(tasks[name]), bool(bounds.get(name, "") != "none"), -speedup, name
+        bounded, last = bounds.get(name, "") != "none", name in RANDOM_STRATEGIES
+        return last, name not in REGISTERED, conditions[name] != usual, -int(tasks[name]), bounded, -speedup, name
 
     return sorted(set(outcome.study.runs["strategy"]), key=rank)
 
@@ -256,7 +269,7 @@ _FOREST = (
 )
 _CURVES = (
     "Quality t*/t of the incumbent by its true latency, 0 before the first success, as steps: the median over runs, "
-    f"with the interquartile range of the {best_so_far.BANDS} fastest strategies. The axis is stretched towards the "
+    f"with the interquartile range of the first {best_so_far.BANDS} strategies. The axis is stretched towards the "
     "optimum."
 )
 _LAW = " Random search in grey: exact in evaluations, simulated on the same clock in seconds."
@@ -267,7 +280,8 @@ _ECDF = (
 _HEATMAP = "Geometric mean over tasks; “<” and “>” where some task was never solved by the strategy or by random."
 _INCUMBENTS = (
     "Each dot is a run's final incumbent: below zero its reading was lucky. Hits are judged by the true latency, so "
-    "that luck does not count. Dotted: the targets."
+    "that luck does not count. Dotted: the targets. Dots at the upper and lower edge lie beyond it. At most "
+    f"{MOST_CURVES} strategies are drawn; the CSV has all."
 )
 _LANDSCAPES = (
     "Share of all configurations, failures included, that are at most so many times as slow as "

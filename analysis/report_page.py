@@ -10,7 +10,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from analysis.outcome import Outcome
-from analysis.reference import HEADLINE_TARGET, TARGETS
+from analysis.reference import HEADLINE_TARGET, STRATA, TARGETS
 from analysis.report_figures import PageFigure
 from analysis.report_rows import (
     environment_rows,
@@ -25,8 +25,10 @@ from analysis.supported import THESE_TASKS
 from analysis.tables.baselines import stratum_name
 from analysis.tables.table import Table
 from analysis.verdict import Verdict
+from analysis.verdict_cells import REGISTERED
 
 MOST_LINES = 40
+_STRATA_BY_WEIGHT = ("useful", "all", *(name for name in STRATA if name != "useful"), "unknown")
 
 
 @dataclass(frozen=True)
@@ -97,14 +99,17 @@ def render(
 
 
 def verdict_rows(verdict: Verdict) -> tuple[list[str], list[tuple[str, list[str]]]]:
-    """Strategies across; down strata, for these tasks and for new kernels."""
-    names = sorted({name for strata in verdict.verdicts.values() for found in strata.values() for name in found})
-    rows = []
-    for question, strata in verdict.verdicts.items():
-        for stratum, found in strata.items():
-            asked = "here" if question == THESE_TASKS else question
-            rows.append((f"{stratum_name(stratum)}, {asked}", [found.get(name, "–") for name in names]))
-    return names, rows
+    """Strategies down, those of the claim first; across the strata, the one that the claim is about first."""
+    columns = {
+        f"{stratum_name(stratum)}, {'here' if question == THESE_TASKS else question}": found
+        for stratum in sorted(
+            {stratum for strata in verdict.verdicts.values() for stratum in strata}, key=_STRATA_BY_WEIGHT.index
+        )
+        for question, strata in verdict.verdicts.items()
+        if (found := strata.get(stratum))
+    }
+    names = sorted({name for found in columns.values() for name in found}, key=lambda n: (n not in REGISTERED, n))
+    return [*columns], [(name, [found.get(name, "–") for found in columns.values()]) for name in names]
 
 
 def _split(lines: list[SpeedupLine]) -> tuple[list[SpeedupLine], list[SpeedupLine]]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from harness.landscape import Landscape
     from harness.trackers.base import Tracker
 
-DONE, FAILED, USER_ERROR, UNDECIDED, REGRESSION = 0, 1, 2, 3, 4
+DONE, FAILED, USER_ERROR, UNDECIDED, REGRESSION, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -29,14 +29,17 @@ def _run(arguments: argparse.Namespace) -> int:
     from harness.estimate import estimate
     from harness.estimate_text import format_estimate
     from harness.plan import planned
-    from harness.run import RunResult
+    from harness.run import RunResult, instantiate_checked
     from harness.sweep import run_alone, sweep
 
     composer = Composer(arguments.config_dir)
     if arguments.cfg:
         print(composer.yaml(arguments.overrides), end="")
         return DONE
+    launcher = composer.launcher(arguments.overrides)
     multirun = arguments.multirun
+    if launcher is not None and not multirun:
+        raise UserError(f"hydra.launcher._target_={launcher['_target_']}: launchers run sweeps: expected -m")
     configs = composer.expand(arguments.overrides) if multirun else [composer.compose(arguments.overrides)]
     if any(config.dry_run for config in configs):
         print(format_estimate(estimate(configs)))
@@ -45,8 +48,9 @@ def _run(arguments: argparse.Namespace) -> int:
         result = run_alone(configs[0])
         print(_told(result))
         return FAILED if result.ended == "failed" else DONE
+    launch = None if launcher is None else instantiate_checked("hydra.launcher", launcher).launch
     with planned(configs):
-        results = sweep(configs, configs[0].jobs)
+        results = sweep(configs, configs[0].jobs, launch)
     runs = [result for result in results if isinstance(result, RunResult) and result.ended != "failed"]
     left = [result for result in results if isinstance(result, RunResult) and result.ended == "failed"]
     failures = [result for result in results if not isinstance(result, RunResult)]
@@ -339,9 +343,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (UserError, AnalysisError) as error:
         print(f"nearopt: {clear_line(error)}", file=sys.stderr)
         return USER_ERROR
-    except KeyboardInterrupt:
-        print("nearopt: interrupted; the same command resumes", file=sys.stderr)
-        return FAILED
+    except KeyboardInterrupt as stop:
+        how_far = f" ({stop})" if str(stop) else ""
+        print(f"nearopt: interrupted{how_far}; the same command resumes", file=sys.stderr)
+        return INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED

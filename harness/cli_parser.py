@@ -13,10 +13,12 @@ from harness.gate.options import add_gate
 
 DESCRIPTION = """How fast does a tuner get near the optimum of a real GPU kernel?
 
-exit codes: 0 done, 2 the input was wrong (one line on stderr), 1 anything else; gate: 4 regression, 3 undecided"""
+exit codes: 0 done, 2 wrong input or results that cannot be written (one line on stderr), 130 Ctrl-C, 1 anything else;
+gate: 4 regression, 3 undecided"""
 
 RUN_HELP = """Run strategies on tasks: on recorded landscapes (backend=replay, the default) or on this machine's GPU
-(backend=live). A finished run is skipped, an interrupted one goes on where it stopped.
+(backend=live). A finished run is skipped, an interrupted one goes on where it stopped. A sweep starts its runs in
+randomised blocks: every strategy once on a task and seed, in random order.
 
 overrides (Hydra's syntax):
   task=NAME                     a task of conf/task; backend.landscape=PATH replays any landscape file instead
@@ -27,6 +29,8 @@ overrides (Hydra's syntax):
   batch=N                       configurations asked at once
   results=DIR                   run directories go to DIR/<task>/<label>/seed-<n>
   jobs=N                        runs at once in a sweep
+  hydra/launcher=NAME           where a sweep's runs go: ray, submitit_slurm, submitit_local, joblib; default: this
+                                machine's own processes. conf/hydra/launcher/README.md
   resume=retry_failed           try runs again that broke down before; otherwise they are left
   dry_run=true                  what is done already and what the rest would cost; starts and writes nothing
   tracker=wandb                 mirror runs to Weights & Biases; tracker.mode=offline, tracker.project=NAME

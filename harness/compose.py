@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from math import ceil
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 import hydra
 import yaml
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override, RangeSweep
 from hydra.errors import HydraException
@@ -71,6 +72,7 @@ class Composer:
         Raises:
             UserError: on any override that does not fit.
         """
+        overrides = [override for override in overrides if not _for_launcher(override)]
         given = {override.split("=", 1)[0] for override in overrides}
         swept = [item for item in self._sweeper_params(overrides) if item.split("=", 1)[0] not in given]
         try:
@@ -80,6 +82,18 @@ class Composer:
         except HydraException as error:
             raise UserError(one_line(error)) from None
         return [self.compose(job) for job in jobs]
+
+    def launcher(self, overrides: Sequence[str]) -> Mapping[str, Any] | None:
+        """The target that ``hydra/launcher=NAME`` asks for; ``None`` where the sweep's own processes will do.
+
+        Raises:
+            UserError: on any override that does not fit.
+        """
+        kept = ("jobs=", "results=", "experiment=")
+        relevant = [o for o in overrides if _for_launcher(o) or (o.startswith(kept) and "," not in o)]
+        composed = self._hydra(relevant, return_hydra_config=True)
+        node = self._hydra_call(lambda: OmegaConf.to_container(composed.hydra.launcher, resolve=True))
+        return None if str(node.get("_target_", "")).endswith(".BasicLauncher") else dict(node)
 
     def _sweeper_params(self, overrides: Sequence[str]) -> list[str]:
         """What an experiment's own YAML sweeps over (``hydra.sweeper.params``)."""
@@ -104,6 +118,7 @@ class Composer:
     def _hydra(self, overrides: Sequence[str], return_hydra_config: bool = False) -> Any:
         def composed() -> Any:
             with hydra.initialize_config_dir(version_base="1.3", config_dir=str(conf_directory())):
+                _forget_plugins_launchers()
                 return hydra.compose("config", [*self._search_path, *overrides], return_hydra_config)
 
         try:
@@ -116,6 +131,17 @@ class Composer:
             return call()
         except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
             raise UserError(one_line(error)) from None
+
+
+def _forget_plugins_launchers() -> None:
+    """Hydra would hold our launchers' YAML against the schemas that its own plugins register under the same names."""
+    registered = ConfigStore.instance().repo.get("hydra", {}).get("launcher", {})
+    for file in (conf_directory() / "hydra" / "launcher").glob("*.yaml"):
+        registered.pop(file.name, None)
+
+
+def _for_launcher(override: str) -> bool:
+    return override.lstrip("+~").startswith(("hydra/launcher", "hydra.launcher."))
 
 
 def _check_sweeps(overrides: Sequence[Override]) -> None:

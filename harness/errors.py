@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 
 class UserError(Exception):
     """Bad input: shown as one line on stderr, exit code 2, never with a traceback.
 
     The message names the file, field and value, and says what was expected.
     """
+
+
+class Busy(UserError):
+    """Another process is at the run in ``path``: a sweep comes back to it."""
+
+    def __init__(self, path: Path, message: str) -> None:
+        super().__init__(f"{path}: {message}")
+        self.path = path
+
+
+class Unwritable(UserError):
+    """Results cannot be written (disk full, read-only): no other run of a sweep could be either."""
 
 
 class MachineError(RuntimeError):

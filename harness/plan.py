@@ -86,6 +86,8 @@ def _write(folder: Path, runs: set[PlannedRun]) -> list[Path]:
         file.parent.mkdir(parents=True, exist_ok=True)
         write_text(file, json.dumps(document, indent=1))
     except OSError as error:
+        if all(run_directories(folder, run) for run in runs):
+            return []  # an older study on a read-only disk: what is done is skipped, and nothing is missing
         raise UserError(f"{folder}: cannot be written ({error.strerror}): expected a folder for results=") from None
     return made
 

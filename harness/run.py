@@ -16,7 +16,7 @@ from hydra.utils import instantiate
 
 from harness import provenance
 from harness.arguments import check_types
-from harness.atomic import replacing, write_text
+from harness.atomic import replacing, write_text, writing
 from harness.backends.base import Backend
 from harness.backends.replay import ReplayBackend
 from harness.config import RunConfig
@@ -26,7 +26,7 @@ from harness.evaluation import Evaluation
 from harness.failures import failed, failure_kept
 from harness.landscape import COSTS, Landscape
 from harness.loop import TraceDiverged, run_loop
-from harness.store import RunDirectory, finished
+from harness.store import RunDirectory, check_owner, finished
 from harness.strategies.base import Strategy
 from harness.task import TaskSpec
 from harness.trackers.base import NoTracker, TrackedRun, Tracker
@@ -61,9 +61,11 @@ def execute(config: RunConfig, progress: Callable[[Evaluation], None] = _ignore)
 
     Raises:
         UserError: on configuration at fault; nothing of an earlier run is touched then.
+        Busy: another process is at it.
+        Unwritable: there is no room for its results, or no permission.
     """
     strategy_seed, noise_seed, repair_seed = np.random.SeedSequence(config.seed).spawn(3)
-    backend = _instantiate("backend", config.backend, task=config.task, seed=noise_seed)
+    backend = instantiate_checked("backend", config.backend, task=config.task, seed=noise_seed)
     if not isinstance(backend, Backend):
         raise UserError(f"backend._target_={config.backend['_target_']}: expected a function that opens a backend")
     try:
@@ -81,25 +83,29 @@ def _execute(
 ) -> RunResult:
     document = _document(config, backend)
     path = config.results / backend.task / config.label / f"seed-{config.seed}"
+    if (skipped := _skipped(path)) is not None:  # before anything is written: a finished study may be read-only
+        _check_reference(config.results / backend.task, backend)
+        check_owner(path, document)
+        return skipped
     # Built before the directory exists: arguments at fault must leave nothing behind.
-    strategy = build_strategy(config, backend, strategy_seed) if finished(path) is None else None
+    strategy = build_strategy(config, backend, strategy_seed)
     tracker = build_tracker(config)
     _check_reference(config.results / backend.task, backend)
     with RunDirectory(path, document) as directory:
-        done = finished(path)
-        if done is not None or strategy is None:
-            return RunResult(path, "skipped", done.evaluations if done else 0, None)
+        if (skipped := _skipped(path)) is not None:
+            return skipped
         earlier = failed(path)
         if earlier is not None and earlier.final and config.resume != "retry_failed":
             return RunResult(path, "failed", 0, None, earlier.message)
-        _write_reference(config.results / backend.task, backend, config.task)
-        environment = _environment(config, backend)
+        with writing(config.results):
+            _write_reference(config.results / backend.task, backend, config.task)
+            environment = _environment(config, backend)
         directory.write_environment(environment)
         study = config.results.resolve().name
         told = TrackedRun(path, study, backend.task, config.label, config.seed, document, environment)
 
-        def attempt(strategy: Strategy, recorded: list[Evaluation], mirror: Guard) -> tuple[str, _Best]:
-            best = _Best(progress, mirror.log)
+        def attempt(strategy: Strategy, recorded: list[Evaluation], mirror: Guard) -> tuple[str, Tally]:
+            best = Tally(progress, mirror.log)
             rng = np.random.default_rng(repair_seed)
             ended = run_loop(strategy, backend, config.budget, config.batch, rng, recorded, directory.append, best)
             best.facts = strategy.facts() if hasattr(strategy, "facts") else {}
@@ -117,6 +123,11 @@ def _execute(
         return RunResult(path, ended, best.evaluations, best.latency_ms)
 
 
+def _skipped(path: Path) -> RunResult | None:
+    done = finished(path)
+    return None if done is None else RunResult(path, "skipped", done.evaluations, None)
+
+
 def build_tracker(config: RunConfig) -> Tracker:
     """The tracker of a run or report.
 
@@ -125,7 +136,7 @@ def build_tracker(config: RunConfig) -> Tracker:
     """
     if not config.tracker:
         return NoTracker()
-    tracker = _instantiate("tracker", config.tracker)
+    tracker = instantiate_checked("tracker", config.tracker)
     if not isinstance(tracker, Tracker):
         raise UserError(
             f"tracker._target_={config.tracker['_target_']}: expected a class like harness.trackers.base.Tracker"
@@ -133,8 +144,8 @@ def build_tracker(config: RunConfig) -> Tracker:
     return tracker
 
 
-class _Best:
-    """Counts evaluations and keeps the lowest observed latency, on the way to whoever watches."""
+class Tally:
+    """Counts evaluations and keeps the lowest observed latency in ms, on the way to whoever watches."""
 
     def __init__(self, *watchers: Callable[[Evaluation], None]) -> None:
         self._watchers = watchers
@@ -157,13 +168,21 @@ def build_strategy(config: RunConfig, backend: Backend, seed: np.random.SeedSequ
         UserError: when its target cannot be imported or does not take its arguments.
     """
     fresh = np.random.SeedSequence(seed.entropy, spawn_key=seed.spawn_key)
-    strategy = _instantiate("strategy", config.strategy, space=backend.space, seed=fresh, budget=config.budget)
+    strategy = instantiate_checked("strategy", config.strategy, space=backend.space, seed=fresh, budget=config.budget)
     if not isinstance(strategy, Strategy):
         raise UserError(f"strategy._target_={config.strategy['_target_']}: expected a class with ask and tell")
     return strategy
 
 
-def _instantiate(what: str, target: Mapping[str, Any], **arguments: Any) -> Any:
+def instantiate_checked(what: str, target: Mapping[str, Any], **arguments: Any) -> Any:
+    """A Hydra target from its configuration and what only the harness knows.
+
+    Args:
+        what: where the configuration comes from, for messages: ``strategy``, ``backend``.
+
+    Raises:
+        UserError: when the target cannot be imported or does not take its arguments.
+    """
     if "_target_" not in target:
         raise UserError(f"{what}._target_: missing: expected the dotted path of a class or function")
     try:

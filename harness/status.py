@@ -14,8 +14,9 @@ import pyarrow.parquet as pq
 
 from harness.errors import UserError
 from harness.failures import failed
+from harness.lease import held
 from harness.plan import ANY, PlannedRun, read_plans
-from harness.store import finished, held
+from harness.store import finished
 from harness.task import SEPARATOR
 
 CONSOLIDATED = "consolidated.parquet"

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, fields
 from io import FileIO
 from pathlib import Path
@@ -17,15 +14,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from harness.atomic import replacing, write_text
-from harness.errors import UserError
+from harness.atomic import replacing, write_text, writing
+from harness.errors import Busy, UserError
 from harness.evaluation import DeviceState, Evaluation, Status
+from harness.lease import Held, Lease
 from search_spaces.space import SearchSpace
 
 COST_COLUMNS = ("compile_s", "verify_s", "benchmark_s", "ask_s", "tell_s", "clock_start_s", "clock_end_s", "wall_s")
 DEVICE_COLUMNS = tuple(field.name for field in fields(DeviceState))
-LOOKS, LOOK_S = 3, 0.02
-"""How often and after how many seconds a lock that is taken is asked for again: ``nearopt status`` takes it shortly."""
 ARROW = {"b": pa.bool_(), "i": pa.int64(), "f": pa.float64()}
 
 
@@ -52,16 +48,27 @@ def finished(path: Path) -> Finished | None:
         raise UserError(f"{path / 'DONE'}: not readable: move it away to run again") from None
 
 
-def held(path: Path) -> bool:
-    """Whether a process holds a run directory now, as far as this machine can tell. Writes nothing."""
+def check_owner(path: Path, config: Mapping[str, Any]) -> None:
+    """Make sure that a run directory, if it is there, belongs to the run that ``config`` describes.
+
+    Raises:
+        UserError: when it does not.
+    """
+    file = path / "config.yaml"
+    if not file.exists():
+        return
     try:
-        with (path / ".lock").open("rb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:  # never locked, or a file system without locks
-        return False
-    return False
+        earlier = yaml.safe_load(file.read_text(encoding="utf-8"))
+        theirs = earlier["config_hash"]
+    except (yaml.YAMLError, ValueError, TypeError, KeyError):
+        raise UserError(f"{file}: not readable as a run's configuration: move it away") from None
+    if theirs != config["config_hash"]:
+        changed = ", ".join(_differences(earlier, config)) or "code or data behind it"
+        raise UserError(
+            f"{path}: holds a run of another configuration (config_hash={str(theirs)[:12]}, "
+            f"this one {config['config_hash'][:12]}; {changed}): "
+            "choose another results= or strategy.label=, or move it away"
+        )
 
 
 class RunDirectory:
@@ -73,51 +80,46 @@ class RunDirectory:
             run in the same place is this one.
 
     Raises:
-        UserError: when the directory belongs to another configuration, is in use, or cannot be written.
+        Busy: when another process holds it.
+        Unwritable: here or later, when it cannot be written.
+        UserError: when the directory belongs to another configuration.
     """
 
     def __init__(self, path: Path, config: Mapping[str, Any]) -> None:
         self.path = path
         self._log: FileIO | None = None
-        self._lock: FileIO | None = None
+        self._lease: Lease | None = None
         self._logged: list[Evaluation] = []
-        try:
+        with writing(path):
             path.mkdir(parents=True, exist_ok=True)
             self._check_owner(config)
-            self._lock = FileIO(str(path / ".lock"), "w")
-            _lock(self._lock)
-            self._check_owner(config)  # another process may have come first
-            if not (path / "config.yaml").exists():
-                write_text(path / "config.yaml", yaml.safe_dump(dict(config), sort_keys=False))
-        except BlockingIOError:
-            raise UserError(f"{path}: another process is running this: expected a run directory of its own") from None
-        except OSError as error:
-            raise UserError(f"{path}: cannot be written ({error.strerror})") from None
+            try:
+                self._lease = Lease(path)
+            except Held as error:
+                raise Busy(path, f"{error} is running this: wait for it, or choose another results=") from None
+            try:
+                self._prepare(config)
+            except BaseException:
+                self._lease.close()
+                raise
+
+    def _prepare(self, config: Mapping[str, Any]) -> None:
+        self._check_owner(config)  # another process may have come first
+        for left_by_a_killed_process in self.path.glob(".*.tmp"):
+            left_by_a_killed_process.unlink(missing_ok=True)
+        if not (self.path / "config.yaml").exists():
+            write_text(self.path / "config.yaml", yaml.safe_dump(dict(config), sort_keys=False))
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for stream in (self._log, self._lock):
-            if stream is not None:
-                stream.close()
+        for held in (self._log, self._lease):
+            if held is not None:
+                held.close()
 
     def _check_owner(self, config: Mapping[str, Any]) -> None:
-        file = self.path / "config.yaml"
-        if not file.exists():
-            return
-        try:
-            earlier = yaml.safe_load(file.read_text(encoding="utf-8"))
-            theirs = earlier["config_hash"]
-        except (yaml.YAMLError, ValueError, TypeError, KeyError):
-            raise UserError(f"{file}: not readable as a run's configuration: move it away") from None
-        if theirs != config["config_hash"]:
-            changed = ", ".join(_differences(earlier, config)) or "code or data behind it"
-            raise UserError(
-                f"{self.path}: holds a run of another configuration (config_hash={str(theirs)[:12]}, "
-                f"this one {config['config_hash'][:12]}; {changed}): "
-                "choose another results= or strategy.label=, or move it away"
-            )
+        check_owner(self.path, config)
 
     @property
     def _log_path(self) -> Path:
@@ -141,18 +143,22 @@ class RunDirectory:
                 break
             intact += len(line)
         if intact < len(data):
-            if b"\n" in data[intact:]:
-                (self._aborted_folder() / self._log_path.name).write_bytes(data)
-            with self._log_path.open("r+b") as stream:
-                stream.truncate(intact)
+            with writing(self.path):
+                if b"\n" in data[intact:]:
+                    (self._aborted_folder() / self._log_path.name).write_bytes(data)
+                with self._log_path.open("r+b") as stream:
+                    stream.truncate(intact)
         self._logged = evaluations
         return list(evaluations)
 
     def append(self, evaluations: Sequence[Evaluation]) -> None:
         """Log evaluations; they are in the file when this returns."""
-        if self._log is None:
-            self._log = FileIO(str(self._log_path), "a")
-        self._log.write(b"".join([orjson.dumps(e, option=orjson.OPT_APPEND_NEWLINE) for e in evaluations]))
+        left = memoryview(b"".join([orjson.dumps(e, option=orjson.OPT_APPEND_NEWLINE) for e in evaluations]))
+        with writing(self.path):
+            if self._log is None:
+                self._log = FileIO(str(self._log_path), "a")
+            while left:  # a full disk takes a part before it says so
+                left = left[self._log.write(left) :]
         self._logged.extend(evaluations)
 
     def set_aside(self) -> Path:
@@ -160,8 +166,9 @@ class RunDirectory:
         if self._log is not None:
             self._log.close()
             self._log = None
-        folder = self._aborted_folder()
-        self._log_path.rename(folder / self._log_path.name)
+        with writing(self.path):
+            folder = self._aborted_folder()
+            self._log_path.rename(folder / self._log_path.name)
         self._logged = []
         return folder
 
@@ -175,33 +182,26 @@ class RunDirectory:
 
     def write_environment(self, document: Mapping[str, Any]) -> None:
         """Write ``environment.json``."""
-        write_text(self.path / "environment.json", json.dumps(document, indent=1, default=str))
+        with writing(self.path):
+            write_text(self.path / "environment.json", json.dumps(document, indent=1, default=str))
 
     def finish(self, space: SearchSpace, ended: str, config_hash: str, facts: Mapping[str, Any] | None = None) -> None:
         """Turn the log into ``evaluations.parquet``, keep the strategy's facts, and write DONE last."""
         evaluations = self._logged
-        if facts:
-            write_text(self.path / "strategy.json", json.dumps(dict(facts), indent=1))
-        with replacing(self.path / "evaluations.parquet") as temporary:
-            pq.write_table(_table(evaluations, space), temporary, compression="zstd")
+        table = _table(evaluations, space)
         done = {
             "status": "complete",
             "evaluations": len(evaluations),
             "ended": ended,
             "config_hash": config_hash,
         }
-        write_text(self.path / "DONE", json.dumps(done))
-        self._log_path.unlink(missing_ok=True)
-
-
-def _lock(stream: FileIO) -> None:
-    """Raises BlockingIOError when another process holds the lock, and not just looks whether one does."""
-    for _ in range(LOOKS):
-        with suppress(BlockingIOError):
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        time.sleep(LOOK_S)
-    fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with writing(self.path):
+            if facts:
+                write_text(self.path / "strategy.json", json.dumps(dict(facts), indent=1))
+            with replacing(self.path / "evaluations.parquet") as temporary:
+                pq.write_table(table, temporary, compression="zstd")
+            write_text(self.path / "DONE", json.dumps(done))
+            self._log_path.unlink(missing_ok=True)
 
 
 def _differences(earlier: Mapping[str, Any], config: Mapping[str, Any], prefix: str = "") -> list[str]:

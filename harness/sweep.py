@@ -1,52 +1,34 @@
-"""Many runs, one after another or over local processes."""
+"""Many runs, one after another, over local processes, or wherever a launcher puts them."""
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import signal
-import threading
-import traceback
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
-from dataclasses import dataclass
-from multiprocessing import connection, resource_tracker
-from multiprocessing.context import BaseContext
-from multiprocessing.queues import SimpleQueue
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
+from pathlib import Path
+from time import sleep
 
-from harness.compose import one_line
+from harness.attempt import Failure, Halt, Outcome, Postponed, attempt
 from harness.config import RunConfig
-from harness.errors import UserError
+from harness.errors import Unwritable
 from harness.evaluation import Evaluation
-from harness.gpu.placement import placements, take_gpu, visible_gpus
+from harness.gpu.device import VISIBLE_DEVICES
+from harness.gpu.placement import placements, visible_gpus
+from harness.lease import held
+from harness.order import randomised_blocks
+from harness.pool import Slot, Watch, run_in_pool, throttled
 from harness.progress import ProgressDisplay
 from harness.run import RunResult, execute
+from harness.sweep_display import SweepDisplay
 
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+POLL_S = 0.5
 
-
-@dataclass(frozen=True)
-class Failure:
-    """A run that ended with an error.
-
-    Attributes:
-        message: one line.
-        trace: the traceback, empty where the user's input was at fault.
-    """
-
-    config: RunConfig
-    message: str
-    trace: str
+Launch = Callable[[Sequence[tuple[int, RunConfig]], Watch], Generator[tuple[int, Outcome]]]
+"""Attempts numbered runs, started in the order given; yields their outcomes as they come."""
 
 
-def _attempt(config: RunConfig) -> RunResult | Failure:
-    try:
-        return execute(config)
-    except UserError as error:
-        return Failure(config, str(error), "")
-    except Exception as error:
-        return Failure(config, f"{type(error).__name__}: {one_line(error)}", traceback.format_exc())
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C in a sweep; the message says how much is done."""
 
 
 def default_jobs(configs: Sequence[RunConfig]) -> int:
@@ -56,83 +38,94 @@ def default_jobs(configs: Sequence[RunConfig]) -> int:
     return max(1, min(len(configs), os.cpu_count() or 1))
 
 
-def sweep(configs: Sequence[RunConfig], jobs: int | None) -> list[RunResult | Failure]:
-    """Run all of ``configs``; a failed one does not stop the others. Order of the results is that of ``configs``."""
-    jobs = default_jobs(configs) if jobs is None else min(jobs, len(configs))
+def sweep(configs: Sequence[RunConfig], jobs: int | None, launch: Launch | None = None) -> list[RunResult | Failure]:
+    """Run all of ``configs``; a failed one does not stop the others.
+
+    They start in randomised blocks (:func:`~harness.order.randomised_blocks`). A run that another process is at
+    is come back to at the end, when that process has finished it or left it.
+
+    Args:
+        jobs: runs at once on this machine.
+        launch: runs them elsewhere instead.
+
+    Returns: outcomes in the order of ``configs``.
+
+    Raises:
+        Unwritable: results cannot be written; what is finished is intact.
+        Interrupted: on Ctrl-C, when the workers are gone.
+    """
+    launch = launch or _local(default_jobs(configs) if jobs is None else min(jobs, len(configs)))
     results: dict[int, RunResult | Failure] = {}
-    with ProgressDisplay("runs", len(configs)) as display:
-        outcomes = _serial(configs) if jobs == 1 else _parallel(configs, jobs)
-        for i, outcome in outcomes:
-            results[i] = outcome
-            display.advance(f"{configs[i].label} seed {configs[i].seed}")
+    pending = randomised_blocks(configs)
+    elsewhere: dict[int, Path] = {}
+    try:
+        with SweepDisplay(len(configs)) as display:
+            while pending:
+                with closing(launch([(i, configs[i]) for i in pending], display.running)) as outcomes:
+                    for i, outcome in outcomes:
+                        if isinstance(outcome, Halt):
+                            kept = "what is finished is kept; the same command goes on from there"
+                            raise Unwritable(f"{outcome.message}: {kept}")
+                        display.ended(configs[i], outcome)
+                        if isinstance(outcome, Postponed):
+                            elsewhere[i] = outcome.path
+                        else:
+                            results[i] = outcome
+                pending = _come_back_to(elsewhere, display)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"{len(results)} of {len(configs)} runs are over, the others keep their evaluations"
+        ) from None
     return [results[i] for i in range(len(configs))]
 
 
-def _serial(configs: Sequence[RunConfig]) -> Iterator[tuple[int, RunResult | Failure]]:
-    for i, config in enumerate(configs):
-        yield i, _attempt(config)
+def _come_back_to(elsewhere: dict[int, Path], display: SweepDisplay) -> list[int]:
+    """Wait until another process has finished or left one of its runs at least, and take those off the list."""
+    while elsewhere:
+        display.waiting(len(elsewhere))
+        free = [i for i, path in elsewhere.items() if not held(path)]
+        if free:
+            for i in free:
+                del elsewhere[i]
+            return free
+        sleep(POLL_S)
+    return []
 
 
-def _parallel(configs: Sequence[RunConfig], jobs: int) -> Iterator[tuple[int, RunResult | Failure]]:
-    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
-    os.environ.update({name: before[name] or "1" for name in THREAD_VARIABLES})
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(jobs, context, _start_worker, (_waiting_gpus(configs, jobs, context),))
-    try:
-        with _ctrl_c_held_back():
-            waiting = {pool.submit(_attempt, config): i for i, config in enumerate(configs)}
-        for future in as_completed(waiting):
-            yield waiting[future], future.result()
-    except BaseException:
-        for worker in multiprocessing.active_children():  # their logs are whole lines: the next sweep resumes
-            worker.terminate()
-        raise
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
+def _local(jobs: int) -> Launch:
+    """Runs on this machine, ``jobs`` at once."""
+
+    def launch(numbered: Sequence[tuple[int, RunConfig]], watch: Watch) -> Generator[tuple[int, Outcome]]:
+        if jobs == 1:
+            return _serial(numbered, watch)
+        live = any(config.live for _, config in numbered)
+        return run_in_pool(numbered, _slots([config for _, config in numbered], jobs), watch, fresh=live)
+
+    return launch
 
 
-@contextmanager
-def _ctrl_c_held_back() -> Iterator[None]:
-    """Hold SIGINT back until the block ends; workers started in it never see one, so that only the parent answers."""
-    resource_tracker.ensure_running()  # it lets SIGINT through again when it starts
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+def _slots(configs: Sequence[RunConfig], jobs: int) -> list[Slot]:
+    """A place for each worker, with a GPU where live runs need one and there is one to be had.
 
-
-def _waiting_gpus(configs: Sequence[RunConfig], jobs: int, context: BaseContext) -> SimpleQueue[str] | None:
-    """A GPU for each worker to take as it starts; ``None`` where they need none, or where there is none to be had."""
+    Raises:
+        UserError: more workers than GPUs, although they are not to be shared.
+    """
     live = [config for config in configs if config.live]
     gpus = visible_gpus() if live else []
     if not gpus:
-        return None
-    waiting: SimpleQueue[str] = context.SimpleQueue()
-    for gpu in placements(jobs, gpus, all(config.backend.get("share_device") for config in live)):
-        waiting.put(gpu)
-    return waiting
+        return [Slot(f"worker {k}") for k in range(jobs)]
+    taken = placements(jobs, gpus, all(config.backend.get("share_device") for config in live))
+    return [Slot(f"worker {k}, GPU {gpus.index(gpu)}", {VISIBLE_DEVICES: gpu}) for k, gpu in enumerate(taken)]
 
 
-def _start_worker(gpus: SimpleQueue[str] | None) -> None:
-    if gpus is not None:
-        take_gpu(gpus)
-    _end_with_parent()
+def _serial(numbered: Sequence[tuple[int, RunConfig]], watch: Watch) -> Generator[tuple[int, Outcome]]:
+    for i, config in numbered:
 
+        def report(evaluations: int, best_ms: float | None, config: RunConfig = config) -> None:
+            watch("this process", config, evaluations, best_ms)
 
-def _end_with_parent() -> None:
-    """In a worker: end as soon as the parent is gone, killed or not; an orphan would hold its run's lock."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def watch() -> None:
-        connection.wait([parent.sentinel])
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
+        report(0, None)
+        yield i, attempt(config, throttled(report))
 
 
 def run_alone(config: RunConfig) -> RunResult:

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
-from analysis.figures.style import COLUMN_INCHES, Look, paper
+from analysis.figures.style import COLUMN_INCHES, PAGE_INCHES, Look, paper
 from analysis.ranks import Ranking
 
 _ROW = 0.17
+_FEW = 8
+"""Strategies in a column's width; more take the page's."""
+
+
+def is_wide(ranking: Ranking) -> bool:
+    """Whether the figure takes the page's width."""
+    return len(ranking.strategies) > _FEW
 
 
 def draw(ranking: Ranking, styles: dict[str, Look]) -> Figure:
@@ -17,9 +24,10 @@ def draw(ranking: Ranking, styles: dict[str, Look]) -> Figure:
     bars = len(ranking.cliques)
     depth = bars * 0.5 + left + 0.6
     with paper():
-        figure = Figure(figsize=(COLUMN_INCHES, 0.45 + _ROW * (depth + 0.6)))
+        figure = Figure(figsize=(PAGE_INCHES if is_wide(ranking) else COLUMN_INCHES, 0.45 + _ROW * (depth + 0.6)))
         axes = figure.subplots()
-        axes.set_xlim(1 - 0.55 * count, count + 0.55 * count)
+        margin = (0.3 if is_wide(ranking) else 0.55) * count  # for the names, whose width is the same in either figure
+        axes.set_xlim(1 - margin, count + margin)
         axes.set_ylim(depth, -0.9)
         axes.axis("off")
         axes.plot([1, count], [0, 0], color="black", lw=0.8)
@@ -33,11 +41,11 @@ def draw(ranking: Ranking, styles: dict[str, Look]) -> Figure:
         for i, (name, mean) in enumerate(zip(ranking.strategies, ranking.mean_rank, strict=True)):
             on_left = i < left
             y = bars * 0.5 + 0.6 + (i if on_left else count - 1 - i)
-            x = 1 - 0.08 * count if on_left else count + 0.08 * count
+            x = 1 - 0.04 * count if on_left else count + 0.04 * count
             colour = styles[name].colour
-            axes.plot([mean, mean, x], [0, y, y], color=colour, lw=0.8)
+            axes.plot([mean, mean, x], [0, y, y], color=colour, lw=1.0)
             text = f"{name} {mean:.2f}" if on_left else f"{mean:.2f} {name}"
             axes.text(x, y, f"{text} " if on_left else f" {text}", ha="right" if on_left else "left", va="center",
-                      fontsize=6.5, color=colour)  # fmt: skip
+                      fontsize=6.5)  # fmt: skip
         axes.set_title(f"mean rank over {ranking.tasks} tasks", fontsize=7)
     return figure

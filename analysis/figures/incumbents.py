@@ -39,15 +39,17 @@ def draw(data: pd.DataFrame, styles: dict[str, Look]) -> Figure:
     with paper():
         figure = Figure(figsize=(COLUMN_INCHES, 2.6 + 0.13 * -(-len(styles) // 2)))
         axes = figure.subplots()
-        for name, look in styles.items():
+        ends = 130 * np.nanquantile(data["flattery"], [0.01, 0.99])
+        bottom, top = min(ends[0], -0.5), max(ends[1], 0.5)
+        for name, look in reversed(styles.items()):  # random, the last, has the most dots: below the others
             part = data[data["strategy"] == name]
             if part.empty:
                 continue
             excess = np.maximum(part["true"] - 1.0, _NEAREST)
             axes.plot(
-                excess, 100 * part["flattery"], ls="", marker=look.marker, ms=2.3, mew=0.4, color=look.colour,
-                alpha=0.55, label=f"{name} ({100 * float(part['flattery'].median()):+.2f}%)".replace("-", "−"),
-                rasterized=True,
+                excess, np.clip(100 * part["flattery"], bottom, top), ls="", marker=look.marker, ms=2.3, mew=0.4,
+                color=look.colour, alpha=0.55, clip_on=False, rasterized=True,
+                label=f"{name} ({100 * float(part['flattery'].median()):+.2f}%)".replace("-", "−"),
             )  # fmt: skip
         axes.axhline(0.0, color=GREY, lw=0.7)
         for target in TARGETS:
@@ -58,12 +60,12 @@ def draw(data: pd.DataFrame, styles: dict[str, Look]) -> Figure:
         axes.xaxis.set_major_locator(FixedLocator([x - 1 for x in _TICKS if x - 1 <= right]))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{1 + value:g}"))
         axes.xaxis.set_minor_locator(NullLocator())
-        lucky, unlucky = 100 * np.nanquantile(data["flattery"], [0.002, 0.998])
-        axes.set_ylim(min(1.3 * lucky, -0.5), max(1.2 * unlucky, 0.5))
+        axes.set_ylim(bottom, top)
         axes.set_xlabel("true latency of the final incumbent / t*")
         axes.set_ylabel("observed over true latency (%)")
+        handles, labels = axes.get_legend_handles_labels()
         figure.legend(
-            loc="outside lower center", ncols=2, markerscale=1.8, title="medians in brackets", title_fontsize=6,
-            fontsize=5.6, handletextpad=0.2, columnspacing=0.8,
+            handles[::-1], labels[::-1], loc="outside lower center", ncols=2, markerscale=1.8,
+            title="medians in brackets", title_fontsize=6, fontsize=5.6, handletextpad=0.2, columnspacing=0.8,
         )  # fmt: skip
     return figure

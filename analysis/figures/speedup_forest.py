@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.figures.scales import speedup_axis
-from analysis.figures.style import PAGE_INCHES, Look, paper
+from analysis.figures.style import PAGE_INCHES, Look, paper, text_colour
 from analysis.reference import STRATA, kernel_of
 
 _INCHES_PER_ROW = 0.135
@@ -91,9 +91,9 @@ def draw(rows: pd.DataFrame, axis: str, target: float, styles: dict[str, Look], 
                 if row is not None:
                     _draw_row(axes, line, row, styles[strategy])
             speedup_axis(axes, _LOW, _HIGH, dense=len(strategies) < 3)
-            axes.set_title(strategy, fontsize=7.5, fontweight="bold", color=styles[strategy].colour, pad=10)
+            axes.set_title(strategy, fontsize=7.5, fontweight="bold", color=text_colour(styles[strategy]), pad=10)
             axes.text(
-                1.03, 1.0, "hits/runs", transform=axes.transAxes, ha="left", va="bottom", fontsize=5, color="0.35"
+                1.06, 1.0, "hits/runs", transform=axes.transAxes, ha="left", va="bottom", fontsize=5, color="0.35"
             )
             axes.tick_params(axis="y", length=0)
             axes.spines["left"].set_visible(False)
@@ -146,7 +146,7 @@ def _draw_row(axes: Axes, line: Line, row: dict[Hashable, Any], look: Look) -> N
         axes.plot([inside], [y], marker=marker, color=look.colour, mfc=face, mew=0.7, ms=size, zorder=3)
     place = axes.get_yaxis_transform()
     tries = f"{int(row['hits'])}/{int(row['runs'])}"
-    axes.text(1.03, y, tries, transform=place, ha="left", va="center", fontsize=4.8, color="0.35")
+    axes.text(1.06, y, tries, transform=place, ha="left", va="center", fontsize=4.8, color="0.35")
 
 
 def _arrow(axes: Axes, y: float, start: float, end: float, marker: str, look: Look) -> None:

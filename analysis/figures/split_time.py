@@ -17,6 +17,8 @@ from analysis.split_time import PARTS
 _COLOURS = dict(zip(PARTS, (BLUE, SKY, ORANGE, GREEN, VERMILLION), strict=True))
 _OVERHEAD: dict[str, Any] = {"facecolor": "none", "edgecolor": "black", "hatch": "//////", "linewidth": 0.6}
 _INCHES_PER_ROW = 0.17
+MOST_ROWS = 40
+"""More do not fit a page: kernels are then shown together."""
 _MARGIN_AT = 1.09
 """Right end of the column of numbers, in widths of the axes."""
 
@@ -82,8 +84,8 @@ def note(data: pd.DataFrame, live: bool = True) -> str:
     """What a reader of the figure must know; depends on what the runs have logged."""
     if not live:
         return (
-            "Replays, all tasks and seeds of a kernel together: compile, verify and benchmark as recorded, ask and "
-            "tell as they took on the machine that replayed."
+            "Replays, all seeds and the tasks of a kernel (all tasks, where there are many strategies) together: "
+            "compile, verify and benchmark as recorded, ask and tell as they took on the machine that replayed."
         )
     text = (
         "Live runs, all seeds together: shares of the tuning clock. Compile is the time in which the GPU waits for a "

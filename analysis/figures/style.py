@@ -31,6 +31,7 @@ BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILLION, PURPLE = (
     "#D55E00",
     "#CC79A7",
 )
+Marker = str | tuple[int, int, float]  # as matplotlib takes it: (points, 1, angle) is a star
 Dash = str | tuple[int, tuple[float, ...]]  # as matplotlib takes it
 DASHES: tuple[Dash, ...] = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)), (0, (3, 1, 1, 1, 1, 1)))
 _MARKERS = "osD^vPX*<>"
@@ -42,7 +43,7 @@ class Look:
 
     colour: str
     dash: Dash
-    marker: str
+    marker: Marker
 
 
 _SOLID, _DASHED, _DOTTED, _DASHDOT, _FINE = DASHES
@@ -63,12 +64,19 @@ _FIXED = {
     "ax_botorch": Look(GREEN, _DOTTED, "8"),
     "botorch_mixed": Look(SKY, _DASHED, "p"),
     "botorch_hierarchical": Look(SKY, _DOTTED, "H"),
-    "optuna_gp": Look(BLUE, _SOLID, "1"),
-    "optuna_nsga2": Look(BLUE, _DOTTED, "2"),
+    "optuna_gp": Look(BLUE, _SOLID, (4, 1, 0)),
+    "optuna_nsga2": Look(BLUE, _DOTTED, (6, 1, 0)),
     "smac": Look(PURPLE, _DASHED, "*"),
     "pattern_search": Look(ORANGE, _DASHDOT, ">"),
     "differential_evolution": Look(YELLOW, _FINE, "d"),
 }
+
+
+def text_colour(look: Look) -> str:
+    """The colour for a strategy's name: yellow letters cannot be read on white."""
+    return BLACK if look.colour == YELLOW else look.colour
+
+
 _SPARE = (SKY, ORANGE, PURPLE, GREEN, YELLOW, BLUE, VERMILLION)
 
 

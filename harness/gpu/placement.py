@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from multiprocessing.queues import SimpleQueue
 
 from harness.errors import UserError
-from harness.gpu.device import VISIBLE_DEVICES, NoDevice, probe_devices
+from harness.gpu.device import NoDevice, probe_devices
 
 
 def visible_gpus() -> list[str]:
@@ -31,8 +29,3 @@ def placements(jobs: int, gpus: Sequence[str], shared: bool) -> list[str]:
             "or backend.share_device=true"
         )
     return [gpus[job % len(gpus)] for job in range(jobs)] if gpus else []
-
-
-def take_gpu(waiting: SimpleQueue[str]) -> None:
-    """In a process that has not asked the driver for anything: see the next GPU of ``waiting`` and no other."""
-    os.environ[VISIBLE_DEVICES] = waiting.get()

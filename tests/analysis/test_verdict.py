@@ -52,6 +52,20 @@ def test_the_claim_stands_with_the_registered_strategies() -> None:
     assert found.claim["these tasks"]["useful"] == "refuted"
 
 
+def test_all_registered_strategies_have_to_refute_the_claim_and_one_that_is_missing_does_not() -> None:
+    found = verdict(rows("conditional_gp", 2.0, 0.1))
+    assert found.verdicts["these tasks"]["useful"]["conditional_gp"] == "refuted"
+    assert found.claim["these tasks"]["useful"] == "undecided"
+
+
+def test_that_either_registered_strategy_may_support_the_claim_is_paid_for() -> None:
+    alone = rows("conditional_gp", 6.0, 0.1)
+    alone = alone[alone["target"] == 0.05]  # p = 3.5%: enough for the strategy, not for the best of two
+    found = verdict(pd.concat([alone, rows("lfbo", 2.0, 0.1)]))
+    assert found.verdicts["these tasks"]["useful"]["conditional_gp"] == "supported"
+    assert found.claim["these tasks"]["useful"] == "undecided"
+
+
 def test_either_kind_of_random_can_refute() -> None:
     table = rows("s", 9.0, 0.1)
     assert verdict(table).verdicts["these tasks"]["useful"]["s"] == "supported"
@@ -59,6 +73,30 @@ def test_either_kind_of_random_can_refute() -> None:
     assert against.verdicts["these tasks"]["useful"]["s"] == "refuted"
     unsure = verdict(table, rows("s", 6.0, 0.2, "random_hierarchical"))
     assert unsure.verdicts["these tasks"]["useful"]["s"] == "undecided"
+
+
+def test_the_strategies_of_the_claim_are_told_by_name_however_many_others_there_are() -> None:
+    others = [rows(f"s{i}", 2.0, 0.1) for i in range(6)]
+    found = verdict(pd.concat([rows("conditional_gp", 5.5, 0.1), rows("lfbo", 2.0, 0.1), *others]))
+    assert (
+        "undecided for conditional_gp (5.5×, at least 4.7), refuted for lfbo (2.0×, at most 2.4) and the other 6"
+        in (found.sentence)
+    )
+
+
+def test_that_any_of_four_tests_may_refute_is_paid_for() -> None:
+    table = rows("s", 5.0, 0.1)
+    table = table[table["target"] == 0.05]
+    one = (table["axis"] == "seconds") & (table["stratum"] == "useful")
+    for log_below, expected in ((2.0, "undecided"), (2.6, "refuted")):  # p = 2.3% and 0.5%: four times that
+        against = table.assign(baseline="random_hierarchical")
+        against.loc[one, ["log", "speedup"]] = np.log(5) - 0.1 * log_below, 5 * np.exp(-0.1 * log_below)
+        found = verdict(table, against)
+        assert found.verdicts["these tasks"]["useful"]["s"] == expected
+        cells = [cell for cell in found.cells if cell.question == "these tasks" and cell.verdict == "refuted"]
+        assert len(cells) == 1  # that one test rejects at 5% either way
+        p = found.judgements["these tasks"]["useful"]["s"].p_refuted
+        assert p == pytest.approx(4 * cells[0].raw_below)
 
 
 def test_nothing_is_decided_without_a_supported_interval() -> None:

@@ -1,71 +1,100 @@
-"""Sweeps over processes that are interrupted or killed: no orphans, one line, and the same result after resuming."""
+"""Sweeps that are interrupted, killed, or started twice: one line, no orphans, nothing twice, the same results."""
 
 from __future__ import annotations
 
 import os
+import random
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from harness.resources import CHECKOUT
-from tests.harness.test_cli import trace
-from tests.harness.toy import write_toy
-
-STRATEGY = """
-import time
-from harness.strategies.random import RandomSearch
-
-class Slow(RandomSearch):
-    def ask(self, n):
-        time.sleep(0.02)
-        return super().ask(n)
-"""
+from tests.harness.sweeping import arguments, asked, finish, prepare, start, traces
 
 
-def start(folder: Path, results: str) -> subprocess.Popen[str]:
-    overrides = [
-        f"backend.landscape={folder / 'toy-8x8-bf16__toy.parquet'}", "strategy._target_=slow_strategy.Slow",
-        "strategy.label=slow", "budget.evaluations=80", "seed=0,1", "jobs=2", f"results={folder / results}",
-    ]  # fmt: skip
-    return subprocess.Popen(
-        [sys.executable, "-m", "harness.cli", "run", "-m", *overrides],
-        env={**os.environ, "PYTHONPATH": f"{CHECKOUT}:{folder}"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
-def test_an_interrupted_parallel_sweep_resumes_to_the_same_result(tmp_path: Path, how: signal.Signals) -> None:
-    write_toy(tmp_path)
-    (tmp_path / "slow_strategy.py").write_text(STRATEGY)
-    whole = start(tmp_path, "whole")
-    assert whole.wait(120) == 0
-    cut = start(tmp_path, "cut")
-    runs = [tmp_path / f"cut/toy-8x8-bf16__toy/slow/seed-{seed}" for seed in (0, 1)]
+def wait_for(results: Path, name: str = "evaluations.jsonl") -> None:
     deadline = time.monotonic() + 60
-    while not any((run / "evaluations.jsonl").exists() for run in runs) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    if how is signal.SIGINT:
-        os.killpg(cut.pid, how)  # as a terminal does
-        _, err = cut.communicate(timeout=30)
-        assert cut.returncode == 1
-        assert err == "nearopt: interrupted; the same command resumes\n"
+    while not any(results.rglob(name)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+def kill(sweep: subprocess.Popen[str], everything: bool) -> None:
+    """SIGKILL the parent, and its workers too or let them notice."""
+    if everything:
+        os.killpg(sweep.pid, signal.SIGKILL)
     else:
-        cut.kill()
-        cut.wait(30)
-        time.sleep(2)  # workers notice that they are orphans
-    assert not all((run / "DONE").exists() for run in runs)
-    again = start(tmp_path, "cut")
-    assert again.wait(120) == 0
-    for run in runs:
-        assert trace(run) == trace(tmp_path / "whole" / run.relative_to(tmp_path / "cut"))
-        assert not list(run.glob("aborted-*"))
+        sweep.kill()
+    sweep.communicate(timeout=30)
+
+
+@pytest.mark.parametrize("jobs", [pytest.param(1, marks=pytest.mark.slow), 2])
+def test_ctrl_c_is_one_line_and_the_same_command_resumes(tmp_path: Path, jobs: int) -> None:
+    prepare(tmp_path)
+    results = tmp_path / "cut"
+    assert finish(tmp_path, arguments(tmp_path, tmp_path / "whole", jobs=jobs, evaluations=50))[0] == 0
+    cut = start(tmp_path, arguments(tmp_path, results, jobs=jobs, evaluations=50))
+    wait_for(results)
+    os.killpg(cut.pid, signal.SIGINT)  # as a terminal does
+    _, err = cut.communicate(timeout=30)
+    assert cut.returncode == 130
+    *_, last = err.splitlines()
+    assert last == (
+        "nearopt: interrupted (0 of 4 runs are over, the others keep their evaluations); the same command resumes"
+    )
+    assert "Traceback" not in err
+    assert not list(results.rglob("DONE"))
+    assert not list(results.rglob(".owner")), "a run was not let go of"
+    code, out, _ = finish(tmp_path, arguments(tmp_path, results, jobs=jobs, evaluations=50))
+    assert code == 0 and out.startswith("4 runs done, 0 were done before, 0 failed")
+    assert traces(results) == traces(tmp_path / "whole")
+    assert not list(results.rglob("aborted-*"))
+
+
+@pytest.mark.parametrize("moments", [3, pytest.param(50, marks=pytest.mark.slow)])
+def test_a_sweep_killed_at_random_moments_ends_with_the_same_results(tmp_path: Path, moments: int) -> None:
+    """Three kills a study, each of them somewhere between two evaluations, files or runs."""
+    prepare(tmp_path)
+    rng = random.Random(moments)
+
+    def given(results: Path) -> list[str]:
+        return arguments(tmp_path, results, seeds=4, evaluations=60, pause_s=0.002)
+
+    whole = tmp_path / "whole"
+    assert finish(tmp_path, given(whole))[0] == 0
+    expected = traces(whole)
+    assert len(expected) == 8
+    interrupted = 0
+    for study in range(-(-moments // 3)):
+        results = tmp_path / f"killed-{study}"
+        for k in range(min(3, moments - 3 * study)):
+            sweep = start(tmp_path, given(results))
+            wait_for(results, "config.yaml")
+            before = len(list(results.rglob("DONE")))
+            while k and len(list(results.rglob("DONE"))) == before and sweep.poll() is None:
+                time.sleep(0.01)  # it is under way again
+            time.sleep(rng.uniform(0.0, 0.5))
+            kill(sweep, everything=rng.random() < 0.5)
+            interrupted += len(list(results.rglob("DONE"))) < len(expected)
+        code, _, err = finish(tmp_path, given(results))
+        assert code == 0, err
+        assert traces(results) == expected
+        assert not [file for file in results.rglob("*") if file.name.startswith(("aborted-", ".owner"))]
+        assert not [file for file in results.rglob("*.tmp") if file.parent.name.startswith("seed-")]
+    assert interrupted >= moments / 2, "most kills came too late to test anything"
+
+
+def test_two_sweeps_on_one_folder_share_the_work(tmp_path: Path) -> None:
+    prepare(tmp_path)
+    given = arguments(tmp_path, tmp_path / "both", seeds=4, evaluations=40)
+    sweeps = [start(tmp_path, given) for _ in range(2)]
+    told = [sweep.communicate(timeout=240) for sweep in sweeps]
+    assert [sweep.returncode for sweep in sweeps] == [0, 0], told
+    counts = [out.split() for out, _ in told]
+    assert sum(int(words[0]) for words in counts) == 8, told
+    assert all(int(words[0]) + int(words[3]) == 8 for words in counts), told
+    assert all("0 failed" in out and "Traceback" not in err for out, err in told), told
+    assert asked(tmp_path) == 8 * 40, "something was done twice"
+    assert finish(tmp_path, arguments(tmp_path, tmp_path / "alone", seeds=4, evaluations=40))[0] == 0
+    assert traces(tmp_path / "both") == traces(tmp_path / "alone")

@@ -15,10 +15,11 @@ import pytest
 from harness.compose import Composer
 from harness.errors import UserError
 from harness.failures import failure_kept
+from harness.lease import held
 from harness.plan import PlannedRun, planned, planned_run, read_plans
 from harness.status import State, study_status
 from harness.status_text import format_status
-from harness.store import RunDirectory, held
+from harness.store import RunDirectory
 from tests.harness.test_cli import Nearopt, nearopt
 from tests.harness.toy import write_toy
 
@@ -197,3 +198,19 @@ def test_a_sweep_that_cannot_write_is_one_line(nearopt: Nearopt, tmp_path: Path)
     assert code == 2
     assert err.count("\n") == 1
     assert "study: cannot be written" in err
+
+
+def test_a_plan_that_cannot_be_written_stops_only_a_sweep_that_lacks_runs(
+    nearopt: Nearopt, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert nearopt(*sweep(tmp_path, "seed=0,1"))[0] == 0
+    shutil.rmtree(tmp_path / "study/planned")
+
+    def refuse(*_: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("harness.plan.write_text", refuse)
+    code, out, err = nearopt(*sweep(tmp_path, "seed=0,1"))
+    assert (code, err) == (0, "") and "2 were done before" in out
+    code, _, err = nearopt(*sweep(tmp_path, "seed=0,1,2"))
+    assert code == 2 and "study: cannot be written (Read-only file system)" in err

@@ -1,0 +1,57 @@
+"""Does replay predict live runs? ``python -m experiments.claim_5_10x.live LIVE_RESULTS REPLAY_RESULTS``.
+
+The test that README.md beside it registers. It prints the table and the sentence, and writes live-agreement.json,
+.csv, .md and .tex and live-agreement-ranks.pdf, .png and .csv beside the report.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from analysis.errors import AnalysisError
+from analysis.figures.live_agreement import draw, places
+from analysis.figures.style import save
+from analysis.live_agreement import agreement
+from analysis.load import load_study
+from analysis.tables.live_agreement import NAME, agreement_table, document
+from analysis.tables.table import write
+
+HERE = Path(__file__).parent / "report"
+
+
+def compare(live: Path, replays: Path, output: Path) -> str:
+    """Write the files to ``output``; returns what is printed.
+
+    Raises:
+        AnalysisError: as :func:`analysis.live_agreement.agreement`, damaged files, or no place to write.
+    """
+    found = agreement(load_study([live]), load_study([replays]))
+    table, told = agreement_table(found), document(found)
+    try:
+        write(table, output)
+        (output / f"{NAME}.json").write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        save(draw(found), output / f"{NAME}-ranks", places(found))
+    except OSError as error:
+        raise AnalysisError(f"{output}: cannot be written: {error.strerror or error}") from error
+    return f"{table.markdown()}\n{told['sentence']}\n{output / f'{NAME}.json'}"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("live", type=Path, help="folder of live runs")
+    parser.add_argument("replays", type=Path, help="folder of the replay study, or of its consolidated results")
+    parser.add_argument("-o", "--output", type=Path, default=HERE)
+    arguments = parser.parse_args()
+    try:
+        print(compare(arguments.live, arguments.replays, arguments.output))
+    except AnalysisError as error:
+        print(f"live: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

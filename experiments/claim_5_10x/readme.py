@@ -1,0 +1,59 @@
+"""Put the study's verdict into README.md, as computed: ``python -m experiments.claim_5_10x.readme``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+REPORT = Path(__file__).parent / "report"
+README = Path(__file__).parents[2] / "README.md"
+OF = ("these tasks", "useful", "exact_random", 0.05)
+BEGIN, END = "<!-- claim: written by make claim -->\n", "<!-- end of claim -->\n"
+
+
+def block(report: Path = REPORT) -> str:
+    """What a report folder says: the verdict, whether replay predicts the live runs, and the speedups themselves."""
+    verdict = json.loads((report / "verdict.json").read_text(encoding="utf-8"))
+    live = json.loads((report / "live-agreement.json").read_text(encoding="utf-8"))
+    told = (verdict["sentence"], live["sentence"], speedups(verdict["cells"]))
+    return "\n>\n".join(f"> {sentence}" for sentence in told) + "\n"
+
+
+def speedups(cells: Sequence[Mapping[str, Any]]) -> str:
+    """Every strategy over exact random search, fastest first."""
+    found: dict[str, dict[str, float]] = {}
+    for cell in cells:
+        if (cell["question"], cell["stratum"], cell["baseline"], cell["target"]) == OF and cell["bound"] == "none":
+            found.setdefault(cell["strategy"], {})[cell["axis"]] = cell["speedup"]
+    order = sorted(found, key=lambda name: -found[name]["evaluations"])
+    listed = ", ".join(f"{name} {found[name]['evaluations']:.2g} ({found[name]['seconds']:.2g})" for name in order)
+    return f"Times as fast as exact random search on the useful tasks, in evaluations (in seconds): {listed}."
+
+
+def with_block(readme: str, text: str) -> str:
+    """The README with the text between its two marks.
+
+    Raises:
+        ValueError: the marks are not there once each, in order.
+    """
+    before, begin, rest = readme.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end or BEGIN in after or END in after:
+        raise ValueError(f"README.md: expected {BEGIN.strip()} and {END.strip()}, once each")
+    return before + BEGIN + text + END + after
+
+
+def main() -> int:
+    try:
+        README.write_text(with_block(README.read_text(encoding="utf-8"), block()), encoding="utf-8")
+    except (OSError, ValueError, KeyError) as error:
+        print(f"readme: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

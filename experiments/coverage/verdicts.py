@@ -1,0 +1,166 @@
+"""How often a verdict is wrong: ``python -m experiments.coverage.verdicts`` (a few minutes on one core).
+
+Studies of the two registered strategies with known speedups on both axes, over both kinds of random search, at all
+targets, judged by ``analysis.verdict``. Times to target are exponential; those of one run on two axes and at two
+targets are joined by a Gaussian copula. Exact random search is known; the runs of the other kind are drawn like the
+strategies', so that its error is in all their tests alike.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import ndtr
+
+from analysis.baseline import EXACT_RANDOM, HIERARCHICAL_RUNS
+from analysis.ert import LogEstimate, combine, estimate
+from analysis.incumbents import Optima
+from analysis.load import Study
+from analysis.outcome import Outcome
+from analysis.progress import tracked
+from analysis.reference import HEADLINE_TARGET, TARGETS
+from analysis.speedup import COLUMNS, DETAILS
+from analysis.supported import THESE_TASKS
+from analysis.time_to_target import AXES
+from analysis.verdict import REGISTERED, Verdict, judge
+from analysis.verdict_cells import CLAIM, REFUTED, SUPPORTED
+
+Floats = NDArray[np.float64]
+BASELINES = (EXACT_RANDOM, HIERARCHICAL_RUNS)
+OF_TARGETS = 0.8
+"""Correlation, before the copula, of one run's times to two targets."""
+_LIMIT = float(-np.log1p(-0.7))
+"""A budget that 70% of runs meet."""
+
+
+@dataclass(frozen=True)
+class Truth:
+    """True speedups.
+
+    Attributes:
+        speedup: by axis, baseline and target. [2, 2, 3]
+        axes: correlation, before the copula, of a run's evaluations and seconds.
+    """
+
+    speedup: Floats
+    axes: float
+    tasks: int = 14
+    seeds: int = 30
+
+
+def everywhere(headline: float, others: float, axes: float) -> Truth:
+    """One speedup at the headline target on both axes and against both baselines, another at the other targets."""
+    of_target = [headline if target == HEADLINE_TARGET else others for target in TARGETS]
+    return Truth(np.tile(of_target, (len(AXES), len(BASELINES), 1)), axes)
+
+
+def only_in_seconds_against_hierarchical(speedup: float, elsewhere: float, axes: float) -> Truth:
+    """One test of four at the boundary."""
+    table = np.full((len(AXES), len(BASELINES), len(TARGETS)), elsewhere)
+    table[1, 1] = speedup
+    return Truth(table, axes)
+
+
+def verdict(truth: Truth, rng: np.random.Generator) -> Verdict:
+    """One study, drawn and judged. The strategies have the same true speedups, and runs of their own."""
+    other = _log_erts(truth, rng)
+    tables = {name: pd.DataFrame(list(_rows(truth, name, _log_erts(truth, rng), other))) for name in REGISTERED}
+    whole = pd.concat(tables.values(), ignore_index=True)
+    hierarchical = whole["baseline"] == HIERARCHICAL_RUNS
+    empty = pd.DataFrame()
+    others = {HIERARCHICAL_RUNS: whole[hierarchical]}
+    return judge(Outcome(Study(empty, empty), Optima({}, {}), empty, empty, whole[~hierarchical], others, {}, {}))
+
+
+def _log_erts(truth: Truth, rng: np.random.Generator) -> dict[tuple[str, float], LogEstimate]:
+    """Mean log ERT over tasks, by axis and target, of runs with a true ERT of 1."""
+    of_axes = [[1.0, truth.axes], [truth.axes, 1.0]]
+    of_targets = np.full((len(TARGETS), len(TARGETS)), OF_TARGETS) + (1 - OF_TARGETS) * np.eye(len(TARGETS))
+    root = np.linalg.cholesky(np.kron(of_axes, of_targets))
+    normal = rng.standard_normal((truth.tasks, truth.seeds, len(root))) @ root.T
+    times = -np.log1p(-np.minimum(ndtr(normal), 1 - 1e-15))
+    keys = product(AXES, TARGETS)
+    return {key: _mean(times[:, :, column]) for column, key in enumerate(keys)}
+
+
+def _mean(times: Floats) -> LogEstimate:
+    """As :func:`analysis.aggregate.over_seeds` does. Times: [tasks, seeds]."""
+    logs = [estimate(np.minimum(own, _LIMIT), own <= _LIMIT).log for own in times]
+    return combine(logs, [1.0 / len(logs)] * len(logs))
+
+
+def _rows(
+    truth: Truth,
+    strategy: str,
+    own: dict[tuple[str, float], LogEstimate],
+    other: dict[tuple[str, float], LogEstimate],
+) -> Iterator[dict[str, object]]:
+    for (a, axis), (b, baseline), (t, target) in product(*map(enumerate, (AXES, BASELINES, TARGETS))):
+        base = other[axis, target] if baseline == HIERARCHICAL_RUNS else LogEstimate(0.0)
+        found = base - own[axis, target]
+        log = found.log + float(np.log(truth.speedup[a, b, t]))
+        yield dict.fromkeys([*COLUMNS, *DETAILS], np.nan) | {
+            "task": "ALL",
+            "strategy": strategy,
+            "target": target,
+            "axis": axis,
+            "baseline": baseline,
+            "stratum": "useful",
+            "bound": "none",
+            "speedup": float(np.exp(log)),
+            "refused": "these tasks alone are simulated",
+            "log": log,
+            "se_these": found.se,
+            "df_these": found.df,
+            "refused_these": "",
+        }
+
+
+def shares(truth: Truth, studies: int, seed: int) -> dict[str, float]:
+    """In how many studies a strategy, and the claim, is supported or refuted, on these tasks."""
+    rng = np.random.default_rng(seed)
+    counts = dict.fromkeys(("strategy supported", "strategy refuted", "claim supported", "claim refuted"), 0.0)
+    for _ in range(studies):
+        found = verdict(truth, rng)
+        words = found.verdicts[THESE_TASKS]["useful"]
+        for word in (SUPPORTED, REFUTED):
+            counts[f"strategy {word}"] += sum(words[name] == word for name in REGISTERED) / len(REGISTERED) / studies
+            counts[f"claim {word}"] += (found.claim[THESE_TASKS]["useful"] == word) / studies
+    return counts
+
+
+def scenarios() -> dict[str, Truth]:
+    edge = CLAIM[0]
+    found = {}
+    for axes in (0.98, 0.6, 0.0):
+        of = f", axes {axes:g}"
+        found[f"5 everywhere{of}"] = everywhere(edge, edge, axes)
+        found[f"5 at the headline, 1 at other targets{of}"] = everywhere(edge, 1.0, axes)
+        found[f"5 at the headline, 20 at other targets{of}"] = everywhere(edge, 20.0, axes)
+        found[f"5 in seconds over hierarchical, 20 else{of}"] = only_in_seconds_against_hierarchical(edge, 20.0, axes)
+    found["4 everywhere, axes 0.98"] = everywhere(4.0, 4.0, 0.98)
+    found["4 in seconds over hierarchical, 20 else, axes 0.98"] = only_in_seconds_against_hierarchical(4.0, 20.0, 0.98)
+    found["7 everywhere, axes 0.98"] = everywhere(7.0, 7.0, 0.98)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--studies", type=int, default=1000)
+    arguments = parser.parse_args()
+    lines = []
+    for name, truth in tracked(list(scenarios().items()), "scenarios"):
+        found = shares(truth, arguments.studies, 20261125)
+        head = ["true speedup", *found]
+        lines.append(f"| {name} | {' | '.join(f'{100 * share:.1f}' for share in found.values())} |")
+    print("\n".join([f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}", *lines]))
+
+
+if __name__ == "__main__":
+    main()

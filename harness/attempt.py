@@ -1,0 +1,69 @@
+"""One run of a sweep, whatever becomes of it: an outcome that travels between processes instead of an exception."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.compose import one_line
+from harness.config import RunConfig
+from harness.errors import Busy, Unwritable, UserError
+from harness.run import RunResult, Tally, execute
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A run that ended with an error.
+
+    Attributes:
+        message: one line.
+        trace: the traceback, empty where the user's input was at fault.
+    """
+
+    config: RunConfig
+    message: str
+    trace: str
+
+
+@dataclass(frozen=True)
+class Postponed:
+    """A run that another process is at.
+
+    Attributes:
+        path: its directory.
+    """
+
+    path: Path
+
+
+@dataclass(frozen=True)
+class Halt:
+    """Results cannot be written: no other run could do better.
+
+    Attributes:
+        message: one line.
+    """
+
+    message: str
+
+
+Outcome = RunResult | Failure | Postponed | Halt
+Report = Callable[[int, float | None], None]
+"""Told the number of evaluations so far and their lowest latency in ms."""
+
+
+def attempt(config: RunConfig, report: Report) -> Outcome:
+    """Run ``config``; every exception becomes an outcome."""
+    try:
+        tally = Tally(lambda _: report(tally.evaluations, tally.latency_ms))
+        return execute(config, tally)
+    except Busy as error:
+        return Postponed(error.path)
+    except Unwritable as error:
+        return Halt(str(error))
+    except UserError as error:
+        return Failure(config, str(error), "")
+    except Exception as error:
+        return Failure(config, f"{type(error).__name__}: {one_line(error)}", traceback.format_exc())

@@ -1,0 +1,67 @@
+"""What launchers have in common: runs travel as frozen records and write to their own directories."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol
+
+from harness.attempt import Failure, Outcome, attempt
+from harness.config import RunConfig
+from harness.errors import UserError
+from harness.pool import Watch
+
+Numbered = tuple[int, RunConfig]
+
+
+class Launcher(Protocol):
+    """Runs many runs somewhere."""
+
+    def launch(self, numbered: Sequence[Numbered], watch: Watch) -> Generator[tuple[int, Outcome]]:
+        """Attempt numbered runs, started in the order given; yields their outcomes as they come.
+
+        Closing the generator takes back what is still running or waiting.
+
+        Args:
+            watch: may be told where runs are at.
+
+        Raises:
+            UserError: the launcher cannot be used as configured.
+        """
+        ...
+
+
+def library(name: str, launcher: str, extra: str) -> Any:
+    """The module ``name``, imported only now.
+
+    Raises:
+        UserError: it is not installed.
+    """
+    try:
+        return import_module(name)
+    except ImportError as error:
+        expected = f"pip install 'nearopt[{extra}]'"
+        raise UserError(
+            f"hydra/launcher={launcher}: {name} cannot be imported ({error}): expected {expected}"
+        ) from None
+
+
+def portable(config: RunConfig) -> RunConfig:
+    """The same run for a process with another working directory, on this host or one that shares its file system."""
+    backend = dict(config.backend)
+    if isinstance(landscape := backend.get("landscape"), str):
+        backend["landscape"] = str(Path(landscape).absolute())
+    return replace(config, backend=backend, results=config.results.absolute())
+
+
+def attempt_there(config: RunConfig) -> Outcome:
+    """In a remote process: nobody is told on the way, the log has it all."""
+    return attempt(config, lambda evaluations, best_ms: None)  # noqa: ARG005
+
+
+def lost(config: RunConfig, how: str) -> Failure:
+    """The outcome of a run whose process did not come back."""
+    message = f"{how}; the same command goes on with it"
+    return Failure(config, message, message)

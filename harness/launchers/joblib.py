@@ -1,0 +1,77 @@
+"""Runs on this machine's cores through joblib.
+
+The library itself instead of hydra-joblib-launcher: that one comes back only when all jobs are over, and with nothing
+if one worker died.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from time import sleep
+
+from harness.attempt import Outcome
+from harness.config import RunConfig
+from harness.errors import UserError
+from harness.launchers.base import Numbered, attempt_there, library, lost, portable
+from harness.pool import Watch
+from harness.threads import inherited
+
+WATCHER = "nearopt-watches-parent"
+PATIENCE = 3
+"""Workers may die so often in a row without a run getting through: joblib does not tell which run it was."""
+
+
+@dataclass(frozen=True)
+class JoblibLauncher:
+    """``hydra/launcher=joblib``.
+
+    Attributes:
+        n_jobs: runs at once; ``None`` for one a core.
+    """
+
+    n_jobs: int | None = None
+
+    def launch(self, numbered: Sequence[Numbered], watch: Watch) -> Generator[tuple[int, Outcome]]:
+        """See :class:`~harness.launchers.base.Launcher`. Workers that die take down no run but those they had."""
+        del watch
+        joblib = library("joblib", "joblib", "joblib")
+        died = library("joblib.externals.loky.process_executor", "joblib", "joblib").TerminatedWorkerError
+        if any(config.live for _, config in numbered):
+            raise UserError("hydra/launcher=joblib: joblib knows no GPUs: expected backend=replay, or another launcher")
+        fruitless = 0
+        left = {i: portable(config) for i, config in numbered}
+        while left:
+            before = len(left)
+            calls = [joblib.delayed(_attempt)(i, config, os.getpid()) for i, config in left.items()]
+            parallel = joblib.Parallel(
+                self.n_jobs or -1, backend="loky", return_as="generator_unordered", batch_size=1, pre_dispatch="n_jobs"
+            )
+            try:
+                with inherited({}):
+                    for i, outcome in parallel(calls):
+                        del left[i]
+                        yield i, outcome
+            except died as error:
+                fruitless = fruitless + 1 if len(left) == before else 0
+                if fruitless == PATIENCE:  # what is left kills its workers
+                    for i, config in left.items():
+                        yield i, lost(config, f"its worker died ({str(error).split(chr(10), 1)[0][:200]})")
+                    return
+
+
+def _attempt(i: int, config: RunConfig, parent: int) -> tuple[int, Outcome]:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
+    if not any(thread.name == WATCHER for thread in threading.enumerate()):
+        threading.Thread(target=_end_with, args=(parent,), name=WATCHER, daemon=True).start()
+    return i, attempt_there(config)
+
+
+def _end_with(parent: int) -> None:
+    """End with the parent, killed or not; an orphan would hold its run."""
+    while os.getppid() == parent:
+        sleep(1.0)
+    os._exit(1)

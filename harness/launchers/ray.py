@@ -1,0 +1,103 @@
+"""Runs on a Ray cluster: one a GPU where they are live, one a core in replay.
+
+Ray itself instead of hydra-ray-launcher: 1.2.2, its last release, wants cloudpickle < 3, which the tested set has long
+left behind, and one worker that dies takes the outcomes of all jobs with it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import deque
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harness.attempt import Outcome
+from harness.compose import one_line
+from harness.errors import UserError
+from harness.launchers.base import Numbered, attempt_there, library, lost, portable
+from harness.pool import Watch
+from harness.threads import ONE_THREAD
+
+WAIT_S = 5.0
+
+
+@dataclass(frozen=True)
+class RayLauncher:
+    """``hydra/launcher=ray``.
+
+    Attributes:
+        address: of a running cluster (``auto``, ``host:6379``); ``None`` starts one on this machine for the sweep.
+        num_cpus: cores a run.
+        num_gpus: GPUs a run; ``None`` for one where it is live.
+        at_once: most runs at once; ``None`` for what the cluster has room for.
+        local_cpus: cores of the cluster that is started here; ``None`` for all.
+    """
+
+    address: str | None = None
+    num_cpus: float = 1
+    num_gpus: float | None = None
+    at_once: int | None = None
+    local_cpus: int | None = None
+
+    def launch(self, numbered: Sequence[Numbered], watch: Watch) -> Generator[tuple[int, Outcome]]:
+        """See :class:`~harness.launchers.base.Launcher`. Live runs get a new process each."""
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        ray = library("ray", "ray", "ray")
+        live = any(config.live for _, config in numbered)
+        gpus = self.num_gpus if self.num_gpus is not None else float(live)
+        self._connect(ray)
+        try:
+            self._check_room(ray, gpus)
+            task = ray.remote(num_cpus=self.num_cpus, num_gpus=gpus, max_calls=int(live), max_retries=0)(attempt_there)
+            yield from self._drive(ray, task, numbered, gpus, watch)
+        finally:
+            ray.shutdown()
+
+    def _connect(self, ray: Any) -> None:
+        environment = {name: os.environ.get(name, value) for name, value in ONE_THREAD.items()}
+        own: dict[str, Any] = {"num_cpus": self.local_cpus, "include_dashboard": False} if self.address is None else {}
+        try:
+            ray.init(
+                address=self.address or "local",
+                runtime_env={"env_vars": environment},
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                **own,
+            )
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            raise UserError(f"hydra.launcher.address={self.address}: no Ray cluster: {one_line(error)}") from None
+
+    def _check_room(self, ray: Any, gpus: float) -> None:
+        """A cluster that someone else started may grow; ours never will."""
+        has = ray.cluster_resources()
+        for name, wanted in (("CPU", self.num_cpus), ("GPU", gpus)):
+            if self.address is None and wanted > has.get(name, 0):
+                field = f"hydra.launcher.num_{name.lower()}s"
+                raise UserError(f"{field}={wanted:g}: this machine's Ray cluster has {has.get(name, 0):g}")
+
+    def _slots(self, ray: Any, gpus: float) -> int:
+        has = ray.cluster_resources()
+        wanted = {"CPU": self.num_cpus, "GPU": gpus}
+        slots = min(int(has.get(name, 0) / amount) for name, amount in wanted.items() if amount)
+        return max(1, slots if self.at_once is None else min(slots, self.at_once))
+
+    def _drive(
+        self, ray: Any, task: Any, numbered: Sequence[Numbered], gpus: float, watch: Watch
+    ) -> Generator[tuple[int, Outcome]]:
+        """Keep as many submitted as there is room for: what waits in Ray's own queue starts in no certain order."""
+        queue = deque(numbered)
+        running: dict[Any, Numbered] = {}
+        while queue or running:
+            while queue and len(running) < self._slots(ray, gpus):
+                i, config = queue.popleft()
+                running[task.remote(portable(config))] = (i, config)
+                watch(f"run {i}", config, 0, None)
+            for done in ray.wait(list(running), timeout=WAIT_S)[0]:
+                i, config = running.pop(done)
+                try:
+                    outcome: Outcome = ray.get(done)
+                except ray.exceptions.RayError as error:
+                    outcome = lost(config, f"its process is gone ({type(error).__name__}: {one_line(error)[:200]})")
+                yield i, outcome

@@ -1,0 +1,142 @@
+"""What a sweep is doing: a live table on a terminal, a plain line now and then elsewhere. Always on stderr."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from time import monotonic
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+
+from harness.attempt import Failure, Outcome
+from harness.config import RunConfig
+from harness.progress import PLAIN_EVERY_S
+from harness.run import RunResult
+
+SHOWN_WORKERS = 16
+SHOWN_TASKS = 3
+
+
+@dataclass(frozen=True)
+class _At:
+    config: RunConfig
+    evaluations: int
+    best_ms: float | None
+
+    @property
+    def share(self) -> float:
+        """How much of its run is done, from 0 to 1, as far as its evaluations tell."""
+        budget = self.config.budget.evaluations
+        return 0.0 if budget is None else min(1.0, self.evaluations / budget)
+
+
+class SweepDisplay:
+    """Counts the runs of a sweep and their evaluations, keeps the best of each task, and shows where workers are."""
+
+    def __init__(self, total: int, console: Console | None = None) -> None:
+        self._total = total
+        self._console = console or Console(stderr=True)
+        self._started = self._shown = monotonic()
+        self._done = self._before = self._failed = self._evaluations = self._waiting = 0
+        self._best: dict[str, float] = {}
+        self._workers: dict[str, _At] = {}
+        self._live = Live(get_renderable=self.table, console=self._console, refresh_per_second=4, transient=True)
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
+        self._live.stop()
+
+    def running(self, worker: str, config: RunConfig, evaluations: int, best_ms: float | None) -> None:
+        """A worker is at a run."""
+        self._workers[worker] = _At(config, evaluations, best_ms)
+        self._keep_best(config, best_ms)
+        self._show_line()
+
+    def ended(self, config: RunConfig, outcome: Outcome) -> None:
+        """A run is over, or left to another process for now."""
+        self._workers = {name: at for name, at in self._workers.items() if at.config is not config}
+        if isinstance(outcome, RunResult):
+            self._done += 1
+            before = outcome.ended in ("skipped", "failed")
+            self._before += before
+            if not before:
+                self._evaluations += outcome.evaluations
+                self._keep_best(config, outcome.best_ms)
+        elif isinstance(outcome, Failure):
+            self._failed += 1
+        self._show_line()
+
+    def waiting(self, runs: int) -> None:
+        """So many runs are left, all in the hands of other processes."""
+        if runs and not self._waiting and not self._console.is_terminal:
+            print(f"waiting for {runs} runs that another process is at", file=sys.stderr)
+        self._waiting = runs
+
+    def summary(self) -> str:
+        """Runs done, evaluations made, time left and the best so far, on one line."""
+        at = list(self._workers.values())
+        evaluations = self._evaluations + sum(x.evaluations for x in at)
+        elapsed_s = monotonic() - self._started
+        parts = [f"{self._done}/{self._total} runs"]
+        if self._failed:
+            parts.append(f"{self._failed} failed")
+        parts.append(f"{evaluations:,} evaluations in {_clock(elapsed_s)}")
+        if (left_s := self.left_s(elapsed_s)) is not None:
+            parts.append(f"{_clock(left_s)} left")
+        if self._waiting:
+            parts.append(f"waiting for {self._waiting} runs of another process")
+        latest = list(self._best.items())[-SHOWN_TASKS:]
+        parts += [f"{task} best {best_ms:.4g} ms" for task, best_ms in latest]
+        return ", ".join(parts)
+
+    def left_s(self, elapsed_s: float) -> float | None:
+        """Seconds to go, if runs go on as so far; what was done before is no measure. ``None`` before any is."""
+        partly = sum(x.share for x in self._workers.values())
+        progress = self._done - self._before + self._failed + partly
+        if not progress:
+            return None
+        return elapsed_s * (self._total - self._done - self._failed - partly) / progress
+
+    def table(self) -> RenderableType:
+        """What a terminal shows."""
+        bar = Table.grid(padding=(0, 1))
+        bar.add_row(ProgressBar(self._total, self._done + self._failed, width=30), self.summary())
+        workers = Table.grid(padding=(0, 2))
+        for name, at in list(self._workers.items())[:SHOWN_WORKERS]:
+            of = at.config.budget.evaluations
+            best = "" if at.best_ms is None else f"best {at.best_ms:.4g} ms"
+            count = f"{at.evaluations}" if of is None else f"{at.evaluations}/{of}"
+            workers.add_row(name, at.config.label, _task(at.config), f"seed {at.config.seed}", count, best)
+        more = len(self._workers) - SHOWN_WORKERS
+        return Group(bar, workers, *([f"… and {more} more"] if more > 0 else []))
+
+    def _keep_best(self, config: RunConfig, best_ms: float | None) -> None:
+        if best_ms is not None:
+            task = _task(config)
+            self._best[task] = min(best_ms, self._best.pop(task, best_ms))  # the latest comes last
+
+    def _show_line(self) -> None:
+        now = monotonic()
+        if not self._console.is_terminal and now - self._shown > PLAIN_EVERY_S:
+            self._shown = now
+            print(self.summary(), file=sys.stderr, flush=True)
+
+
+def _task(config: RunConfig) -> str:
+    landscape = config.backend.get("landscape")
+    return Path(str(landscape)).stem if landscape else "" if config.task is None else config.task.name
+
+
+def _clock(seconds: float) -> str:
+    return str(timedelta(seconds=round(seconds)))

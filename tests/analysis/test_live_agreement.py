@@ -1,0 +1,190 @@
+"""Replays against live runs of known truth: the same law, dearer compiles, slower kernels, a worse search."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.errors import AnalysisError
+from analysis.live_agreement import Agreement, agreement
+from analysis.load import load_study
+from analysis.tables.live_agreement import NAME, agreement_table, document, sentence
+from tests.analysis.fabricate import evaluations, guided_order, landscape, random_order, write_reference, write_run
+
+REPLAYS, LIVE, BUDGET = 20, 3, 60
+TABLES = {f"{kernel}-1__h100": landscape(300, seed, spread=2.0) for seed, kernel in enumerate(("k", "l", "m", "n"))}
+STRATEGIES = {"random": random_order, "guided": guided_order(1.5)}
+BACKEND = {"kind": "live", "compile_workers": 1, "charge_ask": True}
+Change = Callable[[pd.DataFrame], pd.DataFrame]
+
+
+@pytest.fixture(scope="module")
+def replays(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("replays")
+    for t, (task, table) in enumerate(TABLES.items()):
+        write_reference(folder, task, table)
+        for s, (label, order) in enumerate(STRATEGIES.items()):
+            for seed in range(100, 100 + REPLAYS):
+                rows = order(np.random.default_rng([t, s, seed]), table)[:BUDGET]
+                write_run(folder, task, label, seed, evaluations(table, rows), budget=BUDGET)
+    return folder
+
+
+def charged(frame: pd.DataFrame, ask_s: float = 3.0, tell_s: float = 1.0) -> pd.DataFrame:
+    """The same run on the clock of a live one: ask before each evaluation, tell after it."""
+    own = ask_s * (frame["index"] + 1) + tell_s * frame["index"]
+    return frame.assign(ask_s=ask_s, tell_s=tell_s, clock_end_s=frame["clock_end_s"] + own)
+
+
+def live_runs(
+    folder: Path,
+    change: Change = charged,
+    strategies: dict[str, str] | None = None,
+    budget: int = BUDGET,
+    seconds: float | None = None,
+    **extra: object,
+) -> Path:
+    """Live runs of other seeds; ``strategies``: label to the order that it follows in truth."""
+    for t, (task, table) in enumerate(TABLES.items()):
+        for s, (label, order) in enumerate((strategies or {name: name for name in STRATEGIES}).items()):
+            for seed in range(200, 200 + LIVE):
+                rows = STRATEGIES[order](np.random.default_rng([t, s, seed]), table)[:BUDGET]
+                frame = change(evaluations(table, rows))
+                settings: dict[str, object] = {"backend": BACKEND, "reference": {"source": "none"}} | extra
+                write_run(folder, task, label, seed, frame, budget=budget, seconds=seconds, **settings)
+    return folder
+
+
+def compared(live: Path, replays: Path) -> Agreement:
+    return agreement(load_study([live]), load_study([replays]))
+
+
+def predicted(found: Agreement) -> dict[str, bool]:
+    return {axis.name: axis.predicted for axis in found.axes}
+
+
+def test_runs_of_the_same_law_agree_whatever_asking_took(replays: Path, tmp_path: Path) -> None:
+    found = compared(live_runs(tmp_path), replays)
+    assert predicted(found) == {"evaluations": True, "quality": True, "seconds": True}
+    free = compared(live_runs(tmp_path / "free", lambda frame: frame), replays)
+    # to the last bit of a sum
+    assert [axis.p for axis in found.axes] == pytest.approx([axis.p for axis in free.axes])
+    assert found.axes[2].ratio.value == pytest.approx(free.axes[2].ratio.value)
+    assert sentence(found).startswith("Replay predicts live runs in evaluations to 5% (p ")
+    assert "24 live runs on H100 in 8 cells" in sentence(found)
+
+
+def test_dearer_compiles_are_seen_in_seconds_alone(replays: Path, tmp_path: Path) -> None:
+    def dear(frame: pd.DataFrame) -> pd.DataFrame:
+        return charged(frame.assign(compile_s=5 * frame["compile_s"]))
+
+    found = compared(live_runs(tmp_path, dear), replays)
+    assert predicted(found) == {"evaluations": True, "quality": True, "seconds": False}
+    assert "it does not predict them in tuning seconds to 5%" in sentence(found)
+    assert found.axes[2].whole.larger > 0.7 and found.axes[2].ratio.value > 2
+
+
+def test_slower_kernels_are_seen_in_quality(replays: Path, tmp_path: Path) -> None:
+    def slow(frame: pd.DataFrame) -> pd.DataFrame:
+        return charged(frame.assign(latency_ms=1.3 * frame["latency_ms"], oracle_ms=1.3 * frame["oracle_ms"]))
+
+    assert not predicted(compared(live_runs(tmp_path, slow), replays))["quality"]
+
+
+def test_another_search_under_the_same_name_is_seen(replays: Path, tmp_path: Path) -> None:
+    found = compared(live_runs(tmp_path, strategies={"guided": "random"}), replays)
+    assert not predicted(found)["evaluations"]
+    assert len(found.axes[0].cells) == len(TABLES) and not found.missing
+
+
+def test_hits_are_judged_by_the_recording_not_by_a_lucky_reading(replays: Path, tmp_path: Path) -> None:
+    """A live reading below the recorded optimum lowers it for nobody, and is told."""
+
+    def lucky(frame: pd.DataFrame) -> pd.DataFrame:
+        return charged(frame.assign(oracle_ms=0.5 * frame["oracle_ms"], latency_ms=0.5 * frame["latency_ms"]))
+
+    found = compared(live_runs(tmp_path, lucky), replays)
+    own = compared(live_runs(tmp_path / "own"), replays)
+    assert found.beaten > 0 == own.beaten
+    assert [c.replay for c in found.axes[0].cells] == [c.replay for c in own.axes[0].cells]
+    assert "ended below the recorded optimum" in sentence(found)
+
+
+def test_table_and_document_say_the_same(replays: Path, tmp_path: Path) -> None:
+    found = compared(live_runs(tmp_path, strategies={"random": "random", "new": "guided"}), replays)
+    table, told = agreement_table(found), document(found)
+    assert found.missing == tuple((task, "new") for task in sorted(TABLES))
+    assert told["not_compared"][0] == ["k-1__h100", "new"] and "Not compared, without replays: k-1" in told["sentence"]
+    assert len(table.rows) == len(TABLES) + 1 and all(len(row) == len(table.headers) for row in table.rows)
+    assert len(table.data) == 3 * len(TABLES)
+    for axis in found.axes:
+        rows = table.data[table.data["axis"] == axis.name]
+        assert told["axes"][axis.name]["smallest_p_holm"] == pytest.approx(rows["p_holm"].min(), rel=1e-5)
+        assert told["axes"][axis.name]["p"] == pytest.approx(
+            min(1.0, 2 * min(axis.whole.p, rows["p_holm"].min())), rel=1e-5
+        )
+
+
+@pytest.mark.parametrize(
+    ("extra", "expected"),
+    [
+        ({"backend": {"kind": "replay"}}, "backend=replay: expected live in LIVE_RESULTS"),
+        ({"batch": 4}, "batch=4: expected 1"),
+        ({"budget": 50}, "budget_evaluations=50.0: expected 60.0"),
+        ({"seconds": 9.0}, "budget.seconds=9: expected none"),
+    ],
+)
+def test_another_protocol_is_refused(replays: Path, tmp_path: Path, extra: dict[str, Any], expected: str) -> None:
+    with pytest.raises(AnalysisError, match=expected):
+        compared(live_runs(tmp_path, strategies={"random": "random"}, **extra), replays)
+
+
+def test_other_arguments_of_the_strategy_are_refused(replays: Path, tmp_path: Path) -> None:
+    for path in live_runs(tmp_path, strategies={"random": "random"}).rglob("config.yaml"):
+        path.write_text(path.read_text().replace("  label: random", "  label: random\n  initial: 3"))
+    with pytest.raises(AnalysisError, match=r'strategy_arguments=.*"initial": 3.* expected '):
+        compared(tmp_path, replays)
+
+
+def test_the_recording_that_judged_is_checked(replays: Path, tmp_path: Path) -> None:
+    runs = live_runs(tmp_path, strategies={"random": "random"})
+    assert compared(runs, replays).unjudged == LIVE * len(TABLES)
+    assert "12 of them were judged by their own readings" in sentence(compared(runs, replays))
+    for path in runs.rglob("environment.json"):
+        task = path.relative_to(runs).parts[0]
+        path.write_text(json.dumps({"backend": {"judged_by": {"landscape_sha256": task}}}))
+    assert compared(runs, replays).unjudged == 0
+    path.write_text(json.dumps({"backend": {"judged_by": {"landscape_sha256": "other"}}}))
+    with pytest.raises(AnalysisError, match=r"judged_by\.landscape_sha256=other: expected "):
+        compared(runs, replays)
+
+
+def test_what_has_nothing_in_common_is_refused(replays: Path, tmp_path: Path) -> None:
+    with pytest.raises(AnalysisError, match="no replay of any live task and strategy"):
+        compared(live_runs(tmp_path, strategies={"new": "random"}), replays)
+    with pytest.raises(AnalysisError, match="lacks costs"):
+        compared(live_runs(tmp_path / "b", lambda frame: frame.drop(columns="compile_s")), replays)
+
+
+def test_the_command_writes_everything_and_is_clear_about_bad_input(replays: Path, tmp_path: Path) -> None:
+    live, out = live_runs(tmp_path / "live"), tmp_path / "out"
+    command = [sys.executable, "-m", "experiments.claim_5_10x.live", str(live)]
+    done = subprocess.run([*command, str(replays), "-o", str(out)], capture_output=True, text=True, check=True)
+    told = json.loads((out / f"{NAME}.json").read_text())
+    assert told["sentence"] in done.stdout and "| ALL |" in done.stdout
+    suffixes = ("csv", "md", "tex")
+    assert all((out / f"{NAME}.{suffix}").stat().st_size for suffix in suffixes)
+    marks = pd.read_csv(out / f"{NAME}-ranks.csv")
+    assert len(marks) == 3 * 2 * len(TABLES) * LIVE and marks["worse_than"].between(0, 1).all()
+    assert (out / f"{NAME}-ranks.png").exists() and (out / f"{NAME}-ranks.pdf").exists()
+    swapped = subprocess.run([*command[:-1], str(replays), str(live)], capture_output=True, text=True, check=False)
+    assert swapped.returncode == 2 and swapped.stdout == ""
+    assert swapped.stderr.count("\n") == 1 and "backend=replay: expected live in LIVE_RESULTS" in swapped.stderr
