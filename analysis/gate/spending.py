@@ -22,10 +22,12 @@ from scipy.special import ndtr, ndtri
 Floats = NDArray[np.float64]
 FAR = 8.0
 """Standard errors beyond which a normal tail is nothing."""
-NODES = 96
+NODES = 160
 TINY = 1e-12
-GROWTH = 1e-3
-"""A look whose information has grown by less than this share adds nothing, and gets no bounds of its own."""
+HOPELESS = 4.0
+"""No bound for a regression is higher (Haybittle & Peto): a strategy that finds nothing need not try for long."""
+GROWTH = 0.02
+"""A look whose information has grown by less than this share keeps the bounds of the one before."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ def bounds(design: Design, information: Sequence[float], maximum: float, last: b
     grown = _growing(information)
     for k, now in enumerate(grown):
         t = 1.0 if last and k == len(grown) - 1 else min(now / maximum, 1.0)
-        upper = _quantile(null, now, design.spent_alpha(t) - (1.0 - null.total()))
+        upper = min(_quantile(null, now, design.spent_alpha(t) - (1.0 - null.total())), HOPELESS * np.sqrt(now))
         lower = _quantile(slow, now, slow.total() - (design.spent_beta(t) - passed))
         passed += slow.total() - slow.beyond(lower, now)
         null.go_on(-np.inf, upper, now)  # a pass does not bind: whoever goes on after one is protected, too

@@ -95,9 +95,8 @@ def _notes(judgement: Judgement) -> list[str]:
 
 def markdown(judgement: Judgement, suite: str) -> str:
     """Fit for a pull request's comment."""
-    heads, *body = _rows(judgement)
-    lines = ["| " + " | ".join(heads) + " |", "| --- |" + " ---: |" * (len(heads) - 1)]
-    lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in body]
+    heads, *body = [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in _rows(judgement)]
+    lines = [heads, "| --- | ---: | ---: | ---: |", *body]
     verdict = f"### {MARKS[judgement.verdict]} `nearopt gate`: {judgement.verdict}"
     notes = "<br>".join([f"suite `{suite}`", *_notes(judgement)])
     return "\n\n".join([verdict, sentence(judgement) + ".", "\n".join(lines), f"<sub>{notes}</sub>"]) + "\n"
