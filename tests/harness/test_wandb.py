@@ -123,7 +123,7 @@ def test_an_interrupted_mirror_is_finished_and_goes_on_under_its_id(tmp_path: Pa
     while time.monotonic() < deadline and not (log.exists() and log.read_bytes().count(b"\n") > 10):
         time.sleep(0.02)
     process.send_signal(how)
-    finished(process, 1 if how is signal.SIGINT else -signal.SIGTERM)
+    finished(process, 130 if how is signal.SIGINT else -signal.SIGTERM)
     found = mirrored(directory)
     assert [record.exit_code for record in found["exit"]] == [1]
     assert 10 <= len(found["history"]) < 60
