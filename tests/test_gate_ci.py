@@ -2,8 +2,8 @@
 
 Seeds are fixed, so that an unchanged strategy repeats its baseline run by run and the ratio is 1 exactly: nothing here
 can flake. It fails where the code of a strategy changed its traces for the worse: significantly, or by the slowdown
-that the default suite is to find. A change that is meant, or other versions of the libraries: gate it on the default suite,
-then `nearopt gate STRATEGY --update-baseline`.
+that the default suite is to find. A change that is meant, or other versions of the libraries: gate it on the default
+suite, then `nearopt gate STRATEGY --update-baseline`.
 """
 
 from __future__ import annotations
