@@ -16,6 +16,8 @@ from harness.resources import conf_directory
 from harness.task import SEPARATOR, find_landscape
 
 SUFFIX = ".parquet"
+FEWEST = 8
+"""No look at fewer seeds a task but the last: standard errors of so few are not to be trusted."""
 TARGETS = (0.01, 0.05, 0.1)
 """Those that the analysis keeps of every run."""
 
@@ -58,8 +60,8 @@ class Suite:
         """
         if seeds < 2:
             raise UserError(f"--seeds {seeds}: expected 2 or more")
-        looks = {max(2, round(look * seeds / self.looks[-1])) for look in self.looks}
-        return replace(self, looks=tuple(sorted(looks)))
+        looks = {round(look * seeds / self.looks[-1]) for look in self.looks}
+        return replace(self, looks=tuple(sorted(look for look in looks if look >= min(FEWEST, seeds))))
 
     def seeds(self, count: int) -> range:
         """The first ``count`` seeds."""

@@ -224,6 +224,9 @@ def test_a_baseline_for_another_suite_or_recording_is_refused(gate: Gate, tmp_pa
 def test_the_suites_that_ship() -> None:
     default, ci = load_suite("default"), load_suite("ci")
     assert ci.landscapes.items() <= default.landscapes.items()  # so that one baseline serves both
+    assert default.upto(30).looks == (10, 20, 30)
+    assert default.upto(120).looks == (20, 40, 80, 120)
+    assert default.upto(5).looks == (5,)
     assert (ci.evaluations, ci.noise, ci.first_seed) == (default.evaluations, default.noise, default.first_seed)
     from analysis.reference import TARGETS as kept
 
