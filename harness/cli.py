@@ -315,6 +315,14 @@ def _retime(arguments: argparse.Namespace) -> int:
     return DONE
 
 
+def _new_strategy(arguments: argparse.Namespace) -> int:
+    from harness.new_strategy import new_strategy
+
+    for file in new_strategy(arguments.name, arguments.output):
+        print(file)
+    return DONE
+
+
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "run": _run,
     "status": _status,
@@ -322,6 +330,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "record": _record,
     "retime": _retime,
     "report": _report,
+    "new-strategy": _new_strategy,
     "landscapes": _landscapes,
     "landscapes import": _import,
     "landscapes export": _export,

@@ -73,6 +73,11 @@ EXAMPLES = {
         "nearopt gate results/study:lfbo --against experiments/baselines/optuna_tpe.json --json gate.json",
         "nearopt gate my_strategy --update-baseline --baselines baselines",
     ),
+    "new-strategy": (
+        "nearopt new-strategy near_and_far",
+        "nearopt new-strategy near_and_far -o mine   # then: pytest mine\n"
+        "  nearopt run --config-dir mine task=softmax-4096x2560-bf16 strategy=near_and_far",
+    ),
     "landscapes": (
         "nearopt landscapes",
         "nearopt landscapes --markdown --figure landscapes.pdf mine.parquet experiments/landscapes/*.parquet",
@@ -190,6 +195,14 @@ def command_parser() -> argparse.ArgumentParser:
     report.add_argument("--compare", action="store_true", help="two studies, DIR DIR, side by side on one page")
 
     add_gate(add)
+    new = add(
+        "new-strategy",
+        "a strategy that works, to start from: module, YAML and contract test",
+        "Write NAME.py, strategy/NAME.yaml and test_NAME.py into DIR. They work at once; nothing is overwritten.",
+    )
+    new.add_argument("name", metavar="NAME", help="of the module, the YAML and the label: snake_case")
+    new.add_argument("-o", "--output", type=Path, default=Path(), metavar="DIR", help="default: the working directory")
+
     _add_landscapes(add)
     return parser
 

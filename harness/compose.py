@@ -20,8 +20,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from harness.config import RunConfig, register_schema, run_config
 from harness.errors import UserError
+from harness.overrides import chosen, natural
+from harness.plugins import GROUPS, Plugins, importable
 from harness.resources import conf_directory
-from harness.task import SEPARATOR
 
 MAX_RUNS = 100_000
 
@@ -42,15 +43,21 @@ class Composer:
     """Composes run configurations from overrides.
 
     Args:
-        config_dir: a further Hydra search path, for strategies and tasks of the user's own.
+        config_dir: a further Hydra search path, for strategies and tasks of the user's own; modules in it can be
+            imported, as those in the working directory. Folders of installed packages come after it.
     """
 
     def __init__(self, config_dir: Path | None = None) -> None:
         if config_dir is not None and not config_dir.is_dir():
             raise UserError(f"--config-dir {config_dir}: expected a folder")
-        self._search_path = [] if config_dir is None else [f"hydra.searchpath=[file://{config_dir.resolve()}]"]
-        self._memo: dict[tuple[str, ...], Any] = {}
         register_schema()
+        self._plugins = Plugins(config_dir)
+        own = [] if config_dir is None else [config_dir.resolve()]
+        for folder in (*own, Path.cwd()):
+            importable(folder)
+        folders = [*own, *self._plugins.folders]
+        self._search_path = [f"hydra.searchpath={[f'file://{folder}' for folder in folders]}"] if folders else []
+        self._memo: dict[tuple[str, ...], Any] = {}
 
     def compose(self, overrides: Sequence[str]) -> RunConfig:
         """The configuration of one run.
@@ -107,8 +114,11 @@ class Composer:
     def _composed(self, overrides: Sequence[str]) -> Any:
         # A seed changes nothing else, and composing takes longer than a short replay.
         seeds = [override for override in overrides if override.startswith("seed=")]
-        rest = tuple(item for override in overrides if override not in seeds for item in _resolved(override))
+        rest = tuple(natural([override for override in overrides if override not in seeds]))
         if rest not in self._memo:
+            for group in GROUPS:
+                if (name := chosen(rest, group)) is not None:
+                    self._plugins.choose(group, name)
             self._memo[rest] = self._hydra(rest)
         composed = self._memo[rest].copy()
         for override in seeds:
@@ -176,11 +186,3 @@ def _value(override: str) -> Any:
     with suppress(ValueError):
         return int(text)
     raise UserError(f"{override}: expected a whole number (lists and ranges need -m)")
-
-
-def _resolved(override: str) -> list[str]:
-    """``task=NAME__DEVICE``, as results and landscape files spell it, names the device too."""
-    if override.startswith("task=") and SEPARATOR in override:
-        task, device = override.split(SEPARATOR, 1)
-        return [task, f"backend.device={device}"]
-    return [override]

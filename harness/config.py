@@ -16,6 +16,8 @@ from harness.strategies.base import Budget
 from harness.task import TaskSpec
 
 MAX_BATCH = 1_000_000
+KERNEL_NAME = "kernel_name"
+"""The resolver of the name of a task whose kernel brings its own space along: the name follows the shape."""
 RESUMES = ("unfinished", "retry_failed")
 """What a sweep takes up again besides interrupted runs: with ``retry_failed`` those that broke down, too."""
 LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
@@ -50,10 +52,22 @@ def _either(flag: bool, yes: str, no: str) -> str:
     return yes if flag else no
 
 
+def _last_name(path: str) -> str:
+    return path.rsplit(".", 1)[-1]
+
+
+def _kernel_name(kernel: DictConfig) -> str:
+    from harness.own_space import kernel_name  # with it comes torch, which most commands do without
+
+    return kernel_name(OmegaConf.to_container(kernel))  # type: ignore[arg-type]
+
+
 def register_schema() -> None:
-    """Make the schema and the resolver ``either`` known to Hydra, under the names that ``conf/`` uses."""
+    """Make the schema and the resolvers known to Hydra, under the names that YAMLs use."""
     ConfigStore.instance().store(name="schema", node=RunSchema)
     OmegaConf.register_new_resolver("either", _either, replace=True)
+    OmegaConf.register_new_resolver("last_name", _last_name, replace=True)
+    OmegaConf.register_new_resolver(KERNEL_NAME, _kernel_name, replace=True)
 
 
 @dataclass(frozen=True)

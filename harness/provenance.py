@@ -13,6 +13,7 @@ from functools import lru_cache
 from importlib import metadata
 from typing import Any
 
+from harness.plugins import plugin_versions
 from harness.resources import CHECKOUT
 
 PACKAGES = (
@@ -50,8 +51,8 @@ def _commit() -> str | None:
 
 @lru_cache(maxsize=1)
 def versions() -> Mapping[str, str]:
-    """Installed versions of the packages that results depend on."""
-    found: dict[str, str] = {}
+    """Installed versions of the packages that results depend on, those of strategies and kernels among them."""
+    found = plugin_versions()
     for name in PACKAGES:
         try:
             found[name] = metadata.version(name)

@@ -16,7 +16,7 @@ from harness.gpu.device import AccelDevice
 from harness.gpu.engine import Activity, Result
 from harness.gpu.jobs import CompiledPlan
 from harness.gpu.nvml import describe_states
-from harness.gpu.session import MakeWork, Session, cuda_work
+from harness.gpu.session import MakeWork, Session, usual_work
 from harness.progress import ProgressDisplay
 from harness.record_facts import (
     Recording,
@@ -45,7 +45,7 @@ def record(
     options: RecordOptions | None = None,
     *,
     command: str = "",
-    work: MakeWork = cuda_work,
+    work: MakeWork = usual_work,
     cache: Path | None = None,
     beside: Sequence[AccelDevice] = (),
 ) -> Recording:

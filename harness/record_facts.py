@@ -158,7 +158,7 @@ def session_facts(devices: Sequence[AccelDevice]) -> dict[str, Any]:
         "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "uuid": devices[0].uuid,
         "beside": [device.uuid for device in devices[1:]],
-        "nvidia_smi": nvidia_smi(devices[0].uuid),
+        "nvidia_smi": nvidia_smi(devices[0].uuid) if devices[0].kind == "GPU" else {},
         "commit": provenance.environment()["git"]["commit"],
     }
 
@@ -173,15 +173,15 @@ def _report(recording: Recording) -> Iterator[str]:
         yield f"recorded {recording.done} configurations{more}: {recording.landscape}"
     if not activity.finished:
         return
-    gpus = "GPU process" if activity.gpus == 1 else f"{activity.gpus} GPU processes"
+    gpus = f"{activity.what} process" if activity.gpus == 1 else f"{activity.gpus} {activity.what} processes"
     yield (
         f"{activity.rate:.1f} configurations/s over {activity.wall_s:.1f} s; {gpus} busy "
         f"{activity.busy_fraction:.0%}; {activity.aliases} aliases not measured twice"
     )
     lower = min(activity.compile_limit, activity.device_limit)
     yield (
-        f"limits: compile-bound {activity.compile_limit:.1f}/s ({activity.compile_workers} workers), GPU-bound "
-        f"{activity.device_limit:.1f}/s; reached {activity.rate / lower:.0%} of the lower"
+        f"limits: compile-bound {activity.compile_limit:.1f}/s ({activity.compile_workers} workers), "
+        f"{activity.what}-bound {activity.device_limit:.1f}/s; reached {activity.rate / lower:.0%} of the lower"
     )
     yield (
         f"time: verify {activity.verify_s:.1f} s, benchmark {activity.benchmark_s:.1f} s, waiting for compiles "

@@ -1,4 +1,4 @@
-"""``nearopt record`` and ``nearopt retime``: from composed configurations to measurements on this machine's GPUs."""
+"""``nearopt record`` and ``nearopt retime``: from composed configurations to measurements on this machine."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.backends.live import build_task, find_device, find_devices, session_options
+from harness.backends.live import build_task, find_device, find_devices, runs_on_cpu, session_options
 from harness.config import RunConfig
+from harness.cpu.device import cpu_device
 from harness.errors import UserError
 from harness.gpu.folders import PrivateFolder
 from harness.gpu.session import SessionOptions
@@ -85,10 +86,10 @@ def retime_tasks(configs: Sequence[RunConfig], retiming: Retiming) -> Iterator[R
     Raises:
         UserError: no task, no GPU, options out of range, or no live runs.
     """
-    device = find_device()
     for config in configs:
         if config.task is None:
             raise UserError("task=null: expected task=NAME")
+        device = cpu_device() if runs_on_cpu(config.task) else find_device()
         kernel, space = build_task(config.task, device)
         folder = config.results / f"{config.task.name}{SEPARATOR}{device.slug}"
         rng = np.random.default_rng(np.random.SeedSequence(config.seed))
@@ -107,14 +108,15 @@ def _path(config: RunConfig, request: RecordRequest, alone: bool) -> Path:
         return request.out
     if request.out is not None and (request.out.suffix or request.out.is_file()):
         raise UserError(f"--output {request.out}: expected a folder for several tasks")
-    return (request.out or recording_directory()) / f"{config.task.name}{SEPARATOR}{find_device().slug}.parquet"
+    device = cpu_device() if runs_on_cpu(config.task) else find_device()
+    return (request.out or recording_directory()) / f"{config.task.name}{SEPARATOR}{device.slug}.parquet"
 
 
 def _record_task(
     config: RunConfig, request: RecordRequest, path: Path, cache: Path, deadline_s: float | None
 ) -> Recording:
     assert config.task is not None
-    device, *beside = find_devices()
+    device, *beside = [cpu_device()] if runs_on_cpu(config.task) else find_devices()
     kernel, space = build_task(config.task, device)
     options = RecordOptions(
         session=_session_options(config),

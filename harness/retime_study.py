@@ -23,7 +23,7 @@ from harness.atomic import replacing
 from harness.errors import UserError
 from harness.evaluation import Configuration, Status
 from harness.gpu.device import AccelDevice
-from harness.gpu.session import MakeWork, Session, SessionOptions, cuda_work
+from harness.gpu.session import MakeWork, Session, SessionOptions, usual_work
 from harness.landscape import METADATA_KEY, table_codes
 from harness.retime import VENDOR, Retiming, rescale, retime
 from harness.store import finished
@@ -117,7 +117,7 @@ def retime_task(
     options: SessionOptions,
     retiming: Retiming,
     rng: np.random.Generator,
-    work: MakeWork = cuda_work,
+    work: MakeWork = usual_work,
 ) -> Retimed:
     """Time the best of a task's live runs again and write ``retimed.parquet`` beside them.
 

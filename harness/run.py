@@ -26,11 +26,15 @@ from harness.evaluation import Evaluation
 from harness.failures import failed, failure_kept
 from harness.landscape import COSTS, Landscape
 from harness.loop import TraceDiverged, run_loop
+from harness.plugins import check_strategy
 from harness.store import RunDirectory, check_owner, finished
 from harness.strategies.base import Strategy
 from harness.task import TaskSpec
 from harness.trackers.base import NoTracker, TrackedRun, Tracker
 from harness.trackers.guard import Guard
+
+HYDRA_HINT = ", set env var HYDRA_FULL_ERROR=1 to see chained exception."
+"""Said by Hydra instead of the reason, which is given instead."""
 
 
 @dataclass(frozen=True)
@@ -188,13 +192,16 @@ def instantiate_checked(what: str, target: Mapping[str, Any], **arguments: Any) 
     try:
         # Partial first: Hydra would turn the arguments into configuration nodes.
         partial = instantiate({**target, "_partial_": True, "_convert_": "all"})
+        if what == "strategy":
+            check_strategy(f"{what}._target_", target["_target_"], partial.func)
         check_types(what, partial.func, partial.keywords)
         return partial(**arguments)
     except HydraException as error:
         cause = error.__cause__ or error
         if isinstance(cause, UserError):
             raise cause from None
-        raise UserError(f"{what}: {' '.join(str(error).split())[:400]}") from None
+        text = f"{error} {cause}" if cause is not error else str(error)
+        raise UserError(f"{what}: {' '.join(text.replace(HYDRA_HINT, ':').split())[:400]}") from None
     except TypeError as error:
         if "argument" in str(error):
             raise UserError(f"{what}: {target['_target_']}: {error}") from error

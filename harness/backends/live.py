@@ -1,4 +1,4 @@
-"""Evaluations measured on this machine's GPU."""
+"""Evaluations measured on this machine's GPU, or its CPU where that is what a kernel runs on."""
 
 from __future__ import annotations
 
@@ -10,20 +10,22 @@ import numpy as np
 from hydra.utils import instantiate
 
 from harness.backends.oracle import Oracle, recorded_oracle
+from harness.cpu.device import cpu_device
 from harness.errors import UserError
 from harness.evaluation import Configuration, Measurement
 from harness.gpu.device import AccelDevice, NoDevice, nvidia_smi, probe_device, probe_devices
-from harness.gpu.session import MakeWork, Session, SessionOptions, cuda_work
+from harness.gpu.session import MakeWork, Session, SessionOptions, usual_work
 from harness.gpu.timing import Timing
 from harness.kernel_source import kernel_source_hash
 from harness.provenance import digest
 from harness.task import SEPARATOR, TaskSpec
 from kernels.base import Kernel
+from kernels.cpu import CpuKernel
 from search_spaces.space import SearchSpace
 
 
 class LiveBackend:
-    """Measures on a GPU. Processes start with the first measurement, with an empty compile cache.
+    """Measures on a device. Processes start with the first measurement, with an empty compile cache.
 
     Args:
         task: the task's name; the device's slug is appended.
@@ -44,7 +46,7 @@ class LiveBackend:
         device: AccelDevice,
         options: SessionOptions | None = None,
         charge_ask: bool = False,
-        work: MakeWork = cuda_work,
+        work: MakeWork = usual_work,
         oracle: Oracle | None = None,
     ) -> None:
         self._oracle = oracle or Oracle()
@@ -97,7 +99,7 @@ class LiveBackend:
         """The device in full, its state now, and the recording that the run is judged by."""
         return {
             "device": self._device.to_json(),
-            "nvidia_smi": nvidia_smi(self._device.uuid),
+            "nvidia_smi": nvidia_smi(self._device.uuid) if self._device.kind == "GPU" else {},
             "judged_by": dict(self._oracle.recording),
         }
 
@@ -169,17 +171,45 @@ def find_devices() -> list[AccelDevice]:
     return [device for device in probe_devices() if device.name == first.name]
 
 
-def build_task(task: TaskSpec, device: AccelDevice) -> tuple[Kernel, SearchSpace]:
-    """The kernel of a configured task, and its space for a device.
+def device_of(task: TaskSpec) -> AccelDevice:
+    """Where a task's kernel runs here.
 
     Raises:
-        UserError: the task's targets cannot be imported or do not take their arguments.
+        UserError: on a GPU, and there is none; or the kernel cannot be built.
+    """
+    return cpu_device() if runs_on_cpu(task) else find_device()
+
+
+def runs_on_cpu(task: TaskSpec) -> bool:
+    """Whether a task's kernel is a :class:`kernels.cpu.CpuKernel`.
+
+    Raises:
+        UserError: it cannot be built.
+    """
+    return isinstance(build_kernel(task), CpuKernel)
+
+
+def build_kernel(task: TaskSpec) -> Kernel:
+    """The kernel of a configured task.
+
+    Raises:
+        UserError: its target cannot be imported, does not take its arguments, or is no kernel.
     """
     if not task.kernel or not task.space:
         raise UserError(f"task={task.name}: it has no kernel and space: expected a task of conf/task")
     kernel = _built("task.kernel", task.kernel)
     if not isinstance(kernel, Kernel):
         raise UserError(f"task.kernel={task.kernel.get('_target_')}: expected a kernels.base.Kernel")
+    return kernel
+
+
+def build_task(task: TaskSpec, device: AccelDevice) -> tuple[Kernel, SearchSpace]:
+    """The kernel of a configured task, and its space for a device.
+
+    Raises:
+        UserError: the task's targets cannot be imported or do not take their arguments.
+    """
+    kernel = build_kernel(task)
     shape = {field.name: getattr(kernel, field.name) for field in fields(kernel)}  # type: ignore[arg-type]
     space = _built("task.space", task.space, **{**shape, "device": device.limits()})
     if not isinstance(space, SearchSpace):
@@ -213,7 +243,7 @@ def open_live(
     """
     if task is None:
         raise UserError("task=null: backend=live measures a task of conf/task: expected task=NAME")
-    device = find_device()
+    device = device_of(task)
     kernel, space = build_task(task, device)
     inputs_seed = int(seed.generate_state(1)[0])
     options = session_options(

@@ -44,7 +44,7 @@ class AccelDevice:
 
     Attributes:
         name, slug: the driver's name and the short one used in file names.
-        capability: compute capability as one number, 90 for 9.0.
+        capability: compute capability as one number, 90 for 9.0; 0 for a CPU.
         sm_count: streaming multiprocessors.
         shared_memory_bytes: most shared memory that one block may ask for.
         l2_bytes, memory_bytes: cache and device memory.
@@ -66,6 +66,11 @@ class AccelDevice:
     peak_bytes_per_s: float = 0.0
     uuid: str = ""
     driver: str = ""
+
+    @property
+    def kind(self) -> str:
+        """``GPU`` or ``CPU``, for messages."""
+        return "GPU" if self.capability else "CPU"
 
     def limits(self) -> DeviceLimits:
         """What a search space's constraints are derived from."""

@@ -33,6 +33,7 @@ class DeviceWorker:
         log: file for what the process prints.
         environment: variables set in the process.
         turns: see :class:`~harness.gpu.worker.DeviceSetup`.
+        what: GPU or CPU, for messages.
 
     Attributes:
         restarts, restart_s: how often the process was replaced, and the seconds until each was ready again.
@@ -46,7 +47,9 @@ class DeviceWorker:
         log: Path,
         environment: Mapping[str, str | None] | None = None,
         turns: Path | None = None,
+        what: str = "GPU",
     ) -> None:
+        self.what = what
         self._setup = DeviceSetup(runner, turns)
         self.run_timeout_s = run_timeout_s
         self._log = log
@@ -166,7 +169,7 @@ class DeviceWorker:
             self.restart_s += time.monotonic() - self._since
             return None
         if isinstance(message, StartFailed):
-            self._start_failed(f"no usable GPU: {message.message}")
+            self._start_failed(f"no usable {self.what}: {message.message}")
             return None
         if isinstance(message, OnDevice):
             self._since = time.monotonic()
@@ -181,11 +184,11 @@ class DeviceWorker:
         """The process died, or is over its time: kill, replace, and blame the job if there was one."""
         assert self._process is not None
         if not self._busy:
-            late = f"the GPU process did not start within {START_TIMEOUT_S:.0f} s"
-            self._start_failed(late if timeout else f"the GPU process died: {self._process.post_mortem()}")
+            late = f"the {self.what} process did not start within {START_TIMEOUT_S:.0f} s"
+            self._start_failed(late if timeout else f"the {self.what} process died: {self._process.post_mortem()}")
             return None
         status = Status.RUN_TIMEOUT if timeout else Status.WORKER_CRASH
-        message = timeout or f"GPU process {self._process.post_mortem()}"
+        message = timeout or f"{self.what} process {self._process.post_mortem()}"
         elapsed = time.monotonic() - self._since
         self._replace()
         return Reply(status, verify_s=elapsed, message=one_line(message), healthy=False)
@@ -195,7 +198,7 @@ class DeviceWorker:
             raise UserError(message)
         self._failed_starts += 1
         if self._failed_starts >= MAX_FAILED_STARTS:
-            raise DeviceLost(f"the GPU process does not start any more: {message}")
+            raise DeviceLost(f"the {self.what} process does not start any more: {message}")
         self._replace()
 
     def _replace(self) -> None:

@@ -25,6 +25,7 @@ class Activity:
     Attributes:
         wall_s: from the first configuration to the last result.
         gpus: how many measure.
+        what: these are, GPU or CPU.
         verify_s, benchmark_s: the GPU processes at work; their sum over ``wall_s * gpus`` is the busy fraction.
         compile_wait_s: GPU processes idle because nothing was compiled yet.
         idle_s: GPU processes waiting for their next job, by their own clocks.
@@ -55,6 +56,7 @@ class Activity:
     compile_busy_s: float = 0.0
     aliases: int = 0
     finished: int = 0
+    what: str = "GPU"
 
     @property
     def busy_fraction(self) -> float:
@@ -127,7 +129,7 @@ class Engine:
         self._charge_setup = charge_setup
         self._known: dict[str, Measurement] = {}
         self.incumbent_ms: float | None = None
-        self.activity = Activity(compile_workers=pool.workers, gpus=len(self._devices))
+        self.activity = Activity(compile_workers=pool.workers, gpus=len(self._devices), what=self._devices[0].what)
 
     def remember(self, fingerprint: str, measurement: Measurement) -> None:
         """An earlier session measured this binary: its aliases need no measurement, and it may be the incumbent."""

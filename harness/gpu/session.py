@@ -20,6 +20,7 @@ from harness.gpu.jobs import Started
 from harness.gpu.timing import Timing
 from harness.gpu.worker import Runner
 from kernels.base import Kernel
+from kernels.cpu import CpuKernel
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,28 @@ def cuda_work(kernel: Kernel, device: AccelDevice, options: SessionOptions, cach
     return compiler, CudaRunner(kernel, device, dtypes, options.seed, options.timing)
 
 
+def cpu_work(kernel: Kernel, device: AccelDevice, options: SessionOptions, cache: Path) -> tuple[Compiler, Runner]:
+    """Python callables on the CPU.
+
+    Raises:
+        UserError: CUDA graphs were asked for.
+    """
+    from harness.cpu.compiler import CpuCompiler
+    from harness.cpu.runner import CpuRunner
+
+    assert isinstance(kernel, CpuKernel)
+    if options.timing.launch != "direct":
+        raise UserError(
+            f"backend.timing.launch={options.timing.launch}: {kernel.name} runs on the CPU: expected direct"
+        )
+    return CpuCompiler(kernel, cache), CpuRunner(kernel, options.seed, options.timing, device.l2_bytes)
+
+
+def usual_work(kernel: Kernel, device: AccelDevice, options: SessionOptions, cache: Path) -> tuple[Compiler, Runner]:
+    """What the kernel's kind asks for."""
+    return (cpu_work if isinstance(kernel, CpuKernel) else cuda_work)(kernel, device, options, cache)
+
+
 def triton_environment(cache: Path) -> dict[str, str | None]:
     """Variables that make Triton compile for real, into ``cache``, keeping binaries only."""
     return {
@@ -101,7 +124,7 @@ class Session:
         kernel: Kernel,
         device: AccelDevice,
         options: SessionOptions,
-        work: MakeWork = cuda_work,
+        work: MakeWork = usual_work,
         cache: Path | None = None,
         beside: Sequence[AccelDevice] = (),
     ) -> None:
@@ -129,6 +152,7 @@ class Session:
                 runner,
                 run_timeout_s=options.run_timeout_s,
                 log=folder / f"gpu-{index}.log",
+                what=self.devices[0].kind,
                 environment={**environment, **({VISIBLE_DEVICES: device.uuid} if len(works) > 1 else {})},
                 turns=turn_file(device.uuid) if options.share_device else None,
             )

@@ -59,6 +59,13 @@ class AxBotorch(Ax):
 
 def sobol_then_gp(seed: int, initial: int) -> GenerationStrategy:
     """Sobol until ``initial`` trials were completed, then the stated model."""
+    surrogate = SurrogateSpec(model_configs=[ModelConfig(botorch_model_class=SingleTaskGP)])
+    stated = {"surrogate_spec": surrogate, "botorch_acqf_class": qLogExpectedImprovement}
+    return sobol_then(seed, initial, GeneratorSpec(Generators.BOTORCH_MODULAR, generator_kwargs=stated))
+
+
+def sobol_then(seed: int, initial: int, generator: GeneratorSpec) -> GenerationStrategy:
+    """Sobol until ``initial`` trials were completed, then a generator."""
     enough = MinTrials(
         threshold=initial,
         transition_to="model",
@@ -72,11 +79,5 @@ def sobol_then_gp(seed: int, initial: int) -> GenerationStrategy:
         transition_criteria=[enough],
         should_deduplicate=True,
     )
-    surrogate = SurrogateSpec(model_configs=[ModelConfig(botorch_model_class=SingleTaskGP)])
-    stated = {"surrogate_spec": surrogate, "botorch_acqf_class": qLogExpectedImprovement}
-    model = GenerationNode(
-        name="model",
-        generator_specs=[GeneratorSpec(Generators.BOTORCH_MODULAR, generator_kwargs=stated)],
-        should_deduplicate=True,
-    )
+    model = GenerationNode(name="model", generator_specs=[generator], should_deduplicate=True)
     return GenerationStrategy(name="sobol_then_gp", nodes=[sobol, model])

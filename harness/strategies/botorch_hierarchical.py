@@ -16,6 +16,8 @@ scale for each group. BoTorch cites no paper for the kernel.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from botorch.models import SingleTaskGP
@@ -23,6 +25,7 @@ from botorch.models.hierarchical import HierarchicalConditionalKernelGP
 from torch import Tensor
 
 from harness.strategies.base import Budget
+from harness.strategies.botorch_acquisition import NamedAcquisition
 from harness.strategies.botorch_search import BotorchSearch
 from harness.strategies.conditions import memberships
 from search_spaces.encoding import Codes, Floats, parameter_table
@@ -41,6 +44,8 @@ class BotorchHierarchical(BotorchSearch):
         space, seed, budget: see :class:`~harness.strategies.base.Strategy`.
         initial, candidates, impute_failures, iterations: see
             :class:`~harness.strategies.botorch_search.BotorchSearch`.
+        acquisition, arguments: the path of an acquisition function of BoTorch's, and what its constructor takes;
+            ``None`` is log-EI (see :class:`~harness.strategies.botorch_acquisition.NamedAcquisition`).
         use_saas_prior: SAAS prior; otherwise the dimension-scaled one of Hvarfner et al. (2024).
     """
 
@@ -55,9 +60,12 @@ class BotorchHierarchical(BotorchSearch):
         impute_failures: bool = True,
         iterations: int | None = 200,
         use_saas_prior: bool = True,
+        acquisition: str | None = None,
+        arguments: Mapping[str, Any] | None = None,
     ) -> None:
         del budget
-        super().__init__(space, seed, initial, candidates, impute_failures, iterations)
+        function = None if acquisition is None else NamedAcquisition(acquisition, arguments or {})
+        super().__init__(space, seed, initial, candidates, impute_failures, iterations, function)
         self._use_saas_prior = use_saas_prior
         self._inputs = Inputs(space)
 

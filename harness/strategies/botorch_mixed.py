@@ -10,11 +10,15 @@ Categorical Inputs*). Where nothing is categorical it is BoTorch's ``SingleTaskG
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from botorch.models import MixedSingleTaskGP, SingleTaskGP
 from torch import Tensor
 
 from harness.strategies.base import Budget
+from harness.strategies.botorch_acquisition import NamedAcquisition
 from harness.strategies.botorch_search import BotorchSearch
 from search_spaces.encoding import Codes, Floats, positions
 from search_spaces.parameter import Parameter, Permutation
@@ -28,6 +32,8 @@ class BotorchMixed(BotorchSearch):
         space, seed, budget: see :class:`~harness.strategies.base.Strategy`.
         initial, candidates, impute_failures, iterations: see
             :class:`~harness.strategies.botorch_search.BotorchSearch`.
+        acquisition, arguments: the path of an acquisition function of BoTorch's, and what its constructor takes;
+            ``None`` is log-EI (see :class:`~harness.strategies.botorch_acquisition.NamedAcquisition`).
     """
 
     def __init__(
@@ -40,9 +46,12 @@ class BotorchMixed(BotorchSearch):
         candidates: int = 4096,
         impute_failures: bool = True,
         iterations: int | None = 200,
+        acquisition: str | None = None,
+        arguments: Mapping[str, Any] | None = None,
     ) -> None:
         del budget
-        super().__init__(space, seed, initial, candidates, impute_failures, iterations)
+        function = None if acquisition is None else NamedAcquisition(acquisition, arguments or {})
+        super().__init__(space, seed, initial, candidates, impute_failures, iterations, function)
         varying = [(i, parameter) for i, parameter in enumerate(space.parameters) if parameter.size > 1]
         self._tables = {i: table(parameter) for i, parameter in varying}
         categorical = [not parameter.ordered for i, parameter in varying for _ in range(self._tables[i].shape[1])]

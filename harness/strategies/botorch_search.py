@@ -9,6 +9,7 @@ Balandat et al. (2020), *BoTorch: A Framework for Efficient Monte-Carlo Bayesian
   order. A feasible set needs no inner optimiser, and **constraints** hold by construction.
 * **Failures** count as the slowest latency seen, so that the model has a reason to stay away; left out, they would
   leave the neighbourhood of a failure as attractive as before.
+* **Another acquisition function** can be named: :mod:`harness.strategies.botorch_acquisition`.
 * **Batches**: sequential greedy. The first pick by analytic log-EI, the next by qLogEI with those that wait for
   their outcome as pending points.
 * **Adaptation** to kernels: log latency.
@@ -30,6 +31,7 @@ from gpytorch.mlls import ExactMarginalLogLikelihood
 from torch import Tensor
 
 from harness.evaluation import Configuration, Evaluation
+from harness.strategies.botorch_acquisition import SAMPLES, NamedAcquisition
 from harness.strategies.checks import check
 from harness.strategies.quiet import quiet
 from search_spaces.encoding import Codes, Floats
@@ -38,7 +40,6 @@ from search_spaces.space import SearchSpace
 
 DECIMALS = 9
 CHUNK = 512
-SAMPLES = 128
 
 
 class BotorchSearch(ABC):
@@ -51,6 +52,7 @@ class BotorchSearch(ABC):
         impute_failures: failures count as the slowest latency seen; otherwise the model leaves them out.
         iterations: of L-BFGS in a fit at most; ``None`` is BoTorch's default, until it converges, which takes
             thousands where a kernel's scales have no prior.
+        acquisition: instead of log-EI.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class BotorchSearch(ABC):
         candidates: int,
         impute_failures: bool,
         iterations: int | None,
+        acquisition: NamedAcquisition | None = None,
     ) -> None:
         varying = sum(parameter.size > 1 for parameter in space.parameters)
         check(initial is None or initial >= 1, "initial", initial, "1 or more")
@@ -70,6 +73,7 @@ class BotorchSearch(ABC):
         self._rng = np.random.default_rng(seed)
         self._initial = 2 * (varying + 1) if initial is None else initial
         self._most, self._impute_failures, self._iterations = candidates, impute_failures, iterations
+        self._acquisition = acquisition
         self._visited = Visited(space)
         self._asked: list[Codes] = []
         self._latencies_ms: list[float | None] = []
@@ -126,16 +130,28 @@ class BotorchSearch(ABC):
 
     def _best(self, model: SingleTaskGP, free: Codes) -> int:
         """Index of the candidate with the best acquisition value; the first in their random order if several."""
-        pending = self._asked[len(self._latencies_ms) :]
+        told = len(self._latencies_ms)
+        waiting = self._inputs_of(self._asked[told:]) if len(self._asked) > told else None
         best_f = float(np.nanmax(self._targets()))
-        acquisition: AcquisitionFunction = LogExpectedImprovement(model, best_f)
-        if pending:
-            sampler = SobolQMCNormalSampler(torch.Size([SAMPLES]), seed=int(self._rng.integers(2**31)))
-            waiting = torch.from_numpy(self._points(np.array(pending)))
-            acquisition = qLogExpectedImprovement(model, best_f, sampler, X_pending=waiting)
-        x = torch.from_numpy(self._points(free))[:, None]
-        with quiet(), torch.no_grad():
-            return int(torch.cat([acquisition(chunk) for chunk in x.split(CHUNK)]).argmax())
+        x = torch.from_numpy(self._points(free))
+        with quiet(), torch.no_grad(), torch.random.fork_rng(devices=[], enabled=self._acquisition is not None):
+            acquisition = self._acquisition_function(model, best_f, waiting, x)
+            return int(torch.cat([acquisition(chunk) for chunk in x[:, None].split(CHUNK)]).argmax())
+
+    def _acquisition_function(
+        self, model: SingleTaskGP, best_f: float, waiting: Tensor | None, x: Tensor
+    ) -> AcquisitionFunction:
+        if self._acquisition is not None:
+            evaluated = self._inputs_of(self._asked[: len(self._latencies_ms)])
+            torch.manual_seed(int(self._rng.integers(2**31)))  # some draw from torch's own generator
+            return self._acquisition(model, best_f, evaluated, waiting, x, self._rng)
+        if waiting is None:
+            return LogExpectedImprovement(model, best_f)
+        sampler = SobolQMCNormalSampler(torch.Size([SAMPLES]), seed=int(self._rng.integers(2**31)))
+        return qLogExpectedImprovement(model, best_f, sampler, X_pending=waiting)
+
+    def _inputs_of(self, rows: Sequence[Codes]) -> Tensor:
+        return torch.from_numpy(self._points(np.array(rows)))
 
     def _unvisited(self) -> Codes:
         """Distinct unvisited rows in random order, [m, d]: at least one, ``candidates`` at most."""

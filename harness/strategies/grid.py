@@ -14,7 +14,8 @@ Bengio (2012), *Random Search for Hyper-Parameter Optimization*.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,13 +61,15 @@ class Grid:
         self._proposals = Proposals(space, self._rng)
         self._max_rejected = max_rejected
         self._levels = tuple(levels(parameter) for parameter in space.parameters)
-        self._rows = self._listed() if space.enumerable else self._sampled()
+        self._order: NDArray[np.int64] | None = None
+        self._place = self._level = self._rejected = 0
+        self._drawn: deque[Codes] = deque()
 
     def ask(self, n: int) -> Sequence[Configuration]:
         """The next ``n`` points of the grid; fewer when the space is exhausted."""
         asked: list[Configuration] = []
         while len(asked) < n:
-            codes = next(self._rows, None)
+            codes = self._listed() if self._space.enumerable else self._sampled()
             chosen = self._proposals.accept_random() if codes is None else self._proposals.accept_codes(codes)
             if chosen is None:
                 break
@@ -76,18 +79,27 @@ class Grid:
     def tell(self, evaluations: Sequence[Evaluation]) -> None:
         """Grid search learns nothing."""
 
-    def _listed(self) -> Iterator[Codes]:
+    def _listed(self) -> Codes | None:
         table = self._space.codes()
-        level = np.max([own[table[:, i]] for i, own in enumerate(self._levels)], axis=0)
-        yield from (table[row] for row in np.lexsort((self._rng.random(len(table)), level)))
+        if self._order is None:
+            level = np.max([own[table[:, i]] for i, own in enumerate(self._levels)], axis=0)
+            self._order = np.lexsort((self._rng.random(len(table)), level))
+        if self._place == len(self._order):
+            return None
+        self._place += 1
+        return np.asarray(table[self._order[self._place - 1]])
 
-    def _sampled(self) -> Iterator[Codes]:
-        for level in range(max(own.max() for own in self._levels) + 1):
-            choices = [np.flatnonzero(own[:-1] <= level).astype(np.int32) for own in self._levels]
-            rejected = 0
-            while rejected < self._max_rejected:
-                rejected += CHUNK
-                for codes in drawn(self._space, self._rng, CHUNK, choices):
-                    if self._proposals.fresh(codes[None, :])[0]:
-                        rejected = 0
-                        yield codes
+    def _sampled(self) -> Codes | None:
+        while self._level <= max(own.max() for own in self._levels):
+            while self._drawn:
+                codes = self._drawn.popleft()
+                if self._proposals.fresh(codes[None, :])[0]:
+                    self._rejected = 0
+                    return codes
+            if self._rejected >= self._max_rejected:
+                self._level, self._rejected = self._level + 1, 0
+                continue
+            self._rejected += CHUNK
+            choices = [np.flatnonzero(own[:-1] <= self._level).astype(np.int32) for own in self._levels]
+            self._drawn.extend(drawn(self._space, self._rng, CHUNK, choices))
+        return None

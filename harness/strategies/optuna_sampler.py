@@ -9,14 +9,16 @@
   appears. Samplers that rank read "worse than all that worked"; GPSampler clips it to the worst that worked.
 * **Batches**: the trials of a batch are running until told; what that means is the sampler's business.
 
-``CmaEsSampler`` has no YAML: it moves only parameters that are numbers and active in every trial, and draws all
-others at random, so that in most spaces of kernels it would be random search in the dimensions that matter.
+Any sampler goes by its path: ``strategy=optuna_sampler strategy.sampler=optuna.samplers.QMCSampler``. ``CmaEsSampler``
+has no YAML of its own: it moves only parameters that are numbers and active in every trial, and draws all others at
+random, so that in most spaces of kernels it would be random search in the dimensions that matter.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -25,8 +27,10 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, IntD
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
+from harness.errors import UserError
 from harness.evaluation import Configuration, Evaluation
 from harness.strategies.base import Budget
+from harness.strategies.named import make, named
 from harness.strategies.proposals import Proposals
 from harness.strategies.quiet import quiet
 from search_spaces.encoding import keys_of_order, order_of_keys
@@ -45,7 +49,9 @@ class OptunaSampler:
 
     Args:
         space, seed, budget: see :class:`~harness.strategies.base.Strategy`.
-        sampler: makes the sampler, given ``seed``; in a YAML a ``_target_`` with ``_partial_: true``.
+        sampler: makes the sampler, given ``seed``: in a YAML a ``_target_`` with ``_partial_: true``, or the path of a
+            sampler's class.
+        arguments: of that class.
         flat: suggest inactive parameters too. A repair keeps what was proposed for them.
         log_latency: tell the logarithm of latency over that of the first success.
     """
@@ -56,16 +62,17 @@ class OptunaSampler:
         seed: np.random.SeedSequence,
         budget: Budget,
         *,
-        sampler: Callable[..., BaseSampler],
+        sampler: Callable[..., BaseSampler] | str,
         flat: bool = False,
         log_latency: bool = False,
+        arguments: Mapping[str, Any] | None = None,
     ) -> None:
         del budget
         optuna.logging.set_verbosity(optuna.logging.ERROR)
+        number = int(seed.generate_state(1)[0])
         with quiet():
-            self._study = optuna.create_study(
-                sampler=sampler(seed=int(seed.generate_state(1)[0])), direction="minimize"
-            )
+            made = sampler(seed=number) if callable(sampler) else _named_sampler(sampler, arguments or {}, number)
+            self._study = optuna.create_study(sampler=made, direction="minimize")
         self._space = space
         self._flat, self._log_latency = flat, log_latency
         self._domains = {parameter.name: distributions(parameter) for parameter in space.parameters}
@@ -76,7 +83,7 @@ class OptunaSampler:
     def ask(self, n: int) -> Sequence[Configuration]:
         """Up to ``n`` suggestions, repaired where needed; the repaired ones stay running until told."""
         asked: list[Configuration] = []
-        with quiet():
+        with quiet(), _installed():
             while len(asked) < n and not self._proposals.exhausted:
                 trial = self._study.ask()
                 chosen = self._proposals.accept(self._suggest(trial))
@@ -128,6 +135,25 @@ class OptunaSampler:
         return optuna.trial.create_trial(
             params=params, distributions=domains, value=value, system_attrs=dropped.system_attrs
         )
+
+
+@contextmanager
+def _installed() -> Iterator[None]:
+    """Samplers import what they need when they first draw.
+
+    Raises:
+        UserError: it is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise UserError(f"strategy.sampler: needs {error.name}, which is not installed") from None
+
+
+def _named_sampler(path: str, arguments: Mapping[str, Any], seed: int) -> BaseSampler:
+    field = "strategy.sampler"
+    made: BaseSampler = make(field, named(field, path, BaseSampler), arguments, {"seed": seed})
+    return made
 
 
 def suggest(trial: optuna.Trial, name: str, domain: BaseDistribution) -> Any:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.evaluation import Configuration, Evaluation
 from harness.strategies.base import Budget
@@ -28,28 +28,37 @@ class RandomSearch:
         self._space = space
         self._rng = np.random.default_rng(seed)
         self._domains = tuple((parameter.name, parameter.values) for parameter in space.parameters)
-        self._rows = self._shuffled_table() if space.enumerable else self._distinct_samples()
+        self._order: NDArray[np.int64] | None = None
+        self._seen: set[tuple[int, ...]] = set()
+        self._ready: list[list[int]] = []  # drawn and not asked yet, the next one last
+        self._drawn = 0
 
-    def _shuffled_table(self) -> Iterator[list[int]]:
-        table = self._space.codes()
-        order = self._rng.permutation(len(table))
-        for start in range(0, len(order), CHUNK):
-            yield from table[order[start : start + CHUNK]].tolist()
-
-    def _distinct_samples(self) -> Iterator[list[int]]:
-        seen: set[tuple[int, ...]] = set()
-        while True:
+    def _draw(self) -> bool:
+        """Make some rows ready; false when there are none left."""
+        if self._space.enumerable:
+            if self._order is None:
+                self._order = self._rng.permutation(self._space.size)
+            rows = self._order[self._drawn : self._drawn + CHUNK]
+            self._drawn += len(rows)
+            self._ready = self._space.codes()[rows].tolist()[::-1]
+            return len(rows) > 0
+        while not self._ready:
             for row in self._space.sample_codes(self._rng, CHUNK).tolist():
-                if tuple(row) not in seen:
-                    seen.add(tuple(row))
-                    yield row
+                if tuple(row) not in self._seen:
+                    self._seen.add(tuple(row))
+                    self._ready.append(row)
+        self._ready.reverse()
+        return True
 
     def ask(self, n: int) -> Sequence[Configuration]:
         """The next ``n`` draws; fewer when the space is exhausted."""
-        return [
-            {name: values[code] for (name, values), code in zip(self._domains, row, strict=True) if code >= 0}
-            for row in islice(self._rows, n)
-        ]
+        asked: list[Configuration] = []
+        while len(asked) < n and (self._ready or self._draw()):
+            row = self._ready.pop()
+            asked.append(
+                {name: values[code] for (name, values), code in zip(self._domains, row, strict=True) if code >= 0}
+            )
+        return asked
 
     def tell(self, evaluations: Sequence[Evaluation]) -> None:
         """Random search learns nothing."""

@@ -9,7 +9,8 @@ that where constraints bind, points gather at their boundary.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Sequence
 
 import numpy as np
 from scipy.stats import qmc
@@ -36,13 +37,15 @@ class SobolSearch:
         self._space = space
         self._rng = np.random.default_rng(seed)
         self._proposals = Proposals(space, self._rng)
-        self._points = self._sequence()
+        self._sizes = np.array([parameter.size for parameter in space.parameters], dtype=np.int32)
+        self._sequence = qmc.Sobol(len(self._sizes), scramble=True, seed=self._rng.spawn(1)[0])
+        self._points: deque[Codes] = deque()
 
     def ask(self, n: int) -> Sequence[Configuration]:
         """The next ``n`` points, repaired where needed; fewer when the space is exhausted."""
         asked: list[Configuration] = []
         while len(asked) < n and not self._proposals.exhausted:
-            chosen = self._proposals.accept_codes(next(self._points))
+            chosen = self._proposals.accept_codes(self._next())
             assert chosen is not None, "something is left"
             asked.append(chosen)
         return asked
@@ -50,9 +53,8 @@ class SobolSearch:
     def tell(self, evaluations: Sequence[Evaluation]) -> None:
         """Nothing is learned."""
 
-    def _sequence(self) -> Iterator[Codes]:
-        sizes = np.array([parameter.size for parameter in self._space.parameters])
-        sequence = qmc.Sobol(len(sizes), scramble=True, seed=self._rng.spawn(1)[0])
-        while True:
-            codes = np.minimum((sequence.random(CHUNK) * sizes).astype(np.int32), sizes.astype(np.int32) - 1)
-            yield from self._space.canonical_codes(codes)
+    def _next(self) -> Codes:
+        if not self._points:
+            codes = np.minimum((self._sequence.random(CHUNK) * self._sizes).astype(np.int32), self._sizes - 1)
+            self._points.extend(self._space.canonical_codes(codes))
+        return self._points.popleft()

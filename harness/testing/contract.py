@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pickle
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from harness.evaluation import Configuration, Status
 from harness.strategies.base import Budget, Strategy
 from harness.testing import spaces
 from harness.testing.driver import drive, evaluation, smooth_latency, trace
+from harness.testing.resources import ask_ratio, kept_bytes
 from search_spaces.space import SearchSpace
 
 FAILURES = tuple(status for status in Status if status is not Status.OK)
@@ -30,16 +32,34 @@ class StrategyContract:
 
     Attributes:
         asks: evaluations a test may spend where it has no need for more; lower it for slow strategies.
-        unit_invariant: whether latencies in another unit must give the identical trace.
-        name_invariant: whether categories under other names must.
         ends_early: whether the search may end before the budget and the space are spent (libraries that own their
             loop stop when they like); what they ask until then must still be right.
+        ask_ceiling: the median ask and tell may take this many times that of random search, which is some 5 µs.
+        kept_ceiling: bytes that may be kept per evaluation (see :func:`~harness.testing.resources.kept_bytes`).
+        exempt: reason by the name of each test that cannot hold, for instance because a library makes it impossible.
+
+    Raises (when subclassed):
+        TypeError: ``exempt`` names no test of the contract, or gives no reason.
     """
 
     asks: int = 30
-    unit_invariant: bool = True
-    name_invariant: bool = True
     ends_early: bool = False
+    ask_ceiling: float = 10_000.0
+    kept_ceiling: float = 128 * 1024
+    exempt: ClassVar[Mapping[str, str]] = {}
+
+    def __init_subclass__(cls) -> None:
+        for name, reason in cls.exempt.items():
+            if not name.startswith("test_") or not hasattr(StrategyContract, name):
+                raise TypeError(f"{cls.__name__}.exempt: {name}: expected a test of StrategyContract")
+            if len(reason.split()) < 3:
+                raise TypeError(f"{cls.__name__}.exempt: {name}: {reason!r}: expected the reason why it cannot hold")
+
+    @pytest.fixture(autouse=True)
+    def _exempted(self, request: pytest.FixtureRequest) -> None:
+        reason = self.exempt.get(request.function.__name__)
+        if reason is not None:
+            pytest.skip(f"exempt: {reason}")
 
     def factory(self, space: SearchSpace, seed: np.random.SeedSequence, budget: Budget) -> Strategy:
         """Build the strategy under test."""
@@ -150,8 +170,6 @@ class StrategyContract:
     # -- invariances -------------------------------------------------------------------------------------------------
 
     def test_the_unit_of_latency_does_not_matter(self) -> None:
-        if not self.unit_invariant:
-            pytest.skip("declared to depend on the unit")
         space = spaces.conditional()
 
         def microseconds(space: SearchSpace, configuration: Configuration) -> float:
@@ -162,8 +180,6 @@ class StrategyContract:
         assert in_ms == in_us
 
     def test_the_names_of_categories_do_not_matter(self) -> None:
-        if not self.name_invariant:
-            pytest.skip("declared to depend on the names of categories")
         traces = []
         for names in (("direct", "split", "persistent"), ("zeta", "alpha", "mid")):
             space = spaces.conditional(names)
@@ -188,3 +204,27 @@ class StrategyContract:
         strategy.tell(told)
         strategy.ask(1)
         assert told == before
+
+    # -- resources ---------------------------------------------------------------------------------------------------
+
+    @pytest.mark.parametrize("space", [spaces.conditional, spaces.huge])
+    def test_a_pickled_copy_goes_on_like_the_original(self, space: Callable[[], SearchSpace]) -> None:
+        made = space()
+        strategy, half = self.build(made), max(1, min(self.asks, 16) // 2)
+        begun = drive(strategy, made, evaluations=half)
+        copy = pickle.loads(pickle.dumps(strategy))
+        rest = [trace(drive(each, made, evaluations=half), made) for each in (strategy, copy)]
+        assert rest[0] == rest[1]
+        assert not set(rest[0]) & set(trace(begun, made))
+
+    def test_memory_grows_by_little_an_evaluation(self) -> None:
+        kept = kept_bytes(self.build, spaces.plain(), self.asks)
+        assert kept <= self.kept_ceiling, f"{kept:.0f} bytes are kept per evaluation"
+
+    def test_asking_is_not_too_slow(self) -> None:
+        ratio = float("inf")
+        for _ in range(3):  # a burst of load on the machine is not the strategy's fault
+            ratio = min(ratio, ask_ratio(self.build, spaces.plain(), self.asks))
+            if ratio <= self.ask_ceiling:
+                return
+        raise AssertionError(f"an ask and its tell take {ratio:.0f} times as long as random search's")

@@ -6,6 +6,7 @@ import gc
 import random
 from collections.abc import Callable
 from itertools import product
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -32,6 +33,8 @@ def random_search(space: SearchSpace, measure: Measure) -> None:
 
 
 class TestRandomLibrary(StrategyContract):
+    exempt: ClassVar = {"test_a_pickled_copy_goes_on_like_the_original": "its search is suspended halfway, in a stack"}
+
     def factory(self, space: SearchSpace, seed: np.random.SeedSequence, budget: Budget) -> Strategy:
         del budget
         return CallbackStrategy(space, seed, lambda measure: random_search(space, measure))
@@ -44,6 +47,8 @@ class TestRandomLibrary(StrategyContract):
 
 
 class TestBatches(StrategyContract):
+    exempt: ClassVar = {"test_a_pickled_copy_goes_on_like_the_original": "its search is suspended halfway, in a stack"}
+
     def factory(self, space: SearchSpace, seed: np.random.SeedSequence, budget: Budget) -> Strategy:
         del budget
 

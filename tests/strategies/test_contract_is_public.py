@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import random
+import sys
+import time
 from collections.abc import Callable, Sequence
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+import harness.testing
 from harness.evaluation import Configuration, Evaluation, Status
 from harness.strategies.base import Budget, Strategy
 from harness.strategies.random import RandomSearch
 from harness.testing import StrategyContract, spaces
 from search_spaces.space import SearchSpace
+from tests.test_imports import imported
+
+pytest_plugins = ["pytester"]
 
 
 class TestMine(StrategyContract):
@@ -142,6 +149,29 @@ class WritesIntoWhatItIsTold(Broken):
             evaluation.configuration["seen"] = True  # type: ignore[index]
 
 
+class DoesNotPickle(Broken):
+    def __init__(self, space: SearchSpace, seed: np.random.SeedSequence, budget: Budget) -> None:
+        super().__init__(space, seed, budget)
+        self.key = lambda evaluation: evaluation.latency_ms
+
+
+class ForgetsWhenPickled(Broken):
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["space"], np.random.SeedSequence(0), Budget())  # type: ignore[misc]
+
+
+class KeepsEverything(Broken):
+    def tell(self, evaluations: Sequence[Evaluation]) -> None:
+        super().tell(evaluations)
+        self.kept = [*getattr(self, "kept", []), np.zeros(2**20, dtype=np.uint8)]
+
+
+class IsSlow(Broken):
+    def ask(self, n: int) -> Sequence[Configuration]:
+        time.sleep(0.1)
+        return super().ask(n)
+
+
 CONTRACT = StrategyContract
 CLAUSES: list[tuple[type[Broken], Callable[..., None], dict[str, Any]]] = [
     (Repeats, CONTRACT.test_asks_are_feasible_and_unrepeated, {"space": spaces.plain}),
@@ -168,6 +198,10 @@ CLAUSES: list[tuple[type[Broken], Callable[..., None], dict[str, Any]]] = [
     (ReadsNames, CONTRACT.test_the_names_of_categories_do_not_matter, {}),
     (RemembersAnotherRun, CONTRACT.test_the_order_of_a_recorded_pool_does_not_matter, {}),
     (WritesIntoWhatItIsTold, CONTRACT.test_tell_leaves_its_arguments_alone, {}),
+    (DoesNotPickle, CONTRACT.test_a_pickled_copy_goes_on_like_the_original, {"space": spaces.conditional}),
+    (ForgetsWhenPickled, CONTRACT.test_a_pickled_copy_goes_on_like_the_original, {"space": spaces.huge}),
+    (KeepsEverything, CONTRACT.test_memory_grows_by_little_an_evaluation, {}),
+    (IsSlow, CONTRACT.test_asking_is_not_too_slow, {}),
 ]
 
 
@@ -189,12 +223,41 @@ def test_every_clause_has_a_strategy_that_breaks_it() -> None:
     assert {clause.__name__ for _, clause, _ in CLAUSES} == clauses
 
 
-def test_a_strategy_may_declare_that_it_depends_on_the_unit() -> None:
-    class Contract(StrategyContract):
-        unit_invariant = False
+EXEMPT = """
+import pytest
+from harness.strategies.random import RandomSearch
+from harness.testing import StrategyContract
 
-        def factory(self, space: SearchSpace, seed: np.random.SeedSequence, budget: Budget) -> Strategy:
-            return SkipsSlowKernels(space, seed, budget)
+class TestExempt(StrategyContract):
+    exempt = {"test_a_budget_of_one": "its library asks for two at least"}
 
-    with pytest.raises(pytest.skip.Exception):
-        Contract().test_the_unit_of_latency_does_not_matter()
+    def factory(self, space, seed, budget):
+        return RandomSearch(space, seed, budget)
+"""
+
+
+def test_an_exempted_test_is_skipped_with_its_reason(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(EXEMPT)
+    result = pytester.runpytest_inprocess("-rs", "-k", "budget_of_one or equal_latencies", "-p", "no:cacheprovider")
+    result.assert_outcomes(passed=1, skipped=1)
+    result.stdout.fnmatch_lines(["*exempt: its library asks for two at least"])
+
+
+@pytest.mark.parametrize(
+    ("exempt", "says"),
+    [
+        ({"test_a_budget_of_one": ""}, "expected the reason"),
+        ({"test_a_budget_of_one": "flaky"}, "expected the reason"),
+        ({"test_a_budget_of_two": "no such test exists"}, "expected a test of StrategyContract"),
+        ({"factory": "not a test at all"}, "expected a test of StrategyContract"),
+    ],
+)
+def test_an_exemption_names_a_test_and_a_reason(exempt: dict[str, str], says: str) -> None:
+    with pytest.raises(TypeError, match=says):
+        type("Contract", (StrategyContract,), {"exempt": exempt})
+
+
+def test_the_kit_needs_nothing_but_what_nearopt_installs_and_pytest() -> None:
+    allowed = {"harness", "search_spaces", "numpy", "pytest", *sys.stdlib_module_names}
+    for file in Path(harness.testing.__file__).parent.glob("*.py"):
+        assert imported(file) <= allowed, file

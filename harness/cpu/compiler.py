@@ -1,0 +1,48 @@
+"""What compile workers do for a kernel that runs on the CPU: build its files, if it has any."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.evaluation import Configuration, Status
+from harness.gpu.compile import cpu_seconds
+from harness.gpu.jobs import CompiledLaunch, CompiledPlan, CompileOutcome
+from harness.gpu.messages import describe
+from kernels.cpu import CpuKernel
+
+FOLDER = "folder"
+
+
+@dataclass(frozen=True)
+class CpuCompiler:
+    """Builds each configuration in a folder of its own below ``cache``; no two are aliases."""
+
+    kernel: CpuKernel
+    cache: Path
+
+    def prepare(self) -> None:
+        """Nothing is shared between builds."""
+
+    def compile(self, configuration: Configuration) -> CompileOutcome:
+        """Build one configuration. Never raises an ``Exception``."""
+        before = cpu_seconds()
+        text = json.dumps([self.kernel.name, dict(configuration)], sort_keys=True)
+        key = hashlib.sha256(text.encode()).hexdigest()[:32]
+        folder = self.cache / f"{key}-{time.monotonic_ns()}"  # a build that was cut off leaves its folder behind
+        try:
+            folder.mkdir(parents=True)
+            self.kernel.build(configuration, folder)
+        except Exception as error:
+            status = Status.WORKER_CRASH if isinstance(error, MemoryError) else Status.COMPILE_ERROR
+            spent = cpu_seconds() - before
+            return CompileOutcome(status, spent, spent, message=describe(error))
+        spent = cpu_seconds() - before
+        plan = CompiledPlan((CompiledLaunch(key, {FOLDER: str(folder)}),), key)
+        return CompileOutcome(Status.OK, spent, spent, plan)
+
+    def abandoned(self, pid: int, outcome: CompileOutcome) -> None:
+        """A lost worker leaves nothing that another would meet."""

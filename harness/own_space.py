@@ -1,0 +1,68 @@
+"""Tasks of kernels that bring their search space along: what an entry point of ``nearopt.kernels`` names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol, runtime_checkable
+
+from hydra.utils import get_class
+
+from harness.config import KERNEL_NAME
+from harness.errors import UserError
+from harness.plugins import field_values
+from kernels.base import Kernel
+from search_spaces.device import DeviceLimits
+from search_spaces.space import SearchSpace
+
+
+@runtime_checkable
+class OwnSpace(Protocol):
+    """What a kernel has beyond :class:`kernels.base.Kernel`.
+
+    A class attribute ``default`` may hold the configuration that one would use without tuning.
+    """
+
+    def search_space(self, device: DeviceLimits) -> SearchSpace:
+        """The space for the kernel's shape on a device."""
+        ...
+
+
+def task_node(where: str, target: str, kernel: Any) -> dict[str, Any]:
+    """The configuration of such a kernel's task: what its YAML would say.
+
+    Raises:
+        UserError: it is no kernel, or has no space.
+    """
+    if not (isinstance(kernel, type) and issubclass(kernel, Kernel)):
+        raise UserError(f"{where}: {target}: expected a class derived from kernels.base.Kernel")
+    if not callable(getattr(kernel, "search_space", None)):
+        raise UserError(f"{where}: {target}: has no search_space(device): expected one, or a YAML with the space")
+    return {
+        "name": f"${{{KERNEL_NAME}:${{.kernel}}}}",
+        "kernel": {"_target_": target, **field_values(kernel)},
+        "space": {"_target_": f"{own_space.__module__}.{own_space.__qualname__}", "kernel_target": target},
+        "default": dict(getattr(kernel, "default", {})),
+    }
+
+
+def kernel_name(kernel: Mapping[str, Any]) -> str:
+    """The name of a configured kernel's task.
+
+    Raises:
+        UserError: a field without a value, or one that the kernel refuses.
+    """
+    fields = {name: value for name, value in kernel.items() if name != "_target_"}
+    for name, value in fields.items():
+        if value == "???":
+            raise UserError(f"task.kernel.{name}: missing: expected task.kernel.{name}=VALUE")
+    try:
+        return str(get_class(kernel["_target_"])(**fields).name)
+    except Exception as error:  # whatever a class of the user's own raises on its arguments
+        raise UserError(f"task.kernel: {kernel['_target_']}: {' '.join(str(error).split())[:400]}") from error
+
+
+def own_space(*, kernel_target: str, device: DeviceLimits, **shape: Any) -> SearchSpace:
+    """The space of a kernel that has its own, for a shape and a device."""
+    kernel = get_class(kernel_target)(**shape)
+    assert isinstance(kernel, OwnSpace)
+    return kernel.search_space(device)

@@ -1,0 +1,222 @@
+"""What installed packages bring: strategies and kernels by name, and folders of Hydra configuration.
+
+A package declares them as entry points:
+
+* ``nearopt.strategies``: ``NAME = "package.module:Class"``, a class with ``ask`` and ``tell``;
+* ``nearopt.kernels``: ``NAME = "package.module:Class"``, a :class:`kernels.base.Kernel` with ``search_space(device)``;
+* ``nearopt.config``: ``ANYTHING = "package.conf"``, a folder with ``strategy/``, ``task/``, ``experiment/`` …
+
+Nothing of a package is imported before its name is used, so that a broken one is in nobody else's way.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+
+from harness.errors import UserError
+from harness.resources import conf_directory
+
+STRATEGIES, KERNELS, CONFIG = "nearopt.strategies", "nearopt.kernels", "nearopt.config"
+GROUPS: Mapping[str, str] = {"strategy": STRATEGIES, "task": KERNELS}
+"""Entry-point group by the Hydra group whose names it adds to."""
+GIVEN = ("space", "seed", "budget")
+"""Arguments of a strategy that the run loop gives it."""
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """One entry point.
+
+    Attributes:
+        group: of :data:`GROUPS` or :data:`CONFIG`.
+        name, value: as declared, ``module:attribute`` or a package.
+        package: the distribution that declares it, and its version.
+    """
+
+    group: str
+    name: str
+    value: str
+    package: str
+    version: str
+
+    @property
+    def target(self) -> str:
+        """The dotted path that Hydra takes."""
+        return self.value.replace(":", ".")
+
+    def load(self) -> Any:
+        """What it names.
+
+        Raises:
+            UserError: it cannot be imported.
+        """
+        try:
+            return metadata.EntryPoint(self.name, self.value, self.group).load()
+        except Exception as error:  # whatever the module does while it is imported
+            text = " ".join(str(error).split())[:300]
+            raise UserError(
+                f"{self.package} {self.version}: entry point {self.group}: {self.name} = {self.value}: "
+                f"cannot be imported: {type(error).__name__}: {text}"
+            ) from error
+
+
+def declared(group: str) -> list[Plugin]:
+    """The entry points of a group, each once, by package and name."""
+    found = {
+        Plugin(group, point.name, point.value, point.dist.name, point.dist.version)
+        for point in metadata.entry_points(group=group)
+        if point.dist is not None
+    }
+    return sorted(found, key=lambda plugin: (plugin.package, plugin.name))
+
+
+def plugin_versions() -> dict[str, str]:
+    """Version by name of every package that declares anything."""
+    return {plugin.package: plugin.version for group in (*GROUPS.values(), CONFIG) for plugin in declared(group)}
+
+
+def importable(folder: Path) -> None:
+    """Let modules in ``folder`` be imported, after everything that is installed; worker processes inherit it."""
+    if str(folder.resolve()) not in sys.path:
+        sys.path.append(str(folder.resolve()))
+
+
+class Plugins:
+    """What is installed, for one composer.
+
+    Args:
+        config_dir: the user's own folder of configuration, if any.
+
+    Attributes:
+        folders: package by folder of configuration.
+    """
+
+    def __init__(self, config_dir: Path | None) -> None:
+        self._config_dir = config_dir
+        self._named = {group: declared(points) for group, points in GROUPS.items()}
+        self.folders = dict(_folders())
+        for plugin in self._named["strategy"]:
+            if self._has_file("strategy", plugin.name):
+                # Hydra would hold the file against what is stored under its name, as against a schema.
+                ConfigStore.instance().repo.get("strategy", {}).pop(f"{plugin.name}.yaml", None)
+            else:
+                _store("strategy", plugin, _strategy_node(plugin))
+
+    def choose(self, group: str, name: str) -> None:
+        """Make sure that ``group=name`` means one thing, and that an entry point behind it works.
+
+        Raises:
+            UserError: two have it, or it cannot be imported, or is not what its group says.
+        """
+        self._check_files(group, name)
+        points = [plugin for plugin in self._named.get(group, ()) if plugin.name == name]
+        owners = sorted({plugin.package for plugin in points} | set(self._owners(group, name)))
+        if len(owners) > 1:
+            raise UserError(
+                f"{group}={name}: {' and '.join(owners)} have one of this name: expected one: uninstall one"
+            )
+        if points and not self._has_file(group, name):
+            _check_and_register(group, points)
+
+    def _owners(self, group: str, name: str) -> Iterator[str]:
+        if (conf_directory() / group / f"{name}.yaml").exists():
+            yield "nearopt"
+        for folder, package in self.folders.items():
+            if (folder / group / f"{name}.yaml").exists():
+                yield package
+
+    def _has_file(self, group: str, name: str) -> bool:
+        own = self._config_dir is not None and (self._config_dir / group / f"{name}.yaml").exists()
+        return own or any(self._owners(group, name))
+
+    def _check_files(self, group: str, name: str) -> None:
+        """NearOpt's own configuration comes first on the search path: a file of that name would be ignored."""
+        if self._config_dir is None or self._config_dir.resolve() == conf_directory():
+            return
+        file = self._config_dir / group / f"{name}.yaml"
+        if file.exists() and (conf_directory() / group / f"{name}.yaml").exists():
+            raise UserError(f"{file}: NearOpt has {group}={name} itself: expected another name")
+
+
+def _folders() -> Iterator[tuple[Path, str]]:
+    for plugin in declared(CONFIG):
+        folder = _folder(plugin.value)
+        if folder is None:
+            print(f"nearopt: {plugin.package}: {CONFIG}: {plugin.value}: no such folder, left out", file=sys.stderr)
+        else:
+            yield folder, plugin.package
+
+
+def _folder(package: str) -> Path | None:
+    """Where ``top.below`` lies, without importing anything."""
+    top, *below = package.split(".")
+    try:
+        spec = find_spec(top)
+    except (ImportError, ValueError):
+        return None
+    places = (spec.submodule_search_locations or ()) if spec is not None else ()
+    return next((path for place in places if (path := Path(place, *below)).is_dir()), None)
+
+
+def _check_and_register(group: str, points: list[Plugin]) -> None:
+    if len({plugin.value for plugin in points}) > 1:
+        values = " and ".join(plugin.value for plugin in points)
+        raise UserError(f"{group}={points[0].name}: {points[0].package} declares it twice: {values}")
+    plugin = points[0]
+    loaded = plugin.load()
+    where = f"{group}={plugin.name}"
+    if group == "strategy":
+        check_strategy(where, plugin.value, loaded)
+        node = {**_strategy_node(plugin), **argument_defaults(loaded)}
+    else:
+        from harness.own_space import task_node
+
+        node = task_node(where, plugin.target, loaded)
+    _store(group, plugin, node)
+
+
+def _store(group: str, plugin: Plugin, node: Mapping[str, Any]) -> None:
+    ConfigStore.instance().store(name=plugin.name, node=dict(node), group=group, provider=plugin.package)
+
+
+def _strategy_node(plugin: Plugin) -> dict[str, Any]:
+    return {"_target_": plugin.target, "label": plugin.name}
+
+
+def argument_defaults(strategy: Callable[..., Any]) -> dict[str, Any]:
+    """A strategy's own arguments with their defaults, as its YAML would list them; those that YAML can write."""
+    try:
+        parameters = inspect.signature(strategy).parameters.values()
+    except (TypeError, ValueError):  # written in C, or made of something else
+        return {}
+    own = {parameter.name: parameter.default for parameter in parameters if parameter.name not in GIVEN}
+    return {name: value for name, value in own.items() if value is None or isinstance(value, int | float | str)}
+
+
+def check_strategy(where: str, target: str, found: Any) -> None:
+    """Refuse a class without ``ask`` and ``tell``; a function may return anything, which is seen once it did.
+
+    Raises:
+        UserError: naming what is missing.
+    """
+    if not callable(found):
+        raise UserError(f"{where}: {target}: {type(found).__name__}: expected a class with ask and tell")
+    missing = [name for name in ("ask", "tell") if isinstance(found, type) and not callable(getattr(found, name, None))]
+    if missing:
+        raise UserError(f"{where}: {target}: has no {' and no '.join(missing)}: expected a class with ask and tell")
+
+
+def field_values(kernel: type) -> dict[str, Any]:
+    """The fields of a kernel's dataclass with their defaults; ``???``, Hydra's *missing*, where there is none."""
+    if not is_dataclass(kernel):
+        return {}
+    return {field.name: "???" if field.default is MISSING else field.default for field in fields(kernel) if field.init}

@@ -1,0 +1,99 @@
+"""Ax with any generation strategy, by the path of a function that makes one.
+
+Olson et al. (2025), *Ax: A Platform for Adaptive Experimentation*. The function is called as
+``function(seed=…, **arguments)`` and returns an ``ax…GenerationStrategy``; :func:`sobol_then_botorch`, the default,
+takes BoTorch's model and acquisition function by their paths. Conditions, constraints, failures and batches: see
+:mod:`harness.strategies.ax`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from harness.errors import UserError
+from harness.strategies.ax import Ax
+from harness.strategies.ax_botorch import sobol_then
+from harness.strategies.base import Budget
+from harness.strategies.checks import check
+from harness.strategies.named import make, named
+from harness.strategies.quiet import quiet
+from search_spaces.space import SearchSpace
+
+with quiet():  # Ax logs a line when it is imported
+    from ax.adapter.registry import Generators
+    from ax.generation_strategy.generation_strategy import GenerationStrategy
+    from ax.generation_strategy.generator_spec import GeneratorSpec
+    from ax.generators.torch.botorch_modular.surrogate import ModelConfig, SurrogateSpec
+    from botorch.acquisition import AcquisitionFunction
+    from botorch.models.model import Model
+
+FIELD = "strategy.generation"
+
+
+class AxGeneration(Ax):
+    """Ax with a named generation strategy behind ask and tell.
+
+    Args:
+        space, seed, budget: see :class:`~harness.strategies.base.Strategy`.
+        generation: path of the function.
+        arguments: that it takes beyond ``seed``.
+        log_latency: tell log latency instead of latency.
+
+    Raises:
+        UserError: no such function, or it does not take its arguments or returns something else.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        seed: np.random.SeedSequence,
+        budget: Budget,
+        *,
+        generation: str,
+        arguments: Mapping[str, Any] | None = None,
+        log_latency: bool = True,
+    ) -> None:
+        function = named(FIELD, generation)
+
+        def made(number: int) -> GenerationStrategy:
+            strategy = make(FIELD, function, arguments or {}, {"seed": number})
+            if not isinstance(strategy, GenerationStrategy):
+                raise UserError(f"{FIELD}={generation}: returned a {type(strategy).__name__}, no GenerationStrategy")
+            return strategy
+
+        super().__init__(space, seed, budget, log_latency=log_latency, generation=made)
+
+
+def sobol_then_botorch(
+    seed: int,
+    initial: int = 5,
+    generator: str = "BOTORCH_MODULAR",
+    model: str | None = None,
+    acquisition: str | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> GenerationStrategy:
+    """Sobol, then one of Ax's generators, with BoTorch classes of one's choice where it takes them.
+
+    Args:
+        seed: of the Sobol points.
+        initial: trials that worked before the generator takes over.
+        generator: a name of Ax's registry of generators.
+        model, acquisition: paths of classes of BoTorch; ``None`` leaves the choice to Ax.
+        options: further ``generator_kwargs``.
+
+    Raises:
+        UserError: a name that is not known.
+    """
+    check(initial >= 1, "arguments.initial", initial, "1 or more")
+    known = [each.name for each in Generators]
+    check(generator in known, "arguments.generator", generator, f"one of {', '.join(known)}")
+    stated: dict[str, Any] = dict(options or {})
+    if model is not None:
+        found = named("strategy.arguments.model", model, Model)
+        stated["surrogate_spec"] = SurrogateSpec(model_configs=[ModelConfig(botorch_model_class=found)])
+    if acquisition is not None:
+        stated["botorch_acqf_class"] = named("strategy.arguments.acquisition", acquisition, AcquisitionFunction)
+    return sobol_then(seed, initial, GeneratorSpec(Generators[generator], generator_kwargs=stated))

@@ -1,0 +1,14 @@
+"""Tests that run at once must not lock each other out of the CPU."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.gpu import folders
+
+
+@pytest.fixture(autouse=True)
+def own_lock_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(folders, "lock_folder", lambda: tmp_path)

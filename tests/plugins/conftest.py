@@ -1,0 +1,61 @@
+"""The example package: its own tests run where it is installed, not here."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCE = Path(__file__).with_name("nearopt_example")
+collect_ignore = ["nearopt_example"]
+
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where pip put the example package, as it would into an environment."""
+    folder = tmp_path_factory.mktemp("example")
+    shutil.copytree(SOURCE, folder / "source")
+    install = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-index", "--no-deps",
+               "--no-build-isolation", "--target", str(folder / "site"), str(folder / "source")]  # fmt: skip
+    done = subprocess.run(install, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return folder / "site"
+
+
+@pytest.fixture
+def installed(site: Path, tmp_path: Path) -> Command:
+    """A Python command in ``tmp_path``, in an environment with the example package: exit code, stdout, stderr."""
+    environment = {
+        **{name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"},
+        "PYTHONPATH": f"{ROOT}{os.pathsep}{site}",
+        "PYTHONSAFEPATH": "1",  # as an installed script: the working directory is not on the path
+    }
+
+    def call(*words: object) -> tuple[int, str, str]:
+        command = [sys.executable, *map(str, words)]
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=500)
+        return done.returncode, done.stdout, done.stderr
+
+    return call
+
+
+@pytest.fixture
+def nearopt_command(installed: Command) -> Command:
+    """``nearopt`` in that environment."""
+    return lambda *words: installed("-m", "harness.cli", *words)
+
+
+@pytest.fixture
+def example_path(site: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The example package importable in this process and in those that it starts."""
+    monkeypatch.syspath_prepend(str(site))
+    monkeypatch.setenv("PYTHONPATH", f"{ROOT}{os.pathsep}{site}")
+    yield site
