@@ -315,6 +315,28 @@ def _retime(arguments: argparse.Namespace) -> int:
     return DONE
 
 
+def _profile(arguments: argparse.Namespace) -> int:
+    import pandas as pd
+
+    from analysis.ask_cost import COLUMNS, summarise, terminal_table
+    from analysis.figures.ask_cost import draw
+    from analysis.figures.style import save
+    from harness.profiling import profile_all, profiled_configs, to_rows
+
+    words = [*arguments.overrides, *filter(None, arguments.beside.split(","))]
+    configs = profiled_configs(words, arguments.config_dir)
+    profiles = profile_all(configs, arguments.observations, arguments.time_limit_s)
+    readings = pd.DataFrame(to_rows(profiles), columns=list(COLUMNS))
+    if readings.empty:
+        raise UserError(f"--time-limit-s {arguments.time_limit_s:g}: no strategy got as far as 10 observations")
+    summary = summarise(readings)
+    figure = save(draw(readings, summary), arguments.output / "ask-cost", readings)
+    summary.to_csv(arguments.output / "growth.csv", index=False, float_format="%.6g")
+    print(terminal_table(summary))
+    print(figure)
+    return DONE
+
+
 def _new_strategy(arguments: argparse.Namespace) -> int:
     from harness.new_strategy import new_strategy
 
@@ -331,6 +353,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "retime": _retime,
     "report": _report,
     "new-strategy": _new_strategy,
+    "profile": _profile,
     "landscapes": _landscapes,
     "landscapes import": _import,
     "landscapes export": _export,

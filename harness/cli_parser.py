@@ -78,6 +78,10 @@ EXAMPLES = {
         "nearopt new-strategy near_and_far -o mine   # then: pytest mine\n"
         "  nearopt run --config-dir mine task=softmax-4096x2560-bf16 strategy=near_and_far",
     ),
+    "profile": (
+        "nearopt profile conditional_gp",
+        "nearopt profile lfbo rf_ei task=attention-4x16x2048x64-causal-bf16 --observations 300 -o profile",
+    ),
     "landscapes": (
         "nearopt landscapes",
         "nearopt landscapes --markdown --figure landscapes.pdf mine.parquet experiments/landscapes/*.parquet",
@@ -202,6 +206,21 @@ def command_parser() -> argparse.ArgumentParser:
     )
     new.add_argument("name", metavar="NAME", help="of the module, the YAML and the label: snake_case")
     new.add_argument("-o", "--output", type=Path, default=Path(), metavar="DIR", help="default: the working directory")
+
+    profile = add(
+        "profile",
+        "what a strategy's asks and tells cost as observations grow",
+        "Ask and tell strategies one configuration at a time in replay, each alone in a fresh process, and write the\n"
+        "mean cost from 10 observations on, memory, the exponent of growth over the last decade with its 95%\n"
+        "interval, ask-cost.csv, growth.csv and a figure. Each is shown beside --beside. task=NAME,\n"
+        "backend.landscape=FILE and further overrides say on what (default: task=matmul-2048x2048x2048-bf16).",
+    )
+    profile.add_argument("overrides", nargs="+", metavar="STRATEGY", help="names of strategies, and overrides")
+    profile.add_argument("-o", "--output", type=Path, default=Path("profile"), help="default: profile")
+    profile.add_argument("--beside", default="random,optuna_tpe", metavar="A,B", help="default: random,optuna_tpe")
+    profile.add_argument("--observations", type=int, default=1000, help="default: 1000")
+    profile.add_argument("--time-limit-s", type=float, default=300.0, help="for each strategy (default: 300)")
+    profile.add_argument("--config-dir", type=Path, help="a further folder of Hydra configuration")
 
     _add_landscapes(add)
     return parser

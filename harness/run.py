@@ -69,13 +69,23 @@ def execute(config: RunConfig, progress: Callable[[Evaluation], None] = _ignore)
         Unwritable: there is no room for its results, or no permission.
     """
     strategy_seed, noise_seed, repair_seed = np.random.SeedSequence(config.seed).spawn(3)
-    backend = instantiate_checked("backend", config.backend, task=config.task, seed=noise_seed)
-    if not isinstance(backend, Backend):
-        raise UserError(f"backend._target_={config.backend['_target_']}: expected a function that opens a backend")
+    backend = open_backend(config, noise_seed)
     try:
         return _execute(config, backend, strategy_seed, repair_seed, progress)
     finally:
         backend.close()
+
+
+def open_backend(config: RunConfig, seed: np.random.SeedSequence) -> Backend:
+    """The backend of a run; ``seed`` is that of its noise or of the kernel's inputs.
+
+    Raises:
+        UserError: when its target cannot be imported, does not take its arguments, or is no backend.
+    """
+    backend = instantiate_checked("backend", config.backend, task=config.task, seed=seed)
+    if not isinstance(backend, Backend):
+        raise UserError(f"backend._target_={config.backend['_target_']}: expected a function that opens a backend")
+    return backend
 
 
 def _execute(
