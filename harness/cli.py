@@ -7,17 +7,21 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.cli_parser import command_parser, parse
 from harness.errors import UserError, clear_line
 
 if TYPE_CHECKING:
+    from analysis.gate.judge import Look, Source
+    from analysis.gate.outcomes import Outcomes, Protocol
     from analysis.report import Report
+    from harness.gate.request import Side
+    from harness.gate.suite import Suite
     from harness.landscape import Landscape
     from harness.trackers.base import Tracker
 
-DONE, FAILED, USER_ERROR, INTERRUPTED = 0, 1, 2, 130
+DONE, FAILED, USER_ERROR, UNDECIDED, REGRESSION, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -140,6 +144,72 @@ def _status(arguments: argparse.Namespace) -> int:
 
     status = study_status(arguments.results)
     print(json.dumps(status.to_json(), indent=1) if arguments.json else format_status(status))
+    return DONE
+
+
+def _gate(arguments: argparse.Namespace) -> int:
+    from analysis.gate.documents import to_json, to_junit
+    from analysis.gate.judge import Plan, Verdict, gate
+    from analysis.gate.outcomes import Protocol
+    from analysis.gate.text import markdown, terminal
+    from harness.atomic import write_text
+    from harness.gate.request import made_with, request
+
+    asked = request(arguments)
+    suite = asked.suite
+    protocol = Protocol(suite.evaluations, suite.noise, suite.sha256())
+    candidate = _source(asked.candidate, suite, protocol)
+    if asked.baseline is None:
+        outcomes = candidate.outcomes(suite.looks[-1])
+        return _write_baseline(outcomes, protocol, made_with(suite, asked.candidate), asked.new)
+    plan = Plan(suite.looks, suite.target, suite.slowdown, suite.alpha, suite.power, arguments.to_the_end)
+    judgement = gate(plan, candidate, _source(asked.baseline, suite, protocol), _told_on_stderr)
+    print(terminal(judgement))
+    made = {side: made_with(suite, of) for side, of in (("candidate", asked.candidate), ("baseline", asked.baseline))}
+    for file, text in (
+        (arguments.json, to_json(judgement, suite.name, made)),
+        (arguments.junit, to_junit(judgement, suite.name)),
+        (arguments.markdown, markdown(judgement, suite.name)),
+    ):
+        if file is not None:
+            write_text(file, text)
+    return {Verdict.REGRESSION: REGRESSION, Verdict.UNDECIDED: UNDECIDED}.get(judgement.verdict, DONE)
+
+
+def _source(side: Side, suite: Suite, protocol: Protocol) -> Source:
+    from analysis.gate.baseline_file import fitting, read_baseline
+    from analysis.gate.judge import Source
+    from analysis.gate.outcomes import read_outcomes
+    from harness.gate.sides import Folder
+
+    if isinstance(side, Path):
+        recorded = fitting(read_baseline(side), protocol, str(side))
+        return Source(lambda _: recorded, grows=False)
+    if isinstance(side, Folder):
+        found = read_outcomes(side.folders, side.label, side.name, protocol)
+        return Source(lambda _: found, grows=False)
+
+    def grown(seeds: int) -> Outcomes:
+        side.run(seeds)
+        return read_outcomes(side.folders, side.label, f"runs in {side.folder}", protocol, suite.seeds(seeds))
+
+    return Source(grown, grows=True)
+
+
+def _told_on_stderr(look: Look, total: int, number: int) -> None:
+    from analysis.gate.text import look_line
+
+    print(look_line(look, total, number), file=sys.stderr)
+
+
+def _write_baseline(outcomes: Outcomes, protocol: Protocol, made: dict[str, Any], folder: Path) -> int:
+    from analysis.gate.baseline_file import baseline_text
+    from harness.atomic import write_text
+
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"{outcomes.label}.json"
+    write_text(file, baseline_text(outcomes, protocol, made))
+    print(f"{outcomes.runs} runs of {outcomes.label} on {len(outcomes.tasks)} tasks: {file}")
     return DONE
 
 
@@ -278,6 +348,7 @@ def _new_strategy(arguments: argparse.Namespace) -> int:
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "run": _run,
     "status": _status,
+    "gate": _gate,
     "record": _record,
     "retime": _retime,
     "report": _report,

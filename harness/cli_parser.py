@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import NoReturn
 
 from harness.errors import UserError
+from harness.gate.options import add_gate
 
 DESCRIPTION = """How fast does a tuner get near the optimum of a real GPU kernel?
 
-exit codes: 0 done, 2 wrong input or results that cannot be written (one line on stderr), 130 Ctrl-C, 1 anything else"""
+exit codes: 0 done, 2 wrong input or results that cannot be written (one line on stderr), 130 Ctrl-C, 1 anything else;
+gate: 4 regression, 3 undecided"""
 
 RUN_HELP = """Run strategies on tasks: on recorded landscapes (backend=replay, the default) or on this machine's GPU
 (backend=live). A finished run is skipped, an interrupted one goes on where it stopped. A sweep starts its runs in
@@ -63,6 +65,13 @@ EXAMPLES = {
         "nearopt report results -o report --figure best-so-far",
         "nearopt report --compare before after -o comparison",
         "nearopt report results tracker=wandb tracker.mode=offline",
+    ),
+    "gate": (
+        "nearopt gate conditional_gp --against conditional_gp",
+        "nearopt gate my_strategy --config-dir conf --against optuna_tpe --markdown comment.md --junit gate.xml",
+        "nearopt gate lfbo strategy.gamma=0.2 strategy.label=lfbo_02 --against lfbo --suite ci",
+        "nearopt gate results/study:lfbo --against experiments/baselines/optuna_tpe.json --json gate.json",
+        "nearopt gate my_strategy --update-baseline --baselines baselines",
     ),
     "new-strategy": (
         "nearopt new-strategy near_and_far",
@@ -189,6 +198,7 @@ def command_parser() -> argparse.ArgumentParser:
     report.add_argument("--per-task", action="store_true", help="best-so-far curves of every task too")
     report.add_argument("--compare", action="store_true", help="two studies, DIR DIR, side by side on one page")
 
+    add_gate(add)
     new = add(
         "new-strategy",
         "a strategy that works, to start from: module, YAML and contract test",

@@ -1,4 +1,4 @@
-"""Where conf and the recorded landscapes lie: in a checkout at its top level, in an installation inside the wheel."""
+"""Where conf, recordings and baselines lie: in a checkout at its top level, in an installation inside the wheel."""
 
 from __future__ import annotations
 
@@ -18,6 +18,17 @@ def landscape_directory() -> Path:
     """The recorded landscapes that ship with NearOpt."""
     installed = PACKAGE / "_data" / "landscapes"
     return installed if installed.is_dir() else CHECKOUT / "experiments" / "landscapes"
+
+
+def baseline_directory() -> Path:
+    """The baselines of the built-in strategies."""
+    installed = PACKAGE / "_data" / "baselines"
+    return installed if installed.is_dir() else CHECKOUT / "experiments" / "baselines"
+
+
+def new_baseline_directory() -> Path:
+    """Where new baselines go by default: beside the others in a checkout, else ``./baselines``."""
+    return Path("baselines") if (PACKAGE / "_data" / "baselines").is_dir() else baseline_directory()
 
 
 def recording_directory() -> Path:

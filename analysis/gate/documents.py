@@ -1,0 +1,112 @@
+"""A gate for machines: JSON and JUnit XML."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from math import isfinite
+from typing import Any
+from xml.etree import ElementTree
+
+from analysis.ert import LogEstimate
+from analysis.gate.compare import TaskComparison
+from analysis.gate.judge import Judgement, Look, Verdict
+from analysis.gate.outcomes import Outcomes
+from analysis.gate.text import ratio_cell, sentence
+
+VERSION = 1
+
+
+def to_json(judgement: Judgement, suite: str, made: Mapping[str, Any]) -> str:
+    """Everything that a gate knows. Numbers without a value are null.
+
+    Args:
+        made: versions and the like, for the record.
+    """
+    document = {
+        "version": VERSION,
+        "verdict": str(judgement.verdict),
+        "sentence": sentence(judgement),
+        "suite": suite,
+        "plan": asdict(judgement.plan),
+        "candidate": _side(judgement.candidate),
+        "baseline": _side(judgement.baseline),
+        "ratio": _ratio(judgement.last.comparison.ratio),
+        "more_seeds": judgement.more_seeds,
+        "baseline_seeds": judgement.baseline_seeds,
+        "tasks": [_task(task) for task in judgement.last.comparison.tasks],
+        "looks": [_look(look) for look in judgement.looks],
+        "made": made,
+    }
+    return json.dumps(_valued(document), indent=1) + "\n"
+
+
+def _side(side: Outcomes) -> dict[str, Any]:
+    return {"label": side.label, "source": side.source, "runs": side.runs}
+
+
+def _ratio(ratio: LogEstimate) -> dict[str, float]:
+    low, high = ratio.interval()
+    return {"value": ratio.value, "low": low, "high": high, "log": ratio.log, "se": ratio.se, "df": ratio.df}
+
+
+def _task(task: TaskComparison) -> dict[str, Any]:
+    sides = {"candidate": asdict(task.candidate), "baseline": asdict(task.baseline)}
+    return {"task": task.task, **sides, "ratio": _ratio(task.ratio), "pairs": task.pairs}
+
+
+def _look(look: Look) -> dict[str, Any]:
+    return {
+        "seeds": look.seeds,
+        "ratio": _ratio(look.comparison.ratio),
+        "z": look.z,
+        "information": look.information,
+        "information_needed": look.needed,
+        "regression_from_z": look.bounds.upper,
+        "pass_to_z": look.bounds.lower,
+    }
+
+
+def _valued(document: Any) -> Any:
+    """JSON has neither nan nor inf."""
+    if isinstance(document, float):
+        return document if isfinite(document) else None
+    if isinstance(document, Mapping):
+        return {name: _valued(value) for name, value in document.items()}
+    return [_valued(value) for value in document] if isinstance(document, list | tuple) else document
+
+
+def to_junit(judgement: Judgement, suite: str) -> str:
+    """A test case a task and one for the verdict.
+
+    The verdict fails on a regression and is skipped where undecided. A task fails only together with the verdict, where
+    its own 95% interval lies above 1: one of eleven tasks by itself is often above by chance.
+    """
+    name = f"gate.{suite}.{judgement.candidate.label}"
+    regression = judgement.verdict is Verdict.REGRESSION
+    cases = [_case(name, task, regression) for task in judgement.last.comparison.tasks]
+    whole = ElementTree.Element("testcase", classname=name, name="verdict")
+    if regression:
+        ElementTree.SubElement(whole, "failure", message=sentence(judgement), type="regression")
+    elif judgement.verdict is Verdict.UNDECIDED:
+        ElementTree.SubElement(whole, "skipped", message=sentence(judgement))
+    ElementTree.SubElement(whole, "system-out").text = sentence(judgement)
+    cases.append(whole)
+    counts = {kind: str(sum(case.find(kind) is not None for case in cases)) for kind in ("failure", "skipped")}
+    root = ElementTree.Element(
+        "testsuite", name=name, tests=str(len(cases)), failures=counts["failure"], errors="0", skipped=counts["skipped"]
+    )
+    root.extend(cases)
+    ElementTree.indent(root)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
+
+
+def _case(name: str, task: TaskComparison, regression: bool) -> ElementTree.Element:
+    case = ElementTree.Element("testcase", classname=name, name=task.task)
+    said = f"{ratio_cell(task.ratio)} times the evaluations of the baseline"
+    low = task.ratio.interval()[0]
+    if regression and low > 1:
+        ElementTree.SubElement(case, "failure", message=said, type="slower")
+    ElementTree.SubElement(case, "system-out").text = said
+    return case

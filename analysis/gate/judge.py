@@ -1,0 +1,187 @@
+"""The gate: look, stop when the looks so far decide, and say what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from math import ceil, inf, log
+
+from scipy.special import ndtri, stdtr
+
+from analysis.errors import AnalysisError
+from analysis.ert import LogEstimate
+from analysis.gate.compare import Comparison, compare
+from analysis.gate.outcomes import Outcomes
+from analysis.gate.spending import Bounds, Design, bounds, maximum_information
+
+MARGIN = 1.02
+"""Looks are not equally far apart in information when one side has all its runs from the start."""
+PATIENCE = 3
+"""More of the candidate's seeds alone, up to so many times what would do if the baseline had as many."""
+
+
+class Verdict(StrEnum):
+    """What a gate ends with."""
+
+    PASS = "pass"
+    IMPROVEMENT = "improvement"
+    REGRESSION = "regression"
+    UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a gate looks and what it promises.
+
+    Attributes:
+        looks: seeds a task at each look.
+        target: near-optimal means within this share of the optimum.
+        slowdown: of the geometric-mean ERT, found with ``power``.
+        alpha: chance to call no change a regression.
+        to_the_end: go on after a pass, to see whether it is an improvement.
+    """
+
+    looks: tuple[int, ...]
+    target: float
+    slowdown: float
+    alpha: float
+    power: float
+    to_the_end: bool = False
+
+    @property
+    def design(self) -> Design:
+        return Design(log(self.slowdown), self.alpha, 1 - self.power)
+
+    @property
+    def needed(self) -> float:
+        """Information that decides for certain."""
+        return MARGIN * maximum_information(self.design, len(self.looks))
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look at the data.
+
+    Attributes:
+        seeds: of the candidate, a task.
+        z: how many standard errors the candidate is slower.
+        information: 1 / se^2 of the mean log ratio; ``needed`` decides for certain.
+    """
+
+    seeds: int
+    comparison: Comparison
+    z: float
+    information: float
+    needed: float
+    bounds: Bounds
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The end of a gate.
+
+    Attributes:
+        more_seeds: about so many further seeds a task of the candidate would decide an undecided gate; else 0.
+        baseline_seeds: so many seeds a task the baseline would need for that; 0 where it has enough.
+    """
+
+    verdict: Verdict
+    plan: Plan
+    candidate: Outcomes
+    baseline: Outcomes
+    looks: tuple[Look, ...]
+    more_seeds: int = 0
+    baseline_seeds: int = 0
+
+    @property
+    def last(self) -> Look:
+        return self.looks[-1]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A side of a gate.
+
+    Attributes:
+        outcomes: with so many seeds a task, or with all that there are.
+        grows: whether it can be run for more seeds.
+    """
+
+    outcomes: Callable[[int], Outcomes]
+    grows: bool
+
+
+def gate(
+    plan: Plan, candidate: Source, baseline: Source, seen: Callable[[Look, int, int], None] | None = None
+) -> Judgement:
+    """Look after look until one decides.
+
+    Args:
+        seen: told of each look, how many there may be, and its number.
+
+    Raises:
+        AnalysisError: fewer than two seeds of a task on either side.
+    """
+    if not candidate.grows:  # all of it is there: one look
+        plan = replace(plan, looks=(max(plan.looks[-1], candidate.outcomes(0).fewest),))
+    looks: list[Look] = []
+    for k, seeds in enumerate(plan.looks):
+        sides = candidate.outcomes(seeds), baseline.outcomes(seeds)
+        for side in sides:
+            if side.fewest < 2:
+                raise AnalysisError(f"{side.source}: {side.fewest} seed of a task: expected 2 or more")
+        last = k == len(plan.looks) - 1
+        looks.append(_look(plan, [look.information for look in looks], *sides, last=last))
+        if seen is not None:
+            seen(looks[-1], len(plan.looks), k + 1)
+        last = last or looks[-1].information >= looks[-1].needed  # everything is spent: more could not decide more
+        verdict = verdict_at(looks[-1].z, looks[-1].bounds, plan.to_the_end and not last)
+        if verdict is not Verdict.UNDECIDED or last:
+            break
+    judgement = Judgement(verdict, plan, *sides, tuple(looks))
+    return judgement if verdict is not Verdict.UNDECIDED else _short_of(judgement, baseline.grows)
+
+
+def _look(plan: Plan, before: Sequence[float], candidate: Outcomes, baseline: Outcomes, last: bool) -> Look:
+    comparison = compare(candidate, baseline, plan.target)
+    needed = plan.needed
+    ratio = comparison.ratio
+    seeds = candidate.fewest
+    if ratio.se == 0:
+        z = 0.0 if ratio.log == 0 else inf if ratio.log > 0 else -inf
+        return Look(seeds, comparison, z, inf, needed, Bounds(ndtri(1 - plan.alpha), inf))
+    information = 1 / ratio.se**2
+    found = bounds(plan.design, [*before, information], needed, last)
+    return Look(seeds, comparison, normal_score(ratio), information, needed, found)
+
+
+def normal_score(ratio: LogEstimate) -> float:
+    """The normal deviate that is as improbable as log / se is for Student's t."""
+    t = ratio.log / ratio.se
+    tail = float(stdtr(ratio.df, -abs(t)))
+    z = -float(ndtri(tail)) if tail > 0 else abs(t)
+    return z if t > 0 else -z
+
+
+def verdict_at(z: float, found: Bounds, keep_going: bool = False) -> Verdict:
+    """What a look says by its bounds; ``keep_going``: a pass does not count yet."""
+    if z >= found.upper:
+        return Verdict.REGRESSION
+    if z <= -found.upper:
+        return Verdict.IMPROVEMENT
+    return Verdict.PASS if z <= found.lower and not keep_going else Verdict.UNDECIDED
+
+
+def _short_of(judgement: Judgement, baseline_grows: bool) -> Judgement:
+    """How many more seeds a task give the information that decides for certain, were their spread that seen so far."""
+    last, fewest = judgement.last, judgement.baseline.fewest
+    own, theirs = last.comparison.variance_per_seed()
+    both = ceil((own + theirs) * last.needed)
+    left = 1 / last.needed - theirs / fewest
+    alone = ceil(own / left) if left > 0 else inf
+    if baseline_grows or last.comparison.pairs or alone > PATIENCE * both:
+        seeds, wanted = both, 0 if baseline_grows or both <= fewest else both
+    else:
+        seeds, wanted = int(alone), 0
+    return replace(judgement, more_seeds=max(1, seeds - last.seeds), baseline_seeds=wanted)

@@ -1,0 +1,151 @@
+"""What a gate needs of runs: for each task and seed the time to target, and how the run began."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from analysis.errors import AnalysisError
+from analysis.incumbents import optima
+from analysis.load import Study, load_study
+from analysis.reference import TARGETS
+from analysis.time_to_target import times_to_target
+
+Floats = NDArray[np.float64]
+START = 5
+"""So many first evaluations say whether two runs share their initial design; conditional_gp's is the shortest here."""
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What two sides must have in common.
+
+    Attributes:
+        evaluations: budget of each run.
+        noise: of the replay, ``recorded`` or ``none``.
+        landscapes: task to SHA-256 of its recording.
+    """
+
+    evaluations: int
+    noise: str
+    landscapes: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class TaskOutcomes:
+    """One strategy's runs on one task, by seed.
+
+    Attributes:
+        times: target to T in evaluations, inf where it was missed. [seeds]
+        spent: evaluations of each run, the budget at most. [seeds]
+        starts: a digest of the first :data:`START` readings of each run. [seeds]
+    """
+
+    seeds: tuple[int, ...]
+    times: Mapping[float, Floats]
+    spent: Floats
+    starts: tuple[str, ...]
+
+    def cost(self, target: float) -> Floats:
+        """T, or everything spent without a hit. [seeds]"""
+        return np.minimum(self.times[target], self.spent)
+
+    def hit(self, target: float) -> NDArray[np.bool_]:
+        """[seeds]"""
+        return np.isfinite(self.times[target])
+
+    def at(self, seeds: Sequence[int]) -> TaskOutcomes:
+        """These seeds alone, in this order."""
+        rows = [self.seeds.index(seed) for seed in seeds]
+        times = {target: values[rows] for target, values in self.times.items()}
+        return TaskOutcomes(tuple(seeds), times, self.spent[rows], tuple(self.starts[row] for row in rows))
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """One side of a gate.
+
+    Attributes:
+        label: the strategy's.
+        source: where they come from, in words.
+        tasks: by name.
+    """
+
+    label: str
+    source: str
+    tasks: Mapping[str, TaskOutcomes]
+
+    @property
+    def runs(self) -> int:
+        return sum(len(task.seeds) for task in self.tasks.values())
+
+    @property
+    def fewest(self) -> int:
+        """Seeds of the task that has the fewest."""
+        return min(len(task.seeds) for task in self.tasks.values())
+
+
+def read_outcomes(
+    folders: Sequence[Path], label: str, source: str, protocol: Protocol, seeds: Collection[int] | None = None
+) -> Outcomes:
+    """From run directories below ``folders``, all of one strategy.
+
+    Args:
+        seeds: these alone.
+
+    Raises:
+        AnalysisError: a run is damaged, or was made under another protocol; or a task has no finished run.
+    """
+    study = load_study(folders)
+    _check(study, source, protocol)
+    limit = pd.Series(float(protocol.evaluations), index=study.runs.index)
+    times = times_to_target(study, optima(study), TARGETS, limit)
+    times = times[times["axis"] == "evaluations"]
+    starts = _starts(study)
+    tasks: dict[str, TaskOutcomes] = {}
+    for task in protocol.landscapes:
+        runs = study.runs[study.runs["task"] == task].sort_values("seed")
+        runs = runs if seeds is None else runs[runs["seed"].isin(seeds)]
+        if runs.empty:
+            raise AnalysisError(f"{source}: no finished run of {task}: the suite has this task")
+        found = {target: _by_run(times[times["target"] == target], runs.index) for target in TARGETS}
+        spent = np.minimum(runs["evaluations"].to_numpy(np.float64), protocol.evaluations)
+        began = tuple(starts[run] for run in runs.index)
+        tasks[task] = TaskOutcomes(tuple(map(int, runs["seed"])), found, spent, began)
+    return Outcomes(label, source, tasks)
+
+
+def _by_run(times: pd.DataFrame, runs: pd.Index[int]) -> Floats:
+    return times.set_index("run")["time"].reindex(runs).fillna(np.inf).to_numpy(np.float64)
+
+
+def _check(study: Study, source: str, protocol: Protocol) -> None:
+    runs = study.runs
+    for row in runs.to_dict("records"):
+        if row["landscape"] != protocol.landscapes.get(row["task"]):
+            raise AnalysisError(f"{source}: {row['path']}: runs on another recording than the suite's of {row['task']}")
+        if not row["budget_evaluations"] >= protocol.evaluations:  # nan: limited in seconds alone
+            raise AnalysisError(
+                f"{source}: {row['path']}: budget.evaluations={row['budget_evaluations']:g}: "
+                f"expected {protocol.evaluations} or more, the suite's"
+            )
+        for name, wanted in (("noise", protocol.noise), ("batch", 1)):
+            if row[name] != wanted:
+                raise AnalysisError(f"{source}: {row['path']}: {name}={row[name]}: expected {wanted} as in the suite")
+
+
+def _starts(study: Study) -> dict[int, str]:
+    """Readings with the recorded noise and costs tell configurations apart, failed ones too."""
+    rows = study.evaluations
+    first = rows[rows["index"] < START]
+    numbers = first[["latency_ms", "clock_end_s"]].to_numpy(np.float64)
+    found: dict[int, str] = {}
+    for run, at in first.groupby("run", sort=False).indices.items():
+        found[int(str(run))] = hashlib.sha256(numbers[at].astype("<f8").tobytes()).hexdigest()[:8]
+    return found

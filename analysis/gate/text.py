@@ -1,0 +1,102 @@
+"""A gate's verdict in words: for the terminal, and as Markdown for a pull request."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from analysis.ert import LogEstimate
+from analysis.gate.compare import SideErt, TaskComparison
+from analysis.gate.judge import Judgement, Look, Verdict
+
+MARKS = {Verdict.PASS: "✅", Verdict.IMPROVEMENT: "🚀", Verdict.REGRESSION: "❌", Verdict.UNDECIDED: "❔"}
+
+
+def sentence(judgement: Judgement) -> str:
+    """The verdict, the ratio and its interval, and what is to be done where nothing could be decided."""
+    last, plan = judgement.last, judgement.plan
+    names = (
+        f"{judgement.candidate.label} needs {ratio_cell(last.comparison.ratio)} times the evaluations of the baseline"
+    )
+    verdict = judgement.verdict
+    if verdict is Verdict.UNDECIDED:
+        return f"undecided: {names}; {_what_it_needs(judgement)}"
+    if last.information == float("inf") and last.z == 0:
+        return f"pass: every run of {judgement.candidate.label} took as long as the baseline's"
+    if verdict is Verdict.PASS:
+        return f"pass: {names}; a slowdown of {plan.slowdown:g} is excluded"
+    return f"{verdict}: {names}"
+
+
+def _what_it_needs(judgement: Judgement) -> str:
+    seeds = judgement.last.seeds + judgement.more_seeds
+    needs = f"it needs about {judgement.more_seeds} more seeds a task (--seeds {seeds})"
+    if judgement.baseline_seeds:
+        fewest = judgement.baseline.fewest
+        needs += f", and the baseline {judgement.baseline_seeds} where it has {fewest}"
+    return needs
+
+
+def look_line(look: Look, total: int, number: int) -> str:
+    """What a look has seen, while the gate goes on."""
+    return f"look {number} of {total}, {look.seeds} seeds a task: {ratio_cell(look.comparison.ratio)}"
+
+
+def ratio_cell(ratio: LogEstimate) -> str:
+    """``1.12 [0.98, 1.28]``; the interval is 95% at this number of seeds, not widened for earlier looks."""
+    low, high = ratio.interval()
+    return f"{ratio.value:.2f}" + ("" if np.isnan(low) else f" [{low:.2f}, {high:.2f}]")
+
+
+def _ert_cell(side: SideErt) -> str:
+    return f"{'' if side.hits else '> '}{side.ert:.0f} ({side.hits}/{side.runs})"
+
+
+def _row(task: TaskComparison) -> list[str]:
+    return [task.task, _ert_cell(task.candidate), _ert_cell(task.baseline), ratio_cell(task.ratio)]
+
+
+def _rows(judgement: Judgement) -> list[list[str]]:
+    candidate, baseline = judgement.candidate.label, judgement.baseline.label
+    heads = ["task", f"ERT {candidate} (hits)", f"ERT {baseline} (hits)", "ratio [95%]"]
+    if candidate == baseline:
+        heads[1:3] = ["ERT candidate (hits)", "ERT baseline (hits)"]
+    comparison = judgement.last.comparison
+    return [heads, *map(_row, comparison.tasks), ["geometric mean", "", "", ratio_cell(comparison.ratio)]]
+
+
+def terminal(judgement: Judgement) -> str:
+    """A row a task, what was compared, and the verdict."""
+    return "\n".join([*_aligned(_rows(judgement)), *_notes(judgement), sentence(judgement)])
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            cell.rjust(width) if i else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    ]
+
+
+def _notes(judgement: Judgement) -> list[str]:
+    last, plan = judgement.last, judgement.plan
+    kind = "seed by seed (they share their initial design)" if last.comparison.pairs else "independent seeds"
+    looks = f"look {len(judgement.looks)} of {len(plan.looks)}"
+    return [
+        f"baseline: {judgement.baseline.source}, {judgement.baseline.runs} runs",
+        f"evaluations to within {plan.target:.0%} (ERT; > without a hit); {kind}; {looks}; finds a slowdown of "
+        f"{plan.slowdown:g} with {plan.power:.0%} power, false alarms {plan.alpha:.0%}",
+    ]
+
+
+def markdown(judgement: Judgement, suite: str) -> str:
+    """Fit for a pull request's comment."""
+    heads, *body = [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in _rows(judgement)]
+    lines = [heads, "| --- | ---: | ---: | ---: |", *body]
+    verdict = f"### {MARKS[judgement.verdict]} `nearopt gate`: {judgement.verdict}"
+    notes = "<br>".join([f"suite `{suite}`", *_notes(judgement)])
+    return "\n\n".join([verdict, sentence(judgement) + ".", "\n".join(lines), f"<sub>{notes}</sub>"]) + "\n"

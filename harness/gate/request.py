@@ -1,0 +1,99 @@
+"""What one ``nearopt gate`` asks for, from its options."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from harness.compose import Composer
+from harness.errors import UserError
+from harness.gate.runner import Runner, runner
+from harness.gate.sides import Folder, as_file, as_folder
+from harness.gate.suite import Suite, load_suite
+from harness.provenance import digest
+from harness.resources import baseline_directory, new_baseline_directory
+
+Side = Runner | Folder | Path
+"""Something to run, runs that exist, or a baseline file."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """A gate to be held, or a baseline to be written.
+
+    Attributes:
+        baseline: ``None`` for an update.
+        new: the folder that the candidate's baseline goes to.
+    """
+
+    suite: Suite
+    candidate: Side
+    baseline: Side | None
+    new: Path
+
+
+def request(arguments: argparse.Namespace) -> Request:
+    """Check everything that can be checked before anything runs.
+
+    Raises:
+        UserError: an option or an operand is at fault.
+    """
+    suite = load_suite(arguments.suite)
+    suite = suite if arguments.seeds is None else suite.upto(arguments.seeds)
+    for name in ("json", "junit", "markdown"):
+        file = getattr(arguments, name)
+        if file is not None and (file.is_dir() or not file.parent.is_dir()):
+            raise UserError(f"--{name} {file}: expected a file in a folder that exists")
+    if arguments.jobs is not None and arguments.jobs < 1:
+        raise UserError(f"--jobs {arguments.jobs}: expected 1 or more")
+    if arguments.update_baseline == (arguments.against is not None):
+        raise UserError("nearopt gate: expected --against BASELINE, or --update-baseline, and not both")
+    baselines = arguments.baselines or baseline_directory()
+    if arguments.baselines is not None and not arguments.update_baseline and not baselines.is_dir():
+        raise UserError(f"--baselines {baselines}: expected a folder")
+
+    def side(word: str, overrides: list[str], committed: bool) -> Side:
+        existing = as_file(word, baselines, committed) or as_folder(word, suite)
+        if existing is None:
+            composer = Composer(arguments.config_dir)
+            return runner(word, overrides, suite, arguments.results, arguments.jobs, composer)
+        if overrides:
+            raise UserError(f"{overrides[0]}: {word} is not run: its runs exist")
+        return existing
+
+    new = arguments.baselines or new_baseline_directory()
+    candidate = side(arguments.candidate, arguments.overrides, committed=False)
+    if arguments.update_baseline:
+        if isinstance(candidate, Path):
+            raise UserError(f"{candidate}: is a baseline already: expected a strategy or a results folder")
+        return Request(suite, candidate, None, new)
+    run_it = arguments.rerun or bool(arguments.against_override)
+    baseline = side(arguments.against, arguments.against_override, committed=not run_it)
+    return Request(suite, candidate, baseline, new)
+
+
+def made_with(suite: Suite, side: Side) -> dict[str, Any]:
+    """For the record: the suite, and the strategy, code and versions of one of the side's runs."""
+    made: dict[str, Any] = {"suite": {"name": suite.name, "sha256": suite_hash(suite)}}
+    if isinstance(side, Path):
+        return {**made, "file": str(side)}
+    run = next(path.parent for folder in side.folders for path in sorted(folder.glob("*/DONE")))
+    strategy = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))["strategy"]
+    then = json.loads((run / "environment.json").read_text(encoding="utf-8"))
+    return {
+        **made,
+        "strategy": strategy,
+        "strategy_sha256": digest(strategy),
+        "git": {name: then["git"][name] for name in ("commit", "dirty")},
+        **{name: then[name] for name in ("python", "platform", "packages")},
+    }
+
+
+def suite_hash(suite: Suite) -> str:
+    """Of what decides a run: landscapes, budget and noise; seeds and looks do not."""
+    return digest({"landscapes": suite.sha256(), "evaluations": suite.evaluations, "noise": suite.noise})

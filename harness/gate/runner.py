@@ -1,0 +1,89 @@
+"""Runs what a gate lacks: one strategy on a suite, seed after seed, in parallel; finished runs are used again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from harness.compose import Composer
+from harness.config import RunConfig
+from harness.errors import UserError
+from harness.gate.code import code_digest
+from harness.gate.suite import Suite
+from harness.provenance import digest
+from harness.run import RunResult
+from harness.strategies.base import Budget
+from harness.sweep import sweep
+
+ALLOWED = ("strategy.", "+strategy.", "++strategy.", "~strategy.")
+
+
+class RunsFailed(RuntimeError):
+    """Runs of one side broke down: there is nothing to judge."""
+
+
+@dataclass(frozen=True)
+class Runner:
+    """One strategy on one suite.
+
+    Attributes:
+        folder: where its runs go: named after the code and arguments that decide them.
+    """
+
+    config: RunConfig
+    suite: Suite
+    folder: Path
+    jobs: int | None
+
+    @property
+    def label(self) -> str:
+        return self.config.label
+
+    @property
+    def folders(self) -> list[Path]:
+        """Of its runs, one a task."""
+        return [self.folder / task / self.label for task in self.suite.landscapes]
+
+    def run(self, count: int) -> None:
+        """Have the first ``count`` seeds of every task.
+
+        Raises:
+            UserError: a run's input was at fault.
+            RunsFailed: a run broke down.
+        """
+        results = sweep(self.configs(count), self.jobs)
+        failures = [result for result in results if not isinstance(result, RunResult)]
+        if not failures:
+            return
+        first = failures[0]
+        of = f"{len(failures)} of {len(results)} runs of {self.label} failed; the first"
+        task = Path(str(first.config.backend["landscape"])).stem
+        line = f"{of} ({task}, seed {first.config.seed}): {first.message}"
+        raise RunsFailed(line) if any(failure.trace for failure in failures) else UserError(line)
+
+    def configs(self, count: int) -> list[RunConfig]:
+        """Seed by seed, so that an interrupted gate is a smaller one."""
+        return [
+            replace(self.config, seed=seed, backend={**self.config.backend, "landscape": str(path)})
+            for seed in self.suite.seeds(count)
+            for path in self.suite.landscapes.values()
+        ]
+
+
+def runner(
+    name: str, overrides: Sequence[str], suite: Suite, results: Path, jobs: int | None, composer: Composer
+) -> Runner:
+    """From a strategy's name and overrides of its own.
+
+    Raises:
+        UserError: there is no such strategy, or an override is not the strategy's.
+    """
+    for override in overrides:
+        if not override.startswith(ALLOWED):
+            raise UserError(f"{override}: expected strategy.…=VALUE: the suite decides everything else")
+    composed = composer.compose([f"strategy={name}", f"backend.noise={suite.noise}", *overrides])
+    config = replace(composed, budget=Budget(suite.evaluations), batch=1, resume="retry_failed", jobs=jobs)
+    decides = {"code": code_digest(config.strategy), "strategy": dict(config.strategy), "backend": dict(config.backend)}
+    folder = results / f"{config.label}-{digest(decides)[:12]}"
+    return Runner(replace(config, results=folder), suite, folder, jobs)

@@ -1,0 +1,64 @@
+"""What CANDIDATE and BASELINE of the command line mean: a strategy, a results folder, or a baseline file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.errors import UserError
+from harness.gate.suite import Suite
+
+
+@dataclass(frozen=True)
+class Folder:
+    """Runs that exist.
+
+    Attributes:
+        name: as given.
+        folders: of one strategy, one a task of the suite.
+    """
+
+    name: str
+    label: str
+    folders: list[Path]
+
+
+def as_file(word: str, baselines: Path, by_name: bool) -> Path | None:
+    """The baseline file that ``word`` names: by its path, or with ``by_name`` the committed one of that strategy."""
+    path = Path(word)
+    if path.suffix == ".json":
+        return path
+    committed = baselines / f"{word}.json"
+    return committed if by_name and committed.is_file() else None
+
+
+def as_folder(word: str, suite: Suite) -> Folder | None:
+    """The runs in the results folder ``word``, or of one strategy in it: ``FOLDER:LABEL``.
+
+    Raises:
+        UserError: the folder lacks a task of the suite, or holds several strategies and none is named.
+    """
+    path, label = Path(word), ""
+    if not path.is_dir():
+        before, colon, label = word.rpartition(":")
+        path = Path(before)
+        if not colon or not before or not path.is_dir():
+            return None
+    labels = {task: _labels(path / task) for task in suite.landscapes}
+    common = set.intersection(*labels.values())
+    if label:
+        for task, found in labels.items():
+            if label not in found:
+                raise UserError(f"{path}: no runs of {label} on {task}, which is in the suite {suite.name}")
+    elif len(common) != 1:
+        lacking = next((task for task, found in labels.items() if not found), None)
+        if lacking:
+            raise UserError(f"{path}: no runs of {lacking}, which is in the suite {suite.name}")
+        raise UserError(f"{path}: runs of {', '.join(sorted(common)) or 'no one strategy'} on all tasks of the suite: "
+                        f"expected {path}:LABEL")  # fmt: skip
+    chosen = label or common.pop()
+    return Folder(word, chosen, [path / task / chosen for task in suite.landscapes])
+
+
+def _labels(task: Path) -> set[str]:
+    return {entry.name for entry in task.iterdir() if entry.is_dir()} if task.is_dir() else set()
