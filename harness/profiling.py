@@ -63,15 +63,16 @@ class Profile:
 
 
 def checkpoints(observations: int) -> list[int]:
-    """10 … ``observations``, evenly spaced on a log scale, six a decade.
+    """10, 15, 22, 32, 46, 68, 100 … and ``observations``: six a decade, evenly spaced on a log scale.
 
     Raises:
         UserError: fewer than 20.
     """
     if observations < 2 * FIRST:
         raise UserError(f"--observations {observations}: expected {2 * FIRST} or more")
-    steps = max(2, round(PER_DECADE * np.log10(observations / FIRST)) + 1)
-    return sorted({int(n) for n in np.geomspace(FIRST, observations, steps).round()})
+    steps = int(PER_DECADE * np.log10(observations / FIRST) + 1e-9) + 1
+    grid = FIRST * 10.0 ** (np.arange(steps) / PER_DECADE)
+    return sorted({*(int(n) for n in grid.round()), observations})
 
 
 def profiled_configs(words: Sequence[str], config_dir: Path | None) -> list[RunConfig]:

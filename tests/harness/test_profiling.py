@@ -57,6 +57,12 @@ def mine(tmp_path: Path) -> Path:
     return folder.parent
 
 
+def test_readings_are_evenly_spaced_and_hold_the_decades() -> None:
+    assert checkpoints(100) == [10, 15, 22, 32, 46, 68, 100]
+    assert checkpoints(1000)[6:] == [100, 147, 215, 316, 464, 681, 1000]
+    assert checkpoints(200)[-3:] == [100, 147, 200]
+
+
 def test_cost_and_memory_are_what_they_were_made(nearopt: Nearopt, tmp_path: Path, mine: Path) -> None:
     words = (
         "profile",
