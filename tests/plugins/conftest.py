@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -31,10 +32,21 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def installed(site: Path, tmp_path: Path) -> Command:
+def own_temporary_folder() -> Iterator[str]:
+    """With locks of its own, so that tests that run at once do not lock each other out of the CPU.
+
+    Short: the path of a socket has 107 bytes at most.
+    """
+    with tempfile.TemporaryDirectory(prefix="no", ignore_cleanup_errors=True) as folder:
+        yield folder
+
+
+@pytest.fixture
+def installed(site: Path, tmp_path: Path, own_temporary_folder: str) -> Command:
     """A Python command in ``tmp_path``, in an environment with the example package: exit code, stdout, stderr."""
     environment = {
-        **{name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"},
+        "TMPDIR": own_temporary_folder,
+        **{name: value for name, value in os.environ.items() if name not in ("TRITON_INTERPRET", "TMPDIR")},
         "PYTHONPATH": f"{ROOT}{os.pathsep}{site}",
         "PYTHONSAFEPATH": "1",  # as an installed script: the working directory is not on the path
     }
