@@ -34,6 +34,8 @@ def _modules(kernel: Kernel) -> dict[str, ModuleType]:
         found[module.__name__] = module
         for value in vars(module).values():
             home = value.__name__ if inspect.ismodule(value) else getattr(value, "__module__", None)
+            if inspect.ismodule(value) and value.__name__.startswith(f"{module.__name__}."):
+                continue  # a package knows whichever of its modules this process has imported, used or not
             if isinstance(home, str) and home.partition(".")[0] == package and home in sys.modules:
                 queue.append(sys.modules[home])
     return found

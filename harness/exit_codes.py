@@ -1,0 +1,5 @@
+"""How ``nearopt`` ends: what scripts and CI go by."""
+
+from __future__ import annotations
+
+DONE, FAILED, USER_ERROR, UNDECIDED, REGRESSION, INTERRUPTED = 0, 1, 2, 3, 4, 130

@@ -1,0 +1,82 @@
+"""``nearopt run``: from the command line to runs, and what is printed of them."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.attempt import Failure
+from harness.compose import Composer
+from harness.errors import UserError
+from harness.estimate import estimate
+from harness.estimate_text import format_estimate
+from harness.exit_codes import DONE, FAILED, USER_ERROR
+from harness.plan import planned
+from harness.run import RunResult, instantiate_checked
+from harness.sweep import run_alone, sweep
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """One run or a sweep; returns the exit code.
+
+    Raises:
+        UserError: on any override that does not fit.
+    """
+    composer = Composer(arguments.config_dir)
+    if arguments.cfg:
+        print(composer.yaml(arguments.overrides), end="")
+        return DONE
+    launcher = composer.launcher(arguments.overrides)
+    multirun = arguments.multirun
+    if launcher is not None and not multirun:
+        raise UserError(f"hydra.launcher._target_={launcher['_target_']}: launchers run sweeps: expected -m")
+    configs = composer.expand(arguments.overrides) if multirun else [composer.compose(arguments.overrides)]
+    if any(config.dry_run for config in configs):
+        print(format_estimate(estimate(configs)))
+        return DONE
+    if not multirun:
+        result = run_alone(configs[0])
+        print(_told(result))
+        return FAILED if result.ended == "failed" else DONE
+    launch = None if launcher is None else instantiate_checked("hydra.launcher", launcher).launch
+    with planned(configs):
+        results = sweep(configs, configs[0].jobs, launch)
+    return _conclude(results, configs[0].results)
+
+
+def _conclude(results: Sequence[RunResult | Failure], folder: Path) -> int:
+    """Print how a sweep ended; returns the exit code."""
+    runs = [result for result in results if isinstance(result, RunResult) and result.ended != "failed"]
+    left = [result for result in results if isinstance(result, RunResult) and result.ended == "failed"]
+    failures = [result for result in results if not isinstance(result, RunResult)]
+    skipped = sum(result.ended == "skipped" for result in runs)
+    print(
+        f"{len(runs) - skipped} runs done, {skipped} were done before, {len(failures)} failed"
+        f"{f', {len(left)} had failed before' if left else ''}: {folder}"
+    )
+    for failure in failures:
+        print(f"nearopt: {failure.config.label} seed {failure.config.seed}: {failure.message}", file=sys.stderr)
+        if failure.trace and os.environ.get("NEAROPT_TRACEBACK"):
+            print(failure.trace, file=sys.stderr)
+    if left:
+        print(
+            f"nearopt: {len(left)} runs that had failed were left (the first: {left[0].message}): "
+            f"resume=retry_failed tries them again, nearopt status {folder} lists them",
+            file=sys.stderr,
+        )
+        return FAILED
+    if not failures:
+        return DONE
+    return FAILED if any(failure.trace for failure in failures) else USER_ERROR
+
+
+def _told(result: RunResult) -> str:
+    if result.ended == "skipped":
+        return f"done before ({result.evaluations} evaluations): {result.path}"
+    if result.ended == "failed":
+        return f"failed before ({result.message}), resume=retry_failed tries again: {result.path}"
+    best = "none succeeded" if result.best_ms is None else f"best observed {result.best_ms:.6g} ms"
+    return f"{result.evaluations} evaluations, {best} (ended: {result.ended}): {result.path}"
