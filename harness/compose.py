@@ -14,7 +14,7 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override, RangeSweep
-from hydra.errors import HydraException
+from hydra.errors import HydraException, MissingConfigException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -131,8 +131,16 @@ class Composer:
                 _forget_plugins_launchers()
                 return hydra.compose("config", [*self._search_path, *overrides], return_hydra_config)
 
+        def with_kernels() -> Any:
+            try:
+                return composed()
+            except MissingConfigException as error:  # named in the defaults of a YAML of the user's
+                if not self._plugins.register_kernel(error.missing_cfg_file):
+                    raise
+                return with_kernels()
+
         try:
-            return self._hydra_call(composed)
+            return self._hydra_call(with_kernels)
         except ValueError as error:  # a group that is overridden with null or a number
             raise UserError(f"{' '.join(overrides)}: {one_line(error)}") from None
 

@@ -56,7 +56,8 @@ class Estimate:
     """A sweep's cost.
 
     Attributes:
-        live: on GPUs.
+        live: measured rather than replayed.
+        device: what live runs hold, ``GPU``, or ``CPU`` where no kernel of theirs needs one.
         shared: its runs share GPUs.
         gpus: that are visible here; 1 where there is none.
         jobs: runs at once.
@@ -65,6 +66,7 @@ class Estimate:
     groups: tuple[GroupEstimate, ...]
     results: Path
     live: bool
+    device: str
     shared: bool
     gpus: int
     jobs: int
@@ -114,10 +116,18 @@ def estimate(configs: Sequence[RunConfig]) -> Estimate:
         groups=tuple(_group(task, label, members, here) for (task, label), members in groups.items()),
         results=first.results,
         live=first.live,
+        device=_held(configs),
         shared=bool(first.backend.get("share_device")),
         gpus=max(1, len(visible_gpus())) if first.live else 1,
         jobs=first.jobs or default_jobs(configs),
     )
+
+
+def _held(configs: Sequence[RunConfig]) -> str:
+    from harness.backends.live import runs_on_cpu  # with it comes torch, which a replay's estimate does without
+
+    tasks = {config.task.name: config.task for config in configs if config.live and config.task is not None}
+    return "CPU" if tasks and all(runs_on_cpu(task) for task in tasks.values()) else "GPU"
 
 
 def _group(

@@ -9,8 +9,8 @@ from harness.text_table import aligned
 def format_estimate(estimate: Estimate) -> str:
     """A row per task and strategy, totals, and what the numbers rest on."""
     heads = ["task", "strategy", "costs from", "runs", "done", "failed", "to do", "evaluations"]
-    gpu = ["run min" if estimate.shared else "GPU min", "measuring min"]
-    heads += gpu if estimate.live else ["CPU min"]
+    held = ["run min" if estimate.shared else f"{estimate.device} min", "measuring min"]
+    heads += held if estimate.live else ["CPU min"]
     body = [_row(group, estimate.live) for group in estimate.groups]
     return "\n".join([*aligned([heads, *body, _total(estimate)], left=3), *_notes(estimate)])
 

@@ -127,6 +127,19 @@ class Plugins:
         if points and not self._has_file(group, name):
             _check_and_register(group, points)
 
+    def register_kernel(self, path: str | None) -> bool:
+        """Whether ``task/NAME``, of which Hydra knows no file, is an installed kernel that it now knows and did not before.
+
+        Raises:
+            UserError: as :meth:`choose`.
+        """
+        group, _, name = (path or "").partition("/")
+        known = ConfigStore.instance().repo.get(group, {})
+        if group != "task" or f"{name}.yaml" in known or all(name != plugin.name for plugin in self._named[group]):
+            return False
+        self.choose(group, name)
+        return True
+
     def _owners(self, group: str, name: str) -> Iterator[str]:
         if (conf_directory() / group / f"{name}.yaml").exists():
             yield "nearopt"

@@ -52,6 +52,22 @@ def test_a_task_without_yaml_takes_its_kernels_fields(nearopt_command: Command) 
     assert code == 2 and "fp64" in err and err.count("\n") == 1
 
 
+def test_an_experiment_of_ones_own_may_name_it(nearopt_command: Command, tmp_path: Path) -> None:
+    (tmp_path / "mine/experiment").mkdir(parents=True)
+    defaults = "# @package _global_\ndefaults: [override /task: example_matmul, override /backend: live]\n"
+    swept = "hydra: {sweeper: {params: {task: example_matmul, strategy: 'random,example_greedy'}}}\n"
+    for name, text in (("chosen", defaults), ("swept", swept), ("typo", defaults.replace("matmul", "matmull"))):
+        (tmp_path / f"mine/experiment/{name}.yaml").write_text(text if name != "swept" else f"{defaults}{swept}")
+    run = ("run", "-m", "--config-dir", "mine", "task.kernel.m=32", "dry_run=true")
+    for name, strategies in (("chosen", 1), ("swept", 2)):
+        code, out, err = nearopt_command(*run, f"experiment={name}")
+        assert code == 0, err
+        assert out.count("example_matmul-32x128x128-fp32") == strategies
+        assert "CPU min" in out and "GPU" not in out
+    code, _, err = nearopt_command(*run, "experiment=typo")
+    assert code == 2 and "task/example_matmull" in err and err.count("\n") == 1
+
+
 CONFIGURATIONS = (
     {"schedule": "one_block", "block": 1024, "num_warps": 4},
     {"schedule": "persistent", "block": 2048, "num_warps": 8, "ctas_per_sm": 2, "num_stages": 3},
