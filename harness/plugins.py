@@ -128,7 +128,7 @@ class Plugins:
             _check_and_register(group, points)
 
     def register_kernel(self, path: str | None) -> bool:
-        """Whether ``task/NAME``, of which Hydra knows no file, is an installed kernel that it now knows and did not before.
+        """Whether ``task/NAME``, unknown to Hydra, is an installed kernel that it did not know before and now does.
 
         Raises:
             UserError: as :meth:`choose`.
