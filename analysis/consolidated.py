@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from analysis.errors import AnalysisError
@@ -74,6 +76,24 @@ def load(root: Path, directories: Sequence[Path]) -> Loaded:
         environment = _environment(directories)
         _write_if_possible(file, logs, prints, environment)
     return Loaded(list(logs.values()), environment)
+
+
+def names(root: Path) -> list[str]:
+    """The runs in the consolidated file of ``root``, as paths relative to it; none where there is no such file."""
+    file = root / NAME
+    with _damage(file):
+        return pq.read_table(file, columns=["path"])["path"].to_pylist() if file.exists() else []
+
+
+def part(folder: Path) -> Loaded:
+    """The runs below ``folder`` in the nearest consolidated file above it, for a study without its run directories."""
+    for root in folder.resolve().parents[:3]:
+        if not (root / NAME).exists():
+            continue
+        prefix = f"{folder.resolve().relative_to(root).as_posix()}/"
+        known, environment = read(root / NAME, prefix)
+        return Loaded([log for _, log in known.values()], environment)
+    return Loaded([], {})
 
 
 def _environment(directories: Sequence[Path]) -> dict[str, Any]:
@@ -144,21 +164,32 @@ def _lists(values: Iterable[Any], kind: Any) -> Any:
     return pa.ListArray.from_arrays(pa.array(offsets), pa.array(flat, type=kind), mask=mask)
 
 
-def read(file: Path) -> tuple[dict[str, tuple[str, RunLog]], dict[str, Any]]:
+def read(file: Path, prefix: str = "") -> tuple[dict[str, tuple[str, RunLog]], dict[str, Any]]:
     """Relative path to (fingerprint, run), and the environment; empty where another version wrote the file.
+
+    Args:
+        prefix: of the paths that are wanted.
 
     Raises:
         AnalysisError: the file is damaged.
     """
+    with _damage(file), pq.ParquetFile(file) as parquet:
+        document = json.loads((parquet.schema_arrow.metadata or {}).get(b"nearopt", b"{}"))
+        if document.get("version") != _VERSION:
+            return {}, {}
+        known: dict[str, tuple[str, RunLog]] = {}
+        for group in range(parquet.num_row_groups):
+            paths = parquet.read_row_group(group, columns=["path"])["path"]
+            wanted = pc.starts_with(paths, prefix)
+            if pc.any(wanted).as_py():
+                known |= _runs(file.parent.resolve(), parquet.read_row_group(group).filter(wanted))
+        return known, dict(document.get("environment") or {})
+
+
+@contextmanager
+def _damage(file: Path) -> Iterator[None]:
     try:
-        with pq.ParquetFile(file) as parquet:
-            document = json.loads((parquet.schema_arrow.metadata or {}).get(b"nearopt", b"{}"))
-            if document.get("version") != _VERSION:
-                return {}, {}
-            known: dict[str, tuple[str, RunLog]] = {}
-            for group in range(parquet.num_row_groups):
-                known |= _runs(file.parent.resolve(), parquet.read_row_group(group))
-            return known, dict(document.get("environment") or {})
+        yield
     except (OSError, ValueError, KeyError, pa.ArrowException) as error:
         raise AnalysisError(f"{file}: damaged: {str(error).splitlines()[0]}: delete it, it is written again") from error
 

@@ -110,12 +110,14 @@ def read_logs(paths: Sequence[str | Path]) -> tuple[list[RunLog], int, dict[str,
     logs: list[RunLog] = []
     environment: dict[str, Any] = {}
     for path in map(Path, paths):
-        finished, open_ones = find_run_directories(path)
-        unfinished.update(open_ones)
-        new = [directory for directory in finished if directory not in seen]
-        if finished and not new:
-            continue
-        loaded = consolidated.load(path, new)
+        loaded = consolidated.part(path) if not any(path.glob("*/")) else consolidated.Loaded([], {})
+        if not loaded.logs:
+            finished, open_ones = find_run_directories(path)
+            unfinished.update(open_ones)
+            new = [directory for directory in finished if directory not in seen]
+            if finished and not new:
+                continue
+            loaded = consolidated.load(path, new)
         seen.update(log.path for log in loaded.logs)
         logs += loaded.logs
         environment = environment or loaded.environment

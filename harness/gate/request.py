@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from harness.compose import Composer
 from harness.errors import UserError
@@ -82,9 +79,10 @@ def made_with(suite: Suite, side: Side) -> dict[str, Any]:
     made: dict[str, Any] = {"suite": {"name": suite.name, "sha256": suite_hash(suite)}}
     if isinstance(side, Path):
         return {**made, "file": str(side)}
-    run = next(path.parent for folder in side.folders for path in sorted(folder.glob("*/DONE")))
-    strategy = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))["strategy"]
-    then = json.loads((run / "environment.json").read_text(encoding="utf-8"))
+    from analysis.load import read_logs
+
+    logs, _, then = read_logs(side.folders[:1])
+    strategy = logs[0].config["strategy"]
     return {
         **made,
         "strategy": strategy,

@@ -36,15 +36,19 @@ def as_folder(word: str, suite: Suite) -> Folder | None:
     """The runs in the results folder ``word``, or of one strategy in it: ``FOLDER:LABEL``.
 
     Raises:
-        UserError: the folder lacks a task of the suite, or holds several strategies and none is named.
+        UserError: there is no such folder, it lacks a task of the suite, or holds several strategies and none is named.
     """
     path, label = Path(word), ""
     if not path.is_dir():
         before, colon, label = word.rpartition(":")
         path = Path(before)
-        if not colon or not before or not path.is_dir():
+        if not colon and "/" not in word:
             return None
-    labels = {task: _labels(path / task) for task in suite.landscapes}
+        if not colon or not before or not path.is_dir():
+            raise UserError(
+                f"{word}: no such folder: expected a strategy, runs as FOLDER or FOLDER:LABEL, or a FILE.json"
+            )
+    labels = _labels(path, suite)
     common = set.intersection(*labels.values())
     if label:
         for task, found in labels.items():
@@ -60,5 +64,10 @@ def as_folder(word: str, suite: Suite) -> Folder | None:
     return Folder(word, chosen, [path / task / chosen for task in suite.landscapes])
 
 
-def _labels(task: Path) -> set[str]:
-    return {entry.name for entry in task.iterdir() if entry.is_dir()} if task.is_dir() else set()
+def _labels(path: Path, suite: Suite) -> dict[str, set[str]]:
+    """Strategies by task, of run directories and of a consolidated file in their place."""
+    from analysis.consolidated import names
+
+    pairs = [name.split("/")[:2] for name in names(path)]
+    pairs += [[entry.parent.name, entry.name] for task in suite.landscapes for entry in (path / task).glob("*/")]
+    return {task: {label for where, label in pairs if where == task} for task in suite.landscapes}

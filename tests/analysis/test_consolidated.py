@@ -69,6 +69,22 @@ def test_it_stands_for_run_directories_that_are_not_there(results: Path, tmp_pat
     assert set(found.references) == {"a-1", "b-1"}
 
 
+def test_a_part_of_it_is_a_study_too(results: Path, tmp_path: Path) -> None:
+    wanted = load_study([results / "a-1" / "s"])
+    load_study([results])
+    shutil.copytree(results, tmp_path / "c", ignore=shutil.ignore_patterns("seed-*"))
+    for task in ("a-1", "b-1"):
+        for label in ("random", "s"):
+            (tmp_path / "c" / task / label).rmdir()
+    found = load_study([tmp_path / "c" / "a-1" / "s"])
+    pd.testing.assert_frame_equal(found.evaluations, wanted.evaluations)
+    assert set(found.runs["strategy"]) == {"s"} and set(found.runs["task"]) == {"a-1"}
+    both = load_study([tmp_path / "c" / "a-1" / "s", tmp_path / "c" / "b-1" / "s"])
+    assert len(both.runs) == 6
+    with pytest.raises(AnalysisError, match="no such file or directory"):
+        load_study([tmp_path / "c" / "a-1" / "other"])
+
+
 def test_few_runs_leave_no_file(tmp_path: Path) -> None:
     write_study(tmp_path, {"a-1": TABLE}, {"random": random_order}, 2, 5)
     load_study([tmp_path])

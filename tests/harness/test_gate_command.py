@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
+from analysis.consolidated import NAME, load, write
+from analysis.load import find_run_directories
 from harness.cli import main
 from harness.gate.code import code_digest
 from harness.gate.suite import TARGETS, load_suite
@@ -136,8 +139,26 @@ def test_results_folders_are_compared_as_they_are(gate: Gate) -> None:
     assert code == 4
     assert "look 1 of 1" in out
     assert "12" in out
+    consolidated(Path("study"), Path("committed"))
+    code, as_committed, _ = gate("committed:slow", "--against", "committed:quick", "--json", "g.json")
+    assert code == 4 and out.replace("study:", "committed:").endswith(as_committed)
+    made = json.loads(Path("g.json").read_text())["made"]["candidate"]
+    assert made["strategy"]["chance"] == 0.07 and made["packages"]
     code, _, err = gate("study", "--against", "study:quick")
     assert (code, err) == (2, "nearopt: study: runs of quick, slow on all tasks of the suite: expected study:LABEL\n")
+
+
+def consolidated(study: Path, committed: Path) -> None:
+    """One file in place of the run directories, as committed studies have it."""
+    finished, _ = find_run_directories(study)
+    loaded = load(study, finished)
+    committed.mkdir()
+    runs = {log.path.relative_to(study.resolve()).as_posix(): log for log in loaded.logs}
+    write(committed / NAME, runs, {}, loaded.environment)
+    for task in {name.split("/")[0] for name in runs}:
+        (committed / task).mkdir()
+        for file in (study / task).glob("reference.*"):
+            shutil.copy(file, committed / task)
 
 
 def test_a_hostile_candidate_is_one_clear_line(gate: Gate) -> None:
@@ -170,6 +191,8 @@ def test_a_hostile_candidate_is_one_clear_line(gate: Gate) -> None:
             "expected a YAML file or one of ci, default",
         ),
         (["quick", "strategy.chance=1", "strategy.nosuch=1", "--against", "slow"], "nosuch"),
+        (["study:quick", "--against", "slow"], "study:quick: no such folder: expected a strategy, runs as FOLDER"),
+        (["some/study", "--against", "slow"], "some/study: no such folder"),
         ([".:quick", "--against", "slow"], "no runs of quick on hills-a-bf16__toy"),
     ],
 )
