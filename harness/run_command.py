@@ -10,6 +10,7 @@ from pathlib import Path
 
 from harness.attempt import Failure
 from harness.compose import Composer
+from harness.config import RunConfig
 from harness.errors import UserError
 from harness.estimate import estimate
 from harness.estimate_text import format_estimate
@@ -17,6 +18,9 @@ from harness.exit_codes import DONE, FAILED, USER_ERROR
 from harness.plan import planned
 from harness.run import RunResult, instantiate_checked
 from harness.sweep import run_alone, sweep
+
+LIVE = "harness.backends.live.open_live"
+"""A backend of somebody else's may need something else."""
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -42,9 +46,25 @@ def run(arguments: argparse.Namespace) -> int:
         print(_told(result))
         return FAILED if result.ended == "failed" else DONE
     launch = None if launcher is None else instantiate_checked("hydra.launcher", launcher).launch
+    if launch is None:
+        _check_device(configs)
     with planned(configs):
         results = sweep(configs, configs[0].jobs, launch)
     return _conclude(results, configs[0].results)
+
+
+def _check_device(configs: Sequence[RunConfig]) -> None:
+    """Every run of a sweep would find out by itself, after seconds in a process of its own.
+
+    Raises:
+        UserError: it needs a GPU, and there is none.
+    """
+    tasks = {config.task.name: config.task for config in configs if config.task and config.backend["_target_"] == LIVE}
+    if tasks:
+        from harness.backends.live import device_of  # with it comes torch, which a replay's sweep does without
+
+        for task in tasks.values():
+            device_of(task)
 
 
 def _conclude(results: Sequence[RunResult | Failure], folder: Path) -> int:

@@ -11,6 +11,7 @@ import pytest
 
 from harness.cli import main
 from harness.cli_parser import EXAMPLES
+from harness.gpu.device import NoDevice
 from tests.harness.toy import write_toy
 
 Nearopt = Callable[..., tuple[int, str, str]]
@@ -219,3 +220,16 @@ def test_the_composed_configuration_can_be_shown(nearopt: Nearopt) -> None:
     code, out, _ = nearopt("run", "--cfg", "budget.evaluations=7")
     assert code == 0
     assert "evaluations: 7" in out
+
+
+def test_a_live_sweep_without_a_gpu_starts_no_run(
+    nearopt: Nearopt, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none() -> None:
+        raise NoDevice("none is plugged in")
+
+    monkeypatch.setattr("harness.backends.live.probe_device", none)
+    monkeypatch.setattr("harness.run_command.sweep", lambda *_: pytest.fail("runs were started"))
+    code, _, err = nearopt("run", "-m", "backend=live", "task=softmax-4096x2560-bf16", "seed=range(0,3)")
+    assert (code, err) == (2, "nearopt: backend=live: no usable GPU: none is plugged in\n")
+    assert list(tmp_path.iterdir()) == []
