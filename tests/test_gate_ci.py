@@ -9,11 +9,17 @@ suite, then `nearopt gate STRATEGY --update-baseline`.
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from experiments.gate.slowed import Slowed
 from harness.cli import REGRESSION, main
+from harness.strategies.base import Budget
+from harness.strategies.random import RandomSearch
+from harness.testing import spaces
 
 
 def complaint(strategy: str, baseline: str, folder: Path, *options: str) -> str:
@@ -40,3 +46,14 @@ def test_it_would_notice(tmp_path: Path) -> None:
         "of: harness.strategies.pattern_search.PatternSearch\n"
     )
     assert "broken needs 2.89" in complaint("broken", "pattern_search", tmp_path, "--config-dir", str(tmp_path))
+
+
+def test_slowed_asks_are_those_of_the_strategy_and_take_their_time() -> None:
+    space, budget = spaces.conditional(), Budget(evaluations=20)
+    seeds = [np.random.SeedSequence(1) for _ in range(2)]
+    slowed = Slowed(space, seeds[0], budget, of="harness.strategies.random.RandomSearch", seconds=0.02)
+    begun = time.process_time()
+    asked = [slowed.ask(1) for _ in range(5)]
+    assert time.process_time() - begun >= 0.1
+    plain = RandomSearch(space, seeds[1], budget)
+    assert asked == [plain.ask(1) for _ in range(5)]

@@ -1,0 +1,39 @@
+"""A strategy whose asks take a known time: what a gate costs then."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+from hydra.utils import get_class
+
+from harness.evaluation import Configuration, Evaluation
+from harness.strategies.base import Budget, Strategy
+from search_spaces.space import SearchSpace
+
+
+class Slowed:
+    """Another strategy, each of whose asks keeps a core busy for ``seconds`` at least.
+
+    Args:
+        space, seed, budget: see :class:`~harness.strategies.base.Strategy`.
+        of: dotted path of the other strategy's class.
+        seconds: of the process's CPU time.
+    """
+
+    def __init__(
+        self, space: SearchSpace, seed: np.random.SeedSequence, budget: Budget, *, of: str, seconds: float
+    ) -> None:
+        self._inner: Strategy = get_class(of)(space=space, seed=seed, budget=budget)
+        self._seconds = seconds
+
+    def ask(self, n: int) -> Sequence[Configuration]:
+        begun = time.process_time()
+        found = self._inner.ask(n)
+        while time.process_time() - begun < self._seconds:
+            pass
+        return found
+
+    def tell(self, evaluations: Sequence[Evaluation]) -> None:
+        self._inner.tell(evaluations)
