@@ -8,7 +8,9 @@ The file to start with is :mod:`strategy`; each of the others is one ingredient:
 * :mod:`targets`: normal scores of the ranks, or log latency; what a failure counts as;
 * :mod:`acquisition`: log expected improvement (Ament et al. 2023);
 * :mod:`initial`: where to look first (stratified over the branches; Cochran 1977);
-* :mod:`surrogate`, :mod:`candidates`, :mod:`pool`: when to refit, what to score, what to keep.
+* :mod:`surrogate`, :mod:`candidates`, :mod:`pool`: when to refit, what to score, what to keep;
+* :mod:`moves`, :mod:`climb`: where the space is too large to list: draws by branch, local search on the acquisition
+  (Hutter et al. 2011).
 
 Activity is in the encoding (:mod:`search_spaces.encoding`; Swersky et al. 2014).
 """

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.strategies.conditional_gp.moves import feasible_draws
 from search_spaces.encoding import Codes
 from search_spaces.nearest import Visited
 from search_spaces.space import SearchSpace
+
+DRAWS = 64
+"""Among so many draws the least visited branch is looked for."""
 
 
 def branches(space: SearchSpace) -> NDArray[np.intp]:
@@ -26,24 +32,23 @@ class InitialDesign:
 
     Args:
         space, visited, rng: what to draw from, without what, and by which generator.
-        stratified: draw the branch first; otherwise, and in spaces that are too large to enumerate,
-            draws are uniform over the feasible set.
+        stratified: draw the branch first; otherwise draws are uniform over the feasible set. In spaces that are too
+            large to enumerate the branches are those that occur among draws of one parameter after the other.
     """
 
     def __init__(self, space: SearchSpace, visited: Visited, rng: np.random.Generator, stratified: bool) -> None:
         self._space = space
         self._visited = visited
         self._rng = rng
+        self._stratified = stratified
         conditional = any(parameter.condition is not None for parameter in space.parameters)
+        self._visits: Counter[bytes] = Counter()
         self._branches = branches(space) if stratified and conditional and space.enumerable else None
 
     def draw(self) -> Codes:
         """One row of codes, [d]; there must be one left."""
         if self._visited.mask is None:
-            while True:
-                row: Codes = self._space.sample_codes(self._rng, 1)[0]
-                if row not in self._visited:
-                    return row
+            return self._draw_unlisted()
         free = ~self._visited.mask
         if self._branches is not None:
             left = np.unique(self._branches[free])
@@ -51,3 +56,15 @@ class InitialDesign:
             free &= self._branches == self._rng.choice(left[visits == visits.min()])
         chosen: Codes = self._space.codes()[self._rng.choice(np.flatnonzero(free))]
         return chosen
+
+    def _draw_unlisted(self) -> Codes:
+        rows = feasible_draws(self._space, self._rng, DRAWS) if self._stratified else np.empty((0, 0), dtype=np.int32)
+        rows = rows[[row not in self._visited for row in rows]]
+        while len(rows) == 0:
+            rows = self._space.sample_codes(self._rng, 1)
+            rows = rows[[row not in self._visited for row in rows]]
+        drawn = [np.packbits(row >= 0).tobytes() for row in rows]
+        visits = np.array([self._visits[branch] for branch in drawn])
+        chosen = self._rng.choice(np.flatnonzero(visits == visits.min()))
+        self._visits[drawn[chosen]] += 1
+        return np.asarray(rows[chosen])

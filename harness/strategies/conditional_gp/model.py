@@ -40,38 +40,44 @@ class Ingredients:
 
 
 class Model:
-    """One process each for latency, success and cost over the same candidates."""
+    """One process each for latency, success and cost over the same candidates: learn, then say which candidates."""
 
     def __init__(self, blocks: Sequence[slice], ingredients: Ingredients) -> None:
         self._with = ingredients
         self._latency, self._success, self._cost = (Surrogate(blocks, ingredients.fitting) for _ in range(3))
         self._weighs_success = self._weighs_cost = False
 
-    def learn(self, x: Floats, latencies_ms: Sequence[float | None], costs_s: Floats, candidates: Levels) -> None:
+    def learn(self, x: Floats, latencies_ms: Sequence[float | None], costs_s: Floats) -> None:
         """Condition on observations x [n, D]; latencies in ms (``None``: failed) and costs in s, [n] each."""
         failed = np.array([latency is None for latency in latencies_ms])
-        self._learn_latency(x, latencies_ms, failed, candidates)
+        self._learn_latency(x, latencies_ms, failed)
         self._weighs_success = self._with.feasibility and bool(failed.any()) and not bool(failed.all())
         if self._weighs_success:
             outcome = np.where(failed, 0.0, 1.0)
             # Where the process stands between "failed" and "worked", on its standardised scale.
             self._even = float((0.5 - outcome.mean()) / outcome.std())
-            self._success.update(x, standardised(outcome), candidates)
+            self._success.update(x, standardised(outcome))
         # A recording without costs says nothing about seconds.
         self._weighs_cost = self._with.cost_weight > 0 and bool((costs_s > 0).all())
         if self._weighs_cost:
             log_cost = np.log(costs_s)
             self._cost_spread = float(log_cost.std())
-            self._cost.update(x, standardised(log_cost), candidates)
+            self._cost.update(x, standardised(log_cost))
 
-    def _learn_latency(
-        self, x: Floats, latencies_ms: Sequence[float | None], failed: NDArray[np.bool_], candidates: Levels
-    ) -> None:
+    def _learn_latency(self, x: Floats, latencies_ms: Sequence[float | None], failed: NDArray[np.bool_]) -> None:
         if self._with.impute or failed.all():
-            self._latency.update(x, self._with.targets(latencies_ms), candidates)
+            self._latency.update(x, self._with.targets(latencies_ms))
         else:
             seen = [latency for latency in latencies_ms if latency is not None]
-            self._latency.update(x[~failed], self._with.targets(seen), candidates)
+            self._latency.update(x[~failed], self._with.targets(seen))
+
+    def over(self, candidates: Levels) -> None:
+        """Score and believe these candidates from now on; what was believed of others is forgotten."""
+        self._latency.over(candidates)
+        if self._weighs_success:
+            self._success.over(candidates)
+        if self._weighs_cost:
+            self._cost.over(candidates)
 
     def score(self) -> Floats:
         """Log of the expected improvement x probability of success / seconds ** cost_weight, [N].
@@ -90,7 +96,7 @@ class Model:
         return score
 
     def believe(self, candidate: int, point: Floats) -> None:
-        """Until the next :meth:`learn`, pretend that a candidate at ``point`` [D] turned out as predicted."""
+        """Until the next :meth:`over`, pretend that a candidate at ``point`` [D] turned out as predicted."""
         self._latency.fantasise(point, float(self._latency.predict()[0][candidate]))
         if self._weighs_success:
             self._success.fantasise(point, float(self._success.predict()[0][candidate]))

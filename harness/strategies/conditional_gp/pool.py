@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.strategies.conditional_gp.kernels import Levels
+from harness.strategies.conditional_gp.climb import climbed
+from harness.strategies.conditional_gp.kernels import Floats, Levels
+from harness.strategies.conditional_gp.moves import exchanges, feasible_draws
 from search_spaces.encoding import Codes, Encoding
 from search_spaces.nearest import Visited
 from search_spaces.space import SearchSpace
+
+STEPS = 5
+"""Of a climb."""
+KEPT = 500
+"""Candidates of an ask."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +31,15 @@ class Candidates:
     free: NDArray[np.bool_]
 
 
+Score = Callable[[Levels], Floats]
+"""The acquisition at points, [N]: larger is better."""
+
+
 class Pool(Protocol):
     """A source of candidates."""
 
-    def candidates(self, incumbents: Codes) -> Candidates:
-        """Candidates for one ask, given the best configurations so far [k, d]."""
+    def candidates(self, incumbents: Codes, score: Score) -> Candidates:
+        """Candidates for one ask, given the best configurations so far [k, d] and the acquisition."""
         ...
 
 
@@ -39,29 +51,71 @@ class Listed:
         self._levels = Levels.of(encoding.points(self._codes), encoding.blocks)
         self._visited = visited
 
-    def candidates(self, incumbents: Codes) -> Candidates:
+    def candidates(self, incumbents: Codes, score: Score) -> Candidates:
         """All of them, every time."""
-        del incumbents
+        del incumbents, score
         assert self._visited.mask is not None
         return Candidates(self._codes, self._levels, ~self._visited.mask)
 
 
 class Drawn:
-    """Uniform samples and the neighbours of the incumbents, anew for every ask."""
+    """What a local search on the acquisition meets, anew for every ask.
+
+    It starts from the incumbents and from as many of a sample, half of which is uniform over configurations and
+    half over branches. Without the search the maximum of the acquisition is out of a sample's reach: of 10^10
+    configurations two thousand say nothing about the best.
+
+    Args:
+        space, encoding, visited, rng: what to draw from, how to place it, what is taken, and by which generator.
+        size: of the sample.
+        starts: how many of the sample are climbed from.
+    """
 
     def __init__(
-        self, space: SearchSpace, encoding: Encoding, visited: Visited, size: int, rng: np.random.Generator
+        self,
+        space: SearchSpace,
+        encoding: Encoding,
+        visited: Visited,
+        rng: np.random.Generator,
+        size: int,
+        starts: int,
     ) -> None:
         self._space = space
         self._encoding = encoding
         self._visited = visited
-        self._size = size
         self._rng = rng
+        self._size = size
+        self._starts = starts
 
-    def candidates(self, incumbents: Codes) -> Candidates:
-        """Distinct candidates in random order."""
-        parts = [self._space.sample_codes(self._rng, self._size)]
-        parts += [self._space.neighbour_codes(row) for row in incumbents]
-        codes = self._rng.permutation(np.unique(np.concatenate(parts), axis=0)).astype(np.int32)
-        free = np.array([row not in self._visited for row in codes])
-        return Candidates(codes, Levels.of(self._encoding.points(codes), self._encoding.blocks), free)
+    def candidates(self, incumbents: Codes, score: Score) -> Candidates:
+        """The best of all that was scored, in random order."""
+
+        def scored(rows: Codes) -> Floats:
+            return np.where(self._free(rows), score(self._levels(rows)), -np.inf)
+
+        # In random order, so that the order of codes does not decide between equals.
+        sample = self._rng.permutation(self._sample())
+        heights = scored(sample)
+        best = np.argsort(-heights, kind="stable")[: self._starts]
+        met, scores = climbed(
+            np.concatenate([incumbents, sample[best]]),
+            np.concatenate([np.full(len(incumbents), -np.inf), heights[best]]),
+            lambda rows: exchanges(self._space, rows, self._rng),
+            scored,
+            STEPS,
+        )
+        codes, first = np.unique(np.concatenate([sample, met]), axis=0, return_index=True)
+        kept = np.argsort(-np.concatenate([heights, scores])[first], kind="stable")[:KEPT]
+        codes = self._rng.permutation(codes[kept])
+        return Candidates(codes, self._levels(codes), self._free(codes))
+
+    def _sample(self) -> Codes:
+        uniform = self._space.sample_codes(self._rng, self._size - self._size // 2)
+        by_branch = feasible_draws(self._space, self._rng, self._size // 2)
+        return np.unique(np.concatenate([uniform, by_branch]), axis=0).astype(np.int32)
+
+    def _levels(self, codes: Codes) -> Levels:
+        return Levels.of(self._encoding.points(codes), self._encoding.blocks)
+
+    def _free(self, codes: Codes) -> NDArray[np.bool_]:
+        return np.array([row not in self._visited for row in codes], dtype=bool)

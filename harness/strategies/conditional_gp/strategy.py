@@ -13,7 +13,7 @@ from harness.strategies.checks import check
 from harness.strategies.conditional_gp.candidates import argmax_shuffled
 from harness.strategies.conditional_gp.gp import Priors
 from harness.strategies.conditional_gp.initial import InitialDesign
-from harness.strategies.conditional_gp.kernels import SMOOTHNESS
+from harness.strategies.conditional_gp.kernels import SMOOTHNESS, Floats, Levels
 from harness.strategies.conditional_gp.model import Ingredients, Model, Reference
 from harness.strategies.conditional_gp.pool import Candidates, Drawn, Listed, Pool
 from harness.strategies.conditional_gp.surrogate import Fitting
@@ -39,9 +39,9 @@ class ConditionalGP:
         activity: how inactive parameters are placed: ``arc`` or ``impute``.
         priors: by name, (location, spread) of the log hyperparameters; see :class:`Priors`.
         refit_growth, iterations, max_points: see :class:`Fitting`.
-        max_listed: score every configuration of spaces up to this size; beyond, samples and neighbours.
+        max_listed: score every configuration of spaces up to this size; beyond, climb: see :class:`Drawn`.
         drawn: samples an ask in spaces that are too large to list.
-        incumbents: how many of the best configurations lend their neighbours to the samples.
+        incumbents: so many of the best configurations, and of the samples, are climbed from.
     """
 
     def __init__(
@@ -133,9 +133,10 @@ class ConditionalGP:
         return rows
 
     def _modelled(self, n: int) -> list[Codes]:
-        candidates = self._candidates()
         observed = self._encoding.points(np.array(self._codes))
-        self._model.learn(observed, self._latencies_ms, np.array(self._costs_s), candidates.levels)
+        self._model.learn(observed, self._latencies_ms, np.array(self._costs_s))
+        candidates = self._candidates()
+        self._model.over(candidates.levels)
         rows: list[Codes] = []
         while len(rows) < n:
             free = np.flatnonzero(candidates.free)
@@ -149,15 +150,20 @@ class ConditionalGP:
             rows.append(candidates.codes[pick])
         return rows + self._random(n - len(rows))
 
+    def _score(self, levels: Levels) -> Floats:
+        self._model.over(levels)
+        return self._model.score()
+
     def _candidates(self) -> Candidates:
         if self._pool is None:
             if self._listed:
                 self._pool = Listed(self._space, self._encoding, self._visited)
             else:
-                self._pool = Drawn(self._space, self._encoding, self._visited, self._drawn, self._rng)
+                self._pool = Drawn(self._space, self._encoding, self._visited, self._rng, self._drawn, self._incumbents)
         worked = [i for i, latency in enumerate(self._latencies_ms) if latency is not None]
         worked.sort(key=lambda i: self._latencies_ms[i] or 0.0)
-        return self._pool.candidates(np.array([self._codes[i] for i in worked[: self._incumbents]]))
+        best = np.array(self._codes)[worked[: self._incumbents]]
+        return self._pool.candidates(best, self._score)
 
 
 def _priors(given: Mapping[str, Sequence[float]] | None) -> Priors:

@@ -45,9 +45,9 @@ class Surrogate:
         self._refit_at = 0
         self._scored: ScoredCandidates | None = None
 
-    def update(self, x: Floats, y: Floats, candidates: Levels) -> None:
-        """Condition on observations x [n, D] with standardised targets y [n]; fantasies are forgotten."""
-        self._y = y
+    def update(self, x: Floats, y: Floats) -> None:
+        """Condition on observations x [n, D] with standardised targets y [n]; :meth:`over` comes next."""
+        self._x, self._y = x, y
         if self._hyper is None or len(x) >= self._refit_at:
             some = _subset(y, self._fitting.max_points)
             self._hyper = fit(
@@ -62,12 +62,25 @@ class Surrogate:
             )
             self._refit_at = math.ceil(self._fitting.refit_growth * len(x))
             self._scored = None
-        if self._scored is None or self._scored.levels is not candidates:
-            self._scored = ScoredCandidates(candidates, Posterior(x, self._blocks, self._hyper))
+
+    def over(self, candidates: Levels) -> None:
+        """Predict at these candidates from now on; fantasies are forgotten."""
+        assert self._hyper is not None, "update comes first"
+        self._y = self._y[: len(self._x)]
+        if self._scored is None:
+            self._scored = ScoredCandidates(candidates, Posterior(self._x, self._blocks, self._hyper))
             return
-        self._scored.truncate(_common(self._scored.posterior.x, x))
-        for point in x[len(self._scored.posterior.x) :]:
-            self._scored.observe(point)
+        known = _common(self._scored.posterior.x, self._x)
+        if self._scored.levels is candidates:
+            self._scored.truncate(known)
+            for point in self._x[known:]:
+                self._scored.observe(point)
+        else:
+            posterior = self._scored.posterior
+            posterior.truncate(known)
+            for point in self._x[known:]:
+                posterior.append(point)
+            self._scored = ScoredCandidates(candidates, posterior)
 
     def predict(self) -> tuple[Floats, Floats]:
         """Posterior mean and variance of the noise-free function at the candidates, [N] each."""
@@ -83,7 +96,7 @@ class Surrogate:
         return self._current.posterior.hyper.noise
 
     def fantasise(self, point: Floats, value: float) -> None:
-        """Pretend to have observed ``value`` at ``point`` [D], until the next update.
+        """Pretend to have observed ``value`` at ``point`` [D], until the next :meth:`over`.
 
         With the posterior mean as the value this is the kriging believer of Ginsbourger et al. (2010).
         """
@@ -92,7 +105,7 @@ class Surrogate:
 
     @property
     def _current(self) -> ScoredCandidates:
-        assert self._scored is not None, "update comes first"
+        assert self._scored is not None, "over comes first"
         return self._scored
 
 

@@ -1,0 +1,57 @@
+"""Local search on an acquisition, where no list of candidates can hold its maximum.
+
+The standard for models over mixed and conditional spaces: multi-start local search over one-exchange neighbours, from
+the best configurations evaluated and the best of random ones (Hutter, Hoos & Leyton-Brown 2011, *Sequential Model-Based
+Optimization for General Algorithm Configuration*, section 4.3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.strategies.conditional_gp.kernels import Floats
+from search_spaces.encoding import Codes
+
+Neighbours = Callable[[Codes], tuple[Codes, NDArray[np.intp]]]
+"""From rows [k, d]: neighbours [m, d] of any of them, and of which one each, [m]."""
+
+
+def climbed(
+    starts: Codes, heights: Floats, neighbours: Neighbours, score: Callable[[Codes], Floats], steps: int
+) -> tuple[Codes, Floats]:
+    """All rows scored while climbing from each start to its best neighbour, and on from there, and their scores.
+
+    Args:
+        starts: [k, d].
+        heights: their scores, [k]; minus infinity for those to leave in any case.
+        neighbours: where a step may lead.
+        score: larger is better.
+        steps: at most so many.
+    """
+    met: list[Codes] = [starts[:0]]
+    scores: list[Floats] = [heights[:0]]
+    here = starts
+    for _ in range(steps):
+        around, origins = neighbours(here)
+        if len(around) == 0:
+            break
+        values = score(around)
+        met.append(around)
+        scores.append(values)
+        best = best_of_each(values, origins)
+        best = best[values[best] > heights[origins[best]]]
+        if best.size == 0:
+            break
+        here, first = np.unique(around[best], axis=0, return_index=True)
+        heights = values[best][first]
+    return np.concatenate(met), np.concatenate(scores)
+
+
+def best_of_each(values: Floats, groups: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Position of the largest value of every group that occurs, [g]."""
+    order = np.lexsort((values, groups))
+    last = np.append(np.diff(groups[order]) > 0, True)
+    return np.asarray(order[last])

@@ -1,0 +1,50 @@
+"""New configurations of a space that is too large to list: drawn branch by branch, or one change from known ones."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.strategies.draws import completed, drawn
+from search_spaces.encoding import Codes
+from search_spaces.space import SearchSpace
+
+ROUNDS = 8
+"""Times that rejected draws are replaced before constraints count as too tight for them."""
+
+
+def feasible_draws(space: SearchSpace, rng: np.random.Generator, n: int) -> Codes:
+    """At most ``n`` feasible rows, [m, d], each active parameter drawn uniformly, so that small branches are as likely.
+
+    Uniform draws of configurations favour a branch by what its own parameters multiply to, which may be a thousand
+    to one. Fewer than ``n`` come where constraints reject most draws.
+    """
+    kept: list[Codes] = []
+    missing = n
+    for _ in range(ROUNDS):
+        rows = drawn(space, rng, 2 * missing)
+        kept.append(rows[space.feasible(rows)][:missing])
+        missing -= len(kept[-1])
+        if missing == 0:
+            break
+    return np.concatenate(kept)
+
+
+def exchanges(space: SearchSpace, rows: Codes, rng: np.random.Generator) -> tuple[Codes, NDArray[np.intp]]:
+    """The feasible rows, [m, d], that differ from one of ``rows``, [k, d], in one parameter, and from which one, [m].
+
+    A parameter takes any other value. What that activates is drawn, where
+    :meth:`~search_spaces.space.SearchSpace.neighbour_codes` lists every combination: of a branch that holds a
+    thousand times as many configurations as its siblings these would be tens of thousands.
+    """
+    changed: list[Codes] = []
+    origins: list[NDArray[np.intp]] = []
+    for i, parameter in enumerate(space.parameters):
+        for code in range(parameter.size):
+            origin = np.flatnonzero((rows[:, i] >= 0) & (rows[:, i] != code))
+            changed.append(rows[origin])
+            changed[-1][:, i] = code
+            origins.append(origin)
+    made = completed(space, np.concatenate(changed), rng)
+    feasible = space.feasible(made)
+    return made[feasible], np.concatenate(origins)[feasible]
