@@ -17,7 +17,7 @@ from harness.launchers.joblib import JoblibLauncher
 from harness.launchers.ray import RayLauncher
 from harness.launchers.submitit import SubmititLauncher
 from harness.run import instantiate_checked
-from tests.harness.sweeping import arguments, finish, prepare, start, traces
+from tests.harness.sweeping import arguments, finish, finish_here, prepare, start, traces
 from tests.harness.test_interruption import wait_for
 from tests.harness.test_sweep import KILLER, expand
 from tests.harness.toy import write_toy
@@ -35,7 +35,7 @@ def launcher(request: pytest.FixtureRequest) -> str:
 
 def test_results_are_those_of_a_serial_sweep(tmp_path: Path, launcher: str) -> None:
     prepare(tmp_path)
-    assert finish(tmp_path, arguments(tmp_path, tmp_path / "serial", jobs=1, evaluations=25, pause_s=0))[0] == 0
+    assert finish_here(tmp_path, arguments(tmp_path, tmp_path / "serial", jobs=1, evaluations=25, pause_s=0))[0] == 0
     there = [*arguments(tmp_path, tmp_path / "there", evaluations=25, pause_s=0), f"hydra/launcher={launcher}"]
     code, out, err = finish(tmp_path, there)
     assert code == 0, err
