@@ -1,4 +1,8 @@
-"""Without a GPU, kernels run in Triton's interpreter; that has to be decided before anything imports Triton."""
+"""Without a GPU, kernels run in Triton's interpreter; that has to be decided before anything imports Triton.
+
+Nor does a test wait for the disk: fsync guards against a loss of power, which nothing here brings about, and a file is
+read back the same without it. Processes that tests start keep theirs.
+"""
 
 from __future__ import annotations
 
@@ -7,3 +11,4 @@ from pathlib import Path
 
 if not Path("/dev/nvidia0").exists():
     os.environ.setdefault("TRITON_INTERPRET", "1")
+os.fsync = lambda _: None
