@@ -42,10 +42,10 @@ lint: $(INSTALLED)
 	$(BIN)/mypy
 
 test: lint
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not slow and not gpu'
+	$(BIN)/python -m pytest -n 2 -m 'not slow and not gpu'
 
 test-all: lint
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not gpu' --timeout 3000
+	$(BIN)/python -m pytest -n 2 -m 'not gpu' --timeout 3000
 
 clean:
 	rm -rf $(VENV) report results/quickstart .mypy_cache .ruff_cache .pytest_cache .hypothesis
