@@ -96,6 +96,8 @@ class Composer:
         Raises:
             UserError: on any override that does not fit.
         """
+        if not any(_for_launcher(o) or o.startswith("experiment=") for o in overrides):
+            return None  # nothing else can name one, and composing takes longer than a short replay
         kept = ("jobs=", "results=", "experiment=")
         relevant = [o for o in overrides if _for_launcher(o) or (o.startswith(kept) and "," not in o)]
         composed = self._hydra(relevant, return_hydra_config=True)

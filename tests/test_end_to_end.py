@@ -23,7 +23,7 @@ def test_four_kernels_against_three_strategies(
     sweep = ["run", "-m", "experiment=quickstart", "seed=0,1", "budget.evaluations=12", "results=study", "jobs=2"]
     assert main(sweep) == 0
     assert capsys.readouterr().out.startswith("24 runs done, 0 were done before, 0 failed")
-    assert main(sweep) == 0
+    assert main([*sweep[:-1], "jobs=1"]) == 0
     assert capsys.readouterr().out.startswith("0 runs done, 24 were done before, 0 failed")
     assert main(["report", "study", "-o", "out"]) == 0
     printed = capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""Our own strategies gated against their committed baselines, on a small suite: a minute for the three on two cores.
+"""Our own strategies gated against their committed baselines, on a small suite.
 
 Seeds are fixed, so that an unchanged strategy repeats its baseline run by run and the ratio is 1 exactly: nothing here
 can flake. It fails where the code of a strategy changed its traces for the worse: significantly, or by the slowdown
@@ -25,7 +25,7 @@ from harness.testing import spaces
 def complaint(strategy: str, baseline: str, folder: Path, *options: str) -> str:
     """What is wrong with a strategy; empty where nothing is."""
     file = folder / "gate.json"
-    fixed = ["--suite", "ci", "--results", str(folder / "runs"), "--jobs", "2", "--json", str(file)]
+    fixed = ["--suite", "ci", "--results", str(folder / "runs"), "--jobs", "1", "--json", str(file)]
     code = main(["gate", strategy, "--against", baseline, *fixed, *options])
     judged = json.loads(file.read_text())
     slower = code == REGRESSION or judged["ratio"]["value"] >= judged["plan"]["slowdown"]

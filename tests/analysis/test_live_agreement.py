@@ -17,6 +17,7 @@ from analysis.errors import AnalysisError
 from analysis.live_agreement import Agreement, agreement
 from analysis.load import load_study
 from analysis.tables.live_agreement import NAME, agreement_table, document, sentence
+from experiments.claim_5_10x.live import main
 from tests.analysis.fabricate import evaluations, guided_order, landscape, random_order, write_reference, write_run
 
 REPLAYS, LIVE, BUDGET = 20, 3, 60
@@ -174,17 +175,21 @@ def test_what_has_nothing_in_common_is_refused(replays: Path, tmp_path: Path) ->
         compared(live_runs(tmp_path / "b", lambda frame: frame.drop(columns="compile_s")), replays)
 
 
-def test_the_command_writes_everything_and_is_clear_about_bad_input(replays: Path, tmp_path: Path) -> None:
+def test_the_command_writes_everything_and_is_clear_about_bad_input(
+    replays: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     live, out = live_runs(tmp_path / "live"), tmp_path / "out"
-    command = [sys.executable, "-m", "experiments.claim_5_10x.live", str(live)]
-    done = subprocess.run([*command, str(replays), "-o", str(out)], capture_output=True, text=True, check=True)
+    monkeypatch.setattr(sys, "argv", ["live", str(live), str(replays), "-o", str(out)])
+    assert main() == 0
+    printed = capsys.readouterr().out
     told = json.loads((out / f"{NAME}.json").read_text())
-    assert told["sentence"] in done.stdout and "| ALL |" in done.stdout
+    assert told["sentence"] in printed and "| ALL |" in printed
     suffixes = ("csv", "md", "tex")
     assert all((out / f"{NAME}.{suffix}").stat().st_size for suffix in suffixes)
     marks = pd.read_csv(out / f"{NAME}-ranks.csv")
     assert len(marks) == 3 * 2 * len(TABLES) * LIVE and marks["worse_than"].between(0, 1).all()
     assert (out / f"{NAME}-ranks.png").exists() and (out / f"{NAME}-ranks.pdf").exists()
-    swapped = subprocess.run([*command[:-1], str(replays), str(live)], capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "experiments.claim_5_10x.live", str(replays), str(live)]
+    swapped = subprocess.run(command, capture_output=True, text=True, check=False)
     assert swapped.returncode == 2 and swapped.stdout == ""
     assert swapped.stderr.count("\n") == 1 and "backend=replay: expected live in LIVE_RESULTS" in swapped.stderr

@@ -49,7 +49,7 @@ def configs(folder: Path, seeds: int, share: bool = False) -> list[RunConfig]:
 
 def test_runs_are_spread_over_the_gpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sweep_module, "visible_gpus", lambda: GPUS)
-    runs = configs(tmp_path, 6)
+    runs = configs(tmp_path, 4)
     assert all(config.live for config in runs) and default_jobs(runs) == 2
     done = sweep(runs, None)
     assert all(isinstance(result, RunResult) for result in done), done
@@ -57,7 +57,7 @@ def test_runs_are_spread_over_the_gpus(tmp_path: Path, monkeypatch: pytest.Monke
     seen = [json.loads((path / "environment.json").read_text())["backend"]["visible"] for path in paths]
     assert set(seen) <= set(GPUS) and VISIBLE_DEVICES not in os.environ
     with pytest.raises(UserError, match="jobs=3: a live run needs a GPU to itself, and 2 are visible"):
-        sweep(configs(tmp_path, 6), 3)
+        sweep(configs(tmp_path, 4), 3)
 
 
 def test_shared_gpus_are_taken_in_turn() -> None:

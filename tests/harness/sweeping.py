@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import signal
 import subprocess
@@ -9,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from harness.cli import main
 from harness.resources import CHECKOUT
 from tests.harness.test_cli import trace
 from tests.harness.toy import write_toy
@@ -74,6 +77,20 @@ def finish(folder: Path, given: Sequence[str], prefix: Sequence[str] = ()) -> tu
     sweep = start(folder, given, prefix)
     out, err = sweep.communicate(timeout=240)
     return sweep.returncode, out, err
+
+
+def finish_here(folder: Path, given: Sequence[str]) -> tuple[int, str, str]:
+    """The same one run after another in this process: what others are compared with need not start Python thrice."""
+    out, err = io.StringIO(), io.StringIO()
+    paths = list(sys.path)
+    sys.path.append(str(folder))
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code = main(["run", "-m", *(word for word in given if not word.startswith("jobs=")), "jobs=1"])
+    finally:
+        sys.path[:] = paths
+        sys.modules.pop("slow_strategy", None)  # the next test's is another, in another folder
+    return code, out.getvalue(), err.getvalue()
 
 
 def traces(results: Path) -> dict[str, dict[str, list[object]]]:

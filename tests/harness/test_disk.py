@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from harness.cli import main
-from tests.harness.sweeping import arguments, finish, prepare, start, traces
+from tests.harness.sweeping import arguments, finish, finish_here, prepare, start, traces
 from tests.harness.test_interruption import wait_for
 
 
@@ -44,7 +44,7 @@ def check_one_line(err: str, *words: str) -> None:
 def test_a_full_disk_is_one_line_and_nothing_finished_is_lost(tmp_path: Path, small_disk: Path) -> None:
     prepare(tmp_path)
     given = [arguments(tmp_path, folder, seeds=8, evaluations=60, pause_s=0) for folder in (small_disk, tmp_path / "w")]
-    assert finish(tmp_path, given[1])[0] == 0
+    assert finish_here(tmp_path, given[1])[0] == 0
     expected = traces(tmp_path / "w")
     with (small_disk / "filler").open("wb") as filler:
         filler.write(bytes(800 * 1024))
@@ -55,7 +55,7 @@ def test_a_full_disk_is_one_line_and_nothing_finished_is_lost(tmp_path: Path, sm
     assert 0 < len(kept) < len(expected), "the disk was too large or too small to test anything"
     assert kept.items() <= expected.items()
     (small_disk / "filler").unlink()
-    code, out, _ = finish(tmp_path, given[0])
+    code, out, _ = finish_here(tmp_path, given[0])
     assert code == 0 and f"{len(kept)} were done before, 0 failed" in out
     assert traces(small_disk) == expected
 
@@ -73,8 +73,8 @@ def test_a_file_cut_short_by_the_system_is_one_line(tmp_path: Path) -> None:
     check_one_line(err, "File too large", "the same command goes on from there")
     logs = list((tmp_path / "results").rglob("evaluations.jsonl"))
     assert [log.stat().st_size for log in logs] == [65536], "cut in the middle of a line"
-    assert finish(tmp_path, given)[0] == 0
-    assert finish(tmp_path, arguments(tmp_path, tmp_path / "w", jobs=1, evaluations=200, pause_s=0))[0] == 0
+    assert finish_here(tmp_path, given)[0] == 0
+    assert finish_here(tmp_path, arguments(tmp_path, tmp_path / "w", jobs=1, evaluations=200, pause_s=0))[0] == 0
     assert traces(tmp_path / "results") == traces(tmp_path / "w")
     assert not list((tmp_path / "results").rglob("aborted-*"))
 
@@ -99,9 +99,9 @@ def freeze(folder: Path, at: Path) -> None:
 
 def test_a_read_only_folder_is_one_line_and_a_finished_study_in_it_is_skipped(tmp_path: Path, read_only: Path) -> None:
     prepare(tmp_path)
-    assert finish(tmp_path, arguments(tmp_path, tmp_path / "results", evaluations=20))[0] == 0
+    assert finish_here(tmp_path, arguments(tmp_path, tmp_path / "results", evaluations=20))[0] == 0
     freeze(tmp_path / "results", read_only)
-    code, out, err = finish(tmp_path, arguments(tmp_path, read_only, evaluations=20))
+    code, out, err = finish_here(tmp_path, arguments(tmp_path, read_only, evaluations=20))
     assert (code, err) == (0, "")
     assert out.startswith("0 runs done, 4 were done before, 0 failed")
     before = traces(read_only)
@@ -121,7 +121,7 @@ def test_a_folder_moved_elsewhere_resumes_and_reports(tmp_path: Path, capsys: py
     shutil.copytree(here, there)
     shutil.rmtree(here)
     assert finish(tmp_path, arguments(tmp_path, there, evaluations=50))[0] == 0
-    assert finish(tmp_path, arguments(tmp_path, tmp_path / "whole", evaluations=50))[0] == 0
+    assert finish_here(tmp_path, arguments(tmp_path, tmp_path / "whole", evaluations=50))[0] == 0
     assert traces(there) == traces(tmp_path / "whole")
     assert not here.exists()
     assert main(["report", str(there), "-o", str(tmp_path / "report")]) == 0

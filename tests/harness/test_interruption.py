@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.sweeping import arguments, asked, finish, prepare, start, traces
+from tests.harness.sweeping import arguments, asked, finish, finish_here, prepare, start, traces
 
 
 def wait_for(results: Path, name: str = "evaluations.jsonl") -> None:
@@ -33,7 +33,7 @@ def kill(sweep: subprocess.Popen[str], everything: bool) -> None:
 def test_ctrl_c_is_one_line_and_the_same_command_resumes(tmp_path: Path, jobs: int) -> None:
     prepare(tmp_path)
     results = tmp_path / "cut"
-    assert finish(tmp_path, arguments(tmp_path, tmp_path / "whole", jobs=jobs, evaluations=50))[0] == 0
+    assert finish_here(tmp_path, arguments(tmp_path, tmp_path / "whole", jobs=jobs, evaluations=50))[0] == 0
     cut = start(tmp_path, arguments(tmp_path, results, jobs=jobs, evaluations=50))
     wait_for(results)
     os.killpg(cut.pid, signal.SIGINT)  # as a terminal does
@@ -62,7 +62,7 @@ def test_a_sweep_killed_at_random_moments_ends_with_the_same_results(tmp_path: P
         return arguments(tmp_path, results, seeds=4, evaluations=60, pause_s=0.002)
 
     whole = tmp_path / "whole"
-    assert finish(tmp_path, given(whole))[0] == 0
+    assert finish_here(tmp_path, given(whole))[0] == 0
     expected = traces(whole)
     assert len(expected) == 8
     interrupted = 0
@@ -96,5 +96,5 @@ def test_two_sweeps_on_one_folder_share_the_work(tmp_path: Path) -> None:
     assert all(int(words[0]) + int(words[3]) == 8 for words in counts), told
     assert all("0 failed" in out and "Traceback" not in err for out, err in told), told
     assert asked(tmp_path) == 8 * 40, "something was done twice"
-    assert finish(tmp_path, arguments(tmp_path, tmp_path / "alone", seeds=4, evaluations=40))[0] == 0
+    assert finish_here(tmp_path, arguments(tmp_path, tmp_path / "alone", seeds=4, evaluations=40))[0] == 0
     assert traces(tmp_path / "both") == traces(tmp_path / "alone")

@@ -17,7 +17,7 @@ from harness.launchers.joblib import JoblibLauncher
 from harness.launchers.ray import RayLauncher
 from harness.launchers.submitit import SubmititLauncher
 from harness.run import instantiate_checked
-from tests.harness.sweeping import arguments, finish, prepare, start, traces
+from tests.harness.sweeping import arguments, finish, finish_here, prepare, start, traces
 from tests.harness.test_interruption import wait_for
 from tests.harness.test_sweep import KILLER, expand
 from tests.harness.toy import write_toy
@@ -35,15 +35,15 @@ def launcher(request: pytest.FixtureRequest) -> str:
 
 def test_results_are_those_of_a_serial_sweep(tmp_path: Path, launcher: str) -> None:
     prepare(tmp_path)
-    assert finish(tmp_path, arguments(tmp_path, tmp_path / "serial", jobs=1, evaluations=25, pause_s=0))[0] == 0
-    there = [*arguments(tmp_path, tmp_path / "there", evaluations=25, pause_s=0), f"hydra/launcher={launcher}"]
+    assert finish_here(tmp_path, arguments(tmp_path, tmp_path / "serial", seeds=1, evaluations=25, pause_s=0))[0] == 0
+    there = [*arguments(tmp_path, tmp_path / "there", seeds=1, evaluations=25, pause_s=0), f"hydra/launcher={launcher}"]
     code, out, err = finish(tmp_path, there)
     assert code == 0, err
-    assert out.startswith("4 runs done, 0 were done before, 0 failed")
+    assert out.startswith("2 runs done, 0 were done before, 0 failed")
     assert traces(tmp_path / "there") == traces(tmp_path / "serial")
     code, out, err = finish(tmp_path, there)
     assert code == 0, err
-    assert out.startswith("0 runs done, 4 were done before, 0 failed")
+    assert out.startswith("0 runs done, 2 were done before, 0 failed")
 
 
 def test_a_worker_that_dies_costs_no_other_run(tmp_path: Path, launcher: str) -> None:
@@ -51,17 +51,17 @@ def test_a_worker_that_dies_costs_no_other_run(tmp_path: Path, launcher: str) ->
     (tmp_path / "killer_strategy.py").write_text(KILLER)
     given = [
         f"backend.landscape={tmp_path / 'toy-8x8-bf16__toy.parquet'}", "strategy._target_=killer_strategy.Killer",
-        "strategy.label=killer", "seed=range(0,4)", "budget.evaluations=25", f"results={tmp_path / 'results'}",
+        "strategy.label=killer", "seed=range(0,3)", "budget.evaluations=25", f"results={tmp_path / 'results'}",
         "jobs=2", f"hydra/launcher={launcher}",
     ]  # fmt: skip
     code, out, err = finish(tmp_path, given)
     if code:  # joblib cannot tell whose worker died, so that it tries again itself
         assert code == 1 and ", 1 failed" in out, (out, err)
         assert err.count("the same command goes on with it") == 1 and "Traceback" not in err
-        assert len(traces(tmp_path / "results")) == 3
+        assert len(traces(tmp_path / "results")) == 2
         code, out, err = finish(tmp_path, given)
     assert code == 0, err
-    assert len(traces(tmp_path / "results")) == 4
+    assert len(traces(tmp_path / "results")) == 3
     assert (tmp_path / "killed").exists()
 
 

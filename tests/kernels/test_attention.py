@@ -39,7 +39,7 @@ def error_of(kernel: Attention, configuration: dict[str, Any], device: torch.dev
 @pytest.mark.parametrize("kv_load", ["pointer", "descriptor"])
 @pytest.mark.parametrize("loop", ["fused", "split_causal"])
 @pytest.mark.parametrize("schedule", SCHEDULES, ids=lambda s: "-".join(map(str, s.values())))
-@pytest.mark.parametrize("dtype", ["bf16", "fp16"])
+@pytest.mark.parametrize("dtype", ["bf16", pytest.param("fp16", marks=pytest.mark.slow)])
 def test_causal(schedule: dict[str, Any], loop: str, kv_load: str, dtype: str, device: torch.device) -> None:
     kernel = Attention(1, 2, 77, 64, True, dtype)
     configuration = {**schedule, "loop": loop, "kv_load": kv_load, "order": "heads_first"}

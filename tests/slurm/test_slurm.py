@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.sweeping import arguments, finish, prepare, start, traces
+from tests.harness.sweeping import arguments, finish, finish_here, prepare, start, traces
 from tests.harness.test_interruption import wait_for
 
 SCRIPT = Path(__file__).parent / "single_node.sh"
@@ -42,7 +42,7 @@ def queue(*options: str) -> list[str]:
 @pytest.mark.usefixtures("cluster")
 def test_array_jobs_give_the_results_of_a_serial_sweep(tmp_path: Path) -> None:
     prepare(tmp_path)
-    assert finish(tmp_path, arguments(tmp_path, tmp_path / "serial", jobs=1, evaluations=25, pause_s=0))[0] == 0
+    assert finish_here(tmp_path, arguments(tmp_path, tmp_path / "serial", jobs=1, evaluations=25, pause_s=0))[0] == 0
     given = arguments(tmp_path, tmp_path / "there", evaluations=25, pause_s=0)
     sizes = ["hydra.launcher.runs_per_job=2", "hydra.launcher.max_array_size=1"]
     code, out, err = finish(tmp_path, [*given, "hydra/launcher=submitit_slurm", *sizes])

@@ -19,7 +19,7 @@ class TestBotorchHierarchical(StrategyContract):
     ask_ceiling = 2e6  # seconds once the model has taken over
 
     def factory(self, space: SearchSpace, seed: np.random.SeedSequence, budget: Budget) -> Strategy:
-        return BotorchHierarchical(space, seed, budget, initial=4, iterations=10)
+        return BotorchHierarchical(space, seed, budget, initial=4, iterations=3)
 
 
 def test_the_tree_holds_conditions_on_one_value_and_flags_the_rest() -> None:

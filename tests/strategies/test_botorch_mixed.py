@@ -23,7 +23,7 @@ class TestBotorchMixed(StrategyContract):
     ask_ceiling = 2e6  # seconds once the model has taken over
 
     def factory(self, space: SearchSpace, seed: np.random.SeedSequence, budget: Budget) -> Strategy:
-        return BotorchMixed(space, seed, budget, initial=4, iterations=10)
+        return BotorchMixed(space, seed, budget, initial=4, iterations=3)
 
 
 @pytest.mark.parametrize("made", [spaces.conditional, spaces.permuted, spaces.plain])
