@@ -13,7 +13,7 @@ from scipy.special import log_ndtr
 from harness.strategies.conditional_gp.acquisition import log_expected_improvement
 from harness.strategies.conditional_gp.kernels import Floats, Levels
 from harness.strategies.conditional_gp.surrogate import Fitting, Surrogate
-from harness.strategies.conditional_gp.targets import standardised
+from harness.strategies.conditional_gp.targets import Targets, standardised
 
 Reference = Literal["posterior", "observed"]
 
@@ -23,7 +23,7 @@ class Ingredients:
     """What the model is made of.
 
     Attributes:
-        targets: latencies in ms, ``None`` for failures, to standardised targets [n].
+        targets: from latencies in ms, ``None`` for failures.
         impute: failures have targets; otherwise the latency process ignores them.
         feasibility: weigh the improvement with the probability of success.
         reference: improve on the lowest ``posterior`` mean at an observation, or on the lowest target ``observed``.
@@ -31,7 +31,7 @@ class Ingredients:
         fitting: of all processes.
     """
 
-    targets: Callable[[Sequence[float | None]], Floats]
+    targets: Callable[[Sequence[float | None]], Targets]
     impute: bool
     feasibility: bool
     reference: Reference
@@ -46,6 +46,7 @@ class Model:
         self._with = ingredients
         self._latency, self._success, self._cost = (Surrogate(blocks, ingredients.fitting) for _ in range(3))
         self._weighs_success = self._weighs_cost = False
+        self._worthwhile = 0.0
 
     def learn(self, x: Floats, latencies_ms: Sequence[float | None], costs_s: Floats) -> None:
         """Condition on observations x [n, D]; latencies in ms (``None``: failed) and costs in s, [n] each."""
@@ -66,10 +67,11 @@ class Model:
 
     def _learn_latency(self, x: Floats, latencies_ms: Sequence[float | None], failed: NDArray[np.bool_]) -> None:
         if self._with.impute or failed.all():
-            self._latency.update(x, self._with.targets(latencies_ms))
+            modelled, seen = x, list(latencies_ms)
         else:
-            seen = [latency for latency in latencies_ms if latency is not None]
-            self._latency.update(x[~failed], self._with.targets(seen))
+            modelled, seen = x[~failed], [latency for latency in latencies_ms if latency is not None]
+        values, self._worthwhile = self._with.targets(seen)
+        self._latency.update(modelled, values)
 
     def over(self, candidates: Levels) -> None:
         """Score and believe these candidates from now on; what was believed of others is forgotten."""
@@ -86,7 +88,7 @@ class Model:
         Machine Learning Algorithms*, section 3.2. Its unit is of no consequence, so a factor is left out.
         """
         mean, variance = self._latency.predict()
-        best = self._latency.best(observed=self._with.reference == "observed")
+        best = self._latency.best(observed=self._with.reference == "observed") - self._worthwhile
         score = log_expected_improvement(mean, variance, best)
         if self._weighs_success:
             chance, spread = self._success.predict()

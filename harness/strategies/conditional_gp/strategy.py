@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -14,13 +15,17 @@ from harness.strategies.conditional_gp.candidates import argmax_shuffled
 from harness.strategies.conditional_gp.gp import Priors
 from harness.strategies.conditional_gp.initial import InitialDesign
 from harness.strategies.conditional_gp.kernels import SMOOTHNESS, Floats, Levels
+from harness.strategies.conditional_gp.levels import level_targets
 from harness.strategies.conditional_gp.model import Ingredients, Model, Reference
 from harness.strategies.conditional_gp.pool import Candidates, Drawn, Listed, Pool
 from harness.strategies.conditional_gp.surrogate import Fitting
-from harness.strategies.conditional_gp.targets import Transform, targets
+from harness.strategies.conditional_gp.targets import Targets, Transform, targets
 from search_spaces.encoding import Activity, Codes, Encoding
 from search_spaces.nearest import Visited
 from search_spaces.space import SearchSpace
+
+WIDE = (0.0, 2.0)
+"""Prior of length scales where the space cannot be listed: such a space has parameters that do nothing."""
 
 
 class ConditionalGP:
@@ -37,10 +42,12 @@ class ConditionalGP:
         smoothness: nu of the Matérn functions: 0.5, 1.5 or 2.5.
         features: use the derived features that the space declares.
         activity: how inactive parameters are placed: ``arc`` or ``impute``.
-        priors: by name, (location, spread) of the log hyperparameters; see :class:`Priors`.
+        priors: by name, (location, spread) of the log hyperparameters; see :class:`Priors`. In spaces that are too
+            large to list the default of ``lengthscale`` is :data:`WIDE`.
         refit_growth, iterations, max_points: see :class:`Fitting`.
         max_listed: score every configuration of spaces up to this size; beyond, climb: see :class:`Drawn`.
         drawn: samples an ask in spaces that are too large to list.
+        resolution: in those, latencies this close are one level; see :func:`level_targets`. 0: targets as in others.
         incumbents: so many of the best configurations, and of the samples, are climbed from.
     """
 
@@ -70,6 +77,7 @@ class ConditionalGP:
         max_points: int = 256,
         max_listed: int = 100_000,
         drawn: int = 2_000,
+        resolution: float = 0.01,
         incumbents: int = 5,
     ) -> None:
         del budget
@@ -82,29 +90,41 @@ class ConditionalGP:
         check(0 <= failure_quantile <= 1, "failure_quantile", failure_quantile, "from 0 to 1")
         check(reference in ("posterior", "observed"), "reference", reference, "posterior or observed")
         check(cost_weight >= 0, "cost_weight", cost_weight, "0 or more")
+        check(resolution >= 0, "resolution", resolution, "0 or more")
         check(refit_growth >= 1.0, "refit_growth", refit_growth, "1 or more")
         self._space = space
         self._rng = np.random.default_rng(seed)
-        self._initial, self._incumbents = initial, incumbents
+        self._incumbents = incumbents
         self._encoding = Encoding(space, features, activity)
         self._visited = Visited(space)
         self._design = InitialDesign(space, self._visited, self._rng, stratified)
         self._listed = space.enumerable and space.size <= max_listed
+        # Without a list to choose from, a model that knows too little of a parameter is led astray by it.
+        self._initial = initial if self._listed else max(initial, len(space.parameters))
         self._drawn = drawn
         self._pool: Pool | None = None
+        of_observations = partial(
+            observation_targets,
+            transform=transform,
+            clip_quantile=clip_quantile,
+            clip_slope=clip_slope,
+            failure_quantile=failure_quantile,
+        )
+        of_levels = partial(level_targets, resolution=resolution, failure_quantile=failure_quantile)
         ingredients = Ingredients(
-            partial(
-                targets,
-                transform=transform,
-                clip_quantile=clip_quantile,
-                clip_slope=clip_slope,
-                failure_quantile=failure_quantile,
-            ),
+            of_observations if self._listed or resolution == 0 else of_levels,
             impute_failures,
             feasibility,
             reference,
             float(cost_weight),
-            Fitting(_priors(priors), additive, float(smoothness), refit_growth, iterations, max_points),
+            Fitting(
+                _priors({**({} if self._listed else {"lengthscale": WIDE}), **(priors or {})}),
+                additive,
+                float(smoothness),
+                refit_growth,
+                iterations,
+                max_points,
+            ),
         )
         self._model = Model(self._encoding.blocks, ingredients)
         self._codes: list[Codes] = []
@@ -166,9 +186,14 @@ class ConditionalGP:
         return self._pool.candidates(best, self._score)
 
 
-def _priors(given: Mapping[str, Sequence[float]] | None) -> Priors:
+def observation_targets(latencies_ms: Sequence[float | None], **how: Any) -> Targets:
+    """:func:`targets`; every improvement is worth an evaluation."""
+    return Targets(targets(latencies_ms, **how))
+
+
+def _priors(given: Mapping[str, Sequence[float]]) -> Priors:
     known = Priors.__dataclass_fields__
-    for name, value in (given or {}).items():
+    for name, value in given.items():
         check(name in known, "priors", name, f"one of {', '.join(known)}")
         check(len(value) == 2 and value[1] > 0, f"priors.{name}", value, "[location, positive spread]")
-    return Priors(**{name: (float(value[0]), float(value[1])) for name, value in (given or {}).items()})
+    return Priors(**{name: (float(value[0]), float(value[1])) for name, value in given.items()})

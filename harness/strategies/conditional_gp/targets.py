@@ -10,7 +10,7 @@ and scaled, and independent of the unit of latency.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from scipy.special import ndtri
@@ -20,6 +20,13 @@ from harness.strategies.conditional_gp.kernels import Floats
 
 DECIMALS = 9
 Transform = Literal["clip", "rank"]
+
+
+class Targets(NamedTuple):
+    """Standardised targets, [n], and by how much less is worth an evaluation, on their scale."""
+
+    values: Floats
+    worthwhile: float = 0.0
 
 
 def targets(
