@@ -108,7 +108,8 @@ def table(rows: list[dict[str, str]]) -> Iterator[str]:
             means[name].append(spent / hits if hits else np.inf)
             cells.append(f"{means[name][-1]:.0f}, {hits}/{len(own)}" if hits else f"–, 0/{len(own)}")
         yield f"| {task} | {' | '.join(cells)} |"
-    yield f"| geometric mean | {' | '.join(f'{np.exp(np.mean(np.log(means[name]))):.0f}' for name in STRATEGIES)} |"
+    overall = [float(np.exp(np.mean(np.log(means[name])))) for name in STRATEGIES]
+    yield f"| geometric mean | {' | '.join(f'{mean:.0f}' if np.isfinite(mean) else '–' for mean in overall)} |"
 
 
 def main() -> None:
