@@ -90,24 +90,27 @@ def _status(arguments: argparse.Namespace) -> int:
 
 
 def _gate(arguments: argparse.Namespace) -> int:
+    from analysis.consolidated import names
     from analysis.gate.documents import to_json, to_junit
     from analysis.gate.judge import Plan, Verdict, gate
     from analysis.gate.outcomes import Protocol
     from analysis.gate.text import markdown, terminal
+    from analysis.load import read_logs
     from harness.atomic import write_text
     from harness.gate.request import made_with, request
 
-    asked = request(arguments)
+    asked = request(arguments, names)
     suite = asked.suite
     protocol = Protocol(suite.evaluations, suite.noise, suite.sha256())
     candidate = _source(asked.candidate, suite, protocol)
     if asked.baseline is None:
         outcomes = candidate.outcomes(suite.looks[-1])
-        return _write_baseline(outcomes, protocol, made_with(suite, asked.candidate), asked.new)
+        return _write_baseline(outcomes, protocol, made_with(suite, asked.candidate, read_logs), asked.new)
     plan = Plan(suite.looks, suite.target, suite.slowdown, suite.alpha, suite.power, arguments.to_the_end)
     judgement = gate(plan, candidate, _source(asked.baseline, suite, protocol), _told_on_stderr)
     print(terminal(judgement))
-    made = {side: made_with(suite, of) for side, of in (("candidate", asked.candidate), ("baseline", asked.baseline))}
+    sides = {"candidate": asked.candidate, "baseline": asked.baseline}
+    made = {name: made_with(suite, side, read_logs) for name, side in sides.items()}
     for file, text in (
         (arguments.json, to_json(judgement, suite.name, made)),
         (arguments.junit, to_junit(judgement, suite.name)),

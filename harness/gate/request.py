@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,15 @@ from typing import Any
 from harness.compose import Composer
 from harness.errors import UserError
 from harness.gate.runner import Runner, runner
-from harness.gate.sides import Folder, as_file, as_folder
+from harness.gate.sides import Folder, Names, as_file, as_folder
 from harness.gate.suite import Suite, load_suite
 from harness.provenance import digest
 from harness.resources import baseline_directory, new_baseline_directory
 
 Side = Runner | Folder | Path
 """Something to run, runs that exist, or a baseline file."""
+Reader = Callable[[Sequence[Path]], tuple[Sequence[Any], int, Mapping[str, Any]]]
+"""Finished runs below folders, each with its ``config``; the number of unfinished ones; the environment of one."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +37,11 @@ class Request:
     new: Path
 
 
-def request(arguments: argparse.Namespace) -> Request:
+def request(arguments: argparse.Namespace, consolidated: Names) -> Request:
     """Check everything that can be checked before anything runs.
+
+    Args:
+        consolidated: see :func:`~harness.gate.sides.as_folder`.
 
     Raises:
         UserError: an option or an operand is at fault.
@@ -55,7 +61,7 @@ def request(arguments: argparse.Namespace) -> Request:
         raise UserError(f"--baselines {baselines}: expected a folder")
 
     def side(word: str, overrides: list[str], committed: bool) -> Side:
-        existing = as_file(word, baselines, committed) or as_folder(word, suite)
+        existing = as_file(word, baselines, committed) or as_folder(word, suite, consolidated)
         if existing is None:
             composer = Composer(arguments.config_dir)
             return runner(word, overrides, suite, arguments.results, arguments.jobs, composer)
@@ -74,14 +80,12 @@ def request(arguments: argparse.Namespace) -> Request:
     return Request(suite, candidate, baseline, new)
 
 
-def made_with(suite: Suite, side: Side) -> dict[str, Any]:
+def made_with(suite: Suite, side: Side, read: Reader) -> dict[str, Any]:
     """For the record: the suite, and the strategy, code and versions of one of the side's runs."""
     made: dict[str, Any] = {"suite": {"name": suite.name, "sha256": suite_hash(suite)}}
     if isinstance(side, Path):
         return {**made, "file": str(side)}
-    from analysis.load import read_logs
-
-    logs, _, then = read_logs(side.folders[:1])
+    logs, _, then = read(side.folders[:1])
     strategy = logs[0].config["strategy"]
     return {
         **made,

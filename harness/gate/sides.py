@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import UserError
 from harness.gate.suite import Suite
+
+Names = Callable[[Path], Sequence[str]]
+"""Runs by their relative paths, ``TASK/LABEL/seed-N``."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +36,11 @@ def as_file(word: str, baselines: Path, by_name: bool) -> Path | None:
     return committed if by_name and committed.is_file() else None
 
 
-def as_folder(word: str, suite: Suite) -> Folder | None:
+def as_folder(word: str, suite: Suite, consolidated: Names) -> Folder | None:
     """The runs in the results folder ``word``, or of one strategy in it: ``FOLDER:LABEL``.
+
+    Args:
+        consolidated: the runs that a consolidated file in a folder holds in place of their directories.
 
     Raises:
         UserError: there is no such folder, it lacks a task of the suite, or holds several strategies and none is named.
@@ -48,7 +55,7 @@ def as_folder(word: str, suite: Suite) -> Folder | None:
             raise UserError(
                 f"{word}: no such folder: expected a strategy, runs as FOLDER or FOLDER:LABEL, or a FILE.json"
             )
-    labels = _labels(path, suite)
+    labels = _labels(path, suite, consolidated(path))
     common = set.intersection(*labels.values())
     if label:
         for task, found in labels.items():
@@ -64,10 +71,8 @@ def as_folder(word: str, suite: Suite) -> Folder | None:
     return Folder(word, chosen, [path / task / chosen for task in suite.landscapes])
 
 
-def _labels(path: Path, suite: Suite) -> dict[str, set[str]]:
+def _labels(path: Path, suite: Suite, consolidated: Sequence[str]) -> dict[str, set[str]]:
     """Strategies by task, of run directories and of a consolidated file in their place."""
-    from analysis.consolidated import names
-
-    pairs = [name.split("/")[:2] for name in names(path)]
+    pairs = [name.split("/")[:2] for name in consolidated]
     pairs += [[entry.parent.name, entry.name] for task in suite.landscapes for entry in (path / task).glob("*/")]
     return {task: {label for where, label in pairs if where == task} for task in suite.landscapes}
