@@ -59,7 +59,9 @@ def _check_device(configs: Sequence[RunConfig]) -> None:
     Raises:
         UserError: it needs a GPU, and there is none.
     """
-    tasks = {config.task.name: config.task for config in configs if config.task and config.backend["_target_"] == LIVE}
+    tasks = {
+        config.task.name: config.task for config in configs if config.task and config.backend.get("_target_") == LIVE
+    }
     if tasks:
         from harness.backends.live import device_of  # with it comes torch, which a replay's sweep does without
 

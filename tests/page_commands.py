@@ -64,7 +64,8 @@ def write_shims(folder: Path, root: Path, site: Path | None, pip: str) -> None:
         pip: its first arguments, but for the command itself; ``{site}`` is filled in.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    path = os.pathsep.join([str(root), *([str(site)] if site else []), "$PYTHONPATH"])
+    # An empty entry would put the working directory on the path, where an installed script does not look.
+    path = os.pathsep.join([str(root), *([str(site)] if site else [])]) + "${PYTHONPATH:+:$PYTHONPATH}"
     lines = {name: f'-m {module} "$@"' if module else '"$@"' for name, module in _MODULES.items()}
     lines["pip"] = f'-m pip "$1" {pip.format(site=site)} "${{@:2}}"'
     for name, line in lines.items():

@@ -36,3 +36,14 @@ def test_the_table_counts_misses_in_full() -> None:
         for seed, (hit, spent) in enumerate([(True, 20), (False, 180)])
     ]
     assert list(unlisted.table(rows))[2] == "| t |" + " 200, 1/2 |" * len(unlisted.STRATEGIES)
+
+
+def test_a_ratio_is_that_of_the_erts() -> None:
+    spent = {"conditional_gp": 20, "optuna_tpe": 50}
+    rows = [
+        {"task": task, "strategy": name, "seed": str(seed), "hit": "1", "evaluations": str(spent[name])}
+        for task in "tu"
+        for name in spent
+        for seed in range(3)
+    ]
+    assert unlisted.ratio(rows, "optuna_tpe") == "optuna_tpe / conditional_gp: 2.50 [2.50, 2.50]"

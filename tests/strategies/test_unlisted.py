@@ -36,9 +36,9 @@ def planted(_: SearchSpace, configuration: Configuration) -> float:
     total = 1.3 if configuration["scheme"] == "loop" else 1.0
     for name, value in configuration.items():
         if name.startswith("loop_"):
-            total += 0.1 * abs(value - 4) / 9  # type: ignore[operator]
+            total += 0.1 * abs(int(value) - 4) / 9
         elif name.startswith("p"):
-            total += 0.3 * abs(value - (3 + int(name[1:]) % 4)) / 9  # type: ignore[operator]
+            total += 0.3 * abs(int(value) - (3 + int(name[1:]) % 4)) / 9
     return total
 
 
