@@ -96,8 +96,8 @@ def _gate(arguments: argparse.Namespace) -> int:
     from analysis.gate.outcomes import Protocol
     from analysis.gate.text import markdown, terminal
     from analysis.load import read_logs
-    from harness.atomic import write_text
     from harness.gate.request import made_with, request
+    from harness.system.atomic import write_text
 
     asked = request(arguments, names)
     suite = asked.suite
@@ -149,7 +149,7 @@ def _told_on_stderr(look: Look, total: int, number: int) -> None:
 
 def _write_baseline(outcomes: Outcomes, protocol: Protocol, made: dict[str, Any], folder: Path) -> int:
     from analysis.gate.baseline_file import baseline_text
-    from harness.atomic import write_text
+    from harness.system.atomic import write_text
 
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{outcomes.label}.json"
@@ -163,7 +163,7 @@ def _landscapes(arguments: argparse.Namespace) -> int:
     from analysis.landscape_summary import summarise_all
     from analysis.landscape_table import markdown_tables, terminal_table
     from harness.landscape_files import read_landscapes
-    from harness.resources import landscape_directory
+    from harness.system.resources import landscape_directory
     from harness.task import recorded_landscapes
 
     if arguments.figure is not None:

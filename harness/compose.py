@@ -22,7 +22,7 @@ from harness.config import RunConfig, register_schema, run_config
 from harness.errors import UserError
 from harness.overrides import chosen, natural
 from harness.plugins import GROUPS, Plugins, importable
-from harness.resources import conf_directory
+from harness.system.resources import conf_directory
 
 MAX_RUNS = 100_000
 

@@ -9,8 +9,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from harness.atomic import write_text
 from harness.errors import MachineError, UserError, clear_line
+from harness.system.atomic import write_text
 
 
 @dataclass(frozen=True)

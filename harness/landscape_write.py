@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from harness.atomic import replacing
 from harness.landscape import COSTS, METADATA_KEY, RECORDER, SCHEMA_VERSION, check_metadata
+from harness.system.atomic import replacing
 from search_spaces.parameter import Permutation
 from search_spaces.space import SearchSpace
 

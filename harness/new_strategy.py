@@ -10,7 +10,7 @@ from string import Template
 
 from harness.errors import UserError
 from harness.plugins import STRATEGIES, declared
-from harness.resources import conf_directory
+from harness.system.resources import conf_directory
 
 TEMPLATES = Path(__file__).with_name("templates")
 NAME = re.compile(r"[a-z][a-z0-9_]*")

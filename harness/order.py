@@ -9,7 +9,7 @@ from dataclasses import asdict
 import numpy as np
 
 from harness.config import RunConfig
-from harness.provenance import digest
+from harness.system.digest import digest
 
 
 def randomised_blocks(configs: Sequence[RunConfig]) -> list[int]:

@@ -14,10 +14,10 @@ from glob import escape
 from pathlib import Path
 from typing import Any
 
-from harness.atomic import write_text
 from harness.config import RunConfig
 from harness.errors import UserError
-from harness.provenance import digest
+from harness.system.atomic import write_text
+from harness.system.digest import digest
 from harness.task import SEPARATOR, find_landscape
 
 FOLDER = "planned"

@@ -23,7 +23,7 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 
 from harness.errors import UserError
-from harness.resources import conf_directory
+from harness.system.resources import conf_directory
 
 STRATEGIES, KERNELS, CONFIG = "nearopt.strategies", "nearopt.kernels", "nearopt.config"
 GROUPS: Mapping[str, str] = {"strategy": STRATEGIES, "task": KERNELS}

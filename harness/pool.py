@@ -18,8 +18,8 @@ from typing import Any
 
 from harness.attempt import Failure, Outcome, Report, attempt
 from harness.config import RunConfig
-from harness.gpu.messages import describe_exit
-from harness.threads import inherited
+from harness.system.text import describe_exit
+from harness.system.threads import inherited
 
 REPORT_EVERY_S = 0.2
 PATIENCE_S = 10.0

@@ -17,11 +17,11 @@ from harness.compose import Composer
 from harness.config import RunConfig
 from harness.errors import UserError
 from harness.evaluation import Evaluation
-from harness.gpu.messages import describe_exit
 from harness.loop import run_loop
-from harness.progress import ProgressDisplay
 from harness.run import build_strategy, open_backend
 from harness.strategies.base import Budget
+from harness.system.progress import ProgressDisplay
+from harness.system.text import describe_exit
 
 TASK = "matmul-2048x2048x2048-bf16"
 FIRST = 10

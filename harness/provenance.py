@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import platform
 import subprocess
@@ -14,17 +13,12 @@ from importlib import metadata
 from typing import Any
 
 from harness.plugins import plugin_versions
-from harness.resources import CHECKOUT
+from harness.system.resources import CHECKOUT
 
 PACKAGES = (
     "nearopt", "torch", "triton", "helion", "hydra-core", "omegaconf", "optuna", "ax-platform", "botorch", "gpytorch",
     "numpy", "scipy", "pandas", "pyarrow", "scikit-learn", "matplotlib", "wandb",
 )  # fmt: skip
-
-
-def digest(document: Any) -> str:
-    """SHA-256 of a JSON-able document, independent of key order."""
-    return hashlib.sha256(json.dumps(document, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def _git(*arguments: str) -> str | None:

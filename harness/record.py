@@ -17,7 +17,6 @@ from harness.gpu.engine import Activity, Result
 from harness.gpu.jobs import CompiledPlan
 from harness.gpu.nvml import describe_states
 from harness.gpu.session import MakeWork, Session, usual_work
-from harness.progress import ProgressDisplay
 from harness.record_facts import (
     Recording,
     RecordOptions,
@@ -29,6 +28,7 @@ from harness.record_log import RecordLog
 from harness.record_search import DeadlinePassed, RecordingBackend, run_search
 from harness.record_write import consistencies, recording_summary, write_recording
 from harness.retime import VENDOR, Retiming, retime
+from harness.system.progress import ProgressDisplay
 from kernels.base import Kernel
 from search_spaces.enumeration import Codes
 from search_spaces.space import SearchSpace

@@ -16,6 +16,7 @@ from harness.gpu.engine import Activity
 from harness.gpu.session import SessionOptions
 from harness.kernel_source import kernel_source_hash
 from harness.retime import Consistency, Retiming
+from harness.system.digest import digest
 from kernels.base import Kernel
 from search_spaces.space import SearchSpace
 
@@ -81,7 +82,7 @@ def recording_identity(
         "task": task,
         "kernel": kernel_fields(kernel),
         "kernel_source_hash": kernel_source_hash(kernel),
-        "space_hash": provenance.digest(space.to_json()),
+        "space_hash": digest(space.to_json()),
         "device": device.name,
         "seed": session.seed,
         "limit": options.limit,

@@ -12,9 +12,9 @@ from harness.config import RunConfig
 from harness.evaluation import Configuration, Evaluation, Measurement
 from harness.gpu.session import Session
 from harness.loop import run_loop
-from harness.progress import ProgressDisplay
 from harness.record_log import RecordLog
 from harness.run import build_strategy
+from harness.system.progress import ProgressDisplay
 from search_spaces.space import SearchSpace
 
 

@@ -18,9 +18,9 @@ from harness.gpu.folders import PrivateFolder
 from harness.gpu.session import SessionOptions
 from harness.record import record
 from harness.record_facts import Recording, RecordOptions
-from harness.resources import recording_directory
 from harness.retime import Retiming
 from harness.retime_study import Retimed, retime_task
+from harness.system.resources import recording_directory
 from harness.task import SEPARATOR
 
 

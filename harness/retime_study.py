@@ -19,7 +19,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from harness.atomic import replacing
 from harness.errors import UserError
 from harness.evaluation import Configuration, Status
 from harness.gpu.device import AccelDevice
@@ -27,6 +26,7 @@ from harness.gpu.session import MakeWork, Session, SessionOptions, usual_work
 from harness.landscape import METADATA_KEY, table_codes
 from harness.retime import VENDOR, Retiming, rescale, retime
 from harness.store import finished
+from harness.system.atomic import replacing
 from kernels.base import Kernel
 from search_spaces.space import SearchSpace
 

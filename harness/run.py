@@ -16,7 +16,6 @@ from hydra.utils import instantiate
 
 from harness import provenance
 from harness.arguments import check_types
-from harness.atomic import replacing, write_text, writing
 from harness.backends.base import Backend
 from harness.backends.replay import ReplayBackend
 from harness.config import RunConfig
@@ -29,6 +28,8 @@ from harness.loop import TraceDiverged, run_loop
 from harness.plugins import check_strategy
 from harness.store import RunDirectory, check_owner, finished
 from harness.strategies.base import Strategy
+from harness.system.atomic import replacing, write_text, writing
+from harness.system.digest import digest
 from harness.task import TaskSpec
 from harness.trackers.base import NoTracker, TrackedRun, Tracker
 from harness.trackers.guard import Guard
@@ -228,7 +229,7 @@ def _document(config: RunConfig, backend: Backend) -> dict[str, Any]:
         "batch": config.batch,
         "backend": dict(backend.identity()),
     }
-    return {**deciding, "config_hash": provenance.digest(deciding), "reference": _reference_facts(backend)}
+    return {**deciding, "config_hash": digest(deciding), "reference": _reference_facts(backend)}
 
 
 def _environment(config: RunConfig, backend: Backend) -> dict[str, Any]:

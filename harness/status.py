@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 
 from harness.errors import UserError
 from harness.failures import failed
-from harness.lease import held
 from harness.plan import ANY, PlannedRun, read_plans
 from harness.store import finished
+from harness.system.lease import held
 from harness.task import SEPARATOR
 
 CONSOLIDATED = "consolidated.parquet"

@@ -14,10 +14,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from harness.atomic import replacing, write_text, writing
 from harness.errors import Busy, UserError
 from harness.evaluation import DeviceState, Evaluation, Status
-from harness.lease import Held, Lease
+from harness.system.atomic import replacing, write_text, writing
+from harness.system.lease import Held, Lease
 from search_spaces.space import SearchSpace
 
 COST_COLUMNS = ("compile_s", "verify_s", "benchmark_s", "ask_s", "tell_s", "clock_start_s", "clock_end_s", "wall_s")

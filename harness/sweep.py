@@ -14,12 +14,12 @@ from harness.errors import Unwritable
 from harness.evaluation import Evaluation
 from harness.gpu.device import VISIBLE_DEVICES
 from harness.gpu.placement import placements, visible_gpus
-from harness.lease import held
 from harness.order import randomised_blocks
 from harness.pool import Slot, Watch, run_in_pool, throttled
-from harness.progress import ProgressDisplay
 from harness.run import RunResult, execute
 from harness.sweep_display import SweepDisplay
+from harness.system.lease import held
+from harness.system.progress import ProgressDisplay
 
 POLL_S = 0.5
 

@@ -17,8 +17,8 @@ from rich.table import Table
 
 from harness.attempt import Failure, Outcome
 from harness.config import RunConfig
-from harness.progress import PLAIN_EVERY_S
 from harness.run import RunResult
+from harness.system.progress import PLAIN_EVERY_S
 
 SHOWN_WORKERS = 16
 SHOWN_TASKS = 3

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import UserError
-from harness.resources import landscape_directory
+from harness.system.resources import landscape_directory
 
 SEPARATOR = "__"
 LIBRARY_DEVICE = "h100"

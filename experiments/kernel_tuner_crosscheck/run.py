@@ -35,10 +35,10 @@ from harness.formats.export import export
 from harness.formats.imports import import_file
 from harness.landscape import Landscape, read_landscape
 from harness.loop import run_loop
-from harness.progress import ProgressDisplay
 from harness.strategies.base import Budget
 from harness.strategies.kernel_tuner import STRATEGIES, KernelTuner
 from harness.strategies.kernel_tuner_search import PYATF, pyatf_as_kernel_tuner_expects_it
+from harness.system.progress import ProgressDisplay
 
 RECORDINGS = {  # and the T1 description of each: one with failures, one without
     "convolution_milo-A100": "T1_convolution_milo",

@@ -158,7 +158,7 @@ def main(order_path: Path, results_path: Path) -> None:
     import torch
 
     from harness.backends.live import find_device
-    from harness.progress import ProgressDisplay
+    from harness.system.progress import ProgressDisplay
 
     order = Order(**json.loads(order_path.read_text(encoding="utf-8")))
     before = time.monotonic()

@@ -15,10 +15,11 @@ import torch
 from harness.cpu.compiler import FOLDER
 from harness.evaluation import Configuration, Status
 from harness.gpu.jobs import CompiledPlan, Job, Reply, Resample, Started
-from harness.gpu.messages import describe, one_line
+from harness.gpu.messages import describe
 from harness.gpu.reference import Reference
 from harness.gpu.sampler import IDLE_S
 from harness.gpu.timing import Timing
+from harness.system.text import one_line
 from kernels.cpu import CpuKernel
 
 Call = Callable[[], object]

@@ -10,7 +10,7 @@ from harness.formats.export import FORMATS, export
 from harness.formats.folder import import_folder, landscape_name
 from harness.formats.imports import import_file
 from harness.landscape import read_landscape
-from harness.progress import ProgressDisplay
+from harness.system.progress import ProgressDisplay
 
 
 def run_import(path: Path, out: Path | None, space: Path | None) -> None:

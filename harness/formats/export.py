@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 import orjson
 
-from harness.atomic import replacing
 from harness.errors import UserError
 from harness.evaluation import Status
 from harness.formats.flat import flat_domains, flat_rows
 from harness.formats.recording import MS_PER_S
 from harness.landscape import Landscape
+from harness.system.atomic import replacing
 
 KERNEL_TUNER_CLASS = {
     Status.COMPILE_ERROR: "CompilationFailedConfig",

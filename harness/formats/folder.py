@@ -18,7 +18,7 @@ from harness.formats.imports import (
     write_recording,
 )
 from harness.formats.t1 import Description, is_t1, read_t1
-from harness.progress import ProgressDisplay
+from harness.system.progress import ProgressDisplay
 
 ENDINGS = (".json", ".json.gz")
 T4_MARKS = re.compile(r"[-_](?:T4|results)$", re.IGNORECASE)

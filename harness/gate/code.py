@@ -10,7 +10,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from harness.provenance import digest, versions
+from harness.provenance import versions
+from harness.system.digest import digest
 
 OURS = ("harness", "search_spaces")
 SUFFIXES = frozenset({".py", ".so", ".pyd", ".json", ".yaml", ".toml"})

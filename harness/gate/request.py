@@ -13,8 +13,8 @@ from harness.errors import UserError
 from harness.gate.runner import Runner, runner
 from harness.gate.sides import Folder, Names, as_file, as_folder
 from harness.gate.suite import Suite, load_suite
-from harness.provenance import digest
-from harness.resources import baseline_directory, new_baseline_directory
+from harness.system.digest import digest
+from harness.system.resources import baseline_directory, new_baseline_directory
 
 Side = Runner | Folder | Path
 """Something to run, runs that exist, or a baseline file."""

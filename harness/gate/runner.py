@@ -11,10 +11,10 @@ from harness.config import RunConfig
 from harness.errors import UserError
 from harness.gate.code import code_digest
 from harness.gate.suite import Suite
-from harness.provenance import digest
 from harness.run import RunResult
 from harness.strategies.base import Budget
 from harness.sweep import sweep
+from harness.system.digest import digest
 
 ALLOWED = ("strategy.", "+strategy.", "++strategy.", "~strategy.")
 

@@ -12,7 +12,7 @@ import yaml
 
 from harness.backends.replay import NOISES
 from harness.errors import UserError
-from harness.resources import conf_directory
+from harness.system.resources import conf_directory
 from harness.task import SEPARATOR, find_landscape
 
 SUFFIX = ".parquet"

@@ -16,12 +16,13 @@ from triton.runtime.errors import OutOfResources
 from harness.evaluation import Configuration, Status
 from harness.gpu.device import AccelDevice
 from harness.gpu.jobs import CompiledPlan, Evaluate, Job, Reply, Resample, Started
-from harness.gpu.messages import describe, one_line
+from harness.gpu.messages import describe
 from harness.gpu.nvml import DeviceMonitor, around
 from harness.gpu.reference import Reference
 from harness.gpu.sampler import Sampler
 from harness.gpu.specialize import ALIGNMENT, TRITON_NAMES, argument_values, launch_source, plan_dtypes
 from harness.gpu.timing import Timing
+from harness.system.text import one_line
 from kernels.base import Buffer, Kernel, Plan, Scratch
 
 KEPT_CONFIGURATIONS = 640

@@ -12,9 +12,9 @@ from pathlib import Path
 from harness.errors import MachineError, UserError
 from harness.evaluation import Status
 from harness.gpu.jobs import Job, OnDevice, Reply, Started, StartFailed
-from harness.gpu.messages import one_line
 from harness.gpu.process import WorkerProcess
 from harness.gpu.worker import DeviceSetup, Runner, serve_device
+from harness.system.text import one_line
 
 START_TIMEOUT_S = 240.0
 MAX_FAILED_STARTS = 3

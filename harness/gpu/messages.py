@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import re
-import signal
 
-LIMIT = 500
+from harness.system.text import LIMIT, one_line
 
 _TELLING = re.compile(r"error|fatal|assert|illegal|out of|exceed|fail", re.IGNORECASE)
 _TEMPORARY = re.compile(r"/\S*tmp\w*\.ptx, line \d+; ?")
 """ptxas names its input file: different at every compile, and gone afterwards."""
 _NOISE = re.compile(r"^(Repro command|`ptxas` stderr|Traceback|During handling|The above exception)")
-
-
-def one_line(text: str, limit: int = LIMIT) -> str:
-    """``text`` with runs of white space (line breaks too) collapsed, at most ``limit`` characters."""
-    line = " ".join(text.split())
-    return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
 def describe(error: BaseException) -> str:
@@ -34,15 +27,3 @@ def last_words(output: str) -> str:
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     telling = [line for line in lines if _TELLING.search(line)]
     return one_line((telling or lines or [""])[-1], LIMIT - 80)
-
-
-def describe_exit(exitcode: int | None) -> str:
-    """How a process ended, from ``Process.exitcode`` (negative: a signal's number)."""
-    if exitcode is None:
-        return "ended without an exit code"
-    if exitcode >= 0:
-        return f"exited with code {exitcode}"
-    try:
-        return f"killed by {signal.Signals(-exitcode).name}"
-    except ValueError:
-        return f"killed by signal {-exitcode}"

@@ -17,7 +17,8 @@ from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import Any
 
-from harness.gpu.messages import describe_exit, last_words
+from harness.gpu.messages import last_words
+from harness.system.text import describe_exit
 
 PRELOAD = ("harness.gpu.preload",)
 """Imported once by the fork server, so that a killed worker is replaced in milliseconds."""

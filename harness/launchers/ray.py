@@ -18,7 +18,7 @@ from harness.compose import one_line
 from harness.errors import UserError
 from harness.launchers.base import Numbered, attempt_there, library, lost, portable
 from harness.pool import Watch
-from harness.threads import ONE_THREAD
+from harness.system.threads import ONE_THREAD
 
 WAIT_S = 5.0
 

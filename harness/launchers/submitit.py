@@ -22,7 +22,7 @@ from harness.config import RunConfig
 from harness.errors import UserError
 from harness.launchers.base import Numbered, attempt_there, library, lost, portable
 from harness.pool import Watch
-from harness.threads import inherited
+from harness.system.threads import inherited
 
 FOLDER = ".submitit"
 POLL_S = 0.5

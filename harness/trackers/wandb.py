@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow.parquet as pq
 
-from harness.atomic import write_text
 from harness.errors import UserError
 from harness.evaluation import Evaluation
+from harness.system.atomic import write_text
 from harness.trackers.base import TrackedRun, TrackedStudy
 from harness.trackers.curve import BY_EVALUATIONS, BY_SECONDS, Curve
 

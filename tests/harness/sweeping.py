@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.cli import main
-from harness.resources import CHECKOUT
+from harness.system.resources import CHECKOUT
 from tests.harness.test_cli import trace
 from tests.harness.toy import write_toy
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.lease import LEASE_S, NOTE, Held, Lease, held, this_kernel
+from harness.system.lease import LEASE_S, NOTE, Held, Lease, held, this_kernel
 
 
 def note(folder: Path, kernel: str, age_s: float = 0.0, pid: int = 7) -> Path:

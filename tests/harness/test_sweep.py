@@ -12,10 +12,10 @@ from rich.console import Console
 from harness.attempt import Failure
 from harness.compose import Composer
 from harness.config import RunConfig
-from harness.lease import Lease
 from harness.run import RunResult, execute
 from harness.sweep import sweep
 from harness.sweep_display import SweepDisplay
+from harness.system.lease import Lease
 from tests.harness.sweeping import traces
 from tests.harness.toy import write_toy
 

@@ -14,7 +14,7 @@ from harness.default_configuration import recorded_default
 from harness.errors import UserError
 from harness.gpu.device import AccelDevice
 from harness.landscape import read_landscape
-from harness.resources import conf_directory
+from harness.system.resources import conf_directory
 from harness.task import find_landscape, recorded_landscapes
 
 TASKS = sorted(file.stem for file in (conf_directory() / "task").glob("*.yaml"))

@@ -13,8 +13,8 @@ import yaml
 from harness.cli import main
 from harness.compose import Composer
 from harness.errors import UserError
-from harness.resources import CHECKOUT
 from harness.run import RunResult, execute
+from harness.system.resources import CHECKOUT
 from tests.harness.test_cli import trace
 from tests.harness.toy import write_toy
 from tests.harness.trackers_for_tests import Keeps, Watched

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from analysis.load import load_study
-from harness.resources import CHECKOUT
+from harness.system.resources import CHECKOUT
 from tests.harness.toy import write_toy
 from tests.harness.wandb_file import items, records
 

@@ -1,0 +1,1 @@
+"""Files, locks, processes and text: what knows nothing of runs, kernels or strategies."""
