@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from analysis.report import Report
     from harness.gate.request import Side
     from harness.gate.suite import Suite
-    from harness.landscape import Landscape
+    from harness.landscapes.landscape import Landscape
     from harness.trackers.base import Tracker
 
 
@@ -32,7 +32,7 @@ def _run(arguments: argparse.Namespace) -> int:
 def _report(arguments: argparse.Namespace) -> int:
     from analysis.report import build_report, format_speedups, redraw
     from analysis.report_compare import compare_studies
-    from harness.task import recorded_landscapes
+    from harness.landscapes.library import recorded_landscapes
 
     recordings = {path.stem: path for path in recorded_landscapes()}
     if arguments.compare:
@@ -162,9 +162,9 @@ def _landscapes(arguments: argparse.Namespace) -> int:
     from analysis.figures.style import check_figure_path
     from analysis.landscape_summary import summarise_all
     from analysis.landscape_table import markdown_tables, terminal_table
-    from harness.landscape_files import read_landscapes
+    from harness.landscapes.files import read_landscapes
+    from harness.landscapes.library import recorded_landscapes
     from harness.system.resources import landscape_directory
-    from harness.task import recorded_landscapes
 
     if arguments.figure is not None:
         check_figure_path(arguments.figure)
@@ -214,8 +214,8 @@ def _export(arguments: argparse.Namespace) -> int:
 def _compare(arguments: argparse.Namespace) -> int:
     from analysis.landscape_compare import compare, format_comparison
     from analysis.reference import with_coverage
-    from harness.landscape import read_landscape
-    from harness.landscape_files import check_same_parameters, keyed_frame
+    from harness.landscapes.files import check_same_parameters, keyed_frame
+    from harness.landscapes.landscape import read_landscape
 
     a, b = read_landscape(arguments.a), read_landscape(arguments.b)
     check_same_parameters(a, b)

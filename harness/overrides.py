@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.task import SEPARATOR
+from harness.landscapes.library import SEPARATOR
 
 TARGET, LABEL = "strategy._target_", "strategy.label"
 ARGUMENTS = "strategy.arguments."

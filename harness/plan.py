@@ -16,9 +16,9 @@ from typing import Any
 
 from harness.config import RunConfig
 from harness.errors import UserError
+from harness.landscapes.library import SEPARATOR, find_landscape
 from harness.system.atomic import write_text
 from harness.system.digest import digest
-from harness.task import SEPARATOR, find_landscape
 
 FOLDER = "planned"
 ANY = "*"

@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.evaluation import DeviceState
 from harness.gpu.engine import Activity
-from harness.landscape_write import write_landscape
+from harness.landscapes.write import write_landscape
 from harness.record_log import Recorded
 from harness.retime import Consistency, consistency, rescale
 from search_spaces.space import SearchSpace

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from harness.clock import schedule
 from harness.evaluation import Measurement, Status
-from harness.landscape import Floats, Landscape
+from harness.landscapes.landscape import Floats, Landscape
 from harness.strategies.base import Budget
 
 DRAWS = 16

@@ -16,12 +16,12 @@ from harness.cpu.device import cpu_device
 from harness.errors import UserError
 from harness.gpu.folders import PrivateFolder
 from harness.gpu.session import SessionOptions
+from harness.landscapes.library import SEPARATOR
 from harness.record import record
 from harness.record_facts import Recording, RecordOptions
 from harness.retime import Retiming
 from harness.retime_study import Retimed, retime_task
 from harness.system.resources import recording_directory
-from harness.task import SEPARATOR
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,11 @@ from harness.arguments import check_types
 from harness.backends.base import Backend
 from harness.backends.replay import ReplayBackend
 from harness.config import RunConfig
-from harness.default_configuration import recorded_default
 from harness.errors import UserError
 from harness.evaluation import Evaluation
 from harness.failures import failed, failure_kept
-from harness.landscape import COSTS, Landscape
+from harness.landscapes.default_configuration import recorded_default
+from harness.landscapes.landscape import COSTS, Landscape
 from harness.loop import TraceDiverged, run_loop
 from harness.plugins import check_strategy
 from harness.store import RunDirectory, check_owner, finished

@@ -14,10 +14,10 @@ import pyarrow.parquet as pq
 
 from harness.errors import UserError
 from harness.failures import failed
+from harness.landscapes.library import SEPARATOR
 from harness.plan import ANY, PlannedRun, read_plans
 from harness.store import finished
 from harness.system.lease import held
-from harness.task import SEPARATOR
 
 CONSOLIDATED = "consolidated.parquet"
 """Stands for run directories that are not there (see analysis/consolidated.py); its column ``path`` names them."""

@@ -4,15 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
-
-from harness.errors import UserError
-from harness.system.resources import landscape_directory
-
-SEPARATOR = "__"
-LIBRARY_DEVICE = "h100"
-"""What the whole library is recorded on: a sibling from another device must not change what a task's name means."""
 
 
 @dataclass(frozen=True)
@@ -29,33 +21,3 @@ class TaskSpec:
     kernel: Mapping[str, Any] = field(default_factory=dict)
     space: Mapping[str, Any] = field(default_factory=dict)
     default: Mapping[str, Any] = field(default_factory=dict)
-
-
-def recorded_landscapes() -> list[Path]:
-    """The landscape files that ship with NearOpt, by name."""
-    return sorted(landscape_directory().glob(f"*{SEPARATOR}*.parquet"))
-
-
-def find_landscape(task: str, device: str | None) -> Path:
-    """The recording of ``task`` on ``device``, by default the only one there is, of several the library's own device's.
-
-    Raises:
-        UserError: when there is none, or several and no device was named.
-    """
-    found = {
-        path.stem.split(SEPARATOR, 1)[1]: path
-        for path in recorded_landscapes()
-        if path.stem.split(SEPARATOR, 1)[0] == task
-    }
-    if not found:
-        names = sorted({path.stem.split(SEPARATOR, 1)[0] for path in recorded_landscapes()})
-        raise UserError(f"task={task}: no recording in {landscape_directory()}: expected one of {', '.join(names)}")
-    if device is None:
-        if len(found) > 1 and LIBRARY_DEVICE in found:
-            return found[LIBRARY_DEVICE]
-        if len(found) > 1:
-            raise UserError(f"backend.device: {task} is recorded on several: expected one of {', '.join(found)}")
-        return next(iter(found.values()))
-    if device not in found:
-        raise UserError(f"backend.device={device}: {task} is recorded on {', '.join(found)}")
-    return found[device]

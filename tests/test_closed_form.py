@@ -10,11 +10,11 @@ import pytest
 from analysis.random_search import mean, variance
 from harness.backends.replay import ReplayBackend
 from harness.evaluation import Evaluation
-from harness.landscape import read_landscape
+from harness.landscapes.landscape import read_landscape
+from harness.landscapes.library import recorded_landscapes
 from harness.loop import run_loop
 from harness.strategies.base import Budget
 from harness.strategies.random import RandomSearch
-from harness.task import recorded_landscapes
 
 TARGET = 0.05
 SMALLEST = min(recorded_landscapes(), key=lambda path: path.stat().st_size, default=Path())

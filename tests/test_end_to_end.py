@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from harness.cli import main
-from harness.task import recorded_landscapes
+from harness.landscapes.library import recorded_landscapes
 
 COLUMNS = [
     "task", "strategy", "target", "axis", "baseline", "budget", "stratum", "hits", "runs", "ert", "bound", "speedup",

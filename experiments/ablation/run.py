@@ -25,7 +25,7 @@ from rich.progress import track
 from analysis.reference import is_hit
 from harness.backends.replay import ReplayBackend
 from harness.evaluation import Evaluation
-from harness.landscape import Landscape, read_landscape
+from harness.landscapes.landscape import Landscape, read_landscape
 from harness.loop import run_loop
 from harness.strategies.base import Budget
 from harness.strategies.conditional_gp import ConditionalGP

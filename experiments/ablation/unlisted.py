@@ -17,12 +17,12 @@ import numpy as np
 
 from analysis.progress import tracked
 from harness.evaluation import Configuration, Status
-from harness.landscape import Landscape, read_landscape
+from harness.landscapes.landscape import Landscape, read_landscape
+from harness.landscapes.library import find_landscape
 from harness.strategies.base import Budget, Strategy
 from harness.strategies.conditional_gp import ConditionalGP
 from harness.strategies.optuna_tpe import OptunaTPE
 from harness.strategies.random_hierarchical import RandomHierarchical
-from harness.task import find_landscape
 from harness.testing.driver import evaluation
 from search_spaces.parameter import Categorical, Ordinal, Parameter
 from search_spaces.space import SearchSpace

@@ -35,7 +35,7 @@ from harness.backends.replay import ReplayBackend
 from harness.compose import Composer
 from harness.evaluation import Evaluation
 from harness.gate.suite import load_suite
-from harness.landscape import Landscape, read_landscape
+from harness.landscapes.landscape import Landscape, read_landscape
 from harness.loop import run_loop
 from harness.strategies.base import Budget
 

@@ -31,7 +31,7 @@ from harness.backends.replay import ReplayBackend
 from harness.evaluation import Evaluation
 from harness.formats.export import export
 from harness.formats.imports import import_file
-from harness.landscape import Landscape, read_landscape
+from harness.landscapes.landscape import Landscape, read_landscape
 from harness.strategies.kernel_tuner import STRATEGIES
 from harness.strategies.kernel_tuner_search import Search, TuningClock, load
 from harness.strategies.kernel_tuner_space import FlatSpace

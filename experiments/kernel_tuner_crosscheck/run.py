@@ -33,7 +33,7 @@ from harness.backends.replay import ReplayBackend
 from harness.evaluation import Evaluation
 from harness.formats.export import export
 from harness.formats.imports import import_file
-from harness.landscape import Landscape, read_landscape
+from harness.landscapes.landscape import Landscape, read_landscape
 from harness.loop import run_loop
 from harness.strategies.base import Budget
 from harness.strategies.kernel_tuner import STRATEGIES, KernelTuner

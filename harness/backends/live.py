@@ -17,8 +17,9 @@ from harness.gpu.device import AccelDevice, NoDevice, nvidia_smi, probe_device, 
 from harness.gpu.session import MakeWork, Session, SessionOptions, usual_work
 from harness.gpu.timing import Timing
 from harness.kernel_source import kernel_source_hash
+from harness.landscapes.library import SEPARATOR
 from harness.system.digest import digest
-from harness.task import SEPARATOR, TaskSpec
+from harness.task import TaskSpec
 from kernels.base import Kernel
 from kernels.cpu import CpuKernel
 from search_spaces.space import SearchSpace

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from harness.errors import UserError
-from harness.landscape import Landscape, read_landscape
-from harness.task import SEPARATOR, recorded_landscapes
+from harness.landscapes.landscape import Landscape, read_landscape
+from harness.landscapes.library import SEPARATOR, recorded_landscapes
 from search_spaces.space import SearchSpace
 
 

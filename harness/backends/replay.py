@@ -12,8 +12,9 @@ import numpy as np
 
 from harness.errors import UserError
 from harness.evaluation import Configuration, Measurement, Status
-from harness.landscape import Landscape, read_landscape
-from harness.task import TaskSpec, find_landscape
+from harness.landscapes.landscape import Landscape, read_landscape
+from harness.landscapes.library import find_landscape
+from harness.task import TaskSpec
 from search_spaces.space import SearchSpace
 
 NOISES = ("recorded", "none")

@@ -9,7 +9,7 @@ from harness.errors import UserError
 from harness.formats.export import FORMATS, export
 from harness.formats.folder import import_folder, landscape_name
 from harness.formats.imports import import_file
-from harness.landscape import read_landscape
+from harness.landscapes.landscape import read_landscape
 from harness.system.progress import ProgressDisplay
 
 

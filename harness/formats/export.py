@@ -18,7 +18,7 @@ from harness.errors import UserError
 from harness.evaluation import Status
 from harness.formats.flat import flat_domains, flat_rows
 from harness.formats.recording import MS_PER_S
-from harness.landscape import Landscape
+from harness.landscapes.landscape import Landscape
 from harness.system.atomic import replacing
 
 KERNEL_TUNER_CLASS = {

@@ -18,8 +18,8 @@ from harness.formats.recording import Recording, Row, is_number, shown, text_of
 from harness.formats.space import coverage_of, domains_of, space_of
 from harness.formats.t1 import Description, is_t1, read_t1
 from harness.formats.t4 import read_t4
-from harness.landscape import COSTS
-from harness.landscape_write import write_landscape
+from harness.landscapes.landscape import COSTS
+from harness.landscapes.write import write_landscape
 from search_spaces.parameter import Value
 from search_spaces.space import SearchSpace
 

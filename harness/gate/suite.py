@@ -12,8 +12,8 @@ import yaml
 
 from harness.backends.replay import NOISES
 from harness.errors import UserError
+from harness.landscapes.library import SEPARATOR, find_landscape
 from harness.system.resources import conf_directory
-from harness.task import SEPARATOR, find_landscape
 
 SUFFIX = ".parquet"
 FEWEST = 8

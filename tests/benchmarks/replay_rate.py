@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.backends.replay import NOISES, ReplayBackend
-from harness.landscape import Landscape, read_landscape
+from harness.landscapes.landscape import Landscape, read_landscape
 from harness.loop import run_loop
 from harness.strategies.base import Budget
 from harness.strategies.random import RandomSearch

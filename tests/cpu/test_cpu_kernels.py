@@ -12,7 +12,7 @@ from harness.errors import UserError
 from harness.evaluation import Status
 from harness.gpu.session import SessionOptions
 from harness.gpu.timing import Timing
-from harness.landscape import read_landscape
+from harness.landscapes.landscape import read_landscape
 from harness.record import record
 from harness.record_facts import RecordOptions
 from harness.retime import Retiming

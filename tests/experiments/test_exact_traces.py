@@ -8,7 +8,7 @@ import pytest
 
 from harness.formats.export import export
 from harness.formats.imports import import_file
-from harness.landscape import read_landscape
+from harness.landscapes.landscape import read_landscape
 from tests.harness.formats.samples import EXTERNAL, NOT_HERE
 
 pytest.importorskip("kernel_tuner", reason="kernel-tuner is not installed")

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from experiments.ablation import unlisted
-from harness.landscape import read_landscape
-from harness.task import find_landscape
+from harness.landscapes.landscape import read_landscape
+from harness.landscapes.library import find_landscape
 
 
 def test_idle_parameters_make_a_space_too_large_to_list_of_the_same_programs() -> None:

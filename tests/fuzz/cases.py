@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from harness.cli import main
-from harness.landscape import METADATA_KEY, read_landscape
+from harness.landscapes.landscape import METADATA_KEY, read_landscape
 from tests.fuzz.mutations import damage_bytes, damage_expression, damage_value, damaged_json
 from tests.harness.formats.samples import cache, t1, t4
 from tests.harness.toy import write_toy

@@ -19,7 +19,7 @@ from harness.config import RunConfig
 from harness.errors import UserError
 from harness.gpu.device import VISIBLE_DEVICES
 from harness.gpu.placement import placements
-from harness.landscape import read_landscape
+from harness.landscapes.landscape import read_landscape
 from harness.run import RunResult
 from harness.sweep import default_jobs, sweep
 from harness.task import TaskSpec

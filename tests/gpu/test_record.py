@@ -16,7 +16,7 @@ from harness.evaluation import Status
 from harness.gpu.device import AccelDevice
 from harness.gpu.engine import Activity
 from harness.gpu.session import SessionOptions
-from harness.landscape import read_landscape
+from harness.landscapes.landscape import read_landscape
 from harness.record import LOG_SUFFIX, draw_order, record
 from harness.record_facts import Recording, RecordOptions
 from harness.record_log import RecordLog

@@ -9,7 +9,7 @@ import numpy as np
 import yaml
 
 from harness.evaluation import Configuration, Evaluation
-from harness.landscape_write import write_landscape
+from harness.landscapes.write import write_landscape
 from harness.strategies.base import Budget
 from search_spaces.parameter import Ordinal
 from search_spaces.space import SearchSpace

@@ -16,12 +16,12 @@ from harness import estimate as module
 from harness.compose import Composer
 from harness.estimate import Estimate, GroupEstimate, estimate
 from harness.estimate_text import format_estimate
-from harness.landscape import read_landscape
-from harness.landscape_write import write_landscape
+from harness.landscapes.landscape import read_landscape
+from harness.landscapes.library import find_landscape
+from harness.landscapes.write import write_landscape
 from harness.recorded_costs import random_run
 from harness.run import execute
 from harness.strategies.base import Budget
-from harness.task import find_landscape
 from tests.harness.test_cli import Nearopt, nearopt
 from tests.harness.toy import METADATA, toy_columns, toy_space, write_toy
 

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from harness.errors import UserError
-from harness.landscape import METADATA_KEY, metadata_schema, read_landscape
+from harness.landscapes.landscape import METADATA_KEY, metadata_schema, read_landscape
 from tests.harness.toy import METADATA, toy_columns, toy_space, write_toy
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from harness.landscape_write import write_landscape
+from harness.landscapes.write import write_landscape
 from search_spaces.parameter import Ordinal
 from search_spaces.space import SearchSpace
 from tests.harness.test_cli import Nearopt, nearopt

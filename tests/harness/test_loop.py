@@ -11,7 +11,7 @@ import pytest
 
 from harness.backends.replay import ReplayBackend
 from harness.evaluation import Configuration, Evaluation, Status
-from harness.landscape import read_landscape
+from harness.landscapes.landscape import read_landscape
 from harness.loop import TraceDiverged, run_loop
 from harness.strategies.base import Budget, Strategy
 from harness.strategies.random import RandomSearch

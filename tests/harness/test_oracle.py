@@ -11,7 +11,7 @@ from harness.backends.live import LiveBackend
 from harness.backends.oracle import Oracle, recorded_oracle
 from harness.evaluation import Status
 from harness.gpu.session import SessionOptions
-from harness.landscape import read_landscape
+from harness.landscapes.landscape import read_landscape
 from tests.gpu.fakes import FAKE, FakeKernel, fake_work, space
 from tests.harness.toy import toy_space, write_toy
 

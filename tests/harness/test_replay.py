@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from harness.backends.replay import ReplayBackend
-from harness.landscape import Landscape, read_landscape
+from harness.landscapes.landscape import Landscape, read_landscape
 from tests.harness.toy import write_toy
 
 

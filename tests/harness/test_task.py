@@ -10,12 +10,12 @@ import pytest
 import harness.task as task_module
 from harness.backends.live import build_task
 from harness.compose import Composer
-from harness.default_configuration import recorded_default
 from harness.errors import UserError
 from harness.gpu.device import AccelDevice
-from harness.landscape import read_landscape
+from harness.landscapes.default_configuration import recorded_default
+from harness.landscapes.landscape import read_landscape
+from harness.landscapes.library import find_landscape, recorded_landscapes
 from harness.system.resources import conf_directory
-from harness.task import find_landscape, recorded_landscapes
 
 TASKS = sorted(file.stem for file in (conf_directory() / "task").glob("*.yaml"))
 H100 = AccelDevice("NVIDIA H100 80GB HBM3", "h100", 90, 132, 232_448, 50 * 2**20, 80 * 2**30)

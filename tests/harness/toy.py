@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.landscape_write import write_landscape
+from harness.landscapes.write import write_landscape
 from search_spaces.parameter import Boolean, Categorical, Integer, Ordinal, Permutation
 from search_spaces.space import SearchSpace
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.formats.imports import Imported, import_file
-from harness.landscape import Landscape, read_landscape
+from harness.landscapes.landscape import Landscape, read_landscape
 
 EXTERNAL = Path(__file__).resolve().parents[4] / "shared" / "external-landscapes"
 if not EXTERNAL.is_dir():  # a worktree lies one folder deeper than a clone

@@ -14,7 +14,7 @@ from harness.cli import main
 from harness.errors import UserError
 from harness.evaluation import Status
 from harness.formats.imports import import_file
-from harness.landscape import read_landscape
+from harness.landscapes.landscape import read_landscape
 from tests.harness.formats.samples import CACHES, NOT_HERE, by_x_and_mode, cache, import_document, imported
 
 

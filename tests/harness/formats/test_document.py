@@ -12,7 +12,7 @@ from harness.errors import UserError
 from harness.formats import document
 from harness.formats.document import read_document
 from harness.formats.imports import import_file
-from harness.landscape import read_landscape
+from harness.landscapes.landscape import read_landscape
 from tests.harness.formats.samples import cache, imported, t4
 
 

@@ -13,8 +13,8 @@ import pytest
 
 from harness.formats.export import export
 from harness.formats.imports import import_file
-from harness.landscape import Landscape, read_landscape
-from harness.landscape_write import write_landscape
+from harness.landscapes.landscape import Landscape, read_landscape
+from harness.landscapes.write import write_landscape
 from search_spaces.parameter import Categorical, Ordinal
 from search_spaces.space import SearchSpace
 from tests.harness.formats.samples import cache, imported

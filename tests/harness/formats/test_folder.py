@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from harness.formats.folder import landscape_name
-from harness.landscape import read_landscape
+from harness.landscapes.landscape import read_landscape
 from tests.harness.formats.samples import EXTERNAL, NOT_HERE, cache, t1, t4
 from tests.harness.test_cli import Nearopt, nearopt
 

@@ -10,7 +10,7 @@ import pytest
 from harness.errors import UserError
 from harness.formats.imports import import_file
 from harness.formats.value_list import value_list
-from harness.landscape import read_landscape
+from harness.landscapes.landscape import read_landscape
 from tests.harness.formats.samples import EXTERNAL, NOT_HERE, cache, import_document, imported, t1, t4
 
 

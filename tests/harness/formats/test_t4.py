@@ -11,7 +11,7 @@ import pytest
 from harness.errors import UserError
 from harness.evaluation import Status
 from harness.formats.imports import import_file
-from harness.landscape import read_landscape
+from harness.landscapes.landscape import read_landscape
 from tests.harness.formats.samples import EXTERNAL, NOT_HERE, by_x_and_mode, cache, imported, t4
 
 

@@ -94,7 +94,7 @@ class Landscape:
 
 def metadata_schema() -> dict[str, Any]:
     """The committed JSON Schema of the metadata."""
-    document: dict[str, Any] = json.loads(files("harness").joinpath("landscape.schema.json").read_text())
+    document: dict[str, Any] = json.loads(files("harness.landscapes").joinpath("landscape.schema.json").read_text())
     return document
 
 

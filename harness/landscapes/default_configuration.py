@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.landscape import Landscape
+from harness.landscapes.landscape import Landscape
 from search_spaces.nearest import distances
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from harness.errors import UserError
-from harness.landscape import Landscape, read_landscape
+from harness.landscapes.landscape import Landscape, read_landscape
 
 
 def read_landscapes(files: Iterable[Path]) -> tuple[list[Landscape], dict[str, str]]:

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from harness.landscape import COSTS, METADATA_KEY, RECORDER, SCHEMA_VERSION, check_metadata
+from harness.landscapes.landscape import COSTS, METADATA_KEY, RECORDER, SCHEMA_VERSION, check_metadata
 from harness.system.atomic import replacing
 from search_spaces.parameter import Permutation
 from search_spaces.space import SearchSpace

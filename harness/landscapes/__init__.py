@@ -1,0 +1,1 @@
+"""Recorded landscapes: the file format, reading, writing, and the library that ships with NearOpt."""
