@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.compose import one_line
-from harness.config import RunConfig
+from harness.config.compose import one_line
+from harness.config.schema import RunConfig
 from harness.errors import Busy, Unwritable, UserError
 from harness.run import RunResult, Tally, execute
 

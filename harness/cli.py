@@ -58,7 +58,7 @@ def _study_tracker(overrides: Sequence[str]) -> Tracker | None:
     """Built before the report is: a wrong option must not cost a report's minutes."""
     if not overrides:
         return None
-    from harness.compose import Composer
+    from harness.config.compose import Composer
     from harness.run import build_tracker
 
     return build_tracker(Composer().compose(overrides))
@@ -225,7 +225,7 @@ def _compare(arguments: argparse.Namespace) -> int:
 
 
 def _record(arguments: argparse.Namespace) -> int:
-    from harness.compose import Composer
+    from harness.config.compose import Composer
     from harness.recording import RecordRequest, record_tasks
 
     overrides = ["backend=live", *arguments.overrides]
@@ -246,7 +246,7 @@ def _record(arguments: argparse.Namespace) -> int:
 
 
 def _retime(arguments: argparse.Namespace) -> int:
-    from harness.compose import Composer
+    from harness.config.compose import Composer
     from harness.recording import retime_tasks
     from harness.retime import Retiming
 

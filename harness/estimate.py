@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from glob import escape
 from pathlib import Path
 
-from harness.config import RunConfig
+from harness.config.schema import RunConfig
 from harness.errors import UserError
 from harness.failures import failed
 from harness.gpu.device import NoDevice, probe_device

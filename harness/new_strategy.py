@@ -8,8 +8,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from string import Template
 
+from harness.config.plugins import STRATEGIES, declared
 from harness.errors import UserError
-from harness.plugins import STRATEGIES, declared
 from harness.system.resources import conf_directory
 
 TEMPLATES = Path(__file__).with_name("templates")

@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 import numpy as np
 
-from harness.config import RunConfig
+from harness.config.schema import RunConfig
 from harness.system.digest import digest
 
 

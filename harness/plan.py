@@ -14,7 +14,7 @@ from glob import escape
 from pathlib import Path
 from typing import Any
 
-from harness.config import RunConfig
+from harness.config.schema import RunConfig
 from harness.errors import UserError
 from harness.landscapes.library import SEPARATOR, find_landscape
 from harness.system.atomic import write_text

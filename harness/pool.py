@@ -17,7 +17,7 @@ from time import monotonic
 from typing import Any
 
 from harness.attempt import Failure, Outcome, Report, attempt
-from harness.config import RunConfig
+from harness.config.schema import RunConfig
 from harness.system.text import describe_exit
 from harness.system.threads import inherited
 

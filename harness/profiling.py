@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.compose import Composer
-from harness.config import RunConfig
+from harness.config.compose import Composer
+from harness.config.schema import RunConfig
 from harness.errors import UserError
 from harness.evaluation import Evaluation
 from harness.loop import run_loop

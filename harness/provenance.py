@@ -12,7 +12,7 @@ from functools import lru_cache
 from importlib import metadata
 from typing import Any
 
-from harness.plugins import plugin_versions
+from harness.config.plugins import plugin_versions
 from harness.system.resources import CHECKOUT
 
 PACKAGES = (

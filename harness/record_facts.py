@@ -10,7 +10,7 @@ from typing import Any
 
 from harness import provenance
 from harness.backends.live import kernel_fields
-from harness.config import RunConfig
+from harness.config.schema import RunConfig
 from harness.gpu.device import AccelDevice, nvidia_smi
 from harness.gpu.engine import Activity
 from harness.gpu.session import SessionOptions

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.config import RunConfig
+from harness.config.schema import RunConfig
 from harness.evaluation import Configuration, Evaluation, Measurement
 from harness.gpu.session import Session
 from harness.loop import run_loop

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.backends.live import build_task, find_device, find_devices, runs_on_cpu, session_options
-from harness.config import RunConfig
+from harness.config.schema import RunConfig
 from harness.cpu.device import cpu_device
 from harness.errors import UserError
 from harness.gpu.folders import PrivateFolder

@@ -11,31 +11,25 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
-from hydra.errors import HydraException
-from hydra.utils import instantiate
 
 from harness import provenance
-from harness.arguments import check_types
 from harness.backends.base import Backend
 from harness.backends.replay import ReplayBackend
-from harness.config import RunConfig
+from harness.config.schema import RunConfig
+from harness.config.targets import instantiate_checked
+from harness.config.task import TaskSpec
 from harness.errors import UserError
 from harness.evaluation import Evaluation
 from harness.failures import failed, failure_kept
 from harness.landscapes.default_configuration import recorded_default
 from harness.landscapes.landscape import COSTS, Landscape
 from harness.loop import TraceDiverged, run_loop
-from harness.plugins import check_strategy
 from harness.store import RunDirectory, check_owner, finished
 from harness.strategies.base import Strategy
 from harness.system.atomic import replacing, write_text, writing
 from harness.system.digest import digest
-from harness.task import TaskSpec
 from harness.trackers.base import NoTracker, TrackedRun, Tracker
 from harness.trackers.guard import Guard
-
-HYDRA_HINT = ", set env var HYDRA_FULL_ERROR=1 to see chained exception."
-"""Said by Hydra instead of the reason, which is given instead."""
 
 
 @dataclass(frozen=True)
@@ -187,36 +181,6 @@ def build_strategy(config: RunConfig, backend: Backend, seed: np.random.SeedSequ
     if not isinstance(strategy, Strategy):
         raise UserError(f"strategy._target_={config.strategy['_target_']}: expected a class with ask and tell")
     return strategy
-
-
-def instantiate_checked(what: str, target: Mapping[str, Any], **arguments: Any) -> Any:
-    """A Hydra target from its configuration and what only the harness knows.
-
-    Args:
-        what: where the configuration comes from, for messages: ``strategy``, ``backend``.
-
-    Raises:
-        UserError: when the target cannot be imported or does not take its arguments.
-    """
-    if "_target_" not in target:
-        raise UserError(f"{what}._target_: missing: expected the dotted path of a class or function")
-    try:
-        # Partial first: Hydra would turn the arguments into configuration nodes.
-        partial = instantiate({**target, "_partial_": True, "_convert_": "all"})
-        if what == "strategy":
-            check_strategy(f"{what}._target_", target["_target_"], partial.func)
-        check_types(what, partial.func, partial.keywords)
-        return partial(**arguments)
-    except HydraException as error:
-        cause = error.__cause__ or error
-        if isinstance(cause, UserError):
-            raise cause from None
-        text = f"{error} {cause}" if cause is not error else str(error)
-        raise UserError(f"{what}: {' '.join(text.replace(HYDRA_HINT, ':').split())[:400]}") from None
-    except TypeError as error:
-        if "argument" in str(error):
-            raise UserError(f"{what}: {target['_target_']}: {error}") from error
-        raise
 
 
 def _document(config: RunConfig, backend: Backend) -> dict[str, Any]:

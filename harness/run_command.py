@@ -9,14 +9,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.attempt import Failure
-from harness.compose import Composer
-from harness.config import RunConfig
+from harness.config.compose import Composer
+from harness.config.schema import RunConfig
+from harness.config.targets import instantiate_checked
 from harness.errors import UserError
 from harness.estimate import estimate
 from harness.estimate_text import format_estimate
 from harness.exit_codes import DONE, FAILED, USER_ERROR
 from harness.plan import planned
-from harness.run import RunResult, instantiate_checked
+from harness.run import RunResult
 from harness.sweep import run_alone, sweep
 
 LIVE = "harness.backends.live.open_live"

@@ -9,7 +9,7 @@ from pathlib import Path
 from time import sleep
 
 from harness.attempt import Failure, Halt, Outcome, Postponed, attempt
-from harness.config import RunConfig
+from harness.config.schema import RunConfig
 from harness.errors import Unwritable
 from harness.evaluation import Evaluation
 from harness.gpu.device import VISIBLE_DEVICES

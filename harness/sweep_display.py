@@ -16,7 +16,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 from harness.attempt import Failure, Outcome
-from harness.config import RunConfig
+from harness.config.schema import RunConfig
 from harness.run import RunResult
 from harness.system.progress import PLAIN_EVERY_S
 

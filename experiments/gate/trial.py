@@ -32,7 +32,7 @@ from analysis.reference import is_hit
 from experiments.gate.handicapped import Handicapped
 from experiments.gate.simulate import BASELINES, BUDGET, PLAN, laws, resampled, slowing_share, verdicts, within
 from harness.backends.replay import ReplayBackend
-from harness.compose import Composer
+from harness.config.compose import Composer
 from harness.evaluation import Evaluation
 from harness.gate.suite import load_suite
 from harness.landscapes.landscape import Landscape, read_landscape

@@ -57,7 +57,7 @@ def record_side(overrides: Sequence[str], n: int, seed: int, folder: Path) -> tu
         UserError: no GPU, no such task, or options out of range.
     """
     from harness.backends.live import build_task, find_device, session_options
-    from harness.compose import Composer
+    from harness.config.compose import Composer
     from harness.record import record
     from harness.record_facts import RecordOptions
     from harness.record_log import read_log

@@ -125,7 +125,7 @@ def jit_steps(order: Order, info: AccelDevice, device: torch.device) -> Steps:
     from triton.testing import do_bench
 
     from harness.backends.live import build_task
-    from harness.compose import Composer
+    from harness.config.compose import Composer
     from kernels.execute import allocate_scratch, execute, launch, relative_error
 
     task = Composer().compose(order.overrides).task

@@ -10,6 +10,7 @@ import numpy as np
 from hydra.utils import instantiate
 
 from harness.backends.oracle import Oracle, recorded_oracle
+from harness.config.task import TaskSpec
 from harness.cpu.device import cpu_device
 from harness.errors import UserError
 from harness.evaluation import Configuration, Measurement
@@ -19,7 +20,6 @@ from harness.gpu.timing import Timing
 from harness.kernel_source import kernel_source_hash
 from harness.landscapes.library import SEPARATOR
 from harness.system.digest import digest
-from harness.task import TaskSpec
 from kernels.base import Kernel
 from kernels.cpu import CpuKernel
 from search_spaces.space import SearchSpace

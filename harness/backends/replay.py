@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from harness.config.task import TaskSpec
 from harness.errors import UserError
 from harness.evaluation import Configuration, Measurement, Status
 from harness.landscapes.landscape import Landscape, read_landscape
 from harness.landscapes.library import find_landscape
-from harness.task import TaskSpec
 from search_spaces.space import SearchSpace
 
 NOISES = ("recorded", "none")

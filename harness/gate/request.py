@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.compose import Composer
+from harness.config.compose import Composer
 from harness.errors import UserError
 from harness.gate.runner import Runner, runner
 from harness.gate.sides import Folder, Names, as_file, as_folder

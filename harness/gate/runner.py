@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness.compose import Composer
-from harness.config import RunConfig
+from harness.config.compose import Composer
+from harness.config.schema import RunConfig
 from harness.errors import UserError
 from harness.gate.code import code_digest
 from harness.gate.suite import Suite

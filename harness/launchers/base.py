@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from harness.attempt import Failure, Outcome, attempt
-from harness.config import RunConfig
+from harness.config.schema import RunConfig
 from harness.errors import UserError
 from harness.pool import Watch
 

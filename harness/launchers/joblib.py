@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from time import sleep
 
 from harness.attempt import Outcome
-from harness.config import RunConfig
+from harness.config.schema import RunConfig
 from harness.errors import UserError
 from harness.launchers.base import Numbered, attempt_there, library, lost, portable
 from harness.pool import Watch

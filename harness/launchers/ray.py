@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.attempt import Outcome
-from harness.compose import one_line
+from harness.config.compose import one_line
 from harness.errors import UserError
 from harness.launchers.base import Numbered, attempt_there, library, lost, portable
 from harness.pool import Watch

@@ -17,8 +17,8 @@ from time import monotonic, sleep
 from typing import Any
 
 from harness.attempt import Outcome
-from harness.compose import one_line
-from harness.config import RunConfig
+from harness.config.compose import one_line
+from harness.config.schema import RunConfig
 from harness.errors import UserError
 from harness.launchers.base import Numbered, attempt_there, library, lost, portable
 from harness.pool import Watch

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.backends.live import LiveBackend, device_of
+from harness.config.task import TaskSpec
 from harness.cpu.device import cpu_device, cpu_slug
 from harness.errors import UserError
 from harness.evaluation import Status
@@ -16,7 +17,6 @@ from harness.landscapes.landscape import read_landscape
 from harness.record import record
 from harness.record_facts import RecordOptions
 from harness.retime import Retiming
-from harness.task import TaskSpec
 from tests.cpu.kernels_for_faults import EXPECTED, Sleeper
 
 KERNEL = Sleeper()
@@ -78,7 +78,7 @@ def test_cuda_graphs_are_refused() -> None:
 
 def test_a_task_of_such_a_kernel_needs_no_gpu() -> None:
     target = {"_target_": "tests.cpu.kernels_for_faults.Sleeper", "n": 7}
-    space = {"_target_": "harness.own_space.own_space", "kernel_target": target["_target_"]}
+    space = {"_target_": "harness.config.own_space.own_space", "kernel_target": target["_target_"]}
     device = device_of(TaskSpec("sleeper-7-fp32", target, space))
     assert device.kind == "CPU" and device.sm_count >= 1 and device.memory_bytes > 2**20
     assert device == cpu_device()

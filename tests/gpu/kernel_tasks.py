@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from harness.backends.live import build_task
-from harness.compose import Composer
+from harness.config.compose import Composer
 from harness.evaluation import Configuration
 from harness.gpu.device import AccelDevice
 from kernels.base import Kernel

@@ -14,15 +14,15 @@ import pytest
 
 import harness.sweep as sweep_module
 from harness.backends.replay import ReplayBackend
-from harness.compose import Composer
-from harness.config import RunConfig
+from harness.config.compose import Composer
+from harness.config.schema import RunConfig
+from harness.config.task import TaskSpec
 from harness.errors import UserError
 from harness.gpu.device import VISIBLE_DEVICES
 from harness.gpu.placement import placements
 from harness.landscapes.landscape import read_landscape
 from harness.run import RunResult
 from harness.sweep import default_jobs, sweep
-from harness.task import TaskSpec
 from tests.harness.toy import write_toy
 
 GPUS = ["GPU-a", "GPU-b"]

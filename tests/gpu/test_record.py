@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import harness.recording as recording_module
-from harness.compose import Composer
-from harness.config import RunConfig
+from harness.config.compose import Composer
+from harness.config.schema import RunConfig
 from harness.errors import UserError
 from harness.evaluation import Status
 from harness.gpu.device import AccelDevice

@@ -12,14 +12,14 @@ import pytest
 from analysis.incumbents import optima
 from analysis.load import load_study
 from harness.backends.live import LiveBackend
-from harness.config import RunConfig
+from harness.config.schema import RunConfig
+from harness.config.task import TaskSpec
 from harness.errors import UserError
 from harness.gpu.session import SessionOptions
 from harness.retime import Retiming
 from harness.retime_study import live_evaluations, retime_task
 from harness.run import execute
 from harness.strategies.base import Budget
-from harness.task import TaskSpec
 from tests.gpu.fakes import FAKE, SECOND, SLOWER, FakeKernel, fake_work, space
 
 TASK = "fake-1-fp32__f100"

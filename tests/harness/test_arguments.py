@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.arguments import check_types
+from harness.config.arguments import check_types
 from harness.errors import UserError
 
 

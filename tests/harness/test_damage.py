@@ -9,7 +9,7 @@ import numpy as np
 import orjson
 import pytest
 
-from harness.compose import Composer
+from harness.config.compose import Composer
 from harness.errors import UserError
 from harness.evaluation import Configuration
 from harness.run import execute

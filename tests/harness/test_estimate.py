@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from harness import estimate as module
-from harness.compose import Composer
+from harness.config.compose import Composer
 from harness.estimate import Estimate, GroupEstimate, estimate
 from harness.estimate_text import format_estimate
 from harness.landscapes.landscape import read_landscape

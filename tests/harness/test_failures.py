@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.compose import Composer
+from harness.config.compose import Composer
 from harness.errors import MachineError, UserError
 from harness.evaluation import Configuration
 from harness.failures import Failed, failed

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from harness.cli import main
+from harness.config.targets import instantiate_checked
 from harness.errors import UserError
 from harness.launchers.base import portable
 from harness.launchers.joblib import JoblibLauncher
 from harness.launchers.ray import RayLauncher
 from harness.launchers.submitit import SubmititLauncher
-from harness.run import instantiate_checked
 from tests.harness.sweeping import arguments, finish, finish_here, prepare, start, traces
 from tests.harness.test_interruption import wait_for
 from tests.harness.test_sweep import KILLER, expand
@@ -130,7 +130,7 @@ def test_live_runs_are_not_put_where_they_cannot_have_a_gpu_alone(tmp_path: Path
 
 
 def test_every_launcher_of_ours_is_configured_as_it_is_built() -> None:
-    from harness.compose import Composer
+    from harness.config.compose import Composer
 
     for name in ("joblib", "ray", "submitit_local", "submitit_slurm"):
         target = Composer().launcher([f"hydra/launcher={name}", "jobs=3"])

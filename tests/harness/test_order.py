@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.config import RunConfig
+from harness.config.schema import RunConfig
+from harness.config.task import TaskSpec
 from harness.order import randomised_blocks
 from harness.strategies.base import Budget
-from harness.task import TaskSpec
 
 STRATEGIES = ("random", "grid", "sobol", "lfbo")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.compose import Composer
+from harness.config.compose import Composer
 from harness.errors import UserError
 from harness.failures import failure_kept
 from harness.plan import PlannedRun, planned, planned_run, read_plans

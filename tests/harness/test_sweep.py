@@ -10,8 +10,8 @@ import pytest
 from rich.console import Console
 
 from harness.attempt import Failure
-from harness.compose import Composer
-from harness.config import RunConfig
+from harness.config.compose import Composer
+from harness.config.schema import RunConfig
 from harness.run import RunResult, execute
 from harness.sweep import sweep
 from harness.sweep_display import SweepDisplay

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import harness.task as task_module
+import harness.config.task as task_module
 from harness.backends.live import build_task
-from harness.compose import Composer
+from harness.config.compose import Composer
 from harness.errors import UserError
 from harness.gpu.device import AccelDevice
 from harness.landscapes.default_configuration import recorded_default

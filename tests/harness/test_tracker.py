@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from harness.cli import main
-from harness.compose import Composer
+from harness.config.compose import Composer
 from harness.errors import UserError
 from harness.run import RunResult, execute
 from harness.system.resources import CHECKOUT

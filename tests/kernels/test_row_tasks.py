@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hydra.utils import instantiate
 
-from harness.compose import Composer
+from harness.config.compose import Composer
 from search_spaces.device import H100
 
 TASKS = Path(__file__).parents[2] / "conf" / "task"

@@ -11,13 +11,11 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 
+from harness.config.task import KERNEL_NAME, TaskSpec
 from harness.errors import UserError
 from harness.strategies.base import Budget
-from harness.task import TaskSpec
 
 MAX_BATCH = 1_000_000
-KERNEL_NAME = "kernel_name"
-"""The resolver of the name of a task whose kernel brings its own space along: the name follows the shape."""
 RESUMES = ("unfinished", "retry_failed")
 """What a sweep takes up again besides interrupted runs: with ``retry_failed`` those that broke down, too."""
 LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
@@ -57,7 +55,7 @@ def _last_name(path: str) -> str:
 
 
 def _kernel_name(kernel: DictConfig) -> str:
-    from harness.own_space import kernel_name  # with it comes torch, which most commands do without
+    from harness.config.own_space import kernel_name  # with it comes torch, which most commands do without
 
     return kernel_name(OmegaConf.to_container(kernel))  # type: ignore[arg-type]
 

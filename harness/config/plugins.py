@@ -14,7 +14,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,6 +22,7 @@ from typing import Any
 
 from hydra.core.config_store import ConfigStore
 
+from harness.config.targets import check_strategy
 from harness.errors import UserError
 from harness.system.resources import conf_directory
 
@@ -191,7 +192,7 @@ def _check_and_register(group: str, points: list[Plugin]) -> None:
         check_strategy(where, plugin.value, loaded)
         node = {**_strategy_node(plugin), **argument_defaults(loaded)}
     else:
-        from harness.own_space import task_node
+        from harness.config.own_space import task_node
 
         node = task_node(where, plugin.target, loaded)
     _store(group, plugin, node)
@@ -213,23 +214,3 @@ def argument_defaults(strategy: Callable[..., Any]) -> dict[str, Any]:
         return {}
     own = {parameter.name: parameter.default for parameter in parameters if parameter.name not in GIVEN}
     return {name: value for name, value in own.items() if value is None or isinstance(value, int | float | str)}
-
-
-def check_strategy(where: str, target: str, found: Any) -> None:
-    """Refuse a class without ``ask`` and ``tell``; a function may return anything, which is seen once it did.
-
-    Raises:
-        UserError: naming what is missing.
-    """
-    if not callable(found):
-        raise UserError(f"{where}: {target}: {type(found).__name__}: expected a class with ask and tell")
-    missing = [name for name in ("ask", "tell") if isinstance(found, type) and not callable(getattr(found, name, None))]
-    if missing:
-        raise UserError(f"{where}: {target}: has no {' and no '.join(missing)}: expected a class with ask and tell")
-
-
-def field_values(kernel: type) -> dict[str, Any]:
-    """The fields of a kernel's dataclass with their defaults; ``???``, Hydra's *missing*, where there is none."""
-    if not is_dataclass(kernel):
-        return {}
-    return {field.name: "???" if field.default is MISSING else field.default for field in fields(kernel) if field.init}

@@ -18,10 +18,10 @@ from hydra.errors import HydraException, MissingConfigException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from harness.config import RunConfig, register_schema, run_config
+from harness.config.overrides import chosen, natural
+from harness.config.plugins import GROUPS, Plugins, importable
+from harness.config.schema import RunConfig, register_schema, run_config
 from harness.errors import UserError
-from harness.overrides import chosen, natural
-from harness.plugins import GROUPS, Plugins, importable
 from harness.system.resources import conf_directory
 
 MAX_RUNS = 100_000

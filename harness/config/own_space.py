@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from hydra.utils import get_class
 
-from harness.config import KERNEL_NAME
+from harness.config.task import KERNEL_NAME
 from harness.errors import UserError
-from harness.plugins import field_values
 from kernels.base import Kernel
 from search_spaces.device import DeviceLimits
 from search_spaces.space import SearchSpace
@@ -66,3 +66,10 @@ def own_space(*, kernel_target: str, device: DeviceLimits, **shape: Any) -> Sear
     kernel = get_class(kernel_target)(**shape)
     assert isinstance(kernel, OwnSpace)
     return kernel.search_space(device)
+
+
+def field_values(kernel: type) -> dict[str, Any]:
+    """The fields of a kernel's dataclass with their defaults; ``???``, Hydra's *missing*, where there is none."""
+    if not is_dataclass(kernel):
+        return {}
+    return {field.name: "???" if field.default is MISSING else field.default for field in fields(kernel) if field.init}

@@ -21,3 +21,7 @@ class TaskSpec:
     kernel: Mapping[str, Any] = field(default_factory=dict)
     space: Mapping[str, Any] = field(default_factory=dict)
     default: Mapping[str, Any] = field(default_factory=dict)
+
+
+KERNEL_NAME = "kernel_name"
+"""The resolver of the name of a task whose kernel brings its own space along: the name follows the shape."""

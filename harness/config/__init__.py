@@ -1,0 +1,1 @@
+"""From override strings to frozen records, and from a Hydra target to an object."""
