@@ -12,11 +12,12 @@ import numpy as np
 
 from harness.errors import UserError
 from harness.evaluation import Configuration, Status
-from harness.gpu.device import AccelDevice
-from harness.gpu.engine import Activity, Result
-from harness.gpu.jobs import CompiledPlan
-from harness.gpu.nvml import describe_states
-from harness.gpu.session import MakeWork, Session, usual_work
+from harness.measure.device import AccelDevice
+from harness.measure.engine import Activity, Result
+from harness.measure.jobs import CompiledPlan
+from harness.measure.session import Session
+from harness.measure.triton.nvml import describe_states
+from harness.measure.work import MakeWork, usual_work
 from harness.record_facts import (
     Recording,
     RecordOptions,
@@ -62,7 +63,7 @@ def record(
         options: how.
         command: kept in the metadata.
         work: what the processes run; tests put fakes here.
-        cache: a compile cache shared with other recordings of this job (see :class:`~harness.gpu.session.Session`).
+        cache: a compile cache shared with other recordings of this job (see :class:`~harness.measure.session.Session`).
         beside: further devices of the same model; each configuration is measured on whichever is free, and each device
             re-times the best, the first one for the record.
 

@@ -11,10 +11,10 @@ from typing import Any
 from harness import provenance
 from harness.backends.live import kernel_fields
 from harness.config.schema import RunConfig
-from harness.gpu.device import AccelDevice, nvidia_smi
-from harness.gpu.engine import Activity
-from harness.gpu.session import SessionOptions
 from harness.kernel_source import kernel_source_hash
+from harness.measure.device import AccelDevice, nvidia_smi
+from harness.measure.engine import Activity
+from harness.measure.work import SessionOptions
 from harness.retime import Consistency, Retiming
 from harness.system.digest import digest
 from kernels.base import Kernel

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from harness.errors import UserError
 from harness.evaluation import Configuration, DeviceState, Measurement, Status
-from harness.gpu.engine import Result
+from harness.measure.engine import Result
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from statistics import median
 from typing import Any
 
 from harness.evaluation import DeviceState
-from harness.gpu.engine import Activity
 from harness.landscapes.write import write_landscape
+from harness.measure.engine import Activity
 from harness.record_log import Recorded
 from harness.retime import Consistency, consistency, rescale
 from search_spaces.space import SearchSpace

@@ -12,11 +12,11 @@ import numpy as np
 
 from harness.backends.live import build_task, find_device, find_devices, runs_on_cpu, session_options
 from harness.config.schema import RunConfig
-from harness.cpu.device import cpu_device
 from harness.errors import UserError
-from harness.gpu.folders import PrivateFolder
-from harness.gpu.session import SessionOptions
 from harness.landscapes.library import SEPARATOR
+from harness.measure.cpu.device import cpu_device
+from harness.measure.folders import PrivateFolder
+from harness.measure.work import SessionOptions
 from harness.record import record
 from harness.record_facts import Recording, RecordOptions
 from harness.retime import Retiming

@@ -11,9 +11,9 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from harness.evaluation import Configuration, Status
-from harness.gpu.device_worker import DeviceWorker
-from harness.gpu.jobs import CompiledPlan, Resample
-from harness.gpu.session import Session
+from harness.measure.device_worker import DeviceWorker
+from harness.measure.jobs import CompiledPlan, Resample
+from harness.measure.session import Session
 
 VENDOR = ""
 """Stands for the vendor's call among configuration keys."""

@@ -21,9 +21,10 @@ import yaml
 
 from harness.errors import UserError
 from harness.evaluation import Configuration, Status
-from harness.gpu.device import AccelDevice
-from harness.gpu.session import MakeWork, Session, SessionOptions, usual_work
 from harness.landscapes.landscape import METADATA_KEY, table_codes
+from harness.measure.device import AccelDevice
+from harness.measure.session import Session
+from harness.measure.work import MakeWork, SessionOptions, usual_work
 from harness.retime import VENDOR, Retiming, rescale, retime
 from harness.store import finished
 from harness.system.atomic import replacing

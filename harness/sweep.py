@@ -12,8 +12,8 @@ from harness.attempt import Failure, Halt, Outcome, Postponed, attempt
 from harness.config.schema import RunConfig
 from harness.errors import Unwritable
 from harness.evaluation import Evaluation
-from harness.gpu.device import VISIBLE_DEVICES
 from harness.gpu.placement import placements, visible_gpus
+from harness.measure.device import VISIBLE_DEVICES
 from harness.order import randomised_blocks
 from harness.pool import Slot, Watch, run_in_pool, throttled
 from harness.run import RunResult, execute

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:  # against_plain_loop.py's worker processes import this module anew: nothing heavy at the top
     import torch
 
-    from harness.gpu.device import AccelDevice
+    from harness.measure.device import AccelDevice
 
 Configuration = Mapping[str, Any]
 

@@ -11,14 +11,15 @@ from hydra.utils import instantiate
 
 from harness.backends.oracle import Oracle, recorded_oracle
 from harness.config.task import TaskSpec
-from harness.cpu.device import cpu_device
 from harness.errors import UserError
 from harness.evaluation import Configuration, Measurement
-from harness.gpu.device import AccelDevice, NoDevice, nvidia_smi, probe_device, probe_devices
-from harness.gpu.session import MakeWork, Session, SessionOptions, usual_work
-from harness.gpu.timing import Timing
 from harness.kernel_source import kernel_source_hash
 from harness.landscapes.library import SEPARATOR
+from harness.measure.cpu.device import cpu_device
+from harness.measure.device import AccelDevice, NoDevice, nvidia_smi, probe_device, probe_devices
+from harness.measure.session import Session
+from harness.measure.timing import Timing
+from harness.measure.work import MakeWork, SessionOptions, usual_work
 from harness.system.digest import digest
 from kernels.base import Kernel
 from kernels.cpu import CpuKernel

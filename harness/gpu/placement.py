@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.errors import UserError
-from harness.gpu.device import NoDevice, probe_devices
+from harness.measure.device import NoDevice, probe_devices
 
 
 def visible_gpus() -> list[str]:

@@ -8,12 +8,12 @@ import pytest
 
 from harness.backends.live import LiveBackend, device_of
 from harness.config.task import TaskSpec
-from harness.cpu.device import cpu_device, cpu_slug
 from harness.errors import UserError
 from harness.evaluation import Status
-from harness.gpu.session import SessionOptions
-from harness.gpu.timing import Timing
 from harness.landscapes.landscape import read_landscape
+from harness.measure.cpu.device import cpu_device, cpu_slug
+from harness.measure.timing import Timing
+from harness.measure.work import SessionOptions
 from harness.record import record
 from harness.record_facts import RecordOptions
 from harness.retime import Retiming

@@ -20,9 +20,9 @@ from triton.compiler import CompiledKernel, make_backend
 from triton.runtime.jit import create_function_from_signature
 
 from harness.evaluation import Configuration
-from harness.gpu.jobs import CompiledPlan
-from harness.gpu.process import WorkerProcess
-from harness.gpu.specialize import TRITON_NAMES, buffer_dtypes, launch_source, plan_dtypes
+from harness.measure.jobs import CompiledPlan
+from harness.measure.process import WorkerProcess
+from harness.measure.triton.specialize import TRITON_NAMES, buffer_dtypes, launch_source, plan_dtypes
 from kernels.base import Buffer, Kernel, Launch
 from tests.gpu.kernels_for_faults import AddOne
 

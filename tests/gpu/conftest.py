@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.gpu import folders
+from harness.measure import folders
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.gpu.device import NoDevice, probe_device
+from harness.measure.device import NoDevice, probe_device
 
 
 def has_device() -> bool:

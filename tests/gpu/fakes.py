@@ -13,9 +13,9 @@ from typing import Any
 import torch
 
 from harness.evaluation import Configuration, DeviceState, Status
-from harness.gpu.device import VISIBLE_DEVICES, AccelDevice
-from harness.gpu.jobs import CompiledLaunch, CompiledPlan, CompileOutcome, Evaluate, Job, Reply, Started
-from harness.gpu.session import SessionOptions
+from harness.measure.device import VISIBLE_DEVICES, AccelDevice
+from harness.measure.jobs import CompiledLaunch, CompiledPlan, CompileOutcome, Evaluate, Job, Reply, Started
+from harness.measure.work import SessionOptions
 from kernels.base import Buffers, Kernel, Plan
 from search_spaces.parameter import Categorical, Ordinal
 from search_spaces.space import SearchSpace

@@ -7,7 +7,7 @@ import numpy as np
 from harness.backends.live import build_task
 from harness.config.compose import Composer
 from harness.evaluation import Configuration
-from harness.gpu.device import AccelDevice
+from harness.measure.device import AccelDevice
 from kernels.base import Kernel
 from search_spaces.parameter import Categorical
 from search_spaces.space import SearchSpace

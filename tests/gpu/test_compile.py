@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from harness.evaluation import Configuration, Status
-from harness.gpu.compile import TritonCompiler
-from harness.gpu.compile_pool import CompilePool
-from harness.gpu.jobs import CompileOutcome
-from harness.gpu.session import triton_environment
-from harness.gpu.specialize import buffer_dtypes, plan_dtypes
+from harness.measure.compile_pool import CompilePool
+from harness.measure.jobs import CompileOutcome
+from harness.measure.session import triton_environment
+from harness.measure.triton.compiler import TritonCompiler
+from harness.measure.triton.specialize import buffer_dtypes, plan_dtypes
 from tests.gpu import aot_checks
 from tests.gpu.aot_checks import SOUND, in_clean_process
 from tests.gpu.fakes import FAKE

@@ -13,13 +13,14 @@ import torch
 from triton.runtime.jit import JITFunction
 
 from harness.evaluation import DeviceState, Status
-from harness.gpu import cuda_runner, sampler
-from harness.gpu.cuda_runner import CudaRunner
-from harness.gpu.jobs import CompiledLaunch, CompiledPlan, Evaluate, Reply, Resample
-from harness.gpu.nvml import describe_states
-from harness.gpu.reference import Reference
-from harness.gpu.specialize import buffer_dtypes
-from harness.gpu.timing import Timing
+from harness.measure.jobs import CompiledLaunch, CompiledPlan, Evaluate, Reply, Resample
+from harness.measure.reference import Reference
+from harness.measure.timing import Timing
+from harness.measure.triton import runner as cuda_runner
+from harness.measure.triton import sampler
+from harness.measure.triton.nvml import describe_states
+from harness.measure.triton.runner import CudaRunner
+from harness.measure.triton.specialize import buffer_dtypes
 from kernels.execute import relative_error
 from tests.gpu import kernels_for_faults
 from tests.gpu.fakes import FAKE

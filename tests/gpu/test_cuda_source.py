@@ -14,11 +14,11 @@ import pytest
 import torch
 
 from harness.backends.live import LiveBackend, find_device
-from harness.cuda.compiler import NvccCompiler, find_nvcc
-from harness.cuda.runner import DriverError, bound
 from harness.errors import UserError
 from harness.evaluation import Status
-from harness.gpu.session import SessionOptions
+from harness.measure.cuda.compiler import NvccCompiler, find_nvcc
+from harness.measure.cuda.runner import DriverError, bound
+from harness.measure.work import SessionOptions
 from kernels.base import Buffer, Buffers, Launch, Plan
 from kernels.cuda import CudaFunction, CudaKernel
 from search_spaces.parameter import Categorical, Ordinal

@@ -10,7 +10,7 @@ pytest.importorskip("helion", reason="Helion is not installed: pip install 'near
 
 from harness.backends.live import LiveBackend, find_device
 from harness.evaluation import Status
-from harness.gpu.session import SessionOptions
+from harness.measure.work import SessionOptions
 from kernels.helion.attention import HelionAttention
 from kernels.helion.base import HelionKernel
 from kernels.helion.description import describe

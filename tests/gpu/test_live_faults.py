@@ -13,8 +13,8 @@ import pytest
 from harness.backends.live import LiveBackend
 from harness.errors import UserError
 from harness.evaluation import Measurement, Status
-from harness.gpu.folders import FOLDER_LOCK, FOLDER_PREFIX, remove_abandoned_folders, turn, turn_file
-from harness.gpu.session import SessionOptions
+from harness.measure.folders import FOLDER_LOCK, FOLDER_PREFIX, remove_abandoned_folders, turn, turn_file
+from harness.measure.work import SessionOptions
 from tests.gpu.fakes import COMPILE_FAULTS, FAKE, RUN_FAULTS, FakeKernel, fake_work, space
 
 EXPECTED = {

@@ -12,8 +12,8 @@ import pytest
 
 from harness.backends.live import LiveBackend, find_device
 from harness.evaluation import Configuration, Measurement, Status
-from harness.gpu.session import SessionOptions
 from harness.landscapes.landscape import read_landscape
+from harness.measure.work import SessionOptions
 from harness.record import LOG_SUFFIX, record
 from harness.record_facts import Recording, RecordOptions
 from search_spaces.parameter import Categorical, Ordinal

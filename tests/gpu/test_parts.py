@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.gpu.device import NoDevice, device_slug, probe_device, probe_devices
-from harness.gpu.messages import describe, last_words
-from harness.gpu.timing import Timing, relative_error_of_median
+from harness.measure.device import NoDevice, device_slug, probe_device, probe_devices
+from harness.measure.messages import describe, last_words
+from harness.measure.timing import Timing, relative_error_of_median
 from harness.system.text import describe_exit, one_line
 
 

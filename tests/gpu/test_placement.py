@@ -18,9 +18,9 @@ from harness.config.compose import Composer
 from harness.config.schema import RunConfig
 from harness.config.task import TaskSpec
 from harness.errors import UserError
-from harness.gpu.device import VISIBLE_DEVICES
 from harness.gpu.placement import placements
 from harness.landscapes.landscape import read_landscape
+from harness.measure.device import VISIBLE_DEVICES
 from harness.run import RunResult
 from harness.sweep import default_jobs, sweep
 from tests.harness.toy import write_toy

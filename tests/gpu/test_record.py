@@ -13,10 +13,10 @@ from harness.config.compose import Composer
 from harness.config.schema import RunConfig
 from harness.errors import UserError
 from harness.evaluation import Status
-from harness.gpu.device import AccelDevice
-from harness.gpu.engine import Activity
-from harness.gpu.session import SessionOptions
 from harness.landscapes.landscape import read_landscape
+from harness.measure.device import AccelDevice
+from harness.measure.engine import Activity
+from harness.measure.work import SessionOptions
 from harness.record import LOG_SUFFIX, draw_order, record
 from harness.record_facts import Recording, RecordOptions
 from harness.record_log import RecordLog

@@ -15,7 +15,7 @@ from harness.backends.live import LiveBackend
 from harness.config.schema import RunConfig
 from harness.config.task import TaskSpec
 from harness.errors import UserError
-from harness.gpu.session import SessionOptions
+from harness.measure.work import SessionOptions
 from harness.retime import Retiming
 from harness.retime_study import live_evaluations, retime_task
 from harness.run import execute

@@ -11,7 +11,7 @@ import pytest
 
 from harness.cli import main
 from harness.cli_parser import EXAMPLES
-from harness.gpu.device import NoDevice
+from harness.measure.device import NoDevice
 from tests.harness.toy import write_toy
 
 Nearopt = Callable[..., tuple[int, str, str]]

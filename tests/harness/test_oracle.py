@@ -10,8 +10,8 @@ import harness.backends.oracle as oracle_module
 from harness.backends.live import LiveBackend
 from harness.backends.oracle import Oracle, recorded_oracle
 from harness.evaluation import Status
-from harness.gpu.session import SessionOptions
 from harness.landscapes.landscape import read_landscape
+from harness.measure.work import SessionOptions
 from tests.gpu.fakes import FAKE, FakeKernel, fake_work, space
 from tests.harness.toy import toy_space, write_toy
 

@@ -11,10 +11,10 @@ import harness.config.task as task_module
 from harness.backends.live import build_task
 from harness.config.compose import Composer
 from harness.errors import UserError
-from harness.gpu.device import AccelDevice
 from harness.landscapes.default_configuration import recorded_default
 from harness.landscapes.landscape import read_landscape
 from harness.landscapes.library import find_landscape, recorded_landscapes
+from harness.measure.device import AccelDevice
 from harness.system.resources import conf_directory
 
 TASKS = sorted(file.stem for file in (conf_directory() / "task").glob("*.yaml"))

@@ -20,7 +20,7 @@ from typing import Any
 import triton
 from triton.backends.compiler import GPUTarget
 
-from harness.gpu.specialize import launch_source, plan_dtypes
+from harness.measure.triton.specialize import launch_source, plan_dtypes
 from kernels.base import Buffer, Kernel
 
 ROOT = Path(__file__).parents[2]

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 import torch
 
-from harness.cuda.compiler import NvccCompiler, find_nvcc
 from harness.evaluation import Status
+from harness.measure.cuda.compiler import NvccCompiler, find_nvcc
 from kernels.execute import execute, relative_error
 from search_spaces.device import H100
 from tests.gpu.fakes import FAKE

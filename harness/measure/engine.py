@@ -10,9 +10,9 @@ from multiprocessing.connection import wait as wait_for
 from statistics import median
 
 from harness.evaluation import Configuration, Measurement, Status
-from harness.gpu.compile_pool import CompilePool
-from harness.gpu.device_worker import DeviceWorker
-from harness.gpu.jobs import CompiledPlan, CompileOutcome, Evaluate, Reply
+from harness.measure.compile_pool import CompilePool
+from harness.measure.device_worker import DeviceWorker
+from harness.measure.jobs import CompiledPlan, CompileOutcome, Evaluate, Reply
 
 _Compiled = tuple[int, CompileOutcome]
 """A ticket and how its compile ended."""

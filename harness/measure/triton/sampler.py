@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 import torch
 
+from harness.measure.timing import IDLE_S
+
 FLUSH_BYTES = 128 * 2**20
 """Written before every sample, if that is at least twice the L2 cache."""
-IDLE_S = 0.1
-"""After this long without work clocks may have dropped, so a warm-up precedes the next measurement."""
 LAUNCH_OVERHEAD_MS = 0.04
 """Generous host time for queueing one sample; the device is kept busy this long before the first."""
 

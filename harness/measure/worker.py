@@ -9,10 +9,10 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Protocol
 
-from harness.gpu.folders import turn
-from harness.gpu.jobs import Job, OnDevice, Reply, Started, StartFailed
-from harness.gpu.messages import describe
-from harness.gpu.process import clear_output
+from harness.measure.folders import turn
+from harness.measure.jobs import Job, OnDevice, Reply, Started, StartFailed
+from harness.measure.messages import describe
+from harness.measure.process import clear_output
 
 
 class Runner(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from triton.runtime.cache import triton_key
 
-import harness.gpu.compile
-import harness.gpu.cuda_runner  # noqa: F401
+import harness.measure.triton.compiler
+import harness.measure.triton.runner  # noqa: F401
 
 triton_key()  # hashes the compiler itself, a second of CPU; cached in the process and in its forks

@@ -7,7 +7,7 @@ import platform
 import re
 from pathlib import Path
 
-from harness.gpu.device import AccelDevice
+from harness.measure.device import AccelDevice
 
 _CPUINFO = Path("/proc/cpuinfo")
 _COMMON = {"amd", "intel", "cpu", "processor", "core", "r", "tm", "with", "radeon", "graphics"}

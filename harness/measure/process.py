@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import resource
 import signal
 import sys
 import tempfile
@@ -17,10 +18,10 @@ from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import Any
 
-from harness.gpu.messages import last_words
+from harness.measure.messages import last_words
 from harness.system.text import describe_exit
 
-PRELOAD = ("harness.gpu.preload",)
+PRELOAD = ("harness.measure.triton.preload",)
 """Imported once by the fork server, so that a killed worker is replaced in milliseconds."""
 
 KILL_TIMEOUT_S = 30.0
@@ -176,3 +177,9 @@ def _die_with_parent(parent: int) -> None:
             os.killpg(0, signal.SIGKILL)
         except PermissionError:
             return
+
+
+def cpu_seconds() -> float:
+    """User and system CPU seconds of this process and its ended children (ptxas is one)."""
+    own, children = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime

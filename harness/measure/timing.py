@@ -93,3 +93,7 @@ def relative_error_of_median(samples: list[float]) -> float:
     middle = median(samples)
     sigma = MAD_TO_SIGMA * median(abs(sample - middle) for sample in samples)
     return MEDIAN_TO_MEAN * sigma / math.sqrt(len(samples)) / middle if middle > 0 else math.inf
+
+
+IDLE_S = 0.1
+"""After this long without work clocks may have dropped, so a warm-up precedes the next measurement."""

@@ -12,13 +12,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from harness.cpu.compiler import FOLDER
 from harness.evaluation import Configuration, Status
-from harness.gpu.jobs import CompiledPlan, Job, Reply, Resample, Started
-from harness.gpu.messages import describe
-from harness.gpu.reference import Reference
-from harness.gpu.sampler import IDLE_S
-from harness.gpu.timing import Timing
+from harness.measure.cpu.compiler import FOLDER
+from harness.measure.jobs import CompiledPlan, Job, Reply, Resample, Started
+from harness.measure.messages import describe
+from harness.measure.reference import Reference
+from harness.measure.timing import IDLE_S, Timing
 from harness.system.text import one_line
 from kernels.cpu import CpuKernel
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.evaluation import Configuration, Status
-from harness.gpu.compile import cpu_seconds
-from harness.gpu.jobs import CompiledLaunch, CompiledPlan, CompileOutcome
-from harness.gpu.messages import describe
+from harness.measure.jobs import CompiledLaunch, CompiledPlan, CompileOutcome
+from harness.measure.messages import describe
+from harness.measure.process import cpu_seconds
 from kernels.cpu import CpuKernel
 
 FOLDER = "folder"

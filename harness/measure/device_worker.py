@@ -11,9 +11,9 @@ from pathlib import Path
 
 from harness.errors import MachineError, UserError
 from harness.evaluation import Status
-from harness.gpu.jobs import Job, OnDevice, Reply, Started, StartFailed
-from harness.gpu.process import WorkerProcess
-from harness.gpu.worker import DeviceSetup, Runner, serve_device
+from harness.measure.jobs import Job, OnDevice, Reply, Started, StartFailed
+from harness.measure.process import WorkerProcess
+from harness.measure.worker import DeviceSetup, Runner, serve_device
 from harness.system.text import one_line
 
 START_TIMEOUT_S = 240.0
@@ -32,7 +32,7 @@ class DeviceWorker:
         run_timeout_s: wall seconds on the device after which a job's process is killed and replaced.
         log: file for what the process prints.
         environment: variables set in the process.
-        turns: see :class:`~harness.gpu.worker.DeviceSetup`.
+        turns: see :class:`~harness.measure.worker.DeviceSetup`.
         what: GPU or CPU, for messages.
 
     Attributes:

@@ -2,111 +2,20 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from harness.errors import UserError
-from harness.gpu.compile_pool import CompilePool, Compiler
-from harness.gpu.device import VISIBLE_DEVICES, AccelDevice
-from harness.gpu.device_worker import DeviceWorker
-from harness.gpu.engine import Engine, Result
-from harness.gpu.folders import PrivateFolder, lock_device, turn_file
-from harness.gpu.jobs import Started
-from harness.gpu.timing import Timing
-from harness.gpu.worker import Runner
+from harness.measure.compile_pool import CompilePool
+from harness.measure.device import VISIBLE_DEVICES, AccelDevice
+from harness.measure.device_worker import DeviceWorker
+from harness.measure.engine import Engine, Result
+from harness.measure.folders import PrivateFolder, lock_device, turn_file
+from harness.measure.jobs import Started
+from harness.measure.work import MakeWork, SessionOptions, usual_work
 from kernels.base import Kernel
-from kernels.cpu import CpuKernel
-from kernels.cuda import CudaKernel
-
-
-@dataclass(frozen=True)
-class SessionOptions:
-    """How a session measures.
-
-    Attributes:
-        compile_workers: compile processes.
-        compile_timeout_s: wall seconds that one configuration may compile.
-        run_timeout_s: wall seconds that checking and timing one configuration may take.
-        seed: of the kernel's random inputs.
-        timing: how many samples to take.
-        charge_setup: see :class:`~harness.gpu.engine.Engine`.
-        share_device: let other sessions that say so too on the device, one job at a time; waiting for them is charged
-            to nobody.
-    """
-
-    compile_workers: int = field(default_factory=lambda: os.cpu_count() or 1)
-    compile_timeout_s: float = 10.0
-    run_timeout_s: float = 10.0
-    seed: int = 0
-    timing: Timing = field(default_factory=Timing)
-    charge_setup: bool = False
-    share_device: bool = False
-
-    def __post_init__(self) -> None:
-        if self.compile_workers < 1:
-            raise UserError(f"compile_workers={self.compile_workers}: expected 1 or more")
-        for name in ("compile_timeout_s", "run_timeout_s"):
-            if not getattr(self, name) > 0:
-                raise UserError(f"{name}={getattr(self, name)}: expected more than 0")
-
-
-MakeWork = Callable[[Kernel, AccelDevice, SessionOptions, Path], tuple[Compiler, Runner]]
-"""What the processes run: a compiler and a runner for (kernel, device, options, cache directory)."""
-
-
-def cuda_work(kernel: Kernel, device: AccelDevice, options: SessionOptions, cache: Path) -> tuple[Compiler, Runner]:
-    """Triton ahead of time on the CPU, CUDA on the device."""
-    from harness.gpu.compile import TritonCompiler
-    from harness.gpu.cuda_runner import CudaRunner
-    from harness.gpu.specialize import buffer_dtypes
-
-    dtypes = buffer_dtypes(kernel)
-    compiler = TritonCompiler(kernel, dtypes, device.sm_count, device.capability, device.shared_memory_bytes, cache)
-    return compiler, CudaRunner(kernel, device, dtypes, options.seed, options.timing)
-
-
-def cpu_work(kernel: Kernel, device: AccelDevice, options: SessionOptions, cache: Path) -> tuple[Compiler, Runner]:
-    """Python callables on the CPU.
-
-    Raises:
-        UserError: CUDA graphs were asked for.
-    """
-    from harness.cpu.compiler import CpuCompiler
-    from harness.cpu.runner import CpuRunner
-
-    assert isinstance(kernel, CpuKernel)
-    if options.timing.launch != "direct":
-        raise UserError(
-            f"backend.timing.launch={options.timing.launch}: {kernel.name} runs on the CPU: expected direct"
-        )
-    return CpuCompiler(kernel, cache), CpuRunner(kernel, options.seed, options.timing, device.l2_bytes)
-
-
-def nvcc_work(kernel: Kernel, device: AccelDevice, options: SessionOptions, cache: Path) -> tuple[Compiler, Runner]:
-    """CUDA C++ ahead of time on the CPU, and on the device.
-
-    Raises:
-        UserError: nvcc is not installed.
-    """
-    from harness.cuda.compiler import NvccCompiler, find_nvcc
-    from harness.cuda.runner import CudaSourceRunner
-    from harness.gpu.specialize import buffer_dtypes
-
-    assert isinstance(kernel, CudaKernel)
-    compiler = NvccCompiler(kernel, device, cache, find_nvcc())
-    return compiler, CudaSourceRunner(kernel, device, buffer_dtypes(kernel), options.seed, options.timing)
-
-
-def usual_work(kernel: Kernel, device: AccelDevice, options: SessionOptions, cache: Path) -> tuple[Compiler, Runner]:
-    """What the kernel's kind asks for."""
-    if isinstance(kernel, CpuKernel):
-        return cpu_work(kernel, device, options, cache)
-    return (nvcc_work if isinstance(kernel, CudaKernel) else cuda_work)(kernel, device, options, cache)
 
 
 def triton_environment(cache: Path) -> dict[str, str | None]:

@@ -12,9 +12,9 @@ from typing import Protocol
 
 from harness.errors import MachineError
 from harness.evaluation import Configuration, Status
-from harness.gpu.jobs import CompileOutcome
-from harness.gpu.messages import describe
-from harness.gpu.process import WorkerProcess, clear_output
+from harness.measure.jobs import CompileOutcome
+from harness.measure.messages import describe
+from harness.measure.process import WorkerProcess, clear_output
 from harness.system.text import one_line
 
 START_TIMEOUT_S = 180.0

@@ -12,13 +12,13 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.cuda.launching import CUBIN, function_of, threads
 from harness.errors import UserError
 from harness.evaluation import Configuration, Status
-from harness.gpu.compile import cpu_seconds
-from harness.gpu.device import AccelDevice
-from harness.gpu.jobs import CompiledLaunch, CompiledPlan, CompileOutcome
-from harness.gpu.messages import describe
+from harness.measure.cuda.launching import CUBIN, function_of, threads
+from harness.measure.device import AccelDevice
+from harness.measure.jobs import CompiledLaunch, CompiledPlan, CompileOutcome
+from harness.measure.messages import describe
+from harness.measure.process import cpu_seconds
 from kernels.base import Buffer, Launch
 from kernels.cuda import CudaKernel
 

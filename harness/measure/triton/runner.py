@@ -14,14 +14,14 @@ from triton.compiler import CompiledKernel
 from triton.runtime.errors import OutOfResources
 
 from harness.evaluation import Configuration, Status
-from harness.gpu.device import AccelDevice
-from harness.gpu.jobs import CompiledPlan, Evaluate, Job, Reply, Resample, Started
-from harness.gpu.messages import describe
-from harness.gpu.nvml import DeviceMonitor, around
-from harness.gpu.reference import Reference
-from harness.gpu.sampler import Sampler
-from harness.gpu.specialize import ALIGNMENT, TRITON_NAMES, argument_values, launch_source, plan_dtypes
-from harness.gpu.timing import Timing
+from harness.measure.device import AccelDevice
+from harness.measure.jobs import CompiledPlan, Evaluate, Job, Reply, Resample, Started
+from harness.measure.messages import describe
+from harness.measure.reference import Reference
+from harness.measure.timing import Timing
+from harness.measure.triton.nvml import DeviceMonitor, around
+from harness.measure.triton.sampler import Sampler
+from harness.measure.triton.specialize import ALIGNMENT, TRITON_NAMES, argument_values, launch_source, plan_dtypes
 from harness.system.text import one_line
 from kernels.base import Buffer, Kernel, Plan, Scratch
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import resource
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,18 +20,13 @@ from triton.compiler import make_backend
 from triton.runtime.errors import OutOfResources
 
 from harness.evaluation import Configuration, Status
-from harness.gpu.jobs import CompiledLaunch, CompiledPlan, CompileOutcome
-from harness.gpu.messages import describe
-from harness.gpu.specialize import argument_values, launch_source, plan_dtypes
+from harness.measure.jobs import CompiledLaunch, CompiledPlan, CompileOutcome
+from harness.measure.messages import describe
+from harness.measure.process import cpu_seconds
+from harness.measure.triton.specialize import argument_values, launch_source, plan_dtypes
 from kernels.base import Kernel, Launch, Plan
 
 _RESOURCE_WORDS = ("too much shared data", "out of resource", "shared memory size")
-
-
-def cpu_seconds() -> float:
-    """User and system CPU seconds of this process and its ended children (ptxas is one)."""
-    own, children = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
 
 
 def failure_status(error: BaseException) -> Status:
@@ -70,7 +64,7 @@ class TritonCompiler:
 
     Attributes:
         kernel: whose plans are compiled.
-        dtypes: Triton's element type by buffer name (:func:`harness.gpu.specialize.buffer_dtypes`).
+        dtypes: Triton's element type by buffer name (:func:`harness.measure.triton.specialize.buffer_dtypes`).
         sm_count, capability, shared_memory_bytes: of the target device.
         cache: Triton's cache directory, private to the run.
     """

@@ -9,9 +9,9 @@ from typing import Any
 
 import torch
 
-from harness.cuda.launching import CUBIN, function_of, threads
-from harness.gpu.cuda_runner import CudaRunner
-from harness.gpu.jobs import CompiledPlan
+from harness.measure.cuda.launching import CUBIN, function_of, threads
+from harness.measure.jobs import CompiledPlan
+from harness.measure.triton.runner import CudaRunner
 from kernels.base import Buffer, Launch, Plan
 
 _DYNAMIC_SHARED_LIMIT = 8  # CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
@@ -24,7 +24,7 @@ class DriverError(RuntimeError):
 
 @dataclass
 class CudaSourceRunner(CudaRunner):
-    """As :class:`~harness.gpu.cuda_runner.CudaRunner`, for cubins of nvcc's."""
+    """As :class:`~harness.measure.triton.runner.CudaRunner`, for cubins of nvcc's."""
 
     def _bind(
         self, plan: Plan, compiled: CompiledPlan, buffers: Mapping[str, torch.Tensor]

@@ -1,0 +1,1 @@
+"""Compile a kernel's configurations in worker processes, and check and time them on a device."""

@@ -1,0 +1,1 @@
+"""Call kernels that run on the CPU."""
