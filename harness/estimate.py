@@ -124,7 +124,7 @@ def estimate(configs: Sequence[RunConfig]) -> Estimate:
 
 
 def _held(configs: Sequence[RunConfig]) -> str:
-    from harness.backends.live import runs_on_cpu  # with it comes torch, which a replay's estimate does without
+    from harness.backends.task import runs_on_cpu  # with it comes torch, which a replay's estimate does without
 
     tasks = {config.task.name: config.task for config in configs if config.live and config.task is not None}
     return "CPU" if tasks and all(runs_on_cpu(task) for task in tasks.values()) else "GPU"

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from harness import provenance
-from harness.backends.live import kernel_fields
+from harness.backends.kernel_source import kernel_source_hash
+from harness.backends.task import kernel_fields
 from harness.config.schema import RunConfig
-from harness.kernel_source import kernel_source_hash
 from harness.measure.device import AccelDevice, nvidia_smi
 from harness.measure.engine import Activity
 from harness.measure.work import SessionOptions

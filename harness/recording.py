@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.backends.live import build_task, find_device, find_devices, runs_on_cpu, session_options
+from harness.backends.task import build_task, find_device, find_devices, runs_on_cpu, session_options
 from harness.config.schema import RunConfig
 from harness.errors import UserError
 from harness.landscapes.library import SEPARATOR

@@ -64,7 +64,7 @@ def _check_device(configs: Sequence[RunConfig]) -> None:
         config.task.name: config.task for config in configs if config.task and config.backend.get("_target_") == LIVE
     }
     if tasks:
-        from harness.backends.live import device_of  # with it comes torch, which a replay's sweep does without
+        from harness.backends.task import device_of  # with it comes torch, which a replay's sweep does without
 
         for task in tasks.values():
             device_of(task)

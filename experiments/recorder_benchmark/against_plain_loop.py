@@ -56,7 +56,7 @@ def record_side(overrides: Sequence[str], n: int, seed: int, folder: Path) -> tu
     Raises:
         UserError: no GPU, no such task, or options out of range.
     """
-    from harness.backends.live import build_task, find_device, session_options
+    from harness.backends.task import build_task, find_device, session_options
     from harness.config.compose import Composer
     from harness.record import record
     from harness.record_facts import RecordOptions

@@ -124,7 +124,7 @@ def jit_steps(order: Order, info: AccelDevice, device: torch.device) -> Steps:
     import triton
     from triton.testing import do_bench
 
-    from harness.backends.live import build_task
+    from harness.backends.task import build_task
     from harness.config.compose import Composer
     from kernels.execute import allocate_scratch, execute, launch, relative_error
 
@@ -157,7 +157,7 @@ def main(order_path: Path, results_path: Path) -> None:
     """Measure what ``order_path`` holds; a line for the set-up, and one for each configuration as it is done."""
     import torch
 
-    from harness.backends.live import find_device
+    from harness.backends.task import find_device
     from harness.system.progress import ProgressDisplay
 
     order = Order(**json.loads(order_path.read_text(encoding="utf-8")))

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.backends.live import LiveBackend, device_of
+from harness.backends.live import LiveBackend
+from harness.backends.task import device_of
 from harness.config.task import TaskSpec
 from harness.errors import UserError
 from harness.evaluation import Status

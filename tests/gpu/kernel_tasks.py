@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.backends.live import build_task
+from harness.backends.task import build_task
 from harness.config.compose import Composer
 from harness.evaluation import Configuration
 from harness.measure.device import AccelDevice

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 import torch
 
-from harness.backends.live import LiveBackend, find_device
+from harness.backends.live import LiveBackend
+from harness.backends.task import find_device
 from harness.errors import UserError
 from harness.evaluation import Status
 from harness.measure.cuda.compiler import NvccCompiler, find_nvcc

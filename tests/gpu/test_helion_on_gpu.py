@@ -8,7 +8,8 @@ import torch
 
 pytest.importorskip("helion", reason="Helion is not installed: pip install 'nearopt[helion]'")
 
-from harness.backends.live import LiveBackend, find_device
+from harness.backends.live import LiveBackend
+from harness.backends.task import find_device
 from harness.evaluation import Status
 from harness.measure.work import SessionOptions
 from kernels.helion.attention import HelionAttention

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.backends.live import LiveBackend, find_device
+from harness.backends.live import LiveBackend
+from harness.backends.task import find_device
 from harness.evaluation import Configuration, Measurement, Status
 from harness.landscapes.landscape import read_landscape
 from harness.measure.work import SessionOptions

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.kernel_source import kernel_source_hash
+from harness.backends.kernel_source import kernel_source_hash
 
 PACKAGE = "def shared_by_all():\n    pass\n"
 BASE = "class Shared:\n    pass\n"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import harness.config.task as task_module
-from harness.backends.live import build_task
+from harness.backends.task import build_task
 from harness.config.compose import Composer
 from harness.errors import UserError
 from harness.landscapes.default_configuration import recorded_default

@@ -1,0 +1,130 @@
+"""From a configured task to its kernel, space and device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, fields
+from typing import Any
+
+from hydra.utils import instantiate
+
+from harness.config.task import TaskSpec
+from harness.errors import UserError
+from harness.measure.cpu.device import cpu_device
+from harness.measure.device import AccelDevice, NoDevice, probe_device, probe_devices
+from harness.measure.timing import Timing
+from harness.measure.work import SessionOptions
+from kernels.base import Kernel
+from kernels.cpu import CpuKernel
+from search_spaces.space import SearchSpace
+
+
+def kernel_fields(kernel: Kernel) -> dict[str, Any]:
+    """The kernel's class and its shape and dtype by field name."""
+    return {"_target_": f"{type(kernel).__module__}.{type(kernel).__qualname__}", **asdict(kernel)}  # type: ignore[call-overload]
+
+
+def find_device() -> AccelDevice:
+    """This machine's GPU.
+
+    Raises:
+        UserError: there is none.
+    """
+    try:
+        return probe_device()
+    except NoDevice as error:
+        raise UserError(f"backend=live: no usable GPU: {error}") from None
+
+
+def find_devices() -> list[AccelDevice]:
+    """The visible GPUs of the first one's model.
+
+    Raises:
+        UserError: there is none.
+    """
+    first = find_device()
+    return [device for device in probe_devices() if device.name == first.name]
+
+
+def device_of(task: TaskSpec) -> AccelDevice:
+    """Where a task's kernel runs here.
+
+    Raises:
+        UserError: on a GPU, and there is none; or the kernel cannot be built.
+    """
+    return cpu_device() if runs_on_cpu(task) else find_device()
+
+
+def runs_on_cpu(task: TaskSpec) -> bool:
+    """Whether a task's kernel is a :class:`kernels.cpu.CpuKernel`.
+
+    Raises:
+        UserError: it cannot be built.
+    """
+    return isinstance(build_kernel(task), CpuKernel)
+
+
+def build_kernel(task: TaskSpec) -> Kernel:
+    """The kernel of a configured task.
+
+    Raises:
+        UserError: its target cannot be imported, does not take its arguments, or is no kernel.
+    """
+    if not task.kernel or not task.space:
+        raise UserError(f"task={task.name}: it has no kernel and space: expected a task of conf/task")
+    kernel = _built("task.kernel", task.kernel)
+    if not isinstance(kernel, Kernel):
+        raise UserError(f"task.kernel={task.kernel.get('_target_')}: expected a kernels.base.Kernel")
+    return kernel
+
+
+def build_task(task: TaskSpec, device: AccelDevice) -> tuple[Kernel, SearchSpace]:
+    """The kernel of a configured task, and its space for a device.
+
+    Raises:
+        UserError: the task's targets cannot be imported or do not take their arguments.
+    """
+    kernel = build_kernel(task)
+    shape = {field.name: getattr(kernel, field.name) for field in fields(kernel)}  # type: ignore[arg-type]
+    space = _built("task.space", task.space, **{**shape, "device": device.limits()})
+    if not isinstance(space, SearchSpace):
+        raise UserError(f"task.space={task.space.get('_target_')}: expected a function that returns a SearchSpace")
+    return kernel, space
+
+
+def _built(what: str, target: Mapping[str, Any], **arguments: Any) -> Any:
+    try:
+        make: Callable[..., Any] = instantiate({**target, "_partial_": True, "_convert_": "all"})
+        return make(**arguments)
+    except Exception as error:  # whatever a user's own class raises on its arguments
+        text = " ".join(str(error.__cause__ or error).split())
+        raise UserError(f"{what}: {target.get('_target_')}: {text[:400]}") from error
+
+
+def session_options(
+    seed: int,
+    compile_workers: int | None = None,
+    compile_timeout_s: float = 10.0,
+    run_timeout_s: float = 10.0,
+    timing: Mapping[str, Any] | None = None,
+    *,
+    share_device: bool = False,
+) -> SessionOptions:
+    """Options from the values of ``conf/backend/live.yaml``; ``seed`` is that of the kernel's inputs.
+
+    Raises:
+        UserError: a value out of range, or an unknown field of ``timing``.
+    """
+    workers: dict[str, Any] = {} if compile_workers is None else {"compile_workers": compile_workers}
+    try:
+        how = Timing(**(timing or {}))
+    except TypeError as error:
+        raise UserError(f"backend.timing={timing}: {error}") from None
+    return SessionOptions(
+        **workers,
+        compile_timeout_s=compile_timeout_s,
+        run_timeout_s=run_timeout_s,
+        seed=seed,
+        timing=how,
+        share_device=share_device,
+    )
