@@ -188,7 +188,7 @@ def _recorded_optima(replays: Study, tasks: set[str]) -> Optima:
 def on_costs_alone(study: Study) -> Study:
     """The study on a clock that ask and tell do not move: compile, verify and benchmark one after another.
 
-    Only batches of one are so: see ``harness.clock``.
+    Only batches of one are so: see ``harness.run.clock``.
 
     Raises:
         AnalysisError: a run has not logged its costs.

@@ -10,7 +10,7 @@ from pathlib import Path
 from harness.config.compose import one_line
 from harness.config.schema import RunConfig
 from harness.errors import Busy, Unwritable, UserError
-from harness.run import RunResult, Tally, execute
+from harness.run.execute import RunResult, Tally, execute
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ def _study_tracker(overrides: Sequence[str]) -> Tracker | None:
     if not overrides:
         return None
     from harness.config.compose import Composer
-    from harness.run import build_tracker
+    from harness.run.build import build_tracker
 
     return build_tracker(Composer().compose(overrides))
 

@@ -87,7 +87,7 @@ class Evaluation:
         repaired: it stands in for a proposal that was infeasible or already visited.
         ask_s, tell_s: measured cost of the strategy's own thinking in s, shared equally by a batch.
         clock_start_s, clock_end_s: the tuning clock in s when its compile started and when its
-            benchmark ended (see :mod:`harness.clock`).
+            benchmark ended (see :mod:`harness.run.clock`).
         wall_s: real seconds of its round (ask, measure, tell, log), shared equally by a batch; the device's
             start-up left out. What exceeds the charged costs is the harness's own overhead.
     """

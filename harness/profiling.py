@@ -17,8 +17,8 @@ from harness.config.compose import Composer
 from harness.config.schema import RunConfig
 from harness.errors import UserError
 from harness.evaluation import Evaluation
-from harness.loop import run_loop
-from harness.run import build_strategy, open_backend
+from harness.run.build import build_strategy, open_backend
+from harness.run.loop import run_loop
 from harness.strategies.base import Budget
 from harness.system.progress import ProgressDisplay
 from harness.system.text import describe_exit

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from harness import provenance
 from harness.backends.kernel_source import kernel_source_hash
 from harness.backends.task import kernel_fields
 from harness.config.schema import RunConfig
@@ -16,6 +15,7 @@ from harness.measure.device import AccelDevice, nvidia_smi
 from harness.measure.engine import Activity
 from harness.measure.work import SessionOptions
 from harness.retime import Consistency, Retiming
+from harness.run import provenance
 from harness.system.digest import digest
 from kernels.base import Kernel
 from search_spaces.space import SearchSpace

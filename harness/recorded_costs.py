@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from harness.clock import schedule
 from harness.evaluation import Measurement, Status
 from harness.landscapes.landscape import Floats, Landscape
+from harness.run.clock import schedule
 from harness.strategies.base import Budget
 
 DRAWS = 16

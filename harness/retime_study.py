@@ -26,7 +26,7 @@ from harness.measure.device import AccelDevice
 from harness.measure.session import Session
 from harness.measure.work import MakeWork, SessionOptions, usual_work
 from harness.retime import VENDOR, Retiming, rescale, retime
-from harness.store import finished
+from harness.run.store import finished
 from harness.system.atomic import replacing
 from kernels.base import Kernel
 from search_spaces.space import SearchSpace

@@ -17,7 +17,7 @@ from harness.estimate import estimate
 from harness.estimate_text import format_estimate
 from harness.exit_codes import DONE, FAILED, USER_ERROR
 from harness.plan import planned
-from harness.run import RunResult
+from harness.run.execute import RunResult
 from harness.sweep import run_alone, sweep
 
 LIVE = "harness.backends.live.open_live"

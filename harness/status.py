@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from harness.errors import UserError
-from harness.failures import failed
 from harness.landscapes.library import SEPARATOR
 from harness.plan import ANY, PlannedRun, read_plans
-from harness.store import finished
+from harness.run.failures import failed
+from harness.run.store import finished
 from harness.system.lease import held
 
 CONSOLIDATED = "consolidated.parquet"

@@ -16,7 +16,7 @@ from harness.gpu.placement import placements, visible_gpus
 from harness.measure.device import VISIBLE_DEVICES
 from harness.order import randomised_blocks
 from harness.pool import Slot, Watch, run_in_pool, throttled
-from harness.run import RunResult, execute
+from harness.run.execute import RunResult, execute
 from harness.sweep_display import SweepDisplay
 from harness.system.lease import held
 from harness.system.progress import ProgressDisplay

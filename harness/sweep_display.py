@@ -17,7 +17,7 @@ from rich.table import Table
 
 from harness.attempt import Failure, Outcome
 from harness.config.schema import RunConfig
-from harness.run import RunResult
+from harness.run.execute import RunResult
 from harness.system.progress import PLAIN_EVERY_S
 
 SHOWN_WORKERS = 16

@@ -12,7 +12,7 @@ from harness.backends.replay import ReplayBackend
 from harness.evaluation import Evaluation
 from harness.landscapes.landscape import read_landscape
 from harness.landscapes.library import recorded_landscapes
-from harness.loop import run_loop
+from harness.run.loop import run_loop
 from harness.strategies.base import Budget
 from harness.strategies.random import RandomSearch
 

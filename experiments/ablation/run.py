@@ -26,7 +26,7 @@ from analysis.reference import is_hit
 from harness.backends.replay import ReplayBackend
 from harness.evaluation import Evaluation
 from harness.landscapes.landscape import Landscape, read_landscape
-from harness.loop import run_loop
+from harness.run.loop import run_loop
 from harness.strategies.base import Budget
 from harness.strategies.conditional_gp import ConditionalGP
 

@@ -36,7 +36,7 @@ from harness.config.compose import Composer
 from harness.evaluation import Evaluation
 from harness.gate.suite import load_suite
 from harness.landscapes.landscape import Landscape, read_landscape
-from harness.loop import run_loop
+from harness.run.loop import run_loop
 from harness.strategies.base import Budget
 
 HERE = Path(__file__).parent

@@ -34,7 +34,7 @@ from harness.evaluation import Evaluation
 from harness.formats.export import export
 from harness.formats.imports import import_file
 from harness.landscapes.landscape import Landscape, read_landscape
-from harness.loop import run_loop
+from harness.run.loop import run_loop
 from harness.strategies.base import Budget
 from harness.strategies.kernel_tuner import STRATEGIES, KernelTuner
 from harness.strategies.kernel_tuner_search import PYATF, pyatf_as_kernel_tuner_expects_it

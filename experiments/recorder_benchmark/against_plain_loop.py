@@ -140,7 +140,7 @@ def compare(recorded: Recorded, shuffled: Sequence[int], plain: Plain) -> dict[s
 
 def benchmark(overrides: Sequence[str], n: int, seed: int, plain_limit_s: float | None) -> dict[str, Any]:
     """The whole benchmark, as a JSON document."""
-    from harness.provenance import environment
+    from harness.run.provenance import environment
 
     with tempfile.TemporaryDirectory(prefix="nearopt-recorder-benchmark-") as name:
         recorded, device = record_side(overrides, n, seed, Path(name))

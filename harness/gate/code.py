@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from harness.provenance import versions
+from harness.run.provenance import versions
 from harness.system.digest import digest
 
 OURS = ("harness", "search_spaces")

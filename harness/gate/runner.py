@@ -11,7 +11,7 @@ from harness.config.schema import RunConfig
 from harness.errors import UserError
 from harness.gate.code import code_digest
 from harness.gate.suite import Suite
-from harness.run import RunResult
+from harness.run.execute import RunResult
 from harness.strategies.base import Budget
 from harness.sweep import sweep
 from harness.system.digest import digest

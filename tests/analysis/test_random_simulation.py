@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from analysis import random_search, random_simulation
-from harness.clock import schedule
 from harness.evaluation import Measurement, Status
+from harness.run.clock import schedule
 
 
 def costs(n: int) -> tuple[np.ndarray, np.ndarray]:

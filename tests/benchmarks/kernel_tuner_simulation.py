@@ -28,7 +28,7 @@ import numpy as np
 from harness.backends.replay import ReplayBackend
 from harness.formats.imports import import_file
 from harness.landscapes.landscape import read_landscape
-from harness.loop import run_loop
+from harness.run.loop import run_loop
 from harness.strategies.base import Budget
 from harness.strategies.random import RandomSearch
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from harness.backends.replay import NOISES, ReplayBackend
 from harness.landscapes.landscape import Landscape, read_landscape
-from harness.loop import run_loop
+from harness.run.loop import run_loop
 from harness.strategies.base import Budget
 from harness.strategies.random import RandomSearch
 

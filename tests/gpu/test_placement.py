@@ -21,7 +21,7 @@ from harness.errors import UserError
 from harness.gpu.placement import placements
 from harness.landscapes.landscape import read_landscape
 from harness.measure.device import VISIBLE_DEVICES
-from harness.run import RunResult
+from harness.run.execute import RunResult
 from harness.sweep import default_jobs, sweep
 from tests.harness.toy import write_toy
 

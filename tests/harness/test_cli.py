@@ -228,7 +228,7 @@ def test_a_live_sweep_without_a_gpu_starts_no_run(
     def none() -> None:
         raise NoDevice("none is plugged in")
 
-    monkeypatch.setattr("harness.backends.live.probe_device", none)
+    monkeypatch.setattr("harness.backends.task.probe_device", none)
     monkeypatch.setattr("harness.run_command.sweep", lambda *_: pytest.fail("runs were started"))
     code, _, err = nearopt("run", "-m", "backend=live", "task=softmax-4096x2560-bf16", "seed=range(0,3)")
     assert (code, err) == (2, "nearopt: backend=live: no usable GPU: none is plugged in\n")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from harness.clock import Span, schedule
 from harness.evaluation import Measurement, Status
+from harness.run.clock import Span, schedule
 
 
 def cost(compile_s: float, gpu_s: float = 0.0) -> Measurement:

@@ -12,8 +12,8 @@ import pytest
 from harness.config.compose import Composer
 from harness.errors import UserError
 from harness.evaluation import Configuration
-from harness.run import execute
-from harness.store import RunDirectory
+from harness.run.execute import execute
+from harness.run.store import RunDirectory
 from harness.strategies.random import RandomSearch
 from tests.harness.test_cli import trace
 from tests.harness.toy import write_toy

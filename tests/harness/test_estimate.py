@@ -20,7 +20,7 @@ from harness.landscapes.landscape import read_landscape
 from harness.landscapes.library import find_landscape
 from harness.landscapes.write import write_landscape
 from harness.recorded_costs import random_run
-from harness.run import execute
+from harness.run.execute import execute
 from harness.strategies.base import Budget
 from tests.harness.test_cli import Nearopt, nearopt
 from tests.harness.toy import METADATA, toy_columns, toy_space, write_toy

@@ -11,8 +11,8 @@ import pytest
 from harness.config.compose import Composer
 from harness.errors import MachineError, UserError
 from harness.evaluation import Configuration
-from harness.failures import Failed, failed
-from harness.run import RunResult, execute
+from harness.run.execute import RunResult, execute
+from harness.run.failures import Failed, failed
 from harness.strategies.random import RandomSearch
 from tests.harness.test_cli import Nearopt, nearopt, trace
 from tests.harness.toy import write_toy

@@ -14,11 +14,11 @@ import pytest
 
 from harness.config.compose import Composer
 from harness.errors import UserError
-from harness.failures import failure_kept
 from harness.plan import PlannedRun, planned, planned_run, read_plans
+from harness.run.failures import failure_kept
+from harness.run.store import RunDirectory
 from harness.status import State, study_status
 from harness.status_text import format_status
-from harness.store import RunDirectory
 from harness.system.lease import held
 from tests.harness.test_cli import Nearopt, nearopt
 from tests.harness.toy import write_toy

@@ -12,7 +12,7 @@ from rich.console import Console
 from harness.attempt import Failure
 from harness.config.compose import Composer
 from harness.config.schema import RunConfig
-from harness.run import RunResult, execute
+from harness.run.execute import RunResult, execute
 from harness.sweep import sweep
 from harness.sweep_display import SweepDisplay
 from harness.system.lease import Lease

@@ -13,7 +13,7 @@ import yaml
 from harness.cli import main
 from harness.config.compose import Composer
 from harness.errors import UserError
-from harness.run import RunResult, execute
+from harness.run.execute import RunResult, execute
 from harness.system.resources import CHECKOUT
 from tests.harness.test_cli import trace
 from tests.harness.toy import write_toy
@@ -107,7 +107,7 @@ def test_no_tracker_imports_no_wandb(tmp_path: Path) -> None:
     code = (
         "import sys; from harness.cli import main\n"
         f"code = main(['run', 'backend.landscape={write_toy(tmp_path)}', 'results={tmp_path / 'results'}'])\n"
-        "assert code == 0 and 'harness.run' in sys.modules\n"
+        "assert code == 0 and 'harness.run.execute' in sys.modules\n"
         "assert not [name for name in sys.modules if name.split('.')[0] == 'wandb'], 'wandb was imported'"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=CHECKOUT, timeout=120)

@@ -8,8 +8,8 @@ from time import perf_counter
 import numpy as np
 
 from harness.backends.base import Backend
-from harness.clock import Span, schedule
 from harness.evaluation import Configuration, Evaluation, Measurement, RepairedConfiguration
+from harness.run.clock import Span, schedule
 from harness.strategies.base import Budget, Strategy
 from search_spaces.nearest import Visited, nearest_unvisited
 from search_spaces.space import SearchSpace
