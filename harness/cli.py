@@ -81,8 +81,8 @@ def _log_study(tracker: Tracker, paths: Sequence[Path], output: Path, report: Re
 def _status(arguments: argparse.Namespace) -> int:
     import json
 
-    from harness.status import study_status
     from harness.status_text import format_status
+    from harness.study.status import study_status
 
     status = study_status(arguments.results)
     print(json.dumps(status.to_json(), indent=1) if arguments.json else format_status(status))

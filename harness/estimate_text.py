@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.estimate import Estimate, GroupEstimate
+from harness.study.estimate import Estimate, GroupEstimate
 from harness.text_table import aligned
 
 

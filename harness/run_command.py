@@ -8,17 +8,17 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.attempt import Failure
 from harness.config.compose import Composer
 from harness.config.schema import RunConfig
 from harness.config.targets import instantiate_checked
 from harness.errors import UserError
-from harness.estimate import estimate
 from harness.estimate_text import format_estimate
 from harness.exit_codes import DONE, FAILED, USER_ERROR
-from harness.plan import planned
 from harness.run.execute import RunResult
-from harness.sweep import run_alone, sweep
+from harness.study.attempt import Failure
+from harness.study.estimate import estimate
+from harness.study.plan import planned
+from harness.study.sweep import run_alone, sweep
 
 LIVE = "harness.backends.live.open_live"
 """A backend of somebody else's may need something else."""

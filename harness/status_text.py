@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from harness.status import State, StudyStatus
+from harness.study.status import State, StudyStatus
 from harness.text_table import aligned
 
 SHOWN = 10

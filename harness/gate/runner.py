@@ -13,7 +13,7 @@ from harness.gate.code import code_digest
 from harness.gate.suite import Suite
 from harness.run.execute import RunResult
 from harness.strategies.base import Budget
-from harness.sweep import sweep
+from harness.study.sweep import sweep
 from harness.system.digest import digest
 
 ALLOWED = ("strategy.", "+strategy.", "++strategy.", "~strategy.")

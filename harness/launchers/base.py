@@ -8,10 +8,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
-from harness.attempt import Failure, Outcome, attempt
 from harness.config.schema import RunConfig
 from harness.errors import UserError
-from harness.pool import Watch
+from harness.study.attempt import Failure, Outcome, attempt
+from harness.study.pool import Watch
 
 Numbered = tuple[int, RunConfig]
 

@@ -13,11 +13,11 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from time import sleep
 
-from harness.attempt import Outcome
 from harness.config.schema import RunConfig
 from harness.errors import UserError
 from harness.launchers.base import Numbered, attempt_there, library, lost, portable
-from harness.pool import Watch
+from harness.study.attempt import Outcome
+from harness.study.pool import Watch
 from harness.system.threads import inherited
 
 WATCHER = "nearopt-watches-parent"

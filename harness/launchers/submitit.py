@@ -16,12 +16,12 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
-from harness.attempt import Outcome
 from harness.config.compose import one_line
 from harness.config.schema import RunConfig
 from harness.errors import UserError
 from harness.launchers.base import Numbered, attempt_there, library, lost, portable
-from harness.pool import Watch
+from harness.study.attempt import Outcome
+from harness.study.pool import Watch
 from harness.system.threads import inherited
 
 FOLDER = ".submitit"

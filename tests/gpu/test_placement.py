@@ -12,17 +12,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-import harness.sweep as sweep_module
+import harness.study.sweep as sweep_module
 from harness.backends.replay import ReplayBackend
 from harness.config.compose import Composer
 from harness.config.schema import RunConfig
 from harness.config.task import TaskSpec
 from harness.errors import UserError
-from harness.gpu.placement import placements
 from harness.landscapes.landscape import read_landscape
 from harness.measure.device import VISIBLE_DEVICES
 from harness.run.execute import RunResult
-from harness.sweep import default_jobs, sweep
+from harness.study.placement import placements
+from harness.study.sweep import default_jobs, sweep
 from tests.harness.toy import write_toy
 
 GPUS = ["GPU-a", "GPU-b"]

@@ -12,16 +12,16 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from harness import estimate as module
 from harness.config.compose import Composer
-from harness.estimate import Estimate, GroupEstimate, estimate
 from harness.estimate_text import format_estimate
 from harness.landscapes.landscape import read_landscape
 from harness.landscapes.library import find_landscape
 from harness.landscapes.write import write_landscape
-from harness.recorded_costs import random_run
 from harness.run.execute import execute
 from harness.strategies.base import Budget
+from harness.study import estimate as module
+from harness.study.estimate import Estimate, GroupEstimate, estimate
+from harness.study.recorded_costs import random_run
 from tests.harness.test_cli import Nearopt, nearopt
 from tests.harness.toy import METADATA, toy_columns, toy_space, write_toy
 

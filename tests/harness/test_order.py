@@ -8,8 +8,8 @@ from pathlib import Path
 
 from harness.config.schema import RunConfig
 from harness.config.task import TaskSpec
-from harness.order import randomised_blocks
 from harness.strategies.base import Budget
+from harness.study.order import randomised_blocks
 
 STRATEGIES = ("random", "grid", "sobol", "lfbo")
 

@@ -14,11 +14,11 @@ import pytest
 
 from harness.config.compose import Composer
 from harness.errors import UserError
-from harness.plan import PlannedRun, planned, planned_run, read_plans
 from harness.run.failures import failure_kept
 from harness.run.store import RunDirectory
-from harness.status import State, study_status
 from harness.status_text import format_status
+from harness.study.plan import PlannedRun, planned, planned_run, read_plans
+from harness.study.status import State, study_status
 from harness.system.lease import held
 from tests.harness.test_cli import Nearopt, nearopt
 from tests.harness.toy import write_toy
@@ -209,7 +209,7 @@ def test_a_plan_that_cannot_be_written_stops_only_a_sweep_that_lacks_runs(
     def refuse(*_: object) -> None:
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr("harness.plan.write_text", refuse)
+    monkeypatch.setattr("harness.study.plan.write_text", refuse)
     code, out, err = nearopt(*sweep(tmp_path, "seed=0,1"))
     assert (code, err) == (0, "") and "2 were done before" in out
     code, _, err = nearopt(*sweep(tmp_path, "seed=0,1,2"))

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from harness.attempt import Failure
 from harness.config.compose import Composer
 from harness.config.schema import RunConfig
 from harness.run.execute import RunResult, execute
-from harness.sweep import sweep
-from harness.sweep_display import SweepDisplay
+from harness.study.attempt import Failure
+from harness.study.display import SweepDisplay
+from harness.study.sweep import sweep
 from harness.system.lease import Lease
 from tests.harness.sweeping import traces
 from tests.harness.toy import write_toy
@@ -120,7 +120,7 @@ def test_the_display_counts_runs_evaluations_and_the_time_left(tmp_path: Path) -
 def test_elsewhere_than_on_a_terminal_lines_are_plain(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("harness.sweep_display.PLAIN_EVERY_S", -1.0)
+    monkeypatch.setattr("harness.study.display.PLAIN_EVERY_S", -1.0)
     sweep(expand(tmp_path, "seed=0,1", f"results={tmp_path / 'results'}"), 1)
     err = capsys.readouterr().err
     last = err.splitlines()[-1]

@@ -10,15 +10,15 @@ from pathlib import Path
 
 from harness.config.schema import RunConfig
 from harness.errors import UserError
-from harness.gpu.placement import visible_gpus
 from harness.landscapes.landscape import Landscape, read_landscape
 from harness.landscapes.library import LIBRARY_DEVICE, SEPARATOR, find_landscape, recorded_landscapes
 from harness.measure.device import NoDevice, probe_device
-from harness.plan import ANY, PlannedRun, planned_run, run_directories
-from harness.recorded_costs import RunCost, Thinking, random_run, thinking
 from harness.run.failures import failed
 from harness.run.store import finished
-from harness.sweep import default_jobs
+from harness.study.placement import visible_gpus
+from harness.study.plan import ANY, PlannedRun, planned_run, run_directories
+from harness.study.recorded_costs import RunCost, Thinking, random_run, thinking
+from harness.study.sweep import default_jobs
 
 
 @dataclass(frozen=True)

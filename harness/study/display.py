@@ -15,9 +15,9 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from harness.attempt import Failure, Outcome
 from harness.config.schema import RunConfig
 from harness.run.execute import RunResult
+from harness.study.attempt import Failure, Outcome
 from harness.system.progress import PLAIN_EVERY_S
 
 SHOWN_WORKERS = 16

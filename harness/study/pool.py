@@ -16,8 +16,8 @@ from multiprocessing.connection import Connection
 from time import monotonic
 from typing import Any
 
-from harness.attempt import Failure, Outcome, Report, attempt
 from harness.config.schema import RunConfig
+from harness.study.attempt import Failure, Outcome, Report, attempt
 from harness.system.text import describe_exit
 from harness.system.threads import inherited
 

@@ -8,16 +8,16 @@ from contextlib import closing
 from pathlib import Path
 from time import sleep
 
-from harness.attempt import Failure, Halt, Outcome, Postponed, attempt
 from harness.config.schema import RunConfig
 from harness.errors import Unwritable
 from harness.evaluation import Evaluation
-from harness.gpu.placement import placements, visible_gpus
 from harness.measure.device import VISIBLE_DEVICES
-from harness.order import randomised_blocks
-from harness.pool import Slot, Watch, run_in_pool, throttled
 from harness.run.execute import RunResult, execute
-from harness.sweep_display import SweepDisplay
+from harness.study.attempt import Failure, Halt, Outcome, Postponed, attempt
+from harness.study.display import SweepDisplay
+from harness.study.order import randomised_blocks
+from harness.study.placement import placements, visible_gpus
+from harness.study.pool import Slot, Watch, run_in_pool, throttled
 from harness.system.lease import held
 from harness.system.progress import ProgressDisplay
 
@@ -41,7 +41,7 @@ def default_jobs(configs: Sequence[RunConfig]) -> int:
 def sweep(configs: Sequence[RunConfig], jobs: int | None, launch: Launch | None = None) -> list[RunResult | Failure]:
     """Run all of ``configs``; a failed one does not stop the others.
 
-    They start in randomised blocks (:func:`~harness.order.randomised_blocks`). A run that another process is at
+    They start in randomised blocks (:func:`~harness.study.order.randomised_blocks`). A run that another process is at
     is come back to at the end, when that process has finished it or left it.
 
     Args:

@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 
 from harness.errors import UserError
 from harness.landscapes.library import SEPARATOR
-from harness.plan import ANY, PlannedRun, read_plans
 from harness.run.failures import failed
 from harness.run.store import finished
+from harness.study.plan import ANY, PlannedRun, read_plans
 from harness.system.lease import held
 
 CONSOLIDATED = "consolidated.parquet"
