@@ -226,7 +226,7 @@ def _compare(arguments: argparse.Namespace) -> int:
 
 def _record(arguments: argparse.Namespace) -> int:
     from harness.config.compose import Composer
-    from harness.recording import RecordRequest, record_tasks
+    from harness.record.tasks import RecordRequest, record_tasks
 
     overrides = ["backend=live", *arguments.overrides]
     if arguments.compile_workers is not None:
@@ -247,8 +247,8 @@ def _record(arguments: argparse.Namespace) -> int:
 
 def _retime(arguments: argparse.Namespace) -> int:
     from harness.config.compose import Composer
-    from harness.recording import retime_tasks
-    from harness.retime import Retiming
+    from harness.record.retime import Retiming
+    from harness.record.tasks import retime_tasks
 
     for name in ("limit", "rounds"):
         if getattr(arguments, name) < 1:

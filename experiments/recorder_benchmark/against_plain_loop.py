@@ -58,9 +58,9 @@ def record_side(overrides: Sequence[str], n: int, seed: int, folder: Path) -> tu
     """
     from harness.backends.task import build_task, find_device, session_options
     from harness.config.compose import Composer
-    from harness.record import record
-    from harness.record_facts import RecordOptions
-    from harness.record_log import read_log
+    from harness.record.facts import RecordOptions
+    from harness.record.log import read_log
+    from harness.record.recorder import record
 
     config = Composer().compose(["backend=live", f"seed={seed}", *overrides])
     device = find_device()

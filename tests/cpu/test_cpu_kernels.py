@@ -15,9 +15,9 @@ from harness.landscapes.landscape import read_landscape
 from harness.measure.cpu.device import cpu_device, cpu_slug
 from harness.measure.timing import Timing
 from harness.measure.work import SessionOptions
-from harness.record import record
-from harness.record_facts import RecordOptions
-from harness.retime import Retiming
+from harness.record.facts import RecordOptions
+from harness.record.recorder import record
+from harness.record.retime import Retiming
 from tests.cpu.kernels_for_faults import EXPECTED, Sleeper
 
 KERNEL = Sleeper()

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.evaluation import Configuration, Measurement
-from harness.record_log import read_log
+from harness.record.log import read_log
 
 
 def kill_while_recording(script: str, arguments: Sequence[str], log: Path, after: int) -> None:

@@ -15,8 +15,8 @@ from harness.backends.task import find_device
 from harness.evaluation import Configuration, Measurement, Status
 from harness.landscapes.landscape import read_landscape
 from harness.measure.work import SessionOptions
-from harness.record import LOG_SUFFIX, record
-from harness.record_facts import Recording, RecordOptions
+from harness.record.facts import Recording, RecordOptions
+from harness.record.recorder import LOG_SUFFIX, record
 from search_spaces.parameter import Categorical, Ordinal
 from search_spaces.space import SearchSpace
 from tests.gpu.devices import has_device

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-import harness.recording as recording_module
+import harness.record.tasks as recording_module
 from harness.config.compose import Composer
 from harness.config.schema import RunConfig
 from harness.errors import UserError
@@ -17,11 +17,11 @@ from harness.landscapes.landscape import read_landscape
 from harness.measure.device import AccelDevice
 from harness.measure.engine import Activity
 from harness.measure.work import SessionOptions
-from harness.record import LOG_SUFFIX, draw_order, record
-from harness.record_facts import Recording, RecordOptions
-from harness.record_log import RecordLog
-from harness.recording import RecordRequest
-from harness.retime import Retiming
+from harness.record.facts import Recording, RecordOptions
+from harness.record.log import RecordLog
+from harness.record.recorder import LOG_SUFFIX, draw_order, record
+from harness.record.retime import Retiming
+from harness.record.tasks import RecordRequest
 from harness.testing.spaces import huge
 from tests.gpu.fakes import FAKE, SECOND, SLOWER, FakeKernel, fake_work, space
 from tests.gpu.killed import check_resumed, kill_while_recording, results_of_torn

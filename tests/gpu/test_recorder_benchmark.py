@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import harness.backends.live
-import harness.record
+import harness.record.recorder
 from experiments.recorder_benchmark import against_plain_loop
 from experiments.recorder_benchmark.against_plain_loop import Plain, compare, main, plain_results, plain_side
 from experiments.recorder_benchmark.comparison import Side, agreement, counted
@@ -112,7 +112,9 @@ def fake_device(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     task = FakeKernel(str(tmp_path)), space(20, ("compile_error", "wrong_result"))
     monkeypatch.setattr(harness.backends.live, "find_device", lambda: FAKE)
     monkeypatch.setattr(harness.backends.live, "build_task", lambda *_: task)
-    monkeypatch.setattr(harness.record, "record", partial(harness.record.record, work=fake_work(tmp_path)))
+    monkeypatch.setattr(
+        harness.record.recorder, "record", partial(harness.record.recorder.record, work=fake_work(tmp_path))
+    )
 
 
 @pytest.mark.usefixtures("fake_device")

@@ -16,8 +16,8 @@ from harness.config.schema import RunConfig
 from harness.config.task import TaskSpec
 from harness.errors import UserError
 from harness.measure.work import SessionOptions
-from harness.retime import Retiming
-from harness.retime_study import live_evaluations, retime_task
+from harness.record.retime import Retiming
+from harness.record.retime_study import live_evaluations, retime_task
 from harness.run.execute import execute
 from harness.strategies.base import Budget
 from tests.gpu.fakes import FAKE, SECOND, SLOWER, FakeKernel, fake_work, space

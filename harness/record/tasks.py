@@ -17,10 +17,10 @@ from harness.landscapes.library import SEPARATOR
 from harness.measure.cpu.device import cpu_device
 from harness.measure.folders import PrivateFolder
 from harness.measure.work import SessionOptions
-from harness.record import record
-from harness.record_facts import Recording, RecordOptions
-from harness.retime import Retiming
-from harness.retime_study import Retimed, retime_task
+from harness.record.facts import Recording, RecordOptions
+from harness.record.recorder import record
+from harness.record.retime import Retiming
+from harness.record.retime_study import Retimed, retime_task
 from harness.system.resources import recording_directory
 
 
@@ -81,7 +81,7 @@ def record_tasks(configs: Sequence[RunConfig], request: RecordRequest) -> Iterat
 
 
 def retime_tasks(configs: Sequence[RunConfig], retiming: Retiming) -> Iterator[Retimed]:
-    """Time again what the live runs of tasks on this device found, task by task (see :mod:`harness.retime_study`).
+    """Time again what the live runs of tasks on this device found, task by task (see :mod:`harness.record.retime_study`).
 
     Raises:
         UserError: no task, no GPU, options out of range, or no live runs.

@@ -14,7 +14,7 @@ from harness.config.schema import RunConfig
 from harness.measure.device import AccelDevice, nvidia_smi
 from harness.measure.engine import Activity
 from harness.measure.work import SessionOptions
-from harness.retime import Consistency, Retiming
+from harness.record.retime import Consistency, Retiming
 from harness.run import provenance
 from harness.system.digest import digest
 from kernels.base import Kernel

@@ -11,7 +11,7 @@ import numpy as np
 from harness.config.schema import RunConfig
 from harness.evaluation import Configuration, Evaluation, Measurement
 from harness.measure.session import Session
-from harness.record_log import RecordLog
+from harness.record.log import RecordLog
 from harness.run.build import build_strategy
 from harness.run.loop import run_loop
 from harness.system.progress import ProgressDisplay

@@ -18,17 +18,11 @@ from harness.measure.jobs import CompiledPlan
 from harness.measure.session import Session
 from harness.measure.triton.nvml import describe_states
 from harness.measure.work import MakeWork, usual_work
-from harness.record_facts import (
-    Recording,
-    RecordOptions,
-    recording_identity,
-    recording_metadata,
-    session_facts,
-)
-from harness.record_log import RecordLog
-from harness.record_search import DeadlinePassed, RecordingBackend, run_search
-from harness.record_write import consistencies, recording_summary, write_recording
-from harness.retime import VENDOR, Retiming, retime
+from harness.record.facts import Recording, RecordOptions, recording_identity, recording_metadata, session_facts
+from harness.record.log import RecordLog
+from harness.record.retime import VENDOR, Retiming, retime
+from harness.record.search import DeadlinePassed, RecordingBackend, run_search
+from harness.record.write import consistencies, recording_summary, write_recording
 from harness.system.progress import ProgressDisplay
 from kernels.base import Kernel
 from search_spaces.enumeration import Codes

@@ -25,7 +25,7 @@ from harness.landscapes.landscape import METADATA_KEY, table_codes
 from harness.measure.device import AccelDevice
 from harness.measure.session import Session
 from harness.measure.work import MakeWork, SessionOptions, usual_work
-from harness.retime import VENDOR, Retiming, rescale, retime
+from harness.record.retime import VENDOR, Retiming, rescale, retime
 from harness.run.store import finished
 from harness.system.atomic import replacing
 from kernels.base import Kernel

@@ -11,8 +11,8 @@ from typing import Any
 from harness.evaluation import DeviceState
 from harness.landscapes.write import write_landscape
 from harness.measure.engine import Activity
-from harness.record_log import Recorded
-from harness.retime import Consistency, consistency, rescale
+from harness.record.log import Recorded
+from harness.record.retime import Consistency, consistency, rescale
 from search_spaces.space import SearchSpace
 
 
