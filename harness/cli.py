@@ -266,7 +266,7 @@ def _profile(arguments: argparse.Namespace) -> int:
     from analysis.ask_cost import COLUMNS, summarise, terminal_table
     from analysis.figures.ask_cost import draw
     from analysis.figures.style import save
-    from harness.profiling import profile_all, profiled_configs, to_rows
+    from harness.authoring.profiling import profile_all, profiled_configs, to_rows
 
     words = [*arguments.overrides, *filter(None, arguments.beside.split(","))]
     configs = profiled_configs(words, arguments.config_dir)
@@ -283,7 +283,7 @@ def _profile(arguments: argparse.Namespace) -> int:
 
 
 def _new_strategy(arguments: argparse.Namespace) -> int:
-    from harness.new_strategy import new_strategy
+    from harness.authoring.new_strategy import new_strategy
 
     for file in new_strategy(arguments.name, arguments.output):
         print(file)

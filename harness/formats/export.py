@@ -16,10 +16,10 @@ import orjson
 
 from harness.errors import UserError
 from harness.evaluation import Status
-from harness.formats.flat import flat_domains, flat_rows
 from harness.formats.recording import MS_PER_S
 from harness.landscapes.landscape import Landscape
 from harness.system.atomic import replacing
+from search_spaces.flat import flat_domains, flat_rows
 
 KERNEL_TUNER_CLASS = {
     Status.COMPILE_ERROR: "CompilationFailedConfig",

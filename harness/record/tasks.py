@@ -81,7 +81,7 @@ def record_tasks(configs: Sequence[RunConfig], request: RecordRequest) -> Iterat
 
 
 def retime_tasks(configs: Sequence[RunConfig], retiming: Retiming) -> Iterator[Retimed]:
-    """Time again what the live runs of tasks on this device found, task by task (see :mod:`harness.record.retime_study`).
+    """Time again what live runs found on this device, task by task (see :mod:`harness.record.retime_study`).
 
     Raises:
         UserError: no task, no GPU, options out of range, or no live runs.

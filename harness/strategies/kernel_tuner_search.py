@@ -27,9 +27,9 @@ from kernel_tuner.util import (
 )
 
 from harness.evaluation import Evaluation, Status
-from harness.formats.flat import FlatConfiguration
 from harness.strategies.callback import Measure
 from harness.strategies.kernel_tuner_space import FlatSpace
+from search_spaces.flat import FlatConfiguration
 
 MS_PER_S = 1e3
 MAX_THREADS = 1_000_000_000

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.formats.flat import FlatConfiguration, flat_domains, flat_rows
 from search_spaces.expression import Expression
+from search_spaces.flat import FlatConfiguration, flat_domains, flat_rows
 from search_spaces.parameter import Value
 from search_spaces.space import SearchSpace
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from harness.authoring.profiling import checkpoints, memory_bytes
 from harness.evaluation import Configuration, Evaluation
-from harness.profiling import checkpoints, memory_bytes
 from harness.strategies.random import RandomSearch
 from tests.harness.test_cli import Nearopt, nearopt
 from tests.harness.toy import write_toy
