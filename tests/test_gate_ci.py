@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 
 from experiments.gate.slowed import Slowed
-from harness.cli import REGRESSION, main
+from harness.cli import main
+from harness.cli.exit_codes import REGRESSION
 from harness.strategies.base import Budget
 from harness.strategies.random import RandomSearch
 from harness.testing import spaces

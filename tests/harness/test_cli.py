@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from harness.cli import main
-from harness.cli_parser import EXAMPLES
+from harness.cli.commands import BY_NAME
 from harness.measure.device import NoDevice
 from tests.harness.toy import write_toy
 
@@ -203,7 +203,7 @@ def test_an_unwritable_results_folder_is_one_line(nearopt: Nearopt, tmp_path: Pa
     assert err.count("\n") == 1
 
 
-@pytest.mark.parametrize("command", sorted(EXAMPLES))
+@pytest.mark.parametrize("command", sorted(BY_NAME))
 def test_help_shows_two_real_examples(nearopt: Nearopt, command: str) -> None:
     code, out, _ = nearopt(command, "--help")
     assert code == 0
@@ -229,7 +229,7 @@ def test_a_live_sweep_without_a_gpu_starts_no_run(
         raise NoDevice("none is plugged in")
 
     monkeypatch.setattr("harness.backends.task.probe_device", none)
-    monkeypatch.setattr("harness.run_command.sweep", lambda *_: pytest.fail("runs were started"))
+    monkeypatch.setattr("harness.cli.sweeping.sweep", lambda *_: pytest.fail("runs were started"))
     code, _, err = nearopt("run", "-m", "backend=live", "task=softmax-4096x2560-bf16", "seed=range(0,3)")
     assert (code, err) == (2, "nearopt: backend=live: no usable GPU: none is plugged in\n")
     assert list(tmp_path.iterdir()) == []

@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from harness.cli.estimate_text import format_estimate
 from harness.config.compose import Composer
-from harness.estimate_text import format_estimate
 from harness.landscapes.landscape import read_landscape
 from harness.landscapes.library import find_landscape
 from harness.landscapes.write import write_landscape

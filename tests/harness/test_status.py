@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from harness.cli.status_text import format_status
 from harness.config.compose import Composer
 from harness.errors import UserError
 from harness.run.failures import failure_kept
 from harness.run.store import RunDirectory
-from harness.status_text import format_status
 from harness.study.plan import PlannedRun, planned, planned_run, read_plans
 from harness.study.status import State, study_status
 from harness.system.lease import held

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from harness.cli.estimate_text import format_estimate
+from harness.cli.exit_codes import DONE, FAILED, USER_ERROR
 from harness.config.compose import Composer
 from harness.config.schema import RunConfig
 from harness.config.targets import instantiate_checked
 from harness.errors import UserError
-from harness.estimate_text import format_estimate
-from harness.exit_codes import DONE, FAILED, USER_ERROR
 from harness.run.execute import RunResult
 from harness.study.attempt import Failure
 from harness.study.estimate import estimate
@@ -24,21 +23,25 @@ LIVE = "harness.backends.live.open_live"
 """A backend of somebody else's may need something else."""
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(overrides: Sequence[str], multirun: bool, show: bool, config_dir: Path | None) -> int:
     """One run or a sweep; returns the exit code.
+
+    Args:
+        multirun: expand lists and ranges.
+        show: print the composed configuration and stop.
+        config_dir: a further folder of Hydra configuration.
 
     Raises:
         UserError: on any override that does not fit.
     """
-    composer = Composer(arguments.config_dir)
-    if arguments.cfg:
-        print(composer.yaml(arguments.overrides), end="")
+    composer = Composer(config_dir)
+    if show:
+        print(composer.yaml(overrides), end="")
         return DONE
-    launcher = composer.launcher(arguments.overrides)
-    multirun = arguments.multirun
+    launcher = composer.launcher(overrides)
     if launcher is not None and not multirun:
         raise UserError(f"hydra.launcher._target_={launcher['_target_']}: launchers run sweeps: expected -m")
-    configs = composer.expand(arguments.overrides) if multirun else [composer.compose(arguments.overrides)]
+    configs = composer.expand(overrides) if multirun else [composer.compose(overrides)]
     if any(config.dry_run for config in configs):
         print(format_estimate(estimate(configs)))
         return DONE

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from harness.cli.text_table import aligned
 from harness.study.estimate import Estimate, GroupEstimate
-from harness.text_table import aligned
 
 
 def format_estimate(estimate: Estimate) -> str:

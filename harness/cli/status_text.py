@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+from harness.cli.text_table import aligned
 from harness.study.status import State, StudyStatus
-from harness.text_table import aligned
 
 SHOWN = 10
 """Failures that are listed one by one."""

@@ -1,0 +1,30 @@
+"""The commands of ``nearopt``, in the order of its help."""
+
+from __future__ import annotations
+
+from harness.cli.command import Command
+from harness.cli.gate import GATE
+from harness.cli.import_export import EXPORT, IMPORT
+from harness.cli.landscapes import COMPARE, LANDSCAPES
+from harness.cli.new_strategy import NEW_STRATEGY
+from harness.cli.profile import PROFILE
+from harness.cli.record import RECORD, RETIME
+from harness.cli.report import REPORT
+from harness.cli.run import RUN
+from harness.cli.status import STATUS
+
+COMMANDS: tuple[Command, ...] = (
+    RUN,
+    RECORD,
+    STATUS,
+    RETIME,
+    REPORT,
+    GATE,
+    NEW_STRATEGY,
+    PROFILE,
+    LANDSCAPES,
+    IMPORT,
+    EXPORT,
+    COMPARE,
+)
+BY_NAME = {command.name: command for command in COMMANDS}

@@ -1,0 +1,133 @@
+"""``nearopt gate``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.cli.command import Command, add_config_dir
+from harness.cli.exit_codes import DONE, REGRESSION, UNDECIDED
+
+if TYPE_CHECKING:
+    from analysis.gate.judge import Look, Source
+    from analysis.gate.outcomes import Outcomes, Protocol
+    from harness.gate.request import Side
+    from harness.gate.suite import Suite
+
+
+def _options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("candidate", metavar="CANDIDATE", help="strategy, results folder or baseline file")
+    parser.add_argument("overrides", nargs="*", metavar="OVERRIDE", help="strategy.…=VALUE of the candidate")
+    parser.add_argument("--against", metavar="BASELINE", help="required, unless --update-baseline")
+    parser.add_argument(
+        "--against-override", action="append", default=[], metavar="OVERRIDE", help="strategy.…=VALUE of the baseline"
+    )
+    parser.add_argument("--rerun", action="store_true", help="run BASELINE, even if it has a committed baseline")
+    parser.add_argument(
+        "--suite", default="default", metavar="NAME|FILE", help="of conf/suite, or a YAML file like those"
+    )
+    parser.add_argument("--seeds", type=int, metavar="N", help="seeds a task at the last look; default: the suite's")
+    parser.add_argument("--to-the-end", action="store_true", help="go on after a pass: is it an improvement?")
+    parser.add_argument(
+        "--results", type=Path, default=Path("results/gate"), metavar="DIR", help="default: results/gate"
+    )
+    parser.add_argument("--jobs", type=int, metavar="N", help="runs at once; default: one a core")
+    add_config_dir(parser)
+    parser.add_argument("--baselines", type=Path, metavar="DIR", help="where baselines lie; default: those of NearOpt")
+    parser.add_argument("--update-baseline", action="store_true", help="write CANDIDATE's runs to DIR/<label>.json")
+    for name in ("json", "junit", "markdown"):
+        parser.add_argument(f"--{name}", type=Path, metavar="FILE", help=f"write the verdict as {name}")
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from analysis.consolidated import names
+    from analysis.gate.documents import to_json, to_junit
+    from analysis.gate.judge import Plan, Verdict, gate
+    from analysis.gate.outcomes import Protocol
+    from analysis.gate.text import markdown, terminal
+    from analysis.load import read_logs
+    from harness.gate.request import made_with, request
+    from harness.system.atomic import write_text
+
+    asked = request(arguments, names)
+    suite = asked.suite
+    protocol = Protocol(suite.evaluations, suite.noise, suite.sha256())
+    candidate = _source(asked.candidate, suite, protocol)
+    if asked.baseline is None:
+        outcomes = candidate.outcomes(suite.looks[-1])
+        return _write_baseline(outcomes, protocol, made_with(suite, asked.candidate, read_logs), asked.new)
+    plan = Plan(suite.looks, suite.target, suite.slowdown, suite.alpha, suite.power, arguments.to_the_end)
+    judgement = gate(plan, candidate, _source(asked.baseline, suite, protocol), _told_on_stderr)
+    print(terminal(judgement))
+    sides = {"candidate": asked.candidate, "baseline": asked.baseline}
+    made = {name: made_with(suite, side, read_logs) for name, side in sides.items()}
+    for file, text in (
+        (arguments.json, to_json(judgement, suite.name, made)),
+        (arguments.junit, to_junit(judgement, suite.name)),
+        (arguments.markdown, markdown(judgement, suite.name)),
+    ):
+        if file is not None:
+            write_text(file, text)
+    return {Verdict.REGRESSION: REGRESSION, Verdict.UNDECIDED: UNDECIDED}.get(judgement.verdict, DONE)
+
+
+def _source(side: Side, suite: Suite, protocol: Protocol) -> Source:
+    from analysis.gate.baseline_file import fitting, read_baseline
+    from analysis.gate.judge import Source
+    from analysis.gate.outcomes import read_outcomes
+    from harness.gate.sides import Folder
+
+    if isinstance(side, Path):
+        recorded = fitting(read_baseline(side), protocol, str(side))
+        return Source(lambda _: recorded, grows=False)
+    if isinstance(side, Folder):
+        found = read_outcomes(side.folders, side.label, side.name, protocol)
+        return Source(lambda _: found, grows=False)
+
+    def grown(seeds: int) -> Outcomes:
+        side.run(seeds)
+        return read_outcomes(side.folders, side.label, f"runs in {side.folder}", protocol, suite.seeds(seeds))
+
+    return Source(grown, grows=True)
+
+
+def _told_on_stderr(look: Look, total: int, number: int) -> None:
+    from analysis.gate.text import look_line
+
+    print(look_line(look, total, number), file=sys.stderr)
+
+
+def _write_baseline(outcomes: Outcomes, protocol: Protocol, made: dict[str, Any], folder: Path) -> int:
+    from analysis.gate.baseline_file import baseline_text
+    from harness.system.atomic import write_text
+
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"{outcomes.label}.json"
+    write_text(file, baseline_text(outcomes, protocol, made))
+    print(f"{outcomes.runs} runs of {outcomes.label} on {len(outcomes.tasks)} tasks: {file}")
+    return DONE
+
+
+GATE = Command(
+    name="gate",
+    summary="did a change make a strategy slower? exit 0, 3 or 4",
+    description=(
+        "Compare the evaluations that two strategies need to come within 5% of the optimum (ERT, geometric mean over\n"
+        "the suite's tasks), in replay. CANDIDATE and BASELINE are a strategy of conf/strategy, a results folder\n"
+        "(FOLDER or FOLDER:LABEL) or a baseline file (.json). BASELINE by name is the committed baseline where there\n"
+        "is one. What is missing is run; finished runs of the same code are used again. It stops as soon as the looks\n"
+        "decide.\n\n"
+        "exit codes: 0 pass or improvement, 4 regression, 3 undecided (and how many more seeds it needs); 2, 1 as ever"
+    ),
+    examples=(
+        "nearopt gate conditional_gp --against conditional_gp",
+        "nearopt gate my_strategy --config-dir conf --against optuna_tpe --markdown comment.md --junit gate.xml",
+        "nearopt gate lfbo strategy.gamma=0.2 strategy.label=lfbo_02 --against lfbo --suite ci",
+        "nearopt gate results/study:lfbo --against experiments/baselines/optuna_tpe.json --json gate.json",
+        "nearopt gate my_strategy --update-baseline --baselines baselines",
+    ),
+    add_options=_options,
+    run=_run,
+)

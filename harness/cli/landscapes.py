@@ -1,0 +1,112 @@
+"""``nearopt landscapes`` and ``nearopt landscapes compare``."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.cli.command import Command
+from harness.cli.exit_codes import DONE
+from harness.errors import UserError
+
+if TYPE_CHECKING:
+    from harness.landscapes.landscape import Landscape
+
+
+def _list_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--markdown", action="store_true", help="print Markdown, with how each was recorded")
+    parser.add_argument("--figure", type=Path, metavar="OUT", help="draw them: .pdf or .png, its data as .csv beside")
+    parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="default: those that ship with NearOpt")
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    from analysis.figures.style import check_figure_path
+    from analysis.landscape_summary import summarise_all
+    from analysis.landscape_table import markdown_tables, terminal_table
+    from harness.landscapes.files import read_landscapes
+    from harness.landscapes.library import recorded_landscapes
+    from harness.system.resources import landscape_directory
+
+    if arguments.figure is not None:
+        check_figure_path(arguments.figure)
+    files = arguments.files or recorded_landscapes()
+    if not files:
+        raise UserError(f"{landscape_directory()}: no landscape here: expected *.parquet")
+    landscapes, faults = read_landscapes(files)
+    summaries, without = summarise_all((x.name, x.frame(), x.metadata) for x in landscapes)
+    faults |= without
+    if summaries:
+        print((markdown_tables if arguments.markdown else terminal_table)(summaries, faults))
+    if summaries and arguments.figure is not None:
+        _draw({s.task: s.t_star_ms for s in summaries}, landscapes, arguments.figure)
+    if not faults:
+        return DONE
+    listed = "; ".join(f"{name}: {reason}" for name, reason in faults.items())
+    raise UserError(listed if len(faults) == 1 else f"{len(faults)} of {len(files)} landscapes not listed: {listed}")
+
+
+def _draw(t_star_ms: dict[str, float], landscapes: Sequence[Landscape], path: Path) -> None:
+    from analysis.figures import landscapes as figure
+    from analysis.figures.style import save_as
+    from analysis.reference import with_coverage
+
+    names = [x.name for x in landscapes]
+    for twice in sorted({name for name in names if names.count(name) > 1}):
+        raise UserError(f"{twice}: two files of this name: expected one of them for a figure")
+    tables = {x.name: with_coverage(x.frame(), x.metadata["coverage"]["kind"]) for x in landscapes}
+    data = figure.shares({name: tables[name] for name in t_star_ms}, t_star_ms)
+    save_as(figure.draw(data), path, data)
+
+
+def _compare_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("a", type=Path, metavar="A")
+    parser.add_argument("b", type=Path, metavar="B")
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    from analysis.landscape_compare import compare, format_comparison
+    from analysis.reference import with_coverage
+    from harness.landscapes.files import check_same_parameters, keyed_frame
+    from harness.landscapes.landscape import read_landscape
+
+    a, b = read_landscape(arguments.a), read_landscape(arguments.b)
+    check_same_parameters(a, b)
+    tables = [with_coverage(keyed_frame(x), x.metadata["coverage"]["kind"]) for x in (a, b)]
+    print(format_comparison(compare(*tables), str(arguments.a), str(arguments.b)))
+    return DONE
+
+
+LANDSCAPES = Command(
+    name="landscapes",
+    summary="list and draw recorded landscapes",
+    description=(
+        "List landscapes: size, failures, optimum, exact random search's E[T] and the number K of configurations\n"
+        "within 1, 5 and 10% of the optimum, stratum, fraction of roofline, vendor. A damaged file exits 2.\n"
+        "`nearopt landscapes compare A B`, `nearopt landscapes import FILE -o OUT` and\n"
+        "`nearopt landscapes export FILE --format t4|cache -o OUT` have a --help of their own."
+    ),
+    examples=(
+        "nearopt landscapes",
+        "nearopt landscapes --markdown --figure landscapes.pdf mine.parquet experiments/landscapes/*.parquet",
+        "nearopt landscapes import cache.json.gz -o gemm-4096__a100.parquet",
+        "nearopt landscapes compare first__h100.parquet second__h100.parquet",
+    ),
+    add_options=_list_options,
+    run=_list,
+)
+COMPARE = Command(
+    name="landscapes compare",
+    summary="how far two recordings agree",
+    description=(
+        "Join two landscapes of the same parameters on their configurations: agreement of statuses, rank correlation\n"
+        "and differences of latencies, and what the optimum of each costs in the other."
+    ),
+    examples=(
+        "nearopt landscapes compare matmul-512__h100.parquet again/matmul-512__h100.parquet",
+        "nearopt landscapes compare matmul-512__h100.parquet matmul-512__h200.parquet",
+    ),
+    add_options=_compare_options,
+    run=_compare,
+)

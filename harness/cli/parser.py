@@ -1,0 +1,62 @@
+"""From the words of a command line to a command and its arguments."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from harness.cli.command import Command
+from harness.cli.commands import BY_NAME, COMMANDS
+from harness.errors import UserError
+
+DESCRIPTION = """How fast does a tuner get near the optimum of a real GPU kernel?
+
+exit codes: 0 done, 2 wrong input or results that cannot be written (one line on stderr), 130 Ctrl-C, 1 anything else;
+gate: 4 regression, 3 undecided"""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{self.prog}: {message} (see {self.prog} --help)")
+
+
+def command_parser() -> argparse.ArgumentParser:
+    """The parser of ``nearopt`` with one subparser for each command of the table."""
+    formatter = argparse.RawDescriptionHelpFormatter
+    parser = _Parser(prog="nearopt", description=DESCRIPTION, formatter_class=formatter)
+    commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND", parser_class=_Parser)
+    for command in COMMANDS:
+        command.add_options(
+            commands.add_parser(
+                command.name,
+                help=command.summary,
+                description=command.description,
+                epilog=command.epilog(),
+                formatter_class=formatter,
+                add_help=not command.own_help,
+            )
+        )
+    return parser
+
+
+def parse(argv: Sequence[str] | None = None) -> tuple[Command | None, argparse.Namespace]:
+    """The command and its arguments, overrides and options in any order; no command where none was named.
+
+    Raises:
+        UserError: on a word that does not fit.
+    """
+    parser = command_parser()
+    words = list(sys.argv[1:] if argv is None else argv)
+    if (two := " ".join(words[:2])) in BY_NAME and " " in two:
+        words[:2] = [two]
+    own = BY_NAME[words[0]].overrides if words and words[0] in BY_NAME else ()
+    overrides = [word for word in words if own and word.startswith(own)]
+    arguments, rest = parser.parse_known_args([word for word in words if word not in overrides])
+    options = [word for word in rest if word.startswith("-")]
+    if options or (rest and not hasattr(arguments, "overrides")):
+        parser.error(f"unrecognized argument {(options or rest)[0]}")
+    if own or rest:
+        arguments.overrides = [*getattr(arguments, "overrides", ()), *overrides, *rest]
+    return BY_NAME.get(arguments.command), arguments

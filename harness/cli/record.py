@@ -1,0 +1,107 @@
+"""``nearopt record`` and ``nearopt retime``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from harness.cli.command import Command, add_config_dir
+from harness.cli.exit_codes import DONE
+from harness.errors import UserError
+
+
+def _record_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("overrides", nargs="+", metavar="OVERRIDE", help="task=NAME and further Hydra overrides")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        help="a folder for several tasks; default: <task>__<device>.parquet under experiments/landscapes of a checkout",
+    )
+    add_config_dir(parser)
+    parser.add_argument("--limit", type=int, help="measure only so many configurations, drawn uniformly")
+    parser.add_argument(
+        "--search",
+        action="append",
+        default=[],
+        metavar="NAME=N",
+        help="after the sample, N evaluations of a strategy of conf/strategy in the whole space, to find t*",
+    )
+    parser.add_argument("--deadline-s", type=float, help="stop cleanly after so many seconds")
+    parser.add_argument("--compile-workers", type=int, help="compile processes; default: one a core")
+
+
+def _record(arguments: argparse.Namespace) -> int:
+    from harness.config.compose import Composer
+    from harness.record.tasks import RecordRequest, record_tasks
+
+    overrides = ["backend=live", *arguments.overrides]
+    if arguments.compile_workers is not None:
+        overrides.append(f"backend.compile_workers={arguments.compile_workers}")
+    composer = Composer(arguments.config_dir)
+    configs = composer.expand(overrides)
+    searches = []
+    for search in arguments.search:
+        name, _, evaluations = search.partition("=")
+        if not name or not evaluations.isdigit():
+            raise UserError(f"--search {search}: expected NAME=EVALUATIONS")
+        searches.append(composer.compose([f"strategy={name}", f"budget.evaluations={evaluations}", "batch=16"]))
+    request = RecordRequest(arguments.output, arguments.limit, arguments.deadline_s, tuple(searches))
+    for recording in record_tasks(configs, request):
+        print(recording.report(), flush=True)
+    return DONE
+
+
+def _retime_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("overrides", nargs="+", metavar="OVERRIDE", help="task=A,B,… results=DIR and further overrides")
+    add_config_dir(parser)
+    parser.add_argument("--limit", type=int, default=500, help="configurations a task at most (default: 500)")
+    parser.add_argument("--rounds", type=int, default=8, help="visits of each (default: 8)")
+
+
+def _retime(arguments: argparse.Namespace) -> int:
+    from harness.config.compose import Composer
+    from harness.record.retime import Retiming
+    from harness.record.tasks import retime_tasks
+
+    for name in ("limit", "rounds"):
+        if getattr(arguments, name) < 1:
+            raise UserError(f"--{name} {getattr(arguments, name)}: expected 1 or more")
+    configs = Composer(arguments.config_dir).expand(["backend=live", *arguments.overrides])
+    retiming = Retiming(limit=arguments.limit, rounds=arguments.rounds)
+    for done in retime_tasks(configs, retiming):
+        print(f"{done.configurations} configurations of {done.runs} runs, best {done.t_star_ms:.6g} ms: {done.path}")
+    return DONE
+
+
+RECORD = Command(
+    name="record",
+    summary="measure a task's whole space on this GPU into a landscape",
+    description=(
+        "Measure every configuration of a task's space on this machine's GPU and write the landscape file.\n"
+        "task=A,B,… records several, and compiles code that they share once.\n"
+        "Interrupted recordings resume: every measurement is kept beside the output as it is made."
+    ),
+    examples=(
+        "nearopt record task=softmax-16384x2560-bf16 --deadline-s 540",
+        "nearopt record task=matmul task.kernel.m=512 -o matmul-512.parquet",
+        "nearopt record task=matmul-wide-2048x2048x2048-bf16 --limit 4000 --search optuna_tpe=400 --search lfbo=400",
+    ),
+    add_options=_record_options,
+    run=_record,
+)
+RETIME = Command(
+    name="retime",
+    summary="time again, in one batch, what live runs found",
+    description=(
+        "Time what the live runs of tasks found again on this machine's GPU, in one interleaved batch a task: all\n"
+        "within 1.25 times the best, and some slower anchors. Written beside the runs as retimed.parquet, by which\n"
+        "they are judged from then on. Not needed where the task's whole space is recorded on this device."
+    ),
+    examples=(
+        "nearopt retime task=helion_softmax-16384x2560-bf16,helion_matmul-2048x2048x2048-bf16 results=study",
+        "nearopt retime task=matmul task.kernel.m=512 results=study --limit 200 --rounds 12",
+    ),
+    add_options=_retime_options,
+    run=_retime,
+)

@@ -1,0 +1,94 @@
+"""``nearopt report``."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.cli.command import Command
+from harness.cli.exit_codes import DONE
+from harness.errors import UserError
+
+if TYPE_CHECKING:
+    from analysis.report import Report
+    from harness.trackers.base import Tracker
+
+
+def _options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("paths", nargs="+", type=Path, metavar="DIR", help="results folders")
+    parser.add_argument("-o", "--output", type=Path, default=Path("report"), help="default: report")
+    parser.add_argument("--figure", action="append", default=[], metavar="NAME", help="draw this figure alone")
+    parser.add_argument("--per-task", action="store_true", help="best-so-far curves of every task too")
+    parser.add_argument("--compare", action="store_true", help="two studies, DIR DIR, side by side on one page")
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from analysis.report import build_report, format_speedups, redraw
+    from analysis.report_compare import compare_studies
+    from harness.landscapes.library import recorded_landscapes
+
+    recordings = {path.stem: path for path in recorded_landscapes()}
+    if arguments.compare:
+        if len(arguments.paths) != 2:
+            raise UserError(f"nearopt report --compare: {len(arguments.paths)} folders: expected two, one per study")
+        print(compare_studies(arguments.paths[0], arguments.paths[1], arguments.output, recordings))
+        return DONE
+    if arguments.figure:
+        for figure in redraw(arguments.paths, arguments.output, arguments.figure, recordings):
+            print(figure.png)
+        return DONE
+    tracker = _study_tracker(arguments.overrides)
+    report = build_report(arguments.paths, arguments.output, recordings, arguments.per_task)
+    print(format_speedups(report.speedups))
+    print(report.verdict.sentence)
+    print(report.index)
+    if tracker is not None:
+        _log_study(tracker, arguments.paths, arguments.output, report)
+    return DONE
+
+
+def _study_tracker(overrides: Sequence[str]) -> Tracker | None:
+    """Built before the report is: a wrong option must not cost a report's minutes."""
+    if not overrides:
+        return None
+    from harness.config.compose import Composer
+    from harness.run.build import build_tracker
+
+    return build_tracker(Composer().compose(overrides))
+
+
+def _log_study(tracker: Tracker, paths: Sequence[Path], output: Path, report: Report) -> None:
+    from tempfile import TemporaryDirectory
+
+    from analysis.bundle import write_bundle
+    from harness.trackers.base import TrackedStudy
+
+    with TemporaryDirectory() as folder:
+        bundle = write_bundle(paths, Path(folder))
+        files = {"report": output, bundle.consolidated.name: bundle.consolidated, bundle.config.name: bundle.config}
+        name = "+".join(path.resolve().name for path in paths)
+        summary = {"verdict": report.verdict.sentence, "runs": bundle.runs}
+        tracker.log_study(TrackedStudy(name, output, files, summary))
+
+
+REPORT = Command(
+    name="report",
+    summary="the verdict, speedups, figures and a page from results",
+    description=(
+        "Read run directories below DIR… and write index.html, verdict.json, two CSVs, figures/ and tables/.\n"
+        "From 100 runs on DIR/consolidated.parquet is kept up to date, so that the next report loads faster.\n"
+        "With tracker=wandb all runs in one Parquet file, their configuration and the report become one artifact."
+    ),
+    examples=(
+        "nearopt report results",
+        "nearopt report study-a study-b -o report-ab",
+        "nearopt report results -o report --figure best-so-far",
+        "nearopt report --compare before after -o comparison",
+        "nearopt report results tracker=wandb tracker.mode=offline",
+    ),
+    add_options=_options,
+    run=_run,
+    overrides=("tracker=", "tracker."),
+)

@@ -1,0 +1,62 @@
+"""``nearopt run``: its options. What it does is in :mod:`harness.cli.sweeping`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from harness.cli.command import Command
+
+DESCRIPTION = """Run strategies on tasks: on recorded landscapes (backend=replay, the default) or on this machine's GPU
+(backend=live). A finished run is skipped, an interrupted one goes on where it stopped. A sweep starts its runs in
+randomised blocks: every strategy once on a task and seed, in random order.
+
+overrides (Hydra's syntax):
+  task=NAME                     a task of conf/task; backend.landscape=PATH replays any landscape file instead
+  strategy=NAME                 a strategy of conf/strategy; strategy.label=LABEL names a variant
+  backend=replay|live           backend.noise=recorded|none  backend.device=h100  backend.compile_workers=N
+  budget.evaluations=N  budget.seconds=S      whichever comes first; seconds on the tuning clock
+  seed=N | seed=range(a,b)      range excludes b; lists and ranges need -m
+  batch=N                       configurations asked at once
+  results=DIR                   run directories go to DIR/<task>/<label>/seed-<n>
+  jobs=N                        runs at once in a sweep
+  hydra/launcher=NAME           where a sweep's runs go: ray, submitit_slurm, submitit_local, joblib; default: this
+                                machine's own processes. conf/hydra/launcher/README.md
+  resume=retry_failed           try runs again that broke down before; otherwise they are left
+  dry_run=true                  what is done already and what the rest would cost; starts and writes nothing
+  tracker=wandb                 mirror runs to Weights & Biases; tracker.mode=offline, tracker.project=NAME
+
+options:
+  -m, --multirun     expand lists and ranges to their product
+  --cfg              print the composed configuration and stop
+  --config-dir DIR   a further folder of Hydra configuration (your own task/, strategy/, experiment/)
+  -h, --help         this page"""
+
+
+def _options(parser: argparse.ArgumentParser) -> None:
+    parser.usage = "nearopt run [-m] [--cfg] [--config-dir DIR] OVERRIDE…"
+    parser.add_argument("-h", "--help", action="help", help=argparse.SUPPRESS)
+    parser.add_argument("-m", "--multirun", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--cfg", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--config-dir", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("overrides", nargs="*", help=argparse.SUPPRESS)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from harness.cli.sweeping import run
+
+    return run(arguments.overrides, arguments.multirun, arguments.cfg, arguments.config_dir)
+
+
+RUN = Command(
+    name="run",
+    summary="run strategies on tasks",
+    description=DESCRIPTION,
+    examples=(
+        "nearopt run task=matmul-2048x2048x2048-bf16 strategy=conditional_gp seed=0 budget.evaluations=100",
+        "nearopt run -m backend.landscape=mine.parquet strategy=random,optuna_tpe seed='range(0,20)' results=out",
+    ),
+    add_options=_options,
+    run=_run,
+    own_help=True,
+)
