@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from search_spaces.encoding import is_number, normalised, positions
+from search_spaces.encoding import Floats, is_number, normalised, positions
 from search_spaces.parameter import Parameter, Permutation, Value
 from search_spaces.space import SearchSpace
 
 Codes = NDArray[np.int32]
-Floats = NDArray[np.float64]
+
 SAMPLES = 2048
 STARTS = 5
 TOLERANCE = 1e-9

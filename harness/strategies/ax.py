@@ -23,8 +23,8 @@ import numpy as np
 
 from harness.evaluation import Configuration, Evaluation, RepairedConfiguration
 from harness.strategies.base import Budget
-from harness.strategies.proposals import Proposals
-from harness.strategies.quiet import quiet
+from harness.strategies.common.proposals import Proposals
+from harness.strategies.common.quiet import quiet
 from search_spaces.parameter import Value
 from search_spaces.space import SearchSpace
 

@@ -17,8 +17,8 @@ import numpy as np
 
 from harness.strategies.ax import Ax
 from harness.strategies.base import Budget
-from harness.strategies.checks import check
-from harness.strategies.quiet import quiet
+from harness.strategies.common.checks import check
+from harness.strategies.common.quiet import quiet
 from search_spaces.space import SearchSpace
 
 with quiet():  # Ax logs a line when it is imported

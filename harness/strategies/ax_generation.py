@@ -17,9 +17,9 @@ from harness.errors import UserError
 from harness.strategies.ax import Ax
 from harness.strategies.ax_botorch import sobol_then
 from harness.strategies.base import Budget
-from harness.strategies.checks import check
-from harness.strategies.named import make, named
-from harness.strategies.quiet import quiet
+from harness.strategies.common.checks import check
+from harness.strategies.common.named import make, named
+from harness.strategies.common.quiet import quiet
 from search_spaces.space import SearchSpace
 
 with quiet():  # Ax logs a line when it is imported

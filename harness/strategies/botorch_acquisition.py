@@ -13,7 +13,7 @@ from botorch.sampling import SobolQMCNormalSampler
 from torch import Tensor
 
 from harness.errors import UserError
-from harness.strategies.named import make, named
+from harness.strategies.common.named import make, named
 
 FIELD = "strategy.acquisition"
 SAMPLES = 128

@@ -27,7 +27,7 @@ from torch import Tensor
 from harness.strategies.base import Budget
 from harness.strategies.botorch_acquisition import NamedAcquisition
 from harness.strategies.botorch_search import BotorchSearch
-from harness.strategies.conditions import memberships
+from harness.strategies.common.conditions import memberships
 from search_spaces.encoding import Codes, Floats, parameter_table
 from search_spaces.parameter import Parameter
 from search_spaces.space import SearchSpace

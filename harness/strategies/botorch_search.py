@@ -32,8 +32,8 @@ from torch import Tensor
 
 from harness.evaluation import Configuration, Evaluation
 from harness.strategies.botorch_acquisition import SAMPLES, NamedAcquisition
-from harness.strategies.checks import check
-from harness.strategies.quiet import quiet
+from harness.strategies.common.checks import check
+from harness.strategies.common.quiet import quiet
 from search_spaces.encoding import Codes, Floats
 from search_spaces.nearest import Visited
 from search_spaces.space import SearchSpace

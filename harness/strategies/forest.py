@@ -20,8 +20,8 @@ from sklearn import config_context
 from sklearn.tree import DecisionTreeRegressor
 
 from harness.evaluation import Configuration, Evaluation
-from harness.strategies.checks import check
-from harness.strategies.conditional_gp.candidates import argmax_shuffled
+from harness.strategies.common.acquisition import argmax_shuffled
+from harness.strategies.common.checks import check
 from search_spaces.encoding import Codes, Encoding, Floats
 from search_spaces.nearest import Visited
 from search_spaces.space import SearchSpace

@@ -20,8 +20,8 @@ import numpy as np
 
 from harness.evaluation import Configuration, Evaluation
 from harness.strategies.base import Budget
-from harness.strategies.draws import completed
-from harness.strategies.proposals import Proposals
+from harness.strategies.common.draws import completed
+from harness.strategies.common.proposals import Proposals
 from search_spaces.enumeration import Codes
 from search_spaces.neighbours import adjacent
 from search_spaces.space import SearchSpace

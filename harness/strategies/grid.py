@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 
 from harness.evaluation import Configuration, Evaluation
 from harness.strategies.base import Budget
-from harness.strategies.draws import drawn
-from harness.strategies.proposals import Proposals
+from harness.strategies.common.draws import drawn
+from harness.strategies.common.proposals import Proposals
 from search_spaces.enumeration import Codes
 from search_spaces.parameter import Parameter
 from search_spaces.space import SearchSpace

@@ -21,9 +21,9 @@ import numpy as np
 from harness.errors import UserError
 from harness.evaluation import Evaluation
 from harness.strategies.base import Budget
-from harness.strategies.callback import CallbackStrategy, Measure
-from harness.strategies.extras import extra
-from harness.strategies.quiet import quiet
+from harness.strategies.common.callback import CallbackStrategy, Measure
+from harness.strategies.common.extras import extra
+from harness.strategies.common.quiet import quiet
 from search_spaces.space import SearchSpace
 
 ALGORITHMS = (

@@ -36,11 +36,11 @@ import numpy as np
 from harness.errors import UserError
 from harness.evaluation import Configuration
 from harness.strategies.base import Budget
-from harness.strategies.callback import CallbackStrategy
-from harness.strategies.checks import check
-from harness.strategies.extras import extra
+from harness.strategies.common.callback import CallbackStrategy
+from harness.strategies.common.checks import check
+from harness.strategies.common.extras import extra
+from harness.strategies.common.quiet import quiet
 from harness.strategies.kernel_tuner_space import FlatSpace
-from harness.strategies.quiet import quiet
 from search_spaces.space import SearchSpace
 
 STRATEGIES = (

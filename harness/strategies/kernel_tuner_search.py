@@ -27,7 +27,7 @@ from kernel_tuner.util import (
 )
 
 from harness.evaluation import Evaluation, Status
-from harness.strategies.callback import Measure
+from harness.strategies.common.callback import Measure
 from harness.strategies.kernel_tuner_space import FlatSpace
 from search_spaces.flat import FlatConfiguration
 

@@ -20,7 +20,7 @@ import numpy as np
 from sklearn.tree import DecisionTreeRegressor
 
 from harness.strategies.base import Budget
-from harness.strategies.checks import check
+from harness.strategies.common.checks import check
 from harness.strategies.forest import ForestSearch, Points, grow, moments
 from search_spaces.encoding import Floats
 from search_spaces.space import SearchSpace

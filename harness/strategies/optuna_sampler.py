@@ -30,9 +30,9 @@ from optuna.trial import FrozenTrial, TrialState
 from harness.errors import UserError
 from harness.evaluation import Configuration, Evaluation
 from harness.strategies.base import Budget
-from harness.strategies.named import make, named
-from harness.strategies.proposals import Proposals
-from harness.strategies.quiet import quiet
+from harness.strategies.common.named import make, named
+from harness.strategies.common.proposals import Proposals
+from harness.strategies.common.quiet import quiet
 from search_spaces.encoding import keys_of_order, order_of_keys
 from search_spaces.parameter import Parameter, Permutation, Value
 from search_spaces.space import SearchSpace

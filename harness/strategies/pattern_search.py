@@ -18,7 +18,7 @@ from collections import deque
 import numpy as np
 
 from harness.strategies.base import Budget
-from harness.strategies.draws import completed
+from harness.strategies.common.draws import completed
 from harness.strategies.walks import Walk
 from search_spaces.enumeration import INACTIVE, Codes
 from search_spaces.neighbours import adjacent

@@ -18,8 +18,8 @@ import numpy as np
 from sklearn.tree import ExtraTreeRegressor
 
 from harness.strategies.base import Budget
-from harness.strategies.checks import check
-from harness.strategies.conditional_gp.acquisition import log_expected_improvement
+from harness.strategies.common.acquisition import log_expected_improvement
+from harness.strategies.common.checks import check
 from harness.strategies.forest import ForestSearch, Points, grow, moments
 from search_spaces.encoding import Floats
 from search_spaces.space import SearchSpace

@@ -27,10 +27,10 @@ import numpy as np
 
 from harness.evaluation import Configuration, Evaluation, RepairedConfiguration
 from harness.strategies.base import Budget
-from harness.strategies.checks import check
-from harness.strategies.extras import extra
-from harness.strategies.proposals import Proposals
-from harness.strategies.quiet import quiet
+from harness.strategies.common.checks import check
+from harness.strategies.common.extras import extra
+from harness.strategies.common.proposals import Proposals
+from harness.strategies.common.quiet import quiet
 from search_spaces.space import SearchSpace
 
 if TYPE_CHECKING:

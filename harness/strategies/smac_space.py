@@ -24,7 +24,7 @@ from ConfigSpace import (
 from ConfigSpace.exceptions import ForbiddenValueError
 from ConfigSpace.hyperparameters import Hyperparameter
 
-from harness.strategies.conditions import Membership, forbidden, memberships
+from harness.strategies.common.conditions import Membership, forbidden, memberships
 from search_spaces.encoding import keys_of_order, order_of_keys
 from search_spaces.parameter import Parameter, Permutation, Value
 from search_spaces.space import SearchSpace

@@ -17,7 +17,7 @@ from scipy.stats import qmc
 
 from harness.evaluation import Configuration, Evaluation
 from harness.strategies.base import Budget
-from harness.strategies.proposals import Proposals
+from harness.strategies.common.proposals import Proposals
 from search_spaces.enumeration import Codes
 from search_spaces.space import SearchSpace
 

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from harness.evaluation import Configuration, Evaluation
-from harness.strategies.proposals import Proposals
+from harness.strategies.common.proposals import Proposals
 from search_spaces.enumeration import Codes
 from search_spaces.space import SearchSpace
 

@@ -5,8 +5,7 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import norm
 
-from harness.strategies.conditional_gp.acquisition import log_expected_improvement, log_h
-from harness.strategies.conditional_gp.candidates import argmax_shuffled
+from harness.strategies.common.acquisition import argmax_shuffled, log_expected_improvement, log_h
 
 
 @pytest.mark.parametrize(("mean", "deviation", "best"), [(0.0, 1.0, 0.5), (1.0, 0.3, 0.0), (2.0, 0.4, 0.5), (-1, 2, 3)])

@@ -13,7 +13,7 @@ import pytest
 
 from harness.evaluation import RepairedConfiguration
 from harness.strategies.base import Budget, Strategy
-from harness.strategies.callback import CallbackStrategy, GlobalGenerators, Measure
+from harness.strategies.common.callback import CallbackStrategy, GlobalGenerators, Measure
 from harness.testing import StrategyContract, spaces
 from harness.testing.driver import drive, evaluation, smooth_latency
 from search_spaces.space import SearchSpace

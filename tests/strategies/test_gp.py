@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.optimize import approx_fprime
 
 from harness.strategies.conditional_gp.candidates import ScoredCandidates
+from harness.strategies.conditional_gp.covariance import Hyperparameters, covariance, pair_squared_distances
 from harness.strategies.conditional_gp.gp import (
     JITTER,
     Posterior,
@@ -19,12 +20,7 @@ from harness.strategies.conditional_gp.gp import (
     pack,
     unpack,
 )
-from harness.strategies.conditional_gp.kernels import (
-    Hyperparameters,
-    Levels,
-    covariance,
-    pair_squared_distances,
-)
+from harness.strategies.conditional_gp.grid_points import GridPoints
 from harness.strategies.conditional_gp.surrogate import Fitting, Surrogate
 from harness.testing import spaces
 from search_spaces.encoding import Encoding
@@ -120,7 +116,7 @@ def test_packing_is_undone_by_unpacking() -> None:
 def test_levels_give_the_covariance_of_their_points() -> None:
     x, _ = observations()
     hyper = hyperparameters()
-    levels = Levels.of(POINTS, BLOCKS)
+    levels = GridPoints.of(POINTS, BLOCKS)
     np.testing.assert_allclose(levels.covariance(x, BLOCKS, hyper, chunk=7), covariance(x, POINTS, BLOCKS, hyper))
 
 
@@ -133,7 +129,7 @@ def test_covariance_is_positive_definite_over_a_whole_conditional_space() -> Non
 def test_incremental_updates_equal_the_posterior_from_scratch() -> None:
     x, y = observations()
     hyper = hyperparameters()
-    grown = ScoredCandidates(Levels.of(POINTS, BLOCKS), Posterior(x[:5], BLOCKS, hyper))
+    grown = ScoredCandidates(GridPoints.of(POINTS, BLOCKS), Posterior(x[:5], BLOCKS, hyper))
     for point in x[5:]:
         grown.observe(point)
     mean, variance = Posterior(x, BLOCKS, hyper).predict(y, POINTS)
@@ -149,7 +145,7 @@ def test_incremental_updates_equal_the_posterior_from_scratch() -> None:
 def test_fantasies_are_forgotten_at_the_next_update() -> None:
     x, y = observations()
     fitting = Fitting(Priors(), True, 2.5, refit_growth=9.0, iterations=5, max_points=100)
-    levels = Levels.of(POINTS, BLOCKS)
+    levels = GridPoints.of(POINTS, BLOCKS)
     surrogate = Surrogate(BLOCKS, fitting)
     surrogate.update(x[:10], y[:10])
     surrogate.over(levels)
@@ -165,7 +161,7 @@ def test_believing_the_mean_leaves_the_mean_alone() -> None:
     x, y = observations()
     surrogate = Surrogate(BLOCKS, Fitting(Priors(), True, 2.5, 9.0, 5, 100))
     surrogate.update(x[:10], y[:10])
-    surrogate.over(Levels.of(POINTS, BLOCKS))
+    surrogate.over(GridPoints.of(POINTS, BLOCKS))
     mean, variance = surrogate.predict()
     surrogate.fantasise(POINTS[3], float(mean[3]))
     np.testing.assert_allclose(surrogate.predict()[0], mean, atol=1e-6)

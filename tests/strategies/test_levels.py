@@ -8,7 +8,7 @@ import pytest
 from harness.evaluation import Configuration
 from harness.strategies.base import Budget
 from harness.strategies.conditional_gp import ConditionalGP
-from harness.strategies.conditional_gp.levels import level_targets, of_levels
+from harness.strategies.conditional_gp.latency_levels import level_targets, of_levels
 from harness.testing import drive
 from search_spaces.parameter import Categorical, Integer
 from search_spaces.space import SearchSpace

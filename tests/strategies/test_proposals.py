@@ -4,7 +4,7 @@ import numpy as np
 from scipy.stats import chisquare
 
 from harness.evaluation import RepairedConfiguration
-from harness.strategies.proposals import Proposals
+from harness.strategies.common.proposals import Proposals
 from harness.testing import spaces
 
 

@@ -12,7 +12,7 @@ import pytest
 from harness.errors import UserError
 from harness.evaluation import Status
 from harness.strategies.base import Budget, Strategy
-from harness.strategies.proposals import without_inactive
+from harness.strategies.common.proposals import without_inactive
 from harness.strategies.random import RandomSearch
 from harness.strategies.smac import SMAC
 from harness.testing import StrategyContract, drive, spaces

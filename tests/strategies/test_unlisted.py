@@ -9,14 +9,14 @@ from harness.evaluation import Configuration
 from harness.strategies.base import Budget, Strategy
 from harness.strategies.conditional_gp import ConditionalGP
 from harness.strategies.conditional_gp.climb import best_of_each, climbed
+from harness.strategies.conditional_gp.grid_points import GridPoints
 from harness.strategies.conditional_gp.initial import InitialDesign
-from harness.strategies.conditional_gp.kernels import Floats, Levels
 from harness.strategies.conditional_gp.moves import exchanges, feasible_draws
 from harness.strategies.conditional_gp.pool import KEPT, Candidates, Drawn
 from harness.strategies.random import RandomSearch
 from harness.strategies.random_hierarchical import RandomHierarchical
 from harness.testing import drive, spaces
-from search_spaces.encoding import Codes, Encoding
+from search_spaces.encoding import Codes, Encoding, Floats
 from search_spaces.nearest import Visited
 from search_spaces.parameter import Categorical, Integer, Value
 from search_spaces.space import SearchSpace
@@ -133,7 +133,7 @@ def candidates(space: SearchSpace, taken: Codes, seed: int = 0) -> Candidates:
     encoding = Encoding(space)
     block = encoding.blocks[encoding.names.index("p6")]
 
-    def score(levels: Levels) -> Floats:
+    def score(levels: GridPoints) -> Floats:
         return np.asarray(levels.points[:, block].sum(axis=1))
 
     return Drawn(space, encoding, visited, np.random.default_rng(seed), size=400, starts=3).candidates(taken[:2], score)
@@ -145,7 +145,7 @@ def test_candidates_are_new_distinct_feasible_and_of_every_branch() -> None:
     found = candidates(space, taken)
     free = found.codes[found.free]
     assert 300 < len(found.codes) <= KEPT
-    assert len(np.unique(found.codes, axis=0)) == len(found.codes) == len(found.levels)
+    assert len(np.unique(found.codes, axis=0)) == len(found.codes) == len(found.grid)
     assert space.feasible(found.codes).all()
     assert not {row.tobytes() for row in free} & {row.astype(np.int32).tobytes() for row in taken}
     assert set(free[:, 0].tolist()) == {0, FLAT}

@@ -2,11 +2,12 @@
 
 The file to start with is :mod:`strategy`; each of the others is one ingredient:
 
-* :mod:`kernels`: product Matérn over all parameters plus one-dimensional terms (Duvenaud et al. 2011);
+* :mod:`covariance`, :mod:`grid_points`: product Matérn over all parameters plus one-dimensional terms
+  (Duvenaud et al. 2011);
 * :mod:`model`: latency, feasibility and cost together;
 * :mod:`gp`: marginal likelihood, priors (Hvarfner et al. 2024), posterior;
 * :mod:`targets`: normal scores of the ranks, or log latency; what a failure counts as;
-* :mod:`acquisition`: log expected improvement (Ament et al. 2023);
+* :mod:`harness.strategies.common.acquisition`: log expected improvement (Ament et al. 2023);
 * :mod:`initial`: where to look first (stratified over the branches; Cochran 1977);
 * :mod:`surrogate`, :mod:`candidates`, :mod:`pool`: when to refit, what to score, what to keep;
 * :mod:`moves`, :mod:`climb`: where the space is too large to list: draws by branch, local search on the acquisition

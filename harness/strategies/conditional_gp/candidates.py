@@ -9,11 +9,11 @@ instead of O(n² N) for starting afresh. The posterior at all candidates is then
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 
 from harness.strategies.conditional_gp.gp import JITTER, Posterior
-from harness.strategies.conditional_gp.kernels import Floats, Levels
+from harness.strategies.conditional_gp.grid_points import GridPoints
+from search_spaces.encoding import Floats
 
 ROOM = 32
 
@@ -22,26 +22,26 @@ class ScoredCandidates:
     """Posterior over candidates, kept up to date as observations arrive.
 
     Args:
-        levels: the N candidate points.
+        grid: the N candidate points.
         posterior: conditions on the same observations in the same order, always.
     """
 
-    def __init__(self, levels: Levels, posterior: Posterior) -> None:
-        self.levels = levels
+    def __init__(self, grid: GridPoints, posterior: Posterior) -> None:
+        self.grid = grid
         self.posterior = posterior
         n = len(posterior.x)
-        cross = levels.covariance(posterior.x, posterior.blocks, posterior.hyper)
-        self._rows = np.empty((n + ROOM, len(levels)))
+        cross = grid.covariance(posterior.x, posterior.blocks, posterior.hyper)
+        self._rows = np.empty((n + ROOM, len(grid)))
         self._rows[:n] = solve_triangular(posterior.factor, cross, lower=True, check_finite=False, overwrite_b=True)
         self._n = n
         self._explained: Floats = np.einsum("ij,ij->j", self._rows[:n], self._rows[:n])
 
     def observe(self, point: Floats) -> None:
         """Condition on one more observation at ``point`` [D] (its value enters in :meth:`mean`)."""
-        cross = self.levels.covariance(point[None], self.posterior.blocks, self.posterior.hyper)[0]
+        cross = self.grid.covariance(point[None], self.posterior.blocks, self.posterior.hyper)[0]
         row, pivot = self.posterior.append(point)
         if self._n == len(self._rows):
-            self._rows = np.vstack([self._rows, np.empty((max(ROOM, self._n // 4), len(self.levels)))])
+            self._rows = np.vstack([self._rows, np.empty((max(ROOM, self._n // 4), len(self.grid)))])
         new = (cross - row @ self._rows[: self._n]) / pivot
         self._rows[self._n] = new
         self._n += 1
@@ -61,9 +61,3 @@ class ScoredCandidates:
     def variance(self) -> Floats:
         """Posterior variance of the noise-free function at every candidate: [N]."""
         return np.maximum(self.posterior.hyper.variance - self._explained, JITTER)
-
-
-def argmax_shuffled(scores: Floats, rng: np.random.Generator, tolerance: float = 1e-9) -> int:
-    """Index of the best score; equally good ones are drawn from, so that table order can't leak."""
-    best: NDArray[np.intp] = np.flatnonzero(scores >= scores.max() - tolerance)
-    return int(rng.choice(best))

@@ -12,8 +12,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.strategies.conditional_gp.kernels import Floats
-from search_spaces.encoding import Codes
+from search_spaces.encoding import Codes, Floats
 
 Neighbours = Callable[[Codes], tuple[Codes, NDArray[np.intp]]]
 """From rows [k, d]: neighbours [m, d] of any of them, and of which one each, [m]."""

@@ -15,14 +15,14 @@ import numpy as np
 from scipy.linalg import cho_solve, cholesky, lapack, solve_triangular
 from scipy.optimize import minimize
 
-from harness.strategies.conditional_gp.kernels import (
-    Floats,
+from harness.strategies.conditional_gp.covariance import (
     Hyperparameters,
     covariance,
     matern,
     matern_slope,
     pair_squared_distances,
 )
+from search_spaces.encoding import Floats
 
 JITTER = 1e-8
 

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_ndtr
 
-from harness.strategies.conditional_gp.acquisition import log_expected_improvement
-from harness.strategies.conditional_gp.kernels import Floats, Levels
+from harness.strategies.common.acquisition import log_expected_improvement
+from harness.strategies.conditional_gp.grid_points import GridPoints
 from harness.strategies.conditional_gp.surrogate import Fitting, Surrogate
 from harness.strategies.conditional_gp.targets import Targets, standardised
+from search_spaces.encoding import Floats
 
 Reference = Literal["posterior", "observed"]
 
@@ -73,7 +74,7 @@ class Model:
         values, self._worthwhile = self._with.targets(seen)
         self._latency.update(modelled, values)
 
-    def over(self, candidates: Levels) -> None:
+    def over(self, candidates: GridPoints) -> None:
         """Score and believe these candidates from now on; what was believed of others is forgotten."""
         self._latency.over(candidates)
         if self._weighs_success:

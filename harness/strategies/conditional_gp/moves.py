@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.strategies.draws import completed, drawn
+from harness.strategies.common.draws import completed, drawn
 from search_spaces.encoding import Codes
 from search_spaces.space import SearchSpace
 

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.strategies.conditional_gp.climb import climbed
-from harness.strategies.conditional_gp.kernels import Floats, Levels
+from harness.strategies.conditional_gp.grid_points import GridPoints
 from harness.strategies.conditional_gp.moves import exchanges, feasible_draws
-from search_spaces.encoding import Codes, Encoding
+from search_spaces.encoding import Codes, Encoding, Floats
 from search_spaces.nearest import Visited
 from search_spaces.space import SearchSpace
 
@@ -27,11 +27,11 @@ class Candidates:
     """Rows of codes [N, d] with their points; ``free`` [N] marks those that were not visited."""
 
     codes: Codes
-    levels: Levels
+    grid: GridPoints
     free: NDArray[np.bool_]
 
 
-Score = Callable[[Levels], Floats]
+Score = Callable[[GridPoints], Floats]
 """The acquisition at points, [N]: larger is better."""
 
 
@@ -48,14 +48,14 @@ class Listed:
 
     def __init__(self, space: SearchSpace, encoding: Encoding, visited: Visited) -> None:
         self._codes = space.codes()
-        self._levels = Levels.of(encoding.points(self._codes), encoding.blocks)
+        self._grid = GridPoints.of(encoding.points(self._codes), encoding.blocks)
         self._visited = visited
 
     def candidates(self, incumbents: Codes, score: Score) -> Candidates:
         """All of them, every time."""
         del incumbents, score
         assert self._visited.mask is not None
-        return Candidates(self._codes, self._levels, ~self._visited.mask)
+        return Candidates(self._codes, self._grid, ~self._visited.mask)
 
 
 class Drawn:
@@ -91,7 +91,7 @@ class Drawn:
         """The best of all that was scored, in random order."""
 
         def scored(rows: Codes) -> Floats:
-            return np.where(self._free(rows), score(self._levels(rows)), -np.inf)
+            return np.where(self._free(rows), score(self._grid(rows)), -np.inf)
 
         # In random order, so that the order of codes does not decide between equals.
         sample = self._rng.permutation(self._sample())
@@ -107,15 +107,15 @@ class Drawn:
         codes, first = np.unique(np.concatenate([sample, met]), axis=0, return_index=True)
         kept = np.argsort(-np.concatenate([heights, scores])[first], kind="stable")[:KEPT]
         codes = self._rng.permutation(codes[kept])
-        return Candidates(codes, self._levels(codes), self._free(codes))
+        return Candidates(codes, self._grid(codes), self._free(codes))
 
     def _sample(self) -> Codes:
         uniform = self._space.sample_codes(self._rng, self._size - self._size // 2)
         by_branch = feasible_draws(self._space, self._rng, self._size // 2)
         return np.unique(np.concatenate([uniform, by_branch]), axis=0).astype(np.int32)
 
-    def _levels(self, codes: Codes) -> Levels:
-        return Levels.of(self._encoding.points(codes), self._encoding.blocks)
+    def _grid(self, codes: Codes) -> GridPoints:
+        return GridPoints.of(self._encoding.points(codes), self._encoding.blocks)
 
     def _free(self, codes: Codes) -> NDArray[np.bool_]:
         return np.array([row not in self._visited for row in codes], dtype=bool)

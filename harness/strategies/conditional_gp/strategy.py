@@ -10,17 +10,18 @@ import numpy as np
 
 from harness.evaluation import Configuration, Evaluation
 from harness.strategies.base import Budget
-from harness.strategies.checks import check
-from harness.strategies.conditional_gp.candidates import argmax_shuffled
+from harness.strategies.common.acquisition import argmax_shuffled
+from harness.strategies.common.checks import check
+from harness.strategies.conditional_gp.covariance import SMOOTHNESS
 from harness.strategies.conditional_gp.gp import Priors
+from harness.strategies.conditional_gp.grid_points import GridPoints
 from harness.strategies.conditional_gp.initial import InitialDesign
-from harness.strategies.conditional_gp.kernels import SMOOTHNESS, Floats, Levels
-from harness.strategies.conditional_gp.levels import level_targets
+from harness.strategies.conditional_gp.latency_levels import level_targets
 from harness.strategies.conditional_gp.model import Ingredients, Model, Reference
 from harness.strategies.conditional_gp.pool import Candidates, Drawn, Listed, Pool
 from harness.strategies.conditional_gp.surrogate import Fitting
 from harness.strategies.conditional_gp.targets import Targets, Transform, targets
-from search_spaces.encoding import Activity, Codes, Encoding
+from search_spaces.encoding import Activity, Codes, Encoding, Floats
 from search_spaces.nearest import Visited
 from search_spaces.space import SearchSpace
 
@@ -156,7 +157,7 @@ class ConditionalGP:
         observed = self._encoding.points(np.array(self._codes))
         self._model.learn(observed, self._latencies_ms, np.array(self._costs_s))
         candidates = self._candidates()
-        self._model.over(candidates.levels)
+        self._model.over(candidates.grid)
         rows: list[Codes] = []
         while len(rows) < n:
             free = np.flatnonzero(candidates.free)
@@ -164,14 +165,14 @@ class ConditionalGP:
                 break
             pick = int(free[argmax_shuffled(self._model.score()[free], self._rng)])
             if len(rows) + 1 < n:
-                self._model.believe(pick, candidates.levels.points[pick])
+                self._model.believe(pick, candidates.grid.points[pick])
             candidates.free[pick] = False
             self._visited.add(candidates.codes[pick])
             rows.append(candidates.codes[pick])
         return rows + self._random(n - len(rows))
 
-    def _score(self, levels: Levels) -> Floats:
-        self._model.over(levels)
+    def _score(self, grid: GridPoints) -> Floats:
+        self._model.over(grid)
         return self._model.score()
 
     def _candidates(self) -> Candidates:

@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.strategies.conditional_gp.candidates import ScoredCandidates
+from harness.strategies.conditional_gp.covariance import Hyperparameters
 from harness.strategies.conditional_gp.gp import Posterior, Priors, fit
-from harness.strategies.conditional_gp.kernels import Floats, Hyperparameters, Levels
+from harness.strategies.conditional_gp.grid_points import GridPoints
+from search_spaces.encoding import Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ class Surrogate:
             self._refit_at = math.ceil(self._fitting.refit_growth * len(x))
             self._scored = None
 
-    def over(self, candidates: Levels) -> None:
+    def over(self, candidates: GridPoints) -> None:
         """Predict at these candidates from now on; fantasies are forgotten."""
         assert self._hyper is not None, "update comes first"
         self._y = self._y[: len(self._x)]
@@ -71,7 +73,7 @@ class Surrogate:
             self._scored = ScoredCandidates(candidates, Posterior(self._x, self._blocks, self._hyper))
             return
         known = _common(self._scored.posterior.x, self._x)
-        if self._scored.levels is candidates:
+        if self._scored.grid is candidates:
             self._scored.truncate(known)
             for point in self._x[known:]:
                 self._scored.observe(point)

@@ -16,7 +16,7 @@ import numpy as np
 from scipy.special import ndtri
 from scipy.stats import rankdata
 
-from harness.strategies.conditional_gp.kernels import Floats
+from search_spaces.encoding import Floats
 
 DECIMALS = 9
 Transform = Literal["clip", "rank"]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import erfcx, ndtr
 
-from harness.strategies.conditional_gp.kernels import Floats
+from search_spaces.encoding import Floats
 
 LOG_SQRT_2PI = 0.5 * np.log(2.0 * np.pi)
 LOG_SQRT_HALF_PI = 0.5 * np.log(0.5 * np.pi)
@@ -32,3 +33,9 @@ def log_expected_improvement(mean: Floats, variance: Floats, best: float) -> Flo
     """log E[max(best - f, 0)] for f ~ N(mean, variance): [m], [m] -> [m]. Smaller f is better."""
     deviation = np.sqrt(variance)
     return np.asarray(log_h((best - mean) / deviation) + np.log(deviation))
+
+
+def argmax_shuffled(scores: Floats, rng: np.random.Generator, tolerance: float = 1e-9) -> int:
+    """Index of the best score; equally good ones are drawn from, so that table order can't leak."""
+    best: NDArray[np.intp] = np.flatnonzero(scores >= scores.max() - tolerance)
+    return int(rng.choice(best))

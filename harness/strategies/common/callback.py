@@ -19,7 +19,7 @@ from greenlet import GreenletExit, getcurrent, greenlet
 from numpy.random import default_rng
 
 from harness.evaluation import Configuration, Evaluation
-from harness.strategies.proposals import Proposals, without_inactive
+from harness.strategies.common.proposals import Proposals, without_inactive
 from search_spaces.space import SearchSpace
 
 Measure = Callable[[Sequence[Mapping[str, Any]]], list[Evaluation]]

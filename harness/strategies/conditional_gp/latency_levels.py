@@ -12,8 +12,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from harness.strategies.conditional_gp.kernels import Floats
 from harness.strategies.conditional_gp.targets import DECIMALS, Targets
+from search_spaces.encoding import Floats
 
 SLOW = 0.5
 """Levels beyond this quantile of them are all the same."""
