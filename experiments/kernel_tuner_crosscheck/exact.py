@@ -33,8 +33,8 @@ from harness.formats.export import export
 from harness.formats.imports import import_file
 from harness.landscapes.landscape import Landscape, read_landscape
 from harness.strategies.kernel_tuner import STRATEGIES
-from harness.strategies.kernel_tuner_search import Search, TuningClock, load
-from harness.strategies.kernel_tuner_space import FlatSpace
+from harness.strategies.kernel_tuner.search import Search, TuningClock, load
+from harness.strategies.kernel_tuner.space import FlatSpace
 from harness.testing.driver import evaluation
 
 

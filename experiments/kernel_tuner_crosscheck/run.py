@@ -37,7 +37,7 @@ from harness.landscapes.landscape import Landscape, read_landscape
 from harness.run.loop import run_loop
 from harness.strategies.base import Budget
 from harness.strategies.kernel_tuner import STRATEGIES, KernelTuner
-from harness.strategies.kernel_tuner_search import PYATF, pyatf_as_kernel_tuner_expects_it
+from harness.strategies.kernel_tuner.search import PYATF, pyatf_as_kernel_tuner_expects_it
 from harness.system.progress import ProgressDisplay
 
 RECORDINGS = {  # and the T1 description of each: one with failures, one without

@@ -15,7 +15,7 @@ pytest.importorskip("kernel_tuner", reason="kernel-tuner is not installed")
 
 from experiments.kernel_tuner_crosscheck.exact import ours, seeded
 from experiments.kernel_tuner_crosscheck.run import theirs
-from harness.strategies.kernel_tuner_search import load
+from harness.strategies.kernel_tuner.search import load
 
 
 @pytest.mark.skipif(not EXTERNAL.is_dir(), reason=NOT_HERE)

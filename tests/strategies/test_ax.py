@@ -9,7 +9,7 @@ import pytest
 
 from harness.evaluation import RepairedConfiguration
 from harness.strategies.ax import Ax
-from harness.strategies.ax_space import AxTree
+from harness.strategies.ax.space import AxTree
 from harness.strategies.base import Budget, Strategy
 from harness.testing import StrategyContract, drive, spaces
 from search_spaces.space import SearchSpace

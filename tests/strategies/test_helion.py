@@ -18,7 +18,7 @@ from harness.errors import UserError
 from harness.evaluation import Status
 from harness.strategies.base import Budget, Strategy
 from harness.strategies.helion import ALGORITHMS, HelionSearch
-from harness.strategies.helion_space import fragment, tunable_of, value_of
+from harness.strategies.helion.space import fragment, tunable_of, value_of
 from harness.testing import StrategyContract, spaces
 from harness.testing.driver import drive, trace
 from search_spaces.device import H100

@@ -16,7 +16,7 @@ from harness.errors import UserError
 from harness.evaluation import RepairedConfiguration
 from harness.strategies.base import Budget, Strategy
 from harness.strategies.kernel_tuner import STRATEGIES, KernelTuner
-from harness.strategies.kernel_tuner_space import FlatSpace
+from harness.strategies.kernel_tuner.space import FlatSpace
 from harness.testing import StrategyContract, drive, spaces
 from harness.testing.driver import trace
 from search_spaces.parameter import Boolean, Ordinal
@@ -28,7 +28,7 @@ pytest.importorskip("pyatf", reason="pyatf is not installed")
 import pyatf
 from kernel_tuner.searchspace import Searchspace
 
-from harness.strategies.kernel_tuner_search import pyatf_as_kernel_tuner_expects_it
+from harness.strategies.kernel_tuner.search import pyatf_as_kernel_tuner_expects_it
 
 
 class Contract(StrategyContract):
@@ -224,7 +224,7 @@ def test_an_unknown_strategy_is_one_clear_line() -> None:
 
 
 def test_a_missing_extra_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "harness.strategies.kernel_tuner_search", raising=False)
+    monkeypatch.delitem(sys.modules, "harness.strategies.kernel_tuner.search", raising=False)
     monkeypatch.setitem(sys.modules, "kernel_tuner.interface", None)
     with pytest.raises(UserError, match=r"pip install 'nearopt\[kernel-tuner\]'"):
         KernelTuner(spaces.plain(), np.random.SeedSequence(0), Budget(), strategy="pso")

@@ -24,7 +24,7 @@ pytest.importorskip("smac")
 from ConfigSpace.util import generate_grid
 from smac import HyperparameterOptimizationFacade
 
-from harness.strategies.smac_space import ConfigSpace
+from harness.strategies.smac.space import ConfigSpace
 
 
 class TestSMAC(StrategyContract):
@@ -124,7 +124,7 @@ def test_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_missing_extra_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "harness.strategies.smac_search", raising=False)
+    monkeypatch.delitem(sys.modules, "harness.strategies.smac.search", raising=False)
     monkeypatch.setitem(sys.modules, "smac", None)
     with pytest.raises(UserError, match=r"pip install 'nearopt\[smac\]'"):
         SMAC(spaces.plain(), np.random.SeedSequence(0), Budget())

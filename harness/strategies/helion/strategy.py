@@ -69,8 +69,8 @@ class HelionSearch(CallbackStrategy):
 
             from helion.runtime.config import Config
 
-            from harness.strategies.helion_search import Retimings, make_search, run_search
-            from harness.strategies.helion_space import translate
+            from harness.strategies.helion.search import Retimings, make_search, run_search
+            from harness.strategies.helion.space import translate
 
         adapter_seed, own_seed = seed.spawn(2)
         translation = translate(space)

@@ -28,7 +28,7 @@ from kernel_tuner.util import (
 
 from harness.evaluation import Evaluation, Status
 from harness.strategies.common.callback import Measure
-from harness.strategies.kernel_tuner_space import FlatSpace
+from harness.strategies.kernel_tuner.space import FlatSpace
 from search_spaces.flat import FlatConfiguration
 
 MS_PER_S = 1e3

@@ -40,7 +40,7 @@ from harness.strategies.common.callback import CallbackStrategy
 from harness.strategies.common.checks import check
 from harness.strategies.common.extras import extra
 from harness.strategies.common.quiet import quiet
-from harness.strategies.kernel_tuner_space import FlatSpace
+from harness.strategies.kernel_tuner.space import FlatSpace
 from search_spaces.space import SearchSpace
 
 STRATEGIES = (
@@ -84,7 +84,7 @@ class KernelTuner(CallbackStrategy):
     ) -> None:
         check(strategy in STRATEGIES, "strategy", strategy, f"one of {', '.join(STRATEGIES)}")
         with quiet(), extra("kernel-tuner"):
-            from harness.strategies.kernel_tuner_search import Search, TuningClock, load
+            from harness.strategies.kernel_tuner.search import Search, TuningClock, load
 
             load(strategy)
         if not space.enumerable or space.size > MAX_LISTED:

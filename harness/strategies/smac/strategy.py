@@ -8,7 +8,7 @@ method is that of Hutter, Hoos & Leyton-Brown (2011). Needs the extra ``smac``.
   10,000 random challengers and local search, every fifth configuration random, a Sobol design of 10 a
   parameter and a quarter of the budget at most, a new forest every eighth configuration.
 * **Conditions** become ConfigSpace's where they are conjunctions of memberships; see
-  :class:`~harness.strategies.smac_space.ConfigSpace`. **Constraints** become forbidden clauses likewise. What remains
+  :class:`~harness.strategies.smac.space.ConfigSpace`. **Constraints** become forbidden clauses likewise. What remains
   infeasible is repaired to the nearest unvisited feasible configuration; SMAC is told about that one,
   and the proposal stays a running trial, which is neither modelled nor proposed again.
 * **Failures** are told as crashed at the latency of the slowest success, and again when a slower one appears.
@@ -65,8 +65,8 @@ class SMAC:
         check(retrain_after >= 1, "retrain_after", retrain_after, "1 or more")
         check(0 <= random_probability <= 1, "random_probability", random_probability, "in [0, 1]")
         with quiet(), extra("smac"):
-            from harness.strategies.smac_search import facade
-            from harness.strategies.smac_space import ConfigSpace
+            from harness.strategies.smac.search import facade
+            from harness.strategies.smac.space import ConfigSpace
 
             self._tree = ConfigSpace(space)
             number = int(seed.generate_state(1)[0] >> 1)

@@ -33,7 +33,7 @@ with quiet():  # Ax logs a line when it is imported
     from ax.exceptions.core import AxError
     from ax.generation_strategy.generation_strategy import GenerationStrategy
 
-    from harness.strategies.ax_space import AxTree
+    from harness.strategies.ax.space import AxTree
 
 METRIC = "latency"
 

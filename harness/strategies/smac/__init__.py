@@ -1,0 +1,5 @@
+"""SMAC, unmodified."""
+
+from harness.strategies.smac.strategy import SMAC
+
+__all__ = ["SMAC"]
