@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from analysis import random_search
+from analysis.statistics import random_search
 
 TARGETS = (0.01, 0.05, 0.10)
 """Near-optimal means a true latency of at most (1 + target) t*."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.random_search import mean, variance
+from analysis.statistics.random_search import mean, variance
 from harness.backends.replay import ReplayBackend
 from harness.evaluation import Evaluation
 from harness.landscapes.landscape import read_landscape

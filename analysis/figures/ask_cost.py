@@ -15,8 +15,8 @@ def draw(readings: pd.DataFrame, summary: pd.DataFrame) -> Figure:
     """Two panels side by side.
 
     Args:
-        readings: of :data:`analysis.ask_cost.COLUMNS`.
-        summary: of :func:`analysis.ask_cost.summarise`; its exponents stand in the legend.
+        readings: of :data:`analysis.study.ask_cost.COLUMNS`.
+        summary: of :func:`analysis.study.ask_cost.summarise`; its exponents stand in the legend.
     """
     styles = looks(list(dict.fromkeys(readings["strategy"])))
     exponents = dict(zip(summary["strategy"], summary["exponent"], strict=True))

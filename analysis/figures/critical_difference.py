@@ -5,7 +5,7 @@ from __future__ import annotations
 from matplotlib.figure import Figure
 
 from analysis.figures.style import COLUMN_INCHES, PAGE_INCHES, Look, paper
-from analysis.ranks import Ranking
+from analysis.statistics.ranks import Ranking
 
 _ROW = 0.17
 _FEW = 8

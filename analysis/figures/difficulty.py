@@ -13,9 +13,9 @@ from scipy.stats import spearmanr
 
 from analysis.figures.scales import log_x, speedup_axis
 from analysis.figures.style import COLUMN_INCHES, GREY, Look, paper
-from analysis.outcome import Outcome
 from analysis.reference import HEADLINE_TARGET, difficulty
-from analysis.speedup import task_rows
+from analysis.study.outcome import Outcome
+from analysis.study.speedup import task_rows
 
 _STRATA_AT = (20.0, 1000.0)
 

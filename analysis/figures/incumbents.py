@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from analysis.figures.style import COLUMN_INCHES, GREY, Look, paper
-from analysis.outcome import Outcome
 from analysis.reference import TARGETS
+from analysis.study.outcome import Outcome
 
 _NEAREST = 0.002
 _TICKS = (1.002, 1.01, 1.05, 1.1, 1.2, 1.5, 2.0, 5.0)

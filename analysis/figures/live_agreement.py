@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.figures.style import PAGE_INCHES, looks, paper
-from analysis.live_agreement import COMPARED, QUALITY, Agreement, Cell
 from analysis.reference import HEADLINE_TARGET
+from analysis.study.live_agreement import COMPARED, QUALITY, Agreement, Cell
 from analysis.tables.live_agreement import p_text
 
 _INCHES_PER_ROW = 0.15

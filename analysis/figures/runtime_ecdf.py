@@ -18,7 +18,7 @@ def draw(data: pd.DataFrame, styles: dict[str, Look]) -> Figure:
     """Rows for the axes, columns for the targets.
 
     Args:
-        data: of :mod:`analysis.runtime_distribution`, runs and random together.
+        data: of :mod:`analysis.study.runtime_distribution`, runs and random together.
     """
     targets = sorted(set(data["target"]))
     axes_shown = [axis for axis in _LABELS if axis in set(data["axis"])]

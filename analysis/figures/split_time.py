@@ -12,7 +12,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import PercentFormatter
 
 from analysis.figures.style import BLUE, GREEN, ORANGE, PAGE_INCHES, SKY, VERMILLION, paper
-from analysis.split_time import PARTS
+from analysis.runs.split_time import PARTS
 
 _COLOURS = dict(zip(PARTS, (BLUE, SKY, ORANGE, GREEN, VERMILLION), strict=True))
 _OVERHEAD: dict[str, Any] = {"facecolor": "none", "edgecolor": "black", "hatch": "//////", "linewidth": 0.6}
@@ -27,7 +27,7 @@ def draw(data: pd.DataFrame) -> Figure:
     """A line per row of ``data``, grouped by task.
 
     Args:
-        data: from :func:`analysis.split_time.by_task_and_strategy`; at least one row.
+        data: from :func:`analysis.runs.split_time.by_task_and_strategy`; at least one row.
     """
     group = str(data.columns[0])
     tasks = list(dict.fromkeys(data[group]))

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.ert import LogEstimate
 from analysis.gate.outcomes import Outcomes, TaskOutcomes
 from analysis.gate.ratio import TaskRatio, identical, paired, part, stratified, unpaired
+from analysis.statistics.ert import LogEstimate
 
 
 @dataclass(frozen=True)

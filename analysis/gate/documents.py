@@ -9,11 +9,11 @@ from math import isfinite
 from typing import Any
 from xml.etree import ElementTree
 
-from analysis.ert import LogEstimate
 from analysis.gate.compare import TaskComparison
 from analysis.gate.judge import Judgement, Look, Verdict
 from analysis.gate.outcomes import Outcomes
 from analysis.gate.text import ratio_cell, sentence
+from analysis.statistics.ert import LogEstimate
 
 VERSION = 1
 

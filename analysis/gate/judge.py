@@ -10,10 +10,10 @@ from math import ceil, inf, log
 from scipy.special import ndtri, stdtr
 
 from analysis.errors import AnalysisError
-from analysis.ert import LogEstimate
 from analysis.gate.compare import Comparison, compare
 from analysis.gate.outcomes import Outcomes
 from analysis.gate.spending import Bounds, Design, bounds, maximum_information
+from analysis.statistics.ert import LogEstimate
 
 MARGIN = 1.02
 """Looks are not equally far apart in information when one side has all its runs from the start."""

@@ -12,10 +12,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.errors import AnalysisError
-from analysis.incumbents import optima
-from analysis.load import Study, load_study
 from analysis.reference import TARGETS
-from analysis.time_to_target import times_to_target
+from analysis.runs.load import Study, load_study
+from analysis.study.incumbents import optima
+from analysis.study.time_to_target import times_to_target
 
 Floats = NDArray[np.float64]
 START = 5

@@ -1,9 +1,10 @@
 """How much slower a candidate is than a baseline: log ERT ratios per task, and their mean over tasks.
 
 log ERT = log mean(cost) - log mean(hit), each less its second-order bias: E log(mean) = log mu - cv^2 / (2n). That
-matters where the two sides have unequal numbers of seeds. Its error is :func:`analysis.ert.estimate`'s: the delta
-method over seeds. A side without any hit on a task counts as half a hit, with variance 2 (that of a Poisson count's
-logarithm at one half): a bound that is known badly, so that it weighs on its side and cannot decide alone.
+matters where the two sides have unequal numbers of seeds. Its error is that of
+:func:`analysis.statistics.ert.estimate`: the delta method over seeds. A side without any hit on a task counts as half
+a hit, with variance 2 (that of a Poisson count's logarithm at one half): a bound that is known badly, so that it weighs
+on its side and cannot decide alone.
 
 Everything is vectorised over leading axes, so that the simulations of ``experiments/gate`` judge with the same code.
 """
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analysis.ert import LogEstimate
+from analysis.statistics.ert import LogEstimate
 
 Floats = NDArray[np.float64]
 HALF_HIT_VARIANCE = 2.0
@@ -57,7 +58,7 @@ def part(cost: ArrayLike, hit: ArrayLike) -> Part:
 
 
 def variance(share: Floats) -> Floats:
-    """Squared standard error of a mean of ``share``, with :mod:`analysis.ert`'s factor for few seeds.
+    """Squared standard error of a mean of ``share``, with :mod:`analysis.statistics.ert`'s factor for few seeds.
 
     [..., seeds] to [...]; nan of one seed.
     """

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from analysis.ert import LogEstimate
 from analysis.gate.compare import SideErt, TaskComparison
 from analysis.gate.judge import Judgement, Look, Verdict
+from analysis.statistics.ert import LogEstimate
 
 MARKS = {Verdict.PASS: "✅", Verdict.IMPROVEMENT: "🚀", Verdict.REGRESSION: "❌", Verdict.UNDECIDED: "❔"}
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.outcome import MANY_WORKERS, Outcome
 from analysis.reference import HEADLINE_TARGET
+from analysis.study.outcome import MANY_WORKERS, Outcome
+from analysis.study.time_to_target import AXES
 from analysis.tables.table import Table, text_rows, times_cell
-from analysis.time_to_target import AXES
 
 NAMES = {
     "exact_random": "exact random (closed form)",

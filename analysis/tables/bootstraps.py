@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.bootstrap import TaskRuns, over_seeds, two_level
-from analysis.ert import LogEstimate
-from analysis.outcome import Outcome
 from analysis.reference import HEADLINE_TARGET
-from analysis.speedup import task_rows
+from analysis.statistics.bootstrap import TaskRuns, over_seeds, two_level
+from analysis.statistics.ert import LogEstimate
+from analysis.study.outcome import Outcome
+from analysis.study.speedup import task_rows
 from analysis.tables.baselines import headline_stratum, stratum_name
 from analysis.tables.table import Table, text_rows, times_cell
 

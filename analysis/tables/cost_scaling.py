@@ -14,11 +14,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis import random_search
-from analysis.baseline import split_costs
-from analysis.ert import estimate
-from analysis.outcome import Outcome
 from analysis.reference import HEADLINE_TARGET, is_hit, pool, true_latency
+from analysis.statistics import random_search
+from analysis.statistics.ert import estimate
+from analysis.study.baseline import split_costs
+from analysis.study.outcome import Outcome
 from analysis.tables.table import Table, text_rows, times_cell
 
 Floats = NDArray[np.float64]

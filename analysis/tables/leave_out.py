@@ -7,10 +7,10 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.aggregate import over_all, refused_because, summarise, task_of
-from analysis.outcome import Outcome
 from analysis.reference import HEADLINE_TARGET, device_of
-from analysis.speedup import counted, task_rows
+from analysis.study.aggregate import over_all, refused_because, summarise, task_of
+from analysis.study.outcome import Outcome
+from analysis.study.speedup import counted, task_rows
 from analysis.tables.table import Table, text_rows, times_cell
 
 

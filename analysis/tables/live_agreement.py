@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.live_agreement import ALPHA, COMPARED, EVALUATIONS, QUALITY, SECONDS, SHARE, Agreement, Axis, Cell
 from analysis.reference import HEADLINE_TARGET
+from analysis.study.live_agreement import ALPHA, COMPARED, EVALUATIONS, QUALITY, SECONDS, SHARE, Agreement, Axis, Cell
 from analysis.tables.table import Table, text_rows, times_cell
 
 NAME = "live-agreement"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from analysis.improvement import average, over_runs
-from analysis.outcome import Outcome
 from analysis.reference import HEADLINE_TARGET
+from analysis.statistics.improvement import average, over_runs
+from analysis.study.outcome import Outcome
 from analysis.tables.table import Table, text_rows
 
 

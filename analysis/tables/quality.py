@@ -11,14 +11,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis import random_search, score
-from analysis.anytime import anytime
-from analysis.improvement import Probability, average, over_exact_random
-from analysis.outcome import Outcome
 from analysis.progress import tracked
 from analysis.reference import HEADLINE_TARGET, pool, true_latency
-from analysis.step_functions import StepFunctions, step_functions
-from analysis.survival import kaplan_meier, restricted_mean, smallest_common_tau
+from analysis.statistics import random_search, score
+from analysis.statistics.anytime import anytime
+from analysis.statistics.improvement import Probability, average, over_exact_random
+from analysis.statistics.step_functions import StepFunctions, step_functions
+from analysis.statistics.survival import kaplan_meier, restricted_mean, smallest_common_tau
+from analysis.study.outcome import Outcome
 from analysis.tables.table import Table, figure, percent, text_rows
 
 Floats = NDArray[np.float64]

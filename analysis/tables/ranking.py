@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from analysis.outcome import Outcome
-from analysis.ranks import Ranking, rank
 from analysis.reference import HEADLINE_TARGET
-from analysis.speedup import task_rows
+from analysis.statistics.ranks import Ranking, rank
+from analysis.study.outcome import Outcome
+from analysis.study.speedup import task_rows
 from analysis.tables.table import Table, text_rows
 
 

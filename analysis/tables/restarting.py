@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis import random_search, restarts
-from analysis.outcome import Outcome
 from analysis.reference import HEADLINE_TARGET, difficulty
+from analysis.statistics import random_search, restarts
+from analysis.study.outcome import Outcome
 from analysis.tables.table import Table, text_rows, times_cell
 
 Floats = NDArray[np.float64]

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis import random_search
-from analysis.baseline import RANDOM_STRATEGIES
-from analysis.outcome import Outcome
 from analysis.reference import HEADLINE_TARGET, difficulty
-from analysis.speedup import task_rows
+from analysis.statistics import random_search
+from analysis.study.baseline import RANDOM_STRATEGIES
+from analysis.study.outcome import Outcome
+from analysis.study.speedup import task_rows
 from analysis.tables.table import Table, figure, percent, text_rows, times_cell
 
 ENOUGH = 0.95

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis import random_search
-from analysis.landscape_compare import compare
-from analysis.outcome import Outcome
+from analysis.landscapes.compare import compare
 from analysis.reference import device_of, pool, true_latency
+from analysis.statistics import random_search
+from analysis.study.outcome import Outcome
 from analysis.tables.table import Table, figure, text_rows
 
 

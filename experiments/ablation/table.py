@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis import random_search
-from analysis.ert import LogEstimate, combine, estimate
 from analysis.reference import difficulty, kernel_of
+from analysis.statistics import random_search
+from analysis.statistics.ert import LogEstimate, combine, estimate
 from experiments.ablation.run import EVALUATIONS, RESULTS, landscape
 
 TARGETS = {0.05: "hit_5", 0.10: "hit_10"}

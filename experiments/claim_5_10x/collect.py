@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from analysis import consolidated
-from analysis.load import find_run_directories
-from analysis.run_directory import RunLog
+from analysis.runs import consolidated
+from analysis.runs.load import find_run_directories
+from analysis.runs.run_directory import RunLog
 
 HERE = Path(__file__).parent / "results"
 MOST_MIB = 20.0

@@ -14,8 +14,8 @@ from pathlib import Path
 from analysis.errors import AnalysisError
 from analysis.figures.live_agreement import draw, places
 from analysis.figures.style import save
-from analysis.live_agreement import agreement
-from analysis.load import load_study
+from analysis.runs.load import load_study
+from analysis.study.live_agreement import agreement
 from analysis.tables.live_agreement import NAME, agreement_table, document
 from analysis.tables.table import write
 
@@ -26,7 +26,7 @@ def compare(live: Path, replays: Path, output: Path) -> str:
     """Write the files to ``output``; returns what is printed.
 
     Raises:
-        AnalysisError: as :func:`analysis.live_agreement.agreement`, damaged files, or no place to write.
+        AnalysisError: as :func:`analysis.study.live_agreement.agreement`, damaged files, or no place to write.
     """
     found = agreement(load_study([live]), load_study([replays]))
     table, told = agreement_table(found), document(found)

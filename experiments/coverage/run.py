@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.progress import tracked
-from analysis.supported import LEAST, MOST, TABLE
+from analysis.statistics.supported import LEAST, MOST, TABLE
 from experiments.coverage.simulate import METHODS, Cell, coverage
 
 SEEDS, HIT_RATES, KERNELS = (3, 5, 10, 20, 30, 100), (1.0, 0.7, 0.3), (1, 2, 3, 4, 10)

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.aggregate import MIN_KERNELS, TaskSpeedup, over_kernels, over_seeds, summarise
-from analysis.bootstrap import TaskRuns, two_level
-from analysis.bootstrap import over_seeds as resample_seeds
-from analysis.ert import ErtEstimate, LogEstimate, estimate
-from analysis.pairing import compared
+from analysis.statistics.bootstrap import TaskRuns, two_level
+from analysis.statistics.bootstrap import over_seeds as resample_seeds
+from analysis.statistics.ert import ErtEstimate, LogEstimate, estimate
+from analysis.study.aggregate import MIN_KERNELS, TaskSpeedup, over_kernels, over_seeds, summarise
+from analysis.study.pairing import compared
 
 TRUE = 6.0
 KERNEL_SPREAD, TASK_SPREAD = 0.4, 0.4

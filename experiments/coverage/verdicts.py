@@ -1,7 +1,7 @@
 """How often a verdict is wrong: ``python -m experiments.coverage.verdicts`` (a few minutes on one core).
 
 Studies of the two registered strategies with known speedups on both axes, over both kinds of random search, at all
-targets, judged by ``analysis.verdict``. Times to target are exponential; those of one run on two axes and at two
+targets, judged by ``analysis.verdict.judge``. Times to target are exponential; those of one run on two axes and at two
 targets are joined by a Gaussian copula. Exact random search is known; the runs of the other kind are drawn like the
 strategies', so that its error is in all their tests alike.
 """
@@ -18,18 +18,18 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from analysis.baseline import EXACT_RANDOM, HIERARCHICAL_RUNS
-from analysis.ert import LogEstimate, combine, estimate
-from analysis.incumbents import Optima
-from analysis.load import Study
-from analysis.outcome import Outcome
 from analysis.progress import tracked
 from analysis.reference import HEADLINE_TARGET, TARGETS
-from analysis.speedup import COLUMNS, DETAILS
-from analysis.supported import THESE_TASKS
-from analysis.time_to_target import AXES
-from analysis.verdict import REGISTERED, Verdict, judge
-from analysis.verdict_cells import CLAIM, REFUTED, SUPPORTED
+from analysis.runs.load import Study
+from analysis.statistics.ert import LogEstimate, combine, estimate
+from analysis.statistics.supported import THESE_TASKS
+from analysis.study.baseline import EXACT_RANDOM, HIERARCHICAL_RUNS
+from analysis.study.incumbents import Optima
+from analysis.study.outcome import Outcome
+from analysis.study.speedup import COLUMNS, DETAILS
+from analysis.study.time_to_target import AXES
+from analysis.verdict.cells import CLAIM, REFUTED, SUPPORTED
+from analysis.verdict.judge import REGISTERED, Verdict, judge
 
 Floats = NDArray[np.float64]
 BASELINES = (EXACT_RANDOM, HIERARCHICAL_RUNS)
@@ -90,7 +90,7 @@ def _log_erts(truth: Truth, rng: np.random.Generator) -> dict[tuple[str, float],
 
 
 def _mean(times: Floats) -> LogEstimate:
-    """As :func:`analysis.aggregate.over_seeds` does. Times: [tasks, seeds]."""
+    """As :func:`analysis.study.aggregate.over_seeds` does. Times: [tasks, seeds]."""
     logs = [estimate(np.minimum(own, _LIMIT), own <= _LIMIT).log for own in times]
     return combine(logs, [1.0 / len(logs)] * len(logs))
 

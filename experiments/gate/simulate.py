@@ -21,11 +21,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
-from analysis.ert import LogEstimate
 from analysis.gate.baseline_file import read_baseline
 from analysis.gate.judge import Plan, Verdict, normal_score, verdict_at
 from analysis.gate.ratio import Part, mean_of, part, unpaired
 from analysis.gate.spending import bounds
+from analysis.statistics.ert import LogEstimate
 from harness.gate.suite import load_suite
 
 HERE = Path(__file__).parent

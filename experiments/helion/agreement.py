@@ -1,10 +1,10 @@
 """Does replay predict the live runs? ``python -m experiments.helion.agreement LIVE_RESULTS REPLAY_RESULTS``.
 
-The claim's own test (:mod:`analysis.live_agreement`) judges live runs by the recording that the replays come from. Here
-there is none to judge them by: the live runs search the whole space, of which the recorded pool is a sample, and on
-another device. So either side is judged by the best configuration that it knows, re-timed, and what is compared is the
-number of evaluations to within 5% of that: all runs of a (kernel, strategy) cut at the fewest evaluations that one of
-them made, the live ones ranked among the replays.
+The claim's own test (:mod:`analysis.study.live_agreement`) judges live runs by the recording that the replays come
+from. Here there is none to judge them by: the live runs search the whole space, of which the recorded pool is a
+sample, and on another device. So either side is judged by the best configuration that it knows, re-timed, and what is
+compared is the number of evaluations to within 5% of that: all runs of a (kernel, strategy) cut at the fewest
+evaluations that one of them made, the live ones ranked among the replays.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.agreement import RankTest, rank_test, stratified
 from analysis.errors import AnalysisError
-from analysis.incumbents import optima
-from analysis.live_agreement import ALPHA
-from analysis.load import Study, load_study
-from analysis.multiplicity import holm
 from analysis.reference import HEADLINE_TARGET
+from analysis.runs.load import Study, load_study
+from analysis.statistics.agreement import RankTest, rank_test, stratified
+from analysis.statistics.multiplicity import holm
+from analysis.study.incumbents import optima
+from analysis.study.live_agreement import ALPHA
+from analysis.study.time_to_target import budgets, times_to_target
 from analysis.tables.live_agreement import p_text
 from analysis.tables.table import Table, text_rows, write
-from analysis.time_to_target import budgets, times_to_target
 
 HERE = Path(__file__).parent
 NAME = "live-agreement"

@@ -42,12 +42,12 @@ def _options(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from analysis.consolidated import names
     from analysis.gate.documents import to_json, to_junit
     from analysis.gate.judge import Plan, Verdict, gate
     from analysis.gate.outcomes import Protocol
     from analysis.gate.text import markdown, terminal
-    from analysis.load import read_logs
+    from analysis.runs.consolidated import names
+    from analysis.runs.load import read_logs
     from harness.gate.request import made_with, request
     from harness.system.atomic import write_text
 

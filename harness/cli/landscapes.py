@@ -23,8 +23,8 @@ def _list_options(parser: argparse.ArgumentParser) -> None:
 
 def _list(arguments: argparse.Namespace) -> int:
     from analysis.figures.style import check_figure_path
-    from analysis.landscape_summary import summarise_all
-    from analysis.landscape_table import markdown_tables, terminal_table
+    from analysis.landscapes.summary import summarise_all
+    from analysis.landscapes.table import markdown_tables, terminal_table
     from harness.landscapes.files import read_landscapes
     from harness.landscapes.library import recorded_landscapes
     from harness.system.resources import landscape_directory
@@ -66,7 +66,7 @@ def _compare_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _compare(arguments: argparse.Namespace) -> int:
-    from analysis.landscape_compare import compare, format_comparison
+    from analysis.landscapes.compare import compare, format_comparison
     from analysis.reference import with_coverage
     from harness.landscapes.files import check_same_parameters, keyed_frame
     from harness.landscapes.landscape import read_landscape

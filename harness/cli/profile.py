@@ -22,9 +22,9 @@ def _options(parser: argparse.ArgumentParser) -> None:
 def _run(arguments: argparse.Namespace) -> int:
     import pandas as pd
 
-    from analysis.ask_cost import COLUMNS, summarise, terminal_table
     from analysis.figures.ask_cost import draw
     from analysis.figures.style import save
+    from analysis.study.ask_cost import COLUMNS, summarise, terminal_table
     from harness.authoring.profiling import profile_all, profiled_configs, to_rows
 
     words = [*arguments.overrides, *filter(None, arguments.beside.split(","))]

@@ -12,7 +12,7 @@ from harness.cli.exit_codes import DONE
 from harness.errors import UserError
 
 if TYPE_CHECKING:
-    from analysis.report import Report
+    from analysis.report.build import Report
     from harness.trackers.base import Tracker
 
 
@@ -25,8 +25,8 @@ def _options(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from analysis.report import build_report, format_speedups, redraw
-    from analysis.report_compare import compare_studies
+    from analysis.report.build import build_report, format_speedups, redraw
+    from analysis.report.compare import compare_studies
     from harness.landscapes.library import recorded_landscapes
 
     recordings = {path.stem: path for path in recorded_landscapes()}
@@ -62,7 +62,7 @@ def _study_tracker(overrides: Sequence[str]) -> Tracker | None:
 def _log_study(tracker: Tracker, paths: Sequence[Path], output: Path, report: Report) -> None:
     from tempfile import TemporaryDirectory
 
-    from analysis.bundle import write_bundle
+    from analysis.runs.bundle import write_bundle
     from harness.trackers.base import TrackedStudy
 
     with TemporaryDirectory() as folder:

@@ -20,7 +20,7 @@ from harness.study.plan import ANY, PlannedRun, read_plans
 from harness.system.lease import held
 
 CONSOLIDATED = "consolidated.parquet"
-"""Stands for run directories that are not there (see analysis/consolidated.py); its column ``path`` names them."""
+"""Stands for run directories that are not there (see analysis/runs/consolidated.py); its column ``path`` names them."""
 
 
 class State(StrEnum):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import mannwhitneyu, rankdata
 
-from analysis.agreement import RankTest, rank_sum_law, rank_test, stratified
+from analysis.statistics.agreement import RankTest, rank_sum_law, rank_test, stratified
 
 LIVE, REPLAYS = 3, 30
 

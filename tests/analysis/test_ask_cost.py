@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.ask_cost import COLUMNS, growth, summarise, terminal_table
 from analysis.figures.ask_cost import draw
+from analysis.study.ask_cost import COLUMNS, growth, summarise, terminal_table
 
 N = np.geomspace(10, 1000, 13).round()
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.bootstrap import TaskRuns, over_seeds, two_level
-from analysis.ert import estimate
+from analysis.statistics.bootstrap import TaskRuns, over_seeds, two_level
+from analysis.statistics.ert import estimate
 
 
 def tasks(kernels: str, seeds: int, rng: np.random.Generator, rate: float = 1.0) -> list[TaskRuns]:

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from analysis import random_search
-from analysis.ert import LogEstimate
-from analysis.improvement import average, over_exact_random, over_runs
-from analysis.multiplicity import holm, lower_bound, p_at_least, p_at_most, upper_bound
-from analysis.ranks import rank
+from analysis.statistics import random_search
+from analysis.statistics.ert import LogEstimate
+from analysis.statistics.improvement import average, over_exact_random, over_runs
+from analysis.statistics.multiplicity import holm, lower_bound, p_at_least, p_at_most, upper_bound
+from analysis.statistics.ranks import rank
 
 
 def test_holm_is_that_of_r() -> None:

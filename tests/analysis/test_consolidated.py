@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import consolidated
 from analysis.errors import AnalysisError
-from analysis.load import Study, load_study
+from analysis.runs import consolidated
+from analysis.runs.load import Study, load_study
 from tests.analysis.fabricate import evaluations, guided_order, landscape, random_order, write_run, write_study
 
 TABLE = landscape(40)

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import random_search
-from analysis.aggregate import over_kernels, over_seeds, summarise
-from analysis.bootstrap import TaskRuns
-from analysis.supported import LEAST, MOST, NEW_KERNELS, THESE_TASKS, coverage_table, refusal
+from analysis.statistics import random_search
+from analysis.statistics.bootstrap import TaskRuns
+from analysis.statistics.supported import LEAST, MOST, NEW_KERNELS, THESE_TASKS, coverage_table, refusal
+from analysis.study.aggregate import over_kernels, over_seeds, summarise
 from experiments.coverage.simulate import Cell, as_speedup, coverage
 
 GRID = list(product((10, 30, 100), (1.0, 0.7, 0.3), (4, 10)))

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.curves import COLUMNS, random_curves, run_curves
-from analysis.incumbents import optima
-from analysis.load import Study, load_study
 from analysis.reference import true_latency
-from analysis.simulated_random import random_searches
+from analysis.runs.load import Study, load_study
+from analysis.study.curves import COLUMNS, random_curves, run_curves
+from analysis.study.incumbents import optima
+from analysis.study.simulated_random import random_searches
 from tests.analysis.fabricate import landscape, random_order, write_study
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.ert import LogEstimate, combine, estimate, lower_limit_without_hits, wilson
+from analysis.statistics.ert import LogEstimate, combine, estimate, lower_limit_without_hits, wilson
 
 
 def test_ert_charges_the_runs_that_missed() -> None:

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy.special import ndtri
 
-from analysis.ert import estimate
 from analysis.gate.ratio import identical, mean_of, paired, part, stratified, unpaired
 from analysis.gate.spending import Bounds, Design, bounds, maximum_information
-from analysis.random_search import ert
+from analysis.statistics.ert import estimate
+from analysis.statistics.random_search import ert
 from experiments.gate.simulate import Law, simulate, verdicts
 
 BUDGET = 120

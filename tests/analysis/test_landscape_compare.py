@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from analysis.errors import AnalysisError
-from analysis.landscape_compare import Near, agreement, compare, format_comparison
+from analysis.landscapes.compare import Near, agreement, compare, format_comparison
 from tests.analysis.fabricate import landscape
 
 N = 400

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from analysis.errors import AnalysisError
-from analysis.landscape_summary import roofline_fraction, summarise, summarise_all
-from analysis.landscape_table import markdown_tables, terminal_table
+from analysis.landscapes.summary import roofline_fraction, summarise, summarise_all
+from analysis.landscapes.table import markdown_tables, terminal_table
 
 TABLE = pd.DataFrame(
     {

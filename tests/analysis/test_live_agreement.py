@@ -14,8 +14,8 @@ import pandas as pd
 import pytest
 
 from analysis.errors import AnalysisError
-from analysis.live_agreement import Agreement, agreement
-from analysis.load import load_study
+from analysis.runs.load import load_study
+from analysis.study.live_agreement import Agreement, agreement
 from analysis.tables.live_agreement import NAME, agreement_table, document, sentence
 from experiments.claim_5_10x.live import main
 from tests.analysis.fabricate import evaluations, guided_order, landscape, random_order, write_reference, write_run

@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from analysis.incumbents import optima
-from analysis.load import load_study
-from analysis.report import build_report
-from analysis.speedup import speedups
+from analysis.report.build import build_report
+from analysis.runs.load import load_study
+from analysis.study.incumbents import optima
+from analysis.study.speedup import speedups
 from tests.analysis.fabricate import evaluations, landscape, write_run
 
 TASK = "k-1__h100"

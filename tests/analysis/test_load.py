@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from analysis.errors import AnalysisError
-from analysis.load import load_study
+from analysis.runs.load import load_study
 from tests.analysis.fabricate import (
     evaluations,
     landscape,
@@ -126,8 +126,8 @@ def test_two_recordings_of_one_task_are_refused(tmp_path: Path) -> None:
 
 
 def test_search_rows_of_a_sample_only_set_the_optimum(tmp_path: Path) -> None:
-    from analysis.incumbents import optima
     from analysis.reference import difficulty
+    from analysis.study.incumbents import optima
 
     table = landscape(30, failures=0.0)
     table.loc[:9, "origin"] = "search"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.report import build_report
+from analysis.report.build import build_report
 from tests.analysis.fabricate import guided_order, landscape, random_order, write_study
 
 CHROMIUM = next(

@@ -7,8 +7,8 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from analysis import random_search
 from analysis.reference import initial_points_cap, stratum
+from analysis.statistics import random_search
 
 
 def first_hits(n: int, k: int) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis import random_search, random_simulation
+from analysis.statistics import random_search, random_simulation
 from harness.evaluation import Measurement, Status
 from harness.run.clock import schedule
 

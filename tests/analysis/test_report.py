@@ -12,17 +12,17 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from analysis.curves import random_curves, run_curves
 from analysis.errors import AnalysisError
 from analysis.figures import best_so_far
 from analysis.figures.style import looks
-from analysis.incumbents import optima
-from analysis.load import Study, load_study
-from analysis.report import Report, build_report, format_speedups, redraw
-from analysis.report_compare import compare_studies
-from analysis.report_text import sentences
-from analysis.simulated_random import random_searches
-from analysis.speedup import COLUMNS
+from analysis.report.build import Report, build_report, format_speedups, redraw
+from analysis.report.compare import compare_studies
+from analysis.report.text import sentences
+from analysis.runs.load import Study, load_study
+from analysis.study.curves import random_curves, run_curves
+from analysis.study.incumbents import optima
+from analysis.study.simulated_random import random_searches
+from analysis.study.speedup import COLUMNS
 from tests.analysis.fabricate import (
     evaluations,
     guided_order,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.outcome import Outcome, outcome
-from analysis.report_figures import Gallery, by_speedup
-from analysis.report_page import verdict_rows
-from analysis.verdict import judge
+from analysis.report.gallery import Gallery, by_speedup
+from analysis.report.page import verdict_rows
+from analysis.study.outcome import Outcome, outcome
+from analysis.verdict.judge import judge
 from tests.analysis.fabricate import evaluations, guided_order, landscape, random_order, write_reference, write_run
 
 ORDERS = {"random": random_order, "fast": guided_order(3.0), "wide": guided_order(4.0), "lfbo": guided_order(0.2)}

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import noisy_random, random_search, random_simulation, score
-from analysis.anytime import anytime, exact_random_area
-from analysis.readings import readings
-from analysis.step_functions import step_functions
+from analysis.statistics import noisy_random, random_search, random_simulation, score
+from analysis.statistics.anytime import anytime, exact_random_area
+from analysis.statistics.readings import readings
+from analysis.statistics.step_functions import step_functions
 from tests.analysis.fabricate import landscape
 
 LATENCY = np.where(landscape(300)["status"] == "ok", landscape(300)["oracle_ms"], np.inf)

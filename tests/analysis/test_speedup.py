@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import random_search
-from analysis.aggregate import TaskSpeedup, over_all, over_kernels, over_seeds
-from analysis.ert import LogEstimate
-from analysis.incumbents import Optima, optima
-from analysis.load import Study, load_study
 from analysis.reference import difficulty, kernel_of
-from analysis.speedup import COLUMNS, DETAILS, counted_tasks, speedups, task_speedups
+from analysis.runs.load import Study, load_study
+from analysis.statistics import random_search
+from analysis.statistics.ert import LogEstimate
+from analysis.study.aggregate import TaskSpeedup, over_all, over_kernels, over_seeds
+from analysis.study.incumbents import Optima, optima
+from analysis.study.speedup import COLUMNS, DETAILS, counted_tasks, speedups, task_speedups
 from tests.analysis.fabricate import (
     evaluations,
     guided_order,

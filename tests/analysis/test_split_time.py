@@ -10,9 +10,9 @@ import pytest
 
 from analysis.errors import AnalysisError
 from analysis.figures.split_time import draw, note
-from analysis.load import Study, load_study
-from analysis.report import build_report
-from analysis.split_time import PARTS, by_task_and_strategy, overhead_by_strategy, run_split
+from analysis.report.build import build_report
+from analysis.runs.load import Study, load_study
+from analysis.runs.split_time import PARTS, by_task_and_strategy, overhead_by_strategy, run_split
 from tests.analysis.fabricate import write_run
 
 ASK, TELL, COMPILE, VERIFY, BENCHMARK = 0.5, 0.25, 2.0, 0.125, 0.25

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis import restarts
-from analysis.ert import estimate
-from analysis.survival import kaplan_meier, restricted_mean, smallest_common_tau
+from analysis.statistics import restarts
+from analysis.statistics.ert import estimate
+from analysis.statistics.survival import kaplan_meier, restricted_mean, smallest_common_tau
 
 
 def test_restarts_average_to_ert_and_keep_the_costs_of_failures_apart() -> None:

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import random_search
-from analysis.load import load_study
-from analysis.outcome import Outcome, analyse
 from analysis.reference import difficulty
+from analysis.runs.load import load_study
+from analysis.statistics import random_search
+from analysis.study.outcome import Outcome, analyse
 from analysis.tables import (
     baselines,
     bootstraps,

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from analysis.incumbents import incumbent_steps, optima
-from analysis.load import load_study
-from analysis.time_to_target import times_to_target
+from analysis.runs.load import load_study
+from analysis.study.incumbents import incumbent_steps, optima
+from analysis.study.time_to_target import times_to_target
 from tests.analysis.fabricate import write_reference, write_run
 
 

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.incumbents import Optima
-from analysis.load import Study
-from analysis.outcome import Outcome
-from analysis.speedup import COLUMNS, DETAILS
-from analysis.verdict import Verdict, judge
+from analysis.runs.load import Study
+from analysis.study.incumbents import Optima
+from analysis.study.outcome import Outcome
+from analysis.study.speedup import COLUMNS, DETAILS
+from analysis.verdict.judge import Verdict, judge
 
 TARGETS = (0.01, 0.05, 0.10)
 

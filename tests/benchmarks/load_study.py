@@ -53,8 +53,8 @@ def write_results(results: Path, seeds: int) -> None:
 
 def measure(results: Path) -> None:
     """Load and aggregate in this process, and say what it took."""
-    from analysis.load import load_study
-    from analysis.outcome import analyse
+    from analysis.runs.load import load_study
+    from analysis.study.outcome import analyse
 
     start = perf_counter()
     study = load_study([results])

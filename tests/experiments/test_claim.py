@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from analysis.load import load_study
-from analysis.outcome import outcome
-from analysis.verdict import judge
+from analysis.runs.load import load_study
+from analysis.study.outcome import outcome
+from analysis.verdict.judge import judge
 from experiments.claim_5_10x import readme
 from experiments.claim_5_10x.live import compare
 

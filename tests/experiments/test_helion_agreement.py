@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.load import Study, load_study
+from analysis.runs.load import Study, load_study
 from experiments.helion.agreement import NAME, by_strategy, compare, main, sentence, table
 from tests.analysis.fabricate import (
     Order,

@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from analysis.incumbents import optima
-from analysis.load import load_study
+from analysis.runs.load import load_study
+from analysis.study.incumbents import optima
 from harness.backends.live import LiveBackend
 from harness.config.schema import RunConfig
 from harness.config.task import TaskSpec

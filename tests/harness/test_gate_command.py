@@ -10,8 +10,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from analysis.consolidated import NAME, load, write
-from analysis.load import find_run_directories
+from analysis.runs.consolidated import NAME, load, write
+from analysis.runs.load import find_run_directories
 from harness.cli import main
 from harness.gate.code import code_digest
 from harness.gate.suite import TARGETS, load_suite

@@ -165,7 +165,7 @@ def test_a_live_plan_is_met_on_any_device(tmp_path: Path) -> None:
 
 
 def test_a_consolidated_study_is_done(study: Path, tmp_path: Path) -> None:
-    from analysis.bundle import write_bundle
+    from analysis.runs.bundle import write_bundle
 
     (tmp_path / "alone").mkdir()
     assert write_bundle([study], tmp_path / "alone").runs == 6

@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from analysis.load import load_study
+from analysis.runs.load import load_study
 from harness.system.resources import CHECKOUT
 from tests.harness.toy import write_toy
 from tests.harness.wandb_file import items, records

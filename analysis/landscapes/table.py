@@ -1,0 +1,75 @@
+"""The table of ``nearopt landscapes``: compact for the terminal; in Markdown two tables and the commands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from analysis.landscapes.summary import UNKNOWN, LandscapeSummary
+from analysis.reference import TARGETS, Difficulty
+
+_TARGET_HEADERS = tuple(f"E{100 * target:.0f} (K)" for target in TARGETS)
+HEADERS = ("landscape", "N", "failed", "t* (ms)", *_TARGET_HEADERS, "stratum", "roofline", "vendor/t*")
+RECORDED_HEADERS = ("landscape", "device", "driver", "torch", "triton", "date", "command")
+
+
+def terminal_table(summaries: Sequence[LandscapeSummary], faults: Mapping[str, str]) -> str:
+    """One aligned table, failures as a number; then a line for each file that has no summary.
+
+    Args:
+        faults: file to the reason why it has none.
+    """
+    rows = [list(HEADERS), *[_cells(s, str(sum(s.failures.values()))) for s in summaries]]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(HEADERS))]
+    lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return "\n".join([*lines, *(f"{name}: {reason}" for name, reason in faults.items())])
+
+
+def markdown_tables(summaries: Sequence[LandscapeSummary], faults: Mapping[str, str]) -> str:
+    """What each landscape is, how it was recorded (commands by number), and files without a summary."""
+    what = [_cells(s, ", ".join(f"{count} {status}" for status, count in s.failures.items()) or "0") for s in summaries]
+    commands = list(dict.fromkeys(s.provenance.command for s in summaries if s.provenance.command != UNKNOWN))
+    numbers = {command: str(number) for number, command in enumerate(commands, start=1)}
+    recorded = [_recorded(s, numbers.get(s.provenance.command, UNKNOWN)) for s in summaries]
+    parts = [_markdown(HEADERS, what), _markdown(RECORDED_HEADERS, recorded)]
+    if commands:
+        parts.append("\n".join(f"{number}. `{' '.join(command.split())}`" for command, number in numbers.items()))
+    if faults:
+        parts.append(_markdown(("not listed", "reason"), [[name, reason] for name, reason in faults.items()]))
+    return "\n\n".join(parts)
+
+
+def _cells(summary: LandscapeSummary, failed: str) -> list[str]:
+    """The texts under ``HEADERS``."""
+    return [
+        summary.task,
+        f"{summary.n}{' sampled' if summary.coverage == 'sample' else ''}",
+        failed,
+        f"{summary.t_star_ms:.4g}",
+        *(_expected(difficulty) for difficulty in summary.difficulties),
+        summary.stratum,
+        UNKNOWN if np.isnan(summary.roofline) else f"{summary.roofline:.0%}",
+        UNKNOWN if np.isnan(summary.vendor) else f"{summary.vendor:.2f}",
+    ]
+
+
+def _expected(difficulty: Difficulty) -> str:
+    """E[T] of exact random search, and the number of configurations that it looks for."""
+    return f"{difficulty.expected_evaluations:.4g} ({difficulty.k})"
+
+
+def _recorded(summary: LandscapeSummary, command: str) -> list[str]:
+    """The texts under ``RECORDED_HEADERS``; one command may have recorded several."""
+    p = summary.provenance
+    return [summary.task, p.device, p.driver, p.torch, p.triton, p.date, command]
+
+
+def _markdown(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [headers, ["---"] * len(headers), *[[_escaped(text) for text in row] for row in rows]]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _escaped(text: str) -> str:
+    """A pipe would end the cell, a line break the table."""
+    return " ".join(text.split()).replace("|", "\\|")

@@ -1,0 +1,162 @@
+"""From run directories to a report: verdict, tables, figures and one self-contained page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from analysis.errors import AnalysisError
+from analysis.progress import tracked
+from analysis.report.gallery import Drawing, Gallery, PageFigure, save_figures
+from analysis.report.page import render
+from analysis.report.text import format_speedups
+from analysis.study.outcome import Outcome, outcome
+from analysis.study.speedup import COLUMNS
+from analysis.tables import (
+    baselines,
+    bootstraps,
+    cost_scaling,
+    leave_out,
+    pairwise,
+    quality,
+    ranking,
+    restarting,
+    suffices,
+    transfer,
+)
+from analysis.tables.table import Table, write
+from analysis.verdict.judge import Verdict, judge
+
+__all__ = ["Report", "build_report", "format_speedups", "redraw"]
+
+_EXACT = "%.10g"
+"""Enough digits to recompute one column of a table from another; the last bits differ between machines."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """Where a report went, and its main table.
+
+    Attributes:
+        index: the page.
+        verdict_json, speedups_csv, runs_csv: beside it.
+        figures: the PNGs; a PDF and a CSV of the same name lie beside each.
+        tables: the CSVs; Markdown and LaTeX of the same name lie beside each.
+        speedups: what speedups.csv holds; see :data:`analysis.study.speedup.COLUMNS`.
+        verdict: what verdict.json holds.
+    """
+
+    index: Path
+    verdict_json: Path
+    speedups_csv: Path
+    runs_csv: Path
+    figures: list[Path]
+    tables: list[Path]
+    speedups: pd.DataFrame
+    verdict: Verdict
+
+
+def build_report(
+    paths: Sequence[str | Path],
+    out_dir: str | Path = "report",
+    recordings: Mapping[str, Path] | None = None,
+    per_task: bool = False,
+) -> Report:
+    """Analyse every finished run below ``paths`` and write ``out_dir``.
+
+    Args:
+        recordings: task to landscape file, for live runs; see :func:`analysis.runs.load.load_study`.
+        per_task: draw the best-so-far curves of every task too.
+
+    Raises:
+        AnalysisError: nothing to analyse, damaged files, runs that contradict each other, or no place to write.
+    """
+    found = outcome(paths, recordings)
+    out = Path(out_dir)
+    try:
+        (out / "figures").mkdir(parents=True, exist_ok=True)
+        return _write(found, out, [str(path) for path in paths], per_task)
+    except OSError as error:
+        raise AnalysisError(f"{out}: cannot be written: {error.strerror or error}") from error
+
+
+def _write(found: Outcome, out: Path, paths: list[str], per_task: bool) -> Report:
+    verdict = judge(found)
+    document = json.dumps(verdict.document(), indent=1, ensure_ascii=False)
+    (out / "verdict.json").write_text(document + "\n", encoding="utf-8")
+    table = found.speedups[COLUMNS]
+    everything = pd.concat([table, *(other[COLUMNS] for other in found.others.values())], ignore_index=True)
+    everything.to_csv(out / "speedups.csv", index=False, float_format=_EXACT)
+    found.times.drop(columns="run").to_csv(out / "runs.csv", index=False, float_format=_EXACT)
+    tables = make_tables(found)
+    for made in tables:
+        write(made, out / "tables")
+    figures = save_figures(_wanted(found, per_task), out / "figures")
+    index = out / "index.html"
+    index.write_text(render(found, verdict, figures, tables, paths, str(out)), encoding="utf-8")
+    return Report(
+        index=index,
+        verdict_json=out / "verdict.json",
+        speedups_csv=out / "speedups.csv",
+        runs_csv=out / "runs.csv",
+        figures=[figure.png for figure in figures],
+        tables=[out / "tables" / f"{made.name}.csv" for made in tables],
+        speedups=table,
+        verdict=verdict,
+    )
+
+
+def _wanted(found: Outcome, per_task: bool) -> list[Drawing]:
+    drawings = list(Gallery(found).drawings(per_task))
+    if not drawings:
+        raise AnalysisError("no figure can be drawn of these runs")
+    return drawings
+
+
+def make_tables(found: Outcome) -> list[Table]:
+    """The further tables, as far as the study has data for them."""
+    made: list[Callable[[], Table | None]] = [
+        lambda: baselines.over_each_random(found),
+        lambda: leave_out.leave_out(found),
+        lambda: transfer.transfer(found),
+        lambda: cost_scaling.cost_scaling(found),
+        lambda: suffices.suffices(found),
+        lambda: quality.quality(found),
+        lambda: bootstraps.bootstraps(found),
+        lambda: restarting.restarting(found),
+        lambda: pairwise.pairwise(found),
+        lambda: _ranks(found),
+    ]
+    tables = [make() for make in tracked(made, "tables")]
+    return [table for table in tables if table is not None]
+
+
+def _ranks(found: Outcome) -> Table | None:
+    ranks = ranking.ranking(found)
+    return None if ranks is None else ranking.ranking_table(ranks)
+
+
+def redraw(
+    paths: Sequence[str | Path],
+    out_dir: str | Path,
+    names: Sequence[str],
+    recordings: Mapping[str, Path] | None = None,
+) -> list[PageFigure]:
+    """Draw some figures of a report again, by name.
+
+    Raises:
+        AnalysisError: as :func:`build_report`, or a name that no figure of these runs has.
+    """
+    drawings = {drawing.name: drawing for drawing in Gallery(outcome(paths, recordings)).drawings(per_task=True)}
+    unknown = [name for name in names if name not in drawings]
+    if unknown:
+        raise AnalysisError(f"--figure {unknown[0]}: no such figure: expected one of {', '.join(drawings)}")
+    folder = Path(out_dir) / "figures"
+    try:
+        return save_figures([drawings[name] for name in names], folder)
+    except OSError as error:
+        raise AnalysisError(f"{folder}: cannot be written: {error.strerror or error}") from error

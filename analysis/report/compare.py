@@ -1,0 +1,137 @@
+"""Two studies side by side: did a change of code, machine or protocol change what they say?"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analysis.errors import AnalysisError
+from analysis.reference import HEADLINE_TARGET
+from analysis.report.page import environment
+from analysis.report.text import AXIS_NAMES
+from analysis.runs.load import load_study
+from analysis.statistics.ert import LogEstimate
+from analysis.study.baseline import HIERARCHICAL_RUNS, Baseline
+from analysis.study.outcome import Outcome, analyse
+from analysis.study.speedup import COLUMNS
+from analysis.study.time_to_target import AXES
+from analysis.tables.table import Table, text_rows, times_cell, write
+from analysis.verdict.judge import judge
+
+_KEYS = ["task", "stratum", "strategy", "axis", "target"]
+
+
+def compare_studies(a: Path, b: Path, out: str | Path = "report", recordings: Mapping[str, Path] | None = None) -> Path:
+    """Write index.html and comparison.csv, .md and .tex; returns the page's path.
+
+    Raises:
+        AnalysisError: as :func:`analysis.report.build.build_report`, or the studies share no task and strategy.
+    """
+    studies = [analyse(load_study([path], recordings), (Baseline(HIERARCHICAL_RUNS),)) for path in (a, b)]
+    joined = side_by_side(*studies)
+    if joined["task"].isin(studies[0].best.t_star_ms).sum() == 0:
+        raise AnalysisError(f"{a} and {b}: no task and strategy in both: expected at least one")
+    tables = [comparison_table(joined, axis, str(a), str(b)) for axis in AXES if (joined["axis"] == axis).any()]
+    folder = Path(out)
+    try:
+        for table in tables:
+            write(table, folder)
+        page = (
+            environment()
+            .get_template("compare.html.j2")
+            .render(
+                names=[str(a), str(b)],
+                sentences=[judge(study).sentence for study in studies],
+                counts=[(len(study.study.runs), study.study.runs["task"].nunique()) for study in studies],
+                differences=differences(*studies),
+                tables=tables,
+                command=f"nearopt report --compare {a} {b} -o {out}",
+            )
+        )
+        index = folder / "index.html"
+        index.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise AnalysisError(f"{folder}: cannot be written: {error.strerror or error}") from error
+    return index
+
+
+def side_by_side(a: Outcome, b: Outcome) -> pd.DataFrame:
+    """The speedups of both, joined: :data:`analysis.study.speedup.COLUMNS` with suffixes, and their ratio B / A.
+
+    The ratio's interval takes the studies as independent, which is wide where they share seeds.
+    """
+    one, other = (study.speedups[[*COLUMNS, "log", "se", "df"]] for study in (a, b))
+    joined = one.merge(other, on=_KEYS, suffixes=("_a", "_b"), sort=False)
+    ratios = [_ratio(row) for row in joined.to_dict("records")]
+    return joined.assign(**{name: [ratio[name] for ratio in ratios] for name in ("ratio", "ratio_low", "ratio_high")})
+
+
+def _ratio(row: Mapping[Any, Any]) -> dict[str, float]:
+    if row["bound_a"] != "none" or row["bound_b"] != "none":
+        return {"ratio": float("nan"), "ratio_low": float("nan"), "ratio_high": float("nan")}
+    difference = LogEstimate(row["log_b"], row["se_b"], row["df_b"]) - LogEstimate(
+        row["log_a"], row["se_a"], row["df_a"]
+    )
+    low, high = difference.interval()
+    return {"ratio": difference.value, "ratio_low": low, "ratio_high": high}
+
+
+def comparison_table(joined: pd.DataFrame, axis: str, a: str, b: str) -> Table:
+    """At the headline target, tasks before kernels before the whole."""
+    rows = joined[(joined["axis"] == axis) & np.isclose(joined["target"], HEADLINE_TARGET)]
+    single = ~rows["task"].str.startswith("kernel:") & (rows["task"] != "ALL")
+    rows = rows[single | (rows["stratum"] == "all") | (rows["task"] == "ALL")]
+    return Table(
+        name=f"comparison-{axis}",
+        title=f"Speedup within {HEADLINE_TARGET:.0%} of the optimum, {AXIS_NAMES[axis]}: A and B",
+        caption=f"A: {a}; B: {b}. B over A: above 1, B is faster; 95% interval as if the runs were independent.",
+        headers=("task", "strategy", "A", "hits/runs", "B", "hits/runs", "B over A"),
+        rows=text_rows([_cells(row) for row in rows.to_dict("records")]),
+        data=rows,
+    )
+
+
+def _cells(row: Mapping[Any, Any]) -> list[str]:
+    name = f"ALL {row['stratum']}" if row["task"] == "ALL" and row["stratum"] != "all" else str(row["task"])
+    cells = [name, str(row["strategy"])]
+    for side in ("a", "b"):
+        low, high = row[f"speedup_low_{side}"], row[f"speedup_high_{side}"]
+        cells.append(times_cell(row[f"speedup_{side}"], low, high, row[f"bound_{side}"]))
+        cells.append(f"{row[f'hits_{side}']:.0f}/{row[f'runs_{side}']:.0f}")
+    return [*cells, times_cell(row["ratio"], row["ratio_low"], row["ratio_high"])]
+
+
+def differences(a: Outcome, b: Outcome) -> list[str]:
+    """What else differs: tasks, strategies, protocols and recordings."""
+    said = []
+    for column, noun in (("task", "tasks"), ("strategy", "strategies")):
+        one, other = (set(study.study.runs[column]) for study in (a, b))
+        for name, only in (("A", one - other), ("B", other - one)):
+            if only:
+                said.append(f"Only in {name}: {noun} {', '.join(sorted(only))}.")
+    for strategy in sorted(set(a.study.runs["strategy"]) & set(b.study.runs["strategy"])):
+        first, second = (_protocol(study.study.runs, strategy) for study in (a, b))
+        changed = [name for name in sorted({*first, *second}) if first.get(name) != second.get(name)]
+        said += [
+            f"{strategy}: {name} is {first.get(name, 'absent')} in A and {second.get(name, 'absent')} in B."
+            for name in changed
+        ]
+    for task in sorted(set(a.best.t_star_ms) & set(b.best.t_star_ms)):
+        optima = a.best.t_star_ms[task], b.best.t_star_ms[task]
+        if not np.isclose(*optima, rtol=1e-9):
+            said.append(f"{task}: t* is {optima[0]:.6g} ms in A and {optima[1]:.6g} ms in B.")
+    return said
+
+
+def _protocol(runs: pd.DataFrame, strategy: str) -> dict[str, str]:
+    """How a strategy was run: its arguments, and what else may make a difference."""
+    own = runs[runs["strategy"] == strategy]
+    arguments = json.loads(own["strategy_arguments"].iloc[0])
+    columns = ["budget_evaluations", "budget_seconds", "batch", "compile_workers", "backend", "noise"]
+    values = {name: ", ".join(sorted({f"{value}" or "none" for value in own[name]})) for name in columns}
+    return values | {name: str(value) for name, value in arguments.items()}

@@ -1,0 +1,295 @@
+"""All figures of a report, by name; each knows its caption and can be drawn alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from analysis.figures import (
+    best_so_far,
+    critical_difference,
+    difficulty,
+    heatmap,
+    incumbents,
+    landscapes,
+    runtime_ecdf,
+    speedup_forest,
+)
+from analysis.figures import split_time as split_figure
+from analysis.figures.style import Look, looks, save
+from analysis.progress import tracked
+from analysis.reference import HEADLINE_TARGET, kernel_of
+from analysis.runs import split_time
+from analysis.study import curves, runtime_distribution
+from analysis.study.baseline import RANDOM_STRATEGIES
+from analysis.study.outcome import Outcome
+from analysis.study.simulated_random import RandomSearches, random_searches
+from analysis.study.time_to_target import AXES
+from analysis.tables.ranking import ranking
+from analysis.verdict.cells import REGISTERED
+
+AXIS_NAMES = {"evaluations": "evaluations", "seconds": "tuning seconds"}
+MOST_CURVES = 6
+"""Strategies in a figure of curves: more cannot be told apart. The CSV has all."""
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure ready to be drawn: ``draw`` is called only when it is wanted."""
+
+    name: str
+    title: str
+    caption: str
+    data: pd.DataFrame
+    draw: Callable[[], Figure]
+    wide: bool = False
+    appendix: bool = False
+
+
+@dataclass(frozen=True)
+class PageFigure:
+    """A figure on disk; a PDF and a CSV of the same name lie beside the PNG."""
+
+    png: Path
+    title: str
+    caption: str
+    wide: bool = False
+    appendix: bool = False
+
+
+class Gallery:
+    """What the figures of one outcome share: looks, the order of strategies, simulated random searches."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        self.outcome = outcome
+        self.order = by_speedup(outcome)
+        self.styles: dict[str, Look] = looks([*self.order])
+
+    @property
+    def shown(self) -> dict[str, Look]:
+        """The strategies of a figure of curves: both kinds of random, those of the claim, and the fastest others."""
+        random = [name for name in self.order if name in RANDOM_STRATEGIES]
+        others = [name for name in self.order if name not in random]
+        kept = {*random, *others[: max(1, MOST_CURVES - len(random))]}
+        return {name: self.styles[name] for name in self.order if name in kept}
+
+    @cached_property
+    def simulated(self) -> dict[str, RandomSearches]:
+        return random_searches(self.outcome.study, self.outcome.best)
+
+    def drawings(self, per_task: bool = False) -> Iterator[Drawing]:
+        """Every figure that the study has data for, the headline first."""
+        yield from self._forests()
+        yield from self._curves("kernel")
+        yield from self._distributions()
+        yield from self._heatmaps()
+        yield from self._splits()
+        yield from self._incumbents()
+        yield from self._landscapes()
+        yield from self._difficulty()
+        yield from self._ranks()
+        if per_task:
+            yield from self._curves("task")
+
+    def _forests(self) -> Iterator[Drawing]:
+        for axis in AXES:
+            rows = speedup_forest.rows_of(self.outcome.speedups, axis, HEADLINE_TARGET)
+            names = [name for name in self.order if name in set(rows["strategy"])]
+            most = speedup_forest.MOST_STRATEGIES
+            for start in range(0, len(names), most):
+                part = names[start : start + most]
+                shown = rows[rows["strategy"].isin(part)]
+                suffix = "" if start == 0 else f"-{start // most + 1}"
+                yield Drawing(
+                    f"speedup-{axis}{suffix}",
+                    f"Speedup in {AXIS_NAMES[axis]}" + (f", {', '.join(part)}" if suffix else ""),
+                    _FOREST,
+                    shown,
+                    partial(speedup_forest.draw, shown, axis, HEADLINE_TARGET, self.styles, part),
+                    wide=True,
+                    appendix=start > 0,
+                )
+
+    def _curves(self, by: str) -> Iterator[Drawing]:
+        study, best = self.outcome.study, self.outcome.best
+        runs = curves.run_curves(study, best, by)
+        law = curves.random_curves(study, best, self.simulated, by)
+        extra = {task: best_so_far.lines(study.facts.get(task, {}), t_star) for task, t_star in best.t_star_ms.items()}
+        caption = _CURVES + (_LAW if len(law) else "")
+        if by == "task":
+            for task in sorted(best.t_star_ms):
+                own, exact = runs[runs["task"] == task], law[law["task"] == task] if len(law) else law
+                yield Drawing(
+                    f"best-so-far-{task}",
+                    f"Best so far: {task}",
+                    caption,
+                    pd.concat([own, exact]),
+                    partial(best_so_far.draw, own, exact, self.shown, {task: task}, extra),
+                    appendix=True,
+                )
+            return
+        kernels = sorted(set(runs["kernel"]))
+        tasks = {kernel: [t for t in best.t_star_ms if kernel_of(t) == kernel] for kernel in kernels}
+        titles = {
+            kernel: kernel if len(tasks[kernel]) == 1 else f"{kernel} ({len(tasks[kernel])} tasks)"
+            for kernel in kernels
+        }
+        lines = {kernel: extra[tasks[kernel][0]] for kernel in kernels if len(tasks[kernel]) == 1}
+        yield Drawing(
+            "best-so-far",
+            "Best so far, by kernel",
+            caption
+            + f" At most {MOST_CURVES} strategies are drawn, those of the claim and the fastest; the CSV has all.",
+            pd.concat([runs, law]),
+            lambda: best_so_far.draw(runs, law, self.shown, titles, lines),
+            wide=len(kernels) > 1,
+        )
+
+    def _distributions(self) -> Iterator[Drawing]:
+        parts = [
+            runtime_distribution.run_distributions(self.outcome),
+            runtime_distribution.random_distributions(self.outcome, self.simulated),
+        ]
+        data = pd.concat([part for part in parts if len(part)], ignore_index=True) if any(map(len, parts)) else parts[0]
+        if len(data):
+            yield Drawing(
+                "runtime-ecdf", "How many are solved by when", _ECDF, data,
+                lambda: runtime_ecdf.draw(data, self.shown), wide=True,
+            )  # fmt: skip
+
+    def _heatmaps(self) -> Iterator[Drawing]:
+        for axis in AXES:
+            data = heatmap.cells(self.outcome.speedups, axis, HEADLINE_TARGET, self.order)
+            names = [name for name in self.order if name in set(data["strategy"])]
+            if len(data):
+                title = f"speedup over random within {HEADLINE_TARGET:.0%}, {AXIS_NAMES[axis]}"
+                yield Drawing(
+                    f"heatmap-{axis}", f"Kernel by strategy, {AXIS_NAMES[axis]}", _HEATMAP, data,
+                    partial(heatmap.draw, data, names, title),
+                    wide=True, appendix=axis == "seconds",
+                )  # fmt: skip
+
+    def _splits(self) -> Iterator[Drawing]:
+        study = self.outcome.study
+        if study.splits.empty:
+            return
+        for live in (True, False):
+            part = study.splits[study.splits["live"] == live]
+            data = split_time.by_task_and_strategy(study.runs, part, "task" if live else "kernel")
+            if not live and len(data) > split_figure.MOST_ROWS:
+                data = split_time.by_task_and_strategy(study.runs.assign(all="all kernels"), part, "all")
+            if len(data):
+                yield Drawing(
+                    "split-time" if live else "split-time-replay",
+                    "Where the tuning clock goes" + ("" if live else ", in replay"),
+                    split_figure.note(data, live),
+                    data,
+                    partial(split_figure.draw, data),
+                    wide=True,
+                )
+
+    def _incumbents(self) -> Iterator[Drawing]:
+        data = incumbents.final_incumbents(self.outcome)
+        if len(data) and np.isfinite(data["true"]).any():
+            styles = {name: look for name, look in self.shown.items() if name in set(data["strategy"])}
+            yield Drawing(
+                "observed-oracle", "Observed and true latency of final incumbents", _INCUMBENTS, data,
+                lambda: incumbents.draw(data, styles),
+            )  # fmt: skip
+
+    def _landscapes(self) -> Iterator[Drawing]:
+        shares = landscapes.shares(self.outcome.study.references, self.outcome.best.t_star_ms)
+        if len(shares):
+            yield Drawing(
+                "landscapes", "The recorded spaces", _LANDSCAPES, shares,
+                lambda: landscapes.draw(shares), wide=landscapes.is_wide(shares),
+            )  # fmt: skip
+
+    def _difficulty(self) -> Iterator[Drawing]:
+        names = [name for name in self.order if name not in RANDOM_STRATEGIES][:4]
+        data = difficulty.by_difficulty(self.outcome, names)
+        if data["task"].nunique() > 2:
+            yield Drawing(
+                "speedup-difficulty", "When a model pays: speedup against difficulty", _DIFFICULTY, data,
+                lambda: difficulty.draw(data, {name: self.styles[name] for name in names}),
+            )  # fmt: skip
+
+    def _ranks(self) -> Iterator[Drawing]:
+        found = ranking(self.outcome)
+        if found is not None and len(found.strategies) > 2:
+            data = pd.DataFrame({"strategy": found.strategies, "mean_rank": found.mean_rank})
+            yield Drawing(
+                "ranks", "Critical-difference diagram", _RANKS, data,
+                lambda: critical_difference.draw(found, self.styles),
+                wide=critical_difference.is_wide(found), appendix=True,
+            )  # fmt: skip
+
+
+def by_speedup(outcome: Outcome) -> list[str]:
+    """Those of the claim, then by mean speedup at the headline target; random last.
+
+    Known speedups come before bounded ones, more tasks before fewer, and all before those that ran in other batches or
+    with other compile workers than most: their seconds are not those of the same clock.
+    """
+    table = outcome.speedups
+    whole = table[(table["task"] == "ALL") & (table["stratum"] == "all") & (table["axis"] == "evaluations")]
+    whole = whole[np.isclose(whole["target"], HEADLINE_TARGET)].set_index("strategy")
+    speedups, bounds = whole["speedup"].to_dict(), whole["bound"].to_dict()
+    by_strategy = outcome.study.runs.groupby("strategy")
+    tasks = by_strategy["task"].nunique()
+    conditions = by_strategy[["batch", "compile_workers"]].first().apply(tuple, axis=1)
+    usual = conditions.mode()[0]
+
+    def rank(name: str) -> tuple[bool, bool, bool, int, bool, float, str]:
+        speedup = float(np.nan_to_num(speedups.get(name, 0.0)))
+        bounded, last = bounds.get(name, "") != "none", name in RANDOM_STRATEGIES
+        return last, name not in REGISTERED, conditions[name] != usual, -int(tasks[name]), bounded, -speedup, name
+
+    return sorted(set(outcome.study.runs["strategy"]), key=rank)
+
+
+def save_figures(drawings: Sequence[Drawing], folder: Path) -> list[PageFigure]:
+    """Draw and write them all."""
+    found = []
+    for drawing in tracked(drawings, "figures"):
+        png = save(drawing.draw(), folder / drawing.name, drawing.data)
+        found.append(PageFigure(png, drawing.title, drawing.caption, drawing.wide, drawing.appendix))
+    return found
+
+
+_FOREST = (
+    "ERT of random search over ERT of the strategy, 95% intervals; diamonds are geometric means (ALL: intervals over "
+    "new kernels). Lines at 1, 5 and 10. Dashed with an arrow: only bounded, some side never hit. Hollow: no interval "
+    "can be had. Right of each column: hits/runs."
+)
+_CURVES = (
+    "Quality t*/t of the incumbent by its true latency, 0 before the first success, as steps: the median over runs, "
+    f"with the interquartile range of the first {best_so_far.BANDS} strategies. The axis is stretched towards the "
+    "optimum."
+)
+_LAW = " Random search in grey: exact in evaluations, simulated on the same clock in seconds."
+_ECDF = (
+    "Share of (task, seed) pairs within the target, each pair of equal weight. A cross: where the unsolved runs had "
+    "ended (half of them); what is missing to 100% there is censored. Random search in grey."
+)
+_HEATMAP = "Geometric mean over tasks; “<” and “>” where some task was never solved by the strategy or by random."
+_INCUMBENTS = (
+    "Each dot is a run's final incumbent: below zero its reading was lucky. Hits are judged by the true latency, so "
+    "that luck does not count. Dotted: the targets. Dots at the upper and lower edge lie beyond it. At most "
+    f"{MOST_CURVES} strategies are drawn; the CSV has all."
+)
+_LANDSCAPES = (
+    "Share of all configurations, failures included, that are at most so many times as slow as "
+    "the optimum: a curve on the left and high up is easy. Dotted: the targets."
+)
+_DIFFICULTY = (
+    "A dot per task, with least squares on both logs. Dotted: limits of the strata; lines at 1, 5 and 10. Open "
+    "triangles are upper bounds. An easy task leaves nothing to win: no strategy can be faster than E5."
+)
+_RANKS = "Strategies joined by a bar are not told apart (Wilcoxon's signed ranks over tasks, Holm's correction, 5%)."

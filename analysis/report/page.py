@@ -1,0 +1,131 @@
+"""The page of a report: one HTML file without any outside reference."""
+
+from __future__ import annotations
+
+import base64
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from analysis.reference import HEADLINE_TARGET, STRATA, TARGETS
+from analysis.report.gallery import PageFigure
+from analysis.report.rows import environment_rows, initial_points, strata_told, strategy_rows, task_rows, warnings
+from analysis.report.text import SpeedupLine, interval_note, sentences, speedup_lines
+from analysis.statistics.supported import THESE_TASKS
+from analysis.study.outcome import Outcome
+from analysis.tables.baselines import stratum_name
+from analysis.tables.table import Table
+from analysis.verdict.cells import REGISTERED
+from analysis.verdict.judge import Verdict
+
+MOST_LINES = 40
+_STRATA_BY_WEIGHT = ("useful", "all", *(name for name in STRATA if name != "useful"), "unknown")
+
+
+@dataclass(frozen=True)
+class Command:
+    """How the report, or one figure of it, is made again."""
+
+    paths: tuple[str, ...]
+    out: str
+
+    def report(self) -> str:
+        return f"nearopt report {shlex.join(self.paths)} -o {shlex.quote(self.out)}"
+
+    def figure(self, name: str) -> str:
+        return f"{self.report()} --figure {name}"
+
+
+def environment() -> Environment:
+    """Jinja with this package's templates."""
+    found = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    found.filters["groupby_heading"] = _by_heading
+    found.filters["data_uri"] = data_uri
+    return found
+
+
+def data_uri(png: Path) -> str:
+    """A picture that needs no other file."""
+    return "data:image/png;base64," + base64.b64encode(png.read_bytes()).decode("ascii")
+
+
+def render(
+    outcome: Outcome, verdict: Verdict, figures: list[PageFigure], tables: list[Table], paths: list[str], out: str
+) -> str:
+    """The page as text; everything in it is computed from the arguments."""
+    study, best, table = outcome.study, outcome.best, outcome.speedups
+    tasks = task_rows(study, best)
+    return (
+        environment()
+        .get_template("report.html.j2")
+        .render(
+            headline=verdict.sentence,
+            verdicts=verdict_rows(verdict),
+            sentences=sentences(table, outcome.counted[HEADLINE_TARGET]),
+            target=f"{HEADLINE_TARGET:.0%}",
+            speedups=[(f"{target:.0%}", *_split(speedup_lines(table, target))) for target in _by_weight()],
+            note=interval_note(table) if len(table) else "",
+            figures=[figure for figure in figures if not figure.appendix],
+            appendix=[figure for figure in figures if figure.appendix],
+            tables=tables,
+            targets=[f"{target:.0%}" for target in TARGETS],
+            initial_points=initial_points(study),
+            tasks=tasks,
+            strata=strata_told(tasks),
+            strategies=strategy_rows(study),
+            live=bool(len(study.splits)) and bool(study.splits["live"].any()),
+            warnings=warnings(study, best),
+            environment=environment_rows(study.environment),
+            runs=len(study.runs),
+            evaluations=int(study.runs["evaluations"].sum()),
+            command=Command(tuple(paths), out),
+        )
+    )
+
+
+def verdict_rows(verdict: Verdict) -> tuple[list[str], list[tuple[str, list[str]]]]:
+    """Strategies down, those of the claim first; across the strata, the one that the claim is about first."""
+    columns = {
+        f"{stratum_name(stratum)}, {'here' if question == THESE_TASKS else question}": found
+        for stratum in sorted(
+            {stratum for strata in verdict.verdicts.values() for stratum in strata}, key=_STRATA_BY_WEIGHT.index
+        )
+        for question, strata in verdict.verdicts.items()
+        if (found := strata.get(stratum))
+    }
+    names = sorted({name for found in columns.values() for name in found}, key=lambda n: (n not in REGISTERED, n))
+    return [*columns], [(name, [found.get(name, "–") for found in columns.values()]) for name in names]
+
+
+def _split(lines: list[SpeedupLine]) -> tuple[list[SpeedupLine], list[SpeedupLine]]:
+    """What is shown at once, and what is folded away: single tasks, where there are many."""
+    if len(lines) <= MOST_LINES:
+        return lines, []
+    whole = [line for line in lines if line.task == "ALL"]
+    kernels = [line for line in lines if line.aggregate and line.task != "ALL"]
+    return [*reversed_groups(whole), *kernels], [line for line in lines if not line.aggregate]
+
+
+def reversed_groups(lines: list[SpeedupLine]) -> list[SpeedupLine]:
+    """ALL before its strata: on a page the summary comes first, on a terminal last."""
+    strata = list(dict.fromkeys(line.stratum for line in lines))
+    return [line for stratum in reversed(strata) for line in lines if line.stratum == stratum]
+
+
+def _by_heading(lines: list[SpeedupLine]) -> list[tuple[str, list[SpeedupLine]]]:
+    groups: dict[str, list[SpeedupLine]] = {}
+    for line in lines:
+        groups.setdefault(line.heading, []).append(line)
+    return list(groups.items())
+
+
+def _by_weight() -> list[float]:
+    return [HEADLINE_TARGET, *(target for target in TARGETS if target != HEADLINE_TARGET)]

@@ -1,0 +1,158 @@
+"""The rows of a report's page: how hard the tasks are, what was run, and what a reader must know first."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analysis.landscapes.summary import roofline_fraction
+from analysis.reference import HEADLINE_TARGET, STRATA, TARGETS, difficulty, initial_points_cap
+from analysis.runs.load import Study
+from analysis.runs.split_time import overhead_by_strategy
+from analysis.study.incumbents import Optima
+from analysis.study.speedup import sampled_tasks, task_strata
+from analysis.study.time_to_target import budgets
+
+_INITIAL_POINTS = ("initial", "n_startup_trials", "initialization_budget", "shared_initial")
+
+
+def strata_told(rows: list[dict[str, Any]]) -> str:
+    counts = {name: sum(row["stratum"] == name for row in rows) for name in (*STRATA, "unknown")}
+    return ", ".join(f"{count} {name}" for name, count in counts.items() if count or name != "unknown")
+
+
+def initial_points(study: Study) -> dict[int, list[str]]:
+    """Number of random initial points to the strategies that start so, as far as their arguments say it."""
+    found: dict[int, list[str]] = {}
+    for name, config in sorted(study.protocol.items()):
+        for key in _INITIAL_POINTS:
+            value = config["strategy"].get(key)
+            if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+                found.setdefault(value, []).append(name)
+                break
+    return dict(sorted(found.items()))
+
+
+def task_rows(study: Study, best: Optima) -> list[dict[str, Any]]:
+    """Difficulty of each task; cells are empty where there is no recorded table."""
+    rows = []
+    strata, smallest = task_strata(study, best), budgets(study).groupby(study.runs["task"]).min()
+    for task, t_star in best.t_star_ms.items():
+        row: dict[str, Any] = {"task": task, "t_star": f"{t_star:.4g}", "n": "–", "failed": "–"}
+        row |= {"stratum": strata[task], "roofline": "–"}
+        row |= {"targets": ["–"] * len(TARGETS), "caps": ["–"] * len(initial_points(study))}
+        fraction = roofline_fraction(t_star, study.facts.get(task, {}).get("roofline"))
+        if np.isfinite(fraction):
+            row["roofline"] = f"{fraction:.0%}"
+        if not np.isfinite(t_star):
+            row["t_star"] = "–"
+        elif task in study.references:
+            table = study.references[task]
+            hard = [difficulty(table, t_star, target) for target in TARGETS]
+            headline = hard[TARGETS.index(HEADLINE_TARGET)]
+            budget = smallest[task] if np.isfinite(smallest[task]) else headline.n
+            caps = [initial_points_cap(headline.n, headline.k, n0, budget) for n0 in initial_points(study)]
+            row |= {
+                "n": f"{headline.n}",
+                "failed": f"{(table['status'] != 'ok').mean():.1%}",
+                "targets": [f"{d.k} / {d.expected_evaluations:.4g}" for d in hard],
+                "caps": [f"{cap:.3g}×" if np.isfinite(cap) else "–" for cap in caps],
+            }
+        rows.append(row)
+    return rows
+
+
+def strategy_rows(study: Study) -> list[dict[str, Any]]:
+    """What was run: per strategy its arguments, budget, seeds and conditions."""
+    rows = []
+    splits = study.splits[study.splits["live"]] if len(study.splits) else study.splits
+    overhead = overhead_by_strategy(study.runs, splits)
+    for name in sorted(set(study.runs["strategy"])):
+        runs = study.runs[study.runs["strategy"] == name]
+        arguments = json.loads(runs["strategy_arguments"].iloc[0])
+        target = str(arguments.pop("_target_", ""))
+        records = runs.to_dict("records")
+        evaluations = int(runs["evaluations"].sum())
+        rows.append(
+            {
+                "name": name,
+                "target": target,
+                "arguments": ", ".join(f"{key}={value}" for key, value in arguments.items()),
+                "tasks": runs["task"].nunique(),
+                "seeds": _range(runs["seed"]),
+                "runs": len(runs),
+                "budget": " or ".join(sorted({_budget(r["budget_evaluations"], r["budget_seconds"]) for r in records})),
+                "conditions": "; ".join(sorted({_conditions(r) for r in records})),
+                "failures": f"{int(runs['failures'].sum()) / evaluations:.1%}",
+                "repairs": f"{int(runs['repairs'].sum()) / evaluations:.1%}",
+                "overhead": f"{overhead[name]:.2%}" if np.isfinite(overhead.get(name, np.nan)) else "–",
+            }
+        )
+    return rows
+
+
+def _conditions(run: dict[Any, Any]) -> str:
+    noise = f" (noise: {run['noise']})" if run["noise"] else ""
+    workers = f"{run['compile_workers']} compile worker{'s' * (run['compile_workers'] != 1)}"
+    return f"{run['backend']}{noise}, batch {run['batch']}, {workers}"
+
+
+def _range(seeds: pd.Series[int]) -> str:
+    values = sorted(set(seeds))
+    whole = values == list(range(values[0], values[-1] + 1))
+    return f"{values[0]}–{values[-1]}" if whole and len(values) > 1 else ", ".join(map(str, values))
+
+
+def _budget(evaluations: float, seconds: float) -> str:
+    parts = [f"{evaluations:g} evaluations"] if np.isfinite(evaluations) else []
+    parts += [f"{seconds:g} s"] if np.isfinite(seconds) else []
+    return ", ".join(parts) or "none"
+
+
+def warnings(study: Study, best: Optima) -> list[str]:
+    """What a reader must know before believing the numbers."""
+    said = []
+    if study.unfinished:
+        said.append(f"{study.unfinished} unfinished runs were left out.")
+    if study.duplicates:
+        said.append(f"{study.duplicates} copies of runs were left out.")
+    for task, runs in sorted(best.beaten.items()):
+        names = ", ".join(f"{r['strategy']} seed {r['seed']}" for r in study.runs.loc[runs[:5]].to_dict("records"))
+        said.append(f"{task}: {len(runs)} runs beat the recorded optimum ({names}); t* was lowered for all.")
+    few = int(study.runs.groupby(["task", "strategy"]).size().min())
+    if few < 5:
+        seeds = f"{few} seed{'s' * (few != 1)}"
+        said.append(f"Some strategies have only {seeds} on a task: their intervals are wide, or missing with one.")
+    said += [f"{task}: nothing succeeded." for task, t_star in sorted(best.t_star_ms.items()) if np.isinf(t_star)]
+    sampled = sorted(sampled_tasks(study))
+    if sampled:
+        exhaustive = set(best.t_star_ms) - set(sampled)
+        said.append(
+            f"{', '.join(sampled)}: a sample of the space was recorded, so the optimum is the best of the sample"
+            + (": not counted in ALL." if exhaustive else ".")
+        )
+    without = sorted(set(best.t_star_ms) - set(study.references))
+    if without:
+        said.append(
+            f"{', '.join(without)}: no recorded table: the optimum is the best that any run knew, and the baseline "
+            "are the runs of random."
+        )
+    return said
+
+
+def environment_rows(document: dict[str, Any]) -> list[tuple[str, str]]:
+    """environment.json of one run, flattened."""
+    rows: list[tuple[str, str]] = []
+
+    def walk(prefix: str, value: Any) -> None:
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                walk(f"{prefix}.{key}" if prefix else str(key), inner)
+        elif value not in (None, "", []):
+            rows.append((prefix, str(value)))
+
+    walk("", document)
+    return rows

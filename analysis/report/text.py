@@ -1,0 +1,167 @@
+"""The words and cells of a report, made from the speedup table: nothing here is typed by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from analysis.reference import HEADLINE_TARGET, STRATA, kernel_of
+from analysis.statistics.ert import wilson
+from analysis.study.aggregate import MIN_KERNELS
+from analysis.study.time_to_target import AXES
+from analysis.tables.table import times_cell
+
+_MOST_LINES = 60
+AXIS_NAMES = {"evaluations": "evaluations", "seconds": "tuning seconds"}
+
+
+@dataclass(frozen=True)
+class SpeedupLine:
+    """A line of the table that people read: one task and strategy, both axes."""
+
+    task: str
+    strategy: str
+    stratum: str
+    baseline: str
+    hits: int
+    runs: int
+    hit_rate: str
+    cells: dict[str, str]
+
+    @property
+    def heading(self) -> str:
+        """The task with its stratum, or what is aggregated."""
+        if self.task == "ALL":
+            return "ALL tasks" if self.stratum == "all" else f"ALL {self.stratum} tasks"
+        return f"all of {self.task.removeprefix('kernel:')}" if self.aggregate else f"{self.task} ({self.stratum})"
+
+    @property
+    def aggregate(self) -> bool:
+        return self.task == "ALL" or self.task.startswith("kernel:")
+
+
+def speedup_cell(row: pd.Series) -> str:
+    """``3.3× (1.2–8.9)``, ``< 0.8× (up to 3.1)``, ``> 4×``; ``?`` where nothing is known."""
+    value, low, high = (float(row[name]) for name in ("speedup", "speedup_low", "speedup_high"))
+    return times_cell(value, low, high, str(row["bound"]))
+
+
+def speedup_lines(table: pd.DataFrame, target: float = HEADLINE_TARGET) -> list[SpeedupLine]:
+    """Tasks first, then kernels with several tasks, then ALL, by stratum too where there are several."""
+    part = table[np.isclose(table["target"], target)]
+    single = part["task"].str.startswith("kernel:") | (part["task"] == "ALL")
+    several = part.loc[~single, "stratum"].nunique() > 1
+    part = part[~single | (part["stratum"] == "all") | ((part["task"] == "ALL") & several)]
+    kernels = part.loc[~single, "task"].drop_duplicates().map(kernel_of).value_counts()
+    lines = []
+    for (task, _, strategy), rows in part.groupby(["task", "stratum", "strategy"], sort=False):
+        name = str(task)
+        if name.startswith("kernel:") and kernels.get(name.removeprefix("kernel:"), 0) < 2:
+            continue  # it says what its only task says
+        first = rows.iloc[0]
+        low, high = wilson(int(first["hits"]), int(first["runs"]))
+        by_axis = {axis: rows[rows["axis"] == axis] for axis in AXES}
+        lines.append(
+            SpeedupLine(
+                task=name,
+                strategy=str(strategy),
+                stratum=str(first["stratum"]),
+                baseline=str(first["baseline"]),
+                hits=int(first["hits"]),
+                runs=int(first["runs"]),
+                hit_rate=f"{low:.0%}–{high:.0%}",
+                cells={axis: speedup_cell(r.iloc[0]) if len(r) else "–" for axis, r in by_axis.items()},
+            )
+        )
+    return sorted(lines, key=_rank)
+
+
+def _rank(line: SpeedupLine) -> tuple[int, int]:
+    if not line.aggregate:
+        return 0, 0
+    strata = [*STRATA, "unknown", "all"]
+    return (2, strata.index(line.stratum)) if line.task == "ALL" else (1, 0)
+
+
+def format_speedups(table: pd.DataFrame, target: float = HEADLINE_TARGET) -> str:
+    """The compact table for the terminal; of a large study the aggregates alone."""
+    lines = speedup_lines(table, target)
+    if len(lines) > _MOST_LINES:
+        lines = [line for line in lines if line.aggregate]
+    if not lines:
+        return "no speedup: neither a recorded table nor runs of the strategy random to compare with"
+    head = [f"within {target:.0%} of the optimum", "strategy", "hits", "speedup: evaluations", "tuning seconds"]
+    rows = [[_short(x), x.strategy, f"{x.hits}/{x.runs}", x.cells["evaluations"], x.cells["seconds"]] for x in lines]
+    previous = ""
+    for row in rows:
+        row[0], previous = ("" if row[0] == previous else row[0]), row[0]
+    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
+    text = [
+        "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip()
+        for row in [head, ["─" * w for w in widths], *rows]
+    ]
+    baseline = " / ".join(sorted({line.baseline for line in lines}))
+    return "\n".join([*text, f"over {baseline.replace('_', ' ')}; {interval_note(table)}"])
+
+
+def _short(line: SpeedupLine) -> str:
+    return line.task if line.task != "ALL" or line.stratum == "all" else f"ALL {line.stratum}"
+
+
+def interval_note(table: pd.DataFrame) -> str:
+    """What the intervals speak of."""
+    tasks = table.loc[~table["task"].str.startswith("kernel:") & (table["task"] != "ALL"), "task"]
+    kernels = tasks.map(kernel_of).nunique()
+    if kernels >= MIN_KERNELS:
+        return f"95% intervals: tasks over seeds, ALL over kernels like these {kernels}, each task of equal weight"
+    return f"95% intervals over seeds: with {kernels} kernel{'s' * (kernels != 1)}, ALL speaks of these tasks alone"
+
+
+def sentences(table: pd.DataFrame, counted: Collection[str], target: float = HEADLINE_TARGET) -> list[str]:
+    """A sentence per strategy: known speedups before bounds, more tasks before fewer, the fastest first.
+
+    ``random`` itself is a check and comes last. ``counted``: the tasks that ``ALL`` is made of.
+    """
+    whole = table[(table["task"] == "ALL") & (table["stratum"] == "all") & np.isclose(table["target"], target)]
+    tasks = table[table["task"].isin(list(counted))]
+    ranked: list[tuple[tuple[bool, bool, int, float], str]] = []
+    for (strategy, baseline), rows in whole.groupby(["strategy", "baseline"], sort=True):
+        of = tasks.loc[(tasks["strategy"] == strategy) & (tasks["baseline"] == baseline), "task"].drop_duplicates()
+        first = rows.sort_values("axis").iloc[0]
+        bounded = bool((rows["bound"] != "none").any())
+        rank = (strategy == "random", bounded, -len(of), -float(np.nan_to_num(first["speedup"])))
+        ranked.append((rank, _sentence(str(strategy), str(baseline), rows.sort_values("axis"), of, target)))
+    return [text for _, text in sorted(ranked)]
+
+
+_UNSOLVED = {
+    "upper": "it never solved some task",
+    "lower": "random search never solved some task",
+    "unknown": "some task was solved by neither, or one by each alone",
+}
+
+
+def _sentence(strategy: str, baseline: str, rows: pd.DataFrame, tasks: pd.Series[str], target: float) -> str:
+    against = "exact random search" if baseline == "exact_random" else "the runs of random search"
+    first = rows.iloc[0]
+    cells = " and ".join(f"{speedup_cell(row)} in {AXIS_NAMES[str(row['axis'])]}" for _, row in rows.iterrows())
+    kernels = tasks.map(kernel_of).nunique()
+    where = f"{_count(len(tasks), 'task')} of {_count(kernels, 'kernel')}"
+    hits = f"{int(first['hits'])} of {_count(int(first['runs']), 'run')} hit"
+    refused = str(first["refused"])
+    note = f"; no interval: {refused}" if refused else ""
+    if strategy == "random":
+        return f"As a check, random against {against} ({where}; {hits}): {cells}; 1 is expected{note}."
+    if (rows["bound"] == "unknown").any():
+        return f"{strategy} ({where}; {hits}): no speedup over {against} can be stated; {_UNSOLVED['unknown']}."
+    if (rows["bound"] != "none").any():
+        reason = f"{_UNSOLVED[str(rows.loc[rows['bound'] != 'none', 'bound'].iloc[0])]}, so the speedup is only bounded"
+        return f"{strategy} ({where}; {hits}): {reason}: {cells} relative to {against}{note}."
+    return f"{strategy} came within {target:.0%} of the optimum {cells} as fast as {against} ({where}; {hits}){note}."
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"

@@ -1,0 +1,1 @@
+"""From run directories and recordings on disk to a study in memory."""

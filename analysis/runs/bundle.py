@@ -1,0 +1,47 @@
+"""A study in two files: every run's numbers, and under which configuration they came about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from analysis.runs import consolidated
+from analysis.runs.load import read_logs
+from analysis.runs.retimed import with_retimed
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """Where it lies.
+
+    Attributes:
+        consolidated: a row per run; ``nearopt report`` reads a folder that holds nothing else.
+        config: one whole configuration for each strategy label.
+        runs: how many.
+    """
+
+    consolidated: Path
+    config: Path
+    runs: int
+
+
+def write_bundle(paths: Sequence[str | Path], folder: Path) -> Bundle:
+    """Write the finished runs below ``paths`` to ``folder``.
+
+    Raises:
+        AnalysisError: a file is damaged.
+        OSError: ``folder`` cannot be written.
+    """
+    logs, _, environment = read_logs(paths)
+    by_name = {"/".join(log.path.parts[-3:]): log for log in with_retimed(logs)}
+    file = folder / consolidated.NAME
+    consolidated.write(file, by_name, {}, environment)
+    protocol: dict[str, object] = {}
+    for log in by_name.values():
+        protocol.setdefault(str(log.config["strategy"]["label"]), log.config)
+    config = folder / "config.yaml"
+    config.write_text(yaml.safe_dump(protocol, sort_keys=False), encoding="utf-8")
+    return Bundle(file, config, len(by_name))

@@ -1,0 +1,230 @@
+"""Find run directories, read them, and check that they may be compared."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from analysis.errors import AnalysisError
+from analysis.runs import consolidated
+from analysis.runs.recordings import references
+from analysis.runs.retimed import with_retimed
+from analysis.runs.run_directory import RunLog, is_live, run_row
+from analysis.runs.split_time import run_split
+
+_COSTS = {"compile_s": ("compile_s",), "device_s": ("verify_s", "benchmark_s"), "own_s": ("ask_s", "tell_s")}
+_SAME_WITHIN_A_STRATEGY = [
+    "strategy_arguments",
+    "budget_evaluations",
+    "budget_seconds",
+    "batch",
+    "compile_workers",
+    "noise",
+    "backend",
+]
+
+
+@dataclass(frozen=True)
+class Study:
+    """Finished runs and the recorded tables that they are judged by.
+
+    Attributes:
+        runs: a row per run; the index ``run`` counts from 0. Columns: path, task, kernel, strategy, seed,
+            budget_evaluations, budget_seconds (nan: no limit), batch, compile_workers, backend, noise,
+            landscape (hash of the recording, or empty), evaluations, failures, repairs, clock_s, ended,
+            config_hash, strategy_arguments, t_star_ms (nan: none), coverage.
+        evaluations: run, index, ok, latency_ms, oracle_ms (nan when failed or unknown), clock_end_s, and where runs
+            logged them compile_s, device_s (verify and benchmark) and own_s (ask and tell), else nan; sorted by run
+            and index.
+        references: task to recorded table, for tasks that have one.
+        samples: task to the file with the recorded samples of its table, where there is one.
+        facts: task to what is known of the recording (vendor, roofline, device ...), for tasks that have one.
+        unfinished: run directories without DONE, left out.
+        duplicates: copies of a run that is here already, left out.
+        protocol: for each strategy label one whole config.yaml, and one environment.json, for the record.
+        splits: a row per run whose log has its costs: run, and what :func:`analysis.runs.split_time.run_split` gives.
+    """
+
+    runs: pd.DataFrame
+    evaluations: pd.DataFrame
+    references: dict[str, pd.DataFrame] = field(default_factory=dict)
+    samples: dict[str, Path] = field(default_factory=dict)
+    facts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    unfinished: int = 0
+    duplicates: int = 0
+    protocol: dict[str, dict[str, Any]] = field(default_factory=dict)
+    environment: dict[str, Any] = field(default_factory=dict)
+    splits: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+
+def load_study(paths: Sequence[str | Path], recordings: Mapping[str, Path] | None = None) -> Study:
+    """Load every finished run below ``paths``.
+
+    Args:
+        recordings: task to landscape file, for tasks without a reference.parquet beside their runs: live ones.
+
+    Raises:
+        AnalysisError: nothing found, a file is damaged, or the runs contradict each other.
+    """
+    logs, unfinished, environment = read_logs(paths)
+    if not logs:
+        where = ", ".join(str(p) for p in paths)
+        hint = f"; {unfinished} unfinished" if unfinished else ""
+        raise AnalysisError(f"{where}: no finished run found{hint}: expected directories with config.yaml and DONE")
+    kept = with_retimed(_without_copies(logs))
+    runs = pd.DataFrame([run_row(log) for log in kept])
+    runs.index.name = "run"
+    _check_comparable(runs)
+    _check_landscapes(runs)
+    found = references(runs, recordings or {})
+    sampled = {task for task, reference in found.items() if reference.coverage == "sample"}
+    runs["coverage"] = runs["coverage"].where(~runs["task"].isin(sampled), "sample")
+    protocol: dict[str, dict[str, Any]] = {}
+    for label, log in zip(runs["strategy"], kept, strict=True):
+        protocol.setdefault(str(label), log.config)
+    return Study(
+        runs=runs,
+        evaluations=_concatenated([log.columns for log in kept]),
+        references={task: reference.table for task, reference in found.items()},
+        samples={task: reference.samples for task, reference in found.items() if reference.samples is not None},
+        facts={task: reference.facts for task, reference in found.items()},
+        unfinished=unfinished,
+        duplicates=len(logs) - len(kept),
+        protocol=protocol,
+        environment=environment,
+        splits=_splits(kept),
+    )
+
+
+def read_logs(paths: Sequence[str | Path]) -> tuple[list[RunLog], int, dict[str, Any]]:
+    """The finished runs below ``paths``, each once; the number of unfinished ones; one run's environment."""
+    seen: set[Path] = set()
+    unfinished: set[Path] = set()
+    logs: list[RunLog] = []
+    environment: dict[str, Any] = {}
+    for path in map(Path, paths):
+        loaded = consolidated.part(path) if not any(path.glob("*/")) else consolidated.Loaded([], {})
+        if not loaded.logs:
+            finished, open_ones = find_run_directories(path)
+            unfinished.update(open_ones)
+            new = [directory for directory in finished if directory not in seen]
+            if finished and not new:
+                continue
+            loaded = consolidated.load(path, new)
+        seen.update(log.path for log in loaded.logs)
+        logs += loaded.logs
+        environment = environment or loaded.environment
+    return sorted(logs, key=lambda log: _natural(log.path)), len(unfinished), environment
+
+
+def find_run_directories(path: Path) -> tuple[list[Path], list[Path]]:
+    """Run directories at any depth, resolved and sorted: those with DONE, and those that look unfinished."""
+    if not path.exists():
+        raise AnalysisError(f"{path}: no such file or directory: expected a folder of runs")
+    finished, unfinished = [], []
+    for folder, inner, files in os.walk(path.resolve()):
+        inner[:] = [name for name in inner if not name.startswith((".", "aborted-"))]
+        if "config.yaml" not in files:
+            continue
+        inner.clear()
+        directory = Path(folder)
+        if "DONE" in files:
+            finished.append(directory)
+        elif directory.name.startswith("seed-"):
+            unfinished.append(directory)
+    return sorted(finished, key=_natural), unfinished
+
+
+def _natural(directory: Path) -> tuple[str, int, str]:
+    number = directory.name.removeprefix("seed-")
+    return str(directory.parent), int(number) if number.isdigit() else -1, directory.name
+
+
+def _without_copies(logs: list[RunLog]) -> list[RunLog]:
+    """Keep one of several equal runs; refuse two different runs that claim one name."""
+    seen: dict[tuple[str, str, int], RunLog] = {}
+    for log in logs:
+        name = (log.config["task"], str(log.config["strategy"]["label"]), log.config["seed"])
+        first = seen.setdefault(name, log)
+        if any(first.config.get(part) != log.config.get(part) for part in ("budget", "config_hash")):
+            changed = _differences(first.config, log.config)
+            raise AnalysisError(
+                f"{log.path}: {', '.join(changed) or 'config_hash'} not as in {first.path}, which is the same task, "
+                "strategy and seed: expected one of the two, or another strategy.label"
+            )
+    return list(seen.values())
+
+
+def _differences(other: dict[str, Any], config: dict[str, Any], prefix: str = "") -> list[str]:
+    """``name=value`` of everything that differs, the hash aside."""
+    found = []
+    for name in sorted({*other, *config} - {"config_hash"}):
+        before, now = other.get(name), config.get(name)
+        if isinstance(before, dict) and isinstance(now, dict):
+            found += _differences(before, now, f"{prefix}{name}.")
+        elif before != now:
+            found.append(f"{prefix}{name}={now}")
+    return found
+
+
+def _check_comparable(runs: pd.DataFrame) -> None:
+    """Seeds of one strategy on one task must differ in nothing but the seed."""
+    for (task, strategy), group in runs.groupby(["task", "strategy"], sort=False):
+        first = group.iloc[0]
+        for name in _SAME_WITHIN_A_STRATEGY:
+            values = group[name].astype(str)
+            if values.nunique() > 1:
+                other = group[values != str(first[name])].iloc[0]
+                raise AnalysisError(
+                    f"{other['path']}: {name}={other[name]}: expected {first[name]} as in {first['path']} "
+                    f"(task {task}, strategy {strategy}); give a variant its own strategy.label"
+                )
+
+
+def _check_landscapes(runs: pd.DataFrame) -> None:
+    """One task is one recording: else t* and the baseline mean different things in different runs."""
+    for task, group in runs[runs["landscape"] != ""].groupby("task", sort=False):
+        other = group[group["landscape"] != group["landscape"].iloc[0]]
+        if len(other):
+            raise AnalysisError(
+                f"{other['path'].iloc[0]}: landscape_sha256={other['landscape'].iloc[0][:12]}: expected "
+                f"{group['landscape'].iloc[0][:12]} as in {group['path'].iloc[0]} (task {task})"
+            )
+
+
+def _concatenated(runs: list[dict[str, NDArray[Any]]]) -> pd.DataFrame:
+    lengths = [len(columns["ok"]) for columns in runs]
+    found: dict[str, Any] = {
+        "run": np.repeat(np.arange(len(runs)), lengths),
+        "index": np.concatenate([np.arange(length) for length in lengths]),
+    }
+    for name in ("ok", "latency_ms", "oracle_ms", "clock_end_s"):
+        found[name] = np.concatenate([columns[name] for columns in runs])
+    for name, parts in _COSTS.items():
+        found[name] = np.concatenate([_sum(columns, parts) for columns in runs])
+    return pd.DataFrame(found, copy=False)
+
+
+def _sum(columns: Mapping[str, NDArray[Any]], parts: tuple[str, ...]) -> NDArray[np.float64]:
+    if any(part not in columns for part in parts):
+        return np.full(len(columns["ok"]), np.nan)
+    return np.asarray(sum(columns[part] for part in parts), dtype=np.float64)
+
+
+def _splits(logs: list[RunLog]) -> pd.DataFrame:
+    rows = []
+    for run, log in enumerate(logs):
+        live = is_live(log.config)
+        backend = log.config.get("backend") or {}
+        columns = log.columns if live else {name: v for name, v in log.columns.items() if name != "wall_s"}
+        split = run_split(columns, int(log.config.get("batch") or 1), bool(backend.get("charge_ask", live)))
+        if split is not None:
+            rows.append({"run": run, "live": live, **split})
+    return pd.DataFrame(rows)

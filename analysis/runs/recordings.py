@@ -1,0 +1,153 @@
+"""The recorded table of each task: reference.parquet beside its runs, or the landscape of a live task."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import yaml
+from numpy.typing import NDArray
+
+from analysis.errors import AnalysisError
+from analysis.reference import COSTS, with_coverage
+from analysis.runs.run_directory import YAML_LOADER, first_line, read_parquet
+from analysis.statistics.readings import Readings, readings
+
+NAME = "reference.parquet"
+_REQUIRED = ["status", "latency_ms", "oracle_ms"]
+_OPTIONAL = ["key", "compile_s", "verify_s", "benchmark_s", "origin"]
+_SAMPLES = "samples_ms"
+_FACTS = ("task", "kernel", "device", "coverage", "vendor", "roofline", "shape", "dtype", "default")
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A task's recorded table, the file it is from, and what is known of the recording.
+
+    Attributes:
+        samples: the file with the recorded samples of these rows; ``None`` where there is none.
+    """
+
+    path: Path
+    table: pd.DataFrame
+    coverage: str
+    facts: dict[str, Any]
+    samples: Path | None
+
+
+def references(runs: pd.DataFrame, recordings: Mapping[str, Path]) -> dict[str, Reference]:
+    """The table of each task in ``runs`` (columns task, path, coverage); tasks without any are absent.
+
+    Raises:
+        AnalysisError: a table is damaged, or two folders hold different recordings of one task.
+    """
+    found: dict[str, Reference] = {}
+    beside = cache(_beside)
+    checked: set[tuple[str, Path]] = set()
+    for task, coverage, folder in zip(runs["task"], runs["coverage"], map(_parent, runs["path"]), strict=True):
+        path = beside(folder)
+        if path is None or (task, path) in checked:
+            continue
+        checked.add((task, path))
+        table = with_coverage(read_table(path), coverage)
+        if task not in found:
+            facts = read_facts(path.with_name("reference.yaml"))
+            found[task] = Reference(path, table, coverage, facts, _samples(path, table, recordings.get(task)))
+        elif not table.equals(found[task].table):
+            raise AnalysisError(f"{path}: another recording of {task} than {found[task].path}: expected one per task")
+    for task in sorted(set(runs["task"]) - set(found)):
+        if task in recordings:
+            found[task] = _landscape(recordings[task])
+    return found
+
+
+def _parent(path: str) -> str:
+    return path.rpartition("/")[0] or path
+
+
+def _beside(folder: str) -> Path | None:
+    """reference.parquet of a strategy's folder or the task's above it."""
+    candidates = (parent / NAME for parent in (Path(folder), Path(folder).parent))
+    return next((candidate for candidate in candidates if candidate.exists()), None)
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """A recorded table: status, latency_ms, oracle_ms, and costs, key and origin where present.
+
+    Rows are ordered by what is recorded of them, whatever the file's order: simulated baselines draw rows by number.
+    """
+    table: pd.DataFrame = read_parquet(path, _REQUIRED, _OPTIONAL).to_pandas()
+    if table.empty:
+        raise AnalysisError(f"{path}: no row: expected one per feasible configuration")
+    recorded = ["latency_ms", "oracle_ms", *(name for name in COSTS if name in table)]
+    table = table.astype({"status": "str", **dict.fromkeys(recorded, "float64")})
+    return table.sort_values(["status", *recorded], kind="stable", ignore_index=True)
+
+
+def read_readings(path: Path, table: pd.DataFrame) -> Readings:
+    """The recorded samples of the rows of ``table``, from a file that holds the same rows in any order.
+
+    Raises:
+        AnalysisError: it holds other rows.
+    """
+    rows = matching_rows(path, table)
+    if rows is None:
+        raise AnalysisError(f"{path}: not the {len(table)} rows of the recording that the runs were judged by")
+    samples = read_parquet(path, [_SAMPLES], []).column(_SAMPLES).to_pylist()
+    return readings([np.asarray(samples[row] or [], dtype=np.float64) for row in rows.tolist()])
+
+
+def matching_rows(path: Path, table: pd.DataFrame) -> NDArray[np.intp] | None:
+    """For each row of ``table`` its place in the file; ``None`` where the file is another recording.
+
+    The harness keeps rows in the canonical order of their space, a landscape file in the order of measuring. Rows are
+    told apart by latency and costs, which repeat only among failures, and those have no samples.
+    """
+    names = [name for name in ("latency_ms", "oracle_ms", "compile_s", "benchmark_s") if name in table]
+    theirs = read_parquet(path, names, []).to_pandas()
+    if len(theirs) != len(table):
+        return None
+    ours = [table[name].to_numpy(np.float64) for name in names]
+    others = [theirs[name].to_numpy(np.float64) for name in names]
+    order, other = np.lexsort(ours), np.lexsort(others)
+    if not all(np.array_equal(a[order], b[other], equal_nan=True) for a, b in zip(ours, others, strict=True)):
+        return None
+    rows = np.empty(len(table), dtype=np.intp)
+    rows[order] = other
+    return rows
+
+
+def _samples(path: Path, table: pd.DataFrame, library: Path | None) -> Path | None:
+    """The table's own file, or the library's recording where it is the same one."""
+    if _SAMPLES in pq.read_schema(path).names:
+        return path
+    if library is None or _SAMPLES not in pq.read_schema(library).names:
+        return None
+    return library if matching_rows(library, table) is not None else None
+
+
+def _landscape(path: Path) -> Reference:
+    table = read_table(path)
+    try:
+        document = json.loads((pq.read_schema(path).metadata or {}).get(b"nearopt", b"{}"))
+    except ValueError as error:
+        raise AnalysisError(f"{path}: metadata nearopt: damaged: {first_line(error)}") from error
+    coverage = str((document.get("coverage") or {}).get("kind", "exhaustive"))
+    facts = {name: document[name] for name in _FACTS if name in document}
+    return Reference(path, with_coverage(table, coverage), coverage, facts, _samples(path, table, None))
+
+
+def read_facts(path: Path) -> dict[str, Any]:
+    """What the harness notes about a recording beside its table; empty where there is no such file."""
+    try:
+        document = yaml.load(path.read_text(encoding="utf-8"), Loader=YAML_LOADER)
+    except (OSError, ValueError, yaml.YAMLError):
+        return {}  # for the record only: no number depends on it
+    return document if isinstance(document, dict) else {}

@@ -1,0 +1,52 @@
+"""Live runs judged by ``RESULTS/<task>/retimed.parquet``, which ``nearopt retime`` writes, where there is one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from analysis.errors import AnalysisError
+from analysis.runs.run_directory import RunLog, is_live, read_parquet
+
+NAME = "retimed.parquet"
+_COLUMNS = ["strategy", "seed", "index", "oracle_ms"]
+
+
+def with_retimed(logs: Sequence[RunLog]) -> list[RunLog]:
+    """The runs, with the true latencies of live ones from the re-timing of their task.
+
+    Raises:
+        AnalysisError: the file is damaged, or knows fewer evaluations of a run than it has.
+    """
+    table = cache(_table)
+    return [_judged(log, table(log.path.parent.parent / NAME)) if is_live(log.config) else log for log in logs]
+
+
+def _table(path: Path) -> tuple[Path, pd.DataFrame] | None:
+    if not path.exists():
+        return None
+    frame = read_parquet(path, _COLUMNS, []).to_pandas()
+    return path, frame.astype({"strategy": str}).set_index(["strategy", "seed"]).sort_index()
+
+
+def _judged(log: RunLog, found: tuple[Path, pd.DataFrame] | None) -> RunLog:
+    if found is None:
+        return log
+    path, frame = found
+    name = (str(log.config["strategy"]["label"]), int(log.config["seed"]))
+    if name not in frame.index:
+        if not log.columns["ok"].any():
+            return log
+        raise AnalysisError(f"{path}: nothing about {name[0]} seed {name[1]}: run nearopt retime again")
+    rows = frame.loc[[name]]
+    oracle = np.full(len(log.columns["ok"]), np.nan)
+    inside = rows["index"].to_numpy() < len(oracle)
+    oracle[rows["index"].to_numpy()[inside]] = rows["oracle_ms"].to_numpy()[inside]
+    if not inside.all() or np.isnan(oracle[log.columns["ok"]]).any():
+        raise AnalysisError(f"{path}: other evaluations of {name[0]} seed {name[1]}: run nearopt retime again")
+    return replace(log, columns={**log.columns, "oracle_ms": oracle})

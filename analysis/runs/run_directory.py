@@ -1,0 +1,169 @@
+"""Read one run directory: its config, its evaluations and how it ended. Every fault names its file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import yaml
+from numpy.typing import NDArray
+
+from analysis.errors import AnalysisError
+from analysis.reference import kernel_of
+
+YAML_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+REQUIRED_NUMBERS = ("latency_ms", "oracle_ms", "clock_end_s")
+OPTIONAL_NUMBERS = ("ask_s", "tell_s", "compile_s", "verify_s", "benchmark_s", "wall_s", "alias")
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    try:
+        config = yaml.load(path.read_text(encoding="utf-8"), Loader=YAML_LOADER)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise AnalysisError(f"{path}: damaged: {first_line(error)}") from error
+    if not isinstance(config, dict):
+        raise AnalysisError(f"{path}: damaged: expected a mapping")
+    for name, kind in (("task", str), ("strategy", dict), ("seed", int), ("budget", dict)):
+        if not isinstance(config.get(name), kind):
+            raise AnalysisError(f"{path}: {name}={config.get(name)!r}: expected a {kind.__name__}")
+    if "label" not in config["strategy"]:
+        raise AnalysisError(f"{path}: strategy.label is missing: expected the strategy's name")
+    return config
+
+
+def is_live(config: dict[str, Any]) -> bool:
+    """Whether a run measured on a device, by its config.yaml."""
+    return str((config.get("backend") or {}).get("kind", "")) == "live"
+
+
+@dataclass(frozen=True)
+class RunLog:
+    """One finished run as it was written.
+
+    Attributes:
+        path: its directory.
+        config: config.yaml.
+        ended: why it ended, from DONE.
+        columns: ``ok`` and ``REQUIRED_NUMBERS``, and of ``OPTIONAL_NUMBERS`` what was logged; in order. [evaluations]
+        repairs: evaluations whose configuration was repaired.
+    """
+
+    path: Path
+    config: dict[str, Any]
+    ended: str
+    columns: dict[str, NDArray[Any]]
+    repairs: int
+
+
+def read_run(directory: Path) -> RunLog:
+    """Read a run directory with DONE.
+
+    Raises:
+        AnalysisError: a file is missing or damaged.
+    """
+    config = read_config(directory / "config.yaml")
+    columns = read_evaluations(directory / "evaluations.parquet")
+    repairs = int(columns.pop("repaired", np.zeros(0)).sum())
+    return RunLog(directory, config, _ended(directory / "DONE"), columns, repairs)
+
+
+def read_evaluations(path: Path) -> dict[str, NDArray[Any]]:
+    """One run's evaluations in order of ``index``, with ``ok`` for the status."""
+    table = read_parquet(path, ["status", *REQUIRED_NUMBERS], ["repaired", "index", *OPTIONAL_NUMBERS])
+    if table.num_rows == 0:
+        raise AnalysisError(f"{path.parent}: evaluations.parquet has no row: expected at least one evaluation")
+    columns: dict[str, NDArray[Any]] = {"ok": np.asarray(pc.equal(table.column("status"), "ok").to_numpy())}
+    for name in table.column_names:
+        if name not in ("status", "index", "repaired"):
+            columns[name] = _numbers(path, name, table.column(name))
+    if "repaired" in table.column_names:
+        columns["repaired"] = np.asarray(table.column("repaired").to_numpy(), dtype=bool)
+    if "index" in table.column_names and (np.diff(table.column("index").to_numpy()) < 0).any():
+        raise AnalysisError(f"{path}: index is out of order: expected 0, 1, 2, ...")
+    if np.isnan(columns["latency_ms"][columns["ok"]]).any():
+        raise AnalysisError(f"{path}: latency_ms is empty where status=ok: expected a number")
+    if np.isnan(columns["clock_end_s"]).any():
+        raise AnalysisError(f"{path}: clock_end_s is empty: expected seconds")
+    return columns
+
+
+def _numbers(path: Path, name: str, column: Any) -> NDArray[np.float64]:
+    try:
+        return np.asarray(column.cast(pa.float64(), safe=False).to_numpy(), dtype=np.float64)
+    except (TypeError, ValueError, pa.ArrowException) as error:
+        raise AnalysisError(f"{path}: {name}: expected numbers: {first_line(error)}") from error
+
+
+def read_parquet(path: Path, required: list[str], optional: list[str]) -> Any:
+    try:
+        with pq.ParquetFile(path) as file:
+            present = set(file.schema_arrow.names)
+            missing = [name for name in required if name not in present]
+            if missing:
+                raise AnalysisError(f"{path}: column {missing[0]} is missing")
+            return file.read(columns=required + [name for name in optional if name in present])
+    except FileNotFoundError as error:
+        raise AnalysisError(f"{path}: missing, although the run is marked as done") from error
+    except (OSError, pa.ArrowException) as error:
+        raise AnalysisError(f"{path}: damaged: {first_line(error)}") from error
+
+
+def run_row(log: RunLog) -> dict[str, Any]:
+    """One row of ``Study.runs``; see :class:`analysis.runs.load.Study` for the columns."""
+    config = log.config
+    task, strategy = config["task"], dict(config["strategy"])
+    label = str(strategy.pop("label"))
+    budget, backend, reference = (config.get(name) or {} for name in ("budget", "backend", "reference"))
+    return {
+        "path": str(log.path),
+        "task": task,
+        "kernel": kernel_of(task),
+        "strategy": label,
+        "seed": config["seed"],
+        "budget_evaluations": _number(budget.get("evaluations")),
+        "budget_seconds": _number(budget.get("seconds")),
+        "batch": int(config.get("batch") or 1),
+        "compile_workers": int(backend.get("compile_workers") or 1),
+        "backend": str(backend.get("kind", "")),
+        "noise": str(backend.get("noise", "")),
+        "landscape": str(backend.get("landscape_sha256") or ""),
+        "evaluations": len(log.columns["ok"]),
+        "failures": int((~log.columns["ok"]).sum()),
+        "repairs": log.repairs,
+        "clock_s": float(log.columns["clock_end_s"].max()),
+        "ended": log.ended,
+        "config_hash": str(config.get("config_hash", "")),
+        "strategy_arguments": json.dumps(strategy, sort_keys=True, default=str),
+        "coverage": str(reference.get("coverage") or "exhaustive"),
+        "t_star_ms": _number(reference.get("t_star_ms")),
+    }
+
+
+def _number(value: Any) -> float:
+    return float("nan") if value is None else float(value)
+
+
+def _ended(path: Path) -> str:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8") or "{}")
+    except (OSError, ValueError) as error:
+        raise AnalysisError(f"{path}: damaged: {first_line(error)}") from error
+    return str(document.get("ended", "budget")) if isinstance(document, dict) else "budget"
+
+
+def read_environment(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}  # for the record only: no number depends on it
+    return document if isinstance(document, dict) else {}
+
+
+def first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,102 @@
+"""Where the tuning clock of live runs goes, and what the harness takes beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+PARTS = ("ask", "tell", "compile", "verify", "benchmark")
+NEEDED = ("ask_s", "tell_s", "compile_s", "verify_s", "benchmark_s")
+LOGGED = (*NEEDED, "wall_s", "alias")
+"""Columns of evaluations.parquet that a split is made from; ``wall_s`` and ``alias`` are absent in older runs."""
+_SUMMED = ("clock_s", *(f"{part}_s" for part in PARTS), "compile_cpu_s", "alias_s")
+
+
+def run_split(evaluations: Mapping[str, Any], batch: int, charge_ask: bool) -> dict[str, float] | None:
+    """Seconds of one run by what they were spent on; ``None`` where its log lacks the costs.
+
+    ``ask_s``, ``tell_s``, ``compile_s``, ``verify_s`` and ``benchmark_s`` add up to ``clock_s``, the tuning clock at
+    the end of the last tell, ask and tell included. The one GPU verifies and benchmarks one configuration at a time;
+    the rest of the clock it waits for compiles, so that is their part, however many overlap (``compile_cpu_s``: what
+    they took together). ``overhead_s`` is real time less ``clock_s``: nan where ``wall_s`` is not known throughout,
+    and negative where the clock charged more than passed. ``alias_s``: verification and benchmark that were charged to
+    configurations with the machine code of another one, and not spent.
+
+    Args:
+        evaluations: columns in order, with ``clock_end_s`` and ``LOGGED`` as far as present. [evaluations] each
+        batch: the most configurations asked at once.
+        charge_ask: whether the clock holds ask and tell.
+    """
+    if any(name not in evaluations for name in NEEDED):
+        return None
+    logged = np.stack([np.asarray(evaluations[name], dtype=np.float64) for name in NEEDED])
+    if np.isnan(logged).any():
+        return None
+    ask, tell, cpu, verify, benchmark = logged.sum(axis=1).tolist()
+    end = float(np.asarray(evaluations["clock_end_s"]).max())
+    on_device = end - (ask + tell - _last_tell(logged[:2].T, batch)) if charge_ask else end
+    clock = ask + tell + on_device
+    wall = float(np.asarray(evaluations["wall_s"], dtype=np.float64).sum()) if "wall_s" in evaluations else float("nan")
+    alias = np.nan_to_num(np.asarray(evaluations["alias"], dtype=np.float64)) if "alias" in evaluations else 0.0
+    return {
+        "clock_s": clock,
+        "ask_s": ask,
+        "tell_s": tell,
+        "compile_s": on_device - verify - benchmark,
+        "verify_s": verify,
+        "benchmark_s": benchmark,
+        "compile_cpu_s": cpu,
+        "alias_s": float((alias * (logged[3] + logged[4])).sum()),
+        "wall_s": wall,
+        "overhead_s": wall - clock,
+    }
+
+
+def _last_tell(ask_and_tell: NDArray[np.float64], batch: int) -> float:
+    """Seconds of the last tell: it comes after the last ``clock_end_s``, so the log's clock lacks it.
+
+    A batch shares its ask and its tell equally, which is how the last one is told from those before.
+    """
+    last = ask_and_tell[-batch:]
+    same = (last == last[-1]).all(axis=1)[::-1]
+    return float(last[-1, 1]) * int(np.logical_and.accumulate(same).sum())
+
+
+def by_task_and_strategy(runs: pd.DataFrame, splits: pd.DataFrame, group: str = "task") -> pd.DataFrame:
+    """Sums over seeds, and shares of the tuning clock. A row per task and strategy that has a split.
+
+    Args:
+        runs, splits: of :class:`analysis.runs.load.Study`.
+        group: ``task``, or ``kernel`` to pool the tasks of each.
+
+    Returns:
+        Columns ``group``, strategy, runs, what :func:`run_split` gives, a ``<part>_share`` for each of ``PARTS``,
+        timed_runs (those with wall_s) and overhead_share: overhead over the clock, both of the timed runs alone.
+    """
+    return _summed(runs, splits, [group, "strategy"])
+
+
+def overhead_by_strategy(runs: pd.DataFrame, splits: pd.DataFrame) -> dict[str, float]:
+    """Harness overhead over the tuning clock, all runs of a strategy together; nan where none logged wall_s."""
+    table = _summed(runs, splits, ["strategy"])
+    return {str(name): float(share) for name, share in zip(table["strategy"], table["overhead_share"], strict=True)}
+
+
+def _summed(runs: pd.DataFrame, splits: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    columns = [*by, "runs", *_SUMMED, *(f"{part}_share" for part in PARTS)]
+    columns += ["timed_runs", "wall_s", "overhead_s", "overhead_share"]
+    if splits.empty:
+        return pd.DataFrame(columns=columns)
+    rows = splits.join(runs[list(by)], on="run")
+    timed = rows["overhead_s"].notna()
+    rows = rows.assign(runs=1, timed_runs=timed.astype(int), timed_clock_s=rows["clock_s"].where(timed))
+    sums = [*_SUMMED, "runs", "timed_runs", "timed_clock_s", "wall_s", "overhead_s"]
+    table = rows.groupby(list(by), sort=True)[sums].sum(min_count=1).reset_index()
+    for part in PARTS:
+        table[f"{part}_share"] = table[f"{part}_s"] / table["clock_s"]
+    table["overhead_share"] = table["overhead_s"] / table["timed_clock_s"]
+    return table[columns]

@@ -1,0 +1,1 @@
+"""Closed forms, estimators and tests that know nothing of studies."""

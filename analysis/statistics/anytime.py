@@ -1,0 +1,55 @@
+"""Anytime performance: the area under the curve of relative quality t*/t, beside that of exact random search.
+
+The mean of the step function over the budget, between 0 (nothing ran) and 1 (the optimum at once). Unlike a time to
+target it needs no target, and rewards being good early.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from analysis.statistics import random_search
+from analysis.statistics.step_functions import StepFunctions
+
+Floats = NDArray[np.float64]
+
+
+def areas(curves: StepFunctions, runs: NDArray[np.int64], start: float, end: float) -> Floats:
+    """Mean of each run's step function over [start, end]; a run that ended keeps its last value. [runs]
+
+    In evaluations take start = 1 and end = B + 1: the value after evaluation j holds up to j + 1.
+    """
+    found = np.empty(len(runs))
+    for i, run in enumerate(runs):
+        x, value = curves.of(int(run))
+        inside = (x > start) & (x < end)
+        edges = np.concatenate([[start], x[inside], [end]])
+        heights = np.concatenate([curves.at([int(run)], [start])[0], value[inside]])
+        found[i] = float((heights * np.diff(edges)).sum()) / (end - start)
+    return found
+
+
+def exact_random_area(quality: ArrayLike, budget: int) -> float:
+    """E[area] of exact random search over ``budget`` evaluations. ``quality``: of every configuration. [N]"""
+    expectation, _ = random_search.best_so_far(quality, budget, quantiles=())
+    missing = budget - len(expectation)  # the whole table was seen
+    return float((expectation.sum() + missing * expectation[-1]) / budget)
+
+
+@dataclass(frozen=True)
+class Anytime:
+    """Mean area over seeds, its standard error, and random's."""
+
+    area: float
+    se: float
+    random: float
+
+
+def anytime(curves: StepFunctions, runs: NDArray[np.int64], quality: ArrayLike, budget: int) -> Anytime:
+    """Area under quality over evaluations 1 .. B of runs on one recorded task."""
+    own = areas(curves, runs, 1.0, budget + 1.0)
+    se = float(own.std(ddof=1) / np.sqrt(len(own))) if len(own) > 1 else float("nan")
+    return Anytime(float(own.mean()), se, exact_random_area(quality, budget))

@@ -1,0 +1,91 @@
+"""Incumbents of many runs at once, and the optimum that they are judged by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from analysis.reference import true_latency
+from analysis.runs.load import Study
+
+
+def incumbent_steps(evaluations: pd.DataFrame, by_clock: bool = False) -> pd.DataFrame:
+    """Every change of incumbent: the first evaluation with the lowest observed latency so far.
+
+    Args:
+        evaluations: as in :class:`analysis.runs.load.Study`.
+        by_clock: order by the end on the tuning clock, not by index (batches may overtake).
+
+    Returns:
+        run, evaluation (counted from 1), clock_s, latency_ms (observed) and true_ms (by the oracle, else
+        observed), a row per change, in order.
+    """
+    rows = evaluations
+    if by_clock and not _clock_is_monotone(evaluations):
+        rows = evaluations.iloc[np.lexsort((evaluations["clock_end_s"], evaluations["run"]))]
+    run = rows["run"].to_numpy()
+    observed = np.where(rows["ok"], rows["latency_ms"], np.inf)
+    best = pd.Series(observed).groupby(run, sort=False).cummin().to_numpy()
+    before = np.concatenate([[np.inf], best[:-1]])
+    before[_starts(run)] = np.inf
+    changed = observed < before
+    steps = rows.loc[changed, ["run", "index", "clock_end_s", "latency_ms", "oracle_ms"]]
+    return pd.DataFrame(
+        {
+            "run": steps["run"].to_numpy(),
+            "evaluation": steps["index"].to_numpy() + 1,
+            "clock_s": steps["clock_end_s"].to_numpy(),
+            "latency_ms": steps["latency_ms"].to_numpy(),
+            "true_ms": np.where(steps["oracle_ms"].notna(), steps["oracle_ms"], steps["latency_ms"]),
+        }
+    )
+
+
+def _starts(run: NDArray[np.int64]) -> NDArray[np.bool_]:
+    return np.concatenate([[True], run[1:] != run[:-1]]) if len(run) else np.zeros(0, dtype=bool)
+
+
+def _clock_is_monotone(evaluations: pd.DataFrame) -> bool:
+    ahead = np.diff(evaluations["clock_end_s"].to_numpy()) >= 0
+    return bool(np.all(ahead | _starts(evaluations["run"].to_numpy())[1:]))
+
+
+@dataclass(frozen=True)
+class Optima:
+    """The true optimum of each task.
+
+    Attributes:
+        t_star_ms: task to t*, in ms.
+        beaten: task to the runs (by number) that found less than the recording or the reference pool.
+    """
+
+    t_star_ms: dict[str, float]
+    beaten: dict[str, list[int]]
+
+
+def optima(study: Study) -> Optima:
+    """t* per task: the recorded table's, else the one in config.yaml, else the best of any run.
+
+    A run that finds less than t* lowers it for all runs of the task, and is named.
+    """
+    rows = study.evaluations
+    true = np.where(rows["oracle_ms"].notna(), rows["oracle_ms"], rows["latency_ms"])
+    true = np.where(rows["ok"], true, np.inf)
+    found = pd.Series(true).groupby(rows["run"].to_numpy()).min().reindex(study.runs.index, fill_value=np.inf)
+    t_star: dict[str, float] = {}
+    beaten: dict[str, list[int]] = {}
+    for task, runs in study.runs.groupby("task", sort=True):
+        name = str(task)
+        recorded = float(runs["t_star_ms"].min())
+        if name in study.references:
+            recorded = float(true_latency(study.references[name]).min())
+        known = recorded if np.isfinite(recorded) else np.inf
+        best = float(found.loc[runs.index].min())
+        if np.isfinite(known):
+            better = found.loc[runs.index] < known * (1 - 1e-12)
+            beaten[name] = [int(run) for run in better.index[better]]
+        t_star[name] = min(known, best)
+    return Optima(t_star, {task: runs for task, runs in beaten.items() if runs})

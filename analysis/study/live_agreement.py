@@ -1,0 +1,271 @@
+"""Whether replay predicts live: each cell's live runs ranked among its replays, on three axes.
+
+A cell is a (task, strategy). Both sides are judged by the recording that the replays come from: a hit by the
+configuration's recorded latency, against the recording's own t*, which no live reading lowers. The seconds are those
+of compiling, verifying and benchmarking alone. A live clock holds the strategy's ask and tell too and a replay's does
+not, and a strategy's own time is that of the CPU it ran on: neither to be left out on one side, nor to be carried over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from analysis.errors import AnalysisError
+from analysis.reference import HEADLINE_TARGET, kernel_of, true_latency
+from analysis.runs.load import Study
+from analysis.runs.run_directory import read_environment
+from analysis.statistics.agreement import RankTest, StratifiedTest, rank_test, stratified
+from analysis.statistics.ert import ErtEstimate, LogEstimate, combine, estimate
+from analysis.statistics.multiplicity import holm
+from analysis.statistics.supported import THESE_TASKS, refusal
+from analysis.study.incumbents import Optima, incumbent_steps
+from analysis.study.pairing import compared
+from analysis.study.time_to_target import AXES, budgets, times_to_target
+
+EVALUATIONS, SECONDS = AXES
+QUALITY = "quality"
+COMPARED = (EVALUATIONS, QUALITY, SECONDS)
+ALPHA = 0.05
+SHARE = ALPHA / 2
+"""What the cells together may cost, and what the whole may: either way an axis is rejected wrongly in 5% at most."""
+_SAME = ("budget_evaluations", "strategy_arguments")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One task and strategy on one axis.
+
+    Attributes:
+        axis: of ``COMPARED``.
+        test: of the live runs among the replays, 1 the best; a run that never came to 5% is last.
+        p_holm: adjusted over the cells of the axis.
+        live, replay: hits and runs; on the quality axis too those to 5%.
+        live_median, replay_median: of what is ranked, t*/t for quality; inf where half never came to 5%.
+        ratio: ERT live over ERT replay: value, interval and bound as in :data:`analysis.study.speedup.COLUMNS`.
+    """
+
+    task: str
+    strategy: str
+    axis: str
+    test: RankTest
+    p_holm: float
+    live: tuple[int, int]
+    replay: tuple[int, int]
+    live_median: float
+    replay_median: float
+    ratio: Mapping[str, Any]
+
+    @property
+    def rejected(self) -> bool:
+        """Whether this cell alone rejects its axis."""
+        return self.p_holm <= SHARE
+
+
+@dataclass(frozen=True)
+class Axis:
+    """All cells on one axis.
+
+    Attributes:
+        p: of "live and replay have one law", cells and whole: twice the smaller of the two, 1 at most.
+        ratio: geometric mean of ERTs, live over replay, over the ``known`` cells where both sides hit; without an
+            error where that is not all cells, or an interval is not supported (:mod:`analysis.statistics.supported`).
+    """
+
+    name: str
+    cells: tuple[Cell, ...]
+    whole: StratifiedTest
+    p: float
+    ratio: LogEstimate
+    known: int
+
+    @property
+    def predicted(self) -> bool:
+        """Neither a cell nor the whole is rejected."""
+        return self.p > ALPHA
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """The comparison.
+
+    Attributes:
+        axes: in the order of ``COMPARED``.
+        missing: (task, strategy) of the live study without replays: not compared.
+        beaten: live runs that ended below the recording's t*.
+        unjudged: live runs whose hits their own readings decided, for want of a recording where they ran.
+    """
+
+    axes: tuple[Axis, ...]
+    missing: tuple[tuple[str, str], ...]
+    beaten: int
+    unjudged: int
+
+
+def agreement(live: Study, replays: Study) -> Agreement:
+    """Compare every (task, strategy) of ``live`` with the same one of ``replays``.
+
+    Raises:
+        AnalysisError: nothing in common, a study of the wrong kind, another protocol or recording, or no costs.
+    """
+    _check_kind(live, "live", "LIVE_RESULTS")
+    _check_kind(replays, "replay", "REPLAY_RESULTS")
+    wanted, there = _cells(live), _cells(replays)
+    common = sorted(set(wanted) & set(there))
+    missing = tuple(sorted(set(wanted) - set(there)))
+    if not common:
+        listed = "; ".join(f"{task} with {strategy}" for task, strategy in missing[:3])
+        raise AnalysisError(f"no replay of any live task and strategy ({listed}): expected runs of the same names")
+    unjudged = 0
+    for cell in common:
+        ours, theirs = live.runs.loc[wanted[cell]], replays.runs.loc[there[cell]]
+        _check_same(ours, theirs)
+        unjudged += _check_judges(ours, theirs)
+    optimum = _recorded_optima(replays, {task for task, _ in common})
+    sides = [_measured(study, optimum, _chosen(cells, common)) for study, cells in ((live, wanted), (replays, there))]
+    axes = tuple(_axis(name, common, *sides) for name in COMPARED)
+    beaten = sides[0].loc[sides[0]["axis"] == QUALITY, "value"] < -1 - 1e-12
+    return Agreement(axes, missing, int(beaten.sum()), unjudged)
+
+
+def _check_kind(study: Study, kind: str, what: str) -> None:
+    other = study.runs[study.runs["backend"] != kind]
+    if len(other):
+        raise AnalysisError(f"{other['path'].iloc[0]}: backend={other['backend'].iloc[0]}: expected {kind} in {what}")
+
+
+def _cells(study: Study) -> dict[tuple[str, str], pd.Index[int]]:
+    groups = study.runs.groupby(["task", "strategy"], sort=True)
+    return {(str(task), str(strategy)): part.index for (task, strategy), part in groups}
+
+
+def _chosen(cells: Mapping[tuple[str, str], pd.Index[int]], common: list[tuple[str, str]]) -> NDArray[np.int64]:
+    return np.sort(np.concatenate([cells[cell].to_numpy() for cell in common]))
+
+
+def _check_same(live: pd.DataFrame, replays: pd.DataFrame) -> None:
+    """A difference of protocol would be taken for one of live and replay."""
+    one, other = live.iloc[0], replays.iloc[0]
+    for name in _SAME:
+        if str(one[name]) != str(other[name]):
+            raise AnalysisError(f"{one['path']}: {name}={one[name]}: expected {other[name]} as in {other['path']}")
+    for run in (one, other):
+        if run["batch"] != 1:
+            raise AnalysisError(f"{run['path']}: batch={run['batch']}: expected 1, where the clock is a sum of costs")
+        if np.isfinite(run["budget_seconds"]):
+            raise AnalysisError(f"{run['path']}: budget.seconds={run['budget_seconds']:g}: expected none")
+
+
+def _check_judges(live: pd.DataFrame, replays: pd.DataFrame) -> int:
+    """Live runs that were judged by their own readings: no recording is named in their environment.json."""
+    own, recording = 0, str(replays["landscape"].iloc[0])
+    for path in live["path"]:
+        file = Path(path) / "environment.json"
+        judge = (read_environment(file).get("backend") or {}).get("judged_by") or {}
+        judged_by = str(judge.get("landscape_sha256", ""))
+        if judged_by and judged_by != recording:
+            raise AnalysisError(
+                f"{file}: judged_by.landscape_sha256={judged_by[:12]}: expected {recording[:12]}, the recording "
+                f"of {replays['path'].iloc[0]}"
+            )
+        own += not judged_by
+    return own
+
+
+def _recorded_optima(replays: Study, tasks: set[str]) -> Optima:
+    without = sorted(tasks - set(replays.references))
+    if without:
+        raise AnalysisError(f"{without[0]}: no reference.parquet beside its replays: expected their recording")
+    return Optima({task: float(true_latency(replays.references[task]).min()) for task in tasks}, {})
+
+
+def on_costs_alone(study: Study) -> Study:
+    """The study on a clock that ask and tell do not move: compile, verify and benchmark one after another.
+
+    Only batches of one are so: see ``harness.run.clock``.
+
+    Raises:
+        AnalysisError: a run has not logged its costs.
+    """
+    rows = study.evaluations
+    cost = rows["compile_s"] + rows["device_s"]
+    if cost.isna().any():
+        path = study.runs.loc[rows.loc[cost.isna(), "run"].iloc[0], "path"]
+        raise AnalysisError(f"{path}: evaluations.parquet lacks costs: expected compile_s, verify_s and benchmark_s")
+    clock = cost.groupby(rows["run"]).cumsum()
+    return replace(study, evaluations=rows.assign(clock_end_s=clock))
+
+
+def _measured(study: Study, optimum: Optima, chosen: NDArray[np.int64]) -> pd.DataFrame:
+    """run, task, strategy, axis, value (smaller is better), cost and hit: a row per chosen run and axis."""
+    runs = study.runs.loc[chosen]
+    own = replace(study, evaluations=study.evaluations[study.evaluations["run"].isin(chosen)])
+    clock = on_costs_alone(own)
+    times = times_to_target(clock, optimum, (HEADLINE_TARGET,), budgets(study, runs))
+    times["value"] = times["time"].fillna(np.inf)
+    last = incumbent_steps(own.evaluations).groupby("run")["true_ms"].last().reindex(chosen).fillna(np.inf)
+    final = times[times["axis"] == EVALUATIONS].set_index("run")
+    quality = final["task"].map(optimum.t_star_ms) / last
+    final = final.assign(axis=QUALITY, value=-quality).rename_axis("run").reset_index()
+    return pd.concat([times, final], ignore_index=True)
+
+
+def _axis(name: str, common: list[tuple[str, str]], live: pd.DataFrame, replays: pd.DataFrame) -> Axis:
+    sides = [dict(list(side[side["axis"] == name].groupby(["task", "strategy"]))) for side in (live, replays)]
+    if any(cell not in side for side in sides for cell in common):
+        raise AnalysisError("recorded without costs: expected compile_s, verify_s and benchmark_s above 0")
+    pairs = [(sides[0][cell], sides[1][cell]) for cell in common]
+    tests = [rank_test(ours["value"], theirs["value"]) for ours, theirs in pairs]
+    adjusted = holm([test.p for test in tests])
+    cells = tuple(
+        _cell(name, cell, test, float(p), *pair)
+        for cell, test, p, pair in zip(common, tests, adjusted, pairs, strict=True)
+    )
+    whole = stratified(tests)
+    known = [LogEstimate(c.ratio["log"], c.ratio["se"], c.ratio["df"]) for c in cells if c.ratio["bound"] == "none"]
+    ratio = _pooled(known, cells) if known and name != QUALITY else LogEstimate(float("nan"), float("nan"))
+    p = min(1.0, 2 * min(whole.p, float(adjusted.min())))
+    return Axis(name, cells, whole, p, ratio, len(known))
+
+
+def _pooled(known: list[LogEstimate], cells: tuple[Cell, ...]) -> LogEstimate:
+    """Geometric mean. Cells where no live run hit are left out, which favours live: then there is no interval."""
+    found = combine(known, [1 / len(known)] * len(known))
+    runs = sum(cell.live[1] for cell in cells)
+    kernels = len({kernel_of(cell.task) for cell in cells})
+    hit_rate = sum(cell.live[0] for cell in cells) / runs
+    reason = refusal(THESE_TASKS, min(cell.live[1] for cell in cells), hit_rate, kernels)
+    return found if len(known) == len(cells) and not reason else LogEstimate(found.log, float("nan"), float("nan"))
+
+
+def _ratio(ours: ErtEstimate, theirs: ErtEstimate) -> dict[str, Any]:
+    """Live over replay; without the interval where so few live runs have not been shown to support one."""
+    found = compared(theirs, ours)
+    if found["bound"] == "none" and refusal(THESE_TASKS, ours.runs, ours.hits / ours.runs, 1):
+        found |= {"speedup_low": float("nan"), "speedup_high": float("nan")}
+    return found
+
+
+def _cell(
+    axis: str, cell: tuple[str, str], test: RankTest, p_holm: float, live: pd.DataFrame, replays: pd.DataFrame
+) -> Cell:
+    ours, theirs = (estimate(side["cost"], side["hit"]) for side in (live, replays))
+    sign = -1.0 if axis == QUALITY else 1.0
+    return Cell(
+        task=cell[0],
+        strategy=cell[1],
+        axis=axis,
+        test=test,
+        p_holm=p_holm,
+        live=(ours.hits, ours.runs),
+        replay=(theirs.hits, theirs.runs),
+        live_median=float(np.median(sign * live["value"])),
+        replay_median=float(np.median(sign * replays["value"])),
+        ratio=_ratio(ours, theirs),
+    )

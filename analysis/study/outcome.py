@@ -1,0 +1,77 @@
+"""Everything that a report is made from, computed once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from analysis.progress import tracked
+from analysis.reference import TARGETS
+from analysis.runs.load import Study, load_study
+from analysis.study.baseline import EXACT_RANDOM, HIERARCHICAL_RUNS, NOISY_RANDOM, PRIMARY, RANDOM_RUNS, Baseline
+from analysis.study.incumbents import Optima, incumbent_steps, optima
+from analysis.study.pairing import Ground
+from analysis.study.speedup import counted_tasks, speedups_on, task_strata
+from analysis.study.time_to_target import times_to_target
+
+MANY_WORKERS = 16
+OTHERS = (
+    Baseline(NOISY_RANDOM),
+    Baseline(RANDOM_RUNS),
+    Baseline(HIERARCHICAL_RUNS),
+    Baseline(EXACT_RANDOM, workers=MANY_WORKERS),
+)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A study and its main results.
+
+    Attributes:
+        times: of :func:`analysis.study.time_to_target.times_to_target`.
+        steps: changes of incumbent by evaluation, of :func:`analysis.study.incumbents.incumbent_steps`.
+        speedups: over the primary baseline: exact random search, or runs of ``random`` where nothing is recorded.
+        others: over each other baseline, by its label, as far as it covers anything.
+        strata: task to stratum.
+        counted: target to the tasks that aggregates are made of.
+    """
+
+    study: Study
+    best: Optima
+    times: pd.DataFrame
+    steps: pd.DataFrame
+    speedups: pd.DataFrame
+    others: dict[str, pd.DataFrame]
+    strata: dict[str, str]
+    counted: dict[float, set[str]]
+
+
+def outcome(paths: Sequence[str | Path], recordings: Mapping[str, Path] | None = None) -> Outcome:
+    """Load and analyse every finished run below ``paths``; see :func:`analysis.runs.load.load_study`."""
+    study = load_study(paths, recordings)
+    return analyse(study)
+
+
+def analyse(study: Study, others: Sequence[Baseline] = OTHERS) -> Outcome:
+    """The main results of a study."""
+    best = optima(study)
+    times = times_to_target(study, best)
+    ground = Ground(study, best, TARGETS, times)
+    found = {}
+    for baseline in tracked(list(others), "baselines"):
+        table = speedups_on(ground, baseline)
+        if len(table):
+            found[baseline.label] = table
+    return Outcome(
+        study=study,
+        best=best,
+        times=times,
+        steps=incumbent_steps(study.evaluations),
+        speedups=speedups_on(ground, PRIMARY),
+        others=found,
+        strata=task_strata(study, best),
+        counted={target: counted_tasks(study, best, target) for target in TARGETS},
+    )

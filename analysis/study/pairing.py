@@ -1,0 +1,197 @@
+"""Each strategy's ERT beside that of the random search it is compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from analysis.reference import Difficulty, difficulty
+from analysis.runs.load import Study
+from analysis.runs.recordings import read_readings
+from analysis.statistics.ert import ErtEstimate, LogEstimate, estimate, lower_limit_without_hits
+from analysis.statistics.readings import Readings
+from analysis.study.baseline import NOISY_RANDOM, Baseline, Conditions, exact_random, noise_slowdowns
+from analysis.study.incumbents import Optima
+from analysis.study.time_to_target import AXES, budgets, times_to_target
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A strategy and its baseline on one task; ``budget`` as in :data:`analysis.study.speedup.COLUMNS`."""
+
+    target: float
+    axis: str
+    baseline: str
+    budget: float
+    own: ErtEstimate
+    base: ErtEstimate
+
+
+NOTHING_TO_FIND = ErtEstimate(float("inf"), 0, 1, LogEstimate(float("inf")))
+
+
+Erts = dict[tuple[str, str], dict[tuple[float, str], tuple[float, ErtEstimate]]]
+"""(task, strategy) to (target, axis) to the budget and the ERT."""
+
+
+def erts(times: pd.DataFrame) -> Erts:
+    """ERTs of every task and strategy in a table of :func:`analysis.study.time_to_target.times_to_target`."""
+    found: Erts = {}
+    keys = ["task", "strategy", "target", "axis"]
+    for key, group in times.groupby(keys, sort=False):
+        task, strategy, target, axis = cast(tuple[str, str, float, str], key)
+        result = estimate(group["cost"].to_numpy(), group["hit"].to_numpy())
+        of_strategy = found.setdefault((task, strategy), {})
+        of_strategy[target, axis] = float(group["budget"].iloc[0]), result
+    return found
+
+
+class Ground:
+    """What every baseline of a study needs again and again: kept once computed."""
+
+    def __init__(self, study: Study, optima: Optima, targets: Sequence[float], times: pd.DataFrame) -> None:
+        self.study, self.optima, self.targets = study, optima, tuple(targets)
+        self.erts = erts(times)
+        self.runs = {
+            (str(task), str(strategy)): part
+            for (task, strategy), part in study.runs.groupby(["task", "strategy"], sort=True)
+        }
+        self._difficulties: dict[tuple[str, float], Difficulty] = {}
+        self._exact: dict[tuple[str, Conditions, float, str], LogEstimate | None] = {}
+        self._slow: dict[tuple[str, Conditions], dict[tuple[float, str], float]] = {}
+        self._readings: dict[str, Readings | None] = {}
+
+    def difficulty(self, task: str, target: float) -> Difficulty:
+        """Of a recorded task with a known optimum."""
+        if (task, target) not in self._difficulties:
+            table, t_star = self.study.references[task], self.optima.t_star_ms[task]
+            self._difficulties[task, target] = difficulty(table, t_star, target)
+        return self._difficulties[task, target]
+
+    def findable(self, task: str, target: float) -> bool:
+        """Whether any configuration is known to be within the target of a known optimum."""
+        if not np.isfinite(self.optima.t_star_ms[task]):
+            return False
+        return task not in self.study.references or self.difficulty(task, target).k > 0
+
+    def log_ert(self, task: str, conditions: Conditions, target: float, axis: str, noisy: bool) -> LogEstimate | None:
+        """log ERT of random search on a recorded task; inf with nothing to find, ``None`` where it is not known."""
+        if not self.findable(task, target):
+            return LogEstimate(float("inf"))
+        key = (task, conditions, target, axis)
+        if key not in self._exact:
+            hard = self.difficulty(task, target)
+            self._exact[key] = exact_random(self.study.references[task], hard, axis, conditions)
+        log = self._exact[key]
+        if log is None or not noisy:
+            return log
+        slow = self._slowdowns(task, conditions).get((target, axis), float("nan"))
+        return LogEstimate(log.log + float(np.log(slow))) if np.isfinite(slow) else None
+
+    def _slowdowns(self, task: str, conditions: Conditions) -> dict[tuple[float, str], float]:
+        key = (task, conditions)
+        if key not in self._slow:
+            table = self.study.references[task]
+            if task not in self._readings:
+                path = self.study.samples.get(task)
+                self._readings[task] = read_readings(path, table) if path is not None else None
+            samples = self._readings[task]
+            t_star = self.optima.t_star_ms[task]
+            self._slow[key] = noise_slowdowns(table, samples, t_star, self.targets, conditions) if samples else {}
+        return self._slow[key]
+
+
+def pairs(ground: Ground, baseline: Baseline, task: str, strategy: str) -> list[Pair]:
+    """A strategy and its baseline at every target and axis that the baseline covers."""
+    found = _against_table(ground, baseline, task, strategy) if baseline.from_table else []
+    rival = baseline.fallback if baseline.from_table else baseline.name
+    missing = {(t, a) for t in ground.targets for a in AXES} - {(pair.target, pair.axis) for pair in found}
+    if missing and rival is not None and strategy != rival:
+        found += [p for p in _against_runs(ground, task, strategy, rival) if (p.target, p.axis) in missing]
+    return found
+
+
+def _against_table(ground: Ground, baseline: Baseline, task: str, strategy: str) -> list[Pair]:
+    if task not in ground.study.references:
+        return []
+    first, own = ground.runs[task, strategy].iloc[0], ground.erts[task, strategy]
+    budget = next(budget for (_, axis), (budget, _) in own.items() if axis == "evaluations")
+    workers = baseline.workers
+    conditions = Conditions(
+        max(1, round(budget)),
+        int(first["batch"]) if workers is None else workers,
+        int(first["compile_workers"]) if workers is None else workers,
+    )
+    found = []
+    for (target, axis), (of_run, result) in own.items():
+        log = ground.log_ert(task, conditions, target, axis, noisy=baseline.name == NOISY_RANDOM)
+        if log is not None:
+            base = NOTHING_TO_FIND if np.isinf(log.log) else ErtEstimate(log.value, 1, 1, log)
+            found.append(Pair(target, axis, baseline.label, of_run, result, base))
+    return found
+
+
+def _against_runs(ground: Ground, task: str, strategy: str, rival: str) -> list[Pair]:
+    """Against the runs of a strategy on the same task, cut to the smaller budget of the two."""
+    if (task, rival) not in ground.runs:
+        return []
+    both = pd.concat([ground.runs[task, strategy], ground.runs[task, rival]])
+    limits, seconds = budgets(ground.study, both), both["budget_seconds"]
+    table = ground.erts
+    if limits.isna().any() or limits.nunique() > 1 or seconds.notna().any():
+        part = _part(ground.study, both.index.to_numpy(), float(seconds.min()))
+        smallest = pd.Series(float(limits.min()), index=part.runs.index)
+        table = erts(times_to_target(part, ground.optima, ground.targets, smallest))
+    # seconds mean the same only with the same batch and as many compile workers
+    axes = AXES if len(both[["batch", "compile_workers"]].drop_duplicates()) == 1 else ("evaluations",)
+    own, theirs = table[task, strategy], table[task, rival]
+    return [
+        Pair(target, axis, rival, budget, result, theirs[target, axis][1])
+        for (target, axis), (budget, result) in own.items()
+        if axis in axes
+    ]
+
+
+def _part(study: Study, index: NDArray[np.int64], seconds: float) -> Study:
+    """Some runs alone, renumbered from 0, limited to ``seconds`` (nan: no limit)."""
+    runs = study.runs.loc[index].reset_index(drop=True).rename_axis("run").assign(budget_seconds=seconds)
+    number = study.evaluations["run"].to_numpy()
+    starts, ends = np.searchsorted(number, index), np.searchsorted(number, index, side="right")
+    chosen = np.concatenate([np.arange(start, end) for start, end in zip(starts, ends, strict=True)])
+    renumbered = np.repeat(np.arange(len(index)), ends - starts)
+    evaluations = study.evaluations.iloc[chosen].assign(run=renumbered).reset_index(drop=True)
+    return replace(study, runs=runs, evaluations=evaluations)
+
+
+def compared(result: ErtEstimate, base: ErtEstimate) -> dict[str, Any]:
+    """One row's numbers: a ratio of two ERTs, either of which may be only a lower bound."""
+    ratio: LogEstimate = base.log - result.log
+    low, high = ratio.interval()
+    bound = "none"
+    if result.bounded and base.bounded:
+        ratio, low, high, bound = LogEstimate(float("nan"), float("nan")), 0.0, float("inf"), "unknown"
+    elif result.bounded:
+        bound, low = "upper", 0.0
+        upper_base = base.log.interval()[1]
+        high = upper_base / lower_limit_without_hits(result.ert)
+    elif base.bounded:
+        bound, high = "lower", float("inf")
+        upper_own = result.log.interval()[1]
+        low = lower_limit_without_hits(base.ert) / upper_own
+    return {
+        "hits": result.hits,
+        "runs": result.runs,
+        "ert": result.ert,
+        "bound": bound,
+        "speedup": ratio.value,
+        "speedup_low": low,
+        "speedup_high": high,
+        "log": ratio.log,
+        "se": ratio.se,
+        "df": ratio.df,
+    }

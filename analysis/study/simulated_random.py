@@ -1,0 +1,66 @@
+"""Simulated random searches of a study's recorded tasks, on the clock of the runs that they stand beside."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from analysis.reference import pool, true_latency
+from analysis.runs.load import Study
+from analysis.statistics import random_simulation
+from analysis.study.baseline import split_costs
+from analysis.study.incumbents import Optima
+
+Floats = NDArray[np.float64]
+SEARCHES = 200
+
+
+@dataclass(frozen=True)
+class RandomSearches:
+    """Best quality so far of simulated random searches, by the tuning clock.
+
+    Attributes:
+        end_s: when each evaluation ends, ascending. [SEARCHES, B]
+        best: quality t*/t of the best up to then. [SEARCHES, B]
+    """
+
+    end_s: Floats
+    best: Floats
+
+    def at(self, grid: Floats) -> Floats:
+        """Quality at points of the clock, 0 before the first end. [SEARCHES, grid]"""
+        values = np.empty((len(self.best), len(grid)))
+        for row, clock, level in zip(values, self.end_s, self.best, strict=True):
+            row[:] = np.concatenate([[0.0], level])[np.searchsorted(clock, grid, side="right")]
+        return values
+
+
+def random_searches(study: Study, optima: Optima) -> dict[str, RandomSearches]:
+    """By task, for tasks recorded with their costs and with a known optimum."""
+    found = {}
+    for task, runs in study.runs.groupby("task", sort=True):
+        name = str(task)
+        if name in study.references and np.isfinite(optima.t_star_ms[name]) and float(runs["clock_s"].max()) > 0:
+            searches = _searches(name, pool(study.references[name]), optima.t_star_ms[name], runs)
+            if searches is not None:
+                found[name] = searches
+    return found
+
+
+def _searches(task: str, table: pd.DataFrame, t_star: float, runs: pd.DataFrame) -> RandomSearches | None:
+    compiling, device = split_costs(table)
+    if not np.isfinite(compiling + device).all():
+        return None
+    budget = int(min(runs["evaluations"].max(), len(table)))
+    # where some strategies ran in parallel and others did not, random is drawn as the majority ran
+    workers, batch = (int(runs[name].mode().iloc[0]) for name in ("compile_workers", "batch"))
+    rng = np.random.default_rng(np.random.SeedSequence([zlib.crc32(task.encode()), budget, workers]))
+    searches = random_simulation.simulate(
+        compiling, device, budget, SEARCHES, rng, workers, sequential=batch == 1 and workers == 1
+    )
+    quality = t_star / true_latency(table)
+    return RandomSearches(searches.end_s, np.maximum.accumulate(quality[searches.rows], axis=1))
