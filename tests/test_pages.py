@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.gpu.devices import has_device
+from tests.harness.measure.devices import has_device
 from tests.page_commands import MARKS, PAGES, README, ROOT, Command, check, commands, environment, marked, write_shims
 
 EXAMPLE = ROOT / "tests/plugins/nearopt_example"

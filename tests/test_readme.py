@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.gpu.devices import has_device
+from tests.harness.measure.devices import has_device
 from tests.page_commands import README, ROOT, check, environment, execute, marked, write_shims
 
 GPU = pytest.mark.skipif(not has_device(), reason="these commands measure on a GPU, and there is none here")

@@ -1,0 +1,1 @@
+"""Judge whether a change made a strategy slower."""

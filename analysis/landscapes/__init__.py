@@ -1,1 +1,1 @@
-"""Summaries, tables and comparisons of landscapes."""
+"""Summarise, list and compare landscapes."""

@@ -1,1 +1,1 @@
-"""A study's report: page, figures, tables and texts."""
+"""Build a study's report: its page, figures, tables and sentences."""

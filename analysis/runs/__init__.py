@@ -1,1 +1,1 @@
-"""From run directories and recordings on disk to a study in memory."""
+"""Read run directories and recordings into one study."""

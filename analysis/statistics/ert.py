@@ -11,7 +11,7 @@ exponential and geometric times (93-99% with a constant part or gamma-distribute
 69-92% where every run hits. Bootstrap-t covers 89-96% there, but where runs miss it has no finite interval in 15% (5
 seeds, hit rate 0.7) to 80% (0.3) of studies, still 50% at 10 seeds and 0.3. Heavy tails stay short where all runs
 hit: 91-95% for lognormal times of sigma 1, 89-92% where a fifth of the seeds takes five times as long.
-``tests/analysis/test_ert.py`` holds a reduced form.
+``tests/analysis/statistics/test_ert.py`` holds a reduced form.
 """
 
 from __future__ import annotations

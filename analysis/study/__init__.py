@@ -1,1 +1,1 @@
-"""From a study's evaluations to incumbents, times to target, speedups and curves."""
+"""Turn evaluations into incumbents, times to target, speedups and curves."""

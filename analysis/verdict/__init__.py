@@ -1,1 +1,1 @@
-"""What a study says of a claim."""
+"""Judge a hypothesis by a study's speedups."""

@@ -1,0 +1,1 @@
+"""Run what a regression gate still lacks on either of its sides."""

@@ -1,1 +1,1 @@
-"""Ways of running a sweep elsewhere than in this machine's own pool. conf/hydra/launcher/README.md is the guide."""
+"""Run a sweep elsewhere than in this machine's own processes (guide: conf/hydra/launcher/README.md)."""

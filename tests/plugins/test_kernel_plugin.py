@@ -15,7 +15,7 @@ from harness.evaluation import Status
 from harness.measure.cuda.compiler import NvccCompiler, find_nvcc
 from kernels.execute import execute, relative_error
 from search_spaces.device import H100
-from tests.gpu.fakes import FAKE
+from tests.harness.measure.fakes import FAKE
 from tests.kernels.sm90 import reports
 from tests.plugins.conftest import Command
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from tests.harness.test_cli import Nearopt, nearopt
+from tests.harness.cli.test_cli import Nearopt, nearopt
 from tests.harness.toy import write_toy
 from tests.plugins.conftest import Command
 from tests.plugins.packages import write_package

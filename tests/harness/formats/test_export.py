@@ -17,8 +17,8 @@ from harness.landscapes.landscape import Landscape, read_landscape
 from harness.landscapes.write import write_landscape
 from search_spaces.parameter import Categorical, Ordinal
 from search_spaces.space import SearchSpace
+from tests.harness.cli.test_cli import Nearopt, nearopt
 from tests.harness.formats.samples import cache, imported
-from tests.harness.test_cli import Nearopt, nearopt
 from tests.harness.toy import METADATA, write_toy
 
 __all__ = ["nearopt"]

@@ -11,8 +11,8 @@ import pytest
 
 from harness.formats.folder import landscape_name
 from harness.landscapes.landscape import read_landscape
+from tests.harness.cli.test_cli import Nearopt, nearopt
 from tests.harness.formats.samples import EXTERNAL, NOT_HERE, cache, t1, t4
-from tests.harness.test_cli import Nearopt, nearopt
 
 __all__ = ["nearopt"]
 

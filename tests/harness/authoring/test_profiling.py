@@ -1,0 +1,122 @@
+"""``nearopt profile``: readings of strategies whose cost is known, and what ends one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from harness.authoring.profiling import checkpoints, memory_bytes
+from harness.evaluation import Configuration, Evaluation
+from harness.strategies.random import RandomSearch
+from tests.harness.cli.test_cli import Nearopt, nearopt
+from tests.harness.toy import write_toy
+
+__all__ = ["nearopt"]
+
+
+class Sleepy(RandomSearch):
+    """Takes 0.5 ms longer with each observation, and keeps 1 MB of each."""
+
+    def __init__(self, *arguments: object, **fields: object) -> None:
+        super().__init__(*arguments, **fields)  # type: ignore[arg-type]
+        self.told: list[bytes] = []
+
+    def ask(self, n: int) -> Sequence[Configuration]:
+        time.sleep(5e-4 * len(self.told))
+        return super().ask(n)
+
+    def tell(self, evaluations: Sequence[Evaluation]) -> None:
+        self.told += [b"\1" * 1_000_000 for _ in evaluations]
+
+
+class Stuck(RandomSearch):
+    def ask(self, n: int) -> Sequence[Configuration]:
+        time.sleep(0.05)
+        return super().ask(n)
+
+
+class Breaks(RandomSearch):
+    def tell(self, evaluations: Sequence[Evaluation]) -> None:
+        if evaluations[0].index == 15:
+            raise ValueError("told too much")
+
+
+YAML = "_target_: tests.harness.authoring.test_profiling.{}\nlabel: {}\n"
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> Path:
+    folder = tmp_path / "mine/strategy"
+    folder.mkdir(parents=True)
+    for name in ("Sleepy", "Stuck", "Breaks"):
+        (folder / f"{name.lower()}.yaml").write_text(YAML.format(name, name.lower()))
+    return folder.parent
+
+
+def test_readings_are_evenly_spaced_and_hold_the_decades() -> None:
+    assert checkpoints(100) == [10, 15, 22, 32, 46, 68, 100]
+    assert checkpoints(1000)[6:] == [100, 147, 215, 316, 464, 681, 1000]
+    assert checkpoints(200)[-3:] == [100, 147, 200]
+
+
+def test_cost_and_memory_are_what_they_were_made(nearopt: Nearopt, tmp_path: Path, mine: Path) -> None:
+    words = (
+        "profile",
+        "sleepy",
+        f"backend.landscape={write_toy(tmp_path)}",
+        "--beside",
+        "random",
+        "--config-dir",
+        mine,
+    )
+    code, out, err = nearopt(*words, "--observations", 100, "-o", "p")
+    assert code == 0, err
+    assert out.splitlines()[-1] == "p/ask-cost.png"
+    readings = pd.read_csv(tmp_path / "p/ask-cost.csv").set_index(["strategy", "observations"])
+    sleepy = readings.loc["sleepy"]
+    assert list(sleepy.index) == checkpoints(100) and sleepy.index[0] == 10 and sleepy.index[-1] == 100
+    # At 100 observations the mean over the last fifth sleeps 0.5 ms · 89.5 and never less.
+    assert 0.0447 <= sleepy.loc[100, "ask_s"] < 0.1
+    assert readings.loc["random"].loc[100, "ask_s"] < 0.001
+    if memory_bytes():
+        assert 80e6 < sleepy.loc[100, "memory_bytes"] < 200e6
+        assert readings.loc["random"].loc[100, "memory_bytes"] < 40e6
+    growth = pd.read_csv(tmp_path / "p/growth.csv").set_index("strategy")
+    assert 0.7 < growth.loc["sleepy", "exponent"] < 1.3
+    assert (tmp_path / "p/ask-cost.pdf").exists()
+
+
+def test_a_dear_strategy_is_ended_by_the_limit(nearopt: Nearopt, tmp_path: Path, mine: Path) -> None:
+    words = ("profile", "stuck", f"backend.landscape={write_toy(tmp_path)}", "--beside", "random", "--config-dir", mine)
+    began = time.monotonic()
+    code, out, _ = nearopt(*words, "--observations", 100, "--time-limit-s", 1.5)
+    assert code == 0 and time.monotonic() - began < 40
+    line = next(line for line in out.splitlines() if line.startswith("stuck"))
+    reached = int(line.split()[1])
+    assert 10 <= reached < 40 and "(time limit)" in line
+
+
+def test_a_strategy_that_breaks_is_named(nearopt: Nearopt, tmp_path: Path, mine: Path) -> None:
+    words = ("profile", "breaks", f"backend.landscape={write_toy(tmp_path)}", "--beside", "", "--config-dir", mine)
+    code, _, err = nearopt(*words, "--observations", 20)
+    assert code == 1 and "breaks: ValueError: told too much" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("random", "--observations", "10"), "--observations 10: expected 20 or more"),
+        (("random", "--observations", "100000"), "--observations 100000: "),
+        (("random", "--time-limit-s", "0"), "--time-limit-s 0.0: expected more than 0"),
+        (("random", "backend=live"), "profiles are replayed"),
+        (("nope",), "strategy/nope"),
+        (("random", "strategy.label=x"), "strategy.label=x: expected names of strategies"),
+    ],
+)
+def test_what_is_wrong_is_one_line(nearopt: Nearopt, words: tuple[str, ...], says: str) -> None:
+    code, out, err = nearopt("profile", *words, "--beside", "")
+    assert (code, out) == (2, "") and says in err and err.count("\n") == 1

@@ -1,0 +1,258 @@
+"""`nearopt gate` as scripts use it: every exit code, its files, what it runs again and what not."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from analysis.runs.consolidated import NAME, load, write
+from analysis.runs.load import find_run_directories
+from harness.cli import main
+from harness.gate.code import code_digest
+from harness.gate.suite import TARGETS, load_suite
+from tests.harness.gate.gate_fixtures import TASKS, write_hills, write_suite
+
+Gate = Callable[..., tuple[int, str, str]]
+LUCKY = "tests.harness.gate.gate_fixtures.Lucky"
+
+
+@pytest.fixture
+def gate(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Gate:
+    monkeypatch.chdir(tmp_path)
+    write_suite(tmp_path)
+    conf = tmp_path / "conf/strategy"
+    conf.mkdir(parents=True)
+    for name, chance in (("quick", 0.2), ("slow", 0.07), ("same", 0.201)):
+        (conf / f"{name}.yaml").write_text(f"_target_: {LUCKY}\nlabel: {name}\nchance: {chance}\n")
+    (conf / "hostile.yaml").write_text(
+        "_target_: tests.harness.gate.gate_fixtures.Hostile\nlabel: hostile\nchance: 0.2\n"
+    )
+    options = ("--suite", "suite.yaml", "--config-dir", "conf", "--jobs", "1", "--baselines", ".")
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        code = main(["gate", *options, *map(str, arguments)])
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return call
+
+
+def test_a_slow_strategy_is_a_regression(gate: Gate, tmp_path: Path) -> None:
+    code, out, _ = gate("slow", "--against", "quick", "--json", "g.json", "--junit", "g.xml", "--markdown", "g.md")
+    assert code == 4
+    assert out.splitlines()[-1].startswith("regression: slow needs ")
+    for task in TASKS:
+        assert f"{task}__toy" in out
+    document = json.loads((tmp_path / "g.json").read_text())
+    assert document["verdict"] == "regression"
+    assert 1.8 < document["ratio"]["value"] < 4.5  # 0.2 / 0.07 = 2.86
+    assert len(document["tasks"]) == len(TASKS)
+    assert document["made"]["candidate"]["strategy"]["chance"] == 0.07
+    suite = ElementTree.parse(tmp_path / "g.xml").getroot()
+    assert (suite.get("tests"), suite.find("testcase[@name='verdict']/failure") is not None) == ("5", True)
+    assert int(suite.get("failures", "0")) == len(suite.findall("testcase/failure"))
+    markdown = (tmp_path / "g.md").read_text()
+    assert markdown.startswith("### ❌ `nearopt gate`: regression")
+    assert markdown.count("| hills-") == len(TASKS)
+
+
+def test_a_quick_one_is_an_improvement(gate: Gate) -> None:
+    code, out, _ = gate("quick", "--against", "slow", "--to-the-end")
+    assert code == 0
+    assert out.splitlines()[-1].startswith("improvement: ")
+
+
+def test_an_equal_one_passes(gate: Gate) -> None:
+    code, out, _ = gate("same", "--against", "quick", "--seeds", "60")
+    assert code == 0
+    assert "pass: " in out
+    assert "a slowdown of 1.3 is excluded" in out
+
+
+def test_too_few_seeds_leave_it_undecided(gate: Gate, tmp_path: Path) -> None:
+    code, out, _ = gate("same", "--against", "quick", "--seeds", "3", "--json", "g.json", "--junit", "g.xml")
+    assert code == 3
+    more = json.loads((tmp_path / "g.json").read_text())["more_seeds"]
+    assert 10 < more < 200  # two geometric sides over four tasks: 2 / (4 seeds) = 1 / 143
+    assert f"about {more} more seeds a task (--seeds {more + 3})" in out
+    assert ElementTree.parse(tmp_path / "g.xml").getroot().get("skipped") == "1"
+
+
+def test_a_baseline_file_is_written_and_used(gate: Gate, tmp_path: Path) -> None:
+    code, out, _ = gate("quick", "--update-baseline")
+    assert (code, out) == (0, "64 runs of quick on 4 tasks: quick.json\n")
+    made = json.loads((tmp_path / "quick.json").read_text())["made"]
+    assert made["strategy"] == {"label": "quick", "_target_": LUCKY, "chance": 0.2}
+    assert made["packages"]["nearopt"]
+    for name in ("quick", "quick.json"):  # the committed one by name, and any by its path
+        code, out, _ = gate("slow", "--against", name)
+        assert code == 4
+        assert "baseline: quick.json, 64 runs" in out
+    code, out, _ = gate("slow", "--against", "quick", "--rerun")
+    assert code == 4
+    assert "baseline: runs in results" in out
+
+
+def test_an_unchanged_strategy_repeats_its_baseline(gate: Gate) -> None:
+    gate("quick", "--update-baseline")
+    code, out, _ = gate("quick", "--against", "quick", "--results", "afresh")
+    assert code == 0
+    assert "pass: every run of quick took as long as the baseline's" in out
+    assert "seed by seed" in out
+    assert "look 1 of 2" in out
+
+
+def test_finished_runs_are_used_again(gate: Gate, tmp_path: Path) -> None:
+    gate("slow", "--against", "quick")
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("DONE")}
+    code, _, _ = gate("slow", "--against", "quick")
+    assert code == 4
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("DONE")} == before
+    gate("slow", "strategy.chance=0.06", "--against", "quick")
+    assert set(tmp_path.rglob("DONE")) > before.keys()  # another strategy under the same label
+
+
+def test_runs_of_other_code_are_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    digests = []
+    for number in range(2):
+        package = tmp_path / f"theirs_{number}"  # a module is found once a process
+        package.mkdir()
+        for name, text in (("__init__.py", ""), ("search.py", "A = 1"), ("helper.py", f"B = {number}")):
+            (package / name).write_text(text)
+        digests.append(code_digest({"_target_": f"theirs_{number}.search.Search"}))
+    assert digests[0] != digests[1]
+    assert code_digest({"_target_": LUCKY}) == code_digest({"_target_": LUCKY, "chance": 0.3})
+
+
+def test_results_folders_are_compared_as_they_are(gate: Gate) -> None:
+    landscapes = ",".join(f"{task}__toy.parquet" for task in TASKS)
+    for strategy in ("quick", "slow"):
+        where = (f"backend.landscape={landscapes}", "backend.noise=none", "results=study", "jobs=1")
+        what = (f"strategy={strategy}", "budget.evaluations=80", "seed=range(0,12)")
+        code = main(["run", "-m", "--config-dir", "conf", *what, *where])
+        assert code == 0
+    code, out, _ = gate("study:slow", "--against", "study:quick")
+    assert code == 4
+    assert "look 1 of 1" in out
+    assert "12" in out
+    consolidated(Path("study"), Path("committed"))
+    code, as_committed, _ = gate("committed:slow", "--against", "committed:quick", "--json", "g.json")
+    assert code == 4 and out.replace("study:", "committed:").endswith(as_committed)
+    made = json.loads(Path("g.json").read_text())["made"]["candidate"]
+    assert made["strategy"]["chance"] == 0.07 and made["packages"]
+    code, _, err = gate("study", "--against", "study:quick")
+    assert (code, err) == (2, "nearopt: study: runs of quick, slow on all tasks of the suite: expected study:LABEL\n")
+
+
+def consolidated(study: Path, committed: Path) -> None:
+    """One file in place of the run directories, as committed studies have it."""
+    finished, _ = find_run_directories(study)
+    loaded = load(study, finished)
+    committed.mkdir()
+    runs = {log.path.relative_to(study.resolve()).as_posix(): log for log in loaded.logs}
+    write(committed / NAME, runs, {}, loaded.environment)
+    for task in {name.split("/")[0] for name in runs}:
+        (committed / task).mkdir()
+        for file in (study / task).glob("reference.*"):
+            shutil.copy(file, committed / task)
+
+
+def test_a_hostile_candidate_is_one_clear_line(gate: Gate) -> None:
+    code, _, err = gate("hostile", "--against", "quick")
+    assert code == 1
+    line = err.splitlines()[-1]
+    assert "32 of 32 runs of hostile failed" in line
+    assert "ArithmeticError: the model fell over" in line
+    code, _, err = gate("hostile", "--against", "quick")  # tried again: its author may have mended it
+    assert code == 1
+    assert "ArithmeticError: the model fell over" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["quick"], "expected --against BASELINE, or --update-baseline, and not both"),
+        (["quick", "--against", "slow", "--update-baseline"], "and not both"),
+        (["nosuch", "--against", "quick"], "nosuch"),
+        (["quick", "--against", "nosuch.json"], "nosuch.json: cannot be read"),
+        (["quick", "budget.evaluations=9", "--against", "slow"], "budget.evaluations=9: expected strategy.…=VALUE"),
+        (["quick", "--against", "slow", "--seeds", "1"], "--seeds 1: expected 2 or more"),
+        (["quick", "--against", "slow", "--jobs", "0"], "--jobs 0: expected 1 or more"),
+        (
+            ["quick", "--against", "slow", "--json", "none/g.json"],
+            "none/g.json: expected a file in a folder",
+        ),
+        (
+            ["quick", "--against", "slow", "--suite", "nosuch"],
+            "expected a YAML file or one of ci, default",
+        ),
+        (["quick", "strategy.chance=1", "strategy.nosuch=1", "--against", "slow"], "nosuch"),
+        (["study:quick", "--against", "slow"], "study:quick: no such folder: expected a strategy, runs as FOLDER"),
+        (["some/study", "--against", "slow"], "some/study: no such folder"),
+        ([".:quick", "--against", "slow"], "no runs of quick on hills-a-bf16__toy"),
+    ],
+)
+def test_bad_input_is_one_line(gate: Gate, arguments: list[str], said: str) -> None:
+    code, _, err = gate(*arguments)
+    assert code == 2
+    assert said in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"looks": [8, 8]}, "looks=[8, 8]: expected rising numbers of seeds"),
+        ({"looks": [1]}, "expected 2 seeds or more"),
+        ({"alpha": 0.7}, "alpha=0.7: expected a number, more than 0 and less than 0.5"),
+        ({"evaluations": 1.5}, "evaluations=1.5: expected a number, more than 0"),
+        ({"noise": "loud"}, "noise=loud: expected one of recorded, none"),
+        ({"target": 0.2}, "target=0.2: expected one of 0.01, 0.05, 0.1"),
+        ({"tasks": ["nosuch"]}, "nosuch: no recording"),
+        ({"tasks": ["nosuch.parquet"]}, "nosuch.parquet: no such landscape file"),
+        ({"tasks": [f"{TASKS[0]}__toy.parquet"] * 2}, "twice"),
+        ({"more": 1}, "expected the keys tasks, evaluations"),
+    ],
+)
+def test_a_suite_at_fault_is_one_line(gate: Gate, tmp_path: Path, changes: dict[str, object], said: str) -> None:
+    write_suite(tmp_path, **changes)
+    code, _, err = gate("quick", "--against", "slow")
+    assert code == 2
+    assert said in err
+    assert err.count("\n") == 1
+
+
+def test_a_baseline_for_another_suite_or_recording_is_refused(gate: Gate, tmp_path: Path) -> None:
+    gate("quick", "--update-baseline", "--seeds", "3")
+    write_suite(tmp_path, evaluations=50)
+    code, _, err = gate("slow", "--against", "quick")
+    assert code == 2
+    assert err == "nearopt: quick.json: made for another suite: evaluations=60, this one has 50\n"
+    write_suite(tmp_path)
+    write_hills(tmp_path / f"{TASKS[1]}__toy.parquet", TASKS[1], 7.0)
+    code, _, err = gate("slow", "--against", "quick")
+    assert code == 2
+    assert err.startswith(f"nearopt: quick.json: made for another recording of {TASKS[1]}__toy (landscape_sha256=")
+    assert err.count("\n") == 1
+    (tmp_path / "quick.json").write_text('{"format": 1, "tasks": {}')
+    code, _, err = gate("slow", "--against", "quick")
+    assert code == 2
+    assert err.startswith("nearopt: quick.json: damaged")
+
+
+def test_the_suites_that_ship() -> None:
+    default, ci = load_suite("default"), load_suite("ci")
+    assert ci.landscapes.items() <= default.landscapes.items()  # so that one baseline serves both
+    assert default.upto(30).looks == (10, 20, 30)
+    assert default.upto(120).looks == (20, 40, 80, 120)
+    assert default.upto(5).looks == (5,)
+    assert (ci.evaluations, ci.noise, ci.first_seed) == (default.evaluations, default.noise, default.first_seed)
+    from analysis.reference import TARGETS as kept
+
+    assert kept == TARGETS

@@ -1,0 +1,82 @@
+"""Live runs are timed again in one batch, and judged by it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from analysis.runs.load import load_study
+from analysis.study.incumbents import optima
+from harness.backends.live import LiveBackend
+from harness.config.schema import RunConfig
+from harness.config.task import TaskSpec
+from harness.errors import UserError
+from harness.measure.work import SessionOptions
+from harness.record.retime import Retiming
+from harness.record.retime_study import live_evaluations, retime_task
+from harness.run.execute import execute
+from harness.strategies.base import Budget
+from tests.harness.measure.fakes import FAKE, SECOND, SLOWER, FakeKernel, fake_work, space
+
+TASK = "fake-1-fp32__f100"
+OPTIONS = SessionOptions(compile_workers=2, compile_timeout_s=5, run_timeout_s=5)
+SPACE = space(30, ("compile_error", "run_error"))
+
+
+def open_fake(task: TaskSpec | None, seed: np.random.SeedSequence, folder: str, second: bool = False) -> LiveBackend:
+    del task, seed
+    work, device = fake_work(Path(folder)), SECOND if second else FAKE
+    return LiveBackend("fake-1-fp32", FakeKernel(folder), SPACE, device, OPTIONS, work=work)
+
+
+def live_run(folder: Path, seed: int, second: bool = False) -> None:
+    backend = {"_target_": f"{__name__}.open_fake", "folder": str(folder), "second": second}
+    strategy = {"_target_": "harness.strategies.random.RandomSearch"}
+    execute(RunConfig(None, "random", strategy, backend, Budget(24), seed, 4, folder / "results"))
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    live_run(tmp_path, 0)
+    live_run(tmp_path, 1, second=True)  # on a card that is slower
+    return tmp_path
+
+
+def again(folder: Path, retiming: Retiming) -> None:
+    kernel, rng = FakeKernel(str(folder)), np.random.default_rng(0)
+    retime_task(folder / "results" / TASK, kernel, SPACE, FAKE, OPTIONS, retiming, rng, fake_work(folder))
+
+
+def test_runs_are_judged_by_one_batch(runs: Path) -> None:
+    before = load_study([runs / "results"])
+    again(runs, Retiming(factor=3.0, anchors=6, rounds=2))
+    after = load_study([runs / "results"])
+    ok = after.evaluations["ok"]
+    assert ok.sum() > 8 and before.evaluations["latency_ms"].equals(after.evaluations["latency_ms"])
+    sizes = pq.read_table(runs / "results" / TASK / "retimed.parquet").to_pandas()
+    expected = 0.009 * sizes["key"].astype(str).map(lambda key: json.loads(key)["size"])
+    assert sizes["oracle_ms"].to_numpy() == pytest.approx(expected.to_numpy())  # both cards on the batch's scale
+    assert sorted(after.evaluations.loc[ok, "oracle_ms"]) == pytest.approx(sorted(expected))
+    own = before.evaluations.loc[ok, "oracle_ms"] / after.evaluations.loc[ok, "oracle_ms"]
+    assert set(np.round(own, 6)) == {round(0.01 / 0.009, 6), round(0.01 * SLOWER / 0.009, 6)}
+    assert optima(after).t_star_ms[TASK] == pytest.approx(expected.min())
+
+
+def test_a_run_that_came_later_asks_for_another_re_timing(runs: Path) -> None:
+    again(runs, Retiming(rounds=1))
+    live_run(runs, 2)
+    with pytest.raises(Exception, match="nothing about random seed 2: run nearopt retime again"):
+        load_study([runs / "results"])
+    again(runs, Retiming(rounds=1))
+    assert len(load_study([runs / "results"]).runs) == 3
+
+
+def test_no_live_run_and_another_space_are_refused(runs: Path) -> None:
+    with pytest.raises(UserError, match="no finished live run"):
+        live_evaluations(runs / "results" / "nothing", SPACE)
+    with pytest.raises(UserError, match=r"config\.size=.*expected one of the space's values"):
+        live_evaluations(runs / "results" / TASK, space(2, ("compile_error", "run_error")))
