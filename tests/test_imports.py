@@ -67,7 +67,7 @@ def imported(file: Path) -> Iterator[tuple[str, int]]:
 
 
 def room_of(module: str) -> str:
-    """The folder below a package, or the module that lies beside the folders; ``kernels`` and such are one room each."""
+    """The folder below a package, or the module beside the folders; ``kernels`` and ``search_spaces`` are one each."""
     package, *below = module.split(".")
     return package if package in ("kernels", "search_spaces") or not below else f"{package}.{below[0]}"
 
