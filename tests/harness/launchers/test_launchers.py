@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness.cli import main
-from harness.config.targets import instantiate_checked
+from harness.config.targets import instantiate_target
 from harness.errors import UserError
 from harness.launchers.base import portable
 from harness.launchers.joblib import JoblibLauncher
@@ -134,6 +134,6 @@ def test_every_launcher_of_ours_is_configured_as_it_is_built() -> None:
 
     for name in ("joblib", "ray", "submitit_local", "submitit_slurm"):
         target = Composer().launcher([f"hydra/launcher={name}", "jobs=3"])
-        assert target is not None and hasattr(instantiate_checked("hydra.launcher", target), "launch")
+        assert target is not None and hasattr(instantiate_target("hydra.launcher", target), "launch")
         assert 3 in target.values(), "jobs= has no say"
     assert Composer().launcher(["jobs=3"]) is None

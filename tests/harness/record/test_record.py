@@ -165,7 +165,7 @@ def test_tasks_of_one_command_share_a_compile_cache(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(recording_module, "find_devices", lambda: [FAKE])
     (tmp_path / "softmax-4096x2560-bf16__f100.parquet").touch()
     tasks = "matmul-2048x2048x2048-bf16,softmax-4096x2560-bf16,layernorm-8192x4096-bf16"
-    configs = Composer().expand(["backend=live", f"task={tasks}"])
+    configs = Composer().expand(["backend=live", f"task={tasks}"]).runs
     done = list(recording_module.record_tasks(configs, RecordRequest(out=tmp_path)))
     assert [r.log.name for r in done] == ["matmul-2048x2048x2048-bf16", "layernorm-8192x4096-bf16"]
     assert caches[0] == caches[1] and not caches[0].parent.exists()

@@ -33,7 +33,11 @@ Expand = Callable[..., Estimate]
 
 @pytest.fixture
 def expand(tmp_path: Path) -> Expand:
-    return lambda *overrides: estimate(Composer().expand([f"results={tmp_path / 'study'}", *overrides]))
+    def estimated(*overrides: str) -> Estimate:
+        asked = Composer().expand([f"results={tmp_path / 'study'}", *overrides])
+        return estimate(asked.runs, asked.options)
+
+    return estimated
 
 
 def flat(tmp_path: Path) -> Path:
@@ -121,7 +125,8 @@ def test_runs_that_share_a_gpu_wait_for_each_other(expand: Expand) -> None:
 
 def run(tmp_path: Path, *overrides: str) -> Path:
     given = [f"backend.landscape={tmp_path / 'toy-8x8-bf16__toy.parquet'}", f"results={tmp_path / 'study'}"]
-    return execute(Composer().compose([*given, *overrides])).path
+    one = Composer().single([*given, *overrides])
+    return execute(one.runs[0], one.options).path
 
 
 def test_a_replay_is_estimated_from_finished_runs(expand: Expand, tmp_path: Path) -> None:

@@ -132,7 +132,7 @@ def test_sweeps_add_up_and_the_same_one_adds_nothing(nearopt: Nearopt, tmp_path:
 def test_a_plan_is_there_before_the_first_run(tmp_path: Path) -> None:
     overrides = [f"backend.landscape={write_toy(tmp_path)}", f"results={tmp_path / 'study'}"]
     config = Composer().compose(overrides)
-    with pytest.raises(KeyboardInterrupt), planned([config]):
+    with pytest.raises(KeyboardInterrupt), planned([config], tmp_path / "study"):
         status = study_status(tmp_path / "study")
         assert [(run.run.label, run.state) for run in status.runs] == [("random", State.MISSING)]
         (tmp_path / "study" / TASK / "random/seed-0").mkdir(parents=True)
@@ -154,7 +154,7 @@ def test_a_live_plan_is_met_on_any_device(tmp_path: Path) -> None:
     live = ["backend=live", "task=softmax-4096x2560-bf16", f"results={tmp_path}"]
     configs = [Composer().compose([*live, f"seed={seed}"]) for seed in range(2)]
     assert planned_run(configs[0]) == PlannedRun("softmax-4096x2560-bf16__*", "random", 0)
-    with planned(configs):
+    with planned(configs, tmp_path):
         assert {run.run.task for run in study_status(tmp_path).runs} == {"softmax-4096x2560-bf16__*"}
         (tmp_path / "softmax-4096x2560-bf16__h200/random/seed-1").mkdir(parents=True)
     found = [(run.run.task, run.run.seed, run.state) for run in study_status(tmp_path).runs]

@@ -32,7 +32,8 @@ def nothing_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run(tmp_path: Path, *overrides: str) -> RunResult:
     given = [f"backend.landscape={write_toy(tmp_path)}", f"results={tmp_path / 'results'}", "budget.evaluations=20"]
-    return execute(Composer().compose([*given, *overrides]))
+    one = Composer().single([*given, *overrides])
+    return execute(one.runs[0], one.options)
 
 
 def test_a_tracker_changes_neither_trace_nor_hash(tmp_path: Path) -> None:
