@@ -38,14 +38,16 @@ def _report(arguments: argparse.Namespace) -> int:
     if arguments.compare:
         if len(arguments.paths) != 2:
             raise UserError(f"nearopt report --compare: {len(arguments.paths)} folders: expected two, one per study")
-        print(compare_studies(arguments.paths[0], arguments.paths[1], arguments.output, recordings))
+        a, b = arguments.paths
+        print(compare_studies(a, b, arguments.output, recordings, arguments.hypothesis))
         return DONE
     if arguments.figure:
-        for figure in redraw(arguments.paths, arguments.output, arguments.figure, recordings):
+        drawn = redraw(arguments.paths, arguments.output, arguments.figure, recordings, arguments.hypothesis)
+        for figure in drawn:
             print(figure.png)
         return DONE
     tracker = _study_tracker(arguments.tracker)
-    report = build_report(arguments.paths, arguments.output, recordings, arguments.per_task)
+    report = build_report(arguments.paths, arguments.output, recordings, arguments.per_task, arguments.hypothesis)
     print(format_speedups(report.speedups))
     print(report.verdict.sentence)
     print(report.index)
@@ -73,6 +75,8 @@ def _log_study(tracker: Tracker, paths: Sequence[Path], output: Path, report: Re
     with TemporaryDirectory() as folder:
         bundle = write_bundle(paths, Path(folder))
         files = {"report": output, bundle.consolidated.name: bundle.consolidated, bundle.config.name: bundle.config}
+        if report.hypothesis is not None:
+            files["hypothesis.yaml"] = report.hypothesis.path
         name = "+".join(path.resolve().name for path in paths)
         summary = {"verdict": report.verdict.sentence, "runs": bundle.runs}
         tracker.log_study(TrackedStudy(name, output, files, summary))

@@ -61,6 +61,7 @@ EXAMPLES = {
     ),
     "report": (
         "nearopt report results",
+        "nearopt report results --hypothesis hypothesis.yaml",
         "nearopt report study-a study-b -o report-ab",
         "nearopt report results -o report --figure best-so-far",
         "nearopt report --compare before after -o comparison",
@@ -187,13 +188,15 @@ def command_parser() -> argparse.ArgumentParser:
 
     report = add(
         "report",
-        "the verdict, speedups, figures and a page from results",
+        "speedups, figures, a page and a verdict from results",
         "Read run directories below DIR… and write index.html, verdict.json, two CSVs, figures/ and tables/.\n"
+        "What is judged is the study's own hypothesis.yaml, in DIR or its parent folder; without one nothing is.\n"
         "From 100 runs on DIR/consolidated.parquet is kept up to date, so that the next report loads faster.\n"
         "With tracker=wandb all runs in one Parquet file, their configuration and the report become one artifact.",
     )
     report.add_argument("paths", nargs="+", type=Path, metavar="DIR", help="results folders")
     report.add_argument("-o", "--output", type=Path, default=Path("report"), help="default: report")
+    report.add_argument("--hypothesis", type=Path, metavar="FILE", help="judge by this file, not by that beside DIR")
     report.add_argument("--figure", action="append", default=[], metavar="NAME", help="draw this figure alone")
     report.add_argument("--per-task", action="store_true", help="best-so-far curves of every task too")
     report.add_argument("--compare", action="store_true", help="two studies, DIR DIR, side by side on one page")

@@ -11,6 +11,8 @@ from analysis.load import Study
 from analysis.outcome import Outcome
 from analysis.speedup import COLUMNS, DETAILS
 from analysis.verdict import Verdict, judge
+from analysis.verdict_hypothesis import Hypothesis
+from tests.analysis.hypotheses import CLAIM
 
 TARGETS = (0.01, 0.05, 0.10)
 
@@ -25,12 +27,12 @@ def rows(strategy: str, speedup: float, se: float, baseline: str = "exact_random
     return pd.DataFrame([row | {"stratum": s, "axis": a, "target": t} for s in strata for a in axes for t in TARGETS])
 
 
-def verdict(table: pd.DataFrame, hierarchical: pd.DataFrame | None = None) -> Verdict:
+def verdict(table: pd.DataFrame, hierarchical: pd.DataFrame | None = None, hypothesis: Hypothesis = CLAIM) -> Verdict:
     """By default the same speedups over the other kind of random search."""
     empty = pd.DataFrame()
     other = table.assign(baseline="random_hierarchical") if hierarchical is None else hierarchical
     others = {"random_hierarchical": other} if len(other) else {}
-    return judge(Outcome(Study(empty, empty), Optima({}, {}), empty, empty, table, others, {}, {}))
+    return judge(Outcome(Study(empty, empty), Optima({}, {}), empty, empty, table, others, {}, {}), hypothesis)
 
 
 def test_supported_refuted_undecided() -> None:
