@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,14 @@ def test_what_is_written_is_read(hypothesis: Hypothesis, tmp_path: Path) -> None
     assert file.hypothesis == hypothesis
     assert file.sha256 == hashlib.sha256(file.path.read_bytes()).hexdigest()
     assert file.document()["threshold"] == hypothesis.threshold
+
+
+def test_the_example_in_the_readme_is_one(tmp_path: Path) -> None:
+    readme = (CLAIM_FILE.parents[2] / "analysis" / "README.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL)
+    (tmp_path / "h.yaml").write_text(example, encoding="utf-8")
+    assert read_hypothesis(tmp_path / "h.yaml").hypothesis.speedup == "2–3×"
+    assert set(fields(CLAIM)) == set(yaml.safe_load(example))
 
 
 def test_the_claimed_speedup_in_words() -> None:
