@@ -31,13 +31,16 @@ from tests.analysis.fabricate import (
     write_run,
     write_study,
 )
+from tests.analysis.hypotheses import CLAIM, write_hypothesis
 
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tables = {f"{kernel}-64x64-bf16__h100": landscape(300, i) for i, kernel in enumerate(["matmul", "soft<b>"])}
     strategies = {"random": random_order, "conditional_gp": guided_order(2.0)}
-    return write_study(tmp_path_factory.mktemp("results"), tables, strategies, 3, 60)
+    folder = write_study(tmp_path_factory.mktemp("results"), tables, strategies, 3, 60)
+    write_hypothesis(folder / "hypothesis.yaml", CLAIM)
+    return folder
 
 
 @pytest.fixture(scope="module")
