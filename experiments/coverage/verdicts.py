@@ -2,8 +2,8 @@
 
 Studies of the claim's strategies (``experiments/claim_5_10x/hypothesis.yaml``) with known speedups on both axes, over
 both kinds of random search, at all targets, judged by ``analysis.verdict.judge``. Times to target are exponential;
-those of one run on two axes and at two targets are joined by a Gaussian copula. Exact random search is known; the runs of the
-other kind are drawn like the strategies', so that its error is in all their tests alike.
+those of one run on two axes and at two targets are joined by a Gaussian copula. Exact random search is known; the runs
+of the other kind are drawn like the strategies', so that its error is in all their tests alike.
 """
 
 from __future__ import annotations
