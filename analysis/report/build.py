@@ -12,6 +12,7 @@ import pandas as pd
 from analysis.errors import AnalysisError
 from analysis.progress import tracked
 from analysis.report.gallery import Drawing, Gallery, PageFigure, save_figures
+from analysis.report.neutral import Neutral, summarise
 from analysis.report.page import Command, render
 from analysis.report.text import format_speedups
 from analysis.study.outcome import Outcome, outcome
@@ -32,7 +33,6 @@ from analysis.tables.table import Table, write
 from analysis.verdict.hypothesis import Hypothesis
 from analysis.verdict.hypothesis_file import HypothesisFile, find_hypothesis
 from analysis.verdict.judge import Verdict, judge
-from analysis.verdict.neutral import Neutral, summarise
 
 __all__ = ["Report", "build_report", "format_speedups", "redraw"]
 

@@ -12,6 +12,7 @@ import pandas as pd
 
 from analysis.errors import AnalysisError
 from analysis.reference import HEADLINE_TARGET
+from analysis.report.neutral import summarise
 from analysis.report.page import environment
 from analysis.report.text import AXIS_NAMES
 from analysis.runs.load import load_study
@@ -23,7 +24,6 @@ from analysis.tables.table import Table, text_rows, times_cell, write
 from analysis.verdict.hypothesis import Hypothesis
 from analysis.verdict.hypothesis_file import find_hypothesis
 from analysis.verdict.judge import judge
-from analysis.verdict.neutral import summarise
 
 _KEYS = ["task", "stratum", "strategy", "axis", "target"]
 

@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from analysis.reference import HEADLINE_TARGET, STRATA, TARGETS
 from analysis.report.gallery import PageFigure
+from analysis.report.neutral import Neutral
 from analysis.report.rows import environment_rows, initial_points, strata_told, strategy_rows, task_rows, warnings
 from analysis.report.text import SpeedupLine, interval_note, sentences, speedup_lines
 from analysis.statistics.supported import THESE_TASKS
@@ -19,7 +20,6 @@ from analysis.tables.baselines import stratum_name
 from analysis.tables.table import Table
 from analysis.verdict.hypothesis import Hypothesis
 from analysis.verdict.judge import Verdict
-from analysis.verdict.neutral import Neutral
 
 MOST_LINES = 40
 _STRATA_BY_WEIGHT = ("useful", "all", *(name for name in STRATA if name != "useful"), "unknown")
