@@ -17,8 +17,9 @@ from harness.launchers.base import portable
 from harness.launchers.joblib import JoblibLauncher
 from harness.launchers.ray import RayLauncher
 from harness.launchers.submitit import SubmititLauncher
+from harness.system.lease import held
 from tests.harness.run.test_interruption import wait_for
-from tests.harness.study.sweeping import arguments, finish, finish_here, prepare, start, traces
+from tests.harness.study.sweeping import HANG_S, arguments, finish, finish_here, held_up, prepare, start, traces
 from tests.harness.study.test_sweep import KILLER, expand
 from tests.harness.toy import write_toy
 
@@ -68,17 +69,19 @@ def test_a_worker_that_dies_costs_no_other_run(tmp_path: Path, launcher: str) ->
 def test_ctrl_c_takes_everything_back(tmp_path: Path, launcher: str) -> None:
     prepare(tmp_path)
     results = tmp_path / "results"
-    cut = start(tmp_path, [*arguments(tmp_path, results, evaluations=200), f"hydra/launcher={launcher}"])
-    wait_for(results)
-    os.killpg(cut.pid, signal.SIGINT)
-    _, err = cut.communicate(timeout=60)
-    assert cut.returncode == 130, err
-    assert err.splitlines()[-1].startswith("nearopt: interrupted (0 of 4 runs are over")
-    time.sleep(3)
-    logs = {log: log.stat().st_size for log in results.rglob("evaluations.jsonl")}
-    time.sleep(1)
-    assert logs == {log: log.stat().st_size for log in results.rglob("evaluations.jsonl")}, "somebody still runs"
-    assert not list(results.rglob("DONE"))
+    with held_up(tmp_path):
+        cut = start(tmp_path, [*arguments(tmp_path, results, pause_s=0), f"hydra/launcher={launcher}"])
+        wait_for(results)
+        os.killpg(cut.pid, signal.SIGINT)
+        _, err = cut.communicate(timeout=HANG_S)
+        assert cut.returncode == 130, err
+        assert err.splitlines()[-1].startswith("nearopt: interrupted (0 of 4 runs are over")
+        begun = [log.parent for log in results.rglob("evaluations.jsonl")]
+        deadline = time.monotonic() + 120
+        while any(held(run) for run in begun):
+            assert time.monotonic() < deadline, "somebody still runs"
+            time.sleep(0.05)
+    assert begun and not list(results.rglob("DONE"))
 
 
 def test_a_run_travels_with_absolute_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
