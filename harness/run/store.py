@@ -139,7 +139,7 @@ class RunDirectory:
         for line in data.splitlines(keepends=True):
             try:
                 row = orjson.loads(line)
-                if not line.endswith(b"\n") or row["index"] != len(evaluations):
+                if not line.endswith(b"\n") or row[contract.INDEX] != len(evaluations):
                     break
                 evaluations.append(_evaluation(row))
             except (ValueError, KeyError, TypeError):
@@ -221,7 +221,7 @@ def _evaluation(row: dict[str, Any]) -> Evaluation:
     configuration = {
         name: tuple(value) if isinstance(value, list) else value for name, value in row.pop("configuration").items()
     }
-    status, samples = Status(row.pop("status")), tuple(row.pop("samples_ms"))
+    status, samples = Status(row.pop(contract.STATUS)), tuple(row.pop(contract.SAMPLES_MS))
     state = row.pop("device_state", None)
     return Evaluation(
         configuration=configuration,

@@ -33,6 +33,11 @@ class PlannedRun:
     label: str
     seed: int
 
+    @property
+    def place(self) -> Path:
+        """Its directory below the results folder."""
+        return Path(self.task) / contract.run_name(self.label, self.seed)
+
 
 def planned_run(config: RunConfig) -> PlannedRun | None:
     """The run directory that ``config`` will get, or ``None`` where only its backend can tell.
