@@ -21,11 +21,12 @@ from numpy.typing import NDArray
 
 from harness.errors import UserError
 from harness.evaluation import Status
+from harness.landscapes.columns import METADATA_KEY as METADATA_KEY
+from harness.landscapes.columns import PARAMETER_PREFIX
 from search_spaces.enumeration import Codes
 from search_spaces.errors import InvalidConfiguration, SpaceError
 from search_spaces.space import SearchSpace
 
-METADATA_KEY = b"nearopt"
 SCHEMA_VERSION = 1
 REQUIRED = ("status", "latency_ms", "oracle_ms")
 COSTS = ("compile_s", "verify_s", "benchmark_s")
@@ -200,14 +201,15 @@ def table_codes(path: Path, table: pa.Table, space: SearchSpace) -> Codes:
     Raises:
         UserError: naming the column or row that does not fit the space.
     """
-    extra = [name for name in table.column_names if name.startswith("config.") and name[7:] not in space.names]
+    parameters = [name for name in table.column_names if name.startswith(PARAMETER_PREFIX)]
+    extra = [name for name in parameters if name.removeprefix(PARAMETER_PREFIX) not in space.names]
     if extra:
         raise UserError(f"{path}: column {extra[0]!r} is not a parameter of the space")
     if table.num_rows == 0:
         raise UserError(f"{path}: no rows: expected a configuration a row")
     codes = np.full((table.num_rows, len(space.parameters)), -1, dtype=np.int32)
     for i, parameter in enumerate(space.parameters):
-        name = f"config.{parameter.name}"
+        name = f"{PARAMETER_PREFIX}{parameter.name}"
         if name not in table.column_names:
             raise UserError(f"{path}: column {name!r} is missing")
         values = table.column(name).to_pylist()

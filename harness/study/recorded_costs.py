@@ -13,11 +13,13 @@ import pyarrow.parquet as pq
 
 from harness.evaluation import Measurement, Status
 from harness.landscapes.landscape import Floats, Landscape
+from harness.run import contract
 from harness.run.clock import schedule
 from harness.strategies.base import Budget
 
 DRAWS = 16
 """Simulated runs that an expectation is the mean of."""
+_THINKING = (contract.ASK_S, contract.TELL_S, contract.WALL_S)
 READ = 20
 """Finished runs of a strategy that its thinking is averaged over."""
 
@@ -85,12 +87,12 @@ def thinking(directories: Iterable[Path]) -> Thinking | None:
 
 def _costs(directory: Path) -> Floats | None:
     """Shape ``[evaluations, 2]``: ask and tell, and the round, in s; ask and tell again where no round was logged."""
-    if not (directory / "DONE").exists():
+    if not (directory / contract.DONE).exists():
         return None
     try:
-        table = pq.read_table(directory / "evaluations.parquet", columns=["ask_s", "tell_s", "wall_s"])
+        table = pq.read_table(directory / contract.EVALUATIONS, columns=list(_THINKING))
     except (OSError, pa.ArrowException):  # an estimate is no place to complain about one of many runs
         return None
-    ask, tell, wall = (table.column(name).to_numpy() for name in ("ask_s", "tell_s", "wall_s"))
+    ask, tell, wall = (table.column(name).to_numpy() for name in _THINKING)
     own = ask + tell
     return np.column_stack([own, np.where(np.isfinite(wall), wall, own)]) if len(own) else None

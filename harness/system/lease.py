@@ -20,6 +20,7 @@ from contextlib import suppress
 from functools import lru_cache
 from io import FileIO
 from pathlib import Path
+from typing import Final, TypedDict
 
 LEASE_S = 90.0
 """A note that was not touched for so long belongs to nobody. More than an NFS client's longest attribute cache."""
@@ -27,8 +28,18 @@ LEASE_S = 90.0
 LOOKS, LOOK_S = 3, 0.02
 """How often and after how many seconds a lock that is taken is asked for again: :func:`held` takes it shortly."""
 
-NOTE = ".owner"
+NOTE: Final = ".owner"
+LOCK: Final = ".lock"
 NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
+
+
+class Owner(TypedDict):
+    """What the note says of the process that made it."""
+
+    host: str
+    kernel: str
+    pid: int
+    token: str
 
 
 class Held(Exception):
@@ -54,11 +65,11 @@ class Lease:
 
     def __init__(self, folder: Path) -> None:
         self._note = folder / NOTE
-        self._mine = {
+        self._mine: Owner = {
             "host": platform.node(), "kernel": this_kernel(), "pid": os.getpid(), "token": secrets.token_hex(8),
         }  # fmt: skip
         self._stop = threading.Event()
-        self._lock = FileIO(str(folder / ".lock"), "a")
+        self._lock = FileIO(str(folder / LOCK), "a")
         try:
             self._acquire()
         except BaseException:
@@ -127,7 +138,7 @@ class Lease:
 def held(folder: Path) -> bool:
     """Whether a process seems to have it now; takes nothing."""
     try:
-        with FileIO(str(folder / ".lock"), "r") as lock:
+        with FileIO(str(folder / LOCK), "r") as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
             note = folder / NOTE
             return note.exists() and not _abandoned(note, _read(note), locked=True)
