@@ -58,7 +58,7 @@ def record_side(overrides: Sequence[str], n: int, seed: int, folder: Path) -> tu
     """
     from harness.backends.task import build_task, find_device, session_options
     from harness.config.compose import Composer
-    from harness.record.facts import RecordOptions
+    from harness.record.facts import Recording, RecordOptions
     from harness.record.log import read_log
     from harness.record.recorder import record
 
@@ -70,17 +70,25 @@ def record_side(overrides: Sequence[str], n: int, seed: int, folder: Path) -> tu
     values = {name: value for name, value in config.backend.items() if name not in ("_target_", "charge_ask")}
     session = session_options(config.seed, **values)
     out = folder / f"{config.task.name}.parquet"
-    recording = record(config.task.name, kernel, space, out, device, RecordOptions(session, limit=n))
-    if recording.landscape is None:
+    recording = Recording(
+        task=config.task.name,
+        kernel=kernel,
+        space=space,
+        out=out,
+        device=device,
+        options=RecordOptions(session, limit=n),
+    )
+    progress = record(recording)
+    if progress.landscape is None:
         raise KeyboardInterrupt
-    print(recording.report(), file=sys.stderr)
-    results = list(read_log(recording.log).results.values())
-    side = Side(counted([str(row.measurement.status) for row in results]), recording.activity.wall_s, recording.wall_s)
+    print(progress.report(), file=sys.stderr)
+    results = list(read_log(progress.log).results.values())
+    side = Side(counted([str(row.measurement.status) for row in results]), progress.activity.wall_s, progress.wall_s)
     details = {
         "compile_workers": session.compile_workers,
-        "retime_s": recording.retime_s,
-        "busy_fraction": recording.activity.busy_fraction,
-        "activity": asdict(recording.activity),
+        "retime_s": progress.retime_s,
+        "busy_fraction": progress.activity.busy_fraction,
+        "activity": asdict(progress.activity),
     }
     recorded = Recorded(
         [dict(row.configuration) for row in results],

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-import harness.backends.live
+import harness.backends.task
 import harness.record.recorder
 from experiments.recorder_benchmark import against_plain_loop
 from experiments.recorder_benchmark.against_plain_loop import Plain, compare, main, plain_results, plain_side
@@ -110,8 +110,8 @@ def test_results_of_a_process_that_died() -> None:
 def fake_device(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The recorder measures ``size`` hundredths of a ms in fake processes."""
     task = FakeKernel(str(tmp_path)), space(20, ("compile_error", "wrong_result"))
-    monkeypatch.setattr(harness.backends.live, "find_device", lambda: FAKE)
-    monkeypatch.setattr(harness.backends.live, "build_task", lambda *_: task)
+    monkeypatch.setattr(harness.backends.task, "find_device", lambda: FAKE)
+    monkeypatch.setattr(harness.backends.task, "build_task", lambda *_: task)
     monkeypatch.setattr(
         harness.record.recorder, "record", partial(harness.record.recorder.record, work=fake_work(tmp_path))
     )
