@@ -16,7 +16,7 @@ import orjson
 
 from harness.errors import UserError
 from harness.evaluation import Status
-from harness.formats.recording import MS_PER_S
+from harness.formats.values import MS_PER_S
 from harness.landscapes.landscape import Landscape
 from harness.system.atomic import replacing
 from search_spaces.flat import flat_domains, flat_rows
@@ -123,7 +123,7 @@ def _result(landscape: Landscape, row: int) -> dict[str, Any]:
 def _rows(landscape: Landscape) -> Iterator[tuple[int, dict[str, Any]]]:
     """Row and flat configuration of everything in the searchable space."""
     flat = flat_rows(flat_domains(landscape.space), landscape.codes)
-    for row in np.flatnonzero(landscape.pool).tolist():
+    for row in np.flatnonzero(landscape.searchable).tolist():
         yield row, dict(zip(landscape.space.names, flat[row], strict=True))
 
 

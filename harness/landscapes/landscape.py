@@ -73,8 +73,8 @@ class Landscape:
         return bool(self.metadata["coverage"]["kind"] == "exhaustive")
 
     @property
-    def pool(self) -> NDArray[np.bool_]:
-        """Rows that make up the searchable space: all, or the uniform ones of a sample; shape ``[N]``."""
+    def searchable(self) -> NDArray[np.bool_]:
+        """Rows that make up the space that is searched: all, or the uniform ones of a sample; shape ``[N]``."""
         if self.exhaustive:
             return np.ones(len(self.codes), dtype=bool)
         return np.array([origin == "uniform" for origin in self.origin])
@@ -161,7 +161,7 @@ def _build(path: Path, table: pa.Table, sha256: str) -> Landscape:
         codes = table_codes(path, table, space)
         order = np.lexsort(codes.T[::-1])
         codes = codes[order]
-        pool = space.restricted(codes)
+        recorded = space.restricted(codes)
     except SpaceError as error:
         raise UserError(f"{path}: space: {error}") from None
     table = table.take(order)
@@ -171,7 +171,7 @@ def _build(path: Path, table: pa.Table, sha256: str) -> Landscape:
     landscape = Landscape(
         name=path.stem,
         path=path,
-        space=pool,
+        space=recorded,
         codes=codes,
         status=status,
         latency_ms=latency,
@@ -183,10 +183,10 @@ def _build(path: Path, table: pa.Table, sha256: str) -> Landscape:
         metadata=document,
         sha256=sha256,
     )
-    if not landscape.exhaustive and not landscape.pool.all():
-        if not landscape.pool.any():
+    if not landscape.exhaustive and not landscape.searchable.all():
+        if not landscape.searchable.any():
             raise UserError(f"{path}: column 'origin': expected uniform rows in a sampled landscape")
-        landscape = _with_space(landscape, space.restricted(codes[landscape.pool]))
+        landscape = _with_space(landscape, space.restricted(codes[landscape.searchable]))
     return landscape
 
 

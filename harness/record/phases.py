@@ -16,7 +16,7 @@ from harness.measure.session import Session
 from harness.record.facts import Recording
 from harness.record.log import RecordLog
 from harness.record.retime import VENDOR, retime
-from harness.record.search import DeadlinePassed, RecordingBackend, run_search
+from harness.record.search import DeadlinePassed, SearchBackend, run_search
 from harness.system.progress import ProgressDisplay
 
 
@@ -60,7 +60,7 @@ class Phases:
 
     def search(self) -> bool:
         """Run the searches, if any; whether all ended, before the deadline or the user stopped them."""
-        backend = RecordingBackend(self.session, self.log, self.recording.space, self.deadline, self._keep)
+        backend = SearchBackend(self.session, self.log, self.recording.space, self.deadline, self._keep)
         try:
             for config in self.recording.options.searches:
                 run_search(config, backend)
@@ -71,8 +71,8 @@ class Phases:
     def retime(self, rng: np.random.Generator) -> None:
         """Time the best and the anchors again, in one interleaved batch on each device, and log it."""
         retiming = self.recording.options.retiming
-        latency_ms = self.log.recorded.latencies()
-        results = self.log.recorded.results
+        latency_ms = self.log.content.latencies()
+        results = self.log.content.results
         chosen = {key: (results[key].configuration, latency_ms[key]) for key in retiming.choose(latency_ms)}
         print(f"re-timing {len(chosen)} configurations, {retiming.rounds} rounds", file=sys.stderr)
         samples, *others = retime(self.session, chosen, self.compiled, retiming, rng)

@@ -20,7 +20,7 @@ from harness.record.facts import Recording, recording_identity, recording_metada
 from harness.record.log import RecordLog
 from harness.record.phases import Phases
 from harness.record.progress import RecordingProgress
-from harness.record.write import consistencies, recording_summary, write_recording
+from harness.record.write import consistencies, summary_of, write_from_log
 from search_spaces.enumeration import Codes
 from search_spaces.space import SearchSpace
 
@@ -53,7 +53,7 @@ def record(recording: Recording, *, work: MakeWork = usual_work, cache: Path | N
 
     Raises:
         UserError: the log belongs to another recording, or the device is taken or does not start.
-        DeviceLost, PoolError, Unkillable: the device or the workers gave up; the log keeps what there is.
+        DeviceLost, CompilePoolError, Unkillable: the device or the workers gave up; the log keeps what there is.
     """
     start = time.monotonic()
     order_seed, retime_seed = np.random.SeedSequence(recording.options.session.seed).spawn(2)
@@ -63,18 +63,18 @@ def record(recording: Recording, *, work: MakeWork = usual_work, cache: Path | N
     with RecordLog(recording.log, recording_identity(recording), metadata) as log:
         tally = SessionTally()
         missing = _missing(recording.space, order, log)
-        if missing or log.recorded.retimed is None:
+        if missing or log.content.retimed is None:
             print(
                 f"{recording.task}: starting {recording.options.session.compile_workers} compile workers",
                 file=sys.stderr,
             )
             with _open_session(recording, log, input_seed, work, cache) as session:
                 tally = _run_phases(Phases(recording, log, session, start), missing, np.random.default_rng(retime_seed))
-        complete = tally.complete and log.recorded.retimed is not None
+        complete = tally.complete and log.content.retimed is not None
         if complete:
-            summary = recording_summary(log.recorded, tally.activity, time.monotonic() - start)
-            write_recording(recording.out, recording.space, log.recorded, summary)
-        rows = log.recorded.results.values()
+            summary = summary_of(log.content, tally.activity, time.monotonic() - start)
+            write_from_log(recording.out, recording.space, log.content, summary)
+        rows = log.content.results.values()
         return RecordingProgress(
             log=log.path,
             landscape=recording.out if complete else None,
@@ -84,7 +84,7 @@ def record(recording: Recording, *, work: MakeWork = usual_work, cache: Path | N
             activity=tally.activity,
             wall_s=time.monotonic() - start,
             retime_s=tally.retime_s,
-            consistency=consistencies(log.recorded),
+            consistency=consistencies(log.content),
             states=describe_states(
                 row.measurement.device_state for row in rows if row.measurement.device_state is not None
             ),
@@ -110,13 +110,13 @@ def draw_order(space: SearchSpace, rng: np.random.Generator, limit: int | None) 
 
 def _missing(space: SearchSpace, order: Codes, log: RecordLog) -> list[Configuration]:
     """The configurations that the log lacks, in their order."""
-    known = log.recorded.results
+    known = log.content.results
     return [configuration for configuration in map(space.decode, order) if space.key(configuration) not in known]
 
 
 def _open_session(recording: Recording, log: RecordLog, input_seed: int, work: MakeWork, cache: Path | None) -> Session:
     """A session on the inputs of the recording's first one; ``input_seed`` is that of new ones."""
-    first = log.recorded.metadata["timing"].get("input_seed", input_seed)
+    first = log.content.metadata["timing"].get("input_seed", input_seed)
     options = replace(recording.options.session, seed=first)
     return Session(recording.kernel, recording.device, options, work, cache, recording.beside)
 
@@ -124,7 +124,7 @@ def _open_session(recording: Recording, log: RecordLog, input_seed: int, work: M
 def _run_phases(phases: Phases, missing: Sequence[Configuration], retime_rng: np.random.Generator) -> SessionTally:
     session, log = phases.session, phases.log
     log.session(session_facts(session.devices))
-    for row in log.recorded.results.values():
+    for row in log.content.results.values():
         if row.binary:
             session.engine.remember(row.binary, row.measurement)
     measured = phases.measure(missing)

@@ -41,7 +41,7 @@ class RunCost:
 
 def random_run(landscape: Landscape, budget: Budget, batch: int, workers: int) -> RunCost:
     """What a run of random search on a recorded task costs: the mean of :data:`DRAWS` simulated ones."""
-    costs = landscape.costs_s[landscape.pool]
+    costs = landscape.costs_s[landscape.searchable]
     rng = np.random.default_rng(np.random.SeedSequence(0))
     drawn = [_simulated(costs[rng.permutation(len(costs))], budget, batch, workers) for _ in range(DRAWS)]
     return RunCost(*(float(mean) for mean in np.mean(drawn, axis=0)))

@@ -110,7 +110,7 @@ def test_compile_workers_hold_no_device(live: LiveBackend) -> None:
     live.measure([{**SOUND, "block": 64, "warps": 1}])
     session = live._session
     assert session is not None
-    for pid in session.pool.pids:
+    for pid in session.compile_pool.pids:
         links = [link.readlink() for link in Path(f"/proc/{pid}/fd").iterdir() if link.is_symlink()]
         assert not [link for link in links if str(link).startswith("/dev/nvidia")]
 

@@ -103,7 +103,7 @@ def test_searches_go_beyond_the_sample_and_only_set_the_optimum(tmp_path: Path) 
     searches = (search("local_search", 12), search("random", 8))
     progress = make(tmp_path, out, limit=10, searches=searches)
     landscape = read_landscape(out)
-    assert landscape.pool.sum() == 10 == progress.done
+    assert landscape.searchable.sum() == 10 == progress.done
     assert 0 < progress.searched <= 20 and len(landscape.codes) == 10 + progress.searched
     assert f"{progress.searched} more by searches" in progress.report()
     assert len(ran(tmp_path, "compiled")) == len(landscape.codes)  # what the sample held was not measured again
@@ -267,7 +267,7 @@ def test_log_rejects_nothing_it_wrote_itself(tmp_path: Path) -> None:
     with RecordLog(path, {"a": (1, 2)}, {"task": "t"}) as log:
         log.session({"uuid": "x"})
     with RecordLog(path, {"a": (1, 2)}, {"task": "t"}) as log:
-        assert log.recorded.sessions == [{"uuid": "x"}]
+        assert log.content.sessions == [{"uuid": "x"}]
 
 
 def test_retiming_chooses_the_best_and_spread_anchors() -> None:

@@ -193,7 +193,7 @@ def test_bad_arguments_are_one_line(arguments: list[str], words: str, capsys: py
 
 
 def test_compare_pairs_what_the_loop_did_with_what_it_was_given() -> None:
-    recorded = against_plain_loop.Recorded(
+    recorded = against_plain_loop.FromRecorder(
         [{}] * 3, [1.0, 2.0, None], Side({"ok": 2, "compile_error": 1}, 1.0, 3.0), {"retime_s": 1.0}, 10.0
     )
     plain = Plain([None, 1.0], Side({"ok": 1, "compile_timeout": 1}, 10.0, 20.0), "")
