@@ -178,6 +178,7 @@ def test_asking_meets_the_latency_budget() -> None:
         ("reference", "luckiest"),
         ("cost_weight", -1.0),
         ("priors", {"scales": [0, 1]}),
+        ("priors", 3),
     ],
 )
 def test_wrong_arguments_are_named(name: str, value: object) -> None:
