@@ -202,8 +202,8 @@ class SearchSpace:
                 return np.zeros(len(codes), dtype=bool)
             keys = searchable(codes)
             rows = np.minimum(np.searchsorted(self._search_keys, keys), self.size - 1)
-            found: NDArray[np.bool_] = np.equal(self._search_keys[rows], keys)
-            return found
+            listed: NDArray[np.bool_] = np.equal(self._search_keys[rows], keys)
+            return listed
         feasible: NDArray[np.bool_] = np.all(codes == self.canonical_codes(codes), axis=1) & ~self.incomplete(codes)
         feasible[feasible] = self._rules.feasible(codes[feasible])
         return feasible
@@ -290,10 +290,10 @@ class SearchSpace:
         Raises:
             SpaceTooLarge: when a change activates parameters of more than a million combinations.
         """
-        found = neighbours.neighbour_codes(self._rules, codes)
+        changed = neighbours.neighbour_codes(self._rules, codes)
         if self._restriction is not None:
-            found = found[[self.row_of_codes(row) is not None for row in found]]
-        return found
+            changed = changed[[self.row_of_codes(row) is not None for row in changed]]
+        return changed
 
     def neighbours(self, configuration: Mapping[str, Any]) -> list[dict[str, Value]]:
         """Feasible one-parameter changes of a feasible configuration (see :meth:`neighbour_codes`).

@@ -132,9 +132,9 @@ def _failure(record: Mapping[str, Any], objective: str) -> str:
     error = record.get("__error__")
     if error is not None:
         return text_of(error) or "ErrorConfig"
-    for found in (record.get("time"), record.get(objective)):
-        if isinstance(found, str) and found in FAILURES:
-            return found
+    for value in (record.get("time"), record.get(objective)):
+        if isinstance(value, str) and value in FAILURES:
+            return value
     time = record.get("time", 0)
     return "ErrorConfig" if is_number(time) and time >= ERROR_VALUE else ""
 

@@ -134,8 +134,8 @@ def _costs_ms(landscape: Landscape, row: int) -> list[float]:
 def _problem_size(shape: Any) -> list[int]:
     """Kernel Tuner wants numbers; it does nothing with them in simulation mode."""
     sizes = shape.get("problem_size", list(shape.values())) if isinstance(shape, Mapping) else []
-    found = [size for size in (sizes if isinstance(sizes, list) else [sizes]) if type(size) is int]
-    return found or [1]
+    whole = [size for size in (sizes if isinstance(sizes, list) else [sizes]) if type(size) is int]
+    return whole or [1]
 
 
 FORMATS: dict[str, Callable[[Landscape], bytes]] = {"cache": _cache, "t4": _t4}

@@ -108,7 +108,7 @@ def _rate(path: Path, results: list[Any]) -> str | None:
     objective = objective_of(f"{path}: results[0].objectives", first.get("objectives"))
     if objective in LATENCIES:
         return None
-    for result in filter(lambda found: isinstance(found, Mapping), results):
+    for result in filter(lambda entry: isinstance(entry, Mapping), results):
         times = result.get("times")
         if (isinstance(times, Mapping) and times.get("runtimes")) or any(_measured(result, name) for name in LATENCIES):
             return None

@@ -105,14 +105,14 @@ def read_landscape(path: Path) -> Landscape:
         UserError: naming the file and the field, row or column at fault.
     """
     try:
-        found = path.stat()
+        file = path.stat()
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}): expected a landscape Parquet file") from None
-    if not stat.S_ISREG(found.st_mode):
+    if not stat.S_ISREG(file.st_mode):
         raise UserError(f"{path}: not a file: expected a landscape Parquet file")
     if path.name.startswith("."):
         raise UserError(f"{path}: expected a name without a leading dot: it names the results' folder")
-    return _read_cached(path.resolve(), found.st_mtime_ns, found.st_size)
+    return _read_cached(path.resolve(), file.st_mtime_ns, file.st_size)
 
 
 @lru_cache(maxsize=64)

@@ -55,8 +55,8 @@ class LogContent:
 
     def latencies(self) -> dict[str, float]:
         """Measured latency in ms by key, of those that have one."""
-        found = {key: row.measurement.latency_ms for key, row in self.results.items()}
-        return {key: latency for key, latency in found.items() if latency is not None}
+        latencies = {key: row.measurement.latency_ms for key, row in self.results.items()}
+        return {key: latency for key, latency in latencies.items() if latency is not None}
 
     def devices(self) -> dict[str, str]:
         """UUID of the device by key; an alias's is that of its binary."""
@@ -81,8 +81,8 @@ class RecordLog:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists() and path.stat().st_size:
             _drop_torn_line(path)
-            self.content, found = _load(path)
-            _check_identity(path, found, dict(identity))
+            self.content, logged = _load(path)
+            _check_identity(path, logged, dict(identity))
             self._file = path.open("a", encoding="utf-8")
         else:
             self.content = LogContent(metadata=dict(metadata))
@@ -200,12 +200,12 @@ def _load(path: Path) -> tuple[LogContent, dict[str, Any]]:
     return content, identity
 
 
-def _check_identity(path: Path, found: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
+def _check_identity(path: Path, logged: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
     expected = json.loads(json.dumps(expected))
-    for name in sorted({*found, *expected}):
-        if found.get(name) != expected.get(name):
+    for name in sorted({*logged, *expected}):
+        if logged.get(name) != expected.get(name):
             raise UserError(
-                f"{path}: {name}={found.get(name)}: this recording has {expected.get(name)}; "
+                f"{path}: {name}={logged.get(name)}: this recording has {expected.get(name)}; "
                 "choose another output or move the file away"
             )
 

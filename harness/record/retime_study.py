@@ -35,7 +35,7 @@ NAME = "retimed.parquet"
 
 
 @dataclass(frozen=True)
-class Found:
+class LiveEvaluation:
     """One evaluation of a live run that has a latency.
 
     Attributes:
@@ -68,22 +68,22 @@ class Retimed:
     t_star_ms: float
 
 
-def live_evaluations(folder: Path, space: SearchSpace) -> list[Found]:
+def live_evaluations(folder: Path, space: SearchSpace) -> list[LiveEvaluation]:
     """Every successful evaluation of the finished live runs below ``RESULTS/<task>``.
 
     Raises:
         UserError: no finished live run there, or one of another space.
     """
-    found: list[Found] = []
+    evaluations: list[LiveEvaluation] = []
     for run in sorted(folder.glob("*/seed-*")):
         if finished(run) is not None:
-            found += _of_run(run, space)
-    if not found:
+            evaluations += _of_run(run, space)
+    if not evaluations:
         raise UserError(f"{folder}: no finished live run with a success: expected <strategy>/seed-<n> with DONE")
-    return found
+    return evaluations
 
 
-def _of_run(run: Path, space: SearchSpace) -> list[Found]:
+def _of_run(run: Path, space: SearchSpace) -> list[LiveEvaluation]:
     config, environment = _documents(run)
     backend = config.get("backend") or {}
     if backend.get("kind") != "live":
@@ -98,7 +98,7 @@ def _of_run(run: Path, space: SearchSpace) -> list[Found]:
     device = str(((environment.get("backend") or {}).get("device") or {}).get("uuid", ""))
     label, seed = str(config["strategy"]["label"]), int(config["seed"])
     rows = zip(table.column("index").to_pylist(), configurations, table.column("latency_ms").to_pylist(), strict=True)
-    return [Found(label, seed, index, space.key(c), c, latency, device) for index, c, latency in rows]
+    return [LiveEvaluation(label, seed, index, space.key(c), c, latency, device) for index, c, latency in rows]
 
 
 def _documents(run: Path) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -129,11 +129,11 @@ def retime_task(
     Raises:
         UserError: nothing to time, or the device is taken.
     """
-    found = live_evaluations(folder, space)
+    evaluations = live_evaluations(folder, space)
     readings: dict[str, list[float]] = {}
-    for one in found:
+    for one in evaluations:
         readings.setdefault(one.key, []).append(one.latency_ms)
-    first = {one.key: one.configuration for one in found}
+    first = {one.key: one.configuration for one in evaluations}
     latency = {key: float(np.median(values)) for key, values in readings.items()}
     chosen = {key: (first[key], latency[key]) for key in retiming.choose(latency)}
     print(f"{folder.name}: re-timing {len(chosen)} configurations, {retiming.rounds} rounds", file=sys.stderr)
@@ -142,15 +142,22 @@ def retime_task(
         versions = session.started.versions
     samples.pop(VENDOR, None)
     path = folder / NAME
-    _write(path, found, samples, {"device": device.to_json(), "versions": dict(versions), "retiming": asdict(retiming)})
-    runs = {(one.strategy, one.seed) for one in found}
+    _write(
+        path,
+        evaluations,
+        samples,
+        {"device": device.to_json(), "versions": dict(versions), "retiming": asdict(retiming)},
+    )
+    runs = {(one.strategy, one.seed) for one in evaluations}
     best = min(float(np.median(values)) for values in samples.values() if values)
     return Retimed(path, len(runs), len(samples), best)
 
 
-def _write(path: Path, found: Sequence[Found], samples: Mapping[str, list[float]], facts: Mapping[str, Any]) -> None:
-    names = [f"{one.strategy}/{one.seed}/{one.index}" for one in found]
-    of = dict(zip(names, found, strict=True))
+def _write(
+    path: Path, evaluations: Sequence[LiveEvaluation], samples: Mapping[str, list[float]], facts: Mapping[str, Any]
+) -> None:
+    names = [f"{one.strategy}/{one.seed}/{one.index}" for one in evaluations]
+    of = dict(zip(names, evaluations, strict=True))
     oracle, scales = rescale(
         {name: one.latency_ms for name, one in of.items()},
         {name: samples.get(one.key, []) for name, one in of.items()},
@@ -158,12 +165,12 @@ def _write(path: Path, found: Sequence[Found], samples: Mapping[str, list[float]
     )
     table = pa.table(
         {
-            "strategy": pa.array([one.strategy for one in found]).dictionary_encode(),
-            "seed": pa.array([one.seed for one in found], pa.int64()),
-            "index": pa.array([one.index for one in found], pa.int64()),
-            "key": pa.array([one.key for one in found]).dictionary_encode(),
+            "strategy": pa.array([one.strategy for one in evaluations]).dictionary_encode(),
+            "seed": pa.array([one.seed for one in evaluations], pa.int64()),
+            "index": pa.array([one.index for one in evaluations], pa.int64()),
+            "key": pa.array([one.key for one in evaluations]).dictionary_encode(),
             "oracle_ms": pa.array([oracle[name] for name in names], pa.float64()),
-            "samples_ms": pa.array([samples.get(one.key) for one in found], pa.list_(pa.float32())),
+            "samples_ms": pa.array([samples.get(one.key) for one in evaluations], pa.list_(pa.float32())),
         }
     )
     document = {"retimed_at": datetime.now(UTC).isoformat(timespec="seconds"), "scales": scales, **facts}

@@ -57,7 +57,7 @@ def write_from_log(path: Path, space: SearchSpace, content: LogContent, summary:
             "rescale": next(iter(scales.values())) if len(scales) == 1 else scales,
             "retimed": len(content.retimed or {}),
             "gpus": gpus,
-            "consistency": {uuid: asdict(found) for uuid, found in consistencies(content).items()},
+            "consistency": {uuid: asdict(agreement) for uuid, agreement in consistencies(content).items()},
             "sessions": content.sessions,
         },
     }
@@ -68,8 +68,8 @@ def write_from_log(path: Path, space: SearchSpace, content: LogContent, summary:
 
 def consistencies(content: LogContent) -> dict[str, Consistency]:
     """How far each further device agrees with the one that re-timed for the record, by UUID."""
-    found = {uuid: consistency(content.retimed or {}, other) for uuid, other in content.retimed_beside.items()}
-    return {uuid: agreement for uuid, agreement in found.items() if agreement is not None}
+    agreements = {uuid: consistency(content.retimed or {}, other) for uuid, other in content.retimed_beside.items()}
+    return {uuid: agreement for uuid, agreement in agreements.items() if agreement is not None}
 
 
 def summary_of(content: LogContent, activity: Activity, wall_s: float) -> dict[str, Any]:

@@ -22,14 +22,14 @@ def named(field: str, path: str, base: type | None = None) -> Callable[..., Any]
         UserError: it cannot be imported, or is not what it should be.
     """
     try:
-        found = get_object(path)
+        loaded = get_object(path)
     except Exception as error:  # whatever the module does while it is imported
         raise UserError(f"{field}={path}: {' '.join(str(error).split())[:300]}") from None
     expected = f"a class derived from {base.__module__}.{base.__qualname__}" if base is not None else "a function"
-    fits = callable(found) if base is None else isinstance(found, type) and issubclass(found, base)
+    fits = callable(loaded) if base is None else isinstance(loaded, type) and issubclass(loaded, base)
     if not fits:
         raise UserError(f"{field}={path}: expected {expected}")
-    return found  # type: ignore[no-any-return]
+    return loaded  # type: ignore[no-any-return]
 
 
 def make(

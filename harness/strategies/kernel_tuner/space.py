@@ -101,13 +101,13 @@ def _described(space: SearchSpace) -> list[set[str]] | None:
         return None
     names = set(space.names)
     conditions = {p.name: Expression(p.condition).names & names for p in space.parameters if p.condition}
-    found = [{name, *earlier} for name, earlier in conditions.items()]
+    groups = [{name, *earlier} for name, earlier in conditions.items()]
     for source in space.constraints:
         mentioned = set(Expression(source).names & names)
         while more := set[str]().union(*(conditions.get(name, ()) for name in mentioned)) - mentioned:
             mentioned |= more  # what decides whether the constraint holds vacuously
-        found.append(mentioned)
-    return [involved for involved in found if involved]
+        groups.append(mentioned)
+    return [involved for involved in groups if involved]
 
 
 def _rule(names: list[str], columns: list[int], rows: Sequence[FlatConfiguration], of: str) -> Rule:
