@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.measure.engine import Activity
+from harness.measure.activity import Activity
 from harness.record.retime import Consistency
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from harness.errors import UserError
 from harness.evaluation import Configuration
-from harness.measure.engine import Activity
+from harness.measure.activity import Activity
 from harness.measure.session import Session
 from harness.measure.triton.nvml import describe_states
 from harness.measure.work import MakeWork, usual_work

@@ -21,7 +21,8 @@ import yaml
 
 from harness.errors import UserError
 from harness.evaluation import Configuration, Status
-from harness.landscapes.landscape import METADATA_KEY, table_codes
+from harness.landscapes.columns import table_codes
+from harness.landscapes.landscape import METADATA_KEY
 from harness.measure.device import AccelDevice
 from harness.measure.session import Session
 from harness.measure.work import MakeWork, SessionOptions, usual_work

@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.evaluation import DeviceState
 from harness.landscapes.write import write_landscape
-from harness.measure.engine import Activity
+from harness.measure.activity import Activity
 from harness.record.log import LogContent
 from harness.record.retime import Consistency, consistency, rescale
 from search_spaces.space import SearchSpace

@@ -14,8 +14,8 @@ from harness.config.schema import RunConfig
 from harness.errors import UserError
 from harness.evaluation import Status
 from harness.landscapes.landscape import read_landscape
+from harness.measure.activity import Activity
 from harness.measure.device import AccelDevice
-from harness.measure.engine import Activity
 from harness.measure.work import SessionOptions
 from harness.record.facts import LOG_SUFFIX, Recording, RecordOptions
 from harness.record.log import RecordLog
