@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from harness.errors import UserError
 from harness.evaluation import Status
-from harness.landscapes.columns import Floats, cost, latencies, origins, samples, statuses, strings, table_codes
+from harness.landscapes.table import Floats, cost, latencies, origins, samples, statuses, strings, table_codes
 from search_spaces.enumeration import Codes
 from search_spaces.errors import SpaceError
 from search_spaces.space import SearchSpace

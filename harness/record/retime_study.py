@@ -21,8 +21,8 @@ import yaml
 
 from harness.errors import UserError
 from harness.evaluation import Configuration, Status
-from harness.landscapes.columns import table_codes
 from harness.landscapes.landscape import METADATA_KEY
+from harness.landscapes.table import table_codes
 from harness.measure.device import AccelDevice
 from harness.measure.session import Session
 from harness.measure.work import MakeWork, SessionOptions, usual_work

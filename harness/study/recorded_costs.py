@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from harness.evaluation import Measurement, Status
-from harness.landscapes.columns import Floats
 from harness.landscapes.landscape import Landscape
+from harness.landscapes.table import Floats
 from harness.run.clock import schedule
 from harness.strategies.base import Budget
 

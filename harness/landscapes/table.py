@@ -1,4 +1,4 @@
-"""The columns of a landscape's table, checked one by one. Each raises a UserError that names the file and the row."""
+"""The table of a landscape file, checked column by column: each fault is a UserError that names the file and the row."""
 
 from __future__ import annotations
 
