@@ -51,7 +51,7 @@ class SearchSpace:
         self.features = dict(features or {})
         self.names = tuple(parameter.name for parameter in self.parameters)
         self._rules, self._features = declared(self.parameters, self.constraints, self.constants, self.features)
-        self._pool: Codes | None = None
+        self._restriction: Codes | None = None
         self._row_memo: dict[tuple[tuple[str, Any], ...], int] = {}
 
     def __repr__(self) -> str:
@@ -136,8 +136,8 @@ class SearchSpace:
                 values = {**self.constants, **configuration}
                 involved = ", ".join(f"{n}={values[n]!r}" for n in values if n in constraint.mentions)
                 raise InvalidConfiguration(f"constraint {constraint.source!r} is broken by {involved}")
-        if self._pool is not None and self.row_of_codes(canonical) is None:
-            raise InvalidConfiguration("the configuration is not in the recorded pool")
+        if self._restriction is not None and self.row_of_codes(canonical) is None:
+            raise InvalidConfiguration("the configuration is not in the restricted space")
 
     def contains(self, configuration: Mapping[str, Any]) -> bool:
         """Whether ``validate`` passes."""
@@ -151,8 +151,8 @@ class SearchSpace:
 
     @cached_property
     def _table(self) -> Codes:
-        if self._pool is not None:
-            return self._pool
+        if self._restriction is not None:
+            return self._restriction
         nothing = np.full((1, len(self.parameters)), FREE, dtype=np.int32)
         limit = min(MAX_ENUMERATED, MAX_ENUMERATED_CODES // len(self.parameters))
         blocks = list(self._rules.complete(nothing, limit))
@@ -202,14 +202,14 @@ class SearchSpace:
                 return np.zeros(len(codes), dtype=bool)
             keys = searchable(codes)
             rows = np.minimum(np.searchsorted(self._search_keys, keys), self.size - 1)
-            found: NDArray[np.bool_] = np.equal(self._search_keys[rows], keys)
-            return found
+            listed: NDArray[np.bool_] = np.equal(self._search_keys[rows], keys)
+            return listed
         feasible: NDArray[np.bool_] = np.all(codes == self.canonical_codes(codes), axis=1) & ~self.incomplete(codes)
         feasible[feasible] = self._rules.feasible(codes[feasible])
         return feasible
 
     def satisfied(self, codes: Codes) -> NDArray[np.bool_]:
-        """Where every constraint holds for canonical rows of codes, shape ``[n, d]``, recorded pool or not; ``[n]``."""
+        """Where every constraint holds for canonical rows of codes, shape ``[n, d]``, restricted or not; ``[n]``."""
         return self._rules.feasible(codes)
 
     def row_of(self, configuration: Mapping[str, Any]) -> int | None:
@@ -233,19 +233,19 @@ class SearchSpace:
         return (self.decode(row) for row in self._table)
 
     def restricted(self, codes: Codes) -> SearchSpace:
-        """The same space with its feasible set cut down to ``codes`` (shape ``[n, d]``): a recorded pool.
+        """The same space with its feasible set cut down to ``codes`` (shape ``[n, d]``): those that are recorded.
 
         Raises:
             SpaceError: when a row is not feasible or occurs twice.
         """
         for row in codes[~self._rules.feasible(codes)][:1]:
-            raise SpaceError(f"pool row {self.decode(row)} is not feasible")
-        pool = lexicographic(codes)
-        if len(pool) > 1 and bool(np.any(np.all(pool[1:] == pool[:-1], axis=1))):
-            raise SpaceError("a pool row occurs twice")
-        pool.flags.writeable = False
+            raise SpaceError(f"row {self.decode(row)} is not feasible")
+        rows = lexicographic(codes)
+        if len(rows) > 1 and bool(np.any(np.all(rows[1:] == rows[:-1], axis=1))):
+            raise SpaceError("a row occurs twice")
+        rows.flags.writeable = False
         space = SearchSpace(self.parameters, self.constraints, self.constants, self.features)
-        space._pool = pool
+        space._restriction = rows
         return space
 
     def canonical_codes(self, codes: Codes) -> Codes:
@@ -290,10 +290,10 @@ class SearchSpace:
         Raises:
             SpaceTooLarge: when a change activates parameters of more than a million combinations.
         """
-        found = neighbours.neighbour_codes(self._rules, codes)
-        if self._pool is not None:
-            found = found[[self.row_of_codes(row) is not None for row in found]]
-        return found
+        changed = neighbours.neighbour_codes(self._rules, codes)
+        if self._restriction is not None:
+            changed = changed[[self.row_of_codes(row) is not None for row in changed]]
+        return changed
 
     def neighbours(self, configuration: Mapping[str, Any]) -> list[dict[str, Value]]:
         """Feasible one-parameter changes of a feasible configuration (see :meth:`neighbour_codes`).

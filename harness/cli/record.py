@@ -47,8 +47,8 @@ def _record(arguments: argparse.Namespace) -> int:
             raise UserError(f"--search {search}: expected NAME=EVALUATIONS")
         searches.append(composer.compose([f"strategy={name}", f"budget.evaluations={evaluations}", "batch=16"]))
     request = RecordRequest(arguments.output, arguments.limit, arguments.deadline_s, tuple(searches))
-    for recording in record_tasks(configs, request):
-        print(recording.report(), flush=True)
+    for progress in record_tasks(configs, request):
+        print(progress.report(), flush=True)
     return DONE
 
 

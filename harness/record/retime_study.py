@@ -21,7 +21,7 @@ import yaml
 
 from harness.errors import UserError
 from harness.evaluation import Configuration, Status
-from harness.landscapes.landscape import table_codes
+from harness.landscapes.table import table_codes
 from harness.measure.device import AccelDevice
 from harness.measure.session import Session
 from harness.measure.work import MakeWork, SessionOptions, usual_work
@@ -34,7 +34,7 @@ from search_spaces.space import SearchSpace
 
 
 @dataclass(frozen=True)
-class Found:
+class LiveEvaluation:
     """One evaluation of a live run that has a latency.
 
     Attributes:
@@ -67,22 +67,22 @@ class Retimed:
     t_star_ms: float
 
 
-def live_evaluations(folder: Path, space: SearchSpace) -> list[Found]:
+def live_evaluations(folder: Path, space: SearchSpace) -> list[LiveEvaluation]:
     """Every successful evaluation of the finished live runs below ``RESULTS/<task>``.
 
     Raises:
         UserError: no finished live run there, or one of another space.
     """
-    found: list[Found] = []
+    evaluations: list[LiveEvaluation] = []
     for run in sorted(folder.glob(f"*/{contract.SEED_PREFIX}*")):
         if finished(run) is not None:
-            found += _of_run(run, space)
-    if not found:
+            evaluations += _of_run(run, space)
+    if not evaluations:
         raise UserError(f"{folder}: no finished live run with a success: expected <strategy>/seed-<n> with DONE")
-    return found
+    return evaluations
 
 
-def _of_run(run: Path, space: SearchSpace) -> list[Found]:
+def _of_run(run: Path, space: SearchSpace) -> list[LiveEvaluation]:
     config, environment = _documents(run)
     backend = config.get("backend") or {}
     if backend.get("kind") != "live":
@@ -98,7 +98,7 @@ def _of_run(run: Path, space: SearchSpace) -> list[Found]:
     label, seed = str(config["strategy"]["label"]), int(config["seed"])
     indices, latencies = (table.column(name).to_pylist() for name in (contract.INDEX, contract.LATENCY_MS))
     rows = zip(indices, configurations, latencies, strict=True)
-    return [Found(label, seed, index, space.key(c), c, latency, device) for index, c, latency in rows]
+    return [LiveEvaluation(label, seed, index, space.key(c), c, latency, device) for index, c, latency in rows]
 
 
 def _documents(run: Path) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -129,11 +129,11 @@ def retime_task(
     Raises:
         UserError: nothing to time, or the device is taken.
     """
-    found = live_evaluations(folder, space)
+    evaluations = live_evaluations(folder, space)
     readings: dict[str, list[float]] = {}
-    for one in found:
+    for one in evaluations:
         readings.setdefault(one.key, []).append(one.latency_ms)
-    first = {one.key: one.configuration for one in found}
+    first = {one.key: one.configuration for one in evaluations}
     latency = {key: float(np.median(values)) for key, values in readings.items()}
     chosen = {key: (first[key], latency[key]) for key in retiming.choose(latency)}
     print(f"{folder.name}: re-timing {len(chosen)} configurations, {retiming.rounds} rounds", file=sys.stderr)
@@ -142,29 +142,37 @@ def retime_task(
         versions = session.started.versions
     samples.pop(VENDOR, None)
     path = folder / contract.RETIMED
-    _write(path, found, samples, {"device": device.to_json(), "versions": dict(versions), "retiming": asdict(retiming)})
-    runs = {(one.strategy, one.seed) for one in found}
+    facts: contract.RetimedFacts = {
+        "device": device.to_json(),
+        "versions": dict(versions),
+        "retiming": asdict(retiming),
+    }
+    _write(path, evaluations, samples, facts)
+    runs = {(one.strategy, one.seed) for one in evaluations}
     best = min(float(np.median(values)) for values in samples.values() if values)
     return Retimed(path, len(runs), len(samples), best)
 
 
 def _write(
-    path: Path, found: Sequence[Found], samples: Mapping[str, list[float]], facts: contract.RetimedFacts
+    path: Path,
+    evaluations: Sequence[LiveEvaluation],
+    samples: Mapping[str, list[float]],
+    facts: contract.RetimedFacts,
 ) -> None:
-    names = [f"{one.strategy}/{one.seed}/{one.index}" for one in found]
-    of = dict(zip(names, found, strict=True))
+    names = [f"{one.strategy}/{one.seed}/{one.index}" for one in evaluations]
+    of = dict(zip(names, evaluations, strict=True))
     oracle, scales = rescale(
         {name: one.latency_ms for name, one in of.items()},
         {name: samples.get(one.key, []) for name, one in of.items()},
         {name: one.device for name, one in of.items()},
     )
     columns: dict[str, list[Any]] = {
-        contract.LABEL: [one.strategy for one in found],
-        contract.SEED: [one.seed for one in found],
-        contract.INDEX: [one.index for one in found],
-        contract.KEY: [one.key for one in found],
+        contract.LABEL: [one.strategy for one in evaluations],
+        contract.SEED: [one.seed for one in evaluations],
+        contract.INDEX: [one.index for one in evaluations],
+        contract.KEY: [one.key for one in evaluations],
         contract.ORACLE_MS: [oracle[name] for name in names],
-        contract.SAMPLES_MS: [samples.get(one.key) for one in found],
+        contract.SAMPLES_MS: [samples.get(one.key) for one in evaluations],
     }
     table = pa.table({name: pa.array(columns[name], kind) for name, kind in contract.RETIMED_COLUMNS.items()})
     at = datetime.now(UTC).isoformat(timespec="seconds")

@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from harness.evaluation import Measurement, Status
-from harness.landscapes.landscape import Floats, Landscape
+from harness.landscapes.landscape import Landscape
+from harness.landscapes.table import Floats
 from harness.run import contract
 from harness.run.clock import schedule
 from harness.strategies.base import Budget
@@ -43,7 +44,7 @@ class RunCost:
 
 def random_run(landscape: Landscape, budget: Budget, batch: int, workers: int) -> RunCost:
     """What a run of random search on a recorded task costs: the mean of :data:`DRAWS` simulated ones."""
-    costs = landscape.costs_s[landscape.pool]
+    costs = landscape.costs_s[landscape.searchable]
     rng = np.random.default_rng(np.random.SeedSequence(0))
     drawn = [_simulated(costs[rng.permutation(len(costs))], budget, batch, workers) for _ in range(DRAWS)]
     return RunCost(*(float(mean) for mean in np.mean(drawn, axis=0)))

@@ -150,26 +150,26 @@ def held(folder: Path) -> bool:
 
 def _read(note: Path) -> dict[str, object]:
     try:
-        found = json.loads(note.read_text(encoding="utf-8"))
-        return found if isinstance(found, dict) else {}
+        content = json.loads(note.read_text(encoding="utf-8"))
+        return content if isinstance(content, dict) else {}
     except (OSError, ValueError):
         return {}
 
 
 def _holder(note: Path) -> str:
-    found = _read(note)
-    return f"process {found['pid']} on {found['host']}" if {"pid", "host"} <= found.keys() else "another process"
+    content = _read(note)
+    return f"process {content['pid']} on {content['host']}" if {"pid", "host"} <= content.keys() else "another process"
 
 
-def _abandoned(note: Path, found: Mapping[str, object], locked: bool) -> bool:
+def _abandoned(note: Path, content: Mapping[str, object], locked: bool) -> bool:
     """Whether nobody stands behind a note any more.
 
     Args:
-        found: what it says.
+        content: what it says.
         locked: this process has the lock, so that nobody of the same kernel can be behind the note.
     """
-    if found.get("kernel") == this_kernel():
-        return locked or not _alive(found.get("pid"))
+    if content.get("kernel") == this_kernel():
+        return locked or not _alive(content.get("pid"))
     return _age_s(note) > LEASE_S
 
 

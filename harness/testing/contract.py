@@ -193,8 +193,8 @@ class StrategyContract:
         rows = space.codes()[::3]
         traces = []
         for order in (np.arange(len(rows)), np.random.default_rng(1).permutation(len(rows))):
-            pool = space.restricted(rows[order])
-            traces.append(trace(drive(self.build(pool), pool, evaluations=self.asks), pool))
+            restricted = space.restricted(rows[order])
+            traces.append(trace(drive(self.build(restricted), restricted, evaluations=self.asks), restricted))
         assert traces[0] == traces[1]
 
     def test_tell_leaves_its_arguments_alone(self) -> None:

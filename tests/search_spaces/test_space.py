@@ -117,15 +117,15 @@ def test_features_are_nan_where_a_mentioned_parameter_is_inactive(conditional: S
 def test_a_pool_is_the_space(conditional: SearchSpace) -> None:
     rng = np.random.default_rng(0)
     rows = rng.permutation(conditional.size)[:40]
-    pool = conditional.restricted(conditional.codes()[rows])
-    assert pool.size == 40
+    restricted = conditional.restricted(conditional.codes()[rows])
+    assert restricted.size == 40
     outside = conditional.decode(conditional.codes()[next(i for i in range(conditional.size) if i not in rows)])
-    with pytest.raises(InvalidConfiguration, match="not in the recorded pool"):
-        pool.validate(outside)
-    inside = {pool.key(configuration) for configuration in pool.enumerate()}
-    assert {pool.key(c) for c in pool.sample(rng, 500)} <= inside
-    for configuration in pool.enumerate():
-        assert {pool.key(neighbour) for neighbour in pool.neighbours(configuration)} <= inside
+    with pytest.raises(InvalidConfiguration, match="not in the restricted space"):
+        restricted.validate(outside)
+    inside = {restricted.key(configuration) for configuration in restricted.enumerate()}
+    assert {restricted.key(c) for c in restricted.sample(rng, 500)} <= inside
+    for configuration in restricted.enumerate():
+        assert {restricted.key(neighbour) for neighbour in restricted.neighbours(configuration)} <= inside
     with pytest.raises(SpaceError, match="twice"):
         conditional.restricted(conditional.codes()[[0, 0]])
 
@@ -182,5 +182,5 @@ def test_feasible_rows_are_those_that_validate(conditional: SearchSpace, enumera
 
 def test_feasible_rows_of_a_pool_are_its_rows(conditional: SearchSpace) -> None:
     table = conditional.codes()
-    pool = conditional.restricted(table[::3])
-    assert np.flatnonzero(pool.feasible(table)).tolist() == list(range(0, len(table), 3))
+    restricted = conditional.restricted(table[::3])
+    assert np.flatnonzero(restricted.feasible(table)).tolist() == list(range(0, len(table), 3))

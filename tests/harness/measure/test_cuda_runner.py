@@ -241,7 +241,7 @@ def test_device_memory_runs_out(runner: CudaRunner, monkeypatch: pytest.MonkeyPa
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 16 TiB")
 
     with monkeypatch.context() as patch:
-        patch.setattr(runner, "_scratch_tensor", empty)
+        patch.setattr(runner._scratch, "tensor", empty)
         plan = CompiledPlan((CompiledLaunch("none", {}),), "f")
         reply = runner.run(Evaluate({"fault": "device_memory", "block": 128, "warps": 4}, plan))
     assert reply.status is Status.OUT_OF_RESOURCES and "16 TiB" in reply.message and reply.healthy
@@ -261,10 +261,10 @@ def test_scratch_is_poisoned_and_shared(runner: CudaRunner) -> None:
     from kernels.base import Scratch
 
     need = Scratch((4, 4), torch.float32)
-    first = runner._scratch_tensor(0, need)
+    first = runner._scratch.tensor(0, need)
     first.zero_()
-    assert runner._scratch_tensor(0, need) is first and bool(first.isnan().all())
-    assert runner._scratch_tensor(1, need) is not first
+    assert runner._scratch.tensor(0, need) is first and bool(first.isnan().all())
+    assert runner._scratch.tensor(1, need) is not first
 
 
 def test_reference_error_is_the_kernels_relative_error() -> None:

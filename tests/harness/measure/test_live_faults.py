@@ -161,7 +161,7 @@ def test_close_ends_every_process(tmp_path: Path) -> None:
     live.measure([{"size": 1, "fault": "none"}])
     session = live._session
     assert session is not None
-    pids = [session.worker.pid, *session.pool.pids]
+    pids = [session.worker.pid, *session.compile_pool.pids]
     live.close()
     live.close()
     for pid in pids:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
-import harness.backends.live
+import harness.backends.task
 import harness.record.recorder
 from experiments.recorder_benchmark import against_plain_loop
 from experiments.recorder_benchmark.against_plain_loop import Plain, compare, main, plain_results, plain_side
@@ -114,8 +114,8 @@ def test_results_of_a_process_that_died() -> None:
 def fake_device(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The recorder measures ``size`` hundredths of a ms in fake processes."""
     task = FakeKernel(str(tmp_path)), space(20, ("compile_error", "wrong_result"))
-    monkeypatch.setattr(harness.backends.live, "find_device", lambda: FAKE)
-    monkeypatch.setattr(harness.backends.live, "build_task", lambda *_: task)
+    monkeypatch.setattr(harness.backends.task, "find_device", lambda: FAKE)
+    monkeypatch.setattr(harness.backends.task, "build_task", lambda *_: task)
     monkeypatch.setattr(
         harness.record.recorder, "record", partial(harness.record.recorder.record, work=fake_work(tmp_path))
     )
@@ -197,7 +197,7 @@ def test_bad_arguments_are_one_line(arguments: list[str], words: str, capsys: py
 
 
 def test_compare_pairs_what_the_loop_did_with_what_it_was_given() -> None:
-    recorded = against_plain_loop.Recorded(
+    recorded = against_plain_loop.FromRecorder(
         [{}] * 3, [1.0, 2.0, None], Side({"ok": 2, "compile_error": 1}, 1.0, 3.0), {"retime_s": 1.0}, 10.0
     )
     plain = Plain([None, 1.0], Side({"ok": 1, "compile_timeout": 1}, 10.0, 20.0), "")

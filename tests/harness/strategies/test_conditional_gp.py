@@ -201,6 +201,7 @@ def test_an_ask_updates_and_refits_as_rarely_as_stated(monkeypatch: pytest.Monke
         ("reference", "luckiest"),
         ("cost_weight", -1.0),
         ("priors", {"scales": [0, 1]}),
+        ("priors", 3),
     ],
 )
 def test_wrong_arguments_are_named(name: str, value: object) -> None:
