@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+import harness.record.phases as record_phases
 import harness.record.recorder as record_module
 import harness.record.search as record_search
 import harness.record.tasks as recording_module
@@ -60,6 +61,7 @@ def work_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Deadlines count configurations whose compile has begun, and no seconds."""
     clock = SimpleNamespace(monotonic=lambda: lines_of(tmp_path, "compiled"))
     monkeypatch.setattr(record_module, "time", clock)
+    monkeypatch.setattr(record_phases, "time", clock)
     monkeypatch.setattr(record_search, "time", clock)
 
 

@@ -55,7 +55,8 @@ def given(tmp_path: Path, *overrides: str) -> list[str]:
 
 
 def run(tmp_path: Path, *overrides: str) -> RunResult:
-    return execute(Composer().compose(given(tmp_path, *overrides)))
+    one = Composer().single(given(tmp_path, *overrides))
+    return execute(one.runs[0], one.options)
 
 
 def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, *overrides: str) -> Path:
@@ -337,12 +338,12 @@ def test_the_schema_refuses(of: str, damaged: Any) -> None:
 
 
 def test_a_plan_without_a_version_is_of_version_1(tmp_path: Path) -> None:
-    config = Composer().compose(given(tmp_path))
-    config.results.mkdir()
+    one = Composer().single(given(tmp_path))
+    one.options.results.mkdir()
     run(tmp_path)
-    with planned([config]):
+    with planned(one.runs, one.options.results):
         pass
-    (file,) = (config.results / contract.PLANNED).iterdir()
-    plans = read_plans(config.results)
+    (file,) = (one.options.results / contract.PLANNED).iterdir()
+    plans = read_plans(one.options.results)
     file.write_text(json.dumps({"runs": json.loads(file.read_text())["runs"]}))
-    assert read_plans(config.results) == plans and len(plans) == 1
+    assert read_plans(one.options.results) == plans and len(plans) == 1
