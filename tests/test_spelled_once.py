@@ -13,10 +13,8 @@ from tests.run_directory import DEFS
 ROOT = Path(__file__).resolve().parents[1]
 SPELL = {"harness/run/contract.py", "harness/system/lease.py", "analysis/runs/contract.py"}
 """The lease is a floor below the contract, which takes its two names from there."""
-FILES = {*DEFS["run"]["properties"], *DEFS["task"]["properties"], "consolidated.parquet", "seed-", "aborted-"} - {
-    ".lock"
-}
-"""Other locks are called so too."""
+FILES = {*DEFS["run"]["properties"], *DEFS["task"]["properties"], "consolidated.parquet", "seed-", "aborted-"}
+FILES.remove(".lock")  # other locks are called so too
 COLUMNS = {
     name for name in DEFS["evaluations.parquet"]["properties"]["columns"]["properties"] if name.endswith(("_s", "_ms"))
 }

@@ -18,6 +18,7 @@ import yaml
 from analysis.runs import contract as readers
 from analysis.runs.bundle import write_bundle
 from harness.config.compose import Composer
+from harness.errors import UserError
 from harness.evaluation import DeviceState, Evaluation, Status
 from harness.run import contract
 from harness.run.execute import RunResult, execute
@@ -198,6 +199,14 @@ def newer_consolidated(results: Path) -> Path:
     file = results / contract.CONSOLIDATED
     pq.write_table(table, file)
     return file
+
+
+@pytest.mark.parametrize("version", ["0", "-1", "new", "1.5", ""])
+def test_what_is_no_version_is_said(tmp_path: Path, version: str) -> None:
+    file = run(tmp_path).path / contract.CONFIG
+    file.write_text(file.read_text().replace("format_version: 1\n", f"format_version: {version}\n"))
+    with pytest.raises(UserError, match=r"config\.yaml: format version .*expected 1 to 1"):
+        run(tmp_path)
 
 
 def suite(tmp_path: Path) -> Path:
