@@ -26,12 +26,3 @@ class Unwritable(UserError):
 
 class MachineError(RuntimeError):
     """The machine gave way under a run: not the run's own fault, so that it is worth another try."""
-
-
-MAX_LINE = 2_000
-
-
-def clear_line(error: BaseException) -> str:
-    """The message on one line; of one that quotes a whole file, the beginning and the end."""
-    text = " ".join(str(error).split())
-    return text if len(text) <= MAX_LINE else f"{text[: MAX_LINE - 400]} … {text[-300:]}"

@@ -1,4 +1,4 @@
-"""The records that flow through a run: what was measured, and what it cost."""
+"""The records that flow through a run: what it may cost, what was measured, and what that cost."""
 
 from __future__ import annotations
 
@@ -115,3 +115,16 @@ class Evaluation:
     def ok(self) -> bool:
         """Whether a latency was measured."""
         return self.status is Status.OK
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """When a run ends: after so many evaluations or tuning seconds, whichever comes first.
+
+    Attributes:
+        evaluations: at most this many evaluations; ``None`` for no limit.
+        seconds: no ask once the tuning clock has reached this many s; ``None`` for no limit.
+    """
+
+    evaluations: int | None = None
+    seconds: float | None = None

@@ -34,11 +34,12 @@ def by_difficulty(outcome: Outcome, strategies: Sequence[str], axis: str = "eval
     return rows[columns].reset_index(drop=True)
 
 
-def draw(data: pd.DataFrame, styles: dict[str, Look]) -> Figure:
+def draw(data: pd.DataFrame, styles: dict[str, Look], claimed: Sequence[float] = ()) -> Figure:
     """A dot per task and strategy, and for each strategy the line of least squares on both logs.
 
     Args:
         data: from :func:`by_difficulty`; at least one row.
+        claimed: speedups that a line is drawn at.
     """
     drawn = [name for name in styles if name in set(data["strategy"])]
     with paper():
@@ -59,15 +60,16 @@ def draw(data: pd.DataFrame, styles: dict[str, Look]) -> Figure:
             axes.plot(known["e5"], known["speedup"], alpha=0.8, **dots)
             handles.append(Line2D([], [], lw=1.0, label=label, **{**dots, "ls": look.dash}))
             axes.plot(bounded["e5"], bounded["speedup"], ls="", marker="v", mfc="none", color=look.colour, ms=3.5)
-        for level, style in ((1, "-"), (5, (0, (4, 2))), (10, (0, (4, 2)))):
-            axes.axhline(level, color="0.6", lw=0.7, ls=style, zorder=0)
+        for level in (1.0, *claimed):
+            axes.axhline(level, color="0.6", lw=0.7, ls="-" if level == 1 else (0, (4, 2)), zorder=0)
         low, high = float(data["e5"].min()), float(data["e5"].max())
         for edge in _STRATA_AT:
             if low < edge < high:
                 axes.axvline(edge, color=GREY, lw=0.7, ls=(0, (1, 2)), zorder=0)
         values = data["speedup"].replace([np.inf, 0.0], np.nan)
         log_x(axes, 0.8 * low, 1.25 * high)
-        speedup_axis(axes, min(0.5, 0.8 * float(values.min())), max(12.0, 1.3 * float(values.max())), which="y")
+        top = max(1.2 * max((1.0, *claimed)), 1.3 * float(values.max()))
+        speedup_axis(axes, min(0.5, 0.8 * float(values.min())), top, which="y")
         axes.set_xlabel("E5: expected evaluations of exact random search")
         axes.set_ylabel("speedup within 5%, evaluations")
         figure.legend(handles=handles, loc="outside lower center", ncols=1)

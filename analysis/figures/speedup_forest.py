@@ -72,11 +72,19 @@ def layout(rows: pd.DataFrame) -> tuple[list[Line], list[tuple[float, str]]]:
     return lines, headings
 
 
-def draw(rows: pd.DataFrame, axis: str, target: float, styles: dict[str, Look], strategies: Sequence[str]) -> Figure:
+def draw(
+    rows: pd.DataFrame,
+    axis: str,
+    target: float,
+    styles: dict[str, Look],
+    strategies: Sequence[str],
+    claimed: Sequence[float] = (),
+) -> Figure:
     """A column per strategy, at most ``MOST_STRATEGIES``.
 
     Args:
         rows: from :func:`rows_of`; at least one.
+        claimed: speedups that a line is drawn at.
     """
     lines, headings = layout(rows)
     bottom = lines[-1].y + 1.0
@@ -85,7 +93,7 @@ def draw(rows: pd.DataFrame, axis: str, target: float, styles: dict[str, Look], 
         figure = Figure(figsize=(PAGE_INCHES, 0.95 + _INCHES_PER_ROW * bottom))
         panels = figure.subplots(1, len(strategies), sharey=True, squeeze=False)[0]
         for axes, strategy in zip(panels, strategies, strict=True):
-            _background(axes, lines)
+            _background(axes, lines, claimed)
             for line in lines:
                 row = records.get((strategy, line.task, line.stratum))
                 if row is not None:
@@ -115,9 +123,9 @@ def draw(rows: pd.DataFrame, axis: str, target: float, styles: dict[str, Look], 
     return figure
 
 
-def _background(axes: Axes, lines: Sequence[Line]) -> None:
-    for x, style in ((1, "-"), (5, (0, (4, 2))), (10, (0, (4, 2)))):
-        axes.axvline(x, color="0.6", lw=0.7, ls=style, zorder=0)
+def _background(axes: Axes, lines: Sequence[Line], claimed: Sequence[float]) -> None:
+    for x in (1.0, *claimed):
+        axes.axvline(x, color="0.6", lw=0.7, ls="-" if x == 1 else (0, (4, 2)), zorder=0)
     for line in lines:
         if line.task == "ALL":
             axes.axhspan(line.y - 0.5, line.y + 0.5, color="0.94", lw=0, zorder=-1)

@@ -12,7 +12,8 @@ import pandas as pd
 from analysis.errors import AnalysisError
 from analysis.progress import tracked
 from analysis.report.gallery import Drawing, Gallery, PageFigure, save_figures
-from analysis.report.page import render
+from analysis.report.neutral import Neutral, summarise
+from analysis.report.page import Command, render
 from analysis.report.text import format_speedups
 from analysis.study.outcome import Outcome, outcome
 from analysis.study.speedup import COLUMNS
@@ -29,6 +30,8 @@ from analysis.tables import (
     transfer,
 )
 from analysis.tables.table import Table, write
+from analysis.verdict.hypothesis import Hypothesis
+from analysis.verdict.hypothesis_file import HypothesisFile, find_hypothesis
 from analysis.verdict.judge import Verdict, judge
 
 __all__ = ["Report", "build_report", "format_speedups", "redraw"]
@@ -47,7 +50,8 @@ class Report:
         figures: the PNGs; a PDF and a CSV of the same name lie beside each.
         tables: the CSVs; Markdown and LaTeX of the same name lie beside each.
         speedups: what speedups.csv holds; see :data:`analysis.study.speedup.COLUMNS`.
-        verdict: what verdict.json holds.
+        verdict: what verdict.json holds: the verdict on the study's hypothesis, or what a study without one says.
+        hypothesis: where that came from; ``None`` without one.
     """
 
     index: Path
@@ -57,7 +61,8 @@ class Report:
     figures: list[Path]
     tables: list[Path]
     speedups: pd.DataFrame
-    verdict: Verdict
+    verdict: Verdict | Neutral
+    hypothesis: HypothesisFile | None
 
 
 def build_report(
@@ -65,29 +70,37 @@ def build_report(
     out_dir: str | Path = "report",
     recordings: Mapping[str, Path] | None = None,
     per_task: bool = False,
+    hypothesis: Path | None = None,
 ) -> Report:
     """Analyse every finished run below ``paths`` and write ``out_dir``.
 
     Args:
         recordings: task to landscape file, for live runs; see :func:`analysis.runs.load.load_study`.
         per_task: draw the best-so-far curves of every task too.
+        hypothesis: the file to judge by; ``None``: that beside the results, where there is one; see
+            :func:`analysis.verdict.hypothesis_file.find_hypothesis`.
 
     Raises:
-        AnalysisError: nothing to analyse, damaged files, runs that contradict each other, or no place to write.
+        AnalysisError: nothing to analyse, damaged files, runs or hypotheses that contradict each other, or no place
+            to write.
     """
+    claimed = find_hypothesis(paths, hypothesis)
+    command = Command(tuple(map(str, paths)), str(out_dir), "" if hypothesis is None else str(hypothesis))
     found = outcome(paths, recordings)
     out = Path(out_dir)
     try:
         (out / "figures").mkdir(parents=True, exist_ok=True)
-        return _write(found, out, [str(path) for path in paths], per_task)
+        return _write(found, claimed, out, command, per_task)
     except OSError as error:
         raise AnalysisError(f"{out}: cannot be written: {error.strerror or error}") from error
 
 
-def _write(found: Outcome, out: Path, paths: list[str], per_task: bool) -> Report:
-    verdict = judge(found)
-    document = json.dumps(verdict.document(), indent=1, ensure_ascii=False)
-    (out / "verdict.json").write_text(document + "\n", encoding="utf-8")
+def _write(found: Outcome, claimed: HypothesisFile | None, out: Path, command: Command, per_task: bool) -> Report:
+    hypothesis = None if claimed is None else claimed.hypothesis
+    verdict = summarise(found) if hypothesis is None else judge(found, hypothesis)
+    document = verdict.document() if claimed is None else {"hypothesis": claimed.document(), **verdict.document()}
+    text = json.dumps(document, indent=1, ensure_ascii=False)
+    (out / "verdict.json").write_text(text + "\n", encoding="utf-8")
     table = found.speedups[COLUMNS]
     everything = pd.concat([table, *(other[COLUMNS] for other in found.others.values())], ignore_index=True)
     everything.to_csv(out / "speedups.csv", index=False, float_format=_EXACT)
@@ -95,9 +108,9 @@ def _write(found: Outcome, out: Path, paths: list[str], per_task: bool) -> Repor
     tables = make_tables(found)
     for made in tables:
         write(made, out / "tables")
-    figures = save_figures(_wanted(found, per_task), out / "figures")
+    figures = save_figures(_wanted(found, hypothesis, per_task), out / "figures")
     index = out / "index.html"
-    index.write_text(render(found, verdict, figures, tables, paths, str(out)), encoding="utf-8")
+    index.write_text(render(found, verdict, figures, tables, command), encoding="utf-8")
     return Report(
         index=index,
         verdict_json=out / "verdict.json",
@@ -107,11 +120,12 @@ def _write(found: Outcome, out: Path, paths: list[str], per_task: bool) -> Repor
         tables=[out / "tables" / f"{made.name}.csv" for made in tables],
         speedups=table,
         verdict=verdict,
+        hypothesis=claimed,
     )
 
 
-def _wanted(found: Outcome, per_task: bool) -> list[Drawing]:
-    drawings = list(Gallery(found).drawings(per_task))
+def _wanted(found: Outcome, hypothesis: Hypothesis | None, per_task: bool) -> list[Drawing]:
+    drawings = list(Gallery(found, hypothesis).drawings(per_task))
     if not drawings:
         raise AnalysisError("no figure can be drawn of these runs")
     return drawings
@@ -145,13 +159,16 @@ def redraw(
     out_dir: str | Path,
     names: Sequence[str],
     recordings: Mapping[str, Path] | None = None,
+    hypothesis: Path | None = None,
 ) -> list[PageFigure]:
     """Draw some figures of a report again, by name.
 
     Raises:
         AnalysisError: as :func:`build_report`, or a name that no figure of these runs has.
     """
-    drawings = {drawing.name: drawing for drawing in Gallery(outcome(paths, recordings)).drawings(per_task=True)}
+    claimed = find_hypothesis(paths, hypothesis)
+    gallery = Gallery(outcome(paths, recordings), None if claimed is None else claimed.hypothesis)
+    drawings = {drawing.name: drawing for drawing in gallery.drawings(per_task=True)}
     unknown = [name for name in names if name not in drawings]
     if unknown:
         raise AnalysisError(f"--figure {unknown[0]}: no such figure: expected one of {', '.join(drawings)}")

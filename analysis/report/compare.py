@@ -12,32 +12,45 @@ import pandas as pd
 
 from analysis.errors import AnalysisError
 from analysis.reference import HEADLINE_TARGET
+from analysis.report.neutral import summarise
 from analysis.report.page import environment
 from analysis.report.text import AXIS_NAMES
 from analysis.runs.load import load_study
 from analysis.statistics.ert import LogEstimate
-from analysis.study.baseline import HIERARCHICAL_RUNS, Baseline
-from analysis.study.outcome import Outcome, analyse
+from analysis.study.outcome import OTHERS, Outcome, analyse
 from analysis.study.speedup import COLUMNS
 from analysis.study.time_to_target import AXES
 from analysis.tables.table import Table, text_rows, times_cell, write
+from analysis.verdict.hypothesis import Hypothesis
+from analysis.verdict.hypothesis_file import find_hypothesis
 from analysis.verdict.judge import judge
 
 _KEYS = ["task", "stratum", "strategy", "axis", "target"]
 
 
-def compare_studies(a: Path, b: Path, out: str | Path = "report", recordings: Mapping[str, Path] | None = None) -> Path:
+def compare_studies(
+    a: Path,
+    b: Path,
+    out: str | Path = "report",
+    recordings: Mapping[str, Path] | None = None,
+    hypothesis: Path | None = None,
+) -> Path:
     """Write index.html and comparison.csv, .md and .tex; returns the page's path.
+
+    Each study is judged by ``hypothesis``, else by its own, else by none.
 
     Raises:
         AnalysisError: as :func:`analysis.report.build.build_report`, or the studies share no task and strategy.
     """
-    studies = [analyse(load_study([path], recordings), (Baseline(HIERARCHICAL_RUNS),)) for path in (a, b)]
+    files = [find_hypothesis([path], hypothesis) for path in (a, b)]
+    claims = [None if file is None else file.hypothesis for file in files]
+    studies = [_analysed(path, recordings, claim) for path, claim in zip((a, b), claims, strict=True)]
     joined = side_by_side(*studies)
     if joined["task"].isin(studies[0].best.t_star_ms).sum() == 0:
         raise AnalysisError(f"{a} and {b}: no task and strategy in both: expected at least one")
     tables = [comparison_table(joined, axis, str(a), str(b)) for axis in AXES if (joined["axis"] == axis).any()]
     folder = Path(out)
+    given = "" if hypothesis is None else f" --hypothesis {hypothesis}"
     try:
         for table in tables:
             write(table, folder)
@@ -46,11 +59,11 @@ def compare_studies(a: Path, b: Path, out: str | Path = "report", recordings: Ma
             .get_template("compare.html.j2")
             .render(
                 names=[str(a), str(b)],
-                sentences=[judge(study).sentence for study in studies],
+                sentences=[_sentence(study, claim) for study, claim in zip(studies, claims, strict=True)],
                 counts=[(len(study.study.runs), study.study.runs["task"].nunique()) for study in studies],
                 differences=differences(*studies),
                 tables=tables,
-                command=f"nearopt report --compare {a} {b} -o {out}",
+                command=f"nearopt report --compare {a} {b}{given} -o {out}",
             )
         )
         index = folder / "index.html"
@@ -58,6 +71,16 @@ def compare_studies(a: Path, b: Path, out: str | Path = "report", recordings: Ma
     except OSError as error:
         raise AnalysisError(f"{folder}: cannot be written: {error.strerror or error}") from error
     return index
+
+
+def _analysed(path: Path, recordings: Mapping[str, Path] | None, claim: Hypothesis | None) -> Outcome:
+    """With the baselines that the claim asks for, and no other."""
+    others = [baseline for baseline in OTHERS if claim is not None and baseline.label in claim.baselines]
+    return analyse(load_study([path], recordings), others)
+
+
+def _sentence(study: Outcome, claim: Hypothesis | None) -> str:
+    return summarise(study).sentence if claim is None else judge(study, claim).sentence
 
 
 def side_by_side(a: Outcome, b: Outcome) -> pd.DataFrame:

@@ -32,7 +32,7 @@ from analysis.study.outcome import Outcome
 from analysis.study.simulated_random import RandomSearches, random_searches
 from analysis.study.time_to_target import AXES
 from analysis.tables.ranking import ranking
-from analysis.verdict.cells import REGISTERED
+from analysis.verdict.hypothesis import Hypothesis
 
 AXIS_NAMES = {"evaluations": "evaluations", "seconds": "tuning seconds"}
 MOST_CURVES = 6
@@ -64,16 +64,21 @@ class PageFigure:
 
 
 class Gallery:
-    """What the figures of one outcome share: looks, the order of strategies, simulated random searches."""
+    """What the figures of one outcome share: looks, the order of strategies, simulated random searches.
 
-    def __init__(self, outcome: Outcome) -> None:
+    With a hypothesis its strategies come first, and the speedups that it claims are lines.
+    """
+
+    def __init__(self, outcome: Outcome, hypothesis: Hypothesis | None = None) -> None:
         self.outcome = outcome
-        self.order = by_speedup(outcome)
+        self.first = () if hypothesis is None else hypothesis.strategies
+        self.claimed = () if hypothesis is None else hypothesis.lines
+        self.order = by_speedup(outcome, self.first)
         self.styles: dict[str, Look] = looks([*self.order])
 
     @property
     def shown(self) -> dict[str, Look]:
-        """The strategies of a figure of curves: both kinds of random, those of the claim, and the fastest others."""
+        """The strategies of a figure of curves: both kinds of random, and the first others."""
         random = [name for name in self.order if name in RANDOM_STRATEGIES]
         others = [name for name in self.order if name not in random]
         kept = {*random, *others[: max(1, MOST_CURVES - len(random))]}
@@ -109,9 +114,9 @@ class Gallery:
                 yield Drawing(
                     f"speedup-{axis}{suffix}",
                     f"Speedup in {AXIS_NAMES[axis]}" + (f", {', '.join(part)}" if suffix else ""),
-                    _FOREST,
+                    _FOREST.format(lines=self._lines()),
                     shown,
-                    partial(speedup_forest.draw, shown, axis, HEADLINE_TARGET, self.styles, part),
+                    partial(speedup_forest.draw, shown, axis, HEADLINE_TARGET, self.styles, part, self.claimed),
                     wide=True,
                     appendix=start > 0,
                 )
@@ -140,12 +145,12 @@ class Gallery:
             kernel: kernel if len(tasks[kernel]) == 1 else f"{kernel} ({len(tasks[kernel])} tasks)"
             for kernel in kernels
         }
+        whom = "those of the claim and the fastest" if self.first else "the fastest"
         lines = {kernel: extra[tasks[kernel][0]] for kernel in kernels if len(tasks[kernel]) == 1}
         yield Drawing(
             "best-so-far",
             "Best so far, by kernel",
-            caption
-            + f" At most {MOST_CURVES} strategies are drawn, those of the claim and the fastest; the CSV has all.",
+            caption + f" At most {MOST_CURVES} strategies are drawn, {whom}; the CSV has all.",
             pd.concat([runs, law]),
             lambda: best_so_far.draw(runs, law, self.shown, titles, lines),
             wide=len(kernels) > 1,
@@ -216,9 +221,15 @@ class Gallery:
         data = difficulty.by_difficulty(self.outcome, names)
         if data["task"].nunique() > 2:
             yield Drawing(
-                "speedup-difficulty", "When a model pays: speedup against difficulty", _DIFFICULTY, data,
-                lambda: difficulty.draw(data, {name: self.styles[name] for name in names}),
+                "speedup-difficulty", "When a model pays: speedup against difficulty",
+                _DIFFICULTY.format(lines=self._lines().lower()), data,
+                lambda: difficulty.draw(data, {name: self.styles[name] for name in names}, self.claimed),
             )  # fmt: skip
+
+    def _lines(self) -> str:
+        """Where the lines of speedups are: ``Lines at 1, 5 and 10``."""
+        levels = [f"{level:g}" for level in (1.0, *self.claimed)]
+        return "A line at 1" if len(levels) == 1 else f"Lines at {', '.join(levels[:-1])} and {levels[-1]}"
 
     def _ranks(self) -> Iterator[Drawing]:
         found = ranking(self.outcome)
@@ -231,8 +242,8 @@ class Gallery:
             )  # fmt: skip
 
 
-def by_speedup(outcome: Outcome) -> list[str]:
-    """Those of the claim, then by mean speedup at the headline target; random last.
+def by_speedup(outcome: Outcome, first: Sequence[str] = ()) -> list[str]:
+    """``first``, then by mean speedup at the headline target; random last.
 
     Known speedups come before bounded ones, more tasks before fewer, and all before those that ran in other batches or
     with other compile workers than most: their seconds are not those of the same clock.
@@ -249,7 +260,7 @@ def by_speedup(outcome: Outcome) -> list[str]:
     def rank(name: str) -> tuple[bool, bool, bool, int, bool, float, str]:
         speedup = float(np.nan_to_num(speedups.get(name, 0.0)))
         bounded, last = bounds.get(name, "") != "none", name in RANDOM_STRATEGIES
-        return last, name not in REGISTERED, conditions[name] != usual, -int(tasks[name]), bounded, -speedup, name
+        return last, name not in first, conditions[name] != usual, -int(tasks[name]), bounded, -speedup, name
 
     return sorted(set(outcome.study.runs["strategy"]), key=rank)
 
@@ -265,7 +276,7 @@ def save_figures(drawings: Sequence[Drawing], folder: Path) -> list[PageFigure]:
 
 _FOREST = (
     "ERT of random search over ERT of the strategy, 95% intervals; diamonds are geometric means (ALL: intervals over "
-    "new kernels). Lines at 1, 5 and 10. Dashed with an arrow: only bounded, some side never hit. Hollow: no interval "
+    "new kernels). {lines}. Dashed with an arrow: only bounded, some side never hit. Hollow: no interval "
     "can be had. Right of each column: hits/runs."
 )
 _CURVES = (
@@ -289,7 +300,7 @@ _LANDSCAPES = (
     "the optimum: a curve on the left and high up is easy. Dotted: the targets."
 )
 _DIFFICULTY = (
-    "A dot per task, with least squares on both logs. Dotted: limits of the strata; lines at 1, 5 and 10. Open "
+    "A dot per task, with least squares on both logs. Dotted: limits of the strata; {lines}. Open "
     "triangles are upper bounds. An easy task leaves nothing to win: no strategy can be faster than E5."
 )
 _RANKS = "Strategies joined by a bar are not told apart (Wilcoxon's signed ranks over tasks, Holm's correction, 5%)."

@@ -11,13 +11,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from analysis.reference import HEADLINE_TARGET, STRATA, TARGETS
 from analysis.report.gallery import PageFigure
+from analysis.report.neutral import Neutral
 from analysis.report.rows import environment_rows, initial_points, strata_told, strategy_rows, task_rows, warnings
 from analysis.report.text import SpeedupLine, interval_note, sentences, speedup_lines
 from analysis.statistics.supported import THESE_TASKS
 from analysis.study.outcome import Outcome
 from analysis.tables.baselines import stratum_name
 from analysis.tables.table import Table
-from analysis.verdict.cells import REGISTERED
+from analysis.verdict.hypothesis import Hypothesis
 from analysis.verdict.judge import Verdict
 
 MOST_LINES = 40
@@ -26,13 +27,19 @@ _STRATA_BY_WEIGHT = ("useful", "all", *(name for name in STRATA if name != "usef
 
 @dataclass(frozen=True)
 class Command:
-    """How the report, or one figure of it, is made again."""
+    """How the report, or one figure of it, is made again.
+
+    Attributes:
+        hypothesis: the file given; empty where none was.
+    """
 
     paths: tuple[str, ...]
     out: str
+    hypothesis: str = ""
 
     def report(self) -> str:
-        return f"nearopt report {shlex.join(self.paths)} -o {shlex.quote(self.out)}"
+        given = f" --hypothesis {shlex.quote(self.hypothesis)}" if self.hypothesis else ""
+        return f"nearopt report {shlex.join(self.paths)}{given} -o {shlex.quote(self.out)}"
 
     def figure(self, name: str) -> str:
         return f"{self.report()} --figure {name}"
@@ -58,7 +65,7 @@ def data_uri(png: Path) -> str:
 
 
 def render(
-    outcome: Outcome, verdict: Verdict, figures: list[PageFigure], tables: list[Table], paths: list[str], out: str
+    outcome: Outcome, verdict: Verdict | Neutral, figures: list[PageFigure], tables: list[Table], command: Command
 ) -> str:
     """The page as text; everything in it is computed from the arguments."""
     study, best, table = outcome.study, outcome.best, outcome.speedups
@@ -68,7 +75,7 @@ def render(
         .get_template("report.html.j2")
         .render(
             headline=verdict.sentence,
-            verdicts=verdict_rows(verdict),
+            judged=judged(verdict) if isinstance(verdict, Verdict) else None,
             sentences=sentences(table, outcome.counted[HEADLINE_TARGET]),
             target=f"{HEADLINE_TARGET:.0%}",
             speedups=[(f"{target:.0%}", *_split(speedup_lines(table, target))) for target in _by_weight()],
@@ -86,22 +93,55 @@ def render(
             environment=environment_rows(study.environment),
             runs=len(study.runs),
             evaluations=int(study.runs["evaluations"].sum()),
-            command=Command(tuple(paths), out),
+            command=command,
         )
+    )
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The part of the page that speaks of a hypothesis.
+
+    Attributes:
+        statement, threshold: the hypothesis's own.
+        strata, rows: of :func:`verdict_rows`.
+        rule: what the words in the table mean.
+    """
+
+    statement: str
+    threshold: str
+    strata: list[str]
+    rows: list[tuple[str, list[str]]]
+    rule: str
+
+
+def judged(verdict: Verdict) -> Judged:
+    hypothesis = verdict.hypothesis
+    return Judged(hypothesis.statement, f"{hypothesis.threshold:g}", *verdict_rows(verdict), rule(hypothesis))
+
+
+def rule(hypothesis: Hypothesis) -> str:
+    """When a strategy's verdict is what."""
+    axes = "both axes" if len(hypothesis.axes) == 2 else f"the axis {hypothesis.axes[0]}"
+    tests = "Holm's correction over the targets" if len(hypothesis.targets) > 1 else "tests"
+    return (
+        f"Supported where one-sided tests put the speedup above {hypothesis.threshold:g} on {axes} and against each "
+        "kind of random search, refuted where one puts it below even if its p is counted once for each of them; "
+        f"{tests} at {100 * hypothesis.error_rate:g}%; else undecided."
     )
 
 
 def verdict_rows(verdict: Verdict) -> tuple[list[str], list[tuple[str, list[str]]]]:
     """Strategies down, those of the claim first; across the strata, the one that the claim is about first."""
+    strata = [*dict.fromkeys((*verdict.hypothesis.strata, *_STRATA_BY_WEIGHT))]
+    first = verdict.hypothesis.strategies
     columns = {
         f"{stratum_name(stratum)}, {'here' if question == THESE_TASKS else question}": found
-        for stratum in sorted(
-            {stratum for strata in verdict.verdicts.values() for stratum in strata}, key=_STRATA_BY_WEIGHT.index
-        )
-        for question, strata in verdict.verdicts.items()
-        if (found := strata.get(stratum))
+        for stratum in sorted({stratum for found in verdict.verdicts.values() for stratum in found}, key=strata.index)
+        for question, by_stratum in verdict.verdicts.items()
+        if (found := by_stratum.get(stratum))
     }
-    names = sorted({name for found in columns.values() for name in found}, key=lambda n: (n not in REGISTERED, n))
+    names = sorted({name for found in columns.values() for name in found}, key=lambda n: (n not in first, n))
     return [*columns], [(name, [found.get(name, "–") for found in columns.values()]) for name in names]
 
 

@@ -121,20 +121,28 @@ def interval_note(table: pd.DataFrame) -> str:
 
 
 def sentences(table: pd.DataFrame, counted: Collection[str], target: float = HEADLINE_TARGET) -> list[str]:
-    """A sentence per strategy: known speedups before bounds, more tasks before fewer, the fastest first.
+    """A sentence per strategy; see :func:`ranked_sentences`."""
+    return [text for _, text in ranked_sentences(table, counted, target)]
+
+
+def ranked_sentences(
+    table: pd.DataFrame, counted: Collection[str], target: float = HEADLINE_TARGET
+) -> list[tuple[str, str]]:
+    """Strategy and sentence: known speedups before bounds, more tasks before fewer, the fastest first.
 
     ``random`` itself is a check and comes last. ``counted``: the tasks that ``ALL`` is made of.
     """
     whole = table[(table["task"] == "ALL") & (table["stratum"] == "all") & np.isclose(table["target"], target)]
     tasks = table[table["task"].isin(list(counted))]
-    ranked: list[tuple[tuple[bool, bool, int, float], str]] = []
+    ranked: list[tuple[tuple[bool, bool, int, float], str, str]] = []
     for (strategy, baseline), rows in whole.groupby(["strategy", "baseline"], sort=True):
         of = tasks.loc[(tasks["strategy"] == strategy) & (tasks["baseline"] == baseline), "task"].drop_duplicates()
         first = rows.sort_values("axis").iloc[0]
         bounded = bool((rows["bound"] != "none").any())
         rank = (strategy == "random", bounded, -len(of), -float(np.nan_to_num(first["speedup"])))
-        ranked.append((rank, _sentence(str(strategy), str(baseline), rows.sort_values("axis"), of, target)))
-    return [text for _, text in sorted(ranked)]
+        text = _sentence(str(strategy), str(baseline), rows.sort_values("axis"), of, target)
+        ranked.append((rank, str(strategy), text))
+    return [(strategy, text) for _, strategy, text in sorted(ranked)]
 
 
 _UNSOLVED = {

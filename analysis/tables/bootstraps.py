@@ -34,7 +34,7 @@ def bootstraps(outcome: Outcome, axis: str = "evaluations", target: float = HEAD
         title=f"Speedup within {target:.0%} in {axis} with four kinds of interval, {stratum_name(stratum)}",
         caption=(
             "95% intervals: over seeds of these tasks, and over new kernels (bootstrap: kernels, then their shapes, "
-            "then seeds; kernels weigh alike, so that its centre may differ). The verdict uses the t intervals; "
+            "then seeds; kernels weigh alike, so that its centre may differ). The report uses the t intervals; "
             "percentile bootstraps hold the truth less often than they promise (experiments/coverage)."
         ),
         headers=("strategy", "these tasks: t", "bootstrap of seeds", "new kernels: t", "two-level bootstrap"),

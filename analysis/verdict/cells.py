@@ -1,4 +1,4 @@
-"""The tests of "at least 5 times as fast as random search" that a verdict is made of.
+"""The tests of a hypothesis, "at least so many times as fast as random search", that a verdict is made of.
 
 A test is of one strategy, stratum, axis, kind of random search and target, and asks for *these tasks* (only seeds vary)
 or for *new kernels*. It is one-sided either way, on the bounds of the speedup, with Holm's correction over the targets.
@@ -15,24 +15,21 @@ import numpy as np
 
 from analysis.statistics.ert import LogEstimate
 from analysis.statistics.multiplicity import holm, lower_bound, p_at_least, p_at_most, upper_bound
-from analysis.statistics.supported import NEW_KERNELS, THESE_TASKS
+from analysis.statistics.supported import THESE_TASKS
+from analysis.verdict.hypothesis import Hypothesis
 
-CLAIM = (5.0, 10.0)
-ALPHA = 0.05
 SUPPORTED, REFUTED, UNDECIDED = "supported", "refuted", "undecided"
-QUESTIONS = (THESE_TASKS, NEW_KERNELS)
-REGISTERED = ("conditional_gp", "lfbo")
-"""The strategies that the hypothesis of experiments/claim_5_10x is about: our GP, and Helion's algorithm."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One test of the claim.
+    """One test of a hypothesis.
 
     Attributes:
         question: ``these tasks`` or ``new kernels``.
-        speedup, lower, upper: the estimate and its one-sided 95% bounds; nan where there is none.
-        p_above, p_below: p of "at most 5" and of "at least 5", Holm-adjusted over the targets; nan counts as 1.
+        speedup, lower, upper: the estimate and its one-sided bounds at the hypothesis's level; nan where there is none.
+        p_above, p_below: p of "at most the threshold" and of "at least the threshold", Holm-adjusted over the targets;
+            nan counts as 1.
         raw_above, raw_below: the same without the adjustment; nan where nothing is known.
         verdict: of this one test.
         reason: why nothing is decided, where something stands in the way.
@@ -56,12 +53,13 @@ class Cell:
     reason: str
 
 
-def family(records: Sequence[Mapping[Any, Any]], question: str) -> list[Cell]:
+def family(records: Sequence[Mapping[Any, Any]], question: str, hypothesis: Hypothesis) -> list[Cell]:
     """The targets of one strategy, stratum, axis and baseline: tested together.
 
     Args:
         records: rows of a speedup table that speak of ``ALL``, with :data:`analysis.study.speedup.DETAILS`.
     """
+    threshold, error_rate = hypothesis.threshold, hypothesis.error_rate
     of = "_these" if question == THESE_TASKS else ""
     estimates = [LogEstimate(row["log"], row[f"se{of}"], row[f"df{of}"]) for row in records]
     refused = [str(row[f"refused{of}"]) for row in records]
@@ -70,19 +68,19 @@ def family(records: Sequence[Mapping[Any, Any]], question: str) -> list[Cell]:
         for row, reason, estimate in zip(records, refused, estimates, strict=True)
     ]
     pairs = list(zip(records, estimates, usable, strict=True))
-    raw_above = [p_at_most(e, CLAIM[0]) if ok else _p_of_limit(row, "lower") for row, e, ok in pairs]
-    raw_below = [p_at_least(e, CLAIM[0]) if ok else _p_of_limit(row, "upper") for row, e, ok in pairs]
+    raw_above = [p_at_most(e, threshold) if ok else _p_of_limit(row, "lower", threshold) for row, e, ok in pairs]
+    raw_below = [p_at_least(e, threshold) if ok else _p_of_limit(row, "upper", threshold) for row, e, ok in pairs]
     above, below = holm(raw_above), holm(raw_below)
     cells = []
     for i, (row, estimate, ok) in enumerate(pairs):
-        supported, opposed = bool(above[i] <= ALPHA), bool(below[i] <= ALPHA)
+        supported, opposed = bool(above[i] <= error_rate), bool(below[i] <= error_rate)
         cells.append(
             Cell(
                 question=question,
                 **{name: row[name] for name in ("strategy", "stratum", "axis", "baseline", "target", "bound")},
                 speedup=float(row["speedup"]),
-                lower=lower_bound(estimate) if ok else float("nan"),
-                upper=upper_bound(estimate) if ok else float("nan"),
+                lower=lower_bound(estimate, hypothesis.level) if ok else float("nan"),
+                upper=upper_bound(estimate, hypothesis.level) if ok else float("nan"),
                 p_above=float(above[i]),
                 p_below=float(below[i]),
                 raw_above=raw_above[i],
@@ -97,8 +95,8 @@ def family(records: Sequence[Mapping[Any, Any]], question: str) -> list[Cell]:
 _REASONS = {"upper": "some task was never solved", "lower": "random never solved some task", "unknown": "nothing known"}
 
 
-def _p_of_limit(row: Mapping[Any, Any], bound: str) -> float:
-    """Where some task was never solved there is only a limit: two-sided 95% beyond 5 is a p of 2.5% at most."""
+def _p_of_limit(row: Mapping[Any, Any], bound: str, threshold: float) -> float:
+    """Where some task was never solved there is only a limit: two-sided 95% beyond it is a p of 2.5% at most."""
     limit = float(row["speedup_high" if bound == "upper" else "speedup_low"])
-    beyond = limit < CLAIM[0] if bound == "upper" else limit > CLAIM[0]
+    beyond = limit < threshold if bound == "upper" else limit > threshold
     return 0.025 if row["bound"] == bound and not row["refused"] and beyond else float("nan")

@@ -6,50 +6,85 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from analysis.reference import HEADLINE_TARGET
-from analysis.statistics.supported import NEW_KERNELS, THESE_TASKS
-from analysis.study.baseline import HIERARCHICAL_RUNS
-from analysis.verdict.cells import CLAIM, REFUTED, REGISTERED, SUPPORTED, UNDECIDED, Cell
+from analysis.statistics.supported import NEW_KERNELS
+from analysis.study.baseline import EXACT_RANDOM, NOISY_RANDOM
+from analysis.verdict.cells import REFUTED, SUPPORTED, UNDECIDED, Cell
+from analysis.verdict.hypothesis import ALL, Hypothesis
 
 Verdicts = dict[str, dict[str, dict[str, str]]]
-"""Question to stratum to strategy to verdict, at the headline target."""
+"""Question to stratum to strategy to verdict, at the hypothesis's target."""
 _MOST_NAMES = 3
 
 
-def sentence(cells: Sequence[Cell], verdicts: Verdicts, claim: Mapping[str, Mapping[str, str]]) -> str:
-    """One plain sentence: the useful tasks where there are any, else all; then new kernels; then everything.
+def sentence(
+    cells: Sequence[Cell], verdicts: Verdicts, claim: Mapping[str, Mapping[str, str]], hypothesis: Hypothesis
+) -> str:
+    """One plain sentence: the first question and stratum that the hypothesis is about, then the further ones.
 
-    Another one follows where the runs of a baseline are missing.
+    Others follow where a baseline or one of its strategies is missing.
     """
-    near = f"Coming within {HEADLINE_TARGET:.0%} of the optimum at least {CLAIM[0]:g} times as fast as random search"
+    near = (
+        f"Coming within {hypothesis.target:.0%} of the optimum at least {hypothesis.threshold:g} times as fast as "
+        "random search"
+    )
+    question = hypothesis.questions[0]
     if not verdicts:
         return f"{near} cannot be judged: there is no strategy here with a random search to compare it with."
-    these = verdicts[THESE_TASKS]
-    stratum = "useful" if "useful" in these else "all"
-    where = "the useful tasks" if stratum == "useful" else "the tasks"
-    parts = [f"on {where} of this study {_said(THESE_TASKS, stratum, cells, verdicts)}"]
-    if any(cell.question == NEW_KERNELS and not cell.reason for cell in cells):
-        parts.append(f"for new kernels like theirs {_said(NEW_KERNELS, stratum, cells, verdicts)}")
-    if stratum != "all":
-        parts.append(f"over all tasks, easy ones included, {_said(THESE_TASKS, 'all', cells, verdicts)}")
-    told = f"{near}, in evaluations and in seconds, is {'; '.join(parts)}."
-    if not any(cell.baseline == HIERARCHICAL_RUNS for cell in cells):
-        told += f" Without runs of {HIERARCHICAL_RUNS}, the other kind of random search, nothing can be supported."
-    overall = claim.get(THESE_TASKS, {}).get(stratum)
+    strata = [name for name in hypothesis.strata if name in verdicts[question]]
+    if not strata:
+        return f"{near} cannot be judged: there is no {' and no '.join(hypothesis.strata)} task here."
+    first, *further = strata
+    parts = [f"{_asked(question, first)} {_said(question, first, cells, verdicts, hypothesis)}"]
+    parts += [
+        f"{_asked(other, first, again=True)} {_said(other, first, cells, verdicts, hypothesis)}"
+        for other in hypothesis.questions[1:]
+        if any(cell.question == other and not cell.reason for cell in cells)
+    ]
+    parts += [f"over {_easy_too(name)}, {_said(question, name, cells, verdicts, hypothesis)}" for name in further]
+    axes = " and ".join(f"in {axis}" for axis in hypothesis.axes)
+    told = f"{near}, {axes}, is {'; '.join(parts)}.{_missing(cells, hypothesis)}"
+    overall = claim.get(question, {}).get(first)
     if overall is None:
         return told
-    return f"The claim of {CLAIM[0]:g}–{CLAIM[1]:g}× is {overall}: {told[0].lower()}{told[1:]}"
+    return f"The claim of {hypothesis.speedup} is {overall}: {told[0].lower()}{told[1:]}"
 
 
-def _said(question: str, stratum: str, cells: Sequence[Cell], verdicts: Verdicts) -> str:
-    """Strategies by verdict: those of the claim and those that support it by name, many others by their number."""
+def _asked(question: str, stratum: str, *, again: bool = False) -> str:
+    """What a part speaks of; ``again``: after a part that named the tasks."""
+    tasks = "the tasks" if stratum == ALL else f"the {stratum} tasks"
+    if question == NEW_KERNELS:
+        return "for new kernels like theirs" if again else f"for new kernels like those of {tasks}"
+    return f"on {tasks} of this study"
+
+
+def _easy_too(stratum: str) -> str:
+    return "all tasks, easy ones included" if stratum == ALL else f"the {stratum} tasks"
+
+
+def _missing(cells: Sequence[Cell], hypothesis: Hypothesis) -> str:
+    """What the hypothesis asks for and the study lacks."""
+    answered, ran = {hypothesis.asked(cell.baseline) for cell in cells}, {cell.strategy for cell in cells}
+    lacking = [_NEEDS.get(name, f"runs of {name}") for name in hypothesis.baselines if name not in answered]
+    absent = [name for name in hypothesis.strategies if name not in ran]
+    told = f" Without {_listed(lacking)} to compare with, nothing can be supported." if lacking else ""
+    return told + (f" Not run here, or not comparable: {_listed(absent)}." if absent else "")
+
+
+_NEEDS = {
+    EXACT_RANDOM: "a recorded table or runs of random",
+    NOISY_RANDOM: "recorded samples",
+}
+
+
+def _said(question: str, stratum: str, cells: Sequence[Cell], verdicts: Verdicts, hypothesis: Hypothesis) -> str:
+    """Strategies by verdict: those of the hypothesis and those that support it by name, many others by their number."""
     found = verdicts[question].get(stratum, {})
-    own = [c for c in cells if (c.question, c.stratum, c.target) == (question, stratum, HEADLINE_TARGET)]
+    own = [c for c in cells if (c.question, c.stratum, c.target) == (question, stratum, hypothesis.target)]
     said: list[str] = []
     for verdict in (SUPPORTED, UNDECIDED, REFUTED):
         names = sorted(name for name, of in found.items() if of == verdict)
-        told = [name for name in names if name in REGISTERED]
-        others = [name for name in names if name not in REGISTERED]
+        told = [name for name in names if name in hypothesis.strategies]
+        others = [name for name in names if name not in hypothesis.strategies]
         few = verdict == SUPPORTED or len(names) == 1
         named = [
             f"{name} ({_weakest([c for c in own if c.strategy == name], verdict)})"

@@ -1,9 +1,9 @@
 """How often a verdict is wrong: ``python -m experiments.coverage.verdicts`` (a few minutes on one core).
 
-Studies of the two registered strategies with known speedups on both axes, over both kinds of random search, at all
-targets, judged by ``analysis.verdict.judge``. Times to target are exponential; those of one run on two axes and at two
-targets are joined by a Gaussian copula. Exact random search is known; the runs of the other kind are drawn like the
-strategies', so that its error is in all their tests alike.
+Studies of the claim's strategies (``experiments/claim_5_10x/hypothesis.yaml``) with known speedups on both axes, over
+both kinds of random search, at all targets, judged by ``analysis.verdict.judge``. Times to target are exponential;
+those of one run on two axes and at two targets are joined by a Gaussian copula. Exact random search is known; the runs
+of the other kind are drawn like the strategies', so that its error is in all their tests alike.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -28,11 +29,14 @@ from analysis.study.incumbents import Optima
 from analysis.study.outcome import Outcome
 from analysis.study.speedup import COLUMNS, DETAILS
 from analysis.study.time_to_target import AXES
-from analysis.verdict.cells import CLAIM, REFUTED, SUPPORTED
-from analysis.verdict.judge import REGISTERED, Verdict, judge
+from analysis.verdict.cells import REFUTED, SUPPORTED
+from analysis.verdict.hypothesis import Hypothesis
+from analysis.verdict.hypothesis_file import read_hypothesis
+from analysis.verdict.judge import Verdict, judge
 
 Floats = NDArray[np.float64]
 BASELINES = (EXACT_RANDOM, HIERARCHICAL_RUNS)
+CLAIM = Path(__file__).parents[1] / "claim_5_10x" / "hypothesis.yaml"
 OF_TARGETS = 0.8
 """Correlation, before the copula, of one run's times to two targets."""
 _LIMIT = float(-np.log1p(-0.7))
@@ -67,15 +71,17 @@ def only_in_seconds_against_hierarchical(speedup: float, elsewhere: float, axes:
     return Truth(table, axes)
 
 
-def verdict(truth: Truth, rng: np.random.Generator) -> Verdict:
+def verdict(truth: Truth, hypothesis: Hypothesis, rng: np.random.Generator) -> Verdict:
     """One study, drawn and judged. The strategies have the same true speedups, and runs of their own."""
     other = _log_erts(truth, rng)
-    tables = {name: pd.DataFrame(list(_rows(truth, name, _log_erts(truth, rng), other))) for name in REGISTERED}
+    names = hypothesis.strategies
+    tables = {name: pd.DataFrame(list(_rows(truth, name, _log_erts(truth, rng), other))) for name in names}
     whole = pd.concat(tables.values(), ignore_index=True)
     hierarchical = whole["baseline"] == HIERARCHICAL_RUNS
     empty = pd.DataFrame()
     others = {HIERARCHICAL_RUNS: whole[hierarchical]}
-    return judge(Outcome(Study(empty, empty), Optima({}, {}), empty, empty, whole[~hierarchical], others, {}, {}))
+    found = Outcome(Study(empty, empty), Optima({}, {}), empty, empty, whole[~hierarchical], others, {}, {})
+    return judge(found, hypothesis)
 
 
 def _log_erts(truth: Truth, rng: np.random.Generator) -> dict[tuple[str, float], LogEstimate]:
@@ -122,28 +128,31 @@ def _rows(
         }
 
 
-def shares(truth: Truth, studies: int, seed: int) -> dict[str, float]:
+def shares(truth: Truth, hypothesis: Hypothesis, studies: int, seed: int) -> dict[str, float]:
     """In how many studies a strategy, and the claim, is supported or refuted, on these tasks."""
     rng = np.random.default_rng(seed)
     counts = dict.fromkeys(("strategy supported", "strategy refuted", "claim supported", "claim refuted"), 0.0)
     for _ in range(studies):
-        found = verdict(truth, rng)
+        found = verdict(truth, hypothesis, rng)
         words = found.verdicts[THESE_TASKS]["useful"]
         for word in (SUPPORTED, REFUTED):
-            counts[f"strategy {word}"] += sum(words[name] == word for name in REGISTERED) / len(REGISTERED) / studies
+            share = sum(words[name] == word for name in hypothesis.strategies) / len(hypothesis.strategies)
+            counts[f"strategy {word}"] += share / studies
             counts[f"claim {word}"] += (found.claim[THESE_TASKS]["useful"] == word) / studies
     return counts
 
 
-def scenarios() -> dict[str, Truth]:
-    edge = CLAIM[0]
+def scenarios(edge: float) -> dict[str, Truth]:
+    """Truths at the claimed speedup, ``edge``, and to either side of 5."""
     found = {}
     for axes in (0.98, 0.6, 0.0):
         of = f", axes {axes:g}"
-        found[f"5 everywhere{of}"] = everywhere(edge, edge, axes)
-        found[f"5 at the headline, 1 at other targets{of}"] = everywhere(edge, 1.0, axes)
-        found[f"5 at the headline, 20 at other targets{of}"] = everywhere(edge, 20.0, axes)
-        found[f"5 in seconds over hierarchical, 20 else{of}"] = only_in_seconds_against_hierarchical(edge, 20.0, axes)
+        found[f"{edge:g} everywhere{of}"] = everywhere(edge, edge, axes)
+        found[f"{edge:g} at the headline, 1 at other targets{of}"] = everywhere(edge, 1.0, axes)
+        found[f"{edge:g} at the headline, 20 at other targets{of}"] = everywhere(edge, 20.0, axes)
+        found[f"{edge:g} in seconds over hierarchical, 20 else{of}"] = only_in_seconds_against_hierarchical(
+            edge, 20.0, axes
+        )
     found["4 everywhere, axes 0.98"] = everywhere(4.0, 4.0, 0.98)
     found["4 in seconds over hierarchical, 20 else, axes 0.98"] = only_in_seconds_against_hierarchical(4.0, 20.0, 0.98)
     found["7 everywhere, axes 0.98"] = everywhere(7.0, 7.0, 0.98)
@@ -154,9 +163,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--studies", type=int, default=1000)
     arguments = parser.parse_args()
+    hypothesis = read_hypothesis(CLAIM).hypothesis
     lines = []
-    for name, truth in tracked(list(scenarios().items()), "scenarios"):
-        found = shares(truth, arguments.studies, 20261125)
+    for name, truth in tracked(list(scenarios(hypothesis.threshold).items()), "scenarios"):
+        found = shares(truth, hypothesis, arguments.studies, 20261125)
         head = ["true speedup", *found]
         lines.append(f"| {name} | {' | '.join(f'{100 * share:.1f}' for share in found.values())} |")
     print("\n".join([f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}", *lines]))

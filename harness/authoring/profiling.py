@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.backends.declaration import declaration_of
 from harness.config.compose import Composer
 from harness.config.schema import RunConfig
 from harness.errors import UserError
@@ -115,7 +116,7 @@ def profile(config: RunConfig, observations: int, time_limit_s: float) -> Profil
         UserError: on configuration at fault.
         RuntimeError: the strategy broke down.
     """
-    if config.live:
+    if declaration_of(config.backend).needs_device:
         raise UserError(f"backend._target_={config.backend.get('_target_')}: profiles are replayed: expected replay")
     if not time_limit_s > 0:
         raise UserError(f"--time-limit-s {time_limit_s}: expected more than 0")

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from harness.evaluation import Configuration, Measurement
+from harness.landscapes.landscape import Landscape
 from search_spaces.space import SearchSpace
 
 
@@ -39,6 +40,10 @@ class Backend(Protocol):
 
     def environment(self) -> Mapping[str, Any]:
         """JSON-able facts worth keeping but not deciding (device, driver, versions)."""
+        ...
+
+    def reference(self) -> Landscape | None:
+        """The recorded table that its runs are judged by, kept beside them; ``None`` where there is none."""
         ...
 
     def start(self) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.backends.declaration import Declaration, declares
 from harness.backends.kernel_source import kernel_source_hash
 from harness.backends.oracle import Oracle, recorded_oracle
 from harness.backends.task import build_task, device_of, kernel_fields, session_options
@@ -102,6 +103,9 @@ class LiveBackend:
             "judged_by": dict(self._oracle.recording),
         }
 
+    def reference(self) -> None:
+        """None: what a recording knows of the task is for :class:`Oracle` alone, since more may be found here."""
+
     def start(self) -> None:
         """Start compile workers and the GPU process, unless they run already.
 
@@ -143,6 +147,7 @@ class LiveBackend:
             session.close()
 
 
+@declares(Declaration(needs_device=True))
 def open_live(
     task: TaskSpec | None,
     seed: np.random.SeedSequence,

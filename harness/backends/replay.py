@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.backends.declaration import Declaration, declares
 from harness.config.task import TaskSpec
 from harness.errors import UserError
 from harness.evaluation import Configuration, Measurement, Status
@@ -71,6 +72,10 @@ class ReplayBackend:
         recording = {name: self.landscape.metadata[name] for name in kept if name in self.landscape.metadata}
         return {"recording": recording, "landscape_path": str(self.landscape.path)}
 
+    def reference(self) -> Landscape:
+        """The recording itself."""
+        return self.landscape
+
     def start(self) -> None:
         """Nothing to start."""
 
@@ -125,6 +130,21 @@ def _rows_of_space(landscape: Landscape) -> list[int]:
     return rows
 
 
+def recorded(task: TaskSpec | None, arguments: Mapping[str, Any]) -> Path:
+    """The landscape file that a replay reads: ``backend.landscape``, or the library's recording of the task.
+
+    Raises:
+        UserError: neither is given, or the task is not recorded.
+    """
+    landscape, device = arguments.get("landscape"), arguments.get("device")
+    if landscape is not None:
+        return Path(str(landscape))
+    if task is None:
+        raise UserError("task: nothing to replay: expected task=NAME or backend.landscape=PATH")
+    return find_landscape(task.name, None if device is None else str(device))
+
+
+@declares(Declaration(landscape=recorded))
 def open_replay(
     task: TaskSpec | None,
     seed: np.random.SeedSequence,
@@ -146,10 +166,5 @@ def open_replay(
         raise UserError(f"backend.compile_workers={compile_workers}: expected a whole number, 1 or more")
     if pool != "uniform":
         raise UserError(f"backend.pool={pool}: expected uniform")
-    if landscape is not None:
-        path = Path(landscape)
-    elif task is not None:
-        path = find_landscape(task.name, device)
-    else:
-        raise UserError("task: nothing to replay: expected task=NAME or backend.landscape=PATH")
+    path = recorded(task, {"landscape": landscape, "device": device})
     return ReplayBackend(read_landscape(path), seed, noise, compile_workers, charge_ask)

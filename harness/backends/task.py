@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
-from hydra.utils import instantiate
-
+from harness.config.targets import instantiate_target
 from harness.config.task import TaskSpec
 from harness.errors import UserError
 from harness.measure.cpu.device import cpu_device
@@ -72,7 +71,7 @@ def build_kernel(task: TaskSpec) -> Kernel:
     """
     if not task.kernel or not task.space:
         raise UserError(f"task={task.name}: it has no kernel and space: expected a task of conf/task")
-    kernel = _built("task.kernel", task.kernel)
+    kernel = instantiate_target("task.kernel", task.kernel, any_error=True)
     if not isinstance(kernel, Kernel):
         raise UserError(f"task.kernel={task.kernel.get('_target_')}: expected a kernels.base.Kernel")
     return kernel
@@ -86,19 +85,10 @@ def build_task(task: TaskSpec, device: AccelDevice) -> tuple[Kernel, SearchSpace
     """
     kernel = build_kernel(task)
     shape = {field.name: getattr(kernel, field.name) for field in fields(kernel)}  # type: ignore[arg-type]
-    space = _built("task.space", task.space, **{**shape, "device": device.limits()})
+    space = instantiate_target("task.space", task.space, any_error=True, **{**shape, "device": device.limits()})
     if not isinstance(space, SearchSpace):
         raise UserError(f"task.space={task.space.get('_target_')}: expected a function that returns a SearchSpace")
     return kernel, space
-
-
-def _built(what: str, target: Mapping[str, Any], **arguments: Any) -> Any:
-    try:
-        make: Callable[..., Any] = instantiate({**target, "_partial_": True, "_convert_": "all"})
-        return make(**arguments)
-    except Exception as error:  # whatever a user's own class raises on its arguments
-        text = " ".join(str(error.__cause__ or error).split())
-        raise UserError(f"{what}: {target.get('_target_')}: {text[:400]}") from error
 
 
 def session_options(

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from harness.cli.exit_codes import FAILED, INTERRUPTED, USER_ERROR
 from harness.cli.parser import command_parser, parse
-from harness.errors import UserError, clear_line
+from harness.errors import UserError
+from harness.system.text import one_line, whole_line
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -22,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return USER_ERROR
         return command.run(arguments)
     except (UserError, AnalysisError) as error:
-        print(f"nearopt: {clear_line(error)}", file=sys.stderr)
+        print(f"nearopt: {whole_line(error)}", file=sys.stderr)
         return USER_ERROR
     except KeyboardInterrupt as stop:
         how_far = f" ({stop})" if str(stop) else ""
@@ -34,6 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         if os.environ.get("NEAROPT_TRACEBACK"):
             raise
-        text = " ".join(str(error).split())[:600]
-        print(f"nearopt: {type(error).__name__}: {text} (NEAROPT_TRACEBACK=1 shows where)", file=sys.stderr)
+        print(
+            f"nearopt: {type(error).__name__}: {one_line(error, 600)} (NEAROPT_TRACEBACK=1 shows where)",
+            file=sys.stderr,
+        )
         return FAILED

@@ -10,15 +10,15 @@ def format_estimate(estimate: Estimate) -> str:
     """A row per task and strategy, totals, and what the numbers rest on."""
     heads = ["task", "strategy", "costs from", "runs", "done", "failed", "to do", "evaluations"]
     held = ["run min" if estimate.shared else f"{estimate.device} min", "measuring min"]
-    heads += held if estimate.live else ["CPU min"]
-    body = [_row(group, estimate.live) for group in estimate.groups]
+    heads += held if estimate.on_device else ["CPU min"]
+    body = [_row(group, estimate.on_device) for group in estimate.groups]
     return "\n".join([*aligned([heads, *body, _total(estimate)], left=3), *_notes(estimate)])
 
 
-def _row(group: GroupEstimate, live: bool) -> list[str]:
+def _row(group: GroupEstimate, on_device: bool) -> list[str]:
     counts = [group.runs, group.done, group.left, group.open]
     evaluations = "?" if group.evaluations is None else str(group.evaluations)
-    costs = [group.clock_s, group.measuring_s] if live else [group.cpu_s]
+    costs = [group.clock_s, group.measuring_s] if on_device else [group.cpu_s]
     return [group.task, group.label, group.source, *map(str, counts), evaluations, *map(_minutes, costs)]
 
 
@@ -26,7 +26,7 @@ def _total(estimate: Estimate) -> list[str]:
     groups = estimate.groups
     counts = [sum(getattr(group, name) for group in groups) for name in ("runs", "done", "left", "open")]
     evaluations = sum(group.evaluations or 0 for group in groups)
-    costs = [estimate.clock_s, estimate.measuring_s] if estimate.live else [estimate.cpu_s]
+    costs = [estimate.clock_s, estimate.measuring_s] if estimate.on_device else [estimate.cpu_s]
     return ["total", "", "", *map(str, counts), str(evaluations), *map(_minutes, costs)]
 
 
@@ -40,7 +40,7 @@ def _notes(estimate: Estimate) -> list[str]:
     if estimate.shared:
         gpus = "the GPU that the runs share is" if estimate.gpus == 1 else f"the {estimate.gpus} GPUs of the runs are"
         lines.append(f"{gpus} held for {_wall(estimate.wall_s)}")
-    if estimate.live:
+    if estimate.on_device:
         lines.append("configurations as random search draws them; starting a run's processes comes on top")
     if any(group.left for group in groups):
         lines.append("failed runs are left as they are without resume=retry_failed")

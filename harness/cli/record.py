@@ -39,7 +39,7 @@ def _record(arguments: argparse.Namespace) -> int:
     if arguments.compile_workers is not None:
         overrides.append(f"backend.compile_workers={arguments.compile_workers}")
     composer = Composer(arguments.config_dir)
-    configs = composer.expand(overrides)
+    configs = composer.expand(overrides).runs
     searches = []
     for search in arguments.search:
         name, _, evaluations = search.partition("=")
@@ -67,9 +67,9 @@ def _retime(arguments: argparse.Namespace) -> int:
     for name in ("limit", "rounds"):
         if getattr(arguments, name) < 1:
             raise UserError(f"--{name} {getattr(arguments, name)}: expected 1 or more")
-    configs = Composer(arguments.config_dir).expand(["backend=live", *arguments.overrides])
+    asked = Composer(arguments.config_dir).expand(["backend=live", *arguments.overrides])
     retiming = Retiming(limit=arguments.limit, rounds=arguments.rounds)
-    for done in retime_tasks(configs, retiming):
+    for done in retime_tasks(asked.runs, asked.options.results, retiming):
         print(f"{done.configurations} configurations of {done.runs} runs, best {done.t_star_ms:.6g} ms: {done.path}")
     return DONE
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", nargs="+", type=Path, metavar="DIR", help="results folders")
     parser.add_argument("-o", "--output", type=Path, default=Path("report"), help="default: report")
+    parser.add_argument("--hypothesis", type=Path, metavar="FILE", help="judge by this file, not by that beside DIR")
     parser.add_argument("--figure", action="append", default=[], metavar="NAME", help="draw this figure alone")
     parser.add_argument("--per-task", action="store_true", help="best-so-far curves of every task too")
     parser.add_argument("--compare", action="store_true", help="two studies, DIR DIR, side by side on one page")
@@ -33,14 +34,16 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.compare:
         if len(arguments.paths) != 2:
             raise UserError(f"nearopt report --compare: {len(arguments.paths)} folders: expected two, one per study")
-        print(compare_studies(arguments.paths[0], arguments.paths[1], arguments.output, recordings))
+        a, b = arguments.paths
+        print(compare_studies(a, b, arguments.output, recordings, arguments.hypothesis))
         return DONE
     if arguments.figure:
-        for figure in redraw(arguments.paths, arguments.output, arguments.figure, recordings):
+        drawn = redraw(arguments.paths, arguments.output, arguments.figure, recordings, arguments.hypothesis)
+        for figure in drawn:
             print(figure.png)
         return DONE
     tracker = _study_tracker(arguments.overrides)
-    report = build_report(arguments.paths, arguments.output, recordings, arguments.per_task)
+    report = build_report(arguments.paths, arguments.output, recordings, arguments.per_task, arguments.hypothesis)
     print(format_speedups(report.speedups))
     print(report.verdict.sentence)
     print(report.index)
@@ -68,6 +71,8 @@ def _log_study(tracker: Tracker, paths: Sequence[Path], output: Path, report: Re
     with TemporaryDirectory() as folder:
         bundle = write_bundle(paths, Path(folder))
         files = {"report": output, bundle.consolidated.name: bundle.consolidated, bundle.config.name: bundle.config}
+        if report.hypothesis is not None:
+            files["hypothesis.yaml"] = report.hypothesis.path
         name = "+".join(path.resolve().name for path in paths)
         summary = {"verdict": report.verdict.sentence, "runs": bundle.runs}
         tracker.log_study(TrackedStudy(name, output, files, summary))
@@ -75,14 +80,16 @@ def _log_study(tracker: Tracker, paths: Sequence[Path], output: Path, report: Re
 
 REPORT = Command(
     name="report",
-    summary="the verdict, speedups, figures and a page from results",
+    summary="speedups, figures, a page and a verdict from results",
     description=(
         "Read run directories below DIR… and write index.html, verdict.json, two CSVs, figures/ and tables/.\n"
+        "What is judged is the study's own hypothesis.yaml, in DIR or its parent folder; without one nothing is.\n"
         "From 100 runs on DIR/consolidated.parquet is kept up to date, so that the next report loads faster.\n"
         "With tracker=wandb all runs in one Parquet file, their configuration and the report become one artifact."
     ),
     examples=(
         "nearopt report results",
+        "nearopt report results --hypothesis hypothesis.yaml",
         "nearopt report study-a study-b -o report-ab",
         "nearopt report results -o report --figure best-so-far",
         "nearopt report --compare before after -o comparison",

@@ -7,20 +7,18 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from harness.backends.declaration import declaration_of
 from harness.cli.estimate_text import format_estimate
 from harness.cli.exit_codes import DONE, FAILED, USER_ERROR
 from harness.config.compose import Composer
 from harness.config.schema import RunConfig
-from harness.config.targets import instantiate_checked
+from harness.config.targets import instantiate_target
 from harness.errors import UserError
 from harness.run.execute import RunResult
 from harness.study.attempt import Failure
 from harness.study.estimate import estimate
 from harness.study.plan import planned
 from harness.study.sweep import run_alone, sweep
-
-LIVE = "harness.backends.live.open_live"
-"""A backend of somebody else's may need something else."""
 
 
 def run(overrides: Sequence[str], multirun: bool, show: bool, config_dir: Path | None) -> int:
@@ -41,20 +39,20 @@ def run(overrides: Sequence[str], multirun: bool, show: bool, config_dir: Path |
     launcher = composer.launcher(overrides)
     if launcher is not None and not multirun:
         raise UserError(f"hydra.launcher._target_={launcher['_target_']}: launchers run sweeps: expected -m")
-    configs = composer.expand(overrides) if multirun else [composer.compose(overrides)]
-    if any(config.dry_run for config in configs):
-        print(format_estimate(estimate(configs)))
+    asked = composer.expand(overrides) if multirun else composer.single(overrides)
+    if asked.options.dry_run:
+        print(format_estimate(estimate(asked.runs, asked.options)))
         return DONE
     if not multirun:
-        result = run_alone(configs[0])
+        result = run_alone(asked.runs[0], asked.options)
         print(_told(result))
         return FAILED if result.ended == "failed" else DONE
-    launch = None if launcher is None else instantiate_checked("hydra.launcher", launcher).launch
+    launch = None if launcher is None else instantiate_target("hydra.launcher", launcher).launch
     if launch is None:
-        _check_device(configs)
-    with planned(configs):
-        results = sweep(configs, configs[0].jobs, launch)
-    return _conclude(results, configs[0].results)
+        _check_device(asked.runs)
+    with planned(asked.runs, asked.options.results):
+        results = sweep(asked.runs, asked.options, launch)
+    return _conclude(results, asked.options.results)
 
 
 def _check_device(configs: Sequence[RunConfig]) -> None:
@@ -64,7 +62,9 @@ def _check_device(configs: Sequence[RunConfig]) -> None:
         UserError: it needs a GPU, and there is none.
     """
     tasks = {
-        config.task.name: config.task for config in configs if config.task and config.backend.get("_target_") == LIVE
+        config.task.name: config.task
+        for config in configs
+        if config.task and declaration_of(config.backend).needs_device
     }
     if tasks:
         from harness.backends.task import device_of  # with it comes torch, which a replay's sweep does without

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, fields
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -20,23 +21,20 @@ from omegaconf.errors import OmegaConfBaseException
 
 from harness.config.overrides import chosen, natural
 from harness.config.plugins import GROUPS, Plugins, importable
-from harness.config.schema import RunConfig, register_schema, run_config
+from harness.config.schema import RunConfig, SweepOptions, register_schema, run_config, sweep_options
 from harness.errors import UserError
 from harness.system.resources import conf_directory
+from harness.system.text import causes_line
 
 MAX_RUNS = 100_000
 
 
-def one_line(error: BaseException) -> str:
-    """The message of an error and of what caused it, on one line."""
-    parts: list[str] = []
-    seen: BaseException | None = error
-    while seen is not None and len(parts) < 3:
-        text = " ".join(str(seen).split())
-        if text and text not in " ".join(parts):
-            parts.append(text)
-        seen = seen.__cause__
-    return ": ".join(parts)[:600]
+@dataclass(frozen=True)
+class Sweep:
+    """Runs, and what holds for all of them."""
+
+    runs: tuple[RunConfig, ...]
+    options: SweepOptions
 
 
 class Composer:
@@ -65,19 +63,32 @@ class Composer:
         Raises:
             UserError: on any override that does not fit.
         """
-        config: RunConfig = self._hydra_call(lambda: run_config(self._composed(overrides)))  # resolves interpolations
-        return config
+        return self.single(overrides).runs[0]
+
+    def single(self, overrides: Sequence[str]) -> Sweep:
+        """A sweep of one run.
+
+        Raises:
+            UserError: on any override that does not fit.
+        """
+
+        def resolved() -> Sweep:
+            composed = self._composed(overrides)
+            return Sweep((run_config(composed),), sweep_options(composed))
+
+        sweep: Sweep = self._hydra_call(resolved)  # resolves interpolations
+        return sweep
 
     def yaml(self, overrides: Sequence[str]) -> str:
         """The composed configuration as YAML."""
         text: str = self._hydra_call(lambda: OmegaConf.to_yaml(self._composed(overrides), resolve=True))
         return text
 
-    def expand(self, overrides: Sequence[str]) -> list[RunConfig]:
+    def expand(self, overrides: Sequence[str]) -> Sweep:
         """Every run of a sweep: the product of the overrides' lists and ranges, the experiment's included.
 
         Raises:
-            UserError: on any override that does not fit.
+            UserError: on any override that does not fit, or an option of the sweep that is given as a list.
         """
         overrides = [override for override in overrides if not _for_launcher(override)]
         given = {override.split("=", 1)[0] for override in overrides}
@@ -87,8 +98,8 @@ class Composer:
             _check_sweeps(parsed)
             jobs = BasicSweeper.split_arguments(parsed, max_batch_size=None)[0]
         except HydraException as error:
-            raise UserError(one_line(error)) from None
-        return [self.compose(job) for job in jobs]
+            raise UserError(causes_line(error)) from None
+        return _joined([self.single(job) for job in jobs])
 
     def launcher(self, overrides: Sequence[str]) -> Mapping[str, Any] | None:
         """The target that ``hydra/launcher=NAME`` asks for; ``None`` where the sweep's own processes will do.
@@ -144,13 +155,23 @@ class Composer:
         try:
             return self._hydra_call(with_kernels)
         except ValueError as error:  # a group that is overridden with null or a number
-            raise UserError(f"{' '.join(overrides)}: {one_line(error)}") from None
+            raise UserError(f"{' '.join(overrides)}: {causes_line(error)}") from None
 
     def _hydra_call(self, call: Callable[[], Any]) -> Any:
         try:
             return call()
         except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
-            raise UserError(one_line(error)) from None
+            raise UserError(causes_line(error)) from None
+
+
+def _joined(sweeps: Sequence[Sweep]) -> Sweep:
+    options = sweeps[0].options
+    for other in sweeps:
+        for part in fields(SweepOptions):
+            first, second = getattr(options, part.name), getattr(other.options, part.name)
+            if first != second:
+                raise UserError(f"{part.name}={first},{second}: expected one value for the whole sweep")
+    return Sweep(tuple(run for sweep in sweeps for run in sweep.runs), options)
 
 
 def _forget_plugins_launchers() -> None:

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, Protocol, runtime_checkable
 
-from hydra.utils import get_class
-
+from harness.config.targets import target_object
 from harness.config.task import KERNEL_NAME
 from harness.errors import UserError
+from harness.system.text import one_line
 from kernels.base import Kernel
 from search_spaces.device import DeviceLimits
 from search_spaces.space import SearchSpace
@@ -56,14 +56,16 @@ def kernel_name(kernel: Mapping[str, Any]) -> str:
         if value == "???":
             raise UserError(f"task.kernel.{name}: missing: expected task.kernel.{name}=VALUE")
     try:
-        return str(get_class(kernel["_target_"])(**fields).name)
+        return str(target_object("task.kernel._target_", kernel["_target_"])(**fields).name)
+    except UserError:
+        raise
     except Exception as error:  # whatever a class of the user's own raises on its arguments
-        raise UserError(f"task.kernel: {kernel['_target_']}: {' '.join(str(error).split())[:400]}") from error
+        raise UserError(f"task.kernel: {kernel['_target_']}: {one_line(error, 400)}") from error
 
 
 def own_space(*, kernel_target: str, device: DeviceLimits, **shape: Any) -> SearchSpace:
     """The space of a kernel that has its own, for a shape and a device."""
-    kernel = get_class(kernel_target)(**shape)
+    kernel = target_object("task.space.kernel_target", kernel_target)(**shape)
     assert isinstance(kernel, OwnSpace)
     return kernel.search_space(device)
 

@@ -25,6 +25,7 @@ from hydra.core.config_store import ConfigStore
 from harness.config.targets import check_strategy
 from harness.errors import UserError
 from harness.system.resources import conf_directory
+from harness.system.text import one_line
 
 STRATEGIES, KERNELS, CONFIG = "nearopt.strategies", "nearopt.kernels", "nearopt.config"
 GROUPS: Mapping[str, str] = {"strategy": STRATEGIES, "task": KERNELS}
@@ -63,10 +64,9 @@ class Plugin:
         try:
             return metadata.EntryPoint(self.name, self.value, self.group).load()
         except Exception as error:  # whatever the module does while it is imported
-            text = " ".join(str(error).split())[:300]
             raise UserError(
                 f"{self.package} {self.version}: entry point {self.group}: {self.name} = {self.value}: "
-                f"cannot be imported: {type(error).__name__}: {text}"
+                f"cannot be imported: {type(error).__name__}: {one_line(error, 300)}"
             ) from error
 
 

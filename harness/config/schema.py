@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from harness.config.task import KERNEL_NAME, TaskSpec
 from harness.errors import UserError
-from harness.strategies.base import Budget
+from harness.evaluation import Budget
 
 MAX_BATCH = 1_000_000
 RESUMES = ("unfinished", "retry_failed")
@@ -74,10 +74,7 @@ class RunConfig:
 
     Attributes:
         strategy, backend: Hydra targets with their arguments (``label`` apart).
-        jobs: runs at once in its sweep.
         tracker: Hydra target of a tracker; decides no result and is in no hash.
-        resume: one of :data:`RESUMES`.
-        dry_run: say what it would cost, and stop.
     """
 
     task: TaskSpec | None
@@ -87,16 +84,29 @@ class RunConfig:
     budget: Budget
     seed: int
     batch: int
+    tracker: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SweepOptions:
+    """What holds for all runs of a sweep and decides none of their results.
+
+    Attributes:
+        results: the folder that run directories go to.
+        jobs: runs at once on this machine; ``None`` for as many as fit.
+        resume: one of :data:`RESUMES`.
+        dry_run: say what it would cost, and stop.
+    """
+
     results: Path
     jobs: int | None = None
-    tracker: Mapping[str, Any] = field(default_factory=dict)
     resume: str = "unfinished"
     dry_run: bool = False
 
     @property
-    def live(self) -> bool:
-        """Whether it needs the GPU to itself."""
-        return "replay" not in str(self.backend.get("_target_"))
+    def retry_failed(self) -> bool:
+        """Whether runs that broke down are tried again."""
+        return self.resume == "retry_failed"
 
 
 def run_config(composed: DictConfig) -> RunConfig:
@@ -105,10 +115,7 @@ def run_config(composed: DictConfig) -> RunConfig:
     Raises:
         UserError: naming the field and value at fault.
     """
-    document: Any = OmegaConf.to_container(composed, resolve=True)
-    for part in fields(RunSchema):
-        if part.name not in document:
-            raise UserError(f"~{part.name}: expected {part.name}=VALUE: a run cannot do without it")
+    document = _document(composed)
     strategy = dict(document["strategy"])
     label = strategy.pop("label", None)
     if not isinstance(label, str) or not LABEL.fullmatch(label):
@@ -118,10 +125,6 @@ def run_config(composed: DictConfig) -> RunConfig:
             raise UserError(f"{name}={value}: expected a whole number, {least} or more")
     if document["batch"] > MAX_BATCH:
         raise UserError(f"batch={document['batch']}: expected at most {MAX_BATCH}")
-    if document["jobs"] is not None and document["jobs"] < 1:
-        raise UserError(f"jobs={document['jobs']}: expected a whole number, 1 or more")
-    if document["resume"] not in RESUMES:
-        raise UserError(f"resume={document['resume']}: expected one of {', '.join(RESUMES)}")
     return RunConfig(
         task=_task(document["task"]),
         label=label,
@@ -130,12 +133,30 @@ def run_config(composed: DictConfig) -> RunConfig:
         budget=_budget(document["budget"]),
         seed=document["seed"],
         batch=document["batch"],
-        results=Path(document["results"]),
-        jobs=document["jobs"],
         tracker=dict(document["tracker"] or {}),
-        resume=document["resume"],
-        dry_run=document["dry_run"],
     )
+
+
+def sweep_options(composed: DictConfig) -> SweepOptions:
+    """What a composed configuration says of its sweep.
+
+    Raises:
+        UserError: naming the field and value at fault.
+    """
+    document = _document(composed)
+    if document["jobs"] is not None and document["jobs"] < 1:
+        raise UserError(f"jobs={document['jobs']}: expected a whole number, 1 or more")
+    if document["resume"] not in RESUMES:
+        raise UserError(f"resume={document['resume']}: expected one of {', '.join(RESUMES)}")
+    return SweepOptions(Path(document["results"]), document["jobs"], document["resume"], document["dry_run"])
+
+
+def _document(composed: DictConfig) -> dict[str, Any]:
+    document: Any = OmegaConf.to_container(composed, resolve=True)
+    for part in fields(RunSchema):
+        if part.name not in document:
+            raise UserError(f"~{part.name}: expected {part.name}=VALUE: a run cannot do without it")
+    return dict(document)
 
 
 def _budget(document: Mapping[str, Any]) -> Budget:

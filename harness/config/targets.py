@@ -1,50 +1,109 @@
-"""From a Hydra target to an object."""
+"""From a Hydra target to an object: the one place where a ``_target_`` is imported and called."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from hydra.errors import HydraException
-from hydra.utils import instantiate
+from hydra.utils import get_object, instantiate
 
 from harness.config.arguments import check_types
 from harness.errors import UserError
+from harness.system.text import one_line
+
+HYDRA_HINT = ", set env var HYDRA_FULL_ERROR=1 to see chained exception."
+"""Said by Hydra instead of the reason, which is given instead."""
+
+Check = Callable[[str, str, Any], None]
+"""Refuses an object before it is called: told the field, the dotted path and the object."""
 
 
-def check_strategy(where: str, target: str, found: Any) -> None:
+def check_strategy(where: str, target: str, candidate: Any) -> None:
     """Refuse a class without ``ask`` and ``tell``; a function may return anything, which is seen once it did.
 
     Raises:
         UserError: naming what is missing.
     """
-    if not callable(found):
-        raise UserError(f"{where}: {target}: {type(found).__name__}: expected a class with ask and tell")
-    missing = [name for name in ("ask", "tell") if isinstance(found, type) and not callable(getattr(found, name, None))]
+    if not callable(candidate):
+        raise UserError(f"{where}: {target}: {type(candidate).__name__}: expected a class with ask and tell")
+    missing = [
+        name for name in ("ask", "tell") if isinstance(candidate, type) and not callable(getattr(candidate, name, None))
+    ]
     if missing:
         raise UserError(f"{where}: {target}: has no {' and no '.join(missing)}: expected a class with ask and tell")
 
 
-HYDRA_HINT = ", set env var HYDRA_FULL_ERROR=1 to see chained exception."
-"""Said by Hydra instead of the reason, which is given instead."""
+def target_object(field: str, path: str, base: type | None = None) -> Any:
+    """The class or function at a dotted path, not called.
+
+    Args:
+        field: where the path comes from, for messages: ``strategy.sampler``.
+        base: what a class must derive from; ``None`` takes any callable.
+
+    Raises:
+        UserError: it cannot be imported, or is not what it should be.
+    """
+    try:
+        target = get_object(path)
+    except Exception as error:  # whatever the module does while it is imported
+        raise UserError(f"{field}={path}: {one_line(error, 400)}") from None
+    expected = "a class or function" if base is None else f"a class derived from {base.__module__}.{base.__qualname__}"
+    fits = callable(target) if base is None else isinstance(target, type) and issubclass(target, base)
+    if not fits:
+        raise UserError(f"{field}={path}: expected {expected}")
+    return target
 
 
-def instantiate_checked(what: str, target: Mapping[str, Any], **arguments: Any) -> Any:
-    """A Hydra target from its configuration and what only the harness knows.
+def call_target(
+    field: str, target: Callable[..., Any], arguments: Mapping[str, Any], offered: Mapping[str, Any] | None = None
+) -> Any:
+    """Call a library's class or function with the user's arguments, and with those ``offered`` that it takes besides.
+
+    Raises:
+        UserError: it refuses them, or an optional dependency of its is not installed.
+    """
+    takes = inspect.signature(target).parameters
+    given = {name: value for name, value in (offered or {}).items() if name in takes}
+    try:
+        return target(**{**given, **arguments})
+    except (TypeError, ValueError, ImportError) as error:
+        name = getattr(target, "__qualname__", str(target))
+        raise UserError(f"{field}: {name}: {one_line(error, 300)}") from error
+
+
+def declared_target(what: str, target: Mapping[str, Any]) -> Any:
+    """The class or function that a configuration's ``_target_`` names, not called.
 
     Args:
         what: where the configuration comes from, for messages: ``strategy``, ``backend``.
 
     Raises:
-        UserError: when the target cannot be imported or does not take its arguments.
+        UserError: there is no target, or it cannot be imported.
     """
-    if "_target_" not in target:
-        raise UserError(f"{what}._target_: missing: expected the dotted path of a class or function")
+    return target_object(f"{what}._target_", _path(what, target))
+
+
+def instantiate_target(
+    what: str, target: Mapping[str, Any], check: Check | None = None, *, any_error: bool = False, **arguments: Any
+) -> Any:
+    """A Hydra target from its configuration and what only the harness knows.
+
+    Args:
+        what: where the configuration comes from, for messages: ``strategy``, ``backend``.
+        check: refuses what ``_target_`` names before it is called.
+        any_error: whatever the target raises is the user's input at fault. Otherwise only what its signature refuses.
+
+    Raises:
+        UserError: the target cannot be imported or does not take its arguments.
+    """
+    path = _path(what, target)
     try:
         # Partial first: Hydra would turn the arguments into configuration nodes.
         partial = instantiate({**target, "_partial_": True, "_convert_": "all"})
-        if what == "strategy":
-            check_strategy(f"{what}._target_", target["_target_"], partial.func)
+        if check is not None:
+            check(f"{what}._target_", path, partial.func)
         check_types(what, partial.func, partial.keywords)
         return partial(**arguments)
     except HydraException as error:
@@ -52,8 +111,17 @@ def instantiate_checked(what: str, target: Mapping[str, Any], **arguments: Any) 
         if isinstance(cause, UserError):
             raise cause from None
         text = f"{error} {cause}" if cause is not error else str(error)
-        raise UserError(f"{what}: {' '.join(text.replace(HYDRA_HINT, ':').split())[:400]}") from None
-    except TypeError as error:
-        if "argument" in str(error):
-            raise UserError(f"{what}: {target['_target_']}: {error}") from error
+        raise UserError(f"{what}: {one_line(text.replace(HYDRA_HINT, ':'), 400)}") from None
+    except UserError:
         raise
+    except Exception as error:
+        refused = isinstance(error, TypeError) and "argument" in str(error)
+        if any_error or refused:
+            raise UserError(f"{what}: {path}: {one_line(error, 400)}") from error
+        raise
+
+
+def _path(what: str, target: Mapping[str, Any]) -> str:
+    if "_target_" not in target:
+        raise UserError(f"{what}._target_: missing: expected the dotted path of a class or function")
+    return str(target["_target_"])

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import UserError
+from harness.system.text import one_line
 
 MAX_BYTES = 1 << 29
 """Of JSON text, unpacked: a small gzip file may unpack to more than any machine holds."""
@@ -52,7 +53,7 @@ def read_document(path: Path) -> Document:
 
 
 def _line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:120] or type(error).__name__
+    return one_line(error, 120) or type(error).__name__
 
 
 def _bytes(path: Path) -> bytes:

@@ -6,6 +6,7 @@ from math import isfinite
 from typing import Any
 
 from harness.errors import UserError
+from harness.system.text import one_line
 from search_spaces.parameter import MAX_MAGNITUDE
 
 MS_PER_S = 1e3
@@ -19,13 +20,12 @@ LEAST_MS = 1e-30
 
 def shown(value: Any) -> str:
     """A value for a message: one line, not too long."""
-    text = " ".join(repr(value).split())
-    return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"
+    return one_line(repr(value), MAX_SHOWN)
 
 
 def text_of(value: Any, limit: int = 200) -> str:
     """Free text that any file can hold."""
-    return " ".join(str(value if value is not None else "").encode("utf-8", "replace").decode().split())[:limit]
+    return one_line(str(value if value is not None else "").encode("utf-8", "replace").decode(), limit)
 
 
 def is_number(value: Any) -> bool:

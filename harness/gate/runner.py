@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.config.compose import Composer
-from harness.config.schema import RunConfig
+from harness.config.schema import RunConfig, SweepOptions
 from harness.errors import UserError
 from harness.gate.code import code_digest
 from harness.gate.suite import Suite
@@ -52,7 +52,8 @@ class Runner:
             UserError: a run's input was at fault.
             RunsFailed: a run broke down.
         """
-        results = sweep(self.configs(count), self.jobs)
+        options = SweepOptions(self.folder, self.jobs, resume="retry_failed")
+        results = sweep(self.configs(count), options)
         failures = [result for result in results if not isinstance(result, RunResult)]
         if not failures:
             return
@@ -83,7 +84,7 @@ def runner(
         if not override.startswith(ALLOWED):
             raise UserError(f"{override}: expected strategy.…=VALUE: the suite decides everything else")
     composed = composer.compose([f"strategy={name}", f"backend.noise={suite.noise}", *overrides])
-    config = replace(composed, budget=Budget(suite.evaluations), batch=1, resume="retry_failed", jobs=jobs)
+    config = replace(composed, budget=Budget(suite.evaluations), batch=1)
     decides = {"code": code_digest(config.strategy), "strategy": dict(config.strategy), "backend": dict(config.backend)}
     folder = results / f"{config.label}-{digest(decides)[:12]}"
-    return Runner(replace(config, results=folder), suite, folder, jobs)
+    return Runner(config, suite, folder, jobs)

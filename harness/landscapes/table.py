@@ -1,4 +1,4 @@
-"""The table of a landscape file, checked column by column: each fault is a UserError that names the file and the row."""
+"""The table of a landscape file, checked column by column; a fault is a UserError that names file and row."""
 
 from __future__ import annotations
 

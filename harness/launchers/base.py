@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
-from harness.config.schema import RunConfig
+from harness.config.schema import RunConfig, SweepOptions
 from harness.errors import UserError
 from harness.study.attempt import Failure, Outcome, attempt
 from harness.study.pool import Watch
@@ -19,12 +19,15 @@ Numbered = tuple[int, RunConfig]
 class Launcher(Protocol):
     """Runs many runs somewhere."""
 
-    def launch(self, numbered: Sequence[Numbered], watch: Watch) -> Generator[tuple[int, Outcome]]:
+    def launch(
+        self, numbered: Sequence[Numbered], options: SweepOptions, watch: Watch
+    ) -> Generator[tuple[int, Outcome]]:
         """Attempt numbered runs, started in the order given; yields their outcomes as they come.
 
         Closing the generator takes back what is still running or waiting.
 
         Args:
+            options: of the sweep; go to :func:`attempt_there` with each run.
             watch: may be told where runs are at.
 
         Raises:
@@ -53,12 +56,17 @@ def portable(config: RunConfig) -> RunConfig:
     backend = dict(config.backend)
     if isinstance(landscape := backend.get("landscape"), str):
         backend["landscape"] = str(Path(landscape).absolute())
-    return replace(config, backend=backend, results=config.results.absolute())
+    return replace(config, backend=backend)
 
 
-def attempt_there(config: RunConfig) -> Outcome:
+def portable_options(options: SweepOptions) -> SweepOptions:
+    """The same options for such a process."""
+    return replace(options, results=options.results.absolute())
+
+
+def attempt_there(config: RunConfig, options: SweepOptions) -> Outcome:
     """In a remote process: nobody is told on the way, the log has it all."""
-    return attempt(config, lambda evaluations, best_ms: None)  # noqa: ARG005
+    return attempt(config, options, lambda evaluations, best_ms: None)  # noqa: ARG005
 
 
 def lost(config: RunConfig, how: str) -> Failure:

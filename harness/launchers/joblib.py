@@ -13,11 +13,12 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from time import sleep
 
-from harness.config.schema import RunConfig
+from harness.config.schema import RunConfig, SweepOptions
 from harness.errors import UserError
-from harness.launchers.base import Numbered, attempt_there, library, lost, portable
+from harness.launchers.base import Numbered, attempt_there, library, lost, portable, portable_options
 from harness.study.attempt import Outcome
 from harness.study.pool import Watch
+from harness.study.sweep import any_needs_device
 from harness.system.threads import inherited
 
 WATCHER = "nearopt-watches-parent"
@@ -35,18 +36,23 @@ class JoblibLauncher:
 
     n_jobs: int | None = None
 
-    def launch(self, numbered: Sequence[Numbered], watch: Watch) -> Generator[tuple[int, Outcome]]:
+    def launch(
+        self, numbered: Sequence[Numbered], options: SweepOptions, watch: Watch
+    ) -> Generator[tuple[int, Outcome]]:
         """See :class:`~harness.launchers.base.Launcher`. Workers that die take down no run but those they had."""
         del watch
         joblib = library("joblib", "joblib", "joblib")
         died = library("joblib.externals.loky.process_executor", "joblib", "joblib").TerminatedWorkerError
-        if any(config.live for _, config in numbered):
+        if any_needs_device(config for _, config in numbered):
             raise UserError("hydra/launcher=joblib: joblib knows no GPUs: expected backend=replay, or another launcher")
         fruitless = 0
         left = {i: portable(config) for i, config in numbered}
         while left:
             before = len(left)
-            calls = [joblib.delayed(_attempt)(i, config, os.getpid()) for i, config in left.items()]
+            calls = [
+                joblib.delayed(_attempt)(i, config, portable_options(options), os.getpid())
+                for i, config in left.items()
+            ]
             parallel = joblib.Parallel(
                 self.n_jobs or -1, backend="loky", return_as="generator_unordered", batch_size=1, pre_dispatch="n_jobs"
             )
@@ -63,11 +69,11 @@ class JoblibLauncher:
                     return
 
 
-def _attempt(i: int, config: RunConfig, parent: int) -> tuple[int, Outcome]:
+def _attempt(i: int, config: RunConfig, options: SweepOptions, parent: int) -> tuple[int, Outcome]:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
     if not any(thread.name == WATCHER for thread in threading.enumerate()):
         threading.Thread(target=_end_with, args=(parent,), name=WATCHER, daemon=True).start()
-    return i, attempt_there(config)
+    return i, attempt_there(config, options)
 
 
 def _end_with(parent: int) -> None:

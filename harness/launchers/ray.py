@@ -13,11 +13,13 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.config.compose import one_line
+from harness.config.schema import SweepOptions
 from harness.errors import UserError
-from harness.launchers.base import Numbered, attempt_there, library, lost, portable
+from harness.launchers.base import Numbered, attempt_there, library, lost, portable, portable_options
 from harness.study.attempt import Outcome
 from harness.study.pool import Watch
+from harness.study.sweep import any_needs_device
+from harness.system.text import causes_line
 from harness.system.threads import ONE_THREAD
 
 WAIT_S = 5.0
@@ -41,17 +43,21 @@ class RayLauncher:
     at_once: int | None = None
     local_cpus: int | None = None
 
-    def launch(self, numbered: Sequence[Numbered], watch: Watch) -> Generator[tuple[int, Outcome]]:
+    def launch(
+        self, numbered: Sequence[Numbered], options: SweepOptions, watch: Watch
+    ) -> Generator[tuple[int, Outcome]]:
         """See :class:`~harness.launchers.base.Launcher`. Live runs get a new process each."""
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         ray = library("ray", "ray", "ray")
-        live = any(config.live for _, config in numbered)
-        gpus = self.num_gpus if self.num_gpus is not None else float(live)
+        measures = any_needs_device(config for _, config in numbered)
+        gpus = self.num_gpus if self.num_gpus is not None else float(measures)
         self._connect(ray)
         try:
             self._check_room(ray, gpus)
-            task = ray.remote(num_cpus=self.num_cpus, num_gpus=gpus, max_calls=int(live), max_retries=0)(attempt_there)
-            yield from self._drive(ray, task, numbered, gpus, watch)
+            task = ray.remote(num_cpus=self.num_cpus, num_gpus=gpus, max_calls=int(measures), max_retries=0)(
+                attempt_there
+            )
+            yield from self._drive(ray, task, numbered, portable_options(options), gpus, watch)
         finally:
             ray.shutdown()
 
@@ -67,7 +73,7 @@ class RayLauncher:
                 **own,
             )
         except (ConnectionError, RuntimeError, ValueError) as error:
-            raise UserError(f"hydra.launcher.address={self.address}: no Ray cluster: {one_line(error)}") from None
+            raise UserError(f"hydra.launcher.address={self.address}: no Ray cluster: {causes_line(error)}") from None
 
     def _check_room(self, ray: Any, gpus: float) -> None:
         """A cluster that someone else started may grow; ours never will."""
@@ -84,7 +90,7 @@ class RayLauncher:
         return max(1, slots if self.at_once is None else min(slots, self.at_once))
 
     def _drive(
-        self, ray: Any, task: Any, numbered: Sequence[Numbered], gpus: float, watch: Watch
+        self, ray: Any, task: Any, numbered: Sequence[Numbered], options: SweepOptions, gpus: float, watch: Watch
     ) -> Generator[tuple[int, Outcome]]:
         """Keep as many submitted as there is room for: what waits in Ray's own queue starts in no certain order."""
         queue = deque(numbered)
@@ -92,12 +98,12 @@ class RayLauncher:
         while queue or running:
             while queue and len(running) < self._slots(ray, gpus):
                 i, config = queue.popleft()
-                running[task.remote(portable(config))] = (i, config)
+                running[task.remote(portable(config), options)] = (i, config)
                 watch(f"run {i}", config, 0, None)
             for done in ray.wait(list(running), timeout=WAIT_S)[0]:
                 i, config = running.pop(done)
                 try:
                     outcome: Outcome = ray.get(done)
                 except ray.exceptions.RayError as error:
-                    outcome = lost(config, f"its process is gone ({type(error).__name__}: {one_line(error)[:200]})")
+                    outcome = lost(config, f"its process is gone ({type(error).__name__}: {causes_line(error, 200)})")
                 yield i, outcome

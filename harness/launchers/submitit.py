@@ -12,16 +12,18 @@ import subprocess
 from collections import deque
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
-from harness.config.compose import one_line
-from harness.config.schema import RunConfig
+from harness.config.schema import RunConfig, SweepOptions
 from harness.errors import UserError
-from harness.launchers.base import Numbered, attempt_there, library, lost, portable
+from harness.launchers.base import Numbered, attempt_there, library, lost, portable, portable_options
 from harness.study.attempt import Outcome
 from harness.study.pool import Watch
+from harness.study.sweep import any_needs_device
+from harness.system.text import causes_line
 from harness.system.threads import inherited
 
 FOLDER = ".submitit"
@@ -32,12 +34,15 @@ SHARED = ("name", "timeout_min", "mem_gb", "nodes", "cpus_per_task", "gpus_per_n
 """What every executor of submitit knows; the rest gets its cluster's prefix."""
 
 
+@dataclass(frozen=True)
 class Share:
     """The runs of one job, one after another. What Slurm takes back goes on from its logs when it is queued again."""
 
+    options: SweepOptions
+
     def __call__(self, configs: Sequence[RunConfig]) -> list[Outcome]:
         """Attempt them all."""
-        return [attempt_there(config) for config in configs]
+        return [attempt_there(config, self.options) for config in configs]
 
     def checkpoint(self, configs: Sequence[RunConfig]) -> Any:
         """What submitit puts back into the queue when a job is preempted or out of time."""
@@ -80,15 +85,18 @@ class SubmititLauncher:
         self._max_num_timeout = max_num_timeout
         self._parameters = {name: value for name, value in parameters.items() if value is not None}
 
-    def launch(self, numbered: Sequence[Numbered], watch: Watch) -> Generator[tuple[int, Outcome]]:
+    def launch(
+        self, numbered: Sequence[Numbered], options: SweepOptions, watch: Watch
+    ) -> Generator[tuple[int, Outcome]]:
         """See :class:`~harness.launchers.base.Launcher`."""
         del watch
-        live = any(config.live for _, config in numbered)
-        if live and self._runs_per_job > 1:
+        there = portable_options(options)
+        measures = any_needs_device(config for _, config in numbered)
+        if measures and self._runs_per_job > 1:
             raise UserError(
                 f"hydra.launcher.runs_per_job={self._runs_per_job}: expected 1: a live run gets a job to itself"
             )
-        executor = self._executor(numbered[0][1].results.absolute(), live)
+        executor = self._executor(there.results, measures)
         shares = [numbered[k : k + self._runs_per_job] for k in range(0, len(numbered), self._runs_per_job)]
         arrays = deque(shares[k : k + self._array_size] for k in range(0, len(shares), self._array_size))
         most = (self._at_once or os.cpu_count() or 1) if self._cluster == "local" else len(shares)
@@ -98,7 +106,7 @@ class SubmititLauncher:
             while arrays or jobs:
                 while arrays and len(jobs) < most:
                     array = arrays.popleft()
-                    jobs.update(zip(_submit(executor, array), array, strict=True))
+                    jobs.update(zip(_submit(executor, array, there), array, strict=True))
                 for job in watcher.ended(list(jobs)):
                     yield from _outcomes(job, jobs.pop(job))
                 sleep(POLL_S)
@@ -107,9 +115,9 @@ class SubmititLauncher:
                 with suppress(Exception):
                     job.cancel()
 
-    def _executor(self, results: Path, live: bool) -> Any:
+    def _executor(self, results: Path, measures: bool) -> Any:
         submitit = library("submitit", f"submitit_{self._cluster}", "slurm")
-        parameters: dict[str, Any] = {"gpus_per_node": 1} if live and self._cluster == "slurm" else {}
+        parameters: dict[str, Any] = {"gpus_per_node": 1} if measures and self._cluster == "slurm" else {}
         parameters |= self._parameters
         if self._cluster == "slurm" and self._at_once is not None:
             parameters["array_parallelism"] = self._at_once
@@ -120,17 +128,17 @@ class SubmititLauncher:
             executor = submitit.AutoExecutor(folder=folder, cluster=self._cluster, **timeouts)
             executor.update_parameters(**prefixed)
         except (NameError, AssertionError, TypeError, ValueError, RuntimeError) as error:
-            raise UserError(f"hydra/launcher=submitit_{self._cluster}: {one_line(error)}") from None
+            raise UserError(f"hydra/launcher=submitit_{self._cluster}: {causes_line(error)}") from None
         return executor
 
 
-def _submit(executor: Any, array: Sequence[Sequence[Numbered]]) -> list[Any]:
+def _submit(executor: Any, array: Sequence[Sequence[Numbered]], options: SweepOptions) -> list[Any]:
     shares = [[portable(config) for _, config in share] for share in array]
     try:
         with inherited({}), _children_silent():
-            jobs: list[Any] = executor.map_array(Share(), shares)
+            jobs: list[Any] = executor.map_array(Share(options), shares)
     except (RuntimeError, OSError) as error:
-        raise UserError(f"hydra/launcher=submitit: submitting failed: {one_line(error)}") from None
+        raise UserError(f"hydra/launcher=submitit: submitting failed: {causes_line(error)}") from None
     return jobs
 
 
@@ -157,7 +165,7 @@ def _outcomes(job: Any, share: Sequence[Numbered]) -> Iterator[tuple[int, Outcom
         for i, config in share:
             yield (
                 i,
-                lost(config, f"job {job.job_id} did not come back ({one_line(error)[:200]}): see {job.paths.stderr}"),
+                lost(config, f"job {job.job_id} did not come back ({causes_line(error, 200)}): see {job.paths.stderr}"),
             )
         return
     for (i, _), outcome in zip(share, outcomes, strict=True):

@@ -73,6 +73,9 @@ class SearchBackend:
         """Empty: the recording has its own."""
         return {}
 
+    def reference(self) -> None:
+        """None: the recording is being made."""
+
     def start(self) -> None:
         """The session has started already."""
 

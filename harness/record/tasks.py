@@ -81,7 +81,7 @@ def record_tasks(configs: Sequence[RunConfig], request: RecordRequest) -> Iterat
                 return
 
 
-def retime_tasks(configs: Sequence[RunConfig], retiming: Retiming) -> Iterator[Retimed]:
+def retime_tasks(configs: Sequence[RunConfig], results: Path, retiming: Retiming) -> Iterator[Retimed]:
     """Time again what live runs found on this device, task by task (see :mod:`harness.record.retime_study`).
 
     Raises:
@@ -92,7 +92,7 @@ def retime_tasks(configs: Sequence[RunConfig], retiming: Retiming) -> Iterator[R
             raise UserError("task=null: expected task=NAME")
         device = cpu_device() if runs_on_cpu(config.task) else find_device()
         kernel, space = build_task(config.task, device)
-        folder = config.results / f"{config.task.name}{SEPARATOR}{device.slug}"
+        folder = results / f"{config.task.name}{SEPARATOR}{device.slug}"
         rng = np.random.default_rng(np.random.SeedSequence(config.seed))
         yield retime_task(folder, kernel, space, device, _session_options(config), retiming, rng)
 

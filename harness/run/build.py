@@ -6,7 +6,7 @@ import numpy as np
 
 from harness.backends.base import Backend
 from harness.config.schema import RunConfig
-from harness.config.targets import instantiate_checked
+from harness.config.targets import check_strategy, instantiate_target
 from harness.errors import UserError
 from harness.strategies.base import Strategy
 from harness.trackers.base import NoTracker, Tracker
@@ -18,7 +18,7 @@ def open_backend(config: RunConfig, seed: np.random.SeedSequence) -> Backend:
     Raises:
         UserError: when its target cannot be imported, does not take its arguments, or is no backend.
     """
-    backend = instantiate_checked("backend", config.backend, task=config.task, seed=seed)
+    backend = instantiate_target("backend", config.backend, task=config.task, seed=seed)
     if not isinstance(backend, Backend):
         raise UserError(f"backend._target_={config.backend['_target_']}: expected a function that opens a backend")
     return backend
@@ -32,7 +32,7 @@ def build_tracker(config: RunConfig) -> Tracker:
     """
     if not config.tracker:
         return NoTracker()
-    tracker = instantiate_checked("tracker", config.tracker)
+    tracker = instantiate_target("tracker", config.tracker)
     if not isinstance(tracker, Tracker):
         raise UserError(
             f"tracker._target_={config.tracker['_target_']}: expected a class like harness.trackers.base.Tracker"
@@ -47,7 +47,9 @@ def build_strategy(config: RunConfig, backend: Backend, seed: np.random.SeedSequ
         UserError: when its target cannot be imported or does not take its arguments.
     """
     fresh = np.random.SeedSequence(seed.entropy, spawn_key=seed.spawn_key)
-    strategy = instantiate_checked("strategy", config.strategy, space=backend.space, seed=fresh, budget=config.budget)
+    strategy = instantiate_target(
+        "strategy", config.strategy, check_strategy, space=backend.space, seed=fresh, budget=config.budget
+    )
     if not isinstance(strategy, Strategy):
         raise UserError(f"strategy._target_={config.strategy['_target_']}: expected a class with ask and tell")
     return strategy

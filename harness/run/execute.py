@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from harness.backends.base import Backend
-from harness.config.schema import RunConfig
+from harness.config.schema import RunConfig, SweepOptions
 from harness.evaluation import Evaluation
 from harness.run import provenance
 from harness.run.build import build_strategy, build_tracker, open_backend
@@ -48,7 +48,7 @@ def _ignore(_: Evaluation) -> None:
     return None
 
 
-def execute(config: RunConfig, progress: Callable[[Evaluation], None] = _ignore) -> RunResult:
+def execute(config: RunConfig, options: SweepOptions, progress: Callable[[Evaluation], None] = _ignore) -> RunResult:
     """Run ``config``, resume it, or skip it if it is done.
 
     Raises:
@@ -59,39 +59,41 @@ def execute(config: RunConfig, progress: Callable[[Evaluation], None] = _ignore)
     strategy_seed, noise_seed, repair_seed = np.random.SeedSequence(config.seed).spawn(3)
     backend = open_backend(config, noise_seed)
     try:
-        return _execute(config, backend, strategy_seed, repair_seed, progress)
+        return _execute(config, options, backend, strategy_seed, repair_seed, progress)
     finally:
         backend.close()
 
 
 def _execute(
     config: RunConfig,
+    options: SweepOptions,
     backend: Backend,
     strategy_seed: np.random.SeedSequence,
     repair_seed: np.random.SeedSequence,
     progress: Callable[[Evaluation], None],
 ) -> RunResult:
     document = _document(config, backend)
-    path = config.results / backend.task / config.label / f"seed-{config.seed}"
+    task_folder = options.results / backend.task
+    path = task_folder / config.label / f"seed-{config.seed}"
     if (skipped := _skipped(path)) is not None:  # before anything is written: a finished study may be read-only
-        check_reference(config.results / backend.task, backend)
+        check_reference(task_folder, backend)
         check_owner(path, document)
         return skipped
     # Built before the directory exists: arguments at fault must leave nothing behind.
     strategy = build_strategy(config, backend, strategy_seed)
     tracker = build_tracker(config)
-    check_reference(config.results / backend.task, backend)
+    check_reference(task_folder, backend)
     with RunDirectory(path, document) as directory:
         if (skipped := _skipped(path)) is not None:
             return skipped
         earlier = failed(path)
-        if earlier is not None and earlier.final and config.resume != "retry_failed":
+        if earlier is not None and earlier.final and not options.retry_failed:
             return RunResult(path, "failed", 0, None, earlier.message)
-        with writing(config.results):
-            write_reference(config.results / backend.task, backend, config.task)
-            environment = _environment(config, backend)
+        with writing(options.results):
+            write_reference(task_folder, backend, config.task)
+            environment = _environment(options.results, backend)
         directory.write_environment(environment)
-        study = config.results.resolve().name
+        study = options.results.resolve().name
         told = TrackedRun(path, study, backend.task, config.label, config.seed, document, environment)
 
         def attempt(strategy: Strategy, recorded: list[Evaluation], mirror: Guard) -> tuple[str, Tally]:
@@ -148,11 +150,11 @@ def _document(config: RunConfig, backend: Backend) -> dict[str, Any]:
     return {**deciding, "config_hash": digest(deciding), "reference": reference_facts(backend)}
 
 
-def _environment(config: RunConfig, backend: Backend) -> dict[str, Any]:
+def _environment(results: Path, backend: Backend) -> dict[str, Any]:
     environment = provenance.environment()
     diff = provenance.working_diff()
     if diff:
-        folder = config.results / "provenance"
+        folder = results / "provenance"
         folder.mkdir(parents=True, exist_ok=True)
         file = folder / f"{environment['git']['diff_sha256'][:16]}.diff"
         if not file.exists():

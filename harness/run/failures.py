@@ -9,8 +9,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from harness.errors import MachineError, UserError, clear_line
+from harness.errors import MachineError, UserError
 from harness.system.atomic import write_text
+from harness.system.text import whole_line
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,6 @@ def failure_kept(path: Path) -> Iterator[None]:
 
 def _failure(error: Exception) -> Failed:
     if isinstance(error, UserError):
-        return Failed(clear_line(error), final=False, trace="")
+        return Failed(whole_line(error), final=False, trace="")
     machine = isinstance(error, OSError | MemoryError | MachineError)
-    return Failed(f"{type(error).__name__}: {clear_line(error)}", not machine, traceback.format_exc())
+    return Failed(f"{type(error).__name__}: {whole_line(error)}", not machine, traceback.format_exc())

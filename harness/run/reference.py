@@ -11,7 +11,6 @@ import pyarrow.parquet as pq
 import yaml
 
 from harness.backends.base import Backend
-from harness.backends.replay import ReplayBackend
 from harness.config.task import TaskSpec
 from harness.errors import UserError
 from harness.landscapes.default_configuration import recorded_default
@@ -20,9 +19,9 @@ from harness.system.atomic import replacing, write_text
 
 
 def reference_facts(backend: Backend) -> dict[str, Any]:
-    if not isinstance(backend, ReplayBackend):
+    landscape = backend.reference()
+    if landscape is None:
         return {"source": "none"}
-    landscape = backend.landscape
     oracle = landscape.oracle_ms
     return {
         "source": "landscape",
@@ -35,21 +34,22 @@ def reference_facts(backend: Backend) -> dict[str, Any]:
 def check_reference(folder: Path, backend: Backend) -> None:
     """One task is one recording: refuse a folder with runs of another."""
     note = folder / "reference.yaml"
-    if not isinstance(backend, ReplayBackend) or not note.exists():
+    landscape = backend.reference()
+    if landscape is None or not note.exists():
         return
     try:
         theirs = yaml.safe_load(note.read_text(encoding="utf-8"))["landscape_sha256"]
     except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError):
         raise UserError(f"{note}: not readable: move it away, it is written again") from None
-    if theirs != backend.landscape.sha256:
+    if theirs != landscape.sha256:
         raise UserError(f"{folder}: holds runs of another recording of {backend.task}: choose another results=")
 
 
 def write_reference(folder: Path, backend: Backend, task: TaskSpec | None) -> None:
     """Put the task's table beside its runs, so that results can be analysed without the landscape."""
-    if not isinstance(backend, ReplayBackend):
+    landscape = backend.reference()
+    if landscape is None:
         return
-    landscape = backend.landscape
     if (folder / "reference.yaml").exists() and (folder / "reference.parquet").exists():
         return
     folder.mkdir(parents=True, exist_ok=True)

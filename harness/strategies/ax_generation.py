@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from harness.config.targets import call_target, target_object
 from harness.errors import UserError
 from harness.strategies.ax import Ax
 from harness.strategies.ax_botorch import sobol_then
 from harness.strategies.base import Budget
 from harness.strategies.common.checks import check
-from harness.strategies.common.named import make, named
 from harness.strategies.common.quiet import quiet
 from search_spaces.space import SearchSpace
 
@@ -56,10 +56,10 @@ class AxGeneration(Ax):
         arguments: Mapping[str, Any] | None = None,
         log_latency: bool = True,
     ) -> None:
-        function = named(FIELD, generation)
+        function = target_object(FIELD, generation)
 
         def made(number: int) -> GenerationStrategy:
-            strategy = make(FIELD, function, arguments or {}, {"seed": number})
+            strategy = call_target(FIELD, function, arguments or {}, {"seed": number})
             if not isinstance(strategy, GenerationStrategy):
                 raise UserError(f"{FIELD}={generation}: returned a {type(strategy).__name__}, no GenerationStrategy")
             return strategy
@@ -92,8 +92,8 @@ def sobol_then_botorch(
     check(generator in known, "arguments.generator", generator, f"one of {', '.join(known)}")
     stated: dict[str, Any] = dict(options or {})
     if model is not None:
-        model_class = named("strategy.arguments.model", model, Model)
+        model_class = target_object("strategy.arguments.model", model, Model)
         stated["surrogate_spec"] = SurrogateSpec(model_configs=[ModelConfig(botorch_model_class=model_class)])
     if acquisition is not None:
-        stated["botorch_acqf_class"] = named("strategy.arguments.acquisition", acquisition, AcquisitionFunction)
+        stated["botorch_acqf_class"] = target_object("strategy.arguments.acquisition", acquisition, AcquisitionFunction)
     return sobol_then(seed, initial, GeneratorSpec(Generators[generator], generator_kwargs=stated))

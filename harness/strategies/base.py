@@ -3,23 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from harness.evaluation import Configuration, Evaluation
+from harness.evaluation import Budget, Configuration, Evaluation
 
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """When a run ends: after so many evaluations or tuning seconds, whichever comes first.
-
-    Attributes:
-        evaluations: at most this many evaluations; ``None`` for no limit.
-        seconds: no ask once the tuning clock has reached this many s; ``None`` for no limit.
-    """
-
-    evaluations: int | None = None
-    seconds: float | None = None
+__all__ = ["Budget", "Strategy"]
 
 
 @runtime_checkable

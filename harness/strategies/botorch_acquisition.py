@@ -12,8 +12,8 @@ from botorch.models import SingleTaskGP
 from botorch.sampling import SobolQMCNormalSampler
 from torch import Tensor
 
+from harness.config.targets import call_target, target_object
 from harness.errors import UserError
-from harness.strategies.common.named import make, named
 
 FIELD = "strategy.acquisition"
 SAMPLES = 128
@@ -35,8 +35,8 @@ class NamedAcquisition:
     """
 
     def __init__(self, path: str, arguments: Mapping[str, Any]) -> None:
-        self._class = named(FIELD, path, AcquisitionFunction)
-        if issubclass(self._class, OneShotAcquisitionFunction):  # type: ignore[arg-type]
+        self._class = target_object(FIELD, path, AcquisitionFunction)
+        if issubclass(self._class, OneShotAcquisitionFunction):
             raise UserError(f"{FIELD}={path}: optimises over fantasies too: expected one with a value for each point")
         self._arguments = dict(arguments)
 
@@ -62,4 +62,4 @@ class NamedAcquisition:
             "candidate_set": candidates,
             "sampler": SobolQMCNormalSampler(torch.Size([SAMPLES]), seed=int(rng.integers(2**31))),
         }
-        return make(FIELD, self._class, self._arguments, offered)
+        return call_target(FIELD, self._class, self._arguments, offered)

@@ -27,10 +27,10 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, IntD
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
+from harness.config.targets import call_target, target_object
 from harness.errors import UserError
 from harness.evaluation import Configuration, Evaluation
 from harness.strategies.base import Budget
-from harness.strategies.common.named import make, named
 from harness.strategies.common.proposals import Proposals
 from harness.strategies.common.quiet import quiet
 from search_spaces.encoding import keys_of_order, order_of_keys
@@ -152,7 +152,7 @@ def _installed() -> Iterator[None]:
 
 def _named_sampler(path: str, arguments: Mapping[str, Any], seed: int) -> BaseSampler:
     field = "strategy.sampler"
-    made: BaseSampler = make(field, named(field, path, BaseSampler), arguments, {"seed": seed})
+    made: BaseSampler = call_target(field, target_object(field, path, BaseSampler), arguments, {"seed": seed})
     return made
 
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.config.compose import one_line
-from harness.config.schema import RunConfig
+from harness.config.schema import RunConfig, SweepOptions
 from harness.errors import Busy, Unwritable, UserError
 from harness.run.execute import RunResult, Tally, execute
+from harness.system.text import causes_line
 
 
 @dataclass(frozen=True)
@@ -54,11 +54,11 @@ Report = Callable[[int, float | None], None]
 """Told the number of evaluations so far and their lowest latency in ms."""
 
 
-def attempt(config: RunConfig, report: Report) -> Outcome:
+def attempt(config: RunConfig, options: SweepOptions, report: Report) -> Outcome:
     """Run ``config``; every exception becomes an outcome."""
     try:
         tally = Tally(lambda _: report(tally.evaluations, tally.latency_ms))
-        return execute(config, tally)
+        return execute(config, options, tally)
     except Busy as error:
         return Postponed(error.path)
     except Unwritable as error:
@@ -66,4 +66,4 @@ def attempt(config: RunConfig, report: Report) -> Outcome:
     except UserError as error:
         return Failure(config, str(error), "")
     except Exception as error:
-        return Failure(config, f"{type(error).__name__}: {one_line(error)}", traceback.format_exc())
+        return Failure(config, f"{type(error).__name__}: {causes_line(error)}", traceback.format_exc())

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from glob import escape
 from pathlib import Path
 
-from harness.config.schema import RunConfig
+from harness.backends.declaration import declaration_of
+from harness.config.schema import RunConfig, SweepOptions
 from harness.errors import UserError
 from harness.landscapes.landscape import Landscape, read_landscape
 from harness.landscapes.library import LIBRARY_DEVICE, SEPARATOR, find_landscape, recorded_landscapes
@@ -56,8 +57,8 @@ class Estimate:
     """A sweep's cost.
 
     Attributes:
-        live: measured rather than replayed.
-        device: what live runs hold, ``GPU``, or ``CPU`` where no kernel of theirs needs one.
+        on_device: its runs measure on a device.
+        device: what such runs hold, ``GPU``, or ``CPU`` where no kernel of theirs needs one.
         shared: its runs share GPUs.
         gpus: that are visible here; 1 where there is none.
         jobs: runs at once.
@@ -65,7 +66,7 @@ class Estimate:
 
     groups: tuple[GroupEstimate, ...]
     results: Path
-    live: bool
+    on_device: bool
     device: str
     shared: bool
     gpus: int
@@ -74,13 +75,13 @@ class Estimate:
     @property
     def unknown(self) -> int:
         """Runs to do whose cost is not known."""
-        return sum(group.open for group in self.groups if (group.clock_s if self.live else group.cpu_s) is None)
+        return sum(group.open for group in self.groups if (group.clock_s if self.on_device else group.cpu_s) is None)
 
     @property
     def wall_s(self) -> float:
         """Seconds from beginning to end of all whose cost is known."""
         at_once = max(1, min(self.jobs, sum(group.open for group in self.groups)))
-        spread = (self.clock_s if self.live else self.cpu_s) / at_once
+        spread = (self.clock_s if self.on_device else self.cpu_s) / at_once
         return max(spread, self.measuring_s / self.gpus) if self.shared else spread
 
     @property
@@ -99,7 +100,7 @@ class Estimate:
         return sum(group.measuring_s or 0.0 for group in self.groups)
 
 
-def estimate(configs: Sequence[RunConfig]) -> Estimate:
+def estimate(configs: Sequence[RunConfig], options: SweepOptions) -> Estimate:
     """The cost of the runs of ``configs`` that are not done.
 
     Raises:
@@ -111,40 +112,46 @@ def estimate(configs: Sequence[RunConfig]) -> Estimate:
         name = run.task if run else str(config.backend.get("_target_"))
         groups.setdefault((name, config.label), []).append((config, run))
     first = configs[0]
-    here = _device() if first.live else None
+    on_device = declaration_of(first.backend).needs_device
+    here = _device() if on_device else None
     return Estimate(
-        groups=tuple(_group(task, label, members, here) for (task, label), members in groups.items()),
-        results=first.results,
-        live=first.live,
-        device=_held(configs),
+        groups=tuple(_group(task, label, members, options, here) for (task, label), members in groups.items()),
+        results=options.results,
+        on_device=on_device,
+        device=_held(configs) if on_device else "GPU",
         shared=bool(first.backend.get("share_device")),
-        gpus=max(1, len(visible_gpus())) if first.live else 1,
-        jobs=first.jobs or default_jobs(configs),
+        gpus=max(1, len(visible_gpus())) if on_device else 1,
+        jobs=options.jobs or default_jobs(configs),
     )
 
 
 def _held(configs: Sequence[RunConfig]) -> str:
     from harness.backends.task import runs_on_cpu  # with it comes torch, which a replay's estimate does without
 
-    tasks = {config.task.name: config.task for config in configs if config.live and config.task is not None}
+    tasks = {config.task.name: config.task for config in configs if config.task is not None}
     return "CPU" if tasks and all(runs_on_cpu(task) for task in tasks.values()) else "GPU"
 
 
 def _group(
-    task: str, label: str, members: Sequence[tuple[RunConfig, PlannedRun | None]], here: str | None
+    task: str,
+    label: str,
+    members: Sequence[tuple[RunConfig, PlannedRun | None]],
+    options: SweepOptions,
+    here: str | None,
 ) -> GroupEstimate:
-    states = [_state(config, run) for config, run in members]
+    states = [_state(options, run) for _, run in members]
     config = members[0][0]
+    on_device = declaration_of(config.backend).needs_device
     landscape, recorded_on = _recording(config, here)
     cost = _run_cost(config, landscape)
-    thought = thinking(_runs_like(config.results, task, label))
+    thought = thinking(_runs_like(options.results, task, label))
     to_do = [state for state in states if not state.done and not state.left]
     # What an interrupted run has logged is not measured again, but its strategy thinks about it again.
     rest = sum(1 - min(1.0, state.logged / cost.evaluations) if cost.evaluations else 1.0 for state in to_do)
     evaluations = None if cost.evaluations is None else rest * cost.evaluations
     thoughts = len(to_do) * (cost.evaluations or 0.0)
     own_s = thought.ask_tell_s * thoughts if thought and config.backend.get("charge_ask") else 0.0
-    known = config.live and cost.clock_s is not None
+    known = on_device and cost.clock_s is not None
     return GroupEstimate(
         task=task,
         label=label,
@@ -154,8 +161,8 @@ def _group(
         evaluations=None if evaluations is None else round(evaluations),
         clock_s=rest * (cost.clock_s or 0.0) + own_s if known else None,
         measuring_s=rest * cost.measuring_s if known and cost.measuring_s is not None else None,
-        cpu_s=None if thought is None or cost.evaluations is None or config.live else thought.wall_s * thoughts,
-        source=recorded_on if config.live else _thought_about(thought),
+        cpu_s=None if thought is None or cost.evaluations is None or on_device else thought.wall_s * thoughts,
+        source=recorded_on if on_device else _thought_about(thought),
     )
 
 
@@ -166,12 +173,12 @@ class _State:
     logged: int = 0
 
 
-def _state(config: RunConfig, run: PlannedRun | None) -> _State:
-    places = run_directories(config.results, run) if run else []
+def _state(options: SweepOptions, run: PlannedRun | None) -> _State:
+    places = run_directories(options.results, run) if run else []
     if any(finished(place) is not None for place in places):
         return _State(done=True)
     failures = [failure for place in places if (failure := failed(place)) is not None]
-    if config.resume != "retry_failed" and any(failure.final for failure in failures):
+    if not options.retry_failed and any(failure.final for failure in failures):
         return _State(left=True)
     return _State(logged=max(map(_logged, places), default=0))
 
@@ -192,14 +199,9 @@ def _device() -> str | None:
 
 def _recording(config: RunConfig, here: str | None) -> tuple[Landscape | None, str]:
     """What tells the task's costs, and in words where it was recorded."""
-    if not config.live:
-        named, device = config.backend.get("landscape"), config.backend.get("device")
-        if named is None and config.task is None:
-            raise UserError("task: nothing to replay: expected task=NAME or backend.landscape=PATH")
-        path = (
-            Path(str(named)) if config.task is None or named is not None else find_landscape(config.task.name, device)
-        )
-        return read_landscape(path), path.stem
+    replayed = declaration_of(config.backend).landscape(config.task, config.backend)
+    if replayed is not None:
+        return read_landscape(replayed), replayed.stem
     if config.task is None:
         return None, "no task"
     name = config.task.name

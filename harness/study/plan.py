@@ -14,9 +14,10 @@ from glob import escape
 from pathlib import Path
 from typing import Any
 
+from harness.backends.declaration import declaration_of
 from harness.config.schema import RunConfig
 from harness.errors import UserError
-from harness.landscapes.library import SEPARATOR, find_landscape
+from harness.landscapes.library import SEPARATOR
 from harness.system.atomic import write_text
 from harness.system.digest import digest
 
@@ -45,15 +46,14 @@ def planned_run(config: RunConfig) -> PlannedRun | None:
 
 
 def _task(config: RunConfig) -> str | None:
-    if config.live:
-        return None if config.task is None else f"{config.task.name}{SEPARATOR}{ANY}"
-    if config.backend.get("landscape") is not None:
-        return Path(str(config.backend["landscape"])).stem
-    return None if config.task is None else find_landscape(config.task.name, config.backend.get("device")).stem
+    landscape = declaration_of(config.backend).landscape(config.task, config.backend)
+    if landscape is not None:
+        return landscape.stem
+    return None if config.task is None else f"{config.task.name}{SEPARATOR}{ANY}"
 
 
 @contextmanager
-def planned(configs: Sequence[RunConfig]) -> Iterator[None]:
+def planned(configs: Sequence[RunConfig], results: Path) -> Iterator[None]:
     """A sweep over ``configs``: its plan is in the results folder before the first run starts.
 
     It goes again when not one of its runs got a directory: a mistake in the command plans nothing.
@@ -61,18 +61,17 @@ def planned(configs: Sequence[RunConfig]) -> Iterator[None]:
     Raises:
         UserError: the results folder cannot be written.
     """
-    by_folder: dict[Path, set[PlannedRun]] = {}
+    runs: set[PlannedRun] = set()
     for config in configs:
         with suppress(UserError):  # the run itself will say so
             if (run := planned_run(config)) is not None:
-                by_folder.setdefault(config.results, set()).add(run)
-    plans = [(folder, _write(folder, runs)) for folder, runs in by_folder.items()]
+                runs.add(run)
+    made = _write(results, runs) if runs else []
     try:
         yield
     finally:
-        for folder, made in plans:
-            if not any(run_directories(folder, run) for run in by_folder[folder]):
-                _withdraw(made)
+        if not any(run_directories(results, run) for run in runs):
+            _withdraw(made)
 
 
 def _write(folder: Path, runs: set[PlannedRun]) -> list[Path]:

@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection
 from time import monotonic
 from typing import Any
 
-from harness.config.schema import RunConfig
+from harness.config.schema import RunConfig, SweepOptions
 from harness.study.attempt import Failure, Outcome, Report, attempt
 from harness.system.text import describe_exit
 from harness.system.threads import inherited
@@ -50,7 +50,7 @@ class _Worker:
 
 
 def run_in_pool(
-    jobs: Sequence[tuple[int, RunConfig]], slots: Sequence[Slot], watch: Watch, fresh: bool
+    jobs: Sequence[tuple[int, RunConfig]], options: SweepOptions, slots: Sequence[Slot], watch: Watch, fresh: bool
 ) -> Generator[tuple[int, Outcome]]:
     """Attempt all jobs, each in the first slot that is free; yields outcomes as they come.
 
@@ -66,7 +66,7 @@ def run_in_pool(
     try:
         while queue or workers:
             while queue and idle:
-                worker = _started(idle.popleft())
+                worker = _started(idle.popleft(), options)
                 workers[worker.pipe] = worker
                 _assign(worker, queue, watch)
             for pipe in connection.wait(list(workers)):
@@ -108,10 +108,10 @@ def _received(worker: _Worker) -> Outcome | tuple[int, float | None]:
     return message
 
 
-def _started(slot: Slot) -> _Worker:
+def _started(slot: Slot, options: SweepOptions) -> _Worker:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(theirs,))
+    process = context.Process(target=_serve, args=(theirs, options))
     with inherited(slot.environment), ctrl_c_held_back():
         process.start()
     theirs.close()  # or the pipe would never report the worker's end
@@ -148,12 +148,12 @@ def ctrl_c_held_back() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _serve(pipe: Connection) -> None:
+def _serve(pipe: Connection, options: SweepOptions) -> None:
     """In a worker: runs come down the pipe, where they are at and how they ended goes up."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # unwinds: locks and devices are released
     _end_with_parent()
     while (config := pipe.recv()) is not None:
-        pipe.send(attempt(config, throttled(lambda *at: pipe.send(at))))
+        pipe.send(attempt(config, options, throttled(lambda *at: pipe.send(at))))
 
 
 def throttled(report: Report) -> Report:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 from time import sleep
 
-from harness.config.schema import RunConfig
+from harness.backends.declaration import declaration_of
+from harness.config.schema import RunConfig, SweepOptions
 from harness.errors import Unwritable
 from harness.evaluation import Evaluation
 from harness.measure.device import VISIBLE_DEVICES
@@ -23,7 +24,7 @@ from harness.system.progress import ProgressDisplay
 
 POLL_S = 0.5
 
-Launch = Callable[[Sequence[tuple[int, RunConfig]], Watch], Generator[tuple[int, Outcome]]]
+Launch = Callable[[Sequence[tuple[int, RunConfig]], SweepOptions, Watch], Generator[tuple[int, Outcome]]]
 """Attempts numbered runs, started in the order given; yields their outcomes as they come."""
 
 
@@ -33,20 +34,31 @@ class Interrupted(KeyboardInterrupt):
 
 def default_jobs(configs: Sequence[RunConfig]) -> int:
     """One run a core in replay, one a GPU where they are needed."""
-    if any(config.live for config in configs):
+    if any_needs_device(configs):
         return max(1, min(len(configs), len(visible_gpus())))
     return max(1, min(len(configs), os.cpu_count() or 1))
 
 
-def sweep(configs: Sequence[RunConfig], jobs: int | None, launch: Launch | None = None) -> list[RunResult | Failure]:
+def any_needs_device(configs: Iterable[RunConfig]) -> bool:
+    """Whether a run among them measures on a device of this machine.
+
+    Raises:
+        UserError: a backend cannot be imported.
+    """
+    targets = {str(config.backend.get("_target_")): config.backend for config in configs}
+    return any(declaration_of(backend).needs_device for backend in targets.values())
+
+
+def sweep(
+    configs: Sequence[RunConfig], options: SweepOptions, launch: Launch | None = None
+) -> list[RunResult | Failure]:
     """Run all of ``configs``; a failed one does not stop the others.
 
     They start in randomised blocks (:func:`~harness.study.order.randomised_blocks`). A run that another process is at
     is come back to at the end, when that process has finished it or left it.
 
     Args:
-        jobs: runs at once on this machine.
-        launch: runs them elsewhere instead.
+        launch: runs them elsewhere than on this machine.
 
     Returns: outcomes in the order of ``configs``.
 
@@ -54,14 +66,14 @@ def sweep(configs: Sequence[RunConfig], jobs: int | None, launch: Launch | None 
         Unwritable: results cannot be written; what is finished is intact.
         Interrupted: on Ctrl-C, when the workers are gone.
     """
-    launch = launch or _local(default_jobs(configs) if jobs is None else min(jobs, len(configs)))
+    launch = launch or _local(default_jobs(configs) if options.jobs is None else min(options.jobs, len(configs)))
     results: dict[int, RunResult | Failure] = {}
     pending = randomised_blocks(configs)
     elsewhere: dict[int, Path] = {}
     try:
         with SweepDisplay(len(configs)) as display:
             while pending:
-                with closing(launch([(i, configs[i]) for i in pending], display.running)) as outcomes:
+                with closing(launch([(i, configs[i]) for i in pending], options, display.running)) as outcomes:
                     for i, outcome in outcomes:
                         if isinstance(outcome, Halt):
                             kept = "what is finished is kept; the same command goes on from there"
@@ -95,40 +107,45 @@ def _come_back_to(elsewhere: dict[int, Path], display: SweepDisplay) -> list[int
 def _local(jobs: int) -> Launch:
     """Runs on this machine, ``jobs`` at once."""
 
-    def launch(numbered: Sequence[tuple[int, RunConfig]], watch: Watch) -> Generator[tuple[int, Outcome]]:
+    def launch(
+        numbered: Sequence[tuple[int, RunConfig]], options: SweepOptions, watch: Watch
+    ) -> Generator[tuple[int, Outcome]]:
         if jobs == 1:
-            return _serial(numbered, watch)
-        live = any(config.live for _, config in numbered)
-        return run_in_pool(numbered, _slots([config for _, config in numbered], jobs), watch, fresh=live)
+            return _serial(numbered, options, watch)
+        configs = [config for _, config in numbered]
+        fresh = any_needs_device(configs)
+        return run_in_pool(numbered, options, _slots(configs, jobs), watch, fresh=fresh)
 
     return launch
 
 
 def _slots(configs: Sequence[RunConfig], jobs: int) -> list[Slot]:
-    """A place for each worker, with a GPU where live runs need one and there is one to be had.
+    """A place for each worker, with a GPU where runs need one and there is one to be had.
 
     Raises:
         UserError: more workers than GPUs, although they are not to be shared.
     """
-    live = [config for config in configs if config.live]
-    gpus = visible_gpus() if live else []
+    measuring = [config for config in configs if any_needs_device([config])]
+    gpus = visible_gpus() if measuring else []
     if not gpus:
         return [Slot(f"worker {k}") for k in range(jobs)]
-    taken = placements(jobs, gpus, all(config.backend.get("share_device") for config in live))
+    taken = placements(jobs, gpus, all(config.backend.get("share_device") for config in measuring))
     return [Slot(f"worker {k}, GPU {gpus.index(gpu)}", {VISIBLE_DEVICES: gpu}) for k, gpu in enumerate(taken)]
 
 
-def _serial(numbered: Sequence[tuple[int, RunConfig]], watch: Watch) -> Generator[tuple[int, Outcome]]:
+def _serial(
+    numbered: Sequence[tuple[int, RunConfig]], options: SweepOptions, watch: Watch
+) -> Generator[tuple[int, Outcome]]:
     for i, config in numbered:
 
         def report(evaluations: int, best_ms: float | None, config: RunConfig = config) -> None:
             watch("this process", config, evaluations, best_ms)
 
         report(0, None)
-        yield i, attempt(config, throttled(report))
+        yield i, attempt(config, options, throttled(report))
 
 
-def run_alone(config: RunConfig) -> RunResult:
+def run_alone(config: RunConfig, options: SweepOptions) -> RunResult:
     """One run with its evaluations on the progress display.
 
     Raises:
@@ -142,4 +159,4 @@ def run_alone(config: RunConfig) -> RunResult:
                 best[:] = [evaluation.latency_ms]
             display.advance(f"best {best[0]:.4g} ms" if best else str(evaluation.status))
 
-        return execute(config, advance)
+        return execute(config, options, advance)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from harness.errors import Unwritable
+from harness.system.text import one_line
 
 
 @contextmanager
@@ -42,5 +43,5 @@ def writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         # pyarrow's carry the reason in their text alone.
-        reason = error.strerror or (os.strerror(error.errno) if error.errno else " ".join(str(error).split())[:200])
+        reason = error.strerror or (os.strerror(error.errno) if error.errno else one_line(error, 200))
         raise Unwritable(f"{path}: cannot be written ({reason})") from None

@@ -5,12 +5,37 @@ from __future__ import annotations
 import signal
 
 LIMIT = 500
+WHOLE = 2_000
+"""Characters of a line that is meant to be read whole."""
 
 
-def one_line(text: str, limit: int = LIMIT) -> str:
-    """``text`` with runs of white space (line breaks too) collapsed, at most ``limit`` characters."""
-    line = " ".join(text.split())
-    return line if len(line) <= limit else line[: limit - 1] + "…"
+def one_line(text: object, limit: int = LIMIT, end: int = 0) -> str:
+    """``text`` with runs of white space (line breaks too) collapsed, at most ``limit`` characters.
+
+    Args:
+        end: so many of the last characters are kept where it is cut, for text that quotes a whole file.
+    """
+    line = " ".join(str(text).split())
+    if len(line) <= limit:
+        return line
+    return f"{line[: limit - end - 3]} … {line[-end:]}" if end else line[: limit - 1] + "…"
+
+
+def whole_line(text: object) -> str:
+    """A message on one line; of a very long one the beginning and the end."""
+    return one_line(text, WHOLE, end=300)
+
+
+def causes_line(error: BaseException, limit: int = 600) -> str:
+    """The message of an error and of what caused it, three at most, on one line."""
+    parts: list[str] = []
+    seen: BaseException | None = error
+    while seen is not None and len(parts) < 3:
+        text = " ".join(str(seen).split())
+        if text and text not in " ".join(parts):
+            parts.append(text)
+        seen = seen.__cause__
+    return one_line(": ".join(parts), limit)
 
 
 def describe_exit(exitcode: int | None) -> str:

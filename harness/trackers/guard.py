@@ -12,8 +12,8 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self
 
-from harness.errors import clear_line
 from harness.evaluation import Evaluation
+from harness.system.text import whole_line
 from harness.trackers.base import NoTracker, TrackedRun, Tracker
 
 
@@ -77,7 +77,7 @@ class Guard:
             call()
         except Exception as error:
             self._open = False
-            print(f"nearopt: tracker: {type(error).__name__}: {clear_line(error)} (the run goes on)", file=sys.stderr)
+            print(f"nearopt: tracker: {type(error).__name__}: {whole_line(error)} (the run goes on)", file=sys.stderr)
             with suppress(Exception):  # it may hold a process or a file although it failed
                 self._tracker.finish("failed", None)
         finally:

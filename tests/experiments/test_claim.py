@@ -9,6 +9,7 @@ import pytest
 
 from analysis.runs.load import load_study
 from analysis.study.outcome import outcome
+from analysis.verdict.hypothesis_file import find_hypothesis
 from analysis.verdict.judge import judge
 from experiments.claim_5_10x import readme
 from experiments.claim_5_10x.live import compare
@@ -40,5 +41,7 @@ def test_the_live_runs_are_the_registered_ones_and_compared_as_committed(tmp_pat
 @pytest.mark.slow
 def test_the_committed_verdict_is_computed_from_the_committed_results() -> None:
     committed = json.loads((HERE / "report/verdict.json").read_text(encoding="utf-8"))
-    found = judge(outcome([HERE / "results"], {})).document()
+    file = find_hypothesis([HERE / "results"])
+    assert file is not None and file.sha256 == committed["hypothesis"]["sha256"]
+    found = judge(outcome([HERE / "results"], {}), file.hypothesis).document()
     assert found["sentence"] == committed["sentence"] and found["verdicts"] == committed["verdicts"]

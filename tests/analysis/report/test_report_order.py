@@ -10,6 +10,7 @@ from analysis.report.page import verdict_rows
 from analysis.study.outcome import Outcome, outcome
 from analysis.verdict.judge import judge
 from tests.analysis.fabricate import evaluations, guided_order, landscape, random_order, write_reference, write_run
+from tests.analysis.hypotheses import CLAIM
 
 ORDERS = {"random": random_order, "fast": guided_order(3.0), "wide": guided_order(4.0), "lfbo": guided_order(0.2)}
 TASK = "k-1__h100"
@@ -32,12 +33,13 @@ def test_order(found: Outcome) -> None:
     speedup = found.speedups.query("task == 'ALL' and stratum == 'all' and target == 0.05 and axis == 'evaluations'")
     speedup = speedup.set_index("strategy")["speedup"]
     assert speedup["wide"] > speedup["lfbo"] and speedup["fast"] > speedup["lfbo"]
-    assert by_speedup(found) == ["lfbo", "fast", "wide", "random"]
-    assert list(Gallery(found).shown) == ["lfbo", "fast", "wide", "random"]
+    assert by_speedup(found, CLAIM.strategies) == ["lfbo", "fast", "wide", "random"]
+    assert list(Gallery(found, CLAIM).shown) == ["lfbo", "fast", "wide", "random"]
+    assert list(Gallery(found).shown) == by_speedup(found) == ["fast", "lfbo", "wide", "random"]
 
 
 def test_verdicts_have_a_row_a_strategy_and_the_stratum_of_the_claim_first(found: Outcome) -> None:
-    columns, rows = verdict_rows(judge(found))
+    columns, rows = verdict_rows(judge(found, CLAIM))
     assert [name for name, _ in rows] == ["lfbo", "fast", "wide"]
     strata = ("useful tasks", "all tasks")
     assert columns == [f"{stratum}, {asked}" for stratum in strata for asked in ("here", "new kernels")]

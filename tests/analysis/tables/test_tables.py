@@ -163,12 +163,18 @@ def test_restarted_random_search_averages_to_its_ert() -> None:
     assert np.mean(totals <= 10) == pytest.approx(random_search.hit_probability(200, 3, 10), abs=0.01)
 
 
-def test_random_with_restarts_is_about_as_fast_as_exact_random(outcome: Outcome) -> None:
+def test_random_with_restarts_is_as_fast_as_exact_random(tmp_path: Path, outcome: Outcome) -> None:
+    """Over 200 runs of 40 evaluations, of which half miss: quantiles are known to some percent."""
+    write_study(tmp_path, {"a-1__h100": landscape(150, 2)}, {"random": random_order}, 200, 40)
+    known = restarting.restarting(analyse(load_study([tmp_path])))
+    assert known is not None
+    (row,) = known.data.to_dict("records")
+    assert row["own_50"] > 40, "half of the searches need a restart"
+    assert row["ratio_50"] == pytest.approx(1.0, abs=0.15) and row["ratio_90"] == pytest.approx(1.0, abs=0.15)
     table = restarting.restarting(outcome)
     assert table is not None
-    data = table.data[table.data["strategy"] == "random"]
-    assert np.exp(np.log(data["ratio_50"].replace(0.0, np.nan)).mean()) == pytest.approx(1.0, rel=0.6)
-    assert (table.data[table.data["strategy"] == "s"]["ratio_90"] > 1).all()
+    guided = table.data[table.data["strategy"] == "s"]
+    assert len(guided) == 4 and (guided["ratio_90"] > 1).all()
 
 
 def test_four_intervals_share_what_they_should(outcome: Outcome) -> None:

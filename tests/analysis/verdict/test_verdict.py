@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,7 +12,9 @@ from analysis.runs.load import Study
 from analysis.study.incumbents import Optima
 from analysis.study.outcome import Outcome
 from analysis.study.speedup import COLUMNS, DETAILS
+from analysis.verdict.hypothesis import Hypothesis
 from analysis.verdict.judge import Verdict, judge
+from tests.analysis.hypotheses import CLAIM
 
 TARGETS = (0.01, 0.05, 0.10)
 
@@ -25,12 +29,12 @@ def rows(strategy: str, speedup: float, se: float, baseline: str = "exact_random
     return pd.DataFrame([row | {"stratum": s, "axis": a, "target": t} for s in strata for a in axes for t in TARGETS])
 
 
-def verdict(table: pd.DataFrame, hierarchical: pd.DataFrame | None = None) -> Verdict:
+def verdict(table: pd.DataFrame, hierarchical: pd.DataFrame | None = None, hypothesis: Hypothesis = CLAIM) -> Verdict:
     """By default the same speedups over the other kind of random search."""
     empty = pd.DataFrame()
     other = table.assign(baseline="random_hierarchical") if hierarchical is None else hierarchical
     others = {"random_hierarchical": other} if len(other) else {}
-    return judge(Outcome(Study(empty, empty), Optima({}, {}), empty, empty, table, others, {}, {}))
+    return judge(Outcome(Study(empty, empty), Optima({}, {}), empty, empty, table, others, {}, {}), hypothesis)
 
 
 def test_supported_refuted_undecided() -> None:
@@ -131,3 +135,40 @@ def test_without_the_other_kind_of_random_nothing_is_supported() -> None:
     found = verdict(pd.concat([rows("fast", 20.0, 0.1), rows("slow", 1.0, 0.1)]), pd.DataFrame())
     assert found.verdicts["these tasks"]["useful"] == {"fast": "undecided", "slow": "refuted"}
     assert "Without runs of random_hierarchical" in found.sentence
+
+
+def test_a_strategy_of_the_hypothesis_that_did_not_run_is_told() -> None:
+    assert verdict(rows("lfbo", 9.0, 0.1)).sentence.endswith(" Not run here, or not comparable: conditional_gp.")
+
+
+def test_other_strata_axes_and_random_strategies_as_the_hypothesis_says() -> None:
+    table = pd.concat([rows("sobol", 9.0, 0.1), rows("grid", 9.0, 0.1), rows("fast", 9.0, 0.1)])
+    asked = replace(CLAIM, strategies=("sobol",), strata=("needle", "all"), axes=("seconds",), upper_end=None)
+    found = verdict(table, pd.DataFrame(), replace(asked, baselines=("exact_random",)))
+    assert set(found.verdicts["these tasks"]["all"]) == {"sobol", "fast"}  # a baseline is judged where it is named
+    assert found.sentence.startswith("The claim of at least 5× is supported: coming within 5% of the optimum")
+    assert (
+        "in seconds, is on the tasks of this study supported for sobol (9.0×, at least 7.6) and fast" in found.sentence
+    )
+    assert found.document()["claimed"] == [5.0, None]
+    needle = verdict(table, None, replace(asked, strata=("needle",)))
+    assert needle.sentence.endswith("cannot be judged: there is no needle task here.")
+
+
+def test_only_the_baselines_of_the_hypothesis_count() -> None:
+    slow = rows("s", 3.0, 0.05, "random_hierarchical")
+    uniform = verdict(rows("s", 9.0, 0.1), slow, replace(CLAIM, baselines=("exact_random",)))
+    assert uniform.verdicts["these tasks"]["useful"]["s"] == "supported"
+    other = verdict(rows("s", 9.0, 0.1), slow, replace(CLAIM, baselines=("random_hierarchical",)))
+    assert other.verdicts["these tasks"]["useful"]["s"] == "refuted"
+    lacking = verdict(rows("s", 9.0, 0.1), slow, replace(CLAIM, baselines=("exact_random", "noisy_random")))
+    assert lacking.verdicts["these tasks"]["useful"]["s"] == "undecided"
+    assert "Without recorded samples to compare with, nothing can be supported." in lacking.sentence
+
+
+def test_the_error_rate_is_that_of_the_hypothesis() -> None:
+    table = rows("s", 6.0, 0.1)  # p = 3.5% at each of three targets, 10.4% by Holm
+    for rate, expected in ((0.05, "undecided"), (0.11, "supported")):
+        found = verdict(table, None, replace(CLAIM, error_rate=rate))
+        assert found.verdicts["these tasks"]["useful"]["s"] == expected
+        assert found.document()["alpha"] == rate

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from analysis.verdict.hypothesis_file import read_hypothesis
 from experiments.coverage.verdicts import (
+    CLAIM,
     Truth,
     everywhere,
     only_in_seconds_against_hierarchical,
@@ -13,6 +15,7 @@ from experiments.coverage.verdicts import (
 )
 
 STUDIES, TASKS = 250, 5
+HYPOTHESIS = read_hypothesis(CLAIM).hypothesis
 ALLOWED = 0.05 + 2 * np.sqrt(0.05 * 0.95 / STUDIES)
 
 
@@ -23,19 +26,19 @@ def small(truth: Truth) -> Truth:
 @pytest.mark.parametrize("axes", [0.98, 0.0])
 def test_false_refutations(axes: float) -> None:
     """5 times as fast wherever it counts: refuted where any of four tests would do, this fails (13% at ``axes`` 0)."""
-    found = shares(small(everywhere(5.0, 1.0, axes)), STUDIES, 1)
+    found = shares(small(everywhere(5.0, 1.0, axes)), HYPOTHESIS, STUDIES, 1)
     assert found["strategy refuted"] <= ALLOWED and found["claim refuted"] <= ALLOWED
 
 
 def test_false_support() -> None:
     """5 times as fast by one of four tests, 20 by the others and at the other targets: the least that must not pass."""
-    found = shares(small(only_in_seconds_against_hierarchical(5.0, 20.0, 0.98)), STUDIES, 2)
+    found = shares(small(only_in_seconds_against_hierarchical(5.0, 20.0, 0.98)), HYPOTHESIS, STUDIES, 2)
     assert found["strategy supported"] <= ALLOWED and found["claim supported"] <= ALLOWED
     assert found["strategy supported"] > 0.005  # the boundary: it is not by never supporting anything
 
 
 def test_clear_truths_are_found() -> None:
-    assert shares(small(everywhere(3.0, 3.0, 0.98)), 40, 3)["claim refuted"] > 0.9
-    assert shares(small(everywhere(9.0, 9.0, 0.98)), 40, 4)["claim supported"] > 0.9
-    mixed = shares(small(only_in_seconds_against_hierarchical(3.0, 20.0, 0.98)), 40, 5)
+    assert shares(small(everywhere(3.0, 3.0, 0.98)), HYPOTHESIS, 40, 3)["claim refuted"] > 0.9
+    assert shares(small(everywhere(9.0, 9.0, 0.98)), HYPOTHESIS, 40, 4)["claim supported"] > 0.9
+    mixed = shares(small(only_in_seconds_against_hierarchical(3.0, 20.0, 0.98)), HYPOTHESIS, 40, 5)
     assert mixed["strategy refuted"] > 0.9

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import harness.config.task as task_module
+import harness.landscapes.library as library
 from harness.backends.task import build_task
 from harness.config.compose import Composer
 from harness.errors import UserError
@@ -52,7 +52,7 @@ def test_of_several_recordings_the_librarys_own_device_is_meant(
 ) -> None:
     for name in ("a-1__h200", "a-1__h100", "b-1__a100", "b-1__h200", "c-1__h200"):
         (tmp_path / f"{name}.parquet").touch()
-    monkeypatch.setattr(task_module, "landscape_directory", lambda: tmp_path)
+    monkeypatch.setattr(library, "landscape_directory", lambda: tmp_path)
     assert find_landscape("a-1", None).stem == "a-1__h100"
     assert find_landscape("a-1", "h200").stem == "a-1__h200"
     assert find_landscape("c-1", None).stem == "c-1__h200"

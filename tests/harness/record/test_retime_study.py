@@ -12,7 +12,7 @@ import pytest
 from analysis.runs.load import load_study
 from analysis.study.incumbents import optima
 from harness.backends.live import LiveBackend
-from harness.config.schema import RunConfig
+from harness.config.schema import RunConfig, SweepOptions
 from harness.config.task import TaskSpec
 from harness.errors import UserError
 from harness.measure.work import SessionOptions
@@ -36,7 +36,7 @@ def open_fake(task: TaskSpec | None, seed: np.random.SeedSequence, folder: str, 
 def live_run(folder: Path, seed: int, second: bool = False) -> None:
     backend = {"_target_": f"{__name__}.open_fake", "folder": str(folder), "second": second}
     strategy = {"_target_": "harness.strategies.random.RandomSearch"}
-    execute(RunConfig(None, "random", strategy, backend, Budget(24), seed, 4, folder / "results"))
+    execute(RunConfig(None, "random", strategy, backend, Budget(24), seed, 4), SweepOptions(folder / "results"))
 
 
 @pytest.fixture

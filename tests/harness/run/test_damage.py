@@ -24,7 +24,8 @@ RUN = "toy-8x8-bf16__toy/random/seed-0"
 def run(tmp_path: Path, *overrides: str, landscape: Path | None = None) -> Path:
     path = landscape or write_toy(tmp_path)
     given = [f"backend.landscape={path}", f"results={tmp_path / 'results'}", "budget.evaluations=20"]
-    return execute(Composer().compose([*given, *overrides])).path
+    one = Composer().single([*given, *overrides])
+    return execute(one.runs[0], one.options).path
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b"[]", b"null", b'{"status": "complete"}', b"\xff\xfe"])

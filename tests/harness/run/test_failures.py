@@ -38,7 +38,8 @@ class Fragile(RandomSearch):
 def run(tmp_path: Path, *overrides: str) -> RunResult:
     path = write_toy(tmp_path)
     given = [f"backend.landscape={path}", f"results={tmp_path / 'results'}", "budget.evaluations=20", *FRAGILE]
-    return execute(Composer().compose([*given, *overrides]))
+    one = Composer().single([*given, *overrides])
+    return execute(one.runs[0], one.options)
 
 
 def breaks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, *overrides: str) -> Path:

@@ -33,7 +33,11 @@ Expand = Callable[..., Estimate]
 
 @pytest.fixture
 def expand(tmp_path: Path) -> Expand:
-    return lambda *overrides: estimate(Composer().expand([f"results={tmp_path / 'study'}", *overrides]))
+    def estimated(*overrides: str) -> Estimate:
+        asked = Composer().expand([f"results={tmp_path / 'study'}", *overrides])
+        return estimate(asked.runs, asked.options)
+
+    return estimated
 
 
 def flat(tmp_path: Path) -> Path:
@@ -121,7 +125,8 @@ def test_runs_that_share_a_gpu_wait_for_each_other(expand: Expand) -> None:
 
 def run(tmp_path: Path, *overrides: str) -> Path:
     given = [f"backend.landscape={tmp_path / 'toy-8x8-bf16__toy.parquet'}", f"results={tmp_path / 'study'}"]
-    return execute(Composer().compose([*given, *overrides])).path
+    one = Composer().single([*given, *overrides])
+    return execute(one.runs[0], one.options).path
 
 
 def test_a_replay_is_estimated_from_finished_runs(expand: Expand, tmp_path: Path) -> None:
@@ -182,6 +187,6 @@ def test_a_mistake_is_one_line(nearopt: Nearopt, overrides: list[str]) -> None:
 def test_totals_leave_out_what_is_not_known() -> None:
     known = GroupEstimate("a", "x", 4, 1, 0, 30, 60.0, 6.0, None, "recorded on h100")
     unknown = replace(known, task="b", clock_s=None, measuring_s=None, source="not recorded")
-    both = Estimate((known, unknown), Path("study"), live=True, device="GPU", shared=False, gpus=1, jobs=2)
+    both = Estimate((known, unknown), Path("study"), on_device=True, device="GPU", shared=False, gpus=1, jobs=2)
     assert (both.clock_s, both.wall_s, both.unknown) == (60.0, 30.0, 3)
     assert "not in it: 3 runs whose cost is not known" in format_estimate(both)

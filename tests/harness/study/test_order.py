@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 
 from harness.config.schema import RunConfig
 from harness.config.task import TaskSpec
@@ -16,7 +15,7 @@ STRATEGIES = ("random", "grid", "sobol", "lfbo")
 
 def sweep(tasks: Sequence[str], strategies: Sequence[str], seeds: Sequence[int]) -> list[RunConfig]:
     return [
-        RunConfig(TaskSpec(task), name, {"_target_": name}, {"_target_": "replay"}, Budget(9, None), seed, 1, Path("r"))
+        RunConfig(TaskSpec(task), name, {"_target_": name}, {"_target_": "replay"}, Budget(9, None), seed, 1)
         for task in tasks
         for name in strategies
         for seed in seeds

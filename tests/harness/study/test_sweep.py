@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from harness.config.compose import Composer
-from harness.config.schema import RunConfig
+from harness.config.compose import Composer, Sweep
 from harness.run.execute import RunResult, execute
 from harness.study.attempt import Failure
 from harness.study.display import SweepDisplay
@@ -39,7 +38,7 @@ class Killer(RandomSearch):
 """
 
 
-def expand(folder: Path, *overrides: str) -> list[RunConfig]:
+def expand(folder: Path, *overrides: str) -> Sweep:
     landscape = folder / "toy-8x8-bf16__toy.parquet"
     path = landscape if landscape.exists() else write_toy(folder)
     return Composer().expand([f"backend.landscape={path}", "budget.evaluations=25", *overrides])
@@ -47,13 +46,16 @@ def expand(folder: Path, *overrides: str) -> list[RunConfig]:
 
 def test_parallel_replay_is_serial_replay(tmp_path: Path) -> None:
     for jobs in (1, 2):
-        runs = expand(
-            tmp_path, "strategy=random,conditional_gp,optuna_tpe,rf_ei", "seed=0,1", f"results={tmp_path / str(jobs)}"
-        )
-        results = sweep(runs, jobs)
+        asked = expand(
+            tmp_path, "strategy=random,conditional_gp,optuna_tpe,rf_ei", "seed=0,1", f"results={tmp_path / str(jobs)}",
+            f"jobs={jobs}",
+        )  # fmt: skip
+        results = sweep(asked.runs, asked.options)
         assert all(isinstance(result, RunResult) for result in results), results
         paths = [result.path for result in results if isinstance(result, RunResult)]
-        assert [(path.parent.name, path.name) for path in paths] == [(run.label, f"seed-{run.seed}") for run in runs]
+        assert [(path.parent.name, path.name) for path in paths] == [
+            (run.label, f"seed-{run.seed}") for run in asked.runs
+        ]
     assert traces(tmp_path / "1") == traces(tmp_path / "2")
     assert len(traces(tmp_path / "1")) == 8
 
@@ -62,15 +64,15 @@ def test_a_worker_that_dies_takes_down_its_run_alone(tmp_path: Path, monkeypatch
     (tmp_path / "killer_strategy.py").write_text(KILLER)
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    runs = expand(
+    asked = expand(
         tmp_path, "strategy._target_=killer_strategy.Killer", "strategy.label=killer", "seed=range(0,5)",
-        f"results={tmp_path / 'results'}",
+        f"results={tmp_path / 'results'}", "jobs=2",
     )  # fmt: skip
-    results = sweep(runs, 2)
+    results = sweep(asked.runs, asked.options)
     (failure,) = [result for result in results if isinstance(result, Failure)]
     assert "its process ended (killed by SIGKILL)" in failure.message
     assert len(traces(tmp_path / "results")) == 4
-    again = sweep(runs, 2)
+    again = sweep(asked.runs, asked.options)
     assert sorted(result.ended for result in again if isinstance(result, RunResult)) == ["budget"] + ["skipped"] * 4
 
 
@@ -78,7 +80,7 @@ def test_a_worker_that_dies_takes_down_its_run_alone(tmp_path: Path, monkeypatch
 def test_a_run_of_another_process_is_come_back_to(
     tmp_path: Path, finishes: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    runs = expand(tmp_path, "seed=range(0,4)", f"results={tmp_path / 'results'}")
+    asked = expand(tmp_path, "seed=range(0,4)", f"results={tmp_path / 'results'}", "jobs=1")
     folder = tmp_path / "results/toy-8x8-bf16__toy/random/seed-0"
     folder.mkdir(parents=True)
     lease = Lease(folder)
@@ -86,11 +88,11 @@ def test_a_run_of_another_process_is_come_back_to(
     def let_go() -> None:
         lease.close()
         if finishes:
-            execute(runs[0])
+            execute(asked.runs[0], asked.options)
 
     timer = threading.Timer(2.0, let_go)
     timer.start()
-    results = sweep(runs, 1)
+    results = sweep(asked.runs, asked.options)
     timer.join()
     assert all(isinstance(result, RunResult) for result in results)
     assert len(traces(tmp_path / "results")) == 4
@@ -98,7 +100,7 @@ def test_a_run_of_another_process_is_come_back_to(
 
 
 def test_the_display_counts_runs_evaluations_and_the_time_left(tmp_path: Path) -> None:
-    runs = expand(tmp_path, "seed=range(0,4)")
+    runs = expand(tmp_path, "seed=range(0,4)").runs
     terminal = Console(file=StringIO(), force_terminal=True, width=200)
     with SweepDisplay(len(runs), terminal) as display:
         assert display.left_s(10.0) is None
@@ -121,7 +123,8 @@ def test_elsewhere_than_on_a_terminal_lines_are_plain(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("harness.study.display.PLAIN_EVERY_S", -1.0)
-    sweep(expand(tmp_path, "seed=0,1", f"results={tmp_path / 'results'}"), 1)
+    asked = expand(tmp_path, "seed=0,1", f"results={tmp_path / 'results'}", "jobs=1")
+    sweep(asked.runs, asked.options)
     err = capsys.readouterr().err
     last = err.splitlines()[-1]
     assert last.startswith("2/2 runs, 50 evaluations in 0:00:0")

@@ -32,7 +32,8 @@ def nothing_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run(tmp_path: Path, *overrides: str) -> RunResult:
     given = [f"backend.landscape={write_toy(tmp_path)}", f"results={tmp_path / 'results'}", "budget.evaluations=20"]
-    return execute(Composer().compose([*given, *overrides]))
+    one = Composer().single([*given, *overrides])
+    return execute(one.runs[0], one.options)
 
 
 def test_a_tracker_changes_neither_trace_nor_hash(tmp_path: Path) -> None:
@@ -110,7 +111,7 @@ def test_no_tracker_imports_no_wandb(tmp_path: Path) -> None:
         "assert code == 0 and 'harness.run.execute' in sys.modules\n"
         "assert not [name for name in sys.modules if name.split('.')[0] == 'wandb'], 'wandb was imported'"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=CHECKOUT, timeout=120)
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=CHECKOUT, timeout=500)
 
 
 @pytest.mark.parametrize(
@@ -145,7 +146,7 @@ def test_online_without_a_key_is_refused_before_anything_starts(tmp_path: Path) 
         cwd=CHECKOUT,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=500,
     )
     assert done.returncode == 2
     assert done.stderr.startswith("nearopt: tracker.mode=online: no W&B API key")

@@ -21,11 +21,12 @@ from harness.record.retime import Retiming
 from tests.harness.measure.cpu.kernels_for_faults import EXPECTED, Sleeper
 
 KERNEL = Sleeper()
-TIMING = Timing(samples=5, max_samples=5)
+TIMING = Timing(samples=5, max_samples=5, budget_s=600.0)
+"""Five samples, however late a busy machine wakes a sleeper."""
 
 
 def options(**fields: object) -> SessionOptions:
-    given = {"compile_workers": 1, "compile_timeout_s": 2.0, "run_timeout_s": 2.0, "timing": TIMING, **fields}
+    given = {"compile_workers": 1, "compile_timeout_s": 5.0, "run_timeout_s": 5.0, "timing": TIMING, **fields}
     return SessionOptions(**given)  # type: ignore[arg-type]
 
 

@@ -1,0 +1,101 @@
+"""What a study without a hypothesis says: its fastest strategy, with intervals. Nothing is tested."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from analysis.reference import HEADLINE_TARGET, TARGETS
+from analysis.report.text import AXIS_NAMES, ranked_sentences, speedup_cell
+from analysis.study.baseline import RANDOM_STRATEGIES, Baseline
+from analysis.study.outcome import Outcome
+from analysis.study.pairing import Ground
+from analysis.study.speedup import COLUMNS, speedups_on
+from analysis.verdict.hypothesis import ALL
+from analysis.verdict.judge import plain
+
+NOTHING = "No speedup over random search can be stated: no strategy here has a random search to be compared with."
+
+
+@dataclass(frozen=True)
+class Neutral:
+    """The main result of a study that claims nothing.
+
+    Attributes:
+        sentence: it, in words.
+        ranked: the strategies that are no random search, the fastest first: those with a known speedup before those
+            with a bound, more tasks before fewer.
+        speedups: theirs over the primary baseline, over all tasks at the headline target; ``COLUMNS``.
+        over_next: the speedup of the first over the runs of the second, a row an axis; empty with fewer than two, or
+            where they share no task.
+    """
+
+    sentence: str
+    ranked: tuple[str, ...]
+    speedups: pd.DataFrame
+    over_next: pd.DataFrame
+
+    def document(self) -> dict[str, Any]:
+        """verdict.json: analysis/README.md says what stands there."""
+        return {
+            "hypothesis": None,
+            "sentence": self.sentence,
+            "target": HEADLINE_TARGET,
+            "ranked": list(self.ranked),
+            "speedups": _records(self.speedups),
+            "over_next": _records(self.over_next),
+        }
+
+
+def summarise(outcome: Outcome) -> Neutral:
+    """The fastest strategy against random search, and against the next."""
+    found = ranked_sentences(outcome.speedups, outcome.counted.get(HEADLINE_TARGET, ()))
+    of = {name: text for name, text in found if name not in RANDOM_STRATEGIES}
+    if not of:
+        empty = pd.DataFrame(columns=COLUMNS)
+        return Neutral(found[0][1] if found else NOTHING, (), empty, empty)
+    ranked = tuple(of)
+    next_one = _over(outcome, *ranked[:2]) if len(ranked) > 1 else pd.DataFrame(columns=COLUMNS)
+    speedups = _whole(outcome.speedups)
+    return Neutral(
+        sentence=_told(of[ranked[0]], ranked, speedups, next_one),
+        ranked=ranked,
+        speedups=speedups[speedups["strategy"].isin(ranked)],
+        over_next=next_one,
+    )
+
+
+def _told(first: str, ranked: tuple[str, ...], speedups: pd.DataFrame, over_next: pd.DataFrame) -> str:
+    if len(ranked) == 1:
+        return first
+    if (speedups.loc[speedups["strategy"] == ranked[0], "bound"] != "none").any():
+        return f"None of {len(ranked)} strategies has a known speedup. {first}"
+    told = f"Fastest of {len(ranked)} strategies: {first}"
+    if len(over_next):
+        cells = [f"{speedup_cell(row)} in {AXIS_NAMES[str(row['axis'])]}" for _, row in over_next.iterrows()]
+        told += f" Against {ranked[1]}, the next: {' and '.join(cells)}."
+    if len(ranked) > 2:
+        told += " Intervals do not know that it was picked as the fastest."
+    return told
+
+
+def _over(outcome: Outcome, one: str, other: str) -> pd.DataFrame:
+    """The speedup of one strategy over the runs of another, on the tasks that both have."""
+    runs = outcome.study.runs
+    tasks = set(runs.loc[runs["strategy"] == one, "task"]) & set(runs.loc[runs["strategy"] == other, "task"])
+    if not tasks:
+        return pd.DataFrame(columns=COLUMNS)
+    table = _whole(speedups_on(Ground(outcome.study, outcome.best, TARGETS, outcome.times), Baseline(other)))
+    return table[table["strategy"] == one]
+
+
+def _whole(table: pd.DataFrame) -> pd.DataFrame:
+    """Over all tasks at the headline target."""
+    rows = table[(table["task"] == "ALL") & (table["stratum"] == ALL) & (table["target"] == HEADLINE_TARGET)]
+    return rows[COLUMNS].sort_values(["strategy", "axis"]).reset_index(drop=True)
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(k): plain(v) for k, v in row.items()} for row in table.to_dict("records")]

@@ -1,0 +1,214 @@
+"""``hypothesis.yaml``: where it lies, and the one strict reader of it. analysis/README.md describes the file."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import sys
+from collections.abc import Collection, Hashable, Iterable, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from analysis.errors import AnalysisError
+from analysis.runs.run_directory import first_line
+from analysis.verdict.hypothesis import CHOICES, TESTED_TARGETS, Hypothesis
+
+NAME = "hypothesis.yaml"
+VERSION = 1
+"""The newest version of the file that is understood. It grows when a file of an older version would be misread."""
+_KEYS = ("version", *(field.name for field in fields(Hypothesis)))
+_OPTIONAL = ("upper_end",)
+
+
+@dataclass(frozen=True)
+class HypothesisFile:
+    """A hypothesis and the file that holds it.
+
+    Attributes:
+        path: as it was found or given.
+        sha256: of its bytes, so that a report says which hypothesis it judged.
+    """
+
+    path: Path
+    sha256: str
+    hypothesis: Hypothesis
+
+    def document(self) -> dict[str, Any]:
+        """The ``hypothesis`` of verdict.json: file, digest and every field."""
+        return {"file": str(self.path), "sha256": self.sha256, **asdict(self.hypothesis)}
+
+
+def find_hypothesis(folders: Sequence[str | Path], given: Path | None = None) -> HypothesisFile | None:
+    """The hypothesis of a study: ``given``, else that of its results folders; ``None`` where there is none.
+
+    A folder's is ``hypothesis.yaml`` in it, else in its parent. Folders without one go with the others.
+
+    Raises:
+        AnalysisError: as :func:`read_hypothesis`, or two folders have different ones.
+    """
+    if given is not None:
+        return read_hypothesis(given)
+    paths = dict.fromkeys(path for folder in folders if (path := _beside(Path(folder))) is not None)
+    found = [read_hypothesis(path) for path in paths]
+    for other in found[1:]:
+        if other.hypothesis != found[0].hypothesis:
+            raise AnalysisError(
+                f"{other.path}: not the hypothesis of {found[0].path}: expected the same one for all folders, or "
+                "--hypothesis FILE to choose"
+            )
+    return found[0] if found else None
+
+
+def _beside(folder: Path) -> Path | None:
+    parent = folder.parent if folder.name not in ("", "..") else folder.resolve().parent
+    return next((path for path in (folder / NAME, parent / NAME) if path.is_file()), None)
+
+
+def read_hypothesis(path: Path) -> HypothesisFile:
+    """Read and check one file.
+
+    Raises:
+        AnalysisError: it cannot be read, or a field is unknown, missing, of the wrong type or out of range; the line
+            names file, field, value and what was expected.
+    """
+    try:
+        data = path.read_bytes()
+        document = yaml.load(data.decode("utf-8"), Loader=_Loader)
+    except OSError as error:
+        raise AnalysisError(f"{path}: cannot be read: {error.strerror or error}: expected a hypothesis") from error
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise AnalysisError(f"{path}: not YAML: {_told(error)}") from error
+    if not isinstance(document, dict):
+        raise AnalysisError(f"{path}: {_shown(document)}: expected a mapping with the keys {', '.join(_KEYS)}")
+    return HypothesisFile(path, hashlib.sha256(data).hexdigest(), _Reader(path, document).hypothesis())
+
+
+class _Reader:
+    """One document, field by field."""
+
+    def __init__(self, path: Path, document: dict[Any, Any]) -> None:
+        self.path, self.document = path, document
+
+    def hypothesis(self) -> Hypothesis:
+        self._check_version()
+        self._check_keys()
+        threshold = self.number("threshold", 0.0)
+        targets = self._numbers("targets", TESTED_TARGETS)
+        target = self.number("target", 0.0)
+        if target not in targets:
+            raise self.fault("target", f"one of targets, {_listed(targets)}")
+        return Hypothesis(
+            statement=self.text("statement"),
+            strategies=self.names("strategies"),
+            baselines=self.names("baselines"),
+            threshold=threshold,
+            upper_end=self.number("upper_end", threshold) if self.document.get("upper_end") is not None else None,
+            target=target,
+            targets=targets,
+            strata=self.names("strata"),
+            axes=self.names("axes"),
+            questions=self.names("questions"),
+            error_rate=self.number("error_rate", 0.0, 0.5),
+        )
+
+    def _check_version(self) -> None:
+        """First, for a newer file may have other keys."""
+        version = self.document.get("version")
+        if type(version) is not int or version < 1:
+            raise self.fault("version", f"{VERSION}, the version of this file's format")
+        if version > VERSION:
+            raise self.fault("version", f"{VERSION} at most: a newer NearOpt wrote this file")
+
+    def _check_keys(self) -> None:
+        for key in self.document:
+            if key not in _KEYS:
+                raise AnalysisError(
+                    f"{self.path}: {key}: unknown field{_near(str(key), _KEYS)}: expected {_listed(_KEYS)}"
+                )
+        for key in _KEYS:
+            if key not in self.document and key not in _OPTIONAL:
+                raise AnalysisError(f"{self.path}: {key} is missing: expected {_listed(_KEYS)}")
+
+    def text(self, name: str) -> str:
+        value = self.document[name]
+        if not isinstance(value, str) or not value.strip():
+            raise self.fault(name, "a text that is not empty")
+        return " ".join(value.split())
+
+    def names(self, name: str) -> tuple[str, ...]:
+        """A list of different names, of ``CHOICES`` where these say which."""
+        choices = CHOICES.get(name)
+        expected = f"a list of one or more of {_listed(choices)}" if choices else f"a list of names of {name}"
+        values = self.document[name]
+        if not isinstance(values, list) or not values or not all(isinstance(v, str) and v.strip() for v in values):
+            raise self.fault(name, expected)
+        for value in values:
+            if choices is not None and value not in choices:
+                raise self.fault(name, f"one of {_listed(choices)}", value, _near(value, choices))
+        self._check_once(name, values)
+        return tuple(values)
+
+    def number(self, name: str, low: float, high: float = float("inf")) -> float:
+        """Above ``low`` and below ``high``."""
+        value = self.document[name]
+        if not _is_number(value) or not low < value < high:
+            raise self.fault(name, f"a number above {low:g}" + (f" and below {high:g}" if high < float("inf") else ""))
+        return float(value)
+
+    def _numbers(self, name: str, choices: Sequence[float]) -> tuple[float, ...]:
+        values = self.document[name]
+        expected = f"a list of one or more of {_listed(choices)}"
+        if not isinstance(values, list) or not values:
+            raise self.fault(name, expected)
+        for value in values:
+            if not _is_number(value) or value not in choices:
+                raise self.fault(name, expected, value)
+        self._check_once(name, values)
+        return tuple(sorted(map(float, values)))
+
+    def _check_once(self, name: str, values: Sequence[object]) -> None:
+        twice = [value for i, value in enumerate(values) if value in values[:i]]
+        if twice:
+            raise self.fault(name, "each name once", twice[0])
+
+    def fault(self, name: str, expected: str, value: object = None, near: str = "") -> AnalysisError:
+        shown = _shown(self.document.get(name) if value is None else value)
+        return AnalysisError(f"{self.path}: {name}={shown}{near}: expected {expected}")
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML in which a key that stands twice is an error."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
+        keys = [key for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        for i, key in enumerate(keys):
+            if key.value in {earlier.value for earlier in keys[:i]}:
+                raise yaml.constructor.ConstructorError(None, None, f"{key.value} stands twice", key.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
+
+
+def _near(value: str, choices: Collection[str]) -> str:
+    near = difflib.get_close_matches(value, choices, 1)
+    return f" (did you mean {near[0]}?)" if near else ""
+
+
+def _shown(value: object) -> str:
+    text = "nothing" if value is None else repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _listed(values: Iterable[object]) -> str:
+    return ", ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in values)
+
+
+def _told(error: Exception) -> str:
+    """With the line, which a YAML error has apart from what is wrong there."""
+    problem, mark = getattr(error, "problem", None), getattr(error, "problem_mark", None)
+    return f"line {mark.line + 1}: {problem}" if problem and mark else first_line(error)
