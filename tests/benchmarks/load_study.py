@@ -54,7 +54,7 @@ def write_results(results: Path, seeds: int) -> None:
 def measure(results: Path) -> None:
     """Load and aggregate in this process, and say what it took."""
     from analysis.runs.load import load_study
-    from analysis.study.outcome import analyse
+    from analysis.study.results import analyse
 
     start = perf_counter()
     study = load_study([results])
