@@ -114,8 +114,8 @@ def noise_slowdowns(
         compiling, device, of_pool, conditions.budget, conditions.compile_workers, conditions.sequential, seed
     )
     true = true_latency(rows)
-    found: dict[tuple[float, str], float] = {}
+    slowdowns: dict[tuple[float, str], float] = {}
     for target in targets:
         cost = noisy_random.slowdown(searches, read, true, is_hit(true, t_star_ms, target))
-        found |= {(target, "evaluations"): cost.evaluations, (target, "seconds"): cost.seconds}
-    return found
+        slowdowns |= {(target, "evaluations"): cost.evaluations, (target, "seconds"): cost.seconds}
+    return slowdowns

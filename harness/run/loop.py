@@ -34,15 +34,15 @@ class Admission:
 
     def admit(self, configuration: Configuration) -> tuple[Configuration, bool] | None:
         """The configuration to evaluate and whether it is a repair; ``None`` when all have been visited."""
-        found = self._declared(configuration)
+        feasible = self._declared(configuration)
         repaired = isinstance(configuration, RepairedConfiguration)
-        if found is None or found[0] in self._seen:
+        if feasible is None or feasible[0] in self._seen:
             nearest = nearest_unvisited(self._space, configuration, self._up_to_date(), self._rng)
             if nearest is None:
                 return None
-            found, repaired = self._declared(nearest), True
-            assert found is not None, "a repair is feasible"
-        identity, declared = found
+            feasible, repaired = self._declared(nearest), True
+            assert feasible is not None, "a repair is feasible"
+        identity, declared = feasible
         self._seen.add(identity)
         self._unmarked.append(declared)
         return declared, repaired
