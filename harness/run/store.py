@@ -128,7 +128,7 @@ class RunDirectory:
     def _log_path(self) -> Path:
         return self.path / contract.LOG
 
-    def recorded(self) -> list[Evaluation]:
+    def logged(self) -> list[Evaluation]:
         """The log's evaluations in order, up to the first line that was cut off.
 
         A log that is damaged elsewhere is kept in ``aborted-k/`` before it is cut.
