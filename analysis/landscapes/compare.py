@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from analysis.errors import AnalysisError
-from analysis.reference import HEADLINE_TARGET, is_hit, pool, true_latency
+from analysis.reference import HEADLINE_TARGET, is_hit, space_rows, true_latency
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -59,7 +59,7 @@ class Transfer:
 
 @dataclass(frozen=True)
 class Near:
-    """Configurations within the headline target of a recording's own optimum: ``k`` of the ``n`` in its pool."""
+    """Configurations within the headline target of a recording's own optimum: ``k`` of its ``n`` rows of the space."""
 
     k: int
     n: int
@@ -116,8 +116,8 @@ def compare(a: pd.DataFrame, b: pd.DataFrame) -> Comparison:
         agreements=_agreements(in_a, in_b),
         a_on_b=_transfer(a, b, rows_a, rows_b),
         b_on_a=_transfer(b, a, rows_b, rows_a),
-        near_a=Near(int((near_a & _in_pool(a)).sum()), int(_in_pool(a).sum())),
-        near_b=Near(int((near_b & _in_pool(b)).sum()), int(_in_pool(b).sum())),
+        near_a=Near(int((near_a & _in_space(a)).sum()), int(_in_space(a).sum())),
+        near_b=Near(int((near_b & _in_space(b)).sum()), int(_in_space(b).sum())),
         near_both=int((near_a[rows_a] & near_b[rows_b]).sum()),
     )
 
@@ -190,9 +190,9 @@ def _is_near(table: pd.DataFrame) -> Flags:
     return is_hit(latency, latency.min(), HEADLINE_TARGET) & np.isfinite(latency)
 
 
-def _in_pool(table: pd.DataFrame) -> Flags:
-    """Rows that stand for the space; see :func:`analysis.reference.pool`. [rows]"""
-    return np.asarray(table.index.isin(pool(table).index))
+def _in_space(table: pd.DataFrame) -> Flags:
+    """Rows that stand for the space; see :func:`analysis.reference.space_rows`. [rows]"""
+    return np.asarray(table.index.isin(space_rows(table).index))
 
 
 def format_comparison(comparison: Comparison, a: str, b: str) -> str:

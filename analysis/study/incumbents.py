@@ -59,7 +59,7 @@ class Optima:
 
     Attributes:
         t_star_ms: task to t*, in ms.
-        beaten: task to the runs (by number) that found less than the recording or the reference pool.
+        beaten: task to the runs (by number) that found less than the t* that was known.
     """
 
     t_star_ms: dict[str, float]

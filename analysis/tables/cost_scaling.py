@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.reference import HEADLINE_TARGET, is_hit, pool, true_latency
+from analysis.reference import HEADLINE_TARGET, is_hit, space_rows, true_latency
 from analysis.statistics import random_search
 from analysis.statistics.ert import estimate
 from analysis.study.baseline import split_costs
@@ -98,7 +98,7 @@ class RecordedCosts:
 
 
 def _recorded(results: StudyResults, task: str, target: float) -> RecordedCosts | None:
-    rows = pool(results.study.references[task])
+    rows = space_rows(results.study.references[task])
     costs = np.stack(split_costs(rows))
     hit = is_hit(true_latency(rows), results.best.t_star_ms[task], target)
     if not hit.any() or not np.isfinite(costs).all() or costs.sum() <= 0:

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.progress import tracked
-from analysis.reference import HEADLINE_TARGET, pool, true_latency
+from analysis.reference import HEADLINE_TARGET, space_rows, true_latency
 from analysis.statistics import random_search, score
 from analysis.statistics.anytime import anytime
 from analysis.statistics.improvement import Probability, average, over_exact_random
@@ -60,7 +60,7 @@ def per_task(results: StudyResults) -> pd.DataFrame:
     tasks = sorted(results.counted[HEADLINE_TARGET] & set(study.references))
     seeds = dict(zip(tasks, np.random.SeedSequence(_SEED).spawn(len(tasks)), strict=True))
     for task in tracked(tasks, "quality"):
-        true = true_latency(pool(study.references[task]))
+        true = true_latency(space_rows(study.references[task]))
         t_star = results.best.t_star_ms[task]
         of_task = study.runs[study.runs["task"] == task]
         scales: dict[int, tuple[score.Scale, float] | None] = {}

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.landscapes.compare import compare
-from analysis.reference import device_of, pool, true_latency
+from analysis.reference import device_of, space_rows, true_latency
 from analysis.statistics import random_search
 from analysis.study.results import StudyResults
 from analysis.tables.table import Table, figure, text_rows
@@ -50,7 +50,7 @@ def _row(one: str, other: str, giving: pd.DataFrame, taking: pd.DataFrame) -> li
     comparison = compare(giving, taking)
     if comparison.a_on_b is None:
         return []
-    latency = true_latency(pool(taking))
+    latency = true_latency(space_rows(taking))
     carried = comparison.a_on_b.slowdown * float(true_latency(taking).min())
     better = int((latency < carried * (1 - 1e-12)).sum())
     return [
