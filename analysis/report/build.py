@@ -11,7 +11,8 @@ import pandas as pd
 
 from analysis.errors import AnalysisError
 from analysis.progress import tracked
-from analysis.report.gallery import Drawing, Gallery, PageFigure, save_figures
+from analysis.report.drawing import Drawing, PageFigure, save_figures
+from analysis.report.gallery import Gallery
 from analysis.report.neutral import Neutral, summarise
 from analysis.report.page import Command, render
 from analysis.report.text import format_speedups

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import cached_property, partial
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from analysis.figures import (
     best_so_far,
@@ -22,9 +19,11 @@ from analysis.figures import (
     speedup_forest,
 )
 from analysis.figures import split_time as split_figure
-from analysis.figures.style import Look, looks, save
-from analysis.progress import tracked
+from analysis.figures.style import Look, looks
 from analysis.reference import HEADLINE_TARGET, kernel_of
+from analysis.report.drawing import Drawing
+from analysis.report.order import by_speedup
+from analysis.report.text import AXIS_NAMES
 from analysis.runs import split_time
 from analysis.study import curves, runtime_distribution
 from analysis.study.baseline import RANDOM_STRATEGIES
@@ -34,33 +33,8 @@ from analysis.study.time_to_target import AXES
 from analysis.tables.ranking import ranking
 from analysis.verdict.hypothesis import Hypothesis
 
-AXIS_NAMES = {"evaluations": "evaluations", "seconds": "tuning seconds"}
 MOST_CURVES = 6
 """Strategies in a figure of curves: more cannot be told apart. The CSV has all."""
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """A figure ready to be drawn: ``draw`` is called only when it is wanted."""
-
-    name: str
-    title: str
-    caption: str
-    data: pd.DataFrame
-    draw: Callable[[], Figure]
-    wide: bool = False
-    appendix: bool = False
-
-
-@dataclass(frozen=True)
-class PageFigure:
-    """A figure on disk; a PDF and a CSV of the same name lie beside the PNG."""
-
-    png: Path
-    title: str
-    caption: str
-    wide: bool = False
-    appendix: bool = False
 
 
 class Gallery:
@@ -240,38 +214,6 @@ class Gallery:
                 lambda: critical_difference.draw(ranks, self.styles),
                 wide=critical_difference.is_wide(ranks), appendix=True,
             )  # fmt: skip
-
-
-def by_speedup(results: StudyResults, first: Sequence[str] = ()) -> list[str]:
-    """``first``, then by mean speedup at the headline target; random last.
-
-    Known speedups come before bounded ones, more tasks before fewer, and all before those that ran in other batches or
-    with other compile workers than most: their seconds are not those of the same clock.
-    """
-    table = results.speedups
-    whole = table[(table["task"] == "ALL") & (table["stratum"] == "all") & (table["axis"] == "evaluations")]
-    whole = whole[np.isclose(whole["target"], HEADLINE_TARGET)].set_index("strategy")
-    speedups, bounds = whole["speedup"].to_dict(), whole["bound"].to_dict()
-    by_strategy = results.study.runs.groupby("strategy")
-    tasks = by_strategy["task"].nunique()
-    conditions = by_strategy[["batch", "compile_workers"]].first().apply(tuple, axis=1)
-    usual = conditions.mode()[0]
-
-    def rank(name: str) -> tuple[bool, bool, bool, int, bool, float, str]:
-        speedup = float(np.nan_to_num(speedups.get(name, 0.0)))
-        bounded, last = bounds.get(name, "") != "none", name in RANDOM_STRATEGIES
-        return last, name not in first, conditions[name] != usual, -int(tasks[name]), bounded, -speedup, name
-
-    return sorted(set(results.study.runs["strategy"]), key=rank)
-
-
-def save_figures(drawings: Sequence[Drawing], folder: Path) -> list[PageFigure]:
-    """Draw and write them all."""
-    saved = []
-    for drawing in tracked(drawings, "figures"):
-        png = save(drawing.draw(), folder / drawing.name, drawing.data)
-        saved.append(PageFigure(png, drawing.title, drawing.caption, drawing.wide, drawing.appendix))
-    return saved
 
 
 _FOREST = (

@@ -10,7 +10,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from analysis.reference import HEADLINE_TARGET, STRATA, TARGETS
-from analysis.report.gallery import PageFigure
+from analysis.report.drawing import PageFigure
 from analysis.report.neutral import Neutral
 from analysis.report.rows import environment_rows, initial_points, strata_told, strategy_rows, task_rows, warnings
 from analysis.report.text import SpeedupLine, interval_note, sentences, speedup_lines

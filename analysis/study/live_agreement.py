@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,13 +18,12 @@ from numpy.typing import NDArray
 
 from analysis.errors import AnalysisError
 from analysis.reference import HEADLINE_TARGET, kernel_of, true_latency
-from analysis.runs import contract
 from analysis.runs.load import Study
-from analysis.runs.run_directory import read_environment
 from analysis.statistics.agreement import RankTest, StratifiedTest, rank_test, stratified
 from analysis.statistics.ert import ErtEstimate, LogEstimate, combine, estimate
 from analysis.statistics.multiplicity import holm
 from analysis.statistics.supported import THESE_TASKS, refusal
+from analysis.study.comparable import check_kind, check_protocol, judged_by_own_readings
 from analysis.study.incumbents import Optima, incumbent_steps
 from analysis.study.pairing import compared
 from analysis.study.time_to_target import AXES, budgets, times_to_target
@@ -36,7 +34,6 @@ COMPARED = (EVALUATIONS, QUALITY, SECONDS)
 ALPHA = 0.05
 SHARE = ALPHA / 2
 """What the cells together may cost, and what the whole may: either way an axis is rejected wrongly in 5% at most."""
-_SAME = ("budget_evaluations", "strategy_arguments")
 
 
 @dataclass(frozen=True)
@@ -115,8 +112,8 @@ def agreement(live: Study, replays: Study) -> Agreement:
     Raises:
         AnalysisError: nothing in common, a study of the wrong kind, another protocol or recording, or no costs.
     """
-    _check_kind(live, "live", "LIVE_RESULTS")
-    _check_kind(replays, "replay", "REPLAY_RESULTS")
+    check_kind(live, "live", "LIVE_RESULTS")
+    check_kind(replays, "replay", "REPLAY_RESULTS")
     wanted, there = _cells(live), _cells(replays)
     common = sorted(set(wanted) & set(there))
     missing = tuple(sorted(set(wanted) - set(there)))
@@ -126,19 +123,13 @@ def agreement(live: Study, replays: Study) -> Agreement:
     unjudged = 0
     for cell in common:
         ours, theirs = live.runs.loc[wanted[cell]], replays.runs.loc[there[cell]]
-        _check_same(ours, theirs)
-        unjudged += _check_judges(ours, theirs)
+        check_protocol(ours, theirs)
+        unjudged += judged_by_own_readings(ours, theirs)
     optimum = _recorded_optima(replays, {task for task, _ in common})
     sides = [_measured(study, optimum, _chosen(cells, common)) for study, cells in ((live, wanted), (replays, there))]
     axes = tuple(_axis(name, common, *sides) for name in COMPARED)
     beaten = sides[0].loc[sides[0]["axis"] == QUALITY, "value"] < -1 - 1e-12
     return Agreement(axes, missing, int(beaten.sum()), unjudged)
-
-
-def _check_kind(study: Study, kind: str, what: str) -> None:
-    other = study.runs[study.runs["backend"] != kind]
-    if len(other):
-        raise AnalysisError(f"{other['path'].iloc[0]}: backend={other['backend'].iloc[0]}: expected {kind} in {what}")
 
 
 def _cells(study: Study) -> dict[tuple[str, str], pd.Index[int]]:
@@ -148,35 +139,6 @@ def _cells(study: Study) -> dict[tuple[str, str], pd.Index[int]]:
 
 def _chosen(cells: Mapping[tuple[str, str], pd.Index[int]], common: list[tuple[str, str]]) -> NDArray[np.int64]:
     return np.sort(np.concatenate([cells[cell].to_numpy() for cell in common]))
-
-
-def _check_same(live: pd.DataFrame, replays: pd.DataFrame) -> None:
-    """A difference of protocol would be taken for one of live and replay."""
-    one, other = live.iloc[0], replays.iloc[0]
-    for name in _SAME:
-        if str(one[name]) != str(other[name]):
-            raise AnalysisError(f"{one['path']}: {name}={one[name]}: expected {other[name]} as in {other['path']}")
-    for run in (one, other):
-        if run["batch"] != 1:
-            raise AnalysisError(f"{run['path']}: batch={run['batch']}: expected 1, where the clock is a sum of costs")
-        if np.isfinite(run["budget_seconds"]):
-            raise AnalysisError(f"{run['path']}: budget.seconds={run['budget_seconds']:g}: expected none")
-
-
-def _check_judges(live: pd.DataFrame, replays: pd.DataFrame) -> int:
-    """Live runs that were judged by their own readings: no recording is named in their environment.json."""
-    own, recording = 0, str(replays["landscape"].iloc[0])
-    for path in live["path"]:
-        file = Path(path) / contract.ENVIRONMENT
-        judge = (read_environment(file).get("backend") or {}).get("judged_by") or {}
-        judged_by = str(judge.get("landscape_sha256", ""))
-        if judged_by and judged_by != recording:
-            raise AnalysisError(
-                f"{file}: judged_by.landscape_sha256={judged_by[:12]}: expected {recording[:12]}, the recording "
-                f"of {replays['path'].iloc[0]}"
-            )
-        own += not judged_by
-    return own
 
 
 def _recorded_optima(replays: Study, tasks: set[str]) -> Optima:

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 from typing import Any, Self
 
 import orjson
-import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
 from harness.errors import Busy, UserError
-from harness.evaluation import DeviceState, Evaluation, Status
+from harness.evaluation import Evaluation
 from harness.run import contract
+from harness.run.rows import evaluation_of, table_of
 from harness.run.version import check_run_version
 from harness.system.atomic import replacing, write_text, writing
 from harness.system.lease import Held, Lease
 from search_spaces.space import SearchSpace
-
-DEVICE_COLUMNS = frozenset(field.name for field in fields(DeviceState))
 
 
 @dataclass(frozen=True)
@@ -141,7 +139,7 @@ class RunDirectory:
                 row = orjson.loads(line)
                 if not line.endswith(b"\n") or row[contract.INDEX] != len(evaluations):
                     break
-                evaluations.append(_evaluation(row))
+                evaluations.append(evaluation_of(row))
             except (ValueError, KeyError, TypeError):
                 break
             intact += len(line)
@@ -190,7 +188,7 @@ class RunDirectory:
     def finish(self, space: SearchSpace, ended: str, config_hash: str, facts: Mapping[str, Any] | None = None) -> None:
         """Turn the log into ``evaluations.parquet``, keep the strategy's facts, and write DONE last."""
         evaluations = self._logged
-        table = _table(evaluations, space)
+        table = table_of(evaluations, space)
         done: contract.DoneDocument = {
             "status": "complete",
             "evaluations": len(evaluations),
@@ -215,41 +213,3 @@ def _differences(earlier: Mapping[str, Any], config: Mapping[str, Any], prefix: 
         elif before != now:
             differences.append(f"{prefix}{name} was {before}, now {now}")
     return differences
-
-
-def _evaluation(row: dict[str, Any]) -> Evaluation:
-    configuration = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in row.pop("configuration").items()
-    }
-    status, samples = Status(row.pop(contract.STATUS)), tuple(row.pop(contract.SAMPLES_MS))
-    state = row.pop("device_state", None)
-    return Evaluation(
-        configuration=configuration,
-        status=status,
-        samples_ms=samples,
-        device_state=None if state is None else DeviceState(**state),
-        **row,
-    )
-
-
-def _table(evaluations: Sequence[Evaluation], space: SearchSpace) -> pa.Table:
-    columns: dict[str, pa.Array] = {
-        name: pa.array([_cell(e, name) for e in evaluations], kind)
-        for name, kind in contract.EVALUATION_COLUMNS.items()
-    }
-    for parameter in space.parameters:
-        kind = parameter.kind if parameter.kind == "permutation" else parameter.column.dtype.kind
-        arrow = contract.PARAMETER_TYPES.get(kind)
-        values = [e.configuration.get(parameter.name) for e in evaluations]
-        if arrow is None:
-            arrow = contract.PARAMETER_TYPES["other"]
-            values = [None if value is None else str(value) for value in values]
-        columns[contract.parameter_column(parameter.name)] = pa.array(values, arrow)
-    return pa.table(columns)
-
-
-def _cell(evaluation: Evaluation, name: str) -> Any:
-    if name in DEVICE_COLUMNS:
-        return getattr(evaluation.device_state, name, None)
-    value = getattr(evaluation, name)
-    return str(value) if isinstance(value, Status) else value

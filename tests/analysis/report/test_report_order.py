@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.report.gallery import Gallery, by_speedup
+from analysis.report.gallery import Gallery
+from analysis.report.order import by_speedup
 from analysis.report.page import verdict_rows
 from analysis.study.results import StudyResults, study_results
 from analysis.verdict.judge import judge

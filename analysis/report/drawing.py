@@ -1,0 +1,46 @@
+"""A figure before it is drawn and after: ready with its data and caption, then on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from analysis.figures.style import save
+from analysis.progress import tracked
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure ready to be drawn: ``draw`` is called only when it is wanted."""
+
+    name: str
+    title: str
+    caption: str
+    data: pd.DataFrame
+    draw: Callable[[], Figure]
+    wide: bool = False
+    appendix: bool = False
+
+
+@dataclass(frozen=True)
+class PageFigure:
+    """A figure on disk; a PDF and a CSV of the same name lie beside the PNG."""
+
+    png: Path
+    title: str
+    caption: str
+    wide: bool = False
+    appendix: bool = False
+
+
+def save_figures(drawings: Sequence[Drawing], folder: Path) -> list[PageFigure]:
+    """Draw and write them all."""
+    saved = []
+    for drawing in tracked(drawings, "figures"):
+        png = save(drawing.draw(), folder / drawing.name, drawing.data)
+        saved.append(PageFigure(png, drawing.title, drawing.caption, drawing.wide, drawing.appendix))
+    return saved

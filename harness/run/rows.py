@@ -1,0 +1,55 @@
+"""Evaluations as rows: from a line of the log, and to the columns of ``evaluations.parquet``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any
+
+import pyarrow as pa
+
+from harness.evaluation import DeviceState, Evaluation, Status
+from harness.run import contract
+from search_spaces.space import SearchSpace
+
+DEVICE_COLUMNS = frozenset(field.name for field in fields(DeviceState))
+
+
+def evaluation_of(row: dict[str, Any]) -> Evaluation:
+    """The evaluation in a line of the log; takes ``row`` apart."""
+    configuration = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in row.pop("configuration").items()
+    }
+    status, samples = Status(row.pop(contract.STATUS)), tuple(row.pop(contract.SAMPLES_MS))
+    state = row.pop("device_state", None)
+    return Evaluation(
+        configuration=configuration,
+        status=status,
+        samples_ms=samples,
+        device_state=None if state is None else DeviceState(**state),
+        **row,
+    )
+
+
+def table_of(evaluations: Sequence[Evaluation], space: SearchSpace) -> pa.Table:
+    """``evaluations.parquet``: the columns of the contract, then one a parameter."""
+    columns: dict[str, pa.Array] = {
+        name: pa.array([_cell(e, name) for e in evaluations], kind)
+        for name, kind in contract.EVALUATION_COLUMNS.items()
+    }
+    for parameter in space.parameters:
+        kind = parameter.kind if parameter.kind == "permutation" else parameter.column.dtype.kind
+        arrow = contract.PARAMETER_TYPES.get(kind)
+        values = [e.configuration.get(parameter.name) for e in evaluations]
+        if arrow is None:
+            arrow = contract.PARAMETER_TYPES["other"]
+            values = [None if value is None else str(value) for value in values]
+        columns[contract.parameter_column(parameter.name)] = pa.array(values, arrow)
+    return pa.table(columns)
+
+
+def _cell(evaluation: Evaluation, name: str) -> Any:
+    if name in DEVICE_COLUMNS:
+        return getattr(evaluation.device_state, name, None)
+    value = getattr(evaluation, name)
+    return str(value) if isinstance(value, Status) else value
