@@ -239,7 +239,9 @@ def _record(arguments: argparse.Namespace) -> int:
         if not name or not evaluations.isdigit():
             raise UserError(f"--search {search}: expected NAME=EVALUATIONS")
         searches.append(composer.compose([f"strategy={name}", f"budget.evaluations={evaluations}", "batch=16"]))
-    request = RecordRequest(arguments.output, arguments.limit, arguments.deadline_s, tuple(searches))
+    request = RecordRequest(
+        arguments.output, arguments.limit, arguments.deadline_s, tuple(searches), arguments.draws, arguments.finish
+    )
     for recording in record_tasks(configs, request):
         print(recording.report(), flush=True)
     return DONE

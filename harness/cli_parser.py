@@ -50,6 +50,7 @@ EXAMPLES = {
         "nearopt record task=softmax-16384x2560-bf16 --deadline-s 540",
         "nearopt record task=matmul task.kernel.m=512 -o matmul-512.parquet",
         "nearopt record task=matmul-wide-2048x2048x2048-bf16 --limit 4000 --search optuna_tpe=400 --search lfbo=400",
+        "nearopt record task=helion_softmax-16384x2560-bf16 --draws 30000 --deadline-s 500   # again to go on",
     ),
     "status": (
         "nearopt status results",
@@ -161,7 +162,14 @@ def command_parser() -> argparse.ArgumentParser:
         metavar="NAME=N",
         help="after the sample, N evaluations of a strategy of conf/strategy in the whole space, to find t*",
     )
+    record.add_argument(
+        "--draws",
+        type=int,
+        metavar="N",
+        help="instead, N independent draws, parameter by parameter (a Helion space: as Helion draws), for random's rate",
+    )
     record.add_argument("--deadline-s", type=float, help="stop cleanly after so many seconds")
+    record.add_argument("--finish", action="store_true", help="of --draws: the landscape of what is drawn by then")
     record.add_argument("--compile-workers", type=int, help="compile processes; default: one a core")
 
     status = add(

@@ -6,6 +6,7 @@ declared here, so that equal programs have equal keys:
 - ``num_sm_multiplier`` and ``maxnreg`` exist for persistent programs only;
 - so do the ``range_*`` options of the loop over the grid, which only a persistent program has;
 - an unrolled (static) loop has no ``range_*`` options;
+- ``host_tensor_descriptors`` (Helion 1.5) exists where some access goes through a tensor descriptor;
 - registers for all threads of a program must fit into an SM's.
 
 One rule is ours: a thread holds at most 256 elements of any tile, copies by unrolling the loop over the grid included.
@@ -34,6 +35,7 @@ Config = dict[str, Any]
 CONSTANT = "helion_spec"
 """The space's constant that holds the description, as JSON: with it Helion's own searches run on a recording."""
 PERSISTENT = "pid_type not in ('flat', 'xyz')"
+DESCRIPTOR = "tensor_descriptor"
 NO_LIMIT = 0
 """``maxnreg`` where Helion has None."""
 REGISTERS_PER_SM = 65_536
@@ -57,6 +59,15 @@ _LISTS = {
     "load_eviction": "load_eviction_policies",
 }
 """Helion's lists by the name of one element; element i is parameter ``name_i``."""
+_SCALARS = (
+    "pid_type",
+    "num_sm_multiplier",
+    "num_warps",
+    "num_stages",
+    "maxnreg",
+    "host_tensor_descriptors",
+    "reduction_fusion",
+)
 _TRISTATE = ("range_warp_specialize", "range_multi_buffer", "range_flatten")
 _DEFAULTS: Mapping[str, Any] = {"range_unroll_factor": 0, "range_num_stages": 0}
 """Of list elements that may be inactive; None for the others."""
@@ -103,6 +114,10 @@ def _parameters(description: Description) -> Iterator[Parameter]:
     yield Integer("num_stages", 1, 8)
     for i in range(description["indexing"]["length"]):
         yield Categorical(f"indexing_{i}", tuple(description["indexing"]["choices"]))
+    if description.get("host_tensor_descriptors") and (condition := _descriptor_condition(description)):
+        yield Boolean("host_tensor_descriptors", condition)
+    if description.get("reduction_fusion"):
+        yield Boolean("reduction_fusion")
     evictions = description["load_eviction_policies"]
     for i in range(evictions["length"]):
         yield Categorical(f"load_eviction_{i}", tuple(_EVICTIONS.get(c, c) for c in evictions["choices"]))
@@ -118,6 +133,14 @@ def _ranges(description: Description) -> Iterator[Parameter]:
                 yield Integer(f"{name}_{i}", 0, 4, active_when=condition)
 
 
+def _descriptor_condition(description: Description) -> str:
+    """That some access goes through a tensor descriptor; empty where none can."""
+    indexing = description["indexing"]
+    if DESCRIPTOR not in indexing["choices"]:
+        return ""
+    return " or ".join(f"indexing_{i} == '{DESCRIPTOR}'" for i in range(indexing["length"]))
+
+
 def _range_condition(description: Description, block_ids: Sequence[int]) -> str | None:
     rules = [PERSISTENT] if set(block_ids) & set(description["grid_block_ids"]) else []
     rules += [
@@ -128,9 +151,13 @@ def _range_condition(description: Description, block_ids: Sequence[int]) -> str 
 
 def _constraints(description: Description) -> Iterator[str]:
     yield f"maxnreg * num_warps * 32 <= {REGISTERS_PER_SM}"
+    # Helion 1.5 limits whole rows, of which a program holds no more than a chunk of the reduction: another tile below.
+    reduced = {reduction["high"] for reduction in description["reduction_loops"]}
     for blocks, rows in sorted(_tiles(description).items()):
         tile = " * ".join([*([str(rows)] if rows > 1 else []), *blocks])
         yield f"{tile} <= {MOST_ELEMENTS}"
+        if rows in reduced:
+            continue
         yield f"{tile} <= {ELEMENTS_PER_THREAD} * num_warps * 32"
         for i, ids in enumerate(description["range_unroll_factors"]):
             if set(ids) & set(description["grid_block_ids"]):
@@ -199,7 +226,7 @@ def helion_config(configuration: Mapping[str, Any]) -> Config:
         found = re.fullmatch(r"(.+)_(\d+)", name)
         if found and found[1] in _LISTS:
             lists.setdefault(found[1], {})[int(found[2])] = _to_helion(found[1], value)
-        elif name in ("pid_type", "num_sm_multiplier", "num_warps", "num_stages", "maxnreg"):
+        elif name in _SCALARS:
             config[name] = None if name == "maxnreg" and value == NO_LIMIT else value
         else:
             raise ValueError(f"{name}={value}: expected a parameter of a Helion space")
@@ -214,6 +241,11 @@ def configuration_of(config: Mapping[str, Any], space: SearchSpace) -> dict[str,
     Raises:
         InvalidConfiguration: a value that the space does not have.
     """
+    return space.canonicalize(values_of(config, space))
+
+
+def values_of(config: Mapping[str, Any], space: SearchSpace) -> dict[str, Any]:
+    """A normalised Helion config as values of our parameters, inactive ones among them."""
     given: dict[str, Any] = {}
     for parameter in space.parameters:
         found = re.fullmatch(r"(.+)_(\d+)", parameter.name)
@@ -225,7 +257,7 @@ def configuration_of(config: Mapping[str, Any], space: SearchSpace) -> dict[str,
             given["maxnreg"] = config.get("maxnreg") or NO_LIMIT
         elif parameter.name in config:
             given[parameter.name] = config[parameter.name]
-    return space.canonicalize(given)
+    return given
 
 
 def _to_helion(name: str, value: Any) -> Any:

@@ -78,7 +78,10 @@ class HelionSearch(CallbackStrategy):
         own = int(own_seed.generate_state(1)[0])
 
         def search(measure: Measure) -> None:
-            spec = translation.spec()
+            try:
+                spec = translation.spec()
+            except ValueError as error:  # another Helion's space
+                raise UserError(str(error)) from None
 
             def look(configs: Sequence[Any]) -> list[tuple[Any, Evaluation]]:
                 evaluations = measure([translation.proposal(config.config) for config in configs])

@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from importlib.metadata import version
 from inspect import signature
 from types import SimpleNamespace
 from typing import Any
@@ -26,7 +27,9 @@ from helion.autotuner.effort_profile import get_effort_profile
 from helion.runtime.config import Config
 from helion.runtime.settings import Settings
 
+from harness.errors import UserError
 from harness.evaluation import Evaluation, Status
+from kernels.helion import NEWEST, OLDEST
 
 Look = Callable[[Sequence[Config]], list[tuple[Config, Evaluation]]]
 """What was measured for each config: the config itself, or that of its repair."""
@@ -74,9 +77,32 @@ class CallbackProvider(BenchmarkProvider):  # type: ignore[misc]  # Helion may b
     def __init__(self, look: Look, **_: object) -> None:
         self._look = look
 
-    def benchmark(self, configs: list[Config], *, desc: str = "Benchmarking") -> list[BenchmarkResult]:
-        """One result a config, in order; it names the config that was measured, from which the search learns."""
-        del desc
+    def benchmark(
+        self,
+        configs: list[Config],
+        *,
+        desc: str = "Benchmarking",
+        raise_if_no_viable_config: bool = True,
+        **unknown: object,
+    ) -> list[BenchmarkResult]:
+        """One result a config, in order; it names the config that was measured, from which the search learns.
+
+        Args:
+            configs: what to measure.
+            desc: for Helion's progress bar.
+            raise_if_no_viable_config: Helion 1.5's, for the error of a program that never compiles. Here failures
+                belong to the task, and a search goes on behind them.
+            unknown: what a later Helion may ask for.
+
+        Raises:
+            UserError: ``unknown`` is not empty.
+        """
+        del desc, raise_if_no_viable_config
+        if unknown:
+            raise UserError(
+                f"helion {version('helion')} calls benchmark() with {next(iter(unknown))}=…: expected helion "
+                f"{OLDEST} … {NEWEST}"
+            )
         return [_result(*measured) for measured in self._look(configs)]
 
     def setup(self) -> None:
