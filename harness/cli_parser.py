@@ -166,7 +166,7 @@ def command_parser() -> argparse.ArgumentParser:
         "--draws",
         type=int,
         metavar="N",
-        help="instead, N independent draws, parameter by parameter (a Helion space: as Helion draws), for random's rate",
+        help="instead, N independent draws by parameter (of a Helion space as Helion draws): random search's rate",
     )
     record.add_argument("--deadline-s", type=float, help="stop cleanly after so many seconds")
     record.add_argument("--finish", action="store_true", help="of --draws: the landscape of what is drawn by then")

@@ -75,7 +75,8 @@ def record(
     start = time.monotonic()
     order_seed, retime_seed = np.random.SeedSequence(options.session.seed).spawn(2)
     stream = None if options.draws is None else DrawStream(space, order_seed)
-    order = [] if stream is not None else draw_order(space, np.random.default_rng(order_seed), options.limit)
+    nothing = np.empty((0, len(space.parameters)), dtype=np.int32)
+    order = draw_order(space, np.random.default_rng(order_seed), options.limit) if stream is None else nothing
     total = len(order) if options.draws is None else options.draws
     feasible = space.size if space.enumerable else None
     identity = recording_identity(task, kernel, space, device, options)

@@ -23,7 +23,6 @@ from harness.retime import Retiming
 from harness.retime_study import Retimed, retime_task
 from harness.task import SEPARATOR
 
-
 DRAWN_FACTOR = 1.3
 """Of draws everything within this factor of the best is timed again: a hit must not be missed for a first reading."""
 
@@ -137,7 +136,8 @@ def _record_task(
         limit=request.limit,
         deadline_s=deadline_s,
         searches=request.searches,
-        **({} if request.draws is None else {"draws": request.draws, "retiming": Retiming(factor=DRAWN_FACTOR)}),
+        retiming=Retiming() if request.draws is None else Retiming(factor=DRAWN_FACTOR),
+        draws=request.draws,
         finish=request.finish,
     )
     command = " ".join(["nearopt", *sys.argv[1:]])
