@@ -9,6 +9,9 @@ declared here, so that equal programs have equal keys:
 - ``host_tensor_descriptors`` (Helion 1.5) exists where some access goes through a tensor descriptor;
 - registers for all threads of a program must fit into an SM's.
 
+A description may have keys *pinned* to Helion's own defaults, so that what is left can be listed. Their parameters are
+constants of the space, and Helion's searches get them as ``autotune_config_overrides``.
+
 One rule is ours: a thread holds at most 256 elements of any tile, copies by unrolling the loop over the grid included.
 Beyond that a thread's 255 registers do little but spill, and Triton compiles for minutes: of uniform draws without the
 rule half run into a timeout of 10 s. Helion's own random draws keep tiles small too, in another way; some of its
@@ -73,19 +76,87 @@ _DEFAULTS: Mapping[str, Any] = {"range_unroll_factor": 0, "range_num_stages": 0}
 """Of list elements that may be inactive; None for the others."""
 _WORDS = {None: "none", False: "false", True: "true"}
 _EVICTIONS = {"": "default"}
+PINNABLE: Mapping[str, Any] = {
+    "pid_type": "flat",
+    "num_sm_multiplier": 1,
+    "maxnreg": None,
+    "flatten_loops": False,
+    "l2_groupings": 1,
+    "static_ranges": False,
+    "range_unroll_factors": 0,
+    "range_warp_specializes": None,
+    "range_num_stages": 0,
+    "range_multi_buffers": None,
+    "range_flattens": None,
+    "num_stages": 1,
+    "indexing": "pointer",
+    "load_eviction_policies": "",
+    "host_tensor_descriptors": False,
+    "reduction_fusion": False,
+}
+"""Helion's keys and their defaults, of lists an element's: what a key that is left out means to Helion."""
+PINNED = "pinned"
+"""Key of a description: which of them are."""
 
 
 def helion_space(description: Description) -> SearchSpace:
-    """The space of a described ``ConfigSpec``: one parameter for each scalar that Helion tunes.
+    """The space of a described ``ConfigSpec``: one parameter for each scalar that Helion tunes and none pinned.
 
     ``reduction_loop_i`` is the chunk of a looped reduction; its largest value means that the whole row is held.
     """
+    parameters, constants = (
+        list[Parameter](),
+        {CONSTANT: json.dumps(description, sort_keys=True, separators=(",", ":"))},
+    )
+    for parameter in _parameters(description):
+        key = _key(parameter.name)
+        if key in description.get(PINNED, ()):
+            constants[parameter.name] = _spelt(parameter, PINNABLE[key])
+        else:
+            parameters.append(parameter)
     return SearchSpace(
-        parameters=list(_parameters(description)),
+        parameters=parameters,
         constraints=list(_constraints(description)),
-        constants={CONSTANT: json.dumps(description, sort_keys=True, separators=(",", ":"))},
+        constants=constants,
         features=_features(description),
     )
+
+
+def pinned(description: Description, keys: Sequence[str]) -> Description:
+    """The same with keys pinned to Helion's defaults.
+
+    Raises:
+        ValueError: one that cannot be, or that the kernel does not have.
+    """
+    known = sorted({key for p in _parameters(description) if (key := _key(p.name)) in PINNABLE})
+    wrong = [key for key in keys if key not in known]
+    if wrong:
+        raise ValueError(f"pinned={wrong[0]}: expected some of {', '.join(known)}")
+    return {**description, PINNED: sorted(keys)}
+
+
+def overrides(description: Description) -> Config:
+    """The pinned keys as Helion's ``autotune_config_overrides``; empty where none is."""
+    lengths: dict[str, int] = {}
+    for parameter in _parameters(description):
+        key = _key(parameter.name)
+        if key in description.get(PINNED, ()):
+            lengths[key] = lengths.get(key, 0) + 1 if key != parameter.name else 0
+    return {key: [PINNABLE[key]] * n if n else PINNABLE[key] for key, n in lengths.items()}
+
+
+def _key(name: str) -> str:
+    """Helion's key of one of our parameters."""
+    found = re.fullmatch(r"(.+)_(\d+)", name)
+    return _LISTS[found[1]] if found and found[1] in _LISTS else name
+
+
+def _spelt(parameter: Parameter, value: Any) -> Any:
+    """Helion's value as ours."""
+    if parameter.name == "maxnreg":
+        return NO_LIMIT
+    found = re.fullmatch(r"(.+)_(\d+)", parameter.name)
+    return _from_helion(found[1], value, parameter) if found and found[1] in _LISTS else value
 
 
 def powers(low: int, high: int) -> tuple[int, ...]:

@@ -98,7 +98,7 @@ class HelionSearch(CallbackStrategy):
                 spec.compiler_seed_configs = []
                 spec.compiler_default_config = None
             try:
-                made = make_search(algorithm, spec, own, look, retimings, options or {})
+                made = make_search(algorithm, spec, own, look, retimings, options or {}, translation.overrides)
             except TypeError as error:
                 raise UserError(f"strategy.options: {error}") from None
             run_search(made, retimings)

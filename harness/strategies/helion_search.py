@@ -139,9 +139,10 @@ class SpecKernel:
         return None
 
 
-def quiet_settings(seed: int, retimings: Retimings) -> Settings:
+def quiet_settings(seed: int, retimings: Retimings, overrides: Mapping[str, Any]) -> Settings:
     """Helion's defaults, silent, without its cache and its own compiling."""
     return Settings(
+        autotune_config_overrides=dict(overrides),
         autotune_random_seed=seed,
         autotune_log_level=logging.CRITICAL,
         autotune_log=None,
@@ -153,15 +154,23 @@ def quiet_settings(seed: int, retimings: Retimings) -> Settings:
 
 
 def make_search(
-    algorithm: str, config_spec: ConfigSpec, seed: int, look: Look, retimings: Retimings, options: Mapping[str, Any]
+    algorithm: str,
+    config_spec: ConfigSpec,
+    seed: int,
+    look: Look,
+    retimings: Retimings,
+    options: Mapping[str, Any],
+    overrides: Mapping[str, Any],
 ) -> BaseSearch:
     """A search with the arguments that Helion itself gives it at full effort, but for ``options``.
+
+    ``overrides`` are keys of a configuration that it does not tune.
 
     Raises:
         TypeError: an option that the algorithm does not have.
     """
     kind = search_algorithms[algorithm]
-    settings = quiet_settings(seed, retimings)
+    settings = quiet_settings(seed, retimings, overrides)
     known = signature(kind.__init__).parameters
     wrong = [name for name in options if name not in known or name in ("self", "kernel", "args")]
     if wrong:

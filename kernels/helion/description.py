@@ -77,7 +77,8 @@ def _check_draws(spec: ConfigSpec) -> None:
         ValueError: it does.
     """
     pinned = [item for item in spec.range_num_stages if getattr(item, "pinned", False)]
-    if pinned or getattr(spec, "compiler_coverage_groups", ()):
+    groups: Any = getattr(spec, "compiler_coverage_groups", None)
+    if pinned or groups:
         what = "range_num_stages" if pinned else "compiler_coverage_groups"
         raise ValueError(f"helion {version('helion')} pins {what} of this kernel: expected a kernel without")
 

@@ -13,7 +13,7 @@ from helion.exc import InvalidConfig
 from kernels.helion.description import config_spec
 from kernels.helion.target import Target, visible
 from search_spaces.enumeration import INACTIVE, Codes
-from search_spaces.helion import description_of, values_of
+from search_spaces.helion import description_of, overrides, values_of
 from search_spaces.space import SearchSpace
 
 
@@ -38,7 +38,9 @@ class HelionDraws:
         self._target = Target(description["num_sm"], 10 * major + minor)
         self._space = space
         with visible(self._target):
-            self._generation = config_spec(description).create_config_generation()
+            self._generation = config_spec(description).create_config_generation(
+                overrides=overrides(description) or None
+            )
 
     @property
     def how(self) -> str:
