@@ -122,7 +122,9 @@ def record(
         return Recording(
             log=log.path,
             landscape=out if complete else None,
-            done=sum(row.origin == "uniform" for row in known.values()) if stream is None else len(log.recorded.draws),
+            done=sum(row.origin == "uniform" for row in known.values())
+            if stream is None
+            else drawn_so_far(log.recorded).draws,
             total=total,
             searched=sum(row.origin == "search" for row in known.values()),
             activity=activity,
@@ -187,7 +189,7 @@ def _measure(
 def _draw(
     session: Session, space: SearchSpace, log: RecordLog, stream: DrawStream, start: float, options: RecordOptions
 ) -> tuple[dict[str, CompiledPlan], bool]:
-    """As :func:`_measure`, of independent draws; at the deadline it has not stopped early if it is to finish then."""
+    """As :func:`_measure`, of independent draws; a deadline has not stopped it early if it is to finish then."""
     compiled: dict[str, CompiledPlan] = {}
     began, count = time.monotonic(), 0
     deadline = float("inf") if options.deadline_s is None else start + options.deadline_s
@@ -199,9 +201,9 @@ def _draw(
         _keep(compiled, key, result)
         return _note(session.engine.incumbent_ms, count, time.monotonic() - began, result)
 
-    stopped = measure_draws(session, space, log, stream, options.draws, deadline, measured)
-    late = time.monotonic() > deadline
-    return compiled, stopped and not (options.finish and late)
+    undisturbed = measure_draws(session, space, log, stream, options.draws, deadline, measured)
+    draws = drawn_so_far(log.recorded).draws
+    return compiled, not (undisturbed and (draws >= options.draws or (options.finish and draws > 0)))
 
 
 def _keep(compiled: dict[str, CompiledPlan], key: str, result: Result) -> None:

@@ -117,9 +117,10 @@ def measure_draws(
     deadline: float,
     measured: Callable[[str, Result], str],
 ) -> bool:
-    """Measure and log draws until there are ``total``; whether it stopped before.
+    """Measure and log draws until there are ``total`` or the time is up; false if the user stopped it.
 
-    What is started before the deadline is finished, so that the draws in the log are the first ones without a gap.
+    What is started before the deadline is finished, so that the draws in the log are the first ones without a gap. A
+    user who cannot wait for that leaves gaps, which a later sitting fills.
 
     Args:
         stream: the draws; those in the log are not made again.
@@ -129,10 +130,8 @@ def measure_draws(
     """
     results, draws = log.recorded.results, log.recorded.draws
     pending: dict[str, int] = {}
-    finished = False
 
     def new() -> Iterator[Configuration]:
-        nonlocal finished
         for index in range(total):
             if index in draws and (draws[index] is None or draws[index] in results):
                 continue
@@ -147,7 +146,6 @@ def measure_draws(
             else:
                 pending[key] = index
                 yield configuration
-        finished = True
 
     with ProgressDisplay(f"draw {log.path.name}", total) as progress:
         try:
@@ -156,8 +154,8 @@ def measure_draws(
                 log.result(key, result, session.uuid_of(result), origin=ORIGIN, draw=pending.pop(key))
                 progress.advance(measured(key, result))
         except KeyboardInterrupt:
-            return True
-    return not finished
+            return False
+    return True
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,8 +31,10 @@ TASKS = {
 LOG_SUFFIX, PACKED_SUFFIX = ".recording.jsonl", ".recording.jsonl.xz"
 WORKERS = 16
 """Compile processes a card."""
-PACK_S = 20.0
+PACK_S = 14.0
 """Kept for packing at the end, in s."""
+DRAIN_S = 20.0
+"""Between the last draw and that, in s: what is started is finished."""
 SNAPSHOT_S = 75.0
 """Between two snapshots of the logs, in s."""
 PRESET = 2
@@ -125,19 +128,19 @@ def unpack(carried: Path, work: Path) -> list[str]:
 def pack(work: Path, out: Path) -> None:
     """Compressed copies of all logs and landscapes in ``work``; a copy is whole or the one before it stays."""
     out.mkdir(parents=True, exist_ok=True)
-    for log in sorted(work.glob(f"*{LOG_SUFFIX}")):
-        temporary = work / f"{log.name}.xz"
-        temporary.write_bytes(lzma.compress(log.read_bytes(), preset=PRESET))
-        temporary.replace(work / f"packed-{log.name}.xz")
-        _place(work / f"packed-{log.name}.xz", out / f"{log.name}.xz")
+    logs = sorted(work.glob(f"*{LOG_SUFFIX}"))
+    with ThreadPoolExecutor() as threads:
+        compressed = threads.map(lambda log: lzma.compress(log.read_bytes(), preset=PRESET), logs)
+        for log, data in zip(logs, compressed, strict=True):
+            _place(data, out / f"{log.name}.xz")
     for landscape in sorted(work.glob("*.parquet")):
-        _place(landscape, out / landscape.name)
+        _place(landscape.read_bytes(), out / landscape.name)
 
 
-def _place(source: Path, target: Path) -> None:
-    """Copy onto another file system, replacing at once: whoever reads ``target`` sees the old or the new one."""
+def _place(data: bytes, target: Path) -> None:
+    """Write all at once: whoever reads ``target`` sees the old or the new one."""
     hidden = target.with_name(f".{target.name}")
-    hidden.write_bytes(source.read_bytes())
+    hidden.write_bytes(data)
     hidden.replace(target)
 
 
@@ -161,7 +164,7 @@ def record_group(group: Group, sitting: Sitting) -> None:
     with (sitting.work / f"{group.name}.txt").open("a", encoding="utf-8") as printed:
         for part in group.parts:
             left_s = stop - time.monotonic()
-            drawing_s = left_s - max(sitting.finish_s, 8.0)
+            drawing_s = left_s - max(sitting.finish_s, DRAIN_S)
             if drawing_s < 1:
                 return
             words = command_of(part, group, sitting, drawing_s)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from experiments.helion_2.sitting import (
+    DRAIN_S,
     LOG_SUFFIX,
     PACK_S,
     Group,
@@ -93,7 +94,7 @@ def test_what_does_not_end_is_interrupted_and_its_log_comes_home(
     out = tmp_path / "out"
     run(
         [parse_group("softmax,matmul@0", 9)],
-        Sitting(tmp_path, out, time.monotonic() + PACK_S + 12, command=stub(tmp_path)),
+        Sitting(tmp_path, out, time.monotonic() + PACK_S + DRAIN_S + 3, command=stub(tmp_path)),
     )
     (packed,) = out.glob("*.xz")  # no time was left for the second
     assert lzma.decompress(packed.read_bytes()).decode().splitlines()[-1] == "interrupted"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from harness.errors import UserError
-from harness.evaluation import Status
+from harness.evaluation import Configuration, Status
 from harness.gpu.device import AccelDevice
+from harness.gpu.engine import Engine, Result
 from harness.gpu.session import SessionOptions
 from harness.landscape import read_landscape
 from harness.record import LOG_SUFFIX, record
@@ -119,6 +121,27 @@ def test_what_is_there_at_the_deadline_can_be_finished(tmp_path: Path) -> None:
     again = make(tmp_path, draws + 10)
     assert again.landscape is not None
     assert read_landscape(again.landscape).metadata["coverage"]["draws"] == draws + 10
+
+
+def test_a_user_who_interrupts_gets_no_landscape_even_after_the_deadline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was started is lost then, and the draws in the log have gaps."""
+    evaluate = Engine.evaluate
+
+    def interrupted(self: Engine, configurations: Iterable[Configuration]) -> Iterator[Result]:
+        for count, result in enumerate(evaluate(self, configurations)):
+            yield result
+            if count == 3:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(Engine, "evaluate", interrupted)
+    nothing = make(tmp_path, 60, deadline_s=1e-9, finish=True)
+    assert nothing.landscape is None and nothing.done == 0
+    stopped = make(tmp_path, 60, deadline_s=60.0, finish=True)
+    assert stopped.landscape is None and stopped.done < 60
+    monkeypatch.undo()
+    assert make(tmp_path, 60).landscape is not None
 
 
 KILLED = """
