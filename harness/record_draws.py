@@ -7,9 +7,9 @@ was drawn before counts again and is measured once.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any, Protocol
 
 import numpy as np
@@ -135,7 +135,7 @@ def measure_draws(
         for index in range(total):
             if index in draws and (draws[index] is None or draws[index] in results):
                 continue
-            if time.monotonic() > deadline:
+            if monotonic() > deadline:
                 return
             configuration = stream[index]
             key = None if configuration is None else space.key(configuration)

@@ -10,13 +10,16 @@ sitting left in ``DIR/logs`` go on; OUT gets them all, compressed, every minute 
 from __future__ import annotations
 
 import argparse
+import json
 import lzma
 import os
 import signal
+import statistics
 import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -37,6 +40,8 @@ DRAIN_S = 20.0
 """Between the last draw and that, in s: what is started is finished."""
 SNAPSHOT_S = 75.0
 """Between two snapshots of the logs, in s."""
+UNEXPECTED = ("wrong_result", "runtime_error", "worker_crash")
+"""Statuses that a sound kernel and recorder should hardly ever produce."""
 PRESET = 2
 """Of xz: 40 MB in two seconds, to a tenth."""
 
@@ -199,8 +204,40 @@ def run(groups: Sequence[Group], sitting: Sitting) -> None:
             pack(sitting.work, sitting.out)
             shot = time.monotonic()
     pack(sitting.work, sitting.out)
+    for log in sorted(sitting.work.glob(f"*{LOG_SUFFIX}")):
+        print(summary(log), flush=True)
     for group in groups:
         print(f"--- {group.name}", *_tail(sitting.work / f"{group.name}.txt"), sep="\n", flush=True)
+
+
+def summary(log: Path) -> str:
+    """What a log holds so far, in a line or two: by first readings, so that a hit may still be none."""
+    statuses: Counter[str] = Counter()
+    messages: Counter[str] = Counter()
+    latencies: list[float] = []
+    repeated = outside = 0
+    for line in log.read_text(encoding="utf-8").splitlines():
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue  # half a line: its process was killed
+        if row.get("kind") == "draw":
+            outside += row["key"] is None
+            repeated += row["key"] is not None
+        if row.get("kind") != "result":
+            continue
+        statuses[row["status"]] += 1
+        if row["samples_ms"]:
+            latencies.append(statistics.median(row["samples_ms"]))
+        elif row["status"] in UNEXPECTED:
+            messages[f"{row['status']}: {row['message'][:140]}"] += 1
+    best = min(latencies, default=float("nan"))
+    near = sum(latency <= 1.05 * best for latency in latencies)
+    lines = [
+        f"{log.name}: {statuses.total()} measured, {repeated} repeated, {outside} outside the rules; best "
+        f"{best:.5g} ms, {near} within 5% of it; {dict(statuses)}"
+    ]
+    return "\n".join(lines + [f"  {count} × {message}" for message, count in messages.most_common(3)])
 
 
 def _tail(path: Path, lines: int = 14) -> list[str]:

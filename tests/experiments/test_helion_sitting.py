@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import lzma
 import sys
 import time
@@ -21,6 +22,7 @@ from experiments.helion_2.sitting import (
     pack,
     parse_group,
     run,
+    summary,
     unpack,
 )
 
@@ -109,6 +111,22 @@ def test_a_landscape_comes_home_too(tmp_path: Path) -> None:
         "a__h100.parquet",
         f"a__h100.parquet{LOG_SUFFIX}.xz",
     ]
+
+
+def test_a_log_in_a_line(tmp_path: Path) -> None:
+    rows = [
+        {"kind": "result", "status": "ok", "samples_ms": [1.0, 9.0, 1.02]},
+        {"kind": "result", "status": "ok", "samples_ms": [1.06]},
+        {"kind": "result", "status": "ok", "samples_ms": [1.2]},
+        {"kind": "result", "status": "wrong_result", "samples_ms": [], "message": "relative error 1"},
+        {"kind": "draw", "index": 3, "key": None},
+        {"kind": "draw", "index": 4, "key": "{}"},
+    ]
+    log = tmp_path / f"a__h100.parquet{LOG_SUFFIX}"
+    log.write_text("\n".join(map(json.dumps, rows)) + '\n{"kind":"res')
+    text = summary(log)
+    assert "4 measured, 1 repeated, 1 outside the rules; best 1.02 ms, 2 within 5% of it" in text
+    assert "1 × wrong_result: relative error 1" in text
 
 
 def test_bad_groups_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import chain, repeat
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from harness import record_draws
 from harness.errors import UserError
 from harness.evaluation import Configuration, Status
 from harness.gpu.device import AccelDevice
@@ -110,11 +112,14 @@ def test_more_draws_are_retimed_again(tmp_path: Path) -> None:
     assert (tmp_path / "resampled").read_text() == before
 
 
-def test_what_is_there_at_the_deadline_can_be_finished(tmp_path: Path) -> None:
-    recording = make(tmp_path, 1_000_000, deadline_s=2.0, finish=True, work={"run_s": 0.05})
+def test_what_is_there_at_the_deadline_can_be_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = chain([0.0] * 20, repeat(float("inf")))  # read once a draw
+    monkeypatch.setattr(record_draws, "monotonic", lambda: next(clock))
+    recording = make(tmp_path, 1_000_000, deadline_s=60.0, finish=True)
     assert recording.landscape is not None
     draws = read_landscape(recording.landscape).metadata["coverage"]["draws"]
-    assert 0 < draws < 1_000_000
+    assert draws == 20
+    monkeypatch.undo()
     table = pq.read_table(recording.landscape).to_pandas()
     inside = [size for size in expected(draws) if size is not None]
     assert dict(zip(table["config.size"], table["draws"], strict=True)) == Counter(inside)
