@@ -30,6 +30,9 @@ class RecordOptions:
         retiming: of the best and the anchors, afterwards.
         limit: measure only so many configurations, drawn uniformly without replacement.
         deadline_s: start no configuration after so many seconds, and stop cleanly.
+        draws: measure so many independent draws, parameter by parameter, instead (see :mod:`harness.record.draws`).
+            It is no part of what a recording is: a later sitting may want more.
+        finish: make a landscape of the draws that there are at the deadline.
         searches: strategies, each with its seed, budget and batch, that look for better configurations in the
             whole space afterwards; what they visit has ``origin="search"`` and only sets t*.
     """
@@ -39,6 +42,8 @@ class RecordOptions:
     limit: int | None = None
     deadline_s: float | None = None
     searches: tuple[RunConfig, ...] = ()
+    draws: int | None = None
+    finish: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,6 +95,7 @@ def recording_identity(
         "compile_timeout_s": session.compile_timeout_s,
         "run_timeout_s": session.run_timeout_s,
         "timing": session.timing.to_json(),
+        **({} if options.draws is None else {"drawn": "by_parameter"}),
     }
 
 

@@ -18,6 +18,7 @@ from harness.measure.jobs import CompiledPlan
 from harness.measure.session import Session
 from harness.measure.triton.nvml import describe_states
 from harness.measure.work import MakeWork, usual_work
+from harness.record.draws import Drawn, DrawStream, drawn_so_far, draws_coverage, measure_draws
 from harness.record.facts import Recording, RecordOptions, recording_identity, recording_metadata, session_facts
 from harness.record.log import RecordLog
 from harness.record.retime import VENDOR, Retiming, retime
@@ -68,16 +69,22 @@ def record(
     options = options or RecordOptions()
     start = time.monotonic()
     order_seed, retime_seed = np.random.SeedSequence(options.session.seed).spawn(2)
-    order = draw_order(space, np.random.default_rng(order_seed), options.limit)
+    stream = None if options.draws is None else DrawStream(space, order_seed)
+    nothing = np.empty((0, len(space.parameters)), dtype=np.int32)
+    order = draw_order(space, np.random.default_rng(order_seed), options.limit) if stream is None else nothing
+    total = len(order) if options.draws is None else options.draws
     feasible = space.size if space.enumerable else None
     identity = recording_identity(task, kernel, space, device, options)
     fresh = int(np.random.SeedSequence().generate_state(1)[0])
-    metadata = recording_metadata(task, kernel, device, options, len(order), feasible, command, fresh)
+    metadata = recording_metadata(task, kernel, device, options, total, feasible, command, fresh)
+    if stream is not None:
+        metadata["coverage"] = draws_coverage(stream.how, options.session.seed, Drawn(0, 0, {}, {}))
     with RecordLog(out.with_name(out.name + LOG_SUFFIX), identity, metadata) as log:
         known = log.recorded.results
         todo = [c for c in (space.decode(row) for row in order) if space.key(c) not in known]
         activity, retime_s, stopped = Activity(), 0.0, False
-        if todo or log.recorded.retimed is None:
+        missing = options.draws is not None and drawn_so_far(log.recorded).draws < options.draws
+        if todo or missing or log.recorded.retimed is None:
             print(f"{task}: starting {options.session.compile_workers} compile workers", file=sys.stderr)
             inputs = log.recorded.metadata["timing"].get(
                 "input_seed", fresh
@@ -87,7 +94,10 @@ def record(
                 for row in known.values():
                     if row.binary:
                         session.engine.remember(row.binary, row.measurement)
-                compiled, stopped = _measure(session, space, log, todo, start, options)
+                if stream is None:
+                    compiled, stopped = _measure(session, space, log, todo, start, options)
+                else:
+                    compiled, stopped = _draw(session, space, log, stream, start, options)
                 if (started := session.worker.reported) is not None:
                     log.started(started.versions)
                 activity = replace(session.engine.activity)  # searches wait for their strategies, and for each batch
@@ -99,13 +109,18 @@ def record(
                     retime_s = time.monotonic() - before
         complete = not stopped and log.recorded.retimed is not None
         if complete:
+            if stream is not None:
+                found = drawn_so_far(log.recorded)
+                log.recorded.metadata["coverage"] = draws_coverage(stream.how, options.session.seed, found)
             summary = recording_summary(log.recorded, activity, time.monotonic() - start)
             write_recording(out, space, log.recorded, summary)
         return Recording(
             log=log.path,
             landscape=out if complete else None,
-            done=sum(row.origin == "uniform" for row in known.values()),
-            total=len(order),
+            done=sum(row.origin == "uniform" for row in known.values())
+            if stream is None
+            else drawn_so_far(log.recorded).draws,
+            total=total,
             searched=sum(row.origin == "search" for row in known.values()),
             activity=activity,
             wall_s=time.monotonic() - start,
@@ -164,6 +179,26 @@ def _measure(
         except KeyboardInterrupt:
             return compiled, True
     return compiled, finished < len(todo)
+
+
+def _draw(
+    session: Session, space: SearchSpace, log: RecordLog, stream: DrawStream, start: float, options: RecordOptions
+) -> tuple[dict[str, CompiledPlan], bool]:
+    """As :func:`_measure`, of independent draws; a deadline has not stopped it early if it is to finish then."""
+    compiled: dict[str, CompiledPlan] = {}
+    began, count = time.monotonic(), 0
+    deadline = float("inf") if options.deadline_s is None else start + options.deadline_s
+    assert options.draws is not None
+
+    def measured(key: str, result: Result) -> str:
+        nonlocal count
+        count += 1
+        _keep(compiled, key, result)
+        return _note(session.engine.incumbent_ms, count, time.monotonic() - began, result)
+
+    undisturbed = measure_draws(session, space, log, stream, options.draws, deadline, measured)
+    draws = drawn_so_far(log.recorded).draws
+    return compiled, not (undisturbed and (draws >= options.draws or (options.finish and draws > 0)))
 
 
 def _keep(compiled: dict[str, CompiledPlan], key: str, result: Result) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from harness.evaluation import DeviceState
 from harness.landscapes.write import write_landscape
 from harness.measure.engine import Activity
+from harness.record.draws import drawn_so_far
 from harness.record.log import Recorded
 from harness.record.retime import Consistency, consistency, rescale
 from search_spaces.space import SearchSpace
@@ -47,6 +48,10 @@ def write_recording(path: Path, space: SearchSpace, recorded: Recorded, summary:
         "alias": [row.measurement.alias for row in rows],
         "gpu": [gpus.index(measured_on[key]) if measured_on[key] else None for key in keys],
     }
+    if recorded.draws:
+        found = drawn_so_far(recorded)
+        columns["draws"] = [found.times.get(key, 0) for key in keys]
+        columns["first_draw"] = [found.first.get(key) for key in keys]
     for field in fields(DeviceState):
         columns[field.name] = [getattr(row.measurement.device_state, field.name, None) for row in rows]
     metadata = {

@@ -23,7 +23,7 @@ from harness.measure.triton.nvml import DeviceMonitor, around
 from harness.measure.triton.sampler import Sampler
 from harness.measure.triton.specialize import ALIGNMENT, TRITON_NAMES, argument_values, launch_source, plan_dtypes
 from harness.system.text import one_line
-from kernels.base import Buffer, Kernel, Plan, Scratch
+from kernels.base import Buffer, Descriptor, Kernel, Plan, Scratch
 
 KEPT_CONFIGURATIONS = 640
 """Loaded configurations kept for re-sampling."""
@@ -236,10 +236,7 @@ class CudaRunner:
             source = launch_source(launch, dtypes)
             kernel = CompiledKernel(source, dict(binary.files), binary.hash)
             self._build_launcher(source, kernel)
-            values = tuple(
-                buffers[value.name].data_ptr() if isinstance(value, Buffer) else value
-                for value in argument_values(launch).values()
-            )
+            values = tuple(_passed(value, buffers) for value in argument_values(launch).values())
             steps.append(_bound(kernel[launch.grid], values, self._stream))
         return steps
 
@@ -263,6 +260,13 @@ class CudaRunner:
 def _allocate(size: int, _alignment: int, _stream: int | None) -> torch.Tensor:
     """Global scratch for tensor descriptors; torch aligns to 512 bytes, more than Triton ever asks for."""
     return torch.empty(size, dtype=torch.int8, device="cuda")
+
+
+def _passed(value: Any, buffers: Mapping[str, torch.Tensor]) -> Any:
+    """A run-time argument as Triton's launcher takes it; it makes the tensor map of a descriptor at each launch."""
+    if isinstance(value, Descriptor):
+        return value.of(buffers[value.buffer.name])
+    return buffers[value.name].data_ptr() if isinstance(value, Buffer) else value
 
 
 def _bound(run: Any, values: tuple[Any, ...], stream: int) -> Callable[[], None]:
