@@ -50,17 +50,17 @@ class Rules:
 
     def dependencies(self, expression: Expression) -> frozenset[int]:
         """Parameters that must be placed before ``expression`` can be judged, ancestors included."""
-        found: set[int] = set()
+        needed: set[int] = set()
         pending = [self.index[name] for name in expression.names if name in self.index]
         while pending:
             i = pending.pop()
-            if i in found:
+            if i in needed:
                 continue
-            found.add(i)
+            needed.add(i)
             condition = self.conditions[i]
             if condition is not None:
                 pending.extend(self.index[name] for name in condition.names if name in self.index)
-        return frozenset(found)
+        return frozenset(needed)
 
     def _columns(self, expression: Expression, codes: Codes) -> dict[str, Array]:
         columns = dict(self.constants)

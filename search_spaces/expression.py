@@ -160,8 +160,8 @@ def _comparison(node: ast.Compare, parts: list[Result]) -> Result:
     values, undefined = np.ones(1, dtype=bool), parts[0].undefined
     for op, comparator, left, right in zip(node.ops, node.comparators, parts, parts[1:], strict=False):
         if isinstance(op, ast.In | ast.NotIn):
-            found = member(left, tuple(ast.literal_eval(comparator)))
-            values = values & (found if isinstance(op, ast.In) else ~found)
+            among = member(left, tuple(ast.literal_eval(comparator)))
+            values = values & (among if isinstance(op, ast.In) else ~among)
             continue
         pair = compared(op, left, right)
         undefined = undefined | (values & pair.undefined)

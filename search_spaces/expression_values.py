@@ -174,7 +174,7 @@ def compared(op: ast.cmpop, left: Result, right: Result) -> Result:
 
 def member(left: Result, members: tuple[Any, ...]) -> Mask:
     """Where a value equals one of ``members``."""
-    found = np.zeros(1, dtype=bool)
+    among = np.zeros(1, dtype=bool)
     for one in members:
-        found = found | equal(left.values, literal(tuple(one) if isinstance(one, list) else one))
-    return found
+        among = among | equal(left.values, literal(tuple(one) if isinstance(one, list) else one))
+    return among

@@ -147,16 +147,16 @@ def overrides(description: Description) -> Config:
 
 def _key(name: str) -> str:
     """Helion's key of one of our parameters."""
-    found = re.fullmatch(r"(.+)_(\d+)", name)
-    return _LISTS[found[1]] if found and found[1] in _LISTS else name
+    numbered = re.fullmatch(r"(.+)_(\d+)", name)
+    return _LISTS[numbered[1]] if numbered and numbered[1] in _LISTS else name
 
 
 def _spelt(parameter: Parameter, value: Any) -> Any:
     """Helion's value as ours."""
     if parameter.name == "maxnreg":
         return NO_LIMIT
-    found = re.fullmatch(r"(.+)_(\d+)", parameter.name)
-    return _from_helion(found[1], value, parameter) if found and found[1] in _LISTS else value
+    numbered = re.fullmatch(r"(.+)_(\d+)", parameter.name)
+    return _from_helion(numbered[1], value, parameter) if numbered and numbered[1] in _LISTS else value
 
 
 def powers(low: int, high: int) -> tuple[int, ...]:
@@ -294,9 +294,9 @@ def helion_config(configuration: Mapping[str, Any]) -> Config:
     config: Config = {}
     lists: dict[str, dict[int, Any]] = {}
     for name, value in configuration.items():
-        found = re.fullmatch(r"(.+)_(\d+)", name)
-        if found and found[1] in _LISTS:
-            lists.setdefault(found[1], {})[int(found[2])] = _to_helion(found[1], value)
+        numbered = re.fullmatch(r"(.+)_(\d+)", name)
+        if numbered and numbered[1] in _LISTS:
+            lists.setdefault(numbered[1], {})[int(numbered[2])] = _to_helion(numbered[1], value)
         elif name in _SCALARS:
             config[name] = None if name == "maxnreg" and value == NO_LIMIT else value
         else:
@@ -319,11 +319,11 @@ def values_of(config: Mapping[str, Any], space: SearchSpace) -> dict[str, Any]:
     """A normalised Helion config as values of our parameters, inactive ones among them."""
     given: dict[str, Any] = {}
     for parameter in space.parameters:
-        found = re.fullmatch(r"(.+)_(\d+)", parameter.name)
-        if found and found[1] in _LISTS:
-            elements = config.get(_LISTS[found[1]]) or []
-            value = elements[int(found[2])] if int(found[2]) < len(elements) else _DEFAULTS.get(found[1])
-            given[parameter.name] = _from_helion(found[1], value, parameter)
+        numbered = re.fullmatch(r"(.+)_(\d+)", parameter.name)
+        if numbered and numbered[1] in _LISTS:
+            elements = config.get(_LISTS[numbered[1]]) or []
+            value = elements[int(numbered[2])] if int(numbered[2]) < len(elements) else _DEFAULTS.get(numbered[1])
+            given[parameter.name] = _from_helion(numbered[1], value, parameter)
         elif parameter.name == "maxnreg":
             given["maxnreg"] = config.get("maxnreg") or NO_LIMIT
         elif parameter.name in config:

@@ -98,13 +98,13 @@ def nearest_unvisited(
     changed = _one_change(space, proposal, visited)
     if len(changed):
         return space.decode(changed[_closest(distances(space, proposal, changed), rng)])
-    pool = space.sample_codes(rng, SAMPLES)
-    order = np.argsort(distances(space, proposal, pool), kind="stable")[:STARTS]
-    ends = [_descend(space, proposal, pool[i], visited, rng) for i in order]
-    found = np.array([row for row in ends if row is not None], dtype=np.int32)
-    if len(found) == 0:
+    sample = space.sample_codes(rng, SAMPLES)
+    order = np.argsort(distances(space, proposal, sample), kind="stable")[:STARTS]
+    ends = [_descend(space, proposal, sample[i], visited, rng) for i in order]
+    reached = np.array([row for row in ends if row is not None], dtype=np.int32)
+    if len(reached) == 0:
         return None
-    return space.decode(found[_closest(distances(space, proposal, found), rng)])
+    return space.decode(reached[_closest(distances(space, proposal, reached), rng)])
 
 
 def _one_change(space: SearchSpace, proposal: Mapping[str, Any], visited: Visited) -> Codes:

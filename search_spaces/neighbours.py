@@ -31,8 +31,8 @@ def neighbour_codes(rules: Rules, codes: Codes) -> Codes:
             template[i] = other
             templates.append(template)
     stacked = np.array(templates, dtype=np.int32).reshape(len(templates), len(codes))
-    found = concatenated(list(rules.complete(stacked, MAX_NEIGHBOURS)), len(codes))
-    return np.unique(found, axis=0).astype(np.int32) if len(found) else found
+    completed = concatenated(list(rules.complete(stacked, MAX_NEIGHBOURS)), len(codes))
+    return np.unique(completed, axis=0).astype(np.int32) if len(completed) else completed
 
 
 def adjacent(parameter: Parameter, code: int) -> list[int]:

@@ -91,9 +91,9 @@ class Part:
         So every feasible row is kept for exactly one assignment.
         """
         kept: list[Codes] = []
-        found = drawn = 0
+        accepted = drawn = 0
         batch = max(4 * n, 4096)
-        while found < n:
+        while accepted < n:
             if drawn * len(self.members) > MAX_DRAWN_CODES:
                 raise SpaceError("no feasible configuration found by sampling: the constraints are too tight")
             full = self._assignments(rng, batch)
@@ -101,7 +101,7 @@ class Part:
             codes = codes[np.all((codes >= 0) | (full == 0), axis=1)]
             codes = codes[self.own.feasible(codes)]
             kept.append(codes)
-            found += len(codes)
+            accepted += len(codes)
             drawn += batch
             batch = min(2 * batch, 1 << 18)
         return concatenated(kept, len(self.rules.parameters))[:n]

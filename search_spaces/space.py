@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from search_spaces import neighbours, sampling
 from search_spaces.declaration import declared
-from search_spaces.enumeration import FREE, INACTIVE, Codes, concatenated, lexicographic, searchable
+from search_spaces.enumeration import FREE, INACTIVE, Codes, concatenated
 from search_spaces.errors import InvalidConfiguration, SpaceError, SpaceTooLarge
+from search_spaces.listing import Listing
 from search_spaces.parameter import Parameter, Permutation, Value
 from search_spaces.space_json import space_arguments
 
@@ -51,7 +52,7 @@ class SearchSpace:
         self.features = dict(features or {})
         self.names = tuple(parameter.name for parameter in self.parameters)
         self._rules, self._features = declared(self.parameters, self.constraints, self.constants, self.features)
-        self._pool: Codes | None = None
+        self._restriction: Listing | None = None
         self._row_memo: dict[tuple[tuple[str, Any], ...], int] = {}
 
     def __repr__(self) -> str:
@@ -136,8 +137,8 @@ class SearchSpace:
                 values = {**self.constants, **configuration}
                 involved = ", ".join(f"{n}={values[n]!r}" for n in values if n in constraint.mentions)
                 raise InvalidConfiguration(f"constraint {constraint.source!r} is broken by {involved}")
-        if self._pool is not None and self.row_of_codes(canonical) is None:
-            raise InvalidConfiguration("the configuration is not in the recorded pool")
+        if self._restriction is not None and self.row_of_codes(canonical) is None:
+            raise InvalidConfiguration("the configuration is not in the restricted space")
 
     def contains(self, configuration: Mapping[str, Any]) -> bool:
         """Whether ``validate`` passes."""
@@ -150,25 +151,19 @@ class SearchSpace:
     # -- the feasible set ----------------------------------------------------------------------------------------
 
     @cached_property
-    def _table(self) -> Codes:
-        if self._pool is not None:
-            return self._pool
+    def _listing(self) -> Listing:
+        if self._restriction is not None:
+            return self._restriction
         nothing = np.full((1, len(self.parameters)), FREE, dtype=np.int32)
         limit = min(MAX_ENUMERATED, MAX_ENUMERATED_CODES // len(self.parameters))
         blocks = list(self._rules.complete(nothing, limit))
-        table = lexicographic(concatenated(blocks, len(self.parameters)))
-        table.flags.writeable = False
-        return table
-
-    @cached_property
-    def _search_keys(self) -> NDArray[np.bytes_]:
-        return searchable(self._table)
+        return Listing(concatenated(blocks, len(self.parameters)))
 
     @cached_property
     def enumerable(self) -> bool:
         """Whether the feasible set is small enough to be listed."""
         try:
-            return len(self._table) >= 0
+            return len(self._listing) >= 0
         except SpaceTooLarge:
             return False
 
@@ -179,7 +174,7 @@ class SearchSpace:
         Raises:
             SpaceTooLarge: past the enumeration limit.
         """
-        return len(self._table)
+        return len(self._listing)
 
     def codes(self) -> Codes:
         """The feasible set in lexicographic order, shape ``[N, d]``, read-only; ``-1`` where inactive.
@@ -187,29 +182,22 @@ class SearchSpace:
         Raises:
             SpaceTooLarge: past the enumeration limit.
         """
-        return self._table
+        return self._listing.rows
 
     def row_of_codes(self, codes: Codes) -> int | None:
         """Row of ``codes`` (shape ``[d]``, canonical) in :meth:`codes`, or ``None`` if not feasible."""
-        key = searchable(codes[None, :])[0]
-        row = int(np.searchsorted(self._search_keys, key))
-        return row if row < len(self._search_keys) and self._search_keys[row] == key else None
+        return self._listing.row_of(codes)
 
     def feasible(self, codes: Codes) -> NDArray[np.bool_]:
         """Which rows are canonical and feasible, given codes of shape ``[n, d]``; shape ``[n]``."""
         if self.enumerable:
-            if self.size == 0:
-                return np.zeros(len(codes), dtype=bool)
-            keys = searchable(codes)
-            rows = np.minimum(np.searchsorted(self._search_keys, keys), self.size - 1)
-            found: NDArray[np.bool_] = np.equal(self._search_keys[rows], keys)
-            return found
+            return self._listing.holds(codes)
         feasible: NDArray[np.bool_] = np.all(codes == self.canonical_codes(codes), axis=1) & ~self.incomplete(codes)
         feasible[feasible] = self._rules.feasible(codes[feasible])
         return feasible
 
     def satisfied(self, codes: Codes) -> NDArray[np.bool_]:
-        """Where every constraint holds for canonical rows of codes, shape ``[n, d]``, recorded pool or not; ``[n]``."""
+        """Where every constraint holds for canonical rows of codes, shape ``[n, d]``, restricted or not; ``[n]``."""
         return self._rules.feasible(codes)
 
     def row_of(self, configuration: Mapping[str, Any]) -> int | None:
@@ -230,22 +218,21 @@ class SearchSpace:
 
     def enumerate(self) -> Iterator[dict[str, Value]]:
         """Every feasible configuration once, in lexicographic order of codes."""
-        return (self.decode(row) for row in self._table)
+        return (self.decode(row) for row in self._listing.rows)
 
     def restricted(self, codes: Codes) -> SearchSpace:
-        """The same space with its feasible set cut down to ``codes`` (shape ``[n, d]``): a recorded pool.
+        """The same space with its feasible set cut down to ``codes`` (shape ``[n, d]``): those that are recorded.
 
         Raises:
             SpaceError: when a row is not feasible or occurs twice.
         """
         for row in codes[~self._rules.feasible(codes)][:1]:
-            raise SpaceError(f"pool row {self.decode(row)} is not feasible")
-        pool = lexicographic(codes)
-        if len(pool) > 1 and bool(np.any(np.all(pool[1:] == pool[:-1], axis=1))):
-            raise SpaceError("a pool row occurs twice")
-        pool.flags.writeable = False
+            raise SpaceError(f"row {self.decode(row)} is not feasible")
+        listing = Listing(codes)
+        if listing.repeats:
+            raise SpaceError("a row occurs twice")
         space = SearchSpace(self.parameters, self.constraints, self.constants, self.features)
-        space._pool = pool
+        space._restriction = listing
         return space
 
     def canonical_codes(self, codes: Codes) -> Codes:
@@ -273,7 +260,7 @@ class SearchSpace:
             return sampling.draw(self._parts, len(self.parameters), rng, n)
         if self.size == 0:
             raise SpaceError("the search space has no feasible configuration")
-        return self._table[rng.integers(self.size, size=n)]
+        return self._listing.rows[rng.integers(self.size, size=n)]
 
     def sample(self, rng: np.random.Generator, n: int) -> list[dict[str, Value]]:
         """``n`` configurations drawn uniformly from the feasible set, with replacement."""
@@ -290,10 +277,10 @@ class SearchSpace:
         Raises:
             SpaceTooLarge: when a change activates parameters of more than a million combinations.
         """
-        found = neighbours.neighbour_codes(self._rules, codes)
-        if self._pool is not None:
-            found = found[[self.row_of_codes(row) is not None for row in found]]
-        return found
+        changed = neighbours.neighbour_codes(self._rules, codes)
+        if self._restriction is not None:
+            changed = changed[[self.row_of_codes(row) is not None for row in changed]]
+        return changed
 
     def neighbours(self, configuration: Mapping[str, Any]) -> list[dict[str, Value]]:
         """Feasible one-parameter changes of a feasible configuration (see :meth:`neighbour_codes`).

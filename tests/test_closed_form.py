@@ -38,7 +38,7 @@ def check(path: Path, seeds: int) -> None:
     landscape = read_landscape(path)
     n = landscape.space.size
     hits = landscape.oracle_ms <= (1 + TARGET) * np.nanmin(landscape.oracle_ms)
-    k = int(np.sum(hits & landscape.pool))
+    k = int(np.sum(hits & landscape.searchable))
     times = [first_hit(path, seed) for seed in range(seeds)]
     expected = mean(n, k)
     error = (variance(n, k) / seeds) ** 0.5

@@ -34,6 +34,7 @@ def test_an_installed_wheel_replays_without_the_checkout(tmp_path: Path) -> None
     task = next(word for word in listed.split() if word.startswith("softmax-")).split("__")[0]
     run(sys.executable, "-m", "harness.cli", "run", f"task={task}", "budget.evaluations=5", cwd=tmp_path, path=site)
     assert list((tmp_path / "results").rglob("evaluations.parquet"))
+    assert {"README.md", "run_directory.schema.json"} <= {file.name for file in (site / "harness/run").iterdir()}
     gated = run(sys.executable, "-m", "harness.cli", "gate", "random", "--against", "random", "--suite", "ci",
                 cwd=tmp_path, path=site)  # fmt: skip
     assert f"baseline: {site}" in gated

@@ -14,19 +14,19 @@ from scipy.stats import spearmanr
 from analysis.figures.scales import log_x, speedup_axis
 from analysis.figures.style import COLUMN_INCHES, GREY, Look, paper
 from analysis.reference import HEADLINE_TARGET, difficulty
-from analysis.study.outcome import Outcome
+from analysis.study.results import StudyResults
 from analysis.study.speedup import task_rows
 
 _STRATA_AT = (20.0, 1000.0)
 
 
-def by_difficulty(outcome: Outcome, strategies: Sequence[str], axis: str = "evaluations") -> pd.DataFrame:
+def by_difficulty(results: StudyResults, strategies: Sequence[str], axis: str = "evaluations") -> pd.DataFrame:
     """Speedups at the headline target with E5, for recorded tasks."""
-    rows = task_rows(outcome.speedups)
+    rows = task_rows(results.speedups)
     rows = rows[(rows["axis"] == axis) & (rows["target"] == HEADLINE_TARGET) & rows["strategy"].isin(list(strategies))]
-    rows = rows[rows["task"].isin(outcome.study.references) & rows["task"].isin(outcome.counted[HEADLINE_TARGET])]
+    rows = rows[rows["task"].isin(results.study.references) & rows["task"].isin(results.counted[HEADLINE_TARGET])]
     e5 = {
-        task: difficulty(outcome.study.references[task], outcome.best.t_star_ms[task], HEADLINE_TARGET)
+        task: difficulty(results.study.references[task], results.best.t_star_ms[task], HEADLINE_TARGET)
         for task in rows["task"].unique()
     }
     rows = rows.assign(e5=[e5[task].expected_evaluations for task in rows["task"]])

@@ -9,20 +9,20 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from analysis.figures.style import COLUMN_INCHES, GREY, Look, paper
 from analysis.reference import TARGETS
-from analysis.study.outcome import Outcome
+from analysis.study.results import StudyResults
 
 _NEAREST = 0.002
 _TICKS = (1.002, 1.01, 1.05, 1.1, 1.2, 1.5, 2.0, 5.0)
 
 
-def final_incumbents(outcome: Outcome) -> pd.DataFrame:
+def final_incumbents(results: StudyResults) -> pd.DataFrame:
     """Last incumbent of every run whose true latency is known apart from its reading.
 
     Columns task, strategy, seed, true (over t*) and flattery: observed over true, less 1.
     """
-    last = outcome.steps.groupby("run", sort=True).tail(1).set_index("run")
-    runs = outcome.study.runs.loc[last.index]
-    t_star = runs["task"].map(outcome.best.t_star_ms).to_numpy(np.float64)
+    last = results.steps.groupby("run", sort=True).tail(1).set_index("run")
+    runs = results.study.runs.loc[last.index]
+    t_star = runs["task"].map(results.best.t_star_ms).to_numpy(np.float64)
     data = runs[["task", "strategy", "seed"]].assign(
         true=last["true_ms"].to_numpy() / t_star, flattery=(last["latency_ms"] / last["true_ms"]).to_numpy() - 1.0
     )

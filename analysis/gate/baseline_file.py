@@ -1,4 +1,4 @@
-"""A committed baseline: a strategy's outcomes on a suite, and what they were made with, in one small JSON file."""
+"""A committed baseline: a strategy's times to target on a suite, and how they were made, in one small JSON file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from analysis.errors import AnalysisError
-from analysis.gate.outcomes import Outcomes, Protocol, TaskOutcomes
+from analysis.gate.side_times import Protocol, SideTimes, TaskTimes
 
 FORMAT = 1
 
@@ -25,12 +25,12 @@ class Baseline:
         made: strategy, its arguments and their hash, suite, versions, commit: for the record.
     """
 
-    outcomes: Outcomes
+    times: SideTimes
     protocol: Protocol
     made: Mapping[str, Any]
 
 
-def baseline_text(outcomes: Outcomes, protocol: Protocol, made: Mapping[str, Any]) -> str:
+def baseline_text(times: SideTimes, protocol: Protocol, made: Mapping[str, Any]) -> str:
     """The file's contents: a line per task and field, so that a change reads well in a diff."""
     tasks = {
         name: {
@@ -40,12 +40,12 @@ def baseline_text(outcomes: Outcomes, protocol: Protocol, made: Mapping[str, Any
             "spent": [int(spent) for spent in task.spent],
             "starts": list(task.starts),
         }
-        for name, task in outcomes.tasks.items()
+        for name, task in times.tasks.items()
     }
     head = {
         "format": FORMAT,
-        "label": outcomes.label,
-        "runs": outcomes.runs,
+        "label": times.label,
+        "runs": times.runs,
         "evaluations": protocol.evaluations,
         "noise": protocol.noise,
         "made": dict(made),
@@ -76,7 +76,7 @@ def read_baseline(path: Path) -> Baseline:
         tasks = {str(name): _task(task) for name, task in document["tasks"].items()}
         landscapes = {str(name): str(task["landscape_sha256"]) for name, task in document["tasks"].items()}
         protocol = Protocol(int(document["evaluations"]), str(document["noise"]), landscapes)
-        return Baseline(Outcomes(str(document["label"]), f"baseline {path}", tasks), protocol, dict(document["made"]))
+        return Baseline(SideTimes(str(document["label"]), f"baseline {path}", tasks), protocol, dict(document["made"]))
     except OSError as error:
         raise AnalysisError(f"{path}: cannot be read ({error.strerror}): expected a baseline file") from None
     except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -85,7 +85,7 @@ def read_baseline(path: Path) -> Baseline:
         ) from None
 
 
-def _task(document: Mapping[str, Any]) -> TaskOutcomes:
+def _task(document: Mapping[str, Any]) -> TaskTimes:
     seeds = tuple(int(seed) for seed in document["seeds"])
     times = {
         float(target): np.array([np.inf if t is None else float(t) for t in values])
@@ -95,11 +95,11 @@ def _task(document: Mapping[str, Any]) -> TaskOutcomes:
     lengths = {len(seeds), len(spent), len(starts), *map(len, times.values())}
     if len(lengths) != 1 or len(set(seeds)) != len(seeds) or not seeds:
         raise ValueError(f"{len(seeds)} seeds: expected as many times, spent and starts, and no seed twice")
-    return TaskOutcomes(seeds, times, spent, starts)
+    return TaskTimes(seeds, times, spent, starts)
 
 
-def fitting(baseline: Baseline, wanted: Protocol, source: str) -> Outcomes:
-    """The outcomes on the tasks of a suite.
+def fitting(baseline: Baseline, wanted: Protocol, source: str) -> SideTimes:
+    """The times on the tasks of a suite.
 
     Raises:
         AnalysisError: the baseline was made for another suite or another version of a landscape.
@@ -118,6 +118,4 @@ def fitting(baseline: Baseline, wanted: Protocol, source: str) -> Outcomes:
                 f"{source}: made for another recording of {task} (landscape_sha256={own.landscapes[task][:12]}, "
                 f"this one {sha256[:12]})"
             )
-    return Outcomes(
-        baseline.outcomes.label, source, {task: baseline.outcomes.tasks[task] for task in wanted.landscapes}
-    )
+    return SideTimes(baseline.times.label, source, {task: baseline.times.tasks[task] for task in wanted.landscapes})

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.gate.outcomes import Outcomes, TaskOutcomes
 from analysis.gate.ratio import TaskRatio, identical, paired, part, stratified, unpaired
+from analysis.gate.side_times import SideTimes, TaskTimes
 from analysis.statistics.ert import LogEstimate
 
 
@@ -61,7 +61,7 @@ class Comparison:
         return own / len(self.tasks) ** 2, theirs / len(self.tasks) ** 2
 
 
-def compare(candidate: Outcomes, baseline: Outcomes, target: float) -> Comparison:
+def compare(candidate: SideTimes, baseline: SideTimes, target: float) -> Comparison:
     """The tasks of ``candidate``, all of which ``baseline`` has.
 
     Runs of a task pair where every seed that both sides have began with the same readings: they share the initial
@@ -71,7 +71,7 @@ def compare(candidate: Outcomes, baseline: Outcomes, target: float) -> Compariso
     return Comparison(tuple(tasks), stratified([task.parts for task in tasks]))
 
 
-def _task(name: str, candidate: TaskOutcomes, baseline: TaskOutcomes, target: float) -> TaskComparison:
+def _task(name: str, candidate: TaskTimes, baseline: TaskTimes, target: float) -> TaskComparison:
     common = shared_starts(candidate, baseline)
     own, theirs = (side.at(common) if common else side for side in (candidate, baseline))
     sides = [part(side.cost(target), side.hit(target)) for side in (own, theirs)]
@@ -83,13 +83,13 @@ def _task(name: str, candidate: TaskOutcomes, baseline: TaskOutcomes, target: fl
     return TaskComparison(name, shown[0], shown[1], stratified([found]), len(common), found)
 
 
-def shared_starts(candidate: TaskOutcomes, baseline: TaskOutcomes) -> list[int]:
+def shared_starts(candidate: TaskTimes, baseline: TaskTimes) -> list[int]:
     """The seeds of both, at least two, if they all began alike; else none."""
     theirs = dict(zip(baseline.seeds, baseline.starts, strict=True))
     begun = [(seed, start) for seed, start in zip(candidate.seeds, candidate.starts, strict=True) if seed in theirs]
     return [seed for seed, _ in begun] if len(begun) > 1 and all(theirs[seed] == start for seed, start in begun) else []
 
 
-def _ert(side: TaskOutcomes, target: float) -> tuple[float, int, int]:
+def _ert(side: TaskTimes, target: float) -> tuple[float, int, int]:
     hits = int(side.hit(target).sum())
     return float(side.cost(target).sum()) / max(hits, 1), hits, len(side.seeds)

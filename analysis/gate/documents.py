@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 from analysis.gate.compare import TaskComparison
 from analysis.gate.judge import Judgement, Look, Verdict
-from analysis.gate.outcomes import Outcomes
+from analysis.gate.side_times import SideTimes
 from analysis.gate.text import ratio_cell, sentence
 from analysis.statistics.ert import LogEstimate
 
@@ -42,7 +42,7 @@ def to_json(judgement: Judgement, suite: str, made: Mapping[str, Any]) -> str:
     return json.dumps(_valued(document), indent=1) + "\n"
 
 
-def _side(side: Outcomes) -> dict[str, Any]:
+def _side(side: SideTimes) -> dict[str, Any]:
     return {"label": side.label, "source": side.source, "runs": side.runs}
 
 

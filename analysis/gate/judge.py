@@ -11,7 +11,7 @@ from scipy.special import ndtri, stdtr
 
 from analysis.errors import AnalysisError
 from analysis.gate.compare import Comparison, compare
-from analysis.gate.outcomes import Outcomes
+from analysis.gate.side_times import SideTimes
 from analysis.gate.spending import Bounds, Design, bounds, maximum_information
 from analysis.statistics.ert import LogEstimate
 
@@ -88,8 +88,8 @@ class Judgement:
 
     verdict: Verdict
     plan: Plan
-    candidate: Outcomes
-    baseline: Outcomes
+    candidate: SideTimes
+    baseline: SideTimes
     looks: tuple[Look, ...]
     more_seeds: int = 0
     baseline_seeds: int = 0
@@ -104,11 +104,11 @@ class Source:
     """A side of a gate.
 
     Attributes:
-        outcomes: with so many seeds a task, or with all that there are.
+        times: with so many seeds a task, or with all that there are.
         grows: whether it can be run for more seeds.
     """
 
-    outcomes: Callable[[int], Outcomes]
+    times: Callable[[int], SideTimes]
     grows: bool
 
 
@@ -124,10 +124,10 @@ def gate(
         AnalysisError: fewer than two seeds of a task on either side.
     """
     if not candidate.grows:  # all of it is there: one look
-        plan = replace(plan, looks=(max(plan.looks[-1], candidate.outcomes(0).fewest),))
+        plan = replace(plan, looks=(max(plan.looks[-1], candidate.times(0).fewest),))
     looks: list[Look] = []
     for k, seeds in enumerate(plan.looks):
-        sides = candidate.outcomes(seeds), baseline.outcomes(seeds)
+        sides = candidate.times(seeds), baseline.times(seeds)
         for side in sides:
             if side.fewest < 2:
                 raise AnalysisError(f"{side.source}: {side.fewest} seed of a task: expected 2 or more")
@@ -143,7 +143,7 @@ def gate(
     return judgement if verdict is not Verdict.UNDECIDED else _short_of(judgement, baseline.grows)
 
 
-def _look(plan: Plan, before: Sequence[float], candidate: Outcomes, baseline: Outcomes, last: bool) -> Look:
+def _look(plan: Plan, before: Sequence[float], candidate: SideTimes, baseline: SideTimes, last: bool) -> Look:
     comparison = compare(candidate, baseline, plan.target)
     needed = plan.needed
     ratio = comparison.ratio

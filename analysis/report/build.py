@@ -15,7 +15,7 @@ from analysis.report.gallery import Drawing, Gallery, PageFigure, save_figures
 from analysis.report.neutral import Neutral, summarise
 from analysis.report.page import Command, render
 from analysis.report.text import format_speedups
-from analysis.study.outcome import Outcome, outcome
+from analysis.study.results import StudyResults, study_results
 from analysis.study.speedup import COLUMNS
 from analysis.tables import (
     baselines,
@@ -86,7 +86,7 @@ def build_report(
     """
     claimed = find_hypothesis(paths, hypothesis)
     command = Command(tuple(map(str, paths)), str(out_dir), "" if hypothesis is None else str(hypothesis))
-    found = outcome(paths, recordings)
+    found = study_results(paths, recordings)
     out = Path(out_dir)
     try:
         (out / "figures").mkdir(parents=True, exist_ok=True)
@@ -95,7 +95,7 @@ def build_report(
         raise AnalysisError(f"{out}: cannot be written: {error.strerror or error}") from error
 
 
-def _write(found: Outcome, claimed: HypothesisFile | None, out: Path, command: Command, per_task: bool) -> Report:
+def _write(found: StudyResults, claimed: HypothesisFile | None, out: Path, command: Command, per_task: bool) -> Report:
     hypothesis = None if claimed is None else claimed.hypothesis
     verdict = summarise(found) if hypothesis is None else judge(found, hypothesis)
     document = verdict.document() if claimed is None else {"hypothesis": claimed.document(), **verdict.document()}
@@ -124,14 +124,14 @@ def _write(found: Outcome, claimed: HypothesisFile | None, out: Path, command: C
     )
 
 
-def _wanted(found: Outcome, hypothesis: Hypothesis | None, per_task: bool) -> list[Drawing]:
+def _wanted(found: StudyResults, hypothesis: Hypothesis | None, per_task: bool) -> list[Drawing]:
     drawings = list(Gallery(found, hypothesis).drawings(per_task))
     if not drawings:
         raise AnalysisError("no figure can be drawn of these runs")
     return drawings
 
 
-def make_tables(found: Outcome) -> list[Table]:
+def make_tables(found: StudyResults) -> list[Table]:
     """The further tables, as far as the study has data for them."""
     made: list[Callable[[], Table | None]] = [
         lambda: baselines.over_each_random(found),
@@ -149,7 +149,7 @@ def make_tables(found: Outcome) -> list[Table]:
     return [table for table in tables if table is not None]
 
 
-def _ranks(found: Outcome) -> Table | None:
+def _ranks(found: StudyResults) -> Table | None:
     ranks = ranking.ranking(found)
     return None if ranks is None else ranking.ranking_table(ranks)
 
@@ -167,7 +167,7 @@ def redraw(
         AnalysisError: as :func:`build_report`, or a name that no figure of these runs has.
     """
     claimed = find_hypothesis(paths, hypothesis)
-    gallery = Gallery(outcome(paths, recordings), None if claimed is None else claimed.hypothesis)
+    gallery = Gallery(study_results(paths, recordings), None if claimed is None else claimed.hypothesis)
     drawings = {drawing.name: drawing for drawing in gallery.drawings(per_task=True)}
     unknown = [name for name in names if name not in drawings]
     if unknown:

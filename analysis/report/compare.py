@@ -17,7 +17,7 @@ from analysis.report.page import environment
 from analysis.report.text import AXIS_NAMES
 from analysis.runs.load import load_study
 from analysis.statistics.ert import LogEstimate
-from analysis.study.outcome import OTHERS, Outcome, analyse
+from analysis.study.results import OTHERS, StudyResults, analyse
 from analysis.study.speedup import COLUMNS
 from analysis.study.time_to_target import AXES
 from analysis.tables.table import Table, text_rows, times_cell, write
@@ -73,17 +73,17 @@ def compare_studies(
     return index
 
 
-def _analysed(path: Path, recordings: Mapping[str, Path] | None, claim: Hypothesis | None) -> Outcome:
+def _analysed(path: Path, recordings: Mapping[str, Path] | None, claim: Hypothesis | None) -> StudyResults:
     """With the baselines that the claim asks for, and no other."""
     others = [baseline for baseline in OTHERS if claim is not None and baseline.label in claim.baselines]
     return analyse(load_study([path], recordings), others)
 
 
-def _sentence(study: Outcome, claim: Hypothesis | None) -> str:
+def _sentence(study: StudyResults, claim: Hypothesis | None) -> str:
     return summarise(study).sentence if claim is None else judge(study, claim).sentence
 
 
-def side_by_side(a: Outcome, b: Outcome) -> pd.DataFrame:
+def side_by_side(a: StudyResults, b: StudyResults) -> pd.DataFrame:
     """The speedups of both, joined: :data:`analysis.study.speedup.COLUMNS` with suffixes, and their ratio B / A.
 
     The ratio's interval takes the studies as independent, which is wide where they share seeds.
@@ -129,7 +129,7 @@ def _cells(row: Mapping[Any, Any]) -> list[str]:
     return [*cells, times_cell(row["ratio"], row["ratio_low"], row["ratio_high"])]
 
 
-def differences(a: Outcome, b: Outcome) -> list[str]:
+def differences(a: StudyResults, b: StudyResults) -> list[str]:
     """What else differs: tasks, strategies, protocols and recordings."""
     said = []
     for column, noun in (("task", "tasks"), ("strategy", "strategies")):

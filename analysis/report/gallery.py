@@ -28,7 +28,7 @@ from analysis.reference import HEADLINE_TARGET, kernel_of
 from analysis.runs import split_time
 from analysis.study import curves, runtime_distribution
 from analysis.study.baseline import RANDOM_STRATEGIES
-from analysis.study.outcome import Outcome
+from analysis.study.results import StudyResults
 from analysis.study.simulated_random import RandomSearches, random_searches
 from analysis.study.time_to_target import AXES
 from analysis.tables.ranking import ranking
@@ -64,16 +64,16 @@ class PageFigure:
 
 
 class Gallery:
-    """What the figures of one outcome share: looks, the order of strategies, simulated random searches.
+    """What the figures of one study share: looks, the order of strategies, simulated random searches.
 
     With a hypothesis its strategies come first, and the speedups that it claims are lines.
     """
 
-    def __init__(self, outcome: Outcome, hypothesis: Hypothesis | None = None) -> None:
-        self.outcome = outcome
+    def __init__(self, results: StudyResults, hypothesis: Hypothesis | None = None) -> None:
+        self.results = results
         self.first = () if hypothesis is None else hypothesis.strategies
         self.claimed = () if hypothesis is None else hypothesis.lines
-        self.order = by_speedup(outcome, self.first)
+        self.order = by_speedup(results, self.first)
         self.styles: dict[str, Look] = looks([*self.order])
 
     @property
@@ -86,7 +86,7 @@ class Gallery:
 
     @cached_property
     def simulated(self) -> dict[str, RandomSearches]:
-        return random_searches(self.outcome.study, self.outcome.best)
+        return random_searches(self.results.study, self.results.best)
 
     def drawings(self, per_task: bool = False) -> Iterator[Drawing]:
         """Every figure that the study has data for, the headline first."""
@@ -104,7 +104,7 @@ class Gallery:
 
     def _forests(self) -> Iterator[Drawing]:
         for axis in AXES:
-            rows = speedup_forest.rows_of(self.outcome.speedups, axis, HEADLINE_TARGET)
+            rows = speedup_forest.rows_of(self.results.speedups, axis, HEADLINE_TARGET)
             names = [name for name in self.order if name in set(rows["strategy"])]
             most = speedup_forest.MOST_STRATEGIES
             for start in range(0, len(names), most):
@@ -122,7 +122,7 @@ class Gallery:
                 )
 
     def _curves(self, by: str) -> Iterator[Drawing]:
-        study, best = self.outcome.study, self.outcome.best
+        study, best = self.results.study, self.results.best
         runs = curves.run_curves(study, best, by)
         law = curves.random_curves(study, best, self.simulated, by)
         extra = {task: best_so_far.lines(study.facts.get(task, {}), t_star) for task, t_star in best.t_star_ms.items()}
@@ -158,8 +158,8 @@ class Gallery:
 
     def _distributions(self) -> Iterator[Drawing]:
         parts = [
-            runtime_distribution.run_distributions(self.outcome),
-            runtime_distribution.random_distributions(self.outcome, self.simulated),
+            runtime_distribution.run_distributions(self.results),
+            runtime_distribution.random_distributions(self.results, self.simulated),
         ]
         data = pd.concat([part for part in parts if len(part)], ignore_index=True) if any(map(len, parts)) else parts[0]
         if len(data):
@@ -170,7 +170,7 @@ class Gallery:
 
     def _heatmaps(self) -> Iterator[Drawing]:
         for axis in AXES:
-            data = heatmap.cells(self.outcome.speedups, axis, HEADLINE_TARGET, self.order)
+            data = heatmap.cells(self.results.speedups, axis, HEADLINE_TARGET, self.order)
             names = [name for name in self.order if name in set(data["strategy"])]
             if len(data):
                 title = f"speedup over random within {HEADLINE_TARGET:.0%}, {AXIS_NAMES[axis]}"
@@ -181,7 +181,7 @@ class Gallery:
                 )  # fmt: skip
 
     def _splits(self) -> Iterator[Drawing]:
-        study = self.outcome.study
+        study = self.results.study
         if study.splits.empty:
             return
         for live in (True, False):
@@ -200,7 +200,7 @@ class Gallery:
                 )
 
     def _incumbents(self) -> Iterator[Drawing]:
-        data = incumbents.final_incumbents(self.outcome)
+        data = incumbents.final_incumbents(self.results)
         if len(data) and np.isfinite(data["true"]).any():
             styles = {name: look for name, look in self.shown.items() if name in set(data["strategy"])}
             yield Drawing(
@@ -209,7 +209,7 @@ class Gallery:
             )  # fmt: skip
 
     def _landscapes(self) -> Iterator[Drawing]:
-        shares = landscapes.shares(self.outcome.study.references, self.outcome.best.t_star_ms)
+        shares = landscapes.shares(self.results.study.references, self.results.best.t_star_ms)
         if len(shares):
             yield Drawing(
                 "landscapes", "The recorded spaces", _LANDSCAPES, shares,
@@ -218,7 +218,7 @@ class Gallery:
 
     def _difficulty(self) -> Iterator[Drawing]:
         names = [name for name in self.order if name not in RANDOM_STRATEGIES][:4]
-        data = difficulty.by_difficulty(self.outcome, names)
+        data = difficulty.by_difficulty(self.results, names)
         if data["task"].nunique() > 2:
             yield Drawing(
                 "speedup-difficulty", "When a model pays: speedup against difficulty",
@@ -232,7 +232,7 @@ class Gallery:
         return "A line at 1" if len(levels) == 1 else f"Lines at {', '.join(levels[:-1])} and {levels[-1]}"
 
     def _ranks(self) -> Iterator[Drawing]:
-        found = ranking(self.outcome)
+        found = ranking(self.results)
         if found is not None and len(found.strategies) > 2:
             data = pd.DataFrame({"strategy": found.strategies, "mean_rank": found.mean_rank})
             yield Drawing(
@@ -242,17 +242,17 @@ class Gallery:
             )  # fmt: skip
 
 
-def by_speedup(outcome: Outcome, first: Sequence[str] = ()) -> list[str]:
+def by_speedup(results: StudyResults, first: Sequence[str] = ()) -> list[str]:
     """``first``, then by mean speedup at the headline target; random last.
 
     Known speedups come before bounded ones, more tasks before fewer, and all before those that ran in other batches or
     with other compile workers than most: their seconds are not those of the same clock.
     """
-    table = outcome.speedups
+    table = results.speedups
     whole = table[(table["task"] == "ALL") & (table["stratum"] == "all") & (table["axis"] == "evaluations")]
     whole = whole[np.isclose(whole["target"], HEADLINE_TARGET)].set_index("strategy")
     speedups, bounds = whole["speedup"].to_dict(), whole["bound"].to_dict()
-    by_strategy = outcome.study.runs.groupby("strategy")
+    by_strategy = results.study.runs.groupby("strategy")
     tasks = by_strategy["task"].nunique()
     conditions = by_strategy[["batch", "compile_workers"]].first().apply(tuple, axis=1)
     usual = conditions.mode()[0]
@@ -262,7 +262,7 @@ def by_speedup(outcome: Outcome, first: Sequence[str] = ()) -> list[str]:
         bounded, last = bounds.get(name, "") != "none", name in RANDOM_STRATEGIES
         return last, name not in first, conditions[name] != usual, -int(tasks[name]), bounded, -speedup, name
 
-    return sorted(set(outcome.study.runs["strategy"]), key=rank)
+    return sorted(set(results.study.runs["strategy"]), key=rank)
 
 
 def save_figures(drawings: Sequence[Drawing], folder: Path) -> list[PageFigure]:

@@ -10,8 +10,8 @@ import pandas as pd
 from analysis.reference import HEADLINE_TARGET, TARGETS
 from analysis.report.text import AXIS_NAMES, ranked_sentences, speedup_cell
 from analysis.study.baseline import RANDOM_STRATEGIES, Baseline
-from analysis.study.outcome import Outcome
 from analysis.study.pairing import Ground
+from analysis.study.results import StudyResults
 from analysis.study.speedup import COLUMNS, speedups_on
 from analysis.verdict.hypothesis import ALL
 from analysis.verdict.judge import plain
@@ -49,16 +49,16 @@ class Neutral:
         }
 
 
-def summarise(outcome: Outcome) -> Neutral:
+def summarise(results: StudyResults) -> Neutral:
     """The fastest strategy against random search, and against the next."""
-    found = ranked_sentences(outcome.speedups, outcome.counted.get(HEADLINE_TARGET, ()))
+    found = ranked_sentences(results.speedups, results.counted.get(HEADLINE_TARGET, ()))
     of = {name: text for name, text in found if name not in RANDOM_STRATEGIES}
     if not of:
         empty = pd.DataFrame(columns=COLUMNS)
         return Neutral(found[0][1] if found else NOTHING, (), empty, empty)
     ranked = tuple(of)
-    next_one = _over(outcome, *ranked[:2]) if len(ranked) > 1 else pd.DataFrame(columns=COLUMNS)
-    speedups = _whole(outcome.speedups)
+    next_one = _over(results, *ranked[:2]) if len(ranked) > 1 else pd.DataFrame(columns=COLUMNS)
+    speedups = _whole(results.speedups)
     return Neutral(
         sentence=_told(of[ranked[0]], ranked, speedups, next_one),
         ranked=ranked,
@@ -81,13 +81,13 @@ def _told(first: str, ranked: tuple[str, ...], speedups: pd.DataFrame, over_next
     return told
 
 
-def _over(outcome: Outcome, one: str, other: str) -> pd.DataFrame:
+def _over(results: StudyResults, one: str, other: str) -> pd.DataFrame:
     """The speedup of one strategy over the runs of another, on the tasks that both have."""
-    runs = outcome.study.runs
+    runs = results.study.runs
     tasks = set(runs.loc[runs["strategy"] == one, "task"]) & set(runs.loc[runs["strategy"] == other, "task"])
     if not tasks:
         return pd.DataFrame(columns=COLUMNS)
-    table = _whole(speedups_on(Ground(outcome.study, outcome.best, TARGETS, outcome.times), Baseline(other)))
+    table = _whole(speedups_on(Ground(results.study, results.best, TARGETS, results.times), Baseline(other)))
     return table[table["strategy"] == one]
 
 

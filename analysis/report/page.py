@@ -15,7 +15,7 @@ from analysis.report.neutral import Neutral
 from analysis.report.rows import environment_rows, initial_points, strata_told, strategy_rows, task_rows, warnings
 from analysis.report.text import SpeedupLine, interval_note, sentences, speedup_lines
 from analysis.statistics.supported import THESE_TASKS
-from analysis.study.outcome import Outcome
+from analysis.study.results import StudyResults
 from analysis.tables.baselines import stratum_name
 from analysis.tables.table import Table
 from analysis.verdict.hypothesis import Hypothesis
@@ -65,10 +65,10 @@ def data_uri(png: Path) -> str:
 
 
 def render(
-    outcome: Outcome, verdict: Verdict | Neutral, figures: list[PageFigure], tables: list[Table], command: Command
+    results: StudyResults, verdict: Verdict | Neutral, figures: list[PageFigure], tables: list[Table], command: Command
 ) -> str:
     """The page as text; everything in it is computed from the arguments."""
-    study, best, table = outcome.study, outcome.best, outcome.speedups
+    study, best, table = results.study, results.best, results.speedups
     tasks = task_rows(study, best)
     return (
         environment()
@@ -76,7 +76,7 @@ def render(
         .render(
             headline=verdict.sentence,
             judged=judged(verdict) if isinstance(verdict, Verdict) else None,
-            sentences=sentences(table, outcome.counted[HEADLINE_TARGET]),
+            sentences=sentences(table, results.counted[HEADLINE_TARGET]),
             target=f"{HEADLINE_TARGET:.0%}",
             speedups=[(f"{target:.0%}", *_split(speedup_lines(table, target))) for target in _by_weight()],
             note=interval_note(table) if len(table) else "",

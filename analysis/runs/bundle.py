@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from analysis.runs import consolidated
+from analysis.runs import consolidated, contract
 from analysis.runs.load import read_logs
 from analysis.runs.retimed import with_retimed
 
@@ -37,11 +37,11 @@ def write_bundle(paths: Sequence[str | Path], folder: Path) -> Bundle:
     """
     logs, _, environment = read_logs(paths)
     by_name = {"/".join(log.path.parts[-3:]): log for log in with_retimed(logs)}
-    file = folder / consolidated.NAME
+    file = folder / contract.CONSOLIDATED
     consolidated.write(file, by_name, {}, environment)
     protocol: dict[str, object] = {}
     for log in by_name.values():
         protocol.setdefault(str(log.config["strategy"]["label"]), log.config)
-    config = folder / "config.yaml"
+    config = folder / contract.CONFIG
     config.write_text(yaml.safe_dump(protocol, sort_keys=False), encoding="utf-8")
     return Bundle(file, config, len(by_name))

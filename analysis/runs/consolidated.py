@@ -23,32 +23,24 @@ import pyarrow.parquet as pq
 
 from analysis.errors import AnalysisError
 from analysis.progress import tracked
-from analysis.runs.run_directory import OPTIONAL_NUMBERS, REQUIRED_NUMBERS, RunLog, read_environment, read_run
+from analysis.runs import contract
+from analysis.runs.contract import ConsolidatedDocument
+from analysis.runs.run_directory import RunLog, read_environment, read_run
+from analysis.runs.version import check_version
 
-NAME = "consolidated.parquet"
 WORTH_IT = 100
 """Fewer runs than these are read as they are, and nothing is written."""
-_VERSION = "1"
-_NUMBERS = (*REQUIRED_NUMBERS, *OPTIONAL_NUMBERS)
-_CLOCK = "clock_end_s"
 _COMPRESSION: dict[str, Any] = {
     "compression": "zstd",
     "compression_level": 9,
-    "use_dictionary": ["config", "ended", *(f"{name}.list.element" for name in _NUMBERS if name != _CLOCK)],
-    "column_encoding": {f"{_CLOCK}.list.element": "BYTE_STREAM_SPLIT"},  # it rises and never repeats
+    "use_dictionary": [
+        contract.RUN_CONFIG,
+        contract.ENDED,
+        *(f"{name}.list.element" for name in contract.LISTS if name != contract.CLOCK_END_S),
+    ],
+    "column_encoding": {f"{contract.CLOCK_END_S}.list.element": "BYTE_STREAM_SPLIT"},  # it rises and never repeats
 }
-_FILES = ("DONE", "config.yaml", "evaluations.parquet")
-_SCHEMA = pa.schema(
-    [
-        ("path", pa.string()),
-        ("fingerprint", pa.string()),
-        ("config", pa.string()),
-        ("ended", pa.string()),
-        ("repairs", pa.int64()),
-        ("ok", pa.list_(pa.bool_())),
-        *((name, pa.list_(pa.float64())) for name in _NUMBERS),
-    ]
-)
+_FILES = (contract.DONE, contract.CONFIG, contract.EVALUATIONS)
 
 
 @dataclass(frozen=True)
@@ -61,7 +53,7 @@ class Loaded:
 
 def load(root: Path, directories: Sequence[Path]) -> Loaded:
     """The run ``directories`` below ``root``, from the consolidated file as far as it is right; then update it."""
-    file = root / NAME
+    file = root / contract.CONSOLIDATED
     if len(directories) < WORTH_IT and (directories or not file.exists()):
         return Loaded([read_run(d) for d in directories], _environment(directories))
     known, environment = read(file) if file.exists() else ({}, {})
@@ -80,24 +72,27 @@ def load(root: Path, directories: Sequence[Path]) -> Loaded:
 
 def names(root: Path) -> list[str]:
     """The runs in the consolidated file of ``root``, as paths relative to it; none where there is no such file."""
-    file = root / NAME
-    with _damage(file):
-        return pq.read_table(file, columns=["path"])["path"].to_pylist() if file.exists() else []
+    file = root / contract.CONSOLIDATED
+    if not file.exists():
+        return []
+    with _damage(file), pq.ParquetFile(file) as parquet:
+        _document(file, parquet)
+        return list(parquet.read(columns=[contract.PATH])[contract.PATH].to_pylist())
 
 
 def part(folder: Path) -> Loaded:
     """The runs below ``folder`` in the nearest consolidated file above it, for a study without its run directories."""
     for root in folder.resolve().parents[:3]:
-        if not (root / NAME).exists():
+        if not (root / contract.CONSOLIDATED).exists():
             continue
         prefix = f"{folder.resolve().relative_to(root).as_posix()}/"
-        known, environment = read(root / NAME, prefix)
+        known, environment = read(root / contract.CONSOLIDATED, prefix)
         return Loaded([log for _, log in known.values()], environment)
     return Loaded([], {})
 
 
 def _environment(directories: Sequence[Path]) -> dict[str, Any]:
-    return read_environment(directories[0] / "environment.json") if directories else {}
+    return read_environment(directories[0] / contract.ENVIRONMENT) if directories else {}
 
 
 def fingerprint(directory: Path) -> str:
@@ -121,9 +116,12 @@ def _write_if_possible(
 def write(file: Path, logs: Mapping[str, RunLog], prints: Mapping[str, str], environment: Mapping[str, Any]) -> None:
     """Write ``file`` at once or not at all, rows by relative path."""
     temporary = file.with_name(f".{file.name}.{os.getpid()}")
-    metadata = {"nearopt": json.dumps({"version": _VERSION, "environment": environment})}
+    document: ConsolidatedDocument = {"version": str(contract.FORMAT_VERSION), "environment": dict(environment)}
+    metadata = {contract.METADATA_KEY: json.dumps(document)}
     try:
-        with pq.ParquetWriter(temporary, _SCHEMA.with_metadata(metadata), **_COMPRESSION) as writer:
+        with pq.ParquetWriter(
+            temporary, pa.schema(contract.CONSOLIDATED_COLUMNS.items(), metadata), **_COMPRESSION
+        ) as writer:
             for batch in _batches(list(logs)):
                 writer.write_table(_table(batch, logs, prints))
         temporary.replace(file)
@@ -142,16 +140,16 @@ def _batches(names: list[str], size: int = 2000) -> Iterator[list[str]]:
 def _table(names: list[str], logs: Mapping[str, RunLog], prints: Mapping[str, str]) -> pa.Table:
     runs = [logs[name] for name in names]
     columns: dict[str, Any] = {
-        "path": pa.array(names),
-        "fingerprint": pa.array([prints.get(name, "") for name in names]),
-        "config": pa.array([json.dumps(run.config, default=str) for run in runs]),
-        "ended": pa.array([run.ended for run in runs]),
-        "repairs": pa.array([run.repairs for run in runs]),
-        "ok": _lists([run.columns["ok"] for run in runs], pa.bool_()),
+        contract.PATH: pa.array(names),
+        contract.FINGERPRINT: pa.array([prints.get(name, "") for name in names]),
+        contract.RUN_CONFIG: pa.array([json.dumps(run.config, default=str) for run in runs]),
+        contract.ENDED: pa.array([run.ended for run in runs]),
+        contract.REPAIRS: pa.array([run.repairs for run in runs]),
+        contract.OK: _lists([run.columns[contract.OK] for run in runs], pa.bool_()),
     }
-    for name in _NUMBERS:
+    for name in contract.LISTS:
         columns[name] = _lists([run.columns.get(name) for run in runs], pa.float64())
-    return pa.table(columns, schema=_SCHEMA)
+    return pa.table(columns, schema=pa.schema(contract.CONSOLIDATED_COLUMNS.items()))
 
 
 def _lists(values: Iterable[Any], kind: Any) -> Any:
@@ -165,25 +163,30 @@ def _lists(values: Iterable[Any], kind: Any) -> Any:
 
 
 def read(file: Path, prefix: str = "") -> tuple[dict[str, tuple[str, RunLog]], dict[str, Any]]:
-    """Relative path to (fingerprint, run), and the environment; empty where another version wrote the file.
+    """Relative path to (fingerprint, run), and the environment.
 
     Args:
         prefix: of the paths that are wanted.
 
     Raises:
-        AnalysisError: the file is damaged.
+        AnalysisError: the file is damaged, or a newer NearOpt wrote it.
     """
     with _damage(file), pq.ParquetFile(file) as parquet:
-        document = json.loads((parquet.schema_arrow.metadata or {}).get(b"nearopt", b"{}"))
-        if document.get("version") != _VERSION:
-            return {}, {}
+        document = _document(file, parquet)
         known: dict[str, tuple[str, RunLog]] = {}
         for group in range(parquet.num_row_groups):
-            paths = parquet.read_row_group(group, columns=["path"])["path"]
+            paths = parquet.read_row_group(group, columns=[contract.PATH])[contract.PATH]
             wanted = pc.starts_with(paths, prefix)
             if pc.any(wanted).as_py():
                 known |= _runs(file.parent.resolve(), parquet.read_row_group(group).filter(wanted))
         return known, dict(document.get("environment") or {})
+
+
+def _document(file: Path, parquet: pq.ParquetFile) -> dict[str, Any]:
+    """What the metadata says; of a version that is known here."""
+    document = dict(json.loads((parquet.schema_arrow.metadata or {}).get(contract.METADATA_KEY, b"{}")))
+    check_version(file, document.get("version", 1))
+    return document
 
 
 @contextmanager
@@ -195,16 +198,18 @@ def _damage(file: Path) -> Iterator[None]:
 
 
 def _runs(root: Path, table: pa.Table) -> dict[str, tuple[str, RunLog]]:
-    plain = table.select(["path", "fingerprint", "config", "ended", "repairs"]).to_pylist()
+    lists = (contract.OK, *contract.LISTS)
+    plain = table.select([name for name in contract.CONSOLIDATED_COLUMNS if name not in lists]).to_pylist()
     columns: dict[str, tuple[Any, Any, Any]] = {}
-    for name in ("ok", *_NUMBERS):
-        lists = table.column(name).combine_chunks()
-        lists = lists.chunk(0) if isinstance(lists, pa.ChunkedArray) else lists
-        flat = lists.values.to_numpy(zero_copy_only=False)
-        columns[name] = flat, lists.offsets.to_numpy(), lists.is_valid().to_numpy(zero_copy_only=False)
-    found = {}
+    for name in lists:
+        column = table.column(name).combine_chunks()
+        column = column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
+        flat = column.values.to_numpy(zero_copy_only=False)
+        columns[name] = flat, column.offsets.to_numpy(), column.is_valid().to_numpy(zero_copy_only=False)
+    runs = {}
     for i, row in enumerate(plain):
         own = {name: flat[offsets[i] : offsets[i + 1]] for name, (flat, offsets, valid) in columns.items() if valid[i]}
-        log = RunLog(root / row["path"], json.loads(row["config"]), row["ended"], own, int(row["repairs"]))
-        found[row["path"]] = row["fingerprint"], log
-    return found
+        config, path = json.loads(row[contract.RUN_CONFIG]), row[contract.PATH]
+        log = RunLog(root / path, config, row[contract.ENDED], own, int(row[contract.REPAIRS]))
+        runs[path] = row[contract.FINGERPRINT], log
+    return runs

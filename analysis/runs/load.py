@@ -13,13 +13,20 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.errors import AnalysisError
-from analysis.runs import consolidated
+from analysis.runs import consolidated, contract
+from analysis.runs.contract import ConfigDocument
 from analysis.runs.recordings import references
 from analysis.runs.retimed import with_retimed
 from analysis.runs.run_directory import RunLog, is_live, run_row
 from analysis.runs.split_time import run_split
+from analysis.runs.version import check_plans, check_run_version
 
-_COSTS = {"compile_s": ("compile_s",), "device_s": ("verify_s", "benchmark_s"), "own_s": ("ask_s", "tell_s")}
+_COSTS = {
+    contract.COMPILE_S: (contract.COMPILE_S,),
+    "device_s": (contract.VERIFY_S, contract.BENCHMARK_S),
+    "own_s": (contract.ASK_S, contract.TELL_S),
+}
+"""Columns of ``Study.evaluations`` that are sums of logged ones."""
 _SAME_WITHIN_A_STRATEGY = [
     "strategy_arguments",
     "budget_evaluations",
@@ -59,7 +66,7 @@ class Study:
     facts: dict[str, dict[str, Any]] = field(default_factory=dict)
     unfinished: int = 0
     duplicates: int = 0
-    protocol: dict[str, dict[str, Any]] = field(default_factory=dict)
+    protocol: dict[str, ConfigDocument] = field(default_factory=dict)
     environment: dict[str, Any] = field(default_factory=dict)
     splits: pd.DataFrame = field(default_factory=pd.DataFrame)
 
@@ -86,7 +93,7 @@ def load_study(paths: Sequence[str | Path], recordings: Mapping[str, Path] | Non
     found = references(runs, recordings or {})
     sampled = {task for task, reference in found.items() if reference.coverage == "sample"}
     runs["coverage"] = runs["coverage"].where(~runs["task"].isin(sampled), "sample")
-    protocol: dict[str, dict[str, Any]] = {}
+    protocol: dict[str, ConfigDocument] = {}
     for label, log in zip(runs["strategy"], kept, strict=True):
         protocol.setdefault(str(label), log.config)
     return Study(
@@ -125,25 +132,31 @@ def read_logs(paths: Sequence[str | Path]) -> tuple[list[RunLog], int, dict[str,
 
 
 def find_run_directories(path: Path) -> tuple[list[Path], list[Path]]:
-    """Run directories at any depth, resolved and sorted: those with DONE, and those that look unfinished."""
+    """Run directories at any depth, resolved and sorted: those with DONE, and those that look unfinished.
+
+    Raises:
+        AnalysisError: there is no such folder, or a newer NearOpt made an unfinished one or a plan.
+    """
     if not path.exists():
         raise AnalysisError(f"{path}: no such file or directory: expected a folder of runs")
+    check_plans(path)
     finished, unfinished = [], []
     for folder, inner, files in os.walk(path.resolve()):
-        inner[:] = [name for name in inner if not name.startswith((".", "aborted-"))]
-        if "config.yaml" not in files:
+        inner[:] = [name for name in inner if not name.startswith((".", contract.ABORTED_PREFIX))]
+        if contract.CONFIG not in files:
             continue
         inner.clear()
         directory = Path(folder)
-        if "DONE" in files:
+        if contract.DONE in files:
             finished.append(directory)
-        elif directory.name.startswith("seed-"):
+        elif directory.name.startswith(contract.SEED_PREFIX):
+            check_run_version(directory)
             unfinished.append(directory)
     return sorted(finished, key=_natural), unfinished
 
 
 def _natural(directory: Path) -> tuple[str, int, str]:
-    number = directory.name.removeprefix("seed-")
+    number = directory.name.removeprefix(contract.SEED_PREFIX)
     return str(directory.parent), int(number) if number.isdigit() else -1, directory.name
 
 
@@ -162,16 +175,16 @@ def _without_copies(logs: list[RunLog]) -> list[RunLog]:
     return list(seen.values())
 
 
-def _differences(other: dict[str, Any], config: dict[str, Any], prefix: str = "") -> list[str]:
-    """``name=value`` of everything that differs, the hash aside."""
-    found = []
-    for name in sorted({*other, *config} - {"config_hash"}):
+def _differences(other: Mapping[str, Any], config: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """``name=value`` of everything that differs, hash and version aside."""
+    changed = []
+    for name in sorted({*other, *config} - contract.NOT_DECIDING):
         before, now = other.get(name), config.get(name)
-        if isinstance(before, dict) and isinstance(now, dict):
-            found += _differences(before, now, f"{prefix}{name}.")
+        if isinstance(before, Mapping) and isinstance(now, Mapping):
+            changed += _differences(before, now, f"{prefix}{name}.")
         elif before != now:
-            found.append(f"{prefix}{name}={now}")
-    return found
+            changed.append(f"{prefix}{name}={now}")
+    return changed
 
 
 def _check_comparable(runs: pd.DataFrame) -> None:
@@ -200,12 +213,12 @@ def _check_landscapes(runs: pd.DataFrame) -> None:
 
 
 def _concatenated(runs: list[dict[str, NDArray[Any]]]) -> pd.DataFrame:
-    lengths = [len(columns["ok"]) for columns in runs]
+    lengths = [len(columns[contract.OK]) for columns in runs]
     found: dict[str, Any] = {
         "run": np.repeat(np.arange(len(runs)), lengths),
         "index": np.concatenate([np.arange(length) for length in lengths]),
     }
-    for name in ("ok", "latency_ms", "oracle_ms", "clock_end_s"):
+    for name in (contract.OK, *contract.REQUIRED_NUMBERS):
         found[name] = np.concatenate([columns[name] for columns in runs])
     for name, parts in _COSTS.items():
         found[name] = np.concatenate([_sum(columns, parts) for columns in runs])
@@ -214,7 +227,7 @@ def _concatenated(runs: list[dict[str, NDArray[Any]]]) -> pd.DataFrame:
 
 def _sum(columns: Mapping[str, NDArray[Any]], parts: tuple[str, ...]) -> NDArray[np.float64]:
     if any(part not in columns for part in parts):
-        return np.full(len(columns["ok"]), np.nan)
+        return np.full(len(columns[contract.OK]), np.nan)
     return np.asarray(sum(columns[part] for part in parts), dtype=np.float64)
 
 
@@ -223,7 +236,7 @@ def _splits(logs: list[RunLog]) -> pd.DataFrame:
     for run, log in enumerate(logs):
         live = is_live(log.config)
         backend = log.config.get("backend") or {}
-        columns = log.columns if live else {name: v for name, v in log.columns.items() if name != "wall_s"}
+        columns = log.columns if live else {name: v for name, v in log.columns.items() if name != contract.WALL_S}
         split = run_split(columns, int(log.config.get("batch") or 1), bool(backend.get("charge_ask", live)))
         if split is not None:
             rows.append({"run": run, "live": live, **split})

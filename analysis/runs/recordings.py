@@ -17,14 +17,12 @@ from numpy.typing import NDArray
 
 from analysis.errors import AnalysisError
 from analysis.reference import COSTS, with_coverage
+from analysis.runs import contract
 from analysis.runs.run_directory import YAML_LOADER, first_line, read_parquet
 from analysis.statistics.readings import Readings, readings
 
-NAME = "reference.parquet"
-_REQUIRED = ["status", "latency_ms", "oracle_ms"]
-_OPTIONAL = ["key", "compile_s", "verify_s", "benchmark_s", "origin"]
-_SAMPLES = "samples_ms"
-_FACTS = ("task", "kernel", "device", "coverage", "vendor", "roofline", "shape", "dtype", "default")
+_TELLING = (contract.LATENCY_MS, contract.ORACLE_MS, contract.COMPILE_S, contract.BENCHMARK_S)
+"""What tells two rows of a table apart."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,7 @@ def references(runs: pd.DataFrame, recordings: Mapping[str, Path]) -> dict[str, 
         checked.add((task, path))
         table = with_coverage(read_table(path), coverage)
         if task not in found:
-            facts = read_facts(path.with_name("reference.yaml"))
+            facts = read_facts(path.with_name(contract.REFERENCE_NOTE))
             found[task] = Reference(path, table, coverage, facts, _samples(path, table, recordings.get(task)))
         elif not table.equals(found[task].table):
             raise AnalysisError(f"{path}: another recording of {task} than {found[task].path}: expected one per task")
@@ -74,7 +72,7 @@ def _parent(path: str) -> str:
 
 def _beside(folder: str) -> Path | None:
     """reference.parquet of a strategy's folder or the task's above it."""
-    candidates = (parent / NAME for parent in (Path(folder), Path(folder).parent))
+    candidates = (parent / contract.REFERENCE for parent in (Path(folder), Path(folder).parent))
     return next((candidate for candidate in candidates if candidate.exists()), None)
 
 
@@ -83,12 +81,13 @@ def read_table(path: Path) -> pd.DataFrame:
 
     Rows are ordered by what is recorded of them, whatever the file's order: simulated baselines draw rows by number.
     """
-    table: pd.DataFrame = read_parquet(path, _REQUIRED, _OPTIONAL).to_pandas()
+    recording = read_parquet(path, contract.REFERENCE_COLUMNS, contract.OPTIONAL_REFERENCE_COLUMNS)
+    table: pd.DataFrame = recording.to_pandas()
     if table.empty:
         raise AnalysisError(f"{path}: no row: expected one per feasible configuration")
-    recorded = ["latency_ms", "oracle_ms", *(name for name in COSTS if name in table)]
-    table = table.astype({"status": "str", **dict.fromkeys(recorded, "float64")})
-    return table.sort_values(["status", *recorded], kind="stable", ignore_index=True)
+    recorded = [contract.LATENCY_MS, contract.ORACLE_MS, *(name for name in COSTS if name in table)]
+    table = table.astype({contract.STATUS: "str", **dict.fromkeys(recorded, "float64")})
+    return table.sort_values([contract.STATUS, *recorded], kind="stable", ignore_index=True)
 
 
 def read_readings(path: Path, table: pd.DataFrame) -> Readings:
@@ -100,7 +99,7 @@ def read_readings(path: Path, table: pd.DataFrame) -> Readings:
     rows = matching_rows(path, table)
     if rows is None:
         raise AnalysisError(f"{path}: not the {len(table)} rows of the recording that the runs were judged by")
-    samples = read_parquet(path, [_SAMPLES], []).column(_SAMPLES).to_pylist()
+    samples = read_parquet(path, [contract.SAMPLES_MS], []).column(contract.SAMPLES_MS).to_pylist()
     return readings([np.asarray(samples[row] or [], dtype=np.float64) for row in rows.tolist()])
 
 
@@ -110,7 +109,7 @@ def matching_rows(path: Path, table: pd.DataFrame) -> NDArray[np.intp] | None:
     The harness keeps rows in the canonical order of their space, a landscape file in the order of measuring. Rows are
     told apart by latency and costs, which repeat only among failures, and those have no samples.
     """
-    names = [name for name in ("latency_ms", "oracle_ms", "compile_s", "benchmark_s") if name in table]
+    names = [name for name in _TELLING if name in table]
     theirs = read_parquet(path, names, []).to_pandas()
     if len(theirs) != len(table):
         return None
@@ -126,9 +125,9 @@ def matching_rows(path: Path, table: pd.DataFrame) -> NDArray[np.intp] | None:
 
 def _samples(path: Path, table: pd.DataFrame, library: Path | None) -> Path | None:
     """The table's own file, or the library's recording where it is the same one."""
-    if _SAMPLES in pq.read_schema(path).names:
+    if contract.SAMPLES_MS in pq.read_schema(path).names:
         return path
-    if library is None or _SAMPLES not in pq.read_schema(library).names:
+    if library is None or contract.SAMPLES_MS not in pq.read_schema(library).names:
         return None
     return library if matching_rows(library, table) is not None else None
 
@@ -136,11 +135,11 @@ def _samples(path: Path, table: pd.DataFrame, library: Path | None) -> Path | No
 def _landscape(path: Path) -> Reference:
     table = read_table(path)
     try:
-        document = json.loads((pq.read_schema(path).metadata or {}).get(b"nearopt", b"{}"))
+        document = json.loads((pq.read_schema(path).metadata or {}).get(contract.METADATA_KEY, b"{}"))
     except ValueError as error:
         raise AnalysisError(f"{path}: metadata nearopt: damaged: {first_line(error)}") from error
     coverage = str((document.get("coverage") or {}).get("kind", "exhaustive"))
-    facts = {name: document[name] for name in _FACTS if name in document}
+    facts = {name: document[name] for name in contract.REFERENCE_FACTS if name in document}
     return Reference(path, with_coverage(table, coverage), coverage, facts, _samples(path, table, None))
 
 

@@ -11,10 +11,8 @@ import numpy as np
 import pandas as pd
 
 from analysis.errors import AnalysisError
+from analysis.runs import contract
 from analysis.runs.run_directory import RunLog, is_live, read_parquet
-
-NAME = "retimed.parquet"
-_COLUMNS = ["strategy", "seed", "index", "oracle_ms"]
 
 
 def with_retimed(logs: Sequence[RunLog]) -> list[RunLog]:
@@ -24,29 +22,32 @@ def with_retimed(logs: Sequence[RunLog]) -> list[RunLog]:
         AnalysisError: the file is damaged, or knows fewer evaluations of a run than it has.
     """
     table = cache(_table)
-    return [_judged(log, table(log.path.parent.parent / NAME)) if is_live(log.config) else log for log in logs]
+    beside = contract.RETIMED
+    return [_judged(log, table(log.path.parents[1] / beside)) if is_live(log.config) else log for log in logs]
 
 
 def _table(path: Path) -> tuple[Path, pd.DataFrame] | None:
     if not path.exists():
         return None
-    frame = read_parquet(path, _COLUMNS, []).to_pandas()
-    return path, frame.astype({"strategy": str}).set_index(["strategy", "seed"]).sort_index()
+    frame = read_parquet(path, contract.RETIMED_COLUMNS, ()).to_pandas()
+    return path, frame.astype({contract.LABEL: str}).set_index([contract.LABEL, contract.SEED]).sort_index()
 
 
-def _judged(log: RunLog, found: tuple[Path, pd.DataFrame] | None) -> RunLog:
-    if found is None:
+def _judged(log: RunLog, retimed: tuple[Path, pd.DataFrame] | None) -> RunLog:
+    if retimed is None:
         return log
-    path, frame = found
+    path, frame = retimed
+    ok = log.columns[contract.OK]
     name = (str(log.config["strategy"]["label"]), int(log.config["seed"]))
     if name not in frame.index:
-        if not log.columns["ok"].any():
+        if not ok.any():
             return log
         raise AnalysisError(f"{path}: nothing about {name[0]} seed {name[1]}: run nearopt retime again")
     rows = frame.loc[[name]]
-    oracle = np.full(len(log.columns["ok"]), np.nan)
-    inside = rows["index"].to_numpy() < len(oracle)
-    oracle[rows["index"].to_numpy()[inside]] = rows["oracle_ms"].to_numpy()[inside]
-    if not inside.all() or np.isnan(oracle[log.columns["ok"]]).any():
+    oracle = np.full(len(ok), np.nan)
+    index = rows[contract.INDEX].to_numpy()
+    inside = index < len(oracle)
+    oracle[index[inside]] = rows[contract.ORACLE_MS].to_numpy()[inside]
+    if not inside.all() or np.isnan(oracle[ok]).any():
         raise AnalysisError(f"{path}: other evaluations of {name[0]} seed {name[1]}: run nearopt retime again")
-    return replace(log, columns={**log.columns, "oracle_ms": oracle})
+    return replace(log, columns={**log.columns, contract.ORACLE_MS: oracle})

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -16,28 +17,30 @@ from numpy.typing import NDArray
 
 from analysis.errors import AnalysisError
 from analysis.reference import kernel_of
+from analysis.runs import contract
+from analysis.runs.contract import ConfigDocument
+from analysis.runs.version import check_run_version, check_version
 
 YAML_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-REQUIRED_NUMBERS = ("latency_ms", "oracle_ms", "clock_end_s")
-OPTIONAL_NUMBERS = ("ask_s", "tell_s", "compile_s", "verify_s", "benchmark_s", "wall_s", "alias")
 
 
-def read_config(path: Path) -> dict[str, Any]:
+def read_config(path: Path) -> ConfigDocument:
     try:
         config = yaml.load(path.read_text(encoding="utf-8"), Loader=YAML_LOADER)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise AnalysisError(f"{path}: damaged: {first_line(error)}") from error
     if not isinstance(config, dict):
         raise AnalysisError(f"{path}: damaged: expected a mapping")
+    check_version(path, config.get("format_version", 1))
     for name, kind in (("task", str), ("strategy", dict), ("seed", int), ("budget", dict)):
         if not isinstance(config.get(name), kind):
             raise AnalysisError(f"{path}: {name}={config.get(name)!r}: expected a {kind.__name__}")
     if "label" not in config["strategy"]:
         raise AnalysisError(f"{path}: strategy.label is missing: expected the strategy's name")
-    return config
+    return cast(ConfigDocument, config)
 
 
-def is_live(config: dict[str, Any]) -> bool:
+def is_live(config: ConfigDocument) -> bool:
     """Whether a run measured on a device, by its config.yaml."""
     return str((config.get("backend") or {}).get("kind", "")) == "live"
 
@@ -50,12 +53,13 @@ class RunLog:
         path: its directory.
         config: config.yaml.
         ended: why it ended, from DONE.
-        columns: ``ok`` and ``REQUIRED_NUMBERS``, and of ``OPTIONAL_NUMBERS`` what was logged; in order. [evaluations]
+        columns: ``ok``, the contract's ``REQUIRED_NUMBERS``, and of its ``OPTIONAL_NUMBERS`` what was logged; in order.
+            [evaluations]
         repairs: evaluations whose configuration was repaired.
     """
 
     path: Path
-    config: dict[str, Any]
+    config: ConfigDocument
     ended: str
     columns: dict[str, NDArray[Any]]
     repairs: int
@@ -65,31 +69,33 @@ def read_run(directory: Path) -> RunLog:
     """Read a run directory with DONE.
 
     Raises:
-        AnalysisError: a file is missing or damaged.
+        AnalysisError: a file is missing or damaged, or a newer NearOpt wrote it.
     """
-    config = read_config(directory / "config.yaml")
-    columns = read_evaluations(directory / "evaluations.parquet")
-    repairs = int(columns.pop("repaired", np.zeros(0)).sum())
-    return RunLog(directory, config, _ended(directory / "DONE"), columns, repairs)
+    check_run_version(directory)
+    config = read_config(directory / contract.CONFIG)
+    columns = read_evaluations(directory / contract.EVALUATIONS)
+    repairs = int(columns.pop(contract.REPAIRED, np.zeros(0)).sum())
+    return RunLog(directory, config, _ended(directory / contract.DONE), columns, repairs)
 
 
 def read_evaluations(path: Path) -> dict[str, NDArray[Any]]:
     """One run's evaluations in order of ``index``, with ``ok`` for the status."""
-    table = read_parquet(path, ["status", *REQUIRED_NUMBERS], ["repaired", "index", *OPTIONAL_NUMBERS])
+    table = read_parquet(path, contract.EVALUATION_COLUMNS, contract.OPTIONAL_EVALUATION_COLUMNS)
     if table.num_rows == 0:
-        raise AnalysisError(f"{path.parent}: evaluations.parquet has no row: expected at least one evaluation")
-    columns: dict[str, NDArray[Any]] = {"ok": np.asarray(pc.equal(table.column("status"), "ok").to_numpy())}
+        raise AnalysisError(f"{path.parent}: {path.name} has no row: expected at least one evaluation")
+    ok = np.asarray(pc.equal(table.column(contract.STATUS), contract.OK_STATUS).to_numpy())
+    columns: dict[str, NDArray[Any]] = {contract.OK: ok}
     for name in table.column_names:
-        if name not in ("status", "index", "repaired"):
+        if name in contract.LISTS:
             columns[name] = _numbers(path, name, table.column(name))
-    if "repaired" in table.column_names:
-        columns["repaired"] = np.asarray(table.column("repaired").to_numpy(), dtype=bool)
-    if "index" in table.column_names and (np.diff(table.column("index").to_numpy()) < 0).any():
-        raise AnalysisError(f"{path}: index is out of order: expected 0, 1, 2, ...")
-    if np.isnan(columns["latency_ms"][columns["ok"]]).any():
-        raise AnalysisError(f"{path}: latency_ms is empty where status=ok: expected a number")
-    if np.isnan(columns["clock_end_s"]).any():
-        raise AnalysisError(f"{path}: clock_end_s is empty: expected seconds")
+    if contract.REPAIRED in table.column_names:
+        columns[contract.REPAIRED] = np.asarray(table.column(contract.REPAIRED).to_numpy(), dtype=bool)
+    if contract.INDEX in table.column_names and (np.diff(table.column(contract.INDEX).to_numpy()) < 0).any():
+        raise AnalysisError(f"{path}: {contract.INDEX} is out of order: expected 0, 1, 2, ...")
+    if np.isnan(columns[contract.LATENCY_MS][ok]).any():
+        raise AnalysisError(f"{path}: {contract.LATENCY_MS} is empty where status=ok: expected a number")
+    if np.isnan(columns[contract.CLOCK_END_S]).any():
+        raise AnalysisError(f"{path}: {contract.CLOCK_END_S} is empty: expected seconds")
     return columns
 
 
@@ -100,14 +106,14 @@ def _numbers(path: Path, name: str, column: Any) -> NDArray[np.float64]:
         raise AnalysisError(f"{path}: {name}: expected numbers: {first_line(error)}") from error
 
 
-def read_parquet(path: Path, required: list[str], optional: list[str]) -> Any:
+def read_parquet(path: Path, required: Sequence[str], optional: Sequence[str]) -> Any:
     try:
         with pq.ParquetFile(path) as file:
             present = set(file.schema_arrow.names)
             missing = [name for name in required if name not in present]
             if missing:
                 raise AnalysisError(f"{path}: column {missing[0]} is missing")
-            return file.read(columns=required + [name for name in optional if name in present])
+            return file.read(columns=[*required, *(name for name in optional if name in present)])
     except FileNotFoundError as error:
         raise AnalysisError(f"{path}: missing, although the run is marked as done") from error
     except (OSError, pa.ArrowException) as error:
@@ -119,7 +125,7 @@ def run_row(log: RunLog) -> dict[str, Any]:
     config = log.config
     task, strategy = config["task"], dict(config["strategy"])
     label = str(strategy.pop("label"))
-    budget, backend, reference = (config.get(name) or {} for name in ("budget", "backend", "reference"))
+    budget, backend, reference = config["budget"], config.get("backend") or {}, config.get("reference") or {}
     return {
         "path": str(log.path),
         "task": task,
@@ -133,10 +139,10 @@ def run_row(log: RunLog) -> dict[str, Any]:
         "backend": str(backend.get("kind", "")),
         "noise": str(backend.get("noise", "")),
         "landscape": str(backend.get("landscape_sha256") or ""),
-        "evaluations": len(log.columns["ok"]),
-        "failures": int((~log.columns["ok"]).sum()),
+        "evaluations": len(log.columns[contract.OK]),
+        "failures": int((~log.columns[contract.OK]).sum()),
         "repairs": log.repairs,
-        "clock_s": float(log.columns["clock_end_s"].max()),
+        "clock_s": float(log.columns[contract.CLOCK_END_S].max()),
         "ended": log.ended,
         "config_hash": str(config.get("config_hash", "")),
         "strategy_arguments": json.dumps(strategy, sort_keys=True, default=str),

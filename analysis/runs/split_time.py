@@ -9,10 +9,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from analysis.runs import contract
+
 PARTS = ("ask", "tell", "compile", "verify", "benchmark")
-NEEDED = ("ask_s", "tell_s", "compile_s", "verify_s", "benchmark_s")
-LOGGED = (*NEEDED, "wall_s", "alias")
-"""Columns of evaluations.parquet that a split is made from; ``wall_s`` and ``alias`` are absent in older runs."""
+NEEDED = (contract.ASK_S, contract.TELL_S, contract.COMPILE_S, contract.VERIFY_S, contract.BENCHMARK_S)
+LOGGED = (*NEEDED, contract.WALL_S, contract.ALIAS)
+"""Columns of evaluations.parquet that a split is made from; the last two are absent in older runs."""
 _SUMMED = ("clock_s", *(f"{part}_s" for part in PARTS), "compile_cpu_s", "alias_s")
 
 
@@ -37,11 +39,14 @@ def run_split(evaluations: Mapping[str, Any], batch: int, charge_ask: bool) -> d
     if np.isnan(logged).any():
         return None
     ask, tell, cpu, verify, benchmark = logged.sum(axis=1).tolist()
-    end = float(np.asarray(evaluations["clock_end_s"]).max())
+    end = float(np.asarray(evaluations[contract.CLOCK_END_S]).max())
     on_device = end - (ask + tell - _last_tell(logged[:2].T, batch)) if charge_ask else end
     clock = ask + tell + on_device
-    wall = float(np.asarray(evaluations["wall_s"], dtype=np.float64).sum()) if "wall_s" in evaluations else float("nan")
-    alias = np.nan_to_num(np.asarray(evaluations["alias"], dtype=np.float64)) if "alias" in evaluations else 0.0
+    wall, alias = float("nan"), np.zeros(len(logged[0]))
+    if contract.WALL_S in evaluations:
+        wall = float(np.asarray(evaluations[contract.WALL_S], dtype=np.float64).sum())
+    if contract.ALIAS in evaluations:
+        alias = np.nan_to_num(np.asarray(evaluations[contract.ALIAS], dtype=np.float64))
     return {
         "clock_s": clock,
         "ask_s": ask,

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from analysis.errors import AnalysisError
 from analysis.reference import HEADLINE_TARGET, kernel_of, true_latency
+from analysis.runs import contract
 from analysis.runs.load import Study
 from analysis.runs.run_directory import read_environment
 from analysis.statistics.agreement import RankTest, StratifiedTest, rank_test, stratified
@@ -166,7 +167,7 @@ def _check_judges(live: pd.DataFrame, replays: pd.DataFrame) -> int:
     """Live runs that were judged by their own readings: no recording is named in their environment.json."""
     own, recording = 0, str(replays["landscape"].iloc[0])
     for path in live["path"]:
-        file = Path(path) / "environment.json"
+        file = Path(path) / contract.ENVIRONMENT
         judge = (read_environment(file).get("backend") or {}).get("judged_by") or {}
         judged_by = str(judge.get("landscape_sha256", ""))
         if judged_by and judged_by != recording:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from analysis.reference import TARGETS, difficulty
 from analysis.statistics import random_search
-from analysis.study.outcome import Outcome
+from analysis.study.results import StudyResults
 from analysis.study.simulated_random import RandomSearches
 
 COLUMNS = ["strategy", "axis", "target", "x", "solved", "runs", "ended"]
@@ -17,14 +17,14 @@ EXACT_RANDOM = "exact_random"
 _POINTS = 200
 
 
-def run_distributions(outcome: Outcome) -> pd.DataFrame:
+def run_distributions(results: StudyResults) -> pd.DataFrame:
     """Steps of the share solved; ``ended`` marks the last row of a curve, where half of the unsolved runs had ended.
 
     Every counted (task, seed) pair weighs the same; a pair that is never solved stays below: that is the censoring.
     """
-    times = outcome.times
+    times = results.times
     times = times[
-        [task in outcome.counted[target] for task, target in zip(times["task"], times["target"], strict=True)]
+        [task in results.counted[target] for task, target in zip(times["task"], times["target"], strict=True)]
     ]
     parts = []
     for (strategy, axis, target), rows in times.groupby(["strategy", "axis", "target"], sort=True):
@@ -40,18 +40,18 @@ def run_distributions(outcome: Outcome) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)[COLUMNS] if parts else pd.DataFrame(columns=COLUMNS)
 
 
-def random_distributions(outcome: Outcome, simulated: Mapping[str, RandomSearches]) -> pd.DataFrame:
+def random_distributions(results: StudyResults, simulated: Mapping[str, RandomSearches]) -> pd.DataFrame:
     """The same of random search, tasks of equal weight: exact in evaluations, simulated in seconds."""
-    runs, parts = outcome.study.runs, []
+    runs, parts = results.study.runs, []
     for target in TARGETS:
-        tasks = sorted(outcome.counted[target] & set(outcome.study.references))
+        tasks = sorted(results.counted[target] & set(results.study.references))
         if not tasks:
             continue
         last = int(runs.loc[runs["task"].isin(tasks), "evaluations"].max())
         draws = np.arange(1, last + 1)
         solved = np.zeros(last)
         for task in tasks:
-            hard = difficulty(outcome.study.references[task], outcome.best.t_star_ms[task], target)
+            hard = difficulty(results.study.references[task], results.best.t_star_ms[task], target)
             solved += 1.0 - random_search.survival(hard.n, hard.k, np.minimum(draws, hard.n))
         frame = pd.DataFrame({"x": draws.astype(np.float64), "solved": solved / len(tasks)})
         parts.append(frame.assign(axis="evaluations", target=target))

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.reference import HEADLINE_TARGET
-from analysis.study.outcome import MANY_WORKERS, Outcome
+from analysis.study.results import MANY_WORKERS, StudyResults
 from analysis.study.time_to_target import AXES
 from analysis.tables.table import Table, text_rows, times_cell
 
@@ -20,10 +20,10 @@ NAMES = {
 }
 
 
-def over_each_random(outcome: Outcome, target: float = HEADLINE_TARGET) -> Table | None:
+def over_each_random(results: StudyResults, target: float = HEADLINE_TARGET) -> Table | None:
     """Mean speedup (stratum useful where there is one, else all) over each baseline, on both axes."""
-    stratum = headline_stratum(outcome.speedups)
-    whole = [_whole(table, target, stratum) for table in (outcome.speedups, *outcome.others.values())]
+    stratum = headline_stratum(results.speedups)
+    whole = [_whole(table, target, stratum) for table in (results.speedups, *results.others.values())]
     data = pd.concat([part for part in whole if len(part)], ignore_index=True) if any(map(len, whole)) else None
     if data is None:
         return None

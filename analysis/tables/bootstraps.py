@@ -11,7 +11,7 @@ import pandas as pd
 from analysis.reference import HEADLINE_TARGET
 from analysis.statistics.bootstrap import TaskRuns, over_seeds, two_level
 from analysis.statistics.ert import LogEstimate
-from analysis.study.outcome import Outcome
+from analysis.study.results import StudyResults
 from analysis.study.speedup import task_rows
 from analysis.tables.baselines import headline_stratum, stratum_name
 from analysis.tables.table import Table, text_rows, times_cell
@@ -20,13 +20,13 @@ REPLICATES = 2000
 _SEED = 20261123
 
 
-def bootstraps(outcome: Outcome, axis: str = "evaluations", target: float = HEADLINE_TARGET) -> Table | None:
+def bootstraps(results: StudyResults, axis: str = "evaluations", target: float = HEADLINE_TARGET) -> Table | None:
     """A row per strategy that hit on every task of the headline stratum; ``None`` without an exact baseline."""
-    stratum = headline_stratum(outcome.speedups)
-    whole = outcome.speedups
+    stratum = headline_stratum(results.speedups)
+    whole = results.speedups
     whole = whole[(whole["task"] == "ALL") & (whole["stratum"] == stratum) & (whole["baseline"] == "exact_random")]
     whole = whole[(whole["axis"] == axis) & (whole["target"] == target) & (whole["bound"] == "none")]
-    rows = [_row(outcome, record, axis, target, stratum) for record in whole.to_dict("records")]
+    rows = [_row(results, record, axis, target, stratum) for record in whole.to_dict("records")]
     if not rows:
         return None
     return Table(
@@ -43,13 +43,13 @@ def bootstraps(outcome: Outcome, axis: str = "evaluations", target: float = HEAD
     )
 
 
-def task_runs(outcome: Outcome, strategy: str, axis: str, target: float, stratum: str) -> list[TaskRuns]:
+def task_runs(results: StudyResults, strategy: str, axis: str, target: float, stratum: str) -> list[TaskRuns]:
     """The counted runs of a strategy, by task, with the exact ERT of random search."""
-    single = task_rows(outcome.speedups)
+    single = task_rows(results.speedups)
     single = single[(single["axis"] == axis) & (single["target"] == target) & (single["strategy"] == strategy)]
-    single = single[single["task"].isin(outcome.counted[target])]
+    single = single[single["task"].isin(results.counted[target])]
     single = single[(single["stratum"] == stratum) | (stratum == "all")]
-    times = outcome.times
+    times = results.times
     times = times[(times["axis"] == axis) & (times["target"] == target) & (times["strategy"] == strategy)]
     by_task = dict(list(times.groupby("task", sort=True)))
     return [
@@ -63,9 +63,9 @@ def task_runs(outcome: Outcome, strategy: str, axis: str, target: float, stratum
     ]
 
 
-def _row(outcome: Outcome, whole: dict[Any, Any], axis: str, target: float, stratum: str) -> dict[str, Any]:
+def _row(results: StudyResults, whole: dict[Any, Any], axis: str, target: float, stratum: str) -> dict[str, Any]:
     strategy = str(whole["strategy"])
-    tasks = task_runs(outcome, strategy, axis, target, stratum)
+    tasks = task_runs(results, strategy, axis, target, stratum)
     one, two = (
         np.random.default_rng(s) for s in np.random.SeedSequence([_SEED, zlib.crc32(strategy.encode())]).spawn(2)
     )

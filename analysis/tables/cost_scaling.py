@@ -18,7 +18,7 @@ from analysis.reference import HEADLINE_TARGET, is_hit, pool, true_latency
 from analysis.statistics import random_search
 from analysis.statistics.ert import estimate
 from analysis.study.baseline import split_costs
-from analysis.study.outcome import Outcome
+from analysis.study.results import StudyResults
 from analysis.tables.table import Table, text_rows, times_cell
 
 Floats = NDArray[np.float64]
@@ -26,9 +26,9 @@ FACTORS = (0.1, 0.3, 1.0, 3.0, 10.0)
 SCALED = ("compile and benchmark", "compile", "benchmark")
 
 
-def cost_scaling(outcome: Outcome, target: float = HEADLINE_TARGET) -> Table | None:
+def cost_scaling(results: StudyResults, target: float = HEADLINE_TARGET) -> Table | None:
     """Geometric mean over counted tasks; ``None`` where no run has its costs on record."""
-    data = scaled_speedups(outcome, target)
+    data = scaled_speedups(results, target)
     if data.empty:
         return None
     strategies = sorted(set(data["strategy"]))
@@ -52,13 +52,13 @@ def cost_scaling(outcome: Outcome, target: float = HEADLINE_TARGET) -> Table | N
     )
 
 
-def scaled_speedups(outcome: Outcome, target: float) -> pd.DataFrame:
+def scaled_speedups(results: StudyResults, target: float) -> pd.DataFrame:
     """strategy, scaled, factor, speedup, bound, tasks."""
-    runs = outcome.study.runs
-    spent = spent_parts(outcome, target)
+    runs = results.study.runs
+    spent = spent_parts(results, target)
     logs: dict[tuple[str, str, float], list[tuple[float, bool]]] = {}
-    for task in sorted(outcome.counted[target] & set(outcome.study.references)):
-        recorded = _recorded(outcome, task, target)
+    for task in sorted(results.counted[target] & set(results.study.references)):
+        recorded = _recorded(results, task, target)
         of_task = runs[(runs["task"] == task) & (runs["batch"] == 1)]
         for strategy, own in of_task.groupby("strategy", sort=True):
             parts = spent.loc[own.index]
@@ -97,10 +97,10 @@ class RecordedCosts:
         return random_search.ert_seconds(self.n, self.k, budget, miss_s, hit_s)
 
 
-def _recorded(outcome: Outcome, task: str, target: float) -> RecordedCosts | None:
-    rows = pool(outcome.study.references[task])
+def _recorded(results: StudyResults, task: str, target: float) -> RecordedCosts | None:
+    rows = pool(results.study.references[task])
     costs = np.stack(split_costs(rows))
-    hit = is_hit(true_latency(rows), outcome.best.t_star_ms[task], target)
+    hit = is_hit(true_latency(rows), results.best.t_star_ms[task], target)
     if not hit.any() or not np.isfinite(costs).all() or costs.sum() <= 0:
         return None
     miss = costs[:, ~hit].mean(axis=1) if (~hit).any() else np.zeros(2)
@@ -108,11 +108,11 @@ def _recorded(outcome: Outcome, task: str, target: float) -> RecordedCosts | Non
     return RecordedCosts(len(rows), int(hit.sum()), (float(miss[0]), float(miss[1])), (float(near[0]), float(near[1])))
 
 
-def spent_parts(outcome: Outcome, target: float) -> pd.DataFrame:
+def spent_parts(results: StudyResults, target: float) -> pd.DataFrame:
     """By run: hit, budget, and compile_s, device_s and own_s spent up to T, or in all without a hit."""
-    times = outcome.times[(outcome.times["axis"] == "evaluations") & (outcome.times["target"] == target)]
-    times = times.set_index("run").reindex(outcome.study.runs.index)
-    rows = outcome.study.evaluations
+    times = results.times[(results.times["axis"] == "evaluations") & (results.times["target"] == target)]
+    times = times.set_index("run").reindex(results.study.runs.index)
+    rows = results.study.evaluations
     inside = (rows["index"] + 1).to_numpy() <= times["cost"].to_numpy()[rows["run"].to_numpy()]
     sums = rows.loc[inside].groupby("run")[["compile_s", "device_s", "own_s"]].sum(min_count=1)
     known = rows.loc[inside].groupby("run")[["compile_s", "device_s", "own_s"]].count()

@@ -9,14 +9,14 @@ import pandas as pd
 
 from analysis.reference import HEADLINE_TARGET, device_of
 from analysis.study.aggregate import over_all, refused_because, summarise, task_of
-from analysis.study.outcome import Outcome
+from analysis.study.results import StudyResults
 from analysis.study.speedup import counted, task_rows
 from analysis.tables.table import Table, text_rows, times_cell
 
 
-def leave_out(outcome: Outcome, axis: str = "evaluations", target: float = HEADLINE_TARGET) -> Table | None:
+def leave_out(results: StudyResults, axis: str = "evaluations", target: float = HEADLINE_TARGET) -> Table | None:
     """``None`` where there is only one kernel and one device."""
-    rows = counted(outcome.study, outcome.best, task_rows(outcome.speedups))
+    rows = counted(results.study, results.best, task_rows(results.speedups))
     rows = rows[(rows["axis"] == axis) & (rows["target"] == target)]
     if rows.empty:
         return None

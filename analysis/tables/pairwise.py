@@ -6,15 +6,15 @@ import pandas as pd
 
 from analysis.reference import HEADLINE_TARGET
 from analysis.statistics.improvement import average, over_runs
-from analysis.study.outcome import Outcome
+from analysis.study.results import StudyResults
 from analysis.tables.table import Table, text_rows
 
 
-def pairwise(outcome: Outcome) -> Table | None:
+def pairwise(results: StudyResults) -> Table | None:
     """P(row ends better than column), ties half, averaged over the tasks that both have; needs two strategies."""
-    last = outcome.steps.groupby("run", sort=True)["true_ms"].last()
-    runs = outcome.study.runs
-    runs = runs[runs["task"].isin(outcome.counted[HEADLINE_TARGET])]
+    last = results.steps.groupby("run", sort=True)["true_ms"].last()
+    runs = results.study.runs
+    runs = runs[runs["task"].isin(results.counted[HEADLINE_TARGET])]
     final = -last.reindex(runs.index).fillna(float("inf"))
     groups = {
         (str(task), str(strategy)): final.loc[part.index].to_numpy()

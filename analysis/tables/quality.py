@@ -18,7 +18,7 @@ from analysis.statistics.anytime import anytime
 from analysis.statistics.improvement import Probability, average, over_exact_random
 from analysis.statistics.step_functions import StepFunctions, step_functions
 from analysis.statistics.survival import kaplan_meier, restricted_mean, smallest_common_tau
-from analysis.study.outcome import Outcome
+from analysis.study.results import StudyResults
 from analysis.tables.table import Table, figure, percent, text_rows
 
 Floats = NDArray[np.float64]
@@ -26,9 +26,9 @@ NULL_REPETITIONS = 400
 _SEED = 20261123
 
 
-def quality(outcome: Outcome) -> Table | None:
+def quality(results: StudyResults) -> Table | None:
     """Means over counted tasks by strategy; ``None`` where nothing is recorded."""
-    data = per_task(outcome)
+    data = per_task(results)
     if data.empty:
         return None
     rows = [_mean(str(name), part) for name, part in data.groupby("strategy", sort=True)]
@@ -52,16 +52,16 @@ def quality(outcome: Outcome) -> Table | None:
     )  # fmt: skip
 
 
-def per_task(outcome: Outcome) -> pd.DataFrame:
+def per_task(results: StudyResults) -> pd.DataFrame:
     """A row per counted recorded task and strategy."""
-    study, steps = outcome.study, outcome.steps
+    study, steps = results.study, results.steps
     latency = step_functions(steps, len(study.runs), "evaluation", steps["true_ms"], before=float("inf"))
     rows: list[dict[str, Any]] = []
-    tasks = sorted(outcome.counted[HEADLINE_TARGET] & set(study.references))
+    tasks = sorted(results.counted[HEADLINE_TARGET] & set(study.references))
     seeds = dict(zip(tasks, np.random.SeedSequence(_SEED).spawn(len(tasks)), strict=True))
     for task in tracked(tasks, "quality"):
         true = true_latency(pool(study.references[task]))
-        t_star = outcome.best.t_star_ms[task]
+        t_star = results.best.t_star_ms[task]
         of_task = study.runs[study.runs["task"] == task]
         scales: dict[int, tuple[score.Scale, float] | None] = {}
         for strategy, runs in of_task.groupby("strategy", sort=True):
@@ -72,7 +72,7 @@ def per_task(outcome: Outcome) -> pd.DataFrame:
             row = {"task": task, "kernel": runs["kernel"].iloc[0], "strategy": strategy, "runs": len(runs)}
             row |= _qualities(latency, index, t_star, true, budget)
             row |= _score(latency, index, scales[budget])
-            row |= _restricted(outcome, index, len(true), int((true <= t_star * (1 + HEADLINE_TARGET)).sum()))
+            row |= _restricted(results, index, len(true), int((true <= t_star * (1 + HEADLINE_TARGET)).sum()))
             default = (study.facts.get(task, {}).get("default") or {}).get("latency_ms")
             final = latency.at(index, [budget])[:, 0]
             row["beats_default"] = float((final < float(default)).mean()) if default else float("nan")
@@ -120,9 +120,9 @@ def _score(
     return {"score": float(own.mean()), "score_se": se, "score_null_sd": null / np.sqrt(len(own))}
 
 
-def _restricted(outcome: Outcome, index: NDArray[np.int64], n: int, k: int) -> dict[str, float]:
+def _restricted(results: StudyResults, index: NDArray[np.int64], n: int, k: int) -> dict[str, float]:
     """Restricted mean evaluations to the headline target, and exact random's at the same tau."""
-    times = outcome.times
+    times = results.times
     own = times[times["run"].isin(index) & (times["target"] == HEADLINE_TARGET) & (times["axis"] == "evaluations")]
     cost = own["cost"].to_numpy(np.float64)
     missed = own.loc[~own["hit"], "cost"]

@@ -7,18 +7,18 @@ import pandas as pd
 
 from analysis.reference import HEADLINE_TARGET
 from analysis.statistics.ranks import Ranking, rank
-from analysis.study.outcome import Outcome
+from analysis.study.results import StudyResults
 from analysis.study.speedup import task_rows
 from analysis.tables.table import Table, text_rows
 
 
-def ranking(outcome: Outcome, axis: str = "evaluations", target: float = HEADLINE_TARGET) -> Ranking | None:
+def ranking(results: StudyResults, axis: str = "evaluations", target: float = HEADLINE_TARGET) -> Ranking | None:
     """Ranks by speedup per counted task (an upper bound, where nothing hit, counts as its limit's best case).
 
     Strategies that lack a task are left out; ``None`` with fewer than two strategies or three tasks.
     """
-    rows = task_rows(outcome.speedups)
-    rows = rows[(rows["axis"] == axis) & (rows["target"] == target) & rows["task"].isin(outcome.counted[target])]
+    rows = task_rows(results.speedups)
+    rows = rows[(rows["axis"] == axis) & (rows["target"] == target) & rows["task"].isin(results.counted[target])]
     if rows.empty or rows["baseline"].nunique() > 1:
         return None
     # 1 / ERT: all strategies of a task are compared with the same random search

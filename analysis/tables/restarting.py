@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from analysis.reference import HEADLINE_TARGET, difficulty
 from analysis.statistics import random_search, restarts
-from analysis.study.outcome import Outcome
+from analysis.study.results import StudyResults
 from analysis.tables.table import Table, text_rows, times_cell
 
 Floats = NDArray[np.float64]
@@ -20,9 +20,9 @@ DRAWS = 4000
 _SEED = 20261123
 
 
-def restarting(outcome: Outcome, target: float = HEADLINE_TARGET) -> Table | None:
+def restarting(results: StudyResults, target: float = HEADLINE_TARGET) -> Table | None:
     """Geometric means over counted recorded tasks of random's quantile over the strategy's, in evaluations."""
-    data = per_task(outcome, target)
+    data = per_task(results, target)
     if data.empty:
         return None
     rows = []
@@ -49,16 +49,16 @@ def restarting(outcome: Outcome, target: float = HEADLINE_TARGET) -> Table | Non
     )
 
 
-def per_task(outcome: Outcome, target: float) -> pd.DataFrame:
+def per_task(results: StudyResults, target: float) -> pd.DataFrame:
     """Quantiles of the strategy and of random, and their ratios (0 without a hit), by task and strategy."""
-    times = outcome.times
+    times = results.times
     times = times[(times["axis"] == "evaluations") & (times["target"] == target)]
-    times = times[times["task"].isin(outcome.counted[target] & set(outcome.study.references))]
+    times = times[times["task"].isin(results.counted[target] & set(results.study.references))]
     rows: list[dict[str, Any]] = []
     for (task, strategy), part in times.groupby(["task", "strategy"], sort=True):
         seed = np.random.SeedSequence([_SEED, zlib.crc32(f"{task}/{strategy}".encode())])
         one, two = (np.random.default_rng(child) for child in seed.spawn(2))
-        hard = difficulty(outcome.study.references[str(task)], outcome.best.t_star_ms[str(task)], target)
+        hard = difficulty(results.study.references[str(task)], results.best.t_star_ms[str(task)], target)
         own = restarts.simulate(part["cost"], part["hit"], DRAWS, one)
         random = random_restarts(hard.n, hard.k, max(1, round(float(part["budget"].iloc[0]))), DRAWS, two)
         row: dict[str, Any] = {"task": task, "strategy": strategy}

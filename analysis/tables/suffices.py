@@ -10,7 +10,7 @@ import pandas as pd
 from analysis.reference import HEADLINE_TARGET, difficulty
 from analysis.statistics import random_search
 from analysis.study.baseline import RANDOM_STRATEGIES
-from analysis.study.outcome import Outcome
+from analysis.study.results import StudyResults
 from analysis.study.speedup import task_rows
 from analysis.tables.table import Table, figure, percent, text_rows, times_cell
 
@@ -18,9 +18,9 @@ ENOUGH = 0.95
 GRID = "grid"
 
 
-def suffices(outcome: Outcome, target: float = HEADLINE_TARGET) -> Table | None:
+def suffices(results: StudyResults, target: float = HEADLINE_TARGET) -> Table | None:
     """A row per counted task with a recorded table."""
-    rows = [_row(outcome, task, target) for task in sorted(outcome.counted[target] & set(outcome.study.references))]
+    rows = [_row(results, task, target) for task in sorted(results.counted[target] & set(results.study.references))]
     if not rows:
         return None
     named = {kind: [r["task"] for r in rows if r["suffices"] in (kind, "both")] for kind in ("random", GRID)}
@@ -39,9 +39,9 @@ def suffices(outcome: Outcome, target: float = HEADLINE_TARGET) -> Table | None:
     )
 
 
-def _row(outcome: Outcome, task: str, target: float) -> dict[str, Any]:
-    hard = difficulty(outcome.study.references[task], outcome.best.t_star_ms[task], target)
-    table = task_rows(outcome.speedups)
+def _row(results: StudyResults, task: str, target: float) -> dict[str, Any]:
+    hard = difficulty(results.study.references[task], results.best.t_star_ms[task], target)
+    table = task_rows(results.speedups)
     table = table[(table["task"] == task) & (table["target"] == target)]
     budget = table["budget"].iloc[0]
     random = random_search.hit_probability(hard.n, hard.k, budget)
@@ -49,7 +49,7 @@ def _row(outcome: Outcome, task: str, target: float) -> dict[str, Any]:
     of_grid = float((grid["hits"] / grid["runs"]).iloc[0]) if len(grid) else float("nan")
     row: dict[str, Any] = {
         "task": task,
-        "stratum": outcome.strata[task],
+        "stratum": results.strata[task],
         "expected_evaluations": hard.expected_evaluations,
         "budget": budget,
         "random_hit_probability": random,

@@ -11,13 +11,13 @@ import pandas as pd
 from analysis.landscapes.compare import compare
 from analysis.reference import device_of, pool, true_latency
 from analysis.statistics import random_search
-from analysis.study.outcome import Outcome
+from analysis.study.results import StudyResults
 from analysis.tables.table import Table, figure, text_rows
 
 
-def transfer(outcome: Outcome) -> Table | None:
+def transfer(results: StudyResults) -> Table | None:
     """``None`` where no task is recorded on two devices (with the keys to join them)."""
-    tables = {task: t for task, t in outcome.study.references.items() if "key" in t}
+    tables = {task: t for task, t in results.study.references.items() if "key" in t}
     rows = [
         row
         for one, other in permutations(sorted(tables), 2)

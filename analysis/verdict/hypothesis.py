@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from analysis.reference import STRATA, TARGETS
 from analysis.statistics.supported import NEW_KERNELS, THESE_TASKS
 from analysis.study.baseline import PRIMARY
-from analysis.study.outcome import OTHERS
+from analysis.study.results import OTHERS
 from analysis.study.time_to_target import AXES
 
 QUESTIONS = (THESE_TASKS, NEW_KERNELS)

@@ -28,7 +28,7 @@ import pandas as pd
 from analysis.reference import STRATA
 from analysis.statistics.multiplicity import holm
 from analysis.study.baseline import PRIMARY, RANDOM_STRATEGIES
-from analysis.study.outcome import Outcome
+from analysis.study.results import StudyResults
 from analysis.verdict.cells import REFUTED, SUPPORTED, UNDECIDED, Cell, family
 from analysis.verdict.hypothesis import ALL, Hypothesis
 from analysis.verdict.text import Verdicts, sentence
@@ -116,10 +116,10 @@ def words(judgements: Judgements, error_rate: float) -> Verdicts:
     }
 
 
-def judge(outcome: Outcome, hypothesis: Hypothesis) -> Verdict:
+def judge(results: StudyResults, hypothesis: Hypothesis) -> Verdict:
     """Test the hypothesis for its own strategies, and for every other one that is no random search."""
     families: dict[tuple[Any, ...], list[dict[Any, Any]]] = {}
-    for row in _tested(outcome, hypothesis).sort_values([*FAMILY, "target"]).to_dict("records"):
+    for row in _tested(results, hypothesis).sort_values([*FAMILY, "target"]).to_dict("records"):
         families.setdefault(tuple(row[name] for name in FAMILY), []).append(row)
     asked = [(rows, question) for question in hypothesis.questions for rows in families.values()]
     cells = [cell for rows, question in asked for cell in family(rows, question, hypothesis)]
@@ -141,11 +141,11 @@ def judge(outcome: Outcome, hypothesis: Hypothesis) -> Verdict:
     return Verdict(hypothesis, tuple(cells), judgements, claim, told)
 
 
-def _tested(outcome: Outcome, hypothesis: Hypothesis) -> pd.DataFrame:
+def _tested(results: StudyResults, hypothesis: Hypothesis) -> pd.DataFrame:
     """The rows of the speedup tables that the hypothesis is about."""
-    tables = [outcome.speedups] if PRIMARY.label in hypothesis.baselines else []
-    tables += [table for label, table in outcome.others.items() if label in hypothesis.baselines]
-    whole = pd.concat(tables or [outcome.speedups.iloc[:0]], ignore_index=True)
+    tables = [results.speedups] if PRIMARY.label in hypothesis.baselines else []
+    tables += [table for label, table in results.others.items() if label in hypothesis.baselines]
+    whole = pd.concat(tables or [results.speedups.iloc[:0]], ignore_index=True)
     ignored = {*NOT_A_MODEL} - {*hypothesis.strategies}
     return whole[
         (whole["task"] == "ALL")

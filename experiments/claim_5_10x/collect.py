@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from analysis.runs import consolidated
+from analysis.runs import consolidated, contract
 from analysis.runs.load import find_run_directories
 from analysis.runs.run_directory import RunLog
 
@@ -23,16 +23,22 @@ HERE = Path(__file__).parent / "results"
 MOST_MIB = 20.0
 
 
-_DIGITS = {"ask_s": 4, "tell_s": 5, "compile_s": 4, "verify_s": 5, "benchmark_s": 5}
+_DIGITS = {
+    contract.ASK_S: 4,
+    contract.TELL_S: 5,
+    contract.COMPILE_S: 4,
+    contract.VERIFY_S: 5,
+    contract.BENCHMARK_S: 5,
+}
 _CLOCK_BITS = 20
 
 
 def slim(log: RunLog) -> RunLog:
     """The run without digits that no number of a report needs. True and observed latencies stay as they are."""
-    columns = {name: values for name, values in log.columns.items() if name != "wall_s"}
+    columns = {name: values for name, values in log.columns.items() if name != contract.WALL_S}
     columns |= {name: np.round(columns[name], digits) for name, digits in _DIGITS.items() if name in columns}
-    fraction, exponent = np.frexp(columns["clock_end_s"])
-    columns["clock_end_s"] = np.ldexp(np.round(np.ldexp(fraction, _CLOCK_BITS)), exponent - _CLOCK_BITS)
+    fraction, exponent = np.frexp(columns[contract.CLOCK_END_S])
+    columns[contract.CLOCK_END_S] = np.ldexp(np.round(np.ldexp(fraction, _CLOCK_BITS)), exponent - _CLOCK_BITS)
     return replace(log, columns=columns)
 
 
@@ -50,13 +56,13 @@ def main() -> None:
     loaded = consolidated.load(root, finished)
     logs = {str(log.path.relative_to(root)): slim(log) for log in loaded.logs}
     arguments.output.mkdir(parents=True, exist_ok=True)
-    consolidated.write(arguments.output / consolidated.NAME, logs, {}, loaded.environment)
+    consolidated.write(arguments.output / contract.CONSOLIDATED, logs, {}, loaded.environment)
     for task in sorted({name.split("/", 1)[0] for name in logs}):
         (arguments.output / task).mkdir(exist_ok=True)
-        table = pq.read_table(root / task / "reference.parquet")
-        kept = [name for name in table.column_names if name != "samples_ms"]
-        pq.write_table(table.select(kept), arguments.output / task / "reference.parquet", compression="zstd")
-        shutil.copyfile(root / task / "reference.yaml", arguments.output / task / "reference.yaml")
+        table = pq.read_table(root / task / contract.REFERENCE)
+        kept = [name for name in table.column_names if name != contract.SAMPLES_MS]
+        pq.write_table(table.select(kept), arguments.output / task / contract.REFERENCE, compression="zstd")
+        shutil.copyfile(root / task / contract.REFERENCE_NOTE, arguments.output / task / contract.REFERENCE_NOTE)
     size = sum(path.stat().st_size for path in arguments.output.rglob("*") if path.is_file()) / 2**20
     print(f"{len(logs)} runs, {size:.1f} MiB: {arguments.output}")
     if size > MOST_MIB:

@@ -26,7 +26,7 @@ from analysis.statistics.ert import LogEstimate, combine, estimate
 from analysis.statistics.supported import THESE_TASKS
 from analysis.study.baseline import EXACT_RANDOM, HIERARCHICAL_RUNS
 from analysis.study.incumbents import Optima
-from analysis.study.outcome import Outcome
+from analysis.study.results import StudyResults
 from analysis.study.speedup import COLUMNS, DETAILS
 from analysis.study.time_to_target import AXES
 from analysis.verdict.cells import REFUTED, SUPPORTED
@@ -80,7 +80,7 @@ def verdict(truth: Truth, hypothesis: Hypothesis, rng: np.random.Generator) -> V
     hierarchical = whole["baseline"] == HIERARCHICAL_RUNS
     empty = pd.DataFrame()
     others = {HIERARCHICAL_RUNS: whole[hierarchical]}
-    found = Outcome(Study(empty, empty), Optima({}, {}), empty, empty, whole[~hierarchical], others, {}, {})
+    found = StudyResults(Study(empty, empty), Optima({}, {}), empty, empty, whole[~hierarchical], others, {}, {})
     return judge(found, hypothesis)
 
 

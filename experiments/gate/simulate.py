@@ -57,7 +57,7 @@ def laws() -> Iterator[Law]:
     yield Law("geometric, half of the runs miss", lambda rng, n, seeds: _geometric(rng, slow, n, seeds, 0), 40)
     for name in EMPIRICAL:
         if (file := BASELINES / f"{name}.json").is_file():
-            tasks = read_baseline(file).outcomes.tasks.values()
+            tasks = read_baseline(file).times.tasks.values()
             times = [task.times[PLAN.target] for task in tasks]
             yield Law(name, lambda rng, n, seeds, times=times: resampled(rng, times, n, seeds), min(map(len, times)))
 

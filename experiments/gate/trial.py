@@ -26,8 +26,8 @@ import pandas as pd
 from rich.progress import track
 
 from analysis.gate.baseline_file import read_baseline
-from analysis.gate.outcomes import TaskOutcomes
 from analysis.gate.ratio import paired, stratified
+from analysis.gate.side_times import TaskTimes
 from analysis.reference import is_hit
 from experiments.gate.handicapped import Handicapped
 from experiments.gate.simulate import BASELINES, BUDGET, PLAN, laws, resampled, slowing_share, verdicts, within
@@ -145,7 +145,7 @@ def table(gates: int) -> None:
     calibration, trial = [], []
     runs = pd.DataFrame([asdict(outcome) for outcome in recorded()])
     for number, (strategy, share) in enumerate(SHARES.items()):
-        tasks = read_baseline(BASELINES / f"{strategy}.json").outcomes.tasks
+        tasks = read_baseline(BASELINES / f"{strategy}.json").times.tasks
         own = runs[(runs["strategy"] == strategy) & (runs["wasted"] == share)]
         slow = [_times(own, name, task) for name, task in tasks.items()]
         plain = [task.times[PLAN.target][: len(times)] for task, times in zip(tasks.values(), slow, strict=True)]
@@ -164,7 +164,7 @@ def table(gates: int) -> None:
         print(frame.to_string(index=False, float_format=lambda x: f"{x:.3f}"))
 
 
-def _times(runs: pd.DataFrame, name: str, task: TaskOutcomes) -> np.ndarray:
+def _times(runs: pd.DataFrame, name: str, task: TaskTimes) -> np.ndarray:
     """T of the handicapped runs, in the order of the baseline's seeds."""
     hits = runs[runs["task"] == name].set_index("seed")["hit"].fillna(np.inf)
     return np.array([hits[seed] for seed in task.seeds if seed in hits.index], dtype=np.float64)

@@ -31,7 +31,7 @@ PROGRAM = "against_plain_loop"
 
 
 @dataclass(frozen=True)
-class Recorded:
+class FromRecorder:
     """What the recorder measured: statuses and latencies in ms by configuration, ``None`` where it failed."""
 
     configurations: Sequence[dict[str, Any]]
@@ -50,7 +50,7 @@ class Plain:
     ended: str
 
 
-def record_side(overrides: Sequence[str], n: int, seed: int, folder: Path) -> tuple[Recorded, dict[str, Any]]:
+def record_side(overrides: Sequence[str], n: int, seed: int, folder: Path) -> tuple[FromRecorder, dict[str, Any]]:
     """Record ``n`` configurations; what came out, and the device.
 
     Raises:
@@ -58,7 +58,7 @@ def record_side(overrides: Sequence[str], n: int, seed: int, folder: Path) -> tu
     """
     from harness.backends.task import build_task, find_device, session_options
     from harness.config.compose import Composer
-    from harness.record.facts import RecordOptions
+    from harness.record.facts import Recording, RecordOptions
     from harness.record.log import read_log
     from harness.record.recorder import record
 
@@ -70,26 +70,34 @@ def record_side(overrides: Sequence[str], n: int, seed: int, folder: Path) -> tu
     values = {name: value for name, value in config.backend.items() if name not in ("_target_", "charge_ask")}
     session = session_options(config.seed, **values)
     out = folder / f"{config.task.name}.parquet"
-    recording = record(config.task.name, kernel, space, out, device, RecordOptions(session, limit=n))
-    if recording.landscape is None:
+    recording = Recording(
+        task=config.task.name,
+        kernel=kernel,
+        space=space,
+        out=out,
+        device=device,
+        options=RecordOptions(session, limit=n),
+    )
+    progress = record(recording)
+    if progress.landscape is None:
         raise KeyboardInterrupt
-    print(recording.report(), file=sys.stderr)
-    results = list(read_log(recording.log).results.values())
-    side = Side(counted([str(row.measurement.status) for row in results]), recording.activity.wall_s, recording.wall_s)
+    print(progress.report(), file=sys.stderr)
+    results = list(read_log(progress.log).results.values())
+    side = Side(counted([str(row.measurement.status) for row in results]), progress.activity.wall_s, progress.wall_s)
     details = {
         "compile_workers": session.compile_workers,
-        "retime_s": recording.retime_s,
-        "busy_fraction": recording.activity.busy_fraction,
-        "activity": asdict(recording.activity),
+        "retime_s": progress.retime_s,
+        "busy_fraction": progress.activity.busy_fraction,
+        "activity": asdict(progress.activity),
     }
-    recorded = Recorded(
+    recorder = FromRecorder(
         [dict(row.configuration) for row in results],
         [row.measurement.latency_ms for row in results],
         side,
         details,
         session.compile_timeout_s,
     )
-    return recorded, device.to_json()
+    return recorder, device.to_json()
 
 
 def plain_side(order: Order, folder: Path) -> Plain:
@@ -121,20 +129,20 @@ def plain_results(lines: str, ended: str) -> Plain:
     return Plain([outcome["latency_ms"] for outcome in outcomes], side, ended)
 
 
-def compare(recorded: Recorded, shuffled: Sequence[int], plain: Plain) -> dict[str, Any]:
+def compare(recorder: FromRecorder, shuffled: Sequence[int], plain: Plain) -> dict[str, Any]:
     """Both sides and their ratios; the loop had the configurations in the order ``shuffled``."""
     done = shuffled[: len(plain.latencies_ms)]
-    ours, theirs = recorded.side, plain.side
-    without_retiming = Side(ours.statuses, ours.steady_s, ours.whole_s - float(recorded.details["retime_s"]))
+    ours, theirs = recorder.side, plain.side
+    without_retiming = Side(ours.statuses, ours.steady_s, ours.whole_s - float(recorder.details["retime_s"]))
     return {
-        "recorder": {**ours.to_json(), **recorded.details},
+        "recorder": {**ours.to_json(), **recorder.details},
         "plain_loop": {**theirs.to_json(), "ended": plain.ended},
         "ratio": {
             "steady": ours.steady_rate / theirs.steady_rate,
             "whole": ours.whole_rate / theirs.whole_rate,
             "whole_without_retiming": without_retiming.whole_rate / theirs.whole_rate,
         },
-        "latencies": asdict(agreement([recorded.latencies_ms[i] for i in done], plain.latencies_ms)),
+        "latencies": asdict(agreement([recorder.latencies_ms[i] for i in done], plain.latencies_ms)),
     }
 
 
@@ -143,20 +151,20 @@ def benchmark(overrides: Sequence[str], n: int, seed: int, plain_limit_s: float 
     from harness.run.provenance import environment
 
     with tempfile.TemporaryDirectory(prefix="nearopt-recorder-benchmark-") as name:
-        recorded, device = record_side(overrides, n, seed, Path(name))
+        recorder, device = record_side(overrides, n, seed, Path(name))
         # The recorder finishes fast compiles first; cut short, the loop should have seen a fair share of slow ones.
-        shuffled = np.random.default_rng(seed).permutation(len(recorded.configurations)).tolist()
-        configurations = [recorded.configurations[i] for i in shuffled]
-        order = Order(list(overrides), configurations, recorded.compile_timeout_s, plain_limit_s, seed)
+        shuffled = np.random.default_rng(seed).permutation(len(recorder.configurations)).tolist()
+        configurations = [recorder.configurations[i] for i in shuffled]
+        order = Order(list(overrides), configurations, recorder.compile_timeout_s, plain_limit_s, seed)
         plain = plain_side(order, Path(name))
     return {
         "command": " ".join([PROGRAM, *sys.argv[1:]]),
         "finished_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "task": list(overrides),
-        "configurations": len(recorded.configurations),
+        "configurations": len(recorder.configurations),
         "seed": seed,
-        "compile_timeout_s": recorded.compile_timeout_s,
-        **compare(recorded, shuffled, plain),
+        "compile_timeout_s": recorder.compile_timeout_s,
+        **compare(recorder, shuffled, plain),
         "device": device,
         "environment": environment(),
     }

@@ -126,7 +126,7 @@ class LiveBackend:
 
         Raises:
             UserError: the device is taken, or does not start.
-            DeviceLost, PoolError: it worked before and does not start any more.
+            DeviceLost, CompilePoolError: it worked before and does not start any more.
         """
         if not configurations:
             return []

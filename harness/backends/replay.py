@@ -126,7 +126,7 @@ class ReplayBackend:
 
 def _rows_of_space(landscape: Landscape) -> list[int]:
     """Landscape row by row of the space's feasible set (they differ in a sampled landscape)."""
-    rows: list[int] = np.flatnonzero(landscape.pool).tolist()
+    rows: list[int] = np.flatnonzero(landscape.searchable).tolist()
     return rows
 
 

@@ -12,7 +12,7 @@ from harness.cli.exit_codes import DONE, REGRESSION, UNDECIDED
 
 if TYPE_CHECKING:
     from analysis.gate.judge import Look, Source
-    from analysis.gate.outcomes import Outcomes, Protocol
+    from analysis.gate.side_times import Protocol, SideTimes
     from harness.gate.request import Side
     from harness.gate.suite import Suite
 
@@ -44,7 +44,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
 def _run(arguments: argparse.Namespace) -> int:
     from analysis.gate.documents import to_json, to_junit
     from analysis.gate.judge import Plan, Verdict, gate
-    from analysis.gate.outcomes import Protocol
+    from analysis.gate.side_times import Protocol
     from analysis.gate.text import markdown, terminal
     from analysis.runs.consolidated import names
     from analysis.runs.load import read_logs
@@ -56,8 +56,8 @@ def _run(arguments: argparse.Namespace) -> int:
     protocol = Protocol(suite.evaluations, suite.noise, suite.sha256())
     candidate = _source(asked.candidate, suite, protocol)
     if asked.baseline is None:
-        outcomes = candidate.outcomes(suite.looks[-1])
-        return _write_baseline(outcomes, protocol, made_with(suite, asked.candidate, read_logs), asked.new)
+        times = candidate.times(suite.looks[-1])
+        return _write_baseline(times, protocol, made_with(suite, asked.candidate, read_logs), asked.new)
     plan = Plan(suite.looks, suite.target, suite.slowdown, suite.alpha, suite.power, arguments.to_the_end)
     judgement = gate(plan, candidate, _source(asked.baseline, suite, protocol), _told_on_stderr)
     print(terminal(judgement))
@@ -76,19 +76,19 @@ def _run(arguments: argparse.Namespace) -> int:
 def _source(side: Side, suite: Suite, protocol: Protocol) -> Source:
     from analysis.gate.baseline_file import fitting, read_baseline
     from analysis.gate.judge import Source
-    from analysis.gate.outcomes import read_outcomes
+    from analysis.gate.side_times import read_side_times
     from harness.gate.sides import Folder
 
     if isinstance(side, Path):
         recorded = fitting(read_baseline(side), protocol, str(side))
         return Source(lambda _: recorded, grows=False)
     if isinstance(side, Folder):
-        found = read_outcomes(side.folders, side.label, side.name, protocol)
+        found = read_side_times(side.folders, side.label, side.name, protocol)
         return Source(lambda _: found, grows=False)
 
-    def grown(seeds: int) -> Outcomes:
+    def grown(seeds: int) -> SideTimes:
         side.run(seeds)
-        return read_outcomes(side.folders, side.label, f"runs in {side.folder}", protocol, suite.seeds(seeds))
+        return read_side_times(side.folders, side.label, f"runs in {side.folder}", protocol, suite.seeds(seeds))
 
     return Source(grown, grows=True)
 
@@ -99,14 +99,14 @@ def _told_on_stderr(look: Look, total: int, number: int) -> None:
     print(look_line(look, total, number), file=sys.stderr)
 
 
-def _write_baseline(outcomes: Outcomes, protocol: Protocol, made: dict[str, Any], folder: Path) -> int:
+def _write_baseline(times: SideTimes, protocol: Protocol, made: dict[str, Any], folder: Path) -> int:
     from analysis.gate.baseline_file import baseline_text
     from harness.system.atomic import write_text
 
     folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"{outcomes.label}.json"
-    write_text(file, baseline_text(outcomes, protocol, made))
-    print(f"{outcomes.runs} runs of {outcomes.label} on {len(outcomes.tasks)} tasks: {file}")
+    file = folder / f"{times.label}.json"
+    write_text(file, baseline_text(times, protocol, made))
+    print(f"{times.runs} runs of {times.label} on {len(times.tasks)} tasks: {file}")
     return DONE
 
 

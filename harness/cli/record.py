@@ -56,8 +56,8 @@ def _record(arguments: argparse.Namespace) -> int:
     request = RecordRequest(
         arguments.output, arguments.limit, arguments.deadline_s, tuple(searches), arguments.draws, arguments.finish
     )
-    for recording in record_tasks(configs, request):
-        print(recording.report(), flush=True)
+    for progress in record_tasks(configs, request):
+        print(progress.report(), flush=True)
     return DONE
 
 

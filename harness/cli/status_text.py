@@ -27,7 +27,7 @@ def _cells(counts: Counter[State]) -> list[str]:
 
 def _failures(status: StudyStatus) -> list[str]:
     failures = [run for run in status.runs if run.state is State.FAILED]
-    lines = [f"failed: {run.run.task}/{run.run.label}/seed-{run.run.seed}: {run.message}" for run in failures[:SHOWN]]
+    lines = [f"failed: {run.run.place.as_posix()}: {run.message}" for run in failures[:SHOWN]]
     more = len(failures) - SHOWN
     return [*lines, f"and {more} more: --json lists them"] if more > 0 else lines
 

@@ -19,18 +19,9 @@ from typing import Any
 from harness.errors import UserError
 from harness.evaluation import Status
 from harness.formats.document import Document
+from harness.formats.foreign import ForeignRecording, ForeignRow
 from harness.formats.objective import LATENCIES, objective_of, rate_as_time
-from harness.formats.recording import (
-    ERROR_VALUE,
-    Recording,
-    Row,
-    check_value,
-    cost_of,
-    is_number,
-    samples_of,
-    shown,
-    text_of,
-)
+from harness.formats.values import ERROR_VALUE, check_value, cost_of, is_number, samples_of, shown, text_of
 
 COST_FIELDS = ("compile_time", "verification_time", "benchmark_time")
 FAILURES = {
@@ -42,7 +33,7 @@ FAILURES = {
 }
 
 
-def read_cache(document: Document) -> Recording:
+def read_cache(document: Document) -> ForeignRecording:
     """The recording in a cache.
 
     Raises:
@@ -61,7 +52,7 @@ def read_cache(document: Document) -> Recording:
     rows = [
         _row(f"{path}: cache[{shown(key)}]", key, names, record, objective, rate) for key, record in records.items()
     ]
-    return Recording(
+    return ForeignRecording(
         path=path,
         domains=domains,
         declared=True,
@@ -98,7 +89,7 @@ def _timed(record: Any, objective: str) -> bool:
     return any(record.get(name) for name in ("times", *LATENCIES))
 
 
-def _row(where: str, key: str, names: Sequence[str], record: Any, objective: str, rate: str | None) -> Row:
+def _row(where: str, key: str, names: Sequence[str], record: Any, objective: str, rate: str | None) -> ForeignRow:
     if not isinstance(record, Mapping):
         raise UserError(f"{where}: expected an object")
     for name in names:
@@ -109,7 +100,7 @@ def _row(where: str, key: str, names: Sequence[str], record: Any, objective: str
     _check_key(where, key, values)
     failure = _failure(record, objective)
     compile_s, verify_s, benchmark_s = (cost_of(f"{where}: {name}", record.get(name)) for name in COST_FIELDS)
-    return Row(
+    return ForeignRow(
         where=where,
         values=values,
         status=FAILURES.get(failure, Status.RUNTIME_ERROR) if failure else Status.OK,
@@ -141,9 +132,9 @@ def _failure(record: Mapping[str, Any], objective: str) -> str:
     error = record.get("__error__")
     if error is not None:
         return text_of(error) or "ErrorConfig"
-    for found in (record.get("time"), record.get(objective)):
-        if isinstance(found, str) and found in FAILURES:
-            return found
+    for value in (record.get("time"), record.get(objective)):
+        if isinstance(value, str) and value in FAILURES:
+            return value
     time = record.get("time", 0)
     return "ErrorConfig" if is_number(time) and time >= ERROR_VALUE else ""
 

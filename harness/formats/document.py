@@ -41,12 +41,12 @@ def read_document(path: Path) -> Document:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
         try:
-            found = None if isinstance(error, UnicodeError) else _cut_off_cache(text)
+            salvaged = None if isinstance(error, UnicodeError) else _cut_off_cache(text)
         except (ValueError, IndexError, RecursionError):
-            found = None
-        if found is None:
+            salvaged = None
+        if salvaged is None:
             raise UserError(f"{path}: not a complete JSON file ({_line(error)})") from None
-        return Document(path, found, complete=False)
+        return Document(path, salvaged, complete=False)
     if not isinstance(content, dict):
         raise UserError(f"{path}: expected an object: a Kernel Tuner cache, T4 results or a T1 description")
     return Document(path, content)

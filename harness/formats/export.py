@@ -16,7 +16,7 @@ import orjson
 
 from harness.errors import UserError
 from harness.evaluation import Status
-from harness.formats.recording import MS_PER_S
+from harness.formats.values import MS_PER_S
 from harness.landscapes.landscape import Landscape
 from harness.system.atomic import replacing
 from search_spaces.flat import flat_domains, flat_rows
@@ -123,7 +123,7 @@ def _result(landscape: Landscape, row: int) -> dict[str, Any]:
 def _rows(landscape: Landscape) -> Iterator[tuple[int, dict[str, Any]]]:
     """Row and flat configuration of everything in the searchable space."""
     flat = flat_rows(flat_domains(landscape.space), landscape.codes)
-    for row in np.flatnonzero(landscape.pool).tolist():
+    for row in np.flatnonzero(landscape.searchable).tolist():
         yield row, dict(zip(landscape.space.names, flat[row], strict=True))
 
 
@@ -134,8 +134,8 @@ def _costs_ms(landscape: Landscape, row: int) -> list[float]:
 def _problem_size(shape: Any) -> list[int]:
     """Kernel Tuner wants numbers; it does nothing with them in simulation mode."""
     sizes = shape.get("problem_size", list(shape.values())) if isinstance(shape, Mapping) else []
-    found = [size for size in (sizes if isinstance(sizes, list) else [sizes]) if type(size) is int]
-    return found or [1]
+    whole = [size for size in (sizes if isinstance(sizes, list) else [sizes]) if type(size) is int]
+    return whole or [1]
 
 
 FORMATS: dict[str, Callable[[Landscape], bytes]] = {"cache": _cache, "t4": _t4}

@@ -11,11 +11,11 @@ from harness.errors import UserError
 from harness.formats.document import read_document
 from harness.formats.imports import (
     Imported,
-    is_recording,
+    import_recording,
+    is_foreign_recording,
     read_description,
-    read_recording,
+    read_foreign_recording,
     slug_of,
-    write_recording,
 )
 from harness.formats.t1 import Description, is_t1, read_t1
 from harness.system.progress import ProgressDisplay
@@ -134,11 +134,11 @@ class _Importer:
 
     def _take(self, path: Path) -> None:
         document = read_document(path)
-        if not is_recording(document):
+        if not is_foreign_recording(document):
             self._summary.skipped.append(path)
             return
-        recording = read_recording(document)
-        fingerprint = recording.fingerprint()
+        foreign = read_foreign_recording(document)
+        fingerprint = foreign.fingerprint()
         if fingerprint in self._seen:
             self._summary.twice[path] = self._seen[fingerprint]
             return
@@ -147,5 +147,5 @@ class _Importer:
             raise UserError(f"{path}: {target} holds {self._written[target]} already: expected other names")
         kernel = target.stem.split("__")[0]
         description = self._description or self._summary.descriptions.get(kernel)
-        self._summary.imported.append(write_recording(recording, description, target))
+        self._summary.imported.append(import_recording(foreign, description, target))
         self._seen[fingerprint] = self._written[target] = path

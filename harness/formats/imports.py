@@ -13,11 +13,12 @@ from harness.errors import UserError
 from harness.evaluation import Status
 from harness.formats.cache import read_cache
 from harness.formats.document import Document, read_document
+from harness.formats.foreign import ForeignRecording, ForeignRow
 from harness.formats.kinds import Domain
-from harness.formats.recording import Recording, Row, is_number, shown, text_of
 from harness.formats.space import coverage_of, domains_of, space_of
 from harness.formats.t1 import Description, is_t1, read_t1
 from harness.formats.t4 import read_t4
+from harness.formats.values import is_number, shown, text_of
 from harness.landscapes.landscape import COSTS
 from harness.landscapes.write import write_landscape
 from search_spaces.parameter import Value
@@ -54,12 +55,12 @@ class Imported:
         return f"{self.out}: {', '.join(counts)}; {self.coverage}"
 
 
-def is_recording(document: Document) -> bool:
+def is_foreign_recording(document: Document) -> bool:
     """Whether a document says that it is a cache or T4 results."""
     return not CACHE_FIELDS.isdisjoint(document.content) or "results" in document.content
 
 
-def read_recording(document: Document) -> Recording:
+def read_foreign_recording(document: Document) -> ForeignRecording:
     """A cache or T4 results, by what the object holds.
 
     Raises:
@@ -85,25 +86,25 @@ def import_file(path: Path, out: Path, space: Path | None = None) -> Imported:
         UserError: naming the file and the field at fault; nothing is written then.
     """
     description = None if space is None else read_description(space)
-    return write_recording(read_recording(read_document(path)), description, out)
+    return import_recording(read_foreign_recording(read_document(path)), description, out)
 
 
-def write_recording(recording: Recording, description: Description | None, out: Path) -> Imported:
+def import_recording(foreign: ForeignRecording, description: Description | None, out: Path) -> Imported:
     """Write a recording as a landscape.
 
     Raises:
         UserError: as above.
     """
-    domains = domains_of(recording, description)
-    space = space_of(f"{recording.path}: {recording.values_field}", domains.values(), description)
-    rows, configurations = _distinct(recording, domains)
-    repeated, outside = len(recording.rows) - len(rows), 0
+    domains = domains_of(foreign, description)
+    space = space_of(f"{foreign.path}: {foreign.values_field}", domains.values(), description)
+    rows, configurations = _distinct(foreign, domains)
+    repeated, outside = len(foreign.rows) - len(rows), 0
     if description is not None:
         kept = _inside(space, configurations, description)
         outside = kept.count(False)
         rows, configurations = list(compress(rows, kept)), list(compress(configurations, kept))
-    coverage = coverage_of(recording, description, len(rows))
-    metadata = _metadata(out, recording, description, coverage)
+    coverage = coverage_of(foreign, description, len(rows))
+    metadata = _metadata(out, foreign, description, coverage)
     try:
         write_landscape(out, space, _columns(rows, configurations), metadata)
     except OSError as error:
@@ -118,20 +119,22 @@ def write_recording(recording: Recording, description: Description | None, out: 
     )
 
 
-def _distinct(recording: Recording, domains: Mapping[str, Domain]) -> tuple[list[Row], list[dict[str, Value]]]:
+def _distinct(
+    foreign: ForeignRecording, domains: Mapping[str, Domain]
+) -> tuple[list[ForeignRow], list[dict[str, Value]]]:
     """The first row of every configuration, and its configuration."""
-    found: dict[tuple[Value, ...], Row] = {}
-    for row in recording.rows:
+    first: dict[tuple[Value, ...], ForeignRow] = {}
+    for row in foreign.rows:
         values = []
         for name, given in row.values.items():
             value = domains[name].value(given)
             if value is None:
-                raise UserError(f"{row.where}: {name}={shown(given)}: expected one of {recording.values_field}.{name}")
+                raise UserError(f"{row.where}: {name}={shown(given)}: expected one of {foreign.values_field}.{name}")
             if domains[name].parameter is not None:
                 values.append(value)
-        found.setdefault(tuple(values), row)
+        first.setdefault(tuple(values), row)
     names = [name for name, domain in domains.items() if domain.parameter is not None]
-    return list(found.values()), [dict(zip(names, values, strict=True)) for values in found]
+    return list(first.values()), [dict(zip(names, values, strict=True)) for values in first]
 
 
 def _inside(space: SearchSpace, configurations: Sequence[Mapping[str, Value]], of: Description) -> list[bool]:
@@ -146,7 +149,7 @@ def _inside(space: SearchSpace, configurations: Sequence[Mapping[str, Value]], o
     return kept
 
 
-def _columns(rows: Sequence[Row], configurations: Sequence[Mapping[str, Value]]) -> dict[str, Any]:
+def _columns(rows: Sequence[ForeignRow], configurations: Sequence[Mapping[str, Value]]) -> dict[str, Any]:
     latencies = [row.latency_ms for row in rows]
     return {
         "configurations": configurations,
@@ -161,11 +164,11 @@ def _columns(rows: Sequence[Row], configurations: Sequence[Mapping[str, Value]])
 
 
 def _metadata(
-    out: Path, recording: Recording, description: Description | None, coverage: Mapping[str, Any]
+    out: Path, foreign: ForeignRecording, description: Description | None, coverage: Mapping[str, Any]
 ) -> dict[str, Any]:
     task, _, slug = out.stem.partition("__")
-    device = recording.device or slug or "unknown device"
-    source: dict[str, Any] = {"file": text_of(recording.path.name), "sha256": recording.fingerprint()}
+    device = foreign.device or slug or "unknown device"
+    source: dict[str, Any] = {"file": text_of(foreign.path.name), "sha256": foreign.fingerprint()}
     if description is not None:
         source["space"] = text_of(description.path.name)
     return {
@@ -173,8 +176,8 @@ def _metadata(
         "kernel": task.split("-")[0] or "imported",
         "device": {"name": device, "slug": slug_of(slug or device.lower())},
         "coverage": dict(coverage),
-        "shape": {"problem_size": _problem_size(recording.problem_size)},
-        "timing": {**recording.timing, "kernel_name": recording.kernel},
+        "shape": {"problem_size": _problem_size(foreign.problem_size)},
+        "timing": {**foreign.timing, "kernel_name": foreign.kernel},
         "recording": source,
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from harness.errors import UserError
-from harness.formats.recording import is_number, shown
+from harness.formats.values import is_number, shown
 
 LATENCIES = ("time", "compute_time")
 """Kernel Tuner's and CATBench's names for the latency in ms."""

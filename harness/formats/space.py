@@ -6,16 +6,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from harness.errors import UserError
+from harness.formats.foreign import ForeignRecording
 from harness.formats.kinds import Domain, domain_of
-from harness.formats.recording import Recording, shown
 from harness.formats.t1 import Description
+from harness.formats.values import shown
 from search_spaces.errors import SpaceError, SpaceTooLarge
 from search_spaces.space import SearchSpace
 
 MAX_COUNTED = 5_000_000
 
 
-def domains_of(recording: Recording, description: Description | None) -> dict[str, Domain]:
+def domains_of(foreign: ForeignRecording, description: Description | None) -> dict[str, Domain]:
     """The domain of every name in the recording's rows, in the recording's order.
 
     They are those that the file declares, else the description's, else what occurs.
@@ -24,11 +25,11 @@ def domains_of(recording: Recording, description: Description | None) -> dict[st
         UserError: the description does not fit the recording.
     """
     if description is not None:
-        _check_fit(recording, description)
-    values = recording.domains
-    if description is not None and not recording.declared:
+        _check_fit(foreign, description)
+    values = foreign.domains
+    if description is not None and not foreign.declared:
         values = {name: description.domains.get(name, own) for name, own in values.items()}
-    return _domains(f"{recording.path}: {recording.values_field}", values)
+    return _domains(f"{foreign.path}: {foreign.values_field}", values)
 
 
 def _domains(where: str, values: Mapping[str, Sequence[Any]]) -> dict[str, Domain]:
@@ -38,10 +39,10 @@ def _domains(where: str, values: Mapping[str, Sequence[Any]]) -> dict[str, Domai
         raise UserError(f"{where}: {error}") from None
 
 
-def _check_fit(recording: Recording, description: Description) -> None:
+def _check_fit(foreign: ForeignRecording, description: Description) -> None:
     described = _domains(f"{description.path}: TuningParameters", description.domains)
-    for name, values in recording.domains.items():
-        where = f"{recording.path}: {recording.values_field}.{name}"
+    for name, values in foreign.domains.items():
+        where = f"{foreign.path}: {foreign.values_field}.{name}"
         if name not in described:
             if len(values) > 1:
                 raise UserError(f"{where}: not a parameter of {description.path}: expected the same parameters")
@@ -50,8 +51,8 @@ def _check_fit(recording: Recording, description: Description) -> None:
             if described[name].value(value) is None:
                 raise UserError(f"{where}: {shown(value)} is not among the values of {description.path}")
     for name, values in description.domains.items():
-        if name not in recording.domains and len(values) > 1:
-            raise UserError(f"{description.path}: TuningParameters.{name}: {recording.path} has no such parameter")
+        if name not in foreign.domains and len(values) > 1:
+            raise UserError(f"{description.path}: TuningParameters.{name}: {foreign.path} has no such parameter")
 
 
 def space_of(where: str, domains: Iterable[Domain], description: Description | None) -> SearchSpace:
@@ -81,32 +82,32 @@ def space_of(where: str, domains: Iterable[Domain], description: Description | N
         raise UserError(f"{at}: {error}") from None
 
 
-def coverage_of(recording: Recording, description: Description | None, configurations: int) -> dict[str, Any]:
+def coverage_of(foreign: ForeignRecording, description: Description | None, configurations: int) -> dict[str, Any]:
     """The landscape's ``coverage``, and in ``space_size`` the number of configurations that were to be covered.
 
     Args:
         configurations: how many different feasible ones the recording holds.
     """
     if description is None:
-        if not recording.complete:
+        if not foreign.complete:
             return {"kind": "sample", "drawn": "cut off in mid-write: what the session had measured until then"}
         return {"kind": "exhaustive", "drawn": "taken for the whole space: no T1 description to check it against"}
     name = description.path.name
-    size = _size(_whole_space(recording, description))
+    size = _size(_whole_space(foreign, description))
     if configurations == size:
         return {"kind": "exhaustive", "drawn": f"all {size} of {name}", "space_size": size}
     of = f"more than {MAX_COUNTED}" if size is None else str(size)
     drawn = f"{configurations} of {of} in {name}"
-    if not recording.complete:
+    if not foreign.complete:
         drawn += "; cut off in mid-write"
-    elif recording.declared and (cut := _narrowed(recording, description)):
+    elif foreign.declared and (cut := _narrowed(foreign, description)):
         drawn += f", which has more values of {', '.join(cut)}"
     return {"kind": "sample", "drawn": drawn, **({} if size is None else {"space_size": size})}
 
 
-def _whole_space(recording: Recording, description: Description) -> SearchSpace:
+def _whole_space(foreign: ForeignRecording, description: Description) -> SearchSpace:
     where = f"{description.path}: TuningParameters"
-    return space_of(str(recording.path), _domains(where, description.domains).values(), description)
+    return space_of(str(foreign.path), _domains(where, description.domains).values(), description)
 
 
 def _size(space: SearchSpace) -> int | None:
@@ -116,5 +117,5 @@ def _size(space: SearchSpace) -> int | None:
         return None
 
 
-def _narrowed(recording: Recording, description: Description) -> list[str]:
-    return [n for n, v in description.domains.items() if n in recording.domains and len(recording.domains[n]) < len(v)]
+def _narrowed(foreign: ForeignRecording, description: Description) -> list[str]:
+    return [n for n, v in description.domains.items() if n in foreign.domains and len(foreign.domains[n]) < len(v)]

@@ -19,8 +19,8 @@ from typing import Any
 
 from harness.errors import UserError
 from harness.formats.document import Document
-from harness.formats.recording import check_value, is_number, shown
 from harness.formats.value_list import value_list
+from harness.formats.values import check_value, is_number, shown
 from search_spaces.errors import SpaceError
 from search_spaces.expression import Expression
 

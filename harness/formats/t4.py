@@ -22,17 +22,9 @@ from typing import Any
 from harness.errors import UserError
 from harness.evaluation import Status
 from harness.formats.document import Document
+from harness.formats.foreign import ForeignRecording, ForeignRow
 from harness.formats.objective import LATENCIES, objective_of, rate_as_time
-from harness.formats.recording import (
-    MS_PER_S,
-    Recording,
-    Row,
-    check_value,
-    cost_of,
-    samples_of,
-    shown,
-    text_of,
-)
+from harness.formats.values import MS_PER_S, check_value, cost_of, samples_of, shown, text_of
 
 UNITS_S = {
     **dict.fromkeys(("s", "seconds"), 1.0),
@@ -50,7 +42,7 @@ INVALIDITY = {
 }
 
 
-def read_t4(document: Document) -> Recording:
+def read_t4(document: Document) -> ForeignRecording:
     """The recording in T4 results.
 
     Raises:
@@ -62,7 +54,7 @@ def read_t4(document: Document) -> Recording:
     metadata = document.content.get("metadata")
     unit = metadata.get("timeunit", "seconds") if isinstance(metadata, Mapping) else "seconds"
     unit_s = _unit(f"{path}: metadata.timeunit", unit)
-    rows: list[Row] = []
+    rows: list[ForeignRow] = []
     names: list[str] = []
     timing = {"source": "T4 results"}
     rate = _rate(path, results)
@@ -79,7 +71,7 @@ def read_t4(document: Document) -> Recording:
         rows.append(_row(where, result, values, unit_s, rate))
     if without:
         timing["benchmark_s"] = f"the sum of the samples where the file has no cost ({without} of {len(rows)} results)"
-    return Recording(path=path, domains=_domains(names, rows), declared=False, rows=rows, timing=timing)
+    return ForeignRecording(path=path, domains=_domains(names, rows), declared=False, rows=rows, timing=timing)
 
 
 def _unit(where: str, name: Any) -> float:
@@ -116,7 +108,7 @@ def _rate(path: Path, results: list[Any]) -> str | None:
     objective = objective_of(f"{path}: results[0].objectives", first.get("objectives"))
     if objective in LATENCIES:
         return None
-    for result in filter(lambda found: isinstance(found, Mapping), results):
+    for result in filter(lambda entry: isinstance(entry, Mapping), results):
         times = result.get("times")
         if (isinstance(times, Mapping) and times.get("runtimes")) or any(_measured(result, name) for name in LATENCIES):
             return None
@@ -132,7 +124,9 @@ def _measured(result: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
     return None
 
 
-def _row(where: str, result: Mapping[str, Any], values: Mapping[str, Any], unit_s: float, rate: str | None) -> Row:
+def _row(
+    where: str, result: Mapping[str, Any], values: Mapping[str, Any], unit_s: float, rate: str | None
+) -> ForeignRow:
     invalidity = result.get("invalidity")
     status = INVALIDITY.get(invalidity) if isinstance(invalidity, str) else None
     if status is None:
@@ -147,7 +141,7 @@ def _row(where: str, result: Mapping[str, Any], values: Mapping[str, Any], unit_
         benchmark_s = cost_of(f"{where}.times.benchmark", times["benchmark"], unit_s)
     else:
         benchmark_s = sum(samples) / MS_PER_S
-    return Row(
+    return ForeignRow(
         where=where,
         values=values,
         status=status,
@@ -174,7 +168,7 @@ def _samples(
     raise UserError(f"{where}: neither times.runtimes nor a measurement of {LATENCIES[0]}: expected a latency")
 
 
-def _domains(names: list[str], rows: list[Row]) -> dict[str, list[Any]]:
+def _domains(names: list[str], rows: list[ForeignRow]) -> dict[str, list[Any]]:
     """Values in the order in which they first occur; a list stands for itself."""
     domains: dict[str, dict[Any, Any]] = {name: {} for name in names}
     for row in rows:

@@ -58,11 +58,11 @@ def as_folder(word: str, suite: Suite, consolidated: Names) -> Folder | None:
     labels = _labels(path, suite, consolidated(path))
     common = set.intersection(*labels.values())
     if label:
-        for task, found in labels.items():
-            if label not in found:
+        for task, task_labels in labels.items():
+            if label not in task_labels:
                 raise UserError(f"{path}: no runs of {label} on {task}, which is in the suite {suite.name}")
     elif len(common) != 1:
-        lacking = next((task for task, found in labels.items() if not found), None)
+        lacking = next((task for task, task_labels in labels.items() if not task_labels), None)
         if lacking:
             raise UserError(f"{path}: no runs of {lacking}, which is in the suite {suite.name}")
         raise UserError(f"{path}: runs of {', '.join(sorted(common)) or 'no one strategy'} on all tasks of the suite: "

@@ -131,7 +131,7 @@ def _checked(path: Path, document: Mapping[str, Any]) -> Suite:
 def _landscapes(path: Path, tasks: Any) -> dict[str, Path]:
     if not isinstance(tasks, list) or not tasks or any(not isinstance(task, str) for task in tasks):
         raise UserError(f"--suite {path}: tasks={tasks}: expected names of recorded tasks or landscape files")
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     for task in tasks:
         if task.endswith(SUFFIX):
             file = path.parent / task
@@ -140,7 +140,7 @@ def _landscapes(path: Path, tasks: Any) -> dict[str, Path]:
         else:
             name, _, device = task.partition(SEPARATOR)
             file = find_landscape(name, device or None)
-        if file.stem in found:
+        if file.stem in files:
             raise UserError(f"--suite {path}: tasks: {file.stem} twice")
-        found[file.stem] = file
-    return found
+        files[file.stem] = file
+    return files

@@ -25,20 +25,20 @@ def find_landscape(task: str, device: str | None) -> Path:
     Raises:
         UserError: when there is none, or several and no device was named.
     """
-    found = {
+    by_device = {
         path.stem.split(SEPARATOR, 1)[1]: path
         for path in recorded_landscapes()
         if path.stem.split(SEPARATOR, 1)[0] == task
     }
-    if not found:
+    if not by_device:
         names = sorted({path.stem.split(SEPARATOR, 1)[0] for path in recorded_landscapes()})
         raise UserError(f"task={task}: no recording in {landscape_directory()}: expected one of {', '.join(names)}")
     if device is None:
-        if len(found) > 1 and LIBRARY_DEVICE in found:
-            return found[LIBRARY_DEVICE]
-        if len(found) > 1:
-            raise UserError(f"backend.device: {task} is recorded on several: expected one of {', '.join(found)}")
-        return next(iter(found.values()))
-    if device not in found:
-        raise UserError(f"backend.device={device}: {task} is recorded on {', '.join(found)}")
-    return found[device]
+        if len(by_device) > 1 and LIBRARY_DEVICE in by_device:
+            return by_device[LIBRARY_DEVICE]
+        if len(by_device) > 1:
+            raise UserError(f"backend.device: {task} is recorded on several: expected one of {', '.join(by_device)}")
+        return next(iter(by_device.values()))
+    if device not in by_device:
+        raise UserError(f"backend.device={device}: {task} is recorded on {', '.join(by_device)}")
+    return by_device[device]

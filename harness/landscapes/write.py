@@ -10,7 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from harness.landscapes.landscape import COSTS, METADATA_KEY, RECORDER, SCHEMA_VERSION, check_metadata
+from harness.landscapes.columns import METADATA_KEY, PARAMETER_PREFIX
+from harness.landscapes.landscape import COSTS, RECORDER, SCHEMA_VERSION, check_metadata
 from harness.system.atomic import replacing
 from search_spaces.parameter import Permutation
 from search_spaces.space import SearchSpace
@@ -36,7 +37,7 @@ def write_landscape(path: Path, space: SearchSpace, columns: Mapping[str, Any], 
         values = [configuration.get(parameter.name) for configuration in configurations]
         if isinstance(parameter, Permutation):
             values = [None if value is None else list(value) for value in values]
-        arrays[f"config.{parameter.name}"] = _smallest(pa.array(values))
+        arrays[f"{PARAMETER_PREFIX}{parameter.name}"] = _smallest(pa.array(values))
     arrays["status"] = pa.array([str(status) for status in columns["status"]]).dictionary_encode()
     for name in ("latency_ms", "oracle_ms"):
         arrays[name] = pa.array(columns[name], type=pa.float64(), from_pandas=True)

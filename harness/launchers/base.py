@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from harness.config.schema import RunConfig, SweepOptions
 from harness.errors import UserError
-from harness.study.attempt import Failure, Outcome, attempt
+from harness.study.attempt import AttemptResult, Failure, attempt
 from harness.study.pool import Watch
 
 Numbered = tuple[int, RunConfig]
@@ -21,7 +21,7 @@ class Launcher(Protocol):
 
     def launch(
         self, numbered: Sequence[Numbered], options: SweepOptions, watch: Watch
-    ) -> Generator[tuple[int, Outcome]]:
+    ) -> Generator[tuple[int, AttemptResult]]:
         """Attempt numbered runs, started in the order given; yields their outcomes as they come.
 
         Closing the generator takes back what is still running or waiting.
@@ -64,7 +64,7 @@ def portable_options(options: SweepOptions) -> SweepOptions:
     return replace(options, results=options.results.absolute())
 
 
-def attempt_there(config: RunConfig, options: SweepOptions) -> Outcome:
+def attempt_there(config: RunConfig, options: SweepOptions) -> AttemptResult:
     """In a remote process: nobody is told on the way, the log has it all."""
     return attempt(config, options, lambda evaluations, best_ms: None)  # noqa: ARG005
 

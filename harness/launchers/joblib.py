@@ -16,7 +16,7 @@ from time import sleep
 from harness.config.schema import RunConfig, SweepOptions
 from harness.errors import UserError
 from harness.launchers.base import Numbered, attempt_there, library, lost, portable, portable_options
-from harness.study.attempt import Outcome
+from harness.study.attempt import AttemptResult
 from harness.study.pool import Watch
 from harness.study.sweep import any_needs_device
 from harness.system.threads import inherited
@@ -38,7 +38,7 @@ class JoblibLauncher:
 
     def launch(
         self, numbered: Sequence[Numbered], options: SweepOptions, watch: Watch
-    ) -> Generator[tuple[int, Outcome]]:
+    ) -> Generator[tuple[int, AttemptResult]]:
         """See :class:`~harness.launchers.base.Launcher`. Workers that die take down no run but those they had."""
         del watch
         joblib = library("joblib", "joblib", "joblib")
@@ -69,7 +69,7 @@ class JoblibLauncher:
                     return
 
 
-def _attempt(i: int, config: RunConfig, options: SweepOptions, parent: int) -> tuple[int, Outcome]:
+def _attempt(i: int, config: RunConfig, options: SweepOptions, parent: int) -> tuple[int, AttemptResult]:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
     if not any(thread.name == WATCHER for thread in threading.enumerate()):
         threading.Thread(target=_end_with, args=(parent,), name=WATCHER, daemon=True).start()

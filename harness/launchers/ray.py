@@ -16,7 +16,7 @@ from typing import Any
 from harness.config.schema import SweepOptions
 from harness.errors import UserError
 from harness.launchers.base import Numbered, attempt_there, library, lost, portable, portable_options
-from harness.study.attempt import Outcome
+from harness.study.attempt import AttemptResult
 from harness.study.pool import Watch
 from harness.study.sweep import any_needs_device
 from harness.system.text import causes_line
@@ -45,7 +45,7 @@ class RayLauncher:
 
     def launch(
         self, numbered: Sequence[Numbered], options: SweepOptions, watch: Watch
-    ) -> Generator[tuple[int, Outcome]]:
+    ) -> Generator[tuple[int, AttemptResult]]:
         """See :class:`~harness.launchers.base.Launcher`. Live runs get a new process each."""
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         ray = library("ray", "ray", "ray")
@@ -91,7 +91,7 @@ class RayLauncher:
 
     def _drive(
         self, ray: Any, task: Any, numbered: Sequence[Numbered], options: SweepOptions, gpus: float, watch: Watch
-    ) -> Generator[tuple[int, Outcome]]:
+    ) -> Generator[tuple[int, AttemptResult]]:
         """Keep as many submitted as there is room for: what waits in Ray's own queue starts in no certain order."""
         queue = deque(numbered)
         running: dict[Any, Numbered] = {}
@@ -103,7 +103,7 @@ class RayLauncher:
             for done in ray.wait(list(running), timeout=WAIT_S)[0]:
                 i, config = running.pop(done)
                 try:
-                    outcome: Outcome = ray.get(done)
+                    outcome: AttemptResult = ray.get(done)
                 except ray.exceptions.RayError as error:
                     outcome = lost(config, f"its process is gone ({type(error).__name__}: {causes_line(error, 200)})")
                 yield i, outcome

@@ -20,7 +20,7 @@ from typing import Any
 from harness.config.schema import RunConfig, SweepOptions
 from harness.errors import UserError
 from harness.launchers.base import Numbered, attempt_there, library, lost, portable, portable_options
-from harness.study.attempt import Outcome
+from harness.study.attempt import AttemptResult
 from harness.study.pool import Watch
 from harness.study.sweep import any_needs_device
 from harness.system.text import causes_line
@@ -40,7 +40,7 @@ class Share:
 
     options: SweepOptions
 
-    def __call__(self, configs: Sequence[RunConfig]) -> list[Outcome]:
+    def __call__(self, configs: Sequence[RunConfig]) -> list[AttemptResult]:
         """Attempt them all."""
         return [attempt_there(config, self.options) for config in configs]
 
@@ -87,7 +87,7 @@ class SubmititLauncher:
 
     def launch(
         self, numbered: Sequence[Numbered], options: SweepOptions, watch: Watch
-    ) -> Generator[tuple[int, Outcome]]:
+    ) -> Generator[tuple[int, AttemptResult]]:
         """See :class:`~harness.launchers.base.Launcher`."""
         del watch
         there = portable_options(options)
@@ -156,11 +156,11 @@ def _children_silent() -> Iterator[None]:
         os.close(nowhere)
 
 
-def _outcomes(job: Any, share: Sequence[Numbered]) -> Iterator[tuple[int, Outcome]]:
+def _outcomes(job: Any, share: Sequence[Numbered]) -> Iterator[tuple[int, AttemptResult]]:
     try:
         if not job.paths.result_pickle.exists():  # asked for its result, submitit would wait for ever
             raise RuntimeError("it left the queue without a result")
-        outcomes: list[Outcome] = job.result()
+        outcomes: list[AttemptResult] = job.result()
     except Exception as error:  # submitit's own, or whatever the job raised
         for i, config in share:
             yield (

@@ -37,7 +37,7 @@ class Compiler(Protocol):
         ...
 
 
-class PoolError(MachineError):
+class CompilePoolError(MachineError):
     """The compile workers cannot start at all."""
 
 
@@ -142,7 +142,7 @@ class CompilePool:
         """Outcomes since the last call. Replaces dead workers and kills those over their time.
 
         Raises:
-            PoolError: workers die before they are ready, again and again.
+            CompilePoolError: workers die before they are ready, again and again.
         """
         done: list[tuple[int, CompileOutcome]] = []
         for index, slot in enumerate(self._slots):
@@ -209,7 +209,7 @@ class CompilePool:
         if not slot.ready:
             self._failed_starts += 1
             if self._failed_starts >= MAX_FAILED_STARTS:
-                raise PoolError(f"compile workers do not start: {message}")
+                raise CompilePoolError(f"compile workers do not start: {message}")
         self._slots[index] = self._start(index)
         if slot.ticket is None:
             return []

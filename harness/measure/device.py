@@ -168,8 +168,8 @@ def driver_version() -> str:
     """The kernel driver's version, or an empty string."""
     try:
         with open("/proc/driver/nvidia/version", encoding="utf-8") as file:  # noqa: PTH123
-            found = re.search(r"\s(\d+\.\d+(?:\.\d+)?)\s", file.read())
-            return found.group(1) if found else ""
+            version = re.search(r"\s(\d+\.\d+(?:\.\d+)?)\s", file.read())
+            return version.group(1) if version else ""
     except OSError:
         return nvidia_smi().get("driver_version", "")
 

@@ -10,79 +10,13 @@ from multiprocessing.connection import wait as wait_for
 from statistics import median
 
 from harness.evaluation import Configuration, Measurement, Status
+from harness.measure.activity import Activity
 from harness.measure.compile_pool import CompilePool
 from harness.measure.device_worker import DeviceWorker
 from harness.measure.jobs import CompiledPlan, CompileOutcome, Evaluate, Reply
 
 _Compiled = tuple[int, CompileOutcome]
 """A ticket and how its compile ended."""
-
-
-@dataclass
-class Activity:
-    """Where the time of an engine went, in wall seconds unless said otherwise; of several GPUs it is summed.
-
-    Attributes:
-        wall_s: from the first configuration to the last result.
-        gpus: how many measure.
-        what: these are, GPU or CPU.
-        verify_s, benchmark_s: the GPU processes at work; their sum over ``wall_s * gpus`` is the busy fraction.
-        compile_wait_s: GPU processes idle because nothing was compiled yet.
-        idle_s: GPU processes waiting for their next job, by their own clocks.
-        setup_s: GPU processes warming up after idle times, and building launchers.
-        respawn_s: GPU processes starting or being replaced.
-        compile_charged_s, compile_spent_s: CPU seconds charged, and really spent (the cache saves some).
-        compile_timeouts, compile_cut_s: compiles that were cut off, and the wall seconds that they had used.
-        compile_longest_s: CPU seconds of the longest compile that ended by itself.
-        compile_workers, compile_busy_s: number of workers, and the wall seconds that they worked, summed over them.
-        aliases: configurations that run the same machine code as an earlier one.
-        finished: results so far.
-    """
-
-    wall_s: float = 0.0
-    gpus: int = 1
-    verify_s: float = 0.0
-    benchmark_s: float = 0.0
-    compile_wait_s: float = 0.0
-    idle_s: float = 0.0
-    setup_s: float = 0.0
-    respawn_s: float = 0.0
-    compile_charged_s: float = 0.0
-    compile_spent_s: float = 0.0
-    compile_timeouts: int = 0
-    compile_cut_s: float = 0.0
-    compile_longest_s: float = 0.0
-    compile_workers: int = 0
-    compile_busy_s: float = 0.0
-    aliases: int = 0
-    finished: int = 0
-    what: str = "GPU"
-
-    @property
-    def busy_fraction(self) -> float:
-        """Share of the wall time in which the GPU processes checked or timed something."""
-        return (self.verify_s + self.benchmark_s) / (self.wall_s * self.gpus) if self.wall_s else 0.0
-
-    @property
-    def handoff_s(self) -> float:
-        """Seconds in which GPU processes waited although something was compiled."""
-        return max(0.0, self.idle_s - self.compile_wait_s)
-
-    @property
-    def rate(self) -> float:
-        """Results per wall second."""
-        return self.finished / self.wall_s if self.wall_s else 0.0
-
-    @property
-    def compile_limit(self) -> float:
-        """Results per second if the compile workers never waited for anything; inf if they did nothing."""
-        return self.finished * self.compile_workers / self.compile_busy_s if self.compile_busy_s else float("inf")
-
-    @property
-    def device_limit(self) -> float:
-        """Results per second if the GPU processes never waited for anything; inf if they did nothing."""
-        busy_s = self.verify_s + self.benchmark_s
-        return self.finished * self.gpus / busy_s if busy_s else float("inf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +39,7 @@ class Engine:
     """Feeds configurations through the compile pool to the devices, first in, first out.
 
     Args:
-        pool: compiles.
+        compile_pool: compiles.
         devices: measure; already started.
         ready_limit: compiled configurations that may wait for a device before compiling pauses.
         charge_setup: charge warm-ups and launchers to the configuration that met them, as ``verify_s``: a run pays
@@ -117,19 +51,21 @@ class Engine:
 
     def __init__(
         self,
-        pool: CompilePool,
+        compile_pool: CompilePool,
         devices: Sequence[DeviceWorker],
         *,
         ready_limit: int = 256,
         charge_setup: bool = False,
     ) -> None:
-        self._pool = pool
+        self._compile_pool = compile_pool
         self._devices = tuple(devices)
         self._ready_limit = ready_limit
         self._charge_setup = charge_setup
         self._known: dict[str, Measurement] = {}
         self.incumbent_ms: float | None = None
-        self.activity = Activity(compile_workers=pool.workers, gpus=len(self._devices), what=self._devices[0].what)
+        self.activity = Activity(
+            compile_workers=compile_pool.workers, gpus=len(self._devices), what=self._devices[0].what
+        )
 
     def remember(self, fingerprint: str, measurement: Measurement) -> None:
         """An earlier session measured this binary: its aliases need no measurement, and it may be the incumbent."""
@@ -140,7 +76,7 @@ class Engine:
         """Results as they come, tickets counting the configurations from 0; ``configurations`` is read lazily.
 
         Raises:
-            DeviceLost, PoolError: device or workers cannot be started any more.
+            DeviceLost, CompilePoolError: device or workers cannot be started any more.
         """
         source = enumerate(configurations)
         waiting: dict[int, Configuration] = {}
@@ -149,17 +85,21 @@ class Engine:
         finished: list[Result] = []
         more = True
         earlier_s, began = self.activity.wall_s, time.monotonic()
-        pool_before_s = self._pool.busy_s - self.activity.compile_busy_s
+        compile_before_s = self._compile_pool.busy_s - self.activity.compile_busy_s
         while more or waiting or finished:
-            while more and self._pool.in_flight < self._pool.workers + 2 and len(ready) < self._ready_limit:
+            while (
+                more
+                and self._compile_pool.in_flight < self._compile_pool.workers + 2
+                and len(ready) < self._ready_limit
+            ):
                 item = next(source, None)
                 more = item is not None
                 if item is not None:
                     waiting[item[0]] = item[1]
-                    self._pool.submit(*item)
+                    self._compile_pool.submit(*item)
             self._feed(ready, running, waiting, finished)
             self.activity.wall_s = earlier_s + time.monotonic() - began
-            self.activity.compile_busy_s = self._pool.busy_s - pool_before_s
+            self.activity.compile_busy_s = self._compile_pool.busy_s - compile_before_s
             yield from finished  # whatever the caller does with them, the devices have their next jobs already
             finished.clear()
             if not waiting:
@@ -171,7 +111,7 @@ class Engine:
                     job = running.pop(gpu)
                     finished.append(self._finish(waiting, job, self._measurement(job[1], reply), gpu))
                     self._feed(ready, running, waiting, finished)  # before looking at dozens of compile workers
-            for ticket, outcome in self._pool.poll():
+            for ticket, outcome in self._compile_pool.poll():
                 self._count(outcome)
                 if outcome.compiled is None:
                     finished.append(self._finish(waiting, (ticket, outcome), outcome.failure()))
@@ -202,10 +142,10 @@ class Engine:
         """Compile without measuring: what compiled, by position."""
         plans: dict[int, CompiledPlan] = {}
         for ticket, configuration in enumerate(configurations):
-            self._pool.submit(ticket, configuration)
-        while self._pool.in_flight:
-            wait_for(self._pool.connections, max(0.0, self._pool.deadline - time.monotonic()))
-            for ticket, outcome in self._pool.poll():
+            self._compile_pool.submit(ticket, configuration)
+        while self._compile_pool.in_flight:
+            wait_for(self._compile_pool.connections, max(0.0, self._compile_pool.deadline - time.monotonic()))
+            for ticket, outcome in self._compile_pool.poll():
                 if outcome.compiled is not None:
                     plans[ticket] = outcome.compiled
         return plans
@@ -214,10 +154,10 @@ class Engine:
         before = time.monotonic()
         idle = sum(device.idle for device in self._devices)
         starting = sum(not device.idle and not device.busy for device in self._devices)
-        deadline = min(self._pool.deadline, *(device.deadline for device in self._devices))
+        deadline = min(self._compile_pool.deadline, *(device.deadline for device in self._devices))
         timeout = None if deadline == float("inf") else max(0.0, deadline - before)
         connections = [connection for device in self._devices for connection in device.connections]
-        wait_for([*self._pool.connections, *connections], timeout)
+        wait_for([*self._compile_pool.connections, *connections], timeout)
         elapsed = time.monotonic() - before
         self.activity.respawn_s += starting * elapsed
         if starved:

@@ -57,7 +57,7 @@ class Session:
     ) -> None:
         self._folder = PrivateFolder()
         self._locks = ExitStack()
-        self._pool: CompilePool | None = None
+        self._compile_pool: CompilePool | None = None
         self._workers: tuple[DeviceWorker, ...] = ()
         self.devices = (device, *beside)
         try:
@@ -87,14 +87,14 @@ class Session:
         )
         for worker in self._workers:
             worker.launch()
-        self._pool = CompilePool(
+        self._compile_pool = CompilePool(
             works[0][0],
             options.compile_workers,
             timeout_s=options.compile_timeout_s,
             logs=folder,
             environment=environment,
         )
-        self.engine = Engine(self._pool, self._workers, charge_setup=options.charge_setup)
+        self.engine = Engine(self._compile_pool, self._workers, charge_setup=options.charge_setup)
 
     @property
     def started(self) -> Started:
@@ -107,10 +107,10 @@ class Session:
         return first
 
     @property
-    def pool(self) -> CompilePool:
+    def compile_pool(self) -> CompilePool:
         """The compile workers."""
-        assert self._pool is not None, "the session is closed"
-        return self._pool
+        assert self._compile_pool is not None, "the session is closed"
+        return self._compile_pool
 
     @property
     def workers(self) -> tuple[DeviceWorker, ...]:
@@ -129,10 +129,10 @@ class Session:
 
     def close(self) -> None:
         """Kill the processes and delete the cache. Safe to call twice."""
-        workers, pool, self._workers, self._pool = self._workers, self._pool, (), None
+        workers, compile_pool, self._workers, self._compile_pool = self._workers, self._compile_pool, (), None
         try:
-            if pool is not None:
-                pool.close()
+            if compile_pool is not None:
+                compile_pool.close()
             for worker in workers:
                 worker.close()
         finally:

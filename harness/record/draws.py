@@ -17,7 +17,7 @@ import numpy as np
 from harness.evaluation import Configuration
 from harness.measure.engine import Result
 from harness.measure.session import Session
-from harness.record.log import Recorded, RecordLog
+from harness.record.log import LogContent, RecordLog
 from harness.strategies.common.draws import drawn
 from harness.system.progress import ProgressDisplay
 from search_spaces.enumeration import Codes
@@ -26,7 +26,8 @@ from search_spaces.space import SearchSpace
 
 BLOCK = 32
 """Draws made at once: enough for the rules to be checked in bulk, few enough to keep no GPU waiting."""
-ORIGIN = "by_parameter"
+BY_PARAMETER = "by_parameter"
+"""The kind of sample, and the origin of its rows."""
 
 
 class Generator(Protocol):
@@ -128,7 +129,7 @@ def measure_draws(
         deadline: monotonic time after which no draw is made.
         measured: told each key and result; a note for the progress display.
     """
-    results, draws = log.recorded.results, log.recorded.draws
+    results, draws = log.content.results, log.content.draws
     pending: dict[str, int] = {}
 
     def new() -> Iterator[Configuration]:
@@ -151,7 +152,7 @@ def measure_draws(
         try:
             for result in session.engine.evaluate(new()):
                 key = space.key(result.configuration)
-                log.result(key, result, session.uuid_of(result), origin=ORIGIN, draw=pending.pop(key))
+                log.result(key, result, session.uuid_of(result), origin=BY_PARAMETER, draw=pending.pop(key))
                 progress.advance(measured(key, result))
         except KeyboardInterrupt:
             return False
@@ -175,15 +176,18 @@ class Drawn:
     first: Mapping[str, int]
 
 
-def drawn_so_far(recorded: Recorded) -> Drawn:
+NOTHING_DRAWN = Drawn(0, 0, {}, {})
+
+
+def drawn_so_far(content: LogContent) -> Drawn:
     """The draws of a log up to the first that is missing."""
     times, first = dict[str, int](), dict[str, int]()
     index = outside = 0
-    while index in recorded.draws:
-        key = recorded.draws[index]
+    while index in content.draws:
+        key = content.draws[index]
         if key is None:
             outside += 1
-        elif key in recorded.results:
+        elif key in content.results:
             times[key] = times.get(key, 0) + 1
             first.setdefault(key, index)
         else:
@@ -192,13 +196,13 @@ def drawn_so_far(recorded: Recorded) -> Drawn:
     return Drawn(index, outside, times, first)
 
 
-def draws_coverage(how: str, seed: int, found: Drawn) -> dict[str, Any]:
+def draws_coverage(how: str, seed: int, drawn: Drawn) -> dict[str, Any]:
     """The landscape's ``coverage``."""
     return {
         "kind": "sample",
-        "how": ORIGIN,
-        "draws": found.draws,
-        "outside": found.outside,
-        "drawn": f"by parameter, {how}, seed {seed}: {found.draws} independent draws, {found.outside} of them outside "
-        f"the space's rules, {len(found.times)} different configurations",
+        "how": BY_PARAMETER,
+        "draws": drawn.draws,
+        "outside": drawn.outside,
+        "drawn": f"by parameter, {how}, seed {seed}: {drawn.draws} independent draws, {drawn.outside} of them outside "
+        f"the space's rules, {len(drawn.times)} different configurations",
     }

@@ -1,8 +1,8 @@
-"""What a recording is made with, what identifies it, and what it reports."""
+"""What a recording is made with, what identifies it, and what its landscape says of it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,13 +12,15 @@ from harness.backends.kernel_source import kernel_source_hash
 from harness.backends.task import kernel_fields
 from harness.config.schema import RunConfig
 from harness.measure.device import AccelDevice, nvidia_smi
-from harness.measure.engine import Activity
 from harness.measure.work import SessionOptions
-from harness.record.retime import Consistency, Retiming
+from harness.record.draws import BY_PARAMETER, NOTHING_DRAWN, draws_coverage, generator_of
+from harness.record.retime import Retiming
 from harness.run import provenance
 from harness.system.digest import digest
 from kernels.base import Kernel
 from search_spaces.space import SearchSpace
+
+LOG_SUFFIX = ".recording.jsonl"
 
 
 @dataclass(frozen=True)
@@ -46,83 +48,66 @@ class RecordOptions:
     finish: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Recording:
-    """How far a recording got.
+    """The making of one landscape, over as many sessions as it takes.
 
     Attributes:
-        log: the append-only file; the same command goes on from it.
-        landscape: the Parquet file, ``None`` while the recording is incomplete.
-        done, total: configurations of the space or its sample measured so far, by all sessions, and wanted.
-        searched: configurations that only searches visited.
-        activity: where this session's time went.
-        wall_s: of this session.
-        retime_s: of it, re-timing.
-        consistency: how far each further GPU agrees with the first, by UUID.
-        states: the device's clocks and temperatures over the whole recording, in words; empty if unknown.
+        task: the task's name without the device.
+        kernel, space: what is measured.
+        out: the landscape file to write.
+        device: on what.
+        beside: further devices of the same model; each configuration is measured on whichever is free, and each device
+            re-times the best, the first one for the record.
+        options: how.
+        command: kept in the metadata.
     """
 
-    log: Path
-    landscape: Path | None
-    done: int
-    total: int
-    activity: Activity
-    wall_s: float
-    retime_s: float
-    searched: int = 0
-    consistency: Mapping[str, Consistency] = field(default_factory=dict)
-    states: str = ""
+    task: str
+    kernel: Kernel
+    space: SearchSpace
+    out: Path
+    device: AccelDevice
+    beside: tuple[AccelDevice, ...] = ()
+    options: RecordOptions = field(default_factory=RecordOptions)
+    command: str = ""
 
-    def report(self) -> str:
-        """Some lines for people: what there is now, and where the time went."""
-        return "\n".join(_report(self))
+    @property
+    def log(self) -> Path:
+        """The append-only file beside the landscape."""
+        return self.out.with_name(self.out.name + LOG_SUFFIX)
 
 
-def recording_identity(
-    task: str, kernel: Kernel, space: SearchSpace, device: AccelDevice, options: RecordOptions
-) -> dict[str, Any]:
+def recording_identity(recording: Recording) -> dict[str, Any]:
     """What must not change between the sessions of one recording."""
-    session = options.session
+    session = recording.options.session
     return {
-        "task": task,
-        "kernel": kernel_fields(kernel),
-        "kernel_source_hash": kernel_source_hash(kernel),
-        "space_hash": digest(space.to_json()),
-        "device": device.name,
+        "task": recording.task,
+        "kernel": kernel_fields(recording.kernel),
+        "kernel_source_hash": kernel_source_hash(recording.kernel),
+        "space_hash": digest(recording.space.to_json()),
+        "device": recording.device.name,
         "seed": session.seed,
-        "limit": options.limit,
-        "searches": [_search_facts(search) for search in options.searches],
+        "limit": recording.options.limit,
+        "searches": [_search_facts(search) for search in recording.options.searches],
         "compile_timeout_s": session.compile_timeout_s,
         "run_timeout_s": session.run_timeout_s,
         "timing": session.timing.to_json(),
-        **({} if options.draws is None else {"drawn": "by_parameter"}),
+        **({} if recording.options.draws is None else {"drawn": BY_PARAMETER}),
     }
 
 
-def recording_metadata(
-    task: str,
-    kernel: Kernel,
-    device: AccelDevice,
-    options: RecordOptions,
-    wanted: int,
-    feasible: int | None,
-    command: str,
-    input_seed: int,
-) -> dict[str, Any]:
-    """The landscape's metadata, as far as it is known before measuring ``wanted`` of ``feasible``.
-
-    ``feasible`` is ``None`` where the space is too large to be counted.
-    """
-    among = "more than can be listed" if feasible is None else str(feasible)
-    drawn = f"uniformly without replacement, seed {options.session.seed}: {wanted} of {among}"
+def recording_metadata(recording: Recording, wanted: int, input_seed: int) -> dict[str, Any]:
+    """The landscape's metadata, as far as it is known before ``wanted`` configurations, or draws, are measured."""
+    kernel, device, options = recording.kernel, recording.device, recording.options
     shape = {name: value for name, value in kernel_fields(kernel).items() if name not in ("_target_", "dtype")}
     metadata: dict[str, Any] = {
-        "task": task,
-        "kernel": task.partition("-")[0],
+        "task": recording.task,
+        "kernel": recording.task.partition("-")[0],
         "shape": shape,
         "dtype": kernel.dtype,
         "device": device.to_json(),
-        "coverage": {"kind": "exhaustive"} if wanted == feasible else {"kind": "sample", "drawn": drawn},
+        "coverage": _coverage(recording, wanted),
         "compile_workers": options.session.compile_workers,
         "driver": device.driver,
         "versions": dict(provenance.versions()),
@@ -137,7 +122,7 @@ def recording_metadata(
         },
         "searches": [_search_facts(search) for search in options.searches],
         "recorded_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": command,
+        "command": recording.command,
     }
     if device.peak_flops and device.peak_bytes_per_s:
         metadata["roofline"] = {
@@ -147,6 +132,17 @@ def recording_metadata(
             "peak_bytes_per_s": device.peak_bytes_per_s,
         }
     return metadata
+
+
+def _coverage(recording: Recording, wanted: int) -> dict[str, Any]:
+    space, seed = recording.space, recording.options.session.seed
+    if recording.options.draws is not None:
+        return draws_coverage(generator_of(space).how, seed, NOTHING_DRAWN)
+    feasible = space.size if space.enumerable else None
+    if wanted == feasible:
+        return {"kind": "exhaustive"}
+    among = "more than can be listed" if feasible is None else str(feasible)
+    return {"kind": "sample", "drawn": f"uniformly without replacement, seed {seed}: {wanted} of {among}"}
 
 
 def _search_facts(search: RunConfig) -> dict[str, Any]:
@@ -168,45 +164,3 @@ def session_facts(devices: Sequence[AccelDevice]) -> dict[str, Any]:
         "nvidia_smi": nvidia_smi(devices[0].uuid) if devices[0].kind == "GPU" else {},
         "commit": provenance.environment()["git"]["commit"],
     }
-
-
-def _report(recording: Recording) -> Iterator[str]:
-    activity = recording.activity
-    if recording.landscape is None:
-        yield f"stopped: {recording.done} of {recording.total} recorded in {recording.log}"
-        yield "run the same command again to go on"
-    else:
-        more = f" and {recording.searched} more by searches" if recording.searched else ""
-        yield f"recorded {recording.done} configurations{more}: {recording.landscape}"
-    if not activity.finished:
-        return
-    gpus = f"{activity.what} process" if activity.gpus == 1 else f"{activity.gpus} {activity.what} processes"
-    yield (
-        f"{activity.rate:.1f} configurations/s over {activity.wall_s:.1f} s; {gpus} busy "
-        f"{activity.busy_fraction:.0%}; {activity.aliases} aliases not measured twice"
-    )
-    lower = min(activity.compile_limit, activity.device_limit)
-    yield (
-        f"limits: compile-bound {activity.compile_limit:.1f}/s ({activity.compile_workers} workers), "
-        f"{activity.what}-bound {activity.device_limit:.1f}/s; reached {activity.rate / lower:.0%} of the lower"
-    )
-    yield (
-        f"time: verify {activity.verify_s:.1f} s, benchmark {activity.benchmark_s:.1f} s, waiting for compiles "
-        f"{activity.compile_wait_s:.1f} s, handing over {activity.handoff_s:.1f} s, "
-        f"set-up {activity.setup_s:.1f} s, respawn {activity.respawn_s:.1f} s, re-timing {recording.retime_s:.1f} s, "
-        f"searches and rest {recording.wall_s - activity.wall_s - recording.retime_s:.1f} s"
-    )
-    yield (
-        f"compile: {activity.compile_charged_s:.0f} CPU s charged, {activity.compile_spent_s:.0f} spent (the cache "
-        f"saved {activity.compile_charged_s - activity.compile_spent_s:.0f}); the timeout cut off "
-        f"{activity.compile_timeouts} compiles after {activity.compile_cut_s:.0f} s in all (the longest that ended by "
-        f"itself: {activity.compile_longest_s:.1f} s)"
-    )
-    for uuid, found in recording.consistency.items():
-        yield (
-            f"{uuid} against the first GPU, {found.configurations} configurations re-timed on both: median ratio "
-            f"{found.median_ratio:.4f}, 95% within {found.p95_difference:.1%}, rank correlation "
-            f"{found.rank_correlation:.5f}"
-        )
-    if recording.states:
-        yield f"device: {recording.states}"

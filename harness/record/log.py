@@ -17,8 +17,8 @@ from harness.measure.engine import Result
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One configuration's outcome.
+class LoggedResult:
+    """What the log holds of one configuration.
 
     Attributes:
         binary: fingerprint of what was launched, empty if it did not compile.
@@ -34,8 +34,8 @@ class Row:
 
 
 @dataclass
-class Recorded:
-    """What a log holds.
+class LogContent:
+    """Everything that a log holds.
 
     Attributes:
         metadata: of the landscape, as far as it is known before measuring.
@@ -49,7 +49,7 @@ class Recorded:
 
     metadata: dict[str, Any] = field(default_factory=dict)
     sessions: list[dict[str, Any]] = field(default_factory=list)
-    results: dict[str, Row] = field(default_factory=dict)
+    results: dict[str, LoggedResult] = field(default_factory=dict)
     draws: dict[int, str | None] = field(default_factory=dict)
     retimed: dict[str, list[float]] | None = None
     retimed_beside: dict[str, dict[str, list[float]]] = field(default_factory=dict)
@@ -57,8 +57,8 @@ class Recorded:
 
     def latencies(self) -> dict[str, float]:
         """Measured latency in ms by key, of those that have one."""
-        found = {key: row.measurement.latency_ms for key, row in self.results.items()}
-        return {key: latency for key, latency in found.items() if latency is not None}
+        latencies = {key: row.measurement.latency_ms for key, row in self.results.items()}
+        return {key: latency for key, latency in latencies.items() if latency is not None}
 
     def devices(self) -> dict[str, str]:
         """UUID of the device by key; an alias's is that of its binary."""
@@ -83,32 +83,32 @@ class RecordLog:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists() and path.stat().st_size:
             _drop_torn_line(path)
-            self.recorded, found = _load(path)
-            _check_identity(path, found, dict(identity))
+            self.content, logged = _load(path)
+            _check_identity(path, logged, dict(identity))
             self._file = path.open("a", encoding="utf-8")
         else:
-            self.recorded = Recorded(metadata=dict(metadata))
+            self.content = LogContent(metadata=dict(metadata))
             self._file = path.open("w", encoding="utf-8")
             self._append({"kind": "recording", "identity": dict(identity), "metadata": dict(metadata)})
 
     def session(self, facts: Mapping[str, Any]) -> None:
         """A process starts appending."""
-        self.recorded.sessions.append(dict(facts))
+        self.content.sessions.append(dict(facts))
         self._append({"kind": "session", **facts})
 
     def started(self, versions: Mapping[str, str]) -> None:
         """The session's GPU process is ready and runs on these versions."""
-        self.recorded.sessions[-1]["versions"] = dict(versions)
+        self.content.sessions[-1]["versions"] = dict(versions)
         self._append({"kind": "started", "versions": dict(versions)})
 
     def result(self, key: str, result: Result, gpu: str, origin: str = "uniform", draw: int | None = None) -> None:
         """A configuration is measured, on the device with the UUID ``gpu`` or on none; it was draw ``draw``, if any."""
         measurement, state = result.measurement, result.measurement.device_state
         binary = "" if result.compiled is None else result.compiled.fingerprint
-        self.recorded.results[key] = Row(result.configuration, measurement, binary, origin, gpu)
-        self.recorded.retimed = None  # it may be the best
+        self.content.results[key] = LoggedResult(result.configuration, measurement, binary, origin, gpu)
+        self.content.retimed = None  # it may be the best
         if draw is not None:
-            self.recorded.draws[draw] = key
+            self.content.draws[draw] = key
         self._append(
             {
                 "kind": "result",
@@ -131,7 +131,7 @@ class RecordLog:
 
     def drawn(self, index: int, key: str | None) -> None:
         """Draw ``index`` needs no measurement: it repeats the one with the key, or is outside the space's rules."""
-        self.recorded.draws[index] = key
+        self.content.draws[index] = key
         self._append({"kind": "draw", "index": index, "key": key})
 
     def retimed(
@@ -141,8 +141,8 @@ class RecordLog:
         beside: Mapping[str, dict[str, list[float]]],
     ) -> None:
         """The re-timing is complete; ``beside`` is what further devices measured, by UUID."""
-        self.recorded.retimed, self.recorded.vendor = dict(samples_ms), vendor
-        self.recorded.retimed_beside = dict(beside)
+        self.content.retimed, self.content.vendor = dict(samples_ms), vendor
+        self.content.retimed_beside = dict(beside)
         self._append({"kind": "retimed", "samples_ms": dict(samples_ms), "vendor": vendor, "beside": dict(beside)})
 
     def close(self) -> None:
@@ -169,7 +169,7 @@ def _drop_torn_line(path: Path) -> None:
             os.fsync(file.fileno())
 
 
-def read_log(path: Path) -> Recorded:
+def read_log(path: Path) -> LogContent:
     """What a log holds, without changing it.
 
     Raises:
@@ -178,50 +178,50 @@ def read_log(path: Path) -> Recorded:
     return _load(path)[0]
 
 
-def _load(path: Path) -> tuple[Recorded, dict[str, Any]]:
-    recorded, identity = Recorded(), dict[str, Any]()
+def _load(path: Path) -> tuple[LogContent, dict[str, Any]]:
+    content, identity = LogContent(), dict[str, Any]()
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         try:
             document = json.loads(line)
             kind = document.pop("kind")
             if kind == "recording":
-                identity, recorded.metadata = document["identity"], document["metadata"]
+                identity, content.metadata = document["identity"], document["metadata"]
             elif kind == "session":
-                recorded.sessions.append(document)
+                content.sessions.append(document)
             elif kind == "started":
-                recorded.sessions[-1].update(document)
+                content.sessions[-1].update(document)
             elif kind == "result":
                 configuration = {name: _value(value) for name, value in document["config"].items()}
-                recorded.results[document["key"]] = Row(
+                content.results[document["key"]] = LoggedResult(
                     configuration,
                     _measurement(document),
                     document["binary"],
                     document["origin"],
                     document.get("gpu", ""),
                 )
-                recorded.retimed = None  # more was measured since
+                content.retimed = None  # more was measured since
                 if "draw" in document:
-                    recorded.draws[document["draw"]] = document["key"]
+                    content.draws[document["draw"]] = document["key"]
             elif kind == "draw":
-                recorded.draws[document["index"]] = document["key"]
+                content.draws[document["index"]] = document["key"]
             elif kind == "retimed":
-                recorded.retimed = document["samples_ms"]
-                recorded.retimed_beside = document.get("beside", {})
+                content.retimed = document["samples_ms"]
+                content.retimed_beside = document.get("beside", {})
                 vendor = document["vendor"]
-                recorded.vendor = (vendor[0], vendor[1]) if vendor else None
+                content.vendor = (vendor[0], vendor[1]) if vendor else None
         except (ValueError, KeyError, TypeError, AttributeError, IndexError):
             raise UserError(f"{path}: line {number}: expected a recording's log; move the file away") from None
     if not identity:
         raise UserError(f"{path}: line 1: expected a recording's log; move the file away")
-    return recorded, identity
+    return content, identity
 
 
-def _check_identity(path: Path, found: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
+def _check_identity(path: Path, logged: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
     expected = json.loads(json.dumps(expected))
-    for name in sorted({*found, *expected}):
-        if found.get(name) != expected.get(name):
+    for name in sorted({*logged, *expected}):
+        if logged.get(name) != expected.get(name):
             raise UserError(
-                f"{path}: {name}={found.get(name)}: this recording has {expected.get(name)}; "
+                f"{path}: {name}={logged.get(name)}: this recording has {expected.get(name)}; "
                 "choose another output or move the file away"
             )
 

@@ -21,21 +21,20 @@ import yaml
 
 from harness.errors import UserError
 from harness.evaluation import Configuration, Status
-from harness.landscapes.landscape import METADATA_KEY, table_codes
+from harness.landscapes.table import table_codes
 from harness.measure.device import AccelDevice
 from harness.measure.session import Session
 from harness.measure.work import MakeWork, SessionOptions, usual_work
 from harness.record.retime import VENDOR, Retiming, rescale, retime
+from harness.run import contract
 from harness.run.store import finished
 from harness.system.atomic import replacing
 from kernels.base import Kernel
 from search_spaces.space import SearchSpace
 
-NAME = "retimed.parquet"
-
 
 @dataclass(frozen=True)
-class Found:
+class LiveEvaluation:
     """One evaluation of a live run that has a latency.
 
     Attributes:
@@ -68,45 +67,46 @@ class Retimed:
     t_star_ms: float
 
 
-def live_evaluations(folder: Path, space: SearchSpace) -> list[Found]:
+def live_evaluations(folder: Path, space: SearchSpace) -> list[LiveEvaluation]:
     """Every successful evaluation of the finished live runs below ``RESULTS/<task>``.
 
     Raises:
         UserError: no finished live run there, or one of another space.
     """
-    found: list[Found] = []
-    for run in sorted(folder.glob("*/seed-*")):
+    evaluations: list[LiveEvaluation] = []
+    for run in sorted(folder.glob(f"*/{contract.SEED_PREFIX}*")):
         if finished(run) is not None:
-            found += _of_run(run, space)
-    if not found:
+            evaluations += _of_run(run, space)
+    if not evaluations:
         raise UserError(f"{folder}: no finished live run with a success: expected <strategy>/seed-<n> with DONE")
-    return found
+    return evaluations
 
 
-def _of_run(run: Path, space: SearchSpace) -> list[Found]:
+def _of_run(run: Path, space: SearchSpace) -> list[LiveEvaluation]:
     config, environment = _documents(run)
     backend = config.get("backend") or {}
     if backend.get("kind") != "live":
         return []
-    path = run / "evaluations.parquet"
+    path = run / contract.EVALUATIONS
     table = pq.read_table(path)
-    ok = [status == str(Status.OK) for status in table.column("status").to_pylist()]
+    ok = [status == str(Status.OK) for status in table.column(contract.STATUS).to_pylist()]
     table = table.filter(pa.array(ok))
     if not table.num_rows:
         return []
     configurations = [space.decode(row) for row in table_codes(path, table, space)]
     device = str(((environment.get("backend") or {}).get("device") or {}).get("uuid", ""))
     label, seed = str(config["strategy"]["label"]), int(config["seed"])
-    rows = zip(table.column("index").to_pylist(), configurations, table.column("latency_ms").to_pylist(), strict=True)
-    return [Found(label, seed, index, space.key(c), c, latency, device) for index, c, latency in rows]
+    indices, latencies = (table.column(name).to_pylist() for name in (contract.INDEX, contract.LATENCY_MS))
+    rows = zip(indices, configurations, latencies, strict=True)
+    return [LiveEvaluation(label, seed, index, space.key(c), c, latency, device) for index, c, latency in rows]
 
 
 def _documents(run: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     try:
-        config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
-        environment = json.loads((run / "environment.json").read_text(encoding="utf-8"))
+        config = yaml.safe_load((run / contract.CONFIG).read_text(encoding="utf-8"))
+        environment = json.loads((run / contract.ENVIRONMENT).read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
-        raise UserError(f"{run}: config.yaml or environment.json is damaged ({error})") from None
+        raise UserError(f"{run}: {contract.CONFIG} or {contract.ENVIRONMENT} is damaged ({error})") from None
     return dict(config), dict(environment)
 
 
@@ -129,11 +129,11 @@ def retime_task(
     Raises:
         UserError: nothing to time, or the device is taken.
     """
-    found = live_evaluations(folder, space)
+    evaluations = live_evaluations(folder, space)
     readings: dict[str, list[float]] = {}
-    for one in found:
+    for one in evaluations:
         readings.setdefault(one.key, []).append(one.latency_ms)
-    first = {one.key: one.configuration for one in found}
+    first = {one.key: one.configuration for one in evaluations}
     latency = {key: float(np.median(values)) for key, values in readings.items()}
     chosen = {key: (first[key], latency[key]) for key in retiming.choose(latency)}
     print(f"{folder.name}: re-timing {len(chosen)} configurations, {retiming.rounds} rounds", file=sys.stderr)
@@ -141,33 +141,42 @@ def retime_task(
         samples, *_ = retime(session, chosen, {}, retiming, rng)
         versions = session.started.versions
     samples.pop(VENDOR, None)
-    path = folder / NAME
-    _write(path, found, samples, {"device": device.to_json(), "versions": dict(versions), "retiming": asdict(retiming)})
-    runs = {(one.strategy, one.seed) for one in found}
+    path = folder / contract.RETIMED
+    facts: contract.RetimedFacts = {
+        "device": device.to_json(),
+        "versions": dict(versions),
+        "retiming": asdict(retiming),
+    }
+    _write(path, evaluations, samples, facts)
+    runs = {(one.strategy, one.seed) for one in evaluations}
     best = min(float(np.median(values)) for values in samples.values() if values)
     return Retimed(path, len(runs), len(samples), best)
 
 
-def _write(path: Path, found: Sequence[Found], samples: Mapping[str, list[float]], facts: Mapping[str, Any]) -> None:
-    names = [f"{one.strategy}/{one.seed}/{one.index}" for one in found]
-    of = dict(zip(names, found, strict=True))
+def _write(
+    path: Path,
+    evaluations: Sequence[LiveEvaluation],
+    samples: Mapping[str, list[float]],
+    facts: contract.RetimedFacts,
+) -> None:
+    names = [f"{one.strategy}/{one.seed}/{one.index}" for one in evaluations]
+    of = dict(zip(names, evaluations, strict=True))
     oracle, scales = rescale(
         {name: one.latency_ms for name, one in of.items()},
         {name: samples.get(one.key, []) for name, one in of.items()},
         {name: one.device for name, one in of.items()},
     )
-    table = pa.table(
-        {
-            "strategy": pa.array([one.strategy for one in found]).dictionary_encode(),
-            "seed": pa.array([one.seed for one in found], pa.int64()),
-            "index": pa.array([one.index for one in found], pa.int64()),
-            "key": pa.array([one.key for one in found]).dictionary_encode(),
-            "oracle_ms": pa.array([oracle[name] for name in names], pa.float64()),
-            "samples_ms": pa.array([samples.get(one.key) for one in found], pa.list_(pa.float32())),
-        }
-    )
-    document = {"retimed_at": datetime.now(UTC).isoformat(timespec="seconds"), "scales": scales, **facts}
+    columns: dict[str, list[Any]] = {
+        contract.LABEL: [one.strategy for one in evaluations],
+        contract.SEED: [one.seed for one in evaluations],
+        contract.INDEX: [one.index for one in evaluations],
+        contract.KEY: [one.key for one in evaluations],
+        contract.ORACLE_MS: [oracle[name] for name in names],
+        contract.SAMPLES_MS: [samples.get(one.key) for one in evaluations],
+    }
+    table = pa.table({name: pa.array(columns[name], kind) for name, kind in contract.RETIMED_COLUMNS.items()})
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+    document: contract.RetimedDocument = {"retimed_at": at, "scales": scales, **facts}
+    table = table.replace_schema_metadata({contract.METADATA_KEY: json.dumps(document).encode()})
     with replacing(path) as temporary:
-        pq.write_table(
-            table.replace_schema_metadata({METADATA_KEY: json.dumps(document).encode()}), temporary, compression="zstd"
-        )
+        pq.write_table(table, temporary, compression="zstd")

@@ -22,8 +22,8 @@ class DeadlinePassed(Exception):
     """No further configuration is to be started."""
 
 
-class RecordingBackend:
-    """Measures through a recording's session and log; what the log holds is not measured again.
+class SearchBackend:
+    """Measures for searches, through a recording's session and log; what the log holds is not measured again.
 
     Args:
         session, log, space: of the recording.
@@ -58,7 +58,7 @@ class RecordingBackend:
     @property
     def compile_workers(self) -> int:
         """Compile processes."""
-        return self._session.pool.workers
+        return self._session.compile_pool.workers
 
     @property
     def charge_ask(self) -> bool:
@@ -87,7 +87,7 @@ class RecordingBackend:
         """
         if time.monotonic() > self._deadline:
             raise DeadlinePassed
-        known = self._log.recorded.results
+        known = self._log.content.results
         keys = [self._space.key(configuration) for configuration in configurations]
         new = [c for key, c in zip(keys, configurations, strict=True) if key not in known]
         for result in self._session.engine.evaluate(new):
@@ -100,7 +100,7 @@ class RecordingBackend:
         """The recording closes its session."""
 
 
-def run_search(config: RunConfig, backend: RecordingBackend) -> None:
+def run_search(config: RunConfig, backend: SearchBackend) -> None:
     """One search to the end of its budget, from the beginning: what it asked before comes from the log.
 
     Raises:

@@ -18,6 +18,7 @@ from harness.measure.cpu.device import cpu_device
 from harness.measure.folders import PrivateFolder
 from harness.measure.work import SessionOptions
 from harness.record.facts import Recording, RecordOptions
+from harness.record.progress import RecordingProgress
 from harness.record.recorder import record
 from harness.record.retime import Retiming
 from harness.record.retime_study import Retimed, retime_task
@@ -68,8 +69,8 @@ class RecordRequest:
                 raise UserError(f"--search {search.label}: expected NAME=EVALUATIONS")
 
 
-def record_tasks(configs: Sequence[RunConfig], request: RecordRequest) -> Iterator[Recording]:
-    """Record the tasks of live configurations one after the other, yielding each recording as it ends.
+def record_tasks(configs: Sequence[RunConfig], request: RecordRequest) -> Iterator[RecordingProgress]:
+    """Record the tasks of live configurations one after the other, yielding how far each got as it ends.
 
     Their sessions share one compile cache: two shapes that compile to the same code compile it once, and both are
     charged its cost. Tasks that are recorded already are passed over if there are several.
@@ -87,9 +88,9 @@ def record_tasks(configs: Sequence[RunConfig], request: RecordRequest) -> Iterat
                 print(f"{path}: exists, passed over", file=sys.stderr)
                 continue
             left_s = None if request.deadline_s is None else request.deadline_s - (time.monotonic() - began)
-            recording = _record_task(config, request, path, folder.path / "cache", left_s)
-            yield recording
-            if recording.landscape is None:
+            progress = _record_task(config, request, path, folder.path / "cache", left_s)
+            yield progress
+            if progress.landscape is None:
                 return
 
 
@@ -127,7 +128,7 @@ def _path(config: RunConfig, request: RecordRequest, alone: bool) -> Path:
 
 def _record_task(
     config: RunConfig, request: RecordRequest, path: Path, cache: Path, deadline_s: float | None
-) -> Recording:
+) -> RecordingProgress:
     assert config.task is not None
     device, *beside = [cpu_device()] if runs_on_cpu(config.task) else find_devices()
     kernel, space = build_task(config.task, device)
@@ -140,5 +141,14 @@ def _record_task(
         draws=request.draws,
         finish=request.finish,
     )
-    command = " ".join(["nearopt", *sys.argv[1:]])
-    return record(config.task.name, kernel, space, path, device, options, command=command, cache=cache, beside=beside)
+    recording = Recording(
+        task=config.task.name,
+        kernel=kernel,
+        space=space,
+        out=path,
+        device=device,
+        beside=tuple(beside),
+        options=options,
+        command=" ".join(["nearopt", *sys.argv[1:]]),
+    )
+    return record(recording, cache=cache)

@@ -12,7 +12,7 @@ import numpy as np
 from harness.backends.base import Backend
 from harness.config.schema import RunConfig, SweepOptions
 from harness.evaluation import Evaluation
-from harness.run import provenance
+from harness.run import contract, provenance
 from harness.run.build import build_strategy, build_tracker, open_backend
 from harness.run.failures import failed, failure_kept
 from harness.run.loop import TraceDiverged, run_loop
@@ -74,7 +74,7 @@ def _execute(
 ) -> RunResult:
     document = _document(config, backend)
     task_folder = options.results / backend.task
-    path = task_folder / config.label / f"seed-{config.seed}"
+    path = task_folder / contract.run_name(config.label, config.seed)
     if (skipped := _skipped(path)) is not None:  # before anything is written: a finished study may be read-only
         check_reference(task_folder, backend)
         check_owner(path, document)
@@ -111,7 +111,7 @@ def _execute(
                 mirror.restart()
                 ended, best = attempt(build_strategy(config, backend, strategy_seed), [], mirror)
             directory.finish(backend.space, ended, document["config_hash"], best.facts)
-            mirror.done(ended, path / "evaluations.parquet")
+            mirror.done(ended, path / contract.EVALUATIONS)
         return RunResult(path, ended, best.evaluations, best.latency_ms)
 
 
@@ -137,9 +137,9 @@ class Tally:
             watcher(evaluation)
 
 
-def _document(config: RunConfig, backend: Backend) -> dict[str, Any]:
-    """What ``config.yaml`` holds. Everything in it but the hash and the reference decides the results."""
-    deciding = {
+def _document(config: RunConfig, backend: Backend) -> contract.ConfigDocument:
+    """What ``config.yaml`` holds. The version comes first and is in no hash: it says how, not what was run."""
+    deciding: contract.DecidingDocument = {
         "task": backend.task,
         "strategy": {"label": config.label, **config.strategy},
         "seed": config.seed,
@@ -147,14 +147,19 @@ def _document(config: RunConfig, backend: Backend) -> dict[str, Any]:
         "batch": config.batch,
         "backend": dict(backend.identity()),
     }
-    return {**deciding, "config_hash": digest(deciding), "reference": reference_facts(backend)}
+    return {
+        "format_version": contract.FORMAT_VERSION,
+        **deciding,
+        "config_hash": digest(deciding),
+        "reference": reference_facts(backend),
+    }
 
 
-def _environment(results: Path, backend: Backend) -> dict[str, Any]:
+def _environment(results: Path, backend: Backend) -> contract.FullEnvironmentDocument:
     environment = provenance.environment()
     diff = provenance.working_diff()
     if diff:
-        folder = results / "provenance"
+        folder = results / contract.PROVENANCE
         folder.mkdir(parents=True, exist_ok=True)
         file = folder / f"{environment['git']['diff_sha256'][:16]}.diff"
         if not file.exists():

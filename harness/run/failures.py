@@ -6,10 +6,11 @@ import json
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import MachineError, UserError
+from harness.run import contract
 from harness.system.atomic import write_text
 from harness.system.text import whole_line
 
@@ -29,16 +30,20 @@ class Failed:
     final: bool
     trace: str
 
+    def document(self) -> contract.FailedDocument:
+        """As FAILED holds it."""
+        return {"message": self.message, "final": self.final, "trace": self.trace}
+
 
 def failed(path: Path) -> Failed | None:
     """What a run directory's FAILED says, or ``None`` while there is none. A damaged one is a failure all the same."""
     try:
-        said = json.loads((path / "FAILED").read_text(encoding="utf-8"))
+        said: contract.FailedDocument = json.loads((path / contract.FAILED).read_text(encoding="utf-8"))
         return Failed(str(said["message"]), bool(said["final"]), str(said["trace"]))
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, TypeError, KeyError):
-        return Failed("FAILED is not readable", final=True, trace="")
+        return Failed(f"{contract.FAILED} is not readable", final=True, trace="")
 
 
 @contextmanager
@@ -47,12 +52,12 @@ def failure_kept(path: Path) -> Iterator[None]:
 
     Ctrl-C is no failure, and neither is a kill: such a run is interrupted and goes on.
     """
-    (path / "FAILED").unlink(missing_ok=True)
+    (path / contract.FAILED).unlink(missing_ok=True)
     try:
         yield
     except Exception as error:
         with suppress(OSError):  # a full disk, perhaps the failure itself
-            write_text(path / "FAILED", json.dumps(asdict(_failure(error)), indent=1))
+            write_text(path / contract.FAILED, json.dumps(_failure(error).document(), indent=1))
         raise
 
 

@@ -10,9 +10,9 @@ import sys
 from collections.abc import Mapping
 from functools import lru_cache
 from importlib import metadata
-from typing import Any
 
 from harness.config.plugins import plugin_versions
+from harness.run.contract import EnvironmentDocument
 from harness.system.resources import CHECKOUT
 
 PACKAGES = (
@@ -55,7 +55,7 @@ def versions() -> Mapping[str, str]:
     return found
 
 
-def environment() -> dict[str, Any]:
+def environment() -> EnvironmentDocument:
     """JSON-able facts about this process: code version, packages, interpreter, machine."""
     diff = working_diff()
     return {

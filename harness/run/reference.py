@@ -15,6 +15,7 @@ from harness.config.task import TaskSpec
 from harness.errors import UserError
 from harness.landscapes.default_configuration import recorded_default
 from harness.landscapes.landscape import COSTS, Landscape
+from harness.run import contract
 from harness.system.atomic import replacing, write_text
 
 
@@ -33,7 +34,7 @@ def reference_facts(backend: Backend) -> dict[str, Any]:
 
 def check_reference(folder: Path, backend: Backend) -> None:
     """One task is one recording: refuse a folder with runs of another."""
-    note = folder / "reference.yaml"
+    note = folder / contract.REFERENCE_NOTE
     landscape = backend.reference()
     if landscape is None or not note.exists():
         return
@@ -50,30 +51,29 @@ def write_reference(folder: Path, backend: Backend, task: TaskSpec | None) -> No
     landscape = backend.reference()
     if landscape is None:
         return
-    if (folder / "reference.yaml").exists() and (folder / "reference.parquet").exists():
+    if all((folder / name).exists() for name in (contract.REFERENCE, contract.REFERENCE_NOTE)):
         return
     folder.mkdir(parents=True, exist_ok=True)
-    with replacing(folder / "reference.parquet") as temporary:
+    with replacing(folder / contract.REFERENCE) as temporary:
         pq.write_table(_reference_table(landscape), temporary, compression="zstd")
-    kept = ("task", "kernel", "device", "coverage", "vendor", "roofline", "shape", "dtype")
-    facts = {name: landscape.metadata[name] for name in kept if name in landscape.metadata}
+    facts = {name: landscape.metadata[name] for name in contract.REFERENCE_FACTS if name in landscape.metadata}
     default = recorded_default(landscape, task.default) if task is not None else None
     if default is not None:
         facts["default"] = default
-    write_text(
-        folder / "reference.yaml", yaml.safe_dump({"landscape_sha256": landscape.sha256, **facts}, sort_keys=False)
-    )
+    note = {"landscape_sha256": landscape.sha256, **facts}
+    write_text(folder / contract.REFERENCE_NOTE, yaml.safe_dump(note, sort_keys=False))
 
 
 def _reference_table(landscape: Landscape) -> pa.Table:
     space = landscape.space
     columns = {
-        "key": pa.array([space.key_of_codes(row) for row in landscape.codes]),
-        "status": pa.array([str(status) for status in landscape.status]),
-        "latency_ms": pa.array(landscape.latency_ms, from_pandas=True),
-        "oracle_ms": pa.array(landscape.oracle_ms, from_pandas=True),
-        "samples_ms": pa.array([list(samples) for samples in landscape.samples_ms], pa.list_(pa.float64())),
-        **{name: pa.array(landscape.costs_s[:, i]) for i, name in enumerate(COSTS)},
-        "origin": pa.array(landscape.origin),
+        contract.KEY: [space.key_of_codes(row) for row in landscape.codes],
+        contract.STATUS: [str(status) for status in landscape.status],
+        contract.LATENCY_MS: landscape.latency_ms,
+        contract.ORACLE_MS: landscape.oracle_ms,
+        contract.SAMPLES_MS: [list(samples) for samples in landscape.samples_ms],
+        **{name: landscape.costs_s[:, i] for i, name in enumerate(COSTS)},
+        contract.ORIGIN: landscape.origin,
     }
-    return pa.table(columns)
+    arrow = contract.REFERENCE_COLUMNS
+    return pa.table({name: pa.array(columns[name], kind, from_pandas=True) for name, kind in arrow.items()})

@@ -16,13 +16,13 @@ import yaml
 
 from harness.errors import Busy, UserError
 from harness.evaluation import DeviceState, Evaluation, Status
+from harness.run import contract
+from harness.run.version import check_run_version
 from harness.system.atomic import replacing, write_text, writing
 from harness.system.lease import Held, Lease
 from search_spaces.space import SearchSpace
 
-COST_COLUMNS = ("compile_s", "verify_s", "benchmark_s", "ask_s", "tell_s", "clock_start_s", "clock_end_s", "wall_s")
-DEVICE_COLUMNS = tuple(field.name for field in fields(DeviceState))
-ARROW = {"b": pa.bool_(), "i": pa.int64(), "f": pa.float64()}
+DEVICE_COLUMNS = frozenset(field.name for field in fields(DeviceState))
 
 
 @dataclass(frozen=True)
@@ -37,26 +37,29 @@ def finished(path: Path) -> Finished | None:
     """What a run directory's DONE says, or ``None`` while there is none.
 
     Raises:
-        UserError: when it is damaged: a finished run is not run again without being asked to.
+        UserError: when it is damaged (a finished run is not run again without being asked to), or when a newer NearOpt
+            made the directory.
     """
+    check_run_version(path)
     try:
-        done = json.loads((path / "DONE").read_text(encoding="utf-8"))
+        done: contract.DoneDocument = json.loads((path / contract.DONE).read_text(encoding="utf-8"))
         return Finished(done["evaluations"], done["ended"])
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, TypeError, KeyError):
-        raise UserError(f"{path / 'DONE'}: not readable: move it away to run again") from None
+        raise UserError(f"{path / contract.DONE}: not readable: move it away to run again") from None
 
 
 def check_owner(path: Path, config: Mapping[str, Any]) -> None:
     """Make sure that a run directory, if it is there, belongs to the run that ``config`` describes.
 
     Raises:
-        UserError: when it does not.
+        UserError: when it does not, or when a newer NearOpt made it.
     """
-    file = path / "config.yaml"
+    file = path / contract.CONFIG
     if not file.exists():
         return
+    check_run_version(path)
     try:
         earlier = yaml.safe_load(file.read_text(encoding="utf-8"))
         theirs = earlier["config_hash"]
@@ -105,10 +108,10 @@ class RunDirectory:
 
     def _prepare(self, config: Mapping[str, Any]) -> None:
         self._check_owner(config)  # another process may have come first
-        for left_by_a_killed_process in self.path.glob(".*.tmp"):
+        for left_by_a_killed_process in self.path.glob(contract.TEMPORARY):
             left_by_a_killed_process.unlink(missing_ok=True)
-        if not (self.path / "config.yaml").exists():
-            write_text(self.path / "config.yaml", yaml.safe_dump(dict(config), sort_keys=False))
+        if not (self.path / contract.CONFIG).exists():
+            write_text(self.path / contract.CONFIG, yaml.safe_dump(dict(config), sort_keys=False))
 
     def __enter__(self) -> Self:
         return self
@@ -123,7 +126,7 @@ class RunDirectory:
 
     @property
     def _log_path(self) -> Path:
-        return self.path / "evaluations.jsonl"
+        return self.path / contract.LOG
 
     def recorded(self) -> list[Evaluation]:
         """The log's evaluations in order, up to the first line that was cut off.
@@ -136,7 +139,7 @@ class RunDirectory:
         for line in data.splitlines(keepends=True):
             try:
                 row = orjson.loads(line)
-                if not line.endswith(b"\n") or row["index"] != len(evaluations):
+                if not line.endswith(b"\n") or row[contract.INDEX] != len(evaluations):
                     break
                 evaluations.append(_evaluation(row))
             except (ValueError, KeyError, TypeError):
@@ -174,22 +177,21 @@ class RunDirectory:
 
     def _aborted_folder(self) -> Path:
         k = 0
-        while (self.path / f"aborted-{k}").exists():
+        while (folder := self.path / f"{contract.ABORTED_PREFIX}{k}").exists():
             k += 1
-        folder = self.path / f"aborted-{k}"
         folder.mkdir()
         return folder
 
     def write_environment(self, document: Mapping[str, Any]) -> None:
         """Write ``environment.json``."""
         with writing(self.path):
-            write_text(self.path / "environment.json", json.dumps(document, indent=1, default=str))
+            write_text(self.path / contract.ENVIRONMENT, json.dumps(document, indent=1, default=str))
 
     def finish(self, space: SearchSpace, ended: str, config_hash: str, facts: Mapping[str, Any] | None = None) -> None:
         """Turn the log into ``evaluations.parquet``, keep the strategy's facts, and write DONE last."""
         evaluations = self._logged
         table = _table(evaluations, space)
-        done = {
+        done: contract.DoneDocument = {
             "status": "complete",
             "evaluations": len(evaluations),
             "ended": ended,
@@ -197,16 +199,16 @@ class RunDirectory:
         }
         with writing(self.path):
             if facts:
-                write_text(self.path / "strategy.json", json.dumps(dict(facts), indent=1))
-            with replacing(self.path / "evaluations.parquet") as temporary:
+                write_text(self.path / contract.STRATEGY, json.dumps(dict(facts), indent=1))
+            with replacing(self.path / contract.EVALUATIONS) as temporary:
                 pq.write_table(table, temporary, compression="zstd")
-            write_text(self.path / "DONE", json.dumps(done))
+            write_text(self.path / contract.DONE, json.dumps(done))
             self._log_path.unlink(missing_ok=True)
 
 
 def _differences(earlier: Mapping[str, Any], config: Mapping[str, Any], prefix: str = "") -> list[str]:
     found: list[str] = []
-    for name in sorted({*earlier, *config} - {"config_hash"}):
+    for name in sorted({*earlier, *config} - contract.NOT_DECIDING):
         before, now = earlier.get(name), config.get(name)
         if isinstance(before, Mapping) and isinstance(now, Mapping):
             found += _differences(before, now, f"{prefix}{name}.")
@@ -219,7 +221,7 @@ def _evaluation(row: dict[str, Any]) -> Evaluation:
     configuration = {
         name: tuple(value) if isinstance(value, list) else value for name, value in row.pop("configuration").items()
     }
-    status, samples = Status(row.pop("status")), tuple(row.pop("samples_ms"))
+    status, samples = Status(row.pop(contract.STATUS)), tuple(row.pop(contract.SAMPLES_MS))
     state = row.pop("device_state", None)
     return Evaluation(
         configuration=configuration,
@@ -232,24 +234,22 @@ def _evaluation(row: dict[str, Any]) -> Evaluation:
 
 def _table(evaluations: Sequence[Evaluation], space: SearchSpace) -> pa.Table:
     columns: dict[str, pa.Array] = {
-        "index": pa.array([e.index for e in evaluations], pa.int64()),
-        "status": pa.array([str(e.status) for e in evaluations], pa.string()),
-        "latency_ms": pa.array([e.latency_ms for e in evaluations], pa.float64()),
-        "oracle_ms": pa.array([e.oracle_ms for e in evaluations], pa.float64()),
-        "samples_ms": pa.array([e.samples_ms for e in evaluations], pa.list_(pa.float64())),
-        **{name: pa.array([getattr(e, name) for e in evaluations], pa.float64()) for name in COST_COLUMNS},
-        "message": pa.array([e.message for e in evaluations], pa.string()),
-        "repaired": pa.array([e.repaired for e in evaluations], pa.bool_()),
-        "alias": pa.array([e.alias for e in evaluations], pa.bool_()),
-        **{
-            name: pa.array([getattr(e.device_state, name, None) for e in evaluations], pa.int64())
-            for name in DEVICE_COLUMNS
-        },
+        name: pa.array([_cell(e, name) for e in evaluations], kind)
+        for name, kind in contract.EVALUATION_COLUMNS.items()
     }
     for parameter in space.parameters:
-        arrow = pa.list_(pa.int64()) if parameter.kind == "permutation" else ARROW.get(parameter.column.dtype.kind)
+        kind = parameter.kind if parameter.kind == "permutation" else parameter.column.dtype.kind
+        arrow = contract.PARAMETER_TYPES.get(kind)
         values = [e.configuration.get(parameter.name) for e in evaluations]
         if arrow is None:
-            arrow, values = pa.string(), [None if value is None else str(value) for value in values]
-        columns[f"config.{parameter.name}"] = pa.array(values, arrow)
+            arrow = contract.PARAMETER_TYPES["other"]
+            values = [None if value is None else str(value) for value in values]
+        columns[contract.parameter_column(parameter.name)] = pa.array(values, arrow)
     return pa.table(columns)
+
+
+def _cell(evaluation: Evaluation, name: str) -> Any:
+    if name in DEVICE_COLUMNS:
+        return getattr(evaluation.device_state, name, None)
+    value = getattr(evaluation, name)
+    return str(value) if isinstance(value, Status) else value

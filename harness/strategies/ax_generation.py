@@ -92,8 +92,8 @@ def sobol_then_botorch(
     check(generator in known, "arguments.generator", generator, f"one of {', '.join(known)}")
     stated: dict[str, Any] = dict(options or {})
     if model is not None:
-        found = target_object("strategy.arguments.model", model, Model)
-        stated["surrogate_spec"] = SurrogateSpec(model_configs=[ModelConfig(botorch_model_class=found)])
+        model_class = target_object("strategy.arguments.model", model, Model)
+        stated["surrogate_spec"] = SurrogateSpec(model_configs=[ModelConfig(botorch_model_class=model_class)])
     if acquisition is not None:
         stated["botorch_acqf_class"] = target_object("strategy.arguments.acquisition", acquisition, AcquisitionFunction)
     return sobol_then(seed, initial, GeneratorSpec(Generators[generator], generator_kwargs=stated))

@@ -86,16 +86,16 @@ class Inputs:
     def __init__(self, space: SearchSpace) -> None:
         varying = [i for i, parameter in enumerate(space.parameters) if parameter.size > 1]
         hangs = {i: _one_value(space, i) for i in varying}
-        parents = {found[0] for found in hangs.values() if found is not None}
+        parents = {branch[0] for branch in hangs.values() if branch is not None}
         self._tables = {i: _table(space.parameters[i], i in parents) for i in varying}
         ends = np.cumsum([rows.shape[1] for rows in self._tables.values()]).tolist()
         columns = {i: list(range(end - self._tables[i].shape[1], end)) for i, end in zip(varying, ends, strict=True)}
         self._flags: dict[str, int] = {}
         tree: defaultdict[int, defaultdict[int | float, list[int]]] = defaultdict(lambda: defaultdict(list))
-        for i, found in hangs.items():
+        for i, branch in hangs.items():
             condition = space.parameters[i].condition
-            if found is not None:
-                parent, code = found
+            if branch is not None:
+                parent, code = branch
                 tree[columns[parent][0]][float(self._tables[parent][code, 0])] += columns[i]
             elif condition is not None:
                 self._flags.setdefault(condition, i)
@@ -110,10 +110,11 @@ class Inputs:
 
 def _one_value(space: SearchSpace, i: int) -> tuple[int, int] | None:
     """The parent and its one code that activate parameter ``i``, if that is its condition."""
-    found = memberships(space, i)
-    if found is None or len(found) != 1 or len(found[0].codes) != 1:
+    required = memberships(space, i)
+    if required is None or len(required) != 1 or len(required[0].codes) != 1:
         return None
-    return (found[0].index, found[0].codes[0]) if 1 < space.parameters[found[0].index].size <= MAX_BRANCHES else None
+    parent = required[0]
+    return (parent.index, parent.codes[0]) if 1 < space.parameters[parent.index].size <= MAX_BRANCHES else None
 
 
 def _table(parameter: Parameter, parent: bool) -> Floats:

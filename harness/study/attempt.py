@@ -49,12 +49,12 @@ class Halt:
     message: str
 
 
-Outcome = RunResult | Failure | Postponed | Halt
+AttemptResult = RunResult | Failure | Postponed | Halt
 Report = Callable[[int, float | None], None]
 """Told the number of evaluations so far and their lowest latency in ms."""
 
 
-def attempt(config: RunConfig, options: SweepOptions, report: Report) -> Outcome:
+def attempt(config: RunConfig, options: SweepOptions, report: Report) -> AttemptResult:
     """Run ``config``; every exception becomes an outcome."""
     try:
         tally = Tally(lambda _: report(tally.evaluations, tally.latency_ms))

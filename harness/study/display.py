@@ -17,7 +17,7 @@ from rich.table import Table
 
 from harness.config.schema import RunConfig
 from harness.run.execute import RunResult
-from harness.study.attempt import Failure, Outcome
+from harness.study.attempt import AttemptResult, Failure
 from harness.system.progress import PLAIN_EVERY_S
 
 SHOWN_WORKERS = 16
@@ -63,7 +63,7 @@ class SweepDisplay:
         self._keep_best(config, best_ms)
         self._show_line()
 
-    def ended(self, config: RunConfig, outcome: Outcome) -> None:
+    def ended(self, config: RunConfig, outcome: AttemptResult) -> None:
         """A run is over, or left to another process for now."""
         self._workers = {name: at for name, at in self._workers.items() if at.config is not config}
         if isinstance(outcome, RunResult):

@@ -14,6 +14,7 @@ from harness.errors import UserError
 from harness.landscapes.landscape import Landscape, read_landscape
 from harness.landscapes.library import LIBRARY_DEVICE, SEPARATOR, find_landscape, recorded_landscapes
 from harness.measure.device import NoDevice, probe_device
+from harness.run import contract
 from harness.run.failures import failed
 from harness.run.store import finished
 from harness.study.placement import visible_gpus
@@ -185,7 +186,7 @@ def _state(options: SweepOptions, run: PlannedRun | None) -> _State:
 
 def _logged(place: Path) -> int:
     try:
-        return (place / "evaluations.jsonl").read_bytes().count(b"\n")
+        return (place / contract.LOG).read_bytes().count(b"\n")
     except OSError:
         return 0
 
@@ -230,9 +231,9 @@ def _run_cost(config: RunConfig, landscape: Landscape | None) -> RunCost:
 
 def _runs_like(results: Path, task: str, label: str) -> Iterator[Path]:
     """Run directories of a strategy, of the same task first."""
-    same = sorted(results.glob(f"{escape(task.removesuffix(ANY))}*/{label}/seed-*"))
+    same = sorted(results.glob(f"{escape(task.removesuffix(ANY))}*/{label}/{contract.SEED_PREFIX}*"))
     yield from same
-    yield from (path for path in sorted(results.glob(f"*/{label}/seed-*")) if path not in same)
+    yield from (path for path in sorted(results.glob(f"*/{label}/{contract.SEED_PREFIX}*")) if path not in same)
 
 
 def _thought_about(thought: Thinking | None) -> str:

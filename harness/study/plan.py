@@ -12,16 +12,16 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from glob import escape
 from pathlib import Path
-from typing import Any
 
 from harness.backends.declaration import declaration_of
 from harness.config.schema import RunConfig
 from harness.errors import UserError
 from harness.landscapes.library import SEPARATOR
+from harness.run import contract
+from harness.run.version import check_version
 from harness.system.atomic import write_text
 from harness.system.digest import digest
 
-FOLDER = "planned"
 ANY = "*"
 """Stands for the device in the task of a live run: which one it will be is known where it runs."""
 
@@ -33,6 +33,11 @@ class PlannedRun:
     task: str
     label: str
     seed: int
+
+    @property
+    def place(self) -> Path:
+        """Its directory below the results folder."""
+        return Path(self.task) / contract.run_name(self.label, self.seed)
 
 
 def planned_run(config: RunConfig) -> PlannedRun | None:
@@ -59,13 +64,15 @@ def planned(configs: Sequence[RunConfig], results: Path) -> Iterator[None]:
     It goes again when not one of its runs got a directory: a mistake in the command plans nothing.
 
     Raises:
-        UserError: the results folder cannot be written.
+        UserError: the results folder cannot be written, or a newer NearOpt planned runs for it.
     """
     runs: set[PlannedRun] = set()
     for config in configs:
         with suppress(UserError):  # the run itself will say so
             if (run := planned_run(config)) is not None:
                 runs.add(run)
+    if runs:
+        _refuse_newer_plans(results)
     made = _write(results, runs) if runs else []
     try:
         yield
@@ -77,7 +84,7 @@ def planned(configs: Sequence[RunConfig], results: Path) -> Iterator[None]:
 def _write(folder: Path, runs: set[PlannedRun]) -> list[Path]:
     """Write the plan of ``runs``; returns what that made: the file and the folders above it, if any."""
     document = _document(runs)
-    file = folder / FOLDER / f"{digest(document)[:16]}.json"
+    file = folder / contract.PLANNED / f"{digest(document)[:16]}.json"
     made = [path for path in (file, *file.parents) if not path.exists()]
     if file not in made:
         return []
@@ -91,18 +98,28 @@ def _write(folder: Path, runs: set[PlannedRun]) -> list[Path]:
     return made
 
 
+def _refuse_newer_plans(results: Path) -> None:
+    for file in _plan_files(results):
+        with suppress(OSError, ValueError, AttributeError):  # a damaged plan is status' business
+            check_version(file, json.loads(file.read_text(encoding="utf-8")).get("version", 1))
+
+
+def _plan_files(results: Path) -> list[Path]:
+    return sorted((results / contract.PLANNED).glob("*.json"))
+
+
 def _withdraw(made: Sequence[Path]) -> None:
     with suppress(OSError):  # not empty: others' plans or results
         for path in made:
             path.rmdir() if path.is_dir() else path.unlink()
 
 
-def _document(runs: set[PlannedRun]) -> dict[str, Any]:
+def _document(runs: set[PlannedRun]) -> contract.PlanDocument:
     groups: dict[tuple[str, str], list[int]] = {}
     for run in sorted(runs):
         groups.setdefault((run.task, run.label), []).append(run.seed)
     return {
-        "version": 1,
+        "version": contract.FORMAT_VERSION,
         "runs": [{"task": task, "strategy": label, "seeds": seeds} for (task, label), seeds in groups.items()],
     }
 
@@ -111,16 +128,18 @@ def read_plans(results: Path) -> set[PlannedRun]:
     """Every run that some sweep planned for ``results``.
 
     Raises:
-        UserError: a plan is damaged.
+        UserError: a plan is damaged, or a newer NearOpt made it.
     """
     runs: set[PlannedRun] = set()
-    for file in sorted((results / FOLDER).glob("*.json")):
+    for file in _plan_files(results):
         try:
-            for group in json.loads(file.read_text(encoding="utf-8"))["runs"]:
+            document: contract.PlanDocument = json.loads(file.read_text(encoding="utf-8"))
+            check_version(file, document.get("version", 1))
+            for group in document["runs"]:
                 runs |= {PlannedRun(str(group["task"]), str(group["strategy"]), int(s)) for s in group["seeds"]}
         except FileNotFoundError:  # withdrawn just now
             continue
-        except (OSError, ValueError, TypeError, KeyError):
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
             raise UserError(f"{file}: not readable as a sweep's plan: delete it, the sweep writes it again") from None
     return runs
 
@@ -128,5 +147,5 @@ def read_plans(results: Path) -> set[PlannedRun]:
 def run_directories(results: Path, run: PlannedRun) -> list[Path]:
     """The directories that can be this run's."""
     tasks = results.glob(f"{escape(run.task[:-1])}{ANY}") if run.task.endswith(ANY) else [results / run.task]
-    places = [task / run.label / f"seed-{run.seed}" for task in tasks]
+    places = [task / contract.run_name(run.label, run.seed) for task in tasks]
     return [place for place in places if place.is_dir()]

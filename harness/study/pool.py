@@ -17,7 +17,7 @@ from time import monotonic
 from typing import Any
 
 from harness.config.schema import RunConfig, SweepOptions
-from harness.study.attempt import Failure, Outcome, Report, attempt
+from harness.study.attempt import AttemptResult, Failure, Report, attempt
 from harness.system.text import describe_exit
 from harness.system.threads import inherited
 
@@ -51,7 +51,7 @@ class _Worker:
 
 def run_in_pool(
     jobs: Sequence[tuple[int, RunConfig]], options: SweepOptions, slots: Sequence[Slot], watch: Watch, fresh: bool
-) -> Generator[tuple[int, Outcome]]:
+) -> Generator[tuple[int, AttemptResult]]:
     """Attempt all jobs, each in the first slot that is free; yields outcomes as they come.
 
     Closing the iterator ends the workers: they drop their current evaluation and release what they hold.
@@ -97,10 +97,10 @@ def _assign(worker: _Worker, queue: deque[tuple[int, RunConfig]], watch: Watch) 
         worker.pipe.send(worker.at[1])
 
 
-def _received(worker: _Worker) -> Outcome | tuple[int, float | None]:
+def _received(worker: _Worker) -> AttemptResult | tuple[int, float | None]:
     assert worker.at is not None
     try:
-        message: Outcome | tuple[int, float | None] = worker.pipe.recv()
+        message: AttemptResult | tuple[int, float | None] = worker.pipe.recv()
     except (EOFError, OSError):
         worker.process.join(PATIENCE_S)
         ending = f"its process ended ({describe_exit(worker.process.exitcode)}); the same command goes on with it"

@@ -12,12 +12,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from harness.evaluation import Measurement, Status
-from harness.landscapes.landscape import Floats, Landscape
+from harness.landscapes.landscape import Landscape
+from harness.landscapes.table import Floats
+from harness.run import contract
 from harness.run.clock import schedule
 from harness.strategies.base import Budget
 
 DRAWS = 16
 """Simulated runs that an expectation is the mean of."""
+_THINKING = (contract.ASK_S, contract.TELL_S, contract.WALL_S)
 READ = 20
 """Finished runs of a strategy that its thinking is averaged over."""
 
@@ -41,7 +44,7 @@ class RunCost:
 
 def random_run(landscape: Landscape, budget: Budget, batch: int, workers: int) -> RunCost:
     """What a run of random search on a recorded task costs: the mean of :data:`DRAWS` simulated ones."""
-    costs = landscape.costs_s[landscape.pool]
+    costs = landscape.costs_s[landscape.searchable]
     rng = np.random.default_rng(np.random.SeedSequence(0))
     drawn = [_simulated(costs[rng.permutation(len(costs))], budget, batch, workers) for _ in range(DRAWS)]
     return RunCost(*(float(mean) for mean in np.mean(drawn, axis=0)))
@@ -85,12 +88,12 @@ def thinking(directories: Iterable[Path]) -> Thinking | None:
 
 def _costs(directory: Path) -> Floats | None:
     """Shape ``[evaluations, 2]``: ask and tell, and the round, in s; ask and tell again where no round was logged."""
-    if not (directory / "DONE").exists():
+    if not (directory / contract.DONE).exists():
         return None
     try:
-        table = pq.read_table(directory / "evaluations.parquet", columns=["ask_s", "tell_s", "wall_s"])
+        table = pq.read_table(directory / contract.EVALUATIONS, columns=list(_THINKING))
     except (OSError, pa.ArrowException):  # an estimate is no place to complain about one of many runs
         return None
-    ask, tell, wall = (table.column(name).to_numpy() for name in ("ask_s", "tell_s", "wall_s"))
+    ask, tell, wall = (table.column(name).to_numpy() for name in _THINKING)
     own = ask + tell
     return np.column_stack([own, np.where(np.isfinite(wall), wall, own)]) if len(own) else None

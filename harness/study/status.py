@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -14,13 +15,12 @@ import pyarrow.parquet as pq
 
 from harness.errors import UserError
 from harness.landscapes.library import SEPARATOR
+from harness.run import contract
 from harness.run.failures import failed
 from harness.run.store import finished
+from harness.run.version import check_run_version, check_version
 from harness.study.plan import ANY, PlannedRun, read_plans
 from harness.system.lease import held
-
-CONSOLIDATED = "consolidated.parquet"
-"""Stands for run directories that are not there (see analysis/runs/consolidated.py); its column ``path`` names them."""
 
 
 class State(StrEnum):
@@ -102,7 +102,7 @@ def study_status(results: Path) -> StudyStatus:
     """The state of every run in ``results`` and of every run planned for it.
 
     Raises:
-        UserError: no such folder, nothing of a study in it, or a damaged plan.
+        UserError: no such folder, nothing of a study in it, a damaged plan, or what a newer NearOpt wrote.
     """
     if not results.is_dir():
         raise UserError(f"{results}: no such folder: expected a results folder")
@@ -118,16 +118,17 @@ def study_status(results: Path) -> StudyStatus:
 
 
 def _run_directories(results: Path) -> Iterable[Path]:
-    for directory in results.glob("*/*/seed-*"):
-        if directory.name.removeprefix("seed-").isdigit() and directory.is_dir():
+    for directory in results.glob(f"*/*/{contract.SEED_PREFIX}*"):
+        if directory.name.removeprefix(contract.SEED_PREFIX).isdigit() and directory.is_dir():
             yield directory
 
 
 def _run(directory: Path) -> PlannedRun:
-    return PlannedRun(directory.parts[-3], directory.parts[-2], int(directory.name.removeprefix("seed-")))
+    return PlannedRun(directory.parts[-3], directory.parts[-2], int(directory.name.removeprefix(contract.SEED_PREFIX)))
 
 
 def _status(run: PlannedRun, directory: Path) -> RunStatus:
+    check_run_version(directory)
     running = held(directory)  # first: a run that ends meanwhile has its DONE
     try:
         if finished(directory) is not None:
@@ -141,13 +142,17 @@ def _status(run: PlannedRun, directory: Path) -> RunStatus:
 
 
 def _consolidated(results: Path) -> set[PlannedRun]:
-    file = results / CONSOLIDATED
+    """Runs whose directories are not there; the analysis keeps their numbers, and their places in ``path``."""
+    file = results / contract.CONSOLIDATED
     if not file.exists():
         return set()
     try:
-        paths: Sequence[str] = pq.read_table(file, columns=["path"]).column("path").to_pylist()
+        table = pq.read_table(file, columns=[contract.PATH])
+        document = json.loads((table.schema.metadata or {}).get(contract.METADATA_KEY, b"{}"))
+        check_version(file, document.get("version", 1))
+        paths: Sequence[str] = table.column(contract.PATH).to_pylist()
         return {_run(Path(path)) for path in paths}
-    except (OSError, ValueError, IndexError, KeyError, pa.ArrowException):
+    except (OSError, ValueError, IndexError, KeyError, AttributeError, pa.ArrowException):
         raise UserError(f"{file}: not readable: delete it, nearopt report writes it again") from None
 
 

@@ -14,7 +14,7 @@ from harness.errors import Unwritable
 from harness.evaluation import Evaluation
 from harness.measure.device import VISIBLE_DEVICES
 from harness.run.execute import RunResult, execute
-from harness.study.attempt import Failure, Halt, Outcome, Postponed, attempt
+from harness.study.attempt import AttemptResult, Failure, Halt, Postponed, attempt
 from harness.study.display import SweepDisplay
 from harness.study.order import randomised_blocks
 from harness.study.placement import placements, visible_gpus
@@ -24,7 +24,7 @@ from harness.system.progress import ProgressDisplay
 
 POLL_S = 0.5
 
-Launch = Callable[[Sequence[tuple[int, RunConfig]], SweepOptions, Watch], Generator[tuple[int, Outcome]]]
+Launch = Callable[[Sequence[tuple[int, RunConfig]], SweepOptions, Watch], Generator[tuple[int, AttemptResult]]]
 """Attempts numbered runs, started in the order given; yields their outcomes as they come."""
 
 
@@ -109,7 +109,7 @@ def _local(jobs: int) -> Launch:
 
     def launch(
         numbered: Sequence[tuple[int, RunConfig]], options: SweepOptions, watch: Watch
-    ) -> Generator[tuple[int, Outcome]]:
+    ) -> Generator[tuple[int, AttemptResult]]:
         if jobs == 1:
             return _serial(numbered, options, watch)
         configs = [config for _, config in numbered]
@@ -135,7 +135,7 @@ def _slots(configs: Sequence[RunConfig], jobs: int) -> list[Slot]:
 
 def _serial(
     numbered: Sequence[tuple[int, RunConfig]], options: SweepOptions, watch: Watch
-) -> Generator[tuple[int, Outcome]]:
+) -> Generator[tuple[int, AttemptResult]]:
     for i, config in numbered:
 
         def report(evaluations: int, best_ms: float | None, config: RunConfig = config) -> None:

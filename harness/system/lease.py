@@ -20,6 +20,7 @@ from contextlib import suppress
 from functools import lru_cache
 from io import FileIO
 from pathlib import Path
+from typing import Final, TypedDict
 
 LEASE_S = 90.0
 """A note that was not touched for so long belongs to nobody. More than an NFS client's longest attribute cache."""
@@ -27,8 +28,18 @@ LEASE_S = 90.0
 LOOKS, LOOK_S = 3, 0.02
 """How often and after how many seconds a lock that is taken is asked for again: :func:`held` takes it shortly."""
 
-NOTE = ".owner"
+NOTE: Final = ".owner"
+LOCK: Final = ".lock"
 NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
+
+
+class Owner(TypedDict):
+    """What the note says of the process that made it."""
+
+    host: str
+    kernel: str
+    pid: int
+    token: str
 
 
 class Held(Exception):
@@ -54,11 +65,11 @@ class Lease:
 
     def __init__(self, folder: Path) -> None:
         self._note = folder / NOTE
-        self._mine = {
+        self._mine: Owner = {
             "host": platform.node(), "kernel": this_kernel(), "pid": os.getpid(), "token": secrets.token_hex(8),
         }  # fmt: skip
         self._stop = threading.Event()
-        self._lock = FileIO(str(folder / ".lock"), "a")
+        self._lock = FileIO(str(folder / LOCK), "a")
         try:
             self._acquire()
         except BaseException:
@@ -127,7 +138,7 @@ class Lease:
 def held(folder: Path) -> bool:
     """Whether a process seems to have it now; takes nothing."""
     try:
-        with FileIO(str(folder / ".lock"), "r") as lock:
+        with FileIO(str(folder / LOCK), "r") as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
             note = folder / NOTE
             return note.exists() and not _abandoned(note, _read(note), locked=True)
@@ -139,26 +150,26 @@ def held(folder: Path) -> bool:
 
 def _read(note: Path) -> dict[str, object]:
     try:
-        found = json.loads(note.read_text(encoding="utf-8"))
-        return found if isinstance(found, dict) else {}
+        content = json.loads(note.read_text(encoding="utf-8"))
+        return content if isinstance(content, dict) else {}
     except (OSError, ValueError):
         return {}
 
 
 def _holder(note: Path) -> str:
-    found = _read(note)
-    return f"process {found['pid']} on {found['host']}" if {"pid", "host"} <= found.keys() else "another process"
+    content = _read(note)
+    return f"process {content['pid']} on {content['host']}" if {"pid", "host"} <= content.keys() else "another process"
 
 
-def _abandoned(note: Path, found: Mapping[str, object], locked: bool) -> bool:
+def _abandoned(note: Path, content: Mapping[str, object], locked: bool) -> bool:
     """Whether nobody stands behind a note any more.
 
     Args:
-        found: what it says.
+        content: what it says.
         locked: this process has the lock, so that nobody of the same kernel can be behind the note.
     """
-    if found.get("kernel") == this_kernel():
-        return locked or not _alive(found.get("pid"))
+    if content.get("kernel") == this_kernel():
+        return locked or not _alive(content.get("pid"))
     return _age_s(note) > LEASE_S
 
 

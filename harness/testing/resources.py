@@ -1,42 +1,53 @@
-"""What asking costs: seconds beside random search, and bytes kept per evaluation."""
+"""What asking costs, counted and not timed: lines of Python, and bytes kept per evaluation."""
 
 from __future__ import annotations
 
 import gc
-import time
+import sys
 import tracemalloc
 from collections.abc import Callable
 from statistics import median
+from types import FrameType
+from typing import Any
 
-import numpy as np
-
-from harness.strategies.base import Budget, Strategy
-from harness.strategies.random import RandomSearch
+from harness.evaluation import Configuration
+from harness.strategies.base import Strategy
 from harness.testing.driver import drive, evaluation, smooth_latency
 from search_spaces.space import SearchSpace
 
 
-def ask_seconds(strategy: Strategy, space: SearchSpace, evaluations: int) -> float:
-    """Median wall seconds of an ask for one configuration and the tell that follows, over a run."""
-    spent: list[float] = []
+def lines_run(act: Callable[[], object]) -> int:
+    """Lines of Python that ``act`` executes, in whatever it calls; the same on every machine, however busy.
+
+    What compiled code does is not seen, nor other threads.
+    """
+    lines = 0
+
+    def trace(_frame: FrameType, event: str, _argument: object) -> Callable[..., Any]:
+        nonlocal lines
+        lines += event == "line"
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        act()
+    finally:
+        sys.settrace(before)
+    return lines
+
+
+def ask_lines(strategy: Strategy, space: SearchSpace, evaluations: int) -> float:
+    """Median lines of Python of an ask for one configuration and the tell that follows, over a run."""
+    run: list[int] = []
+    asked: list[Configuration] = []
     for index in range(evaluations):
-        before = time.perf_counter()
-        asked = strategy.ask(1)
-        between = time.perf_counter()
-        if not asked:
+        asking = lines_run(lambda: asked.extend(strategy.ask(1)))
+        if len(asked) == index:
             break
-        told = [evaluation(index, asked[0], smooth_latency(space, asked[0]))]
-        after = time.perf_counter()
-        strategy.tell(told)
-        spent.append(between - before + time.perf_counter() - after)
-    return median(spent)
-
-
-def ask_ratio(build: Callable[[SearchSpace], Strategy], space: SearchSpace, evaluations: int) -> float:
-    """Median seconds of an ask and its tell over those of random search on the same space."""
-    own_s = ask_seconds(build(space), space, evaluations)
-    random = RandomSearch(space, np.random.SeedSequence(0), Budget())
-    return own_s / ask_seconds(random, space, min(space.size, 200))
+        told = [evaluation(index, asked[-1], smooth_latency(space, asked[-1]))]
+        run.append(asking + lines_run(lambda told=told: strategy.tell(told)))  # type: ignore[misc]
+    return median(run)
 
 
 def kept_bytes(build: Callable[[SearchSpace], Strategy], space: SearchSpace, evaluations: int) -> float:

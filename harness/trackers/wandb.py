@@ -204,12 +204,12 @@ def _check_key() -> None:
         from wandb.sdk.lib.wbauth import authenticate_session
     except ImportError:  # not W&B's public API: without it init finds out, run by run
         return
-    found = None
+    login = None
     with suppress(wandb.Error):
-        found = authenticate_session(
+        login = authenticate_session(
             host=wandb.setup().settings.base_url, source="nearopt", prompt=False, update_session=False
         )
-    if found is None:
+    if login is None:
         raise UserError(
             "tracker.mode=online: no W&B API key: expected `wandb login`, WANDB_API_KEY, or tracker.mode=offline"
         )

@@ -1,16 +1,42 @@
-"""Run directories as the harness writes them, made from a synthetic landscape: for tests of the analysis alone."""
+"""Run directories as the harness writes them, made from a synthetic landscape: for tests of the analysis alone.
+
+Names are the analysis side's, column types the committed schema's (tests/run_directory.py); a test holds what comes out
+to the schema.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
+
+from analysis.reference import COSTS
+from analysis.runs import contract
+from tests.run_directory import columns
+
+ENVIRONMENT: dict[str, Any] = {
+    "git": {"commit": None, "dirty": False, "diff_sha256": None},
+    "packages": {"torch": "2.13.0"},
+    "python": "3.11",
+    "platform": "Linux",
+    "host": "here",
+    "cpus": 2,
+    "threads": "1",
+    "argv": ["nearopt"],
+    "backend": {},
+}
+"""environment.json of every run."""
+PARAMETER = "config.block"
+"""The one column of a parameter."""
 
 Order = Callable[[np.random.Generator, pd.DataFrame], np.ndarray]
 """Which rows of the table a run evaluates, in order."""
@@ -25,14 +51,14 @@ def landscape(n: int, seed: int = 0, spread: float = 1.2, failures: float = 0.1)
     latency[failed] = np.nan
     return pd.DataFrame(
         {
-            "key": [f"c{i}" for i in range(n)],
-            "status": np.where(failed, "out_of_resources", "ok"),
-            "latency_ms": latency * rng.normal(1.0, 0.002, n),
-            "oracle_ms": latency,
-            "compile_s": rng.lognormal(-1.0, 0.8, n),
-            "verify_s": np.full(n, 0.01),
-            "benchmark_s": np.where(failed, 0.0, 0.055),
-            "origin": "uniform",
+            contract.KEY: [f"c{i}" for i in range(n)],
+            contract.STATUS: np.where(failed, "out_of_resources", contract.OK_STATUS),
+            contract.LATENCY_MS: latency * rng.normal(1.0, 0.002, n),
+            contract.ORACLE_MS: latency,
+            contract.COMPILE_S: rng.lognormal(-1.0, 0.8, n),
+            contract.VERIFY_S: np.full(n, 0.01),
+            contract.BENCHMARK_S: np.where(failed, 0.0, 0.055),
+            contract.ORIGIN: "uniform",
         }
     )
 
@@ -46,7 +72,8 @@ def guided_order(strength: float) -> Order:
     """A search that prefers fast rows: rows in order of log latency plus noise, the more so the more strength."""
 
     def order(rng: np.random.Generator, table: pd.DataFrame) -> np.ndarray:
-        log = np.log(table["oracle_ms"].fillna(table["oracle_ms"].max()).to_numpy())
+        oracle = table[contract.ORACLE_MS]
+        log = np.log(oracle.fillna(oracle.max()).to_numpy())
         return np.argsort(strength * log - rng.gumbel(size=len(table)))
 
     return order
@@ -55,22 +82,23 @@ def guided_order(strength: float) -> Order:
 def evaluations(table: pd.DataFrame, order: Sequence[int] | np.ndarray) -> pd.DataFrame:
     """evaluations.parquet of a run that tries these rows, on one worker in batches of one."""
     rows = table.iloc[np.asarray(order)].reset_index(drop=True)
-    end = rows[["compile_s", "verify_s", "benchmark_s"]].sum(axis=1).cumsum()
+    end = rows[list(COSTS)].sum(axis=1).cumsum()
+    latency = rows[contract.LATENCY_MS]
     return pd.DataFrame(
         {
-            "index": np.arange(len(rows)),
-            "status": rows["status"],
-            "latency_ms": rows["latency_ms"],
-            "oracle_ms": rows["oracle_ms"],
-            "samples_ms": [[] if np.isnan(x) else [x] for x in rows["latency_ms"]],
-            **{name: rows[name] for name in ("compile_s", "verify_s", "benchmark_s")},
-            "ask_s": 0.0,
-            "tell_s": 0.0,
+            contract.INDEX: np.arange(len(rows)),
+            contract.STATUS: rows[contract.STATUS],
+            contract.LATENCY_MS: latency,
+            contract.ORACLE_MS: rows[contract.ORACLE_MS],
+            contract.SAMPLES_MS: [[] if np.isnan(x) else [x] for x in latency],
+            **{name: rows[name] for name in COSTS},
+            contract.ASK_S: 0.0,
+            contract.TELL_S: 0.0,
             "clock_start_s": end.shift(fill_value=0.0),
-            "clock_end_s": end,
+            contract.CLOCK_END_S: end,
             "message": "",
-            "repaired": False,
-            "config.block": rows["key"],
+            contract.REPAIRED: False,
+            PARAMETER: rows[contract.KEY],
         }
     )
 
@@ -89,32 +117,48 @@ def write_run(
     **extra: object,
 ) -> Path:
     """One run directory; ``extra`` goes into config.yaml."""
-    directory = results / task / strategy / f"seed-{seed}"
+    directory = results / task / strategy / f"{contract.SEED_PREFIX}{seed}"
     directory.mkdir(parents=True)
-    config = {
+    config: contract.ConfigDocument = {
+        "format_version": contract.FORMAT_VERSION,
         "task": task,
         "strategy": {"label": strategy, "_target_": f"harness.strategies.{strategy}.Strategy"},
         "seed": seed,
         "budget": {"evaluations": budget if budget or seconds else len(frame), "seconds": seconds},
         "batch": 1,
-        "config_hash": f"{task}/{strategy}/{budget}",
+        "config_hash": _hash(f"{task}/{strategy}/{budget}"),
         "backend": {"kind": "replay", "noise": "none", "compile_workers": 1, "landscape_sha256": task},
         "reference": {"source": "landscape", "n": 0, "t_star_ms": None, "coverage": "exhaustive"},
-    } | extra
-    (directory / "config.yaml").write_text(yaml.safe_dump(config))
-    (directory / "environment.json").write_text(json.dumps({"python": "3.11", "packages": {"torch": "2.13.0"}}))
-    (directory / "evaluations.jsonl").write_text("")
-    pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), directory / "evaluations.parquet")
+    }
+    config |= extra  # type: ignore[typeddict-item]
+    (directory / contract.CONFIG).write_text(yaml.safe_dump(config, sort_keys=False))
+    (directory / contract.ENVIRONMENT).write_text(json.dumps(ENVIRONMENT))
+    _write_table(frame, directory / contract.EVALUATIONS)
     if done:
-        document = {"status": "complete", "evaluations": len(frame), "ended": ended, "config_hash": "x"}
-        (directory / "DONE").write_text(json.dumps(document))
+        document = {"status": "complete", "evaluations": len(frame), "ended": ended}
+        document["config_hash"] = config["config_hash"]
+        (directory / contract.DONE).write_text(json.dumps(document))
     return directory
 
 
 def write_reference(results: Path, task: str, table: pd.DataFrame) -> None:
     """RESULTS/<task>/reference.parquet"""
     (results / task).mkdir(parents=True, exist_ok=True)
-    pq.write_table(pa.Table.from_pandas(table, preserve_index=False), results / task / "reference.parquet")
+    _write_table(table, results / task / contract.REFERENCE)
+
+
+def _write_table(frame: pd.DataFrame, file: Path) -> None:
+    """With the types of the schema, but for columns whose values are another type's: damaged on purpose."""
+    types = {PARAMETER: pa.string(), **columns(file.name)}
+    table = {str(name): pa.array(frame[name], from_pandas=True) for name in frame}
+    for name in table.keys() & types.keys():
+        with suppress(pa.ArrowException):
+            table[name] = table[name].cast(types[name])
+    pq.write_table(pa.table(table), file)
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def write_study(

@@ -1,6 +1,6 @@
-"""How long an ask takes at 100 observations over 10,000 candidates: conditional_gp beside Optuna's GP and Ax.
+"""How long an ask takes at 100 observations over 10,000 candidates: conditional_gp beside the forests, Optuna's GP, Ax.
 
-    python -m tests.benchmarks.ask_latency [--ours 40] [--optuna 10] [--ax 2]
+    python -m tests.benchmarks.ask_latency [--ours 40] [--forests 20] [--optuna 10] [--ax 2]
 
 All are told the same 100 random evaluations and asked in turn (interleaved, so that a busy machine slows all of them),
 and are told the outcome of every ask. conditional_gp is first told 100 one at a time with asks in between, as in a run:
@@ -76,11 +76,12 @@ def prepared(name: str, space: SearchSpace) -> Strategy:
 def main() -> None:
     """Print a table of medians, 95th percentiles and ratios."""
     parser = argparse.ArgumentParser(description=__doc__)
-    for option, default in (("ours", 40), ("optuna", 10), ("ax", 2)):
+    for option, default in (("ours", 40), ("forests", 20), ("optuna", 10), ("ax", 2)):
         parser.add_argument(f"--{option}", type=int, default=default)
     options = parser.parse_args()
     space = space_of_ten_thousand()
-    asks = {"conditional_gp": options.ours, "optuna_gp": options.optuna, "ax": options.ax}
+    asks = {"conditional_gp": options.ours, "lfbo": options.forests, "rf_ei": options.forests}
+    asks |= {"optuna_gp": options.optuna, "ax": options.ax}
     strategies = {name: prepared(name, space) for name, count in asks.items() if count}
     spent: dict[str, list[float]] = {name: [] for name in strategies}
     for turn in range(max(asks.values())):

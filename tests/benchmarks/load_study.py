@@ -20,6 +20,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
+from analysis.reference import COSTS
+from analysis.runs import contract
 from tests.analysis.fabricate import landscape, write_reference
 
 TASKS, STRATEGIES, SEEDS, EVALUATIONS = 25, 8, 100, 300
@@ -32,29 +34,28 @@ def write_results(results: Path, seeds: int) -> None:
         task = f"k{t % 5}-{t}__h100"
         table = landscape(2000, t)
         write_reference(results, task, table)
-        cost = table[["compile_s", "verify_s", "benchmark_s"]].sum(axis=1).to_numpy()
+        cost = table[list(COSTS)].sum(axis=1).to_numpy()
         for s in range(STRATEGIES):
             for seed in range(seeds):
                 rows = rng.choice(len(table), EVALUATIONS, replace=False)
-                directory = results / task / f"strategy_{s}" / f"seed-{seed}"
+                directory = results / task / f"strategy_{s}" / f"{contract.SEED_PREFIX}{seed}"
                 directory.mkdir(parents=True)
                 part = table.iloc[rows]
-                columns = {name: part[name].to_numpy() for name in ("status", "latency_ms", "oracle_ms")}
-                columns |= {name: part[name].to_numpy() for name in ("compile_s", "verify_s", "benchmark_s")}
-                columns |= {"index": np.arange(EVALUATIONS), "ask_s": 1e-3 + 0 * cost[rows], "tell_s": 0 * cost[rows]}
-                columns |= {"clock_end_s": np.cumsum(cost[rows])}
-                pq.write_table(pa.table(columns), directory / "evaluations.parquet")
+                columns = {name: part[name].to_numpy() for name in (*contract.REFERENCE_COLUMNS, *COSTS)}
+                columns |= {contract.INDEX: np.arange(EVALUATIONS), contract.CLOCK_END_S: np.cumsum(cost[rows])}
+                columns |= {contract.ASK_S: 1e-3 + 0 * cost[rows], contract.TELL_S: 0 * cost[rows]}
+                pq.write_table(pa.table(columns), directory / contract.EVALUATIONS)
                 config = {"task": task, "strategy": {"label": f"strategy_{s}"}, "seed": seed, "batch": 1}
                 config |= {"budget": {"evaluations": EVALUATIONS, "seconds": None}, "config_hash": "x"}
                 config |= {"backend": {"kind": "replay", "noise": "recorded", "landscape_sha256": task}}
-                (directory / "config.yaml").write_text(yaml.safe_dump(config))
-                (directory / "DONE").write_text(json.dumps({"ended": "budget"}))
+                (directory / contract.CONFIG).write_text(yaml.safe_dump(config))
+                (directory / contract.DONE).write_text(json.dumps({"ended": "budget"}))
 
 
 def measure(results: Path) -> None:
     """Load and aggregate in this process, and say what it took."""
     from analysis.runs.load import load_study
-    from analysis.study.outcome import analyse
+    from analysis.study.results import analyse
 
     start = perf_counter()
     study = load_study([results])
@@ -83,13 +84,13 @@ def main() -> None:
         if not results.exists():
             print("writing run directories", file=sys.stderr)
             write_results(results, arguments.seeds)
-        (results / "consolidated.parquet").unlink(missing_ok=True)
+        (results / contract.CONSOLIDATED).unlink(missing_ok=True)
         for name in ("from run directories", "from consolidated.parquet"):
             print(f"{name}: ", end="", flush=True)
             again = [sys.executable, "-m", "tests.benchmarks.load_study", "--measure", "--results", str(results)]
             subprocess.run(again, check=True)
-        size = (results / "consolidated.parquet").stat().st_size / 2**20
-        print(f"consolidated.parquet: {size:.0f} MiB")
+        size = (results / contract.CONSOLIDATED).stat().st_size / 2**20
+        print(f"{contract.CONSOLIDATED}: {size:.0f} MiB")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from analysis.runs.load import load_study
-from analysis.study.outcome import outcome
+from analysis.study.results import study_results
 from analysis.verdict.hypothesis_file import find_hypothesis
 from analysis.verdict.judge import judge
 from experiments.claim_5_10x import readme
@@ -43,5 +43,5 @@ def test_the_committed_verdict_is_computed_from_the_committed_results() -> None:
     committed = json.loads((HERE / "report/verdict.json").read_text(encoding="utf-8"))
     file = find_hypothesis([HERE / "results"])
     assert file is not None and file.sha256 == committed["hypothesis"]["sha256"]
-    found = judge(outcome([HERE / "results"], {}), file.hypothesis).document()
+    found = judge(study_results([HERE / "results"], {}), file.hypothesis).document()
     assert found["sentence"] == committed["sentence"] and found["verdicts"] == committed["verdicts"]

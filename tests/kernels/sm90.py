@@ -62,7 +62,7 @@ def reports(kernel: Kernel, configurations: Sequence[Mapping[str, Any]], cache: 
         capture_output=True,
         text=True,
         cwd=ROOT,
-        timeout=300,
+        timeout=500,
     )
     assert answer.returncode == 0, answer.stderr[-2000:]
     compiled = [json.loads(line) for line in answer.stdout.splitlines()]

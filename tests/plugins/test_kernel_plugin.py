@@ -15,10 +15,12 @@ from harness.evaluation import Status
 from harness.measure.cuda.compiler import NvccCompiler, find_nvcc
 from kernels.execute import execute, relative_error
 from search_spaces.device import H100
+from tests.harness.cli.test_cli import Nearopt, nearopt
 from tests.harness.measure.fakes import FAKE
 from tests.kernels.sm90 import reports
 from tests.plugins.conftest import Command
 
+__all__ = ["nearopt"]
 SHAPE = ("task.kernel.m=32", "task.kernel.n=32", "task.kernel.k=48")
 FAST = ("backend.compile_workers=1", "backend.timing.samples=5", "backend.timing.max_samples=5")
 
@@ -43,16 +45,18 @@ def test_a_callable_is_run_recorded_replayed_and_reported(nearopt_command: Comma
     assert "example_greedy" in set(pd.read_csv(tmp_path / "report/speedups.csv")["strategy"])
 
 
-def test_a_task_without_yaml_takes_its_kernels_fields(nearopt_command: Command) -> None:
-    code, out, _ = nearopt_command("run", "--cfg", "task=example_swiglu", "task.kernel.n=1000", "backend=live")
+@pytest.mark.usefixtures("example_path")
+def test_a_task_without_yaml_takes_its_kernels_fields(nearopt: Nearopt) -> None:
+    code, out, _ = nearopt("run", "--cfg", "task=example_swiglu", "task.kernel.n=1000", "backend=live")
     assert code == 0 and "name: example_swiglu-1000-bf16" in out
-    code, _, err = nearopt_command("run", "--cfg", "task=example_swiglu", "task.kernel.rows=1000")
+    code, _, err = nearopt("run", "--cfg", "task=example_swiglu", "task.kernel.rows=1000")
     assert code == 2 and "rows" in err and err.count("\n") == 1
-    code, _, err = nearopt_command("run", "task=example_matmul", "task.kernel.dtype=fp64", "backend=live")
+    code, _, err = nearopt("run", "task=example_matmul", "task.kernel.dtype=fp64", "backend=live")
     assert code == 2 and "fp64" in err and err.count("\n") == 1
 
 
-def test_an_experiment_of_ones_own_may_name_it(nearopt_command: Command, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("example_path")
+def test_an_experiment_of_ones_own_may_name_it(nearopt: Nearopt, tmp_path: Path) -> None:
     (tmp_path / "mine/experiment").mkdir(parents=True)
     defaults = "# @package _global_\ndefaults: [override /task: example_matmul, override /backend: live]\n"
     swept = "hydra: {sweeper: {params: {task: example_matmul, strategy: 'random,example_greedy'}}}\n"
@@ -60,11 +64,11 @@ def test_an_experiment_of_ones_own_may_name_it(nearopt_command: Command, tmp_pat
         (tmp_path / f"mine/experiment/{name}.yaml").write_text(text if name != "swept" else f"{defaults}{swept}")
     run = ("run", "-m", "--config-dir", "mine", "task.kernel.m=32", "dry_run=true")
     for name, strategies in (("chosen", 1), ("swept", 2)):
-        code, out, err = nearopt_command(*run, f"experiment={name}")
+        code, out, err = nearopt(*run, f"experiment={name}")
         assert code == 0, err
         assert out.count("example_matmul-32x128x128-fp32") == strategies
         assert "CPU min" in out and "GPU" not in out
-    code, _, err = nearopt_command(*run, "experiment=typo")
+    code, _, err = nearopt(*run, "experiment=typo")
     assert code == 2 and "task/example_matmull" in err and err.count("\n") == 1
 
 

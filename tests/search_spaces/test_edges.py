@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -132,11 +131,9 @@ def test_conditions_three_levels_deep() -> None:
     ids=["free", "constrained", "two branches"],
 )
 def test_sixty_parameters_refuse_to_be_listed_and_still_sample(space: SearchSpace) -> None:
-    started = perf_counter()
     with pytest.raises(SpaceTooLarge):
         _ = space.size
     drawn = space.sample(RNG(0), 200)
-    assert perf_counter() - started < 20
     assert len({space.key(configuration) for configuration in drawn}) == 200
     for configuration in drawn:
         space.validate(configuration)

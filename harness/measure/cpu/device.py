@@ -40,10 +40,10 @@ def cpu_device() -> AccelDevice:
 
 def _model() -> str:
     try:
-        found = re.search(r"^model name\s*:\s*(.+)$", _CPUINFO.read_text(encoding="utf-8"), re.MULTILINE)
+        line = re.search(r"^model name\s*:\s*(.+)$", _CPUINFO.read_text(encoding="utf-8"), re.MULTILINE)
     except OSError:
-        found = None
-    return found.group(1).strip() if found else platform.processor() or platform.machine() or "CPU"
+        line = None
+    return line.group(1).strip() if line else platform.processor() or platform.machine() or "CPU"
 
 
 def _sysconf(name: str) -> int:

@@ -42,10 +42,10 @@ def find_nvcc() -> str:
         UserError: there is none.
     """
     home = Path(os.environ.get("CUDA_HOME") or os.environ.get("CUDA_PATH") or "/usr/local/cuda") / "bin" / "nvcc"
-    found = shutil.which("nvcc") or (str(home) if home.exists() else None)
-    if found is None:
+    nvcc = shutil.which("nvcc") or (str(home) if home.exists() else None)
+    if nvcc is None:
         raise UserError("nvcc: not found: kernels in CUDA C++ need the CUDA toolkit, on PATH or in CUDA_HOME")
-    return found
+    return nvcc
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from typing import Any
 import torch
 import triton
 from triton.compiler import CompiledKernel
-from triton.runtime.errors import OutOfResources
 
 from harness.evaluation import Configuration, Status
 from harness.measure.device import AccelDevice
@@ -19,22 +18,17 @@ from harness.measure.jobs import CompiledPlan, Evaluate, Job, Reply, Resample, S
 from harness.measure.messages import describe
 from harness.measure.reference import Reference
 from harness.measure.timing import Timing
+from harness.measure.triton.faults import WrongResult, status_of
+from harness.measure.triton.launching import bound, chained, passed
 from harness.measure.triton.nvml import DeviceMonitor, around
 from harness.measure.triton.sampler import Sampler
+from harness.measure.triton.scratch import SharedScratch, allocate
 from harness.measure.triton.specialize import ALIGNMENT, TRITON_NAMES, argument_values, launch_source, plan_dtypes
 from harness.system.text import one_line
-from kernels.base import Buffer, Descriptor, Kernel, Plan, Scratch
+from kernels.base import Kernel, Plan
 
 KEPT_CONFIGURATIONS = 640
 """Loaded configurations kept for re-sampling."""
-SCRATCH_POOL_BYTES = 8 * 2**30
-"""Scratch tensors are shared by configurations (their contents are undefined at launch) up to this size."""
-
-_RESOURCE_WORDS = ("out of memory", "too many resources", "out of resource")
-
-
-class WrongResult(Exception):
-    """An output deviates from the reference by more than the kernel's tolerance."""
 
 
 @dataclass
@@ -82,7 +76,7 @@ class CudaRunner:
         Raises:
             RuntimeError: buffers that don't fit what was compiled for.
         """
-        triton.set_allocator(_allocate)
+        triton.set_allocator(allocate)
         # Not the legacy default stream, which a graph cannot capture; everything here runs on this one.
         torch.cuda.set_stream(torch.cuda.Stream(self._device))
         self._stream = torch.cuda.current_stream().cuda_stream
@@ -92,7 +86,7 @@ class CudaRunner:
         self._check_buffers()
         self._reference = Reference(self.kernel.reference(self._inputs))
         self._kept: dict[str, Loaded] = {}
-        self._scratch: dict[tuple[int, Scratch], torch.Tensor] = {}
+        self._scratch = SharedScratch(self._device)
         self._known_launchers: set[tuple[str, ...]] = set()
         triton.runtime.driver.active.get_current_target()  # builds Triton's driver module now, not in a job
         self._sampler = Sampler(
@@ -181,7 +175,7 @@ class CudaRunner:
         if isinstance(error, WrongResult):
             status, message = Status.WRONG_RESULT, str(error)
         else:
-            status, message = _status(error), describe(error)
+            status, message = status_of(error), describe(error)
         if status is Status.OUT_OF_RESOURCES and healthy:
             self._scratch.clear()
             torch.cuda.empty_cache()
@@ -212,20 +206,9 @@ class CudaRunner:
 
     def _load(self, configuration: Configuration, compiled: CompiledPlan) -> Loaded:
         plan = self.kernel.plan(configuration, self.info.sm_count)
-        scratch = {name: self._scratch_tensor(index, need) for index, (name, need) in enumerate(plan.scratch.items())}
+        scratch = {name: self._scratch.tensor(index, need) for index, (name, need) in enumerate(plan.scratch.items())}
         steps = self._bind(plan, compiled, {**self._inputs, **self._outputs, **scratch})
-        return Loaded(_chain(steps), scratch)
-
-    def _scratch_tensor(self, index: int, need: Scratch) -> torch.Tensor:
-        if sum(tensor.nbytes for tensor in self._scratch.values()) > SCRATCH_POOL_BYTES:
-            self._scratch.clear()
-        tensor = self._scratch.get((index, need))
-        if tensor is None:
-            tensor = torch.empty(need.shape, dtype=need.dtype, device=self._device)
-            self._scratch[(index, need)] = tensor
-        if tensor.is_floating_point():
-            tensor.fill_(float("nan"))  # reading what was never written must show
-        return tensor
+        return Loaded(chained(steps), scratch)
 
     def _bind(
         self, plan: Plan, compiled: CompiledPlan, buffers: Mapping[str, torch.Tensor]
@@ -236,8 +219,8 @@ class CudaRunner:
             source = launch_source(launch, dtypes)
             kernel = CompiledKernel(source, dict(binary.files), binary.hash)
             self._build_launcher(source, kernel)
-            values = tuple(_passed(value, buffers) for value in argument_values(launch).values())
-            steps.append(_bound(kernel[launch.grid], values, self._stream))
+            values = tuple(passed(value, buffers) for value in argument_values(launch).values())
+            steps.append(bound(kernel[launch.grid], values, self._stream))
         return steps
 
     def _build_launcher(self, source: Any, kernel: Any) -> None:
@@ -255,37 +238,3 @@ class CudaRunner:
         error = self._reference.error(self._outputs)
         if not error <= self.kernel.tolerance:
             raise WrongResult(f"relative error {error:.3g} exceeds the tolerance {self.kernel.tolerance:.3g}")
-
-
-def _allocate(size: int, _alignment: int, _stream: int | None) -> torch.Tensor:
-    """Global scratch for tensor descriptors; torch aligns to 512 bytes, more than Triton ever asks for."""
-    return torch.empty(size, dtype=torch.int8, device="cuda")
-
-
-def _passed(value: Any, buffers: Mapping[str, torch.Tensor]) -> Any:
-    """A run-time argument as Triton's launcher takes it; it makes the tensor map of a descriptor at each launch."""
-    if isinstance(value, Descriptor):
-        return value.of(buffers[value.buffer.name])
-    return buffers[value.name].data_ptr() if isinstance(value, Buffer) else value
-
-
-def _bound(run: Any, values: tuple[Any, ...], stream: int) -> Callable[[], None]:
-    return lambda: run(*values, stream=stream)
-
-
-def _chain(steps: list[Callable[[], None]]) -> Callable[[], None]:
-    if len(steps) == 1:
-        return steps[0]
-
-    def launch() -> None:
-        for step in steps:
-            step()
-
-    return launch
-
-
-def _status(error: Exception) -> Status:
-    text = str(error)
-    if isinstance(error, OutOfResources | torch.OutOfMemoryError) or any(w in text for w in _RESOURCE_WORDS):
-        return Status.OUT_OF_RESOURCES
-    return Status.RUNTIME_ERROR

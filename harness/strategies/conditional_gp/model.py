@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,40 +10,34 @@ from scipy.special import log_ndtr
 
 from harness.strategies.common.acquisition import log_expected_improvement
 from harness.strategies.conditional_gp.grid_points import GridPoints
-from harness.strategies.conditional_gp.surrogate import Fitting, Surrogate
+from harness.strategies.conditional_gp.settings import AcquisitionSettings
+from harness.strategies.conditional_gp.surrogate import Surrogate
 from harness.strategies.conditional_gp.targets import Targets, standardised
 from search_spaces.encoding import Floats
 
-Reference = Literal["posterior", "observed"]
-
-
-@dataclass(frozen=True, slots=True)
-class Ingredients:
-    """What the model is made of.
-
-    Attributes:
-        targets: from latencies in ms, ``None`` for failures.
-        impute: failures have targets; otherwise the latency process ignores them.
-        feasibility: weigh the improvement with the probability of success.
-        reference: improve on the lowest ``posterior`` mean at an observation, or on the lowest target ``observed``.
-        cost_weight: improvement per second to this power; 0 ignores costs.
-        fitting: of all processes.
-    """
-
-    targets: Callable[[Sequence[float | None]], Targets]
-    impute: bool
-    feasibility: bool
-    reference: Reference
-    cost_weight: float
-    fitting: Fitting
-
 
 class Model:
-    """One process each for latency, success and cost over the same candidates: learn, then say which candidates."""
+    """One process each for latency, success and cost over the same candidates: learn, then say which candidates.
 
-    def __init__(self, blocks: Sequence[slice], ingredients: Ingredients) -> None:
-        self._with = ingredients
-        self._latency, self._success, self._cost = (Surrogate(blocks, ingredients.fitting) for _ in range(3))
+    Args:
+        new_surrogate: makes one of the processes.
+        targets: from latencies in ms, ``None`` for failures.
+        impute: failures have targets; otherwise the latency process ignores them.
+        acquisition: what makes a candidate worth an evaluation.
+    """
+
+    def __init__(
+        self,
+        new_surrogate: Callable[[], Surrogate],
+        *,
+        targets: Callable[[Sequence[float | None]], Targets],
+        impute: bool,
+        acquisition: AcquisitionSettings,
+    ) -> None:
+        self._targets = targets
+        self._impute = impute
+        self._acquisition = acquisition
+        self._latency, self._success, self._cost = (new_surrogate() for _ in range(3))
         self._weighs_success = self._weighs_cost = False
         self._worthwhile = 0.0
 
@@ -53,25 +45,25 @@ class Model:
         """Condition on observations x [n, D]; latencies in ms (``None``: failed) and costs in s, [n] each."""
         failed = np.array([latency is None for latency in latencies_ms])
         self._learn_latency(x, latencies_ms, failed)
-        self._weighs_success = self._with.feasibility and bool(failed.any()) and not bool(failed.all())
+        self._weighs_success = self._acquisition.feasibility and bool(failed.any()) and not bool(failed.all())
         if self._weighs_success:
             outcome = np.where(failed, 0.0, 1.0)
             # Where the process stands between "failed" and "worked", on its standardised scale.
             self._even = float((0.5 - outcome.mean()) / outcome.std())
             self._success.update(x, standardised(outcome))
         # A recording without costs says nothing about seconds.
-        self._weighs_cost = self._with.cost_weight > 0 and bool((costs_s > 0).all())
+        self._weighs_cost = self._acquisition.cost_weight > 0 and bool((costs_s > 0).all())
         if self._weighs_cost:
             log_cost = np.log(costs_s)
             self._cost_spread = float(log_cost.std())
             self._cost.update(x, standardised(log_cost))
 
     def _learn_latency(self, x: Floats, latencies_ms: Sequence[float | None], failed: NDArray[np.bool_]) -> None:
-        if self._with.impute or failed.all():
+        if self._impute or failed.all():
             modelled, seen = x, list(latencies_ms)
         else:
             modelled, seen = x[~failed], [latency for latency in latencies_ms if latency is not None]
-        values, self._worthwhile = self._with.targets(seen)
+        values, self._worthwhile = self._targets(seen)
         self._latency.update(modelled, values)
 
     def over(self, candidates: GridPoints) -> None:
@@ -89,13 +81,13 @@ class Model:
         Machine Learning Algorithms*, section 3.2. Its unit is of no consequence, so a factor is left out.
         """
         mean, variance = self._latency.predict()
-        best = self._latency.best(observed=self._with.reference == "observed") - self._worthwhile
+        best = self._latency.best(observed=self._acquisition.reference == "observed") - self._worthwhile
         score = log_expected_improvement(mean, variance, best)
         if self._weighs_success:
             chance, spread = self._success.predict()
             score += log_ndtr((chance - self._even) / np.sqrt(spread + self._success.noise))
         if self._weighs_cost:
-            score -= self._with.cost_weight * self._cost_spread * self._cost.predict()[0]
+            score -= self._acquisition.cost_weight * self._cost_spread * self._cost.predict()[0]
         return score
 
     def believe(self, candidate: int, point: Floats) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,36 +12,26 @@ from harness.strategies.conditional_gp.candidates import ScoredCandidates
 from harness.strategies.conditional_gp.covariance import Hyperparameters
 from harness.strategies.conditional_gp.gp import Posterior, Priors, fit
 from harness.strategies.conditional_gp.grid_points import GridPoints
+from harness.strategies.conditional_gp.settings import CovarianceSettings, FitSettings
 from search_spaces.encoding import Floats
 
 
-@dataclass(frozen=True, slots=True)
-class Fitting:
-    """How hyperparameters are learned.
+class Surrogate:
+    """Posterior over candidates for observations that mostly grow by appending.
 
-    Attributes:
+    Args:
+        blocks: of columns, one a parameter or feature.
         priors: on the logarithms of the hyperparameters.
-        additive: whether the kernel has one-dimensional terms.
-        smoothness: nu of the kernel's Matérn functions.
-        refit_growth: refit when the number of observations has grown by this factor.
-        iterations: L-BFGS iterations of a refit, which starts from the last fit.
-        max_points: refits use at most so many observations (the posterior always uses all).
+        covariance, fit: of what kind the covariance is, and when its hyperparameters are learned.
     """
 
-    priors: Priors
-    additive: bool
-    smoothness: float
-    refit_growth: float
-    iterations: int
-    max_points: int
-
-
-class Surrogate:
-    """Posterior over candidates for observations that mostly grow by appending."""
-
-    def __init__(self, blocks: Sequence[slice], fitting: Fitting) -> None:
+    def __init__(
+        self, blocks: Sequence[slice], *, priors: Priors, covariance: CovarianceSettings, fit: FitSettings
+    ) -> None:
         self._blocks = blocks
-        self._fitting = fitting
+        self._priors = priors
+        self._covariance = covariance
+        self._fit = fit
         self._hyper: Hyperparameters | None = None
         self._refit_at = 0
         self._scored: ScoredCandidates | None = None
@@ -51,18 +40,18 @@ class Surrogate:
         """Condition on observations x [n, D] with standardised targets y [n]; :meth:`over` comes next."""
         self._x, self._y = x, y
         if self._hyper is None or len(x) >= self._refit_at:
-            some = _subset(y, self._fitting.max_points)
+            some = _subset(y, self._fit.max_points)
             self._hyper = fit(
                 x[some],
                 y[some],
                 self._blocks,
-                priors=self._fitting.priors,
-                additive=self._fitting.additive,
-                smoothness=self._fitting.smoothness,
+                priors=self._priors,
+                additive=self._covariance.additive,
+                smoothness=self._covariance.smoothness,
                 start=self._hyper,
-                iterations=self._fitting.iterations,
+                iterations=self._fit.iterations,
             )
-            self._refit_at = math.ceil(self._fitting.refit_growth * len(x))
+            self._refit_at = math.ceil(self._fit.refit_growth * len(x))
             self._scored = None
 
     def over(self, candidates: GridPoints) -> None:

@@ -42,8 +42,8 @@ class FlatSpace:
     def _solving_order(self) -> list[int]:
         """Parameters as Kernel Tuner's solver assigns them: those with most constraints first, then with fewest values.
 
-        It tries values from the last to the first. Its own restriction of the thread block counts; a recorded pool is
-        one constraint over all.
+        It tries values from the last to the first. Its own restriction of the thread block counts; a restricted space
+        is one constraint over all.
         """
         names = list(self.tune_params)
         constraints = [set(names)] if self._described is None else self._described
@@ -74,7 +74,7 @@ class FlatSpace:
         """Feasibility in the form from which pyATF builds its trees: a constraint for a parameter over earlier ones.
 
         They mention what the space's own constraints and conditions do, since pyATF makes a tree for every group of
-        parameters that depend on each other; of a recorded pool that those don't describe, all earlier parameters.
+        parameters that depend on each other; of a restricted space that those don't describe, all earlier parameters.
         """
         names = list(self.tune_params)
         prefixes = [set(names[: i + 1]) for i in range(len(names))]
@@ -101,13 +101,13 @@ def _described(space: SearchSpace) -> list[set[str]] | None:
         return None
     names = set(space.names)
     conditions = {p.name: Expression(p.condition).names & names for p in space.parameters if p.condition}
-    found = [{name, *earlier} for name, earlier in conditions.items()]
+    groups = [{name, *earlier} for name, earlier in conditions.items()]
     for source in space.constraints:
         mentioned = set(Expression(source).names & names)
         while more := set[str]().union(*(conditions.get(name, ()) for name in mentioned)) - mentioned:
             mentioned |= more  # what decides whether the constraint holds vacuously
-        found.append(mentioned)
-    return [involved for involved in found if involved]
+        groups.append(mentioned)
+    return [involved for involved in groups if involved]
 
 
 def _rule(names: list[str], columns: list[int], rows: Sequence[FlatConfiguration], of: str) -> Rule:

@@ -13,7 +13,7 @@ from analysis.gate.baseline_file import baseline_text, fitting, read_baseline
 from analysis.gate.compare import compare
 from analysis.gate.documents import to_json
 from analysis.gate.judge import Plan, Source, Verdict, gate
-from analysis.gate.outcomes import Outcomes, Protocol, TaskOutcomes
+from analysis.gate.side_times import Protocol, SideTimes, TaskTimes
 from analysis.gate.text import markdown, terminal
 from analysis.reference import TARGETS
 
@@ -21,7 +21,7 @@ PLAN = Plan((10, 20, 40, 60), 0.05, 1.3, 0.04, 0.92)
 MEANS = np.geomspace(25, 60, 8)
 
 
-def outcomes(label: str, factor: float, seeds: int, seed: int = 0, budget: int = 120, starts: str = "") -> Outcomes:
+def times(label: str, factor: float, seeds: int, seed: int = 0, budget: int = 120, starts: str = "") -> SideTimes:
     """Geometric times, ``factor`` times the usual; with ``starts`` runs of a seed begin alike on all sides."""
     tasks = {}
     for number, mean in enumerate(MEANS):
@@ -30,31 +30,31 @@ def outcomes(label: str, factor: float, seeds: int, seed: int = 0, budget: int =
         times[times > budget] = np.inf
         began = tuple(f"{starts or label}-{number}-{n}" for n in range(seeds))
         of_target = dict.fromkeys(TARGETS, times)
-        tasks[f"kernel-{number}"] = TaskOutcomes(tuple(range(seeds)), of_target, np.full(seeds, float(budget)), began)
-    return Outcomes(label, f"runs of {label}", tasks)
+        tasks[f"kernel-{number}"] = TaskTimes(tuple(range(seeds)), of_target, np.full(seeds, float(budget)), began)
+    return SideTimes(label, f"runs of {label}", tasks)
 
 
-def upto(side: Outcomes, seeds: int) -> Outcomes:
-    return Outcomes(side.label, side.source, {n: t.at(t.seeds[:seeds]) for n, t in side.tasks.items()})
+def upto(side: SideTimes, seeds: int) -> SideTimes:
+    return SideTimes(side.label, side.source, {n: t.at(t.seeds[:seeds]) for n, t in side.tasks.items()})
 
 
-def growing(side: Outcomes) -> Source:
+def growing(side: SideTimes) -> Source:
     return Source(lambda seeds: upto(side, seeds), grows=True)
 
 
-def fixed(side: Outcomes) -> Source:
+def fixed(side: SideTimes) -> Source:
     return Source(lambda _: side, grows=False)
 
 
 def test_a_clear_case_ends_at_the_first_look() -> None:
-    judgement = gate(PLAN, growing(outcomes("slow", 2.5, 60)), fixed(outcomes("base", 1, 40)))
+    judgement = gate(PLAN, growing(times("slow", 2.5, 60)), fixed(times("base", 1, 40)))
     assert judgement.verdict is Verdict.REGRESSION
     assert [look.seeds for look in judgement.looks] == [10]
     assert judgement.last.information < judgement.last.needed
 
 
 def test_a_pass_can_be_followed_to_the_end() -> None:
-    sides = growing(outcomes("quick", 0.75, 60)), fixed(outcomes("base", 1, 60))
+    sides = growing(times("quick", 0.75, 60)), fixed(times("base", 1, 60))
     early = gate(PLAN, *sides)
     assert early.verdict is Verdict.PASS
     late = gate(Plan(**{**vars(PLAN), "to_the_end": True}), *sides)
@@ -64,7 +64,7 @@ def test_a_pass_can_be_followed_to_the_end() -> None:
 
 @pytest.mark.parametrize("to_the_end", [False, True])
 def test_the_same_runs_pass_exactly(to_the_end: bool) -> None:
-    side = outcomes("base", 1, 40, starts="same")
+    side = times("base", 1, 40, starts="same")
     judgement = gate(Plan(**{**vars(PLAN), "to_the_end": to_the_end}), growing(side), fixed(side))
     assert judgement.verdict is Verdict.PASS
     assert (judgement.last.comparison.ratio.value, judgement.last.comparison.ratio.se) == (1.0, 0.0)
@@ -72,23 +72,23 @@ def test_the_same_runs_pass_exactly(to_the_end: bool) -> None:
 
 
 def test_runs_pair_only_where_they_began_alike() -> None:
-    base = outcomes("base", 1, 40, starts="same")
+    base = times("base", 1, 40, starts="same")
     for starts, pairs in (("same", 10), ("other", 0)):
-        candidate = upto(outcomes("new", 1.2, 40, starts=starts), 10)
+        candidate = upto(times("new", 1.2, 40, starts=starts), 10)
         comparison = compare(candidate, base, 0.05)
         assert {task.pairs for task in comparison.tasks} == {pairs}
-    assert compare(upto(outcomes("new", 1.2, 40, starts="same"), 10), base, 0.05).ratio.se < 0.5 * comparison.ratio.se
+    assert compare(upto(times("new", 1.2, 40, starts="same"), 10), base, 0.05).ratio.se < 0.5 * comparison.ratio.se
 
 
 def test_a_strategy_that_never_hits_is_a_regression() -> None:
-    never = outcomes("never", 1e9, 60)
-    judgement = gate(PLAN, growing(never), fixed(outcomes("base", 1, 40)))
+    never = times("never", 1e9, 60)
+    judgement = gate(PLAN, growing(never), fixed(times("base", 1, 40)))
     assert judgement.verdict is Verdict.REGRESSION
     assert "> 1200 (0/10)" in terminal(judgement)
 
 
 def test_with_as_many_more_seeds_as_it_asks_for_it_decides() -> None:
-    side, base = outcomes("new", 1.3, 400), outcomes("base", 1, 40)
+    side, base = times("new", 1.3, 400), times("base", 1, 40)
     short = gate(Plan((5,), 0.05, 1.3, 0.04, 0.9), growing(side), fixed(base))
     assert short.verdict is Verdict.UNDECIDED
     assert short.more_seeds > 0
@@ -97,14 +97,14 @@ def test_with_as_many_more_seeds_as_it_asks_for_it_decides() -> None:
 
 
 def test_a_baseline_that_is_too_small_is_named() -> None:
-    judgement = gate(PLAN, growing(outcomes("new", 1.3, 60)), fixed(outcomes("base", 1, 5)))
+    judgement = gate(PLAN, growing(times("new", 1.3, 60)), fixed(times("base", 1, 5)))
     assert judgement.verdict is Verdict.UNDECIDED
     assert judgement.baseline_seeds > 5
     assert f"the baseline {judgement.baseline_seeds} where it has 5" in terminal(judgement)
 
 
 def test_what_exists_is_looked_at_once() -> None:
-    judgement = gate(PLAN, fixed(outcomes("slow", 2, 30)), growing(outcomes("base", 1, 60)))
+    judgement = gate(PLAN, fixed(times("slow", 2, 30)), growing(times("base", 1, 60)))
     assert judgement.verdict is Verdict.REGRESSION
     assert [look.seeds for look in judgement.looks] == [30]
     assert judgement.baseline.fewest == 60
@@ -112,11 +112,11 @@ def test_what_exists_is_looked_at_once() -> None:
 
 def test_one_seed_is_too_few() -> None:
     with pytest.raises(AnalysisError, match="runs of new: 1 seed of a task: expected 2 or more"):
-        gate(PLAN, fixed(outcomes("new", 1, 1)), fixed(outcomes("base", 1, 5)))
+        gate(PLAN, fixed(times("new", 1, 1)), fixed(times("base", 1, 5)))
 
 
 def test_json_is_json_even_without_numbers() -> None:
-    side = outcomes("base", 1, 40, starts="same")
+    side = times("base", 1, 40, starts="same")
     document = json.loads(to_json(gate(PLAN, growing(side), fixed(side)), "default", {}), parse_constant=pytest.fail)
     assert document["verdict"] == "pass"
     assert document["looks"][0]["information"] is None
@@ -124,14 +124,14 @@ def test_json_is_json_even_without_numbers() -> None:
 
 
 def test_markdown_is_a_whole_table() -> None:
-    text = markdown(gate(PLAN, growing(outcomes("a|b", 1, 60)), fixed(outcomes("base", 1, 60))), "default")
+    text = markdown(gate(PLAN, growing(times("a|b", 1, 60)), fixed(times("base", 1, 60))), "default")
     rows = [line for line in text.splitlines() if line.startswith("|")]
     assert len(rows) == len(MEANS) + 3
     assert {row.replace("\\|", "").count("|") for row in rows} == {5}
 
 
 def test_a_baseline_file_keeps_everything(tmp_path: Path) -> None:
-    side = outcomes("base", 1.5, 7)
+    side = times("base", 1.5, 7)
     protocol = Protocol(120, "recorded", {task: f"{task}-sha" for task in side.tasks})
     file = tmp_path / "base.json"
     file.write_text(baseline_text(side, protocol, {"git": "abc"}))
@@ -139,7 +139,7 @@ def test_a_baseline_file_keeps_everything(tmp_path: Path) -> None:
     assert found.protocol == protocol
     assert found.made == {"git": "abc"}
     for task, kept in side.tasks.items():
-        back = found.outcomes.tasks[task]
+        back = found.times.tasks[task]
         assert (back.seeds, back.starts, back.spent.tolist()) == (kept.seeds, kept.starts, kept.spent.tolist())
         assert {t: v.tolist() for t, v in back.times.items()} == {t: v.tolist() for t, v in kept.times.items()}
     part = Protocol(120, "recorded", {"kernel-3": "kernel-3-sha"})
@@ -156,7 +156,7 @@ def test_a_baseline_file_keeps_everything(tmp_path: Path) -> None:
     ],
 )
 def test_another_suite_is_refused(tmp_path: Path, wanted: Protocol, said: str) -> None:
-    side = outcomes("base", 1, 3)
+    side = times("base", 1, 3)
     file = tmp_path / "base.json"
     file.write_text(baseline_text(side, Protocol(120, "recorded", dict.fromkeys(side.tasks, "sha")), {}))
     with pytest.raises(AnalysisError, match=said):
@@ -175,7 +175,7 @@ def test_another_suite_is_refused(tmp_path: Path, wanted: Protocol, said: str) -
     ],
 )
 def test_a_damaged_baseline_is_one_line(tmp_path: Path, change: object) -> None:
-    side = outcomes("base", 1, 3)
+    side = times("base", 1, 3)
     document = json.loads(baseline_text(side, Protocol(120, "recorded", dict.fromkeys(side.tasks, "sha")), {}))
     assert callable(change)
     change(document)

@@ -31,7 +31,7 @@ def test_page_loads_alone_and_fits(tmp_path: Path, width: int) -> None:
     log = tmp_path / "net.json"
     command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--dump-dom"]
     command += [f"--window-size={width},900", f"--log-net-log={log}", f"--user-data-dir={tmp_path / 'profile'}"]
-    done = subprocess.run([*command, probe.as_uri()], capture_output=True, text=True, timeout=120, check=True)
+    done = subprocess.run([*command, probe.as_uri()], capture_output=True, text=True, timeout=500, check=True)
     assert "CONSOLE" not in done.stderr
     title = done.stdout.split("<title>")[1].split("</title>")[0].split()
     assert int(title[0]) <= int(title[1])

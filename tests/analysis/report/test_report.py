@@ -78,6 +78,7 @@ def test_page_is_one_file_and_escapes_names(report: Report) -> None:
 
 
 def test_figures_come_as_pdf_png_and_csv_with_type_42_fonts(report: Report) -> None:
+    assert len(report.figures) >= 6
     for png in report.figures:
         assert png.read_bytes().startswith(b"\x89PNG")
         assert len(pd.read_csv(png.with_name(png.stem + ".csv")))
@@ -179,7 +180,10 @@ def drawn(study: Study, facts: dict[str, object] | None = None) -> Figure:
 
 
 def test_curves_are_shown_from_zero_quality_on(results: Path) -> None:
-    for axes in drawn(load_study([results])).axes:
+    panels = drawn(load_study([results])).axes
+    assert panels
+    for axes in panels:
+        assert len(axes.lines) > 1
         assert axes.get_ylim()[0] == 0.0
         assert {line.get_drawstyle() for line in axes.lines[1:]} == {"steps-post"}
 

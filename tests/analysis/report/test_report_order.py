@@ -7,7 +7,7 @@ import pytest
 
 from analysis.report.gallery import Gallery, by_speedup
 from analysis.report.page import verdict_rows
-from analysis.study.outcome import Outcome, outcome
+from analysis.study.results import StudyResults, study_results
 from analysis.verdict.judge import judge
 from tests.analysis.fabricate import evaluations, guided_order, landscape, random_order, write_reference, write_run
 from tests.analysis.hypotheses import CLAIM
@@ -17,7 +17,7 @@ TASK = "k-1__h100"
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+def found(tmp_path_factory: pytest.TempPathFactory) -> StudyResults:
     folder, table = tmp_path_factory.mktemp("r"), landscape(300, spread=2.0)
     write_reference(folder, TASK, table)
     for s, (label, order) in enumerate(ORDERS.items()):
@@ -26,10 +26,10 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
         for seed in range(12):
             rows = order(np.random.default_rng([s, seed]), table)[:60]
             write_run(folder, TASK, label, seed, evaluations(table, rows), budget=60, batch=workers, backend=backend)
-    return outcome([folder])
+    return study_results([folder])
 
 
-def test_order(found: Outcome) -> None:
+def test_order(found: StudyResults) -> None:
     speedup = found.speedups.query("task == 'ALL' and stratum == 'all' and target == 0.05 and axis == 'evaluations'")
     speedup = speedup.set_index("strategy")["speedup"]
     assert speedup["wide"] > speedup["lfbo"] and speedup["fast"] > speedup["lfbo"]
@@ -38,7 +38,7 @@ def test_order(found: Outcome) -> None:
     assert list(Gallery(found).shown) == by_speedup(found) == ["fast", "lfbo", "wide", "random"]
 
 
-def test_verdicts_have_a_row_a_strategy_and_the_stratum_of_the_claim_first(found: Outcome) -> None:
+def test_verdicts_have_a_row_a_strategy_and_the_stratum_of_the_claim_first(found: StudyResults) -> None:
     columns, rows = verdict_rows(judge(found, CLAIM))
     assert [name for name, _ in rows] == ["lfbo", "fast", "wide"]
     strata = ("useful tasks", "all tasks")

@@ -11,6 +11,7 @@ import pytest
 
 from analysis.errors import AnalysisError
 from analysis.runs import consolidated
+from analysis.runs.contract import CONSOLIDATED, EVALUATIONS, REFERENCE
 from analysis.runs.load import Study, load_study
 from tests.analysis.fabricate import evaluations, guided_order, landscape, random_order, write_run, write_study
 
@@ -33,7 +34,7 @@ def same(one: Study, other: Study) -> None:
 
 def test_it_is_written_and_says_the_same(results: Path) -> None:
     first = load_study([results])
-    file = results / consolidated.NAME
+    file = results / CONSOLIDATED
     written = file.stat().st_mtime_ns
     same(load_study([results]), first)
     assert file.stat().st_mtime_ns == written  # nothing changed, nothing is written
@@ -48,7 +49,7 @@ def test_it_follows_the_run_directories(results: Path) -> None:
     shutil.rmtree(results / "a-1" / "s" / "seed-1")
     write_run(results, "a-1", "s", 1, again, budget=8)
     found = load_study([results])
-    (results / consolidated.NAME).unlink()
+    (results / CONSOLIDATED).unlink()
     same(load_study([results]), found)
     assert len(found.runs) == 12
     run = found.runs.query("task == 'a-1' and strategy == 's' and seed == 1").index[0]
@@ -61,8 +62,8 @@ def test_it_stands_for_run_directories_that_are_not_there(results: Path, tmp_pat
     committed = tmp_path / "committed"
     for task in ("a-1", "b-1"):
         (committed / task).mkdir(parents=True)
-        shutil.copy(results / task / "reference.parquet", committed / task)
-    shutil.copy(results / consolidated.NAME, committed)
+        shutil.copy(results / task / REFERENCE, committed / task)
+    shutil.copy(results / CONSOLIDATED, committed)
     found = load_study([committed])
     pd.testing.assert_frame_equal(found.runs.drop(columns="path"), whole.runs.drop(columns="path"))
     pd.testing.assert_frame_equal(found.evaluations, whole.evaluations)
@@ -88,15 +89,15 @@ def test_a_part_of_it_is_a_study_too(results: Path, tmp_path: Path) -> None:
 def test_few_runs_leave_no_file(tmp_path: Path) -> None:
     write_study(tmp_path, {"a-1": TABLE}, {"random": random_order}, 2, 5)
     load_study([tmp_path])
-    assert not (tmp_path / consolidated.NAME).exists()
+    assert not (tmp_path / CONSOLIDATED).exists()
 
 
 def test_a_damaged_file_is_named(results: Path) -> None:
     load_study([results])
-    (results / consolidated.NAME).write_bytes(b"PAR1 nothing")
+    (results / CONSOLIDATED).write_bytes(b"PAR1 nothing")
     with pytest.raises(AnalysisError, match=r"consolidated\.parquet: damaged.*delete it"):
         load_study([results])
     with pytest.raises(AnalysisError, match="marked as done"):
-        (results / consolidated.NAME).unlink()
-        (results / "a-1" / "s" / "seed-0" / "evaluations.parquet").unlink()
+        (results / CONSOLIDATED).unlink()
+        (results / "a-1" / "s" / "seed-0" / EVALUATIONS).unlink()
         load_study([results])

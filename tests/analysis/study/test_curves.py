@@ -36,7 +36,7 @@ def test_runs_are_steps_that_hardly_fall(study: Study) -> None:
         assert part["x"].is_monotonic_increasing
         for column in ("q25", "median", "q75", "mean"):
             # a lucky reading of 0.2% noise may lead to a slightly worse incumbent
-            assert part[column].diff().min() > -0.01 or len(part) < 2
+            assert len(part) > 5 and part[column].diff().min() > -0.01
             assert part[column].between(0, 1).all()
         assert (part["q25"] <= part["median"]).all()
     assert curves.loc[curves["axis"] == "evaluations", "x"].isin(range(1, 51)).all()

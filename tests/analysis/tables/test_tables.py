@@ -11,7 +11,7 @@ import pytest
 from analysis.reference import difficulty
 from analysis.runs.load import load_study
 from analysis.statistics import random_search
-from analysis.study.outcome import Outcome, analyse
+from analysis.study.results import StudyResults, analyse
 from analysis.tables import (
     baselines,
     bootstraps,
@@ -38,7 +38,7 @@ from tests.analysis.fabricate import (
 
 
 @pytest.fixture(scope="module")
-def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+def results(tmp_path_factory: pytest.TempPathFactory) -> StudyResults:
     path = tmp_path_factory.mktemp("tables")
     names = ["a-1__h100", "a-1__h200", "b-1__h100", "c-1__h100"]
     tables = {name: landscape(150, i, failures=0.2) for i, name in enumerate(names)}
@@ -51,22 +51,22 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     return analyse(load_study([path]))
 
 
-def test_nothing_left_out_is_the_whole_and_each_kernel_is_left_out_once(outcome: Outcome) -> None:
-    table = leave_out.leave_out(outcome)
+def test_nothing_left_out_is_the_whole_and_each_kernel_is_left_out_once(results: StudyResults) -> None:
+    table = leave_out.leave_out(results)
     assert table is not None
     data = table.data[table.data["strategy"] == "s"].set_index("left_out")
     assert list(data.index) == ["nothing", "a", "b", "c", "h100", "h200"]
-    whole = outcome.speedups.query("task == 'ALL' and stratum == 'all' and target == 0.05 and axis == 'evaluations'")
+    whole = results.speedups.query("task == 'ALL' and stratum == 'all' and target == 0.05 and axis == 'evaluations'")
     whole = whole.set_index("strategy").loc["s"]
     assert data.loc["nothing", "speedup"] == pytest.approx(whole["speedup"])
     assert data["tasks"].to_dict() == {"nothing": 4, "a": 2, "b": 3, "c": 3, "h100": 1, "h200": 3}
 
 
-def test_an_optimum_carried_over(outcome: Outcome) -> None:
-    table = transfer.transfer(outcome)
+def test_an_optimum_carried_over(results: StudyResults) -> None:
+    table = transfer.transfer(results)
     assert table is not None
     row = table.data[(table.data["origin"] == "h100") & (table.data["task"] == "a-1")].iloc[0]
-    first, other = (outcome.study.references[f"a-1__{device}"] for device in ("h100", "h200"))
+    first, other = (results.study.references[f"a-1__{device}"] for device in ("h100", "h200"))
     best = first.loc[first["oracle_ms"].idxmin(), "key"]
     latency = other.set_index("key")["oracle_ms"]  # rows of two recordings are in two orders
     if np.isfinite(latency[best]):
@@ -78,14 +78,14 @@ def test_an_optimum_carried_over(outcome: Outcome) -> None:
     assert len(table.data) == 2
 
 
-def test_scaled_costs(outcome: Outcome) -> None:
-    table = cost_scaling.cost_scaling(outcome)
+def test_scaled_costs(results: StudyResults) -> None:
+    table = cost_scaling.cost_scaling(results)
     assert table is not None
     data = table.data[table.data["strategy"] == "s"].set_index(["scaled", "factor"])["speedup"]
     # ask and tell cost nothing here: a common factor cancels
     both = data.loc["compile and benchmark"]
     np.testing.assert_allclose(both, both.iloc[0])
-    seconds = outcome.speedups.query("strategy == 's' and axis == 'seconds' and target == 0.05 and task == 'ALL'")
+    seconds = results.speedups.query("strategy == 's' and axis == 'seconds' and target == 0.05 and task == 'ALL'")
     assert data.loc["compile", 1.0] == pytest.approx(seconds[seconds["stratum"] == "all"]["speedup"].iloc[0])
     assert data.loc["compile", 10.0] != pytest.approx(data.loc["benchmark", 10.0])
 
@@ -101,19 +101,19 @@ def test_thinking_is_charged_and_not_scaled(tmp_path: Path) -> None:
     assert both[0.1] < 0.2 * both[10.0]
 
 
-def test_where_random_suffices(outcome: Outcome) -> None:
-    table = suffices.suffices(outcome)
+def test_where_random_suffices(results: StudyResults) -> None:
+    table = suffices.suffices(results)
     assert table is not None
     for row in table.data.to_dict("records"):
-        hard = difficulty(outcome.study.references[row["task"]], outcome.best.t_star_ms[row["task"]], 0.05)
+        hard = difficulty(results.study.references[row["task"]], results.best.t_star_ms[row["task"]], 0.05)
         hit = random_search.hit_probability(hard.n, hard.k, 60)
         assert row["random_hit_probability"] == pytest.approx(hit)
         assert (row["suffices"] in ("random", "both")) == (hit >= 0.95)
     assert set(table.data["fastest"]) == {"s"}
 
 
-def test_quality_of_random_is_that_of_exact_random(outcome: Outcome) -> None:
-    table = quality.quality(outcome)
+def test_quality_of_random_is_that_of_exact_random(results: StudyResults) -> None:
+    table = quality.quality(results)
     assert table is not None
     rows = table.data[table.data["strategy"] == "random"]
     null = np.sqrt((rows["score_null_sd"] ** 2).sum()) / len(rows)
@@ -126,8 +126,8 @@ def test_quality_of_random_is_that_of_exact_random(outcome: Outcome) -> None:
     assert guided["restricted"].mean() < guided["restricted_random"].mean()
 
 
-def test_baselines_name_what_they_are(outcome: Outcome) -> None:
-    table = baselines.over_each_random(outcome)
+def test_baselines_name_what_they_are(results: StudyResults) -> None:
+    table = baselines.over_each_random(results)
     assert table is not None
     names = [row[0] for row in table.rows]
     assert "evaluations: exact random (closed form)" in names
@@ -138,8 +138,8 @@ def test_baselines_name_what_they_are(outcome: Outcome) -> None:
     assert cells["exact_random_16_workers", "seconds", "s"] < cells["exact_random", "seconds", "s"]
 
 
-def test_ranks_follow_the_ert(outcome: Outcome) -> None:
-    found = ranking.ranking(outcome)
+def test_ranks_follow_the_ert(results: StudyResults) -> None:
+    found = ranking.ranking(results)
     assert found is not None and found.strategies == ("s", "random")
     assert ranking.ranking_table(found).rows[0][0] == "s"
 
@@ -163,25 +163,31 @@ def test_restarted_random_search_averages_to_its_ert() -> None:
     assert np.mean(totals <= 10) == pytest.approx(random_search.hit_probability(200, 3, 10), abs=0.01)
 
 
-def test_random_with_restarts_is_about_as_fast_as_exact_random(outcome: Outcome) -> None:
-    table = restarting.restarting(outcome)
+def test_random_with_restarts_is_as_fast_as_exact_random(tmp_path: Path, results: StudyResults) -> None:
+    """Over 200 runs of 40 evaluations, of which half miss: quantiles are known to some percent."""
+    write_study(tmp_path, {"a-1__h100": landscape(150, 2)}, {"random": random_order}, 200, 40)
+    known = restarting.restarting(analyse(load_study([tmp_path])))
+    assert known is not None
+    (row,) = known.data.to_dict("records")
+    assert row["own_50"] > 40, "half of the searches need a restart"
+    assert row["ratio_50"] == pytest.approx(1.0, abs=0.15) and row["ratio_90"] == pytest.approx(1.0, abs=0.15)
+    table = restarting.restarting(results)
     assert table is not None
-    data = table.data[table.data["strategy"] == "random"]
-    assert np.exp(np.log(data["ratio_50"].replace(0.0, np.nan)).mean()) == pytest.approx(1.0, rel=0.6)
-    assert (table.data[table.data["strategy"] == "s"]["ratio_90"] > 1).all()
+    guided = table.data[table.data["strategy"] == "s"]
+    assert len(guided) == 4 and (guided["ratio_90"] > 1).all()
 
 
-def test_four_intervals_share_what_they_should(outcome: Outcome) -> None:
-    table = bootstraps.bootstraps(outcome)
+def test_four_intervals_share_what_they_should(results: StudyResults) -> None:
+    table = bootstraps.bootstraps(results)
     assert table is not None
     row = table.data.set_index("strategy").loc["s"]
-    runs = bootstraps.task_runs(outcome, "s", "evaluations", 0.05, baselines.headline_stratum(outcome.speedups))
+    runs = bootstraps.task_runs(results, "s", "evaluations", 0.05, baselines.headline_stratum(results.speedups))
     assert np.exp(np.mean([task.log_speedup for task in runs])) == pytest.approx(row["speedup"])
     assert row["seeds_low"] < row["speedup"] < row["seeds_high"]
 
 
-def test_better_and_worse_add_up(outcome: Outcome) -> None:
-    table = pairwise.pairwise(outcome)
+def test_better_and_worse_add_up(results: StudyResults) -> None:
+    table = pairwise.pairwise(results)
     assert table is not None
     found = table.data.set_index(["better", "than"])["probability"]
     assert found["s", "random"] + found["random", "s"] == pytest.approx(1.0)

@@ -10,7 +10,7 @@ import pytest
 
 from analysis.runs.load import Study
 from analysis.study.incumbents import Optima
-from analysis.study.outcome import Outcome
+from analysis.study.results import StudyResults
 from analysis.study.speedup import COLUMNS, DETAILS
 from analysis.verdict.hypothesis import Hypothesis
 from analysis.verdict.judge import Verdict, judge
@@ -34,7 +34,7 @@ def verdict(table: pd.DataFrame, hierarchical: pd.DataFrame | None = None, hypot
     empty = pd.DataFrame()
     other = table.assign(baseline="random_hierarchical") if hierarchical is None else hierarchical
     others = {"random_hierarchical": other} if len(other) else {}
-    return judge(Outcome(Study(empty, empty), Optima({}, {}), empty, empty, table, others, {}, {}), hypothesis)
+    return judge(StudyResults(Study(empty, empty), Optima({}, {}), empty, empty, table, others, {}, {}), hypothesis)
 
 
 def test_supported_refuted_undecided() -> None:

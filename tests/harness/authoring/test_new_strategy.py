@@ -20,7 +20,7 @@ def python(folder: Path, *words: object) -> subprocess.CompletedProcess[str]:
     """As an installed script runs: the working directory is not on the path."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONSAFEPATH": "1"}
     command = [sys.executable, *map(str, words)]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=500)
 
 
 def test_what_is_written_is_tested_run_and_ruffed(nearopt: Nearopt, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from analysis.runs.load import load_study
 from analysis.study.baseline import HIERARCHICAL_RUNS, Baseline
-from analysis.study.outcome import analyse
+from analysis.study.results import analyse
 from analysis.verdict.judge import judge
 from harness.cli import main
 from tests.analysis.fabricate import Order, guided_order, landscape, random_order, write_study

@@ -10,7 +10,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from analysis.runs.consolidated import NAME, load, write
+from analysis.runs.consolidated import load, write
+from analysis.runs.contract import CONSOLIDATED
 from analysis.runs.load import find_run_directories
 from harness.cli import main
 from harness.gate.code import code_digest
@@ -156,7 +157,7 @@ def consolidated(study: Path, committed: Path) -> None:
     loaded = load(study, finished)
     committed.mkdir()
     runs = {log.path.relative_to(study.resolve()).as_posix(): log for log in loaded.logs}
-    write(committed / NAME, runs, {}, loaded.environment)
+    write(committed / CONSOLIDATED, runs, {}, loaded.environment)
     for task in {name.split("/")[0] for name in runs}:
         (committed / task).mkdir()
         for file in (study / task).glob("reference.*"):

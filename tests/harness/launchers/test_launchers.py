@@ -13,12 +13,13 @@ import pytest
 from harness.cli import main
 from harness.config.targets import instantiate_target
 from harness.errors import UserError
-from harness.launchers.base import portable
+from harness.launchers.base import portable, portable_options
 from harness.launchers.joblib import JoblibLauncher
 from harness.launchers.ray import RayLauncher
 from harness.launchers.submitit import SubmititLauncher
+from harness.system.lease import held
 from tests.harness.run.test_interruption import wait_for
-from tests.harness.study.sweeping import arguments, finish, finish_here, prepare, start, traces
+from tests.harness.study.sweeping import HANG_S, arguments, finish, finish_here, held_up, prepare, start, traces
 from tests.harness.study.test_sweep import KILLER, expand
 from tests.harness.toy import write_toy
 
@@ -68,25 +69,27 @@ def test_a_worker_that_dies_costs_no_other_run(tmp_path: Path, launcher: str) ->
 def test_ctrl_c_takes_everything_back(tmp_path: Path, launcher: str) -> None:
     prepare(tmp_path)
     results = tmp_path / "results"
-    cut = start(tmp_path, [*arguments(tmp_path, results, evaluations=200), f"hydra/launcher={launcher}"])
-    wait_for(results)
-    os.killpg(cut.pid, signal.SIGINT)
-    _, err = cut.communicate(timeout=60)
-    assert cut.returncode == 130, err
-    assert err.splitlines()[-1].startswith("nearopt: interrupted (0 of 4 runs are over")
-    time.sleep(3)
-    logs = {log: log.stat().st_size for log in results.rglob("evaluations.jsonl")}
-    time.sleep(1)
-    assert logs == {log: log.stat().st_size for log in results.rglob("evaluations.jsonl")}, "somebody still runs"
-    assert not list(results.rglob("DONE"))
+    with held_up(tmp_path):
+        cut = start(tmp_path, [*arguments(tmp_path, results, pause_s=0), f"hydra/launcher={launcher}"])
+        wait_for(results)
+        os.killpg(cut.pid, signal.SIGINT)
+        _, err = cut.communicate(timeout=HANG_S)
+        assert cut.returncode == 130, err
+        assert err.splitlines()[-1].startswith("nearopt: interrupted (0 of 4 runs are over")
+        begun = [log.parent for log in results.rglob("evaluations.jsonl")]
+        deadline = time.monotonic() + 120
+        while any(held(run) for run in begun):
+            assert time.monotonic() < deadline, "somebody still runs"
+            time.sleep(0.05)
+    assert begun and not list(results.rglob("DONE"))
 
 
 def test_a_run_travels_with_absolute_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     write_toy(Path())
-    (config,) = expand(tmp_path, "backend.landscape=toy-8x8-bf16__toy.parquet", "results=out")
-    there = portable(config)
-    assert there.results == tmp_path / "out"
+    asked = expand(tmp_path, "backend.landscape=toy-8x8-bf16__toy.parquet", "results=out")
+    assert portable_options(asked.options).results == tmp_path / "out"
+    there = portable(asked.runs[0])
     assert there.backend["landscape"] == str(tmp_path / "toy-8x8-bf16__toy.parquet")
 
 
@@ -116,17 +119,19 @@ def test_each_mistake_is_one_line(
 
 def test_a_library_that_is_missing_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "ray", None)
-    runs = list(enumerate(expand(tmp_path)))
+    asked = expand(tmp_path)
+    runs = list(enumerate(asked.runs))
     with pytest.raises(UserError, match=r"ray cannot be imported .* expected pip install 'nearopt\[ray\]'"):
-        list(RayLauncher().launch(runs, lambda *_: None))
+        list(RayLauncher().launch(runs, asked.options, lambda *_: None))
 
 
 def test_live_runs_are_not_put_where_they_cannot_have_a_gpu_alone(tmp_path: Path) -> None:
-    runs = list(enumerate(expand(tmp_path, "backend._target_=somebody.s.device")))
+    asked = expand(tmp_path, "backend._target_=harness.backends.live.open_live")
+    runs = list(enumerate(asked.runs))
     with pytest.raises(UserError, match="joblib knows no GPUs"):
-        list(JoblibLauncher().launch(runs, lambda *_: None))
+        list(JoblibLauncher().launch(runs, asked.options, lambda *_: None))
     with pytest.raises(UserError, match="runs_per_job=2: expected 1"):
-        list(SubmititLauncher("slurm", runs_per_job=2).launch(runs, lambda *_: None))
+        list(SubmititLauncher("slurm", runs_per_job=2).launch(runs, asked.options, lambda *_: None))
 
 
 def test_every_launcher_of_ours_is_configured_as_it_is_built() -> None:

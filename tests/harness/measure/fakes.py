@@ -84,6 +84,12 @@ def note(folder: Path, name: str, configuration: Configuration | None = None) ->
         file.write(f"{os.getpid()} {dict(configuration or {})}\n")
 
 
+def lines_of(folder: Path, name: str) -> int:
+    """How many lines :func:`note` appended."""
+    file = folder / name
+    return file.read_text().count("\n") if file.exists() else 0
+
+
 @dataclass(frozen=True)
 class FakeCompiler:
     """Takes ``compile_s`` wall seconds; configurations of equal ``size`` modulo ``aliases`` are aliases."""
@@ -132,6 +138,13 @@ class FakeRunner:
     uuid: str = ""
     factor: float = 1.0
     """Of all latencies: no two devices are alike."""
+    until_compiled: int = 0
+    """A run lasts until so many compiles have begun, of whatever configuration."""
+    in_step: int = 0
+    """The first so many runs on each of two devices wait for those on the other."""
+    runs: int = 1_000_000
+    """A process hangs after so many."""
+    begun: int = 0
 
     def connect(self) -> None:
         note(self.folder, "connected")
@@ -154,7 +167,14 @@ class FakeRunner:
                 (self.folder / "on-device").mkdir()
             except FileExistsError:
                 return Reply(Status.RUNTIME_ERROR, message="two jobs at once")
+        self.begun += 1
+        if self.begun > self.runs:
+            time.sleep(600)
+        while self.begun <= self.in_step and self._slowest() < self.begun - 1:
+            time.sleep(0.01)
         time.sleep(self.run_s)
+        while self.until_compiled and lines_of(self.folder, "compiled") < self.until_compiled:
+            time.sleep(0.01)
         if self.alone:
             (self.folder / "on-device").rmdir()
         fault = job.configuration["fault"]
@@ -172,6 +192,10 @@ class FakeRunner:
         latency = 0.01 * float(str(job.configuration["size"])) * self.factor
         state = DeviceState(1980 - int(str(job.configuration["size"])), 40, 0x4)
         return Reply(Status.OK, (latency * 1.1, latency, latency), 0.001, 0.002, device_state=state)
+
+    def _slowest(self) -> int:
+        """Runs begun on the device on which fewest were."""
+        return min(lines_of(self.folder, f"ran-on-{device.uuid}") for device in (FAKE, SECOND))
 
 
 def fake_work(folder: Path, **fields: Any) -> Callable[..., Any]:

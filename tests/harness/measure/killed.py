@@ -19,7 +19,7 @@ def kill_while_recording(script: str, arguments: Sequence[str], log: Path, after
     """Run a Python script, SIGKILL it once ``after`` results are logged, and wait until its workers are gone too."""
     command = [sys.executable, "-c", script, *arguments]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    give_up = time.monotonic() + 60
+    give_up = time.monotonic() + 300
     while not log.exists() or log.read_text().count('"result"') < after:
         assert process.poll() is None and time.monotonic() < give_up
         time.sleep(0.02)

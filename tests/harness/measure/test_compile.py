@@ -22,7 +22,9 @@ from tests.harness.measure.fakes import FAKE
 from tests.harness.measure.kernel_tasks import KERNELS, covering, kernel_task
 from tests.harness.measure.kernels_for_faults import AddOne
 
-TIMEOUT_S = 6.0
+TIMEOUT_S = 300.0
+"""Nothing that ends takes so long on any machine; what does not end is given :data:`SHORT_S`."""
+SHORT_S = 1.5
 
 
 def compiler(cache: Path) -> TritonCompiler:
@@ -37,6 +39,21 @@ def pool(tmp_path: Path) -> Iterator[CompilePool]:
     pool = CompilePool(compiler(cache), 2, timeout_s=TIMEOUT_S, logs=tmp_path, environment=triton_environment(cache))
     yield pool
     pool.close()
+
+
+def written(cache: Path) -> dict[Path, int]:
+    """When Triton last wrote each of its files."""
+    files = (path for path in cache.rglob("*") if path.is_file() and path.parent.name != "nearopt")
+    return {path: path.stat().st_mtime_ns for path in files}
+
+
+def cut_off(pool: CompilePool, configuration: Configuration) -> list[CompileOutcome]:
+    """The outcome of a compile that has :data:`SHORT_S`."""
+    pool.timeout_s = SHORT_S
+    try:
+        return run(pool, [configuration])
+    finally:
+        pool.timeout_s = TIMEOUT_S
 
 
 def run(pool: CompilePool, configurations: list[Configuration]) -> list[CompileOutcome]:
@@ -77,9 +94,12 @@ def test_dtypes_come_without_data() -> None:
 
 
 def test_faults_of_the_compiler_are_statuses_and_the_rest_compiles(pool: CompilePool) -> None:
-    faults = ("ptxas", "shared_memory", "syntax", "segfault_in_worker", "slow_compile")
-    outcomes = run(pool, [SOUND, *({**SOUND, "fault": fault} for fault in faults), {**SOUND, "warps": 2}])
-    sound, ptxas, shared, syntax, segfault, slow, other = outcomes
+    faults = ("ptxas", "shared_memory", "syntax", "segfault_in_worker")
+    outcomes = run(pool, [SOUND, *({**SOUND, "fault": fault} for fault in faults)])
+    sound, ptxas, shared, syntax, segfault = outcomes
+    (slow,) = cut_off(pool, {**SOUND, "fault": "slow_compile"})
+    (other,) = run(pool, [{**SOUND, "warps": 2}])
+    outcomes += [slow, other]
     assert sound.status is Status.OK and other.status is Status.OK, (sound, other)
     assert sound.compiled and other.compiled and sound.compiled.fingerprint != other.compiled.fingerprint
     assert ptxas.status is Status.COMPILE_ERROR and "known instruction: 'no'" in ptxas.message
@@ -87,7 +107,7 @@ def test_faults_of_the_compiler_are_statuses_and_the_rest_compiles(pool: Compile
     assert shared.status is Status.OUT_OF_RESOURCES and "shared memory" in shared.message
     assert syntax.status is Status.COMPILE_ERROR and syntax.message
     assert segfault.status is Status.WORKER_CRASH and "SIGSEGV" in segfault.message
-    assert slow.status is Status.COMPILE_TIMEOUT and slow.compile_s == TIMEOUT_S
+    assert slow.status is Status.COMPILE_TIMEOUT and slow.compile_s == SHORT_S
     for outcome in outcomes:
         assert len(outcome.message) <= 500 and "\n" not in outcome.message
 
@@ -95,19 +115,22 @@ def test_faults_of_the_compiler_are_statuses_and_the_rest_compiles(pool: Compile
 def test_what_failed_once_fails_again_at_the_same_charge(pool: CompilePool) -> None:
     """Configurations that differ in nothing that is compiled (a grid, say) share a failure too."""
     slow = {**SOUND, "fault": "slow_compile"}
-    first = run(pool, [slow])[0]
-    start = time.monotonic()
-    second = run(pool, [slow])[0]
-    assert time.monotonic() - start < TIMEOUT_S - 0.5
+    (first,) = cut_off(pool, slow)
+    pids, pool.timeout_s = pool.pids, 60.0  # not reached: nothing is compiled
+    (second,) = run(pool, [slow])
     assert (second.status, second.compile_s, second.message) == (first.status, first.compile_s, first.message)
-    assert second.spent_s < 1.0
+    assert first.status is Status.COMPILE_TIMEOUT and pool.pids == pids, "no worker was lost over it again"
 
 
-def test_cached_binary_is_charged_what_it_cost_first(pool: CompilePool) -> None:
-    first, second = run(pool, [SOUND])[0], run(pool, [SOUND])[0]
+def test_cached_binary_is_charged_what_it_cost_first(pool: CompilePool, tmp_path: Path) -> None:
+    (first,) = run(pool, [SOUND])
+    (cost,) = (tmp_path / "cache/nearopt").glob("cost-*")
+    cost.write_text("1234.5")
+    files = written(tmp_path / "cache")
+    (second,) = run(pool, [SOUND])
     assert first.compiled == second.compiled
-    assert second.compile_s == pytest.approx(first.compile_s, rel=0.5)
-    assert second.spent_s < first.spent_s
+    assert 1234.5 <= second.compile_s < 2 * 1234.5 and second.spent_s < 1234.5
+    assert len(files) > 3 and written(tmp_path / "cache") == files, "nothing was compiled again"
 
 
 def test_same_machine_code_has_the_same_fingerprint(pool: CompilePool) -> None:

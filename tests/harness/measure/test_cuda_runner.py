@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import time
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -33,15 +32,21 @@ def numbers(pointer: int) -> torch.Tensor:
     return torch.frombuffer((ctypes.c_float * N).from_address(pointer), dtype=torch.float32)
 
 
+class HostClock:
+    """The device's clock: launches alone advance it, so that a busy host times nothing."""
+
+    now_us: ClassVar[int] = 0
+
+
 class HostEvent:
     def __init__(self, **_: Any) -> None:
-        self.at = 0.0
+        self.at_us = 0
 
     def record(self) -> None:
-        self.at = time.perf_counter()
+        self.at_us = HostClock.now_us
 
     def elapsed_time(self, end: HostEvent) -> float:
-        return (end.at - self.at) * 1e3
+        return (end.at_us - self.at_us) / 1e3
 
 
 class HostGraph:
@@ -89,8 +94,8 @@ class HostKernel:
             numbers(y).copy_(numbers(x) + 1)
             if self._fault == "wrong":
                 numbers(y)[7] += 0.1
-            if self._fault == "slow":
-                time.sleep(0.2)
+            shaken_us = 4 * (len(HostKernel.launched) % 3) if self._fault == "shaky" else 0
+            HostClock.now_us += 200_000 if self._fault == "slow" else 10 + shaken_us
 
         return run
 
@@ -142,11 +147,16 @@ def evaluate(runner: CudaRunner, fault: str = "none", **configuration: Any) -> R
 def test_sound_configuration_is_checked_and_timed(runner: CudaRunner) -> None:
     reply = evaluate(runner)
     assert reply.status is Status.OK, reply.message
-    assert 4 <= len(reply.samples_ms) <= 8 and all(sample > 0 for sample in reply.samples_ms)
+    assert reply.samples_ms == (0.01,) * 4
     assert reply.verify_s > 0 and reply.benchmark_s > 0
     assert HostKernel.launched[0] == ((32, 1, 1), N, "none", 128, 17)
     assert len(HostKernel.launched) == 1 + 1 + len(reply.samples_ms)  # check, first look, samples
     assert not HostGraph.made and reply.device_state is None  # no NVML here
+
+
+def test_samples_that_differ_are_added_to(runner: CudaRunner) -> None:
+    reply = evaluate(runner, "shaky")
+    assert len(reply.samples_ms) == 8 and set(reply.samples_ms) == {0.01, 0.014, 0.018}
 
 
 @pytest.mark.usefixtures("host")
@@ -223,7 +233,7 @@ def test_lost_context_is_unhealthy(runner: CudaRunner, monkeypatch: pytest.Monke
 
 def test_slow_configuration_is_looked_at_once(runner: CudaRunner) -> None:
     reply = evaluate(runner, "slow")
-    assert reply.status is Status.OK and len(reply.samples_ms) == 1
+    assert reply.status is Status.OK and reply.samples_ms == (200.0,)
 
 
 def test_device_memory_runs_out(runner: CudaRunner, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -231,7 +241,7 @@ def test_device_memory_runs_out(runner: CudaRunner, monkeypatch: pytest.MonkeyPa
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 16 TiB")
 
     with monkeypatch.context() as patch:
-        patch.setattr(runner, "_scratch_tensor", empty)
+        patch.setattr(runner._scratch, "tensor", empty)
         plan = CompiledPlan((CompiledLaunch("none", {}),), "f")
         reply = runner.run(Evaluate({"fault": "device_memory", "block": 128, "warps": 4}, plan))
     assert reply.status is Status.OUT_OF_RESOURCES and "16 TiB" in reply.message and reply.healthy
@@ -251,10 +261,10 @@ def test_scratch_is_poisoned_and_shared(runner: CudaRunner) -> None:
     from kernels.base import Scratch
 
     need = Scratch((4, 4), torch.float32)
-    first = runner._scratch_tensor(0, need)
+    first = runner._scratch.tensor(0, need)
     first.zero_()
-    assert runner._scratch_tensor(0, need) is first and bool(first.isnan().all())
-    assert runner._scratch_tensor(1, need) is not first
+    assert runner._scratch.tensor(0, need) is first and bool(first.isnan().all())
+    assert runner._scratch.tensor(1, need) is not first
 
 
 def test_reference_error_is_the_kernels_relative_error() -> None:

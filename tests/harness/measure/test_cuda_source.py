@@ -103,8 +103,8 @@ class Scale(CudaKernel):
         return Plan((launch,))
 
 
-def compiler(cache: Path) -> NvccCompiler:
-    return NvccCompiler(Scale(), FAKE, cache, find_nvcc())
+def compiler(cache: Path, nvcc: str = "") -> NvccCompiler:
+    return NvccCompiler(Scale(), FAKE, cache, nvcc or find_nvcc())
 
 
 @needs_nvcc
@@ -122,13 +122,18 @@ def test_what_does_not_compile_says_why(tmp_path: Path, fault: str) -> None:
 
 @needs_nvcc
 def test_one_source_is_compiled_once_and_charged_twice(tmp_path: Path) -> None:
-    made = compiler(tmp_path)
+    counting = tmp_path / "counting"
+    counting.write_text(f'#!/bin/sh\necho once >> {tmp_path}/calls\nexec {find_nvcc()} "$@"\n')
+    counting.chmod(0o755)
+    made = compiler(tmp_path, str(counting))
     first, second = (made.compile({"block": block, "fault": "none"}) for block in (128, 256))
     assert first.compiled is not None and second.compiled is not None
     assert first.compiled.launches[0].files == second.compiled.launches[0].files
     assert first.compiled.fingerprint != second.compiled.fingerprint  # threads and grid differ
-    assert second.spent_s < first.spent_s / 5 and second.compile_s > first.compile_s / 2
+    (cost,) = tmp_path.glob("cuda-*/cost")
+    assert 0 < float(cost.read_text()) <= min(first.compile_s, second.compile_s)
     assert made.compile({"block": 128, "fault": "none"}).compiled == first.compiled
+    assert (tmp_path / "calls").read_text() == "once\n"
 
 
 def test_without_nvcc_there_is_one_clear_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -30,11 +30,24 @@ EXPECTED = {
     "wrong_result": Status.WRONG_RESULT,
 }
 
+COMPILE_TIMEOUT_S, RUN_TIMEOUT_S = 4.0, 5.0
+"""Only what hangs takes so long: fakes compile and run in milliseconds, on a busy machine too."""
+
 
 def backend(
-    folder: Path, faults: tuple[str, ...] = (), workers: int = 2, share: bool = False, **work: object
+    folder: Path,
+    faults: tuple[str, ...] = (),
+    workers: int = 2,
+    share: bool = False,
+    run_timeout_s: float = RUN_TIMEOUT_S,
+    **work: object,
 ) -> LiveBackend:
-    options = SessionOptions(compile_workers=workers, compile_timeout_s=0.5, run_timeout_s=0.7, share_device=share)
+    options = SessionOptions(
+        compile_workers=workers,
+        compile_timeout_s=COMPILE_TIMEOUT_S,
+        run_timeout_s=run_timeout_s,
+        share_device=share,
+    )
     return LiveBackend(
         "fake-1-fp32", FakeKernel(str(folder)), space(8, faults), FAKE, options, work=fake_work(folder, **work)
     )
@@ -90,28 +103,30 @@ def test_one_at_a_time_with_one_worker(tmp_path: Path, fault: str) -> None:
 def test_costs_and_messages_of_failures(tmp_path: Path) -> None:
     faults = ("compile_hang", "compile_segfault", "run_hang", "run_kill", "out_of_resources")
     live = backend(tmp_path, faults)
+    start = time.monotonic()
     try:
         measured = dict(zip(faults, live.measure([{"size": 1, "fault": fault} for fault in faults]), strict=True))
     finally:
         live.close()
-    assert measured["compile_hang"].compile_s == 0.5  # charged the timeout exactly
-    assert "longer than 0.5 s" in measured["compile_hang"].message
+    elapsed_s = time.monotonic() - start
+    assert measured["compile_hang"].compile_s == COMPILE_TIMEOUT_S  # charged the timeout exactly
+    assert "longer than 4 s" in measured["compile_hang"].message
     assert "SIGSEGV" in measured["compile_segfault"].message
     assert "Assertion `layout' failed." in measured["compile_segfault"].message
-    assert measured["run_hang"].verify_s == pytest.approx(0.7, abs=0.3)
-    assert "longer than 0.7 s" in measured["run_hang"].message
+    assert RUN_TIMEOUT_S <= measured["run_hang"].verify_s <= elapsed_s
+    assert "longer than 5 s" in measured["run_hang"].message
     assert "SIGKILL" in measured["run_kill"].message
     assert measured["out_of_resources"].compile_s == 0.5
     assert len(lines(tmp_path, "abandoned")) == 2
 
 
 def test_lost_processes_are_replaced_and_others_kept(tmp_path: Path) -> None:
-    live = backend(tmp_path, ("run_kill", "compile_hang"))
+    live = backend(tmp_path, ("run_kill", "compile_exit"))
     try:
         live.measure([{"size": 1, "fault": "run_kill"}])
         live.measure([{"size": 1, "fault": "none"}])
         assert len(lines(tmp_path, "gpu-start")) == 2
-        live.measure([{"size": 2, "fault": "compile_hang"}, {"size": 2, "fault": "none"}])
+        live.measure([{"size": 2, "fault": "compile_exit"}, {"size": 2, "fault": "none"}])
         live.measure([{"size": 3, "fault": "none"}])
         assert len(lines(tmp_path, "gpu-start")) == 2
     finally:
@@ -131,24 +146,22 @@ def test_aliases_run_once_and_are_charged_in_full(tmp_path: Path) -> None:
 
 
 def test_compiles_overlap_with_runs(tmp_path: Path) -> None:
-    """8 compiles of 0.2 s on 2 workers and 8 runs of 0.1 s: 1.6 s + 0.8 s one after the other, 0.9 s together."""
-    live = backend(tmp_path, compile_s=0.2, run_s=0.1)
+    """The first run ends when the last of eight has begun to compile: one after the other, it never would."""
+    live = backend(tmp_path, run_timeout_s=60.0, until_compiled=8)
     try:
-        live.measure([{"size": 1, "fault": "none"}])  # processes are up
-        start = time.monotonic()
-        live.measure([{"size": size, "fault": "none"} for size in range(1, 9)])
-        elapsed = time.monotonic() - start
+        measurements = live.measure([{"size": size, "fault": "none"} for size in range(1, 9)])
     finally:
         live.close()
-    assert elapsed < 1.5
+    for size, measurement in enumerate(measurements, start=1):
+        check_right(measurement, size)
 
 
 def test_close_ends_every_process(tmp_path: Path) -> None:
-    live = backend(tmp_path, ("run_hang",))
+    live = backend(tmp_path)
     live.measure([{"size": 1, "fault": "none"}])
     session = live._session
     assert session is not None
-    pids = [session.worker.pid, *session.pool.pids]
+    pids = [session.worker.pid, *session.compile_pool.pids]
     live.close()
     live.close()
     for pid in pids:
@@ -196,7 +209,7 @@ def test_second_session_on_the_device_is_refused(tmp_path: Path) -> None:
 
 
 def test_sessions_that_share_the_device_measure_in_turn(tmp_path: Path) -> None:
-    together = [backend(tmp_path, share=True, alone=True, run_s=0.25) for _ in range(3)]
+    together = [backend(tmp_path, share=True, alone=True, run_s=0.05) for _ in range(3)]
     batch = [{"size": size, "fault": "none"} for size in (1, 2, 3)]
     try:
         with ThreadPoolExecutor(len(together)) as threads:
@@ -204,22 +217,22 @@ def test_sessions_that_share_the_device_measure_in_turn(tmp_path: Path) -> None:
     finally:
         for live in together:
             live.close()
-    for results in measured:  # each waited for longer than the timeout in all, and is charged none of it
+    for results in measured:  # each waited for the others, and is charged none of it
         for size, measurement in enumerate(results, start=1):
             check_right(measurement, size)
 
 
 def test_the_timeout_counts_from_when_the_device_is_ones_own(tmp_path: Path) -> None:
-    live = backend(tmp_path, ("run_hang",), share=True)
+    live = backend(tmp_path, ("run_hang",), share=True, run_timeout_s=2.0)
     try:
         check_right(live.measure([{"size": 3, "fault": "none"}])[0], 3)
         with ThreadPoolExecutor(1) as threads, turn(turn_file(FAKE.uuid)):
             waiting = threads.submit(live.measure, [{"size": 4, "fault": "none"}])
-            time.sleep(1.0)
+            time.sleep(3.0)
             assert not waiting.done()
         check_right(waiting.result()[0], 4)
         (hung,) = live.measure([{"size": 1, "fault": "run_hang"}])
-        assert hung.status is Status.RUN_TIMEOUT and hung.verify_s == pytest.approx(0.7, abs=0.3)
+        assert hung.status is Status.RUN_TIMEOUT and hung.verify_s >= 2.0
         check_right(live.measure([{"size": 5, "fault": "none"}])[0], 5)  # the turn went with the killed process
     finally:
         live.close()

@@ -15,8 +15,9 @@ from harness.backends.task import find_device
 from harness.evaluation import Configuration, Measurement, Status
 from harness.landscapes.landscape import read_landscape
 from harness.measure.work import SessionOptions
-from harness.record.facts import Recording, RecordOptions
-from harness.record.recorder import LOG_SUFFIX, record
+from harness.record.facts import LOG_SUFFIX, Recording, RecordOptions
+from harness.record.progress import RecordingProgress
+from harness.record.recorder import record
 from search_spaces.parameter import Categorical, Ordinal
 from search_spaces.space import SearchSpace
 from tests.harness.measure.devices import has_device
@@ -109,9 +110,15 @@ def test_compile_workers_hold_no_device(live: LiveBackend) -> None:
     live.measure([{**SOUND, "block": 64, "warps": 1}])
     session = live._session
     assert session is not None
-    for pid in session.pool.pids:
+    for pid in session.compile_pool.pids:
         links = [link.readlink() for link in Path(f"/proc/{pid}/fd").iterdir() if link.is_symlink()]
         assert not [link for link in links if str(link).startswith("/dev/nvidia")]
+
+
+def recording(kernel: AddOne, space: SearchSpace, out: Path) -> Recording:
+    return Recording(
+        task=kernel.name, kernel=kernel, space=space, out=out, device=find_device(), options=RecordOptions(OPTIONS)
+    )
 
 
 def test_recording_survives_and_is_right(live: LiveBackend, tmp_path: Path) -> None:
@@ -119,8 +126,7 @@ def test_recording_survives_and_is_right(live: LiveBackend, tmp_path: Path) -> N
     faults = ("illegal", "wrong", "ptxas", "kill_gpu_process")
     out = tmp_path / "addone__gpu.parquet"
     kernel = AddOne(1 << 22)
-    recording = record(kernel.name, kernel, faulty_space(faults), out, find_device(), RecordOptions(OPTIONS))
-    print(recording.report())
+    print(record(recording(kernel, faulty_space(faults), out)).report())
     landscape = read_landscape(out)
     for row, status in zip(landscape.codes, landscape.status, strict=True):
         fault = landscape.space.decode(row)["fault"]
@@ -131,7 +137,7 @@ def test_recording_survives_and_is_right(live: LiveBackend, tmp_path: Path) -> N
     assert landscape.metadata["vendor"]["latency_ms"] > 0
 
 
-def record_add_one(out: Path) -> Recording:
+def record_add_one(out: Path) -> RecordingProgress:
     """112 configurations, half of them wrong and half aliases; called by a process to be killed too."""
     space = SearchSpace(
         [
@@ -141,8 +147,7 @@ def record_add_one(out: Path) -> Recording:
             Ordinal("stages", (1, 2)),
         ]
     )
-    kernel = AddOne(1 << 22)
-    return record(kernel.name, kernel, space, out, find_device(), RecordOptions(OPTIONS))
+    return record(recording(AddOne(1 << 22), space, out))
 
 
 KILLED = """

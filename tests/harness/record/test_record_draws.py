@@ -20,9 +20,10 @@ from harness.measure.engine import Engine, Result
 from harness.measure.work import SessionOptions
 from harness.record import draws as record_draws
 from harness.record.draws import BLOCK, DrawStream, UniformParameters, drawn_so_far
-from harness.record.facts import Recording, RecordOptions
+from harness.record.facts import LOG_SUFFIX, Recording, RecordOptions
 from harness.record.log import read_log
-from harness.record.recorder import LOG_SUFFIX, record
+from harness.record.progress import RecordingProgress
+from harness.record.recorder import record
 from harness.record.retime import Retiming
 from harness.record.tasks import RecordRequest
 from harness.testing.spaces import conditional
@@ -36,6 +37,21 @@ SPACE = SearchSpace([Ordinal("size", tuple(range(1, 31))), Categorical("fault", 
 """One draw in ten is outside."""
 
 
+def recording_of(
+    folder: Path, options: RecordOptions, space: SearchSpace = SPACE, beside: tuple[AccelDevice, ...] = ()
+) -> Recording:
+    return Recording(
+        task="fake-1-fp32",
+        kernel=FakeKernel(str(folder)),
+        space=space,
+        out=folder / "a__f100.parquet",
+        device=FAKE,
+        beside=beside,
+        options=options,
+        command="test",
+    )
+
+
 def make(
     folder: Path,
     draws: int,
@@ -44,12 +60,9 @@ def make(
     finish: bool = False,
     work: dict[str, float] | None = None,
     **retiming: float,
-) -> Recording:
+) -> RecordingProgress:
     options = RecordOptions(OPTIONS, Retiming(**retiming), deadline_s=deadline_s, draws=draws, finish=finish)  # type: ignore[arg-type]
-    return record(
-        "fake-1-fp32", FakeKernel(str(folder)), SPACE, folder / "a__f100.parquet", FAKE, options,
-        command="test", work=fake_work(folder, **(work or {})), beside=beside,
-    )  # fmt: skip
+    return record(recording_of(folder, options, beside=beside), work=fake_work(folder, **(work or {})))
 
 
 def expected(n: int) -> list[int | None]:
@@ -65,9 +78,9 @@ def ran(folder: Path) -> list[str]:
 
 
 def test_every_draw_counts_and_none_is_measured_twice(tmp_path: Path) -> None:
-    recording = make(tmp_path, 60)
+    progress = make(tmp_path, 60)
     draws = expected(60)
-    assert (recording.done, recording.total) == (60, 60)
+    assert (progress.done, progress.total) == (60, 60)
     table = pq.read_table(tmp_path / "a__f100.parquet").to_pandas()
     inside = Counter(size for size in draws if size is not None)
     assert dict(zip(table["config.size"], table["draws"], strict=True)) == inside
@@ -115,12 +128,12 @@ def test_more_draws_are_retimed_again(tmp_path: Path) -> None:
 def test_what_is_there_at_the_deadline_can_be_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = chain([0.0] * 20, repeat(float("inf")))  # read once a draw
     monkeypatch.setattr(record_draws, "monotonic", lambda: next(clock))
-    recording = make(tmp_path, 1_000_000, deadline_s=60.0, finish=True)
-    assert recording.landscape is not None
-    draws = read_landscape(recording.landscape).metadata["coverage"]["draws"]
+    progress = make(tmp_path, 1_000_000, deadline_s=60.0, finish=True)
+    assert progress.landscape is not None
+    draws = read_landscape(progress.landscape).metadata["coverage"]["draws"]
     assert draws == 20
     monkeypatch.undo()
-    table = pq.read_table(recording.landscape).to_pandas()
+    table = pq.read_table(progress.landscape).to_pandas()
     inside = [size for size in expected(draws) if size is not None]
     assert dict(zip(table["config.size"], table["draws"], strict=True)) == Counter(inside)
     again = make(tmp_path, draws + 10)
@@ -163,9 +176,9 @@ def test_a_killed_recording_loses_nothing_and_counts_nothing_twice(tmp_path: Pat
     kill_while_recording(KILLED, [str(tmp_path)], log, after=8)
     kept = results_of_torn(log)
     make(tmp_path, 60)
-    recorded = read_log(log)
-    assert all(recorded.results[key] == value for key, value in kept.items())
-    found = drawn_so_far(recorded)
+    content = read_log(log)
+    assert all(content.results[key] == value for key, value in kept.items())
+    found = drawn_so_far(content)
     inside = [size for size in expected(60) if size is not None]
     assert found.draws >= 60 and sum(found.times.values()) >= len(inside)
     lines = [json.loads(line) for line in log.read_text().splitlines()]
@@ -176,16 +189,15 @@ def test_a_killed_recording_loses_nothing_and_counts_nothing_twice(tmp_path: Pat
 def test_a_gap_ends_what_is_counted(tmp_path: Path) -> None:
     """After a kill later draws may be known and an earlier one not."""
     make(tmp_path, 30)
-    recorded = read_log(tmp_path / f"a__f100.parquet{LOG_SUFFIX}")
-    del recorded.draws[10]
-    assert drawn_so_far(recorded).draws == 10
+    content = read_log(tmp_path / f"a__f100.parquet{LOG_SUFFIX}")
+    del content.draws[10]
+    assert drawn_so_far(content).draws == 10
 
 
 def test_draws_and_a_uniform_sample_are_two_recordings(tmp_path: Path) -> None:
     make(tmp_path, 30, deadline_s=0.0)
     with pytest.raises(UserError, match=r"drawn=by_parameter: this recording has None"):
-        record("fake-1-fp32", FakeKernel(str(tmp_path)), SPACE, tmp_path / "a__f100.parquet", FAKE,
-               RecordOptions(OPTIONS), work=fake_work(tmp_path))  # fmt: skip
+        record(recording_of(tmp_path, RecordOptions(OPTIONS)), work=fake_work(tmp_path))
 
 
 def test_a_draw_does_not_depend_on_those_before_it() -> None:
@@ -209,10 +221,9 @@ def test_each_parameter_is_uniform_where_it_is_active() -> None:
 
 def test_failures_are_draws_too(tmp_path: Path) -> None:
     space = SearchSpace([Ordinal("size", tuple(range(1, 31))), Categorical("fault", ("none", "compile_error"))])
-    record("fake-1-fp32", FakeKernel(str(tmp_path)), space, tmp_path / "a__f100.parquet", FAKE,
-           RecordOptions(OPTIONS, draws=40), work=fake_work(tmp_path))  # fmt: skip
+    record(recording_of(tmp_path, RecordOptions(OPTIONS, draws=40), space), work=fake_work(tmp_path))
     landscape = read_landscape(tmp_path / "a__f100.parquet")
-    assert landscape.pool.all() and not landscape.exhaustive
+    assert landscape.searchable.all() and not landscape.exhaustive
     assert set(landscape.status) == {Status.OK, Status.COMPILE_ERROR}
     assert landscape.metadata["coverage"]["outside"] == 0
 

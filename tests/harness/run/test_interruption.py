@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.study.sweeping import arguments, asked, finish, finish_here, prepare, start, traces
+from tests.harness.study.sweeping import HANG_S, arguments, asked, finish, finish_here, held_up, prepare, start, traces
 
 
 def wait_for(results: Path, name: str = "evaluations.jsonl") -> None:
-    deadline = time.monotonic() + 60
-    while not any(results.rglob(name)) and time.monotonic() < deadline:
+    deadline = time.monotonic() + HANG_S
+    while not any(results.rglob(name)):
+        assert time.monotonic() < deadline, f"no {name} in {results}"
         time.sleep(0.02)
 
 
@@ -26,18 +27,22 @@ def kill(sweep: subprocess.Popen[str], everything: bool) -> None:
         os.killpg(sweep.pid, signal.SIGKILL)
     else:
         sweep.kill()
-    sweep.communicate(timeout=30)
+    sweep.communicate(timeout=HANG_S)
 
 
 @pytest.mark.parametrize("jobs", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_ctrl_c_is_one_line_and_the_same_command_resumes(tmp_path: Path, jobs: int) -> None:
     prepare(tmp_path)
     results = tmp_path / "cut"
-    assert finish_here(tmp_path, arguments(tmp_path, tmp_path / "whole", jobs=jobs, evaluations=50))[0] == 0
-    cut = start(tmp_path, arguments(tmp_path, results, jobs=jobs, evaluations=50))
-    wait_for(results)
-    os.killpg(cut.pid, signal.SIGINT)  # as a terminal does
-    _, err = cut.communicate(timeout=30)
+    whole, given = (
+        arguments(tmp_path, folder, jobs=jobs, evaluations=50, pause_s=0) for folder in (tmp_path / "whole", results)
+    )
+    assert finish_here(tmp_path, whole)[0] == 0
+    with held_up(tmp_path):
+        cut = start(tmp_path, given)
+        wait_for(results)
+        os.killpg(cut.pid, signal.SIGINT)  # as a terminal does
+        _, err = cut.communicate(timeout=HANG_S)
     assert cut.returncode == 130
     *_, last = err.splitlines()
     assert last == (
@@ -46,7 +51,7 @@ def test_ctrl_c_is_one_line_and_the_same_command_resumes(tmp_path: Path, jobs: i
     assert "Traceback" not in err
     assert not list(results.rglob("DONE"))
     assert not list(results.rglob(".owner")), "a run was not let go of"
-    code, out, _ = finish(tmp_path, arguments(tmp_path, results, jobs=jobs, evaluations=50))
+    code, out, _ = finish(tmp_path, given)
     assert code == 0 and out.startswith("4 runs done, 0 were done before, 0 failed")
     assert traces(results) == traces(tmp_path / "whole")
     assert not list(results.rglob("aborted-*"))
@@ -89,7 +94,7 @@ def test_two_sweeps_on_one_folder_share_the_work(tmp_path: Path) -> None:
     prepare(tmp_path)
     given = arguments(tmp_path, tmp_path / "both", seeds=4, evaluations=40)
     sweeps = [start(tmp_path, given) for _ in range(2)]
-    told = [sweep.communicate(timeout=240) for sweep in sweeps]
+    told = [sweep.communicate(timeout=HANG_S) for sweep in sweeps]
     assert [sweep.returncode for sweep in sweeps] == [0, 0], told
     counts = [out.split() for out, _ in told]
     assert sum(int(words[0]) for words in counts) == 8, told

@@ -16,7 +16,6 @@ from search_spaces.space import SearchSpace
 
 class TestBotorchHierarchical(StrategyContract):
     asks = 8
-    ask_ceiling = 2e6  # seconds once the model has taken over
 
     def factory(self, space: SearchSpace, seed: np.random.SeedSequence, budget: Budget) -> Strategy:
         return BotorchHierarchical(space, seed, budget, initial=4, iterations=3)

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import inspect
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,9 +14,12 @@ import yaml
 from harness.errors import UserError
 from harness.evaluation import Configuration, Status
 from harness.strategies.base import Budget, Strategy
-from harness.strategies.conditional_gp import ConditionalGP
+from harness.strategies.conditional_gp import ConditionalGP, surrogate
+from harness.strategies.conditional_gp.covariance import Floats
 from harness.strategies.random import RandomSearch
 from harness.testing import Outcome, StrategyContract, drive, evaluation, smooth_latency, spaces
+from harness.testing.driver import trace
+from search_spaces.encoding import Encoding
 from search_spaces.parameter import Boolean, Ordinal
 from search_spaces.space import SearchSpace
 
@@ -131,21 +135,46 @@ def test_recordings_without_costs_are_searched_as_if_costs_were_ignored() -> Non
 
 
 def test_a_batch_is_not_a_cluster() -> None:
-    """Conditioned on its own picks, a batch differs from the best n scores of one posterior."""
+    """Conditioned on its own picks, a batch lies further apart than the best four scores of one posterior."""
     space = spaces.plain()
-    strategy = ConditionalGP(space, np.random.SeedSequence(0), Budget())
-    done = drive(strategy, space, evaluations=12)
-    single = ConditionalGP(space, np.random.SeedSequence(0), Budget())
-    for past in done:
-        single.ask(1)
-        single.tell([past])
-    batch = [dict(configuration) for configuration in strategy.ask(4)]
-    assert batch[0] == dict(single.ask(1)[0])
-    assert len({space.key(configuration) for configuration in batch}) == 4
+    points = Encoding(space).points(space.codes())
+
+    def apart(rows: Sequence[int]) -> float:
+        return float(np.mean([np.abs(points[a] - points[b]).sum() for a, b in combinations(rows, 2)]))
+
+    batches, bests = [], []
+    for seed in range(6):
+        batched, single = (ConditionalGP(space, np.random.SeedSequence(seed), Budget()) for _ in range(2))
+        done = drive(batched, space, evaluations=12)
+        assert trace(drive(single, space, evaluations=12), space) == trace(done, space)
+        free = np.setdiff1d(np.arange(space.size), [space.row_of(e.configuration) for e in done])
+        batch = [space.row_of(configuration) for configuration in batched.ask(4)]
+        assert len(set(batch)) == 4 and set(batch) <= set(free.tolist())
+        assert batch[0] == space.row_of(single.ask(1)[0])
+        score = single._model.score()  # nothing was believed: it asked for one
+        batches.append(apart(batch))
+        bests.append(apart(free[np.argsort(-score[free])[:4]].tolist()))
+    assert np.mean(batches) > 1.3 * np.mean(bests)
 
 
-def test_asking_meets_the_latency_budget() -> None:
-    """At 100 observations over 10,000 candidates: median < 50 ms, 95% < 300 ms (refits included)."""
+def test_an_ask_updates_and_refits_as_rarely_as_stated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an ask of a listed space costs, counted; tests/benchmarks/ask_latency.py says it in ms."""
+    fitted: list[int] = []
+    factorised: list[int] = []
+
+    class Counted(surrogate.Posterior):
+        def __init__(self, x: Floats, *arguments: Any) -> None:
+            factorised.append(len(x))
+            super().__init__(x, *arguments)
+
+    def counted(x: Floats, *arguments: Any, **how: Any) -> Any:
+        assert how["iterations"] == 50
+        fitted.append(len(x))
+        return fit(x, *arguments, **how)
+
+    fit = surrogate.fit
+    monkeypatch.setattr(surrogate, "fit", counted)
+    monkeypatch.setattr(surrogate, "Posterior", Counted)
     parameters = [Ordinal(f"p{i}", tuple(range(5)), "linear") for i in range(4)]
     space = SearchSpace(
         [*parameters, Ordinal("size", (16, 32, 64, 128), "log2"), Boolean("pad"), Boolean("swap")],
@@ -153,15 +182,9 @@ def test_asking_meets_the_latency_budget() -> None:
     )
     assert space.size == 10_000
     strategy = ConditionalGP(space, np.random.SeedSequence(0), Budget())
-    done = drive(strategy, space, evaluations=95)
-    seconds = []
-    for i in range(20):
-        start = time.perf_counter()
-        (configuration,) = strategy.ask(1)
-        seconds.append(time.perf_counter() - start)
-        strategy.tell([evaluation(len(done) + i, configuration, smooth_latency(space, configuration))])
-    assert np.median(seconds) < 0.05
-    assert np.quantile(seconds, 0.95) < 0.3
+    drive(strategy, space, evaluations=115)
+    assert fitted == [5, 6, 8, 10, 12, 15, 18, 22, 27, 33, 40, 48, 58, 70, 84, 101], "a fifth more each"
+    assert factorised == fitted, "in between, rows are appended"
 
 
 @pytest.mark.parametrize(
@@ -178,6 +201,7 @@ def test_asking_meets_the_latency_budget() -> None:
         ("reference", "luckiest"),
         ("cost_weight", -1.0),
         ("priors", {"scales": [0, 1]}),
+        ("priors", 3),
     ],
 )
 def test_wrong_arguments_are_named(name: str, value: object) -> None:

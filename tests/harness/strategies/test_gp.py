@@ -21,7 +21,8 @@ from harness.strategies.conditional_gp.gp import (
     unpack,
 )
 from harness.strategies.conditional_gp.grid_points import GridPoints
-from harness.strategies.conditional_gp.surrogate import Fitting, Surrogate
+from harness.strategies.conditional_gp.settings import CovarianceSettings, FitSettings
+from harness.strategies.conditional_gp.surrogate import Surrogate
 from harness.testing import spaces
 from search_spaces.encoding import Encoding
 
@@ -142,11 +143,15 @@ def test_incremental_updates_equal_the_posterior_from_scratch() -> None:
     np.testing.assert_allclose(grown.variance(), variance, atol=1e-9)
 
 
+def rarely_refitted() -> Surrogate:
+    fit = FitSettings(refit_growth=9.0, iterations=5, max_points=100)
+    return Surrogate(BLOCKS, priors=Priors(), covariance=CovarianceSettings(smoothness=2.5), fit=fit)
+
+
 def test_fantasies_are_forgotten_at_the_next_update() -> None:
     x, y = observations()
-    fitting = Fitting(Priors(), True, 2.5, refit_growth=9.0, iterations=5, max_points=100)
     levels = GridPoints.of(POINTS, BLOCKS)
-    surrogate = Surrogate(BLOCKS, fitting)
+    surrogate = rarely_refitted()
     surrogate.update(x[:10], y[:10])
     surrogate.over(levels)
     before = surrogate.predict()
@@ -159,7 +164,7 @@ def test_fantasies_are_forgotten_at_the_next_update() -> None:
 
 def test_believing_the_mean_leaves_the_mean_alone() -> None:
     x, y = observations()
-    surrogate = Surrogate(BLOCKS, Fitting(Priors(), True, 2.5, 9.0, 5, 100))
+    surrogate = rarely_refitted()
     surrogate.update(x[:10], y[:10])
     surrogate.over(GridPoints.of(POINTS, BLOCKS))
     mean, variance = surrogate.predict()

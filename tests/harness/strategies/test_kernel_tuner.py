@@ -77,9 +77,9 @@ class TestDifferentialEvolution(Contract):
         """Kernel Tuner 1.5.0 calls np.shuffle, which there is not, where a population is the whole space: as here."""
         with pytest.raises(AttributeError, match="shuffle"):
             super().test_the_order_of_a_recorded_pool_does_not_matter()
-        pool = spaces.plain()
-        turned = pool.restricted(pool.codes()[::-1])
-        traces = [trace(drive(self.build(each), each, evaluations=self.asks), each) for each in (pool, turned)]
+        whole = spaces.plain()
+        turned = whole.restricted(whole.codes()[::-1])
+        traces = [trace(drive(self.build(each), each, evaluations=self.asks), each) for each in (whole, turned)]
         assert traces[0] == traces[1]
 
 
@@ -161,8 +161,8 @@ def test_pyatf_s_trees_are_those_of_the_constraints() -> None:
 
 def test_a_recorded_pool_is_all_that_pyatf_sees() -> None:
     space = block_space()
-    pool = space.restricted(space.codes()[::7])
-    done = drive(KernelTuner(pool, np.random.SeedSequence(0), Budget(), strategy="pyatf_strategies"), pool)
+    restricted = space.restricted(space.codes()[::7])
+    done = drive(KernelTuner(restricted, np.random.SeedSequence(0), Budget(), strategy="pyatf_strategies"), restricted)
     assert not any(isinstance(e.configuration, RepairedConfiguration) for e in done)
 
 

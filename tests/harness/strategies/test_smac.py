@@ -63,9 +63,9 @@ def test_configurations_go_to_config_space_and_back(made: object) -> None:
 
 def test_repairs_are_told_as_what_was_evaluated() -> None:
     space = spaces.constrained()
-    pool = space.restricted(space.codes()[::2])
-    strategy = SMAC(pool, np.random.SeedSequence(0), Budget(20))
-    done = drive(strategy, pool, evaluations=20)
+    restricted = space.restricted(space.codes()[::2])
+    strategy = SMAC(restricted, np.random.SeedSequence(0), Budget(20))
+    done = drive(strategy, restricted, evaluations=20)
     assert any(e.repaired for e in done)
     history = strategy._facade.runhistory
     told = [history.get_config(key.config_id) for key, value in history.items() if value.status.name == "SUCCESS"]

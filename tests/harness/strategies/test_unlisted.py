@@ -8,11 +8,11 @@ import pytest
 from harness.evaluation import Configuration
 from harness.strategies.base import Budget, Strategy
 from harness.strategies.conditional_gp import ConditionalGP
+from harness.strategies.conditional_gp.candidate_sources import KEPT, Candidates, ClimbedCandidates
 from harness.strategies.conditional_gp.climb import best_of_each, climbed
 from harness.strategies.conditional_gp.grid_points import GridPoints
 from harness.strategies.conditional_gp.initial import InitialDesign
 from harness.strategies.conditional_gp.moves import exchanges, feasible_draws
-from harness.strategies.conditional_gp.pool import KEPT, Candidates, Drawn
 from harness.strategies.random import RandomSearch
 from harness.strategies.random_hierarchical import RandomHierarchical
 from harness.testing import drive, spaces
@@ -136,19 +136,20 @@ def candidates(space: SearchSpace, taken: Codes, seed: int = 0) -> Candidates:
     def score(levels: GridPoints) -> Floats:
         return np.asarray(levels.points[:, block].sum(axis=1))
 
-    return Drawn(space, encoding, visited, np.random.default_rng(seed), size=400, starts=3).candidates(taken[:2], score)
+    source = ClimbedCandidates(space, encoding, visited, np.random.default_rng(seed), size=400, starts=3)
+    return source.candidates(taken[:2], score)
 
 
 def test_candidates_are_new_distinct_feasible_and_of_every_branch() -> None:
     space = lopsided()
     taken = space.sample_codes(np.random.default_rng(3), 5)
-    found = candidates(space, taken)
-    free = found.codes[found.free]
-    assert 300 < len(found.codes) <= KEPT
-    assert len(np.unique(found.codes, axis=0)) == len(found.codes) == len(found.grid)
-    assert space.feasible(found.codes).all()
+    ours = candidates(space, taken)
+    free = ours.codes[ours.free]
+    assert 300 < len(ours.codes) <= KEPT
+    assert len(np.unique(ours.codes, axis=0)) == len(ours.codes) == len(ours.grid)
+    assert space.feasible(ours.codes).all()
     assert not {row.tobytes() for row in free} & {row.astype(np.int32).tobytes() for row in taken}
     assert set(free[:, 0].tolist()) == {0, FLAT}
     assert (free[:, -1] == 9).sum() > 100, "climbs gather where the score is high"
-    assert np.array_equal(found.codes, candidates(space, taken).codes)
-    assert not np.array_equal(found.codes, candidates(space, taken, seed=1).codes)
+    assert np.array_equal(ours.codes, candidates(space, taken).codes)
+    assert not np.array_equal(ours.codes, candidates(space, taken, seed=1).codes)

@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from harness.cli import main
@@ -25,20 +25,37 @@ class Slow(RandomSearch):
     def __init__(self, pause_s=0.02, **arguments):
         super().__init__(**arguments)
         self._pause_s = pause_s
+        self._asked = 0
 
     def ask(self, n):
         time.sleep(self._pause_s)
-        with open(Path(__file__).parent / "asked", "a") as file:
+        folder = Path(__file__).parent
+        while self._asked >= 10 and (folder / "hold").exists():
+            time.sleep(0.02)
+        self._asked += n
+        with open(folder / "asked", "a") as file:
             file.write("x" * n)
         return super().ask(n)
 """
 LABELS = ("slow", "slower")
+HANG_S = 500.0
+"""What a process is waited for: nothing but a hang takes so long."""
 
 
 def prepare(folder: Path) -> None:
     """A landscape, and a strategy that takes its time and counts what it is asked, in the file ``asked``."""
     write_toy(folder)
     (folder / "slow_strategy.py").write_text(STRATEGY)
+
+
+@contextlib.contextmanager
+def held_up(folder: Path) -> Iterator[None]:
+    """Runs of the slow strategy stop after ten evaluations, however fast the machine is, and go on afterwards."""
+    (folder / "hold").touch()
+    try:
+        yield
+    finally:
+        (folder / "hold").unlink()
 
 
 def asked(folder: Path) -> int:
@@ -75,7 +92,7 @@ def start(folder: Path, given: Sequence[str], prefix: Sequence[str] = ()) -> sub
 def finish(folder: Path, given: Sequence[str], prefix: Sequence[str] = ()) -> tuple[int, str, str]:
     """The same from beginning to end: exit code, standard output and error."""
     sweep = start(folder, given, prefix)
-    out, err = sweep.communicate(timeout=240)
+    out, err = sweep.communicate(timeout=HANG_S)
     return sweep.returncode, out, err
 
 

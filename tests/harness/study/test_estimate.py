@@ -187,6 +187,6 @@ def test_a_mistake_is_one_line(nearopt: Nearopt, overrides: list[str]) -> None:
 def test_totals_leave_out_what_is_not_known() -> None:
     known = GroupEstimate("a", "x", 4, 1, 0, 30, 60.0, 6.0, None, "recorded on h100")
     unknown = replace(known, task="b", clock_s=None, measuring_s=None, source="not recorded")
-    both = Estimate((known, unknown), Path("study"), live=True, device="GPU", shared=False, gpus=1, jobs=2)
+    both = Estimate((known, unknown), Path("study"), on_device=True, device="GPU", shared=False, gpus=1, jobs=2)
     assert (both.clock_s, both.wall_s, both.unknown) == (60.0, 30.0, 3)
     assert "not in it: 3 runs whose cost is not known" in format_estimate(both)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import fcntl
 import json
 import shutil
-import threading
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -19,6 +19,7 @@ from harness.run.failures import failure_kept
 from harness.run.store import RunDirectory
 from harness.study.plan import PlannedRun, planned, planned_run, read_plans
 from harness.study.status import State, study_status
+from harness.system import lease
 from harness.system.lease import held
 from tests.harness.cli.test_cli import Nearopt, nearopt
 from tests.harness.toy import write_toy
@@ -107,17 +108,26 @@ def test_looking_does_not_get_in_the_way_of_a_run(tmp_path: Path) -> None:
         assert held(tmp_path / "run")
 
 
-@pytest.mark.parametrize(("seconds", "refused"), [(0.03, False), (0.5, True)])
-def test_a_run_waits_for_a_look_at_its_lock_but_for_no_more(tmp_path: Path, seconds: float, refused: bool) -> None:
+@pytest.mark.parametrize(("looks", "refused"), [(lease.LOOKS, False), (lease.LOOKS + 1, True)])
+def test_a_run_waits_for_a_look_at_its_lock_but_for_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, looks: int, refused: bool
+) -> None:
+    """The look ends while the run waits for the ``looks``-th time."""
+    waits: list[float] = []
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == looks:
+            fcntl.flock(look, fcntl.LOCK_UN)
+
     with RunDirectory(tmp_path / "run", {"config_hash": "x"}):
         pass
     with (tmp_path / "run/.lock").open("rb") as look:
         fcntl.flock(look, fcntl.LOCK_SH)
-        release = threading.Timer(seconds, lambda: fcntl.flock(look, fcntl.LOCK_UN))
-        release.start()
+        monkeypatch.setattr(lease, "time", SimpleNamespace(sleep=wait))
         with pytest.raises(UserError, match="another process") if refused else nullcontext():
             RunDirectory(tmp_path / "run", {"config_hash": "x"}).__exit__()
-        release.join()
+    assert waits == [lease.LOOK_S] * lease.LOOKS
 
 
 def test_sweeps_add_up_and_the_same_one_adds_nothing(nearopt: Nearopt, tmp_path: Path) -> None:

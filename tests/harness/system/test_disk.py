@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from harness.cli import main
-from tests.harness.run.test_interruption import wait_for
-from tests.harness.study.sweeping import arguments, finish, finish_here, prepare, start, traces
+from tests.harness.run.test_interruption import kill, wait_for
+from tests.harness.study.sweeping import arguments, finish, finish_here, held_up, prepare, start, traces
 
 
 def mount(folder: Path, *options: str) -> bool:
@@ -114,14 +114,18 @@ def test_a_read_only_folder_is_one_line_and_a_finished_study_in_it_is_skipped(tm
 def test_a_folder_moved_elsewhere_resumes_and_reports(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     prepare(tmp_path)
     here, there = tmp_path / "here", tmp_path / "another/machine"
-    cut = start(tmp_path, arguments(tmp_path, here, evaluations=50))
-    wait_for(here)
-    cut.kill()
-    cut.communicate(timeout=30)
+    moved, unmoved, whole = (
+        arguments(tmp_path, folder, evaluations=50, pause_s=0) for folder in (there, here, tmp_path / "whole")
+    )
+    with held_up(tmp_path):
+        cut = start(tmp_path, unmoved)
+        wait_for(here)
+        kill(cut, everything=True)
     shutil.copytree(here, there)
     shutil.rmtree(here)
-    assert finish(tmp_path, arguments(tmp_path, there, evaluations=50))[0] == 0
-    assert finish_here(tmp_path, arguments(tmp_path, tmp_path / "whole", evaluations=50))[0] == 0
+    assert not list(there.rglob("DONE"))
+    assert finish(tmp_path, moved)[0] == 0
+    assert finish_here(tmp_path, whole)[0] == 0
     assert traces(there) == traces(tmp_path / "whole")
     assert not here.exists()
     assert main(["report", str(there), "-o", str(tmp_path / "report")]) == 0

@@ -15,17 +15,18 @@ from harness.landscapes.landscape import read_landscape
 from harness.measure.cpu.device import cpu_device, cpu_slug
 from harness.measure.timing import Timing
 from harness.measure.work import SessionOptions
-from harness.record.facts import RecordOptions
+from harness.record.facts import Recording, RecordOptions
 from harness.record.recorder import record
 from harness.record.retime import Retiming
 from tests.harness.measure.cpu.kernels_for_faults import EXPECTED, Sleeper
 
 KERNEL = Sleeper()
-TIMING = Timing(samples=5, max_samples=5)
+TIMING = Timing(samples=5, max_samples=5, budget_s=600.0)
+"""Five samples, however late a busy machine wakes a sleeper."""
 
 
 def options(**fields: object) -> SessionOptions:
-    given = {"compile_workers": 1, "compile_timeout_s": 2.0, "run_timeout_s": 2.0, "timing": TIMING, **fields}
+    given = {"compile_workers": 1, "compile_timeout_s": 5.0, "run_timeout_s": 5.0, "timing": TIMING, **fields}
     return SessionOptions(**given)  # type: ignore[arg-type]
 
 
@@ -62,8 +63,9 @@ def test_a_recording_says_where_it_was_made(tmp_path: Path) -> None:
     space = KERNEL.search_space(device.limits())
     space = space.restricted(space.encode_many([{"sleep": s, "fault": f} for s in (1, 4) for f in ("none", "wrong")]))
     out = tmp_path / f"{KERNEL.name}__{device.slug}.parquet"
-    recording = record(KERNEL.name, KERNEL, space, out, device, RecordOptions(options(), Retiming(rounds=2, samples=2)))
-    assert recording.landscape == out and "CPU process busy" in recording.report()
+    how = RecordOptions(options(), Retiming(rounds=2, samples=2))
+    progress = record(Recording(task=KERNEL.name, kernel=KERNEL, space=space, out=out, device=device, options=how))
+    assert progress.landscape == out and "CPU process busy" in progress.report()
     landscape = read_landscape(out)
     assert landscape.metadata["device"]["name"] == device.name
     assert landscape.metadata["versions"]["numpy"]

@@ -38,7 +38,7 @@ class Protocol:
 
 
 @dataclass(frozen=True)
-class TaskOutcomes:
+class TaskTimes:
     """One strategy's runs on one task, by seed.
 
     Attributes:
@@ -60,15 +60,15 @@ class TaskOutcomes:
         """[seeds]"""
         return np.isfinite(self.times[target])
 
-    def at(self, seeds: Sequence[int]) -> TaskOutcomes:
+    def at(self, seeds: Sequence[int]) -> TaskTimes:
         """These seeds alone, in this order."""
         rows = [self.seeds.index(seed) for seed in seeds]
         times = {target: values[rows] for target, values in self.times.items()}
-        return TaskOutcomes(tuple(seeds), times, self.spent[rows], tuple(self.starts[row] for row in rows))
+        return TaskTimes(tuple(seeds), times, self.spent[rows], tuple(self.starts[row] for row in rows))
 
 
 @dataclass(frozen=True)
-class Outcomes:
+class SideTimes:
     """One side of a gate.
 
     Attributes:
@@ -79,7 +79,7 @@ class Outcomes:
 
     label: str
     source: str
-    tasks: Mapping[str, TaskOutcomes]
+    tasks: Mapping[str, TaskTimes]
 
     @property
     def runs(self) -> int:
@@ -91,9 +91,9 @@ class Outcomes:
         return min(len(task.seeds) for task in self.tasks.values())
 
 
-def read_outcomes(
+def read_side_times(
     folders: Sequence[Path], label: str, source: str, protocol: Protocol, seeds: Collection[int] | None = None
-) -> Outcomes:
+) -> SideTimes:
     """From run directories below ``folders``, all of one strategy.
 
     Args:
@@ -108,7 +108,7 @@ def read_outcomes(
     times = times_to_target(study, optima(study), TARGETS, limit)
     times = times[times["axis"] == "evaluations"]
     starts = _starts(study)
-    tasks: dict[str, TaskOutcomes] = {}
+    tasks: dict[str, TaskTimes] = {}
     for task in protocol.landscapes:
         runs = study.runs[study.runs["task"] == task].sort_values("seed")
         runs = runs if seeds is None else runs[runs["seed"].isin(seeds)]
@@ -117,8 +117,8 @@ def read_outcomes(
         found = {target: _by_run(times[times["target"] == target], runs.index) for target in TARGETS}
         spent = np.minimum(runs["evaluations"].to_numpy(np.float64), protocol.evaluations)
         began = tuple(starts[run] for run in runs.index)
-        tasks[task] = TaskOutcomes(tuple(map(int, runs["seed"])), found, spent, began)
-    return Outcomes(label, source, tasks)
+        tasks[task] = TaskTimes(tuple(map(int, runs["seed"])), found, spent, began)
+    return SideTimes(label, source, tasks)
 
 
 def _by_run(times: pd.DataFrame, runs: pd.Index[int]) -> Floats:

@@ -27,7 +27,7 @@ OTHERS = (
 
 
 @dataclass(frozen=True)
-class Outcome:
+class StudyResults:
     """A study and its main results.
 
     Attributes:
@@ -49,13 +49,13 @@ class Outcome:
     counted: dict[float, set[str]]
 
 
-def outcome(paths: Sequence[str | Path], recordings: Mapping[str, Path] | None = None) -> Outcome:
+def study_results(paths: Sequence[str | Path], recordings: Mapping[str, Path] | None = None) -> StudyResults:
     """Load and analyse every finished run below ``paths``; see :func:`analysis.runs.load.load_study`."""
     study = load_study(paths, recordings)
     return analyse(study)
 
 
-def analyse(study: Study, others: Sequence[Baseline] = OTHERS) -> Outcome:
+def analyse(study: Study, others: Sequence[Baseline] = OTHERS) -> StudyResults:
     """The main results of a study."""
     best = optima(study)
     times = times_to_target(study, best)
@@ -65,7 +65,7 @@ def analyse(study: Study, others: Sequence[Baseline] = OTHERS) -> Outcome:
         table = speedups_on(ground, baseline)
         if len(table):
             found[baseline.label] = table
-    return Outcome(
+    return StudyResults(
         study=study,
         best=best,
         times=times,

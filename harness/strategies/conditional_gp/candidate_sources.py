@@ -35,15 +35,15 @@ Score = Callable[[GridPoints], Floats]
 """The acquisition at points, [N]: larger is better."""
 
 
-class Pool(Protocol):
-    """A source of candidates."""
+class CandidateSource(Protocol):
+    """Where the candidates of an ask come from."""
 
     def candidates(self, incumbents: Codes, score: Score) -> Candidates:
         """Candidates for one ask, given the best configurations so far [k, d] and the acquisition."""
         ...
 
 
-class Listed:
+class ListedCandidates:
     """The whole feasible set, prepared once."""
 
     def __init__(self, space: SearchSpace, encoding: Encoding, visited: Visited) -> None:
@@ -58,7 +58,7 @@ class Listed:
         return Candidates(self._codes, self._grid, ~self._visited.mask)
 
 
-class Drawn:
+class ClimbedCandidates:
     """What a local search on the acquisition meets, anew for every ask.
 
     It starts from the incumbents and from as many of a sample, half of which is uniform over configurations and
@@ -77,6 +77,7 @@ class Drawn:
         encoding: Encoding,
         visited: Visited,
         rng: np.random.Generator,
+        *,
         size: int,
         starts: int,
     ) -> None:

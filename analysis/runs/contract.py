@@ -1,0 +1,124 @@
+"""What the analysis calls the files, columns and keys of a results folder: see ``harness/run/README.md``.
+
+The harness has names of its own for them (``harness/run/contract.py``), since neither imports the other; a test holds
+both to ``harness/run/run_directory.schema.json``. Every other module of the analysis takes the names from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final, NotRequired, TypedDict
+
+import pyarrow as pa
+
+FORMAT_VERSION: Final = 1
+"""The newest that is known here, of run directories, plans and consolidated files; what says none is of version 1."""
+
+# In a run's directory
+CONFIG: Final = "config.yaml"
+ENVIRONMENT: Final = "environment.json"
+EVALUATIONS: Final = "evaluations.parquet"
+DONE: Final = "DONE"
+ABORTED_PREFIX: Final = "aborted-"
+SEED_PREFIX: Final = "seed-"
+
+# In a task's folder
+REFERENCE: Final = "reference.parquet"
+REFERENCE_NOTE: Final = "reference.yaml"
+RETIMED: Final = "retimed.parquet"
+
+# In the results folder
+PLANNED: Final = "planned"
+CONSOLIDATED: Final = "consolidated.parquet"
+
+RUN_FILES: Final = (CONFIG, ENVIRONMENT, EVALUATIONS, DONE)
+"""What is read of a run's directory."""
+TASK_FILES: Final = (REFERENCE, REFERENCE_NOTE, RETIMED)
+RESULTS_FILES: Final = (PLANNED, CONSOLIDATED)
+
+METADATA_KEY: Final = b"nearopt"
+"""Of the JSON document in the metadata of a Parquet file."""
+
+OK_STATUS: Final = "ok"
+"""The status of an evaluation that has a latency."""
+
+STATUS: Final = "status"
+INDEX: Final = "index"
+REPAIRED: Final = "repaired"
+LATENCY_MS: Final = "latency_ms"
+ORACLE_MS: Final = "oracle_ms"
+SAMPLES_MS: Final = "samples_ms"
+CLOCK_END_S: Final = "clock_end_s"
+ASK_S: Final = "ask_s"
+TELL_S: Final = "tell_s"
+COMPILE_S: Final = "compile_s"
+VERIFY_S: Final = "verify_s"
+BENCHMARK_S: Final = "benchmark_s"
+WALL_S: Final = "wall_s"
+ALIAS: Final = "alias"
+KEY: Final = "key"
+ORIGIN: Final = "origin"
+
+REQUIRED_NUMBERS: Final = (LATENCY_MS, ORACLE_MS, CLOCK_END_S)
+"""Columns of evaluations.parquet that become numbers, and that every run has."""
+OPTIONAL_NUMBERS: Final = (ASK_S, TELL_S, COMPILE_S, VERIFY_S, BENCHMARK_S, WALL_S, ALIAS)
+"""Those that older or imported runs lack."""
+EVALUATION_COLUMNS: Final = (STATUS, *REQUIRED_NUMBERS)
+OPTIONAL_EVALUATION_COLUMNS: Final = (REPAIRED, INDEX, *OPTIONAL_NUMBERS)
+
+REFERENCE_COLUMNS: Final = (STATUS, LATENCY_MS, ORACLE_MS)
+"""Of reference.parquet, and of landscape files, which are read alike."""
+OPTIONAL_REFERENCE_COLUMNS: Final = (KEY, COMPILE_S, VERIFY_S, BENCHMARK_S, ORIGIN)
+
+LABEL: Final = "strategy"
+SEED: Final = "seed"
+RETIMED_COLUMNS: Final = (LABEL, SEED, INDEX, ORACLE_MS)
+
+PATH: Final = "path"
+FINGERPRINT: Final = "fingerprint"
+RUN_CONFIG: Final = "config"
+ENDED: Final = "ended"
+REPAIRS: Final = "repairs"
+OK: Final = "ok"
+LISTS: Final = (*REQUIRED_NUMBERS, *OPTIONAL_NUMBERS)
+"""Columns of consolidated.parquet with a list of numbers a run; null where the run has not logged them."""
+CONSOLIDATED_COLUMNS: Final[Mapping[str, pa.DataType]] = MappingProxyType(
+    {
+        PATH: pa.string(),
+        FINGERPRINT: pa.string(),
+        RUN_CONFIG: pa.string(),
+        ENDED: pa.string(),
+        REPAIRS: pa.int64(),
+        OK: pa.list_(pa.bool_()),
+        **{name: pa.list_(pa.float64()) for name in LISTS},
+    }
+)
+
+
+class ConfigDocument(TypedDict):
+    """config.yaml. The harness writes all of it; a study can be read without what is not required here."""
+
+    format_version: NotRequired[int]
+    task: str
+    strategy: dict[str, Any]
+    seed: int
+    budget: dict[str, Any]
+    batch: NotRequired[int]
+    backend: NotRequired[dict[str, Any]]
+    config_hash: NotRequired[str]
+    reference: NotRequired[dict[str, Any]]
+
+
+NOT_DECIDING: Final = frozenset({"format_version", "config_hash"})
+"""Keys of config.yaml that are not named among the differences between two runs."""
+
+REFERENCE_FACTS: Final = ("task", "kernel", "device", "coverage", "vendor", "roofline", "shape", "dtype", "default")
+"""Keys of reference.yaml, and of a landscape's metadata, that a report tells."""
+
+
+class ConsolidatedDocument(TypedDict):
+    """The JSON document in the metadata of consolidated.parquet: its version, and the environment of one run."""
+
+    version: str
+    environment: dict[str, Any]

@@ -1,0 +1,60 @@
+"""Files of a newer format are refused, not guessed at. Each says its version; what says none is of version 1."""
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import suppress
+from pathlib import Path
+
+from analysis.errors import AnalysisError
+from analysis.runs import contract
+
+_LINE = re.compile(rb"^format_version:[ \t]*([^\r\n]*?)[ \t]*\r?$", re.MULTILINE)
+_AT_MOST = 1024
+"""Bytes of config.yaml that are looked at: the version stands first, so that nothing else need be understood."""
+
+
+def check_version(file: Path, version: object) -> None:
+    """Make sure that this NearOpt knows the format of ``file``.
+
+    Args:
+        version: what the file says: a whole number or its digits.
+
+    Raises:
+        AnalysisError: it is a newer one, or no version at all.
+    """
+    try:
+        number = int(str(version))
+    except ValueError:
+        number = 0
+    if number > contract.FORMAT_VERSION:
+        raise AnalysisError(
+            f"{file}: format version {number}: this NearOpt knows versions up to {contract.FORMAT_VERSION}: update it"
+        )
+    if number < 1:
+        raise AnalysisError(f"{file}: format version {version!r}: expected 1 to {contract.FORMAT_VERSION}")
+
+
+def check_run_version(directory: Path) -> None:
+    """The same for a run's directory, by its config.yaml.
+
+    Raises:
+        AnalysisError: a newer NearOpt made it.
+    """
+    file = directory / contract.CONFIG
+    with suppress(OSError), file.open("rb") as stream:  # whoever needs more of it says that it is not readable
+        line = _LINE.search(stream.read(_AT_MOST))
+        if line is not None:
+            check_version(file, line[1].decode("utf-8", "replace"))
+
+
+def check_plans(results: Path) -> None:
+    """The same for the plans of a results folder.
+
+    Raises:
+        AnalysisError: a newer NearOpt made one.
+    """
+    for file in sorted((results / contract.PLANNED).glob("*.json")):
+        with suppress(OSError, ValueError, AttributeError):  # no number depends on a damaged one
+            check_version(file, json.loads(file.read_text(encoding="utf-8")).get("version", 1))

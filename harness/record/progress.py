@@ -1,0 +1,84 @@
+"""How far a recording got, and some lines about it for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.measure.activity import Activity
+from harness.record.retime import Consistency
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordingProgress:
+    """How far a recording got, and where its last session's time went.
+
+    Attributes:
+        log: the append-only file; the same command goes on from it.
+        landscape: the Parquet file, ``None`` while the recording is incomplete.
+        done, total: configurations of the space or its sample, or draws, so far, by all sessions, and wanted.
+        searched: configurations that only searches visited.
+        activity: where this session's time went.
+        wall_s: of this session.
+        retime_s: of it, re-timing.
+        consistency: how far each further GPU agrees with the first, by UUID.
+        states: the device's clocks and temperatures over the whole recording, in words; empty if unknown.
+    """
+
+    log: Path
+    landscape: Path | None
+    done: int
+    total: int
+    activity: Activity
+    wall_s: float
+    retime_s: float
+    searched: int = 0
+    consistency: Mapping[str, Consistency] = field(default_factory=dict)
+    states: str = ""
+
+    def report(self) -> str:
+        """Some lines for people: what there is now, and where the time went."""
+        return "\n".join(_report(self))
+
+
+def _report(progress: RecordingProgress) -> Iterator[str]:
+    activity = progress.activity
+    if progress.landscape is None:
+        yield f"stopped: {progress.done} of {progress.total} recorded in {progress.log}"
+        yield "run the same command again to go on"
+    else:
+        more = f" and {progress.searched} more by searches" if progress.searched else ""
+        yield f"recorded {progress.done} configurations{more}: {progress.landscape}"
+    if not activity.finished:
+        return
+    gpus = f"{activity.what} process" if activity.gpus == 1 else f"{activity.gpus} {activity.what} processes"
+    yield (
+        f"{activity.rate:.1f} configurations/s over {activity.wall_s:.1f} s; {gpus} busy "
+        f"{activity.busy_fraction:.0%}; {activity.aliases} aliases not measured twice"
+    )
+    lower = min(activity.compile_limit, activity.device_limit)
+    yield (
+        f"limits: compile-bound {activity.compile_limit:.1f}/s ({activity.compile_workers} workers), "
+        f"{activity.what}-bound {activity.device_limit:.1f}/s; reached {activity.rate / lower:.0%} of the lower"
+    )
+    yield (
+        f"time: verify {activity.verify_s:.1f} s, benchmark {activity.benchmark_s:.1f} s, waiting for compiles "
+        f"{activity.compile_wait_s:.1f} s, handing over {activity.handoff_s:.1f} s, "
+        f"set-up {activity.setup_s:.1f} s, respawn {activity.respawn_s:.1f} s, re-timing {progress.retime_s:.1f} s, "
+        f"searches and rest {progress.wall_s - activity.wall_s - progress.retime_s:.1f} s"
+    )
+    yield (
+        f"compile: {activity.compile_charged_s:.0f} CPU s charged, {activity.compile_spent_s:.0f} spent (the cache "
+        f"saved {activity.compile_charged_s - activity.compile_spent_s:.0f}); the timeout cut off "
+        f"{activity.compile_timeouts} compiles after {activity.compile_cut_s:.0f} s in all (the longest that ended by "
+        f"itself: {activity.compile_longest_s:.1f} s)"
+    )
+    for uuid, agreement in progress.consistency.items():
+        yield (
+            f"{uuid} against the first GPU, {agreement.configurations} configurations re-timed on both: median ratio "
+            f"{agreement.median_ratio:.4f}, 95% within {agreement.p95_difference:.1%}, rank correlation "
+            f"{agreement.rank_correlation:.5f}"
+        )
+    if progress.states:
+        yield f"device: {progress.states}"

@@ -1,0 +1,244 @@
+"""What the harness calls the files, columns and keys of a results folder. README.md beside this file is the page.
+
+``run_directory.schema.json`` says the same to anybody's tools, ``analysis/runs/contract.py`` to the analysis; a test
+holds the three together. Whoever in the harness writes or reads such a file takes its names from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final, Literal, NotRequired, TypedDict
+
+import pyarrow as pa
+
+from harness.landscapes.columns import METADATA_KEY as METADATA_KEY
+from harness.landscapes.columns import PARAMETER_PREFIX as PARAMETER_PREFIX
+from harness.system.lease import LOCK as LOCK
+from harness.system.lease import NOTE as OWNER
+
+FORMAT_VERSION: Final = 1
+"""Of run directories, plans and consolidated files. One without a version is of version 1.
+
+It rises when an older reader would misread the files: a name or a meaning changes. A key or column more is no reason.
+"""
+
+# In a run's directory, RESULTS/<task>/<strategy label>/seed-<n>/
+CONFIG: Final = "config.yaml"
+ENVIRONMENT: Final = "environment.json"
+LOG: Final = "evaluations.jsonl"
+EVALUATIONS: Final = "evaluations.parquet"
+STRATEGY: Final = "strategy.json"
+FAILED: Final = "FAILED"
+DONE: Final = "DONE"
+ABORTED_PREFIX: Final = "aborted-"
+SEED_PREFIX: Final = "seed-"
+TEMPORARY: Final = ".*.tmp"
+"""Files being written; those that are left belonged to a process that was killed."""
+
+# In a task's folder, RESULTS/<task>/
+REFERENCE: Final = "reference.parquet"
+REFERENCE_NOTE: Final = "reference.yaml"
+RETIMED: Final = "retimed.parquet"
+
+# In the results folder
+PLANNED: Final = "planned"
+PROVENANCE: Final = "provenance"
+CONSOLIDATED: Final = "consolidated.parquet"
+"""The analysis writes it; here only its column ``path`` and its version are read."""
+
+RUN_FILES: Final = (CONFIG, ENVIRONMENT, LOG, EVALUATIONS, STRATEGY, FAILED, DONE, LOCK, OWNER)
+TASK_FILES: Final = (REFERENCE, REFERENCE_NOTE, RETIMED)
+RESULTS_FILES: Final = (PLANNED, PROVENANCE, CONSOLIDATED)
+
+
+def run_name(label: str, seed: int) -> Path:
+    """A run's directory below its task's folder."""
+    return Path(label) / f"{SEED_PREFIX}{seed}"
+
+
+INDEX: Final = "index"
+STATUS: Final = "status"
+LATENCY_MS: Final = "latency_ms"
+ORACLE_MS: Final = "oracle_ms"
+SAMPLES_MS: Final = "samples_ms"
+COMPILE_S: Final = "compile_s"
+VERIFY_S: Final = "verify_s"
+BENCHMARK_S: Final = "benchmark_s"
+ASK_S: Final = "ask_s"
+TELL_S: Final = "tell_s"
+WALL_S: Final = "wall_s"
+KEY: Final = "key"
+SEED: Final = "seed"
+LABEL: Final = "strategy"
+ORIGIN: Final = "origin"
+PATH: Final = "path"
+
+EVALUATION_COLUMNS: Final[Mapping[str, pa.DataType]] = MappingProxyType(
+    {
+        INDEX: pa.int64(),
+        STATUS: pa.string(),
+        LATENCY_MS: pa.float64(),
+        ORACLE_MS: pa.float64(),
+        SAMPLES_MS: pa.list_(pa.float64()),
+        COMPILE_S: pa.float64(),
+        VERIFY_S: pa.float64(),
+        BENCHMARK_S: pa.float64(),
+        ASK_S: pa.float64(),
+        TELL_S: pa.float64(),
+        "clock_start_s": pa.float64(),
+        "clock_end_s": pa.float64(),
+        WALL_S: pa.float64(),
+        "message": pa.string(),
+        "repaired": pa.bool_(),
+        "alias": pa.bool_(),
+        "sm_clock_mhz": pa.int64(),
+        "temperature_c": pa.int64(),
+        "throttle_reasons": pa.int64(),
+    }
+)
+"""evaluations.parquet in the order written; a column a parameter follows.
+
+They are the fields of :class:`~harness.evaluation.Evaluation` and of its device state, which says what each means.
+"""
+PARAMETER_TYPES: Final[Mapping[str, pa.DataType]] = MappingProxyType(
+    {"b": pa.bool_(), "i": pa.int64(), "f": pa.float64(), "permutation": pa.list_(pa.int64()), "other": pa.string()}
+)
+"""Of a parameter's column, by the kind of NumPy type of its values; null where the parameter is inactive."""
+REFERENCE_COLUMNS: Final[Mapping[str, pa.DataType]] = MappingProxyType(
+    {
+        KEY: pa.string(),
+        STATUS: pa.string(),
+        LATENCY_MS: pa.float64(),
+        ORACLE_MS: pa.float64(),
+        SAMPLES_MS: pa.list_(pa.float64()),
+        COMPILE_S: pa.float64(),
+        VERIFY_S: pa.float64(),
+        BENCHMARK_S: pa.float64(),
+        ORIGIN: pa.string(),
+    }
+)
+RETIMED_COLUMNS: Final[Mapping[str, pa.DataType]] = MappingProxyType(
+    {
+        LABEL: pa.dictionary(pa.int32(), pa.string()),
+        SEED: pa.int64(),
+        INDEX: pa.int64(),
+        KEY: pa.dictionary(pa.int32(), pa.string()),
+        ORACLE_MS: pa.float64(),
+        SAMPLES_MS: pa.list_(pa.float32()),
+    }
+)
+
+
+def parameter_column(name: str) -> str:
+    """The column of a search space's parameter."""
+    return f"{PARAMETER_PREFIX}{name}"
+
+
+class DecidingDocument(TypedDict):
+    """What of config.yaml decides the results: its ``config_hash`` is the digest of this and of nothing else."""
+
+    task: str
+    strategy: dict[str, Any]
+    seed: int
+    budget: dict[str, Any]
+    batch: int
+    backend: dict[str, Any]
+
+
+class ConfigDocument(DecidingDocument):
+    """config.yaml."""
+
+    format_version: NotRequired[int]
+    config_hash: str
+    reference: dict[str, Any]
+
+
+NOT_DECIDING: Final = frozenset({"format_version", "config_hash"})
+"""Keys of config.yaml that are not named among the differences between two runs."""
+
+
+class DoneDocument(TypedDict):
+    """DONE."""
+
+    status: Literal["complete"]
+    evaluations: int
+    ended: str
+    config_hash: str
+
+
+class FailedDocument(TypedDict):
+    """FAILED."""
+
+    message: str
+    final: bool
+    trace: str
+
+
+class EnvironmentDocument(TypedDict):
+    """environment.json without what the backend adds."""
+
+    git: dict[str, Any]
+    packages: dict[str, str]
+    python: str
+    platform: str
+    host: str
+    cpus: int | None
+    threads: str | None
+    argv: list[str]
+
+
+class FullEnvironmentDocument(EnvironmentDocument):
+    """environment.json."""
+
+    backend: dict[str, Any]
+
+
+class PlannedGroup(TypedDict):
+    """Runs of one strategy on one task."""
+
+    task: str
+    strategy: str
+    seeds: list[int]
+
+
+class PlanDocument(TypedDict):
+    """A file in planned/."""
+
+    version: int
+    runs: list[PlannedGroup]
+
+
+class ReferenceNote(TypedDict):
+    """reference.yaml: which recording the task's runs replay, and what is known of it."""
+
+    landscape_sha256: str
+    task: NotRequired[str]
+    kernel: NotRequired[str]
+    device: NotRequired[dict[str, Any]]
+    coverage: NotRequired[dict[str, Any]]
+    vendor: NotRequired[dict[str, Any]]
+    roofline: NotRequired[dict[str, Any]]
+    shape: NotRequired[dict[str, Any]]
+    dtype: NotRequired[str]
+    default: NotRequired[dict[str, Any]]
+
+
+REFERENCE_FACTS: Final = ("task", "kernel", "device", "coverage", "vendor", "roofline", "shape", "dtype")
+"""Keys of reference.yaml that are as in the landscape's metadata, where it has them."""
+
+
+class RetimedFacts(TypedDict):
+    """How a task's runs were timed again."""
+
+    device: dict[str, Any]
+    versions: dict[str, str]
+    retiming: dict[str, Any]
+
+
+class RetimedDocument(RetimedFacts):
+    """The JSON document in the metadata of retimed.parquet."""
+
+    retimed_at: str
+    scales: dict[str, float]

@@ -1,0 +1,50 @@
+"""Files of a newer format are refused, not guessed at. Each says its version; what says none is of version 1."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from harness.errors import UserError
+from harness.run import contract
+
+_LINE = re.compile(rb"^format_version:[ \t]*([^\r\n]*?)[ \t]*\r?$", re.MULTILINE)
+_AT_MOST = 1024
+"""Bytes of config.yaml that are looked at: the version stands first, so that nothing else need be understood."""
+
+
+def check_version(file: Path, version: object) -> None:
+    """Make sure that this NearOpt knows the format of ``file``.
+
+    Args:
+        version: what the file says: a whole number or its digits.
+
+    Raises:
+        UserError: it is a newer one, or no version at all.
+    """
+    try:
+        number = int(str(version))
+    except ValueError:
+        number = 0
+    if number > contract.FORMAT_VERSION:
+        raise UserError(
+            f"{file}: format version {number}: this NearOpt knows versions up to {contract.FORMAT_VERSION}: update it"
+        )
+    if number < 1:
+        raise UserError(f"{file}: format version {version!r}: expected 1 to {contract.FORMAT_VERSION}: move it away")
+
+
+def check_run_version(directory: Path) -> None:
+    """The same for a run's directory, by its config.yaml; one without it says nothing.
+
+    Raises:
+        UserError: a newer NearOpt made it.
+    """
+    file = directory / contract.CONFIG
+    try:
+        with file.open("rb") as stream:
+            line = _LINE.search(stream.read(_AT_MOST))
+    except OSError:
+        return  # not there, or not readable: whoever needs more of it says so
+    if line is not None:
+        check_version(file, line[1].decode("utf-8", "replace"))

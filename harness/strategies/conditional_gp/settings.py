@@ -1,0 +1,175 @@
+"""What can be set, grouped by what it decides. The YAML lists all of it flat: ``conf/strategy/conditional_gp.yaml``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from harness.strategies.common.checks import check
+from harness.strategies.conditional_gp.covariance import SMOOTHNESS
+from harness.strategies.conditional_gp.gp import Priors
+from harness.strategies.conditional_gp.latency_levels import level_targets
+from harness.strategies.conditional_gp.targets import Targets, Transform, targets
+from search_spaces.encoding import Activity
+from search_spaces.space import SearchSpace
+
+Reference = Literal["posterior", "observed"]
+
+WIDE = (0.0, 2.0)
+"""Prior of length scales where the space cannot be listed: such a space has parameters that do nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartSettings:
+    """What is evaluated before the model is asked.
+
+    Attributes:
+        initial: so many random configurations; in spaces too large to list one a parameter at least.
+        stratified: spread them evenly over the branches of the conditions; see :class:`~.initial.InitialDesign`.
+    """
+
+    initial: int = 5
+    stratified: bool = True
+
+    def __post_init__(self) -> None:
+        check(self.initial >= 1, "initial", self.initial, "1 or more")
+
+    def evaluations(self, space: SearchSpace, listed: bool) -> int:
+        """How many random evaluations come first.
+
+        Without a list to choose from, a model that knows too little of a parameter is led astray by it.
+        """
+        return self.initial if listed else max(self.initial, len(space.parameters))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetSettings:
+    """What latencies and failures are turned into.
+
+    Attributes:
+        transform, clip_quantile, clip_slope, failure_quantile: see :func:`~.targets.targets`.
+        impute_failures: give failures a target; otherwise the latency model ignores them.
+        resolution: in spaces too large to list, latencies this close are one level; see
+            :func:`~.latency_levels.level_targets`. 0: targets as in listed spaces.
+    """
+
+    transform: Transform = "rank"
+    clip_quantile: float | None = None
+    clip_slope: float = 0.0
+    impute_failures: bool = True
+    failure_quantile: float = 0.5
+    resolution: float = 0.01
+
+    def __post_init__(self) -> None:
+        quantile = self.clip_quantile
+        check(quantile is None or 0 < quantile <= 1, "clip_quantile", quantile, "null or in (0, 1]")
+        check(self.transform in ("clip", "rank"), "transform", self.transform, "clip or rank")
+        check(0 <= self.clip_slope <= 1, "clip_slope", self.clip_slope, "from 0 to 1")
+        check(0 <= self.failure_quantile <= 1, "failure_quantile", self.failure_quantile, "from 0 to 1")
+        check(self.resolution >= 0, "resolution", self.resolution, "0 or more")
+
+    def targets(self, latencies_ms: Sequence[float | None], *, listed: bool) -> Targets:
+        """Of latencies in ms, of which ``None`` is a failure, in a space that is ``listed`` or too large for it."""
+        if not listed and self.resolution > 0:
+            return level_targets(latencies_ms, self.resolution, self.failure_quantile)
+        values = targets(
+            latencies_ms,
+            transform=self.transform,
+            clip_quantile=self.clip_quantile,
+            clip_slope=self.clip_slope,
+            failure_quantile=self.failure_quantile,
+        )
+        return Targets(values)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CovarianceSettings:
+    """What makes two configurations alike.
+
+    Attributes:
+        additive: one-dimensional terms beside the product.
+        smoothness: nu of the Matérn functions: 0.5, 1.5 or 2.5.
+        features: use the derived features that the space declares.
+        activity: how inactive parameters are placed: ``arc`` or ``impute``.
+        priors: by name, (location, spread) of the log hyperparameters; see :class:`~.gp.Priors`. In spaces that are
+            too large to list the default of ``lengthscale`` is :data:`WIDE`.
+    """
+
+    additive: bool = True
+    smoothness: float = 0.5
+    features: bool = True
+    activity: Activity = "arc"
+    priors: Mapping[str, Sequence[float]] | None = None
+
+    def __post_init__(self) -> None:
+        check(self.activity in ("arc", "impute"), "activity", self.activity, "arc or impute")
+        check(self.smoothness in SMOOTHNESS, "smoothness", self.smoothness, "0.5, 1.5 or 2.5")
+        table = self.priors is None or isinstance(self.priors, Mapping)
+        check(table, "priors", self.priors, "null or {name: [location, spread]}")
+        known = Priors.__dataclass_fields__
+        for name, prior in (self.priors or {}).items():
+            check(name in known, "priors", name, f"one of {', '.join(known)}")
+            check(len(prior) == 2 and prior[1] > 0, f"priors.{name}", prior, "[location, positive spread]")
+
+    def priors_in(self, *, listed: bool) -> Priors:
+        """In a space that is ``listed`` or too large for it."""
+        given = {**({} if listed else {"lengthscale": WIDE}), **(self.priors or {})}
+        return Priors(**{name: (float(prior[0]), float(prior[1])) for name, prior in given.items()})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitSettings:
+    """When and how hyperparameters are learned.
+
+    Attributes:
+        refit_growth: refit when the number of observations has grown by this factor.
+        iterations: L-BFGS iterations of a refit, which starts from the last fit.
+        max_points: refits use at most so many observations (the posterior always uses all).
+    """
+
+    refit_growth: float = 1.2
+    iterations: int = 50
+    max_points: int = 256
+
+    def __post_init__(self) -> None:
+        check(self.refit_growth >= 1.0, "refit_growth", self.refit_growth, "1 or more")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcquisitionSettings:
+    """What makes a candidate worth an evaluation.
+
+    Attributes:
+        feasibility: weigh the improvement with the probability of success.
+        reference: improve on the lowest ``posterior`` mean at an observation, or on the lowest target ``observed``.
+        cost_weight: improvement per second to this power; 0 ignores costs.
+    """
+
+    feasibility: bool = True
+    reference: Reference = "posterior"
+    cost_weight: float = 0.0
+
+    def __post_init__(self) -> None:
+        check(self.reference in ("posterior", "observed"), "reference", self.reference, "posterior or observed")
+        check(self.cost_weight >= 0, "cost_weight", self.cost_weight, "0 or more")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CandidateSettings:
+    """Which configurations the acquisition is scored over.
+
+    Attributes:
+        max_listed: every one of spaces up to this size; beyond, what a climb meets: see
+            :class:`~.candidate_sources.ClimbedCandidates`.
+        drawn: samples an ask in spaces that are too large to list.
+        incumbents: so many of the best configurations, and of the samples, are climbed from.
+    """
+
+    max_listed: int = 100_000
+    drawn: int = 2_000
+    incumbents: int = 5
+
+    def lists(self, space: SearchSpace) -> bool:
+        """Whether every configuration of the space is scored."""
+        return space.enumerable and space.size <= self.max_listed
