@@ -1,4 +1,4 @@
-"""The recorded table of a task as the analysis sees it: the pool, its optimum, its hits and their costs."""
+"""The recorded table of a task as the analysis sees it: the rows of the space, their optimum, hits and costs."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def with_coverage(table: pd.DataFrame, coverage: str) -> pd.DataFrame:
     return table.drop(columns="origin", errors="ignore") if coverage == "exhaustive" else table
 
 
-def pool(table: pd.DataFrame) -> pd.DataFrame:
+def space_rows(table: pd.DataFrame) -> pd.DataFrame:
     """The rows that stand for the space: in a sample those drawn uniformly.
 
     Rows that a search added (``origin`` = search) only set t*: they would inflate K/N.
@@ -95,9 +95,9 @@ def difficulty(table: pd.DataFrame, t_star_ms: float, target: float) -> Difficul
     """N, K and costs of a recorded table at a target.
 
     Where a run beat every recorded latency, its configuration is one of the N, so K is at least 1. In a sample whose
-    t* comes from a search, K may be 0: no draw of the pool can hit.
+    t* comes from a search, K may be 0: no draw can hit.
     """
-    rows = pool(table)
+    rows = space_rows(table)
     hit = is_hit(true_latency(rows), t_star_ms, target)
     beaten = bool(t_star_ms < true_latency(table).min() * (1 - 1e-12))
     cost = costs(rows)

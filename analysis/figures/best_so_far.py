@@ -98,8 +98,8 @@ def _scale_x(axes: Axes, runs: pd.DataFrame) -> None:
 
 
 def _legend(figure: Figure, panels: Sequence[Axes], columns: int) -> None:
-    found: dict[str, Any] = {}
+    handles: dict[str, Any] = {}
     for axes in panels:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
-            found.setdefault(label, handle)
-    figure.legend(list(found.values()), list(found), loc="outside lower center", ncols=columns)
+            handles.setdefault(label, handle)
+    figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=columns)

@@ -26,7 +26,7 @@ from analysis.figures.style import (
     VERMILLION,
     paper,
 )
-from analysis.reference import HEADLINE_TARGET, TARGETS, kernel_of, pool, true_latency
+from analysis.reference import HEADLINE_TARGET, TARGETS, kernel_of, space_rows, true_latency
 
 COLUMNS = ["kernel", "task", "sampled", "x", "share"]
 _COLOURS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK)
@@ -53,7 +53,7 @@ def shares(references: Mapping[str, pd.DataFrame], t_star_ms: Mapping[str, float
     """
     parts = []
     for task in sorted((task for task in references if np.isfinite(t_star_ms[task])), key=_natural):
-        relative = np.sort(true_latency(pool(references[task])) / t_star_ms[task])
+        relative = np.sort(true_latency(space_rows(references[task])) / t_star_ms[task])
         n = len(relative)
         finite = relative[np.isfinite(relative)]
         if not len(finite):

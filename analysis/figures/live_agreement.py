@@ -17,7 +17,7 @@ _SIGMAS = 1.96
 _TITLES = {name: f"{name} to {HEADLINE_TARGET:.0%}" for name in COMPARED} | {QUALITY: "final quality"}
 
 
-def places(found: Agreement) -> pd.DataFrame:
+def places(agreement: Agreement) -> pd.DataFrame:
     """Columns task, strategy, axis, worse_than (share of replays that a live run is worse than, ties half), a row per
     live run, with the cell's p_holm and rejected."""
     return pd.DataFrame(
@@ -30,7 +30,7 @@ def places(found: Agreement) -> pd.DataFrame:
                 "p_holm": cell.p_holm,
                 "rejected": cell.rejected,
             }
-            for axis in found.axes
+            for axis in agreement.axes
             for cell in axis.cells
             for share in _shares(cell)
         ]
@@ -44,15 +44,15 @@ def _shares(cell: Cell) -> list[float]:
     return [float(share) for share in (ranks - own) / cell.test.others]
 
 
-def draw(found: Agreement) -> Figure:
+def draw(agreement: Agreement) -> Figure:
     """A panel per axis, a row per cell: a mark per live run, a bar at their mean, grey where chance would leave it."""
-    cells = found.axes[0].cells
+    cells = agreement.axes[0].cells
     styles = looks(sorted({cell.strategy for cell in cells}))
     rows, headings = _layout(cells)
     with paper():
         figure = Figure(figsize=(PAGE_INCHES, 0.9 + _INCHES_PER_ROW * (rows[-1] + 1)))
-        panels = figure.subplots(1, len(found.axes), sharey=True, squeeze=False)[0]
-        for axes, axis in zip(panels, found.axes, strict=True):
+        panels = figure.subplots(1, len(agreement.axes), sharey=True, squeeze=False)[0]
+        for axes, axis in zip(panels, agreement.axes, strict=True):
             axes.axvline(0.5, color="0.6", lw=0.7, zorder=0)
             for y, cell in zip(rows, axis.cells, strict=True):
                 half = _SIGMAS * cell.test.larger_sd

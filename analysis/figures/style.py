@@ -85,15 +85,15 @@ def looks(strategies: Sequence[str]) -> dict[str, Look]:
 
     So a strategy keeps its look when others come or go, unless two want the same colour.
     """
-    found = {name: _FIXED[name] for name in strategies if name in _FIXED}
-    taken = {look.colour for look in found.values()}
-    for name in sorted(set(strategies) - set(found)):
+    chosen = {name: _FIXED[name] for name in strategies if name in _FIXED}
+    taken = {look.colour for look in chosen.values()}
+    for name in sorted(set(strategies) - set(chosen)):
         wish = zlib.crc32(name.encode())
         order = [_SPARE[(wish + i) % len(_SPARE)] for i in range(len(_SPARE))]
         colour = next((colour for colour in order if colour not in taken), order[0])
         taken.add(colour)
-        found[name] = Look(colour, DASHES[wish // 7 % len(DASHES)], _MARKERS[wish // 35 % len(_MARKERS)])
-    return {name: found[name] for name in strategies}
+        chosen[name] = Look(colour, DASHES[wish // 7 % len(DASHES)], _MARKERS[wish // 35 % len(_MARKERS)])
+    return {name: chosen[name] for name in strategies}
 
 
 @contextmanager

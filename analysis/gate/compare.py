@@ -76,11 +76,11 @@ def _task(name: str, candidate: TaskTimes, baseline: TaskTimes, target: float) -
     own, theirs = (side.at(common) if common else side for side in (candidate, baseline))
     sides = [part(side.cost(target), side.hit(target)) for side in (own, theirs)]
     if common and np.array_equal(own.times[target], theirs.times[target]) and np.array_equal(own.spent, theirs.spent):
-        found = identical()
+        parts = identical()
     else:
-        found = paired(*sides) if common else unpaired(*sides)
+        parts = paired(*sides) if common else unpaired(*sides)
     shown = [SideErt(*_ert(side, target)) for side in (own, theirs)]
-    return TaskComparison(name, shown[0], shown[1], stratified([found]), len(common), found)
+    return TaskComparison(name, shown[0], shown[1], stratified([parts]), len(common), parts)
 
 
 def shared_starts(candidate: TaskTimes, baseline: TaskTimes) -> list[int]:

@@ -152,8 +152,8 @@ def _look(plan: Plan, before: Sequence[float], candidate: SideTimes, baseline: S
         z = 0.0 if ratio.log == 0 else inf if ratio.log > 0 else -inf
         return Look(seeds, comparison, z, inf, needed, Bounds(ndtri(1 - plan.alpha), inf))
     information = 1 / ratio.se**2
-    found = bounds(plan.design, [*before, information], needed, last)
-    return Look(seeds, comparison, normal_score(ratio), information, needed, found)
+    limits = bounds(plan.design, [*before, information], needed, last)
+    return Look(seeds, comparison, normal_score(ratio), information, needed, limits)
 
 
 def normal_score(ratio: LogEstimate) -> float:
@@ -164,13 +164,13 @@ def normal_score(ratio: LogEstimate) -> float:
     return z if t > 0 else -z
 
 
-def verdict_at(z: float, found: Bounds, keep_going: bool = False) -> Verdict:
+def verdict_at(z: float, limits: Bounds, keep_going: bool = False) -> Verdict:
     """What a look says by its bounds; ``keep_going``: a pass does not count yet."""
-    if z >= found.upper:
+    if z >= limits.upper:
         return Verdict.REGRESSION
-    if z <= -found.upper:
+    if z <= -limits.upper:
         return Verdict.IMPROVEMENT
-    return Verdict.PASS if z <= found.lower and not keep_going else Verdict.UNDECIDED
+    return Verdict.PASS if z <= limits.lower and not keep_going else Verdict.UNDECIDED
 
 
 def _short_of(judgement: Judgement, baseline_grows: bool) -> Judgement:

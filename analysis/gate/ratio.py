@@ -65,8 +65,10 @@ def variance(share: Floats) -> Floats:
     n = share.shape[-1]
     if n < 2:
         return np.full(share.shape[:-1], np.nan)
-    found = (1 + 1 / n) ** 2 * share.var(axis=-1, ddof=1) / n
-    return np.asarray(np.where(np.isnan(found), HALF_HIT_VARIANCE, np.where(found > NO_ERROR**2, found, 0.0)))
+    squared_se = (1 + 1 / n) ** 2 * share.var(axis=-1, ddof=1) / n
+    return np.asarray(
+        np.where(np.isnan(squared_se), HALF_HIT_VARIANCE, np.where(squared_se > NO_ERROR**2, squared_se, 0.0))
+    )
 
 
 @dataclass(frozen=True)

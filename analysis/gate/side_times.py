@@ -114,10 +114,10 @@ def read_side_times(
         runs = runs if seeds is None else runs[runs["seed"].isin(seeds)]
         if runs.empty:
             raise AnalysisError(f"{source}: no finished run of {task}: the suite has this task")
-        found = {target: _by_run(times[times["target"] == target], runs.index) for target in TARGETS}
+        by_target = {target: _by_run(times[times["target"] == target], runs.index) for target in TARGETS}
         spent = np.minimum(runs["evaluations"].to_numpy(np.float64), protocol.evaluations)
         began = tuple(starts[run] for run in runs.index)
-        tasks[task] = TaskTimes(tuple(map(int, runs["seed"])), found, spent, began)
+        tasks[task] = TaskTimes(tuple(map(int, runs["seed"])), by_target, spent, began)
     return SideTimes(label, source, tasks)
 
 
@@ -145,7 +145,7 @@ def _starts(study: Study) -> dict[int, str]:
     rows = study.evaluations
     first = rows[rows["index"] < START]
     numbers = first[["latency_ms", "clock_end_s"]].to_numpy(np.float64)
-    found: dict[int, str] = {}
+    hashes: dict[int, str] = {}
     for run, at in first.groupby("run", sort=False).indices.items():
-        found[int(str(run))] = hashlib.sha256(numbers[at].astype("<f8").tobytes()).hexdigest()[:8]
-    return found
+        hashes[int(str(run))] = hashlib.sha256(numbers[at].astype("<f8").tobytes()).hexdigest()[:8]
+    return hashes

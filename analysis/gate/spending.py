@@ -108,7 +108,7 @@ def bounds(design: Design, information: Sequence[float], maximum: float, last: b
         last: no further look will come: spend what is left.
     """
     null, slow = _Walk(0.0), _Walk(design.effect)
-    found, passed = Bounds(np.inf, -np.inf), 0.0
+    latest, passed = Bounds(np.inf, -np.inf), 0.0
     grown = _growing(information)
     for k, now in enumerate(grown):
         t = 1.0 if last and k == len(grown) - 1 else min(now / maximum, 1.0)
@@ -117,8 +117,8 @@ def bounds(design: Design, information: Sequence[float], maximum: float, last: b
         passed += slow.total() - slow.beyond(lower, now)
         null.go_on(-np.inf, upper, now)  # a pass does not bind: whoever goes on after one is protected, too
         slow.go_on(min(lower, upper), upper, now)
-        found = Bounds(float(upper / np.sqrt(now)), float(lower / np.sqrt(now)))
-    return found
+        latest = Bounds(float(upper / np.sqrt(now)), float(lower / np.sqrt(now)))
+    return latest
 
 
 def _growing(information: Sequence[float]) -> list[float]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from analysis.errors import AnalysisError
-from analysis.reference import HEADLINE_TARGET, is_hit, pool, true_latency
+from analysis.reference import HEADLINE_TARGET, is_hit, space_rows, true_latency
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -59,7 +59,7 @@ class Transfer:
 
 @dataclass(frozen=True)
 class Near:
-    """Configurations within the headline target of a recording's own optimum: ``k`` of the ``n`` in its pool."""
+    """Configurations within the headline target of a recording's own optimum: ``k`` of its ``n`` rows of the space."""
 
     k: int
     n: int
@@ -104,8 +104,8 @@ def compare(a: pd.DataFrame, b: pd.DataFrame) -> Comparison:
     rows_a = np.flatnonzero(matched >= 0)
     rows_b = matched[rows_a]
     if len(rows_a) < 2:
-        found = "one configuration" if len(rows_a) else "no configuration"
-        raise AnalysisError(f"A and B: {found} in common (of {len(a)} and {len(b)}): expected at least 2")
+        shared = "one configuration" if len(rows_a) else "no configuration"
+        raise AnalysisError(f"A and B: {shared} in common (of {len(a)} and {len(b)}): expected at least 2")
     in_a, in_b = a.iloc[rows_a], b.iloc[rows_b]
     near_a, near_b = _is_near(a), _is_near(b)
     return Comparison(
@@ -116,8 +116,8 @@ def compare(a: pd.DataFrame, b: pd.DataFrame) -> Comparison:
         agreements=_agreements(in_a, in_b),
         a_on_b=_transfer(a, b, rows_a, rows_b),
         b_on_a=_transfer(b, a, rows_b, rows_a),
-        near_a=Near(int((near_a & _in_pool(a)).sum()), int(_in_pool(a).sum())),
-        near_b=Near(int((near_b & _in_pool(b)).sum()), int(_in_pool(b).sum())),
+        near_a=Near(int((near_a & _in_space(a)).sum()), int(_in_space(a).sum())),
+        near_b=Near(int((near_b & _in_space(b)).sum()), int(_in_space(b).sum())),
         near_both=int((near_a[rows_a] & near_b[rows_b]).sum()),
     )
 
@@ -130,7 +130,7 @@ def _differing(a: pd.Series[str], b: pd.Series[str]) -> dict[tuple[str, str], in
 def _agreements(a: pd.DataFrame, b: pd.DataFrame) -> dict[tuple[str, float], Agreement]:
     """By column and share of the fastest; rows of ``a`` and ``b`` correspond."""
     ok = (a["status"].to_numpy() == "ok") & (b["status"].to_numpy() == "ok")  # by position: the labels differ
-    found = {}
+    agreements = {}
     for column in LATENCIES:
         if column == "oracle_ms" and not (_retimed(a) or _retimed(b)):
             continue
@@ -139,9 +139,9 @@ def _agreements(a: pd.DataFrame, b: pd.DataFrame) -> dict[tuple[str, float], Agr
         x, y = x[known], y[known]
         order = np.argsort(x, kind="stable")
         fastest = order[: max(min(2, len(order)), int(np.ceil(FASTEST * len(order))))]
-        found[column, 1.0] = agreement(x, y)
-        found[column, FASTEST] = agreement(x[fastest], y[fastest])
-    return found
+        agreements[column, 1.0] = agreement(x, y)
+        agreements[column, FASTEST] = agreement(x[fastest], y[fastest])
+    return agreements
 
 
 def _retimed(table: pd.DataFrame) -> bool:
@@ -190,9 +190,9 @@ def _is_near(table: pd.DataFrame) -> Flags:
     return is_hit(latency, latency.min(), HEADLINE_TARGET) & np.isfinite(latency)
 
 
-def _in_pool(table: pd.DataFrame) -> Flags:
-    """Rows that stand for the space; see :func:`analysis.reference.pool`. [rows]"""
-    return np.asarray(table.index.isin(pool(table).index))
+def _in_space(table: pd.DataFrame) -> Flags:
+    """Rows that stand for the space; see :func:`analysis.reference.space_rows`. [rows]"""
+    return np.asarray(table.index.isin(space_rows(table).index))
 
 
 def format_comparison(comparison: Comparison, a: str, b: str) -> str:
@@ -223,11 +223,11 @@ def _statuses(differing: Mapping[tuple[str, str], int]) -> str:
 
 def _table(agreements: Mapping[tuple[str, float], Agreement]) -> Iterator[str]:
     rows = [["succeeded in both", "n", "Spearman", "median |B−A|/A", "95th percentile", "median B/A"]]
-    for (column, share), found in agreements.items():
+    for (column, share), agreed in agreements.items():
         name = f"{column} ({LATENCIES[column]})" if share == 1.0 else f"  fastest {share:.0%} of A"
-        numbers = [f"{found.spearman:.4f}", f"{found.median_difference:.2%}", f"{found.p95_difference:.2%}"]
-        numbers += [f"{found.median_ratio:.4f}"]
-        rows.append([name, str(found.n), *["–" if text.startswith("nan") else text for text in numbers]])
+        numbers = [f"{agreed.spearman:.4f}", f"{agreed.median_difference:.2%}", f"{agreed.p95_difference:.2%}"]
+        numbers += [f"{agreed.median_ratio:.4f}"]
+        rows.append([name, str(agreed.n), *["–" if text.startswith("nan") else text for text in numbers]])
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     for row in rows:
         cells = [row[0].ljust(widths[0]), *(text.rjust(width) for text, width in zip(row[1:], widths[1:], strict=True))]

@@ -15,7 +15,7 @@ from analysis.reference import (
     TARGETS,
     Difficulty,
     difficulty,
-    pool,
+    space_rows,
     stratum,
     true_latency,
     with_coverage,
@@ -61,7 +61,7 @@ class LandscapeSummary:
 
     Attributes:
         task: name with the device, or the file's stem.
-        n: configurations in the pool (a sample's search rows left out).
+        n: configurations that stand for the space (a sample's search rows left out).
         failures: status to count, ``ok`` left out, most frequent first.
         t_star_ms: best true latency in ms, search rows included.
         median_slowdown: median latency of the successful rows over t*.
@@ -102,7 +102,7 @@ def summarise(table: pd.DataFrame, metadata: Mapping[str, Any], name: str) -> La
     if not np.isfinite(latency).any():
         raise AnalysisError(f"{name}: no configuration has status=ok and a latency: expected at least one")
     best = float(latency.min())
-    rows = pool(table)
+    rows = space_rows(table)
     inside = true_latency(rows)
     failed = rows.loc[rows["status"] != "ok", "status"].value_counts()
     difficulties = tuple(difficulty(rows, best, target) for target in TARGETS)

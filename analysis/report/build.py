@@ -86,31 +86,33 @@ def build_report(
     """
     claimed = find_hypothesis(paths, hypothesis)
     command = Command(tuple(map(str, paths)), str(out_dir), "" if hypothesis is None else str(hypothesis))
-    found = study_results(paths, recordings)
+    results = study_results(paths, recordings)
     out = Path(out_dir)
     try:
         (out / "figures").mkdir(parents=True, exist_ok=True)
-        return _write(found, claimed, out, command, per_task)
+        return _write(results, claimed, out, command, per_task)
     except OSError as error:
         raise AnalysisError(f"{out}: cannot be written: {error.strerror or error}") from error
 
 
-def _write(found: StudyResults, claimed: HypothesisFile | None, out: Path, command: Command, per_task: bool) -> Report:
+def _write(
+    results: StudyResults, claimed: HypothesisFile | None, out: Path, command: Command, per_task: bool
+) -> Report:
     hypothesis = None if claimed is None else claimed.hypothesis
-    verdict = summarise(found) if hypothesis is None else judge(found, hypothesis)
+    verdict = summarise(results) if hypothesis is None else judge(results, hypothesis)
     document = verdict.document() if claimed is None else {"hypothesis": claimed.document(), **verdict.document()}
     text = json.dumps(document, indent=1, ensure_ascii=False)
     (out / "verdict.json").write_text(text + "\n", encoding="utf-8")
-    table = found.speedups[COLUMNS]
-    everything = pd.concat([table, *(other[COLUMNS] for other in found.others.values())], ignore_index=True)
+    table = results.speedups[COLUMNS]
+    everything = pd.concat([table, *(other[COLUMNS] for other in results.others.values())], ignore_index=True)
     everything.to_csv(out / "speedups.csv", index=False, float_format=_EXACT)
-    found.times.drop(columns="run").to_csv(out / "runs.csv", index=False, float_format=_EXACT)
-    tables = make_tables(found)
+    results.times.drop(columns="run").to_csv(out / "runs.csv", index=False, float_format=_EXACT)
+    tables = make_tables(results)
     for made in tables:
         write(made, out / "tables")
-    figures = save_figures(_wanted(found, hypothesis, per_task), out / "figures")
+    figures = save_figures(_wanted(results, hypothesis, per_task), out / "figures")
     index = out / "index.html"
-    index.write_text(render(found, verdict, figures, tables, command), encoding="utf-8")
+    index.write_text(render(results, verdict, figures, tables, command), encoding="utf-8")
     return Report(
         index=index,
         verdict_json=out / "verdict.json",
@@ -124,33 +126,33 @@ def _write(found: StudyResults, claimed: HypothesisFile | None, out: Path, comma
     )
 
 
-def _wanted(found: StudyResults, hypothesis: Hypothesis | None, per_task: bool) -> list[Drawing]:
-    drawings = list(Gallery(found, hypothesis).drawings(per_task))
+def _wanted(results: StudyResults, hypothesis: Hypothesis | None, per_task: bool) -> list[Drawing]:
+    drawings = list(Gallery(results, hypothesis).drawings(per_task))
     if not drawings:
         raise AnalysisError("no figure can be drawn of these runs")
     return drawings
 
 
-def make_tables(found: StudyResults) -> list[Table]:
+def make_tables(results: StudyResults) -> list[Table]:
     """The further tables, as far as the study has data for them."""
     made: list[Callable[[], Table | None]] = [
-        lambda: baselines.over_each_random(found),
-        lambda: leave_out.leave_out(found),
-        lambda: transfer.transfer(found),
-        lambda: cost_scaling.cost_scaling(found),
-        lambda: suffices.suffices(found),
-        lambda: quality.quality(found),
-        lambda: bootstraps.bootstraps(found),
-        lambda: restarting.restarting(found),
-        lambda: pairwise.pairwise(found),
-        lambda: _ranks(found),
+        lambda: baselines.over_each_random(results),
+        lambda: leave_out.leave_out(results),
+        lambda: transfer.transfer(results),
+        lambda: cost_scaling.cost_scaling(results),
+        lambda: suffices.suffices(results),
+        lambda: quality.quality(results),
+        lambda: bootstraps.bootstraps(results),
+        lambda: restarting.restarting(results),
+        lambda: pairwise.pairwise(results),
+        lambda: _ranks(results),
     ]
     tables = [make() for make in tracked(made, "tables")]
     return [table for table in tables if table is not None]
 
 
-def _ranks(found: StudyResults) -> Table | None:
-    ranks = ranking.ranking(found)
+def _ranks(results: StudyResults) -> Table | None:
+    ranks = ranking.ranking(results)
     return None if ranks is None else ranking.ranking_table(ranks)
 
 

@@ -232,13 +232,13 @@ class Gallery:
         return "A line at 1" if len(levels) == 1 else f"Lines at {', '.join(levels[:-1])} and {levels[-1]}"
 
     def _ranks(self) -> Iterator[Drawing]:
-        found = ranking(self.results)
-        if found is not None and len(found.strategies) > 2:
-            data = pd.DataFrame({"strategy": found.strategies, "mean_rank": found.mean_rank})
+        ranks = ranking(self.results)
+        if ranks is not None and len(ranks.strategies) > 2:
+            data = pd.DataFrame({"strategy": ranks.strategies, "mean_rank": ranks.mean_rank})
             yield Drawing(
                 "ranks", "Critical-difference diagram", _RANKS, data,
-                lambda: critical_difference.draw(found, self.styles),
-                wide=critical_difference.is_wide(found), appendix=True,
+                lambda: critical_difference.draw(ranks, self.styles),
+                wide=critical_difference.is_wide(ranks), appendix=True,
             )  # fmt: skip
 
 
@@ -267,11 +267,11 @@ def by_speedup(results: StudyResults, first: Sequence[str] = ()) -> list[str]:
 
 def save_figures(drawings: Sequence[Drawing], folder: Path) -> list[PageFigure]:
     """Draw and write them all."""
-    found = []
+    saved = []
     for drawing in tracked(drawings, "figures"):
         png = save(drawing.draw(), folder / drawing.name, drawing.data)
-        found.append(PageFigure(png, drawing.title, drawing.caption, drawing.wide, drawing.appendix))
-    return found
+        saved.append(PageFigure(png, drawing.title, drawing.caption, drawing.wide, drawing.appendix))
+    return saved
 
 
 _FOREST = (

@@ -51,11 +51,11 @@ class Neutral:
 
 def summarise(results: StudyResults) -> Neutral:
     """The fastest strategy against random search, and against the next."""
-    found = ranked_sentences(results.speedups, results.counted.get(HEADLINE_TARGET, ()))
-    of = {name: text for name, text in found if name not in RANDOM_STRATEGIES}
+    sentences = ranked_sentences(results.speedups, results.counted.get(HEADLINE_TARGET, ()))
+    of = {name: text for name, text in sentences if name not in RANDOM_STRATEGIES}
     if not of:
         empty = pd.DataFrame(columns=COLUMNS)
-        return Neutral(found[0][1] if found else NOTHING, (), empty, empty)
+        return Neutral(sentences[0][1] if sentences else NOTHING, (), empty, empty)
     ranked = tuple(of)
     next_one = _over(results, *ranked[:2]) if len(ranked) > 1 else pd.DataFrame(columns=COLUMNS)
     speedups = _whole(results.speedups)

@@ -47,16 +47,16 @@ class Command:
 
 def environment() -> Environment:
     """Jinja with this package's templates."""
-    found = Environment(
+    jinja = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.filters["groupby_heading"] = _by_heading
-    found.filters["data_uri"] = data_uri
-    return found
+    jinja.filters["groupby_heading"] = _by_heading
+    jinja.filters["data_uri"] = data_uri
+    return jinja
 
 
 def data_uri(png: Path) -> str:
@@ -136,13 +136,15 @@ def verdict_rows(verdict: Verdict) -> tuple[list[str], list[tuple[str, list[str]
     strata = [*dict.fromkeys((*verdict.hypothesis.strata, *_STRATA_BY_WEIGHT))]
     first = verdict.hypothesis.strategies
     columns = {
-        f"{stratum_name(stratum)}, {'here' if question == THESE_TASKS else question}": found
-        for stratum in sorted({stratum for found in verdict.verdicts.values() for stratum in found}, key=strata.index)
+        f"{stratum_name(stratum)}, {'here' if question == THESE_TASKS else question}": by_name
+        for stratum in sorted(
+            {stratum for of_question in verdict.verdicts.values() for stratum in of_question}, key=strata.index
+        )
         for question, by_stratum in verdict.verdicts.items()
-        if (found := by_stratum.get(stratum))
+        if (by_name := by_stratum.get(stratum))
     }
-    names = sorted({name for found in columns.values() for name in found}, key=lambda n: (n not in first, n))
-    return [*columns], [(name, [found.get(name, "–") for found in columns.values()]) for name in names]
+    names = sorted({name for by_name in columns.values() for name in by_name}, key=lambda n: (n not in first, n))
+    return [*columns], [(name, [by_name.get(name, "–") for by_name in columns.values()]) for name in names]
 
 
 def _split(lines: list[SpeedupLine]) -> tuple[list[SpeedupLine], list[SpeedupLine]]:

@@ -26,14 +26,14 @@ def strata_told(rows: list[dict[str, Any]]) -> str:
 
 def initial_points(study: Study) -> dict[int, list[str]]:
     """Number of random initial points to the strategies that start so, as far as their arguments say it."""
-    found: dict[int, list[str]] = {}
+    by_number: dict[int, list[str]] = {}
     for name, config in sorted(study.protocol.items()):
         for key in _INITIAL_POINTS:
             value = config["strategy"].get(key)
             if isinstance(value, int) and not isinstance(value, bool) and value > 0:
-                found.setdefault(value, []).append(name)
+                by_number.setdefault(value, []).append(name)
                 break
-    return dict(sorted(found.items()))
+    return dict(sorted(by_number.items()))
 
 
 def task_rows(study: Study, best: Optima) -> list[dict[str, Any]]:

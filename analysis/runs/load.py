@@ -90,8 +90,8 @@ def load_study(paths: Sequence[str | Path], recordings: Mapping[str, Path] | Non
     runs.index.name = "run"
     _check_comparable(runs)
     _check_landscapes(runs)
-    found = references(runs, recordings or {})
-    sampled = {task for task, reference in found.items() if reference.coverage == "sample"}
+    by_task = references(runs, recordings or {})
+    sampled = {task for task, reference in by_task.items() if reference.coverage == "sample"}
     runs["coverage"] = runs["coverage"].where(~runs["task"].isin(sampled), "sample")
     protocol: dict[str, ConfigDocument] = {}
     for label, log in zip(runs["strategy"], kept, strict=True):
@@ -99,9 +99,9 @@ def load_study(paths: Sequence[str | Path], recordings: Mapping[str, Path] | Non
     return Study(
         runs=runs,
         evaluations=_concatenated([log.columns for log in kept]),
-        references={task: reference.table for task, reference in found.items()},
-        samples={task: reference.samples for task, reference in found.items() if reference.samples is not None},
-        facts={task: reference.facts for task, reference in found.items()},
+        references={task: reference.table for task, reference in by_task.items()},
+        samples={task: reference.samples for task, reference in by_task.items() if reference.samples is not None},
+        facts={task: reference.facts for task, reference in by_task.items()},
         unfinished=unfinished,
         duplicates=len(logs) - len(kept),
         protocol=protocol,
@@ -214,15 +214,15 @@ def _check_landscapes(runs: pd.DataFrame) -> None:
 
 def _concatenated(runs: list[dict[str, NDArray[Any]]]) -> pd.DataFrame:
     lengths = [len(columns[contract.OK]) for columns in runs]
-    found: dict[str, Any] = {
+    joined: dict[str, Any] = {
         "run": np.repeat(np.arange(len(runs)), lengths),
         "index": np.concatenate([np.arange(length) for length in lengths]),
     }
     for name in (contract.OK, *contract.REQUIRED_NUMBERS):
-        found[name] = np.concatenate([columns[name] for columns in runs])
+        joined[name] = np.concatenate([columns[name] for columns in runs])
     for name, parts in _COSTS.items():
-        found[name] = np.concatenate([_sum(columns, parts) for columns in runs])
-    return pd.DataFrame(found, copy=False)
+        joined[name] = np.concatenate([_sum(columns, parts) for columns in runs])
+    return pd.DataFrame(joined, copy=False)
 
 
 def _sum(columns: Mapping[str, NDArray[Any]], parts: tuple[str, ...]) -> NDArray[np.float64]:

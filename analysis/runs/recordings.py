@@ -46,7 +46,7 @@ def references(runs: pd.DataFrame, recordings: Mapping[str, Path]) -> dict[str, 
     Raises:
         AnalysisError: a table is damaged, or two folders hold different recordings of one task.
     """
-    found: dict[str, Reference] = {}
+    by_task: dict[str, Reference] = {}
     beside = cache(_beside)
     checked: set[tuple[str, Path]] = set()
     for task, coverage, folder in zip(runs["task"], runs["coverage"], map(_parent, runs["path"]), strict=True):
@@ -55,15 +55,15 @@ def references(runs: pd.DataFrame, recordings: Mapping[str, Path]) -> dict[str, 
             continue
         checked.add((task, path))
         table = with_coverage(read_table(path), coverage)
-        if task not in found:
+        if task not in by_task:
             facts = read_facts(path.with_name(contract.REFERENCE_NOTE))
-            found[task] = Reference(path, table, coverage, facts, _samples(path, table, recordings.get(task)))
-        elif not table.equals(found[task].table):
-            raise AnalysisError(f"{path}: another recording of {task} than {found[task].path}: expected one per task")
-    for task in sorted(set(runs["task"]) - set(found)):
+            by_task[task] = Reference(path, table, coverage, facts, _samples(path, table, recordings.get(task)))
+        elif not table.equals(by_task[task].table):
+            raise AnalysisError(f"{path}: another recording of {task} than {by_task[task].path}: expected one per task")
+    for task in sorted(set(runs["task"]) - set(by_task)):
         if task in recordings:
-            found[task] = _landscape(recordings[task])
-    return found
+            by_task[task] = _landscape(recordings[task])
+    return by_task
 
 
 def _parent(path: str) -> str:

@@ -22,14 +22,14 @@ def areas(curves: StepFunctions, runs: NDArray[np.int64], start: float, end: flo
 
     In evaluations take start = 1 and end = B + 1: the value after evaluation j holds up to j + 1.
     """
-    found = np.empty(len(runs))
+    means = np.empty(len(runs))
     for i, run in enumerate(runs):
         x, value = curves.of(int(run))
         inside = (x > start) & (x < end)
         edges = np.concatenate([[start], x[inside], [end]])
         heights = np.concatenate([curves.at([int(run)], [start])[0], value[inside]])
-        found[i] = float((heights * np.diff(edges)).sum()) / (end - start)
-    return found
+        means[i] = float((heights * np.diff(edges)).sum()) / (end - start)
+    return means
 
 
 def exact_random_area(quality: ArrayLike, budget: int) -> float:

@@ -79,11 +79,11 @@ def _friedman(table: Floats) -> float:
 
 def _cliques(p: Floats, alpha: float) -> tuple[tuple[int, int], ...]:
     count = len(p)
-    found: list[tuple[int, int]] = []
+    cliques: list[tuple[int, int]] = []
     for first in range(count):
         last = first
         while last + 1 < count and bool((p[first : last + 2, first : last + 2] > alpha).all()):
             last += 1
-        if last > first and not any(a <= first and last <= b for a, b in found):
-            found.append((first, last))
-    return tuple(found)
+        if last > first and not any(a <= first and last <= b for a, b in cliques):
+            cliques.append((first, last))
+    return tuple(cliques)

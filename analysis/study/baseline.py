@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.reference import Difficulty, costs, is_hit, pool, true_latency
+from analysis.reference import Difficulty, costs, is_hit, space_rows, true_latency
 from analysis.statistics import noisy_random, random_search, random_simulation
 from analysis.statistics.ert import LogEstimate
 from analysis.statistics.readings import Readings
@@ -89,7 +89,7 @@ def split_costs(rows: pd.DataFrame) -> tuple[Floats, Floats]:
 
 
 def _simulated_seconds(table: pd.DataFrame, difficulty: Difficulty, conditions: Conditions) -> float:
-    compiling, device = split_costs(pool(table))
+    compiling, device = split_costs(space_rows(table))
     rng = np.random.default_rng(np.random.SeedSequence([_SEED, conditions.budget, conditions.compile_workers]))
     searches = random_simulation.simulate(
         compiling, device, conditions.budget, _REPETITIONS, rng, conditions.compile_workers
@@ -105,17 +105,17 @@ def noise_slowdowns(
     Args:
         readings: of the rows of ``table``, in their order.
     """
-    inside = np.flatnonzero(table.index.isin(pool(table).index))
+    inside = np.flatnonzero(table.index.isin(space_rows(table).index))
     rows = table.iloc[inside]
     compiling, device = (np.nan_to_num(part) for part in split_costs(rows))
-    of_pool = Readings(readings.samples_ms[inside], readings.counts[inside])
+    of_space = Readings(readings.samples_ms[inside], readings.counts[inside])
     seed = np.random.SeedSequence([_SEED, conditions.budget, conditions.compile_workers, conditions.batch])
     searches, read = noisy_random.simulated(
-        compiling, device, of_pool, conditions.budget, conditions.compile_workers, conditions.sequential, seed
+        compiling, device, of_space, conditions.budget, conditions.compile_workers, conditions.sequential, seed
     )
     true = true_latency(rows)
-    found: dict[tuple[float, str], float] = {}
+    slowdowns: dict[tuple[float, str], float] = {}
     for target in targets:
         cost = noisy_random.slowdown(searches, read, true, is_hit(true, t_star_ms, target))
-        found |= {(target, "evaluations"): cost.evaluations, (target, "seconds"): cost.seconds}
-    return found
+        slowdowns |= {(target, "evaluations"): cost.evaluations, (target, "seconds"): cost.seconds}
+    return slowdowns

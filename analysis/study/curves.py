@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.reference import kernel_of, pool, true_latency
+from analysis.reference import kernel_of, space_rows, true_latency
 from analysis.runs.load import Study
 from analysis.statistics import random_search
 from analysis.statistics.step_functions import step_functions
@@ -88,7 +88,7 @@ def random_curves(
     parts = []
     for group, members in groups.items():
         runs = study.runs[study.runs["task"].isin(members)]
-        qualities = [optima.t_star_ms[task] / true_latency(pool(study.references[task])) for task in members]
+        qualities = [optima.t_star_ms[task] / true_latency(space_rows(study.references[task])) for task in members]
         budget = int(runs["evaluations"].max())
         parts.append(_law(qualities, budget).assign(**{by: group}, axis="evaluations"))
         clocks = [simulated[task] for task in members if task in simulated]

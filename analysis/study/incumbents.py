@@ -59,7 +59,7 @@ class Optima:
 
     Attributes:
         t_star_ms: task to t*, in ms.
-        beaten: task to the runs (by number) that found less than the recording or the reference pool.
+        beaten: task to the runs (by number) that found less than the t* that was known.
     """
 
     t_star_ms: dict[str, float]
@@ -74,7 +74,7 @@ def optima(study: Study) -> Optima:
     rows = study.evaluations
     true = np.where(rows["oracle_ms"].notna(), rows["oracle_ms"], rows["latency_ms"])
     true = np.where(rows["ok"], true, np.inf)
-    found = pd.Series(true).groupby(rows["run"].to_numpy()).min().reindex(study.runs.index, fill_value=np.inf)
+    fastest = pd.Series(true).groupby(rows["run"].to_numpy()).min().reindex(study.runs.index, fill_value=np.inf)
     t_star: dict[str, float] = {}
     beaten: dict[str, list[int]] = {}
     for task, runs in study.runs.groupby("task", sort=True):
@@ -83,9 +83,9 @@ def optima(study: Study) -> Optima:
         if name in study.references:
             recorded = float(true_latency(study.references[name]).min())
         known = recorded if np.isfinite(recorded) else np.inf
-        best = float(found.loc[runs.index].min())
+        best = float(fastest.loc[runs.index].min())
         if np.isfinite(known):
-            better = found.loc[runs.index] < known * (1 - 1e-12)
+            better = fastest.loc[runs.index] < known * (1 - 1e-12)
             beaten[name] = [int(run) for run in better.index[better]]
         t_star[name] = min(known, best)
     return Optima(t_star, {task: runs for task, runs in beaten.items() if runs})

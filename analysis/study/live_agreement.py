@@ -237,20 +237,20 @@ def _axis(name: str, common: list[tuple[str, str]], live: pd.DataFrame, replays:
 
 def _pooled(known: list[LogEstimate], cells: tuple[Cell, ...]) -> LogEstimate:
     """Geometric mean. Cells where no live run hit are left out, which favours live: then there is no interval."""
-    found = combine(known, [1 / len(known)] * len(known))
+    mean = combine(known, [1 / len(known)] * len(known))
     runs = sum(cell.live[1] for cell in cells)
     kernels = len({kernel_of(cell.task) for cell in cells})
     hit_rate = sum(cell.live[0] for cell in cells) / runs
     reason = refusal(THESE_TASKS, min(cell.live[1] for cell in cells), hit_rate, kernels)
-    return found if len(known) == len(cells) and not reason else LogEstimate(found.log, float("nan"), float("nan"))
+    return mean if len(known) == len(cells) and not reason else LogEstimate(mean.log, float("nan"), float("nan"))
 
 
 def _ratio(ours: ErtEstimate, theirs: ErtEstimate) -> dict[str, Any]:
     """Live over replay; without the interval where so few live runs have not been shown to support one."""
-    found = compared(theirs, ours)
-    if found["bound"] == "none" and refusal(THESE_TASKS, ours.runs, ours.hits / ours.runs, 1):
-        found |= {"speedup_low": float("nan"), "speedup_high": float("nan")}
-    return found
+    ratio = compared(theirs, ours)
+    if ratio["bound"] == "none" and refusal(THESE_TASKS, ours.runs, ours.hits / ours.runs, 1):
+        ratio |= {"speedup_low": float("nan"), "speedup_high": float("nan")}
+    return ratio
 
 
 def _cell(

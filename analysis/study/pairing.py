@@ -41,14 +41,14 @@ Erts = dict[tuple[str, str], dict[tuple[float, str], tuple[float, ErtEstimate]]]
 
 def erts(times: pd.DataFrame) -> Erts:
     """ERTs of every task and strategy in a table of :func:`analysis.study.time_to_target.times_to_target`."""
-    found: Erts = {}
+    by_strategy: Erts = {}
     keys = ["task", "strategy", "target", "axis"]
     for key, group in times.groupby(keys, sort=False):
         task, strategy, target, axis = cast(tuple[str, str, float, str], key)
         result = estimate(group["cost"].to_numpy(), group["hit"].to_numpy())
-        of_strategy = found.setdefault((task, strategy), {})
+        of_strategy = by_strategy.setdefault((task, strategy), {})
         of_strategy[target, axis] = float(group["budget"].iloc[0]), result
-    return found
+    return by_strategy
 
 
 class Ground:
@@ -108,12 +108,12 @@ class Ground:
 
 def pairs(ground: Ground, baseline: Baseline, task: str, strategy: str) -> list[Pair]:
     """A strategy and its baseline at every target and axis that the baseline covers."""
-    found = _against_table(ground, baseline, task, strategy) if baseline.from_table else []
+    paired = _against_table(ground, baseline, task, strategy) if baseline.from_table else []
     rival = baseline.fallback if baseline.from_table else baseline.name
-    missing = {(t, a) for t in ground.targets for a in AXES} - {(pair.target, pair.axis) for pair in found}
+    missing = {(t, a) for t in ground.targets for a in AXES} - {(pair.target, pair.axis) for pair in paired}
     if missing and rival is not None and strategy != rival:
-        found += [p for p in _against_runs(ground, task, strategy, rival) if (p.target, p.axis) in missing]
-    return found
+        paired += [p for p in _against_runs(ground, task, strategy, rival) if (p.target, p.axis) in missing]
+    return paired
 
 
 def _against_table(ground: Ground, baseline: Baseline, task: str, strategy: str) -> list[Pair]:
@@ -127,13 +127,13 @@ def _against_table(ground: Ground, baseline: Baseline, task: str, strategy: str)
         int(first["batch"]) if workers is None else workers,
         int(first["compile_workers"]) if workers is None else workers,
     )
-    found = []
+    paired = []
     for (target, axis), (of_run, result) in own.items():
         log = ground.log_ert(task, conditions, target, axis, noisy=baseline.name == NOISY_RANDOM)
         if log is not None:
             base = NOTHING_TO_FIND if np.isinf(log.log) else ErtEstimate(log.value, 1, 1, log)
-            found.append(Pair(target, axis, baseline.label, of_run, result, base))
-    return found
+            paired.append(Pair(target, axis, baseline.label, of_run, result, base))
+    return paired
 
 
 def _against_runs(ground: Ground, task: str, strategy: str, rival: str) -> list[Pair]:

@@ -60,18 +60,18 @@ def analyse(study: Study, others: Sequence[Baseline] = OTHERS) -> StudyResults:
     best = optima(study)
     times = times_to_target(study, best)
     ground = Ground(study, best, TARGETS, times)
-    found = {}
+    tables = {}
     for baseline in tracked(list(others), "baselines"):
         table = speedups_on(ground, baseline)
         if len(table):
-            found[baseline.label] = table
+            tables[baseline.label] = table
     return StudyResults(
         study=study,
         best=best,
         times=times,
         steps=incumbent_steps(study.evaluations),
         speedups=speedups_on(ground, PRIMARY),
-        others=found,
+        others=tables,
         strata=task_strata(study, best),
         counted={target: counted_tasks(study, best, target) for target in TARGETS},
     )

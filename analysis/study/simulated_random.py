@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.reference import pool, true_latency
+from analysis.reference import space_rows, true_latency
 from analysis.runs.load import Study
 from analysis.statistics import random_simulation
 from analysis.study.baseline import split_costs
@@ -41,14 +41,14 @@ class RandomSearches:
 
 def random_searches(study: Study, optima: Optima) -> dict[str, RandomSearches]:
     """By task, for tasks recorded with their costs and with a known optimum."""
-    found = {}
+    by_task = {}
     for task, runs in study.runs.groupby("task", sort=True):
         name = str(task)
         if name in study.references and np.isfinite(optima.t_star_ms[name]) and float(runs["clock_s"].max()) > 0:
-            searches = _searches(name, pool(study.references[name]), optima.t_star_ms[name], runs)
+            searches = _searches(name, space_rows(study.references[name]), optima.t_star_ms[name], runs)
             if searches is not None:
-                found[name] = searches
-    return found
+                by_task[name] = searches
+    return by_task
 
 
 def _searches(task: str, table: pd.DataFrame, t_star: float, runs: pd.DataFrame) -> RandomSearches | None:

@@ -40,7 +40,7 @@ COLUMNS = [
 alone). ``bound`` is ``none``; ``upper`` where a strategy without any hit makes the speedup an upper bound: then ``ert``
 is the sum of min(T, B), ``speedup_low`` is 0 and ``speedup_high`` the limit by
 :func:`analysis.statistics.ert.lower_limit_without_hits`. Against runs of ``random`` that never hit it is ``lower``, and
-``unknown`` (speedup nan) where neither hit, or where the pool holds nothing within the target: then there is nothing
+``unknown`` (speedup nan) where neither hit, or where no row of the space is within the target: then there is nothing
 to find, and no aggregate counts the task. Aggregates have task ``kernel:<name>`` or ``ALL``, ``ert`` is a geometric
 mean there and ``budget`` empty unless equal for all; each comes for every stratum and for ``all``; sampled tasks
 count only where there are no exhaustive ones. Limits are nan where no interval can be had (one seed on either side), or

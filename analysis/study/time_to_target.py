@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from analysis.reference import TARGETS, is_hit, pool
+from analysis.reference import TARGETS, is_hit, space_rows
 from analysis.runs.load import Study
 from analysis.study.incumbents import Optima, incumbent_steps
 
@@ -21,7 +21,7 @@ def budgets(study: Study, runs: pd.DataFrame | None = None) -> pd.Series[float]:
         runs: rows of ``study.runs``; by default all.
     """
     some = study.runs if runs is None else runs
-    sizes = {task: len(pool(study.references[task])) for task in set(some["task"]) & set(study.references)}
+    sizes = {task: len(space_rows(study.references[task])) for task in set(some["task"]) & set(study.references)}
     size, configured = some["task"].map(sizes), some["budget_evaluations"]
     return configured.where(~(configured > size.astype(np.float64)), size.astype(np.float64))
 

@@ -33,9 +33,9 @@ def over_each_random(results: StudyResults, target: float = HEADLINE_TARGET) -> 
     rows = []
     for axis in AXES:
         for baseline in [name for name in NAMES if name in set(data["baseline"])]:
-            found = [cells.get((baseline, axis, name)) for name in strategies]
-            if any(found):
-                rows.append([f"{axis}: {NAMES[baseline]}", *(_cell(row) for row in found)])
+            speedups = [cells.get((baseline, axis, name)) for name in strategies]
+            if any(speedups):
+                rows.append([f"{axis}: {NAMES[baseline]}", *(_cell(row) for row in speedups)])
     return Table(
         name="baselines",
         title=f"Speedup within {target:.0%} over each kind of random search, {stratum_name(stratum)}",

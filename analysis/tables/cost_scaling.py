@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.reference import HEADLINE_TARGET, is_hit, pool, true_latency
+from analysis.reference import HEADLINE_TARGET, is_hit, space_rows, true_latency
 from analysis.statistics import random_search
 from analysis.statistics.ert import estimate
 from analysis.study.baseline import split_costs
@@ -36,8 +36,8 @@ def cost_scaling(results: StudyResults, target: float = HEADLINE_TARGET) -> Tabl
     rows = []
     for scaled in SCALED:
         for factor in FACTORS:
-            found = [cells.get((name, scaled, factor)) for name in strategies]
-            rows.append([f"{scaled} ×{factor:g}", *(_cell(row) for row in found)])
+            speedups = [cells.get((name, scaled, factor)) for name in strategies]
+            rows.append([f"{scaled} ×{factor:g}", *(_cell(row) for row in speedups)])
     return Table(
         name="cost-scaling",
         title=f"Speedup within {target:.0%} in seconds, ask and tell included, with costs scaled",
@@ -74,11 +74,11 @@ def scaled_speedups(results: StudyResults, target: float) -> pd.DataFrame:
                     key = str(strategy), scaled, factor
                     logs.setdefault(key, []).append((float(np.log(base / result.ert)), result.bounded))
     rows: list[dict[str, Any]] = []
-    for (name, scaled, factor), found in logs.items():
-        speedup = float(np.exp(np.mean([log for log, _ in found])))
-        bound = "upper" if any(bounded for _, bounded in found) else "none"
+    for (name, scaled, factor), of_tasks in logs.items():
+        speedup = float(np.exp(np.mean([log for log, _ in of_tasks])))
+        bound = "upper" if any(bounded for _, bounded in of_tasks) else "none"
         rows.append({"strategy": name, "scaled": scaled, "factor": factor, "speedup": speedup, "bound": bound})
-        rows[-1]["tasks"] = len(found)
+        rows[-1]["tasks"] = len(of_tasks)
     return pd.DataFrame(rows)
 
 
@@ -98,7 +98,7 @@ class RecordedCosts:
 
 
 def _recorded(results: StudyResults, task: str, target: float) -> RecordedCosts | None:
-    rows = pool(results.study.references[task])
+    rows = space_rows(results.study.references[task])
     costs = np.stack(split_costs(rows))
     hit = is_hit(true_latency(rows), results.best.t_star_ms[task], target)
     if not hit.any() or not np.isfinite(costs).all() or costs.sum() <= 0:

@@ -41,12 +41,12 @@ def leave_out(results: StudyResults, axis: str = "evaluations", target: float = 
 
 
 def _of_strategy(rows: pd.DataFrame) -> list[dict[str, Any]]:
-    found = [_row(rows, "nothing", "")]
+    summaries = [_row(rows, "nothing", "")]
     for kind in ("kernel", "device"):
         names: Sequence[str] = sorted(set(rows[kind]))
         if len(names) > 1:
-            found += [_row(rows[rows[kind] != name], name, kind) for name in names]
-    return found
+            summaries += [_row(rows[rows[kind] != name], name, kind) for name in names]
+    return summaries
 
 
 def _row(rows: pd.DataFrame, left_out: str, kind: str) -> dict[str, Any]:

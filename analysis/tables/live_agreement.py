@@ -21,9 +21,9 @@ _WORDS = {
 PREDICTED, NOT_PREDICTED = "predicted", "not predicted"
 
 
-def agreement_table(found: Agreement) -> Table:
+def agreement_table(agreement: Agreement) -> Table:
     """A row per cell and one for all together; in the CSV a row per cell and axis."""
-    by_cell = list(zip(*(axis.cells for axis in found.axes), strict=True))
+    by_cell = list(zip(*(axis.cells for axis in agreement.axes), strict=True))
     rows = [_row({cell.axis: cell for cell in cells}) for cells in by_cell]
     return Table(
         name=NAME,
@@ -40,8 +40,8 @@ def agreement_table(found: Agreement) -> Table:
             "task", "strategy", "hits live", "replay", "ratio, evaluations", "worse", "p",
             "t*/t live", "replay", "worse", "p", "ratio, seconds", "worse", "p",
         ),
-        rows=text_rows([*rows, _whole({axis.name: axis for axis in found.axes})]),
-        data=pd.DataFrame([_numbers(cell) for axis in found.axes for cell in axis.cells]),
+        rows=text_rows([*rows, _whole({axis.name: axis for axis in agreement.axes})]),
+        data=pd.DataFrame([_numbers(cell) for axis in agreement.axes for cell in axis.cells]),
     )  # fmt: skip
 
 
@@ -117,11 +117,11 @@ def _numbers(cell: Cell) -> dict[str, Any]:
     }
 
 
-def sentence(found: Agreement) -> str:
+def sentence(agreement: Agreement) -> str:
     """What is predicted and what is not, with the numbers, in one sentence; others follow on what was left out."""
-    cells = found.axes[0].cells
+    cells = agreement.axes[0].cells
     runs = sum(cell.live[1] for cell in cells)
-    groups = {word: [a for a in found.axes if a.predicted == yes] for word, yes in (("predicts", 1), ("not", 0))}
+    groups = {word: [a for a in agreement.axes if a.predicted == yes] for word, yes in (("predicts", 1), ("not", 0))}
     said = []
     if groups["predicts"]:
         said.append(f"predicts live runs {_joined([_axis_text(axis) for axis in groups['predicts']])}")
@@ -132,13 +132,13 @@ def sentence(found: Agreement) -> str:
     devices = sorted({cell.task.partition("__")[2] for cell in cells} - {""})
     on = f" on {_joined([device.upper() for device in devices])}" if devices else ""
     told = f"Replay {'; it '.join(said)}: {runs} live runs{on} in {len(cells)} cells of task and strategy."
-    if found.missing:
-        names = ", ".join(f"{task} with {strategy}" for task, strategy in found.missing)
+    if agreement.missing:
+        names = ", ".join(f"{task} with {strategy}" for task, strategy in agreement.missing)
         told += f" Not compared, without replays: {names}."
-    if found.beaten:
-        told += f" {found.beaten} live runs ended below the recorded optimum, which judges all the same."
-    if found.unjudged:
-        told += f" {found.unjudged} of them were judged by their own readings, not by the recording."
+    if agreement.beaten:
+        told += f" {agreement.beaten} live runs ended below the recorded optimum, which judges all the same."
+    if agreement.unjudged:
+        told += f" {agreement.unjudged} of them were judged by their own readings, not by the recording."
     return told
 
 
@@ -161,22 +161,22 @@ def _joined(parts: list[str]) -> str:
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
-def document(found: Agreement) -> dict[str, Any]:
+def document(agreement: Agreement) -> dict[str, Any]:
     """live-agreement.json."""
     return {
         "question": "do live runs have the law of the replays?",
-        "sentence": sentence(found),
+        "sentence": sentence(agreement),
         "alpha": ALPHA,
         "alpha_cells": SHARE,
         "alpha_whole": SHARE,
         "target": HEADLINE_TARGET,
-        "live_runs": sum(cell.live[1] for cell in found.axes[0].cells),
-        "replays": sum(cell.replay[1] for cell in found.axes[0].cells),
-        "not_compared": [list(cell) for cell in found.missing],
-        "below_recorded_optimum": found.beaten,
-        "judged_by_own_readings": found.unjudged,
-        "verdict": {axis.name: PREDICTED if axis.predicted else NOT_PREDICTED for axis in found.axes},
-        "axes": {axis.name: _axis_numbers(axis) for axis in found.axes},
+        "live_runs": sum(cell.live[1] for cell in agreement.axes[0].cells),
+        "replays": sum(cell.replay[1] for cell in agreement.axes[0].cells),
+        "not_compared": [list(cell) for cell in agreement.missing],
+        "below_recorded_optimum": agreement.beaten,
+        "judged_by_own_readings": agreement.unjudged,
+        "verdict": {axis.name: PREDICTED if axis.predicted else NOT_PREDICTED for axis in agreement.axes},
+        "axes": {axis.name: _axis_numbers(axis) for axis in agreement.axes},
     }
 
 

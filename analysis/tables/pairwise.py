@@ -31,11 +31,11 @@ def pairwise(results: StudyResults) -> Table | None:
             if one == other or not tasks:
                 cells.append("–")
                 continue
-            found = average([over_runs(groups[task, one], groups[task, other]) for task in tasks])
-            low, high = found.interval()
-            data.append({"better": one, "than": other, "tasks": len(tasks), "probability": found.value})
+            probability = average([over_runs(groups[task, one], groups[task, other]) for task in tasks])
+            low, high = probability.interval()
+            data.append({"better": one, "than": other, "tasks": len(tasks), "probability": probability.value})
             data[-1] |= {"low": low, "high": high}
-            cells.append(f"{found.value:.2f}")
+            cells.append(f"{probability.value:.2f}")
         rows.append(cells)
     return Table(
         name="improvement",

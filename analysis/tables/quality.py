@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.progress import tracked
-from analysis.reference import HEADLINE_TARGET, pool, true_latency
+from analysis.reference import HEADLINE_TARGET, space_rows, true_latency
 from analysis.statistics import random_search, score
 from analysis.statistics.anytime import anytime
 from analysis.statistics.improvement import Probability, average, over_exact_random
@@ -60,7 +60,7 @@ def per_task(results: StudyResults) -> pd.DataFrame:
     tasks = sorted(results.counted[HEADLINE_TARGET] & set(study.references))
     seeds = dict(zip(tasks, np.random.SeedSequence(_SEED).spawn(len(tasks)), strict=True))
     for task in tracked(tasks, "quality"):
-        true = true_latency(pool(study.references[task]))
+        true = true_latency(space_rows(study.references[task]))
         t_star = results.best.t_star_ms[task]
         of_task = study.runs[study.runs["task"] == task]
         scales: dict[int, tuple[score.Scale, float] | None] = {}
@@ -81,11 +81,11 @@ def per_task(results: StudyResults) -> pd.DataFrame:
 
 
 def _scale(true: Floats, budget: int, seed: np.random.SeedSequence) -> tuple[score.Scale, float] | None:
-    found = score.scale(true, budget)
-    if found is None:
+    scale = score.scale(true, budget)
+    if scale is None:
         return None
-    null = score.null_scores(true, found, NULL_REPETITIONS, np.random.default_rng(seed))
-    return found, float(null.std(ddof=1))
+    null = score.null_scores(true, scale, NULL_REPETITIONS, np.random.default_rng(seed))
+    return scale, float(null.std(ddof=1))
 
 
 def _qualities(
@@ -127,9 +127,9 @@ def _restricted(results: StudyResults, index: NDArray[np.int64], n: int, k: int)
     cost = own["cost"].to_numpy(np.float64)
     missed = own.loc[~own["hit"], "cost"]
     tau = float(missed.min()) if len(missed) else smallest_common_tau([cost])
-    found = restricted_mean(kaplan_meier(cost, own["hit"]), tau)
+    restricted = restricted_mean(kaplan_meier(cost, own["hit"]), tau)
     random = random_search.expected_cost(n, max(k, 0), max(1.0, np.floor(tau)))
-    return {"tau": tau, "restricted": found.mean, "restricted_se": found.se, "restricted_random": random}
+    return {"tau": tau, "restricted": restricted.mean, "restricted_se": restricted.se, "restricted_random": random}
 
 
 def _mean(strategy: str, rows: pd.DataFrame) -> dict[str, Any]:

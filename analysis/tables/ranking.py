@@ -29,19 +29,19 @@ def ranking(results: StudyResults, axis: str = "evaluations", target: float = HE
     return rank([str(name) for name in table.columns], table.to_numpy(np.float64))
 
 
-def ranking_table(found: Ranking) -> Table:
+def ranking_table(ranks: Ranking) -> Table:
     """Mean ranks and Holm-adjusted p values against the best."""
-    data = pd.DataFrame({"strategy": found.strategies, "mean_rank": found.mean_rank})
-    for i, name in enumerate(found.strategies):
-        data[f"p_holm_{name}"] = found.p_holm[:, i]
+    data = pd.DataFrame({"strategy": ranks.strategies, "mean_rank": ranks.mean_rank})
+    for i, name in enumerate(ranks.strategies):
+        data[f"p_holm_{name}"] = ranks.p_holm[:, i]
     rows = [
-        [name, f"{mean:.2f}", "–" if i == 0 else f"{found.p_holm[0, i]:.2g}"]
-        for i, (name, mean) in enumerate(zip(found.strategies, found.mean_rank, strict=True))
+        [name, f"{mean:.2f}", "–" if i == 0 else f"{ranks.p_holm[0, i]:.2g}"]
+        for i, (name, mean) in enumerate(zip(ranks.strategies, ranks.mean_rank, strict=True))
     ]
-    friedman = "" if np.isnan(found.friedman_p) else f" Friedman's test: p = {found.friedman_p:.2g}."
+    friedman = "" if np.isnan(ranks.friedman_p) else f" Friedman's test: p = {ranks.friedman_p:.2g}."
     return Table(
         name="ranks",
-        title=f"Mean ranks over {found.tasks} tasks",
+        title=f"Mean ranks over {ranks.tasks} tasks",
         caption=(
             f"By ERT; no hit is last, ties share a rank.{friedman} p: Wilcoxon's signed ranks against the best, Holm's "
             "correction over all pairs. Tasks of one kernel are no independent evidence: read it as a description."

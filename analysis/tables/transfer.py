@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.landscapes.compare import compare
-from analysis.reference import device_of, pool, true_latency
+from analysis.reference import device_of, space_rows, true_latency
 from analysis.statistics import random_search
 from analysis.study.results import StudyResults
 from analysis.tables.table import Table, figure, text_rows
@@ -47,22 +47,22 @@ def transfer(results: StudyResults) -> Table | None:
 
 
 def _row(one: str, other: str, giving: pd.DataFrame, taking: pd.DataFrame) -> list[dict[str, Any]]:
-    found = compare(giving, taking)
-    if found.a_on_b is None:
+    comparison = compare(giving, taking)
+    if comparison.a_on_b is None:
         return []
-    latency = true_latency(pool(taking))
-    carried = found.a_on_b.slowdown * float(true_latency(taking).min())
+    latency = true_latency(space_rows(taking))
+    carried = comparison.a_on_b.slowdown * float(true_latency(taking).min())
     better = int((latency < carried * (1 - 1e-12)).sum())
     return [
         {
             "task": one.split("__", 1)[0],
             "origin": device_of(one),
             "device": device_of(other),
-            "slowdown": found.a_on_b.slowdown,
-            "status": found.a_on_b.status,
+            "slowdown": comparison.a_on_b.slowdown,
+            "status": comparison.a_on_b.status,
             "better_configurations": better,
             "random_evaluations_until_better": random_search.mean(len(latency), better),
-            "spearman": found.agreements["latency_ms", 1.0].spearman,
+            "spearman": comparison.agreements["latency_ms", 1.0].spearman,
         }
     ]
 
@@ -76,5 +76,5 @@ def _gain(row: dict[str, Any]) -> str:
 
 
 def _until(row: dict[str, Any]) -> str:
-    found = row["random_evaluations_until_better"]
-    return figure(found) if np.isfinite(found) else "none is better"
+    evaluations = row["random_evaluations_until_better"]
+    return figure(evaluations) if np.isfinite(evaluations) else "none is better"

@@ -52,14 +52,14 @@ def find_hypothesis(folders: Sequence[str | Path], given: Path | None = None) ->
     if given is not None:
         return read_hypothesis(given)
     paths = dict.fromkeys(path for folder in folders if (path := _beside(Path(folder))) is not None)
-    found = [read_hypothesis(path) for path in paths]
-    for other in found[1:]:
-        if other.hypothesis != found[0].hypothesis:
+    files = [read_hypothesis(path) for path in paths]
+    for other in files[1:]:
+        if other.hypothesis != files[0].hypothesis:
             raise AnalysisError(
-                f"{other.path}: not the hypothesis of {found[0].path}: expected the same one for all folders, or "
+                f"{other.path}: not the hypothesis of {files[0].path}: expected the same one for all folders, or "
                 "--hypothesis FILE to choose"
             )
-    return found[0] if found else None
+    return files[0] if files else None
 
 
 def _beside(folder: Path) -> Path | None:

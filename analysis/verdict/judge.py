@@ -98,8 +98,8 @@ class Verdict:
             "verdicts": self.verdicts,
             "p": {
                 question: {
-                    stratum: {name: {k: plain(v) for k, v in asdict(of).items()} for name, of in found.items()}
-                    for stratum, found in strata.items()
+                    stratum: {name: {k: plain(v) for k, v in asdict(of).items()} for name, of in by_name.items()}
+                    for stratum, by_name in strata.items()
                 }
                 for question, strata in self.judgements.items()
             },
@@ -110,7 +110,8 @@ class Verdict:
 def words(judgements: Judgements, error_rate: float) -> Verdicts:
     return {
         question: {
-            stratum: {name: of.verdict(error_rate) for name, of in found.items()} for stratum, found in strata.items()
+            stratum: {name: of.verdict(error_rate) for name, of in by_name.items()}
+            for stratum, by_name in strata.items()
         }
         for question, strata in judgements.items()
     }
@@ -131,9 +132,9 @@ def judge(results: StudyResults, hypothesis: Hypothesis) -> Verdict:
                 judgements.setdefault(question, {})[stratum] = own
     claim = {
         question: {
-            stratum: _of_claim(found, hypothesis)
-            for stratum, found in strata.items()
-            if set(found) & {*hypothesis.strategies}
+            stratum: _of_claim(by_name, hypothesis)
+            for stratum, by_name in strata.items()
+            if set(by_name) & {*hypothesis.strategies}
         }
         for question, strata in judgements.items()
     }
@@ -155,8 +156,8 @@ def _tested(results: StudyResults, hypothesis: Hypothesis) -> pd.DataFrame:
     ]
 
 
-def _of_claim(found: Mapping[str, Judgement], hypothesis: Hypothesis) -> str:
-    own = [found.get(name, Judgement(1.0, 1.0)) for name in hypothesis.strategies]
+def _of_claim(by_name: Mapping[str, Judgement], hypothesis: Hypothesis) -> str:
+    own = [by_name.get(name, Judgement(1.0, 1.0)) for name in hypothesis.strategies]
     verdicts = [judgement.verdict(hypothesis.error_rate) for judgement in own]
     if all(verdict == REFUTED for verdict in verdicts):
         return REFUTED
@@ -166,12 +167,12 @@ def _of_claim(found: Mapping[str, Judgement], hypothesis: Hypothesis) -> str:
 
 
 def _by_strategy(cells: Sequence[Cell], hypothesis: Hypothesis) -> dict[str, Judgement]:
-    found: dict[str, list[Cell]] = {}
+    cells_of: dict[str, list[Cell]] = {}
     for cell in cells:
-        found.setdefault(cell.strategy, []).append(cell)
+        cells_of.setdefault(cell.strategy, []).append(cell)
     return {
         name: _together(own, hypothesis)
-        for name, own in sorted(found.items())
+        for name, own in sorted(cells_of.items())
         if any(c.target == hypothesis.target for c in own)
     }
 

@@ -78,11 +78,11 @@ _NEEDS = {
 
 def _said(question: str, stratum: str, cells: Sequence[Cell], verdicts: Verdicts, hypothesis: Hypothesis) -> str:
     """Strategies by verdict: those of the hypothesis and those that support it by name, many others by their number."""
-    found = verdicts[question].get(stratum, {})
+    by_name = verdicts[question].get(stratum, {})
     own = [c for c in cells if (c.question, c.stratum, c.target) == (question, stratum, hypothesis.target)]
     said: list[str] = []
     for verdict in (SUPPORTED, UNDECIDED, REFUTED):
-        names = sorted(name for name, of in found.items() if of == verdict)
+        names = sorted(name for name, of in by_name.items() if of == verdict)
         told = [name for name in names if name in hypothesis.strategies]
         others = [name for name in names if name not in hypothesis.strategies]
         few = verdict == SUPPORTED or len(names) == 1

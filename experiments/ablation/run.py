@@ -46,7 +46,7 @@ class Key:
 
 
 @dataclass(frozen=True)
-class Outcome(Key):
+class VariantRun(Key):
     """What came of it: evaluations and tuning seconds until the incumbent was within 5% and 10%.
 
     Empty where it never was; ``spent_s`` is the tuning clock at the run's end.
@@ -86,7 +86,7 @@ def landscape(name: str) -> Landscape:
     return read_landscape(LANDSCAPES / f"{name}.parquet")
 
 
-def replay(key: Key, arguments: Mapping[str, Any]) -> Outcome:
+def replay(key: Key, arguments: Mapping[str, Any]) -> VariantRun:
     """One run to its first hit at 5% or to the end of the budget."""
     table = landscape(key.landscape)
     strategy_seed, noise_seed, repair_seed = np.random.SeedSequence(key.seed).spawn(3)
@@ -98,7 +98,7 @@ def replay(key: Key, arguments: Mapping[str, Any]) -> Outcome:
         run_loop(strategy, backend, budget, 1, np.random.default_rng(repair_seed), [], lambda _: None, watch)
     none = (None, None)
     (hit_5, hit_5_s), (hit_10, _) = watch.hits.get(0.05, none), watch.hits.get(0.10, none)
-    return Outcome(**asdict(key), hit_5=hit_5, hit_10=hit_10, hit_5_s=hit_5_s, spent_s=watch.clock_s)
+    return VariantRun(**asdict(key), hit_5=hit_5, hit_10=hit_10, hit_5_s=hit_5_s, spent_s=watch.clock_s)
 
 
 def variants() -> dict[str, dict[str, Any]]:
@@ -135,7 +135,7 @@ def main() -> None:
     arguments = variants()
     fresh = not RESULTS.exists()
     with RESULTS.open("a") as file, ProcessPoolExecutor(options.processes) as pool:
-        writer = csv.DictWriter(file, [field.name for field in fields(Outcome)], lineterminator="\n")
+        writer = csv.DictWriter(file, [field.name for field in fields(VariantRun)], lineterminator="\n")
         if fresh:
             writer.writeheader()
         waiting = [pool.submit(replay, key, arguments[key.variant]) for key in keys]

@@ -56,7 +56,7 @@ class Key:
 
 
 @dataclass(frozen=True)
-class Outcome(Key):
+class HandicappedRun(Key):
     """What came of it: T in evaluations, empty where the budget ended first."""
 
     hit: int | None
@@ -85,7 +85,7 @@ def _landscape(path: Path) -> Landscape:
     return read_landscape(path)
 
 
-def replay(key: Key, path: Path, target: str, arguments: dict[str, object]) -> Outcome:
+def replay(key: Key, path: Path, target: str, arguments: dict[str, object]) -> HandicappedRun:
     """One handicapped run of a strategy's class to its first hit or the end of the budget."""
     table = _landscape(path)
     strategy_seed, noise_seed, repair_seed = np.random.SeedSequence(key.seed).spawn(3)
@@ -94,7 +94,7 @@ def replay(key: Key, path: Path, target: str, arguments: dict[str, object]) -> O
     watch = Watch(float(np.nanmin(table.oracle_ms)))
     with suppress(StopIteration):
         run_loop(slow, backend, budget, 1, np.random.default_rng(repair_seed), [], lambda _: None, watch)
-    return Outcome(**asdict(key), hit=watch.hit)
+    return HandicappedRun(**asdict(key), hit=watch.hit)
 
 
 def share() -> None:
@@ -121,7 +121,7 @@ def run(seeds: int, processes: int) -> None:
     targets = {name: str(arguments.pop("_target_")) for name, arguments in strategies.items()}
     fresh = not RUNS.exists()
     with RUNS.open("a", newline="") as stream, ProcessPoolExecutor(processes) as pool:
-        writer = csv.DictWriter(stream, [field.name for field in fields(Outcome)])
+        writer = csv.DictWriter(stream, [field.name for field in fields(HandicappedRun)])
         if fresh:
             writer.writeheader()
         waiting = [
@@ -133,17 +133,19 @@ def run(seeds: int, processes: int) -> None:
             stream.flush()
 
 
-def recorded() -> Iterator[Outcome]:
+def recorded() -> Iterator[HandicappedRun]:
     """The runs in ``runs.csv``."""
     if RUNS.exists():
         for row in pd.read_csv(RUNS).itertuples(index=False):
-            yield Outcome(row.strategy, row.wasted, row.task, row.seed, None if np.isnan(row.hit) else int(row.hit))
+            yield HandicappedRun(
+                row.strategy, row.wasted, row.task, row.seed, None if np.isnan(row.hit) else int(row.hit)
+            )
 
 
 def table(gates: int) -> None:
     """How much slower the handicapped strategies are, pair by pair; and how often a gate finds it."""
     calibration, trial = [], []
-    runs = pd.DataFrame([asdict(outcome) for outcome in recorded()])
+    runs = pd.DataFrame([asdict(row) for row in recorded()])
     for number, (strategy, share) in enumerate(SHARES.items()):
         tasks = read_baseline(BASELINES / f"{strategy}.json").times.tasks
         own = runs[(runs["strategy"] == strategy) & (runs["wasted"] == share)]

@@ -123,10 +123,10 @@ def plain_results(lines: str, ended: str) -> Plain:
     documents = [json.loads(line) for line in lines.splitlines() if line.endswith("}")]
     if len(documents) < 2:
         raise UserError(f"the plain loop measured nothing: {ended or 'no time was left'}")
-    setup_s, outcomes = documents[0]["setup_s"], documents[1:]
-    steady_s = outcomes[-1]["at_s"]
-    side = Side(counted([outcome["status"] for outcome in outcomes]), steady_s, setup_s + steady_s)
-    return Plain([outcome["latency_ms"] for outcome in outcomes], side, ended)
+    setup_s, evaluations = documents[0]["setup_s"], documents[1:]
+    steady_s = evaluations[-1]["at_s"]
+    side = Side(counted([evaluation["status"] for evaluation in evaluations]), steady_s, setup_s + steady_s)
+    return Plain([evaluation["latency_ms"] for evaluation in evaluations], side, ended)
 
 
 def compare(recorder: FromRecorder, shuffled: Sequence[int], plain: Plain) -> dict[str, Any]:

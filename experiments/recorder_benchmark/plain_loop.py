@@ -55,7 +55,7 @@ class Steps:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class PlainEvaluation:
     """``status``: ``ok``, ``compile_timeout``, ``wrong_result`` or an exception's name; ``at_s``: since the start."""
 
     index: int
@@ -108,14 +108,14 @@ def plain_loop(
     compile_timeout_s: float,
     limit_s: float | None,
     clock: Callable[[], float] = time.monotonic,
-) -> Iterator[Outcome]:
+) -> Iterator[PlainEvaluation]:
     """One configuration after another."""
     start = clock()
     for index, configuration in enumerate(configurations):
         if limit_s is not None and clock() - start > limit_s:
             return
         status, latency_ms = measure(configuration, steps, compile_timeout_s)
-        yield Outcome(index, status, latency_ms, clock() - start)
+        yield PlainEvaluation(index, status, latency_ms, clock() - start)
 
 
 def jit_steps(order: Order, info: AccelDevice, device: torch.device) -> Steps:
@@ -168,9 +168,9 @@ def main(order_path: Path, results_path: Path) -> None:
         ProgressDisplay("plain loop", len(order.configurations)) as progress,
     ):
         print(json.dumps({"setup_s": time.monotonic() - before}), file=results, flush=True)
-        for outcome in plain_loop(order.configurations, steps, order.compile_timeout_s, order.limit_s):
-            print(json.dumps(asdict(outcome)), file=results, flush=True)
-            progress.advance(f"{(outcome.index + 1) / outcome.at_s:.2f}/s, last {outcome.status}")
+        for evaluation in plain_loop(order.configurations, steps, order.compile_timeout_s, order.limit_s):
+            print(json.dumps(asdict(evaluation)), file=results, flush=True)
+            progress.advance(f"{(evaluation.index + 1) / evaluation.at_s:.2f}/s, last {evaluation.status}")
 
 
 if __name__ == "__main__":

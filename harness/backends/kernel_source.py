@@ -25,17 +25,17 @@ def _modules(kernel: Kernel) -> dict[str, ModuleType]:
     """By name: where the kernel's class lives and, transitively, where what it uses comes from."""
     first = sys.modules[type(kernel).__module__]
     package = first.__name__.partition(".")[0]
-    found = {kernels.base.__name__: kernels.base}
+    modules = {kernels.base.__name__: kernels.base}
     queue = [first]
     while queue:
         module = queue.pop()
-        if module.__name__ in found or not module.__file__:
+        if module.__name__ in modules or not module.__file__:
             continue
-        found[module.__name__] = module
+        modules[module.__name__] = module
         for value in vars(module).values():
             home = value.__name__ if inspect.ismodule(value) else getattr(value, "__module__", None)
             if inspect.ismodule(value) and value.__name__.startswith(f"{module.__name__}."):
                 continue  # a package knows whichever of its modules this process has imported, used or not
             if isinstance(home, str) and home.partition(".")[0] == package and home in sys.modules:
                 queue.append(sys.modules[home])
-    return found
+    return modules

@@ -83,8 +83,8 @@ def _source(side: Side, suite: Suite, protocol: Protocol) -> Source:
         recorded = fitting(read_baseline(side), protocol, str(side))
         return Source(lambda _: recorded, grows=False)
     if isinstance(side, Folder):
-        found = read_side_times(side.folders, side.label, side.name, protocol)
-        return Source(lambda _: found, grows=False)
+        times = read_side_times(side.folders, side.label, side.name, protocol)
+        return Source(lambda _: times, grows=False)
 
     def grown(seeds: int) -> SideTimes:
         side.run(seeds)

@@ -38,8 +38,8 @@ def chosen(overrides: Sequence[str], group: str) -> str | None:
 
 
 def _key(override: str) -> str:
-    key, found, _ = override.partition("=")
-    return key.lstrip("+") if found and not override.startswith("~") else ""
+    key, equals, _ = override.partition("=")
+    return key.lstrip("+") if equals and not override.startswith("~") else ""
 
 
 def _with_device(override: str) -> list[str]:

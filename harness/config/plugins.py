@@ -72,12 +72,12 @@ class Plugin:
 
 def declared(group: str) -> list[Plugin]:
     """The entry points of a group, each once, by package and name."""
-    found = {
+    plugins = {
         Plugin(group, point.name, point.value, point.dist.name, point.dist.version)
         for point in metadata.entry_points(group=group)
         if point.dist is not None
     }
-    return sorted(found, key=lambda plugin: (plugin.package, plugin.name))
+    return sorted(plugins, key=lambda plugin: (plugin.package, plugin.name))
 
 
 def plugin_versions() -> dict[str, str]:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from harness.config.schema import RunConfig, SweepOptions
 from harness.errors import UserError
 from harness.study.attempt import AttemptResult, Failure, attempt
-from harness.study.pool import Watch
+from harness.study.slots import Watch
 
 Numbered = tuple[int, RunConfig]
 

@@ -21,7 +21,7 @@ from harness.config.schema import RunConfig, SweepOptions
 from harness.errors import UserError
 from harness.launchers.base import Numbered, attempt_there, library, lost, portable, portable_options
 from harness.study.attempt import AttemptResult
-from harness.study.pool import Watch
+from harness.study.slots import Watch
 from harness.study.sweep import any_needs_device
 from harness.system.text import causes_line
 from harness.system.threads import inherited

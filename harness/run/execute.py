@@ -96,16 +96,16 @@ def _execute(
         study = options.results.resolve().name
         told = TrackedRun(path, study, backend.task, config.label, config.seed, document, environment)
 
-        def attempt(strategy: Strategy, recorded: list[Evaluation], mirror: Guard) -> tuple[str, Tally]:
+        def attempt(strategy: Strategy, logged: list[Evaluation], mirror: Guard) -> tuple[str, Tally]:
             best = Tally(progress, mirror.log)
             rng = np.random.default_rng(repair_seed)
-            ended = run_loop(strategy, backend, config.budget, config.batch, rng, recorded, directory.append, best)
+            ended = run_loop(strategy, backend, config.budget, config.batch, rng, logged, directory.append, best)
             best.facts = strategy.facts() if hasattr(strategy, "facts") else {}
             return ended, best
 
         with Guard(tracker, told) as mirror, failure_kept(path):
             try:
-                ended, best = attempt(strategy, directory.recorded(), mirror)
+                ended, best = attempt(strategy, directory.logged(), mirror)
             except TraceDiverged:
                 directory.set_aside()
                 mirror.restart()

@@ -34,15 +34,15 @@ class Admission:
 
     def admit(self, configuration: Configuration) -> tuple[Configuration, bool] | None:
         """The configuration to evaluate and whether it is a repair; ``None`` when all have been visited."""
-        found = self._declared(configuration)
+        feasible = self._declared(configuration)
         repaired = isinstance(configuration, RepairedConfiguration)
-        if found is None or found[0] in self._seen:
+        if feasible is None or feasible[0] in self._seen:
             nearest = nearest_unvisited(self._space, configuration, self._up_to_date(), self._rng)
             if nearest is None:
                 return None
-            found, repaired = self._declared(nearest), True
-            assert found is not None, "a repair is feasible"
-        identity, declared = found
+            feasible, repaired = self._declared(nearest), True
+            assert feasible is not None, "a repair is feasible"
+        identity, declared = feasible
         self._seen.add(identity)
         self._unmarked.append(declared)
         return declared, repaired
@@ -75,20 +75,20 @@ def run_loop(
     budget: Budget,
     batch: int,
     repair_rng: np.random.Generator,
-    recorded: Sequence[Evaluation],
+    logged: Sequence[Evaluation],
     append: Callable[[Sequence[Evaluation]], None],
     progress: Callable[[Evaluation], None],
 ) -> str:
     """Run to the end of the budget or of the strategy; returns ``budget`` or ``exhausted``.
 
     Args:
-        recorded: evaluations of an interrupted run. The strategy is asked and told as then; recorded
+        logged: evaluations of an interrupted run. The strategy is asked and told as then; their
             measurements are used again and not appended again.
         append: logs a batch.
         progress: called once per evaluation.
 
     Raises:
-        TraceDiverged: when the strategy asks for something else than ``recorded`` holds.
+        TraceDiverged: when the strategy asks for something else than ``logged`` holds.
     """
     admission = Admission(backend.space, repair_rng)
     clock_s = 0.0
@@ -108,7 +108,7 @@ def run_loop(
         if not admitted:
             return "exhausted"
         configurations = [configuration for configuration, _ in admitted]
-        known = recorded[done : done + len(admitted)]
+        known = logged[done : done + len(admitted)]
         _check_trace(known, configurations)
         if starting and len(known) < len(admitted):
             starting = False

@@ -46,13 +46,13 @@ def _commit() -> str | None:
 @lru_cache(maxsize=1)
 def versions() -> Mapping[str, str]:
     """Installed versions of the packages that results depend on, those of strategies and kernels among them."""
-    found = plugin_versions()
+    installed = plugin_versions()
     for name in PACKAGES:
         try:
-            found[name] = metadata.version(name)
+            installed[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return installed
 
 
 def environment() -> EnvironmentDocument:

@@ -128,7 +128,7 @@ class RunDirectory:
     def _log_path(self) -> Path:
         return self.path / contract.LOG
 
-    def recorded(self) -> list[Evaluation]:
+    def logged(self) -> list[Evaluation]:
         """The log's evaluations in order, up to the first line that was cut off.
 
         A log that is damaged elsewhere is kept in ``aborted-k/`` before it is cut.
@@ -207,14 +207,14 @@ class RunDirectory:
 
 
 def _differences(earlier: Mapping[str, Any], config: Mapping[str, Any], prefix: str = "") -> list[str]:
-    found: list[str] = []
+    differences: list[str] = []
     for name in sorted({*earlier, *config} - contract.NOT_DECIDING):
         before, now = earlier.get(name), config.get(name)
         if isinstance(before, Mapping) and isinstance(now, Mapping):
-            found += _differences(before, now, f"{prefix}{name}.")
+            differences += _differences(before, now, f"{prefix}{name}.")
         elif before != now:
-            found.append(f"{prefix}{name} was {before}, now {now}")
-    return found
+            differences.append(f"{prefix}{name} was {before}, now {now}")
+    return differences
 
 
 def _evaluation(row: dict[str, Any]) -> Evaluation:

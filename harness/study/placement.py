@@ -11,10 +11,10 @@ from harness.measure.device import NoDevice, probe_devices
 def visible_gpus() -> list[str]:
     """UUIDs of the visible GPUs of the first one's model; empty where there is none."""
     try:
-        found = probe_devices()
+        devices = probe_devices()
     except NoDevice:
         return []
-    return [device.uuid for device in found if device.name == found[0].name]
+    return [device.uuid for device in devices if device.name == devices[0].name]
 
 
 def placements(jobs: int, gpus: Sequence[str], shared: bool) -> list[str]:

@@ -107,11 +107,11 @@ def study_status(results: Path) -> StudyStatus:
     if not results.is_dir():
         raise UserError(f"{results}: no such folder: expected a results folder")
     plans = read_plans(results)
-    found = {_run(directory): directory for directory in _run_directories(results)}
-    states = [_status(run, directory) for run, directory in found.items()]
-    held_together = _consolidated(results) if not found else set()
+    directories = {_run(directory): directory for directory in _run_directories(results)}
+    states = [_status(run, directory) for run, directory in directories.items()]
+    held_together = _consolidated(results) if not directories else set()
     states += [RunStatus(run, State.DONE) for run in held_together]
-    states += [RunStatus(run, State.MISSING) for run in _missing(plans, {*found, *held_together})]
+    states += [RunStatus(run, State.MISSING) for run in _missing(plans, {*directories, *held_together})]
     if not states:
         raise UserError(f"{results}: no run and no plan of a sweep in it: expected a results folder")
     return StudyStatus(results, tuple(sorted(states)), bool(plans))

@@ -18,7 +18,7 @@ from harness.study.attempt import AttemptResult, Failure, Halt, Postponed, attem
 from harness.study.display import SweepDisplay
 from harness.study.order import randomised_blocks
 from harness.study.placement import placements, visible_gpus
-from harness.study.pool import Slot, Watch, run_in_pool, throttled
+from harness.study.slots import Slot, Watch, run_in_slots, throttled
 from harness.system.lease import held
 from harness.system.progress import ProgressDisplay
 
@@ -114,7 +114,7 @@ def _local(jobs: int) -> Launch:
             return _serial(numbered, options, watch)
         configs = [config for _, config in numbered]
         fresh = any_needs_device(configs)
-        return run_in_pool(numbered, options, _slots(configs, jobs), watch, fresh=fresh)
+        return run_in_slots(numbered, options, _slots(configs, jobs), watch, fresh=fresh)
 
     return launch
 

@@ -144,5 +144,5 @@ def test_a_cut_off_last_line_is_dropped(tmp_path: Path) -> None:
     row = {"index": 0}
     with RunDirectory(tmp_path, {"config_hash": "x"}) as directory:
         (tmp_path / "evaluations.jsonl").write_bytes(orjson.dumps(row))
-        assert directory.recorded() == []
+        assert directory.logged() == []
     assert not list(tmp_path.glob("aborted-*"))

@@ -25,11 +25,11 @@ def backend(tmp_path: Path) -> ReplayBackend:
 
 
 def looped(
-    strategy: Strategy, backend: ReplayBackend, budget: Budget, batch: int = 1, recorded: Sequence[Evaluation] = ()
+    strategy: Strategy, backend: ReplayBackend, budget: Budget, batch: int = 1, logged: Sequence[Evaluation] = ()
 ) -> tuple[str, list[Evaluation]]:
-    log = list(recorded)
+    log = list(logged)
     rng = np.random.default_rng(0)
-    ended = run_loop(strategy, backend, budget, batch, rng, recorded, log.extend, lambda _: None)
+    ended = run_loop(strategy, backend, budget, batch, rng, logged, log.extend, lambda _: None)
     return ended, log
 
 
@@ -127,7 +127,7 @@ def test_a_resumed_run_is_the_uninterrupted_one(backend: ReplayBackend, batch: i
 def test_a_log_of_another_trace_is_noticed(backend: ReplayBackend) -> None:
     _, other = looped(random_search(backend.space, 1), backend, Budget(10))
     with pytest.raises(TraceDiverged, match="evaluation 0"):
-        looped(random_search(backend.space, 0), backend, Budget(10), recorded=other)
+        looped(random_search(backend.space, 0), backend, Budget(10), logged=other)
 
 
 def test_too_many_proposals_are_an_error(backend: ReplayBackend) -> None:

@@ -1,4 +1,4 @@
-"""Worker processes of a sweep: each has a pipe of its own, and takes down nothing but its own run when it dies."""
+"""Slots of a sweep, a worker process each: it has a pipe of its own and takes down only its own run when it dies."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class _Worker:
     at: tuple[int, RunConfig] | None = None
 
 
-def run_in_pool(
+def run_in_slots(
     jobs: Sequence[tuple[int, RunConfig]], options: SweepOptions, slots: Sequence[Slot], watch: Watch, fresh: bool
 ) -> Generator[tuple[int, AttemptResult]]:
     """Attempt all jobs, each in the first slot that is free; yields outcomes as they come.
