@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 # Kernels run in Triton's interpreter and replays in worker processes: more threads only get in each other's way.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: quickstart test test-all lint clean claim claim-rerun
+.PHONY: quickstart test test-all test-helion lint clean claim claim-rerun
 .DEFAULT_GOAL := quickstart
 
 $(INSTALLED): pyproject.toml constraints.txt
@@ -47,5 +47,22 @@ test: lint
 test-all: lint
 	$(BIN)/python -m pytest -n 2 -m 'not gpu' --timeout 3000
 
+# The adapter's tests with each Helion that it supports, each in an environment of its own on top of the first one.
+HELIONS := 1.4.0 1.5.1
+HELION_TESTS := tests/kernels/test_helion.py tests/harness/strategies/test_helion.py tests/search_spaces/test_helion.py \
+	tests/search_spaces/test_helion_draws.py tests/search_spaces/test_helion_listed.py
+HELION_ENVIRONMENTS := $(HELIONS:%=.venv-helion-%/.installed)
+$(HELION_ENVIRONMENTS): .venv-helion-%/.installed: $(INSTALLED)
+	@$(BIN)/python -m venv .venv-helion-$*
+	@$(BIN)/python -c "import site, sys; from pathlib import Path; \
+		Path(next(iter(Path(sys.argv[1]).glob('lib/python*/site-packages'))), 'zz_first.pth').write_text( \
+		f'import site; site.addsitedir({site.getsitepackages()[0]!r})\n')" .venv-helion-$*
+	@.venv-helion-$*/bin/pip install -q --disable-pip-version-check --no-deps helion==$*
+	@touch $@
+
+test-helion: $(HELION_ENVIRONMENTS)
+	@for version in $(HELIONS); do echo "helion $$version"; \
+		.venv-helion-$$version/bin/python -m pytest $(HELION_TESTS) || exit 1; done
+
 clean:
-	rm -rf $(VENV) report results/quickstart .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-helion-* report results/quickstart .mypy_cache .ruff_cache .pytest_cache .hypothesis

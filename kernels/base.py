@@ -27,6 +27,28 @@ class Buffer:
 
 
 @dataclass(frozen=True, slots=True)
+class Descriptor:
+    """A kernel argument that is a tensor descriptor, made on the host when the kernel is launched.
+
+    Attributes:
+        buffer: the tensor that it describes.
+        shape, strides: in elements; the tensor may be seen in another shape than it was made with.
+        block: what one access moves, in elements.
+    """
+
+    buffer: Buffer
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    block: tuple[int, ...]
+
+    def of(self, tensor: torch.Tensor) -> Any:
+        """Triton's descriptor of the buffer's tensor."""
+        from triton.tools.tensor_descriptor import TensorDescriptor
+
+        return TensorDescriptor(tensor, list(self.shape), list(self.strides), list(self.block))
+
+
+@dataclass(frozen=True, slots=True)
 class Scratch:
     """A temporary tensor that a plan needs; contents undefined at launch."""
 
@@ -41,14 +63,14 @@ class Launch:
     Attributes:
         kernel: the ``@triton.jit`` function.
         grid: number of programs along each axis.
-        arguments: run-time arguments by parameter name, tensors as :class:`Buffer`.
+        arguments: run-time arguments by parameter name, tensors as :class:`Buffer` or :class:`Descriptor`.
         constants: ``tl.constexpr`` parameters by name.
         options: compile options (``num_warps``, ``num_stages``, ``maxnreg`` …).
     """
 
     kernel: Any
     grid: tuple[int, int, int]
-    arguments: Mapping[str, Buffer | Scalar]
+    arguments: Mapping[str, Buffer | Descriptor | Scalar]
     constants: Mapping[str, Any]
     options: Mapping[str, int] = field(default_factory=dict)
 

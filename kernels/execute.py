@@ -8,7 +8,7 @@ from typing import Any
 import torch
 import triton
 
-from kernels.base import Buffer, Buffers, Kernel, Plan
+from kernels.base import Buffer, Buffers, Descriptor, Kernel, Plan, Scalar
 
 POISON = float("nan")
 
@@ -34,10 +34,14 @@ def launch(plan: Plan, buffers: Buffers) -> None:
     if any(tensor.is_cuda for tensor in buffers.values()):
         triton.set_allocator(allocate_descriptors)
     for step in plan.launches:
-        arguments = {
-            name: buffers[value.name] if isinstance(value, Buffer) else value for name, value in step.arguments.items()
-        }
+        arguments = {name: _passed(value, buffers) for name, value in step.arguments.items()}
         step.kernel[step.grid](**arguments, **step.constants, **step.options)
+
+
+def _passed(value: Buffer | Descriptor | Scalar, buffers: Buffers) -> Any:
+    if isinstance(value, Descriptor):
+        return value.of(buffers[value.buffer.name])
+    return buffers[value.name] if isinstance(value, Buffer) else value
 
 
 def execute(

@@ -6,7 +6,11 @@ declared here, so that equal programs have equal keys:
 - ``num_sm_multiplier`` and ``maxnreg`` exist for persistent programs only;
 - so do the ``range_*`` options of the loop over the grid, which only a persistent program has;
 - an unrolled (static) loop has no ``range_*`` options;
+- ``host_tensor_descriptors`` (Helion 1.5) exists where some access goes through a tensor descriptor;
 - registers for all threads of a program must fit into an SM's.
+
+A description may have keys *pinned* to Helion's own defaults, so that what is left can be listed. Their parameters are
+constants of the space, and Helion's searches get them as ``autotune_config_overrides``.
 
 One rule is ours: a thread holds at most 256 elements of any tile, copies by unrolling the loop over the grid included.
 Beyond that a thread's 255 registers do little but spill, and Triton compiles for minutes: of uniform draws without the
@@ -34,6 +38,7 @@ Config = dict[str, Any]
 CONSTANT = "helion_spec"
 """The space's constant that holds the description, as JSON: with it Helion's own searches run on a recording."""
 PERSISTENT = "pid_type not in ('flat', 'xyz')"
+DESCRIPTOR = "tensor_descriptor"
 NO_LIMIT = 0
 """``maxnreg`` where Helion has None."""
 REGISTERS_PER_SM = 65_536
@@ -57,24 +62,101 @@ _LISTS = {
     "load_eviction": "load_eviction_policies",
 }
 """Helion's lists by the name of one element; element i is parameter ``name_i``."""
+_SCALARS = (
+    "pid_type",
+    "num_sm_multiplier",
+    "num_warps",
+    "num_stages",
+    "maxnreg",
+    "host_tensor_descriptors",
+    "reduction_fusion",
+)
 _TRISTATE = ("range_warp_specialize", "range_multi_buffer", "range_flatten")
 _DEFAULTS: Mapping[str, Any] = {"range_unroll_factor": 0, "range_num_stages": 0}
 """Of list elements that may be inactive; None for the others."""
 _WORDS = {None: "none", False: "false", True: "true"}
 _EVICTIONS = {"": "default"}
+PINNABLE: Mapping[str, Any] = {
+    "pid_type": "flat",
+    "num_sm_multiplier": 1,
+    "maxnreg": None,
+    "flatten_loops": False,
+    "l2_groupings": 1,
+    "static_ranges": False,
+    "range_unroll_factors": 0,
+    "range_warp_specializes": None,
+    "range_num_stages": 0,
+    "range_multi_buffers": None,
+    "range_flattens": None,
+    "num_stages": 1,
+    "indexing": "pointer",
+    "load_eviction_policies": "",
+    "host_tensor_descriptors": False,
+    "reduction_fusion": False,
+}
+"""Helion's keys and their defaults, of lists an element's: what a key that is left out means to Helion."""
+PINNED = "pinned"
+"""Key of a description: which of them are."""
 
 
 def helion_space(description: Description) -> SearchSpace:
-    """The space of a described ``ConfigSpec``: one parameter for each scalar that Helion tunes.
+    """The space of a described ``ConfigSpec``: one parameter for each scalar that Helion tunes and none pinned.
 
     ``reduction_loop_i`` is the chunk of a looped reduction; its largest value means that the whole row is held.
     """
+    parameters, constants = (
+        list[Parameter](),
+        {CONSTANT: json.dumps(description, sort_keys=True, separators=(",", ":"))},
+    )
+    for parameter in _parameters(description):
+        key = _key(parameter.name)
+        if key in description.get(PINNED, ()):
+            constants[parameter.name] = _spelt(parameter, PINNABLE[key])
+        else:
+            parameters.append(parameter)
     return SearchSpace(
-        parameters=list(_parameters(description)),
+        parameters=parameters,
         constraints=list(_constraints(description)),
-        constants={CONSTANT: json.dumps(description, sort_keys=True, separators=(",", ":"))},
+        constants=constants,
         features=_features(description),
     )
+
+
+def pinned(description: Description, keys: Sequence[str]) -> Description:
+    """The same with keys pinned to Helion's defaults.
+
+    Raises:
+        ValueError: one that cannot be, or that the kernel does not have.
+    """
+    known = sorted({key for p in _parameters(description) if (key := _key(p.name)) in PINNABLE})
+    wrong = [key for key in keys if key not in known]
+    if wrong:
+        raise ValueError(f"pinned={wrong[0]}: expected some of {', '.join(known)}")
+    return {**description, PINNED: sorted(keys)}
+
+
+def overrides(description: Description) -> Config:
+    """The pinned keys as Helion's ``autotune_config_overrides``; empty where none is."""
+    lengths: dict[str, int] = {}
+    for parameter in _parameters(description):
+        key = _key(parameter.name)
+        if key in description.get(PINNED, ()):
+            lengths[key] = lengths.get(key, 0) + 1 if key != parameter.name else 0
+    return {key: [PINNABLE[key]] * n if n else PINNABLE[key] for key, n in lengths.items()}
+
+
+def _key(name: str) -> str:
+    """Helion's key of one of our parameters."""
+    numbered = re.fullmatch(r"(.+)_(\d+)", name)
+    return _LISTS[numbered[1]] if numbered and numbered[1] in _LISTS else name
+
+
+def _spelt(parameter: Parameter, value: Any) -> Any:
+    """Helion's value as ours."""
+    if parameter.name == "maxnreg":
+        return NO_LIMIT
+    numbered = re.fullmatch(r"(.+)_(\d+)", parameter.name)
+    return _from_helion(numbered[1], value, parameter) if numbered and numbered[1] in _LISTS else value
 
 
 def powers(low: int, high: int) -> tuple[int, ...]:
@@ -103,6 +185,10 @@ def _parameters(description: Description) -> Iterator[Parameter]:
     yield Integer("num_stages", 1, 8)
     for i in range(description["indexing"]["length"]):
         yield Categorical(f"indexing_{i}", tuple(description["indexing"]["choices"]))
+    if description.get("host_tensor_descriptors") and (condition := _descriptor_condition(description)):
+        yield Boolean("host_tensor_descriptors", condition)
+    if description.get("reduction_fusion"):
+        yield Boolean("reduction_fusion")
     evictions = description["load_eviction_policies"]
     for i in range(evictions["length"]):
         yield Categorical(f"load_eviction_{i}", tuple(_EVICTIONS.get(c, c) for c in evictions["choices"]))
@@ -118,6 +204,14 @@ def _ranges(description: Description) -> Iterator[Parameter]:
                 yield Integer(f"{name}_{i}", 0, 4, active_when=condition)
 
 
+def _descriptor_condition(description: Description) -> str:
+    """That some access goes through a tensor descriptor; empty where none can."""
+    indexing = description["indexing"]
+    if DESCRIPTOR not in indexing["choices"]:
+        return ""
+    return " or ".join(f"indexing_{i} == '{DESCRIPTOR}'" for i in range(indexing["length"]))
+
+
 def _range_condition(description: Description, block_ids: Sequence[int]) -> str | None:
     rules = [PERSISTENT] if set(block_ids) & set(description["grid_block_ids"]) else []
     rules += [
@@ -128,9 +222,13 @@ def _range_condition(description: Description, block_ids: Sequence[int]) -> str 
 
 def _constraints(description: Description) -> Iterator[str]:
     yield f"maxnreg * num_warps * 32 <= {REGISTERS_PER_SM}"
+    # Helion 1.5 limits whole rows, of which a program holds no more than a chunk of the reduction: another tile below.
+    reduced = {reduction["high"] for reduction in description["reduction_loops"]}
     for blocks, rows in sorted(_tiles(description).items()):
         tile = " * ".join([*([str(rows)] if rows > 1 else []), *blocks])
         yield f"{tile} <= {MOST_ELEMENTS}"
+        if rows in reduced:
+            continue
         yield f"{tile} <= {ELEMENTS_PER_THREAD} * num_warps * 32"
         for i, ids in enumerate(description["range_unroll_factors"]):
             if set(ids) & set(description["grid_block_ids"]):
@@ -199,7 +297,7 @@ def helion_config(configuration: Mapping[str, Any]) -> Config:
         numbered = re.fullmatch(r"(.+)_(\d+)", name)
         if numbered and numbered[1] in _LISTS:
             lists.setdefault(numbered[1], {})[int(numbered[2])] = _to_helion(numbered[1], value)
-        elif name in ("pid_type", "num_sm_multiplier", "num_warps", "num_stages", "maxnreg"):
+        elif name in _SCALARS:
             config[name] = None if name == "maxnreg" and value == NO_LIMIT else value
         else:
             raise ValueError(f"{name}={value}: expected a parameter of a Helion space")
@@ -214,6 +312,11 @@ def configuration_of(config: Mapping[str, Any], space: SearchSpace) -> dict[str,
     Raises:
         InvalidConfiguration: a value that the space does not have.
     """
+    return space.canonicalize(values_of(config, space))
+
+
+def values_of(config: Mapping[str, Any], space: SearchSpace) -> dict[str, Any]:
+    """A normalised Helion config as values of our parameters, inactive ones among them."""
     given: dict[str, Any] = {}
     for parameter in space.parameters:
         numbered = re.fullmatch(r"(.+)_(\d+)", parameter.name)
@@ -225,7 +328,7 @@ def configuration_of(config: Mapping[str, Any], space: SearchSpace) -> dict[str,
             given["maxnreg"] = config.get("maxnreg") or NO_LIMIT
         elif parameter.name in config:
             given[parameter.name] = config[parameter.name]
-    return space.canonicalize(given)
+    return given
 
 
 def _to_helion(name: str, value: Any) -> Any:

@@ -27,7 +27,14 @@ def _record_options(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=N",
         help="after the sample, N evaluations of a strategy of conf/strategy in the whole space, to find t*",
     )
+    parser.add_argument(
+        "--draws",
+        type=int,
+        metavar="N",
+        help="instead, N independent draws by parameter (of a Helion space as Helion draws): random search's rate",
+    )
     parser.add_argument("--deadline-s", type=float, help="stop cleanly after so many seconds")
+    parser.add_argument("--finish", action="store_true", help="of --draws: the landscape of what is drawn by then")
     parser.add_argument("--compile-workers", type=int, help="compile processes; default: one a core")
 
 
@@ -46,7 +53,9 @@ def _record(arguments: argparse.Namespace) -> int:
         if not name or not evaluations.isdigit():
             raise UserError(f"--search {search}: expected NAME=EVALUATIONS")
         searches.append(composer.compose([f"strategy={name}", f"budget.evaluations={evaluations}", "batch=16"]))
-    request = RecordRequest(arguments.output, arguments.limit, arguments.deadline_s, tuple(searches))
+    request = RecordRequest(
+        arguments.output, arguments.limit, arguments.deadline_s, tuple(searches), arguments.draws, arguments.finish
+    )
     for progress in record_tasks(configs, request):
         print(progress.report(), flush=True)
     return DONE
@@ -86,6 +95,7 @@ RECORD = Command(
         "nearopt record task=softmax-16384x2560-bf16 --deadline-s 540",
         "nearopt record task=matmul task.kernel.m=512 -o matmul-512.parquet",
         "nearopt record task=matmul-wide-2048x2048x2048-bf16 --limit 4000 --search optuna_tpe=400 --search lfbo=400",
+        "nearopt record task=helion_softmax-16384x2560-bf16 --draws 30000 --deadline-s 500   # again to go on",
     ),
     add_options=_record_options,
     run=_record,

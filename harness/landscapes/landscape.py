@@ -30,7 +30,7 @@ from search_spaces.space import SearchSpace
 SCHEMA_VERSION = 1
 REQUIRED = ("status", "latency_ms", "oracle_ms")
 COSTS = ("compile_s", "verify_s", "benchmark_s")
-RECORDER = ("binary", "alias", "gpu", "sm_clock_mhz", "temperature_c", "throttle_reasons")
+RECORDER = ("draws", "first_draw", "binary", "alias", "gpu", "sm_clock_mhz", "temperature_c", "throttle_reasons")
 """Optional columns that nothing here depends on."""
 
 
@@ -71,10 +71,10 @@ class Landscape:
 
     @property
     def searchable(self) -> NDArray[np.bool_]:
-        """Rows that make up the space that is searched: all, or the uniform ones of a sample; shape ``[N]``."""
+        """Rows that make up the space that is searched: all, or the drawn ones of a sample; shape ``[N]``."""
         if self.exhaustive:
             return np.ones(len(self.codes), dtype=bool)
-        return np.array([origin == "uniform" for origin in self.origin])
+        return np.array([origin != "search" for origin in self.origin])
 
     def frame(self) -> pd.DataFrame:
         """A row per configuration: ``status, latency_ms, oracle_ms, compile_s, verify_s, benchmark_s, origin``."""

@@ -15,7 +15,7 @@ from search_spaces.enumeration import Codes
 from search_spaces.errors import InvalidConfiguration
 from search_spaces.space import SearchSpace
 
-ORIGINS = ("uniform", "search")
+ORIGINS = ("uniform", "by_parameter", "search")
 STATUSES = frozenset(status.value for status in Status)
 
 Floats = NDArray[np.float64]

@@ -13,6 +13,7 @@ from harness.backends.task import kernel_fields
 from harness.config.schema import RunConfig
 from harness.measure.device import AccelDevice, nvidia_smi
 from harness.measure.work import SessionOptions
+from harness.record.draws import BY_PARAMETER, NOTHING_DRAWN, draws_coverage, generator_of
 from harness.record.retime import Retiming
 from harness.run import provenance
 from harness.system.digest import digest
@@ -31,6 +32,9 @@ class RecordOptions:
         retiming: of the best and the anchors, afterwards.
         limit: measure only so many configurations, drawn uniformly without replacement.
         deadline_s: start no configuration after so many seconds, and stop cleanly.
+        draws: measure so many independent draws, parameter by parameter, instead (see :mod:`harness.record.draws`).
+            It is no part of what a recording is: a later sitting may want more.
+        finish: make a landscape of the draws that there are at the deadline.
         searches: strategies, each with its seed, budget and batch, that look for better configurations in the
             whole space afterwards; what they visit has ``origin="search"`` and only sets t*.
     """
@@ -40,6 +44,8 @@ class RecordOptions:
     limit: int | None = None
     deadline_s: float | None = None
     searches: tuple[RunConfig, ...] = ()
+    draws: int | None = None
+    finish: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,15 +93,13 @@ def recording_identity(recording: Recording) -> dict[str, Any]:
         "compile_timeout_s": session.compile_timeout_s,
         "run_timeout_s": session.run_timeout_s,
         "timing": session.timing.to_json(),
+        **({} if recording.options.draws is None else {"drawn": BY_PARAMETER}),
     }
 
 
 def recording_metadata(recording: Recording, wanted: int, input_seed: int) -> dict[str, Any]:
-    """The landscape's metadata, as far as it is known before ``wanted`` configurations are measured."""
+    """The landscape's metadata, as far as it is known before ``wanted`` configurations, or draws, are measured."""
     kernel, device, options = recording.kernel, recording.device, recording.options
-    feasible = recording.space.size if recording.space.enumerable else None
-    among = "more than can be listed" if feasible is None else str(feasible)
-    drawn = f"uniformly without replacement, seed {options.session.seed}: {wanted} of {among}"
     shape = {name: value for name, value in kernel_fields(kernel).items() if name not in ("_target_", "dtype")}
     metadata: dict[str, Any] = {
         "task": recording.task,
@@ -103,7 +107,7 @@ def recording_metadata(recording: Recording, wanted: int, input_seed: int) -> di
         "shape": shape,
         "dtype": kernel.dtype,
         "device": device.to_json(),
-        "coverage": {"kind": "exhaustive"} if wanted == feasible else {"kind": "sample", "drawn": drawn},
+        "coverage": _coverage(recording, wanted),
         "compile_workers": options.session.compile_workers,
         "driver": device.driver,
         "versions": dict(provenance.versions()),
@@ -128,6 +132,17 @@ def recording_metadata(recording: Recording, wanted: int, input_seed: int) -> di
             "peak_bytes_per_s": device.peak_bytes_per_s,
         }
     return metadata
+
+
+def _coverage(recording: Recording, wanted: int) -> dict[str, Any]:
+    space, seed = recording.space, recording.options.session.seed
+    if recording.options.draws is not None:
+        return draws_coverage(generator_of(space).how, seed, NOTHING_DRAWN)
+    feasible = space.size if space.enumerable else None
+    if wanted == feasible:
+        return {"kind": "exhaustive"}
+    among = "more than can be listed" if feasible is None else str(feasible)
+    return {"kind": "sample", "drawn": f"uniformly without replacement, seed {seed}: {wanted} of {among}"}
 
 
 def _search_facts(search: RunConfig) -> dict[str, Any]:

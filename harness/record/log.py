@@ -22,7 +22,7 @@ class LoggedResult:
 
     Attributes:
         binary: fingerprint of what was launched, empty if it did not compile.
-        origin: ``uniform``, or ``search`` where a search asked for it.
+        origin: ``uniform``, ``by_parameter``, or ``search`` where a search asked for it.
         gpu: UUID of the device that measured it; empty if none did.
     """
 
@@ -41,6 +41,7 @@ class LogContent:
         metadata: of the landscape, as far as it is known before measuring.
         sessions: facts of each process that appended (device, versions, when).
         results: rows by configuration key.
+        draws: key by index of independent draws, ``None`` for one outside the space's rules.
         retimed: samples in ms by configuration key, ``None`` before the re-timing.
         retimed_beside: the same from each further device, by UUID.
         vendor: name and samples in ms of the vendor's call, ``None`` if there is none.
@@ -49,6 +50,7 @@ class LogContent:
     metadata: dict[str, Any] = field(default_factory=dict)
     sessions: list[dict[str, Any]] = field(default_factory=list)
     results: dict[str, LoggedResult] = field(default_factory=dict)
+    draws: dict[int, str | None] = field(default_factory=dict)
     retimed: dict[str, list[float]] | None = None
     retimed_beside: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     vendor: tuple[str, list[float]] | None = None
@@ -99,11 +101,14 @@ class RecordLog:
         self.content.sessions[-1]["versions"] = dict(versions)
         self._append({"kind": "started", "versions": dict(versions)})
 
-    def result(self, key: str, result: Result, gpu: str, origin: str = "uniform") -> None:
-        """A configuration is measured, on the device with the UUID ``gpu`` or on none."""
+    def result(self, key: str, result: Result, gpu: str, origin: str = "uniform", draw: int | None = None) -> None:
+        """A configuration is measured, on the device with the UUID ``gpu`` or on none; it was draw ``draw``, if any."""
         measurement, state = result.measurement, result.measurement.device_state
         binary = "" if result.compiled is None else result.compiled.fingerprint
         self.content.results[key] = LoggedResult(result.configuration, measurement, binary, origin, gpu)
+        self.content.retimed = None  # it may be the best
+        if draw is not None:
+            self.content.draws[draw] = key
         self._append(
             {
                 "kind": "result",
@@ -120,8 +125,14 @@ class RecordLog:
                 "verify_s": round(measurement.verify_s, 6),
                 "benchmark_s": round(measurement.benchmark_s, 6),
                 "message": measurement.message,
+                **({} if draw is None else {"draw": draw}),
             }
         )
+
+    def drawn(self, index: int, key: str | None) -> None:
+        """Draw ``index`` needs no measurement: it repeats the one with the key, or is outside the space's rules."""
+        self.content.draws[index] = key
+        self._append({"kind": "draw", "index": index, "key": key})
 
     def retimed(
         self,
@@ -188,6 +199,11 @@ def _load(path: Path) -> tuple[LogContent, dict[str, Any]]:
                     document["origin"],
                     document.get("gpu", ""),
                 )
+                content.retimed = None  # more was measured since
+                if "draw" in document:
+                    content.draws[document["draw"]] = document["key"]
+            elif kind == "draw":
+                content.draws[document["index"]] = document["key"]
             elif kind == "retimed":
                 content.retimed = document["samples_ms"]
                 content.retimed_beside = document.get("beside", {})

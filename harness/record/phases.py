@@ -13,6 +13,7 @@ from harness.evaluation import Configuration, Status
 from harness.measure.engine import Result
 from harness.measure.jobs import CompiledPlan
 from harness.measure.session import Session
+from harness.record.draws import DrawStream, drawn_so_far, measure_draws
 from harness.record.facts import Recording
 from harness.record.log import RecordLog
 from harness.record.retime import VENDOR, retime
@@ -57,6 +58,24 @@ class Phases:
             except KeyboardInterrupt:
                 return False
         return finished == len(configurations)
+
+    def draw(self, stream: DrawStream) -> bool:
+        """As :meth:`measure`, of independent draws; at the deadline too, if what is drawn by then is to be finished."""
+        options, began, finished = self.recording.options, time.monotonic(), 0
+        assert options.draws is not None
+
+        def measured(key: str, result: Result) -> str:
+            nonlocal finished
+            self._keep(key, result)
+            finished += 1
+            rate = finished / max(time.monotonic() - began, 1e-9)
+            return _note(self.session.engine.incumbent_ms, rate, result)
+
+        ended = measure_draws(
+            self.session, self.recording.space, self.log, stream, options.draws, self.deadline, measured
+        )
+        draws = drawn_so_far(self.log.content).draws
+        return ended and (draws >= options.draws or (options.finish and draws > 0))
 
     def search(self) -> bool:
         """Run the searches, if any; whether all ended, before the deadline or the user stopped them."""

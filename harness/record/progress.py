@@ -17,7 +17,7 @@ class RecordingProgress:
     Attributes:
         log: the append-only file; the same command goes on from it.
         landscape: the Parquet file, ``None`` while the recording is incomplete.
-        done, total: configurations of the space or its sample measured so far, by all sessions, and wanted.
+        done, total: configurations of the space or its sample, or draws, so far, by all sessions, and wanted.
         searched: configurations that only searches visited.
         activity: where this session's time went.
         wall_s: of this session.

@@ -16,6 +16,7 @@ from harness.measure.activity import Activity
 from harness.measure.session import Session
 from harness.measure.triton.nvml import describe_states
 from harness.measure.work import MakeWork, usual_work
+from harness.record.draws import DrawStream, drawn_so_far, draws_coverage
 from harness.record.facts import Recording, recording_identity, recording_metadata, session_facts
 from harness.record.log import RecordLog
 from harness.record.phases import Phases
@@ -56,30 +57,35 @@ def record(recording: Recording, *, work: MakeWork = usual_work, cache: Path | N
         DeviceLost, CompilePoolError, Unkillable: the device or the workers gave up; the log keeps what there is.
     """
     start = time.monotonic()
-    order_seed, retime_seed = np.random.SeedSequence(recording.options.session.seed).spawn(2)
-    order = draw_order(recording.space, np.random.default_rng(order_seed), recording.options.limit)
+    options = recording.options
+    order_seed, retime_seed = np.random.SeedSequence(options.session.seed).spawn(2)
+    stream = None if options.draws is None else DrawStream(recording.space, order_seed)
+    order = draw_order(recording.space, np.random.default_rng(order_seed), options.limit if stream is None else 0)
+    wanted = len(order) if options.draws is None else options.draws
     input_seed = int(np.random.SeedSequence().generate_state(1)[0])
-    metadata = recording_metadata(recording, len(order), input_seed)
+    metadata = recording_metadata(recording, wanted, input_seed)
     with RecordLog(recording.log, recording_identity(recording), metadata) as log:
         tally = SessionTally()
         missing = _missing(recording.space, order, log)
-        if missing or log.content.retimed is None:
-            print(
-                f"{recording.task}: starting {recording.options.session.compile_workers} compile workers",
-                file=sys.stderr,
-            )
+        too_few = options.draws is not None and drawn_so_far(log.content).draws < options.draws
+        if missing or too_few or log.content.retimed is None:
+            print(f"{recording.task}: starting {options.session.compile_workers} compile workers", file=sys.stderr)
             with _open_session(recording, log, input_seed, work, cache) as session:
-                tally = _run_phases(Phases(recording, log, session, start), missing, np.random.default_rng(retime_seed))
+                phases = Phases(recording, log, session, start)
+                tally = _run_phases(phases, missing if stream is None else stream, np.random.default_rng(retime_seed))
         complete = tally.complete and log.content.retimed is not None
+        drawn = None if stream is None else drawn_so_far(log.content)
         if complete:
+            if stream is not None and drawn is not None:
+                log.content.metadata["coverage"] = draws_coverage(stream.how, options.session.seed, drawn)
             summary = summary_of(log.content, tally.activity, time.monotonic() - start)
             write_from_log(recording.out, recording.space, log.content, summary)
         rows = log.content.results.values()
         return RecordingProgress(
             log=log.path,
             landscape=recording.out if complete else None,
-            done=sum(row.origin == "uniform" for row in rows),
-            total=len(order),
+            done=sum(row.origin == "uniform" for row in rows) if drawn is None else drawn.draws,
+            total=wanted,
             searched=sum(row.origin == "search" for row in rows),
             activity=tally.activity,
             wall_s=time.monotonic() - start,
@@ -105,7 +111,7 @@ def draw_order(space: SearchSpace, rng: np.random.Generator, limit: int | None) 
     drawn: dict[bytes, Codes] = {}
     while len(drawn) < limit:
         drawn |= {row.tobytes(): row for row in space.sample_codes(rng, limit)}
-    return np.array(list(drawn.values())[:limit])
+    return np.array(list(drawn.values())[:limit], dtype=np.int32).reshape(-1, len(space.parameters))
 
 
 def _missing(space: SearchSpace, order: Codes, log: RecordLog) -> list[Configuration]:
@@ -121,13 +127,15 @@ def _open_session(recording: Recording, log: RecordLog, input_seed: int, work: M
     return Session(recording.kernel, recording.device, options, work, cache, recording.beside)
 
 
-def _run_phases(phases: Phases, missing: Sequence[Configuration], retime_rng: np.random.Generator) -> SessionTally:
+def _run_phases(
+    phases: Phases, missing: Sequence[Configuration] | DrawStream, retime_rng: np.random.Generator
+) -> SessionTally:
     session, log = phases.session, phases.log
     log.session(session_facts(session.devices))
     for row in log.content.results.values():
         if row.binary:
             session.engine.remember(row.binary, row.measurement)
-    measured = phases.measure(missing)
+    measured = phases.draw(missing) if isinstance(missing, DrawStream) else phases.measure(missing)
     if (started := session.worker.reported) is not None:
         log.started(started.versions)
     activity = replace(session.engine.activity)  # searches wait for their strategies, and for each batch

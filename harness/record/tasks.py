@@ -24,6 +24,9 @@ from harness.record.retime import Retiming
 from harness.record.retime_study import Retimed, retime_task
 from harness.system.resources import recording_directory
 
+DRAWN_FACTOR = 1.3
+"""Of draws everything within this factor of the best is timed again: a hit must not be missed for a first reading."""
+
 
 @dataclass(frozen=True)
 class RecordRequest:
@@ -34,6 +37,8 @@ class RecordRequest:
         limit: configurations drawn uniformly, default all.
         deadline_s: stop cleanly after so many seconds.
         searches: run afterwards, in the same session.
+        draws: independent draws, parameter by parameter, instead of a uniform sample.
+        finish: write the landscape of what is drawn at the deadline.
 
     Raises:
         UserError: a value out of range.
@@ -43,13 +48,21 @@ class RecordRequest:
     limit: int | None = None
     deadline_s: float | None = None
     searches: tuple[RunConfig, ...] = ()
+    draws: int | None = None
+    finish: bool = False
 
     def __post_init__(self) -> None:
         if self.limit is not None and self.limit < 1:
             raise UserError(f"--limit {self.limit}: expected 1 or more")
         if self.deadline_s is not None and not self.deadline_s > 0:
             raise UserError(f"--deadline-s {self.deadline_s}: expected more than 0")
-        if self.searches and self.limit is None:
+        if self.draws is not None and self.draws < 1:
+            raise UserError(f"--draws {self.draws}: expected 1 or more")
+        if self.draws is not None and self.limit is not None:
+            raise UserError(f"--limit {self.limit}: expected none with --draws, which is a sample of another kind")
+        if self.finish and (self.draws is None or self.deadline_s is None):
+            raise UserError("--finish: expected --draws N and --deadline-s S as well")
+        if self.searches and self.limit is None and self.draws is None:
             raise UserError("--search: expected --limit N as well: a whole space holds whatever a search could find")
         for search in self.searches:
             if search.budget.evaluations is None:
@@ -124,6 +137,9 @@ def _record_task(
         limit=request.limit,
         deadline_s=deadline_s,
         searches=request.searches,
+        retiming=Retiming() if request.draws is None else Retiming(factor=DRAWN_FACTOR),
+        draws=request.draws,
+        finish=request.finish,
     )
     recording = Recording(
         task=config.task.name,

@@ -11,6 +11,7 @@ from typing import Any
 from harness.evaluation import DeviceState
 from harness.landscapes.write import write_landscape
 from harness.measure.activity import Activity
+from harness.record.draws import drawn_so_far
 from harness.record.log import LogContent
 from harness.record.retime import Consistency, consistency, rescale
 from search_spaces.space import SearchSpace
@@ -47,6 +48,10 @@ def write_from_log(path: Path, space: SearchSpace, content: LogContent, summary:
         "alias": [row.measurement.alias for row in rows],
         "gpu": [gpus.index(measured_on[key]) if measured_on[key] else None for key in keys],
     }
+    if content.draws:
+        drawn = drawn_so_far(content)
+        columns["draws"] = [drawn.times.get(key, 0) for key in keys]
+        columns["first_draw"] = [drawn.first.get(key) for key in keys]
     for field in fields(DeviceState):
         columns[field.name] = [getattr(row.measurement.device_state, field.name, None) for row in rows]
     metadata = {

@@ -11,7 +11,8 @@ from unittest.mock import patch
 import torch
 import triton
 
-OLDEST = "1.4.0"
+OLDEST, NEWEST = "1.4.0", "1.5.1"
+"""The range of Helion's versions that tests run with."""
 
 
 @contextmanager

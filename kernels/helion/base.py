@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from importlib.metadata import version
 from typing import Any, ClassVar
@@ -18,6 +18,7 @@ from kernels.helion.generated import Document, generated_plan, record_calls
 from kernels.helion.target import Target, visible
 from search_spaces.device import DeviceLimits
 from search_spaces.helion import helion_config, helion_space
+from search_spaces.helion import pinned as pin
 from search_spaces.space import SearchSpace
 
 UNPICKLED = ("_bounds", "_fake_mode", "fake_inputs")
@@ -40,11 +41,16 @@ class HelionKernel(Kernel):
     def name(self) -> str:
         return f"helion_{super().name}"  # type: ignore[safe-super]
 
-    def space(self, device: DeviceLimits) -> SearchSpace:
-        """What Helion tunes of this kernel on a device."""
+    def space(self, device: DeviceLimits, pinned: Sequence[str] = ()) -> SearchSpace:
+        """What Helion tunes of this kernel on a device, but for the keys that are pinned to Helion's defaults.
+
+        Raises:
+            ValueError: a key that cannot be pinned, or that the kernel does not have.
+        """
         target = Target(device.sm_count, self.capability)
         with visible(target):
-            return helion_space(describe(self.bound(target).config_spec))
+            description = describe(self.bound(target).config_spec)
+        return helion_space(pin(description, pinned) if pinned else description)
 
     def warm_up(self, sm_count: int) -> None:
         self.bound(Target(sm_count, self.capability))

@@ -14,6 +14,8 @@ from helion.autotuner.config_fragment import EnumFragment, ListOf
 from helion.autotuner.config_spec import ConfigSpec
 from helion.runtime.config import Config
 
+from kernels.helion import NEWEST, OLDEST
+
 PLAIN = {
     "loop_orders": ("loop_orders", specs.LoopOrderSpec),
     "flatten_loops": ("flatten_loops", specs.FlattenLoopSpec),
@@ -27,7 +29,9 @@ PLAIN = {
 }
 """Fields of which only the block ids matter: attribute of the ConfigSpec and class of an item."""
 FRAGMENTS = ("indexing", "atomic_indexing", "load_eviction_policies")
-KNOWN = frozenset(PLAIN) | frozenset(FRAGMENTS) | {
+SWITCHES = ("host_tensor_descriptors", "reduction_fusion")
+"""Booleans that Helion 1.5 added; a description names those that it tunes."""
+KNOWN = frozenset(PLAIN) | frozenset(FRAGMENTS) | frozenset(SWITCHES) | {
     "block_sizes", "reduction_loops", "num_warps", "num_stages", "pid_type", "num_sm_multiplier", "maxnreg",
 }  # fmt: skip
 MOST_ELEMENTS = 2**20
@@ -42,7 +46,11 @@ def describe(spec: ConfigSpec) -> dict[str, Any]:
     fields = spec._flat_fields()
     unknown = [name for name in fields if name not in KNOWN]
     if unknown:
-        raise ValueError(f"helion {version('helion')} tunes {', '.join(unknown)}: expected {', '.join(sorted(KNOWN))}")
+        raise ValueError(
+            f"helion {version('helion')} tunes {', '.join(unknown)}: expected helion {OLDEST} … {NEWEST}, or a NearOpt "
+            "that knows it"
+        )
+    _check_draws(spec)
     capability = spec.target_device_capability
     return {
         "helion": version("helion"),
@@ -55,10 +63,24 @@ def describe(spec: ConfigSpec) -> dict[str, Any]:
         "reduction_loops": [_reduction(spec, item) for item in spec.reduction_loops],
         **{key: [list(item.block_ids) for item in getattr(spec, name)] for key, (name, _) in PLAIN.items()},
         **{name: _list_of(getattr(spec, name)) for name in FRAGMENTS},
+        **{name: True for name in SWITCHES if name in fields},
         "numel_limits": [_numel_limit(constraint) for constraint in spec.tensor_numel_constraints],
         "seeds": [dict(config.config) for config in spec.compiler_seed_configs],
         "default": dict(spec.compiler_default_config.config) if spec.compiler_default_config else None,
     }
+
+
+def _check_draws(spec: ConfigSpec) -> None:
+    """Helion 1.5 can pin a loop's stages, and choices of its random draws; neither happens to these kernels.
+
+    Raises:
+        ValueError: it does.
+    """
+    pinned = [item for item in spec.range_num_stages if getattr(item, "pinned", False)]
+    groups: Any = getattr(spec, "compiler_coverage_groups", None)
+    if pinned or groups:
+        what = "range_num_stages" if pinned else "compiler_coverage_groups"
+        raise ValueError(f"helion {version('helion')} pins {what} of this kernel: expected a kernel without")
 
 
 def _block(spec: ConfigSpec, item: Any) -> dict[str, Any]:
@@ -94,14 +116,21 @@ def _numel_limit(constraint: Any) -> dict[str, Any]:
 
 
 def config_spec(description: Mapping[str, Any]) -> ConfigSpec:
-    """The spec that was described, for searches that never see the kernel."""
+    """The spec that was described, for searches that never see the kernel.
+
+    Raises:
+        ValueError: a newer Helion described it, and this one does not tune all of it, or tunes more.
+    """
     capability = description["capability"]
     spec = ConfigSpec(
         backend=TritonBackend(),
         target_device_capability=tuple(capability) if capability else None,
-        device=torch.device("cpu"),
+        # What Helion 1.5 takes as the sign that there are descriptors to be made on the host; 1.4 does not look.
+        device=torch.device("cuda" if description.get("host_tensor_descriptors") else "cpu"),
         num_sm=description["num_sm"],
     )
+    if description.get("reduction_fusion"):
+        spec.reduction_fusion_available = True
     for block in description["block_sizes"]:
         spec.block_sizes.append(_block_spec(block))
     for loop in description["reduction_loops"]:
@@ -122,6 +151,13 @@ def config_spec(description: Mapping[str, Any]) -> ConfigSpec:
     spec.compiler_seed_configs = [Config.from_dict(dict(config)) for config in description["seeds"]]
     if description["default"]:
         spec.compiler_default_config = Config.from_dict(dict(description["default"]))
+    fields = spec._flat_fields()
+    differing = [name for name in SWITCHES if (name in fields) != bool(description.get(name))]
+    if differing:
+        raise ValueError(
+            f"the space was described by helion {description['helion']}, whose {differing[0]} helion "
+            f"{version('helion')} does not have: expected helion {description['helion']}"
+        )
     return spec
 
 

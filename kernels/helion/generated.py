@@ -19,10 +19,10 @@ from typing import Any
 
 import torch
 
-from kernels.base import Buffer, Launch, Plan, Scalar, Scratch
+from kernels.base import Buffer, Descriptor, Launch, Plan, Scalar, Scratch
 
 CODE_FOLDER = "helion"
-BUFFER, SCALAR = "buffer", "scalar"
+BUFFER, DESCRIPTOR, SCALAR = "buffer", "descriptor", "scalar"
 
 Call = dict[str, Any]
 """One launch as JSON: the kernel's name, its grid, positional arguments and options."""
@@ -85,7 +85,7 @@ def record_calls(host: Callable[..., Any], tensors: Mapping[str, torch.Tensor], 
         outputs: the buffers' names of what it returns, in order.
 
     Raises:
-        ValueError: an argument that is neither a whole tensor nor a number.
+        ValueError: an argument that is neither a whole tensor, nor a descriptor of one, nor a number.
     """
     seen: list[tuple[Any, tuple[int, ...], tuple[Any, ...], dict[str, Any]]] = []
 
@@ -119,9 +119,23 @@ def _argument(value: Any, names: dict[int, str], scratch: dict[str, tuple[list[i
         if value.storage_offset():
             raise ValueError(f"generated code launches with a part of {names[storage]}: expected a whole tensor")
         return BUFFER, names[storage]
+    if type(value).__name__ == "TensorDescriptor":
+        _, buffer = _argument(value.base, names, scratch)
+        if value.padding != "zero" or getattr(value, "round_f32_to_tf32", False):
+            raise ValueError(f"generated code launches with {value!r}: expected a descriptor that pads with zeros")
+        numbers = {name: [int(n) for n in getattr(value, name)] for name in ("shape", "strides", "block_shape")}
+        return DESCRIPTOR, {"buffer": buffer, **numbers}
     if value is None or isinstance(value, int | float):
         return SCALAR, value
-    raise ValueError(f"generated code launches with {value!r}: expected a tensor or a number")
+    raise ValueError(f"generated code launches with {value!r}: expected a tensor, a descriptor or a number")
+
+
+def _made(kind: str, value: Any) -> Buffer | Descriptor | Scalar:
+    if kind == DESCRIPTOR:
+        shape, strides, block = (tuple(value[name]) for name in ("shape", "strides", "block_shape"))
+        return Descriptor(Buffer(value["buffer"]), shape, strides, block)
+    made: Buffer | Scalar = Buffer(value) if kind == BUFFER else value
+    return made
 
 
 def plan_of(document: Mapping[str, Any], namespace: Mapping[str, Any]) -> Plan:
@@ -134,13 +148,13 @@ def plan_of(document: Mapping[str, Any], namespace: Mapping[str, Any]) -> Plan:
 
 def _launch(call: Call, namespace: Mapping[str, Any]) -> Launch:
     kernel = namespace[call["kernel"]]
-    arguments: dict[str, Buffer | Scalar] = {}
+    arguments: dict[str, Buffer | Descriptor | Scalar] = {}
     constants: dict[str, Any] = {}
     for (name, constant), (kind, value) in zip(_parameters(kernel), call["arguments"], strict=False):
         if constant:
             constants[name] = value
         else:
-            arguments[name] = Buffer(value) if kind == BUFFER else value
+            arguments[name] = _made(kind, value)
     x, y, z = (*call["grid"], 1, 1)[:3]
     return Launch(kernel, (x, y, z), arguments, constants, call["options"])
 

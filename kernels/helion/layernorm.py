@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -38,6 +39,8 @@ class HelionLayerNorm(HelionKernel, LayerNorm):
     program: ClassVar = layernorm
 
 
-def layernorm_space(rows: int, cols: int, dtype: str, capability: int, device: DeviceLimits) -> SearchSpace:
-    """What Helion tunes of the kernel on a device."""
-    return HelionLayerNorm(rows, cols, dtype, capability).space(device)
+def layernorm_space(
+    rows: int, cols: int, dtype: str, capability: int, device: DeviceLimits, pinned: Sequence[str] = ()
+) -> SearchSpace:
+    """What Helion tunes of the kernel on a device, but for keys that are ``pinned`` to Helion's defaults."""
+    return HelionLayerNorm(rows, cols, dtype, capability).space(device, pinned)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from torch._inductor.runtime import triton_compat
 
 pytest.importorskip("helion", reason="Helion is not installed: pip install 'nearopt[helion]'")
 
-from kernels.base import Buffer
+from kernels.base import Buffer, Descriptor
 from kernels.execute import execute, relative_error
 from kernels.helion.attention import HelionAttention
 from kernels.helion.base import HelionKernel
@@ -78,6 +79,24 @@ def test_a_plan_names_the_kernel_s_own_buffers(kernel: HelionKernel) -> None:
     names = set(kernel.inputs(torch.Generator())) | set(kernel.outputs(torch.device("meta")))
     assert used == names
     assert not plan.scratch
+
+
+@pytest.mark.skipif(version("helion") < "1.5", reason="Helion 1.4 makes descriptors on the device")
+def test_descriptors_made_on_the_host_are_arguments() -> None:
+    kernel = HelionMatmul(64, 128, 64, "fp16")
+    configuration = next(coarse(kernel, "flat"))
+    access = {name: "tensor_descriptor" for name in configuration if name.startswith("indexing_")}
+    space = kernel.space(DEVICE)
+    made = space.canonicalize({**configuration, **access, "host_tensor_descriptors": True})
+    blocks = [int(str(made[f"block_size_{i}"])) for i in range(3)]
+    (launch,) = kernel.plan(made, DEVICE.sm_count).launches
+    found = {value.buffer.name: value for value in launch.arguments.values() if isinstance(value, Descriptor)}
+    assert "c" in found  # Helion takes pointers where a block is too narrow for a descriptor
+    assert found["c"].shape == (64, 128) and found["c"].strides == (128, 1)
+    assert sorted(found["c"].block) == sorted(blocks[:2])
+    on_device = space.canonicalize({**made, "host_tensor_descriptors": False})
+    (launch,) = kernel.plan(on_device, DEVICE.sm_count).launches
+    assert not [value for value in launch.arguments.values() if isinstance(value, Descriptor)]
 
 
 def test_a_plan_is_generated_once_and_then_read(monkeypatch: pytest.MonkeyPatch) -> None:

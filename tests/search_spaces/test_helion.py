@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ KERNELS: tuple[HelionKernel, ...] = (
     HelionLayerNorm(8192, 4096),
     HelionAttention(4, 16, 2048, 64),
 )
+LATER = version("helion") >= "1.5"
 DRAWS = 100
 """Each value of each parameter is among them several times."""
 
@@ -141,7 +143,33 @@ def test_a_described_spec_is_the_spec(spec: ConfigSpec) -> None:
 
 def test_the_row_kernels_have_compiler_made_seeds() -> None:
     assert describe_of(HelionSoftmax(4096, 2560))["seeds"]
-    assert not describe_of(HelionMatmul(2048, 2048, 2048))["seeds"]
+    assert bool(describe_of(HelionMatmul(2048, 2048, 2048))["seeds"]) == LATER  # 1.4 has none for it
+
+
+def test_the_switches_that_helion_1_5_added(space: SearchSpace) -> None:
+    """1.4 has neither; fusing reductions is for programs that have two over one row."""
+    found = {name for name in ("host_tensor_descriptors", "reduction_fusion") if name in space.names}
+    row_kernel = any(name.startswith("reduction_loop") for name in space.names)
+    expected = {"host_tensor_descriptors", *(["reduction_fusion"] if row_kernel else [])}
+    assert found == (expected if LATER else set())
+
+
+@pytest.mark.skipif(not LATER, reason="Helion 1.4 has no such limit")
+def test_a_limit_on_whole_rows_is_none_on_the_elements_of_a_thread() -> None:
+    """Of a reduction's axis a program holds a chunk; Helion 1.5 limits the axis all the same."""
+    space = HelionSoftmax(4096, 2560).space(H100)
+    (drawn,) = space.sample(np.random.default_rng(0), 1)
+    chunked = {**drawn, "pid_type": "flat", "block_size_0": 32, "reduction_loop_0": 8, "num_warps": 1}
+    assert space.contains(space.canonicalize(chunked))
+    assert not space.contains(space.canonicalize({**chunked, "reduction_loop_0": 512}))
+    assert not space.contains(space.canonicalize({**chunked, "block_size_0": 512}))
+
+
+def test_a_description_of_another_helion_is_refused(space: SearchSpace) -> None:
+    """Replaying a newer Helion's space with an older one would search another space."""
+    description = {**(description_of(space) or {}), "helion": "9.9", "reduction_fusion": True, "capability": [8, 0]}
+    with pytest.raises(ValueError, match=r"helion 9\.9, whose host_tensor_descriptors.*expected helion 9\.9"):
+        config_spec({**description, "host_tensor_descriptors": True})
 
 
 def describe_of(kernel: HelionKernel) -> dict[str, Any]:
@@ -157,7 +185,7 @@ def test_a_space_carries_its_description(space: SearchSpace) -> None:
 def test_an_unknown_tunable_is_refused(spec: ConfigSpec, monkeypatch: pytest.MonkeyPatch) -> None:
     fields = {**spec._flat_fields(), "new_knob": spec.indexing}
     monkeypatch.setattr(type(spec), "_flat_fields", lambda _: fields)
-    with pytest.raises(ValueError, match="new_knob"):
+    with pytest.raises(ValueError, match=r"tunes new_knob: expected helion 1\.4\.0 … 1\.5\.1"):
         describe(spec)
 
 

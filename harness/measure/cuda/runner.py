@@ -12,7 +12,7 @@ import torch
 from harness.measure.cuda.launching import CUBIN, function_of, threads
 from harness.measure.jobs import CompiledPlan
 from harness.measure.triton.runner import CudaRunner
-from kernels.base import Buffer, Launch, Plan
+from kernels.base import Buffer, Descriptor, Launch, Plan
 
 _DYNAMIC_SHARED_LIMIT = 8  # CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
 _ALWAYS_ALLOWED = 48 * 1024
@@ -60,7 +60,9 @@ def bound(
     return run
 
 
-def _value(value: Buffer | int | float, buffers: Mapping[str, torch.Tensor]) -> Any:
+def _value(value: Buffer | Descriptor | int | float, buffers: Mapping[str, torch.Tensor]) -> Any:
+    if isinstance(value, Descriptor):
+        raise TypeError(f"{value}: expected a buffer or a number: CUDA C++ kernels take no tensor descriptor")
     if isinstance(value, Buffer):
         return ctypes.c_void_p(buffers[value.name].data_ptr())
     return ctypes.c_float(value) if isinstance(value, float) else ctypes.c_int(value)

@@ -19,13 +19,13 @@ from harness.measure.messages import describe
 from harness.measure.reference import Reference
 from harness.measure.timing import Timing
 from harness.measure.triton.faults import WrongResult, status_of
-from harness.measure.triton.launching import bound, chained
+from harness.measure.triton.launching import bound, chained, passed
 from harness.measure.triton.nvml import DeviceMonitor, around
 from harness.measure.triton.sampler import Sampler
 from harness.measure.triton.scratch import SharedScratch, allocate
 from harness.measure.triton.specialize import ALIGNMENT, TRITON_NAMES, argument_values, launch_source, plan_dtypes
 from harness.system.text import one_line
-from kernels.base import Buffer, Kernel, Plan
+from kernels.base import Kernel, Plan
 
 KEPT_CONFIGURATIONS = 640
 """Loaded configurations kept for re-sampling."""
@@ -219,10 +219,7 @@ class CudaRunner:
             source = launch_source(launch, dtypes)
             kernel = CompiledKernel(source, dict(binary.files), binary.hash)
             self._build_launcher(source, kernel)
-            values = tuple(
-                buffers[value.name].data_ptr() if isinstance(value, Buffer) else value
-                for value in argument_values(launch).values()
-            )
+            values = tuple(passed(value, buffers) for value in argument_values(launch).values())
             steps.append(bound(kernel[launch.grid], values, self._stream))
         return steps
 

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from triton.compiler import ASTSource
 
-from kernels.base import Buffer, Kernel, Launch, Plan
+from kernels.base import Buffer, Descriptor, Kernel, Launch, Plan
 
 ALIGNMENT = 16
 """Bytes that a pointer, or integers that an argument, must be divisible by to be specialised on it."""
@@ -52,7 +52,7 @@ def plan_dtypes(plan: Plan, dtypes: DtypeNames) -> dict[str, str]:
 
 
 def argument_values(launch: Launch) -> dict[str, Any]:
-    """Every parameter's value in the kernel's own order; buffers stay :class:`Buffer`.
+    """Every parameter's value in the kernel's own order; buffers stay :class:`Buffer`, descriptors :class:`Descriptor`.
 
     Raises:
         TypeError: a parameter without a value, or a value without a parameter.
@@ -79,6 +79,8 @@ def _specialize(value: Any, parameter: Any, dtypes: DtypeNames) -> tuple[str, bo
     align = not parameter.do_not_specialize_on_alignment
     if isinstance(value, Buffer):
         kind, divisible = f"*{dtypes[value.name]}", align
+    elif isinstance(value, Descriptor):
+        kind, divisible = f"tensordesc<{dtypes[value.buffer.name]}{list(value.block)}>", False
     elif value is None:
         kind, divisible = "constexpr", False
     elif isinstance(value, bool):
@@ -91,7 +93,7 @@ def _specialize(value: Any, parameter: Any, dtypes: DtypeNames) -> tuple[str, bo
     elif isinstance(value, float):
         kind, divisible = "fp32", False
     else:
-        raise TypeError(f"{parameter.name}={value!r}: expected a buffer, a number or None")
+        raise TypeError(f"{parameter.name}={value!r}: expected a buffer, a descriptor, a number or None")
     return kind, divisible and not parameter.do_not_specialize
 
 

@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from importlib.metadata import version
 from inspect import signature
 from types import SimpleNamespace
 from typing import Any
@@ -26,7 +27,9 @@ from helion.autotuner.effort_profile import get_effort_profile
 from helion.runtime.config import Config
 from helion.runtime.settings import Settings
 
+from harness.errors import UserError
 from harness.evaluation import Evaluation, Status
+from kernels.helion import NEWEST, OLDEST
 
 Look = Callable[[Sequence[Config]], list[tuple[Config, Evaluation]]]
 """What was measured for each config: the config itself, or that of its repair."""
@@ -74,9 +77,32 @@ class CallbackProvider(BenchmarkProvider):  # type: ignore[misc]  # Helion may b
     def __init__(self, look: Look, **_: object) -> None:
         self._look = look
 
-    def benchmark(self, configs: list[Config], *, desc: str = "Benchmarking") -> list[BenchmarkResult]:
-        """One result a config, in order; it names the config that was measured, from which the search learns."""
-        del desc
+    def benchmark(
+        self,
+        configs: list[Config],
+        *,
+        desc: str = "Benchmarking",
+        raise_if_no_viable_config: bool = True,
+        **unknown: object,
+    ) -> list[BenchmarkResult]:
+        """One result a config, in order; it names the config that was measured, from which the search learns.
+
+        Args:
+            configs: what to measure.
+            desc: for Helion's progress bar.
+            raise_if_no_viable_config: Helion 1.5's, for the error of a program that never compiles. Here failures
+                belong to the task, and a search goes on behind them.
+            unknown: what a later Helion may ask for.
+
+        Raises:
+            UserError: ``unknown`` is not empty.
+        """
+        del desc, raise_if_no_viable_config
+        if unknown:
+            raise UserError(
+                f"helion {version('helion')} calls benchmark() with {next(iter(unknown))}=…: expected helion "
+                f"{OLDEST} … {NEWEST}"
+            )
         return [_result(*measured) for measured in self._look(configs)]
 
     def setup(self) -> None:
@@ -113,9 +139,10 @@ class SpecKernel:
         return None
 
 
-def quiet_settings(seed: int, retimings: Retimings) -> Settings:
+def quiet_settings(seed: int, retimings: Retimings, overrides: Mapping[str, Any]) -> Settings:
     """Helion's defaults, silent, without its cache and its own compiling."""
     return Settings(
+        autotune_config_overrides=dict(overrides),
         autotune_random_seed=seed,
         autotune_log_level=logging.CRITICAL,
         autotune_log=None,
@@ -127,15 +154,23 @@ def quiet_settings(seed: int, retimings: Retimings) -> Settings:
 
 
 def make_search(
-    algorithm: str, config_spec: ConfigSpec, seed: int, look: Look, retimings: Retimings, options: Mapping[str, Any]
+    algorithm: str,
+    config_spec: ConfigSpec,
+    seed: int,
+    look: Look,
+    retimings: Retimings,
+    options: Mapping[str, Any],
+    overrides: Mapping[str, Any],
 ) -> BaseSearch:
     """A search with the arguments that Helion itself gives it at full effort, but for ``options``.
+
+    ``overrides`` are keys of a configuration that it does not tune.
 
     Raises:
         TypeError: an option that the algorithm does not have.
     """
     kind = search_algorithms[algorithm]
-    settings = quiet_settings(seed, retimings)
+    settings = quiet_settings(seed, retimings, overrides)
     known = signature(kind.__init__).parameters
     wrong = [name for name in options if name not in known or name in ("self", "kernel", "args")]
     if wrong:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -22,7 +22,7 @@ from helion.autotuner.external import create_user_config_spec
 
 from kernels.helion.description import config_spec
 from kernels.helion.target import Target
-from search_spaces.helion import configuration_of, description_of, helion_config
+from search_spaces.helion import configuration_of, description_of, helion_config, overrides
 from search_spaces.parameter import Boolean, Integer, Ordinal, Parameter, Permutation
 from search_spaces.space import SearchSpace
 
@@ -38,6 +38,7 @@ class Translation:
             has no value (an inactive parameter) the proposal's stays.
         target: the device that Helion is to believe in.
         native: whether the spec is Helion's own.
+        overrides: Helion's ``autotune_config_overrides``: what the space has pinned.
     """
 
     spec: Callable[[], ConfigSpec]
@@ -45,6 +46,7 @@ class Translation:
     config: Callable[[Mapping[str, Any], Mapping[str, Any]], dict[str, Any]]
     target: Target
     native: bool
+    overrides: Mapping[str, Any] = field(default_factory=dict)
 
 
 def translate(space: SearchSpace) -> Translation:
@@ -68,6 +70,7 @@ def translate(space: SearchSpace) -> Translation:
         lambda _, measured: helion_config(measured),
         Target(description["num_sm"], 10 * major + minor),
         native=True,
+        overrides=overrides(description),
     )
 
 

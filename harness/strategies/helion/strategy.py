@@ -78,7 +78,10 @@ class HelionSearch(CallbackStrategy):
         own = int(own_seed.generate_state(1)[0])
 
         def search(measure: Measure) -> None:
-            spec = translation.spec()
+            try:
+                spec = translation.spec()
+            except ValueError as error:  # another Helion's space
+                raise UserError(str(error)) from None
 
             def look(configs: Sequence[Any]) -> list[tuple[Any, Evaluation]]:
                 evaluations = measure([translation.proposal(config.config) for config in configs])
@@ -95,7 +98,7 @@ class HelionSearch(CallbackStrategy):
                 spec.compiler_seed_configs = []
                 spec.compiler_default_config = None
             try:
-                made = make_search(algorithm, spec, own, look, retimings, options or {})
+                made = make_search(algorithm, spec, own, look, retimings, options or {}, translation.overrides)
             except TypeError as error:
                 raise UserError(f"strategy.options: {error}") from None
             run_search(made, retimings)

@@ -23,7 +23,7 @@ from harness.evaluation import Configuration
 from harness.measure.jobs import CompiledPlan
 from harness.measure.process import WorkerProcess
 from harness.measure.triton.specialize import TRITON_NAMES, buffer_dtypes, launch_source, plan_dtypes
-from kernels.base import Buffer, Kernel, Launch
+from kernels.base import Buffer, Descriptor, Kernel, Launch
 from tests.harness.measure.kernels_for_faults import AddOne
 
 TARGET = GPUTarget("cuda", 90, 32)
@@ -60,10 +60,13 @@ def _many_kinds(
 def jit_source(launch: Launch, dtypes: dict[str, str]) -> tuple[Any, Any, Any]:
     """Signature, constants and attributes as Triton's own JIT binder makes them from tensors."""
     torch_of = {name: dtype for dtype, name in TRITON_NAMES.items()}
-    values = {
-        name: torch.empty(64, dtype=torch_of[dtypes[value.name]]) if isinstance(value, Buffer) else value
-        for name, value in launch.arguments.items()
-    }
+
+    def passed(value: Any) -> Any:
+        if isinstance(value, Descriptor):
+            return value.of(torch.empty(64, dtype=torch_of[dtypes[value.buffer.name]]))
+        return torch.empty(64, dtype=torch_of[dtypes[value.name]]) if isinstance(value, Buffer) else value
+
+    values = {name: passed(value) for name, value in launch.arguments.items()}
     backend = make_backend(TARGET)
     binder = create_function_from_signature(launch.kernel.signature, launch.kernel.params, backend)
     kwargs = {**launch.options, "debug": False, "instrumentation_mode": ""}
@@ -87,6 +90,22 @@ def specialised_like_the_jit() -> None:
     }  # fmt: skip
     launch = Launch(_many_kinds, (1, 1, 1), arguments, {"BLOCK": 64}, {"num_warps": 2})
     assert_like_jit(launch, {"a": "bf16", "b": "fp32"})
+
+
+@triton.jit
+def _copies(x, y):
+    y.store([0, 0], x.load([0, 0]))
+
+
+def descriptors_are_specialised_like_the_jit() -> None:
+    x = Descriptor(Buffer("x"), (256, 64), (64, 1), (16, 32))
+    y = Descriptor(Buffer("y"), (128, 64), (64, 1), (16, 32))
+    launch = Launch(_copies, (1, 1, 1), {"x": x, "y": y}, {}, {"num_warps": 4})
+    assert_like_jit(launch, {"x": "bf16", "y": "bf16"})
+    source = launch_source(launch, {"x": "bf16", "y": "bf16"})
+    assert source.signature["x"] == "tensordesc<bf16[16, 32]>"
+    compiled = triton.compile(source, target=TARGET, options={"num_warps": 4})
+    assert len(compiled.metadata.tensordesc_meta) == 2
 
 
 def do_not_specialize_like_the_jit() -> None:

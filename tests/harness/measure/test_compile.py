@@ -70,6 +70,7 @@ def run(pool: CompilePool, configurations: list[Configuration]) -> list[CompileO
     "check",
     [
         aot_checks.specialised_like_the_jit,
+        aot_checks.descriptors_are_specialised_like_the_jit,
         aot_checks.do_not_specialize_like_the_jit,
         aot_checks.surplus_argument_is_refused,
         aot_checks.missing_argument_is_refused,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
+
 import numpy as np
 import pytest
 import torch
@@ -12,6 +14,7 @@ from harness.backends.live import LiveBackend
 from harness.backends.task import find_device
 from harness.evaluation import Status
 from harness.measure.work import SessionOptions
+from harness.record.draws import DrawStream
 from kernels.helion.attention import HelionAttention
 from kernels.helion.base import HelionKernel
 from kernels.helion.description import describe
@@ -56,3 +59,21 @@ def test_random_configurations_are_right_or_fail_as_they_should(kernel: HelionKe
     allowed = {Status.OK, Status.COMPILE_ERROR, Status.OUT_OF_RESOURCES, Status.COMPILE_TIMEOUT}
     assert set(statuses) <= allowed, [m.message for m in measured if m.status not in allowed]
     assert statuses.count(Status.OK) >= 6
+
+
+@pytest.mark.skipif(version("helion") < "1.5", reason="Helion 1.4 makes descriptors on the device")
+@pytest.mark.parametrize("kernel", KERNELS[1:], ids=lambda kernel: kernel.name)
+def test_descriptors_made_on_the_host_give_right_results(kernel: HelionKernel) -> None:
+    """Not of the matmul here, whose rows are no multiple of 16 bytes."""
+    device = find_device()
+    space = kernel.space(device.limits())
+    stream = DrawStream(space, np.random.SeedSequence(0))
+    drawn = [draw for i in range(200) if (draw := stream[i]) is not None and draw.get("host_tensor_descriptors")]
+    backend = LiveBackend(kernel.name, kernel, space, device, SessionOptions())
+    try:
+        measured = backend.measure(drawn[:24])
+    finally:
+        backend.close()
+    statuses = [measurement.status for measurement in measured]
+    assert not {Status.WRONG_RESULT, Status.RUNTIME_ERROR} & set(statuses), [m.message for m in measured]
+    assert statuses.count(Status.OK) >= 12

@@ -22,7 +22,7 @@ from harness.strategies.helion.space import fragment, tunable_of, value_of
 from harness.testing import StrategyContract, spaces
 from harness.testing.driver import drive, trace
 from search_spaces.device import H100
-from search_spaces.helion import configuration_of, description_of
+from search_spaces.helion import configuration_of, description_of, helion_space
 from search_spaces.matmul import matmul_space
 from search_spaces.space import SearchSpace
 
@@ -126,6 +126,22 @@ def test_a_repair_is_learned_as_what_was_measured(native: SearchSpace) -> None:
 def test_it_ends_where_nothing_works(native: SearchSpace) -> None:
     strategy = build(native, options={"initial_population": 5})
     assert 0 < len(drive(strategy, native, lambda *_: Status.COMPILE_TIMEOUT, evaluations=50)) <= 5
+
+
+def test_keywords_of_helion_s_benchmark_are_known_or_named() -> None:
+    from harness.strategies.helion.search import CallbackProvider
+
+    provider = CallbackProvider(lambda _: [])
+    assert provider.benchmark([], desc="", raise_if_no_viable_config=False) == []
+    with pytest.raises(UserError, match=r"calls benchmark\(\) with budget_s=…: expected helion 1\.4\.0 … 1\.5\.1"):
+        provider.benchmark([], budget_s=3)
+
+
+def test_a_space_that_another_helion_described_is_one_clear_line(native: SearchSpace) -> None:
+    description = {**(description_of(native) or {}), "helion": "9.9", "reduction_fusion": True}
+    description["host_tensor_descriptors"], description["capability"] = True, [8, 0]
+    with pytest.raises(UserError, match=r"helion 9\.9, whose host_tensor_descriptors"):
+        build(helion_space(description)).ask(1)
 
 
 def test_arguments_are_checked(native: SearchSpace) -> None:
