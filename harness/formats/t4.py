@@ -208,7 +208,7 @@ def _unit_of(where: str, result: Mapping[str, Any], name: str, stated_s: float |
     field = f"{where}.measurements.{text_of(name)}"
     own_s = _unit(f"{field}.unit", own)
     given = measurement.get("value")
-    values = [float(value) for value in (given if isinstance(given, list) else [given]) if is_number(value)]
+    values: list[Any] = [value for value in (given if isinstance(given, list) else [given]) if is_number(value)]
     runtimes = times.get("runtimes") if isinstance(times, Mapping) else None
     if not (_correct(result) and values and isinstance(runtimes, list) and runtimes and all(map(is_number, runtimes))):
         return own_s if _correct(result) and not runtimes else None
