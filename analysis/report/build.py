@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -15,6 +15,7 @@ from analysis.report.gallery import Drawing, Gallery, PageFigure, save_figures
 from analysis.report.neutral import Neutral, summarise
 from analysis.report.page import Command, render
 from analysis.report.text import format_speedups
+from analysis.study.none_succeeded import none_succeeded
 from analysis.study.results import StudyResults, study_results
 from analysis.study.speedup import COLUMNS
 from analysis.tables import (
@@ -98,7 +99,11 @@ def build_report(
 def _write(found: StudyResults, claimed: HypothesisFile | None, out: Path, command: Command, per_task: bool) -> Report:
     hypothesis = None if claimed is None else claimed.hypothesis
     verdict = summarise(found) if hypothesis is None else judge(found, hypothesis)
+    failed = none_succeeded(found.study, found.best)
+    told = [verdict.sentence, *(f"{task}: {sentence}." for task, sentence in failed.items())]
+    verdict = replace(verdict, sentence=" ".join(told))
     document = verdict.document() if claimed is None else {"hypothesis": claimed.document(), **verdict.document()}
+    document |= {"none_succeeded": failed}
     text = json.dumps(document, indent=1, ensure_ascii=False)
     (out / "verdict.json").write_text(text + "\n", encoding="utf-8")
     table = found.speedups[COLUMNS]

@@ -223,6 +223,25 @@ def test_a_configuration_that_is_there_twice_counts_once(tmp_path: Path) -> None
     assert landscape.latency_ms[by_x_and_mode(landscape)[16, "a"]] == 2.0
 
 
+def test_what_all_failed_is_said_as_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By the import, by a run and by a sweep."""
+    monkeypatch.chdir(tmp_path)
+    document = cache()
+    for key, record in document["cache"].items():
+        record["__error__"] = "RuntimeFailedConfig" if key.startswith(("16", "32")) else "InvalidConfig"
+    document["cache"]["64,0,a,3,1"]["__error__"] = "RuntimeFailedConfig"
+    Path("cache.json").write_text(json.dumps(document))
+    said = "no configuration of this task succeeded (of {} tried; most often, {} times: runtime_error: RuntimeFailed"
+    assert main(["landscapes", "import", "cache.json", "-o", "k__gpu.parquet"]) == 0
+    assert said.format(4, 3) in capsys.readouterr().out
+    assert main(["run", "backend.landscape=k__gpu.parquet", "results=one"]) == 0
+    assert said.format(4, 3) in capsys.readouterr().out
+    assert main(["run", "-m", "backend.landscape=k__gpu.parquet", "seed=0,1", "results=two", "jobs=1"]) == 0
+    assert f"nearopt: k__gpu: in 2 of 2 runs {said.format(8, 6)}" in capsys.readouterr().err
+
+
 def test_the_command_line_imports_and_replays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
