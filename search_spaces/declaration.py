@@ -13,7 +13,7 @@ from search_spaces.expression import Expression
 from search_spaces.expression_grammar import FUNCTIONS
 from search_spaces.expression_types import Type
 from search_spaces.expression_values import Array
-from search_spaces.limits import MAX_RULES, MAX_TOTAL_VALUES
+from search_spaces.limits import MAX_RULES, MAX_RULES_TEXT, MAX_TOTAL_VALUES
 from search_spaces.parameter import MAX_MAGNITUDE, Parameter, check_name
 
 
@@ -49,10 +49,14 @@ def declared(
     return rules, derived
 
 
-def _check_counts(parameters: Sequence[Parameter], *rules: Sequence[str] | Mapping[str, str]) -> None:
-    for what, given in zip(("parameters", "constraints", "features"), (parameters, *rules), strict=True):
+def _check_counts(parameters: Sequence[Parameter], constraints: Sequence[str], features: Mapping[str, str]) -> None:
+    """Before anything is parsed or listed."""
+    for what, given in (("parameters", parameters), ("constraints", constraints), ("features", features)):
         if len(given) > MAX_RULES:
             raise SpaceError(f"{len(given)} {what}: expected at most {MAX_RULES}")
+    texts = [*(parameter.condition or "" for parameter in parameters), *constraints, *features.values()]
+    if sum(len(text) for text in texts if isinstance(text, str)) > MAX_RULES_TEXT:
+        raise SpaceError(f"expressions: expected at most {MAX_RULES_TEXT} characters in all")
     total = sum(parameter.size for parameter in parameters)
     if total > MAX_TOTAL_VALUES:
         raise SpaceError(f"{total} values of {len(parameters)} parameters: expected at most {MAX_TOTAL_VALUES} in all")

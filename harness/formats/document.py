@@ -12,11 +12,13 @@ from typing import Any
 from harness.errors import UserError
 from harness.system.text import one_line
 
-MAX_BYTES = 1 << 28
+MAX_BYTES = 1 << 29
 """Of JSON text, unpacked: a small gzip file may unpack to more than any machine holds."""
 MAX_RATIO = 100
 """Of unpacked to packed bytes beyond the first :data:`FREE_BYTES`; recordings have 10 to 40."""
 FREE_BYTES = 1 << 24
+MAX_VALUES = 60_000_000
+"""Commas, those in strings included: a number takes 32 bytes of memory."""
 MAX_CONTAINERS = 5_000_000
 """Objects and lists. Three bytes of text make one, which takes up to 250 bytes of memory."""
 MAX_UNFINISHED = 1 << 20
@@ -71,6 +73,8 @@ def read_document(path: Path) -> Document:
     data = _bytes(path)
     if data.count(b"[") + data.count(b"{") > MAX_CONTAINERS:
         raise UserError(f"{path}: more than {MAX_CONTAINERS} objects and lists: expected a smaller recording")
+    if data.count(b",") > MAX_VALUES:
+        raise UserError(f"{path}: more than {MAX_VALUES} values: expected a smaller recording")
     try:
         text = data.decode(json.detect_encoding(data), "surrogatepass")
         del data
@@ -114,7 +118,8 @@ def _bytes(path: Path) -> bytes:
         reason = getattr(error, "strerror", None) or _line(error)
         raise UserError(f"{path}: cannot be read ({reason}): expected a JSON file") from None
     if len(data) > limit:
-        raise UserError(f"{path}: more than {limit >> 20} MiB of text: expected a smaller recording")
+        bomb = f" in a packed file of {path.stat().st_size >> 10} KiB" if limit < MAX_BYTES else ""
+        raise UserError(f"{path}: more than {limit >> 20} MiB of text{bomb}: expected a smaller recording")
     return data
 
 

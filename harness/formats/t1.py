@@ -24,7 +24,7 @@ from harness.formats.value_list import value_list
 from harness.formats.values import check_value, is_number, shown
 from search_spaces.errors import SpaceError
 from search_spaces.expression import Expression
-from search_spaces.limits import MAX_RULES, MAX_TOTAL_VALUES
+from search_spaces.limits import MAX_RULES, MAX_RULES_TEXT, MAX_TOTAL_VALUES
 
 
 @dataclass(frozen=True)
@@ -102,11 +102,13 @@ def _constraints(path: Path, conditions: Any) -> tuple[str, ...]:
         raise UserError(f"{path}: Conditions={shown(conditions)}: expected a list")
     if len(conditions) > MAX_RULES:
         raise UserError(f"{path}: Conditions: {len(conditions)} of them: expected at most {MAX_RULES}")
-    sources = []
+    sources: list[str] = []
     for i, condition in enumerate(conditions):
         source = condition.get("Expression") if isinstance(condition, Mapping) else None
         if not isinstance(source, str):
             raise UserError(f"{path}: Conditions[{i}].Expression={shown(source)}: expected an expression")
+        if sum(map(len, sources)) + len(source) > MAX_RULES_TEXT:
+            raise UserError(f"{path}: Conditions: expected at most {MAX_RULES_TEXT} characters in all")
         try:
             sources.append(Expression(source).source)
         except SpaceError as error:

@@ -20,6 +20,7 @@ from harness.run import contract
 from harness.run.version import check_run_version
 from harness.system.atomic import read_text, replacing, write_text, writing
 from harness.system.lease import Held, Lease
+from harness.system.yaml_text import load_yaml
 from search_spaces.space import SearchSpace
 
 DEVICE_COLUMNS = frozenset(field.name for field in fields(DeviceState))
@@ -61,7 +62,7 @@ def check_owner(path: Path, config: Mapping[str, Any]) -> None:
         return
     check_run_version(path)
     try:
-        earlier = yaml.safe_load(read_text(file))
+        earlier = load_yaml(read_text(file))
         theirs = earlier["config_hash"]
     except (OSError, yaml.YAMLError, ValueError, TypeError, KeyError, RecursionError):
         raise UserError(f"{file}: not readable as a run's configuration: move it away") from None

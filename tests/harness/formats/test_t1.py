@@ -113,6 +113,10 @@ def test_rows_outside_the_space_are_left_out_and_counted(tmp_path: Path) -> None
             "Conditions: 1004 of them: expected at most",
         ),
         (
+            lambda c: c["Conditions"].extend([{"Expression": f"x > 0{' ' * 9_000}"}] * 30),
+            "Conditions: expected at most 2",
+        ),
+        (
             lambda c: c["TuningParameters"].extend({"Name": f"p{i}", "Values": "range(100000)"} for i in range(30)),
             "TuningParameters: expected at most 2000000 values in all",
         ),

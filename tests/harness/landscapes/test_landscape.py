@@ -176,6 +176,10 @@ def test_deep_metadata_names_its_file(tmp_path: Path, depth: int, field: str) ->
             "space: 100. parameters: expected at most 1000",
         ),
         (lambda s: s["constraints"].extend(["block > 0"] * 1_000), "space: 100. constraints: expected at most 1000"),
+        (
+            lambda s: s["constraints"].extend([f"block > 0 {' ' * 5_000}"] * 50),
+            "space: expressions: expected at most 2",
+        ),
         (lambda s: s["features"].update({f"f{i}": "block" for i in range(1_001)}), "space: 100. features: expected"),
     ],
 )
