@@ -13,6 +13,7 @@ from search_spaces.expression import Expression
 from search_spaces.expression_grammar import FUNCTIONS
 from search_spaces.expression_types import Type
 from search_spaces.expression_values import Array
+from search_spaces.limits import MAX_RULES, MAX_RULES_TEXT, MAX_TOTAL_VALUES
 from search_spaces.parameter import MAX_MAGNITUDE, Parameter, check_name
 
 
@@ -28,6 +29,7 @@ def declared(
         SpaceError: naming the parameter, constant, feature or expression at fault.
     """
     names = tuple(parameter.name for parameter in parameters)
+    _check_counts(parameters, constraints, features)
     _check_names(names, constants, features)
 
     def parsed(source: str, known: Iterable[str]) -> Expression:
@@ -45,6 +47,19 @@ def declared(
     derived = {name: parsed(source, names) for name, source in features.items()}
     _check_types(rules, derived)
     return rules, derived
+
+
+def _check_counts(parameters: Sequence[Parameter], constraints: Sequence[str], features: Mapping[str, str]) -> None:
+    """Before anything is parsed or listed."""
+    for what, given in (("parameters", parameters), ("constraints", constraints), ("features", features)):
+        if len(given) > MAX_RULES:
+            raise SpaceError(f"{len(given)} {what}: expected at most {MAX_RULES}")
+    texts = [*(parameter.condition or "" for parameter in parameters), *constraints, *features.values()]
+    if sum(len(text) for text in texts if isinstance(text, str)) > MAX_RULES_TEXT:
+        raise SpaceError(f"expressions: expected at most {MAX_RULES_TEXT} characters in all")
+    total = sum(parameter.size for parameter in parameters)
+    if total > MAX_TOTAL_VALUES:
+        raise SpaceError(f"{total} values of {len(parameters)} parameters: expected at most {MAX_TOTAL_VALUES} in all")
 
 
 def _check_names(names: Sequence[str], constants: Iterable[str], features: Iterable[str]) -> None:

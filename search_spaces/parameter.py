@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise, permutations
 from keyword import iskeyword
+from math import factorial
 from typing import Any, ClassVar
 from unicodedata import normalize
 
@@ -51,6 +52,9 @@ class Parameter:
 
     def __post_init__(self) -> None:
         check_name("parameter", self.name)
+        self._check_values()
+
+    def _check_values(self) -> None:
         if not self.values:
             raise SpaceError(f"parameter {self.name!r}: expected at least one value")
         if len(self.code_of) != len(self.values):
@@ -204,6 +208,13 @@ class Integer(Parameter):
             raise SpaceError(f"parameter {self.name!r}: expected at most {MAX_INTEGER_VALUES} values")
         super().__post_init__()
 
+    def _check_values(self) -> None:
+        """They are distinct, and listed only when somebody asks for them."""
+
+    @property
+    def size(self) -> int:
+        return (self.high - self.low) // self.step + 1
+
     @cached_property
     def values(self) -> tuple[Value, ...]:
         return tuple(range(self.low, self.high + 1, self.step))
@@ -224,6 +235,13 @@ class Permutation(Parameter):
         if type(self.length) is not int or not 1 <= self.length <= MAX_PERMUTATION_LENGTH:
             raise SpaceError(f"parameter {self.name!r}: length {self.length!r}: expected 1 to {MAX_PERMUTATION_LENGTH}")
         super().__post_init__()
+
+    def _check_values(self) -> None:
+        """They are distinct, and listed only when somebody asks for them."""
+
+    @property
+    def size(self) -> int:
+        return factorial(self.length)
 
     @cached_property
     def values(self) -> tuple[Value, ...]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping
 from typing import Any
 
 from search_spaces.errors import SpaceError
+from search_spaces.limits import MAX_RULES
 from search_spaces.parameter import Boolean, Categorical, Integer, Ordinal, Parameter, Permutation
 
 
@@ -19,10 +21,12 @@ def space_arguments(document: Any) -> dict[str, Any]:
         raise SpaceError("parameters: expected a list")
     constraints = document.get("constraints", [])
     if not isinstance(constraints, list) or not all(isinstance(source, str) for source in constraints):
-        raise SpaceError(f"constraints={constraints!r}: expected a list of expressions")
+        raise SpaceError(f"constraints={_shown(constraints)}: expected a list of expressions")
     for name in ("constants", "features"):
         if not isinstance(document.get(name, {}), Mapping):
-            raise SpaceError(f"{name}={document[name]!r}: expected an object")
+            raise SpaceError(f"{name}={_shown(document[name])}: expected an object")
+    if len(document["parameters"]) > MAX_RULES:
+        raise SpaceError(f"{len(document['parameters'])} parameters: expected at most {MAX_RULES}")
     return {
         "parameters": [parameter_from_json(parameter) for parameter in document["parameters"]],
         "constraints": constraints,
@@ -38,7 +42,7 @@ def parameter_from_json(document: Any) -> Parameter:
         SpaceError: naming the field at fault.
     """
     if not isinstance(document, Mapping) or not isinstance(document.get("name"), str):
-        raise SpaceError(f"parameter {document!r}: expected an object with a name")
+        raise SpaceError(f"parameter {_shown(document)}: expected an object with a name")
     name: str = document["name"]
     kind = _field(document, "kind", str)
     condition = document.get("active_when")
@@ -68,5 +72,10 @@ def _field(document: Mapping[str, Any], field: str, kind: type) -> Any:
         raise SpaceError(f"parameter {name!r}: field {field!r} is missing")
     value = document[field]
     if not isinstance(value, kind):
-        raise SpaceError(f"parameter {name!r}: {field}={value!r}: expected {kind.__name__}")
+        raise SpaceError(f"parameter {name!r}: {field}={_shown(value)}: expected {kind.__name__}")
     return value
+
+
+def _shown(value: Any) -> str:
+    """A value of any size and depth for a message."""
+    return reprlib.repr(value)

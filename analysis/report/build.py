@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -16,6 +16,7 @@ from analysis.report.gallery import Gallery
 from analysis.report.neutral import Neutral, summarise
 from analysis.report.page import Command, render
 from analysis.report.text import format_speedups
+from analysis.study.none_succeeded import none_succeeded
 from analysis.study.results import StudyResults, study_results
 from analysis.study.speedup import COLUMNS
 from analysis.tables import (
@@ -101,7 +102,11 @@ def _write(
 ) -> Report:
     hypothesis = None if claimed is None else claimed.hypothesis
     verdict = summarise(results) if hypothesis is None else judge(results, hypothesis)
+    failed = none_succeeded(results.study, results.best)
+    told = [verdict.sentence, *(f"{task}: {sentence}." for task, sentence in failed.items())]
+    verdict = replace(verdict, sentence=" ".join(told))
     document = verdict.document() if claimed is None else {"hypothesis": claimed.document(), **verdict.document()}
+    document |= {"none_succeeded": failed}
     text = json.dumps(document, indent=1, ensure_ascii=False)
     (out / "verdict.json").write_text(text + "\n", encoding="utf-8")
     table = results.speedups[COLUMNS]

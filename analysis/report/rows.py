@@ -13,6 +13,7 @@ from analysis.reference import HEADLINE_TARGET, STRATA, TARGETS, difficulty, ini
 from analysis.runs.load import Study
 from analysis.runs.split_time import overhead_by_strategy
 from analysis.study.incumbents import Optima
+from analysis.study.none_succeeded import none_succeeded
 from analysis.study.speedup import sampled_tasks, task_strata
 from analysis.study.time_to_target import budgets
 
@@ -126,7 +127,7 @@ def warnings(study: Study, best: Optima) -> list[str]:
     if few < 5:
         seeds = f"{few} seed{'s' * (few != 1)}"
         said.append(f"Some strategies have only {seeds} on a task: their intervals are wide, or missing with one.")
-    said += [f"{task}: nothing succeeded." for task, t_star in sorted(best.t_star_ms.items()) if np.isinf(t_star)]
+    said += [f"{task}: {sentence}." for task, sentence in none_succeeded(study, best).items()]
     sampled = sorted(sampled_tasks(study))
     if sampled:
         exhaustive = set(best.t_star_ms) - set(sampled)

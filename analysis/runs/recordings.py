@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from analysis.errors import AnalysisError
 from analysis.reference import COSTS, with_coverage
 from analysis.runs import contract
-from analysis.runs.run_directory import YAML_LOADER, first_line, read_parquet
+from analysis.runs.documents import load_yaml, read_text
+from analysis.runs.run_directory import first_line, read_parquet
 from analysis.statistics.readings import Readings, readings
 
 _TELLING = (contract.LATENCY_MS, contract.ORACLE_MS, contract.COMPILE_S, contract.BENCHMARK_S)
@@ -136,7 +137,7 @@ def _landscape(path: Path) -> Reference:
     table = read_table(path)
     try:
         document = json.loads((pq.read_schema(path).metadata or {}).get(contract.METADATA_KEY, b"{}"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise AnalysisError(f"{path}: metadata nearopt: damaged: {first_line(error)}") from error
     coverage = str((document.get("coverage") or {}).get("kind", "exhaustive"))
     facts = {name: document[name] for name in contract.REFERENCE_FACTS if name in document}
@@ -146,7 +147,7 @@ def _landscape(path: Path) -> Reference:
 def read_facts(path: Path) -> dict[str, Any]:
     """What the harness notes about a recording beside its table; empty where there is no such file."""
     try:
-        document = yaml.load(path.read_text(encoding="utf-8"), Loader=YAML_LOADER)
+        document = load_yaml(read_text(path))
     except (OSError, ValueError, yaml.YAMLError):
         return {}  # for the record only: no number depends on it
     return document if isinstance(document, dict) else {}

@@ -19,14 +19,13 @@ from analysis.errors import AnalysisError
 from analysis.reference import kernel_of
 from analysis.runs import contract
 from analysis.runs.contract import ConfigDocument
+from analysis.runs.documents import check_regular, load_yaml, read_text
 from analysis.runs.version import check_run_version, check_version
-
-YAML_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def read_config(path: Path) -> ConfigDocument:
     try:
-        config = yaml.load(path.read_text(encoding="utf-8"), Loader=YAML_LOADER)
+        config = load_yaml(read_text(path))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise AnalysisError(f"{path}: damaged: {first_line(error)}") from error
     if not isinstance(config, dict):
@@ -108,6 +107,7 @@ def _numbers(path: Path, name: str, column: Any) -> NDArray[np.float64]:
 
 def read_parquet(path: Path, required: Sequence[str], optional: Sequence[str]) -> Any:
     try:
+        check_regular(path)
         with pq.ParquetFile(path) as file:
             present = set(file.schema_arrow.names)
             missing = [name for name in required if name not in present]
@@ -157,16 +157,16 @@ def _number(value: Any) -> float:
 
 def _ended(path: Path) -> str:
     try:
-        document = json.loads(path.read_text(encoding="utf-8") or "{}")
-    except (OSError, ValueError) as error:
+        document = json.loads(read_text(path) or "{}")
+    except (OSError, ValueError, RecursionError) as error:
         raise AnalysisError(f"{path}: damaged: {first_line(error)}") from error
     return str(document.get("ended", "budget")) if isinstance(document, dict) else "budget"
 
 
 def read_environment(path: Path) -> dict[str, Any]:
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        document = json.loads(read_text(path))
+    except (OSError, ValueError, RecursionError):
         return {}  # for the record only: no number depends on it
     return document if isinstance(document, dict) else {}
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from analysis.errors import AnalysisError
 from analysis.runs import contract
+from analysis.runs.documents import read_text
 
 _LINE = re.compile(rb"^format_version:[ \t]*([^\r\n]*?)[ \t]*\r?$", re.MULTILINE)
 _AT_MOST = 1024
@@ -43,6 +44,8 @@ def check_run_version(directory: Path) -> None:
         AnalysisError: a newer NearOpt made it.
     """
     file = directory / contract.CONFIG
+    if not file.is_file():
+        return
     with suppress(OSError), file.open("rb") as stream:  # whoever needs more of it says that it is not readable
         line = _LINE.search(stream.read(_AT_MOST))
         if line is not None:
@@ -56,5 +59,5 @@ def check_plans(results: Path) -> None:
         AnalysisError: a newer NearOpt made one.
     """
     for file in sorted((results / contract.PLANNED).glob("*.json")):
-        with suppress(OSError, ValueError, AttributeError):  # no number depends on a damaged one
-            check_version(file, json.loads(file.read_text(encoding="utf-8")).get("version", 1))
+        with suppress(OSError, ValueError, AttributeError, RecursionError):  # no number depends on a damaged one
+            check_version(file, json.loads(read_text(file)).get("version", 1))

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from analysis.statistics import random_search
+from analysis.statistics.ert import mean_error
 from analysis.statistics.step_functions import StepFunctions
 
 Floats = NDArray[np.float64]
@@ -51,5 +52,4 @@ class Anytime:
 def anytime(curves: StepFunctions, runs: NDArray[np.int64], quality: ArrayLike, budget: int) -> Anytime:
     """Area under quality over evaluations 1 .. B of runs on one recorded task."""
     own = areas(curves, runs, 1.0, budget + 1.0)
-    se = float(own.std(ddof=1) / np.sqrt(len(own))) if len(own) > 1 else float("nan")
-    return Anytime(float(own.mean()), se, exact_random_area(quality, budget))
+    return Anytime(float(own.mean()), mean_error(own), exact_random_area(quality, budget))

@@ -53,8 +53,18 @@ class Replicates:
     values: Floats
     se: Floats
 
+    @property
+    def _tied(self) -> bool:
+        finite = self.values[np.isfinite(self.values)]
+        return len(finite) == len(self.values) and float(np.ptp(finite)) <= 1e-9
+
     def percentile(self, level: float = 0.95) -> tuple[float, float]:
-        """Efron's interval on the natural scale; its lower end is 0 where replicates without a hit reach it."""
+        """Efron's interval on the natural scale; its lower end is 0 where replicates without a hit reach it.
+
+        nan, nan where all replicates are equal: ties are no certainty.
+        """
+        if self._tied:
+            return float("nan"), float("nan")
         tail = (1 - level) / 2
         low, high = np.quantile(self.values, [tail, 1 - tail], method="inverted_cdf")
         return float(np.exp(low)), float(np.exp(high))
@@ -62,8 +72,11 @@ class Replicates:
     def studentised(self, level: float = 0.95) -> tuple[float, float]:
         """Bootstrap-t (Efron & Tibshirani 1993, section 12.5); 0, inf where replicates without a hit reach an end.
 
-        With t = (value - centre) / se: [centre - q(1 - tail) centre_se, centre - q(tail) centre_se].
+        With t = (value - centre) / se: [centre - q(1 - tail) centre_se, centre - q(tail) centre_se]. nan, nan where
+        all replicates are equal.
         """
+        if self._tied:
+            return float("nan"), float("nan")
         tail = (1 - level) / 2
         t = np.full(len(self.values), -np.inf)
         usable = np.isfinite(self.values) & (self.se > 0)

@@ -12,6 +12,12 @@ exponential and geometric times (93-99% with a constant part or gamma-distribute
 seeds, hit rate 0.7) to 80% (0.3) of studies, still 50% at 10 seeds and 0.3. Heavy tails stay short where all runs
 hit: 91-95% for lognormal times of sigma 1, 89-92% where a fifth of the seeds takes five times as long.
 ``tests/analysis/statistics/test_ert.py`` holds a reduced form.
+
+Equal readings are not certainty: a few runs that all hit at the same evaluation say little about the next one, and
+sd(r) says nothing. Where it is below a tenth (:data:`TIED`) of what exponential times would have, theirs is taken,
+(1 + 1/n) / sqrt(n): the widest of searches whose chance of a hit does not fall. Where r is 0 for a chance of a hit
+of p at each evaluation, that holds the truth unless all n hit at once although p^n < 2.5%; simulated with p from 0.5
+to 0.97 and over spaces of 2 and 4 configurations, 2 to 10 seeds, the intervals hold it in 90-100% (without, down to 6).
 """
 
 from __future__ import annotations
@@ -23,6 +29,8 @@ from numpy.typing import ArrayLike
 from scipy.special import ndtri, stdtrit
 
 LEVEL = 0.95
+TIED = 0.1
+"""Share of exponential times' standard error below which the spread of runs is that of ties, not of a sample."""
 
 
 @dataclass(frozen=True)
@@ -106,8 +114,18 @@ def estimate(cost: ArrayLike, hit: ArrayLike) -> ErtEstimate:
     if n < 2 or hits == 0:
         return ErtEstimate(ert, hits, n, LogEstimate(float(np.log(ert)), float("nan"), float("nan")))
     share = spent / spent.mean() - success / success.mean()
-    se = (1 + 1 / n) * float(np.sqrt((share**2).sum() / (n - 1) / n))
-    return ErtEstimate(ert, hits, n, LogEstimate(float(np.log(ert)), se if se > 1e-12 else 0.0, n - 1))
+    exponential = (1 + 1 / n) / float(np.sqrt(n))
+    se = exponential * float(np.sqrt((share**2).sum() / (n - 1)))
+    return ErtEstimate(
+        ert, hits, n, LogEstimate(float(np.log(ert)), se if se > TIED * exponential else exponential, n - 1)
+    )
+
+
+def mean_error(values: ArrayLike) -> float:
+    """Standard error of a mean; nan where none can be had: of one value, or where all are equal."""
+    of = np.asarray(values, dtype=np.float64)
+    spread = float(of.std(ddof=1)) if len(of) > 1 else 0.0
+    return spread / float(np.sqrt(len(of))) if spread > 1e-12 * float(np.abs(of).max(initial=0.0)) else float("nan")
 
 
 def lower_limit_without_hits(total_cost: float, level: float = LEVEL) -> float:

@@ -59,7 +59,7 @@ def kaplan_meier(cost: ArrayLike, hit: ArrayLike) -> Survival:
 
 @dataclass(frozen=True)
 class RestrictedMean:
-    """E[min(T, tau)] with its standard error."""
+    """E[min(T, tau)] with its standard error; nan where none can be had."""
 
     mean: float
     se: float
@@ -84,7 +84,8 @@ def restricted_mean(curve: Survival, tau: float) -> RestrictedMean:
     n, d = curve.at_risk[inside], curve.died[inside]
     known = n > d
     variance = float((beyond[known] ** 2 * d[known] / (n[known] * (n[known] - d[known]))).sum())
-    return RestrictedMean(float(areas.sum()), variance**0.5, tau)
+    # All at once, or nobody before tau: nothing spreads, and that is no certainty.
+    return RestrictedMean(float(areas.sum()), variance**0.5 if variance > 0 else float("nan"), tau)
 
 
 def smallest_common_tau(costs: list[Floats]) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.reference import STRATA
-from analysis.statistics.ert import LogEstimate, combine
+from analysis.statistics.ert import TIED, LogEstimate, combine
 from analysis.statistics.supported import NEW_KERNELS, THESE_TASKS, refusal
 
 MIN_KERNELS = 3
@@ -74,7 +74,8 @@ def over_kernels(tasks: Sequence[TaskSpeedup]) -> LogEstimate:
     Every task weighs the same; seeds and shapes are in the spread between kernels. With mean_(g) the mean without
     kernel g: var = (G-1) / G * sum_g (mean_(g) - mean)^2 (Cameron & Miller 2015, "CV3"). As many tasks in each
     kernel make it the t interval on kernel means. Simulated, 1-1-1-2 tasks of four kernels cover 94%, 1-1-1-5 92%,
-    where the usual sandwich has 94 and 88%.
+    where the usual sandwich has 94 and 88%. Means that lie closer together than their seeds let them (all equal,
+    because every run hit at once) are no certainty: then the seeds' standard error is taken.
     """
     logs = np.array([task.log.log for task in tasks])
     names = np.array([task.kernel for task in tasks])
@@ -83,7 +84,10 @@ def over_kernels(tasks: Sequence[TaskSpeedup]) -> LogEstimate:
     if g < 2:
         return LogEstimate(mean, float("nan"), float("nan"))
     without = np.array([logs[names != kernel].mean() for kernel in kernels])
-    return LogEstimate(mean, float(np.sqrt((g - 1) / g * ((without - mean) ** 2).sum())), g - 1)
+    se, of_seeds = float(np.sqrt((g - 1) / g * ((without - mean) ** 2).sum())), over_seeds(tasks).se
+    if np.isnan(of_seeds):  # one run: no more than the spread is known, and of equal numbers there is none
+        return LogEstimate(mean, se if se > 1e-9 else float("nan"), g - 1)
+    return LogEstimate(mean, se if se > TIED * of_seeds else of_seeds, g - 1)
 
 
 def over_all(tasks: Sequence[TaskSpeedup]) -> LogEstimate:

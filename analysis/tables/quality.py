@@ -15,6 +15,7 @@ from analysis.progress import tracked
 from analysis.reference import HEADLINE_TARGET, space_rows, true_latency
 from analysis.statistics import random_search, score
 from analysis.statistics.anytime import anytime
+from analysis.statistics.ert import mean_error
 from analysis.statistics.improvement import Probability, average, over_exact_random
 from analysis.statistics.step_functions import StepFunctions, step_functions
 from analysis.statistics.survival import kaplan_meier, restricted_mean, smallest_common_tau
@@ -116,8 +117,7 @@ def _score(
         return {"score": float("nan"), "score_se": float("nan"), "score_null_sd": float("nan")}
     scale, null = scaled
     own = scale.scores(latency.at(index, scale.at))
-    se = float(own.std(ddof=1) / np.sqrt(len(own))) if len(own) > 1 else float("nan")
-    return {"score": float(own.mean()), "score_se": se, "score_null_sd": null / np.sqrt(len(own))}
+    return {"score": float(own.mean()), "score_se": mean_error(own), "score_null_sd": null / np.sqrt(len(own))}
 
 
 def _restricted(results: StudyResults, index: NDArray[np.int64], n: int, k: int) -> dict[str, float]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from harness.backends.declaration import declaration_of
@@ -19,6 +20,7 @@ from harness.study.attempt import Failure
 from harness.study.estimate import estimate
 from harness.study.plan import planned
 from harness.study.sweep import run_alone, sweep
+from harness.system.text import none_succeeded
 
 
 def run(overrides: Sequence[str], multirun: bool, show: bool, config_dir: Path | None) -> int:
@@ -83,6 +85,8 @@ def _conclude(results: Sequence[RunResult | Failure], folder: Path) -> int:
         f"{len(runs) - skipped} runs done, {skipped} were done before, {len(failures)} failed"
         f"{f', {len(left)} had failed before' if left else ''}: {folder}"
     )
+    for line in _without_success(runs):
+        print(f"nearopt: {line}", file=sys.stderr)
     for failure in failures:
         print(f"nearopt: {failure.config.label} seed {failure.config.seed}: {failure.message}", file=sys.stderr)
         if failure.trace and os.environ.get("NEAROPT_TRACEBACK"):
@@ -99,10 +103,25 @@ def _conclude(results: Sequence[RunResult | Failure], folder: Path) -> int:
     return FAILED if any(failure.trace for failure in failures) else USER_ERROR
 
 
+def _without_success(runs: Sequence[RunResult]) -> Iterator[str]:
+    """A line for every task of which some of the runs just done found nothing that works."""
+    of_tasks: dict[str, list[RunResult]] = {}
+    for run in runs:
+        if run.ended != "skipped":
+            of_tasks.setdefault(run.path.parent.parent.name, []).append(run)
+    for task, own in of_tasks.items():
+        bare = [run for run in own if run.failures]
+        if bare:
+            reasons = sum((Counter(run.failures) for run in bare), Counter[str]())
+            yield f"{task}: in {len(bare)} of {len(own)} runs {none_succeeded(reasons)}"
+
+
 def _told(result: RunResult) -> str:
     if result.ended == "skipped":
         return f"done before ({result.evaluations} evaluations): {result.path}"
     if result.ended == "failed":
         return f"failed before ({result.message}), resume=retry_failed tries again: {result.path}"
-    best = "none succeeded" if result.best_ms is None else f"best observed {result.best_ms:.6g} ms"
+    best = f"best observed {result.best_ms:.6g} ms" if result.best_ms is not None else "none succeeded"
+    if result.failures:
+        best = none_succeeded(result.failures)
     return f"{result.evaluations} evaluations, {best} (ended: {result.ended}): {result.path}"

@@ -5,7 +5,8 @@ parameters, ``times`` (samples, ms; ``time`` is their mean), ``compile_time``, `
 ``benchmark_time`` (ms). What differs between files:
 
 * A failure is a class's name where the objective's value would be (before version 1.0), or in ``__error__``; the
-  earliest files have 1e20 instead.
+  earliest files have 1e20 instead, others Infinity, NaN or null.
+* A time counts whatever was tuned for: an energy, a rate of one's own.
 * The last record and the closing braces are missing where a session was ended early (see :mod:`~.document`).
 * ``device_name`` is empty on AMD devices.
 * Records of failures have no ``times``, some of them no costs either.
@@ -18,12 +19,27 @@ from typing import Any
 
 from harness.errors import UserError
 from harness.evaluation import Status
-from harness.formats.document import Document
+from harness.formats.document import Document, check_distinct
 from harness.formats.foreign import ForeignRecording, ForeignRow
-from harness.formats.objective import LATENCIES, objective_of, rate_as_time
-from harness.formats.values import ERROR_VALUE, check_value, cost_of, is_number, samples_of, shown, text_of
+from harness.formats.objective import LATENCIES, objectives_of, rate_as_time, rate_of
+from harness.formats.values import apart, check_value, cost_of, is_failure, is_number, samples_of, shown, text_of
 
+TIMES = ("times", *LATENCIES)
 COST_FIELDS = ("compile_time", "verification_time", "benchmark_time")
+TAKEN = frozenset(
+    (
+        *TIMES,
+        "__error__",
+        *COST_FIELDS,
+        "strategy_time",
+        "framework_time",
+        "timestamp",
+        "grid_size_x",
+        "grid_size_y",
+        "grid_size_z",
+    )
+)
+"""Names that a cache's records have for something else than parameters."""
 FAILURES = {
     "CompilationFailedConfig": Status.COMPILE_ERROR,
     "RuntimeFailedConfig": Status.RUNTIME_ERROR,
@@ -40,17 +56,21 @@ def read_cache(document: Document) -> ForeignRecording:
         UserError: naming the file, the record and the field at fault.
     """
     path, content = document.path, document.content
-    names, domains = _domains(document)
-    objective = objective_of(f"{path}: objective", content.get("objective"))
+    objectives = objectives_of(f"{path}: objective", content.get("objective"))
+    names, domains = _domains(document, TAKEN.union(objectives))
     records = content.get("cache")
     if not isinstance(records, Mapping) or not records:
         raise UserError(f"{path}: cache: expected an object with a record per configuration")
     timing = {"source": "Kernel Tuner cache"}
     rate = None
-    if objective not in LATENCIES and not any(_timed(record, objective) for record in records.values()):
-        rate, timing["unit"] = objective, f"no time was recorded: latencies are 1/({objective})"
+    tried = [record for record in records.values() if isinstance(record, Mapping)]
+    tried = [record for record in tried if not _failure(record, objectives, None)]
+    if tried and not any(record.get(name) for record in tried for name in TIMES):
+        rate = rate_of(f"{path}: objective", content.get("objective"))
+    if rate is not None:
+        timing["unit"] = f"no time was recorded: latencies are 1/({rate})"
     rows = [
-        _row(f"{path}: cache[{shown(key)}]", key, names, record, objective, rate) for key, record in records.items()
+        _row(f"{path}: cache[{shown(key)}]", key, names, record, objectives, rate) for key, record in records.items()
     ]
     return ForeignRecording(
         path=path,
@@ -65,16 +85,20 @@ def read_cache(document: Document) -> ForeignRecording:
     )
 
 
-def _domains(document: Document) -> tuple[list[str], dict[str, Sequence[Any]]]:
+def _domains(document: Document, taken: frozenset[str]) -> tuple[list[str], dict[str, Sequence[Any]]]:
     path, domains = document.path, document.content.get("tune_params")
     if not isinstance(domains, dict) or not domains:
         raise UserError(f"{path}: tune_params: expected an object with the values of every parameter")
+    check_distinct(f"{path}: tune_params", domains)
     names = document.content.get("tune_params_keys", list(domains))
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names) or set(names) != set(domains):
         raise UserError(f"{path}: tune_params_keys: expected the names of tune_params")
-    if len(names) != len(domains):
-        raise UserError(f"{path}: tune_params_keys: a name occurs twice")
+    names = list(dict.fromkeys(names))
     for name in names:
+        if name in taken:
+            raise UserError(
+                f"{path}: tune_params.{name}: expected another name: a cache's records have {name!r} for something else"
+            )
         if not isinstance(domains[name], list) or not domains[name]:
             raise UserError(f"{path}: tune_params.{name}: expected a list of strings or numbers")
         for value in domains[name]:
@@ -82,23 +106,19 @@ def _domains(document: Document) -> tuple[list[str], dict[str, Sequence[Any]]]:
     return names, {name: domains[name] for name in names}
 
 
-def _timed(record: Any, objective: str) -> bool:
-    """Whether a record has a latency."""
-    if not isinstance(record, Mapping) or _failure(record, objective):
-        return False
-    return any(record.get(name) for name in ("times", *LATENCIES))
-
-
-def _row(where: str, key: str, names: Sequence[str], record: Any, objective: str, rate: str | None) -> ForeignRow:
+def _row(
+    where: str, key: str, names: Sequence[str], record: Any, objectives: Sequence[str], rate: str | None
+) -> ForeignRow:
     if not isinstance(record, Mapping):
         raise UserError(f"{where}: expected an object")
+    check_distinct(where, record)
     for name in names:
         if name not in record:
             raise UserError(f"{where}: {name} is missing")
         check_value(f"{where}: {name}", record[name])
     values = {name: record[name] for name in names}
     _check_key(where, key, values)
-    failure = _failure(record, objective)
+    failure = _failure(record, objectives, rate)
     compile_s, verify_s, benchmark_s = (cost_of(f"{where}: {name}", record.get(name)) for name in COST_FIELDS)
     return ForeignRow(
         where=where,
@@ -121,26 +141,51 @@ def _check_key(where: str, key: str, values: Mapping[str, Any]) -> None:
 
 
 def _same_number(text: str, value: Any) -> bool:
+    if value is None:
+        return text == "null"
     try:
         return float(text) == float(value)
     except (TypeError, ValueError):
         return text.lower() == str(value).lower()
 
 
-def _failure(record: Mapping[str, Any], objective: str) -> str:
-    """The failure's class name, empty for a success."""
+def _failure(record: Mapping[str, Any], objectives: Sequence[str], rate: str | None) -> str:
+    """The failure's class name or what stands where the latency would be; empty for a success."""
     error = record.get("__error__")
     if error is not None:
         return text_of(error) or "ErrorConfig"
-    for value in (record.get("time"), record.get(objective)):
+    for name in ("time", *objectives):
+        value = record.get(name)
         if isinstance(value, str) and value in FAILURES:
             return value
-    time = record.get("time", 0)
-    return "ErrorConfig" if is_number(time) and time >= ERROR_VALUE else ""
+    if rate is not None:
+        value = record.get(rate)
+        worst = isinstance(value, int | float) and is_failure(-value)  # rates are maximised
+        return f"{rate} is {_json(value)}" if value is None or worst else ""
+    for name in LATENCIES:
+        value = record.get(name)
+        if value is not None and is_failure(value):
+            return f"{name} is {_json(value)}"
+    field = next((name for name in TIMES if record.get(name)), None)
+    if field is None:
+        null = next((name for name in TIMES if name in record and record[name] is None), None)
+        return "" if null is None else f"{null} is null"
+    samples = record[field]
+    if isinstance(samples, list) and all(is_failure(sample) for sample in samples):
+        return f"{field} is {_json(samples[0])}"
+    return ""
+
+
+def _json(value: Any) -> str:
+    return "null" if value is None else shown(value)
 
 
 def _samples(where: str, record: Mapping[str, Any], rate: str | None) -> tuple[float, ...]:
     if rate is not None:
         return (rate_as_time(f"{where}: {rate}", record.get(rate)),)
-    field = next((name for name in ("times", *LATENCIES) if record.get(name)), "times")
-    return samples_of(f"{where}: {field}", record.get(field))
+    field = next((name for name in TIMES if record.get(name)), "times")
+    samples = samples_of(f"{where}: {field}", record.get(field))
+    stated: Any = next((record[name] for name in LATENCIES if record.get(name)), None)
+    if is_number(stated) and apart(stated, samples):
+        raise UserError(f"{where}: time={shown(stated)} and {field}={shown(record[field])}: expected one unit, ms")
+    return samples

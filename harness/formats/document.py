@@ -14,9 +14,45 @@ from harness.system.text import one_line
 
 MAX_BYTES = 1 << 29
 """Of JSON text, unpacked: a small gzip file may unpack to more than any machine holds."""
+MAX_RATIO = 100
+"""Of unpacked to packed bytes beyond the first :data:`FREE_BYTES`; recordings have 10 to 40."""
+FREE_BYTES = 1 << 24
+MAX_VALUES = 60_000_000
+"""Commas, those in strings included: a number takes 32 bytes of memory."""
+MAX_CONTAINERS = 5_000_000
+"""Objects and lists. Three bytes of text make one, which takes up to 250 bytes of memory."""
 MAX_UNFINISHED = 1 << 20
 """Characters of the one record that a cut-off cache may end in."""
 WHITESPACE = " \t\r\n"
+
+
+class Repeating(dict[str, Any]):
+    """An object that lists a name twice with different values, of which it has the last."""
+
+    repeated = ""
+
+
+def check_distinct(where: str, given: Any) -> None:
+    """Refuse an object that says two things about one name.
+
+    Raises:
+        UserError: naming the name.
+    """
+    if isinstance(given, Repeating):
+        raise UserError(f"{where}: {given.repeated!r} is listed twice, with different values: expected one of them")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) == len(pairs):
+        return found
+    first: dict[str, Any] = {}
+    for name, value in pairs:
+        if repr(first.setdefault(name, value)) != repr(value):  # 1 is not true
+            repeating = Repeating(found)
+            repeating.repeated = one_line(name, 80)
+            return repeating
+    return found
 
 
 @dataclass(frozen=True)
@@ -35,10 +71,14 @@ def read_document(path: Path) -> Document:
         UserError: naming the file and what is wrong with it.
     """
     data = _bytes(path)
+    if data.count(b"[") + data.count(b"{") > MAX_CONTAINERS:
+        raise UserError(f"{path}: more than {MAX_CONTAINERS} objects and lists: expected a smaller recording")
+    if data.count(b",") > MAX_VALUES:
+        raise UserError(f"{path}: more than {MAX_VALUES} values: expected a smaller recording")
     try:
         text = data.decode(json.detect_encoding(data), "surrogatepass")
         del data
-        content = json.loads(text)
+        content = json.loads(text, object_pairs_hook=_object)
     except (ValueError, RecursionError) as error:
         try:
             salvaged = None if isinstance(error, UnicodeError) else _cut_off_cache(text)
@@ -49,26 +89,37 @@ def read_document(path: Path) -> Document:
         return Document(path, salvaged, complete=False)
     if not isinstance(content, dict):
         raise UserError(f"{path}: expected an object: a Kernel Tuner cache, T4 results or a T1 description")
+    check_distinct(str(path), content)
     return Document(path, content)
 
 
 def _line(error: BaseException) -> str:
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
     return one_line(error, 120) or type(error).__name__
 
 
 def _bytes(path: Path) -> bytes:
     try:
+        if not path.is_file():
+            raise (
+                IsADirectoryError(None, "not a regular file") if path.exists() else FileNotFoundError(2, "no such file")
+            )
         with path.open("rb") as plain:
             packed = plain.read(2) == b"\x1f\x8b"
+        limit = MAX_BYTES
+        if packed:
+            limit = min(limit, FREE_BYTES + MAX_RATIO * path.stat().st_size)
         with gzip.open(path) if packed else path.open("rb") as file:
-            data: bytes = file.read(MAX_BYTES + 1)
+            data: bytes = file.read(limit + 1)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise UserError(f"{path}: not a complete gzip file ({_line(error)})") from None
     except (OSError, ValueError) as error:  # a name with a null byte is a ValueError
         reason = getattr(error, "strerror", None) or _line(error)
         raise UserError(f"{path}: cannot be read ({reason}): expected a JSON file") from None
-    if len(data) > MAX_BYTES:
-        raise UserError(f"{path}: more than {MAX_BYTES >> 20} MiB of text: expected a smaller recording")
+    if len(data) > limit:
+        bomb = f" in a packed file of {path.stat().st_size >> 10} KiB" if limit < MAX_BYTES else ""
+        raise UserError(f"{path}: more than {limit >> 20} MiB of text{bomb}: expected a smaller recording")
     return data
 
 
@@ -77,7 +128,7 @@ def _cut_off_cache(text: str) -> dict[str, Any] | None:
 
     Kernel Tuner appends a record at a time and closes the file's two braces at the end of the session.
     """
-    decode = json.JSONDecoder().raw_decode
+    decode = json.JSONDecoder(object_pairs_hook=_object).raw_decode
     content: dict[str, Any] = {}
     at = _after(text, 0, "{")
     while True:

@@ -16,6 +16,7 @@ import orjson
 
 from harness.errors import UserError
 from harness.evaluation import Status
+from harness.formats.cache import COST_FIELDS, TAKEN
 from harness.formats.values import MS_PER_S
 from harness.landscapes.landscape import Landscape
 from harness.system.atomic import replacing
@@ -36,11 +37,6 @@ INVALIDITY = {
     Status.WRONG_RESULT: "correctness",
 }
 """All other failures are "runtime"."""
-COSTS = ("compile_time", "verification_time", "benchmark_time")
-TAKEN = frozenset(
-    ("time", "times", *COSTS, "strategy_time", "framework_time", "grid_size_x", "grid_size_y", "grid_size_z")
-)
-"""Names that a cache's records have for something else."""
 
 
 def export(landscape: Landscape, format_: str, out: Path) -> Path:
@@ -85,7 +81,7 @@ def _cache(landscape: Landscape) -> bytes:
 
 def _outcome(landscape: Landscape, row: int) -> dict[str, Any]:
     status = landscape.status[row]
-    costs = dict(zip(COSTS, _costs_ms(landscape, row), strict=True))
+    costs = dict(zip(COST_FIELDS, _costs_ms(landscape, row), strict=True))
     rest = {**costs, "strategy_time": 0, "framework_time": 0}
     if status is not Status.OK:
         return {"__error__": KERNEL_TUNER_CLASS.get(status, "RuntimeFailedConfig"), **rest}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import compress
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from harness.formats.t4 import read_t4
 from harness.formats.values import is_number, shown, text_of
 from harness.landscapes.landscape import COSTS
 from harness.landscapes.write import write_landscape
+from harness.system.text import failure_reason, none_succeeded
 from search_spaces.parameter import Value
 from search_spaces.space import SearchSpace
 
@@ -33,6 +35,7 @@ class Imported:
 
     Attributes:
         configurations, failed: rows of the landscape, and those without a latency.
+        failures: how often rows failed of what.
         coverage: in words.
         repeated, outside: recorded rows that the landscape leaves out, because the configuration had one already, or
             because it breaks a described constraint.
@@ -44,6 +47,7 @@ class Imported:
     coverage: str
     repeated: int
     outside: int
+    failures: Mapping[str, int] = field(default_factory=dict)
 
     def line(self) -> str:
         """For the terminal."""
@@ -52,6 +56,8 @@ class Imported:
             counts.append(f"{self.repeated} repeats left out")
         if self.outside:
             counts.append(f"{self.outside} left out that break the described constraints")
+        if self.failed == self.configurations:
+            counts.append(none_succeeded(self.failures))
         return f"{self.out}: {', '.join(counts)}; {self.coverage}"
 
 
@@ -116,6 +122,7 @@ def import_recording(foreign: ForeignRecording, description: Description | None,
         coverage=f"{coverage['kind']}: {coverage['drawn']}",
         repeated=repeated,
         outside=outside,
+        failures=Counter(failure_reason(row.status, row.message) for row in rows if row.status is not Status.OK),
     )
 
 

@@ -32,7 +32,7 @@ class Domain:
 
     Attributes:
         parameter: ``None`` where there is one value.
-        as_text: strings and numbers are mixed; all are read as strings.
+        as_text: strings, numbers, booleans or null are mixed; all are read as strings.
     """
 
     name: str
@@ -62,6 +62,8 @@ def domain_of(name: str, values: Sequence[Any]) -> Domain:
     """
     if len(values) == 1:
         (only,) = values
+        if only is None:
+            return Domain(name, None, str(only), as_text=True)
         return Domain(name, None, tuple(only) if isinstance(only, list) else only)
     orders = [_order(value) for value in values]
     if all(orders):
@@ -69,16 +71,22 @@ def domain_of(name: str, values: Sequence[Any]) -> Domain:
         if any(len(order or ()) != length for order in orders) or length > MAX_PERMUTATION_LENGTH:
             raise SpaceError(f"parameter {name!r}: expected orders of one length, {MAX_PERMUTATION_LENGTH} at most")
         return Domain(name, Permutation(name, length), None)
-    if any(isinstance(value, str) for value in values):
+    boolean = set(values) == {0, 1} and len(values) == 2 if not any(map(_is_list, values)) else False
+    among = any(isinstance(value, bool) for value in values) and not boolean  # 1 and true are different values
+    if among or any(isinstance(value, str | None) for value in values):
         mixed = not all(isinstance(value, str) for value in values)
         return Domain(name, Categorical(name, tuple(str(value) for value in values)), None, mixed)
-    if any(isinstance(value, list | tuple) for value in values):
+    if any(map(_is_list, values)):
         raise SpaceError(f"parameter {name!r}: lists that are no permutations: expected numbers or strings")
-    if set(values) == {0, 1} and len(values) == 2:
+    if boolean:
         return Domain(name, Boolean(name), None)
     levels = tuple(sorted(values))
     powers = all(level > 0 and log2(level).is_integer() for level in levels)
     return Domain(name, Ordinal(name, levels, "log2" if powers else "linear"), None)
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list | tuple)
 
 
 def _order(value: Any) -> tuple[int, ...] | None:

@@ -7,6 +7,7 @@
 * Constraints may mention parameters of one value, and in BAT limits from ``BenchmarkConfig``: both become constants.
 * ``Conditions`` constrain, they do not make parameters conditional; ``Conditions.Parameters`` may be incomplete (hub's
   convolution leaves out the filter's sizes) and is not needed.
+* A parameter may be listed twice with the same values (hub's metatuning of particle swarms): it counts once.
 * A recording may have been made on fewer values, and leave out parameters that have only one (hub's GEMM).
 """
 
@@ -23,6 +24,7 @@ from harness.formats.value_list import value_list
 from harness.formats.values import check_value, is_number, shown
 from search_spaces.errors import SpaceError
 from search_spaces.expression import Expression
+from search_spaces.limits import MAX_RULES, MAX_RULES_TEXT, MAX_TOTAL_VALUES
 
 
 @dataclass(frozen=True)
@@ -64,14 +66,18 @@ def read_t1(document: Document) -> Description:
     if not isinstance(parameters, list) or not parameters:
         raise UserError(f"{path}: TuningParameters: expected a list of parameters")
     domains: dict[str, Sequence[Any]] = {}
+    total = 0
     for i, parameter in enumerate(parameters):
         where = f"{path}: TuningParameters[{i}]"
         if not isinstance(parameter, Mapping) or not isinstance(parameter.get("Name"), str):
             raise UserError(f"{where}: expected an object with a Name")
         name = parameter["Name"]
-        if name in domains:
-            raise UserError(f"{where}: Name={shown(name)} occurs twice")
-        domains[name] = _values(f"{path}: TuningParameters.{shown(name)[1:-1]}.Values", parameter.get("Values"))
+        values = _values(f"{path}: TuningParameters.{shown(name)[1:-1]}.Values", parameter.get("Values"))
+        if repr(domains.setdefault(name, values)) != repr(values):  # 1 is not true
+            raise UserError(f"{where}: Name={shown(name)} occurs twice, with other Values: expected one of them")
+        total += len(values)
+        if total > MAX_TOTAL_VALUES:
+            raise UserError(f"{path}: TuningParameters: expected at most {MAX_TOTAL_VALUES} values in all")
     limits = document.content.get("BenchmarkConfig", {})
     return Description(
         path=path,
@@ -94,11 +100,15 @@ def _values(where: str, given: Any) -> list[Any]:
 def _constraints(path: Path, conditions: Any) -> tuple[str, ...]:
     if not isinstance(conditions, list):
         raise UserError(f"{path}: Conditions={shown(conditions)}: expected a list")
-    sources = []
+    if len(conditions) > MAX_RULES:
+        raise UserError(f"{path}: Conditions: {len(conditions)} of them: expected at most {MAX_RULES}")
+    sources: list[str] = []
     for i, condition in enumerate(conditions):
         source = condition.get("Expression") if isinstance(condition, Mapping) else None
         if not isinstance(source, str):
             raise UserError(f"{path}: Conditions[{i}].Expression={shown(source)}: expected an expression")
+        if sum(map(len, sources)) + len(source) > MAX_RULES_TEXT:
+            raise UserError(f"{path}: Conditions: expected at most {MAX_RULES_TEXT} characters in all")
         try:
             sources.append(Expression(source).source)
         except SpaceError as error:

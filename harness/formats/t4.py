@@ -3,8 +3,12 @@
 ``results`` has an object per evaluation: ``configuration``, ``times``, ``invalidity``, ``measurements`` and
 ``objectives``. The schema requires little of it, and files differ:
 
-* ``metadata.timeunit`` is "milliseconds", "miliseconds" (sic, benchmark_hub's), "ms", …; the methodology package takes
-  seconds where it is missing, and so do we. A measurement's own ``unit`` is often the empty string: the file's then.
+* ``metadata.timeunit`` is "milliseconds", "miliseconds" (sic, benchmark_hub's), "ms", …; a measurement's own ``unit``
+  is often the empty string: the file's then. Without ``timeunit`` the numbers in ``times`` are in the unit in which
+  they agree with the measurement (KTT's converter: microseconds); where that says nothing, in seconds, as the
+  methodology package takes them. Numbers that contradict each other are refused.
+* A latency is what is measured in a unit of time, whatever its name (``TotalDuration``), and counts whatever else was
+  tuned for.
 * The schema's ``compilation_time`` is ``compilation`` in the files.
 * benchmark_hub's files have no ``benchmark`` time. The sum of the samples stands in: the kernel ran at least that long.
 * ``correctness`` is 0 for every failure in old files and 1 for all in new ones, so only ``invalidity`` is believed.
@@ -15,23 +19,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from harness.errors import UserError
 from harness.evaluation import Status
-from harness.formats.document import Document
+from harness.formats.document import Document, check_distinct
 from harness.formats.foreign import ForeignRecording, ForeignRow
-from harness.formats.objective import LATENCIES, objective_of, rate_as_time
-from harness.formats.values import MS_PER_S, check_value, cost_of, samples_of, shown, text_of
+from harness.formats.objective import LATENCIES, objectives_of, rate_as_time, rate_of
+from harness.formats.values import (
+    MS_PER_S,
+    apart,
+    check_value,
+    cost_of,
+    is_failure,
+    is_number,
+    samples_of,
+    shown,
+    text_of,
+)
 
 UNITS_S = {
-    **dict.fromkeys(("s", "seconds"), 1.0),
-    **dict.fromkeys(("ms", "milliseconds", "miliseconds"), 1e-3),
-    **dict.fromkeys(("us", "µs", "microseconds"), 1e-6),
-    **dict.fromkeys(("ns", "nanoseconds"), 1e-9),
+    **dict.fromkeys(("s", "sec", "second", "seconds"), 1.0),
+    **dict.fromkeys(("ms", "msec", "millisecond", "milliseconds", "miliseconds"), 1e-3),
+    **dict.fromkeys(("us", "µs", "μs", "usec", "microsecond", "microseconds"), 1e-6),
+    **dict.fromkeys(("ns", "nsec", "nanosecond", "nanoseconds"), 1e-9),
+    **dict.fromkeys(("min", "minute", "minutes"), 60.0),
 }
+DEFAULT_S = 1.0
 INVALIDITY = {
     "correct": Status.OK,
     "compile": Status.COMPILE_ERROR,
@@ -52,39 +69,55 @@ def read_t4(document: Document) -> ForeignRecording:
     if not isinstance(results, list) or not results:
         raise UserError(f"{path}: results: expected a list with an object per evaluation")
     metadata = document.content.get("metadata")
-    unit = metadata.get("timeunit", "seconds") if isinstance(metadata, Mapping) else "seconds"
-    unit_s = _unit(f"{path}: metadata.timeunit", unit)
+    check_distinct(f"{path}: metadata", metadata)
+    stated = metadata.get("timeunit") if isinstance(metadata, Mapping) else None
+    stated_s = None if stated in (None, "") else _unit(f"{path}: metadata.timeunit", stated)
+    for i, result in enumerate(results):
+        if not isinstance(result, Mapping):
+            raise UserError(f"{path}: results[{i}]: expected an object")
+        check_distinct(f"{path}: results[{i}]", result)
+    name = _latency_name(path, results)
+    rate = None
+    correct = [result for result in results if _correct(result)]
+    if name is None and correct and not any(map(_sampled, correct)):
+        rate = rate_of(f"{path}: results[0].objectives", results[0].get("objectives"))
+    units = _units(path, results, name, stated_s)
     rows: list[ForeignRow] = []
     names: list[str] = []
     timing = {"source": "T4 results"}
-    rate = _rate(path, results)
     if rate is not None:
         timing["unit"] = f"no time was recorded: latencies are 1/({rate})"
+    elif name not in (None, LATENCIES[0]):
+        timing["latency"] = text_of(name)
     without = 0
-    for i, result in enumerate(results):
+    for i, (result, unit_s) in enumerate(zip(results, units, strict=True)):
         where = f"{path}: results[{i}]"
-        if not isinstance(result, Mapping):
-            raise UserError(f"{where}: expected an object")
         values = _configuration(where, result, names)
         names = names or list(values)
         without += "benchmark" not in _times(where, result)
-        rows.append(_row(where, result, values, unit_s, rate))
+        rows.append(_row(where, result, values, unit_s, name, rate))
     if without:
         timing["benchmark_s"] = f"the sum of the samples where the file has no cost ({without} of {len(rows)} results)"
     return ForeignRecording(path=path, domains=_domains(names, rows), declared=False, rows=rows, timing=timing)
 
 
 def _unit(where: str, name: Any) -> float:
-    seconds = UNITS_S.get(name.lower()) if isinstance(name, str) else None
+    seconds = _seconds(name)
     if seconds is None:
         raise UserError(f"{where}={shown(name)}: expected one of {', '.join(UNITS_S)}")
     return seconds
+
+
+def _seconds(unit: Any) -> float | None:
+    """A unit of time in s; ``None`` for anything else."""
+    return UNITS_S.get(unit.strip().lower()) if isinstance(unit, str) else None
 
 
 def _configuration(where: str, result: Mapping[str, Any], names: list[str]) -> dict[str, Any]:
     values = result.get("configuration")
     if not isinstance(values, Mapping) or not values:
         raise UserError(f"{where}.configuration: expected an object with a value per parameter")
+    check_distinct(f"{where}.configuration", values)
     for name in names or values:
         if name not in values:
             raise UserError(f"{where}.configuration.{name} is missing: results[0] has it")
@@ -102,40 +135,119 @@ def _times(where: str, result: Mapping[str, Any]) -> Mapping[str, Any]:
     return times
 
 
-def _rate(path: Path, results: list[Any]) -> str | None:
-    """The rate that results were tuned for, where none of them has a latency."""
-    first = next((result for result in results if isinstance(result, Mapping)), {})
-    objective = objective_of(f"{path}: results[0].objectives", first.get("objectives"))
-    if objective in LATENCIES:
+def _correct(result: Mapping[str, Any]) -> bool:
+    return result.get("invalidity") == "correct"
+
+
+def _sampled(result: Mapping[str, Any]) -> bool:
+    times = result.get("times")
+    return isinstance(times, Mapping) and bool(times.get("runtimes"))
+
+
+def _measurements(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    measurements = result.get("measurements")
+    return [one for one in measurements if isinstance(one, Mapping)] if isinstance(measurements, list) else []
+
+
+def _latency_name(path: Path, results: Sequence[Mapping[str, Any]]) -> str | None:
+    """The measurement that is the latency: an objective in a unit of time, or one of the names for it.
+
+    Raises:
+        UserError: several measurements have units of time, no samples are there, and no objective chooses among them.
+    """
+    names: dict[str, None] = {}
+    for i, result in enumerate(results):
+        objectives = objectives_of(f"{path}: results[{i}].objectives", result.get("objectives"))
+        named = {
+            one["name"]: _seconds(one.get("unit")) for one in _measurements(result) if isinstance(one.get("name"), str)
+        }
+        for name in objectives:
+            if named.get(name) is not None or (name in LATENCIES and name in named):
+                return name
+        if _correct(result):
+            names |= dict.fromkeys(name for name, unit_s in named.items() if unit_s is not None or name in LATENCIES)
+    for name in LATENCIES:
+        if name in names:
+            return name
+    if len(names) > 1 and not all(_sampled(result) for result in results if _correct(result)):
+        raise UserError(
+            f"{path}: measurements {', '.join(map(shown, names))} have units of time: "
+            "expected one of them as an objective"
+        )
+    return next(iter(names)) if len(names) == 1 else None
+
+
+def _units(path: Path, results: Sequence[Mapping[str, Any]], name: str | None, stated_s: float | None) -> list[float]:
+    """The unit of each result's ``times``, in s.
+
+    Raises:
+        UserError: ``times`` and the measurement of the latency, which has its own unit, say different things.
+    """
+    found = [
+        None if name is None else _unit_of(f"{path}: results[{i}]", one, name, stated_s)
+        for i, one in enumerate(results)
+    ]
+    if stated_s is not None:
+        return [stated_s] * len(results)
+    own = {unit_s for unit_s in found if unit_s is not None}
+    if len(own) > 1 and None in found:
+        first, second = (next(i for i, unit_s in enumerate(found) if unit_s == one) for one in sorted(own)[:2])
+        raise UserError(
+            f"{path}: results[{first}] and results[{second}] have times in different units: expected metadata.timeunit"
+        )
+    common = own.pop() if len(own) == 1 else DEFAULT_S
+    return [common if unit_s is None else unit_s for unit_s in found]
+
+
+def _unit_of(where: str, result: Mapping[str, Any], name: str, stated_s: float | None) -> float | None:
+    """The unit of one result's ``times`` by its measurement of the latency, in s; ``None`` where that says nothing."""
+    measurement, times = _measured(result, name), result.get("times")
+    own = None if measurement is None else measurement.get("unit")
+    if measurement is None or own in (None, ""):
         return None
-    for result in filter(lambda entry: isinstance(entry, Mapping), results):
-        times = result.get("times")
-        if (isinstance(times, Mapping) and times.get("runtimes")) or any(_measured(result, name) for name in LATENCIES):
-            return None
-    return objective
+    field = f"{where}.measurements.{text_of(name)}"
+    own_s = _unit(f"{field}.unit", own)
+    given = measurement.get("value")
+    values: list[Any] = [value for value in (given if isinstance(given, list) else [given]) if is_number(value)]
+    runtimes = times.get("runtimes") if isinstance(times, Mapping) else None
+    if not (_correct(result) and values and isinstance(runtimes, list) and runtimes and all(map(is_number, runtimes))):
+        return own_s if _correct(result) and not runtimes else None
+    latency_s = median(values) * own_s
+    candidates = (stated_s,) if stated_s is not None else (own_s, DEFAULT_S, *UNITS_S.values())
+    for unit_s in candidates:
+        if not apart(latency_s, [runtime * unit_s for runtime in runtimes]):
+            return unit_s
+    said = "" if stated_s is None else f" in metadata.timeunit, {stated_s:g} s"
+    raise UserError(
+        f"{field}={shown(given)} {shown(own)} contradicts times.runtimes={shown(runtimes)}{said}: expected one unit"
+    )
 
 
 def _measured(result: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
     """The measurement of a name."""
-    measurements = result.get("measurements")
-    for measurement in measurements if isinstance(measurements, list) else []:
-        if isinstance(measurement, Mapping) and measurement.get("name") == name:
-            return measurement
-    return None
+    return next((measurement for measurement in _measurements(result) if measurement.get("name") == name), None)
 
 
 def _row(
-    where: str, result: Mapping[str, Any], values: Mapping[str, Any], unit_s: float, rate: str | None
+    where: str,
+    result: Mapping[str, Any],
+    values: Mapping[str, Any],
+    unit_s: float,
+    name: str | None,
+    rate: str | None,
 ) -> ForeignRow:
     invalidity = result.get("invalidity")
     status = INVALIDITY.get(invalidity) if isinstance(invalidity, str) else None
     if status is None:
         raise UserError(f"{where}.invalidity={shown(invalidity)}: expected one of {', '.join(INVALIDITY)}")
     times = _times(where, result)
-    samples = _samples(where, result, times, unit_s, rate) if status is Status.OK else ()
+    message = "" if status is Status.OK else text_of(invalidity)
+    if status is Status.OK and rate is None and (message := _no_latency(result, times, name)):
+        status = Status.RUNTIME_ERROR
+    samples = _samples(where, result, times, unit_s, name, rate) if status is Status.OK else ()
     compiling = "compilation" if "compilation" in times else "compilation_time"
     compile_s, verify_s = (
-        cost_of(f"{where}.times.{name}", times.get(name), unit_s) for name in (compiling, "validation")
+        cost_of(f"{where}.times.{field}", times.get(field), unit_s) for field in (compiling, "validation")
     )
     if "benchmark" in times:
         benchmark_s = cost_of(f"{where}.times.benchmark", times["benchmark"], unit_s)
@@ -147,25 +259,39 @@ def _row(
         status=status,
         samples_ms=samples,
         costs_s=(compile_s, verify_s, benchmark_s),
-        message="" if status is Status.OK else text_of(invalidity),
+        message=message,
     )
 
 
+def _no_latency(result: Mapping[str, Any], times: Mapping[str, Any], name: str | None) -> str:
+    """What a result that is called correct has in place of every reading, null or Infinity; empty where it has one."""
+    measurement = None if name is None else _measured(result, name)
+    given = times.get("runtimes") or (measurement or {"value": ()}).get("value", ())
+    readings = given if isinstance(given, list) else [given]
+    if not readings or not all(map(is_failure, readings)):
+        return ""
+    return f"its latency is {'null' if readings[0] is None else shown(readings[0])}"
+
+
 def _samples(
-    where: str, result: Mapping[str, Any], times: Mapping[str, Any], unit_s: float, rate: str | None
+    where: str,
+    result: Mapping[str, Any],
+    times: Mapping[str, Any],
+    unit_s: float,
+    name: str | None,
+    rate: str | None,
 ) -> tuple[float, ...]:
     if rate is not None:
         return (rate_as_time(f"{where}.measurements.{rate}", (_measured(result, rate) or {}).get("value")),)
     if times.get("runtimes"):
         return samples_of(f"{where}.times.runtimes", times["runtimes"], unit_s * MS_PER_S)
-    for name in LATENCIES:
-        measurement = _measured(result, name)
-        if measurement is not None:
-            field = f"{where}.measurements.{name}"
-            own = measurement.get("unit")
-            own_s = _unit(f"{field}.unit", own) if own else unit_s
-            return samples_of(field, measurement.get("value"), own_s * MS_PER_S)
-    raise UserError(f"{where}: neither times.runtimes nor a measurement of {LATENCIES[0]}: expected a latency")
+    measurement = None if name is None else _measured(result, name)
+    if measurement is not None:
+        field = f"{where}.measurements.{text_of(name)}"
+        own = measurement.get("unit")
+        own_s = unit_s if own in (None, "") else _unit(f"{field}.unit", own)
+        return samples_of(field, measurement.get("value"), own_s * MS_PER_S)
+    raise UserError(f"{where}: neither times.runtimes nor a measurement of {name or LATENCIES[0]}: expected a latency")
 
 
 def _domains(names: list[str], rows: list[ForeignRow]) -> dict[str, list[Any]]:
@@ -173,5 +299,12 @@ def _domains(names: list[str], rows: list[ForeignRow]) -> dict[str, list[Any]]:
     domains: dict[str, dict[Any, Any]] = {name: {} for name in names}
     for row in rows:
         for name, value in row.values.items():
-            domains[name].setdefault((type(value), tuple(value)) if isinstance(value, list) else value, value)
+            domains[name].setdefault(
+                (type(value), tuple(value)) if isinstance(value, list) else _distinct(value), value
+            )
     return {name: list(values.values()) for name, values in domains.items()}
+
+
+def _distinct(value: Any) -> Any:
+    """A key under which true is not 1."""
+    return (bool, value) if isinstance(value, bool) else value

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from math import isfinite
+from collections.abc import Sequence
+from math import isfinite, isnan
+from reprlib import Repr
 from typing import Any
 
 from harness.errors import UserError
@@ -18,14 +20,21 @@ LEAST_MS = 1e-30
 """Samples are stored as 32-bit floats, in which less is nothing."""
 
 
+FAR = 30.0
+"""Two readings of one latency that are further apart than this have different units: those differ by 60 or more."""
+_brief = Repr()
+_brief.maxlevel, _brief.maxlist, _brief.maxdict, _brief.maxstring = 4, 20, 20, 200
+
+
 def shown(value: Any) -> str:
-    """A value for a message: one line, not too long."""
-    return one_line(repr(value), MAX_SHOWN)
+    """A value for a message: one line, not too long, however large or deep it is."""
+    return one_line(_brief.repr(value) if isinstance(value, dict | list) else repr(value), MAX_SHOWN)
 
 
 def text_of(value: Any, limit: int = 200) -> str:
     """Free text that any file can hold."""
-    return one_line(str(value if value is not None else "").encode("utf-8", "replace").decode(), limit)
+    text = _brief.repr(value) if isinstance(value, dict | list) else str(value if value is not None else "")
+    return one_line(text.encode("utf-8", "replace").decode(), limit)
 
 
 def is_number(value: Any) -> bool:
@@ -39,20 +48,34 @@ def check_value(where: str, value: Any) -> None:
     """Refuse what no parameter can take.
 
     Raises:
-        UserError: ``value`` is no number, boolean, printable string or list of whole numbers.
+        UserError: ``value`` is no number, boolean, null, printable string or list of whole numbers.
     """
     fine = (
-        isinstance(value, bool)
+        isinstance(value, bool | None)
         or is_number(value)
         or (isinstance(value, str) and _encodable(value))
         or (isinstance(value, list) and all(type(part) is int and is_number(part) for part in value))
     )
     if not fine:
-        raise UserError(f"{where}={shown(value)}: expected a finite number, a string, true, false or a permutation")
+        raise UserError(
+            f"{where}={shown(value)}: expected a finite number, a string, true, false, null or a permutation"
+        )
 
 
 def _encodable(text: str) -> bool:
     return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def is_failure(value: Any) -> bool:
+    """Whether what stands for a latency says that there is none: null, NaN, Infinity, Kernel Tuner's huge numbers."""
+    if value is None:
+        return True
+    return isinstance(value, int | float) and not isinstance(value, bool) and (isnan(value) or value >= ERROR_VALUE)
+
+
+def apart(one: float, several: Sequence[float]) -> bool:
+    """Whether a latency cannot be a summary of these samples in the same unit: it lies far outside their range."""
+    return not min(several) / FAR < one < max(several) * FAR
 
 
 def samples_of(where: str, given: Any, ms_per_unit: float = 1.0) -> tuple[float, ...]:

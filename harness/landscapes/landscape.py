@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import reprlib
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -132,16 +133,23 @@ def _document(path: Path, table: pa.Table) -> dict[str, Any]:
         raise UserError(f"{path}: schema metadata has no key 'nearopt': expected a landscape file")
     try:
         document = json.loads(raw)
+        check_metadata(path, document)
     except ValueError as error:
         raise UserError(f"{path}: metadata 'nearopt' is not JSON ({error})") from None
-    check_metadata(path, document)
+    except RecursionError:
+        raise UserError(f"{path}: metadata 'nearopt': nested too deeply: expected a landscape's document") from None
     return dict(document)
 
 
 def check_metadata(path: Path, document: Any) -> None:
+    """What the schema says of a document. Names of parameters and constants are for :class:`SearchSpace` to judge.
+
+    Raises:
+        UserError: naming the file and the field.
+    """
     version = document.get("schema_version") if isinstance(document, dict) else None
     if version != SCHEMA_VERSION:
-        raise UserError(f"{path}: schema_version={version!r}: expected {SCHEMA_VERSION}")
+        raise UserError(f"{path}: schema_version={reprlib.repr(version)}: expected {SCHEMA_VERSION}")
     error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(metadata_schema()).iter_errors(document))
     if error is not None:
         where = ".".join(str(part) for part in error.absolute_path) or "metadata"

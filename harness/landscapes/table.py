@@ -67,6 +67,8 @@ def statuses(path: Path, table: pa.Table) -> tuple[Status, ...]:
 
 def _floats(path: Path, table: pa.Table, name: str) -> Floats:
     try:
+        if pa.types.is_boolean(table.column(name).type):
+            raise pa.ArrowInvalid("booleans are no numbers")
         return np.asarray(table.column(name).cast(pa.float64()).to_pandas(), dtype=np.float64)
     except pa.ArrowException:
         raise UserError(f"{path}: column {name!r}: expected numbers, got {table.column(name).type}") from None
@@ -103,7 +105,7 @@ def samples(path: Path, table: pa.Table, latency: Floats, ok: NDArray[np.bool_])
         if cell is None or not kept:
             kept = (float(latency[row]),)
         if not isinstance(cell, list | None) or not all(
-            isinstance(value, int | float) and 0 < value < np.inf for value in kept
+            isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < np.inf for value in kept
         ):
             raise UserError(f"{path}: row {row}: samples_ms={cell!r}: expected a list of positive numbers of ms")
         samples.append(kept)

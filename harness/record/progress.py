@@ -8,6 +8,7 @@ from pathlib import Path
 
 from harness.measure.activity import Activity
 from harness.record.retime import Consistency
+from harness.system.text import none_succeeded
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +24,7 @@ class RecordingProgress:
         wall_s: of this session.
         retime_s: of it, re-timing.
         consistency: how far each further GPU agrees with the first, by UUID.
+        failures: how often configurations failed of what, where none succeeded; else empty.
         states: the device's clocks and temperatures over the whole recording, in words; empty if unknown.
     """
 
@@ -35,6 +37,7 @@ class RecordingProgress:
     retime_s: float
     searched: int = 0
     consistency: Mapping[str, Consistency] = field(default_factory=dict)
+    failures: Mapping[str, int] = field(default_factory=dict)
     states: str = ""
 
     def report(self) -> str:
@@ -50,6 +53,8 @@ def _report(progress: RecordingProgress) -> Iterator[str]:
     else:
         more = f" and {progress.searched} more by searches" if progress.searched else ""
         yield f"recorded {progress.done} configurations{more}: {progress.landscape}"
+    if progress.failures:
+        yield none_succeeded(progress.failures)
     if not activity.finished:
         return
     gpus = f"{activity.what} process" if activity.gpus == 1 else f"{activity.gpus} {activity.what} processes"

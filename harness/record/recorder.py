@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from harness.errors import UserError
-from harness.evaluation import Configuration
+from harness.evaluation import Configuration, Status
 from harness.measure.activity import Activity
 from harness.measure.session import Session
 from harness.measure.triton.nvml import describe_states
 from harness.measure.work import MakeWork, usual_work
 from harness.record.draws import DrawStream, drawn_so_far, draws_coverage
 from harness.record.facts import Recording, recording_identity, recording_metadata, session_facts
-from harness.record.log import RecordLog
+from harness.record.log import LoggedResult, RecordLog
 from harness.record.phases import Phases
 from harness.record.progress import RecordingProgress
 from harness.record.write import consistencies, summary_of, write_from_log
+from harness.system.text import failure_reason
 from search_spaces.enumeration import Codes
 from search_spaces.space import SearchSpace
 
@@ -91,10 +93,19 @@ def record(recording: Recording, *, work: MakeWork = usual_work, cache: Path | N
             wall_s=time.monotonic() - start,
             retime_s=tally.retime_s,
             consistency=consistencies(log.content),
+            failures=_failures(rows),
             states=describe_states(
                 row.measurement.device_state for row in rows if row.measurement.device_state is not None
             ),
         )
+
+
+def _failures(rows: Iterable[LoggedResult]) -> dict[str, int]:
+    """What everything failed of; empty where something succeeded."""
+    measured = [row.measurement for row in rows]
+    if any(measurement.status is Status.OK for measurement in measured):
+        return {}
+    return dict(Counter(failure_reason(measurement.status, measurement.message) for measurement in measured))
 
 
 def draw_order(space: SearchSpace, rng: np.random.Generator, limit: int | None) -> Codes:

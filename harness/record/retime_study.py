@@ -28,7 +28,8 @@ from harness.measure.work import MakeWork, SessionOptions, usual_work
 from harness.record.retime import VENDOR, Retiming, rescale, retime
 from harness.run import contract
 from harness.run.store import finished
-from harness.system.atomic import replacing
+from harness.system.atomic import read_text, replacing
+from harness.system.yaml_text import load_yaml
 from kernels.base import Kernel
 from search_spaces.space import SearchSpace
 
@@ -103,7 +104,7 @@ def _of_run(run: Path, space: SearchSpace) -> list[LiveEvaluation]:
 
 def _documents(run: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     try:
-        config = yaml.safe_load((run / contract.CONFIG).read_text(encoding="utf-8"))
+        config = load_yaml(read_text(run / contract.CONFIG))
         environment = json.loads((run / contract.ENVIRONMENT).read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise UserError(f"{run}: {contract.CONFIG} or {contract.ENVIRONMENT} is damaged ({error})") from None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from harness.run.store import RunDirectory, check_owner, finished
 from harness.strategies.base import Strategy
 from harness.system.atomic import write_text, writing
 from harness.system.digest import digest
+from harness.system.text import failure_reason
 from harness.trackers.base import TrackedRun
 from harness.trackers.guard import Guard
 
@@ -35,6 +37,7 @@ class RunResult:
         evaluations: how many it holds.
         best_ms: lowest observed latency in ms, ``None`` if everything failed or the run was skipped.
         message: why it broke down, one line.
+        failures: of a run without a success, how often its evaluations failed of what; else empty.
     """
 
     path: Path
@@ -42,6 +45,7 @@ class RunResult:
     evaluations: int
     best_ms: float | None
     message: str = ""
+    failures: Mapping[str, int] = field(default_factory=dict)
 
 
 def _ignore(_: Evaluation) -> None:
@@ -112,7 +116,7 @@ def _execute(
                 ended, best = attempt(build_strategy(config, backend, strategy_seed), [], mirror)
             directory.finish(backend.space, ended, document["config_hash"], best.facts)
             mirror.done(ended, path / contract.EVALUATIONS)
-        return RunResult(path, ended, best.evaluations, best.latency_ms)
+        return RunResult(path, ended, best.evaluations, best.latency_ms, failures=best.none_succeeded)
 
 
 def _skipped(path: Path) -> RunResult | None:
@@ -127,14 +131,22 @@ class Tally:
         self._watchers = watchers
         self.evaluations = 0
         self.latency_ms: float | None = None
+        self._failures: Counter[str] = Counter()
         self.facts: Mapping[str, Any] = {}
 
     def __call__(self, evaluation: Evaluation) -> None:
         self.evaluations += 1
         if evaluation.latency_ms is not None and (self.latency_ms is None or evaluation.latency_ms < self.latency_ms):
             self.latency_ms = evaluation.latency_ms
+        if evaluation.latency_ms is None and self.latency_ms is None:
+            self._failures[failure_reason(evaluation.status, evaluation.message)] += 1
         for watcher in self._watchers:
             watcher(evaluation)
+
+    @property
+    def none_succeeded(self) -> dict[str, int]:
+        """What all evaluations failed of; empty where one succeeded."""
+        return {} if self.latency_ms is not None else dict(self._failures)
 
 
 def _document(config: RunConfig, backend: Backend) -> contract.ConfigDocument:

@@ -16,7 +16,8 @@ from harness.errors import UserError
 from harness.landscapes.default_configuration import recorded_default
 from harness.landscapes.landscape import COSTS, Landscape
 from harness.run import contract
-from harness.system.atomic import replacing, write_text
+from harness.system.atomic import read_text, replacing, write_text
+from harness.system.yaml_text import load_yaml
 
 
 def reference_facts(backend: Backend) -> dict[str, Any]:
@@ -39,7 +40,7 @@ def check_reference(folder: Path, backend: Backend) -> None:
     if landscape is None or not note.exists():
         return
     try:
-        theirs = yaml.safe_load(note.read_text(encoding="utf-8"))["landscape_sha256"]
+        theirs = load_yaml(read_text(note))["landscape_sha256"]
     except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError):
         raise UserError(f"{note}: not readable: move it away, it is written again") from None
     if theirs != landscape.sha256:

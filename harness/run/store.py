@@ -18,8 +18,9 @@ from harness.evaluation import Evaluation
 from harness.run import contract
 from harness.run.rows import evaluation_of, table_of
 from harness.run.version import check_run_version
-from harness.system.atomic import replacing, write_text, writing
+from harness.system.atomic import read_text, replacing, write_text, writing
 from harness.system.lease import Held, Lease
+from harness.system.yaml_text import load_yaml
 from search_spaces.space import SearchSpace
 
 
@@ -40,11 +41,11 @@ def finished(path: Path) -> Finished | None:
     """
     check_run_version(path)
     try:
-        done: contract.DoneDocument = json.loads((path / contract.DONE).read_text(encoding="utf-8"))
+        done: contract.DoneDocument = json.loads(read_text(path / contract.DONE))
         return Finished(done["evaluations"], done["ended"])
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         raise UserError(f"{path / contract.DONE}: not readable: move it away to run again") from None
 
 
@@ -59,9 +60,9 @@ def check_owner(path: Path, config: Mapping[str, Any]) -> None:
         return
     check_run_version(path)
     try:
-        earlier = yaml.safe_load(file.read_text(encoding="utf-8"))
+        earlier = load_yaml(read_text(file))
         theirs = earlier["config_hash"]
-    except (yaml.YAMLError, ValueError, TypeError, KeyError):
+    except (OSError, yaml.YAMLError, ValueError, TypeError, KeyError, RecursionError):
         raise UserError(f"{file}: not readable as a run's configuration: move it away") from None
     if theirs != config["config_hash"]:
         changed = ", ".join(_differences(earlier, config)) or "code or data behind it"

@@ -41,6 +41,8 @@ def check_run_version(directory: Path) -> None:
         UserError: a newer NearOpt made it.
     """
     file = directory / contract.CONFIG
+    if not file.is_file():
+        return
     try:
         with file.open("rb") as stream:
             line = _LINE.search(stream.read(_AT_MOST))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Mapping
 
 LIMIT = 500
 WHOLE = 2_000
@@ -36,6 +37,19 @@ def causes_line(error: BaseException, limit: int = 600) -> str:
             parts.append(text)
         seen = seen.__cause__
     return one_line(": ".join(parts), limit)
+
+
+def none_succeeded(reasons: Mapping[str, int]) -> str:
+    """What to say of a task or run without a success; ``reasons`` counts what the evaluations failed of."""
+    reason, count = max(reasons.items(), key=lambda item: (item[1], item[0]))
+    tried = sum(reasons.values())
+    return f"no configuration of this task succeeded (of {tried} tried; most often, {count} times: {reason})"
+
+
+def failure_reason(status: str, message: str) -> str:
+    """A failed evaluation in words that can be counted."""
+    line = one_line(message, 160)
+    return f"{status}: {line}" if line else str(status)
 
 
 def describe_exit(exitcode: int | None) -> str:

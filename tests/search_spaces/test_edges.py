@@ -88,6 +88,14 @@ def test_unicode_names_are_names() -> None:
     assert [again.key(c) for c in again.enumerate()] == [space.key(c) for c in space.enumerate()]
 
 
+@pytest.mark.parametrize(
+    "parameter", [Integer("i", -3, 11, 4), Integer("i", 5, 5), *(Permutation("p", n) for n in range(1, 9))]
+)
+def test_a_size_is_known_without_the_values(parameter: Parameter) -> None:
+    assert "values" not in parameter.__dict__
+    assert parameter.size == len(parameter.values) == len(set(parameter.values)) == len(parameter.code_of)
+
+
 def test_very_large_integers() -> None:
     top = 2**62 - 1
     space = SearchSpace([Integer("a", top - 1, top), Ordinal("b", (-top, top))], ["a * b * 4 > 0", "a + b > 2**62"])

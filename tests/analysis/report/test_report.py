@@ -122,7 +122,10 @@ def test_a_run_with_failures_only_is_drawn(tmp_path: Path) -> None:
     assert set(report.speedups["task"]) == {"k-1__gpu"}  # no aggregate counts a task without an optimum
     assert set(report.speedups["bound"]) == {"unknown"}
     assert report.speedups["hits"].sum() == 0
-    assert "nothing succeeded" in report.index.read_text()
+    words = "no configuration of this task succeeded (in 10 evaluations; most often, 10 times: compile_error"
+    assert f"k-1__gpu: {words}" in report.index.read_text()
+    verdict = json.loads(report.verdict_json.read_text())
+    assert f"k-1__gpu: {words}" in verdict["sentence"] and verdict["none_succeeded"]["k-1__gpu"].startswith(words)
 
 
 def test_an_output_that_is_a_file_is_refused(results: Path, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +45,45 @@ def test_runs_are_found_at_any_depth_and_once(tmp_path: Path) -> None:
     one = load_study([tmp_path / "x" / "study" / "k-1" / "random" / "seed-3"])
     assert one.runs["seed"].tolist() == [3]
     assert set(one.references) == {"k-1"}
+
+
+def bomb(levels: int) -> str:
+    """A list of lists of lists, each written once: 9 ** levels values."""
+    lines = ["a: &a [x, x, x, x, x, x, x, x, x]"]
+    for last, name in pairwise("abcdefghij"[:levels]):
+        lines.append(f"{name}: &{name} [{', '.join([f'*{last}'] * 9)}]")
+    return "".join(f"  {line}\n" for line in lines)
+
+
+def test_aliases_stand_for_little_more_than_is_written(tmp_path: Path) -> None:
+    write_run(tmp_path, "k-1", "s", 0, FRAME)
+    config = tmp_path / "k-1" / "s" / "seed-0" / "config.yaml"
+    text = config.read_text()
+    assert "strategy:\n" in text
+    config.write_text(text.replace("strategy:\n", f"strategy:\n{bomb(3)}"))
+    assert len(load_study([tmp_path]).runs) == 1  # what YAML writers use for a list that occurs twice
+    config.write_text(text.replace("strategy:\n", f"strategy:\n{bomb(9)}"))
+    assert f"{config}: damaged: its aliases stand for more than" in refused(tmp_path)
+    config.write_text(text.replace("strategy:\n", "strategy:\n  a: &a [*a]\n"))
+    assert f"{config}: damaged: " in refused(tmp_path)
+    config.write_text(text + "deep: " + "[" * 3000 + "]" * 3000)
+    assert f"{config}: damaged: nested " in refused(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["DONE", "config.yaml", "evaluations.parquet"])
+def test_a_pipe_keeps_nobody_waiting(tmp_path: Path, name: str) -> None:
+    write_run(tmp_path, "k-1", "s", 0, FRAME)
+    file = tmp_path / "k-1" / "s" / "seed-0" / name
+    file.unlink()
+    os.mkfifo(file)
+    assert f"{file}: damaged: " in refused(tmp_path) and "not a regular file" in refused(tmp_path)
+
+
+def test_a_bomb_beside_a_recording_is_not_read(tmp_path: Path) -> None:
+    write_run(tmp_path, "k-1", "s", 0, FRAME)
+    write_reference(tmp_path, "k-1", TABLE)
+    (tmp_path / "k-1" / "reference.yaml").write_text(bomb(9).replace("  ", ""))
+    assert load_study([tmp_path]).facts["k-1"] == {}
 
 
 def test_columns_of_a_run(tmp_path: Path) -> None:

@@ -47,3 +47,9 @@ def test_replicates_without_a_hit_reach_down_to_zero() -> None:
     assert found.percentile()[0] == 0.0
     low, high = found.studentised()
     assert low >= 0.0 and np.isinf(high)
+
+
+def test_ties_give_no_interval() -> None:
+    tied = [TaskRuns(kernel, np.full(3, 2.0), np.ones(3, bool), 0.0) for kernel in "abc"]
+    for found in (over_seeds(tied, 200, np.random.default_rng(0)), two_level(tied, 200, np.random.default_rng(0))):
+        assert np.isnan([*found.percentile(), *found.studentised()]).all()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.statistics.ert import LogEstimate, combine, estimate, lower_limit_without_hits, wilson
+from analysis.statistics.ert import LogEstimate, combine, estimate, lower_limit_without_hits, mean_error, wilson
 
 
 def test_ert_charges_the_runs_that_missed() -> None:
@@ -32,6 +32,41 @@ def test_interval_covers_the_truth(seeds: int, rate: float) -> None:
         covered += low <= truth <= high
         used += 1
     assert 0.93 <= covered / used <= 0.99
+
+
+@pytest.mark.parametrize("runs", [2, 3, 5, 10])
+@pytest.mark.parametrize("p", [0.5, 0.7, 0.9, 0.97])
+def test_interval_covers_the_truth_where_runs_tie(runs: int, p: float) -> None:
+    """An easy task: most runs hit at once, and often all of them do."""
+    times = np.random.default_rng(runs).geometric(p, (2000, runs))
+    logs = [estimate(t, np.ones(runs)).log for t in times]
+    ends = np.array([log.interval() for log in logs])
+    assert ((ends[:, 0] <= 1 / p) & (1 / p <= ends[:, 1])).mean() >= 0.89
+    assert (ends[:, 1] > 1.2 * ends[:, 0]).all()
+
+
+@pytest.mark.parametrize("size", [2, 4])
+@pytest.mark.parametrize("runs", [2, 3, 5, 10])
+def test_interval_covers_random_search_of_a_tiny_space(size: int, runs: int) -> None:
+    """One of ``size`` configurations is a hit: E[T] = (size + 1) / 2."""
+    times = np.random.default_rng(size).integers(1, size + 1, (2000, runs))
+    ends = np.array([estimate(t, np.ones(runs)).log.interval() for t in times])
+    assert ((ends[:, 0] <= (size + 1) / 2) & ((size + 1) / 2 <= ends[:, 1])).mean() >= 0.93
+
+
+@pytest.mark.parametrize("cost", [[1, 1, 1], [7, 7], [2.0, 2.0001, 2.0], [0.001] * 30])
+def test_equal_readings_are_not_certainty(cost: list[float]) -> None:
+    log = estimate(cost, np.ones(len(cost))).log
+    low, high = log.interval()
+    assert low < 0.75 * log.value < 1.3 * log.value < high
+    assert np.isnan(estimate(cost[:1], [True]).log.interval()).all()
+    ratio = LogEstimate(np.log(2.0)) - log  # over an exact baseline
+    assert ratio.interval()[1] > 1.5 * ratio.interval()[0]
+
+
+def test_the_error_of_a_mean() -> None:
+    assert mean_error([1.0, 2.0, 3.0]) == pytest.approx(1 / np.sqrt(3))
+    assert np.isnan([mean_error([]), mean_error([3.0]), mean_error([0.1 + 0.2, 0.3]), mean_error([0.0, 0.0])]).all()
 
 
 def test_limit_without_hits_holds_in_95_of_100() -> None:

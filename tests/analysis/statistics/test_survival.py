@@ -58,3 +58,9 @@ def test_unequal_budgets_do_not_bias_it() -> None:
     assert np.mean(means) == pytest.approx(truth, abs=0.01)
     assert 0.91 <= np.mean(covered) <= 0.98
     assert smallest_common_tau([np.array([1.0, 4.0]), np.array([3.0])]) == 3.0
+
+
+def test_a_restricted_mean_of_equal_times_has_no_error() -> None:
+    every = kaplan_meier([4, 4, 4], [True, True, True])
+    assert restricted_mean(every, 4).mean == 4 and np.isnan(restricted_mean(every, 4).se)
+    assert np.isnan(restricted_mean(kaplan_meier([9, 9], [False, False]), 9).se)

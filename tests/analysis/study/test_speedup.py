@@ -12,7 +12,7 @@ import pytest
 from analysis.reference import difficulty, kernel_of
 from analysis.runs.load import Study, load_study
 from analysis.statistics import random_search
-from analysis.statistics.ert import LogEstimate
+from analysis.statistics.ert import LogEstimate, estimate
 from analysis.study.aggregate import TaskSpeedup, over_all, over_kernels, over_seeds
 from analysis.study.incumbents import Optima, optima
 from analysis.study.speedup import COLUMNS, DETAILS, counted_tasks, speedups, task_speedups
@@ -45,6 +45,29 @@ def study_of(table: pd.DataFrame, orders: list[np.ndarray], budget: int, strateg
 def headline(study: Study) -> pd.DataFrame:
     best = optima(study)
     return task_speedups(study, best, (0.05,)).set_index("axis")
+
+
+def tied(kernel: str, runs: int, log: float = 1.0) -> TaskSpeedup:
+    """A task on which every run hit at the same evaluation."""
+    own = LogEstimate(log) - estimate([3.0] * runs, [True] * runs).log
+    return TaskSpeedup(kernel, "useful", 9.0, runs, runs, 3.0, "none", *own.interval(), own)
+
+
+@pytest.mark.parametrize("runs", [1, 2, 3, 10])
+@pytest.mark.parametrize("kernels", ["a", "aa", "ab", "abc", "aabbccdd"])
+def test_ties_are_no_certainty_for_several_tasks_either(kernels: str, runs: int) -> None:
+    for mean in (over_seeds, over_kernels, over_all):
+        low, high = mean([tied(kernel, runs) for kernel in kernels]).interval()
+        assert np.isnan(low) and np.isnan(high) if runs == 1 else not high <= 1.1 * low
+
+
+def test_random_against_itself_holds_one_on_a_tiny_space() -> None:
+    """Three runs over four configurations with one hit hit at the same evaluation in 1 of 16 studies."""
+    table, rng = landscape(4, failures=0.0), np.random.default_rng(3)
+    rows = [headline(study_of(table, [rng.permutation(4) for _ in range(3)], 4)) for _ in range(120)]
+    ends = np.array([[row.loc["evaluations", end] for end in ("speedup_low", "speedup_high")] for row in rows])
+    assert (ends[:, 1] > 1.2 * ends[:, 0]).all()
+    assert ((ends[:, 0] <= 1.0) & (ends[:, 1] >= 1.0)).mean() >= 0.93
 
 
 def test_random_against_random_is_one_within_its_interval() -> None:

@@ -15,6 +15,8 @@ from harness.errors import UserError
 from harness.evaluation import Status
 from harness.formats.imports import import_file
 from harness.landscapes.landscape import read_landscape
+from search_spaces.errors import SpaceError
+from search_spaces.parameter import Boolean
 from tests.harness.formats.samples import CACHES, NOT_HERE, by_x_and_mode, cache, import_document, imported
 
 
@@ -74,21 +76,120 @@ def test_more_work_per_second_is_less_latency(tmp_path: Path) -> None:
         assert ("unit" in landscape.metadata["timing"]) == (not times)
 
 
+def untimed(document: dict[str, Any]) -> dict[str, Any]:
+    """The same without any latency."""
+    for record in document["cache"].values():
+        record.pop("time"), record.pop("times", None)
+        record.setdefault("__error__", "") or record.pop("__error__")
+    return document
+
+
+@pytest.mark.parametrize("objective", ["energy", ["score"], "my own rate", ["my rate", "energy"]])
+def test_a_time_counts_whatever_was_tuned_for(tmp_path: Path, objective: Any) -> None:
+    landscape = imported(tmp_path, {**cache(), "objective": objective})
+    rows = by_x_and_mode(landscape)
+    assert [landscape.latency_ms[rows[x, "a"]] for x in (16, 64)] == [2.0, 1.5]
+
+
+def renamed(old: str, new: str) -> dict[str, Any]:
+    """A cache in which a parameter has another name."""
+    text = json.dumps(cache())
+    return dict(json.loads(text.replace(json.dumps(old), json.dumps(new))))
+
+
+@pytest.mark.parametrize("name", ["times", "time", "compute_time", "benchmark_time", "__error__", "timestamp"])
+def test_a_parameter_with_the_name_of_a_reading_is_refused(tmp_path: Path, name: str) -> None:
+    """Its value would be taken for the latency."""
+    assert len(imported(tmp_path, renamed("x", "tempus")).codes) == 4
+    with pytest.raises(UserError, match=rf"cache.json: tune_params.{name}: expected another name"):
+        imported(tmp_path, renamed("x", name))
+
+
+def test_a_parameter_with_the_name_of_the_objective_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"tune_params.x: expected another name"):
+        imported(tmp_path, {**cache(), "objective": ["time", "x"]})
+
+
+@pytest.mark.parametrize("none", ["Infinity", "NaN", "null", "1e20", "1.7976931348623157e+308"])
+@pytest.mark.parametrize("field", ["time", "times", "both"])
+def test_a_number_that_says_failed_is_a_failure(tmp_path: Path, none: str, field: str) -> None:
+    document = cache()
+    record = document["cache"]["64,0,a,3,1"]
+    record.pop("time")
+    record |= {"both": {"time": "#", "times": ["#", "#"]}, "time": {"time": "#"}, "times": {"times": ["#"]}}[field]
+    landscape = imported(tmp_path, json.dumps(document).replace('"#"', none))
+    row = by_x_and_mode(landscape)[64, "a"]
+    assert (landscape.status[row], landscape.samples_ms[row]) == (Status.RUNTIME_ERROR, ())
+    assert landscape.message[row].startswith("time")
+
+
+def test_half_failed_samples_and_negative_infinity_are_damage(tmp_path: Path) -> None:
+    for text in ('"time": 1.5, "times": [1.5, Infinity]', '"time": -Infinity', '"time": true'):
+        with pytest.raises(UserError, match=r"cache\['64,0,a,3,1'\]: times?: expected positive"):
+            imported(tmp_path, json.dumps(cache()).replace('"time": 1.5', text))
+
+
+def test_null_and_booleans_among_numbers_are_values_of_their_own(tmp_path: Path) -> None:
+    """1 and true are equal in Python, and two configurations in the file."""
+    values: list[Any] = [1, True, 0.5, None]
+    records = {str(value): {"x": value, "y": 1, "time": 1.0 + i} for i, value in enumerate(values)}
+    document = {"tune_params": {"x": values, "y": [1, None]}, "cache": records | {}}
+    document["cache"] = {f"{key},1": record for key, record in records.items()}
+    landscape = imported(tmp_path, document)
+    found = {
+        landscape.space.decode(codes)["x"]: ms for codes, ms in zip(landscape.codes, landscape.latency_ms, strict=True)
+    }
+    assert found == {"1": 1.0, "True": 2.0, "0.5": 3.0, "None": 4.0}
+    document = {"tune_params": {"x": [1, 2], "y": [None]}, "cache": {"1,null": {"x": 1, "y": None, "time": 1.0}}}
+    assert imported(tmp_path, document).space.names == ("x",)
+
+
+def test_a_parameter_that_is_listed_twice_counts_once_if_nothing_differs(tmp_path: Path) -> None:
+    text = json.dumps(cache())
+    once = imported(tmp_path, text)
+    for again in ('"x": [16, 32, 64], "x": [16, 32, 64]', '"x": [16, 32], "x": [16, 32, 64]'):
+        twice = text.replace('"x": [16, 32, 64]', again).replace('_keys": ["x",', '_keys": ["x", "x",')
+        if again.count("64") == 2:
+            assert imported(tmp_path, twice).space.to_json() == once.space.to_json()
+            continue
+        with pytest.raises(UserError, match=r"cache.json: tune_params: 'x' is listed twice, with different values"):
+            imported(tmp_path, twice)
+    with pytest.raises(UserError, match=r"cache\['64,0,a,3,1'\]: 'time' is listed twice"):
+        imported(tmp_path, text.replace('"time": 1.5', '"time": 1.5, "time": 1.4'))
+
+
+def test_names_are_judged_once(tmp_path: Path) -> None:
+    """What a search space takes, a landscape holds; what it does not, is said of the file that has it."""
+    for name in ("größe", "Ширина", "_", "x1", "ﬁ", "µ", "1x", "a b", "lambda", "x-y", ""):
+        try:
+            Boolean(name)
+        except SpaceError:
+            with pytest.raises(UserError, match=r"cache.json: tune_params: parameter name"):
+                imported(tmp_path, renamed("x", name))
+        else:
+            assert name in imported(tmp_path, renamed("x", name)).space.names
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         (lambda d: d.pop("tune_params"), "tune_params: expected"),
         (lambda d: d.pop("cache"), "cache: expected"),
         (lambda d: d.update(cache={}), "cache: expected"),
-        (lambda d: d.update(objective="energy"), "objective='energy'"),
-        (lambda d: d.update(objective=["score"]), r"objective=\['score'\]"),
+        (lambda d: untimed(d).update(objective="energy"), "objective='energy': no time was recorded"),
+        (lambda d: untimed(d).update(objective=["score"]), r"objective=\['score'\]: no time was recorded"),
+        (lambda d: d.update(objective=[3]), r"objective=\[3\]: expected a name"),
+        (
+            lambda d: d["cache"]["16,0,a,3,1"].update(time=2100.0),
+            r"time=2100.0 and times=\[3.0, 2.0, 2.0\]: .*one unit",
+        ),
         (lambda d: d["tune_params"].update(x="16"), r"tune_params\.x"),
         (lambda d: d["tune_params"].update(x=[16, float("nan")]), r"tune_params\.x=nan"),
         (lambda d: d["tune_params"].update(x=[16, 10**400]), r"tune_params\.x=1000"),
         (lambda d: d["tune_params"].update(x=[16, 16, 32, 64]), "'x'"),
         (lambda d: d["tune_params"].update(mode=["a", "b", "\ud800"]), r"tune_params\.mode"),
         (lambda d: d["tune_params"].pop("x"), "tune_params_keys"),
-        (lambda d: d["tune_params_keys"].append("x"), "tune_params_keys"),
+        (lambda d: d["tune_params_keys"].append("y"), "tune_params_keys"),
         (lambda d: d["cache"]["16,0,a,3,1"].pop("x"), "x is missing"),
         (lambda d: d["cache"]["16,0,a,3,1"].update(x=17), "x=17"),
         (lambda d: d["cache"]["16,0,a,3,1"].update(x=32), "x=32: expected '16', as its key says"),
@@ -120,6 +221,25 @@ def test_a_configuration_that_is_there_twice_counts_once(tmp_path: Path) -> None
     assert "1 repeats left out" in done.line()
     landscape = read_landscape(done.out)
     assert landscape.latency_ms[by_x_and_mode(landscape)[16, "a"]] == 2.0
+
+
+def test_what_all_failed_is_said_as_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By the import, by a run and by a sweep."""
+    monkeypatch.chdir(tmp_path)
+    document = cache()
+    for key, record in document["cache"].items():
+        record["__error__"] = "RuntimeFailedConfig" if key.startswith(("16", "32")) else "InvalidConfig"
+    document["cache"]["64,0,a,3,1"]["__error__"] = "RuntimeFailedConfig"
+    Path("cache.json").write_text(json.dumps(document))
+    said = "no configuration of this task succeeded (of {} tried; most often, {} times: runtime_error: RuntimeFailed"
+    assert main(["landscapes", "import", "cache.json", "-o", "k__gpu.parquet"]) == 0
+    assert said.format(4, 3) in capsys.readouterr().out
+    assert main(["run", "backend.landscape=k__gpu.parquet", "results=one"]) == 0
+    assert said.format(4, 3) in capsys.readouterr().out
+    assert main(["run", "-m", "backend.landscape=k__gpu.parquet", "seed=0,1", "results=two", "jobs=1"]) == 0
+    assert f"nearopt: k__gpu: in 2 of 2 runs {said.format(8, 6)}" in capsys.readouterr().err
 
 
 def test_the_command_line_imports_and_replays(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,47 @@ def test_cut_off_and_foreign_files(tmp_path: Path) -> None:
         with pytest.raises(UserError, match=r"cache\.json\.gz") as caught:
             import_file(path, tmp_path / "out.parquet")
         assert "\n" not in str(caught.value)
+
+
+def test_a_small_packed_file_may_not_fill_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Packed 1,000 to 1; before anything is parsed."""
+    monkeypatch.setattr(document, "FREE_BYTES", 1 << 16)
+    path = written(tmp_path / "cache.json.gz", gzip.compress(b'{"cache": {}, "x": [' + b"1," * (1 << 20) + b"1]}"))
+    monkeypatch.setattr(json, "loads", None)
+    with pytest.raises(UserError, match=r"cache.json.gz: more than 0 MiB of text"):
+        read_document(path)
+
+
+@pytest.mark.parametrize("part", [b"[],", b"{},", b'{"a":1},'])
+def test_containers_are_counted_before_they_are_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: bytes
+) -> None:
+    monkeypatch.setattr(document, "MAX_CONTAINERS", 1000)
+    assert read_document(written(tmp_path / "cache.json", b'{"x": [' + part * 900 + b"1]}")).complete
+    monkeypatch.setattr(json, "loads", None)
+    with pytest.raises(UserError, match=r"cache.json: more than 1000 objects and lists"):
+        read_document(written(tmp_path / "cache.json", b'{"x": [' + part * 1000 + b"1]}"))
+
+
+@pytest.mark.parametrize("depth", [100, 800, 5_000])
+@pytest.mark.parametrize("field", ["problem_size", "objective", "device_name", "x", "time", "tune_params", "cache"])
+def test_deep_json_names_its_file(tmp_path: Path, depth: int, field: str) -> None:
+    deep = "[" * depth + "]" * depth
+    text = json.dumps({**cache(), field: "#"} if field not in ("x", "time") else cache())
+    text = text.replace('"#"', deep).replace('"x": 64' if field == "x" else '"time": 1.5', f'"{field}": {deep}')
+    path = written(tmp_path / "cache.json", text.encode())
+    try:
+        import_file(path, tmp_path / "k__gpu.parquet")
+    except UserError as error:
+        assert "cache.json: " in str(error) and len(str(error)) < 500 + len(str(path))
+    else:
+        assert field in ("problem_size", "device_name") and depth < 5_000
+
+
+def test_a_pipe_is_no_recording(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "cache.json")
+    with pytest.raises(UserError, match=r"cache.json: cannot be read \(not a regular file\)"):
+        read_document(tmp_path / "cache.json")
 
 
 def test_gzip_is_seen_by_its_bytes(tmp_path: Path) -> None:

@@ -104,7 +104,22 @@ def test_rows_outside_the_space_are_left_out_and_counted(tmp_path: Path) -> None
             lambda c: c["TuningParameters"].append({"Values": "[1]"}),
             r"TuningParameters\[5\]: expected an object with a Name",
         ),
-        (lambda c: c["TuningParameters"].append({"Name": "x", "Values": "[1]"}), r"\[5\]: Name='x' occurs twice"),
+        (
+            lambda c: c["TuningParameters"].append({"Name": "x", "Values": "[1]"}),
+            r"\[5\]: Name='x' occurs twice, with other",
+        ),
+        (
+            lambda c: c["Conditions"].extend([{"Expression": "x > 0"}] * 1000),
+            "Conditions: 1004 of them: expected at most",
+        ),
+        (
+            lambda c: c["Conditions"].extend([{"Expression": f"x > 0{' ' * 9_000}"}] * 30),
+            "Conditions: expected at most 2",
+        ),
+        (
+            lambda c: c["TuningParameters"].extend({"Name": f"p{i}", "Values": "range(100000)"} for i in range(30)),
+            "TuningParameters: expected at most 2000000 values in all",
+        ),
         (
             lambda c: c["TuningParameters"].append({"Name": "y", "Values": "[1, 2]"}),
             "TuningParameters.y: .*has no such",
@@ -132,6 +147,17 @@ def test_damage_is_one_line_that_names_the_field(tmp_path: Path, change: Any, me
         imported(tmp_path, t4(), described)
     assert "T1.json" in str(caught.value)
     assert not list(tmp_path.glob("*.parquet"))
+
+
+def test_the_very_same_parameter_twice_counts_once(tmp_path: Path) -> None:
+    described = t1()
+    parameters = described["ConfigurationSpace"]["TuningParameters"]
+    parameters.insert(1, {"Name": "x", "Type": "int", "Values": "[16, 32, 64]"})  # the same, written otherwise
+    done = import_document(tmp_path, t4(), described)
+    assert done.coverage == "exhaustive: all 4 of T1.json"
+    parameters[1]["Values"] = "[16, 32]"
+    with pytest.raises(UserError, match=r"T1.json: TuningParameters\[1\]: Name='x' occurs twice, with other Values"):
+        import_document(tmp_path, t4(), described)
 
 
 def test_a_description_is_no_recording(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from harness.errors import UserError
 from harness.evaluation import Status
 from harness.formats.imports import import_file
-from harness.landscapes.landscape import read_landscape
+from harness.landscapes.landscape import Landscape, read_landscape
 from tests.harness.formats.samples import EXTERNAL, NOT_HERE, by_x_and_mode, cache, imported, t4
 
 
@@ -109,6 +110,125 @@ def test_rates_alone_become_reciprocals_but_never_beside_times(tmp_path: Path) -
         imported(tmp_path, mixed)
 
 
+def untimed(document: dict[str, Any]) -> dict[str, Any]:
+    """The same without any latency."""
+    for result in document["results"]:
+        result["measurements"], result["times"] = [], {}
+    return document
+
+
+def ktt(unit: str | None, name: str = "TotalDuration", objectives: Any = None, **more: Any) -> dict[str, Any]:
+    """Three configurations of 3, 1.5 and 2 ms in microseconds, as KTT's converter writes them."""
+
+    def result(block: int, us: float) -> dict[str, Any]:
+        measurement = {"name": name, "value": us, **({} if unit is None else {"unit": unit})}
+        return {
+            "configuration": {"BLOCK": block},
+            "objectives": [name] if objectives is None else objectives,
+            "times": {"compilation_time": 900_000.0, "runtimes": [us], "validation": 5.0},
+            "invalidity": "correct",
+            "measurements": [{"name": "rate of my own", "value": 1e6 / us, "unit": "1/s"}, measurement],
+        }
+
+    return {
+        "schema_version": "1.0.0",
+        "results": [result(64, 3000.0), result(128, 1500.0), result(256, 2000.0)],
+        **more,
+    }
+
+
+def latencies(landscape: Landscape) -> list[float]:
+    return [round(float(ms), 9) for ms in landscape.latency_ms]
+
+
+@pytest.mark.parametrize("name", ["TotalDuration", "time", "KernelDuration", "how long it took"])
+@pytest.mark.parametrize("unit", ["Microseconds", "us", "µs", "μs", " usec"])
+@pytest.mark.parametrize("runtimes", [True, False])
+def test_a_measurement_s_own_unit_counts(tmp_path: Path, name: str, unit: str, runtimes: bool) -> None:
+    document = ktt(unit, name)
+    for result in [] if runtimes else document["results"]:
+        result["times"].pop("runtimes")
+    landscape = imported(tmp_path, document)
+    assert latencies(landscape) == [3.0, 1.5, 2.0]
+    assert landscape.costs_s[0, 0] == pytest.approx(0.9)
+
+
+def test_the_unit_is_the_one_in_which_the_two_readings_agree(tmp_path: Path) -> None:
+    """Each result by its own measurement: one in milliseconds, one with samples in microseconds beside seconds."""
+    document = ktt("us")
+    first, second = document["results"][:2]
+    first["times"]["runtimes"] = first["measurements"][1]["value"] = [3.0, 2.9, 3.3]
+    first["measurements"][1]["unit"] = "Milliseconds"
+    second["measurements"][1] |= {"value": 0.0015, "unit": "seconds"}
+    landscape = imported(tmp_path, document)
+    assert latencies(landscape) == [3.0, 1.5, 2.0]
+    document["results"][2] |= {"invalidity": "compile", "measurements": [], "times": {"compilation": 9.0}}
+    with pytest.raises(UserError, match=r"results\[1\] and results\[0\] have times in different units.*timeunit"):
+        imported(tmp_path, document)
+
+
+def test_a_rate_of_one_s_own_beside_times_is_no_latency(tmp_path: Path) -> None:
+    document = ktt("us", objectives=["rate of my own"])
+    assert latencies(imported(tmp_path, document)) == [3.0, 1.5, 2.0]
+    for result in document["results"]:
+        result["measurements"].pop()
+    assert latencies(imported(tmp_path, document | {"metadata": {"timeunit": "us"}})) == [3.0, 1.5, 2.0]
+    for result in document["results"]:
+        result["times"].pop("runtimes")
+    with pytest.raises(UserError, match=r"objectives=\['rate of my own'\]: no time was recorded"):
+        imported(tmp_path, document)
+
+
+def test_units_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"results\[0\].measurements.time=3000.0 'us' contradicts .*0.001 s"):
+        imported(tmp_path, ktt("us", "time", metadata={"timeunit": "ms"}))
+    with pytest.raises(UserError, match=r"measurements.time.unit='fortnights': expected one of"):
+        imported(tmp_path, ktt("fortnights", "time"))
+    odd = ktt("us")
+    odd["results"][1]["measurements"][1]["value"] = 1e-9
+    with pytest.raises(UserError, match=r"results\[1\].measurements.TotalDuration=1e-09 'us' contradicts"):
+        imported(tmp_path, odd)
+    agreeing = ktt("us", "time", metadata={"timeunit": "ms"})
+    for result in agreeing["results"]:
+        result["times"]["runtimes"] = [result["measurements"][1]["value"] / 1000]
+    assert latencies(imported(tmp_path, agreeing)) == [3.0, 1.5, 2.0]
+
+
+def test_of_several_durations_an_objective_chooses(tmp_path: Path) -> None:
+    document = ktt("us")
+    for result in document["results"]:
+        result["times"].pop("runtimes")
+        result["measurements"].append({"name": "Overhead", "value": 7.0, "unit": "ms"})
+    assert latencies(imported(tmp_path, document)) == [3.0, 1.5, 2.0]
+    document = json.loads(json.dumps(document).replace('["TotalDuration"]', '["energy"]'))
+    with pytest.raises(UserError, match="measurements 'TotalDuration', 'Overhead' have units of time"):
+        imported(tmp_path, document)
+
+
+@pytest.mark.parametrize("none", ["Infinity", "null", "NaN", "1e20"])
+def test_no_latency_where_all_is_correct_is_a_failure(tmp_path: Path, none: str) -> None:
+    text = json.dumps(ktt("us")).replace("3000.0", none)
+    landscape = imported(tmp_path, text)
+    assert landscape.status[0] is Status.RUNTIME_ERROR and "its latency is" in landscape.message[0]
+    assert latencies(landscape)[1:] == [1.5, 2.0]
+
+
+def test_true_is_not_1(tmp_path: Path) -> None:
+    document = ktt("us")
+    for result, value in zip(document["results"], (1, True, None), strict=True):
+        result["configuration"]["BLOCK"] = value
+    landscape = imported(tmp_path, document)
+    blocks = [landscape.space.decode(codes)["BLOCK"] for codes in landscape.codes]
+    assert dict(zip(blocks, latencies(landscape), strict=True)) == {"1": 3.0, "True": 1.5, "None": 2.0}
+
+
+def test_a_parameter_may_be_called_times(tmp_path: Path) -> None:
+    text = json.dumps(ktt("us")).replace("BLOCK", "times")
+    assert latencies(imported(tmp_path, text)) == [3.0, 1.5, 2.0]
+    with pytest.raises(UserError, match=r"results\[0\].configuration: 'times' is listed twice"):
+        imported(tmp_path, text.replace('"times": 64', '"times": 64, "times": 32'))
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -126,7 +246,8 @@ def test_rates_alone_become_reciprocals_but_never_beside_times(tmp_path: Path) -
         (lambda d: d["results"][0]["times"].update(compilation=[]), r"results\[0\].times.compilation=\[\]"),
         (lambda d: d["results"][0].update(times=3), r"results\[0\].times: expected an object"),
         (lambda d: d["results"][3].update(measurements=[]), r"results\[3\]: neither times.runtimes"),
-        (lambda d: d["results"][0].update(objectives=["energy"]), r"objectives=\['energy'\]"),
+        (lambda d: untimed(d)["results"][0].update(objectives=["energy"]), r"objectives=\['energy'\]: no time"),
+        (lambda d: d["results"][0]["configuration"].pop("x"), r"results\[1\].configuration.'x': not in results\[0\]"),
     ],
 )
 def test_damage_is_one_line_that_names_the_field(tmp_path: Path, change: Any, message: str) -> None:

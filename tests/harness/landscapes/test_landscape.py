@@ -14,6 +14,8 @@ import pytest
 
 from harness.errors import UserError
 from harness.landscapes.landscape import METADATA_KEY, metadata_schema, read_landscape
+from search_spaces import declaration
+from search_spaces.parameter import Integer, Permutation
 from tests.harness.toy import METADATA, toy_columns, toy_space, write_toy
 
 
@@ -115,7 +117,9 @@ def test_a_missing_column_is_named(tmp_path: Path, column: str) -> None:
         ("latency_ms", -1.0, "latency_ms=-1.0: expected a positive number"),
         ("oracle_ms", None, "oracle_ms=nan: expected a positive number"),
         ("compile_s", -0.5, "compile_s=-0.5: expected seconds"),
+        ("latency_ms", float("inf"), "latency_ms=inf: expected a positive number"),
         ("samples_ms", [0.0], r"samples_ms=\[0.0\]: expected a list of positive"),
+        ("samples_ms", [float("inf")], r"samples_ms=\[inf\]: expected a list of positive"),
     ],
 )
 def test_a_wrong_cell_is_named(tmp_path: Path, column: str, value: Any, message: str) -> None:
@@ -124,6 +128,73 @@ def test_a_wrong_cell_is_named(tmp_path: Path, column: str, value: Any, message:
     cells = table.column(column).to_pylist()
     cells[table.column("status").to_pylist().index("ok")] = value
     pq.write_table(table.set_column(table.column_names.index(column), column, pa.array(cells)), path)
+    with pytest.raises(UserError, match=message):
+        read_landscape(path)
+
+
+@pytest.mark.parametrize("column", ["latency_ms", "oracle_ms", "compile_s", "samples_ms"])
+def test_true_is_no_number_of_ms(tmp_path: Path, column: str) -> None:
+    path = write_toy(tmp_path)
+    table = pq.read_table(path)
+    cells = pa.array([[True] if column == "samples_ms" else True] * table.num_rows)
+    pq.write_table(table.set_column(table.column_names.index(column), column, cells), path)
+    with pytest.raises(UserError, match=rf"{column}.*: expected"):
+        read_landscape(path)
+
+
+@pytest.mark.parametrize("depth", [300, 3_000, 100_000])
+@pytest.mark.parametrize("field", ["space", "schema_version", "device", "timing", "task"])
+def test_deep_metadata_names_its_file(tmp_path: Path, depth: int, field: str) -> None:
+    path = write_toy(tmp_path)
+    table = pq.read_table(path)
+    document = json.loads(table.schema.metadata[METADATA_KEY]) | {field: "#"}
+    text = json.dumps(document).replace('"#"', '{"a":' * depth + "1" + "}" * depth)
+    pq.write_table(table.replace_schema_metadata({METADATA_KEY: text}), path)
+    if field == "timing" and depth == 300:
+        assert read_landscape(path).metadata["timing"]
+        return
+    with pytest.raises(UserError) as caught:
+        read_landscape(path)
+    assert str(caught.value).startswith(f"{path}: ") and len(str(caught.value)) < 400 + len(str(path))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda s: s["parameters"].extend(
+                {"name": f"i{i}", "kind": "integer", "low": 0, "high": 999_999} for i in range(30)
+            ),
+            "space: 300000.. values of 3. parameters: expected at most 2000000 in all",
+        ),
+        (
+            lambda s: s["parameters"].extend({"name": f"p{i}", "kind": "permutation", "length": 8} for i in range(60)),
+            "space: 24192.. values of 6. parameters: expected at most 2000000 in all",
+        ),
+        (
+            lambda s: s["parameters"].extend({"name": f"b{i}", "kind": "boolean"} for i in range(1_000)),
+            "space: 100. parameters: expected at most 1000",
+        ),
+        (lambda s: s["constraints"].extend(["block > 0"] * 1_000), "space: 100. constraints: expected at most 1000"),
+        (
+            lambda s: s["constraints"].extend([f"block > 0 {' ' * 5_000}"] * 50),
+            "space: expressions: expected at most 2",
+        ),
+        (lambda s: s["features"].update({f"f{i}": "block" for i in range(1_001)}), "space: 100. features: expected"),
+    ],
+)
+def test_a_space_is_bounded_before_anything_is_expanded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[dict[str, Any]], None], message: str
+) -> None:
+    path = write_toy(tmp_path)
+    rewrite(path, lambda document: change(document["space"]))
+
+    def expanded(*_: Any) -> None:
+        raise AssertionError("the bound comes first")
+
+    monkeypatch.setattr(declaration, "Rules", expanded)
+    for kind in (Integer, Permutation):
+        monkeypatch.setattr(kind, "values", property(expanded))
     with pytest.raises(UserError, match=message):
         read_landscape(path)
 

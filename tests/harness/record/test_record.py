@@ -28,6 +28,8 @@ from harness.record.recorder import draw_order, record
 from harness.record.retime import Retiming
 from harness.record.tasks import RecordRequest
 from harness.testing.spaces import huge
+from search_spaces.parameter import Categorical, Ordinal
+from search_spaces.space import SearchSpace
 from tests.harness.measure.fakes import FAKE, SECOND, SLOWER, FakeKernel, fake_work, lines_of, space
 from tests.harness.measure.killed import check_resumed, kill_while_recording, results_of_torn
 
@@ -87,6 +89,26 @@ def test_whole_space_with_metadata(tmp_path: Path) -> None:
     assert metadata["roofline"]["peak_flops"] == 1e12
     assert metadata["summary"]["statuses"] == {"ok": 8, "compile_error": 8, "runtime_error": 8, "wrong_result": 8}
     assert "configurations/s" in progress.report()
+
+
+def test_what_all_failed_is_said_as_that(tmp_path: Path) -> None:
+    recording = Recording(
+        task="fake-1-fp32",
+        kernel=FakeKernel(str(tmp_path)),
+        space=SearchSpace(
+            [Ordinal("size", (1, 2, 4)), Categorical("fault", ("compile_error", "wrong_result"))],
+            ["size < 4 or fault == 'wrong_result'"],
+        ),
+        out=tmp_path / "fake-1-fp32__f100.parquet",
+        device=FAKE,
+        options=RecordOptions(OPTIONS),
+        command="test",
+    )
+    progress = record(recording, work=fake_work(tmp_path))
+    said = "no configuration of this task succeeded (of 5 tried; most often, 3 times: wrong_result"
+    assert said in progress.report()
+    assert progress.landscape == recording.out and len(read_landscape(recording.out).codes) == 5
+    assert not make(tmp_path, tmp_path / "a__f100.parquet").failures
 
 
 def test_inputs_are_fresh_in_each_recording_and_kept_in_its_sessions(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +28,29 @@ def run(tmp_path: Path, *overrides: str, landscape: Path | None = None) -> Path:
     given = [f"backend.landscape={path}", f"results={tmp_path / 'results'}", "budget.evaluations=20"]
     one = Composer().single([*given, *overrides])
     return execute(one.runs[0], one.options).path
+
+
+@pytest.mark.parametrize("name", ["DONE", "config.yaml"])
+def test_a_pipe_keeps_nobody_waiting(tmp_path: Path, name: str) -> None:
+    file = run(tmp_path) / name
+    file.unlink()
+    os.mkfifo(file)
+    with pytest.raises(UserError, match=rf"{name}: not readable"):
+        run(tmp_path)
+
+
+def test_aliases_in_a_configuration_are_not_written_out(tmp_path: Path) -> None:
+    """Where another run is found in the way, what differs is printed."""
+    config = run(tmp_path) / "config.yaml"
+    names = "abcdefghi"
+    lines = ["a: &a [x, x, x, x, x, x, x, x, x]"]
+    lines += [f"{name}: &{name} [{', '.join([f'*{last}'] * 9)}]" for last, name in pairwise(names)]
+    config.write_text("\n".join(["config_hash: other", *lines]))
+    with pytest.raises(UserError, match=r"config.yaml: not readable as a run's configuration"):
+        run(tmp_path)
+    config.write_text("\n".join(["config_hash: other", *lines[:2]]))
+    with pytest.raises(UserError, match="holds a run of another configuration"):
+        run(tmp_path)
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b"[]", b"null", b'{"status": "complete"}', b"\xff\xfe"])

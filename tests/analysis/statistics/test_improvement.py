@@ -1,0 +1,31 @@
+"""The probability of improvement where runs tie: certain in no direction."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from analysis.statistics.improvement import average, over_exact_random, over_runs
+
+
+@pytest.mark.parametrize("runs", [2, 3, 5, 10, 30])
+@pytest.mark.parametrize("p", [0.5, 0.8, 0.95, 0.99])
+def test_interval_holds_the_share_of_wins(runs: int, p: float) -> None:
+    """Runs win against a constant with probability p; often all of the few runs do."""
+    rng = np.random.default_rng(runs)
+    held = []
+    for wins in rng.random((1000, runs)) < p:
+        low, high = over_exact_random(np.where(wins, 2.0, 0.0), [1.0], 1).interval()
+        assert high > low
+        held.append(low <= p <= high)
+    tied = p**runs + (1 - p) ** runs  # the error of samples that spread is another matter: it is that of a mean
+    assert np.mean(held) >= min(0.95, tied) - 0.02
+
+
+def test_ties_have_a_width() -> None:
+    for ours, theirs in (([2.0] * 3, [1.0] * 4), ([1.0] * 3, [1.0] * 4), ([0.0] * 2, [1.0] * 2)):
+        low, high = over_runs(ours, theirs).interval()
+        assert high - low > 0.5
+    mean = average([over_runs([2.0] * 5, [1.0] * 5), over_runs([1.0] * 5, [1.0] * 5)])
+    assert 0.0 < mean.interval()[0] < 0.75 < mean.interval()[1] <= 1.0
+    assert np.isnan(over_runs([2.0], [1.0, 1.0]).interval()).all()
