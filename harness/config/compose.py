@@ -19,6 +19,7 @@ from hydra.errors import HydraException, MissingConfigException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from harness.config.labels import labelled, swept_arguments
 from harness.config.overrides import chosen, natural
 from harness.config.plugins import GROUPS, Plugins, importable
 from harness.config.schema import RunConfig, SweepOptions, register_schema, run_config, sweep_options
@@ -99,7 +100,12 @@ class Composer:
             jobs = BasicSweeper.split_arguments(parsed, max_batch_size=None)[0]
         except HydraException as error:
             raise UserError(causes_line(error)) from None
-        return _joined([self.single(job) for job in jobs])
+        sweep = _joined([self.single(job) for job in jobs])
+        named = swept_arguments([(str(part.key_or_group), part.is_sweep_override()) for part in parsed])
+        if not named:
+            return sweep
+        chosen = [{_key(override): override for override in job} for job in jobs]
+        return Sweep(tuple(labelled(sweep.runs, chosen, named)), sweep.options)
 
     def launcher(self, overrides: Sequence[str]) -> Mapping[str, Any] | None:
         """The target that ``hydra/launcher=NAME`` asks for; ``None`` where the sweep's own processes will do.
@@ -179,6 +185,10 @@ def _forget_plugins_launchers() -> None:
     registered = ConfigStore.instance().repo.get("hydra", {}).get("launcher", {})
     for file in (conf_directory() / "hydra" / "launcher").glob("*.yaml"):
         registered.pop(file.name, None)
+
+
+def _key(override: str) -> str:
+    return override.split("=", 1)[0].lstrip("+")
 
 
 def _for_launcher(override: str) -> bool:

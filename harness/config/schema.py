@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 
+from harness.config.names import check_label, check_stem, check_task_name
 from harness.config.task import KERNEL_NAME, TaskSpec
 from harness.errors import UserError
 from harness.evaluation import Budget
@@ -18,7 +18,6 @@ from harness.evaluation import Budget
 MAX_BATCH = 1_000_000
 RESUMES = ("unfinished", "retry_failed")
 """What a sweep takes up again besides interrupted runs: with ``retry_failed`` those that broke down, too."""
-LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 
 
 @dataclass
@@ -117,14 +116,14 @@ def run_config(composed: DictConfig) -> RunConfig:
     """
     document = _document(composed)
     strategy = dict(document["strategy"])
-    label = strategy.pop("label", None)
-    if not isinstance(label, str) or not LABEL.fullmatch(label):
-        raise UserError(f"strategy.label={label}: expected letters, digits and _ . + - (it names a folder)")
+    label = check_label(strategy.pop("label", None))
     for name, value, least in (("seed", document["seed"], 0), ("batch", document["batch"], 1)):
         if value < least:
             raise UserError(f"{name}={value}: expected a whole number, {least} or more")
     if document["batch"] > MAX_BATCH:
         raise UserError(f"batch={document['batch']}: expected at most {MAX_BATCH}")
+    if isinstance(landscape := document["backend"].get("landscape"), str):
+        check_stem("backend.landscape", Path(landscape).stem)
     return RunConfig(
         task=_task(document["task"]),
         label=label,
@@ -175,6 +174,7 @@ def _task(document: Any) -> TaskSpec | None:
         return None
     if not isinstance(document, Mapping) or not isinstance(document.get("name"), str):
         raise UserError(f"task={document}: expected one of conf/task")
+    check_task_name(document["name"])
     return TaskSpec(
         document["name"], document.get("kernel", {}), document.get("space", {}), document.get("default") or {}
     )
