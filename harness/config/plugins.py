@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
+from hydra.core.plugins import Plugins as HydraPlugins
 
 from harness.config.targets import check_strategy
 from harness.errors import UserError
@@ -89,6 +90,17 @@ def importable(folder: Path) -> None:
     """Let modules in ``folder`` be imported, after everything that is installed; worker processes inherit it."""
     if str(folder.resolve()) not in sys.path:
         sys.path.append(str(folder.resolve()))
+
+
+def load_hydras_plugins() -> None:
+    """Load what is installed for Hydra, once; a folder ``hydra_plugins`` that lies where one works is not installed."""
+    before = list(sys.path)
+    here = Path.cwd().resolve()
+    sys.path[:] = [entry for entry in before if Path(entry or ".").resolve() != here]
+    try:
+        HydraPlugins.instance()
+    finally:
+        sys.path[:] = before
 
 
 class Plugins:

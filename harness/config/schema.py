@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -155,7 +157,34 @@ def _document(composed: DictConfig) -> dict[str, Any]:
     for part in fields(RunSchema):
         if part.name not in document:
             raise UserError(f"~{part.name}: expected {part.name}=VALUE: a run cannot do without it")
+    _refuse_unread(composed, document)
     return dict(document)
+
+
+def _refuse_unread(composed: DictConfig, document: Mapping[str, Any]) -> None:
+    """Refuse keys that nobody reads: neither a run nor an interpolation. Targets check what they are given."""
+    for where, part, known in (
+        ("", document, [part.name for part in fields(RunSchema)]),
+        ("budget.", document["budget"], [part.name for part in fields(BudgetSchema)]),
+        ("task.", document["task"], [part.name for part in fields(TaskSpec)]),
+    ):
+        unread = [str(key) for key in part if key not in known] if isinstance(part, Mapping) else []
+        referred = interpolated(OmegaConf.to_container(composed)) if unread else frozenset()
+        for key in unread:
+            if key not in referred:
+                near = get_close_matches(key, known, n=1)
+                expected = f"{where}{near[0]}" if near else f"one of {', '.join(where + name for name in known)}"
+                raise UserError(f"{where}{key}={part[key]}: nobody reads it: expected {expected}")
+
+
+def interpolated(value: Any) -> frozenset[str]:
+    """Every name that an interpolation in a configuration mentions."""
+    if isinstance(value, Mapping):
+        return frozenset().union(*map(interpolated, value.values()))
+    if isinstance(value, list):
+        return frozenset().union(*map(interpolated, value))
+    inside = re.findall(r"\$\{(.*)\}", value, re.DOTALL) if isinstance(value, str) else []
+    return frozenset(re.findall(r"\w+", " ".join(inside)))
 
 
 def _budget(document: Mapping[str, Any]) -> Budget:
