@@ -34,6 +34,8 @@ GROUPS: Mapping[str, str] = {"strategy": STRATEGIES, "task": KERNELS}
 GIVEN = ("space", "seed", "budget")
 """Arguments of a strategy that the run loop gives it."""
 
+_importable: dict[str, None] = {}
+
 
 @dataclass(frozen=True)
 class Plugin:
@@ -88,8 +90,14 @@ def plugin_versions() -> dict[str, str]:
 
 def importable(folder: Path) -> None:
     """Let modules in ``folder`` be imported, after everything that is installed; worker processes inherit it."""
+    _importable[str(folder.resolve())] = None
     if str(folder.resolve()) not in sys.path:
         sys.path.append(str(folder.resolve()))
+
+
+def importable_folders() -> tuple[str, ...]:
+    """What :func:`importable` was told, for processes elsewhere that inherit nothing."""
+    return tuple(_importable)
 
 
 def load_hydras_plugins() -> None:
