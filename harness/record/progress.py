@@ -24,6 +24,7 @@ class RecordingProgress:
         retime_s: of it, re-timing.
         consistency: how far each further GPU agrees with the first, by UUID.
         states: the device's clocks and temperatures over the whole recording, in words; empty if unknown.
+        interrupted: the user stopped it.
     """
 
     log: Path
@@ -36,6 +37,7 @@ class RecordingProgress:
     searched: int = 0
     consistency: Mapping[str, Consistency] = field(default_factory=dict)
     states: str = ""
+    interrupted: bool = False
 
     def report(self) -> str:
         """Some lines for people: what there is now, and where the time went."""

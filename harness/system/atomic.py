@@ -6,7 +6,7 @@ import errno
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from harness.errors import Unwritable, UserError
@@ -49,6 +49,26 @@ def writing(path: Path) -> Iterator[None]:
     except OSError as error:
         kind = Unwritable if no_room(error) else UserError
         raise kind(f"{path}: cannot be written ({reason(error)})") from None
+
+
+def check_writable(file: Path) -> None:
+    """Try now what would otherwise fail after hours: whether ``file`` can be made. Leaves nothing behind.
+
+    Raises:
+        UserError: it cannot.
+    """
+    with writing(file):
+        file.exists()  # a name that is too long says so
+        made = [folder for folder in file.parents if not folder.exists()]
+        probe = file.with_name(f".{file.name[:100]}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            probe.touch()
+        finally:
+            with suppress(OSError):
+                probe.unlink(missing_ok=True)
+                for folder in made:
+                    folder.rmdir()
 
 
 def no_room(error: OSError) -> bool:
