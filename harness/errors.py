@@ -21,7 +21,7 @@ class Busy(UserError):
 
 
 class Unwritable(UserError):
-    """Results cannot be written (disk full, read-only): no other run of a sweep could be either."""
+    """Results cannot be written (disk full, read-only, quota): no other run of a sweep could be either."""
 
 
 class MachineError(RuntimeError):

@@ -23,6 +23,7 @@ from harness.run.loop import run_loop
 from harness.strategies.base import Budget
 from harness.system.progress import ProgressDisplay
 from harness.system.text import describe_exit
+from harness.system.threads import safely
 
 TASK = "matmul-2048x2048x2048-bf16"
 FIRST = 10
@@ -124,7 +125,8 @@ def profile(config: RunConfig, observations: int, time_limit_s: float) -> Profil
     context = multiprocessing.get_context("spawn")
     receiving, sending = context.Pipe(duplex=False)
     process = context.Process(target=_serve, args=(sending, told, checkpoints(observations)), daemon=True)
-    process.start()
+    with safely():
+        process.start()
     sending.close()
     readings: list[Reading] = []
     deadline: float | None = None

@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 
 from harness.cli.exit_codes import FAILED, INTERRUPTED, USER_ERROR
 from harness.cli.parser import command_parser, parse
 from harness.errors import UserError
 from harness.system.text import one_line, whole_line
 
+OF_A_FILE = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENOTDIR,
+     errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP}
+)  # fmt: skip
+"""Errors of the system that its words and the file's name explain."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     from analysis.errors import AnalysisError
 
+    _print_whatever_the_terminal_takes()
     try:
         command, arguments = parse(argv)
         if command is None:
             command_parser().print_help()
             return USER_ERROR
-        return command.run(arguments)
+        code = command.run(arguments)
+        sys.stdout.flush()  # or a full disk would be found out when nobody looks any more
+        return code
     except (UserError, AnalysisError) as error:
         print(f"nearopt: {whole_line(error)}", file=sys.stderr)
         return USER_ERROR
@@ -32,11 +43,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
+    except OSError as error:
+        if error.errno not in OF_A_FILE or os.environ.get("NEAROPT_TRACEBACK"):
+            return _unexpected(error)
+        where = whole_line(error.filename) if error.filename is not None else "a file or standard output"
+        print(f"nearopt: {where}: {error.strerror}", file=sys.stderr)
+        return USER_ERROR
     except Exception as error:
-        if os.environ.get("NEAROPT_TRACEBACK"):
-            raise
-        print(
-            f"nearopt: {type(error).__name__}: {one_line(error, 600)} (NEAROPT_TRACEBACK=1 shows where)",
-            file=sys.stderr,
-        )
-        return FAILED
+        return _unexpected(error)
+
+
+def _unexpected(error: Exception) -> int:
+    if os.environ.get("NEAROPT_TRACEBACK"):
+        raise error
+    print(f"nearopt: {type(error).__name__}: {one_line(error, 600)} (NEAROPT_TRACEBACK=1 shows where)", file=sys.stderr)
+    return FAILED
+
+
+def _print_whatever_the_terminal_takes() -> None:
+    """A terminal or a pipe that lacks a letter shows another one instead; a report that was written is no failure."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.cli.command import Command, add_config_dir
 from harness.cli.exit_codes import DONE, REGRESSION, UNDECIDED
+from harness.errors import UserError
 
 if TYPE_CHECKING:
     from analysis.gate.judge import Look, Source
@@ -49,7 +50,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from analysis.runs.consolidated import names
     from analysis.runs.load import read_logs
     from harness.gate.request import made_with, request
-    from harness.system.atomic import write_text
+    from harness.system.atomic import write_text, writing
 
     asked = request(arguments, names)
     suite = asked.suite
@@ -60,7 +61,8 @@ def _run(arguments: argparse.Namespace) -> int:
         return _write_baseline(times, protocol, made_with(suite, asked.candidate, read_logs), asked.new)
     plan = Plan(suite.looks, suite.target, suite.slowdown, suite.alpha, suite.power, arguments.to_the_end)
     judgement = gate(plan, candidate, _source(asked.baseline, suite, protocol), _told_on_stderr)
-    print(terminal(judgement))
+    print(terminal(judgement), flush=True)
+    unwritten: list[UserError] = []
     sides = {"candidate": asked.candidate, "baseline": asked.baseline}
     made = {name: made_with(suite, side, read_logs) for name, side in sides.items()}
     for file, text in (
@@ -69,7 +71,13 @@ def _run(arguments: argparse.Namespace) -> int:
         (arguments.markdown, markdown(judgement, suite.name)),
     ):
         if file is not None:
-            write_text(file, text)
+            try:
+                with writing(file):
+                    write_text(file, text)
+            except UserError as error:  # the others may lie elsewhere
+                unwritten.append(error)
+    if unwritten:
+        raise unwritten[0]
     return {Verdict.REGRESSION: REGRESSION, Verdict.UNDECIDED: UNDECIDED}.get(judgement.verdict, DONE)
 
 
@@ -101,11 +109,12 @@ def _told_on_stderr(look: Look, total: int, number: int) -> None:
 
 def _write_baseline(times: SideTimes, protocol: Protocol, made: dict[str, Any], folder: Path) -> int:
     from analysis.gate.baseline_file import baseline_text
-    from harness.system.atomic import write_text
+    from harness.system.atomic import write_text, writing
 
-    folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{times.label}.json"
-    write_text(file, baseline_text(times, protocol, made))
+    with writing(file):
+        folder.mkdir(parents=True, exist_ok=True)
+        write_text(file, baseline_text(times, protocol, made))
     print(f"{times.runs} runs of {times.label} on {len(times.tasks)} tasks: {file}")
     return DONE
 

@@ -26,7 +26,9 @@ def _run(arguments: argparse.Namespace) -> int:
     from analysis.figures.style import save
     from analysis.study.ask_cost import COLUMNS, summarise, terminal_table
     from harness.authoring.profiling import profile_all, profiled_configs, to_rows
+    from harness.system.atomic import check_writable, writing
 
+    check_writable(arguments.output / "growth.csv")
     words = [*arguments.overrides, *filter(None, arguments.beside.split(","))]
     configs = profiled_configs(words, arguments.config_dir)
     profiles = profile_all(configs, arguments.observations, arguments.time_limit_s)
@@ -34,9 +36,10 @@ def _run(arguments: argparse.Namespace) -> int:
     if readings.empty:
         raise UserError(f"--time-limit-s {arguments.time_limit_s:g}: no strategy got as far as 10 observations")
     summary = summarise(readings)
-    figure = save(draw(readings, summary), arguments.output / "ask-cost", readings)
-    summary.to_csv(arguments.output / "growth.csv", index=False, float_format="%.6g")
-    print(terminal_table(summary))
+    print(terminal_table(summary))  # first: it took minutes, and a disk may be full
+    with writing(arguments.output):
+        figure = save(draw(readings, summary), arguments.output / "ask-cost", readings)
+        summary.to_csv(arguments.output / "growth.csv", index=False, float_format="%.6g")
     print(figure)
     return DONE
 

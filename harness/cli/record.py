@@ -41,10 +41,13 @@ def _record_options(parser: argparse.ArgumentParser) -> None:
 def _record(arguments: argparse.Namespace) -> int:
     from harness.config.compose import Composer
     from harness.record.tasks import RecordRequest, record_tasks
+    from harness.system.atomic import check_writable
 
     overrides = ["backend=live", *arguments.overrides]
     if arguments.compile_workers is not None:
         overrides.append(f"backend.compile_workers={arguments.compile_workers}")
+    if arguments.output is not None:
+        check_writable(arguments.output)
     composer = Composer(arguments.config_dir)
     configs = composer.expand(overrides).runs
     searches = []
@@ -58,6 +61,8 @@ def _record(arguments: argparse.Namespace) -> int:
     )
     for progress in record_tasks(configs, request):
         print(progress.report(), flush=True)
+        if progress.interrupted:
+            raise KeyboardInterrupt
     return DONE
 
 

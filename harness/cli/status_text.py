@@ -8,27 +8,30 @@ from harness.cli.text_table import aligned
 from harness.study.status import State, StudyStatus
 
 SHOWN = 10
-"""Failures that are listed one by one."""
+"""Runs of a state that are listed one by one."""
 
 
 def format_status(status: StudyStatus) -> str:
-    """A row per task and strategy, totals, the failures, and what to do next."""
+    """A row per task and strategy, totals, the failures, who is at what runs, and what to do next."""
     rows = [(task, label, counts) for (task, label), counts in status.counts().items()]
     names = [str(state) for state in State]
     heads = ["task", "strategy", *names, "runs"]
     body = [[task, label, *_cells(counts)] for task, label, counts in rows]
     body.append(["total", "", *_cells(status.totals())])
-    return "\n".join([*aligned([heads, *body], left=2), *_failures(status), *_next(status)])
+    return "\n".join(
+        [*aligned([heads, *body], left=2), *_told(status, State.FAILED), *_told(status, State.RUNNING), *_next(status)]
+    )
 
 
 def _cells(counts: Counter[State]) -> list[str]:
     return [str(counts[state] or "") for state in State] + [str(sum(counts.values()))]
 
 
-def _failures(status: StudyStatus) -> list[str]:
-    failures = [run for run in status.runs if run.state is State.FAILED]
-    lines = [f"failed: {run.run.place.as_posix()}: {run.message}" for run in failures[:SHOWN]]
-    more = len(failures) - SHOWN
+def _told(status: StudyStatus, state: State) -> list[str]:
+    """The runs that have something to say, one by one."""
+    runs = [run for run in status.runs if run.state is state]
+    lines = [f"{state}: {run.run.place.as_posix()}: {run.message}" for run in runs[:SHOWN]]
+    more = len(runs) - SHOWN
     return [*lines, f"and {more} more: --json lists them"] if more > 0 else lines
 
 

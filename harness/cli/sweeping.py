@@ -11,14 +11,14 @@ from pathlib import Path
 from harness.backends.declaration import declaration_of
 from harness.cli.estimate_text import format_estimate
 from harness.cli.exit_codes import DONE, FAILED, USER_ERROR
-from harness.config.compose import Composer
+from harness.config.compose import Composer, Sweep
 from harness.config.schema import RunConfig
-from harness.config.targets import instantiate_target
+from harness.config.targets import check_takes, instantiate_target
 from harness.errors import UserError
 from harness.run.execute import RunResult
 from harness.study.attempt import Failure
 from harness.study.estimate import estimate
-from harness.study.plan import planned
+from harness.study.plan import check_apart, planned, without_repeats
 from harness.study.sweep import run_alone, sweep
 from harness.system.text import none_succeeded
 
@@ -42,6 +42,10 @@ def run(overrides: Sequence[str], multirun: bool, show: bool, config_dir: Path |
     if launcher is not None and not multirun:
         raise UserError(f"hydra.launcher._target_={launcher['_target_']}: launchers run sweeps: expected -m")
     asked = composer.expand(overrides) if multirun else composer.single(overrides)
+    asked = Sweep(without_repeats(asked.runs), asked.options)
+    check_apart(asked.runs, asked.options.results)
+    if any(override.startswith("+") for override in overrides):  # otherwise their YAML lists them
+        _check_arguments(asked.runs)
     if asked.options.dry_run:
         print(format_estimate(estimate(asked.runs, asked.options)))
         return DONE
@@ -52,9 +56,25 @@ def run(overrides: Sequence[str], multirun: bool, show: bool, config_dir: Path |
     launch = None if launcher is None else instantiate_target("hydra.launcher", launcher).launch
     if launch is None:
         _check_device(asked.runs)
-    with planned(asked.runs, asked.options.results):
+    with planned(asked.runs, asked.options.results) as plan:
         results = sweep(asked.runs, asked.options, launch)
+        plan.refused = all(isinstance(result, Failure) and not result.trace for result in results)
     return _conclude(results, asked.options.results)
+
+
+def _check_arguments(configs: Sequence[RunConfig]) -> None:
+    """Every run would find out by itself.
+
+    Raises:
+        UserError: an argument that a strategy, backend or tracker does not take.
+    """
+    checked = set()
+    for config in configs:
+        for what, target in (("strategy", config.strategy), ("backend", config.backend), ("tracker", config.tracker)):
+            names = (what, str(target.get("_target_")), *sorted(target))
+            if target and names not in checked:
+                checked.add(names)
+                check_takes(what, target)
 
 
 def _check_device(configs: Sequence[RunConfig]) -> None:

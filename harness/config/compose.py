@@ -19,8 +19,9 @@ from hydra.errors import HydraException, MissingConfigException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from harness.config.overrides import chosen, natural
-from harness.config.plugins import GROUPS, Plugins, importable
+from harness.config.labels import labelled, swept_arguments
+from harness.config.overrides import check_hydra_keys, check_lists_of_files, check_readable, chosen, natural
+from harness.config.plugins import GROUPS, Plugins, importable, load_hydras_plugins
 from harness.config.schema import RunConfig, SweepOptions, register_schema, run_config, sweep_options
 from harness.errors import UserError
 from harness.system.resources import conf_directory
@@ -48,6 +49,7 @@ class Composer:
     def __init__(self, config_dir: Path | None = None) -> None:
         if config_dir is not None and not config_dir.is_dir():
             raise UserError(f"--config-dir {config_dir}: expected a folder")
+        load_hydras_plugins()
         register_schema()
         self._plugins = Plugins(config_dir)
         own = [] if config_dir is None else [config_dir.resolve()]
@@ -72,6 +74,8 @@ class Composer:
             UserError: on any override that does not fit.
         """
 
+        check_hydra_keys(overrides)
+
         def resolved() -> Sweep:
             composed = self._composed(overrides)
             return Sweep((run_config(composed),), sweep_options(composed))
@@ -95,11 +99,18 @@ class Composer:
         swept = [item for item in self._sweeper_params(overrides) if item.split("=", 1)[0] not in given]
         try:
             parsed = OverridesParser.create().parse_overrides([*swept, *overrides])
+            check_lists_of_files(parsed)
             _check_sweeps(parsed)
             jobs = BasicSweeper.split_arguments(parsed, max_batch_size=None)[0]
         except HydraException as error:
+            check_readable([*swept, *overrides])
             raise UserError(causes_line(error)) from None
-        return _joined([self.single(job) for job in jobs])
+        sweep = _joined([self.single(job) for job in jobs])
+        named = swept_arguments([(str(part.key_or_group), part.is_sweep_override()) for part in parsed])
+        if not named:
+            return sweep
+        chosen = [{_key(override): override for override in job} for job in jobs]
+        return Sweep(tuple(labelled(sweep.runs, chosen, named)), sweep.options)
 
     def launcher(self, overrides: Sequence[str]) -> Mapping[str, Any] | None:
         """The target that ``hydra/launcher=NAME`` asks for; ``None`` where the sweep's own processes will do.
@@ -113,7 +124,12 @@ class Composer:
         relevant = [o for o in overrides if _for_launcher(o) or (o.startswith(kept) and "," not in o)]
         composed = self._hydra(relevant, return_hydra_config=True)
         node = self._hydra_call(lambda: OmegaConf.to_container(composed.hydra.launcher, resolve=True))
-        return None if str(node.get("_target_", "")).endswith(".BasicLauncher") else dict(node)
+        if not str(node.get("_target_", "")).endswith(".BasicLauncher"):
+            return dict(node)
+        unread = [override for override in overrides if override.lstrip("+").startswith("hydra.launcher.")]
+        if unread:
+            raise UserError(f"{unread[0]}: nobody reads it: expected hydra/launcher=NAME with it")
+        return None
 
     def _sweeper_params(self, overrides: Sequence[str]) -> list[str]:
         """What an experiment's own YAML sweeps over (``hydra.sweeper.params``)."""
@@ -153,14 +169,15 @@ class Composer:
                 return with_kernels()
 
         try:
-            return self._hydra_call(with_kernels)
+            return self._hydra_call(with_kernels, overrides)
         except ValueError as error:  # a group that is overridden with null or a number
             raise UserError(f"{' '.join(overrides)}: {causes_line(error)}") from None
 
-    def _hydra_call(self, call: Callable[[], Any]) -> Any:
+    def _hydra_call(self, call: Callable[[], Any], overrides: Sequence[str] = ()) -> Any:
         try:
             return call()
         except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
+            check_readable(overrides)
             raise UserError(causes_line(error)) from None
 
 
@@ -179,6 +196,10 @@ def _forget_plugins_launchers() -> None:
     registered = ConfigStore.instance().repo.get("hydra", {}).get("launcher", {})
     for file in (conf_directory() / "hydra" / "launcher").glob("*.yaml"):
         registered.pop(file.name, None)
+
+
+def _key(override: str) -> str:
+    return override.split("=", 1)[0].lstrip("+")
 
 
 def _for_launcher(override: str) -> bool:

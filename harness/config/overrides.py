@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+
+from harness.errors import UserError
 from harness.landscapes.library import SEPARATOR
+from harness.system.text import causes_line
 
 TARGET, LABEL = "strategy._target_", "strategy.label"
 ARGUMENTS = "strategy.arguments."
 """What goes to a library's class or function, whose arguments no YAML lists."""
+
+HYDRA_KEYS = ("hydra/launcher", "hydra.launcher.", "hydra.searchpath")
+LONGEST_NAME = 4096
+"""Of a path; longer ones the system would refuse to look for."""
 
 
 def natural(overrides: Sequence[str]) -> list[str]:
@@ -47,3 +58,53 @@ def _with_device(override: str) -> list[str]:
         task, device = override.split(SEPARATOR, 1)
         return [task, f"backend.device={device}"]
     return [override]
+
+
+def check_readable(overrides: Sequence[str]) -> None:
+    """Say how to write an override that Hydra's grammar does not take: most often a path that wants quotes.
+
+    Raises:
+        UserError: for the first that it does not take.
+    """
+    parser = OverridesParser.create()
+    for override in overrides:
+        try:
+            parser.parse_override(override)
+        except HydraException as error:
+            key, found, value = override.partition("=")
+            if not found:
+                raise UserError(f"{override}: expected NAME=VALUE") from None
+            if not value or any(character in value for character in "'\"()[]{}"):
+                raise UserError(f"{override}: {causes_line(error)}") from None
+            raise UserError(f"{override}: {quoting(key, value)}") from None
+
+
+def check_hydra_keys(overrides: Sequence[str]) -> None:
+    """Refuse settings of Hydra's own that nothing here reads: where it would log, and in which folder it would work.
+
+    Raises:
+        UserError: naming the first.
+    """
+    for override in overrides:
+        key = _key(override.lstrip("~"))
+        if key.startswith(("hydra.", "hydra/")) and not key.startswith(HYDRA_KEYS):
+            raise UserError(f"{override}: nobody reads it: of Hydra's own expected hydra/launcher and hydra.launcher.… "
+                            "(results=DIR names the folder)")  # fmt: skip
+
+
+def check_lists_of_files(overrides: Sequence[Override]) -> None:
+    """Refuse a list that is, as a whole, the name of one file.
+
+    Raises:
+        UserError: naming it.
+    """
+    for override in overrides:
+        key, found, text = str(override.input_line).partition("=")
+        if found and override.is_sweep_override() and len(text) < LONGEST_NAME and Path(text).exists():
+            raise UserError(f"{override.input_line}: is one file and would be read as a list: {quoting(key, text)}")
+
+
+def quoting(key: str, value: str) -> str:
+    """How to give a text that Hydra would take apart."""
+    escaped = value.replace("'", "\\'")
+    return f"""quote the value, for Hydra and for the shell: {key}="'{escaped}'\""""

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
+from hydra.core.plugins import Plugins as HydraPlugins
 
 from harness.config.targets import check_strategy
 from harness.errors import UserError
@@ -32,6 +33,8 @@ GROUPS: Mapping[str, str] = {"strategy": STRATEGIES, "task": KERNELS}
 """Entry-point group by the Hydra group whose names it adds to."""
 GIVEN = ("space", "seed", "budget")
 """Arguments of a strategy that the run loop gives it."""
+
+_importable: dict[str, None] = {}
 
 
 @dataclass(frozen=True)
@@ -87,8 +90,25 @@ def plugin_versions() -> dict[str, str]:
 
 def importable(folder: Path) -> None:
     """Let modules in ``folder`` be imported, after everything that is installed; worker processes inherit it."""
+    _importable[str(folder.resolve())] = None
     if str(folder.resolve()) not in sys.path:
         sys.path.append(str(folder.resolve()))
+
+
+def importable_folders() -> tuple[str, ...]:
+    """What :func:`importable` was told, for processes elsewhere that inherit nothing."""
+    return tuple(_importable)
+
+
+def load_hydras_plugins() -> None:
+    """Load what is installed for Hydra, once; a folder ``hydra_plugins`` that lies where one works is not installed."""
+    before = list(sys.path)
+    here = Path.cwd().resolve()
+    sys.path[:] = [entry for entry in before if Path(entry or ".").resolve() != here]
+    try:
+        HydraPlugins.instance()
+    finally:
+        sys.path[:] = before
 
 
 class Plugins:

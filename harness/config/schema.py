@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 
+from harness.config.names import check_label, check_stem, check_task_name
 from harness.config.task import KERNEL_NAME, TaskSpec
 from harness.errors import UserError
 from harness.evaluation import Budget
@@ -18,7 +20,6 @@ from harness.evaluation import Budget
 MAX_BATCH = 1_000_000
 RESUMES = ("unfinished", "retry_failed")
 """What a sweep takes up again besides interrupted runs: with ``retry_failed`` those that broke down, too."""
-LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
 
 
 @dataclass
@@ -117,14 +118,14 @@ def run_config(composed: DictConfig) -> RunConfig:
     """
     document = _document(composed)
     strategy = dict(document["strategy"])
-    label = strategy.pop("label", None)
-    if not isinstance(label, str) or not LABEL.fullmatch(label):
-        raise UserError(f"strategy.label={label}: expected letters, digits and _ . + - (it names a folder)")
+    label = check_label(strategy.pop("label", None))
     for name, value, least in (("seed", document["seed"], 0), ("batch", document["batch"], 1)):
         if value < least:
             raise UserError(f"{name}={value}: expected a whole number, {least} or more")
     if document["batch"] > MAX_BATCH:
         raise UserError(f"batch={document['batch']}: expected at most {MAX_BATCH}")
+    if isinstance(landscape := document["backend"].get("landscape"), str):
+        check_stem("backend.landscape", Path(landscape).stem)
     return RunConfig(
         task=_task(document["task"]),
         label=label,
@@ -156,7 +157,34 @@ def _document(composed: DictConfig) -> dict[str, Any]:
     for part in fields(RunSchema):
         if part.name not in document:
             raise UserError(f"~{part.name}: expected {part.name}=VALUE: a run cannot do without it")
+    _refuse_unread(composed, document)
     return dict(document)
+
+
+def _refuse_unread(composed: DictConfig, document: Mapping[str, Any]) -> None:
+    """Refuse keys that nobody reads: neither a run nor an interpolation. Targets check what they are given."""
+    for where, part, known in (
+        ("", document, [part.name for part in fields(RunSchema)]),
+        ("budget.", document["budget"], [part.name for part in fields(BudgetSchema)]),
+        ("task.", document["task"], [part.name for part in fields(TaskSpec)]),
+    ):
+        unread = [str(key) for key in part if key not in known] if isinstance(part, Mapping) else []
+        referred = interpolated(OmegaConf.to_container(composed)) if unread else frozenset()
+        for key in unread:
+            if key not in referred:
+                near = get_close_matches(key, known, n=1)
+                expected = f"{where}{near[0]}" if near else f"one of {', '.join(where + name for name in known)}"
+                raise UserError(f"{where}{key}={part[key]}: nobody reads it: expected {expected}")
+
+
+def interpolated(value: Any) -> frozenset[str]:
+    """Every name that an interpolation in a configuration mentions."""
+    if isinstance(value, Mapping):
+        return frozenset().union(*map(interpolated, value.values()))
+    if isinstance(value, list):
+        return frozenset().union(*map(interpolated, value))
+    inside = re.findall(r"\$\{(.*)\}", value, re.DOTALL) if isinstance(value, str) else []
+    return frozenset(re.findall(r"\w+", " ".join(inside)))
 
 
 def _budget(document: Mapping[str, Any]) -> Budget:
@@ -175,6 +203,7 @@ def _task(document: Any) -> TaskSpec | None:
         return None
     if not isinstance(document, Mapping) or not isinstance(document.get("name"), str):
         raise UserError(f"task={document}: expected one of conf/task")
+    check_task_name(document["name"])
     return TaskSpec(
         document["name"], document.get("kernel", {}), document.get("space", {}), document.get("default") or {}
     )

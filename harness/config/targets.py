@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from hydra.errors import HydraException
@@ -15,6 +16,7 @@ from harness.system.text import one_line
 
 HYDRA_HINT = ", set env var HYDRA_FULL_ERROR=1 to see chained exception."
 """Said by Hydra instead of the reason, which is given instead."""
+HYDRA_WORDS = ("_target_", "_partial_", "_convert_", "_recursive_", "_args_")
 
 Check = Callable[[str, str, Any], None]
 """Refuses an object before it is called: told the field, the dotted path and the object."""
@@ -83,6 +85,26 @@ def declared_target(what: str, target: Mapping[str, Any]) -> Any:
         UserError: there is no target, or it cannot be imported.
     """
     return target_object(f"{what}._target_", _path(what, target))
+
+
+def check_takes(what: str, target: Mapping[str, Any]) -> None:
+    """Refuse arguments that the target's signature does not have; one that cannot be imported says so when it is built.
+
+    Raises:
+        UserError: naming the argument, its value and the nearest that there is.
+    """
+    try:
+        parameters = inspect.signature(declared_target(what, target)).parameters.values()
+    except (UserError, TypeError, ValueError):
+        return
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return
+    names = [parameter.name for parameter in parameters]
+    for name, value in target.items():
+        if name not in names and name not in HYDRA_WORDS:
+            near = get_close_matches(name, names, n=1)
+            expected = f"{what}.{near[0]}" if near else f"an argument of {_path(what, target)}"
+            raise UserError(f"{what}.{name}={value}: nobody reads it: expected {expected}")
 
 
 def instantiate_target(

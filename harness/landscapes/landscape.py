@@ -92,7 +92,9 @@ class Landscape:
 
 def metadata_schema() -> dict[str, Any]:
     """The committed JSON Schema of the metadata."""
-    document: dict[str, Any] = json.loads(files("harness.landscapes").joinpath("landscape.schema.json").read_text())
+    document: dict[str, Any] = json.loads(
+        files("harness.landscapes").joinpath("landscape.schema.json").read_text("utf-8")
+    )
     return document
 
 

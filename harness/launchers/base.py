@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
+from harness.config.plugins import importable
 from harness.config.schema import RunConfig, SweepOptions
 from harness.errors import UserError
 from harness.study.attempt import AttemptResult, Failure, attempt
@@ -64,8 +65,14 @@ def portable_options(options: SweepOptions) -> SweepOptions:
     return replace(options, results=options.results.absolute())
 
 
-def attempt_there(config: RunConfig, options: SweepOptions) -> AttemptResult:
-    """In a remote process: nobody is told on the way, the log has it all."""
+def attempt_there(config: RunConfig, options: SweepOptions, folders: Sequence[str] = ()) -> AttemptResult:
+    """In a remote process: nobody is told on the way, the log has it all.
+
+    Args:
+        folders: modules in them can be imported (:func:`~harness.config.plugins.importable_folders`).
+    """
+    for folder in folders:
+        importable(Path(folder))
     return attempt(config, options, lambda evaluations, best_ms: None)  # noqa: ARG005
 
 

@@ -13,6 +13,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from time import sleep
 
+from harness.config.plugins import importable_folders
 from harness.config.schema import RunConfig, SweepOptions
 from harness.errors import UserError
 from harness.launchers.base import Numbered, attempt_there, library, lost, portable, portable_options
@@ -50,7 +51,7 @@ class JoblibLauncher:
         while left:
             before = len(left)
             calls = [
-                joblib.delayed(_attempt)(i, config, portable_options(options), os.getpid())
+                joblib.delayed(_attempt)(i, config, portable_options(options), os.getpid(), importable_folders())
                 for i, config in left.items()
             ]
             parallel = joblib.Parallel(
@@ -69,11 +70,13 @@ class JoblibLauncher:
                     return
 
 
-def _attempt(i: int, config: RunConfig, options: SweepOptions, parent: int) -> tuple[int, AttemptResult]:
+def _attempt(
+    i: int, config: RunConfig, options: SweepOptions, parent: int, folders: Sequence[str]
+) -> tuple[int, AttemptResult]:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
     if not any(thread.name == WATCHER for thread in threading.enumerate()):
         threading.Thread(target=_end_with, args=(parent,), name=WATCHER, daemon=True).start()
-    return i, attempt_there(config, options)
+    return i, attempt_there(config, options, folders)
 
 
 def _end_with(parent: int) -> None:

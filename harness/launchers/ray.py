@@ -13,6 +13,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from harness.config.plugins import importable_folders
 from harness.config.schema import SweepOptions
 from harness.errors import UserError
 from harness.launchers.base import Numbered, attempt_there, library, lost, portable, portable_options
@@ -20,7 +21,7 @@ from harness.study.attempt import AttemptResult
 from harness.study.slots import Watch
 from harness.study.sweep import any_needs_device
 from harness.system.text import causes_line
-from harness.system.threads import ONE_THREAD
+from harness.system.threads import ONE_THREAD, SAFELY
 
 WAIT_S = 5.0
 
@@ -62,7 +63,7 @@ class RayLauncher:
             ray.shutdown()
 
     def _connect(self, ray: Any) -> None:
-        environment = {name: os.environ.get(name, value) for name, value in ONE_THREAD.items()}
+        environment = {name: os.environ.get(name, value) for name, value in {**ONE_THREAD, **SAFELY}.items()}
         own: dict[str, Any] = {"num_cpus": self.local_cpus, "include_dashboard": False} if self.address is None else {}
         try:
             ray.init(
@@ -98,7 +99,7 @@ class RayLauncher:
         while queue or running:
             while queue and len(running) < self._slots(ray, gpus):
                 i, config = queue.popleft()
-                running[task.remote(portable(config), options)] = (i, config)
+                running[task.remote(portable(config), options, importable_folders())] = (i, config)
                 watch(f"run {i}", config, 0, None)
             for done in ray.wait(list(running), timeout=WAIT_S)[0]:
                 i, config = running.pop(done)

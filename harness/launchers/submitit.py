@@ -17,6 +17,7 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
+from harness.config.plugins import importable_folders
 from harness.config.schema import RunConfig, SweepOptions
 from harness.errors import UserError
 from harness.launchers.base import Numbered, attempt_there, library, lost, portable, portable_options
@@ -39,10 +40,11 @@ class Share:
     """The runs of one job, one after another. What Slurm takes back goes on from its logs when it is queued again."""
 
     options: SweepOptions
+    folders: Sequence[str] = ()
 
     def __call__(self, configs: Sequence[RunConfig]) -> list[AttemptResult]:
         """Attempt them all."""
-        return [attempt_there(config, self.options) for config in configs]
+        return [attempt_there(config, self.options, self.folders) for config in configs]
 
     def checkpoint(self, configs: Sequence[RunConfig]) -> Any:
         """What submitit puts back into the queue when a job is preempted or out of time."""
@@ -136,7 +138,7 @@ def _submit(executor: Any, array: Sequence[Sequence[Numbered]], options: SweepOp
     shares = [[portable(config) for _, config in share] for share in array]
     try:
         with inherited({}), _children_silent():
-            jobs: list[Any] = executor.map_array(Share(options), shares)
+            jobs: list[Any] = executor.map_array(Share(options, importable_folders()), shares)
     except (RuntimeError, OSError) as error:
         raise UserError(f"hydra/launcher=submitit: submitting failed: {causes_line(error)}") from None
     return jobs

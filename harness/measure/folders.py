@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,6 +18,8 @@ from harness.errors import UserError
 
 FOLDER_PREFIX = "nearopt-session-"
 FOLDER_LOCK = "in-use"
+LOCK_PLACES = ("/run/lock", "/dev/shm", "/var/tmp", "/tmp")
+"""The first that every user may write to."""
 
 
 class PrivateFolder:
@@ -40,8 +44,45 @@ class PrivateFolder:
 
 
 def lock_folder() -> Path:
-    """Where every NearOpt process of this machine looks for locks."""
+    """Where every NearOpt process of this machine looks for locks, whoever starts it and whatever its ``TMPDIR`` is."""
+    for place in map(Path, LOCK_PLACES):
+        with suppress(OSError):
+            if place.is_dir() and place.stat().st_mode & stat.S_IWOTH:  # the same answer for root and for all others
+                return place
     return Path(tempfile.gettempdir())
+
+
+def open_for_all(path: Path) -> IO[str]:
+    """A lock's file: made so that every user can open it, and opened to be read where another user made it otherwise.
+
+    Raises:
+        UserError: it cannot be opened, or is no file.
+    """
+    try:
+        descriptor = _descriptor(path)
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise OSError(errno.EINVAL, "not a file")
+    except OSError as error:
+        raise UserError(f"{path}: cannot be opened ({error.strerror}): expected a lock: move it away") from None
+    writable = fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDWR
+    return os.fdopen(descriptor, "r+" if writable else "r", encoding="utf-8", errors="replace")
+
+
+def _descriptor(path: Path) -> int:
+    careful = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # everybody may put something in this place
+    for _ in range(3):
+        # Not with O_CREAT at once: Linux may refuse that for another user's file in a folder like /tmp.
+        try:
+            return os.open(path, os.O_RDWR | careful)
+        except PermissionError:
+            return os.open(path, os.O_RDONLY | careful)
+        except FileNotFoundError:
+            with suppress(FileExistsError):
+                descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | careful, 0o666)
+                os.fchmod(descriptor, 0o666)  # whatever the umask
+                return descriptor
+    raise FileNotFoundError(errno.ENOENT, "comes and goes")
 
 
 def remove_abandoned_folders() -> None:
@@ -49,7 +90,7 @@ def remove_abandoned_folders() -> None:
     for folder in Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}*"):
         if not (folder / FOLDER_LOCK).exists():
             continue  # just being made
-        with suppress(OSError):  # another user's
+        with suppress(OSError, UserError):  # another user's
             lock = try_lock(folder / FOLDER_LOCK)
             if lock is not None:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -58,7 +99,7 @@ def remove_abandoned_folders() -> None:
 
 def try_lock(path: Path, *, shared: bool = False) -> IO[str] | None:
     """An advisory lock that ends with this process or with the file; ``None`` while another process holds it."""
-    file = path.open("a+", encoding="utf-8")
+    file = open_for_all(path)
     try:
         fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except OSError:
@@ -76,14 +117,22 @@ def lock_device(uuid: str, *, shared: bool = False) -> IO[str]:
     path = lock_folder() / f"nearopt-{uuid or 'gpu'}.lock"
     file = try_lock(path, shared=shared)
     if file is None:
-        holder = path.read_text(encoding="utf-8").strip() or "unknown"
         expected = "wait for it, stop it, or run both with backend.share_device=true"
-        raise UserError(f"{uuid}: in use by another NearOpt process (pid {holder}): {expected}")
-    with suppress(OSError):
+        raise UserError(f"{uuid}: in use by another NearOpt process (pid {_noted(path)}): {expected}")
+    with suppress(OSError):  # another user's, which can be locked and not written
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
     return file
+
+
+def _noted(path: Path) -> str:
+    try:
+        with open_for_all(path) as file:
+            noted = file.read(20).strip()
+    except (OSError, UserError):
+        noted = ""
+    return noted if noted.isdigit() else "unknown"
 
 
 def turn_file(uuid: str) -> Path:
@@ -100,6 +149,6 @@ def turn(path: Path | None) -> Iterator[None]:
     if path is None:
         yield
         return
-    with path.open("a") as file:
+    with open_for_all(path) as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -20,6 +20,7 @@ from typing import Any
 
 from harness.measure.messages import last_words
 from harness.system.text import describe_exit
+from harness.system.threads import safely
 
 PRELOAD = ("harness.measure.triton.preload",)
 """Imported once by the fork server, so that a killed worker is replaced in milliseconds."""
@@ -79,7 +80,7 @@ class WorkerProcess:
         arguments = (child, os.getpid(), self.serve, self.setup, self.log, dict(self.environment), self.nice)
         self._process: Any = context.Process(target=_child, args=arguments, daemon=True)  # type: ignore[attr-defined]
         # Workers compile for the device even when this process interprets kernels (tests on a CPU).
-        with _without("TRITON_INTERPRET"):
+        with _without("TRITON_INTERPRET"), safely():
             self._process.start()
         child.close()  # or the pipe would never report the child's end
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 from harness.errors import UserError
 from harness.evaluation import Configuration, DeviceState, Measurement, Status
 from harness.measure.engine import Result
+from harness.system.atomic import writing
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,21 +78,26 @@ class RecordLog:
         metadata: written when the file is created.
 
     Raises:
-        UserError: the file belongs to another recording, or is no log.
+        UserError: the file belongs to another recording, is no log, cannot be written, or another process writes it.
     """
 
     def __init__(self, path: Path, identity: Mapping[str, Any], metadata: Mapping[str, Any]) -> None:
         self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.exists() and path.stat().st_size:
-            _drop_torn_line(path)
-            self.content, logged = _load(path)
-            _check_identity(path, logged, dict(identity))
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
             self._file = path.open("a", encoding="utf-8")
-        else:
-            self.content = LogContent(metadata=dict(metadata))
-            self._file = path.open("w", encoding="utf-8")
-            self._append({"kind": "recording", "identity": dict(identity), "metadata": dict(metadata)})
+        try:
+            _lock(path, self._file)
+            if path.stat().st_size:
+                _drop_torn_line(path)
+                self.content, logged = _load(path)
+                _check_identity(path, logged, dict(identity))
+            else:
+                self.content = LogContent(metadata=dict(metadata))
+                self._append({"kind": "recording", "identity": dict(identity), "metadata": dict(metadata)})
+        except BaseException:
+            self.close()
+            raise
 
     def session(self, facts: Mapping[str, Any]) -> None:
         """A process starts appending."""
@@ -147,7 +155,8 @@ class RecordLog:
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        with suppress(OSError):  # a full disk, perhaps what went before
+            self._file.close()
 
     def __enter__(self) -> Self:
         return self
@@ -156,8 +165,25 @@ class RecordLog:
         self.close()
 
     def _append(self, document: Mapping[str, Any]) -> None:
-        self._file.write(json.dumps(document, separators=(",", ":")) + "\n")
-        self._file.flush()  # survives this process; a power cut may cost the last second
+        with writing(self.path):
+            self._file.write(json.dumps(document, separators=(",", ":")) + "\n")
+            self._file.flush()  # survives this process; a power cut may cost the last second
+
+
+def _lock(path: Path, file: IO[str]) -> None:
+    """Keep others from writing the same log, as long as this process has it open.
+
+    Raises:
+        UserError: another process has.
+    """
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise UserError(
+            f"{path}: another NearOpt process is recording into it: wait for it, or choose another --output"
+        ) from None
+    except OSError:  # a file system without locks
+        return
 
 
 def _drop_torn_line(path: Path) -> None:

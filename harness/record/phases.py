@@ -21,7 +21,7 @@ from harness.record.search import DeadlinePassed, SearchBackend, run_search
 from harness.system.progress import ProgressDisplay
 
 
-@dataclass(frozen=True)
+@dataclass
 class Phases:
     """The phases of one session, and what they share.
 
@@ -29,6 +29,7 @@ class Phases:
         recording, log, session: what is recorded, where each measurement is kept, and what measures.
         start: monotonic time from which the deadline counts.
         compiled: plans of what worked, by configuration key: re-timing does not compile these again.
+        interrupted: the user stopped it.
     """
 
     recording: Recording
@@ -36,6 +37,7 @@ class Phases:
     session: Session
     start: float
     compiled: dict[str, CompiledPlan] = field(default_factory=dict)
+    interrupted: bool = False
 
     @property
     def deadline(self) -> float:
@@ -56,6 +58,7 @@ class Phases:
                     rate = finished / max(time.monotonic() - began, 1e-9)
                     progress.advance(_note(self.session.engine.incumbent_ms, rate, result))
             except KeyboardInterrupt:
+                self.interrupted = True
                 return False
         return finished == len(configurations)
 
@@ -83,7 +86,10 @@ class Phases:
         try:
             for config in self.recording.options.searches:
                 run_search(config, backend)
-        except (DeadlinePassed, KeyboardInterrupt):
+        except DeadlinePassed:
+            return False
+        except KeyboardInterrupt:
+            self.interrupted = True
             return False
         return True
 

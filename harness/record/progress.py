@@ -26,6 +26,7 @@ class RecordingProgress:
         consistency: how far each further GPU agrees with the first, by UUID.
         failures: how often configurations failed of what, where none succeeded; else empty.
         states: the device's clocks and temperatures over the whole recording, in words; empty if unknown.
+        interrupted: the user stopped it.
     """
 
     log: Path
@@ -39,6 +40,7 @@ class RecordingProgress:
     consistency: Mapping[str, Consistency] = field(default_factory=dict)
     failures: Mapping[str, int] = field(default_factory=dict)
     states: str = ""
+    interrupted: bool = False
 
     def report(self) -> str:
         """Some lines for people: what there is now, and where the time went."""

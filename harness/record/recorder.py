@@ -23,6 +23,7 @@ from harness.record.log import LoggedResult, RecordLog
 from harness.record.phases import Phases
 from harness.record.progress import RecordingProgress
 from harness.record.write import consistencies, summary_of, write_from_log
+from harness.system.atomic import writing
 from harness.system.text import failure_reason
 from search_spaces.enumeration import Codes
 from search_spaces.space import SearchSpace
@@ -36,11 +37,13 @@ class SessionTally:
         activity: where the time of measuring the space or its sample went.
         retime_s: seconds of re-timing.
         complete: every phase came to its end.
+        interrupted: the user stopped it.
     """
 
     activity: Activity = field(default_factory=Activity)
     retime_s: float = 0.0
     complete: bool = True
+    interrupted: bool = False
 
 
 def record(recording: Recording, *, work: MakeWork = usual_work, cache: Path | None = None) -> RecordingProgress:
@@ -81,7 +84,8 @@ def record(recording: Recording, *, work: MakeWork = usual_work, cache: Path | N
             if stream is not None and drawn is not None:
                 log.content.metadata["coverage"] = draws_coverage(stream.how, options.session.seed, drawn)
             summary = summary_of(log.content, tally.activity, time.monotonic() - start)
-            write_from_log(recording.out, recording.space, log.content, summary)
+            with writing(recording.out):
+                write_from_log(recording.out, recording.space, log.content, summary)
         rows = log.content.results.values()
         return RecordingProgress(
             log=log.path,
@@ -92,6 +96,7 @@ def record(recording: Recording, *, work: MakeWork = usual_work, cache: Path | N
             activity=tally.activity,
             wall_s=time.monotonic() - start,
             retime_s=tally.retime_s,
+            interrupted=tally.interrupted,
             consistency=consistencies(log.content),
             failures=_failures(rows),
             states=describe_states(
@@ -151,7 +156,7 @@ def _run_phases(
         log.started(started.versions)
     activity = replace(session.engine.activity)  # searches wait for their strategies, and for each batch
     if not (measured and phases.search()):
-        return SessionTally(activity, complete=False)
+        return SessionTally(activity, complete=False, interrupted=phases.interrupted)
     before = time.monotonic()
     phases.retime(retime_rng)
     return SessionTally(activity, retime_s=time.monotonic() - before)

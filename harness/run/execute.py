@@ -58,7 +58,7 @@ def execute(config: RunConfig, options: SweepOptions, progress: Callable[[Evalua
     Raises:
         UserError: on configuration at fault; nothing of an earlier run is touched then.
         Busy: another process is at it.
-        Unwritable: there is no room for its results, or no permission.
+        Unwritable: there is no room for its results.
     """
     strategy_seed, noise_seed, repair_seed = np.random.SeedSequence(config.seed).spawn(3)
     backend = open_backend(config, noise_seed)

@@ -7,6 +7,7 @@
 * **Failures**: Optuna leaves FAILed trials out of its models, so a failure is told as a complete
   trial with an infinite latency, which has no unit and never has to be raised when a slower success
   appears. Samplers that rank read "worse than all that worked"; GPSampler clips it to the worst that worked.
+* **The end**: a sampler that stops its study (``BruteForceSampler``, ``GridSampler``) proposes nothing more.
 * **Batches**: the trials of a batch are running until told; what that means is the sampler's business.
 
 Any sampler goes by its path: ``strategy=optuna_sampler strategy.sampler=optuna.samplers.QMCSampler``. ``CmaEsSampler``
@@ -72,7 +73,7 @@ class OptunaSampler:
         number = int(seed.generate_state(1)[0])
         with quiet():
             made = sampler(seed=number) if callable(sampler) else _named_sampler(sampler, arguments or {}, number)
-            self._study = optuna.create_study(sampler=made, direction="minimize")
+            self._study = _Study(made)
         self._space = space
         self._flat, self._log_latency = flat, log_latency
         self._domains = {parameter.name: distributions(parameter) for parameter in space.parameters}
@@ -84,7 +85,7 @@ class OptunaSampler:
         """Up to ``n`` suggestions, repaired where needed; the repaired ones stay running until told."""
         asked: list[Configuration] = []
         with quiet(), _installed():
-            while len(asked) < n and not self._proposals.exhausted:
+            while len(asked) < n and not self._proposals.exhausted and not self._study.stopped:
                 trial = self._study.ask()
                 chosen = self._proposals.accept(self._suggest(trial))
                 assert chosen is not None
@@ -135,6 +136,20 @@ class OptunaSampler:
         return optuna.trial.create_trial(
             params=params, distributions=domains, value=value, system_attrs=dropped.system_attrs
         )
+
+
+class _Study(optuna.Study):  # type: ignore[misc]
+    """A study that samplers may stop although nothing optimises it: Optuna's own refuses that outside its loop."""
+
+    def __init__(self, sampler: BaseSampler) -> None:
+        storage = optuna.storages.InMemoryStorage()
+        made = optuna.create_study(storage=storage, sampler=sampler, direction="minimize")
+        super().__init__(made.study_name, storage, sampler)
+        self.stopped = False
+
+    def stop(self) -> None:
+        """Propose nothing more."""
+        self.stopped = True
 
 
 @contextmanager

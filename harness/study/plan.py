@@ -7,11 +7,12 @@ again writes nothing, and a study is the union of its plans. To give up a plan, 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from glob import escape
 from pathlib import Path
+from typing import Any
 
 from harness.backends.declaration import declaration_of
 from harness.config.schema import RunConfig
@@ -57,11 +58,50 @@ def _task(config: RunConfig) -> str | None:
     return None if config.task is None else f"{config.task.name}{SEPARATOR}{ANY}"
 
 
+def check_apart(configs: Sequence[RunConfig], results: Path) -> None:
+    """Refuse a sweep in which one directory would belong to several runs, before anything is written.
+
+    Raises:
+        UserError: naming the directory, the field that differs and its values.
+    """
+    owners: dict[tuple[object, ...], RunConfig] = {}
+    for config in configs:
+        run = None
+        with suppress(UserError):  # the run itself will say so
+            run = planned_run(config)
+        place = (run,) if run else (repr(config.task), repr(config.backend), config.label, config.seed)
+        other = owners.setdefault(place, config)
+        if other is not config and (changed := _difference(asdict(other), asdict(config))):
+            where = results / (run.place if run else contract.run_name(config.label, config.seed))
+            raise UserError(
+                f"{changed}: runs of this sweep would share {where}: expected one value, "
+                "or a strategy.label for each, or sweeps with a results= of their own"
+            )
+
+
+def _difference(one: Mapping[str, Any], other: Mapping[str, Any], prefix: str = "") -> str:
+    """The first field in which two runs differ, and its values."""
+    for name in (*one, *(name for name in other if name not in one)):
+        first, second = one.get(name), other.get(name)
+        if isinstance(first, Mapping) and isinstance(second, Mapping):
+            if deeper := _difference(first, second, f"{prefix}{name}."):
+                return deeper
+        elif first != second:
+            return f"{prefix}{name}={first},{second}"
+    return ""
+
+
+def without_repeats(configs: Sequence[RunConfig]) -> tuple[RunConfig, ...]:
+    """The same runs, each once: ``seed=0,0,1`` asks for two."""
+    return tuple({repr(config): config for config in configs}.values())
+
+
 @contextmanager
-def planned(configs: Sequence[RunConfig], results: Path) -> Iterator[None]:
+def planned(configs: Sequence[RunConfig], results: Path) -> Iterator[Planning]:
     """A sweep over ``configs``: its plan is in the results folder before the first run starts.
 
-    It goes again when not one of its runs got a directory: a mistake in the command plans nothing.
+    It goes again when the sweep came to nothing: a mistake in the command plans nothing. That is so when it was
+    refused whole (:attr:`Planning.refused`), or ended with an error before one of its runs got a directory.
 
     Raises:
         UserError: the results folder cannot be written, or a newer NearOpt planned runs for it.
@@ -73,12 +113,33 @@ def planned(configs: Sequence[RunConfig], results: Path) -> Iterator[None]:
                 runs.add(run)
     if runs:
         _refuse_newer_plans(results)
+    begun = _begun(results, runs)
     made = _write(results, runs) if runs else []
+    planning = Planning()
     try:
-        yield
+        yield planning
+    except Exception:
+        planning.refused = True
+        raise
     finally:
-        if not any(run_directories(results, run) for run in runs):
+        after = _begun(results, runs)
+        if not after or (planning.refused and after <= begun):
             _withdraw(made)
+
+
+@dataclass
+class Planning:
+    """A plan in the making.
+
+    Attributes:
+        refused: set by whoever runs it when every run was refused.
+    """
+
+    refused: bool = False
+
+
+def _begun(results: Path, runs: set[PlannedRun]) -> set[Path]:
+    return {directory for run in runs for directory in run_directories(results, run)}
 
 
 def _write(folder: Path, runs: set[PlannedRun]) -> list[Path]:
@@ -92,6 +153,7 @@ def _write(folder: Path, runs: set[PlannedRun]) -> list[Path]:
         file.parent.mkdir(parents=True, exist_ok=True)
         write_text(file, json.dumps(document, indent=1))
     except OSError as error:
+        _withdraw(made)
         if all(run_directories(folder, run) for run in runs):
             return []  # an older study on a read-only disk: what is done is skipped, and nothing is missing
         raise UserError(f"{folder}: cannot be written ({error.strerror}): expected a folder for results=") from None
@@ -111,7 +173,7 @@ def _plan_files(results: Path) -> list[Path]:
 def _withdraw(made: Sequence[Path]) -> None:
     with suppress(OSError):  # not empty: others' plans or results
         for path in made:
-            path.rmdir() if path.is_dir() else path.unlink()
+            path.rmdir() if path.is_dir() else path.unlink(missing_ok=True)
 
 
 def _document(runs: set[PlannedRun]) -> contract.PlanDocument:

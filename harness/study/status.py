@@ -20,7 +20,7 @@ from harness.run.failures import failed
 from harness.run.store import finished
 from harness.run.version import check_run_version, check_version
 from harness.study.plan import ANY, PlannedRun, read_plans
-from harness.system.lease import held
+from harness.system.lease import holder
 
 
 class State(StrEnum):
@@ -44,7 +44,7 @@ class RunStatus:
 
     Attributes:
         run: by the names of its directory.
-        message: why it failed, one line.
+        message: why it failed, or which process is at it, one line.
     """
 
     run: PlannedRun
@@ -129,14 +129,14 @@ def _run(directory: Path) -> PlannedRun:
 
 def _status(run: PlannedRun, directory: Path) -> RunStatus:
     check_run_version(directory)
-    running = held(directory)  # first: a run that ends meanwhile has its DONE
+    at_it = holder(directory)  # first: a run that ends meanwhile has its DONE
     try:
         if finished(directory) is not None:
             return RunStatus(run, State.DONE)
     except UserError as error:
         return RunStatus(run, State.FAILED, str(error))
-    if running:
-        return RunStatus(run, State.RUNNING)
+    if at_it is not None:
+        return RunStatus(run, State.RUNNING, at_it)
     failure = failed(directory)
     return RunStatus(run, State.INTERRUPTED) if failure is None else RunStatus(run, State.FAILED, failure.message)
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from harness.errors import Unwritable
+from harness.errors import Unwritable, UserError
 from harness.system.text import one_line
+
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG})
+"""A limit on the size of files (EFBIG) is a quota of the process."""
 
 
 @contextmanager
@@ -50,11 +54,42 @@ def writing(path: Path) -> Iterator[None]:
     """Turn the system's errors into one clear line about ``path``.
 
     Raises:
-        Unwritable: instead of any OSError.
+        Unwritable: instead of an OSError that any other file there would meet, too.
+        UserError: instead of any other OSError.
     """
     try:
         yield
     except OSError as error:
-        # pyarrow's carry the reason in their text alone.
-        reason = error.strerror or (os.strerror(error.errno) if error.errno else one_line(error, 200))
-        raise Unwritable(f"{path}: cannot be written ({reason})") from None
+        kind = Unwritable if no_room(error) else UserError
+        raise kind(f"{path}: cannot be written ({reason(error)})") from None
+
+
+def check_writable(file: Path) -> None:
+    """Try now what would otherwise fail after hours: whether ``file`` can be made. Leaves nothing behind.
+
+    Raises:
+        UserError: it cannot.
+    """
+    with writing(file):
+        file.exists()  # a name that is too long says so
+        made = [folder for folder in file.parents if not folder.exists()]
+        probe = file.with_name(f".{file.name[:100]}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            probe.touch()
+        finally:
+            with suppress(OSError):
+                probe.unlink(missing_ok=True)
+                for folder in made:
+                    folder.rmdir()
+
+
+def no_room(error: OSError) -> bool:
+    """Whether the disk is to blame, and not one file of it: full, read-only, or a limit on what one may write."""
+    # pyarrow's carry the reason in their text alone.
+    return error.errno in NO_ROOM or (error.errno is None and any(os.strerror(n) in str(error) for n in NO_ROOM))
+
+
+def reason(error: OSError) -> str:
+    """Why, in the system's words."""
+    return error.strerror or (os.strerror(error.errno) if error.errno else one_line(error, 200))

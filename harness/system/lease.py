@@ -22,8 +22,17 @@ from io import FileIO
 from pathlib import Path
 from typing import Final, TypedDict
 
+from harness.system.text import one_line
+
 LEASE_S = 90.0
 """A note that was not touched for so long belongs to nobody. More than an NFS client's longest attribute cache."""
+
+WATCH_S = LEASE_S / 3
+"""A note from the future is watched for so long: its holder would touch it twice."""
+SKEW_S = 5.0
+"""A note that is so much younger than now was not touched by this file system's clock."""
+MAKING_S = 1.0
+"""For so long a note may be empty: it is being written."""
 
 LOOKS, LOOK_S = 3, 0.02
 """How often and after how many seconds a lock that is taken is asked for again: :func:`held` takes it shortly."""
@@ -84,7 +93,7 @@ class Lease:
                 self._write_note()
                 return
             seen = _read(self._note)
-            if not _abandoned(self._note, seen, locked):
+            if not (_abandoned(self._note, seen, locked) or _untouched(self._note, seen)):
                 break
             self._remove(seen)
         raise Held(_holder(self._note))
@@ -137,46 +146,111 @@ class Lease:
 
 def held(folder: Path) -> bool:
     """Whether a process seems to have it now; takes nothing."""
+    return holder(folder) is not None
+
+
+def holder(folder: Path) -> str | None:
+    """The process that seems to have it now, in words, ``None``: nobody; takes nothing."""
+    note = folder / NOTE
     try:
         with FileIO(str(folder / LOCK), "r") as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            note = folder / NOTE
-            return note.exists() and not _abandoned(note, _read(note), locked=True)
+            seen = _read(note)
+            free = not note.exists() or _abandoned(note, seen, locked=True) or _unchanged(note, seen)
+            return None if free else _holder(note)
     except BlockingIOError:
-        return True
+        return _holder(note)
     except OSError:
-        return False
+        return None
 
 
 def _read(note: Path) -> dict[str, object]:
+    """What a note says; nothing if it is none, or is being written."""
     try:
         content = json.loads(note.read_text(encoding="utf-8"))
-        return content if isinstance(content, dict) else {}
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
+    return content if isinstance(content, dict) and isinstance(content.get("kernel"), str) else {}
 
 
 def _holder(note: Path) -> str:
     content = _read(note)
-    return f"process {content['pid']} on {content['host']}" if {"pid", "host"} <= content.keys() else "another process"
+    if not {"pid", "host"} <= content.keys():
+        return "another process"
+    named = one_line(f"process {content['pid']} on {content['host']}", 100)
+    return f"{named} (its {NOTE} lies in the future)" if _from_the_future(note, content) else named
 
 
 def _abandoned(note: Path, content: Mapping[str, object], locked: bool) -> bool:
-    """Whether nobody stands behind a note any more.
+    """Whether nobody stands behind a note any more, as far as a look can tell.
 
     Args:
         content: what it says.
         locked: this process has the lock, so that nobody of the same kernel can be behind the note.
     """
-    if content.get("kernel") == this_kernel():
+    if not content:
+        return not _in_the_making(note)
+    if content["kernel"] == this_kernel():
         return locked or not _alive(content.get("pid"))
     return _age_s(note) > LEASE_S
 
 
+def _in_the_making(note: Path) -> bool:
+    """Whether an unreadable note is one that is being written: it is empty until it is whole, and not for long."""
+    try:
+        return note.is_file() and note.stat().st_size == 0 and abs(_age_s(note)) <= MAKING_S
+    except FileNotFoundError:
+        return False
+
+
+def _from_the_future(note: Path, seen: Mapping[str, object]) -> bool:
+    """Whether the age of another kernel's note says nothing: a clock was wrong, when it was touched or now."""
+    try:
+        return bool(seen) and seen["kernel"] != this_kernel() and _age_s(note) < -SKEW_S
+    except OSError:
+        return False
+
+
+_first_seen: dict[tuple[Path, float], float] = {}
+
+
+def _unchanged(note: Path, seen: Mapping[str, object]) -> bool:
+    """Whether this process has seen a note from the future for so long that its holder would have touched it."""
+    if not _from_the_future(note, seen):
+        return False
+    now = time.monotonic()
+    return now - _first_seen.setdefault((note.absolute(), _touched(note)), now) >= WATCH_S
+
+
+def _untouched(note: Path, seen: Mapping[str, object]) -> bool:
+    """Whether a note from the future is left alone while one looks, for as long as that takes."""
+    if not _from_the_future(note, seen):
+        return False
+    before = _touched(note)
+    until = time.monotonic() + WATCH_S
+    while time.monotonic() < until:
+        time.sleep(min(0.5, WATCH_S))
+        if _touched(note) != before or _read(note) != seen:
+            return False
+    return True
+
+
+def _touched(note: Path) -> float:
+    """When it was; opened, since a mere ``stat`` may answer from a cache."""
+    try:
+        with note.open("rb") as file:
+            return os.fstat(file.fileno()).st_mtime
+    except OSError:
+        return float("nan")
+
+
 def _alive(pid: object) -> bool:
     try:
-        os.kill(int(str(pid)), 0)
-    except (ProcessLookupError, ValueError):
+        number = int(str(pid))
+        if number < 1:  # a group of processes
+            return False
+        os.kill(number, 0)
+    except (ProcessLookupError, ValueError, OverflowError):
         return False
     except PermissionError:
         return True
@@ -194,4 +268,5 @@ def _age_s(note: Path) -> float:
     except FileNotFoundError:
         return float("inf")
     finally:
-        probe.unlink(missing_ok=True)
+        with suppress(OSError):
+            probe.unlink(missing_ok=True)

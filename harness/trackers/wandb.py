@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from harness.errors import UserError
 from harness.evaluation import Evaluation
 from harness.system.atomic import write_text
+from harness.system.digest import digest
 from harness.trackers.base import TrackedRun, TrackedStudy
 from harness.trackers.curve import BY_EVALUATIONS, BY_SECONDS, Curve
 
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     from wandb import Run
 
 MODES = ("online", "offline")
+NAME_LENGTH, JOB_TYPE_LENGTH = 128, 64
+"""Characters that W&B's server takes in names of projects, groups, runs and artifacts, and in a job type."""
+UNWANTED = "/\\#?%:"
+"""In a project's name."""
 FINISH_TIMEOUT_S = 300.0
 """Uploading may take so long at the end of a run; what is left then can be sent with ``wandb sync``."""
 INIT_TIMEOUT_S = 30.0
@@ -58,8 +63,11 @@ class WandbTracker:
     ) -> None:
         if mode not in MODES:
             raise UserError(f"tracker.mode={mode}: expected one of {', '.join(MODES)}")
-        if not project:
-            raise UserError("tracker.project: empty: expected a name")
+        _check_name("project", project, UNWANTED)
+        if entity is not None:
+            _check_name("entity", entity, UNWANTED)
+        if group is not None:
+            _check_name("group", group)
         if not every_s >= 0:
             raise UserError(f"tracker.every_s={every_s}: expected seconds, 0 or more")
         if mode == "online":
@@ -89,9 +97,9 @@ class WandbTracker:
         self._run = self._init(
             run.path,
             id=name.read_text(encoding="utf-8"),
-            name=f"{run.task} {run.label} seed-{run.seed}",
-            group=self._group or run.study,
-            job_type=run.label,
+            name=shortened(f"{run.task} {run.label} seed-{run.seed}", NAME_LENGTH),
+            group=self._group or shortened(run.study, NAME_LENGTH),
+            job_type=shortened(run.label, JOB_TYPE_LENGTH),
             config={**run.config, "environment": dict(run.environment), "study": run.study},
             resume="allow" if self._mode == "online" else None,
         )
@@ -127,8 +135,8 @@ class WandbTracker:
 
         run = self._init(
             study.folder,
-            name=f"{study.name} report",
-            group=self._group or study.name,
+            name=shortened(f"{study.name} report", NAME_LENGTH),
+            group=self._group or shortened(study.name, NAME_LENGTH),
             job_type="study",
             config={"study": study.name},
         )
@@ -193,7 +201,24 @@ def _table(evaluations: Path) -> Any:
 
 def _artifact_name(study: str) -> str:
     """W&B allows letters, digits and ``-_.`` in an artifact's name."""
-    return "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "-" for c in study) or "study"
+    plain = "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "-" for c in study)
+    return shortened(plain, NAME_LENGTH) or "study"
+
+
+def shortened(name: str, limit: int) -> str:
+    """At most ``limit`` characters; what is cut off is told apart by a digest of the whole."""
+    return name if len(name) <= limit else f"{name[: limit - 9]}-{digest(name)[:8]}"
+
+
+def _check_name(field: str, name: str, unwanted: str = "") -> None:
+    """Raises UserError for what the server would refuse after the sweep: the user's own names are not shortened."""
+    if not name:
+        raise UserError(f"tracker.{field}: empty: expected a name")
+    if len(name) > NAME_LENGTH:
+        raise UserError(f"tracker.{field}={name[:20]}…: {len(name)} characters: W&B takes {NAME_LENGTH}")
+    if any(character in unwanted for character in name) or not name.isprintable():
+        expected = f"W&B takes none of {' '.join(unwanted)}" if unwanted else "expected a line of text"
+        raise UserError(f"tracker.{field}={''.join(c if c.isprintable() else '?' for c in name)}: {expected}")
 
 
 def _check_key() -> None:

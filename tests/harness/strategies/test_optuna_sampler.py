@@ -10,14 +10,19 @@ import numpy as np
 import pytest
 import yaml
 from hydra.utils import instantiate
-from optuna.samplers import GPSampler, NSGAIISampler, RandomSampler
+from optuna.samplers import BruteForceSampler, GPSampler, GridSampler, NSGAIISampler, RandomSampler
 from optuna.trial import TrialState
 
+from harness.config.compose import Composer
 from harness.evaluation import Status
+from harness.run.execute import execute
 from harness.strategies.base import Budget, Strategy
 from harness.strategies.optuna_sampler import OptunaSampler
 from harness.testing import StrategyContract, drive, spaces
+from harness.testing.driver import trace
+from search_spaces.parameter import Categorical, Ordinal
 from search_spaces.space import SearchSpace
+from tests.harness.toy import write_toy
 
 BATCHES = pytest.mark.parametrize("batch", [1, 8])
 
@@ -102,3 +107,32 @@ def test_yaml_makes_the_sampler(name: str, kind: type[Any]) -> None:
     strategy = made(space=spaces.conditional(), seed=np.random.SeedSequence(0), budget=Budget())
     assert isinstance(strategy._study.sampler, kind)
     assert len(drive(strategy, spaces.conditional(), evaluations=4)) == 4
+
+
+def test_a_sampler_that_stops_its_study_ends_the_run() -> None:
+    space = SearchSpace([Ordinal("a", (1, 2)), Categorical("b", ("x", "y"))])
+    for sampler in (BruteForceSampler, partial(GridSampler, {"a": [0, 1], "b": ["x", "y"]})):
+        for batch in (1, 3):
+            strategy = OptunaSampler(space, np.random.SeedSequence(1), Budget(25), sampler=sampler)
+            visited = trace(drive(strategy, space, evaluations=25, batch=batch), space)
+            assert len(visited) == len(set(visited)) == 4
+
+
+class StopsAfterThree(RandomSampler):
+    def after_trial(self, study: Any, trial: Any, state: Any, values: Any) -> None:
+        super().after_trial(study, trial, state, values)
+        if trial.number == 2:
+            study.stop()
+
+
+@pytest.mark.parametrize(("budget", "ended", "evaluations"), [(3, "budget", 3), (50, "exhausted", 3)])
+def test_a_run_ends_as_exhausted_when_its_sampler_stops(
+    tmp_path: Path, budget: int, ended: str, evaluations: int
+) -> None:
+    overrides = [
+        f"backend.landscape={write_toy(tmp_path)}", f"results={tmp_path / 'study'}", "strategy=optuna_sampler",
+        f"strategy.sampler={__name__}.StopsAfterThree", f"budget.evaluations={budget}",
+    ]  # fmt: skip
+    asked = Composer().single(overrides)
+    result = execute(asked.runs[0], asked.options)
+    assert (result.ended, result.evaluations) == (ended, evaluations)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
+import platform
 import shutil
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -75,6 +77,7 @@ def test_the_table_and_the_json_say_the_same(nearopt: Nearopt, study: Path) -> N
     assert lines[3] == ["total", "6", "1", "1", "1", "1", "10"]
     assert f"failed: {TASK}/random/seed-2: RuntimeError: enough" in out
     assert "resume=retry_failed" in out
+    assert f"running: {TASK}/random/seed-3: process {os.getpid()} on {platform.node()}" in out
     code, out, _ = nearopt("status", study, "--json")
     document = json.loads(out)
     assert code == 0

@@ -6,11 +6,15 @@ import errno
 import fcntl
 import json
 import os
+import platform
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from harness.system.lease import LEASE_S, NOTE, Held, Lease, held, this_kernel
+from harness.system import lease
+from harness.system.lease import LEASE_S, NOTE, Held, Lease, held, holder, this_kernel
 
 
 def note(folder: Path, kernel: str, age_s: float = 0.0, pid: int = 7) -> Path:
@@ -59,8 +63,100 @@ def test_a_fresh_note_of_another_host_counts_where_the_lock_does_not_reach(tmp_p
     taken.close()
 
 
-def test_a_note_in_the_making_counts(tmp_path: Path) -> None:
+class Clock:
+    """Time that passes in sleep alone; ``then`` is done in each."""
+
+    def __init__(self, then: Callable[[], object] = lambda: None) -> None:
+        self.now_s = 0.0
+        self._then = then
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+    def sleep(self, seconds: float) -> None:
+        self.now_s += seconds
+        self._then()
+
+
+def test_a_note_from_the_future_that_nobody_touches_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its machine's clock was ahead; since its restart nobody is behind the note."""
+    clock = Clock()
+    monkeypatch.setattr(lease, "time", clock)
+    note(tmp_path, "before-the-reboot", age_s=-1e8)
+    Lease(tmp_path).close()
+    assert lease.WATCH_S <= clock.now_s < LEASE_S
+
+
+def test_a_note_from_the_future_that_is_touched_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The holder's clock is ahead, and so is the file system's for its notes."""
+    path = note(tmp_path, "another", age_s=-1000)
+
+    def touch() -> None:
+        later = path.stat().st_mtime + 1
+        os.utime(path, (later, later))
+
+    monkeypatch.setattr(lease, "time", Clock(touch))
+    with pytest.raises(Held, match=r"process 7 on far \(its .owner lies in the future\)"):
+        Lease(tmp_path)
+    assert json.loads(path.read_text())["kernel"] == "another"
+
+
+def test_who_waits_for_a_note_from_the_future_sees_that_nobody_touches_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(lease, "time", clock)
+    path = note(tmp_path, "another", age_s=-1000)
+    (tmp_path / ".lock").touch()
+    assert held(tmp_path)
+    clock.sleep(lease.WATCH_S - 1)
+    assert held(tmp_path)
+    os.utime(path, (path.stat().st_mtime + 1,) * 2)
+    clock.sleep(2)
+    assert held(tmp_path), "it was touched"
+    clock.sleep(lease.WATCH_S)
+    assert not held(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "garbage", [b"\0" * 50, b"{", b"[1]", b"\xff\xfe", b"{}", b'{"pid": 1}', b'{"kernel": 3, "pid": 1}', b"[" * 100_000]
+)  # fmt: skip
+def test_garbage_in_a_note_costs_nothing(tmp_path: Path, garbage: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    monkeypatch.setattr(lease, "time", clock)
+    (tmp_path / NOTE).write_bytes(garbage)
+    (tmp_path / ".lock").write_bytes(garbage)
+    assert not held(tmp_path)
+    Lease(tmp_path).close()
+    assert clock.now_s == 0
+
+
+@pytest.mark.parametrize("pid", [0, -1, "x", 10**30, None, [1]])
+def test_no_process_has_such_a_number(tmp_path: Path, pid: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fcntl, "flock", without_flock)
+    (tmp_path / NOTE).write_text(json.dumps({"host": "here", "kernel": this_kernel(), "pid": pid}))
+    Lease(tmp_path).close()
+
+
+def test_who_holds_it_is_told(tmp_path: Path) -> None:
+    assert holder(tmp_path) is None
+    with closing(Lease(tmp_path)):
+        assert holder(tmp_path) == f"process {os.getpid()} on {platform.node()}"
+    assert holder(tmp_path) is None
+
+
+def test_an_empty_note_is_nobodys_after_a_while(tmp_path: Path) -> None:
     (tmp_path / NOTE).touch()
+    now = (tmp_path / NOTE).stat().st_mtime
+    for then in (now - 2 * lease.MAKING_S, now + 1e6):
+        (tmp_path / NOTE).touch()
+        os.utime(tmp_path / NOTE, (then, then))
+        Lease(tmp_path).close()
+
+
+def test_a_note_in_the_making_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / NOTE).touch()
+    monkeypatch.setattr(lease, "MAKING_S", 1e6)  # this test may be held up
     with pytest.raises(Held, match="another process"):
         Lease(tmp_path)
 
@@ -79,8 +175,8 @@ def test_without_locks_the_note_alone_decides(tmp_path: Path, monkeypatch: pytes
 
 
 def test_another_s_note_is_never_removed(tmp_path: Path) -> None:
-    lease = Lease(tmp_path)
+    mine = Lease(tmp_path)
     path = note(tmp_path, "another")  # it took over while this machine slept
-    lease.close()
+    mine.close()
     assert json.loads(path.read_text())["kernel"] == "another"
     assert not list(tmp_path.glob("*.tmp"))

@@ -16,7 +16,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from analysis.runs.load import load_study
+from harness.errors import UserError
 from harness.system.resources import CHECKOUT
+from harness.trackers.wandb import JOB_TYPE_LENGTH, NAME_LENGTH, WandbTracker, shortened
 from tests.harness.toy import write_toy
 from tests.harness.trackers.wandb_file import items, records
 
@@ -168,3 +170,38 @@ def test_a_study_becomes_one_artifact(tmp_path: Path) -> None:
     assert sorted(alone.runs["seed"]) == [0, 1, 2, 3]
     assert len(alone.evaluations) == 400
     assert [record.exit_code for record in found["exit"]] == [0]
+
+
+def test_names_are_kept_to_what_the_server_takes() -> None:
+    for limit in (JOB_TYPE_LENGTH, NAME_LENGTH):
+        assert shortened("x" * limit, limit) == "x" * limit
+        one, other = (shortened("x" * limit + end, limit) for end in "ab")
+        assert len(one) == len(other) == limit and one != other
+        assert shortened("x" * limit + "a", limit) == one
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        ({"project": "p" * 129}, "tracker.project=pppppppppppppppppppp…: 129 characters: W&B takes 128"),
+        ({"group": "g" * 129}, "tracker.group="),
+        ({"project": "a/b"}, "tracker.project=a/b: W&B takes none of"),
+        ({"project": ""}, "tracker.project: empty"),
+    ],
+)
+def test_names_of_the_users_are_checked_before_the_sweep(option: dict[str, str], words: str) -> None:
+    with pytest.raises(UserError) as refused:
+        WandbTracker(mode="offline", **option)  # type: ignore[arg-type]
+    assert words in str(refused.value)
+
+
+def test_long_names_reach_the_mirror_shortened(tmp_path: Path) -> None:
+    write_toy(tmp_path)
+    label, folder = "x" * 75, "s" * 136
+    finished(run(tmp_path, f"strategy.label={label}", f"results={tmp_path / folder}", "budget.evaluations=3"))
+    (told,) = mirrored(tmp_path / folder / "toy-8x8-bf16__toy" / label / "seed-0")["run"]
+    assert told.job_type == shortened(label, 64) and told.run_group == shortened(folder, 128)
+    assert len(told.job_type) == 64 and len(told.display_name) <= 128
+    report = tmp_path / "report"
+    arguments = ["report", str(tmp_path / folder), "-o", str(report), "tracker=wandb", "tracker.mode=offline"]
+    finished(nearopt(tmp_path, *arguments))

@@ -1,0 +1,84 @@
+"""Labels of a sweep's variants: ``lfbo(gamma=0.3)`` where a strategy's argument is given as a list."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from harness.config.overrides import ARGUMENTS, LABEL, TARGET
+from harness.config.schema import RunConfig
+from harness.system.digest import digest
+
+OWN = "strategy."
+LONGEST_VALUE, LONGEST_SUFFIX = 24, 60
+ALLOWED = frozenset("_.+-")
+
+
+def swept_arguments(overrides: Sequence[tuple[str, bool]]) -> list[str]:
+    """The strategy's arguments that are given as lists, if no label is given.
+
+    Args:
+        overrides: for each its key, and whether its value is a list or a range.
+    """
+    keys = [(key.lstrip("+"), listed) for key, listed in overrides]
+    if any(key == LABEL for key, _ in keys):
+        return []
+    return [key for key, listed in keys if listed and key.startswith(OWN) and key != TARGET]
+
+
+def labelled(runs: Sequence[RunConfig], chosen: Sequence[Mapping[str, str]], keys: Sequence[str]) -> list[RunConfig]:
+    """The runs of a sweep, each with the arguments in its label that tell it from others.
+
+    An argument is left out where the strategy's own YAML has it in the label already. What a run is called depends on
+    its own values alone, so that a longer list leaves the others their names.
+
+    Args:
+        chosen: for each run the text of every override, by key.
+        keys: of :func:`swept_arguments`.
+    """
+    named = [key for key in keys if not _in_label_already(runs, chosen, key)]
+    if not named:
+        return list(runs)
+    return [replace(run, label=f"{run.label}({_suffix(run.strategy, named)})") for run in runs]
+
+
+def _in_label_already(runs: Sequence[RunConfig], chosen: Sequence[Mapping[str, str]], key: str) -> bool:
+    """Whether runs that differ in this argument alone have labels of their own."""
+    by_rest: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
+    for run, choices in zip(runs, chosen, strict=True):
+        rest = tuple(sorted((name, value) for name, value in choices.items() if name != key))
+        by_rest.setdefault(rest, {})[choices[key]] = run.label
+    return all(len(set(labels.values())) == len(labels) for labels in by_rest.values()) and any(
+        len(labels) > 1 for labels in by_rest.values()
+    )
+
+
+def _suffix(strategy: Mapping[str, Any], keys: Sequence[str]) -> str:
+    pairs = [(_short(key), _argument(strategy, key.removeprefix(OWN).split("."))) for key in sorted(keys)]
+    whole = ",".join(f"{name}={_value(value)}" for name, value in pairs)
+    return whole if len(whole) <= LONGEST_SUFFIX else f"{len(pairs)}-arguments-{digest(pairs)[:10]}"
+
+
+def _short(key: str) -> str:
+    return _plain(key.removeprefix(ARGUMENTS).removeprefix(OWN))
+
+
+def _argument(strategy: Any, path: Sequence[str]) -> Any:
+    for part in path:
+        strategy = strategy[part] if isinstance(strategy, Mapping) else strategy[int(part)]
+    return strategy
+
+
+def _value(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    plain = _plain(text)
+    if plain == text and len(text) <= LONGEST_VALUE:
+        return text
+    return f"{plain[: LONGEST_VALUE - 9]}-{digest(value)[:8]}"
+
+
+def _plain(text: str) -> str:
+    kept: Callable[[str], bool] = lambda c: c.isascii() and (c.isalnum() or c in ALLOWED)  # noqa: E731
+    return "".join(c if kept(c) else "-" for c in text)
