@@ -14,6 +14,7 @@ randomised blocks: every strategy once on a task and seed, in random order.
 overrides (Hydra's syntax):
   task=NAME                     a task of conf/task; backend.landscape=PATH replays any landscape file instead
   strategy=NAME                 a strategy of conf/strategy; strategy.label=LABEL names a variant
+  strategy.gamma=0.1,0.3        with -m: variants, which go by lfbo(gamma=0.1) and lfbo(gamma=0.3)
   backend=replay|live           backend.noise=recorded|none  backend.device=h100  backend.compile_workers=N
   budget.evaluations=N  budget.seconds=S      whichever comes first; seconds on the tuning clock
   seed=N | seed=range(a,b)      range excludes b; lists and ranges need -m

@@ -15,6 +15,7 @@ from harness.config.compose import Composer, Sweep
 from harness.config.schema import RunConfig
 from harness.config.targets import check_takes, instantiate_target
 from harness.errors import UserError
+from harness.run.build import build_tracker
 from harness.run.execute import RunResult
 from harness.study.attempt import Failure
 from harness.study.estimate import estimate
@@ -46,6 +47,7 @@ def run(overrides: Sequence[str], multirun: bool, show: bool, config_dir: Path |
     check_apart(asked.runs, asked.options.results)
     if any(override.startswith("+") for override in overrides):  # otherwise their YAML lists them
         _check_arguments(asked.runs)
+    _check_trackers(asked.runs)
     if asked.options.dry_run:
         print(format_estimate(estimate(asked.runs, asked.options)))
         return DONE
@@ -60,6 +62,19 @@ def run(overrides: Sequence[str], multirun: bool, show: bool, config_dir: Path |
         results = sweep(asked.runs, asked.options, launch)
         plan.refused = all(isinstance(result, Failure) and not result.trace for result in results)
     return _conclude(results, asked.options.results)
+
+
+def _check_trackers(configs: Sequence[RunConfig]) -> None:
+    """Build each tracker once: every run would find out by itself that a name of its is too long.
+
+    Raises:
+        UserError: it does not take its options.
+    """
+    checked: list[RunConfig] = []
+    for config in configs:
+        if all(config.tracker != other.tracker for other in checked):
+            checked.append(config)
+            build_tracker(config)
 
 
 def _check_arguments(configs: Sequence[RunConfig]) -> None:
