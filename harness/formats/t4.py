@@ -28,7 +28,7 @@ from harness.errors import UserError
 from harness.evaluation import Status
 from harness.formats.document import Document, check_distinct
 from harness.formats.foreign import ForeignRecording, ForeignRow
-from harness.formats.objective import LATENCIES, objectives_of, rate_as_time, rate_of
+from harness.formats.objective import LATENCIES, RATES, objectives_of, rate_as_time, rate_of
 from harness.formats.values import (
     MS_PER_S,
     apart,
@@ -153,7 +153,7 @@ def _latency_name(path: Path, results: Sequence[Mapping[str, Any]]) -> str | Non
     """The measurement that is the latency: an objective in a unit of time, or one of the names for it.
 
     Raises:
-        UserError: several measurements have units of time, no samples are there, and no objective chooses among them.
+        UserError: measurements have units of time, but none is an objective, and there are no samples.
     """
     names: dict[str, None] = {}
     for i, result in enumerate(results):
@@ -169,12 +169,30 @@ def _latency_name(path: Path, results: Sequence[Mapping[str, Any]]) -> str | Non
     for name in LATENCIES:
         if name in names:
             return name
-    if len(names) > 1 and not all(_sampled(result) for result in results if _correct(result)):
+    correct = [result for result in results if _correct(result)]
+    for name in names:  # not an objective: a summary of the samples it may be, a compile time it may be too
+        if correct and all(_summarises(_measured(result, name), result) for result in correct):
+            return name
+    rates = set(objectives_of(f"{path}: results[0].objectives", results[0].get("objectives"))) & set(RATES)
+    if names and not rates and not all(map(_sampled, correct)):
         raise UserError(
-            f"{path}: measurements {', '.join(map(shown, names))} have units of time: "
-            "expected one of them as an objective"
+            f"{path}: results[0].objectives={shown(results[0].get('objectives'))}: {', '.join(map(shown, names))} "
+            "measured in a unit of time: expected it as an objective"
         )
-    return next(iter(names)) if len(names) == 1 else None
+    return None
+
+
+def _summarises(measurement: Mapping[str, Any] | None, result: Mapping[str, Any]) -> bool:
+    """Whether a value lies among the result's samples, in whatever unit they are."""
+    value: Any = None if measurement is None else measurement.get("value")
+    runtimes = result["times"]["runtimes"] if _sampled(result) else None
+    own_s = None if measurement is None else _seconds(measurement.get("unit"))
+    if own_s is None or not is_number(value) or not isinstance(runtimes, list) or not all(map(is_number, runtimes)):
+        return False
+    inside = (
+        min(runtimes) * unit_s * 0.99 <= value * own_s <= max(runtimes) * unit_s * 1.01 for unit_s in UNITS_S.values()
+    )
+    return any(inside)
 
 
 def _units(path: Path, results: Sequence[Mapping[str, Any]], name: str | None, stated_s: float | None) -> list[float]:

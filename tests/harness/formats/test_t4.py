@@ -201,7 +201,9 @@ def test_of_several_durations_an_objective_chooses(tmp_path: Path) -> None:
         result["measurements"].append({"name": "Overhead", "value": 7.0, "unit": "ms"})
     assert latencies(imported(tmp_path, document)) == [3.0, 1.5, 2.0]
     document = json.loads(json.dumps(document).replace('["TotalDuration"]', '["energy"]'))
-    with pytest.raises(UserError, match="measurements 'TotalDuration', 'Overhead' have units of time"):
+    with pytest.raises(
+        UserError, match="'TotalDuration', 'Overhead' measured in a unit of time: expected it as an objective"
+    ):
         imported(tmp_path, document)
 
 
@@ -211,6 +213,20 @@ def test_no_latency_where_all_is_correct_is_a_failure(tmp_path: Path, none: str)
     landscape = imported(tmp_path, text)
     assert landscape.status[0] is Status.RUNTIME_ERROR and "its latency is" in landscape.message[0]
     assert latencies(landscape)[1:] == [1.5, 2.0]
+
+
+def test_a_compile_time_is_no_latency(tmp_path: Path) -> None:
+    """A duration that nobody tuned for counts only where it agrees with the samples."""
+    document = ktt("us", objectives=["rate of my own"])
+    for result in document["results"]:
+        result["measurements"][1] = {"name": "Compilation", "value": 900.0, "unit": "ms"}
+    assert latencies(imported(tmp_path, document | {"metadata": {"timeunit": "us"}})) == [3.0, 1.5, 2.0]
+    for result in document["results"]:
+        result["times"].pop("runtimes")
+    with pytest.raises(UserError, match="'Compilation' measured in a unit of time: expected it as an objective"):
+        imported(tmp_path, document)
+    rates = json.loads(json.dumps(document).replace("rate of my own", "GFLOP/s"))
+    assert sorted(latencies(imported(tmp_path, rates))) == [0.0015, 0.002, 0.003]  # 1 / rate, in a unit of its own
 
 
 def test_true_is_not_1(tmp_path: Path) -> None:
