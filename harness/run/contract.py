@@ -152,10 +152,11 @@ class ConfigDocument(DecidingDocument):
 
     format_version: NotRequired[int]
     config_hash: str
+    code_digest: NotRequired[str]
     reference: dict[str, Any]
 
 
-NOT_DECIDING: Final = frozenset({"format_version", "config_hash"})
+NOT_DECIDING: Final = frozenset({"format_version", "config_hash", "code_digest"})
 """Keys of config.yaml that are not named among the differences between two runs."""
 
 
@@ -166,6 +167,7 @@ class DoneDocument(TypedDict):
     evaluations: int
     ended: str
     config_hash: str
+    evaluations_sha256: NotRequired[str]
 
 
 class FailedDocument(TypedDict):

@@ -14,10 +14,12 @@ from harness.config.schema import RunConfig, SweepOptions
 from harness.evaluation import Evaluation
 from harness.run import contract, provenance
 from harness.run.build import build_strategy, build_tracker, open_backend
+from harness.run.code import code_digest
 from harness.run.failures import failed, failure_kept
 from harness.run.loop import TraceDiverged, run_loop
 from harness.run.reference import check_reference, reference_facts, write_reference
 from harness.run.store import RunDirectory, check_owner, finished
+from harness.run.streams import streams
 from harness.strategies.base import Strategy
 from harness.system.atomic import write_text, writing
 from harness.system.digest import digest
@@ -56,7 +58,7 @@ def execute(config: RunConfig, options: SweepOptions, progress: Callable[[Evalua
         Busy: another process is at it.
         Unwritable: there is no room for its results, or no permission.
     """
-    strategy_seed, noise_seed, repair_seed = np.random.SeedSequence(config.seed).spawn(3)
+    strategy_seed, noise_seed, repair_seed = streams(config.seed)
     backend = open_backend(config, noise_seed)
     try:
         return _execute(config, options, backend, strategy_seed, repair_seed, progress)
@@ -151,6 +153,7 @@ def _document(config: RunConfig, backend: Backend) -> contract.ConfigDocument:
         "format_version": contract.FORMAT_VERSION,
         **deciding,
         "config_hash": digest(deciding),
+        "code_digest": code_digest(config.strategy, config.backend),
         "reference": reference_facts(backend),
     }
 
