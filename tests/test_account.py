@@ -1,4 +1,4 @@
-"""The harness' and the analysis' account of the same folders agree; what is not done is told and counts as it should."""
+"""The harness and the analysis give one account of a folder; what is not done is told and counts as it should."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from analysis.errors import AnalysisError
 from analysis.report.build import build_report, format_speedups
+from analysis.report.compare import compare_studies
 from analysis.runs import contract
 from analysis.runs.account import State, account
 from analysis.runs.load import load_study
@@ -131,3 +133,22 @@ def test_a_complete_study_says_nothing(study: Path, tmp_path: Path) -> None:
 def test_a_part_of_a_study_lacks_only_its_own_runs(study: Path) -> None:
     part = account([study / "k-1" / "s"])
     assert part.totals() == {State.DONE: 3, State.FAILED: 2, State.MISSING: 1}
+
+
+def test_compare_is_of_what_both_have(tmp_path: Path) -> None:
+    """A has a second task, on which s is much slower: it must not move the comparison of the first."""
+    for side, tasks in (("a", ("k-1", "k-2")), ("b", ("k-1",))):
+        for task in tasks:
+            write_reference(tmp_path / side, task, TABLE)
+            order = [*REST[:4], BEST, *REST[4:19]] if task == "k-1" else [*REST[:18], BEST, REST[18]]
+            for seed in range(3):
+                write_run(tmp_path / side, task, "s", seed, evaluations(TABLE, order), budget=20)
+    write_run(tmp_path / "b", "k-1", "u", 0, evaluations(TABLE, REST[:20]), budget=20)
+    fail(tmp_path / "b", "s", 3, REST[:2])
+    page = compare_studies(tmp_path / "a", tmp_path / "b", tmp_path / "out").read_text()
+    table = pd.read_csv(tmp_path / "out/comparison-evaluations.csv").set_index("task")
+    assert set(table["strategy"]) == {"s"}
+    assert table.loc["ALL", "ert_a"] == table.loc["k-1", "ert_a"] == 5
+    assert table.loc["ALL", "ert_b"] == pytest.approx(17 / 3)
+    assert "Only in A, so left out: tasks k-2." in page and "Only in B, so left out: strategies u." in page
+    assert "B: s on k-1: 1 of 4 runs failed" in page

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -115,6 +115,22 @@ def load_study(paths: Sequence[str | Path], recordings: Mapping[str, Path] | Non
         splits=_splits(kept),
         account=known,
     )
+
+
+def part_of(study: Study, cells: Collection[tuple[str, str]]) -> Study:
+    """The runs of some (task, strategy) alone, renumbered from 0."""
+    pairs = zip(study.runs["task"], study.runs["strategy"], strict=True)
+    kept = np.array([pair in cells for pair in pairs], dtype=bool)
+    number = pd.Series(np.cumsum(kept) - 1, index=study.runs.index)
+    runs = study.runs[kept].reset_index(drop=True).rename_axis("run")
+    inside = study.evaluations["run"].map(pd.Series(kept, index=study.runs.index)).to_numpy(dtype=bool)
+    rows = study.evaluations[inside]
+    rows = rows.assign(run=rows["run"].map(number).to_numpy()).reset_index(drop=True)
+    splits = study.splits
+    if len(splits):
+        splits = splits[splits["run"].map(pd.Series(kept, index=study.runs.index)).to_numpy(dtype=bool)]
+        splits = splits.assign(run=splits["run"].map(number).to_numpy()).reset_index(drop=True)
+    return replace(study, runs=runs, evaluations=rows, splits=splits)
 
 
 def _account(paths: Sequence[str | Path], logs: Sequence[RunLog]) -> Account:

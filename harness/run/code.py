@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import sys
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -74,25 +72,33 @@ def _followed(name: str, packages: frozenset[str], importer: Path) -> bool:
 
 
 def _files(module: str) -> list[tuple[str, Path]]:
-    """A module's file, and those of the packages above it, which are imported with it."""
-    parts = module.split(".")
-    found = []
-    for i in range(1, len(parts) + 1):
-        name = ".".join(parts[:i])
-        spec = _spec(name)
-        if spec is None:
+    """A module's file, and those of the packages above it, which are imported with it. Imports nothing."""
+    top, *rest = module.split(".")
+    folder = _folder(top)
+    found: list[tuple[str, Path]] = []
+    for i, part in enumerate((top, *rest)):
+        if folder is None:
             break
-        if spec.origin and spec.origin.endswith(".py") and Path(spec.origin).is_file():
-            found.append((name, Path(spec.origin)))
+        inner = folder / part
+        file = inner / "__init__.py" if inner.is_dir() else folder / f"{part}.py"
+        if file.is_file():
+            found.append((".".join((top, *rest[:i])), file))
+        folder = inner if inner.is_dir() else None
     return found
 
 
-@lru_cache(maxsize=4096)
-def _spec(name: str) -> ModuleSpec | None:
+@lru_cache(maxsize=64)
+def _folder(top: str) -> Path | None:
+    """What a top-level module lies in."""
     try:
-        return find_spec(name)
-    except (ImportError, ValueError, AttributeError):
-        return getattr(sys.modules.get(name), "__spec__", None)
+        spec = find_spec(top)
+    except (ImportError, ValueError):
+        return None
+    if spec is None:
+        return None
+    if spec.submodule_search_locations:
+        return Path(next(iter(spec.submodule_search_locations))).parent
+    return Path(spec.origin).parent if spec.origin and spec.origin.endswith(".py") else None
 
 
 @lru_cache(maxsize=4096)
