@@ -288,7 +288,7 @@ def _survey(path: Path) -> tuple[list[Path], list[Path]]:
     for folder, inner, files in os.walk(top):
         place = Path(folder)
         inner[:] = [name for name in inner if not name.startswith((".", contract.ABORTED_PREFIX))]
-        if place.name.startswith(contract.SEED_PREFIX) or (contract.CONFIG in files and contract.DONE in files):
+        if name_of(place) is not None:
             inner.clear()
             directories.append(place)
             continue

@@ -26,8 +26,9 @@ def _cells(counts: Counter[State]) -> list[str]:
 
 
 def _failures(status: StudyStatus) -> list[str]:
-    failures = [run for run in status.runs if run.state is State.FAILED]
-    lines = [f"failed: {run.run.place.as_posix()}: {run.message}" for run in failures[:SHOWN]]
+    failures = [run for run in status.runs if run.state in (State.DAMAGED, State.FAILED)]
+    failures.sort(key=lambda run: run.state)
+    lines = [f"{run.state}: {run.run.place.as_posix()}: {run.message}" for run in failures[:SHOWN]]
     more = len(failures) - SHOWN
     return [*lines, f"and {more} more: --json lists them"] if more > 0 else lines
 
@@ -39,6 +40,8 @@ def _next(status: StudyStatus) -> list[str]:
         lines.append("no sweep left its plan here: what is missing is not known")
     if totals[State.INTERRUPTED] or totals[State.MISSING]:
         lines.append("the command that began it runs what is interrupted or missing")
+    if totals[State.DAMAGED]:
+        lines.append("the command that began it runs again what is damaged, or says what to move away")
     if totals[State.FAILED]:
         lines.append("resume=retry_failed added to it tries failures again; FAILED in a run's directory has the trace")
     return lines

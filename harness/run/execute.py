@@ -11,10 +11,12 @@ import numpy as np
 
 from harness.backends.base import Backend
 from harness.config.schema import RunConfig, SweepOptions
+from harness.errors import UserError
 from harness.evaluation import Evaluation
 from harness.run import contract, provenance
 from harness.run.build import build_strategy, build_tracker, open_backend
 from harness.run.code import code_digest
+from harness.run.damage import damage, refused
 from harness.run.failures import failed, failure_kept
 from harness.run.loop import TraceDiverged, run_loop
 from harness.run.reference import check_reference, reference_facts, write_reference
@@ -77,15 +79,17 @@ def _execute(
     document = _document(config, backend)
     task_folder = options.results / backend.task
     path = task_folder / contract.run_name(config.label, config.seed)
+    if wrong := refused(path):
+        raise UserError(f"{path}: damaged: {wrong}: move it away to run again")
     if (skipped := _skipped(path)) is not None:  # before anything is written: a finished study may be read-only
         check_reference(task_folder, backend)
-        check_owner(path, document)
+        check_owner(path, document, options.allow_mixed_code)
         return skipped
     # Built before the directory exists: arguments at fault must leave nothing behind.
     strategy = build_strategy(config, backend, strategy_seed)
     tracker = build_tracker(config)
     check_reference(task_folder, backend)
-    with RunDirectory(path, document) as directory:
+    with RunDirectory(path, document, options.allow_mixed_code) as directory:
         if (skipped := _skipped(path)) is not None:
             return skipped
         earlier = failed(path)
@@ -94,6 +98,7 @@ def _execute(
         with writing(options.results):
             write_reference(task_folder, backend, config.task)
             environment = _environment(options.results, backend)
+        directory.write_config(document)
         directory.write_environment(environment)
         study = options.results.resolve().name
         told = TrackedRun(path, study, backend.task, config.label, config.seed, document, environment)
@@ -118,7 +123,8 @@ def _execute(
 
 
 def _skipped(path: Path) -> RunResult | None:
-    done = finished(path)
+    """How it ended, if it did; what is damaged is repaired and run again."""
+    done = None if damage(path) else finished(path)
     return None if done is None else RunResult(path, "skipped", done.evaluations, None)
 
 
