@@ -98,7 +98,8 @@ def _execute(
         with writing(options.results):
             write_reference(task_folder, backend, config.task)
             environment = _environment(options.results, backend)
-        directory.write_config(document)
+        if options.allow_mixed_code:
+            directory.write_config(document)
         directory.write_environment(environment)
         study = options.results.resolve().name
         told = TrackedRun(path, study, backend.task, config.label, config.seed, document, environment)

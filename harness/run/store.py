@@ -130,7 +130,7 @@ class RunDirectory:
             self.write_config(config)
 
     def write_config(self, config: Mapping[str, Any]) -> None:
-        """Write ``config.yaml``: anew before a run goes on, for then it follows its log with today's code."""
+        """Write ``config.yaml``: anew where a run goes on with other code, which then follows its log to the letter."""
         with writing(self.path):
             write_text(self.path / contract.CONFIG, yaml.safe_dump(dict(config), sort_keys=False))
 

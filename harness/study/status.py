@@ -151,9 +151,10 @@ def _consolidated(results: Path) -> dict[PlannedRun, tuple[State, str]]:
     if not file.exists():
         return {}
     try:
-        table = pq.read_table(file, columns=[contract.PATH, contract.ENDED])
+        table = pq.read_table(file, columns=[contract.PATH])
         document = json.loads((table.schema.metadata or {}).get(contract.METADATA_KEY, b"{}"))
         check_version(file, document.get("version", 1))
+        table = pq.read_table(file, columns=[contract.PATH, contract.ENDED])
         ends: Sequence[tuple[str, str]] = list(zip(*(column.to_pylist() for column in table.columns), strict=True))
         return {_run(Path(path)): _ENDS.get(ended, (State.DONE, "")) for path, ended in ends}
     except (OSError, ValueError, IndexError, KeyError, AttributeError, pa.ArrowException):
