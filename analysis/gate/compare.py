@@ -10,6 +10,8 @@ from analysis.gate.ratio import TaskRatio, identical, paired, part, stratified, 
 from analysis.gate.side_times import SideTimes, TaskTimes
 from analysis.statistics.ert import LogEstimate
 
+NOTHING = LogEstimate(float("nan"), float("nan"), float("nan"))
+
 
 @dataclass(frozen=True)
 class SideErt:
@@ -36,17 +38,36 @@ class TaskComparison:
     pairs: int
     parts: TaskRatio
 
+    @property
+    def solved(self) -> bool:
+        """Whether any run of either side came near the optimum."""
+        return self.candidate.hits + self.baseline.hits > 0
+
 
 @dataclass(frozen=True)
 class Comparison:
-    """All tasks, in the suite's order, and the geometric mean of their ratios (candidate / baseline)."""
+    """All tasks, in the suite's order, and the geometric mean of their ratios (candidate / baseline).
+
+    A task that no run of either side solved compares nothing and is not in the mean; the ratio is nan where that is so
+    of every task.
+    """
 
     tasks: tuple[TaskComparison, ...]
     ratio: LogEstimate
 
     @property
+    def compared(self) -> tuple[TaskComparison, ...]:
+        """The tasks that the ratio is of."""
+        return tuple(task for task in self.tasks if task.solved)
+
+    @property
+    def unsolved(self) -> tuple[str, ...]:
+        """Tasks that no run of either side solved."""
+        return tuple(task.task for task in self.tasks if not task.solved)
+
+    @property
     def pairs(self) -> bool:
-        return any(task.pairs for task in self.tasks)
+        return any(task.pairs for task in self.compared)
 
     def variance_per_seed(self) -> tuple[float, float]:
         """Variance that one seed a task would give the mean log ratio: the candidate's and the baseline's part.
@@ -54,11 +75,11 @@ class Comparison:
         Where runs pair the second is 0 and the first that of a pair.
         """
         own = theirs = 0.0
-        for task in self.tasks:
+        for task in self.compared:
             halves = np.atleast_1d(task.parts.variances)
             own += float(halves[0]) * (task.pairs or task.candidate.runs)
             theirs += float(halves[1]) * task.baseline.runs if len(halves) > 1 else 0.0
-        return own / len(self.tasks) ** 2, theirs / len(self.tasks) ** 2
+        return own / len(self.compared) ** 2, theirs / len(self.compared) ** 2
 
 
 def compare(candidate: SideTimes, baseline: SideTimes, target: float) -> Comparison:
@@ -68,7 +89,8 @@ def compare(candidate: SideTimes, baseline: SideTimes, target: float) -> Compari
     design, and a strategy that was not changed repeats its runs.
     """
     tasks = [_task(name, own, baseline.tasks[name], target) for name, own in candidate.tasks.items()]
-    return Comparison(tuple(tasks), stratified([task.parts for task in tasks]))
+    solved = [task.parts for task in tasks if task.solved]
+    return Comparison(tuple(tasks), stratified(solved) if solved else NOTHING)
 
 
 def _task(name: str, candidate: TaskTimes, baseline: TaskTimes, target: float) -> TaskComparison:
@@ -84,10 +106,11 @@ def _task(name: str, candidate: TaskTimes, baseline: TaskTimes, target: float) -
 
 
 def shared_starts(candidate: TaskTimes, baseline: TaskTimes) -> list[int]:
-    """The seeds of both, at least two, if they all began alike; else none."""
+    """The seeds of both, at least two, if they all are known to have begun alike; else none."""
     theirs = dict(zip(baseline.seeds, baseline.starts, strict=True))
     begun = [(seed, start) for seed, start in zip(candidate.seeds, candidate.starts, strict=True) if seed in theirs]
-    return [seed for seed, _ in begun] if len(begun) > 1 and all(theirs[seed] == start for seed, start in begun) else []
+    alike = all(start and theirs[seed] == start for seed, start in begun)
+    return [seed for seed, _ in begun] if len(begun) > 1 and alike else []
 
 
 def _ert(side: TaskTimes, target: float) -> tuple[float, int, int]:

@@ -9,7 +9,7 @@ from math import isfinite
 from typing import Any
 from xml.etree import ElementTree
 
-from analysis.gate.compare import TaskComparison
+from analysis.gate.compare import NOTHING, TaskComparison
 from analysis.gate.judge import Judgement, Look, Verdict
 from analysis.gate.side_times import SideTimes
 from analysis.gate.text import ratio_cell, sentence
@@ -53,7 +53,8 @@ def _ratio(ratio: LogEstimate) -> dict[str, float]:
 
 def _task(task: TaskComparison) -> dict[str, Any]:
     sides = {"candidate": asdict(task.candidate), "baseline": asdict(task.baseline)}
-    return {"task": task.task, **sides, "ratio": _ratio(task.ratio), "pairs": task.pairs}
+    ratio = _ratio(task.ratio if task.solved else NOTHING)
+    return {"task": task.task, **sides, "ratio": ratio, "pairs": task.pairs}
 
 
 def _look(look: Look) -> dict[str, Any]:
@@ -105,6 +106,9 @@ def to_junit(judgement: Judgement, suite: str) -> str:
 def _case(name: str, task: TaskComparison, regression: bool) -> ElementTree.Element:
     case = ElementTree.Element("testcase", classname=name, name=task.task)
     said = f"{ratio_cell(task.ratio)} times the evaluations of the baseline"
+    if not task.solved:
+        ElementTree.SubElement(case, "skipped", message="no run of either side came near the optimum")
+        return case
     low = task.ratio.interval()[0]
     if regression and low > 1:
         ElementTree.SubElement(case, "failure", message=said, type="slower")

@@ -132,7 +132,8 @@ def gate(
             if side.fewest < 2:
                 raise AnalysisError(f"{side.source}: {side.fewest} seed of a task: expected 2 or more")
         last = k == len(plan.looks) - 1
-        looks.append(_look(plan, [look.information for look in looks], *sides, last=last))
+        informed = [look.information for look in looks if look.information > 0]
+        looks.append(_look(plan, informed, *sides, last=last))
         if seen is not None:
             seen(looks[-1], len(plan.looks), k + 1)
         last = last or looks[-1].information >= looks[-1].needed  # everything is spent: more could not decide more
@@ -148,6 +149,8 @@ def _look(plan: Plan, before: Sequence[float], candidate: SideTimes, baseline: S
     needed = plan.needed
     ratio = comparison.ratio
     seeds = candidate.fewest
+    if not comparison.compared:
+        return Look(seeds, comparison, float("nan"), 0.0, needed, Bounds(inf, -inf))
     if ratio.se == 0:
         z = 0.0 if ratio.log == 0 else inf if ratio.log > 0 else -inf
         return Look(seeds, comparison, z, inf, needed, Bounds(ndtri(1 - plan.alpha), inf))
@@ -176,6 +179,8 @@ def verdict_at(z: float, limits: Bounds, keep_going: bool = False) -> Verdict:
 def _short_of(judgement: Judgement, baseline_grows: bool) -> Judgement:
     """How many more seeds a task give the information that decides for certain, were their spread that seen so far."""
     last, fewest = judgement.last, judgement.baseline.fewest
+    if not last.comparison.compared:
+        return judgement  # more seeds may do, or a larger budget: nothing is known of either
     own, theirs = last.comparison.variance_per_seed()
     both = ceil((own + theirs) * last.needed)
     left = 1 / last.needed - theirs / fewest

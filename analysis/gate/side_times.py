@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from analysis.errors import AnalysisError
 from analysis.reference import TARGETS
+from analysis.runs.account import State
 from analysis.runs.load import Study, load_study
 from analysis.study.incumbents import optima
 from analysis.study.time_to_target import times_to_target
@@ -44,7 +46,8 @@ class TaskTimes:
     Attributes:
         times: target to T in evaluations, inf where it was missed. [seeds]
         spent: evaluations of each run, the budget at most. [seeds]
-        starts: a digest of the first :data:`START` readings of each run. [seeds]
+        starts: a digest of the first :data:`START` readings of each run; empty where they cannot tell configurations
+            apart. [seeds]
     """
 
     seeds: tuple[int, ...]
@@ -100,9 +103,11 @@ def read_side_times(
         seeds: these alone.
 
     Raises:
-        AnalysisError: a run is damaged, or was made under another protocol; or a task has no finished run.
+        AnalysisError: a run is damaged, failed or missing, or was made under another protocol; or a task has no
+            finished run.
     """
     study = load_study(folders)
+    _check_complete(study, source, protocol, seeds)
     _check(study, source, protocol)
     limit = pd.Series(float(protocol.evaluations), index=study.runs.index)
     times = times_to_target(study, optima(study), TARGETS, limit)
@@ -140,12 +145,37 @@ def _check(study: Study, source: str, protocol: Protocol) -> None:
                 raise AnalysisError(f"{source}: {row['path']}: {name}={row[name]}: expected {wanted} as in the suite")
 
 
+def _check_complete(study: Study, source: str, protocol: Protocol, seeds: Collection[int] | None) -> None:
+    """A comparison of what is left of a side would be one of those that were lucky enough to end."""
+    wanted = [
+        run
+        for run in study.account.runs
+        if run.run.task in protocol.landscapes and (seeds is None or run.run.seed in seeds)
+    ]
+    lacking = [run for run in wanted if run.state is not State.DONE]
+    if lacking:
+        counts = Counter(run.state for run in lacking)
+        told = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
+        first = lacking[0]
+        why = f", {first.message}" if first.message else ""
+        raise AnalysisError(
+            f"{source}: of {len(wanted)} runs {told} (the first: {first.run.task}, seed {first.run.seed}{why}): "
+            "expected all of them done: a gate compares whole sides"
+        )
+
+
 def _starts(study: Study) -> dict[int, str]:
-    """Readings with the recorded noise and costs tell configurations apart, failed ones too."""
+    """Readings with the recorded noise and costs tell configurations apart, failed ones too.
+
+    Where two of the first evaluations look alike, as failures of equal cost do, nothing is known of a run's start.
+    """
     rows = study.evaluations
     first = rows[rows["index"] < START]
     numbers = first[["latency_ms", "clock_end_s"]].to_numpy(np.float64)
     hashes: dict[int, str] = {}
     for run, at in first.groupby("run", sort=False).indices.items():
-        hashes[int(str(run))] = hashlib.sha256(numbers[at].astype("<f8").tobytes()).hexdigest()[:8]
+        began = numbers[at].astype("<f8")
+        looks = np.column_stack([began[:, 0], np.diff(began[:, 1], prepend=0.0)]).round(9)
+        apart = len({row.tobytes() for row in looks}) == len(looks)
+        hashes[int(str(run))] = hashlib.sha256(began.tobytes()).hexdigest()[:8] if apart else ""
     return hashes

@@ -20,13 +20,25 @@ def sentence(judgement: Judgement) -> str:
         f"{judgement.candidate.label} needs {ratio_cell(last.comparison.ratio)} times the evaluations of the baseline"
     )
     verdict = judgement.verdict
+    if not last.comparison.compared:
+        spent = max(float(task.spent.max()) for task in judgement.candidate.tasks.values())
+        return (
+            f"undecided: no run of either side came within {plan.target:.0%} of the optimum, so nothing was compared: "
+            f"the suite's budget of {spent:.0f} evaluations is too small for it"
+        )
     if verdict is Verdict.UNDECIDED:
         return f"undecided: {names}; {_what_it_needs(judgement)}"
     if last.information == float("inf") and last.z == 0:
-        return f"pass: every run of {judgement.candidate.label} took as long as the baseline's"
+        return f"pass: every run of {judgement.candidate.label} took as long as the baseline's{_but(judgement)}"
     if verdict is Verdict.PASS:
-        return f"pass: {names}; a slowdown of {plan.slowdown:g} is excluded"
-    return f"{verdict}: {names}"
+        return f"pass: {names}; a slowdown of {plan.slowdown:g} is excluded{_but(judgement)}"
+    return f"{verdict}: {names}{_but(judgement)}"
+
+
+def _but(judgement: Judgement) -> str:
+    """Tasks that the verdict does not speak of."""
+    unsolved = judgement.last.comparison.unsolved
+    return f"; not compared, for no run of either side solved it: {', '.join(unsolved)}" if unsolved else ""
 
 
 def _what_it_needs(judgement: Judgement) -> str:
@@ -45,6 +57,8 @@ def look_line(look: Look, total: int, number: int) -> str:
 
 def ratio_cell(ratio: LogEstimate) -> str:
     """``1.12 [0.98, 1.28]``; the interval is 95% at this number of seeds, not widened for earlier looks."""
+    if np.isnan(ratio.log):
+        return "–"
     low, high = ratio.interval()
     return f"{ratio.value:.2f}" + ("" if np.isnan(low) else f" [{low:.2f}, {high:.2f}]")
 
@@ -54,7 +68,12 @@ def _ert_cell(side: SideErt) -> str:
 
 
 def _row(task: TaskComparison) -> list[str]:
-    return [task.task, _ert_cell(task.candidate), _ert_cell(task.baseline), ratio_cell(task.ratio)]
+    return [
+        task.task,
+        _ert_cell(task.candidate),
+        _ert_cell(task.baseline),
+        ratio_cell(task.ratio) if task.solved else "–",
+    ]
 
 
 def _rows(judgement: Judgement) -> list[list[str]]:

@@ -15,7 +15,9 @@ from analysis.report.drawing import Drawing, PageFigure, save_figures
 from analysis.report.gallery import Gallery
 from analysis.report.neutral import Neutral, summarise
 from analysis.report.page import Command, render
-from analysis.report.text import format_speedups
+from analysis.report.rows import mixed_code
+from analysis.report.text import counted_in, format_speedups
+from analysis.runs.account import Account
 from analysis.study.none_succeeded import none_succeeded
 from analysis.study.results import StudyResults, study_results
 from analysis.study.speedup import COLUMNS
@@ -54,6 +56,8 @@ class Report:
         speedups: what speedups.csv holds; see :data:`analysis.study.speedup.COLUMNS`.
         verdict: what verdict.json holds: the verdict on the study's hypothesis, or what a study without one says.
         hypothesis: where that came from; ``None`` without one.
+        account: of all runs that are there or were planned.
+        notes: what of them a reader must know, a sentence each; empty where all are done by the same code.
     """
 
     index: Path
@@ -65,6 +69,8 @@ class Report:
     speedups: pd.DataFrame
     verdict: Verdict | Neutral
     hypothesis: HypothesisFile | None
+    account: Account
+    notes: list[str]
 
 
 def build_report(
@@ -104,13 +110,24 @@ def _write(
     verdict = summarise(results) if hypothesis is None else judge(results, hypothesis)
     failed = none_succeeded(results.study, results.best)
     told = [verdict.sentence, *(f"{task}: {sentence}." for task, sentence in failed.items())]
-    verdict = replace(verdict, sentence=" ".join(told))
+    account = results.study.account
+    if not account.complete:
+        told.append(account.summary())
+    verdict = replace(verdict, sentence=" ".join(told).rstrip())
     document = verdict.document() if claimed is None else {"hypothesis": claimed.document(), **verdict.document()}
-    document |= {"none_succeeded": failed}
+    document |= {"none_succeeded": failed, "account": account.document()}
     text = json.dumps(document, indent=1, ensure_ascii=False)
     (out / "verdict.json").write_text(text + "\n", encoding="utf-8")
     table = results.speedups[COLUMNS]
     everything = pd.concat([table, *(other[COLUMNS] for other in results.others.values())], ignore_index=True)
+    lacking = [
+        account.short(counted_in(everything, task, stratum), strategy)
+        for task, stratum, strategy in zip(
+            everything["task"], everything["stratum"], everything["strategy"], strict=True
+        )
+    ]
+    if any(lacking):
+        everything = everything.assign(lacking=lacking)
     everything.to_csv(out / "speedups.csv", index=False, float_format=_EXACT)
     results.times.drop(columns="run").to_csv(out / "runs.csv", index=False, float_format=_EXACT)
     tables = make_tables(results)
@@ -129,6 +146,8 @@ def _write(
         speedups=table,
         verdict=verdict,
         hypothesis=claimed,
+        account=account,
+        notes=[*account.sentences(), *mixed_code(results.study)],
     )
 
 

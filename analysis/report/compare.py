@@ -14,8 +14,9 @@ from analysis.errors import AnalysisError
 from analysis.reference import HEADLINE_TARGET
 from analysis.report.neutral import summarise
 from analysis.report.page import environment
+from analysis.report.rows import mixed_code
 from analysis.report.text import AXIS_NAMES
-from analysis.runs.load import load_study
+from analysis.runs.load import Study, load_study, part_of
 from analysis.statistics.ert import LogEstimate
 from analysis.study.results import OTHERS, StudyResults, analyse
 from analysis.study.speedup import COLUMNS
@@ -37,7 +38,8 @@ def compare_studies(
 ) -> Path:
     """Write index.html and comparison.csv, .md and .tex; returns the page's path.
 
-    Each study is judged by ``hypothesis``, else by its own, else by none.
+    What both have is compared: strategies on tasks that both ran, whatever else either holds; that is named. Each
+    study is judged by ``hypothesis``, else by its own, else by none, as the whole that it is.
 
     Raises:
         AnalysisError: as :func:`analysis.report.build.build_report`, or the studies share no task and strategy.
@@ -45,7 +47,8 @@ def compare_studies(
     files = [find_hypothesis([path], hypothesis) for path in (a, b)]
     claims = [None if file is None else file.hypothesis for file in files]
     studies = [_analysed(path, recordings, claim) for path, claim in zip((a, b), claims, strict=True)]
-    joined = side_by_side(*studies)
+    common = _cells(studies[0].study) & _cells(studies[1].study)
+    joined = side_by_side(*(_common(study, common) for study in studies)) if common else pd.DataFrame({"task": []})
     if joined["task"].isin(studies[0].best.t_star_ms).sum() == 0:
         raise AnalysisError(f"{a} and {b}: no task and strategy in both: expected at least one")
     tables = [comparison_table(joined, axis, str(a), str(b)) for axis in AXES if (joined["axis"] == axis).any()]
@@ -77,6 +80,17 @@ def _analysed(path: Path, recordings: Mapping[str, Path] | None, claim: Hypothes
     """With the baselines that the claim asks for, and no other."""
     others = [baseline for baseline in OTHERS if claim is not None and baseline.label in claim.baselines]
     return analyse(load_study([path], recordings), others)
+
+
+def _cells(study: Study) -> set[tuple[str, str]]:
+    return {
+        (str(task), str(strategy)) for task, strategy in zip(study.runs["task"], study.runs["strategy"], strict=True)
+    }
+
+
+def _common(study: StudyResults, cells: set[tuple[str, str]]) -> StudyResults:
+    """The same with the runs of these tasks and strategies alone, so that ALL is of the same tasks on both sides."""
+    return study if _cells(study.study) == cells else analyse(part_of(study.study, cells), ())
 
 
 def _sentence(study: StudyResults, claim: Hypothesis | None) -> str:
@@ -114,12 +128,12 @@ def comparison_table(joined: pd.DataFrame, axis: str, a: str, b: str) -> Table:
         title=f"Speedup within {HEADLINE_TARGET:.0%} of the optimum, {AXIS_NAMES[axis]}: A and B",
         caption=f"A: {a}; B: {b}. B over A: above 1, B is faster; 95% interval as if the runs were independent.",
         headers=("task", "strategy", "A", "hits/runs", "B", "hits/runs", "B over A"),
-        rows=text_rows([_cells(row) for row in rows.to_dict("records")]),
+        rows=text_rows([_row_cells(row) for row in rows.to_dict("records")]),
         data=rows,
     )
 
 
-def _cells(row: Mapping[Any, Any]) -> list[str]:
+def _row_cells(row: Mapping[Any, Any]) -> list[str]:
     name = f"ALL {row['stratum']}" if row["task"] == "ALL" and row["stratum"] != "all" else str(row["task"])
     cells = [name, str(row["strategy"])]
     for side in ("a", "b"):
@@ -136,7 +150,14 @@ def differences(a: StudyResults, b: StudyResults) -> list[str]:
         one, other = (set(study.study.runs[column]) for study in (a, b))
         for name, only in (("A", one - other), ("B", other - one)):
             if only:
-                said.append(f"Only in {name}: {noun} {', '.join(sorted(only))}.")
+                said.append(f"Only in {name}, so left out: {noun} {', '.join(sorted(only))}.")
+    shared = [set(a.study.runs[column]) & set(b.study.runs[column]) for column in ("task", "strategy")]
+    for name, only_cells in (("A", _cells(a.study) - _cells(b.study)), ("B", _cells(b.study) - _cells(a.study))):
+        cells = [f"{label} on {task}" for task, label in sorted(only_cells) if task in shared[0] and label in shared[1]]
+        if cells:
+            said.append(f"Only in {name}, so left out: {', '.join(cells)}.")
+    for name, study in (("A", a.study), ("B", b.study)):
+        said += [f"{name}: {sentence}" for sentence in (*study.account.sentences(), *mixed_code(study))]
     for strategy in sorted(set(a.study.runs["strategy"]) & set(b.study.runs["strategy"])):
         first, second = (_protocol(study.study.runs, strategy) for study in (a, b))
         changed = [name for name in sorted({*first, *second}) if first.get(name) != second.get(name)]

@@ -78,7 +78,9 @@ def render(
             judged=judged(verdict) if isinstance(verdict, Verdict) else None,
             sentences=sentences(table, results.counted[HEADLINE_TARGET]),
             target=f"{HEADLINE_TARGET:.0%}",
-            speedups=[(f"{target:.0%}", *_split(speedup_lines(table, target))) for target in _by_weight()],
+            speedups=[
+                (f"{target:.0%}", *_split(speedup_lines(table, target, study.account))) for target in _by_weight()
+            ],
             note=interval_note(table) if len(table) else "",
             figures=[figure for figure in figures if not figure.appendix],
             appendix=[figure for figure in figures if figure.appendix],

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.reference import HEADLINE_TARGET, STRATA, kernel_of
+from analysis.runs.account import Account
 from analysis.statistics.ert import wilson
 from analysis.study.aggregate import MIN_KERNELS
 from analysis.study.time_to_target import AXES
@@ -30,6 +31,12 @@ class SpeedupLine:
     runs: int
     hit_rate: str
     cells: dict[str, str]
+    lacking: str = ""
+
+    @property
+    def counts(self) -> str:
+        """``5/12``, and what of these runs is not done: ``5/12 (7 failed)``."""
+        return f"{self.hits}/{self.runs}" + (f" ({self.lacking})" if self.lacking else "")
 
     @property
     def heading(self) -> str:
@@ -49,15 +56,21 @@ def speedup_cell(row: pd.Series) -> str:
     return times_cell(value, low, high, str(row["bound"]))
 
 
-def speedup_lines(table: pd.DataFrame, target: float = HEADLINE_TARGET) -> list[SpeedupLine]:
-    """Tasks first, then kernels with several tasks, then ALL, by stratum too where there are several."""
+def speedup_lines(
+    table: pd.DataFrame, target: float = HEADLINE_TARGET, account: Account | None = None
+) -> list[SpeedupLine]:
+    """Tasks first, then kernels with several tasks, then ALL, by stratum too where there are several.
+
+    Args:
+        account: of the study, so that each line tells what of its runs failed or is missing.
+    """
     part = table[np.isclose(table["target"], target)]
     single = part["task"].str.startswith("kernel:") | (part["task"] == "ALL")
     several = part.loc[~single, "stratum"].nunique() > 1
     part = part[~single | (part["stratum"] == "all") | ((part["task"] == "ALL") & several)]
     kernels = part.loc[~single, "task"].drop_duplicates().map(kernel_of).value_counts()
     lines = []
-    for (task, _, strategy), rows in part.groupby(["task", "stratum", "strategy"], sort=False):
+    for (task, stratum, strategy), rows in part.groupby(["task", "stratum", "strategy"], sort=False):
         name = str(task)
         if name.startswith("kernel:") and kernels.get(name.removeprefix("kernel:"), 0) < 2:
             continue  # it says what its only task says
@@ -74,9 +87,22 @@ def speedup_lines(table: pd.DataFrame, target: float = HEADLINE_TARGET) -> list[
                 runs=int(first["runs"]),
                 hit_rate=f"{low:.0%}–{high:.0%}",
                 cells={axis: speedup_cell(r.iloc[0]) if len(r) else "–" for axis, r in by_axis.items()},
+                lacking=account.short(counted_in(table, name, str(stratum)), str(strategy)) if account else "",
             )
         )
     return sorted(lines, key=_rank)
+
+
+def counted_in(table: pd.DataFrame, task: str, stratum: str) -> set[str]:
+    """The tasks that a row of a speedup table is made of."""
+    if task != "ALL" and not task.startswith("kernel:"):
+        return {task}
+    single = table[~table["task"].str.startswith("kernel:") & (table["task"] != "ALL")]
+    own = single if stratum == "all" else single[single["stratum"] == stratum]
+    names = {str(name) for name in own["task"]}
+    if task == "ALL":
+        return names
+    return {name for name in names if f"kernel:{kernel_of(name)}" == task}
 
 
 def _rank(line: SpeedupLine) -> tuple[int, int]:
@@ -86,15 +112,15 @@ def _rank(line: SpeedupLine) -> tuple[int, int]:
     return (2, strata.index(line.stratum)) if line.task == "ALL" else (1, 0)
 
 
-def format_speedups(table: pd.DataFrame, target: float = HEADLINE_TARGET) -> str:
+def format_speedups(table: pd.DataFrame, target: float = HEADLINE_TARGET, account: Account | None = None) -> str:
     """The compact table for the terminal; of a large study the aggregates alone."""
-    lines = speedup_lines(table, target)
+    lines = speedup_lines(table, target, account)
     if len(lines) > _MOST_LINES:
         lines = [line for line in lines if line.aggregate]
     if not lines:
         return "no speedup: neither a recorded table nor runs of the strategy random to compare with"
     head = [f"within {target:.0%} of the optimum", "strategy", "hits", "speedup: evaluations", "tuning seconds"]
-    rows = [[_short(x), x.strategy, f"{x.hits}/{x.runs}", x.cells["evaluations"], x.cells["seconds"]] for x in lines]
+    rows = [[_short(x), x.strategy, x.counts, x.cells["evaluations"], x.cells["seconds"]] for x in lines]
     previous = ""
     for row in rows:
         row[0], previous = ("" if row[0] == previous else row[0]), row[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import yaml
 
 from analysis.runs import consolidated, contract
+from analysis.runs.account import account, name_of
 from analysis.runs.load import read_logs
 from analysis.runs.retimed import with_retimed
 
@@ -20,16 +22,18 @@ class Bundle:
     Attributes:
         consolidated: a row per run; ``nearopt report`` reads a folder that holds nothing else.
         config: one whole configuration for each strategy label.
+        account: which runs are done, failed, missing ..., as verdict.json has it.
         runs: how many.
     """
 
     consolidated: Path
     config: Path
+    account: Path
     runs: int
 
 
 def write_bundle(paths: Sequence[str | Path], folder: Path) -> Bundle:
-    """Write the finished runs below ``paths`` to ``folder``.
+    """Write the runs below ``paths`` to ``folder``.
 
     Raises:
         AnalysisError: a file is damaged.
@@ -44,4 +48,7 @@ def write_bundle(paths: Sequence[str | Path], folder: Path) -> Bundle:
         protocol.setdefault(str(log.config["strategy"]["label"]), log.config)
     config = folder / contract.CONFIG
     config.write_text(yaml.safe_dump(protocol, sort_keys=False), encoding="utf-8")
-    return Bundle(file, config, len(by_name))
+    told = folder / "account.json"
+    known = account(paths, {name: log.ended for log in logs if (name := name_of(log.path)) is not None})
+    told.write_text(json.dumps(known.document(), indent=1) + "\n", encoding="utf-8")
+    return Bundle(file, config, told, len(by_name))

@@ -19,7 +19,14 @@ FORMAT_VERSION: Final = 1
 CONFIG: Final = "config.yaml"
 ENVIRONMENT: Final = "environment.json"
 EVALUATIONS: Final = "evaluations.parquet"
+LOG: Final = "evaluations.jsonl"
+STRATEGY: Final = "strategy.json"
+FAILED: Final = "FAILED"
 DONE: Final = "DONE"
+LOCK: Final = ".lock"
+OWNER: Final = ".owner"
+OWNER_S: Final = 90.0
+"""An .owner that was not touched for so long belongs to nobody."""
 ABORTED_PREFIX: Final = "aborted-"
 SEED_PREFIX: Final = "seed-"
 
@@ -32,8 +39,14 @@ RETIMED: Final = "retimed.parquet"
 PLANNED: Final = "planned"
 CONSOLIDATED: Final = "consolidated.parquet"
 
-RUN_FILES: Final = (CONFIG, ENVIRONMENT, EVALUATIONS, DONE)
+RUN_FILES: Final = (CONFIG, ENVIRONMENT, EVALUATIONS, LOG, FAILED, DONE, LOCK, OWNER)
 """What is read of a run's directory."""
+ALL_RUN_FILES: Final = (CONFIG, ENVIRONMENT, LOG, EVALUATIONS, STRATEGY, FAILED, DONE)
+"""What of it must be a file where it is there."""
+ANY_DEVICE: Final = "__*"
+"""The end of a planned task whose device is known only where it runs."""
+ENDED_FAILED: Final = "failed"
+"""How a run ended that left FAILED instead of DONE."""
 TASK_FILES: Final = (REFERENCE, REFERENCE_NOTE, RETIMED)
 RESULTS_FILES: Final = (PLANNED, CONSOLIDATED)
 
@@ -60,6 +73,18 @@ WALL_S: Final = "wall_s"
 ALIAS: Final = "alias"
 KEY: Final = "key"
 ORIGIN: Final = "origin"
+
+STATUSES: Final = frozenset(
+    {
+        "ok", "compile_error", "out_of_resources", "compile_timeout", "run_timeout", "wrong_result", "runtime_error",
+        "worker_crash",
+    }
+)  # fmt: skip
+LOGGED_NUMBERS: Final = (
+    LATENCY_MS, ORACLE_MS, COMPILE_S, VERIFY_S, BENCHMARK_S, ASK_S, TELL_S, "clock_start_s", CLOCK_END_S,
+)  # fmt: skip
+"""Of every line of the log."""
+NULLABLE_NUMBERS: Final = frozenset({LATENCY_MS, ORACLE_MS})
 
 REQUIRED_NUMBERS: Final = (LATENCY_MS, ORACLE_MS, CLOCK_END_S)
 """Columns of evaluations.parquet that become numbers, and that every run has."""
@@ -108,10 +133,11 @@ class ConfigDocument(TypedDict):
     batch: NotRequired[int]
     backend: NotRequired[dict[str, Any]]
     config_hash: NotRequired[str]
+    code_digest: NotRequired[str]
     reference: NotRequired[dict[str, Any]]
 
 
-NOT_DECIDING: Final = frozenset({"format_version", "config_hash"})
+NOT_DECIDING: Final = frozenset({"format_version", "config_hash", "code_digest"})
 """Keys of config.yaml that are not named among the differences between two runs."""
 
 REFERENCE_FACTS: Final = ("task", "kernel", "device", "coverage", "vendor", "roofline", "shape", "dtype", "default")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from analysis.errors import AnalysisError
 from analysis.runs import consolidated, contract
+from analysis.runs.account import Account, State, account, name_of, run_state
 from analysis.runs.contract import ConfigDocument
 from analysis.runs.recordings import references
 from analysis.runs.retimed import with_retimed
-from analysis.runs.run_directory import RunLog, is_live, run_row
+from analysis.runs.run_directory import RunLog, is_live, read_failed, run_row
 from analysis.runs.split_time import run_split
 from analysis.runs.version import check_plans, check_run_version
 
@@ -40,20 +41,22 @@ _SAME_WITHIN_A_STRATEGY = [
 
 @dataclass(frozen=True)
 class Study:
-    """Finished runs and the recorded tables that they are judged by.
+    """Finished runs, those that broke down, and the recorded tables that they are judged by.
 
     Attributes:
         runs: a row per run; the index ``run`` counts from 0. Columns: path, task, kernel, strategy, seed,
             budget_evaluations, budget_seconds (nan: no limit), batch, compile_workers, backend, noise,
-            landscape (hash of the recording, or empty), evaluations, failures, repairs, clock_s, ended,
-            config_hash, strategy_arguments, t_star_ms (nan: none), coverage.
+            landscape (hash of the recording, or empty), evaluations, failures, repairs, clock_s, ended
+            (``failed``: it broke down, so it is a miss that cost what it spent), config_hash, code (a digest, or
+            empty where it was not written down), strategy_arguments, t_star_ms (nan: none), coverage.
         evaluations: run, index, ok, latency_ms, oracle_ms (nan when failed or unknown), clock_end_s, and where runs
             logged them compile_s, device_s (verify and benchmark) and own_s (ask and tell), else nan; sorted by run
             and index.
         references: task to recorded table, for tasks that have one.
         samples: task to the file with the recorded samples of its table, where there is one.
         facts: task to what is known of the recording (vendor, roofline, device ...), for tasks that have one.
-        unfinished: run directories without DONE, left out.
+        unfinished: run directories without DONE or FAILED, left out.
+        account: of every run that is there or was planned.
         duplicates: copies of a run that is here already, left out.
         protocol: for each strategy label one whole config.yaml, and one environment.json, for the record.
         splits: a row per run whose log has its costs: run, and what :func:`analysis.runs.split_time.run_split` gives.
@@ -69,6 +72,7 @@ class Study:
     protocol: dict[str, ConfigDocument] = field(default_factory=dict)
     environment: dict[str, Any] = field(default_factory=dict)
     splits: pd.DataFrame = field(default_factory=pd.DataFrame)
+    account: Account = field(default_factory=Account)
 
 
 def load_study(paths: Sequence[str | Path], recordings: Mapping[str, Path] | None = None) -> Study:
@@ -81,9 +85,11 @@ def load_study(paths: Sequence[str | Path], recordings: Mapping[str, Path] | Non
         AnalysisError: nothing found, a file is damaged, or the runs contradict each other.
     """
     logs, unfinished, environment = read_logs(paths)
-    if not logs:
+    known = _account(paths, logs)
+    logs = [log for log in logs if _cell(log) not in known.withheld]
+    if not any(log.ended != contract.ENDED_FAILED for log in logs):
         where = ", ".join(str(p) for p in paths)
-        hint = f"; {unfinished} unfinished" if unfinished else ""
+        hint = "".join(f"; {n} {what}" for n, what in ((unfinished, "unfinished"), (_failed(known), "failed")) if n)
         raise AnalysisError(f"{where}: no finished run found{hint}: expected directories with config.yaml and DONE")
     kept = with_retimed(_without_copies(logs))
     runs = pd.DataFrame([run_row(log) for log in kept])
@@ -107,11 +113,54 @@ def load_study(paths: Sequence[str | Path], recordings: Mapping[str, Path] | Non
         protocol=protocol,
         environment=environment,
         splits=_splits(kept),
+        account=known,
     )
 
 
+def part_of(study: Study, cells: Collection[tuple[str, str]]) -> Study:
+    """The runs of some (task, strategy) alone, renumbered from 0."""
+    pairs = zip(study.runs["task"], study.runs["strategy"], strict=True)
+    kept = np.array([pair in cells for pair in pairs], dtype=bool)
+    number = pd.Series(np.cumsum(kept) - 1, index=study.runs.index)
+    runs = study.runs[kept].reset_index(drop=True).rename_axis("run")
+    inside = study.evaluations["run"].map(pd.Series(kept, index=study.runs.index)).to_numpy(dtype=bool)
+    rows = study.evaluations[inside]
+    rows = rows.assign(run=rows["run"].map(number).to_numpy()).reset_index(drop=True)
+    splits = study.splits
+    if len(splits):
+        splits = splits[splits["run"].map(pd.Series(kept, index=study.runs.index)).to_numpy(dtype=bool)]
+        splits = splits.assign(run=splits["run"].map(number).to_numpy()).reset_index(drop=True)
+    return replace(study, runs=runs, evaluations=rows, splits=splits)
+
+
+def _account(paths: Sequence[str | Path], logs: Sequence[RunLog]) -> Account:
+    """What is there and what is not; a strategy's numbers on a task are withheld where a run's cost is not known."""
+    held_together = {
+        name: log.ended for log in logs if not log.path.is_dir() and (name := name_of(log.path)) is not None
+    }
+    known = account(paths, held_together, deep=False)
+    read = {log.path for log in logs}
+    withheld = {}
+    for run in known.of(State.FAILED):
+        if run.directory and Path(run.directory) not in read:
+            why = f"seed {run.run.seed} failed and left no log, so what it spent is not known"
+            withheld[run.run.task, run.run.label] = why
+    return replace(known, withheld=withheld)
+
+
+def _cell(log: RunLog) -> tuple[str, str]:
+    return str(log.config["task"]), str(log.config["strategy"]["label"])
+
+
+def _failed(known: Account) -> int:
+    return len(known.of(State.FAILED))
+
+
 def read_logs(paths: Sequence[str | Path]) -> tuple[list[RunLog], int, dict[str, Any]]:
-    """The finished runs below ``paths``, each once; the number of unfinished ones; one run's environment."""
+    """The runs below ``paths`` that ended, each once; the number of unfinished ones; one run's environment.
+
+    A run that broke down is among them with what it spent, where it left its log.
+    """
     seen: set[Path] = set()
     unfinished: set[Path] = set()
     logs: list[RunLog] = []
@@ -120,8 +169,12 @@ def read_logs(paths: Sequence[str | Path]) -> tuple[list[RunLog], int, dict[str,
         loaded = consolidated.part(path) if not any(path.glob("*/")) else consolidated.Loaded([], {})
         if not loaded.logs:
             finished, open_ones = find_run_directories(path)
-            unfinished.update(open_ones)
+            failed = [directory for directory in open_ones if _has_failed(directory)]
+            unfinished.update(set(open_ones) - set(failed))
             new = [directory for directory in finished if directory not in seen]
+            broken = [read_failed(directory) for directory in failed if directory not in seen]
+            logs += [log for log in broken if log is not None]
+            seen.update(failed)
             if finished and not new:
                 continue
             loaded = consolidated.load(path, new)
@@ -129,6 +182,11 @@ def read_logs(paths: Sequence[str | Path]) -> tuple[list[RunLog], int, dict[str,
         logs += loaded.logs
         environment = environment or loaded.environment
     return sorted(logs, key=lambda log: _natural(log.path)), len(unfinished), environment
+
+
+def _has_failed(directory: Path) -> bool:
+    """By its own word; one that is being tried again is running."""
+    return (directory / contract.FAILED).exists() and run_state(directory).state in (State.FAILED, State.DAMAGED)
 
 
 def find_run_directories(path: Path) -> tuple[list[Path], list[Path]]:

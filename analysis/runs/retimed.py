@@ -40,8 +40,8 @@ def _judged(log: RunLog, retimed: tuple[Path, pd.DataFrame] | None) -> RunLog:
     ok = log.columns[contract.OK]
     name = (str(log.config["strategy"]["label"]), int(log.config["seed"]))
     if name not in frame.index:
-        if not ok.any():
-            return log
+        if not ok.any() or log.ended == contract.ENDED_FAILED:
+            return log  # no run that broke down is timed again: it is a miss anyway
         raise AnalysisError(f"{path}: nothing about {name[0]} seed {name[1]}: run nearopt retime again")
     rows = frame.loc[[name]]
     oracle = np.full(len(ok), np.nan)

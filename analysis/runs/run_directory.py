@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -19,6 +20,7 @@ from analysis.errors import AnalysisError
 from analysis.reference import kernel_of
 from analysis.runs import contract
 from analysis.runs.contract import ConfigDocument
+from analysis.runs.damage import damage
 from analysis.runs.documents import check_regular, load_yaml, read_text
 from analysis.runs.version import check_run_version, check_version
 
@@ -46,12 +48,12 @@ def is_live(config: ConfigDocument) -> bool:
 
 @dataclass(frozen=True)
 class RunLog:
-    """One finished run as it was written.
+    """One run as it was written: a finished one, or one that broke down after it had spent something.
 
     Attributes:
         path: its directory.
         config: config.yaml.
-        ended: why it ended, from DONE.
+        ended: why it ended, from DONE; ``failed`` where there is FAILED instead.
         columns: ``ok``, the contract's ``REQUIRED_NUMBERS``, and of its ``OPTIONAL_NUMBERS`` what was logged; in order.
             [evaluations]
         repairs: evaluations whose configuration was repaired.
@@ -72,9 +74,37 @@ def read_run(directory: Path) -> RunLog:
     """
     check_run_version(directory)
     config = read_config(directory / contract.CONFIG)
+    ended = _ended(directory / contract.DONE)
     columns = read_evaluations(directory / contract.EVALUATIONS)
+    if wrong := damage(directory):
+        raise AnalysisError(f"{directory}: damaged: {wrong}: the sweep that made it runs it again, or move it away")
     repairs = int(columns.pop(contract.REPAIRED, np.zeros(0)).sum())
-    return RunLog(directory, config, _ended(directory / contract.DONE), columns, repairs)
+    return RunLog(directory, config, ended, columns, repairs)
+
+
+def read_failed(directory: Path) -> RunLog | None:
+    """A run directory with FAILED: what it spent until then, by its log; ``None`` where there is no log of it.
+
+    Raises:
+        AnalysisError: a file is damaged, or a newer NearOpt wrote it.
+    """
+    check_run_version(directory)
+    config = read_config(directory / contract.CONFIG)
+    if wrong := damage(directory):
+        raise AnalysisError(f"{directory}: damaged: {wrong}: the sweep that made it runs it again, or move it away")
+    log = directory / contract.LOG
+    lines = log.read_bytes().splitlines(keepends=True) if log.exists() else []
+    rows = [orjson.loads(line) for line in lines if line.endswith(b"\n")]
+    if not rows:
+        return None
+    columns: dict[str, NDArray[Any]] = {
+        contract.OK: np.array([row[contract.STATUS] == contract.OK_STATUS for row in rows])
+    }
+    for name in contract.LISTS:
+        if name in contract.REQUIRED_NUMBERS or all(name in row for row in rows):
+            columns[name] = np.array([row[name] for row in rows], dtype=np.float64)
+    repairs = sum(bool(row.get(contract.REPAIRED)) for row in rows)
+    return RunLog(directory, config, contract.ENDED_FAILED, columns, repairs)
 
 
 def read_evaluations(path: Path) -> dict[str, NDArray[Any]]:
@@ -145,6 +175,7 @@ def run_row(log: RunLog) -> dict[str, Any]:
         "clock_s": float(log.columns[contract.CLOCK_END_S].max()),
         "ended": log.ended,
         "config_hash": str(config.get("config_hash", "")),
+        "code": str(config.get("code_digest", "")),
         "strategy_arguments": json.dumps(strategy, sort_keys=True, default=str),
         "coverage": str(reference.get("coverage") or "exhaustive"),
         "t_star_ms": _number(reference.get("t_star_ms")),

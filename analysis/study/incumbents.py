@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.reference import true_latency
+from analysis.runs.contract import ENDED_FAILED
 from analysis.runs.load import Study
 
 
@@ -69,10 +70,13 @@ class Optima:
 def optima(study: Study) -> Optima:
     """t* per task: the recorded table's, else the one in config.yaml, else the best of any run.
 
-    A run that finds less than t* lowers it for all runs of the task, and is named.
+    A run that finds less than t* lowers it for all runs of the task, and is named; readings of a run that broke down
+    do not, where nothing better is known of them.
     """
     rows = study.evaluations
-    true = np.where(rows["oracle_ms"].notna(), rows["oracle_ms"], rows["latency_ms"])
+    broken = (study.runs["ended"] == ENDED_FAILED).reindex(rows["run"]).to_numpy()
+    readings = np.where(broken, np.inf, rows["latency_ms"])
+    true = np.where(rows["oracle_ms"].notna(), rows["oracle_ms"], readings)
     true = np.where(rows["ok"], true, np.inf)
     fastest = pd.Series(true).groupby(rows["run"].to_numpy()).min().reindex(study.runs.index, fill_value=np.inf)
     t_star: dict[str, float] = {}

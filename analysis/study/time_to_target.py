@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.reference import TARGETS, is_hit, space_rows
+from analysis.runs.contract import ENDED_FAILED
 from analysis.runs.load import Study
 from analysis.study.incumbents import Optima, incumbent_steps
 
@@ -35,7 +36,8 @@ def times_to_target(
     """T and its cost for every run, target and axis.
 
     T is the first evaluation after which the incumbent, chosen by observed latency (ties: the first), is a hit
-    by its true latency. On the seconds axis it is the tuning clock at the end of that evaluation.
+    by its true latency. On the seconds axis it is the tuning clock at the end of that evaluation. A run that broke
+    down is a miss, whatever it had found: nobody gets a configuration from it.
 
     Args:
         budget: B in evaluations by run, to compare with runs of a smaller budget; those left out are not
@@ -61,6 +63,7 @@ def times_to_target(
     spent["seconds"] = spent["seconds"].where(~reached_seconds, runs["budget_seconds"])
     allowed = limit.fillna(spent["evaluations"].groupby([runs["task"], runs["strategy"]]).transform("mean"))
     t_star = runs["task"].map(optima.t_star_ms)
+    broken = (runs["ended"] == ENDED_FAILED).to_numpy()
     parts = []
     for axis in AXES:
         steps = incumbent_steps(evaluations, by_clock=axis == "seconds")
@@ -72,7 +75,7 @@ def times_to_target(
             part["target"], part["axis"] = target, axis
             seconds_alone = limit.isna() & (axis == "seconds")
             part["budget"] = allowed.where(~seconds_alone, runs["budget_seconds"]).to_numpy()
-            part["time"] = part["run"].map(first).astype(np.float64)
+            part["time"] = part["run"].map(first).astype(np.float64).where(~broken)
             part["hit"] = part["time"].notna()
             part["cost"] = part["time"].fillna(part["run"].map(spent[axis]).astype(np.float64))
             parts.append(part if axis == "evaluations" else part[~part["task"].isin(free)])

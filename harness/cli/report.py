@@ -44,8 +44,10 @@ def _run(arguments: argparse.Namespace) -> int:
         return DONE
     tracker = _study_tracker(arguments.overrides)
     report = build_report(arguments.paths, arguments.output, recordings, arguments.per_task, arguments.hypothesis)
-    print(format_speedups(report.speedups))
+    print(format_speedups(report.speedups, account=report.account))
     print(report.verdict.sentence)
+    for note in report.notes:
+        print(note)
     print(report.index)
     if tracker is not None:
         _log_study(tracker, arguments.paths, arguments.output, report)
@@ -71,10 +73,11 @@ def _log_study(tracker: Tracker, paths: Sequence[Path], output: Path, report: Re
     with TemporaryDirectory() as folder:
         bundle = write_bundle(paths, Path(folder))
         files = {"report": output, bundle.consolidated.name: bundle.consolidated, bundle.config.name: bundle.config}
+        files[bundle.account.name] = bundle.account
         if report.hypothesis is not None:
             files["hypothesis.yaml"] = report.hypothesis.path
         name = "+".join(path.resolve().name for path in paths)
-        summary = {"verdict": report.verdict.sentence, "runs": bundle.runs}
+        summary = {"verdict": report.verdict.sentence, "runs": bundle.runs, **report.account.counts()}
         tracker.log_study(TrackedStudy(name, output, files, summary))
 
 

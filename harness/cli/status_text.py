@@ -12,15 +12,14 @@ SHOWN = 10
 
 
 def format_status(status: StudyStatus) -> str:
-    """A row per task and strategy, totals, the failures, who is at what runs, and what to do next."""
+    """A row per task and strategy, totals, what is damaged or failed, who is at what runs, and what to do next."""
     rows = [(task, label, counts) for (task, label), counts in status.counts().items()]
     names = [str(state) for state in State]
     heads = ["task", "strategy", *names, "runs"]
     body = [[task, label, *_cells(counts)] for task, label, counts in rows]
     body.append(["total", "", *_cells(status.totals())])
-    return "\n".join(
-        [*aligned([heads, *body], left=2), *_told(status, State.FAILED), *_told(status, State.RUNNING), *_next(status)]
-    )
+    told = [line for state in (State.DAMAGED, State.FAILED, State.RUNNING) for line in _told(status, state)]
+    return "\n".join([*aligned([heads, *body], left=2), *told, *_next(status)])
 
 
 def _cells(counts: Counter[State]) -> list[str]:
@@ -42,6 +41,8 @@ def _next(status: StudyStatus) -> list[str]:
         lines.append("no sweep left its plan here: what is missing is not known")
     if totals[State.INTERRUPTED] or totals[State.MISSING]:
         lines.append("the command that began it runs what is interrupted or missing")
+    if totals[State.DAMAGED]:
+        lines.append("the command that began it runs again what is damaged, or says what to move away")
     if totals[State.FAILED]:
         lines.append("resume=retry_failed added to it tries failures again; FAILED in a run's directory has the trace")
     return lines

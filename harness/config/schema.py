@@ -45,6 +45,7 @@ class RunSchema:
     tracker: dict[str, Any] = field(default_factory=dict)
     resume: str = "unfinished"
     dry_run: bool = False
+    allow_mixed_code: bool = False
 
 
 def _either(flag: bool, yes: str, no: str) -> str:
@@ -97,12 +98,14 @@ class SweepOptions:
         jobs: runs at once on this machine; ``None`` for as many as fit.
         resume: one of :data:`RESUMES`.
         dry_run: say what it would cost, and stop.
+        allow_mixed_code: go on with runs that other code than today's began or made.
     """
 
     results: Path
     jobs: int | None = None
     resume: str = "unfinished"
     dry_run: bool = False
+    allow_mixed_code: bool = False
 
     @property
     def retry_failed(self) -> bool:
@@ -149,7 +152,13 @@ def sweep_options(composed: DictConfig) -> SweepOptions:
         raise UserError(f"jobs={document['jobs']}: expected a whole number, 1 or more")
     if document["resume"] not in RESUMES:
         raise UserError(f"resume={document['resume']}: expected one of {', '.join(RESUMES)}")
-    return SweepOptions(Path(document["results"]), document["jobs"], document["resume"], document["dry_run"])
+    return SweepOptions(
+        Path(document["results"]),
+        document["jobs"],
+        document["resume"],
+        document["dry_run"],
+        document["allow_mixed_code"],
+    )
 
 
 def _document(composed: DictConfig) -> dict[str, Any]:

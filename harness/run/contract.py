@@ -46,7 +46,7 @@ RETIMED: Final = "retimed.parquet"
 PLANNED: Final = "planned"
 PROVENANCE: Final = "provenance"
 CONSOLIDATED: Final = "consolidated.parquet"
-"""The analysis writes it; here only its column ``path`` and its version are read."""
+"""The analysis writes it; here only ``path``, ``ended`` and its version are read."""
 
 RUN_FILES: Final = (CONFIG, ENVIRONMENT, LOG, EVALUATIONS, STRATEGY, FAILED, DONE, LOCK, OWNER)
 TASK_FILES: Final = (REFERENCE, REFERENCE_NOTE, RETIMED)
@@ -74,6 +74,9 @@ SEED: Final = "seed"
 LABEL: Final = "strategy"
 ORIGIN: Final = "origin"
 PATH: Final = "path"
+ENDED: Final = "ended"
+ENDED_FAILED: Final = "failed"
+"""Of consolidated.parquet: how a run ended that left FAILED instead of DONE."""
 
 EVALUATION_COLUMNS: Final[Mapping[str, pa.DataType]] = MappingProxyType(
     {
@@ -152,10 +155,11 @@ class ConfigDocument(DecidingDocument):
 
     format_version: NotRequired[int]
     config_hash: str
+    code_digest: NotRequired[str]
     reference: dict[str, Any]
 
 
-NOT_DECIDING: Final = frozenset({"format_version", "config_hash"})
+NOT_DECIDING: Final = frozenset({"format_version", "config_hash", "code_digest"})
 """Keys of config.yaml that are not named among the differences between two runs."""
 
 
@@ -166,6 +170,7 @@ class DoneDocument(TypedDict):
     evaluations: int
     ended: str
     config_hash: str
+    evaluations_sha256: NotRequired[str]
 
 
 class FailedDocument(TypedDict):

@@ -12,13 +12,17 @@ import numpy as np
 
 from harness.backends.base import Backend
 from harness.config.schema import RunConfig, SweepOptions
+from harness.errors import UserError
 from harness.evaluation import Evaluation
 from harness.run import contract, provenance
 from harness.run.build import build_strategy, build_tracker, open_backend
+from harness.run.code import code_digest
+from harness.run.damage import damage, refused
 from harness.run.failures import failed, failure_kept
 from harness.run.loop import TraceDiverged, run_loop
 from harness.run.reference import check_reference, reference_facts, write_reference
 from harness.run.store import RunDirectory, check_owner, finished
+from harness.run.streams import streams
 from harness.strategies.base import Strategy
 from harness.system.atomic import write_text, writing
 from harness.system.digest import digest
@@ -60,7 +64,7 @@ def execute(config: RunConfig, options: SweepOptions, progress: Callable[[Evalua
         Busy: another process is at it.
         Unwritable: there is no room for its results.
     """
-    strategy_seed, noise_seed, repair_seed = np.random.SeedSequence(config.seed).spawn(3)
+    strategy_seed, noise_seed, repair_seed = streams(config.seed)
     backend = open_backend(config, noise_seed)
     try:
         return _execute(config, options, backend, strategy_seed, repair_seed, progress)
@@ -79,15 +83,17 @@ def _execute(
     document = _document(config, backend)
     task_folder = options.results / backend.task
     path = task_folder / contract.run_name(config.label, config.seed)
+    if wrong := refused(path):
+        raise UserError(f"{path}: damaged: {wrong}: move it away to run again")
     if (skipped := _skipped(path)) is not None:  # before anything is written: a finished study may be read-only
         check_reference(task_folder, backend)
-        check_owner(path, document)
+        check_owner(path, document, options.allow_mixed_code)
         return skipped
     # Built before the directory exists: arguments at fault must leave nothing behind.
     strategy = build_strategy(config, backend, strategy_seed)
     tracker = build_tracker(config)
     check_reference(task_folder, backend)
-    with RunDirectory(path, document) as directory:
+    with RunDirectory(path, document, options.allow_mixed_code) as directory:
         if (skipped := _skipped(path)) is not None:
             return skipped
         earlier = failed(path)
@@ -96,6 +102,8 @@ def _execute(
         with writing(options.results):
             write_reference(task_folder, backend, config.task)
             environment = _environment(options.results, backend)
+        if options.allow_mixed_code:
+            directory.write_config(document)
         directory.write_environment(environment)
         study = options.results.resolve().name
         told = TrackedRun(path, study, backend.task, config.label, config.seed, document, environment)
@@ -120,7 +128,8 @@ def _execute(
 
 
 def _skipped(path: Path) -> RunResult | None:
-    done = finished(path)
+    """How it ended, if it did; what is damaged is repaired and run again."""
+    done = None if damage(path) else finished(path)
     return None if done is None else RunResult(path, "skipped", done.evaluations, None)
 
 
@@ -163,6 +172,7 @@ def _document(config: RunConfig, backend: Backend) -> contract.ConfigDocument:
         "format_version": contract.FORMAT_VERSION,
         **deciding,
         "config_hash": digest(deciding),
+        "code_digest": code_digest(config.strategy, config.backend),
         "reference": reference_facts(backend),
     }
 

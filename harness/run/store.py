@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ import yaml
 from harness.errors import Busy, UserError
 from harness.evaluation import Evaluation
 from harness.run import contract
+from harness.run.damage import bad_key, to_move
 from harness.run.rows import evaluation_of, table_of
 from harness.run.version import check_run_version
 from harness.system.atomic import read_text, replacing, write_text, writing
@@ -49,8 +51,11 @@ def finished(path: Path) -> Finished | None:
         raise UserError(f"{path / contract.DONE}: not readable: move it away to run again") from None
 
 
-def check_owner(path: Path, config: Mapping[str, Any]) -> None:
+def check_owner(path: Path, config: Mapping[str, Any], allow_mixed_code: bool = False) -> None:
     """Make sure that a run directory, if it is there, belongs to the run that ``config`` describes.
+
+    Args:
+        allow_mixed_code: it may have been made by other code. One that does not say by which is never refused.
 
     Raises:
         UserError: when it does not, or when a newer NearOpt made it.
@@ -62,7 +67,8 @@ def check_owner(path: Path, config: Mapping[str, Any]) -> None:
     try:
         earlier = load_yaml(read_text(file))
         theirs = earlier["config_hash"]
-    except (OSError, yaml.YAMLError, ValueError, TypeError, KeyError, RecursionError):
+        code = earlier.get("code_digest")
+    except (OSError, yaml.YAMLError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise UserError(f"{file}: not readable as a run's configuration: move it away") from None
     if theirs != config["config_hash"]:
         changed = ", ".join(_differences(earlier, config)) or "code or data behind it"
@@ -70,6 +76,12 @@ def check_owner(path: Path, config: Mapping[str, Any]) -> None:
             f"{path}: holds a run of another configuration (config_hash={str(theirs)[:12]}, "
             f"this one {config['config_hash'][:12]}; {changed}): "
             "choose another results= or strategy.label=, or move it away"
+        )
+    now = config.get("code_digest")
+    if code is not None and now is not None and code != now and not allow_mixed_code:
+        raise UserError(
+            f"{path}: made by other code than today's (code_digest={str(code)[:12]}, now {str(now)[:12]}): "
+            "choose another results= or strategy.label=, or allow_mixed_code=true to have both in one study"
         )
 
 
@@ -80,6 +92,7 @@ class RunDirectory:
         path: the directory.
         config: JSON-able; written to ``config.yaml``. ``config["config_hash"]`` decides whether an earlier
             run in the same place is this one.
+        allow_mixed_code: see :func:`check_owner`.
 
     Raises:
         Busy: when another process holds it.
@@ -87,8 +100,9 @@ class RunDirectory:
         UserError: when the directory belongs to another configuration.
     """
 
-    def __init__(self, path: Path, config: Mapping[str, Any]) -> None:
+    def __init__(self, path: Path, config: Mapping[str, Any], allow_mixed_code: bool = False) -> None:
         self.path = path
+        self._allow_mixed_code = allow_mixed_code
         self._log: FileIO | None = None
         self._lease: Lease | None = None
         self._logged: list[Evaluation] = []
@@ -109,7 +123,16 @@ class RunDirectory:
         self._check_owner(config)  # another process may have come first
         for left_by_a_killed_process in self.path.glob(contract.TEMPORARY):
             left_by_a_killed_process.unlink(missing_ok=True)
+        if aside := to_move(self.path):
+            folder = self._aborted_folder()
+            for name in aside:
+                (self.path / name).rename(folder / name)
         if not (self.path / contract.CONFIG).exists():
+            self.write_config(config)
+
+    def write_config(self, config: Mapping[str, Any]) -> None:
+        """Write ``config.yaml``: anew where a run goes on with other code, which then follows its log to the letter."""
+        with writing(self.path):
             write_text(self.path / contract.CONFIG, yaml.safe_dump(dict(config), sort_keys=False))
 
     def __enter__(self) -> Self:
@@ -121,7 +144,7 @@ class RunDirectory:
                 held.close()
 
     def _check_owner(self, config: Mapping[str, Any]) -> None:
-        check_owner(self.path, config)
+        check_owner(self.path, config, self._allow_mixed_code)
 
     @property
     def _log_path(self) -> Path:
@@ -138,7 +161,7 @@ class RunDirectory:
         for line in data.splitlines(keepends=True):
             try:
                 row = orjson.loads(line)
-                if not line.endswith(b"\n") or row[contract.INDEX] != len(evaluations):
+                if not line.endswith(b"\n") or bad_key(row, len(evaluations)):
                     break
                 evaluations.append(evaluation_of(row))
             except (ValueError, KeyError, TypeError):
@@ -201,6 +224,7 @@ class RunDirectory:
                 write_text(self.path / contract.STRATEGY, json.dumps(dict(facts), indent=1))
             with replacing(self.path / contract.EVALUATIONS) as temporary:
                 pq.write_table(table, temporary, compression="zstd")
+                done["evaluations_sha256"] = hashlib.sha256(Path(temporary).read_bytes()).hexdigest()
             write_text(self.path / contract.DONE, json.dumps(done))
             self._log_path.unlink(missing_ok=True)
 

@@ -15,6 +15,7 @@ from harness.landscapes.landscape import Landscape, read_landscape
 from harness.landscapes.library import LIBRARY_DEVICE, SEPARATOR, find_landscape, recorded_landscapes
 from harness.measure.device import NoDevice, probe_device
 from harness.run import contract
+from harness.run.damage import damage
 from harness.run.failures import failed
 from harness.run.store import finished
 from harness.study.placement import visible_gpus
@@ -176,7 +177,7 @@ class _State:
 
 def _state(options: SweepOptions, run: PlannedRun | None) -> _State:
     places = run_directories(options.results, run) if run else []
-    if any(finished(place) is not None for place in places):
+    if any(not damage(place) and finished(place) is not None for place in places):
         return _State(done=True)
     failures = [failure for place in places if (failure := failed(place)) is not None]
     if not options.retry_failed and any(failure.final for failure in failures):

@@ -16,8 +16,8 @@ import pyarrow.parquet as pq
 from harness.errors import UserError
 from harness.landscapes.library import SEPARATOR
 from harness.run import contract
+from harness.run.damage import damage
 from harness.run.failures import failed
-from harness.run.store import finished
 from harness.run.version import check_run_version, check_version
 from harness.study.plan import ANY, PlannedRun, read_plans
 from harness.system.lease import holder
@@ -36,6 +36,7 @@ class State(StrEnum):
     INTERRUPTED = "interrupted"
     FAILED = "failed"
     MISSING = "missing"
+    DAMAGED = "damaged"
 
 
 @dataclass(frozen=True, order=True)
@@ -44,7 +45,7 @@ class RunStatus:
 
     Attributes:
         run: by the names of its directory.
-        message: why it failed, or which process is at it, one line.
+        message: why it failed, what of it is damaged, or which process is at it, one line.
     """
 
     run: PlannedRun
@@ -109,8 +110,8 @@ def study_status(results: Path) -> StudyStatus:
     plans = read_plans(results)
     directories = {_run(directory): directory for directory in _run_directories(results)}
     states = [_status(run, directory) for run, directory in directories.items()]
-    held_together = _consolidated(results) if not directories else set()
-    states += [RunStatus(run, State.DONE) for run in held_together]
+    held_together = _consolidated(results) if not directories else {}
+    states += [RunStatus(run, state, message) for run, (state, message) in held_together.items()]
     states += [RunStatus(run, State.MISSING) for run in _missing(plans, {*directories, *held_together})]
     if not states:
         raise UserError(f"{results}: no run and no plan of a sweep in it: expected a results folder")
@@ -119,7 +120,7 @@ def study_status(results: Path) -> StudyStatus:
 
 def _run_directories(results: Path) -> Iterable[Path]:
     for directory in results.glob(f"*/*/{contract.SEED_PREFIX}*"):
-        if directory.name.removeprefix(contract.SEED_PREFIX).isdigit() and directory.is_dir():
+        if directory.name.removeprefix(contract.SEED_PREFIX).isdigit():
             yield directory
 
 
@@ -130,28 +131,32 @@ def _run(directory: Path) -> PlannedRun:
 def _status(run: PlannedRun, directory: Path) -> RunStatus:
     check_run_version(directory)
     at_it = holder(directory)  # first: a run that ends meanwhile has its DONE
-    try:
-        if finished(directory) is not None:
-            return RunStatus(run, State.DONE)
-    except UserError as error:
-        return RunStatus(run, State.FAILED, str(error))
+    wrong = damage(directory)
+    if not wrong and (directory / contract.DONE).exists():
+        return RunStatus(run, State.DONE)
     if at_it is not None:
         return RunStatus(run, State.RUNNING, at_it)
+    if wrong:
+        return RunStatus(run, State.DAMAGED, wrong)
     failure = failed(directory)
     return RunStatus(run, State.INTERRUPTED) if failure is None else RunStatus(run, State.FAILED, failure.message)
 
 
-def _consolidated(results: Path) -> set[PlannedRun]:
+_ENDS = {contract.ENDED_FAILED: (State.FAILED, "as the consolidated file says")}
+
+
+def _consolidated(results: Path) -> dict[PlannedRun, tuple[State, str]]:
     """Runs whose directories are not there; the analysis keeps their numbers, and their places in ``path``."""
     file = results / contract.CONSOLIDATED
     if not file.exists():
-        return set()
+        return {}
     try:
         table = pq.read_table(file, columns=[contract.PATH])
         document = json.loads((table.schema.metadata or {}).get(contract.METADATA_KEY, b"{}"))
         check_version(file, document.get("version", 1))
-        paths: Sequence[str] = table.column(contract.PATH).to_pylist()
-        return {_run(Path(path)) for path in paths}
+        table = pq.read_table(file, columns=[contract.PATH, contract.ENDED])
+        ends: Sequence[tuple[str, str]] = list(zip(*(column.to_pylist() for column in table.columns), strict=True))
+        return {_run(Path(path)): _ENDS.get(ended, (State.DONE, "")) for path, ended in ends}
     except (OSError, ValueError, IndexError, KeyError, AttributeError, pa.ArrowException):
         raise UserError(f"{file}: not readable: delete it, nearopt report writes it again") from None
 

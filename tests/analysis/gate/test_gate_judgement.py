@@ -184,3 +184,36 @@ def test_a_damaged_baseline_is_one_line(tmp_path: Path, change: object) -> None:
     with pytest.raises(AnalysisError, match=r"base\.json: .*expected") as caught:
         read_baseline(file)
     assert "\n" not in str(caught.value)
+
+
+def unsolved(label: str, tasks: int, of: SideTimes | None = None) -> SideTimes:
+    """Nobody hits on so many tasks; the others are those of ``of``."""
+    never = dict.fromkeys(TARGETS, np.full(40, np.inf))
+    missed = TaskTimes(tuple(range(40)), never, np.full(40, 120.0), tuple(f"{label}-{n}" for n in range(40)))
+    rest = {} if of is None else dict(of.tasks)
+    return SideTimes(label, f"runs of {label}", rest | {f"kernel-{number}": missed for number in range(tasks)})
+
+
+@pytest.mark.parametrize("same", [False, True])
+def test_when_nobody_hits_nothing_is_decided(same: bool) -> None:
+    one = unsolved("one", 8)
+    judgement = gate(PLAN, fixed(one), fixed(one if same else unsolved("other", 8)))
+    assert judgement.verdict is Verdict.UNDECIDED
+    said = terminal(judgement)
+    assert "nothing was compared: the suite's budget of 120 evaluations is too small" in said and "1.00" not in said
+    assert json.loads(to_json(judgement, "suite", {}))["ratio"]["value"] is None
+
+
+def test_a_task_that_nobody_solved_is_in_no_mean_and_is_named() -> None:
+    side = times("base", 1, 40, starts="same")
+    with_one = unsolved("base", 1, side)
+    judgement = gate(PLAN, fixed(with_one), fixed(with_one))
+    assert judgement.verdict is Verdict.PASS
+    assert "not compared, for no run of either side solved it: kernel-0" in terminal(judgement)
+    assert compare(with_one, with_one, 0.05).unsolved == ("kernel-0",)
+
+
+def test_starts_that_cannot_be_told_apart_are_not_shared() -> None:
+    side = times("base", 1, 40, starts="same")
+    blank = SideTimes("base", "", {n: TaskTimes(t.seeds, t.times, t.spent, ("",) * 40) for n, t in side.tasks.items()})
+    assert not compare(blank, blank, 0.05).pairs

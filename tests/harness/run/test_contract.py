@@ -72,7 +72,8 @@ def test_a_sweep_with_its_plan_and_its_bundle(nearopt: Nearopt, tmp_path: Path) 
     sweep = given(tmp_path, "strategy=random,grid", "seed=0,1", "jobs=1")
     assert nearopt("run", "-m", *sweep)[0] == 0
     write_bundle([tmp_path / "results"], tmp_path / "results")
-    (tmp_path / "results" / contract.CONFIG).unlink()  # the bundle's: a run's by label
+    for name in (contract.CONFIG, "account.json"):  # the bundle's: a run's by label, and how they ended
+        (tmp_path / "results" / name).unlink()
     seen = folder(tmp_path / "results")
     assert {contract.PLANNED, contract.CONSOLIDATED, TASK} <= seen.keys()
     assert seen[TASK].keys() >= {contract.REFERENCE, contract.REFERENCE_NOTE, "random", "grid"}

@@ -58,7 +58,7 @@ def test_a_damaged_done_is_named_and_the_run_kept(tmp_path: Path, text: bytes) -
     folder = run(tmp_path)
     (folder / "DONE").write_bytes(text)
     before = {file.name: file.read_bytes() for file in folder.iterdir()}
-    with pytest.raises(UserError, match="DONE: not readable"):
+    with pytest.raises(UserError, match="DONE is not readable: move it away"):
         run(tmp_path)
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
 

@@ -71,7 +71,7 @@ def test_the_table_and_the_json_say_the_same(nearopt: Nearopt, study: Path) -> N
     code, out, err = nearopt("status", study)
     assert (code, err) == (0, "")
     lines = [line.split() for line in out.splitlines()]
-    assert lines[0] == ["task", "strategy", "done", "running", "interrupted", "failed", "missing", "runs"]
+    assert lines[0] == ["task", "strategy", "done", "running", "interrupted", "failed", "missing", "damaged", "runs"]
     assert lines[1] == [TASK, "grid", "5", "5"]
     assert lines[2] == [TASK, "random", "1", "1", "1", "1", "1", "5"]
     assert lines[3] == ["total", "6", "1", "1", "1", "1", "10"]
@@ -81,7 +81,8 @@ def test_the_table_and_the_json_say_the_same(nearopt: Nearopt, study: Path) -> N
     code, out, _ = nearopt("status", study, "--json")
     document = json.loads(out)
     assert code == 0
-    assert document["totals"] == {"done": 6, "running": 1, "interrupted": 1, "failed": 1, "missing": 1}
+    one = dict.fromkeys(("running", "interrupted", "failed", "missing"), 1)
+    assert document["totals"] == {"done": 6, **one, "damaged": 0}
     assert sum(group["done"] for group in document["groups"]) == 6
     assert {(run["seed"], run["state"]) for run in document["open"]} == {
         (1, "interrupted"), (2, "failed"), (3, "running"), (4, "missing"),

@@ -1,0 +1,142 @@
+"""What of a run's directory cannot be as the harness left it: ``analysis/runs/damage.py`` says the same of the same."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from harness.evaluation import Status
+from harness.run import contract
+
+FILES = (
+    contract.CONFIG, contract.ENVIRONMENT, contract.LOG, contract.EVALUATIONS, contract.STRATEGY, contract.FAILED,
+    contract.DONE,
+)  # fmt: skip
+"""What must be a file where it is there."""
+STATUSES = frozenset(map(str, Status))
+NULLABLE = frozenset({contract.LATENCY_MS, contract.ORACLE_MS})
+NUMBERS = (
+    *sorted(NULLABLE), contract.COMPILE_S, contract.VERIFY_S, contract.BENCHMARK_S, contract.ASK_S, contract.TELL_S,
+    "clock_start_s", "clock_end_s",
+)  # fmt: skip
+"""Of every line of the log."""
+BEYOND_REPAIR = (f"{contract.CONFIG} is no file", f"{contract.DONE} is not readable", "is a file where")
+"""How damage begins after which nobody can tell what was here: nothing is moved without being asked to."""
+
+
+def refused(directory: Path) -> str:
+    """Damage that somebody must look at, in a few words; empty where there is none or it can be repaired."""
+    wrong = damage(directory)
+    return wrong if wrong.startswith(BEYOND_REPAIR) else ""
+
+
+def to_move(directory: Path) -> list[str]:
+    """The files that stand in the way of running again what is damaged here; the log stays where it can be followed."""
+    wrong = damage(directory)
+    if not wrong:
+        return []
+    names = [name for name in FILES if (directory / name).exists() and not (directory / name).is_file()]
+    if (directory / contract.DONE).exists():
+        names += [contract.DONE, contract.EVALUATIONS, contract.STRATEGY]
+        names += [] if (directory / contract.CONFIG).exists() else [contract.LOG]
+    elif (directory / contract.FAILED).exists() and not _failed_readable(directory / contract.FAILED):
+        names.append(contract.FAILED)
+    return [name for name in dict.fromkeys(names) if (directory / name).exists()]
+
+
+def damage(directory: Path, deep: bool = True) -> str:
+    """What is wrong, in a few words; empty where nothing is.
+
+    Args:
+        deep: look into the evaluations of a finished run too.
+    """
+    if not directory.exists():
+        return ""
+    if not directory.is_dir():
+        return "is a file where a run's folder belongs"
+    for name in FILES:
+        if (directory / name).exists() and not (directory / name).is_file():
+            return f"{name} is no file"
+    if (directory / contract.DONE).exists():
+        return _of_done(directory, deep)
+    if (directory / contract.FAILED).exists() and not _failed_readable(directory / contract.FAILED):
+        return f"{contract.FAILED} is not readable"
+    log = directory / contract.LOG
+    return bad_line(log.read_bytes()) if log.exists() else ""
+
+
+def _of_done(directory: Path, deep: bool) -> str:
+    try:
+        done = json.loads((directory / contract.DONE).read_text(encoding="utf-8"))
+        rows, _ = done["evaluations"], done["ended"]
+    except (OSError, ValueError, TypeError, KeyError):
+        return f"{contract.DONE} is not readable"
+    if not (directory / contract.CONFIG).exists():
+        return f"{contract.DONE} without {contract.CONFIG}"
+    if not (directory / contract.EVALUATIONS).exists():
+        return f"{contract.DONE} without {contract.EVALUATIONS}"
+    return parquet_damage(directory / contract.EVALUATIONS, rows, done.get("evaluations_sha256")) if deep else ""
+
+
+def parquet_damage(file: Path, rows: object, sha256: object) -> str:
+    """Of a finished run's evaluations: not readable, or other ones than DONE speaks of."""
+    try:
+        data = file.read_bytes()
+        if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
+            return f"{file.name} is not the one whose digest {contract.DONE} has"
+        there = pq.ParquetFile(pa.BufferReader(data)).metadata.num_rows
+    except (OSError, ValueError, pa.ArrowException):
+        return f"{file.name} is not readable"
+    return "" if there == rows else f"{file.name} has {there} rows, {contract.DONE} says {rows}"
+
+
+def _failed_readable(file: Path) -> bool:
+    try:
+        said = json.loads(file.read_text(encoding="utf-8"))
+        return bool({"message", "final", "trace"} <= said.keys())
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def bad_line(data: bytes) -> str:
+    """The first line of a log that cannot be one; a last line without its end does not count."""
+    for i, line in enumerate(data.splitlines(keepends=True)):
+        if not line.endswith(b"\n"):
+            return ""
+        try:
+            row = orjson.loads(line)
+        except ValueError:
+            return f"{contract.LOG}, line {i + 1}: not JSON"
+        if wrong := bad_key(row, i):
+            return f"{contract.LOG}, line {i + 1}: {wrong}"
+    return ""
+
+
+def bad_key(row: Any, index: int) -> str:
+    if not isinstance(row, Mapping):
+        return "no object"
+    if row.get(contract.INDEX) != index:
+        return f"{contract.INDEX} is {row.get(contract.INDEX)!r}"
+    for name in NUMBERS:
+        value = row.get(name)
+        if not _number(value) and not (value is None and name in NULLABLE):
+            return f"{name} is {value!r}"
+    samples = row.get(contract.SAMPLES_MS)
+    if not isinstance(samples, list) or not all(map(_number, samples)):
+        return f"{contract.SAMPLES_MS} is {str(samples)[:40]!r}"
+    if row.get(contract.STATUS) not in STATUSES:
+        return f"{contract.STATUS} is {row.get(contract.STATUS)!r}"
+    if not isinstance(row.get("configuration"), Mapping):
+        return "configuration is no object"
+    return ""
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
