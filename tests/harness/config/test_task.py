@@ -17,7 +17,8 @@ from harness.landscapes.library import find_landscape, recorded_landscapes
 from harness.measure.device import AccelDevice
 from harness.system.resources import conf_directory
 
-TASKS = sorted(file.stem for file in (conf_directory() / "task").glob("*.yaml"))
+TASKS = sorted(file.stem for file in (conf_directory() / "task").glob("*.yaml") if "_listed" not in file.stem)
+"""Those with pinned keys need a newer Helion and are smaller: see tests/search_spaces/test_helion_listed.py."""
 H100 = AccelDevice("NVIDIA H100 80GB HBM3", "h100", 90, 132, 232_448, 50 * 2**20, 80 * 2**30)
 
 
