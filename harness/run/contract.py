@@ -68,6 +68,8 @@ VERIFY_S: Final = "verify_s"
 BENCHMARK_S: Final = "benchmark_s"
 ASK_S: Final = "ask_s"
 TELL_S: Final = "tell_s"
+CLOCK_START_S: Final = "clock_start_s"
+CLOCK_END_S: Final = "clock_end_s"
 WALL_S: Final = "wall_s"
 KEY: Final = "key"
 SEED: Final = "seed"
@@ -90,8 +92,8 @@ EVALUATION_COLUMNS: Final[Mapping[str, pa.DataType]] = MappingProxyType(
         BENCHMARK_S: pa.float64(),
         ASK_S: pa.float64(),
         TELL_S: pa.float64(),
-        "clock_start_s": pa.float64(),
-        "clock_end_s": pa.float64(),
+        CLOCK_START_S: pa.float64(),
+        CLOCK_END_S: pa.float64(),
         WALL_S: pa.float64(),
         "message": pa.string(),
         "repaired": pa.bool_(),

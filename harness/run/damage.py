@@ -24,7 +24,7 @@ STATUSES = frozenset(map(str, Status))
 NULLABLE = frozenset({contract.LATENCY_MS, contract.ORACLE_MS})
 NUMBERS = (
     *sorted(NULLABLE), contract.COMPILE_S, contract.VERIFY_S, contract.BENCHMARK_S, contract.ASK_S, contract.TELL_S,
-    "clock_start_s", "clock_end_s",
+    contract.CLOCK_START_S, contract.CLOCK_END_S,
 )  # fmt: skip
 """Of every line of the log."""
 BEYOND_REPAIR = (f"{contract.CONFIG} is no file", f"{contract.DONE} is not readable", "is a file where")

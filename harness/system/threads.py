@@ -17,24 +17,28 @@ ours. What runs name there is found all the same, after everything that is insta
 @contextmanager
 def safely() -> Iterator[None]:
     """Inside the block new processes of Python do not take the working directory for code of their own."""
-    with _changed({**os.environ, **SAFELY}):
+    with _changed(SAFELY):
         yield
 
 
 @contextmanager
 def inherited(more: Mapping[str, str]) -> Iterator[None]:
     """New processes of the block start with ``more``, safely, and with one thread unless the user said otherwise."""
-    with _changed({**ONE_THREAD, **os.environ, **SAFELY, **more}):
+    one_thread = {name: value for name, value in ONE_THREAD.items() if name not in os.environ}
+    with _changed({**one_thread, **SAFELY, **more}):
         yield
 
 
 @contextmanager
 def _changed(environment: Mapping[str, str]) -> Iterator[None]:
-    before = dict(os.environ)
+    """Touches these variables alone: other threads may have others of theirs changed for a while."""
+    before = {name: os.environ.get(name) for name in environment}
     os.environ.update(environment)
     try:
         yield
     finally:
-        for name in os.environ.keys() - before.keys():
-            del os.environ[name]
-        os.environ.update(before)
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

@@ -88,6 +88,7 @@ def test_two_sittings_make_one_log(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert unpack(home.parent, second) == []  # this machine has them: what it has is newer
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(60)
 def test_what_does_not_end_is_interrupted_and_its_log_comes_home(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -81,7 +81,9 @@ def test_without_a_hypothesis_nothing_is_claimed_of_anybody(neutral: Path) -> No
 
 def test_without_a_hypothesis_the_study_speaks_for_itself(neutral: Path) -> None:
     found = json.loads((neutral / "verdict.json").read_text(encoding="utf-8"))
-    assert set(found) == {"hypothesis", "sentence", "target", "ranked", "speedups", "over_next"}
+    assert set(found) == {
+        "hypothesis", "sentence", "target", "ranked", "speedups", "over_next", "none_succeeded", "account"
+    }  # fmt: skip
     assert found["hypothesis"] is None and found["ranked"] == ["quick", "steady", "other"]
     assert found["sentence"].startswith("Fastest of 3 strategies: quick came within 5% of the optimum ")
     assert "Against steady, the next: " in found["sentence"] and found["sentence"] in page(neutral)
@@ -193,7 +195,8 @@ def test_the_claim_judges_as_it_did_when_it_stood_in_the_code(results: Path) -> 
         ("these tasks", "other"): (1.0, 3.09619e-11),
         ("new kernels", "quick"): (0.0367366, 1.0),
         ("new kernels", "steady"): (1.0, 0.0341482),
-        ("new kernels", "other"): (1.0, 0.000577732),
+        # 0.000577732 then: the three kernels' means happen to agree more closely than their seeds allow.
+        ("new kernels", "other"): (1.0, 0.00413351),
     }
     assert set(p) == set(expected)
     for key, (supported, refuted) in expected.items():

@@ -103,6 +103,7 @@ def test_what_cannot_be_is_one_line(nearopt: Nearopt, tmp_path: Path, arguments:
     assert message in err
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not EXTERNAL.is_dir(), reason=NOT_HERE)
 def test_all_shared_recordings_import_replay_and_report(nearopt: Nearopt, tmp_path: Path) -> None:
     code, out, err = nearopt("landscapes", "import", EXTERNAL, "-o", "made")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import orjson
+import pyarrow.parquet as pq
 import pytest
 
 from harness.config.compose import Composer
@@ -30,13 +31,21 @@ def run(tmp_path: Path, *overrides: str, landscape: Path | None = None) -> Path:
     return execute(one.runs[0], one.options).path
 
 
-@pytest.mark.parametrize("name", ["DONE", "config.yaml"])
-def test_a_pipe_keeps_nobody_waiting(tmp_path: Path, name: str) -> None:
-    file = run(tmp_path) / name
+def test_a_pipe_in_place_of_the_configuration_keeps_nobody_waiting(tmp_path: Path) -> None:
+    file = run(tmp_path) / "config.yaml"
     file.unlink()
     os.mkfifo(file)
-    with pytest.raises(UserError, match=rf"{name}: not readable"):
+    with pytest.raises(UserError, match=r"damaged: config\.yaml is no file: move it away"):
         run(tmp_path)
+
+
+def test_a_pipe_in_place_of_done_is_set_aside_and_the_run_is_made_again(tmp_path: Path) -> None:
+    path = run(tmp_path)
+    before = pq.read_table(path / "evaluations.parquet").column("latency_ms")
+    (path / "DONE").unlink()
+    os.mkfifo(path / "DONE")
+    assert run(tmp_path) == path and (path / "DONE").is_file() and (path / "aborted-0/DONE").is_fifo()
+    assert pq.read_table(path / "evaluations.parquet").column("latency_ms").equals(before)
 
 
 def test_aliases_in_a_configuration_are_not_written_out(tmp_path: Path) -> None:

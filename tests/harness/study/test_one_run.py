@@ -46,7 +46,11 @@ def test_a_file_in_place_of_a_run_fails_that_run_alone(nearopt: Nearopt, tmp_pat
     code, out, err = nearopt(*sweep(tmp_path, f"jobs={jobs}"))
     assert code == 2 and out.startswith("3 runs done, 0 were done before, 1 failed")
     told = [line for line in err.splitlines() if line.startswith("nearopt: ")]
-    assert len(told) == 1 and f"seed 0: study/{TASK}/random/seed-0: cannot be written (File exists)" in told[0]
+    assert (
+        len(told) == 1
+        and f"seed 0: study/{TASK}/random/seed-0: damaged: is a file where a run's folder belongs: move it away"
+        in told[0]
+    )
     assert len(traces(tmp_path / "study")) == 3
     place.unlink()
     assert nearopt(*sweep(tmp_path, f"jobs={jobs}"))[1].startswith("1 runs done, 3 were done before, 0 failed")

@@ -1,0 +1,28 @@
+"""Variables that processes about to be started inherit: only those are touched, and put back."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from harness.system.threads import SAFELY, inherited, safely
+
+
+def test_what_another_thread_changes_meanwhile_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compile workers start in several threads, each of which takes another variable away for a moment."""
+    monkeypatch.delenv("NEAROPT_TEST_OTHERS", raising=False)
+    with safely():
+        monkeypatch.setenv("NEAROPT_TEST_OTHERS", "1")
+    assert os.environ["NEAROPT_TEST_OTHERS"] == "1"
+
+
+def test_what_was_there_is_there_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
+    monkeypatch.delenv(next(iter(SAFELY)), raising=False)
+    before = dict(os.environ)
+    with inherited({"NEAROPT_TEST_MORE": "x"}):
+        assert os.environ["OMP_NUM_THREADS"] == "3" and os.environ["MKL_NUM_THREADS"] == "1"
+        assert os.environ["NEAROPT_TEST_MORE"] == "x" and SAFELY.items() <= os.environ.items()
+    assert dict(os.environ) == before
