@@ -25,6 +25,7 @@ SHAPE = ("task.kernel.m=32", "task.kernel.n=32", "task.kernel.k=48")
 FAST = ("backend.compile_workers=1", "backend.timing.samples=5", "backend.timing.max_samples=5")
 
 
+@pytest.mark.slow
 def test_a_callable_is_run_recorded_replayed_and_reported(nearopt_command: Command, tmp_path: Path) -> None:
     live = ("task=example_matmul", "backend=live", *SHAPE, *FAST)
     code, out, err = nearopt_command("run", *live, "strategy=example_greedy", "budget.evaluations=8")

@@ -19,6 +19,7 @@ __all__ = ["nearopt"]
 SMALL = ("budget.evaluations=20",)
 
 
+@pytest.mark.slow
 def test_an_installed_package_is_swept_and_reported(nearopt_command: Command, tmp_path: Path) -> None:
     path = write_toy(tmp_path)
     sweep = ("run", "-m", f"backend.landscape={path}", "strategy=example_greedy,example_bold,random", *SMALL)

@@ -129,6 +129,7 @@ def test_a_terminal_that_lacks_letters_ends_nothing(tmp_path: Path, encoding: st
     assert done.returncode == 2 and b"UnicodeEncodeError" not in done.stderr
 
 
+@pytest.mark.slow
 def test_files_are_read_as_utf8_whatever_the_locale(tmp_path: Path) -> None:
     landscape = write_toy(tmp_path)
     locale = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}

@@ -111,6 +111,7 @@ def test_a_read_only_folder_is_one_line_and_a_finished_study_in_it_is_skipped(tm
     assert traces(read_only) == before
 
 
+@pytest.mark.slow
 def test_a_folder_moved_elsewhere_resumes_and_reports(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     prepare(tmp_path)
     here, there = tmp_path / "here", tmp_path / "another/machine"

@@ -195,6 +195,7 @@ def test_names_of_the_users_are_checked_before_the_sweep(option: dict[str, str],
     assert words in str(refused.value)
 
 
+@pytest.mark.slow
 def test_long_names_reach_the_mirror_shortened(tmp_path: Path) -> None:
     write_toy(tmp_path)
     label, folder = "x" * 75, "s" * 136
