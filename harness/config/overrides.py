@@ -18,8 +18,6 @@ ARGUMENTS = "strategy.arguments."
 """What goes to a library's class or function, whose arguments no YAML lists."""
 
 HYDRA_KEYS = ("hydra/launcher", "hydra.launcher.", "hydra.searchpath")
-LONGEST_NAME = 4096
-"""Of a path; longer ones the system would refuse to look for."""
 
 
 def natural(overrides: Sequence[str]) -> list[str]:
@@ -100,8 +98,15 @@ def check_lists_of_files(overrides: Sequence[Override]) -> None:
     """
     for override in overrides:
         key, found, text = str(override.input_line).partition("=")
-        if found and override.is_sweep_override() and len(text) < LONGEST_NAME and Path(text).exists():
+        if found and override.is_sweep_override() and _exists(text):
             raise UserError(f"{override.input_line}: is one file and would be read as a list: {quoting(key, text)}")
+
+
+def _exists(text: str) -> bool:
+    try:
+        return Path(text).exists()
+    except (OSError, ValueError):  # longer than any name may be, or no name at all
+        return False
 
 
 def quoting(key: str, value: str) -> str:

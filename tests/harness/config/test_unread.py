@@ -61,3 +61,9 @@ def test_a_path_that_wants_quotes_is_said_with_its_quotes(
     code, out, err = nearopt(*rest, f"backend.landscape='{escaped}.parquet'")
     assert (code, err.replace("\n", "")) == (0, "")
     assert (tmp_path / f"results/{name}/random/seed-0/DONE").exists()
+
+
+def test_a_list_that_is_longer_than_a_files_name_is_a_list(tmp_path: Path) -> None:
+    toy = f"backend.landscape={write_toy(tmp_path)}"
+    names = ",".join([*["random"] * 100, "grid"])
+    assert len(Composer().expand([toy, f"strategy={names}", "seed=0"]).runs) == 101
