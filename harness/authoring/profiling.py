@@ -20,6 +20,7 @@ from harness.errors import UserError
 from harness.evaluation import Evaluation
 from harness.run.build import build_strategy, open_backend
 from harness.run.loop import run_loop
+from harness.run.streams import streams
 from harness.strategies.base import Budget
 from harness.system.progress import ProgressDisplay
 from harness.system.text import describe_exit
@@ -162,7 +163,7 @@ def _serve(connection: Connection, config: RunConfig, at: Sequence[int]) -> None
 
 
 def _run(connection: Connection, config: RunConfig, at: Sequence[int]) -> str:
-    strategy_seed, noise_seed, repair_seed = np.random.SeedSequence(config.seed).spawn(3)
+    strategy_seed, noise_seed, repair_seed = streams(config.seed)
     backend = open_backend(config, noise_seed)
     if backend.space.enumerable and backend.space.size < at[-1]:
         raise UserError(
