@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import gc
 import os
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 if not Path("/dev/nvidia0").exists():
     os.environ.setdefault("TRITON_INTERPRET", "1")
@@ -21,3 +24,13 @@ gc.disable()
 def pytest_collection_finish() -> None:
     gc.freeze()
     gc.enable()
+
+
+@pytest.fixture(scope="module")
+def undrawn() -> Iterator[None]:
+    """Figures are built and not drawn: for tests of what a report says, where drawing is most of the work."""
+    from analysis.figures import style
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(style, "_write", lambda _figure, paths: [path.write_bytes(b"") for path in paths])
+        yield

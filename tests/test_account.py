@@ -20,6 +20,8 @@ from analysis.study.incumbents import optima
 from analysis.study.time_to_target import times_to_target
 from tests.analysis.fabricate import evaluations, landscape, write_reference, write_run
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 TABLE = landscape(60, failures=0.0)
 BEST = int(np.argmin(TABLE[contract.ORACLE_MS]))
 REST = [i for i in range(60) if TABLE[contract.ORACLE_MS][i] > 1.2 * TABLE[contract.ORACLE_MS][BEST]]

@@ -20,7 +20,7 @@ def test_four_kernels_against_three_strategies(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    sweep = ["run", "-m", "experiment=quickstart", "seed=0,1", "budget.evaluations=12", "results=study", "jobs=2"]
+    sweep = ["run", "-m", "experiment=quickstart", "seed=0,1", "budget.evaluations=8", "results=study", "jobs=2"]
     assert main(sweep) == 0
     assert capsys.readouterr().out.startswith("24 runs done, 0 were done before, 0 failed")
     assert main([*sweep[:-1], "jobs=1"]) == 0
@@ -45,7 +45,7 @@ def test_four_kernels_against_three_strategies(
     assert len(missed) > 0
     assert (missed["bound"] == "upper").all()
     assert (missed["speedup_low"] == 0).all()
-    assert (missed.loc[missed["axis"] == "evaluations", "ert"] == 2 * 12).all()
+    assert (missed.loc[missed["axis"] == "evaluations", "ert"] == 2 * 8).all()
     page = (tmp_path / "out/index.html").read_text()
     assert "http://" not in page.replace("http://www.w3.org", "")
     assert "https://" not in page.replace("https://www.w3.org", "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,6 @@ from pathlib import Path
 import matplotlib as mpl
 import matplotlib.style
 import pandas as pd
-from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.figure import Figure
@@ -135,22 +134,30 @@ def check_figure_path(path: Path) -> None:
     Raises:
         AnalysisError: the name ends neither in .pdf nor in .png.
     """
-    if path.suffix not in _CANVAS:
+    if path.suffix not in _WRITE:
         raise AnalysisError(f"{path}: a figure of an unknown format: expected a name that ends in .pdf or .png")
 
 
-_CANVAS: dict[str, type[FigureCanvasBase]] = {".pdf": FigureCanvasPdf, ".png": FigureCanvasAgg}
-_METADATA: dict[str, dict[str, None]] = {".pdf": {"CreationDate": None}, ".png": {"Software": None}}
+def _write_pdf(figure: Figure, path: Path) -> None:
+    FigureCanvasPdf(figure).print_pdf(path, metadata={"CreationDate": None})  # type: ignore[no-untyped-call]
+
+
+def _write_png(figure: Figure, path: Path) -> None:
+    FigureCanvasAgg(figure).print_png(path, metadata={"Software": None})  # type: ignore[no-untyped-call]
+
+
+_WRITE: dict[str, Callable[[Figure, Path], None]] = {".pdf": _write_pdf, ".png": _write_png}
 
 
 def _write(figure: Figure, paths: Sequence[Path]) -> None:
+    """Write without ``savefig``, which draws each figure once more for a layout that is settled here for all files."""
     with paper():  # fonts and resolution are settled when a figure is written, not when it is drawn
         FigureCanvasAgg(figure)
         figure.draw_without_rendering()
-        figure.set_layout_engine("none")  # laid out once, for all files
+        figure.set_layout_engine("none")
         for path in paths:
-            _CANVAS[path.suffix](figure)
-            figure.savefig(path, metadata=_METADATA[path.suffix])
+            figure.set_dpi(mpl.rcParams["savefig.dpi"])
+            _WRITE[path.suffix](figure, path)
 
 
 def _write_csv(data: pd.DataFrame, path: Path) -> Path:

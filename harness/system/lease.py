@@ -81,10 +81,13 @@ class Lease:
         self._lock = FileIO(str(folder / LOCK), "a")
         try:
             self._acquire()
-        except BaseException:
+            threading.Thread(target=self._keep_fresh, daemon=True).start()
+        except BaseException:  # a signal that ends the process, too
+            self._stop.set()
+            if _read(self._note) == self._mine:
+                self._remove(self._mine)
             self._lock.close()
             raise
-        threading.Thread(target=self._keep_fresh, daemon=True).start()
 
     def _acquire(self) -> None:
         locked = self._locked()

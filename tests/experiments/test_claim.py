@@ -14,6 +14,8 @@ from analysis.verdict.judge import judge
 from experiments.claim_5_10x import readme
 from experiments.claim_5_10x.live import compare
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 HERE = Path(readme.__file__).parent
 
 

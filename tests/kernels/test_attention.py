@@ -111,6 +111,7 @@ def test_refuses_what_it_cannot_compute(shape: tuple[int, int, int, int]) -> Non
         Attention(*shape)
 
 
+@pytest.mark.slow
 def test_compiles_for_hopper_with_its_tensor_cores_and_copy_engine(tmp_path: Path) -> None:
     blocks = {"block_m": 128, "block_n": 64, "num_warps": 8, "num_stages": 2, "order": "heads_first"}
     chosen = [
@@ -127,6 +128,7 @@ def test_compiles_for_hopper_with_its_tensor_cores_and_copy_engine(tmp_path: Pat
         assert (attend["tma_loads"] > 0) == (attend["scratch_bytes"] > 0) == (not by_pointer)
 
 
+@pytest.mark.slow
 def test_compiles_where_a_dimension_is_the_constant_one(tmp_path: Path) -> None:
     blocks = {**BLOCKS, "loop": "split_causal", "kv_load": "pointer", "order": "rows_first"}
     chosen = [{**blocks, **schedule} for schedule in (SCHEDULES[1], SCHEDULES[3])]

@@ -80,6 +80,7 @@ def test_bytes_and_operations():
     assert TASK.name == "layernorm-8192x4096-bf16"
 
 
+@pytest.mark.slow
 def test_compiles_for_sm_90_with_16_byte_accesses(tmp_path: Path):
     space = space_of(TASK)
     configurations = list(one_of_each(space, STRUCTURE, seed=3))

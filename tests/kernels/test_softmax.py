@@ -72,6 +72,7 @@ def test_bytes_and_operations():
     assert kernel.name == "softmax-4096x2560-bf16"
 
 
+@pytest.mark.slow
 def test_compiles_for_sm_90_with_16_byte_accesses(tmp_path: Path):
     kernel = TASKS[0]
     configurations = list(one_of_each(space_of(kernel), (*STRUCTURE, "num_stages"), seed=3))

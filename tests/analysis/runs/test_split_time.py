@@ -15,6 +15,8 @@ from analysis.runs.load import Study, load_study
 from analysis.runs.split_time import PARTS, by_task_and_strategy, overhead_by_strategy, run_split
 from tests.analysis.fabricate import write_run
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 ASK, TELL, COMPILE, VERIFY, BENCHMARK = 0.5, 0.25, 2.0, 0.125, 0.25
 COSTS = ASK + TELL + COMPILE + VERIFY + BENCHMARK
 LIVE = {"kind": "live", "compile_workers": 1, "charge_ask": True}

@@ -8,7 +8,9 @@ import pytest
 from analysis.statistics.improvement import average, over_exact_random, over_runs
 
 
-@pytest.mark.parametrize("runs", [2, 3, 5, 10, 30])
+@pytest.mark.parametrize(
+    "runs", [2, pytest.param(3, marks=pytest.mark.slow), 5, pytest.param(10, marks=pytest.mark.slow), 30]
+)
 @pytest.mark.parametrize("p", [0.5, 0.8, 0.95, 0.99])
 def test_interval_holds_the_share_of_wins(runs: int, p: float) -> None:
     """Runs win against a constant with probability p; often all of the few runs do."""

@@ -17,6 +17,8 @@ from analysis.study.incumbents import optima
 from analysis.study.speedup import speedups
 from tests.analysis.fabricate import evaluations, landscape, write_run
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 TASK = "k-1__h100"
 LIVE = {"kind": "live", "compile_workers": 1, "charge_ask": True}
 

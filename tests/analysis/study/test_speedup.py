@@ -61,6 +61,7 @@ def test_ties_are_no_certainty_for_several_tasks_either(kernels: str, runs: int)
         assert np.isnan(low) and np.isnan(high) if runs == 1 else not high <= 1.1 * low
 
 
+@pytest.mark.slow
 def test_random_against_itself_holds_one_on_a_tiny_space() -> None:
     """Three runs over four configurations with one hit hit at the same evaluation in 1 of 16 studies."""
     table, rng = landscape(4, failures=0.0), np.random.default_rng(3)
@@ -70,6 +71,7 @@ def test_random_against_itself_holds_one_on_a_tiny_space() -> None:
     assert ((ends[:, 0] <= 1.0) & (ends[:, 1] >= 1.0)).mean() >= 0.93
 
 
+@pytest.mark.slow
 def test_random_against_random_is_one_within_its_interval() -> None:
     table, rng, budget = landscape(400, failures=0.15), np.random.default_rng(0), 60
     covered, logs = {"evaluations": [], "seconds": []}, []
@@ -83,6 +85,7 @@ def test_random_against_random_is_one_within_its_interval() -> None:
     assert np.exp(np.mean(logs)) == pytest.approx(1.0, abs=0.12)
 
 
+@pytest.mark.slow
 def test_true_speedup_is_found_despite_censoring() -> None:
     """A search that skips f of f+1 misses is about f+1 times as fast; half of its runs are censored."""
     table, rng, budget, factor = landscape(2000, seed=3), np.random.default_rng(1), 40, 4

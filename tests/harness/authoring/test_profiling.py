@@ -105,6 +105,7 @@ def test_cost_and_memory_are_what_they_were_made(nearopt: Nearopt, tmp_path: Pat
     assert (tmp_path / "p/ask-cost.pdf").exists()
 
 
+@pytest.mark.slow
 def test_a_dear_strategy_is_ended_by_the_limit(nearopt: Nearopt, tmp_path: Path, mine: Path) -> None:
     words = ("profile", "stuck", f"backend.landscape={write_toy(tmp_path)}", "--beside", "random", "--config-dir", mine)
     code, out, _ = nearopt(*words, "--observations", 100, "--time-limit-s", 5)

@@ -19,6 +19,8 @@ from harness.cli import main
 from tests.analysis.fabricate import Order, guided_order, landscape, random_order, write_study
 from tests.analysis.hypotheses import CLAIM, write_hypothesis
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 ORDERS: dict[str, Order] = {
     "random": random_order,
     "random_hierarchical": guided_order(0.2),
@@ -164,6 +166,7 @@ def test_two_hypotheses_for_one_report_are_refused(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_studies_side_by_side_may_claim_nothing(results: Path, tmp_path: Path) -> None:
     assert main(["report", "--compare", str(results), str(results), "-o", str(tmp_path)]) == 0
     assert page(tmp_path).count("Fastest of 3 strategies: quick") == 2

@@ -79,7 +79,7 @@ ACQUISITIONS = {
 
 
 @pytest.mark.parametrize("name", ACQUISITIONS)
-@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("batch", [pytest.param(1, marks=pytest.mark.slow), 3])
 def test_an_acquisition_function_by_its_class_and_arguments(name: str, batch: int) -> None:
     space = spaces.conditional()
     traces = []

@@ -14,6 +14,8 @@ from harness.landscapes.landscape import read_landscape
 from tests.harness.cli.test_cli import Nearopt, nearopt
 from tests.harness.formats.samples import EXTERNAL, NOT_HERE, cache, t1, t4
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 __all__ = ["nearopt"]
 
 

@@ -68,6 +68,7 @@ def test_a_quick_one_is_an_improvement(gate: Gate) -> None:
     assert out.splitlines()[-1].startswith("improvement: ")
 
 
+@pytest.mark.slow
 def test_an_equal_one_passes(gate: Gate) -> None:
     code, out, _ = gate("same", "--against", "quick", "--seeds", "60")
     assert code == 0

@@ -14,6 +14,8 @@ import pytest
 
 from tests.harness.cli.test_cli import Nearopt, nearopt
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 __all__ = ["nearopt"]
 
 SPACE = {

@@ -26,7 +26,7 @@ from tests.harness.toy import write_toy
 LIBRARIES = {"joblib": "joblib", "ray": "ray", "submitit_local": "submitit"}
 
 
-@pytest.fixture(params=sorted(LIBRARIES))
+@pytest.fixture(params=["joblib", *(pytest.param(name, marks=pytest.mark.slow) for name in ("ray", "submitit_local"))])
 def launcher(request: pytest.FixtureRequest) -> str:
     name: str = request.param
     if importlib.util.find_spec(LIBRARIES[name]) is None:
@@ -47,6 +47,7 @@ def test_results_are_those_of_a_serial_sweep(tmp_path: Path, launcher: str) -> N
     assert out.startswith("0 runs done, 2 were done before, 0 failed")
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_costs_no_other_run(tmp_path: Path, launcher: str) -> None:
     write_toy(tmp_path)
     (tmp_path / "killer_strategy.py").write_text(KILLER)
@@ -66,6 +67,7 @@ def test_a_worker_that_dies_costs_no_other_run(tmp_path: Path, launcher: str) ->
     assert (tmp_path / "killed").exists()
 
 
+@pytest.mark.slow
 def test_ctrl_c_takes_everything_back(tmp_path: Path, launcher: str) -> None:
     prepare(tmp_path)
     results = tmp_path / "results"

@@ -88,6 +88,7 @@ def test_every_fault_is_a_status_and_the_rest_is_right(tmp_path: Path, capfd: py
     assert "chatter" not in "".join(capfd.readouterr())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", COMPILE_FAULTS + RUN_FAULTS)
 def test_one_at_a_time_with_one_worker(tmp_path: Path, fault: str) -> None:
     live = backend(tmp_path, (fault,), workers=1)

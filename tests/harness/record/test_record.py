@@ -276,6 +276,7 @@ make(Path(sys.argv[1]), Path(sys.argv[2]), 40, {"runs": 30})
 """
 
 
+@pytest.mark.slow
 def test_parent_killed_and_resumed(tmp_path: Path) -> None:
     out = tmp_path / "a__f100.parquet"
     log = Path(f"{out}{LOG_SUFFIX}")

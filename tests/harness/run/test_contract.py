@@ -33,6 +33,8 @@ from tests.harness.run.test_failures import FRAGILE, Fragile
 from tests.harness.toy import write_toy
 from tests.run_directory import DEFS, SCHEMA, content, faults, folder, required_keys, type_name
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 __all__ = ["nearopt"]
 TASK = "toy-8x8-bf16__toy"
 DECIDING = ("task", "strategy", "seed", "budget", "batch", "backend")

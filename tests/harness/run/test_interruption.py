@@ -14,10 +14,10 @@ import pytest
 from tests.harness.study.sweeping import HANG_S, arguments, asked, finish, finish_here, held_up, prepare, start, traces
 
 
-def wait_for(results: Path, name: str = "evaluations.jsonl") -> None:
+def wait_for(results: Path, name: str = "evaluations.jsonl", count: int = 1) -> None:
     deadline = time.monotonic() + HANG_S
-    while not any(results.rglob(name)):
-        assert time.monotonic() < deadline, f"no {name} in {results}"
+    while len(list(results.rglob(name))) < count:
+        assert time.monotonic() < deadline, f"not {count} {name} in {results}"
         time.sleep(0.02)
 
 
@@ -40,7 +40,7 @@ def test_ctrl_c_is_one_line_and_the_same_command_resumes(tmp_path: Path, jobs: i
     assert finish_here(tmp_path, whole)[0] == 0
     with held_up(tmp_path):
         cut = start(tmp_path, given)
-        wait_for(results)
+        wait_for(results, count=jobs)
         os.killpg(cut.pid, signal.SIGINT)  # as a terminal does
         _, err = cut.communicate(timeout=HANG_S)
     assert cut.returncode == 130
@@ -57,7 +57,8 @@ def test_ctrl_c_is_one_line_and_the_same_command_resumes(tmp_path: Path, jobs: i
     assert not list(results.rglob("aborted-*"))
 
 
-@pytest.mark.parametrize("moments", [3, pytest.param(50, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("moments", [50])
 def test_a_sweep_killed_at_random_moments_ends_with_the_same_results(tmp_path: Path, moments: int) -> None:
     """Three kills a study, each of them somewhere between two evaluations, files or runs."""
     prepare(tmp_path)
@@ -90,6 +91,7 @@ def test_a_sweep_killed_at_random_moments_ends_with_the_same_results(tmp_path: P
     assert interrupted >= moments / 2, "most kills came too late to test anything"
 
 
+@pytest.mark.slow
 def test_two_sweeps_on_one_folder_share_the_work(tmp_path: Path) -> None:
     prepare(tmp_path)
     given = arguments(tmp_path, tmp_path / "both", seeds=4, evaluations=40)

@@ -20,6 +20,8 @@ from tests.harness.cli.test_cli import Nearopt, nearopt, trace
 from tests.harness.run.test_failures import FRAGILE, Fragile
 from tests.harness.toy import write_toy
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 __all__ = ["nearopt"]
 TASK = "toy-8x8-bf16__toy"
 Damage = Callable[[Path], None]

@@ -13,6 +13,7 @@ from harness.testing import StrategyContract, drive, spaces
 from search_spaces.space import SearchSpace
 
 
+@pytest.mark.slow
 class TestAxBotorch(StrategyContract):
     asks = 5
     ask_ceiling = 1_000_000  # most of the lines are the library's

@@ -14,6 +14,7 @@ from harness.testing import StrategyContract, drive, spaces
 from search_spaces.space import SearchSpace
 
 
+@pytest.mark.slow
 class TestBotorchHierarchical(StrategyContract):
     asks = 8
 

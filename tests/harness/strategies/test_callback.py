@@ -32,6 +32,7 @@ def random_search(space: SearchSpace, measure: Measure) -> None:
         measure([draw(space)])
 
 
+@pytest.mark.slow
 class TestRandomLibrary(StrategyContract):
     exempt: ClassVar = {"test_a_pickled_copy_goes_on_like_the_original": "its search is suspended halfway, in a stack"}
 

@@ -36,6 +36,7 @@ class TestConditionalGPWithoutImputation(StrategyContract):
         return ConditionalGP(space, seed, budget, impute_failures=False, initial=2, activity="impute")
 
 
+@pytest.mark.slow
 class TestConditionalGPOverSamples(StrategyContract):
     """Spaces that it may not list: candidates are drawn for every ask."""
 
@@ -43,6 +44,7 @@ class TestConditionalGPOverSamples(StrategyContract):
         return ConditionalGP(space, seed, budget, max_listed=0, drawn=60, features=False, additive=False)
 
 
+@pytest.mark.slow
 class TestConditionalGPBySeconds(StrategyContract):
     """A third process, on the seconds that an evaluation costs."""
 

@@ -65,6 +65,7 @@ class TestLFBOPattern(HelionContract):
     algorithm = "LFBOPatternSearch"
 
 
+@pytest.mark.slow
 class TestLFBOTree(HelionContract):
     algorithm = "LFBOTreeSearch"
 
@@ -83,7 +84,9 @@ def build(space: SearchSpace, seed: int = 0, **arguments: Any) -> HelionSearch:
     return HelionSearch(space, np.random.SeedSequence(seed), Budget(evaluations=40), **arguments)
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize(
+    "algorithm", [pytest.param(name, marks=[pytest.mark.slow] * (name != "LFBOTreeSearch")) for name in ALGORITHMS]
+)
 def test_replay_is_deterministic_per_seed(native: SearchSpace, algorithm: str) -> None:
     pool = native.restricted(np.unique(native.sample_codes(np.random.default_rng(0), 300), axis=0))
     options = {"count": 60} if algorithm == "RandomSearch" else {}
@@ -151,6 +154,7 @@ def test_arguments_are_checked(native: SearchSpace) -> None:
         build(native, options={"populaton": 3}).ask(1)
 
 
+@pytest.mark.slow
 def test_a_pair_of_versions_that_does_not_fit_is_one_clear_line(tmp_path: Path) -> None:
     broken = tmp_path / "site" / "helion"
     broken.mkdir(parents=True)

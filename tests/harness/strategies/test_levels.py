@@ -67,6 +67,7 @@ def programs_tried(seed: int, resolution: float) -> int:
     return len({(e.configuration["a"], e.configuration["b"]) for e in done})
 
 
+@pytest.mark.slow
 def test_parameters_that_do_nothing_get_fewer_evaluations() -> None:
     ours, without = (sum(programs_tried(seed, resolution) for seed in range(4)) for resolution in (0.01, 0.0))
     assert ours >= 1.2 * without, (ours, without)

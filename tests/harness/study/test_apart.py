@@ -13,6 +13,8 @@ from harness.study.plan import PlannedRun, read_plans
 from tests.harness.cli.test_cli import Nearopt, nearopt
 from tests.harness.toy import write_toy
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 __all__ = ["nearopt"]
 TASK = "toy-8x8-bf16__toy"
 

@@ -58,7 +58,10 @@ def test_modules_called_as_the_standard_librarys_and_hydras_plugins_are_not_run(
 
 
 @pytest.mark.parametrize("place", ["here", "config"])
-@pytest.mark.parametrize("launcher", [[], ["hydra/launcher=joblib"], ["hydra/launcher=submitit_local"]])
+@pytest.mark.parametrize(
+    "launcher",
+    [[], *(pytest.param([f"hydra/launcher={name}"], marks=pytest.mark.slow) for name in ("joblib", "submitit_local"))],
+)
 def test_a_strategy_that_a_run_names_is_found_there(tmp_path: Path, place: str, launcher: list[str]) -> None:
     if launcher:
         pytest.importorskip(launcher[0].partition("=")[2].partition("_")[0])

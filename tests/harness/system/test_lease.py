@@ -48,6 +48,20 @@ def test_what_a_killed_process_left_is_taken_over_at_once(tmp_path: Path) -> Non
     Lease(tmp_path).close()
 
 
+def test_a_signal_while_it_is_taken_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SIGTERM of a sweep that was interrupted may come when the note is written and nobody holds the lease yet."""
+
+    def ended(_thread: threading.Thread) -> None:
+        raise SystemExit(143)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", ended)
+        with pytest.raises(SystemExit):
+            Lease(tmp_path)
+    assert not list(tmp_path.glob(".owner*"))
+    Lease(tmp_path).close()
+
+
 def test_a_fresh_note_of_another_host_counts_where_the_lock_does_not_reach(tmp_path: Path) -> None:
     path = note(tmp_path, "another")
     before = path.read_text()

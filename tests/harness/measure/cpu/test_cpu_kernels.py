@@ -35,6 +35,7 @@ def backend(**fields: object) -> LiveBackend:
     return LiveBackend(KERNEL.name, KERNEL, KERNEL.search_space(device.limits()), device, options(**fields))
 
 
+@pytest.mark.slow
 def test_every_fault_is_a_status_and_what_follows_is_right(capfd: pytest.CaptureFixture[str]) -> None:
     live = backend()
     batch = []
