@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import platform
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
