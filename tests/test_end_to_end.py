@@ -10,6 +10,8 @@ import pytest
 from harness.cli import main
 from harness.landscapes.library import recorded_landscapes
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 COLUMNS = [
     "task", "strategy", "target", "axis", "baseline", "budget", "stratum", "hits", "runs", "ert", "bound", "speedup",
     "speedup_low", "speedup_high", "refused",
@@ -49,8 +51,7 @@ def test_four_kernels_against_three_strategies(
     page = (tmp_path / "out/index.html").read_text()
     assert "http://" not in page.replace("http://www.w3.org", "")
     assert "https://" not in page.replace("https://www.w3.org", "")
-    for name in ("pdf", "png", "csv"):
-        assert list((tmp_path / "out/figures").glob(f"best-so-far.{name}"))
+    assert list((tmp_path / "out/figures").glob("best-so-far.csv"))
 
 
 def test_results_name_a_landscape_as_a_task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

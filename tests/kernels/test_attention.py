@@ -48,7 +48,7 @@ def test_causal(schedule: dict[str, Any], loop: str, kv_load: str, dtype: str, d
 
 @pytest.mark.parametrize("kv_load", ["pointer", "descriptor"])
 @pytest.mark.parametrize("schedule", SCHEDULES, ids=lambda s: "-".join(map(str, s.values())))
-@pytest.mark.parametrize("dtype", ["bf16", "fp16"])
+@pytest.mark.parametrize("dtype", ["bf16", pytest.param("fp16", marks=pytest.mark.slow)])
 def test_full(schedule: dict[str, Any], kv_load: str, dtype: str, device: torch.device) -> None:
     kernel = Attention(1, 2, 77, 64, False, dtype)
     configuration = {**schedule, "kv_load": kv_load, "order": "rows_first"}
@@ -57,7 +57,7 @@ def test_full(schedule: dict[str, Any], kv_load: str, dtype: str, device: torch.
 
 @pytest.mark.parametrize("causal", [True, False])
 @pytest.mark.parametrize("order", ["rows_first", "heads_first"])
-@pytest.mark.parametrize("blocks", [(32, 16), (16, 32), (16, 16)], ids=str)
+@pytest.mark.parametrize("blocks", [(32, 16), (16, 32), pytest.param((16, 16), marks=pytest.mark.slow)], ids=str)
 def test_divisible_sequences_take_the_unmasked_path(
     blocks: tuple[int, int], order: str, causal: bool, device: torch.device
 ) -> None:

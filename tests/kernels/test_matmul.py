@@ -114,6 +114,7 @@ def test_compiles_for_hopper_with_its_tensor_cores_and_copy_engine(tmp_path: Pat
     assert [product["tma_stores"] > 0 for product, *_ in compiled] == [True, False, False, False]
 
 
+@pytest.mark.slow
 def test_compiles_where_a_dimension_is_the_constant_one(tmp_path: Path) -> None:
     tile = {**BLOCKS, "operand_load": "pointer"}
     chosen = [{**tile, **schedule} for schedule in (SCHEDULES[1], SCHEDULES[3])]

@@ -42,6 +42,7 @@ def test_no_recording_another_space_a_sample_or_a_damaged_file_is_none(library: 
     assert recorded_oracle("toy-8x8-bf16", "toy", toy_space()) == Oracle()
 
 
+@pytest.mark.slow
 def test_a_run_sees_its_own_readings_and_is_judged_by_the_oracle(tmp_path: Path) -> None:
     known = Oracle({space(4, ("run_error",)).key({"size": 2, "fault": "none"}): 0.5}, {"landscape": "x"})
     options = SessionOptions(compile_workers=1, compile_timeout_s=5, run_timeout_s=5)

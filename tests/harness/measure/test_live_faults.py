@@ -101,6 +101,7 @@ def test_one_at_a_time_with_one_worker(tmp_path: Path, fault: str) -> None:
         live.close()
 
 
+@pytest.mark.slow
 def test_costs_and_messages_of_failures(tmp_path: Path) -> None:
     faults = ("compile_hang", "compile_segfault", "run_hang", "run_kill", "out_of_resources")
     live = backend(tmp_path, faults)
@@ -223,6 +224,7 @@ def test_sessions_that_share_the_device_measure_in_turn(tmp_path: Path) -> None:
             check_right(measurement, size)
 
 
+@pytest.mark.slow
 def test_the_timeout_counts_from_when_the_device_is_ones_own(tmp_path: Path) -> None:
     live = backend(tmp_path, ("run_hang",), share=True, run_timeout_s=2.0)
     try:

@@ -170,6 +170,7 @@ make(Path(sys.argv[1]), 200, work={"run_s": 0.1})
 """
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_a_killed_recording_loses_nothing_and_counts_nothing_twice(tmp_path: Path) -> None:
     log = tmp_path / f"a__f100.parquet{LOG_SUFFIX}"

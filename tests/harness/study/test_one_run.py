@@ -38,7 +38,7 @@ def sweep(tmp_path: Path, *overrides: str) -> list[str]:
             "seed=0,1,2,3", *overrides]  # fmt: skip
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_file_in_place_of_a_run_fails_that_run_alone(nearopt: Nearopt, tmp_path: Path, jobs: int) -> None:
     place = tmp_path / f"study/{TASK}/random/seed-0"
     place.parent.mkdir(parents=True)

@@ -57,7 +57,7 @@ def test_modules_called_as_the_standard_librarys_and_hydras_plugins_are_not_run(
     assert not mark.exists(), mark.read_text()
 
 
-@pytest.mark.parametrize("place", ["here", "config"])
+@pytest.mark.parametrize("place", ["here", pytest.param("config", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     "launcher",
     [[], *(pytest.param([f"hydra/launcher={name}"], marks=pytest.mark.slow) for name in ("joblib", "submitit_local"))],

@@ -60,6 +60,7 @@ def test_a_full_disk_is_one_line_and_nothing_finished_is_lost(tmp_path: Path, sm
     assert traces(small_disk) == expected
 
 
+@pytest.mark.slow
 def test_a_file_cut_short_by_the_system_is_one_line(tmp_path: Path) -> None:
     """A limit on the size of files takes a part of a line before it refuses, as a full disk does."""
     prepare(tmp_path)
@@ -97,6 +98,7 @@ def freeze(folder: Path, at: Path) -> None:
             path.chmod(0o555 if path.is_dir() else 0o444)
 
 
+@pytest.mark.slow
 def test_a_read_only_folder_is_one_line_and_a_finished_study_in_it_is_skipped(tmp_path: Path, read_only: Path) -> None:
     prepare(tmp_path)
     assert finish_here(tmp_path, arguments(tmp_path, tmp_path / "results", evaluations=20))[0] == 0

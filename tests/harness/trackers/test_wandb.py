@@ -118,7 +118,8 @@ def test_the_mirror_says_what_the_parquet_file_says(tmp_path: Path) -> None:
     assert [record.exit_code for record in found["exit"]] == [0]
 
 
-@pytest.mark.parametrize("how", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGTERM])
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_mirror_is_finished_and_goes_on_under_its_id(tmp_path: Path, how: signal.Signals) -> None:
     write_toy(tmp_path)
     (tmp_path / "slow_strategy.py").write_text(STRATEGY)
