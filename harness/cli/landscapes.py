@@ -5,14 +5,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from harness.cli.command import Command
 from harness.cli.exit_codes import DONE
 from harness.errors import UserError
-
-if TYPE_CHECKING:
-    from harness.landscapes.landscape import Landscape
 
 
 def _list_options(parser: argparse.ArgumentParser) -> None:
@@ -22,36 +18,36 @@ def _list_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    from analysis.figures.style import check_figure_path
-    from analysis.landscapes.summary import summarise_all
     from analysis.landscapes.table import markdown_tables, terminal_table
-    from harness.landscapes.files import read_landscapes
+    from harness.cli.summaries import landscape_summaries
     from harness.landscapes.library import recorded_landscapes
     from harness.system.resources import landscape_directory
 
     if arguments.figure is not None:
+        from analysis.figures.style import check_figure_path  # imports Matplotlib
+
         check_figure_path(arguments.figure)
     files = arguments.files or recorded_landscapes()
     if not files:
         raise UserError(f"{landscape_directory()}: no landscape here: expected *.parquet")
-    landscapes, faults = read_landscapes(files)
-    summaries, without = summarise_all((x.name, x.frame(), x.metadata) for x in landscapes)
-    faults |= without
+    summaries, faults = landscape_summaries(files)
     if summaries:
         print((markdown_tables if arguments.markdown else terminal_table)(summaries, faults))
     if summaries and arguments.figure is not None:
-        _draw({s.task: s.t_star_ms for s in summaries}, landscapes, arguments.figure)
+        _draw({s.task: s.t_star_ms for s in summaries}, files, arguments.figure)
     if not faults:
         return DONE
     listed = "; ".join(f"{name}: {reason}" for name, reason in faults.items())
     raise UserError(listed if len(faults) == 1 else f"{len(faults)} of {len(files)} landscapes not listed: {listed}")
 
 
-def _draw(t_star_ms: dict[str, float], landscapes: Sequence[Landscape], path: Path) -> None:
+def _draw(t_star_ms: dict[str, float], files: Sequence[Path], path: Path) -> None:
     from analysis.figures import landscapes as figure
     from analysis.figures.style import save_as
     from analysis.reference import with_coverage
+    from harness.landscapes.files import read_landscapes
 
+    landscapes, _ = read_landscapes(files)
     names = [x.name for x in landscapes]
     for twice in sorted({name for name in names if names.count(name) > 1}):
         raise UserError(f"{twice}: two files of this name: expected one of them for a figure")

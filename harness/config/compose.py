@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,15 @@ from omegaconf.errors import OmegaConfBaseException
 from harness.config.labels import labelled, swept_arguments
 from harness.config.overrides import check_hydra_keys, check_lists_of_files, check_readable, chosen, natural
 from harness.config.plugins import GROUPS, Plugins, importable, load_hydras_plugins
-from harness.config.schema import RunConfig, SweepOptions, register_schema, run_config, sweep_options
+from harness.config.schema import (
+    RunConfig,
+    SweepOptions,
+    check_least,
+    interpolated,
+    register_schema,
+    run_config,
+    sweep_options,
+)
 from harness.errors import UserError
 from harness.system.resources import conf_directory
 from harness.system.text import causes_line
@@ -58,6 +66,7 @@ class Composer:
         folders = [*own, *self._plugins.folders]
         self._search_path = [f"hydra.searchpath={[f'file://{folder}' for folder in folders]}"] if folders else []
         self._memo: dict[tuple[str, ...], Any] = {}
+        self._but_for_seed: dict[tuple[str, ...], Sweep] = {}
 
     def compose(self, overrides: Sequence[str]) -> RunConfig:
         """The configuration of one run.
@@ -80,7 +89,12 @@ class Composer:
             composed = self._composed(overrides)
             return Sweep((run_config(composed),), sweep_options(composed))
 
+        seeds, rest = _seeds_apart(overrides)
+        if len(seeds) == 1 and (known := self._but_for_seed.get(rest)) is not None:
+            return Sweep((replace(known.runs[0], seed=check_least("seed", _value(seeds[0]), 0)),), known.options)
         sweep: Sweep = self._hydra_call(resolved)  # resolves interpolations
+        if "seed" not in interpolated(OmegaConf.to_container(self._memo[rest])):
+            self._but_for_seed[rest] = sweep
         return sweep
 
     def yaml(self, overrides: Sequence[str]) -> str:
@@ -141,9 +155,7 @@ class Composer:
         return [f"{name}={value}" for name, value in params.items()]
 
     def _composed(self, overrides: Sequence[str]) -> Any:
-        # A seed changes nothing else, and composing takes longer than a short replay.
-        seeds = [override for override in overrides if override.startswith("seed=")]
-        rest = tuple(natural([override for override in overrides if override not in seeds]))
+        seeds, rest = _seeds_apart(overrides)
         if rest not in self._memo:
             for group in GROUPS:
                 if (name := chosen(rest, group)) is not None:
@@ -179,6 +191,12 @@ class Composer:
         except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
             check_readable(overrides)
             raise UserError(causes_line(error)) from None
+
+
+def _seeds_apart(overrides: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
+    """Overrides of the seed, and the others: composing them takes longer than a short replay."""
+    seeds = [override for override in overrides if override.startswith("seed=")]
+    return seeds, tuple(natural([override for override in overrides if override not in seeds]))
 
 
 def _joined(sweeps: Sequence[Sweep]) -> Sweep:

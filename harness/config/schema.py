@@ -122,9 +122,8 @@ def run_config(composed: DictConfig) -> RunConfig:
     document = _document(composed)
     strategy = dict(document["strategy"])
     label = check_label(strategy.pop("label", None))
-    for name, value, least in (("seed", document["seed"], 0), ("batch", document["batch"], 1)):
-        if value < least:
-            raise UserError(f"{name}={value}: expected a whole number, {least} or more")
+    check_least("seed", document["seed"], 0)
+    check_least("batch", document["batch"], 1)
     if document["batch"] > MAX_BATCH:
         raise UserError(f"batch={document['batch']}: expected at most {MAX_BATCH}")
     if isinstance(landscape := document["backend"].get("landscape"), str):
@@ -139,6 +138,17 @@ def run_config(composed: DictConfig) -> RunConfig:
         batch=document["batch"],
         tracker=dict(document["tracker"] or {}),
     )
+
+
+def check_least(name: str, value: int, least: int) -> int:
+    """``value``, unless it is less than ``least``.
+
+    Raises:
+        UserError: it is.
+    """
+    if value < least:
+        raise UserError(f"{name}={value}: expected a whole number, {least} or more")
+    return value
 
 
 def sweep_options(composed: DictConfig) -> SweepOptions:

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from harness.evaluation import Status
 from harness.run import contract
+from harness.system.atomic import read_text
 
 FILES = (
     contract.CONFIG, contract.ENVIRONMENT, contract.LOG, contract.EVALUATIONS, contract.STRATEGY, contract.FAILED,
@@ -29,12 +30,6 @@ NUMBERS = (
 """Of every line of the log."""
 BEYOND_REPAIR = (f"{contract.CONFIG} is no file", f"{contract.DONE} is not readable", "is a file where")
 """How damage begins after which nobody can tell what was here: nothing is moved without being asked to."""
-
-
-def refused(directory: Path) -> str:
-    """Damage that somebody must look at, in a few words; empty where there is none or it can be repaired."""
-    wrong = damage(directory)
-    return wrong if wrong.startswith(BEYOND_REPAIR) else ""
 
 
 def to_move(directory: Path) -> list[str]:
@@ -74,7 +69,7 @@ def damage(directory: Path, deep: bool = True) -> str:
 
 def _of_done(directory: Path, deep: bool) -> str:
     try:
-        done = json.loads((directory / contract.DONE).read_text(encoding="utf-8"))
+        done = json.loads(read_text(directory / contract.DONE))
         rows, _ = done["evaluations"], done["ended"]
     except (OSError, ValueError, TypeError, KeyError):
         return f"{contract.DONE} is not readable"
@@ -99,7 +94,7 @@ def parquet_damage(file: Path, rows: object, sha256: object) -> str:
 
 def _failed_readable(file: Path) -> bool:
     try:
-        said = json.loads(file.read_text(encoding="utf-8"))
+        said = json.loads(read_text(file))
         return bool({"message", "final", "trace"} <= said.keys())
     except (OSError, ValueError, AttributeError):
         return False

@@ -17,7 +17,7 @@ from harness.evaluation import Evaluation
 from harness.run import contract, provenance
 from harness.run.build import build_strategy, build_tracker, open_backend
 from harness.run.code import code_digest
-from harness.run.damage import damage, refused
+from harness.run.damage import BEYOND_REPAIR, damage
 from harness.run.failures import failed, failure_kept
 from harness.run.loop import TraceDiverged, run_loop
 from harness.run.reference import check_reference, reference_facts, write_reference
@@ -80,21 +80,17 @@ def _execute(
     repair_seed: np.random.SeedSequence,
     progress: Callable[[Evaluation], None],
 ) -> RunResult:
+    if (skipped := recognised(config, options, backend)) is not None:
+        return skipped  # before anything is written: a finished study may be read-only
     document = _document(config, backend)
     task_folder = options.results / backend.task
     path = task_folder / contract.run_name(config.label, config.seed)
-    if wrong := refused(path):
-        raise UserError(f"{path}: damaged: {wrong}: move it away to run again")
-    if (skipped := _skipped(path)) is not None:  # before anything is written: a finished study may be read-only
-        check_reference(task_folder, backend)
-        check_owner(path, document, options.allow_mixed_code)
-        return skipped
     # Built before the directory exists: arguments at fault must leave nothing behind.
     strategy = build_strategy(config, backend, strategy_seed)
     tracker = build_tracker(config)
     check_reference(task_folder, backend)
     with RunDirectory(path, document, options.allow_mixed_code) as directory:
-        if (skipped := _skipped(path)) is not None:
+        if not damage(path) and (skipped := _skipped(path)) is not None:
             return skipped
         earlier = failed(path)
         if earlier is not None and earlier.final and not options.retry_failed:
@@ -127,9 +123,29 @@ def _execute(
         return RunResult(path, ended, best.evaluations, best.latency_ms, failures=best.none_succeeded)
 
 
+def recognised(config: RunConfig, options: SweepOptions, backend: Backend) -> RunResult | None:
+    """The run ``config`` where it is done; ``None`` where it is not, or damaged so that it can be run again.
+
+    Args:
+        backend: of this run, or of the same with another seed.
+
+    Raises:
+        UserError: what is there belongs to another run, or is damaged beyond repair.
+    """
+    task_folder = options.results / backend.task
+    path = task_folder / contract.run_name(config.label, config.seed)
+    if (wrong := damage(path)).startswith(BEYOND_REPAIR):
+        raise UserError(f"{path}: damaged: {wrong}: move it away to run again")
+    if wrong or (skipped := _skipped(path)) is None:
+        return None
+    check_reference(task_folder, backend)
+    check_owner(path, _document(config, backend), options.allow_mixed_code)
+    return skipped
+
+
 def _skipped(path: Path) -> RunResult | None:
-    """How it ended, if it did; what is damaged is repaired and run again."""
-    done = None if damage(path) else finished(path)
+    """How a run that is not damaged ended, if it did."""
+    done = finished(path)
     return None if done is None else RunResult(path, "skipped", done.evaluations, None)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +41,17 @@ def check_reference(folder: Path, backend: Backend) -> None:
     if landscape is None or not note.exists():
         return
     try:
-        theirs = load_yaml(read_text(note))["landscape_sha256"]
+        theirs = _recording(read_text(note))
     except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError):
         raise UserError(f"{note}: not readable: move it away, it is written again") from None
     if theirs != landscape.sha256:
         raise UserError(f"{folder}: holds runs of another recording of {backend.task}: choose another results=")
+
+
+@lru_cache(maxsize=16)
+def _recording(note: str) -> object:
+    """Which recording a note names; all runs of a task ask for the same."""
+    return load_yaml(note)["landscape_sha256"]
 
 
 def write_reference(folder: Path, backend: Backend, task: TaskSpec | None) -> None:

@@ -21,6 +21,7 @@ from harness.run.damage import bad_key, to_move
 from harness.run.rows import evaluation_of, table_of
 from harness.run.version import check_run_version
 from harness.system.atomic import read_text, replacing, write_text, writing
+from harness.system.digest import digest
 from harness.system.lease import Held, Lease
 from harness.system.yaml_text import load_yaml
 from search_spaces.space import SearchSpace
@@ -51,6 +52,13 @@ def finished(path: Path) -> Finished | None:
         raise UserError(f"{path / contract.DONE}: not readable: move it away to run again") from None
 
 
+def config_text(config: Mapping[str, Any]) -> str:
+    """What ``config.yaml`` says of ``config``; PyYAML writes the same with and without libyaml, which is faster."""
+    dumper = yaml.CSafeDumper if yaml.__with_libyaml__ else yaml.SafeDumper
+    text: str = yaml.dump(dict(config), Dumper=dumper, sort_keys=False)
+    return text
+
+
 def check_owner(path: Path, config: Mapping[str, Any], allow_mixed_code: bool = False) -> None:
     """Make sure that a run directory, if it is there, belongs to the run that ``config`` describes.
 
@@ -65,7 +73,10 @@ def check_owner(path: Path, config: Mapping[str, Any], allow_mixed_code: bool = 
         return
     check_run_version(path)
     try:
-        earlier = load_yaml(read_text(file))
+        text = read_text(file)
+        if text == config_text(config):  # as this run would write it; otherwise what it says decides
+            return
+        earlier = load_yaml(text)
         theirs = earlier["config_hash"]
         code = earlier.get("code_digest")
     except (OSError, yaml.YAMLError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
@@ -77,6 +88,8 @@ def check_owner(path: Path, config: Mapping[str, Any], allow_mixed_code: bool = 
             f"this one {config['config_hash'][:12]}; {changed}): "
             "choose another results= or strategy.label=, or move it away"
         )
+    if digest({name: earlier.get(name) for name in contract.DecidingDocument.__annotations__}) != theirs:
+        raise UserError(f"{file}: damaged: it does not say what its config_hash is of: move it away")
     now = config.get("code_digest")
     if code is not None and now is not None and code != now and not allow_mixed_code:
         raise UserError(
@@ -133,7 +146,7 @@ class RunDirectory:
     def write_config(self, config: Mapping[str, Any]) -> None:
         """Write ``config.yaml``: anew where a run goes on with other code, which then follows its log to the letter."""
         with writing(self.path):
-            write_text(self.path / contract.CONFIG, yaml.safe_dump(dict(config), sort_keys=False))
+            write_text(self.path / contract.CONFIG, config_text(config))
 
     def __enter__(self) -> Self:
         return self

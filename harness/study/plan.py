@@ -20,7 +20,7 @@ from harness.errors import UserError
 from harness.landscapes.library import SEPARATOR
 from harness.run import contract
 from harness.run.version import check_version
-from harness.system.atomic import write_text
+from harness.system.atomic import read_text, write_text
 from harness.system.digest import digest
 
 ANY = "*"
@@ -58,6 +58,19 @@ def _task(config: RunConfig) -> str | None:
     return None if config.task is None else f"{config.task.name}{SEPARATOR}{ANY}"
 
 
+def _planned_runs(configs: Sequence[RunConfig]) -> Iterator[PlannedRun | None]:
+    """Of each; ``None``, too, where a recording is not there: the run itself will say so. A task is looked up once."""
+    tasks: dict[str, str | None] = {}
+    for config in configs:
+        of = repr((config.task, config.backend))
+        if of not in tasks:
+            tasks[of] = None
+            with suppress(UserError):
+                tasks[of] = _task(config)
+        task = tasks[of]
+        yield None if task is None else PlannedRun(task, config.label, config.seed)
+
+
 def check_apart(configs: Sequence[RunConfig], results: Path) -> None:
     """Refuse a sweep in which one directory would belong to several runs, before anything is written.
 
@@ -65,10 +78,7 @@ def check_apart(configs: Sequence[RunConfig], results: Path) -> None:
         UserError: naming the directory, the field that differs and its values.
     """
     owners: dict[tuple[object, ...], RunConfig] = {}
-    for config in configs:
-        run = None
-        with suppress(UserError):  # the run itself will say so
-            run = planned_run(config)
+    for config, run in zip(configs, _planned_runs(configs), strict=True):
         place = (run,) if run else (repr(config.task), repr(config.backend), config.label, config.seed)
         other = owners.setdefault(place, config)
         if other is not config and (changed := _difference(asdict(other), asdict(config))):
@@ -106,11 +116,7 @@ def planned(configs: Sequence[RunConfig], results: Path) -> Iterator[Planning]:
     Raises:
         UserError: the results folder cannot be written, or a newer NearOpt planned runs for it.
     """
-    runs: set[PlannedRun] = set()
-    for config in configs:
-        with suppress(UserError):  # the run itself will say so
-            if (run := planned_run(config)) is not None:
-                runs.add(run)
+    runs = {run for run in _planned_runs(configs) if run is not None}
     if runs:
         _refuse_newer_plans(results)
     begun = _begun(results, runs)
@@ -163,7 +169,7 @@ def _write(folder: Path, runs: set[PlannedRun]) -> list[Path]:
 def _refuse_newer_plans(results: Path) -> None:
     for file in _plan_files(results):
         with suppress(OSError, ValueError, AttributeError):  # a damaged plan is status' business
-            check_version(file, json.loads(file.read_text(encoding="utf-8")).get("version", 1))
+            check_version(file, json.loads(read_text(file)).get("version", 1))
 
 
 def _plan_files(results: Path) -> list[Path]:
@@ -195,7 +201,7 @@ def read_plans(results: Path) -> set[PlannedRun]:
     runs: set[PlannedRun] = set()
     for file in _plan_files(results):
         try:
-            document: contract.PlanDocument = json.loads(file.read_text(encoding="utf-8"))
+            document: contract.PlanDocument = json.loads(read_text(file))
             check_version(file, document.get("version", 1))
             for group in document["runs"]:
                 runs |= {PlannedRun(str(group["task"]), str(group["strategy"]), int(s)) for s in group["seeds"]}

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 from time import sleep
 
 from harness.backends.declaration import declaration_of
 from harness.config.schema import RunConfig, SweepOptions
-from harness.errors import Unwritable
+from harness.errors import Unwritable, UserError
 from harness.evaluation import Evaluation
 from harness.measure.device import VISIBLE_DEVICES
-from harness.run.execute import RunResult, execute
+from harness.run.build import open_backend
+from harness.run.execute import RunResult, execute, recognised
+from harness.run.streams import streams
 from harness.study.attempt import AttemptResult, Failure, Halt, Postponed, attempt
 from harness.study.display import SweepDisplay
 from harness.study.order import randomised_blocks
@@ -68,10 +71,14 @@ def sweep(
     """
     launch = launch or _local(default_jobs(configs) if options.jobs is None else min(options.jobs, len(configs)))
     results: dict[int, RunResult | Failure] = {}
-    pending = randomised_blocks(configs)
     elsewhere: dict[int, Path] = {}
     try:
         with SweepDisplay(len(configs)) as display:
+            for i, known in done_before(configs, options):
+                display.ended(configs[i], known)
+                results[i] = known
+            left = [i for i in range(len(configs)) if i not in results]
+            pending = [left[k] for k in randomised_blocks([configs[i] for i in left])]
             while pending:
                 with closing(launch([(i, configs[i]) for i in pending], options, display.running)) as outcomes:
                     for i, outcome in outcomes:
@@ -89,6 +96,26 @@ def sweep(
             f"{len(results)} of {len(configs)} runs are over, the others keep their evaluations"
         ) from None
     return [results[i] for i in range(len(configs))]
+
+
+def done_before(configs: Sequence[RunConfig], options: SweepOptions) -> Iterator[tuple[int, RunResult]]:
+    """The replays among ``configs`` that are done, by their numbers, without a process or a backend for each.
+
+    Runs that differ in their seed alone have one backend. What is wrong with any of them is left to its own attempt.
+    """
+    groups: dict[str, list[int]] = {}
+    for i, config in enumerate(configs):
+        groups.setdefault(repr(replace(config, seed=0)), []).append(i)
+    for numbers in groups.values():
+        first = configs[numbers[0]]
+        with suppress(UserError):
+            if any_needs_device([first]):
+                continue
+            with closing(open_backend(first, streams(first.seed)[1])) as backend:
+                for i in numbers:
+                    with suppress(UserError):
+                        if (known := recognised(configs[i], options, backend)) is not None:
+                            yield i, known
 
 
 def _come_back_to(elsewhere: dict[int, Path], display: SweepDisplay) -> list[int]:
