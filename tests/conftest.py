@@ -17,6 +17,7 @@ import pytest
 
 if not Path("/dev/nvidia0").exists():
     os.environ.setdefault("TRITON_INTERPRET", "1")
+os.environ.setdefault("NEAROPT_CACHE", "")  # a test starts from nothing, and leaves nothing in the user's folders
 os.fsync = lambda _: None
 gc.disable()
 

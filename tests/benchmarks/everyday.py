@@ -1,0 +1,62 @@
+"""What a user waits for every day, beside another checkout: python -m tests.benchmarks.everyday CHECKOUT [RUNS]."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+
+HERE = Path(__file__).resolve().parents[2]
+REPETITIONS = 5
+REPLAY = ["task=softmax-4096x2560-bf16", "strategy=random"]
+
+
+def timed(checkout: Path, arguments: Sequence[str], cache: str) -> float:
+    """Seconds from the shell."""
+    environment = {**os.environ, "PYTHONPATH": str(checkout), "NEAROPT_CACHE": cache}
+    start = time.monotonic()
+    subprocess.run([sys.executable, "-m", "harness.cli", *arguments], check=True, env=environment, capture_output=True)
+    return time.monotonic() - start
+
+
+def compare(name: str, before: Path, arguments: Sequence[str], cache: str, fresh: str = "") -> None:
+    """Time both checkouts in turn and print the medians, in seconds, and their ratio.
+
+    Args:
+        fresh: a folder below which each command gets a results folder of its own.
+    """
+    taken: dict[Path, list[float]] = {before: [], HERE: []}
+    for k in range(REPETITIONS):
+        for i, (checkout, seconds) in enumerate(taken.items()):
+            results = [f"results={fresh}/{k}-{i}"] if fresh else []
+            seconds.append(timed(checkout, [*arguments, *results], cache))
+    old, new = (median(seconds) for seconds in taken.values())
+    print(f"| {name} | {old:.2f} | {new:.2f} | {old / new:.1f} |", flush=True)
+
+
+def main() -> None:
+    before = Path(sys.argv[1]).resolve()
+    runs = int(sys.argv[2]) if len(sys.argv) > 2 else 3000
+    print("| | before (s) | now (s) | ratio |\n|---|---|---|---|")
+    with tempfile.TemporaryDirectory() as folder:
+        cache = f"{folder}/cache"
+        for count in (36, runs):
+            sweep = [
+                "run", "-m", *REPLAY, "budget.evaluations=5", f"seed=range(0,{count})", f"results={folder}/{count}",
+                "allow_mixed_code=true",
+            ]  # fmt: skip
+            timed(HERE, sweep, cache)
+            compare(f"{count:,} finished runs again", before, sweep, cache)
+        timed(HERE, ["landscapes"], cache)
+        compare("`nearopt landscapes`, not the first time", before, ["landscapes"], cache)
+        single = ["run", *REPLAY, "budget.evaluations=20"]
+        compare("a replay of 20 evaluations", before, single, cache, f"{folder}/single")
+
+
+if __name__ == "__main__":
+    main()
