@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from harness.cli.command import Command
+from harness.cli.command import Command, collector_paused
 
 DESCRIPTION = """Run strategies on tasks: on recorded landscapes (backend=replay, the default) or on this machine's GPU
 (backend=live). A finished run is skipped, an interrupted one goes on where it stopped. A sweep starts its runs in
@@ -45,7 +45,8 @@ def _options(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from harness.cli.sweeping import run
+    with collector_paused():
+        from harness.cli.sweeping import run
 
     return run(arguments.overrides, arguments.multirun, arguments.cfg, arguments.config_dir)
 

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from harness.backends.declaration import declaration_of
-from harness.cli.estimate_text import format_estimate
 from harness.cli.exit_codes import DONE, FAILED, USER_ERROR
 from harness.config.compose import Composer, Sweep
 from harness.config.schema import RunConfig
@@ -18,7 +17,6 @@ from harness.errors import UserError
 from harness.run.build import build_tracker
 from harness.run.execute import RunResult
 from harness.study.attempt import Failure
-from harness.study.estimate import estimate
 from harness.study.plan import check_apart, planned, without_repeats
 from harness.study.sweep import run_alone, sweep
 from harness.system.text import none_succeeded
@@ -49,6 +47,9 @@ def run(overrides: Sequence[str], multirun: bool, show: bool, config_dir: Path |
         _check_arguments(asked.runs)
     _check_trackers(asked.runs)
     if asked.options.dry_run:
+        from harness.cli.estimate_text import format_estimate  # which a run has no use for
+        from harness.study.estimate import estimate
+
         print(format_estimate(estimate(asked.runs, asked.options)))
         return DONE
     if not multirun:

@@ -11,11 +11,10 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jsonschema
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
@@ -27,6 +26,9 @@ from harness.landscapes.table import Floats, cost, latencies, origins, samples, 
 from search_spaces.enumeration import Codes
 from search_spaces.errors import SpaceError
 from search_spaces.space import SearchSpace
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SCHEMA_VERSION = 1
 REQUIRED = ("status", "latency_ms", "oracle_ms")
@@ -79,6 +81,8 @@ class Landscape:
 
     def frame(self) -> pd.DataFrame:
         """A row per configuration: ``status, latency_ms, oracle_ms, compile_s, verify_s, benchmark_s, origin``."""
+        import pandas as pd  # half of what a short replay would import, and it needs none of it
+
         return pd.DataFrame(
             {
                 "status": [str(status) for status in self.status],
