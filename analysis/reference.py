@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from analysis.statistics import random_search
+from analysis.statistics.successive_sampling import SuccessiveSampling
 
 TARGETS = (0.01, 0.05, 0.10)
 """Near-optimal means a true latency of at most (1 + target) t*."""
@@ -67,6 +68,8 @@ class Difficulty:
     Attributes:
         n, k: feasible configurations, and hits among them.
         miss_cost_s, hit_cost_s: mean tuning cost in s of one miss and of one hit; nan where costs are unknown.
+        by_parameter: E[T] of exact random search by parameter, noise-free, in evaluations; ``None`` where the table
+            does not say how likely its rows are.
     """
 
     target: float
@@ -74,6 +77,7 @@ class Difficulty:
     k: int
     miss_cost_s: float
     hit_cost_s: float
+    by_parameter: float | None = None
 
     @property
     def expected_evaluations(self) -> float:
@@ -108,7 +112,16 @@ def difficulty(table: pd.DataFrame, t_star_ms: float, target: float) -> Difficul
         k=max(int(hit.sum()), int(beaten)),
         miss_cost_s=float(cost[~hit].mean()) if (~hit).any() else everything,
         hit_cost_s=float(cost[hit].mean()) if hit.any() else everything,
+        by_parameter=None if beaten else _by_parameter(rows, hit),
     )
+
+
+def _by_parameter(rows: pd.DataFrame, hit: NDArray[np.bool_]) -> float | None:
+    """E[T] of random search by parameter; ``None`` where a row's probability is not known."""
+    if "draw_probability" not in rows.columns:
+        return None
+    p = rows["draw_probability"].to_numpy(np.float64, na_value=np.nan)
+    return SuccessiveSampling.of(p, hit).mean() if len(p) and np.isfinite(p).all() else None
 
 
 def stratum(e5: float) -> str:

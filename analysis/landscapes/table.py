@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from analysis.landscapes.summary import UNKNOWN, LandscapeSummary
-from analysis.reference import TARGETS, Difficulty
+from analysis.reference import TARGETS, Difficulty, stratum
 
 _TARGET_HEADERS = tuple(f"E{100 * target:.0f} (K)" for target in TARGETS)
 HEADERS = ("landscape", "N", "failed", "t* (ms)", *_TARGET_HEADERS, "stratum", "roofline", "vendor/t*")
@@ -38,6 +39,34 @@ def markdown_tables(summaries: Sequence[LandscapeSummary], faults: Mapping[str, 
     if faults:
         parts.append(_markdown(("not listed", "reason"), [[name, reason] for name, reason in faults.items()]))
     return "\n\n".join(parts)
+
+
+def as_json(summary: LandscapeSummary) -> dict[str, Any]:
+    """A landscape for scripts: by target, as text, the hits and E[T] of both kinds of exact random search, noise-free.
+
+    ``null`` where it is infinite (no hits) or not known: of random search by parameter in a sample.
+    """
+    targets = {
+        f"{difficulty.target:g}": {
+            "hits": difficulty.k,
+            "uniform": _finite(difficulty.expected_evaluations),
+            "by_parameter": _finite(difficulty.by_parameter),
+            "stratum": stratum(difficulty.expected_evaluations),
+        }
+        for difficulty in summary.difficulties
+    }
+    return {
+        "landscape": summary.task,
+        "configurations": summary.n,
+        "failed": sum(summary.failures.values()),
+        "t_star_ms": summary.t_star_ms,
+        "coverage": summary.coverage,
+        "targets": targets,
+    }
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and np.isfinite(value) else None
 
 
 def _cells(summary: LandscapeSummary, failed: str) -> list[str]:

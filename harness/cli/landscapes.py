@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,12 +14,13 @@ from harness.errors import UserError
 
 def _list_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--markdown", action="store_true", help="print Markdown, with how each was recorded")
+    parser.add_argument("--json", action="store_true", help="print JSON: E[T] of both kinds of random search by target")
     parser.add_argument("--figure", type=Path, metavar="OUT", help="draw them: .pdf or .png, its data as .csv beside")
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="default: those that ship with NearOpt")
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    from analysis.landscapes.table import markdown_tables, terminal_table
+    from analysis.landscapes.table import as_json, markdown_tables, terminal_table
     from harness.cli.summaries import landscape_summaries
     from harness.landscapes.library import recorded_landscapes
     from harness.system.resources import landscape_directory
@@ -31,7 +33,9 @@ def _list(arguments: argparse.Namespace) -> int:
     if not files:
         raise UserError(f"{landscape_directory()}: no landscape here: expected *.parquet")
     summaries, faults = landscape_summaries(files)
-    if summaries:
+    if arguments.json:
+        print(json.dumps([as_json(summary) for summary in summaries], indent=1))
+    elif summaries:
         print((markdown_tables if arguments.markdown else terminal_table)(summaries, faults))
     if summaries and arguments.figure is not None:
         _draw({s.task: s.t_star_ms for s in summaries}, files, arguments.figure)

@@ -23,6 +23,7 @@ from harness.errors import UserError
 from harness.evaluation import Status
 from harness.landscapes.columns import METADATA_KEY as METADATA_KEY
 from harness.landscapes.table import Floats, cost, latencies, origins, samples, statuses, strings, table_codes
+from search_spaces.by_parameter import draw_probabilities
 from search_spaces.enumeration import Codes
 from search_spaces.errors import SpaceError
 from search_spaces.space import SearchSpace
@@ -80,7 +81,11 @@ class Landscape:
         return np.array([origin != "search" for origin in self.origin])
 
     def frame(self) -> pd.DataFrame:
-        """A row per configuration: ``status, latency_ms, oracle_ms, compile_s, verify_s, benchmark_s, origin``."""
+        """A row per configuration: ``status, latency_ms, oracle_ms, compile_s, verify_s, benchmark_s, origin``.
+
+        And ``draw_probability``, in proportion to that of random search by parameter; nan throughout in a sample, whose
+        rows are not all that it could draw.
+        """
         import pandas as pd  # half of what a short replay would import, and it needs none of it
 
         return pd.DataFrame(
@@ -90,6 +95,7 @@ class Landscape:
                 "oracle_ms": self.oracle_ms,
                 **{name: self.costs_s[:, i] for i, name in enumerate(COSTS)},
                 "origin": list(self.origin),
+                "draw_probability": draw_probabilities(self.space, self.codes) if self.exhaustive else np.nan,
             }
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -123,3 +124,19 @@ def test_every_form_has_its_own_help(nearopt: Nearopt) -> None:
         code, out, _ = nearopt("landscapes", *words, "--help")
         assert code == 0
         assert usage in out.split("\n\n")[0]
+
+
+def test_scripts_get_both_kinds_of_random_search(nearopt: Nearopt, tmp_path: Path) -> None:
+    exhaustive, sample = write_toy(tmp_path), write_toy(tmp_path, "s__toy", coverage={"kind": "sample", "drawn": "so"})
+    code, out, _ = nearopt("landscapes", exhaustive, sample, "--json")
+    whole, part = json.loads(out)
+    assert code == 0 and whole["landscape"] == "toy-8x8-bf16__toy" and whole["configurations"] == 234
+    of = whole["targets"]["0.05"]
+    assert set(whole["targets"]) == {"0.01", "0.05", "0.1"} and set(of) == {
+        "hits",
+        "uniform",
+        "by_parameter",
+        "stratum",
+    }
+    assert of["uniform"] == pytest.approx(235 / (of["hits"] + 1)) and of["by_parameter"] > 1
+    assert {each["by_parameter"] for each in part["targets"].values()} == {None}
