@@ -14,12 +14,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if not Path("/dev/nvidia0").exists():
     os.environ.setdefault("TRITON_INTERPRET", "1")
 os.environ.setdefault("NEAROPT_CACHE", "")  # a test starts from nothing, and leaves nothing in the user's folders
 os.fsync = lambda _: None
 gc.disable()
+settings.register_profile("nearopt", deadline=None, suppress_health_check=[HealthCheck.too_slow])  # by the clock
+settings.load_profile("nearopt")
 
 
 def pytest_collection_finish() -> None:
@@ -34,4 +37,15 @@ def undrawn() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(style, "_write", lambda _figure, paths: [path.write_bytes(b"") for path in paths])
+        yield
+
+
+@pytest.fixture(autouse=True)
+def own_lock_folder(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[None]:
+    """Tests that run at once, of this suite or another beside it, must not lock each other out of the one fake device."""
+    from harness.measure import folders
+
+    with pytest.MonkeyPatch.context() as patch:  # of its own: a test may undo its own patches
+        if request.node.get_closest_marker("gpu") is None:
+            patch.setattr(folders, "lock_folder", lambda: tmp_path)
         yield
