@@ -42,7 +42,7 @@ def undrawn() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def own_lock_folder(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[None]:
-    """Tests that run at once, of this suite or another beside it, must not lock each other out of the one fake device."""
+    """Tests that run at once, of this suite or another beside it, must not lock each other out."""
     from harness.measure import folders
 
     with pytest.MonkeyPatch.context() as patch:  # of its own: a test may undo its own patches
