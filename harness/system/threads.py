@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+from harness.system.resources import CHECKOUT
+
 ONE_THREAD: Mapping[str, str] = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 """Runs at once have a core each: more threads would only get in each other's way."""
 
@@ -17,7 +19,7 @@ ours. What runs name there is found all the same, after everything that is insta
 @contextmanager
 def safely() -> Iterator[None]:
     """Inside the block new processes of Python do not take the working directory for code of their own."""
-    with _changed(SAFELY):
+    with _changed({**SAFELY, **_our_place()}):
         yield
 
 
@@ -25,8 +27,19 @@ def safely() -> Iterator[None]:
 def inherited(more: Mapping[str, str]) -> Iterator[None]:
     """New processes of the block start with ``more``, safely, and with one thread unless the user said otherwise."""
     one_thread = {name: value for name, value in ONE_THREAD.items() if name not in os.environ}
-    with _changed({**one_thread, **SAFELY, **more}):
+    with _changed({**one_thread, **SAFELY, **_our_place(), **more}):
         yield
+
+
+def _our_place() -> dict[str, str]:
+    """Where a new process finds us in a checkout that is not installed, if only the working directory said it before.
+
+    Otherwise a fork server imports nothing beforehand, says nothing about it, and each of its workers imports torch anew.
+    """
+    if not (CHECKOUT / "pyproject.toml").is_file():
+        return {}  # installed: every process has us on its path
+    path = [place for place in os.environ.get("PYTHONPATH", "").split(os.pathsep) if place]
+    return {"PYTHONPATH": os.pathsep.join([*path, *([] if str(CHECKOUT) in path else [str(CHECKOUT)])])}
 
 
 @contextmanager
