@@ -34,7 +34,7 @@ def inherited(more: Mapping[str, str]) -> Iterator[None]:
 def _our_place() -> dict[str, str]:
     """Where a new process finds us in a checkout that is not installed, if only the working directory said it before.
 
-    Otherwise a fork server imports nothing beforehand, says nothing about it, and each of its workers imports torch anew.
+    Otherwise a fork server preloads nothing, says nothing about it, and each of its workers imports torch anew.
     """
     if not (CHECKOUT / "pyproject.toml").is_file():
         return {}  # installed: every process has us on its path
