@@ -14,8 +14,9 @@ from analysis.errors import AnalysisError
 from analysis.report.build import build_report, format_speedups
 from analysis.report.compare import compare_studies
 from analysis.runs import contract
-from analysis.runs.account import State, account
+from analysis.runs.account import account
 from analysis.runs.load import load_study
+from analysis.runs.state import State
 from analysis.study.incumbents import optima
 from analysis.study.time_to_target import times_to_target
 from tests.analysis.fabricate import evaluations, landscape, write_reference, write_run
@@ -99,7 +100,7 @@ def test_terminal_page_and_verdict_say_it(study: Path, tmp_path: Path) -> None:
         assert "t on k-1: 2 of 2 planned runs are missing (seeds 0, 1)" in said
     assert "3/5 (2 failed, 1 missing)" in page
     assert verdict["account"]["totals"] == {
-        "done": 3, "running": 0, "interrupted": 0, "failed": 2, "missing": 3, "damaged": 0,
+        "done": 3, "running": 0, "interrupted": 0, "failed": 2, "missing": 3, "damaged": 0, "superseded": 0,
     }  # fmt: skip
     assert "2 failed, 1 missing" in report.speedups_csv.read_text()
 

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from analysis.errors import AnalysisError
 from analysis.reference import TARGETS
-from analysis.runs.account import State
 from analysis.runs.load import Study, load_study
+from analysis.runs.state import State
+from analysis.runs.told import OPEN, Account
 from analysis.study.incumbents import optima
 from analysis.study.time_to_target import times_to_target
 
@@ -103,11 +104,12 @@ def read_side_times(
         seeds: these alone.
 
     Raises:
-        AnalysisError: a run is damaged, failed or missing, or was made under another protocol; or a task has no
-            finished run.
+        AnalysisError: a run is damaged, failed or missing, or was made under another protocol; a task has no finished
+            run; or the runs were made by several versions of the code.
     """
     study = load_study(folders)
     _check_complete(study, source, protocol, seeds)
+    _check_code(study.account, source)
     _check(study, source, protocol)
     limit = pd.Series(float(protocol.evaluations), index=study.runs.index)
     times = times_to_target(study, optima(study), TARGETS, limit)
@@ -155,13 +157,20 @@ def _check_complete(study: Study, source: str, protocol: Protocol, seeds: Collec
     lacking = [run for run in wanted if run.state is not State.DONE]
     if lacking:
         counts = Counter(run.state for run in lacking)
-        told = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
+        told = ", ".join(f"{counts[state]} {state}" for state in OPEN if counts[state])
         first = lacking[0]
         why = f", {first.message}" if first.message else ""
         raise AnalysisError(
             f"{source}: of {len(wanted)} runs {told} (the first: {first.run.task}, seed {first.run.seed}{why}): "
             "expected all of them done: a gate compares whole sides"
         )
+
+
+def _check_code(account: Account, source: str) -> None:
+    """A verdict is on one version of the code. A run that does not say by which it was made is never refused."""
+    for strategy, codes in account.codes.items():
+        if len(codes.keys() - {""}) > 1:
+            raise AnalysisError(f"{source}: {account.of_codes(strategy)}: expected runs of one version of the code")
 
 
 def _starts(study: Study) -> dict[int, str]:

@@ -15,9 +15,8 @@ from analysis.report.drawing import Drawing, PageFigure, save_figures
 from analysis.report.gallery import Gallery
 from analysis.report.neutral import Neutral, summarise
 from analysis.report.page import Command, render
-from analysis.report.rows import mixed_code
 from analysis.report.text import counted_in, format_speedups
-from analysis.runs.account import Account
+from analysis.runs.told import Account
 from analysis.study.none_succeeded import none_succeeded
 from analysis.study.results import StudyResults, study_results
 from analysis.study.speedup import COLUMNS
@@ -147,7 +146,7 @@ def _write(
         verdict=verdict,
         hypothesis=claimed,
         account=account,
-        notes=[*account.sentences(), *mixed_code(results.study)],
+        notes=account.sentences(),
     )
 
 

@@ -14,7 +14,6 @@ from analysis.errors import AnalysisError
 from analysis.reference import HEADLINE_TARGET
 from analysis.report.neutral import summarise
 from analysis.report.page import environment
-from analysis.report.rows import mixed_code
 from analysis.report.text import AXIS_NAMES
 from analysis.runs.load import Study, load_study, part_of
 from analysis.statistics.ert import LogEstimate
@@ -157,7 +156,7 @@ def differences(a: StudyResults, b: StudyResults) -> list[str]:
         if cells:
             said.append(f"Only in {name}, so left out: {', '.join(cells)}.")
     for name, study in (("A", a.study), ("B", b.study)):
-        said += [f"{name}: {sentence}" for sentence in (*study.account.sentences(), *mixed_code(study))]
+        said += [f"{name}: {sentence}" for sentence in study.account.sentences()]
     for strategy in sorted(set(a.study.runs["strategy"]) & set(b.study.runs["strategy"])):
         first, second = (_protocol(study.study.runs, strategy) for study in (a, b))
         changed = [name for name in sorted({*first, *second}) if first.get(name) != second.get(name)]

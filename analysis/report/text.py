@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.reference import HEADLINE_TARGET, STRATA, kernel_of
-from analysis.runs.account import Account
+from analysis.runs.told import Account
 from analysis.statistics.ert import wilson
 from analysis.study.aggregate import MIN_KERNELS
 from analysis.study.time_to_target import AXES

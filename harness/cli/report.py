@@ -71,7 +71,7 @@ def _log_study(tracker: Tracker, paths: Sequence[Path], output: Path, report: Re
     from harness.trackers.base import TrackedStudy
 
     with TemporaryDirectory() as folder:
-        bundle = write_bundle(paths, Path(folder))
+        bundle = write_bundle(paths, Path(folder), report.account)
         files = {"report": output, bundle.consolidated.name: bundle.consolidated, bundle.config.name: bundle.config}
         files[bundle.account.name] = bundle.account
         if report.hypothesis is not None:

@@ -210,4 +210,10 @@ def run_directories(results: Path, run: PlannedRun) -> list[Path]:
     """The directories that can be this run's."""
     tasks = results.glob(f"{escape(run.task[:-1])}{ANY}") if run.task.endswith(ANY) else [results / run.task]
     places = [task / contract.run_name(run.label, run.seed) for task in tasks]
-    return [place for place in places if place.is_dir()]
+    return [place for place in places if _is_folder(place)]
+
+
+def _is_folder(place: Path) -> bool:
+    with suppress(PermissionError):
+        return place.is_dir()
+    return False  # nobody knows: the run itself will say so
