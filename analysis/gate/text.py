@@ -28,7 +28,7 @@ def sentence(judgement: Judgement) -> str:
         )
     if verdict is Verdict.UNDECIDED:
         return f"undecided: {names}; {_what_it_needs(judgement)}"
-    if last.information == float("inf") and last.z == 0:
+    if last.comparison.same:
         return f"pass: every run of {judgement.candidate.label} took as long as the baseline's{_but(judgement)}"
     if verdict is Verdict.PASS:
         return f"pass: {names}; a slowdown of {plan.slowdown:g} is excluded{_but(judgement)}"
