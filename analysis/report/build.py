@@ -120,7 +120,7 @@ def _write(
     table = results.speedups[COLUMNS]
     everything = pd.concat([table, *(other[COLUMNS] for other in results.others.values())], ignore_index=True)
     lacking = [
-        account.short(counted_in(everything, task, stratum), strategy)
+        account.short(counted_in(everything, task, stratum, account), strategy)
         for task, stratum, strategy in zip(
             everything["task"], everything["stratum"], everything["strategy"], strict=True
         )
@@ -177,7 +177,7 @@ def make_tables(results: StudyResults) -> list[Table]:
 
 def _ranks(results: StudyResults) -> Table | None:
     ranks = ranking.ranking(results)
-    return None if ranks is None else ranking.ranking_table(ranks)
+    return None if ranks is None else ranking.ranking_table(ranks, results)
 
 
 def redraw(

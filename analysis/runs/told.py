@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from analysis.runs.state import CountedRun, State
@@ -90,8 +91,21 @@ class Account:
     def of(self, state: State) -> list[CountedRun]:
         return [run for run in self.runs if run.state is state]
 
+    def tasks(self) -> set[str]:
+        """All that were run or planned, under the names of their directories."""
+        return {run.run.task for run in self.runs}
+
+    def begun(self) -> set[str]:
+        """Those of them of which a run is done, or failed after it had spent something that is known."""
+        ended = [run for run in self.runs if run.state in (State.DONE, State.FAILED)]
+        return {run.run.task for run in ended if (run.run.task, run.run.label) not in self.withheld}
+
     def cells(self) -> dict[tuple[str, str], Cell]:
         """By task and strategy, those that are not simply done."""
+        return self._cells
+
+    @cached_property
+    def _cells(self) -> dict[tuple[str, str], Cell]:
         groups: dict[tuple[str, str], list[CountedRun]] = {}
         for run in self.runs:
             groups.setdefault((run.run.task, run.run.label), []).append(run)

@@ -35,7 +35,12 @@ def _run(arguments: argparse.Namespace) -> int:
         if len(arguments.paths) != 2:
             raise UserError(f"nearopt report --compare: {len(arguments.paths)} folders: expected two, one per study")
         a, b = arguments.paths
-        print(compare_studies(a, b, arguments.output, recordings, arguments.hypothesis))
+        compared = compare_studies(a, b, arguments.output, recordings, arguments.hypothesis)
+        for name, path, sentence in zip("AB", (a, b), compared.sentences, strict=True):
+            print(f"{name}: {path}: {sentence}")
+        for note in compared.notes:
+            print(note)
+        print(compared.index)
         return DONE
     if arguments.figure:
         drawn = redraw(arguments.paths, arguments.output, arguments.figure, recordings, arguments.hypothesis)

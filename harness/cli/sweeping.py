@@ -20,6 +20,7 @@ from harness.run.execute import RunResult
 from harness.run.state import State
 from harness.study.attempt import Failure
 from harness.study.estimate import estimate
+from harness.study.mixed_code import check_code
 from harness.study.plan import check_apart, planned, planned_run, without_repeats
 from harness.study.status import state_of
 from harness.study.sweep import run_alone, sweep
@@ -47,6 +48,7 @@ def run(overrides: Sequence[str], multirun: bool, show: bool, config_dir: Path |
     asked = composer.expand(overrides) if multirun else composer.single(overrides)
     asked = Sweep(without_repeats(asked.runs), asked.options)
     check_apart(asked.runs, asked.options.results)
+    check_code(asked.runs, asked.options)
     if any(override.startswith("+") for override in overrides):  # otherwise their YAML lists them
         _check_arguments(asked.runs)
     _check_trackers(asked.runs)

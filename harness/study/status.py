@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from harness.errors import UserError
 from harness.landscapes.library import SEPARATOR
-from harness.run import contract
-from harness.run.damage import UNREADABLE, blocked
+from harness.run.damage import blocked
 from harness.run.state import State, run_state, set_aside
+from harness.run.survey import inside, runs_of_task
 from harness.study.held_together import held_together, named
 from harness.study.plan import ANY, PlannedRun, read_plans, run_directories
 
@@ -103,7 +102,8 @@ def study_status(results: Path) -> StudyStatus:
         raise UserError(f"{results}: no such folder: expected a results folder")
     plans = read_plans(results)
     faults: list[str] = []
-    directories = {named(directory): directory for directory in _run_directories(results, faults)}
+    tasks = inside(results, faults)
+    directories = {named(directory): directory for task in tasks for directory in runs_of_task(task, faults)}
     held = held_together(results, directories)
     states = [RunStatus(run, *run_state(directory)) for run, directory in directories.items()]
     states += [RunStatus(run, state, message) for run, (state, message) in held.counted.items()]
@@ -128,28 +128,6 @@ def state_of(results: Path, run: PlannedRun) -> State:
     if os.path.lexists(directory):
         return run_state(directory)[0]
     return State.DAMAGED if blocked(directory) else State.MISSING
-
-
-def _run_directories(results: Path, faults: list[str]) -> Iterator[Path]:
-    """Whatever has the place and name of a run's directory; to ``faults`` goes what cannot be looked into."""
-    for task in _inside(results, faults):
-        for label in _inside(task, faults):
-            for run in _inside(label, faults):
-                number = run.name.removeprefix(contract.SEED_PREFIX)
-                if number != run.name and number.isdigit():
-                    yield run
-
-
-def _inside(folder: Path, faults: list[str]) -> list[Path]:
-    """What is in a folder, but for hidden names; nothing where it is none."""
-    try:
-        with os.scandir(folder) as entries:  # a glob passes over what it may not read
-            return sorted(folder / entry.name for entry in entries if not entry.name.startswith("."))
-    except (NotADirectoryError, FileNotFoundError):
-        return []
-    except OSError as error:
-        faults.append(f"{folder}: {UNREADABLE}{error.strerror}): what is in it is not counted.")
-        return []
 
 
 def _missing(plans: set[PlannedRun], present: set[PlannedRun]) -> list[PlannedRun]:

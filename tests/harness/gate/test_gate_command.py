@@ -159,7 +159,12 @@ def test_sides_of_several_versions_of_the_code_are_not_judged(gate: Gate, tmp_pa
     made = f"11 by {config['code_digest'][:8]}, 1 by 00000000"
     assert exit_code == 2 and f"study:quick: quick: its 12 runs were not made by the same code: {made}" in err
     file.write_text(yaml.safe_dump({k: v for k, v in config.items() if k != "code_digest"}, sort_keys=False))
-    assert gate("study:quick", "--against", "study:quick")[0] in (0, 3)  # of unknown code: told, not refused
+    (file.parent / "aborted-0").mkdir()
+    exit_code, out, _ = gate("study:quick", "--against", "study:quick", "--json", "g.json")
+    assert exit_code in (0, 3) and "11 by" in out and "1 by code that is unknown" in out  # told, not refused
+    side = json.loads((tmp_path / "g.json").read_text())["candidate"]
+    assert side["account"] == {"done": 12, "superseded": 1} and side["runs"] == 12
+    assert any("1 superseded and not counted (seed 1: aborted-0" in note for note in side["notes"])
 
 
 def test_results_folders_are_compared_as_they_are(gate: Gate) -> None:
