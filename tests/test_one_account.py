@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import shutil
@@ -12,12 +13,16 @@ from pathlib import Path
 import pytest
 import yaml
 
+from analysis.report.build import build_report
 from analysis.runs.account import account
 from analysis.runs.bundle import write_bundle
 from analysis.runs.load import load_study
+from harness.cli.report import _log_study
 from harness.study.status import study_status
+from harness.trackers.base import TrackedStudy, Tracker
 from tests.harness.cli.test_cli import Nearopt, nearopt
 from tests.harness.toy import write_toy
+from tests.test_account import several
 
 __all__ = ["nearopt"]
 TASK = "toy-8x8-bf16__toy"
@@ -228,10 +233,71 @@ def test_what_may_not_be_looked_into_is_damage(
         assert counted(results)[0] == expected
         code, out, err = nearopt(*sweep(readable_by_all, "seed=0,1"))
         assert code == 2 and said in err and f"{len(seeds)} of 2 runs damaged" in out
-        for file in (results / "planned").iterdir():  # without a plan it is not known which runs these are
-            assert "is not counted" not in " ".join(study_status(results).faults) or closed != "random/seed-0"
-            del file
     finally:
         os.seteuid(me)
         folder.chmod(0o755)
     assert [state for *_, state, _ in counted(results)[0]] == ["done", "done"]
+
+
+def test_without_a_plan_a_closed_folder_is_a_fault(nearopt: Nearopt, readable_by_all: Path) -> None:
+    assert nearopt(*sweep(readable_by_all, "strategy=random,grid", "seed=0"))[0] == 0
+    results = readable_by_all / "r"
+    shutil.rmtree(results / "planned")
+    (results / TASK / "grid").chmod(0)
+    me = os.geteuid()
+    if me == 0:
+        os.seteuid(65534)
+    try:
+        assert [label for _, label, *_ in counted(results)[0]] == ["random"]
+        said = f"{results / TASK / 'grid'}: cannot be read (Permission denied): what is in it is not counted."
+        assert study_status(results).faults == (said,) and said in nearopt("status", results)[1]
+        study = load_study([results])
+        assert said in study.account.sentences() and not study.account.complete
+    finally:
+        os.seteuid(me)
+        (results / TASK / "grid").chmod(0o755)
+
+
+class Keeps(Tracker):
+    """Keeps what a study's artifact would hold."""
+
+    def __init__(self) -> None:
+        self.account: dict[str, object] = {}
+        self.summary: dict[str, object] = {}
+
+    def log_study(self, study: TrackedStudy) -> None:
+        self.account = json.loads(study.files["account.json"].read_text())
+        self.summary = dict(study.summary)
+
+
+def test_all_media_have_the_numbers_of_one_account(nearopt: Nearopt, tmp_path: Path) -> None:
+    results = several(tmp_path)  # of 27 runs one failed, and ten are missing
+    data = (results / "n-1/t/seed-0/evaluations.parquet").read_bytes()
+    (results / "n-1/t/seed-0/evaluations.parquet").write_bytes(data[:100])
+    (results / "n-1/t/seed-1/DONE").unlink()
+    (results / "n-1/t/seed-2/aborted-0").mkdir()
+    totals = {
+        "done": 31, "running": 0, "interrupted": 1, "failed": 1, "missing": 10, "damaged": 1, "superseded": 1,
+    }  # fmt: skip
+    counted(results)
+    assert json.loads(nearopt("status", results, "--json")[1])["totals"] == totals
+    terminal = nearopt("report", results, "-o", tmp_path / "out")[1]
+    verdict = json.loads((tmp_path / "out/verdict.json").read_text())
+    assert verdict["account"]["totals"] == totals
+    page = html.unescape((tmp_path / "out/index.html").read_text())
+    for sentence in verdict["account"]["told"]:
+        assert sentence in terminal and sentence in page
+    summary = "Not complete: 1 of 44 runs failed; 10 of 44 runs missing; 1 of 44 runs interrupted; 1 of 44 runs damaged"
+    assert summary in verdict["sentence"] and summary in terminal and summary in page
+    for said in ("s on k-1: 1 of 4 runs failed", "t on n-1: 1 of 4 runs are damaged (seed 0)"):
+        assert said in terminal
+    assert "t on n-1: 1 superseded and not counted (seed 2: aborted-0" in terminal
+    figure = nearopt("report", results, "-o", tmp_path / "out", "--figure", "best-so-far")[1]
+    assert all(sentence in figure for sentence in verdict["account"]["told"])
+    nearopt("report", "--compare", results, results, "-o", tmp_path / "both")
+    both = json.loads((tmp_path / "both/comparison.json").read_text())
+    assert both["a"]["account"] == both["b"]["account"] == verdict["account"]
+    keeps = Keeps()
+    _log_study(keeps, [results], tmp_path / "out", build_report([results], tmp_path / "out"))
+    assert keeps.account == verdict["account"]
+    assert {name: keeps.summary.get(name, 0) for name in totals} == totals

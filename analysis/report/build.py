@@ -186,14 +186,21 @@ def redraw(
     names: Sequence[str],
     recordings: Mapping[str, Path] | None = None,
     hypothesis: Path | None = None,
+    told: Callable[[str], None] = lambda _: None,
 ) -> list[PageFigure]:
     """Draw some figures of a report again, by name.
+
+    Args:
+        told: gets what a reader must know of the runs behind them, a sentence at a time.
 
     Raises:
         AnalysisError: as :func:`build_report`, or a name that no figure of these runs has.
     """
     claimed = find_hypothesis(paths, hypothesis)
-    gallery = Gallery(study_results(paths, recordings), None if claimed is None else claimed.hypothesis)
+    results = study_results(paths, recordings)
+    for sentence in results.study.account.sentences():
+        told(sentence)
+    gallery = Gallery(results, None if claimed is None else claimed.hypothesis)
     drawings = {drawing.name: drawing for drawing in gallery.drawings(per_task=True)}
     unknown = [name for name in names if name not in drawings]
     if unknown:

@@ -12,6 +12,8 @@ from analysis.runs.state import CountedRun, State
 
 _SHOWN = 12
 """Seeds that are named before the rest is only counted."""
+_PARTS = 3
+"""Pairs of task and strategy that a summary names one by one."""
 
 
 @dataclass(frozen=True)
@@ -166,9 +168,11 @@ class Account:
             ]
         if not parts:
             return ""
-        shown, more = parts[:3], len(parts) - 3
-        told = "; ".join(shown) + (f"; and so in {more} more places" if more > 0 else "")
-        return f"Not complete: {told}."
+        if len(parts) > _PARTS:
+            totals = self.totals()
+            parts = [f"{totals[state]} of {len(self.runs)} runs {state}" for state in OPEN if totals[state]]
+            parts[-1] += f" (on {len(self.cells())} pairs of task and strategy)"
+        return f"Not complete: {'; '.join(parts)}."
 
     def document(self) -> dict[str, Any]:
         """For verdict.json and its like."""

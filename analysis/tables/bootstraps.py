@@ -18,6 +18,8 @@ from analysis.tables.lacking import Lacking
 from analysis.tables.table import Table, text_rows, times_cell
 
 REPLICATES = 2000
+FEWEST = 3
+"""Seeds of a task from which resampling is an interval at all: of two it gives no more than the two."""
 _SEED = 20261123
 
 
@@ -79,10 +81,11 @@ def _row(results: StudyResults, whole: dict[Any, Any], axis: str, target: float,
     refused = bool(whole["refused_these"])
     row: dict[str, Any] = {"strategy": strategy, "tasks": len(tasks), "speedup": whole["speedup"]}
     row["these_low"], row["these_high"] = (float("nan"), float("nan")) if refused else these.interval()
-    row["seeds_low"], row["seeds_high"] = seeds.percentile()
+    few = min(len(task.cost) for task in tasks) < FEWEST
+    row["seeds_low"], row["seeds_high"] = (float("nan"), float("nan")) if few else seeds.percentile()
     row["kernels_low"], row["kernels_high"] = whole["speedup_low"], whole["speedup_high"]
     row["two_level"] = float(np.exp(kernels.centre))
-    row["two_level_low"], row["two_level_high"] = kernels.percentile()
+    row["two_level_low"], row["two_level_high"] = (float("nan"), float("nan")) if few else kernels.percentile()
     return row
 
 

@@ -43,7 +43,7 @@ def _run(arguments: argparse.Namespace) -> int:
         print(compared.index)
         return DONE
     if arguments.figure:
-        drawn = redraw(arguments.paths, arguments.output, arguments.figure, recordings, arguments.hypothesis)
+        drawn = redraw(arguments.paths, arguments.output, arguments.figure, recordings, arguments.hypothesis, print)
         for figure in drawn:
             print(figure.png)
         return DONE
