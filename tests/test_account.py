@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,13 +13,16 @@ import pandas as pd
 import pytest
 
 from analysis.errors import AnalysisError
-from analysis.report.build import build_report, format_speedups
+from analysis.report.build import build_report, format_speedups, make_tables
 from analysis.report.compare import compare_studies
 from analysis.runs import contract
-from analysis.runs.account import State, account
+from analysis.runs.account import account
 from analysis.runs.load import load_study
+from analysis.runs.state import State
 from analysis.study.incumbents import optima
+from analysis.study.results import study_results
 from analysis.study.time_to_target import times_to_target
+from harness.cli import main
 from tests.analysis.fabricate import evaluations, landscape, write_reference, write_run
 
 pytestmark = pytest.mark.usefixtures("undrawn")
@@ -99,7 +104,7 @@ def test_terminal_page_and_verdict_say_it(study: Path, tmp_path: Path) -> None:
         assert "t on k-1: 2 of 2 planned runs are missing (seeds 0, 1)" in said
     assert "3/5 (2 failed, 1 missing)" in page
     assert verdict["account"]["totals"] == {
-        "done": 3, "running": 0, "interrupted": 0, "failed": 2, "missing": 3, "damaged": 0,
+        "done": 3, "running": 0, "interrupted": 0, "failed": 2, "missing": 3, "damaged": 0, "superseded": 0,
     }  # fmt: skip
     assert "2 failed, 1 missing" in report.speedups_csv.read_text()
 
@@ -137,7 +142,7 @@ def test_a_part_of_a_study_lacks_only_its_own_runs(study: Path) -> None:
     assert part.totals() == {State.DONE: 3, State.FAILED: 2, State.MISSING: 1}
 
 
-def test_compare_is_of_what_both_have(tmp_path: Path) -> None:
+def test_compare_is_of_what_both_have(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A has a second task, on which s is much slower: it must not move the comparison of the first."""
     for side, tasks in (("a", ("k-1", "k-2")), ("b", ("k-1",))):
         for task in tasks:
@@ -147,7 +152,8 @@ def test_compare_is_of_what_both_have(tmp_path: Path) -> None:
                 write_run(tmp_path / side, task, "s", seed, evaluations(TABLE, order), budget=20)
     write_run(tmp_path / "b", "k-1", "u", 0, evaluations(TABLE, REST[:20]), budget=20)
     fail(tmp_path / "b", "s", 3, REST[:2])
-    page = compare_studies(tmp_path / "a", tmp_path / "b", tmp_path / "out").read_text()
+    compared = compare_studies(tmp_path / "a", tmp_path / "b", tmp_path / "out")
+    page = compared.index.read_text()
     table = pd.read_csv(tmp_path / "out/comparison-evaluations.csv").set_index("task")
     assert set(table["strategy"]) == {"s"}
     table = table[~table.index.duplicated()]  # ALL comes by stratum, too
@@ -155,3 +161,90 @@ def test_compare_is_of_what_both_have(tmp_path: Path) -> None:
     assert table.loc["ALL", "ert_b"] == pytest.approx(17 / 3)
     assert "Only in A, so left out: tasks k-2." in page and "Only in B, so left out: strategies u." in page
     assert "B: s on k-1: 1 of 4 runs failed" in page
+    assert "3/4 (1 failed)" in page
+    assert table.loc["k-1", ["failed_a", "failed_b", "missing_b"]].tolist() == [0, 1, 0]
+    assert table.loc["ALL", "lacking_b"] == "1 failed"
+    left = pd.read_csv(tmp_path / "out/left-out.csv")
+    assert left.to_numpy().tolist() == [["k-2", "s", "A", 3], ["k-1", "u", "B", 1]]
+    document = json.loads((tmp_path / "out/comparison.json").read_text())
+    assert document["only_in_a"] == [{"task": "k-2", "strategy": "s"}]
+    assert document["only_in_b"] == [{"task": "k-1", "strategy": "u"}]
+    assert document["b"]["account"]["totals"]["failed"] == 1 and document["notes"] == compared.notes
+    assert main(["report", "--compare", str(tmp_path / "a"), str(tmp_path / "b"), "-o", str(tmp_path / "cli")]) == 0
+    terminal = capsys.readouterr().out
+    for note in compared.notes:
+        assert note in terminal and note in html.unescape(page)
+    assert "Only in A, so left out: tasks k-2." in terminal and "B: s on k-1: 1 of 4 runs failed" in terminal
+
+
+def several(tmp_path: Path) -> Path:
+    """Three tasks with ``s`` and ``t``; of ``s`` 1 of 4 runs failed on k-1 and 2 are missing on l-1; none of m-1."""
+    results = tmp_path / "several"
+    for task in ("k-1", "l-1", "n-1"):
+        write_reference(results, task, TABLE)
+        for label in ("s", "t", "grid"):
+            for seed in range(3 if (task, label) == ("k-1", "s") else 2 if (task, label) == ("l-1", "s") else 4):
+                hit = 2 + seed + (label == "s")
+                order = [*REST[:hit], BEST, *REST[hit:19]]
+                write_run(results, task, label, seed, evaluations(TABLE, order), budget=20)
+    fail(results, "s", 3, REST[:7])
+    plan(results, s=4, t=4, grid=4)
+    document = json.loads((results / contract.PLANNED / "0.json").read_text())
+    for task in ("l-1", "m-1"):
+        for label in ("s", "t"):
+            document["runs"].append({"task": task, "strategy": label, "seeds": [0, 1, 2, 3]})
+    (results / contract.PLANNED / "0.json").write_text(json.dumps(document))
+    return results
+
+
+def test_every_cell_of_a_table_says_what_of_its_runs_is_not_done(tmp_path: Path) -> None:
+    results = study_results([several(tmp_path)])
+    tables = {table.name: table for table in make_tables(results)}
+    assert tables.keys() >= {"quality", "restarts", "ranks", "baselines", "leave-out", "improvement", "random-suffices"}
+    note = "† Not all runs are done, and failed ones count as misses: "
+    for table in [table for name, table in tables.items() if name != "random-suffices"]:
+        assert note in table.caption and "s: 1 failed, 6 missing" in table.caption, table.name
+        assert "†" in "".join(cell for row in table.rows for cell in row), table.name
+        assert note in table.markdown() and r"$^\dagger$" in table.latex()
+    quality = tables["quality"].data.set_index(["task", "strategy"])
+    counts = ["runs", "failed", "missing", "damaged", "unfinished"]
+    assert quality.loc[("k-1", "s"), counts].tolist() == [4, 1, 0, 0, 0]
+    assert quality.loc[("l-1", "s"), counts].tolist() == [2, 0, 2, 0, 0]
+    assert quality.loc[("n-1", "t"), counts].tolist() == [4, 0, 0, 0, 0]
+    ranks = tables["ranks"].data.set_index("strategy")
+    assert ranks.loc["s", counts].tolist() == [10, 1, 6, 0, 0]  # nobody ran m-1, which would be among the tasks
+    assert ranks.loc["t", counts].tolist() == [12, 0, 4, 0, 0]
+    left = tables["leave-out"].data.set_index(["strategy", "left_out"])
+    assert left.loc[("s", "k"), "failed"] == 0 and left.loc[("s", "l"), "failed"] == 1
+    better = tables["improvement"].data.set_index(["better", "than"])
+    assert better.loc[("t", "s"), ["failed", "failed_than"]].tolist() == [0, 1]
+
+
+def test_where_random_suffices_each_task_has_its_own_mark(tmp_path: Path) -> None:
+    path = several(tmp_path)
+    fail(path, "grid", 4, REST[:3])
+    shutil.rmtree(path / "n-1" / "t" / "seed-3")
+    tables = {table.name: table for table in make_tables(study_results([path]))}
+    rows = {row[0]: row for row in tables["random-suffices"].rows}
+    assert rows["k-1"][4] == "80%†" and "†" not in rows["k-1"][5] and "†" not in "".join(rows["l-1"])
+    data = tables["random-suffices"].data.set_index("task")
+    assert data.loc["k-1", ["grid_runs", "grid_failed"]].tolist() == [5, 1]
+    assert "grid: 1 failed" in tables["random-suffices"].caption
+
+
+def test_tables_of_a_whole_study_have_no_mark(study: Path) -> None:
+    for file in (study / contract.PLANNED).iterdir():
+        file.unlink()
+    for seed in (3, 4):
+        shutil.rmtree(study / f"k-1/s/seed-{seed}")
+    for table in make_tables(study_results([study])):
+        assert "†" not in table.markdown()
+        counts = [name for name in table.data if name.endswith(("failed", "missing", "damaged", "unfinished"))]
+        assert len(counts) in (4, 8) and not table.data[counts].to_numpy().any()
+
+
+def test_a_task_of_which_nothing_was_run_lacks_in_the_whole(tmp_path: Path) -> None:
+    report = build_report([several(tmp_path)], tmp_path / "out")
+    lines = format_speedups(report.speedups, account=report.account).splitlines()
+    assert "9/10 (1 failed, 6 missing)" in lines[lines.index(next(x for x in lines if x.startswith("ALL"))) + 1]
+    assert "m-1: 4 of 4 planned runs are missing" in " ".join(report.notes)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from analysis.gate.ratio import TaskRatio, identical, paired, part, stratified, unpaired
-from analysis.gate.side_times import SideTimes, TaskTimes
+from analysis.gate.side_times import START, SideTimes, TaskTimes
 from analysis.statistics.ert import LogEstimate
 
 NOTHING = LogEstimate(float("nan"), float("nan"), float("nan"))
+WITHOUT_INTERVAL = LogEstimate(0.0, float("nan"), float("nan"))
+TELLING = 3
+"""So many different times to target, the same on both sides run by run, are no accident."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class TaskComparison:
     Attributes:
         ratio: the candidate's ERT over the baseline's, of all runs or, where they pair, of the seeds in common.
         pairs: seeds in common where runs pair, else 0.
+        same: times to target later than the shared start, where every pair of runs had the same outcome; else ``None``.
     """
 
     task: str
@@ -37,6 +41,7 @@ class TaskComparison:
     ratio: LogEstimate
     pairs: int
     parts: TaskRatio
+    same: frozenset[float] | None = None
 
     @property
     def solved(self) -> bool:
@@ -49,7 +54,8 @@ class Comparison:
     """All tasks, in the suite's order, and the geometric mean of their ratios (candidate / baseline).
 
     A task that no run of either side solved compares nothing and is not in the mean; the ratio is nan where that is so
-    of every task.
+    of every task. Where the runs of both sides are the same the ratio is 1, without an interval: that speaks of seeds
+    that were not run.
     """
 
     tasks: tuple[TaskComparison, ...]
@@ -64,6 +70,12 @@ class Comparison:
     def unsolved(self) -> tuple[str, ...]:
         """Tasks that no run of either side solved."""
         return tuple(task.task for task in self.tasks if not task.solved)
+
+    @property
+    def same(self) -> bool:
+        """Whether the two sides ran the same: every pair of runs, and not only because all hit at once."""
+        told = [task.same for task in self.compared]
+        return all(times is not None for times in told) and sum(len(times or ()) for times in told) >= TELLING
 
     @property
     def pairs(self) -> bool:
@@ -90,19 +102,21 @@ def compare(candidate: SideTimes, baseline: SideTimes, target: float) -> Compari
     """
     tasks = [_task(name, own, baseline.tasks[name], target) for name, own in candidate.tasks.items()]
     solved = [task.parts for task in tasks if task.solved]
-    return Comparison(tuple(tasks), stratified(solved) if solved else NOTHING)
+    comparison = Comparison(tuple(tasks), stratified(solved) if solved else NOTHING)
+    return replace(comparison, ratio=WITHOUT_INTERVAL) if comparison.same else comparison
 
 
 def _task(name: str, candidate: TaskTimes, baseline: TaskTimes, target: float) -> TaskComparison:
     common = shared_starts(candidate, baseline)
     own, theirs = (side.at(common) if common else side for side in (candidate, baseline))
     sides = [part(side.cost(target), side.hit(target)) for side in (own, theirs)]
-    if common and np.array_equal(own.times[target], theirs.times[target]) and np.array_equal(own.spent, theirs.spent):
-        parts = identical()
-    else:
-        parts = paired(*sides) if common else unpaired(*sides)
+    alike = (
+        common and np.array_equal(own.times[target], theirs.times[target]) and np.array_equal(own.spent, theirs.spent)
+    )
+    parts = identical(sides[0]) if alike else paired(*sides) if common else unpaired(*sides)
+    late = frozenset(float(time) for time in own.times[target] if START < time < np.inf)
     shown = [SideErt(*_ert(side, target)) for side in (own, theirs)]
-    return TaskComparison(name, shown[0], shown[1], stratified([parts]), len(common), parts)
+    return TaskComparison(name, shown[0], shown[1], stratified([parts]), len(common), parts, late if alike else None)
 
 
 def shared_starts(candidate: TaskTimes, baseline: TaskTimes) -> list[int]:

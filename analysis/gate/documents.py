@@ -43,7 +43,8 @@ def to_json(judgement: Judgement, suite: str, made: Mapping[str, Any]) -> str:
 
 
 def _side(side: SideTimes) -> dict[str, Any]:
-    return {"label": side.label, "source": side.source, "runs": side.runs}
+    said = {"account": dict(side.account), "notes": list(side.notes)}
+    return {"label": side.label, "source": side.source, "runs": side.runs, **said}
 
 
 def _ratio(ratio: LogEstimate) -> dict[str, float]:

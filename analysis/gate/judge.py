@@ -151,9 +151,8 @@ def _look(plan: Plan, before: Sequence[float], candidate: SideTimes, baseline: S
     seeds = candidate.fewest
     if not comparison.compared:
         return Look(seeds, comparison, float("nan"), 0.0, needed, Bounds(inf, -inf))
-    if ratio.se == 0:
-        z = 0.0 if ratio.log == 0 else inf if ratio.log > 0 else -inf
-        return Look(seeds, comparison, z, inf, needed, Bounds(ndtri(1 - plan.alpha), inf))
+    if comparison.same:
+        return Look(seeds, comparison, 0.0, inf, needed, Bounds(ndtri(1 - plan.alpha), inf))
     information = 1 / ratio.se**2
     limits = bounds(plan.design, [*before, information], needed, last)
     return Look(seeds, comparison, normal_score(ratio), information, needed, limits)

@@ -4,7 +4,9 @@ log ERT = log mean(cost) - log mean(hit), each less its second-order bias: E log
 matters where the two sides have unequal numbers of seeds. Its error is that of
 :func:`analysis.statistics.ert.estimate`: the delta method over seeds. A side without any hit on a task counts as half
 a hit, with variance 2 (that of a Poisson count's logarithm at one half): a bound that is known badly, so that it weighs
-on its side and cannot decide alone.
+on its side and cannot decide alone. Equal readings are not certainty: no variance is 0. Times that are all alike have
+that of exponential ones, as in :mod:`analysis.statistics.ert`; differences that are all alike a hundredth of what the
+two sides have apart; and n pairs without any difference leave room for as many seeds with one as the others may hold.
 
 Everything is vectorised over leading axes, so that the simulations of ``experiments/gate`` judge with the same code.
 """
@@ -16,11 +18,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analysis.statistics.ert import LogEstimate
+from analysis.statistics.ert import TIED, LogEstimate
 
 Floats = NDArray[np.float64]
 HALF_HIT_VARIANCE = 2.0
-NO_ERROR = 1e-12
+UNSEEN = 0.025
+"""The chance at which it is no longer believed that so large a share of seeds differs and none was seen."""
 
 
 @dataclass(frozen=True)
@@ -65,10 +68,13 @@ def variance(share: Floats) -> Floats:
     n = share.shape[-1]
     if n < 2:
         return np.full(share.shape[:-1], np.nan)
-    squared_se = (1 + 1 / n) ** 2 * share.var(axis=-1, ddof=1) / n
-    return np.asarray(
-        np.where(np.isnan(squared_se), HALF_HIT_VARIANCE, np.where(squared_se > NO_ERROR**2, squared_se, 0.0))
-    )
+    spread = np.where(_tied(share), 1.0, share.var(axis=-1, ddof=1))
+    return np.asarray(np.where(np.isnan(spread), HALF_HIT_VARIANCE, (1 + 1 / n) ** 2 / n * spread))
+
+
+def _tied(share: Floats) -> NDArray[np.bool_]:
+    """Whether the runs of a side are too much alike for their spread to say anything. [..., seeds] to [...]"""
+    return np.asarray(share.var(axis=-1, ddof=1) <= TIED**2)
 
 
 @dataclass(frozen=True)
@@ -94,15 +100,24 @@ def unpaired(candidate: Part, baseline: Part) -> TaskRatio:
 
 def paired(candidate: Part, baseline: Part) -> TaskRatio:
     """The same seeds in the same order on both sides, with the same start: what they share cancels."""
+    n = candidate.seeds
     both = np.isfinite(candidate.share).all(axis=-1) & np.isfinite(baseline.share).all(axis=-1)
     apart = variance(candidate.share) + variance(baseline.share)
-    same = np.where(both, variance(candidate.share - baseline.share), apart)
-    return TaskRatio(candidate.log - baseline.log, same[None], np.array([candidate.seeds - 1.0]))
+    together = (1 + 1 / n) ** 2 / n * (candidate.share - baseline.share).var(axis=-1, ddof=1)
+    spread = ~(_tied(candidate.share) & _tied(baseline.share))
+    same = np.where(both & spread, np.maximum(together, TIED**2 * apart), apart)
+    return TaskRatio(candidate.log - baseline.log, same[None], np.array([n - 1.0]))
 
 
-def identical() -> TaskRatio:
-    """Run by run the same outcome on both sides: nothing has changed, whether there were hits or not."""
-    return TaskRatio(np.zeros(()), np.zeros((1,)), np.array([np.inf]))
+def identical(runs: Part) -> TaskRatio:
+    """Run by run the same outcome on both sides: what may differ are seeds that were not run.
+
+    Of n seeds without a difference, a share of 1 - 0.025^(1/n) of all may have one, and weighs as two sides apart do.
+    """
+    apart = 2 * variance(runs.share)
+    return TaskRatio(
+        np.zeros_like(runs.log), ((1 - UNSEEN ** (1 / runs.seeds)) * apart)[None], np.array([runs.seeds - 1.0])
+    )
 
 
 def mean_of(log: Floats, variances: Floats, df: Floats) -> tuple[Floats, Floats, Floats]:

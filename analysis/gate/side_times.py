@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from analysis.errors import AnalysisError
 from analysis.reference import TARGETS
-from analysis.runs.account import State
 from analysis.runs.load import Study, load_study
+from analysis.runs.state import CountedRun, State
+from analysis.runs.told import OPEN, Account
 from analysis.study.incumbents import optima
 from analysis.study.time_to_target import times_to_target
 
@@ -78,11 +79,16 @@ class SideTimes:
         label: the strategy's.
         source: where they come from, in words.
         tasks: by name.
+        account: how many of its runs are in which state, and how many attempts at them are superseded; empty of a
+            baseline file, whose runs were all done.
+        notes: what of that a reader must know, a sentence each.
     """
 
     label: str
     source: str
     tasks: Mapping[str, TaskTimes]
+    account: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @property
     def runs(self) -> int:
@@ -103,11 +109,12 @@ def read_side_times(
         seeds: these alone.
 
     Raises:
-        AnalysisError: a run is damaged, failed or missing, or was made under another protocol; or a task has no
-            finished run.
+        AnalysisError: a run is damaged, failed or missing, or was made under another protocol; a task has no finished
+            run; or the runs were made by several versions of the code.
     """
     study = load_study(folders)
     _check_complete(study, source, protocol, seeds)
+    _check_code(study.account, source)
     _check(study, source, protocol)
     limit = pd.Series(float(protocol.evaluations), index=study.runs.index)
     times = times_to_target(study, optima(study), TARGETS, limit)
@@ -119,11 +126,15 @@ def read_side_times(
         runs = runs if seeds is None else runs[runs["seed"].isin(seeds)]
         if runs.empty:
             raise AnalysisError(f"{source}: no finished run of {task}: the suite has this task")
+        if seeds is not None and (lacking := sorted(set(seeds) - set(runs["seed"]))):
+            raise AnalysisError(f"{source}: no run of {task} with seed {lacking[0]}: expected every seed on every task")
         by_target = {target: _by_run(times[times["target"] == target], runs.index) for target in TARGETS}
         spent = np.minimum(runs["evaluations"].to_numpy(np.float64), protocol.evaluations)
         began = tuple(starts[run] for run in runs.index)
         tasks[task] = TaskTimes(tuple(map(int, runs["seed"])), by_target, spent, began)
-    return SideTimes(label, source, tasks)
+    counts = Counter(run.state for run in _asked_for([*study.account.runs, *study.account.superseded], protocol, seeds))
+    account = {str(state): counts[state] for state in State if counts[state]}
+    return SideTimes(label, source, tasks, account, tuple(study.account.sentences()))
 
 
 def _by_run(times: pd.DataFrame, runs: pd.Index[int]) -> Floats:
@@ -147,21 +158,28 @@ def _check(study: Study, source: str, protocol: Protocol) -> None:
 
 def _check_complete(study: Study, source: str, protocol: Protocol, seeds: Collection[int] | None) -> None:
     """A comparison of what is left of a side would be one of those that were lucky enough to end."""
-    wanted = [
-        run
-        for run in study.account.runs
-        if run.run.task in protocol.landscapes and (seeds is None or run.run.seed in seeds)
-    ]
+    wanted = _asked_for(study.account.runs, protocol, seeds)
     lacking = [run for run in wanted if run.state is not State.DONE]
     if lacking:
         counts = Counter(run.state for run in lacking)
-        told = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
+        told = ", ".join(f"{counts[state]} {state}" for state in OPEN if counts[state])
         first = lacking[0]
         why = f", {first.message}" if first.message else ""
         raise AnalysisError(
             f"{source}: of {len(wanted)} runs {told} (the first: {first.run.task}, seed {first.run.seed}{why}): "
             "expected all of them done: a gate compares whole sides"
         )
+
+
+def _asked_for(runs: Sequence[CountedRun], protocol: Protocol, seeds: Collection[int] | None) -> list[CountedRun]:
+    return [run for run in runs if run.run.task in protocol.landscapes and (seeds is None or run.run.seed in seeds)]
+
+
+def _check_code(account: Account, source: str) -> None:
+    """A verdict is on one version of the code. A run that does not say by which it was made is never refused."""
+    for strategy, codes in account.codes.items():
+        if len(codes.keys() - {""}) > 1:
+            raise AnalysisError(f"{source}: {account.of_codes(strategy)}: expected runs of one version of the code")
 
 
 def _starts(study: Study) -> dict[int, str]:

@@ -28,7 +28,7 @@ def sentence(judgement: Judgement) -> str:
         )
     if verdict is Verdict.UNDECIDED:
         return f"undecided: {names}; {_what_it_needs(judgement)}"
-    if last.information == float("inf") and last.z == 0:
+    if last.comparison.same:
         return f"pass: every run of {judgement.candidate.label} took as long as the baseline's{_but(judgement)}"
     if verdict is Verdict.PASS:
         return f"pass: {names}; a slowdown of {plan.slowdown:g} is excluded{_but(judgement)}"
@@ -105,7 +105,11 @@ def _notes(judgement: Judgement) -> list[str]:
     last, plan = judgement.last, judgement.plan
     kind = "seed by seed (they share their initial design)" if last.comparison.pairs else "independent seeds"
     looks = f"look {len(judgement.looks)} of {len(plan.looks)}"
+    sides = dict.fromkeys(
+        f"{side.label}: {note}" for side in (judgement.candidate, judgement.baseline) for note in side.notes
+    )
     return [
+        *sides,
         f"baseline: {judgement.baseline.source}, {judgement.baseline.runs} runs",
         f"evaluations to within {plan.target:.0%} (ERT; > without a hit); {kind}; {looks}; finds a slowdown of "
         f"{plan.slowdown:g} with {plan.power:.0%} power, false alarms {plan.alpha:.0%}",

@@ -15,9 +15,8 @@ from analysis.report.drawing import Drawing, PageFigure, save_figures
 from analysis.report.gallery import Gallery
 from analysis.report.neutral import Neutral, summarise
 from analysis.report.page import Command, render
-from analysis.report.rows import mixed_code
 from analysis.report.text import counted_in, format_speedups
-from analysis.runs.account import Account
+from analysis.runs.told import Account
 from analysis.study.none_succeeded import none_succeeded
 from analysis.study.results import StudyResults, study_results
 from analysis.study.speedup import COLUMNS
@@ -121,7 +120,7 @@ def _write(
     table = results.speedups[COLUMNS]
     everything = pd.concat([table, *(other[COLUMNS] for other in results.others.values())], ignore_index=True)
     lacking = [
-        account.short(counted_in(everything, task, stratum), strategy)
+        account.short(counted_in(everything, task, stratum, account), strategy)
         for task, stratum, strategy in zip(
             everything["task"], everything["stratum"], everything["strategy"], strict=True
         )
@@ -147,7 +146,7 @@ def _write(
         verdict=verdict,
         hypothesis=claimed,
         account=account,
-        notes=[*account.sentences(), *mixed_code(results.study)],
+        notes=account.sentences(),
     )
 
 
@@ -178,7 +177,7 @@ def make_tables(results: StudyResults) -> list[Table]:
 
 def _ranks(results: StudyResults) -> Table | None:
     ranks = ranking.ranking(results)
-    return None if ranks is None else ranking.ranking_table(ranks)
+    return None if ranks is None else ranking.ranking_table(ranks, results)
 
 
 def redraw(
@@ -187,14 +186,21 @@ def redraw(
     names: Sequence[str],
     recordings: Mapping[str, Path] | None = None,
     hypothesis: Path | None = None,
+    told: Callable[[str], None] = lambda _: None,
 ) -> list[PageFigure]:
     """Draw some figures of a report again, by name.
+
+    Args:
+        told: gets what a reader must know of the runs behind them, a sentence at a time.
 
     Raises:
         AnalysisError: as :func:`build_report`, or a name that no figure of these runs has.
     """
     claimed = find_hypothesis(paths, hypothesis)
-    gallery = Gallery(study_results(paths, recordings), None if claimed is None else claimed.hypothesis)
+    results = study_results(paths, recordings)
+    for sentence in results.study.account.sentences():
+        told(sentence)
+    gallery = Gallery(results, None if claimed is None else claimed.hypothesis)
     drawings = {drawing.name: drawing for drawing in gallery.drawings(per_task=True)}
     unknown = [name for name in names if name not in drawings]
     if unknown:

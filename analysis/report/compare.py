@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,9 @@ from analysis.errors import AnalysisError
 from analysis.reference import HEADLINE_TARGET
 from analysis.report.neutral import summarise
 from analysis.report.page import environment
-from analysis.report.rows import mixed_code
+from analysis.report.sides import cells_of, left_out, left_out_table, only_in, with_accounts
 from analysis.report.text import AXIS_NAMES
-from analysis.runs.load import Study, load_study, part_of
+from analysis.runs.load import load_study, part_of
 from analysis.statistics.ert import LogEstimate
 from analysis.study.results import OTHERS, StudyResults, analyse
 from analysis.study.speedup import COLUMNS
@@ -29,14 +30,30 @@ from analysis.verdict.judge import judge
 _KEYS = ["task", "stratum", "strategy", "axis", "target"]
 
 
+@dataclass(frozen=True)
+class Compared:
+    """What was written.
+
+    Attributes:
+        index: the page; comparison.json, and comparison-AXIS.csv, .md and .tex lie beside it, and left-out.csv, .md and
+            .tex where only one of the two has something.
+        sentences: what each study says by itself.
+        notes: what was left out, what of either is not done, and what else differs, a sentence each.
+    """
+
+    index: Path
+    sentences: list[str]
+    notes: list[str]
+
+
 def compare_studies(
     a: Path,
     b: Path,
     out: str | Path = "report",
     recordings: Mapping[str, Path] | None = None,
     hypothesis: Path | None = None,
-) -> Path:
-    """Write index.html and comparison.csv, .md and .tex; returns the page's path.
+) -> Compared:
+    """Write a page, tables and comparison.json.
 
     What both have is compared: strategies on tasks that both ran, whatever else either holds; that is named. Each
     study is judged by ``hypothesis``, else by its own, else by none, as the whole that it is.
@@ -47,33 +64,52 @@ def compare_studies(
     files = [find_hypothesis([path], hypothesis) for path in (a, b)]
     claims = [None if file is None else file.hypothesis for file in files]
     studies = [_analysed(path, recordings, claim) for path, claim in zip((a, b), claims, strict=True)]
-    common = _cells(studies[0].study) & _cells(studies[1].study)
+    common = cells_of(studies[0].study) & cells_of(studies[1].study)
     joined = side_by_side(*(_common(study, common) for study in studies)) if common else pd.DataFrame({"task": []})
     if joined["task"].isin(studies[0].best.t_star_ms).sum() == 0:
         raise AnalysisError(f"{a} and {b}: no task and strategy in both: expected at least one")
+    joined = with_accounts(joined, *(study.study.account for study in studies))
     tables = [comparison_table(joined, axis, str(a), str(b)) for axis in AXES if (joined["axis"] == axis).any()]
+    tables += [table for table in [left_out_table(*(study.study for study in studies))] if table is not None]
     folder = Path(out)
     given = "" if hypothesis is None else f" --hypothesis {hypothesis}"
+    compared = Compared(
+        folder / "index.html",
+        [_sentence(study, claim) for study, claim in zip(studies, claims, strict=True)],
+        [*left_out(*studies), *differences(*studies)],
+    )
     try:
         for table in tables:
             write(table, folder)
+        document = _document((a, b), studies, compared)
+        (folder / "comparison.json").write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", "utf-8")
         page = (
             environment()
             .get_template("compare.html.j2")
             .render(
                 names=[str(a), str(b)],
-                sentences=[_sentence(study, claim) for study, claim in zip(studies, claims, strict=True)],
+                sentences=compared.sentences,
                 counts=[(len(study.study.runs), study.study.runs["task"].nunique()) for study in studies],
-                differences=differences(*studies),
+                differences=compared.notes,
                 tables=tables,
                 command=f"nearopt report --compare {a} {b}{given} -o {out}",
             )
         )
-        index = folder / "index.html"
-        index.write_text(page, encoding="utf-8")
+        compared.index.write_text(page, encoding="utf-8")
     except OSError as error:
         raise AnalysisError(f"{folder}: cannot be written: {error.strerror or error}") from error
-    return index
+    return compared
+
+
+def _document(paths: tuple[Path, Path], studies: Sequence[StudyResults], compared: Compared) -> dict[str, Any]:
+    sides = [
+        {"results": str(path), "runs": len(study.study.runs), "sentence": sentence,
+         "account": study.study.account.document()}
+        for path, study, sentence in zip(paths, studies, compared.sentences, strict=True)
+    ]  # fmt: skip
+    only = [only_in(*(study.study for study in order)) for order in (studies, studies[::-1])]
+    cells = [[{"task": task, "strategy": strategy} for task, strategy in sorted(part)] for part in only]
+    return {"a": sides[0], "b": sides[1], "only_in_a": cells[0], "only_in_b": cells[1], "notes": compared.notes}
 
 
 def _analysed(path: Path, recordings: Mapping[str, Path] | None, claim: Hypothesis | None) -> StudyResults:
@@ -82,15 +118,9 @@ def _analysed(path: Path, recordings: Mapping[str, Path] | None, claim: Hypothes
     return analyse(load_study([path], recordings), others)
 
 
-def _cells(study: Study) -> set[tuple[str, str]]:
-    return {
-        (str(task), str(strategy)) for task, strategy in zip(study.runs["task"], study.runs["strategy"], strict=True)
-    }
-
-
 def _common(study: StudyResults, cells: set[tuple[str, str]]) -> StudyResults:
     """The same with the runs of these tasks and strategies alone, so that ALL is of the same tasks on both sides."""
-    return study if _cells(study.study) == cells else analyse(part_of(study.study, cells), ())
+    return study if cells_of(study.study) == cells else analyse(part_of(study.study, cells), ())
 
 
 def _sentence(study: StudyResults, claim: Hypothesis | None) -> str:
@@ -139,25 +169,16 @@ def _row_cells(row: Mapping[Any, Any]) -> list[str]:
     for side in ("a", "b"):
         low, high = row[f"speedup_low_{side}"], row[f"speedup_high_{side}"]
         cells.append(times_cell(row[f"speedup_{side}"], low, high, row[f"bound_{side}"]))
-        cells.append(f"{row[f'hits_{side}']:.0f}/{row[f'runs_{side}']:.0f}")
+        lacking = f" ({row[f'lacking_{side}']})" if row[f"lacking_{side}"] else ""
+        cells.append(f"{row[f'hits_{side}']:.0f}/{row[f'runs_{side}']:.0f}{lacking}")
     return [*cells, times_cell(row["ratio"], row["ratio_low"], row["ratio_high"])]
 
 
 def differences(a: StudyResults, b: StudyResults) -> list[str]:
-    """What else differs: tasks, strategies, protocols and recordings."""
+    """What of either is not done, and what else differs: protocols and recordings."""
     said = []
-    for column, noun in (("task", "tasks"), ("strategy", "strategies")):
-        one, other = (set(study.study.runs[column]) for study in (a, b))
-        for name, only in (("A", one - other), ("B", other - one)):
-            if only:
-                said.append(f"Only in {name}, so left out: {noun} {', '.join(sorted(only))}.")
-    shared = [set(a.study.runs[column]) & set(b.study.runs[column]) for column in ("task", "strategy")]
-    for name, only_cells in (("A", _cells(a.study) - _cells(b.study)), ("B", _cells(b.study) - _cells(a.study))):
-        cells = [f"{label} on {task}" for task, label in sorted(only_cells) if task in shared[0] and label in shared[1]]
-        if cells:
-            said.append(f"Only in {name}, so left out: {', '.join(cells)}.")
     for name, study in (("A", a.study), ("B", b.study)):
-        said += [f"{name}: {sentence}" for sentence in (*study.account.sentences(), *mixed_code(study))]
+        said += [f"{name}: {sentence}" for sentence in study.account.sentences()]
     for strategy in sorted(set(a.study.runs["strategy"]) & set(b.study.runs["strategy"])):
         first, second = (_protocol(study.study.runs, strategy) for study in (a, b))
         changed = [name for name in sorted({*first, *second}) if first.get(name) != second.get(name)]

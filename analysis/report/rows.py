@@ -115,11 +115,7 @@ def _budget(evaluations: float, seconds: float) -> str:
 
 def warnings(study: Study, best: Optima) -> list[str]:
     """What a reader must know before believing the numbers."""
-    said = study.account.sentences() + mixed_code(study)
-    if study.unfinished:
-        said.append(f"{study.unfinished} unfinished runs were left out.")
-    if study.duplicates:
-        said.append(f"{study.duplicates} copies of runs were left out.")
+    said = study.account.sentences()
     for task, runs in sorted(best.beaten.items()):
         names = ", ".join(f"{r['strategy']} seed {r['seed']}" for r in study.runs.loc[runs[:5]].to_dict("records"))
         said.append(f"{task}: {len(runs)} runs beat the recorded optimum ({names}); t* was lowered for all.")
@@ -141,19 +137,6 @@ def warnings(study: Study, best: Optima) -> list[str]:
             f"{', '.join(without)}: no recorded table: the optimum is the best that any run knew, and the baseline "
             "are the runs of random."
         )
-    return said
-
-
-def mixed_code(study: Study) -> list[str]:
-    """Strategies whose runs were made by several versions of the code; what does not say by which is unknown."""
-    said = []
-    for strategy, runs in study.runs.groupby("strategy", sort=True):
-        counts = runs["code"].value_counts()
-        known = counts[counts.index != ""]
-        if len(known) > 1 or (len(known) and len(known) < len(counts)):
-            parts = [f"{count} by {str(code)[:8]}" for code, count in known.items()]
-            parts += [f"{counts['']} by code that is unknown"] if "" in counts else []
-            said.append(f"{strategy}: its {len(runs)} runs were not made by the same code: {', '.join(parts)}.")
     return said
 
 

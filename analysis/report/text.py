@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.reference import HEADLINE_TARGET, STRATA, kernel_of
-from analysis.runs.account import Account
+from analysis.runs.told import Account
 from analysis.statistics.ert import wilson
 from analysis.study.aggregate import MIN_KERNELS
 from analysis.study.time_to_target import AXES
@@ -87,19 +87,23 @@ def speedup_lines(
                 runs=int(first["runs"]),
                 hit_rate=f"{low:.0%}–{high:.0%}",
                 cells={axis: speedup_cell(r.iloc[0]) if len(r) else "–" for axis, r in by_axis.items()},
-                lacking=account.short(counted_in(table, name, str(stratum)), str(strategy)) if account else "",
+                lacking=account.short(counted_in(table, name, str(stratum), account), str(strategy)) if account else "",
             )
         )
     return sorted(lines, key=_rank)
 
 
-def counted_in(table: pd.DataFrame, task: str, stratum: str) -> set[str]:
-    """The tasks that a row of a speedup table is made of."""
+def counted_in(table: pd.DataFrame, task: str, stratum: str, account: Account | None = None) -> set[str]:
+    """The tasks that a row of a speedup table is made of, and of several those of which nothing was run at all.
+
+    Args:
+        account: says which those are; without it they are left out.
+    """
     if task != "ALL" and not task.startswith("kernel:"):
         return {task}
     single = table[~table["task"].str.startswith("kernel:") & (table["task"] != "ALL")]
     own = single if stratum == "all" else single[single["stratum"] == stratum]
-    names = {str(name) for name in own["task"]}
+    names = {str(name) for name in own["task"]} | (account.tasks() - account.begun() if account else set())
     if task == "ALL":
         return names
     return {name for name in names if f"kernel:{kernel_of(name)}" == task}

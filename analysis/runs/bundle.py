@@ -10,9 +10,11 @@ from pathlib import Path
 import yaml
 
 from analysis.runs import consolidated, contract
-from analysis.runs.account import account, name_of
-from analysis.runs.load import read_logs
+from analysis.runs.account import account
+from analysis.runs.load import each_once
+from analysis.runs.reading import read_logs
 from analysis.runs.retimed import with_retimed
+from analysis.runs.told import Account
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Bundle:
     Attributes:
         consolidated: a row per run; ``nearopt report`` reads a folder that holds nothing else.
         config: one whole configuration for each strategy label.
-        account: which runs are done, failed, missing ..., as verdict.json has it.
+        account: which runs are done, failed, missing ..., the very one that verdict.json has.
         runs: how many.
     """
 
@@ -32,15 +34,19 @@ class Bundle:
     runs: int
 
 
-def write_bundle(paths: Sequence[str | Path], folder: Path) -> Bundle:
-    """Write the runs below ``paths`` to ``folder``.
+def write_bundle(paths: Sequence[str | Path], folder: Path, known: Account | None = None) -> Bundle:
+    """Write the runs below ``paths`` to ``folder``, those that count by their account.
+
+    Args:
+        known: their account, where it was made already.
 
     Raises:
         AnalysisError: a file is damaged.
         OSError: ``folder`` cannot be written.
     """
+    known = account(paths) if known is None else known
     logs, _, environment = read_logs(paths)
-    by_name = {"/".join(log.path.parts[-3:]): log for log in with_retimed(logs)}
+    by_name = {"/".join(log.path.parts[-3:]): log for log in with_retimed(each_once(logs, known))}
     file = folder / contract.CONSOLIDATED
     consolidated.write(file, by_name, {}, environment)
     protocol: dict[str, object] = {}
@@ -49,6 +55,5 @@ def write_bundle(paths: Sequence[str | Path], folder: Path) -> Bundle:
     config = folder / contract.CONFIG
     config.write_text(yaml.safe_dump(protocol, sort_keys=False), encoding="utf-8")
     told = folder / "account.json"
-    known = account(paths, {name: log.ended for log in logs if (name := name_of(log.path)) is not None})
     told.write_text(json.dumps(known.document(), indent=1) + "\n", encoding="utf-8")
     return Bundle(file, config, told, len(by_name))

@@ -1,8 +1,9 @@
 """Many runs in one Parquet file, a row each: what twenty thousand small files take a minute to say.
 
 ``RESULTS/consolidated.parquet`` is kept up to date by whoever loads RESULTS: a run directory whose files have another
-size or time of change than the row says is read again, and one that is gone is dropped. Where there are no run
-directories at all, as in a committed study, the file stands for them.
+size or time of change than the row says is read again, and one that is gone is dropped. Where none of its rows is of a
+directory that is there, as in a committed study, the file stands for the runs that have none
+(:mod:`analysis.runs.held_together`).
 """
 
 from __future__ import annotations
@@ -10,8 +11,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -21,12 +21,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from analysis.errors import AnalysisError
 from analysis.progress import tracked
 from analysis.runs import contract
 from analysis.runs.contract import ConsolidatedDocument
+from analysis.runs.damage import damage
+from analysis.runs.held_together import document, fingerprint, unless_damaged
 from analysis.runs.run_directory import RunLog, read_environment, read_run
-from analysis.runs.version import check_version
+from analysis.runs.survey import Collection
 
 WORTH_IT = 100
 """Fewer runs than these are read as they are, and nothing is written."""
@@ -40,34 +41,48 @@ _COMPRESSION: dict[str, Any] = {
     ],
     "column_encoding": {f"{contract.CLOCK_END_S}.list.element": "BYTE_STREAM_SPLIT"},  # it rises and never repeats
 }
-_FILES = (contract.DONE, contract.CONFIG, contract.EVALUATIONS)
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """The runs below one folder, and the environment of one of them."""
+    """The runs below one folder, the environment of one of them, and the directories that turned out to be damaged."""
 
     logs: list[RunLog]
     environment: dict[str, Any]
+    damaged: dict[Path, str] = field(default_factory=dict)
 
 
-def load(root: Path, directories: Sequence[Path]) -> Loaded:
-    """The run ``directories`` below ``root``, from the consolidated file as far as it is right; then update it."""
-    file = root / contract.CONSOLIDATED
-    if len(directories) < WORTH_IT and (directories or not file.exists()):
-        return Loaded([read_run(d) for d in directories], _environment(directories))
-    known, environment = read(file) if file.exists() else ({}, {})
-    if not directories:
-        return Loaded([log for _, log in known.values()], environment)
-    wanted = {str(d.relative_to(root.resolve())): d for d in directories}
+def load(root: Path, directories: Sequence[Path], collection: Collection | None = None) -> Loaded:
+    """The run ``directories``, which have DONE, from the consolidated file as far as it is right; then update it.
+
+    Args:
+        root: where the file is or is to be, resolved.
+        collection: the file with what belongs to it, if it is there: its runs without a directory are loaded too.
+    """
+    alone = {} if collection is None else collection.held().counted
+    if len(directories) < WORTH_IT and not alone:
+        return _read_all(directories)
+    file, prefix = root / contract.CONSOLIDATED, "" if collection is None else collection.prefix
+    known, environment = ({}, {}) if collection is None else read(file, prefix)
+    wanted = {directory.relative_to(root).as_posix(): directory for directory in directories}
     prints = {name: fingerprint(directory) for name, directory in wanted.items()}
-    stale = [name for name in wanted if name not in known or known[name][0] != prints[name]]
-    fresh = {name: read_run(wanted[name]) for name in tracked(stale, f"reading runs of {root}")}
-    logs = {name: fresh.get(name) or known[name][1] for name in wanted}
-    if stale or len(known) != len(wanted):
+    stale = [name for name in wanted if not prints[name] or name not in known or known[name][0] != prints[name]]
+    now = _read_all([wanted[name] for name in tracked(stale, f"reading runs of {root}")])
+    fresh = {log.path.relative_to(root).as_posix(): log for log in now.logs}
+    logs = {name: fresh.get(name) or known[name][1] for name in wanted if wanted[name] not in now.damaged}
+    logs |= {name: known[name][1] for name in alone}
+    good = {name: known[name] for name in known if wanted.get(name) in now.damaged}
+    if len(directories) >= WORTH_IT and not prefix and (fresh or known.keys() != {*logs, *good}):
         environment = _environment(directories)
-        _write_if_possible(file, logs, prints, environment)
-    return Loaded(list(logs.values()), environment)
+        kept = {**logs, **{name: log for name, (_, log) in good.items()}}
+        _write_if_possible(file, kept, {**prints, **{name: mark for name, (mark, _) in good.items()}}, environment)
+    return Loaded(list(logs.values()), environment or _environment(directories), now.damaged)
+
+
+def _read_all(directories: Sequence[Path]) -> Loaded:
+    damaged = {directory: wrong for directory in directories if (wrong := damage(directory))}
+    logs = [read_run(directory) for directory in directories if directory not in damaged]
+    return Loaded(logs, _environment(directories), damaged)
 
 
 def names(root: Path) -> list[str]:
@@ -75,33 +90,13 @@ def names(root: Path) -> list[str]:
     file = root / contract.CONSOLIDATED
     if not file.exists():
         return []
-    with _damage(file), pq.ParquetFile(file) as parquet:
-        _document(file, parquet)
+    with unless_damaged(file), pq.ParquetFile(file) as parquet:
+        document(file, parquet)
         return list(parquet.read(columns=[contract.PATH])[contract.PATH].to_pylist())
-
-
-def part(folder: Path) -> Loaded:
-    """The runs below ``folder`` in the nearest consolidated file above it, for a study without its run directories."""
-    for root in folder.resolve().parents[:3]:
-        if not (root / contract.CONSOLIDATED).exists():
-            continue
-        prefix = f"{folder.resolve().relative_to(root).as_posix()}/"
-        known, environment = read(root / contract.CONSOLIDATED, prefix)
-        return Loaded([log for _, log in known.values()], environment)
-    return Loaded([], {})
 
 
 def _environment(directories: Sequence[Path]) -> dict[str, Any]:
     return read_environment(directories[0] / contract.ENVIRONMENT) if directories else {}
-
-
-def fingerprint(directory: Path) -> str:
-    """Changes whenever a file of the run does: sizes and times of change."""
-    try:
-        stats = [(directory / name).stat() for name in _FILES]
-    except OSError as error:
-        raise AnalysisError(f"{error.filename}: missing, although the run is marked as done") from error
-    return ",".join(f"{stat.st_size}:{stat.st_mtime_ns}" for stat in stats)
 
 
 def _write_if_possible(
@@ -166,35 +161,20 @@ def read(file: Path, prefix: str = "") -> tuple[dict[str, tuple[str, RunLog]], d
     """Relative path to (fingerprint, run), and the environment.
 
     Args:
-        prefix: of the paths that are wanted.
+        prefix: of the paths that are wanted, with a slash at its end.
 
     Raises:
         AnalysisError: the file is damaged, or a newer NearOpt wrote it.
     """
-    with _damage(file), pq.ParquetFile(file) as parquet:
-        document = _document(file, parquet)
+    with unless_damaged(file), pq.ParquetFile(file) as parquet:
+        said = document(file, parquet)
         known: dict[str, tuple[str, RunLog]] = {}
         for group in range(parquet.num_row_groups):
-            paths = parquet.read_row_group(group, columns=[contract.PATH])[contract.PATH]
-            wanted = pc.starts_with(paths, prefix)
+            paths = parquet.read_row_group(group, columns=[contract.PATH])[contract.PATH].to_pylist()
+            wanted = pa.array([f"{path}/".startswith(prefix) for path in paths])
             if pc.any(wanted).as_py():
                 known |= _runs(file.parent.resolve(), parquet.read_row_group(group).filter(wanted))
-        return known, dict(document.get("environment") or {})
-
-
-def _document(file: Path, parquet: pq.ParquetFile) -> dict[str, Any]:
-    """What the metadata says; of a version that is known here."""
-    document = dict(json.loads((parquet.schema_arrow.metadata or {}).get(contract.METADATA_KEY, b"{}")))
-    check_version(file, document.get("version", 1))
-    return document
-
-
-@contextmanager
-def _damage(file: Path) -> Iterator[None]:
-    try:
-        yield
-    except (OSError, ValueError, KeyError, pa.ArrowException) as error:
-        raise AnalysisError(f"{file}: damaged: {str(error).splitlines()[0]}: delete it, it is written again") from error
+        return known, dict(said.get("environment") or {})
 
 
 def _runs(root: Path, table: pa.Table) -> dict[str, tuple[str, RunLog]]:

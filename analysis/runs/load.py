@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,14 +13,18 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.errors import AnalysisError
-from analysis.runs import consolidated, contract
-from analysis.runs.account import Account, State, account, name_of, run_state
+from analysis.runs import contract
+from analysis.runs.account import account_of
 from analysis.runs.contract import ConfigDocument
+from analysis.runs.contradictions import check_comparable, check_landscapes, check_same_names
+from analysis.runs.reading import read_surveyed
 from analysis.runs.recordings import references
 from analysis.runs.retimed import with_retimed
-from analysis.runs.run_directory import RunLog, is_live, read_failed, run_row
+from analysis.runs.run_directory import RunLog, is_live, run_row
 from analysis.runs.split_time import run_split
-from analysis.runs.version import check_plans, check_run_version
+from analysis.runs.state import State
+from analysis.runs.survey import Survey, survey
+from analysis.runs.told import OPEN, Account
 
 _COSTS = {
     contract.COMPILE_S: (contract.COMPILE_S,),
@@ -28,15 +32,6 @@ _COSTS = {
     "own_s": (contract.ASK_S, contract.TELL_S),
 }
 """Columns of ``Study.evaluations`` that are sums of logged ones."""
-_SAME_WITHIN_A_STRATEGY = [
-    "strategy_arguments",
-    "budget_evaluations",
-    "budget_seconds",
-    "batch",
-    "compile_workers",
-    "noise",
-    "backend",
-]
 
 
 @dataclass(frozen=True)
@@ -55,9 +50,8 @@ class Study:
         references: task to recorded table, for tasks that have one.
         samples: task to the file with the recorded samples of its table, where there is one.
         facts: task to what is known of the recording (vendor, roofline, device ...), for tasks that have one.
-        unfinished: run directories without DONE or FAILED, left out.
-        account: of every run that is there or was planned.
-        duplicates: copies of a run that is here already, left out.
+        account: of every run that is there or was planned; all that is not done in it is left out of ``runs``, but
+            for what failed and left its log.
         protocol: for each strategy label one whole config.yaml, and one environment.json, for the record.
         splits: a row per run whose log has its costs: run, and what :func:`analysis.runs.split_time.run_split` gives.
     """
@@ -67,8 +61,6 @@ class Study:
     references: dict[str, pd.DataFrame] = field(default_factory=dict)
     samples: dict[str, Path] = field(default_factory=dict)
     facts: dict[str, dict[str, Any]] = field(default_factory=dict)
-    unfinished: int = 0
-    duplicates: int = 0
     protocol: dict[str, ConfigDocument] = field(default_factory=dict)
     environment: dict[str, Any] = field(default_factory=dict)
     splits: pd.DataFrame = field(default_factory=pd.DataFrame)
@@ -84,18 +76,19 @@ def load_study(paths: Sequence[str | Path], recordings: Mapping[str, Path] | Non
     Raises:
         AnalysisError: nothing found, a file is damaged, or the runs contradict each other.
     """
-    logs, unfinished, environment = read_logs(paths)
-    known = _account(paths, logs)
-    logs = [log for log in logs if _cell(log) not in known.withheld]
+    surveys = [survey(Path(path)) for path in paths]
+    logs, damaged, environment = read_surveyed(surveys)
+    check_same_names(logs)
+    known = _account(surveys, logs, damaged)
+    logs = [log for log in logs if log.cell not in known.withheld]
     if not any(log.ended != contract.ENDED_FAILED for log in logs):
-        where = ", ".join(str(p) for p in paths)
-        hint = "".join(f"; {n} {what}" for n, what in ((unfinished, "unfinished"), (_failed(known), "failed")) if n)
-        raise AnalysisError(f"{where}: no finished run found{hint}: expected directories with config.yaml and DONE")
-    kept = with_retimed(_without_copies(logs))
+        raise AnalysisError(f"{', '.join(map(str, paths))}: no finished run found{_hint(known)}: expected directories "
+                            "with config.yaml and DONE")  # fmt: skip
+    kept = with_retimed(each_once(logs, known))
     runs = pd.DataFrame([run_row(log) for log in kept])
     runs.index.name = "run"
-    _check_comparable(runs)
-    _check_landscapes(runs)
+    check_comparable(runs)
+    check_landscapes(runs)
     by_task = references(runs, recordings or {})
     sampled = {task for task, reference in by_task.items() if reference.coverage == "sample"}
     runs["coverage"] = runs["coverage"].where(~runs["task"].isin(sampled), "sample")
@@ -108,8 +101,6 @@ def load_study(paths: Sequence[str | Path], recordings: Mapping[str, Path] | Non
         references={task: reference.table for task, reference in by_task.items()},
         samples={task: reference.samples for task, reference in by_task.items() if reference.samples is not None},
         facts={task: reference.facts for task, reference in by_task.items()},
-        unfinished=unfinished,
-        duplicates=len(logs) - len(kept),
         protocol=protocol,
         environment=environment,
         splits=_splits(kept),
@@ -133,141 +124,39 @@ def part_of(study: Study, cells: Collection[tuple[str, str]]) -> Study:
     return replace(study, runs=runs, evaluations=rows, splits=splits)
 
 
-def _account(paths: Sequence[str | Path], logs: Sequence[RunLog]) -> Account:
+def _account(surveys: Sequence[Survey], logs: Sequence[RunLog], damaged: Mapping[Path, str]) -> Account:
     """What is there and what is not; a strategy's numbers on a task are withheld where a run's cost is not known."""
-    held_together = {
-        name: log.ended for log in logs if not log.path.is_dir() and (name := name_of(log.path)) is not None
-    }
-    known = account(paths, held_together, deep=False)
-    read = {log.path for log in logs}
+    known = account_of(surveys, deep=False, damaged=damaged)
+    read = {str(log.path) for log in logs}
     withheld = {}
     for run in known.of(State.FAILED):
-        if run.directory and Path(run.directory) not in read:
+        if run.directory not in read:
             why = f"seed {run.run.seed} failed and left no log, so what it spent is not known"
             withheld[run.run.task, run.run.label] = why
-    return replace(known, withheld=withheld)
+    return replace(known, withheld=withheld, codes=_codes(each_once(logs, known)))
 
 
-def _cell(log: RunLog) -> tuple[str, str]:
-    return str(log.config["task"]), str(log.config["strategy"]["label"])
+def each_once(logs: Sequence[RunLog], known: Account) -> list[RunLog]:
+    """Those that count."""
+    replaced = {run.directory for run in known.superseded} - {run.directory for run in known.runs}
+    once = {log.name: log for log in reversed(logs) if str(log.path) not in replaced}
+    return [log for log in logs if once.get(log.name) is log]
 
 
-def _failed(known: Account) -> int:
-    return len(known.of(State.FAILED))
-
-
-def read_logs(paths: Sequence[str | Path]) -> tuple[list[RunLog], int, dict[str, Any]]:
-    """The runs below ``paths`` that ended, each once; the number of unfinished ones; one run's environment.
-
-    A run that broke down is among them with what it spent, where it left its log.
-    """
-    seen: set[Path] = set()
-    unfinished: set[Path] = set()
-    logs: list[RunLog] = []
-    environment: dict[str, Any] = {}
-    for path in map(Path, paths):
-        loaded = consolidated.part(path) if not any(path.glob("*/")) else consolidated.Loaded([], {})
-        if not loaded.logs:
-            finished, open_ones = find_run_directories(path)
-            failed = [directory for directory in open_ones if _has_failed(directory)]
-            unfinished.update(set(open_ones) - set(failed))
-            new = [directory for directory in finished if directory not in seen]
-            broken = [read_failed(directory) for directory in failed if directory not in seen]
-            logs += [log for log in broken if log is not None]
-            seen.update(failed)
-            if finished and not new:
-                continue
-            loaded = consolidated.load(path, new)
-        seen.update(log.path for log in loaded.logs)
-        logs += loaded.logs
-        environment = environment or loaded.environment
-    return sorted(logs, key=lambda log: _natural(log.path)), len(unfinished), environment
-
-
-def _has_failed(directory: Path) -> bool:
-    """By its own word; one that is being tried again is running."""
-    return (directory / contract.FAILED).exists() and run_state(directory).state in (State.FAILED, State.DAMAGED)
-
-
-def find_run_directories(path: Path) -> tuple[list[Path], list[Path]]:
-    """Run directories at any depth, resolved and sorted: those with DONE, and those that look unfinished.
-
-    Raises:
-        AnalysisError: there is no such folder, or a newer NearOpt made an unfinished one or a plan.
-    """
-    if not path.exists():
-        raise AnalysisError(f"{path}: no such file or directory: expected a folder of runs")
-    check_plans(path)
-    finished, unfinished = [], []
-    for folder, inner, files in os.walk(path.resolve()):
-        inner[:] = [name for name in inner if not name.startswith((".", contract.ABORTED_PREFIX))]
-        if contract.CONFIG not in files:
-            continue
-        inner.clear()
-        directory = Path(folder)
-        if contract.DONE in files:
-            finished.append(directory)
-        elif directory.name.startswith(contract.SEED_PREFIX):
-            check_run_version(directory)
-            unfinished.append(directory)
-    return sorted(finished, key=_natural), unfinished
-
-
-def _natural(directory: Path) -> tuple[str, int, str]:
-    number = directory.name.removeprefix(contract.SEED_PREFIX)
-    return str(directory.parent), int(number) if number.isdigit() else -1, directory.name
-
-
-def _without_copies(logs: list[RunLog]) -> list[RunLog]:
-    """Keep one of several equal runs; refuse two different runs that claim one name."""
-    seen: dict[tuple[str, str, int], RunLog] = {}
+def _codes(logs: Sequence[RunLog]) -> dict[str, dict[str, int]]:
+    """Of strategies whose runs were made by several versions of the code, how many by which."""
+    counts: dict[str, Counter[str]] = {}
     for log in logs:
-        name = (log.config["task"], str(log.config["strategy"]["label"]), log.config["seed"])
-        first = seen.setdefault(name, log)
-        if any(first.config.get(part) != log.config.get(part) for part in ("budget", "config_hash")):
-            changed = _differences(first.config, log.config)
-            raise AnalysisError(
-                f"{log.path}: {', '.join(changed) or 'config_hash'} not as in {first.path}, which is the same task, "
-                "strategy and seed: expected one of the two, or another strategy.label"
-            )
-    return list(seen.values())
+        counts.setdefault(log.cell[1], Counter())[str(log.config.get("code_digest", ""))] += 1
+    return {strategy: dict(made.most_common()) for strategy, made in sorted(counts.items()) if len(made) > 1}
 
 
-def _differences(other: Mapping[str, Any], config: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """``name=value`` of everything that differs, hash and version aside."""
-    changed = []
-    for name in sorted({*other, *config} - contract.NOT_DECIDING):
-        before, now = other.get(name), config.get(name)
-        if isinstance(before, Mapping) and isinstance(now, Mapping):
-            changed += _differences(before, now, f"{prefix}{name}.")
-        elif before != now:
-            changed.append(f"{prefix}{name}={now}")
-    return changed
-
-
-def _check_comparable(runs: pd.DataFrame) -> None:
-    """Seeds of one strategy on one task must differ in nothing but the seed."""
-    for (task, strategy), group in runs.groupby(["task", "strategy"], sort=False):
-        first = group.iloc[0]
-        for name in _SAME_WITHIN_A_STRATEGY:
-            values = group[name].astype(str)
-            if values.nunique() > 1:
-                other = group[values != str(first[name])].iloc[0]
-                raise AnalysisError(
-                    f"{other['path']}: {name}={other[name]}: expected {first[name]} as in {first['path']} "
-                    f"(task {task}, strategy {strategy}); give a variant its own strategy.label"
-                )
-
-
-def _check_landscapes(runs: pd.DataFrame) -> None:
-    """One task is one recording: else t* and the baseline mean different things in different runs."""
-    for task, group in runs[runs["landscape"] != ""].groupby("task", sort=False):
-        other = group[group["landscape"] != group["landscape"].iloc[0]]
-        if len(other):
-            raise AnalysisError(
-                f"{other['path'].iloc[0]}: landscape_sha256={other['landscape'].iloc[0][:12]}: expected "
-                f"{group['landscape'].iloc[0][:12]} as in {group['path'].iloc[0]} (task {task})"
-            )
+def _hint(known: Account) -> str:
+    """What there is instead of a finished run."""
+    counts = {state: known.of(state) for state in OPEN if state is not State.MISSING and known.of(state)}
+    damaged = [f" (the first: {run.directory}: {run.message})" for run in counts.get(State.DAMAGED, [])[:1]]
+    told = ", ".join(f"{len(runs)} {state}" for state, runs in counts.items())
+    return "".join(f"; {part}" for part in (told + "".join(damaged), *known.faults) if part)
 
 
 def _concatenated(runs: list[dict[str, NDArray[Any]]]) -> pd.DataFrame:

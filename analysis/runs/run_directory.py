@@ -20,7 +20,6 @@ from analysis.errors import AnalysisError
 from analysis.reference import kernel_of
 from analysis.runs import contract
 from analysis.runs.contract import ConfigDocument
-from analysis.runs.damage import damage
 from analysis.runs.documents import check_regular, load_yaml, read_text
 from analysis.runs.version import check_run_version, check_version
 
@@ -65,9 +64,19 @@ class RunLog:
     columns: dict[str, NDArray[Any]]
     repairs: int
 
+    @property
+    def cell(self) -> tuple[str, str]:
+        """Task and strategy label, by its configuration."""
+        return str(self.config["task"]), str(self.config["strategy"]["label"])
+
+    @property
+    def name(self) -> tuple[str, str, int]:
+        """The same and the seed."""
+        return *self.cell, self.config["seed"]
+
 
 def read_run(directory: Path) -> RunLog:
-    """Read a run directory with DONE.
+    """Read a run directory with DONE of which nothing is damaged (:func:`analysis.runs.damage.damage`).
 
     Raises:
         AnalysisError: a file is missing or damaged, or a newer NearOpt wrote it.
@@ -76,22 +85,19 @@ def read_run(directory: Path) -> RunLog:
     config = read_config(directory / contract.CONFIG)
     ended = _ended(directory / contract.DONE)
     columns = read_evaluations(directory / contract.EVALUATIONS)
-    if wrong := damage(directory):
-        raise AnalysisError(f"{directory}: damaged: {wrong}: the sweep that made it runs it again, or move it away")
     repairs = int(columns.pop(contract.REPAIRED, np.zeros(0)).sum())
     return RunLog(directory, config, ended, columns, repairs)
 
 
 def read_failed(directory: Path) -> RunLog | None:
-    """A run directory with FAILED: what it spent until then, by its log; ``None`` where there is no log of it.
+    """A run directory with FAILED of which nothing is damaged: what it spent until then, by its log; ``None`` where
+    there is no log of it.
 
     Raises:
-        AnalysisError: a file is damaged, or a newer NearOpt wrote it.
+        AnalysisError: its configuration is damaged, or a newer NearOpt wrote it.
     """
     check_run_version(directory)
     config = read_config(directory / contract.CONFIG)
-    if wrong := damage(directory):
-        raise AnalysisError(f"{directory}: damaged: {wrong}: the sweep that made it runs it again, or move it away")
     log = directory / contract.LOG
     lines = log.read_bytes().splitlines(keepends=True) if log.exists() else []
     rows = [orjson.loads(line) for line in lines if line.endswith(b"\n")]

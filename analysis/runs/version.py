@@ -44,10 +44,11 @@ def check_run_version(directory: Path) -> None:
         AnalysisError: a newer NearOpt made it.
     """
     file = directory / contract.CONFIG
-    if not file.is_file():
-        return
-    with suppress(OSError), file.open("rb") as stream:  # whoever needs more of it says that it is not readable
-        line = _LINE.search(stream.read(_AT_MOST))
+    with suppress(OSError):  # whoever needs more of it says that it is not readable
+        if not file.is_file():
+            return
+        with file.open("rb") as stream:
+            line = _LINE.search(stream.read(_AT_MOST))
         if line is not None:
             check_version(file, line[1].decode("utf-8", "replace"))
 

@@ -9,6 +9,7 @@ import pandas as pd
 from analysis.reference import HEADLINE_TARGET
 from analysis.study.results import MANY_WORKERS, StudyResults
 from analysis.study.time_to_target import AXES
+from analysis.tables.lacking import Lacking, with_counts
 from analysis.tables.table import Table, text_rows, times_cell
 
 NAMES = {
@@ -29,13 +30,22 @@ def over_each_random(results: StudyResults, target: float = HEADLINE_TARGET) -> 
         return None
     data = data[(data["axis"] == "seconds") | ~data["baseline"].str.endswith("_workers")]
     strategies = sorted(set(data["strategy"]))
+    lacking = Lacking(results)
+    tasks = {task for task in results.counted[target] if stratum in ("all", results.strata[task])}
+    marks = [lacking.mark(name, tasks) for name in strategies]
+    data = with_counts(data, lacking, lambda _: tasks)
     cells = {(r["baseline"], r["axis"], r["strategy"]): r for r in data.to_dict("records")}
     rows = []
     for axis in AXES:
         for baseline in [name for name in NAMES if name in set(data["baseline"])]:
             speedups = [cells.get((baseline, axis, name)) for name in strategies]
             if any(speedups):
-                rows.append([f"{axis}: {NAMES[baseline]}", *(_cell(row) for row in speedups)])
+                rows.append(
+                    [
+                        f"{axis}: {NAMES[baseline]}",
+                        *map(_cell, speedups, marks),
+                    ]
+                )
     return Table(
         name="baselines",
         title=f"Speedup within {target:.0%} over each kind of random search, {stratum_name(stratum)}",
@@ -43,6 +53,7 @@ def over_each_random(results: StudyResults, target: float = HEADLINE_TARGET) -> 
             "Geometric mean over tasks, 95% interval where it is supported. Exact random knows no noise. Hierarchical "
             "random draws each active parameter uniformly. In seconds random runs on as many compile workers as the "
             f"strategy's own runs; the last row lets it have {MANY_WORKERS} whatever the strategy had."
+            + lacking.note(strategies, tasks)
         ),
         headers=("over", *strategies),
         rows=text_rows(rows),
@@ -64,5 +75,7 @@ def _whole(table: pd.DataFrame, target: float, stratum: str) -> pd.DataFrame:
     return table[(table["task"] == "ALL") & (table["stratum"] == stratum) & (table["target"] == target)]
 
 
-def _cell(row: dict[Any, Any] | None) -> str:
-    return "–" if row is None else times_cell(row["speedup"], row["speedup_low"], row["speedup_high"], row["bound"])
+def _cell(row: dict[Any, Any] | None, mark: str) -> str:
+    if row is None:
+        return "–"
+    return times_cell(row["speedup"], row["speedup_low"], row["speedup_high"], row["bound"]) + mark

@@ -14,9 +14,12 @@ from analysis.statistics.ert import LogEstimate
 from analysis.study.results import StudyResults
 from analysis.study.speedup import task_rows
 from analysis.tables.baselines import headline_stratum, stratum_name
+from analysis.tables.lacking import Lacking
 from analysis.tables.table import Table, text_rows, times_cell
 
 REPLICATES = 2000
+FEWEST = 3
+"""Seeds of a task from which resampling is an interval at all: of two it gives no more than the two."""
 _SEED = 20261123
 
 
@@ -29,6 +32,9 @@ def bootstraps(results: StudyResults, axis: str = "evaluations", target: float =
     rows = [_row(results, record, axis, target, stratum) for record in whole.to_dict("records")]
     if not rows:
         return None
+    lacking = Lacking(results)
+    tasks = {task for task in results.counted[target] if stratum in ("all", results.strata[task])}
+    rows = [row | lacking.counts(row["strategy"], tasks) for row in rows]
     return Table(
         name="bootstraps",
         title=f"Speedup within {target:.0%} in {axis} with four kinds of interval, {stratum_name(stratum)}",
@@ -36,9 +42,10 @@ def bootstraps(results: StudyResults, axis: str = "evaluations", target: float =
             "95% intervals: over seeds of these tasks, and over new kernels (bootstrap: kernels, then their shapes, "
             "then seeds; kernels weigh alike, so that its centre may differ). The report uses the t intervals; "
             "percentile bootstraps hold the truth less often than they promise (experiments/coverage)."
+            + lacking.note([row["strategy"] for row in rows], tasks)
         ),
         headers=("strategy", "these tasks: t", "bootstrap of seeds", "new kernels: t", "two-level bootstrap"),
-        rows=text_rows([_cells(row) for row in rows]),
+        rows=text_rows([_cells(row, lacking.mark(row["strategy"], tasks)) for row in rows]),
         data=pd.DataFrame(rows),
     )
 
@@ -74,17 +81,18 @@ def _row(results: StudyResults, whole: dict[Any, Any], axis: str, target: float,
     refused = bool(whole["refused_these"])
     row: dict[str, Any] = {"strategy": strategy, "tasks": len(tasks), "speedup": whole["speedup"]}
     row["these_low"], row["these_high"] = (float("nan"), float("nan")) if refused else these.interval()
-    row["seeds_low"], row["seeds_high"] = seeds.percentile()
+    few = min(len(task.cost) for task in tasks) < FEWEST
+    row["seeds_low"], row["seeds_high"] = (float("nan"), float("nan")) if few else seeds.percentile()
     row["kernels_low"], row["kernels_high"] = whole["speedup_low"], whole["speedup_high"]
     row["two_level"] = float(np.exp(kernels.centre))
-    row["two_level_low"], row["two_level_high"] = kernels.percentile()
+    row["two_level_low"], row["two_level_high"] = (float("nan"), float("nan")) if few else kernels.percentile()
     return row
 
 
-def _cells(row: dict[str, Any]) -> list[str]:
+def _cells(row: dict[str, Any], mark: str) -> list[str]:
     value = row["speedup"]
     return [
-        row["strategy"],
+        f"{row['strategy']}{mark}",
         times_cell(value, row["these_low"], row["these_high"]),
         times_cell(value, row["seeds_low"], row["seeds_high"]),
         times_cell(value, row["kernels_low"], row["kernels_high"]),

@@ -19,6 +19,7 @@ from analysis.statistics import random_search
 from analysis.statistics.ert import estimate
 from analysis.study.baseline import split_costs
 from analysis.study.results import StudyResults
+from analysis.tables.lacking import Lacking, with_counts
 from analysis.tables.table import Table, text_rows, times_cell
 
 Floats = NDArray[np.float64]
@@ -32,19 +33,27 @@ def cost_scaling(results: StudyResults, target: float = HEADLINE_TARGET) -> Tabl
     if data.empty:
         return None
     strategies = sorted(set(data["strategy"]))
+    lacking, tasks = Lacking(results), results.counted[target]
+    marks = [lacking.mark(name, tasks) for name in strategies]
+    data = with_counts(data, lacking, lambda _: tasks)
     cells = {(r["strategy"], r["scaled"], r["factor"]): r for r in data.to_dict("records")}
     rows = []
     for scaled in SCALED:
         for factor in FACTORS:
             speedups = [cells.get((name, scaled, factor)) for name in strategies]
-            rows.append([f"{scaled} ×{factor:g}", *(_cell(row) for row in speedups)])
+            rows.append(
+                [
+                    f"{scaled} ×{factor:g}",
+                    *map(_cell, speedups, marks),
+                ]
+            )
     return Table(
         name="cost-scaling",
         title=f"Speedup within {target:.0%} in seconds, ask and tell included, with costs scaled",
         caption=(
             "Geometric mean of ERT ratios over tasks, one compile worker. The strategy's own ask and tell are charged "
             "as measured and not scaled, so that cheap measurements show what thinking costs. “<”: some task was "
-            "never solved."
+            "never solved." + lacking.note(strategies, tasks)
         ),
         headers=("costs", *strategies),
         rows=text_rows(rows),
@@ -124,5 +133,5 @@ def _factors(scaled: str, factor: float) -> tuple[float, float]:
     return (factor if scaled != "benchmark" else 1.0), (factor if scaled != "compile" else 1.0)
 
 
-def _cell(row: dict[Any, Any] | None) -> str:
-    return "–" if row is None else times_cell(row["speedup"], float("nan"), float("nan"), row["bound"])
+def _cell(row: dict[Any, Any] | None, mark: str) -> str:
+    return "–" if row is None else times_cell(row["speedup"], float("nan"), float("nan"), row["bound"]) + mark

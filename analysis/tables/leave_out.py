@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pandas as pd
 
-from analysis.reference import HEADLINE_TARGET, device_of
+from analysis.reference import HEADLINE_TARGET, device_of, kernel_of
 from analysis.study.aggregate import over_all, refused_because, summarise, task_of
 from analysis.study.results import StudyResults
 from analysis.study.speedup import counted, task_rows
+from analysis.tables.lacking import Lacking, with_counts
 from analysis.tables.table import Table, text_rows, times_cell
 
 
@@ -26,18 +27,30 @@ def leave_out(results: StudyResults, axis: str = "evaluations", target: float = 
     if len(groups) < 2:
         return None
     strategies = sorted(set(data["strategy"]))
+    lacking, tasks = Lacking(results), results.counted[target]
+    data = with_counts(data, lacking, lambda row: _without(tasks, row["left_out"], row["kind"]))
     cells = {(r["strategy"], r["left_out"], r["kind"]): r for r in data.to_dict("records")}
+    lines = [
+        [name, *(_cell(cells.get((s, name, kind)), lacking.mark(s, _without(tasks, name, kind))) for s in strategies)]
+        for name, kind in groups
+    ]
     return Table(
         name="leave-out",
         title=f"Speedup within {target:.0%} in {axis}, with each kernel and each device left out",
         caption=(
             "Geometric mean over the tasks that remain, 95% interval where it is supported (over new kernels from "
             "three on, else over seeds of these tasks). A mean that one kernel or device carries falls in its row."
+            + lacking.note(strategies, tasks)
         ),
         headers=("left out", *strategies),
-        rows=text_rows([[name, *(_cell(cells.get((s, name, kind))) for s in strategies)] for name, kind in groups]),
+        rows=text_rows(lines),
         data=data,
     )
+
+
+def _without(tasks: Iterable[str], left_out: str, kind: str) -> set[str]:
+    of = {"kernel": kernel_of, "device": device_of}.get(kind)
+    return {task for task in tasks if of is None or of(task) != left_out}
 
 
 def _of_strategy(rows: pd.DataFrame) -> list[dict[str, Any]]:
@@ -66,5 +79,7 @@ def _row(rows: pd.DataFrame, left_out: str, kind: str) -> dict[str, Any]:
     }
 
 
-def _cell(row: dict[Any, Any] | None) -> str:
-    return "–" if row is None else times_cell(row["speedup"], row["speedup_low"], row["speedup_high"], row["bound"])
+def _cell(row: dict[Any, Any] | None, mark: str) -> str:
+    if row is None:
+        return "–"
+    return times_cell(row["speedup"], row["speedup_low"], row["speedup_high"], row["bound"]) + mark

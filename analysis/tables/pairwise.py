@@ -7,6 +7,7 @@ import pandas as pd
 from analysis.reference import HEADLINE_TARGET
 from analysis.statistics.improvement import average, over_runs
 from analysis.study.results import StudyResults
+from analysis.tables.lacking import Lacking
 from analysis.tables.table import Table, text_rows
 
 
@@ -23,6 +24,7 @@ def pairwise(results: StudyResults) -> Table | None:
     strategies = sorted({strategy for _, strategy in groups})
     if len(strategies) < 2:
         return None
+    lacking = Lacking(results)
     rows, data = [], []
     for one in strategies:
         cells = [one]
@@ -35,7 +37,9 @@ def pairwise(results: StudyResults) -> Table | None:
             low, high = probability.interval()
             data.append({"better": one, "than": other, "tasks": len(tasks), "probability": probability.value})
             data[-1] |= {"low": low, "high": high}
-            cells.append(f"{probability.value:.2f}")
+            for name, who in (("", one), ("_than", other)):
+                data[-1] |= {f"{key}{name}": count for key, count in lacking.counts(who, tasks).items()}
+            cells.append(f"{probability.value:.2f}{lacking.mark(one, tasks) or lacking.mark(other, tasks)}")
         rows.append(cells)
     return Table(
         name="improvement",
@@ -43,6 +47,7 @@ def pairwise(results: StudyResults) -> Table | None:
         caption=(
             "By the true latency of the final incumbent, at whatever budget each had; ties half, tasks of equal "
             "weight. 0.5 means that neither is ahead. 95% intervals over seeds are in the CSV."
+            + lacking.note(strategies, results.counted[HEADLINE_TARGET])
         ),
         headers=("", *strategies),
         rows=text_rows(rows),

@@ -20,6 +20,7 @@ from analysis.statistics.improvement import Probability, average, over_exact_ran
 from analysis.statistics.step_functions import StepFunctions, step_functions
 from analysis.statistics.survival import kaplan_meier, restricted_mean, smallest_common_tau
 from analysis.study.results import StudyResults
+from analysis.tables.lacking import Lacking
 from analysis.tables.table import Table, figure, percent, text_rows
 
 Floats = NDArray[np.float64]
@@ -33,6 +34,7 @@ def quality(results: StudyResults) -> Table | None:
     if data.empty:
         return None
     rows = [_mean(str(name), part) for name, part in data.groupby("strategy", sort=True)]
+    lacking, tasks = Lacking(results), results.counted[HEADLINE_TARGET]
     return Table(
         name="quality",
         title="Final and anytime quality, and random search with twice the budget",
@@ -43,18 +45,20 @@ def quality(results: StudyResults) -> Table | None:
             "end. P(better): a run ends better than exact random search with the same and with twice the budget, ties "
             "half. Beats default: share of runs that end faster than the default configuration. Restricted mean: "
             f"evaluations to within {HEADLINE_TARGET:.0%} or the budget, over those of random."
+            + lacking.note([row["strategy"] for row in rows], tasks)
         ),
         headers=(
             "strategy", "tasks", "P", "null of P", "area − random's", "final t*/t", "P(better), same budget",
             "twice the budget", "beats default", "restricted mean",
         ),
-        rows=text_rows([_cells(row) for row in rows]),
+        rows=text_rows([_cells(row, lacking.mark(row["strategy"], tasks)) for row in rows]),
         data=data,
     )  # fmt: skip
 
 
 def per_task(results: StudyResults) -> pd.DataFrame:
     """A row per counted recorded task and strategy."""
+    lacking = Lacking(results)
     study, steps = results.study, results.steps
     latency = step_functions(steps, len(study.runs), "evaluation", steps["true_ms"], before=float("inf"))
     rows: list[dict[str, Any]] = []
@@ -70,7 +74,8 @@ def per_task(results: StudyResults) -> pd.DataFrame:
             budget = int(min(runs["evaluations"].max(), len(true)))
             if budget not in scales:
                 scales[budget] = _scale(true, budget, seeds[task])
-            row = {"task": task, "kernel": runs["kernel"].iloc[0], "strategy": strategy, "runs": len(runs)}
+            row = {"task": task, "kernel": runs["kernel"].iloc[0], "strategy": strategy}
+            row |= lacking.counts(str(strategy), [task], one=True)
             row |= _qualities(latency, index, t_star, true, budget)
             row |= _score(latency, index, scales[budget])
             row |= _restricted(results, index, len(true), int((true <= t_star * (1 + HEADLINE_TARGET)).sum()))
@@ -152,9 +157,9 @@ def _error(errors: pd.Series[float]) -> float:
     return float(np.sqrt((errors**2).sum(skipna=False)) / max(len(errors), 1))
 
 
-def _cells(row: dict[str, Any]) -> list[str]:
+def _cells(row: dict[str, Any], mark: str) -> list[str]:
     return [
-        row["strategy"],
+        f"{row['strategy']}{mark}",
         str(row["tasks"]),
         f"{row['score']:+.2f} ± {row['score_se']:.2f}",
         f"± {row['null']:.2f}",

@@ -9,6 +9,7 @@ from analysis.reference import HEADLINE_TARGET
 from analysis.statistics.ranks import Ranking, rank
 from analysis.study.results import StudyResults
 from analysis.study.speedup import task_rows
+from analysis.tables.lacking import Lacking
 from analysis.tables.table import Table, text_rows
 
 
@@ -29,13 +30,16 @@ def ranking(results: StudyResults, axis: str = "evaluations", target: float = HE
     return rank([str(name) for name in table.columns], table.to_numpy(np.float64))
 
 
-def ranking_table(ranks: Ranking) -> Table:
-    """Mean ranks and Holm-adjusted p values against the best."""
+def ranking_table(ranks: Ranking, results: StudyResults, target: float = HEADLINE_TARGET) -> Table:
+    """Mean ranks and Holm-adjusted p values against the best; of the study whose :func:`ranking` they are."""
+    lacking, tasks = Lacking(results), results.counted[target]
     data = pd.DataFrame({"strategy": ranks.strategies, "mean_rank": ranks.mean_rank})
     for i, name in enumerate(ranks.strategies):
         data[f"p_holm_{name}"] = ranks.p_holm[:, i]
+    counts = [lacking.counts(name, tasks) for name in ranks.strategies]
+    data = data.assign(**{column: [count[column] for count in counts] for column in counts[0]})
     rows = [
-        [name, f"{mean:.2f}", "–" if i == 0 else f"{ranks.p_holm[0, i]:.2g}"]
+        [f"{name}{lacking.mark(name, tasks)}", f"{mean:.2f}", "–" if i == 0 else f"{ranks.p_holm[0, i]:.2g}"]
         for i, (name, mean) in enumerate(zip(ranks.strategies, ranks.mean_rank, strict=True))
     ]
     friedman = "" if np.isnan(ranks.friedman_p) else f" Friedman's test: p = {ranks.friedman_p:.2g}."
@@ -45,6 +49,7 @@ def ranking_table(ranks: Ranking) -> Table:
         caption=(
             f"By ERT; no hit is last, ties share a rank.{friedman} p: Wilcoxon's signed ranks against the best, Holm's "
             "correction over all pairs. Tasks of one kernel are no independent evidence: read it as a description."
+            + lacking.note(ranks.strategies, tasks)
         ),
         headers=("strategy", "mean rank", "p against the best"),
         rows=text_rows(rows),

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from analysis.reference import HEADLINE_TARGET, difficulty
 from analysis.statistics import random_search, restarts
 from analysis.study.results import StudyResults
+from analysis.tables.lacking import Lacking
 from analysis.tables.table import Table, text_rows, times_cell
 
 Floats = NDArray[np.float64]
@@ -25,9 +26,10 @@ def restarting(results: StudyResults, target: float = HEADLINE_TARGET) -> Table 
     data = per_task(results, target)
     if data.empty:
         return None
+    lacking, tasks = Lacking(results), results.counted[target]
     rows = []
     for strategy, part in data.groupby("strategy", sort=True):
-        cells = [str(strategy), str(len(part))]
+        cells = [f"{strategy}{lacking.mark(str(strategy), tasks)}", str(len(part))]
         for level in LEVELS:
             ratio = part[f"ratio_{100 * level:.0f}"].to_numpy(np.float64)
             bound = "upper" if (ratio == 0).any() else "none"
@@ -42,6 +44,7 @@ def restarting(results: StudyResults, target: float = HEADLINE_TARGET) -> Table 
             "A search that is begun anew after the budget until it hits, each failed run paid with its own cost "
             "(simulated from the runs; of random search from its exact law). Geometric mean over tasks of random's "
             "quantile over the strategy's; “<”: some task was never solved and is left out."
+            + lacking.note(sorted(set(data["strategy"])), tasks)
         ),
         headers=("strategy", "tasks", "median", "90% quantile"),
         rows=text_rows(rows),
@@ -55,6 +58,7 @@ def per_task(results: StudyResults, target: float) -> pd.DataFrame:
     times = times[(times["axis"] == "evaluations") & (times["target"] == target)]
     times = times[times["task"].isin(results.counted[target] & set(results.study.references))]
     rows: list[dict[str, Any]] = []
+    lacking = Lacking(results)
     for (task, strategy), part in times.groupby(["task", "strategy"], sort=True):
         seed = np.random.SeedSequence([_SEED, zlib.crc32(f"{task}/{strategy}".encode())])
         one, two = (np.random.default_rng(child) for child in seed.spawn(2))
@@ -66,7 +70,7 @@ def per_task(results: StudyResults, target: float) -> pd.DataFrame:
             mine, theirs = (float(np.quantile(x, level, method="inverted_cdf")) for x in (own, random))
             name = f"{100 * level:.0f}"
             row |= {f"own_{name}": mine, f"random_{name}": theirs, f"ratio_{name}": theirs / mine}
-        rows.append(row)
+        rows.append(row | lacking.counts(str(strategy), [str(task)], one=True))
     return pd.DataFrame(rows)
 
 

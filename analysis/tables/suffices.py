@@ -12,6 +12,7 @@ from analysis.statistics import random_search
 from analysis.study.baseline import RANDOM_STRATEGIES
 from analysis.study.results import StudyResults
 from analysis.study.speedup import task_rows
+from analysis.tables.lacking import Lacking
 from analysis.tables.table import Table, figure, percent, text_rows, times_cell
 
 ENOUGH = 0.95
@@ -23,6 +24,12 @@ def suffices(results: StudyResults, target: float = HEADLINE_TARGET) -> Table | 
     rows = [_row(results, task, target) for task in sorted(results.counted[target] & set(results.study.references))]
     if not rows:
         return None
+    lacking = Lacking(results)
+    marks = {(r["task"], who): lacking.mark(who, [r["task"]], one=True) for r in rows for who in (GRID, r["fastest"])}
+    for row in rows:
+        for who, name in ((GRID, "grid"), (row["fastest"], "fastest")):
+            counts = lacking.counts(who, [row["task"]], one=True)
+            row |= {f"{name}_{key}": count for key, count in counts.items()}
     named = {kind: [r["task"] for r in rows if r["suffices"] in (kind, "both")] for kind in ("random", GRID)}
     said = [f"{kind} suffices on {', '.join(tasks)}" for kind, tasks in named.items() if tasks]
     return Table(
@@ -32,9 +39,10 @@ def suffices(results: StudyResults, target: float = HEADLINE_TARGET) -> Table | 
             f"Random suffices where exact random search hits within the budget with a chance of at least {ENOUGH:.0%}, "
             f"grid where at least that share of its runs hit. Saved: what the fastest strategy saves of random's "
             f"expected seconds. {'; '.join(said) or 'On no task here does either'}."
+            + lacking.note(sorted({GRID, *(r["fastest"] for r in rows)} - {""}), [r["task"] for r in rows], one=True)
         ),
         headers=("task", "stratum", "E[T]", "P(hit) of random", "of grid", "fastest strategy", "saved (s)", "suffices"),
-        rows=text_rows([_cells(row) for row in rows]),
+        rows=text_rows([_cells(row, marks[row["task"], GRID], marks[row["task"], row["fastest"]]) for row in rows]),
         data=pd.DataFrame(rows),
     )
 
@@ -74,15 +82,15 @@ def _row(results: StudyResults, task: str, target: float) -> dict[str, Any]:
     return row
 
 
-def _cells(row: dict[str, Any]) -> list[str]:
-    fastest = f"{row['fastest']} {times_cell(row['speedup'], row['speedup_low'], row['speedup_high'])}"
+def _cells(row: dict[str, Any], of_grid: str, of_fastest: str) -> list[str]:
+    fastest = f"{row['fastest']} {times_cell(row['speedup'], row['speedup_low'], row['speedup_high'])}{of_fastest}"
     return [
         row["task"],
         row["stratum"],
         figure(row["expected_evaluations"]),
         percent(row["random_hit_probability"]),
-        percent(row["grid_hit_rate"]),
+        percent(row["grid_hit_rate"]) + of_grid,
         fastest if row["fastest"] else "none hit",
-        figure(row["saved_s"]) if np.isfinite(row["saved_s"]) else "–",
+        figure(row["saved_s"]) + of_fastest if np.isfinite(row["saved_s"]) else "–",
         row["suffices"] or "no",
     ]

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from analysis.runs import consolidated, contract
-from analysis.runs.load import find_run_directories
+from analysis.runs.reading import find_run_directories
 from analysis.runs.run_directory import RunLog
 
 HERE = Path(__file__).parent / "results"

@@ -48,7 +48,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from analysis.gate.side_times import Protocol
     from analysis.gate.text import markdown, terminal
     from analysis.runs.consolidated import names
-    from analysis.runs.load import read_logs
+    from analysis.runs.reading import read_logs
     from harness.gate.request import made_with, request
     from harness.system.atomic import write_text, writing
 

@@ -35,10 +35,15 @@ def _run(arguments: argparse.Namespace) -> int:
         if len(arguments.paths) != 2:
             raise UserError(f"nearopt report --compare: {len(arguments.paths)} folders: expected two, one per study")
         a, b = arguments.paths
-        print(compare_studies(a, b, arguments.output, recordings, arguments.hypothesis))
+        compared = compare_studies(a, b, arguments.output, recordings, arguments.hypothesis)
+        for name, path, sentence in zip("AB", (a, b), compared.sentences, strict=True):
+            print(f"{name}: {path}: {sentence}")
+        for note in compared.notes:
+            print(note)
+        print(compared.index)
         return DONE
     if arguments.figure:
-        drawn = redraw(arguments.paths, arguments.output, arguments.figure, recordings, arguments.hypothesis)
+        drawn = redraw(arguments.paths, arguments.output, arguments.figure, recordings, arguments.hypothesis, print)
         for figure in drawn:
             print(figure.png)
         return DONE
@@ -71,7 +76,7 @@ def _log_study(tracker: Tracker, paths: Sequence[Path], output: Path, report: Re
     from harness.trackers.base import TrackedStudy
 
     with TemporaryDirectory() as folder:
-        bundle = write_bundle(paths, Path(folder))
+        bundle = write_bundle(paths, Path(folder), report.account)
         files = {"report": output, bundle.consolidated.name: bundle.consolidated, bundle.config.name: bundle.config}
         files[bundle.account.name] = bundle.account
         if report.hypothesis is not None:

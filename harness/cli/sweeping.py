@@ -16,8 +16,11 @@ from harness.config.targets import check_takes, instantiate_target
 from harness.errors import UserError
 from harness.run.build import build_tracker
 from harness.run.execute import RunResult
+from harness.run.state import State
 from harness.study.attempt import Failure
-from harness.study.plan import check_apart, planned, without_repeats
+from harness.study.mixed_code import check_code
+from harness.study.plan import check_apart, planned, planned_run, without_repeats
+from harness.study.status import state_of
 from harness.study.sweep import run_alone, sweep
 from harness.system.text import none_succeeded
 
@@ -43,6 +46,7 @@ def run(overrides: Sequence[str], multirun: bool, show: bool, config_dir: Path |
     asked = composer.expand(overrides) if multirun else composer.single(overrides)
     asked = Sweep(without_repeats(asked.runs), asked.options)
     check_apart(asked.runs, asked.options.results)
+    check_code(asked.runs, asked.options)
     if any(override.startswith("+") for override in overrides):  # otherwise their YAML lists them
         _check_arguments(asked.runs)
     _check_trackers(asked.runs)
@@ -119,7 +123,7 @@ def _conclude(results: Sequence[RunResult | Failure], folder: Path) -> int:
     skipped = sum(result.ended == "skipped" for result in runs)
     print(
         f"{len(runs) - skipped} runs done, {skipped} were done before, {len(failures)} failed"
-        f"{f', {len(left)} had failed before' if left else ''}: {folder}"
+        f"{f', {len(left)} had failed before' if left else ''}{_account(results, folder)}: {folder}"
     )
     for line in _without_success(runs):
         print(f"nearopt: {line}", file=sys.stderr)
@@ -137,6 +141,28 @@ def _conclude(results: Sequence[RunResult | Failure], folder: Path) -> int:
     if not failures:
         return DONE
     return FAILED if any(failure.trace for failure in failures) else USER_ERROR
+
+
+def _account(results: Sequence[RunResult | Failure], folder: Path) -> str:
+    """What nearopt status calls those of a sweep's runs that it does not call done: `` (7 of 12 runs failed)``."""
+    states: Counter[State] = Counter()
+    for result in results:
+        if isinstance(result, RunResult):
+            states[State.FAILED if result.ended == "failed" else State.DONE] += 1
+        else:
+            states[_state(result, folder)] += 1
+    said = [
+        f"{states[state]} of {len(results)} runs {state}" for state in State if states[state] and state != State.DONE
+    ]
+    return f" ({', '.join(said)})" if said else ""
+
+
+def _state(failure: Failure, folder: Path) -> State:
+    try:
+        run = planned_run(failure.config)
+        return State.FAILED if run is None else state_of(folder, run)
+    except UserError:  # not even a place can be told
+        return State.MISSING
 
 
 def _without_success(runs: Sequence[RunResult]) -> Iterator[str]:

@@ -18,8 +18,8 @@ from harness.system.resources import baseline_directory, new_baseline_directory
 
 Side = Runner | Folder | Path
 """Something to run, runs that exist, or a baseline file."""
-Reader = Callable[[Sequence[Path]], tuple[Sequence[Any], int, Mapping[str, Any]]]
-"""Finished runs below folders, each with its ``config``; the number of unfinished ones; the environment of one."""
+Reader = Callable[[Sequence[Path]], tuple[Sequence[Any], Mapping[Path, str], Mapping[str, Any]]]
+"""Finished runs below folders, each with its ``config``; damaged ones; the environment of one."""
 
 
 @dataclass(frozen=True)

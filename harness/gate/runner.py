@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,9 +10,10 @@ from pathlib import Path
 from harness.config.compose import Composer
 from harness.config.schema import RunConfig, SweepOptions
 from harness.errors import UserError
-from harness.gate.code import code_digest
 from harness.gate.suite import Suite
+from harness.run.code import code_digest
 from harness.run.execute import RunResult
+from harness.run.provenance import versions
 from harness.strategies.base import Budget
 from harness.study.sweep import sweep
 from harness.system.digest import digest
@@ -28,7 +30,7 @@ class Runner:
     """One strategy on one suite.
 
     Attributes:
-        folder: where its runs go: named after the code and arguments that decide them.
+        folder: where its runs go: named after the code, arguments and versions that decide them.
     """
 
     config: RunConfig
@@ -85,6 +87,12 @@ def runner(
             raise UserError(f"{override}: expected strategy.…=VALUE: the suite decides everything else")
     composed = composer.compose([f"strategy={name}", f"backend.noise={suite.noise}", *overrides])
     config = replace(composed, budget=Budget(suite.evaluations), batch=1)
-    decides = {"code": code_digest(config.strategy), "strategy": dict(config.strategy), "backend": dict(config.backend)}
+    decides = {
+        "code": code_digest(config.strategy, config.backend),
+        "strategy": dict(config.strategy),
+        "backend": dict(config.backend),
+        "versions": dict(versions()),  # in no run's digest, but another library may be what slowed the strategy down
+        "python": platform.python_version(),
+    }
     folder = results / f"{config.label}-{digest(decides)[:12]}"
     return Runner(config, suite, folder, jobs)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -27,7 +28,8 @@ from harness.measure.session import Session
 from harness.measure.work import MakeWork, SessionOptions, usual_work
 from harness.record.retime import VENDOR, Retiming, rescale, retime
 from harness.run import contract
-from harness.run.store import finished
+from harness.run.state import OPEN, State, run_state
+from harness.run.survey import runs_of_task
 from harness.system.atomic import read_text, replacing
 from harness.system.yaml_text import load_yaml
 from kernels.base import Kernel
@@ -72,15 +74,29 @@ def live_evaluations(folder: Path, space: SearchSpace) -> list[LiveEvaluation]:
     """Every successful evaluation of the finished live runs below ``RESULTS/<task>``.
 
     Raises:
-        UserError: no finished live run there, or one of another space.
+        UserError: no finished live run there, one of another space, or a damaged one.
     """
     evaluations: list[LiveEvaluation] = []
-    for run in sorted(folder.glob(f"*/{contract.SEED_PREFIX}*")):
-        if finished(run) is not None:
-            evaluations += _of_run(run, space)
+    for run in _finished(folder):
+        evaluations += _of_run(run, space)
     if not evaluations:
         raise UserError(f"{folder}: no finished live run with a success: expected <strategy>/seed-<n> with DONE")
     return evaluations
+
+
+def _finished(folder: Path) -> list[Path]:
+    """The runs that are done. A batch without one that is only damaged would have to be measured again with it."""
+    faults: list[str] = []
+    states = {run: run_state(run) for run in runs_of_task(folder, faults)}
+    damaged = [(run, why) for run, (state, why) in states.items() if state is State.DAMAGED]
+    if damaged or faults:
+        first = f"{damaged[0][0]}: damaged: {damaged[0][1]}" if damaged else faults[0].rstrip(".")
+        of = f"{len(damaged)} of {len(states)} runs damaged, the first: " if len(damaged) > 1 else ""
+        raise UserError(f"{of}{first}: the sweep that made it runs it again, or move it away: nothing was timed again")
+    counts = Counter(state for state, _ in states.values())
+    if said := ", ".join(f"{counts[state]} of {len(states)} runs {state}" for state in OPEN if counts[state]):
+        print(f"{folder.name}: {said}: not timed again", file=sys.stderr)
+    return [run for run, (state, _) in states.items() if state is State.DONE]
 
 
 def _of_run(run: Path, space: SearchSpace) -> list[LiveEvaluation]:

@@ -2,7 +2,8 @@
 
 It is over the source files of the strategy and of all that it imports, of the run loop with its streams and of the
 search space; not over the rest of ``harness``, nor over libraries, whose versions are in environment.json. A kernel's
-source is in the config_hash of its live runs. Bytes count, so that another comment is other code, too.
+source is in the config_hash of its live runs. Bytes count, so that another comment is other code, too. In a package
+that is not ours compiled modules and data beside an imported one count as well: nobody can tell what it reads.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from harness.system.digest import digest
 OURS = frozenset({"harness", "search_spaces"})
 ROOTS = ("harness.run.loop", "harness.run.streams", "search_spaces")
 """What every trace depends on, with all that these import of ours."""
+DATA = frozenset({".so", ".pyd", ".json", ".yaml", ".yml", ".toml", ".npy", ".npz", ".pkl", ".pt", ".csv"})
 
 
 def code_digest(strategy: Mapping[str, Any], backend: Mapping[str, Any]) -> str:
@@ -59,8 +61,16 @@ def _closure(module: str, packages: frozenset[str]) -> Mapping[str, str]:
             if name in seen:
                 continue
             seen[name] = _sha256(file)
+            seen |= {f"{name}: {other.name}": _sha256(other) for other in _beside(name, file)}
             left += [other for other in _imports(name, file) if _followed(other, packages, file)]
     return seen
+
+
+def _beside(name: str, file: Path) -> list[Path]:
+    """What lies beside a module of somebody's package and is no source."""
+    if name.split(".", 1)[0] in OURS or not (file.parent / "__init__.py").exists():
+        return []
+    return sorted(other for other in file.parent.iterdir() if other.suffix in DATA and other.is_file())
 
 
 def _followed(name: str, packages: frozenset[str], importer: Path) -> bool:

@@ -46,7 +46,7 @@ RETIMED: Final = "retimed.parquet"
 PLANNED: Final = "planned"
 PROVENANCE: Final = "provenance"
 CONSOLIDATED: Final = "consolidated.parquet"
-"""The analysis writes it; here only ``path``, ``ended`` and its version are read."""
+"""The analysis writes it; here only its version and the columns named below are read."""
 
 RUN_FILES: Final = (CONFIG, ENVIRONMENT, LOG, EVALUATIONS, STRATEGY, FAILED, DONE, LOCK, OWNER)
 TASK_FILES: Final = (REFERENCE, REFERENCE_NOTE, RETIMED)
@@ -76,6 +76,8 @@ SEED: Final = "seed"
 LABEL: Final = "strategy"
 ORIGIN: Final = "origin"
 PATH: Final = "path"
+FINGERPRINT: Final = "fingerprint"
+RUN_CONFIG: Final = "config"
 ENDED: Final = "ended"
 ENDED_FAILED: Final = "failed"
 """Of consolidated.parquet: how a run ended that left FAILED instead of DONE."""

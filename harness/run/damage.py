@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +30,35 @@ NUMBERS = (
     contract.CLOCK_START_S, contract.CLOCK_END_S,
 )  # fmt: skip
 """Of every line of the log."""
-BEYOND_REPAIR = (f"{contract.CONFIG} is no file", f"{contract.DONE} is not readable", "is a file where")
+BEYOND_REPAIR = (f"{contract.CONFIG} is no file", f"{contract.DONE} is not readable", "is a file where", "is a link to")
 """How damage begins after which nobody can tell what was here: nothing is moved without being asked to."""
+UNREADABLE = "cannot be read ("
+"""In what is said of a folder or file that this user may not look into: perhaps nothing is wrong with it."""
+
+
+def refused(directory: Path, wrong: str) -> str:
+    """Damage that somebody must look at, in a few words; empty where there is none or it can be repaired.
+
+    Args:
+        wrong: what :func:`damage` says of it.
+    """
+    if wrong.startswith(BEYOND_REPAIR) or UNREADABLE in wrong:
+        return wrong
+    return "" if wrong else blocked(directory)
+
+
+def blocked(directory: Path) -> str:
+    """What stands where the task's or the label's folder of a run belongs; empty where nothing is in the way."""
+    for folder in (directory.parent.parent, directory.parent):
+        try:
+            os.scandir(folder).close()
+        except FileNotFoundError:
+            return f"{folder.name} is a link to nothing where a folder belongs" if folder.is_symlink() else ""
+        except NotADirectoryError:
+            return f"{folder.name} is a file where a folder belongs"
+        except OSError as error:
+            return f"{folder.name} {UNREADABLE}{error.strerror})"
+    return ""
 
 
 def to_move(directory: Path) -> list[str]:
@@ -52,10 +81,21 @@ def damage(directory: Path, deep: bool = True) -> str:
     Args:
         deep: look into the evaluations of a finished run too.
     """
-    if not directory.exists():
-        return ""
+    try:
+        return _damage(directory, deep)
+    except OSError as error:
+        file = Path(error.filename or directory)
+        with suppress(OSError):  # not even its size can be told where its folder is closed
+            if file.name in FILES and file.stat():
+                return f"{file.name} {UNREADABLE}{error.strerror})"
+        return blocked(directory) or f"{UNREADABLE}{error.strerror})"
+
+
+def _damage(directory: Path, deep: bool) -> str:
     if not directory.is_dir():
-        return "is a file where a run's folder belongs"
+        if directory.is_symlink():
+            return "is a link to nothing where a run's folder belongs"
+        return "is a file where a run's folder belongs" if directory.exists() else ""
     for name in FILES:
         if (directory / name).exists() and not (directory / name).is_file():
             return f"{name} is no file"

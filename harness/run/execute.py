@@ -17,7 +17,7 @@ from harness.evaluation import Evaluation
 from harness.run import contract, provenance
 from harness.run.build import build_strategy, build_tracker, open_backend
 from harness.run.code import code_digest
-from harness.run.damage import BEYOND_REPAIR, damage
+from harness.run.damage import damage, refused
 from harness.run.failures import failed, failure_kept
 from harness.run.loop import TraceDiverged, run_loop
 from harness.run.reference import check_reference, reference_facts, write_reference
@@ -134,8 +134,9 @@ def recognised(config: RunConfig, options: SweepOptions, backend: Backend) -> Ru
     """
     task_folder = options.results / backend.task
     path = task_folder / contract.run_name(config.label, config.seed)
-    if (wrong := damage(path)).startswith(BEYOND_REPAIR):
-        raise UserError(f"{path}: damaged: {wrong}: move it away to run again")
+    wrong = damage(path)
+    if said := refused(path, wrong):
+        raise UserError(f"{path}: damaged: {said}: move it away to run again")
     if wrong or (skipped := _skipped(path)) is None:
         return None
     check_reference(task_folder, backend)

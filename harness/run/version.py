@@ -41,9 +41,9 @@ def check_run_version(directory: Path) -> None:
         UserError: a newer NearOpt made it.
     """
     file = directory / contract.CONFIG
-    if not file.is_file():
-        return
     try:
+        if not file.is_file():
+            return
         with file.open("rb") as stream:
             line = _LINE.search(stream.read(_AT_MOST))
     except OSError:

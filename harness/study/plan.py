@@ -58,7 +58,7 @@ def _task(config: RunConfig) -> str | None:
     return None if config.task is None else f"{config.task.name}{SEPARATOR}{ANY}"
 
 
-def _planned_runs(configs: Sequence[RunConfig]) -> Iterator[PlannedRun | None]:
+def planned_runs(configs: Sequence[RunConfig]) -> Iterator[PlannedRun | None]:
     """Of each; ``None``, too, where a recording is not there: the run itself will say so. A task is looked up once."""
     tasks: dict[str, str | None] = {}
     for config in configs:
@@ -78,7 +78,7 @@ def check_apart(configs: Sequence[RunConfig], results: Path) -> None:
         UserError: naming the directory, the field that differs and its values.
     """
     owners: dict[tuple[object, ...], RunConfig] = {}
-    for config, run in zip(configs, _planned_runs(configs), strict=True):
+    for config, run in zip(configs, planned_runs(configs), strict=True):
         place = (run,) if run else (repr(config.task), repr(config.backend), config.label, config.seed)
         other = owners.setdefault(place, config)
         if other is not config and (changed := _difference(asdict(other), asdict(config))):
@@ -116,7 +116,7 @@ def planned(configs: Sequence[RunConfig], results: Path) -> Iterator[Planning]:
     Raises:
         UserError: the results folder cannot be written, or a newer NearOpt planned runs for it.
     """
-    runs = {run for run in _planned_runs(configs) if run is not None}
+    runs = {run for run in planned_runs(configs) if run is not None}
     if runs:
         _refuse_newer_plans(results)
     begun = _begun(results, runs)
@@ -216,4 +216,10 @@ def run_directories(results: Path, run: PlannedRun) -> list[Path]:
     """The directories that can be this run's."""
     tasks = results.glob(f"{escape(run.task[:-1])}{ANY}") if run.task.endswith(ANY) else [results / run.task]
     places = [task / contract.run_name(run.label, run.seed) for task in tasks]
-    return [place for place in places if place.is_dir()]
+    return [place for place in places if _is_folder(place)]
+
+
+def _is_folder(place: Path) -> bool:
+    with suppress(PermissionError):
+        return place.is_dir()
+    return False  # nobody knows: the run itself will say so

@@ -1,42 +1,24 @@
-"""What a study holds and what it still lacks, read from its folder alone. Writes nothing."""
+"""What a study holds and what it still lacks, read from its folder alone. Writes nothing.
+
+This is the harness's one account of a study; that of the analysis is ``analysis/runs/account.py``, and
+``tests/test_account.py`` holds both to the same answer.
+"""
 
 from __future__ import annotations
 
-import json
+import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from harness.errors import UserError
 from harness.landscapes.library import SEPARATOR
-from harness.run import contract
-from harness.run.damage import damage
-from harness.run.failures import failed
-from harness.run.version import check_run_version, check_version
-from harness.study.plan import ANY, PlannedRun, read_plans
-from harness.system.lease import holder
-
-
-class State(StrEnum):
-    """Of a run.
-
-    ``running``: a process on this machine holds its directory. ``interrupted``: begun, and nobody is at it; on a file
-    system whose locks do not reach other machines, one of theirs may be. ``failed``: it left FAILED. ``missing``: a
-    sweep planned it and there is no directory of it.
-    """
-
-    DONE = "done"
-    RUNNING = "running"
-    INTERRUPTED = "interrupted"
-    FAILED = "failed"
-    MISSING = "missing"
-    DAMAGED = "damaged"
+from harness.run.damage import blocked
+from harness.run.state import State, run_state, set_aside
+from harness.run.survey import inside, runs_of_task
+from harness.study.held_together import held_together, named
+from harness.study.plan import ANY, PlannedRun, read_plans, run_directories
 
 
 @dataclass(frozen=True, order=True)
@@ -45,7 +27,7 @@ class RunStatus:
 
     Attributes:
         run: by the names of its directory.
-        message: why it failed, what of it is damaged, or which process is at it, one line.
+        message: why it failed, what of it is damaged, which process is at it, or what is superseded; one line.
     """
 
     run: PlannedRun
@@ -55,25 +37,34 @@ class RunStatus:
 
 @dataclass(frozen=True)
 class StudyStatus:
-    """All runs of a results folder, sorted; ``planned`` tells whether some sweep left its plan."""
+    """All runs of a results folder.
+
+    Attributes:
+        runs: each once, sorted.
+        planned: whether some sweep left its plan.
+        superseded: attempts at them that count nowhere, sorted.
+        faults: folders that cannot be looked into, a sentence each.
+    """
 
     results: Path
     runs: tuple[RunStatus, ...]
     planned: bool
+    superseded: tuple[RunStatus, ...] = ()
+    faults: tuple[str, ...] = ()
 
     def counts(self) -> dict[tuple[str, str], Counter[State]]:
-        """How many runs are in which state, by task and strategy label."""
+        """How many runs are in which state, and how many attempts are superseded, by task and strategy label."""
         groups: dict[tuple[str, str], Counter[State]] = {}
-        for status in self.runs:
+        for status in (*self.runs, *self.superseded):
             groups.setdefault((status.run.task, status.run.label), Counter())[status.state] += 1
         return groups
 
     def totals(self) -> Counter[State]:
-        """How many runs are in which state."""
-        return Counter(status.state for status in self.runs)
+        """The same of all together."""
+        return Counter(status.state for status in (*self.runs, *self.superseded))
 
     def to_json(self) -> dict[str, Any]:
-        """Counts by task and strategy, totals, and every run that is not done."""
+        """Counts by task and strategy, totals, every run that is not done, and what is superseded."""
         return {
             "results": str(self.results),
             "planned": self.planned,
@@ -81,18 +72,20 @@ class StudyStatus:
             "groups": [
                 {"task": task, "strategy": label, **_named(counts)} for (task, label), counts in self.counts().items()
             ],
-            "open": [
-                {
-                    "task": status.run.task,
-                    "strategy": status.run.label,
-                    "seed": status.run.seed,
-                    "state": str(status.state),
-                    "message": status.message,
-                }
-                for status in self.runs
-                if status.state is not State.DONE
-            ],
+            "open": [_entry(status) for status in self.runs if status.state is not State.DONE],
+            "superseded": [_entry(status) for status in self.superseded],
+            "faults": list(self.faults),
         }
+
+
+def _entry(status: RunStatus) -> dict[str, Any]:
+    return {
+        "task": status.run.task,
+        "strategy": status.run.label,
+        "seed": status.run.seed,
+        "state": str(status.state),
+        "message": status.message,
+    }
 
 
 def _named(counts: Counter[State]) -> dict[str, int]:
@@ -108,57 +101,33 @@ def study_status(results: Path) -> StudyStatus:
     if not results.is_dir():
         raise UserError(f"{results}: no such folder: expected a results folder")
     plans = read_plans(results)
-    directories = {_run(directory): directory for directory in _run_directories(results)}
-    states = [_status(run, directory) for run, directory in directories.items()]
-    held_together = _consolidated(results) if not directories else {}
-    states += [RunStatus(run, state, message) for run, (state, message) in held_together.items()]
-    states += [RunStatus(run, State.MISSING) for run in _missing(plans, {*directories, *held_together})]
-    if not states:
+    faults: list[str] = []
+    tasks = inside(results, faults)
+    directories = {named(directory): directory for task in tasks for directory in runs_of_task(task, faults)}
+    held = held_together(results, directories)
+    states = [RunStatus(run, *run_state(directory)) for run, directory in directories.items()]
+    states += [RunStatus(run, state, message) for run, (state, message) in held.counted.items()]
+    for run in _missing(plans, {*directories, *held.counted}):
+        wrong = blocked(results / run.place)
+        states.append(RunStatus(run, State.DAMAGED if wrong else State.MISSING, wrong))
+    if not states and not faults:
         raise UserError(f"{results}: no run and no plan of a sweep in it: expected a results folder")
-    return StudyStatus(results, tuple(sorted(states)), bool(plans))
+    aside = [(run, f"{name}: files of an earlier attempt") for run, at in directories.items() for name in set_aside(at)]
+    superseded = sorted(RunStatus(run, State.SUPERSEDED, why) for run, why in (*aside, *held.superseded.items()))
+    return StudyStatus(results, tuple(sorted(states)), bool(plans), tuple(superseded), tuple(faults))
 
 
-def _run_directories(results: Path) -> Iterable[Path]:
-    for directory in results.glob(f"*/*/{contract.SEED_PREFIX}*"):
-        if directory.name.removeprefix(contract.SEED_PREFIX).isdigit():
-            yield directory
+def state_of(results: Path, run: PlannedRun) -> State:
+    """Of one planned run, as :func:`study_status` has it.
 
-
-def _run(directory: Path) -> PlannedRun:
-    return PlannedRun(directory.parts[-3], directory.parts[-2], int(directory.name.removeprefix(contract.SEED_PREFIX)))
-
-
-def _status(run: PlannedRun, directory: Path) -> RunStatus:
-    check_run_version(directory)
-    at_it = holder(directory)  # first: a run that ends meanwhile has its DONE
-    wrong = damage(directory)
-    if not wrong and (directory / contract.DONE).exists():
-        return RunStatus(run, State.DONE)
-    if at_it is not None:
-        return RunStatus(run, State.RUNNING, at_it)
-    if wrong:
-        return RunStatus(run, State.DAMAGED, wrong)
-    failure = failed(directory)
-    return RunStatus(run, State.INTERRUPTED) if failure is None else RunStatus(run, State.FAILED, failure.message)
-
-
-_ENDS = {contract.ENDED_FAILED: (State.FAILED, "as the consolidated file says")}
-
-
-def _consolidated(results: Path) -> dict[PlannedRun, tuple[State, str]]:
-    """Runs whose directories are not there; the analysis keeps their numbers, and their places in ``path``."""
-    file = results / contract.CONSOLIDATED
-    if not file.exists():
-        return {}
-    try:
-        table = pq.read_table(file, columns=[contract.PATH])
-        document = json.loads((table.schema.metadata or {}).get(contract.METADATA_KEY, b"{}"))
-        check_version(file, document.get("version", 1))
-        table = pq.read_table(file, columns=[contract.PATH, contract.ENDED])
-        ends: Sequence[tuple[str, str]] = list(zip(*(column.to_pylist() for column in table.columns), strict=True))
-        return {_run(Path(path)): _ENDS.get(ended, (State.DONE, "")) for path, ended in ends}
-    except (OSError, ValueError, IndexError, KeyError, AttributeError, pa.ArrowException):
-        raise UserError(f"{file}: not readable: delete it, nearopt report writes it again") from None
+    Raises:
+        UserError: a newer NearOpt made it.
+    """
+    found = run_directories(results, run)
+    directory = found[0] if found else results / run.place
+    if os.path.lexists(directory):
+        return run_state(directory)[0]
+    return State.DAMAGED if blocked(directory) else State.MISSING
 
 
 def _missing(plans: set[PlannedRun], present: set[PlannedRun]) -> list[PlannedRun]:

@@ -67,8 +67,22 @@ def test_the_same_runs_pass_exactly(to_the_end: bool) -> None:
     side = times("base", 1, 40, starts="same")
     judgement = gate(Plan(**{**vars(PLAN), "to_the_end": to_the_end}), growing(side), fixed(side))
     assert judgement.verdict is Verdict.PASS
-    assert (judgement.last.comparison.ratio.value, judgement.last.comparison.ratio.se) == (1.0, 0.0)
+    assert judgement.last.comparison.ratio.value == 1.0 and np.isnan(judgement.last.comparison.ratio.se)
     assert "took as long as the baseline's" in terminal(judgement)
+    assert "[1.00, 1.00]" not in terminal(judgement)
+
+
+@pytest.mark.parametrize("starts", ["same", "other"])
+def test_when_all_hit_at_once_a_few_seeds_decide_nothing(starts: str) -> None:
+    """Within the start that they share two strategies are alike whatever they are."""
+    hits = {target: np.full(5, 3.0) for target in TARGETS}
+    began = tuple(map(str, range(5)))
+    task = TaskTimes(tuple(range(5)), hits, np.full(5, 120.0), began)
+    other = task if starts == "same" else TaskTimes(task.seeds, hits, task.spent, tuple("abcde"))
+    judgement = gate(PLAN, fixed(SideTimes("a", "a", {"k": task})), fixed(SideTimes("b", "b", {"k": other})))
+    assert judgement.verdict is Verdict.UNDECIDED and judgement.more_seeds > 0
+    low, high = judgement.last.comparison.ratio.interval()
+    assert low < 0.8 and high > 1.25
 
 
 def test_runs_pair_only_where_they_began_alike() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import ndtri
 
-from analysis.gate.ratio import identical, mean_of, paired, part, stratified, unpaired
+from analysis.gate.ratio import identical, mean_of, paired, part, stratified, unpaired, variance
 from analysis.gate.spending import Bounds, Design, bounds, maximum_information
 from analysis.statistics.ert import estimate
 from analysis.statistics.random_search import ert
@@ -27,9 +27,8 @@ def test_one_side_is_the_ert_of_the_analysis_less_its_bias() -> None:
     rng = np.random.default_rng(0)
     cost, hit = within(rng.geometric(1 / 60, 400))
     known, found = estimate(cost, hit), part(cost, hit)
-    ratio = unpaired(found, part(np.ones(4), np.ones(4)))  # a side that knows its ERT exactly
     assert float(found.log) == pytest.approx(known.log.log, abs=5 / 400)
-    assert stratified([ratio]).se == pytest.approx(known.log.se)
+    assert np.sqrt(variance(found.share)) == pytest.approx(known.log.se)
 
 
 def test_unequal_numbers_of_seeds_do_not_bias_the_ratio() -> None:
@@ -60,8 +59,38 @@ def test_pairs_cancel_what_they_share() -> None:
     apart, together = stratified([unpaired(a, b)]), stratified([paired(a, b)])
     assert together.log == apart.log
     assert together.se < 0.3 * apart.se
-    same = stratified([identical()])
-    assert (same.value, same.se) == (1.0, 0.0)
+    same = stratified([identical(a)])
+    assert same.value == 1.0
+    assert same.se == pytest.approx(np.sqrt((1 - 0.025 ** (1 / 30)) * 2 * variance(a.share)))
+
+
+@pytest.mark.parametrize("seeds", [2, 3, 10, 40])
+@pytest.mark.parametrize(("own", "theirs"), [(1.0, 1.0), (2.0, 1.0), (30.0, 60.0)])
+def test_equal_readings_are_not_certainty(seeds: int, own: float, theirs: float) -> None:
+    """Every run of a side took as long: no ratio of them has an interval without a width, paired or not."""
+    a, b = (part(np.full(seeds, time), np.ones(seeds)) for time in (own, theirs))
+    for ratio in (unpaired(a, b), paired(a, b), identical(a)):
+        low, high = stratified([ratio]).interval()
+        assert low < 0.9 * high
+    one_side = estimate(np.full(seeds, own), np.ones(seeds))
+    assert np.sqrt(variance(a.share)) == pytest.approx(one_side.log.se)  # by the rule of the report
+
+
+def test_pairs_that_differ_by_the_same_factor_are_not_certain_either() -> None:
+    times = np.array([3.0, 9.0, 20.0, 55.0])
+    ratio = stratified([paired(part(*within(2 * times)), part(*within(times)))])
+    assert ratio.value == pytest.approx(2) and ratio.interval()[0] < 1.9
+
+
+def test_ties_hold_their_truth() -> None:
+    """Runs that mostly hit at once: the same strategy on both sides, whose ratio is 1."""
+    rng = np.random.default_rng(6)
+    held = 0
+    for _ in range(400):
+        a, b = (part(*within(rng.geometric(0.9, 4).astype(float))) for _ in range(2))
+        low, high = stratified([unpaired(a, b)]).interval()
+        held += low <= 1 <= high
+    assert held >= 380
 
 
 def test_a_side_without_a_hit_weighs_but_does_not_decide_alone() -> None:

@@ -234,7 +234,7 @@ def test_verdict_json_and_page_say_the_same(report: Report) -> None:
 
 def test_two_studies_side_by_side(results: Path, tmp_path: Path) -> None:
     page = compare_studies(results, results, tmp_path / "out")
-    assert "Two studies side by side" in page.read_text()
+    assert "Two studies side by side" in page.index.read_text()
     table = pd.read_csv(tmp_path / "out" / "comparison-evaluations.csv")
     known = table[table["ratio"].notna()]
     assert len(known) and known["ratio"].to_numpy() == pytest.approx(np.ones(len(known)))

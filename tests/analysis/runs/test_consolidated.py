@@ -97,7 +97,15 @@ def test_a_damaged_file_is_named(results: Path) -> None:
     (results / CONSOLIDATED).write_bytes(b"PAR1 nothing")
     with pytest.raises(AnalysisError, match=r"consolidated\.parquet: damaged.*delete it"):
         load_study([results])
-    with pytest.raises(AnalysisError, match="marked as done"):
-        (results / CONSOLIDATED).unlink()
-        (results / "a-1" / "s" / "seed-0" / EVALUATIONS).unlink()
-        load_study([results])
+
+
+def test_a_damaged_run_is_left_out_and_told_and_its_row_is_kept(results: Path) -> None:
+    """The row is perhaps all that is left of it; it is not taken for the run again."""
+    whole = load_study([results])
+    (results / "a-1" / "s" / "seed-0" / EVALUATIONS).unlink()
+    write_run(results, "b-1", "s", 3, evaluations(TABLE, np.arange(8)), budget=8)
+    for _ in range(2):
+        study = load_study([results])
+        assert len(study.runs) == len(whole.runs)
+        assert any("s on a-1: 1 of 3 runs are damaged (seed 0)" in said for said in study.account.sentences())
+        assert "a-1/s/seed-0" in consolidated.read(results / CONSOLIDATED)[0]

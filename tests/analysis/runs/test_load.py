@@ -12,6 +12,7 @@ import pytest
 
 from analysis.errors import AnalysisError
 from analysis.runs.load import load_study
+from analysis.runs.state import State
 from tests.analysis.fabricate import (
     evaluations,
     landscape,
@@ -39,7 +40,7 @@ def test_runs_are_found_at_any_depth_and_once(tmp_path: Path) -> None:
     twice = load_study([tmp_path / "x", tmp_path / "x" / "study" / "k-1" / "random", tmp_path])
     assert deep.runs["seed"].tolist() == list(range(11))  # 10 after 9, not after 1
     assert len(twice.runs) == 11
-    assert twice.duplicates == 0
+    assert twice.account.superseded == ()
     assert len(deep.evaluations) == 110
     assert set(deep.references) == {"k-1"}
     one = load_study([tmp_path / "x" / "study" / "k-1" / "random" / "seed-3"])
@@ -76,7 +77,7 @@ def test_a_pipe_keeps_nobody_waiting(tmp_path: Path, name: str) -> None:
     file = tmp_path / "k-1" / "s" / "seed-0" / name
     file.unlink()
     os.mkfifo(file)
-    assert f"{file}: damaged: " in refused(tmp_path) and "not a regular file" in refused(tmp_path)
+    assert f"1 damaged (the first: {file.parent}: {name} is no file)" in refused(tmp_path)
 
 
 def test_a_bomb_beside_a_recording_is_not_read(tmp_path: Path) -> None:
@@ -103,14 +104,19 @@ def test_unfinished_runs_and_copies_are_counted(tmp_path: Path) -> None:
     aborted.mkdir()
     (aborted / "config.yaml").write_text("task: [")
     study = load_study([tmp_path])
-    assert (len(study.runs), study.unfinished, study.duplicates) == (2, 1, 1)
+    assert len(study.runs) == 2
+    assert study.account.totals() == {State.DONE: 2, State.INTERRUPTED: 1, State.SUPERSEDED: 2}
+    a, b = (tmp_path / side / "k-1" / "s" / "seed-0" for side in "ab")
+    assert [run.message for run in study.account.superseded] == [
+        f"{b} is a copy of {a}", "aborted-0: files of an earlier attempt",
+    ]  # fmt: skip
 
 
 def test_nothing_to_load(tmp_path: Path) -> None:
     assert "no finished run" in refused(tmp_path)
     assert "no such file" in refused(tmp_path / "nowhere")
     write_run(tmp_path, "k-1", "s", 0, FRAME, done=False)
-    assert "1 unfinished" in refused(tmp_path)
+    assert "1 interrupted" in refused(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -120,9 +126,9 @@ def test_nothing_to_load(tmp_path: Path) -> None:
         ("config.yaml", "just text", "expected a mapping"),
         ("config.yaml", "{task: 3, strategy: {label: s}, seed: 0, budget: {}}", "task=3"),
         ("config.yaml", "{task: k-1, strategy: {}, seed: 0, budget: {}}", "strategy.label"),
-        ("evaluations.parquet", "PAR1 not at all", "evaluations.parquet: damaged"),
-        ("evaluations.parquet", "", "evaluations.parquet: damaged"),
-        ("DONE", "{", "DONE: damaged"),
+        ("evaluations.parquet", "PAR1 not at all", "seed-0: evaluations.parquet is not readable"),
+        ("evaluations.parquet", "", "seed-0: evaluations.parquet is not readable"),
+        ("DONE", "{", "seed-0: DONE is not readable"),
     ],
 )
 def test_damaged_files_are_named(tmp_path: Path, name: str, content: str, word: str) -> None:
@@ -138,7 +144,7 @@ def test_truncated_or_missing_or_incomplete_tables_are_named(tmp_path: Path) -> 
     file.write_bytes(whole[: len(whole) // 2])
     assert "damaged" in refused(tmp_path)
     file.unlink()
-    assert "missing" in refused(tmp_path)
+    assert "DONE without evaluations.parquet" in refused(tmp_path)
     file.write_bytes(whole)
     pq.write_table(pq.read_table(file).drop_columns(["clock_end_s"]), file)
     assert "column clock_end_s is missing" in refused(tmp_path)

@@ -141,7 +141,7 @@ def test_baselines_name_what_they_are(results: StudyResults) -> None:
 def test_ranks_follow_the_ert(results: StudyResults) -> None:
     found = ranking.ranking(results)
     assert found is not None and found.strategies == ("s", "random")
-    assert ranking.ranking_table(found).rows[0][0] == "s"
+    assert ranking.ranking_table(found, results).rows[0][0] == "s"
 
 
 def test_a_table_in_three_forms(tmp_path: Path) -> None:

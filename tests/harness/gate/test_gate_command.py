@@ -9,13 +9,16 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+import yaml
 
 from analysis.runs.consolidated import load, write
 from analysis.runs.contract import CONSOLIDATED
-from analysis.runs.load import find_run_directories
+from analysis.runs.reading import find_run_directories
 from harness.cli import main
-from harness.gate.code import code_digest
+from harness.config.compose import Composer
+from harness.gate.runner import runner
 from harness.gate.suite import TARGETS, load_suite
+from harness.run import code
 from tests.harness.gate.gate_fixtures import TASKS, write_hills, write_suite
 
 Gate = Callable[..., tuple[int, str, str]]
@@ -119,17 +122,49 @@ def test_finished_runs_are_used_again(gate: Gate, tmp_path: Path) -> None:
     assert set(tmp_path.rglob("DONE")) > before.keys()  # another strategy under the same label
 
 
-def test_runs_of_other_code_are_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_runs_of_edited_code_are_made_again(gate: Gate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the digest that every run keeps, and by the versions of libraries, which are in no run's digest."""
+    del gate  # for its folder
     monkeypatch.syspath_prepend(tmp_path)
-    digests = []
-    for number in range(2):
-        package = tmp_path / f"theirs_{number}"  # a module is found once a process
-        package.mkdir()
-        for name, text in (("__init__.py", ""), ("search.py", "A = 1"), ("helper.py", f"B = {number}")):
-            (package / name).write_text(text)
-        digests.append(code_digest({"_target_": f"theirs_{number}.search.Search"}))
-    assert digests[0] != digests[1]
-    assert code_digest({"_target_": LUCKY}) == code_digest({"_target_": LUCKY, "chance": 0.3})
+    package = tmp_path / "theirs_of_the_gate"
+    package.mkdir()
+    for name, text in (("__init__.py", ""), ("search.py", "from . import helper"), ("helper.py", ""), ("w.json", "")):
+        (package / name).write_text(text)
+    (tmp_path / "conf/strategy/theirs.yaml").write_text("_target_: theirs_of_the_gate.search.S\nlabel: theirs\n")
+
+    def folder() -> Path:
+        for kept in (code._closure, code._imports, code._sha256, code._folder):
+            kept.cache_clear()
+        suite = load_suite(str(tmp_path / "suite.yaml"))
+        return runner("theirs", [], suite, tmp_path, 1, Composer(tmp_path / "conf")).folder
+
+    seen = {folder(), folder()}
+    assert len(seen) == 1
+    for name in ("helper.py", "w.json"):
+        (package / name).write_text("1")
+        seen.add(folder())
+    monkeypatch.setattr("harness.gate.runner.versions", lambda: {"optuna": "0"})
+    assert len({*seen, folder()}) == 4
+
+
+def test_sides_of_several_versions_of_the_code_are_not_judged(gate: Gate, tmp_path: Path) -> None:
+    landscapes = ",".join(f"{task}__toy.parquet" for task in TASKS)
+    where = (f"backend.landscape={landscapes}", "backend.noise=none", "results=study", "jobs=1")
+    what = ("strategy=quick", "budget.evaluations=80", "seed=range(0,3)")
+    assert main(["run", "-m", "--config-dir", "conf", *what, *where]) == 0
+    file = tmp_path / f"study/{TASKS[1]}__toy/quick/seed-1/config.yaml"
+    config = yaml.safe_load(file.read_text())
+    file.write_text(yaml.safe_dump({**config, "code_digest": "0" * 64}, sort_keys=False))
+    exit_code, _, err = gate("study:quick", "--against", "study:quick")
+    made = f"11 by {config['code_digest'][:8]}, 1 by 00000000"
+    assert exit_code == 2 and f"study:quick: quick: its 12 runs were not made by the same code: {made}" in err
+    file.write_text(yaml.safe_dump({k: v for k, v in config.items() if k != "code_digest"}, sort_keys=False))
+    (file.parent / "aborted-0").mkdir()
+    exit_code, out, _ = gate("study:quick", "--against", "study:quick", "--json", "g.json")
+    assert exit_code in (0, 3) and "11 by" in out and "1 by code that is unknown" in out  # told, not refused
+    side = json.loads((tmp_path / "g.json").read_text())["candidate"]
+    assert side["account"] == {"done": 12, "superseded": 1} and side["runs"] == 12
+    assert any("1 superseded and not counted (seed 1: aborted-0" in note for note in side["notes"])
 
 
 def test_results_folders_are_compared_as_they_are(gate: Gate) -> None:

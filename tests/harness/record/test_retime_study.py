@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -73,6 +75,42 @@ def test_a_run_that_came_later_asks_for_another_re_timing(runs: Path) -> None:
         load_study([runs / "results"])
     again(runs, Retiming(rounds=1))
     assert len(load_study([runs / "results"]).runs) == 3
+
+
+def truncated(run: Path) -> None:
+    data = (run / "evaluations.parquet").read_bytes()
+    (run / "evaluations.parquet").write_bytes(data[: len(data) // 2])
+
+
+def another_latency(run: Path) -> None:
+    """Readable, and not what was measured."""
+    table = pq.read_table(run / "evaluations.parquet")
+    column = table.column_names.index("latency_ms")
+    half = pc.multiply(table.column(column), 0.5)
+    pq.write_table(table.set_column(column, "latency_ms", half), run / "evaluations.parquet")
+
+
+def a_file_for_it(run: Path) -> None:
+    run.rename(run.parents[3] / "away")
+    run.write_text("")
+
+
+@pytest.mark.parametrize("damage", [truncated, another_latency, a_file_for_it])
+def test_damaged_runs_are_named_and_nothing_is_timed(runs: Path, damage: Callable[[Path], None]) -> None:
+    run = runs / "results" / TASK / "random/seed-1"
+    damage(run)
+    with pytest.raises(UserError, match=rf"^{run}: damaged: .*: the sweep that made it runs it again, or move it away"):
+        again(runs, Retiming(rounds=1))
+    assert not (runs / "results" / TASK / "retimed.parquet").exists()
+
+
+def test_runs_that_are_not_done_are_counted(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for seed, name in ((3, "FAILED"), (4, "evaluations.jsonl")):
+        run = runs / "results" / TASK / f"random/seed-{seed}"
+        run.mkdir()
+        (run / name).write_text('{"message": "x", "final": true, "trace": ""}' if name == "FAILED" else "")
+    assert {one.seed for one in live_evaluations(runs / "results" / TASK, SPACE)} == {0, 1}
+    assert "1 of 4 runs failed, 1 of 4 runs interrupted: not timed again" in capsys.readouterr().err
 
 
 def test_no_live_run_and_another_space_are_refused(runs: Path) -> None:

@@ -190,8 +190,13 @@ def test_runs_of_other_code_are_refused_unless_asked_for(nearopt: Nearopt, tmp_p
     file.write_text(yaml.safe_dump({**config, "code_digest": "0" * 64}, sort_keys=False))
     exit_code, out, err = nearopt(*given(tmp_path, "seed=0,1"))
     assert exit_code == 2 and "made by other code than today's (code_digest=000000000000, now" in err
+    for others in (("seed=1",), ("seed=1", "dry_run=true")):  # not only in its own folder: it would be pooled
+        exit_code, out, err = nearopt(*given(tmp_path, *others))
+        assert (exit_code, out) == (2, "") and f"{TASK}/random: 1 of 1 runs made by other code" in err
+    assert not (tmp_path / "r" / TASK / "random/seed-1").exists()
+    assert nearopt(*given(tmp_path, "seed=1", "strategy.label=new"))[0] == 0
     exit_code, out, _ = nearopt(*given(tmp_path, "seed=0,1", "allow_mixed_code=true"))
-    assert exit_code == 0 and "2 were done before" in out
+    assert exit_code == 0 and out.startswith("1 runs done, 1 were done before")
     del config["code_digest"]
     file.write_text(yaml.safe_dump(config, sort_keys=False))
     assert nearopt(*given(tmp_path, "seed=0,1"))[0] == 0  # unknown is never refused

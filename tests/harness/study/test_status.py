@@ -18,9 +18,10 @@ from harness.cli.status_text import format_status
 from harness.config.compose import Composer
 from harness.errors import UserError
 from harness.run.failures import failure_kept
+from harness.run.state import State
 from harness.run.store import RunDirectory
 from harness.study.plan import PlannedRun, planned, planned_run, read_plans
-from harness.study.status import State, study_status
+from harness.study.status import study_status
 from harness.system import lease
 from harness.system.lease import held
 from tests.harness.cli.test_cli import Nearopt, nearopt
@@ -71,7 +72,8 @@ def test_the_table_and_the_json_say_the_same(nearopt: Nearopt, study: Path) -> N
     code, out, err = nearopt("status", study)
     assert (code, err) == (0, "")
     lines = [line.split() for line in out.splitlines()]
-    assert lines[0] == ["task", "strategy", "done", "running", "interrupted", "failed", "missing", "damaged", "runs"]
+    states = ["done", "running", "interrupted", "failed", "missing", "damaged", "superseded"]
+    assert lines[0] == ["task", "strategy", *states, "runs"]
     assert lines[1] == [TASK, "grid", "5", "5"]
     assert lines[2] == [TASK, "random", "1", "1", "1", "1", "1", "5"]
     assert lines[3] == ["total", "6", "1", "1", "1", "1", "10"]
@@ -82,7 +84,7 @@ def test_the_table_and_the_json_say_the_same(nearopt: Nearopt, study: Path) -> N
     document = json.loads(out)
     assert code == 0
     one = dict.fromkeys(("running", "interrupted", "failed", "missing"), 1)
-    assert document["totals"] == {"done": 6, **one, "damaged": 0}
+    assert document["totals"] == {"done": 6, **one, "damaged": 0, "superseded": 0}
     assert sum(group["done"] for group in document["groups"]) == 6
     assert {(run["seed"], run["state"]) for run in document["open"]} == {
         (1, "interrupted"), (2, "failed"), (3, "running"), (4, "missing"),

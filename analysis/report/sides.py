@@ -1,0 +1,76 @@
+"""What two studies have in common and what not, and what of either is not done, for a comparison of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from analysis.report.text import counted_in
+from analysis.runs.load import Study
+from analysis.runs.told import Account
+from analysis.study.results import StudyResults
+from analysis.tables.table import Table, text_rows
+
+
+def cells_of(study: Study) -> set[tuple[str, str]]:
+    """Tasks with the strategies that there are runs of."""
+    return {
+        (str(task), str(strategy)) for task, strategy in zip(study.runs["task"], study.runs["strategy"], strict=True)
+    }
+
+
+def only_in(one: Study, other: Study) -> set[tuple[str, str]]:
+    """Tasks with the strategies that one of two studies has runs of and the other has not."""
+    return cells_of(one) - cells_of(other)
+
+
+def with_accounts(joined: pd.DataFrame, a: Account, b: Account) -> pd.DataFrame:
+    """With what of each row's runs is not done, by side: ``failed_a``, ``missing_a`` and so on, in numbers, and
+    ``lacking_a`` in words."""
+    single = joined[~joined["task"].str.startswith("kernel:") & (joined["task"] != "ALL")]
+    columns: dict[str, list[Any]] = {}
+    for row in joined.to_dict("records"):
+        tasks = counted_in(single, str(row["task"]), str(row["stratum"]))
+        for side, account in (("a", a), ("b", b)):
+            for state, count in account.lacking(tasks, row["strategy"]).items():
+                columns.setdefault(f"{state}_{side}", []).append(count)
+            columns.setdefault(f"lacking_{side}", []).append(account.short(tasks, row["strategy"]))
+    return joined.assign(**columns)
+
+
+def left_out_table(a: Study, b: Study) -> Table | None:
+    """What only one of the two has, a row for each task and strategy; ``None`` where there is nothing."""
+    rows = [
+        {"task": task, "strategy": strategy, "only_in": name,
+         "runs": int(((one.runs["task"] == task) & (one.runs["strategy"] == strategy)).sum())}
+        for name, one, other in (("A", a, b), ("B", b, a))
+        for task, strategy in sorted(only_in(one, other))
+    ]  # fmt: skip
+    if not rows:
+        return None
+    return Table(
+        name="left-out",
+        title="Not compared: runs of only one of the two",
+        caption="No number above knows of them.",
+        headers=("task", "strategy", "only in", "runs"),
+        rows=text_rows([[str(value) for value in row.values()] for row in rows]),
+        data=pd.DataFrame(rows),
+    )
+
+
+def left_out(a: StudyResults, b: StudyResults) -> list[str]:
+    """What is not compared, a sentence each."""
+    said = []
+    for column, noun in (("task", "tasks"), ("strategy", "strategies")):
+        one, other = (set(study.study.runs[column]) for study in (a, b))
+        for name, only in (("A", one - other), ("B", other - one)):
+            if only:
+                said.append(f"Only in {name}, so left out: {noun} {', '.join(sorted(only))}.")
+    shared = [set(a.study.runs[column]) & set(b.study.runs[column]) for column in ("task", "strategy")]
+    for name, one_side, other_side in (("A", a, b), ("B", b, a)):
+        alone = sorted(only_in(one_side.study, other_side.study))
+        named = [f"{label} on {task}" for task, label in alone if task in shared[0] and label in shared[1]]
+        if named:
+            said.append(f"Only in {name}, so left out: {', '.join(named)}.")
+    return said

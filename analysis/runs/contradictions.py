@@ -1,0 +1,72 @@
+"""Runs that say different things of what must be one: refused by name before any number is made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from analysis.errors import AnalysisError
+from analysis.runs import contract
+from analysis.runs.run_directory import RunLog
+
+_SAME_WITHIN_A_STRATEGY = [
+    "strategy_arguments",
+    "budget_evaluations",
+    "budget_seconds",
+    "batch",
+    "compile_workers",
+    "noise",
+    "backend",
+]
+
+
+def check_same_names(logs: Sequence[RunLog]) -> None:
+    """Refuse two different runs that claim one name; of several that differ in their code alone the newest counts."""
+    seen: dict[tuple[str, str, int], RunLog] = {}
+    for log in logs:
+        first = seen.setdefault(log.name, log)
+        if any(first.config.get(part) != log.config.get(part) for part in ("budget", "config_hash")):
+            changed = _differences(first.config, log.config)
+            raise AnalysisError(
+                f"{log.path}: {', '.join(changed) or 'config_hash'} not as in {first.path}, which is the same task, "
+                "strategy and seed: expected one of the two, or another strategy.label"
+            )
+
+
+def _differences(other: Mapping[str, Any], config: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """``name=value`` of everything that differs, hash and version aside."""
+    changed = []
+    for name in sorted({*other, *config} - contract.NOT_DECIDING):
+        before, now = other.get(name), config.get(name)
+        if isinstance(before, Mapping) and isinstance(now, Mapping):
+            changed += _differences(before, now, f"{prefix}{name}.")
+        elif before != now:
+            changed.append(f"{prefix}{name}={now}")
+    return changed
+
+
+def check_comparable(runs: pd.DataFrame) -> None:
+    """Seeds of one strategy on one task must differ in nothing but the seed."""
+    for (task, strategy), group in runs.groupby(["task", "strategy"], sort=False):
+        first = group.iloc[0]
+        for name in _SAME_WITHIN_A_STRATEGY:
+            values = group[name].astype(str)
+            if values.nunique() > 1:
+                other = group[values != str(first[name])].iloc[0]
+                raise AnalysisError(
+                    f"{other['path']}: {name}={other[name]}: expected {first[name]} as in {first['path']} "
+                    f"(task {task}, strategy {strategy}); give a variant its own strategy.label"
+                )
+
+
+def check_landscapes(runs: pd.DataFrame) -> None:
+    """One task is one recording: else t* and the baseline mean different things in different runs."""
+    for task, group in runs[runs["landscape"] != ""].groupby("task", sort=False):
+        other = group[group["landscape"] != group["landscape"].iloc[0]]
+        if len(other):
+            raise AnalysisError(
+                f"{other['path'].iloc[0]}: landscape_sha256={other['landscape'].iloc[0][:12]}: expected "
+                f"{group['landscape'].iloc[0][:12]} as in {group['path'].iloc[0]} (task {task})"
+            )

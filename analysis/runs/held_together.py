@@ -1,0 +1,126 @@
+"""What a consolidated file adds to run directories: ``harness/study/held_together.py`` says the same of the same.
+
+Where it is kept up to date beside run directories it is an index of them, and says nothing of its own. Where none of
+its rows is of a directory as it is now, as in a committed study that is gone on with, it is a collection: it stands
+for the runs that have no directory, and a directory of another run under the name of one of its rows supersedes that.
+A row that was written without a fingerprint has no directory to follow and is always such a one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from analysis.errors import AnalysisError
+from analysis.runs import contract
+from analysis.runs.state import identity
+from analysis.runs.version import check_version
+
+ANOTHER = f"{contract.CONSOLIDATED} holds another run of that name"
+_FILES = (contract.DONE, contract.CONFIG, contract.EVALUATIONS)
+
+
+@dataclass(frozen=True)
+class HeldRow:
+    """A run in the file: how it ended, its directory's fingerprint when it was written, and its two hashes."""
+
+    ended: str
+    fingerprint: str
+    config_hash: str
+    code_digest: str
+
+
+@dataclass(frozen=True)
+class HeldTogether:
+    """What the file adds to the directories, by their places below its folder.
+
+    Attributes:
+        counted: runs without a directory.
+        superseded: rows of which another run is there.
+    """
+
+    counted: Mapping[str, HeldRow] = field(default_factory=dict)
+    superseded: Collection[str] = ()
+
+
+def held_together(root: Path, directories: Mapping[str, Path], prefix: str = "") -> HeldTogether:
+    """Of the file in ``root``, if there is one.
+
+    Args:
+        directories: all that are there, by their places.
+        prefix: of the places that are asked for.
+
+    Raises:
+        AnalysisError: it cannot be read, or a newer NearOpt wrote it.
+    """
+    file = root / contract.CONSOLIDATED
+    if not file.exists():
+        return HeldTogether()
+    rows = _rows(file, prefix)
+    prints = {name: fingerprint(directory) for name, directory in directories.items() if name in rows}
+    index = any(row.fingerprint and row.fingerprint == prints.get(name) for name, row in rows.items())
+    superseded = [
+        name
+        for name, row in rows.items()
+        if name in prints and row.fingerprint != prints[name] and _another(row, directories[name])
+    ]
+    alone = {name: row for name, row in rows.items() if name not in directories and not (index and row.fingerprint)}
+    return HeldTogether(alone, superseded)
+
+
+def fingerprint(directory: Path) -> str:
+    """Changes whenever a file of the run does: sizes and times of change. Empty where one of them is not there."""
+    try:
+        stats = [(directory / name).stat() for name in _FILES]
+    except OSError:
+        return ""
+    return ",".join(f"{stat.st_size}:{stat.st_mtime_ns}" for stat in stats)
+
+
+def _another(row: HeldRow, directory: Path) -> bool:
+    """Whether the directory is of another run than the row: by configuration, code, and whether it failed."""
+    failed = (directory / contract.FAILED).exists() and not (directory / contract.DONE).exists()
+    same = (row.config_hash, row.code_digest) == identity(directory)
+    return not same or failed != (row.ended == contract.ENDED_FAILED)
+
+
+def _rows(file: Path, prefix: str) -> dict[str, HeldRow]:
+    with unless_damaged(file), pq.ParquetFile(file) as parquet:
+        document(file, parquet)
+        names = [contract.PATH, contract.ENDED, contract.FINGERPRINT, contract.RUN_CONFIG]
+        table = parquet.read(columns=names)
+        rows = {}
+        for path, ended, mark, text in zip(*(table[name].to_pylist() for name in names), strict=True):
+            if not f"{path}/".startswith(prefix):
+                continue
+            config = json.loads(text)
+            hashes = str(config.get("config_hash", "")), str(config.get("code_digest", ""))
+            rows[str(path)] = HeldRow(str(ended), str(mark), *hashes)
+        return rows
+
+
+def document(file: Path, parquet: pq.ParquetFile) -> dict[str, Any]:
+    """What the metadata says; of a version that is known here."""
+    said = dict(json.loads((parquet.schema_arrow.metadata or {}).get(contract.METADATA_KEY, b"{}")))
+    check_version(file, said.get("version", 1))
+    return said
+
+
+@contextmanager
+def unless_damaged(file: Path) -> Iterator[None]:
+    """Say in one line that a consolidated file is damaged.
+
+    Raises:
+        AnalysisError: instead of whatever reading it raised.
+    """
+    try:
+        yield
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, pa.ArrowException) as error:
+        raise AnalysisError(f"{file}: damaged: {str(error).splitlines()[0]}: delete it, it is written again") from error

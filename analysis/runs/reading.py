@@ -1,0 +1,97 @@
+"""The runs below folders that ended, read once each: from their directories, or from a consolidated file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from analysis.errors import AnalysisError
+from analysis.runs import consolidated, contract
+from analysis.runs.run_directory import RunLog, read_failed
+from analysis.runs.state import State, run_state
+from analysis.runs.survey import Survey, survey
+from analysis.runs.version import check_plans, check_run_version
+
+
+def _check_exists(path: Path) -> None:
+    """Make sure that a folder of runs is there.
+
+    Raises:
+        AnalysisError: it is not.
+    """
+    if not path.exists():
+        raise AnalysisError(f"{path}: no such file or directory: expected a folder of runs")
+
+
+def read_logs(paths: Sequence[str | Path]) -> tuple[list[RunLog], dict[Path, str], dict[str, Any]]:
+    """The runs below ``paths`` that ended, each once; directories that turned out to be damaged; one run's environment.
+
+    A run that broke down is among them with what it spent, where it left its log.
+
+    Raises:
+        AnalysisError: there is no such folder, a file is damaged, or a newer NearOpt wrote one.
+    """
+    return read_surveyed([survey(Path(path)) for path in paths])
+
+
+def read_surveyed(surveys: Sequence[Survey]) -> tuple[list[RunLog], dict[Path, str], dict[str, Any]]:
+    """As :func:`read_logs`, where it was looked at already."""
+    logs: dict[Path, RunLog] = {}
+    damaged: dict[Path, str] = {}
+    environment: dict[str, Any] = {}
+    for seen in surveys:
+        held = [{each.root / place for place in each.held().counted} for each in seen.collections]
+        if not any(held):
+            _check_exists(seen.path)
+        left, unfinished = find_run_directories(seen.path)
+        broken = [
+            read_failed(directory) for directory in unfinished if directory not in logs and _has_failed(directory)
+        ]
+        logs |= {log.path: log for log in broken if log is not None}
+        for collection, alone in zip((*seen.collections, None), (*held, set()), strict=True):
+            own = set(left if collection is None else collection.directories.values())
+            here = [directory for directory in left if directory in own]
+            left = [directory for directory in left if directory not in own]
+            if {*here, *alone} <= {*logs, *damaged}:
+                continue
+            root = seen.path.resolve() if collection is None else collection.root
+            loaded = consolidated.load(root, here, collection)
+            logs |= {log.path: log for log in loaded.logs}
+            damaged |= loaded.damaged
+            environment = environment or loaded.environment
+    return sorted(logs.values(), key=lambda log: natural(log.path)), damaged, environment
+
+
+def _has_failed(directory: Path) -> bool:
+    """By its own word; one that is being tried again is running."""
+    return (directory / contract.FAILED).exists() and run_state(directory).state is State.FAILED
+
+
+def find_run_directories(path: Path) -> tuple[list[Path], list[Path]]:
+    """Run directories at any depth, resolved and sorted: those with DONE, and those that look unfinished.
+
+    Raises:
+        AnalysisError: a newer NearOpt made an unfinished one or a plan.
+    """
+    check_plans(path)
+    finished, unfinished = [], []
+    for folder, inner, files in os.walk(path.resolve()):
+        inner[:] = [name for name in inner if not name.startswith((".", contract.ABORTED_PREFIX))]
+        directory = Path(folder)
+        begun = directory.name.startswith(contract.SEED_PREFIX)
+        if contract.CONFIG not in files or not (begun or contract.DONE in files):
+            continue  # a bundle's config.yaml lies beside tasks
+        inner.clear()
+        if contract.DONE in files:
+            finished.append(directory)
+        else:
+            check_run_version(directory)
+            unfinished.append(directory)
+    return sorted(finished, key=natural), unfinished
+
+
+def natural(directory: Path) -> tuple[str, int, str]:
+    number = directory.name.removeprefix(contract.SEED_PREFIX)
+    return str(directory.parent), int(number) if number.isdigit() else -1, directory.name

@@ -1,0 +1,128 @@
+"""Which state a run is in, by its directory alone. ``harness/run/state.py`` says the same of the same."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import time
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from analysis.runs import contract
+from analysis.runs.damage import damage
+from analysis.runs.version import check_run_version
+
+
+class State(StrEnum):
+    """Of a run, or of an attempt at one that counts nowhere; ARCHITECTURE.md says what each is."""
+
+    DONE = "done"
+    RUNNING = "running"
+    INTERRUPTED = "interrupted"
+    FAILED = "failed"
+    MISSING = "missing"
+    DAMAGED = "damaged"
+    SUPERSEDED = "superseded"
+
+
+@dataclass(frozen=True, order=True)
+class Name:
+    """A run by the names of its directory."""
+
+    task: str
+    label: str
+    seed: int
+
+    @property
+    def place(self) -> Path:
+        """Its directory below the results folder."""
+        return Path(self.task) / self.label / f"{contract.SEED_PREFIX}{self.seed}"
+
+
+@dataclass(frozen=True, order=True)
+class CountedRun:
+    """One run, or one attempt that is superseded.
+
+    Attributes:
+        message: why it failed, what of it is damaged, or what superseded it; one line.
+        directory: where it lies, or lay before a consolidated file held it; empty of a missing one.
+    """
+
+    run: Name
+    state: State
+    message: str = ""
+    directory: str = ""
+
+
+def name_of(directory: Path) -> Name | None:
+    """By its place; ``None`` where it is no ``TASK/LABEL/seed-N``."""
+    number = directory.name.removeprefix(contract.SEED_PREFIX)
+    if number == directory.name or not number.isdigit() or len(directory.parts) < 3:
+        return None
+    return Name(directory.parts[-3], directory.parts[-2], int(number))
+
+
+def run_state(directory: Path, deep: bool = True) -> CountedRun:
+    """The state of the run in ``directory``, which is there.
+
+    Args:
+        deep: look into the evaluations of a finished run too.
+
+    Raises:
+        AnalysisError: a newer NearOpt made it.
+    """
+    name = name_of(directory) or Name(directory.parent.parent.name, directory.parent.name, 0)
+    check_run_version(directory)
+    running = held(directory)  # first: a run that ends meanwhile has its DONE
+    wrong = damage(directory, deep)
+    if not wrong and (directory / contract.DONE).exists():
+        return CountedRun(name, State.DONE, "", str(directory))
+    if running:
+        return CountedRun(name, State.RUNNING, "", str(directory))
+    if wrong:
+        return CountedRun(name, State.DAMAGED, wrong, str(directory))
+    if (directory / contract.FAILED).exists():
+        message = str(json.loads((directory / contract.FAILED).read_text(encoding="utf-8"))["message"])
+        return CountedRun(name, State.FAILED, message, str(directory))
+    return CountedRun(name, State.INTERRUPTED, "", str(directory))
+
+
+def held(directory: Path) -> bool:
+    """Whether a process seems to write there now: ``.lock`` is taken, or ``.owner`` of another machine is fresh."""
+    try:
+        with (directory / contract.LOCK).open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            note = directory / contract.OWNER
+            said = json.loads(note.read_text(encoding="utf-8"))
+            kernel = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+            return said.get("kernel") != kernel and time.time() - note.stat().st_mtime < contract.OWNER_S
+    except BlockingIOError:
+        return True
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def set_aside(directory: Path) -> list[str]:
+    """The names of what lies in a run's directory of earlier attempts at it, sorted."""
+    try:
+        with os.scandir(directory) as entries:
+            return sorted(entry.name for entry in entries if entry.name.startswith(contract.ABORTED_PREFIX))
+    except OSError:
+        return []
+
+
+_HASHES = re.compile(rb"^(config_hash|code_digest):[ \t]*['\"]?([^\s'\"]+)", re.MULTILINE)
+
+
+def identity(directory: Path) -> tuple[str, str]:
+    """``config_hash`` and ``code_digest`` of the run in a directory, empty where it does not say; read as lines, for
+    there may be thousands."""
+    try:
+        found = dict(_HASHES.findall((directory / contract.CONFIG).read_bytes()))
+    except OSError:
+        return "", ""
+    of_config, of_code = (found.get(name, b"").decode("ascii", "replace") for name in (b"config_hash", b"code_digest"))
+    return of_config, of_code

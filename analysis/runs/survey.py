@@ -1,0 +1,150 @@
+"""One walk over a folder: where runs lie in it, what was planned for it, and what cannot be looked into."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from analysis.runs import contract
+from analysis.runs.damage import UNREADABLE
+from analysis.runs.held_together import HeldTogether, held_together
+from analysis.runs.state import Name, name_of
+from analysis.runs.version import check_plans, check_version
+
+
+@dataclass(frozen=True)
+class Collection:
+    """A folder with a consolidated file, and what that adds to the run directories below the folder.
+
+    Attributes:
+        prefix: of the places in the file that the survey asks for; empty for all.
+        directories: of runs, by their places below the folder.
+    """
+
+    root: Path
+    prefix: str
+    directories: Mapping[str, Path]
+
+    def held(self) -> HeldTogether:
+        """See :func:`analysis.runs.held_together.held_together`."""
+        return held_together(self.root, self.directories, self.prefix)
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What lies below a path.
+
+    Attributes:
+        directories: resolved, whatever has the place and name of a run's directory.
+        roots: results folders with plans, that it lies in or that lie in it.
+        collections: the nearest at or above the path, and those in it.
+        faults: folders that cannot be looked into, a sentence each.
+    """
+
+    path: Path
+    directories: tuple[Path, ...]
+    roots: tuple[Path, ...]
+    collections: tuple[Collection, ...]
+    faults: tuple[str, ...]
+
+
+def survey(path: Path) -> Survey:
+    """Look below ``path``."""
+    top = path.resolve()
+    roots = [folder for folder in (top, *top.parents[:3]) if (folder / contract.PLANNED).is_dir()]
+    gathered = [folder for folder in (top, *top.parents[:3]) if (folder / contract.CONSOLIDATED).exists()][:1]
+    directories: list[Path] = []
+    faults: list[str] = []
+
+    def unread(error: OSError) -> None:
+        folder = Path(error.filename)
+        if not os.path.lexists(folder):  # Path.exists raises where it may not look
+            return
+        if name_of(folder) is not None:
+            directories.append(folder)
+        else:
+            faults.append(f"{folder}: {UNREADABLE}{error.strerror}): what is in it is not counted.")
+
+    for folder, inner, files in os.walk(top, onerror=unread):
+        place = Path(folder)
+        inner[:] = [name for name in inner if not name.startswith((".", contract.ABORTED_PREFIX))]
+        if name_of(place) is not None:
+            inner.clear()
+            directories.append(place)
+            continue
+        directories += [place / name for name in files if name_of(place / name) is not None]
+        if contract.PLANNED in inner and place != top:
+            roots.append(place)
+        if contract.CONSOLIDATED in files and place != top:
+            gathered.append(place)
+    directories.sort()
+    return Survey(path, tuple(directories), tuple(roots), _collections(top, gathered, directories), tuple(faults))
+
+
+def _collections(top: Path, roots: list[Path], directories: list[Path]) -> tuple[Collection, ...]:
+    """Every directory belongs to the innermost of the folders that it lies in."""
+    own: dict[Path, dict[str, Path]] = {root: {} for root in roots}
+    for directory in directories:
+        inside = [root for root in roots if directory.is_relative_to(root)]
+        if inside:
+            root = max(inside, key=lambda folder: len(folder.parts))
+            own[root][directory.relative_to(root).as_posix()] = directory
+    return tuple(
+        Collection(root, f"{top.relative_to(root).as_posix()}/" if top != root and top.is_relative_to(root) else "", of)
+        for root, of in own.items()
+    )
+
+
+def planned(root: Path) -> tuple[set[Name], list[Path]]:
+    """Every run that some sweep planned for a results folder, and the plans that cannot be read.
+
+    Raises:
+        AnalysisError: a newer NearOpt made one.
+    """
+    check_plans(root)
+    runs: set[Name] = set()
+    unreadable = []
+    for file in sorted((root / contract.PLANNED).glob("*.json")):
+        try:
+            document = json.loads(file.read_text(encoding="utf-8"))
+            check_version(file, document.get("version", 1))
+            for group in document["runs"]:
+                runs |= {Name(str(group["task"]), str(group["strategy"]), int(seed)) for seed in group["seeds"]}
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            unreadable.append(file)
+    return runs, unreadable
+
+
+def asked_for(root: Path, run: Name, path: Path) -> bool:
+    """Whether a run of ``root`` is one of those that ``path`` asks for: all, or those of a task, strategy or seed."""
+    with suppress(ValueError):
+        wanted = path.resolve().relative_to(root).parts
+        stem = run.task.removesuffix(contract.ANY_DEVICE)
+        return all(
+            asked == own or (own == run.task != stem and asked.startswith(stem))
+            for asked, own in zip(wanted, run.place.parts, strict=False)
+        )
+    return True  # the results folder lies below the path
+
+
+def missing(plans: Mapping[Name, Path], present: set[Name]) -> dict[Name, Path]:
+    """Planned runs that are not there, with their results folder.
+
+    A plan for any device is met by a run on one, and named after the only one.
+    """
+    devices: dict[str, set[str]] = {}
+    for run in present:
+        devices.setdefault(run.task.rpartition("__")[0], set()).add(run.task)
+    lacking = {}
+    for run in plans.keys() - present:
+        any_device = run.task.endswith(contract.ANY_DEVICE)
+        tasks = devices.get(run.task.removesuffix(contract.ANY_DEVICE), set()) if any_device else set()
+        if not any(replace(run, task=task) in present for task in tasks):
+            lacking[replace(run, task=next(iter(tasks))) if len(tasks) == 1 else run] = plans[run]
+    return lacking

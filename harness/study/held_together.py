@@ -1,0 +1,104 @@
+"""What consolidated.parquet tells of a study: ``analysis/runs/held_together.py`` says the same of the same.
+
+Where it is kept up to date beside run directories it is an index of them, and says nothing of its own. Where none of
+its rows is of a directory as it is now, as in a committed study that is gone on with, it is a collection: it stands
+for the runs that have no directory, and a directory of another run under the name of one of its rows supersedes that.
+A row that was written without a fingerprint has no directory to follow and is always such a one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from harness.errors import UserError
+from harness.run import contract
+from harness.run.state import State, identity
+from harness.run.version import check_version
+from harness.study.plan import PlannedRun
+
+HELD = {contract.ENDED_FAILED: (State.FAILED, "as the consolidated file says")}
+FILES = (contract.DONE, contract.CONFIG, contract.EVALUATIONS)
+ANOTHER = f"{contract.CONSOLIDATED} holds another run of that name"
+
+
+@dataclass(frozen=True)
+class HeldTogether:
+    """What the file adds to the directories.
+
+    Attributes:
+        counted: runs without a directory, with their state and a message.
+        superseded: rows of which another run is there, with what is to be said of them.
+    """
+
+    counted: Mapping[PlannedRun, tuple[State, str]] = field(default_factory=dict)
+    superseded: Mapping[PlannedRun, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Row:
+    ended: str
+    fingerprint: str
+    config: str
+
+
+def held_together(results: Path, directories: Mapping[PlannedRun, Path]) -> HeldTogether:
+    """Of the file in ``results``, if there is one.
+
+    Args:
+        directories: all that are there.
+
+    Raises:
+        UserError: it cannot be read, or a newer NearOpt wrote it.
+    """
+    file = results / contract.CONSOLIDATED
+    if not file.exists():
+        return HeldTogether()
+    rows = _read(file)
+    prints = {run: fingerprint(directory) for run, directory in directories.items() if run in rows}
+    index = any(row.fingerprint and row.fingerprint == prints.get(run) for run, row in rows.items())
+    superseded = {
+        run: ANOTHER
+        for run, row in rows.items()
+        if run in prints and row.fingerprint != prints[run] and _another(row, directories[run])
+    }
+    alone = {run: row for run, row in rows.items() if run not in directories and not (index and row.fingerprint)}
+    return HeldTogether({run: HELD.get(row.ended, (State.DONE, "")) for run, row in alone.items()}, superseded)
+
+
+def fingerprint(directory: Path) -> str:
+    """Changes whenever a file of the run does: sizes and times of change. Empty where one of them is not there."""
+    try:
+        stats = [(directory / name).stat() for name in FILES]
+    except OSError:
+        return ""
+    return ",".join(f"{stat.st_size}:{stat.st_mtime_ns}" for stat in stats)
+
+
+def _another(row: _Row, directory: Path) -> bool:
+    """Whether the directory is of another run than the row: by configuration, code, and whether it failed."""
+    said = json.loads(row.config)
+    hashes = str(said.get("config_hash", "")), str(said.get("code_digest", ""))
+    failed = (directory / contract.FAILED).exists() and not (directory / contract.DONE).exists()
+    return hashes != identity(directory) or failed != (row.ended == contract.ENDED_FAILED)
+
+
+def _read(file: Path) -> dict[PlannedRun, _Row]:
+    names = [contract.PATH, contract.ENDED, contract.FINGERPRINT, contract.RUN_CONFIG]
+    try:
+        document = json.loads((pq.read_schema(file).metadata or {}).get(contract.METADATA_KEY, b"{}"))
+        check_version(file, document.get("version", 1))
+        columns = [column.to_pylist() for column in pq.read_table(file, columns=names).columns]
+        return {named(Path(path)): _Row(*rest) for path, *rest in zip(*columns, strict=True)}
+    except (OSError, ValueError, IndexError, KeyError, AttributeError, TypeError, pa.ArrowException):
+        raise UserError(f"{file}: not readable: delete it, nearopt report writes it again") from None
+
+
+def named(directory: Path) -> PlannedRun:
+    """A run by the names of its directory."""
+    return PlannedRun(directory.parts[-3], directory.parts[-2], int(directory.name.removeprefix(contract.SEED_PREFIX)))
