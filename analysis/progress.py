@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from time import monotonic
 from typing import TypeVar
 
+from analysis.media import printable
+
 _SILENT_S, _EVERY_S = 2.0, 5.0
 _Item = TypeVar("_Item")
 
@@ -21,7 +23,7 @@ def tracked(items: Sequence[_Item], what: str) -> Iterator[_Item]:
         now = monotonic()
         if now - shown > (0.2 if terminal and spoke else _EVERY_S):
             shown, spoke = now, True
-            text = f"{what}: {done}/{len(items)} in {now - started:.0f} s"
+            text = f"{printable(what)}: {done}/{len(items)} in {now - started:.0f} s"
             print(f"\r{text}\033[K" if terminal else text, end="" if terminal else "\n", file=sys.stderr, flush=True)
         yield item
     if terminal and spoke:

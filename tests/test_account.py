@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import orjson
 import pandas as pd
 import pytest
 
@@ -23,6 +24,7 @@ from analysis.study.incumbents import optima
 from analysis.study.results import study_results
 from analysis.study.time_to_target import times_to_target
 from harness.cli import main
+from harness.system.sealed_lines import sealed
 from tests.analysis.fabricate import evaluations, landscape, write_reference, write_run
 
 pytestmark = pytest.mark.usefixtures("undrawn")
@@ -248,3 +250,15 @@ def test_a_task_of_which_nothing_was_run_lacks_in_the_whole(tmp_path: Path) -> N
     lines = format_speedups(report.speedups, account=report.account).splitlines()
     assert "9/10 (1 failed, 6 missing)" in lines[lines.index(next(x for x in lines if x.startswith("ALL"))) + 1]
     assert "m-1: 4 of 4 planned runs are missing" in " ".join(report.notes)
+
+
+def test_failed_runs_that_are_known_by_older_logs_are_said_to_be_unverified(study: Path) -> None:
+    said = account([study]).sentences()
+    assert any("2 of 6 runs failed" in line and "(2 by a log without checks, so unverified)" in line for line in said)
+    for log in study.glob(f"*/*/*/{contract.LOG}"):
+        lines, check = [], 0
+        for line in log.read_bytes().splitlines():
+            written, check = sealed(orjson.dumps(orjson.loads(line)), check)
+            lines.append(written)
+        log.write_bytes(b"".join(lines))
+    assert not any("unverified" in line for line in account([study]).sentences())

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.figures.scales import log_x, plain_number
-from analysis.figures.style import PAGE_INCHES, Look, looks, paper
+from analysis.figures.style import PAGE_INCHES, Look, legend_label, looks, paper
 
 
 def draw(readings: pd.DataFrame, summary: pd.DataFrame) -> Figure:
@@ -27,8 +27,8 @@ def draw(readings: pd.DataFrame, summary: pd.DataFrame) -> Figure:
             own = readings[readings["strategy"] == strategy]
             b = exponents[strategy]
             label = strategy if np.isnan(b) else f"{strategy} (n^{b:.2f})"
-            _line(time, own["observations"], 1e3 * (own["ask_s"] + own["tell_s"]), look, label)
-            _line(memory, own["observations"], own["memory_bytes"] / 1e6, look, label)
+            _line(time, own["observations"], 1e3 * (own["ask_s"] + own["tell_s"]), look, legend_label(label))
+            _line(memory, own["observations"], own["memory_bytes"] / 1e6, look, legend_label(label))
         for axes, what in ((time, "ask and tell (ms)"), (memory, "memory (MB)")):
             log_x(axes, 0.9 * readings["observations"].min(), 1.1 * readings["observations"].max())
             axes.set_xlabel("observations")

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.figures.scales import log_x, quality_scale
-from analysis.figures.style import BLACK, COLUMN_INCHES, GREY, PAGE_INCHES, Look, paper
+from analysis.figures.style import BLACK, COLUMN_INCHES, GREY, PAGE_INCHES, Look, legend_label, paper
 from analysis.reference import HEADLINE_TARGET
 
 _LINES = {"default configuration": "default", "vendor's library": "vendor"}
@@ -61,7 +61,7 @@ def draw(
                 law = exact[(exact[by] == group) & (exact["axis"] == axis)] if len(exact) else exact
                 _panel(axes, own, law, [name for name in drawn if name in set(own["strategy"])], styles)
                 for (name, quality), dash in zip(extra.items(), ((0, (4, 1.5)), (0, (1, 1))), strict=False):
-                    axes.axhline(quality, color=BLACK, lw=0.7, ls=dash, zorder=1, label=name)
+                    axes.axhline(quality, color=BLACK, lw=0.7, ls=dash, zorder=1, label=legend_label(name))
                 quality_scale(axes, top, few=wide)
                 _scale_x(axes, own)
                 axes.set_xlabel(_LABELS[axis])
@@ -86,7 +86,9 @@ def _panel(axes: Axes, runs: pd.DataFrame, exact: pd.DataFrame, drawn: Sequence[
         x = curve["x"].to_numpy(np.float64)
         if rank < BANDS:
             axes.fill_between(x, curve["q25"], curve["q75"], step="post", color=look.colour, alpha=0.15, lw=0)
-        axes.step(x, curve["median"], where="post", color=look.colour, ls=look.dash, zorder=3, label=strategy)
+        axes.step(
+            x, curve["median"], where="post", color=look.colour, ls=look.dash, zorder=3, label=legend_label(strategy)
+        )
     axes.grid(True, axis="y")
 
 

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from scipy.stats import spearmanr
 
 from analysis.figures.scales import log_x, speedup_axis
-from analysis.figures.style import COLUMN_INCHES, GREY, Look, paper
+from analysis.figures.style import COLUMN_INCHES, GREY, Look, legend_label, paper
 from analysis.reference import HEADLINE_TARGET, difficulty
 from analysis.study.results import StudyResults
 from analysis.study.speedup import task_rows
@@ -58,7 +58,7 @@ def draw(data: pd.DataFrame, styles: dict[str, Look], claimed: Sequence[float] =
                 label = f"{name}: slope {slope:.2f}, Spearman {spearmanr(x, y).statistic:.2f}".replace("-", "−")
             dots: dict[str, Any] = {"ls": "", "marker": look.marker, "color": look.colour, "ms": 3.2, "mew": 0.5}
             axes.plot(known["e5"], known["speedup"], alpha=0.8, **dots)
-            handles.append(Line2D([], [], lw=1.0, label=label, **{**dots, "ls": look.dash}))
+            handles.append(Line2D([], [], lw=1.0, label=legend_label(label), **{**dots, "ls": look.dash}))
             axes.plot(bounded["e5"], bounded["speedup"], ls="", marker="v", mfc="none", color=look.colour, ms=3.5)
         for level in (1.0, *claimed):
             axes.axhline(level, color="0.6", lw=0.7, ls="-" if level == 1 else (0, (4, 2)), zorder=0)

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from analysis.figures.style import COLUMN_INCHES, GREY, Look, paper
+from analysis.figures.style import COLUMN_INCHES, GREY, Look, legend_label, paper
 from analysis.reference import TARGETS
 from analysis.study.results import StudyResults
 
@@ -49,7 +49,7 @@ def draw(data: pd.DataFrame, styles: dict[str, Look]) -> Figure:
             axes.plot(
                 excess, np.clip(100 * part["flattery"], bottom, top), ls="", marker=look.marker, ms=2.3, mew=0.4,
                 color=look.colour, alpha=0.55, clip_on=False, rasterized=True,
-                label=f"{name} ({100 * float(part['flattery'].median()):+.2f}%)".replace("-", "−"),
+                label=f"{legend_label(name)} ({100 * float(part['flattery'].median()):+.2f}%)".replace("-", "−"),
             )  # fmt: skip
         axes.axhline(0.0, color=GREY, lw=0.7)
         for target in TARGETS:

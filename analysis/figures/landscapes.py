@@ -24,6 +24,7 @@ from analysis.figures.style import (
     PURPLE,
     SKY,
     VERMILLION,
+    legend_label,
     paper,
 )
 from analysis.reference import HEADLINE_TARGET, TARGETS, kernel_of, space_rows, true_latency
@@ -109,7 +110,7 @@ def _panel(axes: Axes, data: pd.DataFrame, labels: Mapping[str, str], devices: S
         colour = _COLOURS[names.index(_name(task)) % len(_COLOURS)]
         dash = DASHES[devices.index(_device(task)) % len(DASHES)]
         x = np.maximum(part["x"] - 1.0, _LEFT)
-        axes.step(x, part["share"], where="post", color=colour, ls=dash, lw=1.1, label=labels[task])
+        axes.step(x, part["share"], where="post", color=colour, ls=dash, lw=1.1, label=legend_label(labels[task]))
     for target in TARGETS:
         grey = "0.25" if target == HEADLINE_TARGET else "0.5"
         axes.axvline(target, color=grey, lw=0.7, ls=(0, (2, 2)), zorder=0)

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from analysis.figures.scales import log_x
-from analysis.figures.style import GREY, PAGE_INCHES, Look, paper
+from analysis.figures.style import GREY, PAGE_INCHES, Look, legend_label, paper
 
 _LABELS = {"evaluations": "evaluations", "seconds": "tuning clock (s)"}
 
@@ -55,7 +55,7 @@ def _panel(axes: Axes, data: pd.DataFrame, drawn: list[str], styles: dict[str, L
             continue
         x, solved = curve["x"].to_numpy(np.float64), curve["solved"].to_numpy(np.float64)
         x, solved = np.concatenate([[0.5 * x[0]], x]), np.concatenate([[0.0], solved])
-        axes.step(x, solved, where="post", color=look.colour, ls=look.dash, label=strategy)
+        axes.step(x, solved, where="post", color=look.colour, ls=look.dash, label=legend_label(strategy))
         ended = curve[curve["ended"] & (curve["solved"] < 1.0)]
         if len(ended):
             axes.plot(ended["x"], ended["solved"], ls="", marker="x", ms=4, mew=1.0, color=look.colour)

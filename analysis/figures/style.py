@@ -16,6 +16,7 @@ from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.figure import Figure
 
 from analysis.errors import AnalysisError
+from analysis.media import write_csv
 
 COLUMN_INCHES = 3.4
 PAGE_INCHES = 7.0
@@ -71,6 +72,11 @@ _FIXED = {
 }
 
 
+def legend_label(name: str) -> str:
+    """A name as a label: Matplotlib leaves those that begin with ``_`` out of legends."""
+    return f" {name}" if name.startswith("_") else name
+
+
 def text_colour(look: Look) -> str:
     """The colour for a strategy's name: yellow letters cannot be read on white."""
     return BLACK if look.colour == YELLOW else look.colour
@@ -109,7 +115,7 @@ def save(figure: Figure, stem: Path, data: pd.DataFrame) -> Path:
     stem.parent.mkdir(parents=True, exist_ok=True)
     png = stem.with_name(stem.name + ".png")
     _write(figure, [stem.with_name(stem.name + ".pdf"), png])
-    _write_csv(data, stem.with_name(stem.name + ".csv"))
+    write_csv(data, stem.with_name(stem.name + ".csv"), "%.6g")
     return png
 
 
@@ -123,7 +129,7 @@ def save_as(figure: Figure, path: Path, data: pd.DataFrame) -> Path:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _write(figure, [path])
-        return _write_csv(data, path.with_suffix(".csv"))
+        return write_csv(data, path.with_suffix(".csv"), "%.6g")
     except OSError as error:
         raise AnalysisError(f"{path}: cannot be written: {error.strerror or error}") from error
 
@@ -158,8 +164,3 @@ def _write(figure: Figure, paths: Sequence[Path]) -> None:
         for path in paths:
             figure.set_dpi(mpl.rcParams["savefig.dpi"])
             _WRITE[path.suffix](figure, path)
-
-
-def _write_csv(data: pd.DataFrame, path: Path) -> Path:
-    data.to_csv(path, index=False, float_format="%.6g")
-    return path

@@ -12,6 +12,8 @@ import numpy as np
 
 from analysis.errors import AnalysisError
 from analysis.gate.side_times import Protocol, SideTimes, TaskTimes
+from analysis.runs.documents import read_json
+from analysis.runs.names import check_names
 
 FORMAT = 1
 
@@ -70,9 +72,11 @@ def read_baseline(path: Path) -> Baseline:
         AnalysisError: it cannot be read, is damaged, or is of another format.
     """
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = read_json(path)
         if document["format"] != FORMAT:
             raise AnalysisError(f"{path}: format={document['format']}: expected {FORMAT}")
+        for name in document["tasks"]:
+            check_names(path, name, document["label"])
         tasks = {str(name): _task(task) for name, task in document["tasks"].items()}
         landscapes = {str(name): str(task["landscape_sha256"]) for name, task in document["tasks"].items()}
         protocol = Protocol(int(document["evaluations"]), str(document["noise"]), landscapes)

@@ -13,6 +13,7 @@ from analysis.gate.compare import NOTHING, TaskComparison
 from analysis.gate.judge import Judgement, Look, Verdict
 from analysis.gate.side_times import SideTimes
 from analysis.gate.text import ratio_cell, sentence
+from analysis.media import printable
 from analysis.statistics.ert import LogEstimate
 
 VERSION = 1
@@ -100,6 +101,9 @@ def to_junit(judgement: Judgement, suite: str) -> str:
         "testsuite", name=name, tests=str(len(cases)), failures=counts["failure"], errors="0", skipped=counts["skipped"]
     )
     root.extend(cases)
+    for element in root.iter():  # XML has no word for most control characters
+        element.attrib.update({name: printable(value) for name, value in element.attrib.items()})
+        element.text = None if element.text is None else printable(element.text)
     ElementTree.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
 

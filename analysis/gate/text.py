@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from analysis.gate.compare import SideErt, TaskComparison
 from analysis.gate.judge import Judgement, Look, Verdict
+from analysis.media import aligned, markdown_code, markdown_table, printable
+from analysis.media import markdown as escaped
 from analysis.statistics.ert import LogEstimate
 
 MARKS = {Verdict.PASS: "✅", Verdict.IMPROVEMENT: "🚀", Verdict.REGRESSION: "❌", Verdict.UNDECIDED: "❔"}
@@ -87,18 +87,8 @@ def _rows(judgement: Judgement) -> list[list[str]]:
 
 def terminal(judgement: Judgement) -> str:
     """A row a task, what was compared, and the verdict."""
-    return "\n".join([*_aligned(_rows(judgement)), *_notes(judgement), sentence(judgement)])
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            cell.rjust(width) if i else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in rows
-    ]
+    told = [*_notes(judgement), sentence(judgement)]
+    return "\n".join([*aligned(_rows(judgement)), *map(printable, told)])
 
 
 def _notes(judgement: Judgement) -> list[str]:
@@ -118,8 +108,8 @@ def _notes(judgement: Judgement) -> list[str]:
 
 def markdown(judgement: Judgement, suite: str) -> str:
     """Fit for a pull request's comment."""
-    heads, *body = [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in _rows(judgement)]
-    lines = [heads, "| --- | ---: | ---: | ---: |", *body]
+    heads, *body = _rows(judgement)
+    table = markdown_table(heads, body, ["---", "---:", "---:", "---:"])
     verdict = f"### {MARKS[judgement.verdict]} `nearopt gate`: {judgement.verdict}"
-    notes = "<br>".join([f"suite `{suite}`", *_notes(judgement)])
-    return "\n\n".join([verdict, sentence(judgement) + ".", "\n".join(lines), f"<sub>{notes}</sub>"]) + "\n"
+    notes = "<br>".join([f"suite {markdown_code(suite)}", *map(escaped, _notes(judgement))])
+    return "\n\n".join([verdict, escaped(sentence(judgement)) + ".", table, f"<sub>{notes}</sub>"]) + "\n"

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from analysis.landscapes.summary import UNKNOWN, LandscapeSummary
+from analysis.media import aligned, markdown_code, markdown_table, printable
 from analysis.reference import TARGETS, Difficulty, stratum
 
 _TARGET_HEADERS = tuple(f"E{100 * target:.0f} (K)" for target in TARGETS)
@@ -22,9 +23,8 @@ def terminal_table(summaries: Sequence[LandscapeSummary], faults: Mapping[str, s
         faults: file to the reason why it has none.
     """
     rows = [list(HEADERS), *[_cells(s, str(sum(s.failures.values()))) for s in summaries]]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(HEADERS))]
-    lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return "\n".join([*lines, *(f"{name}: {reason}" for name, reason in faults.items())])
+    lines = aligned(rows, left=len(HEADERS))
+    return "\n".join([*lines, *(printable(f"{name}: {reason}") for name, reason in faults.items())])
 
 
 def markdown_tables(summaries: Sequence[LandscapeSummary], faults: Mapping[str, str]) -> str:
@@ -33,11 +33,11 @@ def markdown_tables(summaries: Sequence[LandscapeSummary], faults: Mapping[str, 
     commands = list(dict.fromkeys(s.provenance.command for s in summaries if s.provenance.command != UNKNOWN))
     numbers = {command: str(number) for number, command in enumerate(commands, start=1)}
     recorded = [_recorded(s, numbers.get(s.provenance.command, UNKNOWN)) for s in summaries]
-    parts = [_markdown(HEADERS, what), _markdown(RECORDED_HEADERS, recorded)]
+    parts = [markdown_table(HEADERS, what), markdown_table(RECORDED_HEADERS, recorded)]
     if commands:
-        parts.append("\n".join(f"{number}. `{' '.join(command.split())}`" for command, number in numbers.items()))
+        parts.append("\n".join(f"{number}. {markdown_code(command)}" for command, number in numbers.items()))
     if faults:
-        parts.append(_markdown(("not listed", "reason"), [[name, reason] for name, reason in faults.items()]))
+        parts.append(markdown_table(("not listed", "reason"), [[name, reason] for name, reason in faults.items()]))
     return "\n\n".join(parts)
 
 
@@ -92,13 +92,3 @@ def _recorded(summary: LandscapeSummary, command: str) -> list[str]:
     """The texts under ``RECORDED_HEADERS``; one command may have recorded several."""
     p = summary.provenance
     return [summary.task, p.device, p.driver, p.torch, p.triton, p.date, command]
-
-
-def _markdown(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [headers, ["---"] * len(headers), *[[_escaped(text) for text in row] for row in rows]]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _escaped(text: str) -> str:
-    """A pipe would end the cell, a line break the table."""
-    return " ".join(text.split()).replace("|", "\\|")

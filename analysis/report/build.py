@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,12 +9,14 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.errors import AnalysisError
+from analysis.media import json_text, write_csv
 from analysis.progress import tracked
 from analysis.report.drawing import Drawing, PageFigure, save_figures
 from analysis.report.gallery import Gallery
 from analysis.report.neutral import Neutral, summarise
 from analysis.report.page import Command, render
 from analysis.report.text import counted_in, format_speedups
+from analysis.runs.temporaries import remove_left_over
 from analysis.runs.told import Account
 from analysis.study.none_succeeded import none_succeeded
 from analysis.study.results import StudyResults, study_results
@@ -97,6 +98,7 @@ def build_report(
     out = Path(out_dir)
     try:
         (out / "figures").mkdir(parents=True, exist_ok=True)
+        remove_left_over(out)
         return _write(results, claimed, out, command, per_task)
     except OSError as error:
         raise AnalysisError(f"{out}: cannot be written: {error.strerror or error}") from error
@@ -115,8 +117,7 @@ def _write(
     verdict = replace(verdict, sentence=" ".join(told).rstrip())
     document = verdict.document() if claimed is None else {"hypothesis": claimed.document(), **verdict.document()}
     document |= {"none_succeeded": failed, "account": account.document()}
-    text = json.dumps(document, indent=1, ensure_ascii=False)
-    (out / "verdict.json").write_text(text + "\n", encoding="utf-8")
+    (out / "verdict.json").write_text(json_text(document) + "\n", encoding="utf-8")
     table = results.speedups[COLUMNS]
     everything = pd.concat([table, *(other[COLUMNS] for other in results.others.values())], ignore_index=True)
     lacking = [
@@ -127,8 +128,8 @@ def _write(
     ]
     if any(lacking):
         everything = everything.assign(lacking=lacking)
-    everything.to_csv(out / "speedups.csv", index=False, float_format=_EXACT)
-    results.times.drop(columns="run").to_csv(out / "runs.csv", index=False, float_format=_EXACT)
+    write_csv(everything, out / "speedups.csv", _EXACT)
+    write_csv(results.times.drop(columns="run"), out / "runs.csv", _EXACT)
     tables = make_tables(results)
     for made in tables:
         write(made, out / "tables")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.errors import AnalysisError
+from analysis.media import json_text
 from analysis.reference import HEADLINE_TARGET
 from analysis.report.neutral import summarise
 from analysis.report.page import environment
@@ -72,7 +74,7 @@ def compare_studies(
     tables = [comparison_table(joined, axis, str(a), str(b)) for axis in AXES if (joined["axis"] == axis).any()]
     tables += [table for table in [left_out_table(*(study.study for study in studies))] if table is not None]
     folder = Path(out)
-    given = "" if hypothesis is None else f" --hypothesis {hypothesis}"
+    given = [] if hypothesis is None else ["--hypothesis", str(hypothesis)]
     compared = Compared(
         folder / "index.html",
         [_sentence(study, claim) for study, claim in zip(studies, claims, strict=True)],
@@ -82,7 +84,7 @@ def compare_studies(
         for table in tables:
             write(table, folder)
         document = _document((a, b), studies, compared)
-        (folder / "comparison.json").write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        (folder / "comparison.json").write_text(json_text(document) + "\n", "utf-8")
         page = (
             environment()
             .get_template("compare.html.j2")
@@ -92,7 +94,7 @@ def compare_studies(
                 counts=[(len(study.study.runs), study.study.runs["task"].nunique()) for study in studies],
                 differences=compared.notes,
                 tables=tables,
-                command=f"nearopt report --compare {a} {b}{given} -o {out}",
+                command=shlex.join(["nearopt", "report", "--compare", str(a), str(b), *given, "-o", str(out)]),
             )
         )
         compared.index.write_text(page, encoding="utf-8")

@@ -20,6 +20,7 @@ from analysis.figures import (
 )
 from analysis.figures import split_time as split_figure
 from analysis.figures.style import Look, looks
+from analysis.media import file_stem
 from analysis.reference import HEADLINE_TARGET, kernel_of
 from analysis.report.drawing import Drawing
 from analysis.report.order import by_speedup
@@ -105,7 +106,7 @@ class Gallery:
             for task in sorted(best.t_star_ms):
                 own, exact = runs[runs["task"] == task], law[law["task"] == task] if len(law) else law
                 yield Drawing(
-                    f"best-so-far-{task}",
+                    file_stem(f"best-so-far-{task}"),
                     f"Best so far: {task}",
                     caption,
                     pd.concat([own, exact]),

@@ -6,9 +6,11 @@ import base64
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from analysis.media import printable
 from analysis.reference import HEADLINE_TARGET, STRATA, TARGETS
 from analysis.report.drawing import PageFigure
 from analysis.report.neutral import Neutral
@@ -53,10 +55,16 @@ def environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_seen,
     )
     jinja.filters["groupby_heading"] = _by_heading
     jinja.filters["data_uri"] = data_uri
     return jinja
+
+
+def _seen(value: Any) -> Any:
+    """Before it is escaped: a page that somebody prints to a terminal does nothing there."""
+    return printable(value, keep="\n") if type(value) is str else value
 
 
 def data_uri(png: Path) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from analysis.media import aligned, printable
 from analysis.reference import HEADLINE_TARGET, STRATA, kernel_of
 from analysis.runs.told import Account
 from analysis.statistics.ert import wilson
@@ -128,11 +129,9 @@ def format_speedups(table: pd.DataFrame, target: float = HEADLINE_TARGET, accoun
     previous = ""
     for row in rows:
         row[0], previous = ("" if row[0] == previous else row[0]), row[0]
-    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
-    text = [
-        "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip()
-        for row in [head, ["─" * w for w in widths], *rows]
-    ]
+    first, *text = aligned([head, *rows], left=len(head))
+    rule = "  ".join("─" * max(len(printable(row[i])) for row in [head, *rows]) for i in range(len(head)))
+    text = [first, rule, *text]
     baseline = " / ".join(sorted({line.baseline for line in lines}))
     return "\n".join([*text, f"over {baseline.replace('_', ' ')}; {interval_note(table)}"])
 

@@ -9,7 +9,6 @@ directory that is there, as in a committed study, the file stands for the runs t
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -25,9 +24,11 @@ from analysis.progress import tracked
 from analysis.runs import contract
 from analysis.runs.contract import ConsolidatedDocument
 from analysis.runs.damage import damage
-from analysis.runs.held_together import document, fingerprint, unless_damaged
+from analysis.runs.held_together import document, empty, fingerprint, opened
+from analysis.runs.names import check_names, check_place
 from analysis.runs.run_directory import RunLog, read_environment, read_run
 from analysis.runs.survey import Collection
+from analysis.runs.temporaries import remove_left_over, temporary
 
 WORTH_IT = 100
 """Fewer runs than these are read as they are, and nothing is written."""
@@ -59,11 +60,13 @@ def load(root: Path, directories: Sequence[Path], collection: Collection | None 
         root: where the file is or is to be, resolved.
         collection: the file with what belongs to it, if it is there: its runs without a directory are loaded too.
     """
+    remove_left_over(root)
     alone = {} if collection is None else collection.held().counted
     if len(directories) < WORTH_IT and not alone:
         return _read_all(directories)
     file, prefix = root / contract.CONSOLIDATED, "" if collection is None else collection.prefix
-    known, environment = ({}, {}) if collection is None else read(file, prefix)
+    nothing = collection is None or empty(file, directories)
+    known, environment = ({}, {}) if nothing else read(file, prefix)
     wanted = {directory.relative_to(root).as_posix(): directory for directory in directories}
     prints = {name: fingerprint(directory) for name, directory in wanted.items()}
     stale = [name for name in wanted if not prints[name] or name not in known or known[name][0] != prints[name]]
@@ -90,9 +93,12 @@ def names(root: Path) -> list[str]:
     file = root / contract.CONSOLIDATED
     if not file.exists():
         return []
-    with unless_damaged(file), pq.ParquetFile(file) as parquet:
+    with opened(file) as parquet:
         document(file, parquet)
-        return list(parquet.read(columns=[contract.PATH])[contract.PATH].to_pylist())
+        places = list(parquet.read(columns=[contract.PATH])[contract.PATH].to_pylist())
+        for place in places:
+            check_place(file, place)
+        return places
 
 
 def _environment(directories: Sequence[Path]) -> dict[str, Any]:
@@ -110,18 +116,19 @@ def _write_if_possible(
 
 def write(file: Path, logs: Mapping[str, RunLog], prints: Mapping[str, str], environment: Mapping[str, Any]) -> None:
     """Write ``file`` at once or not at all, rows by relative path."""
-    temporary = file.with_name(f".{file.name}.{os.getpid()}")
+    remove_left_over(file.parent)
+    written = temporary(file)
     document: ConsolidatedDocument = {"version": str(contract.FORMAT_VERSION), "environment": dict(environment)}
     metadata = {contract.METADATA_KEY: json.dumps(document)}
     try:
         with pq.ParquetWriter(
-            temporary, pa.schema(contract.CONSOLIDATED_COLUMNS.items(), metadata), **_COMPRESSION
+            written, pa.schema(contract.CONSOLIDATED_COLUMNS.items(), metadata), **_COMPRESSION
         ) as writer:
             for batch in _batches(list(logs)):
                 writer.write_table(_table(batch, logs, prints))
-        temporary.replace(file)
+        written.replace(file)
     finally:
-        temporary.unlink(missing_ok=True)
+        written.unlink(missing_ok=True)
 
 
 def _batches(names: list[str], size: int = 2000) -> Iterator[list[str]]:
@@ -166,7 +173,7 @@ def read(file: Path, prefix: str = "") -> tuple[dict[str, tuple[str, RunLog]], d
     Raises:
         AnalysisError: the file is damaged, or a newer NearOpt wrote it.
     """
-    with unless_damaged(file), pq.ParquetFile(file) as parquet:
+    with opened(file) as parquet:
         said = document(file, parquet)
         known: dict[str, tuple[str, RunLog]] = {}
         for group in range(parquet.num_row_groups):
@@ -190,6 +197,8 @@ def _runs(root: Path, table: pa.Table) -> dict[str, tuple[str, RunLog]]:
     for i, row in enumerate(plain):
         own = {name: flat[offsets[i] : offsets[i + 1]] for name, (flat, offsets, valid) in columns.items() if valid[i]}
         config, path = json.loads(row[contract.RUN_CONFIG]), row[contract.PATH]
+        check_place(root / contract.CONSOLIDATED, path)
+        check_names(root / contract.CONSOLIDATED, config["task"], config["strategy"]["label"])
         log = RunLog(root / path, config, row[contract.ENDED], own, int(row[contract.REPAIRS]))
         runs[path] = row[contract.FINGERPRINT], log
     return runs

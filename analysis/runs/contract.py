@@ -56,6 +56,8 @@ METADATA_KEY: Final = b"nearopt"
 OK_STATUS: Final = "ok"
 """The status of an evaluation that has a latency."""
 
+CHECK: Final = "check"
+"""Of a line of the log; absent in older ones."""
 STATUS: Final = "status"
 INDEX: Final = "index"
 REPAIRED: Final = "repaired"
@@ -93,6 +95,8 @@ OPTIONAL_NUMBERS: Final = (ASK_S, TELL_S, COMPILE_S, VERIFY_S, BENCHMARK_S, WALL
 EVALUATION_COLUMNS: Final = (STATUS, *REQUIRED_NUMBERS)
 OPTIONAL_EVALUATION_COLUMNS: Final = (REPAIRED, INDEX, *OPTIONAL_NUMBERS)
 
+REFERENCE_SHA256: Final = "reference_sha256"
+"""In reference.yaml: of the bytes of reference.parquet; absent in older studies."""
 REFERENCE_COLUMNS: Final = (STATUS, LATENCY_MS, ORACLE_MS)
 """Of reference.parquet, and of landscape files, which are read alike."""
 OPTIONAL_REFERENCE_COLUMNS: Final = (KEY, COMPILE_S, VERIFY_S, BENCHMARK_S, ORIGIN)

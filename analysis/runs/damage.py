@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
-import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from analysis.runs import contract
+from analysis.runs.documents import read_json
+from analysis.runs.log_lines import read_lines
 
 FILES = contract.ALL_RUN_FILES
 UNREADABLE = "cannot be read ("
@@ -64,12 +62,12 @@ def _damage(directory: Path, deep: bool) -> str:
     if (directory / contract.FAILED).exists() and not _failed_readable(directory / contract.FAILED):
         return f"{contract.FAILED} is not readable"
     log = directory / contract.LOG
-    return bad_line(log.read_bytes()) if log.exists() else ""
+    return read_lines(log.read_bytes()).fault if log.exists() else ""
 
 
 def _of_done(directory: Path, deep: bool) -> str:
     try:
-        done = json.loads((directory / contract.DONE).read_text(encoding="utf-8"))
+        done = read_json(directory / contract.DONE)
         rows, _ = done["evaluations"], done["ended"]
     except (OSError, ValueError, TypeError, KeyError):
         return f"{contract.DONE} is not readable"
@@ -94,44 +92,18 @@ def parquet_damage(file: Path, rows: object, sha256: object) -> str:
 
 def _failed_readable(file: Path) -> bool:
     try:
-        said = json.loads(file.read_text(encoding="utf-8"))
+        said = read_json(file)
         return bool({"message", "final", "trace"} <= said.keys())
     except (OSError, ValueError, AttributeError):
         return False
 
 
-def bad_line(data: bytes) -> str:
-    """The first line of a log that cannot be one; a last line without its end does not count."""
-    for i, line in enumerate(data.splitlines(keepends=True)):
-        if not line.endswith(b"\n"):
-            return ""
-        try:
-            row = orjson.loads(line)
-        except ValueError:
-            return f"{contract.LOG}, line {i + 1}: not JSON"
-        if wrong := _bad_key(row, i):
-            return f"{contract.LOG}, line {i + 1}: {wrong}"
-    return ""
-
-
-def _bad_key(row: Any, index: int) -> str:
-    if not isinstance(row, Mapping):
-        return "no object"
-    if row.get(contract.INDEX) != index:
-        return f"{contract.INDEX} is {row.get(contract.INDEX)!r}"
-    for name in contract.LOGGED_NUMBERS:
-        value = row.get(name)
-        if not _number(value) and not (value is None and name in contract.NULLABLE_NUMBERS):
-            return f"{name} is {value!r}"
-    samples = row.get(contract.SAMPLES_MS)
-    if not isinstance(samples, list) or not all(map(_number, samples)):
-        return f"{contract.SAMPLES_MS} is {str(samples)[:40]!r}"
-    if row.get(contract.STATUS) not in contract.STATUSES:
-        return f"{contract.STATUS} is {row.get(contract.STATUS)!r}"
-    if not isinstance(row.get("configuration"), Mapping):
-        return "configuration is no object"
-    return ""
-
-
-def _number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def unverified(directory: Path) -> bool:
+    """Whether the log of a run that is not done begins with lines without a check: an older NearOpt wrote them."""
+    log = directory / contract.LOG
+    try:
+        with log.open("rb") as stream:
+            first = stream.readline()
+    except OSError:
+        return False
+    return first.endswith(b"\n") and read_lines(first).unverified > 0

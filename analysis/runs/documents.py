@@ -1,7 +1,11 @@
-"""The small documents of a run directory, which may come from anywhere: bounded before anything is made of them."""
+"""The small documents of a run directory, which may come from anywhere: bounded before anything is made of them.
+
+``harness/system/yaml_text.py`` has the same rules for YAML, since neither half imports the other.
+"""
 
 from __future__ import annotations
 
+import json
 import stat
 from pathlib import Path
 from typing import Any
@@ -10,9 +14,17 @@ import yaml
 
 YAML_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 MAX_BYTES = 1 << 24
+"""Of a file."""
+MAX_CHARACTERS = 1 << 20
+"""Of a YAML document: what a person or a run writes has some thousands, and a megabyte takes seconds to read."""
 MAX_NODES = 1_000_000
-"""Of a YAML document with every alias written out: a kilobyte of aliases stands for more than any machine holds."""
+"""Of a document with every alias written out: a kilobyte of aliases stands for more than any machine holds."""
 MAX_DEPTH = 100
+MAX_DIGITS = 1000
+"""Of a number: more than any has, and fewer than take time or cannot be printed."""
+_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+_SHALLOW = 4_000
+"""Levels that libyaml's own recursion holds by far; a document of a hundred thousand ends the process."""
 
 
 def check_regular(path: Path) -> None:
@@ -32,47 +44,91 @@ def read_text(path: Path) -> str:
         OSError: not readable, no regular file, or larger than any document of a run.
         UnicodeDecodeError: not UTF-8.
     """
+    return read_bytes(path).decode("utf-8")
+
+
+def read_bytes(path: Path) -> bytes:
+    """The same before it is decoded.
+
+    Raises:
+        OSError: not readable, no regular file, or larger than any document of a run.
+    """
     check_regular(path)
     with path.open("rb") as file:
         data = file.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         raise OSError(None, f"more than {MAX_BYTES >> 20} MiB", str(path))
-    return data.decode("utf-8")
+    return data
 
 
-def load_yaml(text: str) -> Any:
-    """What a YAML document says, of which aliases make little more than what is written.
+def read_json(path: Path) -> Any:
+    """What a JSON document says.
 
     Raises:
-        yaml.YAMLError: not YAML, or aliases and depth beyond the bounds.
+        OSError: not readable, no regular file, or larger than any document of a run.
+        ValueError: no JSON, or nested too deeply.
     """
-    loader = YAML_LOADER(text)
     try:
-        node = loader.get_single_node()
-        if node is None:
-            return None
-        if _size(node, {}, 0) > MAX_NODES:
-            raise yaml.YAMLError(
-                f"its aliases stand for more than {MAX_NODES} values: expected a document without them"
-            )
-        return loader.construct_document(node)
+        return json.loads(read_text(path))
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def load_yaml(text: str, loader: Any = YAML_LOADER) -> Any:
+    """What a YAML document says.
+
+    Args:
+        loader: a class of PyYAML that makes plain values alone.
+
+    Raises:
+        yaml.YAMLError: not YAML, or size, aliases or depth beyond the bounds.
+    """
+    if len(text) > MAX_CHARACTERS:
+        raise yaml.YAMLError(f"{len(text)} characters: expected at most {MAX_CHARACTERS}")
+    if _may_be_deep(text):
+        _check_depth(text)
+    reader = loader(text)
+    try:
+        node = reader.get_single_node()
+        if node is not None and _size(node, {}, 0) > MAX_NODES:
+            raise yaml.YAMLError(f"its aliases stand for more than {MAX_NODES} values: expected none")
+        return None if node is None else reader.construct_document(node)
     except RecursionError:
         raise yaml.YAMLError("nested too deeply") from None
+    except (ValueError, OverflowError) as error:  # a date that is none, a number of too many digits
+        raise yaml.YAMLError(f"a value that is none: {error}") from None
     finally:
-        loader.dispose()
+        reader.dispose()
+
+
+def _may_be_deep(text: str) -> bool:
+    """Whether brackets or columns would do for a depth that is not safe to look into; costs next to nothing."""
+    longest = max(map(len, text.splitlines()), default=0)
+    return text.count("[") + text.count("{") + 2 * longest > _SHALLOW
+
+
+def _check_depth(text: str) -> None:
+    """By the events of the document, which come without any recursion."""
+    depth = 0
+    for event in yaml.parse(text, Loader=YAML_LOADER):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            raise yaml.YAMLError(f"nested more than {MAX_DEPTH} deep")
 
 
 def _size(node: yaml.Node, known: dict[int, int], depth: int) -> int:
-    """Nodes below a node with every alias written out."""
+    """Nodes from a node on, with every alias written out."""
     if id(node) in known:
         return known[id(node)]
     if depth > MAX_DEPTH:  # also an alias of what it stands in
         raise yaml.YAMLError(f"nested more than {MAX_DEPTH} deep")
-    inner = []
-    if isinstance(node, yaml.MappingNode):
+    inner: list[yaml.Node] = []
+    if isinstance(node, yaml.ScalarNode):
+        if node.tag in _NUMBERS and len(node.value) > MAX_DIGITS:
+            raise yaml.YAMLError(f"a number of {len(node.value)} digits")
+    elif isinstance(node, yaml.MappingNode):
         inner = [part for pair in node.value for part in pair]
     elif isinstance(node, yaml.SequenceNode):
         inner = node.value
-    size = 1 + sum(_size(part, known, depth + 1) for part in inner)
-    known[id(node)] = size
-    return size
+    known[id(node)] = 1 + sum(_size(part, known, depth + 1) for part in inner)
+    return known[id(node)]

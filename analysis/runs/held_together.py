@@ -20,6 +20,9 @@ import pyarrow.parquet as pq
 
 from analysis.errors import AnalysisError
 from analysis.runs import contract
+from analysis.runs.documents import check_regular
+from analysis.runs.folders import folders
+from analysis.runs.names import check_place
 from analysis.runs.state import identity
 from analysis.runs.version import check_version
 
@@ -61,7 +64,7 @@ def held_together(root: Path, directories: Mapping[str, Path], prefix: str = "")
         AnalysisError: it cannot be read, or a newer NearOpt wrote it.
     """
     file = root / contract.CONSOLIDATED
-    if not file.exists():
+    if not file.exists() or empty(file, directories):
         return HeldTogether()
     rows = _rows(file, prefix)
     prints = {name: fingerprint(directory) for name, directory in directories.items() if name in rows}
@@ -73,6 +76,11 @@ def held_together(root: Path, directories: Mapping[str, Path], prefix: str = "")
     ]
     alone = {name: row for name, row in rows.items() if name not in directories and not (index and row.fingerprint)}
     return HeldTogether(alone, superseded)
+
+
+def empty(file: Path, directories: Collection[object]) -> bool:
+    """Whether it has no byte, and so stands for nothing beside the directories that are there."""
+    return bool(directories) and file.is_file() and not file.stat().st_size
 
 
 def fingerprint(directory: Path) -> str:
@@ -92,7 +100,7 @@ def _another(row: HeldRow, directory: Path) -> bool:
 
 
 def _rows(file: Path, prefix: str) -> dict[str, HeldRow]:
-    with unless_damaged(file), pq.ParquetFile(file) as parquet:
+    with opened(file) as parquet:
         document(file, parquet)
         names = [contract.PATH, contract.ENDED, contract.FINGERPRINT, contract.RUN_CONFIG]
         table = parquet.read(columns=names)
@@ -100,6 +108,7 @@ def _rows(file: Path, prefix: str) -> dict[str, HeldRow]:
         for path, ended, mark, text in zip(*(table[name].to_pylist() for name in names), strict=True):
             if not f"{path}/".startswith(prefix):
                 continue
+            check_place(file, path)
             config = json.loads(text)
             hashes = str(config.get("config_hash", "")), str(config.get("code_digest", ""))
             rows[str(path)] = HeldRow(str(ended), str(mark), *hashes)
@@ -114,13 +123,20 @@ def document(file: Path, parquet: pq.ParquetFile) -> dict[str, Any]:
 
 
 @contextmanager
-def unless_damaged(file: Path) -> Iterator[None]:
-    """Say in one line that a consolidated file is damaged.
+def opened(file: Path) -> Iterator[pq.ParquetFile]:
+    """A consolidated file to be read, and one line if it is damaged, with what to do.
 
     Raises:
         AnalysisError: instead of whatever reading it raised.
     """
     try:
-        yield
-    except (OSError, ValueError, KeyError, AttributeError, TypeError, pa.ArrowException) as error:
-        raise AnalysisError(f"{file}: damaged: {str(error).splitlines()[0]}: delete it, it is written again") from error
+        check_regular(file)
+        with pq.ParquetFile(file) as parquet:
+            yield parquet
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError, pa.ArrowException) as error:
+        runs = sum(contract.DONE in files for _, _, files in folders(file.parent))
+        what = "it is the only copy of its runs: keep it, and bring it back from where it came (a backup, git)"
+        if runs:
+            what = f"bring it back, or move it away: it is written again from the {runs} run directories here"
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise AnalysisError(f"{file}: damaged: {reason}: {what}") from error

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from analysis.errors import AnalysisError
 from analysis.runs import consolidated, contract
+from analysis.runs.folders import folders
 from analysis.runs.run_directory import RunLog, read_failed
-from analysis.runs.state import State, run_state
+from analysis.runs.state import State, is_number, run_state
 from analysis.runs.survey import Survey, survey
 from analysis.runs.version import check_plans, check_run_version
 
@@ -23,6 +23,8 @@ def _check_exists(path: Path) -> None:
     """
     if not path.exists():
         raise AnalysisError(f"{path}: no such file or directory: expected a folder of runs")
+    if any(0xD800 <= ord(character) < 0xE000 for character in str(path.resolve())):  # how Python has other bytes
+        raise AnalysisError(f"{path}: expected a path in UTF-8, which is all that Parquet's reader takes")
 
 
 def read_logs(paths: Sequence[str | Path]) -> tuple[list[RunLog], dict[Path, str], dict[str, Any]]:
@@ -77,9 +79,7 @@ def find_run_directories(path: Path) -> tuple[list[Path], list[Path]]:
     """
     check_plans(path)
     finished, unfinished = [], []
-    for folder, inner, files in os.walk(path.resolve()):
-        inner[:] = [name for name in inner if not name.startswith((".", contract.ABORTED_PREFIX))]
-        directory = Path(folder)
+    for directory, inner, files in folders(path):
         begun = directory.name.startswith(contract.SEED_PREFIX)
         if contract.CONFIG not in files or not (begun or contract.DONE in files):
             continue  # a bundle's config.yaml lies beside tasks
@@ -94,4 +94,4 @@ def find_run_directories(path: Path) -> tuple[list[Path], list[Path]]:
 
 def natural(directory: Path) -> tuple[str, int, str]:
     number = directory.name.removeprefix(contract.SEED_PREFIX)
-    return str(directory.parent), int(number) if number.isdigit() else -1, directory.name
+    return str(directory.parent), int(number) if is_number(number) else -1, directory.name

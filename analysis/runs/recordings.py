@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -55,9 +56,10 @@ def references(runs: pd.DataFrame, recordings: Mapping[str, Path]) -> dict[str, 
         if path is None or (task, path) in checked:
             continue
         checked.add((task, path))
+        facts = read_facts(path.with_name(contract.REFERENCE_NOTE))
+        _check_digest(path, facts.get(contract.REFERENCE_SHA256))
         table = with_coverage(read_table(path), coverage)
         if task not in by_task:
-            facts = read_facts(path.with_name(contract.REFERENCE_NOTE))
             by_task[task] = Reference(path, table, coverage, facts, _samples(path, table, recordings.get(task)))
         elif not table.equals(by_task[task].table):
             raise AnalysisError(f"{path}: another recording of {task} than {by_task[task].path}: expected one per task")
@@ -65,6 +67,17 @@ def references(runs: pd.DataFrame, recordings: Mapping[str, Path]) -> dict[str, 
         if task in recordings:
             by_task[task] = _landscape(recordings[task])
     return by_task
+
+
+def _check_digest(path: Path, expected: object) -> None:
+    """Refuse a table of which a bit flipped: it would be read as other numbers.
+
+    Raises:
+        AnalysisError: it is not the one that its note speaks of.
+    """
+    if isinstance(expected, str) and path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() != expected:
+        again = "the sweep that made it writes it again"
+        raise AnalysisError(f"{path}: damaged: not the one whose digest {contract.REFERENCE_NOTE} has: {again}")
 
 
 def _parent(path: str) -> str:

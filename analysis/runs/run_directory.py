@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -20,8 +19,13 @@ from analysis.errors import AnalysisError
 from analysis.reference import kernel_of
 from analysis.runs import contract
 from analysis.runs.contract import ConfigDocument
-from analysis.runs.documents import check_regular, load_yaml, read_text
+from analysis.runs.documents import check_regular, load_yaml, read_json, read_text
+from analysis.runs.log_lines import read_lines
+from analysis.runs.names import check_names
 from analysis.runs.version import check_run_version, check_version
+
+MAX_VALUES = 200_000_000
+"""Of a Parquet file: a kilobyte of repetitions stands for more than any machine holds."""
 
 
 def read_config(path: Path) -> ConfigDocument:
@@ -37,6 +41,7 @@ def read_config(path: Path) -> ConfigDocument:
             raise AnalysisError(f"{path}: {name}={config.get(name)!r}: expected a {kind.__name__}")
     if "label" not in config["strategy"]:
         raise AnalysisError(f"{path}: strategy.label is missing: expected the strategy's name")
+    check_names(path, config["task"], config["strategy"]["label"])
     return cast(ConfigDocument, config)
 
 
@@ -99,8 +104,7 @@ def read_failed(directory: Path) -> RunLog | None:
     check_run_version(directory)
     config = read_config(directory / contract.CONFIG)
     log = directory / contract.LOG
-    lines = log.read_bytes().splitlines(keepends=True) if log.exists() else []
-    rows = [orjson.loads(line) for line in lines if line.endswith(b"\n")]
+    rows = read_lines(log.read_bytes()).rows if log.exists() else []
     if not rows:
         return None
     columns: dict[str, NDArray[Any]] = {
@@ -149,6 +153,12 @@ def read_parquet(path: Path, required: Sequence[str], optional: Sequence[str]) -
             missing = [name for name in required if name not in present]
             if missing:
                 raise AnalysisError(f"{path}: column {missing[0]} is missing")
+            chosen = {*required, *optional}
+            groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
+            parts = [group.column(i) for group in groups for i in range(group.num_columns)]
+            values = sum(part.num_values for part in parts if part.path_in_schema.split(".", 1)[0] in chosen)
+            if values > MAX_VALUES:
+                raise AnalysisError(f"{path}: {values} values: expected at most {MAX_VALUES}")
             return file.read(columns=[*required, *(name for name in optional if name in present)])
     except FileNotFoundError as error:
         raise AnalysisError(f"{path}: missing, although the run is marked as done") from error
@@ -202,8 +212,8 @@ def _ended(path: Path) -> str:
 
 def read_environment(path: Path) -> dict[str, Any]:
     try:
-        document = json.loads(read_text(path))
-    except (OSError, ValueError, RecursionError):
+        document = read_json(path)
+    except (OSError, ValueError):
         return {}  # for the record only: no number depends on it
     return document if isinstance(document, dict) else {}
 

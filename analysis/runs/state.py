@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import re
 import time
@@ -11,9 +10,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from analysis.media import printable
 from analysis.runs import contract
-from analysis.runs.damage import damage
+from analysis.runs.damage import damage, unverified
+from analysis.runs.documents import read_json
 from analysis.runs.version import check_run_version
+
+_LONGEST = 2000
+"""Characters of a message."""
 
 
 class State(StrEnum):
@@ -49,20 +53,27 @@ class CountedRun:
     Attributes:
         message: why it failed, what of it is damaged, or what superseded it; one line.
         directory: where it lies, or lay before a consolidated file held it; empty of a missing one.
+        unverified: what it logged has no checks, since an older NearOpt wrote it.
     """
 
     run: Name
     state: State
     message: str = ""
     directory: str = ""
+    unverified: bool = False
 
 
 def name_of(directory: Path) -> Name | None:
     """By its place; ``None`` where it is no ``TASK/LABEL/seed-N``."""
     number = directory.name.removeprefix(contract.SEED_PREFIX)
-    if number == directory.name or not number.isdigit() or len(directory.parts) < 3:
+    if number == directory.name or not is_number(number) or len(directory.parts) < 3:
         return None
-    return Name(directory.parts[-3], directory.parts[-2], int(number))
+    return Name(printable(directory.parts[-3]), printable(directory.parts[-2]), int(number))
+
+
+def is_number(text: str) -> bool:
+    """Of a seed: digits, and not those that have no value."""
+    return text.isascii() and text.isdigit()
 
 
 def run_state(directory: Path, deep: bool = True) -> CountedRun:
@@ -85,9 +96,9 @@ def run_state(directory: Path, deep: bool = True) -> CountedRun:
     if wrong:
         return CountedRun(name, State.DAMAGED, wrong, str(directory))
     if (directory / contract.FAILED).exists():
-        message = str(json.loads((directory / contract.FAILED).read_text(encoding="utf-8"))["message"])
-        return CountedRun(name, State.FAILED, message, str(directory))
-    return CountedRun(name, State.INTERRUPTED, "", str(directory))
+        message = " ".join(str(read_json(directory / contract.FAILED)["message"]).split())[:_LONGEST]
+        return CountedRun(name, State.FAILED, message, str(directory), unverified(directory))
+    return CountedRun(name, State.INTERRUPTED, "", str(directory), unverified(directory))
 
 
 def held(directory: Path) -> bool:
@@ -96,7 +107,7 @@ def held(directory: Path) -> bool:
         with (directory / contract.LOCK).open("rb") as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
             note = directory / contract.OWNER
-            said = json.loads(note.read_text(encoding="utf-8"))
+            said = read_json(note)
             kernel = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
             return said.get("kernel") != kernel and time.time() - note.stat().st_mtime < contract.OWNER_S
     except BlockingIOError:

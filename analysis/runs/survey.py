@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from contextlib import suppress
@@ -11,7 +10,10 @@ from pathlib import Path
 
 from analysis.runs import contract
 from analysis.runs.damage import UNREADABLE
+from analysis.runs.documents import read_json
+from analysis.runs.folders import folders
 from analysis.runs.held_together import HeldTogether, held_together
+from analysis.runs.names import check_names
 from analysis.runs.state import Name, name_of
 from analysis.runs.version import check_plans, check_version
 
@@ -69,9 +71,7 @@ def survey(path: Path) -> Survey:
         else:
             faults.append(f"{folder}: {UNREADABLE}{error.strerror}): what is in it is not counted.")
 
-    for folder, inner, files in os.walk(top, onerror=unread):
-        place = Path(folder)
-        inner[:] = [name for name in inner if not name.startswith((".", contract.ABORTED_PREFIX))]
+    for place, inner, files in folders(top, unread):
         if name_of(place) is not None:
             inner.clear()
             directories.append(place)
@@ -110,9 +110,10 @@ def planned(root: Path) -> tuple[set[Name], list[Path]]:
     unreadable = []
     for file in sorted((root / contract.PLANNED).glob("*.json")):
         try:
-            document = json.loads(file.read_text(encoding="utf-8"))
+            document = read_json(file)
             check_version(file, document.get("version", 1))
             for group in document["runs"]:
+                check_names(file, group["task"], group["strategy"])
                 runs |= {Name(str(group["task"]), str(group["strategy"]), int(seed)) for seed in group["seeds"]}
         except FileNotFoundError:
             continue

@@ -24,6 +24,7 @@ class Cell:
         total: all, planned or there.
         seeds: of those that are not done, by state.
         messages: of the first that failed or is damaged, by state.
+        unverified: so many failed ones are known by logs without checks.
     """
 
     task: str
@@ -31,6 +32,7 @@ class Cell:
     total: int
     seeds: Mapping[State, tuple[int, ...]]
     messages: Mapping[State, str]
+    unverified: int = 0
 
     def sentences(self) -> Iterator[str]:
         """What a reader must know of it, a sentence a state."""
@@ -40,9 +42,13 @@ class Cell:
             named = f"seed{'s' * (len(seeds) != 1)} {listed(seeds)}"
             why = f"; {self.messages[state]}" if self.messages.get(state) else ""
             if state is State.FAILED:
-                yield f"{of} failed ({named}{why}): they count as misses that cost what they spent."
+                counted = f"they count as misses that cost what they spent{self._unsure()}"
+                yield f"{of} failed ({named}{why}): {counted}."
             else:
                 yield f"{of} are {state} ({named}): the numbers here know nothing of them{why}."
+
+    def _unsure(self) -> str:
+        return f" ({self.unverified} by a log without checks, so unverified)" if self.unverified else ""
 
 
 _OF = {
@@ -118,7 +124,8 @@ class Account:
             if seeds:
                 told = (State.FAILED, State.DAMAGED)
                 messages = {state: by_state[state][0].message for state in told if by_state[state]}
-                cells[task, label] = Cell(task, label, len(runs), seeds, messages)
+                unsure = sum(run.unverified for run in by_state[State.FAILED])
+                cells[task, label] = Cell(task, label, len(runs), seeds, messages, unsure)
         return cells
 
     @property

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from contextlib import suppress
 from pathlib import Path
 
 from analysis.errors import AnalysisError
 from analysis.runs import contract
-from analysis.runs.documents import read_text
+from analysis.runs.documents import read_json
 
 _LINE = re.compile(rb"^format_version:[ \t]*([^\r\n]*?)[ \t]*\r?$", re.MULTILINE)
 _AT_MOST = 1024
@@ -60,5 +59,5 @@ def check_plans(results: Path) -> None:
         AnalysisError: a newer NearOpt made one.
     """
     for file in sorted((results / contract.PLANNED).glob("*.json")):
-        with suppress(OSError, ValueError, AttributeError, RecursionError):  # no number depends on a damaged one
-            check_version(file, json.loads(read_text(file)).get("version", 1))
+        with suppress(OSError, ValueError, AttributeError):  # no number depends on a damaged one
+            check_version(file, read_json(file).get("version", 1))

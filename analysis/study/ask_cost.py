@@ -7,6 +7,8 @@ import pandas as pd
 from scipy.stats import linregress
 from scipy.stats import t as student
 
+from analysis.media import aligned
+
 LAST_DECADE = 10.0
 LEVEL = 0.95
 SHOWN = (10, 100, 1000)
@@ -66,11 +68,7 @@ def terminal_table(summary: pd.DataFrame) -> str:
     """Aligned for the terminal."""
     head = ["strategy", "observations", *(f"ms at {n}" for n in SHOWN), "MB", "exponent"]
     rows = [head, *(_cells(row) for _, row in summary.iterrows())]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))])
-        for row in rows
-    )
+    return "\n".join(aligned(rows))
 
 
 def _cells(row: pd.Series[float]) -> list[str]:

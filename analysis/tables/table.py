@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from analysis.media import latex, markdown, markdown_table, write_csv
+
 
 @dataclass(frozen=True)
 class Table:
@@ -30,19 +32,18 @@ class Table:
 
     def markdown(self) -> str:
         """A pipe table with its title above and its caption below."""
-        lines = [self.headers, ["---"] * len(self.headers), *[[_pipe(cell) for cell in row] for row in self.rows]]
-        body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-        return f"**{self.title}**\n\n{body}\n\n{self.caption}\n"
+        body = markdown_table(self.headers, self.rows)
+        return f"**{markdown(self.title)}**\n\n{body}\n\n{markdown(self.caption)}\n"
 
     def latex(self) -> str:
         """A ``table`` environment; needs booktabs and UTF-8, no other package."""
-        head = " & ".join(rf"\textbf{{{_tex(cell)}}}" for cell in self.headers)
-        body = "\n".join(" & ".join(_tex(cell) for cell in row) + r" \\" for row in self.rows)
+        head = " & ".join(rf"\textbf{{{latex(cell)}}}" for cell in self.headers)
+        body = "\n".join(" & ".join(latex(cell) for cell in row) + r" \\" for row in self.rows)
         return "\n".join(
             [
                 r"\begin{table}",
                 r"\centering\small",
-                rf"\caption{{{_tex(self.title)}. {_tex(self.caption)}}}",
+                rf"\caption{{{latex(self.title)}. {latex(self.caption)}}}",
                 rf"\label{{tab:{self.name}}}",
                 rf"\begin{{tabular}}{{l{'r' * (len(self.headers) - 1)}}}",
                 r"\toprule",
@@ -60,7 +61,7 @@ class Table:
 def write(table: Table, folder: Path) -> None:
     """``<name>.csv``, ``.md`` and ``.tex`` in ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
-    table.data.to_csv(folder / f"{table.name}.csv", index=False, float_format="%.6g")
+    write_csv(table.data, folder / f"{table.name}.csv", "%.6g")
     (folder / f"{table.name}.md").write_text(table.markdown(), encoding="utf-8")
     (folder / f"{table.name}.tex").write_text(table.latex(), encoding="utf-8")
 
@@ -91,34 +92,3 @@ def times_cell(value: float, low: float, high: float, bound: str = "none") -> st
 
 def text_rows(rows: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(row) for row in rows)
-
-
-def _pipe(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")
-
-
-_TEX = {
-    "\\": r"\textbackslash{}",
-    **{c: rf"\{c}" for c in "&%$#_{}"},
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "×": r"$\times$",
-    "–": "--",
-    "−": "$-$",
-    "<": "$<$",
-    ">": "$>$",
-    "∞": r"$\infty$",
-    "±": r"$\pm$",
-    "≤": r"$\le$",
-    "≥": r"$\ge$",
-    "τ": r"$\tau$",
-    "₀": "$_0$",
-    "“": "``",
-    "”": "''",
-    "≈": r"$\approx$",
-    "†": r"$^\dagger$",
-}
-
-
-def _tex(text: str) -> str:
-    return "".join(_TEX.get(character, character) for character in " ".join(text.split()))

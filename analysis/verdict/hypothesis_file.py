@@ -13,6 +13,9 @@ from typing import Any
 import yaml
 
 from analysis.errors import AnalysisError
+from analysis.media import printable
+from analysis.runs.documents import YAML_LOADER, load_yaml, read_bytes
+from analysis.runs.names import name_fault
 from analysis.runs.run_directory import first_line
 from analysis.verdict.hypothesis import CHOICES, TESTED_TARGETS, Hypothesis
 
@@ -75,8 +78,8 @@ def read_hypothesis(path: Path) -> HypothesisFile:
             names file, field, value and what was expected.
     """
     try:
-        data = path.read_bytes()
-        document = yaml.load(data.decode("utf-8"), Loader=_Loader)
+        data = read_bytes(path)
+        document = load_yaml(data.decode("utf-8"), _Loader)
     except OSError as error:
         raise AnalysisError(f"{path}: cannot be read: {error.strerror or error}: expected a hypothesis") from error
     except (UnicodeDecodeError, yaml.YAMLError) as error:
@@ -136,7 +139,7 @@ class _Reader:
         value = self.document[name]
         if not isinstance(value, str) or not value.strip():
             raise self.fault(name, "a text that is not empty")
-        return " ".join(value.split())
+        return printable(" ".join(value.split()))
 
     def names(self, name: str) -> tuple[str, ...]:
         """A list of different names, of ``CHOICES`` where these say which."""
@@ -148,6 +151,9 @@ class _Reader:
         for value in values:
             if choices is not None and value not in choices:
                 raise self.fault(name, f"one of {_listed(choices)}", value, _near(value, choices))
+        for value in values:
+            if fault := name_fault(value):
+                raise self.fault(name, fault.removeprefix("expected "), value)
         self._check_once(name, values)
         return tuple(values)
 
@@ -170,24 +176,28 @@ class _Reader:
         return tuple(sorted(map(float, values)))
 
     def _check_once(self, name: str, values: Sequence[object]) -> None:
-        twice = [value for i, value in enumerate(values) if value in values[:i]]
-        if twice:
-            raise self.fault(name, "each name once", twice[0])
+        seen: set[object] = set()
+        for value in values:
+            if value in seen:
+                raise self.fault(name, "each name once", value)
+            seen.add(value)
 
     def fault(self, name: str, expected: str, value: object = None, near: str = "") -> AnalysisError:
         shown = _shown(self.document.get(name) if value is None else value)
         return AnalysisError(f"{self.path}: {name}={shown}{near}: expected {expected}")
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(YAML_LOADER):  # type: ignore[misc]  # a class of PyYAML, whichever is there
     """YAML in which a key that stands twice is an error."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
-        keys = [key for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        for i, key in enumerate(keys):
-            if key.value in {earlier.value for earlier in keys[:i]}:
+        seen: set[str] = set()
+        for key in [key for key, _ in node.value if isinstance(key, yaml.ScalarNode)]:
+            if key.value in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"{key.value} stands twice", key.start_mark)
-        return super().construct_mapping(node, deep)
+            seen.add(key.value)
+        made: dict[Hashable, Any] = super().construct_mapping(node, deep)
+        return made
 
 
 def _is_number(value: object) -> bool:

@@ -11,6 +11,7 @@ from io import TextIOWrapper
 from harness.cli.exit_codes import FAILED, INTERRUPTED, USER_ERROR
 from harness.cli.parser import command_parser, parse
 from harness.errors import UserError
+from harness.system.terminal import warn
 from harness.system.text import one_line, whole_line
 
 OF_A_FILE = frozenset(
@@ -34,11 +35,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()  # or a full disk would be found out when nobody looks any more
         return code
     except (UserError, AnalysisError) as error:
-        print(f"nearopt: {whole_line(error)}", file=sys.stderr)
+        warn(f"nearopt: {whole_line(error)}")
         return USER_ERROR
     except KeyboardInterrupt as stop:
         how_far = f" ({stop})" if str(stop) else ""
-        print(f"nearopt: interrupted{how_far}; the same command resumes", file=sys.stderr)
+        warn(f"nearopt: interrupted{how_far}; the same command resumes")
         return INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -47,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if error.errno not in OF_A_FILE or os.environ.get("NEAROPT_TRACEBACK"):
             return _unexpected(error)
         where = whole_line(error.filename) if error.filename is not None else "a file or standard output"
-        print(f"nearopt: {where}: {error.strerror}", file=sys.stderr)
+        warn(f"nearopt: {where}: {error.strerror}")
         return USER_ERROR
     except Exception as error:
         return _unexpected(error)
@@ -56,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _unexpected(error: Exception) -> int:
     if os.environ.get("NEAROPT_TRACEBACK"):
         raise error
-    print(f"nearopt: {type(error).__name__}: {one_line(error, 600)} (NEAROPT_TRACEBACK=1 shows where)", file=sys.stderr)
+    warn(f"nearopt: {type(error).__name__}: {one_line(error, 600)} (NEAROPT_TRACEBACK=1 shows where)")
     return FAILED
 
 

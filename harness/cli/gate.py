@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.cli.command import Command, add_config_dir
 from harness.cli.exit_codes import DONE, REGRESSION, UNDECIDED
 from harness.errors import UserError
+from harness.system.terminal import say, warn
 
 if TYPE_CHECKING:
     from analysis.gate.judge import Look, Source
@@ -35,6 +35,9 @@ def _options(parser: argparse.ArgumentParser) -> None:
         "--results", type=Path, default=Path("results/gate"), metavar="DIR", help="default: results/gate"
     )
     parser.add_argument("--jobs", type=int, metavar="N", help="runs at once; default: one a core")
+    parser.add_argument(
+        "--no-diff", action="store_true", help="keep no uncommitted changes of the checkout with the runs"
+    )
     add_config_dir(parser)
     parser.add_argument("--baselines", type=Path, metavar="DIR", help="where baselines lie; default: those of NearOpt")
     parser.add_argument("--update-baseline", action="store_true", help="write CANDIDATE's runs to DIR/<label>.json")
@@ -61,7 +64,7 @@ def _run(arguments: argparse.Namespace) -> int:
         return _write_baseline(times, protocol, made_with(suite, asked.candidate, read_logs), asked.new)
     plan = Plan(suite.looks, suite.target, suite.slowdown, suite.alpha, suite.power, arguments.to_the_end)
     judgement = gate(plan, candidate, _source(asked.baseline, suite, protocol), _told_on_stderr)
-    print(terminal(judgement), flush=True)
+    say(terminal(judgement), flush=True)
     unwritten: list[UserError] = []
     sides = {"candidate": asked.candidate, "baseline": asked.baseline}
     made = {name: made_with(suite, side, read_logs) for name, side in sides.items()}
@@ -104,7 +107,7 @@ def _source(side: Side, suite: Suite, protocol: Protocol) -> Source:
 def _told_on_stderr(look: Look, total: int, number: int) -> None:
     from analysis.gate.text import look_line
 
-    print(look_line(look, total, number), file=sys.stderr)
+    warn(look_line(look, total, number))
 
 
 def _write_baseline(times: SideTimes, protocol: Protocol, made: dict[str, Any], folder: Path) -> int:
@@ -115,7 +118,7 @@ def _write_baseline(times: SideTimes, protocol: Protocol, made: dict[str, Any], 
     with writing(file):
         folder.mkdir(parents=True, exist_ok=True)
         write_text(file, baseline_text(times, protocol, made))
-    print(f"{times.runs} runs of {times.label} on {len(times.tasks)} tasks: {file}")
+    say(f"{times.runs} runs of {times.label} on {len(times.tasks)} tasks: {file}")
     return DONE
 
 

@@ -11,6 +11,7 @@ from harness.formats.folder import import_folder, landscape_name
 from harness.formats.imports import import_file
 from harness.landscapes.landscape import read_landscape
 from harness.system.progress import ProgressDisplay
+from harness.system.terminal import say
 
 
 def run_import(path: Path, out: Path | None, space: Path | None) -> None:
@@ -25,13 +26,13 @@ def run_import(path: Path, out: Path | None, space: Path | None) -> None:
         target = out if out.suffix == ".parquet" and not out.is_dir() else out / landscape_name(path)
         with ProgressDisplay(f"importing {path.name}", None):
             imported = import_file(path, target, space)
-        print(imported.line())
+        say(imported.line())
         return
     if out.suffix == ".parquet":
         raise UserError(f"-o {out}: expected a folder, for the landscapes of {path}")
     summary = import_folder(path, out, space)
     for line in summary.lines():
-        print(line)
+        say(line)
     if summary.faults:
         listed = "; ".join(summary.faults.values())
         raise UserError(f"{len(summary.faults)} files not imported: {listed}" if len(summary.faults) > 1 else listed)
@@ -54,5 +55,5 @@ def run_export(files: Sequence[Path], format_: str | None, out: Path | None) -> 
         for file in files:
             landscape = read_landscape(file)
             suffix = "_T4" if format_ == "t4" else ""
-            print(export(landscape, format_, out if to_file else out / f"{landscape.name}{suffix}.json"))
+            say(export(landscape, format_, out if to_file else out / f"{landscape.name}{suffix}.json"))
             progress.advance(landscape.name)

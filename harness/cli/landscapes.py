@@ -10,6 +10,7 @@ from pathlib import Path
 from harness.cli.command import Command
 from harness.cli.exit_codes import DONE
 from harness.errors import UserError
+from harness.system.terminal import say
 
 
 def _list_options(parser: argparse.ArgumentParser) -> None:
@@ -34,9 +35,9 @@ def _list(arguments: argparse.Namespace) -> int:
         raise UserError(f"{landscape_directory()}: no landscape here: expected *.parquet")
     summaries, faults = landscape_summaries(files)
     if arguments.json:
-        print(json.dumps([as_json(summary) for summary in summaries], indent=1))
+        say(json.dumps([as_json(summary) for summary in summaries], indent=1))
     elif summaries:
-        print((markdown_tables if arguments.markdown else terminal_table)(summaries, faults))
+        say((markdown_tables if arguments.markdown else terminal_table)(summaries, faults))
     if summaries and arguments.figure is not None:
         _draw({s.task: s.t_star_ms for s in summaries}, files, arguments.figure)
     if not faults:
@@ -74,7 +75,7 @@ def _compare(arguments: argparse.Namespace) -> int:
     a, b = read_landscape(arguments.a), read_landscape(arguments.b)
     check_same_parameters(a, b)
     tables = [with_coverage(keyed_frame(x), x.metadata["coverage"]["kind"]) for x in (a, b)]
-    print(format_comparison(compare(*tables), str(arguments.a), str(arguments.b)))
+    say(format_comparison(compare(*tables), str(arguments.a), str(arguments.b)))
     return DONE
 
 

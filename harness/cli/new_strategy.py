@@ -7,6 +7,7 @@ from pathlib import Path
 
 from harness.cli.command import Command
 from harness.cli.exit_codes import DONE
+from harness.system.terminal import say
 
 
 def _options(parser: argparse.ArgumentParser) -> None:
@@ -20,7 +21,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from harness.authoring.new_strategy import new_strategy
 
     for file in new_strategy(arguments.name, arguments.output):
-        print(file)
+        say(file)
     return DONE
 
 

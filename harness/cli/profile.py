@@ -8,6 +8,7 @@ from pathlib import Path
 from harness.cli.command import Command, add_config_dir
 from harness.cli.exit_codes import DONE
 from harness.errors import UserError
+from harness.system.terminal import say
 
 
 def _options(parser: argparse.ArgumentParser) -> None:
@@ -24,6 +25,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
     from analysis.figures.ask_cost import draw
     from analysis.figures.style import save
+    from analysis.media import write_csv
     from analysis.study.ask_cost import COLUMNS, summarise, terminal_table
     from harness.authoring.profiling import profile_all, profiled_configs, to_rows
     from harness.system.atomic import check_writable, writing
@@ -36,11 +38,11 @@ def _run(arguments: argparse.Namespace) -> int:
     if readings.empty:
         raise UserError(f"--time-limit-s {arguments.time_limit_s:g}: no strategy got as far as 10 observations")
     summary = summarise(readings)
-    print(terminal_table(summary))  # first: it took minutes, and a disk may be full
+    say(terminal_table(summary))  # first: it took minutes, and a disk may be full
     with writing(arguments.output):
         figure = save(draw(readings, summary), arguments.output / "ask-cost", readings)
-        summary.to_csv(arguments.output / "growth.csv", index=False, float_format="%.6g")
-    print(figure)
+        write_csv(summary, arguments.output / "growth.csv", "%.6g")
+    say(figure)
     return DONE
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from harness.cli.command import Command, add_config_dir
 from harness.cli.exit_codes import DONE
 from harness.errors import UserError
+from harness.system.terminal import say
 
 
 def _record_options(parser: argparse.ArgumentParser) -> None:
@@ -60,7 +61,7 @@ def _record(arguments: argparse.Namespace) -> int:
         arguments.output, arguments.limit, arguments.deadline_s, tuple(searches), arguments.draws, arguments.finish
     )
     for progress in record_tasks(configs, request):
-        print(progress.report(), flush=True)
+        say(progress.report(), flush=True)
         if progress.interrupted:
             raise KeyboardInterrupt
     return DONE
@@ -84,7 +85,7 @@ def _retime(arguments: argparse.Namespace) -> int:
     asked = Composer(arguments.config_dir).expand(["backend=live", *arguments.overrides])
     retiming = Retiming(limit=arguments.limit, rounds=arguments.rounds)
     for done in retime_tasks(asked.runs, asked.options.results, retiming):
-        print(f"{done.configurations} configurations of {done.runs} runs, best {done.t_star_ms:.6g} ms: {done.path}")
+        say(f"{done.configurations} configurations of {done.runs} runs, best {done.t_star_ms:.6g} ms: {done.path}")
     return DONE
 
 

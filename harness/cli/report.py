@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from harness.cli.command import Command
 from harness.cli.exit_codes import DONE
 from harness.errors import UserError
+from harness.system.terminal import say
 
 if TYPE_CHECKING:
     from analysis.report.build import Report
@@ -37,23 +38,23 @@ def _run(arguments: argparse.Namespace) -> int:
         a, b = arguments.paths
         compared = compare_studies(a, b, arguments.output, recordings, arguments.hypothesis)
         for name, path, sentence in zip("AB", (a, b), compared.sentences, strict=True):
-            print(f"{name}: {path}: {sentence}")
+            say(f"{name}: {path}: {sentence}")
         for note in compared.notes:
-            print(note)
-        print(compared.index)
+            say(note)
+        say(compared.index)
         return DONE
     if arguments.figure:
-        drawn = redraw(arguments.paths, arguments.output, arguments.figure, recordings, arguments.hypothesis, print)
+        drawn = redraw(arguments.paths, arguments.output, arguments.figure, recordings, arguments.hypothesis, say)
         for figure in drawn:
-            print(figure.png)
+            say(figure.png)
         return DONE
     tracker = _study_tracker(arguments.overrides)
     report = build_report(arguments.paths, arguments.output, recordings, arguments.per_task, arguments.hypothesis)
-    print(format_speedups(report.speedups, account=report.account))
-    print(report.verdict.sentence)
+    say(format_speedups(report.speedups, account=report.account))
+    say(report.verdict.sentence)
     for note in report.notes:
-        print(note)
-    print(report.index)
+        say(note)
+    say(report.index)
     if tracker is not None:
         _log_study(tracker, arguments.paths, arguments.output, report)
     return DONE
@@ -70,13 +71,12 @@ def _study_tracker(overrides: Sequence[str]) -> Tracker | None:
 
 
 def _log_study(tracker: Tracker, paths: Sequence[Path], output: Path, report: Report) -> None:
-    from tempfile import TemporaryDirectory
-
     from analysis.runs.bundle import write_bundle
+    from harness.measure.folders import PrivateFolder
     from harness.trackers.base import TrackedStudy
 
-    with TemporaryDirectory() as folder:
-        bundle = write_bundle(paths, Path(folder), report.account)
+    with PrivateFolder() as folder:
+        bundle = write_bundle(paths, folder.path, report.account)
         files = {"report": output, bundle.consolidated.name: bundle.consolidated, bundle.config.name: bundle.config}
         files[bundle.account.name] = bundle.account
         if report.hypothesis is not None:

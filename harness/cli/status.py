@@ -7,6 +7,7 @@ from pathlib import Path
 
 from harness.cli.command import Command
 from harness.cli.exit_codes import DONE
+from harness.system.terminal import say
 
 
 def _options(parser: argparse.ArgumentParser) -> None:
@@ -21,7 +22,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from harness.study.status import study_status
 
     status = study_status(arguments.results)
-    print(json.dumps(status.to_json(), indent=1) if arguments.json else format_status(status))
+    say(json.dumps(status.to_json(), indent=1) if arguments.json else format_status(status))
     return DONE
 
 

@@ -6,8 +6,10 @@ from collections import Counter
 
 from harness.cli.text_table import aligned
 from harness.run.state import State
-from harness.study.status import StudyStatus
+from harness.study.status import RunStatus, StudyStatus
+from harness.system.text import printable
 
+UNVERIFIED = "its log has no checks, so it is unverified"
 SHOWN = 10
 """Runs of a state that are listed one by one."""
 
@@ -22,8 +24,9 @@ def format_status(status: StudyStatus) -> str:
     heads = ["task", "strategy", *names, "runs"]
     body = [[task, label, *_cells(counts)] for task, label, counts in rows]
     body.append(["total", "", *_cells(status.totals())])
-    told = [line for state in (State.DAMAGED, State.FAILED, State.RUNNING) for line in _told(status, state)]
-    return "\n".join([*aligned([heads, *body], left=2), *told, *status.faults, *_next(status)])
+    states = (State.DAMAGED, State.FAILED, State.RUNNING, State.INTERRUPTED)
+    told = [line for state in states for line in _told(status, state)]
+    return "\n".join([*aligned([heads, *body], left=2), *told, *map(printable, status.faults), *_next(status)])
 
 
 def _cells(counts: Counter[State]) -> list[str]:
@@ -32,10 +35,14 @@ def _cells(counts: Counter[State]) -> list[str]:
 
 def _told(status: StudyStatus, state: State) -> list[str]:
     """The runs that have something to say, one by one."""
-    runs = [run for run in status.runs if run.state is state]
-    lines = [f"{state}: {run.run.place.as_posix()}: {run.message}" for run in runs[:SHOWN]]
+    runs = [run for run in status.runs if run.state is state and (run.message or run.unverified)]
+    lines = [printable(f"{state}: {run.run.place.as_posix()}: {_said(run)}") for run in runs[:SHOWN]]
     more = len(runs) - SHOWN
     return [*lines, f"and {more} more: --json lists them"] if more > 0 else lines
+
+
+def _said(run: RunStatus) -> str:
+    return "; ".join(filter(None, [run.message, UNVERIFIED if run.unverified else ""]))
 
 
 def _next(status: StudyStatus) -> list[str]:

@@ -48,7 +48,7 @@ def _key(file: Path) -> str | None:
         content = hashlib.sha256(file.read_bytes())
     except OSError:
         return None
-    content.update(f"\0{file.stem}\0{_code()}".encode())
+    content.update(f"\0{file.stem}\0{_code()}".encode(errors="surrogateescape"))
     return content.hexdigest()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -22,6 +21,7 @@ from harness.study.mixed_code import check_code
 from harness.study.plan import check_apart, planned, planned_run, without_repeats
 from harness.study.status import state_of
 from harness.study.sweep import run_alone, sweep
+from harness.system.terminal import say, warn
 from harness.system.text import none_succeeded
 
 
@@ -38,7 +38,7 @@ def run(overrides: Sequence[str], multirun: bool, show: bool, config_dir: Path |
     """
     composer = Composer(config_dir)
     if show:
-        print(composer.yaml(overrides), end="")
+        say(composer.yaml(overrides), end="")
         return DONE
     launcher = composer.launcher(overrides)
     if launcher is not None and not multirun:
@@ -54,11 +54,11 @@ def run(overrides: Sequence[str], multirun: bool, show: bool, config_dir: Path |
         from harness.cli.estimate_text import format_estimate  # which a run has no use for
         from harness.study.estimate import estimate
 
-        print(format_estimate(estimate(asked.runs, asked.options)))
+        say(format_estimate(estimate(asked.runs, asked.options)))
         return DONE
     if not multirun:
         result = run_alone(asked.runs[0], asked.options)
-        print(_told(result))
+        say(_told(result))
         return FAILED if result.ended == "failed" else DONE
     launch = None if launcher is None else instantiate_target("hydra.launcher", launcher).launch
     if launch is None:
@@ -121,21 +121,22 @@ def _conclude(results: Sequence[RunResult | Failure], folder: Path) -> int:
     left = [result for result in results if isinstance(result, RunResult) and result.ended == "failed"]
     failures = [result for result in results if not isinstance(result, RunResult)]
     skipped = sum(result.ended == "skipped" for result in runs)
-    print(
+    say(
         f"{len(runs) - skipped} runs done, {skipped} were done before, {len(failures)} failed"
         f"{f', {len(left)} had failed before' if left else ''}{_account(results, folder)}: {folder}"
     )
+    if unverified := sum(result.unverified > 0 for result in runs):
+        warn(f"nearopt: {unverified} runs went on from logs without checks: these are unverified")
     for line in _without_success(runs):
-        print(f"nearopt: {line}", file=sys.stderr)
+        warn(f"nearopt: {line}")
     for failure in failures:
-        print(f"nearopt: {failure.config.label} seed {failure.config.seed}: {failure.message}", file=sys.stderr)
+        warn(f"nearopt: {failure.config.label} seed {failure.config.seed}: {failure.message}")
         if failure.trace and os.environ.get("NEAROPT_TRACEBACK"):
-            print(failure.trace, file=sys.stderr)
+            warn(failure.trace)
     if left:
-        print(
+        warn(
             f"nearopt: {len(left)} runs that had failed were left (the first: {left[0].message}): "
             f"resume=retry_failed tries them again, nearopt status {folder} lists them",
-            file=sys.stderr,
         )
         return FAILED
     if not failures:
@@ -186,4 +187,6 @@ def _told(result: RunResult) -> str:
     best = f"best observed {result.best_ms:.6g} ms" if result.best_ms is not None else "none succeeded"
     if result.failures:
         best = none_succeeded(result.failures)
+    if result.unverified:
+        best += f", {result.unverified} of them from a log without checks: unverified"
     return f"{result.evaluations} evaluations, {best} (ended: {result.ended}): {result.path}"

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.system.text import printable
+
 
 def aligned(rows: Sequence[Sequence[str]], left: int) -> list[str]:
     """A line per row, columns as wide as they need; the first ``left`` begin together, the others end together."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(_padded(row, widths, left)).rstrip() for row in rows]
+    cells = [[printable(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return ["  ".join(_padded(row, widths, left)).rstrip() for row in cells]
 
 
 def _padded(row: Sequence[str], widths: Sequence[int], left: int) -> list[str]:

@@ -1,10 +1,12 @@
-"""The rule for names that become folders, files and words on a page, applied where they come in."""
+"""What one may type as a name: less than a results folder may hold (:mod:`harness.system.names`)."""
 
 from __future__ import annotations
 
 import re
 
 from harness.errors import UserError
+from harness.system.names import task_fault
+from harness.system.text import printable
 
 LONGEST = 120
 """Characters: a folder's name has room for 255 bytes, and files are named after it with something added."""
@@ -45,13 +47,8 @@ def check_stem(field: str, stem: str) -> None:
     Raises:
         UserError: naming it.
     """
-    if stem != stem.strip() or not stem.isprintable() or stem.startswith((".", "-")):
+    if task_fault(stem) or stem.startswith("-"):
         raise UserError(f"{field}: {printable(stem)}: results are named after this file: expected a plain name")
-
-
-def printable(text: str) -> str:
-    """``text`` without control characters."""
-    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def _check_length(field: str, name: str) -> None:

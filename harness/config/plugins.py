@@ -26,6 +26,7 @@ from hydra.core.plugins import Plugins as HydraPlugins
 from harness.config.targets import check_strategy
 from harness.errors import UserError
 from harness.system.resources import conf_directory
+from harness.system.terminal import warn
 from harness.system.text import one_line
 
 STRATEGIES, KERNELS, CONFIG = "nearopt.strategies", "nearopt.kernels", "nearopt.config"
@@ -185,7 +186,7 @@ def _folders() -> Iterator[tuple[Path, str]]:
     for plugin in declared(CONFIG):
         folder = _folder(plugin.value)
         if folder is None:
-            print(f"nearopt: {plugin.package}: {CONFIG}: {plugin.value}: no such folder, left out", file=sys.stderr)
+            warn(f"nearopt: {plugin.package}: {CONFIG}: {plugin.value}: no such folder, left out")
         else:
             yield folder, plugin.package
 

@@ -46,6 +46,7 @@ class RunSchema:
     resume: str = "unfinished"
     dry_run: bool = False
     allow_mixed_code: bool = False
+    keep_diff: bool = True
 
 
 def _either(flag: bool, yes: str, no: str) -> str:
@@ -99,6 +100,7 @@ class SweepOptions:
         resume: one of :data:`RESUMES`.
         dry_run: say what it would cost, and stop.
         allow_mixed_code: go on with runs that other code than today's began or made.
+        keep_diff: put the uncommitted changes of the checkout beside the results; their digest is there anyway.
     """
 
     results: Path
@@ -106,6 +108,7 @@ class SweepOptions:
     resume: str = "unfinished"
     dry_run: bool = False
     allow_mixed_code: bool = False
+    keep_diff: bool = True
 
     @property
     def retry_failed(self) -> bool:
@@ -168,6 +171,7 @@ def sweep_options(composed: DictConfig) -> SweepOptions:
         document["resume"],
         document["dry_run"],
         document["allow_mixed_code"],
+        document["keep_diff"],
     )
 
 

@@ -64,7 +64,8 @@ def request(arguments: argparse.Namespace, consolidated: Names) -> Request:
         existing = as_file(word, baselines, committed) or as_folder(word, suite, consolidated)
         if existing is None:
             composer = Composer(arguments.config_dir)
-            return runner(word, overrides, suite, arguments.results, arguments.jobs, composer)
+            keep_diff = not arguments.no_diff
+            return runner(word, overrides, suite, arguments.results, arguments.jobs, composer, keep_diff)
         if overrides:
             raise UserError(f"{overrides[0]}: {word} is not run: its runs exist")
         return existing

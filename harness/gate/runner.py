@@ -31,12 +31,14 @@ class Runner:
 
     Attributes:
         folder: where its runs go: named after the code, arguments and versions that decide them.
+        keep_diff: see :class:`~harness.config.schema.SweepOptions`.
     """
 
     config: RunConfig
     suite: Suite
     folder: Path
     jobs: int | None
+    keep_diff: bool = True
 
     @property
     def label(self) -> str:
@@ -54,7 +56,7 @@ class Runner:
             UserError: a run's input was at fault.
             RunsFailed: a run broke down.
         """
-        options = SweepOptions(self.folder, self.jobs, resume="retry_failed")
+        options = SweepOptions(self.folder, self.jobs, resume="retry_failed", keep_diff=self.keep_diff)
         results = sweep(self.configs(count), options)
         failures = [result for result in results if not isinstance(result, RunResult)]
         if not failures:
@@ -75,7 +77,13 @@ class Runner:
 
 
 def runner(
-    name: str, overrides: Sequence[str], suite: Suite, results: Path, jobs: int | None, composer: Composer
+    name: str,
+    overrides: Sequence[str],
+    suite: Suite,
+    results: Path,
+    jobs: int | None,
+    composer: Composer,
+    keep_diff: bool = True,
 ) -> Runner:
     """From a strategy's name and overrides of its own.
 
@@ -95,4 +103,4 @@ def runner(
         "python": platform.python_version(),
     }
     folder = results / f"{config.label}-{digest(decides)[:12]}"
-    return Runner(config, suite, folder, jobs)
+    return Runner(config, suite, folder, jobs, keep_diff)

@@ -13,9 +13,12 @@ import yaml
 from harness.backends.replay import NOISES
 from harness.errors import UserError
 from harness.landscapes.library import SEPARATOR, find_landscape
+from harness.system.documents import read_text
 from harness.system.resources import conf_directory
+from harness.system.yaml_text import load_yaml
 
 SUFFIX = ".parquet"
+MAX_TASKS = 1000
 FEWEST = 8
 """No look at fewer seeds a task but the last: standard errors of so few are not to be trusted."""
 TARGETS = (0.01, 0.05, 0.1)
@@ -80,7 +83,7 @@ def load_suite(name: str) -> Suite:
     folder = conf_directory() / "suite"
     path = Path(name) if name.endswith((".yaml", ".yml")) else folder / f"{name}.yaml"
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = load_yaml(read_text(path))
     except FileNotFoundError:
         names = ", ".join(sorted(file.stem for file in folder.glob("*.yaml")))
         raise UserError(f"--suite {name}: expected a YAML file or one of {names}") from None
@@ -131,6 +134,8 @@ def _checked(path: Path, document: Mapping[str, Any]) -> Suite:
 def _landscapes(path: Path, tasks: Any) -> dict[str, Path]:
     if not isinstance(tasks, list) or not tasks or any(not isinstance(task, str) for task in tasks):
         raise UserError(f"--suite {path}: tasks={tasks}: expected names of recorded tasks or landscape files")
+    if len(tasks) > MAX_TASKS:
+        raise UserError(f"--suite {path}: tasks: {len(tasks)}: expected at most {MAX_TASKS}")
     files: dict[str, Path] = {}
     for task in tasks:
         if task.endswith(SUFFIX):

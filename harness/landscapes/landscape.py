@@ -23,6 +23,7 @@ from harness.errors import UserError
 from harness.evaluation import Status
 from harness.landscapes.columns import METADATA_KEY as METADATA_KEY
 from harness.landscapes.table import Floats, cost, latencies, origins, samples, statuses, strings, table_codes
+from harness.system.names import task_fault
 from search_spaces.by_parameter import draw_probabilities
 from search_spaces.enumeration import Codes
 from search_spaces.errors import SpaceError
@@ -120,8 +121,8 @@ def read_landscape(path: Path) -> Landscape:
         raise UserError(f"{path}: cannot be read ({error.strerror}): expected a landscape Parquet file") from None
     if not stat.S_ISREG(file.st_mode):
         raise UserError(f"{path}: not a file: expected a landscape Parquet file")
-    if path.name.startswith("."):
-        raise UserError(f"{path}: expected a name without a leading dot: it names the results' folder")
+    if fault := task_fault(path.stem):
+        raise UserError(f"{path}: {fault}: it names the results' folder")
     return _read_cached(path.resolve(), file.st_mtime_ns, file.st_size)
 
 

@@ -17,6 +17,7 @@ from harness.errors import UserError
 from harness.evaluation import Configuration, DeviceState, Measurement, Status
 from harness.measure.engine import Result
 from harness.system.atomic import writing
+from harness.system.sealed_lines import CHECK, Seals, sealed
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +78,18 @@ class RecordLog:
         identity: what must not change between the sessions of one recording.
         metadata: written when the file is created.
 
+    Attributes:
+        unverified: so many lines at its beginning have no check: an older NearOpt wrote them.
+
     Raises:
-        UserError: the file belongs to another recording, is no log, cannot be written, or another process writes it.
+        UserError: the file belongs to another recording, is no log or was changed, cannot be written, or another
+            process writes it.
     """
 
     def __init__(self, path: Path, identity: Mapping[str, Any], metadata: Mapping[str, Any]) -> None:
         self.path = path
+        self._check = 0
+        self.unverified = 0
         with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = path.open("a", encoding="utf-8")
@@ -90,7 +97,8 @@ class RecordLog:
             _lock(path, self._file)
             if path.stat().st_size:
                 _drop_torn_line(path)
-                self.content, logged = _load(path)
+                self.content, logged, seals = _load(path)
+                self._check, self.unverified = seals.check, seals.unsealed
                 _check_identity(path, logged, dict(identity))
             else:
                 self.content = LogContent(metadata=dict(metadata))
@@ -165,8 +173,9 @@ class RecordLog:
         self.close()
 
     def _append(self, document: Mapping[str, Any]) -> None:
+        line, self._check = sealed(json.dumps(document, separators=(",", ":")).encode(), self._check)
         with writing(self.path):
-            self._file.write(json.dumps(document, separators=(",", ":")) + "\n")
+            self._file.write(line.decode())
             self._file.flush()  # survives this process; a power cut may cost the last second
 
 
@@ -204,11 +213,12 @@ def read_log(path: Path) -> LogContent:
     return _load(path)[0]
 
 
-def _load(path: Path) -> tuple[LogContent, dict[str, Any]]:
-    content, identity = LogContent(), dict[str, Any]()
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+def _load(path: Path) -> tuple[LogContent, dict[str, Any], Seals]:
+    content, identity, seals = LogContent(), dict[str, Any](), Seals()
+    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
         try:
             document = json.loads(line)
+            document.pop(CHECK, None)
             kind = document.pop("kind")
             if kind == "recording":
                 identity, content.metadata = document["identity"], document["metadata"]
@@ -235,11 +245,14 @@ def _load(path: Path) -> tuple[LogContent, dict[str, Any]]:
                 content.retimed_beside = document.get("beside", {})
                 vendor = document["vendor"]
                 content.vendor = (vendor[0], vendor[1]) if vendor else None
-        except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
             raise UserError(f"{path}: line {number}: expected a recording's log; move the file away") from None
+        if fault := seals.fault(line):
+            again = "bring the file back, or cut it off before that line: what is missing then is measured again"
+            raise UserError(f"{path}: line {number}: {fault}: {again}")
     if not identity:
         raise UserError(f"{path}: line 1: expected a recording's log; move the file away")
-    return content, identity
+    return content, identity, seals
 
 
 def _check_identity(path: Path, logged: Mapping[str, Any], expected: Mapping[str, Any]) -> None:

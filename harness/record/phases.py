@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from harness.record.log import RecordLog
 from harness.record.retime import VENDOR, retime
 from harness.record.search import DeadlinePassed, SearchBackend, run_search
 from harness.system.progress import ProgressDisplay
+from harness.system.terminal import warn
 
 
 @dataclass
@@ -99,7 +99,7 @@ class Phases:
         latency_ms = self.log.content.latencies()
         results = self.log.content.results
         chosen = {key: (results[key].configuration, latency_ms[key]) for key in retiming.choose(latency_ms)}
-        print(f"re-timing {len(chosen)} configurations, {retiming.rounds} rounds", file=sys.stderr)
+        warn(f"re-timing {len(chosen)} configurations, {retiming.rounds} rounds")
         samples, *others = retime(self.session, chosen, self.compiled, retiming, rng)
         vendor = samples.pop(VENDOR, None)
         beside = {

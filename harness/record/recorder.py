@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -24,6 +23,7 @@ from harness.record.phases import Phases
 from harness.record.progress import RecordingProgress
 from harness.record.write import consistencies, summary_of, write_from_log
 from harness.system.atomic import writing
+from harness.system.terminal import warn
 from harness.system.text import failure_reason
 from search_spaces.enumeration import Codes
 from search_spaces.space import SearchSpace
@@ -70,11 +70,13 @@ def record(recording: Recording, *, work: MakeWork = usual_work, cache: Path | N
     input_seed = int(np.random.SeedSequence().generate_state(1)[0])
     metadata = recording_metadata(recording, wanted, input_seed)
     with RecordLog(recording.log, recording_identity(recording), metadata) as log:
+        if log.unverified:
+            warn(f"{log.path}: its first {log.unverified} lines have no checks: what they say is unverified")
         tally = SessionTally()
         missing = _missing(recording.space, order, log)
         too_few = options.draws is not None and drawn_so_far(log.content).draws < options.draws
         if missing or too_few or log.content.retimed is None:
-            print(f"{recording.task}: starting {options.session.compile_workers} compile workers", file=sys.stderr)
+            warn(f"{recording.task}: starting {options.session.compile_workers} compile workers")
             with _open_session(recording, log, input_seed, work, cache) as session:
                 phases = Phases(recording, log, session, start)
                 tally = _run_phases(phases, missing if stream is None else stream, np.random.default_rng(retime_seed))

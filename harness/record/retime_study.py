@@ -7,7 +7,6 @@ batch gives all of them one scale: ``RESULTS/<task>/retimed.parquet``, by which 
 from __future__ import annotations
 
 import json
-import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -30,7 +29,10 @@ from harness.record.retime import VENDOR, Retiming, rescale, retime
 from harness.run import contract
 from harness.run.state import OPEN, State, run_state
 from harness.run.survey import runs_of_task
-from harness.system.atomic import read_text, replacing
+from harness.system.atomic import replacing
+from harness.system.documents import read_json, read_text
+from harness.system.names import check_names
+from harness.system.terminal import warn
 from harness.system.yaml_text import load_yaml
 from kernels.base import Kernel
 from search_spaces.space import SearchSpace
@@ -95,7 +97,7 @@ def _finished(folder: Path) -> list[Path]:
         raise UserError(f"{of}{first}: the sweep that made it runs it again, or move it away: nothing was timed again")
     counts = Counter(state for state, _ in states.values())
     if said := ", ".join(f"{counts[state]} of {len(states)} runs {state}" for state in OPEN if counts[state]):
-        print(f"{folder.name}: {said}: not timed again", file=sys.stderr)
+        warn(f"{folder.name}: {said}: not timed again")
     return [run for run, (state, _) in states.items() if state is State.DONE]
 
 
@@ -121,8 +123,9 @@ def _of_run(run: Path, space: SearchSpace) -> list[LiveEvaluation]:
 def _documents(run: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     try:
         config = load_yaml(read_text(run / contract.CONFIG))
-        environment = json.loads((run / contract.ENVIRONMENT).read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
+        environment = read_json(run / contract.ENVIRONMENT)
+        check_names(run / contract.CONFIG, config["task"], config["strategy"]["label"])
+    except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError) as error:
         raise UserError(f"{run}: {contract.CONFIG} or {contract.ENVIRONMENT} is damaged ({error})") from None
     return dict(config), dict(environment)
 
@@ -153,7 +156,7 @@ def retime_task(
     first = {one.key: one.configuration for one in evaluations}
     latency = {key: float(np.median(values)) for key, values in readings.items()}
     chosen = {key: (first[key], latency[key]) for key in retiming.choose(latency)}
-    print(f"{folder.name}: re-timing {len(chosen)} configurations, {retiming.rounds} rounds", file=sys.stderr)
+    warn(f"{folder.name}: re-timing {len(chosen)} configurations, {retiming.rounds} rounds")
     with Session(kernel, device, options, work) as session:
         samples, *_ = retime(session, chosen, {}, retiming, rng)
         versions = session.started.versions

@@ -23,6 +23,7 @@ from harness.record.recorder import record
 from harness.record.retime import Retiming
 from harness.record.retime_study import Retimed, retime_task
 from harness.system.resources import recording_directory
+from harness.system.terminal import warn
 
 DRAWN_FACTOR = 1.3
 """Of draws everything within this factor of the best is timed again: a hit must not be missed for a first reading."""
@@ -85,7 +86,7 @@ def record_tasks(configs: Sequence[RunConfig], request: RecordRequest) -> Iterat
             if path.exists():
                 if len(configs) == 1:
                     raise UserError(f"{path}: exists: choose another --output or move it away")
-                print(f"{path}: exists, passed over", file=sys.stderr)
+                warn(f"{path}: exists, passed over")
                 continue
             left_s = None if request.deadline_s is None else request.deadline_s - (time.monotonic() - began)
             progress = _record_task(config, request, path, folder.path / "cache", left_s)

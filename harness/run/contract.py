@@ -17,6 +17,7 @@ from harness.landscapes.columns import METADATA_KEY as METADATA_KEY
 from harness.landscapes.columns import PARAMETER_PREFIX as PARAMETER_PREFIX
 from harness.system.lease import LOCK as LOCK
 from harness.system.lease import NOTE as OWNER
+from harness.system.sealed_lines import CHECK as CHECK
 
 FORMAT_VERSION: Final = 1
 """Of run directories, plans and consolidated files. One without a version is of version 1.
@@ -223,6 +224,7 @@ class ReferenceNote(TypedDict):
     """reference.yaml: which recording the task's runs replay, and what is known of it."""
 
     landscape_sha256: str
+    reference_sha256: NotRequired[str]
     task: NotRequired[str]
     kernel: NotRequired[str]
     device: NotRequired[dict[str, Any]]

@@ -26,6 +26,7 @@ from harness.run.streams import streams
 from harness.strategies.base import Strategy
 from harness.system.atomic import write_text, writing
 from harness.system.digest import digest
+from harness.system.names import shown, task_fault
 from harness.system.text import failure_reason
 from harness.trackers.base import TrackedRun
 from harness.trackers.guard import Guard
@@ -41,6 +42,7 @@ class RunResult:
         evaluations: how many it holds.
         best_ms: lowest observed latency in ms, ``None`` if everything failed or the run was skipped.
         message: why it broke down, one line.
+        unverified: so many of the evaluations come from a log without checks, which an older NearOpt wrote.
         failures: of a run without a success, how often its evaluations failed of what; else empty.
     """
 
@@ -50,6 +52,7 @@ class RunResult:
     best_ms: float | None
     message: str = ""
     failures: Mapping[str, int] = field(default_factory=dict)
+    unverified: int = 0
 
 
 def _ignore(_: Evaluation) -> None:
@@ -97,7 +100,7 @@ def _execute(
             return RunResult(path, "failed", 0, None, earlier.message)
         with writing(options.results):
             write_reference(task_folder, backend, config.task)
-            environment = _environment(options.results, backend)
+            environment = _environment(options, backend)
         if options.allow_mixed_code:
             directory.write_config(document)
         directory.write_environment(environment)
@@ -120,7 +123,7 @@ def _execute(
                 ended, best = attempt(build_strategy(config, backend, strategy_seed), [], mirror)
             directory.finish(backend.space, ended, document["config_hash"], best.facts)
             mirror.done(ended, path / contract.EVALUATIONS)
-        return RunResult(path, ended, best.evaluations, best.latency_ms, failures=best.none_succeeded)
+        return RunResult(path, ended, best.evaluations, best.latency_ms, "", best.none_succeeded, directory.unverified)
 
 
 def recognised(config: RunConfig, options: SweepOptions, backend: Backend) -> RunResult | None:
@@ -132,6 +135,8 @@ def recognised(config: RunConfig, options: SweepOptions, backend: Backend) -> Ru
     Raises:
         UserError: what is there belongs to another run, or is damaged beyond repair.
     """
+    if fault := task_fault(backend.task):  # a backend of the user's may call it anything
+        raise UserError(f"backend.task={shown(backend.task)}: {fault}")
     task_folder = options.results / backend.task
     path = task_folder / contract.run_name(config.label, config.seed)
     wrong = damage(path)
@@ -141,6 +146,8 @@ def recognised(config: RunConfig, options: SweepOptions, backend: Backend) -> Ru
         return None
     check_reference(task_folder, backend)
     check_owner(path, _document(config, backend), options.allow_mixed_code)
+    with writing(task_folder):
+        write_reference(task_folder, backend, config.task)  # a damaged one alone
     return skipped
 
 
@@ -194,13 +201,13 @@ def _document(config: RunConfig, backend: Backend) -> contract.ConfigDocument:
     }
 
 
-def _environment(results: Path, backend: Backend) -> contract.FullEnvironmentDocument:
+def _environment(options: SweepOptions, backend: Backend) -> contract.FullEnvironmentDocument:
     environment = provenance.environment()
     diff = provenance.working_diff()
-    if diff:
-        folder = results / contract.PROVENANCE
+    if diff and options.keep_diff:
+        folder = options.results / contract.PROVENANCE
         folder.mkdir(parents=True, exist_ok=True)
         file = folder / f"{environment['git']['diff_sha256'][:16]}.diff"
-        if not file.exists():
+        if not file.exists() or file.stat().st_size != len(diff.encode()):
             write_text(file, diff)
     return {**environment, "backend": dict(backend.environment())}

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from harness.errors import MachineError, UserError
 from harness.run import contract
-from harness.system.atomic import read_text, write_text
+from harness.system.atomic import write_text
+from harness.system.documents import read_json
 from harness.system.text import whole_line
 
 
@@ -38,11 +39,11 @@ class Failed:
 def failed(path: Path) -> Failed | None:
     """What a run directory's FAILED says, or ``None`` while there is none. A damaged one is a failure all the same."""
     try:
-        said: contract.FailedDocument = json.loads(read_text(path / contract.FAILED))
-        return Failed(str(said["message"]), bool(said["final"]), str(said["trace"]))
+        said: contract.FailedDocument = read_json(path / contract.FAILED)
+        return Failed(whole_line(said["message"]), bool(said["final"]), str(said["trace"]))
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+    except (OSError, ValueError, TypeError, KeyError):
         return Failed(f"{contract.FAILED} is not readable", final=True, trace="")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,8 @@ from harness.errors import UserError
 from harness.landscapes.default_configuration import recorded_default
 from harness.landscapes.landscape import COSTS, Landscape
 from harness.run import contract
-from harness.system.atomic import read_text, replacing, write_text
+from harness.system.atomic import replacing, write_text
+from harness.system.documents import read_text
 from harness.system.yaml_text import load_yaml
 
 
@@ -35,41 +38,92 @@ def reference_facts(backend: Backend) -> dict[str, Any]:
 
 
 def check_reference(folder: Path, backend: Backend) -> None:
-    """One task is one recording: refuse a folder with runs of another."""
+    """One task is one recording: refuse a folder with runs of another.
+
+    Raises:
+        UserError: it has some, or its note cannot be read.
+    """
     note = folder / contract.REFERENCE_NOTE
     landscape = backend.reference()
     if landscape is None or not note.exists():
         return
-    try:
-        theirs = _recording(read_text(note))
-    except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError):
-        raise UserError(f"{note}: not readable: move it away, it is written again") from None
-    if theirs != landscape.sha256:
+    said = _note(note)
+    if said is None:
+        raise UserError(f"{note}: not readable: move it away, it is written again")
+    if said["landscape_sha256"] != landscape.sha256:
         raise UserError(f"{folder}: holds runs of another recording of {backend.task}: choose another results=")
 
 
-@lru_cache(maxsize=16)
-def _recording(note: str) -> object:
-    """Which recording a note names; all runs of a task ask for the same."""
-    return load_yaml(note)["landscape_sha256"]
-
-
 def write_reference(folder: Path, backend: Backend, task: TaskSpec | None) -> None:
-    """Put the task's table beside its runs, so that results can be analysed without the landscape."""
+    """Put the task's table beside its runs, so that results can be analysed without the landscape.
+
+    One that is there already is written again only where it is damaged: empty, cut off, or not what its note says.
+    """
     landscape = backend.reference()
-    if landscape is None:
-        return
-    if all((folder / name).exists() for name in (contract.REFERENCE, contract.REFERENCE_NOTE)):
+    if landscape is None or _whole(folder, landscape):
         return
     folder.mkdir(parents=True, exist_ok=True)
     with replacing(folder / contract.REFERENCE) as temporary:
         pq.write_table(_reference_table(landscape), temporary, compression="zstd")
+        sha256 = hashlib.sha256(temporary.read_bytes()).hexdigest()
     facts = {name: landscape.metadata[name] for name in contract.REFERENCE_FACTS if name in landscape.metadata}
     default = recorded_default(landscape, task.default) if task is not None else None
     if default is not None:
         facts["default"] = default
-    note = {"landscape_sha256": landscape.sha256, **facts}
+    note = {"landscape_sha256": landscape.sha256, "reference_sha256": sha256, **facts}
     write_text(folder / contract.REFERENCE_NOTE, yaml.safe_dump(note, sort_keys=False))
+
+
+def _note(path: Path) -> Mapping[str, Any] | None:
+    """What reference.yaml says; ``None`` where it is damaged or not there."""
+    try:
+        return _read_note(path, *_print(path))
+    except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError):
+        return None
+
+
+@lru_cache(maxsize=256)
+def _read_note(path: Path, _modified: int, _size: int) -> Mapping[str, Any] | None:
+    said = load_yaml(read_text(path))
+    return said if isinstance(said["landscape_sha256"], str) else None
+
+
+def _whole(folder: Path, landscape: Landscape) -> bool:
+    """Whether note and table are there and undamaged."""
+    said, file = _note(folder / contract.REFERENCE_NOTE), folder / contract.REFERENCE
+    if said is None or not file.is_file():
+        return False
+    if (expected := said.get("reference_sha256")) is None:  # an older one
+        return _is_table_of(file, landscape)
+    try:
+        return bool(_sha256(file, *_print(file)) == expected)
+    except OSError:
+        return False
+
+
+def _print(file: Path) -> tuple[int, int]:
+    """Changes whenever the file does: a sweep asks for the same few files at every run."""
+    stat = file.stat()
+    return stat.st_mtime_ns, stat.st_size
+
+
+@lru_cache(maxsize=256)
+def _sha256(file: Path, _modified: int, _size: int) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def _is_table_of(file: Path, landscape: Landscape) -> bool:
+    """Whether a file can be read as the table of as many configurations as were recorded."""
+    try:
+        return _rows(file, *_print(file)) == len(landscape.codes)
+    except (OSError, ValueError, pa.ArrowException):
+        return False
+
+
+@lru_cache(maxsize=256)
+def _rows(file: Path, _modified: int, _size: int) -> int:
+    table = pq.read_table(file, columns=[contract.STATUS, contract.LATENCY_MS, contract.ORACLE_MS])
+    return int(table.num_rows)
 
 
 def _reference_table(landscape: Landscape) -> pa.Table:

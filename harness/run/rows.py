@@ -12,11 +12,12 @@ from harness.evaluation import DeviceState, Evaluation, Status
 from harness.run import contract
 from search_spaces.space import SearchSpace
 
+KNOWN = frozenset(field.name for field in fields(Evaluation))
 DEVICE_COLUMNS = frozenset(field.name for field in fields(DeviceState))
 
 
 def evaluation_of(row: dict[str, Any]) -> Evaluation:
-    """The evaluation in a line of the log; takes ``row`` apart."""
+    """The evaluation in a line of the log, without keys that are not known here; takes ``row`` apart."""
     configuration = {
         name: tuple(value) if isinstance(value, list) else value for name, value in row.pop("configuration").items()
     }
@@ -27,7 +28,7 @@ def evaluation_of(row: dict[str, Any]) -> Evaluation:
         status=status,
         samples_ms=samples,
         device_state=None if state is None else DeviceState(**state),
-        **row,
+        **{name: value for name, value in row.items() if name in KNOWN},
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
@@ -17,12 +18,15 @@ import yaml
 from harness.errors import Busy, UserError
 from harness.evaluation import Evaluation
 from harness.run import contract
-from harness.run.damage import bad_key, to_move
+from harness.run.damage import to_move
+from harness.run.log_lines import read_lines
 from harness.run.rows import evaluation_of, table_of
 from harness.run.version import check_run_version
-from harness.system.atomic import read_text, replacing, write_text, writing
+from harness.system.atomic import replacing, write_text, writing
 from harness.system.digest import digest
+from harness.system.documents import read_json, read_text
 from harness.system.lease import Held, Lease
+from harness.system.sealed_lines import sealed
 from harness.system.yaml_text import load_yaml
 from search_spaces.space import SearchSpace
 
@@ -44,11 +48,11 @@ def finished(path: Path) -> Finished | None:
     """
     check_run_version(path)
     try:
-        done: contract.DoneDocument = json.loads(read_text(path / contract.DONE))
+        done: contract.DoneDocument = read_json(path / contract.DONE)
         return Finished(done["evaluations"], done["ended"])
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+    except (OSError, ValueError, TypeError, KeyError):
         raise UserError(f"{path / contract.DONE}: not readable: move it away to run again") from None
 
 
@@ -107,6 +111,9 @@ class RunDirectory:
             run in the same place is this one.
         allow_mixed_code: see :func:`check_owner`.
 
+    Attributes:
+        unverified: evaluations taken from a log whose lines have no check: an older NearOpt wrote it.
+
     Raises:
         Busy: when another process holds it.
         Unwritable: here or later, when it cannot be written.
@@ -119,6 +126,8 @@ class RunDirectory:
         self._log: FileIO | None = None
         self._lease: Lease | None = None
         self._logged: list[Evaluation] = []
+        self._check = 0
+        self.unverified = 0
         with writing(path):
             path.mkdir(parents=True, exist_ok=True)
             self._check_owner(config)
@@ -169,17 +178,13 @@ class RunDirectory:
         A log that is damaged elsewhere is kept in ``aborted-k/`` before it is cut.
         """
         data = self._log_path.read_bytes() if self._log_path.exists() else b""
+        lines = read_lines(data)
         evaluations: list[Evaluation] = []
-        intact = 0
-        for line in data.splitlines(keepends=True):
-            try:
-                row = orjson.loads(line)
-                if not line.endswith(b"\n") or bad_key(row, len(evaluations)):
-                    break
-                evaluations.append(evaluation_of(row))
-            except (ValueError, KeyError, TypeError):
-                break
-            intact += len(line)
+        with suppress(ValueError, KeyError, TypeError):  # from the first that is none, the log is cut off
+            evaluations.extend(map(evaluation_of, lines.rows))
+        whole = len(evaluations)
+        intact, self._check = (lines.ends[whole - 1], lines.checks[whole - 1]) if whole else (0, 0)
+        self.unverified = min(lines.unverified, whole)
         if intact < len(data):
             with writing(self.path):
                 if b"\n" in data[intact:]:
@@ -191,7 +196,11 @@ class RunDirectory:
 
     def append(self, evaluations: Sequence[Evaluation]) -> None:
         """Log evaluations; they are in the file when this returns."""
-        left = memoryview(b"".join([orjson.dumps(e, option=orjson.OPT_APPEND_NEWLINE) for e in evaluations]))
+        lines = []
+        for evaluation in evaluations:
+            line, self._check = sealed(orjson.dumps(evaluation), self._check)
+            lines.append(line)
+        left = memoryview(b"".join(lines))
         with writing(self.path):
             if self._log is None:
                 self._log = FileIO(str(self._log_path), "a")
@@ -207,7 +216,7 @@ class RunDirectory:
         with writing(self.path):
             folder = self._aborted_folder()
             self._log_path.rename(folder / self._log_path.name)
-        self._logged = []
+        self._logged, self._check, self.unverified = [], 0, 0
         return folder
 
     def _aborted_folder(self) -> Path:

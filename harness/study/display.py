@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -19,6 +18,9 @@ from harness.config.schema import RunConfig
 from harness.run.execute import RunResult
 from harness.study.attempt import AttemptResult, Failure
 from harness.system.progress import PLAIN_EVERY_S
+from harness.system.terminal import console as stderr_console
+from harness.system.terminal import warn
+from harness.system.text import printable
 
 SHOWN_WORKERS = 16
 SHOWN_TASKS = 3
@@ -42,7 +44,7 @@ class SweepDisplay:
 
     def __init__(self, total: int, console: Console | None = None) -> None:
         self._total = total
-        self._console = console or Console(stderr=True)
+        self._console = console or stderr_console()
         self._started = self._shown = monotonic()
         self._done = self._before = self._failed = self._evaluations = self._waiting = 0
         self._best: dict[str, float] = {}
@@ -80,7 +82,7 @@ class SweepDisplay:
     def waiting(self, runs: int) -> None:
         """So many runs are left, all in the hands of other processes."""
         if runs and not self._waiting and not self._console.is_terminal:
-            print(f"waiting for {runs} runs that another process is at", file=sys.stderr)
+            warn(f"waiting for {runs} runs that another process is at")
         self._waiting = runs
 
     def summary(self) -> str:
@@ -111,13 +113,14 @@ class SweepDisplay:
     def table(self) -> RenderableType:
         """What a terminal shows."""
         bar = Table.grid(padding=(0, 1))
-        bar.add_row(ProgressBar(self._total, self._done + self._failed, width=30), self.summary())
+        bar.add_row(ProgressBar(self._total, self._done + self._failed, width=30), printable(self.summary()))
         workers = Table.grid(padding=(0, 2))
         for name, at in list(self._workers.items())[:SHOWN_WORKERS]:
             of = at.config.budget.evaluations
             best = "" if at.best_ms is None else f"best {at.best_ms:.4g} ms"
             count = f"{at.evaluations}" if of is None else f"{at.evaluations}/{of}"
-            workers.add_row(name, at.config.label, _task(at.config), f"seed {at.config.seed}", count, best)
+            names = map(printable, (name, at.config.label, _task(at.config)))
+            workers.add_row(*names, f"seed {at.config.seed}", count, best)
         more = len(self._workers) - SHOWN_WORKERS
         return Group(bar, workers, *([f"… and {more} more"] if more > 0 else []))
 
@@ -130,7 +133,7 @@ class SweepDisplay:
         now = monotonic()
         if not self._console.is_terminal and now - self._shown > PLAIN_EVERY_S:
             self._shown = now
-            print(self.summary(), file=sys.stderr, flush=True)
+            warn(self.summary())
 
 
 def _task(config: RunConfig) -> str:

@@ -21,6 +21,8 @@ from harness.run import contract
 from harness.run.state import State, identity
 from harness.run.version import check_version
 from harness.study.plan import PlannedRun
+from harness.system.names import check_place
+from harness.system.text import printable
 
 HELD = {contract.ENDED_FAILED: (State.FAILED, "as the consolidated file says")}
 FILES = (contract.DONE, contract.CONFIG, contract.EVALUATIONS)
@@ -57,9 +59,9 @@ def held_together(results: Path, directories: Mapping[PlannedRun, Path]) -> Held
         UserError: it cannot be read, or a newer NearOpt wrote it.
     """
     file = results / contract.CONSOLIDATED
-    if not file.exists():
+    if not file.exists() or (directories and file.is_file() and not file.stat().st_size):
         return HeldTogether()
-    rows = _read(file)
+    rows = _read(file, len(directories))
     prints = {run: fingerprint(directory) for run, directory in directories.items() if run in rows}
     index = any(row.fingerprint and row.fingerprint == prints.get(run) for run, row in rows.items())
     superseded = {
@@ -88,17 +90,25 @@ def _another(row: _Row, directory: Path) -> bool:
     return hashes != identity(directory) or failed != (row.ended == contract.ENDED_FAILED)
 
 
-def _read(file: Path) -> dict[PlannedRun, _Row]:
+def _read(file: Path, directories: int) -> dict[PlannedRun, _Row]:
     names = [contract.PATH, contract.ENDED, contract.FINGERPRINT, contract.RUN_CONFIG]
     try:
+        if not file.is_file():
+            raise OSError(None, "not a regular file")
         document = json.loads((pq.read_schema(file).metadata or {}).get(contract.METADATA_KEY, b"{}"))
         check_version(file, document.get("version", 1))
         columns = [column.to_pylist() for column in pq.read_table(file, columns=names).columns]
+        for path in columns[0]:
+            check_place(file, path)
         return {named(Path(path)): _Row(*rest) for path, *rest in zip(*columns, strict=True)}
-    except (OSError, ValueError, IndexError, KeyError, AttributeError, TypeError, pa.ArrowException):
-        raise UserError(f"{file}: not readable: delete it, nearopt report writes it again") from None
+    except (OSError, ValueError, IndexError, KeyError, AttributeError, TypeError, RecursionError, pa.ArrowException):
+        what = "it is the only copy of its runs: keep it, and bring it back from where it came (a backup, git)"
+        if directories:
+            what = f"bring it back, or move it away: nearopt report writes it again from the {directories} runs here"
+        raise UserError(f"{file}: damaged: {what}") from None
 
 
 def named(directory: Path) -> PlannedRun:
     """A run by the names of its directory."""
-    return PlannedRun(directory.parts[-3], directory.parts[-2], int(directory.name.removeprefix(contract.SEED_PREFIX)))
+    seed = int(directory.name.removeprefix(contract.SEED_PREFIX))
+    return PlannedRun(printable(directory.parts[-3]), printable(directory.parts[-2]), seed)

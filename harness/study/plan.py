@@ -20,8 +20,10 @@ from harness.errors import UserError
 from harness.landscapes.library import SEPARATOR
 from harness.run import contract
 from harness.run.version import check_version
-from harness.system.atomic import read_text, write_text
+from harness.system.atomic import write_text
 from harness.system.digest import digest
+from harness.system.documents import read_json
+from harness.system.names import check_names
 
 ANY = "*"
 """Stands for the device in the task of a live run: which one it will be is known where it runs."""
@@ -153,7 +155,7 @@ def _write(folder: Path, runs: set[PlannedRun]) -> list[Path]:
     document = _document(runs)
     file = folder / contract.PLANNED / f"{digest(document)[:16]}.json"
     made = [path for path in (file, *file.parents) if not path.exists()]
-    if file not in made:
+    if file not in made and _says(file, document):
         return []
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -166,10 +168,18 @@ def _write(folder: Path, runs: set[PlannedRun]) -> list[Path]:
     return made
 
 
+def _says(file: Path, document: contract.PlanDocument) -> bool:
+    """Whether a plan is what its name promises, and neither empty nor cut off."""
+    try:
+        return bool(read_json(file)["runs"] == document["runs"])
+    except (OSError, ValueError, TypeError, KeyError):
+        return False
+
+
 def _refuse_newer_plans(results: Path) -> None:
     for file in _plan_files(results):
         with suppress(OSError, ValueError, AttributeError):  # a damaged plan is status' business
-            check_version(file, json.loads(read_text(file)).get("version", 1))
+            check_version(file, read_json(file).get("version", 1))
 
 
 def _plan_files(results: Path) -> list[Path]:
@@ -201,14 +211,17 @@ def read_plans(results: Path) -> set[PlannedRun]:
     runs: set[PlannedRun] = set()
     for file in _plan_files(results):
         try:
-            document: contract.PlanDocument = json.loads(read_text(file))
+            document: contract.PlanDocument = read_json(file)
             check_version(file, document.get("version", 1))
             for group in document["runs"]:
+                check_names(file, group["task"], group["strategy"])
                 runs |= {PlannedRun(str(group["task"]), str(group["strategy"]), int(s)) for s in group["seeds"]}
         except FileNotFoundError:  # withdrawn just now
             continue
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
-            raise UserError(f"{file}: not readable as a sweep's plan: delete it, the sweep writes it again") from None
+            raise UserError(
+                f"{file}: not readable as a sweep's plan: move it away, the sweep writes it again"
+            ) from None
     return runs
 
 

@@ -14,9 +14,9 @@ from typing import Any
 
 from harness.errors import UserError
 from harness.landscapes.library import SEPARATOR
-from harness.run.damage import blocked
+from harness.run.damage import blocked, unverified
 from harness.run.state import State, run_state, set_aside
-from harness.run.survey import inside, runs_of_task
+from harness.run.survey import inside, once_each, runs_of_task
 from harness.study.held_together import held_together, named
 from harness.study.plan import ANY, PlannedRun, read_plans, run_directories
 
@@ -28,11 +28,13 @@ class RunStatus:
     Attributes:
         run: by the names of its directory.
         message: why it failed, what of it is damaged, which process is at it, or what is superseded; one line.
+        unverified: what it logged has no checks, since an older NearOpt wrote it.
     """
 
     run: PlannedRun
     state: State
     message: str = ""
+    unverified: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,7 @@ def _entry(status: RunStatus) -> dict[str, Any]:
         "seed": status.run.seed,
         "state": str(status.state),
         "message": status.message,
+        **({"unverified": True} if status.unverified else {}),
     }
 
 
@@ -103,9 +106,10 @@ def study_status(results: Path) -> StudyStatus:
     plans = read_plans(results)
     faults: list[str] = []
     tasks = inside(results, faults)
-    directories = {named(directory): directory for task in tasks for directory in runs_of_task(task, faults)}
+    found = [directory for task in tasks for directory in runs_of_task(task, faults)]
+    directories = {named(directory): directory for directory in once_each(results, found)}
     held = held_together(results, directories)
-    states = [RunStatus(run, *run_state(directory)) for run, directory in directories.items()]
+    states = [_status(run, directory) for run, directory in directories.items()]
     states += [RunStatus(run, state, message) for run, (state, message) in held.counted.items()]
     for run in _missing(plans, {*directories, *held.counted}):
         wrong = blocked(results / run.place)
@@ -115,6 +119,11 @@ def study_status(results: Path) -> StudyStatus:
     aside = [(run, f"{name}: files of an earlier attempt") for run, at in directories.items() for name in set_aside(at)]
     superseded = sorted(RunStatus(run, State.SUPERSEDED, why) for run, why in (*aside, *held.superseded.items()))
     return StudyStatus(results, tuple(sorted(states)), bool(plans), tuple(superseded), tuple(faults))
+
+
+def _status(run: PlannedRun, directory: Path) -> RunStatus:
+    state, message = run_state(directory)
+    return RunStatus(run, state, message, state in (State.INTERRUPTED, State.FAILED) and unverified(directory))
 
 
 def state_of(results: Path, run: PlannedRun) -> State:

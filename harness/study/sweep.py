@@ -24,6 +24,7 @@ from harness.study.placement import placements, visible_gpus
 from harness.study.slots import Slot, Watch, run_in_slots, throttled
 from harness.system.lease import held
 from harness.system.progress import ProgressDisplay
+from harness.system.temporaries import remove_left_over
 
 POLL_S = 0.5
 
@@ -70,6 +71,7 @@ def sweep(
         Interrupted: on Ctrl-C, when the workers are gone.
     """
     launch = launch or _local(default_jobs(configs) if options.jobs is None else min(options.jobs, len(configs)))
+    _tidy(options.results)
     results: dict[int, RunResult | Failure] = {}
     elsewhere: dict[int, Path] = {}
     try:
@@ -116,6 +118,13 @@ def done_before(configs: Sequence[RunConfig], options: SweepOptions) -> Iterator
                     with suppress(UserError):
                         if (known := recognised(configs[i], options, backend)) is not None:
                             yield i, known
+
+
+def _tidy(results: Path) -> None:
+    """Remove what killed processes left of files that they were writing; those of runs go with their run."""
+    with suppress(OSError):
+        for folder in (results, *(place for place in results.iterdir() if place.is_dir())):
+            remove_left_over(folder)
 
 
 def _come_back_to(elsewhere: dict[int, Path], display: SweepDisplay) -> list[int]:
@@ -178,6 +187,7 @@ def run_alone(config: RunConfig, options: SweepOptions) -> RunResult:
     Raises:
         UserError: on configuration at fault.
     """
+    _tidy(options.results)
     with ProgressDisplay("evaluations", config.budget.evaluations) as display:
         best: list[float] = []
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from harness.errors import Unwritable, UserError
+from harness.system.temporaries import remove_left_over, temporary
 from harness.system.text import one_line
 
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG})
@@ -19,34 +18,25 @@ NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG})
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary sibling of ``path`` that takes its place when the block ends without an error."""
-    # Process ids repeat on the hosts of a cluster.
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    """A temporary sibling of ``path`` that takes its place when the block ends without an error.
+
+    What killed processes left of theirs in that folder goes away.
+    """
+    remove_left_over(path.parent)
+    written = temporary(path)
     try:
-        yield temporary
-        with temporary.open("rb") as stream:
+        yield written
+        with written.open("rb") as stream:
             os.fsync(stream.fileno())
-        temporary.replace(path)
+        written.replace(path)
     finally:
-        temporary.unlink(missing_ok=True)
+        written.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file atomically."""
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-
-
-def read_text(path: Path) -> str:
-    """A text file, which may be anything in somebody's folder.
-
-    Raises:
-        OSError: not readable, or a pipe or device, which would keep a reader waiting.
-        UnicodeDecodeError: not UTF-8.
-    """
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise OSError(None, "not a regular file", str(path))
-    return path.read_text(encoding="utf-8")
+    with replacing(path) as written:
+        written.write_text(text, encoding="utf-8")
 
 
 @contextmanager
@@ -73,7 +63,8 @@ def check_writable(file: Path) -> None:
     with writing(file):
         file.exists()  # a name that is too long says so
         made = [folder for folder in file.parents if not folder.exists()]
-        probe = file.with_name(f".{file.name[:100]}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+        remove_left_over(file.parent)
+        probe = temporary(file)
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             probe.touch()

@@ -8,7 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from harness.system.atomic import read_text, write_text
+from harness.system.atomic import write_text
+from harness.system.documents import read_json
 
 VARIABLE = "NEAROPT_CACHE"
 """A folder to keep it in, instead of the user's cache folder; empty: keep nothing."""
@@ -39,8 +40,8 @@ def recall(kind: str, key: str) -> Any:
     folder = cache_folder()
     if folder is None:
         return None
-    with suppress(OSError, ValueError, RecursionError):
-        return json.loads(read_text(folder / kind / f"{key}.json"))
+    with suppress(OSError, ValueError):
+        return read_json(folder / kind / f"{key}.json")
     return None
 
 

@@ -22,6 +22,7 @@ from io import FileIO
 from pathlib import Path
 from typing import Final, TypedDict
 
+from harness.system.documents import read_json
 from harness.system.text import one_line
 
 LEASE_S = 90.0
@@ -170,8 +171,8 @@ def holder(folder: Path) -> str | None:
 def _read(note: Path) -> dict[str, object]:
     """What a note says; nothing if it is none, or is being written."""
     try:
-        content = json.loads(note.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        content = read_json(note)
+    except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) and isinstance(content.get("kernel"), str) else {}
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from time import monotonic
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from harness.system.terminal import console, warn
+from harness.system.text import printable
 
 PLAIN_EVERY_S = 5.0
 
@@ -22,21 +23,21 @@ class ProgressDisplay:
         self._done = 0
         self._note = ""
         self._shown = self._started = monotonic()
-        self._console = Console(stderr=True)
+        self._console = console()
         self._bar: Progress | None = None
         if self._console.is_terminal:
             self._bar = Progress(
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 BarColumn(),
                 MofNCompleteColumn(),
                 TimeElapsedColumn(),
                 TimeRemainingColumn(),
-                TextColumn("{task.fields[note]}"),
+                TextColumn("{task.fields[note]}", markup=False),
                 console=self._console,
                 refresh_per_second=5,
                 transient=True,
             )
-            self._task = self._bar.add_task(what, total=total, note="")
+            self._task = self._bar.add_task(printable(what), total=total, note="")
 
     def __enter__(self) -> Self:
         if self._bar is not None:
@@ -52,9 +53,9 @@ class ProgressDisplay:
         self._done += 1
         self._note = note or self._note
         if self._bar is not None:
-            self._bar.update(self._task, completed=self._done, note=self._note)
+            self._bar.update(self._task, completed=self._done, note=printable(self._note))
         elif monotonic() - self._shown > PLAIN_EVERY_S:
             self._shown = monotonic()
             of = "" if self._total is None else f"/{self._total}"
             elapsed = self._shown - self._started
-            print(f"{self._what}: {self._done}{of} in {elapsed:.0f} s {self._note}".rstrip(), file=sys.stderr)
+            warn(f"{self._what}: {self._done}{of} in {elapsed:.0f} s {self._note}".rstrip())

@@ -3,11 +3,31 @@
 from __future__ import annotations
 
 import signal
+import unicodedata
 from collections.abc import Mapping
 
 LIMIT = 500
 WHOLE = 2_000
 """Characters of a line that is meant to be read whole."""
+
+
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Categories of characters that have no shape: controls, marks of direction, halves of a character, breaks."""
+
+
+def printable(text: str, keep: str = "") -> str:
+    """``text`` with what cannot be seen spelled out: ``\\x1b``, ``\\n``, ``\\u202e``.
+
+    Args:
+        keep: characters that stay as they are.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c in keep or unicodedata.category(c) not in _UNSEEN else _spelled(c) for c in text)
+
+
+def _spelled(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
 
 
 def one_line(text: object, limit: int = LIMIT, end: int = 0) -> str:

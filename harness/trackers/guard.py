@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,6 +12,7 @@ from types import FrameType, TracebackType
 from typing import Self
 
 from harness.evaluation import Evaluation
+from harness.system.terminal import warn
 from harness.system.text import whole_line
 from harness.trackers.base import NoTracker, TrackedRun, Tracker
 
@@ -77,7 +77,7 @@ class Guard:
             call()
         except Exception as error:
             self._open = False
-            print(f"nearopt: tracker: {type(error).__name__}: {whole_line(error)} (the run goes on)", file=sys.stderr)
+            warn(f"nearopt: tracker: {type(error).__name__}: {whole_line(error)} (the run goes on)")
             with suppress(Exception):  # it may hold a process or a file although it failed
                 self._tracker.finish("failed", None)
         finally:

@@ -20,6 +20,8 @@ from harness.errors import UserError
 from harness.evaluation import Evaluation
 from harness.system.atomic import write_text
 from harness.system.digest import digest
+from harness.system.temporaries import remove_left_over
+from harness.system.text import printable
 from harness.trackers.base import TrackedRun, TrackedStudy
 from harness.trackers.curve import BY_EVALUATIONS, BY_SECONDS, Curve
 
@@ -86,8 +88,9 @@ class WandbTracker:
         """Open the W&B run; ``again`` makes it another one."""
         folder = run.path / "wandb"
         folder.mkdir(exist_ok=True)
+        remove_left_over(folder)
         name = folder / "id"
-        if again or not name.exists():
+        if again or not name.exists() or not name.stat().st_size:
             write_text(name, uuid.uuid4().hex[:12])
         if self._mode == "offline":
             # All evaluations of an interrupted run come again: two files of one id would be synced as two halves.
@@ -218,7 +221,7 @@ def _check_name(field: str, name: str, unwanted: str = "") -> None:
         raise UserError(f"tracker.{field}={name[:20]}…: {len(name)} characters: W&B takes {NAME_LENGTH}")
     if any(character in unwanted for character in name) or not name.isprintable():
         expected = f"W&B takes none of {' '.join(unwanted)}" if unwanted else "expected a line of text"
-        raise UserError(f"tracker.{field}={''.join(c if c.isprintable() else '?' for c in name)}: {expected}")
+        raise UserError(f"tracker.{field}={printable(name)}: {expected}")
 
 
 def _check_key() -> None:

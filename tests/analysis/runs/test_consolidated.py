@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 from pathlib import Path
 
@@ -10,9 +12,11 @@ import pandas as pd
 import pytest
 
 from analysis.errors import AnalysisError
-from analysis.runs import consolidated
+from analysis.runs import consolidated, temporaries
 from analysis.runs.contract import CONSOLIDATED, EVALUATIONS, REFERENCE
 from analysis.runs.load import Study, load_study
+from harness.errors import UserError
+from harness.study.status import study_status
 from tests.analysis.fabricate import evaluations, guided_order, landscape, random_order, write_run, write_study
 
 TABLE = landscape(40)
@@ -95,7 +99,8 @@ def test_few_runs_leave_no_file(tmp_path: Path) -> None:
 def test_a_damaged_file_is_named(results: Path) -> None:
     load_study([results])
     (results / CONSOLIDATED).write_bytes(b"PAR1 nothing")
-    with pytest.raises(AnalysisError, match=r"consolidated\.parquet: damaged.*delete it"):
+    again = r"consolidated\.parquet: damaged.*move it away: it is written again from the 12 run directories here"
+    with pytest.raises(AnalysisError, match=again):
         load_study([results])
 
 
@@ -109,3 +114,55 @@ def test_a_damaged_run_is_left_out_and_told_and_its_row_is_kept(results: Path) -
         assert len(study.runs) == len(whole.runs)
         assert any("s on a-1: 1 of 3 runs are damaged (seed 0)" in said for said in study.account.sentences())
         assert "a-1/s/seed-0" in consolidated.read(results / CONSOLIDATED)[0]
+
+
+@pytest.mark.parametrize("left", [0, 12, 500, -40])
+@pytest.mark.parametrize("part", ["", "a-1", "a-1/s"])
+def test_the_only_copy_of_its_runs_is_never_to_be_deleted(results: Path, tmp_path: Path, left: int, part: str) -> None:
+    load_study([results])
+    committed = tmp_path / "committed"
+    (committed / part).mkdir(parents=True)
+    file = committed / CONSOLIDATED
+    file.write_bytes((results / CONSOLIDATED).read_bytes()[:left])
+    before = file.read_bytes()
+    asks = [lambda: load_study([committed / part]), lambda: consolidated.names(committed)]
+    for ask in [*asks, lambda: study_status(committed)]:
+        with pytest.raises((AnalysisError, UserError)) as refused:
+            ask()
+        said = str(refused.value)
+        assert "consolidated.parquet: damaged" in said and "the only copy of its runs: keep it" in said
+        assert not re.search("delete|remove|move it away|again", said) and "\n" not in said
+    assert file.read_bytes() == before
+
+
+def test_what_a_killed_process_left_beside_it_goes(results: Path) -> None:
+    machine = temporaries.machine()
+    names = [f".{CONSOLIDATED}.{machine}-{2**22 + 1}-0123abcd.tmp", f".{CONSOLIDATED}.4242"]
+    for name in names:
+        (results / name).write_text("half")
+        os.utime(results / name, (0, 0))
+    mine = results / f".{CONSOLIDATED}.{machine}-1-0123abcd.tmp"
+    mine.write_text("half")
+    load_study([results])
+    assert [file.name for file in results.glob(".*")] == [mine.name]
+
+
+def test_a_write_that_fails_leaves_nothing(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(consolidated, "_table", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        load_study([results])
+    assert not list(results.glob(".*")) and not (results / CONSOLIDATED).exists()
+
+
+def test_an_empty_one_is_written_again_from_the_run_directories(results: Path) -> None:
+    whole = load_study([results])
+    (results / CONSOLIDATED).write_bytes(b"")
+    same(load_study([results]), whole)
+    assert len(consolidated.names(results)) == 12
+
+
+def test_a_pipe_in_its_place_keeps_nobody_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / CONSOLIDATED)
+    for ask in (lambda: load_study([tmp_path]), lambda: study_status(tmp_path)):
+        with pytest.raises((AnalysisError, UserError), match="the only copy"):
+            ask()

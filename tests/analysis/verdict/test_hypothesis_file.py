@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from analysis.errors import AnalysisError
 from analysis.verdict.hypothesis import Hypothesis
 from analysis.verdict.hypothesis_file import find_hypothesis, read_hypothesis
 from tests.analysis.hypotheses import CLAIM, CLAIM_FILE, fields, write_hypothesis
+from tests.test_rules_agree import BOMBS
 
 OURS = Hypothesis(
     statement="Mine is twice as fast.",
@@ -124,6 +126,45 @@ def test_a_file_that_is_no_hypothesis(text: str, expected: str, tmp_path: Path) 
     with pytest.raises(AnalysisError, match=f"h.yaml: {expected}") as caught:
         read_hypothesis(path)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_a_file_that_stands_for_too_much(bomb: str, tmp_path: Path) -> None:
+    path = tmp_path / "h.yaml"
+    path.write_text(BOMBS[bomb])
+    with pytest.raises(AnalysisError, match=r"h\.yaml: not YAML") as caught:
+        read_hypothesis(path)
+    assert str(caught.value).isprintable()
+
+
+def test_a_list_is_looked_through_once(tmp_path: Path) -> None:
+    path = tmp_path / "h.yaml"
+    path.write_text(yaml.safe_dump({**fields(OURS), "strategies": [f"s{i}" for i in range(20_000)]}))
+    assert len(read_hypothesis(path).hypothesis.strategies) == 20_000
+    path.write_text(yaml.safe_dump({**fields(OURS), "strategies": ["s", "t", "s"]}))
+    with pytest.raises(AnalysisError, match="strategies='s': expected each name once"):
+        read_hypothesis(path)
+
+
+@pytest.mark.parametrize("name", ["../x", "\x1b[2J", "a/b"])
+def test_names_are_as_results_have_them(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "h.yaml"
+    path.write_text(yaml.safe_dump({**fields(OURS), "strategies": [name]}))
+    with pytest.raises(AnalysisError, match=r"h\.yaml: strategies='.*': expected a name") as caught:
+        read_hypothesis(path)
+    assert str(caught.value).isprintable()
+
+
+def test_a_statement_is_text(tmp_path: Path) -> None:
+    path = tmp_path / "h.yaml"
+    path.write_text(yaml.safe_dump({**fields(OURS), "statement": "fast\n\x1b[2Jer"}))
+    assert read_hypothesis(path).hypothesis.statement == "fast \\x1b[2Jer"
+
+
+def test_a_pipe_keeps_nobody_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "h.yaml")
+    with pytest.raises(AnalysisError, match=r"cannot be read: .*not a regular file"):
+        read_hypothesis(tmp_path / "h.yaml")
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:

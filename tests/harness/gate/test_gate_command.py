@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -15,11 +16,17 @@ from analysis.runs.consolidated import load, write
 from analysis.runs.contract import CONSOLIDATED
 from analysis.runs.reading import find_run_directories
 from harness.cli import main
+from harness.cli.parser import parse
 from harness.config.compose import Composer
+from harness.config.schema import SweepOptions
+from harness.errors import UserError
+from harness.gate import runner as gate_runner
+from harness.gate.request import request
 from harness.gate.runner import runner
 from harness.gate.suite import TARGETS, load_suite
 from harness.run import code
 from tests.harness.gate.gate_fixtures import TASKS, write_hills, write_suite
+from tests.test_rules_agree import BOMBS
 
 Gate = Callable[..., tuple[int, str, str]]
 LUCKY = "tests.harness.gate.gate_fixtures.Lucky"
@@ -265,6 +272,28 @@ def test_a_suite_at_fault_is_one_line(gate: Gate, tmp_path: Path, changes: dict[
     assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_a_suite_that_stands_for_too_much_is_one_line(tmp_path: Path, bomb: str) -> None:
+    (tmp_path / "s.yaml").write_text(BOMBS[bomb])
+    with pytest.raises(UserError, match=r"--suite .*s\.yaml: not readable: ") as caught:
+        load_suite(str(tmp_path / "s.yaml"))
+    assert str(caught.value).isprintable()
+
+
+def test_a_suite_that_is_a_pipe_or_longer_than_any(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")
+    write_suite(tmp_path, tasks=["x.parquet"] * 1001)
+    for name, said in (("pipe", "not a regular file"), ("suite", "tasks: 1001: expected at most 1000")):
+        with pytest.raises(UserError, match=said):
+            load_suite(str(tmp_path / f"{name}.yaml"))
+
+
+def test_a_baseline_that_is_nested_too_deeply_is_one_line(gate: Gate, tmp_path: Path) -> None:
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    code, _, err = gate("quick", "--against", "deep.json")
+    assert code == 2 and err.count("\n") == 1 and "deep.json: damaged" in err
+
+
 def test_a_baseline_for_another_suite_or_recording_is_refused(gate: Gate, tmp_path: Path) -> None:
     gate("quick", "--update-baseline", "--seeds", "3")
     write_suite(tmp_path, evaluations=50)
@@ -293,3 +322,18 @@ def test_the_suites_that_ship() -> None:
     from analysis.reference import TARGETS as kept
 
     assert kept == TARGETS
+
+
+@pytest.mark.parametrize(("words", "kept"), [((), True), (("--no-diff",), False)])
+def test_runs_of_a_gate_keep_the_checkouts_diff_unless_told_not_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], kept: bool
+) -> None:
+    given: list[SweepOptions] = []
+    monkeypatch.setattr(gate_runner, "sweep", lambda _, options: given.append(options) or [])
+    suite = write_suite(tmp_path)
+    _, arguments = parse(["gate", "random", "--against", "sobol", "--rerun", "--suite", str(suite), *words])
+    asked = request(arguments, lambda _: [])
+    for side in (asked.candidate, asked.baseline):
+        assert isinstance(side, gate_runner.Runner)
+        side.run(2)
+    assert [options.keep_diff for options in given] == [kept, kept]

@@ -313,9 +313,9 @@ def test_keys_are_the_schemas(schema: Mapping[str, Any], ours: type) -> None:
 def test_a_line_of_the_log_is_an_evaluation() -> None:
     line = DEFS["evaluation"]["properties"]
     state = {field.name for field in fields(DeviceState)}
-    assert [field.name for field in fields(Evaluation)] == list(line)
+    assert [*(field.name for field in fields(Evaluation)), contract.CHECK] == list(line)
     assert line["device_state"]["properties"].keys() == state
-    assert {*line, *state} - {"configuration", "device_state"} == contract.EVALUATION_COLUMNS.keys()
+    assert {*line, *state} - {"configuration", "device_state", contract.CHECK} == contract.EVALUATION_COLUMNS.keys()
     assert DEFS["status"]["enum"] == list(Status)
 
 

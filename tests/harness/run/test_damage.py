@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Sequence
 from itertools import pairwise
@@ -12,15 +13,22 @@ import orjson
 import pyarrow.parquet as pq
 import pytest
 
+from analysis.errors import AnalysisError
+from analysis.runs.account import run_state
+from analysis.runs.load import load_study
 from harness.config.compose import Composer
 from harness.errors import UserError
 from harness.evaluation import Configuration
+from harness.run import provenance
+from harness.run.damage import damage
 from harness.run.execute import execute
 from harness.run.store import RunDirectory
 from harness.strategies.random import RandomSearch
-from tests.harness.cli.test_cli import trace
+from harness.study.status import study_status
+from tests.harness.cli.test_cli import Nearopt, nearopt, trace
 from tests.harness.toy import write_toy
 
+__all__ = ["nearopt"]
 RUN = "toy-8x8-bf16__toy/random/seed-0"
 
 
@@ -180,3 +188,150 @@ def test_a_cut_off_last_line_is_dropped(tmp_path: Path) -> None:
         (tmp_path / "evaluations.jsonl").write_bytes(orjson.dumps(row))
         assert directory.logged() == []
     assert not list(tmp_path.glob("aborted-*"))
+
+
+TASK_FOLDER = "results/toy-8x8-bf16__toy"
+STOPS = (f"strategy._target_={__name__}.Stops", "strategy.label=stops")
+
+
+def interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, list[bytes]]:
+    """The log of a run that broke down after 12 evaluations, and its lines; it would go on from now on."""
+    monkeypatch.setattr(Stops, "limit", 12)
+    with pytest.raises(RuntimeError, match="enough"):
+        run(tmp_path, *STOPS)
+    monkeypatch.setattr(Stops, "limit", 1000)
+    log = tmp_path / TASK_FOLDER / "stops/seed-0/evaluations.jsonl"
+    return log, log.read_bytes().splitlines(keepends=True)
+
+
+def edited(line: bytes, **values: object) -> bytes:
+    """A line in which somebody wrote something else, and left the rest as it was."""
+    row = orjson.loads(line)
+    assert row.keys() >= values.keys()
+    return orjson.dumps({**row, **values}) + b"\n"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"latency_ms": 1e-3},
+        {"oracle_ms": 1e-3},
+        {"samples_ms": [1e-3]},
+        {"compile_s": 0.0},
+        {"clock_end_s": 0.0},
+        {"status": "compile_error"},
+        {"message": "x"},
+        {"repaired": True},
+    ],
+)
+def test_a_log_that_was_changed_is_not_trusted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, values: dict[str, object]
+) -> None:
+    expected = trace(run(tmp_path))
+    log, lines = interrupted(tmp_path, monkeypatch)
+    changed = b"".join([*lines[:4], edited(lines[4], **values), *lines[5:]])
+    log.write_bytes(changed)
+    told = {damage(log.parent), run_state(log.parent).message, study_status(tmp_path / "results").runs[-1].message}
+    assert told == {"evaluations.jsonl, line 5: not as it was written: its check is that of another line"}
+    folder = run(tmp_path, *STOPS, "resume=retry_failed")
+    assert trace(folder) == expected
+    assert (folder / "aborted-0/evaluations.jsonl").read_bytes() == changed
+
+
+def without_checks(lines: Sequence[bytes]) -> bytes:
+    """The log as an older NearOpt wrote it."""
+    rows = [orjson.loads(line) for line in lines]
+    return b"".join(orjson.dumps({k: v for k, v in row.items() if k != "check"}) + b"\n" for row in rows)
+
+
+def test_a_log_without_checks_is_read_and_said_to_be_unverified(
+    nearopt: Nearopt, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = trace(run(tmp_path))
+    log, lines = interrupted(tmp_path, monkeypatch)
+    log.write_bytes(without_checks(lines))
+    for state in ("failed", "interrupted"):
+        code, out, _ = nearopt("status", tmp_path / "results")
+        said = [line for line in out.splitlines() if line.startswith(f"{state}: ")]
+        assert code == 0 and len(said) == 1 and said[0].endswith("its log has no checks, so it is unverified")
+        assert run_state(log.parent).unverified and study_status(tmp_path / "results").runs[-1].unverified
+        (log.parent / "FAILED").unlink(missing_ok=True)
+    words = [f"results={tmp_path / 'results'}", "budget.evaluations=20", *STOPS]
+    code, out, _ = nearopt("run", f"backend.landscape={tmp_path / 'toy-8x8-bf16__toy.parquet'}", *words)
+    assert code == 0 and "20 evaluations" in out and "12 of them from a log without checks: unverified" in out
+    assert trace(log.parent) == expected and not list(log.parent.glob("aborted-*"))
+
+
+def test_lines_after_older_ones_have_checks_that_hold_these_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, lines = interrupted(tmp_path, monkeypatch)
+    log.write_bytes(without_checks(lines[:6]))
+    monkeypatch.setattr(Stops, "limit", 12)
+    with pytest.raises(RuntimeError, match="enough"):
+        run(tmp_path, *STOPS, "resume=retry_failed")
+    mixed = log.read_bytes().splitlines(keepends=True)
+    assert [b'"check"' in line for line in mixed] == [False] * 6 + [True] * 6 and damage(log.parent) == ""
+    log.write_bytes(b"".join([edited(mixed[0], latency_ms=1e-3), *mixed[1:]]))
+    assert "line 7: not as it was written" in damage(log.parent)
+
+
+@pytest.mark.parametrize("left", [0, 1, 100, -40])
+@pytest.mark.parametrize("again", ["seed=1", "seed=0"])
+@pytest.mark.parametrize("older", [False, True])
+def test_a_damaged_reference_is_written_again(tmp_path: Path, left: int, again: str, older: bool) -> None:
+    """Cut off, whether the next run is a new one or one that was done before; also with a note of an older NearOpt."""
+    run(tmp_path)
+    file, note = (tmp_path / TASK_FOLDER / name for name in ("reference.parquet", "reference.yaml"))
+    if older:
+        note.write_text("".join(x for x in note.read_text().splitlines(True) if not x.startswith("reference_sha256")))
+    whole = pq.read_table(file)
+    file.write_bytes(file.read_bytes()[:left])
+    run(tmp_path, again)
+    assert pq.read_table(file).equals(whole) and "reference_sha256: " in note.read_text()
+
+
+def test_a_reference_with_a_flipped_bit_is_refused_and_written_again(tmp_path: Path) -> None:
+    run(tmp_path)
+    file = tmp_path / TASK_FOLDER / "reference.parquet"
+    whole = bytearray(file.read_bytes())
+    file.write_bytes(bytes([*whole[:200], whole[200] ^ 1, *whole[201:]]))
+    with pytest.raises(AnalysisError, match=r"reference\.parquet: damaged: .*the sweep that made it writes it again"):
+        load_study([tmp_path / "results"])
+    run(tmp_path)
+    assert file.read_bytes() == whole and len(load_study([tmp_path / "results"]).runs) == 1
+
+
+def test_a_reference_that_is_whole_is_left_alone(tmp_path: Path) -> None:
+    run(tmp_path)
+    files = [tmp_path / TASK_FOLDER / name for name in ("reference.parquet", "reference.yaml")]
+    before = [file.stat().st_ino for file in files]
+    for seed in (0, 1):
+        run(tmp_path, f"seed={seed}")
+    assert [file.stat().st_ino for file in files] == before
+
+
+def test_a_link_to_a_folder_that_is_gone_is_named_and_stays(tmp_path: Path) -> None:
+    path = run(tmp_path)
+    path.rename(tmp_path / "elsewhere")
+    path.symlink_to(tmp_path / "elsewhere")
+    assert run(tmp_path) == path and not damage(path)
+    (tmp_path / "elsewhere").rename(tmp_path / "gone")
+    with pytest.raises(UserError, match="is a link to a folder that is not there: move it away"):
+        run(tmp_path)
+    assert path.is_symlink()
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_a_dirty_checkouts_diff_is_kept_or_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keep: bool
+) -> None:
+    monkeypatch.setattr(provenance, "working_diff", lambda: "+secret")
+    path = run(tmp_path, f"keep_diff={str(keep).lower()}")
+    held = [file for file in (tmp_path / "results").rglob("*") if file.is_file() and b"secret" in file.read_bytes()]
+    assert [file.parent.name for file in held] == ["provenance"] * keep
+    git = orjson.loads((path / "environment.json").read_bytes())["git"]
+    assert git["dirty"] and git["diff_sha256"] == hashlib.sha256(b"+secret").hexdigest()
+    config = (path / "config.yaml").read_text()
+    assert "keep_diff" not in config
+    assert config == (run(tmp_path, f"results={tmp_path / 'other'}") / "config.yaml").read_text()  # so is its hash
