@@ -317,7 +317,7 @@ def test_a_link_to_a_folder_that_is_gone_is_named_and_stays(tmp_path: Path) -> N
     path.symlink_to(tmp_path / "elsewhere")
     assert run(tmp_path) == path and not damage(path)
     (tmp_path / "elsewhere").rename(tmp_path / "gone")
-    with pytest.raises(UserError, match="is a link to a folder that is not there: move it away"):
+    with pytest.raises(UserError, match="is a link to nothing where a run's folder belongs: move it away"):
         run(tmp_path)
     assert path.is_symlink()
 

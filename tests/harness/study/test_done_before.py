@@ -38,7 +38,7 @@ def test_finished_runs_need_one_backend_and_no_worker(
 ) -> None:
     command = ["run", "-m", *given(tmp_path, "strategy=random,grid", "seed=range(0,6)")]
     assert main([*command, "jobs=1"]) == 0
-    reference._recording.cache_clear()
+    reference._read_note.cache_clear()
     opened, parsed = Counted(sweep_module.open_backend), Counted(store.load_yaml)
     noted = Counted(reference.load_yaml)
     monkeypatch.setattr(sweep_module, "open_backend", opened)
