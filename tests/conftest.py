@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,3 +50,15 @@ def own_lock_folder(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[
         if request.node.get_closest_marker("gpu") is None:
             patch.setattr(folders, "lock_folder", lambda: tmp_path)
         yield
+
+
+@pytest.fixture(autouse=True)
+def own_import_path() -> Iterator[None]:
+    """A test's folders of configuration leave the import path with it: else each later process looks through them."""
+    from harness.config import plugins
+
+    path, folders = list(sys.path), dict(plugins._importable)
+    yield
+    sys.path[:] = path
+    plugins._importable.clear()
+    plugins._importable.update(folders)
