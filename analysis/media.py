@@ -14,9 +14,10 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
 
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Categories of characters that have no shape: controls, marks of direction, halves of a character, breaks."""
@@ -67,6 +68,8 @@ def write_csv(frame: pd.DataFrame, path: Path, float_format: str) -> Path:
     Raises:
         OSError: it cannot be written.
     """
+    import pandas as pd  # a third of a second, and most of what this module does needs none of it
+
     written = frame.copy(deep=False)
     for i in range(frame.shape[1]):
         column = frame.iloc[:, i]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from analysis.statistics import random_search
 from analysis.statistics.successive_sampling import SuccessiveSampling
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TARGETS = (0.01, 0.05, 0.10)
 """Near-optimal means a true latency of at most (1 + target) t*."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from analysis.errors import AnalysisError
 from analysis.reference import (
@@ -20,6 +19,9 @@ from analysis.reference import (
     true_latency,
     with_coverage,
 )
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 UNKNOWN = "–"
 

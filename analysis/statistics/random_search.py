@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import gammaln
 
 Floats = NDArray[np.float64]
 
@@ -21,6 +20,8 @@ def _checked(n: int, k: int) -> None:
 
 def survival(n: int, k: int, t: ArrayLike) -> Floats:
     """S(t) = P(T > t): no hit among the first ``t`` draws. Shape of ``t``; 0 once t > N - K."""
+    from scipy.special import gammaln  # imports more than the mean, which most callers want, needs
+
     _checked(n, k)
     draws = np.asarray(t, dtype=np.float64)
     if np.any(draws < 0):

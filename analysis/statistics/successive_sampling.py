@@ -19,8 +19,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import roots_legendre
-from scipy.stats import binom
 
 Floats = NDArray[np.float64]
 _NODES = 8
@@ -109,6 +107,8 @@ class SuccessiveSampling:
 
     def _quadrature(self) -> list[tuple[Floats, Floats]]:
         """Values of m and their weights, the density of M included, in chunks."""
+        from scipy.special import roots_legendre
+
         end = _TAIL / self.hit_rate
         edges = [0.0]
         while edges[-1] < end:
@@ -123,6 +123,8 @@ class SuccessiveSampling:
 
     def _at_least(self, m: Floats, budget: int) -> Floats:
         """P(at least t misses have rung by m) for t = 0 .. budget; [len(m), budget + 1]."""
+        from scipy.stats import binom  # a second to import, and the mean needs none of it
+
         exactly = np.zeros((len(m), budget + 1))
         exactly[:, 0] = 1.0
         size = 1 << int(2 * budget + 1).bit_length()

@@ -49,7 +49,7 @@ def _check(name: str) -> None:
     if not NAME.fullmatch(name) or keyword.iskeyword(name) or not name.replace("_", ""):
         raise UserError(f"new-strategy {name}: expected a name of a module: a-z, 0-9 and _, a letter first")
     taken = (conf_directory() / "strategy" / f"{name}.yaml").exists()
-    if taken or any(plugin.name == name for plugin in declared(STRATEGIES)):
+    if taken or any(plugin.name == name for plugin in declared()[STRATEGIES]):
         raise UserError(f"new-strategy {name}: there is a strategy of this name: expected another")
     if find_spec(name) is not None:
         raise UserError(f"new-strategy {name}: there is a module of this name, which would hide it: expected another")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Iterable
 from dataclasses import asdict
 from functools import cache
@@ -11,14 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from analysis.landscapes.summary import LandscapeSummary, Provenance, summarise_all
-from analysis.reference import TARGETS, Difficulty
-from harness.landscapes.files import read_landscapes
+from analysis.reference import Difficulty
 from harness.system.cache import keep, recall
 from harness.system.resources import PACKAGE
 
 KIND = "landscape-summaries"
-SOURCES = ("analysis/landscapes", "analysis/reference.py", "analysis/statistics", "harness/landscapes", "search_spaces")
-"""The code that decides what a summary says."""
+SOURCES = (
+    "analysis/landscapes", "analysis/reference.py", "analysis/statistics", "harness/evaluation.py",
+    "harness/landscapes", "harness/system/arrow.py", "harness/system/names.py", "search_spaces",
+)  # fmt: skip
+"""The code that decides what a summary says, with the schema that lies beside it."""
+SUFFIXES = frozenset({".py", ".json"})
 
 
 def landscape_summaries(files: Iterable[Path]) -> tuple[list[LandscapeSummary], dict[str, str]]:
@@ -26,30 +28,39 @@ def landscape_summaries(files: Iterable[Path]) -> tuple[list[LandscapeSummary], 
     summaries: list[LandscapeSummary] = []
     faults: dict[str, str] = {}
     for file in files:
-        key = _key(file)
-        known = None if key is None else _from_document(recall(KIND, key))
+        content = _content(file)
+        known = None if content is None else _from_document(recall(KIND, _key(file, content)))
         if known is None:
-            landscapes, faults_here = read_landscapes([file])
-            made, without = summarise_all((x.name, x.frame(), x.metadata) for x in landscapes)
-            faults |= faults_here | without
-            known = made[0] if made else None
-            if known is not None and key is not None:
-                keep(KIND, key, asdict(known))
+            known, read, faults_here = _summarised(file)
+            faults |= faults_here
+            if known is not None and read == content:  # not replaced since
+                keep(KIND, _key(file, read), asdict(known))
         if known is not None:
             summaries.append(known)
     return summaries, faults
 
 
-def _key(file: Path) -> str | None:
-    """Of a file's content and name, and the code; ``None`` where it is no file that can be read."""
+def _summarised(file: Path) -> tuple[LandscapeSummary | None, str, dict[str, str]]:
+    """A file's summary, the SHA-256 of what was read, and by file, or name, the reason why there is none."""
+    from harness.landscapes.files import read_landscapes  # imports most of what takes long, and is seldom needed
+
+    landscapes, faults = read_landscapes([file])
+    made, without = summarise_all((x.name, x.frame(), x.metadata) for x in landscapes)
+    return (made[0] if made else None), (landscapes[0].sha256 if landscapes else ""), faults | without
+
+
+def _content(file: Path) -> str | None:
+    """SHA-256 of a file; ``None`` where it is none, or cannot be read."""
     try:
-        if not file.is_file():
-            return None
-        content = hashlib.sha256(file.read_bytes())
+        return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None
     except OSError:
         return None
-    content.update(f"\0{file.stem}\0{_code()}".encode(errors="surrogateescape"))
-    return content.hexdigest()
+
+
+def _key(file: Path, content: str) -> str:
+    """Of what a summary depends on: the file's content, what it is called behind its links, and the code."""
+    text = f"{content}\0{file.stem}\0{file.resolve().stem}\0{_code()}"
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
 
 
 @cache
@@ -57,22 +68,16 @@ def _code() -> str:
     digest = hashlib.sha256()
     for source in SOURCES:
         path = PACKAGE.parent / source
-        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
-            digest.update(file.read_bytes())
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if file.suffix in SUFFIXES:
+                digest.update(f"\0{file.relative_to(PACKAGE.parent)}\0".encode() + file.read_bytes())
     return digest.hexdigest()
 
 
 def _from_document(document: Any) -> LandscapeSummary | None:
-    """The summary that was kept, unless the document is none."""
-    try:
-        summary = LandscapeSummary(
-            **{
-                **document,
-                "difficulties": tuple(Difficulty(**each) for each in document["difficulties"]),
-                "provenance": Provenance(**document["provenance"]),
-            }
-        )
-    except (TypeError, KeyError):
+    """The summary that was kept."""
+    if document is None:
         return None
-    known = len(summary.difficulties) == len(TARGETS) and math.isfinite(summary.t_star_ms)
-    return summary if known else None
+    difficulties = tuple(Difficulty(**each) for each in document["difficulties"])
+    provenance = Provenance(**document["provenance"])
+    return LandscapeSummary(**{**document, "difficulties": difficulties, "provenance": provenance})

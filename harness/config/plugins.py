@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from importlib.util import find_spec
@@ -74,19 +74,26 @@ class Plugin:
             ) from error
 
 
-def declared(group: str) -> list[Plugin]:
-    """The entry points of a group, each once, by package and name."""
+def declared() -> dict[str, list[Plugin]]:
+    """The entry points of each of our groups, each once, by package and name.
+
+    All that is installed is looked through once for all groups: that takes longer than a short replay's evaluations.
+    """
+    points = metadata.entry_points()
     plugins = {
-        Plugin(group, point.name, point.value, point.dist.name, point.dist.version)
-        for point in metadata.entry_points(group=group)
-        if point.dist is not None
+        group: {
+            Plugin(group, point.name, point.value, point.dist.name, point.dist.version)
+            for point in points.select(group=group)
+            if point.dist is not None
+        }
+        for group in (*GROUPS.values(), CONFIG)
     }
-    return sorted(plugins, key=lambda plugin: (plugin.package, plugin.name))
+    return {group: sorted(found, key=lambda plugin: (plugin.package, plugin.name)) for group, found in plugins.items()}
 
 
 def plugin_versions() -> dict[str, str]:
     """Version by name of every package that declares anything."""
-    return {plugin.package: plugin.version for group in (*GROUPS.values(), CONFIG) for plugin in declared(group)}
+    return {plugin.package: plugin.version for plugins in declared().values() for plugin in plugins}
 
 
 def importable(folder: Path) -> None:
@@ -124,8 +131,9 @@ class Plugins:
 
     def __init__(self, config_dir: Path | None) -> None:
         self._config_dir = config_dir
-        self._named = {group: declared(points) for group, points in GROUPS.items()}
-        self.folders = dict(_folders())
+        plugins = declared()
+        self._named = {group: plugins[points] for group, points in GROUPS.items()}
+        self.folders = dict(_folders(plugins[CONFIG]))
         for plugin in self._named["strategy"]:
             if self._has_file("strategy", plugin.name):
                 # Hydra would hold the file against what is stored under its name, as against a schema.
@@ -182,8 +190,8 @@ class Plugins:
             raise UserError(f"{file}: NearOpt has {group}={name} itself: expected another name")
 
 
-def _folders() -> Iterator[tuple[Path, str]]:
-    for plugin in declared(CONFIG):
+def _folders(plugins: Iterable[Plugin]) -> Iterator[tuple[Path, str]]:
+    for plugin in plugins:
         folder = _folder(plugin.value)
         if folder is None:
             warn(f"nearopt: {plugin.package}: {CONFIG}: {plugin.value}: no such folder, left out")

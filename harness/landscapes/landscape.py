@@ -6,12 +6,12 @@ import hashlib
 import json
 import reprlib
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import jsonschema
 import numpy as np
@@ -31,6 +31,8 @@ from search_spaces.space import SearchSpace
 
 if TYPE_CHECKING:
     import pandas as pd
+
+Cell = TypeVar("Cell")
 
 SCHEMA_VERSION = 1
 REQUIRED = ("status", "latency_ms", "oracle_ms")
@@ -129,7 +131,7 @@ def read_landscape(path: Path) -> Landscape:
 @lru_cache(maxsize=64)
 def _read_cached(path: Path, _modified: int, _size: int) -> Landscape:
     try:
-        table = pq.read_table(pa.BufferReader(data := path.read_bytes()))
+        table = pq.ParquetFile(pa.BufferReader(data := path.read_bytes())).read()  # read_table imports pandas
         table.validate(full=True)
         named = table.column_names
     except (pa.ArrowException, OSError, ValueError) as error:
@@ -182,7 +184,6 @@ def _build(path: Path, table: pa.Table, sha256: str) -> Landscape:
         recorded = space.restricted(codes)
     except SpaceError as error:
         raise UserError(f"{path}: space: {error}") from None
-    table = table.take(order)
     status = statuses(path, table)
     ok = np.array([value is Status.OK for value in status], dtype=bool)
     latency, oracle = (latencies(path, table, name, ok) for name in ("latency_ms", "oracle_ms"))
@@ -191,13 +192,13 @@ def _build(path: Path, table: pa.Table, sha256: str) -> Landscape:
         path=path,
         space=recorded,
         codes=codes,
-        status=status,
-        latency_ms=latency,
-        oracle_ms=oracle,
-        samples_ms=samples(path, table, latency, ok),
-        costs_s=np.stack([cost(path, table, name) for name in COSTS], axis=1),
-        message=strings(table, "message", ""),
-        origin=origins(path, table),
+        status=_at(status, order),
+        latency_ms=latency[order],
+        oracle_ms=oracle[order],
+        samples_ms=_at(samples(path, table, latency, ok), order),
+        costs_s=np.stack([cost(path, table, name) for name in COSTS], axis=1)[order],
+        message=_at(strings(table, "message", ""), order),
+        origin=_at(origins(path, table), order),
         metadata=document,
         sha256=sha256,
     )
@@ -206,6 +207,11 @@ def _build(path: Path, table: pa.Table, sha256: str) -> Landscape:
             raise UserError(f"{path}: column 'origin': expected uniform rows in a sampled landscape")
         landscape = _with_space(landscape, space.restricted(codes[landscape.searchable]))
     return landscape
+
+
+def _at(values: Sequence[Cell], order: NDArray[np.int64]) -> tuple[Cell, ...]:
+    """The values of the rows in ``order``."""
+    return tuple(values[row] for row in order.tolist())
 
 
 def _with_space(landscape: Landscape, space: SearchSpace) -> Landscape:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from harness.errors import UserError
 from harness.evaluation import Status
 from harness.landscapes.columns import PARAMETER_PREFIX
+from harness.system.arrow import float_lists, floats
 from search_spaces.enumeration import Codes
 from search_spaces.errors import InvalidConfiguration
 from search_spaces.space import SearchSpace
@@ -69,7 +70,7 @@ def _floats(path: Path, table: pa.Table, name: str) -> Floats:
     try:
         if pa.types.is_boolean(table.column(name).type):
             raise pa.ArrowInvalid("booleans are no numbers")
-        return np.asarray(table.column(name).cast(pa.float64()).to_pandas(), dtype=np.float64)
+        return floats(table.column(name))
     except pa.ArrowException:
         raise UserError(f"{path}: column {name!r}: expected numbers, got {table.column(name).type}") from None
 
@@ -96,6 +97,8 @@ def samples(path: Path, table: pa.Table, latency: Floats, ok: NDArray[np.bool_])
     """The column ``samples_ms``, empty unless ``ok``; the latency itself where there is none."""
     if "samples_ms" not in table.column_names:
         return tuple((float(value),) if fine else () for value, fine in zip(latency, ok, strict=True))
+    if (quickly := _samples_of_numbers(table.column("samples_ms"), latency, ok)) is not None:
+        return quickly
     samples: list[tuple[float, ...]] = []
     for row, (cell, fine) in enumerate(zip(table.column("samples_ms").to_pylist(), ok, strict=True)):
         if not fine:
@@ -110,6 +113,21 @@ def samples(path: Path, table: pa.Table, latency: Floats, ok: NDArray[np.bool_])
             raise UserError(f"{path}: row {row}: samples_ms={cell!r}: expected a list of positive numbers of ms")
         samples.append(kept)
     return tuple(samples)
+
+
+def _samples_of_numbers(
+    column: pa.ChunkedArray, latency: Floats, ok: NDArray[np.bool_]
+) -> tuple[tuple[float, ...], ...] | None:
+    """The same of lists of numbers that are as they should be; ``None`` of others, which are looked at one by one."""
+    if not (pa.types.is_list(column.type) and column.type.value_type in (pa.float32(), pa.float64())):
+        return None
+    numbers, first, end = float_lists(column)
+    wrong = np.concatenate([[0], np.cumsum(~((numbers > 0) & (numbers < np.inf)))])
+    if (ok & (wrong[end] > wrong[first])).any():
+        return None
+    flat = numbers.tolist()
+    cells = zip(first.tolist(), end.tolist(), latency.tolist(), ok.tolist(), strict=True)
+    return tuple((tuple(flat[a:b]) or (single,)) if fine else () for a, b, single, fine in cells)
 
 
 def origins(path: Path, table: pa.Table) -> tuple[str, ...]:

@@ -22,6 +22,8 @@ OURS = frozenset({"harness", "search_spaces"})
 ROOTS = ("harness.run.loop", "harness.run.streams", "search_spaces")
 """What every trace depends on, with all that these import of ours."""
 DATA = frozenset({".so", ".pyd", ".json", ".yaml", ".yml", ".toml", ".npy", ".npz", ".pkl", ".pt", ".csv"})
+BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
+"""Where a statement holds others."""
 
 
 def code_digest(strategy: Mapping[str, Any], backend: Mapping[str, Any]) -> str:
@@ -30,12 +32,19 @@ def code_digest(strategy: Mapping[str, Any], backend: Mapping[str, Any]) -> str:
     What cannot be found or has no source file counts by its name alone: the run itself will say so.
     """
     modules = sorted({target.rpartition(".")[0] for target in targets(strategy)})
+    measuring = [target.rpartition(".")[0] for target in targets({"_target_": backend.get("_target_")})]
+    return _digest(tuple(modules), tuple(measuring))
+
+
+@lru_cache(maxsize=64)
+def _digest(modules: tuple[str, ...], measuring: tuple[str, ...]) -> str:
+    """Of what modules import, and of others alone; the runs of a sweep ask for the same thousands of times."""
     own = frozenset(module.split(".", 1)[0] for module in modules)
     code: dict[str, str] = {}
     for module in (*modules, *ROOTS):
         code |= _closure(module, own | OURS)
-    for target in targets({"_target_": backend.get("_target_")}):
-        code |= {name: _sha256(file) for name, file in _files(target.rpartition(".")[0])}
+    for module in measuring:
+        code |= {name: _sha256(file) for name, file in _files(module)}
     return digest(code)
 
 
@@ -120,7 +129,7 @@ def _imports(name: str, file: Path) -> tuple[str, ...]:
         return ()
     package = name if file.name == "__init__.py" else name.rpartition(".")[0]
     found: list[str] = []
-    for node in ast.walk(tree):
+    for node in _statements(tree):
         if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -128,6 +137,16 @@ def _imports(name: str, file: Path) -> tuple[str, ...]:
             base = ".".join([*above, *([node.module] if node.module else [])])
             found += [base, *(f"{base}.{alias.name}" for alias in node.names)]
     return tuple(dict.fromkeys(found))
+
+
+def _statements(tree: ast.AST) -> Iterator[ast.AST]:
+    """Every statement, without the expressions, which are most of a tree and hold no import."""
+    left = [tree]
+    while left:
+        node = left.pop()
+        yield node
+        for block in BLOCKS:
+            left += getattr(node, block, ())
 
 
 @lru_cache(maxsize=4096)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -85,26 +86,36 @@ def _damage(directory: Path, deep: bool) -> str:
         if directory.is_symlink():
             return "is a link to nothing where a run's folder belongs"
         return "is a file where a run's folder belongs" if directory.exists() else ""
+    there = _there(directory)
     for name in FILES:
-        if (directory / name).exists() and not (directory / name).is_file():
+        if not there.get(name, True):
             return f"{name} is no file"
-    if (directory / contract.DONE).exists():
-        return _of_done(directory, deep)
-    if (directory / contract.FAILED).exists() and not _failed_readable(directory / contract.FAILED):
+    if contract.DONE in there:
+        return _of_done(directory, there, deep)
+    if contract.FAILED in there and not _failed_readable(directory / contract.FAILED):
         return f"{contract.FAILED} is not readable"
-    log = directory / contract.LOG
-    return read_lines(log.read_bytes()).fault if log.exists() else ""
+    return read_lines((directory / contract.LOG).read_bytes()).fault if contract.LOG in there else ""
 
 
-def _of_done(directory: Path, deep: bool) -> str:
+def _there(directory: Path) -> dict[str, bool]:
+    """What lies in a folder, links that lead nowhere left out, and whether it is a file.
+
+    A sweep asks this of thousands of runs: to list a folder takes less than to ask for each name.
+    """
+    with os.scandir(directory) as entries:
+        files = {entry.name: entry.is_file() for entry in entries}
+    return {name: is_file for name, is_file in files.items() if is_file or (directory / name).exists()}
+
+
+def _of_done(directory: Path, there: Mapping[str, bool], deep: bool) -> str:
     try:
         done = read_json(directory / contract.DONE)
         rows, _ = done["evaluations"], done["ended"]
     except (OSError, ValueError, TypeError, KeyError):
         return f"{contract.DONE} is not readable"
-    if not (directory / contract.CONFIG).exists():
+    if contract.CONFIG not in there:
         return f"{contract.DONE} without {contract.CONFIG}"
-    if not (directory / contract.EVALUATIONS).exists():
+    if contract.EVALUATIONS not in there:
         return f"{contract.DONE} without {contract.EVALUATIONS}"
     return parquet_damage(directory / contract.EVALUATIONS, rows, done.get("evaluations_sha256")) if deep else ""
 

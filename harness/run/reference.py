@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from harness.errors import UserError
 from harness.landscapes.default_configuration import recorded_default
 from harness.landscapes.landscape import COSTS, Landscape
 from harness.run import contract
+from harness.system.arrow import column, without_nan
 from harness.system.atomic import replacing, write_text
 from harness.system.documents import read_text
 from harness.system.yaml_text import load_yaml
@@ -122,20 +123,21 @@ def _is_table_of(file: Path, landscape: Landscape) -> bool:
 
 @lru_cache(maxsize=256)
 def _rows(file: Path, _modified: int, _size: int) -> int:
-    table = pq.read_table(file, columns=[contract.STATUS, contract.LATENCY_MS, contract.ORACLE_MS])
+    # read_table imports pandas
+    table = pq.ParquetFile(file).read([contract.STATUS, contract.LATENCY_MS, contract.ORACLE_MS])
     return int(table.num_rows)
 
 
 def _reference_table(landscape: Landscape) -> pa.Table:
     space = landscape.space
-    columns = {
+    columns: dict[str, Sequence[object]] = {
         contract.KEY: [space.key_of_codes(row) for row in landscape.codes],
         contract.STATUS: [str(status) for status in landscape.status],
-        contract.LATENCY_MS: landscape.latency_ms,
-        contract.ORACLE_MS: landscape.oracle_ms,
-        contract.SAMPLES_MS: [list(samples) for samples in landscape.samples_ms],
-        **{name: landscape.costs_s[:, i] for i, name in enumerate(COSTS)},
+        contract.LATENCY_MS: without_nan(landscape.latency_ms),
+        contract.ORACLE_MS: without_nan(landscape.oracle_ms),
+        contract.SAMPLES_MS: landscape.samples_ms,
+        **{name: without_nan(landscape.costs_s[:, i]) for i, name in enumerate(COSTS)},
         contract.ORIGIN: landscape.origin,
     }
     arrow = contract.REFERENCE_COLUMNS
-    return pa.table({name: pa.array(columns[name], kind, from_pandas=True) for name, kind in arrow.items()})
+    return pa.table({name: column(columns[name], kind) for name, kind in arrow.items()})

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from harness.evaluation import DeviceState, Evaluation, Status
 from harness.run import contract
+from harness.system.arrow import column
 from search_spaces.space import SearchSpace
 
 KNOWN = frozenset(field.name for field in fields(Evaluation))
@@ -35,8 +36,7 @@ def evaluation_of(row: dict[str, Any]) -> Evaluation:
 def table_of(evaluations: Sequence[Evaluation], space: SearchSpace) -> pa.Table:
     """``evaluations.parquet``: the columns of the contract, then one a parameter."""
     columns: dict[str, pa.Array] = {
-        name: pa.array([_cell(e, name) for e in evaluations], kind)
-        for name, kind in contract.EVALUATION_COLUMNS.items()
+        name: column([_cell(e, name) for e in evaluations], kind) for name, kind in contract.EVALUATION_COLUMNS.items()
     }
     for parameter in space.parameters:
         kind = parameter.kind if parameter.kind == "permutation" else parameter.column.dtype.kind
@@ -45,7 +45,7 @@ def table_of(evaluations: Sequence[Evaluation], space: SearchSpace) -> pa.Table:
         if arrow is None:
             arrow = contract.PARAMETER_TYPES["other"]
             values = [None if value is None else str(value) for value in values]
-        columns[contract.parameter_column(parameter.name)] = pa.array(values, arrow)
+        columns[contract.parameter_column(parameter.name)] = column(values, arrow)
     return pa.table(columns)
 
 

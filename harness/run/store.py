@@ -6,7 +6,8 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from io import FileIO
 from pathlib import Path
 from typing import Any, Self
@@ -58,8 +59,23 @@ def finished(path: Path) -> Finished | None:
 
 def config_text(config: Mapping[str, Any]) -> str:
     """What ``config.yaml`` says of ``config``; PyYAML writes the same with and without libyaml, which is faster."""
+    return "".join(_entry_text(_Entry(name, repr(value), value)) for name, value in config.items())
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """A key of ``config.yaml`` with its value, which is told from others by its ``repr``: a dict has no hash."""
+
+    name: str
+    spelled: str
+    value: Any = field(compare=False)
+
+
+@lru_cache(maxsize=256)
+def _entry_text(entry: _Entry) -> str:
+    """The runs of a sweep have most entries in common, and to write one takes longer than to read a file."""
     dumper = yaml.CSafeDumper if yaml.__with_libyaml__ else yaml.SafeDumper
-    text: str = yaml.dump(dict(config), Dumper=dumper, sort_keys=False)
+    text: str = yaml.dump({entry.name: entry.value}, Dumper=dumper, sort_keys=False)
     return text
 
 
@@ -75,11 +91,11 @@ def check_owner(path: Path, config: Mapping[str, Any], allow_mixed_code: bool = 
     file = path / contract.CONFIG
     if not file.exists():
         return
-    check_run_version(path)
     try:
         text = read_text(file)
-        if text == config_text(config):  # as this run would write it; otherwise what it says decides
+        if text == config_text(config):  # as this run would write it, the version too; otherwise what it says decides
             return
+        check_run_version(path)
         earlier = load_yaml(text)
         theirs = earlier["config_hash"]
         code = earlier.get("code_digest")

@@ -7,6 +7,7 @@ again writes nothing, and a study is the union of its plans. To give up a plan, 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -147,7 +148,26 @@ class Planning:
 
 
 def _begun(results: Path, runs: set[PlannedRun]) -> set[Path]:
-    return {directory for run in runs for directory in run_directories(results, run)}
+    """The directories of ``runs`` that are there; a folder is listed once, however many of them it has."""
+    groups: dict[tuple[str, Path], list[Path]] = {}
+    for run in runs:
+        name = contract.run_name(run.label, run.seed)
+        groups.setdefault((run.task, name.parent), []).append(name)
+    found: set[Path] = set()
+    for (task, label), names in groups.items():
+        for folder in _task_folders(results, task):
+            there = _folders_in(folder / label)
+            found |= {folder / name for name in names if name.name in there}
+    return found
+
+
+def _folders_in(folder: Path) -> frozenset[str]:
+    """The names of the folders in one; none where there is no such folder, or none that can be read."""
+    try:
+        with os.scandir(folder) as entries:
+            return frozenset(entry.name for entry in entries if entry.is_dir())
+    except OSError:
+        return frozenset()
 
 
 def _write(folder: Path, runs: set[PlannedRun]) -> list[Path]:
@@ -227,8 +247,7 @@ def read_plans(results: Path) -> set[PlannedRun]:
 
 def run_directories(results: Path, run: PlannedRun) -> list[Path]:
     """The directories that can be this run's."""
-    tasks = results.glob(f"{escape(run.task[:-1])}{ANY}") if run.task.endswith(ANY) else [results / run.task]
-    places = [task / contract.run_name(run.label, run.seed) for task in tasks]
+    places = [task / contract.run_name(run.label, run.seed) for task in _task_folders(results, run.task)]
     return [place for place in places if _is_folder(place)]
 
 
@@ -236,3 +255,7 @@ def _is_folder(place: Path) -> bool:
     with suppress(PermissionError):
         return place.is_dir()
     return False  # nobody knows: the run itself will say so
+
+
+def _task_folders(results: Path, task: str) -> list[Path]:
+    return list(results.glob(f"{escape(task[:-1])}{ANY}")) if task.endswith(ANY) else [results / task]

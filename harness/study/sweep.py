@@ -6,14 +6,16 @@ import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
+from glob import escape
 from pathlib import Path
 from time import sleep
 
 from harness.backends.declaration import declaration_of
 from harness.config.schema import RunConfig, SweepOptions
-from harness.errors import Unwritable, UserError
+from harness.errors import Unwritable
 from harness.evaluation import Evaluation
 from harness.measure.device import VISIBLE_DEVICES
+from harness.run import contract
 from harness.run.build import open_backend
 from harness.run.execute import RunResult, execute, recognised
 from harness.run.streams import streams
@@ -103,21 +105,29 @@ def sweep(
 def done_before(configs: Sequence[RunConfig], options: SweepOptions) -> Iterator[tuple[int, RunResult]]:
     """The replays among ``configs`` that are done, by their numbers, without a process or a backend for each.
 
-    Runs that differ in their seed alone have one backend. What is wrong with any of them is left to its own attempt.
+    Runs that differ in their seed alone have one backend; where none of them is done, it is not opened. Whatever goes
+    wrong with one is left to its own attempt, which names it and does not end the sweep.
     """
     groups: dict[str, list[int]] = {}
     for i, config in enumerate(configs):
         groups.setdefault(repr(replace(config, seed=0)), []).append(i)
     for numbers in groups.values():
         first = configs[numbers[0]]
-        with suppress(UserError):
-            if any_needs_device([first]):
+        with suppress(Exception):
+            if any_needs_device([first]) or not _any_done([configs[i] for i in numbers], options.results):
                 continue
             with closing(open_backend(first, streams(first.seed)[1])) as backend:
                 for i in numbers:
-                    with suppress(UserError):
+                    with suppress(Exception):
                         if (known := recognised(configs[i], options, backend)) is not None:
                             yield i, known
+
+
+def _any_done(configs: Sequence[RunConfig], results: Path) -> bool:
+    """Whether one of the runs of a strategy may be done, by their names alone: their task is the backend's to say."""
+    folders = [folder for folder in results.glob(f"*/{escape(configs[0].label)}") if folder.is_dir()]
+    names = [contract.run_name(config.label, config.seed).name for config in configs]
+    return any((folder / name / contract.DONE).exists() for folder in folders for name in names)
 
 
 def _tidy(results: Path) -> None:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import stat
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from harness.system.atomic import write_text
-from harness.system.documents import read_json
+from harness.system.sealed_lines import CHECK, Seals, sealed
 
 VARIABLE = "NEAROPT_CACHE"
 """A folder to keep it in, instead of the user's cache folder; empty: keep nothing."""
 MAX_ENTRIES = 2000
+MAX_BYTES = 1 << 20
+"""Of one entry: a larger one is neither kept nor read."""
 
 
 def cache_folder() -> Path | None:
@@ -30,8 +34,8 @@ def cache_folder() -> Path | None:
     return base / "nearopt"
 
 
-def recall(kind: str, key: str) -> Any:
-    """The JSON document kept under ``key``; ``None`` where there is none that can be read.
+def recall(kind: str, key: str) -> dict[str, Any] | None:
+    """The JSON object kept under ``key``; ``None`` where there is none, or not one as this user kept it.
 
     Args:
         kind: what it is, a file name's worth.
@@ -41,19 +45,37 @@ def recall(kind: str, key: str) -> Any:
     if folder is None:
         return None
     with suppress(OSError, ValueError):
-        return read_json(folder / kind / f"{key}.json")
+        line = _own_bytes(folder / kind / f"{key}.json").removesuffix(b"\n")
+        seals = Seals()
+        if not seals.fault(line) and seals.sealed:
+            return {name: value for name, value in json.loads(line).items() if name != CHECK}
     return None
 
 
-def keep(kind: str, key: str, document: Any) -> None:
-    """Keep a JSON document; where that cannot be, nothing happens. Of a kind, the oldest beyond a bound go."""
+def keep(kind: str, key: str, document: Mapping[str, Any]) -> None:
+    """Keep a JSON object with a key at least; where that cannot be, nothing happens. The oldest beyond a bound go."""
     folder = cache_folder()
-    if folder is None:
+    line, _ = sealed(json.dumps(dict(document)).encode(), 0)  # a flipped bit would be read as another number
+    if folder is None or len(line) > MAX_BYTES:
         return
     with suppress(OSError):
         (folder / kind).mkdir(parents=True, exist_ok=True)
-        write_text(folder / kind / f"{key}.json", json.dumps(document))
+        write_text(folder / kind / f"{key}.json", line.decode("ascii"))
         entries = list((folder / kind).glob("*.json"))
         if len(entries) > MAX_ENTRIES:
             for old in sorted(entries, key=lambda entry: entry.stat().st_mtime)[: len(entries) - MAX_ENTRIES]:
                 old.unlink(missing_ok=True)
+
+
+def _own_bytes(file: Path) -> bytes:
+    """A file's bytes, unless it is another user's: in a folder that several share, anybody may have put it there.
+
+    Raises:
+        OSError: not readable, or not a file of this user's of at most :data:`MAX_BYTES`.
+    """
+    descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as stream:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid() or found.st_size > MAX_BYTES:
+            raise OSError(None, "no entry of this user's", str(file))
+        return stream.read(MAX_BYTES)

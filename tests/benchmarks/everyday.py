@@ -16,25 +16,34 @@ REPETITIONS = 5
 REPLAY = ["task=softmax-4096x2560-bf16", "strategy=random"]
 
 
-def timed(checkout: Path, arguments: Sequence[str], cache: str) -> float:
-    """Seconds from the shell."""
+def timed(checkout: Path, arguments: Sequence[str], cache: str, says: str = "") -> float:
+    """Seconds from the shell.
+
+    Args:
+        says: what it must print, so that no refusal is timed instead.
+    """
     environment = {**os.environ, "PYTHONPATH": str(checkout), "NEAROPT_CACHE": cache}
+    command = [sys.executable, "-m", "harness.cli", *arguments]
     start = time.monotonic()
-    subprocess.run([sys.executable, "-m", "harness.cli", *arguments], check=True, env=environment, capture_output=True)
-    return time.monotonic() - start
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    taken = time.monotonic() - start
+    if done.returncode or says not in done.stdout:
+        raise SystemExit(f"{checkout}: {' '.join(arguments)}: exit {done.returncode}: {done.stdout}{done.stderr}")
+    return taken
 
 
-def compare(name: str, before: Path, arguments: Sequence[str], cache: str, fresh: str = "") -> None:
+def compare(name: str, before: Path, arguments: Sequence[str], cache: str, fresh: str = "", says: str = "") -> None:
     """Time both checkouts in turn and print the medians, in seconds, and their ratio.
 
     Args:
         fresh: a folder below which each command gets a results folder of its own.
+        says: as :func:`timed`.
     """
     taken: dict[Path, list[float]] = {before: [], HERE: []}
     for k in range(REPETITIONS):
         for i, (checkout, seconds) in enumerate(taken.items()):
             results = [f"results={fresh}/{k}-{i}"] if fresh else []
-            seconds.append(timed(checkout, [*arguments, *results], cache))
+            seconds.append(timed(checkout, [*arguments, *results], cache, says))
     old, new = (median(seconds) for seconds in taken.values())
     print(f"| {name} | {old:.2f} | {new:.2f} | {old / new:.1f} |", flush=True)
 
@@ -42,6 +51,8 @@ def compare(name: str, before: Path, arguments: Sequence[str], cache: str, fresh
 def main() -> None:
     before = Path(sys.argv[1]).resolve()
     runs = int(sys.argv[2]) if len(sys.argv) > 2 else 3000
+    load = " ".join(f"{number:.1f}" for number in os.getloadavg())
+    print(f"Medians of {REPETITIONS}, in turn; load {load} on {os.cpu_count()} cores.\n")
     print("| | before (s) | now (s) | ratio |\n|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         cache = f"{folder}/cache"
@@ -51,7 +62,14 @@ def main() -> None:
                 "allow_mixed_code=true",
             ]  # fmt: skip
             timed(HERE, sweep, cache)
-            compare(f"{count:,} finished runs again", before, sweep, cache)
+            compare(
+                f"{count:,} finished runs again",
+                before,
+                sweep,
+                cache,
+                says=f"0 runs done, {count} were done before, 0 failed",
+            )
+        compare("`nearopt landscapes`, the first time", before, ["landscapes"], "")
         timed(HERE, ["landscapes"], cache)
         compare("`nearopt landscapes`, not the first time", before, ["landscapes"], cache)
         single = ["run", *REPLAY, "budget.evaluations=20"]

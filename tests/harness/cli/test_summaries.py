@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
+import harness.landscapes.files
 from harness.cli import summaries
-from harness.cli.summaries import KIND, landscape_summaries
+from harness.cli.summaries import KIND, SOURCES, landscape_summaries
 from harness.system import cache
 from harness.system.cache import VARIABLE, cache_folder, keep, recall
 from tests.harness.toy import write_toy
+from tests.test_imports import ROOT, imported, modules
 
 
 @pytest.fixture
@@ -28,7 +31,7 @@ def test_the_second_time_nothing_is_read(tmp_path: Path, kept: Path, monkeypatch
     file = write_toy(tmp_path)
     first = landscape_summaries([file])
     assert len(first[0]) == 1 and not first[1] and len(list(kept.iterdir())) == 1
-    monkeypatch.setattr(summaries, "read_landscapes", unread)
+    monkeypatch.setattr(harness.landscapes.files, "read_landscapes", unread)
     assert repr(landscape_summaries([file])) == repr(first)  # nan is not nan
 
 
@@ -56,6 +59,61 @@ def test_damage_in_the_cache_costs_time_and_nothing_else(tmp_path: Path, kept: P
     assert json.loads(entry.read_text())["task"] == "toy-8x8-bf16__toy"
 
 
+def test_a_flipped_bit_in_the_cache_is_never_a_number(tmp_path: Path, kept: Path) -> None:
+    file = write_toy(tmp_path)
+    first = landscape_summaries([file])
+    (entry,) = kept.iterdir()
+    data = entry.read_bytes()
+    for at in range(0, len(data), 7):
+        entry.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+        assert repr(landscape_summaries([file])) == repr(first), at
+
+
+def test_what_another_user_or_a_link_put_there_is_not_read(
+    tmp_path: Path, kept: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    landscape_summaries([write_toy(tmp_path)])
+    (entry,) = kept.iterdir()
+    assert recall(KIND, entry.stem)["task"] == "toy-8x8-bf16__toy"
+    with monkeypatch.context() as other:
+        other.setattr(cache.os, "geteuid", lambda: entry.stat().st_uid + 1)
+        assert recall(KIND, entry.stem) is None
+    entry.rename(tmp_path / "elsewhere.json")
+    entry.symlink_to(tmp_path / "elsewhere.json")
+    assert recall(KIND, entry.stem) is None
+    entry.unlink()
+    os.mkfifo(entry)
+    assert recall(KIND, entry.stem) is None
+
+
+def test_a_file_that_is_replaced_meanwhile_is_not_kept_as_the_one_before(
+    tmp_path: Path, kept: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write_toy(tmp_path)
+    read = harness.landscapes.files.read_landscapes
+
+    def replaced_first(files: list[Path]) -> object:
+        write_toy(tmp_path, seed=1)
+        return read(files)
+
+    monkeypatch.setattr(harness.landscapes.files, "read_landscapes", replaced_first)
+    assert len(landscape_summaries([file])[0]) == 1 and not kept.exists()
+
+
+def test_all_code_that_a_summary_depends_on_is_in_its_key() -> None:
+    ours, seen, left = modules(), set(), ["harness.landscapes.files", "analysis.landscapes.summary"]
+    while left:
+        seen.add(module := left.pop())
+        left += [name for name, _ in imported(ours[module]) if name in ours and name not in seen]
+    words = ("harness.errors", "analysis.errors", "harness.system.text")  # of messages, which are not kept
+    outside = [
+        module
+        for module in seen - set(words)
+        if not any(str(ours[module].relative_to(ROOT)).startswith(source) for source in SOURCES)
+    ]
+    assert outside == []
+
+
 def test_a_folder_that_cannot_be_written_is_no_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv(VARIABLE, str(tmp_path / "file"))
@@ -79,6 +137,8 @@ def test_it_does_not_grow_for_ever(kept: Path, monkeypatch: pytest.MonkeyPatch) 
     for i in range(6):
         keep(KIND, f"{i}", {"i": i})
     assert len(list(kept.iterdir())) == 3 and recall(KIND, "5") == {"i": 5}
+    keep(KIND, "large", {"x": "x" * cache.MAX_BYTES})
+    assert recall(KIND, "large") is None and not (kept / "large.json").exists()
 
 
 def test_a_file_that_is_no_landscape_is_told_each_time(tmp_path: Path, kept: Path) -> None:

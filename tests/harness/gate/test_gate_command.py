@@ -140,7 +140,7 @@ def test_runs_of_edited_code_are_made_again(gate: Gate, tmp_path: Path, monkeypa
     (tmp_path / "conf/strategy/theirs.yaml").write_text("_target_: theirs_of_the_gate.search.S\nlabel: theirs\n")
 
     def folder() -> Path:
-        for kept in (code._closure, code._imports, code._sha256, code._folder):
+        for kept in (code._digest, code._closure, code._imports, code._sha256, code._folder):
             kept.cache_clear()
         suite = load_suite(str(tmp_path / "suite.yaml"))
         return runner("theirs", [], suite, tmp_path, 1, Composer(tmp_path / "conf")).folder

@@ -222,7 +222,7 @@ def test_a_digest_follows_a_strategys_own_imports(tmp_path: Path, monkeypatch: p
     monkeypatch.syspath_prepend(tmp_path)
 
     def now() -> str:
-        for kept in (code._closure, code._imports, code._sha256, code._folder):
+        for kept in (code._digest, code._closure, code._imports, code._sha256, code._folder):
             kept.cache_clear()
         return code_digest({"_target_": "acct_own.S"}, {"_target_": "harness.backends.replay.replay"})
 

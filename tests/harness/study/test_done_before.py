@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 
 import harness.study.sweep as sweep_module
 from harness.cli import main
 from harness.config.compose import Composer
+from harness.config.schema import RunConfig
 from harness.run import reference, store
+from harness.run.contract import ConfigDocument
+from harness.study import plan
+from harness.study.plan import planned_run
 from tests.harness.toy import write_toy
 
 TASK = "toy-8x8-bf16__toy"
@@ -41,6 +47,9 @@ def test_finished_runs_need_one_backend_and_no_worker(
     reference._read_note.cache_clear()
     opened, parsed = Counted(sweep_module.open_backend), Counted(store.load_yaml)
     noted = Counted(reference.load_yaml)
+    store._entry_text.cache_clear()
+    written = Counted(store.yaml.dump)
+    monkeypatch.setattr(store.yaml, "dump", written)
     monkeypatch.setattr(sweep_module, "open_backend", opened)
     monkeypatch.setattr(store, "load_yaml", parsed)
     monkeypatch.setattr(reference, "load_yaml", noted)
@@ -49,6 +58,51 @@ def test_finished_runs_need_one_backend_and_no_worker(
     assert main([*command, "jobs=2"]) == 0
     assert capsys.readouterr().out.startswith("0 runs done, 12 were done before, 0 failed")
     assert (opened.calls, parsed.calls, noted.calls) == (2, 0, 1)
+    hashes, seeds, shared = 12, 6, 2 * len(ConfigDocument.__annotations__)
+    assert written.calls < hashes + seeds + shared  # entries of config.yaml: what runs have in common is written once
+
+
+def test_nothing_is_opened_where_nothing_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = Counted(sweep_module.open_backend)
+    monkeypatch.setattr(sweep_module, "open_backend", opened)
+    assert main(["run", "-m", *given(tmp_path, "strategy=random", "seed=0,1", "jobs=1")]) == 0
+    assert opened.calls == 0
+    assert main(["run", "-m", *given(tmp_path, "strategy=random,grid", "seed=0,1", "jobs=1")]) == 0
+    assert opened.calls == 1
+
+
+@pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), RuntimeError("of a plug-in")])
+@pytest.mark.parametrize("where", ["open_backend", "recognised"])
+def test_trouble_while_looking_is_left_to_each_runs_own_attempt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], where: str, error: Exception
+) -> None:
+    command = ["run", "-m", *given(tmp_path, "seed=0,1", "jobs=1")]
+    assert main(command) == 0
+    function = getattr(sweep_module, where)
+
+    def troubled(config: RunConfig, *arguments: object) -> object:
+        if config.seed == 0:
+            raise error
+        return function(config, *arguments)
+
+    monkeypatch.setattr(sweep_module, where, troubled)
+    capsys.readouterr()
+    assert main(command) == 0
+    assert capsys.readouterr().out.startswith("0 runs done, 2 were done before, 0 failed")
+
+
+def test_folders_are_listed_once_for_all_their_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = Composer().single(given(tmp_path)).runs[0]
+    configs = [replace(first, seed=seed) for seed in range(8)]
+    run = planned_run(first)
+    assert run is not None
+    for seed in range(0, 8, 2):
+        (tmp_path / "r" / run.task / f"random/seed-{seed}").mkdir(parents=True)
+    listed = Counted(plan.os.scandir)
+    monkeypatch.setattr(plan.os, "scandir", listed)
+    begun = plan._begun(tmp_path / "r", {each for config in configs if (each := planned_run(config)) is not None})
+    assert sorted(place.name for place in begun) == [f"seed-{seed}" for seed in range(0, 8, 2)]
+    assert listed.calls == 1
 
 
 @pytest.mark.parametrize("damage", ["evaluations.parquet", "DONE", "config.yaml"])
@@ -62,8 +116,11 @@ def test_a_damaged_one_among_them_is_left_to_its_own_attempt(
     capsys.readouterr()
     code = main(command)
     said = capsys.readouterr()
-    assert "2 were done before" in said.out
-    assert code == 0 or str(file.parent) in said.err
+    repaired = damage == "evaluations.parquet"
+    assert said.out.startswith(f"{int(repaired)} runs done, 2 were done before, {int(not repaired)} failed")
+    assert code == (0 if repaired else 2) and said.err.count("\n") == int(not repaired)
+    assert repaired or str(file.parent) in said.err
+    assert (file.parent / "aborted-0").exists() == repaired
 
 
 def test_a_seed_alone_is_not_composed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,3 +138,14 @@ def test_a_seed_alone_is_not_composed_again(tmp_path: Path, monkeypatch: pytest.
 def test_what_refers_to_the_seed_is_composed_for_each(tmp_path: Path) -> None:
     runs = Composer().expand(given(tmp_path, "seed=3,5", "strategy.label=mine-${seed}")).runs
     assert [run.label for run in runs] == ["mine-3", "mine-5"]
+
+
+def test_a_configuration_is_written_as_a_whole_document_would_be() -> None:
+    shared = {"x": [1, 2.5, True, None, "yes", "1", "µ: #", "", "a\nb", 1e-30, float("inf")], "y": {}, 3: []}
+    document = {"format_version": 1, "task": "t", "strategy": shared, "seed": 0, "budget": {"evaluations": None}}
+    assert store.config_text(document) == yaml.safe_dump(document, sort_keys=False)
+    for first, second in ((1, True), (1, 1.0), ("1", 1), ({1: 2}, {"1": 2}), (None, "null")):
+        texts = [store.config_text({"x": value}) for value in (first, second)]
+        assert [repr(yaml.safe_load(text)["x"]) for text in texts] == [repr(first), repr(second)]
+    twice = {"a": shared, "b": shared}
+    assert yaml.safe_load(store.config_text(twice)) == twice

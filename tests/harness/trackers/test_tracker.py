@@ -106,16 +106,6 @@ def test_a_tracker_that_breaks_costs_a_line_and_nothing_else(
     assert Keeps.events[-1] == ("finish", "failed", None)
 
 
-def test_no_tracker_imports_no_wandb(tmp_path: Path) -> None:
-    code = (
-        "import sys; from harness.cli import main\n"
-        f"code = main(['run', 'backend.landscape={write_toy(tmp_path)}', 'results={tmp_path / 'results'}'])\n"
-        "assert code == 0 and 'harness.run.execute' in sys.modules\n"
-        "assert not [name for name in sys.modules if name.split('.')[0] == 'wandb'], 'wandb was imported'"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=CHECKOUT, timeout=500)
-
-
 @pytest.mark.parametrize(
     ("overrides", "words"),
     [
