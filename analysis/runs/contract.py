@@ -23,6 +23,8 @@ LOG: Final = "evaluations.jsonl"
 STRATEGY: Final = "strategy.json"
 FAILED: Final = "FAILED"
 DONE: Final = "DONE"
+UNCHECKED_DONE: Final = frozenset({"status", "evaluations", "ended", "config_hash", "evaluations_sha256"})
+"""The keys of a DONE without a check, as an older NearOpt wrote it."""
 LOCK: Final = ".lock"
 OWNER: Final = ".owner"
 OWNER_S: Final = 90.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -11,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from analysis.runs import contract
-from analysis.runs.documents import read_json
-from analysis.runs.log_lines import read_lines
+from analysis.runs.documents import read_json, read_text
+from analysis.runs.log_lines import is_as_written, read_lines
 
 FILES = contract.ALL_RUN_FILES
 UNREADABLE = "cannot be read ("
@@ -67,9 +68,12 @@ def _damage(directory: Path, deep: bool) -> str:
 
 def _of_done(directory: Path, deep: bool) -> str:
     try:
-        done = read_json(directory / contract.DONE)
+        text = read_text(directory / contract.DONE)
+        done = json.loads(text)
         rows, _ = done["evaluations"], done["ended"]
-    except (OSError, ValueError, TypeError, KeyError):
+        if is_as_written(text.removesuffix("\n").encode()) is not (None if done.keys() <= contract.UNCHECKED_DONE else True):
+            return f"{contract.DONE} is not readable"
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return f"{contract.DONE} is not readable"
     if not (directory / contract.CONFIG).exists():
         return f"{contract.DONE} without {contract.CONFIG}"

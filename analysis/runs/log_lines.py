@@ -55,6 +55,12 @@ def read_lines(data: bytes) -> LogLines:
     return LogLines(rows, len(rows) - sealed, "")
 
 
+def is_as_written(line: bytes) -> bool | None:
+    """Whether the check of a line that stands alone is right; ``None`` where it has none."""
+    seal = _SEAL.search(line)
+    return None if seal is None else zlib.crc32(line[: seal.start()] + b"}") == int(seal[1], 16)
+
+
 def _row(line: bytes, index: int) -> tuple[str, dict[str, Any]]:
     """What is wrong with a line in itself, and what it says."""
     try:

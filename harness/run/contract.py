@@ -176,6 +176,7 @@ class DoneDocument(TypedDict):
     ended: str
     config_hash: str
     evaluations_sha256: NotRequired[str]
+    check: NotRequired[str]
 
 
 class FailedDocument(TypedDict):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Mapping
 from contextlib import suppress
@@ -13,13 +14,16 @@ import pyarrow.parquet as pq
 
 from harness.run import contract
 from harness.run.log_lines import read_lines
-from harness.system.documents import read_json
+from harness.system.documents import read_json, read_text
+from harness.system.sealed_lines import CHECK, Seals
 
 FILES = (
     contract.CONFIG, contract.ENVIRONMENT, contract.LOG, contract.EVALUATIONS, contract.STRATEGY, contract.FAILED,
     contract.DONE,
 )  # fmt: skip
 """What must be a file where it is there."""
+UNCHECKED = contract.DoneDocument.__annotations__.keys() - {CHECK}
+"""What DONE has where it has no check: with another key it is not as an older NearOpt wrote it."""
 BEYOND_REPAIR = (f"{contract.CONFIG} is no file", f"{contract.DONE} is not readable", "is a file where", "is a link to")
 """How damage begins after which nobody can tell what was here: nothing is moved without being asked to."""
 UNREADABLE = "cannot be read ("
@@ -107,25 +111,50 @@ def _there(directory: Path) -> dict[str, bool]:
     return {name: is_file for name, is_file in files.items() if is_file or (directory / name).exists()}
 
 
+def read_done(file: Path) -> tuple[contract.DoneDocument, bool]:
+    """What DONE says, and whether its check shows that it is as it was written; an older NearOpt wrote none.
+
+    Raises:
+        OSError, UnicodeDecodeError: as :func:`harness.system.documents.read_text`.
+        ValueError: no JSON, not what belongs there, or not as it was written.
+    """
+    text, seals = read_text(file), Seals()
+    try:
+        done: contract.DoneDocument = json.loads(text)
+        rows, _ = done["evaluations"], done["ended"]
+        changed = seals.fault(text.removesuffix("\n").encode()) or not (seals.sealed or done.keys() <= UNCHECKED)
+    except (TypeError, KeyError, RecursionError):
+        raise ValueError("not what belongs there") from None
+    if changed or not isinstance(rows, int):
+        raise ValueError("not as it was written")
+    return done, bool(seals.sealed)
+
+
 def _of_done(directory: Path, there: Mapping[str, bool], deep: bool) -> str:
     try:
-        done = read_json(directory / contract.DONE)
-        rows, _ = done["evaluations"], done["ended"]
-    except (OSError, ValueError, TypeError, KeyError):
+        done, whole = read_done(directory / contract.DONE)
+    except (OSError, ValueError):
         return f"{contract.DONE} is not readable"
     if contract.CONFIG not in there:
         return f"{contract.DONE} without {contract.CONFIG}"
     if contract.EVALUATIONS not in there:
         return f"{contract.DONE} without {contract.EVALUATIONS}"
-    return parquet_damage(directory / contract.EVALUATIONS, rows, done.get("evaluations_sha256")) if deep else ""
+    return parquet_damage(directory / contract.EVALUATIONS, done, whole) if deep else ""
 
 
-def parquet_damage(file: Path, rows: object, sha256: object) -> str:
-    """Of a finished run's evaluations: not readable, or other ones than DONE speaks of."""
+def parquet_damage(file: Path, done: contract.DoneDocument, whole: bool = False) -> str:
+    """Of a finished run's evaluations: not readable, or other ones than DONE speaks of.
+
+    Args:
+        whole: DONE is as it was written; then a file of the digest that it has is not opened, which takes long.
+    """
+    rows, sha256 = done["evaluations"], done.get("evaluations_sha256")
     try:
         data = file.read_bytes()
         if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
             return f"{file.name} is not the one whose digest {contract.DONE} has"
+        if sha256 is not None and whole:
+            return ""
         there = pq.ParquetFile(pa.BufferReader(data)).metadata.num_rows
     except (OSError, ValueError, pa.ArrowException):
         return f"{file.name} is not readable"

@@ -17,7 +17,7 @@ from harness.evaluation import Evaluation
 from harness.run import contract, provenance
 from harness.run.build import build_strategy, build_tracker, open_backend
 from harness.run.code import code_digest
-from harness.run.damage import damage, refused
+from harness.run.damage import damage, read_done, refused
 from harness.run.failures import failed, failure_kept
 from harness.run.loop import TraceDiverged, run_loop
 from harness.run.reference import check_reference, reference_facts, write_reference
@@ -142,13 +142,14 @@ def recognised(config: RunConfig, options: SweepOptions, backend: Backend) -> Ru
     wrong = damage(path)
     if said := refused(path, wrong):
         raise UserError(f"{path}: damaged: {said}: move it away to run again")
-    if wrong or (skipped := _skipped(path)) is None:
+    if wrong or not (path / contract.DONE).exists():
         return None
+    done, _ = read_done(path / contract.DONE)
     check_reference(task_folder, backend)
-    check_owner(path, _document(config, backend), options.allow_mixed_code)
+    check_owner(path, _document(config, backend), options.allow_mixed_code)  # a newer NearOpt's run is none of ours
     with writing(task_folder):
         write_reference(task_folder, backend, config.task)  # a damaged one alone
-    return skipped
+    return RunResult(path, "skipped", done["evaluations"], None)
 
 
 def _skipped(path: Path) -> RunResult | None:

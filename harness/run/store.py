@@ -19,13 +19,13 @@ import yaml
 from harness.errors import Busy, UserError
 from harness.evaluation import Evaluation
 from harness.run import contract
-from harness.run.damage import to_move
+from harness.run.damage import read_done, to_move
 from harness.run.log_lines import read_lines
 from harness.run.rows import evaluation_of, table_of
 from harness.run.version import check_run_version
 from harness.system.atomic import replacing, write_text, writing
 from harness.system.digest import digest
-from harness.system.documents import read_json, read_text
+from harness.system.documents import read_text
 from harness.system.lease import Held, Lease
 from harness.system.sealed_lines import sealed
 from harness.system.yaml_text import load_yaml
@@ -49,11 +49,11 @@ def finished(path: Path) -> Finished | None:
     """
     check_run_version(path)
     try:
-        done: contract.DoneDocument = read_json(path / contract.DONE)
+        done, _ = read_done(path / contract.DONE)
         return Finished(done["evaluations"], done["ended"])
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError):
         raise UserError(f"{path / contract.DONE}: not readable: move it away to run again") from None
 
 
@@ -263,7 +263,8 @@ class RunDirectory:
             with replacing(self.path / contract.EVALUATIONS) as temporary:
                 pq.write_table(table, temporary, compression="zstd")
                 done["evaluations_sha256"] = hashlib.sha256(Path(temporary).read_bytes()).hexdigest()
-            write_text(self.path / contract.DONE, json.dumps(done))
+            line, _ = sealed(json.dumps(done).encode(), 0)
+            write_text(self.path / contract.DONE, line.decode("ascii"))
             self._log_path.unlink(missing_ok=True)
 
 

@@ -25,7 +25,8 @@ def timed(checkout: Path, arguments: Sequence[str], cache: str, says: str = "") 
     environment = {**os.environ, "PYTHONPATH": str(checkout), "NEAROPT_CACHE": cache}
     command = [sys.executable, "-m", "harness.cli", *arguments]
     start = time.monotonic()
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    # from its own folder: -m puts the working directory before PYTHONPATH
+    done = subprocess.run(command, env=environment, cwd=checkout, capture_output=True, text=True)
     taken = time.monotonic() - start
     if done.returncode or says not in done.stdout:
         raise SystemExit(f"{checkout}: {' '.join(arguments)}: exit {done.returncode}: {done.stdout}{done.stderr}")

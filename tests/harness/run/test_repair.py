@@ -12,9 +12,11 @@ import yaml
 
 from analysis.errors import AnalysisError
 from analysis.runs.account import account
+from analysis.runs.damage import damage as damage_of_analysis
 from analysis.runs.load import load_study
 from harness.run import code
 from harness.run.code import code_digest
+from harness.run.damage import damage
 from harness.study.status import study_status
 from tests.harness.cli.test_cli import Nearopt, nearopt, trace
 from tests.harness.run.test_failures import FRAGILE, Fragile
@@ -62,7 +64,7 @@ def too_early(run: Path) -> None:
     """As an older NearOpt left it: without a digest."""
     pq.write_table(pq.read_table(run / "evaluations.parquet").slice(0, 12), run / "evaluations.parquet")
     done = json.loads((run / "DONE").read_text())
-    del done["evaluations_sha256"]
+    del done["evaluations_sha256"], done["check"]
     (run / "DONE").write_text(json.dumps(done))
 
 
@@ -99,13 +101,31 @@ REPAIRED: dict[str, tuple[Damage, str]] = {
 }
 
 
+def test_no_bit_of_done_can_be_another(nearopt: Nearopt, tmp_path: Path) -> None:
+    assert nearopt(*given(tmp_path, "seed=0"))[0] == 0
+    run = tmp_path / "r" / TASK / "random/seed-0"
+    assert damage(run) == damage_of_analysis(run) == ""
+    as_written = (run / "DONE").read_bytes()
+    for at in range(len(as_written.rstrip())):
+        flipped = bytearray(as_written)
+        flipped[at] ^= 1 << at % 8
+        (run / "DONE").write_bytes(flipped)
+        assert damage(run) == damage_of_analysis(run) == "DONE is not readable", bytes(flipped)
+    (run / "DONE").write_text(json.dumps(json.loads(as_written) | {"ended": "exhausted"}, indent=1))
+    assert damage(run) == damage_of_analysis(run) == "DONE is not readable"
+    old = json.loads(as_written)
+    del old["check"]
+    (run / "DONE").write_text(json.dumps(old))
+    assert damage(run) == damage_of_analysis(run) == ""
+
+
 @pytest.mark.parametrize("kind", REPAIRED)
 def test_the_same_sweep_repairs_it(nearopt: Nearopt, tmp_path: Path, kind: str) -> None:
-    damage, said = REPAIRED[kind]
+    break_it, said = REPAIRED[kind]
     assert nearopt(*given(tmp_path, "seed=0,1"))[0] == 0
     run = tmp_path / "r" / TASK / "random/seed-0"
     expected = trace(run)
-    damage(run)
+    break_it(run)
     assert states(tmp_path / "r")[0] == (TASK, "random", 0, "damaged", said)
     assert f"damaged: {TASK}/random/seed-0: {said}" in nearopt("status", tmp_path / "r")[1]
     code, out, err = nearopt(*given(tmp_path, "seed=0,1"))
@@ -132,10 +152,10 @@ REFUSED: dict[str, tuple[Damage, str]] = {
 
 @pytest.mark.parametrize("kind", REFUSED)
 def test_what_cannot_be_repaired_is_one_line_and_stays(nearopt: Nearopt, tmp_path: Path, kind: str) -> None:
-    damage, said = REFUSED[kind]
+    break_it, said = REFUSED[kind]
     assert nearopt(*given(tmp_path, "seed=0,1"))[0] == 0
     run = tmp_path / "r" / TASK / "random/seed-0"
-    damage(run)
+    break_it(run)
     assert states(tmp_path / "r")[0] == (TASK, "random", 0, "damaged", said)
     code, out, err = nearopt(*given(tmp_path, "seed=0,1"))
     assert code == 2 and out.startswith("0 runs done, 1 were done before, 1 failed")
