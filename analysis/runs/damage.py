@@ -71,7 +71,8 @@ def _of_done(directory: Path, deep: bool) -> str:
         text = read_text(directory / contract.DONE)
         done = json.loads(text)
         rows, _ = done["evaluations"], done["ended"]
-        if is_as_written(text.removesuffix("\n").encode()) is not (None if done.keys() <= contract.UNCHECKED_DONE else True):
+        expected = None if done.keys() <= contract.UNCHECKED_DONE else True
+        if is_as_written(text.removesuffix("\n").encode()) is not expected:
             return f"{contract.DONE} is not readable"
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return f"{contract.DONE} is not readable"
