@@ -14,28 +14,31 @@ from analysis.figures import (
     difficulty,
     heatmap,
     incumbents,
+    interval_rows,
     landscapes,
+    profile,
     runtime_ecdf,
+    seeds,
     speedup_forest,
 )
 from analysis.figures import split_time as split_figure
 from analysis.figures.style import Look, looks
 from analysis.media import file_stem
 from analysis.reference import HEADLINE_TARGET, kernel_of
+from analysis.report import captions
+from analysis.report.captions import MOST_CURVES
 from analysis.report.drawing import Drawing
 from analysis.report.order import by_speedup
 from analysis.report.text import AXIS_NAMES
 from analysis.runs import split_time
-from analysis.study import curves, runtime_distribution
+from analysis.study import curves, interquartile, profiles, runtime_distribution, seeds_to_decide
 from analysis.study.baseline import RANDOM_STRATEGIES
 from analysis.study.results import StudyResults
 from analysis.study.simulated_random import RandomSearches, random_searches
 from analysis.study.time_to_target import AXES
+from analysis.tables.lacking import Lacking
 from analysis.tables.ranking import ranking
 from analysis.verdict.hypothesis import Hypothesis
-
-MOST_CURVES = 6
-"""Strategies in a figure of curves: more cannot be told apart. The CSV has all."""
 
 
 class Gallery:
@@ -68,6 +71,9 @@ class Gallery:
         yield from self._forests()
         yield from self._curves("kernel")
         yield from self._distributions()
+        yield from self._profiles()
+        yield from self._aggregates()
+        yield from self._seeds()
         yield from self._heatmaps()
         yield from self._splits()
         yield from self._incumbents()
@@ -89,7 +95,7 @@ class Gallery:
                 yield Drawing(
                     f"speedup-{axis}{suffix}",
                     f"Speedup in {AXIS_NAMES[axis]}" + (f", {', '.join(part)}" if suffix else ""),
-                    _FOREST.format(lines=self._lines()),
+                    captions.FOREST.format(lines=self._lines()),
                     shown,
                     partial(speedup_forest.draw, shown, axis, HEADLINE_TARGET, self.styles, part, self.claimed),
                     wide=True,
@@ -101,7 +107,7 @@ class Gallery:
         runs = curves.run_curves(study, best, by)
         law = curves.random_curves(study, best, self.simulated, by)
         extra = {task: best_so_far.lines(study.facts.get(task, {}), t_star) for task, t_star in best.t_star_ms.items()}
-        caption = _CURVES + (_LAW if len(law) else "")
+        caption = captions.CURVES + (captions.LAW if len(law) else "")
         if by == "task":
             for task in sorted(best.t_star_ms):
                 own, exact = runs[runs["task"] == task], law[law["task"] == task] if len(law) else law
@@ -139,9 +145,45 @@ class Gallery:
         data = pd.concat([part for part in parts if len(part)], ignore_index=True) if any(map(len, parts)) else parts[0]
         if len(data):
             yield Drawing(
-                "runtime-ecdf", "How many are solved by when", _ECDF, data,
+                "runtime-ecdf", "How many are solved by when", captions.ECDF, data,
                 lambda: runtime_ecdf.draw(data, self.shown), wide=True,
             )  # fmt: skip
+
+    def _profiles(self) -> Iterator[Drawing]:
+        data = profiles.data_profiles(self.results)
+        if len(data):
+            yield Drawing(
+                "data-profile", "Solved within how many times the difficulty",
+                captions.DATA_PROFILE + self._lacking(), data,
+                partial(profile.draw, data, self.shown, "evaluations / E[T] of random", "problems solved"),
+            )  # fmt: skip
+        ratios = profiles.performance_profiles(self.results, list(self.shown))
+        if len(ratios):
+            yield Drawing(
+                "performance-profile", "Solved within how many times the best strategy's ERT",
+                captions.PERFORMANCE_PROFILE.format(problems=int(ratios["problems"].max())) + self._lacking(), ratios,
+                partial(profile.draw, ratios, self.shown, "ERT / smallest ERT", "problems solved"),
+            )  # fmt: skip
+
+    def _aggregates(self) -> Iterator[Drawing]:
+        data = interquartile.aggregates(self.results)
+        if len(data):
+            yield Drawing(
+                "interquartile-mean", "Middle half of the scores, and how often a run beats random",
+                captions.INTERQUARTILE + self._lacking(), data,
+                partial(interval_rows.draw, data, self.styles, {interquartile.IQM: 0.0, interquartile.BETTER: 0.5}),
+            )  # fmt: skip
+
+    def _seeds(self) -> Iterator[Drawing]:
+        data = seeds_to_decide.seeds_to_decide(self.results, self.order)
+        if np.isfinite(data["seeds"]).any():
+            yield Drawing(
+                "seeds-to-decide", "Seeds a task that would decide", captions.SEEDS + self._lacking(), data,
+                partial(seeds.draw, data, self.styles), appendix=True,
+            )  # fmt: skip
+
+    def _lacking(self) -> str:
+        return Lacking(self.results).note(self.order, self.results.counted[HEADLINE_TARGET])
 
     def _heatmaps(self) -> Iterator[Drawing]:
         for axis in AXES:
@@ -150,7 +192,7 @@ class Gallery:
             if len(data):
                 title = f"speedup over random within {HEADLINE_TARGET:.0%}, {AXIS_NAMES[axis]}"
                 yield Drawing(
-                    f"heatmap-{axis}", f"Kernel by strategy, {AXIS_NAMES[axis]}", _HEATMAP, data,
+                    f"heatmap-{axis}", f"Kernel by strategy, {AXIS_NAMES[axis]}", captions.HEATMAP, data,
                     partial(heatmap.draw, data, names, title),
                     wide=True, appendix=axis == "seconds",
                 )  # fmt: skip
@@ -179,7 +221,7 @@ class Gallery:
         if len(data) and np.isfinite(data["true"]).any():
             styles = {name: look for name, look in self.shown.items() if name in set(data["strategy"])}
             yield Drawing(
-                "observed-oracle", "Observed and true latency of final incumbents", _INCUMBENTS, data,
+                "observed-oracle", "Observed and true latency of final incumbents", captions.INCUMBENTS, data,
                 lambda: incumbents.draw(data, styles),
             )  # fmt: skip
 
@@ -187,7 +229,7 @@ class Gallery:
         shares = landscapes.shares(self.results.study.references, self.results.best.t_star_ms)
         if len(shares):
             yield Drawing(
-                "landscapes", "The recorded spaces", _LANDSCAPES, shares,
+                "landscapes", "The recorded spaces", captions.LANDSCAPES, shares,
                 lambda: landscapes.draw(shares), wide=landscapes.is_wide(shares),
             )  # fmt: skip
 
@@ -197,7 +239,7 @@ class Gallery:
         if data["task"].nunique() > 2:
             yield Drawing(
                 "speedup-difficulty", "When a model pays: speedup against difficulty",
-                _DIFFICULTY.format(lines=self._lines().lower()), data,
+                captions.DIFFICULTY.format(lines=self._lines().lower()), data,
                 lambda: difficulty.draw(data, {name: self.styles[name] for name in names}, self.claimed),
             )  # fmt: skip
 
@@ -211,39 +253,7 @@ class Gallery:
         if ranks is not None and len(ranks.strategies) > 2:
             data = pd.DataFrame({"strategy": ranks.strategies, "mean_rank": ranks.mean_rank})
             yield Drawing(
-                "ranks", "Critical-difference diagram", _RANKS, data,
+                "ranks", "Critical-difference diagram", captions.RANKS, data,
                 lambda: critical_difference.draw(ranks, self.styles),
                 wide=critical_difference.is_wide(ranks), appendix=True,
             )  # fmt: skip
-
-
-_FOREST = (
-    "ERT of random search over ERT of the strategy, 95% intervals; diamonds are geometric means (ALL: intervals over "
-    "new kernels). {lines}. Dashed with an arrow: only bounded, some side never hit. Hollow: no interval "
-    "can be had. Right of each column: hits/runs."
-)
-_CURVES = (
-    "Quality t*/t of the incumbent by its true latency, 0 before the first success, as steps: the median over runs, "
-    f"with the interquartile range of the first {best_so_far.BANDS} strategies. The axis is stretched towards the "
-    "optimum."
-)
-_LAW = " Random search in grey: exact in evaluations, simulated on the same clock in seconds."
-_ECDF = (
-    "Share of (task, seed) pairs within the target, each pair of equal weight. A cross: where the unsolved runs had "
-    "ended (half of them); what is missing to 100% there is censored. Random search in grey."
-)
-_HEATMAP = "Geometric mean over tasks; “<” and “>” where some task was never solved by the strategy or by random."
-_INCUMBENTS = (
-    "Each dot is a run's final incumbent: below zero its reading was lucky. Hits are judged by the true latency, so "
-    "that luck does not count. Dotted: the targets. Dots at the upper and lower edge lie beyond it. At most "
-    f"{MOST_CURVES} strategies are drawn; the CSV has all."
-)
-_LANDSCAPES = (
-    "Share of all configurations, failures included, that are at most so many times as slow as "
-    "the optimum: a curve on the left and high up is easy. Dotted: the targets."
-)
-_DIFFICULTY = (
-    "A dot per task, with least squares on both logs. Dotted: limits of the strata; {lines}. Open "
-    "triangles are upper bounds. An easy task leaves nothing to win: no strategy can be faster than E5."
-)
-_RANKS = "Strategies joined by a bar are not told apart (Wilcoxon's signed ranks over tasks, Holm's correction, 5%)."

@@ -1,0 +1,53 @@
+"""A row per strategy with a dot and its 95% interval; a panel per measure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from analysis.figures.style import COLUMN_INCHES, GREY, Look, paper, text_colour
+
+_ROW = 0.16
+
+
+def draw(data: pd.DataFrame, styles: dict[str, Look], of_random: Mapping[str, float]) -> Figure:
+    """A column's width.
+
+    Args:
+        data: strategy, measure, value, low, high; with a row at least.
+        of_random: what random search has, by measure: a line there.
+    """
+    drawn = [name for name in styles if name in set(data["strategy"])]
+    measures = list(dict.fromkeys(data["measure"]))
+    with paper():
+        figure = Figure(figsize=(COLUMN_INCHES, 0.55 + _ROW * len(drawn)))
+        panels = figure.subplots(1, len(measures), squeeze=False, sharey=True)[0]
+        for axes, measure in zip(panels, measures, strict=True):
+            rows = data[data["measure"] == measure].set_index("strategy")
+            axes.axvline(of_random[measure], color=GREY, lw=0.8)
+            for y, name in enumerate(drawn):
+                if name not in rows.index:
+                    continue
+                row, look = rows.loc[name], styles[name]
+                if np.isfinite(row["low"]) and np.isfinite(row["high"]):
+                    axes.plot([row["low"], row["high"]], [y, y], color=look.colour, lw=1.4)
+                hollow = not np.isfinite(row["low"])
+                axes.plot(
+                    row["value"],
+                    y,
+                    marker=look.marker,
+                    ls="",
+                    color=look.colour,
+                    ms=3.4,
+                    mfc="white" if hollow else look.colour,
+                )
+            axes.set_title(measure, fontsize=7)
+            axes.set_ylim(len(drawn) - 0.5, -0.5)
+            axes.grid(True, axis="x")
+        panels[0].set_yticks(range(len(drawn)), drawn, fontsize=6.5)
+        for label, name in zip(panels[0].get_yticklabels(), drawn, strict=True):
+            label.set_color(text_colour(styles[name]))
+    return figure

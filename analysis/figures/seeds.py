@@ -1,0 +1,42 @@
+"""Seeds a task that would decide between a strategy and random search, or its neighbour in rank."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from analysis.figures.scales import log_x
+from analysis.figures.style import COLUMN_INCHES, GREY, Look, paper, text_colour
+from analysis.study.seeds_to_decide import MOST
+
+_ROW = 0.17
+
+
+def draw(data: pd.DataFrame, styles: dict[str, Look]) -> Figure:
+    """A row per comparison: a dot at the seeds it needs, a bar at those it had.
+
+    Args:
+        data: of :func:`analysis.study.seeds_to_decide.seeds_to_decide`, with a finite number at least.
+    """
+    rows = data[data["strategy"].isin(list(styles)) & data["seeds"].notna()].reset_index(drop=True)
+    finite = rows.loc[np.isfinite(rows["seeds"]), "seeds"]
+    end = 2.0 * max(float(finite.max()), float(rows["seeds_had"].max()))
+    with paper():
+        figure = Figure(figsize=(COLUMN_INCHES, 0.6 + _ROW * len(rows)))
+        axes = figure.subplots()
+        names = []
+        for y, row in enumerate(rows.to_dict("records")):
+            look = styles[str(row["strategy"])]
+            axes.plot([row["seeds_had"]] * 2, [y - 0.32, y + 0.32], color=GREY, lw=1.6)
+            if np.isfinite(row["seeds"]):
+                axes.plot(row["seeds"], y, marker=look.marker, ls="", color=look.colour, ms=3.6)
+            else:
+                axes.text(end, y, f"> {MOST:,} ", ha="right", va="center", fontsize=6.5, color=text_colour(look))
+            names.append(f"{row['strategy']} / {row['against']}: {row['ratio']:.2g}×")
+        log_x(axes, 1.5, end)
+        axes.set_ylim(len(rows) - 0.5, -0.5)
+        axes.set_yticks(range(len(rows)), names, fontsize=6.5)
+        axes.set_xlabel("seeds a task")
+        axes.grid(True, axis="x")
+    return figure
