@@ -18,15 +18,28 @@ COLUMNS = [
 ]  # fmt: skip
 
 
+FOUR = ("matmul", "attention", "layernorm", "softmax")
+
+
+@pytest.mark.parametrize(
+    "tasks",
+    [
+        pytest.param((), marks=pytest.mark.slow),  # all four
+        ("matmul-2048x2048x2048-bf16", "layernorm-8192x4096-bf16"),
+    ],
+)
 def test_four_kernels_against_three_strategies(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tasks: tuple[str, ...]
 ) -> None:
+    kernels = {task.split("-")[0] for task in tasks or FOUR}
+    runs = len(kernels) * 3 * 2
     monkeypatch.chdir(tmp_path)
     sweep = ["run", "-m", "experiment=quickstart", "seed=0,1", "budget.evaluations=8", "results=study", "jobs=2"]
+    sweep[2:2] = [f"task={','.join(tasks)}"] if tasks else []
     assert main(sweep) == 0
-    assert capsys.readouterr().out.startswith("24 runs done, 0 were done before, 0 failed")
+    assert capsys.readouterr().out.startswith(f"{runs} runs done, 0 were done before, 0 failed")
     assert main([*sweep[:-1], "jobs=1"]) == 0
-    assert capsys.readouterr().out.startswith("0 runs done, 24 were done before, 0 failed")
+    assert capsys.readouterr().out.startswith(f"0 runs done, {runs} were done before, 0 failed")
     assert main(["report", "study", "-o", "out"]) == 0
     printed = capsys.readouterr().out
     assert "relative to exact random search" in printed and "claim" not in printed
@@ -38,7 +51,7 @@ def test_four_kernels_against_three_strategies(
     recorded = {path.stem for path in recorded_landscapes()}
     tasks = set(table["task"])
     assert {task for task in tasks if "__" in task} <= recorded
-    assert {task.split("-")[0] for task in tasks if "__" in task} == {"matmul", "attention", "layernorm", "softmax"}
+    assert {task.split("-")[0] for task in tasks if "__" in task} == kernels
     assert {"ALL", "kernel:matmul"} <= tasks
     assert set(table["axis"]) == {"evaluations", "seconds"}
     assert set(table["target"]) == {0.01, 0.05, 0.1}

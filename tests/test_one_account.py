@@ -25,6 +25,7 @@ from tests.harness.toy import write_toy
 from tests.test_account import several
 
 __all__ = ["nearopt"]
+pytestmark = pytest.mark.usefixtures("undrawn")
 TASK = "toy-8x8-bf16__toy"
 Change = Callable[[Path], None]
 Entry = tuple[str, str, int, str, str]

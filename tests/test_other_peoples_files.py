@@ -138,7 +138,7 @@ def test_odd_names_are_text_in_every_medium(nearopt: Nearopt, study: Path, tmp_p
     assert any("=cmd\\|\\$x\\$ \\`y\\` \\<b>" in text for text in texts) and not any(ODD in text for text in texts)
     for file in (tmp_path / "o/tables").glob("*.tex"):
         assert "$x$" not in file.read_text() and ODD not in file.read_text()
-    assert (tmp_path / f"o/figures/best-so-far-{TASK}.png").exists()
+    assert (tmp_path / f"o/figures/best-so-far-{TASK}.png").read_bytes().startswith(b"\x89PNG")  # drawn, with ODD in it
 
 
 def fail(directory: Path, message: str) -> None:
@@ -146,6 +146,7 @@ def fail(directory: Path, message: str) -> None:
     (directory / contract.FAILED).write_text(json.dumps({"message": message, "final": True, "trace": ""}))
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_messages_reach_no_terminal_as_escape_sequences(nearopt: Nearopt, study: Path, tmp_path: Path) -> None:
     message = "\x1b[2J\x1b]0;pwned\x07\x9b2J\u202e\nnearopt: all is well"
     fail(study / TASK / "s/seed-0", message)
@@ -172,6 +173,7 @@ def test_what_is_wrong_is_printed_as_text(nearopt: Nearopt, tmp_path: Path) -> N
         assert code == 2 and err.strip("\n").isprintable()
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_path_of_bytes_that_are_no_text(nearopt: Nearopt, study: Path, tmp_path: Path) -> None:
     odd = tmp_path / "s\udcff"
     study.rename(odd)

@@ -120,8 +120,9 @@ def _write(
     (out / "verdict.json").write_text(json_text(document) + "\n", encoding="utf-8")
     table = results.speedups[COLUMNS]
     everything = pd.concat([table, *(other[COLUMNS] for other in results.others.values())], ignore_index=True)
+    counted = counted_in(everything, account)
     lacking = [
-        account.short(counted_in(everything, task, stratum, account), strategy)
+        account.short(counted[task, stratum], strategy)
         for task, stratum, strategy in zip(
             everything["task"], everything["stratum"], everything["strategy"], strict=True
         )

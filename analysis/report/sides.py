@@ -28,10 +28,10 @@ def only_in(one: Study, other: Study) -> set[tuple[str, str]]:
 def with_accounts(joined: pd.DataFrame, a: Account, b: Account) -> pd.DataFrame:
     """With what of each row's runs is not done, by side: ``failed_a``, ``missing_a`` and so on, in numbers, and
     ``lacking_a`` in words."""
-    single = joined[~joined["task"].str.startswith("kernel:") & (joined["task"] != "ALL")]
+    counted = counted_in(joined)
     columns: dict[str, list[Any]] = {}
     for row in joined.to_dict("records"):
-        tasks = counted_in(single, str(row["task"]), str(row["stratum"]))
+        tasks = counted[str(row["task"]), str(row["stratum"])]
         for side, account in (("a", a), ("b", b)):
             for state, count in account.lacking(tasks, row["strategy"]).items():
                 columns.setdefault(f"{state}_{side}", []).append(count)

@@ -70,6 +70,7 @@ def speedup_lines(
     several = part.loc[~single, "stratum"].nunique() > 1
     part = part[~single | (part["stratum"] == "all") | ((part["task"] == "ALL") & several)]
     kernels = part.loc[~single, "task"].drop_duplicates().map(kernel_of).value_counts()
+    counted = counted_in(table, account) if account else {}
     lines = []
     for (task, stratum, strategy), rows in part.groupby(["task", "stratum", "strategy"], sort=False):
         name = str(task)
@@ -88,26 +89,29 @@ def speedup_lines(
                 runs=int(first["runs"]),
                 hit_rate=f"{low:.0%}–{high:.0%}",
                 cells={axis: speedup_cell(r.iloc[0]) if len(r) else "–" for axis, r in by_axis.items()},
-                lacking=account.short(counted_in(table, name, str(stratum), account), str(strategy)) if account else "",
+                lacking=account.short(counted[name, str(stratum)], str(strategy)) if account else "",
             )
         )
     return sorted(lines, key=_rank)
 
 
-def counted_in(table: pd.DataFrame, task: str, stratum: str, account: Account | None = None) -> set[str]:
-    """The tasks that a row of a speedup table is made of, and of several those of which nothing was run at all.
+def counted_in(table: pd.DataFrame, account: Account | None = None) -> dict[tuple[str, str], set[str]]:
+    """The tasks that a row of a speedup table is made of, by the row's task and stratum.
 
     Args:
-        account: says which those are; without it they are left out.
+        account: says of which tasks nothing was run at all: rows of several tasks count them too.
     """
-    if task != "ALL" and not task.startswith("kernel:"):
-        return {task}
-    single = table[~table["task"].str.startswith("kernel:") & (table["task"] != "ALL")]
-    own = single if stratum == "all" else single[single["stratum"] == stratum]
-    names = {str(name) for name in own["task"]} | (account.tasks() - account.begun() if account else set())
-    if task == "ALL":
-        return names
-    return {name for name in names if f"kernel:{kernel_of(name)}" == task}
+    rows = set(zip(table["task"].astype(str), table["stratum"].astype(str), strict=True))
+    single = {row for row in rows if row[0] != "ALL" and not row[0].startswith("kernel:")}
+    never = account.tasks() - account.begun() if account else set()
+
+    def tasks(name: str, stratum: str) -> set[str]:
+        if (name, stratum) in single:
+            return {name}
+        names = {task for task, of in single if stratum in ("all", of)} | never
+        return names if name == "ALL" else {task for task in names if f"kernel:{kernel_of(task)}" == name}
+
+    return {row: tasks(*row) for row in rows}
 
 
 def _rank(line: SpeedupLine) -> tuple[int, int]:

@@ -31,6 +31,7 @@ def test_a_readme_without_its_marks_is_refused() -> None:
         readme.with_block("# NearOpt\n", "text")
 
 
+@pytest.mark.slow
 def test_the_live_runs_are_the_registered_ones_and_compared_as_committed(tmp_path: Path) -> None:
     live = load_study([HERE / "live"]).runs
     assert len(live) == 48 and set(live["seed"]) == {200, 201, 202} and set(live["backend"]) == {"live"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -86,14 +85,10 @@ def test_the_command_writes_and_another_batch_is_refused(
 ) -> None:
     replay_folder = str(Path(str(replayed.runs["path"].iloc[0])).parents[2])
     ours = live(tmp_path / "live", GUIDED)
-    done = subprocess.run(
-        [sys.executable, "-m", "experiments.helion.agreement", ours, replay_folder, "-o", tmp_path / "out"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    monkeypatch.setattr(sys, "argv", ["agreement", str(ours), replay_folder, "-o", str(tmp_path / "out")])
+    assert main() == 0
     document = json.loads((tmp_path / "out" / f"{NAME}.json").read_text())
-    assert document["sentence"] in done.stdout
+    assert document["sentence"] in capsys.readouterr().out
     assert set(document["strategies"]) == {"random", "guided"}
     other = live(tmp_path / "other", GUIDED, batch=1)
     monkeypatch.setattr(sys, "argv", ["agreement", str(other), replay_folder, "-o", str(tmp_path / "none")])

@@ -14,10 +14,10 @@ from tests.fuzz.formats import supervise
 
 
 def test_damaged_files_import_correctly_or_are_refused_in_one_line() -> None:
-    counts, wrong = supervise(0, 200)
+    counts, wrong = supervise(0, 100)
     assert wrong == {}
     assert {outcome.split(":")[0] for outcome in counts} == set(KINDS)
-    assert sum(counts.values()) == 200
+    assert sum(counts.values()) == 100
 
 
 def says(text: str, code: int) -> Callable[[list[str]], int]:

@@ -79,6 +79,7 @@ CONFIGURATIONS = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("example_path")
 def test_its_triton_kernel_compiles_for_an_h100_without_one(tmp_path: Path) -> None:
     kernel = importlib.import_module("nearopt_example.swiglu").Swiglu(n=2**20)

@@ -30,14 +30,14 @@ def test_it_is_the_samplers_frequency() -> None:
 
 
 def test_a_search_takes_as_long_as_the_law_says(tmp_path) -> None:  # type: ignore[no-untyped-def]
-    """The strategy itself, 300 times, on a landscape with branches of unequal size."""
+    """The strategy itself, 100 times, on a landscape with branches of unequal size."""
     landscape = read_landscape(write_toy(tmp_path))
     frame, space = landscape.frame(), landscape.space
     t_star = float(np.nanmin(landscape.oracle_ms))
     law = difficulty(frame, t_star, 0.1)
     hits = {space.key_of_codes(row) for row in landscape.codes[is_hit(landscape.oracle_ms, t_star, 0.1)]}
     taken = []
-    for seed in range(300):
+    for seed in range(100):
         strategy = RandomHierarchical(space, np.random.SeedSequence(seed), Budget())
         asked = 0
         while True:

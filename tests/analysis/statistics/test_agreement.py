@@ -77,8 +77,8 @@ def cells_of(rng: np.random.Generator, factor: float, cells: int) -> list[RankTe
 
 def test_under_exchangeability_p_is_never_too_small() -> None:
     rng = np.random.default_rng(0)
-    alone = [rank_test(tied(rng, LIVE), tied(rng, REPLAYS)).p for _ in range(2000)]
-    together = [stratified(cells_of(rng, 1.0, 4)).p for _ in range(1000)]
+    alone = [rank_test(tied(rng, LIVE), tied(rng, REPLAYS)).p for _ in range(800)]
+    together = [stratified(cells_of(rng, 1.0, 4)).p for _ in range(400)]
     for found in (np.array(alone), np.array(together)):
         for level in (0.01, 0.05, 0.2, 0.5):  # an exact test: at most the level, up to three standard errors
             assert (found <= level).mean() <= level + 3 * np.sqrt(level * (1 - level) / len(found))
@@ -87,7 +87,7 @@ def test_under_exchangeability_p_is_never_too_small() -> None:
 
 def test_the_cells_together_see_a_shift_that_each_alone_misses() -> None:
     rng = np.random.default_rng(1)
-    studies = [cells_of(rng, 2.0, 16) for _ in range(200)]
+    studies = [cells_of(rng, 2.0, 16) for _ in range(80)]
     together = np.mean([stratified(cells).p <= 0.05 for cells in studies])
     alone = np.mean([cell.p <= 0.05 for cells in studies for cell in cells])
     assert together > 0.9 and alone < 0.35

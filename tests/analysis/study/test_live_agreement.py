@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,11 +13,13 @@ import pandas as pd
 import pytest
 
 from analysis.errors import AnalysisError
-from analysis.runs.load import load_study
+from analysis.runs.load import Study, load_study
 from analysis.study.live_agreement import Agreement, agreement
 from analysis.tables.live_agreement import NAME, agreement_table, document, sentence
 from experiments.claim_5_10x.live import main
 from tests.analysis.fabricate import evaluations, guided_order, landscape, random_order, write_reference, write_run
+
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 REPLAYS, LIVE, BUDGET = 20, 3, 60
 TABLES = {f"{kernel}-1__h100": landscape(300, seed, spread=2.0) for seed, kernel in enumerate(("k", "l", "m", "n"))}
@@ -28,7 +29,7 @@ Change = Callable[[pd.DataFrame], pd.DataFrame]
 
 
 @pytest.fixture(scope="module")
-def replays(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def replays(tmp_path_factory: pytest.TempPathFactory) -> Study:
     folder = tmp_path_factory.mktemp("replays")
     for t, (task, table) in enumerate(TABLES.items()):
         write_reference(folder, task, table)
@@ -36,7 +37,7 @@ def replays(tmp_path_factory: pytest.TempPathFactory) -> Path:
             for seed in range(100, 100 + REPLAYS):
                 rows = order(np.random.default_rng([t, s, seed]), table)[:BUDGET]
                 write_run(folder, task, label, seed, evaluations(table, rows), budget=BUDGET)
-    return folder
+    return load_study([folder])
 
 
 def charged(frame: pd.DataFrame, ask_s: float = 3.0, tell_s: float = 1.0) -> pd.DataFrame:
@@ -64,15 +65,15 @@ def live_runs(
     return folder
 
 
-def compared(live: Path, replays: Path) -> Agreement:
-    return agreement(load_study([live]), load_study([replays]))
+def compared(live: Path, replays: Study) -> Agreement:
+    return agreement(load_study([live]), replays)
 
 
 def predicted(found: Agreement) -> dict[str, bool]:
     return {axis.name: axis.predicted for axis in found.axes}
 
 
-def test_runs_of_the_same_law_agree_whatever_asking_took(replays: Path, tmp_path: Path) -> None:
+def test_runs_of_the_same_law_agree_whatever_asking_took(replays: Study, tmp_path: Path) -> None:
     found = compared(live_runs(tmp_path), replays)
     assert predicted(found) == {"evaluations": True, "quality": True, "seconds": True}
     free = compared(live_runs(tmp_path / "free", lambda frame: frame), replays)
@@ -83,7 +84,7 @@ def test_runs_of_the_same_law_agree_whatever_asking_took(replays: Path, tmp_path
     assert "24 live runs on H100 in 8 cells" in sentence(found)
 
 
-def test_dearer_compiles_are_seen_in_seconds_alone(replays: Path, tmp_path: Path) -> None:
+def test_dearer_compiles_are_seen_in_seconds_alone(replays: Study, tmp_path: Path) -> None:
     def dear(frame: pd.DataFrame) -> pd.DataFrame:
         return charged(frame.assign(compile_s=5 * frame["compile_s"]))
 
@@ -93,20 +94,20 @@ def test_dearer_compiles_are_seen_in_seconds_alone(replays: Path, tmp_path: Path
     assert found.axes[2].whole.larger > 0.7 and found.axes[2].ratio.value > 2
 
 
-def test_slower_kernels_are_seen_in_quality(replays: Path, tmp_path: Path) -> None:
+def test_slower_kernels_are_seen_in_quality(replays: Study, tmp_path: Path) -> None:
     def slow(frame: pd.DataFrame) -> pd.DataFrame:
         return charged(frame.assign(latency_ms=1.3 * frame["latency_ms"], oracle_ms=1.3 * frame["oracle_ms"]))
 
     assert not predicted(compared(live_runs(tmp_path, slow), replays))["quality"]
 
 
-def test_another_search_under_the_same_name_is_seen(replays: Path, tmp_path: Path) -> None:
+def test_another_search_under_the_same_name_is_seen(replays: Study, tmp_path: Path) -> None:
     found = compared(live_runs(tmp_path, strategies={"guided": "random"}), replays)
     assert not predicted(found)["evaluations"]
     assert len(found.axes[0].cells) == len(TABLES) and not found.missing
 
 
-def test_hits_are_judged_by_the_recording_not_by_a_lucky_reading(replays: Path, tmp_path: Path) -> None:
+def test_hits_are_judged_by_the_recording_not_by_a_lucky_reading(replays: Study, tmp_path: Path) -> None:
     """A live reading below the recorded optimum lowers it for nobody, and is told."""
 
     def lucky(frame: pd.DataFrame) -> pd.DataFrame:
@@ -119,7 +120,7 @@ def test_hits_are_judged_by_the_recording_not_by_a_lucky_reading(replays: Path, 
     assert "ended below the recorded optimum" in sentence(found)
 
 
-def test_table_and_document_say_the_same(replays: Path, tmp_path: Path) -> None:
+def test_table_and_document_say_the_same(replays: Study, tmp_path: Path) -> None:
     found = compared(live_runs(tmp_path, strategies={"random": "random", "new": "guided"}), replays)
     table, told = agreement_table(found), document(found)
     assert found.missing == tuple((task, "new") for task in sorted(TABLES))
@@ -143,19 +144,19 @@ def test_table_and_document_say_the_same(replays: Path, tmp_path: Path) -> None:
         ({"seconds": 9.0}, "budget.seconds=9: expected none"),
     ],
 )
-def test_another_protocol_is_refused(replays: Path, tmp_path: Path, extra: dict[str, Any], expected: str) -> None:
+def test_another_protocol_is_refused(replays: Study, tmp_path: Path, extra: dict[str, Any], expected: str) -> None:
     with pytest.raises(AnalysisError, match=expected):
         compared(live_runs(tmp_path, strategies={"random": "random"}, **extra), replays)
 
 
-def test_other_arguments_of_the_strategy_are_refused(replays: Path, tmp_path: Path) -> None:
+def test_other_arguments_of_the_strategy_are_refused(replays: Study, tmp_path: Path) -> None:
     for path in live_runs(tmp_path, strategies={"random": "random"}).rglob("config.yaml"):
         path.write_text(path.read_text().replace("  label: random", "  label: random\n  initial: 3"))
     with pytest.raises(AnalysisError, match=r'strategy_arguments=.*"initial": 3.* expected '):
         compared(tmp_path, replays)
 
 
-def test_the_recording_that_judged_is_checked(replays: Path, tmp_path: Path) -> None:
+def test_the_recording_that_judged_is_checked(replays: Study, tmp_path: Path) -> None:
     runs = live_runs(tmp_path, strategies={"random": "random"})
     assert compared(runs, replays).unjudged == LIVE * len(TABLES)
     assert "12 of them were judged by their own readings" in sentence(compared(runs, replays))
@@ -168,7 +169,7 @@ def test_the_recording_that_judged_is_checked(replays: Path, tmp_path: Path) -> 
         compared(runs, replays)
 
 
-def test_what_has_nothing_in_common_is_refused(replays: Path, tmp_path: Path) -> None:
+def test_what_has_nothing_in_common_is_refused(replays: Study, tmp_path: Path) -> None:
     with pytest.raises(AnalysisError, match="no replay of any live task and strategy"):
         compared(live_runs(tmp_path, strategies={"new": "random"}), replays)
     with pytest.raises(AnalysisError, match="lacks costs"):
@@ -176,10 +177,11 @@ def test_what_has_nothing_in_common_is_refused(replays: Path, tmp_path: Path) ->
 
 
 def test_the_command_writes_everything_and_is_clear_about_bad_input(
-    replays: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    replays: Study, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     live, out = live_runs(tmp_path / "live"), tmp_path / "out"
-    monkeypatch.setattr(sys, "argv", ["live", str(live), str(replays), "-o", str(out)])
+    replay_folder = str(Path(str(replays.runs["path"].iloc[0])).parents[2])
+    monkeypatch.setattr(sys, "argv", ["live", str(live), replay_folder, "-o", str(out)])
     assert main() == 0
     printed = capsys.readouterr().out
     told = json.loads((out / f"{NAME}.json").read_text())
@@ -189,7 +191,8 @@ def test_the_command_writes_everything_and_is_clear_about_bad_input(
     marks = pd.read_csv(out / f"{NAME}-ranks.csv")
     assert len(marks) == 3 * 2 * len(TABLES) * LIVE and marks["worse_than"].between(0, 1).all()
     assert (out / f"{NAME}-ranks.png").exists() and (out / f"{NAME}-ranks.pdf").exists()
-    command = [sys.executable, "-m", "experiments.claim_5_10x.live", str(replays), str(live)]
-    swapped = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert swapped.returncode == 2 and swapped.stdout == ""
-    assert swapped.stderr.count("\n") == 1 and "backend=replay: expected live in LIVE_RESULTS" in swapped.stderr
+    monkeypatch.setattr(sys, "argv", ["live", replay_folder, str(live)])
+    assert main() == 2
+    told_out, told_err = capsys.readouterr()
+    assert told_out == "" and told_err.count("\n") == 1
+    assert "backend=replay: expected live in LIVE_RESULTS" in told_err

@@ -23,10 +23,24 @@ def python(folder: Path, *words: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=500)
 
 
-def test_what_is_written_is_tested_run_and_ruffed(nearopt: Nearopt, tmp_path: Path) -> None:
+def test_what_is_written_is_run_and_ruffed(nearopt: Nearopt, tmp_path: Path) -> None:
     code, out, err = nearopt("new-strategy", "near_and_far", "-o", "mine")
     assert (code, err) == (0, "")
     assert out.split() == ["mine/near_and_far.py", "mine/strategy/near_and_far.yaml", "mine/test_near_and_far.py"]
+    run = ("run", "-m", "--config-dir", "mine", f"backend.landscape={write_toy(tmp_path)}", "strategy=near_and_far",
+           "seed=0", "budget.evaluations=30", "jobs=1")  # fmt: skip
+    code, out, err = nearopt(*run)
+    sys.modules.pop("near_and_far")
+    assert (code, out) == (0, "1 runs done, 0 were done before, 0 failed: results\n"), err
+    style = [sys.executable, "-m", "ruff", "check", "--ignore", "I", "--config", str(ROOT / "pyproject.toml"), "mine"]
+    checked = subprocess.run(style, cwd=tmp_path, capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stdout
+    assert max(map(len, (tmp_path / "mine/strategy/near_and_far.yaml").read_text().splitlines())) <= 120
+
+
+@pytest.mark.slow
+def test_what_is_written_is_tested_and_run_as_an_installed_script_does(nearopt: Nearopt, tmp_path: Path) -> None:
+    assert nearopt("new-strategy", "near_and_far", "-o", "mine")[0] == 0
     tested = python(tmp_path / "mine", "-m", "pytest", "-q", "-p", "no:cacheprovider")
     assert tested.returncode == 0 and " passed" in tested.stdout, tested.stdout + tested.stderr
     run = ("-m", "harness.cli", "run", "-m", "--config-dir", "mine", f"backend.landscape={write_toy(tmp_path)}",
@@ -34,10 +48,6 @@ def test_what_is_written_is_tested_run_and_ruffed(nearopt: Nearopt, tmp_path: Pa
     ran = python(tmp_path, *run)
     assert (ran.returncode, ran.stdout) == (0, "2 runs done, 0 were done before, 0 failed: results\n"), ran.stderr
     assert (tmp_path / "results/toy-8x8-bf16__toy/near_and_far/seed-1/DONE").exists()
-    style = [sys.executable, "-m", "ruff", "check", "--ignore", "I", "--config", str(ROOT / "pyproject.toml"), "mine"]
-    checked = subprocess.run(style, cwd=tmp_path, capture_output=True, text=True)
-    assert checked.returncode == 0, checked.stdout
-    assert max(map(len, (tmp_path / "mine/strategy/near_and_far.yaml").read_text().splitlines())) <= 120
 
 
 @pytest.mark.parametrize(

@@ -141,12 +141,12 @@ def test_files_are_read_as_utf8_whatever_the_locale(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_a_full_disk_behind_standard_output_is_told() -> None:
+def test_a_full_disk_behind_standard_output_is_told(tmp_path: Path) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("needs Linux")
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "harness.cli", "landscapes"],
+            [sys.executable, "-m", "harness.cli", "landscapes", str(write_toy(tmp_path))],
             env={**os.environ, "PYTHONPATH": str(CHECKOUT)}, stdout=full, stderr=subprocess.PIPE,
             text=True, check=False,
         )  # fmt: skip

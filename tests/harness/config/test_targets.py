@@ -89,7 +89,7 @@ def test_an_acquisition_function_by_its_class_and_arguments(name: str, batch: in
             space, np.random.SeedSequence(0), Budget(), initial=4, iterations=10,
             acquisition=f"botorch.acquisition.{name}", arguments=ACQUISITIONS[name],
         )  # fmt: skip
-        done = drive(strategy, space, evaluations=10, batch=batch)
+        done = drive(strategy, space, evaluations=7, batch=batch)
         traces.append([space.key(evaluation.configuration) for evaluation in done])
     assert traces[0] == traces[1]
 

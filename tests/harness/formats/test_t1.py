@@ -172,9 +172,13 @@ def test_a_description_is_no_recording(tmp_path: Path) -> None:
     ("recording", "space", "configurations", "coverage"),
     [
         ("convolution_milo-MI250X", "convolution_milo", 4362, "all 4362 of"),
-        ("dedispersion_milo-MI250X", "dedispersion_milo", 11130, "all 11130 of"),
+        pytest.param("dedispersion_milo-MI250X", "dedispersion_milo", 11130, "all 11130 of", marks=pytest.mark.slow),
         # Made before T1's last constraint was added, and on one value of three parameters.
-        ("gemm-RTX_2080_Ti", "gemm_milo", 17472, "17472 of 116928 in T1_gemm_milo.json, which has more values of KWG"),
+        pytest.param(
+            *("gemm-RTX_2080_Ti", "gemm_milo", 17472),
+            "17472 of 116928 in T1_gemm_milo.json, which has more values of KWG",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_real_coverage(tmp_path: Path, recording: str, space: str, configurations: int, coverage: str) -> None:

@@ -42,7 +42,7 @@ def test_results_are_those_of_a_serial_sweep(tmp_path: Path, launcher: str) -> N
     assert code == 0, err
     assert out.startswith("2 runs done, 0 were done before, 0 failed")
     assert traces(tmp_path / "there") == traces(tmp_path / "serial")
-    code, out, err = finish(tmp_path, there)
+    code, out, err = finish_here(tmp_path, there)
     assert code == 0, err
     assert out.startswith("0 runs done, 2 were done before, 0 failed")
 

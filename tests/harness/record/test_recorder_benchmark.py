@@ -174,6 +174,7 @@ def test_no_device_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @without_device
+@pytest.mark.slow
 def test_a_loop_that_cannot_start_says_so(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="measured nothing: the process ended with code 1"):
         plain_side(Order(["task=matmul"], [{}, {}], 10.0, None, 0), tmp_path)

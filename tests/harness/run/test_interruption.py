@@ -51,7 +51,7 @@ def test_ctrl_c_is_one_line_and_the_same_command_resumes(tmp_path: Path, jobs: i
     assert "Traceback" not in err
     assert not list(results.rglob("DONE"))
     assert not list(results.rglob(".owner")), "a run was not let go of"
-    code, out, _ = finish(tmp_path, given)
+    code, out, _ = finish_here(tmp_path, given)
     assert code == 0 and out.startswith("4 runs done, 0 were done before, 0 failed")
     assert traces(results) == traces(tmp_path / "whole")
     assert not list(results.rglob("aborted-*"))

@@ -19,8 +19,21 @@ from search_spaces.space import SearchSpace
 
 
 class TestBotorchMixed(StrategyContract):
-    asks = 8
+    asks = 6
     ask_ceiling = 1_000_000  # most of the lines are the library's
+
+    def factory(self, space: SearchSpace, seed: np.random.SeedSequence, budget: Budget) -> Strategy:
+        return BotorchMixed(space, seed, budget, initial=4, candidates=256, iterations=3)
+
+    @pytest.mark.parametrize("batch", [pytest.param(1, marks=pytest.mark.slow), 8])
+    def test_exhausting_a_space_visits_everything_once_and_finds_the_optimum(self, batch: int) -> None:
+        super().test_exhausting_a_space_visits_everything_once_and_finds_the_optimum(batch)
+
+
+@pytest.mark.slow
+class TestBotorchMixedForLonger(StrategyContract):
+    asks = 8
+    ask_ceiling = 1_000_000
 
     def factory(self, space: SearchSpace, seed: np.random.SeedSequence, budget: Budget) -> Strategy:
         return BotorchMixed(space, seed, budget, initial=4, iterations=3)

@@ -32,8 +32,15 @@ class TestConditionalGP(StrategyContract):
 class TestConditionalGPWithoutImputation(StrategyContract):
     """The latency process then sees fewer points than the feasibility process."""
 
+    asks = 12
+
     def factory(self, space: SearchSpace, seed: np.random.SeedSequence, budget: Budget) -> Strategy:
         return ConditionalGP(space, seed, budget, impute_failures=False, initial=2, activity="impute")
+
+
+@pytest.mark.slow
+class TestConditionalGPWithoutImputationForLonger(TestConditionalGPWithoutImputation):
+    asks = 30
 
 
 @pytest.mark.slow

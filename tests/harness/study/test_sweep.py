@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from io import StringIO
 from pathlib import Path
 
@@ -44,12 +43,15 @@ def expand(folder: Path, *overrides: str) -> Sweep:
     return Composer().expand([f"backend.landscape={path}", "budget.evaluations=25", *overrides])
 
 
-def test_parallel_replay_is_serial_replay(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "strategies",
+    ["random,optuna_tpe", pytest.param("random,conditional_gp,optuna_tpe,rf_ei", marks=pytest.mark.slow)],
+)
+def test_parallel_replay_is_serial_replay(tmp_path: Path, strategies: str) -> None:
     for jobs in (1, 2):
         asked = expand(
-            tmp_path, "strategy=random,conditional_gp,optuna_tpe,rf_ei", "seed=0,1", f"results={tmp_path / str(jobs)}",
-            f"jobs={jobs}",
-        )  # fmt: skip
+            tmp_path, f"strategy={strategies}", "seed=0,1", f"results={tmp_path / str(jobs)}", f"jobs={jobs}"
+        )
         results = sweep(asked.runs, asked.options)
         assert all(isinstance(result, RunResult) for result in results), results
         paths = [result.path for result in results if isinstance(result, RunResult)]
@@ -57,7 +59,7 @@ def test_parallel_replay_is_serial_replay(tmp_path: Path) -> None:
             (run.label, f"seed-{run.seed}") for run in asked.runs
         ]
     assert traces(tmp_path / "1") == traces(tmp_path / "2")
-    assert len(traces(tmp_path / "1")) == 8
+    assert len(traces(tmp_path / "1")) == 2 * len(strategies.split(","))
 
 
 def test_a_worker_that_dies_takes_down_its_run_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,7 +80,7 @@ def test_a_worker_that_dies_takes_down_its_run_alone(tmp_path: Path, monkeypatch
 
 @pytest.mark.parametrize("finishes", [True, False])
 def test_a_run_of_another_process_is_come_back_to(
-    tmp_path: Path, finishes: bool, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, finishes: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = expand(tmp_path, "seed=range(0,4)", f"results={tmp_path / 'results'}", "jobs=1")
     folder = tmp_path / "results/toy-8x8-bf16__toy/random/seed-0"
@@ -90,10 +92,17 @@ def test_a_run_of_another_process_is_come_back_to(
         if finishes:
             execute(asked.runs[0], asked.options)
 
-    timer = threading.Timer(2.0, let_go)
-    timer.start()
+    waiting = SweepDisplay.waiting
+
+    def then_let_go(display: SweepDisplay, runs: int) -> None:
+        waiting(display, runs)
+        if not lease_closed:
+            lease_closed.append(True)
+            let_go()
+
+    lease_closed: list[bool] = []
+    monkeypatch.setattr(SweepDisplay, "waiting", then_let_go)
     results = sweep(asked.runs, asked.options)
-    timer.join()
     assert all(isinstance(result, RunResult) for result in results)
     assert len(traces(tmp_path / "results")) == 4
     assert "waiting for 1 runs that another process is at" in capsys.readouterr().err

@@ -18,6 +18,7 @@ from tests.harness.cli.test_cli import Nearopt, nearopt
 from tests.harness.toy import write_toy
 
 __all__ = ["nearopt"]
+pytestmark = pytest.mark.usefixtures("undrawn")
 GONE = 2**22 + 1
 """No process has this number."""
 

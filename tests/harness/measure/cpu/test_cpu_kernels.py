@@ -59,6 +59,7 @@ def test_every_fault_is_a_status_and_what_follows_is_right(capfd: pytest.Capture
     assert "chatter" not in "".join(capfd.readouterr())
 
 
+@pytest.mark.slow
 def test_a_recording_says_where_it_was_made(tmp_path: Path) -> None:
     device = cpu_device()
     space = KERNEL.search_space(device.limits())
