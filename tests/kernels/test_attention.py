@@ -61,7 +61,7 @@ def test_full(schedule: dict[str, Any], kv_load: str, dtype: str, device: torch.
 def test_divisible_sequences_take_the_unmasked_path(
     blocks: tuple[int, int], order: str, causal: bool, device: torch.device
 ) -> None:
-    kernel = Attention(2, 1, 96, 32, causal, "fp16")
+    kernel = Attention(2, 1, 64, 32, causal, "fp16")
     for kv_load in ("pointer", "descriptor"):
         for loop in ("fused", "split_causal")[: 1 + causal]:
             configuration = {

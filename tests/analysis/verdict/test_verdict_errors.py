@@ -14,7 +14,7 @@ from experiments.coverage.verdicts import (
     shares,
 )
 
-STUDIES, TASKS = 250, 5
+STUDIES, TASKS = 150, 5
 HYPOTHESIS = read_hypothesis(CLAIM).hypothesis
 ALLOWED = 0.05 + 2 * np.sqrt(0.05 * 0.95 / STUDIES)
 

@@ -14,7 +14,7 @@ from search_spaces.space import SearchSpace
 
 class TestGrid(StrategyContract):
     def factory(self, space: SearchSpace, seed: np.random.SeedSequence, budget: Budget) -> Strategy:
-        return Grid(space, seed, budget)
+        return Grid(space, seed, budget, max_rejected=1000)
 
 
 @pytest.mark.parametrize(

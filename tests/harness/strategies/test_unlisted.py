@@ -56,6 +56,7 @@ def excess(strategy: Strategy) -> float:
     return min(e.latency_ms for e in done if e.latency_ms is not None) - 1.0
 
 
+@pytest.mark.slow
 def test_the_optimum_of_a_tiny_branch_is_found() -> None:
     """Five times as near as random search gets; branch by branch, as hierarchical draws are, it would not be."""
     seeds = [np.random.SeedSequence(seed) for seed in range(3)]
