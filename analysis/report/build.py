@@ -16,6 +16,7 @@ from analysis.report.gallery import Gallery
 from analysis.report.neutral import Neutral, summarise
 from analysis.report.page import Command, render
 from analysis.report.text import counted_in, format_speedups
+from analysis.runs.overlap import overlap_sentences
 from analysis.runs.temporaries import remove_left_over
 from analysis.runs.told import Account
 from analysis.study.none_succeeded import none_succeeded
@@ -79,6 +80,7 @@ def build_report(
     recordings: Mapping[str, Path] | None = None,
     per_task: bool = False,
     hypothesis: Path | None = None,
+    chosen_on: Mapping[str, Sequence[str]] | None = None,
 ) -> Report:
     """Analyse every finished run below ``paths`` and write ``out_dir``.
 
@@ -87,6 +89,7 @@ def build_report(
         per_task: draw the best-so-far curves of every task too.
         hypothesis: the file to judge by; ``None``: that beside the results, where there is one; see
             :func:`analysis.verdict.hypothesis_file.find_hypothesis`.
+        chosen_on: as of :func:`analysis.runs.load.load_study`.
 
     Raises:
         AnalysisError: nothing to analyse, damaged files, runs or hypotheses that contradict each other, or no place
@@ -94,7 +97,7 @@ def build_report(
     """
     claimed = find_hypothesis(paths, hypothesis)
     command = Command(tuple(map(str, paths)), str(out_dir), "" if hypothesis is None else str(hypothesis))
-    results = study_results(paths, recordings)
+    results = study_results(paths, recordings, chosen_on)
     out = Path(out_dir)
     try:
         (out / "figures").mkdir(parents=True, exist_ok=True)
@@ -117,6 +120,7 @@ def _write(
     verdict = replace(verdict, sentence=" ".join(told).rstrip())
     document = verdict.document() if claimed is None else {"hypothesis": claimed.document(), **verdict.document()}
     document |= {"none_succeeded": failed, "account": account.document()}
+    document |= {"chosen_on": results.study.chosen_on}
     (out / "verdict.json").write_text(json_text(document) + "\n", encoding="utf-8")
     table = results.speedups[COLUMNS]
     everything = pd.concat([table, *(other[COLUMNS] for other in results.others.values())], ignore_index=True)
@@ -148,7 +152,7 @@ def _write(
         verdict=verdict,
         hypothesis=claimed,
         account=account,
-        notes=account.sentences(),
+        notes=account.sentences() + overlap_sentences(results.study.runs, results.study.chosen_on),
     )
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 from analysis.landscapes.summary import roofline_fraction
 from analysis.reference import HEADLINE_TARGET, STRATA, TARGETS, difficulty, initial_points_cap
 from analysis.runs.load import Study
+from analysis.runs.overlap import overlap_sentences
 from analysis.runs.split_time import overhead_by_strategy
 from analysis.study.incumbents import Optima
 from analysis.study.none_succeeded import none_succeeded
@@ -115,7 +116,7 @@ def _budget(evaluations: float, seconds: float) -> str:
 
 def warnings(study: Study, best: Optima) -> list[str]:
     """What a reader must know before believing the numbers."""
-    said = study.account.sentences()
+    said = study.account.sentences() + overlap_sentences(study.runs, study.chosen_on)
     for task, runs in sorted(best.beaten.items()):
         names = ", ".join(f"{r['strategy']} seed {r['seed']}" for r in study.runs.loc[runs[:5]].to_dict("records"))
         said.append(f"{task}: {len(runs)} runs beat the recorded optimum ({names}); t* was lowered for all.")

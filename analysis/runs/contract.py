@@ -140,10 +140,11 @@ class ConfigDocument(TypedDict):
     backend: NotRequired[dict[str, Any]]
     config_hash: NotRequired[str]
     code_digest: NotRequired[str]
+    chosen_on: NotRequired[list[str]]
     reference: NotRequired[dict[str, Any]]
 
 
-NOT_DECIDING: Final = frozenset({"format_version", "config_hash", "code_digest"})
+NOT_DECIDING: Final = frozenset({"format_version", "config_hash", "code_digest", "chosen_on"})
 """Keys of config.yaml that are not named among the differences between two runs."""
 
 REFERENCE_FACTS: Final = ("task", "kernel", "device", "coverage", "vendor", "roofline", "shape", "dtype", "default")

@@ -17,6 +17,7 @@ from analysis.runs import contract
 from analysis.runs.account import account_of
 from analysis.runs.contract import ConfigDocument
 from analysis.runs.contradictions import check_comparable, check_landscapes, check_same_names
+from analysis.runs.overlap import overlaps
 from analysis.runs.reading import read_surveyed
 from analysis.runs.recordings import references
 from analysis.runs.retimed import with_retimed
@@ -53,6 +54,7 @@ class Study:
         account: of every run that is there or was planned; all that is not done in it is left out of ``runs``, but
             for what failed and left its log.
         protocol: for each strategy label one whole config.yaml, and one environment.json, for the record.
+        chosen_on: by strategy, those of the study's tasks that its defaults were chosen on.
         splits: a row per run whose log has its costs: run, and what :func:`analysis.runs.split_time.run_split` gives.
     """
 
@@ -64,14 +66,21 @@ class Study:
     protocol: dict[str, ConfigDocument] = field(default_factory=dict)
     environment: dict[str, Any] = field(default_factory=dict)
     splits: pd.DataFrame = field(default_factory=pd.DataFrame)
+    chosen_on: dict[str, list[str]] = field(default_factory=dict)
     account: Account = field(default_factory=Account)
 
 
-def load_study(paths: Sequence[str | Path], recordings: Mapping[str, Path] | None = None) -> Study:
+def load_study(
+    paths: Sequence[str | Path],
+    recordings: Mapping[str, Path] | None = None,
+    chosen_on: Mapping[str, Sequence[str]] | None = None,
+) -> Study:
     """Load every finished run below ``paths``.
 
     Args:
         recordings: task to landscape file, for tasks without a reference.parquet beside their runs: live ones.
+        chosen_on: by ``_target_``, patterns of the tasks that a strategy's defaults were chosen on, for runs whose
+            config.yaml does not say.
 
     Raises:
         AnalysisError: nothing found, a file is damaged, or the runs contradict each other.
@@ -104,6 +113,7 @@ def load_study(paths: Sequence[str | Path], recordings: Mapping[str, Path] | Non
         protocol=protocol,
         environment=environment,
         splits=_splits(kept),
+        chosen_on=overlaps(runs, protocol, chosen_on or {}),
         account=known,
     )
 

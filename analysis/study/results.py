@@ -49,9 +49,13 @@ class StudyResults:
     counted: dict[float, set[str]]
 
 
-def study_results(paths: Sequence[str | Path], recordings: Mapping[str, Path] | None = None) -> StudyResults:
+def study_results(
+    paths: Sequence[str | Path],
+    recordings: Mapping[str, Path] | None = None,
+    chosen_on: Mapping[str, Sequence[str]] | None = None,
+) -> StudyResults:
     """Load and analyse every finished run below ``paths``; see :func:`analysis.runs.load.load_study`."""
-    study = load_study(paths, recordings)
+    study = load_study(paths, recordings, chosen_on)
     return analyse(study)
 
 

@@ -29,7 +29,9 @@ def _options(parser: argparse.ArgumentParser) -> None:
 def _run(arguments: argparse.Namespace) -> int:
     from analysis.report.build import build_report, format_speedups, redraw
     from analysis.report.compare import compare_studies
+    from harness.config.chosen_on import chosen_on
     from harness.landscapes.library import recorded_landscapes
+    from harness.system.resources import conf_directory
 
     recordings = {path.stem: path for path in recorded_landscapes()}
     if arguments.compare:
@@ -49,7 +51,10 @@ def _run(arguments: argparse.Namespace) -> int:
             say(figure.png)
         return DONE
     tracker = _study_tracker(arguments.overrides)
-    report = build_report(arguments.paths, arguments.output, recordings, arguments.per_task, arguments.hypothesis)
+    report = build_report(
+        arguments.paths, arguments.output, recordings, arguments.per_task, arguments.hypothesis,
+        chosen_on([conf_directory()]),
+    )  # fmt: skip
     say(format_speedups(report.speedups, account=report.account))
     say(report.verdict.sentence)
     for note in report.notes:

@@ -76,7 +76,9 @@ class RunConfig:
     """One run, ready to go to another process.
 
     Attributes:
-        strategy, backend: Hydra targets with their arguments (``label`` apart).
+        strategy, backend: Hydra targets with their arguments (``label`` and ``chosen_on`` apart).
+        chosen_on: the tasks that the strategy's defaults were chosen on, as patterns of names without a device; decides
+            no result and is in no hash.
         tracker: Hydra target of a tracker; decides no result and is in no hash.
     """
 
@@ -88,6 +90,7 @@ class RunConfig:
     seed: int
     batch: int
     tracker: Mapping[str, Any] = field(default_factory=dict)
+    chosen_on: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -125,6 +128,7 @@ def run_config(composed: DictConfig) -> RunConfig:
     document = _document(composed)
     strategy = dict(document["strategy"])
     label = check_label(strategy.pop("label", None))
+    chosen_on = _chosen_on(strategy.pop("chosen_on", None))
     check_least("seed", document["seed"], 0)
     check_least("batch", document["batch"], 1)
     if document["batch"] > MAX_BATCH:
@@ -140,7 +144,21 @@ def run_config(composed: DictConfig) -> RunConfig:
         seed=document["seed"],
         batch=document["batch"],
         tracker=dict(document["tracker"] or {}),
+        chosen_on=chosen_on,
     )
+
+
+def _chosen_on(value: object) -> tuple[str, ...]:
+    """``strategy.chosen_on``; nothing where there is none.
+
+    Raises:
+        UserError: no list of names.
+    """
+    if value is None:
+        return ()
+    if not isinstance(value, list) or not all(isinstance(name, str) and name for name in value):
+        raise UserError(f"strategy.chosen_on={value!r}: expected a list of tasks, such as [matmul-*]")
+    return tuple(value)
 
 
 def check_least(name: str, value: int, least: int) -> int:

@@ -162,9 +162,10 @@ class ConfigDocument(DecidingDocument):
     config_hash: str
     code_digest: NotRequired[str]
     reference: dict[str, Any]
+    chosen_on: NotRequired[list[str]]
 
 
-NOT_DECIDING: Final = frozenset({"format_version", "config_hash", "code_digest"})
+NOT_DECIDING: Final = frozenset({"format_version", "config_hash", "code_digest", "chosen_on"})
 """Keys of config.yaml that are not named among the differences between two runs."""
 
 

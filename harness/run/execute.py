@@ -193,13 +193,16 @@ def _document(config: RunConfig, backend: Backend) -> contract.ConfigDocument:
         "batch": config.batch,
         "backend": dict(backend.identity()),
     }
-    return {
+    document: contract.ConfigDocument = {
         "format_version": contract.FORMAT_VERSION,
-        **deciding,
+        **deciding,  # type: ignore[typeddict-item]  # of which mypy takes optional keys for missing ones
         "config_hash": digest(deciding),
         "code_digest": code_digest(config.strategy, config.backend),
         "reference": reference_facts(backend),
     }
+    if config.chosen_on:
+        document["chosen_on"] = list(config.chosen_on)
+    return document
 
 
 def _environment(options: SweepOptions, backend: Backend) -> contract.FullEnvironmentDocument:

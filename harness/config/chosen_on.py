@@ -1,0 +1,26 @@
+"""Which tasks the defaults of strategies were chosen on, by their YAML: for runs that do not say it themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+
+from harness.system.yaml_text import load_yaml
+
+
+def chosen_on(folders: Sequence[Path]) -> dict[str, tuple[str, ...]]:
+    """Patterns of tasks by ``_target_``, of every ``strategy/*.yaml`` in the folders of configuration that names some.
+
+    A file that cannot be read says nothing here: whoever runs its strategy is told.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for file in (file for folder in folders for file in sorted((folder / "strategy").glob("*.yaml"))):
+        try:
+            document = load_yaml(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError, yaml.YAMLError):
+            continue
+        if isinstance(document, dict) and isinstance(document.get("chosen_on"), list):
+            found[str(document.get("_target_"))] = tuple(map(str, document["chosen_on"]))
+    return found
