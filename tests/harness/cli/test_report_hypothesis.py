@@ -84,7 +84,7 @@ def test_without_a_hypothesis_nothing_is_claimed_of_anybody(neutral: Path) -> No
 def test_without_a_hypothesis_the_study_speaks_for_itself(neutral: Path) -> None:
     found = json.loads((neutral / "verdict.json").read_text(encoding="utf-8"))
     assert set(found) == {
-        "hypothesis", "sentence", "target", "ranked", "speedups", "over_next", "none_succeeded", "account"
+        "hypothesis", "sentence", "target", "ranked", "speedups", "over_next", "none_succeeded", "account", "chosen_on"
     }  # fmt: skip
     assert found["hypothesis"] is None and found["ranked"] == ["quick", "steady", "other"]
     assert found["sentence"].startswith("Fastest of 3 strategies: quick came within 5% of the optimum ")
