@@ -1,0 +1,82 @@
+"""Judged by the recorded latencies it is the report's own number; by others it is what they say."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.reference import HEADLINE_TARGET, true_latency
+from analysis.runs.load import load_study
+from analysis.study.reference_error import afresh, disturbed, judged_by
+from analysis.study.results import StudyResults, analyse
+from experiments.oracle_error.estimate import errors, propagated
+from tests.analysis.fabricate import guided_order, landscape, random_order, write_study
+
+TASKS = ["a-64x64-bf16__h100", "b-64x64-bf16__h100"]
+STRATEGIES = ["guided", "random"]
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> StudyResults:
+    tables = {task: landscape(300, i) for i, task in enumerate(TASKS)}
+    orders = {"guided": guided_order(2.0), "random": random_order}
+    return analyse(load_study([write_study(tmp_path_factory.mktemp("r"), tables, orders, 8, 60)]), others=())
+
+
+def test_by_the_recording_it_is_the_reports_number(results: StudyResults) -> None:
+    rows = results.speedups.query(f"axis == 'evaluations' and target == {HEADLINE_TARGET}")
+    for task in TASKS:
+        own = rows[rows["task"] == task].set_index("strategy")
+        latencies = true_latency(results.study.references[task])[None]
+        judged = judged_by(results, task, latencies, HEADLINE_TARGET, STRATEGIES)
+        for strategy in STRATEGIES:
+            log = own.loc[strategy, "log"] if own.loc[strategy, "hits"] else -np.inf
+            assert judged.log_speedup[strategy] == pytest.approx([log], rel=1e-9)
+
+
+def test_a_scale_changes_nothing_and_another_optimum_much(results: StudyResults) -> None:
+    task = TASKS[0]
+    table = results.study.references[task]
+    true = true_latency(table)
+    other = true.copy()
+    other[np.argmin(true)] *= 0.5
+    judged = judged_by(results, task, np.stack([true, 3 * true, other]), HEADLINE_TARGET, STRATEGIES)
+    assert judged.expected[1] == judged.expected[0] and judged.expected[2] == (len(table) + 1) / 2
+    assert judged.log_speedup["guided"][1] == pytest.approx(judged.log_speedup["guided"][0])
+
+
+def test_those_timed_again_are_on_their_own_scale() -> None:
+    table = pd.DataFrame({"key": list("abcd"), "latency_ms": [1.0, 2.0, 3.0, np.nan], "status": ["ok"] * 3 + ["x"]})
+    assert afresh(table, {"a": 2.2, "b": 4.0, "z": 1.0}) == pytest.approx([2.2, 4.0, 3.0 * 2.1, np.inf])
+    assert afresh(table, {})[:3] == pytest.approx([1.0, 2.0, 3.0])
+
+
+def test_disturbance_is_log_normal() -> None:
+    table = pd.DataFrame({"latency_ms": [1.0, 2.0], "status": "ok"})
+    logs = np.log(disturbed(table, 0.1, 20_000, np.random.default_rng(1)) / [1.0, 2.0])
+    assert logs.std(axis=0) == pytest.approx([0.1, 0.1], rel=0.03) and abs(logs.mean()) < 0.003
+    assert (disturbed(table, 0.0, 3, np.random.default_rng(1)) == [1.0, 2.0]).all()
+
+
+def test_components_of_error_are_found() -> None:
+    rng, sd, keys = np.random.default_rng(3), {"session": 0.01, "card": 0.02, "recorded": 0.03}, 400
+    true = np.exp(rng.uniform(0, 0.1, keys))
+    oracle, rows = true * np.exp(sd["recorded"] * rng.standard_normal(keys)), []
+    for card in range(6):
+        of_card = sd["card"] * rng.standard_normal(keys)
+        for session in range(3):
+            ms = 1.07 * true * np.exp(of_card + sd["session"] * rng.standard_normal(keys))
+            rows += [
+                {"task": "t", "device": f"{card}", "session": session, "key": f"{i}", "oracle_ms": o, "samples_ms": [m]}
+                for i, (o, m) in enumerate(zip(oracle, ms, strict=True))
+            ]
+    (found,) = errors(pd.DataFrame(rows)).to_dict("records")
+    assert {name: found[name] / 100 for name in sd} == pytest.approx(sd, rel=0.12)
+
+
+def test_the_references_error_widens_the_interval(results: StudyResults) -> None:
+    stratum = results.strata[TASKS[0]]
+    none, some = (propagated(results, error, ["guided"], stratum).iloc[0] for error in (0.0, 0.02))
+    assert none["se_reference"] == 0 < some["se_reference"] and some["se_seeds"] == none["se_seeds"]
+    assert some["low"] < none["low"] < none["speedup"] < none["high"] < some["high"]
