@@ -39,16 +39,17 @@ COLUMNS = [
 ``budget`` is in evaluations, also on the seconds axis (in seconds only where the runs were limited in seconds
 alone). ``bound`` is ``none``; ``upper`` where a strategy without any hit makes the speedup an upper bound: then ``ert``
 is the sum of min(T, B), ``speedup_low`` is 0 and ``speedup_high`` the limit by
-:func:`analysis.statistics.ert.lower_limit_without_hits`. Against runs of ``random`` that never hit it is ``lower``, and
-``unknown`` (speedup nan) where neither hit, or where no row of the space is within the target: then there is nothing
-to find, and no aggregate counts the task. Aggregates have task ``kernel:<name>`` or ``ALL``, ``ert`` is a geometric
-mean there and ``budget`` empty unless equal for all; each comes for every stratum and for ``all``; sampled tasks
-count only where there are no exhaustive ones. Limits are nan where no interval can be had (one seed on either side), or
-where it is ``refused`` for the reason given there (:mod:`analysis.statistics.supported`).
+:func:`analysis.statistics.no_hits.lower_limit_without_hits`. Against runs of ``random`` that never hit it is ``lower``,
+and ``unknown`` (speedup nan) where neither hit, or where no row of the space is within the target: then there is
+nothing to find, and no aggregate counts the task. Aggregates have task ``kernel:<name>`` or ``ALL``, ``ert`` is a
+geometric mean there and ``budget`` empty unless equal for all; each comes for every stratum and for ``all``; sampled
+tasks count only where there are no exhaustive ones. Limits are nan where no interval can be had (one seed on either
+side), or where it is ``refused`` for the reason given there (:mod:`analysis.statistics.supported`).
 """
-DETAILS = ["log", "se", "df", "se_these", "df_these", "refused_these"]
+DETAILS = ["log", "se", "df", "se_these", "df_these", "refused_these", "limit", "tasks"]
 """Further columns in memory: the log of the speedup, its standard error and degrees of freedom; for aggregates of
-``ALL`` also those that answer for these tasks alone."""
+``ALL`` also those that answer for these tasks alone. Where the speedup is only a bound, ``limit`` has a task's
+:class:`analysis.statistics.no_hits.RatioLimit` and ``tasks`` what an aggregate is made of."""
 
 
 def speedups(
@@ -119,7 +120,7 @@ def task_speedups_on(ground: Ground, baseline: Baseline) -> pd.DataFrame:
             row |= {"axis": pair.axis, "baseline": pair.baseline, "budget": pair.budget, "stratum": strata[task]}
             row["refused"] = ""
             rows.append(row | compared(pair.own, pair.base))
-    return pd.DataFrame(rows, columns=[*COLUMNS, "kernel", "log", "se", "df"])
+    return pd.DataFrame(rows, columns=[*COLUMNS, "kernel", "log", "se", "df", "limit"])
 
 
 def task_strata(study: Study, optima: Optima) -> dict[str, str]:
