@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.reference import Difficulty, difficulty
+from analysis.reference import Difficulty, StratumRule, difficulty
 from analysis.runs.load import Study
 from analysis.runs.recordings import read_readings
 from analysis.statistics.ert import ErtEstimate, LogEstimate, estimate
@@ -55,8 +55,16 @@ def erts(times: pd.DataFrame) -> Erts:
 class Ground:
     """What every baseline of a study needs again and again: kept once computed."""
 
-    def __init__(self, study: Study, optima: Optima, targets: Sequence[float], times: pd.DataFrame) -> None:
+    def __init__(
+        self,
+        study: Study,
+        optima: Optima,
+        targets: Sequence[float],
+        times: pd.DataFrame,
+        rule: StratumRule | None = None,
+    ) -> None:
         self.study, self.optima, self.targets = study, optima, tuple(targets)
+        self.rule = rule or StratumRule()
         self.erts = erts(times)
         self.runs = {
             (str(task), str(strategy)): part

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.reference import HEADLINE_TARGET, TARGETS, difficulty, kernel_of, stratum
+from analysis.reference import DIFFICULTIES, HEADLINE_TARGET, TARGETS, StratumRule, difficulty, kernel_of, stratum
 from analysis.runs.load import Study
 from analysis.statistics.ert import estimate
 from analysis.study.aggregate import aggregates
-from analysis.study.baseline import PRIMARY, RANDOM_RUNS, Baseline
+from analysis.study.baseline import HIERARCHICAL_RUNS, PRIMARY, RANDOM_RUNS, Baseline
 from analysis.study.incumbents import Optima
 from analysis.study.pairing import Ground, compared, pairs
 from analysis.study.time_to_target import budgets, times_to_target
@@ -112,7 +112,7 @@ def task_speedups(
 
 def task_speedups_on(ground: Ground, baseline: Baseline) -> pd.DataFrame:
     """As :func:`task_speedups`, over one of several baselines."""
-    strata = task_strata(ground.study, ground.optima)
+    strata = task_strata(ground.study, ground.optima, ground.rule)
     rows: list[dict[str, Any]] = []
     for (task, strategy), runs in ground.runs.items():
         for pair in pairs(ground, baseline, task, strategy):
@@ -123,17 +123,19 @@ def task_speedups_on(ground: Ground, baseline: Baseline) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*COLUMNS, "kernel", "log", "se", "df", "limit"])
 
 
-def task_strata(study: Study, optima: Optima) -> dict[str, str]:
-    """Stratum of each task by exact random search; without a recording by the ERT of its ``random`` runs."""
+def task_strata(study: Study, optima: Optima, rule: StratumRule | None = None) -> dict[str, str]:
+    """Stratum of each task by exact random search, or as ``rule`` says; without a recording by the ERT of its runs."""
     strata: dict[str, str] = {}
+    rule = rule or StratumRule()
+    of_runs = RANDOM_RUNS if rule.by == DIFFICULTIES[0] else HIERARCHICAL_RUNS
     for task, runs in study.runs.groupby("task", sort=True):
         name = str(task)
-        rivals = runs[runs["strategy"] == RANDOM_RUNS]
+        rivals = runs[runs["strategy"] == of_runs]
         if not np.isfinite(optima.t_star_ms[name]):
             strata[name] = "unknown"
         elif name in study.references:
             hard = difficulty(study.references[name], optima.t_star_ms[name], HEADLINE_TARGET)
-            strata[name] = stratum(hard.expected_evaluations)
+            strata[name] = stratum(rule.e5(hard), rule)
         elif rivals.empty:
             strata[name] = "unknown"
         else:
@@ -141,5 +143,5 @@ def task_strata(study: Study, optima: Optima) -> dict[str, str]:
             times = times_to_target(study, optima, (HEADLINE_TARGET,), limits)
             seen = times[times["axis"] == "evaluations"]
             result = estimate(seen["cost"], seen["hit"])
-            strata[name] = "unknown" if result.bounded else stratum(result.ert)
+            strata[name] = "unknown" if result.bounded else stratum(result.ert, rule)
     return strata
