@@ -127,13 +127,32 @@ def _by_parameter(rows: pd.DataFrame, hit: NDArray[np.bool_]) -> float | None:
     return SuccessiveSampling.of(p, hit).mean() if len(p) and np.isfinite(p).all() else None
 
 
-def stratum(e5: float) -> str:
-    """Difficulty by E5, exact random search's E[T] at 5%: < 20 trivial, up to 1000 useful, beyond: needle."""
+DIFFICULTIES = ("exact_random", "exact_random_by_parameter")
+"""The kinds of random search by whose E[T] a task may be called hard."""
+
+
+@dataclass(frozen=True)
+class StratumRule:
+    """How tasks are divided by difficulty: by E5, the E[T] at 5% of the random search ``by``."""
+
+    by: str = DIFFICULTIES[0]
+    trivial_below: float = 20.0
+    needle_above: float = 1000.0
+
+    def e5(self, of: Difficulty) -> float:
+        """nan where it is not known."""
+        if self.by == DIFFICULTIES[0]:
+            return of.expected_evaluations
+        return float("nan") if of.by_parameter is None else of.by_parameter
+
+
+def stratum(e5: float, rule: StratumRule = StratumRule()) -> str:
+    """Difficulty by E5: by default < 20 trivial, up to 1000 useful, beyond: needle."""
     if not np.isfinite(e5):
         return "unknown"
-    if e5 < 20:
+    if e5 < rule.trivial_below:
         return "trivial"
-    return "useful" if e5 <= 1000 else "needle"
+    return "useful" if e5 <= rule.needle_above else "needle"
 
 
 def initial_points_cap(n: int, k: int, initial_points: int, budget: float | None = None) -> float:

@@ -28,7 +28,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "harness.landscapes harness.measure harness.trackers analysis.runs analysis.landscapes",
         "harness.config harness.formats analysis.study",
         "harness.backends harness.strategies analysis.tables analysis.verdict analysis.gate",
-        "harness.testing analysis.figures",
+        "harness.testing analysis.figures analysis.plan",
         "harness.run analysis.report",
         "harness.study harness.authoring harness.record",
         "harness.gate harness.launchers",

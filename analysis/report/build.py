@@ -11,6 +11,7 @@ import pandas as pd
 from analysis.errors import AnalysisError
 from analysis.media import json_text, write_csv
 from analysis.progress import tracked
+from analysis.reference import StratumRule
 from analysis.report.drawing import Drawing, PageFigure, save_figures
 from analysis.report.gallery import Gallery
 from analysis.report.neutral import Neutral, summarise
@@ -38,6 +39,7 @@ from analysis.tables.table import Table, write
 from analysis.verdict.hypothesis import Hypothesis
 from analysis.verdict.hypothesis_file import HypothesisFile, find_hypothesis
 from analysis.verdict.judge import Verdict, judge
+from analysis.verdict.told import told_of
 
 __all__ = ["Report", "build_report", "format_speedups", "redraw"]
 
@@ -97,7 +99,7 @@ def build_report(
     """
     claimed = find_hypothesis(paths, hypothesis)
     command = Command(tuple(map(str, paths)), str(out_dir), "" if hypothesis is None else str(hypothesis))
-    results = study_results(paths, recordings, chosen_on)
+    results = study_results(paths, recordings, chosen_on, _rule(claimed))
     out = Path(out_dir)
     try:
         (out / "figures").mkdir(parents=True, exist_ok=True)
@@ -118,7 +120,11 @@ def _write(
     if not account.complete:
         told.append(account.summary())
     verdict = replace(verdict, sentence=" ".join(told).rstrip())
-    document = verdict.document() if claimed is None else {"hypothesis": claimed.document(), **verdict.document()}
+    document, registered = verdict.document(), []
+    if claimed is not None:
+        found = told_of(claimed, results.study)
+        registered = found.sentences
+        document = {"hypothesis": found.document, **document}
     document |= {"none_succeeded": failed, "account": account.document()}
     document |= {"chosen_on": results.study.chosen_on}
     (out / "verdict.json").write_text(json_text(document) + "\n", encoding="utf-8")
@@ -140,7 +146,7 @@ def _write(
         write(made, out / "tables")
     figures = save_figures(_wanted(results, hypothesis, per_task), out / "figures")
     index = out / "index.html"
-    index.write_text(render(results, verdict, figures, tables, command), encoding="utf-8")
+    index.write_text(render(results, verdict, figures, tables, command, registered), encoding="utf-8")
     return Report(
         index=index,
         verdict_json=out / "verdict.json",
@@ -152,8 +158,16 @@ def _write(
         verdict=verdict,
         hypothesis=claimed,
         account=account,
-        notes=account.sentences() + overlap_sentences(results.study.runs, results.study.chosen_on),
+        notes=[
+            *registered,
+            *account.sentences(),
+            *overlap_sentences(results.study.runs, results.study.chosen_on),
+        ],
     )
+
+
+def _rule(claimed: HypothesisFile | None) -> StratumRule | None:
+    return None if claimed is None else claimed.hypothesis.stratum_rule
 
 
 def _wanted(results: StudyResults, hypothesis: Hypothesis | None, per_task: bool) -> list[Drawing]:
@@ -203,7 +217,7 @@ def redraw(
         AnalysisError: as :func:`build_report`, or a name that no figure of these runs has.
     """
     claimed = find_hypothesis(paths, hypothesis)
-    results = study_results(paths, recordings)
+    results = study_results(paths, recordings, _rule(claimed))
     for sentence in results.study.account.sentences():
         told(sentence)
     gallery = Gallery(results, None if claimed is None else claimed.hypothesis)

@@ -117,7 +117,7 @@ def _document(paths: tuple[Path, Path], studies: Sequence[StudyResults], compare
 def _analysed(path: Path, recordings: Mapping[str, Path] | None, claim: Hypothesis | None) -> StudyResults:
     """With the baselines that the claim asks for, and no other."""
     others = [baseline for baseline in OTHERS if claim is not None and baseline.label in claim.baselines]
-    return analyse(load_study([path], recordings), others)
+    return analyse(load_study([path], recordings), others, None if claim is None else claim.stratum_rule)
 
 
 def _common(study: StudyResults, cells: set[tuple[str, str]]) -> StudyResults:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,16 +74,26 @@ def data_uri(png: Path) -> str:
 
 
 def render(
-    results: StudyResults, verdict: Verdict | Neutral, figures: list[PageFigure], tables: list[Table], command: Command
+    results: StudyResults,
+    verdict: Verdict | Neutral,
+    figures: list[PageFigure],
+    tables: list[Table],
+    command: Command,
+    registered: Sequence[str] = (),
 ) -> str:
-    """The page as text; everything in it is computed from the arguments."""
+    """The page as text; everything in it is computed from the arguments.
+
+    Args:
+        registered: what a reader must know of the hypothesis's age and of what it registers, a sentence each.
+    """
     study, best, table = results.study, results.best, results.speedups
-    tasks = task_rows(study, best)
+    tasks = task_rows(study, best, results.strata)
     return (
         environment()
         .get_template("report.html.j2")
         .render(
             headline=verdict.sentence,
+            registered=registered,
             judged=judged(verdict) if isinstance(verdict, Verdict) else None,
             sentences=sentences(table, results.counted[HEADLINE_TARGET]),
             target=f"{HEADLINE_TARGET:.0%}",

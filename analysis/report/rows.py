@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from analysis.runs.overlap import overlap_sentences
 from analysis.runs.split_time import overhead_by_strategy
 from analysis.study.incumbents import Optima
 from analysis.study.none_succeeded import none_succeeded
-from analysis.study.speedup import sampled_tasks, task_strata
+from analysis.study.speedup import sampled_tasks
 from analysis.study.time_to_target import budgets
 
 _INITIAL_POINTS = ("initial", "n_startup_trials", "initialization_budget", "shared_initial")
@@ -38,10 +39,10 @@ def initial_points(study: Study) -> dict[int, list[str]]:
     return dict(sorted(by_number.items()))
 
 
-def task_rows(study: Study, best: Optima) -> list[dict[str, Any]]:
+def task_rows(study: Study, best: Optima, strata: Mapping[str, str]) -> list[dict[str, Any]]:
     """Difficulty of each task; cells are empty where there is no recorded table."""
     rows = []
-    strata, smallest = task_strata(study, best), budgets(study).groupby(study.runs["task"]).min()
+    smallest = budgets(study).groupby(study.runs["task"]).min()
     for task, t_star in best.t_star_ms.items():
         row: dict[str, Any] = {"task": task, "t_star": f"{t_star:.4g}", "n": "–", "failed": "–"}
         row |= {"stratum": strata[task], "roofline": "–"}

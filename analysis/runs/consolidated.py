@@ -102,7 +102,13 @@ def names(root: Path) -> list[str]:
 
 
 def _environment(directories: Sequence[Path]) -> dict[str, Any]:
-    return read_environment(directories[0] / contract.ENVIRONMENT) if directories else {}
+    """Of the first run; ``started`` and ``last_started`` are of all."""
+    of_runs = [read_environment(directory / contract.ENVIRONMENT) for directory in directories]
+    starts = sorted(start for of in of_runs if isinstance(start := of.get(contract.STARTED), str))
+    if len(starts) < len(of_runs):  # some do not say
+        starts = []
+    both = {contract.STARTED: starts[0], contract.LAST_STARTED: starts[-1]} if starts else {}
+    return {**{k: v for k, v in of_runs[0].items() if k != contract.STARTED}, **both} if of_runs else {}
 
 
 def _write_if_possible(

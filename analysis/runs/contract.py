@@ -52,6 +52,12 @@ ENDED_FAILED: Final = "failed"
 TASK_FILES: Final = (REFERENCE, REFERENCE_NOTE, RETIMED)
 RESULTS_FILES: Final = (PLANNED, CONSOLIDATED)
 
+# In environment.json
+STARTED: Final = "started"
+"""When the run began, ISO 8601 in UTC; of several runs the first. Older runs do not say."""
+LAST_STARTED: Final = "last_started"
+"""Of several runs."""
+
 METADATA_KEY: Final = b"nearopt"
 """Of the JSON document in the metadata of a Parquet file."""
 

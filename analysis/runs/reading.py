@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,8 +62,20 @@ def read_surveyed(surveys: Sequence[Survey]) -> tuple[list[RunLog], dict[Path, s
             loaded = consolidated.load(root, here, collection)
             logs |= {log.path: log for log in loaded.logs}
             damaged |= loaded.damaged
-            environment = environment or loaded.environment
+            environment = joined(environment, loaded.environment)
     return sorted(logs.values(), key=lambda log: natural(log.path)), damaged, environment
+
+
+def joined(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """The environment of runs of two places: the first's, with the first start and the last of both."""
+    if not one or not other:
+        return dict(one or other)
+    times = (contract.STARTED, contract.LAST_STARTED)
+    both = {name: of for name, of in one.items() if name not in times}
+    if all(name in of for name in times for of in (one, other)):
+        both[times[0]] = min(one[times[0]], other[times[0]])
+        both[times[1]] = max(one[times[1]], other[times[1]])
+    return both
 
 
 def _has_failed(directory: Path) -> bool:

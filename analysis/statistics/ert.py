@@ -128,14 +128,6 @@ def mean_error(values: ArrayLike) -> float:
     return spread / float(np.sqrt(len(of))) if spread > 1e-12 * float(np.abs(of).max(initial=0.0)) else float("nan")
 
 
-def lower_limit_without_hits(total_cost: float, level: float = LEVEL) -> float:
-    """The smallest ERT still compatible with no hit at all in ``total_cost``, two-sided ``level``.
-
-    With a constant chance of a hit per unit of cost, 1 / ERT, no hit has probability exp(-cost / ERT).
-    """
-    return total_cost / -float(np.log((1 - level) / 2))
-
-
 def wilson(hits: int, runs: int, level: float = LEVEL) -> tuple[float, float]:
     """Wilson (1927) interval of a hit rate."""
     z = float(ndtri(0.5 + level / 2))

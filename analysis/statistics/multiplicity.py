@@ -43,14 +43,14 @@ def upper_bound(estimate: LogEstimate, level: float = 0.95) -> float:
 
 
 def holm(p_values: ArrayLike | Sequence[float]) -> Floats:
-    """Holm's (1979) adjusted p values, in the order given; nan counts as 1.
+    """Holm's (1979) adjusted p values, in the order given, along the last axis; nan counts as 1.
 
     The i-th smallest of m is multiplied with m - i + 1, then made monotone: rejecting where the adjusted value is at
     most alpha keeps the chance of any false rejection below alpha, however the tests depend on each other.
     """
     p = np.nan_to_num(np.asarray(p_values, dtype=np.float64), nan=1.0)
-    order = np.argsort(p, kind="stable")
-    stepped = np.maximum.accumulate(p[order] * (len(p) - np.arange(len(p))))
+    order = np.argsort(p, axis=-1, kind="stable")
+    charged = np.take_along_axis(p, order, axis=-1) * (p.shape[-1] - np.arange(p.shape[-1]))
     adjusted = np.empty_like(p)
-    adjusted[order] = np.minimum(stepped, 1.0)
+    np.put_along_axis(adjusted, order, np.minimum(np.maximum.accumulate(charged, axis=-1), 1.0), axis=-1)
     return adjusted

@@ -11,6 +11,7 @@ import pandas as pd
 
 from analysis.reference import STRATA
 from analysis.statistics.ert import TIED, LogEstimate, combine
+from analysis.statistics.no_hits import RatioLimit, p_beyond
 from analysis.statistics.supported import NEW_KERNELS, THESE_TASKS, refusal
 
 MIN_KERNELS = 3
@@ -19,7 +20,10 @@ MIN_KERNELS = 3
 
 @dataclass(frozen=True)
 class TaskSpeedup:
-    """The speedup of one strategy on one task: a row of ``speedup.task_speedups``."""
+    """The speedup of one strategy on one task: a row of ``speedup.task_speedups``.
+
+    ``limit`` is what is known where ``bound`` is not ``none``.
+    """
 
     kernel: str
     stratum: str
@@ -31,6 +35,7 @@ class TaskSpeedup:
     speedup_low: float
     speedup_high: float
     log: LogEstimate
+    limit: RatioLimit | None = None
 
 
 def aggregates(per_task: pd.DataFrame) -> pd.DataFrame:
@@ -60,7 +65,9 @@ def task_of(row: Mapping[Any, Any]) -> TaskSpeedup:
     """A row of ``speedup.task_speedups``."""
     names = ("kernel", "stratum", "budget", "hits", "runs", "ert", "bound", "speedup_low", "speedup_high")
     estimate = LogEstimate(row["log"], row["se"], row["df"])
-    return TaskSpeedup(**{name: row[name] for name in names}, log=estimate)
+    limit = row.get("limit")
+    known = limit if isinstance(limit, RatioLimit) else None
+    return TaskSpeedup(**{name: row[name] for name in names}, log=estimate, limit=known)
 
 
 def over_seeds(tasks: Sequence[TaskSpeedup]) -> LogEstimate:
@@ -130,12 +137,30 @@ def summarise(tasks: Sequence[TaskSpeedup], mean: Callable[[Sequence[TaskSpeedup
     return Summary(bound, estimate, low, high)
 
 
+def p_of_limit(tasks: Sequence[TaskSpeedup], question: str, threshold: float, bound: str) -> float:
+    """p of "the mean is at least ``threshold``" where some task was never solved (``bound``: ``upper``).
+
+    Or of "at most" where the baseline never solved some (``lower``); :func:`analysis.statistics.no_hits.p_beyond`.
+    """
+    mean = over_kernels if question == NEW_KERNELS else over_seeds
+
+    def mean_at(chance: float) -> LogEstimate:
+        return mean([task if task.limit is None else replace(task, log=task.limit.at(chance)) for task in tasks])
+
+    return p_beyond(mean_at, threshold, 1 if bound == "upper" else -1)
+
+
 def refused_because(tasks: Sequence[TaskSpeedup], question: str | None = None) -> str:
-    """Why the mean of these tasks gets no interval; empty where it gets one. By default that of :func:`over_all`."""
+    """Why the mean of these tasks gets no interval; empty where it gets one. By default that of :func:`over_all`.
+
+    Tasks that were never solved have an exact law of their own, so that hits are asked of the others alone.
+    """
     kernels = len({task.kernel for task in tasks})
     question = question or (NEW_KERNELS if kernels >= MIN_KERNELS else THESE_TASKS)
-    runs = sum(task.runs for task in tasks)
-    return refusal(question, min(task.runs for task in tasks), sum(task.hits for task in tasks) / runs, kernels)
+    solved = [task for task in tasks if task.hits]
+    runs = sum(task.runs for task in solved)
+    rate = sum(task.hits for task in solved) / runs if runs else 1.0
+    return refusal(question, min(task.runs for task in tasks), rate, kernels)
 
 
 def _row(tasks: list[TaskSpeedup], mean: Callable[[Sequence[TaskSpeedup]], LogEstimate]) -> dict[str, Any]:
@@ -159,6 +184,7 @@ def _row(tasks: list[TaskSpeedup], mean: Callable[[Sequence[TaskSpeedup]], LogEs
         "se_these": seeds.se,
         "df_these": seeds.df,
         "refused_these": refused_because(tasks, THESE_TASKS) if mean is over_all else "",
+        "tasks": tuple(tasks) if summary.bound in ("upper", "lower") else None,
     }
 
 

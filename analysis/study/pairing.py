@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.reference import Difficulty, difficulty
+from analysis.reference import Difficulty, StratumRule, difficulty
 from analysis.runs.load import Study
 from analysis.runs.recordings import read_readings
-from analysis.statistics.ert import ErtEstimate, LogEstimate, estimate, lower_limit_without_hits
+from analysis.statistics.ert import ErtEstimate, LogEstimate, estimate
+from analysis.statistics.no_hits import RatioLimit, lower_limit_without_hits
 from analysis.statistics.readings import Readings
 from analysis.study.baseline import NOISY_RANDOM, Baseline, Conditions, exact_random, noise_slowdowns
 from analysis.study.incumbents import Optima
@@ -54,8 +55,16 @@ def erts(times: pd.DataFrame) -> Erts:
 class Ground:
     """What every baseline of a study needs again and again: kept once computed."""
 
-    def __init__(self, study: Study, optima: Optima, targets: Sequence[float], times: pd.DataFrame) -> None:
+    def __init__(
+        self,
+        study: Study,
+        optima: Optima,
+        targets: Sequence[float],
+        times: pd.DataFrame,
+        rule: StratumRule | None = None,
+    ) -> None:
         self.study, self.optima, self.targets = study, optima, tuple(targets)
+        self.rule = rule or StratumRule()
         self.erts = erts(times)
         self.runs = {
             (str(task), str(strategy)): part
@@ -172,17 +181,19 @@ def compared(result: ErtEstimate, base: ErtEstimate) -> dict[str, Any]:
     """One row's numbers: a ratio of two ERTs, either of which may be only a lower bound."""
     ratio: LogEstimate = base.log - result.log
     low, high = ratio.interval()
-    bound = "none"
+    bound, limit = "none", None
     if result.bounded and base.bounded:
         ratio, low, high, bound = LogEstimate(float("nan"), float("nan")), 0.0, float("inf"), "unknown"
     elif result.bounded:
         bound, low = "upper", 0.0
         upper_base = base.log.interval()[1]
-        high = upper_base / lower_limit_without_hits(result.ert)
+        high = upper_base / lower_limit_without_hits(result.ert, result.runs)
+        limit = RatioLimit(ratio.log, result.runs, 1, base.log.se, base.log.df)
     elif base.bounded:
         bound, high = "lower", float("inf")
         upper_own = result.log.interval()[1]
-        low = lower_limit_without_hits(base.ert) / upper_own
+        low = lower_limit_without_hits(base.ert, base.runs) / upper_own
+        limit = RatioLimit(ratio.log, base.runs, -1, result.log.se, result.log.df)
     return {
         "hits": result.hits,
         "runs": result.runs,
@@ -194,4 +205,5 @@ def compared(result: ErtEstimate, base: ErtEstimate) -> dict[str, Any]:
         "log": ratio.log,
         "se": ratio.se,
         "df": ratio.df,
+        "limit": limit,
     }

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.progress import tracked
-from analysis.reference import TARGETS
+from analysis.reference import TARGETS, StratumRule
 from analysis.runs.load import Study, load_study
 from analysis.study.baseline import EXACT_RANDOM, HIERARCHICAL_RUNS, NOISY_RANDOM, PRIMARY, RANDOM_RUNS, Baseline
 from analysis.study.incumbents import Optima, incumbent_steps, optima
@@ -53,17 +53,17 @@ def study_results(
     paths: Sequence[str | Path],
     recordings: Mapping[str, Path] | None = None,
     chosen_on: Mapping[str, Sequence[str]] | None = None,
+    rule: StratumRule | None = None,
 ) -> StudyResults:
     """Load and analyse every finished run below ``paths``; see :func:`analysis.runs.load.load_study`."""
-    study = load_study(paths, recordings, chosen_on)
-    return analyse(study)
+    return analyse(load_study(paths, recordings, chosen_on), rule=rule)
 
 
-def analyse(study: Study, others: Sequence[Baseline] = OTHERS) -> StudyResults:
-    """The main results of a study."""
+def analyse(study: Study, others: Sequence[Baseline] = OTHERS, rule: StratumRule | None = None) -> StudyResults:
+    """The main results of a study; ``rule``: how its tasks are divided by difficulty, if not by the default one."""
     best = optima(study)
     times = times_to_target(study, best)
-    ground = Ground(study, best, TARGETS, times)
+    ground = Ground(study, best, TARGETS, times, rule)
     tables = {}
     for baseline in tracked(list(others), "baselines"):
         table = speedups_on(ground, baseline)
@@ -76,6 +76,6 @@ def analyse(study: Study, others: Sequence[Baseline] = OTHERS) -> StudyResults:
         steps=incumbent_steps(study.evaluations),
         speedups=speedups_on(ground, PRIMARY),
         others=tables,
-        strata=task_strata(study, best),
+        strata=task_strata(study, best, rule),
         counted={target: counted_tasks(study, best, target) for target in TARGETS},
     )

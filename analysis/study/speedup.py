@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.reference import HEADLINE_TARGET, TARGETS, difficulty, kernel_of, stratum
+from analysis.reference import DIFFICULTIES, HEADLINE_TARGET, TARGETS, StratumRule, difficulty, kernel_of, stratum
 from analysis.runs.load import Study
 from analysis.statistics.ert import estimate
 from analysis.study.aggregate import aggregates
-from analysis.study.baseline import PRIMARY, RANDOM_RUNS, Baseline
+from analysis.study.baseline import HIERARCHICAL_RUNS, PRIMARY, RANDOM_RUNS, Baseline
 from analysis.study.incumbents import Optima
 from analysis.study.pairing import Ground, compared, pairs
 from analysis.study.time_to_target import budgets, times_to_target
@@ -39,16 +39,17 @@ COLUMNS = [
 ``budget`` is in evaluations, also on the seconds axis (in seconds only where the runs were limited in seconds
 alone). ``bound`` is ``none``; ``upper`` where a strategy without any hit makes the speedup an upper bound: then ``ert``
 is the sum of min(T, B), ``speedup_low`` is 0 and ``speedup_high`` the limit by
-:func:`analysis.statistics.ert.lower_limit_without_hits`. Against runs of ``random`` that never hit it is ``lower``, and
-``unknown`` (speedup nan) where neither hit, or where no row of the space is within the target: then there is nothing
-to find, and no aggregate counts the task. Aggregates have task ``kernel:<name>`` or ``ALL``, ``ert`` is a geometric
-mean there and ``budget`` empty unless equal for all; each comes for every stratum and for ``all``; sampled tasks
-count only where there are no exhaustive ones. Limits are nan where no interval can be had (one seed on either side), or
-where it is ``refused`` for the reason given there (:mod:`analysis.statistics.supported`).
+:func:`analysis.statistics.no_hits.lower_limit_without_hits`. Against runs of ``random`` that never hit it is ``lower``,
+and ``unknown`` (speedup nan) where neither hit, or where no row of the space is within the target: then there is
+nothing to find, and no aggregate counts the task. Aggregates have task ``kernel:<name>`` or ``ALL``, ``ert`` is a
+geometric mean there and ``budget`` empty unless equal for all; each comes for every stratum and for ``all``; sampled
+tasks count only where there are no exhaustive ones. Limits are nan where no interval can be had (one seed on either
+side), or where it is ``refused`` for the reason given there (:mod:`analysis.statistics.supported`).
 """
-DETAILS = ["log", "se", "df", "se_these", "df_these", "refused_these"]
+DETAILS = ["log", "se", "df", "se_these", "df_these", "refused_these", "limit", "tasks"]
 """Further columns in memory: the log of the speedup, its standard error and degrees of freedom; for aggregates of
-``ALL`` also those that answer for these tasks alone."""
+``ALL`` also those that answer for these tasks alone. Where the speedup is only a bound, ``limit`` has a task's
+:class:`analysis.statistics.no_hits.RatioLimit` and ``tasks`` what an aggregate is made of."""
 
 
 def speedups(
@@ -111,7 +112,7 @@ def task_speedups(
 
 def task_speedups_on(ground: Ground, baseline: Baseline) -> pd.DataFrame:
     """As :func:`task_speedups`, over one of several baselines."""
-    strata = task_strata(ground.study, ground.optima)
+    strata = task_strata(ground.study, ground.optima, ground.rule)
     rows: list[dict[str, Any]] = []
     for (task, strategy), runs in ground.runs.items():
         for pair in pairs(ground, baseline, task, strategy):
@@ -119,20 +120,22 @@ def task_speedups_on(ground: Ground, baseline: Baseline) -> pd.DataFrame:
             row |= {"axis": pair.axis, "baseline": pair.baseline, "budget": pair.budget, "stratum": strata[task]}
             row["refused"] = ""
             rows.append(row | compared(pair.own, pair.base))
-    return pd.DataFrame(rows, columns=[*COLUMNS, "kernel", "log", "se", "df"])
+    return pd.DataFrame(rows, columns=[*COLUMNS, "kernel", "log", "se", "df", "limit"])
 
 
-def task_strata(study: Study, optima: Optima) -> dict[str, str]:
-    """Stratum of each task by exact random search; without a recording by the ERT of its ``random`` runs."""
+def task_strata(study: Study, optima: Optima, rule: StratumRule | None = None) -> dict[str, str]:
+    """Stratum of each task by exact random search, or as ``rule`` says; without a recording by the ERT of its runs."""
     strata: dict[str, str] = {}
+    rule = rule or StratumRule()
+    of_runs = RANDOM_RUNS if rule.by == DIFFICULTIES[0] else HIERARCHICAL_RUNS
     for task, runs in study.runs.groupby("task", sort=True):
         name = str(task)
-        rivals = runs[runs["strategy"] == RANDOM_RUNS]
+        rivals = runs[runs["strategy"] == of_runs]
         if not np.isfinite(optima.t_star_ms[name]):
             strata[name] = "unknown"
         elif name in study.references:
             hard = difficulty(study.references[name], optima.t_star_ms[name], HEADLINE_TARGET)
-            strata[name] = stratum(hard.expected_evaluations)
+            strata[name] = stratum(rule.e5(hard), rule)
         elif rivals.empty:
             strata[name] = "unknown"
         else:
@@ -140,5 +143,5 @@ def task_strata(study: Study, optima: Optima) -> dict[str, str]:
             times = times_to_target(study, optima, (HEADLINE_TARGET,), limits)
             seen = times[times["axis"] == "evaluations"]
             result = estimate(seen["cost"], seen["hit"])
-            strata[name] = "unknown" if result.bounded else stratum(result.ert)
+            strata[name] = "unknown" if result.bounded else stratum(result.ert, rule)
     return strata

@@ -2,7 +2,8 @@
 
 A test is of one strategy, stratum, axis, kind of random search and target, and asks for *these tasks* (only seeds vary)
 or for *new kernels*. It is one-sided either way, on the bounds of the speedup, with Holm's correction over the targets.
-Nothing is tested without a supported interval.
+Nothing is tested without a supported interval. A task that was never solved leaves a bound, which can refute (or
+support, where it was random search that never solved it) by the exact law of runs without a hit.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 from analysis.statistics.ert import LogEstimate
 from analysis.statistics.multiplicity import holm, lower_bound, p_at_least, p_at_most, upper_bound
 from analysis.statistics.supported import THESE_TASKS
+from analysis.study.aggregate import p_of_limit
 from analysis.verdict.hypothesis import Hypothesis
 
 SUPPORTED, REFUTED, UNDECIDED = "supported", "refuted", "undecided"
@@ -68,8 +70,12 @@ def family(records: Sequence[Mapping[Any, Any]], question: str, hypothesis: Hypo
         for row, reason, estimate in zip(records, refused, estimates, strict=True)
     ]
     pairs = list(zip(records, estimates, usable, strict=True))
-    raw_above = [p_at_most(e, threshold) if ok else _p_of_limit(row, "lower", threshold) for row, e, ok in pairs]
-    raw_below = [p_at_least(e, threshold) if ok else _p_of_limit(row, "upper", threshold) for row, e, ok in pairs]
+    limits = [
+        [_p_of_limit(row, why, bound, question, threshold) for row, why in zip(records, refused, strict=True)]
+        for bound in ("lower", "upper")
+    ]
+    raw_above = [p_at_most(e, threshold) if ok else limits[0][i] for i, (_, e, ok) in enumerate(pairs)]
+    raw_below = [p_at_least(e, threshold) if ok else limits[1][i] for i, (_, e, ok) in enumerate(pairs)]
     above, below = holm(raw_above), holm(raw_below)
     cells = []
     for i, (row, estimate, ok) in enumerate(pairs):
@@ -95,8 +101,8 @@ def family(records: Sequence[Mapping[Any, Any]], question: str, hypothesis: Hypo
 _REASONS = {"upper": "some task was never solved", "lower": "random never solved some task", "unknown": "nothing known"}
 
 
-def _p_of_limit(row: Mapping[Any, Any], bound: str, threshold: float) -> float:
-    """Where some task was never solved there is only a limit: two-sided 95% beyond it is a p of 2.5% at most."""
-    limit = float(row["speedup_high" if bound == "upper" else "speedup_low"])
-    beyond = limit < threshold if bound == "upper" else limit > threshold
-    return 0.025 if row["bound"] == bound and not row["refused"] and beyond else float("nan")
+def _p_of_limit(row: Mapping[Any, Any], refused: str, bound: str, question: str, threshold: float) -> float:
+    """Where some task was never solved there is only a limit, on one side, at every confidence; nan on the other."""
+    if row["bound"] != bound or refused or not isinstance(row["tasks"], tuple):
+        return float("nan")
+    return p_of_limit(row["tasks"], question, threshold, bound)

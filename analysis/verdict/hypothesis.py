@@ -1,14 +1,14 @@
 """What a study sets out to show, as data: reports test this and nothing else.
 
-It stands in ``hypothesis.yaml`` beside the study's results (:mod:`analysis.verdict.hypothesis_file` reads it). Nothing
-here has a default but the upper end: what a claim is must not change with the library.
+It stands in ``hypothesis.yaml`` beside the study's results (:mod:`analysis.verdict.hypothesis_file` reads it). What is
+tested has no default: what a claim is must not change with the library.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from analysis.reference import STRATA, TARGETS
+from analysis.reference import STRATA, TARGETS, StratumRule
 from analysis.statistics.supported import NEW_KERNELS, THESE_TASKS
 from analysis.study.baseline import PRIMARY
 from analysis.study.results import OTHERS
@@ -33,6 +33,26 @@ TESTED_TARGETS = TARGETS
 
 
 @dataclass(frozen=True)
+class Seeds:
+    """The seeds ``first``, ``first + 1``, … of each strategy on each task, ``count`` of them."""
+
+    first: int
+    count: int
+
+    def all(self) -> range:
+        return range(self.first, self.first + self.count)
+
+
+@dataclass(frozen=True)
+class LivePart:
+    """What is to be run on a device beside the replays; told, and judged by the live comparison."""
+
+    tasks: tuple[str, ...]
+    strategies: tuple[str, ...]
+    seeds: Seeds
+
+
+@dataclass(frozen=True)
 class Hypothesis:
     """A claim of the kind "some strategy is at least ``threshold`` times as fast as random search".
 
@@ -50,6 +70,10 @@ class Hypothesis:
         axes: on which it has to hold, each: ``evaluations``, ``seconds``.
         questions: what is asked, the most important first: ``these tasks``, ``new kernels``.
         error_rate: chance of a wrong verdict that is taken, between 0 and 0.5; bounds are one-sided at one minus it.
+        seeds: of its strategies' runs; ``None``: none are registered.
+        stratum_rule: how tasks are divided by difficulty; ``None``: as reports do.
+        live: what is to be run live; ``None``: nothing is registered.
+        registered: when it was fixed by its own word, ISO 8601 in UTC; counts where no commit says more.
     """
 
     statement: str
@@ -63,6 +87,10 @@ class Hypothesis:
     axes: tuple[str, ...]
     questions: tuple[str, ...]
     error_rate: float
+    seeds: Seeds | None = None
+    stratum_rule: StratumRule | None = None
+    live: LivePart | None = None
+    registered: str | None = None
 
     @property
     def level(self) -> float:

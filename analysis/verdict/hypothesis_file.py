@@ -5,10 +5,10 @@ from __future__ import annotations
 import difflib
 import hashlib
 import sys
-from collections.abc import Collection, Hashable, Iterable, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
@@ -18,12 +18,16 @@ from analysis.runs.documents import YAML_LOADER, load_yaml, read_bytes
 from analysis.runs.names import name_fault
 from analysis.runs.run_directory import first_line
 from analysis.verdict.hypothesis import CHOICES, TESTED_TARGETS, Hypothesis
+from analysis.verdict.hypothesis_parts import read_live, read_registered, read_seeds, read_stratum_rule
+from analysis.verdict.registration import Registration, registration
 
 NAME = "hypothesis.yaml"
 VERSION = 1
 """The newest version of the file that is understood. It grows when a file of an older version would be misread."""
 _KEYS = ("version", *(field.name for field in fields(Hypothesis)))
-_OPTIONAL = ("upper_end",)
+_OPTIONAL = ("upper_end", "seeds", "stratum_rule", "live", "registered")
+
+_Read = TypeVar("_Read")
 
 
 @dataclass(frozen=True)
@@ -39,9 +43,18 @@ class HypothesisFile:
     sha256: str
     hypothesis: Hypothesis
 
-    def document(self) -> dict[str, Any]:
-        """The ``hypothesis`` of verdict.json: file, digest and every field."""
-        return {"file": str(self.path), "sha256": self.sha256, **asdict(self.hypothesis)}
+    def registration(self) -> Registration:
+        """When it was fixed; asks Git."""
+        return registration(self.path, self.hypothesis.registered)
+
+    def document(self, known: Registration) -> dict[str, Any]:
+        """The ``hypothesis`` of verdict.json: file, digest, commits and every field."""
+        return {
+            "file": str(self.path),
+            "sha256": self.sha256,
+            "commit": known.document(),
+            **asdict(self.hypothesis),
+        }
 
 
 def find_hypothesis(folders: Sequence[str | Path], given: Path | None = None) -> HypothesisFile | None:
@@ -115,7 +128,16 @@ class _Reader:
             axes=self.names("axes"),
             questions=self.names("questions"),
             error_rate=self.number("error_rate", 0.0, 0.5),
+            seeds=self._part("seeds", read_seeds),
+            stratum_rule=self._part("stratum_rule", read_stratum_rule),
+            live=self._part("live", read_live),
+            registered=self._part("registered", read_registered),
         )
+
+    def _part(self, name: str, read: Callable[[Path, object], _Read]) -> _Read | None:
+        """A part that may be left out."""
+        value = self.document.get(name)
+        return None if value is None else read(self.path, value)
 
     def _check_version(self) -> None:
         """First, for a newer file may have other keys."""

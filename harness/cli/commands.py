@@ -7,6 +7,7 @@ from harness.cli.gate import GATE
 from harness.cli.import_export import EXPORT, IMPORT
 from harness.cli.landscapes import COMPARE, LANDSCAPES
 from harness.cli.new_strategy import NEW_STRATEGY
+from harness.cli.plan import PLAN
 from harness.cli.profile import PROFILE
 from harness.cli.record import RECORD, RETIME
 from harness.cli.report import REPORT
@@ -19,6 +20,7 @@ COMMANDS: tuple[Command, ...] = (
     STATUS,
     RETIME,
     REPORT,
+    PLAN,
     GATE,
     NEW_STRATEGY,
     PROFILE,

@@ -204,6 +204,8 @@ class EnvironmentDocument(TypedDict):
 class FullEnvironmentDocument(EnvironmentDocument):
     """environment.json."""
 
+    started: NotRequired[str]
+
     backend: dict[str, Any]
 
 

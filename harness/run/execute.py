@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +101,7 @@ def _execute(
             return RunResult(path, "failed", 0, None, earlier.message)
         with writing(options.results):
             write_reference(task_folder, backend, config.task)
-            environment = _environment(options, backend)
+            environment = _environment(options, backend, directory.started())
         if options.allow_mixed_code:
             directory.write_config(document)
         directory.write_environment(environment)
@@ -205,7 +206,8 @@ def _document(config: RunConfig, backend: Backend) -> contract.ConfigDocument:
     return document
 
 
-def _environment(options: SweepOptions, backend: Backend) -> contract.FullEnvironmentDocument:
+def _environment(options: SweepOptions, backend: Backend, started: str | None) -> contract.FullEnvironmentDocument:
+    """``started``: when an earlier process began the run, if one did."""
     environment = provenance.environment()
     diff = provenance.working_diff()
     if diff and options.keep_diff:
@@ -214,4 +216,5 @@ def _environment(options: SweepOptions, backend: Backend) -> contract.FullEnviro
         file = folder / f"{environment['git']['diff_sha256'][:16]}.diff"
         if not file.exists() or file.stat().st_size != len(diff.encode()):
             write_text(file, diff)
-    return {**environment, "backend": dict(backend.environment())}
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return {**environment, "started": started or now, "backend": dict(backend.environment())}

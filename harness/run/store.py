@@ -242,6 +242,15 @@ class RunDirectory:
         folder.mkdir()
         return folder
 
+    def started(self) -> str | None:
+        """When the run first began, where ``environment.json`` says it."""
+        try:
+            said = json.loads((self.path / contract.ENVIRONMENT).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        started = said.get("started") if isinstance(said, dict) else None
+        return started if isinstance(started, str) else None
+
     def write_environment(self, document: Mapping[str, Any]) -> None:
         """Write ``environment.json``."""
         with writing(self.path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.statistics.ert import LogEstimate, combine, estimate, lower_limit_without_hits, mean_error, wilson
+from analysis.statistics.ert import LogEstimate, combine, estimate, mean_error, wilson
 
 
 def test_ert_charges_the_runs_that_missed() -> None:
@@ -67,14 +67,6 @@ def test_equal_readings_are_not_certainty(cost: list[float]) -> None:
 def test_the_error_of_a_mean() -> None:
     assert mean_error([1.0, 2.0, 3.0]) == pytest.approx(1 / np.sqrt(3))
     assert np.isnan([mean_error([]), mean_error([3.0]), mean_error([0.1 + 0.2, 0.3]), mean_error([0.0, 0.0])]).all()
-
-
-def test_limit_without_hits_holds_in_95_of_100() -> None:
-    # with ERT at the limit, no hit at all is as rare as the level says
-    budget, runs = 50, 4
-    p = 1 / lower_limit_without_hits(budget * runs)
-    nothing = (np.random.default_rng(0).geometric(p, (20_000, runs)) > budget).all(axis=1)
-    assert nothing.mean() == pytest.approx(0.025, abs=0.006)
 
 
 def test_combination_is_welch_satterthwaite() -> None:

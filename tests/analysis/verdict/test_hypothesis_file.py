@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
 import re
@@ -13,7 +14,8 @@ import pytest
 import yaml
 
 from analysis.errors import AnalysisError
-from analysis.verdict.hypothesis import Hypothesis
+from analysis.reference import StratumRule
+from analysis.verdict.hypothesis import Hypothesis, LivePart, Seeds
 from analysis.verdict.hypothesis_file import find_hypothesis, read_hypothesis
 from tests.analysis.hypotheses import CLAIM, CLAIM_FILE, fields, write_hypothesis
 from tests.test_rules_agree import BOMBS
@@ -41,12 +43,23 @@ def test_the_claim_is_as_it_was_registered() -> None:
     assert CLAIM.strata == ("useful", "all") and len(CLAIM.needs()) == 4
 
 
-@pytest.mark.parametrize("hypothesis", [CLAIM, OURS])
+WHOLE = replace(
+    OURS,
+    upper_end=3.0,
+    seeds=Seeds(100, 30),
+    stratum_rule=StratumRule("exact_random_by_parameter", 10.0, 500.0),
+    live=LivePart(("softmax-4096x2560-bf16",), ("mine",), Seeds(200, 3)),
+    registered="2026-11-27T09:30:00+00:00",
+)
+OPTIONAL = ("upper_end", "seeds", "stratum_rule", "live", "registered")
+
+
+@pytest.mark.parametrize("hypothesis", [CLAIM, OURS, WHOLE])
 def test_what_is_written_is_read(hypothesis: Hypothesis, tmp_path: Path) -> None:
     file = read_hypothesis(write_hypothesis(tmp_path / "h.yaml", hypothesis))
     assert file.hypothesis == hypothesis
     assert file.sha256 == hashlib.sha256(file.path.read_bytes()).hexdigest()
-    assert file.document()["threshold"] == hypothesis.threshold
+    assert file.document(file.registration())["threshold"] == hypothesis.threshold
 
 
 def test_the_example_in_the_readme_is_one(tmp_path: Path) -> None:
@@ -54,7 +67,7 @@ def test_the_example_in_the_readme_is_one(tmp_path: Path) -> None:
     (example,) = re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL)
     (tmp_path / "h.yaml").write_text(example, encoding="utf-8")
     assert read_hypothesis(tmp_path / "h.yaml").hypothesis.speedup == "2–3×"
-    assert set(fields(CLAIM)) == set(yaml.safe_load(example))
+    assert set(yaml.safe_load(example)) == {"version", *(field.name for field in dataclasses.fields(Hypothesis))}
 
 
 def test_the_claimed_speedup_in_words() -> None:
@@ -89,6 +102,27 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
     "unknown target": ({"targets": [0.1, 0.2]}, r"targets=0.2: expected a list of one or more of 0.01, 0.05, 0.1"),
     "a target twice": ({"targets": [0.1, 0.1]}, r"targets=0.1: expected each name once"),
     "no targets": ({"targets": 0.1}, r"targets=0.1: expected a list of one or more of 0.01, 0.05, 0.1"),
+    "seeds that are a list": ({"seeds": [1]}, r"seeds=\[1\]: expected a mapping with the keys first, count"),
+    "no number of seeds": ({"seeds": {"first": 1}}, r"seeds.count is missing: expected first, count"),
+    "negative seed": ({"seeds": {"first": -1, "count": 2}}, r"seeds.first=-1: expected a whole number of at least 0"),
+    "unknown part": ({"seeds": {"first": 1, "cuont": 2}}, r"seeds.cuont: unknown field \(did you mean count\?\): "),
+    "strata by something else": (
+        {"stratum_rule": {"by": "x", "trivial_below": 20, "needle_above": 1000}},
+        r"stratum_rule.by='x': expected one of exact_random, exact_random_by_parameter",
+    ),
+    "strata that cross": (
+        {"stratum_rule": {"by": "exact_random", "trivial_below": 20, "needle_above": 10}},
+        r"stratum_rule.needle_above=10: expected a number above 20",
+    ),
+    "live part without names": (
+        {"live": {"tasks": [], "strategies": ["mine"], "seeds": {"first": 1, "count": 2}}},
+        r"live.tasks=\[\]: expected a list of names of tasks",
+    ),
+    "seeds of the live part": (
+        {"live": {"tasks": ["t"], "strategies": ["mine"], "seeds": {"first": 1, "count": 0}}},
+        r"live.seeds.count=0: expected a whole number of at least 1",
+    ),
+    "no date": ({"registered": "soon"}, r"registered='soon': expected a day or a time such as 2026-11-27"),
     "error rate out of range": ({"error_rate": 0.5}, r"error_rate=0.5: expected a number above 0 and below 0.5"),
 }  # fmt: skip
 
@@ -102,7 +136,7 @@ def test_each_fault_is_one_line(change: dict[str, Any], expected: str, tmp_path:
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", [name for name in fields(OURS) if name not in ("version", "upper_end")])
+@pytest.mark.parametrize("name", [name for name in fields(WHOLE) if name not in ("version", *OPTIONAL)])
 def test_every_field_has_to_be_there(name: str, tmp_path: Path) -> None:
     path = tmp_path / "h.yaml"
     path.write_text(yaml.safe_dump({key: value for key, value in fields(OURS).items() if key != name}))

@@ -1,0 +1,1 @@
+"""How many seeds, tasks and kernels decide a hypothesis."""

@@ -1,0 +1,185 @@
+"""What a pilot study says of a hypothesis's tests: estimates, how they spread, and how they go together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from analysis.errors import AnalysisError
+from analysis.reference import TARGETS
+from analysis.runs.load import Study, part_of
+from analysis.statistics.random_effects import Components, components
+from analysis.study.aggregate import TaskSpeedup, over_seeds, task_of
+from analysis.study.baseline import PRIMARY, Baseline
+from analysis.study.incumbents import optima
+from analysis.study.pairing import Ground
+from analysis.study.results import OTHERS
+from analysis.study.speedup import counted, task_speedups_on
+from analysis.study.time_to_target import times_to_target
+from analysis.verdict.hypothesis import ALL, Hypothesis
+
+Floats = NDArray[np.float64]
+Key = tuple[str, str, str, float]
+"""Strategy, axis, baseline (as the hypothesis asks for it) and target: one test."""
+
+
+@dataclass(frozen=True)
+class Test:
+    """One test on the pilot's tasks.
+
+    Attributes:
+        log, se, df: of the mean log speedup on these tasks.
+        spread: between kernels, tasks and seeds.
+        hit_rate: of the strategy's runs.
+        unsolved: tasks that the strategy or the runs that stand for random search never solved: then nothing else is
+            known.
+    """
+
+    __test__ = False  # no test of pytest's
+
+    log: float
+    se: float
+    df: float
+    spread: Components
+    hit_rate: float
+    unsolved: int
+
+
+@dataclass(frozen=True)
+class Pilot:
+    """The tests of a hypothesis in its first stratum that the pilot has tasks of.
+
+    Attributes:
+        stratum: that one.
+        seeds, tasks, kernels: what the pilot has; seeds are the fewest of a task.
+        keys, tests: strategies x axes x baselines x targets, in this order.
+        over_seeds, over_tasks: correlation of the tests' estimates under other seeds, and under other tasks.
+            [tests, tests]
+    """
+
+    stratum: str
+    seeds: int
+    tasks: int
+    kernels: int
+    keys: tuple[Key, ...]
+    tests: tuple[Test, ...]
+    over_seeds: Floats
+    over_tasks: Floats
+
+
+def pilot_of(study: Study, hypothesis: Hypothesis, where: str) -> Pilot:
+    """Estimate everything that planning needs.
+
+    Args:
+        where: the results, for errors.
+
+    Raises:
+        AnalysisError: a strategy or baseline of the hypothesis has no runs here, or no task is of its strata.
+    """
+    best = optima(study)
+    by_label = {baseline.label: baseline for baseline in (PRIMARY, *OTHERS)}
+    chosen = [by_label[label] for label in hypothesis.baselines]
+    ran = set(study.runs["strategy"])
+    for name in hypothesis.strategies:
+        if name not in ran:
+            raise AnalysisError(f"{where}: no runs of {name}: expected those of every strategy of the hypothesis")
+    names = {*hypothesis.strategies, *(n for b in chosen for n in (b.name, b.fallback) if n in ran)}
+    part = part_of(
+        study, {(t, s) for t, s in zip(study.runs["task"], study.runs["strategy"], strict=True) if s in names}
+    )
+    times = times_to_target(part, best)
+    ground = Ground(part, best, TARGETS, times, hypothesis.stratum_rule)
+    tables = {b.label: counted(part, best, task_speedups_on(ground, b)) for b in chosen}
+    own = pd.concat(tables.values(), ignore_index=True)
+    own = own[own["strategy"].isin(hypothesis.strategies)]
+    keys = tuple(product(hypothesis.strategies, hypothesis.axes, hypothesis.baselines, hypothesis.targets))
+    for key in keys:
+        if not _tasks(tables[key[2]], key, ALL):
+            raise AnalysisError(
+                f"{where}: {key[0]} cannot be compared with {key[2]} in {key[1]}: expected runs or recordings"
+            )
+    stratum = next((s for s in hypothesis.strata if s == ALL or (own["stratum"] == s).any()), None)
+    if stratum is None:
+        raise AnalysisError(f"{where}: no task of the strata {', '.join(hypothesis.strata)}: expected at least one")
+    tasks = {key: _tasks(tables[key[2]], key, stratum) for key in keys}
+    lacking = [key for key, of in tasks.items() if not of]
+    if lacking:
+        raise AnalysisError(f"{where}: {lacking[0][0]}: no {stratum} task over {lacking[0][2]}: expected at least one")
+    first = tasks[keys[0]]
+    return Pilot(
+        stratum=stratum,
+        seeds=min(task.runs for task in first.values()),
+        tasks=len(first),
+        kernels=len({task.kernel for task in first.values()}),
+        keys=keys,
+        tests=tuple(_test(list(tasks[key].values())) for key in keys),
+        over_seeds=_over_seeds(times, keys, chosen, tasks),
+        over_tasks=_over_tasks([tasks[key] for key in keys]),
+    )
+
+
+def _tasks(table: pd.DataFrame, key: Key, stratum: str) -> dict[str, TaskSpeedup]:
+    strategy, axis, _, target = key
+    rows = table[(table["strategy"] == strategy) & (table["axis"] == axis) & (table["target"] == target)]
+    rows = rows if stratum == ALL else rows[rows["stratum"] == stratum]
+    return {str(row["task"]): task_of(row) for row in rows.to_dict("records")}
+
+
+def _test(tasks: Sequence[TaskSpeedup]) -> Test:
+    unsolved = sum(task.bound != "none" for task in tasks)
+    mean = over_seeds(tasks)
+    hits, runs = sum(task.hits for task in tasks), sum(task.runs for task in tasks)
+    known = [task for task in tasks if task.bound == "none"]
+    spread = components(
+        [t.log.log for t in known], [t.log.se for t in known], [t.kernel for t in known]
+    ) if known else Components(float("nan"), float("nan"), float("nan"))  # fmt: skip
+    return Test(mean.log, mean.se, mean.df, spread, hits / runs, unsolved)
+
+
+def _over_tasks(tasks: Sequence[dict[str, TaskSpeedup]]) -> Floats:
+    """From the estimates on the tasks that all tests know."""
+    common = set.intersection(*({name for name, t in of.items() if t.bound == "none"} for of in tasks))
+    if len(common) < 3:
+        return np.eye(len(tasks))
+    return _correlation(np.cov([[of[name].log.log for name in sorted(common)] for of in tasks]))
+
+
+def _over_seeds(
+    times: pd.DataFrame, keys: Sequence[Key], baselines: Sequence[Baseline], tasks: dict[Key, dict[str, TaskSpeedup]]
+) -> Floats:
+    """From what each run adds to the log of its ERT; runs of different strategies are independent."""
+    runs_of = {b.label: b.name for b in baselines if not b.from_table}
+    column = {(axis, target): i for i, (axis, target) in enumerate(dict.fromkeys((k[1], k[3]) for k in keys))}
+    names = {key[0] for key in keys} | set(runs_of.values())
+    used = set().union(*tasks.values())
+    covariance = {name: np.zeros((len(column), len(column))) for name in names}
+    for key, group in times[times["strategy"].isin(names) & times["task"].isin(used)].groupby(["strategy", "task"]):
+        table = np.full((group["seed"].nunique(), len(column)), np.nan)
+        for (axis, target), at in column.items():
+            part = group[(group["axis"] == axis) & (group["target"] == target)]
+            ordered = part.sort_values("seed")
+            if ordered["hit"].any():
+                cost, hit = ordered["cost"].to_numpy(np.float64), ordered["hit"].to_numpy(np.float64)
+                table[:, at] = cost / cost.mean() - hit / hit.mean()
+        covariance[str(key[0])] += np.nan_to_num(table.T @ table) / len(table) ** 2
+    found = np.zeros((len(keys), len(keys)))
+    for (i, a), (j, b) in product(enumerate(keys), repeat=2):
+        places = column[a[1], a[3]], column[b[1], b[3]]
+        found[i, j] += covariance[a[0]][places] if a[0] == b[0] else 0.0
+        if a[2] == b[2] and a[2] in runs_of:
+            found[i, j] += covariance[runs_of[a[2]]][places]
+    return _correlation(found)
+
+
+def _correlation(covariance: Floats) -> Floats:
+    """1 on the diagonal, also where nothing varies."""
+    scale = np.sqrt(np.diag(covariance))
+    scale = np.where(scale > 0, scale, 1.0)
+    found = np.asarray(covariance / np.outer(scale, scale), dtype=np.float64)
+    np.fill_diagonal(found, 1.0)
+    return found

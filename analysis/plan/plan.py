@@ -1,0 +1,147 @@
+"""A plan: what would decide a hypothesis, for each of its questions and baselines, as a document and as text."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from analysis.media import aligned
+from analysis.plan.pilot import Pilot
+from analysis.plan.power import Chances, reason_unsolved, smallest
+from analysis.statistics.supported import NEW_KERNELS
+from analysis.verdict.hypothesis import ALL
+from analysis.verdict.hypothesis_file import HypothesisFile
+
+POWERS = (0.8, 0.9)
+EVERY = "all"
+"""The key of all baselines together: the claim itself."""
+
+
+@dataclass(frozen=True)
+class Need:
+    """A study that gives a verdict with some power.
+
+    Attributes:
+        verdict: the one that the estimate speaks for.
+        speedup: the estimate that it hangs on; ``None`` where there is none.
+        seeds, tasks, kernels: of that study. On these tasks the seeds are what is asked for, for new kernels the
+            kernels, each with as many tasks and seeds as in the pilot. ``None`` where no number would do.
+        power_now: of another study of the pilot's size.
+        why: there is no number.
+    """
+
+    verdict: str
+    speedup: float | None
+    seeds: int | None
+    tasks: int | None
+    kernels: int | None
+    power_now: float
+    why: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Needs by power, question and baseline; ``EVERY`` is the claim, which has to hold against each."""
+
+    file: HypothesisFile
+    results: tuple[str, ...]
+    pilot: Pilot
+    needs: dict[float, dict[str, dict[str, Need]]]
+
+    def document(self) -> dict[str, Any]:
+        """What ``nearopt plan --json`` prints; analysis/README.md describes it."""
+        pilot = self.pilot
+        return {
+            "hypothesis": str(self.file.path),
+            "sha256": self.file.sha256,
+            "results": list(self.results),
+            "pilot": {
+                "stratum": pilot.stratum, "seeds": pilot.seeds, "tasks": pilot.tasks, "kernels": pilot.kernels
+            },
+            "power": {
+                f"{power:g}": {
+                    question: {label: asdict(need) for label, need in by_label.items()}
+                    for question, by_label in by_question.items()
+                }
+                for power, by_question in self.needs.items()
+            },
+        }  # fmt: skip
+
+    def text(self) -> str:
+        """The same for people."""
+        pilot, hypothesis = self.pilot, self.file.hypothesis
+        of = "" if pilot.stratum == ALL else f"{pilot.stratum} "
+        lines = [
+            f"{self.file.path}: {hypothesis.speedup} as fast as random search, within {hypothesis.target:.0%}, "
+            f"{' and '.join(f'in {axis}' for axis in hypothesis.axes)}.",
+            f"Pilot: {', '.join(self.results)}: {pilot.tasks} {of}tasks of {pilot.kernels} kernels, "
+            f"{pilot.seeds} seeds.",
+            "",
+        ]
+        rows = [["question", "over", "estimate", "verdict", *(f"with {power:.0%} power" for power in self.needs)]]
+        for question, by_label in next(iter(self.needs.values())).items():
+            for label, need in by_label.items():
+                told = [_told(question, by_question[question][label]) for by_question in self.needs.values()]
+                speedup = "?" if need.speedup is None else f"{need.speedup:.2f}×"
+                over = "each of them" if label == EVERY else label
+                rows.append([question, over, speedup, need.verdict, *told])
+        whys = dict.fromkeys(
+            f"{question}, {label}: {need.why}."
+            for by_question in self.needs.values()
+            for question, by_label in by_question.items()
+            for label, need in by_label.items()
+            if need.why
+        )
+        return "\n".join([*lines, *aligned(rows, left=len(rows[0])), *([""] if whys else []), *whys])
+
+
+def plan(file: HypothesisFile, pilot: Pilot, results: Sequence[Path], powers: Sequence[float] = POWERS) -> Plan:
+    """Solve for every question and baseline of the hypothesis, and for all of its baselines together."""
+    hypothesis = file.hypothesis
+    several = len(hypothesis.baselines) > 1
+    labels = {label: replace(hypothesis, baselines=(label,)) for label in hypothesis.baselines}
+    asked = labels | ({EVERY: hypothesis} if several else {})
+    chances = {
+        (question, label): Chances.of(pilot, of, question)
+        for question in hypothesis.questions
+        for label, of in asked.items()
+    }
+    needs = {
+        power: {q: {label: _need(chances[q, label], power) for label in asked} for q in hypothesis.questions}
+        for power in powers
+    }
+    return Plan(file, tuple(map(str, results)), pilot, needs)
+
+
+def _need(chances: Chances, power: float) -> Need:
+    pilot, test = chances.pilot, chances.deciding()
+    of_kernels = chances.question == NEW_KERNELS
+    why = reason_unsolved(chances)
+    found, why = (None, why) if why else smallest(chances, power)
+    known = found is not None
+    kernels = found if of_kernels else pilot.kernels
+    tasks = math.ceil(found * pilot.tasks / pilot.kernels - 1e-9) if of_kernels and found is not None else pilot.tasks
+    now = pilot.kernels if of_kernels else pilot.seeds
+    possible = not reason_unsolved(chances) and now > 1
+    return Need(
+        verdict="supported" if chances.supports() else "refuted",
+        speedup=None if test.unsolved else float(f"{np.exp(test.log):.6g}"),
+        seeds=(pilot.seeds if of_kernels else found) if known else None,
+        tasks=tasks if known else None,
+        kernels=kernels if known else None,
+        power_now=float(f"{chances.power(now):.3g}") if possible else 0.0,
+        why=why,
+    )
+
+
+def _told(question: str, need: Need) -> str:
+    if need.kernels is None:
+        return "no number"
+    if question == NEW_KERNELS:
+        return f"{need.kernels} kernels ({need.tasks} tasks of {need.seeds} seeds)"
+    return f"{need.seeds} seeds"

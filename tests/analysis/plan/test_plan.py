@@ -1,0 +1,219 @@
+"""How large a study decides a hypothesis: the rule is the verdict's, and the power is what simulated studies have."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from analysis.plan.pilot import Pilot, Test
+from analysis.plan.plan import plan
+from analysis.plan.power import Chances, smallest
+from analysis.plan.rule import claim
+from analysis.runs.load import Study
+from analysis.statistics.ert import ErtEstimate, LogEstimate, combine, estimate
+from analysis.statistics.multiplicity import p_at_least, p_at_most
+from analysis.statistics.random_effects import Components, components
+from analysis.statistics.supported import NEW_KERNELS, THESE_TASKS
+from analysis.study.aggregate import over_kernels, over_seeds, task_of
+from analysis.study.incumbents import Optima
+from analysis.study.pairing import compared
+from analysis.study.results import StudyResults
+from analysis.study.speedup import COLUMNS, DETAILS
+from analysis.verdict.hypothesis_file import read_hypothesis
+from analysis.verdict.judge import judge
+from harness.cli import main
+from tests.analysis.fabricate import guided_order, landscape, random_order, write_study
+from tests.analysis.hypotheses import CLAIM, fields, write_hypothesis
+
+ONE = replace(
+    CLAIM,
+    strategies=("lfbo",),
+    baselines=("exact_random",),
+    axes=("evaluations",),
+    targets=(0.05,),
+    strata=("all",),
+    upper_end=None,
+)
+"""One test alone: then power has a simple law."""
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_rule_is_the_verdicts(seed: int) -> None:
+    """On tables near every boundary, word for word."""
+    rng, empty = np.random.default_rng(seed), pd.DataFrame()
+    seen = set()
+    for _ in range(60):
+        rows = []
+        centre = np.log(5) + rng.choice([-1, 0, 1]) * 0.25
+        shape = [range(2)] * 3 + [range(3)]
+        above, below = np.full((1, 2, 4, 3), np.nan), np.full((1, 2, 4, 3), np.nan)
+        for s, a, b, t in product(*shape):
+            found = LogEstimate(centre + rng.normal(0, 0.05), 0.1, 50.0)
+            row = dict.fromkeys([*COLUMNS, *DETAILS], np.nan) | {"task": "ALL", "stratum": "useful", "bound": "none"}
+            row |= {"strategy": CLAIM.strategies[s], "axis": CLAIM.axes[a], "baseline": CLAIM.baselines[b]}
+            row |= {"target": CLAIM.targets[t], "refused": "", "refused_these": "", "log": found.log}
+            rows.append(row | {"speedup": found.value, "se_these": found.se, "df_these": found.df})
+            above[0, s, 2 * a + b, t], below[0, s, 2 * a + b, t] = p_at_most(found, 5.0), p_at_least(found, 5.0)
+        table = pd.DataFrame(rows)
+        other = table["baseline"] == "random_hierarchical"
+        others = {"random_hierarchical": table[other]}
+        results = StudyResults(Study(empty, empty), Optima({}, {}), empty, empty, table[~other], others, {}, {})
+        word = judge(results, CLAIM).claim[THESE_TASKS]["useful"]
+        words = claim(above, below, 1, CLAIM.error_rate)
+        assert (bool(words.supported[0]), bool(words.refuted[0])) == (word == "supported", word == "refuted")
+        seen.add(word)
+    assert seen == {"supported", "refuted", "undecided"}
+
+
+def pilot(speedup: float, seeds: int = 30, kernels: int = 4, spread: Components | None = None) -> Pilot:
+    """Two tasks a kernel, exponential times that always hit, exact random search; ``spread`` between and within."""
+    tasks = 2 * kernels
+    exponential = LogEstimate(0.0, float((1 + 1 / seeds) / np.sqrt(seeds)), seeds - 1.0)
+    mean = combine([exponential] * tasks, [1 / tasks] * tasks)
+    of = Test(float(np.log(speedup)), mean.se, mean.df, spread or Components(0.1, 0.1, mean.se**2), 1.0, 0)
+    one = np.ones((1, 1))
+    return Pilot("all", seeds, tasks, kernels, (("lfbo", "evaluations", "exact_random", 0.05),), (of,), one, one)
+
+
+@pytest.mark.parametrize(("speedup", "power"), [(5.6, 0.8), (5.6, 0.9), (4.4, 0.8)])
+def test_seeds_have_the_power_that_they_are_planned_for(speedup: float, power: float) -> None:
+    """Studies of that many seeds, from times to the verdict's p."""
+    seeds, why = smallest(Chances.of(pilot(speedup), ONE, THESE_TASKS), power)
+    assert seeds is not None and why == ""
+    rng, decided, studies = np.random.default_rng(seeds), 0, 600
+    for _ in range(studies):
+        tasks = []
+        for kernel in (0, 0, 1, 1, 2, 2, 3, 3):
+            own = estimate(rng.exponential(1.0, seeds), np.ones(seeds))
+            row = compared(own, ErtEstimate(speedup, 1, 1, LogEstimate(float(np.log(speedup)))))
+            tasks.append(task_of(row | {"kernel": f"k{kernel}", "stratum": "useful", "budget": 1.0}))
+        found = over_seeds(tasks)
+        p = p_at_most(found, 5.0) if speedup > 5 else p_at_least(found, 5.0)
+        decided += p <= 0.05
+    assert decided / studies == pytest.approx(power, abs=3 * np.sqrt(power * (1 - power) / studies) + 0.01)
+
+
+@pytest.mark.parametrize(("speedup", "power"), [(9.0, 0.8), (2.5, 0.9)])
+def test_kernels_have_the_power_that_they_are_planned_for(speedup: float, power: float) -> None:
+    between, within = 0.3, 0.2
+    of = pilot(speedup, spread=Components(between**2, within**2, 1e-4))
+    kernels, why = smallest(Chances.of(of, ONE, NEW_KERNELS), power)
+    assert kernels is not None and kernels > 3 and why == ""
+    rng, decided, studies = np.random.default_rng(kernels), 0, 1000
+    for _ in range(studies):
+        tasks = []
+        for kernel in range(kernels):
+            mean = rng.normal(np.log(speedup), between)
+            for _ in range(2):
+                log = LogEstimate(mean + rng.normal(0, within), 0.01, 29)
+                row = {"kernel": f"k{kernel}", "stratum": "useful", "budget": 1.0, "hits": 30, "runs": 30, "ert": 1.0}
+                row |= {"bound": "none", "speedup_low": 1.0, "speedup_high": 1.0}
+                tasks.append(task_of(row | {"log": log.log, "se": log.se, "df": log.df}))
+        found = over_kernels(tasks)
+        p = p_at_most(found, 5.0) if speedup > 5 else p_at_least(found, 5.0)
+        decided += p <= 0.05
+    assert decided / studies >= power - 3 * np.sqrt(power * (1 - power) / studies)
+    fewer = Chances.of(of, ONE, NEW_KERNELS).power(kernels - 1)
+    assert fewer < power
+
+
+def test_at_the_threshold_no_number_decides() -> None:
+    found, why = smallest(Chances.of(pilot(5.0), ONE, THESE_TASKS), 0.8)
+    assert found is None and why == "10,000 seeds would not decide it: the estimate lies at the threshold"
+
+
+def test_more_is_asked_for_where_several_tests_have_to_hold() -> None:
+    keys = tuple(product(("lfbo",), ("evaluations",), ("exact_random",), (0.01, 0.05, 0.10)))
+    of = pilot(5.6)
+    apart = np.eye(3)
+    several = replace(of, keys=keys, tests=of.tests * 3, over_seeds=apart, over_tasks=apart)
+    one, why = smallest(Chances.of(of, ONE, THESE_TASKS), 0.8)
+    three, _ = smallest(Chances.of(several, replace(ONE, targets=(0.01, 0.05, 0.10)), THESE_TASKS), 0.8)
+    assert one is not None and three is not None and one < three < 3 * one and why == ""
+
+
+def test_components_of_variance_are_found() -> None:
+    rng, found = np.random.default_rng(0), []
+    kernels = [f"k{g}" for g in range(8) for _ in range(2 + g % 3)]
+    for _ in range(800):
+        of_kernel = dict(zip(sorted(set(kernels)), rng.normal(0, 0.6, 8), strict=True))
+        errors = rng.uniform(0.1, 0.3, len(kernels))
+        values = [of_kernel[k] + rng.normal(0, 0.4) + rng.normal(0, s) for k, s in zip(kernels, errors, strict=True)]
+        of = components(values, errors, kernels)
+        found.append((of.between, of.tasks))
+    assert np.mean(found, axis=0) == pytest.approx([0.36, 0.16], rel=0.08)
+    assert np.isnan(components([1.0, 2.0], [0.1, 0.1], ["a", "a"]).between)
+    assert Components(0.4, 0.2, 0.1).of_kernel(2, seeds=4) == pytest.approx(0.4 + (0.2 + 0.025) / 2)
+
+
+ORDERS = {"random_hierarchical": random_order, "quick": guided_order(8.0), "slow": guided_order(0.2)}
+HYPOTHESIS = replace(ONE, strategies=("quick",), baselines=("exact_random", "random_hierarchical"), threshold=1.5)
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a hypothesis, and results beside it."""
+    folder = tmp_path_factory.mktemp("study")
+    tables = {f"{k}-{i}__gpu": landscape(300, 7 * i + len(k), 1.4) for k in ("a", "bb", "ccc") for i in range(2)}
+    write_study(folder / "results", tables, ORDERS, 10, 80)
+    write_hypothesis(folder / "hypothesis.yaml", HYPOTHESIS)
+    return folder
+
+
+def test_the_command(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = study / "hypothesis.yaml"
+    assert main(["plan", str(file), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["hypothesis"] == str(file) and found["pilot"]["tasks"] == 6 and found["pilot"]["kernels"] == 3
+    assert list(found["power"]) == ["0.8", "0.9"]
+    for by_question in found["power"].values():
+        assert list(by_question) == [THESE_TASKS, NEW_KERNELS]
+        for by_label in by_question.values():
+            assert list(by_label) == ["exact_random", "random_hierarchical", "all"]
+            assert all({"seeds", "tasks", "kernels", "verdict", "why"} <= need.keys() for need in by_label.values())
+    lower, higher = (found["power"][power][NEW_KERNELS]["exact_random"]["kernels"] for power in ("0.8", "0.9"))
+    assert lower <= higher
+    assert main(["plan", str(file), "--results", str(study / "results")]) == 0
+    text = capsys.readouterr().out
+    assert "6 tasks of 3 kernels, 10 seeds" in text and "with 80% power" in text and "each of them" in text
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"strategies": ["mine"]}, "no runs of mine: expected those of every strategy of the hypothesis"),
+        ({"baselines": ["random"]}, "quick cannot be compared with random in evaluations: expected runs or recordings"),
+        ({"strata": ["needle"]}, "no task of the strata needle: expected at least one"),
+        ({"threshold": 0}, "threshold=0: expected a number above 0"),
+    ],
+)
+def test_what_is_lacking_is_one_line(
+    study: Path, tmp_path: Path, change: dict[str, object], expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "h.yaml"
+    file.write_text(yaml.safe_dump(fields(HYPOTHESIS) | change))
+    assert main(["plan", str(file), "--results", str(study / "results")]) == 2
+    said = capsys.readouterr()
+    assert expected in said.err and said.err.count("\n") == 1 and said.out == ""
+
+
+def test_without_results_there_is_no_plan(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = write_hypothesis(tmp_path / "h.yaml", HYPOTHESIS)
+    assert main(["plan", str(file)]) == 2
+    assert "no finished run found" in capsys.readouterr().err
+
+
+def test_a_task_that_was_never_solved_asks_for_longer_runs(tmp_path: Path) -> None:
+    of = pilot(6.5)
+    never = replace(of, tests=(replace(of.tests[0], unsolved=2),))
+    file = read_hypothesis(write_hypothesis(tmp_path / "h.yaml", ONE))
+    need = plan(file, never, [tmp_path]).needs[0.8][THESE_TASKS]["exact_random"]
+    assert (need.seeds, need.kernels, need.speedup) == (None, None, None)
+    assert need.why == "2 of 8 tasks were never solved: expected longer runs, not more of them"
