@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import pandas as pd
 
 from analysis.progress import tracked
 from analysis.reference import TARGETS
+from analysis.runs.library import Library
 from analysis.runs.load import Study, load_study
 from analysis.study.baseline import EXACT_RANDOM, HIERARCHICAL_RUNS, NOISY_RANDOM, PRIMARY, RANDOM_RUNS, Baseline
 from analysis.study.incumbents import Optima, incumbent_steps, optima
@@ -49,9 +50,9 @@ class StudyResults:
     counted: dict[float, set[str]]
 
 
-def study_results(paths: Sequence[str | Path], recordings: Mapping[str, Path] | None = None) -> StudyResults:
+def study_results(paths: Sequence[str | Path], library: Library | None = None) -> StudyResults:
     """Load and analyse every finished run below ``paths``; see :func:`analysis.runs.load.load_study`."""
-    study = load_study(paths, recordings)
+    study = load_study(paths, library)
     return analyse(study)
 
 
