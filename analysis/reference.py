@@ -115,16 +115,25 @@ def difficulty(table: pd.DataFrame, t_star_ms: float, target: float) -> Difficul
         k=max(int(hit.sum()), int(beaten)),
         miss_cost_s=float(cost[~hit].mean()) if (~hit).any() else everything,
         hit_cost_s=float(cost[hit].mean()) if hit.any() else everything,
-        by_parameter=None if beaten else _by_parameter(rows, hit),
+        by_parameter=_by_parameter(rows, hit, beaten),
     )
 
 
-def _by_parameter(rows: pd.DataFrame, hit: NDArray[np.bool_]) -> float | None:
-    """E[T] of random search by parameter; ``None`` where a row's probability is not known."""
-    if "draw_probability" not in rows.columns:
+def draw_probability(rows: pd.DataFrame) -> Floats | None:
+    """How likely random search by parameter draws each row, up to a factor; ``None`` where it is not known. [rows]"""
+    if "draw_probability" not in rows.columns or rows.empty:
         return None
     p = rows["draw_probability"].to_numpy(np.float64, na_value=np.nan)
-    return SuccessiveSampling.of(p, hit).mean() if len(p) and np.isfinite(p).all() else None
+    return p if bool(np.isfinite(p).all()) else None
+
+
+def _by_parameter(rows: pd.DataFrame, hit: NDArray[np.bool_], beaten: bool) -> float | None:
+    """E[T] of random search by parameter; ``None`` where it is not known.
+
+    So it is where the only hit is a configuration that some run found to be faster than was recorded.
+    """
+    p = draw_probability(rows)
+    return None if p is None or (beaten and not hit.any()) else SuccessiveSampling.of(p, hit).mean()
 
 
 def stratum(e5: float) -> str:

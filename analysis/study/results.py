@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -12,7 +12,16 @@ from analysis.progress import tracked
 from analysis.reference import TARGETS
 from analysis.runs.library import Library
 from analysis.runs.load import Study, load_study
-from analysis.study.baseline import EXACT_RANDOM, HIERARCHICAL_RUNS, NOISY_RANDOM, PRIMARY, RANDOM_RUNS, Baseline
+from analysis.study.baseline import (
+    EXACT_BY_PARAMETER,
+    EXACT_RANDOM,
+    HIERARCHICAL_RUNS,
+    NOISY_BY_PARAMETER,
+    NOISY_RANDOM,
+    PRIMARY,
+    RANDOM_RUNS,
+    Baseline,
+)
 from analysis.study.incumbents import Optima, incumbent_steps, optima
 from analysis.study.pairing import Ground
 from analysis.study.speedup import counted_tasks, speedups_on, task_strata
@@ -20,11 +29,17 @@ from analysis.study.time_to_target import times_to_target
 
 MANY_WORKERS = 16
 OTHERS = (
+    Baseline(EXACT_BY_PARAMETER),
     Baseline(NOISY_RANDOM),
+    Baseline(NOISY_BY_PARAMETER),
     Baseline(RANDOM_RUNS),
     Baseline(HIERARCHICAL_RUNS),
     Baseline(EXACT_RANDOM, workers=MANY_WORKERS),
+    Baseline(EXACT_BY_PARAMETER, workers=MANY_WORKERS),
+    Baseline(EXACT_RANDOM, restarts=False),
+    Baseline(EXACT_BY_PARAMETER, restarts=False),
 )
+BASELINES = (PRIMARY, *OTHERS)
 
 
 @dataclass(frozen=True)
@@ -38,6 +53,7 @@ class StudyResults:
         others: over each other baseline, by its label, as far as it covers anything.
         strata: task to stratum.
         counted: target to the tasks that aggregates are made of.
+        simulated: (baseline's label, task, target, axis) to the simulation that its number rests on, where one does.
     """
 
     study: Study
@@ -48,6 +64,7 @@ class StudyResults:
     others: dict[str, pd.DataFrame]
     strata: dict[str, str]
     counted: dict[float, set[str]]
+    simulated: dict[tuple[str, str, float, str], Simulated] = field(default_factory=dict)
 
 
 def study_results(paths: Sequence[str | Path], library: Library | None = None) -> StudyResults:
@@ -62,6 +79,7 @@ def analyse(study: Study, others: Sequence[Baseline] = OTHERS) -> StudyResults:
     times = times_to_target(study, best)
     ground = Ground(study, best, TARGETS, times)
     tables = {}
+    primary = speedups_on(ground, PRIMARY)
     for baseline in tracked(list(others), "baselines"):
         table = speedups_on(ground, baseline)
         if len(table):
@@ -71,8 +89,9 @@ def analyse(study: Study, others: Sequence[Baseline] = OTHERS) -> StudyResults:
         best=best,
         times=times,
         steps=incumbent_steps(study.evaluations),
-        speedups=speedups_on(ground, PRIMARY),
+        speedups=primary,
         others=tables,
         strata=task_strata(study, best),
         counted={target: counted_tasks(study, best, target) for target in TARGETS},
+        simulated=ground.random.simulated,
     )

@@ -1,7 +1,8 @@
 """What a study sets out to show, as data: reports test this and nothing else.
 
 It stands in ``hypothesis.yaml`` beside the study's results (:mod:`analysis.verdict.hypothesis_file` reads it). Nothing
-here has a default but the upper end: what a claim is must not change with the library.
+here has a default but the upper end, and ``leave_out_unreachable``, which came later: what a claim is must not change
+with the library.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ from dataclasses import dataclass
 from analysis.reference import STRATA, TARGETS
 from analysis.statistics.supported import NEW_KERNELS, THESE_TASKS
 from analysis.study.baseline import PRIMARY
-from analysis.study.results import OTHERS
+from analysis.study.results import BASELINES as COMPUTED
 from analysis.study.time_to_target import AXES
 
 QUESTIONS = (THESE_TASKS, NEW_KERNELS)
-BASELINES = (PRIMARY.label, *(baseline.label for baseline in OTHERS))
+BASELINES = tuple(baseline.label for baseline in COMPUTED)
 """The random searches that every report computes. The first falls back to runs of ``random`` where nothing is
 recorded."""
 ALL = "all"
@@ -50,6 +51,8 @@ class Hypothesis:
         axes: on which it has to hold, each: ``evaluations``, ``seconds``.
         questions: what is asked, the most important first: ``these tasks``, ``new kernels``.
         error_rate: chance of a wrong verdict that is taken, between 0 and 0.5; bounds are one-sided at one minus it.
+        leave_out_unreachable: whether a task is kept out of the comparison with a kind of random search whose E[T] on
+            it is below ``threshold``: a tuner that hits with its first evaluation is not that many times as fast.
     """
 
     statement: str
@@ -63,6 +66,7 @@ class Hypothesis:
     axes: tuple[str, ...]
     questions: tuple[str, ...]
     error_rate: float
+    leave_out_unreachable: bool = False
 
     @property
     def level(self) -> float:

@@ -23,7 +23,7 @@ NAME = "hypothesis.yaml"
 VERSION = 1
 """The newest version of the file that is understood. It grows when a file of an older version would be misread."""
 _KEYS = ("version", *(field.name for field in fields(Hypothesis)))
-_OPTIONAL = ("upper_end",)
+_OPTIONAL = ("upper_end", "leave_out_unreachable")
 
 
 @dataclass(frozen=True)
@@ -115,6 +115,7 @@ class _Reader:
             axes=self.names("axes"),
             questions=self.names("questions"),
             error_rate=self.number("error_rate", 0.0, 0.5),
+            leave_out_unreachable=self.flag("leave_out_unreachable"),
         )
 
     def _check_version(self) -> None:
@@ -163,6 +164,13 @@ class _Reader:
         if not _is_number(value) or not low < value < high:
             raise self.fault(name, f"a number above {low:g}" + (f" and below {high:g}" if high < float("inf") else ""))
         return float(value)
+
+    def flag(self, name: str) -> bool:
+        """``false`` where it is not said."""
+        value = self.document.get(name, False)
+        if not isinstance(value, bool):
+            raise self.fault(name, "true or false")
+        return value
 
     def _numbers(self, name: str, choices: Sequence[float]) -> tuple[float, ...]:
         values = self.document[name]
