@@ -18,6 +18,11 @@ TARGETS = (0.01, 0.05, 0.10)
 """Near-optimal means a true latency of at most (1 + target) t*."""
 HEADLINE_TARGET = 0.05
 STRATA = ("trivial", "useful", "needle")
+SAMPLED = "a sample was recorded: what its sampler rejects makes the law unknown there"
+UNTOLD = (
+    "the recorded table does not say how likely each row is: an older NearOpt wrote it; the sweep that made it writes "
+    "it again, and nearopt report asks the library for the same landscape"
+)
 COSTS = ("compile_s", "verify_s", "benchmark_s")
 
 Floats = NDArray[np.float64]
@@ -125,6 +130,13 @@ def draw_probability(rows: pd.DataFrame) -> Floats | None:
         return None
     p = rows["draw_probability"].to_numpy(np.float64, na_value=np.nan)
     return p if bool(np.isfinite(p).all()) else None
+
+
+def by_parameter_unknown(table: pd.DataFrame, coverage: str) -> str:
+    """Why nothing is known of random search by parameter on a recorded table; empty where it is known."""
+    if draw_probability(space_rows(table)) is not None:
+        return ""
+    return SAMPLED if coverage == "sample" else UNTOLD
 
 
 def _by_parameter(rows: pd.DataFrame, hit: NDArray[np.bool_], beaten: bool) -> float | None:

@@ -15,12 +15,6 @@ from analysis.statistics.successive_sampling import SuccessiveSampling, costs_by
 
 Floats = NDArray[np.float64]
 UNIFORM, BY_PARAMETER = "uniform", "by_parameter"
-SAMPLED = "a sample was recorded: what its sampler rejects makes the law unknown there"
-OLDER = (
-    "its recorded table is of an older NearOpt, which did not say how likely each row is: the sweep that made it "
-    "writes it again, and nearopt report asks the library for the same landscape"
-)
-OUTRUN = "only configurations that a run found to be faster than was recorded are within the target"
 
 
 class Law(Protocol):
@@ -83,11 +77,3 @@ def law_of(table: pd.DataFrame, t_star_ms: float, target: float, kind: str) -> L
     if p is None or not hit.any():
         return None
     return ByParameter(SuccessiveSampling.of(p, hit), *costs_by_rate(p, hit, costs(rows)))
-
-
-def unknown_because(table: pd.DataFrame, coverage: str) -> str:
-    """Why nothing is known of random search by parameter on a recorded task; empty where it is known."""
-    rows = space_rows(table)
-    if draw_probability(rows) is not None:
-        return ""
-    return SAMPLED if coverage == "sample" else OLDER

@@ -12,6 +12,7 @@ from analysis.progress import tracked
 from analysis.reference import TARGETS
 from analysis.runs.library import Library
 from analysis.runs.load import Study, load_study
+from analysis.statistics.until_precise import Simulated
 from analysis.study.baseline import (
     EXACT_BY_PARAMETER,
     EXACT_RANDOM,
