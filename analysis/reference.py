@@ -18,6 +18,11 @@ TARGETS = (0.01, 0.05, 0.10)
 """Near-optimal means a true latency of at most (1 + target) t*."""
 HEADLINE_TARGET = 0.05
 STRATA = ("trivial", "useful", "needle")
+SAMPLED = "a sample was recorded: what its sampler rejects makes the law unknown there"
+UNTOLD = (
+    "the recorded table does not say how likely each row is: an older NearOpt wrote it; the sweep that made it writes "
+    "it again, and nearopt report asks the library for the same landscape"
+)
 COSTS = ("compile_s", "verify_s", "benchmark_s")
 
 Floats = NDArray[np.float64]
@@ -115,16 +120,32 @@ def difficulty(table: pd.DataFrame, t_star_ms: float, target: float) -> Difficul
         k=max(int(hit.sum()), int(beaten)),
         miss_cost_s=float(cost[~hit].mean()) if (~hit).any() else everything,
         hit_cost_s=float(cost[hit].mean()) if hit.any() else everything,
-        by_parameter=None if beaten else _by_parameter(rows, hit),
+        by_parameter=_by_parameter(rows, hit, beaten),
     )
 
 
-def _by_parameter(rows: pd.DataFrame, hit: NDArray[np.bool_]) -> float | None:
-    """E[T] of random search by parameter; ``None`` where a row's probability is not known."""
-    if "draw_probability" not in rows.columns:
+def draw_probability(rows: pd.DataFrame) -> Floats | None:
+    """How likely random search by parameter draws each row, up to a factor; ``None`` where it is not known. [rows]"""
+    if "draw_probability" not in rows.columns or rows.empty:
         return None
     p = rows["draw_probability"].to_numpy(np.float64, na_value=np.nan)
-    return SuccessiveSampling.of(p, hit).mean() if len(p) and np.isfinite(p).all() else None
+    return p if bool(np.isfinite(p).all()) else None
+
+
+def by_parameter_unknown(table: pd.DataFrame, coverage: str) -> str:
+    """Why nothing is known of random search by parameter on a recorded table; empty where it is known."""
+    if draw_probability(space_rows(table)) is not None:
+        return ""
+    return SAMPLED if coverage == "sample" else UNTOLD
+
+
+def _by_parameter(rows: pd.DataFrame, hit: NDArray[np.bool_], beaten: bool) -> float | None:
+    """E[T] of random search by parameter; ``None`` where it is not known.
+
+    So it is where the only hit is a configuration that some run found to be faster than was recorded.
+    """
+    p = draw_probability(rows)
+    return None if p is None or (beaten and not hit.any()) else SuccessiveSampling.of(p, hit).mean()
 
 
 DIFFICULTIES = ("exact_random", "exact_random_by_parameter")

@@ -13,6 +13,7 @@ from analysis.reference import (
     HEADLINE_TARGET,
     TARGETS,
     Difficulty,
+    by_parameter_unknown,
     difficulty,
     space_rows,
     stratum,
@@ -73,6 +74,7 @@ class LandscapeSummary:
         vendor: vendor latency over t*: above 1, the landscape's best is faster; nan where unknown.
         coverage: ``exhaustive`` or ``sample``.
         provenance: how it was recorded.
+        by_parameter_unknown: why nothing is known of random search by parameter; empty where it is known.
     """
 
     task: str
@@ -86,6 +88,7 @@ class LandscapeSummary:
     vendor: float
     coverage: str
     provenance: Provenance
+    by_parameter_unknown: str
 
 
 def summarise(table: pd.DataFrame, metadata: Mapping[str, Any], name: str) -> LandscapeSummary:
@@ -121,6 +124,7 @@ def summarise(table: pd.DataFrame, metadata: Mapping[str, Any], name: str) -> La
         vendor=_ratio((metadata.get("vendor") or {}).get("latency_ms"), best),
         coverage=coverage,
         provenance=provenance(metadata),
+        by_parameter_unknown=by_parameter_unknown(table, coverage),
     )
 
 

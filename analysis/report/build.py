@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from analysis.report.gallery import Gallery
 from analysis.report.neutral import Neutral, summarise
 from analysis.report.page import Command, render
 from analysis.report.text import counted_in, format_speedups
+from analysis.runs.library import Library
 from analysis.runs.overlap import overlap_sentences
 from analysis.runs.temporaries import remove_left_over
 from analysis.runs.told import Account
@@ -79,19 +80,17 @@ class Report:
 def build_report(
     paths: Sequence[str | Path],
     out_dir: str | Path = "report",
-    recordings: Mapping[str, Path] | None = None,
+    library: Library | None = None,
     per_task: bool = False,
     hypothesis: Path | None = None,
-    chosen_on: Mapping[str, Sequence[str]] | None = None,
 ) -> Report:
     """Analyse every finished run below ``paths`` and write ``out_dir``.
 
     Args:
-        recordings: task to landscape file, for live runs; see :func:`analysis.runs.load.load_study`.
+        library: recorded landscapes; see :func:`analysis.runs.load.load_study`.
         per_task: draw the best-so-far curves of every task too.
         hypothesis: the file to judge by; ``None``: that beside the results, where there is one; see
             :func:`analysis.verdict.hypothesis_file.find_hypothesis`.
-        chosen_on: as of :func:`analysis.runs.load.load_study`.
 
     Raises:
         AnalysisError: nothing to analyse, damaged files, runs or hypotheses that contradict each other, or no place
@@ -99,7 +98,7 @@ def build_report(
     """
     claimed = find_hypothesis(paths, hypothesis)
     command = Command(tuple(map(str, paths)), str(out_dir), "" if hypothesis is None else str(hypothesis))
-    results = study_results(paths, recordings, chosen_on, _rule(claimed))
+    results = study_results(paths, library, _rule(claimed))
     out = Path(out_dir)
     try:
         (out / "figures").mkdir(parents=True, exist_ok=True)
@@ -204,7 +203,7 @@ def redraw(
     paths: Sequence[str | Path],
     out_dir: str | Path,
     names: Sequence[str],
-    recordings: Mapping[str, Path] | None = None,
+    library: Library | None = None,
     hypothesis: Path | None = None,
     told: Callable[[str], None] = lambda _: None,
 ) -> list[PageFigure]:
@@ -217,7 +216,7 @@ def redraw(
         AnalysisError: as :func:`build_report`, or a name that no figure of these runs has.
     """
     claimed = find_hypothesis(paths, hypothesis)
-    results = study_results(paths, recordings, _rule(claimed))
+    results = study_results(paths, library, _rule(claimed))
     for sentence in results.study.account.sentences():
         told(sentence)
     gallery = Gallery(results, None if claimed is None else claimed.hypothesis)

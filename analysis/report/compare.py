@@ -19,6 +19,7 @@ from analysis.report.neutral import summarise
 from analysis.report.page import environment
 from analysis.report.sides import cells_of, left_out, left_out_table, only_in, with_accounts
 from analysis.report.text import AXIS_NAMES
+from analysis.runs.library import Library
 from analysis.runs.load import load_study, part_of
 from analysis.statistics.ert import LogEstimate
 from analysis.study.results import OTHERS, StudyResults, analyse
@@ -52,7 +53,7 @@ def compare_studies(
     a: Path,
     b: Path,
     out: str | Path = "report",
-    recordings: Mapping[str, Path] | None = None,
+    library: Library | None = None,
     hypothesis: Path | None = None,
 ) -> Compared:
     """Write a page, tables and comparison.json.
@@ -65,7 +66,7 @@ def compare_studies(
     """
     files = [find_hypothesis([path], hypothesis) for path in (a, b)]
     claims = [None if file is None else file.hypothesis for file in files]
-    studies = [_analysed(path, recordings, claim) for path, claim in zip((a, b), claims, strict=True)]
+    studies = [_analysed(path, library, claim) for path, claim in zip((a, b), claims, strict=True)]
     common = cells_of(studies[0].study) & cells_of(studies[1].study)
     joined = side_by_side(*(_common(study, common) for study in studies)) if common else pd.DataFrame({"task": []})
     if joined["task"].isin(studies[0].best.t_star_ms).sum() == 0:
@@ -114,10 +115,10 @@ def _document(paths: tuple[Path, Path], studies: Sequence[StudyResults], compare
     return {"a": sides[0], "b": sides[1], "only_in_a": cells[0], "only_in_b": cells[1], "notes": compared.notes}
 
 
-def _analysed(path: Path, recordings: Mapping[str, Path] | None, claim: Hypothesis | None) -> StudyResults:
+def _analysed(path: Path, library: Library | None, claim: Hypothesis | None) -> StudyResults:
     """With the baselines that the claim asks for, and no other."""
     others = [baseline for baseline in OTHERS if claim is not None and baseline.label in claim.baselines]
-    return analyse(load_study([path], recordings), others, None if claim is None else claim.stratum_rule)
+    return analyse(load_study([path], library), others, None if claim is None else claim.stratum_rule)
 
 
 def _common(study: StudyResults, cells: set[tuple[str, str]]) -> StudyResults:

@@ -127,6 +127,7 @@ class Judged:
         statement, threshold: the hypothesis's own.
         strata, rows: of :func:`verdict_rows`.
         rule: what the words in the table mean.
+        notes: what a reader must know of it, a sentence each.
     """
 
     statement: str
@@ -134,11 +135,14 @@ class Judged:
     strata: list[str]
     rows: list[tuple[str, list[str]]]
     rule: str
+    notes: tuple[str, ...]
 
 
 def judged(verdict: Verdict) -> Judged:
     hypothesis = verdict.hypothesis
-    return Judged(hypothesis.statement, f"{hypothesis.threshold:g}", *verdict_rows(verdict), rule(hypothesis))
+    return Judged(
+        hypothesis.statement, f"{hypothesis.threshold:g}", *verdict_rows(verdict), rule(hypothesis), verdict.notes
+    )
 
 
 def rule(hypothesis: Hypothesis) -> str:
@@ -147,7 +151,8 @@ def rule(hypothesis: Hypothesis) -> str:
     tests = "Holm's correction over the targets" if len(hypothesis.targets) > 1 else "tests"
     return (
         f"Supported where one-sided tests put the speedup above {hypothesis.threshold:g} on {axes} and against each "
-        "kind of random search, refuted where one puts it below even if its p is counted once for each of them; "
+        "kind of random search, and against random search that never restarts; refuted where one puts it below even if "
+        "its p is counted once for each of them; "
         f"{tests} at {100 * hypothesis.error_rate:g}%; else undecided."
     )
 

@@ -10,7 +10,15 @@ import numpy as np
 import pandas as pd
 
 from analysis.landscapes.summary import roofline_fraction
-from analysis.reference import HEADLINE_TARGET, STRATA, TARGETS, difficulty, initial_points_cap
+from analysis.landscapes.table import by_parameter_cell
+from analysis.reference import (
+    HEADLINE_TARGET,
+    STRATA,
+    TARGETS,
+    by_parameter_unknown,
+    difficulty,
+    initial_points_cap,
+)
 from analysis.runs.load import Study
 from analysis.runs.overlap import overlap_sentences
 from analysis.runs.split_time import overhead_by_strategy
@@ -46,7 +54,7 @@ def task_rows(study: Study, best: Optima, strata: Mapping[str, str]) -> list[dic
     for task, t_star in best.t_star_ms.items():
         row: dict[str, Any] = {"task": task, "t_star": f"{t_star:.4g}", "n": "–", "failed": "–"}
         row |= {"stratum": strata[task], "roofline": "–"}
-        row |= {"targets": ["–"] * len(TARGETS), "caps": ["–"] * len(initial_points(study))}
+        row |= {"targets": ["–"] * len(TARGETS), "by_parameter": "–", "caps": ["–"] * len(initial_points(study))}
         fraction = roofline_fraction(t_star, study.facts.get(task, {}).get("roofline"))
         if np.isfinite(fraction):
             row["roofline"] = f"{fraction:.0%}"
@@ -62,6 +70,7 @@ def task_rows(study: Study, best: Optima, strata: Mapping[str, str]) -> list[dic
                 "n": f"{headline.n}",
                 "failed": f"{(table['status'] != 'ok').mean():.1%}",
                 "targets": [f"{d.k} / {d.expected_evaluations:.4g}" for d in hard],
+                "by_parameter": by_parameter_cell(hard),
                 "caps": [f"{cap:.3g}×" if np.isfinite(cap) else "–" for cap in caps],
             }
         rows.append(row)
@@ -133,6 +142,7 @@ def warnings(study: Study, best: Optima) -> list[str]:
             f"{', '.join(sampled)}: a sample of the space was recorded, so the optimum is the best of the sample"
             + (": not counted in ALL." if exhaustive else ".")
         )
+    said += by_parameter_told(study)
     without = sorted(set(best.t_star_ms) - set(study.references))
     if without:
         said.append(
@@ -140,6 +150,16 @@ def warnings(study: Study, best: Optima) -> list[str]:
             "are the runs of random."
         )
     return said
+
+
+def by_parameter_told(study: Study) -> list[str]:
+    """Why random search by parameter has no exact law on some recorded tasks, a sentence a reason."""
+    coverage = study.runs.groupby("task")["coverage"].first()
+    reasons: dict[str, list[str]] = {}
+    for task, table in sorted(study.references.items()):
+        if reason := by_parameter_unknown(table, str(coverage[task])):
+            reasons.setdefault(reason, []).append(task)
+    return [f"No exact random search by parameter on {', '.join(tasks)}: {why}." for why, tasks in reasons.items()]
 
 
 def environment_rows(document: dict[str, Any]) -> list[tuple[str, str]]:

@@ -83,6 +83,7 @@ WALL_S: Final = "wall_s"
 ALIAS: Final = "alias"
 KEY: Final = "key"
 ORIGIN: Final = "origin"
+DRAW_PROBABILITY: Final = "draw_probability"
 
 STATUSES: Final = frozenset(
     {
@@ -103,11 +104,13 @@ OPTIONAL_NUMBERS: Final = (ASK_S, TELL_S, COMPILE_S, VERIFY_S, BENCHMARK_S, WALL
 EVALUATION_COLUMNS: Final = (STATUS, *REQUIRED_NUMBERS)
 OPTIONAL_EVALUATION_COLUMNS: Final = (REPAIRED, INDEX, *OPTIONAL_NUMBERS)
 
+LANDSCAPE_SHA256: Final = "landscape_sha256"
+"""In reference.yaml: of the landscape file that the table is of."""
 REFERENCE_SHA256: Final = "reference_sha256"
 """In reference.yaml: of the bytes of reference.parquet; absent in older studies."""
 REFERENCE_COLUMNS: Final = (STATUS, LATENCY_MS, ORACLE_MS)
 """Of reference.parquet, and of landscape files, which are read alike."""
-OPTIONAL_REFERENCE_COLUMNS: Final = (KEY, COMPILE_S, VERIFY_S, BENCHMARK_S, ORIGIN)
+OPTIONAL_REFERENCE_COLUMNS: Final = (KEY, COMPILE_S, VERIFY_S, BENCHMARK_S, ORIGIN, DRAW_PROBABILITY)
 
 LABEL: Final = "strategy"
 SEED: Final = "seed"

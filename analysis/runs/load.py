@@ -17,6 +17,7 @@ from analysis.runs import contract
 from analysis.runs.account import account_of
 from analysis.runs.contract import ConfigDocument
 from analysis.runs.contradictions import check_comparable, check_landscapes, check_same_names
+from analysis.runs.library import Library
 from analysis.runs.overlap import overlaps
 from analysis.runs.reading import read_surveyed
 from analysis.runs.recordings import references
@@ -70,17 +71,11 @@ class Study:
     account: Account = field(default_factory=Account)
 
 
-def load_study(
-    paths: Sequence[str | Path],
-    recordings: Mapping[str, Path] | None = None,
-    chosen_on: Mapping[str, Sequence[str]] | None = None,
-) -> Study:
+def load_study(paths: Sequence[str | Path], library: Library | None = None) -> Study:
     """Load every finished run below ``paths``.
 
     Args:
-        recordings: task to landscape file, for tasks without a reference.parquet beside their runs: live ones.
-        chosen_on: by ``_target_``, patterns of the tasks that a strategy's defaults were chosen on, for runs whose
-            config.yaml does not say.
+        library: for tasks without a reference.parquet beside their runs, live ones; and for what older ones lack.
 
     Raises:
         AnalysisError: nothing found, a file is damaged, or the runs contradict each other.
@@ -98,7 +93,7 @@ def load_study(
     runs.index.name = "run"
     check_comparable(runs)
     check_landscapes(runs)
-    by_task = references(runs, recordings or {})
+    by_task = references(runs, library or Library())
     sampled = {task for task, reference in by_task.items() if reference.coverage == "sample"}
     runs["coverage"] = runs["coverage"].where(~runs["task"].isin(sampled), "sample")
     protocol: dict[str, ConfigDocument] = {}
@@ -113,7 +108,7 @@ def load_study(
         protocol=protocol,
         environment=environment,
         splits=_splits(kept),
-        chosen_on=overlaps(runs, protocol, chosen_on or {}),
+        chosen_on=overlaps(runs, protocol, {} if library is None else library.chosen_on),
         account=known,
     )
 

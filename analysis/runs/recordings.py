@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from analysis.errors import AnalysisError
 from analysis.reference import COSTS, with_coverage
 from analysis.runs import contract
 from analysis.runs.documents import load_yaml, read_text
+from analysis.runs.library import Library
 from analysis.runs.run_directory import first_line, read_parquet
 from analysis.statistics.readings import Readings, readings
 
@@ -42,8 +43,11 @@ class Reference:
     samples: Path | None
 
 
-def references(runs: pd.DataFrame, recordings: Mapping[str, Path]) -> dict[str, Reference]:
+def references(runs: pd.DataFrame, library: Library) -> dict[str, Reference]:
     """The table of each task in ``runs`` (columns task, path, coverage); tasks without any are absent.
+
+    A table that an older NearOpt wrote, without ``draw_probability``, gets it from the library where that has the same
+    landscape file.
 
     Raises:
         AnalysisError: a table is damaged, or two folders hold different recordings of one task.
@@ -60,13 +64,34 @@ def references(runs: pd.DataFrame, recordings: Mapping[str, Path]) -> dict[str, 
         _check_digest(path, facts.get(contract.REFERENCE_SHA256))
         table = with_coverage(read_table(path), coverage)
         if task not in by_task:
-            by_task[task] = Reference(path, table, coverage, facts, _samples(path, table, recordings.get(task)))
-        elif not table.equals(by_task[task].table):
+            by_task[task] = Reference(path, table, coverage, facts, _samples(path, table, library.files.get(task)))
+        elif not _same(table, by_task[task].table):
             raise AnalysisError(f"{path}: another recording of {task} than {by_task[task].path}: expected one per task")
+        elif contract.DRAW_PROBABILITY in table and contract.DRAW_PROBABILITY not in by_task[task].table:
+            by_task[task] = replace(by_task[task], table=table)
+    for task, reference in by_task.items():
+        if contract.DRAW_PROBABILITY not in reference.table and reference.coverage == "exhaustive":
+            known = library.probabilities(task, reference.facts.get(contract.LANDSCAPE_SHA256))
+            by_task[task] = replace(reference, table=_with_probabilities(reference.table, known))
     for task in sorted(set(runs["task"]) - set(by_task)):
-        if task in recordings:
-            by_task[task] = _landscape(recordings[task])
+        if task in library.files:
+            by_task[task] = _landscape(library.files[task], library.table)
     return by_task
+
+
+def _same(one: pd.DataFrame, other: pd.DataFrame) -> bool:
+    """Whether two tables are of one recording; an older one may lack a column."""
+    newer = [contract.DRAW_PROBABILITY]
+    if all(name in table for name in newer for table in (one, other)):
+        return one.equals(other)
+    tables = [ordered(table.drop(columns=newer, errors="ignore")) for table in (one, other)]
+    return tables[0].equals(tables[1])
+
+
+def _with_probabilities(table: pd.DataFrame, known: pd.Series[float] | None) -> pd.DataFrame:
+    if known is None or contract.KEY not in table or set(known.index) != set(table[contract.KEY]):
+        return table
+    return ordered(table.assign(**{contract.DRAW_PROBABILITY: table[contract.KEY].map(known)}))
 
 
 def _check_digest(path: Path, expected: object) -> None:
@@ -91,17 +116,21 @@ def _beside(folder: str) -> Path | None:
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """A recorded table: status, latency_ms, oracle_ms, and costs, key and origin where present.
-
-    Rows are ordered by what is recorded of them, whatever the file's order: simulated baselines draw rows by number.
-    """
+    """A recorded table: status, latency_ms, oracle_ms, and costs, key, origin and draw_probability where present."""
     recording = read_parquet(path, contract.REFERENCE_COLUMNS, contract.OPTIONAL_REFERENCE_COLUMNS)
     table: pd.DataFrame = recording.to_pandas()
     if table.empty:
         raise AnalysisError(f"{path}: no row: expected one per feasible configuration")
-    recorded = [contract.LATENCY_MS, contract.ORACLE_MS, *(name for name in COSTS if name in table)]
+    return ordered(table)
+
+
+def ordered(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows by what is recorded of them, whatever the file's order: simulated baselines draw rows by number."""
+    known = (*COSTS, contract.DRAW_PROBABILITY)
+    recorded = [contract.LATENCY_MS, contract.ORACLE_MS, *(name for name in known if name in table)]
     table = table.astype({contract.STATUS: "str", **dict.fromkeys(recorded, "float64")})
-    return table.sort_values([contract.STATUS, *recorded], kind="stable", ignore_index=True)
+    by = [contract.STATUS, *recorded, *([contract.KEY] if contract.KEY in table else [])]
+    return table.sort_values(by, kind="stable", ignore_index=True)
 
 
 def read_readings(path: Path, table: pd.DataFrame) -> Readings:
@@ -146,8 +175,9 @@ def _samples(path: Path, table: pd.DataFrame, library: Path | None) -> Path | No
     return library if matching_rows(library, table) is not None else None
 
 
-def _landscape(path: Path) -> Reference:
-    table = read_table(path)
+def _landscape(path: Path, tables: Callable[[Path], pd.DataFrame] | None) -> Reference:
+    """A landscape file, read by whoever knows its space where somebody does."""
+    table = read_table(path) if tables is None else ordered(tables(path))
     try:
         document = json.loads((pq.read_schema(path).metadata or {}).get(contract.METADATA_KEY, b"{}"))
     except (ValueError, RecursionError) as error:

@@ -1,71 +1,88 @@
-"""Random search as it would be measured: uniform draws without replacement, judged by noisy readings.
+"""Random search as it would be measured: exact draws without replacement, judged by noisy readings.
 
-The closed form of :mod:`analysis.statistics.random_search` knows every latency exactly. A real random search may hide
-a hit behind a lucky reading of something slower, so exact random is a little stronger than what anybody can run.
+The closed forms (:mod:`analysis.statistics.random_search`, :mod:`analysis.statistics.successive_sampling`) know every
+latency exactly. A real random search may hide a hit behind a lucky reading of something slower, so exact random is a
+little stronger than what anybody can run. How much is simulated: over the same draws without noise, whose ERT is known.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analysis.statistics import random_simulation
+from analysis.statistics.random_simulation import SimulatedSearches
 from analysis.statistics.readings import Readings
 
 Floats = NDArray[np.float64]
-REPETITIONS = 500
+_HEAD = 16
+"""So many evaluations are read of every search, and the others only of those that have not hit by then."""
+SIGNS = (1.0, -1.0, -1.0, 1.0)
+"""Of the columns of :class:`NoisySearches`: noisy cost / noisy hits over exact cost / exact hits."""
 
 
 @dataclass(frozen=True)
-class Slowdown:
-    """ERT of noisy over ERT of exact random search, from the same draws: both share most of their luck.
+class NoisySearches:
+    """Searches that found a hit by its reading, or did not.
 
     Attributes:
-        evaluations, seconds: inf where noise hid every hit, nan where the exact search had none either.
+        noisy, exact: T in the order of ending, counted from 1, with and without noise; one more than drawn without a
+            hit. [R]
     """
 
-    evaluations: float
-    seconds: float
+    searches: SimulatedSearches
+    noisy: NDArray[np.int64]
+    exact: NDArray[np.int64]
+
+    @property
+    def drawn(self) -> int:
+        return int(self.searches.rows.shape[1])
+
+    def evaluations(self) -> Floats:
+        """Cost and hit with noise, cost and hit without: ERT of noisy over exact random in evaluations; [R, 4]."""
+        return np.column_stack([*self._spent(self.noisy), *self._spent(self.exact)]).astype(np.float64)
+
+    def seconds(self) -> Floats:
+        """Cost in s and hit with noise, cost in s and hit without; [R, 4]."""
+        noisy, exact = (self._clock(first) for first in (self.noisy, self.exact))
+        return np.column_stack([noisy, self.noisy <= self.drawn, exact, self.exact <= self.drawn]).astype(np.float64)
+
+    def seconds_by_evaluations(self, hit: NDArray[np.bool_]) -> Floats:
+        """Cost in s and hit with noise, evaluations in the order asked and hit without; [R, 4]."""
+        asked = random_simulation.costs_and_evaluations(self.searches, hit)[:, 1]
+        noisy = self._clock(self.noisy)
+        return np.column_stack([noisy, self.noisy <= self.drawn, asked, self.exact <= self.drawn]).astype(np.float64)
+
+    def _spent(self, first: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        return np.minimum(first, self.drawn), first <= self.drawn
+
+    def _clock(self, first: NDArray[np.int64]) -> Floats:
+        return np.asarray(self.searches.end_s[np.arange(len(first)), np.minimum(first, self.drawn) - 1])
 
 
-def simulated(
-    compile_s: Floats,
-    device_s: Floats,
+def read_searches(
+    searches: SimulatedSearches,
     readings: Readings,
-    budget: int,
-    workers: int,
-    sequential: bool,
-    seed: np.random.SeedSequence,
-) -> tuple[random_simulation.SimulatedSearches, Floats]:
-    """Searches on the clock and what each evaluation reads. [R, B]"""
-    drawing, noise = (np.random.default_rng(child) for child in seed.spawn(2))
-    searches = random_simulation.simulate(compile_s, device_s, budget, REPETITIONS, drawing, workers, sequential)
-    return searches, readings.draw(searches.rows, noise)
-
-
-def slowdown(
-    searches: random_simulation.SimulatedSearches, readings_ms: Floats, true_ms: Floats, hit: NDArray[np.bool_]
-) -> Slowdown:
-    """How much noise costs random search.
+    hits: Mapping[float, NDArray[np.bool_]],
+    rng: np.random.Generator,
+) -> dict[float, NoisySearches]:
+    """Read what searches drew, once for all targets.
 
     Args:
-        readings_ms: of each evaluation. [R, B]
-        true_ms: of every configuration, inf where it failed. [N]
-        hit: of every configuration. [N]
+        readings: of every configuration.
+        hits: target to which configurations are within it, by their true latencies. [N]
     """
-    noisy = _costs(searches, random_simulation.first_hits(searches, hit, readings_ms))
-    exact = _costs(searches, random_simulation.first_hits(searches, hit, true_ms[searches.rows]))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return Slowdown(float(noisy[0] / exact[0]), float(noisy[1] / exact[1]))
-
-
-def _costs(searches: random_simulation.SimulatedSearches, first: NDArray[np.int64]) -> tuple[np.float64, np.float64]:
-    """ERT in evaluations and in s of the clock."""
-    drawn = searches.rows.shape[1]
-    spent = np.minimum(first, drawn)
-    hits = np.float64((first <= drawn).sum())
-    clock = np.take_along_axis(searches.end_s, spent[:, None] - 1, axis=1)
-    with np.errstate(divide="ignore"):
-        return np.float64(spent.sum()) / hits, np.float64(clock.sum()) / hits
+    rows = searches.rows
+    head = rows[:, :_HEAD]
+    read = readings.draw(head, rng)
+    early = {target: random_simulation.first_hits(head, hit, read) for target, hit in hits.items()}
+    left = np.flatnonzero(np.any([first > head.shape[1] for first in early.values()], axis=0))
+    if rows.shape[1] > _HEAD and len(left):
+        whole = np.concatenate([read[left], readings.draw(rows[left, _HEAD:], rng)], axis=1)
+        for target, hit in hits.items():
+            early[target][left] = random_simulation.first_hits(rows[left], hit, whole)
+    exact = {target: random_simulation.first_true(hit[rows]) for target, hit in hits.items()}
+    return {target: NoisySearches(searches, early[target], exact[target]) for target in hits}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.statistics import random_search
+from analysis.statistics.weighted_orders import orders
 
 Floats = NDArray[np.float64]
 
@@ -21,10 +21,12 @@ class SimulatedSearches:
     """Random searches in the order in which their evaluations end.
 
     Attributes:
-        rows: positions in the table. [R, B]
+        asked: positions in the table in the order asked. [R, B]
+        rows: the same in the order in which they end. [R, B]
         end_s: the tuning clock in s at which each evaluation ends, non-decreasing along B. [R, B]
     """
 
+    asked: NDArray[np.int64]
     rows: NDArray[np.int64]
     end_s: Floats
 
@@ -37,6 +39,7 @@ def simulate(
     rng: np.random.Generator,
     workers: int = 1,
     sequential: bool = False,
+    p: Floats | None = None,
 ) -> SimulatedSearches:
     """Draw ``budget`` configurations without replacement, ``repetitions`` times, and run the clock.
 
@@ -44,13 +47,14 @@ def simulate(
         compile_s: cost on a compile worker in s. [N]
         device_s: cost on the GPU (verify and benchmark) in s. [N]
         sequential: one evaluation at a time, as in batches of one; else compiling overlaps with the GPU.
+        p: how likely each configuration is, up to a factor; ``None``: all alike. [N]
     """
     n = len(compile_s)
     drawn = min(budget, n)
-    rows = np.stack([rng.choice(n, drawn, replace=False) for _ in range(repetitions)])
-    compiling, device = compile_s[rows], device_s[rows]
+    asked = orders(np.ones(n) if p is None else p, drawn, repetitions, rng)
+    compiling, device = compile_s[asked], device_s[asked]
     if sequential:
-        return SimulatedSearches(rows, np.cumsum(compiling + device, axis=1))
+        return SimulatedSearches(asked, asked, np.cumsum(compiling + device, axis=1))
     free = np.zeros((repetitions, workers))
     compiled = np.empty_like(compiling)
     every = np.arange(repetitions)
@@ -59,45 +63,49 @@ def simulate(
         free[every, worker] += compiling[:, j]
         compiled[:, j] = free[every, worker]
     order = np.argsort(compiled, axis=1, kind="stable")
-    rows = np.take_along_axis(rows, order, axis=1)
+    rows = np.take_along_axis(asked, order, axis=1)
     compiled = np.take_along_axis(compiled, order, axis=1)
     device = np.take_along_axis(device, order, axis=1)
     end, now = np.empty_like(compiled), np.zeros(repetitions)
     for j in range(drawn):
         now = np.maximum(now, compiled[:, j]) + device[:, j]
         end[:, j] = now
-    return SimulatedSearches(rows, end)
+    return SimulatedSearches(asked, rows, end)
 
 
-def ert_seconds(n: int, k: int, budget: int, searches: SimulatedSearches) -> float:
-    """ERT in s from simulated clocks: the law of T stays exact, only the mean clock at each t is simulated.
+def costs_and_evaluations(searches: SimulatedSearches, hit: NDArray[np.bool_]) -> Floats:
+    """What each search cost until its first hit: s of the clock, and evaluations in the order asked; [R, 2].
 
-    sum_t P(T = t) clock(t) + S(B) clock(B), over 1 - S(B). It takes hits to cost what misses cost, which the
-    closed form for one worker need not.
+    One without a hit costs all that it drew. Over the mean of the second, whose law is known, the mean of the first is
+    an ERT in s: as many searches hit, whatever they are counted in.
+
+    Args:
+        hit: of every configuration. [N]
     """
-    drawn = min(budget, n)
-    survival = random_search.survival(n, k, np.arange(drawn + 1))
-    if survival[-1] >= 1.0:
-        return float("inf")
-    clock = searches.end_s[:, :drawn].mean(axis=0)
-    ending = survival[:-1] - survival[1:]
-    return float((ending @ clock + survival[-1] * clock[-1]) / (1.0 - survival[-1]))
+    drawn = searches.rows.shape[1]
+    ended, found = (first_true(hit[rows]) for rows in (searches.rows, searches.asked))
+    clock = searches.end_s[np.arange(len(ended)), np.minimum(ended, drawn) - 1]
+    return np.column_stack([clock, np.minimum(found, drawn)])
 
 
-def first_hits(searches: SimulatedSearches, true_hit: NDArray[np.bool_], readings_ms: Floats) -> NDArray[np.int64]:
+def first_true(flags: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """The first column that is true, counted from 1; one more than there are where none is. [R, B] to [R]"""
+    return np.asarray(np.where(flags.any(axis=1), flags.argmax(axis=1) + 1, flags.shape[1] + 1), dtype=np.int64)
+
+
+def first_hits(rows: NDArray[np.int64], true_hit: NDArray[np.bool_], readings_ms: Floats) -> NDArray[np.int64]:
     """T of each search in order of ending, counted from 1; one more than drawn where it never hits. [R]
 
     T is the first evaluation after which the incumbent, chosen by reading, is a hit by its true latency: noise may
     hide a hit behind a lucky reading of a slower configuration.
 
     Args:
+        rows: positions in the table, in the order in which they end. [R, B]
         true_hit: whether each configuration is a hit. [N]
         readings_ms: what each evaluation reads, inf where it failed. [R, B]
     """
     best = np.minimum.accumulate(readings_ms, axis=1)
     before = np.concatenate([np.full((len(best), 1), np.inf), best[:, :-1]], axis=1)
     positions = np.where(readings_ms < before, np.arange(best.shape[1]), 0)
-    incumbent = np.take_along_axis(searches.rows, np.maximum.accumulate(positions, axis=1), axis=1)
-    hit = true_hit[incumbent] & np.isfinite(best)
-    first = np.where(hit.any(axis=1), hit.argmax(axis=1) + 1, best.shape[1] + 1)
-    return np.asarray(first, dtype=np.int64)
+    incumbent = np.take_along_axis(rows, np.maximum.accumulate(positions, axis=1), axis=1)
+    return first_true(true_hit[incumbent] & np.isfinite(best))

@@ -25,6 +25,8 @@ _NODES = 8
 """Of the Gauss-Legendre rule on each panel of the integral over m."""
 _TAIL = 40.0
 """The integral ends where exp(-p_H m) is exp(-40)."""
+_CERTAIN = 40.0
+"""What is less likely than exp(-40) is left out."""
 _CHUNK = 256
 """Values of m at once."""
 
@@ -56,8 +58,7 @@ class SuccessiveSampling:
         if not (np.isfinite(probabilities) & (probabilities > 0)).all():
             raise ValueError("expected probabilities that are positive and finite")
         shares = probabilities / probabilities.sum()
-        # Products of the same factors in another order differ in their last bits.
-        rates, counts = np.unique(np.array([float(f"{share:.12g}") for share in shares[~hits]]), return_counts=True)
+        rates, counts = np.unique(rounded(shares[~hits]), return_counts=True)
         return cls(rates, counts.astype(np.int64), float(shares[hits].sum()))
 
     @property
@@ -84,8 +85,9 @@ class SuccessiveSampling:
             raise ValueError(f"budget={budget}: expected at least 1 evaluation")
         if self.hit_rate == 0:
             return (np.arange(budget + 1) <= self.misses).astype(np.float64)
-        found = np.zeros(budget + 1)
-        for m, weight in self._quadrature():
+        end = self._end(budget)
+        found: Floats = np.full(budget + 1, np.exp(-self.hit_rate * end))
+        for m, weight in self._quadrature(end):
             found += weight @ self._at_least(m, budget)
         found[0] = 1.0
         found[np.arange(budget + 1) > self.misses] = 0.0
@@ -101,18 +103,74 @@ class SuccessiveSampling:
 
     def ert(self, budget: int) -> float:
         """Expected running time with restarts every B evaluations, E[min(T, B)] / P(T <= B); infinite without hits."""
+        if budget > self.misses:
+            return self.mean()
         survival = self.survivals(budget)
         success = 1.0 - float(survival[-1])
         return float(survival[:-1].sum()) / success if success > 0 else float("inf")
 
-    def _quadrature(self) -> list[tuple[Floats, Floats]]:
-        """Values of m and their weights, the density of M included, in chunks."""
+    def miss_draws(self, budget: int) -> Floats:
+        """Of the first min(T, B) evaluations, the expected number of misses of each of ``rates``; [G].
+
+        A miss of rate r that rings at s is drawn where no hit has rung by s, and fewer than B of the other misses:
+        the integral over s of r exp(-r s) exp(-p_H s) P(fewer than B others have rung by s). They add up to the sum of
+        S(t) for t = 1 .. B; with B above all misses each is r / (r + p_H).
+        """
+        each = self.rates / (self.rates + self.hit_rate)
+        if budget > self.misses:
+            return np.asarray(self.counts * each)
+        drawn = np.zeros(len(self.rates))
+        for g, rate in enumerate(self.rates):
+            others = SuccessiveSampling(self.rates, self.counts - (np.arange(len(self.rates)) == g), self.hit_rate)
+            for s, weight in self._quadrature(others._end(budget)):
+                fewer = 1.0 - others._at_least(s, budget)[:, -1]
+                drawn[g] += float(weight @ (rate / self.hit_rate * np.exp(-rate * s) * fewer))
+        return np.asarray(self.counts * np.minimum(drawn, each))
+
+    def ert_seconds(self, budget: int, miss_cost_s: ArrayLike, hit_cost_s: float) -> float:
+        """ERT in s of the tuning clock, for one compile worker and batches of one; infinite without hits.
+
+        A run meets the misses of :meth:`miss_draws`, and the successful one ends with a hit: hit h with probability
+        p_h / p_H, whatever T is.
+
+        Args:
+            miss_cost_s: mean cost in s of the misses of each of ``rates``. [G]
+            hit_cost_s: mean cost in s of a hit, weighted by its probability.
+        """
+        if self.hit_rate == 0:
+            return float("inf")
+        success = 1.0 if budget > self.misses else self.hit_probability(budget)
+        if success <= 0:
+            return float("inf")
+        return float(self.miss_draws(budget) @ np.asarray(miss_cost_s, dtype=np.float64)) / success + hit_cost_s
+
+    def quantile(self, beyond: float) -> int:
+        """So many evaluations that P(T > t) is below about ``beyond``; all of them without hits."""
+        if self.hit_rate == 0:
+            return self.misses
+        rung = float(self.counts @ -np.expm1(self.rates * np.log(beyond) / self.hit_rate))
+        return min(self.misses + 1, int(rung + 6 * np.sqrt(rung)) + 2)
+
+    def _end(self, budget: int) -> float:
+        """Where the integrals over m may end: no hit is left out, or ``budget`` misses have rung for certain."""
+        end = _TAIL / self.hit_rate
+        low = 0.0
+        for _ in range(60):
+            middle = (low + end) / 2
+            rung = float(self.counts @ -np.expm1(-self.rates * middle))
+            # Chernoff: P(fewer than B have rung) <= exp(-(rung - B)^2 / (2 rung))
+            certain = rung > budget and (rung - budget) ** 2 > 2 * _CERTAIN * rung
+            low, end = (low, middle) if certain else (middle, end)
+        return end
+
+    def _quadrature(self, end: float) -> list[tuple[Floats, Floats]]:
+        """Values of m up to ``end`` and their weights, the density of M included, in chunks."""
         from scipy.special import roots_legendre
 
-        end = _TAIL / self.hit_rate
         edges = [0.0]
         while edges[-1] < end:
             edges.append(edges[-1] + max(0.25, float(np.sqrt(edges[-1]))))
+        edges[-1] = end
         left, width = np.array(edges[:-1]), np.diff(edges)
         points, weights = roots_legendre(_NODES)
         m = (left[:, None] + width[:, None] * (points + 1) / 2).ravel()
@@ -142,3 +200,21 @@ class SuccessiveSampling:
                 exactly = np.maximum(np.fft.irfft(product, size)[:, : budget + 1], 0.0)
         below = np.cumsum(exactly, axis=1)
         return np.maximum(1.0 - np.concatenate([np.zeros((len(m), 1)), below[:, :-1]], axis=1), 0.0)
+
+
+def rounded(shares: Floats) -> Floats:
+    """Probabilities to 12 digits: products of the same factors in another order differ in their last bits."""
+    return np.array([float(f"{share:.12g}") for share in shares])
+
+
+def costs_by_rate(p: ArrayLike, hit: ArrayLike, cost_s: ArrayLike) -> tuple[Floats, float]:
+    """Mean cost in s of the misses of each of a law's ``rates``, and of a hit weighted by p; all [N] to [G] and one.
+
+    The law is ``SuccessiveSampling.of(p, hit)``; without hits the second is nan.
+    """
+    probabilities, hits = np.asarray(p, dtype=np.float64), np.asarray(hit, dtype=bool)
+    cost = np.asarray(cost_s, dtype=np.float64)
+    shares = probabilities / probabilities.sum()
+    _, group, counts = np.unique(rounded(shares[~hits]), return_inverse=True, return_counts=True)
+    of_misses = np.bincount(group, cost[~hits], len(counts)) / counts
+    return of_misses, float(np.average(cost[hits], weights=shares[hits])) if hits.any() else float("nan")

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from analysis.reference import Difficulty, StratumRule, difficulty
 from analysis.runs.load import Study
-from analysis.runs.recordings import read_readings
 from analysis.statistics.ert import ErtEstimate, LogEstimate, estimate
 from analysis.statistics.no_hits import RatioLimit, lower_limit_without_hits
-from analysis.statistics.readings import Readings
-from analysis.study.baseline import NOISY_RANDOM, Baseline, Conditions, exact_random, noise_slowdowns
+from analysis.study.baseline import Baseline
 from analysis.study.incumbents import Optima
+from analysis.study.simulated_baseline import Conditions
+from analysis.study.table_erts import TableErts
 from analysis.study.time_to_target import AXES, budgets, times_to_target
 
 
@@ -71,9 +71,7 @@ class Ground:
             for (task, strategy), part in study.runs.groupby(["task", "strategy"], sort=True)
         }
         self._difficulties: dict[tuple[str, float], Difficulty] = {}
-        self._exact: dict[tuple[str, Conditions, float, str], LogEstimate | None] = {}
-        self._slow: dict[tuple[str, Conditions], dict[tuple[float, str], float]] = {}
-        self._readings: dict[str, Readings | None] = {}
+        self.random = TableErts(study, optima, targets)
 
     def difficulty(self, task: str, target: float) -> Difficulty:
         """Of a recorded task with a known optimum."""
@@ -88,31 +86,13 @@ class Ground:
             return False
         return task not in self.study.references or self.difficulty(task, target).k > 0
 
-    def log_ert(self, task: str, conditions: Conditions, target: float, axis: str, noisy: bool) -> LogEstimate | None:
+    def log_ert(
+        self, task: str, conditions: Conditions, target: float, axis: str, baseline: Baseline
+    ) -> LogEstimate | None:
         """log ERT of random search on a recorded task; inf with nothing to find, ``None`` where it is not known."""
         if not self.findable(task, target):
             return LogEstimate(float("inf"))
-        key = (task, conditions, target, axis)
-        if key not in self._exact:
-            hard = self.difficulty(task, target)
-            self._exact[key] = exact_random(self.study.references[task], hard, axis, conditions)
-        log = self._exact[key]
-        if log is None or not noisy:
-            return log
-        slow = self._slowdowns(task, conditions).get((target, axis), float("nan"))
-        return LogEstimate(log.log + float(np.log(slow))) if np.isfinite(slow) else None
-
-    def _slowdowns(self, task: str, conditions: Conditions) -> dict[tuple[float, str], float]:
-        key = (task, conditions)
-        if key not in self._slow:
-            table = self.study.references[task]
-            if task not in self._readings:
-                path = self.study.samples.get(task)
-                self._readings[task] = read_readings(path, table) if path is not None else None
-            samples = self._readings[task]
-            t_star = self.optima.t_star_ms[task]
-            self._slow[key] = noise_slowdowns(table, samples, t_star, self.targets, conditions) if samples else {}
-        return self._slow[key]
+        return self.random.log_ert(task, conditions, target, axis, baseline)
 
 
 def pairs(ground: Ground, baseline: Baseline, task: str, strategy: str) -> list[Pair]:
@@ -138,7 +118,7 @@ def _against_table(ground: Ground, baseline: Baseline, task: str, strategy: str)
     )
     paired = []
     for (target, axis), (of_run, result) in own.items():
-        log = ground.log_ert(task, conditions, target, axis, noisy=baseline.name == NOISY_RANDOM)
+        log = ground.log_ert(task, conditions, target, axis, baseline)
         if log is not None:
             base = NOTHING_TO_FIND if np.isinf(log.log) else ErtEstimate(log.value, 1, 1, log)
             paired.append(Pair(target, axis, baseline.label, of_run, result, base))

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
 from analysis.progress import tracked
 from analysis.reference import TARGETS, StratumRule
+from analysis.runs.library import Library
 from analysis.runs.load import Study, load_study
-from analysis.study.baseline import EXACT_RANDOM, HIERARCHICAL_RUNS, NOISY_RANDOM, PRIMARY, RANDOM_RUNS, Baseline
+from analysis.statistics.until_precise import Simulated
+from analysis.study.baseline import (
+    EXACT_BY_PARAMETER,
+    EXACT_RANDOM,
+    HIERARCHICAL_RUNS,
+    NOISY_BY_PARAMETER,
+    NOISY_RANDOM,
+    PRIMARY,
+    RANDOM_RUNS,
+    Baseline,
+)
 from analysis.study.incumbents import Optima, incumbent_steps, optima
 from analysis.study.pairing import Ground
 from analysis.study.speedup import counted_tasks, speedups_on, task_strata
@@ -19,11 +30,17 @@ from analysis.study.time_to_target import times_to_target
 
 MANY_WORKERS = 16
 OTHERS = (
+    Baseline(EXACT_BY_PARAMETER),
     Baseline(NOISY_RANDOM),
+    Baseline(NOISY_BY_PARAMETER),
     Baseline(RANDOM_RUNS),
     Baseline(HIERARCHICAL_RUNS),
     Baseline(EXACT_RANDOM, workers=MANY_WORKERS),
+    Baseline(EXACT_BY_PARAMETER, workers=MANY_WORKERS),
+    Baseline(EXACT_RANDOM, restarts=False),
+    Baseline(EXACT_BY_PARAMETER, restarts=False),
 )
+BASELINES = (PRIMARY, *OTHERS)
 
 
 @dataclass(frozen=True)
@@ -37,6 +54,7 @@ class StudyResults:
         others: over each other baseline, by its label, as far as it covers anything.
         strata: task to stratum.
         counted: target to the tasks that aggregates are made of.
+        simulated: (baseline's label, task, target, axis) to the simulation that its number rests on, where one does.
     """
 
     study: Study
@@ -47,16 +65,14 @@ class StudyResults:
     others: dict[str, pd.DataFrame]
     strata: dict[str, str]
     counted: dict[float, set[str]]
+    simulated: dict[tuple[str, str, float, str], Simulated] = field(default_factory=dict)
 
 
 def study_results(
-    paths: Sequence[str | Path],
-    recordings: Mapping[str, Path] | None = None,
-    chosen_on: Mapping[str, Sequence[str]] | None = None,
-    rule: StratumRule | None = None,
+    paths: Sequence[str | Path], library: Library | None = None, rule: StratumRule | None = None
 ) -> StudyResults:
     """Load and analyse every finished run below ``paths``; see :func:`analysis.runs.load.load_study`."""
-    return analyse(load_study(paths, recordings, chosen_on), rule=rule)
+    return analyse(load_study(paths, library), rule=rule)
 
 
 def analyse(study: Study, others: Sequence[Baseline] = OTHERS, rule: StratumRule | None = None) -> StudyResults:
@@ -65,6 +81,7 @@ def analyse(study: Study, others: Sequence[Baseline] = OTHERS, rule: StratumRule
     times = times_to_target(study, best)
     ground = Ground(study, best, TARGETS, times, rule)
     tables = {}
+    primary = speedups_on(ground, PRIMARY)
     for baseline in tracked(list(others), "baselines"):
         table = speedups_on(ground, baseline)
         if len(table):
@@ -74,8 +91,9 @@ def analyse(study: Study, others: Sequence[Baseline] = OTHERS, rule: StratumRule
         best=best,
         times=times,
         steps=incumbent_steps(study.evaluations),
-        speedups=speedups_on(ground, PRIMARY),
+        speedups=primary,
         others=tables,
         strata=task_strata(study, best, rule),
         counted={target: counted_tasks(study, best, target) for target in TARGETS},
+        simulated=ground.random.simulated,
     )

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from analysis.reference import space_rows, true_latency
 from analysis.runs.load import Study
 from analysis.statistics import random_simulation
-from analysis.study.baseline import split_costs
 from analysis.study.incumbents import Optima
+from analysis.study.simulated_baseline import split_costs
 
 Floats = NDArray[np.float64]
 SEARCHES = 200

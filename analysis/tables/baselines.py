@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.reference import HEADLINE_TARGET
+from analysis.statistics.until_precise import ERROR
 from analysis.study.results import MANY_WORKERS, StudyResults
 from analysis.study.time_to_target import AXES
 from analysis.tables.lacking import Lacking, with_counts
@@ -14,10 +15,17 @@ from analysis.tables.table import Table, text_rows, times_cell
 
 NAMES = {
     "exact_random": "exact random (closed form)",
+    "exact_random_by_parameter": "exact random by parameter (closed form)",
     "noisy_random": "random with the recorded noise (simulated)",
+    "noisy_random_by_parameter": "random by parameter with the recorded noise (simulated)",
+    "exact_random_without_restarts": "exact random that never restarts",
+    "exact_random_by_parameter_without_restarts": "exact random by parameter that never restarts",
     "random": "runs of random",
     "random_hierarchical": "runs of random_hierarchical",
     f"exact_random_{MANY_WORKERS}_workers": f"exact random on {MANY_WORKERS} compile workers",
+    f"exact_random_by_parameter_{MANY_WORKERS}_workers": (
+        f"exact random by parameter on {MANY_WORKERS} compile workers"
+    ),
 }
 
 
@@ -50,15 +58,28 @@ def over_each_random(results: StudyResults, target: float = HEADLINE_TARGET) -> 
         name="baselines",
         title=f"Speedup within {target:.0%} over each kind of random search, {stratum_name(stratum)}",
         caption=(
-            "Geometric mean over tasks, 95% interval where it is supported. Exact random knows no noise. Hierarchical "
-            "random draws each active parameter uniformly. In seconds random runs on as many compile workers as the "
-            f"strategy's own runs; the last row lets it have {MANY_WORKERS} whatever the strategy had."
+            "Geometric mean over tasks, 95% interval where it is supported. Exact random knows no noise. By parameter, "
+            "as random_hierarchical does, each active parameter is drawn uniformly. Random search begins anew after "
+            "the strategy's budget but where it never restarts (E[T] for ERT). In seconds it runs on as many compile "
+            f"workers as the strategy's own runs; the last rows let it have {MANY_WORKERS} whatever the strategy had."
+            + simulated_told(results)
             + lacking.note(strategies, tasks)
         ),
         headers=("over", *strategies),
         rows=text_rows(rows),
         data=data,
     )
+
+
+def simulated_told(results: StudyResults) -> str:
+    """How well the simulated numbers are known."""
+    known = results.simulated
+    if not known:
+        return ""
+    short = {(label, task) for (label, task, _, _), one in known.items() if not one.precise}
+    worst = max(one.error for one in known.values())
+    told = f" Simulated numbers have a relative standard error of at most {worst:.2%}"
+    return told + (f" ({len(short)} did not reach {ERROR:.1%})." if short else ".")
 
 
 def headline_stratum(speedups: pd.DataFrame) -> str:

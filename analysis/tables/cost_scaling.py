@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from analysis.reference import HEADLINE_TARGET, is_hit, space_rows, true_latency
 from analysis.statistics import random_search
 from analysis.statistics.ert import estimate
-from analysis.study.baseline import split_costs
 from analysis.study.results import StudyResults
+from analysis.study.simulated_baseline import split_costs
 from analysis.tables.lacking import Lacking, with_counts
 from analysis.tables.table import Table, text_rows, times_cell
 

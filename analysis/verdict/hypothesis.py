@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from analysis.reference import STRATA, TARGETS, StratumRule
 from analysis.statistics.supported import NEW_KERNELS, THESE_TASKS
 from analysis.study.baseline import PRIMARY
-from analysis.study.results import OTHERS
+from analysis.study.results import BASELINES as COMPUTED
 from analysis.study.time_to_target import AXES
 
 QUESTIONS = (THESE_TASKS, NEW_KERNELS)
-BASELINES = (PRIMARY.label, *(baseline.label for baseline in OTHERS))
+BASELINES = tuple(baseline.label for baseline in COMPUTED)
 """The random searches that every report computes. The first falls back to runs of ``random`` where nothing is
 recorded."""
 ALL = "all"
@@ -74,6 +74,8 @@ class Hypothesis:
         stratum_rule: how tasks are divided by difficulty; ``None``: as reports do.
         live: what is to be run live; ``None``: nothing is registered.
         registered: when it was fixed by its own word, ISO 8601 in UTC; counts where no commit says more.
+        leave_out_unreachable: whether a task is kept out of the comparison with a kind of random search whose E[T] on
+            it is below ``threshold``: a tuner that hits with its first evaluation is not that many times as fast.
     """
 
     statement: str
@@ -91,6 +93,7 @@ class Hypothesis:
     stratum_rule: StratumRule | None = None
     live: LivePart | None = None
     registered: str | None = None
+    leave_out_unreachable: bool = False
 
     @property
     def level(self) -> float:

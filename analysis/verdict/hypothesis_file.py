@@ -25,7 +25,7 @@ NAME = "hypothesis.yaml"
 VERSION = 1
 """The newest version of the file that is understood. It grows when a file of an older version would be misread."""
 _KEYS = ("version", *(field.name for field in fields(Hypothesis)))
-_OPTIONAL = ("upper_end", "seeds", "stratum_rule", "live", "registered")
+_OPTIONAL = ("upper_end", "seeds", "stratum_rule", "live", "registered", "leave_out_unreachable")
 
 _Read = TypeVar("_Read")
 
@@ -132,6 +132,7 @@ class _Reader:
             stratum_rule=self._part("stratum_rule", read_stratum_rule),
             live=self._part("live", read_live),
             registered=self._part("registered", read_registered),
+            leave_out_unreachable=self.flag("leave_out_unreachable"),
         )
 
     def _part(self, name: str, read: Callable[[Path, object], _Read]) -> _Read | None:
@@ -185,6 +186,13 @@ class _Reader:
         if not _is_number(value) or not low < value < high:
             raise self.fault(name, f"a number above {low:g}" + (f" and below {high:g}" if high < float("inf") else ""))
         return float(value)
+
+    def flag(self, name: str) -> bool:
+        """``false`` where it is not said."""
+        value = self.document.get(name, False)
+        if not isinstance(value, bool):
+            raise self.fault(name, "true or false")
+        return value
 
     def _numbers(self, name: str, choices: Sequence[float]) -> tuple[float, ...]:
         values = self.document[name]

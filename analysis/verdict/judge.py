@@ -5,7 +5,8 @@ names, for each strategy and stratum, for *these tasks* and for *new kernels*. A
 hypothesis's target:
 
 - *supported* where every axis and baseline is there and puts the speedup above the threshold after Holm's correction
-  over the targets. All have to, so that none needs a further correction (intersection-union: Berger 1982).
+  over the targets, and so does random search that never restarts (:mod:`analysis.verdict.sensitivity`). All have to, so
+  that none needs a further correction (intersection-union: Berger 1982).
 - *refuted* where some axis and baseline puts it below. One suffices, which is one chance of error each: so the
   smallest p of a target counts as many times as it has tests (Bonferroni, which holds however they depend), before
   Holm's correction over the targets. Without it a strategy that is exactly as fast as the threshold on all four, but
@@ -27,16 +28,16 @@ import pandas as pd
 
 from analysis.reference import STRATA
 from analysis.statistics.multiplicity import holm
-from analysis.study.baseline import PRIMARY, RANDOM_STRATEGIES
 from analysis.study.results import StudyResults
+from analysis.verdict import sensitivity
 from analysis.verdict.cells import REFUTED, SUPPORTED, UNDECIDED, Cell, family
 from analysis.verdict.hypothesis import ALL, Hypothesis
+from analysis.verdict.tested import tested, without_restarts
 from analysis.verdict.text import Verdicts, sentence
+from analysis.verdict.unreachable import Unreachable, document, sentences, unreachable
 
 FAMILY = ["strategy", "stratum", "axis", "baseline"]
 """What the tests at several targets have in common."""
-NOT_A_MODEL = (*RANDOM_STRATEGIES, "grid", "sobol")
-"""Baselines themselves: they are judged only where a hypothesis names them."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,9 @@ class Verdict:
         claim: question to stratum to the verdict on the claim itself, which the hypothesis's strategies stand for; a
             stratum is absent where none of them ran.
         sentence: all of it in one plain sentence.
+        sensitivity: the tests over random search that never restarts, which *supported* survived.
+        unreachable: tasks on which random search is too fast for the claim.
+        notes: what a reader must know of both, a sentence each.
     """
 
     hypothesis: Hypothesis
@@ -77,6 +81,9 @@ class Verdict:
     judgements: Judgements
     claim: dict[str, dict[str, str]]
     sentence: str
+    sensitivity: tuple[Cell, ...] = ()
+    unreachable: tuple[Unreachable, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def verdicts(self) -> Verdicts:
@@ -104,6 +111,9 @@ class Verdict:
                 for question, strata in self.judgements.items()
             },
             "cells": [{k: plain(v) for k, v in asdict(cell).items()} for cell in self.cells],
+            "without_restarts": [{k: plain(v) for k, v in asdict(cell).items()} for cell in self.sensitivity],
+            "unreachable": document(self.unreachable, claimed),
+            "notes": list(self.notes),
         }
 
 
@@ -119,17 +129,10 @@ def words(judgements: Judgements, error_rate: float) -> Verdicts:
 
 def judge(results: StudyResults, hypothesis: Hypothesis) -> Verdict:
     """Test the hypothesis for its own strategies, and for every other one that is no random search."""
-    families: dict[tuple[Any, ...], list[dict[Any, Any]]] = {}
-    for row in _tested(results, hypothesis).sort_values([*FAMILY, "target"]).to_dict("records"):
-        families.setdefault(tuple(row[name] for name in FAMILY), []).append(row)
-    asked = [(rows, question) for question in hypothesis.questions for rows in families.values()]
-    cells = [cell for rows, question in asked for cell in family(rows, question, hypothesis)]
-    judgements: Judgements = {}
-    for question in hypothesis.questions:
-        for stratum in (*STRATA, "unknown", ALL):
-            own = _by_strategy([c for c in cells if (c.question, c.stratum) == (question, stratum)], hypothesis)
-            if own:
-                judgements.setdefault(question, {})[stratum] = own
+    out = unreachable(results, hypothesis)
+    cells = _cells(tested(results, hypothesis, out), hypothesis)
+    harder = _cells(without_restarts(results, hypothesis, out), hypothesis)
+    judgements, easier = _judgements(cells, harder, hypothesis), _judgements(cells, [], hypothesis)
     claim = {
         question: {
             stratum: _of_claim(by_name, hypothesis)
@@ -139,20 +142,40 @@ def judge(results: StudyResults, hypothesis: Hypothesis) -> Verdict:
         for question, strata in judgements.items()
     }
     told = sentence(cells, words(judgements, hypothesis.error_rate), claim, hypothesis)
-    return Verdict(hypothesis, tuple(cells), judgements, claim, told)
+    notes = (
+        *sensitivity.sentences(harder, _taken_away(easier, judgements, hypothesis.error_rate), hypothesis),
+        *sentences(out, hypothesis),
+    )
+    return Verdict(hypothesis, tuple(cells), judgements, claim, told, tuple(harder), tuple(out), notes)
 
 
-def _tested(results: StudyResults, hypothesis: Hypothesis) -> pd.DataFrame:
-    """The rows of the speedup tables that the hypothesis is about."""
-    tables = [results.speedups] if PRIMARY.label in hypothesis.baselines else []
-    tables += [table for label, table in results.others.items() if label in hypothesis.baselines]
-    whole = pd.concat(tables or [results.speedups.iloc[:0]], ignore_index=True)
-    ignored = {*NOT_A_MODEL} - {*hypothesis.strategies}
-    return whole[
-        (whole["task"] == "ALL")
-        & ~whole["strategy"].isin(ignored)
-        & whole["axis"].isin(hypothesis.axes)
-        & whole["target"].isin(hypothesis.targets)
+def _cells(rows: pd.DataFrame, hypothesis: Hypothesis) -> list[Cell]:
+    families: dict[tuple[Any, ...], list[dict[Any, Any]]] = {}
+    for row in rows.sort_values([*FAMILY, "target"]).to_dict("records"):
+        families.setdefault(tuple(row[name] for name in FAMILY), []).append(row)
+    asked = [(rows, question) for question in hypothesis.questions for rows in families.values()]
+    return [cell for rows, question in asked for cell in family(rows, question, hypothesis)]
+
+
+def _judgements(cells: Sequence[Cell], harder: Sequence[Cell], hypothesis: Hypothesis) -> Judgements:
+    judgements: Judgements = {}
+    for question in hypothesis.questions:
+        for stratum in (*STRATA, "unknown", ALL):
+            here, also = ([c for c in of if (c.question, c.stratum) == (question, stratum)] for of in (cells, harder))
+            own = _by_strategy(here, also, hypothesis)
+            if own:
+                judgements.setdefault(question, {})[stratum] = own
+    return judgements
+
+
+def _taken_away(easier: Judgements, judgements: Judgements, error_rate: float) -> list[tuple[str, str, str]]:
+    """Question, stratum and strategy of what would be supported, were random search begun anew after the budget."""
+    return [
+        (question, stratum, name)
+        for question, strata in easier.items()
+        for stratum, by_name in strata.items()
+        for name, of in by_name.items()
+        if of.verdict(error_rate) == SUPPORTED != judgements[question][stratum][name].verdict(error_rate)
     ]
 
 
@@ -166,25 +189,25 @@ def _of_claim(by_name: Mapping[str, Judgement], hypothesis: Hypothesis) -> str:
     return SUPPORTED if any(agreed) else UNDECIDED
 
 
-def _by_strategy(cells: Sequence[Cell], hypothesis: Hypothesis) -> dict[str, Judgement]:
+def _by_strategy(cells: Sequence[Cell], harder: Sequence[Cell], hypothesis: Hypothesis) -> dict[str, Judgement]:
     cells_of: dict[str, list[Cell]] = {}
     for cell in cells:
         cells_of.setdefault(cell.strategy, []).append(cell)
     return {
-        name: _together(own, hypothesis)
+        name: _together(own, sensitivity.highest_p(harder, name, hypothesis.target), hypothesis)
         for name, own in sorted(cells_of.items())
         if any(c.target == hypothesis.target for c in own)
     }
 
 
-def _together(cells: Sequence[Cell], hypothesis: Hypothesis) -> Judgement:
-    """Of one strategy's tests in one stratum, at all targets."""
+def _together(cells: Sequence[Cell], harder: float, hypothesis: Hypothesis) -> Judgement:
+    """Of one strategy's tests in one stratum, at all targets; ``harder``: the p that support has to survive too."""
     headline = [cell for cell in cells if cell.target == hypothesis.target]
     complete = {(cell.axis, hypothesis.asked(cell.baseline)) for cell in headline} >= hypothesis.needs()
     targets = sorted({cell.target for cell in cells})
     smallest = [_smallest([cell.raw_below for cell in cells if cell.target == target]) for target in targets]
     return Judgement(
-        p_supported=max(cell.p_above for cell in headline) if complete else 1.0,
+        p_supported=max(harder, *(cell.p_above for cell in headline)) if complete else 1.0,
         p_refuted=float(holm(smallest)[targets.index(hypothesis.target)]),
     )
 

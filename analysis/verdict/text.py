@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from analysis.statistics.supported import NEW_KERNELS
-from analysis.study.baseline import EXACT_RANDOM, NOISY_RANDOM
+from analysis.study.baseline import EXACT_BY_PARAMETER, EXACT_RANDOM, NOISY_BY_PARAMETER, NOISY_RANDOM
 from analysis.verdict.cells import REFUTED, SUPPORTED, UNDECIDED, Cell
 from analysis.verdict.hypothesis import ALL, Hypothesis
 
@@ -72,7 +72,9 @@ def _missing(cells: Sequence[Cell], hypothesis: Hypothesis) -> str:
 
 _NEEDS = {
     EXACT_RANDOM: "a recorded table or runs of random",
+    EXACT_BY_PARAMETER: "recorded tables that say how likely each row is",
     NOISY_RANDOM: "recorded samples",
+    NOISY_BY_PARAMETER: "recorded tables that say how likely each row is, with their samples",
 }
 
 

@@ -16,6 +16,7 @@ from harness.system.terminal import say
 def _list_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--markdown", action="store_true", help="print Markdown, with how each was recorded")
     parser.add_argument("--json", action="store_true", help="print JSON: E[T] of both kinds of random search by target")
+    parser.add_argument("--by-hand", action="store_true", help="print E[T] within 5%% term by term, to be checked")
     parser.add_argument("--figure", type=Path, metavar="OUT", help="draw them: .pdf or .png, its data as .csv beside")
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="default: those that ship with NearOpt")
 
@@ -33,6 +34,9 @@ def _list(arguments: argparse.Namespace) -> int:
     files = arguments.files or recorded_landscapes()
     if not files:
         raise UserError(f"{landscape_directory()}: no landscape here: expected *.parquet")
+    if arguments.by_hand:
+        say(_by_hand(files))
+        return DONE
     summaries, faults = landscape_summaries(files)
     if arguments.json:
         say(json.dumps([as_json(summary) for summary in summaries], indent=1))
@@ -44,6 +48,15 @@ def _list(arguments: argparse.Namespace) -> int:
         return DONE
     listed = "; ".join(f"{name}: {reason}" for name, reason in faults.items())
     raise UserError(listed if len(faults) == 1 else f"{len(faults)} of {len(files)} landscapes not listed: {listed}")
+
+
+def _by_hand(files: Sequence[Path]) -> str:
+    from analysis.landscapes.by_hand import by_hand
+    from analysis.reference import HEADLINE_TARGET
+    from harness.landscapes.landscape import read_landscape
+
+    read = [read_landscape(file) for file in files]
+    return "\n\n".join(by_hand(x.frame(), x.metadata["coverage"]["kind"], x.name, HEADLINE_TARGET) for x in read)
 
 
 def _draw(t_star_ms: dict[str, float], files: Sequence[Path], path: Path) -> None:
@@ -83,14 +96,16 @@ LANDSCAPES = Command(
     name="landscapes",
     summary="list and draw recorded landscapes",
     description=(
-        "List landscapes: size, failures, optimum, exact random search's E[T] and the number K of configurations\n"
-        "within 1, 5 and 10% of the optimum, stratum, fraction of roofline, vendor. A damaged file exits 2.\n"
+        "List landscapes: size, failures, optimum, E[T] of exact random search (uniform, and by parameter) and the\n"
+        "number K of configurations within 1, 5 and 10% of the optimum, stratum (by the uniform one at 5%), fraction\n"
+        "of roofline, vendor. A damaged file exits 2.\n"
         "`nearopt landscapes compare A B`, `nearopt landscapes import FILE -o OUT` and\n"
         "`nearopt landscapes export FILE --format t4|cache -o OUT` have a --help of their own."
     ),
     examples=(
         "nearopt landscapes",
         "nearopt landscapes --markdown --figure landscapes.pdf mine.parquet experiments/landscapes/*.parquet",
+        "nearopt landscapes --by-hand experiments/landscapes/softmax-512x65536-bf16__h100.parquet",
         "nearopt landscapes import cache.json.gz -o gemm-4096__a100.parquet",
         "nearopt landscapes compare first__h100.parquet second__h100.parquet",
     ),

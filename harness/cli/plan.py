@@ -26,12 +26,12 @@ def _run(arguments: argparse.Namespace) -> int:
     from analysis.plan.plan import plan
     from analysis.runs.load import load_study
     from analysis.verdict.hypothesis_file import read_hypothesis
-    from harness.landscapes.library import recorded_landscapes
+    from harness.cli.library import library
 
     file = read_hypothesis(arguments.hypothesis)
     beside = file.path.parent / "results"
     results = arguments.results or [beside if beside.is_dir() else file.path.parent]
-    study = load_study(results, {path.stem: path for path in recorded_landscapes()})
+    study = load_study(results, library())
     found = plan(file, pilot_of(study, file.hypothesis, ", ".join(map(str, results))), results)
     say(json.dumps(found.document(), indent=1) if arguments.json else found.text())
     return DONE

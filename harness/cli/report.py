@@ -29,16 +29,14 @@ def _options(parser: argparse.ArgumentParser) -> None:
 def _run(arguments: argparse.Namespace) -> int:
     from analysis.report.build import build_report, format_speedups, redraw
     from analysis.report.compare import compare_studies
-    from harness.config.chosen_on import chosen_on
-    from harness.landscapes.library import recorded_landscapes
-    from harness.system.resources import conf_directory
+    from harness.cli.library import library
 
-    recordings = {path.stem: path for path in recorded_landscapes()}
+    known = library()
     if arguments.compare:
         if len(arguments.paths) != 2:
             raise UserError(f"nearopt report --compare: {len(arguments.paths)} folders: expected two, one per study")
         a, b = arguments.paths
-        compared = compare_studies(a, b, arguments.output, recordings, arguments.hypothesis)
+        compared = compare_studies(a, b, arguments.output, known, arguments.hypothesis)
         for name, path, sentence in zip("AB", (a, b), compared.sentences, strict=True):
             say(f"{name}: {path}: {sentence}")
         for note in compared.notes:
@@ -46,15 +44,12 @@ def _run(arguments: argparse.Namespace) -> int:
         say(compared.index)
         return DONE
     if arguments.figure:
-        drawn = redraw(arguments.paths, arguments.output, arguments.figure, recordings, arguments.hypothesis, say)
+        drawn = redraw(arguments.paths, arguments.output, arguments.figure, library, arguments.hypothesis, say)
         for figure in drawn:
             say(figure.png)
         return DONE
     tracker = _study_tracker(arguments.overrides)
-    report = build_report(
-        arguments.paths, arguments.output, recordings, arguments.per_task, arguments.hypothesis,
-        chosen_on([conf_directory()]),
-    )  # fmt: skip
+    report = build_report(arguments.paths, arguments.output, known, arguments.per_task, arguments.hypothesis)
     say(format_speedups(report.speedups, account=report.account))
     say(report.verdict.sentence)
     for note in report.notes:

@@ -33,6 +33,16 @@ def keyed_frame(landscape: Landscape) -> pd.DataFrame:
     return landscape.frame().assign(key=keys)
 
 
+def keyed_table(path: Path) -> pd.DataFrame:
+    """A landscape file's ``frame()`` with ``key`` as in reference.parquet, the space's own.
+
+    Raises:
+        UserError: see :func:`read_landscape`.
+    """
+    landscape = read_landscape(path)
+    return landscape.frame().assign(key=[landscape.space.key_of_codes(codes) for codes in landscape.codes])
+
+
 def check_same_parameters(a: Landscape, b: Landscape) -> None:
     """Raise a UserError that names a parameter which only one of two landscapes has."""
     ours, theirs = set(a.space.names), set(b.space.names)

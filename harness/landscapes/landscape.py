@@ -83,12 +83,16 @@ class Landscape:
             return np.ones(len(self.codes), dtype=bool)
         return np.array([origin != "search" for origin in self.origin])
 
-    def frame(self) -> pd.DataFrame:
-        """A row per configuration: ``status, latency_ms, oracle_ms, compile_s, verify_s, benchmark_s, origin``.
+    @property
+    def draw_probability(self) -> Floats:
+        """Of each row, in proportion to that of random search by parameter; shape ``[N]``.
 
-        And ``draw_probability``, in proportion to that of random search by parameter; nan throughout in a sample, whose
-        rows are not all that it could draw.
+        nan throughout in a sample: its rows are not all that the search could draw, so its law is not known there.
         """
+        return draw_probabilities(self.space, self.codes) if self.exhaustive else np.full(len(self.codes), np.nan)
+
+    def frame(self) -> pd.DataFrame:
+        """``status, latency_ms, oracle_ms, compile_s, verify_s, benchmark_s, origin, draw_probability``, a row each."""
         import pandas as pd  # half of what a short replay would import, and it needs none of it
 
         return pd.DataFrame(
@@ -98,7 +102,7 @@ class Landscape:
                 "oracle_ms": self.oracle_ms,
                 **{name: self.costs_s[:, i] for i, name in enumerate(COSTS)},
                 "origin": list(self.origin),
-                "draw_probability": draw_probabilities(self.space, self.codes) if self.exhaustive else np.nan,
+                "draw_probability": self.draw_probability,
             }
         )
 

@@ -76,6 +76,7 @@ KEY: Final = "key"
 SEED: Final = "seed"
 LABEL: Final = "strategy"
 ORIGIN: Final = "origin"
+DRAW_PROBABILITY: Final = "draw_probability"
 PATH: Final = "path"
 FINGERPRINT: Final = "fingerprint"
 RUN_CONFIG: Final = "config"
@@ -125,8 +126,10 @@ REFERENCE_COLUMNS: Final[Mapping[str, pa.DataType]] = MappingProxyType(
         VERIFY_S: pa.float64(),
         BENCHMARK_S: pa.float64(),
         ORIGIN: pa.string(),
+        DRAW_PROBABILITY: pa.float64(),
     }
 )
+"""reference.parquet. ``draw_probability`` came later: files without it are read, and written again by a sweep."""
 RETIMED_COLUMNS: Final[Mapping[str, pa.DataType]] = MappingProxyType(
     {
         LABEL: pa.dictionary(pa.int32(), pa.string()),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -58,11 +59,20 @@ def check_reference(folder: Path, backend: Backend) -> None:
 def write_reference(folder: Path, backend: Backend, task: TaskSpec | None) -> None:
     """Put the task's table beside its runs, so that results can be analysed without the landscape.
 
-    One that is there already is written again only where it is damaged: empty, cut off, or not what its note says.
+    One that is there already is written again only where it is damaged (empty, cut off, or not what its note says), or
+    where an older NearOpt wrote it without ``draw_probability``: then only if there is a way to, for it is not wrong.
     """
     landscape = backend.reference()
-    if landscape is None or _whole(folder, landscape):
+    if landscape is None:
         return
+    if not _whole(folder, landscape):
+        _write(folder, landscape, task)
+    elif not _has_draw_probability(folder / contract.REFERENCE):
+        with suppress(OSError):  # a finished study may be read-only
+            _write(folder, landscape, task)
+
+
+def _write(folder: Path, landscape: Landscape, task: TaskSpec | None) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with replacing(folder / contract.REFERENCE) as temporary:
         pq.write_table(_reference_table(landscape), temporary, compression="zstd")
@@ -121,6 +131,15 @@ def _is_table_of(file: Path, landscape: Landscape) -> bool:
         return False
 
 
+def _has_draw_probability(file: Path) -> bool:
+    return _has_column(file, *_print(file))
+
+
+@lru_cache(maxsize=256)
+def _has_column(file: Path, _modified: int, _size: int) -> bool:
+    return contract.DRAW_PROBABILITY in pq.read_schema(file).names
+
+
 @lru_cache(maxsize=256)
 def _rows(file: Path, _modified: int, _size: int) -> int:
     # read_table imports pandas
@@ -138,6 +157,7 @@ def _reference_table(landscape: Landscape) -> pa.Table:
         contract.SAMPLES_MS: landscape.samples_ms,
         **{name: without_nan(landscape.costs_s[:, i]) for i, name in enumerate(COSTS)},
         contract.ORIGIN: landscape.origin,
+        contract.DRAW_PROBABILITY: without_nan(landscape.draw_probability),
     }
     arrow = contract.REFERENCE_COLUMNS
     return pa.table({name: column(columns[name], kind) for name, kind in arrow.items()})

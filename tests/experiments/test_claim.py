@@ -45,5 +45,5 @@ def test_the_committed_verdict_is_computed_from_the_committed_results() -> None:
     committed = json.loads((HERE / "report/verdict.json").read_text(encoding="utf-8"))
     file = find_hypothesis([HERE / "results"])
     assert file is not None and file.sha256 == committed["hypothesis"]["sha256"]
-    found = judge(study_results([HERE / "results"], {}), file.hypothesis).document()
+    found = judge(study_results([HERE / "results"]), file.hypothesis).document()
     assert found["sentence"] == committed["sentence"] and found["verdicts"] == committed["verdicts"]

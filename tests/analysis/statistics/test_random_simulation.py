@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from analysis.statistics import random_search, random_simulation
+from analysis.statistics.successive_sampling import SuccessiveSampling, costs_by_rate
 from harness.evaluation import Measurement, Status
 from harness.run.clock import schedule
 
@@ -20,9 +21,7 @@ def costs(n: int) -> tuple[np.ndarray, np.ndarray]:
 def test_clock_is_that_of_one_large_batch(workers: int) -> None:
     compile_s, device_s = costs(40)
     searches = random_simulation.simulate(compile_s, device_s, 30, 5, np.random.default_rng(0), workers)
-    again = np.random.default_rng(0)
-    for rows, ends in zip(searches.rows, searches.end_s, strict=True):
-        asked = again.choice(40, 30, replace=False)
+    for asked, rows, ends in zip(searches.asked, searches.rows, searches.end_s, strict=True):
         batch = [Measurement(Status.OK, compile_s=compile_s[i], benchmark_s=device_s[i]) for i in asked]
         spans = {int(i): span.end_s for i, span in zip(asked, schedule(batch, workers, 0.0), strict=True)}
         for row, end in zip(rows, ends, strict=True):
@@ -31,14 +30,36 @@ def test_clock_is_that_of_one_large_batch(workers: int) -> None:
         assert np.all(np.diff(ends) >= 0)
 
 
-def test_sequential_ert_agrees_with_the_closed_form() -> None:
+@pytest.mark.parametrize("kind", ["uniform", "by_parameter"])
+def test_sequential_ert_agrees_with_the_closed_form(kind: str) -> None:
     n, k, budget = 300, 6, 60
     compile_s, device_s = costs(n)
     rng = np.random.default_rng(2)
-    searches = random_simulation.simulate(compile_s, device_s, budget, 3000, rng, sequential=True)
-    cost = float((compile_s + device_s).mean())
-    exact = random_search.ert_seconds(n, k, budget, cost, cost)
-    assert random_simulation.ert_seconds(n, k, budget, searches) == pytest.approx(exact, rel=0.02)
+    hit = np.arange(n) < k
+    p = None if kind == "uniform" else np.where(np.arange(n) % 3 == 0, 5.0, 1.0)
+    searches = random_simulation.simulate(compile_s, device_s, budget, 20_000, rng, sequential=True, p=p)
+    seconds, evaluations = random_simulation.costs_and_evaluations(searches, hit).T
+    cost = compile_s + device_s
+    if p is None:
+        ert = random_search.ert(n, k, budget)
+        exact = random_search.ert_seconds(n, k, budget, float(cost[~hit].mean()), float(cost[hit].mean()))
+    else:
+        law = SuccessiveSampling.of(p, hit)
+        ert, exact = law.ert(budget), law.ert_seconds(budget, *costs_by_rate(p, hit, cost))
+    influence = seconds / seconds.mean() - evaluations / evaluations.mean()
+    error = influence.std() / np.sqrt(len(influence))
+    assert abs(np.log(seconds.mean() / evaluations.mean() * ert / exact)) < 4 * error
+    assert error < 0.01
+
+
+def test_in_parallel_the_hit_that_ends_first_counts() -> None:
+    """Two workers: the long compile is asked first, and the short one behind it ends before."""
+    compile_s, device_s = np.array([10.0, 1.0, 1.0]), np.zeros(3)
+    searches = random_simulation.simulate(compile_s, device_s, 3, 400, np.random.default_rng(0), 2)
+    first = searches.asked[:, 0] == 0
+    seconds, evaluations = random_simulation.costs_and_evaluations(searches, np.array([True, True, False])).T
+    assert (evaluations[first] == 1).all() and (searches.rows[first, 0] != 0).all()
+    assert set(seconds[first]) == {1.0, 2.0}  # the other hit, first or second on the free worker
 
 
 def test_workers_share_the_compiling() -> None:

@@ -10,6 +10,7 @@ from analysis.statistics import noisy_random, random_search, random_simulation, 
 from analysis.statistics.anytime import anytime, exact_random_area
 from analysis.statistics.readings import readings
 from analysis.statistics.step_functions import step_functions
+from analysis.statistics.until_precise import until_precise
 from tests.analysis.fabricate import landscape
 
 LATENCY = np.where(landscape(300)["status"] == "ok", landscape(300)["oracle_ms"], np.inf)
@@ -74,11 +75,16 @@ def test_noise_costs_random_search_what_a_direct_simulation_says() -> None:
     true = np.sort(rng.uniform(1.0, 1.5, n))
     samples = [rng.normal(x, 0.08, 3) for x in true]
     hit = np.arange(n) < 3
-    seed = np.random.SeedSequence(5)
-    searches, read = noisy_random.simulated(np.ones(n), np.ones(n), readings(samples), budget, 1, True, seed)
-    found = noisy_random.slowdown(searches, read, true, hit)
-    assert found.evaluations > 1.05
-    assert found.seconds == pytest.approx(found.evaluations, rel=1e-9)  # every evaluation costs the same
+
+    def block(searches: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        drawn = random_simulation.simulate(np.ones(n), np.ones(n), budget, searches, rng, 1, True)
+        read = noisy_random.read_searches(drawn, readings(samples), {0.05: hit}, rng)[0.05]
+        return {"evaluations": read.evaluations(), "seconds": read.seconds()}
+
+    found = until_precise(block, noisy_random.SIGNS, np.random.default_rng(5), budget)
+    evaluations, seconds = found["evaluations"], found["seconds"]
+    assert evaluations.value > 1.05 and evaluations.precise and seconds.precise
+    assert seconds.value == pytest.approx(evaluations.value, rel=1e-9)  # every evaluation costs the same
     cost, hits = 0, 0
     for _ in range(3000):
         order, best, incumbent, t = rng.permutation(n)[:budget], np.inf, -1, budget
@@ -90,12 +96,23 @@ def test_noise_costs_random_search_what_a_direct_simulation_says() -> None:
                 t, hits = i + 1, hits + 1
                 break
         cost += t
-    assert found.evaluations * random_search.ert(n, 3, budget) == pytest.approx(cost / hits, rel=0.08)
+    assert evaluations.value * random_search.ert(n, 3, budget) == pytest.approx(cost / hits, rel=0.08)
 
 
 def test_without_noise_there_is_no_slowdown() -> None:
     true = np.array([1.0, 1.1, 2.0, np.inf])
     samples = [np.array([x] if np.isfinite(x) else []) for x in true]
     searches = random_simulation.simulate(np.ones(4), np.ones(4), 2, 500, np.random.default_rng(0), 1, True)
-    read = readings(samples).draw(searches.rows, np.random.default_rng(1))
-    assert noisy_random.slowdown(searches, read, true, true < 1.05) == noisy_random.Slowdown(1.0, 1.0)
+    read = noisy_random.read_searches(searches, readings(samples), {0.05: true < 1.05}, np.random.default_rng(1))[0.05]
+    assert (read.noisy == read.exact).all() and set(read.noisy.tolist()) == {1, 2, 3}
+
+
+def test_what_is_read_late_counts_like_what_is_read_early() -> None:
+    """The first evaluations are read of all searches, the others only of those that have not hit."""
+    n = 60
+    searches = random_simulation.simulate(np.ones(n), np.ones(n), n, 300, np.random.default_rng(0), 1, True)
+    samples = readings([np.array([1.0 + i]) for i in range(n)])
+    hit = np.arange(n) < 1
+    read = noisy_random.read_searches(searches, samples, {0.05: hit, 0.1: np.arange(n) < 30}, np.random.default_rng(1))
+    assert (read[0.05].noisy == 1 + (searches.rows == 0).argmax(axis=1)).all() and read[0.05].noisy.max() > 40
+    assert (read[0.1].noisy == read[0.1].exact).all()

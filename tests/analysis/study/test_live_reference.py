@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from analysis.report.build import build_report
+from analysis.runs.library import Library
 from analysis.runs.load import load_study
 from analysis.study.incumbents import optima
 from analysis.study.speedup import speedups
@@ -44,7 +45,7 @@ def live_runs(folder: Path, table: pd.DataFrame, factor: float) -> Path:
 def test_the_recording_gives_optimum_baseline_and_facts(tmp_path: Path) -> None:
     table = landscape(100)
     runs = live_runs(tmp_path / "runs", table, 1.5)
-    study = load_study([runs], {TASK: recording(tmp_path, table), "other__h100": tmp_path / "none"})
+    study = load_study([runs], Library({TASK: recording(tmp_path, table), "other__h100": tmp_path / "none"}))
     best = optima(study)
     assert best.t_star_ms[TASK] == table["oracle_ms"].min() and not best.beaten
     assert study.facts[TASK]["vendor"] == {"latency_ms": 1.0}
@@ -56,17 +57,18 @@ def test_the_recording_gives_optimum_baseline_and_facts(tmp_path: Path) -> None:
 def test_runs_that_beat_the_recording_are_flagged_and_lower_the_optimum(tmp_path: Path) -> None:
     table = landscape(100)
     runs = live_runs(tmp_path / "runs", table, 0.5)
-    recordings = {TASK: recording(tmp_path, table)}
-    best = optima(load_study([runs], recordings))
+    library = Library({TASK: recording(tmp_path, table)})
+    best = optima(load_study([runs], library))
     assert best.t_star_ms[TASK] < table["oracle_ms"].min()
     assert best.beaten[TASK]
-    page = build_report([runs], tmp_path / "out", recordings).index.read_text()
+    page = build_report([runs], tmp_path / "out", library).index.read_text()
     assert "beat the recorded optimum" in page
 
 
 @pytest.mark.parametrize("coverage", ["sample", "exhaustive"])
 def test_a_sampled_recording_makes_its_live_task_sampled(tmp_path: Path, coverage: str) -> None:
     table = landscape(100)
-    study = load_study([live_runs(tmp_path / "r", table, 1.0)], {TASK: recording(tmp_path, table, coverage)})
+    library = Library({TASK: recording(tmp_path, table, coverage)})
+    study = load_study([live_runs(tmp_path / "r", table, 1.0)], library)
     assert set(study.runs["coverage"]) == {coverage}
     assert load_study([tmp_path / "r"]).references == {}

@@ -1,0 +1,92 @@
+"""The first draws of many random searches at once: without replacement, equally or unequally likely.
+
+Draws with replacement of which repetitions are left out have the law of draws without (each new one is taken in
+proportion to the p of what is left); so have the first of independent exponential clocks of rates p (Rosén 1972). The
+first way is fast where few of many are drawn, the second always ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+_SPARE = 1.15
+"""So many times the repetitions that are expected are drawn at once."""
+
+
+def orders(p: Floats, drawn: int, repetitions: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """The first ``drawn`` positions of each search, in order; [repetitions, drawn].
+
+    Args:
+        p: probabilities up to a factor, positive. [N]
+        drawn: N at most.
+    """
+    shares = p / p.sum()
+    length = _length(shares, drawn)
+    if 4 * length > len(shares):
+        return _by_clocks(shares, drawn, repetitions, rng)
+    draw = _with_replacement(shares)
+    found = draw(rng, (repetitions, length))
+    while True:
+        new = _first_seen(found)
+        if int(new.sum(axis=1).min()) >= drawn:
+            break
+        found = np.concatenate([found, draw(rng, (repetitions, max(8, length // 4)))], axis=1)
+    taken = new & (np.cumsum(new, axis=1) <= drawn)
+    return np.asarray(found[taken].reshape(repetitions, drawn), dtype=np.int64)
+
+
+def _length(shares: Floats, drawn: int) -> int:
+    """About so many draws with replacement have ``drawn`` different ones; N where it takes more than that."""
+    length = int(_SPARE * drawn) + 4
+    while length < len(shares) and float(-np.expm1(length * np.log1p(-np.minimum(shares, 1 - 1e-12))).sum()) < (
+        _SPARE * drawn
+    ):
+        length += max(4, length // 8)
+    return min(length, len(shares))
+
+
+def _with_replacement(shares: Floats) -> Callable[[np.random.Generator, tuple[int, int]], NDArray[np.int64]]:
+    """Draws by Walker's alias method (Vose 1991): every position shares its place with one other."""
+    n = len(shares)
+    own, other = np.ones(n), np.arange(n)
+    scaled = (shares * n).tolist()
+    small = [i for i, share in enumerate(scaled) if share < 1]
+    large = [i for i, share in enumerate(scaled) if share >= 1]
+    while small and large:
+        less, more = small.pop(), large.pop()
+        own[less], other[less] = scaled[less], more
+        scaled[more] -= 1 - scaled[less]
+        (small if scaled[more] < 1 else large).append(more)
+
+    def draw(rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.int64]:
+        place = rng.integers(0, n, shape)
+        if (own == 1.0).all():
+            return place
+        return np.where(rng.random(shape) < own[place], place, other[place])
+
+    return draw
+
+
+def _first_seen(found: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether each draw is the first of its kind in its row; shape of ``found``."""
+    length = found.shape[1]
+    by_kind = np.sort(found * length + np.arange(length), axis=1)
+    kind, place = np.divmod(by_kind, length)
+    first = np.ones(found.shape, dtype=bool)
+    first[:, 1:] = kind[:, 1:] != kind[:, :-1]
+    new = np.empty(found.shape, dtype=bool)
+    np.put_along_axis(new, place, first, axis=1)
+    return new
+
+
+def _by_clocks(shares: Floats, drawn: int, repetitions: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    clocks = rng.standard_exponential((repetitions, len(shares))) / shares
+    if drawn == len(shares):
+        return np.asarray(np.argsort(clocks, axis=1), dtype=np.int64)
+    first = np.argpartition(clocks, drawn - 1, axis=1)[:, :drawn]
+    ringing = np.take_along_axis(clocks, first, axis=1).argsort(axis=1)
+    return np.asarray(np.take_along_axis(first, ringing, axis=1), dtype=np.int64)

@@ -1,0 +1,79 @@
+"""The exact laws of random search on a recorded task: uniform over its rows, or by parameter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from analysis.reference import Difficulty, costs, difficulty, draw_probability, is_hit, space_rows, true_latency
+from analysis.statistics import random_search
+from analysis.statistics.successive_sampling import SuccessiveSampling, costs_by_rate
+
+Floats = NDArray[np.float64]
+UNIFORM, BY_PARAMETER = "uniform", "by_parameter"
+
+
+class Law(Protocol):
+    """T of one kind of random search at one target. ``budget``: begun anew after so many evaluations."""
+
+    def evaluations(self, budget: int) -> float:
+        """ERT; E[T] where the budget is the whole space."""
+
+    def seconds(self, budget: int) -> float:
+        """ERT in s of the tuning clock for one compile worker and batches of one; nan where costs are unknown."""
+
+    def most(self) -> int:
+        """No search in a million takes more evaluations."""
+
+
+@dataclass(frozen=True)
+class Uniform:
+    """Every row is as likely as any other."""
+
+    of: Difficulty
+
+    def evaluations(self, budget: int) -> float:
+        return random_search.ert(self.of.n, self.of.k, budget)
+
+    def seconds(self, budget: int) -> float:
+        return random_search.ert_seconds(self.of.n, self.of.k, budget, self.of.miss_cost_s, self.of.hit_cost_s)
+
+    def most(self) -> int:
+        return int(random_search.quantile(self.of.n, self.of.k, 1 - 1e-6))
+
+
+@dataclass(frozen=True)
+class ByParameter:
+    """Rows as likely as drawing each active parameter uniformly makes them.
+
+    Attributes:
+        miss_cost_s: by the law's rates. [G]
+    """
+
+    law: SuccessiveSampling
+    miss_cost_s: Floats
+    hit_cost_s: float
+
+    def evaluations(self, budget: int) -> float:
+        return self.law.ert(budget)
+
+    def seconds(self, budget: int) -> float:
+        return self.law.ert_seconds(budget, self.miss_cost_s, self.hit_cost_s)
+
+    def most(self) -> int:
+        return self.law.quantile(1e-6)
+
+
+def law_of(table: pd.DataFrame, t_star_ms: float, target: float, kind: str) -> Law | None:
+    """The law of a kind of random search on a task with something to find; ``None`` where it is not known."""
+    if kind == UNIFORM:
+        return Uniform(difficulty(table, t_star_ms, target))
+    rows = space_rows(table)
+    p, hit = draw_probability(rows), is_hit(true_latency(rows), t_star_ms, target)
+    if p is None or not hit.any():
+        return None
+    return ByParameter(SuccessiveSampling.of(p, hit), *costs_by_rate(p, hit, costs(rows)))

@@ -1,0 +1,129 @@
+"""What of a random search has no closed form: several compile workers, and readings with noise.
+
+Only ratios to what is known exactly are simulated, from the same draws, so that most of their luck cancels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from analysis.reference import costs, draw_probability, is_hit, space_rows, true_latency
+from analysis.statistics import noisy_random, random_simulation
+from analysis.statistics.random_simulation import SimulatedSearches
+from analysis.statistics.readings import Readings
+from analysis.statistics.until_precise import Simulated, until_precise
+from analysis.study.laws import BY_PARAMETER
+
+Floats = NDArray[np.float64]
+_SEED = 20261123
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """How runs were executed, as far as the baseline's clock depends on it."""
+
+    budget: int
+    batch: int = 1
+    compile_workers: int = 1
+
+    @property
+    def sequential(self) -> bool:
+        """One evaluation at a time: nothing overlaps."""
+        return self.batch == 1 and self.compile_workers == 1
+
+
+@dataclass(frozen=True)
+class SearchedRows:
+    """What a simulated search needs of a task's table.
+
+    Attributes:
+        p: how likely each row is, up to a factor; ``None``: all alike. [N]
+        compile_s, device_s: its costs on a compile worker and on the GPU. [N]
+        hits: target to which rows are within it. [N]
+    """
+
+    p: Floats | None
+    compile_s: Floats
+    device_s: Floats
+    hits: Mapping[float, NDArray[np.bool_]]
+
+    def draw(self, searches: int, conditions: Conditions, rng: np.random.Generator) -> SimulatedSearches:
+        return random_simulation.simulate(
+            self.compile_s,
+            self.device_s,
+            conditions.budget,
+            searches,
+            rng,
+            conditions.compile_workers,
+            conditions.sequential,
+            self.p,
+        )
+
+    def generator(self, conditions: Conditions) -> np.random.Generator:
+        """Its own for each table, kind and conditions, whatever the task is called."""
+        sizes = [len(self.compile_s), *(int(hit.sum()) for hit in self.hits.values())]
+        how = [int(self.p is not None), conditions.budget, conditions.batch, conditions.compile_workers]
+        return np.random.default_rng(np.random.SeedSequence([_SEED, *sizes, *how]))
+
+
+def split_costs(rows: pd.DataFrame) -> tuple[Floats, Floats]:
+    """Seconds on a compile worker, and on the GPU, of every row. [N] twice"""
+    compiling = rows["compile_s"].fillna(0.0).to_numpy(np.float64) if "compile_s" in rows else np.zeros(len(rows))
+    return compiling, costs(rows) - compiling
+
+
+def searched_rows(table: pd.DataFrame, t_star_ms: float, targets: Sequence[float], kind: str) -> SearchedRows:
+    """Of a task whose law of that kind is known; unknown costs are 0."""
+    rows = space_rows(table)
+    compiling, device = (np.nan_to_num(part) for part in split_costs(rows))
+    p = draw_probability(rows) if kind == BY_PARAMETER else None
+    true = true_latency(rows)
+    return SearchedRows(p, compiling, device, {target: is_hit(true, t_star_ms, target) for target in targets})
+
+
+def seconds_per_evaluation(rows: SearchedRows, conditions: Conditions) -> dict[float, Simulated]:
+    """By target, ERT in s on the clock of several workers over ERT in evaluations."""
+
+    def block(searches: int, rng: np.random.Generator) -> dict[float, Floats]:
+        drawn = rows.draw(searches, conditions, rng)
+        return {target: random_simulation.costs_and_evaluations(drawn, hit) for target, hit in rows.hits.items()}
+
+    drawn = min(conditions.budget, len(rows.compile_s))
+    return until_precise(block, (1.0, -1.0), rows.generator(conditions), drawn)
+
+
+def noise_costs(rows: SearchedRows, readings: Readings, conditions: Conditions) -> dict[tuple[float, str], Simulated]:
+    """By target with a hit and axis, ERT with noise over what is exact.
+
+    In evaluations, and in seconds with one worker, that is the same without noise. With several workers it is ERT in
+    evaluations, so that the ratio is in s.
+
+    Args:
+        readings: of the rows.
+    """
+
+    hits = {target: hit for target, hit in rows.hits.items() if hit.any()}
+    if not hits:
+        return {}
+
+    def block(searches: int, rng: np.random.Generator) -> dict[tuple[float, str], Floats]:
+        drawn = rows.draw(searches, conditions, rng)
+        found: dict[tuple[float, str], Floats] = {}
+        for target, read in noisy_random.read_searches(drawn, readings, hits, rng).items():
+            seconds = read.seconds() if conditions.sequential else read.seconds_by_evaluations(hits[target])
+            found |= {(target, "evaluations"): read.evaluations(), (target, "seconds"): seconds}
+        return found
+
+    drawn = min(conditions.budget, len(rows.compile_s))
+    return until_precise(block, noisy_random.SIGNS, rows.generator(conditions), drawn)
+
+
+def readings_of_space(readings: Readings, table: pd.DataFrame) -> Readings:
+    """Those of the rows that stand for the space, of all rows of the table in their order."""
+    inside = np.flatnonzero(table.index.isin(space_rows(table).index))
+    return Readings(readings.samples_ms[inside], readings.counts[inside])

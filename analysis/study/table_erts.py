@@ -1,0 +1,108 @@
+"""ERT of every kind of random search on the recorded tasks of a study, each worked out once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import numpy as np
+
+from analysis.reference import costs, space_rows
+from analysis.runs.load import Study
+from analysis.runs.recordings import read_readings
+from analysis.statistics.ert import LogEstimate
+from analysis.statistics.readings import Readings
+from analysis.statistics.until_precise import Simulated
+from analysis.study.baseline import Baseline
+from analysis.study.incumbents import Optima
+from analysis.study.laws import Law, law_of
+from analysis.study.simulated_baseline import (
+    Conditions,
+    SearchedRows,
+    noise_costs,
+    readings_of_space,
+    searched_rows,
+    seconds_per_evaluation,
+)
+
+T = TypeVar("T")
+
+
+class TableErts:
+    """Random search on recorded tasks with something to find.
+
+    Attributes:
+        simulated: (baseline's label, task, target, axis) to the simulation that its number rests on, where one does:
+            of several conditions the one that is known worst.
+    """
+
+    def __init__(self, study: Study, optima: Optima, targets: Sequence[float]) -> None:
+        self.study, self.optima, self.targets = study, optima, tuple(targets)
+        self.simulated: dict[tuple[str, str, float, str], Simulated] = {}
+        self._known: dict[tuple[Any, ...], Any] = {}
+
+    def law(self, task: str, target: float, kind: str) -> Law | None:
+        """The exact law; ``None`` where it is not known."""
+        table, t_star = self.study.references[task], self.optima.t_star_ms[task]
+        return self._once(lambda: law_of(table, t_star, target, kind), "law", task, target, kind)
+
+    def log_ert(
+        self, task: str, conditions: Conditions, target: float, axis: str, baseline: Baseline
+    ) -> LogEstimate | None:
+        """log ERT; ``None`` where it is not known. Its standard error is that of the simulation, if there is one.
+
+        A search that never restarts has the budget of the whole space; on several workers it is simulated up to where
+        one in a million is left.
+        """
+        law = self.law(task, target, baseline.kind)
+        if law is None:
+            return None
+        how = conditions
+        if not baseline.restarts:
+            how = replace(conditions, budget=len(space_rows(self.study.references[task])))
+        key = (task, target, baseline.kind)
+        over = "seconds" if axis == "seconds" and how.sequential else "evaluations"
+        exact = self._once(lambda: getattr(law, over)(how.budget), "exact", *key, over, how.budget)
+        if baseline.noisy:
+            ratio = self._noise(task, baseline.kind, how).get((target, axis))
+        elif axis == over:
+            return LogEstimate(float(np.log(exact))) if 0 < exact < np.inf else None
+        else:
+            drawn = how if baseline.restarts else replace(how, budget=min(how.budget, law.most()))
+            targets = self.targets if baseline.restarts else (target,)
+            ratio = self._clock(task, targets, baseline.kind, drawn).get(target)
+        if ratio is None or not (0 < ratio.value < np.inf and 0 < exact < np.inf):
+            return None
+        told = (baseline.label, task, target, axis)
+        if told not in self.simulated or not ratio.error <= self.simulated[told].error:
+            self.simulated[told] = ratio
+        return LogEstimate(float(np.log(exact)) + float(np.log(ratio.value)), ratio.error)
+
+    def _clock(self, task: str, targets: Sequence[float], kind: str, how: Conditions) -> dict[float, Simulated]:
+        """By target, seconds on several workers over evaluations; empty where costs are unknown."""
+        if not np.isfinite(costs(space_rows(self.study.references[task]))).all():
+            return {}
+        rows = self._rows(task, targets, kind)
+        return self._once(lambda: seconds_per_evaluation(rows, how), "clock", task, targets, kind, how)
+
+    def _noise(self, task: str, kind: str, how: Conditions) -> dict[tuple[float, str], Simulated]:
+        readings = self._once(lambda: self._read(task), "readings", task)
+        if readings is None:
+            return {}
+        rows = self._rows(task, self.targets, kind)
+        return self._once(lambda: noise_costs(rows, readings, how), "noise", task, kind, how)
+
+    def _rows(self, task: str, targets: Sequence[float], kind: str) -> SearchedRows:
+        table, t_star = self.study.references[task], self.optima.t_star_ms[task]
+        return self._once(lambda: searched_rows(table, t_star, targets, kind), "rows", task, targets, kind)
+
+    def _read(self, task: str) -> Readings | None:
+        path, table = self.study.samples.get(task), self.study.references[task]
+        return None if path is None else readings_of_space(read_readings(path, table), table)
+
+    def _once(self, make: Callable[[], T], *key: object) -> T:
+        if key not in self._known:
+            self._known[key] = make()
+        found: T = self._known[key]
+        return found

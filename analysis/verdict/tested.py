@@ -1,0 +1,46 @@
+"""The rows of a study's speedup tables that a hypothesis is tested on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import pandas as pd
+
+from analysis.study.baseline import PRIMARY, RANDOM_STRATEGIES
+from analysis.study.results import StudyResults
+from analysis.verdict import sensitivity
+from analysis.verdict.hypothesis import Hypothesis
+from analysis.verdict.unreachable import Unreachable, without
+
+NOT_A_MODEL = (*RANDOM_STRATEGIES, "grid", "sobol")
+"""Baselines themselves: they are judged only where a hypothesis names them."""
+
+
+def tested(results: StudyResults, hypothesis: Hypothesis, out: Sequence[Unreachable]) -> pd.DataFrame:
+    """The rows of the speedup tables that the hypothesis is about."""
+    tables = {PRIMARY.label: results.speedups} if PRIMARY.label in hypothesis.baselines else {}
+    tables |= {label: table for label, table in results.others.items() if label in hypothesis.baselines}
+    return _of_all(results, tables, hypothesis, out)
+
+
+def without_restarts(results: StudyResults, hypothesis: Hypothesis, out: Sequence[Unreachable]) -> pd.DataFrame:
+    """The same over random search that never restarts."""
+    names = sensitivity.counterparts(hypothesis)
+    same = [replace(one, baseline=names[one.baseline]) for one in out if one.baseline in names]
+    return _of_all(results, sensitivity.tables(results, hypothesis), hypothesis, same)
+
+
+def _of_all(
+    results: StudyResults, tables: Mapping[str, pd.DataFrame], hypothesis: Hypothesis, out: Sequence[Unreachable]
+) -> pd.DataFrame:
+    left_out = {one.baseline for one in out} if hypothesis.leave_out_unreachable else set()
+    parts = [without(results, table, out) if label in left_out else table for label, table in tables.items()]
+    whole = pd.concat(parts or [results.speedups.iloc[:0]], ignore_index=True)
+    ignored = {*NOT_A_MODEL} - {*hypothesis.strategies}
+    return whole[
+        (whole["task"] == "ALL")
+        & ~whole["strategy"].isin(ignored)
+        & whole["axis"].isin(hypothesis.axes)
+        & whole["target"].isin(hypothesis.targets)
+    ]

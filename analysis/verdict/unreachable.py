@@ -1,0 +1,100 @@
+"""Tasks on which no tuner can be as fast as a hypothesis claims, for random search is too fast there.
+
+A tuner needs at least one evaluation. Where exact random search of a kind needs fewer than ``threshold`` on average,
+noise-free, even one that hits with its first is not ``threshold`` times as fast. Such tasks are named. A hypothesis
+that says so beforehand (``leave_out_unreachable``) keeps them out of the comparison with that kind, on both axes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from analysis.reference import difficulty
+from analysis.study.aggregate import aggregates
+from analysis.study.baseline import Baseline
+from analysis.study.laws import UNIFORM
+from analysis.study.results import BASELINES, StudyResults
+from analysis.study.speedup import task_rows
+from analysis.verdict.hypothesis import Hypothesis
+
+
+@dataclass(frozen=True)
+class Unreachable:
+    """A task of one comparison.
+
+    Attributes:
+        baseline: the label of a random search that the hypothesis names, from the recorded table.
+        expected_evaluations: its E[T], noise-free: below the threshold.
+    """
+
+    baseline: str
+    target: float
+    task: str
+    stratum: str
+    expected_evaluations: float
+
+
+def unreachable(results: StudyResults, hypothesis: Hypothesis) -> list[Unreachable]:
+    """In the order of baselines, targets and tasks; of baselines that are runs nothing is known beforehand."""
+    found = []
+    for baseline in (b for b in BASELINES if b.label in hypothesis.baselines and b.from_table):
+        for target in hypothesis.targets:
+            for task in sorted(results.counted.get(target, set()) & set(results.study.references)):
+                needed = _expected(results, baseline, task, target)
+                if needed is not None and needed < hypothesis.threshold:
+                    found.append(Unreachable(baseline.label, target, task, results.strata[task], needed))
+    return found
+
+
+def _expected(results: StudyResults, baseline: Baseline, task: str, target: float) -> float | None:
+    hard = difficulty(results.study.references[task], results.best.t_star_ms[task], target)
+    return hard.expected_evaluations if baseline.kind == UNIFORM else hard.by_parameter
+
+
+def without(results: StudyResults, table: pd.DataFrame, left_out: Sequence[Unreachable]) -> pd.DataFrame:
+    """The rows of a speedup table that speak of ``ALL``, made again without the tasks that are left out.
+
+    Args:
+        table: over one baseline.
+    """
+    cells = {(one.baseline, one.target, one.task) for one in left_out}
+    single = task_rows(table)
+    kept = [
+        task in results.counted[target] and (baseline, target, task) not in cells
+        for baseline, target, task in zip(single["baseline"], single["target"], single["task"], strict=True)
+    ]
+    again = aggregates(single[kept])
+    return again.reindex(columns=table.columns) if len(again) else table.iloc[:0]
+
+
+def sentences(found: Sequence[Unreachable], hypothesis: Hypothesis) -> list[str]:
+    """A sentence for each kind of random search, at the hypothesis's target."""
+    told = []
+    for baseline in dict.fromkeys(one.baseline for one in found):
+        here = [one for one in found if (one.baseline, one.target) == (baseline, hypothesis.target)]
+        if not here:
+            continue
+        named = ", ".join(f"{one.task} ({one.expected_evaluations:.3g})" for one in here)
+        what = (
+            "kept out of the comparison with it, by the rule of the hypothesis"
+            if hypothesis.leave_out_unreachable
+            else "counted all the same: the hypothesis has no rule that keeps them out"
+        )
+        told.append(
+            f"{baseline} needs fewer than {hypothesis.threshold:g} evaluations on average on {named}: no tuner can be "
+            f"{hypothesis.threshold:g} times as fast there; {what}."
+        )
+    return told
+
+
+def document(found: Sequence[Unreachable], hypothesis: Hypothesis) -> dict[str, Any]:
+    """Of verdict.json."""
+    tasks: dict[str, dict[str, dict[str, float]]] = {}
+    for one in found:
+        by_target = tasks.setdefault(one.baseline, {}).setdefault(f"{one.target:g}", {})
+        by_target[one.task] = float(f"{one.expected_evaluations:.6g}")
+    return {"left_out": hypothesis.leave_out_unreachable, "expected_evaluations": tasks}
