@@ -44,7 +44,7 @@ def _run(arguments: argparse.Namespace) -> int:
         say(compared.index)
         return DONE
     if arguments.figure:
-        drawn = redraw(arguments.paths, arguments.output, arguments.figure, library, arguments.hypothesis, say)
+        drawn = redraw(arguments.paths, arguments.output, arguments.figure, known, arguments.hypothesis, say)
         for figure in drawn:
             say(figure.png)
         return DONE
