@@ -51,7 +51,7 @@ WHOLE = replace(
     live=LivePart(("softmax-4096x2560-bf16",), ("mine",), Seeds(200, 3)),
     registered="2026-11-27T09:30:00+00:00",
 )
-OPTIONAL = ("upper_end", "seeds", "stratum_rule", "live", "registered")
+OPTIONAL = ("upper_end", "seeds", "stratum_rule", "live", "registered", "leave_out_unreachable")
 
 
 @pytest.mark.parametrize("hypothesis", [CLAIM, OURS, WHOLE])
@@ -86,7 +86,7 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
     "a strategy twice": ({"strategies": ["mine", "mine"]}, r"strategies='mine': expected each name once"),
     "unknown baseline": (
         {"baselines": ["exact_randon"]},
-        r"baselines='exact_randon' \(did you mean exact_random\?\): expected one of exact_random, noisy_random, ",
+        r"baselines='exact_randon' \(did you mean exact_random\?\): expected one of exact_random, exact_random_by_p",
     ),
     "unknown stratum": ({"strata": ["usefull"]}, r"strata='usefull' \(did you mean useful\?\): expected one of trivi"),
     "unknown axis": ({"axes": ["second"]}, r"axes='second' \(did you mean seconds\?\): expected one of evaluations, "),
