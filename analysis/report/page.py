@@ -128,6 +128,7 @@ class Judged:
         strata, rows: of :func:`verdict_rows`.
         rule: what the words in the table mean.
         notes: what a reader must know of it, a sentence each.
+        details: what the headline leaves out.
     """
 
     statement: str
@@ -136,12 +137,18 @@ class Judged:
     rows: list[tuple[str, list[str]]]
     rule: str
     notes: tuple[str, ...]
+    details: str
 
 
 def judged(verdict: Verdict) -> Judged:
     hypothesis = verdict.hypothesis
     return Judged(
-        hypothesis.statement, f"{hypothesis.threshold:g}", *verdict_rows(verdict), rule(hypothesis), verdict.notes
+        hypothesis.statement,
+        f"{hypothesis.threshold:g}",
+        *verdict_rows(verdict),
+        rule(hypothesis),
+        verdict.notes,
+        verdict.details,
     )
 
 

@@ -31,9 +31,10 @@ from analysis.statistics.multiplicity import holm
 from analysis.study.results import StudyResults
 from analysis.verdict import sensitivity
 from analysis.verdict.cells import REFUTED, SUPPORTED, UNDECIDED, Cell, family
+from analysis.verdict.headline import headline
 from analysis.verdict.hypothesis import ALL, Hypothesis
 from analysis.verdict.tested import tested, without_restarts
-from analysis.verdict.text import Verdicts, sentence
+from analysis.verdict.text import Verdicts, details
 from analysis.verdict.unreachable import Unreachable, document, sentences, unreachable
 
 FAMILY = ["strategy", "stratum", "axis", "baseline"]
@@ -70,7 +71,8 @@ class Verdict:
         judgements: what they amount to, by strategy.
         claim: question to stratum to the verdict on the claim itself, which the hypothesis's strategies stand for; a
             stratum is absent where none of them ran.
-        sentence: all of it in one plain sentence.
+        sentence: the headline, at most 60 words.
+        details: all of it in words.
         sensitivity: the tests over random search that never restarts, which *supported* survived.
         unreachable: tasks on which random search is too fast for the claim.
         notes: what a reader must know of both, a sentence each.
@@ -81,6 +83,7 @@ class Verdict:
     judgements: Judgements
     claim: dict[str, dict[str, str]]
     sentence: str
+    details: str = ""
     sensitivity: tuple[Cell, ...] = ()
     unreachable: tuple[Unreachable, ...] = ()
     notes: tuple[str, ...] = ()
@@ -100,6 +103,7 @@ class Verdict:
             "target": claimed.target,
             "alpha": claimed.error_rate,
             "sentence": self.sentence,
+            "details": self.details,
             "registered": list(claimed.strategies),
             "verdict": self.claim,
             "verdicts": self.verdicts,
@@ -141,12 +145,22 @@ def judge(results: StudyResults, hypothesis: Hypothesis) -> Verdict:
         }
         for question, strata in judgements.items()
     }
-    told = sentence(cells, words(judgements, hypothesis.error_rate), claim, hypothesis)
+    told = details(cells, words(judgements, hypothesis.error_rate), claim, hypothesis)
     notes = (
         *sensitivity.sentences(harder, _taken_away(easier, judgements, hypothesis.error_rate), hypothesis),
         *sentences(out, hypothesis),
     )
-    return Verdict(hypothesis, tuple(cells), judgements, claim, told, tuple(harder), tuple(out), notes)
+    return Verdict(
+        hypothesis,
+        tuple(cells),
+        judgements,
+        claim,
+        headline(cells, claim, hypothesis),
+        told,
+        tuple(harder),
+        tuple(out),
+        notes,
+    )
 
 
 def _cells(rows: pd.DataFrame, hypothesis: Hypothesis) -> list[Cell]:

@@ -1,4 +1,4 @@
-"""A verdict in one plain sentence."""
+"""All of a verdict in words: what its headline leaves out."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ Verdicts = dict[str, dict[str, dict[str, str]]]
 _MOST_NAMES = 3
 
 
-def sentence(
+def details(
     cells: Sequence[Cell], verdicts: Verdicts, claim: Mapping[str, Mapping[str, str]], hypothesis: Hypothesis
 ) -> str:
-    """One plain sentence: the first question and stratum that the hypothesis is about, then the further ones.
+    """The first question and stratum that the hypothesis is about, then the further ones.
 
     Others follow where a baseline or one of its strategies is missing.
     """

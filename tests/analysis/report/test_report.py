@@ -53,7 +53,9 @@ def test_tables_have_their_columns(report: Report) -> None:
     assert list(table.columns) == COLUMNS
     assert set(table["axis"]) == {"evaluations", "seconds"}
     assert set(table["target"]) == {0.01, 0.05, 0.10}
-    assert set(table["baseline"]) == {"exact_random", "random", "exact_random_16_workers"}
+    assert set(table["baseline"]) == {
+        "exact_random", "random", "exact_random_16_workers", "exact_random_without_restarts"
+    }  # fmt: skip
     table = table[table["baseline"] == "exact_random"]
     assert {"ALL", "kernel:matmul", "matmul-64x64-bf16__h100"} <= set(table["task"])
     assert set(table["bound"]) <= {"none", "upper"}

@@ -44,7 +44,7 @@ def test_as_fast_as_random_elsewhere_is_refuted() -> None:
     assert found.verdicts["these tasks"]["useful"]["lfbo"] == "refuted"
     judged = found.judgements["these tasks"]["useful"]["lfbo"]
     assert judged.p_refuted < 1e-3 and judged.p_supported == 1.0
-    assert "less than" in found.sentence and "refuted for lfbo" in found.sentence
+    assert "less than" in found.details and "refuted for lfbo" in found.details
 
 
 def test_twenty_times_as_fast_elsewhere_is_neither() -> None:

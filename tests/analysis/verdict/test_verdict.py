@@ -43,15 +43,15 @@ def test_supported_refuted_undecided() -> None:
     assert found.verdicts["these tasks"]["useful"] == {"fast": "supported", "near": "undecided", "slow": "refuted"}
     # three times the error and two degrees of freedom: new kernels are another question
     assert set(found.verdicts["new kernels"]["useful"].values()) == {"undecided"}
-    assert "supported for fast (9.0×, at least 7.6), undecided for near" in found.sentence
-    assert found.sentence.startswith("Coming within 5% of the optimum at least 5 times as fast as random search")
+    assert "supported for fast (9.0×, at least 7.6), undecided for near" in found.details
+    assert found.details.startswith("Coming within 5% of the optimum at least 5 times as fast as random search")
     assert not found.claim["these tasks"]  # neither of the registered strategies is here
 
 
 def test_the_claim_stands_with_the_registered_strategies() -> None:
     found = verdict(pd.concat([rows("conditional_gp", 9.0, 0.1), rows("lfbo", 2.0, 0.1)]))
     assert found.claim["these tasks"] == {"useful": "supported", "all": "supported"}
-    assert found.sentence.startswith("The claim of 5–10× is supported: coming within 5%")
+    assert found.details.startswith("The claim of 5–10× is supported: coming within 5%")
     found = verdict(pd.concat([rows("conditional_gp", 3.0, 0.1), rows("lfbo", 2.0, 0.1), rows("ax", 9.0, 0.1)]))
     assert found.claim["these tasks"]["useful"] == "refuted"
 
@@ -84,7 +84,7 @@ def test_the_strategies_of_the_claim_are_told_by_name_however_many_others_there_
     found = verdict(pd.concat([rows("conditional_gp", 5.5, 0.1), rows("lfbo", 2.0, 0.1), *others]))
     assert (
         "undecided for conditional_gp (5.5×, at least 4.7), refuted for lfbo (2.0×, at most 2.4) and the other 6"
-        in (found.sentence)
+        in (found.details)
     )
 
 
@@ -128,17 +128,17 @@ def test_the_document_has_plain_numbers_and_every_cell() -> None:
 
 
 def test_without_strategies_nothing_is_judged() -> None:
-    assert "cannot be judged" in verdict(rows("random", 1.0, 0.1)).sentence
+    assert "cannot be judged" in verdict(rows("random", 1.0, 0.1)).details
 
 
 def test_without_the_other_kind_of_random_nothing_is_supported() -> None:
     found = verdict(pd.concat([rows("fast", 20.0, 0.1), rows("slow", 1.0, 0.1)]), pd.DataFrame())
     assert found.verdicts["these tasks"]["useful"] == {"fast": "undecided", "slow": "refuted"}
-    assert "Without runs of random_hierarchical" in found.sentence
+    assert "Without runs of random_hierarchical" in found.details
 
 
 def test_a_strategy_of_the_hypothesis_that_did_not_run_is_told() -> None:
-    assert verdict(rows("lfbo", 9.0, 0.1)).sentence.endswith(" Not run here, or not comparable: conditional_gp.")
+    assert verdict(rows("lfbo", 9.0, 0.1)).details.endswith(" Not run here, or not comparable: conditional_gp.")
 
 
 def test_other_strata_axes_and_random_strategies_as_the_hypothesis_says() -> None:
@@ -146,13 +146,13 @@ def test_other_strata_axes_and_random_strategies_as_the_hypothesis_says() -> Non
     asked = replace(CLAIM, strategies=("sobol",), strata=("needle", "all"), axes=("seconds",), upper_end=None)
     found = verdict(table, pd.DataFrame(), replace(asked, baselines=("exact_random",)))
     assert set(found.verdicts["these tasks"]["all"]) == {"sobol", "fast"}  # a baseline is judged where it is named
-    assert found.sentence.startswith("The claim of at least 5× is supported: coming within 5% of the optimum")
+    assert found.details.startswith("The claim of at least 5× is supported: coming within 5% of the optimum")
     assert (
-        "in seconds, is on the tasks of this study supported for sobol (9.0×, at least 7.6) and fast" in found.sentence
+        "in seconds, is on the tasks of this study supported for sobol (9.0×, at least 7.6) and fast" in found.details
     )
     assert found.document()["claimed"] == [5.0, None]
     needle = verdict(table, None, replace(asked, strata=("needle",)))
-    assert needle.sentence.endswith("cannot be judged: there is no needle task here.")
+    assert needle.details.endswith("cannot be judged: there is no needle task here.")
 
 
 def test_only_the_baselines_of_the_hypothesis_count() -> None:
@@ -163,7 +163,7 @@ def test_only_the_baselines_of_the_hypothesis_count() -> None:
     assert other.verdicts["these tasks"]["useful"]["s"] == "refuted"
     lacking = verdict(rows("s", 9.0, 0.1), slow, replace(CLAIM, baselines=("exact_random", "noisy_random")))
     assert lacking.verdicts["these tasks"]["useful"]["s"] == "undecided"
-    assert "Without recorded samples to compare with, nothing can be supported." in lacking.sentence
+    assert "Without recorded samples to compare with, nothing can be supported." in lacking.details
 
 
 def test_the_error_rate_is_that_of_the_hypothesis() -> None:

@@ -1,0 +1,79 @@
+"""The headline: short, computed, and of the comparison that the verdict hangs on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from analysis.statistics.supported import NEW_KERNELS, THESE_TASKS
+from analysis.verdict.cells import REFUTED, SUPPORTED, UNDECIDED, Cell
+from analysis.verdict.headline import MOST_WORDS, headline
+from tests.analysis.hypotheses import CLAIM
+
+CELL = Cell(
+    THESE_TASKS, "conditional_gp", "useful", "evaluations", "exact_random", 0.05, "none", 8.8, 8.1, 9.5, 0.0, 1.0, 0.0,
+    1.0, SUPPORTED, "",
+)  # fmt: skip
+BY_PARAMETER = replace(
+    CELL, baseline="noisy_random_by_parameter", speedup=4.2, lower=3.9, upper=4.6, p_above=1.0, p_below=0.001
+)
+
+
+def test_a_refutation_names_what_refutes() -> None:
+    claim = {THESE_TASKS: {"useful": REFUTED}, NEW_KERNELS: {"useful": UNDECIDED}}
+    new = replace(BY_PARAMETER, question=NEW_KERNELS)
+    told = headline([CELL, BY_PARAMETER, new], claim, CLAIM)
+    assert told == (
+        "Refuted: on the useful tasks of this study conditional_gp, the best of 2 strategies, comes within 5% of the "
+        "optimum 4.2 times (at most 4.6) as fast as random search by parameter with recorded noise in evaluations; at "
+        "least 5 times is claimed; for new kernels it is undecided."
+    )
+
+
+def test_support_names_the_weakest_comparison_of_the_best() -> None:
+    other = replace(CELL, strategy="lfbo", speedup=6.0, lower=5.5)
+    weaker = replace(CELL, axis="seconds", baseline="exact_random_16_workers", speedup=7.0, lower=6.4)
+    told = headline([CELL, weaker, other], {THESE_TASKS: {"useful": SUPPORTED}}, CLAIM)
+    assert "7.0 times (at least 6.4) as fast as uniform random search (16 workers) in seconds" in told
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        (replace(CELL, reason="2 seeds: expected at least 5"), "Not enough runs: on the useful tasks"),
+        (replace(CELL, bound="upper", speedup=0.8), "less than 0.8 times as fast as"),
+        (replace(CELL, bound="lower", speedup=9.0), "more than 9.0 times as fast as"),
+        (replace(CELL, speedup=np.nan, bound="unknown", reason="nothing known"), "an unknown number of times as fast"),
+        (
+            replace(CELL, baseline="random_hierarchical"),
+            "(8.1 to 9.5) as fast as runs of random search by ",
+        ),
+    ],
+)
+def test_what_is_not_known_is_said(cell: Cell, expected: str) -> None:
+    assert expected in headline([cell], {THESE_TASKS: {"useful": UNDECIDED}}, CLAIM)
+
+
+def test_without_tasks_or_runs_of_the_claim_nothing_is_judged() -> None:
+    assert headline([], {}, CLAIM).startswith("Not judged: no strategy here has tasks")
+    other = replace(CELL, strategy="mine")
+    assert headline([other], {}, CLAIM) == "Not judged: conditional_gp did not run on the useful tasks of this study."
+
+
+def test_it_is_short_whatever_it_says() -> None:
+    cells = [
+        replace(CELL, strategy=name, axis=axis, baseline=baseline, bound=bound, question=question, reason=reason)
+        for name in CLAIM.strategies
+        for axis in CLAIM.axes
+        for baseline in ("exact_random_by_parameter_without_restarts", "noisy_random_by_parameter")
+        for bound in ("none", "upper", "unknown")
+        for question in CLAIM.questions
+        for reason in ("", "few")
+    ]
+    for cell in cells:
+        for verdict in (SUPPORTED, REFUTED, UNDECIDED):
+            claim = {question: {"useful": verdict} for question in CLAIM.questions}
+            told = headline([cell, replace(cell, question=THESE_TASKS)], claim, CLAIM)
+            assert len(told.split()) <= MOST_WORDS and told.endswith(".") and told.count(". ") == 0
