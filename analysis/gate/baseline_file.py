@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from analysis.errors import AnalysisError
 from analysis.gate.side_times import Protocol, SideTimes, TaskTimes
+from analysis.runs import contract
 from analysis.runs.documents import read_json
 from analysis.runs.names import check_names
 
@@ -50,6 +51,7 @@ def baseline_text(times: SideTimes, protocol: Protocol, made: Mapping[str, Any])
         "runs": times.runs,
         "evaluations": protocol.evaluations,
         "noise": protocol.noise,
+        contract.STREAMS: times.streams,
         "made": dict(made),
     }
     lines = [f"{json.dumps(name)}: {json.dumps(value, default=str)}" for name, value in head.items()]
@@ -80,7 +82,9 @@ def read_baseline(path: Path) -> Baseline:
         tasks = {str(name): _task(task) for name, task in document["tasks"].items()}
         landscapes = {str(name): str(task["landscape_sha256"]) for name, task in document["tasks"].items()}
         protocol = Protocol(int(document["evaluations"]), str(document["noise"]), landscapes)
-        return Baseline(SideTimes(str(document["label"]), f"baseline {path}", tasks), protocol, dict(document["made"]))
+        streams = int(document.get(contract.STREAMS, contract.FIRST_STREAMS))
+        times = SideTimes(str(document["label"]), f"baseline {path}", tasks, streams=streams)
+        return Baseline(times, protocol, dict(document["made"]))
     except OSError as error:
         raise AnalysisError(f"{path}: cannot be read ({error.strerror}): expected a baseline file") from None
     except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -122,4 +126,6 @@ def fitting(baseline: Baseline, wanted: Protocol, source: str) -> SideTimes:
                 f"{source}: made for another recording of {task} (landscape_sha256={own.landscapes[task][:12]}, "
                 f"this one {sha256[:12]})"
             )
-    return SideTimes(baseline.times.label, source, {task: baseline.times.tasks[task] for task in wanted.landscapes})
+    return replace(
+        baseline.times, source=source, tasks={name: baseline.times.tasks[name] for name in wanted.landscapes}
+    )

@@ -45,7 +45,7 @@ def to_json(judgement: Judgement, suite: str, made: Mapping[str, Any]) -> str:
 
 def _side(side: SideTimes) -> dict[str, Any]:
     said = {"account": dict(side.account), "notes": list(side.notes)}
-    return {"label": side.label, "source": side.source, "runs": side.runs, **said}
+    return {"label": side.label, "source": side.source, "runs": side.runs, "streams": side.streams, **said}
 
 
 def _ratio(ratio: LogEstimate) -> dict[str, float]:

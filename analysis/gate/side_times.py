@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from analysis.errors import AnalysisError
 from analysis.reference import TARGETS
+from analysis.runs import contract
 from analysis.runs.load import Study, load_study
 from analysis.runs.state import CountedRun, State
 from analysis.runs.told import OPEN, Account
@@ -82,6 +83,7 @@ class SideTimes:
         account: how many of its runs are in which state, and how many attempts at them are superseded; empty of a
             baseline file, whose runs were all done.
         notes: what of that a reader must know, a sentence each.
+        streams: the version of its runs' random streams.
     """
 
     label: str
@@ -89,6 +91,7 @@ class SideTimes:
     tasks: Mapping[str, TaskTimes]
     account: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    streams: int = contract.FIRST_STREAMS
 
     @property
     def runs(self) -> int:
@@ -110,11 +113,12 @@ def read_side_times(
 
     Raises:
         AnalysisError: a run is damaged, failed or missing, or was made under another protocol; a task has no finished
-            run; or the runs were made by several versions of the code.
+            run; or the runs were made by several versions of the code, or drew from streams of several.
     """
     study = load_study(folders)
     _check_complete(study, source, protocol, seeds)
     _check_code(study.account, source)
+    streams = _one_version(study, source, protocol, seeds)
     _check(study, source, protocol)
     limit = pd.Series(float(protocol.evaluations), index=study.runs.index)
     times = times_to_target(study, optima(study), TARGETS, limit)
@@ -134,7 +138,7 @@ def read_side_times(
         tasks[task] = TaskTimes(tuple(map(int, runs["seed"])), by_target, spent, began)
     counts = Counter(run.state for run in _asked_for([*study.account.runs, *study.account.superseded], protocol, seeds))
     account = {str(state): counts[state] for state in State if counts[state]}
-    return SideTimes(label, source, tasks, account, tuple(study.account.sentences()))
+    return SideTimes(label, source, tasks, account, tuple(study.account.sentences()), streams)
 
 
 def _by_run(times: pd.DataFrame, runs: pd.Index[int]) -> Floats:
@@ -180,6 +184,16 @@ def _check_code(account: Account, source: str) -> None:
     for strategy, codes in account.codes.items():
         if len(codes.keys() - {""}) > 1:
             raise AnalysisError(f"{source}: {account.of_codes(strategy)}: expected runs of one version of the code")
+
+
+def _one_version(study: Study, source: str, protocol: Protocol, seeds: Collection[int] | None) -> int:
+    """Of the random streams of the runs that are asked for."""
+    runs = study.runs[study.runs["task"].isin(protocol.landscapes.keys())]
+    counts = Counter(map(int, (runs if seeds is None else runs[runs["seed"].isin(seeds)])["streams"]))
+    if len(counts) > 1:
+        said = ", ".join(f"{count} of version {version}" for version, count in sorted(counts.items()))
+        raise AnalysisError(f"{source}: its runs have random streams of several versions: {said}: expected one")
+    return next(iter(counts), contract.FIRST_STREAMS)
 
 
 def _starts(study: Study) -> dict[int, str]:

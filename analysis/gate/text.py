@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from analysis.gate.compare import SideErt, TaskComparison
@@ -100,10 +102,21 @@ def _notes(judgement: Judgement) -> list[str]:
     )
     return [
         *sides,
+        *_streams(judgement),
         f"baseline: {judgement.baseline.source}, {judgement.baseline.runs} runs",
         f"evaluations to within {plan.target:.0%} (ERT; > without a hit); {kind}; {looks}; finds a slowdown of "
         f"{plan.slowdown:g} with {plan.power:.0%} power, false alarms {plan.alpha:.0%}",
     ]
+
+
+def _streams(judgement: Judgement) -> Iterator[str]:
+    """Why seeds of one number have nothing in common here, where that is so."""
+    own, theirs = judgement.candidate.streams, judgement.baseline.streams
+    if own != theirs:
+        yield (
+            f"{judgement.baseline.source}: its runs have random streams of version {theirs}, the candidate's of "
+            f"{own}: they do not pair; --update-baseline makes a baseline again"
+        )
 
 
 def markdown(judgement: Judgement, suite: str) -> str:

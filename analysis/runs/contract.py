@@ -144,6 +144,7 @@ class ConfigDocument(TypedDict):
     task: str
     strategy: dict[str, Any]
     seed: int
+    streams: NotRequired[int]
     budget: dict[str, Any]
     batch: NotRequired[int]
     backend: NotRequired[dict[str, Any]]
@@ -153,6 +154,9 @@ class ConfigDocument(TypedDict):
     reference: NotRequired[dict[str, Any]]
 
 
+STREAMS: Final = "streams"
+FIRST_STREAMS: Final = 1
+"""What a run is of whose config.yaml does not say: one seed draws the same random numbers on every task."""
 NOT_DECIDING: Final = frozenset({"format_version", "config_hash", "code_digest", "chosen_on"})
 """Keys of config.yaml that are not named among the differences between two runs."""
 

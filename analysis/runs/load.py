@@ -22,7 +22,7 @@ from analysis.runs.overlap import overlaps
 from analysis.runs.reading import read_surveyed
 from analysis.runs.recordings import references
 from analysis.runs.retimed import with_retimed
-from analysis.runs.run_directory import RunLog, is_live, run_row
+from analysis.runs.run_directory import RunLog, is_live, run_row, streams_of
 from analysis.runs.split_time import run_split
 from analysis.runs.state import State
 from analysis.runs.survey import Survey, survey
@@ -41,7 +41,7 @@ class Study:
     """Finished runs, those that broke down, and the recorded tables that they are judged by.
 
     Attributes:
-        runs: a row per run; the index ``run`` counts from 0. Columns: path, task, kernel, strategy, seed,
+        runs: a row per run; the index ``run`` counts from 0. Columns: path, task, kernel, strategy, seed, streams,
             budget_evaluations, budget_seconds (nan: no limit), batch, compile_workers, backend, noise,
             landscape (hash of the recording, or empty), evaluations, failures, repairs, clock_s, ended
             (``failed``: it broke down, so it is a miss that cost what it spent), config_hash, code (a digest, or
@@ -138,7 +138,8 @@ def _account(surveys: Sequence[Survey], logs: Sequence[RunLog], damaged: Mapping
         if run.directory not in read:
             why = f"seed {run.run.seed} failed and left no log, so what it spent is not known"
             withheld[run.run.task, run.run.label] = why
-    return replace(known, withheld=withheld, codes=_codes(each_once(logs, known)))
+    once = each_once(logs, known)
+    return replace(known, withheld=withheld, codes=_codes(once), streams=_streams(once))
 
 
 def each_once(logs: Sequence[RunLog], known: Account) -> list[RunLog]:
@@ -154,6 +155,14 @@ def _codes(logs: Sequence[RunLog]) -> dict[str, dict[str, int]]:
     for log in logs:
         counts.setdefault(log.cell[1], Counter())[str(log.config.get("code_digest", ""))] += 1
     return {strategy: dict(made.most_common()) for strategy, made in sorted(counts.items()) if len(made) > 1}
+
+
+def _streams(logs: Sequence[RunLog]) -> dict[str, dict[int, int]]:
+    """How many runs of each strategy have random streams of which version."""
+    counts: dict[str, Counter[int]] = {}
+    for log in logs:
+        counts.setdefault(log.cell[1], Counter())[streams_of(log.config)] += 1
+    return {strategy: dict(sorted(versions.items())) for strategy, versions in sorted(counts.items())}
 
 
 def _hint(known: Account) -> str:

@@ -50,6 +50,11 @@ def is_live(config: ConfigDocument) -> bool:
     return str((config.get("backend") or {}).get("kind", "")) == "live"
 
 
+def streams_of(config: ConfigDocument) -> int:
+    """The version of a run's random streams, by its config.yaml."""
+    return int(config.get("streams") or contract.FIRST_STREAMS)
+
+
 @dataclass(frozen=True)
 class RunLog:
     """One run as it was written: a finished one, or one that broke down after it had spent something.
@@ -178,6 +183,7 @@ def run_row(log: RunLog) -> dict[str, Any]:
         "kernel": kernel_of(task),
         "strategy": label,
         "seed": config["seed"],
+        "streams": streams_of(config),
         "budget_evaluations": _number(budget.get("evaluations")),
         "budget_seconds": _number(budget.get("seconds")),
         "batch": int(config.get("batch") or 1),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from analysis.runs import contract
 from analysis.runs.state import CountedRun, State
 
 _SHOWN = 12
@@ -79,6 +80,7 @@ class Account:
         superseded: attempts that count nowhere, sorted.
         codes: of strategies whose runs were made by several versions of the code, how many by which; that of runs
             that do not say is empty.
+        streams: of every strategy with runs that ended, how many have random streams of which version.
     """
 
     runs: tuple[CountedRun, ...] = ()
@@ -87,6 +89,7 @@ class Account:
     withheld: Mapping[tuple[str, str], str] = field(default_factory=dict)
     superseded: tuple[CountedRun, ...] = ()
     codes: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    streams: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
 
     def totals(self) -> Counter[State]:
         """How many runs are in which state, and how many attempts are superseded."""
@@ -147,7 +150,8 @@ class Account:
         said = [sentence for cell in self.cells().values() for sentence in cell.sentences()]
         said += [f"{label} on {task}: no number is given: {why}." for (task, label), why in self.withheld.items()]
         said += [*self.faults, *self._of_superseded()]
-        return said + [f"{self.of_codes(strategy)}." for strategy in self.codes]
+        said += [f"{self.of_codes(strategy)}." for strategy in self.codes]
+        return said + [f"{sentence}." for sentence in (self.of_streams(),) if sentence]
 
     def of_codes(self, strategy: str) -> str:
         """That runs of a strategy in :attr:`codes` were made by several versions of the code, and how many by which."""
@@ -155,6 +159,23 @@ class Account:
         parts = [f"{count} by {code[:8]}" for code, count in counts.items() if code]
         parts += [f"{counts['']} by code that is unknown"] if "" in counts else []
         return f"{strategy}: its {sum(counts.values())} runs were not made by the same code: {', '.join(parts)}"
+
+    def versions(self) -> frozenset[int]:
+        """Of the random streams of all runs that ended."""
+        return frozenset(version for versions in self.streams.values() for version in versions)
+
+    def of_streams(self) -> str:
+        """How many runs have random streams of version 1, and whether others have later ones; empty where none has."""
+        total = sum(sum(versions.values()) for versions in self.streams.values())
+        first = {name: counts[contract.FIRST_STREAMS] for name, counts in self.streams.items()
+                 if contract.FIRST_STREAMS in counts}  # fmt: skip
+        if not first:
+            return ""
+        drew = f"random streams of version {contract.FIRST_STREAMS}: one seed draws the same numbers on every task"
+        if self.versions() == {contract.FIRST_STREAMS}:
+            return f"All {total} runs have {drew}"
+        named = ", ".join(f"{count} of {sum(self.streams[name].values())} of {name}" for name, count in first.items())
+        return f"{sum(first.values())} of {total} runs have {drew}, those of the others are independent ({named})"
 
     def _of_superseded(self) -> Iterator[str]:
         groups: dict[tuple[str, str], list[CountedRun]] = {}
@@ -203,4 +224,8 @@ class Account:
                 for run in self.superseded
             ],
             "codes": {strategy: dict(counts) for strategy, counts in self.codes.items()},
+            "streams": {
+                strategy: {str(version): count for version, count in versions.items()}
+                for strategy, versions in self.streams.items()
+            },
         }

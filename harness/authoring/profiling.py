@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.backends.base import subject_of
 from harness.backends.declaration import declaration_of
 from harness.config.compose import Composer
 from harness.config.schema import RunConfig
@@ -163,15 +164,15 @@ def _serve(connection: Connection, config: RunConfig, at: Sequence[int]) -> None
 
 
 def _run(connection: Connection, config: RunConfig, at: Sequence[int]) -> str:
-    strategy_seed, noise_seed, repair_seed = streams(config.seed)
-    backend = open_backend(config, noise_seed)
+    backend = open_backend(config)
+    seeds = streams(config.seed, subject_of(backend), config.strategy["_target_"])
     if backend.space.enumerable and backend.space.size < at[-1]:
         raise UserError(
             f"--observations {at[-1]}: {backend.task} has {backend.space.size} configurations: expected at most that"
         )
     _ = backend.space.codes()  # the table is the space's, not the strategy's
     before = memory_bytes()
-    strategy = build_strategy(config, backend, strategy_seed)
+    strategy = build_strategy(config, backend, seeds.strategy)
     costs: list[tuple[float, float]] = []
 
     def read(evaluation: Evaluation) -> None:
@@ -185,7 +186,7 @@ def _run(connection: Connection, config: RunConfig, at: Sequence[int]) -> str:
         return None
 
     connection.send(None)
-    rng = np.random.default_rng(repair_seed)
+    rng = np.random.default_rng(seeds.repair)
     ended = run_loop(strategy, backend, config.budget, 1, rng, [], keep_nothing, read)
     return "done" if ended == "budget" else ended
 

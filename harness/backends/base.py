@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from harness.evaluation import Configuration, Measurement
@@ -10,9 +11,26 @@ from harness.landscapes.landscape import Landscape
 from search_spaces.space import SearchSpace
 
 
+@dataclass(frozen=True)
+class Subject:
+    """What is measured, by names of its own: a run's random streams are keyed by them.
+
+    Attributes:
+        task: without the device, and no file's name.
+        device: as its driver calls it; empty where there is none.
+    """
+
+    task: str
+    device: str
+
+
 @runtime_checkable
 class Backend(Protocol):
-    """A task on a device, live or recorded. Live and replay differ in this object and nothing else."""
+    """A task on a device, live or recorded. Live and replay differ in this object and nothing else.
+
+    What opens one is called as ``open(task=TaskSpec | None, seed=numpy.random.SeedSequence, **arguments)``;
+    ``seed`` is that of the run and of the configured task.
+    """
 
     @property
     def task(self) -> str:
@@ -61,3 +79,18 @@ class Backend(Protocol):
     def close(self) -> None:
         """Release processes and devices. Safe to call twice."""
         ...
+
+
+@runtime_checkable
+class Located(Protocol):
+    """A backend that knows what it measures by names which a rename of its files leaves alone."""
+
+    @property
+    def subject(self) -> Subject:
+        """Equal for a recording and a live run of the same task on the same card."""
+        ...
+
+
+def subject_of(backend: Backend) -> Subject:
+    """What a backend measures; one that does not say goes by its task's name in results."""
+    return backend.subject if isinstance(backend, Located) else Subject(backend.task, "")

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.backends.base import Subject
 from harness.backends.declaration import Declaration, declares
 from harness.backends.kernel_source import kernel_source_hash
 from harness.backends.oracle import Oracle, recorded_oracle
@@ -20,6 +21,7 @@ from harness.measure.device import AccelDevice, nvidia_smi
 from harness.measure.session import Session
 from harness.measure.work import MakeWork, SessionOptions, usual_work
 from harness.system.digest import digest
+from harness.system.seeds import named, of_subject
 from kernels.base import Kernel
 from search_spaces.space import SearchSpace
 
@@ -50,6 +52,7 @@ class LiveBackend:
         oracle: Oracle | None = None,
     ) -> None:
         self._oracle = oracle or Oracle()
+        self._subject = Subject(task, device.name)
         self._task = f"{task}{SEPARATOR}{device.slug}"
         self._kernel = kernel
         self._space = space
@@ -63,6 +66,11 @@ class LiveBackend:
     def task(self) -> str:
         """Name in results."""
         return self._task
+
+    @property
+    def subject(self) -> Subject:
+        """As a recording of it here would say."""
+        return self._subject
 
     @property
     def space(self) -> SearchSpace:
@@ -167,7 +175,8 @@ def open_live(
         raise UserError("task=null: backend=live measures a task of conf/task: expected task=NAME")
     device = device_of(task)
     kernel, space = build_task(task, device)
-    inputs_seed = int(seed.generate_state(1)[0])
+    of_run = of_subject(np.random.SeedSequence(seed.entropy), task.name, device.name)
+    inputs_seed = int(named(of_run, "inputs").generate_state(1)[0])
     options = session_options(
         inputs_seed, compile_workers, compile_timeout_s, run_timeout_s, timing, share_device=share_device
     )

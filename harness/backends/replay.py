@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import statistics
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from harness.backends.base import Subject
 from harness.backends.declaration import Declaration, declares
 from harness.config.task import TaskSpec
 from harness.errors import UserError
 from harness.evaluation import Configuration, Measurement, Status
 from harness.landscapes.landscape import Landscape, read_landscape
 from harness.landscapes.library import find_landscape
+from harness.system.seeds import named, of_subject
 from search_spaces.space import SearchSpace
 
 NOISES = ("recorded", "none")
@@ -26,7 +29,8 @@ class ReplayBackend:
 
     Args:
         landscape: the recording.
-        seed: entropy of the noise; a configuration's reading depends on it and on the configuration alone.
+        seed: of the noise; a configuration's reading depends on it, on the recording's own task and device, on the
+            configuration, and on how often that was read before: on nothing else.
         noise: ``recorded`` reports the median of a bootstrap resample of a configuration's samples;
             ``none`` reports its oracle latency, which makes closed-form random search exact.
         compile_workers: how many compiles the tuning clock runs at once.
@@ -45,13 +49,19 @@ class ReplayBackend:
         self.compile_workers = compile_workers
         self.charge_ask = charge_ask
         self._noise = noise
-        self._noise_key = seed.generate_state(8).astype("<u4").tobytes()
-        self._codes = landscape.codes.astype("<i4")
+        of_noise = named(of_subject(seed, self.subject.task, self.subject.device), "noise")
+        self._noise_key = of_noise.generate_state(8).astype("<u4").tobytes()
         self._rows = _rows_of_space(landscape)
+        self._reads: Counter[int] = Counter()
 
     @property
     def task(self) -> str:
         return self.landscape.name
+
+    @property
+    def subject(self) -> Subject:
+        """As the recording says, whatever its file is called."""
+        return Subject(str(self.landscape.metadata["task"]), str(self.landscape.metadata["device"]["name"]))
 
     @property
     def space(self) -> SearchSpace:
@@ -118,9 +128,11 @@ class ReplayBackend:
         n = len(samples)
         if n == 1:
             return samples
-        # Keyed by the configuration's codes, not by its row: rows that others add or drop change nothing. An extendable
-        # hash turns the key into as many uniform words as it takes, five times faster than a generator a configuration.
-        words = hashlib.shake_128(self._noise_key + self._codes[row].tobytes()).digest(4 * n)
+        # Keyed by the configuration itself: rows and values that others add or drop change nothing. An extendable hash
+        # turns the key into as many uniform words as it takes, five times faster than a generator a configuration.
+        key = f"{self._reads[row]} {self.space.key_of_codes(self.landscape.codes[row])}"
+        self._reads[row] += 1
+        words = hashlib.shake_128(self._noise_key + key.encode()).digest(4 * n)
         return tuple([samples[(word * n) >> 32] for word in np.frombuffer(words, "<u4").tolist()])
 
 
@@ -167,4 +179,5 @@ def open_replay(
     if pool != "uniform":
         raise UserError(f"backend.pool={pool}: expected uniform")
     path = recorded(task, {"landscape": landscape, "device": device})
-    return ReplayBackend(read_landscape(path), seed, noise, compile_workers, charge_ask)
+    of_run = np.random.SeedSequence(seed.entropy)  # the recording knows its task better than the command line
+    return ReplayBackend(read_landscape(path), of_run, noise, compile_workers, charge_ask)

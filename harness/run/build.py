@@ -8,16 +8,18 @@ from harness.backends.base import Backend
 from harness.config.schema import RunConfig
 from harness.config.targets import check_strategy, instantiate_target
 from harness.errors import UserError
+from harness.run.streams import backend_seed
 from harness.strategies.base import Strategy
 from harness.trackers.base import NoTracker, Tracker
 
 
-def open_backend(config: RunConfig, seed: np.random.SeedSequence) -> Backend:
-    """The backend of a run; ``seed`` is that of its noise or of the kernel's inputs.
+def open_backend(config: RunConfig) -> Backend:
+    """The backend of a run.
 
     Raises:
         UserError: when its target cannot be imported, does not take its arguments, or is no backend.
     """
+    seed = backend_seed(config.seed, config.task.name if config.task is not None else "")
     backend = instantiate_target("backend", config.backend, task=config.task, seed=seed)
     if not isinstance(backend, Backend):
         raise UserError(f"backend._target_={config.backend['_target_']}: expected a function that opens a backend")

@@ -148,11 +148,16 @@ def parameter_column(name: str) -> str:
 
 
 class DecidingDocument(TypedDict):
-    """What of config.yaml decides the results: its ``config_hash`` is the digest of this and of nothing else."""
+    """What of config.yaml decides the results: its ``config_hash`` is the digest of this and of nothing else.
+
+    ``streams`` is how random numbers follow from ``seed`` (:mod:`harness.run.streams`); absent, and so in no hash, in
+    runs of version 1.
+    """
 
     task: str
     strategy: dict[str, Any]
     seed: int
+    streams: NotRequired[int]
     budget: dict[str, Any]
     batch: int
     backend: dict[str, Any]
@@ -168,6 +173,9 @@ class ConfigDocument(DecidingDocument):
     chosen_on: NotRequired[list[str]]
 
 
+STREAMS: Final = "streams"
+FIRST_STREAMS: Final = 1
+"""What a run is of whose config.yaml does not say."""
 NOT_DECIDING: Final = frozenset({"format_version", "config_hash", "code_digest", "chosen_on"})
 """Keys of config.yaml that are not named among the differences between two runs."""
 

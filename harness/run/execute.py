@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.backends.base import Backend
+from harness.backends.base import Backend, subject_of
 from harness.config.schema import RunConfig, SweepOptions
 from harness.errors import UserError
 from harness.evaluation import Evaluation
@@ -23,7 +23,7 @@ from harness.run.failures import failed, failure_kept
 from harness.run.loop import TraceDiverged, run_loop
 from harness.run.reference import check_reference, reference_facts, write_reference
 from harness.run.store import RunDirectory, check_owner, finished
-from harness.run.streams import streams
+from harness.run.streams import VERSION, streams
 from harness.strategies.base import Strategy
 from harness.system.atomic import write_text, writing
 from harness.system.digest import digest
@@ -68,10 +68,9 @@ def execute(config: RunConfig, options: SweepOptions, progress: Callable[[Evalua
         Busy: another process is at it.
         Unwritable: there is no room for its results.
     """
-    strategy_seed, noise_seed, repair_seed = streams(config.seed)
-    backend = open_backend(config, noise_seed)
+    backend = open_backend(config)
     try:
-        return _execute(config, options, backend, strategy_seed, repair_seed, progress)
+        return _execute(config, options, backend, progress)
     finally:
         backend.close()
 
@@ -80,17 +79,16 @@ def _execute(
     config: RunConfig,
     options: SweepOptions,
     backend: Backend,
-    strategy_seed: np.random.SeedSequence,
-    repair_seed: np.random.SeedSequence,
     progress: Callable[[Evaluation], None],
 ) -> RunResult:
     if (skipped := recognised(config, options, backend)) is not None:
         return skipped  # before anything is written: a finished study may be read-only
     document = _document(config, backend)
+    seeds = streams(config.seed, subject_of(backend), config.strategy["_target_"])
     task_folder = options.results / backend.task
     path = task_folder / contract.run_name(config.label, config.seed)
     # Built before the directory exists: arguments at fault must leave nothing behind.
-    strategy = build_strategy(config, backend, strategy_seed)
+    strategy = build_strategy(config, backend, seeds.strategy)
     tracker = build_tracker(config)
     check_reference(task_folder, backend)
     with RunDirectory(path, document, options.allow_mixed_code) as directory:
@@ -110,7 +108,7 @@ def _execute(
 
         def attempt(strategy: Strategy, logged: list[Evaluation], mirror: Guard) -> tuple[str, Tally]:
             best = Tally(progress, mirror.log)
-            rng = np.random.default_rng(repair_seed)
+            rng = np.random.default_rng(seeds.repair)
             ended = run_loop(strategy, backend, config.budget, config.batch, rng, logged, directory.append, best)
             best.facts = strategy.facts() if hasattr(strategy, "facts") else {}
             return ended, best
@@ -121,7 +119,7 @@ def _execute(
             except TraceDiverged:
                 directory.set_aside()
                 mirror.restart()
-                ended, best = attempt(build_strategy(config, backend, strategy_seed), [], mirror)
+                ended, best = attempt(build_strategy(config, backend, seeds.strategy), [], mirror)
             directory.finish(backend.space, ended, document["config_hash"], best.facts)
             mirror.done(ended, path / contract.EVALUATIONS)
         return RunResult(path, ended, best.evaluations, best.latency_ms, "", best.none_succeeded, directory.unverified)
@@ -190,6 +188,7 @@ def _document(config: RunConfig, backend: Backend) -> contract.ConfigDocument:
         "task": backend.task,
         "strategy": {"label": config.label, **config.strategy},
         "seed": config.seed,
+        "streams": VERSION,
         "budget": asdict(config.budget),
         "batch": config.batch,
         "backend": dict(backend.identity()),

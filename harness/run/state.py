@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
@@ -73,15 +74,33 @@ def set_aside(directory: Path) -> list[str]:
         return []
 
 
-_HASHES = re.compile(rb"^(config_hash|code_digest):[ \t]*['\"]?([^\s'\"]+)", re.MULTILINE)
+_SAID = re.compile(rb"^(config_hash|code_digest|streams):[ \t]*['\"]?([^\s'\"]+)", re.MULTILINE)
 
 
-def identity(directory: Path) -> tuple[str, str]:
-    """``config_hash`` and ``code_digest`` of the run in a directory, empty where it does not say; read as lines, for
-    there may be thousands."""
+@dataclass(frozen=True)
+class Identity:
+    """What tells the run in a directory from others of its name.
+
+    Attributes:
+        config_hash, code_digest: empty where it does not say.
+        streams: the version of its random streams.
+    """
+
+    config_hash: str = ""
+    code_digest: str = ""
+    streams: int = contract.FIRST_STREAMS
+
+    @property
+    def hashes(self) -> tuple[str, str]:
+        return self.config_hash, self.code_digest
+
+
+def identity(directory: Path) -> Identity:
+    """Of the run in a directory; config.yaml is read as lines, for there may be thousands."""
     try:
-        found = dict(_HASHES.findall((directory / contract.CONFIG).read_bytes()))
+        said = dict(_SAID.findall((directory / contract.CONFIG).read_bytes()))
     except OSError:
-        return "", ""
-    of_config, of_code = (found.get(name, b"").decode("ascii", "replace") for name in (b"config_hash", b"code_digest"))
-    return of_config, of_code
+        return Identity()
+    of_config, of_code = (said.get(name, b"").decode("ascii", "replace") for name in (b"config_hash", b"code_digest"))
+    version = said.get(b"streams", b"")
+    return Identity(of_config, of_code, int(version) if version.isdigit() else contract.FIRST_STREAMS)

@@ -102,13 +102,14 @@ def check_owner(path: Path, config: Mapping[str, Any], allow_mixed_code: bool = 
     except (OSError, yaml.YAMLError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise UserError(f"{file}: not readable as a run's configuration: move it away") from None
     if theirs != config["config_hash"]:
-        changed = ", ".join(_differences(earlier, config)) or "code or data behind it"
+        unsaid = {contract.STREAMS: contract.FIRST_STREAMS}
+        changed = ", ".join(_differences({**unsaid, **earlier}, {**unsaid, **config})) or "code or data behind it"
         raise UserError(
             f"{path}: holds a run of another configuration (config_hash={str(theirs)[:12]}, "
             f"this one {config['config_hash'][:12]}; {changed}): "
             "choose another results= or strategy.label=, or move it away"
         )
-    if digest({name: earlier.get(name) for name in contract.DecidingDocument.__annotations__}) != theirs:
+    if digest(_deciding(earlier)) != theirs:
         raise UserError(f"{file}: damaged: it does not say what its config_hash is of: move it away")
     now = config.get("code_digest")
     if code is not None and now is not None and code != now and not allow_mixed_code:
@@ -275,6 +276,12 @@ class RunDirectory:
             line, _ = sealed(json.dumps(done).encode(), 0)
             write_text(self.path / contract.DONE, line.decode("ascii"))
             self._log_path.unlink(missing_ok=True)
+
+
+def _deciding(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What the hash is of; what must be there and is not counts as null."""
+    names = contract.DecidingDocument.__annotations__
+    return {name: config.get(name) for name in names if name != contract.STREAMS or name in config}
 
 
 def _differences(earlier: Mapping[str, Any], config: Mapping[str, Any], prefix: str = "") -> list[str]:

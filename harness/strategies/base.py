@@ -16,7 +16,9 @@ class Strategy(Protocol):
 
     Built by the run loop as ``cls(space=SearchSpace, seed=numpy.random.SeedSequence,
     budget=Budget, **arguments)``; ``arguments`` come from the strategy's YAML. It draws every
-    random number from generators spawned from ``seed``: same seed, same trace.
+    random number from generators spawned from ``seed``: same seed, same trace. ``seed`` is the run's own, by task,
+    device and class. Strategies that are to begin with equal designs draw those from
+    :func:`harness.system.seeds.shared_design` of it, which leaves the class out.
 
     A strategy may also have ``facts() -> Mapping[str, Any]``: an account, in JSON's types, of what it did beside
     asking. It is kept as ``strategy.json`` in the run's directory.

@@ -34,6 +34,7 @@ from harness.evaluation import Configuration, Evaluation
 from harness.strategies.botorch_acquisition import SAMPLES, NamedAcquisition
 from harness.strategies.common.checks import check
 from harness.strategies.common.quiet import quiet
+from harness.system.seeds import shared_design
 from search_spaces.encoding import Codes, Floats
 from search_spaces.nearest import Visited
 from search_spaces.space import SearchSpace
@@ -70,7 +71,7 @@ class BotorchSearch(ABC):
         check(candidates >= 1, "candidates", candidates, "1 or more")
         check(iterations is None or iterations >= 1, "iterations", iterations, "1 or more")
         self._space = space
-        self._rng = np.random.default_rng(seed)
+        self._rng, self._design = np.random.default_rng(seed), np.random.default_rng(shared_design(seed))
         self._initial = 2 * (varying + 1) if initial is None else initial
         self._most, self._impute_failures, self._iterations = candidates, impute_failures, iterations
         self._acquisition = acquisition
@@ -91,7 +92,7 @@ class BotorchSearch(ABC):
         model = self._fitted() if len(self._latencies_ms) >= self._initial else None
         rows: list[Codes] = []
         while len(rows) < n and not self._visited.exhausted:
-            free = self._unvisited()
+            free = self._unvisited(self._design if model is None else self._rng)
             row = free[0] if model is None else free[self._best(model, free)]
             self._visited.add(row)
             self._asked.append(row)
@@ -153,13 +154,13 @@ class BotorchSearch(ABC):
     def _inputs_of(self, rows: Sequence[Codes]) -> Tensor:
         return torch.from_numpy(self._points(np.array(rows)))
 
-    def _unvisited(self) -> Codes:
+    def _unvisited(self, rng: np.random.Generator) -> Codes:
         """Distinct unvisited rows in random order, [m, d]: at least one, ``candidates`` at most."""
         if self._visited.mask is not None:
-            free = self._rng.permutation(np.flatnonzero(~self._visited.mask))[: self._most]
+            free = rng.permutation(np.flatnonzero(~self._visited.mask))[: self._most]
             return np.asarray(self._space.codes()[free])
         while True:
-            drawn = self._rng.permutation(np.unique(self._space.sample_codes(self._rng, self._most), axis=0))
+            drawn = rng.permutation(np.unique(self._space.sample_codes(rng, self._most), axis=0))
             rows: Codes = drawn[[row not in self._visited for row in drawn]]
             if len(rows):
                 return rows

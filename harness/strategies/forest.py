@@ -22,6 +22,7 @@ from sklearn.tree import DecisionTreeRegressor
 from harness.evaluation import Configuration, Evaluation
 from harness.strategies.common.acquisition import argmax_shuffled
 from harness.strategies.common.checks import check
+from harness.system.seeds import shared_design
 from search_spaces.encoding import Codes, Encoding, Floats
 from search_spaces.nearest import Visited
 from search_spaces.space import SearchSpace
@@ -56,7 +57,7 @@ class ForestSearch(ABC):
         check(drawn >= 1, "drawn", drawn, "1 or more")
         check(incumbents >= 0, "incumbents", incumbents, "0 or more")
         self._space = space
-        self._rng = np.random.default_rng(seed)
+        self._rng, self._design = np.random.default_rng(seed), np.random.default_rng(shared_design(seed))
         self._initial, self._drawn, self._incumbents = initial, drawn, incumbents
         self._encoding = Encoding(space, features, activity="impute")
         self._visited = Visited(space)
@@ -94,7 +95,7 @@ class ForestSearch(ABC):
         latencies = self._relative_latencies()
         if np.isnan(latencies).all():
             return self._random()
-        candidates = np.concatenate([self._unvisited(self._drawn), *self._neighbours(latencies)])
+        candidates = np.concatenate([self._unvisited(self._drawn, self._rng), *self._neighbours(latencies)])
         with config_context(assume_finite=True, skip_parameter_validation=True):
             scores = self._scores(self._points(np.array(self._asked)), latencies, self._points(candidates))
         return self._random() if scores is None else candidates[argmax_shuffled(scores, self._rng)]
@@ -115,16 +116,16 @@ class ForestSearch(ABC):
 
     def _random(self) -> Codes:
         while True:
-            for row in self._unvisited(1):
+            for row in self._unvisited(1, self._design):
                 return np.asarray(row)
 
-    def _unvisited(self, n: int) -> Codes:
+    def _unvisited(self, n: int, rng: np.random.Generator) -> Codes:
         """About ``n`` random unvisited rows, with replacement; all of them if there are no more than that."""
         if self._visited.mask is None:
-            rows = self._space.sample_codes(self._rng, n)
+            rows = self._space.sample_codes(rng, n)
             return rows[[row not in self._visited for row in rows]]
         free = np.flatnonzero(~self._visited.mask)
-        return self._space.codes()[free if len(free) <= n > 1 else self._rng.choice(free, n)]
+        return self._space.codes()[free if len(free) <= n > 1 else rng.choice(free, n)]
 
     def _points(self, codes: Codes) -> Points:
         points = self._encoding.points(codes)

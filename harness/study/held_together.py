@@ -36,10 +36,12 @@ class HeldTogether:
     Attributes:
         counted: runs without a directory, with their state and a message.
         superseded: rows of which another run is there, with what is to be said of them.
+        configs: of runs without a directory, config.yaml as JSON.
     """
 
     counted: Mapping[PlannedRun, tuple[State, str]] = field(default_factory=dict)
     superseded: Mapping[PlannedRun, str] = field(default_factory=dict)
+    configs: Mapping[PlannedRun, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,8 @@ def held_together(results: Path, directories: Mapping[PlannedRun, Path]) -> Held
         if run in prints and row.fingerprint != prints[run] and _another(row, directories[run])
     }
     alone = {run: row for run, row in rows.items() if run not in directories and not (index and row.fingerprint)}
-    return HeldTogether({run: HELD.get(row.ended, (State.DONE, "")) for run, row in alone.items()}, superseded)
+    counted = {run: HELD.get(row.ended, (State.DONE, "")) for run, row in alone.items()}
+    return HeldTogether(counted, superseded, {run: row.config for run, row in alone.items()})
 
 
 def fingerprint(directory: Path) -> str:
@@ -87,7 +90,7 @@ def _another(row: _Row, directory: Path) -> bool:
     said = json.loads(row.config)
     hashes = str(said.get("config_hash", "")), str(said.get("code_digest", ""))
     failed = (directory / contract.FAILED).exists() and not (directory / contract.DONE).exists()
-    return hashes != identity(directory) or failed != (row.ended == contract.ENDED_FAILED)
+    return hashes != identity(directory).hashes or failed != (row.ended == contract.ENDED_FAILED)
 
 
 def _read(file: Path, directories: int) -> dict[PlannedRun, _Row]:

@@ -1,9 +1,12 @@
-"""Runs of edited code are not pooled with older ones unasked: a sweep that would do so is refused before it starts."""
+"""Runs of edited code, or of other random streams, are not pooled with older ones unasked: a sweep that would do so is
+refused before it starts."""
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from glob import escape
 from pathlib import Path
 
@@ -11,22 +14,30 @@ from harness.config.schema import RunConfig, SweepOptions
 from harness.errors import UserError
 from harness.run import contract
 from harness.run.code import code_digest, targets
-from harness.run.state import identity
+from harness.run.state import Identity, identity
+from harness.run.streams import VERSION
+from harness.run.survey import inside, once_each, runs_of_task
+from harness.study.held_together import held_together, named
 from harness.study.plan import ANY, PlannedRun, planned_runs
+
+_INSTEAD = "choose another results= or strategy.label=, or allow_mixed_code=true to have both in one study"
 
 
 def check_code(configs: Sequence[RunConfig], options: SweepOptions) -> None:
-    """Make sure that the runs that share a task's and a label's folder with those of ``configs`` were made by one code.
+    """Make sure that the runs that share a task's and a label's folder with those of ``configs`` were made by one code
+    and drew from streams of one version.
 
-    A run that does not say by which code it was made is never in the way.
+    A run that does not say by which code it was made is never in the way of another code; one that does not say of
+    which streams is of version 1. Runs that a consolidated file alone holds are asked for their streams.
 
     Raises:
-        UserError: naming the folder, the runs of other code in it, and both digests.
+        UserError: naming the folder, the runs of other code or streams in it, and both digests or versions.
     """
     if options.allow_mixed_code:
         return
     digests: dict[tuple[str, ...], str] = {}
     seen: set[tuple[str, str, str]] = set()
+    held = _held_streams(options.results)
     for config, run in zip(configs, planned_runs(configs), strict=True):
         targeted = (*targets(config.strategy), str(config.backend.get("_target_")))
         if targeted not in digests:
@@ -35,30 +46,59 @@ def check_code(configs: Sequence[RunConfig], options: SweepOptions) -> None:
         if run is None or (run.task, run.label, now) in seen:
             continue
         seen.add((run.task, run.label, now))
-        for folder in _folders(options.results, run):
-            if wrong := _complaint(folder, now):
-                raise UserError(f"{folder}: {wrong}")
+        for folder in _folders(options.results, run, held):
+            alone = held.get((folder.parent.name, folder.name), ())
+            if wrong := _complaint(_identities(folder), alone, now):
+                raise UserError(f"{folder}: {wrong}: {_INSTEAD}")
 
 
-def _folders(results: Path, run: PlannedRun) -> Iterator[Path]:
-    """Where runs of a strategy on a task lie; of a live task on any device."""
-    tasks = results.glob(f"{escape(run.task[:-1])}{ANY}") if run.task.endswith(ANY) else [results / run.task]
-    for task in tasks:
-        yield task / run.label
+def _folders(results: Path, run: PlannedRun, held: Iterable[tuple[str, str]]) -> Iterator[Path]:
+    """Where runs of a strategy on a task lie, or lay before a file held them; of a live task on any device."""
+    tasks = {run.task}
+    if run.task.endswith(ANY):
+        begin = run.task.removesuffix(ANY)
+        tasks = {task.name for task in results.glob(f"{escape(begin)}{ANY}")}
+        tasks |= {task for task, label in held if task.startswith(begin) and label == run.label}
+    for task in sorted(tasks):
+        yield results / task / run.label
 
 
-def _complaint(folder: Path, now: str) -> str:
-    """What is wrong with the runs in a folder; empty where nothing is."""
+def _identities(folder: Path) -> list[Identity]:
+    """Of the runs in a folder."""
     try:
         with os.scandir(folder) as entries:
             runs = sorted(folder / entry.name for entry in entries if entry.name.startswith(contract.SEED_PREFIX))
     except OSError:  # not there, or the run itself will say what is wrong
-        return ""
-    codes = [code for run in runs if (code := identity(run)[1])]
-    others = [code for code in codes if code != now]
-    if not others:
-        return ""
-    return (
-        f"{len(others)} of {len(runs)} runs made by other code than today's (code_digest={others[0][:12]}, now "
-        f"{now[:12]}): choose another results= or strategy.label=, or allow_mixed_code=true to have both in one study"
-    )
+        return []
+    return [identity(run) for run in runs]
+
+
+def _complaint(runs: Sequence[Identity], held: Sequence[int], now: str) -> str:
+    """What is wrong with the runs of a strategy on a task; empty where nothing is.
+
+    Args:
+        held: the streams of runs without a directory.
+        now: the digest of today's code.
+    """
+    begun = [run.streams for run in runs if run.config_hash] + [*held]
+    if others := [version for version in begun if version != VERSION]:
+        return f"{len(others)} of {len(begun)} runs have random streams of version {others[0]}, today's have {VERSION}"
+    codes = [run.code_digest for run in runs if run.code_digest not in ("", now)]
+    if codes:
+        other = f"code_digest={codes[0][:12]}, now {now[:12]}"
+        return f"{len(codes)} of {len(runs)} runs made by other code than today's ({other})"
+    return ""
+
+
+def _held_streams(results: Path) -> Mapping[tuple[str, str], list[int]]:
+    """Task and label to the streams of the runs that only the consolidated file holds."""
+    versions: dict[tuple[str, str], list[int]] = {}
+    if not (results / contract.CONSOLIDATED).exists():
+        return versions
+    found = [directory for task in inside(results, []) for directory in runs_of_task(task, [])]
+    with suppress(UserError):  # damaged: whoever reads it says so
+        held = held_together(results, {named(directory): directory for directory in once_each(results, found)})
+        for run, config in held.configs.items():
+            version = json.loads(config).get(contract.STREAMS, contract.FIRST_STREAMS)
+            versions.setdefault((run.task, run.label), []).append(version)
+    return versions

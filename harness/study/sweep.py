@@ -18,7 +18,6 @@ from harness.measure.device import VISIBLE_DEVICES
 from harness.run import contract
 from harness.run.build import open_backend
 from harness.run.execute import RunResult, execute, recognised
-from harness.run.streams import streams
 from harness.study.attempt import AttemptResult, Failure, Halt, Postponed, attempt
 from harness.study.display import SweepDisplay
 from harness.study.order import randomised_blocks
@@ -116,7 +115,7 @@ def done_before(configs: Sequence[RunConfig], options: SweepOptions) -> Iterator
         with suppress(Exception):
             if any_needs_device([first]) or not _any_done([configs[i] for i in numbers], options.results):
                 continue
-            with closing(open_backend(first, streams(first.seed)[1])) as backend:
+            with closing(open_backend(first)) as backend:
                 for i in numbers:
                     with suppress(Exception):
                         if (known := recognised(configs[i], options, backend)) is not None:

@@ -24,6 +24,7 @@ from harness.strategies.conditional_gp.settings import (
     TargetSettings,
 )
 from harness.strategies.conditional_gp.surrogate import Surrogate
+from harness.system.seeds import shared_design
 from search_spaces.encoding import Codes, Encoding, Floats
 from search_spaces.nearest import Visited
 from search_spaces.space import SearchSpace
@@ -58,7 +59,8 @@ class ConditionalGP:
         self._candidates = candidates
         self._encoding = Encoding(space, covariance.features, covariance.activity)
         self._visited = Visited(space)
-        self._design = InitialDesign(space, self._visited, self._rng, start.stratified)
+        design = np.random.default_rng(shared_design(seed))
+        self._design = InitialDesign(space, self._visited, design, start.stratified)
         self._initial = start.evaluations(space, listed)
         self._model = Model(
             partial(
