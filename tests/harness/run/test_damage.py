@@ -116,9 +116,16 @@ class Stops(RandomSearch):
         return super().ask(n)
 
 
+def whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, list[object]]:
+    """The trace of a run of it that nothing stops."""
+    monkeypatch.setattr(Stops, "limit", 1000)
+    return trace(run(tmp_path, f"strategy._target_={__name__}.Stops", f"results={tmp_path / 'whole'}"))
+
+
 def test_a_log_damaged_in_the_middle_is_kept_before_it_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    expected = trace(run(tmp_path))
     stops = (f"strategy._target_={__name__}.Stops", "strategy.label=stops")
+    expected = whole(tmp_path, monkeypatch)
+    monkeypatch.setattr(Stops, "limit", 12)
     with pytest.raises(RuntimeError, match="enough"):
         run(tmp_path, *stops)
     log = tmp_path / "results/toy-8x8-bf16__toy/stops/seed-0/evaluations.jsonl"
@@ -152,8 +159,12 @@ def test_a_configuration_that_comes_second_is_refused_under_the_lock(
 class NumpyProposals(RandomSearch):
     """Proposes equal values of other types, as strategies that draw with numpy do."""
 
+    own_values = False
+
     def ask(self, n: int) -> Sequence[Configuration]:
         def foreign(value: object) -> object:
+            if self.own_values:
+                return value
             if isinstance(value, bool):
                 return int(value)
             if isinstance(value, tuple):
@@ -170,9 +181,11 @@ class Silent(RandomSearch):
         return super().ask(0 * n)
 
 
-def test_values_of_other_types_are_logged_as_the_spaces_own(tmp_path: Path) -> None:
-    expected = trace(run(tmp_path))
+def test_values_of_other_types_are_logged_as_the_spaces_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     target = f"strategy._target_={__name__}.NumpyProposals"
+    monkeypatch.setattr(NumpyProposals, "own_values", True)
+    expected = trace(run(tmp_path, target, "strategy.label=own"))
+    monkeypatch.setattr(NumpyProposals, "own_values", False)
     assert trace(run(tmp_path, target, "strategy.label=numpy")) == expected
 
 
@@ -227,7 +240,7 @@ def edited(line: bytes, **values: object) -> bytes:
 def test_a_log_that_was_changed_is_not_trusted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, values: dict[str, object]
 ) -> None:
-    expected = trace(run(tmp_path))
+    expected = whole(tmp_path, monkeypatch)
     log, lines = interrupted(tmp_path, monkeypatch)
     changed = b"".join([*lines[:4], edited(lines[4], **values), *lines[5:]])
     log.write_bytes(changed)
@@ -247,7 +260,7 @@ def without_checks(lines: Sequence[bytes]) -> bytes:
 def test_a_log_without_checks_is_read_and_said_to_be_unverified(
     nearopt: Nearopt, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    expected = trace(run(tmp_path))
+    expected = whole(tmp_path, monkeypatch)
     log, lines = interrupted(tmp_path, monkeypatch)
     log.write_bytes(without_checks(lines))
     for state in ("failed", "interrupted"):
