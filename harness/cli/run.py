@@ -25,7 +25,7 @@ overrides (Hydra's syntax):
                                 machine's own processes. conf/hydra/launcher/README.md
   resume=retry_failed           try runs again that broke down before; otherwise they are left
   dry_run=true                  what is done already and what the rest would cost; starts and writes nothing
-  allow_mixed_code=true         go on although runs here were made by other code than today's
+  allow_mixed_code=true         go on although runs here were made by other code or random streams
   keep_diff=false               leave out the checkout's uncommitted changes, which DIR/provenance/ keeps otherwise
   tracker=wandb                 mirror runs to Weights & Biases; tracker.mode=offline, tracker.project=NAME
 

@@ -102,7 +102,7 @@ class SweepOptions:
         jobs: runs at once on this machine; ``None`` for as many as fit.
         resume: one of :data:`RESUMES`.
         dry_run: say what it would cost, and stop.
-        allow_mixed_code: go on with runs that other code than today's began or made.
+        allow_mixed_code: go on with runs of other code than today's, and beside those of other random streams.
         keep_diff: put the uncommitted changes of the checkout beside the results; their digest is there anyway.
     """
 

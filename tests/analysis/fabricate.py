@@ -124,6 +124,7 @@ def write_run(
         "task": task,
         "strategy": {"label": strategy, "_target_": f"harness.strategies.{strategy}.Strategy"},
         "seed": seed,
+        "streams": 2,
         "budget": {"evaluations": budget if budget or seconds else len(frame), "seconds": seconds},
         "batch": 1,
         "config_hash": _hash(f"{task}/{strategy}/{budget}"),
