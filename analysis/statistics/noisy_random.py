@@ -18,8 +18,6 @@ from analysis.statistics.random_simulation import SimulatedSearches
 from analysis.statistics.readings import Readings
 
 Floats = NDArray[np.float64]
-_HEAD = 16
-"""So many evaluations are read of every search, and the others only of those that have not hit by then."""
 SIGNS = (1.0, -1.0, -1.0, 1.0)
 """Of the columns of :class:`NoisySearches`: noisy cost / noisy hits over exact cost / exact hits."""
 
@@ -71,18 +69,30 @@ def read_searches(
 ) -> dict[float, NoisySearches]:
     """Read what searches drew, once for all targets.
 
+    A configuration that can never be read below a hit hides none, so what it reads is left out.
+
     Args:
         readings: of every configuration.
         hits: target to which configurations are within it, by their true latencies. [N]
     """
     rows = searches.rows
-    head = rows[:, :_HEAD]
-    read = readings.draw(head, rng)
-    early = {target: random_simulation.first_hits(head, hit, read) for target, hit in hits.items()}
-    left = np.flatnonzero(np.any([first > head.shape[1] for first in early.values()], axis=0))
-    if rows.shape[1] > _HEAD and len(left):
-        whole = np.concatenate([read[left], readings.draw(rows[left, _HEAD:], rng)], axis=1)
-        for target, hit in hits.items():
-            early[target][left] = random_simulation.first_hits(rows[left], hit, whole)
-    exact = {target: random_simulation.first_true(hit[rows]) for target, hit in hits.items()}
-    return {target: NoisySearches(searches, early[target], exact[target]) for target in hits}
+    read = np.full(rows.shape, np.inf)
+    telling = np.any([_telling(readings, hit) for hit in hits.values()], axis=0)[rows]
+    read[telling] = readings.draw(rows[telling], rng)
+    found = {}
+    for target, hit in hits.items():
+        true = hit[rows]
+        exact = random_simulation.first_true(true)
+        noisy = exact.copy()
+        met = np.flatnonzero(exact <= rows.shape[1])  # the others have no hit to hide
+        noisy[met] = random_simulation.first_hits(rows[met], hit, read[met])
+        found[target] = NoisySearches(searches, noisy, exact)
+    return found
+
+
+def _telling(readings: Readings, hit: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Hits, and what may be read below one of them. [N]"""
+    samples = readings.samples_ms
+    fastest = np.where(readings.counts > 0, samples[:, 0], np.inf)
+    slowest = np.nanmax(samples[hit], initial=0.0)
+    return np.asarray(hit | (fastest <= slowest))

@@ -17,7 +17,7 @@ Name = TypeVar("Name", bound=Hashable)
 Floats = NDArray[np.float64]
 ERROR = 0.003
 """The relative standard error at which a simulation ends."""
-MOST, MOST_EVALUATIONS = (20_000, 400_000), 60_000_000
+MOST, MOST_EVALUATIONS = (20_000, 250_000), 30_000_000
 """It ends after so many evaluations, at least and at most so many searches, whatever its error is; that is told."""
 AT_ONCE, EVALUATIONS_AT_ONCE = 5_000, 1_000_000
 """Searches and evaluations at a time."""

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from analysis.reference import difficulty, is_hit
+from analysis.statistics.successive_sampling import SuccessiveSampling
 from harness.landscapes.landscape import read_landscape
 from harness.landscapes.library import recorded_landscapes
 from harness.strategies.base import Budget
@@ -63,5 +64,14 @@ def test_on_every_landscape_it_is_what_100_000_searches_find(path, target: float
         clocks = rng.standard_exponential((1000, len(p)), dtype=np.float32) / p.astype(np.float32)
         evaluations.append(1 + (clocks[:, ~hit] < clocks[:, hit].min(axis=1)[:, None]).sum(axis=1))
     taken = np.concatenate(evaluations)
-    law = difficulty(frame, t_star, target).by_parameter
-    assert law is not None and abs(taken.mean() - law) < 4 * taken.std() / np.sqrt(len(taken))
+    mean = difficulty(frame, t_star, target).by_parameter
+    assert mean is not None and abs(taken.mean() - mean) < 4 * taken.std() / np.sqrt(len(taken))
+    law = SuccessiveSampling.of(p, hit)
+    survival = law.survivals(120)
+    for t in (1, 5, 20, 60, 120):
+        error = np.sqrt(survival[t] * (1 - survival[t]) / len(taken)) + 1e-4
+        assert abs(np.mean(taken > t) - survival[t]) < 4 * error
+    spent, solved = np.minimum(taken, 120), taken <= 120
+    influence = spent / spent.mean() - solved / solved.mean()
+    ratio = law.ert(120) / (spent.mean() / solved.mean())
+    assert abs(np.log(ratio)) < 4 * influence.std() / np.sqrt(len(taken))

@@ -18,6 +18,7 @@ TABLE = pd.DataFrame(
         "latency_ms": [2.0, 2.01, 2.09, 2.15, 4.0, None, None, None],
         "oracle_ms": [2.0, 2.01, 2.09, 2.15, 4.0, None, None, None],
         "origin": "uniform",
+        "draw_probability": 1.0,
     }
 )
 ROOFLINE = {"flops": 1e9, "bytes": 1e6, "peak_flops": 1e12, "peak_bytes_per_s": 2e9}

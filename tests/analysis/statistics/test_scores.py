@@ -107,8 +107,7 @@ def test_without_noise_there_is_no_slowdown() -> None:
     assert (read.noisy == read.exact).all() and set(read.noisy.tolist()) == {1, 2, 3}
 
 
-def test_what_is_read_late_counts_like_what_is_read_early() -> None:
-    """The first evaluations are read of all searches, the others only of those that have not hit."""
+def test_what_cannot_hide_a_hit_need_not_be_read() -> None:
     n = 60
     searches = random_simulation.simulate(np.ones(n), np.ones(n), n, 300, np.random.default_rng(0), 1, True)
     samples = readings([np.array([1.0 + i]) for i in range(n)])

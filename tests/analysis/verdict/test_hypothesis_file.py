@@ -86,7 +86,7 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
     "a strategy twice": ({"strategies": ["mine", "mine"]}, r"strategies='mine': expected each name once"),
     "unknown baseline": (
         {"baselines": ["exact_randon"]},
-        r"baselines='exact_randon' \(did you mean exact_random\?\): expected one of exact_random, exact_random_by_p",
+        r"baselines='exact_randon' \(did you mean exact_random\?\): expected one of exact_random, exact_",
     ),
     "unknown stratum": ({"strata": ["usefull"]}, r"strata='usefull' \(did you mean useful\?\): expected one of trivi"),
     "unknown axis": ({"axes": ["second"]}, r"axes='second' \(did you mean seconds\?\): expected one of evaluations, "),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from harness.landscapes.write import write_landscape
+from harness.system.resources import CHECKOUT
 from search_spaces.parameter import Ordinal
 from search_spaces.space import SearchSpace
 from tests.harness.cli.test_cli import Nearopt, nearopt
@@ -140,3 +142,22 @@ def test_scripts_get_both_kinds_of_random_search(nearopt: Nearopt, tmp_path: Pat
     }
     assert of["uniform"] == pytest.approx(235 / (of["hits"] + 1)) and of["by_parameter"] > 1
     assert {each["by_parameter"] for each in part["targets"].values()} == {None}
+    assert whole["by_parameter_unknown"] is None
+    assert part["by_parameter_unknown"] == "a sample was recorded: what its sampler rejects makes the law unknown there"
+    code, out, _ = nearopt("landscapes", exhaustive, sample)
+    assert code == 0 and f"by parameter – on s__toy: {part['by_parameter_unknown']}" in out.splitlines()
+
+
+def test_by_hand_prints_what_the_page_shows_and_what_the_law_is(nearopt: Nearopt, tmp_path: Path) -> None:
+    page = (CHECKOUT / "analysis/README.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"\$ nearopt landscapes --by-hand (\S+)\n(.*?)```", page, re.DOTALL)
+    code, out, _ = nearopt("landscapes", "--by-hand", CHECKOUT / shown[0])
+    assert code == 0 and out == shown[1]
+    terms = [line.split() for line in out.splitlines() if re.match(r"\d\.\d+e-", line)]
+    p_hits = sum(float(p) * int(hits) for p, _, hits, *_ in terms)
+    by_hand = 1 + sum(int(misses) * float(p) / (float(p) + p_hits) for p, _, _, misses, *_ in terms)
+    code, text, _ = nearopt("landscapes", CHECKOUT / shown[0], "--json")
+    assert json.loads(text)[0]["targets"]["0.05"]["by_parameter"] == pytest.approx(by_hand, rel=1e-5)
+    sample = write_toy(tmp_path, "s__toy", coverage={"kind": "sample", "drawn": "so"})
+    code, out, _ = nearopt("landscapes", "--by-hand", sample)
+    assert code == 0 and out.splitlines()[-1].startswith("by parameter: –, a sample was recorded")

@@ -1,0 +1,114 @@
+"""Random search without restarts takes *supported* away; tasks on which no tuner could win are named or left out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.errors import AnalysisError
+from analysis.reference import difficulty, is_hit
+from analysis.runs.load import Study, load_study
+from analysis.study.baseline import EXACT_BY_PARAMETER, EXACT_RANDOM, HIERARCHICAL_RUNS, Baseline
+from analysis.study.incumbents import Optima
+from analysis.study.results import StudyResults, analyse
+from analysis.verdict.hypothesis_file import read_hypothesis
+from analysis.verdict.judge import Verdict, judge
+from tests.analysis.fabricate import guided_order, landscape, write_study
+from tests.analysis.hypotheses import CLAIM, write_hypothesis
+from tests.analysis.verdict.test_verdict import rows
+
+EASY, HARD = "a-easy__h100", "b-hard__h100"
+NEVER_RESTARTS = "exact_random_without_restarts"
+UNIFORM_ALONE = replace(CLAIM, baselines=(EXACT_RANDOM,))
+
+
+def against(speedup: float) -> Verdict:
+    """9 times as fast as random search with restarts, and so many times as fast as one without."""
+    empty, table = pd.DataFrame(), rows("conditional_gp", 9.0, 0.05)
+    others = {NEVER_RESTARTS: rows("conditional_gp", speedup, 0.05, NEVER_RESTARTS)}
+    return judge(StudyResults(Study(empty, empty), Optima({}, {}), empty, empty, table, others, {}, {}), UNIFORM_ALONE)
+
+
+def test_what_is_supported_survives_random_search_that_never_restarts() -> None:
+    found = against(8.0)
+    assert found.verdicts["these tasks"]["useful"]["conditional_gp"] == "supported" and not found.notes
+    assert {cell.baseline for cell in found.sensitivity} == {NEVER_RESTARTS}
+    assert {cell["baseline"] for cell in found.document()["without_restarts"]} == {NEVER_RESTARTS}
+
+
+def test_what_does_not_survive_is_undecided_and_says_why() -> None:
+    found = against(5.1)
+    assert found.verdicts["these tasks"]["useful"]["conditional_gp"] == "undecided"
+    assert found.notes[0].startswith(
+        f"conditional_gp is not supported for these tasks: over {NEVER_RESTARTS} it is 5.1×"
+    )
+    assert against(2.0).verdicts["these tasks"]["useful"]["conditional_gp"] == "undecided", (
+        "it takes away, and refutes not"
+    )
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> StudyResults:
+    """On one task the hits are a branch of their own, which random search by parameter draws at once."""
+    tables = {EASY: landscape(150, 1), HARD: landscape(150, 2)}
+    for task, table in tables.items():
+        hit = is_hit(table["oracle_ms"].fillna(np.inf), table["oracle_ms"].min(), 0.10)
+        tables[task] = table.assign(draw_probability=np.where(hit, 2000.0 if task == EASY else 1.0, 1.0))
+    order = {"conditional_gp": guided_order(3.0)}
+    study = load_study([write_study(tmp_path_factory.mktemp("study"), tables, order, 12, 60)])
+    others = [Baseline(EXACT_BY_PARAMETER), Baseline(EXACT_BY_PARAMETER, restarts=False), Baseline(HIERARCHICAL_RUNS)]
+    return analyse(study, others)
+
+
+BOTH = replace(
+    CLAIM,
+    baselines=(EXACT_RANDOM, EXACT_BY_PARAMETER),
+    threshold=2.0,
+    upper_end=None,
+    strata=("all",),
+    axes=("evaluations",),
+)
+
+
+def test_a_task_that_no_tuner_could_win_is_named_and_counts_without_a_rule(results: StudyResults) -> None:
+    found = judge(results, BOTH)
+    expected = difficulty(results.study.references[EASY], results.best.t_star_ms[EASY], 0.05).by_parameter
+    assert expected is not None and expected < 2
+    (cell,) = [c for c in found.unreachable if c.target == 0.05]
+    assert (cell.baseline, cell.task) == (EXACT_BY_PARAMETER, EASY)
+    assert cell.expected_evaluations == pytest.approx(expected)
+    assert found.document()["unreachable"]["left_out"] is False
+    assert set(found.document()["unreachable"]["expected_evaluations"][EXACT_BY_PARAMETER]["0.05"]) == {EASY}
+    (note,) = found.notes
+    assert EASY in note and "no tuner can be 2 times as fast there; counted all the same" in note
+    whole = results.others[EXACT_BY_PARAMETER]
+    row = whole[(whole["task"] == "ALL") & (whole["stratum"] == "all") & (whole["target"] == 0.05)]
+    told = [c.speedup for c in found.cells if c.baseline == EXACT_BY_PARAMETER and c.target == 0.05]
+    assert set(told) == set(row.loc[row["axis"] == "evaluations", "speedup"])
+
+
+def test_with_the_rule_it_is_left_out_of_that_comparison_alone(results: StudyResults) -> None:
+    found = judge(results, replace(BOTH, leave_out_unreachable=True))
+    for baseline in BOTH.baselines:
+        table = results.speedups if baseline == EXACT_RANDOM else results.others[baseline]
+        table = table[(table["target"] == 0.05) & (table["axis"] == "evaluations")]
+        tasks = {EASY, HARD} if baseline == EXACT_RANDOM else {HARD}
+        single = table[table["task"].isin(tasks)]
+        expected = float(np.exp(single["log"].mean()))
+        cells = [c for c in found.cells if (c.baseline, c.target, c.stratum) == (baseline, 0.05, "all")]
+        assert cells and [c.speedup for c in cells] == pytest.approx([expected] * len(cells))
+    harder = [c.speedup for c in found.sensitivity if c.target == 0.05 and c.stratum == "all"]
+    assert harder and max(harder) <= max(c.speedup for c in cells)
+    assert "kept out of the comparison with it, by the rule of the hypothesis" in found.notes[-1]
+
+
+def test_the_rule_is_a_field_that_may_be_left_out(tmp_path: Path) -> None:
+    file = write_hypothesis(tmp_path / "h.yaml", replace(CLAIM, leave_out_unreachable=True))
+    assert read_hypothesis(file).hypothesis.leave_out_unreachable and not CLAIM.leave_out_unreachable
+    file.write_text(file.read_text().replace("leave_out_unreachable: true", "leave_out_unreachable: 1"))
+    with pytest.raises(AnalysisError, match="leave_out_unreachable=1: expected true or false"):
+        read_hypothesis(file)
