@@ -64,7 +64,7 @@ def aggregates(per_task: pd.DataFrame) -> pd.DataFrame:
 def task_of(row: Mapping[Any, Any]) -> TaskSpeedup:
     """A row of ``speedup.task_speedups``."""
     names = ("kernel", "stratum", "budget", "hits", "runs", "ert", "bound", "speedup_low", "speedup_high")
-    estimate = LogEstimate(row["log"], row["se"], row["df"])
+    estimate = LogEstimate.of_row(row)
     limit = row.get("limit")
     known = limit if isinstance(limit, RatioLimit) else None
     return TaskSpeedup(**{name: row[name] for name in names}, log=estimate, limit=known)
@@ -87,14 +87,14 @@ def over_kernels(tasks: Sequence[TaskSpeedup]) -> LogEstimate:
     logs = np.array([task.log.log for task in tasks])
     names = np.array([task.kernel for task in tasks])
     kernels = sorted(set(names))
-    g, mean = len(kernels), float(logs.mean())
+    g, mean, bias = len(kernels), float(logs.mean()), float(np.mean([task.log.bias for task in tasks]))
     if g < 2:
-        return LogEstimate(mean, float("nan"), float("nan"))
+        return LogEstimate(mean, float("nan"), float("nan"), bias)
     without = np.array([logs[names != kernel].mean() for kernel in kernels])
     se, of_seeds = float(np.sqrt((g - 1) / g * ((without - mean) ** 2).sum())), over_seeds(tasks).se
     if np.isnan(of_seeds):  # one run: no more than the spread is known, and of equal numbers there is none
-        return LogEstimate(mean, se if se > 1e-9 else float("nan"), g - 1)
-    return LogEstimate(mean, se if se > TIED * of_seeds else of_seeds, g - 1)
+        return LogEstimate(mean, se if se > 1e-9 else float("nan"), g - 1, bias)
+    return LogEstimate(mean, se if se > TIED * of_seeds else of_seeds, g - 1, bias)
 
 
 def over_all(tasks: Sequence[TaskSpeedup]) -> LogEstimate:
@@ -181,6 +181,7 @@ def _row(tasks: list[TaskSpeedup], mean: Callable[[Sequence[TaskSpeedup]], LogEs
         "log": summary.estimate.log,
         "se": summary.estimate.se,
         "df": summary.estimate.df,
+        "bias": summary.estimate.bias,
         "se_these": seeds.se,
         "df_these": seeds.df,
         "refused_these": refused_because(tasks, THESE_TASKS) if mean is over_all else "",

@@ -191,7 +191,7 @@ def _axis(name: str, common: list[tuple[str, str]], live: pd.DataFrame, replays:
         for cell, test, p, pair in zip(common, tests, adjusted, pairs, strict=True)
     )
     whole = stratified(tests)
-    known = [LogEstimate(c.ratio["log"], c.ratio["se"], c.ratio["df"]) for c in cells if c.ratio["bound"] == "none"]
+    known = [LogEstimate.of_row(c.ratio) for c in cells if c.ratio["bound"] == "none"]
     ratio = _pooled(known, cells) if known and name != QUALITY else LogEstimate(float("nan"), float("nan"))
     p = min(1.0, 2 * min(whole.p, float(adjusted.min())))
     return Axis(name, cells, whole, p, ratio, len(known))
@@ -204,7 +204,11 @@ def _pooled(known: list[LogEstimate], cells: tuple[Cell, ...]) -> LogEstimate:
     kernels = len({kernel_of(cell.task) for cell in cells})
     hit_rate = sum(cell.live[0] for cell in cells) / runs
     reason = refusal(THESE_TASKS, min(cell.live[1] for cell in cells), hit_rate, kernels)
-    return mean if len(known) == len(cells) and not reason else LogEstimate(mean.log, float("nan"), float("nan"))
+    return (
+        mean
+        if len(known) == len(cells) and not reason
+        else LogEstimate(mean.log, float("nan"), float("nan"), mean.bias)
+    )
 
 
 def _ratio(ours: ErtEstimate, theirs: ErtEstimate) -> dict[str, Any]:
