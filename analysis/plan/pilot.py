@@ -35,7 +35,7 @@ class Test:
     Attributes:
         log, se, df: of the mean log speedup on these tasks.
         spread: between kernels, tasks and seeds.
-        hit_rate: of the strategy's runs.
+        hit_rate, base_rate: of the strategy's runs, and of those that stand for random search (``None``: it is exact).
         unsolved: tasks that the strategy or the runs that stand for random search never solved: then nothing else is
             known.
     """
@@ -48,6 +48,7 @@ class Test:
     spread: Components
     hit_rate: float
     unsolved: int
+    base_rate: float | None = None
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,9 @@ def _test(tasks: Sequence[TaskSpeedup]) -> Test:
     spread = components(
         [t.log.log for t in known], [t.log.se for t in known], [t.kernel for t in known]
     ) if known else Components(float("nan"), float("nan"), float("nan"))  # fmt: skip
-    return Test(mean.log, mean.se, mean.df, spread, hits / runs, unsolved)
+    base = sum(task.base_runs for task in tasks)
+    rate = sum(task.base_hits for task in tasks) / base if base else None
+    return Test(mean.log, mean.se, mean.df, spread, hits / runs, unsolved, rate)
 
 
 def _over_tasks(tasks: Sequence[dict[str, TaskSpeedup]]) -> Floats:
