@@ -11,14 +11,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.errors import AnalysisError
-from analysis.reference import TARGETS
+from analysis.reference import TARGETS, difficulty
 from analysis.runs.load import Study, part_of
 from analysis.statistics.random_effects import Components, components
 from analysis.study.aggregate import TaskSpeedup, over_seeds, task_of
-from analysis.study.baseline import PRIMARY, Baseline
-from analysis.study.incumbents import optima
+from analysis.study.baseline import Baseline
+from analysis.study.incumbents import Optima, optima
+from analysis.study.laws import UNIFORM
 from analysis.study.pairing import Ground
-from analysis.study.results import OTHERS
+from analysis.study.results import BASELINES
 from analysis.study.speedup import counted, task_speedups_on
 from analysis.study.time_to_target import times_to_target
 from analysis.verdict.hypothesis import ALL, Hypothesis
@@ -83,7 +84,7 @@ def pilot_of(study: Study, hypothesis: Hypothesis, where: str) -> Pilot:
         AnalysisError: a strategy or baseline of the hypothesis has no runs here, or no task is of its strata.
     """
     best = optima(study)
-    by_label = {baseline.label: baseline for baseline in (PRIMARY, *OTHERS)}
+    by_label = {baseline.label: baseline for baseline in BASELINES}
     chosen = [by_label[label] for label in hypothesis.baselines]
     ran = set(study.runs["strategy"])
     for name in hypothesis.strategies:
@@ -96,6 +97,8 @@ def pilot_of(study: Study, hypothesis: Hypothesis, where: str) -> Pilot:
     times = times_to_target(part, best)
     ground = Ground(part, best, TARGETS, times, hypothesis.stratum_rule)
     tables = {b.label: counted(part, best, task_speedups_on(ground, b)) for b in chosen}
+    if hypothesis.leave_out_unreachable:
+        tables = {b.label: _reachable(tables[b.label], part, best, b, hypothesis.threshold) for b in chosen}
     own = pd.concat(tables.values(), ignore_index=True)
     own = own[own["strategy"].isin(hypothesis.strategies)]
     keys = tuple(product(hypothesis.strategies, hypothesis.axes, hypothesis.baselines, hypothesis.targets))
@@ -122,6 +125,21 @@ def pilot_of(study: Study, hypothesis: Hypothesis, where: str) -> Pilot:
         over_seeds=_over_seeds(times, keys, chosen, tasks),
         over_tasks=_over_tasks([tasks[key] for key in keys]),
     )
+
+
+def _reachable(table: pd.DataFrame, study: Study, best: Optima, baseline: Baseline, threshold: float) -> pd.DataFrame:
+    """Without the tasks that :mod:`analysis.verdict.unreachable` names."""
+    if not baseline.from_table:
+        return table
+    cells = list(zip(table["task"], table["target"], strict=True))
+    out = set()
+    for task, target in dict.fromkeys(cells):
+        if task in study.references:
+            hard = difficulty(study.references[task], best.t_star_ms[task], target)
+            needed = hard.expected_evaluations if baseline.kind == UNIFORM else hard.by_parameter
+            if needed is not None and needed < threshold:
+                out.add((task, target))
+    return table[[cell not in out for cell in cells]]
 
 
 def _tasks(table: pd.DataFrame, key: Key, stratum: str) -> dict[str, TaskSpeedup]:

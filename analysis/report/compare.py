@@ -135,7 +135,7 @@ def side_by_side(a: StudyResults, b: StudyResults) -> pd.DataFrame:
 
     The ratio's interval takes the studies as independent, which is wide where they share seeds.
     """
-    one, other = (study.speedups[[*COLUMNS, "log", "se", "df"]] for study in (a, b))
+    one, other = (study.speedups[[*COLUMNS, "log", "se", "df", "bias"]] for study in (a, b))
     joined = one.merge(other, on=_KEYS, suffixes=("_a", "_b"), sort=False)
     ratios = [_ratio(row) for row in joined.to_dict("records")]
     return joined.assign(**{name: [ratio[name] for ratio in ratios] for name in ("ratio", "ratio_low", "ratio_high")})

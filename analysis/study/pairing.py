@@ -177,8 +177,8 @@ def compared(result: ErtEstimate, base: ErtEstimate) -> dict[str, Any]:
     return {
         "hits": result.hits,
         "runs": result.runs,
-        "base_hits": 0 if base.log.se == 0 else base.hits,
-        "base_runs": 0 if base.log.se == 0 else base.runs,
+        "base_hits": 0 if np.isinf(base.log.df) else base.hits,
+        "base_runs": 0 if np.isinf(base.log.df) else base.runs,
         "ert": result.ert,
         "bound": bound,
         "speedup": ratio.value,
