@@ -11,14 +11,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.errors import AnalysisError
-from analysis.reference import TARGETS
+from analysis.reference import TARGETS, difficulty
 from analysis.runs.load import Study, part_of
 from analysis.statistics.random_effects import Components, components
 from analysis.study.aggregate import TaskSpeedup, over_seeds, task_of
-from analysis.study.baseline import PRIMARY, Baseline
-from analysis.study.incumbents import optima
+from analysis.study.baseline import Baseline
+from analysis.study.incumbents import Optima, optima
+from analysis.study.laws import UNIFORM
 from analysis.study.pairing import Ground
-from analysis.study.results import OTHERS
+from analysis.study.results import BASELINES
 from analysis.study.speedup import counted, task_speedups_on
 from analysis.study.time_to_target import times_to_target
 from analysis.verdict.hypothesis import ALL, Hypothesis
@@ -35,7 +36,7 @@ class Test:
     Attributes:
         log, se, df: of the mean log speedup on these tasks.
         spread: between kernels, tasks and seeds.
-        hit_rate: of the strategy's runs.
+        hit_rate, base_rate: of the strategy's runs, and of those that stand for random search (``None``: it is exact).
         unsolved: tasks that the strategy or the runs that stand for random search never solved: then nothing else is
             known.
     """
@@ -48,6 +49,7 @@ class Test:
     spread: Components
     hit_rate: float
     unsolved: int
+    base_rate: float | None = None
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def pilot_of(study: Study, hypothesis: Hypothesis, where: str) -> Pilot:
         AnalysisError: a strategy or baseline of the hypothesis has no runs here, or no task is of its strata.
     """
     best = optima(study)
-    by_label = {baseline.label: baseline for baseline in (PRIMARY, *OTHERS)}
+    by_label = {baseline.label: baseline for baseline in BASELINES}
     chosen = [by_label[label] for label in hypothesis.baselines]
     ran = set(study.runs["strategy"])
     for name in hypothesis.strategies:
@@ -95,6 +97,8 @@ def pilot_of(study: Study, hypothesis: Hypothesis, where: str) -> Pilot:
     times = times_to_target(part, best)
     ground = Ground(part, best, TARGETS, times, hypothesis.stratum_rule)
     tables = {b.label: counted(part, best, task_speedups_on(ground, b)) for b in chosen}
+    if hypothesis.leave_out_unreachable:
+        tables = {b.label: _reachable(tables[b.label], part, best, b, hypothesis.threshold) for b in chosen}
     own = pd.concat(tables.values(), ignore_index=True)
     own = own[own["strategy"].isin(hypothesis.strategies)]
     keys = tuple(product(hypothesis.strategies, hypothesis.axes, hypothesis.baselines, hypothesis.targets))
@@ -123,6 +127,21 @@ def pilot_of(study: Study, hypothesis: Hypothesis, where: str) -> Pilot:
     )
 
 
+def _reachable(table: pd.DataFrame, study: Study, best: Optima, baseline: Baseline, threshold: float) -> pd.DataFrame:
+    """Without the tasks that :mod:`analysis.verdict.unreachable` names."""
+    if not baseline.from_table:
+        return table
+    cells = list(zip(table["task"], table["target"], strict=True))
+    out = set()
+    for task, target in dict.fromkeys(cells):
+        if task in study.references:
+            hard = difficulty(study.references[task], best.t_star_ms[task], target)
+            needed = hard.expected_evaluations if baseline.kind == UNIFORM else hard.by_parameter
+            if needed is not None and needed < threshold:
+                out.add((task, target))
+    return table[[cell not in out for cell in cells]]
+
+
 def _tasks(table: pd.DataFrame, key: Key, stratum: str) -> dict[str, TaskSpeedup]:
     strategy, axis, _, target = key
     rows = table[(table["strategy"] == strategy) & (table["axis"] == axis) & (table["target"] == target)]
@@ -138,7 +157,9 @@ def _test(tasks: Sequence[TaskSpeedup]) -> Test:
     spread = components(
         [t.log.log for t in known], [t.log.se for t in known], [t.kernel for t in known]
     ) if known else Components(float("nan"), float("nan"), float("nan"))  # fmt: skip
-    return Test(mean.log, mean.se, mean.df, spread, hits / runs, unsolved)
+    base = sum(task.base_runs for task in tasks)
+    rate = sum(task.base_hits for task in tasks) / base if base else None
+    return Test(mean.log, mean.se, mean.df, spread, hits / runs, unsolved, rate)
 
 
 def _over_tasks(tasks: Sequence[dict[str, TaskSpeedup]]) -> Floats:

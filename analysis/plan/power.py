@@ -113,7 +113,8 @@ class Chances:
     def refused(self, size: int) -> str:
         """Why a study of this size would get no interval from the report; empty where it would get one."""
         seeds, kernels = (self.pilot.seeds, size) if self.question == NEW_KERNELS else (size, self.pilot.kernels)
-        of = [refusal(self.question, seeds, self.pilot.tests[i].hit_rate, kernels) for i in self.headline.flat]
+        of = [refusal(self.question, seeds, self.pilot.tests[i].hit_rate, kernels, self.pilot.tests[i].base_rate)
+              for i in self.headline.flat]  # fmt: skip
         return next((reason for reason in of if reason), "")
 
 

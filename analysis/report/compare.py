@@ -135,7 +135,7 @@ def side_by_side(a: StudyResults, b: StudyResults) -> pd.DataFrame:
 
     The ratio's interval takes the studies as independent, which is wide where they share seeds.
     """
-    one, other = (study.speedups[[*COLUMNS, "log", "se", "df"]] for study in (a, b))
+    one, other = (study.speedups[[*COLUMNS, "log", "se", "df", "bias"]] for study in (a, b))
     joined = one.merge(other, on=_KEYS, suffixes=("_a", "_b"), sort=False)
     ratios = [_ratio(row) for row in joined.to_dict("records")]
     return joined.assign(**{name: [ratio[name] for ratio in ratios] for name in ("ratio", "ratio_low", "ratio_high")})
@@ -144,9 +144,8 @@ def side_by_side(a: StudyResults, b: StudyResults) -> pd.DataFrame:
 def _ratio(row: Mapping[Any, Any]) -> dict[str, float]:
     if row["bound_a"] != "none" or row["bound_b"] != "none":
         return {"ratio": float("nan"), "ratio_low": float("nan"), "ratio_high": float("nan")}
-    difference = LogEstimate(row["log_b"], row["se_b"], row["df_b"]) - LogEstimate(
-        row["log_a"], row["se_a"], row["df_a"]
-    )
+    a, b = (LogEstimate(*(row[f"{name}_{side}"] for name in ("log", "se", "df", "bias"))) for side in "ab")
+    difference = b - a
     low, high = difference.interval()
     return {"ratio": difference.value, "ratio_low": low, "ratio_high": high}
 

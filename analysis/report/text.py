@@ -193,7 +193,7 @@ def _sentence(strategy: str, baseline: str, rows: pd.DataFrame, tasks: pd.Series
     where = f"{_count(len(tasks), 'task')} of {_count(kernels, 'kernel')}"
     hits = f"{int(first['hits'])} of {_count(int(first['runs']), 'run')} hit"
     refused = str(first["refused"])
-    note = f"; no interval: {refused}" if refused else ""
+    note = f"; {refused}, so no interval is given" if refused else ""
     if strategy == "random":
         return f"As a check, random against {against} ({where}; {hits}): {cells}; 1 is expected{note}."
     if (rows["bound"] == "unknown").any():

@@ -5,7 +5,12 @@ giving up; a restricted mean would hide it.
 
 Intervals are t intervals on log ERT with the delta method: log ERT = log mean(cost) - log mean(hit), so run i
 contributes r_i = cost_i / mean(cost) - hit_i / mean(hit), and se = (1 + 1/n) sd(r) / sqrt(n), n - 1 degrees of
-freedom. The factor undoes a bias: the coefficient of variation of n exponential times comes out at 1 - 1/n.
+freedom. The factor undoes a bias: the coefficient of variation of n exponential times comes out at 1 - 1/n. Another
+is of the log itself: that of a mean of few is too low by half its squared coefficient of variation over n, the hits' as
+the costs', and the mean over tasks does not average that out. So intervals and tests stand around the estimate without
+it. With it, one test at 5% says "faster" of 14 tasks in 10% of studies of 30 seeds where all runs hit, and "slower" in
+9% where 30% do; without it in 5 and 3%.
+
 Simulated with seeds {3, 5, 8, 10, 20, 30} x hit rate {1, 0.7, 0.3}, 8,000 studies a cell, this covers 94-99% for
 exponential and geometric times (93-99% with a constant part or gamma-distributed); the percentile bootstrap covers
 69-92% where every run hits. Bootstrap-t covers 89-96% there, but where runs miss it has no finite interval in 15% (5
@@ -22,7 +27,9 @@ to 0.97 and over spaces of 2 and 4 configurations, 2 to 10 seeds, the intervals 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -41,11 +48,13 @@ class LogEstimate:
         log: natural logarithm of the estimate.
         se: standard error of ``log``; 0 for an exact number, nan where no interval can be had (one seed).
         df: degrees of freedom of ``se``; inf for an exact number.
+        bias: how much ``log`` is expected to lie above the truth; intervals and tests take it off.
     """
 
     log: float
     se: float = 0.0
     df: float = float("inf")
+    bias: float = 0.0
 
     def __sub__(self, other: LogEstimate) -> LogEstimate:
         return combine([self, other], [1.0, -1.0])
@@ -59,7 +68,18 @@ class LogEstimate:
         if not np.isfinite(self.se):
             return float("nan"), float("nan")
         half = 0.0 if self.se == 0 else _t_quantile(0.5 + level / 2, self.df) * self.se
-        return float(np.exp(self.log - half)), float(np.exp(self.log + half))
+        return float(np.exp(self.centre - half)), float(np.exp(self.centre + half))
+
+    @property
+    def centre(self) -> float:
+        """``log`` without its bias."""
+        return self.log - self.bias
+
+    @classmethod
+    def of_row(cls, row: Mapping[Any, Any], of: str = "") -> LogEstimate:
+        """From the columns log, se, df and bias of a table of speedups; ``of``: the ending of se and df."""
+        bias = float(row["bias"]) if "bias" in row else 0.0
+        return cls(row["log"], row[f"se{of}"], row[f"df{of}"], bias if np.isfinite(bias) else 0.0)
 
 
 def _t_quantile(p: float, df: float) -> float:
@@ -69,17 +89,19 @@ def _t_quantile(p: float, df: float) -> float:
 def combine(estimates: list[LogEstimate], weights: list[float]) -> LogEstimate:
     """Weighted sum of independent estimates; degrees of freedom by Welch and Satterthwaite."""
     log = sum(w * e.log for w, e in zip(weights, estimates, strict=True))
+    bias = sum(w * e.bias for w, e in zip(weights, estimates, strict=True))
     variances = np.array([(w * e.se) ** 2 for w, e in zip(weights, estimates, strict=True)])
     total = float(variances.sum())
     if not np.isfinite(total):
-        return LogEstimate(log, float("nan"), float("nan"))
+        return LogEstimate(log, float("nan"), float("nan"), bias)
     if total == 0:
-        return LogEstimate(log)
+        return LogEstimate(log, bias=bias)
     shares = variances / total
     return LogEstimate(
         log,
         float(np.sqrt(total)),
         1.0 / sum(float(s) ** 2 / e.df for s, e in zip(shares, estimates, strict=True) if s > 0),
+        bias,
     )
 
 
@@ -113,11 +135,13 @@ def estimate(cost: ArrayLike, hit: ArrayLike) -> ErtEstimate:
     ert = float(spent.sum() / max(hits, 1))
     if n < 2 or hits == 0:
         return ErtEstimate(ert, hits, n, LogEstimate(float(np.log(ert)), float("nan"), float("nan")))
-    share = spent / spent.mean() - success / success.mean()
+    of_cost, of_hit = spent / spent.mean(), success / success.mean()
+    share = of_cost - of_hit
     exponential = (1 + 1 / n) / float(np.sqrt(n))
     se = exponential * float(np.sqrt((share**2).sum() / (n - 1)))
+    bias = float((of_hit**2).sum() - (of_cost**2).sum()) / (2 * n * (n - 1))
     return ErtEstimate(
-        ert, hits, n, LogEstimate(float(np.log(ert)), se if se > TIED * exponential else exponential, n - 1)
+        ert, hits, n, LogEstimate(float(np.log(ert)), se if se > TIED * exponential else exponential, n - 1, bias)
     )
 
 

@@ -27,8 +27,8 @@ def _tail(estimate: LogEstimate, log_threshold: float) -> float:
     if not np.isfinite(estimate.se):
         return float("nan")
     if estimate.se == 0:
-        return 0.0 if estimate.log > log_threshold else 1.0
-    t = (log_threshold - estimate.log) / estimate.se
+        return 0.0 if estimate.centre > log_threshold else 1.0
+    t = (log_threshold - estimate.centre) / estimate.se
     return float(stdtr(estimate.df, t) if np.isfinite(estimate.df) else ndtr(t))
 
 

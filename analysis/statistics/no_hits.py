@@ -41,7 +41,7 @@ class RatioLimit:
     """The log of a ratio of ERTs, one side of which never hit: known from one side only.
 
     Attributes:
-        log: with the side that never hit at all that it spent, as if its next evaluation hit.
+        log: with the side that never hit at all that it spent, as if its next evaluation hit; without bias.
         runs: of that side.
         sign: 1 where that side is the strategy, so that the ratio is bounded from above; -1 where it is the baseline.
         se, df: error of the other side; 0 and inf where that is exact.
@@ -74,7 +74,7 @@ def p_beyond(mean_at: Callable[[float], LogEstimate], threshold: float, sign: in
     errors = np.array([estimate.se for estimate in found])
     if not np.isfinite(errors).all():
         return float("nan")
-    logs = np.array([estimate.log for estimate in found])
+    logs = np.array([estimate.centre for estimate in found])
     distances = sign * (np.log(threshold) - logs)  # above 0: on the other side of the threshold
     places = _place(levels)
     if not errors.any():

@@ -1,54 +1,78 @@
 """Which intervals of a mean speedup have been shown to hold what they promise: ``experiments/coverage`` simulates it.
 
-The committed table ``coverage.csv`` says for seeds x hit rate x kernels how often a 95% interval held the true
-speedup. The report refuses an interval in cells outside 92-98%, and where nothing was simulated.
+The committed table ``coverage.csv`` says for seeds x hit rate x kernels x hit rate of the runs that stand for random
+search (empty: it is exact) how often a 95% interval held the true speedup, and how often a test at 5% erred to either
+side. The report refuses an interval in cells outside 92-98.5%, or with a test that errs in more than 6.5%, and where
+nothing was simulated.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
 import pandas as pd
 
 TABLE = Path(__file__).with_name("coverage.csv")
-LEAST, MOST = 0.92, 0.98
+LEAST, MOST, MOST_WRONG = 0.92, 0.985, 0.065
+"""92 to 98%, and half a percent more: 500 studies could not tell it from 98."""
 METHOD = "t"
 THESE_TASKS, NEW_KERNELS = "these tasks", "new kernels"
 
 
+NOT_ENOUGH = "not enough runs"
+"""What a refusal says first: it is no finding."""
+
+
 @cache
 def coverage_table() -> pd.DataFrame:
-    """The committed table: seeds, hit_rate, kernels, question, method, coverage, median_log_width, supported."""
+    """The committed table; its columns are :data:`experiments.coverage.run.COLUMNS`."""
     return pd.read_csv(TABLE)
 
 
 @cache
-def refusal(question: str, seeds: int, hit_rate: float, kernels: int) -> str:
+def refusal(question: str, seeds: int, hit_rate: float, kernels: int, baseline: float | None = None) -> str:
     """Why no interval is given; empty where one is.
 
     Looked up at the largest simulated number of seeds and of kernels that the study reaches, and at the two simulated
-    hit rates around its own: both must hold.
+    hit rates around its own, of the strategy and of the baseline: all must hold.
+
+    Args:
+        seeds: the fewest of a task, on either side.
+        baseline: hit rate of the runs that stand for random search; ``None``: it is exact.
     """
     table = coverage_table()
     table = table[(table["question"] == question) & (table["method"] == METHOD)]
     least_seeds, least_kernels = int(table["seeds"].min()), int(table["kernels"].min())
     if seeds < least_seeds:
-        return f"{seeds} seed{'s' * (seeds != 1)}: expected at least {least_seeds}"
+        return f"{NOT_ENOUGH}: {seeds} seed{'s' * (seeds != 1)}: expected at least {least_seeds}"
     if question == NEW_KERNELS and kernels < least_kernels:
-        return f"{kernels} kernel{'s' * (kernels != 1)}: expected at least {least_kernels}"
+        return f"{NOT_ENOUGH}: {kernels} kernel{'s' * (kernels != 1)}: expected at least {least_kernels}"
     rates = sorted(set(table["hit_rate"]))
-    if hit_rate < rates[0]:
-        return f"hit rate {hit_rate:.0%}: expected at least {rates[0]:.0%}"
-    around = {max(r for r in rates if r <= hit_rate), min(r for r in rates if r >= hit_rate)}
+    for rate, whose in ((hit_rate, ""), (1.0 if baseline is None else baseline, " of random search")):
+        if rate < rates[0]:
+            return f"{NOT_ENOUGH}: hit rate{whose} {rate:.0%}: expected at least {rates[0]:.0%}"
     at_seeds = max(s for s in table["seeds"] if s <= seeds)
     at_kernels = max((k for k in table["kernels"] if k <= kernels), default=least_kernels)
-    cells = table[(table["seeds"] == at_seeds) & (table["kernels"] == at_kernels) & table["hit_rate"].isin(around)]
+    cells = table[(table["seeds"] == at_seeds) & (table["kernels"] == at_kernels)]
+    cells = cells[cells["hit_rate"].isin(_around(hit_rate, rates))]
+    of_base = cells["baseline_hit_rate"]
+    cells = cells[of_base.isna() if baseline is None else of_base.isin(_around(baseline, rates))]
+    needed = len(_around(hit_rate, rates)) * (1 if baseline is None else len(_around(baseline, rates)))
+    if len(cells) < needed:
+        return f"{NOT_ENOUGH}: almost no study of {at_seeds} seeds and {at_kernels} kernels solves every task"
     bad = cells[~cells["supported"]]
     if bad.empty:
         return ""
     worst = bad.loc[(bad["coverage"] - 0.95).abs().idxmax()]
+    over = "" if baseline is None else f", over runs with {worst['baseline_hit_rate']:.0%} hits,"
     return (
-        f"with {worst['seeds']} seeds, {worst['kernels']} kernels and {worst['hit_rate']:.0%} hits a 95% interval "
-        f"holds the truth in {worst['coverage']:.0%}"
+        f"{NOT_ENOUGH}: with {worst['seeds']} seeds, {worst['kernels']} kernels and {worst['hit_rate']:.0%} hits{over} "
+        f"a 95% interval holds the truth in {worst['coverage']:.1%}, and a test at 5% errs in "
+        f"{max(worst['below'], worst['above']):.1%}"
     )
+
+
+def _around(rate: float, rates: Sequence[float]) -> set[float]:
+    return {max(r for r in rates if r <= rate), min(r for r in rates if r >= rate)}

@@ -22,7 +22,7 @@ MIN_KERNELS = 3
 class TaskSpeedup:
     """The speedup of one strategy on one task: a row of ``speedup.task_speedups``.
 
-    ``limit`` is what is known where ``bound`` is not ``none``.
+    ``limit`` is what is known where ``bound`` is not ``none``; ``base_runs`` is 0 where random search is exact.
     """
 
     kernel: str
@@ -36,6 +36,8 @@ class TaskSpeedup:
     speedup_high: float
     log: LogEstimate
     limit: RatioLimit | None = None
+    base_hits: int = 0
+    base_runs: int = 0
 
 
 def aggregates(per_task: pd.DataFrame) -> pd.DataFrame:
@@ -64,10 +66,12 @@ def aggregates(per_task: pd.DataFrame) -> pd.DataFrame:
 def task_of(row: Mapping[Any, Any]) -> TaskSpeedup:
     """A row of ``speedup.task_speedups``."""
     names = ("kernel", "stratum", "budget", "hits", "runs", "ert", "bound", "speedup_low", "speedup_high")
-    estimate = LogEstimate(row["log"], row["se"], row["df"])
+    estimate = LogEstimate.of_row(row)
     limit = row.get("limit")
     known = limit if isinstance(limit, RatioLimit) else None
-    return TaskSpeedup(**{name: row[name] for name in names}, log=estimate, limit=known)
+    base_hits, base_runs = (int(row.get(name, 0)) for name in ("base_hits", "base_runs"))
+    own = {name: row[name] for name in names}
+    return TaskSpeedup(**own, log=estimate, limit=known, base_hits=base_hits, base_runs=base_runs)
 
 
 def over_seeds(tasks: Sequence[TaskSpeedup]) -> LogEstimate:
@@ -87,14 +91,14 @@ def over_kernels(tasks: Sequence[TaskSpeedup]) -> LogEstimate:
     logs = np.array([task.log.log for task in tasks])
     names = np.array([task.kernel for task in tasks])
     kernels = sorted(set(names))
-    g, mean = len(kernels), float(logs.mean())
+    g, mean, bias = len(kernels), float(logs.mean()), float(np.mean([task.log.bias for task in tasks]))
     if g < 2:
-        return LogEstimate(mean, float("nan"), float("nan"))
+        return LogEstimate(mean, float("nan"), float("nan"), bias)
     without = np.array([logs[names != kernel].mean() for kernel in kernels])
     se, of_seeds = float(np.sqrt((g - 1) / g * ((without - mean) ** 2).sum())), over_seeds(tasks).se
     if np.isnan(of_seeds):  # one run: no more than the spread is known, and of equal numbers there is none
-        return LogEstimate(mean, se if se > 1e-9 else float("nan"), g - 1)
-    return LogEstimate(mean, se if se > TIED * of_seeds else of_seeds, g - 1)
+        return LogEstimate(mean, se if se > 1e-9 else float("nan"), g - 1, bias)
+    return LogEstimate(mean, se if se > TIED * of_seeds else of_seeds, g - 1, bias)
 
 
 def over_all(tasks: Sequence[TaskSpeedup]) -> LogEstimate:
@@ -157,10 +161,16 @@ def refused_because(tasks: Sequence[TaskSpeedup], question: str | None = None) -
     """
     kernels = len({task.kernel for task in tasks})
     question = question or (NEW_KERNELS if kernels >= MIN_KERNELS else THESE_TASKS)
-    solved = [task for task in tasks if task.hits]
-    runs = sum(task.runs for task in solved)
-    rate = sum(task.hits for task in solved) / runs if runs else 1.0
-    return refusal(question, min(task.runs for task in tasks), rate, kernels)
+    rate = _hit_rate([(task.hits, task.runs) for task in tasks])
+    of_base = [(task.base_hits, task.base_runs) for task in tasks if task.base_runs]
+    seeds = min(runs for _, runs in [*of_base, *((task.hits, task.runs) for task in tasks)])
+    return refusal(question, seeds, rate, kernels, _hit_rate(of_base) if of_base else None)
+
+
+def _hit_rate(counts: Sequence[tuple[int, int]]) -> float:
+    """Of tasks that were solved at all, by hits and runs; 1 where none was."""
+    solved = [(hits, runs) for hits, runs in counts if hits]
+    return sum(hits for hits, _ in solved) / sum(runs for _, runs in solved) if solved else 1.0
 
 
 def _row(tasks: list[TaskSpeedup], mean: Callable[[Sequence[TaskSpeedup]], LogEstimate]) -> dict[str, Any]:
@@ -181,9 +191,12 @@ def _row(tasks: list[TaskSpeedup], mean: Callable[[Sequence[TaskSpeedup]], LogEs
         "log": summary.estimate.log,
         "se": summary.estimate.se,
         "df": summary.estimate.df,
+        "bias": summary.estimate.bias,
         "se_these": seeds.se,
         "df_these": seeds.df,
         "refused_these": refused_because(tasks, THESE_TASKS) if mean is over_all else "",
+        "base_hits": sum(task.base_hits for task in tasks),
+        "base_runs": sum(task.base_runs for task in tasks),
         "tasks": tuple(tasks) if summary.bound in ("upper", "lower") else None,
     }
 

@@ -191,7 +191,7 @@ def _axis(name: str, common: list[tuple[str, str]], live: pd.DataFrame, replays:
         for cell, test, p, pair in zip(common, tests, adjusted, pairs, strict=True)
     )
     whole = stratified(tests)
-    known = [LogEstimate(c.ratio["log"], c.ratio["se"], c.ratio["df"]) for c in cells if c.ratio["bound"] == "none"]
+    known = [LogEstimate.of_row(c.ratio) for c in cells if c.ratio["bound"] == "none"]
     ratio = _pooled(known, cells) if known and name != QUALITY else LogEstimate(float("nan"), float("nan"))
     p = min(1.0, 2 * min(whole.p, float(adjusted.min())))
     return Axis(name, cells, whole, p, ratio, len(known))
@@ -203,14 +203,22 @@ def _pooled(known: list[LogEstimate], cells: tuple[Cell, ...]) -> LogEstimate:
     runs = sum(cell.live[1] for cell in cells)
     kernels = len({kernel_of(cell.task) for cell in cells})
     hit_rate = sum(cell.live[0] for cell in cells) / runs
-    reason = refusal(THESE_TASKS, min(cell.live[1] for cell in cells), hit_rate, kernels)
-    return mean if len(known) == len(cells) and not reason else LogEstimate(mean.log, float("nan"), float("nan"))
+    of_base = sum(cell.replay[0] for cell in cells) / sum(cell.replay[1] for cell in cells)
+    seeds = min(min(cell.live[1], cell.replay[1]) for cell in cells)
+    reason = refusal(THESE_TASKS, seeds, hit_rate, kernels, of_base)
+    return (
+        mean
+        if len(known) == len(cells) and not reason
+        else LogEstimate(mean.log, float("nan"), float("nan"), mean.bias)
+    )
 
 
 def _ratio(ours: ErtEstimate, theirs: ErtEstimate) -> dict[str, Any]:
     """Live over replay; without the interval where so few live runs have not been shown to support one."""
     ratio = compared(theirs, ours)
-    if ratio["bound"] == "none" and refusal(THESE_TASKS, ours.runs, ours.hits / ours.runs, 1):
+    if ratio["bound"] == "none" and refusal(
+        THESE_TASKS, min(ours.runs, theirs.runs), ours.hits / ours.runs, 1, theirs.hits / theirs.runs
+    ):
         ratio |= {"speedup_low": float("nan"), "speedup_high": float("nan")}
     return ratio
 

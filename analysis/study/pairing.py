@@ -168,15 +168,17 @@ def compared(result: ErtEstimate, base: ErtEstimate) -> dict[str, Any]:
         bound, low = "upper", 0.0
         upper_base = base.log.interval()[1]
         high = upper_base / lower_limit_without_hits(result.ert, result.runs)
-        limit = RatioLimit(ratio.log, result.runs, 1, base.log.se, base.log.df)
+        limit = RatioLimit(ratio.centre, result.runs, 1, base.log.se, base.log.df)
     elif base.bounded:
         bound, high = "lower", float("inf")
         upper_own = result.log.interval()[1]
         low = lower_limit_without_hits(base.ert, base.runs) / upper_own
-        limit = RatioLimit(ratio.log, base.runs, -1, result.log.se, result.log.df)
+        limit = RatioLimit(ratio.centre, base.runs, -1, result.log.se, result.log.df)
     return {
         "hits": result.hits,
         "runs": result.runs,
+        "base_hits": 0 if np.isinf(base.log.df) else base.hits,
+        "base_runs": 0 if np.isinf(base.log.df) else base.runs,
         "ert": result.ert,
         "bound": bound,
         "speedup": ratio.value,
@@ -185,5 +187,6 @@ def compared(result: ErtEstimate, base: ErtEstimate) -> dict[str, Any]:
         "log": ratio.log,
         "se": ratio.se,
         "df": ratio.df,
+        "bias": ratio.bias,
         "limit": limit,
     }

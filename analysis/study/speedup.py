@@ -46,10 +46,23 @@ geometric mean there and ``budget`` empty unless equal for all; each comes for e
 tasks count only where there are no exhaustive ones. Limits are nan where no interval can be had (one seed on either
 side), or where it is ``refused`` for the reason given there (:mod:`analysis.statistics.supported`).
 """
-DETAILS = ["log", "se", "df", "se_these", "df_these", "refused_these", "limit", "tasks"]
-"""Further columns in memory: the log of the speedup, its standard error and degrees of freedom; for aggregates of
+DETAILS = [
+    "log",
+    "se",
+    "df",
+    "bias",
+    "se_these",
+    "df_these",
+    "refused_these",
+    "limit",
+    "tasks",
+    "base_hits",
+    "base_runs",
+]
+"""Further columns in memory: the log of the speedup, its standard error, degrees of freedom and bias; for aggregates of
 ``ALL`` also those that answer for these tasks alone. Where the speedup is only a bound, ``limit`` has a task's
-:class:`analysis.statistics.no_hits.RatioLimit` and ``tasks`` what an aggregate is made of."""
+:class:`analysis.statistics.no_hits.RatioLimit` and ``tasks`` what an aggregate is made
+of. ``base_hits`` and ``base_runs`` are of the runs that stand for random search, 0 where it is exact."""
 
 
 def speedups(
@@ -120,7 +133,9 @@ def task_speedups_on(ground: Ground, baseline: Baseline) -> pd.DataFrame:
             row |= {"axis": pair.axis, "baseline": pair.baseline, "budget": pair.budget, "stratum": strata[task]}
             row["refused"] = ""
             rows.append(row | compared(pair.own, pair.base))
-    return pd.DataFrame(rows, columns=[*COLUMNS, "kernel", "log", "se", "df", "limit"])
+    return pd.DataFrame(
+        rows, columns=[*COLUMNS, "kernel", "log", "se", "df", "bias", "limit", "base_hits", "base_runs"]
+    )
 
 
 def task_strata(study: Study, optima: Optima, rule: StratumRule | None = None) -> dict[str, str]:

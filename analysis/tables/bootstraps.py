@@ -77,7 +77,7 @@ def _row(results: StudyResults, whole: dict[Any, Any], axis: str, target: float,
         np.random.default_rng(s) for s in np.random.SeedSequence([_SEED, zlib.crc32(strategy.encode())]).spawn(2)
     )
     seeds, kernels = over_seeds(tasks, REPLICATES, one), two_level(tasks, REPLICATES, two)
-    these = LogEstimate(whole["log"], whole["se_these"], whole["df_these"])
+    these = LogEstimate.of_row(whole, "_these")
     refused = bool(whole["refused_these"])
     row: dict[str, Any] = {"strategy": strategy, "tasks": len(tasks), "speedup": whole["speedup"]}
     row["these_low"], row["these_high"] = (float("nan"), float("nan")) if refused else these.interval()

@@ -63,7 +63,7 @@ def family(records: Sequence[Mapping[Any, Any]], question: str, hypothesis: Hypo
     """
     threshold, error_rate = hypothesis.threshold, hypothesis.error_rate
     of = "_these" if question == THESE_TASKS else ""
-    estimates = [LogEstimate(row["log"], row[f"se{of}"], row[f"df{of}"]) for row in records]
+    estimates = [LogEstimate.of_row(row, of) for row in records]
     refused = [str(row[f"refused{of}"]) for row in records]
     usable = [
         not reason and row["bound"] == "none" and np.isfinite(estimate.se)

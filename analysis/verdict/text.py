@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from analysis.statistics.supported import NEW_KERNELS
+from analysis.statistics.supported import NEW_KERNELS, NOT_ENOUGH
 from analysis.study.baseline import EXACT_BY_PARAMETER, EXACT_RANDOM, NOISY_BY_PARAMETER, NOISY_RANDOM
 from analysis.verdict.cells import REFUTED, SUPPORTED, UNDECIDED, Cell
 from analysis.verdict.hypothesis import ALL, Hypothesis
@@ -111,7 +111,7 @@ def _weakest(cells: Sequence[Cell], verdict: str) -> str:
     if cell.bound != "none":
         return f"{'less than' if cell.bound == 'upper' else 'more than'} {value}"
     if cell.reason:
-        return f"{value}, no interval"
+        return f"{value}, {NOT_ENOUGH if NOT_ENOUGH in cell.reason else 'no interval'}"
     return f"{value}, at most {cell.upper:.1f}" if verdict == REFUTED else f"{value}, at least {cell.lower:.1f}"
 
 

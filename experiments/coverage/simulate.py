@@ -95,7 +95,7 @@ def as_speedup(task: TaskRuns) -> TaskSpeedup:
         bound=row["bound"],
         speedup_low=row["speedup_low"],
         speedup_high=row["speedup_high"],
-        log=LogEstimate(row["log"], row["se"], row["df"]),
+        log=LogEstimate.of_row(row),
     )
 
 

@@ -122,6 +122,7 @@ def _rows(
             "speedup": float(np.exp(log)),
             "refused": "these tasks alone are simulated",
             "log": log,
+            "bias": found.bias,
             "se_these": found.se,
             "df_these": found.df,
             "refused_these": "",

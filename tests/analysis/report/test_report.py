@@ -151,12 +151,12 @@ def test_sentences_go_from_known_to_bounded_and_random_comes_last() -> None:
             told("never", 0.0, 20.0, 60.0, "upper"),
             told("slow", 1.0, 2.0, 4.9),
             told("fast", 5.1, 7.0, 9.0),
-            told("once", np.nan, 3.0, np.nan) | {"refused": "1 seed: expected at least 3"},
+            told("once", np.nan, 3.0, np.nan) | {"refused": "not enough runs: 1 seed: expected at least 3"},
         ]
     )
     found = sentences(table, set(table["task"]))
     assert [s.split()[0] for s in found] == ["fast", "once", "slow", "never", "As"]
-    assert "no interval: 1 seed: expected at least 3" in found[1]
+    assert "not enough runs: 1 seed: expected at least 3, so no interval is given" in found[1]
     assert "only bounded: < 20× (up to 60)" in found[3]
 
 

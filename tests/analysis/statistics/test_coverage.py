@@ -5,13 +5,13 @@ from __future__ import annotations
 from itertools import product
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from analysis.statistics import random_search
 from analysis.statistics.bootstrap import TaskRuns
-from analysis.statistics.supported import LEAST, MOST, NEW_KERNELS, THESE_TASKS, coverage_table, refusal
-from analysis.study.aggregate import over_kernels, over_seeds, summarise
+from analysis.statistics.ert import LogEstimate
+from analysis.statistics.supported import LEAST, MOST, MOST_WRONG, NEW_KERNELS, THESE_TASKS, coverage_table, refusal
+from analysis.study.aggregate import TaskSpeedup, over_kernels, over_seeds, refused_because, summarise
 from experiments.coverage.simulate import Cell, as_speedup, coverage
 
 GRID = list(product((10, 30, 100), (1.0, 0.7, 0.3), (4, 10)))
@@ -49,19 +49,38 @@ def test_random_against_random_contains_one() -> None:
 
 def test_the_committed_table_covers_the_grid_and_marks_what_is_unsupported() -> None:
     table = coverage_table()
-    assert set(GRID) <= set(zip(table["seeds"], table["hit_rate"], table["kernels"], strict=True))
-    inside = table["coverage"].between(LEAST, MOST)
-    assert (table["supported"] == inside).all()
-    rows = table[(table["question"] == NEW_KERNELS) & (table["method"] == "t")]
-    grid = rows[pd.MultiIndex.from_frame(rows[["seeds", "hit_rate", "kernels"]]).isin(GRID)]
-    assert len(grid) == len(GRID) and grid["supported"].all()
+    t = table[table["method"] == "t"]
+    keys = set(zip(t["seeds"], t["hit_rate"], t["kernels"], t["baseline_hit_rate"].fillna(0.0), strict=True))
+    assert {(*cell, base) for cell in GRID for base in (0.0, 1.0, 0.7, 0.3)} <= keys
+    wrong = t[["below", "above"]].max(axis=1) > MOST_WRONG
+    assert (t["supported"] == t["coverage"].between(LEAST, MOST) & ~wrong).all()
+    assert t[t["seeds"] >= 30]["supported"].all()
     percentile = table[(table["method"] == "percentile bootstrap") & (table["question"] == THESE_TASKS)]
     assert not percentile["supported"].all()  # why t
 
 
 def test_refusals_have_a_reason() -> None:
-    assert refusal(NEW_KERNELS, 30, 0.95, 4) == ""
-    assert refusal(NEW_KERNELS, 30, 0.95, 2) == "2 kernels: expected at least 3"
-    assert refusal(NEW_KERNELS, 2, 0.95, 4) == "2 seeds: expected at least 3"
-    assert refusal(THESE_TASKS, 30, 0.1, 4) == "hit rate 10%: expected at least 30%"
-    assert refusal(THESE_TASKS, 4, 0.5, 4).startswith("with 3 seeds, 4 kernels and 30% hits a 95% interval holds")
+    assert refusal(NEW_KERNELS, 30, 0.95, 4) == "" == refusal(THESE_TASKS, 30, 0.95, 4, 0.5)
+    assert refusal(NEW_KERNELS, 30, 0.95, 2) == "not enough runs: 2 kernels: expected at least 3"
+    assert refusal(NEW_KERNELS, 2, 0.95, 4) == "not enough runs: 2 seeds: expected at least 3"
+    assert refusal(THESE_TASKS, 30, 0.1, 4) == "not enough runs: hit rate 10%: expected at least 30%"
+    assert refusal(THESE_TASKS, 4, 0.5, 4).startswith("not enough runs: with 3 seeds, 4 kernels and 70% hits a 95% ")
+
+
+def test_the_guard_sees_the_hits_of_runs_that_stand_for_random_search() -> None:
+    assert refusal(THESE_TASKS, 20, 1.0, 4) == ""
+    told = refusal(THESE_TASKS, 30, 1.0, 4, 0.05)
+    assert told == "not enough runs: hit rate of random search 5%: expected at least 30%"
+    assert refusal(THESE_TASKS, 10, 0.3, 4) == ""
+    assert "30% hits, over runs with 30% hits, a 95% interval" in refusal(THESE_TASKS, 10, 0.3, 4, 0.3)
+
+
+def test_the_guard_is_asked_with_the_baselines_runs() -> None:
+    def task(base_hits: int, base_runs: int) -> TaskSpeedup:
+        own = LogEstimate(1.0, 0.1, 29)
+        return TaskSpeedup("k", "useful", 9, 30, 30, 1.0, "none", 1, 2, own, None, base_hits, base_runs)
+
+    assert refused_because([task(0, 0)] * 4, THESE_TASKS) == ""
+    assert refused_because([task(25, 30)] * 4, THESE_TASKS) == ""
+    assert "hit rate of random search 3%" in refused_because([task(1, 30)] * 4, THESE_TASKS)
+    assert "2 seeds: expected at least 3" in refused_because([task(2, 2)] * 4, THESE_TASKS)
