@@ -46,10 +46,11 @@ geometric mean there and ``budget`` empty unless equal for all; each comes for e
 tasks count only where there are no exhaustive ones. Limits are nan where no interval can be had (one seed on either
 side), or where it is ``refused`` for the reason given there (:mod:`analysis.statistics.supported`).
 """
-DETAILS = ["log", "se", "df", "se_these", "df_these", "refused_these", "limit", "tasks"]
+DETAILS = ["log", "se", "df", "se_these", "df_these", "refused_these", "limit", "shared", "tasks"]
 """Further columns in memory: the log of the speedup, its standard error and degrees of freedom; for aggregates of
 ``ALL`` also those that answer for these tasks alone. Where the speedup is only a bound, ``limit`` has a task's
-:class:`analysis.statistics.no_hits.RatioLimit` and ``tasks`` what an aggregate is made of."""
+:class:`analysis.statistics.no_hits.RatioLimit` and ``tasks`` what an aggregate is made of. ``shared`` has a task's
+:class:`analysis.statistics.seed_clusters.SeedShares` where runs have random streams of version 1."""
 
 
 def speedups(
@@ -119,8 +120,8 @@ def task_speedups_on(ground: Ground, baseline: Baseline) -> pd.DataFrame:
             row = {"task": task, "kernel": runs["kernel"].iloc[0], "strategy": strategy, "target": pair.target}
             row |= {"axis": pair.axis, "baseline": pair.baseline, "budget": pair.budget, "stratum": strata[task]}
             row["refused"] = ""
-            rows.append(row | compared(pair.own, pair.base))
-    return pd.DataFrame(rows, columns=[*COLUMNS, "kernel", "log", "se", "df", "limit"])
+            rows.append(row | compared(pair.own, pair.base) | {"shared": pair.shared})
+    return pd.DataFrame(rows, columns=[*COLUMNS, "kernel", "log", "se", "df", "limit", "shared"])
 
 
 def task_strata(study: Study, optima: Optima, rule: StratumRule | None = None) -> dict[str, str]:
