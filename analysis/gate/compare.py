@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from analysis.gate.ratio import TaskRatio, identical, paired, part, stratified, unpaired
+from analysis.gate.ratio import Part, TaskRatio, identical, paired, part, side_shares, stratified, unpaired, variance
 from analysis.gate.side_times import START, SideTimes, TaskTimes
-from analysis.statistics.ert import LogEstimate
+from analysis.runs.contract import FIRST_STREAMS
+from analysis.statistics.ert import LogEstimate, combine
+from analysis.statistics.seed_clusters import EXACT, SeedShares, difference
 
 NOTHING = LogEstimate(float("nan"), float("nan"), float("nan"))
 WITHOUT_INTERVAL = LogEstimate(0.0, float("nan"), float("nan"))
@@ -33,6 +36,7 @@ class TaskComparison:
         ratio: the candidate's ERT over the baseline's, of all runs or, where they pair, of the seeds in common.
         pairs: seeds in common where runs pair, else 0.
         same: times to target later than the shared start, where every pair of runs had the same outcome; else ``None``.
+        shared: how seeds move the ratio, where runs of other tasks share their random streams; else ``None``.
     """
 
     task: str
@@ -42,6 +46,7 @@ class TaskComparison:
     pairs: int
     parts: TaskRatio
     same: frozenset[float] | None = None
+    shared: SeedShares | None = None
 
     @property
     def solved(self) -> bool:
@@ -87,11 +92,15 @@ class Comparison:
         Where runs pair the second is 0 and the first that of a pair.
         """
         own = theirs = 0.0
+        clusters = 1.0
+        if any(task.shared is not None for task in self.compared) and np.isfinite(self.ratio.se):
+            clusters = (self.ratio.se / stratified([task.parts for task in self.compared]).se) ** 2
         for task in self.compared:
             halves = np.atleast_1d(task.parts.variances)
             own += float(halves[0]) * (task.pairs or task.candidate.runs)
             theirs += float(halves[1]) * task.baseline.runs if len(halves) > 1 else 0.0
-        return own / len(self.compared) ** 2, theirs / len(self.compared) ** 2
+        each = clusters / len(self.compared) ** 2
+        return own * each, theirs * each
 
 
 def compare(candidate: SideTimes, baseline: SideTimes, target: float) -> Comparison:
@@ -100,13 +109,18 @@ def compare(candidate: SideTimes, baseline: SideTimes, target: float) -> Compari
     Runs of a task pair where every seed that both sides have began with the same readings: they share the initial
     design, and a strategy that was not changed repeats its runs.
     """
-    tasks = [_task(name, own, baseline.tasks[name], target) for name, own in candidate.tasks.items()]
-    solved = [task.parts for task in tasks if task.solved]
-    comparison = Comparison(tuple(tasks), stratified(solved) if solved else NOTHING)
+    first = candidate.streams == FIRST_STREAMS, baseline.streams == FIRST_STREAMS
+    tasks = [_task(name, own, baseline.tasks[name], target, first) for name, own in candidate.tasks.items()]
+    solved = [task for task in tasks if task.solved]
+    mean = stratified([task.parts for task in solved], [task.shared for task in solved]) if solved else NOTHING
+    comparison = Comparison(tuple(tasks), mean)
     return replace(comparison, ratio=WITHOUT_INTERVAL) if comparison.same else comparison
 
 
-def _task(name: str, candidate: TaskTimes, baseline: TaskTimes, target: float) -> TaskComparison:
+def _task(
+    name: str, candidate: TaskTimes, baseline: TaskTimes, target: float, first: tuple[bool, bool]
+) -> TaskComparison:
+    """``first``: which of the sides has random streams of version 1."""
     common = shared_starts(candidate, baseline)
     own, theirs = (side.at(common) if common else side for side in (candidate, baseline))
     sides = [part(side.cost(target), side.hit(target)) for side in (own, theirs)]
@@ -116,7 +130,20 @@ def _task(name: str, candidate: TaskTimes, baseline: TaskTimes, target: float) -
     parts = identical(sides[0]) if alike else paired(*sides) if common else unpaired(*sides)
     late = frozenset(float(time) for time in own.times[target] if START < time < np.inf)
     shown = [SideErt(*_ert(side, target)) for side in (own, theirs)]
-    return TaskComparison(name, shown[0], shown[1], stratified([parts]), len(common), parts, late if alike else None)
+    shared = None if alike else _shared(sides, (own.seeds, theirs.seeds), first)
+    ratio, same = stratified([parts]), late if alike else None
+    return TaskComparison(name, shown[0], shown[1], ratio, len(common), parts, same, shared)
+
+
+def _shared(sides: Sequence[Part], seeds: Sequence[Sequence[int]], first: Sequence[bool]) -> SeedShares | None:
+    """How seeds move candidate over baseline. A side without a hit, or with streams of its own, is independent."""
+    shares = [side_shares(side, of) if old else None for side, of, old in zip(sides, seeds, first, strict=True)]
+    apart = [
+        LogEstimate(0.0, float(np.sqrt(variance(side.share))), side.seeds - 1.0)
+        for side, known in zip(sides, shares, strict=True)
+        if known is None
+    ]
+    return difference(shares[0], shares[1], combine(apart, [1.0] * len(apart)) if apart else EXACT)
 
 
 def shared_starts(candidate: TaskTimes, baseline: TaskTimes) -> list[int]:

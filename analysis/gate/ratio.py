@@ -13,12 +13,14 @@ Everything is vectorised over leading axes, so that the simulations of ``experim
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from analysis.statistics.ert import TIED, LogEstimate
+from analysis.statistics.seed_clusters import SeedShares, mean_over_tasks, of_influence
 
 Floats = NDArray[np.float64]
 HALF_HIT_VARIANCE = 2.0
@@ -135,8 +137,16 @@ def mean_of(log: Floats, variances: Floats, df: Floats) -> tuple[Floats, Floats,
     return log.mean(axis=0), np.sqrt(total), np.where(total > 0, freedom, np.inf)
 
 
-def stratified(tasks: list[TaskRatio]) -> LogEstimate:
+def side_shares(side: Part, seeds: Sequence[int]) -> SeedShares | None:
+    """How the seeds of one side of one task move its log ERT; ``None`` without a hit."""
+    return of_influence(seeds, side.share) if np.isfinite(side.share).all() else None
+
+
+def stratified(tasks: list[TaskRatio], shared: Sequence[SeedShares | None] = ()) -> LogEstimate:
     """The log of the geometric mean of the tasks' ratios; every task weighs the same.
+
+    Args:
+        shared: how the seeds of each task move its ratio, where tasks share random streams; empty where none do.
 
     Raises:
         ValueError: no task.
@@ -148,4 +158,6 @@ def stratified(tasks: list[TaskRatio]) -> LogEstimate:
         np.concatenate([task.variances for task in tasks]),
         np.concatenate([task.df for task in tasks]),
     )
+    if any(shares is not None for shares in shared):
+        return mean_over_tasks([stratified([task]) for task in tasks], shared)
     return LogEstimate(float(log), float(se), float(df))

@@ -96,6 +96,8 @@ def terminal(judgement: Judgement) -> str:
 def _notes(judgement: Judgement) -> list[str]:
     last, plan = judgement.last, judgement.plan
     kind = "seed by seed (they share their initial design)" if last.comparison.pairs else "independent seeds"
+    if any(task.shared is not None for task in last.comparison.compared):
+        kind += ", as clusters over tasks (random streams of version 1)"
     looks = f"look {len(judgement.looks)} of {len(plan.looks)}"
     sides = dict.fromkeys(
         f"{side.label}: {note}" for side in (judgement.candidate, judgement.baseline) for note in side.notes

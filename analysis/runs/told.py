@@ -171,11 +171,14 @@ class Account:
                  if contract.FIRST_STREAMS in counts}  # fmt: skip
         if not first:
             return ""
-        drew = f"random streams of version {contract.FIRST_STREAMS}: one seed draws the same numbers on every task"
+        drew = (
+            f"random streams of version {contract.FIRST_STREAMS}: one seed draws the same numbers on every task, and "
+            "intervals over exactly these tasks take seeds as clusters (no other numbers do)"
+        )
         if self.versions() == {contract.FIRST_STREAMS}:
             return f"All {total} runs have {drew}"
         named = ", ".join(f"{count} of {sum(self.streams[name].values())} of {name}" for name, count in first.items())
-        return f"{sum(first.values())} of {total} runs have {drew}, those of the others are independent ({named})"
+        return f"{sum(first.values())} of {total} runs have {drew}; those of the others are independent ({named})"
 
     def _of_superseded(self) -> Iterator[str]:
         groups: dict[tuple[str, str], list[CountedRun]] = {}

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.statistics.ert import estimate
+from analysis.statistics.ert import LogEstimate, estimate
+from analysis.statistics.seed_clusters import mean_over_tasks, seed_shares
 
 Floats = NDArray[np.float64]
 
@@ -25,12 +26,14 @@ class TaskRuns:
         cost: T, or everything spent without a hit. [seeds]
         hit: [seeds]
         log_base: log ERT of random search, taken as exact.
+        seeds: where runs of one seed share their random streams with those of other tasks; else ``None``. [seeds]
     """
 
     kernel: str
     cost: Floats
     hit: NDArray[np.bool_]
     log_base: float
+    seeds: tuple[int, ...] | None = None
 
     @property
     def log_speedup(self) -> float:
@@ -89,17 +92,19 @@ class Replicates:
 
 
 def over_seeds(tasks: Sequence[TaskRuns], replicates: int, rng: np.random.Generator) -> Replicates:
-    """Resample the seeds of every task on its own (they share nothing but a number); all tasks stay."""
-    values, errors = _resampled(tasks, replicates, rng)
+    """Resample the seeds of every task on its own; those of tasks that share them together. All tasks stay."""
+    apart = [task for task in tasks if task.seeds is None]
+    values, errors = _resampled(apart, replicates, rng)
+    mean, variance = values.sum(axis=0), np.square(errors).sum(axis=0)
+    if len(apart) < len(tasks):
+        joint = [task for task in tasks if task.seeds is not None]
+        total, of_joint = _resampled_together(joint, replicates, rng)
+        mean, variance = mean + total, variance + of_joint
     centre = float(np.mean([task.log_speedup for task in tasks]))
-    se = [estimate(task.cost, task.hit).log.se for task in tasks]
+    shares = [None if task.seeds is None else seed_shares(task.seeds, task.cost, task.hit) for task in tasks]
+    logs: list[LogEstimate] = [estimate(task.cost, task.hit).log for task in tasks]
     count = len(tasks)
-    return Replicates(
-        centre,
-        float(np.sqrt(np.square(se).sum())) / count,
-        values.mean(axis=0),
-        np.sqrt(np.square(errors).sum(axis=0)) / count,
-    )
+    return Replicates(centre, mean_over_tasks(logs, shares).se, mean / count, np.sqrt(variance) / count)
 
 
 def two_level(tasks: Sequence[TaskRuns], replicates: int, rng: np.random.Generator) -> Replicates:
@@ -148,3 +153,26 @@ def _resampled(tasks: Sequence[TaskRuns], replicates: int, rng: np.random.Genera
             share = cost / mean_cost[:, None] - hit / rate[:, None]
             errors[row] = (1 + 1 / n) * np.sqrt((share**2).sum(axis=1) / max(n - 1, 1) / n)
     return values, errors
+
+
+def _resampled_together(tasks: Sequence[TaskRuns], replicates: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
+    """Sum of the log speedups and its squared error by clusters, under seeds that all tasks draw at once.
+
+    A draw that leaves some task without a run is made again. [replicates] twice
+    """
+    seeds = sorted({seed for task in tasks for seed in task.seeds or ()})
+    places = [np.array([seeds.index(seed) for seed in task.seeds or ()]) for task in tasks]
+    even = np.full(len(seeds), 1 / len(seeds))
+    drawn = rng.multinomial(len(seeds), even, replicates)
+    while (lacking := np.any([drawn[:, own].sum(axis=1) == 0 for own in places], axis=0)).any():
+        drawn[lacking] = rng.multinomial(len(seeds), even, int(lacking.sum()))
+    total, moved = np.zeros(replicates), np.zeros((replicates, len(seeds)))
+    for task, own in zip(tasks, places, strict=True):
+        times = drawn[:, own]
+        n = times.sum(axis=1, keepdims=True)
+        mean_cost, rate = ((times * of).sum(axis=1, keepdims=True) / n for of in (task.cost, task.hit))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            total += (task.log_base - np.log(mean_cost) + np.log(rate))[:, 0]
+            share = task.cost / mean_cost - task.hit / rate
+        moved[:, own] += (1 + 1 / n) * np.sqrt(n / np.maximum(n - 1, 1)) / n * share
+    return total, (drawn * moved**2).sum(axis=1)

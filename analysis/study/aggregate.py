@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from analysis.reference import STRATA
-from analysis.statistics.ert import TIED, LogEstimate, combine
+from analysis.statistics.ert import TIED, LogEstimate
 from analysis.statistics.no_hits import RatioLimit, p_beyond
+from analysis.statistics.seed_clusters import SeedShares, mean_over_tasks
 from analysis.statistics.supported import NEW_KERNELS, THESE_TASKS, refusal
 
 MIN_KERNELS = 3
@@ -22,7 +23,8 @@ MIN_KERNELS = 3
 class TaskSpeedup:
     """The speedup of one strategy on one task: a row of ``speedup.task_speedups``.
 
-    ``limit`` is what is known where ``bound`` is not ``none``; ``base_runs`` is 0 where random search is exact.
+    ``limit`` is what is known where ``bound`` is not ``none``; ``base_runs`` is 0 where random search is exact;
+    ``shared`` is what its seeds share with other tasks.
     """
 
     kernel: str
@@ -38,6 +40,7 @@ class TaskSpeedup:
     limit: RatioLimit | None = None
     base_hits: int = 0
     base_runs: int = 0
+    shared: SeedShares | None = None
 
 
 def aggregates(per_task: pd.DataFrame) -> pd.DataFrame:
@@ -71,12 +74,14 @@ def task_of(row: Mapping[Any, Any]) -> TaskSpeedup:
     known = limit if isinstance(limit, RatioLimit) else None
     base_hits, base_runs = (int(row.get(name, 0)) for name in ("base_hits", "base_runs"))
     own = {name: row[name] for name in names}
-    return TaskSpeedup(**own, log=estimate, limit=known, base_hits=base_hits, base_runs=base_runs)
+    shared = row.get("shared")
+    clusters = shared if isinstance(shared, SeedShares) else None
+    return TaskSpeedup(**own, log=estimate, limit=known, base_hits=base_hits, base_runs=base_runs, shared=clusters)
 
 
 def over_seeds(tasks: Sequence[TaskSpeedup]) -> LogEstimate:
-    """Mean log speedup of exactly these tasks: only seeds vary."""
-    return combine([task.log for task in tasks], [1.0 / len(tasks)] * len(tasks))
+    """Mean log speedup of exactly these tasks: only seeds vary, as clusters where tasks share their streams."""
+    return mean_over_tasks([task.log for task in tasks], [task.shared for task in tasks])
 
 
 def over_kernels(tasks: Sequence[TaskSpeedup]) -> LogEstimate:
@@ -203,4 +208,4 @@ def _row(tasks: list[TaskSpeedup], mean: Callable[[Sequence[TaskSpeedup]], LogEs
 
 def _at(task: TaskSpeedup, limit: float) -> TaskSpeedup:
     """A bounded task moved to its own limit and then taken as known; any other as it is."""
-    return task if task.bound == "none" else replace(task, log=LogEstimate(float(np.log(limit))))
+    return task if task.bound == "none" else replace(task, log=LogEstimate(float(np.log(limit))), shared=None)

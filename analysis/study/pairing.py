@@ -11,9 +11,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.reference import Difficulty, StratumRule, difficulty
+from analysis.runs.contract import FIRST_STREAMS
 from analysis.runs.load import Study
 from analysis.statistics.ert import ErtEstimate, LogEstimate, estimate
 from analysis.statistics.no_hits import RatioLimit, lower_limit_without_hits
+from analysis.statistics.seed_clusters import SeedShares, difference, seed_shares
 from analysis.study.baseline import Baseline
 from analysis.study.incumbents import Optima
 from analysis.study.simulated_baseline import Conditions
@@ -23,7 +25,10 @@ from analysis.study.time_to_target import AXES, budgets, times_to_target
 
 @dataclass(frozen=True)
 class Pair:
-    """A strategy and its baseline on one task; ``budget`` as in :data:`analysis.study.speedup.COLUMNS`."""
+    """A strategy and its baseline on one task; ``budget`` as in :data:`analysis.study.speedup.COLUMNS`.
+
+    ``shared``: how seeds move the log of the speedup, where runs of other tasks share them.
+    """
 
     target: float
     axis: str
@@ -31,6 +36,7 @@ class Pair:
     budget: float
     own: ErtEstimate
     base: ErtEstimate
+    shared: SeedShares | None = None
 
 
 NOTHING_TO_FIND = ErtEstimate(float("inf"), 0, 1, LogEstimate(float("inf")))
@@ -52,6 +58,34 @@ def erts(times: pd.DataFrame) -> Erts:
     return by_strategy
 
 
+Shares = dict[tuple[str, str], dict[tuple[float, str], SeedShares | None]]
+"""(task, strategy) to (target, axis) to the shares of its seeds; only of those with random streams of version 1."""
+
+
+def first_shares(times: pd.DataFrame, runs: pd.DataFrame) -> Shares:
+    """As :func:`erts`; ``runs``: those that ``times`` is of."""
+    if "streams" not in runs or not (first := runs["streams"] == FIRST_STREAMS).any():
+        return {}
+    cells = set(zip(runs["task"][first], runs["strategy"][first], strict=True))
+    found: Shares = {}
+    for key, group in times.groupby(["task", "strategy", "target", "axis"], sort=False):
+        task, strategy, target, axis = cast(tuple[str, str, float, str], key)
+        if (task, strategy) in cells:
+            shares = seed_shares(group["seed"].to_list(), group["cost"].to_numpy(), group["hit"].to_numpy())
+            found.setdefault((task, strategy), {})[target, axis] = shares
+    return found
+
+
+def _shared(
+    own: SeedShares | None, base: SeedShares | None, result: ErtEstimate, baseline: ErtEstimate
+) -> SeedShares | None:
+    """Of the log of a speedup. A side without a hit has a law of its own and no part in this."""
+    others = [(own, result), (base, baseline)]
+    rest = [of.log.se for shares, of in others if shares is None and not of.bounded]
+    df = [of.log.df for shares, of in others if shares is None and not of.bounded]
+    return difference(base, own, LogEstimate(0.0, rest[0], df[0]) if rest else LogEstimate(0.0))
+
+
 class Ground:
     """What every baseline of a study needs again and again: kept once computed."""
 
@@ -65,7 +99,7 @@ class Ground:
     ) -> None:
         self.study, self.optima, self.targets = study, optima, tuple(targets)
         self.rule = rule or StratumRule()
-        self.erts = erts(times)
+        self.erts, self.shares = erts(times), first_shares(times, study.runs)
         self.runs = {
             (str(task), str(strategy)): part
             for (task, strategy), part in study.runs.groupby(["task", "strategy"], sort=True)
@@ -116,12 +150,14 @@ def _against_table(ground: Ground, baseline: Baseline, task: str, strategy: str)
         int(first["batch"]) if workers is None else workers,
         int(first["compile_workers"]) if workers is None else workers,
     )
+    shares = ground.shares.get((task, strategy), {})
     paired = []
     for (target, axis), (of_run, result) in own.items():
         log = ground.log_ert(task, conditions, target, axis, baseline)
         if log is not None:
             base = NOTHING_TO_FIND if np.isinf(log.log) else ErtEstimate(log.value, 1, 1, log)
-            paired.append(Pair(target, axis, baseline.label, of_run, result, base))
+            shared = _shared(shares.get((target, axis)), None, result, base)
+            paired.append(Pair(target, axis, baseline.label, of_run, result, base, shared))
     return paired
 
 
@@ -131,19 +167,23 @@ def _against_runs(ground: Ground, task: str, strategy: str, rival: str) -> list[
         return []
     both = pd.concat([ground.runs[task, strategy], ground.runs[task, rival]])
     limits, seconds = budgets(ground.study, both), both["budget_seconds"]
-    table = ground.erts
+    table, shares = ground.erts, ground.shares
     if limits.isna().any() or limits.nunique() > 1 or seconds.notna().any():
         part = _part(ground.study, both.index.to_numpy(), float(seconds.min()))
         smallest = pd.Series(float(limits.min()), index=part.runs.index)
-        table = erts(times_to_target(part, ground.optima, ground.targets, smallest))
+        times = times_to_target(part, ground.optima, ground.targets, smallest)
+        table, shares = erts(times), first_shares(times, part.runs)
     # seconds mean the same only with the same batch and as many compile workers
     axes = AXES if len(both[["batch", "compile_workers"]].drop_duplicates()) == 1 else ("evaluations",)
     own, theirs = table[task, strategy], table[task, rival]
-    return [
-        Pair(target, axis, rival, budget, result, theirs[target, axis][1])
-        for (target, axis), (budget, result) in own.items()
-        if axis in axes
-    ]
+    moved, moved_theirs = (shares.get((task, label), {}) for label in (strategy, rival))
+    paired = []
+    for at, (budget, result) in own.items():
+        if at[1] in axes:
+            base = theirs[at][1]
+            shared = _shared(moved.get(at), moved_theirs.get(at), result, base)
+            paired.append(Pair(*at, rival, budget, result, base, shared))
+    return paired
 
 
 def _part(study: Study, index: NDArray[np.int64], seconds: float) -> Study:

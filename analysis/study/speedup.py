@@ -55,14 +55,16 @@ DETAILS = [
     "df_these",
     "refused_these",
     "limit",
+    "shared",
     "tasks",
     "base_hits",
     "base_runs",
 ]
 """Further columns in memory: the log of the speedup, its standard error, degrees of freedom and bias; for aggregates of
 ``ALL`` also those that answer for these tasks alone. Where the speedup is only a bound, ``limit`` has a task's
-:class:`analysis.statistics.no_hits.RatioLimit` and ``tasks`` what an aggregate is made
-of. ``base_hits`` and ``base_runs`` are of the runs that stand for random search, 0 where it is exact."""
+:class:`analysis.statistics.no_hits.RatioLimit` and ``tasks`` what an aggregate is made of. ``shared`` has a task's
+:class:`analysis.statistics.seed_clusters.SeedShares` where runs have random streams of version 1. ``base_hits`` and
+``base_runs`` are of the runs that stand for random search, 0 where it is exact."""
 
 
 def speedups(
@@ -132,9 +134,9 @@ def task_speedups_on(ground: Ground, baseline: Baseline) -> pd.DataFrame:
             row = {"task": task, "kernel": runs["kernel"].iloc[0], "strategy": strategy, "target": pair.target}
             row |= {"axis": pair.axis, "baseline": pair.baseline, "budget": pair.budget, "stratum": strata[task]}
             row["refused"] = ""
-            rows.append(row | compared(pair.own, pair.base))
+            rows.append(row | compared(pair.own, pair.base) | {"shared": pair.shared})
     return pd.DataFrame(
-        rows, columns=[*COLUMNS, "kernel", "log", "se", "df", "bias", "limit", "base_hits", "base_runs"]
+        rows, columns=[*COLUMNS, "kernel", "log", "se", "df", "bias", "limit", "shared", "base_hits", "base_runs"]
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.reference import HEADLINE_TARGET
+from analysis.runs.contract import FIRST_STREAMS
 from analysis.statistics.bootstrap import TaskRuns, over_seeds, two_level
 from analysis.statistics.ert import LogEstimate
 from analysis.study.results import StudyResults
@@ -59,12 +60,15 @@ def task_runs(results: StudyResults, strategy: str, axis: str, target: float, st
     times = results.times
     times = times[(times["axis"] == axis) & (times["target"] == target) & (times["strategy"] == strategy)]
     by_task = dict(list(times.groupby("task", sort=True)))
+    runs = results.study.runs
+    first = set(runs["task"][(runs["streams"] == FIRST_STREAMS) & (runs["strategy"] == strategy)])
     return [
         TaskRuns(
             row["kernel"],
             by_task[row["task"]]["cost"].to_numpy(np.float64),
             by_task[row["task"]]["hit"].to_numpy(bool),
             float(np.log(row["speedup"] * row["ert"])),
+            tuple(by_task[row["task"]]["seed"]) if row["task"] in first else None,
         )
         for row in single.to_dict("records")
     ]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.special import ndtri
 
+from analysis.gate.compare import compare
 from analysis.gate.ratio import identical, mean_of, paired, part, stratified, unpaired, variance
+from analysis.gate.side_times import SideTimes, TaskTimes
 from analysis.gate.spending import Bounds, Design, bounds, maximum_information
 from analysis.statistics.ert import estimate
 from analysis.statistics.random_search import ert
@@ -190,3 +194,22 @@ def test_a_quicker_strategy_is_an_improvement_or_passes() -> None:
     said = verdicts(geometric(rng, means / 2, 200, 60), geometric(rng, means, 200, 40))
     assert said["improvement"] > 0.9
     assert said["regression"] == said["undecided"] == 0
+
+
+def test_seeds_are_clusters_where_tasks_share_their_streams() -> None:
+    """The same times on four tasks are those of one task; with streams of version 2 they count four times."""
+    rng = np.random.default_rng(4)
+
+    def side(first: int, version: int) -> SideTimes:
+        at = rng.geometric(0.05, 20).astype(float)
+        of = TaskTimes(tuple(range(first, first + 20)), {0.05: at}, np.full(20, 500.0), ("",) * 20)
+        return SideTimes("s", "runs", dict.fromkeys("abcd", of), streams=version)
+
+    one, other = side(0, 1), side(100, 1)
+    old = compare(one, other, 0.05)
+    new = compare(replace(one, streams=2), replace(other, streams=2), 0.05)
+    assert old.ratio.log == pytest.approx(new.ratio.log)
+    assert old.ratio.se == pytest.approx(old.tasks[0].ratio.se) == pytest.approx(2 * new.ratio.se)
+    half = compare(replace(one, streams=2), other, 0.05)
+    assert new.ratio.se < half.ratio.se < old.ratio.se
+    assert old.variance_per_seed() == pytest.approx([4 * part for part in new.variance_per_seed()])

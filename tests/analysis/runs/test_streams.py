@@ -32,11 +32,16 @@ def study(results: Path, streams: list[int]) -> Path:
     ("streams", "said"),
     [
         ([2, 2], ""),
-        ([1, 1], "All 2 runs have random streams of version 1: one seed draws the same numbers on every task."),
+        (
+            [1, 1],
+            "All 2 runs have random streams of version 1: one seed draws the same numbers on every task, "
+            "and intervals over exactly these tasks take seeds as clusters (no other numbers do).",
+        ),
         (
             [1, 2, 2],
-            "1 of 3 runs have random streams of version 1: one seed draws the same numbers on every task, those of "
-            "the others are independent (1 of 3 of a).",
+            "1 of 3 runs have random streams of version 1: one seed draws the same numbers on every task, and "
+            "intervals over exactly these tasks take seeds as clusters (no other numbers do); those of the others are "
+            "independent (1 of 3 of a).",
         ),
     ],
 )
