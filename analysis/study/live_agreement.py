@@ -131,7 +131,7 @@ def agreement(live: Study, replays: Study) -> Agreement:
         both = live.runs.loc[wanted[cell]], replays.runs.loc[there[cell]]
         check_protocol(*both)
         unjudged += judged_by_own_readings(*both)
-    optimum = _recorded_optima(replays, {task for task, _ in common})
+    optimum = recorded_optima(replays, {task for task, _ in common})
     chosen = [_chosen(cells, common) for cells in (wanted, there)]
     sides = [_measured(study, optimum, runs) for study, runs in zip((live, replays), chosen, strict=True)]
     axes = tuple(_axis(name, common, *sides) for name in COMPARED)
@@ -151,7 +151,12 @@ def _chosen(cells: Mapping[tuple[str, str], pd.Index[int]], common: list[tuple[s
     return np.sort(np.concatenate([cells[cell].to_numpy() for cell in common]))
 
 
-def _recorded_optima(replays: Study, tasks: set[str]) -> Optima:
+def recorded_optima(replays: Study, tasks: set[str]) -> Optima:
+    """t* of the recorded tables of ``tasks``, which no run lowers.
+
+    Raises:
+        AnalysisError: a task has none.
+    """
     without = sorted(tasks - set(replays.references))
     if without:
         raise AnalysisError(f"{without[0]}: no reference.parquet beside its replays: expected their recording")
