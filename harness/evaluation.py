@@ -58,6 +58,8 @@ class Measurement:
         oracle_ms: the configuration's best known latency in ms (hidden from strategies);
             ``None`` where unknown or failed.
         compile_s, verify_s, benchmark_s: the costs in s. Compile is CPU seconds.
+        setup_s: seconds that the device process spent before it on what is not its own and what no clock holds: warming
+            up after an idle time, building launchers. ``None`` where nobody looked, as in a replay.
         message: one line about a failure, empty otherwise.
         device_state: of the device while it was measured; ``None`` where nothing was timed or nobody looked.
         alias: another configuration with the same machine code was measured instead, at this one's full cost.
@@ -73,6 +75,7 @@ class Measurement:
     message: str = ""
     device_state: DeviceState | None = None
     alias: bool = False
+    setup_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,7 @@ class Evaluation:
     device_state: DeviceState | None = None
     alias: bool = False
     wall_s: float | None = None
+    setup_s: float | None = None
 
     @property
     def ok(self) -> bool:

@@ -64,7 +64,7 @@ def draw(agreement: Agreement) -> Figure:
                 )  # fmt: skip
                 axes.plot([cell.test.larger] * 2, [y - 0.4, y + 0.4], color="black", lw=1.4, solid_capstyle="butt")
                 _p_beside(axes, y, cell)
-            word = "predicted" if axis.predicted else "not predicted"
+            word = "different" if axis.differs else "no difference shown"
             axes.set_title(f"{_TITLES[axis.name]}\n{word}, p = {p_text(axis.p)}", fontsize=7, pad=10)
             axes.set_xlim(0, 1)
             axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "25", "50", "75", "100%"])

@@ -1,4 +1,7 @@
-"""Whether replay predicts live: each cell's live runs ranked among its replays, on three axes.
+"""Whether replay predicts live: by pairs of equal seeds, and by cells whose live runs are ranked among the replays.
+
+The pairs answer the question (:mod:`analysis.study.live_pairs`): they can show that live and replay are the same. The
+ranks can only show that they differ; what they do not reject is not thereby the same.
 
 A cell is a (task, strategy). Both sides are judged by the recording that the replays come from: a hit by the
 configuration's recorded latency, against the recording's own t*, which no live reading lowers. The seconds are those
@@ -25,6 +28,7 @@ from analysis.statistics.multiplicity import holm
 from analysis.statistics.supported import THESE_TASKS, refusal
 from analysis.study.comparable import check_kind, check_protocol, judged_by_own_readings
 from analysis.study.incumbents import Optima, incumbent_steps
+from analysis.study.live_pairs import Paired, paired
 from analysis.study.pairing import compared
 from analysis.study.time_to_target import AXES, budgets, times_to_target
 
@@ -84,9 +88,9 @@ class Axis:
     known: int
 
     @property
-    def predicted(self) -> bool:
-        """Neither a cell nor the whole is rejected."""
-        return self.p > ALPHA
+    def differs(self) -> bool:
+        """A cell or the whole is rejected."""
+        return self.p <= ALPHA
 
 
 @dataclass(frozen=True)
@@ -95,12 +99,14 @@ class Agreement:
 
     Attributes:
         axes: in the order of ``COMPARED``.
+        paired: the runs of the same cells by pairs.
         missing: (task, strategy) of the live study without replays: not compared.
         beaten: live runs that ended below the recording's t*.
         unjudged: live runs whose hits their own readings decided, for want of a recording where they ran.
     """
 
     axes: tuple[Axis, ...]
+    paired: Paired
     missing: tuple[tuple[str, str], ...]
     beaten: int
     unjudged: int
@@ -122,14 +128,18 @@ def agreement(live: Study, replays: Study) -> Agreement:
         raise AnalysisError(f"no replay of any live task and strategy ({listed}): expected runs of the same names")
     unjudged = 0
     for cell in common:
-        ours, theirs = live.runs.loc[wanted[cell]], replays.runs.loc[there[cell]]
-        check_protocol(ours, theirs)
-        unjudged += judged_by_own_readings(ours, theirs)
-    optimum = _recorded_optima(replays, {task for task, _ in common})
-    sides = [_measured(study, optimum, _chosen(cells, common)) for study, cells in ((live, wanted), (replays, there))]
+        both = live.runs.loc[wanted[cell]], replays.runs.loc[there[cell]]
+        check_protocol(*both)
+        unjudged += judged_by_own_readings(*both)
+    optimum = recorded_optima(replays, {task for task, _ in common})
+    chosen = [_chosen(cells, common) for cells in (wanted, there)]
+    sides = [_measured(study, optimum, runs) for study, runs in zip((live, replays), chosen, strict=True)]
     axes = tuple(_axis(name, common, *sides) for name in COMPARED)
+    ours, theirs = (replace(s, runs=s.runs.loc[runs]) for s, runs in zip((live, replays), chosen, strict=True))
+    live_times, replay_times = (side[side["axis"] == EVALUATIONS] for side in sides)
+    by_pairs = paired(ours, theirs, live_times, replay_times)
     beaten = sides[0].loc[sides[0]["axis"] == QUALITY, "value"] < -1 - 1e-12
-    return Agreement(axes, missing, int(beaten.sum()), unjudged)
+    return Agreement(axes, by_pairs, missing, int(beaten.sum()), unjudged)
 
 
 def _cells(study: Study) -> dict[tuple[str, str], pd.Index[int]]:
@@ -141,7 +151,12 @@ def _chosen(cells: Mapping[tuple[str, str], pd.Index[int]], common: list[tuple[s
     return np.sort(np.concatenate([cells[cell].to_numpy() for cell in common]))
 
 
-def _recorded_optima(replays: Study, tasks: set[str]) -> Optima:
+def recorded_optima(replays: Study, tasks: set[str]) -> Optima:
+    """t* of the recorded tables of ``tasks``, which no run lowers.
+
+    Raises:
+        AnalysisError: a task has none.
+    """
     without = sorted(tasks - set(replays.references))
     if without:
         raise AnalysisError(f"{without[0]}: no reference.parquet beside its replays: expected their recording")

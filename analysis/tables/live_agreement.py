@@ -9,6 +9,7 @@ import pandas as pd
 
 from analysis.reference import HEADLINE_TARGET
 from analysis.study.live_agreement import ALPHA, COMPARED, EVALUATIONS, QUALITY, SECONDS, SHARE, Agreement, Axis, Cell
+from analysis.tables.live_pairs import paired_numbers, paired_sentence, plain, tests_of
 from analysis.tables.table import Table, text_rows, times_cell
 
 NAME = "live-agreement"
@@ -18,7 +19,7 @@ _WORDS = {
     QUALITY: "in final quality",
     SECONDS: f"in tuning seconds to {_NEAR}",
 }
-PREDICTED, NOT_PREDICTED = "predicted", "not predicted"
+DIFFERENT, NOT_SHOWN = "different", "no difference shown"
 
 
 def agreement_table(agreement: Agreement) -> Table:
@@ -118,20 +119,19 @@ def _numbers(cell: Cell) -> dict[str, Any]:
 
 
 def sentence(agreement: Agreement) -> str:
-    """What is predicted and what is not, with the numbers, in one sentence; others follow on what was left out."""
+    """What the pairs show, with the numbers, in one sentence; others follow on the ranks and on what was left out."""
     cells = agreement.axes[0].cells
     runs = sum(cell.live[1] for cell in cells)
-    groups = {word: [a for a in agreement.axes if a.predicted == yes] for word, yes in (("predicts", 1), ("not", 0))}
-    said = []
-    if groups["predicts"]:
-        said.append(f"predicts live runs {_joined([_axis_text(axis) for axis in groups['predicts']])}")
-    if groups["not"]:
-        said.append(f"does not predict them {_joined([_axis_text(axis) for axis in groups['not']])}")
-        if not groups["predicts"]:
-            said[-1] = said[-1].replace("them", "live runs", 1)
+    different = [_axis_text(axis) for axis in agreement.axes if axis.differs]
+    others = [_axis_text(axis) for axis in agreement.axes if not axis.differs]
+    said = [f"live runs differ from replays {_joined(different)}"] if different else []
+    said += [f"no difference is shown {_joined(others)}"] if others else []
     devices = sorted({cell.task.partition("__")[2] for cell in cells} - {""})
     on = f" on {_joined([device.upper() for device in devices])}" if devices else ""
-    told = f"Replay {'; it '.join(said)}: {runs} live runs{on} in {len(cells)} cells of task and strategy."
+    told = (
+        f"{paired_sentence(agreement.paired)} By ranks {'; '.join(said)}: "
+        f"{runs} live runs{on} in {len(cells)} cells of task and strategy."
+    )
     if agreement.missing:
         names = ", ".join(f"{task} with {strategy}" for task, strategy in agreement.missing)
         told += f" Not compared, without replays: {names}."
@@ -164,7 +164,7 @@ def _joined(parts: list[str]) -> str:
 def document(agreement: Agreement) -> dict[str, Any]:
     """live-agreement.json."""
     return {
-        "question": "do live runs have the law of the replays?",
+        "question": "do live runs cost what replays say, and do they take as many evaluations?",
         "sentence": sentence(agreement),
         "alpha": ALPHA,
         "alpha_cells": SHARE,
@@ -175,7 +175,9 @@ def document(agreement: Agreement) -> dict[str, Any]:
         "not_compared": [list(cell) for cell in agreement.missing],
         "below_recorded_optimum": agreement.beaten,
         "judged_by_own_readings": agreement.unjudged,
-        "verdict": {axis.name: PREDICTED if axis.predicted else NOT_PREDICTED for axis in agreement.axes},
+        "verdict": {name: test.verdict for name, test in tests_of(agreement.paired).items()},
+        "pairs": paired_numbers(agreement.paired),
+        "ranks": {axis.name: DIFFERENT if axis.differs else NOT_SHOWN for axis in agreement.axes},
         "axes": {axis.name: _axis_numbers(axis) for axis in agreement.axes},
     }
 
@@ -194,7 +196,3 @@ def _axis_numbers(axis: Axis) -> dict[str, Any]:
         "cells": len(axis.cells),
         "cells_with_ratio": axis.known if axis.name != QUALITY else 0,
     }
-
-
-def plain(value: float) -> float | None:
-    return float(f"{value:.6g}") if np.isfinite(value) else None

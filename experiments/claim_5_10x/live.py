@@ -1,7 +1,8 @@
 """Does replay predict live runs? ``python -m experiments.claim_5_10x.live LIVE_RESULTS REPLAY_RESULTS``.
 
-The test that README.md beside it registers. It prints the table and the sentence, and writes live-agreement.json,
-.csv, .md and .tex and live-agreement-ranks.pdf, .png and .csv beside the report.
+It compares live runs and replays by pairs of equal seeds, by two one-sided tests of equivalence, and beside them by
+the ranks that README.md registers. It prints the tables and the sentence, and writes live-agreement.json, .csv, .md and
+.tex, live-pairs.csv, .md and .tex and live-agreement-ranks.pdf, .png and .csv beside the report.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from analysis.figures.style import save
 from analysis.runs.load import load_study
 from analysis.study.live_agreement import agreement
 from analysis.tables.live_agreement import NAME, agreement_table, document
+from analysis.tables.live_pairs import pairs_table
 from analysis.tables.table import write
 
 HERE = Path(__file__).parent / "report"
@@ -29,14 +31,15 @@ def compare(live: Path, replays: Path, output: Path) -> str:
         AnalysisError: as :func:`analysis.study.live_agreement.agreement`, damaged files, or no place to write.
     """
     found = agreement(load_study([live]), load_study([replays]))
-    table, told = agreement_table(found), document(found)
+    table, by_pairs, told = agreement_table(found), pairs_table(found.paired), document(found)
     try:
         write(table, output)
+        write(by_pairs, output)
         (output / f"{NAME}.json").write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         save(draw(found), output / f"{NAME}-ranks", places(found))
     except OSError as error:
         raise AnalysisError(f"{output}: cannot be written: {error.strerror or error}") from error
-    return f"{table.markdown()}\n{told['sentence']}\n{output / f'{NAME}.json'}"
+    return f"{by_pairs.markdown()}\n{table.markdown()}\n{told['sentence']}\n{output / f'{NAME}.json'}"
 
 
 def main() -> int:

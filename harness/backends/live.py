@@ -181,5 +181,4 @@ def open_live(
         inputs_seed, compile_workers, compile_timeout_s, run_timeout_s, timing, share_device=share_device
     )
     oracle = recorded_oracle(task.name, device.slug, space)
-    options = replace(options, charge_setup=True)
     return LiveBackend(task.name, kernel, space, device, options, charge_ask, oracle=oracle)

@@ -10,6 +10,7 @@ from harness.cli.new_strategy import NEW_STRATEGY
 from harness.cli.plan import PLAN
 from harness.cli.profile import PROFILE
 from harness.cli.record import RECORD, RETIME
+from harness.cli.replicate import REPLICATE
 from harness.cli.report import REPORT
 from harness.cli.run import RUN
 from harness.cli.status import STATUS
@@ -21,6 +22,7 @@ COMMANDS: tuple[Command, ...] = (
     RETIME,
     REPORT,
     PLAN,
+    REPLICATE,
     GATE,
     NEW_STRATEGY,
     PROFILE,

@@ -42,8 +42,9 @@ class Engine:
         compile_pool: compiles.
         devices: measure; already started.
         ready_limit: compiled configurations that may wait for a device before compiling pauses.
-        charge_setup: charge warm-ups and launchers to the configuration that met them, as ``verify_s``: a run pays
-            for them, while in a recording they would stick to whatever came first.
+
+    Warm-ups and launchers are charged to no configuration, in a run as in a recording: they would stick to whatever
+    came first. They stand beside the costs, as ``setup_s``.
 
     A configuration with the same machine code, grids and arguments as an earlier one (an *alias*) is not
     measured again: it gets the earlier measurement, at its full cost.
@@ -55,12 +56,10 @@ class Engine:
         devices: Sequence[DeviceWorker],
         *,
         ready_limit: int = 256,
-        charge_setup: bool = False,
     ) -> None:
         self._compile_pool = compile_pool
         self._devices = tuple(devices)
         self._ready_limit = ready_limit
-        self._charge_setup = charge_setup
         self._known: dict[str, Measurement] = {}
         self.incumbent_ms: float | None = None
         self.activity = Activity(
@@ -136,7 +135,7 @@ class Engine:
                     running[gpu] = job
                 else:
                     self.activity.aliases += 1
-                    finished.append(self._finish(waiting, job, replace(alias, alias=True)))
+                    finished.append(self._finish(waiting, job, replace(alias, alias=True, setup_s=0.0)))
 
     def compile(self, configurations: Sequence[Configuration]) -> dict[int, CompiledPlan]:
         """Compile without measuring: what compiled, by position."""
@@ -183,10 +182,11 @@ class Engine:
             status=reply.status,
             samples_ms=reply.samples_ms if latency_ms is not None else (),
             latency_ms=latency_ms,
-            verify_s=reply.verify_s + (reply.setup_s if self._charge_setup else 0.0),
+            verify_s=reply.verify_s,
             benchmark_s=reply.benchmark_s,
             message=reply.message,
             device_state=reply.device_state,
+            setup_s=reply.setup_s,
         )
         assert outcome.compiled is not None
         self._known[outcome.compiled.fingerprint] = measurement

@@ -94,7 +94,7 @@ class Session:
             logs=folder,
             environment=environment,
         )
-        self.engine = Engine(self._compile_pool, self._workers, charge_setup=options.charge_setup)
+        self.engine = Engine(self._compile_pool, self._workers)
 
     @property
     def started(self) -> Started:

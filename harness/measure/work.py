@@ -27,7 +27,6 @@ class SessionOptions:
         run_timeout_s: wall seconds that checking and timing one configuration may take.
         seed: of the kernel's random inputs.
         timing: how many samples to take.
-        charge_setup: see :class:`~harness.measure.engine.Engine`.
         share_device: let other sessions that say so too on the device, one job at a time; waiting for them is charged
             to nobody.
     """
@@ -37,7 +36,6 @@ class SessionOptions:
     run_timeout_s: float = 10.0
     seed: int = 0
     timing: Timing = field(default_factory=Timing)
-    charge_setup: bool = False
     share_device: bool = False
 
     def __post_init__(self) -> None:

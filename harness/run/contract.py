@@ -72,6 +72,7 @@ TELL_S: Final = "tell_s"
 CLOCK_START_S: Final = "clock_start_s"
 CLOCK_END_S: Final = "clock_end_s"
 WALL_S: Final = "wall_s"
+SETUP_S: Final = "setup_s"
 KEY: Final = "key"
 SEED: Final = "seed"
 LABEL: Final = "strategy"
@@ -99,6 +100,7 @@ EVALUATION_COLUMNS: Final[Mapping[str, pa.DataType]] = MappingProxyType(
         CLOCK_START_S: pa.float64(),
         CLOCK_END_S: pa.float64(),
         WALL_S: pa.float64(),
+        SETUP_S: pa.float64(),
         "message": pa.string(),
         "repaired": pa.bool_(),
         "alias": pa.bool_(),

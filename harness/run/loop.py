@@ -175,6 +175,7 @@ def _evaluation(
         device_state=measurement.device_state,
         alias=measurement.alias,
         wall_s=wall_s,
+        setup_s=measurement.setup_s,
     )
 
 
@@ -196,4 +197,5 @@ def _measurement(evaluation: Evaluation) -> Measurement:
         message=evaluation.message,
         device_state=evaluation.device_state,
         alias=evaluation.alias,
+        setup_s=evaluation.setup_s,
     )

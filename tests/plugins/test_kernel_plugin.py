@@ -46,6 +46,19 @@ def test_a_callable_is_run_recorded_replayed_and_reported(nearopt_command: Comma
     assert "example_greedy" in set(pd.read_csv(tmp_path / "report/speedups.csv")["strategy"])
 
 
+@pytest.mark.slow
+def test_a_recorded_callable_is_replicated_and_goes_on_where_it_was(nearopt_command: Command) -> None:
+    task = "example_matmul-96x80x64-fp32"
+    code, _, err = nearopt_command("record", f"task={task}", *FAST, "--limit", "40", "-o", "mm.parquet")
+    assert code == 0, err
+    again = ("replicate", "--task", task, "--landscape", "mm.parquet", "--seeds", "2", *FAST[1:],
+             "--strategies", "random,example_greedy", "--evaluations", "6", "-o", "again")  # fmt: skip
+    for done, before in ((4, 0), (0, 4)):
+        code, out, err = nearopt_command(*again)
+        assert code == 0 and f"{done} runs done, {before} were done before, 0 failed: again/live" in out, err
+        assert out.splitlines()[-2].startswith("This card (") and out.splitlines()[-1] == "again/index.html"
+
+
 @pytest.mark.usefixtures("example_path")
 def test_a_task_without_yaml_takes_its_kernels_fields(nearopt: Nearopt) -> None:
     code, out, _ = nearopt("run", "--cfg", "task=example_swiglu", "task.kernel.n=1000", "backend=live")

@@ -159,7 +159,8 @@ class CudaRunner:
             state = around(before, self._monitor.read())
         except Exception as error:
             end = time.perf_counter()
-            return self._failed(error, (verified or end) - start, end - (verified or end))
+            failed = self._failed(error, (verified or end) - start - self._launcher_s, end - (verified or end))
+            return replace(failed, setup_s=self._launcher_s)
         # Building a launcher happens once a process and signature: it is not this configuration's own cost.
         return Reply(
             Status.OK,

@@ -144,6 +144,8 @@ class FakeRunner:
     """The first so many runs on each of two devices wait for those on the other."""
     runs: int = 1_000_000
     """A process hangs after so many."""
+    setup_s: float = 0.0
+    """What every run says it took to warm up."""
     begun: int = 0
 
     def connect(self) -> None:
@@ -191,7 +193,8 @@ class FakeRunner:
             return Reply(Status.WRONG_RESULT, message="relative error 1")
         latency = 0.01 * float(str(job.configuration["size"])) * self.factor
         state = DeviceState(1980 - int(str(job.configuration["size"])), 40, 0x4)
-        return Reply(Status.OK, (latency * 1.1, latency, latency), 0.001, 0.002, device_state=state)
+        samples_ms = (latency * 1.1, latency, latency)
+        return Reply(Status.OK, samples_ms, 0.001, 0.002, device_state=state, setup_s=self.setup_s)
 
     def _slowest(self) -> int:
         """Runs begun on the device on which fewest were."""

@@ -135,8 +135,8 @@ def test_lost_processes_are_replaced_and_others_kept(tmp_path: Path) -> None:
         live.close()
 
 
-def test_aliases_run_once_and_are_charged_in_full(tmp_path: Path) -> None:
-    live = backend(tmp_path, aliases=2)
+def test_aliases_run_once_and_are_charged_in_full_and_set_up_stands_beside_the_costs(tmp_path: Path) -> None:
+    live = backend(tmp_path, aliases=2, setup_s=0.5)
     try:
         measurements = live.measure([{"size": size, "fault": "none"} for size in range(1, 7)])
     finally:
@@ -144,7 +144,8 @@ def test_aliases_run_once_and_are_charged_in_full(tmp_path: Path) -> None:
     assert len(lines(tmp_path, "ran")) == 2
     assert len(lines(tmp_path, "compiled")) == 6
     assert {m.latency_ms for m in measurements[0::2]} == {measurements[0].latency_ms}
-    assert all(m.benchmark_s == 0.002 and m.compile_s == 0.25 for m in measurements)
+    assert all(m.benchmark_s == 0.002 and m.compile_s == 0.25 and m.verify_s == 0.001 for m in measurements)
+    assert sorted(m.setup_s or 0.0 for m in measurements) == [0.0] * 4 + [0.5] * 2
 
 
 def test_compiles_overlap_with_runs(tmp_path: Path) -> None:

@@ -1,0 +1,161 @@
+"""Are two things the same to within a margin? Two one-sided t tests of the logarithms of paired ratios, their power.
+
+Not to reject equality shows nothing: few runs reject nothing. Here the burden is turned around (Schuirmann 1987): the
+ratio is *equivalent* to 1 when it is shown to lie above 1 / (1 + margin) and below 1 + margin, each by a one-sided test
+at ``ALPHA``, so that a ratio at the margin is called equivalent in 5% at most. That is the same as the 90% interval
+lying inside the margins. The power follows from the two-dimensional law of mean and standard deviation (Owen 1965), by
+a one-dimensional integral over the latter; a test holds it to simulations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.stats import chi2, norm, t
+
+ALPHA = 0.05
+POWER = 0.8
+MOST_PAIRS = 100_000
+_QUADRATURE = 2_000
+
+
+@dataclass(frozen=True)
+class Equivalence:
+    """The paired comparison.
+
+    Attributes:
+        pairs: how many ratios.
+        log: mean of their natural logarithms; nan without any.
+        sd: standard deviation of these; nan for fewer than two.
+        margin: the ratio may lie between 1 / (1 + margin) and 1 + margin.
+    """
+
+    pairs: int
+    log: float
+    sd: float
+    margin: float
+
+    @property
+    def ratio(self) -> float:
+        """Geometric mean."""
+        return float(np.exp(self.log))
+
+    def interval(self, level: float = 1 - 2 * ALPHA) -> tuple[float, float]:
+        """t interval of the ratio; the default one decides. nan for fewer than two pairs."""
+        if self.pairs < 2:
+            return float("nan"), float("nan")
+        half = t.ppf((1 + level) / 2, self.pairs - 1) * self.sd / np.sqrt(self.pairs)
+        return float(np.exp(self.log - half)), float(np.exp(self.log + half))
+
+    @property
+    def p(self) -> float:
+        """The larger of the two one-sided p; 1 for fewer than two pairs."""
+        if self.pairs < 2:
+            return 1.0
+        room = np.log1p(self.margin) - abs(self.log)
+        if self.sd == 0:
+            return 0.0 if room > 0 else 1.0
+        return float(t.sf(room / (self.sd / np.sqrt(self.pairs)), self.pairs - 1))
+
+    @property
+    def equivalent(self) -> bool:
+        """Shown to lie within the margins."""
+        return self.p <= ALPHA
+
+    @property
+    def different(self) -> bool:
+        """Shown to lie outside them: the whole interval does."""
+        low, high = self.interval()
+        return bool(low > 1 + self.margin or high < 1 / (1 + self.margin))
+
+    @property
+    def verdict(self) -> str:
+        """``equivalent``, ``different`` or ``undecided``."""
+        return "equivalent" if self.equivalent else "different" if self.different else "undecided"
+
+    @property
+    def power(self) -> float:
+        """Chance that as many pairs of this spread show it if the true ratio is 1; nan for fewer than two pairs."""
+        return tost_power(self.pairs, self.sd, self.margin) if self.pairs >= 2 else float("nan")
+
+    @property
+    def needed(self) -> int | None:
+        """Pairs that show it with 80% power; ``None`` for fewer than two pairs, whose spread is not known."""
+        return pairs_needed(self.sd, self.margin) if self.pairs >= 2 else None
+
+    def text(self) -> str:
+        """One line: ratio, interval, verdict and power."""
+        if self.pairs < 2:
+            return f"{self.pairs} pairs, too few to compare"
+        low, high = self.interval()
+        needed = f"{self.needed} pairs" if self.needed is not None else f"more than {MOST_PAIRS} pairs"
+        return (
+            f"{self.ratio:.3f} [{low:.3f}, {high:.3f}] of {self.pairs} pairs, {self.verdict} within "
+            f"±{self.margin:.0%} (p {self.p:.2g}; power at a true ratio of 1: {self.power:.0%}, "
+            f"{POWER:.0%} takes {needed})"
+        )
+
+
+def equivalence(ratios: ArrayLike, margin: float) -> Equivalence:
+    """Compare paired ratios with 1.
+
+    Args:
+        ratios: one side over the other, above 0. [pairs]
+        margin: above 0.
+
+    Raises:
+        ValueError: a ratio that is not above 0 and finite, or a margin that is not above 0.
+    """
+    values = np.asarray(ratios, dtype=np.float64)
+    if not margin > 0:
+        raise ValueError(f"margin {margin}: expected more than 0")
+    if not (np.isfinite(values) & (values > 0)).all():
+        raise ValueError("expected finite ratios above 0")
+    logs = np.log(values)
+    mean = float(logs.mean()) if len(logs) else float("nan")
+    return Equivalence(len(logs), mean, float(logs.std(ddof=1)) if len(logs) > 1 else float("nan"), margin)
+
+
+def tost_power(pairs: int, sd: float, margin: float, true_ratio: float = 1.0, alpha: float = ALPHA) -> float:
+    """Chance that both one-sided tests reject.
+
+    Given the estimated standard deviation, the mean must lie in an interval that it leaves: a difference of two normal
+    probabilities. The estimate's own law is that of chi-squared, over whose quantiles the difference is averaged.
+
+    Args:
+        pairs: 2 or more.
+        sd: true standard deviation of the logarithms of the ratios.
+        true_ratio: the true ratio.
+
+    Raises:
+        ValueError: fewer than two pairs.
+    """
+    if pairs < 2:
+        raise ValueError(f"{pairs} pairs: expected 2 or more")
+    wide, shift = float(np.log1p(margin)), float(np.log(true_ratio))
+    if sd == 0:
+        return float(abs(shift) < wide)
+    error = sd / np.sqrt(pairs)
+    quantiles = chi2.ppf((np.arange(_QUADRATURE) + 0.5) / _QUADRATURE, pairs - 1)
+    estimated = error * np.sqrt(quantiles / (pairs - 1))
+    half = wide - t.ppf(1 - alpha, pairs - 1) * estimated
+    inside = norm.cdf((half - shift) / error) - norm.cdf((-half - shift) / error)
+    return float(np.where(half > 0, inside, 0.0).mean())
+
+
+def pairs_needed(sd: float, margin: float, power: float = POWER, true_ratio: float = 1.0) -> int | None:
+    """The fewest pairs that show equivalence with ``power``; ``None`` where ``MOST_PAIRS`` do not.
+
+    The power grows with the pairs, so that the fewest are found by halving.
+    """
+    low, high = 1, 2
+    while tost_power(high, sd, margin, true_ratio) < power:
+        low, high = high, 2 * high
+        if high > MOST_PAIRS:
+            return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if tost_power(middle, sd, margin, true_ratio) >= power else (middle, high)
+    return high
