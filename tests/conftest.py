@@ -35,9 +35,10 @@ def pytest_collection_finish() -> None:
 def undrawn() -> Iterator[None]:
     """Figures are built and not drawn: for tests of what a report says, where drawing is most of the work."""
     from analysis.figures import style
+    from analysis.runs.writing import write_bytes
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(style, "_write", lambda _figure, paths: [path.write_bytes(b"") for path in paths])
+        patch.setattr(style, "_write", lambda _figure, paths: [write_bytes(path, b"") for path in paths])
         yield
 
 

@@ -20,8 +20,11 @@ NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG})
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary sibling of ``path`` that takes its place when the block ends without an error.
 
-    What killed processes left of theirs in that folder goes away.
+    What killed processes left of theirs in that folder goes away. A device or a pipe is written itself.
     """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        yield path  # to put a file in the place of /dev/null would be no small thing
+        return
     remove_left_over(path.parent)
     written = temporary(path)
     try:
@@ -30,7 +33,8 @@ def replacing(path: Path) -> Iterator[Path]:
             os.fsync(stream.fileno())
         written.replace(path)
     finally:
-        written.unlink(missing_ok=True)
+        with suppress(OSError):  # the disk's error is the one to tell
+            written.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -22,7 +22,7 @@ from io import FileIO
 from pathlib import Path
 from typing import Final, TypedDict
 
-from harness.system.documents import read_json
+from harness.system.documents import read_json, without_waiting
 from harness.system.text import one_line
 
 LEASE_S = 90.0
@@ -79,7 +79,7 @@ class Lease:
             "host": platform.node(), "kernel": this_kernel(), "pid": os.getpid(), "token": secrets.token_hex(8),
         }  # fmt: skip
         self._stop = threading.Event()
-        self._lock = FileIO(str(folder / LOCK), "a")
+        self._lock = FileIO(str(folder / LOCK), "a", opener=without_waiting)
         try:
             self._acquire()
             threading.Thread(target=self._keep_fresh, daemon=True).start()
@@ -157,7 +157,7 @@ def holder(folder: Path) -> str | None:
     """The process that seems to have it now, in words, ``None``: nobody; takes nothing."""
     note = folder / NOTE
     try:
-        with FileIO(str(folder / LOCK), "r") as lock:
+        with FileIO(str(folder / LOCK), "r", opener=without_waiting) as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
             seen = _read(note)
             free = not note.exists() or _abandoned(note, seen, locked=True) or _unchanged(note, seen)

@@ -1,0 +1,76 @@
+"""Files of a report, whole or not at all, and what to say when they cannot be written.
+
+``harness/system/atomic.py`` does the same, since neither half imports the other.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from analysis.errors import AnalysisError
+from analysis.media import csv_safe
+from analysis.runs.temporaries import remove_left_over, temporary
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary sibling of ``path`` that takes its place when the block ends without an error, and not before: a
+    full disk must not cost what an earlier report left there.
+
+    A device or a pipe is written itself.
+    """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        yield path
+        return
+    remove_left_over(path.parent)
+    written = temporary(path)
+    try:
+        yield written
+        written.replace(path)
+    finally:
+        with suppress(OSError):  # the disk's error is the one to tell
+            written.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn the system's errors into one clear line about ``path``.
+
+    Raises:
+        AnalysisError: instead of an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or (os.strerror(error.errno) if error.errno else (str(error).splitlines() or ["?"])[0])
+        raise AnalysisError(f"{path}: cannot be written ({reason})") from None
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file, and the folders that it needs.
+
+    Raises:
+        AnalysisError: it cannot be written.
+    """
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as written:
+            written.write_bytes(data)
+
+
+def write_text(path: Path, text: str) -> None:
+    """The same of text, in UTF-8."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_csv(frame: pd.DataFrame, path: Path, float_format: str) -> Path:
+    """The same of a table without its index, which no spreadsheet calculates with; returns ``path``."""
+    write_text(path, csv_safe(frame).to_csv(index=False, float_format=float_format, lineterminator="\n"))
+    return path
