@@ -155,7 +155,7 @@ def calls(folder: str, name: str) -> set[str]:
 
 
 def test_each_medium_has_one_way() -> None:
-    assert calls("analysis", "to_csv") == {"analysis/media.py"}
+    assert calls("analysis", "to_csv") == {"analysis/runs/writing.py"}
     assert calls("harness", "to_csv") == set()
     assert calls("analysis", "to_markdown") | calls("analysis", "to_latex") | calls("analysis", "to_html") == set()
     assert calls("analysis", "print") == {"analysis/progress.py"}
