@@ -30,7 +30,7 @@ def replacing(path: Path) -> Iterator[Path]:
         yield path
         return
     remove_left_over(path.parent)
-    written = temporary(path)
+    written = temporary(path.absolute())  # PyArrow takes a:b/c for an address
     try:
         yield written
         written.replace(path)

@@ -26,7 +26,7 @@ def replacing(path: Path) -> Iterator[Path]:
         yield path  # to put a file in the place of /dev/null would be no small thing
         return
     remove_left_over(path.parent)
-    written = temporary(path)
+    written = temporary(path.absolute())  # PyArrow takes a:b/c for an address
     try:
         yield written
         with written.open("rb") as stream:
