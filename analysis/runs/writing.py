@@ -34,9 +34,18 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         yield written
         written.replace(path)
+    except OSError as error:
+        raise _of(path, written, error) from None
     finally:
         with suppress(OSError):  # the disk's error is the one to tell
             written.unlink(missing_ok=True)
+
+
+def _of(path: Path, written: Path, error: OSError) -> OSError:
+    """An error of the temporary file, told of the file that was meant."""
+    if error.errno is None or error.filename not in (None, str(written)):
+        return error
+    return OSError(error.errno, os.strerror(error.errno), str(path))
 
 
 @contextmanager

@@ -21,6 +21,9 @@ def replacing(path: Path) -> Iterator[Path]:
     """A temporary sibling of ``path`` that takes its place when the block ends without an error.
 
     What killed processes left of theirs in that folder goes away. A device or a pipe is written itself.
+
+    Raises:
+        OSError: naming ``path``, in the system's words also where PyArrow wrote.
     """
     if path.exists() and not (path.is_file() or path.is_dir()):
         yield path  # to put a file in the place of /dev/null would be no small thing
@@ -32,9 +35,18 @@ def replacing(path: Path) -> Iterator[Path]:
         with written.open("rb") as stream:
             os.fsync(stream.fileno())
         written.replace(path)
+    except OSError as error:
+        raise _of(path, written, error) from None
     finally:
         with suppress(OSError):  # the disk's error is the one to tell
             written.unlink(missing_ok=True)
+
+
+def _of(path: Path, written: Path, error: OSError) -> OSError:
+    """An error of the temporary file, told of the file that was meant."""
+    if error.errno is None or error.filename not in (None, str(written)):
+        return error
+    return OSError(error.errno, os.strerror(error.errno), str(path))
 
 
 def write_text(path: Path, text: str) -> None:
@@ -45,7 +57,7 @@ def write_text(path: Path, text: str) -> None:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turn the system's errors into one clear line about ``path``.
+    """Turn the system's errors into one clear line about ``path``, or about the file below it that they name.
 
     Raises:
         Unwritable: instead of an OSError that any other file there would meet, too.
@@ -55,7 +67,8 @@ def writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         kind = Unwritable if no_room(error) else UserError
-        raise kind(f"{path}: cannot be written ({reason(error)})") from None
+        at = error.filename if isinstance(error.filename, str) and path in Path(error.filename).parents else path
+        raise kind(f"{at}: cannot be written ({reason(error)})") from None
 
 
 def check_writable(file: Path) -> None:
@@ -81,8 +94,7 @@ def check_writable(file: Path) -> None:
 
 def no_room(error: OSError) -> bool:
     """Whether the disk is to blame, and not one file of it: full, read-only, or a limit on what one may write."""
-    # pyarrow's carry the reason in their text alone.
-    return error.errno in NO_ROOM or (error.errno is None and any(os.strerror(n) in str(error) for n in NO_ROOM))
+    return error.errno in NO_ROOM
 
 
 def reason(error: OSError) -> str:
