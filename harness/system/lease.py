@@ -120,6 +120,8 @@ class Lease:
 
     def _remove(self, seen: Mapping[str, object]) -> None:
         """Remove the note unless another process has put its own there meanwhile."""
+        if self._note.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(self._note))
         aside = self._note.with_name(f"{NOTE}.{secrets.token_hex(4)}.tmp")
         with suppress(FileNotFoundError):
             self._note.rename(aside)
