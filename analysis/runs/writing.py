@@ -18,15 +18,18 @@ from analysis.runs.temporaries import remove_left_over, temporary
 if TYPE_CHECKING:
     import pandas as pd
 
+_STREAMS = frozenset(map(Path, ("/dev", "/dev/fd", "/proc/self/fd")))
+"""Folders of what is written to as it is."""
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary sibling of ``path`` that takes its place when the block ends without an error, and not before: a
     full disk must not cost what an earlier report left there.
 
-    A device or a pipe is written itself.
+    A device or a standard stream is written itself.
     """
-    if path.exists() and not (path.is_file() or path.is_dir()):
+    if _written_itself(path):
         yield path
         return
     remove_left_over(path.parent)
@@ -39,6 +42,11 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # the disk's error is the one to tell
             written.unlink(missing_ok=True)
+
+
+def _written_itself(path: Path) -> bool:
+    """Whether nothing may take a file's place: ``/dev/null``, ``/dev/stdout``, what a shell calls ``/dev/fd/63``."""
+    return path.absolute().parent in _STREAMS or path.is_char_device() or path.is_block_device()
 
 
 def _of(path: Path, written: Path, error: OSError) -> OSError:

@@ -15,18 +15,21 @@ from harness.system.text import one_line
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG})
 """A limit on the size of files (EFBIG) is a quota of the process."""
 
+_STREAMS = frozenset(map(Path, ("/dev", "/dev/fd", "/proc/self/fd")))
+"""Folders of what is written to as it is."""
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary sibling of ``path`` that takes its place when the block ends without an error.
 
-    What killed processes left of theirs in that folder goes away. A device or a pipe is written itself.
+    What killed processes left of theirs in that folder goes away. A device or a standard stream is written itself.
 
     Raises:
         OSError: naming ``path``, in the system's words also where PyArrow wrote.
     """
-    if path.exists() and not (path.is_file() or path.is_dir()):
-        yield path  # to put a file in the place of /dev/null would be no small thing
+    if _written_itself(path):
+        yield path
         return
     remove_left_over(path.parent)
     written = temporary(path.absolute())  # PyArrow takes a:b/c for an address
@@ -40,6 +43,11 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # the disk's error is the one to tell
             written.unlink(missing_ok=True)
+
+
+def _written_itself(path: Path) -> bool:
+    """Whether nothing may take a file's place: ``/dev/null``, ``/dev/stdout``, what a shell calls ``/dev/fd/63``."""
+    return path.absolute().parent in _STREAMS or path.is_char_device() or path.is_block_device()
 
 
 def _of(path: Path, written: Path, error: OSError) -> OSError:
