@@ -102,7 +102,8 @@ def check_writable(file: Path) -> None:
 
 def no_room(error: OSError) -> bool:
     """Whether the disk is to blame, and not one file of it: full, read-only, or a limit on what one may write."""
-    return error.errno in NO_ROOM
+    # pyarrow's may carry the reason in their text alone.
+    return error.errno in NO_ROOM or (error.errno is None and any(os.strerror(n) in str(error) for n in NO_ROOM))
 
 
 def reason(error: OSError) -> str:

@@ -17,16 +17,14 @@ import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from functools import lru_cache
 from io import FileIO
 from pathlib import Path
 from typing import Final, TypedDict
 
 from harness.system.documents import read_json, without_waiting
+from harness.system.host import LEASE_S, this_kernel
+from harness.system.temporaries import temporary
 from harness.system.text import one_line
-
-LEASE_S = 90.0
-"""A note that was not touched for so long belongs to nobody. More than an NFS client's longest attribute cache."""
 
 WATCH_S = LEASE_S / 3
 """A note from the future is watched for so long: its holder would touch it twice."""
@@ -54,15 +52,6 @@ class Owner(TypedDict):
 
 class Held(Exception):
     """Another process has it; the message says which."""
-
-
-@lru_cache(maxsize=1)
-def this_kernel() -> str:
-    """Tells machines apart; containers of one machine share its kernel and so its locks."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    except OSError:
-        return platform.node()
 
 
 class Lease:
@@ -122,7 +111,7 @@ class Lease:
         """Remove the note unless another process has put its own there meanwhile."""
         if self._note.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(self._note))
-        aside = self._note.with_name(f"{NOTE}.{secrets.token_hex(4)}.tmp")
+        aside = temporary(self._note)
         with suppress(FileNotFoundError):
             self._note.rename(aside)
             if _read(aside) != seen:
@@ -265,7 +254,7 @@ def _alive(pid: object) -> bool:
 
 def _age_s(note: Path) -> float:
     """By the file server's clock alone; opened, since a mere ``stat`` may answer from a cache."""
-    probe = note.with_name(f".now.{platform.node()}.{os.getpid()}.tmp")
+    probe = temporary(note.with_name("now"))
     try:
         with note.open("rb") as file:
             touched_s = os.fstat(file.fileno()).st_mtime

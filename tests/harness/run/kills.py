@@ -77,7 +77,7 @@ def _files(folder: Path) -> dict[str, Any]:
 def _recorded(folder: Path) -> dict[str, Any]:
     import pyarrow.parquet as pq
 
-    table = pq.read_table(folder / "out/fake__f100.parquet", columns=["status", "size", "fault"])
+    table = pq.read_table(folder / "out/fake__f100.parquet", columns=["status", "config.size", "config.fault"])
     return {"rows": sorted(map(str, table.to_pylist()))}
 
 
