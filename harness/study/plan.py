@@ -174,6 +174,8 @@ def _write(folder: Path, runs: set[PlannedRun]) -> list[Path]:
     """Write the plan of ``runs``; returns what that made: the file and the folders above it, if any."""
     document = _document(runs)
     file = folder / contract.PLANNED / f"{digest(document)[:16]}.json"
+    if file.is_dir():
+        raise UserError(f"{file}: a folder where a sweep's plan belongs: move it away")
     made = [path for path in (file, *file.parents) if not os.path.lexists(path)]  # a link to nothing is somebody's
     if file not in made and _says(file, document):
         return []
