@@ -59,7 +59,7 @@ COMMANDS: dict[str, dict[str, tuple[str, ...]]] = {
     "harness/run/store.py::RunDirectory.finish": {"evaluations.parquet": RUN, "strategy.json": RUN, "DONE": SWEEP},
     "harness/run/store.py::RunDirectory.logged": {"cut.jsonl": ("damaged log",)},
     "harness/run/execute.py::_environment": {"*.diff": RUN},
-    "harness/run/reference.py::write_reference": {"reference.parquet": RUN, "reference.yaml": SWEEP},
+    "harness/run/reference.py::_write": {"reference.parquet": RUN, "reference.yaml": SWEEP},
     "harness/study/plan.py::_write": {"planned": SWEEP},
     "harness/cli/gate.py::_run": {
         "g.json": (*GATE, "--json", "g.json"), "g.xml": (*GATE, "--junit", "g.xml"),
