@@ -13,7 +13,6 @@ import json
 import re
 import unicodedata
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -62,12 +61,8 @@ def csv_cell(value: Any) -> Any:
     return "'" * value.lstrip(" ").startswith(_FORMULA) + printable(value)
 
 
-def write_csv(frame: pd.DataFrame, path: Path, float_format: str) -> Path:
-    """Write a table without its index; returns ``path``.
-
-    Raises:
-        OSError: it cannot be written.
-    """
+def csv_safe(frame: pd.DataFrame) -> pd.DataFrame:
+    """A table whose cells and headers no spreadsheet calculates."""
     import pandas as pd  # a third of a second, and most of what this module does needs none of it
 
     written = frame.copy(deep=False)
@@ -80,8 +75,7 @@ def write_csv(frame: pd.DataFrame, path: Path, float_format: str) -> Path:
         if any(isinstance(cell, str) and cell != value for cell, value in zip(cells, values, strict=True)):
             written.isetitem(i, cells)
     written.columns = pd.Index([csv_cell(name) for name in frame.columns])
-    written.to_csv(path, index=False, float_format=float_format)
-    return path
+    return written
 
 
 def markdown(text: str) -> str:

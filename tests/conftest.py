@@ -12,6 +12,7 @@ import gc
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -31,13 +32,21 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
-@pytest.fixture(scope="module")
-def undrawn() -> Iterator[None]:
+@contextmanager
+def undrawn_figures() -> Iterator[None]:
     """Figures are built and not drawn: for tests of what a report says, where drawing is most of the work."""
     from analysis.figures import style
+    from analysis.runs.writing import write_bytes
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(style, "_write", lambda _figure, paths: [path.write_bytes(b"") for path in paths])
+        patch.setattr(style, "_write", lambda _figure, paths: [write_bytes(path, b"") for path in paths])
+        yield
+
+
+@pytest.fixture(scope="module")
+def undrawn() -> Iterator[None]:
+    """See :func:`undrawn_figures`."""
+    with undrawn_figures():
         yield
 
 

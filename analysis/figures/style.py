@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 import matplotlib as mpl
@@ -16,7 +17,7 @@ from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.figure import Figure
 
 from analysis.errors import AnalysisError
-from analysis.media import write_csv
+from analysis.runs.writing import write_bytes, write_csv
 
 COLUMN_INCHES = 3.4
 PAGE_INCHES = 7.0
@@ -112,7 +113,6 @@ def paper() -> Iterator[None]:
 
 def save(figure: Figure, stem: Path, data: pd.DataFrame) -> Path:
     """Write stem.pdf (the same bytes each time), stem.png and stem.csv; returns the PNG's path."""
-    stem.parent.mkdir(parents=True, exist_ok=True)
     png = stem.with_name(stem.name + ".png")
     _write(figure, [stem.with_name(stem.name + ".pdf"), png])
     write_csv(data, stem.with_name(stem.name + ".csv"), "%.6g")
@@ -126,12 +126,8 @@ def save_as(figure: Figure, path: Path, data: pd.DataFrame) -> Path:
         AnalysisError: ``path`` ends neither in .pdf nor in .png, or cannot be written.
     """
     check_figure_path(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _write(figure, [path])
-        return write_csv(data, path.with_suffix(".csv"), "%.6g")
-    except OSError as error:
-        raise AnalysisError(f"{path}: cannot be written: {error.strerror or error}") from error
+    _write(figure, [path])
+    return write_csv(data, path.with_suffix(".csv"), "%.6g")
 
 
 def check_figure_path(path: Path) -> None:
@@ -140,19 +136,20 @@ def check_figure_path(path: Path) -> None:
     Raises:
         AnalysisError: the name ends neither in .pdf nor in .png.
     """
-    if path.suffix not in _WRITE:
+    if path.suffix not in _PRINT:
         raise AnalysisError(f"{path}: a figure of an unknown format: expected a name that ends in .pdf or .png")
 
 
-def _write_pdf(figure: Figure, path: Path) -> None:
-    FigureCanvasPdf(figure).print_pdf(path, metadata={"CreationDate": None})  # type: ignore[no-untyped-call]
+def _print_pdf(figure: Figure, to: BytesIO) -> None:
+    FigureCanvasPdf(figure).print_pdf(to, metadata={"CreationDate": None})  # type: ignore[no-untyped-call]
 
 
-def _write_png(figure: Figure, path: Path) -> None:
-    FigureCanvasAgg(figure).print_png(path, metadata={"Software": None})  # type: ignore[no-untyped-call]
+def _print_png(figure: Figure, to: BytesIO) -> None:
+    FigureCanvasAgg(figure).print_png(to, metadata={"Software": None})  # type: ignore[no-untyped-call]
 
 
-_WRITE: dict[str, Callable[[Figure, Path], None]] = {".pdf": _write_pdf, ".png": _write_png}
+_PRINT: dict[str, Callable[[Figure, BytesIO], None]] = {".pdf": _print_pdf, ".png": _print_png}
+"""Into memory: Matplotlib's writer of PDF breaks down in its own way on a full disk."""
 
 
 def _write(figure: Figure, paths: Sequence[Path]) -> None:
@@ -163,4 +160,6 @@ def _write(figure: Figure, paths: Sequence[Path]) -> None:
         figure.set_layout_engine("none")
         for path in paths:
             figure.set_dpi(mpl.rcParams["savefig.dpi"])
-            _WRITE[path.suffix](figure, path)
+            printed = BytesIO()
+            _PRINT[path.suffix](figure, printed)
+            write_bytes(path, printed.getvalue())

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 
 from analysis.errors import AnalysisError
-from analysis.media import json_text, write_csv
+from analysis.media import json_text
 from analysis.progress import tracked
 from analysis.reference import StratumRule
 from analysis.report.drawing import Drawing, PageFigure, save_figures
@@ -19,8 +19,8 @@ from analysis.report.page import Command, render
 from analysis.report.text import counted_in, format_speedups
 from analysis.runs.library import Library
 from analysis.runs.overlap import overlap_sentences
-from analysis.runs.temporaries import remove_left_over
 from analysis.runs.told import Account
+from analysis.runs.writing import write_csv, write_text
 from analysis.study.none_succeeded import none_succeeded
 from analysis.study.results import StudyResults, study_results
 from analysis.study.speedup import COLUMNS
@@ -83,6 +83,7 @@ def build_report(
     library: Library | None = None,
     per_task: bool = False,
     hypothesis: Path | None = None,
+    told: Callable[[str], None] = lambda _: None,
 ) -> Report:
     """Analyse every finished run below ``paths`` and write ``out_dir``.
 
@@ -91,6 +92,7 @@ def build_report(
         per_task: draw the best-so-far curves of every task too.
         hypothesis: the file to judge by; ``None``: that beside the results, where there is one; see
             :func:`analysis.verdict.hypothesis_file.find_hypothesis`.
+        told: gets the main table, the verdict and the notes before anything is written: a disk may be full.
 
     Raises:
         AnalysisError: nothing to analyse, damaged files, runs or hypotheses that contradict each other, or no place
@@ -99,26 +101,9 @@ def build_report(
     claimed = find_hypothesis(paths, hypothesis)
     command = Command(tuple(map(str, paths)), str(out_dir), "" if hypothesis is None else str(hypothesis))
     results = study_results(paths, library, _rule(claimed))
-    out = Path(out_dir)
-    try:
-        (out / "figures").mkdir(parents=True, exist_ok=True)
-        remove_left_over(out)
-        return _write(results, claimed, out, command, per_task)
-    except OSError as error:
-        raise AnalysisError(f"{out}: cannot be written: {error.strerror or error}") from error
-
-
-def _write(
-    results: StudyResults, claimed: HypothesisFile | None, out: Path, command: Command, per_task: bool
-) -> Report:
-    hypothesis = None if claimed is None else claimed.hypothesis
-    verdict = summarise(results) if hypothesis is None else judge(results, hypothesis)
     failed = none_succeeded(results.study, results.best)
-    told = [verdict.sentence, *(f"{task}: {sentence}." for task, sentence in failed.items())]
+    verdict = _verdict(results, None if claimed is None else claimed.hypothesis, failed)
     account = results.study.account
-    if not account.complete:
-        told.append(account.summary())
-    verdict = replace(verdict, sentence=" ".join(told).rstrip())
     document, registered = verdict.document(), []
     if claimed is not None:
         found = told_of(claimed, results.study)
@@ -126,7 +111,37 @@ def _write(
         document = {"hypothesis": found.document, **document}
     document |= {"none_succeeded": failed, "account": account.document()}
     document |= {"chosen_on": results.study.chosen_on}
-    (out / "verdict.json").write_text(json_text(document) + "\n", encoding="utf-8")
+    notes = [*registered, *account.sentences(), *overlap_sentences(results.study.runs, results.study.chosen_on)]
+    for said in (format_speedups(results.speedups[COLUMNS], account=account), verdict.sentence, *notes):
+        told(said)
+    out = Path(out_dir)
+    write_text(out / "verdict.json", json_text(document) + "\n")
+    return _write(_Judged(results, verdict, claimed, registered, notes), out, command, per_task)
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """What is known of a study before any of it is written; ``registered``: what is to be said of its hypothesis."""
+
+    results: StudyResults
+    verdict: Verdict | Neutral
+    claimed: HypothesisFile | None
+    registered: list[str]
+    notes: list[str]
+
+
+def _verdict(results: StudyResults, hypothesis: Hypothesis | None, failed: Mapping[str, str]) -> Verdict | Neutral:
+    """With what a reader must know of tasks on which nothing succeeded, and of runs that are not done."""
+    verdict = summarise(results) if hypothesis is None else judge(results, hypothesis)
+    sentences = [verdict.sentence, *(f"{task}: {sentence}." for task, sentence in failed.items())]
+    if not results.study.account.complete:
+        sentences.append(results.study.account.summary())
+    return replace(verdict, sentence=" ".join(sentences).rstrip())
+
+
+def _write(judged: _Judged, out: Path, command: Command, per_task: bool) -> Report:
+    results, verdict, claimed = judged.results, judged.verdict, judged.claimed
+    account = results.study.account
     table = results.speedups[COLUMNS]
     everything = pd.concat([table, *(other[COLUMNS] for other in results.others.values())], ignore_index=True)
     counted = counted_in(everything, account)
@@ -143,9 +158,10 @@ def _write(
     tables = make_tables(results)
     for made in tables:
         write(made, out / "tables")
+    hypothesis = None if claimed is None else claimed.hypothesis
     figures = save_figures(_wanted(results, hypothesis, per_task), out / "figures")
     index = out / "index.html"
-    index.write_text(render(results, verdict, figures, tables, command, registered), encoding="utf-8")
+    write_text(index, render(results, verdict, figures, tables, command, judged.registered))
     return Report(
         index=index,
         verdict_json=out / "verdict.json",
@@ -157,11 +173,7 @@ def _write(
         verdict=verdict,
         hypothesis=claimed,
         account=account,
-        notes=[
-            *registered,
-            *account.sentences(),
-            *overlap_sentences(results.study.runs, results.study.chosen_on),
-        ],
+        notes=judged.notes,
     )
 
 
@@ -224,8 +236,4 @@ def redraw(
     unknown = [name for name in names if name not in drawings]
     if unknown:
         raise AnalysisError(f"--figure {unknown[0]}: no such figure: expected one of {', '.join(drawings)}")
-    folder = Path(out_dir) / "figures"
-    try:
-        return save_figures([drawings[name] for name in names], folder)
-    except OSError as error:
-        raise AnalysisError(f"{folder}: cannot be written: {error.strerror or error}") from error
+    return save_figures([drawings[name] for name in names], Path(out_dir) / "figures")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from analysis.report.sides import cells_of, left_out, left_out_table, only_in, w
 from analysis.report.text import AXIS_NAMES
 from analysis.runs.library import Library
 from analysis.runs.load import load_study, part_of
+from analysis.runs.writing import write_text
 from analysis.statistics.ert import LogEstimate
 from analysis.study.results import OTHERS, StudyResults, analyse
 from analysis.study.speedup import COLUMNS
@@ -55,11 +56,15 @@ def compare_studies(
     out: str | Path = "report",
     library: Library | None = None,
     hypothesis: Path | None = None,
+    told: Callable[[str], None] = lambda _: None,
 ) -> Compared:
     """Write a page, tables and comparison.json.
 
     What both have is compared: strategies on tasks that both ran, whatever else either holds; that is named. Each
     study is judged by ``hypothesis``, else by its own, else by none, as the whole that it is.
+
+    Args:
+        told: gets a sentence of each study and the notes before anything is written: a disk may be full.
 
     Raises:
         AnalysisError: as :func:`analysis.report.build.build_report`, or the studies share no task and strategy.
@@ -81,26 +86,26 @@ def compare_studies(
         [_sentence(study, claim) for study, claim in zip(studies, claims, strict=True)],
         [*left_out(*studies), *differences(*studies)],
     )
-    try:
-        for table in tables:
-            write(table, folder)
-        document = _document((a, b), studies, compared)
-        (folder / "comparison.json").write_text(json_text(document) + "\n", "utf-8")
-        page = (
-            environment()
-            .get_template("compare.html.j2")
-            .render(
-                names=[str(a), str(b)],
-                sentences=compared.sentences,
-                counts=[(len(study.study.runs), study.study.runs["task"].nunique()) for study in studies],
-                differences=compared.notes,
-                tables=tables,
-                command=shlex.join(["nearopt", "report", "--compare", str(a), str(b), *given, "-o", str(out)]),
-            )
+    for side, path, sentence in zip("AB", (a, b), compared.sentences, strict=True):
+        told(f"{side}: {path}: {sentence}")
+    for note in compared.notes:
+        told(note)
+    for table in tables:
+        write(table, folder)
+    write_text(folder / "comparison.json", json_text(_document((a, b), studies, compared)) + "\n")
+    page = (
+        environment()
+        .get_template("compare.html.j2")
+        .render(
+            names=[str(a), str(b)],
+            sentences=compared.sentences,
+            counts=[(len(study.study.runs), study.study.runs["task"].nunique()) for study in studies],
+            differences=compared.notes,
+            tables=tables,
+            command=shlex.join(["nearopt", "report", "--compare", str(a), str(b), *given, "-o", str(out)]),
         )
-        compared.index.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise AnalysisError(f"{folder}: cannot be written: {error.strerror or error}") from error
+    )
+    write_text(compared.index, page)
     return compared
 
 

@@ -15,6 +15,7 @@ from analysis.runs.load import each_once
 from analysis.runs.reading import read_logs
 from analysis.runs.retimed import with_retimed
 from analysis.runs.told import Account
+from analysis.runs.writing import write_text, writing
 
 
 @dataclass(frozen=True)
@@ -41,19 +42,19 @@ def write_bundle(paths: Sequence[str | Path], folder: Path, known: Account | Non
         known: their account, where it was made already.
 
     Raises:
-        AnalysisError: a file is damaged.
-        OSError: ``folder`` cannot be written.
+        AnalysisError: a file is damaged, or ``folder`` cannot be written.
     """
     known = account(paths) if known is None else known
     logs, _, environment = read_logs(paths)
     by_name = {"/".join(log.path.parts[-3:]): log for log in with_retimed(each_once(logs, known))}
     file = folder / contract.CONSOLIDATED
-    consolidated.write(file, by_name, {}, environment)
+    with writing(file):
+        consolidated.write(file, by_name, {}, environment)
     protocol: dict[str, object] = {}
     for log in by_name.values():
         protocol.setdefault(str(log.config["strategy"]["label"]), log.config)
     config = folder / contract.CONFIG
-    config.write_text(yaml.safe_dump(protocol, sort_keys=False), encoding="utf-8")
+    write_text(config, yaml.safe_dump(protocol, sort_keys=False))
     told = folder / "account.json"
-    told.write_text(json.dumps(known.document(), indent=1) + "\n", encoding="utf-8")
+    write_text(told, json.dumps(known.document(), indent=1) + "\n")
     return Bundle(file, config, told, len(by_name))

@@ -28,7 +28,8 @@ from analysis.runs.held_together import document, empty, fingerprint, opened
 from analysis.runs.names import check_names, check_place
 from analysis.runs.run_directory import RunLog, read_environment, read_run
 from analysis.runs.survey import Collection
-from analysis.runs.temporaries import remove_left_over, temporary
+from analysis.runs.temporaries import remove_left_over
+from analysis.runs.writing import replacing
 
 WORTH_IT = 100
 """Fewer runs than these are read as they are, and nothing is written."""
@@ -122,19 +123,12 @@ def _write_if_possible(
 
 def write(file: Path, logs: Mapping[str, RunLog], prints: Mapping[str, str], environment: Mapping[str, Any]) -> None:
     """Write ``file`` at once or not at all, rows by relative path."""
-    remove_left_over(file.parent)
-    written = temporary(file)
     document: ConsolidatedDocument = {"version": str(contract.FORMAT_VERSION), "environment": dict(environment)}
     metadata = {contract.METADATA_KEY: json.dumps(document)}
-    try:
-        with pq.ParquetWriter(
-            written, pa.schema(contract.CONSOLIDATED_COLUMNS.items(), metadata), **_COMPRESSION
-        ) as writer:
-            for batch in _batches(list(logs)):
-                writer.write_table(_table(batch, logs, prints))
-        written.replace(file)
-    finally:
-        written.unlink(missing_ok=True)
+    schema = pa.schema(contract.CONSOLIDATED_COLUMNS.items(), metadata)
+    with replacing(file) as written, pq.ParquetWriter(written, schema, **_COMPRESSION) as writer:
+        for batch in _batches(list(logs)):
+            writer.write_table(_table(batch, logs, prints))
 
 
 def _batches(names: list[str], size: int = 2000) -> Iterator[list[str]]:

@@ -138,5 +138,6 @@ def opened(file: Path) -> Iterator[pq.ParquetFile]:
         what = "it is the only copy of its runs: keep it, and bring it back from where it came (a backup, git)"
         if runs:
             what = f"bring it back, or move it away: it is written again from the {runs} run directories here"
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        said = getattr(error, "strerror", None) or str(error)
+        reason = (said.splitlines() or [type(error).__name__])[0]
         raise AnalysisError(f"{file}: damaged: {reason}: {what}") from error

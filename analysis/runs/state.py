@@ -8,12 +8,13 @@ import re
 import time
 from dataclasses import dataclass
 from enum import StrEnum
+from io import FileIO
 from pathlib import Path
 
 from analysis.media import printable
 from analysis.runs import contract
 from analysis.runs.damage import damage, unverified
-from analysis.runs.documents import read_json
+from analysis.runs.documents import read_bytes, read_json, without_waiting
 from analysis.runs.version import check_run_version
 
 _LONGEST = 2000
@@ -104,7 +105,7 @@ def run_state(directory: Path, deep: bool = True) -> CountedRun:
 def held(directory: Path) -> bool:
     """Whether a process seems to write there now: ``.lock`` is taken, or ``.owner`` of another machine is fresh."""
     try:
-        with (directory / contract.LOCK).open("rb") as lock:
+        with FileIO(str(directory / contract.LOCK), "r", opener=without_waiting) as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
             note = directory / contract.OWNER
             said = read_json(note)
@@ -132,7 +133,7 @@ def identity(directory: Path) -> tuple[str, str]:
     """``config_hash`` and ``code_digest`` of the run in a directory, empty where it does not say; read as lines, for
     there may be thousands."""
     try:
-        found = dict(_HASHES.findall((directory / contract.CONFIG).read_bytes()))
+        found = dict(_HASHES.findall(read_bytes(directory / contract.CONFIG)))
     except OSError:
         return "", ""
     of_config, of_code = (found.get(name, b"").decode("ascii", "replace") for name in (b"config_hash", b"code_digest"))

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from analysis.media import latex, markdown, markdown_table, write_csv
+from analysis.media import latex, markdown, markdown_table
+from analysis.runs.writing import write_csv, write_text
 
 
 @dataclass(frozen=True)
@@ -60,10 +61,9 @@ class Table:
 
 def write(table: Table, folder: Path) -> None:
     """``<name>.csv``, ``.md`` and ``.tex`` in ``folder``."""
-    folder.mkdir(parents=True, exist_ok=True)
     write_csv(table.data, folder / f"{table.name}.csv", "%.6g")
-    (folder / f"{table.name}.md").write_text(table.markdown(), encoding="utf-8")
-    (folder / f"{table.name}.tex").write_text(table.latex(), encoding="utf-8")
+    write_text(folder / f"{table.name}.md", table.markdown())
+    write_text(folder / f"{table.name}.tex", table.latex())
 
 
 def figure(value: float) -> str:

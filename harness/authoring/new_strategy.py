@@ -34,14 +34,18 @@ def new_strategy(name: str, folder: Path) -> list[Path]:
         if file.exists():
             raise UserError(f"{file}: exists: choose another name or -o DIR, or move it away")
     names = {"name": name, "title": "".join(word.capitalize() for word in name.split("_"))}
+    made: list[Path] = []
     try:
         for file, template in files.items():
-            file.parent.mkdir(parents=True, exist_ok=True)
             text = Template((TEMPLATES / template).read_text(encoding="utf-8")).substitute(names)
+            file.parent.mkdir(parents=True, exist_ok=True)
             with file.open("x", encoding="utf-8") as out:
+                made.append(file)
                 out.write(text)
     except OSError as error:
-        raise UserError(f"{folder}: cannot be written ({error.strerror}): choose another -o DIR") from None
+        for half in made:  # they would be in the way of the next attempt
+            half.unlink(missing_ok=True)
+        raise UserError(f"{file}: cannot be written ({error.strerror}): choose another -o DIR") from None
     return list(files)
 
 

@@ -25,10 +25,10 @@ def _run(arguments: argparse.Namespace) -> int:
 
     from analysis.figures.ask_cost import draw
     from analysis.figures.style import save
-    from analysis.media import write_csv
+    from analysis.runs.writing import write_csv
     from analysis.study.ask_cost import COLUMNS, summarise, terminal_table
     from harness.authoring.profiling import profile_all, profiled_configs, to_rows
-    from harness.system.atomic import check_writable, writing
+    from harness.system.atomic import check_writable
 
     check_writable(arguments.output / "growth.csv")
     words = [*arguments.overrides, *filter(None, arguments.beside.split(","))]
@@ -39,9 +39,8 @@ def _run(arguments: argparse.Namespace) -> int:
         raise UserError(f"--time-limit-s {arguments.time_limit_s:g}: no strategy got as far as 10 observations")
     summary = summarise(readings)
     say(terminal_table(summary))  # first: it took minutes, and a disk may be full
-    with writing(arguments.output):
-        figure = save(draw(readings, summary), arguments.output / "ask-cost", readings)
-        write_csv(summary, arguments.output / "growth.csv", "%.6g")
+    figure = save(draw(readings, summary), arguments.output / "ask-cost", readings)
+    write_csv(summary, arguments.output / "growth.csv", "%.6g")
     say(figure)
     return DONE
 

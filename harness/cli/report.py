@@ -27,7 +27,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from analysis.report.build import build_report, format_speedups, redraw
+    from analysis.report.build import build_report, redraw
     from analysis.report.compare import compare_studies
     from harness.cli.library import library
 
@@ -36,12 +36,7 @@ def _run(arguments: argparse.Namespace) -> int:
         if len(arguments.paths) != 2:
             raise UserError(f"nearopt report --compare: {len(arguments.paths)} folders: expected two, one per study")
         a, b = arguments.paths
-        compared = compare_studies(a, b, arguments.output, known, arguments.hypothesis)
-        for name, path, sentence in zip("AB", (a, b), compared.sentences, strict=True):
-            say(f"{name}: {path}: {sentence}")
-        for note in compared.notes:
-            say(note)
-        say(compared.index)
+        say(compare_studies(a, b, arguments.output, known, arguments.hypothesis, say).index)
         return DONE
     if arguments.figure:
         drawn = redraw(arguments.paths, arguments.output, arguments.figure, known, arguments.hypothesis, say)
@@ -49,11 +44,7 @@ def _run(arguments: argparse.Namespace) -> int:
             say(figure.png)
         return DONE
     tracker = _study_tracker(arguments.overrides)
-    report = build_report(arguments.paths, arguments.output, known, arguments.per_task, arguments.hypothesis)
-    say(format_speedups(report.speedups, account=report.account))
-    say(report.verdict.sentence)
-    for note in report.notes:
-        say(note)
+    report = build_report(arguments.paths, arguments.output, known, arguments.per_task, arguments.hypothesis, say)
     say(report.index)
     if tracker is not None:
         _log_study(tracker, arguments.paths, arguments.output, report)

@@ -11,7 +11,6 @@ from hydra.errors import HydraException
 
 from harness.errors import UserError
 from harness.landscapes.library import SEPARATOR
-from harness.system.text import causes_line
 
 TARGET, LABEL = "strategy._target_", "strategy.label"
 ARGUMENTS = "strategy.arguments."
@@ -68,13 +67,20 @@ def check_readable(overrides: Sequence[str]) -> None:
     for override in overrides:
         try:
             parser.parse_override(override)
-        except HydraException as error:
+        except HydraException:
             key, found, value = override.partition("=")
             if not found:
                 raise UserError(f"{override}: expected NAME=VALUE") from None
             if not value or any(character in value for character in "'\"()[]{}"):
-                raise UserError(f"{override}: {causes_line(error)}") from None
+                raise UserError(f"{override}: {_unpaired(key, value)}") from None
             raise UserError(f"{override}: {quoting(key, value)}") from None
+
+
+def _unpaired(key: str, value: str) -> str:
+    """What to say of quotes and brackets that Hydra cannot read: it speaks of its own lexer."""
+    if not value:
+        return "expected a value"
+    return f"expected quotes and brackets in pairs; where it is plain text, {quoting(key, value)}"
 
 
 def check_hydra_keys(overrides: Sequence[str]) -> None:

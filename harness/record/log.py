@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from io import BufferedWriter, FileIO, TextIOWrapper
 from pathlib import Path
 from statistics import median
 from types import TracebackType
@@ -17,6 +18,7 @@ from harness.errors import UserError
 from harness.evaluation import Configuration, DeviceState, Measurement, Status
 from harness.measure.engine import Result
 from harness.system.atomic import writing
+from harness.system.documents import without_waiting
 from harness.system.sealed_lines import CHECK, Seals, sealed
 
 
@@ -92,7 +94,7 @@ class RecordLog:
         self.unverified = 0
         with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("a", encoding="utf-8")
+            self._file = TextIOWrapper(BufferedWriter(FileIO(str(path), "a", opener=without_waiting)), encoding="utf-8")
         try:
             _lock(path, self._file)
             if path.stat().st_size:

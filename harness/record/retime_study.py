@@ -29,7 +29,7 @@ from harness.record.retime import VENDOR, Retiming, rescale, retime
 from harness.run import contract
 from harness.run.state import OPEN, State, run_state
 from harness.run.survey import runs_of_task
-from harness.system.atomic import replacing
+from harness.system.atomic import check_writable, replacing, writing
 from harness.system.documents import read_json, read_text
 from harness.system.names import check_names
 from harness.system.terminal import warn
@@ -156,6 +156,7 @@ def retime_task(
     first = {one.key: one.configuration for one in evaluations}
     latency = {key: float(np.median(values)) for key, values in readings.items()}
     chosen = {key: (first[key], latency[key]) for key in retiming.choose(latency)}
+    check_writable(folder / contract.RETIMED)
     warn(f"{folder.name}: re-timing {len(chosen)} configurations, {retiming.rounds} rounds")
     with Session(kernel, device, options, work) as session:
         samples, *_ = retime(session, chosen, {}, retiming, rng)
@@ -198,5 +199,5 @@ def _write(
     at = datetime.now(UTC).isoformat(timespec="seconds")
     document: contract.RetimedDocument = {"retimed_at": at, "scales": scales, **facts}
     table = table.replace_schema_metadata({contract.METADATA_KEY: json.dumps(document).encode()})
-    with replacing(path) as temporary:
+    with writing(path), replacing(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")

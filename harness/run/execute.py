@@ -28,6 +28,7 @@ from harness.strategies.base import Strategy
 from harness.system.atomic import write_text, writing
 from harness.system.digest import digest
 from harness.system.names import shown, task_fault
+from harness.system.temporaries import remove_left_over
 from harness.system.text import failure_reason
 from harness.trackers.base import TrackedRun
 from harness.trackers.guard import Guard
@@ -144,6 +145,7 @@ def recognised(config: RunConfig, options: SweepOptions, backend: Backend) -> Ru
     if wrong or not (path / contract.DONE).exists():
         return None
     done, _ = read_done(path / contract.DONE)
+    remove_left_over(path)  # of a process that was killed when it had all but let go of it
     check_reference(task_folder, backend)
     check_owner(path, _document(config, backend), options.allow_mixed_code)  # a newer NearOpt's run is none of ours
     with writing(task_folder):

@@ -15,6 +15,7 @@ from harness.run import contract
 from harness.run.damage import damage
 from harness.run.failures import failed
 from harness.run.version import check_run_version
+from harness.system.documents import read_bytes
 from harness.system.lease import holder
 
 
@@ -98,7 +99,7 @@ class Identity:
 def identity(directory: Path) -> Identity:
     """Of the run in a directory; config.yaml is read as lines, for there may be thousands."""
     try:
-        said = dict(_SAID.findall((directory / contract.CONFIG).read_bytes()))
+        said = dict(_SAID.findall(read_bytes(directory / contract.CONFIG)))
     except OSError:
         return Identity()
     of_config, of_code = (said.get(name, b"").decode("ascii", "replace") for name in (b"config_hash", b"code_digest"))

@@ -218,7 +218,7 @@ class RunDirectory:
             line, self._check = sealed(orjson.dumps(evaluation), self._check)
             lines.append(line)
         left = memoryview(b"".join(lines))
-        with writing(self.path):
+        with writing(self._log_path):
             if self._log is None:
                 self._log = FileIO(str(self._log_path), "a")
             while left:  # a full disk takes a part before it says so

@@ -22,6 +22,7 @@ from harness.study.placement import visible_gpus
 from harness.study.plan import ANY, PlannedRun, planned_run, run_directories
 from harness.study.recorded_costs import RunCost, Thinking, random_run, thinking
 from harness.study.sweep import default_jobs
+from harness.system.documents import read_bytes
 
 
 @dataclass(frozen=True)
@@ -187,7 +188,7 @@ def _state(options: SweepOptions, run: PlannedRun | None) -> _State:
 
 def _logged(place: Path) -> int:
     try:
-        return (place / contract.LOG).read_bytes().count(b"\n")
+        return read_bytes(place / contract.LOG, at_most=None).count(b"\n")
     except OSError:
         return 0
 

@@ -174,7 +174,9 @@ def _write(folder: Path, runs: set[PlannedRun]) -> list[Path]:
     """Write the plan of ``runs``; returns what that made: the file and the folders above it, if any."""
     document = _document(runs)
     file = folder / contract.PLANNED / f"{digest(document)[:16]}.json"
-    made = [path for path in (file, *file.parents) if not path.exists()]
+    if file.is_dir():
+        raise UserError(f"{file}: a folder where a sweep's plan belongs: move it away")
+    made = [path for path in (file, *file.parents) if not os.path.lexists(path)]  # a link to nothing is somebody's
     if file not in made and _says(file, document):
         return []
     try:
@@ -184,7 +186,8 @@ def _write(folder: Path, runs: set[PlannedRun]) -> list[Path]:
         _withdraw(made)
         if all(run_directories(folder, run) for run in runs):
             return []  # an older study on a read-only disk: what is done is skipped, and nothing is missing
-        raise UserError(f"{folder}: cannot be written ({error.strerror}): expected a folder for results=") from None
+        at = error.filename or folder
+        raise UserError(f"{at}: cannot be written ({error.strerror}): expected a folder for results=") from None
     return made
 
 

@@ -88,7 +88,7 @@ def thinking(directories: Iterable[Path]) -> Thinking | None:
 
 def _costs(directory: Path) -> Floats | None:
     """Shape ``[evaluations, 2]``: ask and tell, and the round, in s; ask and tell again where no round was logged."""
-    if not (directory / contract.DONE).exists():
+    if not (directory / contract.DONE).exists() or not (directory / contract.EVALUATIONS).is_file():
         return None
     try:
         table = pq.read_table(directory / contract.EVALUATIONS, columns=list(_THINKING))

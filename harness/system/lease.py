@@ -17,16 +17,14 @@ import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from functools import lru_cache
 from io import FileIO
 from pathlib import Path
 from typing import Final, TypedDict
 
-from harness.system.documents import read_json
+from harness.system.documents import read_json, without_waiting
+from harness.system.host import LEASE_S, this_kernel
+from harness.system.temporaries import temporary
 from harness.system.text import one_line
-
-LEASE_S = 90.0
-"""A note that was not touched for so long belongs to nobody. More than an NFS client's longest attribute cache."""
 
 WATCH_S = LEASE_S / 3
 """A note from the future is watched for so long: its holder would touch it twice."""
@@ -56,15 +54,6 @@ class Held(Exception):
     """Another process has it; the message says which."""
 
 
-@lru_cache(maxsize=1)
-def this_kernel() -> str:
-    """Tells machines apart; containers of one machine share its kernel and so its locks."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    except OSError:
-        return platform.node()
-
-
 class Lease:
     """The right to write into ``folder``, until closed or until the process ends.
 
@@ -79,7 +68,7 @@ class Lease:
             "host": platform.node(), "kernel": this_kernel(), "pid": os.getpid(), "token": secrets.token_hex(8),
         }  # fmt: skip
         self._stop = threading.Event()
-        self._lock = FileIO(str(folder / LOCK), "a")
+        self._lock = FileIO(str(folder / LOCK), "a", opener=without_waiting)
         try:
             self._acquire()
             threading.Thread(target=self._keep_fresh, daemon=True).start()
@@ -120,7 +109,9 @@ class Lease:
 
     def _remove(self, seen: Mapping[str, object]) -> None:
         """Remove the note unless another process has put its own there meanwhile."""
-        aside = self._note.with_name(f"{NOTE}.{secrets.token_hex(4)}.tmp")
+        if self._note.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(self._note))
+        aside = temporary(self._note)
         with suppress(FileNotFoundError):
             self._note.rename(aside)
             if _read(aside) != seen:
@@ -157,7 +148,7 @@ def holder(folder: Path) -> str | None:
     """The process that seems to have it now, in words, ``None``: nobody; takes nothing."""
     note = folder / NOTE
     try:
-        with FileIO(str(folder / LOCK), "r") as lock:
+        with FileIO(str(folder / LOCK), "r", opener=without_waiting) as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
             seen = _read(note)
             free = not note.exists() or _abandoned(note, seen, locked=True) or _unchanged(note, seen)
@@ -263,7 +254,7 @@ def _alive(pid: object) -> bool:
 
 def _age_s(note: Path) -> float:
     """By the file server's clock alone; opened, since a mere ``stat`` may answer from a cache."""
-    probe = note.with_name(f".now.{platform.node()}.{os.getpid()}.tmp")
+    probe = temporary(note.with_name("now"))
     try:
         with note.open("rb") as file:
             touched_s = os.fstat(file.fileno()).st_mtime

@@ -15,7 +15,7 @@ from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
-from harness.system.lease import LEASE_S, this_kernel
+from harness.system.host import LEASE_S, this_kernel
 
 _NAME = re.compile(r"\..+\.(?:([0-9a-f]{8})-)?([0-9]{1,10})-[0-9a-f]{8}\.tmp", re.DOTALL)
 """Machine, process and a word by chance; older names say no machine. Nobody else's temporary files are called so."""

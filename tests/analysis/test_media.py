@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from analysis import media
 from analysis.figures.style import legend_label, paper, save
 from analysis.report.page import environment
+from analysis.runs import writing
 
 ROOT = Path(__file__).resolve().parents[2]
 HOSTILE = ("=1+1", "+1", "-1+cmd", "@SUM(1)", "\t=1", "\r=1", "\n=1", " =1", "＝1", "=cmd|' /C calc'!A0")
@@ -24,7 +25,7 @@ HARMLESS = ("random", "lfbo(gamma=-0.3)", "a=b", "–", "1", "", "'x", "x-1", "m
 @pytest.mark.parametrize("text", HOSTILE)
 def test_text_that_a_spreadsheet_would_calculate_says_that_it_is_text(tmp_path: Path, text: str) -> None:
     frame = pd.DataFrame({"name": [text, "x"], "value": [-1.5, np.nan], text: [1, 2]})
-    rows = list(csv.reader(media.write_csv(frame, tmp_path / "x.csv", "%.6g").open(encoding="utf-8", newline="")))
+    rows = list(csv.reader(writing.write_csv(frame, tmp_path / "x.csv", "%.6g").open(encoding="utf-8", newline="")))
     assert [rows[0][2], rows[1][0]] == [f"'{media.printable(text)}"] * 2
     assert (rows[1][1], rows[1][2], rows[2]) == ("-1.5", "1", ["x", "", "2"])
 
@@ -41,14 +42,14 @@ def test_numbers_and_other_text_are_written_as_ever(tmp_path: Path) -> None:
         }
     )
     frame.to_csv(tmp_path / "plain.csv", index=False, float_format="%.6g")
-    media.write_csv(frame, tmp_path / "ours.csv", "%.6g")
+    writing.write_csv(frame, tmp_path / "ours.csv", "%.6g")
     assert (tmp_path / "ours.csv").read_bytes() == (tmp_path / "plain.csv").read_bytes()
 
 
 def test_text_of_every_type_is_made_safe(tmp_path: Path) -> None:
     frame = pd.DataFrame({"object": pd.Series(["=1"], dtype=object), "kind": pd.Categorical(["=1"])})
     frame["string"] = pd.Series(["=1"], dtype="string")
-    assert media.write_csv(frame, tmp_path / "x.csv", "%g").read_text() == "object,kind,string\n'=1,'=1,'=1\n"
+    assert writing.write_csv(frame, tmp_path / "x.csv", "%g").read_text() == "object,kind,string\n'=1,'=1,'=1\n"
     assert frame["object"].tolist() == ["=1"]  # the caller's own stays
 
 
@@ -154,7 +155,7 @@ def calls(folder: str, name: str) -> set[str]:
 
 
 def test_each_medium_has_one_way() -> None:
-    assert calls("analysis", "to_csv") == {"analysis/media.py"}
+    assert calls("analysis", "to_csv") == {"analysis/runs/writing.py"}
     assert calls("harness", "to_csv") == set()
     assert calls("analysis", "to_markdown") | calls("analysis", "to_latex") | calls("analysis", "to_html") == set()
     assert calls("analysis", "print") == {"analysis/progress.py"}

@@ -83,4 +83,4 @@ def test_nothing_is_overwritten(nearopt: Nearopt, tmp_path: Path, there: str) ->
 def test_a_folder_that_is_a_file_is_one_line(nearopt: Nearopt, tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("")
     code, _, err = nearopt("new-strategy", "near_and_far", "-o", "mine")
-    assert code == 2 and err.startswith("nearopt: mine: cannot be written") and err.count("\n") == 1
+    assert code == 2 and err.startswith("nearopt: mine/near_and_far.py: cannot be written") and err.count("\n") == 1

@@ -63,7 +63,9 @@ def test_a_directory_that_is_deleted_fails_its_run_alone(
     monkeypatch.syspath_prepend(str(tmp_path))
     code, out, err = nearopt(*sweep(tmp_path, "strategy._target_=remover_strategy.Remover", "jobs=1"))
     assert code == 2 and out.startswith("3 runs done, 0 were done before, 1 failed")
-    assert f"seed 1: study/{TASK}/Remover/seed-1: cannot be written (No such file or directory)" in err
+    assert (
+        f"seed 1: study/{TASK}/Remover/seed-1/evaluations.jsonl: cannot be written (No such file or directory)" in err
+    )
     assert len(traces(tmp_path / "study")) == 3
 
 

@@ -213,7 +213,18 @@ def test_a_sweep_that_cannot_write_is_one_line(nearopt: Nearopt, tmp_path: Path)
     code, _, err = nearopt(*sweep(tmp_path, "seed=range(0,50)"))
     assert code == 2
     assert err.count("\n") == 1
-    assert "study: cannot be written" in err
+    assert "study/planned: cannot be written (Not a directory)" in err
+
+
+@pytest.mark.parametrize("link", ["study", "study/planned"])
+def test_a_link_to_a_disk_that_is_not_there_stays(nearopt: Nearopt, tmp_path: Path, link: str) -> None:
+    """Else the same command would begin the study anew elsewhere."""
+    (tmp_path / link).parent.mkdir(exist_ok=True)
+    (tmp_path / link).symlink_to("/nowhere/at/all")
+    for _ in range(2):
+        code, _, err = nearopt(*sweep(tmp_path, "seed=0,1"))
+        assert (code, err.count("\n")) == (2, 1) and f"{link}: cannot be written" in err, err
+        assert (tmp_path / link).is_symlink()
 
 
 def test_a_plan_that_cannot_be_written_stops_only_a_sweep_that_lacks_runs(

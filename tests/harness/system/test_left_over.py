@@ -7,8 +7,11 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from analysis.runs import writing as writing_there
 from harness.system import atomic
 from harness.system.atomic import check_writable, replacing, write_text
 from harness.system.temporaries import machine
@@ -135,3 +138,30 @@ def test_of_a_trackers_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_a_name_of_any_length_can_be_written(tmp_path: Path) -> None:
     write_text(tmp_path / ("x" * 255), "1")
     assert atomic.temporary(tmp_path / ("x" * 255)).name.startswith(".")
+
+
+@pytest.mark.parametrize("write", [write_text, writing_there.write_text], ids=["harness", "analysis"])
+def test_a_device_and_a_standard_stream_are_written_and_not_replaced(
+    write: Callable[[Path, str], None], tmp_path: Path
+) -> None:
+    reading, writing = os.pipe()
+    try:
+        write(Path(f"/dev/fd/{writing}"), "text")
+        assert os.read(reading, 10) == b"text"
+    finally:
+        os.close(reading)
+        os.close(writing)
+    write(Path("/dev/null"), "text")
+    assert Path("/dev/null").is_char_device()
+    os.mkfifo(tmp_path / "pipe")  # in the place of a result, with nobody who reads it
+    write(tmp_path / "pipe", "text")
+    assert (tmp_path / "pipe").read_text() == "text"
+
+
+def test_a_file_below_a_folder_with_a_colon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PyArrow takes ``a:b/c`` for an address, unless it exists."""
+    (tmp_path / "a:b").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with replacing(Path("a:b/c.parquet")) as written:
+        pq.write_table(pa.table({"x": [1]}), written)
+    assert pq.read_table("a:b/c.parquet").num_rows == 1
