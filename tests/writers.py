@@ -101,6 +101,7 @@ BY_OTHERS = {
     "analysis/runs/writing.py::write_text": "what the others write through",
     "analysis/runs/writing.py::write_csv": "what the others write through",
     "analysis/runs/consolidated.py::write": "by write_bundle; where a report keeps it up to date, see QUIET",
+    "analysis/report/replication.py::write_replication": "nearopt replicate: harness/cli/test_replicate.py",
     "harness/system/lease.py::Lease.__init__": "by every run: harness/system/test_lease.py",
     "harness/system/lease.py::Lease._write_note": "by every run: harness/system/test_lease.py",
     "harness/system/lease.py::_age_s": "empty, and gone at once: harness/system/test_lease.py",

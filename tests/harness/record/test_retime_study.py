@@ -55,7 +55,7 @@ def again(folder: Path, retiming: Retiming) -> None:
 
 def test_runs_are_judged_by_one_batch(runs: Path) -> None:
     before = load_study([runs / "results"])
-    again(runs, Retiming(factor=3.0, anchors=6, rounds=2))
+    again(runs, Retiming(factor=3.0, anchors=12, rounds=2))
     after = load_study([runs / "results"])
     ok = after.evaluations["ok"]
     assert ok.sum() > 8 and before.evaluations["latency_ms"].equals(after.evaluations["latency_ms"])

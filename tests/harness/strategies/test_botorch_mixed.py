@@ -77,7 +77,7 @@ def test_a_batch_is_spread_wider_than_the_best_candidates_are() -> None:
     space = spaces.plain()
     strategy = BotorchMixed(space, np.random.SeedSequence(0), Budget(), initial=12, iterations=50)
     drive(strategy, space, evaluations=12)
-    model, free = strategy._fitted(), strategy._unvisited()
+    model, free = strategy._fitted(), strategy._unvisited(np.random.default_rng(0))
     assert model is not None
     acquisition = LogExpectedImprovement(model, float(strategy._targets().max()))
     with torch.no_grad():

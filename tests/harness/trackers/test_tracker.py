@@ -69,7 +69,8 @@ def test_a_tracker_is_finished_however_a_run_ends(
 
 
 def test_a_resumed_run_is_told_whole_and_a_diverged_one_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    expected = trace(run(tmp_path).path)["latency_ms"]
+    expected = trace(run(tmp_path, *WATCHED, f"results={tmp_path / 'whole'}").path)["latency_ms"]
+    Keeps.events.clear()
     monkeypatch.setattr(Watched, "error", KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path, *WATCHED)
