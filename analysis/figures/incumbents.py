@@ -27,7 +27,9 @@ def final_incumbents(results: StudyResults) -> pd.DataFrame:
         true=last["true_ms"].to_numpy() / t_star, flattery=(last["latency_ms"] / last["true_ms"]).to_numpy() - 1.0
     )
     noisy = ((runs["backend"] == "replay") & (runs["noise"] == "recorded")).to_numpy()
-    return data[noisy].reset_index(drop=True)
+    delivered = np.isfinite(last["true_ms"].to_numpy())  # the others broke down
+    shown: pd.DataFrame = data[noisy & delivered].reset_index(drop=True)
+    return shown
 
 
 def draw(data: pd.DataFrame, styles: dict[str, Look]) -> Figure:

@@ -11,18 +11,18 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.errors import AnalysisError
-from analysis.reference import TARGETS, difficulty
+from analysis.reference import TARGETS
 from analysis.runs.load import Study, part_of
 from analysis.statistics.random_effects import Components, components
 from analysis.study.aggregate import TaskSpeedup, over_seeds, task_of
 from analysis.study.baseline import Baseline
 from analysis.study.incumbents import Optima, optima
-from analysis.study.laws import UNIFORM
 from analysis.study.pairing import Ground
 from analysis.study.results import BASELINES
 from analysis.study.speedup import counted, task_speedups_on
 from analysis.study.time_to_target import times_to_target
 from analysis.verdict.hypothesis import ALL, Hypothesis
+from analysis.verdict.unreachable import expected
 
 Floats = NDArray[np.float64]
 Key = tuple[str, str, str, float]
@@ -135,8 +135,7 @@ def _reachable(table: pd.DataFrame, study: Study, best: Optima, baseline: Baseli
     out = set()
     for task, target in dict.fromkeys(cells):
         if task in study.references:
-            hard = difficulty(study.references[task], best.t_star_ms[task], target)
-            needed = hard.expected_evaluations if baseline.kind == UNIFORM else hard.by_parameter
+            needed = expected(study, best, baseline, task, target)
             if needed is not None and needed < threshold:
                 out.add((task, target))
     return table[[cell not in out for cell in cells]]

@@ -17,7 +17,7 @@ from scipy.special import gammaincinv, ndtr, stdtr
 
 from analysis.plan.pilot import Pilot, Test
 from analysis.plan.rule import Words, claim
-from analysis.statistics.supported import NEW_KERNELS, refusal
+from analysis.statistics.supported import NEW_KERNELS, allowed, refusal
 from analysis.study.aggregate import MIN_KERNELS
 from analysis.verdict.hypothesis import Hypothesis
 
@@ -142,9 +142,8 @@ def smallest(chances: Chances, power: float) -> tuple[int | None, str]:
     if size is None:
         what = "kernels" if chances.question == NEW_KERNELS else "seeds"
         return None, f"{most:,} {what} would not decide it: the estimate lies at the threshold"
-    steps = [size, *(n for n in (3, 4, 5, 10, 20, 30, 100) if n > size)]
-    allowed = next((n for n in steps if not chances.refused(n)), None)
-    return (allowed, "") if allowed is not None else (None, chances.refused(steps[-1]))
+    found = allowed(size, chances.refused)
+    return (found, "") if found is not None else (None, chances.refused(most))
 
 
 def _first(enough: Callable[[int], bool], low: int, most: int) -> int | None:

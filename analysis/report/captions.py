@@ -42,8 +42,9 @@ INTERQUARTILE = (
 SEEDS = (
     f"Within {HEADLINE_TARGET:.0%}, in evaluations: the seeds a task with which a two-sided t test of 5% tells the "
     "strategy from exact random search, and from the strategy ranked just before it, in 80% of studies of these tasks, "
-    "if the mean ratio seen (right of the names; above 1: the first needs less) and its spread are the true ones. A "
-    "grey bar: the seeds there are. Tasks that one of the two never hit are left out, and counted in the CSV."
+    "if the mean ratio seen (right of the names; above 1: the first needs less) and its spread are the true ones. At "
+    "least as many as reports give an interval for. A grey bar: the seeds there are. Tasks that one of the two never "
+    "hit are left out, and counted in the CSV."
 )
 HEATMAP = "Geometric mean over tasks; “<” and “>” where some task was never solved by the strategy or by random."
 INCUMBENTS = (

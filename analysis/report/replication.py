@@ -9,6 +9,7 @@ from typing import Any
 from analysis.errors import AnalysisError
 from analysis.reference import HEADLINE_TARGET
 from analysis.report.page import environment
+from analysis.runs.writing import write_text
 from analysis.statistics.ert import LogEstimate
 from analysis.study.replication import AGREES, DISAGREES, Replicated, Speedup
 from analysis.tables.live_pairs import paired_numbers, pairs_table, plain
@@ -143,9 +144,8 @@ def write_replication(found: Replicated, folder: Path, command: str) -> Path:
     )
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(document(found), indent=1, ensure_ascii=False)
-        (folder / f"{NAME}.json").write_text(text + "\n", encoding="utf-8")
-        (folder / "index.html").write_text(page, encoding="utf-8")
+        write_text(folder / f"{NAME}.json", json.dumps(document(found), indent=1, ensure_ascii=False) + "\n")
+        write_text(folder / "index.html", page)
     except OSError as error:
         raise AnalysisError(f"{folder}: cannot be written: {error.strerror or error}") from error
     return folder / "index.html"

@@ -5,6 +5,9 @@ ratio is *equivalent* to 1 when it is shown to lie above 1 / (1 + margin) and be
 at ``ALPHA``, so that a ratio at the margin is called equivalent in 5% at most. That is the same as the 90% interval
 lying inside the margins. The power follows from the two-dimensional law of mean and standard deviation (Owen 1965), by
 a one-dimensional integral over the latter; a test holds it to simulations.
+
+Equal pairs are no certainty: one that differs stays unseen in few. Where all are equal, their spread is taken for that
+which they and one more pair at the margin would have, log(1 + margin) / sqrt(pairs + 1).
 """
 
 from __future__ import annotations
@@ -38,6 +41,13 @@ class Equivalence:
     margin: float
 
     @property
+    def spread(self) -> float:
+        """``sd``, or what stands for it where all pairs are equal; nan for fewer than two."""
+        if self.sd > 1e-9 or self.pairs < 2:
+            return self.sd
+        return float(np.log1p(self.margin) / np.sqrt(self.pairs + 1))
+
+    @property
     def ratio(self) -> float:
         """Geometric mean."""
         return float(np.exp(self.log))
@@ -46,7 +56,7 @@ class Equivalence:
         """t interval of the ratio; the default one decides. nan for fewer than two pairs."""
         if self.pairs < 2:
             return float("nan"), float("nan")
-        half = t.ppf((1 + level) / 2, self.pairs - 1) * self.sd / np.sqrt(self.pairs)
+        half = t.ppf((1 + level) / 2, self.pairs - 1) * self.spread / np.sqrt(self.pairs)
         return float(np.exp(self.log - half)), float(np.exp(self.log + half))
 
     @property
@@ -55,9 +65,7 @@ class Equivalence:
         if self.pairs < 2:
             return 1.0
         room = np.log1p(self.margin) - abs(self.log)
-        if self.sd == 0:
-            return 0.0 if room > 0 else 1.0
-        return float(t.sf(room / (self.sd / np.sqrt(self.pairs)), self.pairs - 1))
+        return float(t.sf(room / (self.spread / np.sqrt(self.pairs)), self.pairs - 1))
 
     @property
     def equivalent(self) -> bool:
@@ -78,12 +86,12 @@ class Equivalence:
     @property
     def power(self) -> float:
         """Chance that as many pairs of this spread show it if the true ratio is 1; nan for fewer than two pairs."""
-        return tost_power(self.pairs, self.sd, self.margin) if self.pairs >= 2 else float("nan")
+        return tost_power(self.pairs, self.spread, self.margin) if self.pairs >= 2 else float("nan")
 
     @property
     def needed(self) -> int | None:
         """Pairs that show it with 80% power; ``None`` for fewer than two pairs, whose spread is not known."""
-        return pairs_needed(self.sd, self.margin) if self.pairs >= 2 else None
+        return pairs_needed(self.spread, self.margin) if self.pairs >= 2 else None
 
     def text(self) -> str:
         """One line: ratio, interval, verdict and power."""

@@ -7,8 +7,6 @@ first way is fast where few of many are drawn, the second always ends.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,13 +26,13 @@ def orders(p: Floats, drawn: int, repetitions: int, rng: np.random.Generator) ->
     length = _length(shares, drawn)
     if 4 * length > len(shares):
         return _by_clocks(shares, drawn, repetitions, rng)
-    draw = _with_replacement(shares)
-    found = draw(rng, (repetitions, length))
+    found = rng.choice(len(shares), (repetitions, length), p=shares)
     while True:
         new = _first_seen(found)
         if int(new.sum(axis=1).min()) >= drawn:
             break
-        found = np.concatenate([found, draw(rng, (repetitions, max(8, length // 4)))], axis=1)
+        further = rng.choice(len(shares), (repetitions, max(8, length // 4)), p=shares)
+        found = np.concatenate([found, further], axis=1)
     taken = new & (np.cumsum(new, axis=1) <= drawn)
     return np.asarray(found[taken].reshape(repetitions, drawn), dtype=np.int64)
 
@@ -47,28 +45,6 @@ def _length(shares: Floats, drawn: int) -> int:
     ):
         length += max(4, length // 8)
     return min(length, len(shares))
-
-
-def _with_replacement(shares: Floats) -> Callable[[np.random.Generator, tuple[int, int]], NDArray[np.int64]]:
-    """Draws by Walker's alias method (Vose 1991): every position shares its place with one other."""
-    n = len(shares)
-    own, other = np.ones(n), np.arange(n)
-    scaled = (shares * n).tolist()
-    small = [i for i, share in enumerate(scaled) if share < 1]
-    large = [i for i, share in enumerate(scaled) if share >= 1]
-    while small and large:
-        less, more = small.pop(), large.pop()
-        own[less], other[less] = scaled[less], more
-        scaled[more] -= 1 - scaled[less]
-        (small if scaled[more] < 1 else large).append(more)
-
-    def draw(rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.int64]:
-        place = rng.integers(0, n, shape)
-        if (own == 1.0).all():
-            return place
-        return np.where(rng.random(shape) < own[place], place, other[place])
-
-    return draw
 
 
 def _first_seen(found: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -45,6 +45,13 @@ def incumbent_steps(evaluations: pd.DataFrame, by_clock: bool = False) -> pd.Dat
     )
 
 
+def delivered_steps(study: Study) -> pd.DataFrame:
+    """:func:`incumbent_steps` of a study; ``true_ms`` is inf for runs that broke down: nobody gets what they found."""
+    steps = incumbent_steps(study.evaluations)
+    broken = (study.runs["ended"] == ENDED_FAILED).reindex(steps["run"]).to_numpy(dtype=bool)
+    return steps.assign(true_ms=steps["true_ms"].mask(broken, np.inf))
+
+
 def _starts(run: NDArray[np.int64]) -> NDArray[np.bool_]:
     return np.concatenate([[True], run[1:] != run[:-1]]) if len(run) else np.zeros(0, dtype=bool)
 

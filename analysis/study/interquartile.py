@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.stats import trim_mean
 
 from analysis.progress import tracked
 from analysis.reference import HEADLINE_TARGET, space_rows, true_latency
@@ -21,6 +22,8 @@ from analysis.study.results import StudyResults
 Floats = NDArray[np.float64]
 COLUMNS = ["strategy", "measure", "value", "low", "high", "tasks", "runs"]
 IQM, BETTER = "interquartile mean of P", "P(better than random)"
+CUT = 0.25
+"""Of the scores at either end, whole runs."""
 REPLICATES = 2000
 _SEED = 20261127
 
@@ -57,24 +60,16 @@ def interquartile(tasks: list[Floats]) -> tuple[float, tuple[float, float]]:
     Args:
         tasks: the scores of each task's runs.
     """
-    centre = float(middle_mean(np.concatenate(tasks)))
+    centre = float(trim_mean(np.concatenate(tasks), CUT))
     if min(len(own) for own in tasks) < 2:
         return centre, (float("nan"), float("nan"))
     rng = np.random.default_rng(np.random.SeedSequence([_SEED, *(len(own) for own in tasks)]))
     drawn = np.concatenate([own[rng.integers(0, len(own), (REPLICATES, len(own)))] for own in tasks], axis=1)
-    replicates = middle_mean(drawn)
+    replicates = trim_mean(drawn, CUT, axis=1)
     if float(np.ptp(replicates)) <= 1e-12:
         return centre, (float("nan"), float("nan"))  # ties are no certainty
     low, high = np.quantile(replicates, [0.025, 0.975])
     return centre, (float(low), float(high))
-
-
-def middle_mean(values: Floats) -> Floats:
-    """The mean of the middle half; the values at the quartiles count by the part of them inside. [..., n] -> [...]"""
-    count = values.shape[-1]
-    position, quarter = np.arange(count), count / 4
-    weight = np.clip(np.minimum(position + 1, count - quarter) - np.maximum(position, quarter), 0.0, 1.0)
-    return np.asarray((np.sort(values, axis=-1) * weight).sum(axis=-1) / weight.sum(), dtype=np.float64)
 
 
 def _quality(latency: StepFunctions, t_star: float) -> StepFunctions:

@@ -105,8 +105,6 @@ def _erts(results: StudyResults, runs: pd.DataFrame, budget: int, hits: NDArray[
     for i, run in enumerate(runs.index):
         own = when[:, (steps["run"] == run).to_numpy()]
         found[:, i] = own.min(axis=1, initial=np.inf)
-    broken = (runs["ended"] == "failed").to_numpy()
-    found[:, broken] = np.inf
     spent = np.minimum(runs["evaluations"].to_numpy(np.float64), budget)
     cost = np.where(np.isfinite(found), found, spent).sum(axis=1)
     count = np.isfinite(found).sum(axis=1)

@@ -23,7 +23,7 @@ from analysis.study.baseline import (
     RANDOM_RUNS,
     Baseline,
 )
-from analysis.study.incumbents import Optima, incumbent_steps, optima
+from analysis.study.incumbents import Optima, delivered_steps, optima
 from analysis.study.pairing import Ground
 from analysis.study.speedup import counted_tasks, speedups_on, task_strata
 from analysis.study.time_to_target import times_to_target
@@ -49,7 +49,7 @@ class StudyResults:
 
     Attributes:
         times: of :func:`analysis.study.time_to_target.times_to_target`.
-        steps: changes of incumbent by evaluation, of :func:`analysis.study.incumbents.incumbent_steps`.
+        steps: changes of incumbent by evaluation, of :func:`analysis.study.incumbents.delivered_steps`.
         speedups: over the primary baseline: exact random search, or runs of ``random`` where nothing is recorded.
         others: over each other baseline, by its label, as far as it covers anything.
         strata: task to stratum.
@@ -90,7 +90,7 @@ def analyse(study: Study, others: Sequence[Baseline] = OTHERS, rule: StratumRule
         study=study,
         best=best,
         times=times,
-        steps=incumbent_steps(study.evaluations),
+        steps=delivered_steps(study),
         speedups=primary,
         others=tables,
         strata=task_strata(study, best, rule),

@@ -3,7 +3,7 @@
 With d the mean log ratio of ERTs over T tasks and v_i its variance on task i, had from n_i seeds, the mean's variance
 with m seeds is sum_i v_i n_i / (m T^2). A two-sided t test of level 5% finds d with power 80% from the smallest m with
 |d| >= (t(0.975) + t(0.8)) se(m), degrees of freedom T (m - 1). It answers for these tasks, and takes the estimate for
-the truth: from few seeds it is itself uncertain.
+the truth: from few seeds it is itself uncertain. Fewer seeds than reports give an interval for are never told.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import pandas as pd
 from scipy.special import stdtrit
 
 from analysis.reference import HEADLINE_TARGET
+from analysis.statistics.supported import THESE_TASKS, allowed, refusal
 from analysis.study.results import StudyResults
 from analysis.study.speedup import task_rows
 
@@ -81,6 +82,9 @@ def _row(
     name: str, against: str, tasks: int, bounded: int, log: float, seeds: float, known: pd.DataFrame
 ) -> dict[str, object]:
     had = int(known["runs"].min()) if len(known) else 0
+    if np.isfinite(seeds):
+        rate, kernels = float(known["hits"].sum() / known["runs"].sum()), int(known["kernel"].nunique())
+        seeds = allowed(int(seeds), lambda n: refusal(THESE_TASKS, n, rate, kernels)) or float("inf")
     return {
         "strategy": name, "against": against, "tasks": tasks, "bounded": bounded, "ratio": float(np.exp(log)),
         "seeds": seeds, "seeds_had": had,

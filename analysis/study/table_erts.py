@@ -62,11 +62,12 @@ class TableErts:
         if not baseline.restarts:
             how = replace(conditions, budget=len(space_rows(self.study.references[task])))
         key = (task, target, baseline.kind)
-        over = "seconds" if axis == "seconds" and how.sequential else "evaluations"
-        exact = self._once(lambda: getattr(law, over)(how.budget), "exact", *key, over, how.budget)
+        in_seconds = axis == "seconds" and how.sequential
+        known = law.seconds if in_seconds else law.evaluations
+        exact = self._once(lambda: known(how.budget), "exact", *key, in_seconds, how.budget)
         if baseline.noisy:
             ratio = self._noise(task, baseline.kind, how).get((target, axis))
-        elif axis == over:
+        elif in_seconds or axis == "evaluations":
             return LogEstimate(float(np.log(exact))) if 0 < exact < np.inf else None
         else:
             drawn = how if baseline.restarts else replace(how, budget=min(how.budget, law.most()))

@@ -14,8 +14,10 @@ from typing import Any
 import pandas as pd
 
 from analysis.reference import difficulty
+from analysis.runs.load import Study
 from analysis.study.aggregate import aggregates
 from analysis.study.baseline import Baseline
+from analysis.study.incumbents import Optima
 from analysis.study.laws import UNIFORM
 from analysis.study.results import BASELINES, StudyResults
 from analysis.study.speedup import task_rows
@@ -44,14 +46,15 @@ def unreachable(results: StudyResults, hypothesis: Hypothesis) -> list[Unreachab
     for baseline in (b for b in BASELINES if b.label in hypothesis.baselines and b.from_table):
         for target in hypothesis.targets:
             for task in sorted(results.counted.get(target, set()) & set(results.study.references)):
-                needed = _expected(results, baseline, task, target)
+                needed = expected(results.study, results.best, baseline, task, target)
                 if needed is not None and needed < hypothesis.threshold:
                     found.append(Unreachable(baseline.label, target, task, results.strata[task], needed))
     return found
 
 
-def _expected(results: StudyResults, baseline: Baseline, task: str, target: float) -> float | None:
-    hard = difficulty(results.study.references[task], results.best.t_star_ms[task], target)
+def expected(study: Study, best: Optima, baseline: Baseline, task: str, target: float) -> float | None:
+    """E[T] of a random search from the table on a recorded task, noise-free; ``None`` where it is not known."""
+    hard = difficulty(study.references[task], best.t_star_ms[task], target)
     return hard.expected_evaluations if baseline.kind == UNIFORM else hard.by_parameter
 
 

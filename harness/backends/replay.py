@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import statistics
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,8 +28,8 @@ class ReplayBackend:
 
     Args:
         landscape: the recording.
-        seed: of the noise; a configuration's reading depends on it, on the recording's own task and device, on the
-            configuration, and on how often that was read before: on nothing else.
+        seed: of the noise; a configuration's reading depends on it, on the recording's own task and device, and on the
+            configuration: on nothing else, so that a resumed run reads what the interrupted one would have.
         noise: ``recorded`` reports the median of a bootstrap resample of a configuration's samples;
             ``none`` reports its oracle latency, which makes closed-form random search exact.
         compile_workers: how many compiles the tuning clock runs at once.
@@ -52,7 +51,6 @@ class ReplayBackend:
         of_noise = named(of_subject(seed, self.subject.task, self.subject.device), "noise")
         self._noise_key = of_noise.generate_state(8).astype("<u4").tobytes()
         self._rows = _rows_of_space(landscape)
-        self._reads: Counter[int] = Counter()
 
     @property
     def task(self) -> str:
@@ -130,8 +128,7 @@ class ReplayBackend:
             return samples
         # Keyed by the configuration itself: rows and values that others add or drop change nothing. An extendable hash
         # turns the key into as many uniform words as it takes, five times faster than a generator a configuration.
-        key = f"{self._reads[row]} {self.space.key_of_codes(self.landscape.codes[row])}"
-        self._reads[row] += 1
+        key = f"0 {self.space.key_of_codes(self.landscape.codes[row])}"  # its first reading; no run takes another
         words = hashlib.shake_128(self._noise_key + key.encode()).digest(4 * n)
         return tuple([samples[(word * n) >> 32] for word in np.frombuffer(words, "<u4").tolist()])
 

@@ -23,16 +23,20 @@ def kernel_fields(kernel: Kernel) -> dict[str, Any]:
     return {"_target_": f"{type(kernel).__module__}.{type(kernel).__qualname__}", **asdict(kernel)}  # type: ignore[call-overload]
 
 
+class NoGpu(UserError):
+    """A live task's kernel needs a GPU, and there is none."""
+
+
 def find_device() -> AccelDevice:
     """This machine's GPU.
 
     Raises:
-        UserError: there is none.
+        NoGpu: there is none.
     """
     try:
         return probe_device()
     except NoDevice as error:
-        raise UserError(f"backend=live: no usable GPU: {error}") from None
+        raise NoGpu(f"backend=live: no usable GPU: {error}") from None
 
 
 def find_devices() -> list[AccelDevice]:

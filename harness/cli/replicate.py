@@ -103,7 +103,7 @@ def _plan(arguments: argparse.Namespace) -> Replication:
 
 def _card(tasks: tuple[str, ...], arguments: argparse.Namespace) -> AccelDevice | None:
     """The device that the tasks run on here; ``None`` in a dry run without a GPU."""
-    from harness.backends.task import device_of
+    from harness.backends.task import NoGpu, device_of
     from harness.config.compose import Composer
 
     composer = Composer(arguments.config_dir)
@@ -112,8 +112,8 @@ def _card(tasks: tuple[str, ...], arguments: argparse.Namespace) -> AccelDevice 
         config = composer.compose([f"task={task}", "backend=live"])
         try:
             found = device_of(config.task) if config.task is not None else None
-        except UserError as error:
-            if not arguments.dry_run or not str(error).startswith("backend=live: no usable GPU"):
+        except NoGpu:
+            if not arguments.dry_run:
                 raise
     return found
 

@@ -19,7 +19,7 @@ from search_spaces.space import SearchSpace
 def lines_run(act: Callable[[], object]) -> int:
     """Lines of Python that ``act`` executes, in whatever it calls; the same on every machine, however busy.
 
-    What compiled code does is not seen, nor other threads.
+    What compiled code does is not seen, nor other threads, nor the collector, whose hooks a test library may have.
     """
     lines = 0
 
@@ -28,12 +28,15 @@ def lines_run(act: Callable[[], object]) -> int:
         lines += event == "line"
         return trace
 
-    before = sys.gettrace()
+    before, collecting = sys.gettrace(), gc.isenabled()
+    gc.disable()
     sys.settrace(trace)
     try:
         act()
     finally:
         sys.settrace(before)
+        if collecting:
+            gc.enable()
     return lines
 
 

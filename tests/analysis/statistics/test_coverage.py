@@ -71,7 +71,8 @@ def test_the_guard_sees_the_hits_of_runs_that_stand_for_random_search() -> None:
     assert refusal(THESE_TASKS, 20, 1.0, 4) == ""
     told = refusal(THESE_TASKS, 30, 1.0, 4, 0.05)
     assert told == "not enough runs: hit rate of random search 5%: expected at least 30%"
-    assert refusal(THESE_TASKS, 10, 0.3, 4) == ""
+    assert refusal(THESE_TASKS, 20, 0.3, 4) == ""
+    assert "holds the truth in 98.2%" in refusal(THESE_TASKS, 10, 0.3, 4)
     assert "30% hits, over runs with 30% hits, a 95% interval" in refusal(THESE_TASKS, 10, 0.3, 4, 0.3)
 
 

@@ -70,8 +70,12 @@ def test_few_or_equal_pairs_are_told_as_what_they_are() -> None:
     one = equivalence([1.0], 0.05)
     assert one.verdict == "undecided" and np.isnan(one.interval()).all() and one.needed is None
     equal, apart = equivalence([1.0, 1.0, 1.0], 0.05), equivalence([2.0, 2.0], 0.05)
-    assert equal.equivalent and equal.power == 1.0 and equal.needed == 2
+    assert equal.equivalent and equal.p > 0 and equal.needed is not None and equal.needed > 1
     assert apart.different and not apart.equivalent
+    assert equivalence([1.0, 1.0], 0.05).verdict == "undecided"
+    for one in (equal, equivalence([1.0] * 30, 0.05)):  # narrower with more, and never a point
+        low, high = one.interval()
+        assert low < 1 < high and high - low == pytest.approx(2 * (high - 1), rel=0.05)
 
 
 def test_what_is_no_ratio_is_refused() -> None:

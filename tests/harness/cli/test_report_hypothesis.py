@@ -178,15 +178,16 @@ def test_studies_side_by_side_may_claim_nothing(results: Path, tmp_path: Path) -
 GOLDEN = (
     "The claim of 5–10× is supported: coming within 5% of the optimum at least 5 times as fast as random search, in "
     "evaluations and in seconds, is on the useful tasks of this study supported for quick (11.7×, at least 9.0), "
-    "refuted for steady (1.8×, at most 2.4) and other; for new kernels like theirs supported for quick (11.7×, at "
-    "least 7.0), refuted for steady (1.8×, at most 2.4) and other; over all tasks, easy ones included, supported for "
-    "quick (11.7×, at least 9.0), refuted for steady (1.8×, at most 2.4) and other."
+    "undecided for steady (1.8×, not enough runs) and other; for new kernels like theirs supported for quick (11.7×, "
+    "at least 7.0), refuted for steady (1.8×, at most 2.4) and other; over all tasks, easy ones included, supported "
+    "for quick (11.7×, at least 9.0), undecided for steady (1.8×, not enough runs) and other."
 )
 
 
 def test_the_claim_judges_as_it_did_when_it_stood_in_the_code(results: Path) -> None:
     """Numbers of commit ae650b2, whose constants named two other strategies in the places of these;
-    moved a little since by the bias of a log of a mean, which tests take off."""
+    moved a little since by the bias of a log of a mean, which tests take off. Ten seeds with misses are not enough for
+    these tasks since the guard knows that their intervals are too wide."""
     others = (Baseline(HIERARCHICAL_RUNS),)
     claim = replace(CLAIM, strategies=("quick", "steady"))
     found = judge(analyse(load_study([results]), others), claim).document()
@@ -198,8 +199,8 @@ def test_the_claim_judges_as_it_did_when_it_stood_in_the_code(results: Path) -> 
     p = {(question, name): of for question in found["p"] for name, of in found["p"][question]["useful"].items()}
     expected = {
         ("these tasks", "quick"): (4.59779e-07, 1.0),
-        ("these tasks", "steady"): (1.0, 1.24532e-09),
-        ("these tasks", "other"): (1.0, 1.28724e-11),
+        ("these tasks", "steady"): (1.0, 1.0),
+        ("these tasks", "other"): (1.0, 1.0),
         ("new kernels", "quick"): (0.0377412, 1.0),
         ("new kernels", "steady"): (1.0, 0.0316682),
         # 0.000577732 then: the three kernels' means happen to agree more closely than their seeds allow.

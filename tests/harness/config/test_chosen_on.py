@@ -60,9 +60,9 @@ def test_a_task_is_named_on_any_device_and_older_runs_by_their_class() -> None:
         "old": {"strategy": {"_target_": "a.B"}},
         "new": {"strategy": {"_target_": "a.B"}, "chosen_on": ["mine"]},
     }
-    found = overlaps(runs, protocol, {"a.B": ["matmul-[0-9]*", "softmax-4096x2560-bf16"]})  # type: ignore[arg-type]
+    found = overlaps(runs, protocol, {"a.B": ["matmul-[0-9]*", "softmax-4096x2560-bf16"]})
     assert found == {"new": ["mine"], "old": [tasks[0], tasks[2]]}
-    assert len(overlap_sentences(runs, found)) == 2 and overlaps(runs, protocol, {})["new"] == ["mine"]  # type: ignore[arg-type]
+    assert len(overlap_sentences(runs, found)) == 2 and overlaps(runs, protocol, {})["new"] == ["mine"]
 
 
 @pytest.mark.parametrize("value", ["matmul", "[1]", "{a: 1}", "['']"])

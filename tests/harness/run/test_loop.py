@@ -118,7 +118,6 @@ def test_failures_are_told_with_their_status_and_cost(backend: ReplayBackend) ->
 
 @pytest.mark.parametrize(("batch", "cut"), [(1, 0), (1, 13), (6, 12), (6, 15), (6, 30)])
 def test_a_resumed_run_is_the_uninterrupted_one(backend: ReplayBackend, tmp_path: Path, batch: int, cut: int) -> None:
-    """With a backend of its own, as in a new process: one that was asked before would give further readings."""
     _, whole = looped(random_search(backend.space), backend, Budget(30), batch)
     again = ReplayBackend(read_landscape(write_toy(tmp_path)), np.random.SeedSequence(1))
     _, resumed = looped(random_search(again.space), again, Budget(30), batch, whole[:cut])
