@@ -95,7 +95,7 @@ def pilot_of(study: Study, hypothesis: Hypothesis, where: str) -> Pilot:
         study, {(t, s) for t, s in zip(study.runs["task"], study.runs["strategy"], strict=True) if s in names}
     )
     times = times_to_target(part, best)
-    ground = Ground(part, best, TARGETS, times, hypothesis.stratum_rule)
+    ground = Ground(part, best, TARGETS, times, hypothesis.stratum_rule, hypothesis.baselines)
     tables = {b.label: counted(part, best, task_speedups_on(ground, b)) for b in chosen}
     if hypothesis.leave_out_unreachable:
         tables = {b.label: _reachable(tables[b.label], part, best, b, hypothesis.threshold) for b in chosen}

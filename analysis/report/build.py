@@ -11,7 +11,6 @@ import pandas as pd
 from analysis.errors import AnalysisError
 from analysis.media import json_text
 from analysis.progress import tracked
-from analysis.reference import StratumRule
 from analysis.report.drawing import Drawing, PageFigure, save_figures
 from analysis.report.gallery import Gallery
 from analysis.report.neutral import Neutral, summarise
@@ -100,7 +99,7 @@ def build_report(
     """
     claimed = find_hypothesis(paths, hypothesis)
     command = Command(tuple(map(str, paths)), str(out_dir), "" if hypothesis is None else str(hypothesis))
-    results = study_results(paths, library, _rule(claimed))
+    results = _analysed(paths, library, claimed)
     failed = none_succeeded(results.study, results.best)
     verdict = _verdict(results, None if claimed is None else claimed.hypothesis, failed)
     account = results.study.account
@@ -177,8 +176,11 @@ def _write(judged: _Judged, out: Path, command: Command, per_task: bool) -> Repo
     )
 
 
-def _rule(claimed: HypothesisFile | None) -> StratumRule | None:
-    return None if claimed is None else claimed.hypothesis.stratum_rule
+def _analysed(paths: Sequence[str | Path], library: Library | None, claimed: HypothesisFile | None) -> StudyResults:
+    """By the hypothesis's own strata, and closest where its verdict hangs on a simulation."""
+    if claimed is None:
+        return study_results(paths, library)
+    return study_results(paths, library, claimed.hypothesis.stratum_rule, claimed.hypothesis.baselines)
 
 
 def _wanted(results: StudyResults, hypothesis: Hypothesis | None, per_task: bool) -> list[Drawing]:
@@ -228,7 +230,7 @@ def redraw(
         AnalysisError: as :func:`build_report`, or a name that no figure of these runs has.
     """
     claimed = find_hypothesis(paths, hypothesis)
-    results = study_results(paths, library, _rule(claimed))
+    results = _analysed(paths, library, claimed)
     for sentence in results.study.account.sentences():
         told(sentence)
     gallery = Gallery(results, None if claimed is None else claimed.hypothesis)

@@ -123,7 +123,8 @@ def _document(paths: tuple[Path, Path], studies: Sequence[StudyResults], compare
 def _analysed(path: Path, library: Library | None, claim: Hypothesis | None) -> StudyResults:
     """With the baselines that the claim asks for, and no other."""
     others = [baseline for baseline in OTHERS if claim is not None and baseline.label in claim.baselines]
-    return analyse(load_study([path], library), others, None if claim is None else claim.stratum_rule)
+    study = load_study([path], library)
+    return analyse(study, others) if claim is None else analyse(study, others, claim.stratum_rule, claim.baselines)
 
 
 def _common(study: StudyResults, cells: set[tuple[str, str]]) -> StudyResults:

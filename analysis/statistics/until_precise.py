@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 Name = TypeVar("Name", bound=Hashable)
 Floats = NDArray[np.float64]
-ERROR = 0.003
-"""The relative standard error at which a simulation ends."""
+ERROR, ROUGH = 0.003, 0.01
+"""The relative standard errors at which a simulation ends: where a verdict hangs on it, and else."""
 MOST, MOST_EVALUATIONS = (20_000, 250_000), 30_000_000
 """It ends after so many evaluations, at least and at most so many searches, whatever its error is; that is told."""
 AT_ONCE, EVALUATIONS_AT_ONCE = 5_000, 1_000_000
@@ -31,16 +31,18 @@ class Simulated:
         value: inf where a mean in its denominator is 0; nan where one in its numerator is 0 too.
         error: relative standard error; nan where there is no value.
         searches: how many were simulated.
+        wanted: the error that was asked for.
     """
 
     value: float
     error: float
     searches: int
+    wanted: float = ERROR
 
     @property
     def precise(self) -> bool:
         """Whether the error that was asked for was reached."""
-        return bool(self.error <= ERROR)
+        return bool(self.error <= self.wanted)
 
 
 def until_precise(
@@ -48,6 +50,7 @@ def until_precise(
     signs: tuple[float, ...],
     rng: np.random.Generator,
     drawn: int,
+    wanted: float = ERROR,
 ) -> dict[Name, Simulated]:
     """By name, the product of the columns' means, each to the power of its sign.
 
@@ -55,6 +58,7 @@ def until_precise(
         block: so many independent searches, a row each, by name; [searches, columns].
         signs: of the columns, 1 for the numerator and -1 for the denominator.
         drawn: evaluations of a search: what it takes of memory and time.
+        wanted: the relative standard error to reach.
     """
     most = int(np.clip(MOST_EVALUATIONS // drawn, *MOST))
     size = int(np.clip(EVALUATIONS_AT_ONCE // drawn, 100, AT_ONCE))
@@ -68,15 +72,15 @@ def until_precise(
         for name, rows in block(searches, rng).items():
             mean, squares = sums.get(name, (np.zeros(len(powers)), np.zeros((len(powers), len(powers)))))
             sums[name] = mean + rows.sum(axis=0), squares + rows.T @ rows
-        results = {name: _product(total / n, squares / n, powers, n) for name, (total, squares) in sums.items()}
+        results = {name: _product(total / n, squares / n, powers, n, wanted) for name, (total, squares) in sums.items()}
     return results
 
 
-def _product(mean: Floats, squares: Floats, powers: Floats, n: int) -> Simulated:
+def _product(mean: Floats, squares: Floats, powers: Floats, n: int, wanted: float) -> Simulated:
     if (mean <= 0).any():
         nothing = float("nan") if (mean[powers > 0] <= 0).any() else float("inf")
-        return Simulated(nothing, float("nan"), n)
+        return Simulated(nothing, float("nan"), n, wanted)
     weights = powers / mean
     covariance = (squares - np.outer(mean, mean)) * (n / (n - 1))
     error = float(np.sqrt(max(0.0, float(weights @ covariance @ weights)) / n))
-    return Simulated(float(np.exp(powers @ np.log(mean))), error, n)
+    return Simulated(float(np.exp(powers @ np.log(mean))), error, n, wanted)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -96,6 +96,7 @@ class Ground:
         targets: Sequence[float],
         times: pd.DataFrame,
         rule: StratumRule | None = None,
+        precise: Collection[str] = (),
     ) -> None:
         self.study, self.optima, self.targets = study, optima, tuple(targets)
         self.rule = rule or StratumRule()
@@ -105,7 +106,7 @@ class Ground:
             for (task, strategy), part in study.runs.groupby(["task", "strategy"], sort=True)
         }
         self._difficulties: dict[tuple[str, float], Difficulty] = {}
-        self.random = TableErts(study, optima, targets)
+        self.random = TableErts(study, optima, targets, precise)
 
     def difficulty(self, task: str, target: float) -> Difficulty:
         """Of a recorded task with a known optimum."""

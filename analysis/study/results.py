@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -69,17 +69,30 @@ class StudyResults:
 
 
 def study_results(
-    paths: Sequence[str | Path], library: Library | None = None, rule: StratumRule | None = None
+    paths: Sequence[str | Path],
+    library: Library | None = None,
+    rule: StratumRule | None = None,
+    precise: Collection[str] = (),
 ) -> StudyResults:
     """Load and analyse every finished run below ``paths``; see :func:`analysis.runs.load.load_study`."""
-    return analyse(load_study(paths, library), rule=rule)
+    return analyse(load_study(paths, library), rule=rule, precise=precise)
 
 
-def analyse(study: Study, others: Sequence[Baseline] = OTHERS, rule: StratumRule | None = None) -> StudyResults:
-    """The main results of a study; ``rule``: how its tasks are divided by difficulty, if not by the default one."""
+def analyse(
+    study: Study,
+    others: Sequence[Baseline] = OTHERS,
+    rule: StratumRule | None = None,
+    precise: Collection[str] = (),
+) -> StudyResults:
+    """The main results of a study.
+
+    Args:
+        rule: how its tasks are divided by difficulty, if not by the default one.
+        precise: labels of baselines that a verdict hangs on: where they are simulated, to a smaller error.
+    """
     best = optima(study)
     times = times_to_target(study, best)
-    ground = Ground(study, best, TARGETS, times, rule)
+    ground = Ground(study, best, TARGETS, times, rule, precise)
     tables = {}
     primary = speedups_on(ground, PRIMARY)
     for baseline in tracked(list(others), "baselines"):

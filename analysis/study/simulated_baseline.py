@@ -86,18 +86,20 @@ def searched_rows(table: pd.DataFrame, t_star_ms: float, targets: Sequence[float
     return SearchedRows(p, compiling, device, {target: is_hit(true, t_star_ms, target) for target in targets})
 
 
-def seconds_per_evaluation(rows: SearchedRows, conditions: Conditions) -> dict[float, Simulated]:
-    """By target, ERT in s on the clock of several workers over ERT in evaluations."""
+def seconds_per_evaluation(rows: SearchedRows, conditions: Conditions, wanted: float) -> dict[float, Simulated]:
+    """By target, ERT in s on the clock of several workers over ERT in evaluations; ``wanted``: its relative error."""
 
     def block(searches: int, rng: np.random.Generator) -> dict[float, Floats]:
         drawn = rows.draw(searches, conditions, rng)
         return {target: random_simulation.costs_and_evaluations(drawn, hit) for target, hit in rows.hits.items()}
 
     drawn = min(conditions.budget, len(rows.compile_s))
-    return until_precise(block, (1.0, -1.0), rows.generator(conditions), drawn)
+    return until_precise(block, (1.0, -1.0), rows.generator(conditions), drawn, wanted)
 
 
-def noise_costs(rows: SearchedRows, readings: Readings, conditions: Conditions) -> dict[tuple[float, str], Simulated]:
+def noise_costs(
+    rows: SearchedRows, readings: Readings, conditions: Conditions, wanted: float
+) -> dict[tuple[float, str], Simulated]:
     """By target with a hit and axis, ERT with noise over what is exact.
 
     In evaluations, and in seconds with one worker, that is the same without noise. With several workers it is ERT in
@@ -105,6 +107,7 @@ def noise_costs(rows: SearchedRows, readings: Readings, conditions: Conditions) 
 
     Args:
         readings: of the rows.
+        wanted: relative error of each ratio.
     """
 
     hits = {target: hit for target, hit in rows.hits.items() if hit.any()}
@@ -120,7 +123,7 @@ def noise_costs(rows: SearchedRows, readings: Readings, conditions: Conditions) 
         return found
 
     drawn = min(conditions.budget, len(rows.compile_s))
-    return until_precise(block, noisy_random.SIGNS, rows.generator(conditions), drawn)
+    return until_precise(block, noisy_random.SIGNS, rows.generator(conditions), drawn, wanted)
 
 
 def readings_of_space(readings: Readings, table: pd.DataFrame) -> Readings:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -13,7 +13,7 @@ from analysis.runs.load import Study
 from analysis.runs.recordings import read_readings
 from analysis.statistics.ert import LogEstimate
 from analysis.statistics.readings import Readings
-from analysis.statistics.until_precise import Simulated
+from analysis.statistics.until_precise import ERROR, ROUGH, Simulated
 from analysis.study.baseline import Baseline
 from analysis.study.incumbents import Optima
 from analysis.study.laws import Law, law_of
@@ -32,13 +32,16 @@ T = TypeVar("T")
 class TableErts:
     """Random search on recorded tasks with something to find.
 
+    Args:
+        precise: labels of the baselines that a verdict hangs on: these are simulated longer.
+
     Attributes:
         simulated: (baseline's label, task, target, axis) to the simulation that its number rests on, where one does:
             of several conditions the one that is known worst.
     """
 
-    def __init__(self, study: Study, optima: Optima, targets: Sequence[float]) -> None:
-        self.study, self.optima, self.targets = study, optima, tuple(targets)
+    def __init__(self, study: Study, optima: Optima, targets: Sequence[float], precise: Collection[str] = ()) -> None:
+        self.study, self.optima, self.targets, self.precise = study, optima, tuple(targets), frozenset(precise)
         self.simulated: dict[tuple[str, str, float, str], Simulated] = {}
         self._known: dict[tuple[Any, ...], Any] = {}
 
@@ -64,15 +67,16 @@ class TableErts:
         key = (task, target, baseline.kind)
         in_seconds = axis == "seconds" and how.sequential
         known = law.seconds if in_seconds else law.evaluations
+        wanted = ERROR if baseline.label in self.precise else ROUGH
         exact = self._once(lambda: known(how.budget), "exact", *key, in_seconds, how.budget)
         if baseline.noisy:
-            ratio = self._noise(task, baseline.kind, how).get((target, axis))
+            ratio = self._noise(task, baseline.kind, how, wanted).get((target, axis))
         elif in_seconds or axis == "evaluations":
             return LogEstimate(float(np.log(exact))) if 0 < exact < np.inf else None
         else:
             drawn = how if baseline.restarts else replace(how, budget=min(how.budget, law.most()))
             targets = self.targets if baseline.restarts else (target,)
-            ratio = self._clock(task, targets, baseline.kind, drawn).get(target)
+            ratio = self._clock(task, targets, baseline.kind, drawn, wanted).get(target)
         if ratio is None or not (0 < ratio.value < np.inf and 0 < exact < np.inf):
             return None
         told = (baseline.label, task, target, axis)
@@ -80,19 +84,21 @@ class TableErts:
             self.simulated[told] = ratio
         return LogEstimate(float(np.log(exact)) + float(np.log(ratio.value)), ratio.error)
 
-    def _clock(self, task: str, targets: Sequence[float], kind: str, how: Conditions) -> dict[float, Simulated]:
+    def _clock(
+        self, task: str, targets: Sequence[float], kind: str, how: Conditions, wanted: float
+    ) -> dict[float, Simulated]:
         """By target, seconds on several workers over evaluations; empty where costs are unknown."""
         if not np.isfinite(costs(space_rows(self.study.references[task]))).all():
             return {}
         rows = self._rows(task, targets, kind)
-        return self._once(lambda: seconds_per_evaluation(rows, how), "clock", task, targets, kind, how)
+        return self._once(lambda: seconds_per_evaluation(rows, how, wanted), "clock", task, targets, kind, how, wanted)
 
-    def _noise(self, task: str, kind: str, how: Conditions) -> dict[tuple[float, str], Simulated]:
+    def _noise(self, task: str, kind: str, how: Conditions, wanted: float) -> dict[tuple[float, str], Simulated]:
         readings = self._once(lambda: self._read(task), "readings", task)
         if readings is None:
             return {}
         rows = self._rows(task, self.targets, kind)
-        return self._once(lambda: noise_costs(rows, readings, how), "noise", task, kind, how)
+        return self._once(lambda: noise_costs(rows, readings, how, wanted), "noise", task, kind, how, wanted)
 
     def _rows(self, task: str, targets: Sequence[float], kind: str) -> SearchedRows:
         table, t_star = self.study.references[task], self.optima.t_star_ms[task]

@@ -1,19 +1,20 @@
 """Put the results of the study here, small enough to commit: ``python -m experiments.claim_5_10x.collect RESULTS``.
 
-One consolidated Parquet and the tasks' recorded tables stand for the run directories. Costs are rounded to 10 us
-(compile and ask to 100 us), the clock to one part in a million; the wall time of replays and the recorded samples,
+One consolidated Parquet and the tasks' recorded tables stand for the run directories. Costs are rounded to 0.1 ms
+(compile and ask to 1 ms), the clock to one part in a hundred thousand; the wall time of replays and recorded samples,
 which the library of landscapes has, are left out.
 """
 
 from __future__ import annotations
 
 import argparse
-import shutil
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
+import yaml
 
 from analysis.runs import consolidated, contract
 from analysis.runs.reading import find_run_directories
@@ -24,13 +25,13 @@ MOST_MIB = 20.0
 
 
 _DIGITS = {
-    contract.ASK_S: 4,
-    contract.TELL_S: 5,
-    contract.COMPILE_S: 4,
-    contract.VERIFY_S: 5,
-    contract.BENCHMARK_S: 5,
+    contract.ASK_S: 3,
+    contract.TELL_S: 4,
+    contract.COMPILE_S: 3,
+    contract.VERIFY_S: 4,
+    contract.BENCHMARK_S: 4,
 }
-_CLOCK_BITS = 20
+_CLOCK_BITS = 16
 
 
 def slim(log: RunLog) -> RunLog:
@@ -40,6 +41,16 @@ def slim(log: RunLog) -> RunLog:
     fraction, exponent = np.frexp(columns[contract.CLOCK_END_S])
     columns[contract.CLOCK_END_S] = np.ldexp(np.round(np.ldexp(fraction, _CLOCK_BITS)), exponent - _CLOCK_BITS)
     return replace(log, columns=columns)
+
+
+def put_reference(task: Path, to: Path) -> None:
+    """The recorded table without its samples, and its facts with the digest of that."""
+    table = pq.read_table(task / contract.REFERENCE)
+    kept = [name for name in table.column_names if name != contract.SAMPLES_MS]
+    pq.write_table(table.select(kept), to / contract.REFERENCE, compression="zstd")
+    facts = yaml.safe_load((task / contract.REFERENCE_NOTE).read_text(encoding="utf-8"))
+    facts[contract.REFERENCE_SHA256] = hashlib.sha256((to / contract.REFERENCE).read_bytes()).hexdigest()
+    (to / contract.REFERENCE_NOTE).write_text(yaml.safe_dump(facts, sort_keys=False), encoding="utf-8")
 
 
 def main() -> None:
@@ -59,10 +70,7 @@ def main() -> None:
     consolidated.write(arguments.output / contract.CONSOLIDATED, logs, {}, loaded.environment)
     for task in sorted({name.split("/", 1)[0] for name in logs}):
         (arguments.output / task).mkdir(exist_ok=True)
-        table = pq.read_table(root / task / contract.REFERENCE)
-        kept = [name for name in table.column_names if name != contract.SAMPLES_MS]
-        pq.write_table(table.select(kept), arguments.output / task / contract.REFERENCE, compression="zstd")
-        shutil.copyfile(root / task / contract.REFERENCE_NOTE, arguments.output / task / contract.REFERENCE_NOTE)
+        put_reference(root / task, arguments.output / task)
     size = sum(path.stat().st_size for path in arguments.output.rglob("*") if path.is_file()) / 2**20
     print(f"{len(logs)} runs, {size:.1f} MiB: {arguments.output}")
     if size > MOST_MIB:
