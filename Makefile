@@ -26,7 +26,7 @@ CLAIM := experiments/claim_5_10x
 claim: $(INSTALLED)
 	@$(BIN)/nearopt report $(CLAIM)/results -o $(CLAIM)/report
 	@test ! -d $(CLAIM)/live || \
-		$(BIN)/python -m experiments.claim_5_10x.live $(CLAIM)/live $(CLAIM)/results -o $(CLAIM)/report
+		$(BIN)/python -m experiments.claim_5_10x.live $(CLAIM)/live $(CLAIM)/results --pairs $(CLAIM)/live_replays -o $(CLAIM)/report
 	@$(BIN)/python -m experiments.claim_5_10x.readme
 
 # The replays again, up to an hour on two cores; TIER=all adds the strategies that take long to ask (days). Resumable.

@@ -35,7 +35,6 @@ WORTH_IT = 100
 """Fewer runs than these are read as they are, and nothing is written."""
 _COMPRESSION: dict[str, Any] = {
     "compression": "zstd",
-    "compression_level": 9,
     "use_dictionary": [
         contract.RUN_CONFIG,
         contract.ENDED,
@@ -121,12 +120,21 @@ def _write_if_possible(
         return  # results of somebody else, on a read-only disk: slower next time, nothing worse
 
 
-def write(file: Path, logs: Mapping[str, RunLog], prints: Mapping[str, str], environment: Mapping[str, Any]) -> None:
-    """Write ``file`` at once or not at all, rows by relative path."""
+def write(
+    file: Path,
+    logs: Mapping[str, RunLog],
+    prints: Mapping[str, str],
+    environment: Mapping[str, Any],
+    level: int = 9,
+) -> None:
+    """Write ``file`` at once or not at all, rows by relative path; ``level``: of compression, 1 to 22."""
     document: ConsolidatedDocument = {"version": str(contract.FORMAT_VERSION), "environment": dict(environment)}
     metadata = {contract.METADATA_KEY: json.dumps(document)}
     schema = pa.schema(contract.CONSOLIDATED_COLUMNS.items(), metadata)
-    with replacing(file) as written, pq.ParquetWriter(written, schema, **_COMPRESSION) as writer:
+    with (
+        replacing(file) as written,
+        pq.ParquetWriter(written, schema, **_COMPRESSION, compression_level=level) as writer,
+    ):
         for batch in _batches(list(logs)):
             writer.write_table(_table(batch, logs, prints))
 

@@ -112,8 +112,12 @@ class Agreement:
     unjudged: int
 
 
-def agreement(live: Study, replays: Study) -> Agreement:
+def agreement(live: Study, replays: Study, partners: Study | None = None) -> Agreement:
     """Compare every (task, strategy) of ``live`` with the same one of ``replays``.
+
+    Args:
+        partners: replays of the live runs' seeds, for the pairs, where ``replays`` has other seeds; of the same
+            recordings. Ranks leave them out, for they are no independent sample beside their own partners.
 
     Raises:
         AnalysisError: nothing in common, a study of the wrong kind, another protocol or recording, or no costs.
@@ -137,6 +141,9 @@ def agreement(live: Study, replays: Study) -> Agreement:
     axes = tuple(_axis(name, common, *sides) for name in COMPARED)
     ours, theirs = (replace(s, runs=s.runs.loc[runs]) for s, runs in zip((live, replays), chosen, strict=True))
     live_times, replay_times = (side[side["axis"] == EVALUATIONS] for side in sides)
+    if partners is not None:
+        theirs = partners
+        replay_times = times_to_target(partners, optimum, (HEADLINE_TARGET,)).query(f"axis == '{EVALUATIONS}'")
     by_pairs = paired(ours, theirs, live_times, replay_times)
     beaten = sides[0].loc[sides[0]["axis"] == QUALITY, "value"] < -1 - 1e-12
     return Agreement(axes, by_pairs, missing, int(beaten.sum()), unjudged)

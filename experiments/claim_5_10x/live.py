@@ -24,13 +24,16 @@ from analysis.tables.table import write
 HERE = Path(__file__).parent / "report"
 
 
-def compare(live: Path, replays: Path, output: Path) -> str:
+def compare(live: Path, replays: Path, output: Path, partners: Path | None = None) -> str:
     """Write the files to ``output``; returns what is printed.
+
+    Args:
+        partners: replays of the live runs' seeds, for the pairs; ``None``: among ``replays``.
 
     Raises:
         AnalysisError: as :func:`analysis.study.live_agreement.agreement`, damaged files, or no place to write.
     """
-    found = agreement(load_study([live]), load_study([replays]))
+    found = agreement(load_study([live]), load_study([replays]), None if partners is None else load_study([partners]))
     table, by_pairs, told = agreement_table(found), pairs_table(found.paired), document(found)
     try:
         write(table, output)
@@ -46,10 +49,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("live", type=Path, help="folder of live runs")
     parser.add_argument("replays", type=Path, help="folder of the replay study, or of its consolidated results")
+    parser.add_argument("--pairs", type=Path, metavar="DIR", help="replays of the live runs' seeds")
     parser.add_argument("-o", "--output", type=Path, default=HERE)
     arguments = parser.parse_args()
     try:
-        print(compare(arguments.live, arguments.replays, arguments.output))
+        print(compare(arguments.live, arguments.replays, arguments.output, arguments.pairs))
     except AnalysisError as error:
         print(f"live: {' '.join(str(error).split())}", file=sys.stderr)
         return 2

@@ -71,7 +71,10 @@ def measure(planned: dict[str, list[str]]) -> None:
         AnalysisError: one failed.
     """
     for name, arguments in planned.items():
-        code = subprocess.run([sys.executable, "-m", "harness.cli", *arguments], check=False).returncode
+        try:
+            code = subprocess.run([sys.executable, "-m", "harness.cli", *arguments], check=False).returncode
+        except KeyboardInterrupt:
+            raise AnalysisError(f"{name}: interrupted: the same command goes on") from None
         if code:
             raise AnalysisError(f"{name}: nearopt {' '.join(arguments)}: exit code {code}: expected 0")
 

@@ -152,8 +152,11 @@ def _serve(pipe: Connection, options: SweepOptions) -> None:
     """In a worker: runs come down the pipe, where they are at and how they ended goes up."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # unwinds: locks and devices are released
     _end_with_parent()
-    while (config := pipe.recv()) is not None:
-        pipe.send(attempt(config, options, throttled(lambda *at: pipe.send(at))))
+    try:
+        while (config := pipe.recv()) is not None:
+            pipe.send(attempt(config, options, throttled(lambda *at: pipe.send(at))))
+    except (EOFError, ConnectionError):
+        return  # the parent is gone, and there is nobody to tell
 
 
 def throttled(report: Report) -> Report:

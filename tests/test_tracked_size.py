@@ -1,0 +1,23 @@
+"""The whole tree travels to a lent GPU machine with every call, so that what is tracked stays small."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+MOST_MIB, BLOCK = 40, 4096
+
+
+def test_tracked_files_stay_below_forty_mebibytes() -> None:
+    """As they lie on a disk, in whole blocks."""
+    try:
+        listed = subprocess.run(["git", "ls-files", "-z"], cwd=CHECKOUT, capture_output=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("no checkout")
+    sizes = {Path(name): (CHECKOUT / name).lstat().st_size for name in listed.decode().split("\0") if name}
+    taken = sum(-(-size // BLOCK) * BLOCK for size in sizes.values()) / 2**20
+    largest = sorted(sizes, key=lambda path: -sizes[path])[:5]
+    assert len(sizes) > 1000 and taken < MOST_MIB, f"{taken:.1f} MiB; the largest: {', '.join(map(str, largest))}"
