@@ -22,34 +22,24 @@ from harness.strategies.base import Budget
 from harness.strategies.random import RandomSearch
 from harness.testing import spaces
 
-LUCK = 1.5
-"""By so much the ratio of three seeds a task to three others may be off."""
 
-
-def complaint(strategy: str, baseline: str, folder: Path, capsys: pytest.CaptureFixture[str], *options: str) -> str:
-    """What is wrong with a strategy; empty where nothing is.
-
-    Runs with other random streams than the baseline's are other runs, of three seeds: then a ratio is luck as well.
-    """
+def complaint(strategy: str, baseline: str, folder: Path, *options: str) -> str:
+    """What is wrong with a strategy; empty where nothing is."""
     file = folder / "gate.json"
     fixed = ["--suite", "ci", "--results", str(folder / "runs"), "--jobs", "1", "--json", str(file)]
     code = main(["gate", strategy, "--against", baseline, *fixed, *options])
     judged = json.loads(file.read_text())
-    same = judged["candidate"]["streams"] == judged["baseline"]["streams"]
-    assert same or any("they do not pair" in line for line in capsys.readouterr().out.splitlines())
-    slower = code == REGRESSION or judged["ratio"]["value"] >= judged["plan"]["slowdown"] * (1 if same else LUCK)
+    slower = code == REGRESSION or judged["ratio"]["value"] >= judged["plan"]["slowdown"]
     return judged["sentence"] if slower else ""
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("strategy", ["conditional_gp", "lfbo", "optuna_tpe"])
-def test_the_strategy_is_no_slower_than_its_baseline(
-    strategy: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert complaint(strategy, strategy, tmp_path, capsys) == ""
+def test_the_strategy_is_no_slower_than_its_baseline(strategy: str, tmp_path: Path) -> None:
+    assert complaint(strategy, strategy, tmp_path) == ""
 
 
-def test_it_would_notice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_would_notice(tmp_path: Path) -> None:
     """pattern_search with three quarters of its evaluations wasted, as a stand-in for a strategy that was broken."""
     config = tmp_path / "strategy"
     config.mkdir()
@@ -57,7 +47,7 @@ def test_it_would_notice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
         "_target_: experiments.gate.handicapped.Handicapped\nlabel: broken\nwasted: 0.75\n"
         "of: harness.strategies.pattern_search.PatternSearch\n"
     )
-    assert "broken needs" in complaint("broken", "pattern_search", tmp_path, capsys, "--config-dir", str(tmp_path))
+    assert "broken needs 3.10" in complaint("broken", "pattern_search", tmp_path, "--config-dir", str(tmp_path))
 
 
 def test_slowed_asks_are_those_of_the_strategy_and_take_their_time() -> None:

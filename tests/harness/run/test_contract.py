@@ -132,7 +132,7 @@ def test_live_runs_that_were_timed_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("study", COMMITTED)
-def test_what_was_committed_before_there_was_a_version(study: str) -> None:
+def test_what_is_committed_keeps_the_contract_and_its_hashes(study: str) -> None:
     results = CHECKOUT / "experiments" / study
     assert faults(folder(results)) == []
     configs = [yaml.load(file.read_text(), yaml.CSafeLoader) for file in results.rglob(contract.CONFIG)]
@@ -141,7 +141,7 @@ def test_what_was_committed_before_there_was_a_version(study: str) -> None:
         configs += map(json.loads, table.column(readers.RUN_CONFIG).to_pylist())
     assert configs
     for config in configs:
-        assert "format_version" not in config
+        assert config.get("format_version", contract.FORMAT_VERSION) == contract.FORMAT_VERSION  # older runs have none
         said = [name for name in DECIDING if name != contract.STREAMS or name in config]  # of version 1 where it is not
         assert config["config_hash"] == digest({name: config[name] for name in said})
 
