@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NoReturn
 
 from harness.cli.command import Command
@@ -41,6 +42,16 @@ def command_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _check_not_empty(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
+    """A path that is empty would be the working directory: most often it is a variable of the shell that is not set."""
+    for before, word in pairwise(["", *words]):
+        if not word:
+            where = f"{before} ''" if before.startswith("-") else "''"
+            parser.error(f"{where}: expected a value (. is the working directory)")
+        if word.startswith("--") and word.endswith("="):
+            parser.error(f"{word}: expected a value (. is the working directory)")
+
+
 def parse(argv: Sequence[str] | None = None) -> tuple[Command | None, argparse.Namespace]:
     """The command and its arguments, overrides and options in any order; no command where none was named.
 
@@ -49,6 +60,7 @@ def parse(argv: Sequence[str] | None = None) -> tuple[Command | None, argparse.N
     """
     parser = command_parser()
     words = list(sys.argv[1:] if argv is None else argv)
+    _check_not_empty(parser, words)
     if (two := " ".join(words[:2])) in BY_NAME and " " in two:
         words[:2] = [two]
     own = BY_NAME[words[0]].overrides if words and words[0] in BY_NAME else ()

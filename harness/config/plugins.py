@@ -23,6 +23,7 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from hydra.core.plugins import Plugins as HydraPlugins
 
+from harness.config.files import read_files_within_bounds
 from harness.config.targets import check_strategy
 from harness.errors import UserError
 from harness.system.resources import conf_directory
@@ -117,6 +118,7 @@ def load_hydras_plugins() -> None:
         HydraPlugins.instance()
     finally:
         sys.path[:] = before
+    read_files_within_bounds()
 
 
 class Plugins:

@@ -183,6 +183,8 @@ def sweep_options(composed: DictConfig) -> SweepOptions:
         raise UserError(f"jobs={document['jobs']}: expected a whole number, 1 or more")
     if document["resume"] not in RESUMES:
         raise UserError(f"resume={document['resume']}: expected one of {', '.join(RESUMES)}")
+    if not document["results"]:
+        raise UserError("results=: expected a folder (results=. for the working directory)")
     return SweepOptions(
         Path(document["results"]),
         document["jobs"],

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import yaml
@@ -31,16 +33,36 @@ def load_yaml(text: str, loader: Any = YAML_LOADER) -> Any:
     Raises:
         yaml.YAMLError: not YAML, or size, aliases or depth beyond the bounds.
     """
+    with _bounded(text, loader) as (reader, node):
+        if node is not None and _size(node, {}, 0) > MAX_NODES:
+            raise yaml.YAMLError(f"its aliases stand for more than {MAX_NODES} values: expected none")
+        return None if node is None else reader.construct_document(node)
+
+
+def check_yaml(text: str, at_most: int) -> None:
+    """Refuse a document that is for somebody else's reader, before that one makes anything of it.
+
+    Args:
+        at_most: values that it may stand for, every alias written out.
+
+    Raises:
+        yaml.YAMLError: not YAML, or size, aliases or depth beyond the bounds.
+    """
+    with _bounded(text, YAML_LOADER) as (_, node):
+        if node is not None and _size(node, {}, 0) > at_most:
+            raise yaml.YAMLError(f"with its aliases written out it is more than {at_most} values: expected fewer")
+
+
+@contextmanager
+def _bounded(text: str, loader: Any) -> Iterator[tuple[Any, yaml.Node | None]]:
+    """A reader and the document's node; what is wrong with either is one kind of error."""
     if len(text) > MAX_CHARACTERS:
         raise yaml.YAMLError(f"{len(text)} characters: expected at most {MAX_CHARACTERS}")
     if _may_be_deep(text):
         _check_depth(text)
     reader = loader(text)
     try:
-        node = reader.get_single_node()
-        if node is not None and _size(node, {}, 0) > MAX_NODES:
-            raise yaml.YAMLError(f"its aliases stand for more than {MAX_NODES} values: expected none")
-        return None if node is None else reader.construct_document(node)
+        yield reader, reader.get_single_node()
     except RecursionError:
         raise yaml.YAMLError("nested too deeply") from None
     except (ValueError, OverflowError) as error:  # a date that is none, a number of too many digits
