@@ -185,14 +185,8 @@ def sweep_options(composed: DictConfig) -> SweepOptions:
         raise UserError(f"resume={document['resume']}: expected one of {', '.join(RESUMES)}")
     if not document["results"]:
         raise UserError("results=: expected a folder (results=. for the working directory)")
-    return SweepOptions(
-        Path(document["results"]),
-        document["jobs"],
-        document["resume"],
-        document["dry_run"],
-        document["allow_mixed_code"],
-        document["keep_diff"],
-    )
+    given = {part.name: document[part.name] for part in fields(SweepOptions)}
+    return SweepOptions(**{**given, "results": Path(document["results"])})
 
 
 def _document(composed: DictConfig) -> dict[str, Any]:
