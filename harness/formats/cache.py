@@ -5,7 +5,8 @@ parameters, ``times`` (samples, ms; ``time`` is their mean), ``compile_time``, `
 ``benchmark_time`` (ms). What differs between files:
 
 * A failure is a class's name where the objective's value would be (before version 1.0), or in ``__error__``; the
-  earliest files have 1e20 instead, others Infinity, NaN or null.
+  earliest files have 1e20 instead, others Infinity, NaN or null. A ``time`` of null beside samples says nothing; any
+  other of these fails them. Among samples, and in the place of a number true or text, each is damage.
 * A time counts whatever was tuned for: an energy, a rate of one's own.
 * The last record and the closing braces are missing where a session was ended early (see :mod:`~.document`).
 * ``device_name`` is empty on AMD devices.
@@ -22,7 +23,18 @@ from harness.evaluation import Status
 from harness.formats.document import Document, check_distinct
 from harness.formats.foreign import ForeignRecording, ForeignRow
 from harness.formats.objective import LATENCIES, objectives_of, rate_as_time, rate_of
-from harness.formats.values import apart, check_value, cost_of, is_failure, is_number, samples_of, shown, text_of
+from harness.formats.values import (
+    apart,
+    as_json,
+    check_value,
+    cost_of,
+    is_failure,
+    is_number,
+    samples_of,
+    shown,
+    summary_failure,
+    text_of,
+)
 
 TIMES = ("times", *LATENCIES)
 COST_FIELDS = ("compile_time", "verification_time", "benchmark_time")
@@ -161,28 +173,26 @@ def _failure(record: Mapping[str, Any], objectives: Sequence[str], rate: str | N
     if rate is not None:
         value = record.get(rate)
         worst = isinstance(value, int | float) and is_failure(-value)  # rates are maximised
-        return f"{rate} is {_json(value)}" if value is None or worst else ""
+        return f"{rate} is {as_json(value)}" if value is None or worst else ""
     for name in LATENCIES:
         value = record.get(name)
         if value is not None and is_failure(value):
-            return f"{name} is {_json(value)}"
+            return f"{name} is {as_json(value)}"
     field = next((name for name in TIMES if record.get(name)), None)
     if field is None:
         null = next((name for name in TIMES if name in record and record[name] is None), None)
         return "" if null is None else f"{null} is null"
     samples = record[field]
     if isinstance(samples, list) and all(is_failure(sample) for sample in samples):
-        return f"{field} is {_json(samples[0])}"
+        return f"{field} is {as_json(samples[0])}"
     return ""
-
-
-def _json(value: Any) -> str:
-    return "null" if value is None else shown(value)
 
 
 def _samples(where: str, record: Mapping[str, Any], rate: str | None) -> tuple[float, ...]:
     if rate is not None:
         return (rate_as_time(f"{where}: {rate}", record.get(rate)),)
+    for name in LATENCIES:
+        summary_failure(f"{where}: {name}", record.get(name))
     field = next((name for name in TIMES if record.get(name)), "times")
     samples = samples_of(f"{where}: {field}", record.get(field))
     stated: Any = next((record[name] for name in LATENCIES if record.get(name)), None)

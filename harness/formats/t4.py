@@ -12,6 +12,7 @@
 * The schema's ``compilation_time`` is ``compilation`` in the files.
 * benchmark_hub's files have no ``benchmark`` time. The sum of the samples stands in: the kernel ran at least that long.
 * ``correctness`` is 0 for every failure in old files and 1 for all in new ones, so only ``invalidity`` is believed.
+* A latency of Infinity, NaN or 1e20 is a failure, whatever samples are beside it; null beside samples says nothing.
 * A search that comes back to a configuration lists it again, with Kernel Tuner's costs set to 0: the first one counts.
 * CATBench calls its latency ``compute_time``, and writes permutations as text, "(0, 2, 1)".
 * No domains are stated: the values that occur are all there is, unless a T1 description has more.
@@ -32,12 +33,14 @@ from harness.formats.objective import LATENCIES, RATES, objectives_of, rate_as_t
 from harness.formats.values import (
     MS_PER_S,
     apart,
+    as_json,
     check_value,
     cost_of,
     is_failure,
     is_number,
     samples_of,
     shown,
+    summary_failure,
     text_of,
 )
 
@@ -226,7 +229,9 @@ def _unit_of(where: str, result: Mapping[str, Any], name: str, stated_s: float |
     field = f"{where}.measurements.{text_of(name)}"
     own_s = _unit(f"{field}.unit", own)
     given = measurement.get("value")
-    values: list[Any] = [value for value in (given if isinstance(given, list) else [given]) if is_number(value)]
+    values: list[Any] = [
+        value for value in (given if isinstance(given, list) else [given]) if is_number(value) and not is_failure(value)
+    ]
     runtimes = times.get("runtimes") if isinstance(times, Mapping) else None
     if not (_correct(result) and values and isinstance(runtimes, list) and runtimes and all(map(is_number, runtimes))):
         return own_s if _correct(result) and not runtimes else None
@@ -235,9 +240,9 @@ def _unit_of(where: str, result: Mapping[str, Any], name: str, stated_s: float |
     for unit_s in candidates:
         if not apart(latency_s, [runtime * unit_s for runtime in runtimes]):
             return unit_s
-    said = "" if stated_s is None else f" in metadata.timeunit, {stated_s:g} s"
+    stated = "" if stated_s is None else f" in metadata.timeunit, {stated_s:g} s"
     raise UserError(
-        f"{field}={shown(given)} {shown(own)} contradicts times.runtimes={shown(runtimes)}{said}: expected one unit"
+        f"{field}={shown(given)} {shown(own)} contradicts times.runtimes={shown(runtimes)}{stated}: expected one unit"
     )
 
 
@@ -260,7 +265,7 @@ def _row(
         raise UserError(f"{where}.invalidity={shown(invalidity)}: expected one of {', '.join(INVALIDITY)}")
     times = _times(where, result)
     message = "" if status is Status.OK else text_of(invalidity)
-    if status is Status.OK and rate is None and (message := _no_latency(result, times, name)):
+    if status is Status.OK and rate is None and (message := _no_latency(where, result, times, name)):
         status = Status.RUNTIME_ERROR
     samples = _samples(where, result, times, unit_s, name, rate) if status is Status.OK else ()
     compiling = "compilation" if "compilation" in times else "compilation_time"
@@ -281,14 +286,19 @@ def _row(
     )
 
 
-def _no_latency(result: Mapping[str, Any], times: Mapping[str, Any], name: str | None) -> str:
-    """What a result that is called correct has in place of every reading, null or Infinity; empty where it has one."""
+def _no_latency(where: str, result: Mapping[str, Any], times: Mapping[str, Any], name: str | None) -> str:
+    """What a result that is called correct has in place of every reading, null or Infinity; empty where it has one.
+
+    Raises:
+        UserError: neither a latency nor a word for a failure.
+    """
     measurement = None if name is None else _measured(result, name)
     given = times.get("runtimes") or (measurement or {"value": ()}).get("value", ())
     readings = given if isinstance(given, list) else [given]
-    if not readings or not all(map(is_failure, readings)):
-        return ""
-    return f"its latency is {'null' if readings[0] is None else shown(readings[0])}"
+    if readings and all(map(is_failure, readings)):
+        return f"its latency is {as_json(readings[0])}"
+    said = summary_failure(f"{where}.measurements.{text_of(name)}.value", (measurement or {}).get("value"))
+    return said and f"its latency {said}"
 
 
 def _samples(

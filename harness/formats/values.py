@@ -85,9 +85,37 @@ def samples_of(where: str, given: Any, ms_per_unit: float = 1.0) -> tuple[float,
         UserError: not a list of positive numbers.
     """
     values = given if isinstance(given, list) else [given]
-    if not values or not all(is_number(value) and LEAST_MS < value * ms_per_unit < ERROR_VALUE for value in values):
-        raise UserError(f"{where}: expected positive numbers of ms, found {shown(given)}")
+    for i, value in enumerate(values):
+        if not is_number(value) or is_failure(value) or not LEAST_MS < value * ms_per_unit < ERROR_VALUE:
+            at = f"{where}[{i}]" if isinstance(given, list) else where
+            raise UserError(f"{at}: expected positive numbers of ms, found {as_json(value)}")
+    if not values:
+        raise UserError(f"{where}: expected positive numbers of ms, found []")
     return tuple(float(value) * ms_per_unit for value in values)
+
+
+def summary_failure(where: str, given: Any) -> str:
+    """What a latency beside samples says of a failure: ``is inf``; empty for a number and for null, which says nothing.
+
+    Args:
+        given: as in the file, a number or a list of them.
+
+    Raises:
+        UserError: neither a latency nor a failure: a boolean, text, 0 or less.
+    """
+    values = given if isinstance(given, list) else [given]
+    if all(map(is_failure, values)):
+        known = next((value for value in values if value is not None), None)
+        return "" if known is None else f"is {as_json(known)}"
+    samples_of(where, given)
+    return ""
+
+
+def as_json(value: Any) -> str:
+    """A value for a message, in JSON's words for null, true and false."""
+    if value is None:
+        return "null"
+    return str(value).lower() if isinstance(value, bool) else shown(value)
 
 
 def cost_of(where: str, given: Any, s_per_unit: float = 1 / MS_PER_S) -> float:

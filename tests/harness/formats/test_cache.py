@@ -123,10 +123,19 @@ def test_a_number_that_says_failed_is_a_failure(tmp_path: Path, none: str, field
     assert landscape.message[row].startswith("time")
 
 
-def test_half_failed_samples_and_negative_infinity_are_damage(tmp_path: Path) -> None:
-    for text in ('"time": 1.5, "times": [1.5, Infinity]', '"time": -Infinity', '"time": true'):
-        with pytest.raises(UserError, match=r"cache\['64,0,a,3,1'\]: times?: expected positive"):
-            imported(tmp_path, json.dumps(cache()).replace('"time": 1.5', text))
+@pytest.mark.parametrize("name", ["time", "compute_time"])
+@pytest.mark.parametrize("bad", ["true", "false", '"x"', "0", "-1.5", "-Infinity"])
+@pytest.mark.parametrize("beside", ["", ', "times": [1.5, 1.5]'])
+def test_what_is_neither_a_latency_nor_a_failure_is_damage(tmp_path: Path, name: str, bad: str, beside: str) -> None:
+    with pytest.raises(UserError, match=rf"cache\['64,0,a,3,1'\]: {name}: expected positive numbers of ms, found "):
+        imported(tmp_path, json.dumps(cache()).replace('"time": 1.5', f'"{name}": {bad}{beside}'))
+
+
+@pytest.mark.parametrize("bad", ["null", "true", "false", "Infinity", "NaN", "1e20", '"x"', "0", "-1.5"])
+def test_half_failed_samples_are_damage_that_is_named(tmp_path: Path, bad: str) -> None:
+    said = {"Infinity": "inf", "NaN": "nan", "1e20": r"1e\+20", '"x"': "'x'"}.get(bad, bad)
+    with pytest.raises(UserError, match=rf"cache\['64,0,a,3,1'\]: times\[1\]: expected positive .*, found {said}$"):
+        imported(tmp_path, json.dumps(cache()).replace('"time": 1.5', f'"time": 1.5, "times": [1.5, {bad}]'))
 
 
 def test_null_and_booleans_among_numbers_are_values_of_their_own(tmp_path: Path) -> None:
@@ -194,8 +203,8 @@ def test_names_are_judged_once(tmp_path: Path) -> None:
         (lambda d: d["cache"]["16,0,a,3,1"].update(x=17), "x=17"),
         (lambda d: d["cache"]["16,0,a,3,1"].update(x=32), "x=32: expected '16', as its key says"),
         (lambda d: d["cache"]["16,0,a,3,1"].update(x=[1]), r"x=\[1\]"),
-        (lambda d: d["cache"]["16,0,a,3,1"].update(times=[1.0, -1.0]), "times: expected positive"),
-        (lambda d: d["cache"]["16,0,a,3,1"].update(times=[1.0, "2"]), "times: expected positive"),
+        (lambda d: d["cache"]["16,0,a,3,1"].update(times=[1.0, -1.0]), r"times\[1\]: expected positive"),
+        (lambda d: d["cache"]["16,0,a,3,1"].update(times=[1.0, "2"]), r"times\[1\]: expected positive"),
         (lambda d: d["cache"]["16,0,a,3,1"].update(compile_time="long"), "compile_time='long'"),
         (lambda d: d["cache"]["16,0,a,3,1"].update(benchmark_time=-1), "benchmark_time=-1"),
         (lambda d: d["cache"]["16,0,a,3,1"].update(time="odd", times=[]), "times: expected|time: expected"),

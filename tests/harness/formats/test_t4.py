@@ -215,6 +215,43 @@ def test_no_latency_where_all_is_correct_is_a_failure(tmp_path: Path, none: str)
     assert latencies(landscape)[1:] == [1.5, 2.0]
 
 
+def with_reading(bad: str, runtimes: str | None) -> str:
+    """Results whose first one has this as its latency and these samples."""
+    document = ktt("us")
+    document["results"][0]["measurements"][1]["value"] = "#"
+    document["results"][0]["times"] = {} if runtimes is None else {"runtimes": "##"}
+    return json.dumps(document).replace('"##"', runtimes or "").replace('"#"', bad)
+
+
+@pytest.mark.parametrize("none", ["Infinity", "NaN", "1e20"])
+@pytest.mark.parametrize("stated", [None, "us"])
+def test_a_latency_that_says_failed_counts_against_the_samples_beside_it(
+    tmp_path: Path, none: str, stated: str | None
+) -> None:
+    document = json.loads(with_reading(none, "[3000.0, 3000.0]"))
+    document["metadata"] = {"timeunit": stated} if stated else {}
+    landscape = imported(tmp_path, json.dumps(document))
+    assert (landscape.status[0], landscape.samples_ms[0]) == (Status.RUNTIME_ERROR, ())
+    assert "its latency is" in landscape.message[0]
+
+
+def test_null_beside_samples_says_nothing(tmp_path: Path) -> None:
+    assert latencies(imported(tmp_path, with_reading("null", "[3000.0, 3000.0]"))) == [3.0, 1.5, 2.0]
+
+
+@pytest.mark.parametrize("bad", ["true", "false", '"x"', "0", "-1.5", "[3000.0, true]", "[3000.0, null]"])
+@pytest.mark.parametrize("runtimes", [None, "[3000.0]"])
+def test_what_is_neither_a_latency_nor_a_failure_is_damage(tmp_path: Path, bad: str, runtimes: str | None) -> None:
+    with pytest.raises(UserError, match=r"results\[0\]\.measurements\.TotalDuration"):
+        imported(tmp_path, with_reading(bad, runtimes))
+
+
+@pytest.mark.parametrize("bad", ["null", "true", "false", "Infinity", "NaN", "1e20", '"x"', "0"])
+def test_half_failed_samples_are_damage_that_is_named(tmp_path: Path, bad: str) -> None:
+    with pytest.raises(UserError, match=r"results\[0\]\.times\.runtimes\[1\]: expected positive numbers of ms, found "):
+        imported(tmp_path, with_reading("3000.0", f"[3000.0, {bad}]"))
+
+
 def test_a_compile_time_is_no_latency(tmp_path: Path) -> None:
     """A duration that nobody tuned for counts only where it agrees with the samples."""
     document = ktt("us", objectives=["rate of my own"])
@@ -258,7 +295,10 @@ def test_a_parameter_may_be_called_times(tmp_path: Path) -> None:
             lambda d: d["results"][1]["configuration"].update(y=1),
             r"results\[1\].configuration.'y': not in results\[0\]",
         ),
-        (lambda d: d["results"][0]["times"].update(runtimes=["1"]), r"results\[0\].times.runtimes: expected positive"),
+        (
+            lambda d: d["results"][0]["times"].update(runtimes=["1"]),
+            r"results\[0\].times.runtimes\[0\]: expected positive",
+        ),
         (lambda d: d["results"][0]["times"].update(compilation=[]), r"results\[0\].times.compilation=\[\]"),
         (lambda d: d["results"][0].update(times=3), r"results\[0\].times: expected an object"),
         (lambda d: d["results"][3].update(measurements=[]), r"results\[3\]: neither times.runtimes"),
