@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 
+from analysis.figures.letters import MOST, apart
 from analysis.figures.style import PAGE_INCHES, paper
 from analysis.tables.table import figure as number
 
@@ -44,7 +45,9 @@ def draw(data: pd.DataFrame, strategies: list[str], title: str) -> Figure:
         values[at] = np.log2(cell["speedup"])
         texts[at] = f"{sign}{number(cell['speedup'])}" if np.isfinite(cell["speedup"]) else "?"
     with paper():
-        figure = Figure(figsize=(PAGE_INCHES, 1.15 + 0.21 * len(rows)))
+        columns = apart(list(strategies), MOST)
+        slanted = 0.028 * max(0, max(map(len, columns)) - 20)
+        figure = Figure(figsize=(PAGE_INCHES, 1.15 + 0.21 * len(rows) + slanted))
         axes = figure.subplots()
         colours = mpl.colormaps["PuOr_r"].with_extremes(bad="0.95")
         limit = float(np.log2(_CAP))
@@ -55,7 +58,7 @@ def draw(data: pd.DataFrame, strategies: list[str], title: str) -> Figure:
             axes.text(
                 j, i, text, ha="center", va="center", fontsize=6, color="white" if dark else "black", fontweight=bold
             )
-        axes.set_xticks(range(len(strategies)), strategies, rotation=30, ha="right", rotation_mode="anchor")
+        axes.set_xticks(range(len(columns)), columns, rotation=30, ha="right", rotation_mode="anchor")
         axes.set_yticks(range(len(rows)), rows)
         axes.tick_params(length=0)
         for spine in axes.spines.values():

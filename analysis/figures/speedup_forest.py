@@ -14,6 +14,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from analysis.figures.letters import apart
 from analysis.figures.scales import speedup_axis
 from analysis.figures.style import PAGE_INCHES, Look, paper, text_colour
 from analysis.reference import STRATA, kernel_of
@@ -23,6 +24,8 @@ _LOW, _HIGH = 0.2, 50.0
 _STRATA = (*STRATA, "unknown")
 MOST_STRATEGIES = 4
 """Columns that fit a page; more go to a second figure."""
+_TITLE_LETTERS = 84
+"""Of all columns' names together, at 6 points."""
 
 
 @dataclass(frozen=True)
@@ -92,14 +95,16 @@ def draw(
     with paper():
         figure = Figure(figsize=(PAGE_INCHES, 0.95 + _INCHES_PER_ROW * bottom))
         panels = figure.subplots(1, len(strategies), sharey=True, squeeze=False)[0]
-        for axes, strategy in zip(panels, strategies, strict=True):
+        titles = apart(list(strategies), _TITLE_LETTERS // len(strategies))
+        for axes, strategy, title in zip(panels, strategies, titles, strict=True):
             _background(axes, lines, claimed)
             for line in lines:
                 row = records.get((strategy, line.task, line.stratum))
                 if row is not None:
                     _draw_row(axes, line, row, styles[strategy])
             speedup_axis(axes, _LOW, _HIGH, dense=len(strategies) < 3)
-            axes.set_title(strategy, fontsize=7.5, fontweight="bold", color=text_colour(styles[strategy]), pad=10)
+            size = 7.5 if max(map(len, titles)) * len(titles) <= 0.8 * _TITLE_LETTERS else 6
+            axes.set_title(title, fontsize=size, fontweight="bold", color=text_colour(styles[strategy]), pad=10)
             axes.text(
                 1.06, 1.0, "hits/runs", transform=axes.transAxes, ha="left", va="bottom", fontsize=5, color="0.35"
             )

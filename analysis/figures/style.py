@@ -17,6 +17,7 @@ from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.figure import Figure
 
 from analysis.errors import AnalysisError
+from analysis.figures.letters import shorten
 from analysis.runs.writing import write_bytes, write_csv
 
 COLUMN_INCHES = 3.4
@@ -156,6 +157,7 @@ def _write(figure: Figure, paths: Sequence[Path]) -> None:
     """Write without ``savefig``, which draws each figure once more for a layout that is settled here for all files."""
     with paper():  # fonts and resolution are settled when a figure is written, not when it is drawn
         FigureCanvasAgg(figure)
+        shorten(figure)
         figure.draw_without_rendering()
         figure.set_layout_engine("none")
         for path in paths:

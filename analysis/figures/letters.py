@@ -1,0 +1,61 @@
+"""Names in figures: anybody's label may be longer than a page is wide, and Matplotlib then has no room for the axes."""
+
+from __future__ import annotations
+
+from itertools import count
+
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+MOST = 40
+"""Letters of a name on an axis or in a legend. Ours have 39, of 3.6 points each, and a column has 245."""
+MOST_IN_TITLE = 90
+"""Letters of a line that stands by itself."""
+_LETTERS_AN_INCH = 20
+_HANDLE = 6
+"""Letters that the line before a name in a legend takes the room of."""
+
+
+def shorten(figure: Figure) -> None:
+    """Cut what is too long in a figure that is ready to be laid out; the data beside it keeps all letters."""
+    kept: set[int] = set()
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            _shorten_ticks(axis)
+            kept.update(map(id, axis.get_ticklabels()))
+    legends = [*figure.legends, *(legend for axes in figure.axes if (legend := axes.get_legend()) is not None)]
+    for legend in legends:
+        texts = legend.get_texts()
+        room = int(figure.get_figwidth() * _LETTERS_AN_INCH / getattr(legend, "_ncols", 1)) - _HANDLE
+        for text, name in zip(texts, apart([text.get_text() for text in texts], min(MOST, room)), strict=True):
+            text.set_text(name)
+    for text in figure.findobj(Text):
+        if isinstance(text, Text) and id(text) not in kept:
+            text.set_text("\n".join(cut(line, MOST_IN_TITLE) for line in text.get_text().split("\n")))
+
+
+def _shorten_ticks(axis: Axis) -> None:
+    labels = [label.get_text() for label in axis.get_ticklabels()]
+    if any(len(line) > MOST for label in labels for line in label.split("\n")):
+        axis.set_ticks(axis.get_ticklocs(), apart(labels, MOST))
+
+
+def apart(names: list[str], most: int) -> list[str]:
+    """Names of at most ``most`` letters; those that differ stay different, by a number if need be."""
+    taken: dict[str, str] = {}
+    short = []
+    for name in names:
+        candidates = (cut(name, most) if i == 1 else f"{cut(name, most - 2 - len(str(i)))} #{i}" for i in count(1))
+        chosen = next(candidate for candidate in candidates if taken.get(candidate, name) == name)
+        taken[chosen] = name
+        short.append(chosen)
+    return short
+
+
+def cut(text: str, most: int) -> str:
+    """The beginning and the end of a text: variants of one strategy differ there."""
+    if len(text) <= most:
+        return text
+    end = (most - 1) // 3
+    return f"{text[: most - 1 - end]}…{text[-end:]}"
