@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from analysis.runs import contract
 from analysis.runs.documents import read_json, read_text
 from analysis.runs.log_lines import is_as_written, read_lines
+from analysis.runs.own_name import misnamed
 
 FILES = contract.ALL_RUN_FILES
 UNREADABLE = "cannot be read ("
@@ -58,6 +59,11 @@ def _damage(directory: Path, deep: bool) -> str:
     for name in FILES:
         if (directory / name).exists() and not (directory / name).is_file():
             return f"{name} is no file"
+    wrong = _by_its_files(directory, deep)
+    return wrong or (misnamed(directory) if (directory / contract.CONFIG).exists() else "")
+
+
+def _by_its_files(directory: Path, deep: bool) -> str:
     if (directory / contract.DONE).exists():
         return _of_done(directory, deep)
     if (directory / contract.FAILED).exists() and not _failed_readable(directory / contract.FAILED):

@@ -15,6 +15,7 @@ from harness.errors import UserError
 from harness.landscapes.library import SEPARATOR, find_landscape
 from harness.system.documents import read_text
 from harness.system.resources import conf_directory
+from harness.system.text import one_line
 from harness.system.yaml_text import load_yaml
 
 SUFFIX = ".parquet"
@@ -87,8 +88,10 @@ def load_suite(name: str) -> Suite:
     except FileNotFoundError:
         names = ", ".join(sorted(file.stem for file in folder.glob("*.yaml")))
         raise UserError(f"--suite {name}: expected a YAML file or one of {names}") from None
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise UserError(f"--suite {path}: not readable: {' '.join(str(error).split())[:200]}") from None
+    except OSError as error:
+        raise UserError(f"--suite {path}: cannot be read: {error.strerror}: expected a YAML file") from None
+    except (ValueError, yaml.YAMLError) as error:
+        raise UserError(f"--suite {path}: not readable: {one_line(error, 200)}") from None
     if not isinstance(document, dict) or set(document) != set(KEYS):
         raise UserError(f"--suite {path}: expected the keys {', '.join(KEYS)}")
     return _checked(path, document)

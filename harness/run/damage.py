@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from harness.run import contract
 from harness.run.log_lines import read_lines
+from harness.run.own_name import misnamed
 from harness.system.documents import read_json, read_text
 from harness.system.sealed_lines import CHECK, Seals
 
@@ -24,7 +25,10 @@ FILES = (
 """What must be a file where it is there."""
 UNCHECKED = contract.DoneDocument.__annotations__.keys() - {CHECK}
 """What DONE has where it has no check: with another key it is not as an older NearOpt wrote it."""
-BEYOND_REPAIR = (f"{contract.CONFIG} is no file", f"{contract.DONE} is not readable", "is a file where", "is a link to")
+BEYOND_REPAIR = (
+    f"{contract.CONFIG} is no file", f"{contract.CONFIG} is not readable", f"{contract.CONFIG} says ",
+    f"{contract.DONE} is not readable", "is a file where", "is a link to",
+)  # fmt: skip
 """How damage begins after which nobody can tell what was here: nothing is moved without being asked to."""
 UNREADABLE = "cannot be read ("
 """In what is said of a folder or file that this user may not look into: perhaps nothing is wrong with it."""
@@ -94,6 +98,11 @@ def _damage(directory: Path, deep: bool) -> str:
     for name in FILES:
         if not there.get(name, True):
             return f"{name} is no file"
+    wrong = _by_its_files(directory, there, deep)
+    return wrong or (misnamed(directory) if contract.CONFIG in there else "")
+
+
+def _by_its_files(directory: Path, there: Mapping[str, bool], deep: bool) -> str:
     if contract.DONE in there:
         return _of_done(directory, there, deep)
     if contract.FAILED in there and not _failed_readable(directory / contract.FAILED):

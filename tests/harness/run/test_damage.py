@@ -63,7 +63,7 @@ def test_aliases_in_a_configuration_are_not_written_out(tmp_path: Path) -> None:
     lines = ["a: &a [x, x, x, x, x, x, x, x, x]"]
     lines += [f"{name}: &{name} [{', '.join([f'*{last}'] * 9)}]" for last, name in pairwise(names)]
     config.write_text("\n".join(["config_hash: other", *lines]))
-    with pytest.raises(UserError, match=r"config.yaml: not readable as a run's configuration"):
+    with pytest.raises(UserError, match=r"damaged: config.yaml is not readable: move it away"):
         run(tmp_path)
     config.write_text("\n".join(["config_hash: other", *lines[:2]]))
     with pytest.raises(UserError, match="holds a run of another configuration"):

@@ -1,0 +1,47 @@
+"""Whether config.yaml speaks of the run in whose place it lies: ``harness/run/own_name.py`` says the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from analysis.media import printable
+from analysis.runs import contract
+from analysis.runs.documents import load_yaml, read_text
+
+
+def misnamed(directory: Path) -> str:
+    """What config.yaml says of another task, strategy or seed than its place, in a few words; empty where it fits.
+
+    A folder that is linked may be named either way; what is not ``TASK/LABEL/seed-N`` has no name to differ from. Of
+    thousands of runs each is as it was written, for which no YAML need be read.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    *_, task, label, place = ("", "", *directory.parts)
+    seed = place.removeprefix(contract.SEED_PREFIX)
+    if not task or seed == place or not seed.isdecimal():
+        return ""
+    try:
+        text = read_text(directory / contract.CONFIG)
+        plain = (f"\ntask: {task}\nstrategy:\n  label: {label}\n", f"\nseed: {seed}\n")
+        if all(line in text for line in plain):
+            return ""
+        said = load_yaml(text)
+        named = {"task": said.get("task"), "label": (said.get("strategy") or {}).get("label"), "seed": said.get("seed")}
+    except (ValueError, yaml.YAMLError, AttributeError):
+        return f"{contract.CONFIG} is not readable"
+    for folder in (directory, directory.resolve()):
+        *_, task, label, place = ("", "", *folder.parts)
+        there = {"task": task, "label": label, "seed": place.removeprefix(contract.SEED_PREFIX)}
+        other = {key: value for key, value in named.items() if value is not None and str(value) != there[key]}
+        if not other:
+            return ""
+    return f"{contract.CONFIG} says {', '.join(f'{key} {_brief(value)}' for key, value in other.items())}"
+
+
+def _brief(value: object) -> str:
+    text = printable(str(value))
+    return repr(text if len(text) <= 60 else f"{text[:59]}…")
