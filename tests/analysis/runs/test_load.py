@@ -68,6 +68,8 @@ def test_aliases_stand_for_little_more_than_is_written(tmp_path: Path) -> None:
     config.write_text(text.replace("strategy:\n", "strategy:\n  a: &a [*a]\n"))
     assert f"{config.parent}: config.yaml is not readable" in refused(tmp_path)
     config.write_text(text + "deep: " + "[" * 3000 + "]" * 3000)
+    assert f"{config}: damaged: nested " in refused(tmp_path)
+    config.write_text("label: [")
     write_run(tmp_path, "k-1", "s", 1, FRAME)  # one that is readable, beside it
     assert load_study([tmp_path]).account.totals() == {State.DONE: 1, State.DAMAGED: 1}
 

@@ -1,8 +1,8 @@
 """Commands that are killed between two things that they do to files, and what the next command makes of the rest.
 
-Recorders are killed in ``tests/harness/record``, where their fake device is.
+A recorder has the fake device and compiler of ``tests/harness/measure/fakes.py``: no GPU is needed.
 
-``python -m tests.harness.run.kills [SEED]`` kills a hundred of them and prints the counts. A process is killed at an
+``python -m tests.harness.run.kills [SEED]`` kills more than a hundred and prints the counts. A process is killed at an
 event (a file opened to be written, moved or removed, a line logged) whose number a seed draws: no clock decides.
 """
 
@@ -24,8 +24,15 @@ from pathlib import Path
 from typing import Any
 
 from harness.cli import main
+from harness.landscapes.landscape import read_landscape
+from harness.measure import folders
+from harness.measure.work import SessionOptions
+from harness.record import log
+from harness.record.facts import Recording, RecordOptions
+from harness.record.recorder import record
 from harness.run import store
 from tests.conftest import undrawn_figures
+from tests.harness.measure.fakes import FAKE, FakeKernel, fake_work, space
 from tests.harness.toy import write_toy
 
 TOY = "toy-8x8-bf16__toy"
@@ -67,10 +74,42 @@ def _files(folder: Path) -> dict[str, Any]:
             if file.is_file()}  # fmt: skip
 
 
+def _record() -> int:
+    """All configurations of a space of 12, half of them failures, on a device that is none."""
+    here = Path.cwd()
+    what = Recording(
+        task="fake-1-fp32",
+        kernel=FakeKernel(str(here)),
+        space=space(6, ("wrong_result",)),
+        out=here / "out/fake-1-fp32__f100.parquet",
+        device=FAKE,
+        options=RecordOptions(SessionOptions(compile_workers=1, compile_timeout_s=60.0, run_timeout_s=60.0)),
+        command="test",
+    )
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        folders.lock_folder = lambda: here  # type: ignore[assignment]
+        return 0 if record(what, work=fake_work(here)).landscape == what.out else 1
+
+
+def _landscapes(folder: Path) -> dict[str, Any]:
+    """What a recording says; when it was made and by which seed of its inputs is its own."""
+    found = {}
+    for file in sorted((folder / "out").glob("*.parquet")):
+        landscape = read_landscape(file)
+        found[file.name] = (
+            landscape.codes.tolist(), landscape.status, repr(landscape.latency_ms.tolist()),  # NaN is no NaN
+            repr(landscape.oracle_ms.tolist()),
+            landscape.samples_ms, landscape.message, landscape.origin, landscape.metadata["coverage"],
+            landscape.metadata["space"], landscape.metadata["summary"]["statuses"],
+        )  # fmt: skip
+    return found
+
+
 KINDS = {
     "sweep": Kind(lambda: _quietly(*SWEEP, "results=r"), _traces, 60),
     "report": Kind(lambda: _quietly("report", "s", "-o", "out"), _files, 20),
     "import": Kind(lambda: _quietly("landscapes", "import", "t4.json", "-o", "out/new__toy.parquet"), _files, 20),
+    "record": Kind(_record, _landscapes, 15),
 }
 
 
@@ -135,7 +174,8 @@ def _count(kill_at: int | None) -> Callable[[], int]:
             return super().write(data)
 
     sys.addaudithook(hook)
-    store.FileIO = Torn  # type: ignore[attr-defined]
+    for logger in (store, log):
+        logger.FileIO = Torn  # type: ignore[attr-defined]
     return lambda: seen
 
 
