@@ -33,6 +33,8 @@ COLUMNS = [
     "speedup_low",
     "speedup_high",
     "refused",
+    "workers",
+    "baseline_workers",
 ]
 """The columns of speedups.csv.
 
@@ -44,7 +46,8 @@ and ``unknown`` (speedup nan) where neither hit, or where no row of the space is
 nothing to find, and no aggregate counts the task. Aggregates have task ``kernel:<name>`` or ``ALL``, ``ert`` is a
 geometric mean there and ``budget`` empty unless equal for all; each comes for every stratum and for ``all``; sampled
 tasks count only where there are no exhaustive ones. Limits are nan where no interval can be had (one seed on either
-side), or where it is ``refused`` for the reason given there (:mod:`analysis.statistics.supported`).
+side), or where it is ``refused`` for the reason given there (:mod:`analysis.statistics.supported`). ``workers`` and
+``baseline_workers`` are the compile workers on either side's clock; empty where an aggregate's tasks differ in them.
 """
 DETAILS = [
     "log",
@@ -133,7 +136,7 @@ def task_speedups_on(ground: Ground, baseline: Baseline) -> pd.DataFrame:
         for pair in pairs(ground, baseline, task, strategy):
             row = {"task": task, "kernel": runs["kernel"].iloc[0], "strategy": strategy, "target": pair.target}
             row |= {"axis": pair.axis, "baseline": pair.baseline, "budget": pair.budget, "stratum": strata[task]}
-            row["refused"] = ""
+            row |= {"refused": "", "workers": pair.workers, "baseline_workers": pair.baseline_workers}
             rows.append(row | compared(pair.own, pair.base) | {"shared": pair.shared})
     return pd.DataFrame(
         rows, columns=[*COLUMNS, "kernel", "log", "se", "df", "bias", "limit", "shared", "base_hits", "base_runs"]
