@@ -18,6 +18,7 @@ from analysis.statistics.no_hits import RatioLimit, lower_limit_without_hits
 from analysis.statistics.seed_clusters import SeedShares, difference, seed_shares
 from analysis.study.baseline import Baseline
 from analysis.study.incumbents import Optima
+from analysis.study.laws import UNIFORM
 from analysis.study.simulated_baseline import Conditions
 from analysis.study.table_erts import TableErts
 from analysis.study.time_to_target import AXES, budgets, times_to_target
@@ -123,6 +124,14 @@ class Ground:
         if not np.isfinite(self.optima.t_star_ms[task]):
             return False
         return task not in self.study.references or self.difficulty(task, target).k > 0
+
+    def expected(self, task: str, target: float, baseline: Baseline, label: str) -> float:
+        """E[T] of a random search from the table, noise-free; nan where it is not known or ``label`` is one of runs."""
+        if label != baseline.label or not baseline.from_table:
+            return float("nan")
+        hard = self.difficulty(task, target)
+        needed = hard.expected_evaluations if baseline.kind == UNIFORM else hard.by_parameter
+        return float("nan") if needed is None else needed
 
     def log_ert(
         self, task: str, conditions: Conditions, target: float, axis: str, baseline: Baseline

@@ -35,6 +35,7 @@ COLUMNS = [
     "refused",
     "workers",
     "baseline_workers",
+    "unreachable_above",
 ]
 """The columns of speedups.csv.
 
@@ -48,6 +49,9 @@ geometric mean there and ``budget`` empty unless equal for all; each comes for e
 tasks count only where there are no exhaustive ones. Limits are nan where no interval can be had (one seed on either
 side), or where it is ``refused`` for the reason given there (:mod:`analysis.statistics.supported`). ``workers`` and
 ``baseline_workers`` are the compile workers on either side's clock; empty where an aggregate's tasks differ in them.
+``unreachable_above`` is the noise-free E[T] of the random search that a task's row is over: a tuner needs at least one
+evaluation, so no claim of more times as fast can be reached there (:mod:`analysis.verdict.unreachable`); empty over
+runs and of aggregates.
 """
 DETAILS = [
     "log",
@@ -137,6 +141,7 @@ def task_speedups_on(ground: Ground, baseline: Baseline) -> pd.DataFrame:
             row = {"task": task, "kernel": runs["kernel"].iloc[0], "strategy": strategy, "target": pair.target}
             row |= {"axis": pair.axis, "baseline": pair.baseline, "budget": pair.budget, "stratum": strata[task]}
             row |= {"refused": "", "workers": pair.workers, "baseline_workers": pair.baseline_workers}
+            row["unreachable_above"] = ground.expected(task, pair.target, baseline, pair.baseline)
             rows.append(row | compared(pair.own, pair.base) | {"shared": pair.shared})
     return pd.DataFrame(
         rows, columns=[*COLUMNS, "kernel", "log", "se", "df", "bias", "limit", "shared", "base_hits", "base_runs"]
