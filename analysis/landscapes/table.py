@@ -47,8 +47,9 @@ def markdown_tables(summaries: Sequence[LandscapeSummary], faults: Mapping[str, 
 def as_json(summary: LandscapeSummary) -> dict[str, Any]:
     """A landscape for scripts: by target, as text, the hits and E[T] of both kinds of exact random search, noise-free.
 
-    ``null`` where it is infinite (no hits) or not known; ``by_parameter_unknown`` says why, and is null else. A target's
-    ``stratum`` is that of uniform search, ``strata_by_parameter`` are those of the other kind; no tuner can be more than E[T] times as fast as that random search.
+    ``null`` where it is infinite (no hits) or not known; ``by_parameter_unknown`` says why, and is null else. The
+    ``stratum`` is by uniform search, ``strata_by_parameter`` are by the other kind; no tuner can be more than E[T]
+    times as fast as that random search.
     """
     targets = {
         f"{difficulty.target:g}": {
