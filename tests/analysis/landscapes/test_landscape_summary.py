@@ -108,10 +108,6 @@ def test_unknowns_and_nothing() -> None:
 def test_a_stratum_by_parameter_is_told_where_it_is_another() -> None:
     """The numbers of softmax-4096x2560 on the H100, where random search by parameter needs 14 evaluations."""
     hard = Difficulty(0.05, 1846, 8, 1.0, 1.0, by_parameter=14.11)
-    for by_parameter, cell in (
-        (14.11, "useful/trivial"),
-        (400.0, "useful"),
-        (None, "useful"),
-        (2000.0, "useful/needle"),
-    ):
+    cells = ((14.11, "useful/trivial"), (400.0, "useful"), (None, "useful"), (2000.0, "useful/needle"))
+    for by_parameter, cell in cells:
         assert strata_cell("useful", [hard, replace(hard, by_parameter=by_parameter), hard]) == cell

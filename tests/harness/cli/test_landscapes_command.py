@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from analysis.reference import stratum
 from harness.landscapes.write import write_landscape
 from harness.system.resources import CHECKOUT
 from search_spaces.parameter import Ordinal
