@@ -32,7 +32,7 @@ def speedups(cells: Sequence[Mapping[str, Any]]) -> str:
         if (cell["question"], cell["stratum"], cell["baseline"], cell["target"]) == OF and cell["bound"] == "none":
             found.setdefault(cell["strategy"], {})[cell["axis"]] = cell["speedup"]
             if cell["axis"] == SECONDS:
-                clocks[cell["strategy"]] = clock_words([(cell["workers"], cell["baseline_workers"])])
+                clocks[cell["strategy"]] = clock_words([(_number(cell, "workers"), _number(cell, "baseline_workers"))])
     order = sorted(found, key=lambda name: -found[name]["evaluations"])
     usual = max(clocks.values(), key=list(clocks.values()).count, default=TUNING_SECONDS)
     others = {name: clock.removeprefix(f"{TUNING_SECONDS} (").rstrip(")") for name, clock in clocks.items()}
@@ -45,6 +45,11 @@ def speedups(cells: Sequence[Mapping[str, Any]]) -> str:
         f"Times as fast as exact random search on the useful tasks, in evaluations "
         f"(in {usual.replace(' (', ', ').rstrip(')')}{unless}): {listed}."
     )
+
+
+def _number(cell: Mapping[str, Any], name: str) -> float:
+    value = cell.get(name)
+    return float("nan") if value is None else float(value)
 
 
 def with_block(readme: str, text: str) -> str:
