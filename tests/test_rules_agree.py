@@ -15,11 +15,13 @@ import pytest
 import yaml
 
 from analysis import media
+from analysis.gate.exact import WORDS
 from analysis.runs import documents, folders
 from analysis.runs import log_lines as read_there
 from analysis.runs import names as names_there
 from analysis.runs import temporaries as temporaries_there
 from analysis.runs.account import account
+from analysis.study.baseline import Baseline
 from harness.config.names import check_label, check_stem, check_task_name
 from harness.errors import UserError
 from harness.run import log_lines as read_here
@@ -41,20 +43,27 @@ BAD = (
     ["a"], b"a",
 )  # fmt: skip
 TAKEN = ("ALL", "kernel:x")
+LAWS = ("exact_random", "exact_random_by_parameter", "noisy_random_without_restarts", "exact_random(x=1)")
 
 
-@pytest.mark.parametrize("name", [*GOOD, *BAD, *TAKEN], ids=repr)
+@pytest.mark.parametrize("name", [*GOOD, *BAD, *TAKEN, *LAWS], ids=repr)
 def test_names(name: object) -> None:
-    for rule in ("name_fault", "task_fault", "place_fault"):
+    for rule in ("name_fault", "task_fault", "label_fault", "place_fault"):
         assert getattr(names_here, rule)(name) == getattr(names_there, rule)(name)
-    assert bool(names_here.name_fault(name)) == (name not in (*GOOD, *TAKEN))
-    assert bool(names_here.task_fault(name)) == (name not in GOOD)
+    assert bool(names_here.name_fault(name)) == (name not in (*GOOD, *TAKEN, *LAWS))
+    assert bool(names_here.task_fault(name)) == (name not in (*GOOD, *LAWS))
+    assert bool(names_here.label_fault(name)) == (name not in (*GOOD, *TAKEN))
+
+
+def test_the_laws_of_the_gate_are_baselines_of_the_analysis() -> None:
+    assert names_here.LAWS == names_there.LAWS == tuple(WORDS)
+    assert all(Baseline(name).from_table for name in names_here.LAWS)
 
 
 @pytest.mark.parametrize("name", [name for name in (*GOOD, *BAD) if isinstance(name, str)], ids=repr)
 def test_what_may_be_typed_may_be_read(name: str) -> None:
     for check, rule in (
-        (check_label, names_there.name_fault),
+        (check_label, names_there.label_fault),
         (check_task_name, names_there.name_fault),
         (lambda stem: check_stem("backend.landscape", stem), names_there.task_fault),
     ):

@@ -18,6 +18,7 @@ from analysis.figures.letters import apart
 from analysis.figures.scales import speedup_axis
 from analysis.figures.style import PAGE_INCHES, Look, paper, text_colour
 from analysis.reference import STRATA, kernel_of
+from analysis.study.workers import axis_words
 
 _INCHES_PER_ROW = 0.135
 _LOW, _HIGH = 0.2, 50.0
@@ -121,9 +122,10 @@ def draw(
                 textcoords="offset points", ha="right", va="center", fontsize=6, fontweight="bold", color="0.45",
             )  # fmt: skip
         against = " / ".join(name.replace("_", " ") for name in sorted(set(rows["baseline"])))
-        unit = "evaluations" if axis == "evaluations" else "tuning seconds"
+        unit = axis_words(axis, rows)
         figure.supxlabel(
-            f"speedup over {against} to within {target:.0%} of the optimum, in {unit} (95% interval)", fontsize=7.5
+            f"speedup over {against} to within {target:.0%} of the optimum, in {unit}; 95% intervals",
+            fontsize=7.5,
         )
     return figure
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from analysis.gate.exact import ExactErts
 from analysis.gate.ratio import Part, TaskRatio, identical, paired, part, side_shares, stratified, unpaired, variance
 from analysis.gate.side_times import START, SideTimes, TaskTimes
 from analysis.runs.contract import FIRST_STREAMS
@@ -21,11 +22,20 @@ TELLING = 3
 
 @dataclass(frozen=True)
 class SideErt:
-    """ERT of one side on one task in evaluations; without a hit the sum of what was spent, a lower bound."""
+    """ERT of one side on one task in evaluations; without a hit the sum of what was spent, a lower bound.
+
+    Attributes:
+        hits, runs: ``None`` of an exact law, which has neither.
+    """
 
     ert: float
-    hits: int
-    runs: int
+    hits: int | None
+    runs: int | None
+
+    @property
+    def bounded(self) -> bool:
+        """Whether it is a lower bound."""
+        return self.hits == 0
 
 
 @dataclass(frozen=True)
@@ -50,8 +60,8 @@ class TaskComparison:
 
     @property
     def solved(self) -> bool:
-        """Whether any run of either side came near the optimum."""
-        return self.candidate.hits + self.baseline.hits > 0
+        """Whether any run of either side came near the optimum, which an exact law always does."""
+        return not (self.candidate.bounded and self.baseline.bounded)
 
 
 @dataclass(frozen=True)
@@ -89,7 +99,7 @@ class Comparison:
     def variance_per_seed(self) -> tuple[float, float]:
         """Variance that one seed a task would give the mean log ratio: the candidate's and the baseline's part.
 
-        Where runs pair the second is 0 and the first that of a pair.
+        Where runs pair the second is 0 and the first that of a pair; an exact law has no seeds: 0.
         """
         own = theirs = 0.0
         clusters = 1.0
@@ -97,20 +107,24 @@ class Comparison:
             clusters = (self.ratio.se / stratified([task.parts for task in self.compared]).se) ** 2
         for task in self.compared:
             halves = np.atleast_1d(task.parts.variances)
-            own += float(halves[0]) * (task.pairs or task.candidate.runs)
-            theirs += float(halves[1]) * task.baseline.runs if len(halves) > 1 else 0.0
+            own += float(halves[0]) * (task.pairs or task.candidate.runs or 0)
+            theirs += float(halves[1]) * (task.baseline.runs or 0) if len(halves) > 1 else 0.0
         each = clusters / len(self.compared) ** 2
         return own * each, theirs * each
 
 
-def compare(candidate: SideTimes, baseline: SideTimes, target: float) -> Comparison:
+def compare(candidate: SideTimes, baseline: SideTimes | ExactErts, target: float) -> Comparison:
     """The tasks of ``candidate``, all of which ``baseline`` has.
 
     Runs of a task pair where every seed that both sides have began with the same readings: they share the initial
     design, and a strategy that was not changed repeats its runs.
     """
-    first = candidate.streams == FIRST_STREAMS, baseline.streams == FIRST_STREAMS
-    tasks = [_task(name, own, baseline.tasks[name], target, first) for name, own in candidate.tasks.items()]
+    old = candidate.streams == FIRST_STREAMS
+    if isinstance(baseline, ExactErts):
+        tasks = [_over_law(name, own, baseline.erts[name], target, old) for name, own in candidate.tasks.items()]
+    else:
+        first = old, baseline.streams == FIRST_STREAMS
+        tasks = [_task(name, own, baseline.tasks[name], target, first) for name, own in candidate.tasks.items()]
     solved = [task for task in tasks if task.solved]
     mean = stratified([task.parts for task in solved], [task.shared for task in solved]) if solved else NOTHING
     comparison = Comparison(tuple(tasks), mean)
@@ -133,6 +147,17 @@ def _task(
     shared = None if alike else _shared(sides, (own.seeds, theirs.seeds), first)
     ratio, same = stratified([parts]), late if alike else None
     return TaskComparison(name, shown[0], shown[1], ratio, len(common), parts, same, shared)
+
+
+def _over_law(name: str, candidate: TaskTimes, law: LogEstimate, target: float, old: bool) -> TaskComparison:
+    """Against what is known but for the error of a simulation; ``old``: the candidate has streams of version 1."""
+    own = part(candidate.cost(target), candidate.hit(target))
+    variances = np.array([float(variance(own.share)), law.se**2])
+    parts = TaskRatio(np.asarray(own.log - law.log), variances, np.array([own.seeds - 1.0, np.inf]))
+    shares = side_shares(own, candidate.seeds) if old else None
+    shown = SideErt(*_ert(candidate, target)), SideErt(law.value, None, None)
+    shared = difference(shares, None, LogEstimate(0.0, law.se))
+    return TaskComparison(name, *shown, stratified([parts]), 0, parts, shared=shared)
 
 
 def _shared(sides: Sequence[Part], seeds: Sequence[Sequence[int]], first: Sequence[bool]) -> SeedShares | None:

@@ -10,9 +10,10 @@ from typing import Any
 from xml.etree import ElementTree
 
 from analysis.gate.compare import NOTHING, TaskComparison
+from analysis.gate.exact import ExactErts
 from analysis.gate.judge import Judgement, Look, Verdict
 from analysis.gate.side_times import SideTimes
-from analysis.gate.text import ratio_cell, sentence
+from analysis.gate.text import baseline_words, ratio_cell, sentence
 from analysis.media import printable
 from analysis.statistics.ert import LogEstimate
 
@@ -43,7 +44,10 @@ def to_json(judgement: Judgement, suite: str, made: Mapping[str, Any]) -> str:
     return json.dumps(_valued(document), indent=1) + "\n"
 
 
-def _side(side: SideTimes) -> dict[str, Any]:
+def _side(side: SideTimes | ExactErts) -> dict[str, Any]:
+    if isinstance(side, ExactErts):
+        known: dict[str, Any] = {"runs": 0, "streams": None, "simulation_error": side.error, "account": {}, "notes": []}
+        return {"label": side.label, "source": side.source, **known}
     said = {"account": dict(side.account), "notes": list(side.notes)}
     return {"label": side.label, "source": side.source, "runs": side.runs, "streams": side.streams, **said}
 
@@ -54,6 +58,7 @@ def _ratio(ratio: LogEstimate) -> dict[str, float]:
 
 
 def _task(task: TaskComparison) -> dict[str, Any]:
+    """An exact law's side has null for hits and runs."""
     sides = {"candidate": asdict(task.candidate), "baseline": asdict(task.baseline)}
     ratio = _ratio(task.ratio if task.solved else NOTHING)
     return {"task": task.task, **sides, "ratio": ratio, "pairs": task.pairs}
@@ -88,7 +93,8 @@ def to_junit(judgement: Judgement, suite: str) -> str:
     """
     name = f"gate.{suite}.{judgement.candidate.label}"
     regression = judgement.verdict is Verdict.REGRESSION
-    cases = [_case(name, task, regression) for task in judgement.last.comparison.tasks]
+    of = baseline_words(judgement)
+    cases = [_case(name, task, regression, of) for task in judgement.last.comparison.tasks]
     whole = ElementTree.Element("testcase", classname=name, name="verdict")
     if regression:
         ElementTree.SubElement(whole, "failure", message=sentence(judgement), type="regression")
@@ -108,9 +114,9 @@ def to_junit(judgement: Judgement, suite: str) -> str:
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
 
 
-def _case(name: str, task: TaskComparison, regression: bool) -> ElementTree.Element:
+def _case(name: str, task: TaskComparison, regression: bool, of: str) -> ElementTree.Element:
     case = ElementTree.Element("testcase", classname=name, name=task.task)
-    said = f"{ratio_cell(task.ratio)} times the evaluations of the baseline"
+    said = f"{ratio_cell(task.ratio)} times the evaluations of {of}"
     if not task.solved:
         ElementTree.SubElement(case, "skipped", message="no run of either side came near the optimum")
         return case

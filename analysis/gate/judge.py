@@ -11,6 +11,7 @@ from scipy.special import ndtri, stdtr
 
 from analysis.errors import AnalysisError
 from analysis.gate.compare import Comparison, compare
+from analysis.gate.exact import ExactErts
 from analysis.gate.side_times import SideTimes
 from analysis.gate.spending import Bounds, Design, bounds, maximum_information
 from analysis.statistics.ert import LogEstimate
@@ -89,7 +90,7 @@ class Judgement:
     verdict: Verdict
     plan: Plan
     candidate: SideTimes
-    baseline: SideTimes
+    baseline: SideTimes | ExactErts
     looks: tuple[Look, ...]
     more_seeds: int = 0
     baseline_seeds: int = 0
@@ -113,7 +114,7 @@ class Source:
 
 
 def gate(
-    plan: Plan, candidate: Source, baseline: Source, seen: Callable[[Look, int, int], None] | None = None
+    plan: Plan, candidate: Source, baseline: Source | ExactErts, seen: Callable[[Look, int, int], None] | None = None
 ) -> Judgement:
     """Look after look until one decides.
 
@@ -127,24 +128,29 @@ def gate(
         plan = replace(plan, looks=(max(plan.looks[-1], candidate.times(0).fewest),))
     looks: list[Look] = []
     for k, seeds in enumerate(plan.looks):
-        sides = candidate.times(seeds), baseline.times(seeds)
-        for side in sides:
-            if side.fewest < 2:
+        own = candidate.times(seeds)
+        theirs = baseline if isinstance(baseline, ExactErts) else baseline.times(seeds)
+        for side in (own, theirs):
+            if isinstance(side, SideTimes) and side.fewest < 2:
                 raise AnalysisError(f"{side.source}: {side.fewest} seed of a task: expected 2 or more")
         last = k == len(plan.looks) - 1
         informed = [look.information for look in looks if look.information > 0]
-        looks.append(_look(plan, informed, *sides, last=last))
+        looks.append(_look(plan, informed, own, theirs, last=last))
         if seen is not None:
             seen(looks[-1], len(plan.looks), k + 1)
         last = last or looks[-1].information >= looks[-1].needed  # everything is spent: more could not decide more
         verdict = verdict_at(looks[-1].z, looks[-1].bounds, plan.to_the_end and not last)
         if verdict is not Verdict.UNDECIDED or last:
             break
-    judgement = Judgement(verdict, plan, *sides, tuple(looks))
-    return judgement if verdict is not Verdict.UNDECIDED else _short_of(judgement, baseline.grows)
+    judgement = Judgement(verdict, plan, own, theirs, tuple(looks))
+    if verdict is not Verdict.UNDECIDED:
+        return judgement
+    return _short_of(judgement, isinstance(baseline, Source) and baseline.grows)
 
 
-def _look(plan: Plan, before: Sequence[float], candidate: SideTimes, baseline: SideTimes, last: bool) -> Look:
+def _look(
+    plan: Plan, before: Sequence[float], candidate: SideTimes, baseline: SideTimes | ExactErts, last: bool
+) -> Look:
     comparison = compare(candidate, baseline, plan.target)
     needed = plan.needed
     ratio = comparison.ratio
@@ -177,11 +183,14 @@ def verdict_at(z: float, limits: Bounds, keep_going: bool = False) -> Verdict:
 
 def _short_of(judgement: Judgement, baseline_grows: bool) -> Judgement:
     """How many more seeds a task give the information that decides for certain, were their spread that seen so far."""
-    last, fewest = judgement.last, judgement.baseline.fewest
+    last = judgement.last
     if not last.comparison.compared:
         return judgement  # more seeds may do, or a larger budget: nothing is known of either
     own, theirs = last.comparison.variance_per_seed()
     both = ceil((own + theirs) * last.needed)
+    if isinstance(judgement.baseline, ExactErts):
+        return replace(judgement, more_seeds=max(1, both - last.seeds))
+    fewest = judgement.baseline.fewest
     left = 1 / last.needed - theirs / fewest
     alone = ceil(own / left) if left > 0 else inf
     if baseline_grows or last.comparison.pairs or alone > PATIENCE * both:

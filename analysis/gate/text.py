@@ -7,7 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from analysis.gate.compare import SideErt, TaskComparison
+from analysis.gate.exact import ExactErts
 from analysis.gate.judge import Judgement, Look, Verdict
+from analysis.gate.side_times import SideTimes
 from analysis.media import aligned, markdown_code, markdown_table, printable
 from analysis.media import markdown as escaped
 from analysis.statistics.ert import LogEstimate
@@ -18,9 +20,8 @@ MARKS = {Verdict.PASS: "✅", Verdict.IMPROVEMENT: "🚀", Verdict.REGRESSION: "
 def sentence(judgement: Judgement) -> str:
     """The verdict, the ratio and its interval, and what is to be done where nothing could be decided."""
     last, plan = judgement.last, judgement.plan
-    names = (
-        f"{judgement.candidate.label} needs {ratio_cell(last.comparison.ratio)} times the evaluations of the baseline"
-    )
+    of = baseline_words(judgement)
+    names = f"{judgement.candidate.label} needs {ratio_cell(last.comparison.ratio)} times the evaluations of {of}"
     verdict = judgement.verdict
     if not last.comparison.compared:
         spent = max(float(task.spent.max()) for task in judgement.candidate.tasks.values())
@@ -37,6 +38,11 @@ def sentence(judgement: Judgement) -> str:
     return f"{verdict}: {names}{_but(judgement)}"
 
 
+def baseline_words(judgement: Judgement) -> str:
+    """What the sentence calls the other side: a law by its name, which says how it is drawn."""
+    return judgement.baseline.label if isinstance(judgement.baseline, ExactErts) else "the baseline"
+
+
 def _but(judgement: Judgement) -> str:
     """Tasks that the verdict does not speak of."""
     unsolved = judgement.last.comparison.unsolved
@@ -46,7 +52,7 @@ def _but(judgement: Judgement) -> str:
 def _what_it_needs(judgement: Judgement) -> str:
     seeds = judgement.last.seeds + judgement.more_seeds
     needs = f"it needs about {judgement.more_seeds} more seeds a task (--seeds {seeds})"
-    if judgement.baseline_seeds:
+    if judgement.baseline_seeds and not isinstance(judgement.baseline, ExactErts):
         fewest = judgement.baseline.fewest
         needs += f", and the baseline {judgement.baseline_seeds} where it has {fewest}"
     return needs
@@ -66,7 +72,8 @@ def ratio_cell(ratio: LogEstimate) -> str:
 
 
 def _ert_cell(side: SideErt) -> str:
-    return f"{'' if side.hits else '> '}{side.ert:.0f} ({side.hits}/{side.runs})"
+    hits = "" if side.runs is None else f" ({side.hits}/{side.runs})"
+    return f"{'> ' if side.bounded else ''}{side.ert:.0f}{hits}"
 
 
 def _row(task: TaskComparison) -> list[str]:
@@ -83,6 +90,8 @@ def _rows(judgement: Judgement) -> list[list[str]]:
     heads = ["task", f"ERT {candidate} (hits)", f"ERT {baseline} (hits)", "ratio [95%]"]
     if candidate == baseline:
         heads[1:3] = ["ERT candidate (hits)", "ERT baseline (hits)"]
+    if isinstance(judgement.baseline, ExactErts):
+        heads[2] = f"ERT {baseline}"
     comparison = judgement.last.comparison
     return [heads, *map(_row, comparison.tasks), ["geometric mean", "", "", ratio_cell(comparison.ratio)]]
 
@@ -100,19 +109,30 @@ def _notes(judgement: Judgement) -> list[str]:
         kind += ", as clusters over tasks (random streams of version 1)"
     looks = f"look {len(judgement.looks)} of {len(plan.looks)}"
     sides = dict.fromkeys(
-        f"{side.label}: {note}" for side in (judgement.candidate, judgement.baseline) for note in side.notes
+        f"{side.label}: {note}"
+        for side in (judgement.candidate, judgement.baseline)
+        if isinstance(side, SideTimes)
+        for note in side.notes
     )
     return [
         *sides,
         *_streams(judgement),
-        f"baseline: {judgement.baseline.source}, {judgement.baseline.runs} runs",
+        f"baseline: {judgement.baseline.source}, {_known_from(judgement.baseline)}",
         f"evaluations to within {plan.target:.0%} (ERT; > without a hit); {kind}; {looks}; finds a slowdown of "
         f"{plan.slowdown:g} with {plan.power:.0%} power, false alarms {plan.alpha:.0%}",
     ]
 
 
+def _known_from(baseline: SideTimes | ExactErts) -> str:
+    if isinstance(baseline, SideTimes):
+        return f"{baseline.runs} runs"
+    return f"simulated, standard error at most {baseline.error:.2%}" if baseline.error else "in closed form"
+
+
 def _streams(judgement: Judgement) -> Iterator[str]:
     """Why seeds of one number have nothing in common here, where that is so."""
+    if isinstance(judgement.baseline, ExactErts):
+        return
     own, theirs = judgement.candidate.streams, judgement.baseline.streams
     if own != theirs:
         yield (

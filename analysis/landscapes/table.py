@@ -9,7 +9,7 @@ import numpy as np
 
 from analysis.landscapes.summary import UNKNOWN, LandscapeSummary
 from analysis.media import aligned, markdown, markdown_code, markdown_table, printable
-from analysis.reference import TARGETS, Difficulty, stratum
+from analysis.reference import HEADLINE_TARGET, TARGETS, Difficulty, stratum
 
 _TARGET_HEADERS = tuple(f"E{100 * target:.0f} (K)" for target in TARGETS)
 BY_PARAMETER = f"by parameter {'/'.join(f'{100 * target:.0f}' for target in TARGETS)}%"
@@ -47,7 +47,9 @@ def markdown_tables(summaries: Sequence[LandscapeSummary], faults: Mapping[str, 
 def as_json(summary: LandscapeSummary) -> dict[str, Any]:
     """A landscape for scripts: by target, as text, the hits and E[T] of both kinds of exact random search, noise-free.
 
-    ``null`` where it is infinite (no hits) or not known; ``by_parameter_unknown`` says why, and is null else.
+    ``null`` where it is infinite (no hits) or not known; ``by_parameter_unknown`` says why, and is null else. The
+    ``stratum`` is by uniform search, ``strata_by_parameter`` are by the other kind; no tuner can be more than E[T]
+    times as fast as that random search.
     """
     targets = {
         f"{difficulty.target:g}": {
@@ -65,6 +67,10 @@ def as_json(summary: LandscapeSummary) -> dict[str, Any]:
         "t_star_ms": summary.t_star_ms,
         "coverage": summary.coverage,
         "by_parameter_unknown": summary.by_parameter_unknown or None,
+        "strata_by_parameter": {
+            f"{difficulty.target:g}": None if difficulty.by_parameter is None else stratum(difficulty.by_parameter)
+            for difficulty in summary.difficulties
+        },
         "targets": targets,
     }
 
@@ -82,7 +88,7 @@ def _cells(summary: LandscapeSummary, failed: str) -> list[str]:
         f"{summary.t_star_ms:.4g}",
         *(_expected(difficulty) for difficulty in summary.difficulties),
         by_parameter_cell(summary.difficulties),
-        summary.stratum,
+        strata_cell(summary.stratum, summary.difficulties),
         UNKNOWN if np.isnan(summary.roofline) else f"{summary.roofline:.0%}",
         UNKNOWN if np.isnan(summary.vendor) else f"{summary.vendor:.2f}",
     ]
@@ -97,6 +103,13 @@ def by_parameter_cell(difficulties: Sequence[Difficulty]) -> str:
     """E[T] of exact random search by parameter at each target: ``1310/478/21.9``; ``–`` where it is not known."""
     known = [None if d.by_parameter is None else f"{d.by_parameter:.4g}" for d in difficulties]
     return "/".join(UNKNOWN if cell is None else cell for cell in known) if any(known) else UNKNOWN
+
+
+def strata_cell(uniform: str, difficulties: Sequence[Difficulty]) -> str:
+    """``useful/trivial``: the stratum by uniform random search, and by parameter where that is another."""
+    known = difficulties[TARGETS.index(HEADLINE_TARGET)].by_parameter
+    other = uniform if known is None else stratum(known)
+    return uniform if other == uniform else f"{uniform}/{other}"
 
 
 def unknown_told(summaries: Sequence[LandscapeSummary]) -> list[str]:

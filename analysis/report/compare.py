@@ -18,7 +18,6 @@ from analysis.reference import HEADLINE_TARGET
 from analysis.report.neutral import summarise
 from analysis.report.page import environment
 from analysis.report.sides import cells_of, left_out, left_out_table, only_in, with_accounts
-from analysis.report.text import AXIS_NAMES
 from analysis.runs.library import Library
 from analysis.runs.load import load_study, part_of
 from analysis.runs.writing import write_text
@@ -26,6 +25,7 @@ from analysis.statistics.ert import LogEstimate
 from analysis.study.results import OTHERS, StudyResults, analyse
 from analysis.study.speedup import COLUMNS
 from analysis.study.time_to_target import AXES
+from analysis.study.workers import SECONDS, clock_words
 from analysis.tables.table import Table, text_rows, times_cell, write
 from analysis.verdict.hypothesis import Hypothesis
 from analysis.verdict.hypothesis_file import find_hypothesis
@@ -161,9 +161,11 @@ def comparison_table(joined: pd.DataFrame, axis: str, a: str, b: str) -> Table:
     rows = joined[(joined["axis"] == axis) & np.isclose(joined["target"], HEADLINE_TARGET)]
     single = ~rows["task"].str.startswith("kernel:") & (rows["task"] != "ALL")
     rows = rows[single | (rows["stratum"] == "all") | (rows["task"] == "ALL")]
+    sides = [tuple(rows[f"{name}_{side}"] for name in ("workers", "baseline_workers")) for side in "ab"]
+    clock = clock_words(pair for of_side in sides for pair in zip(*of_side, strict=True))
     return Table(
         name=f"comparison-{axis}",
-        title=f"Speedup within {HEADLINE_TARGET:.0%} of the optimum, {AXIS_NAMES[axis]}: A and B",
+        title=(f"Speedup within {HEADLINE_TARGET:.0%} of the optimum, {clock if axis == SECONDS else axis}: A and B"),
         caption=f"A: {a}; B: {b}. B over A: above 1, B is faster; 95% interval as if the runs were independent.",
         headers=("task", "strategy", "A", "hits/runs", "B", "hits/runs", "B over A"),
         rows=text_rows([_row_cells(row) for row in rows.to_dict("records")]),

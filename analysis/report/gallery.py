@@ -29,13 +29,13 @@ from analysis.report import captions
 from analysis.report.captions import MOST_CURVES
 from analysis.report.drawing import Drawing
 from analysis.report.order import by_speedup
-from analysis.report.text import AXIS_NAMES
 from analysis.runs import split_time
 from analysis.study import curves, interquartile, profiles, runtime_distribution, seeds_to_decide
 from analysis.study.baseline import RANDOM_STRATEGIES
 from analysis.study.results import StudyResults
 from analysis.study.simulated_random import RandomSearches, random_searches
 from analysis.study.time_to_target import AXES
+from analysis.study.workers import axis_words
 from analysis.tables.lacking import Lacking
 from analysis.tables.ranking import ranking
 from analysis.verdict.hypothesis import Hypothesis
@@ -94,7 +94,7 @@ class Gallery:
                 suffix = "" if start == 0 else f"-{start // most + 1}"
                 yield Drawing(
                     f"speedup-{axis}{suffix}",
-                    f"Speedup in {AXIS_NAMES[axis]}" + (f", {', '.join(part)}" if suffix else ""),
+                    f"Speedup in {axis_words(axis, shown)}" + (f", {', '.join(part)}" if suffix else ""),
                     captions.FOREST.format(lines=self._lines()),
                     shown,
                     partial(speedup_forest.draw, shown, axis, HEADLINE_TARGET, self.styles, part, self.claimed),
@@ -190,9 +190,10 @@ class Gallery:
             data = heatmap.cells(self.results.speedups, axis, HEADLINE_TARGET, self.order)
             names = [name for name in self.order if name in set(data["strategy"])]
             if len(data):
-                title = f"speedup over random within {HEADLINE_TARGET:.0%}, {AXIS_NAMES[axis]}"
+                words = axis_words(axis, self.results.speedups)
+                title = f"speedup over random within {HEADLINE_TARGET:.0%}, {words}"
                 yield Drawing(
-                    f"heatmap-{axis}", f"Kernel by strategy, {AXIS_NAMES[axis]}", captions.HEATMAP, data,
+                    f"heatmap-{axis}", f"Kernel by strategy, {words}", captions.HEATMAP, data,
                     partial(heatmap.draw, data, names, title),
                     wide=True, appendix=axis == "seconds",
                 )  # fmt: skip

@@ -8,11 +8,12 @@ from typing import Any
 import pandas as pd
 
 from analysis.reference import HEADLINE_TARGET, TARGETS
-from analysis.report.text import AXIS_NAMES, ranked_sentences, speedup_cell
+from analysis.report.text import ranked_sentences, speedup_cell
 from analysis.study.baseline import RANDOM_STRATEGIES, Baseline
 from analysis.study.pairing import Ground
 from analysis.study.results import StudyResults
 from analysis.study.speedup import COLUMNS, speedups_on
+from analysis.study.workers import axis_words_of
 from analysis.verdict.hypothesis import ALL
 from analysis.verdict.judge import plain
 
@@ -74,7 +75,7 @@ def _told(first: str, ranked: tuple[str, ...], speedups: pd.DataFrame, over_next
         return f"None of {len(ranked)} strategies has a known speedup. {first}"
     told = f"Fastest of {len(ranked)} strategies: {first}"
     if len(over_next):
-        cells = [f"{speedup_cell(row)} in {AXIS_NAMES[str(row['axis'])]}" for _, row in over_next.iterrows()]
+        cells = [f"{speedup_cell(row)} in {axis_words_of(row)}" for _, row in over_next.iterrows()]
         told += f" Against {ranked[1]}, the next: {' and '.join(cells)}."
     if len(ranked) > 2:
         told += " Intervals do not know that it was picked as the fastest."

@@ -16,7 +16,7 @@ from analysis.reference import HEADLINE_TARGET, STRATA, TARGETS
 from analysis.report.drawing import PageFigure
 from analysis.report.neutral import Neutral
 from analysis.report.rows import environment_rows, initial_points, strata_told, strategy_rows, task_rows, warnings
-from analysis.report.text import SpeedupLine, interval_note, sentences, speedup_lines
+from analysis.report.text import SpeedupLine, interval_note, seconds_heading, sentences, speedup_lines
 from analysis.statistics.supported import THESE_TASKS
 from analysis.study.results import StudyResults
 from analysis.tables.baselines import stratum_name
@@ -59,6 +59,7 @@ def environment() -> Environment:
         finalize=_seen,
     )
     jinja.filters["groupby_heading"] = _by_heading
+    jinja.filters["seconds_heading"] = seconds_heading
     jinja.filters["data_uri"] = data_uri
     return jinja
 

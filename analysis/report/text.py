@@ -14,15 +14,18 @@ from analysis.runs.told import Account
 from analysis.statistics.ert import wilson
 from analysis.study.aggregate import MIN_KERNELS
 from analysis.study.time_to_target import AXES
+from analysis.study.workers import axis_words_of, clock_words
 from analysis.tables.table import times_cell
 
 _MOST_LINES = 60
-AXIS_NAMES = {"evaluations": "evaluations", "seconds": "tuning seconds"}
 
 
 @dataclass(frozen=True)
 class SpeedupLine:
-    """A line of the table that people read: one task and strategy, both axes."""
+    """A line of the table that people read: one task and strategy, both axes.
+
+    ``workers``: compile workers of the strategy and of random search; nan where its tasks differ in them.
+    """
 
     task: str
     strategy: str
@@ -33,6 +36,7 @@ class SpeedupLine:
     hit_rate: str
     cells: dict[str, str]
     lacking: str = ""
+    workers: tuple[float, float] = (float("nan"), float("nan"))
 
     @property
     def counts(self) -> str:
@@ -89,6 +93,7 @@ def speedup_lines(
                 runs=int(first["runs"]),
                 hit_rate=f"{low:.0%}–{high:.0%}",
                 cells={axis: speedup_cell(r.iloc[0]) if len(r) else "–" for axis, r in by_axis.items()},
+                workers=(float(first["workers"]), float(first["baseline_workers"])),
                 lacking=account.short(counted[name, str(stratum)], str(strategy)) if account else "",
             )
         )
@@ -128,7 +133,8 @@ def format_speedups(table: pd.DataFrame, target: float = HEADLINE_TARGET, accoun
         lines = [line for line in lines if line.aggregate]
     if not lines:
         return "no speedup: neither a recorded table nor runs of the strategy random to compare with"
-    head = [f"within {target:.0%} of the optimum", "strategy", "hits", "speedup: evaluations", "tuning seconds"]
+    near, clock = f"within {target:.0%} of the optimum", seconds_heading(lines)
+    head = [near, "strategy", "hits", "speedup: evaluations", clock]
     rows = [[_short(x), x.strategy, x.counts, x.cells["evaluations"], x.cells["seconds"]] for x in lines]
     previous = ""
     for row in rows:
@@ -138,6 +144,11 @@ def format_speedups(table: pd.DataFrame, target: float = HEADLINE_TARGET, accoun
     text = [first, rule, *text]
     baseline = " / ".join(sorted({line.baseline for line in lines}))
     return "\n".join([*text, f"over {baseline.replace('_', ' ')}; {interval_note(table)}"])
+
+
+def seconds_heading(lines: Collection[SpeedupLine]) -> str:
+    """Of the column of seconds: with the workers of either side."""
+    return clock_words(line.workers for line in lines)
 
 
 def _short(line: SpeedupLine) -> str:
@@ -188,7 +199,7 @@ _UNSOLVED = {
 def _sentence(strategy: str, baseline: str, rows: pd.DataFrame, tasks: pd.Series[str], target: float) -> str:
     against = "exact random search" if baseline == "exact_random" else "the runs of random search"
     first = rows.iloc[0]
-    cells = " and ".join(f"{speedup_cell(row)} in {AXIS_NAMES[str(row['axis'])]}" for _, row in rows.iterrows())
+    cells = " and ".join(f"{speedup_cell(row)} in {axis_words_of(row)}" for _, row in rows.iterrows())
     kernels = tasks.map(kernel_of).nunique()
     where = f"{_count(len(tasks), 'task')} of {_count(kernels, 'kernel')}"
     hits = f"{int(first['hits'])} of {_count(int(first['runs']), 'run')} hit"

@@ -13,6 +13,10 @@ LONGEST = 255
 """Bytes of a folder's name."""
 _TAKEN, _TAKEN_BEGINNING = "ALL", "kernel:"
 """What tables call all tasks, and those of a kernel."""
+LAWS = ("exact_random", "exact_random_by_parameter")
+"""What tables and the gate call random search by its exact law."""
+_LAWS_BEGINNINGS = (LAWS[0], "noisy_random")
+"""How the names of all baselines begin that are no runs."""
 
 
 def name_fault(name: object) -> str:
@@ -38,6 +42,14 @@ def task_fault(task: object) -> str:
     return f"expected another name than {_TAKEN} and {_TAKEN_BEGINNING}…" if taken else ""
 
 
+def label_fault(label: object) -> str:
+    """The same of a strategy's label, which must not be called as a baseline that is no runs."""
+    if fault := name_fault(label):
+        return fault
+    taken = str(label).startswith(_LAWS_BEGINNINGS)
+    return f"expected another name than {'… and '.join(_LAWS_BEGINNINGS)}…: random search by its law" if taken else ""
+
+
 def place_fault(place: object) -> str:
     """Why something cannot be a run's place below a results folder; empty where it can."""
     if not isinstance(place, str) or not place:
@@ -59,7 +71,7 @@ def check_names(where: object, task: object, label: object) -> None:
         AnalysisError: naming the file, the field and the value.
     """
     text = str(label) if isinstance(label, int | float) else label
-    for field, name, fault in (("task", task, task_fault(task)), ("strategy.label", label, name_fault(text))):
+    for field, name, fault in (("task", task, task_fault(task)), ("strategy.label", label, label_fault(text))):
         if fault:
             raise AnalysisError(f"{where}: {field}={shown(name)}: {fault}")
 

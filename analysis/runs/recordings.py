@@ -75,7 +75,7 @@ def references(runs: pd.DataFrame, library: Library) -> dict[str, Reference]:
             by_task[task] = replace(reference, table=_with_probabilities(reference.table, known))
     for task in sorted(set(runs["task"]) - set(by_task)):
         if task in library.files:
-            by_task[task] = _landscape(library.files[task], library.table)
+            by_task[task] = landscape_reference(library.files[task], library.table)
     return by_task
 
 
@@ -175,8 +175,12 @@ def _samples(path: Path, table: pd.DataFrame, library: Path | None) -> Path | No
     return library if matching_rows(library, table) is not None else None
 
 
-def _landscape(path: Path, tables: Callable[[Path], pd.DataFrame] | None) -> Reference:
-    """A landscape file, read by whoever knows its space where somebody does."""
+def landscape_reference(path: Path, tables: Callable[[Path], pd.DataFrame] | None) -> Reference:
+    """A landscape file, read by whoever knows its space where somebody does.
+
+    Raises:
+        AnalysisError: it is damaged.
+    """
     table = read_table(path) if tables is None else ordered(tables(path))
     try:
         document = json.loads((pq.read_schema(path).metadata or {}).get(contract.METADATA_KEY, b"{}"))

@@ -24,7 +24,7 @@ class TaskSpeedup:
     """The speedup of one strategy on one task: a row of ``speedup.task_speedups``.
 
     ``limit`` is what is known where ``bound`` is not ``none``; ``base_runs`` is 0 where random search is exact;
-    ``shared`` is what its seeds share with other tasks.
+    ``shared`` is what its seeds share with other tasks; ``workers`` are nan where they are not known.
     """
 
     kernel: str
@@ -41,6 +41,8 @@ class TaskSpeedup:
     base_hits: int = 0
     base_runs: int = 0
     shared: SeedShares | None = None
+    workers: float = float("nan")
+    baseline_workers: float = float("nan")
 
 
 def aggregates(per_task: pd.DataFrame) -> pd.DataFrame:
@@ -76,7 +78,9 @@ def task_of(row: Mapping[Any, Any]) -> TaskSpeedup:
     own = {name: row[name] for name in names}
     shared = row.get("shared")
     clusters = shared if isinstance(shared, SeedShares) else None
-    return TaskSpeedup(**own, log=estimate, limit=known, base_hits=base_hits, base_runs=base_runs, shared=clusters)
+    workers, theirs = (float(row.get(name, np.nan)) for name in ("workers", "baseline_workers"))
+    more: dict[str, Any] = {"base_hits": base_hits, "base_runs": base_runs, "shared": clusters}
+    return TaskSpeedup(**own, log=estimate, limit=known, workers=workers, baseline_workers=theirs, **more)
 
 
 def over_seeds(tasks: Sequence[TaskSpeedup]) -> LogEstimate:
@@ -182,9 +186,8 @@ def _row(tasks: list[TaskSpeedup], mean: Callable[[Sequence[TaskSpeedup]], LogEs
     summary = summarise(tasks, mean)
     refused = refused_because(tasks) if mean is over_all else ""
     seeds = over_seeds(tasks) if summary.bound != "unknown" else summary.estimate
-    budgets = {task.budget for task in tasks}
     return {
-        "budget": budgets.pop() if len(budgets) == 1 else float("nan"),
+        "budget": _common([task.budget for task in tasks]),
         "hits": sum(task.hits for task in tasks),
         "runs": sum(task.runs for task in tasks),
         "ert": float(np.exp(np.mean([np.log(task.ert) for task in tasks]))),
@@ -199,11 +202,18 @@ def _row(tasks: list[TaskSpeedup], mean: Callable[[Sequence[TaskSpeedup]], LogEs
         "bias": summary.estimate.bias,
         "se_these": seeds.se,
         "df_these": seeds.df,
+        "workers": _common([task.workers for task in tasks]),
+        "baseline_workers": _common([task.baseline_workers for task in tasks]),
         "refused_these": refused_because(tasks, THESE_TASKS) if mean is over_all else "",
         "base_hits": sum(task.base_hits for task in tasks),
         "base_runs": sum(task.base_runs for task in tasks),
         "tasks": tuple(tasks) if summary.bound in ("upper", "lower") else None,
     }
+
+
+def _common(values: Sequence[float]) -> float:
+    """What all have in common; nan where they differ."""
+    return values[0] if len(set(values)) == 1 else float("nan")
 
 
 def _at(task: TaskSpeedup, limit: float) -> TaskSpeedup:

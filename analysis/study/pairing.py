@@ -18,6 +18,7 @@ from analysis.statistics.no_hits import RatioLimit, lower_limit_without_hits
 from analysis.statistics.seed_clusters import SeedShares, difference, seed_shares
 from analysis.study.baseline import Baseline
 from analysis.study.incumbents import Optima
+from analysis.study.laws import UNIFORM
 from analysis.study.simulated_baseline import Conditions
 from analysis.study.table_erts import TableErts
 from analysis.study.time_to_target import AXES, budgets, times_to_target
@@ -27,7 +28,8 @@ from analysis.study.time_to_target import AXES, budgets, times_to_target
 class Pair:
     """A strategy and its baseline on one task; ``budget`` as in :data:`analysis.study.speedup.COLUMNS`.
 
-    ``shared``: how seeds move the log of the speedup, where runs of other tasks share them.
+    ``shared``: how seeds move the log of the speedup, where runs of other tasks share them. ``workers``,
+    ``baseline_workers``: compile workers on either clock.
     """
 
     target: float
@@ -36,7 +38,9 @@ class Pair:
     budget: float
     own: ErtEstimate
     base: ErtEstimate
-    shared: SeedShares | None = None
+    shared: SeedShares | None
+    workers: int
+    baseline_workers: int
 
 
 NOTHING_TO_FIND = ErtEstimate(float("inf"), 0, 1, LogEstimate(float("inf")))
@@ -121,6 +125,14 @@ class Ground:
             return False
         return task not in self.study.references or self.difficulty(task, target).k > 0
 
+    def expected(self, task: str, target: float, baseline: Baseline, label: str) -> float:
+        """E[T] of a random search from the table, noise-free; nan where it is not known or ``label`` is one of runs."""
+        if label != baseline.label or not baseline.from_table:
+            return float("nan")
+        hard = self.difficulty(task, target)
+        needed = hard.expected_evaluations if baseline.kind == UNIFORM else hard.by_parameter
+        return float("nan") if needed is None else needed
+
     def log_ert(
         self, task: str, conditions: Conditions, target: float, axis: str, baseline: Baseline
     ) -> LogEstimate | None:
@@ -158,7 +170,8 @@ def _against_table(ground: Ground, baseline: Baseline, task: str, strategy: str)
         if log is not None:
             base = NOTHING_TO_FIND if np.isinf(log.log) else ErtEstimate(log.value, 1, 1, log)
             shared = _shared(shares.get((target, axis)), None, result, base)
-            paired.append(Pair(target, axis, baseline.label, of_run, result, base, shared))
+            sides = int(first["compile_workers"]), conditions.compile_workers
+            paired.append(Pair(target, axis, baseline.label, of_run, result, base, shared, *sides))
     return paired
 
 
@@ -183,7 +196,8 @@ def _against_runs(ground: Ground, task: str, strategy: str, rival: str) -> list[
         if at[1] in axes:
             base = theirs[at][1]
             shared = _shared(moved.get(at), moved_theirs.get(at), result, base)
-            paired.append(Pair(*at, rival, budget, result, base, shared))
+            sides = (int(ground.runs[task, name]["compile_workers"].iloc[0]) for name in (strategy, rival))
+            paired.append(Pair(*at, rival, budget, result, base, shared, *sides))
     return paired
 
 

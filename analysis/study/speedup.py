@@ -33,6 +33,9 @@ COLUMNS = [
     "speedup_low",
     "speedup_high",
     "refused",
+    "workers",
+    "baseline_workers",
+    "unreachable_above",
 ]
 """The columns of speedups.csv.
 
@@ -44,7 +47,11 @@ and ``unknown`` (speedup nan) where neither hit, or where no row of the space is
 nothing to find, and no aggregate counts the task. Aggregates have task ``kernel:<name>`` or ``ALL``, ``ert`` is a
 geometric mean there and ``budget`` empty unless equal for all; each comes for every stratum and for ``all``; sampled
 tasks count only where there are no exhaustive ones. Limits are nan where no interval can be had (one seed on either
-side), or where it is ``refused`` for the reason given there (:mod:`analysis.statistics.supported`).
+side), or where it is ``refused`` for the reason given there (:mod:`analysis.statistics.supported`). ``workers`` and
+``baseline_workers`` are the compile workers on either side's clock; empty where an aggregate's tasks differ in them.
+``unreachable_above`` is the noise-free E[T] of the random search that a task's row is over: a tuner needs at least one
+evaluation, so no claim of more times as fast can be reached there (:mod:`analysis.verdict.unreachable`); empty over
+runs and of aggregates.
 """
 DETAILS = [
     "log",
@@ -133,7 +140,8 @@ def task_speedups_on(ground: Ground, baseline: Baseline) -> pd.DataFrame:
         for pair in pairs(ground, baseline, task, strategy):
             row = {"task": task, "kernel": runs["kernel"].iloc[0], "strategy": strategy, "target": pair.target}
             row |= {"axis": pair.axis, "baseline": pair.baseline, "budget": pair.budget, "stratum": strata[task]}
-            row["refused"] = ""
+            row |= {"refused": "", "workers": pair.workers, "baseline_workers": pair.baseline_workers}
+            row["unreachable_above"] = ground.expected(task, pair.target, baseline, pair.baseline)
             rows.append(row | compared(pair.own, pair.base) | {"shared": pair.shared})
     return pd.DataFrame(
         rows, columns=[*COLUMNS, "kernel", "log", "se", "df", "bias", "limit", "shared", "base_hits", "base_runs"]

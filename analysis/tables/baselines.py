@@ -10,6 +10,7 @@ from analysis.reference import HEADLINE_TARGET
 from analysis.statistics.until_precise import ERROR, ROUGH
 from analysis.study.results import MANY_WORKERS, StudyResults
 from analysis.study.time_to_target import AXES
+from analysis.study.workers import axis_words
 from analysis.tables.lacking import Lacking, with_counts
 from analysis.tables.table import Table, text_rows, times_cell
 
@@ -50,7 +51,7 @@ def over_each_random(results: StudyResults, target: float = HEADLINE_TARGET) -> 
             if any(speedups):
                 rows.append(
                     [
-                        f"{axis}: {NAMES[baseline]}",
+                        f"{axis_words(axis, data[data['baseline'] == baseline])}: {NAMES[baseline]}",
                         *map(_cell, speedups, marks),
                     ]
                 )

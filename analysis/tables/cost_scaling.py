@@ -49,7 +49,7 @@ def cost_scaling(results: StudyResults, target: float = HEADLINE_TARGET) -> Tabl
             )
     return Table(
         name="cost-scaling",
-        title=f"Speedup within {target:.0%} in seconds, ask and tell included, with costs scaled",
+        title=f"Speedup within {target:.0%} in seconds (1 worker each), ask and tell included, with costs scaled",
         caption=(
             "Geometric mean of ERT ratios over tasks, one compile worker. The strategy's own ask and tell are charged "
             "as measured and not scaled, so that cheap measurements show what thinking costs. “<”: some task was "

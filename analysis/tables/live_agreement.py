@@ -17,7 +17,7 @@ _NEAR = f"{HEADLINE_TARGET:.0%}"
 _WORDS = {
     EVALUATIONS: f"in evaluations to {_NEAR}",
     QUALITY: "in final quality",
-    SECONDS: f"in tuning seconds to {_NEAR}",
+    SECONDS: f"in tuning seconds (1 worker each) to {_NEAR}",
 }
 DIFFERENT, NOT_SHOWN = "different", "no difference shown"
 
@@ -39,7 +39,7 @@ def agreement_table(agreement: Agreement) -> Table:
         ),
         headers=(
             "task", "strategy", "hits live", "replay", "ratio, evaluations", "worse", "p",
-            "t*/t live", "replay", "worse", "p", "ratio, seconds", "worse", "p",
+            "t*/t live", "replay", "worse", "p", "ratio, seconds (1 worker each)", "worse", "p",
         ),
         rows=text_rows([*rows, _whole({axis.name: axis for axis in agreement.axes})]),
         data=pd.DataFrame([_numbers(cell) for axis in agreement.axes for cell in axis.cells]),

@@ -38,7 +38,7 @@ def suffices(results: StudyResults, target: float = HEADLINE_TARGET) -> Table | 
         caption=(
             f"Random suffices where exact random search hits within the budget with a chance of at least {ENOUGH:.0%}, "
             f"grid where at least that share of its runs hit. Saved: what the fastest strategy saves of random's "
-            f"expected seconds. {'; '.join(said) or 'On no task here does either'}."
+            f"expected seconds on the clock of its workers. {'; '.join(said) or 'On no task here does either'}."
             + lacking.note(sorted({GRID, *(r["fastest"] for r in rows)} - {""}), [r["task"] for r in rows], one=True)
         ),
         headers=("task", "stratum", "E[T]", "P(hit) of random", "of grid", "fastest strategy", "saved (s)", "suffices"),

@@ -18,6 +18,7 @@ from analysis.statistics.ert import LogEstimate
 from analysis.statistics.multiplicity import holm, lower_bound, p_at_least, p_at_most, upper_bound
 from analysis.statistics.supported import THESE_TASKS
 from analysis.study.aggregate import p_of_limit
+from analysis.study.workers import SECONDS, clock_words
 from analysis.verdict.hypothesis import Hypothesis
 
 SUPPORTED, REFUTED, UNDECIDED = "supported", "refuted", "undecided"
@@ -35,6 +36,7 @@ class Cell:
         raw_above, raw_below: the same without the adjustment; nan where nothing is known.
         verdict: of this one test.
         reason: why nothing is decided, where something stands in the way.
+        workers, baseline_workers: compile workers on either side's clock; nan where tasks differ in them.
     """
 
     question: str
@@ -53,6 +55,13 @@ class Cell:
     raw_below: float
     verdict: str
     reason: str
+    workers: float = float("nan")
+    baseline_workers: float = float("nan")
+
+    @property
+    def axis_words(self) -> str:
+        """The axis, of seconds with the workers of either side."""
+        return self.axis if self.axis != SECONDS else clock_words([(self.workers, self.baseline_workers)])
 
 
 def family(records: Sequence[Mapping[Any, Any]], question: str, hypothesis: Hypothesis) -> list[Cell]:
@@ -93,6 +102,8 @@ def family(records: Sequence[Mapping[Any, Any]], question: str, hypothesis: Hypo
                 raw_below=raw_below[i],
                 verdict=SUPPORTED if supported else REFUTED if opposed else UNDECIDED,
                 reason="" if ok else refused[i] or _REASONS.get(row["bound"], "no interval"),
+                workers=float(row.get("workers", np.nan)),
+                baseline_workers=float(row.get("baseline_workers", np.nan)),
             )
         )
     return cells

@@ -7,6 +7,7 @@ and in :func:`analysis.verdict.text.details`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from analysis.study.baseline import (
     NOISY_RANDOM,
     RANDOM_RUNS,
 )
-from analysis.verdict.cells import REFUTED, SUPPORTED, Cell
+from analysis.verdict.cells import REFUTED, SUPPORTED, UNDECIDED, Cell
 from analysis.verdict.hypothesis import ALL, Hypothesis
 
 MOST_WORDS = 60
@@ -34,12 +35,22 @@ _RANDOM = {
 """By the label of a baseline, or what it begins with: longer ones first."""
 
 
-def headline(cells: Sequence[Cell], claim: Mapping[str, Mapping[str, str]], hypothesis: Hypothesis) -> str:
+Corrected = Mapping[str, Mapping[str, Mapping[str, tuple[float, float]]]]
+"""Question to stratum to strategy: p of support and of refutation over all of its tests."""
+
+
+def headline(
+    cells: Sequence[Cell],
+    claim: Mapping[str, Mapping[str, str]],
+    hypothesis: Hypothesis,
+    corrected: Corrected = MappingProxyType({}),
+) -> str:
     """The sentence.
 
     Args:
         cells: every test.
         claim: question to stratum to the verdict on the claim itself.
+        corrected: what an undecided claim with an interval on one side of the threshold is explained by.
     """
     question = hypothesis.questions[0]
     strata = [name for name in hypothesis.strata if any((c.question, c.stratum) == (question, name) for c in cells)]
@@ -52,11 +63,13 @@ def headline(cells: Sequence[Cell], claim: Mapping[str, Mapping[str, str]], hypo
     if verdict is None or not ran:
         return f"Not judged: {hypothesis.strategies[0]} did not run on the {_tasks(stratum)} of this study."
     cell = max((_decisive([c for c in own if c.strategy == name], verdict) for name in ran), key=_value)
+    p = corrected.get(question, {}).get(stratum, {}).get(cell.strategy)
+    still_open = "" if verdict != UNDECIDED or p is None else _still_open(cell, p, hypothesis)
     several = f", the best of {len(hypothesis.strategies)} strategies," if len(hypothesis.strategies) > 1 else ""
     return (
         f"{_verdict(verdict, cell)}: {_where(question, stratum)} of this study {cell.strategy}{several} comes "
-        f"within {hypothesis.target:.0%} of the optimum {_times(cell, verdict)} as fast as {_random(cell.baseline)} in "
-        f"{cell.axis}; at least {hypothesis.threshold:g} times is claimed"
+        f"within {hypothesis.target:.0%} of the optimum {_times(cell, verdict, still_open)} as fast as "
+        f"{_random(cell.baseline)} in {cell.axis_words}; at least {hypothesis.threshold:g} times is claimed"
         f"{_new_kernels(cells, claim, stratum, hypothesis)}."
     )
 
@@ -92,7 +105,18 @@ def _decisive(cells: Sequence[Cell], verdict: str) -> Cell:
     return min((cell for cell in cells if np.isfinite(cell.speedup)), key=_value, default=cells[0])
 
 
-def _times(cell: Cell, verdict: str) -> str:
+def _still_open(cell: Cell, p: tuple[float, float], hypothesis: Hypothesis) -> str:
+    """Why the claim is undecided although this comparison by itself puts the speedup on one side of the threshold."""
+    above, below = cell.lower > hypothesis.threshold, cell.upper < hypothesis.threshold
+    if not above and not below:
+        return ""
+    over_all = p[0] if above else p[1]
+    if over_all > hypothesis.error_rate:
+        return f"; p {over_all:.2g} after correction"
+    return "; not after correction" if above else "; other strategies are undecided"
+
+
+def _times(cell: Cell, verdict: str, still_open: str = "") -> str:
     if not np.isfinite(cell.speedup):
         return "an unknown number of times"
     times = f"{cell.speedup:.1f} times"
@@ -105,7 +129,7 @@ def _times(cell: Cell, verdict: str) -> str:
     return (
         f"{times} (at least {cell.lower:.1f})"
         if verdict == SUPPORTED
-        else f"{times} ({cell.lower:.1f} to {cell.upper:.1f})"
+        else f"{times} ({cell.lower:.1f} to {cell.upper:.1f}{still_open})"
     )
 
 

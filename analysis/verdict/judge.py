@@ -31,7 +31,7 @@ from analysis.statistics.multiplicity import holm
 from analysis.study.results import StudyResults
 from analysis.verdict import sensitivity
 from analysis.verdict.cells import REFUTED, SUPPORTED, UNDECIDED, Cell, family
-from analysis.verdict.headline import headline
+from analysis.verdict.headline import Corrected, headline
 from analysis.verdict.hypothesis import ALL, Hypothesis
 from analysis.verdict.tested import tested, without_restarts
 from analysis.verdict.text import Verdicts, details
@@ -155,7 +155,7 @@ def judge(results: StudyResults, hypothesis: Hypothesis) -> Verdict:
         tuple(cells),
         judgements,
         claim,
-        headline(cells, claim, hypothesis),
+        headline(cells, claim, hypothesis, _p_values(judgements)),
         told,
         tuple(harder),
         tuple(out),
@@ -224,6 +224,16 @@ def _together(cells: Sequence[Cell], harder: float, hypothesis: Hypothesis) -> J
         p_supported=max(harder, *(cell.p_above for cell in headline)) if complete else 1.0,
         p_refuted=float(holm(smallest)[targets.index(hypothesis.target)]),
     )
+
+
+def _p_values(judgements: Judgements) -> Corrected:
+    return {
+        question: {
+            stratum: {name: (of.p_supported, of.p_refuted) for name, of in by_name.items()}
+            for stratum, by_name in strata.items()
+        }
+        for question, strata in judgements.items()
+    }
 
 
 def _smallest(p_values: Sequence[float]) -> float:

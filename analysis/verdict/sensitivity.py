@@ -63,7 +63,7 @@ def sentences(cells: Sequence[Cell], taken_away: Sequence[tuple[str, str, str]],
             continue
         cell = max(own, key=lambda c: c.p_above)
         told.append(
-            f"{name} is not supported for {question}: over {cell.baseline} it is {cell.speedup:.1f}× in {cell.axis}, "
-            f"at least {cell.lower:.1f}."
+            f"{name} is not supported for {question}: over {cell.baseline} it is {cell.speedup:.1f}× in "
+            f"{cell.axis_words}, at least {cell.lower:.1f}."
         )
     return told

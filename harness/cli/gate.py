@@ -47,12 +47,15 @@ def _options(parser: argparse.ArgumentParser) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     from analysis.gate.documents import to_json, to_junit
+    from analysis.gate.exact import exact_erts
     from analysis.gate.judge import Plan, Verdict, gate
     from analysis.gate.side_times import Protocol
     from analysis.gate.text import markdown, terminal
     from analysis.runs.consolidated import names
     from analysis.runs.reading import read_logs
+    from harness.cli.library import library
     from harness.gate.request import made_with, request
+    from harness.gate.sides import Law
     from harness.system.atomic import write_text, writing
 
     asked = request(arguments, names)
@@ -63,7 +66,12 @@ def _run(arguments: argparse.Namespace) -> int:
         times = candidate.times(suite.looks[-1])
         return _write_baseline(times, protocol, made_with(suite, asked.candidate, read_logs), asked.new)
     plan = Plan(suite.looks, suite.target, suite.slowdown, suite.alpha, suite.power, arguments.to_the_end)
-    judgement = gate(plan, candidate, _source(asked.baseline, suite, protocol), _told_on_stderr)
+    baseline = (
+        exact_erts(asked.baseline.name, suite.landscapes, protocol, suite.target, library())
+        if isinstance(asked.baseline, Law)
+        else _source(asked.baseline, suite, protocol)
+    )
+    judgement = gate(plan, candidate, baseline, _told_on_stderr)
     say(terminal(judgement), flush=True)
     unwritten: list[UserError] = []
     sides = {"candidate": asked.candidate, "baseline": asked.baseline}
@@ -130,7 +138,9 @@ GATE = Command(
         "the suite's tasks), in replay. CANDIDATE and BASELINE are a strategy of conf/strategy, a results folder\n"
         "(FOLDER or FOLDER:LABEL) or a baseline file (.json). BASELINE by name is the committed baseline where there\n"
         "is one. What is missing is run; finished runs of the same code are used again. It stops as soon as the looks\n"
-        "decide.\n\n"
+        "decide. --against exact_random and --against exact_random_by_parameter are random search by its exact law on\n"
+        "the suite's recordings, at the same budget and read with the same noise: nothing of it is run. By parameter\n"
+        "the law is known on exhaustive recordings alone.\n\n"
         "exit codes: 0 pass or improvement, 4 regression, 3 undecided (and how many more seeds it needs); 2, 1 as ever"
     ),
     examples=(
@@ -138,6 +148,7 @@ GATE = Command(
         "nearopt gate my_strategy --config-dir conf --against optuna_tpe --markdown comment.md --junit gate.xml",
         "nearopt gate lfbo strategy.gamma=0.2 strategy.label=lfbo_02 --against lfbo --suite ci",
         "nearopt gate results/study:lfbo --against experiments/baselines/optuna_tpe.json --json gate.json",
+        "nearopt gate my_strategy --config-dir conf --against exact_random_by_parameter --json gate.json",
         "nearopt gate my_strategy --update-baseline --baselines baselines",
     ),
     add_options=_options,

@@ -97,8 +97,9 @@ LANDSCAPES = Command(
     summary="list and draw recorded landscapes",
     description=(
         "List landscapes: size, failures, optimum, E[T] of exact random search (uniform, and by parameter) and the\n"
-        "number K of configurations within 1, 5 and 10% of the optimum, stratum (by the uniform one at 5%), fraction\n"
-        "of roofline, vendor. A damaged file exits 2.\n"
+        "number K of configurations within 1, 5 and 10% of the optimum, stratum (by the uniform one at 5%, and after\n"
+        "a slash by parameter where that is another), fraction of roofline, vendor. No tuner can be more than E[T]\n"
+        "times as fast as that random search: a claim above it is unreachable there. A damaged file exits 2.\n"
         "`nearopt landscapes compare A B`, `nearopt landscapes import FILE -o OUT` and\n"
         "`nearopt landscapes export FILE --format t4|cache -o OUT` have a --help of their own."
     ),

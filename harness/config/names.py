@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from harness.errors import UserError
-from harness.system.names import task_fault
+from harness.system.names import label_fault, task_fault
 from harness.system.text import printable
 
 LONGEST = 120
@@ -38,6 +38,8 @@ def check_label(label: object) -> str:
             f"strategy.label={printable(str(label))}: expected letters, digits and _ . + - (it names a folder)"
         )
     _check_length("strategy.label", label)
+    if fault := label_fault(label):
+        raise UserError(f"strategy.label={label}: {fault}")
     return label
 
 

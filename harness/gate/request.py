@@ -11,7 +11,7 @@ from typing import Any
 from harness.config.compose import Composer
 from harness.errors import UserError
 from harness.gate.runner import Runner, runner
-from harness.gate.sides import Folder, Names, as_file, as_folder
+from harness.gate.sides import Folder, Law, Names, as_file, as_folder, as_law
 from harness.gate.suite import Suite, load_suite
 from harness.system.digest import digest
 from harness.system.resources import baseline_directory, new_baseline_directory
@@ -33,7 +33,7 @@ class Request:
 
     suite: Suite
     candidate: Side
-    baseline: Side | None
+    baseline: Side | Law | None
     new: Path
 
 
@@ -71,21 +71,30 @@ def request(arguments: argparse.Namespace, consolidated: Names) -> Request:
         return existing
 
     new = arguments.baselines or new_baseline_directory()
+    if as_law(arguments.candidate):
+        raise UserError(f"{arguments.candidate}: is a law and has no runs: expected it after --against")
     candidate = side(arguments.candidate, arguments.overrides, committed=False)
     if arguments.update_baseline:
         if isinstance(candidate, Path):
             raise UserError(f"{candidate}: is a baseline already: expected a strategy or a results folder")
         return Request(suite, candidate, None, new)
+    if law := as_law(arguments.against):
+        if arguments.rerun or arguments.against_override:
+            option = "--rerun" if arguments.rerun else f"--against-override {arguments.against_override[0]}"
+            raise UserError(f"{option}: {law.name} is a law and is not run: expected a strategy after --against")
+        return Request(suite, candidate, law, new)
     run_it = arguments.rerun or bool(arguments.against_override)
     baseline = side(arguments.against, arguments.against_override, committed=not run_it)
     return Request(suite, candidate, baseline, new)
 
 
-def made_with(suite: Suite, side: Side, read: Reader) -> dict[str, Any]:
+def made_with(suite: Suite, side: Side | Law, read: Reader) -> dict[str, Any]:
     """For the record: the suite, and the strategy, code and versions of one of the side's runs."""
     made: dict[str, Any] = {"suite": {"name": suite.name, "sha256": suite_hash(suite)}}
     if isinstance(side, Path):
         return {**made, "file": str(side)}
+    if isinstance(side, Law):
+        return {**made, "law": side.name}
     logs, _, then = read(side.folders[:1])
     strategy = logs[0].config["strategy"]
     return {

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from harness.errors import UserError
 from harness.gate.suite import Suite
+from harness.system.names import LAWS
 
 Names = Callable[[Path], Sequence[str]]
 """Runs by their relative paths, ``TASK/LABEL/seed-N``."""
@@ -25,6 +26,22 @@ class Folder:
     name: str
     label: str
     folders: list[Path]
+
+
+@dataclass(frozen=True)
+class Law:
+    """Random search on the suite's recordings by its exact law: nothing is run, and nothing read but the recordings.
+
+    Attributes:
+        name: of :data:`~harness.system.names.LAWS`.
+    """
+
+    name: str
+
+
+def as_law(word: str) -> Law | None:
+    """The law that ``word`` names."""
+    return Law(word) if word in LAWS else None
 
 
 def as_file(word: str, baselines: Path, by_name: bool) -> Path | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,8 @@ import pytest
 
 from analysis.errors import AnalysisError
 from analysis.landscapes.summary import roofline_fraction, summarise, summarise_all
-from analysis.landscapes.table import markdown_tables, terminal_table
+from analysis.landscapes.table import markdown_tables, strata_cell, terminal_table
+from analysis.reference import Difficulty
 
 TABLE = pd.DataFrame(
     {
@@ -101,3 +103,11 @@ def test_unknowns_and_nothing() -> None:
     assert np.isnan(roofline_fraction(1.0, {"flops": 1}))
     with pytest.raises(AnalysisError, match="k-1"):
         summarise(TABLE[TABLE["status"] != "ok"], {}, "k-1")
+
+
+def test_a_stratum_by_parameter_is_told_where_it_is_another() -> None:
+    """The numbers of softmax-4096x2560 on the H100, where random search by parameter needs 14 evaluations."""
+    hard = Difficulty(0.05, 1846, 8, 1.0, 1.0, by_parameter=14.11)
+    cells = ((14.11, "useful/trivial"), (400.0, "useful"), (None, "useful"), (2000.0, "useful/needle"))
+    for by_parameter, cell in cells:
+        assert strata_cell("useful", [hard, replace(hard, by_parameter=by_parameter), hard]) == cell

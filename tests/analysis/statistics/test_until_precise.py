@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.statistics.until_precise import ERROR, MOST, until_precise
+from analysis.statistics.until_precise import ERROR, MOST, PATIENCE, ROUGH, until_precise
 
 
 def test_the_stated_error_is_that_of_the_number() -> None:
@@ -35,7 +35,9 @@ def test_what_never_becomes_precise_ends_and_says_so() -> None:
         return {"wild": rng.lognormal(0.0, 4.0, searches)[:, None], "never": np.ones((searches, 1)) * [0.0]}
 
     found = until_precise(block, (1.0,), np.random.default_rng(0), 10**6)
-    assert found["wild"].searches == MOST[0] and not found["wild"].precise and found["wild"].error > ERROR
+    rough = until_precise(block, (1.0,), np.random.default_rng(0), 10**6, ROUGH)
+    assert rough["wild"].searches == MOST[0]
+    assert found["wild"].searches == MOST[0] * PATIENCE and not found["wild"].precise and found["wild"].error > ERROR
     assert np.isnan(found["never"].value) and not found["never"].precise
 
 

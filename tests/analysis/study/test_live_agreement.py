@@ -95,7 +95,7 @@ def test_dearer_compiles_are_seen_in_seconds_alone(replays: Study, tmp_path: Pat
 
     found = compared(live_runs(tmp_path, dear), replays)
     assert predicted(found) == {"evaluations": True, "quality": True, "seconds": False}
-    assert "By ranks live runs differ from replays in tuning seconds to 5%" in sentence(found)
+    assert "By ranks live runs differ from replays in tuning seconds (1 worker each) to 5%" in sentence(found)
     assert found.axes[2].whole.larger > 0.7 and found.axes[2].ratio.value > 2
 
 

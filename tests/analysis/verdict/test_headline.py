@@ -34,9 +34,41 @@ def test_a_refutation_names_what_refutes() -> None:
 
 def test_support_names_the_weakest_comparison_of_the_best() -> None:
     other = replace(CELL, strategy="lfbo", speedup=6.0, lower=5.5)
-    weaker = replace(CELL, axis="seconds", baseline="exact_random_16_workers", speedup=7.0, lower=6.4)
+    weaker = replace(CELL, axis="seconds", baseline="exact_random_16_workers", speedup=7.0, lower=6.4, workers=1)
+    weaker = replace(weaker, baseline_workers=16)
     told = headline([CELL, weaker, other], {THESE_TASKS: {"useful": SUPPORTED}}, CLAIM)
-    assert "7.0 times (at least 6.4) as fast as uniform random search (16 workers) in seconds" in told
+    assert (
+        "7.0 times (at least 6.4) as fast as uniform random search (16 workers) in tuning seconds (1 worker against 16)"
+        in told
+    )
+
+
+def test_seconds_say_how_many_workers_each_side_has() -> None:
+    cell = replace(CELL, axis="seconds", workers=1.0, baseline_workers=1.0)
+    told = headline([cell], {THESE_TASKS: {"useful": SUPPORTED}}, CLAIM)
+    assert "in tuning seconds (1 worker each); at least" in told
+    assert "workers" not in headline([replace(cell, axis="evaluations")], {THESE_TASKS: {"useful": SUPPORTED}}, CLAIM)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "p", "expected"),
+    [
+        ((3.6, 4.8), (1.0, 0.0942), "4.3 times (3.6 to 4.8; p 0.094 after correction) as fast"),
+        ((5.1, 5.9), (0.06, 1.0), "4.3 times (5.1 to 5.9; p 0.06 after correction) as fast"),
+        ((5.1, 5.9), (0.03, 1.0), "(5.1 to 5.9; not after correction)"),
+        ((3.6, 4.8), (1.0, 0.01), "(3.6 to 4.8; other strategies are undecided)"),
+        ((3.6, 5.8), (1.0, 0.6), "4.3 times (3.6 to 5.8) as fast"),
+    ],
+)
+def test_an_interval_that_looks_decided_says_why_it_is_not(
+    bounds: tuple[float, float], p: tuple[float, float], expected: str
+) -> None:
+    """The bounds are of one comparison; the verdict is corrected for all of them."""
+    cell = replace(CELL, speedup=4.3, lower=bounds[0], upper=bounds[1])
+    corrected = {THESE_TASKS: {"useful": {cell.strategy: p}}}
+    other = replace(cell, axis="seconds", speedup=9.0)
+    told = headline([cell, other], {THESE_TASKS: {"useful": UNDECIDED}}, CLAIM, corrected)
+    assert expected in told and len(told.split()) <= MOST_WORDS
 
 
 @pytest.mark.parametrize(
@@ -64,7 +96,17 @@ def test_without_tasks_or_runs_of_the_claim_nothing_is_judged() -> None:
 
 def test_it_is_short_whatever_it_says() -> None:
     cells = [
-        replace(CELL, strategy=name, axis=axis, baseline=baseline, bound=bound, question=question, reason=reason)
+        replace(
+            CELL,
+            strategy=name,
+            axis=axis,
+            baseline=baseline,
+            bound=bound,
+            question=question,
+            reason=reason,
+            workers=1.0,
+            baseline_workers=16.0,
+        )
         for name in CLAIM.strategies
         for axis in CLAIM.axes
         for baseline in ("exact_random_by_parameter_without_restarts", "noisy_random_by_parameter")
@@ -75,5 +117,7 @@ def test_it_is_short_whatever_it_says() -> None:
     for cell in cells:
         for verdict in (SUPPORTED, REFUTED, UNDECIDED):
             claim = {question: {"useful": verdict} for question in CLAIM.questions}
-            told = headline([cell, replace(cell, question=THESE_TASKS)], claim, CLAIM)
-            assert len(told.split()) <= MOST_WORDS and told.endswith(".") and told.count(". ") == 0
+            corrected = {THESE_TASKS: {"useful": {cell.strategy: (1e-7, 1e-7)}}}
+            for p in (corrected, {THESE_TASKS: {"useful": {cell.strategy: (0.94321, 0.94321)}}}):
+                told = headline([cell, replace(cell, question=THESE_TASKS)], claim, CLAIM, p)
+                assert len(told.split()) <= MOST_WORDS and told.endswith(".") and told.count(". ") == 0

@@ -112,3 +112,17 @@ def test_the_rule_is_a_field_that_may_be_left_out(tmp_path: Path) -> None:
     file.write_text(file.read_text().replace("leave_out_unreachable: true", "leave_out_unreachable: 1"))
     with pytest.raises(AnalysisError, match="leave_out_unreachable=1: expected true or false"):
         read_hypothesis(file)
+
+
+def test_every_row_says_above_what_a_claim_is_unreachable(results: StudyResults) -> None:
+    """E[T] of the random search that it is over, the same that the rule of a hypothesis asks."""
+    for label, kind in ((EXACT_RANDOM, "expected_evaluations"), (EXACT_BY_PARAMETER, "by_parameter")):
+        table = results.speedups if label == EXACT_RANDOM else results.others[label]
+        for row in table[table["task"].isin([EASY, HARD])].to_dict("records"):
+            hard = difficulty(results.study.references[row["task"]], results.best.t_star_ms[row["task"]], row["target"])
+            assert row["unreachable_above"] == getattr(hard, kind)
+        assert table.loc[table["task"] == "ALL", "unreachable_above"].isna().all()
+    easy = results.others[EXACT_BY_PARAMETER]
+    assert (easy.loc[(easy["task"] == EASY) & (easy["target"] == 0.1), "unreachable_above"] < CLAIM.threshold).all()
+    runs = [table for label, table in results.others.items() if label == HIERARCHICAL_RUNS]
+    assert all(table["unreachable_above"].isna().all() for table in runs)

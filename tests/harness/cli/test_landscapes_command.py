@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from analysis.reference import stratum
 from harness.landscapes.write import write_landscape
 from harness.system.resources import CHECKOUT
 from search_spaces.parameter import Ordinal
@@ -143,6 +144,8 @@ def test_scripts_get_both_kinds_of_random_search(nearopt: Nearopt, tmp_path: Pat
     assert of["uniform"] == pytest.approx(235 / (of["hits"] + 1)) and of["by_parameter"] > 1
     assert {each["by_parameter"] for each in part["targets"].values()} == {None}
     assert whole["by_parameter_unknown"] is None
+    assert whole["strata_by_parameter"] == {name: stratum(of["by_parameter"]) for name, of in whole["targets"].items()}
+    assert set(part["strata_by_parameter"].values()) == {None}
     assert part["by_parameter_unknown"] == "a sample was recorded: what its sampler rejects makes the law unknown there"
     code, out, _ = nearopt("landscapes", exhaustive, sample)
     assert code == 0 and f"by parameter – on s__toy: {part['by_parameter_unknown']}" in out.splitlines()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,9 @@ from harness.strategies.base import Budget
 from search_spaces.parameter import Ordinal
 from search_spaces.space import SearchSpace
 
+Gate = Callable[..., tuple[int, str, str]]
+"""Arguments of the command to its exit code, stdout and stderr."""
+LUCKY = "tests.harness.gate.gate_fixtures.Lucky"
 SIZE = 32
 TASKS = ("hills-a-bf16", "hills-b-bf16", "hills-c-bf16", "hills-d-bf16")
 SUITE = {
@@ -69,7 +72,7 @@ def write_suite(folder: Path, **changes: object) -> Path:
     return path
 
 
-def write_hills(path: Path, task: str, best_ms: float) -> None:
+def write_hills(path: Path, task: str, best_ms: float, coverage: str = "exhaustive") -> None:
     """x = 0 is best, everything else twice as slow or more."""
     values = tuple(range(SIZE))
     space = SearchSpace([Ordinal("x", values, "linear"), Ordinal("y", values, "linear")])
@@ -89,4 +92,4 @@ def write_hills(path: Path, task: str, best_ms: float) -> None:
         "origin": ["uniform"] * n,
     }
     device = {"name": "Toy Device", "slug": "toy"}
-    write_landscape(path, space, columns, {"task": task, "device": device, "coverage": {"kind": "exhaustive"}})
+    write_landscape(path, space, columns, {"task": task, "device": device, "coverage": {"kind": coverage}})

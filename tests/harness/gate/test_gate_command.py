@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -25,32 +24,8 @@ from harness.gate.request import request
 from harness.gate.runner import runner
 from harness.gate.suite import TARGETS, load_suite
 from harness.run import code
-from tests.harness.gate.gate_fixtures import TASKS, write_hills, write_suite
+from tests.harness.gate.gate_fixtures import LUCKY, TASKS, Gate, write_hills, write_suite
 from tests.test_rules_agree import BOMBS
-
-Gate = Callable[..., tuple[int, str, str]]
-LUCKY = "tests.harness.gate.gate_fixtures.Lucky"
-
-
-@pytest.fixture
-def gate(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Gate:
-    monkeypatch.chdir(tmp_path)
-    write_suite(tmp_path)
-    conf = tmp_path / "conf/strategy"
-    conf.mkdir(parents=True)
-    for name, chance in (("quick", 0.2), ("slow", 0.07), ("same", 0.201)):
-        (conf / f"{name}.yaml").write_text(f"_target_: {LUCKY}\nlabel: {name}\nchance: {chance}\n")
-    (conf / "hostile.yaml").write_text(
-        "_target_: tests.harness.gate.gate_fixtures.Hostile\nlabel: hostile\nchance: 0.2\n"
-    )
-    options = ("--suite", "suite.yaml", "--config-dir", "conf", "--jobs", "1", "--baselines", ".")
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        code = main(["gate", *options, *map(str, arguments)])
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return call
 
 
 def test_a_slow_strategy_is_a_regression(gate: Gate, tmp_path: Path) -> None:
