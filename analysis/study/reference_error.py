@@ -213,7 +213,7 @@ def _erts(
     spent = runs.loc[number] if len(number) else runs.iloc[:0]
     never = runs.index.difference(pd.Index(number))
     all_spent = {
-        "evaluations": np.minimum(runs["evaluations"].astype(np.float64), budget),
+        "evaluations": runs["evaluations"].astype(np.float64).clip(upper=budget),
         "seconds": runs["clock_s"].astype(np.float64),
     }
     found = {}
