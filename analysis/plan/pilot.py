@@ -166,7 +166,7 @@ def _over_tasks(tasks: Sequence[dict[str, TaskSpeedup]]) -> Floats:
     common = set.intersection(*({name for name, t in of.items() if t.bound == "none"} for of in tasks))
     if len(common) < 3:
         return np.eye(len(tasks))
-    return _correlation(np.cov([[of[name].log.log for name in sorted(common)] for of in tasks]))
+    return _correlation(np.atleast_2d(np.cov([[of[name].log.log for name in sorted(common)] for of in tasks])))
 
 
 def _over_seeds(

@@ -21,6 +21,7 @@ from analysis.runs.overlap import overlap_sentences
 from analysis.runs.told import Account
 from analysis.runs.writing import write_csv, write_text
 from analysis.study.none_succeeded import none_succeeded
+from analysis.study.reference_error import Disturbed, disturb
 from analysis.study.results import StudyResults, study_results
 from analysis.study.speedup import COLUMNS
 from analysis.tables import (
@@ -31,6 +32,7 @@ from analysis.tables import (
     pairwise,
     quality,
     ranking,
+    reference_error,
     restarting,
     suffices,
     transfer,
@@ -39,6 +41,7 @@ from analysis.tables.table import Table, write
 from analysis.verdict.hypothesis import Hypothesis
 from analysis.verdict.hypothesis_file import HypothesisFile, find_hypothesis
 from analysis.verdict.judge import Verdict, judge
+from analysis.verdict.reference_file import find_reference_error
 from analysis.verdict.told import told_of
 
 __all__ = ["Report", "build_report", "format_speedups", "redraw"]
@@ -101,7 +104,9 @@ def build_report(
     command = Command(tuple(map(str, paths)), str(out_dir), "" if hypothesis is None else str(hypothesis))
     results = _analysed(paths, library, claimed)
     failed = none_succeeded(results.study, results.best)
-    verdict = _verdict(results, None if claimed is None else claimed.hypothesis, failed)
+    judged_by = None if claimed is None else claimed.hypothesis
+    disturbed = _disturbed(paths, results, judged_by)
+    verdict = _verdict(results, judged_by, failed, disturbed)
     account = results.study.account
     document, registered = verdict.document(), []
     if claimed is not None:
@@ -115,7 +120,7 @@ def build_report(
         told(said)
     out = Path(out_dir)
     write_text(out / "verdict.json", json_text(document) + "\n")
-    return _write(_Judged(results, verdict, claimed, registered, notes), out, command, per_task)
+    return _write(_Judged(results, verdict, claimed, registered, notes, disturbed), out, command, per_task)
 
 
 @dataclass(frozen=True)
@@ -127,11 +132,22 @@ class _Judged:
     claimed: HypothesisFile | None
     registered: list[str]
     notes: list[str]
+    disturbed: Disturbed | None
 
 
-def _verdict(results: StudyResults, hypothesis: Hypothesis | None, failed: Mapping[str, str]) -> Verdict | Neutral:
+def _disturbed(paths: Sequence[str | Path], results: StudyResults, hypothesis: Hypothesis | None) -> Disturbed | None:
+    """By the error of the recorded latencies that the hypothesis registers, else by that stated beside the results."""
+    registered = None if hypothesis is None else hypothesis.reference_error
+    stated = find_reference_error(paths) if registered is None else None
+    error = registered if stated is None else stated.relative_error
+    return None if error is None else disturb(results, error)
+
+
+def _verdict(
+    results: StudyResults, hypothesis: Hypothesis | None, failed: Mapping[str, str], disturbed: Disturbed | None
+) -> Verdict | Neutral:
     """With what a reader must know of tasks on which nothing succeeded, and of runs that are not done."""
-    verdict = summarise(results) if hypothesis is None else judge(results, hypothesis)
+    verdict = summarise(results) if hypothesis is None else judge(results, hypothesis, disturbed)
     sentences = [verdict.sentence, *(f"{task}: {sentence}." for task, sentence in failed.items())]
     if not results.study.account.complete:
         sentences.append(results.study.account.summary())
@@ -154,7 +170,7 @@ def _write(judged: _Judged, out: Path, command: Command, per_task: bool) -> Repo
         everything = everything.assign(lacking=lacking)
     write_csv(everything, out / "speedups.csv", _EXACT)
     write_csv(results.times.drop(columns="run"), out / "runs.csv", _EXACT)
-    tables = make_tables(results)
+    tables = make_tables(results, judged.disturbed)
     for made in tables:
         write(made, out / "tables")
     hypothesis = None if claimed is None else claimed.hypothesis
@@ -190,7 +206,7 @@ def _wanted(results: StudyResults, hypothesis: Hypothesis | None, per_task: bool
     return drawings
 
 
-def make_tables(results: StudyResults) -> list[Table]:
+def make_tables(results: StudyResults, disturbed: Disturbed | None = None) -> list[Table]:
     """The further tables, as far as the study has data for them."""
     made: list[Callable[[], Table | None]] = [
         lambda: baselines.over_each_random(results),
@@ -203,6 +219,8 @@ def make_tables(results: StudyResults) -> list[Table]:
         lambda: restarting.restarting(results),
         lambda: pairwise.pairwise(results),
         lambda: _ranks(results),
+        lambda: None if disturbed is None else reference_error.difficulties(results, disturbed),
+        lambda: None if disturbed is None else reference_error.speedups(results, disturbed),
     ]
     tables = [make() for make in tracked(made, "tables")]
     return [table for table in tables if table is not None]

@@ -7,23 +7,34 @@ standard normal, and everything is judged by that (a parametric bootstrap: it ad
 have it already, so that its centre is off and its spread is what counts).
 
 Random search and the strategy are judged by the same table each time: what makes a task harder makes it harder for
-both, so the error of their ratio is less than that of either.
+both, so the error of their ratio is less than that of either. Random search is its law, also where runs stand for it
+(:func:`kind_of`): a few runs would add the luck of their own. Strata stay those of the recording.
 """
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.reference import is_hit, space_rows, true_latency
-from analysis.statistics import random_search
+from analysis.reference import TARGETS, costs, draw_probability, is_hit, space_rows, true_latency
+from analysis.statistics.ert import LogEstimate, combine
+from analysis.statistics.many_targets import many_erts
+from analysis.statistics.no_hits import RatioLimit
+from analysis.statistics.seed_clusters import SeedShares
+from analysis.study.baseline import HIERARCHICAL_RUNS
+from analysis.study.laws import BY_PARAMETER, UNIFORM
 from analysis.study.results import StudyResults
+from analysis.study.time_to_target import AXES
 
 Floats = NDArray[np.float64]
+REPLICATES = 200
+_SEED = 20261127
 
 
 @dataclass(frozen=True)
@@ -31,13 +42,94 @@ class Judged:
     """A task under several references.
 
     Attributes:
-        expected: E[T] of exact random search; inf where nothing of the space hits. [references]
-        log_speedup: log of ERT of exact random search over each strategy's, by name; -inf where no run hits.
-            [references] each.
+        expected: by kind of random search, E[T]; inf where nothing of the space hits. [references] each
+        log_speedup: by strategy, kind and axis, log of ERT of random search at the strategy's budget over its own.
+            Where no run hits it is a bound, as if one did at its end. [references] each
     """
 
-    expected: Floats
-    log_speedup: dict[str, Floats]
+    expected: dict[str, Floats]
+    log_speedup: dict[tuple[str, str, str], Floats]
+
+
+@dataclass(frozen=True)
+class Disturbed:
+    """What a relative error of the recorded latencies does to a study.
+
+    Attributes:
+        relative_error: standard deviation of the log of every recorded latency.
+        difficulty: task, kind, target, ``se`` of log E[T].
+        speedups: task, strategy, kind, target, axis, ``se`` of the log speedup.
+    """
+
+    relative_error: float
+    replicates: int
+    difficulty: pd.DataFrame
+    speedups: pd.DataFrame
+
+
+def disturb(results: StudyResults, relative_error: float, replicates: int = REPLICATES) -> Disturbed:
+    """Judge every recorded task of a study by disturbed references, each task with random numbers of its own."""
+    tasks = [t for t in sorted(results.study.references) if np.isfinite(results.best.t_star_ms.get(t, np.inf))]
+    hard: list[dict[str, Any]] = []
+    fast: list[dict[str, Any]] = []
+    for task in tasks:
+        stream = np.random.SeedSequence([_SEED, zlib.crc32(task.encode())])
+        table = results.study.references[task]
+        latencies = disturbed(table, relative_error, replicates, np.random.default_rng(stream))
+        strategies = sorted(set(results.study.runs.loc[results.study.runs["task"] == task, "strategy"]))
+        for target in TARGETS:
+            judged = judged_by(results, task, latencies, target, strategies)
+            of = {"task": task, "target": target}
+            hard += [{**of, "kind": kind, "se": _spread(np.log(e))} for kind, e in judged.expected.items()]
+            fast += [
+                {**of, "strategy": strategy, "kind": kind, "axis": axis, "se": _spread(log)}
+                for (strategy, kind, axis), log in judged.log_speedup.items()
+            ]
+    columns = ["task", "strategy", "kind", "target", "axis", "se"]
+    difficulty = pd.DataFrame(hard, columns=["task", "kind", "target", "se"])
+    return Disturbed(relative_error, replicates, difficulty, pd.DataFrame(fast, columns=columns))
+
+
+def _spread(logs: Floats) -> float:
+    """nan where a reference has nothing to find, or costs are unknown."""
+    return float(logs.std(ddof=1)) if np.isfinite(logs).all() else float("nan")
+
+
+def kind_of(baseline: str) -> str:
+    """Which law a baseline's label has, or that of the strategy whose runs it is."""
+    return BY_PARAMETER if baseline.startswith(HIERARCHICAL_RUNS) or BY_PARAMETER in baseline else UNIFORM
+
+
+def widened(table: pd.DataFrame, by: Disturbed) -> pd.DataFrame:
+    """Rows of single tasks of a speedup table, with the reference's error in their own.
+
+    Rows of which nothing is known (no recorded table, or none that says how likely its rows are) stay as they are.
+    Intervals of the rows themselves are not made again.
+    """
+    keys = ["task", "strategy", "kind", "target", "axis"]
+    known = {tuple(row[key] for key in keys): row["se"] for row in by.speedups.to_dict("records")}
+    rows = table.to_dict("records")
+    for row in rows:
+        se = known.get((row["task"], row["strategy"], kind_of(row["baseline"]), row["target"], row["axis"]))
+        if se is None or not se > 0:
+            continue
+        error = LogEstimate(0.0, float(se), by.replicates - 1)
+        if np.isfinite(row["se"]):
+            both = combine([LogEstimate.of_row(row), error], [1.0, 1.0])
+            row["se"], row["df"] = both.se, both.df
+        for name in ("shared", "limit"):
+            row[name] = _with(row[name], error)
+    return pd.DataFrame(rows, columns=table.columns)
+
+
+def _with(of: Any, error: LogEstimate) -> Any:
+    """What a row knows of its seeds, or of a side that never hit, with an error that is independent of both."""
+    if isinstance(of, SeedShares):
+        return replace(of, rest=combine([of.rest, error], [1.0, 1.0]))
+    if isinstance(of, RatioLimit):
+        both = combine([LogEstimate(0.0, of.se, of.df), error], [1.0, 1.0])
+        return replace(of, se=both.se, df=both.df)
+    return of
 
 
 def disturbed(table: pd.DataFrame, sd: float, replicates: int, rng: np.random.Generator) -> Floats:
@@ -65,7 +157,7 @@ def afresh(table: pd.DataFrame, timed_ms: Mapping[str, float]) -> Floats:
 
 
 def judged_by(results: StudyResults, task: str, latencies: Floats, target: float, strategies: Sequence[str]) -> Judged:
-    """Difficulty and speedups of a recorded task by other latencies of its rows, in evaluations.
+    """Difficulty and speedups of a recorded task by other latencies of its rows.
 
     Args:
         latencies: of the rows of the recorded table. [references, rows]
@@ -74,38 +166,61 @@ def judged_by(results: StudyResults, task: str, latencies: Floats, target: float
         KeyError: nothing is recorded of the task.
     """
     table = results.study.references[task]
-    rows = table.index.isin(space_rows(table).index)
+    space = space_rows(table)
+    rows = table.index.isin(space.index)
     limit = latencies.min(axis=1, keepdims=True)
     hits = np.asarray(is_hit(latencies, limit, target))
-    within = hits[:, rows]
-    n, k = within.shape[1], within.sum(axis=1)
-    expected = np.array([random_search.mean(n, int(one)) if one else np.inf for one in k])
+    p, cost = draw_probability(space), costs(space)
+    kinds = {UNIFORM: np.ones(len(space))} | ({} if p is None else {BY_PARAMETER: p})
     runs = results.study.runs[results.study.runs["task"] == task]
     row_of = pd.Series(np.arange(len(table)), index=true_latency(table))
     row_of = row_of[~row_of.index.duplicated()]
-    log_speedup: dict[str, Floats] = {}
-    for strategy in strategies:
-        own = runs[runs["strategy"] == strategy]
-        if own.empty:
-            continue
-        budget = int(min(own["budget_evaluations"].max(), n))
-        base = np.array([random_search.ert(n, int(one), budget) if one else np.inf for one in k])
-        log_speedup[strategy] = np.log(base) - np.log(_erts(results, own, budget, hits, row_of))
-    return Judged(expected, log_speedup)
+    of_strategy = {name: own for name in strategies if len(own := runs[runs["strategy"] == name])}
+    budget_of = {name: _budget(own, len(space)) for name, own in of_strategy.items()}
+    base = {
+        (kind, budget): many_erts(likely, cost, hits[:, rows], budget)
+        for kind, likely in kinds.items()
+        for budget in {len(space), *budget_of.values()}
+    }
+    log_speedup: dict[tuple[str, str, str], Floats] = {}
+    for strategy, own in of_strategy.items():
+        spent = _erts(results, own, budget_of[strategy], hits, row_of)
+        for kind in kinds:
+            for axis in AXES:
+                of = getattr(base[kind, budget_of[strategy]], axis)
+                with np.errstate(divide="ignore", invalid="ignore"):
+                    log_speedup[strategy, kind, axis] = np.log(of) - np.log(spent[axis])
+    return Judged({kind: base[kind, len(space)].mean for kind in kinds}, log_speedup)
 
 
-def _erts(results: StudyResults, runs: pd.DataFrame, budget: int, hits: NDArray[np.bool_], row_of: pd.Series) -> Floats:
-    """ERT of one strategy's runs under each reference; inf where no run hits. [references]"""
+def _budget(runs: pd.DataFrame, size: int) -> int:
+    """In evaluations, as :func:`analysis.study.time_to_target.times_to_target` has it."""
+    known = runs["budget_evaluations"].max()
+    return int(min(known if np.isfinite(known) else max(1.0, runs["evaluations"].mean()), size))
+
+
+def _erts(
+    results: StudyResults, runs: pd.DataFrame, budget: int, hits: NDArray[np.bool_], row_of: pd.Series
+) -> dict[str, Floats]:
+    """By axis, ERT of one strategy's runs under each reference; where none hits, all that they spent. [references]"""
     steps = results.steps[results.steps["run"].isin(runs.index) & (results.steps["evaluation"] <= budget)]
     steps = steps[np.isfinite(steps["true_ms"])]
     at = row_of.reindex(steps["true_ms"]).to_numpy(np.float64)
     known = np.isfinite(at)  # a latency that is not the table's belongs to no row: it was beaten, or timed live
-    found = np.full((len(hits), len(runs)), np.inf)
-    when = np.where(hits[:, np.where(known, at, 0).astype(np.int64)] & known, steps["evaluation"].to_numpy(), np.inf)
-    for i, run in enumerate(runs.index):
-        own = when[:, (steps["run"] == run).to_numpy()]
-        found[:, i] = own.min(axis=1, initial=np.inf)
-    spent = np.minimum(runs["evaluations"].to_numpy(np.float64), budget)
-    cost = np.where(np.isfinite(found), found, spent).sum(axis=1)
-    count = np.isfinite(found).sum(axis=1)
-    return np.where(count > 0, cost / np.maximum(count, 1), np.inf)
+    hit = hits[:, np.where(known, at, 0).astype(np.int64)] & known
+    number, inverse = np.unique(steps["run"].to_numpy(), return_inverse=True)
+    starts = np.searchsorted(inverse, np.arange(len(number)))
+    spent = runs.loc[number] if len(number) else runs.iloc[:0]
+    never = runs.index.difference(pd.Index(number))
+    all_spent = {
+        "evaluations": runs["evaluations"].astype(np.float64).clip(upper=budget),
+        "seconds": runs["clock_s"].astype(np.float64),
+    }
+    found = {}
+    for axis, name in (("evaluations", "evaluation"), ("seconds", "clock_s")):
+        when = np.where(hit, steps[name].to_numpy(np.float64), np.inf)
+        first = np.minimum.reduceat(when, starts, axis=1) if len(number) else np.empty((len(hits), 0))
+        missed = all_spent[axis].loc[spent.index].to_numpy()
+        cost = np.where(np.isfinite(first), first, missed).sum(axis=1) + float(all_spent[axis].loc[never].sum())
+        found[axis] = cost / np.maximum(np.isfinite(first).sum(axis=1), 1)
+    return found

@@ -17,15 +17,15 @@ from analysis.media import printable
 from analysis.runs.documents import YAML_LOADER, load_yaml, read_bytes
 from analysis.runs.names import name_fault
 from analysis.runs.run_directory import first_line
+from analysis.verdict import hypothesis_parts as parts
 from analysis.verdict.hypothesis import CHOICES, TESTED_TARGETS, Hypothesis
-from analysis.verdict.hypothesis_parts import read_live, read_registered, read_seeds, read_stratum_rule
 from analysis.verdict.registration import Registration, registration
 
 NAME = "hypothesis.yaml"
 VERSION = 1
 """The newest version of the file that is understood. It grows when a file of an older version would be misread."""
 _KEYS = ("version", *(field.name for field in fields(Hypothesis)))
-_OPTIONAL = ("upper_end", "seeds", "stratum_rule", "live", "registered", "leave_out_unreachable")
+_OPTIONAL = ("upper_end", "seeds", "stratum_rule", "live", "registered", "leave_out_unreachable", "reference_error")
 
 _Read = TypeVar("_Read")
 
@@ -128,11 +128,12 @@ class _Reader:
             axes=self.names("axes"),
             questions=self.names("questions"),
             error_rate=self.number("error_rate", 0.0, 0.5),
-            seeds=self._part("seeds", read_seeds),
-            stratum_rule=self._part("stratum_rule", read_stratum_rule),
-            live=self._part("live", read_live),
-            registered=self._part("registered", read_registered),
+            seeds=self._part("seeds", parts.read_seeds),
+            stratum_rule=self._part("stratum_rule", parts.read_stratum_rule),
+            live=self._part("live", parts.read_live),
+            registered=self._part("registered", parts.read_registered),
             leave_out_unreachable=self.flag("leave_out_unreachable"),
+            reference_error=self._part("reference_error", parts.read_reference_error),
         )
 
     def _part(self, name: str, read: Callable[[Path, object], _Read]) -> _Read | None:

@@ -11,7 +11,7 @@ from typing import Any
 from analysis.errors import AnalysisError
 from analysis.reference import DIFFICULTIES, StratumRule
 from analysis.runs.names import name_fault
-from analysis.verdict.hypothesis import LivePart, Seeds
+from analysis.verdict.hypothesis import MOST_REFERENCE_ERROR, LivePart, Seeds
 
 
 class Part:
@@ -82,6 +82,13 @@ def read_live(path: Path, value: object) -> LivePart:
     part = Part(path, "live", value, ("tasks", "strategies", "seeds"))
     seeds = read_seeds(path, part.values["seeds"], "live.seeds")
     return LivePart(part.names("tasks"), part.names("strategies"), seeds)
+
+
+def read_reference_error(path: Path, value: object, name: str = "reference_error") -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < MOST_REFERENCE_ERROR:
+        shown = "nothing" if value is None else repr(value)[:60]
+        raise AnalysisError(f"{path}: {name}={shown}: expected a number above 0 and below {MOST_REFERENCE_ERROR:g}")
+    return float(value)
 
 
 def read_registered(path: Path, value: object) -> str:

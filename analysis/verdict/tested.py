@@ -8,20 +8,27 @@ from dataclasses import replace
 import pandas as pd
 
 from analysis.study.baseline import PRIMARY, RANDOM_STRATEGIES
+from analysis.study.reference_error import Disturbed
 from analysis.study.results import StudyResults
 from analysis.verdict import sensitivity
 from analysis.verdict.hypothesis import Hypothesis
-from analysis.verdict.unreachable import Unreachable, without
+from analysis.verdict.unreachable import Unreachable, made_again
 
 NOT_A_MODEL = (*RANDOM_STRATEGIES, "grid", "sobol")
 """Baselines themselves: they are judged only where a hypothesis names them."""
 
 
-def tested(results: StudyResults, hypothesis: Hypothesis, out: Sequence[Unreachable]) -> pd.DataFrame:
-    """The rows of the speedup tables that the hypothesis is about."""
+def tested(
+    results: StudyResults, hypothesis: Hypothesis, out: Sequence[Unreachable], disturbed: Disturbed | None = None
+) -> pd.DataFrame:
+    """The rows of the speedup tables that the hypothesis is about.
+
+    Args:
+        disturbed: the reference's error, to be in the errors of the rows.
+    """
     tables = {PRIMARY.label: results.speedups} if PRIMARY.label in hypothesis.baselines else {}
     tables |= {label: table for label, table in results.others.items() if label in hypothesis.baselines}
-    return _of_all(results, tables, hypothesis, out)
+    return _of_all(results, tables, hypothesis, out, disturbed)
 
 
 def without_restarts(results: StudyResults, hypothesis: Hypothesis, out: Sequence[Unreachable]) -> pd.DataFrame:
@@ -32,10 +39,17 @@ def without_restarts(results: StudyResults, hypothesis: Hypothesis, out: Sequenc
 
 
 def _of_all(
-    results: StudyResults, tables: Mapping[str, pd.DataFrame], hypothesis: Hypothesis, out: Sequence[Unreachable]
+    results: StudyResults,
+    tables: Mapping[str, pd.DataFrame],
+    hypothesis: Hypothesis,
+    out: Sequence[Unreachable],
+    disturbed: Disturbed | None = None,
 ) -> pd.DataFrame:
-    left_out = {one.baseline for one in out} if hypothesis.leave_out_unreachable else set()
-    parts = [without(results, table, out) if label in left_out else table for label, table in tables.items()]
+    kept_out = out if hypothesis.leave_out_unreachable else ()
+    again = {one.baseline for one in kept_out} if disturbed is None else {*tables}
+    parts = [
+        made_again(results, table, kept_out, disturbed) if label in again else table for label, table in tables.items()
+    ]
     whole = pd.concat(parts or [results.speedups.iloc[:0]], ignore_index=True)
     ignored = {*NOT_A_MODEL} - {*hypothesis.strategies}
     return whole[

@@ -19,6 +19,7 @@ from analysis.study.aggregate import aggregates
 from analysis.study.baseline import Baseline
 from analysis.study.incumbents import Optima
 from analysis.study.laws import UNIFORM
+from analysis.study.reference_error import Disturbed, widened
 from analysis.study.results import BASELINES, StudyResults
 from analysis.study.speedup import task_rows
 from analysis.verdict.hypothesis import Hypothesis
@@ -58,11 +59,14 @@ def expected(study: Study, best: Optima, baseline: Baseline, task: str, target: 
     return hard.expected_evaluations if baseline.kind == UNIFORM else hard.by_parameter
 
 
-def without(results: StudyResults, table: pd.DataFrame, left_out: Sequence[Unreachable]) -> pd.DataFrame:
+def made_again(
+    results: StudyResults, table: pd.DataFrame, left_out: Sequence[Unreachable], disturbed: Disturbed | None = None
+) -> pd.DataFrame:
     """The rows of a speedup table that speak of ``ALL``, made again without the tasks that are left out.
 
     Args:
         table: over one baseline.
+        disturbed: the reference's error, to be in the errors of the tasks; ``None``: theirs are of seeds alone.
     """
     cells = {(one.baseline, one.target, one.task) for one in left_out}
     single = task_rows(table)
@@ -70,7 +74,8 @@ def without(results: StudyResults, table: pd.DataFrame, left_out: Sequence[Unrea
         task in results.counted[target] and (baseline, target, task) not in cells
         for baseline, target, task in zip(single["baseline"], single["target"], single["task"], strict=True)
     ]
-    again = aggregates(single[kept])
+    kept_rows = single[kept]
+    again = aggregates(kept_rows if disturbed is None else widened(kept_rows, disturbed))
     return again.reindex(columns=table.columns) if len(again) else table.iloc[:0]
 
 

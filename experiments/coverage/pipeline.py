@@ -7,8 +7,9 @@ asked for; runs of ``random_hierarchical`` are drawn alike, with a chance as man
 
 from __future__ import annotations
 
+import zlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,7 +20,7 @@ from analysis.reference import TARGETS
 from analysis.runs.load import Study
 from analysis.statistics import random_search
 from analysis.statistics.ert import LogEstimate
-from analysis.statistics.supported import THESE_TASKS
+from analysis.statistics.supported import NEW_KERNELS, THESE_TASKS
 from analysis.study.aggregate import aggregates
 from analysis.study.baseline import EXACT_RANDOM, HIERARCHICAL_RUNS, PRIMARY, Baseline
 from analysis.study.incumbents import Optima
@@ -76,24 +77,30 @@ SCENARIOS = (
 )
 
 
-def batch(scenario: Scenario, hypothesis: Hypothesis, studies: int, rng: np.random.Generator) -> Counter[str]:
-    """Draw and judge some studies.
+def batch(scenario: Scenario, hypothesis: Hypothesis, numbers: Sequence[int]) -> list[Counter[str]]:
+    """Draw and judge some studies, by their numbers: each has random numbers of its own, whatever others there are.
 
     Returns:
-        Counts: ``studies``; ``claim WORD`` and ``strategy WORD`` for supported and refuted; ``QUESTION given``,
-        ``QUESTION refused`` and ``QUESTION held`` for intervals of ALL that were not refused, were, and held the truth.
+        Counts of each: ``claim WORD`` and ``strategy WORD`` for supported and refuted; ``OF given``, ``OF refused`` and
+        ``OF held`` for intervals that were not refused, were, and held the truth, where ``OF`` is a question (then they
+        are of ALL), ``a kernel`` or ``a task``.
     """
     labels = (EXACT_RANDOM, HIERARCHICAL_RUNS) if scenario.runs_too else (EXACT_RANDOM,)
     asked = replace(hypothesis, baselines=labels, strata=(ALL,))
-    truths = rng.normal(np.log(scenario.speedup), scenario.spread, (studies, scenario.kernels))
-    study = _drawn(scenario, asked.strategies, truths, rng)
+    entropy = zlib.crc32(scenario.name.encode())
+    streams = [np.random.default_rng([entropy, number]) for number in numbers]
+    truths = np.stack([rng.normal(np.log(scenario.speedup), scenario.spread, scenario.kernels) for rng in streams])
+    study = _drawn(scenario, asked.strategies, truths, streams)
     best = Optima(dict.fromkeys(study.references, 1.0), {})
     ground = Ground(study, best, TARGETS, times_to_target(study, best))
     tables = {b.label: task_speedups_on(ground, b) for b in (PRIMARY, Baseline(HIERARCHICAL_RUNS)) if b.label in labels}
-    counts = Counter(studies=studies)
-    for number in range(studies):
-        wholes = {label: _of_study(table, number, asked.strategies) for label, table in tables.items()}
-        _count_intervals(counts, wholes, float(truths[number].mean()), float(np.log(scenario.speedup)))
+    found = []
+    for number, of_kernels in enumerate(truths):
+        counts: Counter[str] = Counter()
+        parts = {label: _of_study(table, number, asked.strategies) for label, table in tables.items()}
+        for part in parts.values():
+            _count_intervals(counts, part, of_kernels, float(np.log(scenario.speedup)))
+        wholes = {label: part[part["task"] == "ALL"] for label, part in parts.items()}
         empty = pd.DataFrame()
         others = {name: of for name, of in wholes.items() if name != EXACT_RANDOM}
         results = StudyResults(Study(empty, empty), best, empty, empty, wholes[EXACT_RANDOM], others, {}, {})
@@ -102,38 +109,48 @@ def batch(scenario: Scenario, hypothesis: Hypothesis, studies: int, rng: np.rand
         for word in (SUPPORTED, REFUTED):
             counts[f"claim {word}"] += verdict.claim[THESE_TASKS][ALL] == word
             counts[f"strategy {word}"] += words[asked.strategies[0]] == word
-    return counts
+        found.append(counts)
+    return found
 
 
 def _of_study(table: pd.DataFrame, number: int, strategies: Sequence[str]) -> pd.DataFrame:
-    own = table[table["task"].str.endswith(f"s{number}") & table["strategy"].isin(strategies)]
-    whole = aggregates(own).reindex(columns=[*COLUMNS, *DETAILS])
-    return whole[(whole["stratum"] == "all") & (whole["task"] == "ALL")]
+    """Its tasks, kernels and ALL."""
+    own = table[table["task"].str.endswith(f"__s{number}") & table["strategy"].isin(strategies)]
+    whole = aggregates(own)
+    return pd.concat([own, whole[whole["stratum"] == "all"]]).reindex(columns=[*COLUMNS, *DETAILS])
 
 
-def _count_intervals(counts: Counter[str], wholes: dict[str, pd.DataFrame], these: float, new: float) -> None:
-    for table in wholes.values():
-        for row in table.to_dict("records"):
-            for question, of, truth in ((THESE_TASKS, "_these", these), ("new kernels", "", new)):
-                if row["bound"] != "none" or row[f"refused{of}"]:
-                    counts[f"{question} refused"] += 1
-                    continue
-                low, high = LogEstimate.of_row(row, of).interval()
-                counts[f"{question} given"] += 1
-                counts[f"{question} held"] += low <= np.exp(truth) <= high
+def _count_intervals(counts: Counter[str], table: pd.DataFrame, of_kernels: Floats, new: float) -> None:
+    """Args: ``of_kernels``: the logs of the true speedups; ``new``: that of new kernels."""
+    for row in table.to_dict("records"):
+        kernel = "" if row["task"] == "ALL" else row["task"].removeprefix("kernel:").split("-")[0]
+        if row["task"] == "ALL":
+            asked = [(THESE_TASKS, "_these", float(of_kernels.mean())), (NEW_KERNELS, "", new)]
+        else:
+            what = "a kernel" if row["task"].startswith("kernel:") else "a task"
+            asked = [(what, "", float(of_kernels[int(kernel.removeprefix("k"))]))]
+        for what, of, truth in asked:
+            if row["bound"] != "none" or row[f"refused{of}"]:
+                counts[f"{what} refused"] += 1
+                continue
+            low, high = LogEstimate.of_row(row, of).interval()
+            counts[f"{what} given"] += 1
+            counts[f"{what} held"] += bool(low <= np.exp(truth) <= high)
 
 
-def _drawn(scenario: Scenario, strategies: Sequence[str], truths: Floats, rng: np.random.Generator) -> Study:
+def _drawn(
+    scenario: Scenario, strategies: Sequence[str], truths: Floats, streams: Sequence[np.random.Generator]
+) -> Study:
     """All studies in one, a task name for each study's task."""
     n, k, budget = ROWS, scenario.hits, scenario.budget
     exact = np.array([random_search.ert(n, hits, budget) for hits in k])
-    runs, blocks = [], []
+    runs, blocks, prices = [], [], []
     references: dict[str, pd.DataFrame] = {}
     recorded = _table(k)
     for number, kernel, shape in np.ndindex(len(truths), scenario.kernels, TASKS_PER_KERNEL):
         task = f"k{kernel}-{shape}__s{number}"
         references[task] = recorded
-        chances = np.exp(truths[number, kernel]) / exact
+        chances, rng = np.exp(truths[number, kernel]) / exact, streams[number]
         common = rng.random((scenario.seeds, scenario.shared))
         of_strategies = dict.fromkeys(strategies, chances)
         if scenario.runs_too:
@@ -143,9 +160,10 @@ def _drawn(scenario: Scenario, strategies: Sequence[str], truths: Floats, rng: n
             uniform[:, : scenario.shared] = common
             hopeless = kernel * TASKS_PER_KERNEL + shape < scenario.never
             blocks.append(_latencies(uniform, np.zeros(3) if hopeless else np.minimum(chance, 1.0)))
+            prices.append(rng.lognormal(-0.125, 0.5, uniform.shape))
             runs += [(task, f"k{kernel}", name, seed) for seed in range(scenario.seeds)]
     latency = np.concatenate(blocks)
-    cost = rng.lognormal(-0.125, 0.5, latency.shape)
+    cost = np.concatenate(prices)
     count = len(runs)
     frame = pd.DataFrame(runs, columns=["task", "kernel", "strategy", "seed"]).rename_axis("run")
     frame = frame.assign(
@@ -181,9 +199,3 @@ def _table(hits: tuple[int, int, int]) -> pd.DataFrame:
     return pd.DataFrame(
         {"status": "ok", "latency_ms": latency, "compile_s": np.ones(ROWS), "verify_s": zero, "benchmark_s": zero}
     )
-
-
-def blocks_of(studies: int, size: int) -> Iterator[tuple[int, int]]:
-    """Number and size of each block."""
-    for block, start in enumerate(range(0, studies, size)):
-        yield block, min(size, studies - start)

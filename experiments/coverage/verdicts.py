@@ -19,7 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from analysis.progress import tracked
+from analysis.media import markdown_table
 from analysis.reference import HEADLINE_TARGET, TARGETS
 from analysis.runs.load import Study
 from analysis.statistics.ert import LogEstimate, combine, estimate
@@ -33,10 +33,12 @@ from analysis.verdict.cells import REFUTED, SUPPORTED
 from analysis.verdict.hypothesis import Hypothesis
 from analysis.verdict.hypothesis_file import read_hypothesis
 from analysis.verdict.judge import Verdict, judge
+from experiments.coverage.parallel import done
 
 Floats = NDArray[np.float64]
 BASELINES = (EXACT_RANDOM, HIERARCHICAL_RUNS)
 CLAIM = Path(__file__).parents[1] / "claim_5_10x" / "hypothesis.yaml"
+SEED = 20261125
 OF_TARGETS = 0.8
 """Correlation, before the copula, of one run's times to two targets."""
 _LIMIT = float(-np.log1p(-0.7))
@@ -163,14 +165,20 @@ def scenarios(edge: float) -> dict[str, Truth]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--studies", type=int, default=1000)
+    parser.add_argument("--jobs", type=int, default=1, help="processes; default: 1")
     arguments = parser.parse_args()
+    names = list(scenarios(read_hypothesis(CLAIM).hypothesis.threshold))
+    asked = [(name, arguments.studies) for name in names]
+    found = {name: of for (name, _), of in done(_row, asked, arguments.jobs, "kinds of truth")}
+    rows = [[name, *(f"{100 * share:.1f}" for share in found[name].values())] for name in names]
+    print(markdown_table(["true speedup", *found[names[0]]], rows))
+
+
+def _row(asked: tuple[str, int]) -> dict[str, float]:
+    """Of one kind of truth; the same whatever else is computed."""
+    name, studies = asked
     hypothesis = read_hypothesis(CLAIM).hypothesis
-    lines = []
-    for name, truth in tracked(list(scenarios(hypothesis.threshold).items()), "scenarios"):
-        found = shares(truth, hypothesis, arguments.studies, 20261125)
-        head = ["true speedup", *found]
-        lines.append(f"| {name} | {' | '.join(f'{100 * share:.1f}' for share in found.values())} |")
-    print("\n".join([f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}", *lines]))
+    return shares(scenarios(hypothesis.threshold)[name], hypothesis, studies, SEED)
 
 
 if __name__ == "__main__":

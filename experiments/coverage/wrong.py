@@ -1,69 +1,109 @@
-"""How often intervals and verdicts of the whole pipeline are wrong: ``python -m experiments.coverage.wrong``.
+"""How often intervals and verdicts of the whole pipeline are wrong: ``python -m experiments.coverage.wrong --jobs N``.
 
-Blocks of studies are appended to a CSV as they are done; the same command goes on where it was stopped.
+A study depends on its kind and its number alone, however many processes there are and whatever is done already. Studies
+are kept as they are done, in blocks; the same command goes on where it was stopped. At the end a summary is written.
 """
 
 from __future__ import annotations
 
 import argparse
-import zlib
-from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from analysis.progress import tracked
+from analysis.media import markdown_table
 from analysis.statistics.supported import NEW_KERNELS, THESE_TASKS
 from analysis.verdict.hypothesis_file import read_hypothesis
-from experiments.coverage.pipeline import SCENARIOS, batch, blocks_of
+from experiments.coverage.parallel import done
+from experiments.coverage.pipeline import SCENARIOS, batch
 
 CLAIM = Path(__file__).parents[1] / "claim_5_10x" / "hypothesis.yaml"
 TABLE = Path("results/coverage-wrong.csv")
+SUMMARY = Path(__file__).parent / "wrong.csv"
 BLOCK, STUDIES = 20, 2000
-COUNTS = ["studies", "claim supported", "claim refuted", "strategy supported", "strategy refuted"] + [
-    f"{question} {what}" for question in (THESE_TASKS, NEW_KERNELS) for what in ("given", "held", "refused")
-]
+INTERVALS = (THESE_TASKS, NEW_KERNELS, "a kernel", "a task")
+WORDS = ["claim supported", "claim refuted", "strategy supported", "strategy refuted"]
+COUNTS = WORDS + [f"{what} {count}" for what in INTERVALS for count in ("given", "held", "refused")]
+KEY = ["scenario", "study"]
+
+Block = tuple[str, tuple[int, ...]]
+"""A kind, and the numbers of some studies."""
 
 
-def markdown(found: pd.DataFrame) -> str:
-    """A row a scenario, in % of its studies, or of the intervals that were given."""
-    head = ["scenario", "studies", *COUNTS[1:5], *(f"{q}: held (refused)" for q in (THESE_TASKS, NEW_KERNELS))]
-    lines = [f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}"]
-    for name, rows in found.groupby("scenario", sort=False):
-        of = rows[COUNTS].sum()
-        cells = [f"{100 * of[word] / of['studies']:.1f}" for word in COUNTS[1:5]]
-        for question in (THESE_TASKS, NEW_KERNELS):
-            given, refused = int(of[f"{question} given"]), int(of[f"{question} refused"])
-            held = f"{100 * of[f'{question} held'] / given:.1f}" if given else "–"
-            cells.append(f"{held} ({100 * refused / max(1, given + refused):.0f})")
-        lines.append(f"| {name} | {int(of['studies'])} | {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--studies", type=int, default=STUDIES, help="of each scenario")
-    parser.add_argument("--scenario", action="append", choices=[s.name for s in SCENARIOS], help="this alone")
-    parser.add_argument("-o", "--output", type=Path, default=TABLE)
-    arguments = parser.parse_args()
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    known = pd.read_csv(arguments.output) if arguments.output.exists() else pd.DataFrame(columns=["scenario", "block"])
-    done = set(zip(known["scenario"], known["block"], strict=True))
-    hypothesis = read_hypothesis(CLAIM).hypothesis
-    todo = [
-        (scenario, block, size)
-        for scenario in SCENARIOS
-        if not arguments.scenario or scenario.name in arguments.scenario
-        for block, size in blocks_of(arguments.studies, BLOCK)
-        if (scenario.name, block) not in done
+def studies_of(block: Block) -> list[dict[str, object]]:
+    """A row a study."""
+    name, numbers = block
+    (scenario,) = (of for of in SCENARIOS if of.name == name)
+    found = batch(scenario, read_hypothesis(CLAIM).hypothesis, numbers)
+    return [
+        {"scenario": name, "study": number, **{count: of[count] for count in COUNTS}}
+        for number, of in zip(numbers, found, strict=True)
     ]
-    for scenario, block, size in tracked(todo, f"blocks of {BLOCK} studies"):
-        rng = np.random.default_rng([zlib.crc32(scenario.name.encode()), block])
-        found: Counter[str] = batch(scenario, hypothesis, size, rng)
-        row = pd.DataFrame([{"scenario": scenario.name, "block": block, **{name: found[name] for name in COUNTS}}])
-        row.to_csv(arguments.output, mode="a", index=False, header=not arguments.output.exists())
-    print(markdown(pd.read_csv(arguments.output)))
+
+
+def blocks(names: Sequence[str], studies: int, known: pd.DataFrame) -> list[Block]:
+    """What is still to be done; kinds take turns, so that a run that is stopped has some of each."""
+    there = set(zip(known["scenario"], known["study"], strict=True))
+    parts = []
+    for start in range(0, studies, BLOCK):
+        for name in names:
+            numbers = tuple(n for n in range(start, min(start + BLOCK, studies)) if (name, n) not in there)
+            if numbers:
+                parts.append((name, numbers))
+    return parts
+
+
+def summary(found: pd.DataFrame) -> pd.DataFrame:
+    """A row a kind: studies, and sums of all counts."""
+    order = [scenario.name for scenario in SCENARIOS]
+    sums = found.groupby("scenario")[COUNTS].sum().reindex([name for name in order if name in set(found["scenario"])])
+    sums.insert(0, "studies", found.groupby("scenario").size().reindex(sums.index))
+    return sums.reset_index()
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """A row a kind, in % of its studies, or of the intervals that were given; for README.md."""
+    head = ["scenario", "studies", *WORDS, *(f"{what}: held (refused)" for what in INTERVALS)]
+    rows = []
+    for of in table.to_dict("records"):
+        cells = [f"{100 * of[word] / of['studies']:.1f}" for word in WORDS]
+        for what in INTERVALS:
+            given, refused = of[f"{what} given"], of[f"{what} refused"]
+            held = f"{100 * of[f'{what} held'] / given:.1f}" if given else "–"
+            cells.append(f"{held} ({100 * refused / max(1, given + refused):.0f})")
+        rows.append([of["scenario"], str(of["studies"]), *cells])
+    return markdown_table(head, rows)
+
+
+def kept(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path) if path.exists() else pd.DataFrame(columns=[*KEY, *COUNTS])
+
+
+def keep(found: pd.DataFrame, path: Path) -> None:
+    """In the order of kinds and numbers, whatever was done first; whole or not at all."""
+    part = path.with_suffix(".part")
+    found.sort_values(KEY, kind="stable").to_csv(part, index=False)
+    part.replace(path)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--studies", type=int, default=STUDIES, help="of each kind; default: %(default)s")
+    parser.add_argument("--scenario", action="append", choices=[s.name for s in SCENARIOS], help="this alone")
+    parser.add_argument("--jobs", type=int, default=1, help="processes; default: 1")
+    parser.add_argument("-o", "--output", type=Path, default=TABLE, help="all studies; default: %(default)s")
+    parser.add_argument("--summary", type=Path, default=SUMMARY, help="a row a kind; default: %(default)s")
+    given = parser.parse_args(arguments)
+    given.output.parent.mkdir(parents=True, exist_ok=True)
+    found = kept(given.output)
+    todo = blocks(given.scenario or [s.name for s in SCENARIOS], given.studies, found)
+    for _, rows in done(studies_of, todo, given.jobs, f"blocks of {BLOCK} studies"):
+        found = pd.concat([found, pd.DataFrame(rows)], ignore_index=True) if len(found) else pd.DataFrame(rows)
+        keep(found, given.output)
+    table = summary(found)
+    table.to_csv(given.summary, index=False)
+    print(markdown(table))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from scipy.stats import gmean
 from analysis.media import markdown_table
 from analysis.reference import HEADLINE_TARGET
 from analysis.runs.load import load_study
+from analysis.study.laws import UNIFORM
 from analysis.study.reference_error import afresh, disturbed, judged_by
 from analysis.study.results import StudyResults, analyse
 from analysis.study.speedup import task_rows
@@ -24,6 +25,7 @@ from analysis.study.speedup import task_rows
 HERE = Path(__file__).parent
 NEAR = 1.15
 """Configurations up to so many times the best are what hits are decided among."""
+OVER = (UNIFORM, "evaluations")
 REPLICATES = 400
 _SEED = 20261127
 
@@ -83,8 +85,8 @@ def fresh_references(results: StudyResults, timings: pd.DataFrame, strategies: S
         references["all batches"] = afresh(table, dict(medians.groupby("key")["ms"].agg(gmean)))
         judged = judged_by(results, str(task), np.stack([*references.values()]), HEADLINE_TARGET, strategies)
         for i, name in enumerate(references):
-            row = {"task": task, "reference": name, "e5": judged.expected[i]}
-            rows.append(row | {label: float(np.exp(log[i])) for label, log in judged.log_speedup.items()})
+            row = {"task": task, "reference": name, "e5": judged.expected[UNIFORM][i]}
+            rows.append(row | {label: float(np.exp(judged.log_speedup[label, *OVER][i])) for label in strategies})
     return pd.DataFrame(rows)
 
 
@@ -102,14 +104,15 @@ def propagated(results: StudyResults, sd: float, strategies: Sequence[str], stra
     for task, stream in zip(tasks, streams, strict=True):
         latencies = disturbed(results.study.references[task], sd, REPLICATES, np.random.default_rng(stream))
         judged = judged_by(results, task, latencies, HEADLINE_TARGET, strategies)
-        for name, log in judged.log_speedup.items():
-            logs_of[name].append(log)
+        for name in strategies:
+            if (name, *OVER) in judged.log_speedup:
+                logs_of[name].append(judged.log_speedup[name, *OVER])
     single = task_rows(results.speedups).query(f"axis == 'evaluations' and target == {HEADLINE_TARGET}")
     rows = []
     for name in strategies:
         own = single[(single["strategy"] == name) & single["task"].isin(tasks)]
         seeds = float(np.sqrt((own["se"] ** 2).sum())) / len(own)
-        spread = np.array([log[np.isfinite(log)].std(ddof=1) for log in logs_of[name]])
+        spread = np.array([log.std(ddof=1) for log in logs_of[name]])
         reference = float(np.sqrt((spread**2).sum())) / len(spread)
         both, mean = float(np.hypot(seeds, reference)), float(own["log"].mean())
         low, high = np.exp([mean - 1.96 * both, mean + 1.96 * both])

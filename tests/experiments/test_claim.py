@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
+from scipy.stats import gmean
 
 from analysis.runs.load import load_study
+from analysis.statistics import random_search
 from analysis.study.results import study_results
 from analysis.verdict.hypothesis_file import find_hypothesis
 from analysis.verdict.judge import judge
@@ -47,3 +50,17 @@ def test_the_committed_verdict_is_computed_from_the_committed_results() -> None:
     assert file is not None and file.sha256 == committed["hypothesis"]["sha256"]
     found = judge(study_results([HERE / "results"]), file.hypothesis).document()
     assert found["sentence"] == committed["sentence"] and found["verdicts"] == committed["verdicts"]
+
+
+def test_what_is_to_be_checked_by_hand_is_right() -> None:
+    page = (HERE / "README.md").read_text(encoding="utf-8")
+    (costs,) = re.findall(r"which `make claim` writes\): ((?:\d+ ?)+)\.", page)
+    of_runs = [int(cost) for cost in costs.split()]
+    assert len(of_runs) == 30 and sum(of_runs) == 777
+    ert = sum(of_runs) / len(of_runs)
+    uniform = random_search.ert(848, 2, 120)
+    assert f"{uniform:.2f} / {ert:.1f} = {uniform / ert:.2f}" in page
+    assert f"S(120) = 728 · 727 / (848 · 847) = {728 * 727 / (848 * 847):.5f}" in page
+    (listed,) = re.findall(r"By parameter: attention (.*): \*\*4.28\*\*", page)
+    single = [float(number) for number in re.findall(r"\d+\.\d+", listed)]
+    assert len(single) == 18 and gmean(single) == pytest.approx(4.28, abs=0.01)

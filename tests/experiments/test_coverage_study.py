@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,15 +14,16 @@ import pytest
 from analysis.reference import TARGETS, difficulty, is_hit
 from analysis.statistics import random_search
 from analysis.statistics.ert import ErtEstimate, LogEstimate, estimate
-from analysis.statistics.supported import NEW_KERNELS, THESE_TASKS
 from analysis.study.aggregate import over_kernels, over_seeds, task_of
 from analysis.study.pairing import compared
-from experiments.coverage import many
+from experiments.coverage import many, others, wrong
 from experiments.coverage.cells import Kind, coverage
 from experiments.coverage.pipeline import ROWS, SCENARIOS, Scenario, _latencies, _table, batch
 from experiments.coverage.run import COLUMNS, kinds, rows_of
+from experiments.coverage.wrong import INTERVALS, studies_of
 from tests.analysis.hypotheses import CLAIM
 
+ROOT = Path(__file__).parents[2]
 SEEDS, KERNELS, LIMIT = 6, 3, 1.4
 
 
@@ -77,14 +83,71 @@ def test_the_whole_pipeline_errs_no_more_than_it_may() -> None:
     """A small form of ``python -m experiments.coverage.wrong``: from runs to words."""
     studies, found = 40, {}
     for scenario in SCENARIOS:
-        found[scenario.name] = batch(scenario, CLAIM, studies, np.random.default_rng(7))
+        found[scenario.name] = sum(batch(scenario, CLAIM, range(studies)), Counter())
     allowed = 0.05 * studies + 3 * np.sqrt(0.05 * 0.95 * studies)
     for name, of in found.items():
         if name.startswith("5 times") and "differ" not in name:
             assert max(of["claim supported"], of["claim refuted"]) <= allowed, (name, of)
-        for question in (THESE_TASKS, NEW_KERNELS):
+        for question in INTERVALS:
             given = of[f"{question} given"]  # of one study they go together: a loose bound
             assert given == 0 or of[f"{question} held"] / given >= 0.85, (name, of)
     assert found["2 times, over both"]["claim refuted"] == studies
     assert found["15 times, exact alone"]["claim supported"] == studies
     assert found["1 time, one task never solved"]["claim refuted"] == studies
+
+
+TIED, SHARED = "5 times, tied runs", "5 times, over both, shared seeds"
+
+
+def test_a_study_is_its_kinds_and_numbers_alone() -> None:
+    whole = studies_of((TIED, (0, 1, 2)))
+    assert studies_of((TIED, (2, 0))) == [whole[2], whole[0]]
+    assert {(row["scenario"], row["study"]) for row in whole} == {(TIED, 0), (TIED, 1), (TIED, 2)}
+    given = [row["a task given"] + row["a task refused"] for row in whole]
+    assert given == [8 * 2 * 3 * 2] * 3  # tasks, axes, targets and strategies
+
+
+def test_what_is_done_is_not_done_again_and_the_order_is_always_the_same(tmp_path: Path) -> None:
+    both = ["-o", str(tmp_path / "a.csv"), "--summary", str(tmp_path / "s.csv")]
+    wrong.main([*both, "--studies", "1", "--scenario", TIED])
+    before = wrong.kept(tmp_path / "a.csv")
+    left = wrong.blocks([TIED, SHARED], 2, before)
+    assert left == [(TIED, (1,)), (SHARED, (0, 1))]
+    wrong.main([*both, "--studies", "2", "--scenario", SHARED, "--scenario", TIED])
+    after = wrong.kept(tmp_path / "a.csv")
+    assert [*zip(after["scenario"], after["study"], strict=True)] == [(SHARED, 0), (SHARED, 1), (TIED, 0), (TIED, 1)]
+    assert after.iloc[[2]].reset_index(drop=True).equals(before)
+    assert wrong.blocks([TIED, SHARED], 2, after) == []
+    summed = pd.read_csv(tmp_path / "s.csv")
+    assert summed["studies"].tolist() == [2, 2] and "| 5 times, tied runs | 2 |" in wrong.markdown(summed)
+
+
+@pytest.mark.slow
+def test_several_processes_find_the_same(tmp_path: Path) -> None:
+    for jobs in ("1", "3"):
+        own = ["-o", str(tmp_path / f"{jobs}.csv"), "--summary", str(tmp_path / f"s{jobs}.csv"), "--jobs", jobs]
+        wrong.main([*own, "--studies", "2", "--scenario", TIED, "--scenario", SHARED])
+    assert (tmp_path / "1.csv").read_bytes() == (tmp_path / "3.csv").read_bytes()
+
+
+def test_it_needs_nothing_of_a_tuner_or_a_gpu() -> None:
+    """The lent machine that it runs on has not all libraries."""
+    code = "import sys, experiments.coverage.wrong, experiments.coverage.verdicts; print(*sorted(sys.modules))"
+    found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert not {"torch", "hydra", "omegaconf", "optuna", "matplotlib", "harness"} & set(found.split())
+
+
+@pytest.mark.parametrize("truth", others.TRUTHS, ids=lambda t: t.name)
+def test_the_other_intervals_are_the_reports_and_their_truths_known(truth: others.Truth) -> None:
+    rng = np.random.default_rng(5)
+    own, other = others.runs(truth, rng, 3, 4000)
+    if truth.times == 1:
+        assert own.mean() == pytest.approx(other.mean(), abs=0.01)
+        assert others.true_value("P(better) over runs", truth) == pytest.approx(0.5, abs=0.01)
+    else:
+        assert own.mean() > other.mean()
+    for name in ("data profile", "live pairs"):
+        found = others.row((name, truth, 100))
+        assert found == others.row((name, truth, 100)) and int(str(found["held"])) >= 0.8 * int(str(found["given"])), (
+            found
+        )

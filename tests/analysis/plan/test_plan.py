@@ -185,6 +185,15 @@ def test_the_command(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "6 tasks of 3 kernels, 10 seeds" in text and "with 80% power" in text and "each of them" in text
 
 
+def test_a_hypothesis_of_one_test_alone_has_a_plan(
+    study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = write_hypothesis(tmp_path / "h.yaml", replace(HYPOTHESIS, baselines=("exact_random",)))
+    assert main(["plan", str(file), "--results", str(study / "results"), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["power"]["0.8"]
+    assert found[NEW_KERNELS]["exact_random"]["kernels"] >= 3 and found[THESE_TASKS]["exact_random"]["seeds"] >= 2
+
+
 @pytest.mark.parametrize(
     ("change", "expected"),
     [

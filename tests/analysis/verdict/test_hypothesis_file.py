@@ -50,8 +50,9 @@ WHOLE = replace(
     stratum_rule=StratumRule("exact_random_by_parameter", 10.0, 500.0),
     live=LivePart(("softmax-4096x2560-bf16",), ("mine",), Seeds(200, 3)),
     registered="2026-11-27T09:30:00+00:00",
+    reference_error=0.02,
 )
-OPTIONAL = ("upper_end", "seeds", "stratum_rule", "live", "registered", "leave_out_unreachable")
+OPTIONAL = ("upper_end", "seeds", "stratum_rule", "live", "registered", "leave_out_unreachable", "reference_error")
 
 
 @pytest.mark.parametrize("hypothesis", [CLAIM, OURS, WHOLE])
