@@ -16,11 +16,13 @@ from harness.config.schema import RunConfig, SweepOptions
 from harness.errors import UserError
 from harness.evaluation import Evaluation
 from harness.run import contract, provenance
+from harness.run.admission import TraceDiverged
 from harness.run.build import build_strategy, build_tracker, open_backend
 from harness.run.code import code_digest
 from harness.run.damage import damage, read_done, refused
 from harness.run.failures import failed, failure_kept
-from harness.run.loop import TraceDiverged, run_loop
+from harness.run.loop import run_loop
+from harness.run.overlapped import run_overlapped
 from harness.run.reference import check_reference, reference_facts, write_reference
 from harness.run.store import RunDirectory, check_owner, finished
 from harness.run.streams import VERSION, streams
@@ -110,7 +112,11 @@ def _execute(
         def attempt(strategy: Strategy, logged: list[Evaluation], mirror: Guard) -> tuple[str, Tally]:
             best = Tally(progress, mirror.log)
             rng = np.random.default_rng(seeds.repair)
-            ended = run_loop(strategy, backend, config.budget, config.batch, rng, logged, directory.append, best)
+            how = (rng, logged, directory.append, best)
+            if (overlap := config.overlap) is None:
+                ended = run_loop(strategy, backend, config.budget, config.batch, *how)
+            else:
+                ended = run_overlapped(strategy, backend, config.budget, overlap.workers, *how, overlap.ask_ahead)
             best.facts = strategy.facts() if hasattr(strategy, "facts") else {}
             return ended, best
 
@@ -195,6 +201,8 @@ def _document(config: RunConfig, backend: Backend) -> contract.ConfigDocument:
         "batch": config.batch,
         "backend": dict(backend.identity()),
     }
+    if config.overlap is not None:
+        deciding["schedule"] = {"kind": "async", **asdict(config.overlap)}
     document: contract.ConfigDocument = {
         "format_version": contract.FORMAT_VERSION,
         **deciding,  # type: ignore[typeddict-item]  # of which mypy takes optional keys for missing ones

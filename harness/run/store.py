@@ -281,7 +281,7 @@ class RunDirectory:
 def _deciding(config: Mapping[str, Any]) -> dict[str, Any]:
     """What the hash is of; what must be there and is not counts as null."""
     names = contract.DecidingDocument.__annotations__
-    return {name: config.get(name) for name in names if name != contract.STREAMS or name in config}
+    return {name: config.get(name) for name in names if name not in contract.UNSAID or name in config}
 
 
 def _differences(earlier: Mapping[str, Any], config: Mapping[str, Any], prefix: str = "") -> list[str]:

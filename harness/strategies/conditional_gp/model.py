@@ -16,6 +16,10 @@ from harness.strategies.conditional_gp.targets import Targets, standardised
 from search_spaces.encoding import Floats
 
 
+CLOSEST = 1.0 - 1e-9
+"""Correlation at most, so that a penalty is finite."""
+
+
 class Model:
     """One process each for latency, success and cost over the same candidates: learn, then say which candidates.
 
@@ -40,6 +44,7 @@ class Model:
         self._latency, self._success, self._cost = (new_surrogate() for _ in range(3))
         self._weighs_success = self._weighs_cost = False
         self._worthwhile = 0.0
+        self._penalty: Floats | float = 0.0
 
     def learn(self, x: Floats, latencies_ms: Sequence[float | None], costs_s: Floats) -> None:
         """Condition on observations x [n, D]; latencies in ms (``None``: failed) and costs in s, [n] each."""
@@ -67,7 +72,8 @@ class Model:
         self._latency.update(modelled, values)
 
     def over(self, candidates: GridPoints) -> None:
-        """Score and believe these candidates from now on; what was believed of others is forgotten."""
+        """Score and believe these candidates from now on; what was believed or expected of others is forgotten."""
+        self._penalty = 0.0
         self._latency.over(candidates)
         if self._weighs_success:
             self._success.over(candidates)
@@ -88,7 +94,18 @@ class Model:
             score += log_ndtr((chance - self._even) / np.sqrt(spread + self._success.noise))
         if self._weighs_cost:
             score -= self._acquisition.cost_weight * self._cost_spread * self._cost.predict()[0]
-        return score
+        return score + self._penalty
+
+    def expect(self, points: Floats) -> None:
+        """Until the next :meth:`over`, reckon with what waits for its outcome: points [k, D]."""
+        if self._acquisition.pending == "penalise":
+            close = np.array([self._latency.correlation(point) for point in points])
+            self._penalty = np.log1p(-np.minimum(close, CLOSEST)).sum(axis=0)
+        if self._acquisition.pending == "believe":
+            for point in points:
+                self._latency.expect(point)
+                if self._weighs_success:
+                    self._success.expect(point)
 
     def believe(self, candidate: int, point: Floats) -> None:
         """Until the next :meth:`over`, pretend that a candidate at ``point`` [D] turned out as predicted."""

@@ -94,6 +94,17 @@ class Surrogate:
         self._current.observe(point)
         self._y = np.append(self._y, value)
 
+    def expect(self, point: Floats) -> None:
+        """Pretend that ``point`` [D], no candidate perhaps, turned out as predicted, until the next :meth:`over`."""
+        mean, _ = self._current.posterior.predict(self._y, point[None])
+        self.fantasise(point, float(mean[0]))
+
+    def correlation(self, point: Floats) -> Floats:
+        """Prior correlation of every candidate with ``point`` [D]: [N]."""
+        posterior, grid = self._current.posterior, self._current.grid
+        hyper = posterior.hyper
+        return np.asarray(grid.covariance(point[None], posterior.blocks, hyper)[0] / hyper.variance)
+
     @property
     def _current(self) -> ScoredCandidates:
         assert self._scored is not None, "over comes first"
