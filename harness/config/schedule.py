@@ -33,7 +33,7 @@ class Schedule:
     """What ``workers`` and ``schedule`` come to.
 
     Attributes:
-        batch: configurations asked at once.
+        batch: configurations asked at once, or under way at once.
         backend: the backend's target and arguments, its compile workers among them.
         overlap: ``None`` where a batch is told before the next is asked.
     """
@@ -70,4 +70,4 @@ def scheduled(document: Mapping[str, Any]) -> Schedule:
         )
     if WORKERS_OF_BACKEND in backend or kind == BATCH:
         backend[WORKERS_OF_BACKEND] = workers
-    return Schedule(workers, backend) if kind == BATCH else Schedule(1, backend, Overlap(workers, ahead))
+    return Schedule(workers, backend, None if kind == BATCH else Overlap(workers, ahead))
