@@ -15,6 +15,10 @@ from harness.backends.base import Backend
 from harness.evaluation import Configuration, Evaluation, Measurement
 
 
+class TraceDiverged(Exception):
+    """A resumed run does something else than its log says."""
+
+
 @dataclass(frozen=True, slots=True)
 class Completed:
     """An evaluation that is complete.

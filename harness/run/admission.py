@@ -9,10 +9,6 @@ from search_spaces.nearest import Visited, nearest_unvisited
 from search_spaces.space import SearchSpace
 
 
-class TraceDiverged(Exception):
-    """A resumed strategy asked for something else than its log says."""
-
-
 class Admission:
     """Lets each configuration through once; replaces what is infeasible or visited, and says so.
 

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from harness.backends.base import Backend, subject_of
+from harness.backends.pipeline import TraceDiverged
 from harness.config.schema import RunConfig, SweepOptions
 from harness.errors import UserError
 from harness.evaluation import Evaluation
 from harness.run import contract, provenance
-from harness.run.admission import TraceDiverged
 from harness.run.build import build_strategy, build_tracker, open_backend
 from harness.run.code import code_digest
 from harness.run.damage import damage, read_done, refused

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.backends.pipeline import TraceDiverged
 from harness.evaluation import Configuration, Evaluation, Measurement
-from harness.run.admission import TraceDiverged
 from harness.run.clock import Span
 from harness.strategies.base import Budget
 

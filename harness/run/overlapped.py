@@ -13,9 +13,9 @@ from time import perf_counter
 import numpy as np
 
 from harness.backends.base import Backend
-from harness.backends.pipeline import Completed, Pipeline, pipeline_of
+from harness.backends.pipeline import Completed, Pipeline, TraceDiverged, pipeline_of
 from harness.evaluation import Configuration, Evaluation
-from harness.run.admission import Admission, TraceDiverged
+from harness.run.admission import Admission
 from harness.run.clock import Span
 from harness.run.outcome import check_trace, evaluation_of, spent
 from harness.strategies.base import Budget, Strategy

@@ -12,7 +12,8 @@ import pytest
 from harness.backends.replay import ReplayBackend
 from harness.evaluation import Configuration, Evaluation, Status
 from harness.landscapes.landscape import read_landscape
-from harness.run.loop import TraceDiverged, run_loop
+from harness.backends.pipeline import TraceDiverged
+from harness.run.loop import run_loop
 from harness.strategies.base import Budget, Strategy
 from harness.strategies.random import RandomSearch
 from search_spaces.space import SearchSpace
