@@ -63,7 +63,9 @@ def scheduled(document: Mapping[str, Any]) -> Schedule:
     if not 1 <= workers <= MAX_WORKERS:
         raise UserError(f"workers={workers}: expected a whole number from 1 to {MAX_WORKERS}")
     if batch != 1:
-        raise UserError(f"workers={workers} batch={batch}: workers says how many are asked at once: expected one of the two")
+        raise UserError(
+            f"workers={workers} batch={batch}: workers says how many are asked at once: expected one of the two"
+        )
     if (own := backend.get(WORKERS_OF_BACKEND)) not in (None, 1):
         raise UserError(
             f"workers={workers} backend.{WORKERS_OF_BACKEND}={own}: both are compile workers: expected one of the two"

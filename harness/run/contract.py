@@ -198,6 +198,7 @@ class DoneDocument(TypedDict):
     ended: str
     config_hash: str
     evaluations_sha256: NotRequired[str]
+    utilisation: NotRequired[float]
     check: NotRequired[str]
 
 

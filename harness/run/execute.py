@@ -127,7 +127,8 @@ def _execute(
                 directory.set_aside()
                 mirror.restart()
                 ended, best = attempt(build_strategy(config, backend, seeds.strategy), [], mirror)
-            directory.finish(backend.space, ended, document["config_hash"], best.facts)
+            workers = None if config.overlap is None else config.overlap.workers
+            directory.finish(backend.space, ended, document["config_hash"], best.facts, workers)
             mirror.done(ended, path / contract.EVALUATIONS)
         return RunResult(path, ended, best.evaluations, best.latency_ms, "", best.none_succeeded, directory.unverified)
 
@@ -172,17 +173,24 @@ class Tally:
         self._watchers = watchers
         self.evaluations = 0
         self.latency_ms: float | None = None
+        self._compiled_s = self._clock_s = 0.0
         self._failures: Counter[str] = Counter()
         self.facts: Mapping[str, Any] = {}
 
     def __call__(self, evaluation: Evaluation) -> None:
         self.evaluations += 1
+        self._compiled_s += evaluation.compile_s
+        self._clock_s = max(self._clock_s, evaluation.clock_end_s)
         if evaluation.latency_ms is not None and (self.latency_ms is None or evaluation.latency_ms < self.latency_ms):
             self.latency_ms = evaluation.latency_ms
         if evaluation.latency_ms is None and self.latency_ms is None:
             self._failures[failure_reason(evaluation.status, evaluation.message)] += 1
         for watcher in self._watchers:
             watcher(evaluation)
+
+    def busy(self, workers: int) -> float:
+        """The share of so many compile workers' time, up to now, in which they compiled what is complete."""
+        return self._compiled_s / (workers * self._clock_s) if self._clock_s else 0.0
 
     @property
     def none_succeeded(self) -> dict[str, int]:

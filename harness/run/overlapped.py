@@ -33,9 +33,7 @@ class Asks:
         dry: the last ask brought nothing, and nothing was told since.
     """
 
-    def __init__(
-        self, strategy: Strategy, admission: Admission, budget: Budget, logged: Sequence[Evaluation]
-    ) -> None:
+    def __init__(self, strategy: Strategy, admission: Admission, budget: Budget, logged: Sequence[Evaluation]) -> None:
         self._strategy, self._admission, self._budget = strategy, admission, budget
         self._logged = {evaluation.asked: evaluation for evaluation in logged}
         self._logged_s = list(chain.from_iterable(evaluation.asks_s or () for evaluation in logged))

@@ -183,8 +183,8 @@ def _serial(
 ) -> Generator[tuple[int, AttemptResult]]:
     for i, config in numbered:
 
-        def report(evaluations: int, best_ms: float | None, config: RunConfig = config) -> None:
-            watch("this process", config, evaluations, best_ms)
+        def report(evaluations: int, best_ms: float | None, busy: float | None, config: RunConfig = config) -> None:
+            watch("this process", config, evaluations, best_ms, busy)
 
         report(0, None)
         yield i, attempt(config, options, throttled(report))

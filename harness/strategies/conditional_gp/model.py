@@ -15,7 +15,6 @@ from harness.strategies.conditional_gp.surrogate import Surrogate
 from harness.strategies.conditional_gp.targets import Targets, standardised
 from search_spaces.encoding import Floats
 
-
 CLOSEST = 1.0 - 1e-9
 """Correlation at most, so that a penalty is finite."""
 

@@ -56,7 +56,7 @@ def test_a_worker_takes_the_next_when_it_is_free_and_the_device_the_first_that_c
 
 
 def test_what_is_compiled_at_once_is_measured_in_the_order_asked() -> None:
-    costs = {name: (1.0, 1.0) for name in "abc"}
+    costs = dict.fromkeys("abc", (1.0, 1.0))
     done = run_all(SimulatedPipeline(3, of_costs(costs), {}, charge=False), ["a", "b", "c"])
     assert spans(done) == {0: (0.0, 2.0), 1: (0.0, 3.0), 2: (0.0, 4.0)}
 

@@ -66,9 +66,7 @@ class Watcher:
 
 
 def without_thinking(log: Sequence[Evaluation]) -> list[Evaluation]:
-    return [
-        replace(e, ask_s=0.0, tell_s=0.0, wall_s=None, asks_s=tuple(0.0 for _ in e.asks_s or ())) for e in log
-    ]
+    return [replace(e, ask_s=0.0, tell_s=0.0, wall_s=None, asks_s=tuple(0.0 for _ in e.asks_s or ())) for e in log]
 
 
 def test_evaluations_overlap_and_each_ask_knows_all_that_is_complete(backend: ReplayBackend) -> None:
