@@ -1,4 +1,4 @@
-"""What runs of one worker would cost on many if nothing were lost by knowing less: their evaluations, list-scheduled."""
+"""What runs of one worker would cost on many if knowing less lost nothing: their evaluations, list-scheduled."""
 
 from __future__ import annotations
 

@@ -45,19 +45,6 @@ def of_strategies(study: Study, wanted: Sequence[str], tasks: Sequence[str]) -> 
     )
 
 
-def utilisation(study: Study) -> pd.Series:
-    """By strategy: the share of the workers' time until the last compile began in which they compiled; mean of runs."""
-    shares = []
-    for run, part in study.evaluations.groupby("run"):
-        row = study.runs.loc[run]
-        workers, compile_s = int(row["compile_workers"]), part["compile_s"].to_numpy(np.float64)
-        starts = part["clock_start_s"].to_numpy(np.float64)
-        last = starts.max()
-        busy = np.minimum(compile_s, np.maximum(last - starts, 0.0)).sum()
-        shares.append((row["strategy"], busy / (workers * last) if last > 0 else np.nan))
-    return pd.DataFrame(shares, columns=["strategy", "share"]).groupby("strategy")["share"].mean()
-
-
 def table(results: Sequence[Path], sequential: Path, strategy: str) -> pd.DataFrame:
     """A row a task and baseline: the bound, then each label of ``results``, then their shares of the bound."""
     study = load_study(results)

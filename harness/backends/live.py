@@ -145,7 +145,7 @@ class LiveBackend:
         return [self._judged(result.configuration, result.measurement) for result in results]
 
     def overlapped(self, workers: int, logged: Sequence[Evaluation]) -> Pipeline:
-        """Its own processes at work, ``workers`` of which compile; its clock shows real seconds, the strategy's included.
+        """Its own processes at work, ``workers`` of which compile; the clock shows real seconds, thinking included.
 
         Raises:
             UserError: the device is taken, or does not start.

@@ -1,7 +1,7 @@
 """Evaluations that overlap: what the asynchronous run loop needs of a backend, and the simulation of it.
 
-Each of W compile workers takes one configuration at a time. What compiled is checked and timed on the one device, first in
-first out as compiles finish (in the order asked on ties). A configuration that fails to compile is complete at once.
+Each of W compile workers takes one configuration at a time. What compiled is checked and timed on the one device, first
+in first out as compiles finish (in the order asked on ties). A configuration that fails to compile is complete at once.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How the evaluations of a run overlap: ``workers=W schedule=batch|async``, or ``batch`` and the backend's own workers."""
+"""How evaluations of a run overlap: ``workers=W schedule=batch|async``, or ``batch`` and the backend's own workers."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def scheduled(document: Mapping[str, Any]) -> Schedule:
         raise UserError(f"workers={workers}: expected a whole number from 1 to {MAX_WORKERS}")
     if batch != 1:
         raise UserError(
-            f"workers={workers} batch={batch}: workers says how many are asked at once: expected one of the two"
+            f"workers={workers} batch={batch}: both say how many are asked at once: expected one of the two"
         )
     if (own := backend.get(WORKERS_OF_BACKEND)) not in (None, 1):
         raise UserError(

@@ -157,7 +157,7 @@ class DecidingDocument(TypedDict):
     """What of config.yaml decides the results: its ``config_hash`` is the digest of this and of nothing else.
 
     ``streams`` is how random numbers follow from ``seed`` (:mod:`harness.run.streams`); absent, and so in no hash, in
-    runs of version 1. ``schedule`` is there in asynchronous runs alone: ``kind`` (async), ``workers`` and ``ask_ahead``.
+    runs of version 1. ``schedule`` is there in asynchronous runs alone: ``kind`` (async), ``workers``, ``ask_ahead``.
     """
 
     task: str

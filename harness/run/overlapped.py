@@ -1,4 +1,4 @@
-"""The asynchronous run loop: whenever a compile worker is free, ask for one configuration; tell each when it is complete.
+"""The asynchronous run loop: when a compile worker is free, ask for one configuration; tell each when it is complete.
 
 Compiles, benchmarks and, with ``ahead``, the strategy's thinking overlap. What overlaps with what is the pipeline's
 affair (:mod:`harness.backends.pipeline`): the loop is the same for a simulated and a real one.

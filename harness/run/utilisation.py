@@ -10,8 +10,8 @@ from harness.evaluation import Evaluation
 def utilisation(evaluations: Sequence[Evaluation], workers: int) -> float | None:
     """The share of the workers' time in which they compiled, from the start until the last compile began.
 
-    What is compiled after that is the end of the budget: there is nothing left to keep a worker busy with. Live, compiles
-    count with their CPU seconds. ``None`` where no time passed.
+    What is compiled after that is the end of the budget: there is nothing left to keep a worker busy with. Live,
+    compiles count with their CPU seconds. ``None`` where no time passed.
     """
     last_s = max((evaluation.clock_start_s for evaluation in evaluations), default=0.0)
     if last_s <= 0.0:

@@ -36,7 +36,7 @@ class Strategy(Protocol):
         ...
 
     def tell(self, evaluations: Sequence[Evaluation]) -> None:
-        """Learn outcomes: those of the last ask in ask order, or in an asynchronous run each by itself as it is complete.
+        """Learn outcomes: those of the last ask in ask order; in an asynchronous run each alone when it is complete.
 
         Failures are told like successes.
         """

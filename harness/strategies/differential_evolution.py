@@ -31,8 +31,8 @@ FEWEST = 4
 class DifferentialEvolution:
     """DE/rand/1/bin behind ask and tell.
 
-    Targets take turns. Trials see the members as of the last tell; where more are asked than a population before as many
-    are told, the population is as large as that.
+    Targets take turns. Trials see the members as of the last tell; where more are asked than a population before as
+    many are told, the population is as large as that.
 
     Args:
         space, seed, budget: see :class:`~harness.strategies.base.Strategy`.

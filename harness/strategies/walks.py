@@ -1,8 +1,8 @@
 """What walks over a space share: memory, trials in waiting, and random starts.
 
-A walk decides only when what it asked of the place where it is was told. Where more is asked than there are trials at
-hand, random configurations are asked, which are the next starting points: they would have been drawn at the next restart
-anyway.
+A walk decides only when all that it asked around the place where it stands was told. Where more is asked than there
+are trials at hand, random configurations fill in, which are the next starting points: they would have been drawn at the
+next restart anyway.
 """
 
 from __future__ import annotations

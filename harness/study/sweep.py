@@ -186,7 +186,7 @@ def _serial(
         def report(evaluations: int, best_ms: float | None, busy: float | None, config: RunConfig = config) -> None:
             watch("this process", config, evaluations, best_ms, busy)
 
-        report(0, None)
+        report(0, None, None)
         yield i, attempt(config, options, throttled(report))
 
 

@@ -146,9 +146,9 @@ class AcquisitionSettings:
         feasibility: weigh the improvement with the probability of success.
         reference: improve on the lowest ``posterior`` mean at an observation, or on the lowest target ``observed``.
         cost_weight: improvement per second to this power; 0 ignores costs.
-        pending: what a configuration that waits for its outcome counts as: ``believe`` takes it to turn out as predicted
-            (kriging believer), ``penalise`` multiplies the improvement with one minus the prior correlation to it,
-            ``ignore`` leaves it out.
+        pending: what a configuration that waits for its outcome counts as: ``believe`` takes it to turn out as
+            predicted (kriging believer; Ginsbourger et al. 2010), ``penalise`` multiplies the improvement with one
+            minus the prior correlation to it (after González et al. 2016), ``ignore`` leaves it out.
     """
 
     feasibility: bool = True

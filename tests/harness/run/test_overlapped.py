@@ -118,6 +118,7 @@ def test_a_strategy_that_waits_for_its_generation_is_asked_again(backend: Replay
             self.pending, self.room = 0, 3
 
         def ask(self, n: int) -> Sequence[Configuration]:
+            assert n == 1
             if not self.room:
                 return []
             self.room -= 1
