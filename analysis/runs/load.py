@@ -199,7 +199,9 @@ def _splits(logs: list[RunLog]) -> pd.DataFrame:
         live = is_live(log.config)
         backend = log.config.get("backend") or {}
         columns = log.columns if live else {name: v for name, v in log.columns.items() if name != contract.WALL_S}
-        split = run_split(columns, int(log.config.get("batch") or 1), bool(backend.get("charge_ask", live)))
+        row = run_row(log)
+        charged, overlapped = bool(backend.get("charge_ask", live)), row["schedule"] != "batch"
+        split = run_split(columns, row["batch"], charged, row["compile_workers"], overlapped)
         if split is not None:
             rows.append({"run": run, "live": live, **split})
     return pd.DataFrame(rows)
