@@ -30,7 +30,7 @@ class LivePipeline:
         self._submitted: deque[tuple[int, Configuration]] = deque()
         self._started_s: dict[int, float] = {}
         self._completed: deque[Completed] = deque()
-        self._idle = engine.idle_workers
+        self._workers, self._idle, self._at_device = engine.activity.compile_workers, engine.idle_workers, 0
         self._error: BaseException | None = None
         self._closing = False
         self._woken, self._wake = Pipe(duplex=False)
@@ -49,7 +49,7 @@ class LivePipeline:
             return self._free()
 
     def _free(self) -> bool:
-        return self._idle > len(self._submitted)
+        return self._idle > len(self._submitted) and self._at_device <= self._workers
 
     def time_to_ask(self, ahead: bool) -> bool:
         return ahead or self.free
@@ -117,5 +117,5 @@ class LivePipeline:
 
     def _tell(self) -> None:
         with self._changed:
-            self._idle = self._engine.idle_workers
+            self._idle, self._at_device = self._engine.idle_workers, self._engine.at_devices
             self._changed.notify()

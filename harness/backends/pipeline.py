@@ -2,6 +2,9 @@
 
 Each of W compile workers takes one configuration at a time. What compiled is checked and timed on the one device, first
 in first out as compiles finish (in the order asked on ties). A configuration that fails to compile is complete at once.
+
+A worker takes nothing while more than W wait for the device or are on it: where the device is what everything waits for,
+compiling far ahead of it would keep workers busy with what a strategy asked before it knew anything.
 """
 
 from __future__ import annotations
@@ -44,7 +47,7 @@ class Pipeline(Protocol):
 
     @property
     def free(self) -> bool:
-        """Whether a compile worker could start now."""
+        """Whether a compile worker is to start now."""
         ...
 
     def time_to_ask(self, ahead: bool) -> bool:
@@ -141,13 +144,13 @@ class SimulatedPipeline:
 
     @property
     def free(self) -> bool:
-        return self._workers[0] <= self._now_s
+        return self._workers[0] <= self._now_s and len(self._on_device) <= len(self._workers)
 
     def time_to_ask(self, ahead: bool) -> bool:
         return ahead or self.free
 
     def submit(self, ticket: int, configuration: Configuration) -> None:
-        assert self.free, "no worker is free"
+        assert self._workers[0] <= self._now_s, "no worker is free"
         measurement = self._known[ticket] if ticket in self._known else self._measure(configuration)
         compiled_s = self._now_s + measurement.compile_s
         heapq.heapreplace(self._workers, compiled_s)
@@ -164,7 +167,7 @@ class SimulatedPipeline:
         while True:
             self._feed_device()
             times = [queue[0][0] for queue in (self._compiling, self._on_device) if queue]
-            if for_worker:
+            if for_worker and len(self._on_device) <= len(self._workers):
                 times.append(self._workers[0])
             self._now_s = max(self._now_s, min(times))
             self._feed_device()

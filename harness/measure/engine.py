@@ -171,6 +171,11 @@ class Engine:
         """Compile workers that would begin at once with what is submitted now."""
         return self._compile_pool.idle
 
+    @property
+    def at_devices(self) -> int:
+        """Compiled configurations that wait for a device or are on one."""
+        return len(self._ready) + len(self._running)
+
     def _wait(self, starved: bool, wake: Connection | None) -> None:
         before = time.monotonic()
         idle = sum(device.idle for device in self._devices)

@@ -66,6 +66,16 @@ def test_one_worker_compiles_while_the_device_measures() -> None:
     assert spans(done) == {0: (0.0, 3.0), 1: (1.0, 5.0)}
 
 
+@pytest.mark.parametrize("workers", [1, 3])
+def test_nothing_is_compiled_far_ahead_of_the_device(workers: int) -> None:
+    costs = {str(i): (0.01, 1.0) for i in range(20)}
+    done = run_all(SimulatedPipeline(workers, of_costs(costs), {}, charge=False), list(costs))
+    for completed in done:
+        begun = sum(other.start_s <= completed.start_s < other.end_s for other in done)
+        assert begun <= 2 * workers + 1
+    assert max(completed.end_s for completed in done) == pytest.approx(20.01), "the device never waits for a compile"
+
+
 @pytest.mark.parametrize("charge", [True, False])
 def test_thinking_moves_the_clock_where_it_is_charged_and_stops_nobody(charge: bool) -> None:
     pipeline = SimulatedPipeline(2, of_costs({"a": (1.0, 1.0), "b": (1.0, 1.0)}), {}, charge)
@@ -87,7 +97,7 @@ def test_what_is_known_is_not_measured_again() -> None:
 def test_the_clock_is_that_of_the_exact_baseline(workers: int) -> None:
     """Random search overlaps as ``analysis`` simulates it; there a failure, which is no hit, ends in its turn."""
     rng = np.random.default_rng(workers)
-    compile_s, device_s = rng.exponential(1.0, 60), rng.exponential(0.2, 60) * (rng.random(60) < 0.9)
+    compile_s, device_s = rng.exponential(1.0, 60), rng.exponential(0.02, 60) * (rng.random(60) < 0.9)
     (searched,) = [simulate(compile_s, device_s, 60, 1, np.random.default_rng(1), workers)]
     costs = {str(i): (float(compile_s[i]), float(device_s[i])) for i in range(60)}
     done = run_all(SimulatedPipeline(workers, of_costs(costs), {}, False), list(map(str, searched.asked[0])))
