@@ -45,16 +45,22 @@ class Model:
         self._worthwhile = 0.0
         self._penalty: Floats | float = 0.0
 
-    def learn(self, x: Floats, latencies_ms: Sequence[float | None], costs_s: Floats) -> None:
-        """Condition on observations x [n, D]; latencies in ms (``None``: failed) and costs in s, [n] each."""
+    def learn(self, x: Floats, latencies_ms: Sequence[float | None], costs_s: Floats, waiting: Floats) -> None:
+        """Condition on observations x [n, D]; latencies in ms (``None``: failed) and costs in s, [n] each.
+
+        Args:
+            waiting: points whose outcome is not known [k, D]: see ``pending`` of the acquisition's settings.
+        """
+        self._waiting = waiting
+        believed = waiting if self._acquisition.pending == "believe" else waiting[:0]
         failed = np.array([latency is None for latency in latencies_ms])
-        self._learn_latency(x, latencies_ms, failed)
+        self._learn_latency(x, latencies_ms, failed, believed)
         self._weighs_success = self._acquisition.feasibility and bool(failed.any()) and not bool(failed.all())
         if self._weighs_success:
             outcome = np.where(failed, 0.0, 1.0)
             # Where the process stands between "failed" and "worked", on its standardised scale.
             self._even = float((0.5 - outcome.mean()) / outcome.std())
-            self._success.update(x, standardised(outcome))
+            self._success.update(x, standardised(outcome), believed)
         # A recording without costs says nothing about seconds.
         self._weighs_cost = self._acquisition.cost_weight > 0 and bool((costs_s > 0).all())
         if self._weighs_cost:
@@ -62,18 +68,24 @@ class Model:
             self._cost_spread = float(log_cost.std())
             self._cost.update(x, standardised(log_cost))
 
-    def _learn_latency(self, x: Floats, latencies_ms: Sequence[float | None], failed: NDArray[np.bool_]) -> None:
+    def _learn_latency(
+        self, x: Floats, latencies_ms: Sequence[float | None], failed: NDArray[np.bool_], believed: Floats
+    ) -> None:
         if self._impute or failed.all():
             modelled, seen = x, list(latencies_ms)
         else:
             modelled, seen = x[~failed], [latency for latency in latencies_ms if latency is not None]
         values, self._worthwhile = self._targets(seen)
-        self._latency.update(modelled, values)
+        self._latency.update(modelled, values, believed)
 
     def over(self, candidates: GridPoints) -> None:
-        """Score and believe these candidates from now on; what was believed or expected of others is forgotten."""
-        self._penalty = 0.0
+        """Score and believe these candidates from now on; what was believed of others is forgotten."""
         self._latency.over(candidates)
+        if self._acquisition.pending == "penalise" and len(self._waiting):
+            close = np.array([self._latency.correlation(point) for point in self._waiting])
+            self._penalty = np.log1p(-np.minimum(close, CLOSEST)).sum(axis=0)
+        else:
+            self._penalty = 0.0
         if self._weighs_success:
             self._success.over(candidates)
         if self._weighs_cost:
@@ -94,17 +106,6 @@ class Model:
         if self._weighs_cost:
             score -= self._acquisition.cost_weight * self._cost_spread * self._cost.predict()[0]
         return score + self._penalty
-
-    def expect(self, points: Floats) -> None:
-        """Until the next :meth:`over`, reckon with what waits for its outcome: points [k, D]."""
-        if self._acquisition.pending == "penalise":
-            close = np.array([self._latency.correlation(point) for point in points])
-            self._penalty = np.log1p(-np.minimum(close, CLOSEST)).sum(axis=0)
-        if self._acquisition.pending == "believe":
-            for point in points:
-                self._latency.expect(point)
-                if self._weighs_success:
-                    self._success.expect(point)
 
     def believe(self, candidate: int, point: Floats) -> None:
         """Until the next :meth:`over`, pretend that a candidate at ``point`` [D] turned out as predicted."""

@@ -104,9 +104,10 @@ class ConditionalGP:
 
     def _modelled(self, n: int) -> list[Codes]:
         observed = self._encoding.points(np.array(self._codes))
-        self._model.learn(observed, self._latencies_ms, np.array(self._costs_s))
+        waiting = self._encoding.points(np.array(list(self._pending.values()))) if self._pending else observed[:0]
+        self._model.learn(observed, self._latencies_ms, np.array(self._costs_s), waiting)
         candidates = self._source.candidates(self._incumbents(), self._score)
-        self._over(candidates.grid)
+        self._model.over(candidates.grid)
         rows: list[Codes] = []
         while len(rows) < n:
             free = np.flatnonzero(candidates.free)
@@ -120,13 +121,8 @@ class ConditionalGP:
             rows.append(candidates.codes[pick])
         return rows + self._random(n - len(rows))
 
-    def _over(self, grid: GridPoints) -> None:
-        self._model.over(grid)
-        if self._pending:
-            self._model.expect(self._encoding.points(np.array(list(self._pending.values()))))
-
     def _score(self, grid: GridPoints) -> Floats:
-        self._over(grid)
+        self._model.over(grid)
         return self._model.score()
 
     @cached_property
