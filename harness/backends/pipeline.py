@@ -3,8 +3,8 @@
 Each of W compile workers takes one configuration at a time. What compiled is checked and timed on the one device, first
 in first out as compiles finish (in the order asked on ties). A configuration that fails to compile is complete at once.
 
-A worker takes nothing while more than W wait for the device or are on it: where the device is what everything waits for,
-compiling far ahead of it would keep workers busy with what a strategy asked before it knew anything.
+A worker takes nothing while more than W wait for the device or are on it: where all wait for the device, compiling far
+ahead of it would keep workers busy with what a strategy asked before it knew anything.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.replay_rate [LANDSCAPE.parquet]
 
-The rate of the run loops alone: ask, look up, bootstrap the noise, tell. Runs exhaust the landscape, several times over.
+The rate of the run loops alone: ask, look up, bootstrap the noise, tell. Runs exhaust the landscape, five times over.
 The last line is the ratio of the asynchronous loop on 16 workers to the sequential one, run in turns.
 """
 

@@ -40,8 +40,8 @@ class Surrogate:
         """Condition on observations x [n, D] with standardised targets y [n]; :meth:`over` comes next.
 
         Args:
-            waiting: points whose outcome is not known [k, D], believed to turn out as predicted: with the posterior mean
-                as the value this is the kriging believer of Ginsbourger et al. (2010).
+            waiting: points whose outcome is not known [k, D], believed to turn out as predicted: with the posterior
+                mean as the value this is the kriging believer of Ginsbourger et al. (2010).
         """
         self._x, self._y = x, y
         self._waiting = x[:0] if waiting is None else waiting
@@ -72,7 +72,7 @@ class Surrogate:
         self._scored = ScoredCandidates(candidates, posterior)
 
     def _condition(self, posterior: Posterior, through: Posterior | ScoredCandidates) -> None:
-        """Have ``posterior`` hold the observations, then what waits, and nothing else; changed by way of ``through``."""
+        """Have ``posterior`` hold the observations, then what waits, and nothing else, by way of ``through``."""
         self._y = self._y[: len(self._x)]
         known = _common(posterior.x, np.vstack([self._x, self._waiting]))
         if self._expected is None:
