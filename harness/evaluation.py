@@ -93,6 +93,10 @@ class Evaluation:
             benchmark ended (see :mod:`harness.run.clock`).
         wall_s: real seconds of its round (ask, measure, tell, log), shared equally by a batch; the device's
             start-up left out. What exceeds the charged costs is the harness's own overhead.
+        asked: its number in the order asked, from 0, in an asynchronous run, whose ``index`` is the order told;
+            ``None`` in all others.
+        asks_s: what each ask took, in s, between the tell before this one's and this one's: with it the order of asks
+            and tells is on record. Empty where nothing was asked between; ``None`` where ``asked`` is.
     """
 
     index: int
@@ -114,6 +118,8 @@ class Evaluation:
     alias: bool = False
     wall_s: float | None = None
     setup_s: float | None = None
+    asked: int | None = None
+    asks_s: tuple[float, ...] | None = None
 
     @property
     def ok(self) -> bool:

@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import PercentFormatter
 
@@ -16,6 +18,13 @@ from analysis.runs.split_time import PARTS
 
 _COLOURS = dict(zip(PARTS, (BLUE, SKY, ORANGE, GREEN, VERMILLION), strict=True))
 _OVERHEAD: dict[str, Any] = {"facecolor": "none", "edgecolor": "black", "hatch": "//////", "linewidth": 0.6}
+_BUSY: dict[str, Any] = {
+    "marker": "D",
+    "markersize": 3.6,
+    "color": "black",
+    "markeredgecolor": "white",
+    "linestyle": "",
+}
 _INCHES_PER_ROW = 0.17
 MOST_ROWS = 40
 """More do not fit a page: kernels are then shown together."""
@@ -47,8 +56,10 @@ def draw(data: pd.DataFrame) -> Figure:
                 y += 1.0
             y += 0.2
         _finish(axes, y, places, names, data, known)
-        handles = [Patch(color=_COLOURS[part], label=part) for part in PARTS]
+        handles: list[Artist] = [Patch(color=_COLOURS[part], label=part) for part in PARTS]
         handles += [Patch(**_OVERHEAD, label="harness overhead")] if known else []
+        if _several(data):
+            handles.append(Line2D([], [], **_BUSY, label="compile workers busy"))
         figure.legend(handles=handles, loc="outside upper center", ncols=len(handles), handlelength=1.4)
     return figure
 
@@ -59,6 +70,8 @@ def _bar(axes: Axes, y: float, row: dict[str, Any], known: bool) -> None:
         share = float(row[f"{part}_share"])
         axes.barh(y, share, left=left, height=0.72, color=_COLOURS[part])
         left += share
+    if row["worker_s"] > 1.001 * row["clock_s"]:
+        axes.plot(min(1.0, float(row["utilisation"])), y, **_BUSY)
     overhead = float(row["overhead_share"])
     if np.isfinite(overhead):
         axes.barh(y, overhead, left=1.0, height=0.72, **_OVERHEAD)
@@ -80,6 +93,11 @@ def _finish(axes: Axes, bottom: float, places: list[float], names: list[str], da
         axes.text(_MARGIN_AT, -0.1, "overhead", transform=place, ha="right", va="center", fontsize=6, color="0.35")
 
 
+def _several(data: pd.DataFrame) -> bool:
+    """Whether any row has more than one compile worker."""
+    return bool((data["worker_s"] > 1.001 * data["clock_s"]).any())
+
+
 def note(data: pd.DataFrame, live: bool = True) -> str:
     """What a reader of the figure must know; depends on what the runs have logged."""
     if not live:
@@ -91,6 +109,11 @@ def note(data: pd.DataFrame, live: bool = True) -> str:
         "Live runs, all seeds together: shares of the tuning clock. Compile is the time in which the GPU waits for a "
         "compile, so overlapping compiles count once."
     )
+    if _several(data):
+        text += (
+            " A diamond, where there are several compile workers: the share of their time, to the very end, "
+            "in which they compiled; the rest they idled. Thinking overlaps with both in asynchronous runs."
+        )
     timed, runs = int(data["timed_runs"].sum()), int(data["runs"].sum())
     if not timed:
         return text + " Harness overhead is left out: these runs did not log their real time (wall_s)."

@@ -109,7 +109,8 @@ def strategy_rows(study: Study) -> list[dict[str, Any]]:
 def _conditions(run: dict[Any, Any]) -> str:
     noise = f" (noise: {run['noise']})" if run["noise"] else ""
     workers = f"{run['compile_workers']} compile worker{'s' * (run['compile_workers'] != 1)}"
-    return f"{run['backend']}{noise}, batch {run['batch']}, {workers}"
+    how = f"batch {run['batch']}" if run["schedule"] == "batch" else run["schedule"]
+    return f"{run['backend']}{noise}, {how}, {workers}"
 
 
 def _range(seeds: pd.Series[int]) -> str:

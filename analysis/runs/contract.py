@@ -149,6 +149,7 @@ class ConfigDocument(TypedDict):
     budget: dict[str, Any]
     batch: NotRequired[int]
     backend: NotRequired[dict[str, Any]]
+    schedule: NotRequired[dict[str, Any]]
     config_hash: NotRequired[str]
     code_digest: NotRequired[str]
     chosen_on: NotRequired[list[str]]

@@ -17,6 +17,7 @@ _SAME_WITHIN_A_STRATEGY = [
     "budget_seconds",
     "batch",
     "compile_workers",
+    "schedule",
     "noise",
     "backend",
 ]

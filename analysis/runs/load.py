@@ -42,7 +42,8 @@ class Study:
 
     Attributes:
         runs: a row per run; the index ``run`` counts from 0. Columns: path, task, kernel, strategy, seed, streams,
-            budget_evaluations, budget_seconds (nan: no limit), batch, compile_workers, backend, noise,
+            budget_evaluations, budget_seconds (nan: no limit), batch, compile_workers, schedule (``batch``, or
+            ``async…``), backend, noise,
             landscape (hash of the recording, or empty), evaluations, failures, repairs, clock_s, ended
             (``failed``: it broke down, so it is a miss that cost what it spent), config_hash, code (a digest, or
             empty where it was not written down), strategy_arguments, t_star_ms (nan: none), coverage.
@@ -198,7 +199,9 @@ def _splits(logs: list[RunLog]) -> pd.DataFrame:
         live = is_live(log.config)
         backend = log.config.get("backend") or {}
         columns = log.columns if live else {name: v for name, v in log.columns.items() if name != contract.WALL_S}
-        split = run_split(columns, int(log.config.get("batch") or 1), bool(backend.get("charge_ask", live)))
+        row = run_row(log)
+        charged, overlapped = bool(backend.get("charge_ask", live)), row["schedule"] != "batch"
+        split = run_split(columns, row["batch"], charged, row["compile_workers"], overlapped)
         if split is not None:
             rows.append({"run": run, "live": live, **split})
     return pd.DataFrame(rows)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -187,7 +187,8 @@ def run_row(log: RunLog) -> dict[str, Any]:
         "budget_evaluations": _number(budget.get("evaluations")),
         "budget_seconds": _number(budget.get("seconds")),
         "batch": int(config.get("batch") or 1),
-        "compile_workers": int(backend.get("compile_workers") or 1),
+        "compile_workers": _workers(config),
+        "schedule": _schedule(config),
         "backend": str(backend.get("kind", "")),
         "noise": str(backend.get("noise", "")),
         "landscape": str(backend.get("landscape_sha256") or ""),
@@ -202,6 +203,17 @@ def run_row(log: RunLog) -> dict[str, Any]:
         "coverage": str(reference.get("coverage") or "exhaustive"),
         "t_star_ms": _number(reference.get("t_star_ms")),
     }
+
+
+def _workers(config: Mapping[str, Any]) -> int:
+    said = (config.get("schedule") or {}).get("workers") or (config.get("backend") or {}).get("compile_workers")
+    return int(said or 1)
+
+
+def _schedule(config: Mapping[str, Any]) -> str:
+    """``batch``, ``async``, or ``async, asked ahead``."""
+    schedule = config.get("schedule") or {}
+    return str(schedule.get("kind") or "batch") + (", asked ahead" if schedule.get("ask_ahead") else "")
 
 
 def _number(value: Any) -> float:

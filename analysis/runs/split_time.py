@@ -15,10 +15,12 @@ PARTS = ("ask", "tell", "compile", "verify", "benchmark")
 NEEDED = (contract.ASK_S, contract.TELL_S, contract.COMPILE_S, contract.VERIFY_S, contract.BENCHMARK_S)
 LOGGED = (*NEEDED, contract.WALL_S, contract.ALIAS)
 """Columns of evaluations.parquet that a split is made from; the last two are absent in older runs."""
-_SUMMED = ("clock_s", *(f"{part}_s" for part in PARTS), "compile_cpu_s", "alias_s")
+_SUMMED = ("clock_s", *(f"{part}_s" for part in PARTS), "compile_cpu_s", "worker_s", "alias_s")
 
 
-def run_split(evaluations: Mapping[str, Any], batch: int, charge_ask: bool) -> dict[str, float] | None:
+def run_split(
+    evaluations: Mapping[str, Any], batch: int, charge_ask: bool, workers: int = 1, overlapped: bool = False
+) -> dict[str, float] | None:
     """Seconds of one run by what they were spent on; ``None`` where its log lacks the costs.
 
     ``ask_s``, ``tell_s``, ``compile_s``, ``verify_s`` and ``benchmark_s`` add up to ``clock_s``, the tuning clock at
@@ -26,12 +28,16 @@ def run_split(evaluations: Mapping[str, Any], batch: int, charge_ask: bool) -> d
     the rest of the clock it waits for compiles, so that is their part, however many overlap (``compile_cpu_s``: what
     they took together). ``overhead_s`` is real time less ``clock_s``: nan where ``wall_s`` is not known throughout,
     and negative where the clock charged more than passed. ``alias_s``: verification and benchmark that were charged to
-    configurations with the machine code of another one, and not spent.
+    configurations with the machine code of another one, and not spent. ``worker_s`` is the clock times the compile
+    workers: of that they compiled for ``compile_cpu_s`` and idled for the rest. In an asynchronous run thinking
+    overlaps with both, so ``ask_s`` and ``tell_s`` are 0 there, and what nobody else filled is in ``compile_s``.
 
     Args:
         evaluations: columns in order, with ``clock_end_s`` and ``LOGGED`` as far as present. [evaluations] each
         batch: the most configurations asked at once.
         charge_ask: whether the clock holds ask and tell.
+        workers: compile workers.
+        overlapped: it is an asynchronous run.
     """
     if any(name not in evaluations for name in NEEDED):
         return None
@@ -40,6 +46,9 @@ def run_split(evaluations: Mapping[str, Any], batch: int, charge_ask: bool) -> d
         return None
     ask, tell, cpu, verify, benchmark = logged.sum(axis=1).tolist()
     end = float(np.asarray(evaluations[contract.CLOCK_END_S]).max())
+    if overlapped:
+        ask = tell = 0.0
+        charge_ask = False
     on_device = end - (ask + tell - _last_tell(logged[:2].T, batch)) if charge_ask else end
     clock = ask + tell + on_device
     wall, alias = float("nan"), np.zeros(len(logged[0]))
@@ -55,6 +64,7 @@ def run_split(evaluations: Mapping[str, Any], batch: int, charge_ask: bool) -> d
         "verify_s": verify,
         "benchmark_s": benchmark,
         "compile_cpu_s": cpu,
+        "worker_s": workers * clock,
         "alias_s": float((alias * (logged[3] + logged[4])).sum()),
         "wall_s": wall,
         "overhead_s": wall - clock,
@@ -80,7 +90,8 @@ def by_task_and_strategy(runs: pd.DataFrame, splits: pd.DataFrame, group: str = 
 
     Returns:
         Columns ``group``, strategy, runs, what :func:`run_split` gives, a ``<part>_share`` for each of ``PARTS``,
-        timed_runs (those with wall_s) and overhead_share: overhead over the clock, both of the timed runs alone.
+        utilisation: the share of all compile workers' time in which they compiled, timed_runs (those with wall_s) and
+        overhead_share: overhead over the clock, both of the timed runs alone.
     """
     return _summed(runs, splits, [group, "strategy"])
 
@@ -93,7 +104,7 @@ def overhead_by_strategy(runs: pd.DataFrame, splits: pd.DataFrame) -> dict[str, 
 
 def _summed(runs: pd.DataFrame, splits: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     columns = [*by, "runs", *_SUMMED, *(f"{part}_share" for part in PARTS)]
-    columns += ["timed_runs", "wall_s", "overhead_s", "overhead_share"]
+    columns += ["utilisation", "timed_runs", "wall_s", "overhead_s", "overhead_share"]
     if splits.empty:
         return pd.DataFrame(columns=columns)
     rows = splits.join(runs[list(by)], on="run")
@@ -103,5 +114,6 @@ def _summed(runs: pd.DataFrame, splits: pd.DataFrame, by: Sequence[str]) -> pd.D
     table = rows.groupby(list(by), sort=True)[sums].sum(min_count=1).reset_index()
     for part in PARTS:
         table[f"{part}_share"] = table[f"{part}_s"] / table["clock_s"]
+    table["utilisation"] = table["compile_cpu_s"] / table["worker_s"]
     table["overhead_share"] = table["overhead_s"] / table["timed_clock_s"]
     return table[columns]

@@ -162,6 +162,7 @@ def _against_table(ground: Ground, baseline: Baseline, task: str, strategy: str)
         max(1, round(budget)),
         int(first["batch"]) if workers is None else workers,
         int(first["compile_workers"]) if workers is None else workers,
+        workers is None and first.get("schedule", "batch") != "batch",
     )
     shares = ground.shares.get((task, strategy), {})
     paired = []

@@ -30,11 +30,12 @@ class Conditions:
     budget: int
     batch: int = 1
     compile_workers: int = 1
+    overlapped: bool = False
 
     @property
     def sequential(self) -> bool:
         """One evaluation at a time: nothing overlaps."""
-        return self.batch == 1 and self.compile_workers == 1
+        return self.batch == 1 and self.compile_workers == 1 and not self.overlapped
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ class SearchedRows:
         """Its own for each table, kind and conditions, whatever the task is called."""
         sizes = [len(self.compile_s), *(int(hit.sum()) for hit in self.hits.values())]
         how = [int(self.p is not None), conditions.budget, conditions.batch, conditions.compile_workers]
+        how += [1] if conditions.overlapped else []
         return np.random.default_rng(np.random.SeedSequence([_SEED, *sizes, *how]))
 
 

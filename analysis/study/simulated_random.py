@@ -58,9 +58,10 @@ def _searches(task: str, table: pd.DataFrame, t_star: float, runs: pd.DataFrame)
     budget = int(min(runs["evaluations"].max(), len(table)))
     # where some strategies ran in parallel and others did not, random is drawn as the majority ran
     workers, batch = (int(runs[name].mode().iloc[0]) for name in ("compile_workers", "batch"))
+    overlapped = "schedule" in runs and runs["schedule"].mode().iloc[0] != "batch"
     rng = np.random.default_rng(np.random.SeedSequence([zlib.crc32(task.encode()), budget, workers]))
     searches = random_simulation.simulate(
-        compiling, device, budget, SEARCHES, rng, workers, sequential=batch == 1 and workers == 1
+        compiling, device, budget, SEARCHES, rng, workers, sequential=batch == 1 and workers == 1 and not overlapped
     )
     quality = t_star / true_latency(table)
     return RandomSearches(searches.end_s, np.maximum.accumulate(quality[searches.rows], axis=1))

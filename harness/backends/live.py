@@ -11,11 +11,14 @@ import numpy as np
 from harness.backends.base import Subject
 from harness.backends.declaration import Declaration, declares
 from harness.backends.kernel_source import kernel_source_hash
+from harness.backends.live_pipeline import LivePipeline
 from harness.backends.oracle import Oracle, recorded_oracle
+from harness.backends.pipeline import Pipeline
+from harness.backends.resumed_pipeline import ResumedPipeline
 from harness.backends.task import build_task, device_of, kernel_fields, session_options
 from harness.config.task import TaskSpec
 from harness.errors import UserError
-from harness.evaluation import Configuration, Measurement
+from harness.evaluation import Configuration, Evaluation, Measurement
 from harness.landscapes.library import SEPARATOR
 from harness.measure.device import AccelDevice, nvidia_smi
 from harness.measure.session import Session
@@ -140,6 +143,22 @@ class LiveBackend:
             return []
         results = sorted(self._open().engine.evaluate(configurations), key=lambda result: result.ticket)
         return [self._judged(result.configuration, result.measurement) for result in results]
+
+    def overlapped(self, workers: int, logged: Sequence[Evaluation]) -> Pipeline:
+        """Its own processes at work, ``workers`` of which compile; the clock shows real seconds, thinking included.
+
+        Raises:
+            UserError: the device is taken, or does not start.
+        """
+        if workers != self._options.compile_workers:
+            raise ValueError(f"workers={workers}: expected {self._options.compile_workers}, those of the backend")
+
+        def begin(clock_s: float) -> Pipeline:
+            session = self._open()
+            session.compile_pool.wait_until_ready()
+            return LivePipeline(session.engine, self._judged, clock_s)
+
+        return ResumedPipeline(logged, begin) if logged else begin(0.0)
 
     def _judged(self, configuration: Configuration, measurement: Measurement) -> Measurement:
         if measurement.latency_ms is None:

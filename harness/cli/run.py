@@ -19,6 +19,8 @@ overrides (Hydra's syntax):
   budget.evaluations=N  budget.seconds=S      whichever comes first; seconds on the tuning clock
   seed=N | seed=range(a,b)      range excludes b; lists and ranges need -m
   batch=N                       configurations asked at once
+  workers=W schedule=batch      W at once, on W compile workers; the slowest of them ends the batch
+  workers=W schedule=async      one whenever a compile worker is free; ask_ahead=true asks before that
   results=DIR                   run directories go to DIR/<task>/<label>/seed-<n>
   jobs=N                        runs at once in a sweep
   hydra/launcher=NAME           where a sweep's runs go: ray, submitit_slurm, submitit_local, joblib; default: this

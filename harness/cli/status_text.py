@@ -21,9 +21,14 @@ def format_status(status: StudyStatus) -> str:
     """
     rows = [(task, label, counts) for (task, label), counts in status.counts().items()]
     names = [str(state) for state in State]
-    heads = ["task", "strategy", *names, "runs"]
-    body = [[task, label, *_cells(counts)] for task, label, counts in rows]
-    body.append(["total", "", *_cells(status.totals())])
+    busy = status.utilisations()
+    shares = {group: f"{share:.0%}" for group, share in busy.items()}
+    heads = ["task", "strategy", *names, "runs", *(["workers busy"] if busy else [])]
+    body = [
+        [task, label, *_cells(counts), *([shares.get((task, label), "")] if busy else [])]
+        for task, label, counts in rows
+    ]
+    body.append(["total", "", *_cells(status.totals()), *([""] if busy else [])])
     states = (State.DAMAGED, State.FAILED, State.RUNNING, State.INTERRUPTED)
     told = [line for state in states for line in _told(status, state)]
     return "\n".join([*aligned([heads, *body], left=2), *told, *map(printable, status.faults), *_next(status)])

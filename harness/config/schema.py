@@ -13,6 +13,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 
 from harness.config.names import check_label, check_stem, check_task_name
+from harness.config.schedule import Overlap, scheduled
 from harness.config.task import KERNEL_NAME, TaskSpec
 from harness.errors import UserError
 from harness.evaluation import Budget
@@ -40,6 +41,9 @@ class RunSchema:
     budget: BudgetSchema = field(default_factory=BudgetSchema)
     seed: int = 0
     batch: int = 1
+    workers: int | None = None
+    schedule: str = "batch"
+    ask_ahead: bool = False
     results: str = "results"
     jobs: int | None = None
     tracker: dict[str, Any] = field(default_factory=dict)
@@ -80,6 +84,7 @@ class RunConfig:
         chosen_on: the tasks that the strategy's defaults were chosen on, as patterns of names without a device; decides
             no result and is in no hash.
         tracker: Hydra target of a tracker; decides no result and is in no hash.
+        overlap: of an asynchronous run; otherwise ``batch`` configurations are asked at once and told together.
     """
 
     task: TaskSpec | None
@@ -91,6 +96,7 @@ class RunConfig:
     batch: int
     tracker: Mapping[str, Any] = field(default_factory=dict)
     chosen_on: tuple[str, ...] = ()
+    overlap: Overlap | None = None
 
 
 @dataclass(frozen=True)
@@ -135,16 +141,18 @@ def run_config(composed: DictConfig) -> RunConfig:
         raise UserError(f"batch={document['batch']}: expected at most {MAX_BATCH}")
     if isinstance(landscape := document["backend"].get("landscape"), str):
         check_stem("backend.landscape", Path(landscape).stem)
+    schedule = scheduled(document)
     return RunConfig(
         task=_task(document["task"]),
         label=label,
         strategy=strategy,
-        backend=dict(document["backend"]),
+        backend=dict(schedule.backend),
         budget=_budget(document["budget"]),
         seed=document["seed"],
-        batch=document["batch"],
+        batch=schedule.batch,
         tracker=dict(document["tracker"] or {}),
         chosen_on=chosen_on,
+        overlap=schedule.overlap,
     )
 
 

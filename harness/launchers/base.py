@@ -73,7 +73,7 @@ def attempt_there(config: RunConfig, options: SweepOptions, folders: Sequence[st
     """
     for folder in folders:
         importable(Path(folder))
-    return attempt(config, options, lambda evaluations, best_ms: None)  # noqa: ARG005
+    return attempt(config, options, lambda *_: None)
 
 
 def lost(config: RunConfig, how: str) -> Failure:

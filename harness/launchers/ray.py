@@ -100,7 +100,7 @@ class RayLauncher:
             while queue and len(running) < self._slots(ray, gpus):
                 i, config = queue.popleft()
                 running[task.remote(portable(config), options, importable_folders())] = (i, config)
-                watch(f"run {i}", config, 0, None)
+                watch(f"run {i}", config, 0, None, None)
             for done in ray.wait(list(running), timeout=WAIT_S)[0]:
                 i, config = running.pop(done)
                 try:

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from multiprocessing.connection import wait as wait_for
 from pathlib import Path
 from typing import Protocol
 
@@ -121,6 +122,21 @@ class CompilePool:
     def in_flight(self) -> int:
         """Jobs submitted and not yet reported."""
         return len(self._queue) + sum(slot.ticket is not None for slot in self._slots)
+
+    @property
+    def idle(self) -> int:
+        """Workers that are ready and have no job, less the jobs that wait for one."""
+        return sum(slot.ready and slot.ticket is None for slot in self._slots) - len(self._queue)
+
+    def wait_until_ready(self) -> None:
+        """Wait until every worker has started.
+
+        Raises:
+            CompilePoolError: workers die before they are ready, again and again.
+        """
+        while any(not slot.ready for slot in self._slots):
+            wait_for(self.connections, max(0.0, self.deadline - time.monotonic()))
+            self.poll()
 
     @property
     def connections(self) -> list[Connection]:

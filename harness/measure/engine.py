@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
 from multiprocessing.connection import wait as wait_for
 from statistics import median
 
@@ -62,9 +63,13 @@ class Engine:
         self._ready_limit = ready_limit
         self._known: dict[str, Measurement] = {}
         self.incumbent_ms: float | None = None
+        self._waiting: dict[int, Configuration] = {}
+        self._ready: deque[_Compiled] = deque()
+        self._running: dict[int, _Compiled] = {}
         self.activity = Activity(
             compile_workers=compile_pool.workers, gpus=len(self._devices), what=self._devices[0].what
         )
+        self.begin()
 
     def remember(self, fingerprint: str, measurement: Measurement) -> None:
         """An earlier session measured this binary: its aliases need no measurement, and it may be the incumbent."""
@@ -78,64 +83,76 @@ class Engine:
             DeviceLost, CompilePoolError: device or workers cannot be started any more.
         """
         source = enumerate(configurations)
-        waiting: dict[int, Configuration] = {}
-        ready: deque[_Compiled] = deque()
-        running: dict[int, _Compiled] = {}
-        finished: list[Result] = []
         more = True
-        earlier_s, began = self.activity.wall_s, time.monotonic()
-        compile_before_s = self._compile_pool.busy_s - self.activity.compile_busy_s
-        while more or waiting or finished:
+        self.begin()
+        while more or self._waiting:
             while (
                 more
                 and self._compile_pool.in_flight < self._compile_pool.workers + 2
-                and len(ready) < self._ready_limit
+                and len(self._ready) < self._ready_limit
             ):
                 item = next(source, None)
                 more = item is not None
                 if item is not None:
-                    waiting[item[0]] = item[1]
-                    self._compile_pool.submit(*item)
-            self._feed(ready, running, waiting, finished)
-            self.activity.wall_s = earlier_s + time.monotonic() - began
-            self.activity.compile_busy_s = self._compile_pool.busy_s - compile_before_s
-            yield from finished  # whatever the caller does with them, the devices have their next jobs already
-            finished.clear()
-            if not waiting:
-                continue
-            self._wait(starved=not ready)
-            for gpu, device in enumerate(self._devices):
-                reply = device.poll()
-                if reply is not None and gpu in running:
-                    job = running.pop(gpu)
-                    finished.append(self._finish(waiting, job, self._measurement(job[1], reply), gpu))
-                    self._feed(ready, running, waiting, finished)  # before looking at dozens of compile workers
-            for ticket, outcome in self._compile_pool.poll():
-                self._count(outcome)
-                if outcome.compiled is None:
-                    finished.append(self._finish(waiting, (ticket, outcome), outcome.failure()))
-                else:
-                    ready.append((ticket, outcome))
+                    self.submit(*item)
+            yield from self.step()
 
-    def _feed(
-        self,
-        ready: deque[_Compiled],
-        running: dict[int, _Compiled],
-        waiting: dict[int, Configuration],
-        finished: list[Result],
-    ) -> None:
+    def begin(self) -> None:
+        """Start anew: what was submitted before is nobody's any more."""
+        self._waiting, self._running = {}, {}
+        self._ready = deque()
+        self._earlier_s, self._began = self.activity.wall_s, time.monotonic()
+        self._compile_before_s = self._compile_pool.busy_s - self.activity.compile_busy_s
+
+    def submit(self, ticket: int, configuration: Configuration) -> None:
+        """Send a configuration on its way; its result comes from :meth:`step`."""
+        self._waiting[ticket] = configuration
+        self._compile_pool.submit(ticket, configuration)
+
+    def step(self, wake: Connection | None = None) -> list[Result]:
+        """Results that are there; without one, wait until something happens, which may be only that a compile ended.
+
+        Args:
+            wake: ends the wait as well when it is readable.
+
+        Raises:
+            DeviceLost, CompilePoolError: device or workers cannot be started any more.
+        """
+        finished: list[Result] = []
+        self._feed(finished)
+        self.activity.wall_s = self._earlier_s + time.monotonic() - self._began
+        self.activity.compile_busy_s = self._compile_pool.busy_s - self._compile_before_s
+        if finished or not (self._waiting or wake):
+            return finished
+        self._wait(starved=not self._ready, wake=wake)
+        for gpu, device in enumerate(self._devices):
+            reply = device.poll()
+            if reply is not None and gpu in self._running:
+                job = self._running.pop(gpu)
+                finished.append(self._finish(job, self._measurement(job[1], reply), gpu))
+                self._feed(finished)  # before looking at dozens of compile workers
+        for ticket, outcome in self._compile_pool.poll():
+            self._count(outcome)
+            if outcome.compiled is None:
+                finished.append(self._finish((ticket, outcome), outcome.failure()))
+            else:
+                self._ready.append((ticket, outcome))
+        self._feed(finished)  # whatever the caller does with these, the devices have their next jobs already
+        return finished
+
+    def _feed(self, finished: list[Result]) -> None:
         """Give each idle device its next job. Aliases on the way are finished without it."""
         for gpu, device in enumerate(self._devices):
-            while ready and device.idle:
-                job = ready.popleft()
+            while self._ready and device.idle:
+                job = self._ready.popleft()
                 assert job[1].compiled is not None
                 alias = self._known.get(job[1].compiled.fingerprint)
                 if alias is None:
-                    device.submit(Evaluate(waiting[job[0]], job[1].compiled, self.incumbent_ms))
-                    running[gpu] = job
+                    device.submit(Evaluate(self._waiting[job[0]], job[1].compiled, self.incumbent_ms))
+                    self._running[gpu] = job
                 else:
                     self.activity.aliases += 1
-                    finished.append(self._finish(waiting, job, replace(alias, alias=True, setup_s=0.0)))
+                    finished.append(self._finish(job, replace(alias, alias=True, setup_s=0.0)))
 
     def compile(self, configurations: Sequence[Configuration]) -> dict[int, CompiledPlan]:
         """Compile without measuring: what compiled, by position."""
@@ -149,14 +166,24 @@ class Engine:
                     plans[ticket] = outcome.compiled
         return plans
 
-    def _wait(self, starved: bool) -> None:
+    @property
+    def idle_workers(self) -> int:
+        """Compile workers that would begin at once with what is submitted now."""
+        return self._compile_pool.idle
+
+    @property
+    def at_devices(self) -> int:
+        """Compiled configurations that wait for a device or are on one."""
+        return len(self._ready) + len(self._running)
+
+    def _wait(self, starved: bool, wake: Connection | None) -> None:
         before = time.monotonic()
         idle = sum(device.idle for device in self._devices)
         starting = sum(not device.idle and not device.busy for device in self._devices)
         deadline = min(self._compile_pool.deadline, *(device.deadline for device in self._devices))
         timeout = None if deadline == float("inf") else max(0.0, deadline - before)
         connections = [connection for device in self._devices for connection in device.connections]
-        wait_for([*self._compile_pool.connections, *connections], timeout)
+        wait_for([*self._compile_pool.connections, *connections, *([wake] if wake else [])], timeout)
         elapsed = time.monotonic() - before
         self.activity.respawn_s += starting * elapsed
         if starved:
@@ -196,10 +223,8 @@ class Engine:
         if latency_ms is not None and (self.incumbent_ms is None or latency_ms < self.incumbent_ms):
             self.incumbent_ms = latency_ms
 
-    def _finish(
-        self, waiting: dict[int, Configuration], job: _Compiled, measurement: Measurement, gpu: int | None = None
-    ) -> Result:
+    def _finish(self, job: _Compiled, measurement: Measurement, gpu: int | None = None) -> Result:
         ticket, outcome = job
         self.activity.finished += 1
         charged = replace(measurement, compile_s=outcome.compile_s)
-        return Result(ticket, waiting.pop(ticket), charged, outcome.compiled, gpu)
+        return Result(ticket, self._waiting.pop(ticket), charged, outcome.compiled, gpu)

@@ -19,7 +19,7 @@ from typing import Any
 from harness.system.digest import digest
 
 OURS = frozenset({"harness", "search_spaces"})
-ROOTS = ("harness.run.loop", "harness.run.streams", "search_spaces")
+ROOTS = ("harness.run.loop", "harness.run.overlapped", "harness.run.streams", "search_spaces")
 """What every trace depends on, with all that these import of ours."""
 DATA = frozenset({".so", ".pyd", ".json", ".yaml", ".yml", ".toml", ".npy", ".npz", ".pkl", ".pt", ".csv"})
 BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")

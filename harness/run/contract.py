@@ -73,6 +73,8 @@ CLOCK_START_S: Final = "clock_start_s"
 CLOCK_END_S: Final = "clock_end_s"
 WALL_S: Final = "wall_s"
 SETUP_S: Final = "setup_s"
+ASKED: Final = "asked"
+ASKS_S: Final = "asks_s"
 KEY: Final = "key"
 SEED: Final = "seed"
 LABEL: Final = "strategy"
@@ -101,6 +103,8 @@ EVALUATION_COLUMNS: Final[Mapping[str, pa.DataType]] = MappingProxyType(
         CLOCK_END_S: pa.float64(),
         WALL_S: pa.float64(),
         SETUP_S: pa.float64(),
+        ASKED: pa.int64(),
+        ASKS_S: pa.list_(pa.float64()),
         "message": pa.string(),
         "repaired": pa.bool_(),
         "alias": pa.bool_(),
@@ -153,7 +157,7 @@ class DecidingDocument(TypedDict):
     """What of config.yaml decides the results: its ``config_hash`` is the digest of this and of nothing else.
 
     ``streams`` is how random numbers follow from ``seed`` (:mod:`harness.run.streams`); absent, and so in no hash, in
-    runs of version 1.
+    runs of version 1. ``schedule`` is there in asynchronous runs alone: ``kind`` (async), ``workers``, ``ask_ahead``.
     """
 
     task: str
@@ -163,6 +167,7 @@ class DecidingDocument(TypedDict):
     budget: dict[str, Any]
     batch: int
     backend: dict[str, Any]
+    schedule: NotRequired[dict[str, Any]]
 
 
 class ConfigDocument(DecidingDocument):
@@ -176,6 +181,9 @@ class ConfigDocument(DecidingDocument):
 
 
 STREAMS: Final = "streams"
+SCHEDULE: Final = "schedule"
+UNSAID: Final = frozenset({STREAMS, SCHEDULE})
+"""What decides a run and is absent, and in no hash, where it is as it was before there was a choice."""
 FIRST_STREAMS: Final = 1
 """What a run is of whose config.yaml does not say."""
 NOT_DECIDING: Final = frozenset({"format_version", "config_hash", "code_digest", "chosen_on"})
@@ -190,6 +198,7 @@ class DoneDocument(TypedDict):
     ended: str
     config_hash: str
     evaluations_sha256: NotRequired[str]
+    utilisation: NotRequired[float]
     check: NotRequired[str]
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from harness.backends.base import Backend, subject_of
+from harness.backends.pipeline import TraceDiverged
 from harness.config.schema import RunConfig, SweepOptions
 from harness.errors import UserError
 from harness.evaluation import Evaluation
@@ -20,7 +21,8 @@ from harness.run.build import build_strategy, build_tracker, open_backend
 from harness.run.code import code_digest
 from harness.run.damage import damage, read_done, refused
 from harness.run.failures import failed, failure_kept
-from harness.run.loop import TraceDiverged, run_loop
+from harness.run.loop import run_loop
+from harness.run.overlapped import run_overlapped
 from harness.run.reference import check_reference, reference_facts, write_reference
 from harness.run.store import RunDirectory, check_owner, finished
 from harness.run.streams import VERSION, streams
@@ -110,7 +112,11 @@ def _execute(
         def attempt(strategy: Strategy, logged: list[Evaluation], mirror: Guard) -> tuple[str, Tally]:
             best = Tally(progress, mirror.log)
             rng = np.random.default_rng(seeds.repair)
-            ended = run_loop(strategy, backend, config.budget, config.batch, rng, logged, directory.append, best)
+            how = (rng, logged, directory.append, best)
+            if (overlap := config.overlap) is None:
+                ended = run_loop(strategy, backend, config.budget, config.batch, *how)
+            else:
+                ended = run_overlapped(strategy, backend, config.budget, overlap.workers, *how, overlap.ask_ahead)
             best.facts = strategy.facts() if hasattr(strategy, "facts") else {}
             return ended, best
 
@@ -121,7 +127,8 @@ def _execute(
                 directory.set_aside()
                 mirror.restart()
                 ended, best = attempt(build_strategy(config, backend, seeds.strategy), [], mirror)
-            directory.finish(backend.space, ended, document["config_hash"], best.facts)
+            workers = None if config.overlap is None else config.overlap.workers
+            directory.finish(backend.space, ended, document["config_hash"], best.facts, workers)
             mirror.done(ended, path / contract.EVALUATIONS)
         return RunResult(path, ended, best.evaluations, best.latency_ms, "", best.none_succeeded, directory.unverified)
 
@@ -166,17 +173,24 @@ class Tally:
         self._watchers = watchers
         self.evaluations = 0
         self.latency_ms: float | None = None
+        self._compiled_s = self._clock_s = 0.0
         self._failures: Counter[str] = Counter()
         self.facts: Mapping[str, Any] = {}
 
     def __call__(self, evaluation: Evaluation) -> None:
         self.evaluations += 1
+        self._compiled_s += evaluation.compile_s
+        self._clock_s = max(self._clock_s, evaluation.clock_end_s)
         if evaluation.latency_ms is not None and (self.latency_ms is None or evaluation.latency_ms < self.latency_ms):
             self.latency_ms = evaluation.latency_ms
         if evaluation.latency_ms is None and self.latency_ms is None:
             self._failures[failure_reason(evaluation.status, evaluation.message)] += 1
         for watcher in self._watchers:
             watcher(evaluation)
+
+    def busy(self, workers: int) -> float:
+        """The share of so many compile workers' time, up to now, in which they compiled what is complete."""
+        return self._compiled_s / (workers * self._clock_s) if self._clock_s else 0.0
 
     @property
     def none_succeeded(self) -> dict[str, int]:
@@ -195,6 +209,8 @@ def _document(config: RunConfig, backend: Backend) -> contract.ConfigDocument:
         "batch": config.batch,
         "backend": dict(backend.identity()),
     }
+    if config.overlap is not None:
+        deciding["schedule"] = {"kind": "async", **asdict(config.overlap)}
     document: contract.ConfigDocument = {
         "format_version": contract.FORMAT_VERSION,
         **deciding,  # type: ignore[typeddict-item]  # of which mypy takes optional keys for missing ones

@@ -23,12 +23,13 @@ def evaluation_of(row: dict[str, Any]) -> Evaluation:
         name: tuple(value) if isinstance(value, list) else value for name, value in row.pop("configuration").items()
     }
     status, samples = Status(row.pop(contract.STATUS)), tuple(row.pop(contract.SAMPLES_MS))
-    state = row.pop("device_state", None)
+    state, asks = row.pop("device_state", None), row.pop(contract.ASKS_S, None)
     return Evaluation(
         configuration=configuration,
         status=status,
         samples_ms=samples,
         device_state=None if state is None else DeviceState(**state),
+        asks_s=None if asks is None else tuple(asks),
         **{name: value for name, value in row.items() if name in KNOWN},
     )
 

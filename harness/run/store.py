@@ -22,6 +22,7 @@ from harness.run import contract
 from harness.run.damage import read_done, to_move
 from harness.run.log_lines import read_lines
 from harness.run.rows import evaluation_of, table_of
+from harness.run.utilisation import utilisation
 from harness.run.version import check_run_version
 from harness.system.atomic import replacing, write_text, writing
 from harness.system.digest import digest
@@ -257,8 +258,19 @@ class RunDirectory:
         with writing(self.path):
             write_text(self.path / contract.ENVIRONMENT, json.dumps(document, indent=1, default=str))
 
-    def finish(self, space: SearchSpace, ended: str, config_hash: str, facts: Mapping[str, Any] | None = None) -> None:
-        """Turn the log into ``evaluations.parquet``, keep the strategy's facts, and write DONE last."""
+    def finish(
+        self,
+        space: SearchSpace,
+        ended: str,
+        config_hash: str,
+        facts: Mapping[str, Any] | None = None,
+        workers: int | None = None,
+    ) -> None:
+        """Turn the log into ``evaluations.parquet``, keep the strategy's facts, and write DONE last.
+
+        Args:
+            workers: of an asynchronous run: DONE says how busy they were.
+        """
         evaluations = self._logged
         table = table_of(evaluations, space)
         done: contract.DoneDocument = {
@@ -267,6 +279,8 @@ class RunDirectory:
             "ended": ended,
             "config_hash": config_hash,
         }
+        if workers is not None and (share := utilisation(evaluations, workers)) is not None:
+            done["utilisation"] = round(share, 4)
         with writing(self.path):
             if facts:
                 write_text(self.path / contract.STRATEGY, json.dumps(dict(facts), indent=1))
@@ -281,7 +295,7 @@ class RunDirectory:
 def _deciding(config: Mapping[str, Any]) -> dict[str, Any]:
     """What the hash is of; what must be there and is not counts as null."""
     names = contract.DecidingDocument.__annotations__
-    return {name: config.get(name) for name in names if name != contract.STREAMS or name in config}
+    return {name: config.get(name) for name in names if name not in contract.UNSAID or name in config}
 
 
 def _differences(earlier: Mapping[str, Any], config: Mapping[str, Any], prefix: str = "") -> list[str]:

@@ -27,12 +27,17 @@ class Strategy(Protocol):
     def ask(self, n: int) -> Sequence[Configuration]:
         """Propose up to ``n`` feasible configurations that were never asked before.
 
-        Fewer than ``n`` means that the strategy is about to run out; none means that it has ended.
+        Fewer than ``n`` means that the strategy is about to run out; none means that it has ended, or, while
+        evaluations are pending, that it waits for one of them: then it is asked again after the next tell.
+        An asynchronous run asks for one at a time while others are pending, which are not to be proposed again.
         A stand-in for an infeasible or visited proposal is a
         :class:`~harness.evaluation.RepairedConfiguration`.
         """
         ...
 
     def tell(self, evaluations: Sequence[Evaluation]) -> None:
-        """Learn the outcomes of the last ask, in ask order. Failures are told like successes."""
+        """Learn outcomes: those of the last ask in ask order; in an asynchronous run each alone when it is complete.
+
+        Failures are told like successes.
+        """
         ...

@@ -10,8 +10,8 @@ Balandat et al. (2020), *BoTorch: A Framework for Efficient Monte-Carlo Bayesian
 * **Failures** count as the slowest latency seen, so that the model has a reason to stay away; left out, they would
   leave the neighbourhood of a failure as attractive as before.
 * **Another acquisition function** can be named: :mod:`harness.strategies.botorch_acquisition`.
-* **Batches**: sequential greedy. The first pick by analytic log-EI, the next by qLogEI with those that wait for
-  their outcome as pending points.
+* **Batches and pending evaluations**: sequential greedy. Where nothing waits for its outcome the pick is by analytic
+  log-EI, otherwise by qLogEI with what waits as pending points.
 * **Adaptation** to kernels: log latency.
 """
 
@@ -76,8 +76,9 @@ class BotorchSearch(ABC):
         self._most, self._impute_failures, self._iterations = candidates, impute_failures, iterations
         self._acquisition = acquisition
         self._visited = Visited(space)
-        self._asked: list[Codes] = []
+        self._told: list[Codes] = []
         self._latencies_ms: list[float | None] = []
+        self._pending: dict[bytes, Codes] = {}
 
     @abstractmethod
     def _points(self, codes: Codes) -> Floats:
@@ -95,13 +96,15 @@ class BotorchSearch(ABC):
             free = self._unvisited(self._design if model is None else self._rng)
             row = free[0] if model is None else free[self._best(model, free)]
             self._visited.add(row)
-            self._asked.append(row)
+            self._pending[row.tobytes()] = row
             rows.append(row)
         return [self._space.decode(row) for row in rows]
 
     def tell(self, evaluations: Sequence[Evaluation]) -> None:
         """Remember the outcomes; the next ask learns from them."""
-        self._latencies_ms += [evaluation.latency_ms for evaluation in evaluations]
+        for evaluation in evaluations:
+            self._told.append(self._pending.pop(self._space.encode(evaluation.configuration).tobytes()))
+            self._latencies_ms.append(evaluation.latency_ms)
 
     def _targets(self) -> Floats:
         """Minus the log of the latency over the fastest one, [n]; nan for failures."""
@@ -116,7 +119,7 @@ class BotorchSearch(ABC):
             return None
         y = np.where(np.isnan(y), np.nanmin(y), y) if self._impute_failures else y
         used = ~np.isnan(y)
-        x = self._points(np.array(self._asked[: len(y)]))[used]
+        x = self._points(np.array(self._told))[used]
         with quiet(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(self._rng.integers(2**31)))  # a failed fit starts again from draws of the priors
             model = self._model(torch.from_numpy(x), torch.from_numpy(y[used])[:, None])
@@ -131,8 +134,7 @@ class BotorchSearch(ABC):
 
     def _best(self, model: SingleTaskGP, free: Codes) -> int:
         """Index of the candidate with the best acquisition value; the first in their random order if several."""
-        told = len(self._latencies_ms)
-        waiting = self._inputs_of(self._asked[told:]) if len(self._asked) > told else None
+        waiting = self._inputs_of(list(self._pending.values())) if self._pending else None
         best_f = float(np.nanmax(self._targets()))
         x = torch.from_numpy(self._points(free))
         with quiet(), torch.no_grad(), torch.random.fork_rng(devices=[], enabled=self._acquisition is not None):
@@ -143,7 +145,7 @@ class BotorchSearch(ABC):
         self, model: SingleTaskGP, best_f: float, waiting: Tensor | None, x: Tensor
     ) -> AcquisitionFunction:
         if self._acquisition is not None:
-            evaluated = self._inputs_of(self._asked[: len(self._latencies_ms)])
+            evaluated = self._inputs_of(self._told)
             torch.manual_seed(int(self._rng.integers(2**31)))  # some draw from torch's own generator
             return self._acquisition(model, best_f, evaluated, waiting, x, self._rng)
         if waiting is None:

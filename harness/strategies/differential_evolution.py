@@ -13,7 +13,6 @@ or was asked before is repaired to the nearest unvisited feasible configuration.
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Sequence
 
 import numpy as np
@@ -32,8 +31,8 @@ FEWEST = 4
 class DifferentialEvolution:
     """DE/rand/1/bin behind ask and tell.
 
-    Targets take turns. In a batch, trials see the members as of the last tell; one larger than the population starts
-    with a population as large as itself.
+    Targets take turns. Trials see the members as of the last tell; where more are asked than a population before as
+    many are told, the population is as large as that.
 
     Args:
         space, seed, budget: see :class:`~harness.strategies.base.Strategy`.
@@ -60,7 +59,7 @@ class DifferentialEvolution:
         self._sizes = np.array([parameter.size for parameter in space.parameters])
         self._members: list[Codes] = []
         self._latencies_ms: list[float] = []
-        self._targets: deque[int | None] = deque()
+        self._targets: dict[bytes, int | None] = {}
         self._turn = 0
 
     def ask(self, n: int) -> Sequence[Configuration]:
@@ -72,15 +71,15 @@ class DifferentialEvolution:
                 self._proposals.accept_random() if target is None else self._proposals.accept_codes(self._trial(target))
             )
             assert chosen is not None, "something is left"
-            self._targets.append(target)
+            self._targets[self._space.encode(chosen).tobytes()] = target
             asked.append(chosen)
         return asked
 
     def tell(self, evaluations: Sequence[Evaluation]) -> None:
         """A trial that is no slower replaces its target; failures are infinitely slow."""
         for evaluation in evaluations:
-            target = self._targets.popleft()
             codes = self._space.encode(evaluation.configuration)
+            target = self._targets.pop(codes.tobytes())
             latency_ms = math.inf if evaluation.latency_ms is None else evaluation.latency_ms
             if target is None:
                 self._members.append(codes)

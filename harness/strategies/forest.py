@@ -61,8 +61,9 @@ class ForestSearch(ABC):
         self._initial, self._drawn, self._incumbents = initial, drawn, incumbents
         self._encoding = Encoding(space, features, activity="impute")
         self._visited = Visited(space)
-        self._asked: list[Codes] = []
+        self._told: list[Codes] = []
         self._latencies_ms: list[float | None] = []
+        self._pending: dict[bytes, Codes] = {}
         self._around: dict[int, Codes] = {}
 
     @abstractmethod
@@ -83,13 +84,15 @@ class ForestSearch(ABC):
         while len(rows) < n and not self._visited.exhausted:
             row = self._best_candidate() if modelled else self._random()
             self._visited.add(row)
-            self._asked.append(row)
+            self._pending[row.tobytes()] = row
             rows.append(row)
         return [self._space.decode(row) for row in rows]
 
     def tell(self, evaluations: Sequence[Evaluation]) -> None:
         """Remember the outcomes; the next ask learns from them."""
-        self._latencies_ms += [evaluation.latency_ms for evaluation in evaluations]
+        for evaluation in evaluations:
+            self._told.append(self._pending.pop(self._space.encode(evaluation.configuration).tobytes()))
+            self._latencies_ms.append(evaluation.latency_ms)
 
     def _best_candidate(self) -> Codes:
         latencies = self._relative_latencies()
@@ -97,11 +100,12 @@ class ForestSearch(ABC):
             return self._random()
         candidates = np.concatenate([self._unvisited(self._drawn, self._rng), *self._neighbours(latencies)])
         with config_context(assume_finite=True, skip_parameter_validation=True):
-            scores = self._scores(self._points(np.array(self._asked)), latencies, self._points(candidates))
+            observed = self._points(np.array([*self._told, *self._pending.values()]))
+            scores = self._scores(observed, latencies, self._points(candidates))
         return self._random() if scores is None else candidates[argmax_shuffled(scores, self._rng)]
 
     def _relative_latencies(self) -> Floats:
-        waiting: list[float | None] = [None] * (len(self._asked) - len(self._latencies_ms))
+        waiting: list[float | None] = [None] * len(self._pending)
         ms = np.array([*self._latencies_ms, *waiting], dtype=float)
         # Another unit of latency changes a ratio by a rounding error; trees split on as little.
         return ms if np.isnan(ms).all() else np.round(ms / np.nanmin(ms), DECIMALS)
@@ -110,7 +114,7 @@ class ForestSearch(ABC):
         order = np.argsort(latencies, kind="stable")[: self._incumbents]
         for i in order[~np.isnan(latencies[order])].tolist():
             if i not in self._around:
-                self._around[i] = self._space.neighbour_codes(self._asked[i])
+                self._around[i] = self._space.neighbour_codes(self._told[i])
             around = self._around[i]
             yield around[[row not in self._visited for row in around]]
 

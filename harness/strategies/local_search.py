@@ -34,6 +34,8 @@ class LocalSearch(Walk):
         """Once the neighbourhood is told: move, or restart. Neighbours known from before count as told."""
         while not self.trials:
             if self._centre is not None:
+                if self.waits_for(self._around):
+                    return
                 best = self.memory.best([self._centre, *self._around])
                 moved = self.memory[best] < self.memory[self._centre]
                 self._centre = best if moved else None

@@ -8,7 +8,7 @@
   trial with an infinite latency, which has no unit and never has to be raised when a slower success
   appears. Samplers that rank read "worse than all that worked"; GPSampler clips it to the worst that worked.
 * **The end**: a sampler that stops its study (``BruteForceSampler``, ``GridSampler``) proposes nothing more.
-* **Batches**: the trials of a batch are running until told; what that means is the sampler's business.
+* **Batches and pending evaluations**: trials are running until told; what that means is the sampler's business.
 
 Any sampler goes by its path: ``strategy=optuna_sampler strategy.sampler=optuna.samplers.QMCSampler``. ``CmaEsSampler``
 has no YAML of its own: it moves only parameters that are numbers and active in every trial, and draws all others at
@@ -78,7 +78,7 @@ class OptunaSampler:
         self._flat, self._log_latency = flat, log_latency
         self._domains = {parameter.name: distributions(parameter) for parameter in space.parameters}
         self._proposals = Proposals(space, np.random.default_rng(seed))
-        self._pending: list[optuna.Trial] = []
+        self._pending: dict[str, optuna.Trial] = {}
         self._unit_ms: float | None = None
 
     def ask(self, n: int) -> Sequence[Configuration]:
@@ -89,14 +89,15 @@ class OptunaSampler:
                 trial = self._study.ask()
                 chosen = self._proposals.accept(self._suggest(trial))
                 assert chosen is not None
-                self._pending.append(trial)
+                self._pending[self._space.key(chosen)] = trial
                 asked.append(chosen)
         return asked
 
     def tell(self, evaluations: Sequence[Evaluation]) -> None:
         """Tell each outcome at the configuration that was evaluated."""
         for evaluation in evaluations:
-            trial, value = self._pending.pop(0), self._value(evaluation.latency_ms)
+            trial = self._pending.pop(self._space.key(evaluation.configuration))
+            value = self._value(evaluation.latency_ms)
             if not evaluation.repaired:
                 self._study.tell(trial, value)
                 continue

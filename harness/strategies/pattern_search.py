@@ -63,7 +63,7 @@ class PatternSearch(Walk):
                 best = self.memory.best([self._centre, *self._pattern])
                 if self.memory[best] < self.memory[self._centre]:
                     self._centre = best
-                elif self.trials:
+                elif self.trials or self.waits_for(self._pattern):
                     return
                 elif self._steps().max(initial=1) > 1:
                     self._step /= 2.0

@@ -1,8 +1,8 @@
 """What walks over a space share: memory, trials in waiting, and random starts.
 
-A walk decides only when everything asked so far was told. Where a batch is larger than the trials at
-hand, it is filled with random configurations, which are the next starting points: they would have been
-drawn at the next restart anyway.
+A walk decides only when all that it asked around the place where it stands was told. Where more is asked than there
+are trials at hand, random configurations fill in, which are the next starting points: they would have been drawn at the
+next restart anyway.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ class Walk(ABC):
     Attributes:
         trials: unvisited feasible rows to be asked next.
         starts: random configurations that were told and not yet walked from.
+        pending: trials and starts that were asked and not told.
     """
 
     def __init__(self, space: SearchSpace, seed: np.random.SeedSequence) -> None:
@@ -52,6 +53,7 @@ class Walk(ABC):
         self.memory = Memory()
         self.trials: deque[Codes] = deque()
         self.starts: deque[Codes] = deque()
+        self.pending: dict[bytes, bool] = {}
 
     @abstractmethod
     def step(self) -> None:
@@ -68,15 +70,21 @@ class Walk(ABC):
             chosen = self.proposals.accept_random() if trial is None else self.proposals.accept_codes(trial)
             if chosen is None:
                 break
-            if trial is None:
-                self.starts.append(self.space.encode(chosen))
+            self.pending[self.space.encode(chosen).tobytes()] = trial is None
             asked.append(chosen)
         return asked
 
     def tell(self, evaluations: Sequence[Evaluation]) -> None:
         """Remember the latencies."""
         for evaluation in evaluations:
-            self.memory[self.space.encode(evaluation.configuration)] = evaluation.latency_ms
+            codes = self.space.encode(evaluation.configuration)
+            self.memory[codes] = evaluation.latency_ms
+            if self.pending.pop(codes.tobytes()):
+                self.starts.append(codes)
+
+    def waits_for(self, rows: Sequence[Codes]) -> bool:
+        """Whether some of the rows were asked and not told."""
+        return bool(self.pending) and any(row.tobytes() in self.pending for row in rows)
 
     def unvisited(self, rows: Codes) -> deque[Codes]:
         """The feasible unvisited of some rows, [n, d], in random order."""

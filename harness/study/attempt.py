@@ -9,6 +9,7 @@ from pathlib import Path
 
 from harness.config.schema import RunConfig, SweepOptions
 from harness.errors import Busy, Unwritable, UserError
+from harness.evaluation import Evaluation
 from harness.run.execute import RunResult, Tally, execute
 from harness.system.text import causes_line
 
@@ -50,14 +51,20 @@ class Halt:
 
 
 AttemptResult = RunResult | Failure | Postponed | Halt
-Report = Callable[[int, float | None], None]
-"""Told the number of evaluations so far and their lowest latency in ms."""
+Report = Callable[[int, float | None, float | None], None]
+"""Told the number of evaluations so far, their lowest latency in ms, and of an asynchronous run how busy its compile
+workers were, as a share."""
 
 
 def attempt(config: RunConfig, options: SweepOptions, report: Report) -> AttemptResult:
     """Run ``config``; every exception becomes an outcome."""
     try:
-        tally = Tally(lambda _: report(tally.evaluations, tally.latency_ms))
+        overlap = config.overlap
+
+        def watch(_: Evaluation) -> None:
+            report(tally.evaluations, tally.latency_ms, None if overlap is None else tally.busy(overlap.workers))
+
+        tally = Tally(watch)
         return execute(config, options, tally)
     except Busy as error:
         return Postponed(error.path)

@@ -31,6 +31,7 @@ class _At:
     config: RunConfig
     evaluations: int
     best_ms: float | None
+    busy: float | None = None
 
     @property
     def share(self) -> float:
@@ -59,9 +60,11 @@ class SweepDisplay:
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
         self._live.stop()
 
-    def running(self, worker: str, config: RunConfig, evaluations: int, best_ms: float | None) -> None:
-        """A worker is at a run."""
-        self._workers[worker] = _At(config, evaluations, best_ms)
+    def running(
+        self, worker: str, config: RunConfig, evaluations: int, best_ms: float | None, busy: float | None = None
+    ) -> None:
+        """A worker is at a run; ``busy``: the share of an asynchronous run's compile workers that compile."""
+        self._workers[worker] = _At(config, evaluations, best_ms, busy)
         self._keep_best(config, best_ms)
         self._show_line()
 
@@ -120,7 +123,10 @@ class SweepDisplay:
             best = "" if at.best_ms is None else f"best {at.best_ms:.4g} ms"
             count = f"{at.evaluations}" if of is None else f"{at.evaluations}/{of}"
             names = map(printable, (name, at.config.label, _task(at.config)))
-            workers.add_row(*names, f"seed {at.config.seed}", count, best)
+            busy = "" if at.busy is None or at.config.overlap is None else (
+                f"{at.config.overlap.workers} compile workers {at.busy:.0%} busy"
+            )  # fmt: skip
+            workers.add_row(*names, f"seed {at.config.seed}", count, best, busy)
         more = len(self._workers) - SHOWN_WORKERS
         return Group(bar, workers, *([f"… and {more} more"] if more > 0 else []))
 

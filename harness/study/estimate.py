@@ -228,7 +228,7 @@ def _run_cost(config: RunConfig, landscape: Landscape | None) -> RunCost:
     workers = (os.cpu_count() or 1) if workers is None else workers
     if not isinstance(workers, int) or workers < 1:
         raise UserError(f"backend.compile_workers={workers}: expected a whole number, 1 or more")
-    return random_run(landscape, config.budget, config.batch, workers)
+    return random_run(landscape, config.budget, config.batch, workers, config.overlap is not None)
 
 
 def _runs_like(results: Path, task: str, label: str) -> Iterator[Path]:

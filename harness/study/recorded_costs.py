@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -42,11 +43,18 @@ class RunCost:
     measuring_s: float | None
 
 
-def random_run(landscape: Landscape, budget: Budget, batch: int, workers: int) -> RunCost:
-    """What a run of random search on a recorded task costs: the mean of :data:`DRAWS` simulated ones."""
+def random_run(landscape: Landscape, budget: Budget, batch: int, workers: int, overlapped: bool = False) -> RunCost:
+    """What a run of random search on a recorded task costs: the mean of :data:`DRAWS` simulated ones.
+
+    Args:
+        overlapped: it is asynchronous: no batch waits for its slowest.
+    """
     costs = landscape.costs_s[landscape.searchable]
     rng = np.random.default_rng(np.random.SeedSequence(0))
-    drawn = [_simulated(costs[rng.permutation(len(costs))], budget, batch, workers) for _ in range(DRAWS)]
+    simulated = partial(_overlapped, budget=budget, workers=workers)
+    if not overlapped:
+        simulated = partial(_simulated, budget=budget, batch=batch, workers=workers)
+    drawn = [simulated(costs[rng.permutation(len(costs))]) for _ in range(DRAWS)]
     return RunCost(*(float(mean) for mean in np.mean(drawn, axis=0)))
 
 
@@ -60,6 +68,19 @@ def _simulated(costs: Floats, budget: Budget, batch: int, workers: int) -> tuple
         measuring_s += sum(m.verify_s + m.benchmark_s for m in measurements)
         done += len(chosen)
     return done, clock_s, measuring_s
+
+
+def _overlapped(costs: Floats, budget: Budget, workers: int) -> tuple[float, float, float]:
+    limit = len(costs) if budget.evaluations is None else min(len(costs), budget.evaluations)
+    measurements = [
+        Measurement(Status.OK, compile_s=c, verify_s=v, benchmark_s=b) for c, v, b in costs[:limit].tolist()
+    ]
+    spans = schedule(measurements, workers, 0.0)
+    begun = [
+        (span.end_s, m) for span, m in zip(spans, measurements, strict=True)
+        if budget.seconds is None or span.start_s < budget.seconds
+    ]  # fmt: skip
+    return len(begun), max(end_s for end_s, _ in begun), sum(m.verify_s + m.benchmark_s for _, m in begun)
 
 
 @dataclass(frozen=True)

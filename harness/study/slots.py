@@ -24,8 +24,9 @@ from harness.system.threads import inherited
 REPORT_EVERY_S = 0.2
 PATIENCE_S = 10.0
 
-Watch = Callable[[str, RunConfig, int, float | None], None]
-"""Told where a run is at: its slot's name, the run, evaluations so far and their lowest latency in ms."""
+Watch = Callable[[str, RunConfig, int, float | None, float | None], None]
+"""Told where a run is at: its slot's name, the run, and what :data:`~harness.study.attempt.Report` is told."""
+Told = tuple[int, float | None, float | None]
 
 
 @dataclass(frozen=True)
@@ -92,15 +93,15 @@ def run_in_slots(
 
 def _assign(worker: _Worker, queue: deque[tuple[int, RunConfig]], watch: Watch) -> None:
     worker.at = queue.popleft()
-    watch(worker.slot.name, worker.at[1], 0, None)
+    watch(worker.slot.name, worker.at[1], 0, None, None)
     with suppress(OSError):  # it died: reading from it will say so
         worker.pipe.send(worker.at[1])
 
 
-def _received(worker: _Worker) -> AttemptResult | tuple[int, float | None]:
+def _received(worker: _Worker) -> AttemptResult | Told:
     assert worker.at is not None
     try:
-        message: AttemptResult | tuple[int, float | None] = worker.pipe.recv()
+        message: AttemptResult | Told = worker.pipe.recv()
     except (EOFError, OSError):
         worker.process.join(PATIENCE_S)
         ending = f"its process ended ({describe_exit(worker.process.exitcode)}); the same command goes on with it"
@@ -163,11 +164,11 @@ def throttled(report: Report) -> Report:
     """``report``, but not more than a few times a second: a replayed evaluation takes microseconds."""
     last = [0.0]
 
-    def now_and_then(evaluations: int, best_ms: float | None) -> None:
+    def now_and_then(evaluations: int, best_ms: float | None, busy: float | None) -> None:
         now = monotonic()
         if now - last[0] >= REPORT_EVERY_S:
             last[0] = now
-            report(evaluations, best_ms)
+            report(evaluations, best_ms, busy)
 
     return now_and_then
 

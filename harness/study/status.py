@@ -6,19 +6,23 @@ This is the harness's one account of a study; that of the analysis is ``analysis
 
 from __future__ import annotations
 
+import json
 import os
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from harness.errors import UserError
 from harness.landscapes.library import SEPARATOR
+from harness.run import contract
 from harness.run.damage import blocked, unverified
 from harness.run.state import State, run_state, set_aside
 from harness.run.survey import inside, once_each, runs_of_task
 from harness.study.held_together import held_together, named
 from harness.study.plan import ANY, PlannedRun, read_plans, run_directories
+from harness.system.documents import read_bytes
 
 
 @dataclass(frozen=True, order=True)
@@ -29,12 +33,14 @@ class RunStatus:
         run: by the names of its directory.
         message: why it failed, what of it is damaged, which process is at it, or what is superseded; one line.
         unverified: what it logged has no checks, since an older NearOpt wrote it.
+        utilisation: how busy the compile workers of a finished asynchronous run were (:mod:`harness.run.utilisation`).
     """
 
     run: PlannedRun
     state: State
     message: str = ""
     unverified: bool = False
+    utilisation: float | None = None
 
 
 @dataclass(frozen=True)
@@ -61,18 +67,29 @@ class StudyStatus:
             groups.setdefault((status.run.task, status.run.label), Counter())[status.state] += 1
         return groups
 
+    def utilisations(self) -> dict[tuple[str, str], float]:
+        """By task and strategy label the mean of its runs' utilisations, where any is asynchronous."""
+        known: dict[tuple[str, str], list[float]] = {}
+        for status in self.runs:
+            if status.utilisation is not None:
+                known.setdefault((status.run.task, status.run.label), []).append(status.utilisation)
+        return {group: fmean(shares) for group, shares in known.items()}
+
     def totals(self) -> Counter[State]:
         """The same of all together."""
         return Counter(status.state for status in (*self.runs, *self.superseded))
 
     def to_json(self) -> dict[str, Any]:
         """Counts by task and strategy, totals, every run that is not done, and what is superseded."""
+        busy = self.utilisations()
         return {
             "results": str(self.results),
             "planned": self.planned,
             "totals": _named(self.totals()),
             "groups": [
-                {"task": task, "strategy": label, **_named(counts)} for (task, label), counts in self.counts().items()
+                {"task": task, "strategy": label, **_named(counts)}
+                | ({"utilisation": round(busy[task, label], 4)} if (task, label) in busy else {})
+                for (task, label), counts in self.counts().items()
             ],
             "open": [_entry(status) for status in self.runs if status.state is not State.DONE],
             "superseded": [_entry(status) for status in self.superseded],
@@ -123,7 +140,16 @@ def study_status(results: Path) -> StudyStatus:
 
 def _status(run: PlannedRun, directory: Path) -> RunStatus:
     state, message = run_state(directory)
-    return RunStatus(run, state, message, state in (State.INTERRUPTED, State.FAILED) and unverified(directory))
+    without_checks = state in (State.INTERRUPTED, State.FAILED) and unverified(directory)
+    return RunStatus(run, state, message, without_checks, _utilisation(directory) if state is State.DONE else None)
+
+
+def _utilisation(directory: Path) -> float | None:
+    text = read_bytes(directory / contract.DONE)
+    if b"utilisation" not in text:  # of thousands of runs few are asynchronous
+        return None
+    share = json.loads(text).get("utilisation")
+    return float(share) if isinstance(share, int | float) else None
 
 
 def state_of(results: Path, run: PlannedRun) -> State:

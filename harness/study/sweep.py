@@ -183,10 +183,10 @@ def _serial(
 ) -> Generator[tuple[int, AttemptResult]]:
     for i, config in numbered:
 
-        def report(evaluations: int, best_ms: float | None, config: RunConfig = config) -> None:
-            watch("this process", config, evaluations, best_ms)
+        def report(evaluations: int, best_ms: float | None, busy: float | None, config: RunConfig = config) -> None:
+            watch("this process", config, evaluations, best_ms, busy)
 
-        report(0, None)
+        report(0, None, None)
         yield i, attempt(config, options, throttled(report))
 
 

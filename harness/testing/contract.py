@@ -14,7 +14,7 @@ import pytest
 from harness.evaluation import Configuration, Status
 from harness.strategies.base import Budget, Strategy
 from harness.testing import spaces
-from harness.testing.driver import drive, evaluation, smooth_latency, trace
+from harness.testing.driver import drive, evaluation, overlap, smooth_latency, trace
 from harness.testing.resources import ask_lines, kept_bytes
 from search_spaces.space import SearchSpace
 
@@ -118,6 +118,38 @@ class StrategyContract:
             return
         best = min(smooth_latency(space, configuration) for configuration in space.enumerate())
         assert min(e.latency_ms for e in done if e.latency_ms is not None) == best
+
+    # -- asks while others are pending -------------------------------------------------------------------------------
+
+    @pytest.mark.parametrize("workers", [2, 7])
+    def test_asks_while_others_are_pending_are_unrepeated(self, workers: int) -> None:
+        space = spaces.conditional()
+        asks = min(self.asks, 20)
+        done = overlap(self.build(space), space, evaluations=asks, workers=workers)
+        self._check_length(done, min(asks, space.size))
+
+    def test_pending_evaluations_may_fail(self) -> None:
+        def every_third(space: SearchSpace, configuration: Configuration) -> float | Status:
+            code = int(space.encode(configuration).sum())
+            return Status.COMPILE_ERROR if code % 3 == 0 else smooth_latency(space, configuration)
+
+        space = spaces.constrained()
+        asks = min(self.asks, 15)
+        self._check_length(overlap(self.build(space), space, every_third, evaluations=asks), min(asks, space.size))
+
+    def test_the_same_order_of_completion_gives_the_same_trace(self) -> None:
+        """So an interrupted asynchronous run is rebuilt from its log."""
+        space = spaces.conditional()
+        asks = min(self.asks, 20)
+        runs = [overlap(self.build(space, 3), space, evaluations=asks, order=5) for _ in range(2)]
+        assert trace(runs[0], space) == trace(runs[1], space)
+
+    def test_a_space_is_exhausted_with_some_pending(self) -> None:
+        space = spaces.plain()
+        done = overlap(self.build(space, evaluations=space.size + 1), space, evaluations=self.asks, workers=3)
+        self._check_length(done, min(self.asks, space.size))
+        single = spaces.single()
+        assert len(overlap(self.build(single), single, workers=3)) == 1
 
     # -- failures ----------------------------------------------------------------------------------------------------
 

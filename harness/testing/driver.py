@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from harness.evaluation import Configuration, Evaluation, RepairedConfiguration, Status
 from harness.strategies.base import Strategy
 from search_spaces.space import SearchSpace
@@ -74,6 +76,48 @@ def drive(
         strategy.tell(told)
         done += told
     return done
+
+
+def overlap(
+    strategy: Strategy,
+    space: SearchSpace,
+    outcome: Outcome = smooth_latency,
+    evaluations: int | None = None,
+    workers: int = 4,
+    order: int = 0,
+) -> list[Evaluation]:
+    """The same with up to ``workers`` evaluations pending, which are told one by one in an order drawn from ``order``.
+
+    A strategy that has nothing to ask while others are pending is asked again after the next tell.
+
+    Raises:
+        AssertionError: an ask was infeasible, repeated, or longer than asked for.
+    """
+    rng = np.random.default_rng(order)
+    pending: list[Configuration] = []
+    told: list[Evaluation] = []
+    seen: set[str] = set()
+    dry = False
+    while True:
+        asked = len(told) + len(pending)
+        if not dry and len(pending) < workers and (evaluations is None or asked < evaluations):
+            proposals = list(strategy.ask(1))
+            assert len(proposals) <= 1, f"asked for 1, got {len(proposals)} configurations"
+            dry = not proposals
+            for configuration in proposals:
+                space.validate(configuration)
+                key = space.key(configuration)
+                assert key not in seen, f"asked twice: {key}"
+                seen.add(key)
+                pending.append(configuration)
+        elif pending:
+            configuration = pending.pop(int(rng.integers(len(pending))))
+            done = evaluation(len(told), configuration, outcome(space, configuration))
+            strategy.tell([done])
+            told.append(done)
+            dry = False
+        else:
+            return told
 
 
 def trace(evaluations: Sequence[Evaluation], space: SearchSpace) -> list[str]:

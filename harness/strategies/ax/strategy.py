@@ -9,7 +9,7 @@ Olson et al. (2025), *Ax: A Platform for Adaptive Experimentation*; through ``ax
 * **Constraints**: Ax takes linear ones only, so none is declared; infeasible or visited proposals are
   abandoned, and the nearest unvisited feasible configuration is attached and completed instead.
 * **Failures** are marked abandoned: Ax then neither models them nor suggests them again.
-* **Batches**: several trials from one generation; Ax's own pending-point handling spreads them.
+* **Batches and pending evaluations**: a batch is several trials from one generation; Ax conditions on running trials.
 * The documented adaptation to kernels: Ax is told log latency, since latencies of one kernel span a
   factor of 30 and Ax only standardises.
 """
@@ -66,7 +66,7 @@ class Ax:
         self._log_latency = log_latency
         self._tree = AxTree(space)
         self._proposals = Proposals(space, np.random.default_rng(seed))
-        self._pending: list[int] = []
+        self._pending: dict[str, int] = {}
         number = int(seed.generate_state(1)[0] >> 1)
         with quiet():
             self._client = Client(random_seed=number)
@@ -96,13 +96,13 @@ class Ax:
                 if isinstance(chosen, RepairedConfiguration):
                     self._client.mark_trial_abandoned(index)
                     index = self._attach(chosen, proposal)
-                self._pending.append(index)
+                self._pending[self._space.key(chosen)] = index
                 asked.append(chosen)
             while len(asked) < n:
                 chosen = self._proposals.accept_random()
                 if chosen is None:
                     break
-                self._pending.append(self._attach(chosen, {}))
+                self._pending[self._space.key(chosen)] = self._attach(chosen, {})
                 asked.append(RepairedConfiguration(chosen))
         return asked
 
@@ -110,7 +110,7 @@ class Ax:
         """Complete each trial with its (log) latency in ms, or abandon it."""
         with quiet():
             for evaluation in evaluations:
-                index = self._pending.pop(0)
+                index = self._pending.pop(self._space.key(evaluation.configuration))
                 if evaluation.latency_ms is None:
                     self._client.mark_trial_abandoned(index)
                     continue

@@ -202,6 +202,10 @@ class Posterior:
         self.x = np.vstack([self.x, point])
         return row, pivot
 
+    def observe(self, point: Floats) -> None:
+        """Condition on one more observation at ``point`` [D]."""
+        self.append(point)
+
     def truncate(self, n: int) -> None:
         """Forget all observations but the first ``n``."""
         self.x = self.x[:n]

@@ -15,6 +15,9 @@ from harness.strategies.conditional_gp.surrogate import Surrogate
 from harness.strategies.conditional_gp.targets import Targets, standardised
 from search_spaces.encoding import Floats
 
+CLOSEST = 1.0 - 1e-9
+"""Correlation at most, so that a penalty is finite."""
+
 
 class Model:
     """One process each for latency, success and cost over the same candidates: learn, then say which candidates.
@@ -40,17 +43,24 @@ class Model:
         self._latency, self._success, self._cost = (new_surrogate() for _ in range(3))
         self._weighs_success = self._weighs_cost = False
         self._worthwhile = 0.0
+        self._penalty: Floats | float = 0.0
 
-    def learn(self, x: Floats, latencies_ms: Sequence[float | None], costs_s: Floats) -> None:
-        """Condition on observations x [n, D]; latencies in ms (``None``: failed) and costs in s, [n] each."""
+    def learn(self, x: Floats, latencies_ms: Sequence[float | None], costs_s: Floats, waiting: Floats) -> None:
+        """Condition on observations x [n, D]; latencies in ms (``None``: failed) and costs in s, [n] each.
+
+        Args:
+            waiting: points whose outcome is not known [k, D]: see ``pending`` of the acquisition's settings.
+        """
+        self._waiting = waiting
+        believed = waiting if self._acquisition.pending == "believe" else waiting[:0]
         failed = np.array([latency is None for latency in latencies_ms])
-        self._learn_latency(x, latencies_ms, failed)
+        self._learn_latency(x, latencies_ms, failed, believed)
         self._weighs_success = self._acquisition.feasibility and bool(failed.any()) and not bool(failed.all())
         if self._weighs_success:
             outcome = np.where(failed, 0.0, 1.0)
             # Where the process stands between "failed" and "worked", on its standardised scale.
             self._even = float((0.5 - outcome.mean()) / outcome.std())
-            self._success.update(x, standardised(outcome))
+            self._success.update(x, standardised(outcome), believed)
         # A recording without costs says nothing about seconds.
         self._weighs_cost = self._acquisition.cost_weight > 0 and bool((costs_s > 0).all())
         if self._weighs_cost:
@@ -58,17 +68,24 @@ class Model:
             self._cost_spread = float(log_cost.std())
             self._cost.update(x, standardised(log_cost))
 
-    def _learn_latency(self, x: Floats, latencies_ms: Sequence[float | None], failed: NDArray[np.bool_]) -> None:
+    def _learn_latency(
+        self, x: Floats, latencies_ms: Sequence[float | None], failed: NDArray[np.bool_], believed: Floats
+    ) -> None:
         if self._impute or failed.all():
             modelled, seen = x, list(latencies_ms)
         else:
             modelled, seen = x[~failed], [latency for latency in latencies_ms if latency is not None]
         values, self._worthwhile = self._targets(seen)
-        self._latency.update(modelled, values)
+        self._latency.update(modelled, values, believed)
 
     def over(self, candidates: GridPoints) -> None:
         """Score and believe these candidates from now on; what was believed of others is forgotten."""
         self._latency.over(candidates)
+        if self._acquisition.pending == "penalise" and len(self._waiting):
+            close = np.array([self._latency.correlation(point) for point in self._waiting])
+            self._penalty = np.log1p(-np.minimum(close, CLOSEST)).sum(axis=0)
+        else:
+            self._penalty = 0.0
         if self._weighs_success:
             self._success.over(candidates)
         if self._weighs_cost:
@@ -88,7 +105,7 @@ class Model:
             score += log_ndtr((chance - self._even) / np.sqrt(spread + self._success.noise))
         if self._weighs_cost:
             score -= self._acquisition.cost_weight * self._cost_spread * self._cost.predict()[0]
-        return score
+        return score + self._penalty
 
     def believe(self, candidate: int, point: Floats) -> None:
         """Until the next :meth:`over`, pretend that a candidate at ``point`` [D] turned out as predicted."""

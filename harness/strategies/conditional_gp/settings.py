@@ -15,6 +15,8 @@ from search_spaces.encoding import Activity
 from search_spaces.space import SearchSpace
 
 Reference = Literal["posterior", "observed"]
+Pending = Literal["believe", "penalise", "ignore"]
+PENDING = ("believe", "penalise", "ignore")
 
 WIDE = (0.0, 2.0)
 """Prior of length scales where the space cannot be listed: such a space has parameters that do nothing."""
@@ -144,15 +146,20 @@ class AcquisitionSettings:
         feasibility: weigh the improvement with the probability of success.
         reference: improve on the lowest ``posterior`` mean at an observation, or on the lowest target ``observed``.
         cost_weight: improvement per second to this power; 0 ignores costs.
+        pending: what a configuration that waits for its outcome counts as: ``believe`` takes it to turn out as
+            predicted (kriging believer; Ginsbourger et al. 2010), ``penalise`` multiplies the improvement with one
+            minus the prior correlation to it (after González et al. 2016), ``ignore`` leaves it out.
     """
 
     feasibility: bool = True
     reference: Reference = "posterior"
     cost_weight: float = 0.0
+    pending: Pending = "believe"
 
     def __post_init__(self) -> None:
         check(self.reference in ("posterior", "observed"), "reference", self.reference, "posterior or observed")
         check(self.cost_weight >= 0, "cost_weight", self.cost_weight, "0 or more")
+        check(self.pending in PENDING, "pending", self.pending, ", ".join(PENDING))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

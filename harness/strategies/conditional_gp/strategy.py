@@ -77,18 +77,21 @@ class ConditionalGP:
         self._codes: list[Codes] = []
         self._latencies_ms: list[float | None] = []
         self._costs_s: list[float] = []
+        self._pending: dict[bytes, Codes] = {}
 
     def ask(self, n: int) -> Sequence[Configuration]:
-        """The ``n`` best candidates, each conditioned on those before it; random ones at the start."""
+        """The ``n`` best candidates, each conditioned on what waits for its outcome; random ones at the start."""
         if self._visited.exhausted:
             return []
         rows = self._random(n) if len(self._codes) < self._initial else self._modelled(n)
+        self._pending |= {row.tobytes(): row for row in rows}
         return [self._space.decode(row) for row in rows]
 
     def tell(self, evaluations: Sequence[Evaluation]) -> None:
         """Remember the outcomes; all work happens in the next ask."""
         for evaluation in evaluations:
             self._codes.append(self._space.encode(evaluation.configuration))
+            self._pending.pop(self._codes[-1].tobytes(), None)
             self._latencies_ms.append(evaluation.latency_ms)
             self._costs_s.append(evaluation.compile_s + evaluation.verify_s + evaluation.benchmark_s)
 
@@ -101,7 +104,8 @@ class ConditionalGP:
 
     def _modelled(self, n: int) -> list[Codes]:
         observed = self._encoding.points(np.array(self._codes))
-        self._model.learn(observed, self._latencies_ms, np.array(self._costs_s))
+        waiting = self._encoding.points(np.array(list(self._pending.values()))) if self._pending else observed[:0]
+        self._model.learn(observed, self._latencies_ms, np.array(self._costs_s), waiting)
         candidates = self._source.candidates(self._incumbents(), self._score)
         self._model.over(candidates.grid)
         rows: list[Codes] = []

@@ -36,9 +36,16 @@ class Surrogate:
         self._refit_at = 0
         self._scored: ScoredCandidates | None = None
 
-    def update(self, x: Floats, y: Floats) -> None:
-        """Condition on observations x [n, D] with standardised targets y [n]; :meth:`over` comes next."""
+    def update(self, x: Floats, y: Floats, waiting: Floats | None = None) -> None:
+        """Condition on observations x [n, D] with standardised targets y [n]; :meth:`over` comes next.
+
+        Args:
+            waiting: points whose outcome is not known [k, D], believed to turn out as predicted: with the posterior
+                mean as the value this is the kriging believer of Ginsbourger et al. (2010).
+        """
         self._x, self._y = x, y
+        self._waiting = x[:0] if waiting is None else waiting
+        self._expected: Floats | None = None
         if self._hyper is None or len(x) >= self._refit_at:
             some = _subset(y, self._fit.max_points)
             self._hyper = fit(
@@ -57,21 +64,28 @@ class Surrogate:
     def over(self, candidates: GridPoints) -> None:
         """Predict at these candidates from now on; fantasies are forgotten."""
         assert self._hyper is not None, "update comes first"
-        self._y = self._y[: len(self._x)]
-        if self._scored is None:
-            self._scored = ScoredCandidates(candidates, Posterior(self._x, self._blocks, self._hyper))
+        if self._scored is not None and self._scored.grid is candidates:
+            self._condition(self._scored.posterior, self._scored)
             return
-        known = _common(self._scored.posterior.x, self._x)
-        if self._scored.grid is candidates:
-            self._scored.truncate(known)
-            for point in self._x[known:]:
-                self._scored.observe(point)
-        else:
-            posterior = self._scored.posterior
-            posterior.truncate(known)
-            for point in self._x[known:]:
-                posterior.append(point)
-            self._scored = ScoredCandidates(candidates, posterior)
+        posterior = Posterior(self._x, self._blocks, self._hyper) if self._scored is None else self._scored.posterior
+        self._condition(posterior, posterior)
+        self._scored = ScoredCandidates(candidates, posterior)
+
+    def _condition(self, posterior: Posterior, through: Posterior | ScoredCandidates) -> None:
+        """Have ``posterior`` hold the observations, then what waits, and nothing else, by way of ``through``."""
+        self._y = self._y[: len(self._x)]
+        known = _common(posterior.x, np.vstack([self._x, self._waiting]))
+        if self._expected is None:
+            known = min(known, len(self._x))
+        through.truncate(known)
+        for point in self._x[known:]:
+            through.observe(point)
+        if len(self._waiting):
+            if self._expected is None:  # what is believed to turn out as predicted changes no prediction
+                self._expected = posterior.predict(self._y, self._waiting)[0]
+            for point in self._waiting[max(0, known - len(self._x)) :]:
+                through.observe(point)
+            self._y = np.concatenate([self._y, self._expected])
 
     def predict(self) -> tuple[Floats, Floats]:
         """Posterior mean and variance of the noise-free function at the candidates, [N] each."""
@@ -87,12 +101,15 @@ class Surrogate:
         return self._current.posterior.hyper.noise
 
     def fantasise(self, point: Floats, value: float) -> None:
-        """Pretend to have observed ``value`` at ``point`` [D], until the next :meth:`over`.
-
-        With the posterior mean as the value this is the kriging believer of Ginsbourger et al. (2010).
-        """
+        """Pretend to have observed ``value`` at ``point`` [D], until the next :meth:`over`."""
         self._current.observe(point)
         self._y = np.append(self._y, value)
+
+    def correlation(self, point: Floats) -> Floats:
+        """Prior correlation of every candidate with ``point`` [D]: [N]."""
+        posterior, grid = self._current.posterior, self._current.grid
+        hyper = posterior.hyper
+        return np.asarray(grid.covariance(point[None], posterior.blocks, hyper)[0] / hyper.variance)
 
     @property
     def _current(self) -> ScoredCandidates:

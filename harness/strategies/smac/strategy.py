@@ -73,7 +73,8 @@ class SMAC:
             trials = budget.evaluations or TRIALS
             self._facade = facade(self._tree.configspace, number, trials, retrain_after, random_probability)
         self._proposals = Proposals(space, np.random.default_rng(seed))
-        self._pending: list[TrialInfo | None] = []
+        self._space = space
+        self._pending: dict[str, TrialInfo | None] = {}
         self._failed: list[TrialInfo] = []
         self._unit_ms: float | None = None
         self._worst = 1.0
@@ -93,14 +94,14 @@ class SMAC:
                 assert chosen is not None
                 if isinstance(chosen, RepairedConfiguration):
                     trial = self._instead(trial, chosen, proposal)
-            self._pending.append(trial)
+            self._pending[self._space.key(chosen)] = trial
             asked.append(chosen)
         return asked
 
     def tell(self, evaluations: Sequence[Evaluation]) -> None:
         """Tell each outcome at the configuration that was evaluated."""
         for evaluation in evaluations:
-            trial = self._pending.pop(0)
+            trial = self._pending.pop(self._space.key(evaluation.configuration))
             if trial is None:
                 continue
             if evaluation.latency_ms is None:

@@ -15,7 +15,7 @@ from harness.measure.device import NoDevice
 from tests.harness.toy import write_toy
 
 Nearopt = Callable[..., tuple[int, str, str]]
-TIMING = {"ask_s", "tell_s", "wall_s"}
+TIMING = {"ask_s", "tell_s", "wall_s", "asks_s"}
 
 
 @pytest.fixture

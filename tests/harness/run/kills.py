@@ -107,6 +107,7 @@ def _landscapes(folder: Path) -> dict[str, Any]:
 
 KINDS = {
     "sweep": Kind(lambda: _quietly(*SWEEP, "results=r"), _traces, 60),
+    "asynchronous sweep": Kind(lambda: _quietly(*SWEEP, "workers=3", "schedule=async", "results=r"), _traces, 50),
     "report": Kind(lambda: _quietly("report", "s", "-o", "out"), _files, 20),
     "import": Kind(lambda: _quietly("landscapes", "import", "t4.json", "-o", "out/new__toy.parquet"), _files, 20),
     "record": Kind(_record, _landscapes, 15),

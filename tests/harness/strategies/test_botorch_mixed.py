@@ -84,7 +84,7 @@ def test_a_batch_is_spread_wider_than_the_best_candidates_are() -> None:
         values = acquisition(torch.from_numpy(strategy._points(free))[:, None]).numpy()
     best = free[np.argsort(-values)[:4]]
     strategy.ask(4)
-    picked = np.array(strategy._asked[-4:])
+    picked = np.array(list(strategy._pending.values()))
     assert np.array_equal(picked[0], best[0])
     assert distance(strategy._points(picked)) > distance(strategy._points(best))
 

@@ -172,6 +172,35 @@ class IsSlow(Broken):
         return super().ask(n)
 
 
+class ProposesWhatIsPending(Broken):
+    """Has nothing new to propose before it is told."""
+
+    pending: Sequence[Configuration] = ()
+
+    def ask(self, n: int) -> Sequence[Configuration]:
+        self.pending = self.pending or super().ask(n)
+        return self.pending
+
+    def tell(self, evaluations: Sequence[Evaluation]) -> None:
+        super().tell(evaluations)
+        self.pending = ()
+
+
+class ExpectsTheOrderAsked(Broken):
+    def __init__(self, space: SearchSpace, seed: np.random.SeedSequence, budget: Budget) -> None:
+        super().__init__(space, seed, budget)
+        self.asked = list[Configuration]()
+
+    def ask(self, n: int) -> Sequence[Configuration]:
+        asked = super().ask(n)
+        self.asked += asked
+        return asked
+
+    def tell(self, evaluations: Sequence[Evaluation]) -> None:
+        for evaluation in evaluations:
+            assert dict(evaluation.configuration) == dict(self.asked.pop(0))
+
+
 CONTRACT = StrategyContract
 CLAUSES: list[tuple[type[Broken], Callable[..., None], dict[str, Any]]] = [
     (Repeats, CONTRACT.test_asks_are_feasible_and_unrepeated, {"space": spaces.plain}),
@@ -184,6 +213,11 @@ CLAUSES: list[tuple[type[Broken], Callable[..., None], dict[str, Any]]] = [
     (CrashesAtTheEnd, CONTRACT.test_a_space_of_one_configuration_ends_cleanly, {}),
     (Repeats, CONTRACT.test_a_space_of_one_configuration_ends_cleanly, {}),
     (EndsEarly, CONTRACT.test_exhausting_a_space_visits_everything_once_and_finds_the_optimum, {"batch": 1}),
+    (ProposesWhatIsPending, CONTRACT.test_asks_while_others_are_pending_are_unrepeated, {"workers": 2}),
+    (ExpectsTheOrderAsked, CONTRACT.test_asks_while_others_are_pending_are_unrepeated, {"workers": 7}),
+    (CrashesOnFailures, CONTRACT.test_pending_evaluations_may_fail, {}),
+    (RemembersAnotherRun, CONTRACT.test_the_same_order_of_completion_gives_the_same_trace, {}),
+    (ExpectsTheOrderAsked, CONTRACT.test_a_space_is_exhausted_with_some_pending, {}),
     *(
         (CrashesOnFailures, CONTRACT.test_each_kind_of_failure_is_survived, {"status": status})
         for status in Status

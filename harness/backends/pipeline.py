@@ -1,0 +1,192 @@
+"""Evaluations that overlap: what the asynchronous run loop needs of a backend, and the simulation of it.
+
+Each of W compile workers takes one configuration at a time. What compiled is checked and timed on the one device, first
+in first out as compiles finish (in the order asked on ties). A configuration that fails to compile is complete at once.
+
+A worker takes nothing while more than W wait for the device or are on it: where all wait for the device, compiling far
+ahead of it would keep workers busy with what a strategy asked before it knew anything.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from harness.backends.base import Backend
+from harness.evaluation import Configuration, Evaluation, Measurement
+
+
+class TraceDiverged(Exception):
+    """A resumed run does something else than its log says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """An evaluation that is complete.
+
+    Attributes:
+        ticket: its number in the order asked, from 0.
+        start_s, end_s: the tuning clock when its compile started and when its benchmark ended.
+    """
+
+    ticket: int
+    measurement: Measurement
+    start_s: float
+    end_s: float
+
+
+class Pipeline(Protocol):
+    """W compile workers and a device on one clock."""
+
+    @property
+    def now_s(self) -> float:
+        """The tuning clock in s."""
+        ...
+
+    @property
+    def free(self) -> bool:
+        """Whether a compile worker is to start now."""
+        ...
+
+    def time_to_ask(self, ahead: bool) -> bool:
+        """Whether the next configuration is to be asked for now; ``ahead``: before a worker is free for it."""
+        ...
+
+    def submit(self, ticket: int, configuration: Configuration) -> None:
+        """Give the free worker a configuration, which was asked as number ``ticket``."""
+        ...
+
+    def completed(self) -> Completed | None:
+        """The next evaluation that is complete by now, ``None`` while there is none."""
+        ...
+
+    def wait(self, for_worker: bool) -> None:
+        """Let time pass until an evaluation is complete or, ``for_worker``, a worker is free."""
+        ...
+
+    def think(self, seconds: float) -> None:
+        """The strategy took so long to ask or to learn; meanwhile workers and device went on."""
+        ...
+
+    def close(self) -> None:
+        """Take nothing more; what has begun may end or be lost."""
+        ...
+
+
+@runtime_checkable
+class Overlapping(Protocol):
+    """A backend whose evaluations really overlap; of all others the run loop simulates it from what they cost."""
+
+    def overlapped(self, workers: int, logged: Sequence[Evaluation]) -> Pipeline:
+        """A pipeline that first gives back ``logged``, an interrupted run's evaluations, as they came then."""
+        ...
+
+
+def pipeline_of(backend: Backend, workers: int, logged: Sequence[Evaluation]) -> Pipeline:
+    """The backend's own pipeline, or the simulation of one, in which ``logged`` is not measured again."""
+    if isinstance(backend, Overlapping):
+        return backend.overlapped(workers, logged)
+    known = {evaluation.asked: measurement_of(evaluation) for evaluation in logged if evaluation.asked is not None}
+
+    def measure(configuration: Configuration) -> Measurement:
+        (measurement,) = backend.measure([configuration])
+        return measurement
+
+    return SimulatedPipeline(workers, measure, known, backend.charge_ask)
+
+
+def measurement_of(evaluation: Evaluation) -> Measurement:
+    """What the backend said when it was evaluated."""
+    return Measurement(
+        status=evaluation.status,
+        samples_ms=evaluation.samples_ms,
+        latency_ms=evaluation.latency_ms,
+        oracle_ms=evaluation.oracle_ms,
+        compile_s=evaluation.compile_s,
+        verify_s=evaluation.verify_s,
+        benchmark_s=evaluation.benchmark_s,
+        message=evaluation.message,
+        device_state=evaluation.device_state,
+        alias=evaluation.alias,
+        setup_s=evaluation.setup_s,
+    )
+
+
+class SimulatedPipeline:
+    """A discrete-event simulation: what a configuration costs decides when it is complete, and nothing else does.
+
+    Args:
+        workers: compile workers.
+        measure: the outcome of a configuration with its costs.
+        known: outcomes by ticket that are not measured again.
+        charge: thinking moves the clock.
+    """
+
+    def __init__(
+        self,
+        workers: int,
+        measure: Callable[[Configuration], Measurement],
+        known: Mapping[int, Measurement],
+        charge: bool,
+    ) -> None:
+        self._measure, self._known, self._charge = measure, known, charge
+        self._workers = [0.0] * workers  # when each is free, a heap
+        self._device_s = 0.0
+        self._compiling: list[tuple[float, int, float, Measurement]] = []  # by end of the compile: ticket, start
+        self._on_device: list[tuple[float, int, float, Measurement]] = []  # by end: ticket, start
+        self._now_s = 0.0
+
+    @property
+    def now_s(self) -> float:
+        return self._now_s
+
+    @property
+    def free(self) -> bool:
+        return self._workers[0] <= self._now_s and len(self._on_device) <= len(self._workers)
+
+    def time_to_ask(self, ahead: bool) -> bool:
+        return ahead or self.free
+
+    def submit(self, ticket: int, configuration: Configuration) -> None:
+        assert self._workers[0] <= self._now_s, "no worker is free"
+        measurement = self._known[ticket] if ticket in self._known else self._measure(configuration)
+        compiled_s = self._now_s + measurement.compile_s
+        heapq.heapreplace(self._workers, compiled_s)
+        heapq.heappush(self._compiling, (compiled_s, ticket, self._now_s, measurement))
+
+    def completed(self) -> Completed | None:
+        self._feed_device()
+        if not self._on_device or self._on_device[0][0] > self._now_s:
+            return None
+        end_s, ticket, start_s, measurement = heapq.heappop(self._on_device)
+        return Completed(ticket, measurement, start_s, end_s)
+
+    def wait(self, for_worker: bool) -> None:
+        while True:
+            self._feed_device()
+            times = [queue[0][0] for queue in (self._compiling, self._on_device) if queue]
+            if for_worker and len(self._on_device) <= len(self._workers):
+                times.append(self._workers[0])
+            self._now_s = max(self._now_s, min(times))
+            self._feed_device()
+            if (self._on_device and self._on_device[0][0] <= self._now_s) or (for_worker and self.free):
+                return
+
+    def think(self, seconds: float) -> None:
+        if self._charge:
+            self._now_s += seconds
+
+    def close(self) -> None:
+        """Nothing runs."""
+
+    def _feed_device(self) -> None:
+        """Whatever is compiled by now has its place on the device: nothing that is asked later comes before it."""
+        while self._compiling and self._compiling[0][0] <= self._now_s:
+            compiled_s, ticket, start_s, measurement = heapq.heappop(self._compiling)
+            on_device_s = measurement.verify_s + measurement.benchmark_s
+            end_s = compiled_s
+            if on_device_s > 0:
+                end_s = self._device_s = max(self._device_s, compiled_s) + on_device_s
+            heapq.heappush(self._on_device, (end_s, ticket, start_s, measurement))

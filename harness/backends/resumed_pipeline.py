@@ -1,0 +1,76 @@
+"""A real pipeline that takes up an interrupted run: first what its log says, in that order, then what happens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import accumulate
+
+from harness.backends.pipeline import Completed, Pipeline, TraceDiverged, measurement_of
+from harness.evaluation import Configuration, Evaluation
+
+
+class ResumedPipeline:
+    """Nothing is measured while the log has it. What was under way when the run was interrupted begins again.
+
+    Args:
+        logged: evaluations in the order told.
+        begin: starts the real pipeline, with its clock at so many s.
+    """
+
+    def __init__(self, logged: Sequence[Evaluation], begin: Callable[[float], Pipeline]) -> None:
+        self._logged, self._begin = logged, begin
+        self._asked_before = list(accumulate(len(evaluation.asks_s or ()) for evaluation in logged))
+        self._held: dict[int, Configuration] = {}
+        self._submitted = self._told = 0
+        self._real: Pipeline | None = None
+
+    @property
+    def now_s(self) -> float:
+        if self._real is not None:
+            return self._real.now_s
+        return self._logged[self._told - 1].clock_end_s if self._told else 0.0
+
+    @property
+    def free(self) -> bool:
+        return self._real is None or self._real.free
+
+    def time_to_ask(self, ahead: bool) -> bool:
+        if self._real is not None:
+            return self._real.time_to_ask(ahead)
+        return self._submitted < self._asked_before[self._told]
+
+    def submit(self, ticket: int, configuration: Configuration) -> None:
+        self._submitted += 1
+        if self._real is not None:
+            self._real.submit(ticket, configuration)
+        else:
+            self._held[ticket] = configuration
+
+    def completed(self) -> Completed | None:
+        if self._real is not None:
+            return self._real.completed()
+        if self._told == len(self._logged):
+            self._real = self._begin(self.now_s)
+            for ticket, configuration in self._held.items():
+                self._real.submit(ticket, configuration)
+            return self._real.completed()
+        if self._submitted < self._asked_before[self._told]:
+            return None
+        known = self._logged[self._told]
+        if known.asked is None or self._held.pop(known.asked, None) is None:
+            raise TraceDiverged(f"evaluation {self._told}: the log has number {known.asked} of those asked")
+        self._told += 1
+        return Completed(known.asked, measurement_of(known), known.clock_start_s, known.clock_end_s)
+
+    def wait(self, for_worker: bool) -> None:
+        if self._real is None:
+            raise TraceDiverged(f"evaluation {self._told}: the log has more asks before it")
+        self._real.wait(for_worker)
+
+    def think(self, seconds: float) -> None:
+        if self._real is not None:
+            self._real.think(seconds)
+
+    def close(self) -> None:
+        if self._real is not None:
+            self._real.close()

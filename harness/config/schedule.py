@@ -1,0 +1,75 @@
+"""How evaluations of a run overlap: ``workers=W schedule=batch|async``, or ``batch`` and the backend's own workers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from harness.errors import UserError
+
+BATCH, ASYNC = "batch", "async"
+SCHEDULES = (BATCH, ASYNC)
+MAX_WORKERS = 4096
+WORKERS_OF_BACKEND = "compile_workers"
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """Asynchronous evaluations.
+
+    Attributes:
+        workers: compile workers, each of which gets a configuration as soon as it is free.
+        ask_ahead: ask for a configuration before a worker is free for it.
+    """
+
+    workers: int
+    ask_ahead: bool = False
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """What ``workers`` and ``schedule`` come to.
+
+    Attributes:
+        batch: configurations asked at once, or under way at once.
+        backend: the backend's target and arguments, its compile workers among them.
+        overlap: ``None`` where a batch is told before the next is asked.
+    """
+
+    batch: int
+    backend: Mapping[str, Any]
+    overlap: Overlap | None = None
+
+
+def scheduled(document: Mapping[str, Any]) -> Schedule:
+    """The schedule of a composed run; without ``workers`` it is what ``batch`` and the backend say.
+
+    Raises:
+        UserError: options that are not known, or of which one overrides another.
+    """
+    batch, workers, kind, ahead = (document[name] for name in ("batch", "workers", "schedule", "ask_ahead"))
+    backend = dict(document["backend"])
+    if kind not in SCHEDULES:
+        near = get_close_matches(str(kind), SCHEDULES, n=1)
+        raise UserError(f"schedule={kind}: expected {near[0] if near else ' or '.join(SCHEDULES)}")
+    if ahead and kind != ASYNC:
+        raise UserError("ask_ahead=true: only an asynchronous run asks ahead: expected schedule=async as well")
+    if workers is None:
+        if kind == ASYNC:
+            raise UserError("schedule=async: expected workers=W as well: the compile workers to keep busy")
+        return Schedule(batch, backend)
+    if not 1 <= workers <= MAX_WORKERS:
+        raise UserError(f"workers={workers}: expected a whole number from 1 to {MAX_WORKERS}")
+    if batch != 1:
+        raise UserError(
+            f"workers={workers} batch={batch}: both say how many are asked at once: expected one of the two"
+        )
+    if (own := backend.get(WORKERS_OF_BACKEND)) not in (None, 1):
+        raise UserError(
+            f"workers={workers} backend.{WORKERS_OF_BACKEND}={own}: both are compile workers: expected one of the two"
+        )
+    if WORKERS_OF_BACKEND in backend or kind == BATCH:
+        backend[WORKERS_OF_BACKEND] = workers
+    return Schedule(workers, backend, None if kind == BATCH else Overlap(workers, ahead))

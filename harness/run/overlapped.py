@@ -1,0 +1,168 @@
+"""The asynchronous run loop: when a compile worker is free, ask for one configuration; tell each when it is complete.
+
+Compiles, benchmarks and, with ``ahead``, the strategy's thinking overlap. What overlaps with what is the pipeline's
+affair (:mod:`harness.backends.pipeline`): the loop is the same for a simulated and a real one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import chain
+from time import perf_counter
+
+import numpy as np
+
+from harness.backends.base import Backend
+from harness.backends.pipeline import Completed, Pipeline, TraceDiverged, pipeline_of
+from harness.evaluation import Configuration, Evaluation
+from harness.run.admission import Admission
+from harness.run.clock import Span
+from harness.run.outcome import check_trace, evaluation_of, spent
+from harness.strategies.base import Budget, Strategy
+
+Admitted = tuple[Configuration, bool]
+"""What is evaluated, and whether it stands in for a proposal that may not be."""
+
+
+class Asks:
+    """Asks for one configuration after the other and keeps account of what that took.
+
+    Attributes:
+        asked: so many were given out.
+        unlogged_s: what each ask since the last tell took, in s.
+        dry: the last ask brought nothing, and nothing was told since.
+    """
+
+    def __init__(self, strategy: Strategy, admission: Admission, budget: Budget, logged: Sequence[Evaluation]) -> None:
+        self._strategy, self._admission, self._budget = strategy, admission, budget
+        self._logged = {evaluation.asked: evaluation for evaluation in logged}
+        self._logged_s = list(chain.from_iterable(evaluation.asks_s or () for evaluation in logged))
+        self.asked = 0
+        self.unlogged_s: list[float] = []
+        self.dry = False
+
+    def wanted(self, clock_s: float) -> bool:
+        """Whether the budget allows another and the strategy may have one."""
+        return not self.dry and not spent(self._budget, self.asked, clock_s)
+
+    def next(self, pipeline: Pipeline) -> tuple[Admitted, float] | None:
+        """The next configuration and what it took to ask for it in s; ``None`` where the strategy has none now.
+
+        Raises:
+            TraceDiverged: the log has another one.
+        """
+        started = perf_counter()
+        proposals = self._strategy.ask(1)
+        took_s = perf_counter() - started
+        name = type(self._strategy).__name__
+        if len(proposals) > 1:
+            raise ValueError(f"{name}.ask(1) returned {len(proposals)} configurations")
+        admitted = self._admission.admit(proposals[0]) if proposals else None
+        if admitted is None:
+            if not self.asked:
+                raise ValueError(f"{name}.ask(1) returned nothing at the first ask")
+            pipeline.think(took_s)
+            self.dry = True
+            return None
+        if self.asked < len(self._logged_s):
+            took_s = self._logged_s[self.asked]
+        if (known := self._logged.get(self.asked)) is not None:
+            check_trace([known], [admitted[0]])
+        pipeline.think(took_s)
+        self.asked += 1
+        self.unlogged_s.append(took_s)
+        return admitted, took_s
+
+
+def run_overlapped(
+    strategy: Strategy,
+    backend: Backend,
+    budget: Budget,
+    workers: int,
+    repair_rng: np.random.Generator,
+    logged: Sequence[Evaluation],
+    append: Callable[[Sequence[Evaluation]], None],
+    progress: Callable[[Evaluation], None],
+    ahead: bool = False,
+) -> str:
+    """Run to the end of the budget or of the strategy; returns ``budget`` or ``exhausted``.
+
+    What is under way when the budget is spent is completed, told and logged.
+
+    Args:
+        workers: compile workers.
+        logged: evaluations of an interrupted run, in the order told. What was under way then is evaluated again.
+        append: logs an evaluation.
+        progress: called once per evaluation.
+        ahead: ask for the next configuration before a worker is free for it, so that none waits for the strategy, which
+            then knows less.
+
+    Raises:
+        TraceDiverged: when what happens is not what ``logged`` holds.
+    """
+    asks = Asks(strategy, Admission(backend.space, repair_rng), budget, logged)
+    if not logged or budget.evaluations is None or len(logged) < budget.evaluations:
+        backend.start()
+    pipeline = pipeline_of(backend, workers, logged)
+    pending: dict[int, tuple[Admitted, float]] = {}
+    in_hand: tuple[Admitted, float] | None = None
+    told = Told(strategy, pipeline, logged, append, progress)
+    try:
+        while True:
+            if in_hand is not None and pipeline.free:
+                pending[asks.asked - 1] = in_hand
+                pipeline.submit(asks.asked - 1, in_hand[0][0])
+                in_hand = None
+            elif (completed := pipeline.completed()) is not None:
+                told.tell(completed, *pending.pop(completed.ticket), asks)
+            elif in_hand is None and asks.wanted(pipeline.now_s) and pipeline.time_to_ask(ahead):
+                in_hand = asks.next(pipeline)
+            elif in_hand is not None or pending:
+                pipeline.wait(for_worker=in_hand is not None or asks.wanted(pipeline.now_s))
+            else:
+                return "exhausted" if asks.dry else "budget"
+    finally:
+        pipeline.close()
+
+
+class Told:
+    """Tells and logs what is complete."""
+
+    def __init__(
+        self,
+        strategy: Strategy,
+        pipeline: Pipeline,
+        logged: Sequence[Evaluation],
+        append: Callable[[Sequence[Evaluation]], None],
+        progress: Callable[[Evaluation], None],
+    ) -> None:
+        self._strategy, self._pipeline, self._logged = strategy, pipeline, logged
+        self._append, self._progress = append, progress
+        self._told = 0
+        self._since = perf_counter()
+
+    def tell(self, completed: Completed, admitted: Admitted, ask_s: float, asks: Asks) -> None:
+        """Tell one evaluation and log it, unless the log has it.
+
+        Raises:
+            TraceDiverged: the log has another one in its place.
+        """
+        measurement, span = completed.measurement, Span(completed.start_s, completed.end_s)
+        known = self._logged[self._told] if self._told < len(self._logged) else None
+        if known is not None and (known.asked, len(known.asks_s or ())) != (completed.ticket, len(asks.unlogged_s)):
+            raise TraceDiverged(f"evaluation {self._told}: the log has number {known.asked} of those asked")
+        started = perf_counter()
+        self._strategy.tell([evaluation_of(self._told, admitted, measurement, span, ask_s, asked=completed.ticket)])
+        tell_s = perf_counter() - started if known is None else known.tell_s
+        self._pipeline.think(tell_s)
+        before, self._since = self._since, perf_counter()
+        evaluation = known or evaluation_of(
+            self._told, admitted, measurement, span, ask_s, tell_s, self._since - before,
+            measurement.oracle_ms, completed.ticket, tuple(asks.unlogged_s),
+        )  # fmt: skip
+        asks.unlogged_s.clear()
+        asks.dry = False
+        if known is None:
+            self._append([evaluation])
+        self._told += 1
+        self._progress(evaluation)

@@ -1,0 +1,142 @@
+"""Overlapping evaluations: the simulated clock against schedules worked out by hand, and real processes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from analysis.statistics.random_simulation import simulate
+from harness.backends.live import LiveBackend
+from harness.backends.pipeline import Completed, Pipeline, SimulatedPipeline
+from harness.evaluation import Configuration, Measurement, Status
+from harness.measure.work import SessionOptions
+from tests.harness.measure.fakes import FAKE, FakeKernel, fake_work, space
+
+Costs = tuple[float, float]
+
+
+def of_costs(costs: Mapping[str, Costs]) -> Any:
+    def measure(configuration: Configuration) -> Measurement:
+        compile_s, device_s = costs[str(configuration["name"])]
+        status = Status.OK if device_s else Status.COMPILE_ERROR
+        return Measurement(status, compile_s=compile_s, benchmark_s=device_s)
+
+    return measure
+
+
+def run_all(pipeline: Pipeline, names: list[str]) -> list[Completed]:
+    """Submit whenever a worker is free, until all are complete."""
+    left, done, ticket = list(names), [], 0
+    while True:
+        if (completed := pipeline.completed()) is not None:
+            done.append(completed)
+        elif left and pipeline.free:
+            pipeline.submit(ticket, {"name": left.pop(0)})
+            ticket += 1
+        elif len(done) < len(names):
+            pipeline.wait(for_worker=bool(left))
+        else:
+            return done
+
+
+def spans(done: list[Completed]) -> dict[int, tuple[float, float]]:
+    return {completed.ticket: (completed.start_s, completed.end_s) for completed in done}
+
+
+def test_a_worker_takes_the_next_when_it_is_free_and_the_device_the_first_that_compiled() -> None:
+    costs = {"long": (5.0, 1.0), "short": (1.0, 3.0), "broken": (1.0, 0.0), "last": (2.0, 1.0)}
+    done = run_all(SimulatedPipeline(2, of_costs(costs), {}, charge=False), ["long", "short", "broken", "last"])
+    assert [completed.ticket for completed in done] == [2, 1, 3, 0]
+    # the second worker: short 0-1, broken 1-2, last 2-4; the device: short 1-4, last 4-5, long 5-6
+    assert spans(done) == {0: (0.0, 6.0), 1: (0.0, 4.0), 2: (1.0, 2.0), 3: (2.0, 5.0)}
+
+
+def test_what_is_compiled_at_once_is_measured_in_the_order_asked() -> None:
+    costs = dict.fromkeys("abc", (1.0, 1.0))
+    done = run_all(SimulatedPipeline(3, of_costs(costs), {}, charge=False), ["a", "b", "c"])
+    assert spans(done) == {0: (0.0, 2.0), 1: (0.0, 3.0), 2: (0.0, 4.0)}
+
+
+def test_one_worker_compiles_while_the_device_measures() -> None:
+    done = run_all(SimulatedPipeline(1, of_costs({"a": (1.0, 2.0), "b": (1.0, 2.0)}), {}, charge=False), ["a", "b"])
+    assert spans(done) == {0: (0.0, 3.0), 1: (1.0, 5.0)}
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_nothing_is_compiled_far_ahead_of_the_device(workers: int) -> None:
+    costs = {str(i): (0.01, 1.0) for i in range(20)}
+    done = run_all(SimulatedPipeline(workers, of_costs(costs), {}, charge=False), list(costs))
+    for completed in done:
+        begun = sum(other.start_s <= completed.start_s < other.end_s for other in done)
+        assert begun <= 2 * workers + 1
+    assert max(completed.end_s for completed in done) == pytest.approx(20.01), "the device never waits for a compile"
+
+
+@pytest.mark.parametrize("charge", [True, False])
+def test_thinking_moves_the_clock_where_it_is_charged_and_stops_nobody(charge: bool) -> None:
+    pipeline = SimulatedPipeline(2, of_costs({"a": (1.0, 1.0), "b": (1.0, 1.0)}), {}, charge)
+    pipeline.submit(0, {"name": "a"})
+    pipeline.think(5.0)
+    pipeline.submit(1, {"name": "b"})
+    pipeline.wait(for_worker=False)
+    first = pipeline.completed()
+    assert first is not None and (first.ticket, first.end_s) == (0, 2.0)
+    assert pipeline.now_s == (5.0 if charge else 2.0)
+
+
+def test_what_is_known_is_not_measured_again() -> None:
+    pipeline = SimulatedPipeline(1, of_costs({}), {0: Measurement(Status.OK, compile_s=2.0, benchmark_s=1.0)}, False)
+    assert spans(run_all(pipeline, ["unheard of"])) == {0: (0.0, 3.0)}
+
+
+@pytest.mark.parametrize("workers", [1, 4, 16])
+def test_the_clock_is_that_of_the_exact_baseline(workers: int) -> None:
+    """Random search overlaps as ``analysis`` simulates it; there a failure, which is no hit, ends in its turn."""
+    rng = np.random.default_rng(workers)
+    compile_s, device_s = rng.exponential(1.0, 60), rng.exponential(0.02, 60) * (rng.random(60) < 0.9)
+    (searched,) = [simulate(compile_s, device_s, 60, 1, np.random.default_rng(1), workers)]
+    costs = {str(i): (float(compile_s[i]), float(device_s[i])) for i in range(60)}
+    done = run_all(SimulatedPipeline(workers, of_costs(costs), {}, False), list(map(str, searched.asked[0])))
+    ends = {int(searched.asked[0][completed.ticket]): completed.end_s for completed in done}
+    worked = [(row, end) for row, end in zip(searched.rows[0], searched.end_s[0], strict=True) if device_s[row] > 0]
+    assert [ends[int(row)] for row, _ in worked] == pytest.approx([end for _, end in worked])
+    assert max(ends.values()) == pytest.approx(searched.end_s.max())
+
+
+OPTIONS = SessionOptions(compile_workers=3, compile_timeout_s=60, run_timeout_s=60)
+
+
+def test_real_processes_overlap_and_lose_nothing(tmp_path: Path) -> None:
+    searched = space(8, ("compile_error", "compile_exit", "run_error"))
+    backend = LiveBackend("fake", FakeKernel(str(tmp_path)), searched, FAKE, OPTIONS, work=fake_work(tmp_path))
+    configurations = list(searched.enumerate())
+    try:
+        pipeline = backend.overlapped(3, [])
+        done: list[Completed] = []
+        ticket = most = 0
+        while len(done) < len(configurations):
+            if (completed := pipeline.completed()) is not None:
+                done.append(completed)
+            elif ticket < len(configurations) and pipeline.free:
+                pipeline.submit(ticket, configurations[ticket])
+                ticket += 1
+                most = max(most, ticket - len(done))
+            else:
+                pipeline.wait(for_worker=ticket < len(configurations))
+        pipeline.close()
+    finally:
+        backend.close()
+    assert sorted(completed.ticket for completed in done) == list(range(len(configurations)))
+    assert most >= 3, "as many are under way as there are workers"
+    for completed in done:
+        fault = configurations[completed.ticket]["fault"]
+        expected = {"none": Status.OK, "compile_error": Status.COMPILE_ERROR, "compile_exit": Status.WORKER_CRASH,
+                    "run_error": Status.RUNTIME_ERROR}[str(fault)]  # fmt: skip
+        assert completed.measurement.status is expected
+        assert 0.0 <= completed.start_s <= completed.end_s
+    ends = [completed.end_s for completed in done]
+    assert ends == sorted(ends)
