@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 import yaml
 
 from analysis.errors import AnalysisError
+from analysis.report.build import build_report
 from analysis.runs.load import load_study
 from analysis.statistics.supported import NEW_KERNELS, THESE_TASKS
 from analysis.study.baseline import EXACT_BY_PARAMETER, EXACT_RANDOM, Baseline
@@ -128,6 +130,22 @@ def test_tables_have_difficulty_and_speedups_with_it(results: StudyResults, dist
     known = fast.data.dropna(subset="low")
     assert len(known) and (known["low_both"] < known["low"]).all() and (known["high"] < known["high_both"]).all()
     assert set(fast.data["baseline"]) == {EXACT_RANDOM, EXACT_BY_PARAMETER}
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_report_tells_what_is_stated_beside_its_results(tmp_path: Path) -> None:
+    recorded = {name: landscape(100, i, failures=0.0) for i, name in enumerate(NAMES[:2])}
+    results = write_study(tmp_path / "results", recorded, {"guided": guided_order(4.0)}, 4, 30)
+    write_hypothesis(tmp_path / "hypothesis.yaml", replace(CLAIMED, baselines=(EXACT_RANDOM,)))
+    plain = build_report([results], tmp_path / "plain")
+    assert json.loads(plain.verdict_json.read_text())["reference_error"] is None
+    write(tmp_path)
+    told = build_report([results], tmp_path / "told")
+    document = json.loads(told.verdict_json.read_text())
+    assert document["reference_error"]["relative_error"] == 0.02 and document["reference_error"]["post_hoc"]
+    assert any("Post hoc" in note for note in document["notes"]) and "Post hoc" in told.index.read_text()
+    made = {path.stem for path in told.tables} - {path.stem for path in plain.tables}
+    assert made == {"reference-error-tasks", "reference-error-speedups"}
 
 
 def write(folder: Path, **fields: object) -> Path:
