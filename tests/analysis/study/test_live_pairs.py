@@ -108,8 +108,9 @@ def test_newer_runs_pair_by_seed_and_tell_how_much_they_share(tmp_path: Path) ->
 def test_what_has_no_partner_is_counted_by_reason(tmp_path: Path) -> None:
     live, replays = write(tmp_path / "live", True), write(tmp_path / "replays", False, streams=1)
     assert agreement(load_study([live]), load_study([replays])).paired.unpaired == {OTHER_STREAMS: len(SEEDS)}
-    for file in (live / TASK).rglob(contract.CONFIG):
+    for file in sorted((live / TASK).rglob(contract.CONFIG)):
         file.write_text(file.read_text().replace("seed: ", "seed: 10"))
+        file.parent.rename(file.parent.with_name(file.parent.name.replace("seed-", "seed-10")))
     assert agreement(load_study([live]), load_study([replays])).paired.unpaired == {NO_REPLAY: len(SEEDS)}
 
 

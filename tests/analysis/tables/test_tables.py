@@ -131,7 +131,7 @@ def test_baselines_name_what_they_are(results: StudyResults) -> None:
     assert table is not None
     names = [row[0] for row in table.rows]
     assert "evaluations: exact random (closed form)" in names
-    assert "seconds: exact random on 16 compile workers" in names
+    assert "tuning seconds (1 worker against 16): exact random on 16 compile workers" in names
     assert not any(name.startswith("evaluations") and "16" in name for name in names)
     cells = table.data.set_index(["baseline", "axis", "strategy"])["speedup"]
     # sixteen workers make random search faster, and so any speedup over it smaller
