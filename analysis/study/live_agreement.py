@@ -117,7 +117,8 @@ def agreement(live: Study, replays: Study, partners: Study | None = None) -> Agr
 
     Args:
         partners: replays of the live runs' seeds, for the pairs, where ``replays`` has other seeds; of the same
-            recordings. Ranks leave them out, for they are no independent sample beside their own partners.
+            recordings, which need not lie beside them too. Ranks leave them out, for they are no independent sample
+            beside their own partners.
 
     Raises:
         AnalysisError: nothing in common, a study of the wrong kind, another protocol or recording, or no costs.
@@ -142,7 +143,7 @@ def agreement(live: Study, replays: Study, partners: Study | None = None) -> Agr
     ours, theirs = (replace(s, runs=s.runs.loc[runs]) for s, runs in zip((live, replays), chosen, strict=True))
     live_times, replay_times = (side[side["axis"] == EVALUATIONS] for side in sides)
     if partners is not None:
-        theirs = partners
+        theirs = replace(partners, references={**replays.references, **partners.references})
         replay_times = times_to_target(partners, optimum, (HEADLINE_TARGET,)).query(f"axis == '{EVALUATIONS}'")
     by_pairs = paired(ours, theirs, live_times, replay_times)
     beaten = sides[0].loc[sides[0]["axis"] == QUALITY, "value"] < -1 - 1e-12

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -112,6 +113,12 @@ def test_what_has_no_partner_is_counted_by_reason(tmp_path: Path) -> None:
         file.write_text(file.read_text().replace("seed: ", "seed: 10"))
         file.parent.rename(file.parent.with_name(file.parent.name.replace("seed-", "seed-10")))
     assert agreement(load_study([live]), load_study([replays])).paired.unpaired == {NO_REPLAY: len(SEEDS)}
+
+
+def test_partners_need_no_recordings_of_their_own(tmp_path: Path) -> None:
+    live, replays = studies(tmp_path, dearer(1.12))
+    found = agreement(live, replays, replace(replays, references={})).paired
+    assert found.cost.pairs == len(SEEDS) and found.cost.ratio == pytest.approx(1.12, rel=0.01)
 
 
 def test_consolidated_runs_keep_no_configurations(tmp_path: Path) -> None:
