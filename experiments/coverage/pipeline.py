@@ -77,6 +77,16 @@ SCENARIOS = (
 )
 
 
+def stream(scenario: Scenario, number: int) -> np.random.Generator:
+    """The random numbers of one study."""
+    return np.random.default_rng([zlib.crc32(scenario.name.encode()), number])
+
+
+def kernel_truths(scenario: Scenario, rng: np.random.Generator) -> Floats:
+    """Logs of the true speedups of the kernels, of every strategy; the first that a study's stream draws."""
+    return rng.normal(np.log(scenario.speedup), scenario.spread, scenario.kernels)
+
+
 def batch(scenario: Scenario, hypothesis: Hypothesis, numbers: Sequence[int]) -> list[Counter[str]]:
     """Draw and judge some studies, by their numbers: each has random numbers of its own, whatever others there are.
 
@@ -87,9 +97,8 @@ def batch(scenario: Scenario, hypothesis: Hypothesis, numbers: Sequence[int]) ->
     """
     labels = (EXACT_RANDOM, HIERARCHICAL_RUNS) if scenario.runs_too else (EXACT_RANDOM,)
     asked = replace(hypothesis, baselines=labels, strata=(ALL,))
-    entropy = zlib.crc32(scenario.name.encode())
-    streams = [np.random.default_rng([entropy, number]) for number in numbers]
-    truths = np.stack([rng.normal(np.log(scenario.speedup), scenario.spread, scenario.kernels) for rng in streams])
+    streams = [stream(scenario, number) for number in numbers]
+    truths = np.stack([kernel_truths(scenario, rng) for rng in streams])
     study = _drawn(scenario, asked.strategies, truths, streams)
     best = Optima(dict.fromkeys(study.references, 1.0), {})
     ground = Ground(study, best, TARGETS, times_to_target(study, best))

@@ -10,13 +10,15 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from scipy.stats import binomtest
 
 from analysis.media import markdown_table
 from analysis.statistics.supported import NEW_KERNELS, THESE_TASKS
 from analysis.verdict.hypothesis_file import read_hypothesis
 from experiments.coverage.parallel import done
-from experiments.coverage.pipeline import SCENARIOS, batch
+from experiments.coverage.pipeline import SCENARIOS, batch, kernel_truths, stream
 
 CLAIM = Path(__file__).parents[1] / "claim_5_10x" / "hypothesis.yaml"
 TABLE = Path("results/coverage-wrong.csv")
@@ -26,6 +28,11 @@ INTERVALS = (THESE_TASKS, NEW_KERNELS, "a kernel", "a task")
 WORDS = ["claim supported", "claim refuted", "strategy supported", "strategy refuted"]
 COUNTS = WORDS + [f"{what} {count}" for what in INTERVALS for count in ("given", "held", "refused")]
 KEY = ["scenario", "study"]
+CAN = {"supported": "true speedup up to the threshold", "refuted": "true speedup from the threshold on"}
+"""Studies in which a word would be wrong. At the threshold any decision is an error."""
+ERRORS = [f"{who} wrongly {word}" for word in CAN for who in ("claim", "strategy")]
+LEAST, MOST = 0.92, 0.98
+"""Between which an interval's coverage is to lie, as in README.md."""
 
 Block = tuple[str, tuple[int, ...]]
 """A kind, and the numbers of some studies."""
@@ -54,10 +61,31 @@ def blocks(names: Sequence[str], studies: int, known: pd.DataFrame) -> list[Bloc
     return parts
 
 
+def with_errors(found: pd.DataFrame) -> pd.DataFrame:
+    """The studies with columns of 0 and 1: whether a word would be wrong, ``CAN``, and whether it was, ``ERRORS``.
+
+    What the words are about is the mean over a study's own kernels. It is drawn again: a study is its kind and number.
+    """
+    threshold = np.log(read_hypothesis(CLAIM).hypothesis.threshold)
+    kinds = {scenario.name: scenario for scenario in SCENARIOS}
+    of = [(kinds[name], int(number)) for name, number in zip(found["scenario"], found["study"], strict=True)]
+    above = np.array([kernel_truths(kind, stream(kind, number)).mean() for kind, number in of]) - threshold
+    wrong = {"supported": above < 1e-9, "refuted": above > -1e-9}
+    found = found.assign(**{CAN[word]: wrong[word].astype(int) for word in CAN})
+    return found.assign(
+        **{
+            f"{who} wrongly {word}": found[f"{who} {word}"].astype(int) * wrong[word]
+            for word in CAN
+            for who in ("claim", "strategy")
+        }
+    )
+
+
 def summary(found: pd.DataFrame) -> pd.DataFrame:
-    """A row a kind: studies, and sums of all counts."""
+    """A row a kind: studies, and sums of all counts and errors."""
     order = [scenario.name for scenario in SCENARIOS]
-    sums = found.groupby("scenario")[COUNTS].sum().reindex([name for name in order if name in set(found["scenario"])])
+    sums = with_errors(found).groupby("scenario")[[*COUNTS, *CAN.values(), *ERRORS]].sum()
+    sums = sums.reindex([name for name in order if name in set(found["scenario"])])
     sums.insert(0, "studies", found.groupby("scenario").size().reindex(sums.index))
     return sums.reset_index()
 
@@ -70,10 +98,36 @@ def markdown(table: pd.DataFrame) -> str:
         cells = [f"{100 * of[word] / of['studies']:.1f}" for word in WORDS]
         for what in INTERVALS:
             given, refused = of[f"{what} given"], of[f"{what} refused"]
-            held = f"{100 * of[f'{what} held'] / given:.1f}" if given else "–"
+            share = of[f"{what} held"] / given if given else float("nan")
+            held = f"{100 * share:.1f}" if given else "–"
+            held = f"~~{held}~~" if given and not LEAST <= share <= MOST else held
             cells.append(f"{held} ({100 * refused / max(1, given + refused):.0f})")
         rows.append([of["scenario"], str(of["studies"]), *cells])
     return markdown_table(head, rows)
+
+
+def markdown_errors(table: pd.DataFrame) -> str:
+    """A row a kind: the share of errors in the studies in which a word would be one, with its exact 95% interval."""
+    head = ["scenario"]
+    for word in CAN:
+        head += [f"could be wrongly {word}", f"claim wrongly {word}, %", f"strategy wrongly {word}, %"]
+    rows = []
+    for of in table.to_dict("records"):
+        row = [of["scenario"]]
+        for word, can in CAN.items():
+            of_these = int(of[can])
+            row += [str(of_these)]
+            row += [_share(int(of[f"{who} wrongly {word}"]), of_these) for who in ("claim", "strategy")]
+        rows.append(row)
+    return markdown_table(head, rows)
+
+
+def _share(errors: int, studies: int) -> str:
+    """In %, with the exact binomial interval (Clopper and Pearson)."""
+    if not studies:
+        return "–"
+    ends = binomtest(errors, studies).proportion_ci(0.95, "exact")
+    return f"{100 * errors / studies:.1f} ({100 * ends.low:.1f} to {100 * ends.high:.1f})"
 
 
 def kept(path: Path) -> pd.DataFrame:
@@ -103,7 +157,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         keep(found, given.output)
     table = summary(found)
     table.to_csv(given.summary, index=False)
-    print(markdown(table))
+    print(markdown(table), markdown_errors(table), sep="\n")
 
 
 if __name__ == "__main__":

@@ -122,6 +122,28 @@ def test_what_is_done_is_not_done_again_and_the_order_is_always_the_same(tmp_pat
     assert summed["studies"].tolist() == [2, 2] and "| 5 times, tied runs | 2 |" in wrong.markdown(summed)
 
 
+def test_a_word_is_wrong_where_the_truth_says_otherwise() -> None:
+    names = ["2 times, over both", "15 times, exact alone", TIED, "5 times, kernels differ"]
+    said = pd.DataFrame(
+        [{"scenario": name, "study": n, **dict.fromkeys(wrong.COUNTS, 1)} for name in names for n in range(20)]
+    )
+    found = wrong.summary(said).set_index("scenario")[wrong.ERRORS]
+    low, high, tied, differ = (found.loc[name].to_dict() for name in names)
+    assert set(low.values()) == {20, 0} and low["claim wrongly supported"] == low["strategy wrongly supported"] == 20
+    assert high["claim wrongly refuted"] == 20 and high["claim wrongly supported"] == 0
+    assert set(tied.values()) == {20}
+    assert 0 < differ["claim wrongly supported"] == 20 - differ["claim wrongly refuted"] < 20
+    (row,) = [line for line in wrong.markdown_errors(wrong.summary(said)).splitlines() if line.startswith("| 15")]
+    assert row == "| 15 times, exact alone | 0 | – | – | 20 | 100.0 (83.2 to 100.0) | 100.0 (83.2 to 100.0) |"
+
+
+def test_the_page_has_the_kept_summary() -> None:
+    page, table = (wrong.SUMMARY.parent / "README.md").read_text(encoding="utf-8"), pd.read_csv(wrong.SUMMARY)
+    assert wrong.markdown(table).strip() in page and wrong.markdown_errors(table).strip() in page
+    shares = [table[f"{of} held"] / table[f"{of} given"] for of in INTERVALS]
+    assert all(share.dropna().between(wrong.LEAST, wrong.MOST).all() for share in shares)
+
+
 @pytest.mark.slow
 def test_several_processes_find_the_same(tmp_path: Path) -> None:
     for jobs in ("1", "3"):
