@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import count
 
+import numpy as np
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -27,12 +28,21 @@ def shorten(figure: Figure) -> None:
     legends = [*figure.legends, *(legend for axes in figure.axes if (legend := axes.get_legend()) is not None)]
     for legend in legends:
         texts = legend.get_texts()
-        room = int(figure.get_figwidth() * _LETTERS_AN_INCH / getattr(legend, "_ncols", 1)) - _HANDLE
+        columns = max(1, min(len(texts), int(getattr(legend, "_ncols", 1))))
+        letters = figure.get_figwidth() * _LETTERS_AN_INCH
+        needed = sum(max(len(text.get_text()) for text in part) + _HANDLE for part in _columns(texts, columns))
+        room = MOST if needed <= letters else int(letters / columns) - _HANDLE
         for text, name in zip(texts, apart([text.get_text() for text in texts], min(MOST, room)), strict=True):
             text.set_text(name)
     for text in figure.findobj(Text):
         if isinstance(text, Text) and id(text) not in kept:
             text.set_text("\n".join(cut(line, MOST_IN_TITLE) for line in text.get_text().split("\n")))
+
+
+def _columns(texts: list[Text], columns: int) -> list[list[Text]]:
+    """A legend's entries as Matplotlib puts them into columns, each as wide as its longest."""
+    parts = np.array_split(np.arange(len(texts)), columns)
+    return [[texts[i] for i in part] for part in parts if len(part)]
 
 
 def _shorten_ticks(axis: Axis) -> None:

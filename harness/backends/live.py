@@ -145,7 +145,7 @@ class LiveBackend:
         return [self._judged(result.configuration, result.measurement) for result in results]
 
     def overlapped(self, workers: int, logged: Sequence[Evaluation]) -> Pipeline:
-        """Its own processes at work, ``workers`` of which compile; the clock shows real seconds, thinking included.
+        """Its own processes at work, ``workers`` of which compile.
 
         Raises:
             UserError: the device is taken, or does not start.
@@ -156,7 +156,7 @@ class LiveBackend:
         def begin(clock_s: float) -> Pipeline:
             session = self._open()
             session.compile_pool.wait_until_ready()
-            return LivePipeline(session.engine, self._judged, clock_s)
+            return LivePipeline(session.engine, self._judged, self._charge_ask, clock_s)
 
         return ResumedPipeline(logged, begin) if logged else begin(0.0)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Callable
 from multiprocessing import Pipe
 from threading import Condition, Thread
 
+from harness.backends.cost_clock import CostClock
 from harness.backends.pipeline import Completed
 from harness.evaluation import Configuration, Measurement
 from harness.measure.engine import Engine
@@ -16,32 +16,34 @@ Judge = Callable[[Configuration, Measurement], Measurement]
 
 
 class LivePipeline:
-    """A clock that shows real seconds: what thinking costs is on it without being charged.
+    """What happens decides what is told when; the clock says what it cost: :class:`~.cost_clock.CostClock`.
 
     Args:
         engine: nothing else uses it meanwhile. Its compile workers are those that are kept busy.
         judge: adds what is known of a configuration and hidden from strategies.
+        charge: asking and telling move the clock.
         clock_s: where the clock begins.
     """
 
-    def __init__(self, engine: Engine, judge: Judge, clock_s: float = 0.0) -> None:
+    def __init__(self, engine: Engine, judge: Judge, charge: bool, clock_s: float = 0.0) -> None:
         self._engine, self._judge = engine, judge
+        self._clock = CostClock(engine.activity.compile_workers, charge, clock_s)
+        self._ahead = False
         self._changed = Condition()
         self._submitted: deque[tuple[int, Configuration]] = deque()
-        self._started_s: dict[int, float] = {}
-        self._completed: deque[Completed] = deque()
+        self._completed: deque[tuple[int, Measurement]] = deque()
         self._workers, self._idle, self._at_device = engine.activity.compile_workers, engine.idle_workers, 0
         self._error: BaseException | None = None
         self._closing = False
         self._woken, self._wake = Pipe(duplex=False)
-        self._zero = time.monotonic() - clock_s
-        engine.begin()
+        engine.begin(self._clock_compiled)
         self._thread = Thread(target=self._run, name="nearopt-engine", daemon=True)
         self._thread.start()
 
     @property
     def now_s(self) -> float:
-        return time.monotonic() - self._zero
+        with self._changed:
+            return self._clock.now_s
 
     @property
     def free(self) -> bool:
@@ -52,18 +54,19 @@ class LivePipeline:
         return self._idle > len(self._submitted) and self._at_device <= self._workers
 
     def time_to_ask(self, ahead: bool) -> bool:
+        self._ahead = ahead
         return ahead or self.free
 
     def submit(self, ticket: int, configuration: Configuration) -> None:
         with self._changed:
-            self._started_s[ticket] = self.now_s
+            self._clock.began(ticket)
             self._submitted.append((ticket, configuration))
         self._wake.send(None)
 
     def completed(self) -> Completed | None:
         with self._changed:
             if self._completed:
-                return self._completed.popleft()
+                return self._clock.completed(*self._completed.popleft())
             self._raise()
             return None
 
@@ -77,8 +80,13 @@ class LivePipeline:
             if not self._completed:
                 self._raise()
 
-    def think(self, seconds: float) -> None:
-        """It took real time already."""
+    def asked(self, seconds: float) -> None:
+        with self._changed:
+            self._clock.asked(seconds, self._ahead)
+
+    def told(self, seconds: float) -> None:
+        with self._changed:
+            self._clock.told(seconds)
 
     def close(self) -> None:
         self._closing = True
@@ -98,8 +106,7 @@ class LivePipeline:
                 for result in self._engine.step(self._woken):
                     measured = self._judge(result.configuration, result.measurement)
                     with self._changed:
-                        started_s = self._started_s.pop(result.ticket)
-                        self._completed.append(Completed(result.ticket, measured, started_s, self.now_s))
+                        self._completed.append((result.ticket, measured))
                 while self._woken.poll():
                     self._woken.recv()
                 self._tell()
@@ -107,6 +114,10 @@ class LivePipeline:
             with self._changed:
                 self._error = error
                 self._changed.notify()
+
+    def _clock_compiled(self, ticket: int, compile_s: float) -> None:
+        with self._changed:
+            self._clock.compiled(ticket, compile_s)
 
     def _take(self) -> None:
         """Give the engine what was submitted. A worker counts as busy from here on at the latest."""

@@ -66,8 +66,12 @@ class Pipeline(Protocol):
         """Let time pass until an evaluation is complete or, ``for_worker``, a worker is free."""
         ...
 
-    def think(self, seconds: float) -> None:
-        """The strategy took so long to ask or to learn; meanwhile workers and device went on."""
+    def asked(self, seconds: float) -> None:
+        """The strategy took so long to ask; meanwhile workers and device went on."""
+        ...
+
+    def told(self, seconds: float) -> None:
+        """The strategy took so long to learn what :meth:`completed` said last."""
         ...
 
     def close(self) -> None:
@@ -174,9 +178,11 @@ class SimulatedPipeline:
             if (self._on_device and self._on_device[0][0] <= self._now_s) or (for_worker and self.free):
                 return
 
-    def think(self, seconds: float) -> None:
+    def asked(self, seconds: float) -> None:
         if self._charge:
             self._now_s += seconds
+
+    told = asked
 
     def close(self) -> None:
         """Nothing runs."""

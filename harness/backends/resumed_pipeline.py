@@ -32,11 +32,11 @@ class ResumedPipeline:
 
     @property
     def free(self) -> bool:
-        return self._real is None or self._real.free
+        return self._real is None or (not self._held and self._real.free)
 
     def time_to_ask(self, ahead: bool) -> bool:
         if self._real is not None:
-            return self._real.time_to_ask(ahead)
+            return (ahead or not self._held) and self._real.time_to_ask(ahead)
         return self._submitted < self._asked_before[self._told]
 
     def submit(self, ticket: int, configuration: Configuration) -> None:
@@ -48,11 +48,11 @@ class ResumedPipeline:
 
     def completed(self) -> Completed | None:
         if self._real is not None:
+            self._feed(self._real)
             return self._real.completed()
         if self._told == len(self._logged):
             self._real = self._begin(self.now_s)
-            for ticket, configuration in self._held.items():
-                self._real.submit(ticket, configuration)
+            self._feed(self._real)
             return self._real.completed()
         if self._submitted < self._asked_before[self._told]:
             return None
@@ -65,11 +65,22 @@ class ResumedPipeline:
     def wait(self, for_worker: bool) -> None:
         if self._real is None:
             raise TraceDiverged(f"evaluation {self._told}: the log has more asks before it")
-        self._real.wait(for_worker)
+        self._feed(self._real)
+        self._real.wait(for_worker or bool(self._held))
 
-    def think(self, seconds: float) -> None:
+    def _feed(self, real: Pipeline) -> None:
+        """More may have been under way than there are workers: some waited for the device."""
+        while self._held and real.free:
+            ticket = min(self._held)
+            real.submit(ticket, self._held.pop(ticket))
+
+    def asked(self, seconds: float) -> None:
         if self._real is not None:
-            self._real.think(seconds)
+            self._real.asked(seconds)
+
+    def told(self, seconds: float) -> None:
+        if self._real is not None:
+            self._real.told(seconds)
 
     def close(self) -> None:
         if self._real is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from multiprocessing.connection import wait as wait_for
@@ -97,8 +97,13 @@ class Engine:
                     self.submit(*item)
             yield from self.step()
 
-    def begin(self) -> None:
-        """Start anew: what was submitted before is nobody's any more."""
+    def begin(self, compiled: Callable[[int, float], None] | None = None) -> None:
+        """Start anew: what was submitted before is nobody's any more.
+
+        Args:
+            compiled: told of each compile that ended, by its ticket and CPU seconds, before its result is.
+        """
+        self._compiled = compiled
         self._waiting, self._running = {}, {}
         self._ready = deque()
         self._earlier_s, self._began = self.activity.wall_s, time.monotonic()
@@ -133,6 +138,8 @@ class Engine:
                 self._feed(finished)  # before looking at dozens of compile workers
         for ticket, outcome in self._compile_pool.poll():
             self._count(outcome)
+            if self._compiled is not None:
+                self._compiled(ticket, outcome.compile_s)
             if outcome.compiled is None:
                 finished.append(self._finish((ticket, outcome), outcome.failure()))
             else:

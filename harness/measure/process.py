@@ -151,7 +151,10 @@ def _child(
         else:
             os.environ[name] = value
     tempfile.tempdir = None  # the fork server may have decided already; TMPDIR may be new
-    _redirect_output(log)
+    try:
+        _redirect_output(log)
+    except FileNotFoundError:  # the session was closed before this process had begun: there is nobody to serve
+        return
     with suppress(OSError):
         os.nice(nice)
     threading.Thread(target=_die_with_parent, args=(parent,), daemon=True).start()

@@ -11,6 +11,7 @@ from harness.strategies.base import Budget
 
 
 def spent(budget: Budget, evaluations: int, clock_s: float) -> bool:
+    """Whether nothing more is to be asked, after so many evaluations and s on the tuning clock."""
     return (budget.evaluations is not None and evaluations >= budget.evaluations) or (
         budget.seconds is not None and clock_s >= budget.seconds
     )
@@ -56,6 +57,11 @@ def evaluation_of(
 
 
 def check_trace(known: Sequence[Evaluation], configurations: Sequence[Configuration]) -> None:
+    """Make sure that a resumed strategy asks for what its log has, as far as either goes.
+
+    Raises:
+        TraceDiverged: it does not.
+    """
     for evaluation, configuration in zip(known, configurations, strict=False):
         if dict(evaluation.configuration) != dict(configuration):
             raise TraceDiverged(f"evaluation {evaluation.index}: the log has {dict(evaluation.configuration)}")

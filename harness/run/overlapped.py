@@ -61,14 +61,14 @@ class Asks:
         if admitted is None:
             if not self.asked:
                 raise ValueError(f"{name}.ask(1) returned nothing at the first ask")
-            pipeline.think(took_s)
+            pipeline.asked(took_s)
             self.dry = True
             return None
         if self.asked < len(self._logged_s):
             took_s = self._logged_s[self.asked]
         if (known := self._logged.get(self.asked)) is not None:
             check_trace([known], [admitted[0]])
-        pipeline.think(took_s)
+        pipeline.asked(took_s)
         self.asked += 1
         self.unlogged_s.append(took_s)
         return admitted, took_s
@@ -154,7 +154,7 @@ class Told:
         started = perf_counter()
         self._strategy.tell([evaluation_of(self._told, admitted, measurement, span, ask_s, asked=completed.ticket)])
         tell_s = perf_counter() - started if known is None else known.tell_s
-        self._pipeline.think(tell_s)
+        self._pipeline.told(tell_s)
         before, self._since = self._since, perf_counter()
         evaluation = known or evaluation_of(
             self._told, admitted, measurement, span, ask_s, tell_s, self._since - before,

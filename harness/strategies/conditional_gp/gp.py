@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.linalg import cho_solve, cholesky, lapack, solve_triangular
 from scipy.optimize import minimize
 
@@ -214,6 +215,16 @@ class Posterior:
     def whiten(self, y: Floats) -> Floats:
         """L^-1 (y - mean), [n]: the mean at a point is ``mean + (L^-1 k)^T whiten(y)``."""
         return np.asarray(solve_triangular(self.factor, y - self.hyper.mean, lower=True, check_finite=False))
+
+    def expected(self, y: Floats, unknown: NDArray[np.bool_]) -> Floats:
+        """Mean of the ``unknown`` [n] ones of the observations given the others' y [n], in their order: [k].
+
+        By blocks of the precision matrix Q (Rasmussen & Williams, A.6 and A.12): m - Q_uu^-1 Q_uk (y_k - m).
+        """
+        precision = cho_solve((self.factor, True), np.eye(len(y)), check_finite=False)
+        rows = precision[unknown]
+        known = rows[:, ~unknown] @ (y[~unknown] - self.hyper.mean)
+        return np.asarray(self.hyper.mean - np.linalg.solve(rows[:, unknown], known))
 
     def fitted(self, y: Floats) -> Floats:
         """Posterior mean of the noise-free function at the observations, [n]: y - noise K^-1 (y - m)."""

@@ -35,6 +35,7 @@ class Surrogate:
         self._hyper: Hyperparameters | None = None
         self._refit_at = 0
         self._scored: ScoredCandidates | None = None
+        self._y: Floats = np.empty(0)
 
     def update(self, x: Floats, y: Floats, waiting: Floats | None = None) -> None:
         """Condition on observations x [n, D] with standardised targets y [n]; :meth:`over` comes next.
@@ -43,9 +44,8 @@ class Surrogate:
             waiting: points whose outcome is not known [k, D], believed to turn out as predicted: with the posterior
                 mean as the value this is the kriging believer of Ginsbourger et al. (2010).
         """
-        self._x, self._y = x, y
+        self._x, self._told = x, y
         self._waiting = x[:0] if waiting is None else waiting
-        self._expected: Floats | None = None
         if self._hyper is None or len(x) >= self._refit_at:
             some = _subset(y, self._fit.max_points)
             self._hyper = fit(
@@ -64,28 +64,29 @@ class Surrogate:
     def over(self, candidates: GridPoints) -> None:
         """Predict at these candidates from now on; fantasies are forgotten."""
         assert self._hyper is not None, "update comes first"
+        points = np.vstack([self._x, self._waiting])
         if self._scored is not None and self._scored.grid is candidates:
-            self._condition(self._scored.posterior, self._scored)
+            self._y = self._condition(points, self._scored.posterior, self._scored)
             return
         posterior = Posterior(self._x, self._blocks, self._hyper) if self._scored is None else self._scored.posterior
-        self._condition(posterior, posterior)
+        self._y = self._condition(points, posterior, posterior)
         self._scored = ScoredCandidates(candidates, posterior)
 
-    def _condition(self, posterior: Posterior, through: Posterior | ScoredCandidates) -> None:
-        """Have ``posterior`` hold the observations, then what waits, and nothing else, by way of ``through``."""
-        self._y = self._y[: len(self._x)]
-        known = _common(posterior.x, np.vstack([self._x, self._waiting]))
-        if self._expected is None:
-            known = min(known, len(self._x))
+    def _condition(self, points: Floats, posterior: Posterior, through: Posterior | ScoredCandidates) -> Floats:
+        """Have ``posterior`` hold these points and nothing else, by way of ``through``; returns their targets.
+
+        What it holds already keeps its place: an outcome that comes in changes a target and no factor.
+        """
+        order, known = _arranged(posterior.x, points)
         through.truncate(known)
-        for point in self._x[known:]:
+        for point in points[order[known:]]:
             through.observe(point)
-        if len(self._waiting):
-            if self._expected is None:  # what is believed to turn out as predicted changes no prediction
-                self._expected = posterior.predict(self._y, self._waiting)[0]
-            for point in self._waiting[max(0, known - len(self._x)) :]:
-                through.observe(point)
-            self._y = np.concatenate([self._y, self._expected])
+        n = len(self._x)
+        targets = np.concatenate([self._told, np.zeros(len(points) - n)])[order]
+        waiting = order >= n
+        if waiting.any():  # what is believed to turn out as predicted changes no prediction
+            targets[waiting] = posterior.expected(targets, waiting)
+        return targets
 
     def predict(self) -> tuple[Floats, Floats]:
         """Posterior mean and variance of the noise-free function at the candidates, [N] each."""
@@ -127,8 +128,19 @@ def _subset(y: Floats, most: int) -> slice | NDArray[np.intp]:
     return np.sort(np.concatenate([order[:half], rest]))
 
 
-def _common(a: Floats, b: Floats) -> int:
-    """Length of the common beginning of two lists of points."""
-    n = min(len(a), len(b))
-    differs = np.flatnonzero((a[:n] != b[:n]).any(axis=1))
-    return int(differs[0]) if differs.size else n
+def _arranged(present: Floats, points: Floats) -> tuple[NDArray[np.intp], int]:
+    """Positions of all points [n, D]: first those that are present, in the order of ``present``, as long as it has no
+    other point between them, then the rest in order; and how many are of the first kind."""
+    left: dict[bytes, list[int]] = {}
+    for i in reversed(range(len(points))):
+        left.setdefault(points[i].tobytes(), []).append(i)
+    order: list[int] = []
+    for row in present:
+        same = left.get(row.tobytes())
+        if not same:
+            break
+        order.append(same.pop())
+    known = len(order)
+    kept = set(order)
+    order += [i for i in range(len(points)) if i not in kept]
+    return np.array(order, dtype=np.intp), known

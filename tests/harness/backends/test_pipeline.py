@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from analysis.statistics.random_simulation import simulate
+from harness.backends.cost_clock import CostClock
 from harness.backends.live import LiveBackend
 from harness.backends.pipeline import Completed, Pipeline, SimulatedPipeline
 from harness.evaluation import Configuration, Measurement, Status
@@ -80,7 +82,7 @@ def test_nothing_is_compiled_far_ahead_of_the_device(workers: int) -> None:
 def test_thinking_moves_the_clock_where_it_is_charged_and_stops_nobody(charge: bool) -> None:
     pipeline = SimulatedPipeline(2, of_costs({"a": (1.0, 1.0), "b": (1.0, 1.0)}), {}, charge)
     pipeline.submit(0, {"name": "a"})
-    pipeline.think(5.0)
+    pipeline.asked(5.0)
     pipeline.submit(1, {"name": "b"})
     pipeline.wait(for_worker=False)
     first = pipeline.completed()
@@ -138,5 +140,37 @@ def test_real_processes_overlap_and_lose_nothing(tmp_path: Path) -> None:
                     "run_error": Status.RUNTIME_ERROR}[str(fault)]  # fmt: skip
         assert completed.measurement.status is expected
         assert 0.0 <= completed.start_s <= completed.end_s
-    ends = [completed.end_s for completed in done]
-    assert ends == sorted(ends)
+
+
+def test_the_clock_of_real_events_is_the_simulated_one_where_they_come_in_its_order() -> None:
+    rng = np.random.default_rng(5)
+    measured = [
+        Measurement(Status.OK, compile_s=float(c), benchmark_s=float(d))
+        for c, d in zip(rng.exponential(1.0, 40), rng.exponential(0.05, 40), strict=True)
+    ]
+    simulated = SimulatedPipeline(3, lambda configuration: measured[int(str(configuration["name"]))], {}, charge=True)
+    clock = CostClock(3, charge=True)
+    events: list[tuple[float, int, int]] = []
+    done, ticket, ends = 0, 0, []
+    while done < len(measured):
+        if (completed := simulated.completed()) is not None:
+            while events and events[0][0] <= completed.end_s:
+                _, _, number = heapq.heappop(events)
+                clock.compiled(number, measured[number].compile_s)
+            ends.append((completed.end_s, clock.completed(completed.ticket, completed.measurement).end_s))
+            simulated.told(0.01)
+            clock.told(0.01)
+            done += 1
+        elif ticket < len(measured) and simulated.free:
+            while events and events[0][0] <= simulated.now_s:
+                _, _, number = heapq.heappop(events)
+                clock.compiled(number, measured[number].compile_s)
+            simulated.asked(0.02)
+            clock.asked(0.02, ahead=False)
+            heapq.heappush(events, (simulated.now_s + measured[ticket].compile_s, ticket, ticket))
+            simulated.submit(ticket, {"name": str(ticket)})
+            clock.began(ticket)
+            ticket += 1
+        else:
+            simulated.wait(for_worker=ticket < len(measured))
+    assert [other for _, other in ends] == pytest.approx([end for end, _ in ends])

@@ -233,3 +233,26 @@ def test_a_live_sweep_without_a_gpu_starts_no_run(
     code, _, err = nearopt("run", "-m", "backend=live", "task=softmax-4096x2560-bf16", "seed=range(0,3)")
     assert (code, err) == (2, "nearopt: backend=live: no usable GPU: none is plugged in\n")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_workers_in_a_batch_are_the_run_that_batch_and_backend_say(nearopt: Nearopt, tmp_path: Path) -> None:
+    path = write_toy(tmp_path)
+    command = ("run", f"backend.landscape={path}", "budget.evaluations=20", "results=r")
+    assert nearopt(*command, "batch=4", "backend.compile_workers=4")[0] == 0
+    code, out, _ = nearopt(*command, "workers=4")
+    assert code == 0 and "done before" in out
+    code, out, err = nearopt(*command, "workers=4", "schedule=async")
+    assert code == 2 and "schedule was None, now " in err
+
+
+def test_an_asynchronous_run_says_how_busy_its_workers_were(nearopt: Nearopt, tmp_path: Path) -> None:
+    path = write_toy(tmp_path)
+    command = ("run", f"backend.landscape={path}", "budget.evaluations=20", "workers=4", "schedule=async")
+    assert nearopt(*command, "results=a")[0] == nearopt(*command, "results=b")[0] == 0
+    run = "toy-8x8-bf16__toy/random/seed-0"
+    assert trace(tmp_path / "a" / run) == trace(tmp_path / "b" / run)
+    code, out, _ = nearopt("status", "a")
+    assert code == 0 and "workers busy" in out and "100%" in out
+    (group,) = json.loads(nearopt("status", "a", "--json")[1])["groups"]
+    assert group["utilisation"] == 1.0
+    assert nearopt(*command, "results=a")[1].startswith("done before")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 
 from harness.measure.device import NoDevice, device_slug, probe_device, probe_devices
 from harness.measure.messages import describe, last_words
+from harness.measure.process import WorkerProcess
 from harness.measure.timing import Timing, relative_error_of_median
 from harness.system.text import describe_exit, one_line
 
@@ -133,3 +135,17 @@ def test_device_comes_from_the_driver(tmp_path: Path) -> None:
 def test_no_driver_is_one_line() -> None:
     with pytest.raises(NoDevice, match=r"libnothing\.so cannot be loaded"):
         probe_device("libnothing.so")
+
+
+def test_a_worker_whose_session_is_closed_before_it_begins_ends_without_a_word(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    worker = WorkerProcess(_unreached, None, tmp_path / "gone" / "worker.log", {})
+    with pytest.raises(EOFError):
+        worker.connection.recv()
+    worker.kill()
+    assert capfd.readouterr() == ("", "")
+
+
+def _unreached(connection: Connection, setup: None) -> None:
+    raise AssertionError(f"nobody is served: {connection}, {setup}")

@@ -187,3 +187,47 @@ def test_a_fit_climbs_from_both_starts() -> None:
     warm = fit(x, y, BLOCKS, priors=priors, additive=True, start=hyperparameters())
     assert posterior(cold) > posterior(unpack(location, len(BLOCKS), True))
     assert posterior(warm) >= posterior(hyperparameters())
+
+
+def test_what_is_unknown_is_expected_as_the_known_ones_predict() -> None:
+    rng = np.random.default_rng(3)
+    encoding = Encoding(spaces.conditional())
+    x = encoding.points(spaces.conditional().codes())[rng.permutation(20)]
+    y, unknown = rng.normal(size=20), rng.random(20) < 0.3
+    hyper = Surrogate(encoding.blocks, priors=Priors(), covariance=CovarianceSettings(), fit=FitSettings())
+    hyper.update(x, y)
+    assert hyper._hyper is not None
+    whole, known = (Posterior(points, encoding.blocks, hyper._hyper) for points in (x, x[~unknown]))
+    assert whole.expected(y, unknown) == pytest.approx(known.predict(y[~unknown], x[unknown])[0])
+
+
+def test_what_waits_lowers_the_variance_and_leaves_the_mean_in_whatever_order_it_is_told() -> None:
+    """The factor keeps its order when outcomes come in another one than they were asked in."""
+    rng = np.random.default_rng(4)
+    space = spaces.conditional()
+    encoding = Encoding(space)
+    points = encoding.points(space.codes())
+    grid = GridPoints.of(points, encoding.blocks)
+    x, y = points[rng.permutation(len(points))[:20]], rng.normal(size=20)
+
+    def surrogate() -> Surrogate:
+        return Surrogate(
+            encoding.blocks, priors=Priors(), covariance=CovarianceSettings(), fit=FitSettings(refit_growth=100.0)
+        )
+
+    kept = surrogate()
+    kept.update(x[:12], y[:12], x[12:18])
+    kept.over(grid)
+    without = surrogate()
+    without.update(x[:12], y[:12])
+    without.over(grid)
+    assert kept.predict()[0] == pytest.approx(without.predict()[0], abs=1e-6)
+    assert (kept.predict()[1] <= without.predict()[1] + 1e-9).all() and (kept.predict()[1] < without.predict()[1]).any()
+    order = [*range(12), 15, 13, 17]
+    kept.update(x[order], y[order], x[[12, 14, 16, 18]])
+    kept.over(grid)
+    fresh = surrogate()
+    fresh.update(x[:12], y[:12])
+    fresh.update(x[order], y[order], x[[12, 14, 16, 18]])
+    fresh.over(grid)
+    assert all(a == pytest.approx(b, abs=1e-6) for a, b in zip(kept.predict(), fresh.predict(), strict=True))
