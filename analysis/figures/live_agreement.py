@@ -79,7 +79,7 @@ def draw(agreement: Agreement) -> Figure:
                 textcoords="offset points", ha="right", va="center", fontsize=5.8, fontweight="bold", color="0.35",
             )  # fmt: skip
         figure.supxlabel(
-            "share of replays that a live run is worse than, ties half; bar: mean of the cell; grey: 95% by chance",
+            "share of replays that a live run is worse than, ties half;\nbar: mean of the cell; grey: 95% by chance",
             fontsize=7.5,
         )
     return figure

@@ -33,7 +33,7 @@ def draw(data: pd.DataFrame, styles: dict[str, Look], x_label: str, y_label: str
             axes.step(
                 curve["x"], curve["solved"], where="post", color=look.colour, ls=look.dash, label=legend_label(strategy)
             )
-            if i < _BANDS and curve["low"].notna().all():
+            if i < _BANDS and curve["low"].notna().any():  # where all tasks are alike there is none
                 axes.fill_between(
                     curve["x"], curve["low"], curve["high"], step="post", color=look.colour, alpha=0.15, lw=0
                 )

@@ -124,7 +124,7 @@ def draw(
         against = " / ".join(name.replace("_", " ") for name in sorted(set(rows["baseline"])))
         unit = axis_words(axis, rows)
         figure.supxlabel(
-            f"speedup over {against} to within {target:.0%} of the optimum, in {unit}; 95% intervals",
+            f"speedup over {against} to within {target:.0%} of the optimum,\nin {unit}; 95% intervals",
             fontsize=7.5,
         )
     return figure

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.figures.letters import MOST, apart, cut, shorten
+from analysis.figures.letters import MOST, MOST_IN_TITLE, apart, cut, shorten
 from analysis.figures.style import paper
 from analysis.report.gallery import Gallery
 from analysis.study.results import study_results
@@ -42,6 +42,13 @@ def test_no_figure_of_long_names_makes_matplotlib_warn(tmp_path: Path) -> None:
                 labels = [*axes.get_xticklabels(), *axes.get_yticklabels()]
                 assert all(len(line) <= MOST for label in labels for line in label.get_text().split("\n"))
     assert {"speedup-evaluations", "heatmap-evaluations", "best-so-far"} <= set(seen)
+
+
+def test_the_words_below_a_figure_are_never_cut(tmp_path: Path) -> None:
+    results = study_results([write_study(tmp_path / "r", {"k-1__gpu": landscape(60)}, {"s": guided_order(2)}, 2, 30)])
+    below = {drawing.name: drawing.draw().get_supxlabel() for drawing in Gallery(results).drawings()}
+    assert "tuning seconds (1 worker each)" in below["speedup-seconds"]
+    assert all(len(line) <= MOST_IN_TITLE for text in below.values() for line in text.split("\n"))
 
 
 @pytest.mark.slow

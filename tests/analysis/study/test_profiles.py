@@ -141,3 +141,14 @@ def test_figures_are_a_columns_width_and_take_every_marker(results: StudyResults
     assert all(figure.get_figwidth() == COLUMN_INCHES for figure in drawn)
     dots = [line for line in drawn[1].axes[0].lines if line.get_linestyle() == "None"]
     assert len(dots) == 4 and all(len(line.get_xdata()) == 1 for line in dots)
+
+
+def test_a_band_is_drawn_where_it_is_known(results: StudyResults) -> None:
+    """Before the first hit all tasks are alike, and there is none."""
+    data = profiles.data_profiles(results)
+    own = data[data["strategy"] == "guided"].copy()
+    own.loc[own["x"] < own["x"].quantile(0.3), ["low", "high"]] = np.nan
+    (band,) = profile.draw(own, looks(["guided"]), "x", "y").axes[0].collections
+    (drawn,) = band.get_paths()
+    low, high = drawn.vertices[:, 1].min(), drawn.vertices[:, 1].max()
+    assert (low, high) == pytest.approx((own["low"].min(), own["high"].max()))
