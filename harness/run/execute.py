@@ -26,6 +26,7 @@ from harness.run.overlapped import run_overlapped
 from harness.run.reference import check_reference, reference_facts, write_reference
 from harness.run.store import RunDirectory, check_owner, finished
 from harness.run.streams import VERSION, streams
+from harness.run.version import check_run_version
 from harness.strategies.base import Strategy
 from harness.system.atomic import write_text, writing
 from harness.system.digest import digest
@@ -140,12 +141,13 @@ def recognised(config: RunConfig, options: SweepOptions, backend: Backend) -> Ru
         backend: of this run, or of the same with another seed.
 
     Raises:
-        UserError: what is there belongs to another run, or is damaged beyond repair.
+        UserError: what is there belongs to another run, is damaged beyond repair, or a newer NearOpt made it.
     """
     if fault := task_fault(backend.task):  # a backend of the user's may call it anything
         raise UserError(f"backend.task={shown(backend.task)}: {fault}")
     task_folder = options.results / backend.task
     path = task_folder / contract.run_name(config.label, config.seed)
+    check_run_version(path)  # first: nobody can say what of a newer NearOpt's run is damaged
     wrong = damage(path)
     if said := refused(path, wrong):
         raise UserError(f"{path}: damaged: {said}: move it away to run again")

@@ -18,6 +18,7 @@ from harness.run import contract
 from harness.run.damage import damage
 from harness.run.failures import failed
 from harness.run.store import finished
+from harness.run.version import check_run_version
 from harness.study.placement import visible_gpus
 from harness.study.plan import ANY, PlannedRun, planned_run, run_directories
 from harness.study.recorded_costs import RunCost, Thinking, random_run, thinking
@@ -107,7 +108,7 @@ def estimate(configs: Sequence[RunConfig], options: SweepOptions) -> Estimate:
     """The cost of the runs of ``configs`` that are not done.
 
     Raises:
-        UserError: a task that a replay needs is not recorded, or a finished run is damaged.
+        UserError: a task that a replay needs is not recorded, or a newer NearOpt made a run.
     """
     groups: dict[tuple[str, str], list[tuple[RunConfig, PlannedRun | None]]] = {}
     for config in configs:
@@ -178,6 +179,8 @@ class _State:
 
 def _state(options: SweepOptions, run: PlannedRun | None) -> _State:
     places = run_directories(options.results, run) if run else []
+    for place in places:
+        check_run_version(place)  # before anything is said of what only a newer NearOpt can read
     if any(not damage(place) and finished(place) is not None for place in places):
         return _State(done=True)
     failures = [failure for place in places if (failure := failed(place)) is not None]
