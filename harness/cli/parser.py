@@ -16,6 +16,8 @@ DESCRIPTION = """How fast does a tuner get near the optimum of a real GPU kernel
 
 exit codes: 0 done, 2 wrong input or results that cannot be written (one line on stderr), 130 Ctrl-C, 1 anything else;
 gate: 4 regression, 3 undecided"""
+_MAY_BE_EMPTY = ("--beside",)
+"""Options whose value is a list of names, which may have none."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -45,10 +47,10 @@ def command_parser() -> argparse.ArgumentParser:
 def _check_not_empty(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
     """A path that is empty would be the working directory: most often it is a variable of the shell that is not set."""
     for before, word in pairwise(["", *words]):
-        if not word:
+        if not word and before not in _MAY_BE_EMPTY:
             where = f"{before} ''" if before.startswith("-") else "''"
             parser.error(f"{where}: expected a value (. is the working directory)")
-        if word.startswith("--") and word.endswith("="):
+        if word.startswith("--") and word.endswith("=") and word[:-1] not in _MAY_BE_EMPTY:
             parser.error(f"{word}: expected a value (. is the working directory)")
 
 

@@ -14,7 +14,9 @@ from harness.system.terminal import say
 def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("overrides", nargs="+", metavar="STRATEGY", help="names of strategies, and overrides")
     parser.add_argument("-o", "--output", type=Path, default=Path("profile"), help="default: profile")
-    parser.add_argument("--beside", default="random,optuna_tpe", metavar="A,B", help="default: random,optuna_tpe")
+    parser.add_argument(
+        "--beside", default="random,optuna_tpe", metavar="A,B", help="default: random,optuna_tpe; '' for none"
+    )
     parser.add_argument("--observations", type=int, default=1000, help="default: 1000")
     parser.add_argument("--time-limit-s", type=float, default=300.0, help="for each strategy (default: 300)")
     add_config_dir(parser)
