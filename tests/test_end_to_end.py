@@ -14,7 +14,7 @@ pytestmark = pytest.mark.usefixtures("undrawn")
 
 COLUMNS = [
     "task", "strategy", "target", "axis", "baseline", "budget", "stratum", "hits", "runs", "ert", "bound", "speedup",
-    "speedup_low", "speedup_high", "refused",
+    "speedup_low", "speedup_high", "refused", "workers", "baseline_workers", "unreachable_above",
 ]  # fmt: skip
 
 

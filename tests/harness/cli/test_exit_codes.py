@@ -19,7 +19,8 @@ from harness.record.progress import RecordingProgress
 from harness.system.atomic import check_writable
 from harness.system.resources import CHECKOUT
 from tests.harness.cli.test_cli import Nearopt, nearopt
-from tests.harness.gate.test_gate_command import Gate, gate
+from tests.harness.gate.conftest import gate
+from tests.harness.gate.gate_fixtures import Gate
 from tests.harness.toy import write_toy
 
 __all__ = ["gate", "nearopt"]
