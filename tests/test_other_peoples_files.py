@@ -22,19 +22,6 @@ from tests.harness.toy import write_toy
 
 __all__ = ["nearopt"]
 TASK = "a-1__h"
-ESCAPES = (
-    "../../../../victim/x",
-    "/tmp/x",
-    "..",
-    "a/b",
-    "a\\b",
-    "\x1b]0;pwned\x07",
-    "x\n",
-    ".x",
-    "",
-    "ALL",
-    "kernel:a",
-)
 
 
 @pytest.fixture
@@ -50,33 +37,15 @@ def edit(results: Path, change: Callable[[dict[str, object]], object], label: st
         file.write_text(yaml.safe_dump(config))
 
 
-def snapshot(folder: Path) -> dict[str, bytes]:
-    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
-
-
 def one_line(err: str, *words: str) -> None:
     assert err.count("\n") == 1 and all(word in err for word in words), err
     assert err.strip("\n").isprintable()
 
 
-@pytest.mark.parametrize("name", ESCAPES)
-def test_a_task_that_leads_elsewhere_is_refused(nearopt: Nearopt, study: Path, tmp_path: Path, name: str) -> None:
-    edit(study, lambda config: config.update(task=name))
-    (tmp_path / "victim").mkdir()
-    (tmp_path / "victim/x.csv").write_text("precious\n")
-    before = snapshot(tmp_path)
-    code, _, err = nearopt("report", study, "-o", tmp_path / "out/a/b", "--per-task")
-    assert code == 2
-    one_line(err, contract.CONFIG, "task=", "expected")
-    assert snapshot(tmp_path) == before
-
-
-@pytest.mark.parametrize("name", [name for name in ESCAPES if name not in ("ALL", "kernel:a")])
-def test_a_label_that_leads_elsewhere_is_refused(nearopt: Nearopt, study: Path, tmp_path: Path, name: str) -> None:
-    edit(study, lambda config: config["strategy"].update(label=name), "s")  # type: ignore[attr-defined]
-    code, _, err = nearopt("report", study, "-o", tmp_path / "out")
-    assert code == 2
-    one_line(err, contract.CONFIG, "strategy.label=", "expected")
+def rename(study: Path, name: str, depth: int) -> None:
+    """Give a run's place another name: the task's folder (depth 0), or the label's (1) of ``s``."""
+    folder = study / TASK if depth == 0 else study / TASK / "s"
+    folder.rename(folder.parent / name)
 
 
 @pytest.mark.parametrize("field", ["task", "strategy"])
@@ -127,6 +96,7 @@ ODD = "=cmd|$x$ `y` <b>_*_"
 
 def test_odd_names_are_text_in_every_medium(nearopt: Nearopt, study: Path, tmp_path: Path) -> None:
     edit(study, lambda config: config["strategy"].update(label=ODD), "s")  # type: ignore[attr-defined]
+    rename(study, ODD, 1)
     code, printed, _ = nearopt("report", study, "-o", tmp_path / "o", "--per-task")
     assert code == 0 and ODD in printed
     files = list((tmp_path / "o").rglob("*.csv"))
