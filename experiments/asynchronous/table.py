@@ -24,6 +24,10 @@ WORKERS = 16
 TARGET = 0.05
 BOUND = "bound"
 KINDS = (EXACT_RANDOM, EXACT_BY_PARAMETER)
+COLUMNS = [
+    "task", "strategy", "baseline", "stratum", "hits", "runs", "speedup", "speedup_low", "speedup_high", "bound",
+    "refused",
+]  # fmt: skip
 
 
 def speedups(study: Study) -> pd.DataFrame:
@@ -73,7 +77,7 @@ def main() -> int:
         print(f"\nover {kind}, {WORKERS} workers on both sides, tuning seconds, within {TARGET:.0%}")
         print(wide.to_string(float_format=lambda value: f"{value:.2f}"))
     if arguments.output:
-        found.to_csv(arguments.output, index=False)
+        found[COLUMNS].to_csv(arguments.output, index=False, float_format="%.4g")
     return 0
 
 
