@@ -19,6 +19,7 @@ from hydra.errors import HydraException, MissingConfigException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from harness.config.interpolations import check_interpolations
 from harness.config.labels import labelled, swept_arguments
 from harness.config.overrides import check_hydra_keys, check_lists_of_files, check_readable, chosen, natural
 from harness.config.plugins import GROUPS, Plugins, importable, load_hydras_plugins
@@ -170,7 +171,9 @@ class Composer:
         def composed() -> Any:
             with hydra.initialize_config_dir(version_base="1.3", config_dir=str(conf_directory())):
                 _forget_plugins_launchers()
-                return hydra.compose("config", [*self._search_path, *overrides], return_hydra_config)
+                found = hydra.compose("config", [*self._search_path, *overrides], return_hydra_config)
+                check_interpolations(OmegaConf.to_container(found))
+                return found
 
         def with_kernels() -> Any:
             try:
