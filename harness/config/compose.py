@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
+from difflib import get_close_matches
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -193,7 +194,17 @@ class Composer:
             return call()
         except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
             check_readable(overrides)
-            raise UserError(causes_line(error)) from None
+            raise UserError(_missing(error) or causes_line(error)) from None
+
+
+def _missing(error: Exception) -> str:
+    """What of a configuration group is not there, and what is like it; empty for other errors."""
+    if not isinstance(error, MissingConfigException) or not error.options or not error.missing_cfg_file:
+        return ""
+    group, _, name = error.missing_cfg_file.rpartition("/")
+    near = get_close_matches(name, error.options, n=3)
+    expected = " or ".join(near) if near else f"one of {', '.join(error.options)}"
+    return f"{group}={name}: there is no {error.missing_cfg_file}.yaml: expected {expected}"
 
 
 def _seeds_apart(overrides: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
