@@ -31,6 +31,9 @@ def snapshot(folder: Path) -> dict[str, bytes]:
     return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
+SOME_FAST = [*ESCAPES[:2], *(pytest.param(name, marks=pytest.mark.slow) for name in ESCAPES[2:])]
+
+
 @pytest.mark.parametrize("name", ESCAPES)
 def test_a_task_that_leads_elsewhere_is_damage(nearopt: Nearopt, study: Path, tmp_path: Path, name: str) -> None:
     edit(study, lambda config: config.update(task=name))
@@ -44,7 +47,7 @@ def test_a_task_that_leads_elsewhere_is_damage(nearopt: Nearopt, study: Path, tm
 
 
 @pytest.mark.usefixtures("undrawn")
-@pytest.mark.parametrize("name", ESCAPES)
+@pytest.mark.parametrize("name", SOME_FAST)
 def test_a_label_that_leads_elsewhere_is_damage(nearopt: Nearopt, study: Path, tmp_path: Path, name: str) -> None:
     edit(study, lambda config: config["strategy"].update(label=name), "s")  # type: ignore[attr-defined]
     (tmp_path / "victim").mkdir()

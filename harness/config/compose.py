@@ -38,6 +38,8 @@ from harness.system.resources import conf_directory
 from harness.system.text import causes_line
 
 MAX_RUNS = 100_000
+FEW = 8
+"""Names of a group that are all listed where another is asked for."""
 
 
 @dataclass(frozen=True)
@@ -202,7 +204,7 @@ def _missing(error: Exception) -> str:
     if not isinstance(error, MissingConfigException) or not error.options or not error.missing_cfg_file:
         return ""
     group, _, name = error.missing_cfg_file.rpartition("/")
-    near = get_close_matches(name, error.options, n=3)
+    near = get_close_matches(name, error.options, n=3) if len(error.options) > FEW else []
     expected = " or ".join(near) if near else f"one of {', '.join(error.options)}"
     return f"{group}={name}: there is no {error.missing_cfg_file}.yaml: expected {expected}"
 

@@ -29,6 +29,7 @@ def recorded(folder: Path) -> Landscape:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_each_session_times_all_on_every_card(tmp_path: Path) -> None:
     options = SessionOptions(compile_workers=2, compile_timeout_s=5, run_timeout_s=5)
     retiming = Retiming(factor=4.0, anchors=2, rounds=3, samples=2)

@@ -26,6 +26,7 @@ def test_what_is_cut_stays_apart() -> None:
     assert cut("abcdefg", 7) == "abcdefg"
 
 
+@pytest.mark.slow
 def test_no_figure_of_long_names_makes_matplotlib_warn(tmp_path: Path) -> None:
     tables = {f"matmul-{'9' * 150}__gpu": landscape(60), "softmax-1__gpu": landscape(60, 1)}
     results = study_results([write_study(tmp_path / "r", tables, LABELS, 2, 30)])

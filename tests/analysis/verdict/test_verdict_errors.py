@@ -38,6 +38,7 @@ def test_false_support() -> None:
     assert found["strategy supported"] > 0.005  # the boundary: it is not by never supporting anything
 
 
+@pytest.mark.slow
 def test_clear_truths_are_found() -> None:
     assert shares(small(everywhere(3.0, 3.0, 0.98)), HYPOTHESIS, 40, 3)["claim refuted"] > 0.9
     assert shares(small(everywhere(9.0, 9.0, 0.98)), HYPOTHESIS, 40, 4)["claim supported"] > 0.9

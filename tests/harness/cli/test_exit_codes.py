@@ -48,6 +48,7 @@ def test_trying_leaves_nothing_behind(tmp_path: Path) -> None:
         check_writable(tmp_path / f"{'x' * 300}.json")
 
 
+@pytest.mark.slow
 def test_a_verdict_that_cannot_be_written_is_printed_and_the_other_files_are_made(
     gate: Gate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

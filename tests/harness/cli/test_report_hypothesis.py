@@ -134,6 +134,7 @@ def test_a_study_is_judged_by_its_own_hypothesis(
     assert "--hypothesis" not in text
 
 
+@pytest.mark.slow
 def test_given_hypotheses_come_before_found_ones(
     results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -47,6 +47,7 @@ def test_a_slow_strategy_is_a_regression(gate: Gate, tmp_path: Path) -> None:
     assert markdown.count("| hills-") == len(TASKS)
 
 
+@pytest.mark.slow
 def test_a_quick_one_is_an_improvement(gate: Gate) -> None:
     code, out, _ = gate("quick", "--against", "slow", "--to-the-end")
     assert code == 0
@@ -94,6 +95,7 @@ def test_an_unchanged_strategy_repeats_its_baseline(gate: Gate) -> None:
     assert "look 1 of 2" in out
 
 
+@pytest.mark.slow
 def test_finished_runs_are_used_again(gate: Gate, tmp_path: Path) -> None:
     first, _, _ = gate("slow", "--against", "quick", "--seeds", "3")
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("DONE")}
@@ -149,6 +151,7 @@ def test_sides_of_several_versions_of_the_code_are_not_judged(gate: Gate, tmp_pa
     assert any("1 superseded and not counted (seed 1: aborted-0" in note for note in side["notes"])
 
 
+@pytest.mark.slow
 def test_results_folders_are_compared_as_they_are(gate: Gate) -> None:
     landscapes = ",".join(f"{task}__toy.parquet" for task in TASKS)
     for strategy in ("quick", "slow"):
