@@ -19,12 +19,14 @@ from analysis.gate.exact import WORDS
 from analysis.runs import documents, folders
 from analysis.runs import log_lines as read_there
 from analysis.runs import names as names_there
+from analysis.runs import own_name as own_name_there
 from analysis.runs import temporaries as temporaries_there
 from analysis.runs.account import account
 from analysis.study.baseline import Baseline
 from harness.config.names import check_label, check_stem, check_task_name
 from harness.errors import UserError
 from harness.run import log_lines as read_here
+from harness.run import own_name as own_name_here
 from harness.study.status import study_status
 from harness.system import names as names_here
 from harness.system import temporaries as temporaries_here
@@ -279,3 +281,25 @@ def test_a_link_leads_no_further_than_a_study_is_deep(tmp_path: Path) -> None:
     (tmp_path / "r/all").symlink_to(tmp_path / "disk")
     seen = [place.name for place, _, _ in folders.folders(tmp_path / "r")]
     assert seen == ["r", "all", "a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "task: t__d\nstrategy:\n  label: s\n  _target_: x\nseed: 3\n",
+        "task: other__d\nstrategy:\n  label: s\nseed: 3\n",
+        "task: t__d\nstrategy:\n  label: 'a/b'\nseed: 3\n",
+        "task: t__d\nstrategy:\n  label: s\nseed: 4\n",
+        "task: t__d\nstrategy: {label: s}\nseed: 3\n",
+        "seed: 3\n",
+        "strategy: 7\nseed: 3\n",
+        "task: [\n",
+        "",
+    ],
+)
+@pytest.mark.parametrize("place", ["t__d/s/seed-3", "t__d/s/mine", "seed-3"])
+def test_whether_a_run_is_what_its_place_says(tmp_path: Path, said: str, place: str) -> None:
+    run = tmp_path / place
+    run.mkdir(parents=True)
+    (run / "config.yaml").write_text(f"format_version: 1\n{said}")
+    assert own_name_here.misnamed(run) == own_name_there.misnamed(run)

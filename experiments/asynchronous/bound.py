@@ -2,43 +2,27 @@
 
 from __future__ import annotations
 
-import heapq
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from analysis.runs.load import Study
-
-Floats = NDArray[np.float64]
-
-
-def list_scheduled(compile_s: Floats, device_s: Floats, workers: int) -> Floats:
-    """When each evaluation ends, in s, if every worker takes the next one as soon as it is free. [n]
-
-    The device takes them one at a time, first in first out as compiles end; a failure without device time ends there.
-    """
-    free = [0.0] * workers
-    compiled = np.empty(len(compile_s))
-    for i, cost in enumerate(compile_s.tolist()):
-        compiled[i] = free[0] + cost
-        heapq.heapreplace(free, compiled[i])
-    ends, device = compiled.copy(), 0.0
-    for i in np.argsort(compiled, kind="stable").tolist():
-        if device_s[i] > 0:
-            ends[i] = device = max(device, compiled[i]) + device_s[i]
-    return ends
+from harness.evaluation import Measurement, Status
+from harness.run.clock import schedule
 
 
 def rescheduled(study: Study, workers: int) -> Study:
-    """The study with the clock of ``workers`` and its evaluations in the order in which they would end."""
+    """The study with the clock of ``workers`` and its evaluations in the order in which they would end.
+
+    Every worker takes the next evaluation as soon as it is free, as in one large batch.
+    """
     parts = []
     for _, part in study.evaluations.groupby("run", sort=True):
-        compile_s, device_s = (part[name].to_numpy(np.float64) for name in ("compile_s", "device_s"))
-        ends = list_scheduled(compile_s, device_s, workers)
+        costs = part[["compile_s", "device_s"]].to_numpy(np.float64).tolist()
+        batch = [Measurement(Status.OK, compile_s=compiling, benchmark_s=device) for compiling, device in costs]
+        ends = np.array([span.end_s for span in schedule(batch, workers, 0.0)])
         order = np.argsort(ends, kind="stable")
-        moved = part.iloc[order].assign(clock_end_s=ends[order], index=np.arange(len(part)))
-        parts.append(moved)
+        parts.append(part.iloc[order].assign(clock_end_s=ends[order], index=np.arange(len(part))))
     runs = study.runs.assign(batch=workers, compile_workers=workers, schedule="async")
     return replace(study, runs=runs, evaluations=pd.concat(parts, ignore_index=True))

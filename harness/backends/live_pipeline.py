@@ -71,7 +71,8 @@ class LivePipeline:
             return None
 
     def wait(self, for_worker: bool) -> None:
-        """
+        """Wait for the engine.
+
         Raises:
             DeviceLost, CompilePoolError, UserError: of the engine.
         """

@@ -28,7 +28,7 @@ class ResumedPipeline:
     def now_s(self) -> float:
         if self._real is not None:
             return self._real.now_s
-        return self._logged[self._told - 1].clock_end_s if self._told else 0.0
+        return max((evaluation.clock_end_s for evaluation in self._logged[: self._told]), default=0.0)
 
     @property
     def free(self) -> bool:

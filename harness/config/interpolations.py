@@ -10,13 +10,15 @@ from harness.errors import UserError
 
 MOST = 10_000
 """Interpolations that are resolved for one value. Ours need some dozens; a chain that doubles thirty times, 10^9."""
+DEEPEST = 50
+"""References that follow one another; OmegaConf goes down into each."""
 _REFERENCE = re.compile(r"\$\{\s*(\.*[\w.\-]+(?:\[\w+\])*)\s*\}")
 
 Path = tuple[str, ...]
 
 
 def check_interpolations(document: Any) -> None:
-    """Refuse a configuration of which a value takes more than :data:`MOST` steps to resolve.
+    """Refuse a configuration of which a value takes more than :data:`MOST` steps to resolve, or :data:`DEEPEST` deep.
 
     Args:
         document: in plain types, not resolved.
@@ -24,11 +26,15 @@ def check_interpolations(document: Any) -> None:
     Raises:
         UserError: naming the value.
     """
-    steps: dict[Path, int] = {}
+    known: dict[Path, tuple[int, int]] = {}
     for path, value in _values(document, ()):
-        if isinstance(value, str) and "${" in value and _steps(document, path, steps, 0) > MOST:
+        if isinstance(value, str) and "${" in value:
+            steps, depth = _work(document, path, known, 0)
             name = ".".join(path)
-            raise UserError(f"{name}: its interpolations are resolved more than {MOST} times: expected fewer")
+            if depth > DEEPEST:
+                raise UserError(f"{name}: more than {DEEPEST} interpolations lead to one another: expected fewer")
+            if steps > MOST:
+                raise UserError(f"{name}: its interpolations are resolved more than {MOST} times: expected fewer")
 
 
 def _values(node: Any, path: Path) -> Iterator[tuple[Path, Any]]:
@@ -44,20 +50,22 @@ def _values(node: Any, path: Path) -> Iterator[tuple[Path, Any]]:
         yield from _values(value, (*path, str(key)))
 
 
-def _steps(document: Any, path: Path, known: dict[Path, int], depth: int) -> int:
-    """References that resolving what is at ``path`` follows; one that leads nowhere, or in a circle, is OmegaConf's."""
-    if path in known:
-        return known[path]
-    if depth > MOST:
-        return MOST + 1
-    known[path] = 1  # of a circle
-    total = 0
+def _work(document: Any, path: Path, known: dict[Path, tuple[int, int]], above: int) -> tuple[int, int]:
+    """How many references resolving what is at ``path`` follows, and how many of them lead to one another.
+
+    One that leads nowhere, or in a circle, is OmegaConf's. ``above``: as deep it is already; no further is looked.
+    """
+    if path in known or above > DEEPEST:
+        return known.get(path, (0, DEEPEST))
+    known[path] = (1, 1)  # of a circle
+    steps = depth = 0
     for at, value in _values(_at(document, path), path):
         if isinstance(value, str) and "${" in value:
             for reference in _REFERENCE.findall(value):
-                total += 1 + _steps(document, _absolute(reference, at), known, depth + 1)
-    known[path] = total
-    return total
+                own, below = _work(document, _absolute(reference, at), known, above + 1)
+                steps, depth = steps + 1 + own, max(depth, 1 + below)
+    known[path] = (steps, depth)
+    return steps, depth
 
 
 def _absolute(reference: str, at: Path) -> Path:

@@ -242,7 +242,7 @@ def test_workers_in_a_batch_are_the_run_that_batch_and_backend_say(nearopt: Near
     code, out, _ = nearopt(*command, "workers=4")
     assert code == 0 and "done before" in out
     code, out, err = nearopt(*command, "workers=4", "schedule=async")
-    assert code == 2 and "schedule was None, now " in err
+    assert code == 2 and "schedule was batch, now " in err
 
 
 def test_an_asynchronous_run_says_how_busy_its_workers_were(nearopt: Nearopt, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.config.interpolations import MOST, check_interpolations
+from harness.config.interpolations import DEEPEST, MOST, check_interpolations
 from harness.errors import UserError
 from tests.harness.cli.test_cli import Nearopt, nearopt
 
@@ -25,6 +25,14 @@ def test_a_chain_that_doubles_is_refused_by_the_name_of_its_first_value_beyond_t
     check_interpolations(doubling(10, relative))
     with pytest.raises(UserError, match=rf"strategy\.a\d+: its interpolations are resolved more than {MOST} times"):
         check_interpolations(doubling(40, relative))
+
+
+@pytest.mark.parametrize("downward", [False, True])
+def test_a_chain_as_long_as_no_recursion_is_refused_in_whatever_order_it_stands(downward: bool) -> None:
+    chain = [("a0", "x"), *((f"a{i}", f"${{a{i - 1}}}") for i in range(1, 5000))]
+    check_interpolations(dict(chain[:40]))
+    with pytest.raises(UserError, match=rf"more than {DEEPEST} interpolations lead to one another"):
+        check_interpolations(dict(reversed(chain) if downward else chain))
 
 
 @pytest.mark.parametrize(
