@@ -15,6 +15,7 @@ from analysis.study.laws import BY_PARAMETER, UNIFORM
 from analysis.study.reference_error import Disturbed, widened
 from analysis.study.results import StudyResults
 from analysis.study.speedup import task_rows
+from analysis.study.workers import axis_words_of
 from analysis.tables.baselines import headline_stratum, stratum_name
 from analysis.tables.lacking import Lacking, with_counts
 from analysis.tables.table import Table, figure, text_rows, times_cell
@@ -74,7 +75,7 @@ def speedups(results: StudyResults, disturbed: Disturbed, target: float = HEADLI
     data = with_counts(data, lacking, lambda _: tasks)
     rows = [
         [
-            f"{r['strategy']}{lacking.mark(r['strategy'], tasks)}", r["baseline"], r["axis"],
+            f"{r['strategy']}{lacking.mark(r['strategy'], tasks)}", r["baseline"], axis_words_of(r),
             times_cell(r["speedup"], r["low"], r["high"]),
             "–" if np.isnan(r["low_both"]) else f"{figure(r['low_both'])}–{figure(r['high_both'])}",
         ]
@@ -91,6 +92,7 @@ def speedups(results: StudyResults, disturbed: Disturbed, target: float = HEADLI
 
 
 _KEYS = ["strategy", "baseline", "axis"]
+_TOLD = ["speedup", "workers", "baseline_workers"]
 
 
 def _whole(table: pd.DataFrame, target: float, stratum: str) -> pd.DataFrame:
@@ -104,9 +106,9 @@ def _intervals(rows: pd.DataFrame, ending: str = "") -> pd.DataFrame:
         estimate = LogEstimate.of_row(row, "_these")
         low, high = (float("nan"), float("nan")) if row["refused_these"] else estimate.interval()
         own = {f"low{ending}": low, f"high{ending}": high, f"se{ending}": estimate.se}
-        found.append({key: row[key] for key in _KEYS} | own | ({} if ending else {"speedup": row["speedup"]}))
+        found.append({key: row[key] for key in _KEYS} | own | ({} if ending else {key: row[key] for key in _TOLD}))
     columns = [*_KEYS, *(f"{column}{ending}" for column in ("low", "high", "se"))]
-    return pd.DataFrame(found, columns=columns if ending else [*columns, "speedup"])
+    return pd.DataFrame(found, columns=columns if ending else [*columns, *_TOLD])
 
 
 def _told(disturbed: Disturbed) -> str:

@@ -107,7 +107,7 @@ def _sentence(
             cell = min((c for c in here if (c.strategy, c.baseline) == (name, baseline)), key=lambda c: c.speedup)
             parts.append(
                 f"{name} is {cell.speedup:.1f} times ({cell.lower:.1f} to {cell.upper:.1f}) as fast as {baseline} in "
-                f"{cell.axis}"
+                f"{cell.axis_words}"
             )
     was, now = before[question][stratum], claim[question][stratum]
     if hypothesis.reference_error is None:
