@@ -5,21 +5,18 @@ from __future__ import annotations
 import difflib
 import hashlib
 import sys
-from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
-
 from analysis.errors import AnalysisError
 from analysis.media import printable
-from analysis.runs.documents import YAML_LOADER, load_yaml, read_bytes
 from analysis.runs.names import name_fault
-from analysis.runs.run_directory import first_line
 from analysis.verdict import hypothesis_parts as parts
 from analysis.verdict.hypothesis import CHOICES, TESTED_TARGETS, Hypothesis
 from analysis.verdict.registration import Registration, registration
+from analysis.verdict.yaml_mapping import read_mapping, shown
 
 NAME = "hypothesis.yaml"
 VERSION = 1
@@ -90,15 +87,7 @@ def read_hypothesis(path: Path) -> HypothesisFile:
         AnalysisError: it cannot be read, or a field is unknown, missing, of the wrong type or out of range; the line
             names file, field, value and what was expected.
     """
-    try:
-        data = read_bytes(path)
-        document = load_yaml(data.decode("utf-8"), _Loader)
-    except OSError as error:
-        raise AnalysisError(f"{path}: cannot be read: {error.strerror or error}: expected a hypothesis") from error
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise AnalysisError(f"{path}: not YAML: {_told(error)}") from error
-    if not isinstance(document, dict):
-        raise AnalysisError(f"{path}: {_shown(document)}: expected a mapping with the keys {', '.join(_KEYS)}")
+    data, document = read_mapping(path, _KEYS, "a hypothesis")
     return HypothesisFile(path, hashlib.sha256(data).hexdigest(), _Reader(path, document).hypothesis())
 
 
@@ -214,21 +203,8 @@ class _Reader:
             seen.add(value)
 
     def fault(self, name: str, expected: str, value: object = None, near: str = "") -> AnalysisError:
-        shown = _shown(self.document.get(name) if value is None else value)
-        return AnalysisError(f"{self.path}: {name}={shown}{near}: expected {expected}")
-
-
-class _Loader(YAML_LOADER):  # type: ignore[misc]  # a class of PyYAML, whichever is there
-    """YAML in which a key that stands twice is an error."""
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
-        seen: set[str] = set()
-        for key in [key for key, _ in node.value if isinstance(key, yaml.ScalarNode)]:
-            if key.value in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"{key.value} stands twice", key.start_mark)
-            seen.add(key.value)
-        made: dict[Hashable, Any] = super().construct_mapping(node, deep)
-        return made
+        text = shown(self.document.get(name) if value is None else value)
+        return AnalysisError(f"{self.path}: {name}={text}{near}: expected {expected}")
 
 
 def _is_number(value: object) -> bool:
@@ -240,16 +216,5 @@ def _near(value: str, choices: Collection[str]) -> str:
     return f" (did you mean {near[0]}?)" if near else ""
 
 
-def _shown(value: object) -> str:
-    text = "nothing" if value is None else repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
 def _listed(values: Iterable[object]) -> str:
     return ", ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in values)
-
-
-def _told(error: Exception) -> str:
-    """With the line, which a YAML error has apart from what is wrong there."""
-    problem, mark = getattr(error, "problem", None), getattr(error, "problem_mark", None)
-    return f"line {mark.line + 1}: {problem}" if problem and mark else first_line(error)

@@ -11,13 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from analysis.errors import AnalysisError
 from analysis.media import printable
-from analysis.runs.documents import YAML_LOADER, load_yaml, read_bytes
-from analysis.runs.run_directory import first_line
 from analysis.verdict.hypothesis_parts import read_reference_error
+from analysis.verdict.yaml_mapping import read_mapping
 
 NAME = "reference_error.yaml"
 VERSION = 1
@@ -56,14 +53,7 @@ def read(path: Path) -> StatedError:
     Raises:
         AnalysisError: it cannot be read, or a key is unknown, missing or wrong; one line says which.
     """
-    try:
-        document = load_yaml(read_bytes(path).decode("utf-8"), YAML_LOADER)
-    except OSError as error:
-        raise AnalysisError(f"{path}: cannot be read: {error.strerror or error}: expected YAML") from error
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise AnalysisError(f"{path}: not YAML: {first_line(error)}") from error
-    if not isinstance(document, dict):
-        raise AnalysisError(f"{path}: expected a mapping with the keys {', '.join(_KEYS)}")
+    _, document = read_mapping(path, _KEYS, "the error of a study's recorded latencies")
     for key in (*document, *_KEYS):
         if key not in _KEYS:
             raise AnalysisError(f"{path}: {str(key)[:60]!r}: unknown field: expected {', '.join(_KEYS)}")

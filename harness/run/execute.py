@@ -19,12 +19,13 @@ from harness.evaluation import Evaluation
 from harness.run import contract, provenance
 from harness.run.build import build_strategy, build_tracker, open_backend
 from harness.run.code import code_digest
+from harness.run.config_file import check_owner
 from harness.run.damage import damage, read_done, refused
 from harness.run.failures import failed, failure_kept
 from harness.run.loop import run_loop
 from harness.run.overlapped import run_overlapped
 from harness.run.reference import check_reference, reference_facts, write_reference
-from harness.run.store import RunDirectory, check_owner, finished
+from harness.run.store import RunDirectory, finished
 from harness.run.streams import VERSION, streams
 from harness.run.version import check_run_version
 from harness.strategies.base import Strategy

@@ -1,0 +1,97 @@
+"""``config.yaml``: as it is written, and whether one that is there is of the run that would be written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from harness.errors import UserError
+from harness.run import contract
+from harness.run.version import check_run_version
+from harness.system.digest import digest
+from harness.system.documents import read_text
+from harness.system.yaml_text import load_yaml
+
+
+def config_text(config: Mapping[str, Any]) -> str:
+    """What ``config.yaml`` says of ``config``; PyYAML writes the same with and without libyaml, which is faster."""
+    return "".join(_entry_text(_Entry(name, repr(value), value)) for name, value in config.items())
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """A key of ``config.yaml`` with its value, which is told from others by its ``repr``: a dict has no hash."""
+
+    name: str
+    spelled: str
+    value: Any = field(compare=False)
+
+
+@lru_cache(maxsize=256)
+def _entry_text(entry: _Entry) -> str:
+    """The runs of a sweep have most entries in common, and to write one takes longer than to read a file."""
+    dumper = yaml.CSafeDumper if yaml.__with_libyaml__ else yaml.SafeDumper
+    text: str = yaml.dump({entry.name: entry.value}, Dumper=dumper, sort_keys=False)
+    return text
+
+
+def check_owner(path: Path, config: Mapping[str, Any], allow_mixed_code: bool = False) -> None:
+    """Make sure that a run directory, if it is there, belongs to the run that ``config`` describes.
+
+    Args:
+        allow_mixed_code: it may have been made by other code. One that does not say by which is never refused.
+
+    Raises:
+        UserError: when it does not, or when a newer NearOpt made it.
+    """
+    file = path / contract.CONFIG
+    if not file.exists():
+        return
+    try:
+        text = read_text(file)
+        if text == config_text(config):  # as this run would write it, the version too; otherwise what it says decides
+            return
+        check_run_version(path)
+        earlier = load_yaml(text)
+        theirs = earlier["config_hash"]
+        code = earlier.get("code_digest")
+    except (OSError, yaml.YAMLError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        raise UserError(f"{file}: not readable as a run's configuration: move it away") from None
+    if theirs != config["config_hash"]:
+        unsaid = {contract.STREAMS: contract.FIRST_STREAMS, contract.SCHEDULE: "batch"}
+        changed = ", ".join(_differences({**unsaid, **earlier}, {**unsaid, **config})) or "code or data behind it"
+        raise UserError(
+            f"{path}: holds a run of another configuration (config_hash={str(theirs)[:12]}, "
+            f"this one {config['config_hash'][:12]}; {changed}): "
+            "choose another results= or strategy.label=, or move it away"
+        )
+    if digest(_deciding(earlier)) != theirs:
+        raise UserError(f"{file}: damaged: it does not say what its config_hash is of: move it away")
+    now = config.get("code_digest")
+    if code is not None and now is not None and code != now and not allow_mixed_code:
+        raise UserError(
+            f"{path}: made by other code than today's (code_digest={str(code)[:12]}, now {str(now)[:12]}): "
+            "choose another results= or strategy.label=, or allow_mixed_code=true to have both in one study"
+        )
+
+
+def _deciding(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What the hash is of; what must be there and is not counts as null."""
+    names = contract.DecidingDocument.__annotations__
+    return {name: config.get(name) for name in names if name not in contract.UNSAID or name in config}
+
+
+def _differences(earlier: Mapping[str, Any], config: Mapping[str, Any], prefix: str = "") -> list[str]:
+    differences: list[str] = []
+    for name in sorted({*earlier, *config} - contract.NOT_DECIDING):
+        before, now = earlier.get(name), config.get(name)
+        if isinstance(before, Mapping) and isinstance(now, Mapping):
+            differences += _differences(before, now, f"{prefix}{name}.")
+        elif before != now:
+            differences.append(f"{prefix}{name} was {before}, now {now}")
+    return differences
