@@ -12,7 +12,7 @@ import harness.study.sweep as sweep_module
 from harness.cli import main
 from harness.config.compose import Composer
 from harness.config.schema import RunConfig
-from harness.run import reference, store
+from harness.run import config_file, reference
 from harness.run.contract import ConfigDocument
 from harness.study import plan
 from harness.study.plan import planned_run
@@ -45,13 +45,13 @@ def test_finished_runs_need_one_backend_and_no_worker(
     command = ["run", "-m", *given(tmp_path, "strategy=random,grid", "seed=range(0,6)")]
     assert main([*command, "jobs=1"]) == 0
     reference._read_note.cache_clear()
-    opened, parsed = Counted(sweep_module.open_backend), Counted(store.load_yaml)
+    opened, parsed = Counted(sweep_module.open_backend), Counted(config_file.load_yaml)
     noted = Counted(reference.load_yaml)
-    store._entry_text.cache_clear()
-    written = Counted(store.yaml.dump)
-    monkeypatch.setattr(store.yaml, "dump", written)
+    config_file._entry_text.cache_clear()
+    written = Counted(config_file.yaml.dump)
+    monkeypatch.setattr(config_file.yaml, "dump", written)
     monkeypatch.setattr(sweep_module, "open_backend", opened)
-    monkeypatch.setattr(store, "load_yaml", parsed)
+    monkeypatch.setattr(config_file, "load_yaml", parsed)
     monkeypatch.setattr(reference, "load_yaml", noted)
     monkeypatch.setattr(sweep_module, "run_in_slots", None)
     capsys.readouterr()
@@ -143,9 +143,9 @@ def test_what_refers_to_the_seed_is_composed_for_each(tmp_path: Path) -> None:
 def test_a_configuration_is_written_as_a_whole_document_would_be() -> None:
     shared = {"x": [1, 2.5, True, None, "yes", "1", "µ: #", "", "a\nb", 1e-30, float("inf")], "y": {}, 3: []}
     document = {"format_version": 1, "task": "t", "strategy": shared, "seed": 0, "budget": {"evaluations": None}}
-    assert store.config_text(document) == yaml.safe_dump(document, sort_keys=False)
+    assert config_file.config_text(document) == yaml.safe_dump(document, sort_keys=False)
     for first, second in ((1, True), (1, 1.0), ("1", 1), ({1: 2}, {"1": 2}), (None, "null")):
-        texts = [store.config_text({"x": value}) for value in (first, second)]
+        texts = [config_file.config_text({"x": value}) for value in (first, second)]
         assert [repr(yaml.safe_load(text)["x"]) for text in texts] == [repr(first), repr(second)]
     twice = {"a": shared, "b": shared}
-    assert yaml.safe_load(store.config_text(twice)) == twice
+    assert yaml.safe_load(config_file.config_text(twice)) == twice
