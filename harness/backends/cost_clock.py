@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from bisect import bisect_right
 
 from harness.backends.pipeline import Completed
 from harness.evaluation import Measurement
@@ -13,7 +14,11 @@ class CostClock:
 
     A compile is charged its CPU seconds, the device's work its own, warming up and a crowded host nothing: so a live
     run is on the same clock as a replay of its recording, and as a live run in batches. A worker is free again when
-    what it compiled would be, and the device takes what is compiled in the order in which it really did.
+    what it compiled would be.
+
+    What was compiled a little earlier on a real host may be compiled a little later on this clock. Device and strategy
+    therefore take each job as soon as they are free for it (:class:`Booked`), in whatever order they really took them:
+    were the order kept, each such swap would delay all that follows, and a run of 6 s of wall time would last 10.
 
     Args:
         workers: compile workers.
@@ -24,23 +29,24 @@ class CostClock:
     def __init__(self, workers: int, charge: bool, clock_s: float = 0.0) -> None:
         self._charge = charge
         self._free = [clock_s] * workers  # a heap: of the workers that are really free
-        self._device_s = self._strategy_s = self.now_s = clock_s
+        self._asked_s = self._begun_s = self.now_s = clock_s
+        self._device, self._strategy = Booked(), Booked()
         self._spans: dict[int, tuple[float, float]] = {}
 
     def asked(self, seconds: float, ahead: bool) -> None:
-        """The strategy asked for so long, beginning when a worker was free or, ``ahead``, as soon as it could."""
+        """The strategy asked for so long, beginning when a worker was free or, ``ahead``, when the last one began."""
         if self._charge:
-            begun = max(self._strategy_s, self._free[0]) if self._free and not ahead else self._strategy_s
-            self._strategy_s = begun + seconds
+            release_s = self._free[0] if self._free and not ahead else self._begun_s
+            self._asked_s = self._strategy.take(release_s, seconds)
 
     def told(self, seconds: float) -> None:
         """The strategy learned for so long from what :meth:`completed` said last."""
         if self._charge:
-            self._strategy_s = max(self._strategy_s, self.now_s) + seconds
+            self._strategy.take(self._completed_s, seconds)
 
     def began(self, ticket: int) -> None:
         """A free worker starts to compile."""
-        start_s = max(heapq.heappop(self._free), self._strategy_s)
+        self._begun_s = start_s = max(heapq.heappop(self._free), self._asked_s)
         self._spans[ticket] = (start_s, start_s)
 
     def compiled(self, ticket: int, compile_s: float) -> None:
@@ -50,10 +56,35 @@ class CostClock:
         heapq.heappush(self._free, start_s + compile_s)
 
     def completed(self, ticket: int, measurement: Measurement) -> Completed:
-        """It is complete; of those on the device in the order in which they were."""
+        """It is complete."""
         start_s, end_s = self._spans.pop(ticket)
         on_device_s = measurement.verify_s + measurement.benchmark_s
         if on_device_s > 0:
-            end_s = self._device_s = max(self._device_s, end_s) + on_device_s
+            end_s = self._device.take(end_s, on_device_s)
+        self._completed_s = end_s
         self.now_s = max(self.now_s, end_s)
         return Completed(ticket, measurement, start_s, end_s)
+
+
+class Booked:
+    """When something that does one job at a time is taken: disjoint spans in s, in order."""
+
+    def __init__(self) -> None:
+        self._starts: list[float] = []
+        self._ends: list[float] = []
+
+    def take(self, release_s: float, seconds: float) -> float:
+        """The end of a job of so many ``seconds`` in the first gap that is long enough from ``release_s`` on."""
+        starts, ends = self._starts, self._ends
+        at = bisect_right(ends, release_s)
+        start_s = release_s
+        while at < len(starts) and starts[at] < start_s + seconds:
+            start_s = max(start_s, ends[at])
+            at += 1
+        end_s = start_s + seconds
+        if seconds > 0:
+            first = at - 1 if at and ends[at - 1] == start_s else at  # spans that meet are one
+            last = at + 1 if at < len(starts) and starts[at] == end_s else at
+            merged_s = (min([start_s, *starts[first:last]]), max([end_s, *ends[first:last]]))
+            starts[first:last], ends[first:last] = [merged_s[0]], [merged_s[1]]
+        return end_s

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 
@@ -33,18 +33,20 @@ def timed(checkout: Path, arguments: Sequence[str], cache: str, says: str = "") 
     return taken
 
 
-def compare(name: str, before: Path, arguments: Sequence[str], cache: str, fresh: str = "", says: str = "") -> None:
+def compare(
+    name: str, before: Path, arguments: Sequence[str], cache: str, results: Sequence[str] = (), says: str = ""
+) -> None:
     """Time both checkouts in turn and print the medians, in seconds, and their ratio.
 
     Args:
-        fresh: a folder below which each command gets a results folder of its own.
+        results: the results folder of each checkout; ``{k}`` in it is the number of the repetition.
         says: as :func:`timed`.
     """
     taken: dict[Path, list[float]] = {before: [], HERE: []}
     for k in range(REPETITIONS):
         for i, (checkout, seconds) in enumerate(taken.items()):
-            results = [f"results={fresh}/{k}-{i}"] if fresh else []
-            seconds.append(timed(checkout, [*arguments, *results], cache, says))
+            there = [f"results={results[i].format(k=k)}"] if results else []
+            seconds.append(timed(checkout, [*arguments, *there], cache, says))
     old, new = (median(seconds) for seconds in taken.values())
     print(f"| {name} | {old:.2f} | {new:.2f} | {old / new:.1f} |", flush=True)
 
@@ -58,23 +60,24 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         cache = f"{folder}/cache"
         for count in (36, runs):
-            sweep = [
-                "run", "-m", *REPLAY, "budget.evaluations=5", f"seed=range(0,{count})", f"results={folder}/{count}",
-                "allow_mixed_code=true",
-            ]  # fmt: skip
-            timed(HERE, sweep, cache)
+            sweep = ["run", "-m", *REPLAY, "budget.evaluations=5", f"seed=range(0,{count})", "allow_mixed_code=true"]
+            # each checkout recognises runs that it made: an older one may draw others
+            finished = [f"{folder}/{count}-{i}" for i in range(2)]
+            for checkout, there in zip((before, HERE), finished, strict=True):
+                timed(checkout, [*sweep, f"results={there}"], cache)
             compare(
                 f"{count:,} finished runs again",
                 before,
                 sweep,
                 cache,
-                says=f"0 runs done, {count} were done before, 0 failed",
+                finished,
+                f"0 runs done, {count} were done before, 0 failed",
             )
         compare("`nearopt landscapes`, the first time", before, ["landscapes"], "")
         timed(HERE, ["landscapes"], cache)
         compare("`nearopt landscapes`, not the first time", before, ["landscapes"], cache)
         single = ["run", *REPLAY, "budget.evaluations=20"]
-        compare("a replay of 20 evaluations", before, single, cache, f"{folder}/single")
+        compare("a replay of 20 evaluations", before, single, cache, [f"{folder}/single-{{k}}-{i}" for i in range(2)])
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from analysis.statistics.random_simulation import simulate
-from harness.backends.cost_clock import CostClock
+from harness.backends.cost_clock import Booked, CostClock
 from harness.backends.live import LiveBackend
 from harness.backends.pipeline import Completed, Pipeline, SimulatedPipeline
 from harness.evaluation import Configuration, Measurement, Status
@@ -174,3 +174,41 @@ def test_the_clock_of_real_events_is_the_simulated_one_where_they_come_in_its_or
         else:
             simulated.wait(for_worker=ticket < len(measured))
     assert [other for _, other in ends] == pytest.approx([end for end, _ in ends])
+
+
+def test_a_swap_on_a_crowded_host_delays_nothing_on_the_cost_clock() -> None:
+    clock = CostClock(2, charge=True)
+    for ticket in (0, 1):
+        clock.asked(0.1, ahead=False)
+        clock.began(ticket)
+    device = {
+        0: Measurement(Status.OK, compile_s=9.0, benchmark_s=1.0),
+        1: Measurement(Status.OK, compile_s=2.0, benchmark_s=1.0),
+    }
+    # the long compile really ended first, and was first on the device
+    clock.compiled(0, 9.0)
+    clock.compiled(1, 2.0)
+    late = clock.completed(0, device[0])
+    clock.told(0.1)
+    early = clock.completed(1, device[1])
+    assert (late.end_s, early.end_s) == pytest.approx((10.1, 3.2))
+    clock.asked(0.1, ahead=False)  # the worker that is free at 2.2 s does not wait for what is told at 10.1 s
+    clock.began(2)
+    clock.compiled(2, 1.0)
+    assert clock.completed(2, device[1]).start_s == pytest.approx(2.3)
+
+
+def test_a_job_takes_the_first_gap_that_is_long_enough() -> None:
+    device = Booked()
+    assert device.take(0.0, 1.0) == 1.0
+    assert device.take(3.0, 1.0) == 4.0
+    assert device.take(0.5, 2.0) == 3.0  # from 1 to 3: fills the gap
+    assert device.take(2.0, 0.5) == 4.5
+    assert device.take(9.0, 0.0) == 9.0
+    # against a search on a fine grid
+    rng = np.random.default_rng(5)
+    device, taken = Booked(), np.zeros(4000, dtype=bool)
+    for release, length in zip(rng.integers(0, 1500, 60), rng.integers(1, 40, 60), strict=True):
+        start = next(t for t in range(release, len(taken)) if not taken[t : t + length].any())
+        taken[start : start + length] = True
+        assert device.take(float(release), float(length)) == start + length
