@@ -20,6 +20,8 @@ STEPS = 5
 """Of a climb."""
 KEPT = 500
 """Candidates of an ask."""
+SHARE = 3
+"""A search serves while less than one in so many of those under way are told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +40,13 @@ Score = Callable[[GridPoints], Floats]
 class CandidateSource(Protocol):
     """Where the candidates of an ask come from."""
 
-    def candidates(self, incumbents: Codes, score: Score) -> Candidates:
-        """Candidates for one ask, given the best configurations so far [k, d] and the acquisition."""
+    def candidates(self, incumbents: Codes, score: Score, told: int, waiting: int) -> Candidates:
+        """Candidates for one ask, given the best configurations so far [k, d] and the acquisition.
+
+        Args:
+            told: so many outcomes are known.
+            waiting: so many are not known yet.
+        """
         ...
 
 
@@ -51,19 +58,33 @@ class ListedCandidates:
         self._grid = GridPoints.of(encoding.points(self._codes), encoding.blocks)
         self._visited = visited
 
-    def candidates(self, incumbents: Codes, score: Score) -> Candidates:
+    def candidates(self, incumbents: Codes, score: Score, told: int, waiting: int) -> Candidates:
         """All of them, every time."""
-        del incumbents, score
+        del incumbents, score, told, waiting
         assert self._visited.mask is not None
         return Candidates(self._codes, self._grid, ~self._visited.mask)
 
 
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """What a search met [N, d] when ``told`` outcomes were known and ``best`` was the best configuration."""
+
+    best: bytes
+    told: int
+    codes: Codes
+    grid: GridPoints
+
+
 class ClimbedCandidates:
-    """What a local search on the acquisition meets, anew for every ask.
+    """What a local search on the acquisition meets.
 
     It starts from the incumbents and from as many of a sample, half of which is uniform over configurations and
     half over branches. Without the search the maximum of the acquisition is out of a sample's reach: of 10^10
     configurations two thousand say nothing about the best.
+
+    The search is repeated for every ask, unless evaluations overlap: with W of them under way each ask knows one
+    outcome more than the one before, of W that it does not know, while a worker waits for it. Then what the last search
+    met serves until a third of those under way are told, or the best is another.
 
     Args:
         space, encoding, visited, rng: what to draw from, how to place it, what is taken, and by which generator.
@@ -87,9 +108,19 @@ class ClimbedCandidates:
         self._rng = rng
         self._size = size
         self._starts = starts
+        self._last: _Search | None = None
 
-    def candidates(self, incumbents: Codes, score: Score) -> Candidates:
+    def candidates(self, incumbents: Codes, score: Score, told: int, waiting: int) -> Candidates:
         """The best of all that was scored, in random order."""
+        best = incumbents[:1].tobytes()
+        last = self._last
+        if last is not None and last.best == best and told - last.told < waiting // SHARE:
+            return Candidates(last.codes, last.grid, self._free(last.codes))
+        codes = self._searched(incumbents, score)
+        self._last = _Search(best, told, codes, self._grid(codes))
+        return Candidates(codes, self._last.grid, self._free(codes))
+
+    def _searched(self, incumbents: Codes, score: Score) -> Codes:
 
         def scored(rows: Codes) -> Floats:
             return np.where(self._free(rows), score(self._grid(rows)), -np.inf)
@@ -107,8 +138,7 @@ class ClimbedCandidates:
         )
         codes, first = np.unique(np.concatenate([sample, met]), axis=0, return_index=True)
         kept = np.argsort(-np.concatenate([heights, scores])[first], kind="stable")[:KEPT]
-        codes = self._rng.permutation(codes[kept])
-        return Candidates(codes, self._grid(codes), self._free(codes))
+        return self._rng.permutation(codes[kept])
 
     def _sample(self) -> Codes:
         uniform = self._space.sample_codes(self._rng, self._size - self._size // 2)

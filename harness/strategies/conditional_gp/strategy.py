@@ -106,7 +106,7 @@ class ConditionalGP:
         observed = self._encoding.points(np.array(self._codes))
         waiting = self._encoding.points(np.array(list(self._pending.values()))) if self._pending else observed[:0]
         self._model.learn(observed, self._latencies_ms, np.array(self._costs_s), waiting)
-        candidates = self._source.candidates(self._incumbents(), self._score)
+        candidates = self._source.candidates(self._incumbents(), self._score, len(self._codes), len(self._pending))
         self._model.over(candidates.grid)
         rows: list[Codes] = []
         while len(rows) < n:

@@ -138,7 +138,7 @@ def candidates(space: SearchSpace, taken: Codes, seed: int = 0) -> Candidates:
         return np.asarray(levels.points[:, block].sum(axis=1))
 
     source = ClimbedCandidates(space, encoding, visited, np.random.default_rng(seed), size=400, starts=3)
-    return source.candidates(taken[:2], score)
+    return source.candidates(taken[:2], score, told=len(taken), waiting=0)
 
 
 def test_candidates_are_new_distinct_feasible_and_of_every_branch() -> None:
@@ -154,3 +154,35 @@ def test_candidates_are_new_distinct_feasible_and_of_every_branch() -> None:
     assert (free[:, -1] == 9).sum() > 100, "climbs gather where the score is high"
     assert np.array_equal(ours.codes, candidates(space, taken).codes)
     assert not np.array_equal(ours.codes, candidates(space, taken, seed=1).codes)
+
+
+def test_a_search_serves_while_few_of_those_under_way_are_told() -> None:
+    space = lopsided()
+    visited = Visited(space)
+    encoding = Encoding(space)
+    searches = 0
+
+    def score(levels: GridPoints) -> Floats:
+        nonlocal searches
+        searches += 1
+        return np.zeros(len(levels))
+
+    source = ClimbedCandidates(space, encoding, visited, np.random.default_rng(0), size=50, starts=1)
+    best, other = space.sample_codes(np.random.default_rng(1), 2)
+
+    def asked(told: int, waiting: int, first: Codes = best) -> tuple[bool, Candidates]:
+        before = searches
+        found = source.candidates(first[None], score, told, waiting)
+        return searches > before, found
+
+    assert asked(30, 15)[0]
+    again, found = asked(31, 15)
+    assert not again
+    visited.add(found.codes[0])
+    again, later = asked(34, 15)
+    assert not again
+    assert later.grid is found.grid
+    assert found.free[0] and not later.free[0], "what was asked meanwhile is not free"
+    assert asked(35, 15)[0], "a third of 15"
+    assert asked(36, 15, other)[0], "another is the best"
+    assert asked(37, 0, other)[0], "nothing waits: every ask searches"
