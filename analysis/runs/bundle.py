@@ -36,7 +36,7 @@ class Bundle:
 
 
 def write_bundle(paths: Sequence[str | Path], folder: Path, known: Account | None = None) -> Bundle:
-    """Write the runs below ``paths`` to ``folder``, those that count by their account.
+    """Write the runs below ``paths`` to ``folder``, which is made if need be: those that count by their account.
 
     Args:
         known: their account, where it was made already.
@@ -49,6 +49,7 @@ def write_bundle(paths: Sequence[str | Path], folder: Path, known: Account | Non
     by_name = {"/".join(log.path.parts[-3:]): log for log in with_retimed(each_once(logs, known))}
     file = folder / contract.CONSOLIDATED
     with writing(file):
+        folder.mkdir(parents=True, exist_ok=True)
         consolidated.write(file, by_name, {}, environment)
     protocol: dict[str, object] = {}
     for log in by_name.values():
