@@ -18,6 +18,7 @@ _SAME_WITHIN_A_STRATEGY = [
     "batch",
     "compile_workers",
     "schedule",
+    "start",
     "noise",
     "backend",
 ]

@@ -189,6 +189,7 @@ def run_row(log: RunLog) -> dict[str, Any]:
         "batch": int(config.get("batch") or 1),
         "compile_workers": _workers(config),
         "schedule": _schedule(config),
+        "start": json.dumps(start, sort_keys=True, default=str) if (start := config.get("start")) else "",
         "backend": str(backend.get("kind", "")),
         "noise": str(backend.get("noise", "")),
         "landscape": str(backend.get("landscape_sha256") or ""),

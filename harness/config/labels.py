@@ -1,4 +1,4 @@
-"""Labels of a sweep's variants: ``lfbo(gamma=0.3)`` where a strategy's argument is given as a list."""
+"""Labels of a sweep's variants: ``lfbo(gamma=0.3)`` where a strategy's argument, or ``start``, is given as a list."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from harness.config.overrides import ARGUMENTS, LABEL, TARGET
 from harness.config.schema import RunConfig
 from harness.system.digest import digest
 
-OWN = "strategy."
+OWN, START = "strategy.", "start"
 LONGEST_VALUE, LONGEST_SUFFIX = 24, 60
 ALLOWED = frozenset("_.+-")
 
 
 def swept_arguments(overrides: Sequence[tuple[str, bool]]) -> list[str]:
-    """The strategy's arguments that are given as lists, if no label is given.
+    """The strategy's arguments that are given as lists, and ``start`` if it is, if no label is given.
 
     Args:
         overrides: for each its key, and whether its value is a list or a range.
@@ -25,7 +25,7 @@ def swept_arguments(overrides: Sequence[tuple[str, bool]]) -> list[str]:
     keys = [(key.lstrip("+"), listed) for key, listed in overrides]
     if any(key == LABEL for key, _ in keys):
         return []
-    return [key for key, listed in keys if listed and key.startswith(OWN) and key != TARGET]
+    return [key for key, listed in keys if listed and (key == START or key.startswith(OWN)) and key != TARGET]
 
 
 def labelled(runs: Sequence[RunConfig], chosen: Sequence[Mapping[str, str]], keys: Sequence[str]) -> list[RunConfig]:
@@ -41,7 +41,7 @@ def labelled(runs: Sequence[RunConfig], chosen: Sequence[Mapping[str, str]], key
     named = [key for key in keys if not _in_label_already(runs, chosen, key)]
     if not named:
         return list(runs)
-    return [replace(run, label=f"{run.label}({_suffix(run.strategy, named)})") for run in runs]
+    return [replace(run, label=f"{run.label}({_suffix(run, named)})") for run in runs]
 
 
 def _in_label_already(runs: Sequence[RunConfig], chosen: Sequence[Mapping[str, str]], key: str) -> bool:
@@ -55,14 +55,20 @@ def _in_label_already(runs: Sequence[RunConfig], chosen: Sequence[Mapping[str, s
     )
 
 
-def _suffix(strategy: Mapping[str, Any], keys: Sequence[str]) -> str:
-    pairs = [(_short(key), _argument(strategy, key.removeprefix(OWN).split("."))) for key in sorted(keys)]
+def _suffix(run: RunConfig, keys: Sequence[str]) -> str:
+    pairs = [(_short(key), _given(run, key)) for key in sorted(keys)]
     whole = ",".join(f"{name}={_value(value)}" for name, value in pairs)
     return whole if len(whole) <= LONGEST_SUFFIX else f"{len(pairs)}-arguments-{digest(pairs)[:10]}"
 
 
 def _short(key: str) -> str:
     return _plain(key.removeprefix(ARGUMENTS).removeprefix(OWN))
+
+
+def _given(run: RunConfig, key: str) -> Any:
+    if key == START:
+        return None if run.start is None else run.start.option
+    return _argument(run.strategy, key.removeprefix(OWN).split("."))
 
 
 def _argument(strategy: Any, path: Sequence[str]) -> Any:

@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from harness.config.names import check_label, check_stem, check_task_name
 from harness.config.schedule import Overlap, scheduled
+from harness.config.start import Start, start_of
 from harness.config.task import KERNEL_NAME, TaskSpec
 from harness.errors import UserError
 from harness.evaluation import Budget
@@ -44,6 +45,7 @@ class RunSchema:
     workers: int | None = None
     schedule: str = "batch"
     ask_ahead: bool = False
+    start: str | None = None
     results: str = "results"
     jobs: int | None = None
     tracker: dict[str, Any] = field(default_factory=dict)
@@ -85,6 +87,7 @@ class RunConfig:
             no result and is in no hash.
         tracker: Hydra target of a tracker; decides no result and is in no hash.
         overlap: of an asynchronous run; otherwise ``batch`` configurations are asked at once and told together.
+        start: what is evaluated before the strategy is asked; ``None`` for nothing.
     """
 
     task: TaskSpec | None
@@ -97,6 +100,7 @@ class RunConfig:
     tracker: Mapping[str, Any] = field(default_factory=dict)
     chosen_on: tuple[str, ...] = ()
     overlap: Overlap | None = None
+    start: Start | None = None
 
 
 @dataclass(frozen=True)
@@ -153,6 +157,7 @@ def run_config(composed: DictConfig) -> RunConfig:
         tracker=dict(document["tracker"] or {}),
         chosen_on=chosen_on,
         overlap=schedule.overlap,
+        start=start_of(document["start"]),
     )
 
 
@@ -250,5 +255,22 @@ def _task(document: Any) -> TaskSpec | None:
         raise UserError(f"task={document}: expected one of conf/task")
     check_task_name(document["name"])
     return TaskSpec(
-        document["name"], document.get("kernel", {}), document.get("space", {}), document.get("default") or {}
+        document["name"],
+        document.get("kernel", {}),
+        document.get("space", {}),
+        document.get("default") or {},
+        _fallbacks(document.get("fallbacks")),
     )
+
+
+def _fallbacks(value: object) -> tuple[Mapping[str, Any], ...]:
+    """``task.fallbacks``; nothing where there are none.
+
+    Raises:
+        UserError: no list of values by parameter.
+    """
+    if value is None:
+        return ()
+    if not isinstance(value, list) or not all(isinstance(part, dict) for part in value):
+        raise UserError(f"task.fallbacks={value!r}: expected a list of values by parameter, such as [{{num_warps: 4}}]")
+    return tuple(value)

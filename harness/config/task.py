@@ -15,12 +15,14 @@ class TaskSpec:
         name: kernel, shape and dtype, for instance ``matmul-2048x2048x2048-bf16``.
         kernel, space: Hydra targets with their arguments; unused in replay.
         default: the configuration that one would use without tuning; values of inactive parameters do no harm.
+        fallbacks: values to put in its place, in turn, where the rules of a shape forbid the default.
     """
 
     name: str
     kernel: Mapping[str, Any] = field(default_factory=dict)
     space: Mapping[str, Any] = field(default_factory=dict)
     default: Mapping[str, Any] = field(default_factory=dict)
+    fallbacks: tuple[Mapping[str, Any], ...] = ()
 
 
 KERNEL_NAME = "kernel_name"

@@ -158,6 +158,7 @@ class DecidingDocument(TypedDict):
 
     ``streams`` is how random numbers follow from ``seed`` (:mod:`harness.run.streams`); absent, and so in no hash, in
     runs of version 1. ``schedule`` is there in asynchronous runs alone: ``kind`` (async), ``workers``, ``ask_ahead``.
+    ``start`` is there in runs that begin with given configurations alone: ``source``, ``configurations``.
     """
 
     task: str
@@ -168,6 +169,7 @@ class DecidingDocument(TypedDict):
     batch: int
     backend: dict[str, Any]
     schedule: NotRequired[dict[str, Any]]
+    start: NotRequired[dict[str, Any]]
 
 
 class ConfigDocument(DecidingDocument):
@@ -182,7 +184,8 @@ class ConfigDocument(DecidingDocument):
 
 STREAMS: Final = "streams"
 SCHEDULE: Final = "schedule"
-UNSAID: Final = frozenset({STREAMS, SCHEDULE})
+START: Final = "start"
+UNSAID: Final = frozenset({STREAMS, SCHEDULE, START})
 """What decides a run and is absent, and in no hash, where it is as it was before there was a choice."""
 FIRST_STREAMS: Final = 1
 """What a run is of whose config.yaml does not say."""

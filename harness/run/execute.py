@@ -22,6 +22,7 @@ from harness.run.code import code_digest
 from harness.run.config_file import check_owner
 from harness.run.damage import damage, read_done, refused
 from harness.run.failures import failed, failure_kept
+from harness.run.given import check_startable, given
 from harness.run.loop import run_loop
 from harness.run.overlapped import run_overlapped
 from harness.run.reference import check_reference, reference_facts, write_reference
@@ -94,6 +95,9 @@ def _execute(
     path = task_folder / contract.run_name(config.label, config.seed)
     # Built before the directory exists: arguments at fault must leave nothing behind.
     strategy = build_strategy(config, backend, seeds.strategy)
+    check_startable(config, strategy)
+    begin = given(config, backend)
+    start = () if begin is None else begin.configurations
     tracker = build_tracker(config)
     check_reference(task_folder, backend)
     with RunDirectory(path, document, options.allow_mixed_code) as directory:
@@ -116,9 +120,9 @@ def _execute(
             rng = np.random.default_rng(seeds.repair)
             how = (rng, logged, directory.append, best)
             if (overlap := config.overlap) is None:
-                ended = run_loop(strategy, backend, config.budget, config.batch, *how)
+                ended = run_loop(strategy, backend, config.budget, config.batch, *how, start)
             else:
-                ended = run_overlapped(strategy, backend, config.budget, overlap.workers, *how, overlap.ask_ahead)
+                ended = run_overlapped(strategy, backend, config.budget, overlap.workers, *how, overlap.ask_ahead, start)
             best.facts = strategy.facts() if hasattr(strategy, "facts") else {}
             return ended, best
 
@@ -214,6 +218,8 @@ def _document(config: RunConfig, backend: Backend) -> contract.ConfigDocument:
     }
     if config.overlap is not None:
         deciding["schedule"] = {"kind": "async", **asdict(config.overlap)}
+    if (begin := given(config, backend)) is not None:
+        deciding["start"] = begin.document()
     document: contract.ConfigDocument = {
         "format_version": contract.FORMAT_VERSION,
         **deciding,  # type: ignore[typeddict-item]  # of which mypy takes optional keys for missing ones

@@ -9,10 +9,10 @@ import numpy as np
 
 from harness.backends.base import Backend
 from harness.backends.pipeline import measurement_of
-from harness.evaluation import Evaluation
+from harness.evaluation import Configuration, Evaluation
 from harness.run.admission import Admission
 from harness.run.clock import schedule
-from harness.run.outcome import check_trace, evaluation_of, spent
+from harness.run.outcome import check_trace, evaluation_of, spent, tell
 from harness.strategies.base import Budget, Strategy
 
 
@@ -25,6 +25,7 @@ def run_loop(
     logged: Sequence[Evaluation],
     append: Callable[[Sequence[Evaluation]], None],
     progress: Callable[[Evaluation], None],
+    start: Sequence[Configuration] = (),
 ) -> str:
     """Run to the end of the budget or of the strategy; returns ``budget`` or ``exhausted``.
 
@@ -33,6 +34,7 @@ def run_loop(
             measurements are used again and not appended again.
         append: logs a batch.
         progress: called once per evaluation.
+        start: evaluated before the first ask, ``batch`` at once, and told to a strategy that is Startable.
 
     Raises:
         TraceDiverged: when the strategy asks for something else than ``logged`` holds.
@@ -45,8 +47,9 @@ def run_loop(
     while not spent(budget, done, clock_s):
         wanted = batch if budget.evaluations is None else min(batch, budget.evaluations - done)
         started = perf_counter()
-        proposals = strategy.ask(wanted)
-        ask_s = perf_counter() - started
+        given = start[done : done + wanted]
+        proposals = given or strategy.ask(wanted)
+        ask_s = 0.0 if given else perf_counter() - started
         if len(proposals) > wanted:
             raise ValueError(f"{type(strategy).__name__}.ask({wanted}) returned {len(proposals)} configurations")
         admitted = [pair for pair in map(admission.admit, proposals) if pair is not None]
@@ -70,7 +73,7 @@ def run_loop(
         outcomes = list(zip(range(done, done + len(admitted)), admitted, measurements, spans, strict=True))
         told = [evaluation_of(*outcome, ask_s / len(admitted)) for outcome in outcomes]
         started = perf_counter()
-        strategy.tell(told)
+        tell(strategy, told, given=bool(given))
         tell_s = perf_counter() - started
         if len(known) == len(admitted):
             tell_s = sum(e.tell_s for e in known)

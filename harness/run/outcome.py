@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from harness.backends.pipeline import TraceDiverged
 from harness.evaluation import Configuration, Evaluation, Measurement
 from harness.run.clock import Span
-from harness.strategies.base import Budget
+from harness.strategies.base import Budget, Startable, Strategy
 
 
 def spent(budget: Budget, evaluations: int, clock_s: float) -> bool:
@@ -54,6 +54,15 @@ def evaluation_of(
         asked=asked,
         asks_s=asks_s,
     )
+
+
+def tell(strategy: Strategy, evaluations: Sequence[Evaluation], given: bool) -> None:
+    """Tell outcomes to a strategy, by its ``start`` where they are of configurations that it did not ask for."""
+    if not given:
+        strategy.tell(evaluations)
+        return
+    assert isinstance(strategy, Startable), "checked before the run began"
+    strategy.start(evaluations)
 
 
 def check_trace(known: Sequence[Evaluation], configurations: Sequence[Configuration]) -> None:

@@ -17,7 +17,7 @@ from harness.backends.pipeline import Completed, Pipeline, TraceDiverged, pipeli
 from harness.evaluation import Configuration, Evaluation
 from harness.run.admission import Admission
 from harness.run.clock import Span
-from harness.run.outcome import check_trace, evaluation_of, spent
+from harness.run.outcome import check_trace, evaluation_of, spent, tell
 from harness.strategies.base import Budget, Strategy
 
 Admitted = tuple[Configuration, bool]
@@ -27,23 +27,39 @@ Admitted = tuple[Configuration, bool]
 class Asks:
     """Asks for one configuration after the other and keeps account of what that took.
 
+    The first are those that the run begins with; the strategy is asked when it was told all of them.
+
     Attributes:
         asked: so many were given out.
+        told: so many of them were told.
         unlogged_s: what each ask since the last tell took, in s.
         dry: the last ask brought nothing, and nothing was told since.
     """
 
-    def __init__(self, strategy: Strategy, admission: Admission, budget: Budget, logged: Sequence[Evaluation]) -> None:
+    def __init__(
+        self,
+        strategy: Strategy,
+        admission: Admission,
+        budget: Budget,
+        logged: Sequence[Evaluation],
+        start: Sequence[Configuration],
+    ) -> None:
         self._strategy, self._admission, self._budget = strategy, admission, budget
         self._logged = {evaluation.asked: evaluation for evaluation in logged}
         self._logged_s = list(chain.from_iterable(evaluation.asks_s or () for evaluation in logged))
-        self.asked = 0
+        self._start = start
+        self.asked = self.told = 0
         self.unlogged_s: list[float] = []
         self.dry = False
 
     def wanted(self, clock_s: float) -> bool:
         """Whether the budget allows another and the strategy may have one."""
-        return not self.dry and not spent(self._budget, self.asked, clock_s)
+        waits = self.told < len(self._start) <= self.asked
+        return not self.dry and not waits and not spent(self._budget, self.asked, clock_s)
+
+    def given(self, ticket: int) -> bool:
+        """Whether the run began with it, so that the strategy did not ask for it."""
+        return ticket < len(self._start)
 
     def next(self, pipeline: Pipeline) -> tuple[Admitted, float] | None:
         """The next configuration and what it took to ask for it in s; ``None`` where the strategy has none now.
@@ -52,8 +68,9 @@ class Asks:
             TraceDiverged: the log has another one.
         """
         started = perf_counter()
-        proposals = self._strategy.ask(1)
-        took_s = perf_counter() - started
+        given = self._start[self.asked : self.asked + 1]
+        proposals = given or self._strategy.ask(1)
+        took_s = 0.0 if given else perf_counter() - started
         name = type(self._strategy).__name__
         if len(proposals) > 1:
             raise ValueError(f"{name}.ask(1) returned {len(proposals)} configurations")
@@ -84,6 +101,7 @@ def run_overlapped(
     append: Callable[[Sequence[Evaluation]], None],
     progress: Callable[[Evaluation], None],
     ahead: bool = False,
+    start: Sequence[Configuration] = (),
 ) -> str:
     """Run to the end of the budget or of the strategy; returns ``budget`` or ``exhausted``.
 
@@ -96,11 +114,12 @@ def run_overlapped(
         progress: called once per evaluation.
         ahead: ask for the next configuration before a worker is free for it, so that none waits for the strategy, which
             then knows less.
+        start: evaluated before the first ask, and told to a strategy that is Startable.
 
     Raises:
         TraceDiverged: when what happens is not what ``logged`` holds.
     """
-    asks = Asks(strategy, Admission(backend.space, repair_rng), budget, logged)
+    asks = Asks(strategy, Admission(backend.space, repair_rng), budget, logged, start)
     if not logged or budget.evaluations is None or len(logged) < budget.evaluations:
         backend.start()
     pipeline = pipeline_of(backend, workers, logged)
@@ -152,7 +171,8 @@ class Told:
         if known is not None and (known.asked, len(known.asks_s or ())) != (completed.ticket, len(asks.unlogged_s)):
             raise TraceDiverged(f"evaluation {self._told}: the log has number {known.asked} of those asked")
         started = perf_counter()
-        self._strategy.tell([evaluation_of(self._told, admitted, measurement, span, ask_s, asked=completed.ticket)])
+        outcome = evaluation_of(self._told, admitted, measurement, span, ask_s, asked=completed.ticket)
+        tell(self._strategy, [outcome], given=asks.given(completed.ticket))
         tell_s = perf_counter() - started if known is None else known.tell_s
         self._pipeline.told(tell_s)
         before, self._since = self._since, perf_counter()
@@ -162,6 +182,7 @@ class Told:
         )  # fmt: skip
         asks.unlogged_s.clear()
         asks.dry = False
+        asks.told += 1
         if known is None:
             self._append([evaluation])
         self._told += 1

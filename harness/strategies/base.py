@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 
 from harness.evaluation import Budget, Configuration, Evaluation
 
-__all__ = ["Budget", "Strategy"]
+__all__ = ["Budget", "Startable", "Strategy"]
 
 
 @runtime_checkable
@@ -39,5 +39,20 @@ class Strategy(Protocol):
         """Learn outcomes: those of the last ask in ask order; in an asynchronous run each alone when it is complete.
 
         Failures are told like successes.
+        """
+        ...
+
+
+@runtime_checkable
+class Startable(Protocol):
+    """What a strategy has beside :class:`Strategy` if a run may begin with given configurations (``start=…``).
+
+    One that has not is refused there: it cannot be given what it did not ask for.
+    """
+
+    def start(self, evaluations: Sequence[Evaluation]) -> None:
+        """Learn outcomes of configurations that it did not ask for and may not ask for again.
+
+        Called before the first ask, once or several times, with distinct feasible configurations; failures among them.
         """
         ...

@@ -106,6 +106,14 @@ class BotorchSearch(ABC):
             self._told.append(self._pending.pop(self._space.encode(evaluation.configuration).tobytes()))
             self._latencies_ms.append(evaluation.latency_ms)
 
+    def start(self, evaluations: Sequence[Evaluation]) -> None:
+        """What is given is learnt like what was asked, and counts among the initial evaluations."""
+        for evaluation in evaluations:
+            row = self._space.encode(evaluation.configuration)
+            self._visited.add(row)
+            self._pending[row.tobytes()] = row
+        self.tell(evaluations)
+
     def _targets(self) -> Floats:
         """Minus the log of the latency over the fastest one, [n]; nan for failures."""
         ms = np.array(self._latencies_ms, dtype=float)

@@ -87,6 +87,12 @@ class DifferentialEvolution:
             elif latency_ms <= self._latencies_ms[target]:
                 self._members[target], self._latencies_ms[target] = codes, latency_ms
 
+    def start(self, evaluations: Sequence[Evaluation]) -> None:
+        """What is given is a member."""
+        for evaluation in evaluations:
+            self._targets[self._proposals.given(evaluation.configuration).tobytes()] = None
+        self.tell(evaluations)
+
     def _next_target(self) -> int | None:
         """Whose turn it is; ``None`` while members are missing."""
         if len(self._members) < self._population:

@@ -94,6 +94,14 @@ class ForestSearch(ABC):
             self._told.append(self._pending.pop(self._space.encode(evaluation.configuration).tobytes()))
             self._latencies_ms.append(evaluation.latency_ms)
 
+    def start(self, evaluations: Sequence[Evaluation]) -> None:
+        """What is given is learnt like what was asked, and counts among the initial evaluations."""
+        for evaluation in evaluations:
+            row = self._space.encode(evaluation.configuration)
+            self._visited.add(row)
+            self._pending[row.tobytes()] = row
+        self.tell(evaluations)
+
     def _best_candidate(self) -> Codes:
         latencies = self._relative_latencies()
         if np.isnan(latencies).all():

@@ -79,6 +79,12 @@ class Genetic:
             ranked = sorted([*self._parents, *self._children], key=lambda member: member[0])
             self._parents, self._children = ranked[: self._population], []
 
+    def start(self, evaluations: Sequence[Evaluation]) -> None:
+        """What is given belongs to the first generation."""
+        for evaluation in evaluations:
+            self._proposals.given(evaluation.configuration)
+        self.tell(evaluations)
+
     def _parent(self) -> Codes:
         drawn = self._rng.integers(len(self._parents), size=self._tournament)
         _, codes = self._parents[int(drawn.min())]  # they are ranked

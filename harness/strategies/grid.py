@@ -79,6 +79,11 @@ class Grid:
     def tell(self, evaluations: Sequence[Evaluation]) -> None:
         """Grid search learns nothing."""
 
+    def start(self, evaluations: Sequence[Evaluation]) -> None:
+        """What is given is not asked again."""
+        for evaluation in evaluations:
+            self._proposals.given(evaluation.configuration)
+
     def _listed(self) -> Codes | None:
         table = self._space.codes()
         if self._order is None:

@@ -30,6 +30,7 @@ class RandomSearch:
         self._domains = tuple((parameter.name, parameter.values) for parameter in space.parameters)
         self._order: NDArray[np.int64] | None = None
         self._seen: set[tuple[int, ...]] = set()
+        self._given: list[int] = []  # rows of a listed space that are not to be drawn
         self._ready: list[list[int]] = []  # drawn and not asked yet, the next one last
         self._drawn = 0
 
@@ -37,7 +38,8 @@ class RandomSearch:
         """Make some rows ready; false when there are none left."""
         if self._space.enumerable:
             if self._order is None:
-                self._order = self._rng.permutation(self._space.size)
+                order = self._rng.permutation(self._space.size)
+                self._order = order[~np.isin(order, self._given)] if self._given else order
             rows = self._order[self._drawn : self._drawn + CHUNK]
             self._drawn += len(rows)
             self._ready = self._space.codes()[rows].tolist()[::-1]
@@ -62,3 +64,11 @@ class RandomSearch:
 
     def tell(self, evaluations: Sequence[Evaluation]) -> None:
         """Random search learns nothing."""
+
+    def start(self, evaluations: Sequence[Evaluation]) -> None:
+        """What is given is not drawn."""
+        for evaluation in evaluations:
+            codes = self._space.encode(evaluation.configuration)
+            self._seen.add(tuple(codes.tolist()))
+            if (row := self._space.row_of_codes(codes) if self._space.enumerable else None) is not None:
+                self._given.append(row)

@@ -55,6 +55,11 @@ class RandomHierarchical:
     def tell(self, evaluations: Sequence[Evaluation]) -> None:
         """Random search learns nothing."""
 
+    def start(self, evaluations: Sequence[Evaluation]) -> None:
+        """What is given is not asked again."""
+        for evaluation in evaluations:
+            self._proposals.given(evaluation.configuration)
+
     def _next(self) -> Codes | None:
         """The next draw that is feasible and not visited; ``None`` once draws are rejected too often."""
         rejected = 0

@@ -53,6 +53,11 @@ class SobolSearch:
     def tell(self, evaluations: Sequence[Evaluation]) -> None:
         """Nothing is learned."""
 
+    def start(self, evaluations: Sequence[Evaluation]) -> None:
+        """What is given is not asked again."""
+        for evaluation in evaluations:
+            self._proposals.given(evaluation.configuration)
+
     def _next(self) -> Codes:
         if not self._points:
             codes = np.minimum((self._sequence.random(CHUNK) * self._sizes).astype(np.int32), self._sizes - 1)

@@ -82,6 +82,13 @@ class Walk(ABC):
             if self.pending.pop(codes.tobytes()):
                 self.starts.append(codes)
 
+    def start(self, evaluations: Sequence[Evaluation]) -> None:
+        """What is given is walked from like a random start."""
+        for evaluation in evaluations:
+            codes = self.proposals.given(evaluation.configuration)
+            self.memory[codes] = evaluation.latency_ms
+            self.starts.append(codes)
+
     def waits_for(self, rows: Sequence[Codes]) -> bool:
         """Whether some of the rows were asked and not told."""
         return bool(self.pending) and any(row.tobytes() in self.pending for row in rows)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from harness.evaluation import Configuration, Status
-from harness.strategies.base import Budget, Strategy
+from harness.strategies.base import Budget, Startable, Strategy
 from harness.testing import spaces
 from harness.testing.driver import drive, evaluation, overlap, smooth_latency, trace
 from harness.testing.resources import ask_lines, kept_bytes
@@ -172,6 +172,42 @@ class StrategyContract:
     def test_equal_latencies_are_survived(self) -> None:
         space = spaces.plain()
         self._check_length(drive(self.build(space), space, lambda *_: 1.0, evaluations=self.asks), self.asks)
+
+    # -- given evaluations: runs with start=… ------------------------------------------------------------------------
+
+    def build_given(self, space: SearchSpace, given: Sequence[Configuration], seed: int = 0) -> Strategy:
+        """The strategy under test, told of configurations that it did not ask for; the second of them failed."""
+        strategy = self.build(space, seed)
+        if not isinstance(strategy, Startable):
+            pytest.skip("it has no start(evaluations): a run with start=… refuses it in one line")
+        outcomes = [Status.WRONG_RESULT if i == 1 else smooth_latency(space, each) for i, each in enumerate(given)]
+        strategy.start([evaluation(i, *pair) for i, pair in enumerate(zip(given, outcomes, strict=True))])
+        return strategy
+
+    @pytest.mark.parametrize("space", [*SPACES, spaces.huge])
+    def test_what_was_given_is_not_asked_again(self, space: Callable[[], SearchSpace]) -> None:
+        made = space()
+        given = made.sample(np.random.default_rng(5), 3)
+        strategy, asks = self.build_given(made, given), min(self.asks, 15)
+        done = drive(strategy, made, evaluations=asks)
+        self._check_length(done, min(asks, made.size - 3) if made.enumerable else asks)
+        assert not set(trace(done, made)) & {made.key(configuration) for configuration in given}
+
+    def test_what_was_given_is_not_asked_again_with_others_pending(self) -> None:
+        space = spaces.conditional()
+        given = space.sample(np.random.default_rng(6), 2)
+        done = overlap(self.build_given(space, given), space, evaluations=min(self.asks, 15), workers=3)
+        assert not set(trace(done, space)) & {space.key(configuration) for configuration in given}
+
+    def test_a_space_that_was_given_in_full_is_exhausted(self) -> None:
+        space = spaces.single()
+        assert list(self.build_given(space, list(space.enumerate())).ask(1)) == []
+
+    def test_the_same_given_evaluations_give_the_same_trace(self) -> None:
+        space = spaces.conditional()
+        given = space.sample(np.random.default_rng(7), 2)
+        runs = [drive(self.build_given(space, given, 3), space, evaluations=min(self.asks, 15)) for _ in range(2)]
+        assert trace(runs[0], space) == trace(runs[1], space)
 
     # -- determinism -------------------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ Olson et al. (2025), *Ax: A Platform for Adaptive Experimentation*; through ``ax
   abandoned, and the nearest unvisited feasible configuration is attached and completed instead.
 * **Failures** are marked abandoned: Ax then neither models them nor suggests them again.
 * **Batches and pending evaluations**: a batch is several trials from one generation; Ax conditions on running trials.
+* **Given evaluations** (``start=…``) are attached trials, completed or abandoned; Ax counts them as initial trials.
 * The documented adaptation to kernels: Ax is told log latency, since latencies of one kernel span a
   factor of 30 and Ax only standardises.
 """
@@ -116,6 +117,15 @@ class Ax:
                     continue
                 value = math.log(evaluation.latency_ms) if self._log_latency else evaluation.latency_ms
                 self._client.complete_trial(index, raw_data={METRIC: value})
+
+    def start(self, evaluations: Sequence[Evaluation]) -> None:
+        """Attach each as a trial, then complete or abandon it."""
+        with quiet():
+            for evaluation in evaluations:
+                self._proposals.given(evaluation.configuration)
+                key = self._space.key(evaluation.configuration)
+                self._pending[key] = self._attach(evaluation.configuration, {})
+        self.tell(evaluations)
 
     def _next_trials(self, n: int) -> list[tuple[int, dict[str, Value]]]:
         try:

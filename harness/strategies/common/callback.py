@@ -97,10 +97,17 @@ class Requests:
         """Keep an evaluation for the search."""
         self._told[self._space.key(evaluation.configuration)] = evaluation
 
+    def given(self, evaluation: Evaluation) -> None:
+        """Keep an evaluation that the search did not ask for; where it asks, the answer comes from memory."""
+        configuration = evaluation.configuration
+        self._proposals.given(configuration)
+        self._keys[_identity(configuration)] = self._space.key(configuration)
+        self.answer(evaluation)
+
     def _key(self, proposal: Mapping[str, Any]) -> str:
         """The key under which the proposal's evaluation will be told."""
         kept = without_inactive(self._space, proposal)
-        identity = tuple((name, tuple(v) if isinstance(v, list) else v) for name, v in kept.items())
+        identity = _identity(kept)
         if identity in self._keys:
             self.remembered += 1
             return self._keys[identity]
@@ -113,12 +120,17 @@ class Requests:
         return key
 
 
+def _identity(configuration: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+    return tuple((name, tuple(value) if isinstance(value, list) else value) for name, value in configuration.items())
+
+
 class CallbackStrategy:
     """Ask and tell around a search that owns its loop.
 
     The search's requests are served in its own order, as many at a time as the run loop asks for; it goes on when all
     of a request is answered. The strategy has ended when the search returns, when nothing unvisited is left, or when
-    the search goes in circles. What it raises comes out of ``ask``.
+    the search goes in circles. What it raises comes out of ``ask``. It cannot be given evaluations unless its library
+    takes some: then a subclass has ``start``.
 
     Args:
         space: what is searched.

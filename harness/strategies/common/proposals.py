@@ -76,6 +76,12 @@ class Proposals:
         row = self._rng.choice(np.flatnonzero(~self._visited.mask))
         return self._visit(self._space.decode(self._space.codes()[row]))
 
+    def given(self, configuration: Configuration) -> Codes:
+        """The codes, [d], of a feasible configuration that was evaluated without being proposed: visited from now on."""
+        codes = self._space.encode(configuration)
+        self._visited.add(codes)
+        return codes
+
     def fresh(self, codes: Codes) -> NDArray[np.bool_]:
         """Which rows, [n, d], are feasible and not visited: [n]."""
         fresh = self._space.feasible(codes)

@@ -95,6 +95,12 @@ class ConditionalGP:
             self._latencies_ms.append(evaluation.latency_ms)
             self._costs_s.append(evaluation.compile_s + evaluation.verify_s + evaluation.benchmark_s)
 
+    def start(self, evaluations: Sequence[Evaluation]) -> None:
+        """What is given is learnt like what was asked, and counts among the initial evaluations."""
+        for evaluation in evaluations:
+            self._visited.add(self._space.encode(evaluation.configuration))
+        self.tell(evaluations)
+
     def _random(self, n: int) -> list[Codes]:
         rows: list[Codes] = []
         while len(rows) < n and not self._visited.exhausted:

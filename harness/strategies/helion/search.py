@@ -139,10 +139,13 @@ class SpecKernel:
         return None
 
 
-def quiet_settings(seed: int, retimings: Retimings, overrides: Mapping[str, Any]) -> Settings:
+def quiet_settings(
+    seed: int, retimings: Retimings, overrides: Mapping[str, Any], seeds: Sequence[Config]
+) -> Settings:
     """Helion's defaults, silent, without its cache and its own compiling."""
     return Settings(
         autotune_config_overrides=dict(overrides),
+        **({"autotune_seed_configs": tuple(seeds)} if seeds else {}),
         autotune_random_seed=seed,
         autotune_log_level=logging.CRITICAL,
         autotune_log=None,
@@ -161,16 +164,17 @@ def make_search(
     retimings: Retimings,
     options: Mapping[str, Any],
     overrides: Mapping[str, Any],
+    seeds: Sequence[Config] = (),
 ) -> BaseSearch:
     """A search with the arguments that Helion itself gives it at full effort, but for ``options``.
 
-    ``overrides`` are keys of a configuration that it does not tune.
+    ``overrides`` are keys of a configuration that it does not tune, ``seeds`` what a user has it begin with.
 
     Raises:
         TypeError: an option that the algorithm does not have.
     """
     kind = search_algorithms[algorithm]
-    settings = quiet_settings(seed, retimings, overrides)
+    settings = quiet_settings(seed, retimings, overrides, seeds)
     known = signature(kind.__init__).parameters
     wrong = [name for name in options if name not in known or name in ("self", "kernel", "args")]
     if wrong:

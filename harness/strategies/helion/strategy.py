@@ -6,6 +6,9 @@ and the search is told which configuration was measured instead. What Helion tim
 verification rounds and the final one) is answered with the known latency, counted, and left off the tuning clock: see
 ``strategy.json`` of a run.
 
+Given evaluations (``start=…``) are Helion's ``autotune_seed_configs``, its own way to begin with a user's configurations: it puts
+them into the first population, after its default, and what it asks of them is answered from memory.
+
 Helion's RandomSearch and DifferentialEvolution draw from Python's global generator, the first before it is seeded; the
 adapter gives every search a global generator of its own.
 """
@@ -19,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from harness.errors import UserError
-from harness.evaluation import Evaluation
+from harness.evaluation import Configuration, Evaluation
 from harness.strategies.base import Budget
 from harness.strategies.common.callback import CallbackStrategy, Measure
 from harness.strategies.common.extras import extra
@@ -75,6 +78,7 @@ class HelionSearch(CallbackStrategy):
         adapter_seed, own_seed = seed.spawn(2)
         translation = translate(space)
         retimings = Retimings()
+        given = self._given = list[Configuration]()
         own = int(own_seed.generate_state(1)[0])
 
         def search(measure: Measure) -> None:
@@ -98,7 +102,8 @@ class HelionSearch(CallbackStrategy):
                 spec.compiler_seed_configs = []
                 spec.compiler_default_config = None
             try:
-                made = make_search(algorithm, spec, own, look, retimings, options or {}, translation.overrides)
+                user = [Config.from_dict(translation.config(spec.default_config().config, each)) for each in given]
+                made = make_search(algorithm, spec, own, look, retimings, options or {}, translation.overrides, user)
             except TypeError as error:
                 raise UserError(f"strategy.options: {error}") from None
             run_search(made, retimings)
@@ -110,6 +115,12 @@ class HelionSearch(CallbackStrategy):
 
         self._retimings = retimings
         super().__init__(space, adapter_seed, search, surroundings)
+
+    def start(self, evaluations: Sequence[Evaluation]) -> None:
+        """Hand each to the search as a user's seed, and its outcome when it asks."""
+        for evaluation in evaluations:
+            self._given.append(evaluation.configuration)
+            self._requests.given(evaluation)
 
     def facts(self) -> dict[str, Any]:
         """Measured and remembered requests, and what Helion would have timed again, by phase."""

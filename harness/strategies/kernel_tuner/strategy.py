@@ -18,6 +18,7 @@ say. Needs the extra ``kernel-tuner``.
   that they enter its Gaussian process: that is how it is published, and how it stays.
 * **Repeats** are answered from memory and free, as in Kernel Tuner's own simulation mode.
 * **Batches**: what it asks for at once (a generation, a swarm) is served as such; otherwise one at a time.
+* **Given evaluations** (``start=…``): refused. Its strategies take none; ``x0`` of some is a place, not an outcome.
 * **Time**: ``bayes_opt`` decides by the clock when to fit its process; it sees the tuning clock.
 * **Seeds**: Kernel Tuner takes none. It draws from Python's and numpy's global generators, and (Latin hypercubes in
   ``bayes_opt`` and ``diff_evo``) from generators that are made without a seed: the adapter gives it seeded ones.

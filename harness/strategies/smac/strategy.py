@@ -14,6 +14,8 @@ method is that of Hutter, Hoos & Leyton-Brown (2011). Needs the extra ``smac``.
 * **Failures** are told as crashed at the latency of the slowest success, and again when a slower one appears.
 * **Batches**: the trials of a batch are running; SMAC goes down its list of challengers. It evaluates each once
   (``deterministic``), since a configuration's samples are taken within its one evaluation.
+* **Given evaluations** (``start=…``) are told as trials of SMAC's one seed, as its ask-and-tell has it for what it did not
+  ask. They are in the model; the initial design keeps its size.
 * **Adaptation** to kernels: none. Latencies are told in units of the first success; the facade takes logs itself.
 """
 
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
     from smac.runhistory import TrialInfo
 
 TRIALS = 100
+SEED = 0
+"""Of every trial in SMAC's deterministic scenarios."""
 DECIMALS = 9
 
 
@@ -114,6 +118,17 @@ class SMAC:
             if cost > self._worst:
                 self._worst = cost
                 self._tell_failures(self._failed)
+
+    def start(self, evaluations: Sequence[Evaluation]) -> None:
+        """Tell each as a trial of its own; one that ConfigSpace forbids is visited and not told."""
+        from smac.runhistory import TrialInfo
+
+        for evaluation in evaluations:
+            self._proposals.given(evaluation.configuration)
+            written = self._tree.write(evaluation.configuration, {})
+            trial = None if written is None else TrialInfo(written, seed=SEED)
+            self._pending[self._space.key(evaluation.configuration)] = trial
+        self.tell(evaluations)
 
     def _next_trial(self) -> TrialInfo | None:
         from smac.main.exceptions import ConfigurationSpaceExhaustedException

@@ -1,0 +1,105 @@
+"""What ``start`` comes to: the configurations that a run evaluates before its strategy is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from harness.backends.base import Backend
+from harness.config.schema import RunConfig
+from harness.config.start import COMPILER, DEFAULT, Start
+from harness.errors import UserError
+from harness.evaluation import Configuration
+from harness.strategies.base import Startable, Strategy
+from harness.strategies.common.default import default_of, recorded
+from harness.strategies.common.extras import extra
+from search_spaces.helion import description_of
+from search_spaces.space import SearchSpace
+
+
+@dataclass(frozen=True)
+class Given:
+    """Distinct feasible configurations.
+
+    Attributes:
+        source: where they are from: ``task.default``, ``task.fallbacks[0]``, ``helion``, ``compiler`` or ``file``.
+    """
+
+    source: str
+    configurations: tuple[Configuration, ...]
+
+    def document(self) -> dict[str, Any]:
+        """As ``config.yaml`` has it."""
+        return {"source": self.source, "configurations": [_plain(each) for each in self.configurations]}
+
+
+def given(config: RunConfig, backend: Backend) -> Given | None:
+    """What a run evaluates first; ``None`` without ``start``.
+
+    Raises:
+        UserError: the task has nothing of the kind, or something of it is not feasible.
+    """
+    if config.start is None:
+        return None
+    try:
+        return _given(config, config.start, backend.space)
+    except UserError as error:  # which knows the values, and not what was asked for
+        said = str(error).removeprefix("start: ")
+        raise UserError(f"start={config.start.option}: {backend.task}: {said}") from None
+
+
+def check_startable(config: RunConfig, strategy: Strategy) -> None:
+    """Make sure that a strategy can be told what it did not ask for, where it is to be.
+
+    Raises:
+        UserError: it has no ``start``.
+    """
+    if config.start is not None and not isinstance(strategy, Startable):
+        raise UserError(
+            f"start={config.start.option}: strategy {config.label}: {type(strategy).__name__} cannot be given "
+            "evaluations that it did not ask for: expected a strategy with start(evaluations), or no start"
+        )
+
+
+def _given(config: RunConfig, start: Start, space: SearchSpace) -> Given:
+    if start.kind == DEFAULT:
+        task = config.task
+        default, source = default_of(space, task.default, task.fallbacks) if task is not None else default_of(space, {})
+        return Given(source, (default,))
+    if start.kind == COMPILER:
+        return Given(COMPILER, _distinct(space, _compiler_seeds(space), "seed", repeats=True))
+    return Given(start.kind, _distinct(space, start.configurations, "", repeats=False))
+
+
+def _compiler_seeds(space: SearchSpace) -> list[Mapping[str, Any]]:
+    if description_of(space) is None:
+        raise UserError("no compiler suggests configurations of this task: expected a task of Helion's")
+    with extra("helion"):
+        from harness.strategies.helion.seeds import helion_compiler_seeds
+    seeds = helion_compiler_seeds(space)
+    if not seeds:
+        raise UserError("Helion's compiler suggests nothing for this task: expected start=default, or no start")
+    return seeds
+
+
+def _distinct(
+    space: SearchSpace, configurations: list[Mapping[str, Any]] | tuple[Mapping[str, Any], ...], name: str, repeats: bool
+) -> tuple[Configuration, ...]:
+    """In the space's own spelling.
+
+    Raises:
+        UserError: one is not feasible, or, unless ``repeats`` are left out, occurs twice.
+    """
+    found: dict[str, Configuration] = {}
+    for i, each in enumerate(configurations):
+        made = recorded(space, each, f"{name}[{i}]")
+        if space.key(made) in found and not repeats:
+            raise UserError(f"{name}[{i}]: {dict(made)} is there twice: expected each configuration once")
+        found.setdefault(space.key(made), made)
+    return tuple(found.values())
+
+
+def _plain(configuration: Configuration) -> dict[str, Any]:
+    """In YAML's types: a permutation is a list."""
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in configuration.items()}
