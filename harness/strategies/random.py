@@ -68,7 +68,10 @@ class RandomSearch:
     def start(self, evaluations: Sequence[Evaluation]) -> None:
         """What is given is not drawn."""
         for evaluation in evaluations:
-            codes = self._space.encode(evaluation.configuration)
-            self._seen.add(tuple(codes.tolist()))
-            if (row := self._space.row_of_codes(codes) if self._space.enumerable else None) is not None:
-                self._given.append(row)
+            self._exclude(evaluation.configuration)
+
+    def _exclude(self, configuration: Configuration) -> None:
+        codes = self._space.encode(configuration)
+        self._seen.add(tuple(codes.tolist()))
+        if (row := self._space.row_of_codes(codes) if self._space.enumerable else None) is not None:
+            self._given.append(row)

@@ -187,16 +187,16 @@ class StrategyContract:
     @pytest.mark.parametrize("space", [*SPACES, spaces.huge])
     def test_what_was_given_is_not_asked_again(self, space: Callable[[], SearchSpace]) -> None:
         made = space()
-        given = made.sample(np.random.default_rng(5), 3)
-        strategy, asks = self.build_given(made, given), min(self.asks, 15)
+        given = _some(made, 2)
+        strategy, asks = self.build_given(made, given), min(self.asks, 12)
         done = drive(strategy, made, evaluations=asks)
-        self._check_length(done, min(asks, made.size - 3) if made.enumerable else asks)
+        self._check_length(done, asks)
         assert not set(trace(done, made)) & {made.key(configuration) for configuration in given}
 
     def test_what_was_given_is_not_asked_again_with_others_pending(self) -> None:
         space = spaces.conditional()
-        given = space.sample(np.random.default_rng(6), 2)
-        done = overlap(self.build_given(space, given), space, evaluations=min(self.asks, 15), workers=3)
+        given = _some(space, 2)
+        done = overlap(self.build_given(space, given), space, evaluations=min(self.asks, 12), workers=3)
         assert not set(trace(done, space)) & {space.key(configuration) for configuration in given}
 
     def test_a_space_that_was_given_in_full_is_exhausted(self) -> None:
@@ -205,8 +205,8 @@ class StrategyContract:
 
     def test_the_same_given_evaluations_give_the_same_trace(self) -> None:
         space = spaces.conditional()
-        given = space.sample(np.random.default_rng(7), 2)
-        runs = [drive(self.build_given(space, given, 3), space, evaluations=min(self.asks, 15)) for _ in range(2)]
+        given = _some(space, 2)
+        runs = [drive(self.build_given(space, given, 3), space, evaluations=min(self.asks, 12)) for _ in range(2)]
         assert trace(runs[0], space) == trace(runs[1], space)
 
     # -- determinism -------------------------------------------------------------------------------------------------
@@ -294,3 +294,9 @@ class StrategyContract:
         space = spaces.plain()
         lines = ask_lines(self.build(space), space, self.asks)
         assert lines <= self.ask_ceiling, f"an ask and its tell execute {lines:.0f} lines of Python"
+
+
+def _some(space: SearchSpace, n: int) -> list[Configuration]:
+    """Different configurations."""
+    drawn = space.sample(np.random.default_rng(5), 10 * n)
+    return list({space.key(configuration): configuration for configuration in drawn}.values())[:n]

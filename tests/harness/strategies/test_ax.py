@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 import numpy as np
@@ -31,6 +32,15 @@ class TestAx(StrategyContract):
     @pytest.mark.parametrize("batch", [1, 3, 8])
     def test_batches_are_full_until_the_end(self, batch: int) -> None:
         super().test_batches_are_full_until_the_end(batch)
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("space", [spaces.conditional, spaces.huge])
+    def test_what_was_given_is_not_asked_again(self, space: Callable[[], SearchSpace]) -> None:
+        super().test_what_was_given_is_not_asked_again(space)
+
+    @pytest.mark.slow
+    def test_the_same_given_evaluations_give_the_same_trace(self) -> None:
+        super().test_the_same_given_evaluations_give_the_same_trace()
 
 
 @pytest.mark.slow

@@ -201,6 +201,17 @@ class ExpectsTheOrderAsked(Broken):
             assert dict(evaluation.configuration) == dict(self.asked.pop(0))
 
 
+class RepeatsWhatWasGiven(Broken):
+    given: Sequence[Evaluation] = ()
+
+    def ask(self, n: int) -> Sequence[Configuration]:
+        given, self.given = self.given[:n], self.given[n:]
+        return [evaluation.configuration for evaluation in given] or super().ask(n)
+
+    def start(self, evaluations: Sequence[Evaluation]) -> None:
+        self.given = evaluations
+
+
 CONTRACT = StrategyContract
 CLAUSES: list[tuple[type[Broken], Callable[..., None], dict[str, Any]]] = [
     (Repeats, CONTRACT.test_asks_are_feasible_and_unrepeated, {"space": spaces.plain}),
@@ -225,6 +236,10 @@ CLAUSES: list[tuple[type[Broken], Callable[..., None], dict[str, Any]]] = [
     ),
     (NeedsASuccess, CONTRACT.test_a_space_in_which_everything_fails, {"batch": 1}),
     (DividesByTheSpread, CONTRACT.test_equal_latencies_are_survived, {}),
+    (RepeatsWhatWasGiven, CONTRACT.test_what_was_given_is_not_asked_again, {"space": spaces.conditional}),
+    (RepeatsWhatWasGiven, CONTRACT.test_what_was_given_is_not_asked_again_with_others_pending, {}),
+    (RepeatsWhatWasGiven, CONTRACT.test_a_space_that_was_given_in_full_is_exhausted, {}),
+    (RemembersAnotherRun, CONTRACT.test_the_same_given_evaluations_give_the_same_trace, {}),
     (DrawsFromTheGlobalGenerator, CONTRACT.test_same_seed_same_trace_whatever_the_global_generators_do, {"batch": 1}),
     (IgnoresItsSeed, CONTRACT.test_different_seeds_differ, {}),
     (RemembersAnotherRun, CONTRACT.test_a_recorded_run_resumes, {}),
