@@ -122,7 +122,9 @@ def _execute(
             if (overlap := config.overlap) is None:
                 ended = run_loop(strategy, backend, config.budget, config.batch, *how, start)
             else:
-                ended = run_overlapped(strategy, backend, config.budget, overlap.workers, *how, overlap.ask_ahead, start)
+                ended = run_overlapped(
+                    strategy, backend, config.budget, overlap.workers, *how, overlap.ask_ahead, start
+                )
             best.facts = strategy.facts() if hasattr(strategy, "facts") else {}
             return ended, best
 

@@ -45,8 +45,7 @@ def given(config: RunConfig, backend: Backend) -> Given | None:
     try:
         return _given(config, config.start, backend.space)
     except UserError as error:  # which knows the values, and not what was asked for
-        said = str(error).removeprefix("start: ")
-        raise UserError(f"start={config.start.option}: {backend.task}: {said}") from None
+        raise UserError(f"start={config.start.option}: {backend.task}: {error}") from None
 
 
 def check_startable(config: RunConfig, strategy: Strategy) -> None:
@@ -84,7 +83,10 @@ def _compiler_seeds(space: SearchSpace) -> list[Mapping[str, Any]]:
 
 
 def _distinct(
-    space: SearchSpace, configurations: list[Mapping[str, Any]] | tuple[Mapping[str, Any], ...], name: str, repeats: bool
+    space: SearchSpace,
+    configurations: list[Mapping[str, Any]] | tuple[Mapping[str, Any], ...],
+    name: str,
+    repeats: bool,
 ) -> tuple[Configuration, ...]:
     """In the space's own spelling.
 

@@ -7,8 +7,8 @@
 * **Failures**: Optuna leaves FAILed trials out of its models, so a failure is told as a complete
   trial with an infinite latency, which has no unit and never has to be raised when a slower success
   appears. Samplers that rank read "worse than all that worked"; GPSampler clips it to the worst that worked.
-* **Given evaluations** (``start=…``) are enqueued, asked and told before anything else: what a sampler notes on a trial
-  (a generation, for instance) is on theirs too. They count among the startup trials.
+* **Given evaluations** (``start=…``) are added as trials, each in place of a proposal that is dropped, as repairs are: what a
+  sampler notes on a trial (a generation, for instance) is on theirs too. They count among the startup trials.
 * **The end**: a sampler that stops its study (``BruteForceSampler``, ``GridSampler``) proposes nothing more.
 * **Batches and pending evaluations**: trials are running until told; what that means is the sampler's business.
 
@@ -22,6 +22,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,7 @@ from harness.config.targets import call_target, target_object
 from harness.errors import UserError
 from harness.evaluation import Configuration, Evaluation
 from harness.strategies.base import Budget
-from harness.strategies.common.proposals import Proposals, without_inactive
+from harness.strategies.common.proposals import Proposals
 from harness.strategies.common.quiet import quiet
 from search_spaces.encoding import keys_of_order, order_of_keys
 from search_spaces.parameter import Parameter, Permutation, Value
@@ -107,24 +108,14 @@ class OptunaSampler:
             self._study.add_trial(self._evaluated(evaluation.configuration, value, dropped))
 
     def start(self, evaluations: Sequence[Evaluation]) -> None:
-        """Tell each as a trial with fixed parameters; what is inactive in it is the sampler's to choose."""
+        """Add each as a trial in place of a proposal of the sampler's, as a repair is."""
         with quiet(), _installed():
             for evaluation in evaluations:
-                codes = self._proposals.given(evaluation.configuration)
-                self._study.enqueue_trial(self._fixed(evaluation.configuration))
+                self._proposals.given(evaluation.configuration)
                 trial = self._study.ask()
-                suggested = without_inactive(self._space, self._suggest(trial))
-                assert (self._space.encode(suggested) == codes).all(), "Optuna takes the fixed parameters"
-                self._study.tell(trial, self._value(evaluation.latency_ms))
-
-    def _fixed(self, configuration: Configuration) -> dict[str, Any]:
-        """What Optuna suggests where it suggests this configuration."""
-        fixed: dict[str, Any] = {}
-        for parameter in self._space.parameters:
-            if parameter.name in configuration:
-                numbers = numbers_of(parameter, configuration[parameter.name])
-                fixed |= zip(self._domains[parameter.name], numbers, strict=True)
-        return fixed
+                self._suggest(trial)
+                self._pending[self._space.key(evaluation.configuration)] = trial
+                self.tell([replace(evaluation, repaired=True)])
 
     def _value(self, latency_ms: float | None) -> float:
         if latency_ms is None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.errors import UserError
 from harness.evaluation import Configuration, Evaluation
 from harness.strategies.base import Budget
 from harness.strategies.common.default import default_of
@@ -41,7 +42,10 @@ class RandomFromDefault(RandomSearch):
         fallbacks: Sequence[Mapping[str, Any]] | None = None,
     ) -> None:
         super().__init__(space, seed, budget)
-        self._first: Configuration | None = default_of(space, default or {}, fallbacks or ())[0]
+        try:
+            self._first: Configuration | None = default_of(space, default or {}, fallbacks or ())[0]
+        except UserError as error:
+            raise UserError(f"strategy.default: {error}") from None
         self._exclude(self._first)
 
     def ask(self, n: int) -> Sequence[Configuration]:

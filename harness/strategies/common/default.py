@@ -28,7 +28,7 @@ def default_of(
     """
     if not default:
         if description_of(space) is None:
-            raise UserError("start: the task declares no default: expected task=NAME of one with task.default")
+            raise UserError("the task declares no default: expected task=NAME of one with task.default")
         with extra("helion"):
             from harness.strategies.helion.seeds import helion_default
         return recorded(space, helion_default(space), "Helion's default"), "helion"
@@ -39,7 +39,7 @@ def default_of(
             return recorded(space, _by_the_rules(space, {**default, **instead}), name), name
         except InvalidConfiguration as error:
             faults.append(f"{name}: {error}")
-    raise UserError(f"start: {'; '.join(faults)}: expected a default that this shape allows, or a fallback")
+    raise UserError(f"{'; '.join(faults)}: expected a default that this shape allows, or a fallback")
 
 
 def recorded(space: SearchSpace, configuration: Mapping[str, Any], name: str) -> Configuration:
@@ -49,10 +49,13 @@ def recorded(space: SearchSpace, configuration: Mapping[str, Any], name: str) ->
         UserError: it is infeasible, or not in the sample that is recorded.
     """
     try:
+        canonical = space.canonicalize(configuration)
+        if not space.contains(canonical) and space.satisfied(space.encode(canonical)[None, :])[0]:
+            raise UserError(f"{name}: {canonical} is not in the recorded sample: expected one that is, or backend=live")
         space.validate(configuration)
     except InvalidConfiguration as error:
-        raise UserError(f"start: {name}: {error}: expected a configuration of the space") from None
-    return space.canonicalize(configuration)
+        raise UserError(f"{name}: {error}: expected a configuration of the space") from None
+    return canonical
 
 
 def _by_the_rules(space: SearchSpace, values: Mapping[str, Any]) -> Configuration:

@@ -139,9 +139,7 @@ class SpecKernel:
         return None
 
 
-def quiet_settings(
-    seed: int, retimings: Retimings, overrides: Mapping[str, Any], seeds: Sequence[Config]
-) -> Settings:
+def quiet_settings(seed: int, retimings: Retimings, overrides: Mapping[str, Any], seeds: Sequence[Config]) -> Settings:
     """Helion's defaults, silent, without its cache and its own compiling."""
     return Settings(
         autotune_config_overrides=dict(overrides),

@@ -47,7 +47,12 @@ def test_a_given_default_is_not_asked_again() -> None:
 
 
 def test_its_yaml_takes_the_tasks_default(tmp_path: Path) -> None:
-    task = ["task=softmax-512x65536-bf16", "strategy=random_from_default", "budget.evaluations=3", f"results={tmp_path}"]
+    task = [
+        "task=softmax-512x65536-bf16",
+        "strategy=random_from_default",
+        "budget.evaluations=3",
+        f"results={tmp_path}",
+    ]
     sweep = Composer().expand(task)
     assert sweep.runs[0].strategy["default"]["num_warps"] == 8
     result = execute(sweep.runs[0], sweep.options)
