@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,7 +84,7 @@ def _compiler_seeds(space: SearchSpace) -> list[Mapping[str, Any]]:
 
 def _distinct(
     space: SearchSpace,
-    configurations: list[Mapping[str, Any]] | tuple[Mapping[str, Any], ...],
+    configurations: Sequence[Mapping[str, Any]],
     name: str,
     repeats: bool,
 ) -> tuple[Configuration, ...]:

@@ -4,20 +4,21 @@ Hamano, Saito, Nomura, Uchida & Shirakawa (2025), *CatCMA with Margin for Single
 Black-Box Optimization*; through ``cmaes.CatCMAwM``, by its authors, whose defaults hold throughout: a population of
 4 + 3 ln d, a mean in the centre, standard deviations of a fifth of the way to the border, uniform categories.
 
-* **Parameters**: ordered ones of three values or more are integer variables, as the *index* of the value (grids are spaced
-  as their authors think steps are equal). Categories, booleans and everything of two values are categorical, which the
-  library recommends for the latter. A permutation is one rank an item (random keys).
+* **Parameters**: ordered ones of three values or more are integer variables, as the *index* of the value (grids are
+  spaced as their authors think steps are equal). Categories, booleans and everything of two values are categorical,
+  which the library recommends for the latter. A permutation is one rank an item (random keys).
 * **Conditions** are unknown to it: inactive parameters are sampled too, and dropped from what is evaluated.
-* **Constraints** are unknown, and it repeats itself: a proposal that is infeasible or visited is repaired to the nearest
-  unvisited feasible configuration. It is told of that one, in place of the sample: where the two differ, the sample's
-  number is the repair's. Late in a run, when the distribution is narrow, most proposals are repairs.
+* **Constraints** are unknown, and it repeats itself: a proposal that is infeasible or visited is repaired to the
+  nearest unvisited feasible configuration. It is told of that one in place of the sample: where the two differ, the
+  sample's number is the repair's. Late in a run, when the distribution is narrow, most proposals are repairs.
 * **Failures** are infinite latencies; it only ranks.
-* **Batches and pending evaluations**: a generation is told when it is complete, in the order of completion. What is asked
-  beyond it, or while some are pending, is sampled from the same distribution and counts in the next generation.
+* **Batches and pending evaluations**: a generation is told when it is complete, in the order of completion. What is
+  asked beyond it, or while some are pending, is sampled from the same distribution and counts in the next generation.
 * **Given evaluations** (``start=…``) belong to the first generation, as if they were repairs of samples of its own.
 * **The end**: its stopping rules are those of CMA-ES for numbers alone, and are left unread: margins keep it moving.
-* **Matches the authors' code**: in 10 integers of 40 values and 3 categories of 5, without conditions or constraints, 80
-  evaluations are those of the library's own ask and tell, seed by seed (``tests/harness/strategies/test_catcma.py``).
+* **Matches the authors' code**: in 10 integers of 40 values and 3 categories of 5, without conditions or constraints,
+  80 evaluations are those of the library's own ask and tell (``tests/harness/strategies/test_catcma.py``).
+* **Deviations**: repairs; generations that end with samples of the one before. **Adaptation** to kernels: none.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -38,11 +39,7 @@ from search_spaces.encoding import keys_of_order, order_of_keys
 from search_spaces.parameter import Parameter, Permutation, Value
 from search_spaces.space import SearchSpace
 
-if TYPE_CHECKING:
-    from cmaes import CatCMAwM
-
-    Solution = CatCMAwM.Solution
-
+Solution: TypeAlias = Any  # cmaes.CatCMAwM.Solution: z, c and the normal sample behind z
 FEWEST_STEPS = 3
 """Values of an integer variable at least; what has fewer is categorical."""
 
@@ -76,7 +73,7 @@ class CatCMA:
         self._space = space
         self._proposals = Proposals(space, np.random.default_rng(seed))
         self._variables = Variables(space.parameters)
-        self._optimizer: CatCMAwM | None = None
+        self._optimizer: Any = None
         if self._variables.sizes:
             self._optimizer = CatCMAwM(
                 z_space=[range(size) for size in self._variables.steps] or None,
@@ -158,9 +155,7 @@ class Variables:
 
     def placed(self, solution: Solution, configuration: Configuration) -> Solution:
         """A sample moved to a configuration; what that leaves inactive stays as it was sampled."""
-        z = None if solution.z is None else solution.z.copy()
-        raw = None if solution._v_raw is None else solution._v_raw.copy()
-        c = None if solution.c is None else solution.c.copy()
+        z, raw, c = map(_copied, (solution.z, solution._v_raw, solution.c))
         number = category = 0
         for parameter in self._parameters:
             whole, sizes = self.sizes.get(parameter.name, (True, ()))
@@ -172,6 +167,10 @@ class Variables:
                     z[number + i] = raw[number + i] = target
             number, category = number + len(sizes) * whole, category + len(sizes) * (not whole)
         return replace(solution, z=z, c=c, _v_raw=raw)
+
+
+def _copied(array: Any) -> Any:
+    return None if array is None else array.copy()
 
 
 def _sizes(parameter: Parameter) -> tuple[bool, tuple[int, ...]] | None:

@@ -7,8 +7,8 @@
 * **Failures**: Optuna leaves FAILed trials out of its models, so a failure is told as a complete
   trial with an infinite latency, which has no unit and never has to be raised when a slower success
   appears. Samplers that rank read "worse than all that worked"; GPSampler clips it to the worst that worked.
-* **Given evaluations** (``start=…``) are added as trials, each in place of a proposal that is dropped, as repairs are: what a
-  sampler notes on a trial (a generation, for instance) is on theirs too. They count among the startup trials.
+* **Given evaluations** (``start=…``) are added as trials, each in place of a proposal that is dropped, as repairs are:
+  what a sampler notes on a trial (a generation, for instance) is on theirs too. They count among the startup trials.
 * **The end**: a sampler that stops its study (``BruteForceSampler``, ``GridSampler``) proposes nothing more.
 * **Batches and pending evaluations**: trials are running until told; what that means is the sampler's business.
 

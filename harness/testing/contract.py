@@ -296,7 +296,7 @@ class StrategyContract:
         assert lines <= self.ask_ceiling, f"an ask and its tell execute {lines:.0f} lines of Python"
 
 
-def _some(space: SearchSpace, n: int) -> list[Configuration]:
+def _some(space: SearchSpace, n: int) -> Sequence[Configuration]:
     """Different configurations."""
     drawn = space.sample(np.random.default_rng(5), 10 * n)
     return list({space.key(configuration): configuration for configuration in drawn}.values())[:n]

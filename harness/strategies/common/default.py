@@ -19,9 +19,9 @@ def default_of(
 ) -> tuple[Configuration, str]:
     """The default, and the declaration that it is from.
 
-    That is ``default`` where the space's rules allow it; else the first of ``fallbacks``, each put over the default, that
-    they allow. Parameters that the space does not have are left out. Where nothing is declared for a space of Helion's,
-    it is Helion's own default. Nothing is ever moved to the nearest feasible configuration.
+    That is ``default`` where the space's rules allow it; else the first of ``fallbacks``, each put over the default,
+    that they allow. Parameters that the space does not have are left out. Where nothing is declared for a space of
+    Helion's, it is Helion's own default. Nothing is ever moved to the nearest feasible configuration.
 
     Raises:
         UserError: none is declared, the rules allow none, or it is not in the recorded sample.

@@ -77,7 +77,7 @@ class Proposals:
         return self._visit(self._space.decode(self._space.codes()[row]))
 
     def given(self, configuration: Configuration) -> Codes:
-        """The codes, [d], of a feasible configuration that was evaluated without being proposed: visited from now on."""
+        """Count a feasible configuration as visited that was evaluated without being proposed; its codes, [d]."""
         codes = self._space.encode(configuration)
         self._visited.add(codes)
         return codes

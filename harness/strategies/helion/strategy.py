@@ -6,8 +6,9 @@ and the search is told which configuration was measured instead. What Helion tim
 verification rounds and the final one) is answered with the known latency, counted, and left off the tuning clock: see
 ``strategy.json`` of a run.
 
-Given evaluations (``start=…``) are Helion's ``autotune_seed_configs``, its own way to begin with a user's configurations: it puts
-them into the first population, after its default, and what it asks of them is answered from memory.
+Given evaluations (``start=…``) are Helion's ``autotune_seed_configs``, its own way to begin with a user's
+configurations: it puts them into the first population, after its default, and what it asks of them is answered from
+memory.
 
 Helion's RandomSearch and DifferentialEvolution draw from Python's global generator, the first before it is seeded; the
 adapter gives every search a global generator of its own.

@@ -14,8 +14,8 @@ method is that of Hutter, Hoos & Leyton-Brown (2011). Needs the extra ``smac``.
 * **Failures** are told as crashed at the latency of the slowest success, and again when a slower one appears.
 * **Batches**: the trials of a batch are running; SMAC goes down its list of challengers. It evaluates each once
   (``deterministic``), since a configuration's samples are taken within its one evaluation.
-* **Given evaluations** (``start=…``) are told as trials of SMAC's one seed, as its ask-and-tell has it for what it did not
-  ask. They are in the model; the initial design keeps its size.
+* **Given evaluations** (``start=…``) are told as trials of SMAC's one seed, as its ask-and-tell has it for what it did
+  not ask. They are in the model; the initial design keeps its size.
 * **Adaptation** to kernels: none. Latencies are told in units of the first success; the facade takes logs itself.
 """
 

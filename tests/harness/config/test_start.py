@@ -68,5 +68,5 @@ def test_a_list_of_starts_is_in_the_label_and_a_single_one_is_not(tmp_path: Path
 
 @pytest.mark.parametrize("fallbacks", ["7", "[7]", "{a: 1}"])
 def test_fallbacks_that_are_none_are_one_line(fallbacks: str) -> None:
-    with pytest.raises(UserError, match="task.fallbacks="):
+    with pytest.raises(UserError, match=r"task\.fallbacks="):
         Composer().expand(["task=softmax-4096x2560-bf16", f"task.fallbacks={fallbacks}"])

@@ -209,7 +209,7 @@ def execute_again(tmp_path: Path, *how: str) -> str:
 def test_without_it_config_yaml_says_nothing_of_it_and_another_run_is_refused(tmp_path: Path) -> None:
     path = run(tmp_path, "strategy=random")
     assert "start" not in yaml.safe_load((path / contract.CONFIG).read_text())
-    with pytest.raises(UserError, match="holds a run of another configuration.*start was None, now {'source': 'file'"):
+    with pytest.raises(UserError, match=r"holds a run of another configuration.*start was None, now {'source': 'file'"):
         run(tmp_path, "strategy=random", f"start={listed(tmp_path)}")
 
 
@@ -279,5 +279,5 @@ def test_a_tasks_default_or_the_fallback_of_its_shape(tmp_path: Path, task: str,
 
 def test_a_default_that_a_sample_lacks_is_not_replaced(tmp_path: Path) -> None:
     one = Composer().single(["task=matmul-wide-2048x2048x2048-bf16", "start=default", f"results={tmp_path}"])
-    with pytest.raises(UserError, match="task.default: .* is not in the recorded sample"):
+    with pytest.raises(UserError, match=r"task\.default: .* is not in the recorded sample"):
         execute(one.runs[0], one.options)

@@ -1,4 +1,4 @@
-"""How each library is given evaluations that it did not ask for: they are in its model, and its initial design is shorter."""
+"""How each library is given evaluations that it did not ask for: they are in its model or among its members."""
 
 from __future__ import annotations
 
@@ -176,5 +176,5 @@ def test_helion_s_own_default_and_its_compiler_s_seeds(task: str) -> None:
     assert source == "helion" and whole.contains(default) and default["num_stages"] == 1
     seeds = helion_compiler_seeds(whole)
     assert [whole.contains(seed) for seed in seeds] == [True] * len(description["seeds"])
-    with pytest.raises(UserError, match="Helion's default: .* is not in the recorded sample"):
+    with pytest.raises(UserError, match=r"Helion's default: .* is not in the recorded sample"):
         default_of(recording, {})
