@@ -69,6 +69,8 @@ _FIXED = {
     "optuna_gp": Look(BLUE, _SOLID, (4, 1, 0)),
     "optuna_nsga2": Look(BLUE, _DOTTED, (6, 1, 0)),
     "smac": Look(PURPLE, _DASHED, "*"),
+    "random_from_default": Look(BLACK, _DASHED, "o"),
+    "catcma": Look(SKY, _DASHDOT, (5, 1, 0)),
     "pattern_search": Look(ORANGE, _DASHDOT, ">"),
     "differential_evolution": Look(YELLOW, _FINE, "d"),
 }

@@ -20,6 +20,7 @@ from harness.config.schema import RunConfig
 from harness.errors import UserError
 from harness.evaluation import Evaluation
 from harness.run.build import build_strategy, open_backend
+from harness.run.given import check_startable, given
 from harness.run.loop import run_loop
 from harness.run.streams import streams
 from harness.strategies.base import Budget
@@ -173,6 +174,8 @@ def _run(connection: Connection, config: RunConfig, at: Sequence[int]) -> str:
     _ = backend.space.codes()  # the table is the space's, not the strategy's
     before = memory_bytes()
     strategy = build_strategy(config, backend, seeds.strategy)
+    check_startable(config, strategy)
+    begin = given(config, backend)
     costs: list[tuple[float, float]] = []
 
     def read(evaluation: Evaluation) -> None:
@@ -187,7 +190,8 @@ def _run(connection: Connection, config: RunConfig, at: Sequence[int]) -> str:
 
     connection.send(None)
     rng = np.random.default_rng(seeds.repair)
-    ended = run_loop(strategy, backend, config.budget, 1, rng, [], keep_nothing, read)
+    start = () if begin is None else begin.configurations
+    ended = run_loop(strategy, backend, config.budget, 1, rng, [], keep_nothing, read, start)
     return "done" if ended == "budget" else ended
 
 
