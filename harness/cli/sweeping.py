@@ -189,4 +189,5 @@ def _told(result: RunResult) -> str:
         best = none_succeeded(result.failures)
     if result.unverified:
         best += f", {result.unverified} of them from a log without checks: unverified"
-    return f"{result.evaluations} evaluations, {best} (ended: {result.ended}): {result.path}"
+    first = f"first {result.began_with}; " if result.began_with else ""
+    return f"{result.evaluations} evaluations, {first}{best} (ended: {result.ended}): {result.path}"

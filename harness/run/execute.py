@@ -50,6 +50,7 @@ class RunResult:
         best_ms: lowest observed latency in ms, ``None`` if everything failed or the run was skipped.
         message: why it broke down, one line.
         unverified: so many of the evaluations come from a log without checks, which an older NearOpt wrote.
+        began_with: where the configurations are from that were evaluated first, if there were any.
         failures: of a run without a success, how often its evaluations failed of what; else empty.
     """
 
@@ -60,6 +61,7 @@ class RunResult:
     message: str = ""
     failures: Mapping[str, int] = field(default_factory=dict)
     unverified: int = 0
+    began_with: str = ""
 
 
 def _ignore(_: Evaluation) -> None:
@@ -138,7 +140,8 @@ def _execute(
             workers = None if config.overlap is None else config.overlap.workers
             directory.finish(backend.space, ended, document["config_hash"], best.facts, workers)
             mirror.done(ended, path / contract.EVALUATIONS)
-        return RunResult(path, ended, best.evaluations, best.latency_ms, "", best.none_succeeded, directory.unverified)
+        failures, began_with = best.none_succeeded, "" if begin is None else begin.source
+        return RunResult(path, ended, best.evaluations, best.latency_ms, "", failures, directory.unverified, began_with)
 
 
 def recognised(config: RunConfig, options: SweepOptions, backend: Backend) -> RunResult | None:

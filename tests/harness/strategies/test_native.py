@@ -28,6 +28,7 @@ NAMES = (
     "pattern_search",
     "genetic",
     "differential_evolution",
+    "catcma",
 )
 
 
