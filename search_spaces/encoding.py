@@ -28,6 +28,8 @@ from search_spaces.space import SearchSpace
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int32]
 Activity = Literal["arc", "impute"]
+BlockKind = Literal["category", "number", "feature"]
+"""What a block stands for; permutations count as categories."""
 FEATURE_SAMPLE = 4096
 LOG_RATIO = 8.0
 
@@ -145,6 +147,14 @@ class Encoding:
             *(self.space.names[i] for i in self._tables),
             *(features[i] for i, *_ in self._scales),
         )
+
+    @cached_property
+    def kinds(self) -> tuple[BlockKind, ...]:
+        """Kind of each block."""
+        numbers = [is_number(self.space.parameters[i]) for i in self._tables]
+        kinds: list[BlockKind] = ["number" if number else "category" for number in numbers]
+        features: list[BlockKind] = ["feature"] * len(self._scales)
+        return (*kinds, *features)
 
     def points(self, codes: Codes) -> Floats:
         """Rows of codes, [n, d], as points, [n, D]."""

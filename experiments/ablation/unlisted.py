@@ -1,8 +1,9 @@
 """Spaces too large to list, with a known optimum: recorded tasks whose kernels got parameters that do nothing.
 
-``python -m experiments.ablation.unlisted -o unlisted.csv`` appends what is missing, then prints the table. The eleven
-idle parameters, five of them active in two of three modes only, make five million configurations of each, all of them
-one plateau: what searches meet in Helion's spaces. Noise: 0.5% a reading. Batches of six, B = 180, a run ends at t*.
+``python -m experiments.ablation.unlisted --processes N`` appends what is missing to unlisted.csv and prints the table.
+The eleven idle parameters, five of them active in two of three modes only, make five million configurations of each,
+all of them one plateau: what searches meet in Helion's spaces. Noise: 0.5% a reading. Batches of six, B = 180, a run
+ends at t*.
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ import argparse
 import csv
 import time
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+from rich.progress import track
 
-from analysis.progress import tracked
 from harness.evaluation import Configuration, Status
 from harness.landscapes.landscape import Landscape, read_landscape
 from harness.landscapes.library import find_landscape
@@ -34,6 +37,12 @@ TASKS = (
     "attention-1x16x8192x64-full-fp16",
     "matmul-1024x1024x1024-bf16",
     "matmul-512x512x8192-bf16",
+    "attention-2x16x4096x128-causal-bf16",
+    "attention-4x32x1024x128-causal-bf16",
+    "softmax-16384x2560-bf16",
+    "softmax-512x65536-bf16",
+    "layernorm-8192x4096-bf16",
+    "layernorm-2048x16384-fp16",
 )
 STRATEGIES = ("conditional_gp", "as_listed", "optuna_tpe", "random_hierarchical")
 FIRST_SEED = 100
@@ -41,6 +50,8 @@ FIRST_SEED = 100
 BATCH, BUDGET, NOISE, TARGET = 6, 180, 0.005, 1.05
 FIELDS = ("task", "strategy", "seed", "hit", "evaluations", "best", "ask_cpu_s")
 IDLE = "idle_"
+Key = tuple[str, str, int]
+"""Task, strategy and seed."""
 
 
 def padded(landscape: Landscape) -> SearchSpace:
@@ -95,6 +106,19 @@ def run(landscape: Landscape, name: str, seed: int) -> dict[str, float]:
     return {"hit": int(hits.size > 0), "evaluations": needed, "best": min(seen), "ask_cpu_s": ask_s / len(seen) * BATCH}
 
 
+@lru_cache(maxsize=4)
+def landscape(task: str) -> Landscape:
+    """A recording, kept for the next seeds."""
+    return read_landscape(find_landscape(task, "h100"))
+
+
+def row_of(key: Key) -> dict[str, str]:
+    """One run as a row of the results."""
+    task, name, seed = key
+    found = run(landscape(task), name, seed)
+    return {"task": task, "strategy": name, "seed": str(seed), **{k: f"{v:.4g}" for k, v in found.items()}}
+
+
 def table(rows: list[dict[str, str]]) -> Iterator[str]:
     """ERT to within 5%, with hits and runs, a line a task."""
     yield f"| task | {' | '.join(STRATEGIES)} |"
@@ -137,25 +161,28 @@ def ratio(rows: list[dict[str, str]], over: str) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("-o", "--output", type=Path, default=Path(__file__).with_name("unlisted.csv"))
-    parser.add_argument("--seeds", type=int, default=8)
+    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--processes", type=int, default=1)
     arguments = parser.parse_args()
     file: Path = arguments.output
     rows = list(csv.DictReader(file.open(encoding="utf-8"))) if file.exists() else []
     done = {(row["task"], row["strategy"], int(row["seed"])) for row in rows}
     wanted = [
         (task, name, seed)
+        for seed in range(FIRST_SEED, FIRST_SEED + arguments.seeds)
         for task in TASKS
         for name in STRATEGIES
-        for seed in range(FIRST_SEED, FIRST_SEED + arguments.seeds)
+        if (task, name, seed) not in done
     ]
-    for task, name, seed in tracked([one for one in wanted if one not in done], "runs"):
-        found = run(read_landscape(find_landscape(task, "h100")), name, seed)
-        rows.append({"task": task, "strategy": name, "seed": str(seed), **{k: f"{v:.4g}" for k, v in found.items()}})
-        with file.open("a", encoding="utf-8", newline="") as out:
-            writer = csv.DictWriter(out, FIELDS, lineterminator="\n")
-            if out.tell() == 0:
-                writer.writeheader()
-            writer.writerow(rows[-1])
+    with ProcessPoolExecutor(arguments.processes) as pool:
+        waiting = [pool.submit(row_of, key) for key in wanted]
+        for future in track(as_completed(waiting), "runs", len(waiting)):
+            rows.append(future.result())
+            with file.open("a", encoding="utf-8", newline="") as out:
+                writer = csv.DictWriter(out, FIELDS, lineterminator="\n")
+                if out.tell() == 0:
+                    writer.writeheader()
+                writer.writerow(rows[-1])
     print("\n".join([*table(rows), *(ratio(rows, name) for name in ("as_listed", "optuna_tpe"))]))
 
 

@@ -8,7 +8,7 @@ The file to start with is :mod:`strategy`; :mod:`settings` is what can be set. E
 * :mod:`gp`: marginal likelihood, priors (Hvarfner et al. 2024), posterior;
 * :mod:`targets`: normal scores of the ranks, or log latency; what a failure counts as;
 * :mod:`harness.strategies.common.acquisition`: log expected improvement (Ament et al. 2023);
-* :mod:`initial`: where to look first (stratified over the branches; Cochran 1977);
+* :mod:`initial`: where to look first (each active parameter uniformly);
 * :mod:`surrogate`, :mod:`candidates`, :mod:`candidate_sources`: when to refit, what to keep, what to score;
 * :mod:`moves`, :mod:`climb`: where the space is too large to list: draws by branch, local search on the acquisition
   (Hutter et al. 2011).

@@ -39,13 +39,17 @@ class Priors:
     """
 
     lengthscale: tuple[float, float] = (0.0, 1.0)
-    scale: tuple[float, float] = (0.0, 1.0)
-    additive_scale: tuple[float, float] = (-2.0, 1.0)
+    scale: tuple[float, float] = (-1.0, 1.0)
+    additive_scale: tuple[float, float] = (-1.0, 1.0)
     noise: tuple[float, float] = (-5.0, 1.0)
     mean: tuple[float, float] = (0.0, 1.0)
 
-    def moments(self, blocks: int, additive: bool) -> tuple[Floats, Floats]:
-        """Locations and spreads of the packed vector (see :func:`pack`), each [p]."""
+    def moments(self, blocks: int, additive: bool, shifts: Floats | None = None) -> tuple[Floats, Floats]:
+        """Locations and spreads of the packed vector (see :func:`pack`), each [p].
+
+        Args:
+            shifts: added to the locations of the product term's log length scales, [J].
+        """
         location, spread = self.lengthscale
         groups = [((location + 0.5 * np.log(blocks), spread), blocks), (self.scale, 1)]
         if additive:
@@ -53,6 +57,8 @@ class Priors:
         groups += [(self.noise, 1), (self.mean, 1)]
         means = np.concatenate([np.full(size, prior[0]) for prior, size in groups])
         spreads = np.concatenate([np.full(size, prior[1]) for prior, size in groups])
+        if shifts is not None:
+            means[:blocks] += shifts
         return means, spreads
 
 
@@ -138,6 +144,7 @@ def fit(
     priors: Priors,
     additive: bool,
     smoothness: float = 2.5,
+    shifts: Floats | None = None,
     start: Hyperparameters | None = None,
     iterations: int = 50,
 ) -> Hyperparameters:
@@ -146,11 +153,12 @@ def fit(
     Args:
         x: [n, D] points; y: [n] standardised targets.
         smoothness: nu of the Matérn functions.
+        shifts: see :meth:`Priors.moments`.
         start: warm start; the priors' centre without one. The better of the two is climbed from.
         iterations: at most this many L-BFGS iterations.
     """
     squared = pair_squared_distances(x, blocks)
-    location, spread = priors.moments(len(blocks), additive)
+    location, spread = priors.moments(len(blocks), additive, shifts)
 
     def objective(theta: Floats) -> tuple[float, Floats]:
         try:

@@ -1,8 +1,9 @@
-"""Where to look before there is a model: in every branch of a conditional space alike."""
+"""Where to look before there is a model."""
 
 from __future__ import annotations
 
 from collections import Counter
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +13,11 @@ from search_spaces.encoding import Codes
 from search_spaces.nearest import Visited
 from search_spaces.space import SearchSpace
 
-DRAWS = 64
-"""Among so many draws the least visited branch is looked for."""
+Draws = Literal["parameter", "branch", "uniform"]
+DRAWS: tuple[Draws, ...] = get_args(Draws)
+
+AT_ONCE = 64
+"""Draws by parameter among which one that was not visited, or the least visited branch, is looked for."""
 
 
 def branches(space: SearchSpace) -> NDArray[np.intp]:
@@ -26,30 +30,42 @@ class InitialDesign:
     """Random configurations that were not visited.
 
     A branch holds as many configurations as its own parameters multiply to, which says nothing about
-    its merit: of the softmax space that NearOpt recorded, "the whole row at once" is 3%. So a branch is
-    drawn first, from those least visited, and then a configuration uniformly within it (stratified
-    sampling with equal allocation; Cochran 1977, *Sampling Techniques*, chapter 5).
+    its merit: of the softmax space that NearOpt recorded, "the whole row at once" is 3%. Uniform draws
+    over configurations hardly see it.
 
     Args:
         space, visited, rng: what to draw from, without what, and by which generator.
-        stratified: draw the branch first; otherwise draws are uniform over the feasible set. In spaces that are too
-            large to enumerate the branches are those that occur among draws of one parameter after the other.
+        draws: ``parameter``: each active parameter uniformly, as random search by parameter does. ``branch``: a branch
+            from those least visited, then a configuration uniformly within it (stratified sampling with equal
+            allocation; Cochran 1977, *Sampling Techniques*, chapter 5); in spaces that are too large to enumerate the
+            branches are those that occur among draws by parameter. ``uniform``: uniform over the feasible set.
     """
 
-    def __init__(self, space: SearchSpace, visited: Visited, rng: np.random.Generator, stratified: bool) -> None:
+    def __init__(self, space: SearchSpace, visited: Visited, rng: np.random.Generator, draws: Draws) -> None:
         self._space = space
         self._visited = visited
         self._rng = rng
-        self._stratified = stratified
+        self._draws = draws
         conditional = any(parameter.condition is not None for parameter in space.parameters)
         self._visits: Counter[bytes] = Counter()
-        self._branches = branches(space) if stratified and conditional and space.enumerable else None
+        self._branches = branches(space) if draws == "branch" and conditional and space.enumerable else None
 
     def draw(self) -> Codes:
         """One row of codes, [d]; there must be one left."""
+        if self._draws == "parameter":
+            free = self._by_parameter()
+            if len(free):
+                return np.asarray(free[0])
         if self._visited.mask is None:
             return self._draw_unlisted()
-        free = ~self._visited.mask
+        return self._draw_listed(~self._visited.mask)
+
+    def _by_parameter(self) -> Codes:
+        """Draws that were not visited, [m, d]: none where constraints, or what was visited, leave hardly any."""
+        rows = feasible_draws(self._space, self._rng, AT_ONCE)
+        return rows[[row not in self._visited for row in rows]]
+
+    def _draw_listed(self, free: NDArray[np.bool_]) -> Codes:
         if self._branches is not None:
             left = np.unique(self._branches[free])
             visits = np.bincount(self._branches[~free], minlength=left.max() + 1)[left]
@@ -58,8 +74,7 @@ class InitialDesign:
         return chosen
 
     def _draw_unlisted(self) -> Codes:
-        rows = feasible_draws(self._space, self._rng, DRAWS) if self._stratified else np.empty((0, 0), dtype=np.int32)
-        rows = rows[[row not in self._visited for row in rows]]
+        rows = self._by_parameter() if self._draws == "branch" else np.empty((0, 0), dtype=np.int32)
         while len(rows) == 0:
             rows = self._space.sample_codes(self._rng, 1)
             rows = rows[[row not in self._visited for row in rows]]

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import Literal
+
+import numpy as np
 
 from harness.strategies.common.checks import check
 from harness.strategies.conditional_gp.covariance import SMOOTHNESS
 from harness.strategies.conditional_gp.gp import Priors
+from harness.strategies.conditional_gp.initial import DRAWS, Draws
 from harness.strategies.conditional_gp.latency_levels import level_targets
 from harness.strategies.conditional_gp.targets import Targets, Transform, targets
-from search_spaces.encoding import Activity
+from search_spaces.encoding import Activity, BlockKind, Floats
 from search_spaces.space import SearchSpace
 
 Reference = Literal["posterior", "observed"]
 Pending = Literal["believe", "penalise", "ignore"]
 PENDING = ("believe", "penalise", "ignore")
+
+SHIFTS: Mapping[BlockKind, float] = {"category": 0.6, "number": 0.3, "feature": -0.5}
+"""What the whole of a recorded landscape says of them: its latencies change more with a derived feature, such as the
+accumulators that a thread holds, than with a parameter, and least with a category (``experiments/ablation``)."""
 
 WIDE = (0.0, 2.0)
 """Prior of length scales where the space cannot be listed: such a space has parameters that do nothing."""
@@ -27,22 +35,23 @@ class StartSettings:
     """What is evaluated before the model is asked.
 
     Attributes:
-        initial: so many random configurations; in spaces too large to list one a parameter at least.
-        stratified: spread them evenly over the branches of the conditions; see :class:`~.initial.InitialDesign`.
+        initial: so many random configurations; in spaces too large to list one for two parameters at least.
+        draws: how these are drawn; see :class:`~.initial.InitialDesign`.
     """
 
-    initial: int = 5
-    stratified: bool = True
+    initial: int = 7
+    draws: Draws = "parameter"
 
     def __post_init__(self) -> None:
         check(self.initial >= 1, "initial", self.initial, "1 or more")
+        check(self.draws in DRAWS, "draws", self.draws, ", ".join(DRAWS))
 
     def evaluations(self, space: SearchSpace, listed: bool) -> int:
         """How many random evaluations come first.
 
         Without a list to choose from, a model that knows too little of a parameter is led astray by it.
         """
-        return self.initial if listed else max(self.initial, len(space.parameters))
+        return self.initial if listed else max(self.initial, ceil(len(space.parameters) / 2))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +105,7 @@ class CovarianceSettings:
         activity: how inactive parameters are placed: ``arc`` or ``impute``.
         priors: by name, (location, spread) of the log hyperparameters; see :class:`~.gp.Priors`. In spaces that are
             too large to list the default of ``lengthscale`` is :data:`WIDE`.
+        shifts: by kind of parameter, added to that location in the product term; :data:`SHIFTS` by default.
     """
 
     additive: bool = True
@@ -103,6 +113,7 @@ class CovarianceSettings:
     features: bool = True
     activity: Activity = "arc"
     priors: Mapping[str, Sequence[float]] | None = None
+    shifts: Mapping[str, float] | None = None
 
     def __post_init__(self) -> None:
         check(self.activity in ("arc", "impute"), "activity", self.activity, "arc or impute")
@@ -113,6 +124,16 @@ class CovarianceSettings:
         for name, prior in (self.priors or {}).items():
             check(name in known, "priors", name, f"one of {', '.join(known)}")
             check(len(prior) == 2 and prior[1] > 0, f"priors.{name}", prior, "[location, positive spread]")
+
+        table = self.shifts is None or isinstance(self.shifts, Mapping)
+        check(table, "shifts", self.shifts, "null or {kind: number}")
+        for kind in self.shifts or {}:
+            check(kind in SHIFTS, "shifts", kind, f"one of {', '.join(SHIFTS)}")
+
+    def shifts_of(self, kinds: Sequence[BlockKind]) -> Floats:
+        """Of each block, [J]."""
+        given = self.shifts or {}
+        return np.array([float(given.get(kind, SHIFTS[kind])) for kind in kinds])
 
     def priors_in(self, *, listed: bool) -> Priors:
         """In a space that is ``listed`` or too large for it."""

@@ -60,7 +60,7 @@ class ConditionalGP:
         self._encoding = Encoding(space, covariance.features, covariance.activity)
         self._visited = Visited(space)
         design = np.random.default_rng(shared_design(seed))
-        self._design = InitialDesign(space, self._visited, design, start.stratified)
+        self._design = InitialDesign(space, self._visited, design, start.draws)
         self._initial = start.evaluations(space, listed)
         self._model = Model(
             partial(
@@ -69,6 +69,7 @@ class ConditionalGP:
                 priors=covariance.priors_in(listed=listed),
                 covariance=covariance,
                 fit=fit,
+                shifts=covariance.shifts_of(self._encoding.kinds),
             ),
             targets=partial(target.targets, listed=listed),
             impute=target.impute_failures,

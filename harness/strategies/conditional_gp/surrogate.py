@@ -21,15 +21,21 @@ class Surrogate:
 
     Args:
         blocks: of columns, one a parameter or feature.
-        priors: on the logarithms of the hyperparameters.
+        priors, shifts: on the logarithms of the hyperparameters; see :class:`~.gp.Priors`.
         covariance, fit: of what kind the covariance is, and when its hyperparameters are learned.
     """
 
     def __init__(
-        self, blocks: Sequence[slice], *, priors: Priors, covariance: CovarianceSettings, fit: FitSettings
+        self,
+        blocks: Sequence[slice],
+        *,
+        priors: Priors,
+        covariance: CovarianceSettings,
+        fit: FitSettings,
+        shifts: Floats | None = None,
     ) -> None:
         self._blocks = blocks
-        self._priors = priors
+        self._priors, self._shifts = priors, shifts
         self._covariance = covariance
         self._fit = fit
         self._hyper: Hyperparameters | None = None
@@ -55,6 +61,7 @@ class Surrogate:
                 priors=self._priors,
                 additive=self._covariance.additive,
                 smoothness=self._covariance.smoothness,
+                shifts=self._shifts,
                 start=self._hyper,
                 iterations=self._fit.iterations,
             )

@@ -16,6 +16,7 @@ from harness.evaluation import Configuration, Status
 from harness.strategies.base import Budget, Strategy
 from harness.strategies.conditional_gp import ConditionalGP, surrogate
 from harness.strategies.conditional_gp.covariance import Floats
+from harness.strategies.conditional_gp.initial import Draws
 from harness.strategies.random import RandomSearch
 from harness.testing import Outcome, StrategyContract, drive, evaluation, smooth_latency, spaces
 from harness.testing.driver import trace
@@ -84,11 +85,14 @@ def lopsided() -> SearchSpace:
 def test_small_branches_are_seen_at_the_start() -> None:
     space = lopsided()
     assert space.size == 1004
-    for seed in range(10):
-        done = drive(ConditionalGP(space, np.random.SeedSequence(seed), Budget()), space, evaluations=4)
-        assert sum("size" in e.configuration for e in done) == 2
-    uniform = [ConditionalGP(space, np.random.SeedSequence(seed), Budget(), stratified=False) for seed in range(10)]
-    assert sum("size" in e.configuration for s in uniform for e in drive(s, space, evaluations=4)) <= 4
+
+    def small(draws: Draws) -> list[int]:
+        made = [ConditionalGP(space, np.random.SeedSequence(seed), Budget(), draws=draws) for seed in range(10)]
+        return [sum("size" in e.configuration for e in drive(strategy, space, evaluations=4)) for strategy in made]
+
+    assert small("branch") == [2] * 10
+    assert 10 <= sum(small("parameter")) <= 30, "half of 40, give or take"
+    assert sum(small("uniform")) <= 4
 
 
 def test_a_used_up_branch_leaves_its_share_to_others() -> None:
@@ -163,7 +167,7 @@ def test_a_batch_is_not_a_cluster() -> None:
         score = single._model.score()  # nothing was believed: it asked for one
         batches.append(apart(batch))
         bests.append(apart(free[np.argsort(-score[free])[:4]].tolist()))
-    assert np.mean(batches) > 1.3 * np.mean(bests)
+    assert np.mean(batches) > 1.2 * np.mean(bests)
 
 
 def test_an_ask_updates_and_refits_as_rarely_as_stated(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,7 +196,7 @@ def test_an_ask_updates_and_refits_as_rarely_as_stated(monkeypatch: pytest.Monke
     assert space.size == 10_000
     strategy = ConditionalGP(space, np.random.SeedSequence(0), Budget())
     drive(strategy, space, evaluations=115)
-    assert fitted == [5, 6, 8, 10, 12, 15, 18, 22, 27, 33, 40, 48, 58, 70, 84, 101], "a fifth more each"
+    assert fitted == [7, 9, 11, 14, 17, 21, 26, 32, 39, 47, 57, 69, 83, 100], "a fifth more each"
     assert factorised == fitted, "in between, rows are appended"
 
 

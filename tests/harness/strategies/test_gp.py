@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.optimize import approx_fprime
 
+from harness.errors import UserError
 from harness.strategies.conditional_gp.candidates import ScoredCandidates
 from harness.strategies.conditional_gp.covariance import Hyperparameters, covariance, pair_squared_distances
 from harness.strategies.conditional_gp.gp import (
@@ -25,6 +26,8 @@ from harness.strategies.conditional_gp.settings import CovarianceSettings, FitSe
 from harness.strategies.conditional_gp.surrogate import Surrogate
 from harness.testing import spaces
 from search_spaces.encoding import Encoding
+from search_spaces.parameter import Boolean, Categorical, Ordinal
+from search_spaces.space import SearchSpace
 
 SPACE = spaces.conditional()
 ENCODING = Encoding(SPACE)
@@ -231,3 +234,21 @@ def test_what_waits_lowers_the_variance_and_leaves_the_mean_in_whatever_order_it
     fresh.update(x[order], y[order], x[[12, 14, 16, 18]])
     fresh.over(grid)
     assert all(a == pytest.approx(b, abs=1e-6) for a, b in zip(kept.predict(), fresh.predict(), strict=True))
+
+
+def test_the_kind_of_a_block_shifts_its_length_scale_a_priori() -> None:
+    space = SearchSpace(
+        [Categorical("mode", ("a", "b", "c")), Ordinal("tile", (16, 32, 64), "log2"), Boolean("pad")],
+        features={"area": "tile * tile"},
+    )
+    encoding = Encoding(space)
+    assert encoding.kinds == ("category", "number", "number", "feature")
+    assert CovarianceSettings().shifts_of(encoding.kinds).tolist() == [0.6, 0.3, 0.3, -0.5]
+    shifts = CovarianceSettings(shifts={"feature": 2.0}).shifts_of(encoding.kinds)
+    priors = Priors()
+    plain, spread = priors.moments(4, additive=True)
+    shifted, same = priors.moments(4, additive=True, shifts=shifts)
+    assert (shifted - plain).tolist() == pytest.approx([0.6, 0.3, 0.3, 2.0] + [0.0] * (len(plain) - 4))
+    assert np.array_equal(spread, same)
+    with pytest.raises(UserError, match="shifts"):
+        CovarianceSettings(shifts={"features": 1.0})  # type: ignore[dict-item]

@@ -69,8 +69,8 @@ def test_the_optimum_of_a_tiny_branch_is_found() -> None:
 
 def test_the_initial_design_alternates_between_branches() -> None:
     space = lopsided()
-    for stratified, expected in ((True, 5), (False, 0)):
-        design = InitialDesign(space, Visited(space), np.random.default_rng(0), stratified)
+    for draws, expected in (("branch", 5), ("uniform", 0)):
+        design = InitialDesign(space, Visited(space), np.random.default_rng(0), draws)
         assert sum(int(design.draw()[0] == FLAT) for _ in range(10)) == expected
 
 
