@@ -13,9 +13,10 @@ from matplotlib.figure import Figure
 from analysis.figures.scales import log_x, quality_scale
 from analysis.figures.style import BLACK, COLUMN_INCHES, GREY, PAGE_INCHES, Look, legend_label, paper
 from analysis.reference import HEADLINE_TARGET
+from analysis.study.time_to_target import AXES
+from analysis.study.workers import SECONDS, curves_clock
 
 _LINES = {"default configuration": "default", "vendor's library": "vendor"}
-_LABELS = {"evaluations": "evaluations", "seconds": "tuning clock (s)"}
 RANDOM_LABEL = "random (median, IQR)"
 BANDS = 2
 """So many strategies, the first ones, are drawn with their interquartile range: more cannot be told apart."""
@@ -45,6 +46,7 @@ def draw(
     by = str(runs.columns[0])
     groups = list(titles)
     drawn = [name for name in styles if name in set(runs["strategy"])]
+    clock = curves_clock(pd.concat([runs[runs["strategy"].isin(drawn)], exact]))
     wide = len(groups) > 1
     highest = [quality for group in groups for quality in (lines or {}).get(group, {}).values()]
     top = max([1.0, *highest])  # one for all columns, which share the labels of the first
@@ -55,7 +57,7 @@ def draw(
         panels = figure.subplots(2, len(groups), squeeze=False)
         for column, group in enumerate(groups):
             extra = (lines or {}).get(group, {})
-            for row, axis in enumerate(_LABELS):
+            for row, axis in enumerate(AXES):
                 axes = panels[row, column]
                 own = runs[(runs[by] == group) & (runs["axis"] == axis)]
                 law = exact[(exact[by] == group) & (exact["axis"] == axis)] if len(exact) else exact
@@ -64,7 +66,7 @@ def draw(
                     axes.axhline(quality, color=BLACK, lw=0.7, ls=dash, zorder=1, label=legend_label(name))
                 quality_scale(axes, top, few=wide)
                 _scale_x(axes, own)
-                axes.set_xlabel(_LABELS[axis])
+                axes.set_xlabel(clock if axis == SECONDS else axis)
                 if column:
                     axes.tick_params(labelleft=False)
                 else:

@@ -9,12 +9,13 @@ from matplotlib.figure import Figure
 
 from analysis.figures.style import PAGE_INCHES, looks, paper
 from analysis.reference import HEADLINE_TARGET
-from analysis.study.live_agreement import COMPARED, QUALITY, Agreement, Cell
+from analysis.study.live_agreement import CLOCK, EVALUATIONS, QUALITY, SECONDS, Agreement, Cell
 from analysis.tables.live_agreement import p_text
 
 _INCHES_PER_ROW = 0.15
 _SIGMAS = 1.96
-_TITLES = {name: f"{name} to {HEADLINE_TARGET:.0%}" for name in COMPARED} | {QUALITY: "final quality"}
+_NEAR = f"to {HEADLINE_TARGET:.0%}"
+_TITLES = {EVALUATIONS: f"evaluations {_NEAR}", QUALITY: "final quality", SECONDS: f"{CLOCK} {_NEAR}"}
 
 
 def places(agreement: Agreement) -> pd.DataFrame:

@@ -10,8 +10,9 @@ from matplotlib.ticker import PercentFormatter
 
 from analysis.figures.scales import log_x
 from analysis.figures.style import GREY, PAGE_INCHES, Look, legend_label, paper
-
-_LABELS = {"evaluations": "evaluations", "seconds": "tuning clock (s)"}
+from analysis.study.runtime_distribution import EXACT_RANDOM
+from analysis.study.time_to_target import AXES
+from analysis.study.workers import SECONDS, curves_clock
 
 
 def draw(data: pd.DataFrame, styles: dict[str, Look]) -> Figure:
@@ -21,8 +22,9 @@ def draw(data: pd.DataFrame, styles: dict[str, Look]) -> Figure:
         data: of :mod:`analysis.study.runtime_distribution`, runs and random together.
     """
     targets = sorted(set(data["target"]))
-    axes_shown = [axis for axis in _LABELS if axis in set(data["axis"])]
+    axes_shown = [axis for axis in AXES if axis in set(data["axis"])]
     drawn = [name for name in styles if name in set(data["strategy"])]
+    clock = curves_clock(data[data["strategy"].isin([*drawn, EXACT_RANDOM])])
     with paper():
         figure = Figure(figsize=(PAGE_INCHES, 0.35 + 1.8 * len(axes_shown) + 0.14 * -(-(len(drawn) + 1) // 4)))
         panels = figure.subplots(len(axes_shown), len(targets), squeeze=False)
@@ -35,7 +37,7 @@ def draw(data: pd.DataFrame, styles: dict[str, Look]) -> Figure:
                 log_x(axes, 0.9 * float(positive.min()), 1.1 * float(positive.max()))
                 axes.set_ylim(0.0, 1.03)
                 axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-                axes.set_xlabel(_LABELS[axis])
+                axes.set_xlabel(clock if axis == SECONDS else axis)
                 axes.tick_params(labelleft=column == 0)
                 if row == 0:
                     axes.set_title(f"within {target:.0%}", fontsize=7.5, fontweight="bold")
@@ -46,7 +48,7 @@ def draw(data: pd.DataFrame, styles: dict[str, Look]) -> Figure:
 
 
 def _panel(axes: Axes, data: pd.DataFrame, drawn: list[str], styles: dict[str, Look]) -> None:
-    law = data[data["strategy"] == "exact_random"]
+    law = data[data["strategy"] == EXACT_RANDOM]
     if len(law):
         axes.step(law["x"], law["solved"], where="post", color=GREY, lw=1.0, label="random (exact, simulated in s)")
     for strategy in drawn:

@@ -35,7 +35,7 @@ from analysis.study.baseline import RANDOM_STRATEGIES
 from analysis.study.results import StudyResults
 from analysis.study.simulated_random import RandomSearches, random_searches
 from analysis.study.time_to_target import AXES
-from analysis.study.workers import axis_words
+from analysis.study.workers import axis_words, who_has_what
 from analysis.tables.lacking import Lacking
 from analysis.tables.ranking import ranking
 from analysis.verdict.hypothesis import Hypothesis
@@ -114,7 +114,7 @@ class Gallery:
                 yield Drawing(
                     file_stem(f"best-so-far-{task}"),
                     f"Best so far: {task}",
-                    caption,
+                    caption + self._workers(own, exact),
                     pd.concat([own, exact]),
                     partial(best_so_far.draw, own, exact, self.shown, {task: task}, extra),
                     appendix=True,
@@ -131,11 +131,18 @@ class Gallery:
         yield Drawing(
             "best-so-far",
             "Best so far, by kernel",
-            caption + f" At most {MOST_CURVES} strategies are drawn, {whom}; the CSV has all.",
+            caption
+            + self._workers(runs, law)
+            + f" At most {MOST_CURVES} strategies are drawn, {whom}; the CSV has all.",
             pd.concat([runs, law]),
             lambda: best_so_far.draw(runs, law, self.shown, titles, lines),
             wide=len(kernels) > 1,
         )
+
+    def _workers(self, *curves: pd.DataFrame) -> str:
+        """Who of those drawn has how many compile workers, where they differ."""
+        drawn = [*self.shown, runtime_distribution.EXACT_RANDOM]
+        return who_has_what(pd.concat([part[part["strategy"].isin(drawn)] for part in curves if len(part)]))
 
     def _distributions(self) -> Iterator[Drawing]:
         parts = [
@@ -145,7 +152,7 @@ class Gallery:
         data = pd.concat([part for part in parts if len(part)], ignore_index=True) if any(map(len, parts)) else parts[0]
         if len(data):
             yield Drawing(
-                "runtime-ecdf", "How many are solved by when", captions.ECDF, data,
+                "runtime-ecdf", "How many are solved by when", captions.ECDF + self._workers(data), data,
                 lambda: runtime_ecdf.draw(data, self.shown), wide=True,
             )  # fmt: skip
 

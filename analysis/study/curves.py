@@ -18,10 +18,12 @@ from analysis.statistics.step_functions import step_functions
 from analysis.study.incumbents import Optima, incumbent_steps
 from analysis.study.simulated_random import RandomSearches
 from analysis.study.time_to_target import AXES
+from analysis.study.workers import common_workers
 
 Floats = NDArray[np.float64]
-COLUMNS = ["strategy", "axis", "x", "median", "q25", "q75", "mean", "runs"]
-"""After ``task`` or ``kernel``. A row holds from its x to the next x: never interpolate."""
+COLUMNS = ["strategy", "axis", "x", "median", "q25", "q75", "mean", "runs", "workers"]
+"""After ``task`` or ``kernel``. A row holds from its x to the next x: never interpolate. ``workers`` are the compile
+workers of the clock; nan where the runs differ in them."""
 EXACT_RANDOM = "exact_random"
 _CLOCK_POINTS = 300
 _QUALITIES = 1.0 - np.linspace(1.0, 0.0, 801) ** 2
@@ -53,7 +55,7 @@ def run_curves(study: Study, optima: Optima, by: str = "task") -> pd.DataFrame:
             end = float(ends.loc[index].median())
             changes = np.concatenate([curves.of(run)[0] for run in index.tolist()])
             grid = _grid(axis, changes, end)
-            part = _summary(grid, curves.at(index, grid))
+            part = _summary(grid, curves.at(index, grid)).assign(workers=common_workers(runs["compile_workers"]))
             parts.append(part.assign(**{by: str(group)}, strategy=str(strategy), axis=axis, runs=len(runs)))
     return pd.concat(parts, ignore_index=True)[[by, *COLUMNS]]
 
@@ -90,10 +92,12 @@ def random_curves(
         runs = study.runs[study.runs["task"].isin(members)]
         qualities = [optima.t_star_ms[task] / true_latency(space_rows(study.references[task])) for task in members]
         budget = int(runs["evaluations"].max())
-        parts.append(_law(qualities, budget).assign(**{by: group}, axis="evaluations"))
+        parts.append(_law(qualities, budget).assign(**{by: group}, axis="evaluations", workers=float("nan")))
         clocks = [simulated[task] for task in members if task in simulated]
         if clocks:
-            parts.append(_clocked(clocks, float(runs["clock_s"].max())).assign(**{by: group}, axis="seconds"))
+            own = common_workers(clock.workers for clock in clocks)
+            part = _clocked(clocks, float(runs["clock_s"].max()))
+            parts.append(part.assign(**{by: group}, axis="seconds", workers=own))
     if not parts:
         return pd.DataFrame(columns=[by, *COLUMNS])
     return pd.concat(parts, ignore_index=True).assign(strategy=EXACT_RANDOM, runs=0)[[by, *COLUMNS]]

@@ -31,10 +31,13 @@ from analysis.study.incumbents import Optima, incumbent_steps
 from analysis.study.live_pairs import Paired, paired
 from analysis.study.pairing import compared
 from analysis.study.time_to_target import AXES, budgets, times_to_target
+from analysis.study.workers import one_after_another
 
 EVALUATIONS, SECONDS = AXES
 QUALITY = "quality"
 COMPARED = (EVALUATIONS, QUALITY, SECONDS)
+CLOCK = one_after_another()
+"""Of :func:`on_costs_alone`, on either side."""
 ALPHA = 0.05
 SHARE = ALPHA / 2
 """What the cells together may cost, and what the whole may: either way an axis is rejected wrongly in 5% at most."""

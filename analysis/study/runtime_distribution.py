@@ -11,8 +11,10 @@ from analysis.reference import TARGETS, difficulty
 from analysis.statistics import random_search
 from analysis.study.results import StudyResults
 from analysis.study.simulated_random import RandomSearches
+from analysis.study.workers import common_workers
 
-COLUMNS = ["strategy", "axis", "target", "x", "solved", "runs", "ended"]
+COLUMNS = ["strategy", "axis", "target", "x", "solved", "runs", "ended", "workers"]
+"""``workers``: compile workers of the clock; nan where the runs differ in them."""
 EXACT_RANDOM = "exact_random"
 _POINTS = 200
 
@@ -26,7 +28,7 @@ def run_distributions(results: StudyResults) -> pd.DataFrame:
     times = times[
         [task in results.counted[target] for task, target in zip(times["task"], times["target"], strict=True)]
     ]
-    parts = []
+    parts, workers = [], results.study.runs["compile_workers"]
     for (strategy, axis, target), rows in times.groupby(["strategy", "axis", "target"], sort=True):
         hit = np.sort(rows.loc[rows["hit"], "time"].to_numpy(np.float64))
         missed = rows.loc[~rows["hit"], "cost"].to_numpy(np.float64)
@@ -36,7 +38,8 @@ def run_distributions(results: StudyResults) -> pd.DataFrame:
         solved = np.concatenate([np.arange(1, len(hit) + 1), [len(hit)]]) / len(rows)
         frame = pd.DataFrame({"x": x, "solved": solved}).groupby("x", as_index=False)["solved"].max()
         frame["ended"] = frame["x"] == end
-        parts.append(frame.assign(strategy=strategy, axis=axis, target=target, runs=len(rows)))
+        own = common_workers(workers.loc[rows["run"]])
+        parts.append(frame.assign(strategy=strategy, axis=axis, target=target, runs=len(rows), workers=own))
     return pd.concat(parts, ignore_index=True)[COLUMNS] if parts else pd.DataFrame(columns=COLUMNS)
 
 
@@ -54,14 +57,16 @@ def random_distributions(results: StudyResults, simulated: Mapping[str, RandomSe
             hard = difficulty(results.study.references[task], results.best.t_star_ms[task], target)
             solved += 1.0 - random_search.survival(hard.n, hard.k, np.minimum(draws, hard.n))
         frame = pd.DataFrame({"x": draws.astype(np.float64), "solved": solved / len(tasks)})
-        parts.append(frame.assign(axis="evaluations", target=target))
+        parts.append(frame.assign(axis="evaluations", target=target, workers=float("nan")))
         clocks = [simulated[task] for task in tasks if task in simulated]
         if clocks:
             end = max(float(clock.end_s[:, -1].mean()) for clock in clocks)
             grid = np.geomspace(min(float(clock.end_s[:, 0].min()) for clock in clocks) + 1e-9, end, _POINTS)
             near = (1.0 - 1e-9) / (1.0 + target)
             share = np.mean([(clock.at(grid) >= near).mean(axis=0) for clock in clocks], axis=0)
-            parts.append(pd.DataFrame({"x": grid, "solved": share}).assign(axis="seconds", target=target))
+            own = common_workers(clock.workers for clock in clocks)
+            frame = pd.DataFrame({"x": grid, "solved": share})
+            parts.append(frame.assign(axis="seconds", target=target, workers=own))
     if not parts:
         return pd.DataFrame(columns=COLUMNS)
     return pd.concat(parts, ignore_index=True).assign(strategy=EXACT_RANDOM, runs=0, ended=False)[COLUMNS]

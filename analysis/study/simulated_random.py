@@ -26,10 +26,12 @@ class RandomSearches:
     Attributes:
         end_s: when each evaluation ends, ascending. [SEARCHES, B]
         best: quality t*/t of the best up to then. [SEARCHES, B]
+        workers: compile workers of that clock.
     """
 
     end_s: Floats
     best: Floats
+    workers: int = 1
 
     def at(self, grid: Floats) -> Floats:
         """Quality at points of the clock, 0 before the first end. [SEARCHES, grid]"""
@@ -64,4 +66,4 @@ def _searches(task: str, table: pd.DataFrame, t_star: float, runs: pd.DataFrame)
         compiling, device, budget, SEARCHES, rng, workers, sequential=batch == 1 and workers == 1 and not overlapped
     )
     quality = t_star / true_latency(table)
-    return RandomSearches(searches.end_s, np.maximum.accumulate(quality[searches.rows], axis=1))
+    return RandomSearches(searches.end_s, np.maximum.accumulate(quality[searches.rows], axis=1), workers)

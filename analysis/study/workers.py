@@ -40,6 +40,61 @@ def axis_words_of(row: Mapping[Any, Any] | pd.Series[Any]) -> str:
     return axis if axis != SECONDS else clock_words([(float(row["workers"]), float(row["baseline_workers"]))])
 
 
+def usual_and_others(sides: Mapping[str, tuple[float, float]]) -> tuple[str, dict[str, str]]:
+    """For a label over several numbers: ``tuning seconds (1 worker each unless told)``, and ``16 workers each`` by name
+    for those that are to be told.
+
+    Args:
+        sides: workers of a strategy and of what it is compared with, by the name of the number; nan: not known.
+    """
+    clocks = {name: clock_words([pair]) for name, pair in sides.items() if np.isfinite(pair).all()}
+    usual = max(clocks.values(), key=list(clocks.values()).count, default=TUNING_SECONDS)
+    others = {
+        name: clock.removeprefix(f"{TUNING_SECONDS} (").removesuffix(")")
+        for name, clock in clocks.items()
+        if clock != usual
+    }
+    return usual.removesuffix(")") + (" unless told)" if others else ")" if clocks else ""), others
+
+
+def one_after_another() -> str:
+    """Of both sides where everything is charged one after another, as one worker a side would."""
+    return clock_words([(1, 1)])
+
+
+def common_workers(workers: Iterable[float]) -> float:
+    """Compile workers of several runs; nan where they differ, or where there is none."""
+    different = set(workers)
+    return float(different.pop()) if len(different) == 1 else float("nan")
+
+
+def curves_clock(curves: pd.DataFrame) -> str:
+    """Of curves in one figure, each on a clock of its own: ``tuning seconds (1 worker each)``.
+
+    Args:
+        curves: axis and workers, nan where the runs of a curve differ in them.
+    """
+    counts = curves.loc[curves["axis"] == SECONDS, "workers"]
+    if counts.isna().any():
+        return f"{TUNING_SECONDS} (workers differ)"
+    return clock_words((count, count) for count in counts)
+
+
+def who_has_what(curves: pd.DataFrame) -> str:
+    """`` Compile workers: 1 for a and b, 16 for c.`` where curves differ in them; empty where all have as many.
+
+    Args:
+        curves: strategy, axis and workers, in the order in which they are told.
+    """
+    rows = curves[curves["axis"] == SECONDS]
+    told: dict[str, list[str]] = {}
+    for name, counts in rows.groupby("strategy", sort=False)["workers"]:
+        told.setdefault(_numbers(counts.dropna()) or "several", []).append(str(name))
+    if len(told) < 2:
+        return ""
+    return f" Compile workers: {', '.join(f'{counts} for ' + ' and '.join(names) for counts, names in told.items())}."
+
+
 def _numbers(counts: Iterable[float]) -> str:
     return " or ".join(f"{count:g}" for count in sorted(set(counts)))
 

@@ -19,6 +19,7 @@ from analysis.statistics import random_search
 from analysis.statistics.ert import estimate
 from analysis.study.results import StudyResults
 from analysis.study.simulated_baseline import split_costs
+from analysis.study.workers import one_after_another
 from analysis.tables.lacking import Lacking, with_counts
 from analysis.tables.table import Table, text_rows, times_cell
 
@@ -49,7 +50,7 @@ def cost_scaling(results: StudyResults, target: float = HEADLINE_TARGET) -> Tabl
             )
     return Table(
         name="cost-scaling",
-        title=f"Speedup within {target:.0%} in seconds (1 worker each), ask and tell included, with costs scaled",
+        title=f"Speedup within {target:.0%} in {one_after_another()}, ask and tell included, with costs scaled",
         caption=(
             "Geometric mean of ERT ratios over tasks, one compile worker. The strategy's own ask and tell are charged "
             "as measured and not scaled, so that cheap measurements show what thinking costs. “<”: some task was "

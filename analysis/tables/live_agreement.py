@@ -8,7 +8,18 @@ import numpy as np
 import pandas as pd
 
 from analysis.reference import HEADLINE_TARGET
-from analysis.study.live_agreement import ALPHA, COMPARED, EVALUATIONS, QUALITY, SECONDS, SHARE, Agreement, Axis, Cell
+from analysis.study.live_agreement import (
+    ALPHA,
+    CLOCK,
+    COMPARED,
+    EVALUATIONS,
+    QUALITY,
+    SECONDS,
+    SHARE,
+    Agreement,
+    Axis,
+    Cell,
+)
 from analysis.tables.live_pairs import paired_numbers, paired_sentence, plain, tests_of
 from analysis.tables.table import Table, text_rows, times_cell
 
@@ -17,7 +28,7 @@ _NEAR = f"{HEADLINE_TARGET:.0%}"
 _WORDS = {
     EVALUATIONS: f"in evaluations to {_NEAR}",
     QUALITY: "in final quality",
-    SECONDS: f"in tuning seconds (1 worker each) to {_NEAR}",
+    SECONDS: f"in {CLOCK} to {_NEAR}",
 }
 DIFFERENT, NOT_SHOWN = "different", "no difference shown"
 
@@ -39,7 +50,7 @@ def agreement_table(agreement: Agreement) -> Table:
         ),
         headers=(
             "task", "strategy", "hits live", "replay", "ratio, evaluations", "worse", "p",
-            "t*/t live", "replay", "worse", "p", "ratio, seconds (1 worker each)", "worse", "p",
+            "t*/t live", "replay", "worse", "p", f"ratio, {CLOCK}", "worse", "p",
         ),
         rows=text_rows([*rows, _whole({axis.name: axis for axis in agreement.axes})]),
         data=pd.DataFrame([_numbers(cell) for axis in agreement.axes for cell in axis.cells]),

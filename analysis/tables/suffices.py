@@ -12,6 +12,7 @@ from analysis.statistics import random_search
 from analysis.study.baseline import RANDOM_STRATEGIES
 from analysis.study.results import StudyResults
 from analysis.study.speedup import task_rows
+from analysis.study.workers import usual_and_others
 from analysis.tables.lacking import Lacking
 from analysis.tables.table import Table, figure, percent, text_rows, times_cell
 
@@ -31,6 +32,7 @@ def suffices(results: StudyResults, target: float = HEADLINE_TARGET) -> Table | 
             counts = lacking.counts(who, [row["task"]], one=True)
             row |= {f"{name}_{key}": count for key, count in counts.items()}
     named = {kind: [r["task"] for r in rows if r["suffices"] in (kind, "both")] for kind in ("random", GRID)}
+    clock, told = usual_and_others({row["task"]: (row["workers"], row["baseline_workers"]) for row in rows})
     said = [f"{kind} suffices on {', '.join(tasks)}" for kind, tasks in named.items() if tasks]
     return Table(
         name="random-suffices",
@@ -38,11 +40,25 @@ def suffices(results: StudyResults, target: float = HEADLINE_TARGET) -> Table | 
         caption=(
             f"Random suffices where exact random search hits within the budget with a chance of at least {ENOUGH:.0%}, "
             f"grid where at least that share of its runs hit. Saved: what the fastest strategy saves of random's "
-            f"expected seconds on the clock of its workers. {'; '.join(said) or 'On no task here does either'}."
+            f"expected seconds. {'; '.join(said) or 'On no task here does either'}."
             + lacking.note(sorted({GRID, *(r["fastest"] for r in rows)} - {""}), [r["task"] for r in rows], one=True)
         ),
-        headers=("task", "stratum", "E[T]", "P(hit) of random", "of grid", "fastest strategy", "saved (s)", "suffices"),
-        rows=text_rows([_cells(row, marks[row["task"], GRID], marks[row["task"], row["fastest"]]) for row in rows]),
+        headers=(
+            "task",
+            "stratum",
+            "E[T]",
+            "P(hit) of random",
+            "of grid",
+            "fastest strategy",
+            f"saved, {clock}",
+            "suffices",
+        ),
+        rows=text_rows(
+            [
+                _cells(row, marks[row["task"], GRID], marks[row["task"], row["fastest"]], told.get(row["task"], ""))
+                for row in rows
+            ]
+        ),
         data=pd.DataFrame(rows),
     )
 
@@ -67,6 +83,8 @@ def _row(results: StudyResults, task: str, target: float) -> dict[str, Any]:
         "speedup_low": float("nan"),
         "speedup_high": float("nan"),
         "saved_s": float("nan"),
+        "workers": float("nan"),
+        "baseline_workers": float("nan"),
         "suffices": {(True, True): "both", (True, False): "random", (False, True): GRID}.get(
             (random >= ENOUGH, of_grid >= ENOUGH), ""
         ),
@@ -79,10 +97,12 @@ def _row(results: StudyResults, task: str, target: float) -> dict[str, Any]:
         seconds = rivals[(rivals["axis"] == "seconds") & (rivals["strategy"] == best["strategy"])]
         if len(seconds):
             row["saved_s"] = float(seconds["ert"].iloc[0] * (seconds["speedup"].iloc[0] - 1))
+            row |= {name: float(seconds[name].iloc[0]) for name in ("workers", "baseline_workers")}
     return row
 
 
-def _cells(row: dict[str, Any], of_grid: str, of_fastest: str) -> list[str]:
+def _cells(row: dict[str, Any], of_grid: str, of_fastest: str, workers: str) -> list[str]:
+    own = f" ({workers})" if workers else ""
     fastest = f"{row['fastest']} {times_cell(row['speedup'], row['speedup_low'], row['speedup_high'])}{of_fastest}"
     return [
         row["task"],
@@ -91,6 +111,6 @@ def _cells(row: dict[str, Any], of_grid: str, of_fastest: str) -> list[str]:
         percent(row["random_hit_probability"]),
         percent(row["grid_hit_rate"]) + of_grid,
         fastest if row["fastest"] else "none hit",
-        figure(row["saved_s"]) + of_fastest if np.isfinite(row["saved_s"]) else "–",
+        figure(row["saved_s"]) + own + of_fastest if np.isfinite(row["saved_s"]) else "–",
         row["suffices"] or "no",
     ]

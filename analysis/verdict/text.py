@@ -8,6 +8,7 @@ import numpy as np
 
 from analysis.statistics.supported import NEW_KERNELS, NOT_ENOUGH
 from analysis.study.baseline import EXACT_BY_PARAMETER, EXACT_RANDOM, NOISY_BY_PARAMETER, NOISY_RANDOM
+from analysis.study.workers import SECONDS
 from analysis.verdict.cells import REFUTED, SUPPORTED, UNDECIDED, Cell
 from analysis.verdict.hypothesis import ALL, Hypothesis
 
@@ -107,7 +108,7 @@ def _weakest(cells: Sequence[Cell], verdict: str) -> str:
     if not known:
         return cells[0].reason
     cell = min(known, key=lambda cell: cell.speedup)
-    value = f"{cell.speedup:.1f}×"
+    value = f"{cell.speedup:.1f}×" + (f" in {cell.axis_words}" if cell.axis == SECONDS else "")
     if cell.bound != "none":
         return f"{'less than' if cell.bound == 'upper' else 'more than'} {value}"
     if cell.reason:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from analysis.study.workers import SECONDS, TUNING_SECONDS, clock_words
+from analysis.study.workers import SECONDS, usual_and_others
 
 REPORT = Path(__file__).parent / "report"
 README = Path(__file__).parents[2] / "README.md"
@@ -27,23 +27,21 @@ def block(report: Path = REPORT) -> str:
 def speedups(cells: Sequence[Mapping[str, Any]]) -> str:
     """Every strategy over exact random search, fastest first."""
     found: dict[str, dict[str, float]] = {}
-    clocks: dict[str, str] = {}
+    sides: dict[str, tuple[float, float]] = {}
     for cell in cells:
         if (cell["question"], cell["stratum"], cell["baseline"], cell["target"]) == OF and cell["bound"] == "none":
             found.setdefault(cell["strategy"], {})[cell["axis"]] = cell["speedup"]
             if cell["axis"] == SECONDS:
-                clocks[cell["strategy"]] = clock_words([(_number(cell, "workers"), _number(cell, "baseline_workers"))])
+                sides[cell["strategy"]] = _number(cell, "workers"), _number(cell, "baseline_workers")
     order = sorted(found, key=lambda name: -found[name]["evaluations"])
-    usual = max(clocks.values(), key=list(clocks.values()).count, default=TUNING_SECONDS)
-    others = {name: clock.removeprefix(f"{TUNING_SECONDS} (").rstrip(")") for name, clock in clocks.items()}
-    told = {name: f"; {others[name]}" if clocks[name] != usual else "" for name in clocks}
+    usual, others = usual_and_others(sides)
+    told = {name: f"; {others[name]}" if name in others else "" for name in sides}
     listed = ", ".join(
         f"{name} {found[name]['evaluations']:.2g} ({found[name][SECONDS]:.2g}{told[name]})" for name in order
     )
-    unless = " unless told" if any(told.values()) else ""
     return (
         f"Times as fast as exact random search on the useful tasks, in evaluations "
-        f"(in {usual.replace(' (', ', ').rstrip(')')}{unless}): {listed}."
+        f"(in {usual.replace(' (', ', ').rstrip(')')}): {listed}."
     )
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from analysis.errors import AnalysisError
+from analysis.figures.live_agreement import draw
 from analysis.runs.load import Study, load_study
 from analysis.study.live_agreement import Agreement, agreement
 from analysis.study.live_pairs import NO_REPLAY
@@ -77,6 +78,8 @@ def predicted(found: Agreement) -> dict[str, bool]:
 def test_runs_of_the_same_law_agree_whatever_asking_took(replays: Study, tmp_path: Path) -> None:
     found = compared(live_runs(tmp_path), replays)
     assert predicted(found) == {"evaluations": True, "quality": True, "seconds": True}
+    heads = [axes.get_title().splitlines()[0] for axes in draw(found).axes]
+    assert heads == ["evaluations to 5%", "final quality", "tuning seconds (1 worker each) to 5%"]
     free = compared(live_runs(tmp_path / "free", lambda frame: frame), replays)
     # to the last bit of a sum
     assert [axis.p for axis in found.axes] == pytest.approx([axis.p for axis in free.axes])
