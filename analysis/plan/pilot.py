@@ -13,18 +13,23 @@ from numpy.typing import NDArray
 from analysis.errors import AnalysisError
 from analysis.reference import TARGETS
 from analysis.runs.load import Study, part_of
+from analysis.statistics.ert import LogEstimate, combine
 from analysis.statistics.random_effects import Components, components
 from analysis.study.aggregate import TaskSpeedup, over_seeds, task_of
 from analysis.study.baseline import Baseline
 from analysis.study.incumbents import Optima, optima
 from analysis.study.pairing import Ground
-from analysis.study.results import BASELINES
+from analysis.study.reference_error import disturb, errors_of_speedups, kind_of
+from analysis.study.results import BASELINES, analyse
 from analysis.study.speedup import counted, task_speedups_on
 from analysis.study.time_to_target import times_to_target
+from analysis.study.workers import common_workers
 from analysis.verdict.hypothesis import ALL, Hypothesis
+from analysis.verdict.sensitivity import counterparts
 from analysis.verdict.unreachable import expected
 
 Floats = NDArray[np.float64]
+NO_ERROR = LogEstimate(0.0)
 Key = tuple[str, str, str, float]
 """Strategy, axis, baseline (as the hypothesis asks for it) and target: one test."""
 
@@ -39,6 +44,9 @@ class Test:
         hit_rate, base_rate: of the strategy's runs, and of those that stand for random search (``None``: it is exact).
         unsolved: tasks that the strategy or the runs that stand for random search never solved: then nothing else is
             known.
+        reference: what the error of the recorded latencies adds to the mean on these tasks, around 0; no number of
+            seeds makes it less. 0 where the hypothesis registers none.
+        sides: compile workers of the strategy and of random search; nan where tasks differ in them.
     """
 
     __test__ = False  # no test of pytest's
@@ -50,6 +58,8 @@ class Test:
     hit_rate: float
     unsolved: int
     base_rate: float | None = None
+    reference: LogEstimate = NO_ERROR
+    sides: tuple[float, float] = (float("nan"), float("nan"))
 
 
 @dataclass(frozen=True)
@@ -59,7 +69,8 @@ class Pilot:
     Attributes:
         stratum: that one.
         seeds, tasks, kernels: what the pilot has; seeds are the fewest of a task.
-        keys, tests: strategies x axes x baselines x targets, in this order.
+        keys, tests: strategies x axes x baselines x targets, in this order; then the same over random search that never
+            restarts, as far as there is one.
         over_seeds, over_tasks: correlation of the tests' estimates under other seeds, and under other tasks.
             [tests, tests]
     """
@@ -96,10 +107,12 @@ def pilot_of(study: Study, hypothesis: Hypothesis, where: str) -> Pilot:
     )
     times = times_to_target(part, best)
     ground = Ground(part, best, TARGETS, times, hypothesis.stratum_rule, hypothesis.baselines)
-    tables = {b.label: counted(part, best, task_speedups_on(ground, b)) for b in chosen}
+    harder = [by_label[label] for label in dict.fromkeys(counterparts(hypothesis).values())]
+    every = {b.label: b for b in (*chosen, *harder)}
+    tables = {label: counted(part, best, task_speedups_on(ground, b)) for label, b in every.items()}
     if hypothesis.leave_out_unreachable:
-        tables = {b.label: _reachable(tables[b.label], part, best, b, hypothesis.threshold) for b in chosen}
-    own = pd.concat(tables.values(), ignore_index=True)
+        tables = {label: _reachable(tables[label], part, best, b, hypothesis.threshold) for label, b in every.items()}
+    own = pd.concat([tables[b.label] for b in chosen], ignore_index=True)
     own = own[own["strategy"].isin(hypothesis.strategies)]
     keys = tuple(product(hypothesis.strategies, hypothesis.axes, hypothesis.baselines, hypothesis.targets))
     for key in keys:
@@ -114,14 +127,18 @@ def pilot_of(study: Study, hypothesis: Hypothesis, where: str) -> Pilot:
     lacking = [key for key, of in tasks.items() if not of]
     if lacking:
         raise AnalysisError(f"{where}: {lacking[0][0]}: no {stratum} task over {lacking[0][2]}: expected at least one")
+    beside = product(hypothesis.strategies, hypothesis.axes, (b.label for b in harder), hypothesis.targets)
+    tasks |= {key: of for key in beside if key not in tasks and (of := _tasks(tables[key[2]], key, stratum))}
+    keys = tuple(tasks)
     first = tasks[keys[0]]
+    errors = _errors(part, hypothesis)
     return Pilot(
         stratum=stratum,
         seeds=min(task.runs for task in first.values()),
         tasks=len(first),
         kernels=len({task.kernel for task in first.values()}),
         keys=keys,
-        tests=tuple(_test(list(tasks[key].values())) for key in keys),
+        tests=tuple(_test(key, tasks[key], errors) for key in keys),
         over_seeds=_over_seeds(times, keys, chosen, tasks),
         over_tasks=_over_tasks([tasks[key] for key in keys]),
     )
@@ -148,7 +165,21 @@ def _tasks(table: pd.DataFrame, key: Key, stratum: str) -> dict[str, TaskSpeedup
     return {str(row["task"]): task_of(row) for row in rows.to_dict("records")}
 
 
-def _test(tasks: Sequence[TaskSpeedup]) -> Test:
+Errors = dict[tuple[str, str, str, float, str], LogEstimate]
+
+
+def _errors(study: Study, hypothesis: Hypothesis) -> Errors:
+    """What the error of the recorded latencies that is registered does to the speedups; empty where none is."""
+    if hypothesis.reference_error is None:
+        return {}
+    return errors_of_speedups(disturb(analyse(study, ()), hypothesis.reference_error))
+
+
+def _test(key: Key, by_task: dict[str, TaskSpeedup], errors: Errors) -> Test:
+    strategy, axis, baseline, target = key
+    tasks, kind = list(by_task.values()), kind_of(baseline)
+    of_reference = [errors.get((task, strategy, kind, target, axis), NO_ERROR) for task in by_task]
+    sides = common_workers(task.workers for task in tasks), common_workers(task.baseline_workers for task in tasks)
     unsolved = sum(task.bound != "none" for task in tasks)
     mean = over_seeds(tasks)
     hits, runs = sum(task.hits for task in tasks), sum(task.runs for task in tasks)
@@ -158,7 +189,8 @@ def _test(tasks: Sequence[TaskSpeedup]) -> Test:
     ) if known else Components(float("nan"), float("nan"), float("nan"))  # fmt: skip
     base = sum(task.base_runs for task in tasks)
     rate = sum(task.base_hits for task in tasks) / base if base else None
-    return Test(mean.log, mean.se, mean.df, spread, hits / runs, unsolved, rate)
+    reference = combine(of_reference, [1 / len(tasks)] * len(tasks))
+    return Test(mean.log, mean.se, mean.df, spread, hits / runs, unsolved, rate, reference, sides)
 
 
 def _over_tasks(tasks: Sequence[dict[str, TaskSpeedup]]) -> Floats:

@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 
 from analysis.media import aligned
-from analysis.plan.pilot import Pilot
+from analysis.plan.pilot import Key, Pilot
 from analysis.plan.power import Chances, reason_unsolved, smallest
-from analysis.statistics.supported import NEW_KERNELS
+from analysis.statistics.supported import NEW_KERNELS, THESE_TASKS
+from analysis.study.workers import SECONDS, clock_words
+from analysis.verdict.cells import REFUTED, SUPPORTED, UNDECIDED
 from analysis.verdict.hypothesis import ALL
 from analysis.verdict.hypothesis_file import HypothesisFile
 
@@ -27,8 +29,10 @@ class Need:
     """A study that gives a verdict with some power.
 
     Attributes:
-        verdict: the one that the estimate speaks for.
+        verdict: the one that the estimate speaks for; ``undecided`` where it speaks for support, and random search
+            that never restarts takes that away.
         speedup: the estimate that it hangs on; ``None`` where there is none.
+        axis: of that estimate, of seconds with the workers of either side.
         seeds, tasks, kernels: of that study. On these tasks the seeds are what is asked for, for new kernels the
             kernels, each with as many tasks and seeds as in the pilot. ``None`` where no number would do.
         power_now: of another study of the pilot's size.
@@ -37,6 +41,7 @@ class Need:
 
     verdict: str
     speedup: float | None
+    axis: str
     seeds: int | None
     tasks: int | None
     kernels: int | None
@@ -63,6 +68,7 @@ class Plan:
             "pilot": {
                 "stratum": pilot.stratum, "seeds": pilot.seeds, "tasks": pilot.tasks, "kernels": pilot.kernels
             },
+            "reference_error": self._reference_error(),
             "power": {
                 f"{power:g}": {
                     question: {label: asdict(need) for label, need in by_label.items()}
@@ -71,6 +77,36 @@ class Plan:
                 for power, by_question in self.needs.items()
             },
         }  # fmt: skip
+
+    def _of_reference(self) -> list[tuple[Key, float]]:
+        """Standard error of the log speedup on these tasks by the error of the recorded latencies, by test."""
+        hypothesis = self.file.hypothesis
+        pairs = zip(self.pilot.keys, self.pilot.tests, strict=True)
+        asked = {*hypothesis.baselines}
+        return [(k, test.reference.se) for k, test in pairs if k[3] == hypothesis.target and k[2] in asked]
+
+    def _reference_error(self) -> dict[str, Any] | None:
+        """Of the document; ``None`` where the hypothesis registers none."""
+        registered = self.file.hypothesis.reference_error
+        if registered is None:
+            return None
+        rows = [
+            {"strategy": key[0], "axis": key[1], "baseline": key[2], "se_log_speedup": float(f"{se:.6g}")}
+            for key, se in self._of_reference()
+        ]
+        return {"relative_error": registered, "these_tasks": rows}
+
+    def _told_of_reference(self) -> str:
+        registered = self.file.hypothesis.reference_error
+        if registered is None:
+            return "Recorded latencies are taken as exact: the hypothesis registers no reference_error."
+        errors = [se for _, se in self._of_reference()]
+        low, high = (f"{100 * np.expm1(of(errors)):.2g}" for of in (min, max))
+        return (
+            f"With reference_error={registered:g}, as the hypothesis registers: by it alone speedups on these tasks "
+            f"have a standard error of {low if low == high else f'{low} to {high}'}%, whatever the number of seeds; "
+            "for new kernels it is in their spread."
+        )
 
     def text(self) -> str:
         """The same for people."""
@@ -81,15 +117,18 @@ class Plan:
             f"{' and '.join(f'in {axis}' for axis in hypothesis.axes)}.",
             f"Pilot: {', '.join(self.results)}: {pilot.tasks} {of}tasks of {pilot.kernels} kernels, "
             f"{pilot.seeds} seeds.",
+            self._told_of_reference(),
             "",
         ]
         rows = [["question", "over", "estimate", "verdict", *(f"with {power:.0%} power" for power in self.needs)]]
         for question, by_label in next(iter(self.needs.values())).items():
             for label, need in by_label.items():
                 told = [_told(question, by_question[question][label]) for by_question in self.needs.values()]
-                speedup = "?" if need.speedup is None else f"{need.speedup:.2f}×"
+                speedup = "?" if need.speedup is None else f"{need.speedup:.2f}× in {need.axis}"
                 over = "each of them" if label == EVERY else label
-                rows.append([question, over, speedup, need.verdict, *told])
+                counted = hypothesis.reference_error is not None and question == THESE_TASKS
+                named = f"{question}, with reference_error" if counted else question
+                rows.append([named, over, speedup, need.verdict, *told])
         whys = dict.fromkeys(
             f"{question}, {label}: {need.why}."
             for by_question in self.needs.values()
@@ -119,7 +158,8 @@ def plan(file: HypothesisFile, pilot: Pilot, results: Sequence[Path], powers: Se
 
 
 def _need(chances: Chances, power: float) -> Need:
-    pilot, test = chances.pilot, chances.deciding()
+    pilot, at = chances.pilot, chances.deciding()
+    test, axis = pilot.tests[at], pilot.keys[at][1]
     of_kernels = chances.question == NEW_KERNELS
     why = reason_unsolved(chances)
     found, why = (None, why) if why else smallest(chances, power)
@@ -129,8 +169,9 @@ def _need(chances: Chances, power: float) -> Need:
     now = pilot.kernels if of_kernels else pilot.seeds
     possible = not reason_unsolved(chances) and now > 1
     return Need(
-        verdict="supported" if chances.supports() else "refuted",
+        verdict=REFUTED if not chances.supports() else SUPPORTED if chances.taken_away() is None else UNDECIDED,
         speedup=None if test.unsolved else float(f"{np.exp(test.log):.6g}"),
+        axis=axis if axis != SECONDS else clock_words([test.sides]),
         seeds=(pilot.seeds if of_kernels else found) if known else None,
         tasks=tasks if known else None,
         kernels=kernels if known else None,

@@ -9,17 +9,19 @@ together as the pilot's do. The same draws serve every size, so that the chance 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaincinv, ndtr, stdtr
 
 from analysis.plan.pilot import Pilot, Test
-from analysis.plan.rule import Words, claim
-from analysis.statistics.supported import NEW_KERNELS, allowed, refusal
+from analysis.plan.rule import PValues, Words, claim
+from analysis.statistics.supported import NEW_KERNELS, THESE_TASKS, allowed, refusal
 from analysis.study.aggregate import MIN_KERNELS
 from analysis.verdict.hypothesis import Hypothesis
+from analysis.verdict.sensitivity import counterparts
 
 Floats = NDArray[np.float64]
 DRAWS, SEED = 10_000, 20261127
@@ -42,63 +44,117 @@ class Chances:
 
     Attributes:
         tests: which of the pilot's, strategies x (axes x baselines) x targets. [strategies, tests, targets]
+        harder: the same over random search that never restarts, as many as there are.
     """
 
     pilot: Pilot
     hypothesis: Hypothesis
     question: str
     tests: NDArray[np.int64]
+    harder: NDArray[np.int64]
     normal: Floats
     uniform: Floats
 
     @classmethod
     def of(cls, pilot: Pilot, hypothesis: Hypothesis, question: str) -> Chances:
         """Of the baselines that ``hypothesis`` names, of those that the pilot has."""
-        rows = [
-            [
-                [pilot.keys.index((strategy, axis, baseline, target)) for target in hypothesis.targets]
-                for axis in hypothesis.axes
-                for baseline in hypothesis.baselines
-            ]
-            for strategy in hypothesis.strategies
+        at = {key: i for i, key in enumerate(pilot.keys)}
+        of_each = list(product(hypothesis.strategies, hypothesis.targets))
+        beside = [
+            (axis, name)
+            for axis, name in product(hypothesis.axes, dict.fromkeys(counterparts(hypothesis).values()))
+            if all((strategy, axis, name, target) in at for strategy, target in of_each)
         ]
+        tests, harder = (
+            np.array(
+                [
+                    at[strategy, axis, name, target]
+                    for strategy in hypothesis.strategies
+                    for axis, name in pairs
+                    for target in hypothesis.targets
+                ],
+                dtype=np.int64,
+            ).reshape(len(hypothesis.strategies), len(pairs), len(hypothesis.targets))
+            for pairs in (list(product(hypothesis.axes, hypothesis.baselines)), beside)
+        )
         rng = np.random.default_rng(SEED)
         together = pilot.over_tasks if question == NEW_KERNELS else pilot.over_seeds
         values, vectors = np.linalg.eigh(together)
         root = vectors * np.sqrt(np.maximum(values, 0.0))
         normal = rng.standard_normal((DRAWS, len(together))) @ root.T
-        return cls(pilot, hypothesis, question, np.array(rows), normal, rng.random((DRAWS, len(rows))))
+        return cls(pilot, hypothesis, question, tests, harder, normal, rng.random((DRAWS, len(tests))))
 
     def words(self, size: int) -> Words:
         """What many studies of this size, in seeds or in kernels, say."""
         of = np.array([_error(self.pilot, test, self.question, size) for test in self.pilot.tests])
         sizes = Sizes(*of.T)
-        known = np.array([test.unsolved == 0 for test in self.pilot.tests])
-        logs = np.array([test.log for test in self.pilot.tests])
-        df = sizes.df[self.tests[:, 0, 0]]
-        ratio = np.sqrt(2 * gammaincinv(df / 2, self.uniform) / df)  # of the estimated error to the true one
-        estimates = (logs + sizes.se * self.normal)[:, self.tests]
-        errors = sizes.se[self.tests] * ratio[:, :, None, None]
-        t = (np.log(self.hypothesis.threshold) - estimates) / errors
-        freedom = sizes.df[self.tests]
-        above = np.where(freedom < 1e6, stdtr(np.minimum(freedom, 1e6), t), ndtr(t))
-        usable = known[self.tests]
+        ways = [self._tests(self.tests, sizes, with_reference=False)]
+        if self.counts_reference:
+            ways.append(self._tests(self.tests, sizes, with_reference=True))
         return claim(
-            np.where(usable, above, 1.0),
-            np.where(usable, 1.0 - above, 1.0),
+            ways,
+            self._tests(self.harder, sizes, with_reference=False).above,
             self.hypothesis.targets.index(self.hypothesis.target),
             self.hypothesis.error_rate,
         )
 
+    @property
+    def counts_reference(self) -> bool:
+        """Whether an error of the recorded latencies is in the tests; for new kernels their spread has it already."""
+        return self.hypothesis.reference_error is not None and self.question == THESE_TASKS
+
+    def _tests(self, which: NDArray[np.int64], sizes: Sizes, *, with_reference: bool) -> PValues:
+        """What the tests of many studies say.
+
+        The error of the recorded latencies widens a test and moves no estimate: a study of other seeds is judged by
+        the same recordings.
+        """
+        tests = [self.pilot.tests[int(i)] for i in which.flat]
+        logs, known, own, own_df = (
+            np.reshape([of(test) for test in tests], which.shape)
+            for of in (_log, _known, _reference_error, _reference_freedom)
+        )
+        se, df = sizes.se[which], sizes.df[which]
+        at = sizes.df[self.tests[:, 0, 0]]
+        ratio = np.sqrt(2 * gammaincinv(at / 2, self.uniform) / at)  # of the estimated error to the true one
+        estimates = logs + se * self.normal[:, which]
+        errors, freedom = se * ratio[:, :, None, None], np.broadcast_to(df, (len(self.normal), *which.shape))
+        if with_reference:
+            both = np.hypot(errors, own)
+            freedom = both**4 / (errors**4 / df + own**4 / own_df)
+            errors = both
+        t = (np.log(self.hypothesis.threshold) - estimates) / errors
+        above = np.where(freedom < 1e6, stdtr(np.minimum(freedom, 1e6), t), ndtr(t))
+        return PValues(np.where(known, above, 1.0), np.where(known, 1.0 - above, 1.0))
+
+    def exactly_recorded(self) -> Chances:
+        """The same without an error of the recorded latencies."""
+        return replace(self, hypothesis=replace(self.hypothesis, reference_error=None))
+
     def supports(self) -> bool:
         """Whether the estimates speak for the claim: some strategy's are all above the threshold."""
-        test = self.deciding()
+        test = self.pilot.tests[self.deciding()]
         return test.unsolved == 0 and bool(test.log > np.log(self.hypothesis.threshold))
 
-    def deciding(self) -> Test:
-        """The test that the verdict hangs on: the lowest of the strategy whose lowest is highest."""
-        lowest = [min((self.pilot.tests[int(i)] for i in row), key=_height) for row in self.headline]
-        return max(lowest, key=_height)
+    def deciding(self) -> int:
+        """The pilot's test that the verdict hangs on: the lowest of the strategy whose lowest is highest."""
+        return self._highest_of_lowest([list(row) for row in self.headline])
+
+    def taken_away(self) -> int | None:
+        """The pilot's test over random search that never restarts that takes support away from the estimates."""
+        at = self.hypothesis.targets.index(self.hypothesis.target)
+        rows = [[*row, *of] for row, of in zip(self.headline, self.harder[:, :, at], strict=True)]
+        lowest = self._highest_of_lowest(rows)
+        below = self.pilot.tests[lowest].log <= np.log(self.hypothesis.threshold)
+        return lowest if self.supports() and below else None
+
+    def _highest_of_lowest(self, rows: Sequence[Sequence[np.int64]]) -> int:
+        lowest = [min(map(int, row), key=self._height) for row in rows]
+        return max(lowest, key=self._height)
+
+    def _height(self, test: int) -> tuple[bool, float]:
+        """What was never solved is below everything else."""
+        return self.pilot.tests[test].unsolved == 0, self.pilot.tests[test].log
 
     @property
     def headline(self) -> NDArray[np.int64]:
@@ -118,9 +174,20 @@ class Chances:
         return next((reason for reason in of if reason), "")
 
 
-def _height(test: Test) -> tuple[bool, float]:
-    """What was never solved is below everything else."""
-    return test.unsolved == 0, test.log
+def _log(test: Test) -> float:
+    return test.log
+
+
+def _known(test: Test) -> bool:
+    return test.unsolved == 0
+
+
+def _reference_error(test: Test) -> float:
+    return test.reference.se
+
+
+def _reference_freedom(test: Test) -> float:
+    return test.reference.df
 
 
 def _error(pilot: Pilot, test: Test, question: str, size: int) -> tuple[float, float]:
@@ -140,10 +207,22 @@ def smallest(chances: Chances, power: float) -> tuple[int | None, str]:
         return None, "one kernel says nothing of how kernels differ"
     size = _first(lambda n: chances.power(n) >= power, least, most)
     if size is None:
-        what = "kernels" if chances.question == NEW_KERNELS else "seeds"
-        return None, f"{most:,} {what} would not decide it: the estimate lies at the threshold"
+        return None, _why_none(chances, power, most)
     found = allowed(size, chances.refused)
     return (found, "") if found is not None else (None, chances.refused(most))
+
+
+def _why_none(chances: Chances, power: float, most: int) -> str:
+    """Why not even ``most`` decide."""
+    what = "kernels" if chances.question == NEW_KERNELS else "seeds"
+    told = f"{most:,} {what} would not decide it"
+    harder = chances.taken_away()
+    if harder is not None:
+        baseline, speedup = chances.pilot.keys[harder][2], np.exp(chances.pilot.tests[harder].log)
+        return f"{told}: over {baseline} the estimate is {speedup:.2f}×, and support has to survive that"
+    if chances.counts_reference and chances.exactly_recorded().power(most) >= power:
+        return f"{told}: the error of the recorded latencies, which seeds do not reduce, reaches the threshold"
+    return f"{told}: the estimate lies at the threshold"
 
 
 def _first(enough: Callable[[int], bool], low: int, most: int) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,16 +22,36 @@ class Words:
     refuted: Flags
 
 
-def claim(above: Floats, below: Floats, headline: int, error_rate: float) -> Words:
+@dataclass(frozen=True)
+class PValues:
+    """p of "at most the threshold" and of "at least the threshold"; nan counts as 1.
+
+    [studies, strategies, tests, targets] each, where a test is of an axis and a baseline.
+    """
+
+    above: Floats
+    below: Floats
+
+
+def claim(ways: Sequence[PValues], harder: Floats, headline: int, error_rate: float) -> Words:
     """What the strategies of a hypothesis amount to.
 
     Args:
-        above, below: p of "at most the threshold" and of "at least the threshold"; nan counts as 1. [studies,
-            strategies, tests, targets], where a test is of an axis and a baseline.
+        ways: the tests, and where the hypothesis registers an error of the recorded latencies those with it: what is
+            supported or refuted has to be by each.
+        harder: p of "at most the threshold" over random search that never restarts, which support has to survive; as
+            many tests as there are. [studies, strategies, tests, targets]
         headline: position of the hypothesis's target.
     """
-    p_supported = holm(above)[..., headline].max(axis=-1)
-    smallest = np.minimum(1.0, below.shape[-2] * np.nan_to_num(below, nan=1.0).min(axis=-2))
-    refuted: Flags = np.asarray(holm(smallest)[..., headline] <= error_rate)
+    p_supported = np.max([holm(way.above)[..., headline].max(axis=-1) for way in ways], axis=0)
+    if harder.shape[-2]:
+        p_supported = np.maximum(p_supported, holm(harder)[..., headline].max(axis=-1))
+    p_refuted = np.max([_refuted(way.below)[..., headline] for way in ways], axis=0)
+    refuted: Flags = np.asarray(p_refuted <= error_rate)
     supported: Flags = np.asarray((holm(p_supported) <= error_rate) & ~refuted)
     return Words(np.any(supported, axis=-1, keepdims=True)[..., 0], np.all(refuted, axis=-1, keepdims=True)[..., 0])
+
+
+def _refuted(below: Floats) -> Floats:
+    """Adjusted p of "at least the threshold everywhere": Bonferroni over the tests, Holm over the targets."""
+    return holm(np.minimum(1.0, below.shape[-2] * np.nan_to_num(below, nan=1.0).min(axis=-2)))

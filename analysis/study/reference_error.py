@@ -100,20 +100,29 @@ def kind_of(baseline: str) -> str:
     return BY_PARAMETER if baseline.startswith(HIERARCHICAL_RUNS) or BY_PARAMETER in baseline else UNIFORM
 
 
+def errors_of_speedups(by: Disturbed) -> dict[tuple[str, str, str, float, str], LogEstimate]:
+    """Of the log speedup, around 0, by task, strategy, kind of random search, target and axis, where one is known."""
+    return {
+        (row["task"], row["strategy"], row["kind"], row["target"], row["axis"]): LogEstimate(
+            0.0, float(row["se"]), by.replicates - 1
+        )
+        for row in by.speedups.to_dict("records")
+        if row["se"] > 0
+    }
+
+
 def widened(table: pd.DataFrame, by: Disturbed) -> pd.DataFrame:
     """Rows of single tasks of a speedup table, with the reference's error in their own.
 
     Rows of which nothing is known (no recorded table, or none that says how likely its rows are) stay as they are.
     Intervals of the rows themselves are not made again.
     """
-    keys = ["task", "strategy", "kind", "target", "axis"]
-    known = {tuple(row[key] for key in keys): row["se"] for row in by.speedups.to_dict("records")}
+    known = errors_of_speedups(by)
     rows = table.to_dict("records")
     for row in rows:
-        se = known.get((row["task"], row["strategy"], kind_of(row["baseline"]), row["target"], row["axis"]))
-        if se is None or not se > 0:
+        error = known.get((row["task"], row["strategy"], kind_of(row["baseline"]), row["target"], row["axis"]))
+        if error is None:
             continue
-        error = LogEstimate(0.0, float(se), by.replicates - 1)
         if np.isfinite(row["se"]):
             both = combine([LogEstimate.of_row(row), error], [1.0, 1.0])
             row["se"], row["df"] = both.se, both.df

@@ -15,17 +15,18 @@ import yaml
 from analysis.plan.pilot import Pilot, Test
 from analysis.plan.plan import plan
 from analysis.plan.power import Chances, smallest
-from analysis.plan.rule import claim
-from analysis.runs.load import Study
+from analysis.plan.rule import PValues, claim
+from analysis.runs.load import Study, load_study
 from analysis.statistics.ert import ErtEstimate, LogEstimate, combine, estimate
 from analysis.statistics.multiplicity import p_at_least, p_at_most
 from analysis.statistics.random_effects import Components, components
 from analysis.statistics.supported import NEW_KERNELS, THESE_TASKS
-from analysis.study.aggregate import over_kernels, over_seeds, task_of
+from analysis.study.aggregate import aggregates, over_kernels, over_seeds, task_of
 from analysis.study.incumbents import Optima
 from analysis.study.pairing import compared
-from analysis.study.results import StudyResults
-from analysis.study.speedup import COLUMNS, DETAILS
+from analysis.study.reference_error import disturb, widened
+from analysis.study.results import StudyResults, analyse
+from analysis.study.speedup import COLUMNS, DETAILS, task_rows
 from analysis.verdict.hypothesis_file import read_hypothesis
 from analysis.verdict.judge import judge
 from harness.cli import main
@@ -50,10 +51,10 @@ def test_the_rule_is_the_verdicts(seed: int) -> None:
     rng, empty = np.random.default_rng(seed), pd.DataFrame()
     seen = set()
     for _ in range(60):
-        rows = []
+        rows, never = [], []
         centre = np.log(5) + rng.choice([-1, 0, 1]) * 0.25
         shape = [range(2)] * 3 + [range(3)]
-        above, below = np.full((1, 2, 4, 3), np.nan), np.full((1, 2, 4, 3), np.nan)
+        above, below, harder = (np.full((1, 2, tests, 3), np.nan) for tests in (4, 4, 2))
         for s, a, b, t in product(*shape):
             found = LogEstimate(centre + rng.normal(0, 0.05), 0.1, 50.0)
             row = dict.fromkeys([*COLUMNS, *DETAILS], np.nan) | {"task": "ALL", "stratum": "useful", "bound": "none"}
@@ -61,15 +62,30 @@ def test_the_rule_is_the_verdicts(seed: int) -> None:
             row |= {"target": CLAIM.targets[t], "refused": "", "refused_these": "", "log": found.log}
             rows.append(row | {"speedup": found.value, "se_these": found.se, "df_these": found.df})
             above[0, s, 2 * a + b, t], below[0, s, 2 * a + b, t] = p_at_most(found, 5.0), p_at_least(found, 5.0)
+            if b == 0:
+                slower = LogEstimate(found.log - rng.uniform(0, 0.05), 0.1, 50.0)
+                again = row | {"log": slower.log, "speedup": slower.value, "se_these": 0.1, "df_these": 50.0}
+                never.append(again | {"baseline": "exact_random_without_restarts"})
+                harder[0, s, a, t] = p_at_most(slower, 5.0)
         table = pd.DataFrame(rows)
         other = table["baseline"] == "random_hierarchical"
-        others = {"random_hierarchical": table[other]}
+        others = {"random_hierarchical": table[other], "exact_random_without_restarts": pd.DataFrame(never)}
         results = StudyResults(Study(empty, empty), Optima({}, {}), empty, empty, table[~other], others, {}, {})
         word = judge(results, CLAIM).claim[THESE_TASKS]["useful"]
-        words = claim(above, below, 1, CLAIM.error_rate)
+        words = claim([PValues(above, below)], harder, 1, CLAIM.error_rate)
         assert (bool(words.supported[0]), bool(words.refuted[0])) == (word == "supported", word == "refuted")
         seen.add(word)
     assert seen == {"supported", "refuted", "undecided"}
+
+
+def test_what_is_decided_is_decided_in_each_way() -> None:
+    """With and without the error of the recorded latencies; of one strategy that is both by itself."""
+    p = 1 / (1 + np.exp(np.random.default_rng(0).uniform(-8, 8, (2, 2000, 1, 2, 1))))
+    ways, none = [PValues(own, 1 - own) for own in p], np.empty((2000, 1, 0, 1))
+    both, alone = claim(ways, none, 0, 0.05), [claim([way], none, 0, 0.05) for way in ways]
+    for word in ("supported", "refuted"):
+        one, other = (getattr(words, word) for words in alone)
+        assert (getattr(both, word) == one & other).all() and (one & other).any() and (one != other).any()
 
 
 def pilot(speedup: float, seeds: int = 30, kernels: int = 4, spread: Components | None = None) -> Pilot:
@@ -82,10 +98,18 @@ def pilot(speedup: float, seeds: int = 30, kernels: int = 4, spread: Components 
     return Pilot("all", seeds, tasks, kernels, (("lfbo", "evaluations", "exact_random", 0.05),), (of,), one, one)
 
 
-@pytest.mark.parametrize(("speedup", "power"), [(5.6, 0.8), (5.6, 0.9), (4.4, 0.8)])
-def test_seeds_have_the_power_that_they_are_planned_for(speedup: float, power: float) -> None:
-    """Studies of that many seeds, from times to the verdict's p."""
-    seeds, why = smallest(Chances.of(pilot(speedup), ONE, THESE_TASKS), power)
+def with_error(of: Pilot, se: float) -> Pilot:
+    """With what the error of the recorded latencies adds to each test."""
+    return replace(of, tests=tuple(replace(test, reference=LogEstimate(0.0, se, 199.0)) for test in of.tests))
+
+
+@pytest.mark.parametrize(
+    ("speedup", "power", "error"), [(5.6, 0.8, 0.0), (5.6, 0.9, 0.0), (4.4, 0.8, 0.0), (6.0, 0.8, 0.08)]
+)
+def test_seeds_have_the_power_that_they_are_planned_for(speedup: float, power: float, error: float) -> None:
+    """Studies of that many seeds, from times to the verdict's p; the error of the recorded latencies is in that."""
+    asked = replace(ONE, reference_error=0.02) if error else ONE
+    seeds, why = smallest(Chances.of(with_error(pilot(speedup), error), asked, THESE_TASKS), power)
     assert seeds is not None and why == ""
     rng, decided, studies = np.random.default_rng(seeds), 0, 600
     for _ in range(studies):
@@ -94,7 +118,7 @@ def test_seeds_have_the_power_that_they_are_planned_for(speedup: float, power: f
             own = estimate(rng.exponential(1.0, seeds), np.ones(seeds))
             row = compared(own, ErtEstimate(speedup, 1, 1, LogEstimate(float(np.log(speedup)))))
             tasks.append(task_of(row | {"kernel": f"k{kernel}", "stratum": "useful", "budget": 1.0}))
-        found = over_seeds(tasks)
+        found = combine([over_seeds(tasks), LogEstimate(0.0, error, 199.0)], [1.0, 1.0])
         p = p_at_most(found, 5.0) if speedup > 5 else p_at_least(found, 5.0)
         decided += p <= 0.05
     assert decided / studies == pytest.approx(power, abs=3 * np.sqrt(power * (1 - power) / studies) + 0.01)
@@ -127,6 +151,37 @@ def test_kernels_have_the_power_that_they_are_planned_for(speedup: float, power:
 def test_at_the_threshold_no_number_decides() -> None:
     found, why = smallest(Chances.of(pilot(5.0), ONE, THESE_TASKS), 0.8)
     assert found is None and why == "10,000 seeds would not decide it: the estimate lies at the threshold"
+
+
+def test_an_error_of_the_reference_that_no_seeds_reduce_is_told() -> None:
+    asked = replace(ONE, reference_error=0.02)
+    for error, question in ((0.15, NEW_KERNELS), (0.02, THESE_TASKS)):
+        of = with_error(pilot(6.0), error)
+        exact, own = (smallest(Chances.of(of, hypothesis, question), 0.8)[0] for hypothesis in (ONE, asked))
+        assert exact is not None and own is not None and (own > exact) == (question == THESE_TASKS)
+    found, why = smallest(Chances.of(with_error(pilot(6.0), 0.15), asked, THESE_TASKS), 0.8)
+    assert found is None and why.endswith(
+        "the error of the recorded latencies, which seeds do not reduce, reaches the threshold"
+    )
+
+
+def test_support_that_random_search_without_restarts_takes_away_is_not_planned_for(tmp_path: Path) -> None:
+    """As in a verdict; where it is only slower, more seeds are asked for."""
+    of = pilot(6.0)
+    keys, together = (*of.keys, ("lfbo", "evaluations", "exact_random_without_restarts", 0.05)), np.ones((2, 2))
+    file = read_hypothesis(write_hypothesis(tmp_path / "h.yaml", ONE))
+    needs = {}
+    for speedup in (4.6, 5.5):
+        tests = (*of.tests, replace(of.tests[0], log=float(np.log(speedup))))
+        both = replace(of, keys=keys, tests=tests, over_seeds=together, over_tasks=together)
+        needs[speedup] = plan(file, both, [tmp_path]).needs[0.8][THESE_TASKS]["exact_random"]
+    assert (needs[4.6].verdict, needs[4.6].seeds, needs[4.6].speedup) == ("undecided", None, 6.0)
+    assert needs[4.6].why.endswith(
+        "over exact_random_without_restarts the estimate is 4.60×, and support has to survive that"
+    )
+    alone = plan(file, of, [tmp_path]).needs[0.8][THESE_TASKS]["exact_random"]
+    assert alone.verdict == needs[5.5].verdict == "supported" and alone.seeds is not None
+    assert needs[5.5].seeds is not None and needs[5.5].seeds > alone.seeds
 
 
 def test_more_is_asked_for_where_several_tests_have_to_hold() -> None:
@@ -183,6 +238,34 @@ def test_the_command(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["plan", str(file), "--results", str(study / "results")]) == 0
     text = capsys.readouterr().out
     assert "6 tasks of 3 kernels, 10 seeds" in text and "with 80% power" in text and "each of them" in text
+    assert "taken as exact: the hypothesis registers no reference_error" in text and found["reference_error"] is None
+
+
+def test_a_registered_error_of_the_reference_is_that_of_the_verdict(
+    study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What it adds is the difference of the variances of the verdict's tests with it and without."""
+    asked = replace(HYPOTHESIS, baselines=("exact_random",), axes=("evaluations", "seconds"), reference_error=0.05)
+    file = write_hypothesis(tmp_path / "h.yaml", asked)
+    assert main(["plan", str(file), "--results", str(study / "results"), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["reference_error"]
+    assert found["relative_error"] == 0.05
+    results = analyse(load_study([study / "results"]), ())
+    for row in found["these_tasks"]:
+        single = task_rows(results.speedups)
+        single = single[(single["strategy"] == row["strategy"]) & (single["axis"] == row["axis"])]
+        whole = [aggregates(of) for of in (single, widened(single, disturb(results, 0.05)))]
+        se, both = (
+            float(table.query("task == 'ALL' and stratum == 'all' and target == 0.05")["se_these"].iloc[0])
+            for table in whole
+        )
+        assert row["se_log_speedup"] == pytest.approx(np.sqrt(both**2 - se**2), rel=1e-4) and both > se
+    assert [row["axis"] for row in found["these_tasks"]] == ["evaluations", "seconds"]
+    assert main(["plan", str(file), "--results", str(study / "results")]) == 0
+    text = capsys.readouterr().out
+    assert "With reference_error=0.05, as the hypothesis registers" in text
+    assert "these tasks, with reference_error" in text and "new kernels, with" not in text
+    assert "× in tuning seconds (1 worker each)" in text or "× in evaluations" in text
 
 
 def test_a_hypothesis_of_one_test_alone_has_a_plan(
