@@ -18,6 +18,10 @@ TARGETS = (0.01, 0.05, 0.10)
 """Near-optimal means a true latency of at most (1 + target) t*."""
 HEADLINE_TARGET = 0.05
 STRATA = ("trivial", "useful", "needle")
+MOST_REFERENCE_ERROR = 0.25
+"""Of a recorded latency: with more of it nothing within 10% of an optimum can be told from the rest."""
+REFERENCE_ERROR = "reference_error.yaml"
+"""What the file is called that says how well recorded latencies are known; :mod:`analysis.verdict.reference_file`."""
 SAMPLED = "a sample was recorded: what its sampler rejects makes the law unknown there"
 UNTOLD = (
     "the recorded table does not say how likely each row is: an older NearOpt wrote it; the sweep that made it writes "

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis.errors import AnalysisError
+from analysis.landscapes.reference_error import Uncertain, uncertain
 from analysis.reference import (
     HEADLINE_TARGET,
     TARGETS,
@@ -75,6 +76,7 @@ class LandscapeSummary:
         coverage: ``exhaustive`` or ``sample``.
         provenance: how it was recorded.
         by_parameter_unknown: why nothing is known of random search by parameter; empty where it is known.
+        uncertain: E[T] with an error of the recorded latencies; ``None`` where none is stated.
     """
 
     task: str
@@ -89,14 +91,18 @@ class LandscapeSummary:
     coverage: str
     provenance: Provenance
     by_parameter_unknown: str
+    uncertain: Uncertain | None = None
 
 
-def summarise(table: pd.DataFrame, metadata: Mapping[str, Any], name: str) -> LandscapeSummary:
+def summarise(
+    table: pd.DataFrame, metadata: Mapping[str, Any], name: str, relative_error: float | None = None
+) -> LandscapeSummary:
     """Summarise a landscape table (columns status, latency_ms, oracle_ms, optionally origin) and its metadata.
 
     Args:
         metadata: the JSON document of the file (coverage, vendor, roofline ...); may be empty.
         name: the landscape's name, ``<task>__<device>`` or the file's stem.
+        relative_error: of a recorded latency, where it is stated.
 
     Raises:
         AnalysisError: the landscape is empty or nothing in it succeeded.
@@ -125,17 +131,18 @@ def summarise(table: pd.DataFrame, metadata: Mapping[str, Any], name: str) -> La
         coverage=coverage,
         provenance=provenance(metadata),
         by_parameter_unknown=by_parameter_unknown(table, coverage),
+        uncertain=None if relative_error is None else uncertain(table, name, relative_error),
     )
 
 
 def summarise_all(
-    landscapes: Iterable[tuple[str, pd.DataFrame, Mapping[str, Any]]],
+    landscapes: Iterable[tuple[str, pd.DataFrame, Mapping[str, Any]]], relative_error: float | None = None
 ) -> tuple[list[LandscapeSummary], dict[str, str]]:
     """Summaries of (name, table, metadata); and by name the reason why a landscape has none."""
     summaries, faults = [], {}
     for name, table, metadata in landscapes:
         try:
-            summaries.append(summarise(table, metadata, name))
+            summaries.append(summarise(table, metadata, name, relative_error))
         except AnalysisError as error:
             faults[name] = str(error).removeprefix(f"{name}: ")
     return summaries, faults

@@ -7,13 +7,26 @@ from typing import Any
 
 import numpy as np
 
+from analysis.landscapes.reference_error import Uncertain
 from analysis.landscapes.summary import UNKNOWN, LandscapeSummary
 from analysis.media import aligned, markdown, markdown_code, markdown_table, printable
 from analysis.reference import HEADLINE_TARGET, TARGETS, Difficulty, stratum
 
 _TARGET_HEADERS = tuple(f"E{100 * target:.0f} (K)" for target in TARGETS)
 BY_PARAMETER = f"by parameter {'/'.join(f'{100 * target:.0f}' for target in TARGETS)}%"
-HEADERS = ("landscape", "N", "failed", "t* (ms)", *_TARGET_HEADERS, BY_PARAMETER, "stratum", "roofline", "vendor/t*")
+UNCERTAIN = f"E{100 * HEADLINE_TARGET:.0f} by reference error"
+HEADERS = (
+    "landscape",
+    "N",
+    "failed",
+    "t* (ms)",
+    *_TARGET_HEADERS,
+    BY_PARAMETER,
+    UNCERTAIN,
+    "stratum",
+    "roofline",
+    "vendor/t*",
+)
 RECORDED_HEADERS = ("landscape", "device", "driver", "torch", "triton", "date", "command")
 
 
@@ -25,7 +38,7 @@ def terminal_table(summaries: Sequence[LandscapeSummary], faults: Mapping[str, s
     """
     rows = [list(HEADERS), *[_cells(s, str(sum(s.failures.values()))) for s in summaries]]
     lines = aligned(rows, left=len(HEADERS))
-    told = [*unknown_told(summaries), *(f"{name}: {reason}" for name, reason in faults.items())]
+    told = [*_told(summaries), *(f"{name}: {reason}" for name, reason in faults.items())]
     return "\n".join([*lines, *map(printable, told)])
 
 
@@ -35,7 +48,7 @@ def markdown_tables(summaries: Sequence[LandscapeSummary], faults: Mapping[str, 
     commands = list(dict.fromkeys(s.provenance.command for s in summaries if s.provenance.command != UNKNOWN))
     numbers = {command: str(number) for number, command in enumerate(commands, start=1)}
     recorded = [_recorded(s, numbers.get(s.provenance.command, UNKNOWN)) for s in summaries]
-    parts = [markdown_table(HEADERS, what), *map(markdown, unknown_told(summaries))]
+    parts = [markdown_table(HEADERS, what), *map(markdown, _told(summaries))]
     parts.append(markdown_table(RECORDED_HEADERS, recorded))
     if commands:
         parts.append("\n".join(f"{number}. {markdown_code(command)}" for command, number in numbers.items()))
@@ -49,7 +62,8 @@ def as_json(summary: LandscapeSummary) -> dict[str, Any]:
 
     ``null`` where it is infinite (no hits) or not known; ``by_parameter_unknown`` says why, and is null else. The
     ``stratum`` is by uniform search, ``strata_by_parameter`` are by the other kind; no tuner can be more than E[T]
-    times as fast as that random search.
+    times as fast as that random search. ``reference_error`` has the 95% intervals that the error of the recorded
+    latencies leaves both kinds of E[T]; it is null where no error is stated.
     """
     targets = {
         f"{difficulty.target:g}": {
@@ -71,7 +85,25 @@ def as_json(summary: LandscapeSummary) -> dict[str, Any]:
             f"{difficulty.target:g}": None if difficulty.by_parameter is None else stratum(difficulty.by_parameter)
             for difficulty in summary.difficulties
         },
+        "reference_error": _uncertain(summary.uncertain),
         "targets": targets,
+    }
+
+
+def _uncertain(of: Uncertain | None) -> dict[str, Any] | None:
+    if of is None:
+        return None
+    kinds = {"uniform": of.uniform, "by_parameter": of.by_parameter}
+    return {
+        "relative_error": of.relative_error,
+        "replicates": of.replicates,
+        "targets": {
+            f"{target:g}": {
+                kind: None if (at := values[i]) is None else {"low": at[0], "high": at[1]}
+                for kind, values in kinds.items()
+            }
+            for i, target in enumerate(TARGETS)
+        },
     }
 
 
@@ -88,6 +120,7 @@ def _cells(summary: LandscapeSummary, failed: str) -> list[str]:
         f"{summary.t_star_ms:.4g}",
         *(_expected(difficulty) for difficulty in summary.difficulties),
         by_parameter_cell(summary.difficulties),
+        uncertain_cell(summary.uncertain),
         strata_cell(summary.stratum, summary.difficulties),
         UNKNOWN if np.isnan(summary.roofline) else f"{summary.roofline:.0%}",
         UNKNOWN if np.isnan(summary.vendor) else f"{summary.vendor:.2f}",
@@ -105,11 +138,28 @@ def by_parameter_cell(difficulties: Sequence[Difficulty]) -> str:
     return "/".join(UNKNOWN if cell is None else cell for cell in known) if any(known) else UNKNOWN
 
 
+def uncertain_cell(of: Uncertain | None) -> str:
+    """``93-610/40-251``: 95% intervals of E5 with the error of the recorded latencies, uniform and by parameter."""
+    at = TARGETS.index(HEADLINE_TARGET)
+    both = (None, None) if of is None else (of.uniform[at], of.by_parameter[at])
+    cells = [UNKNOWN if each is None else f"{_short(each[0])}-{_short(each[1])}" for each in both]
+    return "/".join(cells) if any(both) else UNKNOWN
+
+
+def _short(value: float) -> str:
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+
+
 def strata_cell(uniform: str, difficulties: Sequence[Difficulty]) -> str:
     """``useful/trivial``: the stratum by uniform random search, and by parameter where that is another."""
     known = difficulties[TARGETS.index(HEADLINE_TARGET)].by_parameter
     other = uniform if known is None else stratum(known)
     return uniform if other == uniform else f"{uniform}/{other}"
+
+
+def _told(summaries: Sequence[LandscapeSummary]) -> list[str]:
+    """Below the table, a line each."""
+    return [*unknown_told(summaries), *uncertain_told(summaries)]
 
 
 def unknown_told(summaries: Sequence[LandscapeSummary]) -> list[str]:
@@ -119,6 +169,16 @@ def unknown_told(summaries: Sequence[LandscapeSummary]) -> list[str]:
         if summary.by_parameter_unknown:
             reasons.setdefault(summary.by_parameter_unknown, []).append(summary.task)
     return [f"by parameter {UNKNOWN} on {', '.join(tasks)}: {reason}" for reason, tasks in reasons.items()]
+
+
+def uncertain_told(summaries: Sequence[LandscapeSummary]) -> list[str]:
+    """What the intervals of E5 rest on, a line for each error that is stated."""
+    stated = {(s.uncertain.relative_error, s.uncertain.replicates) for s in summaries if s.uncertain is not None}
+    return [
+        f"{UNCERTAIN} (uniform/by parameter): 95%, each recorded latency uncertain by {100 * error:.3g}%, "
+        f"{replicates} disturbed tables"
+        for error, replicates in sorted(stated)
+    ]
 
 
 def _recorded(summary: LandscapeSummary, command: str) -> list[str]:

@@ -30,6 +30,47 @@ class ManyErts:
     """E[T] in evaluations, exact."""
 
 
+@dataclass(frozen=True)
+class _Groups:
+    """Configurations of equal p together.
+
+    Attributes:
+        order, starts: that sorts them by group, and where each group starts then. [N], [groups]
+        rates: p of one of each. [groups]
+        misses: how many miss. [sets, groups]
+        p_hit: of all hits together. [sets]
+    """
+
+    order: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    rates: Floats
+    misses: Floats
+    p_hit: Floats
+
+    @classmethod
+    def of(cls, p: Floats, hits: NDArray[np.bool_]) -> _Groups:
+        rates, group = np.unique(rounded(p / p.sum()), return_inverse=True)
+        order = np.argsort(group, kind="stable")
+        starts = np.searchsorted(group[order], np.arange(len(rates)))
+        count = np.add.reduceat(hits[:, order].astype(np.float64), starts, axis=1)
+        return cls(order, starts, rates, np.bincount(group).astype(np.float64) - count, count @ rates)
+
+    def means(self) -> Floats:
+        """E[T] in evaluations. [sets]"""
+        summed = (self.misses * self.rates / (self.rates + self.p_hit[:, None])).sum(axis=1)
+        return np.where(self.p_hit > 0, 1 + summed, np.inf)
+
+
+def many_means(p: Floats, hits: NDArray[np.bool_]) -> Floats:
+    """E[T] in evaluations, exact; inf without a hit. [sets]
+
+    Args:
+        p: how likely each configuration is drawn, up to a factor; positive. [N]
+        hits: which are hits. [sets, N]
+    """
+    return _Groups.of(p, hits).means()
+
+
 def many_erts(p: Floats, cost_s: Floats, hits: NDArray[np.bool_], budget: int) -> ManyErts:
     """For configurations drawn with probabilities ``p``, up to a factor.
 
@@ -38,17 +79,12 @@ def many_erts(p: Floats, cost_s: Floats, hits: NDArray[np.bool_], budget: int) -
         hits: which are hits. [sets, N]
         budget: evaluations after which a search begins anew; above N means N.
     """
-    rates, group = np.unique(rounded(p / p.sum()), return_inverse=True)
-    order = np.argsort(group, kind="stable")
-    starts = np.searchsorted(group[order], np.arange(len(rates)))
-    hit, cost = hits[:, order].astype(np.float64), cost_s[order]
-    hit_count = np.add.reduceat(hit, starts, axis=1)
-    hit_cost = np.add.reduceat(hit * cost, starts, axis=1)
-    misses = np.bincount(group).astype(np.float64) - hit_count
-    miss_cost = np.add.reduceat(cost, starts) - hit_cost
-    p_hit = hit_count @ rates
+    of = _Groups.of(p, hits)
+    rates, misses, p_hit = of.rates, of.misses, of.p_hit
+    hit, cost = hits[:, of.order].astype(np.float64), cost_s[of.order]
+    hit_cost = np.add.reduceat(hit * cost, of.starts, axis=1)
+    miss_cost = np.add.reduceat(cost, of.starts) - hit_cost
     with np.errstate(divide="ignore", invalid="ignore"):
-        mean = np.where(p_hit > 0, 1 + (misses * rates / (rates + p_hit[:, None])).sum(axis=1), np.inf)
         own_cost = (hit_cost @ rates) / p_hit
     budget = min(budget, len(p))
     left, dear = _left(rates, misses, miss_cost, budget)
@@ -59,7 +95,7 @@ def many_erts(p: Floats, cost_s: Floats, hits: NDArray[np.bool_], budget: int) -
     safe = np.where(some, success, 1.0)
     evaluations = np.where(some, (1 + survival[:, :-1].sum(axis=1)) / safe, np.inf)
     seconds = np.where(some, (survival * dear).sum(axis=1) / safe + own_cost, np.inf)
-    return ManyErts(evaluations, seconds, mean)
+    return ManyErts(evaluations, seconds, of.means())
 
 
 def _left(rates: Floats, misses: Floats, miss_cost: Floats, budget: int) -> tuple[Floats, Floats]:

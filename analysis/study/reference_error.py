@@ -13,7 +13,6 @@ both, so the error of their ratio is less than that of either. Random search is 
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,6 +21,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from analysis.landscapes.reference_error import REPLICATES, disturbed, numbers_of
 from analysis.reference import TARGETS, costs, draw_probability, is_hit, space_rows, true_latency
 from analysis.statistics.ert import LogEstimate, combine
 from analysis.statistics.many_targets import many_erts
@@ -33,8 +33,6 @@ from analysis.study.results import StudyResults
 from analysis.study.time_to_target import AXES
 
 Floats = NDArray[np.float64]
-REPLICATES = 200
-_SEED = 20261127
 
 
 @dataclass(frozen=True)
@@ -73,9 +71,7 @@ def disturb(results: StudyResults, relative_error: float, replicates: int = REPL
     hard: list[dict[str, Any]] = []
     fast: list[dict[str, Any]] = []
     for task in tasks:
-        stream = np.random.SeedSequence([_SEED, zlib.crc32(task.encode())])
-        table = results.study.references[task]
-        latencies = disturbed(table, relative_error, replicates, np.random.default_rng(stream))
+        latencies = disturbed(results.study.references[task], relative_error, replicates, numbers_of(task))
         strategies = sorted(set(results.study.runs.loc[results.study.runs["task"] == task, "strategy"]))
         for target in TARGETS:
             judged = judged_by(results, task, latencies, target, strategies)
@@ -139,16 +135,6 @@ def _with(of: Any, error: LogEstimate) -> Any:
         both = combine([LogEstimate(0.0, of.se, of.df), error], [1.0, 1.0])
         return replace(of, se=both.se, df=both.df)
     return of
-
-
-def disturbed(table: pd.DataFrame, sd: float, replicates: int, rng: np.random.Generator) -> Floats:
-    """Latencies of every row with a log-normal error more. [replicates, rows]
-
-    Args:
-        sd: standard deviation of the log.
-    """
-    true = true_latency(table)
-    return np.asarray(true * np.exp(sd * rng.standard_normal((replicates, len(true)))), dtype=np.float64)
 
 
 def afresh(table: pd.DataFrame, timed_ms: Mapping[str, float]) -> Floats:

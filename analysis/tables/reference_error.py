@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analysis.landscapes.reference_error import interval_of
 from analysis.reference import HEADLINE_TARGET, difficulty
 from analysis.statistics.ert import LogEstimate
 from analysis.study.aggregate import aggregates
@@ -30,7 +31,7 @@ def difficulties(results: StudyResults, disturbed: Disturbed, target: float = HE
         hard = difficulty(results.study.references[task], results.best.t_star_ms[task], target)
         expected = {UNIFORM: hard.expected_evaluations, BY_PARAMETER: hard.by_parameter}[row["kind"]]
         if expected is not None and np.isfinite(expected) and np.isfinite(row["se"]):
-            low, high = LogEstimate(float(np.log(expected)), row["se"], disturbed.replicates - 1).interval()
+            low, high = interval_of(expected, row["se"], disturbed.replicates)
             own = {"task": task, "stratum": results.strata[task], "kind": row["kind"], "expected": expected}
             rows.append({**own, "low": low, "high": high, "se": row["se"]})
     if not rows:

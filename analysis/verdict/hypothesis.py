@@ -30,8 +30,6 @@ CHOICES: dict[str, tuple[str, ...]] = {
 """What the fields that choose among names may hold."""
 TESTED_TARGETS = TARGETS
 """What ``target`` and ``targets`` may hold: times to target are computed for these."""
-MOST_REFERENCE_ERROR = 0.25
-"""With more of it nothing within 10% of an optimum can be told from the rest."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +76,9 @@ class Hypothesis:
         registered: when it was fixed by its own word, ISO 8601 in UTC; counts where no commit says more.
         leave_out_unreachable: whether a task is kept out of the comparison with a kind of random search whose E[T] on
             it is below ``threshold``: a tuner that hits with its first evaluation is not that many times as fast.
-        reference_error: relative standard error of the recorded latencies, below :data:`MOST_REFERENCE_ERROR`; what is
-            decided has to hold with it too. ``None``: none is registered.
+        reference_error: relative standard error of the recorded latencies, below
+            :data:`analysis.reference.MOST_REFERENCE_ERROR`; what is decided has to hold with it too. ``None``: none is
+            registered.
     """
 
     statement: str

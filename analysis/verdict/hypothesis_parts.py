@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from analysis.errors import AnalysisError
-from analysis.reference import DIFFICULTIES, StratumRule
+from analysis.reference import DIFFICULTIES, MOST_REFERENCE_ERROR, StratumRule
 from analysis.runs.names import name_fault
-from analysis.verdict.hypothesis import MOST_REFERENCE_ERROR, LivePart, Seeds
+from analysis.verdict.hypothesis import LivePart, Seeds
 
 
 class Part:

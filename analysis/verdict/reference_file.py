@@ -13,10 +13,11 @@ from pathlib import Path
 
 from analysis.errors import AnalysisError
 from analysis.media import printable
+from analysis.reference import REFERENCE_ERROR
 from analysis.verdict.hypothesis_parts import read_reference_error
 from analysis.verdict.yaml_mapping import read_mapping
 
-NAME = "reference_error.yaml"
+NAME = REFERENCE_ERROR
 VERSION = 1
 _KEYS = ("version", "relative_error", "source")
 

@@ -14,11 +14,12 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import gmean
 
+from analysis.landscapes.reference_error import disturbed
 from analysis.media import markdown_table
 from analysis.reference import HEADLINE_TARGET
 from analysis.runs.load import load_study
 from analysis.study.laws import UNIFORM
-from analysis.study.reference_error import afresh, disturbed, judged_by
+from analysis.study.reference_error import afresh, judged_by
 from analysis.study.results import StudyResults, analyse
 from analysis.study.speedup import task_rows
 

@@ -17,12 +17,17 @@ def _list_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--markdown", action="store_true", help="print Markdown, with how each was recorded")
     parser.add_argument("--json", action="store_true", help="print JSON: E[T] of both kinds of random search by target")
     parser.add_argument("--by-hand", action="store_true", help="print E[T] within 5%% term by term, to be checked")
+    parser.add_argument(
+        "--reference-error", type=float, metavar="SD",
+        help="relative standard error of the recorded latencies; default: reference_error.yaml beside each FILE",
+    )  # fmt: skip
     parser.add_argument("--figure", type=Path, metavar="OUT", help="draw them: .pdf or .png, its data as .csv beside")
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="default: those that ship with NearOpt")
 
 
 def _list(arguments: argparse.Namespace) -> int:
     from analysis.landscapes.table import as_json, markdown_tables, terminal_table
+    from analysis.reference import MOST_REFERENCE_ERROR
     from harness.cli.summaries import landscape_summaries
     from harness.landscapes.library import recorded_landscapes
     from harness.system.resources import landscape_directory
@@ -37,7 +42,10 @@ def _list(arguments: argparse.Namespace) -> int:
     if arguments.by_hand:
         say(_by_hand(files))
         return DONE
-    summaries, faults = landscape_summaries(files)
+    error = arguments.reference_error
+    if error is not None and not 0 < error < MOST_REFERENCE_ERROR:
+        raise UserError(f"--reference-error={error:g}: expected a number above 0 and below {MOST_REFERENCE_ERROR:g}")
+    summaries, faults = landscape_summaries(files, error)
     if arguments.json:
         say(json.dumps([as_json(summary) for summary in summaries], indent=1))
     elif summaries:
@@ -99,7 +107,9 @@ LANDSCAPES = Command(
         "List landscapes: size, failures, optimum, E[T] of exact random search (uniform, and by parameter) and the\n"
         "number K of configurations within 1, 5 and 10% of the optimum, stratum (by the uniform one at 5%, and after\n"
         "a slash by parameter where that is another), fraction of roofline, vendor. No tuner can be more than E[T]\n"
-        "times as fast as that random search: a claim above it is unreachable there. A damaged file exits 2.\n"
+        "times as fast as that random search: a claim above it is unreachable there. Recorded latencies have an error\n"
+        "of their own; where it is stated, E5 by reference error is the 95% interval of E5 (and by parameter) by it.\n"
+        "A damaged file exits 2.\n"
         "`nearopt landscapes compare A B`, `nearopt landscapes import FILE -o OUT` and\n"
         "`nearopt landscapes export FILE --format t4|cache -o OUT` have a --help of their own."
     ),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from analysis.landscapes.reference_error import Uncertain
 from analysis.landscapes.summary import LandscapeSummary, Provenance, summarise_all
-from analysis.reference import Difficulty
+from analysis.reference import REFERENCE_ERROR, Difficulty
 from harness.system.cache import keep, recall
 from harness.system.resources import PACKAGE
 
@@ -23,29 +24,67 @@ SOURCES = (
 SUFFIXES = frozenset({".py", ".json"})
 
 
-def landscape_summaries(files: Iterable[Path]) -> tuple[list[LandscapeSummary], dict[str, str]]:
-    """Summaries of landscape files, in their order; and by file, or name, the reason why one has none."""
+def landscape_summaries(
+    files: Iterable[Path], relative_error: float | None = None
+) -> tuple[list[LandscapeSummary], dict[str, str]]:
+    """Summaries of landscape files, in their order; and by file, or name, the reason why one has none.
+
+    Args:
+        relative_error: of the recorded latencies; ``None``: what a reference_error.yaml beside each file states.
+
+    Raises:
+        AnalysisError: such a file is damaged.
+    """
     summaries: list[LandscapeSummary] = []
     faults: dict[str, str] = {}
     for file in files:
         content = _content(file)
-        known = None if content is None else _from_document(recall(KIND, _key(file, content)))
+        error = _Error.of(file, relative_error)
+        known = None if content is None else _from_document(recall(KIND, _key(file, content, error)))
         if known is None:
-            known, read, faults_here = _summarised(file)
+            known, read, faults_here = _summarised(file, error)
             faults |= faults_here
             if known is not None and read == content:  # not replaced since
-                keep(KIND, _key(file, read), asdict(known))
+                keep(KIND, _key(file, read, error), asdict(known))
         if known is not None:
             summaries.append(known)
     return summaries, faults
 
 
-def _summarised(file: Path) -> tuple[LandscapeSummary | None, str, dict[str, str]]:
+@dataclass(frozen=True)
+class _Error:
+    """Of the recorded latencies.
+
+    Attributes:
+        path: of the file that states it, which is read when it is needed; ``None`` where there is none.
+        said: its content, or the number that was given.
+        given: that number.
+    """
+
+    path: Path | None
+    said: str
+    given: float | None
+
+    @classmethod
+    def of(cls, file: Path, given: float | None) -> _Error:
+        path = file.parent / REFERENCE_ERROR
+        content = _content(path) if given is None else None
+        return cls(None if content is None else path, content or ("" if given is None else f"{given!r}"), given)
+
+    def relative(self) -> float | None:
+        if self.path is None:
+            return self.given
+        from analysis.verdict.reference_file import read  # imports much, and is seldom needed
+
+        return read(self.path).relative_error
+
+
+def _summarised(file: Path, error: _Error) -> tuple[LandscapeSummary | None, str, dict[str, str]]:
     """A file's summary, the SHA-256 of what was read, and by file, or name, the reason why there is none."""
     from harness.landscapes.files import read_landscapes  # imports most of what takes long, and is seldom needed
 
     landscapes, faults = read_landscapes([file])
-    made, without = summarise_all((x.name, x.frame(), x.metadata) for x in landscapes)
+    made, without = summarise_all(((x.name, x.frame(), x.metadata) for x in landscapes), error.relative())
     return (made[0] if made else None), (landscapes[0].sha256 if landscapes else ""), faults | without
 
 
@@ -57,9 +96,9 @@ def _content(file: Path) -> str | None:
         return None
 
 
-def _key(file: Path, content: str) -> str:
-    """Of what a summary depends on: the file's content, what it is called behind its links, and the code."""
-    text = f"{content}\0{file.stem}\0{file.resolve().stem}\0{_code()}"
+def _key(file: Path, content: str, error: _Error) -> str:
+    """Of what a summary depends on: the file's content, its names, also behind links, its error, and the code."""
+    text = f"{content}\0{file.stem}\0{file.resolve().stem}\0{error.said}\0{_code()}"
     return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
 
 
@@ -80,4 +119,14 @@ def _from_document(document: Any) -> LandscapeSummary | None:
         return None
     difficulties = tuple(Difficulty(**each) for each in document["difficulties"])
     provenance = Provenance(**document["provenance"])
-    return LandscapeSummary(**{**document, "difficulties": difficulties, "provenance": provenance})
+    uncertain = None if document["uncertain"] is None else _uncertain(document["uncertain"])
+    own = {"difficulties": difficulties, "provenance": provenance, "uncertain": uncertain}
+    return LandscapeSummary(**{**document, **own})
+
+
+def _uncertain(document: Any) -> Uncertain:
+    of_kind = {
+        kind: tuple(None if pair is None else (float(pair[0]), float(pair[1])) for pair in document[kind])
+        for kind in ("uniform", "by_parameter")
+    }
+    return Uncertain(**{**document, **of_kind})

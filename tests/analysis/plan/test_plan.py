@@ -169,17 +169,17 @@ def test_support_that_random_search_without_restarts_takes_away_is_not_planned_f
     """As in a verdict; where it is only slower, more seeds are asked for."""
     of = pilot(6.0)
     keys, together = (*of.keys, ("lfbo", "evaluations", "exact_random_without_restarts", 0.05)), np.ones((2, 2))
-    file = read_hypothesis(write_hypothesis(tmp_path / "h.yaml", ONE))
+    file = read_hypothesis(write_hypothesis(tmp_path / "h.yaml", replace(ONE, questions=(THESE_TASKS,))))
     needs = {}
     for speedup in (4.6, 5.5):
         tests = (*of.tests, replace(of.tests[0], log=float(np.log(speedup))))
         both = replace(of, keys=keys, tests=tests, over_seeds=together, over_tasks=together)
-        needs[speedup] = plan(file, both, [tmp_path]).needs[0.8][THESE_TASKS]["exact_random"]
+        needs[speedup] = plan(file, both, [tmp_path], [0.8]).needs[0.8][THESE_TASKS]["exact_random"]
     assert (needs[4.6].verdict, needs[4.6].seeds, needs[4.6].speedup) == ("undecided", None, 6.0)
     assert needs[4.6].why.endswith(
         "over exact_random_without_restarts the estimate is 4.60×, and support has to survive that"
     )
-    alone = plan(file, of, [tmp_path]).needs[0.8][THESE_TASKS]["exact_random"]
+    alone = plan(file, of, [tmp_path], [0.8]).needs[0.8][THESE_TASKS]["exact_random"]
     assert alone.verdict == needs[5.5].verdict == "supported" and alone.seeds is not None
     assert needs[5.5].seeds is not None and needs[5.5].seeds > alone.seeds
 
@@ -251,10 +251,11 @@ def test_a_registered_error_of_the_reference_is_that_of_the_verdict(
     found = json.loads(capsys.readouterr().out)["reference_error"]
     assert found["relative_error"] == 0.05
     results = analyse(load_study([study / "results"]), ())
+    disturbed = disturb(results, 0.05)
     for row in found["these_tasks"]:
         single = task_rows(results.speedups)
         single = single[(single["strategy"] == row["strategy"]) & (single["axis"] == row["axis"])]
-        whole = [aggregates(of) for of in (single, widened(single, disturb(results, 0.05)))]
+        whole = [aggregates(of) for of in (single, widened(single, disturbed))]
         se, both = (
             float(table.query("task == 'ALL' and stratum == 'all' and target == 0.05")["se_these"].iloc[0])
             for table in whole

@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analysis.landscapes.reference_error import disturbed
 from analysis.reference import HEADLINE_TARGET, true_latency
 from analysis.runs.load import load_study
 from analysis.study.laws import UNIFORM
-from analysis.study.reference_error import afresh, disturbed, judged_by
+from analysis.study.reference_error import afresh, judged_by
 from analysis.study.results import StudyResults, analyse
 from analysis.study.time_to_target import AXES
 from experiments.oracle_error.estimate import errors, propagated

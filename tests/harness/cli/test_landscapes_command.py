@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -164,3 +165,37 @@ def test_by_hand_prints_what_the_page_shows_and_what_the_law_is(nearopt: Nearopt
     sample = write_toy(tmp_path, "s__toy", coverage={"kind": "sample", "drawn": "so"})
     code, out, _ = nearopt("landscapes", "--by-hand", sample)
     assert code == 0 and out.splitlines()[-1].startswith("by parameter: –, a sample was recorded")
+
+
+STATED = "version: 1\nrelative_error: {error}\nsource: measured\n"
+
+
+def test_the_error_of_the_recorded_latencies_is_what_the_file_beside_states_or_the_option(
+    nearopt: Nearopt, tmp_path: Path
+) -> None:
+    file = write_toy(tmp_path)
+
+    def told(*options: str) -> Any:
+        code, out, _ = nearopt("landscapes", file, "--json", *options)
+        (found,) = json.loads(out)
+        assert code == 0 and found["targets"]["0.05"]["hits"] > 0
+        return found["reference_error"]
+
+    assert told() is None
+    (tmp_path / "reference_error.yaml").write_text(STATED.format(error=0.02))
+    stated = told()
+    assert stated["relative_error"] == 0.02 and stated == told()  # the second time from the cache
+    (tmp_path / "reference_error.yaml").write_text(STATED.format(error=0.03))
+    assert told()["relative_error"] == 0.03 and told("--reference-error", "0.01")["relative_error"] == 0.01
+    code, out, _ = nearopt("landscapes", file)
+    assert code == 0 and "uncertain by 3%" in out
+
+
+def test_an_error_that_is_none_is_one_line(nearopt: Nearopt, tmp_path: Path) -> None:
+    file = write_toy(tmp_path)
+    code, out, err = nearopt("landscapes", file, "--reference-error", "0.5")
+    assert (code, out) == (2, "")
+    assert err == "nearopt: --reference-error=0.5: expected a number above 0 and below 0.25\n"
+    (tmp_path / "reference_error.yaml").write_text(STATED.format(error="much"))
+    code, out, err = nearopt("landscapes", file)
+    assert (code, out, err.count("\n")) == (2, "", 1) and "relative_error='much': expected a number" in err

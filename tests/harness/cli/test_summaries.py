@@ -47,6 +47,9 @@ def test_other_content_name_or_code_is_summarised_anew(
     monkeypatch.setattr(summaries, "_code", lambda: "another version")
     landscape_summaries([tmp_path / "mine.parquet"])
     assert len(list(kept.iterdir())) == 4
+    for error, entries in ((0.02, 5), (0.03, 6), (0.03, 6), (None, 6)):
+        ((told,), _) = landscape_summaries([tmp_path / "mine.parquet"], error)
+        assert (told.uncertain and told.uncertain.relative_error) == error and len(list(kept.iterdir())) == entries
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"task": "x"}', '{"difficulties": 1}', "[" * 100_000])
