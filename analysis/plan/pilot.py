@@ -146,8 +146,6 @@ def pilot_of(study: Study, hypothesis: Hypothesis, where: str) -> Pilot:
 
 def _reachable(table: pd.DataFrame, study: Study, best: Optima, baseline: Baseline, threshold: float) -> pd.DataFrame:
     """Without the tasks that :mod:`analysis.verdict.unreachable` names."""
-    if not baseline.from_table:
-        return table
     cells = list(zip(table["task"], table["target"], strict=True))
     out = set()
     for task, target in dict.fromkeys(cells):

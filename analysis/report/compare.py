@@ -20,6 +20,7 @@ from analysis.report.page import environment
 from analysis.report.sides import cells_of, left_out, left_out_table, only_in, with_accounts
 from analysis.runs.library import Library
 from analysis.runs.load import load_study, part_of
+from analysis.runs.overlap import overlap_sentences
 from analysis.runs.writing import write_text
 from analysis.statistics.ert import LogEstimate
 from analysis.study.results import OTHERS, StudyResults, analyse
@@ -185,10 +186,11 @@ def _row_cells(row: Mapping[Any, Any]) -> list[str]:
 
 
 def differences(a: StudyResults, b: StudyResults) -> list[str]:
-    """What of either is not done, and what else differs: protocols and recordings."""
+    """What of either is not done or was chosen on its tasks, and what differs: protocols and recordings."""
     said = []
     for name, study in (("A", a.study), ("B", b.study)):
-        said += [f"{name}: {sentence}" for sentence in study.account.sentences()]
+        told = (*study.account.sentences(), *overlap_sentences(study.runs, study.chosen_on))
+        said += [f"{name}: {sentence}" for sentence in told]
     for strategy in sorted(set(a.study.runs["strategy"]) & set(b.study.runs["strategy"])):
         first, second = (_protocol(study.study.runs, strategy) for study in (a, b))
         changed = [name for name in sorted({*first, *second}) if first.get(name) != second.get(name)]

@@ -19,6 +19,7 @@ _KINDS = {
     EXACT_BY_PARAMETER: BY_PARAMETER,
     NOISY_BY_PARAMETER: BY_PARAMETER,
 }
+_OF_RUNS = {RANDOM_RUNS: UNIFORM, HIERARCHICAL_RUNS: BY_PARAMETER}
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,11 @@ class Baseline:
     def kind(self) -> str:
         """``uniform`` or ``by_parameter``, of one that is from the table."""
         return _KINDS[self.name]
+
+    @property
+    def law(self) -> str | None:
+        """The kind whose law it follows, by itself or as runs do; ``None`` of the runs of any other strategy."""
+        return _KINDS.get(self.name) or _OF_RUNS.get(self.name)
 
     @property
     def noisy(self) -> bool:

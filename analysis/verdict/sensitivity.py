@@ -14,8 +14,10 @@ import pandas as pd
 from analysis.study.baseline import (
     EXACT_BY_PARAMETER,
     EXACT_RANDOM,
+    HIERARCHICAL_RUNS,
     NOISY_BY_PARAMETER,
     NOISY_RANDOM,
+    RANDOM_RUNS,
     Baseline,
 )
 from analysis.study.results import StudyResults
@@ -27,12 +29,14 @@ _EXACT = {
     NOISY_RANDOM: EXACT_RANDOM,
     EXACT_BY_PARAMETER: EXACT_BY_PARAMETER,
     NOISY_BY_PARAMETER: EXACT_BY_PARAMETER,
+    RANDOM_RUNS: EXACT_RANDOM,
+    HIERARCHICAL_RUNS: EXACT_BY_PARAMETER,
 }
 
 
 def counterparts(hypothesis: Hypothesis) -> dict[str, str]:
-    """By baseline that a hypothesis names, the label of the one that never restarts; noise-free, for with noise a
-    search may never end. Runs of a strategy have none."""
+    """By baseline that a hypothesis names, the label of the one that never restarts; by the exact law of its kind,
+    also for runs: with noise, or runs, a search may never end."""
     named = (name for name in hypothesis.baselines if name in _EXACT)
     return {name: Baseline(_EXACT[name], restarts=False).label for name in named}
 

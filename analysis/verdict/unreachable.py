@@ -2,7 +2,8 @@
 
 A tuner needs at least one evaluation. Where exact random search of a kind needs fewer than ``threshold`` on average,
 noise-free, even one that hits with its first is not ``threshold`` times as fast. Such tasks are named. A hypothesis
-that says so beforehand (``leave_out_unreachable``) keeps them out of the comparison with that kind, on both axes.
+that says so beforehand (``leave_out_unreachable``) keeps them out of the comparison with that kind, on both axes. Runs
+of a random search are of the kind whose law they follow.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class Unreachable:
     """A task of one comparison.
 
     Attributes:
-        baseline: the label of a random search that the hypothesis names, from the recorded table.
+        baseline: the label of a random search that the hypothesis names.
         expected_evaluations: its E[T], noise-free: below the threshold.
     """
 
@@ -42,9 +43,9 @@ class Unreachable:
 
 
 def unreachable(results: StudyResults, hypothesis: Hypothesis) -> list[Unreachable]:
-    """In the order of baselines, targets and tasks; of baselines that are runs nothing is known beforehand."""
+    """In the order of baselines, targets and tasks."""
     found = []
-    for baseline in (b for b in BASELINES if b.label in hypothesis.baselines and b.from_table):
+    for baseline in (b for b in BASELINES if b.label in hypothesis.baselines):
         for target in hypothesis.targets:
             for task in sorted(results.counted.get(target, set()) & set(results.study.references)):
                 needed = expected(results.study, results.best, baseline, task, target)
@@ -54,9 +55,11 @@ def unreachable(results: StudyResults, hypothesis: Hypothesis) -> list[Unreachab
 
 
 def expected(study: Study, best: Optima, baseline: Baseline, task: str, target: float) -> float | None:
-    """E[T] of a random search from the table on a recorded task, noise-free; ``None`` where it is not known."""
+    """E[T] of a random search on a recorded task, by its law and noise-free; ``None`` where it is not known."""
+    if baseline.law is None:
+        return None
     hard = difficulty(study.references[task], best.t_star_ms[task], target)
-    return hard.expected_evaluations if baseline.kind == UNIFORM else hard.by_parameter
+    return hard.expected_evaluations if baseline.law == UNIFORM else hard.by_parameter
 
 
 def made_again(

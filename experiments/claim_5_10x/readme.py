@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from analysis.reference import kernel_of
 from analysis.study.workers import SECONDS, usual_and_others
 
 REPORT = Path(__file__).parent / "report"
@@ -17,11 +18,28 @@ BEGIN, END = "<!-- claim: written by make claim -->\n", "<!-- end of claim -->\n
 
 
 def block(report: Path = REPORT) -> str:
-    """What a report folder says: the verdict, whether replay predicts the live runs, and the speedups themselves."""
+    """What a report folder says: the verdict, on what the claim's strategies were chosen, whether replay predicts the
+    live runs, and the speedups themselves."""
     verdict = json.loads((report / "verdict.json").read_text(encoding="utf-8"))
     live = json.loads((report / "live-agreement.json").read_text(encoding="utf-8"))
-    told = (verdict["sentence"], live["sentence"], speedups(verdict["cells"]))
+    told = (verdict["sentence"], *leakage(verdict), live["sentence"], speedups(verdict["cells"]))
     return "\n>\n".join(f"> {sentence}" for sentence in told) + "\n"
+
+
+def leakage(verdict: Mapping[str, Any]) -> list[str]:
+    """Which of the hypothesis's strategies have defaults that were chosen on the study's own tasks, a sentence each."""
+    return [
+        f"The defaults of {name} were chosen on {len(tasks)} tasks of this study ({', '.join(kernels_of(tasks))}), "
+        "recordings on other devices included: its numbers there are no test on new tasks."
+        for name, tasks in verdict["chosen_on"].items()
+        if name in verdict["registered"]
+    ]
+
+
+def kernels_of(tasks: Sequence[str]) -> list[str]:
+    """``6 of attention``, for each kernel."""
+    kernels = [kernel_of(task) for task in tasks]
+    return [f"{kernels.count(name)} of {name}" for name in dict.fromkeys(kernels)]
 
 
 def speedups(cells: Sequence[Mapping[str, Any]]) -> str:

@@ -12,11 +12,12 @@ import pytest
 from analysis.errors import AnalysisError
 from analysis.reference import difficulty, is_hit
 from analysis.runs.load import Study, load_study
-from analysis.study.baseline import EXACT_BY_PARAMETER, EXACT_RANDOM, HIERARCHICAL_RUNS, Baseline
+from analysis.study.baseline import EXACT_BY_PARAMETER, EXACT_RANDOM, HIERARCHICAL_RUNS, RANDOM_RUNS, Baseline
 from analysis.study.incumbents import Optima
 from analysis.study.results import StudyResults, analyse
 from analysis.verdict.hypothesis_file import read_hypothesis
 from analysis.verdict.judge import Verdict, judge
+from analysis.verdict.unreachable import expected, unreachable
 from tests.analysis.fabricate import guided_order, landscape, write_study
 from tests.analysis.hypotheses import CLAIM, write_hypothesis
 from tests.analysis.verdict.test_verdict import rows
@@ -51,6 +52,21 @@ def test_what_does_not_survive_is_undecided_and_says_why() -> None:
     )
 
 
+def test_runs_of_random_search_are_held_to_the_law_of_their_kind_too() -> None:
+    asked, empty = replace(CLAIM, baselines=(EXACT_RANDOM, HIERARCHICAL_RUNS)), pd.DataFrame()
+    table, never = rows("conditional_gp", 9.0, 0.05), "exact_random_by_parameter_without_restarts"
+    words = {}
+    for speedup in (8.0, 4.0):
+        others = {HIERARCHICAL_RUNS: rows("conditional_gp", 9.0, 0.05, HIERARCHICAL_RUNS)}
+        others |= {NEVER_RESTARTS: rows("conditional_gp", 8.0, 0.05, NEVER_RESTARTS)}
+        others |= {never: rows("conditional_gp", speedup, 0.05, never)}
+        found = judge(StudyResults(Study(empty, empty), Optima({}, {}), empty, empty, table, others, {}, {}), asked)
+        assert {cell.baseline for cell in found.sensitivity} == {NEVER_RESTARTS, never}
+        words[speedup] = found.verdicts["these tasks"]["useful"]["conditional_gp"], found.notes
+    assert words[8.0] == ("supported", ())
+    assert words[4.0][0] == "undecided" and f"over {never} it is 4.0×" in words[4.0][1][0]
+
+
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> StudyResults:
     """On one task the hits are a branch of their own, which random search by parameter draws at once."""
@@ -76,11 +92,11 @@ BOTH = replace(
 
 def test_a_task_that_no_tuner_could_win_is_named_and_counts_without_a_rule(results: StudyResults) -> None:
     found = judge(results, BOTH)
-    expected = difficulty(results.study.references[EASY], results.best.t_star_ms[EASY], 0.05).by_parameter
-    assert expected is not None and expected < 2
+    needed = difficulty(results.study.references[EASY], results.best.t_star_ms[EASY], 0.05).by_parameter
+    assert needed is not None and needed < 2
     (cell,) = [c for c in found.unreachable if c.target == 0.05]
     assert (cell.baseline, cell.task) == (EXACT_BY_PARAMETER, EASY)
-    assert cell.expected_evaluations == pytest.approx(expected)
+    assert cell.expected_evaluations == pytest.approx(needed)
     assert found.document()["unreachable"]["left_out"] is False
     assert set(found.document()["unreachable"]["expected_evaluations"][EXACT_BY_PARAMETER]["0.05"]) == {EASY}
     (note,) = found.notes
@@ -91,6 +107,14 @@ def test_a_task_that_no_tuner_could_win_is_named_and_counts_without_a_rule(resul
     assert set(told) == set(row.loc[row["axis"] == "evaluations", "speedup"])
 
 
+def test_it_is_named_for_runs_of_that_kind_too(results: StudyResults) -> None:
+    """What runs follow is a law, and that is known beforehand; of another strategy's runs nothing is."""
+    for baseline, tasks in ((HIERARCHICAL_RUNS, [EASY]), (RANDOM_RUNS, [])):
+        found = unreachable(results, replace(BOTH, baselines=(baseline,)))
+        assert [(one.baseline, one.task) for one in found if one.target == 0.05] == [(baseline, task) for task in tasks]
+    assert expected(results.study, results.best, Baseline("conditional_gp"), EASY, 0.05) is None
+
+
 def test_with_the_rule_it_is_left_out_of_that_comparison_alone(results: StudyResults) -> None:
     found = judge(results, replace(BOTH, leave_out_unreachable=True))
     for baseline in BOTH.baselines:
@@ -98,9 +122,9 @@ def test_with_the_rule_it_is_left_out_of_that_comparison_alone(results: StudyRes
         table = table[(table["target"] == 0.05) & (table["axis"] == "evaluations")]
         tasks = {EASY, HARD} if baseline == EXACT_RANDOM else {HARD}
         single = table[table["task"].isin(tasks)]
-        expected = float(np.exp(single["log"].mean()))
+        mean = float(np.exp(single["log"].mean()))
         cells = [c for c in found.cells if (c.baseline, c.target, c.stratum) == (baseline, 0.05, "all")]
-        assert cells and [c.speedup for c in cells] == pytest.approx([expected] * len(cells))
+        assert cells and [c.speedup for c in cells] == pytest.approx([mean] * len(cells))
     harder = [c.speedup for c in found.sensitivity if c.target == 0.05 and c.stratum == "all"]
     assert harder and max(harder) <= max(c.speedup for c in cells)
     assert "kept out of the comparison with it, by the rule of the hypothesis" in found.notes[-1]
