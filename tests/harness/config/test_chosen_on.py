@@ -44,6 +44,9 @@ def test_it_is_written_in_no_hash_and_reported(nearopt: Nearopt, tmp_path: Path)
     verdict = json.loads((tmp_path / "out/verdict.json").read_text())
     assert verdict["chosen_on"] == {"random": ["toy-8x8-bf16__toy"]}
     assert SENTENCE not in nearopt("report", tmp_path / "without", "-o", tmp_path / "out")[1]
+    assert nearopt("report", "--compare", tmp_path / "with", tmp_path / "without", "-o", tmp_path / "both")[0] == 0
+    page = (tmp_path / "both/index.html").read_text()
+    assert f"A: {SENTENCE}" in page and f"B: {SENTENCE}" not in page
 
 
 def test_ours_says_what_it_was_tuned_on() -> None:
