@@ -140,6 +140,7 @@ def _new_kernels(
     if NEW_KERNELS not in hypothesis.questions[1:] or stratum not in claim.get(NEW_KERNELS, {}):
         return ""
     asked = [c for c in cells if (c.question, c.stratum, c.target) == (NEW_KERNELS, stratum, hypothesis.target)]
-    if all(cell.reason for cell in asked if cell.strategy in hypothesis.strategies):
+    own, verdict = [cell for cell in asked if cell.strategy in hypothesis.strategies], claim[NEW_KERNELS][stratum]
+    if verdict == UNDECIDED and all(cell.reason and cell.bound == "none" for cell in own):
         return "; for new kernels there are not enough runs"
-    return f"; for new kernels it is {claim[NEW_KERNELS][stratum]}"
+    return f"; for new kernels it is {verdict}"

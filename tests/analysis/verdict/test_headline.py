@@ -32,6 +32,20 @@ def test_a_refutation_names_what_refutes() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("bound", "word", "expected"),
+    [
+        ("upper", REFUTED, "for new kernels it is refuted"),
+        ("upper", UNDECIDED, "for new kernels it is undecided"),
+        ("none", UNDECIDED, "for new kernels there are not enough runs"),
+    ],
+)
+def test_a_limit_of_what_was_never_solved_is_no_lack_of_runs(bound: str, word: str, expected: str) -> None:
+    claim = {THESE_TASKS: {"useful": REFUTED}, NEW_KERNELS: {"useful": word}}
+    new = replace(BY_PARAMETER, question=NEW_KERNELS, bound=bound, reason="there is no interval")
+    assert expected in headline([CELL, BY_PARAMETER, new], claim, CLAIM)
+
+
 def test_support_names_the_weakest_comparison_of_the_best() -> None:
     other = replace(CELL, strategy="lfbo", speedup=6.0, lower=5.5)
     weaker = replace(CELL, axis="seconds", baseline="exact_random_16_workers", speedup=7.0, lower=6.4, workers=1)
