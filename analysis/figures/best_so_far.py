@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from analysis.figures.letters import narrow
 from analysis.figures.scales import log_x, quality_scale
 from analysis.figures.style import BLACK, COLUMN_INCHES, GREY, PAGE_INCHES, Look, legend_label, paper
 from analysis.reference import HEADLINE_TARGET
@@ -46,7 +47,7 @@ def draw(
     by = str(runs.columns[0])
     groups = list(titles)
     drawn = [name for name in styles if name in set(runs["strategy"])]
-    clock = curves_clock(pd.concat([runs[runs["strategy"].isin(drawn)], exact]))
+    clock = narrow(curves_clock(pd.concat([runs[runs["strategy"].isin(drawn)], exact])), len(groups))
     wide = len(groups) > 1
     highest = [quality for group in groups for quality in (lines or {}).get(group, {}).values()]
     top = max([1.0, *highest])  # one for all columns, which share the labels of the first

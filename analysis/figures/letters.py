@@ -69,3 +69,8 @@ def cut(text: str, most: int) -> str:
         return text
     end = (most - 1) // 3
     return f"{text[: most - 1 - end]}…{text[-end:]}"
+
+
+def narrow(label: str, columns: int) -> str:
+    """An axis's label on two lines where columns share a page: ``tuning seconds`` above ``(1 worker each)``."""
+    return label.replace(" (", "\n(") if columns > 1 else label

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from analysis.figures.letters import narrow
 from analysis.figures.scales import log_x
 from analysis.figures.style import GREY, PAGE_INCHES, Look, legend_label, paper
 from analysis.study.runtime_distribution import EXACT_RANDOM
@@ -24,7 +25,7 @@ def draw(data: pd.DataFrame, styles: dict[str, Look]) -> Figure:
     targets = sorted(set(data["target"]))
     axes_shown = [axis for axis in AXES if axis in set(data["axis"])]
     drawn = [name for name in styles if name in set(data["strategy"])]
-    clock = curves_clock(data[data["strategy"].isin([*drawn, EXACT_RANDOM])])
+    clock = narrow(curves_clock(data[data["strategy"].isin([*drawn, EXACT_RANDOM])]), len(targets))
     with paper():
         figure = Figure(figsize=(PAGE_INCHES, 0.35 + 1.8 * len(axes_shown) + 0.14 * -(-(len(drawn) + 1) // 4)))
         panels = figure.subplots(len(axes_shown), len(targets), squeeze=False)

@@ -91,7 +91,7 @@ def test_sentences_and_tables_say_so(mixed: StudyResults) -> None:
 def test_axes_of_curves_say_so_and_captions_say_who(mixed: StudyResults) -> None:
     drawings = {drawing.name: drawing for drawing in Gallery(mixed).drawings(per_task=True)}
     for name in ("best-so-far", "best-so-far-k-1", "runtime-ecdf"):
-        labels = {axes.get_xlabel() for axes in drawings[name].draw().axes}
+        labels = {axes.get_xlabel().replace("\n", " ") for axes in drawings[name].draw().axes}
         assert labels == {"evaluations", "tuning seconds (1 or 16 workers each)"}
         assert "16 for guided" in drawings[name].caption and "1 for random" in drawings[name].caption
     alone = drawings["runtime-ecdf"].data.query("strategy != 'guided'")
