@@ -143,7 +143,18 @@ def latex(text: str) -> str:
     return "".join(_TEX.get(character, character) for character in printable(" ".join(text.split())))
 
 
+_INNERMOST = re.compile(r"\{\n *[^{}\[\]]*\n *\}")
+"""Of indented JSON, where no line ends inside a string."""
+
+
+def _on_one_line(found: re.Match[str]) -> str:
+    return re.sub(r"\n *", " ", found[0]).replace("{ ", "{", 1).removesuffix(" }") + "}"
+
+
 def json_text(document: Any) -> str:
-    """An indented JSON document that says the same and in which everything can be seen."""
-    text = json.dumps(document, indent=1, ensure_ascii=False)
+    """An indented JSON document that says the same and in which everything can be seen.
+
+    What holds no lists or mappings itself has a line of its own: a verdict has thousands of tests.
+    """
+    text = _INNERMOST.sub(_on_one_line, json.dumps(document, indent=1, ensure_ascii=False))
     return "".join(c if c == "\n" or unicodedata.category(c) not in _UNSEEN else json.dumps(c)[1:-1] for c in text)

@@ -161,3 +161,14 @@ def test_each_medium_has_one_way() -> None:
     assert calls("analysis", "print") == {"analysis/progress.py"}
     own = {file for file in calls("harness", "print") if not file.startswith("harness/measure/")}  # into a worker's log
     assert own == {"harness/system/terminal.py"}
+
+
+def test_json_has_a_line_for_what_holds_no_more_and_says_the_same() -> None:
+    document = {
+        "cells": [{"a": 1.5, "b": "x{ }, [y]"}, {"a": None, "b": "two,   spaces"}],
+        "of": {"c": {"d": 1}, "e": []},
+    }
+    text = media.json_text(document)
+    assert json.loads(text) == document
+    assert '\n  {"a": null, "b": "two,   spaces"}\n' in text and '"c": {"d": 1}' in text
+    assert json.loads(media.json_text({})) == {} and json.loads(media.json_text({"a": [{}]})) == {"a": [{}]}
