@@ -1,8 +1,8 @@
 """Random search under rules that end evaluations early: simulated, for what ends depends on all that came before.
 
-The rules are those of ``harness/rules.py``, which has them in words; ``tests/test_rules_agree.py`` holds the two to each
-other. Both go by what was told when a configuration's compile begins. The clock is that of the harness: compiles start in
-the order asked on free workers, and what compiled is measured first in, first out on one device.
+The rules are those of ``harness/rules.py``, which has them in words; ``tests/test_rules_agree.py`` holds the two to
+each other. Both go by what was told when a configuration's compile begins. The clock is that of the harness: compiles
+start in the order asked on free workers, and what compiled is measured first in, first out on one device.
 """
 
 from __future__ import annotations

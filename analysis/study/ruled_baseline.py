@@ -1,4 +1,4 @@
-"""ERT of random search under the rules of the runs that it stands beside: simulated, over what is exact without them."""
+"""ERT of random search under the rules of the runs that it stands beside: simulated, over the exact law without."""
 
 from __future__ import annotations
 

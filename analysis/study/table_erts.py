@@ -14,7 +14,7 @@ from analysis.runs.recordings import read_readings
 from analysis.statistics.ert import LogEstimate
 from analysis.statistics.readings import Readings
 from analysis.statistics.until_precise import ERROR, ROUGH, Simulated
-from analysis.study.baseline import Baseline
+from analysis.study.baseline import EXACT_BY_PARAMETER, EXACT_RANDOM, Baseline
 from analysis.study.incumbents import Optima
 from analysis.study.laws import Law, law_of
 from analysis.study.ruled_baseline import recorded, ruled_costs
@@ -68,8 +68,11 @@ class TableErts:
         key = (task, target, baseline.kind)
         in_seconds = axis == "seconds" and how.sequential
         known = law.seconds if in_seconds else law.evaluations
-        exactly = conditions.rules is not None and baseline.from_table and not baseline.noisy
-        wanted = ERROR if exactly or baseline.label in self.precise else ROUGH
+        instead = conditions.rules is not None and baseline.label in (
+            EXACT_RANDOM,
+            EXACT_BY_PARAMETER,
+        )  # of a closed form
+        wanted = ERROR if instead or baseline.label in self.precise else ROUGH
         exact = self._once(lambda: known(how.budget), "exact", *key, in_seconds, how.budget)
         if conditions.rules is not None:
             drawn = how if baseline.restarts else replace(how, budget=min(how.budget, law.most()))
