@@ -83,8 +83,8 @@ class Rules:
     """
 
     compile_factor: float | None = None
-    compile_quantile: float = 0.9
-    compile_after: int = 10
+    compile_quantile: float = 0.5
+    compile_after: int = 5
     sample_error: float | None = None
 
     def __post_init__(self) -> None:
