@@ -95,13 +95,13 @@ def row_of(landscape: Landscape, name: str, rules: Rules, strategy: str, without
     under = {seed: replayed(landscape, strategy, seed, rules) for seed in without}
     clocks = np.array([(under[s].clock_s, without[s].clock_s) for s in without])
     device = np.array([(under[s].benchmark_s, without[s].benchmark_s) for s in without])
-    compiles = rules.compile_factor is not None
+    ended = [compiles_ended(landscape, run, rules) for run in under.values()]
     tested = sum((samples_ended(landscape, under[s], rules, s) for s in without), np.zeros(3))
     ert, error = exact_ert(landscape, rules) if strategy == "random" else (np.nan, np.nan)
     return Row(
         landscape.name, name, strategy, len(without), *ratio(clocks[:, 0], clocks[:, 1]),
         on_device=ratio(device[:, 0], device[:, 1])[0],
-        compiles_ended=float(np.mean([compiles_ended(landscape, run, rules) for run in under.values()])) if compiles else 0.0,
+        compiles_ended=float(np.mean(ended)),
         samples_ended=float(tested[1] / tested[0]) if tested[0] else 0.0,
         samples_lost=float(tested[2] / tested[0]) if tested[0] else 0.0,
         hits_without=sum(run.hit for run in without.values()),
@@ -157,7 +157,7 @@ def main() -> int:
     landscapes = [read_landscape(path) for path in recorded_landscapes()]
     rows = [row for landscape in tracked(landscapes, "landscapes") for row in rows_of(landscape)]
     table = pd.DataFrame(rows, columns=[part.name for part in fields(Row)])
-    shown = dict(index=False, float_format="%.3g")
+    shown = {"index": False, "float_format": "%.3g"}
     for (rule, strategy), part in table.groupby(["rule", "strategy"], sort=False):
         print(f"\nrule {rule}, {strategy}")
         print(part.drop(columns=["rule", "strategy", "runs"]).to_string(**shown))
