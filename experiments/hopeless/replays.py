@@ -16,14 +16,17 @@ from harness.run.loop import run_loop
 from harness.run.streams import streams
 from harness.run.successes import Successes
 from harness.strategies.base import Budget, Strategy
-from harness.strategies.local_search import LocalSearch
+from harness.strategies.pattern_search import PatternSearch
 from harness.strategies.random import RandomSearch
 
 Floats = NDArray[np.float64]
 EVALUATIONS = 100
 NEAR = 1.05
 """Near-optimal: true latency over the best known."""
-STRATEGIES: dict[str, type[RandomSearch] | type[LocalSearch]] = {"random": RandomSearch, "local_search": LocalSearch}
+STRATEGIES: dict[str, type[RandomSearch] | type[PatternSearch]] = {
+    "random": RandomSearch,
+    "pattern_search": PatternSearch,
+}
 MOMENTS = (10, 30, 90)
 """After so many evaluations near-optimal configurations are put to the test of samples."""
 

@@ -26,7 +26,7 @@ from harness.strategies.genetic import Genetic
 from harness.system.digest import digest
 from tests.harness.toy import METADATA, toy_columns, toy_space, write_toy
 
-RULES = Rules(compile_factor=1.3, compile_quantile=0.75, compile_after=3, sample_error=0.1)
+RULES = Rules(compile_factor=1.3, compile_quantile=0.6, compile_after=3, sample_error=0.1)
 SIZES = {"one": 1, "batches": 5, "async": 1}
 HOW = tuple(SIZES)
 
