@@ -125,7 +125,7 @@ class RuledSearch:
     """
 
     def __init__(self, table: Recorded, rules: Rules, workers: int = 1, sequential: bool = True) -> None:
-        self._rules, self._workers, self._sequential = rules, workers, sequential
+        self._rules, self.workers, self.sequential = rules, workers, sequential
         self._readings = table.readings
         self._compile, self._verify, self._benchmark, self._true = (
             column.tolist() for column in (table.compile_s, table.verify_s, table.benchmark_s, table.true_ms)
@@ -143,7 +143,7 @@ class RuledSearch:
         """What ends, in the order in which it does. ``asked``: rows in the order asked. [B]"""
         successes = Successes(self._rules)
         draws = None if self._readings is None else self._draw(self._readings, asked, rng)
-        free = [0.0] * self._workers
+        free = [0.0] * self.workers
         compiling: list[tuple[float, int]] = []
         running: list[tuple[float, int]] = []
         begun: list[tuple[float, float, float]] = []
@@ -170,7 +170,7 @@ class RuledSearch:
             begun.append(self._outcome(row, successes, None if draws is None else draws[j]))
             heapreplace(free, now_s + begun[j][0])
             heappush(compiling, (now_s + begun[j][0], j))
-            if self._sequential:
+            if self.sequential:
                 for ended in ended_by(math.inf):
                     heapreplace(free, ended.end_s)
                     yield ended

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from analysis.reference import space_rows, true_latency
 from analysis.statistics import hopeless
 from analysis.statistics.hopeless import Recorded, RuledSearch, Rules
-from analysis.statistics.random_simulation import first_true
+from analysis.statistics.random_simulation import clocked, first_true
 from analysis.statistics.readings import Readings
 from analysis.statistics.until_precise import Simulated, until_precise
 from analysis.statistics.weighted_orders import orders
@@ -20,6 +20,8 @@ SIGNS = (1.0, -1.0, -1.0, 1.0)
 """Cost under rules / hits under rules over exact cost / exact hits."""
 SLOWER = 20
 """So many times longer does an evaluation under rules take to simulate as one without."""
+MOST, FEWEST = 3_000_000, 2_000
+"""Evaluations, and at least so many searches, after which a simulation ends whatever its error is: half a minute."""
 
 
 def recorded(table: pd.DataFrame, readings: Readings | None, noisy: bool) -> Recorded:
@@ -43,9 +45,10 @@ def recorded(table: pd.DataFrame, readings: Readings | None, noisy: bool) -> Rec
 def ruled_costs(
     table: Recorded, rows: SearchedRows, conditions: Conditions, rules: Rules, wanted: float
 ) -> dict[tuple[float, str], Simulated]:
-    """By target with a hit and axis, ERT under rules over what is exact without, of the same draws.
+    """By target with a hit and axis, ERT under rules over what is exact without rules and noise, of the same draws.
 
-    That is ERT in evaluations; in seconds with one worker it is ERT in seconds, without rules and noise.
+    What is exact is ERT in evaluations and, with one worker, in seconds. With several the ratio of seconds is to
+    evaluations in the order asked; evaluations are counted in the order in which they end, with rules and without.
 
     Args:
         table, rows: of the same space, in the same order.
@@ -60,19 +63,18 @@ def ruled_costs(
     n = len(table.compile_s)
     drawn = min(conditions.budget, n)
     p = np.ones(n) if rows.p is None else rows.p
-    total_s = rows.compile_s + rows.device_s
 
     def block(searches: int, rng: np.random.Generator) -> dict[tuple[float, str], Floats]:
         asked = orders(p, drawn, searches, rng)
         found = np.stack([hopeless.first_hits(search.run(one, rng), levels, len(targets), drawn) for one in asked])
-        clock = np.cumsum(total_s[asked], axis=1)
+        plain = clocked(asked, rows.compile_s, rows.device_s, search.workers, search.sequential)
         columns: dict[tuple[float, str], Floats] = {}
         for i, target in enumerate(targets):
-            first = first_true(within[i][asked])
-            exact, hit = np.minimum(first, drawn), first <= drawn
-            exact_s = clock[np.arange(searches), exact - 1] if conditions.sequential else exact
+            ended, first = (first_true(within[i][order]) for order in (plain.rows, plain.asked))
+            exact, hit = np.minimum(ended, drawn), ended <= drawn
+            known = plain.end_s[np.arange(searches), exact - 1] if search.sequential else np.minimum(first, drawn)
             columns[target, "evaluations"] = np.column_stack([found[:, i, 0], found[:, i, 2], exact, hit])
-            columns[target, "seconds"] = np.column_stack([found[:, i, 1], found[:, i, 2], exact_s, hit])
+            columns[target, "seconds"] = np.column_stack([found[:, i, 1], found[:, i, 2], known, hit])
         return {name: values.astype(np.float64) for name, values in columns.items()}
 
-    return until_precise(block, SIGNS, rows.generator(conditions), drawn * SLOWER, wanted)
+    return until_precise(block, SIGNS, rows.generator(conditions), drawn * SLOWER, wanted, max(FEWEST, MOST // drawn))

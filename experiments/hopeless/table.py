@@ -1,7 +1,7 @@
 """What rules save and what they lose, on every committed landscape: ``python -m experiments.hopeless.table [-o FILE]``.
 
 Each rule of conf/rules/hopeless.yaml alone, and both: replays of the same seeds with and without, and exact random
-search. About seven minutes on one core.
+search. Three minutes on one core.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ class Row:
             seeds with its 95% interval.
         on_device: the same of verification and benchmark alone.
         compiles_ended: share of the near-optimal configurations whose compile would end, averaged over each run.
-        samples_ended, samples_lost: share of them whose samples would end, and end although they are truly faster than
-            the incumbent; at three moments of each run.
+        samples_ended, samples_lost: share of them whose samples would end, and end although all samples would have made
+            them the incumbent; at three moments of each run.
         hits_without, hits, lost: runs that end near-optimal without and with the rule, and those only without.
         ert, ert_error: of exact random search within 5%, with restarts after as many evaluations: ERT in tuning
             seconds with the rule over without, and its relative standard error; nan for other strategies, and with
