@@ -343,9 +343,9 @@ def test_random_search_under_rules_ends_what_a_replay_of_it_ends(workers: int, t
     strategy, log = RandomSearch(backend.space, np.random.SeedSequence(2), Budget(80)), []
     how = (np.random.default_rng(0), [], log.extend, lambda _: None)
     if workers == 1:
-        run_loop(strategy, backend, Budget(80), 1, *how, rules_here.Rules(*options))
+        run_loop(strategy, backend, Budget(80), 1, *how, rules=rules_here.Rules(*options))
     else:
-        run_overlapped(strategy, backend, Budget(80), workers, *how, False, rules_here.Rules(*options))
+        run_overlapped(strategy, backend, Budget(80), workers, *how, rules=rules_here.Rules(*options))
     asked = log if workers == 1 else sorted(log, key=lambda one: one.asked)
     rows = np.array([backend.space.row_of(one.configuration) for one in asked])
     counts = np.array([len(samples) for samples in landscape.samples_ms])

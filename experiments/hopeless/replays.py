@@ -60,7 +60,7 @@ def replayed(landscape: Landscape, strategy: str, seed: int, rules: Rules | None
     searching: Strategy = chosen(space=backend.space, seed=seeds.strategy, budget=Budget(EVALUATIONS))
     log: list[Evaluation] = []
     rng = np.random.default_rng(seeds.repair)
-    run_loop(searching, backend, Budget(EVALUATIONS), 1, rng, [], log.extend, lambda _: None, rules)
+    run_loop(searching, backend, Budget(EVALUATIONS), 1, rng, [], log.extend, lambda _: None, rules=rules)
     measured = [one for one in log if one.latency_ms is not None]
     best = min(measured, key=lambda one: (one.latency_ms, one.index), default=None)
     return Replay(

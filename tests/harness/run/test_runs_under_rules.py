@@ -57,9 +57,9 @@ def looped(
     strategy = Genetic(backend.space, np.random.SeedSequence(3), budget, population=6)
     rest = (rng, logged, log.extend, lambda _: None)
     if how == "async":
-        run_overlapped(strategy, backend, budget, 4, *rest, False, rules)
+        run_overlapped(strategy, backend, budget, 4, *rest, rules=rules)
     else:
-        run_loop(strategy, backend, budget, SIZES[how], *rest, rules)
+        run_loop(strategy, backend, budget, SIZES[how], *rest, rules=rules)
     return [replace(e, ask_s=0, tell_s=0, wall_s=None, asks_s=tuple(0.0 for _ in e.asks_s or ())) for e in log]
 
 
