@@ -24,7 +24,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
     frozenset(floor.split())
     for floor in (
         "search_spaces harness.errors analysis.errors analysis.media analysis.statistics",
-        "kernels harness.evaluation harness.system analysis.progress analysis.reference",
+        "kernels harness.evaluation harness.rules harness.system analysis.progress analysis.reference",
         "harness.landscapes harness.measure harness.trackers analysis.runs analysis.landscapes",
         "harness.config harness.formats analysis.study",
         "harness.backends harness.strategies analysis.tables analysis.verdict analysis.gate",

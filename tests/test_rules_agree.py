@@ -9,8 +9,10 @@ import sys
 import time
 import zlib
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
@@ -22,17 +24,26 @@ from analysis.runs import names as names_there
 from analysis.runs import own_name as own_name_there
 from analysis.runs import temporaries as temporaries_there
 from analysis.runs.account import account
+from analysis.statistics import hopeless as rules_there
 from analysis.study.baseline import Baseline
+from harness import rules as rules_here
+from harness.backends.replay import ReplayBackend
 from harness.config.names import check_label, check_stem, check_task_name
 from harness.errors import UserError
+from harness.evaluation import Budget, Status
+from harness.landscapes.landscape import read_landscape
 from harness.run import log_lines as read_here
 from harness.run import own_name as own_name_here
+from harness.run.loop import run_loop
+from harness.run.overlapped import run_overlapped
+from harness.strategies.random import RandomSearch
 from harness.study.status import study_status
 from harness.system import names as names_here
 from harness.system import temporaries as temporaries_here
 from harness.system import text, yaml_text
 from harness.system.lease import LEASE_S
 from harness.system.sealed_lines import sealed
+from tests.harness.toy import write_toy
 from tests.test_account import LINE
 
 GOOD = (
@@ -303,3 +314,46 @@ def test_whether_a_run_is_what_its_place_says(tmp_path: Path, said: str, place: 
     run.mkdir(parents=True)
     (run / "config.yaml").write_text(f"format_version: 1\n{said}")
     assert own_name_here.misnamed(run) == own_name_there.misnamed(run)
+
+
+@pytest.mark.parametrize("q", [0.0, 0.5, 0.9, 1.0])
+def test_limits_of_hopeless_evaluations(q: float) -> None:
+    rng = np.random.default_rng(int(q * 10))
+    here, there = rules_here.Rules(2.5, q, 4, 0.02), rules_there.Rules(2.5, q, 4, 0.02)
+    told: list[tuple[float, float]] = []
+    successes = rules_there.Successes(there)
+    for latency_ms, compile_s in rng.integers(1, 12, (200, 2)) / 4:  # with ties
+        limits = here.limits(told)
+        assert limits.compile_s == successes.compile_limit_s() and limits.incumbent_ms == successes.incumbent_ms
+        told = sorted([*told, (float(latency_ms), float(compile_s))])
+        successes.tell(float(latency_ms), float(compile_s))
+        samples = rng.normal(1.0, 0.1, 60).tolist()
+        tested = rules_here.Limits(incumbent_ms=1.0, sample_error=0.02)
+        assert tested.samples_taken(samples) == there.taken(samples, 1.0)
+    for above, other in ((0, 0), (8, 0), (3, 2), (40, 9)):
+        assert rules_here.missing(above, other, 0.02) == there.missing(above, other)
+    assert rules_here.Rules() == rules_here.Rules(**asdict(rules_there.Rules()))
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_random_search_under_rules_ends_what_a_replay_of_it_ends(workers: int, tmp_path: Path) -> None:
+    landscape = read_landscape(write_toy(tmp_path))
+    backend = ReplayBackend(landscape, np.random.SeedSequence(1), "none")
+    options = (1.3, 0.6, 3, 0.2)  # three samples above the incumbent end what has nine
+    strategy, log = RandomSearch(backend.space, np.random.SeedSequence(2), Budget(80)), []
+    how = (np.random.default_rng(0), [], log.extend, lambda _: None)
+    if workers == 1:
+        run_loop(strategy, backend, Budget(80), 1, *how, rules=rules_here.Rules(*options))
+    else:
+        run_overlapped(strategy, backend, Budget(80), workers, *how, rules=rules_here.Rules(*options))
+    asked = log if workers == 1 else sorted(log, key=lambda one: one.asked)
+    rows = np.array([backend.space.row_of(one.configuration) for one in asked])
+    counts = np.array([len(samples) for samples in landscape.samples_ms])
+    true = np.where(np.isfinite(landscape.oracle_ms), landscape.oracle_ms, np.inf)
+    table = rules_there.Recorded(*landscape.costs_s.T, true, counts)
+    search = rules_there.RuledSearch(table, rules_there.Rules(*options), workers, workers == 1)
+    ended = list(search.run(rows, np.random.default_rng(0)))
+    assert [one.end_s for one in ended] == pytest.approx([one.clock_end_s for one in log])
+    readings = [np.inf if one.latency_ms is None else one.latency_ms for one in log]
+    assert [one.reading_ms for one in ended] == readings
+    assert sum(one.status is Status.COMPILE_TIMEOUT for one in log) > 5

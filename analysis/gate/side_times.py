@@ -16,6 +16,7 @@ from analysis.errors import AnalysisError
 from analysis.reference import TARGETS
 from analysis.runs import contract
 from analysis.runs.load import Study, load_study
+from analysis.runs.rules import NO_RULES
 from analysis.runs.state import CountedRun, State
 from analysis.runs.told import OPEN, Account
 from analysis.study.incumbents import optima
@@ -155,7 +156,7 @@ def _check(study: Study, source: str, protocol: Protocol) -> None:
                 f"{source}: {row['path']}: budget.evaluations={row['budget_evaluations']:g}: "
                 f"expected {protocol.evaluations} or more, the suite's"
             )
-        for name, wanted in (("noise", protocol.noise), ("batch", 1)):
+        for name, wanted in (("noise", protocol.noise), ("batch", 1), ("rules", NO_RULES)):
             if row[name] != wanted:
                 raise AnalysisError(f"{source}: {row['path']}: {name}={row[name]}: expected {wanted} as in the suite")
 

@@ -209,6 +209,15 @@ def _protocol(runs: pd.DataFrame, strategy: str) -> dict[str, str]:
     """How a strategy was run: its arguments, and what else may make a difference."""
     own = runs[runs["strategy"] == strategy]
     arguments = json.loads(own["strategy_arguments"].iloc[0])
-    columns = ["budget_evaluations", "budget_seconds", "batch", "compile_workers", "schedule", "backend", "noise"]
+    columns = [
+        "budget_evaluations",
+        "budget_seconds",
+        "batch",
+        "compile_workers",
+        "schedule",
+        "rules",
+        "backend",
+        "noise",
+    ]
     values = {name: ", ".join(sorted({f"{value}" or "none" for value in own[name]})) for name in columns}
     return values | {name: str(value) for name, value in arguments.items()}

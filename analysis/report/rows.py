@@ -21,6 +21,7 @@ from analysis.reference import (
 )
 from analysis.runs.load import Study
 from analysis.runs.overlap import overlap_sentences
+from analysis.runs.rules import NO_RULES, rules_words
 from analysis.runs.split_time import overhead_by_strategy
 from analysis.study.incumbents import Optima
 from analysis.study.none_succeeded import none_succeeded
@@ -110,7 +111,8 @@ def _conditions(run: dict[Any, Any]) -> str:
     noise = f" (noise: {run['noise']})" if run["noise"] else ""
     workers = f"{run['compile_workers']} compile worker{'s' * (run['compile_workers'] != 1)}"
     how = f"batch {run['batch']}" if run["schedule"] == "batch" else run["schedule"]
-    return f"{run['backend']}{noise}, {how}, {workers}"
+    words = rules_words(run.get("rules", NO_RULES))
+    return f"{run['backend']}{noise}, {how}, {workers}" + (f", ended early by {words}" if words else "")
 
 
 def _range(seeds: pd.Series[int]) -> str:
@@ -143,7 +145,7 @@ def warnings(study: Study, best: Optima) -> list[str]:
             f"{', '.join(sampled)}: a sample of the space was recorded, so the optimum is the best of the sample"
             + (": not counted in ALL." if exhaustive else ".")
         )
-    said += by_parameter_told(study)
+    said += by_parameter_told(study) + rules_told(study)
     without = sorted(set(best.t_star_ms) - set(study.references))
     if without:
         said.append(
@@ -161,6 +163,20 @@ def by_parameter_told(study: Study) -> list[str]:
         if reason := by_parameter_unknown(table, str(coverage[task])):
             reasons.setdefault(reason, []).append(task)
     return [f"No exact random search by parameter on {', '.join(tasks)}: {why}." for why, tasks in reasons.items()]
+
+
+def rules_told(study: Study) -> list[str]:
+    """That rules ended evaluations early, and what that means for what runs are compared with; at most a sentence."""
+    words = study.runs.get("rules", pd.Series(NO_RULES, index=study.runs.index)).map(rules_words)
+    if not words.any():
+        return []
+    groups = study.runs["strategy"].groupby(words).agg(lambda names: ", ".join(sorted(set(names))))
+    named = "; ".join(f"{how} ({names})" for how, names in groups.items() if how)
+    return [
+        f"Evaluations that could not matter ended early by rules: {named}. Speedups of such runs are over random "
+        "searches simulated under the same rules, where a closed form is named too; curves and shares of random search "
+        "by evaluations are without rules."
+    ]
 
 
 def environment_rows(document: dict[str, Any]) -> list[tuple[str, str]]:

@@ -43,7 +43,8 @@ class Study:
     Attributes:
         runs: a row per run; the index ``run`` counts from 0. Columns: path, task, kernel, strategy, seed, streams,
             budget_evaluations, budget_seconds (nan: no limit), batch, compile_workers, schedule (``batch``, or
-            ``async…``), start (what runs began with, as JSON; empty for nothing), backend, noise,
+            ``async…``), start (what runs began with, as JSON; empty for nothing), rules (``none``, or as JSON those
+            that ended evaluations early), backend, noise,
             landscape (hash of the recording, or empty), evaluations, failures, repairs, clock_s, ended
             (``failed``: it broke down, so it is a miss that cost what it spent), config_hash, code (a digest, or
             empty where it was not written down), strategy_arguments, t_star_ms (nan: none), coverage.

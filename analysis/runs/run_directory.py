@@ -22,6 +22,7 @@ from analysis.runs.contract import ConfigDocument
 from analysis.runs.documents import check_regular, load_yaml, read_json, read_text
 from analysis.runs.log_lines import read_lines
 from analysis.runs.names import check_names
+from analysis.runs.rules import told_rules
 from analysis.runs.version import check_run_version, check_version
 
 MAX_VALUES = 200_000_000
@@ -190,6 +191,7 @@ def run_row(log: RunLog) -> dict[str, Any]:
         "compile_workers": _workers(config),
         "schedule": _schedule(config),
         "start": json.dumps(start, sort_keys=True, default=str) if (start := config.get("start")) else "",
+        "rules": told_rules(log.path, config),
         "backend": str(backend.get("kind", "")),
         "noise": str(backend.get("noise", "")),
         "landscape": str(backend.get("landscape_sha256") or ""),

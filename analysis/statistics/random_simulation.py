@@ -50,8 +50,15 @@ def simulate(
         p: how likely each configuration is, up to a factor; ``None``: all alike. [N]
     """
     n = len(compile_s)
-    drawn = min(budget, n)
-    asked = orders(np.ones(n) if p is None else p, drawn, repetitions, rng)
+    asked = orders(np.ones(n) if p is None else p, min(budget, n), repetitions, rng)
+    return clocked(asked, compile_s, device_s, workers, sequential)
+
+
+def clocked(
+    asked: NDArray[np.int64], compile_s: Floats, device_s: Floats, workers: int = 1, sequential: bool = False
+) -> SimulatedSearches:
+    """Run the clock of searches whose draws are known: arguments as of :func:`simulate`, ``asked`` is [R, B]."""
+    repetitions, drawn = asked.shape
     compiling, device = compile_s[asked], device_s[asked]
     if sequential:
         return SimulatedSearches(asked, asked, np.cumsum(compiling + device, axis=1))

@@ -53,6 +53,7 @@ def until_precise(
     rng: np.random.Generator,
     drawn: int,
     wanted: float = ERROR,
+    most: int | None = None,
 ) -> dict[Name, Simulated]:
     """By name, the product of the columns' means, each to the power of its sign.
 
@@ -61,8 +62,9 @@ def until_precise(
         signs: of the columns, 1 for the numerator and -1 for the denominator.
         drawn: evaluations of a search: what it takes of memory and time.
         wanted: the relative standard error to reach.
+        most: searches; ``None``: by ``drawn``.
     """
-    most = int(np.clip(MOST_EVALUATIONS // drawn, *MOST)) * (PATIENCE if wanted <= ERROR else 1)
+    most = most or int(np.clip(MOST_EVALUATIONS // drawn, *MOST)) * (PATIENCE if wanted <= ERROR else 1)
     size = int(np.clip(EVALUATIONS_AT_ONCE // drawn, 100, AT_ONCE))
     powers = np.array(signs)
     sums: dict[Name, tuple[Floats, Floats]] = {}

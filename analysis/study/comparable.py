@@ -12,7 +12,7 @@ from analysis.runs import contract
 from analysis.runs.load import Study
 from analysis.runs.run_directory import read_environment
 
-_SAME = ("budget_evaluations", "strategy_arguments")
+_SAME = ("budget_evaluations", "strategy_arguments", "rules")
 
 
 def check_kind(study: Study, kind: str, what: str) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from analysis.reference import Difficulty, StratumRule, difficulty
 from analysis.runs.contract import FIRST_STREAMS
 from analysis.runs.load import Study
+from analysis.runs.rules import NO_RULES, rules_of
 from analysis.statistics.ert import ErtEstimate, LogEstimate, estimate
 from analysis.statistics.no_hits import RatioLimit, lower_limit_without_hits
 from analysis.statistics.seed_clusters import SeedShares, difference, seed_shares
@@ -125,9 +126,14 @@ class Ground:
             return False
         return task not in self.study.references or self.difficulty(task, target).k > 0
 
+    def ruled(self, task: str) -> bool:
+        """Whether rules ended evaluations of any runs of a task."""
+        runs = self.study.runs
+        return "rules" in runs and bool((runs["rules"][runs["task"] == task] != NO_RULES).any())
+
     def expected(self, task: str, target: float, baseline: Baseline, label: str) -> float:
         """E[T] of a random search from the table, noise-free; nan where it is not known or ``label`` is one of runs."""
-        if label != baseline.label or not baseline.from_table:
+        if label != baseline.label or not baseline.from_table or self.ruled(task):
             return float("nan")
         hard = self.difficulty(task, target)
         needed = hard.expected_evaluations if baseline.kind == UNIFORM else hard.by_parameter
@@ -163,6 +169,7 @@ def _against_table(ground: Ground, baseline: Baseline, task: str, strategy: str)
         int(first["batch"]) if workers is None else workers,
         int(first["compile_workers"]) if workers is None else workers,
         workers is None and first.get("schedule", "batch") != "batch",
+        rules_of(first.get("rules", NO_RULES)),
     )
     shares = ground.shares.get((task, strategy), {})
     paired = []
@@ -188,8 +195,9 @@ def _against_runs(ground: Ground, task: str, strategy: str, rival: str) -> list[
         smallest = pd.Series(float(limits.min()), index=part.runs.index)
         times = times_to_target(part, ground.optima, ground.targets, smallest)
         table, shares = erts(times), first_shares(times, part.runs)
-    # seconds mean the same only with the same batch and as many compile workers
-    axes = AXES if len(both[["batch", "compile_workers"]].drop_duplicates()) == 1 else ("evaluations",)
+    # seconds mean the same only with the same batch, as many compile workers and the same rules
+    same = [name for name in ("batch", "compile_workers", "rules") if name in both]
+    axes = AXES if len(both[same].drop_duplicates()) == 1 else ("evaluations",)
     own, theirs = table[task, strategy], table[task, rival]
     moved, moved_theirs = (shares.get((task, label), {}) for label in (strategy, rival))
     paired = []

@@ -5,6 +5,7 @@ Only ratios to what is known exactly are simulated, from the same draws, so that
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from analysis.reference import costs, draw_probability, is_hit, space_rows, true_latency
 from analysis.statistics import noisy_random, random_simulation
+from analysis.statistics.hopeless import Rules
 from analysis.statistics.random_simulation import SimulatedSearches
 from analysis.statistics.readings import Readings
 from analysis.statistics.until_precise import Simulated, until_precise
@@ -31,6 +33,7 @@ class Conditions:
     batch: int = 1
     compile_workers: int = 1
     overlapped: bool = False
+    rules: Rules | None = None
 
     @property
     def sequential(self) -> bool:
@@ -70,6 +73,7 @@ class SearchedRows:
         sizes = [len(self.compile_s), *(int(hit.sum()) for hit in self.hits.values())]
         how = [int(self.p is not None), conditions.budget, conditions.batch, conditions.compile_workers]
         how += [1] if conditions.overlapped else []
+        how += [] if conditions.rules is None else [zlib.crc32(repr(conditions.rules).encode())]
         return np.random.default_rng(np.random.SeedSequence([_SEED, *sizes, *how]))
 
 

@@ -11,9 +11,14 @@ from numpy.typing import NDArray
 
 from analysis.reference import space_rows, true_latency
 from analysis.runs.load import Study
+from analysis.runs.recordings import read_readings
+from analysis.runs.rules import rules_of
 from analysis.statistics import random_simulation
+from analysis.statistics.hopeless import RuledSearch
+from analysis.statistics.weighted_orders import orders
 from analysis.study.incumbents import Optima
-from analysis.study.simulated_baseline import split_costs
+from analysis.study.ruled_baseline import recorded
+from analysis.study.simulated_baseline import readings_of_space, split_costs
 
 Floats = NDArray[np.float64]
 SEARCHES = 200
@@ -47,13 +52,14 @@ def random_searches(study: Study, optima: Optima) -> dict[str, RandomSearches]:
     for task, runs in study.runs.groupby("task", sort=True):
         name = str(task)
         if name in study.references and np.isfinite(optima.t_star_ms[name]) and float(runs["clock_s"].max()) > 0:
-            searches = _searches(name, space_rows(study.references[name]), optima.t_star_ms[name], runs)
+            searches = _searches(study, name, optima.t_star_ms[name], runs)
             if searches is not None:
                 by_task[name] = searches
     return by_task
 
 
-def _searches(task: str, table: pd.DataFrame, t_star: float, runs: pd.DataFrame) -> RandomSearches | None:
+def _searches(study: Study, task: str, t_star: float, runs: pd.DataFrame) -> RandomSearches | None:
+    table = space_rows(study.references[task])
     compiling, device = split_costs(table)
     if not np.isfinite(compiling + device).all():
         return None
@@ -62,8 +68,24 @@ def _searches(task: str, table: pd.DataFrame, t_star: float, runs: pd.DataFrame)
     workers, batch = (int(runs[name].mode().iloc[0]) for name in ("compile_workers", "batch"))
     overlapped = "schedule" in runs and runs["schedule"].mode().iloc[0] != "batch"
     rng = np.random.default_rng(np.random.SeedSequence([zlib.crc32(task.encode()), budget, workers]))
-    searches = random_simulation.simulate(
-        compiling, device, budget, SEARCHES, rng, workers, sequential=batch == 1 and workers == 1 and not overlapped
-    )
+    alone = batch == 1 and workers == 1 and not overlapped
     quality = t_star / true_latency(table)
+    rules = rules_of(str(runs["rules"].mode().iloc[0])) if "rules" in runs else None
+    if rules is not None:
+        samples, reference = study.samples.get(task), study.references[task]
+        readings = None if samples is None else readings_of_space(read_readings(samples, reference), reference)
+        return _under_rules(
+            RuledSearch(recorded(reference, readings, False), rules, workers, alone), quality, budget, rng
+        )
+    searches = random_simulation.simulate(compiling, device, budget, SEARCHES, rng, workers, sequential=alone)
     return RandomSearches(searches.end_s, np.maximum.accumulate(quality[searches.rows], axis=1), workers)
+
+
+def _under_rules(search: RuledSearch, quality: Floats, budget: int, rng: np.random.Generator) -> RandomSearches:
+    """With evaluations that end early; one whose compile did has no quality. ``quality``: of every row. [N]"""
+    end_s, best = np.empty((SEARCHES, budget)), np.empty((SEARCHES, budget))
+    for asked, ends, found in zip(orders(np.ones(len(quality)), budget, SEARCHES, rng), end_s, best, strict=True):
+        ended = list(search.run(asked, rng))
+        ends[:] = [one.end_s for one in ended]
+        found[:] = np.maximum.accumulate([quality[one.row] if np.isfinite(one.reading_ms) else 0.0 for one in ended])
+    return RandomSearches(end_s, best, search.workers)

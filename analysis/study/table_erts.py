@@ -14,9 +14,10 @@ from analysis.runs.recordings import read_readings
 from analysis.statistics.ert import LogEstimate
 from analysis.statistics.readings import Readings
 from analysis.statistics.until_precise import ERROR, ROUGH, Simulated
-from analysis.study.baseline import Baseline
+from analysis.study.baseline import EXACT_BY_PARAMETER, EXACT_RANDOM, Baseline
 from analysis.study.incumbents import Optima
 from analysis.study.laws import Law, law_of
+from analysis.study.ruled_baseline import recorded, ruled_costs
 from analysis.study.simulated_baseline import (
     Conditions,
     SearchedRows,
@@ -67,9 +68,17 @@ class TableErts:
         key = (task, target, baseline.kind)
         in_seconds = axis == "seconds" and how.sequential
         known = law.seconds if in_seconds else law.evaluations
-        wanted = ERROR if baseline.label in self.precise else ROUGH
+        instead = conditions.rules is not None and baseline.label in (
+            EXACT_RANDOM,
+            EXACT_BY_PARAMETER,
+        )  # of a closed form
+        wanted = ERROR if instead or baseline.label in self.precise else ROUGH
         exact = self._once(lambda: known(how.budget), "exact", *key, in_seconds, how.budget)
-        if baseline.noisy:
+        if conditions.rules is not None:
+            drawn = how if baseline.restarts else replace(how, budget=min(how.budget, law.most()))
+            targets = self.targets if baseline.restarts else (target,)
+            ratio = self._ruled(task, targets, baseline, drawn, wanted).get((target, axis))
+        elif baseline.noisy:
             ratio = self._noise(task, baseline.kind, how, wanted).get((target, axis))
         elif in_seconds or axis == "evaluations":
             return LogEstimate(float(np.log(exact))) if 0 < exact < np.inf else None
@@ -99,6 +108,20 @@ class TableErts:
             return {}
         rows = self._rows(task, self.targets, kind)
         return self._once(lambda: noise_costs(rows, readings, how, wanted), "noise", task, kind, how, wanted)
+
+    def _ruled(
+        self, task: str, targets: Sequence[float], baseline: Baseline, how: Conditions, wanted: float
+    ) -> dict[tuple[float, str], Simulated]:
+        """By target and axis, under rules over what is exact without; empty where samples or costs are unknown."""
+        table, rules = self.study.references[task], how.rules
+        readings = self._once(lambda: self._read(task), "readings", task)
+        needed = baseline.noisy or (rules is not None and rules.sample_error is not None)
+        if rules is None or (needed and readings is None) or not np.isfinite(costs(space_rows(table))).all():
+            return {}
+        rows = self._rows(task, targets, baseline.kind)
+        known = recorded(table, readings, baseline.noisy)
+        key = ("ruled", task, targets, baseline.kind, baseline.noisy, how, wanted)
+        return self._once(lambda: ruled_costs(known, rows, how, rules, wanted), *key)
 
     def _rows(self, task: str, targets: Sequence[float], kind: str) -> SearchedRows:
         table, t_star = self.study.references[task], self.optima.t_star_ms[task]

@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.reference import HEADLINE_TARGET, is_hit, space_rows, true_latency
+from analysis.runs.rules import NO_RULES
 from analysis.statistics import random_search
 from analysis.statistics.ert import estimate
 from analysis.study.results import StudyResults
@@ -70,6 +71,7 @@ def scaled_speedups(results: StudyResults, target: float) -> pd.DataFrame:
     for task in sorted(results.counted[target] & set(results.study.references)):
         recorded = _recorded(results, task, target)
         of_task = runs[(runs["task"] == task) & (runs["batch"] == 1)]
+        of_task = of_task[of_task["rules"] == NO_RULES] if "rules" in of_task else of_task  # its law knows none
         for strategy, own in of_task.groupby("strategy", sort=True):
             parts = spent.loc[own.index]
             compile_s, device_s, own_s = parts[["compile_s", "device_s", "own_s"]].to_numpy(np.float64).T

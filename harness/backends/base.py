@@ -8,6 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from harness.evaluation import Configuration, Measurement
 from harness.landscapes.landscape import Landscape
+from harness.rules import Limits
 from search_spaces.space import SearchSpace
 
 
@@ -82,6 +83,19 @@ class Backend(Protocol):
 
 
 @runtime_checkable
+class EndsEarly(Protocol):
+    """A backend that can end evaluations which cannot matter; runs with rules (``rules=…``) need one."""
+
+    def measure_under(self, configurations: Sequence[Configuration], limits: Limits) -> list[Measurement]:
+        """As :meth:`Backend.measure`, each within ``limits``.
+
+        A compile that is ended is a ``compile_timeout`` with :data:`harness.rules.COMPILED_TOO_LONG`, at the cost of
+        the seconds spent. Ended samples are fewer samples.
+        """
+        ...
+
+
+@runtime_checkable
 class Located(Protocol):
     """A backend that knows what it measures by names which a rename of its files leaves alone."""
 
@@ -89,6 +103,14 @@ class Located(Protocol):
     def subject(self) -> Subject:
         """Equal for a recording and a live run of the same task on the same card."""
         ...
+
+
+def measured(backend: Backend, configurations: Sequence[Configuration], limits: Limits | None) -> list[Measurement]:
+    """What a backend says of a batch; ``limits``: by the run's rules, ``None`` where it has none."""
+    if limits is None:
+        return backend.measure(configurations)
+    assert isinstance(backend, EndsEarly), "whoever starts a run with rules checks this"
+    return backend.measure_under(configurations, limits)
 
 
 def subject_of(backend: Backend) -> Subject:

@@ -23,6 +23,7 @@ from harness.landscapes.library import SEPARATOR
 from harness.measure.device import AccelDevice, nvidia_smi
 from harness.measure.session import Session
 from harness.measure.work import MakeWork, SessionOptions, usual_work
+from harness.rules import Limits
 from harness.system.digest import digest
 from harness.system.seeds import named, of_subject
 from kernels.base import Kernel
@@ -139,9 +140,13 @@ class LiveBackend:
             UserError: the device is taken, or does not start.
             DeviceLost, CompilePoolError: it worked before and does not start any more.
         """
+        return self.measure_under(configurations, Limits())
+
+    def measure_under(self, configurations: Sequence[Configuration], limits: Limits) -> list[Measurement]:
+        """As :meth:`measure`, each within ``limits``; a compile's are wall seconds, as those of its timeout."""
         if not configurations:
             return []
-        results = sorted(self._open().engine.evaluate(configurations), key=lambda result: result.ticket)
+        results = sorted(self._open().engine.evaluate(configurations, limits), key=lambda result: result.ticket)
         return [self._judged(result.configuration, result.measurement) for result in results]
 
     def overlapped(self, workers: int, logged: Sequence[Evaluation]) -> Pipeline:

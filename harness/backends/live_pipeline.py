@@ -11,6 +11,7 @@ from harness.backends.cost_clock import CostClock
 from harness.backends.pipeline import Completed
 from harness.evaluation import Configuration, Measurement
 from harness.measure.engine import Engine
+from harness.rules import Limits
 
 Judge = Callable[[Configuration, Measurement], Measurement]
 
@@ -30,7 +31,7 @@ class LivePipeline:
         self._clock = CostClock(engine.activity.compile_workers, charge, clock_s)
         self._ahead = False
         self._changed = Condition()
-        self._submitted: deque[tuple[int, Configuration]] = deque()
+        self._submitted: deque[tuple[int, Configuration, Limits | None]] = deque()
         self._completed: deque[tuple[int, Measurement]] = deque()
         self._workers, self._idle, self._at_device = engine.activity.compile_workers, engine.idle_workers, 0
         self._error: BaseException | None = None
@@ -57,10 +58,10 @@ class LivePipeline:
         self._ahead = ahead
         return ahead or self.free
 
-    def submit(self, ticket: int, configuration: Configuration) -> None:
+    def submit(self, ticket: int, configuration: Configuration, limits: Limits | None = None) -> None:
         with self._changed:
             self._clock.began(ticket)
-            self._submitted.append((ticket, configuration))
+            self._submitted.append((ticket, configuration, limits))
         self._wake.send(None)
 
     def completed(self) -> Completed | None:

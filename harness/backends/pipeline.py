@@ -14,8 +14,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from harness.backends.base import Backend
+from harness.backends.base import Backend, measured
 from harness.evaluation import Configuration, Evaluation, Measurement
+from harness.rules import Limits
 
 
 class TraceDiverged(Exception):
@@ -54,8 +55,8 @@ class Pipeline(Protocol):
         """Whether the next configuration is to be asked for now; ``ahead``: before a worker is free for it."""
         ...
 
-    def submit(self, ticket: int, configuration: Configuration) -> None:
-        """Give the free worker a configuration, which was asked as number ``ticket``."""
+    def submit(self, ticket: int, configuration: Configuration, limits: Limits | None = None) -> None:
+        """Give the free worker a configuration, which was asked as number ``ticket``; ``limits`` by the run's rules."""
         ...
 
     def completed(self) -> Completed | None:
@@ -94,8 +95,8 @@ def pipeline_of(backend: Backend, workers: int, logged: Sequence[Evaluation]) ->
         return backend.overlapped(workers, logged)
     known = {evaluation.asked: measurement_of(evaluation) for evaluation in logged if evaluation.asked is not None}
 
-    def measure(configuration: Configuration) -> Measurement:
-        (measurement,) = backend.measure([configuration])
+    def measure(configuration: Configuration, limits: Limits | None) -> Measurement:
+        (measurement,) = measured(backend, [configuration], limits)
         return measurement
 
     return SimulatedPipeline(workers, measure, known, backend.charge_ask)
@@ -123,7 +124,7 @@ class SimulatedPipeline:
 
     Args:
         workers: compile workers.
-        measure: the outcome of a configuration with its costs.
+        measure: the outcome of a configuration under limits, with its costs.
         known: outcomes by ticket that are not measured again.
         charge: thinking moves the clock.
     """
@@ -131,7 +132,7 @@ class SimulatedPipeline:
     def __init__(
         self,
         workers: int,
-        measure: Callable[[Configuration], Measurement],
+        measure: Callable[[Configuration, Limits | None], Measurement],
         known: Mapping[int, Measurement],
         charge: bool,
     ) -> None:
@@ -153,9 +154,9 @@ class SimulatedPipeline:
     def time_to_ask(self, ahead: bool) -> bool:
         return ahead or self.free
 
-    def submit(self, ticket: int, configuration: Configuration) -> None:
+    def submit(self, ticket: int, configuration: Configuration, limits: Limits | None = None) -> None:
         assert self._workers[0] <= self._now_s, "no worker is free"
-        measurement = self._known[ticket] if ticket in self._known else self._measure(configuration)
+        measurement = self._known[ticket] if ticket in self._known else self._measure(configuration, limits)
         compiled_s = self._now_s + measurement.compile_s
         heapq.heapreplace(self._workers, compiled_s)
         heapq.heappush(self._compiling, (compiled_s, ticket, self._now_s, measurement))

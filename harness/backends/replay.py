@@ -17,6 +17,7 @@ from harness.errors import UserError
 from harness.evaluation import Configuration, Measurement, Status
 from harness.landscapes.landscape import Landscape, read_landscape
 from harness.landscapes.library import find_landscape
+from harness.rules import COMPILED_TOO_LONG, Limits
 from harness.system.seeds import named, of_subject
 from search_spaces.space import SearchSpace
 
@@ -88,12 +89,16 @@ class ReplayBackend:
         """Nothing to start."""
 
     def measure(self, configurations: Sequence[Configuration]) -> list[Measurement]:
-        return [self._measure(configuration) for configuration in configurations]
+        return self.measure_under(configurations, Limits())
+
+    def measure_under(self, configurations: Sequence[Configuration], limits: Limits) -> list[Measurement]:
+        """As a device would have measured that ended within ``limits``: the recorded samples up to there."""
+        return [self._measure(configuration, limits) for configuration in configurations]
 
     def close(self) -> None:
         """Nothing to release."""
 
-    def _measure(self, configuration: Configuration) -> Measurement:
+    def _measure(self, configuration: Configuration, limits: Limits) -> Measurement:
         at = self.space.row_of(configuration)
         if at is None:
             raise ValueError(f"{dict(configuration)} is not a row of {self.landscape.name}")
@@ -101,6 +106,8 @@ class ReplayBackend:
         landscape = self.landscape
         compile_s, verify_s, benchmark_s = landscape.costs_s[row].tolist()
         status = landscape.status[row]
+        if compile_s > limits.compile_s:
+            return Measurement(Status.COMPILE_TIMEOUT, compile_s=limits.compile_s, message=COMPILED_TOO_LONG)
         if status is not Status.OK:
             return Measurement(
                 status=status,
@@ -111,6 +118,11 @@ class ReplayBackend:
             )
         oracle = float(landscape.oracle_ms[row])
         samples = (oracle,) if self._noise == "none" else self._resample(row)
+        if limits.incumbent_ms is not None:
+            every = len(landscape.samples_ms[row])
+            taken = limits.samples_taken(samples if len(samples) == every else (oracle,) * every)
+            samples = samples[:taken]
+            benchmark_s *= (1 + taken) / (1 + every)  # the first look, which is no sample, is paid as well
         return Measurement(
             status=status,
             samples_ms=samples,

@@ -7,6 +7,7 @@ from itertools import accumulate
 
 from harness.backends.pipeline import Completed, Pipeline, TraceDiverged, measurement_of
 from harness.evaluation import Configuration, Evaluation
+from harness.rules import Limits
 
 
 class ResumedPipeline:
@@ -20,7 +21,7 @@ class ResumedPipeline:
     def __init__(self, logged: Sequence[Evaluation], begin: Callable[[float], Pipeline]) -> None:
         self._logged, self._begin = logged, begin
         self._asked_before = list(accumulate(len(evaluation.asks_s or ()) for evaluation in logged))
-        self._held: dict[int, Configuration] = {}
+        self._held: dict[int, tuple[Configuration, Limits | None]] = {}
         self._submitted = self._told = 0
         self._real: Pipeline | None = None
 
@@ -39,12 +40,12 @@ class ResumedPipeline:
             return (ahead or not self._held) and self._real.time_to_ask(ahead)
         return self._submitted < self._asked_before[self._told]
 
-    def submit(self, ticket: int, configuration: Configuration) -> None:
+    def submit(self, ticket: int, configuration: Configuration, limits: Limits | None = None) -> None:
         self._submitted += 1
         if self._real is not None:
-            self._real.submit(ticket, configuration)
+            self._real.submit(ticket, configuration, limits)
         else:
-            self._held[ticket] = configuration
+            self._held[ticket] = configuration, limits
 
     def completed(self) -> Completed | None:
         if self._real is not None:
@@ -72,7 +73,7 @@ class ResumedPipeline:
         """More may have been under way than there are workers: some waited for the device."""
         while self._held and real.free:
             ticket = min(self._held)
-            real.submit(ticket, self._held.pop(ticket))
+            real.submit(ticket, *self._held.pop(ticket))
 
     def asked(self, seconds: float) -> None:
         if self._real is not None:

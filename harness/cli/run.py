@@ -23,6 +23,8 @@ overrides (Hydra's syntax):
   workers=W schedule=async      one whenever a compile worker is free; ask_ahead=true asks before that
   start=default|compiler|PATH   evaluate first, and count: the task's default, what Helion's compiler suggests, or a
                                 JSON or YAML list of configurations; then the strategy is told them and asked
+  rules=hopeless                end compiles and samples early that cannot matter; rules.compile_factor=K,
+                                rules.sample_error=A: one of the two rules alone (experiments/hopeless)
   results=DIR                   run directories go to DIR/<task>/<label>/seed-<n>
   jobs=N                        runs at once in a sweep
   hydra/launcher=NAME           where a sweep's runs go: ray, submitit_slurm, submitit_local, joblib; default: this

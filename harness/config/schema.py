@@ -13,11 +13,13 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 
 from harness.config.names import check_label, check_stem, check_task_name
+from harness.config.ruling import ruled
 from harness.config.schedule import Overlap, scheduled
 from harness.config.start import Start, start_of
 from harness.config.task import KERNEL_NAME, TaskSpec
 from harness.errors import UserError
 from harness.evaluation import Budget
+from harness.rules import Rules
 
 MAX_BATCH = 1_000_000
 RESUMES = ("unfinished", "retry_failed")
@@ -30,6 +32,16 @@ class BudgetSchema:
 
     evaluations: int | None = None
     seconds: float | None = None
+
+
+@dataclass
+class RulesSchema:
+    """Hydra's view of the rules that end evaluations early."""
+
+    compile_factor: float | None = None
+    compile_quantile: float | None = None
+    compile_after: int | None = None
+    sample_error: float | None = None
 
 
 @dataclass
@@ -46,6 +58,7 @@ class RunSchema:
     schedule: str = "batch"
     ask_ahead: bool = False
     start: str | None = None
+    rules: RulesSchema = field(default_factory=RulesSchema)
     results: str = "results"
     jobs: int | None = None
     tracker: dict[str, Any] = field(default_factory=dict)
@@ -88,6 +101,7 @@ class RunConfig:
         tracker: Hydra target of a tracker; decides no result and is in no hash.
         overlap: of an asynchronous run; otherwise ``batch`` configurations are asked at once and told together.
         start: what is evaluated before the strategy is asked; ``None`` for nothing.
+        rules: that end evaluations early; ``None``: none is on.
     """
 
     task: TaskSpec | None
@@ -101,6 +115,7 @@ class RunConfig:
     chosen_on: tuple[str, ...] = ()
     overlap: Overlap | None = None
     start: Start | None = None
+    rules: Rules | None = None
 
 
 @dataclass(frozen=True)
@@ -158,6 +173,7 @@ def run_config(composed: DictConfig) -> RunConfig:
         chosen_on=chosen_on,
         overlap=schedule.overlap,
         start=start_of(document["start"]),
+        rules=ruled(document["rules"]),
     )
 
 
@@ -216,6 +232,7 @@ def _refuse_unread(composed: DictConfig, document: Mapping[str, Any]) -> None:
     for where, part, known in (
         ("", document, [part.name for part in fields(RunSchema)]),
         ("budget.", document["budget"], [part.name for part in fields(BudgetSchema)]),
+        ("rules.", document["rules"], [part.name for part in fields(RulesSchema)]),
         ("task.", document["task"], [part.name for part in fields(TaskSpec)]),
     ):
         unread = [str(key) for key in part if key not in known] if isinstance(part, Mapping) else []

@@ -16,6 +16,7 @@ from harness.evaluation import Configuration, Status
 from harness.measure.jobs import CompileOutcome
 from harness.measure.messages import describe
 from harness.measure.process import WorkerProcess, clear_output
+from harness.rules import COMPILED_TOO_LONG
 from harness.system.text import one_line
 
 START_TIMEOUT_S = 180.0
@@ -58,13 +59,14 @@ def serve_compiles(connection: Connection, compiler: Compiler) -> None:
 
 @dataclass
 class _Slot:
-    """One worker. ``ticket``: its job, if any; ``deadline``: when to give up on job or start."""
+    """One worker. ``ticket``: its job, if any, and its limit; ``deadline``: when to give up on job or start."""
 
     process: WorkerProcess
     since: float
     deadline: float
     ready: bool = False
     ticket: int | None = None
+    limit_s: float = float("inf")
 
 
 class CompilePool:
@@ -97,7 +99,7 @@ class CompilePool:
         self._logs = logs
         # No GPU for compile workers: a mistake then fails loudly instead of opening a second context.
         self._environment = {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1", **(environment or {})}
-        self._queue: deque[tuple[int, Configuration]] = deque()
+        self._queue: deque[tuple[int, Configuration, float]] = deque()
         self._failed_starts = 0
         self.busy_s = 0.0
         self._slots = [self._start(index) for index in range(workers)]
@@ -149,9 +151,13 @@ class CompilePool:
         waiting = [slot.deadline for slot in self._slots if not slot.ready or slot.ticket is not None]
         return min(waiting, default=float("inf"))
 
-    def submit(self, ticket: int, configuration: Configuration) -> None:
-        """Queue a compile; its outcome comes back from :meth:`poll` under ``ticket``."""
-        self._queue.append((ticket, configuration))
+    def submit(self, ticket: int, configuration: Configuration, limit_s: float = float("inf")) -> None:
+        """Queue a compile; its outcome comes back from :meth:`poll` under ``ticket``.
+
+        Args:
+            limit_s: by the run's rules: it ends after so many wall seconds, or is ended by what it is charged.
+        """
+        self._queue.append((ticket, configuration, limit_s))
         self._dispatch()
 
     def poll(self) -> list[tuple[int, CompileOutcome]]:
@@ -182,7 +188,7 @@ class CompilePool:
                 self._give(index, slot)
 
     def _give(self, index: int, slot: _Slot) -> None:
-        ticket, configuration = self._queue[0]
+        ticket, configuration, limit_s = self._queue[0]
         try:
             slot.process.connection.send(configuration)
         except OSError:  # it died idle; the job is not to blame and stays queued
@@ -190,8 +196,8 @@ class CompilePool:
             self._slots[index] = self._start(index)
             return
         self._queue.popleft()
-        slot.ticket, slot.since = ticket, time.monotonic()
-        slot.deadline = slot.since + self.timeout_s
+        slot.ticket, slot.limit_s, slot.since = ticket, limit_s, time.monotonic()
+        slot.deadline = slot.since + min(self.timeout_s, limit_s)
 
     def _poll_slot(self, index: int, slot: _Slot) -> list[tuple[int, CompileOutcome]]:
         try:
@@ -210,6 +216,8 @@ class CompilePool:
         ticket, slot.ticket = slot.ticket, None
         assert ticket is not None
         self.busy_s += time.monotonic() - slot.since
+        if outcome.compile_s > slot.limit_s:  # charged what the first compile of this binary cost, or it has threads
+            outcome = _ended(slot.limit_s, outcome.spent_s)
         return [(ticket, outcome)]
 
     def _lost(self, index: int, slot: _Slot, status: Status) -> list[tuple[int, CompileOutcome]]:
@@ -230,7 +238,15 @@ class CompilePool:
         if slot.ticket is None:
             return []
         self.busy_s += time.monotonic() - slot.since
+        if status is Status.COMPILE_TIMEOUT and slot.limit_s < self.timeout_s:
+            # The compiler is not told: the same code may be tried again when the rules allow more.
+            return [(slot.ticket, _ended(slot.limit_s, slot.limit_s))]
         outcome = CompileOutcome(status, charged, charged, message=one_line(f"compile worker {message}")
                                  if status is Status.WORKER_CRASH else message)  # fmt: skip
         self._compiler.abandoned(pid, outcome)
         return [(slot.ticket, outcome)]
+
+
+def _ended(limit_s: float, spent_s: float) -> CompileOutcome:
+    """Of a compile that the run's rules ended."""
+    return CompileOutcome(Status.COMPILE_TIMEOUT, limit_s, spent_s, message=COMPILED_TOO_LONG)

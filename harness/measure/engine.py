@@ -15,7 +15,9 @@ from harness.measure.activity import Activity
 from harness.measure.compile_pool import CompilePool
 from harness.measure.device_worker import DeviceWorker
 from harness.measure.jobs import CompiledPlan, CompileOutcome, Evaluate, Reply
+from harness.rules import Limits
 
+NO_LIMITS = Limits()
 _Compiled = tuple[int, CompileOutcome]
 """A ticket and how its compile ended."""
 
@@ -63,7 +65,7 @@ class Engine:
         self._ready_limit = ready_limit
         self._known: dict[str, Measurement] = {}
         self.incumbent_ms: float | None = None
-        self._waiting: dict[int, Configuration] = {}
+        self._waiting: dict[int, tuple[Configuration, Limits]] = {}
         self._ready: deque[_Compiled] = deque()
         self._running: dict[int, _Compiled] = {}
         self.activity = Activity(
@@ -76,8 +78,11 @@ class Engine:
         self._known[fingerprint] = measurement
         self._improve(measurement.latency_ms)
 
-    def evaluate(self, configurations: Iterable[Configuration]) -> Iterator[Result]:
+    def evaluate(self, configurations: Iterable[Configuration], limits: Limits = NO_LIMITS) -> Iterator[Result]:
         """Results as they come, tickets counting the configurations from 0; ``configurations`` is read lazily.
+
+        Args:
+            limits: of each of them.
 
         Raises:
             DeviceLost, CompilePoolError: device or workers cannot be started any more.
@@ -94,7 +99,7 @@ class Engine:
                 item = next(source, None)
                 more = item is not None
                 if item is not None:
-                    self.submit(*item)
+                    self.submit(*item, limits)
             yield from self.step()
 
     def begin(self, compiled: Callable[[int, float], None] | None = None) -> None:
@@ -109,10 +114,11 @@ class Engine:
         self._earlier_s, self._began = self.activity.wall_s, time.monotonic()
         self._compile_before_s = self._compile_pool.busy_s - self.activity.compile_busy_s
 
-    def submit(self, ticket: int, configuration: Configuration) -> None:
+    def submit(self, ticket: int, configuration: Configuration, limits: Limits | None = None) -> None:
         """Send a configuration on its way; its result comes from :meth:`step`."""
-        self._waiting[ticket] = configuration
-        self._compile_pool.submit(ticket, configuration)
+        limits = limits or NO_LIMITS
+        self._waiting[ticket] = configuration, limits
+        self._compile_pool.submit(ticket, configuration, limits.compile_s)
 
     def step(self, wake: Connection | None = None) -> list[Result]:
         """Results that are there; without one, wait until something happens, which may be only that a compile ended.
@@ -155,7 +161,8 @@ class Engine:
                 assert job[1].compiled is not None
                 alias = self._known.get(job[1].compiled.fingerprint)
                 if alias is None:
-                    device.submit(Evaluate(self._waiting[job[0]], job[1].compiled, self.incumbent_ms))
+                    configuration, limits = self._waiting[job[0]]
+                    device.submit(Evaluate(configuration, job[1].compiled, self.incumbent_ms, limits))
                     self._running[gpu] = job
                 else:
                     self.activity.aliases += 1
@@ -234,4 +241,4 @@ class Engine:
         ticket, outcome = job
         self.activity.finished += 1
         charged = replace(measurement, compile_s=outcome.compile_s)
-        return Result(ticket, self._waiting.pop(ticket), charged, outcome.compiled, gpu)
+        return Result(ticket, self._waiting.pop(ticket)[0], charged, outcome.compiled, gpu)

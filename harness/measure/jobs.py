@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from harness.evaluation import Configuration, DeviceState, Measurement, Status
+from harness.rules import Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +61,17 @@ class CompileOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Evaluate:
-    """Check and time one configuration. ``incumbent_ms``: the best latency so far, if any."""
+    """Check and time one configuration.
+
+    Attributes:
+        incumbent_ms: the best latency so far, if any.
+        limits: by the run's rules.
+    """
 
     configuration: Configuration
     compiled: CompiledPlan
     incumbent_ms: float | None = None
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,10 @@ from statistics import median
 from typing import Any
 
 from harness.errors import UserError
+from harness.rules import Limits
 
 LAUNCHES = ("direct", "graph")
+NO_LIMITS = Limits()
 Take = Callable[[int], list[float]]
 """Takes that many latency samples, in ms."""
 
@@ -64,26 +66,39 @@ class Timing:
         """All fields, for metadata."""
         return asdict(self)
 
-    def collect(self, take: Take, incumbent_ms: float | None, overhead_ms: float = 0.0) -> list[float]:
+    def collect(
+        self, take: Take, incumbent_ms: float | None, overhead_ms: float = 0.0, limits: Limits = NO_LIMITS
+    ) -> list[float]:
         """Samples in the order taken; the first look, a warm-up, is kept only if nothing else is taken.
 
         Args:
             take: takes n samples.
             incumbent_ms: the best latency known, in ms.
             overhead_ms: device time that a sample costs beyond its latency (cache flush), in ms.
+            limits: their test may end the samples at any one.
         """
         look = take(1)[0]
         if look > self.budget_s * 1e3:
             return [look]
         affordable = max(MIN_SAMPLES, int(self.budget_s * 1e3 / (look + overhead_ms)))
         if incumbent_ms is not None and look >= self.slow_factor * incumbent_ms:
-            return take(min(self.slow_samples, affordable))
-        samples = take(min(self.samples, affordable))
+            return _tested(take, [], min(self.slow_samples, affordable), limits)
+        samples = _tested(take, [], min(self.samples, affordable), limits)
         while len(samples) < min(self.max_samples, affordable):
-            if relative_error_of_median(samples) <= self.relative_error:
+            if limits.samples_to_end(samples) == 0 or relative_error_of_median(samples) <= self.relative_error:
                 break
-            samples += take(min(self.samples, self.max_samples - len(samples), affordable - len(samples)))
+            more = min(self.samples, self.max_samples - len(samples), affordable - len(samples))
+            samples = _tested(take, samples, more, limits)
         return samples
+
+
+def _tested(take: Take, samples: list[float], more: int, limits: Limits) -> list[float]:
+    """The samples and ``more``, or fewer where the test ends them: so many at a time as cannot end it earlier."""
+    most = len(samples) + more
+    while len(samples) < most and (needed := limits.samples_to_end(samples)) != 0:
+        left = most - len(samples)
+        samples = samples + take(left if needed is None else min(left, needed))
+    return samples
 
 
 def relative_error_of_median(samples: list[float]) -> float:

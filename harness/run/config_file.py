@@ -63,7 +63,7 @@ def check_owner(path: Path, config: Mapping[str, Any], allow_mixed_code: bool = 
     except (OSError, yaml.YAMLError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise UserError(f"{file}: not readable as a run's configuration: move it away") from None
     if theirs != config["config_hash"]:
-        unsaid = {contract.STREAMS: contract.FIRST_STREAMS, contract.SCHEDULE: "batch"}
+        unsaid = {contract.STREAMS: contract.FIRST_STREAMS, contract.SCHEDULE: "batch", contract.RULES: "none"}
         changed = ", ".join(_differences({**unsaid, **earlier}, {**unsaid, **config})) or "code or data behind it"
         raise UserError(
             f"{path}: holds a run of another configuration (config_hash={str(theirs)[:12]}, "

@@ -159,6 +159,7 @@ class DecidingDocument(TypedDict):
     ``streams`` is how random numbers follow from ``seed`` (:mod:`harness.run.streams`); absent, and so in no hash, in
     runs of version 1. ``schedule`` is there in asynchronous runs alone: ``kind`` (async), ``workers``, ``ask_ahead``.
     ``start`` is there in runs that begin with given configurations alone: ``source``, ``configurations``.
+    ``rules`` has the options of rules that end evaluations early (:mod:`harness.rules`), in runs with such rules alone.
     """
 
     task: str
@@ -170,6 +171,7 @@ class DecidingDocument(TypedDict):
     backend: dict[str, Any]
     schedule: NotRequired[dict[str, Any]]
     start: NotRequired[dict[str, Any]]
+    rules: NotRequired[dict[str, Any]]
 
 
 class ConfigDocument(DecidingDocument):
@@ -185,7 +187,8 @@ class ConfigDocument(DecidingDocument):
 STREAMS: Final = "streams"
 SCHEDULE: Final = "schedule"
 START: Final = "start"
-UNSAID: Final = frozenset({STREAMS, SCHEDULE, START})
+RULES: Final = "rules"
+UNSAID: Final = frozenset({STREAMS, SCHEDULE, START, RULES})
 """What decides a run and is absent, and in no hash, where it is as it was before there was a choice."""
 FIRST_STREAMS: Final = 1
 """What a run is of whose config.yaml does not say."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.backends.base import Backend, subject_of
+from harness.backends.base import Backend, EndsEarly, subject_of
 from harness.backends.pipeline import TraceDiverged
 from harness.config.schema import RunConfig, SweepOptions
 from harness.errors import UserError
@@ -95,6 +95,9 @@ def _execute(
     seeds = streams(config.seed, subject_of(backend), config.strategy["_target_"])
     task_folder = options.results / backend.task
     path = task_folder / contract.run_name(config.label, config.seed)
+    if config.rules is not None and not isinstance(backend, EndsEarly):
+        asked = ", ".join(f"rules.{name}={value}" for name, value in config.rules.to_json().items())
+        raise UserError(f"{asked}: {config.backend['_target_']} ends no evaluation early: expected replay or live")
     # Built before the directory exists: arguments at fault must leave nothing behind.
     strategy = build_strategy(config, backend, seeds.strategy)
     check_startable(config, strategy)
@@ -122,11 +125,10 @@ def _execute(
             rng = np.random.default_rng(seeds.repair)
             how = (rng, logged, directory.append, best)
             if (overlap := config.overlap) is None:
-                ended = run_loop(strategy, backend, config.budget, config.batch, *how, start)
+                ended = run_loop(strategy, backend, config.budget, config.batch, *how, start, config.rules)
             else:
-                ended = run_overlapped(
-                    strategy, backend, config.budget, overlap.workers, *how, overlap.ask_ahead, start
-                )
+                more = (overlap.ask_ahead, start, config.rules)
+                ended = run_overlapped(strategy, backend, config.budget, overlap.workers, *how, *more)
             best.facts = strategy.facts() if hasattr(strategy, "facts") else {}
             return ended, best
 
@@ -225,6 +227,8 @@ def _document(config: RunConfig, backend: Backend) -> contract.ConfigDocument:
         deciding["schedule"] = {"kind": "async", **asdict(config.overlap)}
     if (begin := given(config, backend)) is not None:
         deciding["start"] = begin.document()
+    if config.rules is not None:
+        deciding["rules"] = config.rules.to_json()
     document: contract.ConfigDocument = {
         "format_version": contract.FORMAT_VERSION,
         **deciding,  # type: ignore[typeddict-item]  # of which mypy takes optional keys for missing ones

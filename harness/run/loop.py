@@ -7,12 +7,14 @@ from time import perf_counter
 
 import numpy as np
 
-from harness.backends.base import Backend
+from harness.backends.base import Backend, measured
 from harness.backends.pipeline import measurement_of
 from harness.evaluation import Configuration, Evaluation
+from harness.rules import Rules
 from harness.run.admission import Admission
 from harness.run.clock import schedule
 from harness.run.outcome import check_trace, evaluation_of, spent, tell
+from harness.run.successes import Successes
 from harness.strategies.base import Budget, Strategy
 
 
@@ -26,6 +28,7 @@ def run_loop(
     append: Callable[[Sequence[Evaluation]], None],
     progress: Callable[[Evaluation], None],
     start: Sequence[Configuration] = (),
+    rules: Rules | None = None,
 ) -> str:
     """Run to the end of the budget or of the strategy; returns ``budget`` or ``exhausted``.
 
@@ -35,11 +38,13 @@ def run_loop(
         append: logs a batch.
         progress: called once per evaluation.
         start: evaluated before the first ask, ``batch`` at once, and told to a strategy that is Startable.
+        rules: which end an evaluation that cannot matter; the batch is under those of what was told before it.
 
     Raises:
         TraceDiverged: when the strategy asks for something else than ``logged`` holds.
     """
     admission = Admission(backend.space, repair_rng)
+    successes = Successes(rules)
     clock_s = 0.0
     done = 0
     starting = True
@@ -65,7 +70,8 @@ def run_loop(
             started = perf_counter()
             backend.start()
             since += perf_counter() - started
-        measurements = [*map(measurement_of, known), *backend.measure(configurations[len(known) :])]
+        fresh = configurations[len(known) :]
+        measurements = [*map(measurement_of, known), *measured(backend, fresh, successes.limits())]
         if len(known) == len(admitted):
             ask_s = sum(e.ask_s for e in known)
         asked_s = clock_s + ask_s if backend.charge_ask else clock_s
@@ -75,6 +81,7 @@ def run_loop(
         started = perf_counter()
         tell(strategy, told, given=bool(given))
         tell_s = perf_counter() - started
+        successes.tell(told)
         if len(known) == len(admitted):
             tell_s = sum(e.tell_s for e in known)
         clock_s = max(span.end_s for span in spans) + (tell_s if backend.charge_ask else 0.0)

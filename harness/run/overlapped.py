@@ -15,9 +15,11 @@ import numpy as np
 from harness.backends.base import Backend
 from harness.backends.pipeline import Completed, Pipeline, TraceDiverged, pipeline_of
 from harness.evaluation import Configuration, Evaluation
+from harness.rules import Rules
 from harness.run.admission import Admission
 from harness.run.clock import Span
 from harness.run.outcome import check_trace, evaluation_of, spent, tell
+from harness.run.successes import Successes
 from harness.strategies.base import Budget, Strategy
 
 Admitted = tuple[Configuration, bool]
@@ -102,6 +104,7 @@ def run_overlapped(
     progress: Callable[[Evaluation], None],
     ahead: bool = False,
     start: Sequence[Configuration] = (),
+    rules: Rules | None = None,
 ) -> str:
     """Run to the end of the budget or of the strategy; returns ``budget`` or ``exhausted``.
 
@@ -115,6 +118,7 @@ def run_overlapped(
         ahead: ask for the next configuration before a worker is free for it, so that none waits for the strategy, which
             then knows less.
         start: evaluated before the first ask, and told to a strategy that is Startable.
+        rules: which end an evaluation that cannot matter, by what was told before its compile begins.
 
     Raises:
         TraceDiverged: when what happens is not what ``logged`` holds.
@@ -125,12 +129,13 @@ def run_overlapped(
     pipeline = pipeline_of(backend, workers, logged)
     pending: dict[int, tuple[Admitted, float]] = {}
     in_hand: tuple[Admitted, float] | None = None
-    told = Told(strategy, pipeline, logged, append, progress)
+    successes = Successes(rules)
+    told = Told(strategy, pipeline, logged, append, progress, successes)
     try:
         while True:
             if in_hand is not None and pipeline.free:
                 pending[asks.asked - 1] = in_hand
-                pipeline.submit(asks.asked - 1, in_hand[0][0])
+                pipeline.submit(asks.asked - 1, in_hand[0][0], successes.limits())
                 in_hand = None
             elif (completed := pipeline.completed()) is not None:
                 told.tell(completed, *pending.pop(completed.ticket), asks)
@@ -154,9 +159,10 @@ class Told:
         logged: Sequence[Evaluation],
         append: Callable[[Sequence[Evaluation]], None],
         progress: Callable[[Evaluation], None],
+        successes: Successes,
     ) -> None:
         self._strategy, self._pipeline, self._logged = strategy, pipeline, logged
-        self._append, self._progress = append, progress
+        self._append, self._progress, self._successes = append, progress, successes
         self._told = 0
         self._since = perf_counter()
 
@@ -186,4 +192,5 @@ class Told:
         if known is None:
             self._append([evaluation])
         self._told += 1
+        self._successes.tell([evaluation])
         self._progress(evaluation)

@@ -92,7 +92,9 @@ class CpuRunner:
             call = self._bound(job.configuration, job.compiled)
             self._verify(call)
             verified = time.perf_counter()
-            samples = self.timing.collect(lambda n: self._samples(call, n), job.incumbent_ms, self._flush_ms)
+            samples = self.timing.collect(
+                lambda n: self._samples(call, n), job.incumbent_ms, self._flush_ms, job.limits
+            )
         except Exception as error:
             end = time.perf_counter()
             verify_s, benchmark_s = (verified or end) - start, end - (verified or end)

@@ -154,7 +154,7 @@ class CudaRunner:
             timed = self._sampler.prepare(loaded.launch)
             before = self._monitor.read()
             samples = self.timing.collect(
-                lambda n: self._sampler.samples(timed, n), job.incumbent_ms, self._sampler.flush_ms
+                lambda n: self._sampler.samples(timed, n), job.incumbent_ms, self._sampler.flush_ms, job.limits
             )
             state = around(before, self._monitor.read())
         except Exception as error:

@@ -22,7 +22,7 @@ Costs = tuple[float, float]
 
 
 def of_costs(costs: Mapping[str, Costs]) -> Any:
-    def measure(configuration: Configuration) -> Measurement:
+    def measure(configuration: Configuration, _limits: object) -> Measurement:
         compile_s, device_s = costs[str(configuration["name"])]
         status = Status.OK if device_s else Status.COMPILE_ERROR
         return Measurement(status, compile_s=compile_s, benchmark_s=device_s)
@@ -148,7 +148,9 @@ def test_the_clock_of_real_events_is_the_simulated_one_where_they_come_in_its_or
         Measurement(Status.OK, compile_s=float(c), benchmark_s=float(d))
         for c, d in zip(rng.exponential(1.0, 40), rng.exponential(0.05, 40), strict=True)
     ]
-    simulated = SimulatedPipeline(3, lambda configuration: measured[int(str(configuration["name"]))], {}, charge=True)
+    simulated = SimulatedPipeline(
+        3, lambda configuration, _: measured[int(str(configuration["name"]))], {}, charge=True
+    )
     clock = CostClock(3, charge=True)
     events: list[tuple[float, int, int]] = []
     done, ticket, ends = 0, 0, []
