@@ -67,6 +67,7 @@ _FIXED = {
     "botorch_mixed": Look(SKY, _DASHED, "p"),
     "botorch_hierarchical": Look(SKY, _DOTTED, "H"),
     "optuna_gp": Look(BLUE, _SOLID, (4, 1, 0)),
+    "optuna_tpe_hierarchical": Look(BLUE, _DASHDOT, "D"),
     "optuna_nsga2": Look(BLUE, _DOTTED, (6, 1, 0)),
     "smac": Look(PURPLE, _DASHED, "*"),
     "random_from_default": Look(BLACK, _DASHED, "o"),
