@@ -72,6 +72,7 @@ _FIXED = {
     "smac": Look(PURPLE, _DASHED, "*"),
     "random_from_default": Look(BLACK, _DASHED, "o"),
     "catcma": Look(SKY, _DASHDOT, (5, 1, 0)),
+    "trust_region": Look(PURPLE, _DASHDOT, "^"),
     "pattern_search": Look(ORANGE, _DASHDOT, ">"),
     "differential_evolution": Look(YELLOW, _FINE, "d"),
 }
