@@ -8,14 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.strategies.conditional_gp.climb import climbed
-from harness.strategies.conditional_gp.moves import exchanges
+from harness.strategies.conditional_gp.moves import exchanges, feasible_draws
 from harness.strategies.trust_region.region import Geometry, Region
+from search_spaces.by_parameter import draw_probabilities
 from search_spaces.encoding import Codes, Floats
 from search_spaces.nearest import Visited
 from search_spaces.space import SearchSpace
 
 LISTED = 100_000
 """Larger spaces are drawn from, not looked through."""
+DRAWS = 64
+"""Of which some hold to the constraints, mostly."""
 CLIMBERS = 3
 STEPS = 5
 
@@ -37,15 +40,18 @@ class Candidates:
         self._space, self._geometry, self._most, self._rng = space, geometry, most, rng
         self.visited = Visited(space)
 
-    def anywhere(self, n: int, rng: np.random.Generator) -> Codes:
-        """At most ``n`` rows, one at least where one is left, uniform over all that are."""
-        if self.visited.mask is not None:
-            free = np.flatnonzero(~self.visited.mask)
-            return np.asarray(self._space.codes()[rng.choice(free, size=min(n, len(free)), replace=False)])
-        while True:
-            rows = self._space.sample_codes(rng, n)
-            if (fresh := self._fresh(rows)).any():
-                return np.asarray(rows[fresh])
+    def anywhere(self, n: int) -> Codes:
+        """At most ``n`` rows, one at least where one is left, each active parameter drawn uniformly and then held to
+        the constraints (uniform over all that are left where these are too tight for that)."""
+        if (mask := self._listed()) is not None:
+            free = np.flatnonzero(~mask)
+            chances = draw_probabilities(self._space, self._space.codes()[free])
+            drawn = self._rng.choice(free, size=min(n, len(free)), replace=False, p=chances / chances.sum())
+            return np.asarray(self._space.codes()[drawn])
+        rows = feasible_draws(self._space, self._rng, max(n, DRAWS))
+        while not (fresh := self._fresh(rows)).any():
+            rows = self._space.sample_codes(self._rng, n)
+        return np.asarray(rows[fresh][:n])
 
     def inside(self, centre: Codes, region: Region, weights: Floats) -> Codes:
         """Rows in the region around ``centre``: all of it, or ``most`` drawn ones and what is one change away."""

@@ -19,8 +19,9 @@ Bayesian Optimization* (MCBO). Ours, on numpy, after the authors' code and MCBO'
 * **Constraints** hold by construction. **Failures** share the last rank. **Batches, pending evaluations**: what waits
   is taken to come out as the model expects; hyperparameters stay.
 * **Deviations**: L-BFGS for Adam's 300 steps, hence bounds on scales. The radius is a share of the number of categories
-  as in MCBO, since the authors' 20 changes are more than our spaces have categories. The first design is uniform over
-  the feasible set, not a Latin hypercube. The process that says where to begin again is not fitted to its few points.
+  as in MCBO, since the authors' 20 changes are more than our spaces have categories. The first design draws each
+  parameter uniformly as theirs does, but no Latin hypercube, which constraints would tear. The process that says where
+  to begin again is not fitted to its few points. Nothing is evaluated twice.
 """
 
 from __future__ import annotations
@@ -40,7 +41,6 @@ from harness.strategies.common.checks import check
 from harness.strategies.trust_region.candidates import Candidates
 from harness.strategies.trust_region.process import Hyperparameters, Points, Process, fit
 from harness.strategies.trust_region.region import Geometry, Rules, box_weights
-from harness.system.seeds import shared_design
 from search_spaces.encoding import Codes, Floats
 from search_spaces.space import SearchSpace
 
@@ -92,7 +92,7 @@ class TrustRegion:
         check(successes >= 1, "successes", successes, "1 or more")
         check(failures >= 1, "failures", failures, "1 or more")
         self._space, self._geometry = space, Geometry(space)
-        self._rng, self._design = np.random.default_rng(seed), np.random.default_rng(shared_design(seed))
+        self._rng = np.random.default_rng(seed)
         self._initial, self._most, self._mix, self._iterations = initial, candidates, float(mix), iterations
         all_of_them = len(self._geometry.categories)
         self._rules = Rules(
@@ -190,13 +190,11 @@ class TrustRegion:
     def _drawn(self) -> Codes:
         """Of the first design; later the place where the region began, then others in it."""
         if self._begun_at is None:
-            return np.asarray(self._candidates.anywhere(1, self._design)[0])
+            return np.asarray(self._candidates.anywhere(1)[0])
         if self._begun_at not in self._candidates.visited:
             return self._begun_at
         inside = self._candidates.inside(self._begun_at, self._region, self._cube)
-        return np.asarray(
-            self._rng.permutation(inside)[0] if len(inside) else self._candidates.anywhere(1, self._rng)[0]
-        )
+        return np.asarray(self._rng.permutation(inside)[0] if len(inside) else self._candidates.anywhere(1)[0])
 
     def _begin_elsewhere(self) -> None:
         """Leave the region for the place with the lowest confidence bound under the fastest of each so far."""
@@ -205,7 +203,7 @@ class TrustRegion:
         if self._candidates.visited.exhausted:
             return
         points, y = self._data(self._bests)
-        free = self._candidates.anywhere(self._most, self._rng)
+        free = self._candidates.anywhere(self._most)
         process = Process(points, y, Hyperparameters.start(points, self._mix))
         mean, variance = process.predict(self._geometry.points(free))
         self._begun_at = free[argmax_shuffled(CONFIDENCE * np.sqrt(variance) - mean, self._rng)]
