@@ -18,6 +18,10 @@ Bayesian Optimization* (MCBO). Ours, on numpy, after the authors' code and MCBO'
   sees by the parents which branch it is. For regions see :mod:`harness.strategies.trust_region.region`.
 * **Constraints** hold by construction. **Failures** share the last rank. **Batches, pending evaluations**: what waits
   is taken to come out as the model expects; hyperparameters stay.
+* **The match**: the authors' code (in no package index; rewritten from their repository, gradients by hand, 0.5 s an ask)
+  and this on a bowl over three categoricals of four values and two numbers of 31, 20 seeds each: median 27.4 and 27.5%
+  above the optimum after 30 evaluations, 12.9 and 11.1% after 40, 10.4 and 10.0% after 60 (Mann-Whitney p 0.5, 0.8,
+  0.9); within 5% by then 7 and 6 times. The test of this module has the bowl.
 * **Deviations**: L-BFGS for Adam's 300 steps, hence bounds on scales. The radius is a share of the number of categories
   as in MCBO, since the authors' 20 changes are more than our spaces have categories. The first design draws each
   parameter uniformly as theirs does, but no Latin hypercube, which constraints would tear. The process that says where

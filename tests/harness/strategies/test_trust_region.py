@@ -32,7 +32,7 @@ from harness.strategies.trust_region.process import (
 from harness.strategies.trust_region.region import Geometry, Region, Rules, box_weights
 from harness.strategies.trust_region.strategy import improved, quantiles
 from harness.testing import StrategyContract, drive, evaluation, smooth_latency, spaces
-from search_spaces.parameter import Boolean, Categorical, Ordinal
+from search_spaces.parameter import Boolean, Categorical, Integer, Ordinal
 from search_spaces.space import SearchSpace
 
 
@@ -306,6 +306,28 @@ def test_it_beats_random_on_a_smooth_kernel() -> None:
 
     ours = np.mean([best(TrustRegion(space, np.random.SeedSequence(seed), Budget())) for seed in range(3)])
     assert ours < np.mean([best(RandomSearch(space, np.random.SeedSequence(seed), Budget())) for seed in range(20)])
+
+
+def bowl(code: Any) -> float:
+    """Of the problem on which the authors' recipe was run beside ours: a bowl that the categories move and lift."""
+    a, b, c, x, y = code.tolist()
+    apart = (x / 30 - (0.15, 0.4, 0.65, 0.9)[a]) ** 2 + (y / 30 - (0.8, 0.55, 0.3, 0.1)[b]) ** 2
+    lift = (0.3, 0.1, 0.2, 0.0)[a] + (0.2, 0.3, 0.0, 0.1)[b] + (0.15, 0.0, 0.1, 0.3)[c]
+    return 1.0 + (6.0 if c == 2 else 4.0) * apart + lift
+
+
+@pytest.mark.slow
+def test_it_does_as_well_as_the_authors_code() -> None:
+    """Theirs was 12.9% above the optimum after 40 evaluations in the median of 20 seeds, quartiles 10.8 and 20.4%."""
+    letters = ("p", "q", "r", "s")
+    space = SearchSpace([*(Categorical(name, letters) for name in "abc"), Integer("x", 0, 30), Integer("y", 0, 30)])
+    optimum = min(bowl(row) for row in space.codes())
+    excess = []
+    for seed in range(20):
+        strategy = TrustRegion(space, np.random.SeedSequence(seed), Budget())
+        done = drive(strategy, space, lambda space, c: bowl(space.encode(c)), evaluations=40)
+        excess.append(min(e.latency_ms for e in done if e.latency_ms is not None) / optimum - 1.0)
+    assert 0.08 < np.median(excess) < 0.16
 
 
 @pytest.mark.parametrize(
