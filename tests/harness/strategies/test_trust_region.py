@@ -258,6 +258,17 @@ def test_outcomes_of_a_region_that_was_left_do_not_steer_the_next() -> None:
     assert strategy._latencies_ms[-1] == 0.001
 
 
+def test_what_is_given_counts_among_the_first_and_leaves_the_region_as_it_is() -> None:
+    space = spaces.plain()
+    strategy = TrustRegion(space, np.random.SeedSequence(0), Budget(), initial=4, failures=1)
+    given = space.sample(np.random.default_rng(1), 8)
+    for i, each in enumerate(given):  # each slower than the one before
+        strategy.start([evaluation(i, each, Status.RUN_TIMEOUT if i == 1 else 1.0 + i)])
+    assert strategy._region == strategy._rules.begin()
+    assert strategy._latencies_ms[:3] == [1.0, np.inf, 3.0]
+    assert strategy._fitted() is not None
+
+
 def test_a_space_where_all_fails_is_searched_on() -> None:
     space = spaces.conditional()
     strategy = TrustRegion(space, np.random.SeedSequence(0), Budget(), initial=4)
