@@ -67,10 +67,12 @@ _FIXED = {
     "botorch_mixed": Look(SKY, _DASHED, "p"),
     "botorch_hierarchical": Look(SKY, _DOTTED, "H"),
     "optuna_gp": Look(BLUE, _SOLID, (4, 1, 0)),
+    "optuna_tpe_hierarchical": Look(BLUE, _DASHDOT, "D"),
     "optuna_nsga2": Look(BLUE, _DOTTED, (6, 1, 0)),
     "smac": Look(PURPLE, _DASHED, "*"),
     "random_from_default": Look(BLACK, _DASHED, "o"),
     "catcma": Look(SKY, _DASHDOT, (5, 1, 0)),
+    "trust_region": Look(PURPLE, _DASHDOT, "^"),
     "pattern_search": Look(ORANGE, _DASHDOT, ">"),
     "differential_evolution": Look(YELLOW, _FINE, "d"),
 }
