@@ -66,9 +66,12 @@ class Sweep:
     def commands(self) -> list[list[str]]:
         """Arguments of ``nearopt run -m``: the H100's tasks, then the H200's."""
         common = [f"experiment={EXPERIMENT}", f"strategy={self.strategy}", f"seed=range(100,{100 + self.seeds})"]
+        label = self.strategy.removesuffix("_1")
         if self.batch > 1:
-            label = f"strategy.label={self.strategy}_{self.batch}"
-            common += [label, f"batch={self.batch}", f"backend.compile_workers={self.batch}"]
+            common += [f"strategy.label={label}_{self.batch}", f"batch={self.batch}"]
+            common += [f"backend.compile_workers={self.batch}"]
+        elif label != self.strategy:
+            common += [f"strategy.label={label}"]
         if self.tasks:
             return [[*common, f"task={','.join(self.tasks)}"]]
         return [common, [*common, f"task={','.join(SIBLINGS_ON_H200)}", "backend.device=h200"]]
@@ -77,7 +80,7 @@ class Sweep:
 CHEAP = (
     Sweep("random", 0.02),
     Sweep("random_hierarchical", 0.12),
-    Sweep("conditional_gp", 12),
+    Sweep("conditional_gp_1", 12),
     Sweep("optuna_tpe", 14),
     Sweep("local_search", 0.9),
     Sweep("genetic", 3.1),
@@ -86,7 +89,7 @@ CHEAP = (
     Sweep("optuna_nsga2", 7.1),
     Sweep("sobol", 1.6),
     Sweep("grid", 0.05),
-    Sweep("conditional_gp", 7, 10, batch=16),
+    Sweep("conditional_gp_1", 7, 10, batch=16),
     Sweep("optuna_tpe", 13, 10, batch=16),
 )
 DEAR = (
