@@ -98,7 +98,8 @@ def replay(key: Key, arguments: Mapping[str, Any]) -> VariantRun:
         run_loop(strategy, backend, budget, 1, np.random.default_rng(repair_seed), [], lambda _: None, watch)
     none = (None, None)
     (hit_5, hit_5_s), (hit_10, _) = watch.hits.get(0.05, none), watch.hits.get(0.10, none)
-    return VariantRun(**asdict(key), hit_5=hit_5, hit_10=hit_10, hit_5_s=hit_5_s, spent_s=watch.clock_s)
+    hit_5_s = None if hit_5_s is None else round(hit_5_s, 3)
+    return VariantRun(**asdict(key), hit_5=hit_5, hit_10=hit_10, hit_5_s=hit_5_s, spent_s=round(watch.clock_s, 3))
 
 
 def variants() -> dict[str, dict[str, Any]]:

@@ -43,7 +43,6 @@ NEWER = contract.FORMAT_VERSION + 1
 COMMITTED = (
     "claim_5_10x/results",
     "claim_5_10x/live",
-    "first_light/live",
     "helion/live",
     "helion/replay",
     "measurement/live",
