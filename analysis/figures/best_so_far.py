@@ -1,4 +1,7 @@
-"""Best-so-far quality: a column per kernel (or task), evaluations above seconds; random search in grey."""
+"""Best-so-far quality: a column per kernel (or task), evaluations above seconds; random search in grey.
+
+Kernels beyond four begin a new line of columns, and beyond eight a new figure.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.letters import narrow
+from analysis.figures.letters import apart, narrow
 from analysis.figures.scales import log_x, quality_scale
 from analysis.figures.style import BLACK, COLUMN_INCHES, GREY, PAGE_INCHES, Look, legend_label, paper
 from analysis.reference import HEADLINE_TARGET
@@ -21,6 +24,11 @@ _LINES = {"default configuration": "default", "vendor's library": "vendor"}
 RANDOM_LABEL = "random (median, IQR)"
 BANDS = 2
 """So many strategies, the first ones, are drawn with their interquartile range: more cannot be told apart."""
+MOST_GROUPS = 8
+"""Of a figure."""
+_COLUMNS = 4
+_LETTERS = 20
+"""Of a title above one of so many columns."""
 _ROW_INCHES, _ENTRY_INCHES = 1.75, 0.14
 
 
@@ -37,29 +45,36 @@ def draw(
     titles: Mapping[str, str],
     lines: Mapping[str, Mapping[str, float]] | None = None,
 ) -> Figure:
-    """A column of two panels for each group.
+    """A column of two panels for each group, or of one where nothing has cost seconds.
 
     Args:
         runs, exact: of ``curves.run_curves`` and ``curves.random_curves``; the first column names the group.
-        titles: group to title, in the order of the columns.
+        titles: group to title, in the order of the columns; :data:`MOST_GROUPS` at most.
         lines: group to quality t*/t of what is no strategy (the default configuration, the vendor's library) by name.
     """
     by = str(runs.columns[0])
     groups = list(titles)
     drawn = [name for name in styles if name in set(runs["strategy"])]
-    clock = narrow(curves_clock(pd.concat([runs[runs["strategy"].isin(drawn)], exact])), len(groups))
-    wide = len(groups) > 1
+    columns = min(len(groups), _COLUMNS)
+    clock = narrow(curves_clock(pd.concat([runs[runs["strategy"].isin(drawn)], exact])), columns)
+    wide = columns > 1
     highest = [quality for group in groups for quality in (lines or {}).get(group, {}).values()]
     top = max([1.0, *highest])  # one for all columns, which share the labels of the first
     entries = -(-(len(drawn) + 2) // (4 if wide else 2))
+    spent = [axis for axis in AXES if (runs.loc[runs["axis"] == axis, "x"] > 0).any()] or list(AXES)
+    bands = -(-len(groups) // columns)
+    heads = (
+        dict(zip(groups, apart([titles[group] for group in groups], _LETTERS), strict=True)) if bands > 1 else titles
+    )
     with paper():
-        size = (PAGE_INCHES if wide else COLUMN_INCHES, 2 * _ROW_INCHES + 0.35 + _ENTRY_INCHES * entries)
-        figure = Figure(figsize=size)
-        panels = figure.subplots(2, len(groups), squeeze=False)
-        for column, group in enumerate(groups):
+        height = bands * len(spent) * _ROW_INCHES + 0.35 + _ENTRY_INCHES * entries
+        figure = Figure(figsize=(PAGE_INCHES if wide else COLUMN_INCHES, height))
+        panels = figure.subplots(bands * len(spent), columns, squeeze=False)
+        for number, group in enumerate(groups):
+            band, column = divmod(number, columns)
             extra = (lines or {}).get(group, {})
-            for row, axis in enumerate(AXES):
-                axes = panels[row, column]
+            for row, axis in enumerate(spent):
+                axes = panels[band * len(spent) + row, column]
                 own = runs[(runs[by] == group) & (runs["axis"] == axis)]
                 law = exact[(exact[by] == group) & (exact["axis"] == axis)] if len(exact) else exact
                 _panel(axes, own, law, [name for name in drawn if name in set(own["strategy"])], styles)
@@ -72,8 +87,12 @@ def draw(
                     axes.tick_params(labelleft=False)
                 else:
                     axes.set_ylabel("quality  t*/t")
-            panels[0, column].set_title(titles[group], fontsize=7.5, fontweight="bold" if wide else "normal")
-        _legend(figure, list(panels.ravel()), columns=4 if wide else 2)
+            panels[band * len(spent), column].set_title(
+                heads[group], fontsize=7.5, fontweight="bold" if wide else "normal"
+            )
+        for axes in panels.reshape(bands, len(spent), columns)[-1, :, len(groups) - (bands - 1) * columns :].ravel():
+            axes.remove()
+        _legend(figure, list(figure.axes), columns=4 if wide else 2)
     return figure
 
 

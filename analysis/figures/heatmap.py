@@ -12,6 +12,8 @@ from analysis.figures.letters import MOST, apart
 from analysis.figures.style import PAGE_INCHES, paper
 from analysis.tables.table import figure as number
 
+MOST_STRATEGIES = 14
+"""Of a figure: the numbers of more stand on each other."""
 _CAP = 20.0
 
 
@@ -35,7 +37,9 @@ def draw(data: pd.DataFrame, strategies: list[str], title: str) -> Figure:
 
     Args:
         data: from :func:`cells`; at least one row.
+        strategies: the columns, :data:`MOST_STRATEGIES` at most.
     """
+    data = data[data["strategy"].isin(strategies)]
     rows = list(dict.fromkeys(data["row"]))
     values = np.full((len(rows), len(strategies)), np.nan)
     texts = np.full(values.shape, "", dtype=object)

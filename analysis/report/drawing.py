@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,3 +44,9 @@ def save_figures(drawings: Sequence[Drawing], folder: Path) -> list[PageFigure]:
         png = save(drawing.draw(), folder / drawing.name, drawing.data)
         saved.append(PageFigure(png, drawing.title, drawing.caption, drawing.wide, drawing.appendix))
     return saved
+
+
+def pages(names: Sequence[str], most: int) -> Iterator[tuple[str, list[str]]]:
+    """At most so many of the names at a time, each with what its figure's file name ends with: nothing, then ``-2``."""
+    for start in range(0, len(names), most):
+        yield "" if start == 0 else f"-{start // most + 1}", list(names[start : start + most])

@@ -27,7 +27,7 @@ from analysis.media import file_stem
 from analysis.reference import HEADLINE_TARGET, kernel_of
 from analysis.report import captions
 from analysis.report.captions import MOST_CURVES
-from analysis.report.drawing import Drawing
+from analysis.report.drawing import Drawing, pages
 from analysis.report.order import by_speedup
 from analysis.runs import split_time
 from analysis.study import curves, interquartile, profiles, runtime_distribution, seeds_to_decide
@@ -87,11 +87,8 @@ class Gallery:
         for axis in AXES:
             rows = speedup_forest.rows_of(self.results.speedups, axis, HEADLINE_TARGET)
             names = [name for name in self.order if name in set(rows["strategy"])]
-            most = speedup_forest.MOST_STRATEGIES
-            for start in range(0, len(names), most):
-                part = names[start : start + most]
+            for suffix, part in pages(names, speedup_forest.MOST_STRATEGIES):
                 shown = rows[rows["strategy"].isin(part)]
-                suffix = "" if start == 0 else f"-{start // most + 1}"
                 yield Drawing(
                     f"speedup-{axis}{suffix}",
                     f"Speedup in {axis_words(axis, shown)}" + (f", {', '.join(part)}" if suffix else ""),
@@ -99,7 +96,7 @@ class Gallery:
                     shown,
                     partial(speedup_forest.draw, shown, axis, HEADLINE_TARGET, self.styles, part, self.claimed),
                     wide=True,
-                    appendix=start > 0,
+                    appendix=bool(suffix),
                 )
 
     def _curves(self, by: str) -> Iterator[Drawing]:
@@ -128,16 +125,20 @@ class Gallery:
         }
         whom = "those of the claim and the fastest" if self.first else "the fastest"
         lines = {kernel: extra[tasks[kernel][0]] for kernel in kernels if len(tasks[kernel]) == 1}
-        yield Drawing(
-            "best-so-far",
-            "Best so far, by kernel",
-            caption
-            + self._workers(runs, law)
-            + f" At most {MOST_CURVES} strategies are drawn, {whom}; the CSV has all.",
-            pd.concat([runs, law]),
-            lambda: best_so_far.draw(runs, law, self.shown, titles, lines),
-            wide=len(kernels) > 1,
-        )
+        for suffix, part in pages(kernels, best_so_far.MOST_GROUPS):
+            own = runs[runs["kernel"].isin(part)]
+            exact = law[law["kernel"].isin(part)] if len(law) else law
+            yield Drawing(
+                f"best-so-far{suffix}",
+                "Best so far, by kernel" + (f": {part[0]} to {part[-1]}" if len(part) < len(kernels) else ""),
+                caption
+                + self._workers(own, exact)
+                + f" At most {MOST_CURVES} strategies are drawn, {whom}; the CSV has all.",
+                pd.concat([own, exact]),
+                partial(best_so_far.draw, own, exact, self.shown, {name: titles[name] for name in part}, lines),
+                wide=len(part) > 1,
+                appendix=bool(suffix),
+            )
 
     def _workers(self, *curves: pd.DataFrame) -> str:
         """Who of those drawn has how many compile workers, where they differ."""
@@ -199,11 +200,12 @@ class Gallery:
             if len(data):
                 words = axis_words(axis, self.results.speedups)
                 title = f"speedup over random within {HEADLINE_TARGET:.0%}, {words}"
-                yield Drawing(
-                    f"heatmap-{axis}", f"Kernel by strategy, {words}", captions.HEATMAP, data,
-                    partial(heatmap.draw, data, names, title),
-                    wide=True, appendix=axis == "seconds",
-                )  # fmt: skip
+                for suffix, part in pages(names, heatmap.MOST_STRATEGIES):
+                    yield Drawing(
+                        f"heatmap-{axis}{suffix}", f"Kernel by strategy, {words}", captions.HEATMAP, data,
+                        partial(heatmap.draw, data, part, title),
+                        wide=True, appendix=axis == "seconds" or bool(suffix),
+                    )  # fmt: skip
 
     def _splits(self) -> Iterator[Drawing]:
         study = self.results.study
