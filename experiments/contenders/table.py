@@ -1,0 +1,111 @@
+"""Strategies beside both kinds of exact random search: ``python -m experiments.contenders.table RESULTS… [-o CSV]``.
+
+A row a strategy: the geometric mean over tasks of ERT of exact random search over that of the strategy, within 5%, in
+evaluations, with its 95% interval over seeds. Over random search by parameter the tasks on which that needs 20
+evaluations or more stand apart from those on which it needs fewer: there is little to gain.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm
+
+from analysis.media import markdown_table
+from analysis.runs.load import load_study
+from analysis.study.baseline import EXACT_BY_PARAMETER, EXACT_RANDOM, Baseline
+from analysis.study.results import analyse
+
+TARGET = 0.05
+HARD = 20.0
+"""Evaluations from which on random search by parameter leaves room for a factor."""
+UNIFORM, BY_PARAMETER, EASY = "uniform", "by parameter, 20 and more", "by parameter, fewer than 20"
+COLUMNS = ["task", "strategy", "baseline", "hits", "runs", "ert", "speedup", "speedup_low", "speedup_high"]
+
+
+def speedups(results: Sequence[Path]) -> pd.DataFrame:
+    """task, strategy, baseline, hits, runs, ert, speedup, its interval and ``expected``, E[T] of the baseline."""
+    found = analyse(load_study(results), [Baseline(EXACT_BY_PARAMETER)])
+    tables = pd.concat([found.speedups, *found.others.values()])
+    kept = tables[np.isclose(tables["target"], TARGET) & (tables["axis"] == "evaluations")]
+    kept = kept[kept["task"].str.contains("__") & kept["baseline"].isin([EXACT_RANDOM, EXACT_BY_PARAMETER])]
+    return kept.assign(expected=kept["unreachable_above"]).reset_index(drop=True)
+
+
+def groups(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The rows that a column of the summary is a mean of."""
+    uniform = table[(table["baseline"] == EXACT_RANDOM) & (table["stratum"] == "useful")]
+    by_parameter = table[table["baseline"] == EXACT_BY_PARAMETER]
+    hard = by_parameter["expected"] >= HARD
+    return {UNIFORM: uniform, BY_PARAMETER: by_parameter[hard], EASY: by_parameter[~hard]}
+
+
+def mean(rows: pd.DataFrame) -> tuple[float, float, float]:
+    """Geometric mean of the speedups of several tasks with its interval, their estimates taken as independent.
+
+    A task that was never solved has a bound for an estimate; then the interval is nan.
+    """
+    logs = np.log(rows["speedup"].to_numpy(dtype=float))
+    ends = rows[["speedup_low", "speedup_high"]].to_numpy(dtype=float)
+    width = np.diff(np.log(np.where(ends > 0, ends, np.nan)), axis=1).ravel()
+    error = np.sqrt(np.square(width / (2 * norm.ppf(0.975))).sum()) / len(logs)
+    half = norm.ppf(0.975) * error
+    middle, low, high = np.exp([logs.mean(), logs.mean() - half, logs.mean() + half]).tolist()
+    return middle, low, high
+
+
+def summary(table: pd.DataFrame) -> pd.DataFrame:
+    """A row a strategy, best first: means and intervals of each group, its least task, hits and runs."""
+    rows = []
+    for strategy in dict.fromkeys(table["strategy"]):
+        row: dict[str, object] = {"strategy": strategy}
+        for name, part in groups(table[table["strategy"] == strategy]).items():
+            if part.empty:
+                continue
+            middle, low, high = mean(part)
+            row |= {name: middle, f"{name} low": low, f"{name} high": high, f"{name} least": part["speedup"].min()}
+            row |= {f"{name} hits": int(part["hits"].sum()), f"{name} runs": int(part["runs"].sum())}
+        rows.append(row)
+    return pd.DataFrame(rows).sort_values(UNIFORM, ascending=False, kind="stable").reset_index(drop=True)
+
+
+def markdown(found: pd.DataFrame) -> str:
+    """The summary as the page has it."""
+    rows = []
+    for of in found.to_dict("records"):
+        cells = [str(of["strategy"])]
+        for name in (UNIFORM, BY_PARAMETER, EASY):
+            if name not in of or pd.isna(of[name]):
+                cells.append("–")
+                continue
+            interval = f"{of[f'{name} low']:.2g}–{of[f'{name} high']:.2g}" if np.isfinite(of[f"{name} low"]) else "–"
+            cells.append(
+                f"{of[name]:.2g} ({interval}), {of[f'{name} least']:.2g} at least,"
+                f" {of[f'{name} hits']:.0f}/{of[f'{name} runs']:.0f}"
+            )
+        rows.append(cells)
+    return markdown_table(["strategy", f"over {UNIFORM}", f"over {BY_PARAMETER}", f"over {EASY}"], rows)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("results", type=Path, nargs="+")
+    parser.add_argument("--strategies", help="these alone, by comma")
+    parser.add_argument("-o", "--output", type=Path)
+    arguments = parser.parse_args()
+    found = speedups(arguments.results)
+    if arguments.strategies:
+        found = found[found["strategy"].isin(arguments.strategies.split(","))]
+    print(markdown(summary(found)))
+    if arguments.output:
+        found[COLUMNS].to_csv(arguments.output, index=False, float_format="%.4g")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
