@@ -36,7 +36,7 @@ def pairs(live: Path, replays: Path) -> pd.DataFrame:
                 "task": name.parts[0],
                 "strategy": name.parts[1],
                 "seed": name.parts[2].removeprefix("seed-"),
-                "utilisation": done["utilisation"],
+                "utilisation": done.get("utilisation", float("nan")),  # of an asynchronous run
                 "clock_s": clock_s,
                 "wall_s": wall_s,
                 "replay_s": replayed_s,
@@ -65,6 +65,8 @@ def main() -> int:
     found = pairs(arguments.live, arguments.replays)
     if found.empty:
         parser.error(f"{arguments.live}: no finished run has a replay below {arguments.replays}")
+    begun = len(list(arguments.live.glob("*/*/seed-*")))
+    print(f"{len(found)} of {begun} live runs are finished and have a replay; the others are left out")
     print(found.to_string(index=False, float_format=lambda value: f"{value:.3g}"))
     for strategy, rows in found.groupby("strategy"):
         for ratio in RATIOS:

@@ -29,7 +29,7 @@ class CostClock:
     def __init__(self, workers: int, charge: bool, clock_s: float = 0.0) -> None:
         self._charge = charge
         self._free = [clock_s] * workers  # a heap: of the workers that are really free
-        self._asked_s = self._begun_s = self.now_s = clock_s
+        self._asked_s = self._begun_s = self._completed_s = self.now_s = clock_s
         self._device, self._strategy = Booked(), Booked()
         self._spans: dict[int, tuple[float, float]] = {}
 

@@ -30,20 +30,20 @@ from botorch.sampling import SobolQMCNormalSampler
 from gpytorch.mlls import ExactMarginalLogLikelihood
 from torch import Tensor
 
-from harness.evaluation import Configuration, Evaluation
+from harness.evaluation import Configuration
 from harness.strategies.botorch_acquisition import SAMPLES, NamedAcquisition
 from harness.strategies.common.checks import check
 from harness.strategies.common.quiet import quiet
+from harness.strategies.common.told import RemembersOutcomes
 from harness.system.seeds import shared_design
 from search_spaces.encoding import Codes, Floats
-from search_spaces.nearest import Visited
 from search_spaces.space import SearchSpace
 
 DECIMALS = 9
 CHUNK = 512
 
 
-class BotorchSearch(ABC):
+class BotorchSearch(RemembersOutcomes, ABC):
     """Random evaluations first; then the candidate with the best log-EI under a freshly fitted model.
 
     Args:
@@ -70,15 +70,11 @@ class BotorchSearch(ABC):
         check(initial is None or initial >= 1, "initial", initial, "1 or more")
         check(candidates >= 1, "candidates", candidates, "1 or more")
         check(iterations is None or iterations >= 1, "iterations", iterations, "1 or more")
-        self._space = space
+        super().__init__(space)
         self._rng, self._design = np.random.default_rng(seed), np.random.default_rng(shared_design(seed))
         self._initial = 2 * (varying + 1) if initial is None else initial
         self._most, self._impute_failures, self._iterations = candidates, impute_failures, iterations
         self._acquisition = acquisition
-        self._visited = Visited(space)
-        self._told: list[Codes] = []
-        self._latencies_ms: list[float | None] = []
-        self._pending: dict[bytes, Codes] = {}
 
     @abstractmethod
     def _points(self, codes: Codes) -> Floats:
@@ -99,20 +95,6 @@ class BotorchSearch(ABC):
             self._pending[row.tobytes()] = row
             rows.append(row)
         return [self._space.decode(row) for row in rows]
-
-    def tell(self, evaluations: Sequence[Evaluation]) -> None:
-        """Remember the outcomes; the next ask learns from them."""
-        for evaluation in evaluations:
-            self._told.append(self._pending.pop(self._space.encode(evaluation.configuration).tobytes()))
-            self._latencies_ms.append(evaluation.latency_ms)
-
-    def start(self, evaluations: Sequence[Evaluation]) -> None:
-        """What is given is learnt like what was asked, and counts among the initial evaluations."""
-        for evaluation in evaluations:
-            row = self._space.encode(evaluation.configuration)
-            self._visited.add(row)
-            self._pending[row.tobytes()] = row
-        self.tell(evaluations)
 
     def _targets(self) -> Floats:
         """Minus the log of the latency over the fastest one, [n]; nan for failures."""

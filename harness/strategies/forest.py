@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 from sklearn import config_context
 from sklearn.tree import DecisionTreeRegressor
 
-from harness.evaluation import Configuration, Evaluation
+from harness.evaluation import Configuration
 from harness.strategies.common.acquisition import argmax_shuffled
 from harness.strategies.common.checks import check
+from harness.strategies.common.told import RemembersOutcomes
 from harness.system.seeds import shared_design
 from search_spaces.encoding import Codes, Encoding, Floats
-from search_spaces.nearest import Visited
 from search_spaces.space import SearchSpace
 
 DECIMALS = 9
@@ -33,7 +33,7 @@ Points = NDArray[np.float32]
 Tree = Any  # sklearn.tree._tree.Tree: arrays of nodes
 
 
-class ForestSearch(ABC):
+class ForestSearch(RemembersOutcomes, ABC):
     """Random evaluations first; then the candidate that a freshly fitted forest scores best.
 
     Args:
@@ -56,14 +56,10 @@ class ForestSearch(ABC):
         check(initial >= 1, "initial", initial, "1 or more")
         check(drawn >= 1, "drawn", drawn, "1 or more")
         check(incumbents >= 0, "incumbents", incumbents, "0 or more")
-        self._space = space
+        super().__init__(space)
         self._rng, self._design = np.random.default_rng(seed), np.random.default_rng(shared_design(seed))
         self._initial, self._drawn, self._incumbents = initial, drawn, incumbents
         self._encoding = Encoding(space, features, activity="impute")
-        self._visited = Visited(space)
-        self._told: list[Codes] = []
-        self._latencies_ms: list[float | None] = []
-        self._pending: dict[bytes, Codes] = {}
         self._around: dict[int, Codes] = {}
 
     @abstractmethod
@@ -87,20 +83,6 @@ class ForestSearch(ABC):
             self._pending[row.tobytes()] = row
             rows.append(row)
         return [self._space.decode(row) for row in rows]
-
-    def tell(self, evaluations: Sequence[Evaluation]) -> None:
-        """Remember the outcomes; the next ask learns from them."""
-        for evaluation in evaluations:
-            self._told.append(self._pending.pop(self._space.encode(evaluation.configuration).tobytes()))
-            self._latencies_ms.append(evaluation.latency_ms)
-
-    def start(self, evaluations: Sequence[Evaluation]) -> None:
-        """What is given is learnt like what was asked, and counts among the initial evaluations."""
-        for evaluation in evaluations:
-            row = self._space.encode(evaluation.configuration)
-            self._visited.add(row)
-            self._pending[row.tobytes()] = row
-        self.tell(evaluations)
 
     def _best_candidate(self) -> Codes:
         latencies = self._relative_latencies()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, isfinite
 from typing import Literal
 
 import numpy as np
@@ -23,8 +23,8 @@ Pending = Literal["believe", "penalise", "ignore"]
 PENDING = ("believe", "penalise", "ignore")
 
 SHIFTS: Mapping[BlockKind, float] = {"category": 0.6, "number": 0.3, "feature": -0.5}
-"""What the whole of a recorded landscape says of them: its latencies change more with a derived feature, such as the
-accumulators that a thread holds, than with a parameter, and least with a category (``experiments/ablation``)."""
+"""Latencies were taken to change more with a derived feature, such as the accumulators that a thread holds, than with a
+parameter, and least with a category. The ablation does not show that to be worth anything (experiments/ablation)."""
 
 WIDE = (0.0, 2.0)
 """Prior of length scales where the space cannot be listed: such a space has parameters that do nothing."""
@@ -123,12 +123,13 @@ class CovarianceSettings:
         known = Priors.__dataclass_fields__
         for name, prior in (self.priors or {}).items():
             check(name in known, "priors", name, f"one of {', '.join(known)}")
-            check(len(prior) == 2 and prior[1] > 0, f"priors.{name}", prior, "[location, positive spread]")
+            check(_are_two_numbers(prior) and prior[1] > 0, f"priors.{name}", prior, "[location, positive spread]")
 
         table = self.shifts is None or isinstance(self.shifts, Mapping)
         check(table, "shifts", self.shifts, "null or {kind: number}")
-        for kind in self.shifts or {}:
+        for kind, shift in (self.shifts or {}).items():
             check(kind in SHIFTS, "shifts", kind, f"one of {', '.join(SHIFTS)}")
+            check(_is_number(shift), f"shifts.{kind}", shift, "a number")
 
     def shifts_of(self, kinds: Sequence[BlockKind]) -> Floats:
         """Of each block, [J]."""
@@ -201,3 +202,11 @@ class CandidateSettings:
     def lists(self, space: SearchSpace) -> bool:
         """Whether every configuration of the space is scored."""
         return space.enumerable and space.size <= self.max_listed
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+
+
+def _are_two_numbers(value: object) -> bool:
+    return isinstance(value, Sequence) and len(value) == 2 and all(map(_is_number, value))

@@ -251,4 +251,10 @@ def test_the_kind_of_a_block_shifts_its_length_scale_a_priori() -> None:
     assert (shifted - plain).tolist() == pytest.approx([0.6, 0.3, 0.3, 2.0] + [0.0] * (len(plain) - 4))
     assert np.array_equal(spread, same)
     with pytest.raises(UserError, match="shifts"):
-        CovarianceSettings(shifts={"features": 1.0})  # type: ignore[dict-item]
+        CovarianceSettings(shifts={"features": 1.0})
+
+
+def test_what_is_no_number_is_refused_in_a_line() -> None:
+    for field, given in (("shifts", {"feature": "far"}), ("priors", {"noise": "ab"}), ("priors", {"noise": [0, None]})):
+        with pytest.raises(UserError, match=f"{field}."):
+            CovarianceSettings(**{field: given})
