@@ -41,7 +41,8 @@ class Model:
         self._impute = impute
         self._acquisition = acquisition
         self._latency, self._success, self._cost = (new_surrogate() for _ in range(3))
-        self._weighs_success = self._weighs_cost = False
+        self._weighs_success = False
+        self._cost_weight = 0.0
         self._worthwhile = 0.0
         self._penalty: Floats | float = 0.0
 
@@ -61,9 +62,11 @@ class Model:
             # Where the process stands between "failed" and "worked", on its standardised scale.
             self._even = float((0.5 - outcome.mean()) / outcome.std())
             self._success.update(x, standardised(outcome), believed)
+        overlapping = len(waiting) > 0
+        weight = self._acquisition.overlapping_cost_weight if overlapping else self._acquisition.cost_weight
         # A recording without costs says nothing about seconds.
-        self._weighs_cost = self._acquisition.cost_weight > 0 and bool((costs_s > 0).all())
-        if self._weighs_cost:
+        self._cost_weight = weight if bool((costs_s > 0).all()) else 0.0
+        if self._cost_weight:
             log_cost = np.log(costs_s)
             self._cost_spread = float(log_cost.std())
             self._cost.update(x, standardised(log_cost))
@@ -88,11 +91,11 @@ class Model:
             self._penalty = 0.0
         if self._weighs_success:
             self._success.over(candidates)
-        if self._weighs_cost:
+        if self._cost_weight:
             self._cost.over(candidates)
 
     def score(self) -> Floats:
-        """Log of the expected improvement x probability of success / seconds ** cost_weight, [N].
+        """Log of the expected improvement x probability of success / seconds ** cost weight, [N].
 
         Improvement per second: Snoek, Larochelle & Adams (2012), *Practical Bayesian Optimization of
         Machine Learning Algorithms*, section 3.2. Its unit is of no consequence, so a factor is left out.
@@ -103,8 +106,8 @@ class Model:
         if self._weighs_success:
             chance, spread = self._success.predict()
             score += log_ndtr((chance - self._even) / np.sqrt(spread + self._success.noise))
-        if self._weighs_cost:
-            score -= self._acquisition.cost_weight * self._cost_spread * self._cost.predict()[0]
+        if self._cost_weight:
+            score -= self._cost_weight * self._cost_spread * self._cost.predict()[0]
         return score + self._penalty
 
     def believe(self, candidate: int, point: Floats) -> None:

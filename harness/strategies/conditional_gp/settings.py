@@ -36,22 +36,27 @@ class StartSettings:
 
     Attributes:
         initial: so many random configurations; in spaces too large to list one for two parameters at least.
+        overlapping_initial: the same while other evaluations are under way: what was asked before the first outcome
+            is random anyway.
         draws: how these are drawn; see :class:`~.initial.InitialDesign`.
     """
 
     initial: int = 7
+    overlapping_initial: int = 3
     draws: Draws = "parameter"
 
     def __post_init__(self) -> None:
         check(self.initial >= 1, "initial", self.initial, "1 or more")
+        check(self.overlapping_initial >= 1, "overlapping_initial", self.overlapping_initial, "1 or more")
         check(self.draws in DRAWS, "draws", self.draws, ", ".join(DRAWS))
 
-    def evaluations(self, space: SearchSpace, listed: bool) -> int:
-        """How many random evaluations come first.
+    def evaluations(self, space: SearchSpace, *, listed: bool, overlapping: bool) -> int:
+        """How many outcomes of random evaluations the model waits for.
 
         Without a list to choose from, a model that knows too little of a parameter is led astray by it.
         """
-        return self.initial if listed else max(self.initial, ceil(len(space.parameters) / 2))
+        initial = self.overlapping_initial if overlapping else self.initial
+        return initial if listed else max(initial, ceil(len(space.parameters) / 2))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +173,8 @@ class AcquisitionSettings:
         feasibility: weigh the improvement with the probability of success.
         reference: improve on the lowest ``posterior`` mean at an observation, or on the lowest target ``observed``.
         cost_weight: improvement per second to this power; 0 ignores costs.
+        overlapping_cost_weight: the same while other evaluations are under way, when seconds are what counts, and a
+            quick outcome also helps those that are asked next.
         pending: what a configuration that waits for its outcome counts as: ``believe`` takes it to turn out as
             predicted (kriging believer; Ginsbourger et al. 2010), ``penalise`` multiplies the improvement with one
             minus the prior correlation to it (after González et al. 2016), ``ignore`` leaves it out.
@@ -176,11 +183,13 @@ class AcquisitionSettings:
     feasibility: bool = True
     reference: Reference = "posterior"
     cost_weight: float = 0.0
+    overlapping_cost_weight: float = 3.0
     pending: Pending = "believe"
 
     def __post_init__(self) -> None:
         check(self.reference in ("posterior", "observed"), "reference", self.reference, "posterior or observed")
-        check(self.cost_weight >= 0, "cost_weight", self.cost_weight, "0 or more")
+        for name in ("cost_weight", "overlapping_cost_weight"):
+            check(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
         check(self.pending in PENDING, "pending", self.pending, ", ".join(PENDING))
 
 

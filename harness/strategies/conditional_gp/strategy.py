@@ -61,7 +61,8 @@ class ConditionalGP:
         self._visited = Visited(space)
         design = np.random.default_rng(shared_design(seed))
         self._design = InitialDesign(space, self._visited, design, start.draws)
-        self._initial = start.evaluations(space, listed)
+        self._initial = start.evaluations(space, listed=listed, overlapping=False)
+        self._overlapping_initial = start.evaluations(space, listed=listed, overlapping=True)
         self._model = Model(
             partial(
                 Surrogate,
@@ -84,7 +85,8 @@ class ConditionalGP:
         """The ``n`` best candidates, each conditioned on what waits for its outcome; random ones at the start."""
         if self._visited.exhausted:
             return []
-        rows = self._random(n) if len(self._codes) < self._initial else self._modelled(n)
+        initial = self._overlapping_initial if self._pending else self._initial
+        rows = self._random(n) if len(self._codes) < initial else self._modelled(n)
         self._pending |= {row.tobytes(): row for row in rows}
         return [self._space.decode(row) for row in rows]
 

@@ -132,6 +132,42 @@ def test_cost_awareness_saves_seconds() -> None:
     assert spent_s(1.0) < 0.75 * spent_s(0.0)
 
 
+def overlapping(told: int, *, seed: int = 0, **arguments: Any) -> tuple[ConditionalGP, Sequence[Configuration]]:
+    """A strategy with ``told`` outcomes and one evaluation under way, and what it asks for then."""
+    space = spaces.plain()
+    strategy = ConditionalGP(space, np.random.SeedSequence(seed), Budget(), **arguments)
+    asked = [strategy.ask(1)[0] for _ in range(told + 1)]
+    for i, configuration in enumerate(asked[:told]):
+        told_of = evaluation(i, configuration, smooth_latency(space, configuration))
+        strategy.tell([replace(told_of, compile_s=10.0 if i % 2 else 0.1)])
+    return strategy, strategy.ask(1)
+
+
+@pytest.mark.parametrize("overlapping_initial", [2, 3, 6])
+def test_the_model_is_asked_sooner_while_evaluations_overlap(overlapping_initial: int) -> None:
+    def random_at(told: int) -> bool:
+        """Whether the ask after so many outcomes is what a strategy asks for that has no model yet."""
+        _, modelled = overlapping(told, overlapping_initial=overlapping_initial)
+        _, drawn = overlapping(told, overlapping_initial=100)
+        return modelled == drawn
+
+    assert [random_at(told) for told in range(1, 8)] == [told < overlapping_initial for told in range(1, 8)]
+
+
+def test_seconds_weigh_while_evaluations_overlap() -> None:
+    """And only then: asked for one at a time, a strategy ignores them by default."""
+    differ = {
+        weight: [overlapping(8, seed=s, overlapping_cost_weight=weight)[1] for s in range(6)] for weight in (0.0, 3.0)
+    }
+    assert differ[0.0] != differ[3.0]
+    space = spaces.plain()
+    alone = []
+    for weight in (0.0, 3.0):
+        strategy = ConditionalGP(space, np.random.SeedSequence(1), Budget(), overlapping_cost_weight=weight)
+        alone.append(trace(drive(strategy, space, evaluations=12), space))
+    assert alone[0] == alone[1]
+
+
 def test_recordings_without_costs_are_searched_as_if_costs_were_ignored() -> None:
     space = spaces.plain()
     traces = []
@@ -213,6 +249,8 @@ def test_an_ask_updates_and_refits_as_rarely_as_stated(monkeypatch: pytest.Monke
         ("failure_quantile", 2.0),
         ("reference", "luckiest"),
         ("cost_weight", -1.0),
+        ("overlapping_cost_weight", -1.0),
+        ("overlapping_initial", 0),
         ("priors", {"scales": [0, 1]}),
         ("priors", 3),
     ],
@@ -231,4 +269,5 @@ def test_yaml_holds_the_defaults() -> None:
     }
     # An option that came after the committed studies stays out of the YAML: there it would change their config_hash.
     assert defaults.pop("pending") == "believe"
+    assert defaults.pop("overlapping_initial") == 3 and defaults.pop("overlapping_cost_weight") == 3.0
     assert {name: value for name, value in values.items() if name not in ("_target_", "label", "chosen_on")} == defaults
