@@ -239,7 +239,7 @@ def test_compiles_where_a_dimension_is_the_constant_one(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_random_configurations_are_right(device: torch.device) -> None:
-    kernel = GroupedGemm(300, 6, 512, 512)
+    kernel = GroupedGemm(100, 4, 256, 256)
     space = space_of(kernel)
     for configuration in space.sample(np.random.default_rng(0), 12):
         assert error_of(kernel, configuration, device) <= kernel.tolerance, configuration
