@@ -1,9 +1,10 @@
 """Block-scaled fp8 product C = A·Wᵀ as in DeepSeek-V3's linear layers (arXiv:2412.19437, section 3.3).
 
 A and W are e4m3. Each 128 values of a row of A share a float32 scale, and so does each block of 128 x 128 of W.
-*product*: fp8 tensor cores multiply one step of k, and its float32 result is scaled and added up outside of them,
-which also keeps Hopper's short fp8 accumulation to one step. *operands*: both tiles are scaled and rounded to the
-output's type, whose tensor cores accumulate. Schedules are those of ``kernels.matmul``.
+*product*: tensor cores multiply one step of k, and its float32 result is scaled and added up outside of them, which
+also keeps Hopper's short fp8 accumulation to one step. (In tiles of fewer than 64 rows, which wgmma does not take,
+Triton 3.6 and 3.7 multiply the same values as fp16.) *operands*: both tiles are scaled and rounded to the output's
+type, whose tensor cores accumulate. Schedules are those of ``kernels.matmul``.
 """
 
 from __future__ import annotations
