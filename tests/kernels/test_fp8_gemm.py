@@ -113,7 +113,7 @@ def test_tolerance_tells_a_lost_group_and_misplaced_scales_from_rounding(dtype: 
     for name, axis in (("a_scales", 0), ("a_scales", 1), ("w_scales", 0), ("w_scales", 1)):
         turned = {**inputs, name: inputs[name].roll(1, axis)}
         assert relative_error(kernel.reference(turned)["c"], exact) > 8 * kernel.tolerance
-    assert relative_error(exact.to(kernel.torch_dtype), exact) < 0.5 * kernel.tolerance
+    assert relative_error(exact.to(kernel.torch_dtype), exact) < 0.4 * kernel.tolerance
 
 
 @pytest.mark.parametrize("dtype", ["bf16", "fp16"])
