@@ -21,6 +21,7 @@ TRITON_NAMES = {
     torch.float16: "fp16",
     torch.float32: "fp32",
     torch.float64: "fp64",
+    torch.float8_e4m3fn: "fp8e4nv",
     torch.bool: "i1",
     torch.int8: "i8",
     torch.int16: "i16",
