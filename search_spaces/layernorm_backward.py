@@ -69,7 +69,6 @@ CONSTRAINTS = (
 FEATURES = {
     "threads": THREADS,
     "row_elements_per_thread": f"tile_rows * padded_cols / ({THREADS})",
-    "block_elements_per_thread": f"tile_rows * block_cols / ({THREADS})",
     "tiles": "ceil_div(rows, tile_rows)",
     "resident_threads": f"ctas_per_sm * {THREADS}",
     "persistent_waves": "ceil_div(rows, tile_rows) / (ctas_per_sm * sm_count)",

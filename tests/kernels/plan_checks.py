@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from harness.config.compose import Composer
+from harness.strategies.common.default import default_of
 from kernels.base import Kernel
 from kernels.execute import execute, relative_error
 from search_spaces.space import SearchSpace
@@ -54,3 +56,13 @@ def assert_random_plans_are_right(kernel: Kernel, space: SearchSpace, device: to
     """Random configurations against the reference."""
     for configuration in space.sample(np.random.default_rng(0), sample):
         assert worst_error(kernel, configuration, device) <= kernel.tolerance, configuration
+
+
+def default_source(kernel: Kernel, space: SearchSpace) -> str:
+    """Which default the kernel's task gives a shape: ``task.default`` or ``task.fallbacks[i]``; it must be feasible."""
+    task = Composer().compose([f"task={kernel.name.split('-')[0]}"]).task
+    assert task is not None
+    default, source = default_of(space, task.default, task.fallbacks)
+    assert default is not None
+    space.validate(default)
+    return source

@@ -14,7 +14,12 @@ from kernels.execute import execute, relative_error
 from search_spaces.cross_entropy import cross_entropy_space
 from search_spaces.device import H100, DeviceLimits
 from search_spaces.space import SearchSpace
-from tests.kernels.plan_checks import assert_random_plans_are_right, assert_recordable_plans, worst_error
+from tests.kernels.plan_checks import (
+    assert_random_plans_are_right,
+    assert_recordable_plans,
+    default_source,
+    worst_error,
+)
 from tests.kernels.row_checks import narrow_accesses, one_of_each
 from tests.kernels.sm90 import reports
 
@@ -60,7 +65,7 @@ def space_of(kernel: CrossEntropy, device: DeviceLimits = H100) -> SearchSpace:
     return cross_entropy_space(kernel.tokens, kernel.vocab, kernel.dtype, device)
 
 
-@pytest.mark.parametrize(("tokens", "vocab", "dtype"), [(5, 781, "bf16"), (7, 1000, "fp16"), (3, 1024, "bf16")])
+@pytest.mark.parametrize(("tokens", "vocab", "dtype"), [(5, 781, "bf16"), (3, 1024, "fp16")])
 @pytest.mark.parametrize("structure", STRUCTURES, ids=lambda s: "-".join(map(str, s.values())))
 def test_every_structure_matches_the_reference_on_irregular_shapes(tokens, vocab, dtype, structure, device):
     kernel = CrossEntropy(tokens, vocab, dtype)
@@ -119,6 +124,21 @@ def test_the_space_is_a_recordable_size_without_aliases(kernel):
 def test_long_rows_have_no_whole_row_schemes():
     assert {c["scheme"] for c in space_of(TASKS[0]).enumerate()} == {"one_pass", "persistent", "looped", "split"}
     assert {c["scheme"] for c in space_of(TASKS[1]).enumerate()} == {"looped", "split"}
+
+
+@pytest.mark.parametrize(
+    ("tokens", "vocab", "source"),
+    [
+        (256, 128256, "task.default"),
+        (4096, 50257, "task.default"),
+        (4096, 32000, "task.fallbacks[0]"),
+        (64, 3000, "task.fallbacks[1]"),
+        (64, 1000, "task.fallbacks[3]"),
+    ],
+)
+def test_a_default_for_every_width(tokens, vocab, source):
+    kernel = CrossEntropy(tokens, vocab)
+    assert default_source(kernel, space_of(kernel)) == source
 
 
 def test_what_the_kernel_states():
