@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from functools import partial
-from typing import Any
 
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -15,7 +12,7 @@ BACKENDS = (SDPBackend.FLASH_ATTENTION, SDPBackend.CUDNN_ATTENTION, SDPBackend.E
 WARM_UP_CALLS = 3
 TIMED_CALLS = 10
 
-Call = Callable[[], Any]
+Call = Callable[[], torch.Tensor]
 
 
 def fastest_attention(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, causal: bool) -> tuple[str, Call]:
@@ -28,30 +25,14 @@ def fastest_attention(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, causal:
     def by_default() -> torch.Tensor:
         return scaled_dot_product_attention(q, k, v, is_causal=causal)
 
-    calls = {backend.name.lower(): _call(q, k, v, causal, backend) for backend in BACKENDS} if q.is_cuda else {}
-    return _fastest("scaled_dot_product_attention", calls, lambda: by_default)
-
-
-def fastest_attention_backward(
-    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, do: torch.Tensor, causal: bool
-) -> tuple[str, Call]:
-    """As :func:`fastest_attention` for the gradients; a call returns (dq, dk, dv, …) and its forward ran before.
-
-    Args:
-        q, k, v, do: shape ``[batch, heads, seq, head_dim]``.
-    """
-    query, key, value = (tensor.detach().requires_grad_() for tensor in (q, k, v))
-
-    def gradients() -> Call:
-        """The backward node of a forward that runs now, without autograd's engine: its thread would be timed too."""
-        node = scaled_dot_product_attention(query, key, value, is_causal=causal).grad_fn
-        return torch.no_grad()(partial(node, do))
-
-    calls: dict[str, Call] = {}
-    for backend in BACKENDS if q.is_cuda else ():
-        with suppress(RuntimeError), sdpa_kernel(backend):  # it may refuse these inputs
-            calls[backend.name.lower()] = gradients()
-    return _fastest("scaled_dot_product_attention backward", calls, gradients)
+    if not q.is_cuda:
+        return "scaled_dot_product_attention", by_default
+    calls = {backend.name.lower(): _call(q, k, v, causal, backend) for backend in BACKENDS}
+    timed = [(seconds, name) for name, call in calls.items() if (seconds := _milliseconds(call)) is not None]
+    if not timed:
+        return "scaled_dot_product_attention", by_default
+    _, name = min(timed)
+    return f"scaled_dot_product_attention ({name}, the fastest of {_listed([n for _, n in timed])})", calls[name]
 
 
 def _call(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, causal: bool, backend: SDPBackend) -> Call:
@@ -60,15 +41,6 @@ def _call(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, causal: bool, backe
             return scaled_dot_product_attention(q, k, v, is_causal=causal)
 
     return call
-
-
-def _fastest(operator: str, calls: dict[str, Call], by_default: Callable[[], Call]) -> tuple[str, Call]:
-    """Name and call of the fastest of ``calls``; PyTorch's own choice if there are none, or none works."""
-    timed = [(seconds, name) for name, call in calls.items() if (seconds := _milliseconds(call)) is not None]
-    if not timed:
-        return operator, by_default()
-    _, name = min(timed)
-    return f"{operator} ({name}, the fastest of {_listed([n for _, n in timed])})", calls[name]
 
 
 def _milliseconds(call: Call) -> float | None:

@@ -14,7 +14,7 @@ from harness.strategies.common.default import default_of
 from kernels.attention_backward import AttentionBackward
 from kernels.base import Buffer
 from kernels.execute import execute, relative_error
-from kernels.sdpa import fastest_attention_backward
+from kernels.sdpa_backward import fastest_attention_backward
 from search_spaces.attention_backward import attention_backward_space
 from search_spaces.device import H100, DeviceLimits
 from search_spaces.space import SearchSpace
