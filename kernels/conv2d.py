@@ -1,10 +1,9 @@
 """2-D convolution as an implicit matrix product: bf16/fp16 in and out, float32 accumulation.
 
-Rows of the product are output pixels, columns are filters, and the reduction runs over the filter's taps and the input
-channels; the matrix of patches is never made, its tiles are gathered from the channels-last input. Three schedules share
-the gathering: *data_parallel* (a program per output tile), *persistent* (a fixed number of programs that walk over the
-tiles) and *split_k* (several programs per tile, each over a slice of the reduction, whose float32 partial tiles a second
-launch adds in a fixed order: no atomics, so deterministic).
+Rows of the product are output pixels, columns are filters, and the reduction runs over the filter's taps and the
+input channels. The matrix of patches is never made: its tiles are gathered from the channels-last input. Schedules: *data_parallel* (a program per output tile), *persistent* (a fixed number of programs that walk over the
+tiles) and *split_k* (several programs per tile, each over a slice of the reduction, whose float32 partial tiles a
+second launch adds in a fixed order: no atomics, so deterministic).
 """
 
 from __future__ import annotations
@@ -25,99 +24,80 @@ from kernels.matmul import REDUCE_BLOCK, _add_partials_kernel, _tile_origin
 def _multiply_step(
     x_tile, x_inside, w, column, row_h, row_w, tap, channel, accumulator,
     HEIGHT: tl.constexpr, WIDTH: tl.constexpr, CHANNELS: tl.constexpr, FILTERS: tl.constexpr,
-    SIZE: tl.constexpr, PADDING: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr,
-    DESCRIPTOR: tl.constexpr, EVEN_M: tl.constexpr, EVEN_N: tl.constexpr,
+    SIZE: tl.constexpr, PADDING: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr, DESCRIPTOR: tl.constexpr,
 ):  # fmt: skip
-    """The accumulator plus one tap's BLOCK_K channels, from ``channel`` on, times their weights."""
-    EVEN_C: tl.constexpr = CHANNELS % BLOCK_K == 0
+    """The accumulator plus BLOCK_K channels of one tap, from ``channel`` on, times their weights.
+
+    Masks that are constants (see ``_output_tile``) vanish in the compiler.
+    """
     r = tap // SIZE
     s = tap % SIZE
-    depth = tl.arange(0, BLOCK_K)
-    x_at = x_tile + ((r * WIDTH + s) * CHANNELS + channel)
-    pixels = x_inside
-    if PADDING > 0:
-        pixels = pixels & (row_h + r >= 0) & (row_h + r < HEIGHT) & (row_w + s >= 0) & (row_w + s < WIDTH)
-    if EVEN_C:
-        if PADDING > 0 or not EVEN_M:
-            x_block = tl.load(x_at, mask=pixels[:, None], other=0.0)
-        else:
-            x_block = tl.load(x_at)
-    else:
-        x_block = tl.load(x_at, mask=pixels[:, None] & (channel + depth < CHANNELS)[None, :], other=0.0)
-
     first = tap * CHANNELS + channel
+    depth = tl.arange(0, BLOCK_K)
+    columns = column + tl.arange(0, BLOCK_N)
+    w_inside = tl.full([BLOCK_K, BLOCK_N], True, tl.int1)
+    if PADDING > 0:
+        image = (row_h + r >= 0) & (row_h + r < HEIGHT) & (row_w + s >= 0) & (row_w + s < WIDTH)
+        x_inside = x_inside & image[:, None]
+    if CHANNELS % BLOCK_K != 0:
+        x_inside = x_inside & (channel + depth < CHANNELS)[None, :]
+        w_inside = w_inside & (channel + depth < CHANNELS)[:, None]
+    if FILTERS % BLOCK_N != 0:
+        w_inside = w_inside & (columns < FILTERS)[None, :]
+
+    x_block = tl.load(x_tile + ((r * WIDTH + s) * CHANNELS + channel), mask=x_inside, other=0.0)
     if DESCRIPTOR:
-        # Past the last channel come the next tap's weights, which meet zeros of x.
-        w_block = w.load([column, first]).T
+        w_block = w.load([column, first]).T  # past the last channel: the next tap's weights, which meet zeros of x
     else:
-        columns = column + tl.arange(0, BLOCK_N)
         w_at = w + columns[None, :] * (SIZE * SIZE * CHANNELS) + (first + depth)[:, None]
-        if EVEN_C and EVEN_N:
-            w_block = tl.load(w_at)
-        elif EVEN_C:
-            w_block = tl.load(w_at, mask=(columns < FILTERS)[None, :], other=0.0)
-        elif EVEN_N:
-            w_block = tl.load(w_at, mask=(channel + depth < CHANNELS)[:, None], other=0.0)
-        else:
-            inside = (channel + depth < CHANNELS)[:, None] & (columns < FILTERS)[None, :]
-            w_block = tl.load(w_at, mask=inside, other=0.0)
+        w_block = tl.load(w_at, mask=w_inside, other=0.0)
     return tl.dot(x_block, w_block, accumulator)
 
 
 @triton.jit
 def _output_tile(
-    x_ptr, w, row, column, low, high,
+    x_ptr, w, y_ptr, tile, low, high,
     PIXELS: tl.constexpr, HEIGHT: tl.constexpr, WIDTH: tl.constexpr, CHANNELS: tl.constexpr, FILTERS: tl.constexpr,
     OUT_HEIGHT: tl.constexpr, OUT_WIDTH: tl.constexpr, SIZE: tl.constexpr, STRIDE: tl.constexpr, PADDING: tl.constexpr,
-    BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr, CHANNELS_OUTER: tl.constexpr,
-    NESTED: tl.constexpr, DESCRIPTOR: tl.constexpr, EVEN_M: tl.constexpr, EVEN_N: tl.constexpr,
+    BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr, GROUP_M: tl.constexpr,
+    CHANNELS_OUTER: tl.constexpr, NESTED: tl.constexpr, DESCRIPTOR: tl.constexpr,
 ):  # fmt: skip
-    """Steps low … high - 1 of the reduction (all of them if NESTED) for a float32 tile [BLOCK_M, BLOCK_N]."""
+    """Steps low … high - 1 of the reduction (all of them if NESTED) for a tile [BLOCK_M, BLOCK_N] of y."""
     TAPS: tl.constexpr = SIZE * SIZE
     BLOCKS: tl.constexpr = (CHANNELS + BLOCK_K - 1) // BLOCK_K
+    row, column = _tile_origin(tile, PIXELS, FILTERS, BLOCK_M, BLOCK_N, GROUP_M)
     rows = row + tl.arange(0, BLOCK_M)
     row_h = (rows // OUT_WIDTH) % OUT_HEIGHT * STRIDE - PADDING
     row_w = rows % OUT_WIDTH * STRIDE - PADDING
-    image = rows // (OUT_WIDTH * OUT_HEIGHT)
-    x_rows = ((image * HEIGHT + row_h) * WIDTH + row_w) * CHANNELS
+    x_rows = ((rows // (OUT_WIDTH * OUT_HEIGHT) * HEIGHT + row_h) * WIDTH + row_w) * CHANNELS
     x_tile = x_ptr + x_rows[:, None] + tl.arange(0, BLOCK_K)[None, :]
-    x_inside = rows < PIXELS
+    x_inside = tl.full([BLOCK_M, BLOCK_K], True, tl.int1)
+    y_inside = tl.full([BLOCK_M, BLOCK_N], True, tl.int1)
+    if PIXELS % BLOCK_M != 0:
+        x_inside = x_inside & (rows < PIXELS)[:, None]
+        y_inside = y_inside & (rows < PIXELS)[:, None]
+    columns = column + tl.arange(0, BLOCK_N)
+    if FILTERS % BLOCK_N != 0:
+        y_inside = y_inside & (columns < FILTERS)[None, :]
+
     accumulator = tl.zeros((BLOCK_M, BLOCK_N), dtype=tl.float32)
     if NESTED:
         for tap in tl.range(0, TAPS):
             for channel in tl.range(0, CHANNELS, BLOCK_K):
                 accumulator = _multiply_step(
                     x_tile, x_inside, w, column, row_h, row_w, tap, channel, accumulator,
-                    HEIGHT, WIDTH, CHANNELS, FILTERS, SIZE, PADDING, BLOCK_N, BLOCK_K, DESCRIPTOR, EVEN_M, EVEN_N,
+                    HEIGHT, WIDTH, CHANNELS, FILTERS, SIZE, PADDING, BLOCK_N, BLOCK_K, DESCRIPTOR,
                 )  # fmt: skip
     else:
         for step in tl.range(low, high):
-            if CHANNELS_OUTER:
-                tap = step % TAPS
-                channel = step // TAPS * BLOCK_K
-            else:
-                tap = step // BLOCKS
-                channel = step % BLOCKS * BLOCK_K
+            tap = step % TAPS if CHANNELS_OUTER else step // BLOCKS
+            channel = (step // TAPS if CHANNELS_OUTER else step % BLOCKS) * BLOCK_K
             accumulator = _multiply_step(
                 x_tile, x_inside, w, column, row_h, row_w, tap, channel, accumulator,
-                HEIGHT, WIDTH, CHANNELS, FILTERS, SIZE, PADDING, BLOCK_N, BLOCK_K, DESCRIPTOR, EVEN_M, EVEN_N,
+                HEIGHT, WIDTH, CHANNELS, FILTERS, SIZE, PADDING, BLOCK_N, BLOCK_K, DESCRIPTOR,
             )  # fmt: skip
-    return accumulator
-
-
-@triton.jit
-def _store(
-    y_ptr, accumulator, row, column, PIXELS: tl.constexpr, FILTERS: tl.constexpr,
-    BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr, EVEN_M: tl.constexpr, EVEN_N: tl.constexpr,
-):  # fmt: skip
-    rows = row + tl.arange(0, BLOCK_M)
-    columns = column + tl.arange(0, BLOCK_N)
     y_at = y_ptr + rows[:, None] * FILTERS + columns[None, :]
-    y = accumulator.to(y_ptr.dtype.element_ty)
-    if EVEN_M and EVEN_N:
-        tl.store(y_at, y)
-    else:
-        tl.store(y_at, y, mask=(rows < PIXELS)[:, None] & (columns < FILTERS)[None, :])
+    tl.store(y_at, accumulator.to(y_ptr.dtype.element_ty), mask=y_inside)
 
 
 @triton.jit
@@ -127,44 +107,40 @@ def _conv2d_kernel(
     OUT_HEIGHT: tl.constexpr, OUT_WIDTH: tl.constexpr, SIZE: tl.constexpr, STRIDE: tl.constexpr, PADDING: tl.constexpr,
     BLOCK_M: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_K: tl.constexpr, GROUP_M: tl.constexpr,
     PERSISTENT: tl.constexpr, SPLIT_K: tl.constexpr, CHANNELS_OUTER: tl.constexpr,
-    NESTED: tl.constexpr, DESCRIPTOR: tl.constexpr, EVEN_M: tl.constexpr, EVEN_N: tl.constexpr,
+    NESTED: tl.constexpr, DESCRIPTOR: tl.constexpr,
 ):  # fmt: skip
-    """Axis 0: output tiles, or P persistent programs; axis 1: slices of the reduction, of y [SPLIT_K, pixels, filters]."""
+    """Axis 0: output tiles, or P persistent programs; axis 1: slices, each into its own of y [SPLIT_K, …]."""
     STEPS: tl.constexpr = SIZE * SIZE * ((CHANNELS + BLOCK_K - 1) // BLOCK_K)
+    SLICE: tl.constexpr = (STEPS + SPLIT_K - 1) // SPLIT_K
+    DEPTH: tl.constexpr = SIZE * SIZE * CHANNELS
     w = w_ptr
     if DESCRIPTOR:
-        DEPTH: tl.constexpr = SIZE * SIZE * CHANNELS
         w = tl.make_tensor_descriptor(w_ptr, [FILTERS, DEPTH], [DEPTH, 1], [BLOCK_N, BLOCK_K])
     if PERSISTENT:
         tiles = tl.cdiv(PIXELS, BLOCK_M) * tl.cdiv(FILTERS, BLOCK_N)
-        for tile in tl.range(tl.program_id(0), tiles, tl.num_programs(0), flatten=not NESTED):
-            row, column = _tile_origin(tile, PIXELS, FILTERS, BLOCK_M, BLOCK_N, GROUP_M)
-            accumulator = _output_tile(
-                x_ptr, w, row, column, 0, STEPS, PIXELS, HEIGHT, WIDTH, CHANNELS, FILTERS, OUT_HEIGHT, OUT_WIDTH,
-                SIZE, STRIDE, PADDING, BLOCK_M, BLOCK_N, BLOCK_K, CHANNELS_OUTER, NESTED, DESCRIPTOR, EVEN_M, EVEN_N,
+        for tile in tl.range(tl.program_id(0), tiles, tl.num_programs(0), flatten=True):
+            _output_tile(
+                x_ptr, w, y_ptr, tile, 0, STEPS, PIXELS, HEIGHT, WIDTH, CHANNELS, FILTERS, OUT_HEIGHT, OUT_WIDTH, SIZE,
+                STRIDE, PADDING, BLOCK_M, BLOCK_N, BLOCK_K, GROUP_M, CHANNELS_OUTER, NESTED, DESCRIPTOR,
             )  # fmt: skip
-            _store(y_ptr, accumulator, row, column, PIXELS, FILTERS, BLOCK_M, BLOCK_N, EVEN_M, EVEN_N)
     else:
         low = 0
         high = STEPS
         if SPLIT_K > 1:
-            SLICE: tl.constexpr = (STEPS + SPLIT_K - 1) // SPLIT_K
             low = tl.program_id(1) * SLICE
             high = min(STEPS, low + SLICE)
             y_ptr += tl.program_id(1).to(tl.int64) * (PIXELS * FILTERS)
-        row, column = _tile_origin(tl.program_id(0), PIXELS, FILTERS, BLOCK_M, BLOCK_N, GROUP_M)
-        accumulator = _output_tile(
-            x_ptr, w, row, column, low, high, PIXELS, HEIGHT, WIDTH, CHANNELS, FILTERS, OUT_HEIGHT, OUT_WIDTH,
-            SIZE, STRIDE, PADDING, BLOCK_M, BLOCK_N, BLOCK_K, CHANNELS_OUTER, NESTED, DESCRIPTOR, EVEN_M, EVEN_N,
+        _output_tile(
+            x_ptr, w, y_ptr, tl.program_id(0), low, high, PIXELS, HEIGHT, WIDTH, CHANNELS, FILTERS, OUT_HEIGHT,
+            OUT_WIDTH, SIZE, STRIDE, PADDING, BLOCK_M, BLOCK_N, BLOCK_K, GROUP_M, CHANNELS_OUTER, NESTED, DESCRIPTOR,
         )  # fmt: skip
-        _store(y_ptr, accumulator, row, column, PIXELS, FILTERS, BLOCK_M, BLOCK_N, EVEN_M, EVEN_N)
 
 
 @dataclass(frozen=True)
 class Conv2d(Kernel):
-    """y [batch, out_height, out_width, filters] = x [batch, height, width, channels] * w [filters, size, size, channels].
+    """The convolution y [batch, out_height, out_width, filters] of x and w, all contiguous.
 
-    One group, no dilation, no bias; the same stride and padding (in pixels) along both axes.
+    x is [batch, height, width, channels] and w [filters, size, size, channels]. One group, no dilation, no bias; the same stride and padding (in pixels) along both axes.
 
     Raises:
         ValueError: for a dtype other than bf16/fp16, a size below 1, a padding below 0, a filter larger than the padded
@@ -328,8 +304,6 @@ class Conv2d(Kernel):
             "CHANNELS_OUTER": configuration.get("order") == "channels_outer",
             "NESTED": configuration.get("loop") == "nested",
             "DESCRIPTOR": configuration["weight_load"] == "descriptor",
-            "EVEN_M": self.pixels % blocks["BLOCK_M"] == 0,
-            "EVEN_N": self.filters % blocks["BLOCK_N"] == 0,
         }
 
     def _add_partials(self, split_k: int) -> Launch:

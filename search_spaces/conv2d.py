@@ -1,10 +1,10 @@
 """The search space of ``kernels.conv2d`` for a shape, a dtype and a device.
 
-The values of block_m, block_n, block_k, num_stages and num_warps are those of PyTorch's list for its Triton convolution:
-``conv_configs`` of ``torch/_inductor/template_heuristics/triton.py`` in PyTorch 2.13.0, without the depth 16 and the
-single tile 1024 x 16, which came from a list for older GPUs. As there, no tile has more than 256 · 128 outputs. Loops over
-taps and channels, fused or nested, are choices of that template too (its ``UNROLL``); schedules, weight loads, the order
-of the reduction and of the tiles are this kernel's own.
+The values of block_m, block_n, block_k, num_stages and num_warps are those of PyTorch's list for its Triton
+convolution: ``conv_configs`` of ``torch/_inductor/template_heuristics/triton.py`` in PyTorch 2.13.0, without the depth
+16 and the tile 1024 x 16, which that list has from the time before Hopper. As there, no tile has more than 256 · 128
+outputs. Taps and channels in one loop or two is that template's choice too (its ``UNROLL``); schedules, weight loads,
+the order of the reduction and of the tiles are this kernel's own.
 """
 
 from __future__ import annotations
