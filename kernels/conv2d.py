@@ -1,7 +1,8 @@
 """2-D convolution as an implicit matrix product: bf16/fp16 in and out, float32 accumulation.
 
 Rows of the product are output pixels, columns are filters, and the reduction runs over the filter's taps and the
-input channels. The matrix of patches is never made: its tiles are gathered from the channels-last input. Schedules: *data_parallel* (a program per output tile), *persistent* (a fixed number of programs that walk over the
+input channels. The matrix of patches is never made: its tiles are gathered from the channels-last input.
+Schedules: *data_parallel* (a program per output tile), *persistent* (a fixed number of programs that walk over the
 tiles) and *split_k* (several programs per tile, each over a slice of the reduction, whose float32 partial tiles a
 second launch adds in a fixed order: no atomics, so deterministic).
 """
@@ -140,7 +141,8 @@ def _conv2d_kernel(
 class Conv2d(Kernel):
     """The convolution y [batch, out_height, out_width, filters] of x and w, all contiguous.
 
-    x is [batch, height, width, channels] and w [filters, size, size, channels]. One group, no dilation, no bias; the same stride and padding (in pixels) along both axes.
+    x is [batch, height, width, channels] and w [filters, size, size, channels].
+    One group, no dilation, no bias; the same stride and padding (in pixels) along both axes.
 
     Raises:
         ValueError: for a dtype other than bf16/fp16, a size below 1, a padding below 0, a filter larger than the padded
