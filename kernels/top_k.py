@@ -1,10 +1,11 @@
 """The k largest values of each row and their columns, largest first; among equal values the first column first.
 
-A value of 16 bits and its column fit a 32-bit key whose order is the order of the result, so that keys alone are compared
-and no two are equal. Three schemes: *sort* (a program walks its rows in blocks, sorts each block's k largest keys and
-merges them into the running ones), *split_sort* (the same over slices of the columns; a second launch merges the slices'
-keys) and *select* (a program holds a slice in registers, finds its k-th largest key digit by digit, by counting, and
-writes the keys that are no smaller; a second launch sorts them).
+A value of 16 bits and its column fit a 32-bit key whose order is the order of the result, so that keys alone are
+compared and no two are equal. Three schemes: *sort* (a program walks its rows in blocks, sorts each block's k largest
+keys and merges them into the running ones), *split_sort* (the same over slices of the columns; a second launch merges
+the slices' keys) and *select* (a program holds a slice in registers, finds its k-th largest key digit by digit, by
+counting, and writes the keys that are no smaller; a second launch sorts them). Keys of value and column, and merging
+sorted blocks by bitonic networks, are what OpenAI's triton_kernels does for a router's few columns (``streaming_topk``).
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ MAX_COLS = 2**16
 
 @triton.jit
 def _keys(x, row, column, end, ROWS: tl.constexpr, COLS: tl.constexpr, R: tl.constexpr, C: tl.constexpr):
-    """Keys [R, C] of the tile at (row, column): uint32, in the order of (value, -column); 0 past the last row or ``end``."""
+    """Keys [R, C], uint32, of the tile at (row, column), ordered by (value, -column); 0 past the last row or ``end``."""
     rows = row + tl.arange(0, R)
     columns = column + tl.arange(0, C)
     inside = (rows < ROWS)[:, None] & (columns < end)[None, :]
@@ -95,13 +96,16 @@ def _select_kernel(
     keys = _keys(x, row, begin, min(COLS, begin + SLICE), ROWS, COLS, 1, SLICE_PADDED)
     keys = tl.reshape(keys, [SLICE_PADDED])
 
-    # The largest threshold, digit by digit from the highest, that K keys reach; a threshold that exactly K reach will do.
+    # The largest threshold that K keys reach, digit by digit from the highest; one that just K reach ends the search.
+    # A digit's zero needs no count, which leaves a single candidate where a digit is a bit.
+    FIRST: tl.constexpr = 1 if DIGIT_BITS == 1 else 0
+    digits = tl.arange(0, (1 << DIGIT_BITS) - FIRST) + FIRST
     threshold = (row * 0).to(tl.uint32)
     shift = 32 - DIGIT_BITS
     while shift >= 0:
-        tried = threshold + (tl.arange(0, 1 << DIGIT_BITS).to(tl.uint32) << shift)
+        tried = threshold + (digits.to(tl.uint32) << shift)
         reached = tl.sum((keys[None, :] >= tried[:, None]).to(tl.int32), 1)
-        threshold = tl.max(tl.where(reached >= K, tried, 0), 0)
+        threshold = tl.maximum(threshold, tl.max(tl.where(reached >= K, tried, 0), 0))
         fewest = tl.min(tl.where(reached >= K, reached, SLICE_PADDED + 1), 0)
         shift = tl.where(fewest == K, -1, shift - DIGIT_BITS)
 
@@ -135,8 +139,8 @@ class TopK(Kernel):
     NaN has no place in the order.
 
     Raises:
-        ValueError: for a dtype other than bf16/fp16, rows below 1, cols outside 2 … 2^16 (16 bits of a key), or k outside
-            2 … cols.
+        ValueError: for a dtype other than bf16/fp16, rows below 1, cols outside 2 … 2^16 (16 bits of a key), or k
+            outside 2 … cols.
     """
 
     rows: int
@@ -201,6 +205,7 @@ class TopK(Kernel):
         return "torch.topk", lambda: torch.topk(x, self.k, dim=1)
 
     def plan(self, configuration: Mapping[str, Any], sm_count: int) -> Plan:
+        del sm_count  # grids follow from the shape and the configuration
         slices = configuration.get("slices", 1)
         shape = {"ROWS": self.rows, "COLS": self.cols, "K": self.k, "KEPT": self.kept, "SLICES": slices}
         results: dict[str, Buffer] = {"values": Buffer("values"), "indices": Buffer("indices")}
