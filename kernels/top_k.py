@@ -5,7 +5,8 @@ compared and no two are equal. Three schemes: *sort* (a program walks its rows i
 keys and merges them into the running ones), *split_sort* (the same over slices of the columns; a second launch merges
 the slices' keys) and *select* (a program holds a slice in registers, finds its k-th largest key digit by digit, by
 counting, and writes the keys that are no smaller; a second launch sorts them). Keys of value and column, and merging
-sorted blocks by bitonic networks, are what OpenAI's triton_kernels does for a router's few columns (``streaming_topk``).
+sorted blocks by bitonic networks, are what OpenAI's triton_kernels does for a router's few columns
+(``streaming_topk``).
 """
 
 from __future__ import annotations
@@ -21,11 +22,13 @@ import triton.language as tl
 from kernels.base import Buffer, Buffers, Kernel, Launch, Plan, Scratch
 
 MAX_COLS = 2**16
+VECTOR = 8
+"""Elements of 16 bytes: slices begin at a multiple of it."""
 
 
 @triton.jit
 def _keys(x, row, column, end, ROWS: tl.constexpr, COLS: tl.constexpr, R: tl.constexpr, C: tl.constexpr):
-    """Keys [R, C], uint32, of the tile at (row, column), ordered by (value, -column); 0 past the last row or ``end``."""
+    """Keys [R, C], uint32, of the tile at (row, column), in the order of (value, -column); 0 past the rows or ``end``."""
     rows = row + tl.arange(0, R)
     columns = column + tl.arange(0, C)
     inside = (rows < ROWS)[:, None] & (columns < end)[None, :]
@@ -56,13 +59,12 @@ def _store_result(
 def _sort_kernel(
     x, values, indices, candidates,
     ROWS: tl.constexpr, COLS: tl.constexpr, K: tl.constexpr, KEPT: tl.constexpr, SLICES: tl.constexpr,
-    R: tl.constexpr, BLOCK_COLS: tl.constexpr, SKIP: tl.constexpr, STAGES: tl.constexpr,
+    SLICE: tl.constexpr, R: tl.constexpr, BLOCK_COLS: tl.constexpr, SKIP: tl.constexpr, STAGES: tl.constexpr,
 ):  # fmt: skip
     """Axis 0: groups of R rows; axis 1: slices of the columns, whose keys go to candidates [ROWS, SLICES, KEPT].
 
     With SKIP a block that has no key above the smallest kept one is not sorted.
     """
-    SLICE: tl.constexpr = (COLS + SLICES - 1) // SLICES
     row = tl.program_id(0) * R
     begin = tl.program_id(1) * SLICE
     end = min(COLS, begin + SLICE)
@@ -87,10 +89,9 @@ def _sort_kernel(
 def _select_kernel(
     x, candidates,
     ROWS: tl.constexpr, COLS: tl.constexpr, K: tl.constexpr, KEPT: tl.constexpr, SLICES: tl.constexpr,
-    SLICE_PADDED: tl.constexpr, DIGIT_BITS: tl.constexpr,
+    SLICE: tl.constexpr, SLICE_PADDED: tl.constexpr, DIGIT_BITS: tl.constexpr,
 ):  # fmt: skip
     """Candidates [ROWS, SLICES, KEPT], in no order: the K largest keys of a row's slice, and zeros."""
-    SLICE: tl.constexpr = (COLS + SLICES - 1) // SLICES
     row = tl.program_id(0)
     begin = tl.program_id(1) * SLICE
     keys = _keys(x, row, begin, min(COLS, begin + SLICE), ROWS, COLS, 1, SLICE_PADDED)
@@ -207,13 +208,15 @@ class TopK(Kernel):
     def plan(self, configuration: Mapping[str, Any], sm_count: int) -> Plan:
         del sm_count  # grids follow from the shape and the configuration
         slices = configuration.get("slices", 1)
-        shape = {"ROWS": self.rows, "COLS": self.cols, "K": self.k, "KEPT": self.kept, "SLICES": slices}
+        slice_cols = VECTOR * triton.cdiv(self.cols, VECTOR * slices)
+        merged = {"ROWS": self.rows, "K": self.k, "KEPT": self.kept, "SLICES": slices}
+        shape = {**merged, "COLS": self.cols, "SLICE": slice_cols}
         results: dict[str, Buffer] = {"values": Buffer("values"), "indices": Buffer("indices")}
         options = {"num_warps": configuration["num_warps"]}
         match configuration["scheme"]:
             case "select":
                 constants = {
-                    "SLICE_PADDED": max(self.kept, triton.next_power_of_2(triton.cdiv(self.cols, slices))),
+                    "SLICE_PADDED": max(self.kept, triton.next_power_of_2(slice_cols)),
                     "DIGIT_BITS": configuration["digit_bits"],
                 }
                 arguments = {"x": Buffer("x"), "candidates": Buffer("candidates")}
@@ -239,7 +242,7 @@ class TopK(Kernel):
             _merge_kernel,
             (self.rows, 1, 1),
             {"candidates": Buffer("candidates"), **results},
-            {"ROWS": self.rows, "K": self.k, "KEPT": self.kept, "SLICES": slices},
+            merged,
             {"num_warps": configuration["merge_warps"]},
         )
         return Plan((first, merge), {"candidates": Scratch((self.rows, slices, self.kept), torch.int32)})

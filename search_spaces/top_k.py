@@ -9,7 +9,7 @@ from search_spaces.space import SearchSpace
 DTYPES = ("bf16", "fp16")
 WARPS_PER_SM = 64
 """That an SM of any of these devices holds at once."""
-SLICE = "ceil_div(cols, slices)"
+SLICE = "8 * ceil_div(cols, 8 * slices)"
 KEYS = "rows_per_program * block_cols / (num_warps * warp_size)"
 # A slice's keys, padded to a power of two: slices is one, too.
 PADDED = "(padded_cols // slices)"
@@ -45,7 +45,7 @@ CONSTRAINTS = (
     "block_cols < cols",
     f"num_stages <= ceil_div({SLICE}, block_cols)",
     # Every slice can fill its part of the candidates.
-    f"slices == 1 or cols - (slices - 1) * {SLICE} >= kept",
+    f"slices == 1 or cols - (slices - 1) * ({SLICE}) >= kept",
 )
 
 FEATURES = {
