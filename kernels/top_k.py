@@ -28,7 +28,7 @@ VECTOR = 8
 
 @triton.jit
 def _keys(x, row, column, end, ROWS: tl.constexpr, COLS: tl.constexpr, R: tl.constexpr, C: tl.constexpr):
-    """Keys [R, C], uint32, of the tile at (row, column), in the order of (value, -column); 0 past the rows or ``end``."""
+    """Keys [R, C], uint32, of the tile at (row, column), in the order of (value, -column); 0 past rows or ``end``."""
     rows = row + tl.arange(0, R)
     columns = column + tl.arange(0, C)
     inside = (rows < ROWS)[:, None] & (columns < end)[None, :]
