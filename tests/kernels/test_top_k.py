@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 import torch
 import yaml
 
+from kernels.base import Plan
 from kernels.execute import execute, relative_error
 from kernels.top_k import TopK
 from search_spaces.device import H100, DeviceLimits
@@ -87,6 +89,19 @@ def test_the_widest_row(device: torch.device) -> None:
     x = torch.full((1, 2**16), -1.0, dtype=torch.bfloat16, device=device)
     x[0, -1] = 3.0
     assert error_of(kernel, configuration, x) <= kernel.tolerance
+
+
+class Idle(TopK):
+    """Launches nothing."""
+
+    def plan(self, configuration: Mapping[str, Any], sm_count: int) -> Plan:
+        return Plan(())
+
+
+def test_what_is_not_written_shows() -> None:
+    outputs = execute(Idle(2, 8, 3), {}, {"x": torch.zeros(2, 8)}, 1)
+    assert outputs["values"].isnan().all()
+    assert (outputs["indices"] == -1).all()
 
 
 def test_the_tolerance_tells_a_lost_block() -> None:
