@@ -95,6 +95,7 @@ class Idle(TopK):
     """Launches nothing."""
 
     def plan(self, configuration: Mapping[str, Any], sm_count: int) -> Plan:
+        del configuration, sm_count
         return Plan(())
 
 
