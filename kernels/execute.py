@@ -47,10 +47,12 @@ def _passed(value: Buffer | Descriptor | Scalar, buffers: Buffers) -> Any:
 def execute(
     kernel: Kernel, configuration: Mapping[str, Any], inputs: Buffers, sm_count: int
 ) -> dict[str, torch.Tensor]:
-    """Outputs of ``kernel`` under ``configuration``, poisoned with NaN beforehand."""
+    """Outputs of ``kernel`` under ``configuration``, poisoned with NaN (integers with -1) beforehand."""
     device = next(iter(inputs.values())).device
     plan = kernel.plan(configuration, sm_count)
-    outputs = {name: tensor.fill_(POISON) for name, tensor in kernel.outputs(device).items()}
+    outputs = kernel.outputs(device)
+    for tensor in outputs.values():
+        tensor.fill_(POISON if tensor.is_floating_point() else -1)
     launch(plan, {**inputs, **outputs, **allocate_scratch(plan, device)})
     return outputs
 

@@ -234,7 +234,7 @@ class CudaRunner:
 
     def _verify(self, loaded: Loaded) -> None:
         for tensor in self._outputs.values():
-            tensor.fill_(float("nan"))
+            tensor.fill_(float("nan") if tensor.is_floating_point() else -1)
         loaded.launch()
         error = self._reference.error(self._outputs)
         if not error <= self.kernel.tolerance:
