@@ -20,8 +20,8 @@ from typing import Any
 import triton
 from triton.backends.compiler import GPUTarget
 
-from harness.measure.triton.specialize import launch_source, plan_dtypes
-from kernels.base import Buffer, Kernel
+from harness.measure.triton.specialize import buffer_dtypes, launch_source, plan_dtypes
+from kernels.base import Kernel
 
 ROOT = Path(__file__).parents[2]
 INSTRUCTIONS = {
@@ -35,8 +35,7 @@ INSTRUCTIONS = {
 def compile_plan(kernel: Kernel, configuration: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Per launch: PTX, counts of its telling instructions, shared memory and descriptor scratch in bytes."""
     plan = kernel.plan(configuration, sm_count=132)
-    buffers = {v.name for launch in plan.launches for v in launch.arguments.values() if isinstance(v, Buffer)}
-    dtypes = plan_dtypes(plan, dict.fromkeys(buffers, kernel.dtype))  # all but scratch have the kernel's own type
+    dtypes = plan_dtypes(plan, buffer_dtypes(kernel))
     report = []
     for launch in plan.launches:
         source = launch_source(launch, dtypes)
