@@ -30,9 +30,9 @@ REFERENCE_WEIGHTS = 2**27
 
 
 @triton.jit
-def _as_floats(bits, DTYPE: tl.constexpr):
+def _as_floats(bits, BF16: tl.constexpr):
     """Integers 0 … 15 (uint8) as floats plus the power of two that ``_offset`` names: one bitwise or each."""
-    if DTYPE == tl.bfloat16:
+    if BF16:
         floats = (bits.to(tl.uint16) | 0x4300).to(tl.bfloat16, bitcast=True)
     else:
         floats = (bits.to(tl.uint16) | 0x6400).to(tl.float16, bitcast=True)
@@ -40,29 +40,21 @@ def _as_floats(bits, DTYPE: tl.constexpr):
 
 
 @triton.jit
-def _offset(DTYPE: tl.constexpr):
+def _offset(BF16: tl.constexpr):
     """What ``_as_floats`` adds: 128 (0x4300) in bfloat16, 1024 (0x6400) in float16."""
-    return 128.0 if DTYPE == tl.bfloat16 else 1024.0
+    return 128.0 if BF16 else 1024.0
 
 
 @triton.jit
 def _multiply(a, w, accumulator, WEIGHTS_FIRST: tl.constexpr):
     """accumulator + a [M, K] · w [N, K]ᵀ, or its transpose."""
-    if WEIGHTS_FIRST:
-        accumulator = tl.dot(w, tl.trans(a), accumulator)
-    else:
-        accumulator = tl.dot(a, tl.trans(w), accumulator)
-    return accumulator
+    return tl.dot(w, tl.trans(a), accumulator) if WEIGHTS_FIRST else tl.dot(a, tl.trans(w), accumulator)
 
 
 @triton.jit
 def _load(pointers, inside, EVEN: tl.constexpr):
     """A tile; rows outside are 0 where the matrix does not end with a tile."""
-    if EVEN:
-        tile = tl.load(pointers)
-    else:
-        tile = tl.load(pointers, mask=inside[:, None], other=0)
-    return tile
+    return tl.load(pointers) if EVEN else tl.load(pointers, mask=inside[:, None], other=0)
 
 
 @triton.jit
@@ -74,6 +66,7 @@ def _product(
 ):  # fmt: skip
     """Steps low … high-1 of BLOCK_K over k: a float32 tile [BLOCK_M, BLOCK_N], transposed if WEIGHTS_FIRST."""
     DTYPE: tl.constexpr = a_ptr.dtype.element_ty
+    BF16: tl.constexpr = a_ptr.dtype.element_ty == tl.bfloat16
     HALF_K: tl.constexpr = BLOCK_K // 2
     HALF_GROUP: tl.constexpr = GROUP // 2
     STEPS: tl.constexpr = GROUP // BLOCK_K
@@ -102,9 +95,9 @@ def _product(
             pair = tl.load(scales_ptr + group * n + columns, mask=column_inside, other=0)
         scale = (pair & 0xFFFF).to(tl.uint16).to(DTYPE, bitcast=True)
         zero = (pair >> 16).to(tl.uint16).to(DTYPE, bitcast=True)
-        zero = (zero.to(tl.float32) + _offset(DTYPE)).to(DTYPE)[:, None]
-        first = _as_floats(packed & 15, DTYPE) - zero
-        second = _as_floats(packed >> 4, DTYPE) - zero
+        zero = (zero.to(tl.float32) + _offset(BF16)).to(DTYPE)[:, None]
+        first = _as_floats(packed & 15, BF16) - zero
+        second = _as_floats(packed >> 4, BF16) - zero
         if SCALE_WEIGHTS:
             first *= scale[:, None]
             second *= scale[:, None]
