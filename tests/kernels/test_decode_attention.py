@@ -35,6 +35,7 @@ PRODUCTS: list[dict[str, Any]] = [
     {"product": "vector", "heads_per_program": 1},
     {"product": "vector", "heads_per_program": 2},
 ]
+SLOWER = (("bf16", "token"), ("fp16", "page"), ("fp16", "token"))
 
 
 def ident(configuration: dict[str, Any]) -> str:
@@ -58,10 +59,11 @@ def _bf16_dot(monkeypatch: pytest.MonkeyPatch) -> None:
     mend_bf16_dot(monkeypatch)
 
 
-@pytest.mark.parametrize("lookup", ["token", "page"])
+@pytest.mark.parametrize(
+    ("dtype", "lookup"), [("bf16", "page"), *(pytest.param(*p, marks=pytest.mark.slow) for p in SLOWER)]
+)
 @pytest.mark.parametrize("products", PRODUCTS, ids=ident)
 @pytest.mark.parametrize("schedule", SCHEDULES, ids=ident)
-@pytest.mark.parametrize("dtype", ["bf16", pytest.param("fp16", marks=pytest.mark.slow)])
 def test_every_structure_on_uneven_lengths(
     schedule: dict[str, Any], products: dict[str, Any], lookup: str, dtype: str, device: torch.device
 ) -> None:
