@@ -12,7 +12,20 @@ from kernels.base import Kernel
 from search_spaces.parameter import Categorical
 from search_spaces.space import SearchSpace
 
-KERNELS = ("matmul", "attention", "layernorm", "softmax")
+DEVELOPMENT_KERNELS = ("matmul", "attention", "layernorm", "softmax")
+TEST_KERNELS = (
+    "attention_backward",
+    "chunked_scan",
+    "conv2d",
+    "cross_entropy",
+    "decode_attention",
+    "fp8_gemm",
+    "grouped_gemm",
+    "int4_gemm",
+    "layernorm_backward",
+    "top_k",
+)
+KERNELS = DEVELOPMENT_KERNELS + TEST_KERNELS
 
 
 def kernel_task(name: str, dtype: str, device: AccelDevice) -> tuple[Kernel, SearchSpace]:

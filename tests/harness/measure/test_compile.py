@@ -19,7 +19,7 @@ from harness.measure.triton.specialize import buffer_dtypes, plan_dtypes
 from tests.harness.measure import aot_checks
 from tests.harness.measure.aot_checks import SOUND, in_clean_process
 from tests.harness.measure.fakes import FAKE
-from tests.harness.measure.kernel_tasks import KERNELS, covering, kernel_task
+from tests.harness.measure.kernel_tasks import DEVELOPMENT_KERNELS, TEST_KERNELS, covering, kernel_task
 from tests.harness.measure.kernels_for_faults import AddOne
 
 TIMEOUT_S = 300.0
@@ -80,7 +80,9 @@ def test_source(check: Callable[[], None], tmp_path: Path) -> None:
     in_clean_process(check, tmp_path)
 
 
-@pytest.mark.parametrize("name", KERNELS)
+@pytest.mark.parametrize(
+    "name", [*DEVELOPMENT_KERNELS, *(pytest.param(name, marks=pytest.mark.slow) for name in TEST_KERNELS)]
+)
 def test_kernels_are_specialised_like_the_jit(name: str, tmp_path: Path) -> None:
     kernel, space = kernel_task(name, "fp16", FAKE)
     configurations = covering(space, per_value=2)
