@@ -70,9 +70,8 @@ def _whole_row(
     log_sum = peak + tl.log(tl.sum(tl.exp(x - peak), 0))
     aim = tl.load(x_row + target).to(tl.float32) if GATHER else tl.sum(tl.where(columns == target, x, 0.0), 0)
     tl.store(loss_ptr + row, log_sum - aim)
-    _store_gradient(
-        row_start(gradient_ptr, row, VOCAB), x, columns, target, log_sum, VOCAB, BLOCK, STORE_EVICTION
-    )  # fmt: skip
+    gradient_row = row_start(gradient_ptr, row, VOCAB)
+    _store_gradient(gradient_row, x, columns, target, log_sum, VOCAB, BLOCK, STORE_EVICTION)
 
 
 @triton.jit
@@ -299,10 +298,8 @@ class CrossEntropy(Kernel):
                 constants["LOAD_EVICTION"] = POLICIES[configuration["load_eviction"]]
             case "persistent":
                 kernel = _persistent_kernel
-                constants |= {
-                    "LOAD_EVICTION": POLICIES[configuration["load_eviction"]],
-                    "STAGES": configuration["num_stages"],
-                }
+                constants["LOAD_EVICTION"] = POLICIES[configuration["load_eviction"]]
+                constants["STAGES"] = configuration["num_stages"]
                 arguments["tokens"] = self.tokens
                 programs = min(programs, sm_count * configuration["ctas_per_sm"])
             case "looped":
@@ -324,29 +321,19 @@ class CrossEntropy(Kernel):
         """Launches over slices of whole blocks and over the gradient's blocks."""
         splits, block, grad_block = (configuration[name] for name in ("splits", "block_cols", "grad_block_cols"))
         slice_cols = triton.cdiv(triton.cdiv(self.vocab, block), splits) * block
+        stages, backwards = configuration["num_stages"], configuration["second_pass"] == "reversed"
         partial = Launch(
             _partial_kernel,
             (splits, self.tokens, 1),
             {f"{name}_ptr": Buffer(name) for name in ("x", "peak", "total")},
-            {
-                "VOCAB": self.vocab,
-                "BLOCK": block,
-                "SLICE": slice_cols,
-                "SPLITS": splits,
-                "STAGES": configuration["num_stages"],
-            },
+            {"VOCAB": self.vocab, "BLOCK": block, "SLICE": slice_cols, "SPLITS": splits, "STAGES": stages},
             {"num_warps": configuration["num_warps"]},
         )
         combine = Launch(
             _combine_kernel,
             (triton.cdiv(self.vocab, grad_block), self.tokens, 1),
             {f"{name}_ptr": Buffer(name) for name in ("x", "target", "peak", "total", "loss", "gradient")},
-            {
-                "VOCAB": self.vocab,
-                "BLOCK": grad_block,
-                "SPLITS": splits,
-                "REVERSED": configuration["second_pass"] == "reversed",
-            },
+            {"VOCAB": self.vocab, "BLOCK": grad_block, "SPLITS": splits, "REVERSED": backwards},
             {"num_warps": configuration["grad_warps"]},
         )
         state = Scratch((self.tokens, splits), torch.float32)

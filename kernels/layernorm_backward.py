@@ -224,8 +224,9 @@ class LayerNormBackward(RowKernel):
         """Twice the rounding error of the largest element of dx, over dx's root mean square.
 
         A dx is close to dy weight rstd: dy normal, whose largest of n is about sqrt(2 ln n), and weight uniform in
-        0.5 … 1.5, with a root mean square of 1.04. Sums over rows are nearly normal and deviate less. The partial sums
-        of r of R rows, if lost, show as about sqrt(r / R) times the largest of a few hundred normals, 3 or more.
+        0.5 … 1.5, with a root mean square of 1.04. Sums over rows are nearly normal and deviate less. The sums of r
+        of R rows, if lost, show as about sqrt(r / R) times the largest of ``cols`` normals: at 768 columns in bf16, 16
+        rows of 4,096 as three to five times the tolerance, and of 32,768 as 1.2 times.
         """
         return 2 * self.unit_roundoff * math.sqrt(2 * math.log(max(2, self.elements))) * 1.5 / 1.04
 
@@ -301,9 +302,8 @@ class LayerNormBackward(RowKernel):
         }
         names = ("x", "dy", "mean", "rstd", "weight", "dx", "partials")
         arguments = {f"{name}_ptr": Buffer(name) for name in names}
-        return (
-            Launch(_fused_kernel, (parts, 1, 1), arguments, constants, {"num_warps": configuration["num_warps"]}),
-        ), parts
+        options = {"num_warps": configuration["num_warps"]}
+        return (Launch(_fused_kernel, (parts, 1, 1), arguments, constants, options),), parts
 
     def _separate(self, configuration: Mapping[str, Any]) -> tuple[tuple[Launch, ...], int]:
         """The launches for dx and for the partial sums, and how many rows of these there are."""
@@ -316,19 +316,13 @@ class LayerNormBackward(RowKernel):
             {"num_warps": configuration["num_warps"]},
         )
         sum_rows, sum_cols, slabs = (configuration[name] for name in ("sum_rows", "sum_cols", "slabs"))
+        shape = {"ROWS": self.rows, "COLS": self.cols}
         slab_rows = triton.cdiv(triton.cdiv(self.rows, sum_rows), slabs) * sum_rows
         sums = Launch(
             _sums_kernel,
             (triton.cdiv(self.cols, sum_cols), slabs, 1),
             {f"{name}_ptr": Buffer(name) for name in ("x", "dy", "mean", "rstd", "partials")},
-            {
-                "ROWS": self.rows,
-                "COLS": self.cols,
-                "TILE_ROWS": sum_rows,
-                "TILE_COLS": sum_cols,
-                "PARTS": slabs,
-                "SLAB_ROWS": slab_rows,
-            },
+            {**shape, "TILE_ROWS": sum_rows, "TILE_COLS": sum_cols, "PARTS": slabs, "SLAB_ROWS": slab_rows},
             {"num_warps": SUMS_WARPS},
         )
         return (dx, sums), slabs
