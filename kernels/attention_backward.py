@@ -25,6 +25,7 @@ import triton.language as tl
 
 from kernels.attention import REFERENCE_SCORES, SCORE_DEVIATION, Attention
 from kernels.base import Buffer, Buffers, Launch, Plan, Scalar, Scratch
+from kernels.row_tiles import load_rows, load_values, store_rows
 from kernels.sdpa_backward import fastest_attention_backward
 
 LOG2E = tl.constexpr(math.log2(math.e))
@@ -34,29 +35,6 @@ FAR = tl.constexpr(1.0e30)
 BLOCKS = ("block_m1", "block_n1", "block_m2", "block_n2")
 BUFFERS = ("q", "k", "v", "o", "do", "lse", "delta", "dq", "dk", "dv")
 UNUSED = 64
-
-
-@triton.jit
-def _load_rows(source, rows, seq, HEAD_DIM: tl.constexpr, EVEN: tl.constexpr):
-    """Rows of one head's tensor, [len(rows), HEAD_DIM]; zeros past the head's end."""
-    tile = source + rows[:, None] * HEAD_DIM + tl.arange(0, HEAD_DIM)[None, :]
-    return tl.load(tile) if EVEN else tl.load(tile, mask=(rows < seq)[:, None], other=0.0)
-
-
-@triton.jit
-def _load_row_values(source, rows, seq, other, EVEN: tl.constexpr):
-    """A float32 for each row; ``other`` past the head's end."""
-    return tl.load(source + rows) if EVEN else tl.load(source + rows, mask=rows < seq, other=other)
-
-
-@triton.jit
-def _store_rows(target, rows, values, seq, HEAD_DIM: tl.constexpr, EVEN: tl.constexpr):
-    tile = target + rows[:, None] * HEAD_DIM + tl.arange(0, HEAD_DIM)[None, :]
-    values = values.to(target.dtype.element_ty)
-    if EVEN:
-        tl.store(tile, values)
-    else:
-        tl.store(tile, values, mask=(rows < seq)[:, None])
 
 
 @triton.jit
@@ -70,14 +48,14 @@ def _walk_queries(
     """
     for start in tl.range(low, high, BLOCK_M):
         rows = start + tl.arange(0, BLOCK_M)
-        q = _load_rows(q_ptr, rows, seq, HEAD_DIM, EVEN)
-        lse = _load_row_values(lse_ptr, rows, seq, FAR, EVEN) * LOG2E
+        q = load_rows(q_ptr, rows, seq, HEAD_DIM, HEAD_DIM, EVEN)
+        lse = load_values(lse_ptr, rows, seq, FAR, EVEN) * LOG2E
         weights = tl.exp2(tl.dot(k, tl.trans(q)) * scale - lse[None, :])
         if CAUSAL_MASK:
             weights = tl.where(rows[None, :] >= columns[:, None], weights, 0.0)
-        do = _load_rows(do_ptr, rows, seq, HEAD_DIM, EVEN)
+        do = load_rows(do_ptr, rows, seq, HEAD_DIM, HEAD_DIM, EVEN)
         dv = tl.dot(weights.to(do.dtype), do, dv)
-        delta = _load_row_values(delta_ptr, rows, seq, 0.0, EVEN)
+        delta = load_values(delta_ptr, rows, seq, 0.0, EVEN)
         ds = weights * (tl.dot(v, tl.trans(do)) - delta[None, :])
         dk = tl.dot(ds.to(q.dtype), q, dk)
     return dk, dv
@@ -91,14 +69,14 @@ def _walk_keys(
     """Add what keys low … high-1 of one head give to √d·dQ of a block of queries (scale and lse in base 2)."""
     for start in tl.range(low, high, BLOCK_N):
         columns = start + tl.arange(0, BLOCK_N)
-        k = _load_rows(k_ptr, columns, seq, HEAD_DIM, EVEN)
+        k = load_rows(k_ptr, columns, seq, HEAD_DIM, HEAD_DIM, EVEN)
         weights = tl.exp2(tl.dot(q, tl.trans(k)) * scale - lse[:, None])
         if CAUSAL_MASK:
             # Also hides columns ≥ seq from every row < seq.
             weights = tl.where(rows[:, None] >= columns[None, :], weights, 0.0)
         elif not EVEN:
             weights = tl.where((columns < seq)[None, :], weights, 0.0)
-        v = _load_rows(v_ptr, columns, seq, HEAD_DIM, EVEN)
+        v = load_rows(v_ptr, columns, seq, HEAD_DIM, HEAD_DIM, EVEN)
         ds = weights * (tl.dot(do, tl.trans(v)) - delta[:, None])
         dq = tl.dot(ds.to(k.dtype), k, dq)
     return dq
@@ -116,8 +94,8 @@ def _block_of_keys(
     skipped = head * seq
     q_ptr += skipped * HEAD_DIM
     do_ptr += skipped * HEAD_DIM
-    k = _load_rows(k_ptr + skipped * HEAD_DIM, columns, seq, HEAD_DIM, EVEN_N)
-    v = _load_rows(v_ptr + skipped * HEAD_DIM, columns, seq, HEAD_DIM, EVEN_N)
+    k = load_rows(k_ptr + skipped * HEAD_DIM, columns, seq, HEAD_DIM, HEAD_DIM, EVEN_N)
+    v = load_rows(v_ptr + skipped * HEAD_DIM, columns, seq, HEAD_DIM, HEAD_DIM, EVEN_N)
     dk = tl.zeros((BLOCK_N, HEAD_DIM), dtype=tl.float32)
     dv = tl.zeros((BLOCK_N, HEAD_DIM), dtype=tl.float32)
     low = 0
@@ -134,8 +112,8 @@ def _block_of_keys(
         dk, dv, k, v, q_ptr, do_ptr, lse_ptr + skipped, delta_ptr + skipped, columns, low, seq, seq, scale,
         BLOCK_M, HEAD_DIM, CAUSAL and not SPLIT_LOOP, EVEN_M,
     )  # fmt: skip
-    _store_rows(dv_ptr + skipped * HEAD_DIM, columns, dv, seq, HEAD_DIM, EVEN_N)
-    _store_rows(dk_ptr + skipped * HEAD_DIM, columns, dk * score_scale, seq, HEAD_DIM, EVEN_N)
+    store_rows(dv_ptr + skipped * HEAD_DIM, columns, dv, seq, HEAD_DIM, HEAD_DIM, EVEN_N)
+    store_rows(dk_ptr + skipped * HEAD_DIM, columns, dk * score_scale, seq, HEAD_DIM, HEAD_DIM, EVEN_N)
 
 
 @triton.jit
@@ -150,15 +128,15 @@ def _block_of_queries(
     skipped = head * seq
     k_ptr += skipped * HEAD_DIM
     v_ptr += skipped * HEAD_DIM
-    do = _load_rows(do_ptr + skipped * HEAD_DIM, rows, seq, HEAD_DIM, EVEN_M)
+    do = load_rows(do_ptr + skipped * HEAD_DIM, rows, seq, HEAD_DIM, HEAD_DIM, EVEN_M)
     if MAKE_DELTA:
-        o = _load_rows(o_ptr + skipped * HEAD_DIM, rows, seq, HEAD_DIM, EVEN_M)
+        o = load_rows(o_ptr + skipped * HEAD_DIM, rows, seq, HEAD_DIM, HEAD_DIM, EVEN_M)
         delta = tl.sum(o.to(tl.float32) * do.to(tl.float32), 1)
         tl.store(delta_ptr + skipped + rows, delta, mask=rows < seq)
     else:
-        delta = _load_row_values(delta_ptr + skipped, rows, seq, 0.0, EVEN_M)
-    q = _load_rows(q_ptr + skipped * HEAD_DIM, rows, seq, HEAD_DIM, EVEN_M)
-    lse = _load_row_values(lse_ptr + skipped, rows, seq, FAR, EVEN_M) * LOG2E
+        delta = load_values(delta_ptr + skipped, rows, seq, 0.0, EVEN_M)
+    q = load_rows(q_ptr + skipped * HEAD_DIM, rows, seq, HEAD_DIM, HEAD_DIM, EVEN_M)
+    lse = load_values(lse_ptr + skipped, rows, seq, FAR, EVEN_M) * LOG2E
     dq = tl.zeros((BLOCK_M, HEAD_DIM), dtype=tl.float32)
     low = 0
     high = min(seq, first + BLOCK_M) if CAUSAL else seq
@@ -168,7 +146,7 @@ def _block_of_queries(
         )
         low = first  # a multiple of BLOCK_N
     dq = _walk_keys(dq, q, do, lse, delta, k_ptr, v_ptr, rows, low, high, seq, scale, BLOCK_N, HEAD_DIM, CAUSAL, EVEN_N)
-    _store_rows(dq_ptr + skipped * HEAD_DIM, rows, dq * score_scale, seq, HEAD_DIM, EVEN_M)
+    store_rows(dq_ptr + skipped * HEAD_DIM, rows, dq * score_scale, seq, HEAD_DIM, HEAD_DIM, EVEN_M)
 
 
 @triton.jit

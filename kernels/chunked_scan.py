@@ -24,33 +24,12 @@ import triton
 import triton.language as tl
 
 from kernels.base import DTYPES, Buffer, Buffers, Kernel, Launch, Plan, Scalar, Scratch
+from kernels.row_tiles import load_rows, load_values, store_rows
 
 LOG2E = tl.constexpr(math.log2(math.e))
 CB_BLOCK_K = 32
 """Depth, warps and stages of the launch that stores C·Bᵀ: those of most of mamba_ssm's configurations for it."""
 CB_OPTIONS = {"num_warps": 4, "num_stages": 4}
-
-
-@triton.jit
-def _load_rows(source, rows, limit, stride, COLUMNS: tl.constexpr, EVEN: tl.constexpr):
-    """Rows of a matrix with ``stride`` elements from row to row, [len(rows), COLUMNS]; zeros from ``limit`` on."""
-    tile = source + rows[:, None] * stride + tl.arange(0, COLUMNS)[None, :]
-    return tl.load(tile) if EVEN else tl.load(tile, mask=(rows < limit)[:, None], other=0.0)
-
-
-@triton.jit
-def _load_values(source, rows, limit, EVEN: tl.constexpr):
-    return tl.load(source + rows) if EVEN else tl.load(source + rows, mask=rows < limit, other=0.0)
-
-
-@triton.jit
-def _store_rows(target, rows, values, limit, stride, COLUMNS: tl.constexpr, EVEN: tl.constexpr):
-    tile = target + rows[:, None] * stride + tl.arange(0, COLUMNS)[None, :]
-    values = values.to(target.dtype.element_ty)
-    if EVEN:
-        tl.store(tile, values)
-    else:
-        tl.store(tile, values, mask=(rows < limit)[:, None])
 
 
 @triton.jit
@@ -76,10 +55,10 @@ def _cb_kernel(
         columns = first_column + tl.arange(0, BLOCK_N)
         cb = tl.zeros((BLOCK_M, BLOCK_N), dtype=tl.float32)
         for depth in tl.range(0, STATE, BLOCK_K):
-            c = _load_rows(c_ptr + base + depth, rows, limit, groups * STATE, BLOCK_K, EVEN)
-            b = _load_rows(b_ptr + base + depth, columns, limit, groups * STATE, BLOCK_K, EVEN)
+            c = load_rows(c_ptr + base + depth, rows, limit, groups * STATE, BLOCK_K, EVEN)
+            b = load_rows(b_ptr + base + depth, columns, limit, groups * STATE, BLOCK_K, EVEN)
             cb = tl.dot(c, tl.trans(b), cb)
-        _store_rows(cb_ptr + matrix * CHUNK * CHUNK + first_column, rows, cb, CHUNK, CHUNK, BLOCK_N, True)
+        store_rows(cb_ptr + matrix * CHUNK * CHUNK + first_column, rows, cb, CHUNK, CHUNK, BLOCK_N, True)
 
 
 @triton.jit
@@ -95,11 +74,11 @@ def _walk(
     for start in tl.range(low, high, BLOCK_K):
         columns = start + tl.arange(0, BLOCK_K)
         if STORED:
-            cb = _load_rows(cb_ptr + start, rows, CHUNK, CHUNK, BLOCK_K, True).to(tl.float32)
+            cb = load_rows(cb_ptr + start, rows, CHUNK, CHUNK, BLOCK_K, True).to(tl.float32)
         else:
-            cb = tl.dot(c, tl.trans(_load_rows(b_ptr, columns, limit, b_stride, STATE, EVEN)))
-        decay = _load_values(decay_ptr, columns, limit, EVEN) * LOG2E
-        dt = _load_values(dt_ptr, columns, limit, EVEN)
+            cb = tl.dot(c, tl.trans(load_rows(b_ptr, columns, limit, b_stride, STATE, EVEN)))
+        decay = load_values(decay_ptr, columns, limit, 0.0, EVEN) * LOG2E
+        dt = load_values(dt_ptr, columns, limit, 0.0, EVEN)
         if FACTORED:
             weights = cb * (tl.exp2(row_decay - decay) * dt)[None, :]
         else:
@@ -107,7 +86,7 @@ def _walk(
         if MASK:
             # Also drops what is undefined above the diagonal of CB, and exponentials that overflow there.
             weights = tl.where(rows[:, None] >= columns[None, :], weights, 0.0)
-        x = _load_rows(x_ptr, columns, limit, x_stride, BLOCK_N, EVEN)
+        x = load_rows(x_ptr, columns, limit, x_stride, BLOCK_N, EVEN)
         y = tl.dot(weights.to(x.dtype), x, y)
     return y
 
@@ -140,9 +119,9 @@ def _scan_kernel(
     cb_base = (batch_chunk * groups + group) * CHUNK * CHUNK
     states_base = ((batch_chunk * heads + head) * HEAD_DIM + column) * STATE
 
-    c = _load_rows(c_ptr + b_base, rows, limit, groups * STATE, STATE, EVEN)
-    states = _load_rows(states_ptr + states_base, tl.arange(0, BLOCK_N), BLOCK_N, STATE, STATE, True)
-    row_decay = _load_values(decay_ptr + value_base, rows, limit, EVEN) * LOG2E
+    c = load_rows(c_ptr + b_base, rows, limit, groups * STATE, STATE, EVEN)
+    states = load_rows(states_ptr + states_base, tl.arange(0, BLOCK_N), BLOCK_N, STATE, STATE, True)
+    row_decay = load_values(decay_ptr + value_base, rows, limit, 0.0, EVEN) * LOG2E
     y = tl.dot(c, tl.trans(states))
     low = 0
     if FACTORED:
@@ -168,7 +147,7 @@ def _scan_kernel(
         cb_ptr + cb_base, rows, row_decay, low, first + BLOCK_M, limit, heads * HEAD_DIM, groups * STATE,
         CHUNK, STATE, BLOCK_N, BLOCK_K, STORED, True, False, EVEN,
     )  # fmt: skip
-    _store_rows(y_ptr + x_base, rows, y, limit, heads * HEAD_DIM, BLOCK_N, EVEN)
+    store_rows(y_ptr + x_base, rows, y, limit, heads * HEAD_DIM, BLOCK_N, EVEN)
 
 
 @triton.jit
@@ -193,24 +172,24 @@ def _kept_kernel(
     columns = tl.arange(0, CHUNK)
 
     b_base = ((batch * seq + start) * groups + group) * STATE
-    c = _load_rows(c_ptr + b_base, rows, limit, groups * STATE, STATE, EVEN)
-    b = _load_rows(b_ptr + b_base, columns, limit, groups * STATE, STATE, EVEN)
+    c = load_rows(c_ptr + b_base, rows, limit, groups * STATE, STATE, EVEN)
+    b = load_rows(b_ptr + b_base, columns, limit, groups * STATE, STATE, EVEN)
     cb = tl.dot(c, tl.trans(b))
     cb = tl.where(rows[:, None] >= columns[None, :], cb, 0.0).to(c.dtype)
     for head in tl.range(first_head, first_head + HEADS):
         x_base = ((batch * seq + start) * heads + head) * HEAD_DIM + column
         value_base = (batch * heads + head) * seq + start
         states_base = ((batch_chunk * heads + head) * HEAD_DIM + column) * STATE
-        states = _load_rows(states_ptr + states_base, tl.arange(0, BLOCK_N), BLOCK_N, STATE, STATE, True)
-        row_decay = _load_values(decay_ptr + value_base, rows, limit, EVEN) * LOG2E
-        decay = _load_values(decay_ptr + value_base, columns, limit, EVEN) * LOG2E
-        dt = _load_values(dt_ptr + value_base, columns, limit, EVEN)
+        states = load_rows(states_ptr + states_base, tl.arange(0, BLOCK_N), BLOCK_N, STATE, STATE, True)
+        row_decay = load_values(decay_ptr + value_base, rows, limit, 0.0, EVEN) * LOG2E
+        decay = load_values(decay_ptr + value_base, columns, limit, 0.0, EVEN) * LOG2E
+        dt = load_values(dt_ptr + value_base, columns, limit, 0.0, EVEN)
         y = tl.dot(c, tl.trans(states)) * tl.exp2(row_decay)[:, None]
         # Above the diagonal, where CB is 0, the difference is positive: its exponential must not overflow.
         weights = cb * tl.exp2(tl.minimum(row_decay[:, None] - decay[None, :], 0.0)) * dt[None, :]
-        x = _load_rows(x_ptr + x_base, columns, limit, heads * HEAD_DIM, BLOCK_N, EVEN)
+        x = load_rows(x_ptr + x_base, columns, limit, heads * HEAD_DIM, BLOCK_N, EVEN)
         y = tl.dot(weights.to(x.dtype), x, y)
-        _store_rows(y_ptr + x_base, rows, y, limit, heads * HEAD_DIM, BLOCK_N, EVEN)
+        store_rows(y_ptr + x_base, rows, y, limit, heads * HEAD_DIM, BLOCK_N, EVEN)
 
 
 @dataclass(frozen=True)
