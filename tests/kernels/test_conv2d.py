@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from triton.runtime.errors import OutOfResources
 
 from kernels.conv2d import Conv2d
 from kernels.execute import execute, relative_error
@@ -220,5 +222,9 @@ def test_compiles_where_a_dimension_is_the_constant_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize("dtype", ["bf16", "fp16"])
 def test_random_configurations_on_the_gpu(dtype: str, device: torch.device) -> None:
     kernel = Conv2d(3, 23, 29, 200, 136, 3, 1, 1, dtype)
+    worked = 0
     for configuration in space_of(kernel).sample(np.random.default_rng(0), 40):
-        assert error_of(kernel, dict(configuration), device) <= kernel.tolerance, configuration
+        with suppress(OutOfResources):  # the space leaves to the GPU what the compiler's buffers take
+            assert error_of(kernel, dict(configuration), device) <= kernel.tolerance, configuration
+            worked += 1
+    assert worked > 30
