@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from harness.cli.best import BEST
 from harness.cli.command import Command
 from harness.cli.gate import GATE
 from harness.cli.import_export import EXPORT, IMPORT
@@ -18,6 +19,7 @@ from harness.cli.status import STATUS
 COMMANDS: tuple[Command, ...] = (
     RUN,
     RECORD,
+    BEST,
     STATUS,
     RETIME,
     REPORT,

@@ -1,0 +1,21 @@
+"""A configuration as the line that Triton's own autotuner takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+OPTIONS = ("num_warps", "num_stages", "num_ctas", "maxnreg")
+"""What ``triton.Config`` takes by itself; everything else is an argument of the kernel."""
+
+
+def triton_config(configuration: Mapping[str, Any]) -> str | None:
+    """``triton.Config({...}, num_warps=…, num_stages=…)``; ``None`` where none of Triton's options is in it.
+
+    Names are those of the search space. An option that is there counts as Triton's own.
+    """
+    options = {name: configuration[name] for name in OPTIONS if name in configuration}
+    if not options:
+        return None
+    own = {name: value for name, value in configuration.items() if name not in OPTIONS}
+    return f"triton.Config({own!r}{''.join(f', {name}={value!r}' for name, value in options.items())})"
