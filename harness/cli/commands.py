@@ -15,8 +15,10 @@ from harness.cli.replicate import REPLICATE
 from harness.cli.report import REPORT
 from harness.cli.run import RUN
 from harness.cli.status import STATUS
+from harness.cli.tune import TUNE
 
 COMMANDS: tuple[Command, ...] = (
+    TUNE,
     RUN,
     RECORD,
     BEST,

@@ -101,6 +101,16 @@ class Composer:
             self._but_for_seed[rest] = sweep
         return sweep
 
+    def kernel_fields(self, task: str) -> tuple[str, ...]:
+        """The fields of a task's kernel, which ``task.kernel.FIELD=VALUE`` sets.
+
+        Raises:
+            UserError: there is no such task.
+        """
+        composed = self._composed([f"task={task}"])
+        kernel = OmegaConf.to_container(composed.task).get("kernel") or {}
+        return tuple(str(name) for name in kernel if name != "_target_")
+
     def yaml(self, overrides: Sequence[str]) -> str:
         """The composed configuration as YAML."""
         text: str = self._hydra_call(lambda: OmegaConf.to_yaml(self._composed(overrides), resolve=True))

@@ -278,6 +278,7 @@ class RetimedFacts(TypedDict):
     device: dict[str, Any]
     versions: dict[str, str]
     retiming: dict[str, Any]
+    vendor: NotRequired[dict[str, Any]]
 
 
 class RetimedDocument(RetimedFacts):

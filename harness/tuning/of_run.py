@@ -13,6 +13,7 @@ import yaml
 
 from harness.errors import UserError
 from harness.run import contract
+from harness.run.given import given_default
 from harness.run.log_lines import read_lines
 from harness.run.state import State, run_state
 from harness.system.documents import read_bytes, read_text
@@ -52,7 +53,7 @@ def outcome_of_run(run: Path) -> Outcome:
     retimed, vendor = _retimed(task_folder / contract.RETIMED, label, seed) if live else ({}, None)
     tried = _tried(run, live, retimed)
     note = _note(task_folder / contract.REFERENCE_NOTE)
-    default_ms = latency_of(tried, _first_given(config))
+    default_ms = latency_of(tried, given_default(config))
     if default_ms is None:
         default_ms = (note.get("default") or {}).get("latency_ms")
     return Outcome(
@@ -139,11 +140,3 @@ def _note(path: Path) -> Mapping[str, Any]:
     except (OSError, ValueError, yaml.YAMLError):
         return {}
     return document if isinstance(document, dict) else {}
-
-
-def _first_given(config: Mapping[str, Any]) -> Mapping[str, object] | None:
-    """The default that a run began with, if it did."""
-    start = config.get("start") or {}
-    is_default = str(start.get("source", "")).startswith(("task.default", "task.fallbacks", "helion"))
-    configurations = start.get("configurations") or []
-    return dict(configurations[0]) if is_default and configurations else None

@@ -17,5 +17,9 @@ def triton_config(configuration: Mapping[str, Any]) -> str | None:
     options = {name: configuration[name] for name in OPTIONS if name in configuration}
     if not options:
         return None
-    own = {name: value for name, value in configuration.items() if name not in OPTIONS}
-    return f"triton.Config({own!r}{''.join(f', {name}={value!r}' for name, value in options.items())})"
+    return spelled({name: value for name, value in configuration.items() if name not in OPTIONS}, options)
+
+
+def spelled(arguments: Mapping[str, Any], options: Mapping[str, Any]) -> str:
+    """The line of some arguments of the kernel and some of :data:`OPTIONS`."""
+    return f"triton.Config({dict(arguments)!r}{''.join(f', {name}={value!r}' for name, value in options.items())})"
