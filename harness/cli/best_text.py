@@ -100,7 +100,7 @@ def _tally(outcome: Outcome) -> str:
 
 
 def _ratio(other_ms: float, best_ms: float) -> str:
-    return f"{other_ms / best_ms:.3g} times the best's"
+    return f"{other_ms / best_ms:.2f} times the best's"
 
 
 def _value(value: Any) -> str:

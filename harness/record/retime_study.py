@@ -180,7 +180,7 @@ def retime_task(
         "retiming": asdict(retiming),
     }
     if of_vendor:
-        facts["vendor"] = {"name": name, "latency_ms": float(np.median(of_vendor))}
+        facts["vendor"] = {"name": name, contract.LATENCY_MS: float(np.median(of_vendor))}
     _write(path, evaluations, samples, facts)
     runs = {(one.strategy, one.seed) for one in evaluations}
     best = min(float(np.median(values)) for values in samples.values() if values)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.backends.task import build_kernel, build_task, device_of
-from harness.errors import MachineError, UserError
+from harness.errors import MachineError, OtherRun, UserError
 from harness.record.retime import Retiming
 from harness.record.tasks import retime_tasks
 from harness.run import contract
@@ -52,7 +52,10 @@ def search(tuning: Tuning) -> Outcome:
         UserError: on what the run does not take, or where it broke down before.
         KeyboardInterrupt: its log is kept: :func:`found_so_far`.
     """
-    result = run_alone(tuning.config, tuning.options)
+    try:
+        result = run_alone(tuning.config, tuning.options)
+    except OtherRun as error:
+        raise UserError(f"{error.what}: expected another -o, or move it away") from None
     if result.ended == "failed":
         raise UserError(f"{result.path}: broke down before ({result.message}): resume=retry_failed tries again")
     outcome = outcome_of_run(tuning.run)
