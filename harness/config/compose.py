@@ -107,8 +107,7 @@ class Composer:
         Raises:
             UserError: there is no such task.
         """
-        composed = self._composed([f"task={task}"])
-        kernel = OmegaConf.to_container(composed.task).get("kernel") or {}
+        kernel = self._composed([f"task={task}"]).task.get("kernel") or {}
         return tuple(str(name) for name in kernel if name != "_target_")
 
     def yaml(self, overrides: Sequence[str]) -> str:

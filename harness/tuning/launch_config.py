@@ -28,7 +28,7 @@ def launch_configs(kernel: Kernel, space: SearchSpace, configuration: Configurat
         return {}
     others = space.sample(np.random.default_rng(0), COMPARED)
     try:
-        launches = kernel.plan(configuration, sm_count).launches
+        launches = kernel.plan(space.canonicalize(configuration), sm_count).launches
         compared = [launch for other in others for launch in kernel.plan(other, sm_count).launches]
     except Exception:  # a kernel of the user's, which may plan on its device only; the space's names serve then
         return {}

@@ -24,7 +24,6 @@ from harness.tuning.of_run import outcome_of_run
 from harness.tuning.outcome import FINALISTS, RETIMED, Outcome
 from harness.tuning.prepare import Tuning
 
-BEST = "best.json"
 CONFIRMING = Retiming(limit=FINALISTS, anchors=0)
 
 
@@ -34,7 +33,7 @@ def check_folder(tuning: Tuning) -> None:
     Raises:
         UserError: it is another task's, or cannot be written.
     """
-    path = tuning.out / BEST
+    path = tuning.out / contract.BEST
     check_writable(path)
     with suppress(FileNotFoundError):
         try:
@@ -100,7 +99,7 @@ def write_best(tuning: Tuning, outcome: Outcome, lines: Mapping[str, str]) -> Pa
     Raises:
         Unwritable: there is no room for it.
     """
-    path = tuning.out / BEST
+    path = tuning.out / contract.BEST
     with writing(path):
         write_text(path, json.dumps(best_document(tuning, outcome, lines), indent=1) + "\n")
     return path
