@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.measure.activity import Activity
+from harness.record.progress import RecordingProgress
 from harness.system.text import by_status, mostly_failed
 from tests.harness.cli.test_cli import Nearopt, nearopt
 from tests.harness.toy import toy_space
@@ -40,6 +42,20 @@ def test_a_sweep_of_a_task_where_nothing_works_fails(nearopt: Nearopt, tmp_path:
         SIZE // 4: [],
     }  # fmt: skip
     assert err.splitlines() == [f"nearopt: {line}" for line in lines[failing]]
+
+
+@pytest.mark.parametrize(("succeeded", "code"), [(0, 1), (1, 0)])
+def test_a_recording_without_a_success_fails(
+    nearopt: Nearopt, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, succeeded: int, code: int
+) -> None:
+    progress = RecordingProgress(
+        log=tmp_path / "log", landscape=tmp_path / "x.parquet", done=36, total=36, activity=Activity(), wall_s=1.0,
+        retime_s=0.0, failures={"wrong_result: off by one": 36 - succeeded}, succeeded=succeeded,
+    )  # fmt: skip
+    monkeypatch.setattr("harness.record.tasks.record_tasks", lambda *_: iter([progress]))
+    found, out, _ = nearopt("record", "task=softmax-4096x2560-bf16")
+    assert found == code
+    assert f"{36 - succeeded} wrong_result (most often, {36 - succeeded} times: off by one)" in out
 
 
 def test_every_status_is_told_with_its_commonest_message() -> None:
