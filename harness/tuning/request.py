@@ -48,13 +48,22 @@ def overrides_of(request: TuneRequest, composer: Composer) -> list[str]:
     Raises:
         UserError: nothing to tune, no such kernel, or a value that nobody reads.
     """
+    for value in request.values:
+        if value.startswith("task="):
+            raise UserError(f"{value}: expected the name alone, or FILE.py:NAME")
+        if value.lstrip("+").startswith("strategy.") and request.strategy == AUTO:
+            raise UserError(f"{value}: of which strategy? expected --strategy NAME with it")
     if request.what is None and request.landscape is None:
         raise UserError("nothing to tune: expected FILE.py:NAME, a task's name, or --landscape FILE")
     overrides = []
     if request.what is not None:
         task = register_task(read_kernel_file(request.what)) if is_kernel_file(request.what) else request.what
         overrides.append(f"task={task}")
-        overrides += _values(request.values, composer.kernel_fields(task), request.what)
+        shape = composer.kernel_fields(task)
+        overrides += _values(request.values, list(shape), request.what)
+        given = {override.removeprefix(KERNEL).partition("=")[0] for override in overrides}
+        if missing := [f"{name}=VALUE" for name, needed in shape.items() if needed and name not in given]:
+            raise UserError(f"{request.what}: its shape is not known: expected {' '.join(missing)}")
     else:
         overrides += _values(request.values, (), str(request.landscape))
     if request.landscape is not None:

@@ -120,11 +120,12 @@ def best_document(tuning: Tuning, outcome: Outcome, lines: Mapping[str, str]) ->
 
 
 def _environment(run: Path) -> dict[str, Any]:
-    """The device and the versions that the run's own files name."""
+    """The device, and the versions of what measured there: of a replay those that the recording names, if it does."""
     try:
         said = read_json(run / contract.ENVIRONMENT)
     except (OSError, ValueError):
         return {"device": None, "versions": {}}
     backend = said.get("backend") or {}
-    device = backend.get("device") or (backend.get("recording") or {}).get("device") or {}
-    return {"device": device.get("name"), "versions": dict(said.get("packages") or {})}
+    recording = backend.get("recording") or {}
+    device = backend.get("device") or recording.get("device") or {}
+    return {"device": device.get("name"), "versions": dict(recording.get("versions") or said.get("packages") or {})}
