@@ -124,13 +124,13 @@ def _evaluation_s(backend: Backend) -> float | None:
 
 def _started(config: RunConfig, backend: Backend) -> tuple[RunConfig, list[str]]:
     """The run that begins with the task's default, where it declares one and the strategy can be told of it."""
-    if config.start is not None or config.task is None or not config.task.default:
+    if config.start is not None or config.task is None:
         return config, []
     with_default = replace(config, start=Start(DEFAULT, DEFAULT))
     try:
         given(with_default, backend)
     except UserError as error:
-        return config, [f"without the task's default: {error}"]
+        return config, [f"without the task's default: {error}"] if config.task.default else []
     strategy = build_strategy(config, backend, np.random.SeedSequence(0))
     if not isinstance(strategy, Startable):
         return config, [f"without the task's default: {config.label} cannot be told of it"]

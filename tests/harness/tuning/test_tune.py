@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,10 @@ import yaml
 
 from analysis.runs.load import load_study
 from harness.config.kernel_file import read_kernel_file
+from harness.errors import UserError
 from harness.study import sweep
+from harness.tuning import tune
+from harness.tuning.prepare import Tuning
 from search_spaces.device import H100
 from tests.harness.cli.test_cli import Nearopt, nearopt
 from tests.harness.toy import toy_columns, toy_space, write_toy
@@ -131,6 +135,19 @@ def test_where_nothing_works_it_fails_and_says_why(nearopt: Nearopt, tmp_path: P
         "  wrong_result: 6; most often, 6 times: off by one",
     ]
     assert not (tmp_path / "out/best.json").exists() and "Traceback" not in err
+
+
+def test_what_cannot_be_confirmed_is_told_as_it_was_found(
+    nearopt: Nearopt, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def taken(*_: object) -> Iterator[None]:
+        raise UserError("the device is taken")
+
+    monkeypatch.setattr(Tuning, "live", True)
+    monkeypatch.setattr(tune, "retime_tasks", taken)
+    code, out, err = nearopt("tune", "--landscape", write_toy(tmp_path), "--evaluations", 9, "-o", "out")
+    assert code == 0 and err.splitlines()[-1] == "nearopt: not confirmed: the device is taken"
+    assert out.startswith("the best configuration of") and best(tmp_path / "out")["evaluations"] == 9
 
 
 def test_a_folder_of_another_task_or_search_is_left_alone(nearopt: Nearopt, tmp_path: Path) -> None:
