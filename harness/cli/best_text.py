@@ -81,7 +81,7 @@ def triton_line(outcome: Outcome) -> str:
     """A ``triton.Config`` that can be pasted, or why there is none, as a comment."""
     if outcome.best is None:
         return "# none succeeded:"
-    return triton_config(outcome.best.configuration) or "# no num_warps or num_stages in it, so no Triton kernel's:"
+    return triton_config(outcome.best.configuration) or "# no kernel written in Triton:"
 
 
 def left_out_lines(left_out: Sequence[str]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from harness.evaluation import Configuration
-from harness.tuning.triton_config import OPTIONS, spelled
+from harness.tuning.triton_config import OF_HELION, OPTIONS, spelled
 from kernels.base import Kernel, Launch
 from kernels.cpu import CpuKernel
 from kernels.cuda import CudaKernel
@@ -22,9 +22,10 @@ def launch_configs(kernel: Kernel, space: SearchSpace, configuration: Configurat
     """``triton.Config(…)`` by the name of each Triton function that the configuration launches.
 
     In it are the constants that differ between configurations; those that follow from the shape alone are the
-    caller's, and Triton refuses them in both places. Empty for kernels that are not Triton's.
+    caller's, and Triton refuses them in both places. A function that is launched in two ways is there twice. Empty
+    for kernels that are not written in Triton.
     """
-    if isinstance(kernel, CpuKernel | CudaKernel):
+    if isinstance(kernel, CpuKernel | CudaKernel) or OF_HELION in configuration:
         return {}
     others = space.sample(np.random.default_rng(0), COMPARED)
     try:
@@ -32,7 +33,13 @@ def launch_configs(kernel: Kernel, space: SearchSpace, configuration: Configurat
         compared = [launch for other in others for launch in kernel.plan(other, sm_count).launches]
     except Exception:  # a kernel of the user's, which may plan on its device only; the space's names serve then
         return {}
-    return {_name(launch): _line(launch, compared) for launch in launches}
+    lines: dict[str, str] = {}
+    for launch in launches:
+        name, line = _name(launch), _line(launch, compared)
+        again = sum(each.partition(" ")[0] == name for each in lines)
+        if line not in lines.values() or not again:
+            lines[f"{name} ({again + 1})" if again else name] = line
+    return lines
 
 
 def _line(launch: Launch, compared: Sequence[Launch]) -> str:

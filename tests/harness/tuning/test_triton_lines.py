@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from harness.tuning.launch_config import launch_configs
+from kernels.base import Launch, Plan
 from kernels.softmax import Softmax
 from search_spaces.device import H100
+from search_spaces.parameter import Ordinal
 from search_spaces.softmax import softmax_space
+from search_spaces.space import SearchSpace
 from tests.harness.cli.test_cli import Nearopt, nearopt
 from tests.harness.tuning.own_kernels import recording
 from tests.plugins.conftest import SOURCE
@@ -35,6 +41,24 @@ def test_constants_have_the_kernels_names_and_those_of_the_shape_are_left_out() 
     configuration = next(iter(space.enumerate()))
     (line,) = launch_configs(softmax, space, configuration, 132).values()
     assert f"num_warps={configuration['num_warps']}" in line and "100" not in line  # which is the shape's
+
+
+def test_a_function_that_is_launched_in_two_ways_has_two_lines() -> None:
+    @dataclass(frozen=True)
+    class Twice(Softmax):
+        def plan(self, configuration: Mapping[str, Any], sm_count: int) -> Plan:
+            del sm_count
+            first, second, third = (
+                Launch("f", (1, 1, 1), {}, {"B": configuration["size"] + more, "SAME": 7}, {"num_warps": 2})
+                for more in (0, 1, 1)
+            )
+            return Plan((first, second, third))
+
+    space = SearchSpace([Ordinal("size", (1, 2, 4))])
+    assert launch_configs(Twice(rows=1, cols=2), space, {"size": 2}, 1) == {
+        "f": "triton.Config({'B': 2}, num_warps=2)",
+        "f (2)": "triton.Config({'B': 3}, num_warps=2)",
+    }
 
 
 @pytest.mark.usefixtures("example")
