@@ -20,6 +20,18 @@ class Busy(UserError):
         self.path = path
 
 
+class OtherRun(UserError):
+    """A directory holds another run than the one that would be written there.
+
+    Attributes:
+        what: the message without what to do about it.
+    """
+
+    def __init__(self, what: str, advice: str) -> None:
+        super().__init__(f"{what}: {advice}")
+        self.what = what
+
+
 class Unwritable(UserError):
     """Results cannot be written (disk full, read-only, quota): no other run of a sweep could be either."""
 

@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 README = "README.md"
 PAGES = (
     "harness/README.md",
+    "harness/tuning/README.md",
     "analysis/README.md",
     "harness/strategies/README.md",
     "kernels/README.md",

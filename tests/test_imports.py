@@ -31,7 +31,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "harness.testing analysis.figures analysis.plan",
         "harness.run analysis.report",
         "harness.study harness.authoring harness.record",
-        "harness.gate harness.launchers",
+        "harness.gate harness.launchers harness.tuning",
         "harness.cli",
     )
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from harness.cli.best import BEST
 from harness.cli.command import Command
 from harness.cli.gate import GATE
 from harness.cli.import_export import EXPORT, IMPORT
@@ -14,10 +15,13 @@ from harness.cli.replicate import REPLICATE
 from harness.cli.report import REPORT
 from harness.cli.run import RUN
 from harness.cli.status import STATUS
+from harness.cli.tune import TUNE
 
 COMMANDS: tuple[Command, ...] = (
+    TUNE,
     RUN,
     RECORD,
+    BEST,
     STATUS,
     RETIME,
     REPORT,

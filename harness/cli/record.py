@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from harness.cli.command import Command, add_config_dir
-from harness.cli.exit_codes import DONE
+from harness.cli.exit_codes import DONE, FAILED
 from harness.errors import UserError
 from harness.system.terminal import say
 
@@ -60,11 +60,14 @@ def _record(arguments: argparse.Namespace) -> int:
     request = RecordRequest(
         arguments.output, arguments.limit, arguments.deadline_s, tuple(searches), arguments.draws, arguments.finish
     )
+    code = DONE
     for progress in record_tasks(configs, request):
         say(progress.report(), flush=True)
         if progress.interrupted:
             raise KeyboardInterrupt
-    return DONE
+        if progress.none_succeeded:
+            code = FAILED
+    return code
 
 
 def _retime_options(parser: argparse.ArgumentParser) -> None:
@@ -95,7 +98,8 @@ RECORD = Command(
     description=(
         "Measure every configuration of a task's space on this machine's GPU and write the landscape file.\n"
         "task=A,B,… records several, and compiles code that they share once.\n"
-        "Interrupted recordings resume: every measurement is kept beside the output as it is made."
+        "Interrupted recordings resume: every measurement is kept beside the output as it is made.\n"
+        "Exits 1 where no configuration of a task works."
     ),
     examples=(
         "nearopt record task=softmax-16384x2560-bf16 --deadline-s 540",

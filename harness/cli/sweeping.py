@@ -22,7 +22,7 @@ from harness.study.plan import check_apart, planned, planned_run, without_repeat
 from harness.study.status import state_of
 from harness.study.sweep import run_alone, sweep
 from harness.system.terminal import say, warn
-from harness.system.text import none_succeeded
+from harness.system.text import by_status, mostly_failed, none_succeeded
 
 
 def run(overrides: Sequence[str], multirun: bool, show: bool, config_dir: Path | None) -> int:
@@ -59,7 +59,9 @@ def run(overrides: Sequence[str], multirun: bool, show: bool, config_dir: Path |
     if not multirun:
         result = run_alone(asked.runs[0], asked.options)
         say(_told(result))
-        return FAILED if result.ended == "failed" else DONE
+        for line in failure_lines([result]):
+            warn(f"nearopt: {line}")
+        return FAILED if result.ended == "failed" or result.none_succeeded else DONE
     launch = None if launcher is None else instantiate_target("hydra.launcher", launcher).launch
     if launch is None:
         _check_device(asked.runs)
@@ -127,7 +129,7 @@ def _conclude(results: Sequence[RunResult | Failure], folder: Path) -> int:
     )
     if unverified := sum(result.unverified > 0 for result in runs):
         warn(f"nearopt: {unverified} runs went on from logs without checks: these are unverified")
-    for line in _without_success(runs):
+    for line in failure_lines(runs):
         warn(f"nearopt: {line}")
     for failure in failures:
         warn(f"nearopt: {failure.config.label} seed {failure.config.seed}: {failure.message}")
@@ -140,7 +142,7 @@ def _conclude(results: Sequence[RunResult | Failure], folder: Path) -> int:
         )
         return FAILED
     if not failures:
-        return DONE
+        return FAILED if any(all(run.none_succeeded for run in own) for own in _of_tasks(runs).values()) else DONE
     return FAILED if any(failure.trace for failure in failures) else USER_ERROR
 
 
@@ -166,17 +168,29 @@ def _state(failure: Failure, folder: Path) -> State:
         return State.MISSING
 
 
-def _without_success(runs: Sequence[RunResult]) -> Iterator[str]:
-    """A line for every task of which some of the runs just done found nothing that works."""
+def failure_lines(runs: Sequence[RunResult]) -> Iterator[str]:
+    """For every task of which runs just done found nothing that works, or of which most evaluations failed."""
+    for task, own in _of_tasks(runs).items():
+        bare = [run for run in own if run.none_succeeded]
+        if bare:
+            reasons = _reasons(bare)
+            yield f"{task}: in {len(bare)} of {len(own)} runs {none_succeeded(reasons)}"
+            yield from (f"{task}: {part}" for part in by_status(reasons))
+        rest = [run for run in own if not run.none_succeeded and run.ended != "skipped"]
+        if line := mostly_failed(_reasons(rest), sum(run.evaluations for run in rest)):
+            yield f"{task}: {line}"
+
+
+def _of_tasks(runs: Sequence[RunResult]) -> dict[str, list[RunResult]]:
+    """Runs by task; those of tasks of which some run was just done."""
     of_tasks: dict[str, list[RunResult]] = {}
     for run in runs:
-        if run.ended != "skipped":
-            of_tasks.setdefault(run.path.parent.parent.name, []).append(run)
-    for task, own in of_tasks.items():
-        bare = [run for run in own if run.failures]
-        if bare:
-            reasons = sum((Counter(run.failures) for run in bare), Counter[str]())
-            yield f"{task}: in {len(bare)} of {len(own)} runs {none_succeeded(reasons)}"
+        of_tasks.setdefault(run.path.parent.parent.name, []).append(run)
+    return {task: own for task, own in of_tasks.items() if any(run.ended != "skipped" for run in own)}
+
+
+def _reasons(runs: Sequence[RunResult]) -> Counter[str]:
+    return sum((Counter(run.failures) for run in runs), Counter[str]())
 
 
 def _told(result: RunResult) -> str:
@@ -185,8 +199,6 @@ def _told(result: RunResult) -> str:
     if result.ended == "failed":
         return f"failed before ({result.message}), resume=retry_failed tries again: {result.path}"
     best = f"best observed {result.best_ms:.6g} ms" if result.best_ms is not None else "none succeeded"
-    if result.failures:
-        best = none_succeeded(result.failures)
     if result.unverified:
         best += f", {result.unverified} of them from a log without checks: unverified"
     first = f"first {result.began_with}; " if result.began_with else ""

@@ -101,6 +101,15 @@ class Composer:
             self._but_for_seed[rest] = sweep
         return sweep
 
+    def kernel_fields(self, task: str) -> dict[str, bool]:
+        """The fields of a task's kernel, which ``task.kernel.FIELD=VALUE`` sets, and whether each must be set.
+
+        Raises:
+            UserError: there is no such task.
+        """
+        kernel = self._composed([f"task={task}"]).task.get("kernel") or {}
+        return {str(name): OmegaConf.is_missing(kernel, name) for name in kernel if name != "_target_"}
+
     def yaml(self, overrides: Sequence[str]) -> str:
         """The composed configuration as YAML."""
         text: str = self._hydra_call(lambda: OmegaConf.to_yaml(self._composed(overrides), resolve=True))

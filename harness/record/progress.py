@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness.measure.activity import Activity
 from harness.record.retime import Consistency
-from harness.system.text import none_succeeded
+from harness.system.text import by_status, mostly_failed, none_succeeded
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +24,8 @@ class RecordingProgress:
         wall_s: of this session.
         retime_s: of it, re-timing.
         consistency: how far each further GPU agrees with the first, by UUID.
-        failures: how often configurations failed of what, where none succeeded; else empty.
+        failures: how often configurations failed of what.
+        succeeded: how many did not.
         states: the device's clocks and temperatures over the whole recording, in words; empty if unknown.
         interrupted: the user stopped it.
     """
@@ -39,8 +40,14 @@ class RecordingProgress:
     searched: int = 0
     consistency: Mapping[str, Consistency] = field(default_factory=dict)
     failures: Mapping[str, int] = field(default_factory=dict)
+    succeeded: int = 0
     states: str = ""
     interrupted: bool = False
+
+    @property
+    def none_succeeded(self) -> bool:
+        """Whether all that was tried failed."""
+        return bool(self.failures) and not self.succeeded
 
     def report(self) -> str:
         """Some lines for people: what there is now, and where the time went."""
@@ -55,8 +62,11 @@ def _report(progress: RecordingProgress) -> Iterator[str]:
     else:
         more = f" and {progress.searched} more by searches" if progress.searched else ""
         yield f"recorded {progress.done} configurations{more}: {progress.landscape}"
-    if progress.failures:
+    if progress.none_succeeded:
         yield none_succeeded(progress.failures)
+        yield from by_status(progress.failures)
+    elif line := mostly_failed(progress.failures, progress.succeeded + sum(progress.failures.values())):
+        yield line
     if not activity.finished:
         return
     gpus = f"{activity.what} process" if activity.gpus == 1 else f"{activity.gpus} {activity.what} processes"

@@ -101,6 +101,7 @@ def record(recording: Recording, *, work: MakeWork = usual_work, cache: Path | N
             interrupted=tally.interrupted,
             consistency=consistencies(log.content),
             failures=_failures(rows),
+            succeeded=sum(row.measurement.status is Status.OK for row in rows),
             states=describe_states(
                 row.measurement.device_state for row in rows if row.measurement.device_state is not None
             ),
@@ -108,11 +109,9 @@ def record(recording: Recording, *, work: MakeWork = usual_work, cache: Path | N
 
 
 def _failures(rows: Iterable[LoggedResult]) -> dict[str, int]:
-    """What everything failed of; empty where something succeeded."""
-    measured = [row.measurement for row in rows]
-    if any(measurement.status is Status.OK for measurement in measured):
-        return {}
-    return dict(Counter(failure_reason(measurement.status, measurement.message) for measurement in measured))
+    """What failed of what, and how often."""
+    failed = [row.measurement for row in rows if row.measurement.status is not Status.OK]
+    return dict(Counter(failure_reason(measurement.status, measurement.message) for measurement in failed))
 
 
 def draw_order(space: SearchSpace, rng: np.random.Generator, limit: int | None) -> Codes:

@@ -27,6 +27,7 @@ from harness.measure.session import Session
 from harness.measure.work import MakeWork, SessionOptions, usual_work
 from harness.record.retime import VENDOR, Retiming, rescale, retime
 from harness.run import contract
+from harness.run.given import given_default
 from harness.run.state import OPEN, State, run_state
 from harness.run.survey import runs_of_task
 from harness.system.atomic import check_writable, replacing, writing
@@ -46,6 +47,7 @@ class LiveEvaluation:
         strategy, seed, index: which one.
         key: of its configuration.
         device: UUID of the GPU that the run was on.
+        default: whether the run was given it as its task's default.
     """
 
     strategy: str
@@ -55,6 +57,7 @@ class LiveEvaluation:
     configuration: Configuration
     latency_ms: float
     device: str
+    default: bool = False
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,12 @@ def _of_run(run: Path, space: SearchSpace) -> list[LiveEvaluation]:
     label, seed = str(config["strategy"]["label"]), int(config["seed"])
     indices, latencies = (table.column(name).to_pylist() for name in (contract.INDEX, contract.LATENCY_MS))
     rows = zip(indices, configurations, latencies, strict=True)
-    return [LiveEvaluation(label, seed, index, space.key(c), c, latency, device) for index, c, latency in rows]
+    default = given_default(config)
+    of_default = None if default is None else space.key(default)
+    return [
+        LiveEvaluation(label, seed, index, key := space.key(c), c, latency, device, key == of_default)
+        for index, c, latency in rows
+    ]
 
 
 def _documents(run: Path) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -139,12 +147,14 @@ def retime_task(
     retiming: Retiming,
     rng: np.random.Generator,
     work: MakeWork = usual_work,
+    finalists: int = 0,
 ) -> Retimed:
     """Time the best of a task's live runs again and write ``retimed.parquet`` beside them.
 
     Args:
         folder: ``RESULTS/<task>``.
         retiming: how many, how often.
+        finalists: so many of the fastest of each run besides, and the default that it was given.
 
     Raises:
         UserError: nothing to time, or the device is taken.
@@ -155,23 +165,37 @@ def retime_task(
         readings.setdefault(one.key, []).append(one.latency_ms)
     first = {one.key: one.configuration for one in evaluations}
     latency = {key: float(np.median(values)) for key, values in readings.items()}
-    chosen = {key: (first[key], latency[key]) for key in retiming.choose(latency)}
+    keys = dict.fromkeys([*retiming.choose(latency), *_finalists(evaluations, finalists)])
+    chosen = {key: (first[key], latency[key]) for key in keys}
     check_writable(folder / contract.RETIMED)
     warn(f"{folder.name}: re-timing {len(chosen)} configurations, {retiming.rounds} rounds")
     with Session(kernel, device, options, work) as session:
         samples, *_ = retime(session, chosen, {}, retiming, rng)
-        versions = session.started.versions
-    samples.pop(VENDOR, None)
+        versions, name = session.started.versions, session.started.vendor
+    of_vendor = samples.pop(VENDOR, None)
     path = folder / contract.RETIMED
     facts: contract.RetimedFacts = {
         "device": device.to_json(),
         "versions": dict(versions),
         "retiming": asdict(retiming),
     }
+    if of_vendor:
+        facts["vendor"] = {"name": name, contract.LATENCY_MS: float(np.median(of_vendor))}
     _write(path, evaluations, samples, facts)
     runs = {(one.strategy, one.seed) for one in evaluations}
     best = min(float(np.median(values)) for values in samples.values() if values)
     return Retimed(path, len(runs), len(samples), best)
+
+
+def _finalists(evaluations: Sequence[LiveEvaluation], count: int) -> list[str]:
+    """Keys of the ``count`` fastest of each run, and of the defaults that they were given; none where it is 0."""
+    if not count:
+        return []
+    runs: dict[tuple[str, int], list[LiveEvaluation]] = {}
+    for one in evaluations:
+        runs.setdefault((one.strategy, one.seed), []).append(one)
+    fastest = [sorted(own, key=lambda one: one.latency_ms)[:count] for own in runs.values()]
+    return [one.key for own in fastest for one in own] + [one.key for one in evaluations if one.default]
 
 
 def _write(

@@ -95,7 +95,9 @@ def record_tasks(configs: Sequence[RunConfig], request: RecordRequest) -> Iterat
                 return
 
 
-def retime_tasks(configs: Sequence[RunConfig], results: Path, retiming: Retiming) -> Iterator[Retimed]:
+def retime_tasks(
+    configs: Sequence[RunConfig], results: Path, retiming: Retiming, finalists: int = 0
+) -> Iterator[Retimed]:
     """Time again what live runs found on this device, task by task (see :mod:`harness.record.retime_study`).
 
     Raises:
@@ -108,7 +110,7 @@ def retime_tasks(configs: Sequence[RunConfig], results: Path, retiming: Retiming
         kernel, space = build_task(config.task, device)
         folder = results / f"{config.task.name}{SEPARATOR}{device.slug}"
         rng = np.random.default_rng(np.random.SeedSequence(config.seed))
-        yield retime_task(folder, kernel, space, device, _session_options(config), retiming, rng)
+        yield retime_task(folder, kernel, space, device, _session_options(config), retiming, rng, finalists=finalists)
 
 
 def _session_options(config: RunConfig) -> SessionOptions:

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from harness.errors import UserError
+from harness.errors import OtherRun, UserError
 from harness.run import contract
 from harness.run.version import check_run_version
 from harness.system.digest import digest
@@ -65,18 +65,18 @@ def check_owner(path: Path, config: Mapping[str, Any], allow_mixed_code: bool = 
     if theirs != config["config_hash"]:
         unsaid = {contract.STREAMS: contract.FIRST_STREAMS, contract.SCHEDULE: "batch", contract.RULES: "none"}
         changed = ", ".join(_differences({**unsaid, **earlier}, {**unsaid, **config})) or "code or data behind it"
-        raise UserError(
+        raise OtherRun(
             f"{path}: holds a run of another configuration (config_hash={str(theirs)[:12]}, "
-            f"this one {config['config_hash'][:12]}; {changed}): "
-            "choose another results= or strategy.label=, or move it away"
+            f"this one {config['config_hash'][:12]}; {changed})",
+            "choose another results= or strategy.label=, or move it away",
         )
     if digest(_deciding(earlier)) != theirs:
         raise UserError(f"{file}: damaged: it does not say what its config_hash is of: move it away")
     now = config.get("code_digest")
     if code is not None and now is not None and code != now and not allow_mixed_code:
-        raise UserError(
-            f"{path}: made by other code than today's (code_digest={str(code)[:12]}, now {str(now)[:12]}): "
-            "choose another results= or strategy.label=, or allow_mixed_code=true to have both in one study"
+        raise OtherRun(
+            f"{path}: made by other code than today's (code_digest={str(code)[:12]}, now {str(now)[:12]})",
+            "choose another results= or strategy.label=, or allow_mixed_code=true to have both in one study",
         )
 
 

@@ -48,10 +48,12 @@ PLANNED: Final = "planned"
 PROVENANCE: Final = "provenance"
 CONSOLIDATED: Final = "consolidated.parquet"
 """The analysis writes it; here only its version and the columns named below are read."""
+BEST: Final = "best.json"
+"""What ``nearopt tune`` found."""
 
 RUN_FILES: Final = (CONFIG, ENVIRONMENT, LOG, EVALUATIONS, STRATEGY, FAILED, DONE, LOCK, OWNER)
 TASK_FILES: Final = (REFERENCE, REFERENCE_NOTE, RETIMED)
-RESULTS_FILES: Final = (PLANNED, PROVENANCE, CONSOLIDATED)
+RESULTS_FILES: Final = (PLANNED, PROVENANCE, CONSOLIDATED, BEST)
 
 
 def run_name(label: str, seed: int) -> Path:
@@ -278,6 +280,7 @@ class RetimedFacts(TypedDict):
     device: dict[str, Any]
     versions: dict[str, str]
     retiming: dict[str, Any]
+    vendor: NotRequired[dict[str, Any]]
 
 
 class RetimedDocument(RetimedFacts):

@@ -51,7 +51,7 @@ class RunResult:
         message: why it broke down, one line.
         unverified: so many of the evaluations come from a log without checks, which an older NearOpt wrote.
         began_with: where the configurations are from that were evaluated first, if there were any.
-        failures: of a run without a success, how often its evaluations failed of what; else empty.
+        failures: how often its evaluations failed of what; empty when the run was skipped.
     """
 
     path: Path
@@ -62,6 +62,11 @@ class RunResult:
     failures: Mapping[str, int] = field(default_factory=dict)
     unverified: int = 0
     began_with: str = ""
+
+    @property
+    def none_succeeded(self) -> bool:
+        """Whether all of its evaluations failed."""
+        return self.best_ms is None and bool(self.failures)
 
 
 def _ignore(_: Evaluation) -> None:
@@ -142,7 +147,7 @@ def _execute(
             workers = None if config.overlap is None else config.overlap.workers
             directory.finish(backend.space, ended, document["config_hash"], best.facts, workers)
             mirror.done(ended, path / contract.EVALUATIONS)
-        failures, began_with = best.none_succeeded, "" if begin is None else begin.source
+        failures, began_with = best.failures, "" if begin is None else begin.source
         return RunResult(path, ended, best.evaluations, best.latency_ms, "", failures, directory.unverified, began_with)
 
 
@@ -197,7 +202,7 @@ class Tally:
         self._clock_s = max(self._clock_s, evaluation.clock_end_s)
         if evaluation.latency_ms is not None and (self.latency_ms is None or evaluation.latency_ms < self.latency_ms):
             self.latency_ms = evaluation.latency_ms
-        if evaluation.latency_ms is None and self.latency_ms is None:
+        if evaluation.latency_ms is None:
             self._failures[failure_reason(evaluation.status, evaluation.message)] += 1
         for watcher in self._watchers:
             watcher(evaluation)
@@ -207,9 +212,9 @@ class Tally:
         return self._compiled_s / (workers * self._clock_s) if self._clock_s else 0.0
 
     @property
-    def none_succeeded(self) -> dict[str, int]:
-        """What all evaluations failed of; empty where one succeeded."""
-        return {} if self.latency_ms is not None else dict(self._failures)
+    def failures(self) -> dict[str, int]:
+        """What evaluations failed of, and how often."""
+        return dict(self._failures)
 
 
 def _document(config: RunConfig, backend: Backend) -> contract.ConfigDocument:

@@ -17,6 +17,9 @@ from harness.strategies.common.extras import extra
 from search_spaces.helion import description_of
 from search_spaces.space import SearchSpace
 
+OF_DEFAULT = ("task.default", "task.fallbacks", "helion")
+"""How the source of a task's default begins."""
+
 
 @dataclass(frozen=True)
 class Given:
@@ -46,6 +49,14 @@ def given(config: RunConfig, backend: Backend) -> Given | None:
         return _given(config, config.start, backend.space)
     except UserError as error:  # which knows the values, and not what was asked for
         raise UserError(f"start={config.start.option}: {backend.task}: {error}") from None
+
+
+def given_default(document: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The task's default with which a run began, by its ``config.yaml``; ``None`` where it did not."""
+    start = document.get("start") or {}
+    is_default = str(start.get("source", "")).startswith(OF_DEFAULT)
+    configurations = start.get("configurations") or []
+    return dict(configurations[0]) if is_default and configurations else None
 
 
 def check_startable(config: RunConfig, strategy: Strategy) -> None:

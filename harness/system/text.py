@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import unicodedata
+from collections import Counter
 from collections.abc import Mapping
 
 LIMIT = 500
@@ -64,6 +65,35 @@ def none_succeeded(reasons: Mapping[str, int]) -> str:
     reason, count = max(reasons.items(), key=lambda item: (item[1], item[0]))
     tried = sum(reasons.values())
     return f"no configuration of this task succeeded (of {tried} tried; most often, {count} times: {reason})"
+
+
+def by_status(reasons: Mapping[str, int]) -> list[str]:
+    """A part for each status of failures, the commonest first: its count, and its commonest message with its own.
+
+    Args:
+        reasons: counts by :func:`failure_reason`.
+    """
+    statuses: dict[str, Counter[str]] = {}
+    for reason, count in reasons.items():
+        status, _, message = reason.partition(": ")
+        statuses.setdefault(status, Counter())[message] += count
+    return [
+        f"{said.total()} {status}{_commonest(said)}"
+        for status, said in sorted(statuses.items(), key=lambda item: (-item[1].total(), item[0]))
+    ]
+
+
+def _commonest(said: Counter[str]) -> str:
+    message, count = max(said.items(), key=lambda item: (item[1], item[0]))
+    return f" (most often, {count} times: {message})" if message else ""
+
+
+def mostly_failed(reasons: Mapping[str, int], evaluations: int) -> str:
+    """A line where more than half of all evaluations failed, but not all; else empty."""
+    failed = sum(reasons.values())
+    if not evaluations / 2 < failed < evaluations:
+        return ""
+    return f"{failed} of {evaluations} evaluations failed: {', '.join(by_status(reasons))}"
 
 
 def failure_reason(status: str, message: str) -> str:

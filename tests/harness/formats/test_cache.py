@@ -245,9 +245,9 @@ def test_what_all_failed_is_said_as_that(
     said = "no configuration of this task succeeded (of {} tried; most often, {} times: runtime_error: RuntimeFailed"
     assert main(["landscapes", "import", "cache.json", "-o", "k__gpu.parquet"]) == 0
     assert said.format(4, 3) in capsys.readouterr().out
-    assert main(["run", "backend.landscape=k__gpu.parquet", "results=one"]) == 0
-    assert said.format(4, 3) in capsys.readouterr().out
-    assert main(["run", "-m", "backend.landscape=k__gpu.parquet", "seed=0,1", "results=two", "jobs=1"]) == 0
+    assert main(["run", "backend.landscape=k__gpu.parquet", "results=one"]) == 1
+    assert said.format(4, 3) in capsys.readouterr().err
+    assert main(["run", "-m", "backend.landscape=k__gpu.parquet", "seed=0,1", "results=two", "jobs=1"]) == 1
     assert f"nearopt: k__gpu: in 2 of 2 runs {said.format(8, 6)}" in capsys.readouterr().err
 
 

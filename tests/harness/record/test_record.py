@@ -108,7 +108,10 @@ def test_what_all_failed_is_said_as_that(tmp_path: Path) -> None:
     said = "no configuration of this task succeeded (of 5 tried; most often, 3 times: wrong_result"
     assert said in progress.report()
     assert progress.landscape == recording.out and len(read_landscape(recording.out).codes) == 5
-    assert not make(tmp_path, tmp_path / "a__f100.parquet").failures
+    assert progress.none_succeeded and "3 wrong_result (most often, 3 times: " in progress.report()
+    other = make(tmp_path, tmp_path / "a__f100.parquet")
+    assert not other.none_succeeded and (other.succeeded, sum(other.failures.values())) == (8, 24)
+    assert "\n24 of 32 evaluations failed: 8 compile_error (most often, " in other.report()
 
 
 def test_inputs_are_fresh_in_each_recording_and_kept_in_its_sessions(tmp_path: Path) -> None:

@@ -68,6 +68,21 @@ def test_runs_are_judged_by_one_batch(runs: Path) -> None:
     assert optima(after).t_star_ms[TASK] == pytest.approx(expected.min())
 
 
+def test_finalists_of_each_run_and_the_vendor_are_in_the_batch(runs: Path) -> None:
+    kernel, rng = FakeKernel(str(runs)), np.random.default_rng(0)
+    where = (runs / "results" / TASK, kernel, SPACE, FAKE, OPTIONS, Retiming(limit=1, anchors=0, rounds=1), rng)
+    retime_task(*where, fake_work(runs), finalists=3)
+    table = pq.read_table(runs / "results" / TASK / "retimed.parquet")
+    timed = [(row["seed"], row["key"]) for row in table.to_pylist() if row["samples_ms"]]
+    of_seed = {seed: {key for of, key in timed if of == seed} for seed in (0, 1)}
+    every = sorted(live_evaluations(runs / "results" / TASK, SPACE), key=lambda one: one.latency_ms)
+    for seed, keys in of_seed.items():
+        assert {one.key for one in [one for one in every if one.seed == seed][:3]} <= keys
+    assert 3 <= len({key for _, key in timed}) <= 6
+    document = json.loads(table.schema.metadata[b"nearopt"])
+    assert document["vendor"] == {"name": "fakelib", "latency_ms": pytest.approx(0.0135)}
+
+
 def test_a_run_that_came_later_asks_for_another_re_timing(runs: Path) -> None:
     again(runs, Retiming(rounds=1))
     live_run(runs, 2)

@@ -1,0 +1,111 @@
+"""A kernel in a user's own file: its class, and the task that it makes without a YAML."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from inspect import isabstract
+from pathlib import Path
+from types import ModuleType
+
+from hydra.core.config_store import ConfigStore
+
+from harness.config.own_space import task_node
+from harness.config.plugins import importable
+from harness.errors import UserError
+from harness.system.text import one_line
+from kernels.base import Kernel
+
+SUFFIX = ".py"
+
+
+@dataclass(frozen=True)
+class KernelFile:
+    """A class in a file.
+
+    Attributes:
+        where: as it was written, for messages.
+        target: the dotted path that Hydra takes.
+        kernel: the class.
+    """
+
+    where: str
+    target: str
+    kernel: type[Kernel]
+
+    @property
+    def task(self) -> str:
+        """What its task goes by in overrides."""
+        return self.target.replace(".", "-")
+
+
+def is_kernel_file(word: str) -> bool:
+    """Whether a word names a Python file, perhaps with a class in it: ``FILE.py`` or ``FILE.py:NAME``."""
+    return word.endswith(SUFFIX) or f"{SUFFIX}:" in word
+
+
+def read_kernel_file(word: str) -> KernelFile:
+    """The kernel that ``FILE.py:NAME`` names; ``FILE.py`` where there is one alone.
+
+    The file is imported as a module of its stem, by worker processes too.
+
+    Raises:
+        UserError: no such file or class, one that cannot be imported, or a module of that name that is another file.
+    """
+    text, _, name = word.partition(f"{SUFFIX}:")
+    path = Path(text if text.endswith(SUFFIX) else f"{text}{SUFFIX}")
+    if not path.is_file():
+        raise UserError(f"{path}: no such file: expected FILE.py:NAME, or a task's name")
+    kernels = dict(_kernels(_module(path)))
+    if not kernels:
+        raise UserError(f"{path}: no kernel in it: expected a class derived from kernels.base.Kernel")
+    if not name and len(kernels) > 1:
+        raise UserError(f"{path}: expected one of {', '.join(f'{path}:{each}' for each in kernels)}")
+    name = name or next(iter(kernels))
+    if name not in kernels:
+        near = get_close_matches(name.lower(), [each.lower() for each in kernels], n=1, cutoff=0.5)
+        expected = [each for each in kernels if each.lower() in near] or list(kernels)
+        raise UserError(f"{path}:{name}: no such kernel in it: expected {' or '.join(expected)}")
+    if missing := sorted(getattr(kernels[name], "__abstractmethods__", ())):
+        raise UserError(f"{path}:{name}: {', '.join(missing)}: not defined: a kernel needs them (kernels/base.py)")
+    return KernelFile(word, f"{path.stem}.{name}", kernels[name])
+
+
+def register_task(file: KernelFile) -> str:
+    """Make the kernel a task that overrides can name; returns that name.
+
+    Raises:
+        UserError: it has no search space.
+    """
+    node = task_node(file.where, file.target, file.kernel)
+    ConfigStore.instance().store(name=file.task, node=node, group="task", provider=file.where)
+    return file.task
+
+
+def _kernels(module: ModuleType) -> Iterator[tuple[str, type[Kernel]]]:
+    """The classes that the module itself defines; abstract ones only where they lack what a kernel needs."""
+    own = {
+        name: value
+        for name, value in vars(module).items()
+        if isinstance(value, type) and issubclass(value, Kernel) and value.__module__ == module.__name__
+    }
+    bases = {base for value in own.values() for base in value.__mro__[1:]}
+    yield from ((name, value) for name, value in own.items() if not (isabstract(value) and value in bases))
+
+
+def _module(path: Path) -> ModuleType:
+    if not path.stem.isidentifier():
+        raise UserError(f"{path}: Python cannot import a file of this name: expected letters, digits and _")
+    importable(path.parent)
+    try:
+        module = importlib.import_module(path.stem)
+    except Exception as error:  # whatever it does while it is imported
+        raise UserError(f"{path}: cannot be imported: {type(error).__name__}: {one_line(error, 300)}") from error
+    found = getattr(module, "__file__", None)
+    if found is None or Path(found).resolve() != path.resolve():
+        sys.path[:] = [entry for entry in sys.path if entry != str(path.parent.resolve())]
+        raise UserError(f"{path}: Python imports {found or path.stem} by this name: expected another file name")
+    return module

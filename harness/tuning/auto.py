@@ -1,0 +1,73 @@
+"""Which strategy tunes one kernel, where nobody names one: what was measured here, as a rule."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+AUTO = "auto"
+ASK_S = 0.025
+"""Mean seconds of an ask of conditional_gp beside live work (experiments/asynchronous, matmul)."""
+LEAD = 9.5 / 5.7
+"""Evaluations of pattern_search over those of conditional_gp to within 5% (experiments/claim_5_10x, useful tasks)."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A strategy of ``conf/strategy``, and why."""
+
+    strategy: str
+    reason: str
+
+
+def auto_strategy(
+    size: int | None,
+    evaluations: int | None,
+    seconds: float | None = None,
+    workers: int = 1,
+    evaluation_s: float | None = None,
+) -> Choice:
+    """The strategy for one search.
+
+    Args:
+        size: feasible configurations; ``None``: too many to list.
+        evaluations, seconds: the budget; ``None`` for no limit.
+        workers: compile workers.
+        evaluation_s: mean cost of an evaluation in s on one worker, where it is known; more than 0.
+    """
+    if (
+        size is not None
+        and (reach := _reach(evaluations, seconds, workers, evaluation_s)) is not None
+        and reach >= size
+    ):
+        return Choice("random", f"the budget covers all {size} configurations: each is measured once, in random order")
+    if evaluation_s is not None and evaluation_s / workers < ASK_S / (LEAD - 1):
+        own_ms, ask_ms = 1000 * evaluation_s / workers, 1000 * ASK_S
+        return Choice(
+            "pattern_search",
+            f"an evaluation takes {own_ms:.2g} ms, and an ask of conditional_gp {ask_ms:g}: the fastest of those "
+            "whose asks cost nothing (experiments/claim_5_10x)",
+        )
+    if size is None:
+        return Choice(
+            "conditional_gp",
+            "the space is too large to list: 1.25 times as fast as TPE in such spaces (experiments/ablation)",
+        )
+    if workers > 1:
+        return Choice(
+            "conditional_gp",
+            "10 times as fast as uniform random search with 16 workers on recorded tasks (experiments/asynchronous)",
+        )
+    return Choice(
+        "conditional_gp",
+        "9.5 times as fast as uniform random search on recorded tasks, the most of all (experiments/claim_5_10x)",
+    )
+
+
+def _reach(evaluations: int | None, seconds: float | None, workers: int, evaluation_s: float | None) -> float | None:
+    """How many evaluations the budget allows; ``None`` where nobody knows."""
+    if seconds is None:
+        return evaluations
+    if evaluation_s is None:
+        return None
+    in_time = seconds * workers / evaluation_s
+    return in_time if evaluations is None else min(in_time, evaluations)

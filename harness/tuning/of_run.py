@@ -1,0 +1,142 @@
+"""The outcome of a run's directory, finished or not, from its files alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+
+from harness.errors import UserError
+from harness.run import contract
+from harness.run.given import given_default
+from harness.run.log_lines import read_lines
+from harness.run.state import State, run_state
+from harness.system.documents import read_bytes, read_text
+from harness.system.names import check_names
+from harness.system.yaml_text import load_yaml
+from harness.tuning.outcome import (
+    FINALISTS,
+    RECORDED,
+    RETIMED,
+    Outcome,
+    Tried,
+    best_of,
+    commonest_messages,
+    counted,
+    latency_of,
+)
+
+_COLUMNS = (contract.STATUS, contract.LATENCY_MS, contract.ORACLE_MS, "message")
+
+
+def outcome_of_run(run: Path) -> Outcome:
+    """What the run in a directory found so far.
+
+    A replay's latencies are those of its recording, a live run's those of ``retimed.parquet`` beside it, where that
+    has them; else readings.
+
+    Raises:
+        UserError: a file of it is damaged, or a newer NearOpt made it.
+    """
+    state, why = run_state(run)
+    if state is State.DAMAGED:
+        raise UserError(f"{run}: damaged: {why}")
+    config = _document(run / contract.CONFIG)
+    task, label, seed = config["task"], str(config["strategy"]["label"]), int(config["seed"])
+    live = (config.get("backend") or {}).get("kind") == "live"
+    task_folder = run.parent.parent
+    retimed, vendor = _retimed(task_folder / contract.RETIMED, label, seed) if live else ({}, None)
+    tried = _tried(run, live, retimed)
+    note = _note(task_folder / contract.REFERENCE_NOTE)
+    default_ms = latency_of(tried, given_default(config))
+    if default_ms is None:
+        default_ms = (note.get("default") or {}).get("latency_ms")
+    return Outcome(
+        task=task,
+        path=run,
+        strategy=label,
+        seed=seed,
+        state=str(state),
+        best=best_of(tried, RETIMED) if live else best_of(tried, RECORDED, FINALISTS),
+        evaluations=len(tried),
+        statuses=counted(tried),
+        messages=commonest_messages(tried),
+        default_ms=default_ms,
+        vendor=vendor or vendor_of(note),
+    )
+
+
+def vendor_of(document: Mapping[str, Any]) -> tuple[str, float] | None:
+    """The vendor's name and latency in ms that a recording's document has."""
+    said = document.get("vendor") or {}
+    return (str(said["name"]), float(said["latency_ms"])) if said.get("latency_ms") is not None else None
+
+
+def _tried(run: Path, live: bool, retimed: Mapping[int, float]) -> list[Tried]:
+    return [
+        Tried(
+            configuration=row["configuration"],
+            status=str(row[contract.STATUS]),
+            message=str(row["message"] or ""),
+            latency_ms=row[contract.LATENCY_MS],
+            known_ms=retimed.get(index) if live else row[contract.ORACLE_MS],
+        )
+        for index, row in enumerate(_rows(run))
+    ]
+
+
+def _rows(run: Path) -> list[dict[str, Any]]:
+    """A row an evaluation: of the table where the run is done, else of its log."""
+    path = run / contract.EVALUATIONS
+    if not path.exists():
+        log = run / contract.LOG
+        return read_lines(read_bytes(log, None)).rows if log.exists() else []
+    try:
+        file = pq.ParquetFile(path)
+        parameters = [name for name in file.schema_arrow.names if name.startswith(contract.PARAMETER_PREFIX)]
+        rows: list[dict[str, Any]] = file.read([*_COLUMNS, *parameters]).to_pylist()
+    except (OSError, ValueError, KeyError, pa.ArrowException) as error:
+        raise UserError(f"{path}: damaged: {str(error).splitlines()[0]}") from None
+    prefix = len(contract.PARAMETER_PREFIX)
+    for row in rows:
+        row["configuration"] = {name[prefix:]: row[name] for name in parameters if row[name] is not None}
+    return rows
+
+
+def _retimed(path: Path, label: str, seed: int) -> tuple[dict[int, float], tuple[str, float] | None]:
+    """Latency in ms of a run's evaluations that were timed again, by index, and the vendor's."""
+    if not path.exists():
+        return {}, None
+    try:
+        table = pq.ParquetFile(path).read()
+        document = json.loads((table.schema.metadata or {})[contract.METADATA_KEY])
+        rows = table.to_pylist()
+        mine = [row for row in rows if (row[contract.LABEL], row[contract.SEED]) == (label, seed)]
+        known = {row[contract.INDEX]: row[contract.ORACLE_MS] for row in mine if row[contract.SAMPLES_MS]}
+        return known, vendor_of(document)
+    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
+        raise UserError(f"{path}: damaged: {(str(error).splitlines() or ['?'])[0]}") from None
+
+
+def _document(path: Path) -> dict[str, Any]:
+    try:
+        document = load_yaml(read_text(path))
+        check_names(path, document["task"], document["strategy"]["label"])
+        int(document["seed"])
+    except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError) as error:
+        raise UserError(f"{path}: not readable ({error}): expected a run's configuration") from None
+    return dict(document)
+
+
+def _note(path: Path) -> Mapping[str, Any]:
+    """reference.yaml; empty where there is none: only the default and the vendor are taken from it."""
+    try:
+        document = load_yaml(read_text(path))
+    except (OSError, ValueError, yaml.YAMLError):
+        return {}
+    return document if isinstance(document, dict) else {}
