@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from kernels.base import Buffers, Kernel, Plan
+from kernels.base import Buffers, Plan
+from kernels.simple import SimpleKernel
 
 
-class CpuKernel(Kernel):
+class CpuKernel(SimpleKernel):
     """A tunable kernel for one shape and dtype that runs on the CPU.
 
     Inputs and outputs are CPU tensors; ``tensor.numpy()`` shares their memory.
@@ -40,11 +41,3 @@ class CpuKernel(Kernel):
         """
         del configuration, sm_count
         raise TypeError(f"{type(self).__name__} runs on the CPU: it has no launches")
-
-    def vendor(self, inputs: Buffers) -> tuple[str, Callable[[], Any]]:
-        """A library's name and a call of it on the same inputs; by default there is none.
-
-        Raises:
-            NotImplementedError: by default.
-        """
-        raise NotImplementedError(f"{type(self).__name__} names no library to compare with")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kernels.base import Kernel
+from kernels.simple import SimpleKernel
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,5 +25,5 @@ class CudaFunction:
     name: str
 
 
-class CudaKernel(Kernel):
+class CudaKernel(SimpleKernel):
     """A kernel whose launches are :class:`CudaFunction` s, compiled by nvcc."""

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
-from harness.config.targets import instantiate_target
+from harness.config.own_space import OwnSpace
+from harness.config.targets import check_takes, instantiate_target
 from harness.config.task import TaskSpec
 from harness.errors import UserError
 from harness.measure.cpu.device import cpu_device
@@ -73,8 +74,9 @@ def build_kernel(task: TaskSpec) -> Kernel:
     Raises:
         UserError: its target cannot be imported, does not take its arguments, or is no kernel.
     """
-    if not task.kernel or not task.space:
-        raise UserError(f"task={task.name}: it has no kernel and space: expected a task of conf/task")
+    if not task.kernel:
+        raise UserError(f"task={task.name}: it has no kernel: expected a task of conf/task")
+    check_takes("task.kernel", task.kernel)
     kernel = instantiate_target("task.kernel", task.kernel, any_error=True)
     if not isinstance(kernel, Kernel):
         raise UserError(f"task.kernel={task.kernel.get('_target_')}: expected a kernels.base.Kernel")
@@ -88,6 +90,10 @@ def build_task(task: TaskSpec, device: AccelDevice) -> tuple[Kernel, SearchSpace
         UserError: the task's targets cannot be imported or do not take their arguments.
     """
     kernel = build_kernel(task)
+    if not task.space and isinstance(kernel, OwnSpace):
+        return kernel, kernel.search_space(device.limits())
+    if not task.space:
+        raise UserError(f"task={task.name}: it has no space: expected task.space, or search_space in its kernel")
     shape = {field.name: getattr(kernel, field.name) for field in fields(kernel)}  # type: ignore[arg-type]
     space = instantiate_target("task.space", task.space, any_error=True, **{**shape, "device": device.limits()})
     if not isinstance(space, SearchSpace):

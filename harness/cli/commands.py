@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from harness.cli.best import BEST
+from harness.cli.check import CHECK
 from harness.cli.command import Command
 from harness.cli.gate import GATE
 from harness.cli.import_export import EXPORT, IMPORT
 from harness.cli.landscapes import COMPARE, LANDSCAPES
+from harness.cli.new_kernel import NEW_KERNEL
 from harness.cli.new_strategy import NEW_STRATEGY
 from harness.cli.plan import PLAN
 from harness.cli.profile import PROFILE
@@ -15,6 +17,7 @@ from harness.cli.replicate import REPLICATE
 from harness.cli.report import REPORT
 from harness.cli.run import RUN
 from harness.cli.status import STATUS
+from harness.cli.strategies import STRATEGIES
 from harness.cli.tune import TUNE
 
 COMMANDS: tuple[Command, ...] = (
@@ -28,7 +31,10 @@ COMMANDS: tuple[Command, ...] = (
     PLAN,
     REPLICATE,
     GATE,
+    NEW_KERNEL,
+    CHECK,
     NEW_STRATEGY,
+    STRATEGIES,
     PROFILE,
     LANDSCAPES,
     IMPORT,

@@ -8,10 +8,12 @@ import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
 
-from harness.cli.exit_codes import FAILED, INTERRUPTED, USER_ERROR
+from harness.cli.commands import COMMANDS
+from harness.cli.completion import FLAGS, completion
+from harness.cli.exit_codes import DONE, FAILED, INTERRUPTED, USER_ERROR
 from harness.cli.parser import command_parser, parse
 from harness.errors import UserError
-from harness.system.terminal import warn
+from harness.system.terminal import say, warn
 from harness.system.text import one_line, whole_line
 
 OF_A_FILE = frozenset(
@@ -26,8 +28,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     from analysis.errors import AnalysisError
 
     _print_whatever_the_terminal_takes()
+    words = list(sys.argv[1:] if argv is None else argv)
     try:
-        command, arguments = parse(argv)
+        if words[:1] in ([flag] for flag in FLAGS):
+            say(completion(words[1:], COMMANDS))
+            return DONE
+        command, arguments = parse(words)
         if command is None:
             command_parser().print_help()
             return USER_ERROR

@@ -5,17 +5,21 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 from itertools import pairwise
 from typing import NoReturn
 
 from harness.cli.command import Command
 from harness.cli.commands import BY_NAME, COMMANDS
 from harness.errors import UserError
+from harness.system.near import expected_name
 
 DESCRIPTION = """How fast does a tuner get near the optimum of a real GPU kernel?
 
 exit codes: 0 done, 2 wrong input or results that cannot be written (one line on stderr), 130 Ctrl-C, 1 anything else;
-gate: 4 regression, 3 undecided"""
+gate: 4 regression, 3 undecided
+
+tab completion: eval "$(nearopt -sc install=bash)", or zsh, or fish"""
 _MAY_BE_EMPTY = ("--beside",)
 """Options whose value is a list of names, which may have none."""
 
@@ -29,6 +33,7 @@ def command_parser() -> argparse.ArgumentParser:
     """The parser of ``nearopt`` with one subparser for each command of the table."""
     formatter = argparse.RawDescriptionHelpFormatter
     parser = _Parser(prog="nearopt", description=DESCRIPTION, formatter_class=formatter)
+    parser.add_argument("--version", action="version", version=f"nearopt {version('nearopt')}")
     commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND", parser_class=_Parser)
     for command in COMMANDS:
         command.add_options(
@@ -54,14 +59,35 @@ def _check_not_empty(parser: argparse.ArgumentParser, words: Sequence[str]) -> N
             parser.error(f"{word}: expected a value (. is the working directory)")
 
 
+def _unknown(word: str, command: str | None) -> str:
+    """What to say of an option, or of a word too many."""
+    name, equals, value = word.lstrip("-").partition("=")
+    own = BY_NAME.get(command or "")
+    if own is None or not word.startswith("-"):
+        where = f"nearopt {command}" if command else "nearopt"
+        return f"{where}: unrecognized argument {word} (see {where} --help)"
+    parser = argparse.ArgumentParser(add_help=not own.own_help)
+    own.add_options(parser)
+    known = [option for option in parser._option_string_actions if option.startswith("--")]
+    said = f"nearopt {command}: {word}: no such option"
+    near = expected_name(f"--{name}", known) if known else ""
+    if near.startswith("--") and not near.endswith("the only one"):
+        return f"{said}: expected {near}"
+    if "overrides" in {action.dest for action in parser._actions}:
+        return f"{said}: expected {name}={value if equals else 'VALUE'} if it is an override (nearopt {command} --help)"
+    return f"{said} (see nearopt {command} --help)"
+
+
 def parse(argv: Sequence[str] | None = None) -> tuple[Command | None, argparse.Namespace]:
     """The command and its arguments, overrides and options in any order; no command where none was named.
 
     Raises:
         UserError: on a word that does not fit.
     """
-    parser = command_parser()
     words = list(sys.argv[1:] if argv is None else argv)
+    if words and not words[0].startswith("-") and words[0] not in BY_NAME:
+        raise UserError(f"nearopt {words[0]}: no such command: expected {expected_name(words[0], list(BY_NAME))}")
+    parser = command_parser()
     _check_not_empty(parser, words)
     if (two := " ".join(words[:2])) in BY_NAME and " " in two:
         words[:2] = [two]
@@ -70,7 +96,7 @@ def parse(argv: Sequence[str] | None = None) -> tuple[Command | None, argparse.N
     arguments, rest = parser.parse_known_args([word for word in words if word not in overrides])
     options = [word for word in rest if word.startswith("-")]
     if options or (rest and not hasattr(arguments, "overrides")):
-        parser.error(f"unrecognized argument {(options or rest)[0]}")
+        raise UserError(_unknown((options or rest)[0], arguments.command))
     if own or rest:
         arguments.overrides = [*getattr(arguments, "overrides", ()), *overrides, *rest]
     return BY_NAME.get(arguments.command), arguments

@@ -13,10 +13,12 @@ randomised blocks: every strategy once on a task and seed, in random order.
 
 overrides (Hydra's syntax):
   task=NAME                     a task of conf/task; backend.landscape=PATH replays any landscape file instead
+  task=FILE.py:CLASS            a kernel of your own; task.kernel.FIELD=VALUE for its shape
+  task=all | task=glob(soft*)   with -m: all recorded tasks, or those like it
   strategy=NAME                 a strategy of conf/strategy; strategy.label=LABEL names a variant
   strategy.gamma=0.1,0.3        with -m: variants, which go by lfbo(gamma=0.1) and lfbo(gamma=0.3)
   backend=replay|live           backend.noise=recorded|none  backend.device=h100  backend.compile_workers=N
-  budget.evaluations=N  budget.seconds=S      whichever comes first; seconds on the tuning clock
+  budget.evaluations=N  budget.seconds=S      whichever comes first; seconds on the tuning clock; 2min is 120
   seed=N | seed=range(a,b)      range excludes b; lists and ranges need -m
   batch=N                       configurations asked at once
   workers=W schedule=batch      W at once, on W compile workers; the slowest of them ends the batch

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
-from difflib import get_close_matches
-from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +12,22 @@ import hydra
 import yaml
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import ChoiceSweep, Override, RangeSweep
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from harness.config.group_names import is_many, spelled_out
 from harness.config.interpolations import check_interpolations
 from harness.config.labels import labelled, swept_arguments
 from harness.config.overrides import check_hydra_keys, check_lists_of_files, check_readable, chosen, natural
 from harness.config.plugins import GROUPS, Plugins, importable, load_hydras_plugins
+from harness.config.refusals import check_names, keys_at, refusal
 from harness.config.schema import (
+    KINDS,
     RunConfig,
+    RunSchema,
     SweepOptions,
     check_least,
     interpolated,
@@ -33,13 +35,14 @@ from harness.config.schema import (
     run_config,
     sweep_options,
 )
+from harness.config.sweep_size import check_sweeps
+from harness.config.values import checked_values
 from harness.errors import UserError
 from harness.system.resources import conf_directory
 from harness.system.text import causes_line
 
-MAX_RUNS = 100_000
-FEW = 8
-"""Names of a group that are all listed where another is asked for."""
+TOP = tuple(part.name for part in fields(RunSchema))
+"""Options of a run, configuration groups among them."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,9 @@ class Composer:
         """
 
         check_hydra_keys(overrides)
+        for override in overrides:
+            if is_many(override):
+                raise UserError(f"{override}: stands for several: expected -m with it")
 
         def resolved() -> Sweep:
             composed = self._composed(overrides)
@@ -96,7 +102,7 @@ class Composer:
         seeds, rest = _seeds_apart(overrides)
         if len(seeds) == 1 and (known := self._but_for_seed.get(rest)) is not None:
             return Sweep((replace(known.runs[0], seed=check_least("seed", _value(seeds[0]), 0)),), known.options)
-        sweep: Sweep = self._hydra_call(resolved)  # resolves interpolations
+        sweep: Sweep = self._hydra_call(resolved, overrides)  # resolves interpolations
         if "seed" not in interpolated(OmegaConf.to_container(self._memo[rest])):
             self._but_for_seed[rest] = sweep
         return sweep
@@ -112,7 +118,7 @@ class Composer:
 
     def yaml(self, overrides: Sequence[str]) -> str:
         """The composed configuration as YAML."""
-        text: str = self._hydra_call(lambda: OmegaConf.to_yaml(self._composed(overrides), resolve=True))
+        text: str = self._hydra_call(lambda: OmegaConf.to_yaml(self._composed(overrides), resolve=True), overrides)
         return text
 
     def expand(self, overrides: Sequence[str]) -> Sweep:
@@ -121,17 +127,18 @@ class Composer:
         Raises:
             UserError: on any override that does not fit, or an option of the sweep that is given as a list.
         """
-        overrides = [override for override in overrides if not _for_launcher(override)]
+        overrides = spelled_out([override for override in overrides if not _for_launcher(override)], self._options)
         given = {override.split("=", 1)[0] for override in overrides}
-        swept = [item for item in self._sweeper_params(overrides) if item.split("=", 1)[0] not in given]
+        params = [item for item in self._sweeper_params(overrides) if item.split("=", 1)[0] not in given]
+        swept = spelled_out(params, self._options)
         try:
             parsed = OverridesParser.create().parse_overrides([*swept, *overrides])
             check_lists_of_files(parsed)
-            _check_sweeps(parsed)
+            check_sweeps(parsed)
             jobs = BasicSweeper.split_arguments(parsed, max_batch_size=None)[0]
         except HydraException as error:
             check_readable([*swept, *overrides])
-            raise UserError(causes_line(error)) from None
+            raise self._refusal(error, overrides) from None
         sweep = _joined([self.single(job) for job in jobs])
         named = swept_arguments([(str(part.key_or_group), part.is_sweep_override()) for part in parsed])
         if not named:
@@ -170,14 +177,32 @@ class Composer:
     def _composed(self, overrides: Sequence[str]) -> Any:
         seeds, rest = _seeds_apart(overrides)
         if rest not in self._memo:
+            check_names(rest, TOP)
+            named = self._with_kernel_file(tuple(checked_values(rest, KINDS)))
             for group in GROUPS:
-                if (name := chosen(rest, group)) is not None:
+                if (name := chosen(named, group)) is not None:
                     self._plugins.choose(group, name)
-            self._memo[rest] = self._hydra(rest)
+            self._memo[rest] = self._hydra(named)
         composed = self._memo[rest].copy()
         for override in seeds:
             composed.seed = _value(override)
         return composed
+
+    def _with_kernel_file(self, overrides: tuple[str, ...]) -> tuple[str, ...]:
+        """``task=my_kernel.py:NAME`` as the name of a task that Hydra knows from now on.
+
+        Raises:
+            UserError: no such file, or no kernel with a space of its own in it.
+        """
+        name = chosen(overrides, "task")
+        if name is None or ".py" not in name:
+            return overrides
+        from harness.config.kernel_file import is_kernel_file, read_kernel_file, register_task  # imports torch
+
+        if not is_kernel_file(name):
+            return overrides
+        registered = register_task(read_kernel_file(name))
+        return tuple(f"task={registered}" if override.startswith("task=") else override for override in overrides)
 
     def _hydra(self, overrides: Sequence[str], return_hydra_config: bool = False) -> Any:
         def composed() -> Any:
@@ -205,17 +230,24 @@ class Composer:
             return call()
         except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
             check_readable(overrides)
-            raise UserError(_missing(error) or causes_line(error)) from None
+            raise self._refusal(error, overrides) from None
 
+    def _options(self, group: str) -> list[str]:
+        """The names that a configuration group has, on the whole search path."""
+        with hydra.initialize_config_dir(version_base="1.3", config_dir=str(conf_directory())):
+            loader = GlobalHydra.instance().config_loader()
+            return list(loader.get_group_options(group, config_name="config", overrides=self._search_path))
 
-def _missing(error: Exception) -> str:
-    """What of a configuration group is not there, and what is like it; empty for other errors."""
-    if not isinstance(error, MissingConfigException) or not error.options or not error.missing_cfg_file:
-        return ""
-    group, _, name = error.missing_cfg_file.rpartition("/")
-    near = get_close_matches(name, error.options, n=3) if len(error.options) > FEW else []
-    expected = " or ".join(near) if near else f"one of {', '.join(error.options)}"
-    return f"{group}={name}: there is no {error.missing_cfg_file}.yaml: expected {expected}"
+    def _refusal(self, error: Exception, overrides: Sequence[str]) -> UserError:
+        """The error of Hydra's or OmegaConf's in our words."""
+
+        def keys(refused: str, parent: str) -> list[str]:
+            others = [override for override in overrides if override != refused]
+            with suppress(Exception), hydra.initialize_config_dir(version_base="1.3", config_dir=str(conf_directory())):
+                return keys_at(hydra.compose("config", [*self._search_path, *others]), parent)
+            return []
+
+        return UserError(refusal(error, overrides, keys))
 
 
 def _seeds_apart(overrides: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
@@ -247,33 +279,6 @@ def _key(override: str) -> str:
 
 def _for_launcher(override: str) -> bool:
     return override.lstrip("+~").startswith(("hydra/launcher", "hydra.launcher."))
-
-
-def _check_sweeps(overrides: Sequence[Override]) -> None:
-    """Refuse what could not be listed: Hydra would hang on it or come back with nothing."""
-    total = 1
-    for override in overrides:
-        if not override.is_sweep_override():
-            continue
-        sweep = override.value()
-        if isinstance(sweep, ChoiceSweep):
-            total *= len(sweep.list)
-        elif isinstance(sweep, RangeSweep):
-            total *= _range_length(override.input_line, sweep)
-        else:
-            raise UserError(f"{override.input_line}: expected a list a,b,c or a range(a,b)")
-    if total > MAX_RUNS:
-        raise UserError(
-            f"{' '.join(str(o.input_line) for o in overrides)}: expected at most {MAX_RUNS} runs in a sweep"
-        )
-
-
-def _range_length(text: str | None, sweep: RangeSweep) -> int:
-    start, stop, step = sweep.start, sweep.stop, sweep.step
-    length = (stop - start) / step if start is not None and stop is not None and step else 0.0
-    if not 0 < length < float("inf"):
-        raise UserError(f"{text}: expected a range with at least one value")
-    return ceil(length)
 
 
 def _value(override: str) -> Any:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from inspect import isabstract
 from pathlib import Path
+from traceback import extract_tb
 from types import ModuleType
 
 from hydra.core.config_store import ConfigStore
@@ -47,10 +48,13 @@ def is_kernel_file(word: str) -> bool:
     return word.endswith(SUFFIX) or f"{SUFFIX}:" in word
 
 
-def read_kernel_file(word: str) -> KernelFile:
+def read_kernel_file(word: str, *, whole: bool = True) -> KernelFile:
     """The kernel that ``FILE.py:NAME`` names; ``FILE.py`` where there is one alone.
 
     The file is imported as a module of its stem, by worker processes too.
+
+    Args:
+        whole: refuse a class that lacks members; ``nearopt check`` tells them one by one.
 
     Raises:
         UserError: no such file or class, one that cannot be imported, or a module of that name that is another file.
@@ -58,10 +62,11 @@ def read_kernel_file(word: str) -> KernelFile:
     text, _, name = word.partition(f"{SUFFIX}:")
     path = Path(text if text.endswith(SUFFIX) else f"{text}{SUFFIX}")
     if not path.is_file():
-        raise UserError(f"{path}: no such file: expected FILE.py:NAME, or a task's name")
+        raise UserError(f"{path}: no such file: expected {_like(path) or 'FILE.py:NAME'}, or a task's name")
     kernels = dict(_kernels(_module(path)))
     if not kernels:
-        raise UserError(f"{path}: no kernel in it: expected a class derived from kernels.base.Kernel")
+        raise UserError(f"{path}: no kernel in it: expected a class derived from kernels.simple.SimpleKernel, "
+                        "kernels.cpu.CpuKernel or kernels.cuda.CudaKernel")  # fmt: skip
     if not name and len(kernels) > 1:
         raise UserError(f"{path}: expected one of {', '.join(f'{path}:{each}' for each in kernels)}")
     name = name or next(iter(kernels))
@@ -69,8 +74,9 @@ def read_kernel_file(word: str) -> KernelFile:
         near = get_close_matches(name.lower(), [each.lower() for each in kernels], n=1, cutoff=0.5)
         expected = [each for each in kernels if each.lower() in near] or list(kernels)
         raise UserError(f"{path}:{name}: no such kernel in it: expected {' or '.join(expected)}")
-    if missing := sorted(getattr(kernels[name], "__abstractmethods__", ())):
-        raise UserError(f"{path}:{name}: {', '.join(missing)}: not defined: a kernel needs them (kernels/base.py)")
+    missing = sorted(getattr(kernels[name], "__abstractmethods__", ()))
+    if missing and whole:
+        raise UserError(f"{path}:{name}: {', '.join(missing)}: not defined: a kernel needs them (kernels/simple.py)")
     return KernelFile(word, f"{path.stem}.{name}", kernels[name])
 
 
@@ -103,9 +109,28 @@ def _module(path: Path) -> ModuleType:
     try:
         module = importlib.import_module(path.stem)
     except Exception as error:  # whatever it does while it is imported
-        raise UserError(f"{path}: cannot be imported: {type(error).__name__}: {one_line(error, 300)}") from error
+        said = one_line(error.msg if isinstance(error, SyntaxError) else error, 300)
+        raise UserError(f"{path}{_line(error, path)}: cannot be imported: {type(error).__name__}: {said}") from error
     found = getattr(module, "__file__", None)
     if found is None or Path(found).resolve() != path.resolve():
         sys.path[:] = [entry for entry in sys.path if entry != str(path.parent.resolve())]
         raise UserError(f"{path}: Python imports {found or path.stem} by this name: expected another file name")
     return module
+
+
+def _like(path: Path) -> str:
+    """A file in the same folder whose name is like a wrong one; empty if there is none."""
+    try:
+        names = sorted(file.name for file in path.parent.glob(f"*{SUFFIX}"))
+    except OSError:
+        return ""
+    near = get_close_matches(path.name, names, n=1)
+    return str(path.with_name(near[0])) if near else ""
+
+
+def _line(error: Exception, path: Path) -> str:
+    """``:12`` where the file itself is at fault."""
+    if isinstance(error, SyntaxError):
+        return f":{error.lineno}"
+    lines = [at.lineno for at in extract_tb(error.__traceback__) if at.filename == str(path.resolve())]
+    return f":{lines[-1]}" if lines else ""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 from harness.errors import UserError
+from harness.system.near import expected_name
 
 BATCH, ASYNC = "batch", "async"
 SCHEDULES = (BATCH, ASYNC)
@@ -52,8 +52,7 @@ def scheduled(document: Mapping[str, Any]) -> Schedule:
     batch, workers, kind, ahead = (document[name] for name in ("batch", "workers", "schedule", "ask_ahead"))
     backend = dict(document["backend"])
     if kind not in SCHEDULES:
-        near = get_close_matches(str(kind), SCHEDULES, n=1)
-        raise UserError(f"schedule={kind}: expected {near[0] if near else ' or '.join(SCHEDULES)}")
+        raise UserError(f"schedule={kind}: expected {expected_name(str(kind), SCHEDULES)}")
     if ahead and kind != ASYNC:
         raise UserError("ask_ahead=true: only an asynchronous run asks ahead: expected schedule=async as well")
     if workers is None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,11 @@ from harness.config.ruling import ruled
 from harness.config.schedule import Overlap, scheduled
 from harness.config.start import Start, start_of
 from harness.config.task import KERNEL_NAME, TaskSpec
+from harness.config.values import kinds_of
 from harness.errors import UserError
 from harness.evaluation import Budget
 from harness.rules import Rules
+from harness.system.near import expected_name
 
 MAX_BATCH = 1_000_000
 RESUMES = ("unfinished", "retry_failed")
@@ -66,6 +67,10 @@ class RunSchema:
     dry_run: bool = False
     allow_mixed_code: bool = False
     keep_diff: bool = True
+
+
+KINDS = kinds_of(RunSchema)
+"""Kinds of the options that are numbers, text or switches, by dotted name; interpolations may stand for any."""
 
 
 def _either(flag: bool, yes: str, no: str) -> str:
@@ -239,8 +244,7 @@ def _refuse_unread(composed: DictConfig, document: Mapping[str, Any]) -> None:
         referred = interpolated(OmegaConf.to_container(composed)) if unread else frozenset()
         for key in unread:
             if key not in referred:
-                near = get_close_matches(key, known, n=1)
-                expected = f"{where}{near[0]}" if near else f"one of {', '.join(where + name for name in known)}"
+                expected = expected_name(key, known, where)
                 raise UserError(f"{where}{key}={part[key]}: nobody reads it: expected {expected}")
 
 

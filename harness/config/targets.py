@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
+from importlib import import_module
 from typing import Any
 
+from hydra._internal.utils import _locate
 from hydra.errors import HydraException
-from hydra.utils import get_object, instantiate
+from hydra.utils import instantiate
 
 from harness.config.arguments import check_types
 from harness.errors import UserError
+from harness.system.near import expected_name
 from harness.system.text import one_line
 
 HYDRA_HINT = ", set env var HYDRA_FULL_ERROR=1 to see chained exception."
@@ -48,14 +50,33 @@ def target_object(field: str, path: str, base: type | None = None) -> Any:
         UserError: it cannot be imported, or is not what it should be.
     """
     try:
-        target = get_object(path)
+        target = _locate(path)  # hydra.utils.get_object logs what it raises
     except Exception as error:  # whatever the module does while it is imported
-        raise UserError(f"{field}={path}: {one_line(error, 400)}") from None
+        raise UserError(f"{field}={path}: {_why_not_found(path, error)}") from None
     expected = "a class or function" if base is None else f"a class derived from {base.__module__}.{base.__qualname__}"
     fits = callable(target) if base is None else isinstance(target, type) and issubclass(target, base)
     if not fits:
         raise UserError(f"{field}={path}: expected {expected}")
     return target
+
+
+def _why_not_found(path: str, error: Exception) -> str:
+    """What of a dotted path is not there, and the name that is like it."""
+    module, _, name = path.rpartition(".")
+    if not module:
+        return "expected a dotted path, MODULE.NAME"
+    try:
+        found = import_module(module)
+    except ModuleNotFoundError as missing:
+        if missing.name and f"{path}.".startswith(f"{missing.name}."):
+            return f"there is no module {missing.name}"
+        return f"{module} cannot be imported: {one_line(missing, 300)}"
+    except Exception as broken:  # whatever the module does while it is imported
+        return f"{module} cannot be imported: {type(broken).__name__}: {one_line(broken, 300)}"
+    if hasattr(found, name):
+        return one_line(error, 400)
+    names = [each for each, value in vars(found).items() if callable(value) and not each.startswith("_")]
+    return f"no {name} in {module}" + (f": expected {expected_name(name, names)}" if names else "")
 
 
 def call_target(
@@ -102,8 +123,8 @@ def check_takes(what: str, target: Mapping[str, Any]) -> None:
     names = [parameter.name for parameter in parameters]
     for name, value in target.items():
         if name not in names and name not in HYDRA_WORDS:
-            near = get_close_matches(name, names, n=1)
-            expected = f"{what}.{near[0]}" if near else f"an argument of {_path(what, target)}"
+            near = expected_name(name, names, f"{what}.")
+            expected = f"an argument of {_path(what, target)}" if near.startswith("one of") else near
             raise UserError(f"{what}.{name}={value}: nobody reads it: expected {expected}")
 
 
@@ -121,6 +142,7 @@ def instantiate_target(
         UserError: the target cannot be imported or does not take its arguments.
     """
     path = _path(what, target)
+    declared_target(what, target)
     try:
         # Partial first: Hydra would turn the arguments into configuration nodes.
         partial = instantiate({**target, "_partial_": True, "_convert_": "all"})

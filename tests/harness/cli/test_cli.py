@@ -112,7 +112,7 @@ def test_a_log_that_does_not_fit_is_set_aside(nearopt: Nearopt, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("overrides", "words"),
     [
-        (["strategy=nope"], ["strategy", "nope", "random"]),
+        (["strategy=nope"], ["strategy=nope", "expected one of", "nearopt strategies"]),
         (["task=nope-1"], ["task", "nope-1"]),
         (["budget.evaluations=0"], ["budget.evaluations=0", "1 or more"]),
         (["budget.evaluations=-3"], ["budget.evaluations=-3"]),

@@ -180,7 +180,10 @@ def test_a_folder_of_another_task_or_search_is_left_alone(nearopt: Nearopt, tmp_
         (("needs_rows.py", "cols=3"), "needs_rows.py: its shape is not known: expected rows=VALUE dtype=VALUE"),
         (("softmax", "--evaluations", "0"), "budget.evaluations=0: expected 1 or more"),
         (("softmax", "--workers", "0"), "workers=0: expected a whole number"),
-        (("softmax", "--strategy", "conditional"), "strategy=conditional: there is no strategy/conditional.yaml"),
+        (
+            ("softmax", "--strategy", "conditional"),
+            "strategy=conditional: there is no such strategy: expected conditional_gp",
+        ),
         (("--landscape", "nosuch.parquet"), "nosuch.parquet: cannot be read"),
     ],
 )

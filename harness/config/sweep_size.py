@@ -1,0 +1,43 @@
+"""How many runs a sweep's lists and ranges come to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import ceil
+
+from hydra.core.override_parser.types import ChoiceSweep, Override, RangeSweep
+
+from harness.errors import UserError
+
+MAX_RUNS = 100_000
+
+
+def check_sweeps(overrides: Sequence[Override]) -> None:
+    """Refuse what could not be listed: Hydra would hang on it or come back with nothing.
+
+    Raises:
+        UserError: no list and no range, an endless one, or more runs than :data:`MAX_RUNS`.
+    """
+    total = 1
+    for override in overrides:
+        if not override.is_sweep_override():
+            continue
+        sweep = override.value()
+        if isinstance(sweep, ChoiceSweep):
+            total *= len(sweep.list)
+        elif isinstance(sweep, RangeSweep):
+            total *= _range_length(override.input_line, sweep)
+        else:
+            raise UserError(f"{override.input_line}: expected a list a,b,c or a range(a,b)")
+    if total > MAX_RUNS:
+        raise UserError(
+            f"{' '.join(str(o.input_line) for o in overrides)}: expected at most {MAX_RUNS} runs in a sweep"
+        )
+
+
+def _range_length(text: str | None, sweep: RangeSweep) -> int:
+    start, stop, step = sweep.start, sweep.stop, sweep.step
+    length = (stop - start) / step if start is not None and stop is not None and step else 0.0
+    if not 0 < length < float("inf"):
+        raise UserError(f"{text}: expected a range with at least one value")
+    return ceil(length)

@@ -1,0 +1,30 @@
+"""Faults of kernels in words: an error on one line, and the name that a wrong one is like."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
+
+
+def in_words(error: BaseException) -> str:
+    """An error on one line, with its kind where its message alone says little, and where it was raised."""
+    said = error.args[0] if isinstance(error, KeyError) and error.args else error
+    text = " ".join(str(said).split())
+    where = _where(error)
+    return f"{type(error).__name__}: {text[:300]}{where}" if text else f"{type(error).__name__}{where}"
+
+
+def _where(error: BaseException) -> str:
+    """The last line of the user's own file that the error went through."""
+    frames = inspect.getinnerframes(error.__traceback__) if error.__traceback__ else []
+    ours = str(Path(__file__).parent)
+    own = [f for f in frames if not f.filename.startswith((ours, "<")) and "site-packages" not in f.filename]
+    return f" ({Path(own[-1].filename).name}:{own[-1].lineno})" if own else ""
+
+
+def near(name: str, known: Sequence[str]) -> str:
+    """The name that is like it, or all that there are."""
+    close = get_close_matches(name, known, n=1)
+    return close[0] if close else f"one of {', '.join(known)}"

@@ -1,0 +1,142 @@
+"""Mistakes that people make, with what they are told: one line, exit code 2, nothing written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.harness.cli.test_cli import Nearopt, nearopt
+
+__all__ = ["nearopt"]
+TASK = "task=softmax-4096x2560-bf16"
+FOREIGN = ("full_key", "object_type", "Schema", "struct", "OmegaConf", "append to", "multirun", "merging", "Traceback",
+           "Key '", "argparse", "locating", "Ambiguous", "override '")  # fmt: skip
+"""Words of Hydra's, OmegaConf's and Python's."""
+
+RUN_MISTAKES = {
+    # names
+    "strategy=optuna_tp": "strategy=optuna_tp: there is no such strategy: expected optuna_tpe or optuna_gp",
+    "strategy=rndom": "strategy=rndom: there is no such strategy: expected random",
+    "strategy=zzz": "expected one of ax, ax_botorch, ax_generation, botorch_acquisition, botorch_hierarchical, "
+                    "botorch_mixed, catcma, conditional_gp and ",
+    "task=softmx-4096x2560-bf16": "there is no such task: expected softmax-4096x2560-bf16",
+    "task=softmax-4096x2560": "there is no such task: expected softmax-4096x2560-bf16, the only one",
+    "task=absent.py": "absent.py: no such file: expected FILE.py:NAME, or a task's name",
+    "backend=replya": "backend=replya: there is no such backend: expected replay",
+    "rules=hopless": "rules=hopless: there is no such rules: expected hopeless",
+    "tracker=wandbb": "tracker=wandbb: there is no such tracker: expected wandb",
+    "experiment=quickstrat": "there is no such experiment: expected quickstart",
+    "strategy=": "strategy=: expected the name of a strategy",
+    "strategy=[random,lfbo]": "expected the name of one strategy (a sweep is strategy=A,B with -m)",
+    "strategy=random,lfbo": "strategy=random,lfbo: a list: expected -m with it, or one value",
+    "task=glob(softmax-*)": "task=glob(softmax-*): stands for several: expected -m with it",
+    "task=all": "task=all: stands for several: expected -m with it",
+    # options
+    "strateg=random": "strateg=random: nobody reads it: expected strategy",
+    "bugdet.evaluations=3": "bugdet.evaluations=3: nobody reads it: expected budget.evaluations",
+    "budget.evaluation=10": "budget.evaluation=10: nobody reads it: expected budget.evaluations",
+    "+budget.evaluation=10": "budget.evaluation=10: nobody reads it: expected budget.evaluations",
+    "++budget.evaluation=10": "budget.evaluation=10: nobody reads it: expected budget.evaluations",
+    "backend.nois=none": "backend.nois=none: nobody reads it: expected backend.noise",
+    "+backend.nois=none": "backend.nois=none: nobody reads it: expected backend.noise",
+    "rules.compile_facto=3": "rules.compile_facto=3: nobody reads it: expected rules.compile_factor",
+    "tracker.mode=offline": "tracker.mode=offline: nobody reads it: expected tracker=NAME with it, one that has mode",
+    "foo=1": "foo=1: nobody reads it: expected one of task, strategy, backend, budget, seed, batch, workers, schedule "
+             "and 10 more",
+    "seed.x=3": "seed.x=3: nobody reads it: expected seed=VALUE",
+    "+strategy.depth=3": "strategy.depth=3: nobody reads it: expected an argument of harness.strategies.random.",
+    "~strategy": "~strategy: expected strategy=VALUE: a run cannot do without it",
+    "=3": "=3: expected NAME=VALUE",
+    "budget.evaluations": "budget.evaluations: expected NAME=VALUE",
+    # values
+    "budget.evaluations=many": "budget.evaluations=many: expected a whole number or null",
+    "budget.evaluations=1e3": "budget.evaluations=1e3: expected a whole number or null, such as 1000",
+    "budget.evaluations=1k": "budget.evaluations=1k: expected a whole number or null without k",
+    "budget.evaluations=10.5": "budget.evaluations=10.5: expected a whole number or null",
+    "budget.seconds=2parsec": "parsec is no unit of time: expected seconds, or a number with ms, s, min or h",
+    "batch=four": "batch=four: expected a whole number",
+    "batch=1,2": "batch=1,2: expected a whole number (lists and ranges need -m)",
+    "seed=range(0,3)": "seed=range(0,3): expected a whole number (lists and ranges need -m)",
+    "jobs=all": "jobs=all: expected a whole number or null",
+    "dry_run=maybe": "dry_run=maybe: expected true or false",
+    "allow_mixed_code=2": "allow_mixed_code=2: expected true or false",
+    "schedule=asynch": "schedule=asynch: expected async",
+    "results=[a]": "results=[a]: expected text",
+    "results=${nope}": "results=${nope}: there is no option nope to refer to: expected one that is set",
+    "strategy._target_=harness.strategies.lfbo.LFB": "no LFB in harness.strategies.lfbo: expected LFBO",
+    "strategy._target_=harness.strategys.lfbo.LFBO": "there is no module harness.strategys",
+}  # fmt: skip
+
+COMMANDS = {
+    "runn task=softmax": "nearopt runn: no such command: expected run",
+    "run --confg": "nearopt run: --confg: no such option: expected --cfg",
+    "run --seed 3": "nearopt run: --seed: no such option: expected seed=VALUE if it is an override",
+    "record task=softmax --limt 3": "nearopt record: --limt: no such option: expected --limit",
+    "status --jsn x": "nearopt status: --jsn: no such option: expected --json",
+    "gate lfb --against random": "strategy=lfb: there is no such strategy: expected lfbo",
+    "strategies lfb": "nearopt: strategies lfb: there is no such strategy: expected lfbo",
+    "run -m task=glob(sftmax-*)": "task=glob(sftmax-*): no task is like that: expected one of attention-",
+    "run -m task=glob(softmax-*": "expected glob(PATTERN) or glob([PATTERN,…],exclude=PATTERN)",
+    "run -m strategy=random,optuna_tp task=softmax": "there is no such strategy: expected optuna_tpe or optuna_gp",
+    "run -m budget.evaluations=10,many": "budget.evaluations=many: expected a whole number or null",
+    "-sc install=bsh": "nearopt -sc install=bsh: expected install=bash",
+    "-sc": "nearopt -sc: expected install=SHELL",
+}
+
+
+def told(nearopt: Nearopt, tmp_path: Path, *words: str) -> str:
+    code, out, err = nearopt(*words)
+    assert (code, out, err.count("\n")) == (2, "", 1), err
+    assert not [word for word in FOREIGN if word in err], err
+    assert not list(tmp_path.iterdir())
+    return err
+
+
+@pytest.mark.parametrize("mistake", RUN_MISTAKES)
+def test_a_mistake_of_a_run_is_told_with_what_was_expected(nearopt: Nearopt, tmp_path: Path, mistake: str) -> None:
+    others = [] if mistake.startswith("task") else [TASK]
+    assert RUN_MISTAKES[mistake] in told(nearopt, tmp_path, "run", *others, mistake)
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_a_mistake_of_a_command_is_told_with_what_was_expected(nearopt: Nearopt, tmp_path: Path, line: str) -> None:
+    assert COMMANDS[line] in told(nearopt, tmp_path, *line.split())
+
+
+def test_there_are_forty_of_them() -> None:
+    assert len(RUN_MISTAKES) + len(COMMANDS) >= 40
+
+
+def test_an_argument_of_a_strategys_own_that_no_yaml_lists_is_taken(nearopt: Nearopt, tmp_path: Path) -> None:
+    (tmp_path / "given.py").write_text(
+        "from harness.strategies.random import RandomSearch\n\n\nclass Given(RandomSearch):\n"
+        "    def __init__(self, space, seed, budget, *, depth: int = 1) -> None:\n"
+        "        super().__init__(space, seed, budget)\n"
+    )
+    (tmp_path / "strategy").mkdir()
+    (tmp_path / "strategy/given.yaml").write_text("_target_: given.Given\nlabel: given\n")
+    run = ("run", "--config-dir", tmp_path, TASK, "strategy=given", "budget.evaluations=2")
+    code, _, err = nearopt(*run, "strategy.depth=3")
+    assert code == 2 and "strategy.depth=3: no YAML lists it: expected +strategy.depth=3" in err
+    assert nearopt(*run, "+strategy.depth=3")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [("2min", 120.0), ("120s", 120.0), ("'2 min'", 120.0), ("1h30min", 5400.0), ("500ms", 0.5), ("1.5h", 5400.0)],
+)
+def test_time_may_have_its_unit(nearopt: Nearopt, written: str, seconds: float) -> None:
+    code, out, err = nearopt("run", "--cfg", TASK, f"budget.seconds={written}")
+    assert code == 0 and f"seconds: {seconds}\n" in out, err
+
+
+def test_all_and_globs_are_the_tasks_with_a_shape_that_are_recorded(nearopt: Nearopt) -> None:
+    rest = ("budget.evaluations=2", "dry_run=true")
+    code, out, _ = nearopt("run", "-m", "task=glob(softmax-*)", *rest)
+    named = [line.split()[0].split("__")[0] for line in out.splitlines() if line.startswith("softmax")]
+    assert code == 0 and named == ["softmax-16384x2560-bf16", "softmax-32768x1024-fp16", "softmax-4096x2560-bf16",
+                                   "softmax-512x65536-bf16"]  # fmt: skip
+    code, out, _ = nearopt("run", "-m", "task=glob([soft*,layer*],exclude=*fp16)", "backend.device=h200", *rest)
+    named = [line.split()[0].split("__")[0] for line in out.splitlines() if line.startswith(("softmax", "layernorm"))]
+    assert code == 0 and named == ["layernorm-8192x4096-bf16", "softmax-16384x2560-bf16", "softmax-4096x2560-bf16"]
