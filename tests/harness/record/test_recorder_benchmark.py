@@ -188,7 +188,7 @@ def test_a_loop_that_cannot_start_says_so(tmp_path: Path) -> None:
         (["--plain-limit-s", "0"], "--plain-limit-s 0.0: expected more than 0"),
         (["--out", "/nowhere/out.json"], "/nowhere is no folder"),
         (["--speed"], "--speed"),
-        (["task=unknown"], "task/unknown"),
+        (["task=unknown"], "task=unknown"),
     ],
 )
 def test_bad_arguments_are_one_line(arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:

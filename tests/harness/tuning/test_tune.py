@@ -182,7 +182,7 @@ def test_a_folder_of_another_task_or_search_is_left_alone(nearopt: Nearopt, tmp_
         (("softmax", "--workers", "0"), "workers=0: expected a whole number"),
         (
             ("softmax", "--strategy", "conditional"),
-            "strategy=conditional: there is no such strategy: expected conditional_gp",
+            "there is no such strategy: expected conditional_gp",
         ),
         (("--landscape", "nosuch.parquet"), "nosuch.parquet: cannot be read"),
     ],
