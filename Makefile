@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 # Kernels run in Triton's interpreter and replays in worker processes: more threads only get in each other's way.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: quickstart test test-all test-helion lint clean claim claim-rerun
+.PHONY: quickstart test test-all test-helion lint clean claim claim-first claim-rerun
 .DEFAULT_GOAL := quickstart
 
 $(INSTALLED): pyproject.toml constraints.txt
@@ -21,20 +21,23 @@ quickstart: $(INSTALLED)
 	@$(BIN)/nearopt run -m experiment=quickstart
 	@$(BIN)/nearopt report results/quickstart -o report
 
-# Every figure and number of the study from its committed results, judged by its hypothesis.yaml: minutes.
-CLAIM := experiments/claim_5_10x
+# Every figure and number of the two studies from their committed results, each judged by its hypothesis.yaml: minutes.
+CLAIM := experiments/claim_2
+FIRST := experiments/claim_5_10x
 claim: $(INSTALLED)
 	@$(BIN)/nearopt report $(CLAIM)/results -o $(CLAIM)/report
-	@test ! -d $(CLAIM)/live || \
-		$(BIN)/python -m experiments.claim_5_10x.live $(CLAIM)/live $(CLAIM)/results --pairs $(CLAIM)/live_replays -o $(CLAIM)/report
-	@$(BIN)/python -m experiments.claim_5_10x.readme
+	@$(BIN)/python -m experiments.claim_2.law $(CLAIM)/report/speedups.csv experiments/contenders/speedups.csv -o $(CLAIM)/report
+	@$(BIN)/python -m experiments.claim_2.readme
 
-# The replays again, up to an hour on two cores; TIER=all adds the strategies that take long to ask (days). Resumable.
-TIER ?= cheap
+claim-first: $(INSTALLED)
+	@$(BIN)/nearopt report $(FIRST)/results -o $(FIRST)/report
+	@$(BIN)/python -m experiments.claim_5_10x.live $(FIRST)/live $(FIRST)/results --pairs $(FIRST)/live_replays -o $(FIRST)/report
+
+# The replays of the study again, hours on two cores. Resumable.
 JOBS ?= 2
 claim-rerun: $(INSTALLED)
-	@$(BIN)/python -m experiments.claim_5_10x.run --tier $(TIER) --jobs $(JOBS)
-	@$(BIN)/nearopt report results/claim_5_10x --hypothesis $(CLAIM)/hypothesis.yaml -o report/claim_5_10x
+	@NEAROPT=$(BIN)/nearopt $(CLAIM)/run.sh results/claim_2 $(JOBS)
+	@$(BIN)/nearopt report results/claim_2 --hypothesis $(CLAIM)/hypothesis.yaml -o report/claim_2
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from scipy.stats import gmean
 
@@ -14,18 +15,19 @@ from analysis.statistics import random_search
 from analysis.study.results import study_results
 from analysis.verdict.hypothesis_file import find_hypothesis
 from analysis.verdict.judge import judge
-from experiments.claim_5_10x import readme
+from experiments.claim_2 import law, readme
 from experiments.claim_5_10x.live import compare
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
-HERE = Path(readme.__file__).parent
+SECOND = Path(readme.__file__).parent
+HERE = SECOND.parent / "claim_5_10x"
 
 
 def test_the_readme_says_what_the_report_says() -> None:
     text = readme.README.read_text(encoding="utf-8")
     assert readme.with_block(text, readme.block()) == text
-    verdict = json.loads((HERE / "report/verdict.json").read_text(encoding="utf-8"))
+    verdict = json.loads((SECOND / "report/verdict.json").read_text(encoding="utf-8"))
     assert verdict["sentence"] in text and verdict["verdict"]["these tasks"]["useful"] in verdict["sentence"].lower()
 
 
@@ -43,12 +45,31 @@ def test_the_live_runs_are_the_registered_ones_and_compared_as_committed(tmp_pat
     assert json.loads(said)["sentence"] == json.loads(committed)["sentence"]
 
 
+def test_the_regression_finds_a_planted_law() -> None:
+    """Its coefficients, and an interval over kernels that holds the truth in most simulated libraries."""
+    rng = np.random.default_rng(3)
+    kernels = np.repeat([f"k{i}" for i in range(14)], 3)
+    held = 0
+    for _ in range(300):
+        difficulty = rng.normal(1.0, 1.5, len(kernels))
+        of_kernel = np.repeat(rng.normal(0.0, 0.4, 14), 3)
+        y = 1.5 + 0.5 * difficulty + of_kernel + rng.normal(0.0, 0.2, len(kernels))
+        fit = law.over_kernels(("level", "slope"), np.column_stack([np.ones(len(y)), difficulty]), y, kernels.tolist())
+        held += bool(fit.low[1] <= 0.5 <= fit.high[1])
+    assert 0.91 <= held / 300 <= 0.985
+    exact = law.over_kernels(("level", "slope"), np.column_stack([np.ones(42), difficulty]), 2 - difficulty, kernels)
+    assert np.allclose(exact.estimate, [2, -1]) and np.allclose(exact.high - exact.low, 0)
+    with pytest.raises(ValueError, match="2 kernels: expected 3 or more"):
+        law.over_kernels(("level",), np.ones((4, 1)), np.ones(4), ["a", "a", "b", "b"])
+
+
 @pytest.mark.slow
-def test_the_committed_verdict_is_computed_from_the_committed_results() -> None:
-    committed = json.loads((HERE / "report/verdict.json").read_text(encoding="utf-8"))
-    file = find_hypothesis([HERE / "results"])
+@pytest.mark.parametrize("study", [SECOND, HERE], ids=lambda study: study.name)
+def test_the_committed_verdict_is_computed_from_the_committed_results(study: Path) -> None:
+    committed = json.loads((study / "report/verdict.json").read_text(encoding="utf-8"))
+    file = find_hypothesis([study / "results"])
     assert file is not None and file.sha256 == committed["hypothesis"]["sha256"]
-    found = judge(study_results([HERE / "results"]), file.hypothesis).document()
+    found = judge(study_results([study / "results"]), file.hypothesis).document()
     assert found["sentence"] == committed["sentence"] and found["verdicts"] == committed["verdicts"]
 
 

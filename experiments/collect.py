@@ -1,14 +1,15 @@
-"""Put the results of the study here, small enough to commit: ``python -m experiments.claim_5_10x.collect RESULTS``.
+"""Put a study into a folder, small enough to commit: ``python -m experiments.collect RESULTS… -o FOLDER``.
 
-One consolidated Parquet and the tasks' recorded tables stand for the run directories. Costs are rounded to 0.1 ms
-(compile, ask and tell to 1 ms), the clock to one part in a hundred thousand; the wall time of replays is left out, and
-so are the recorded samples, which the library of landscapes has.
+One consolidated Parquet and the tasks' recorded tables stand for the run directories of all RESULTS, of which some may
+be such folders. Costs are rounded to 0.1 ms (compile, ask and tell to 1 ms), the clock to one part in a hundred
+thousand; the wall time of replays is left out, and so are the recorded samples, which the library of landscapes has.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,10 +18,9 @@ import pyarrow.parquet as pq
 import yaml
 
 from analysis.runs import consolidated, contract
-from analysis.runs.reading import find_run_directories
+from analysis.runs.reading import find_run_directories, read_logs
 from analysis.runs.run_directory import RunLog
 
-HERE = Path(__file__).parent / "results"
 MOST_MIB = 20.0
 LEVEL = 19
 """Of compression: written once, and carried often."""
@@ -55,24 +55,40 @@ def put_reference(task: Path, to: Path) -> None:
     (to / contract.REFERENCE_NOTE).write_text(yaml.safe_dump(facts, sort_keys=False), encoding="utf-8")
 
 
+def task_of(log: RunLog) -> str:
+    """The folder of its task, as in RESULTS/task/strategy/seed."""
+    return log.path.parts[-3]
+
+
+def reference_folder(task: str, results: Sequence[Path]) -> Path:
+    """Where the recorded table of ``task`` lies."""
+    return next(path / task for path in results if (path / task / contract.REFERENCE).exists())
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("results", type=Path)
-    parser.add_argument("-o", "--output", type=Path, default=HERE)
+    parser.add_argument("results", type=Path, nargs="+")
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    parser.add_argument("--strategies", help="a,b,…: the runs of these labels alone; default: all")
     arguments = parser.parse_args()
-    root = arguments.results.resolve()
-    finished, unfinished = find_run_directories(root)
-    if not finished or unfinished:
-        parser.error(
-            f"{root}: {len(finished)} finished and {len(unfinished)} unfinished runs: expected the whole study"
-        )
-    loaded = consolidated.load(root, finished)
-    logs = {str(log.path.relative_to(root)): slim(log) for log in loaded.logs}
+    for path in arguments.results:
+        _, unfinished = find_run_directories(path)
+        if unfinished:
+            parser.error(f"{path}: {len(unfinished)} unfinished runs: expected the whole study")
+    read, damaged, environment = read_logs(arguments.results)
+    if damaged:
+        parser.error(f"{next(iter(damaged))}: damaged, with {len(damaged) - 1} more: expected the whole study")
+    wanted = arguments.strategies.split(",") if arguments.strategies else None
+    chosen = [log for log in read if wanted is None or log.path.parts[-2] in wanted]
+    logs = {"/".join(log.path.parts[-3:]): slim(log) for log in chosen}
+    if len(logs) < len(chosen):
+        parser.error(f"{len(chosen) - len(logs)} runs lie in several of the folders: expected each once")
     arguments.output.mkdir(parents=True, exist_ok=True)
-    consolidated.write(arguments.output / contract.CONSOLIDATED, logs, {}, loaded.environment, LEVEL)
-    for task in sorted({name.split("/", 1)[0] for name in logs}):
+    results = [path.resolve() for path in arguments.results]
+    consolidated.write(arguments.output / contract.CONSOLIDATED, logs, {}, environment, LEVEL)
+    for task in sorted({task_of(log) for log in chosen}):
         (arguments.output / task).mkdir(exist_ok=True)
-        put_reference(root / task, arguments.output / task)
+        put_reference(reference_folder(task, results), arguments.output / task)
     size = sum(path.stat().st_size for path in arguments.output.rglob("*") if path.is_file()) / 2**20
     print(f"{len(logs)} runs, {size:.1f} MiB: {arguments.output}")
     if size > MOST_MIB:

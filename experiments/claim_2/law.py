@@ -1,0 +1,184 @@
+"""How the speedup grows with difficulty: ``python -m experiments.claim_2.law SPEEDUPS… -o FOLDER``.
+
+SPEEDUPS are tables of speedups over exact random search within 5%, in evaluations: a report's ``speedups.csv`` or that
+of the contenders. One regression a baseline, over the exhaustively recorded H100 tasks: log speedup on the log of
+random search's expected evaluations, and the same with the number of parameters, the number of conditional ones and the
+share of failures beside it. A kernel's tasks are not independent, so that intervals come from leaving out one kernel at
+a time (delete-one jackknife; Shao & Tu 1995, section 2.1), with the t distribution of one degree of freedom fewer than
+kernels.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from scipy.stats import t
+
+from analysis.figures.scales import log_x, speedup_axis
+from analysis.figures.style import paper, save
+from analysis.study.baseline import EXACT_BY_PARAMETER, EXACT_RANDOM
+from harness.landscapes.landscape import Landscape, read_landscape
+
+Floats = NDArray[np.float64]
+LANDSCAPES = Path(__file__).parents[1] / "landscapes"
+BASELINES = {EXACT_RANDOM: "uniform", EXACT_BY_PARAMETER: "by parameter"}
+MORE = ("parameters", "conditional", "failed")
+ALONE, ADJUSTED = "alone", "with the others"
+MARKERS = "osD^v<>pPX*hd8"
+COLOURS = tuple(f"C{i % 7}" for i in range(len(MARKERS)))
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """Coefficients of a regression, [p], with the bounds of their 95% intervals over kernels."""
+
+    names: tuple[str, ...]
+    estimate: Floats
+    low: Floats
+    high: Floats
+
+
+def least_squares(x: Floats, y: Floats) -> Floats:
+    """Coefficients of y [n] on x [n, p]."""
+    return np.asarray(np.linalg.lstsq(x, y, rcond=None)[0])
+
+
+def over_kernels(names: Sequence[str], x: Floats, y: Floats, kernels: Sequence[str]) -> Fit:
+    """The regression of y [n] on x [n, p], whose rows belong to ``kernels`` [n].
+
+    Raises:
+        ValueError: with fewer than three kernels.
+    """
+    groups = np.array(kernels)
+    labels = np.unique(groups)
+    k = len(labels)
+    if k < 3:
+        raise ValueError(f"{k} kernels: expected 3 or more, which the spread between them needs")
+    without = np.array([least_squares(x[groups != label], y[groups != label]) for label in labels])
+    variance = (k - 1) / k * ((without - without.mean(axis=0)) ** 2).sum(axis=0)
+    estimate = least_squares(x, y)
+    half = t.ppf(0.975, k - 1) * np.sqrt(variance)
+    return Fit(tuple(names), estimate, estimate - half, estimate + half)
+
+
+def facts(landscape: Landscape) -> dict[str, float]:
+    """Of a task: its parameters, how many have a condition, and the share of failures."""
+    parameters = landscape.space.parameters
+    return {
+        "parameters": len(parameters),
+        "conditional": sum(parameter.condition is not None for parameter in parameters),
+        "failed": float(np.isnan(np.asarray(landscape.oracle_ms, dtype=np.float64)).mean()),
+    }
+
+
+def tasks(tables: Sequence[Path], strategy: str) -> pd.DataFrame:
+    """A row a task and baseline: log speedup, log expected evaluations of random search, and the facts of the task."""
+    rows = []
+    for path in tables:
+        table = pd.read_csv(path)
+        if "target" in table:
+            table = table[np.isclose(table["target"], 0.05) & (table["axis"] == "evaluations")]
+        table = table[(table["strategy"] == strategy) & table["baseline"].isin(BASELINES) & (table["hits"] > 0)]
+        rows.append(table[table["task"].str.endswith("__h100")])
+    found = pd.concat(rows, ignore_index=True).drop_duplicates(["task", "baseline"])
+    found["expected"] = found["speedup"] * found["ert"]
+    found["kernel"] = found["task"].str.partition("-")[0]
+    read = {task: read_landscape(LANDSCAPES / f"{task}.parquet") for task in found["task"].unique()}
+    exhaustive = [task for task, landscape in read.items() if landscape.exhaustive]
+    found = found[found["task"].isin(exhaustive)]
+    of_tasks = pd.DataFrame.from_dict({task: facts(read[task]) for task in exhaustive}, orient="index")
+    return found.join(of_tasks, on="task")
+
+
+def fits(found: pd.DataFrame) -> dict[str, dict[str, Fit]]:
+    """By baseline: the regression on difficulty alone, and with the other facts beside it."""
+    result: dict[str, dict[str, Fit]] = {}
+    for baseline, rows in found.groupby("baseline"):
+        y = np.log(rows["speedup"].to_numpy(np.float64))
+        difficulty = np.log(rows["expected"].to_numpy(np.float64) / 100.0)
+        more = rows[list(MORE)].to_numpy(np.float64)
+        more = more - more.mean(axis=0)
+        one = np.ones(len(rows))
+        kernels = rows["kernel"].tolist()
+        names = ("at 100", "difficulty")
+        result[str(baseline)] = {
+            ALONE: over_kernels(names, np.column_stack([one, difficulty]), y, kernels),
+            ADJUSTED: over_kernels((*names, *MORE), np.column_stack([one, difficulty, more]), y, kernels),
+        }
+    return result
+
+
+def table(found: pd.DataFrame) -> pd.DataFrame:
+    """A row a baseline, model and coefficient with its interval; ``at 100`` is a factor, the others are exponents."""
+    rows = []
+    for baseline, models in fits(found).items():
+        for model, fit in models.items():
+            for i, name in enumerate(fit.names):
+                values = np.array([fit.estimate[i], fit.low[i], fit.high[i]])
+                estimate, low, high = np.exp(values) if name == "at 100" else values
+                rows.append((BASELINES[baseline], model, name, estimate, low, high))
+    return pd.DataFrame(rows, columns=["baseline", "model", "coefficient", "estimate", "low", "high"])
+
+
+def sentence(strategy: str, baseline: str, fit: Fit) -> str:
+    """What a reader can use."""
+    (level, slope), (_, low), (_, high) = fit.estimate, fit.low, fit.high
+    at = ", ".join(f"{np.exp(level) * (x / 100) ** slope:.1f} times where it needs {x}" for x in (30, 100, 300, 1000))
+    return (
+        f"over random search {BASELINES[baseline]}, {strategy} is about {at} evaluations: "
+        f"the speedup grows as its power of {slope:.2f} ({low:.2f} to {high:.2f})"
+    )
+
+
+def draw(found: pd.DataFrame, strategy: str) -> Figure:
+    """Speedup against difficulty, a panel a baseline, a dot a task, with the line of the regression on difficulty."""
+    models = fits(found)
+    kernels = sorted(found["kernel"].unique())
+    with paper():
+        figure = Figure(figsize=(7.0, 3.0), layout="constrained")
+        panels = figure.subplots(1, len(BASELINES), sharey=True)
+        for panel, (baseline, words) in zip(panels, BASELINES.items(), strict=True):
+            rows = found[found["baseline"] == baseline]
+            for kernel, marker, colour in zip(kernels, MARKERS, COLOURS, strict=False):
+                of = rows[rows["kernel"] == kernel]
+                panel.plot(of["expected"], of["speedup"], ls="", marker=marker, color=colour, ms=4, label=kernel)
+            x = np.array([rows["expected"].min(), rows["expected"].max()])
+            level, slope = models[baseline][ALONE].estimate
+            panel.plot(x, np.exp(level) * (x / 100) ** slope, color="0.3", lw=1)
+            panel.axhline(1.0, color="0.7", lw=0.8, zorder=0)
+            log_x(panel, 0.8 * x[0], 1.25 * x[1])
+            speedup_axis(panel, 0.8 * found["speedup"].min(), 1.25 * found["speedup"].max(), "y")
+            panel.set_xlabel(f"expected evaluations, {words}")
+        panels[0].set_ylabel(f"speedup of {strategy}")
+        handles, labels = panels[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside right upper", fontsize=7, frameon=False)
+    return figure
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("speedups", type=Path, nargs="+")
+    parser.add_argument("--strategy", default="conditional_gp")
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    arguments = parser.parse_args()
+    found = tasks(arguments.speedups, arguments.strategy)
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    columns = ["task", "kernel", "baseline", "expected", "speedup", *MORE]
+    save(draw(found, arguments.strategy), arguments.output / "law", found[columns])
+    table(found).to_csv(arguments.output / "law-fit.csv", index=False, float_format="%.3g")
+    print(table(found).to_string(index=False, float_format=lambda value: f"{value:.2f}"))
+    for baseline, models in fits(found).items():
+        print(sentence(arguments.strategy, baseline, models[ALONE]))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
