@@ -69,8 +69,12 @@ COMMANDS: dict[str, dict[str, tuple[str, ...]]] = {
         "random.json": ("gate", "random", "--update-baseline", *GATE[5:], "--baselines", "b")
     },
     "harness/cli/profile.py::_run": {"growth.csv": PROFILE},
-    "harness/authoring/new_strategy.py::new_strategy": {
-        "test_near.py": ("new-strategy", "near", "-o", "out"), "near.yaml": ("new-strategy", "near", "-o", "out")
+    "harness/authoring/writing.py::write_templates": {
+        "test_near.py": ("new-strategy", "near", "-o", "out"), "near.yaml": ("new-strategy", "near", "-o", "out"),
+        "near.py": ("new-kernel", "near", "--kind", "cpu", "-o", "out"),
+    },
+    "harness/tuning/tune.py::write_best": {
+        "best.json": ("tune", "--landscape", "TOY", "--evaluations", "5", "--strategy", "random", "-o", "out"),
     },
     "harness/formats/export.py::export": {
         "x.json": ("landscapes", "export", "TOY", "--format", "t4", "-o", "out/x.json"),

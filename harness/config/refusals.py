@@ -50,6 +50,10 @@ def refusal(error: Exception, overrides: Sequence[str], keys: Keys) -> str:
     return _without_their_words(text)
 
 
+DISPENSABLE = ("tracker",)
+"""Groups that a run can do without."""
+
+
 def check_names(overrides: Sequence[str], options: Sequence[str]) -> None:
     """Refuse what a configuration group cannot be, a list that is no sweep or nothing at all, and lost options.
 
@@ -62,7 +66,8 @@ def check_names(overrides: Sequence[str], options: Sequence[str]) -> None:
     for override in overrides:
         key, equals, text = override.partition("=")
         if override.startswith("~") and (deleted := key.lstrip("~").partition("@")[0]).partition(".")[0] in options:
-            if "." not in deleted or deleted.startswith(("budget.", "rules.")):
+            taken = "." not in deleted or deleted.startswith(("budget.", "rules."))
+            if taken and deleted not in DISPENSABLE:
                 raise UserError(f"{override}: expected {deleted}=VALUE: a run cannot do without it")
         elif equals and not key:
             raise UserError(f"{override}: expected NAME=VALUE")

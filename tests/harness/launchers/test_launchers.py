@@ -99,7 +99,7 @@ def test_a_run_travels_with_absolute_paths(tmp_path: Path, monkeypatch: pytest.M
     ("overrides", "words"),
     [
         (["hydra/launcher=ray"], ["RayLauncher", "expected -m"]),
-        (["-m", "hydra/launcher=slurm"], ["hydra/launcher/slurm", "submitit_slurm"]),
+        (["-m", "hydra/launcher=slurm"], ["hydra/launcher=slurm", "submitit_slurm"]),
         (["-m", "hydra/launcher=joblib", "jobs=0"], ["jobs=0"]),
         (["-m", "hydra/launcher=ray", "hydra.launcher.num_cpus=many"], ["hydra.launcher.num_cpus=many"]),
         (["-m", "hydra/launcher=submitit_slurm", "hydra.launcher.runs_per_job=0"], ["runs_per_job=0", "1 or more"]),

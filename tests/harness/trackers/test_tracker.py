@@ -110,7 +110,7 @@ def test_a_tracker_that_breaks_costs_a_line_and_nothing_else(
 @pytest.mark.parametrize(
     ("overrides", "words"),
     [
-        (["tracker=nope"], ["tracker", "nope", "wandb"]),
+        (["tracker=nope"], ["tracker=nope", "expected none"]),
         (["tracker=wandb", "tracker.mode=loud"], ["tracker.mode=loud", "offline"]),
         (["tracker=wandb", "tracker.mode=offline", "tracker.every_s=-1"], ["tracker.every_s=-1"]),
         (["tracker=wandb", "tracker.mode=offline", "tracker.every_s=often"], ["tracker.every_s=often"]),
