@@ -6,7 +6,7 @@ from harness.cli.best import BEST
 from harness.cli.check import CHECK
 from harness.cli.command import Command
 from harness.cli.gate import GATE
-from harness.cli.import_export import EXPORT, IMPORT
+from harness.cli.import_export import ARCHIVE, EXPORT, IMPORT
 from harness.cli.landscapes import COMPARE, LANDSCAPES
 from harness.cli.new_kernel import NEW_KERNEL
 from harness.cli.new_strategy import NEW_STRATEGY
@@ -39,6 +39,7 @@ COMMANDS: tuple[Command, ...] = (
     LANDSCAPES,
     IMPORT,
     EXPORT,
+    ARCHIVE,
     COMPARE,
 )
 BY_NAME = {command.name: command for command in COMMANDS}

@@ -1,4 +1,4 @@
-"""``nearopt landscapes import`` and ``export``: their options. What they do is in :mod:`harness.cli.importing`."""
+"""``nearopt landscapes import``, ``export`` and ``archive``: their options; :mod:`~.importing` does the work."""
 
 from __future__ import annotations
 
@@ -43,6 +43,18 @@ def _export(arguments: argparse.Namespace) -> int:
     return DONE
 
 
+def _archive_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="default: those that ship with NearOpt")
+    parser.add_argument("-o", "--output", type=Path, metavar="FOLDER", help="required; a new folder, or an archive")
+
+
+def _archive(arguments: argparse.Namespace) -> int:
+    from harness.cli.importing import run_archive
+
+    run_archive(arguments.files, arguments.output)
+    return DONE
+
+
 IMPORT = Command(
     name="landscapes import",
     summary="make landscapes from Kernel Tuner caches and T4 results",
@@ -73,4 +85,15 @@ EXPORT = Command(
     ),
     add_options=_export_options,
     run=_export,
+)
+ARCHIVE = Command(
+    name="landscapes archive",
+    summary="write them all with checksums and a data card",
+    description=(
+        "Write landscapes into one folder for others: as T4 results, as Kernel Tuner caches, with SHA256SUMS, a data\n"
+        "card (README.md) and the same as Croissant metadata (croissant.json)."
+    ),
+    examples=("nearopt landscapes archive -o archive && (cd archive && sha256sum -c --quiet SHA256SUMS)",),
+    add_options=_archive_options,
+    run=_archive,
 )

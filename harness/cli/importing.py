@@ -1,4 +1,4 @@
-"""``nearopt landscapes import`` and ``export``: what they print and refuse."""
+"""``nearopt landscapes import``, ``export`` and ``archive``: what they print and refuse."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.errors import UserError
+from harness.formats.archive import CHECKSUMS, write_archive
 from harness.formats.export import FORMATS, export
 from harness.formats.folder import import_folder, landscape_name
 from harness.formats.imports import import_file
 from harness.landscapes.landscape import read_landscape
+from harness.landscapes.library import recorded_landscapes
 from harness.system.progress import ProgressDisplay
+from harness.system.resources import landscape_directory
 from harness.system.terminal import say
 
 
@@ -57,3 +60,19 @@ def run_export(files: Sequence[Path], format_: str | None, out: Path | None) -> 
             suffix = "_T4" if format_ == "t4" else ""
             say(export(landscape, format_, out if to_file else out / f"{landscape.name}{suffix}.json"))
             progress.advance(landscape.name)
+
+
+def run_archive(files: Sequence[Path], out: Path | None) -> None:
+    """Write landscapes, by default those that ship with NearOpt, into an archive.
+
+    Raises:
+        UserError: naming the option or file at fault.
+    """
+    if out is None:
+        raise UserError("nearopt landscapes archive: expected -o FOLDER")
+    chosen = list(files) or recorded_landscapes()
+    if not chosen:
+        raise UserError(f"{landscape_directory()}: no landscape here: expected *.parquet")
+    with ProgressDisplay("archiving", len(chosen)) as progress:
+        entries = write_archive(chosen, out, progress.advance)
+    say(f"{len(entries)} landscapes, {sum(len(entry.files) for entry in entries)} files: {out / CHECKSUMS}")
