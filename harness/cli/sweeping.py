@@ -202,4 +202,5 @@ def _told(result: RunResult) -> str:
     if result.unverified:
         best += f", {result.unverified} of them from a log without checks: unverified"
     first = f"first {result.began_with}; " if result.began_with else ""
+    first += f"{result.learned_from}; " if result.learned_from else ""
     return f"{result.evaluations} evaluations, {first}{best} (ended: {result.ended}): {result.path}"

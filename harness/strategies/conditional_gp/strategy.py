@@ -57,7 +57,7 @@ class ConditionalGP:
         self._space = space
         self._rng = np.random.default_rng(seed)
         self._candidates = candidates
-        self._encoding = Encoding(space, covariance.features, covariance.activity)
+        self._encoding = self._placed(Encoding(space, covariance.features, covariance.activity))
         self._visited = Visited(space)
         design = np.random.default_rng(shared_design(seed))
         self._design = InitialDesign(space, self._visited, design, start.draws)
@@ -80,6 +80,10 @@ class ConditionalGP:
         self._latencies_ms: list[float | None] = []
         self._costs_s: list[float] = []
         self._pending: dict[bytes, Codes] = {}
+
+    def _placed(self, encoding: Encoding) -> Encoding:
+        """How configurations become points; what derives from this class may add coordinates."""
+        return encoding
 
     def ask(self, n: int) -> Sequence[Configuration]:
         """The ``n`` best candidates, each conditioned on what waits for its outcome; random ones at the start."""
