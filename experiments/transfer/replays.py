@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -100,16 +101,12 @@ def _outcome(task: str, way: str, config: RunConfig) -> Outcome:
     seeds = streams(config.seed, subject_of(backend), config.strategy["_target_"])
     strategy = build_strategy(config, backend, seeds.strategy, () if learned is None else learned.data)
     watch, rng = _Watch(best_ms(backend)), np.random.default_rng(seeds.repair)
-    try:
+    with suppress(_Enough):
         run_loop(strategy, backend, config.budget, 1, rng, [], lambda _: None, watch)
-    except _Enough:
-        pass
     path = [*watch.path, *[watch.path[-1]] * MOMENTS[-1]]
-    named = (
-        "" if learned is None else "+".join(account.source for account in learned.accounts if account.configurations)
-    )
+    known = () if learned is None else [one.source for one in learned.accounts if one.configurations]
     slowdowns = tuple(path[moment - 1] for moment in MOMENTS)
-    return Outcome(task, way, named, config.seed, watch.hit, watch.seconds, slowdowns)
+    return Outcome(task, way, "+".join(known), config.seed, watch.hit, watch.seconds, slowdowns)
 
 
 def best_ms(backend: Backend) -> float:

@@ -22,7 +22,6 @@ from harness.strategies.common.tries import TriesFirst, check_sources, wrapped
 from harness.strategies.source import SourceData, all_ranked, apart
 from search_spaces.space import SearchSpace
 
-
 SPARE = 64
 """Configurations beyond the tries that fill the last batch."""
 

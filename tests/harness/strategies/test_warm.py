@@ -21,7 +21,9 @@ RANDOM = {"_target_": "harness.strategies.random.RandomSearch", "label": "random
 
 
 def warm(space: SearchSpace, tries: int = 3, seed: int = 0) -> Warm:
-    return Warm(space, np.random.SeedSequence(seed), Budget(), sources=[source_of(space)], tries=tries, then=RANDOM)
+    return Warm(
+        space, np.random.SeedSequence(seed), Budget(), sources=[source_of(space)], tries=tries, differing=1, then=RANDOM
+    )
 
 
 class TestWarm(StrategyContract):
@@ -110,4 +112,5 @@ def test_without_a_source_or_another_strategy_it_is_refused_in_one_line() -> Non
 
 def test_yaml_holds_the_defaults() -> None:
     said = yaml.safe_load(Path("conf/strategy/warm.yaml").read_text())
-    assert said["tries"] == Warm.__init__.__kwdefaults__["tries"] and said["label"] == "warm"
+    defaults = Warm.__init__.__kwdefaults__
+    assert said["label"] == "warm" and all(said[name] == defaults[name] for name in ("tries", "differing"))
