@@ -4,8 +4,8 @@ Not to see a loss shows nothing. Here the burden is turned around (Blackwelder 1
 margin is the hypothesis, and it is rejected where the upper confidence bound of the mean loss lies below the margin.
 Losses of independent units, say tasks, are given in units of each one's margin, so that the margin is 1.
 
-The test's level is that of the t test: exact for normal losses, ALPHA where the true mean loss is 1. Its power at a true
-mean loss of delta with a standard deviation sigma is P(T < -t) for a noncentral t of n - 1 degrees of freedom with
+The test's level is that of the t test: exact for normal losses, ALPHA where the true mean loss is 1. Its power at a
+true mean loss of delta with a standard deviation sigma is P(T < -t) for a noncentral t of n - 1 degrees of freedom with
 noncentrality (delta - 1) sqrt(n) / sigma (Julious 2004, section 3.2); a test holds level and power to simulations.
 """
 

@@ -23,9 +23,9 @@ SEED = 2026
 def misleading(task: Path, kind: str, folder: Path) -> Path:
     """The source of a kind for a recorded task, written to ``folder`` unless it is there.
 
-    ``shuffled`` and ``reversed`` are of the nearest sibling of another shape: its outcomes in random order; its latencies
-    the other way round, failures as they are. ``kernel``: each configuration of the task has the outcome of one of those
-    of another kernel that agree with it in most of the parameters which both have, drawn at random.
+    ``shuffled`` and ``reversed`` are of the nearest sibling of another shape: its outcomes in random order; its
+    latencies the other way round, failures as they are. ``kernel``: each configuration of the task has the outcome of
+    one of those of another kernel that agree with it in most of the parameters which both have, drawn at random.
     """
     path = folder / f"{kind}-of-{task.stem}.parquet"
     if not path.exists():

@@ -1,7 +1,7 @@
 """Leave one task out: ``python -m experiments.transfer.study 2000:2020 -o runs.csv [--groups …] [--tasks …]``.
 
-Every recorded task is tuned cold and with sources that never are the task itself. A row is a way to tune a task, with what
-is kept of its runs; rows that are in the file already are not run again, so that the command may be interrupted.
+Every recorded task is tuned cold and with sources that never are the task itself. A row is a way to tune a task, with
+what is kept of its runs; rows that are in the file already are not run again: the command may be interrupted.
 """
 
 from __future__ import annotations

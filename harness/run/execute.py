@@ -270,7 +270,7 @@ def _environment(
             write_text(file, diff)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     document: contract.FullEnvironmentDocument = {
-        **environment,
+        **environment,  # type: ignore[typeddict-item]  # as above
         "started": started or now,
         "backend": dict(backend.environment()),
     }

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields
+from typing import Any
 
 import numpy as np
 
@@ -60,7 +61,7 @@ class GuidedGP(ConditionalGP):
     ) -> None:
         check_sources("guided_gp", sources)
         self._sources = [source for source in sources if source.ranked]
-        self._how = {
+        self._how: dict[str, Any] = {
             "priors": covariance.priors_in(listed=candidates.lists(space)),
             "additive": covariance.additive,
             "smoothness": covariance.smoothness,

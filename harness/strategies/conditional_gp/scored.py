@@ -34,7 +34,8 @@ class ScoredEncoding(Encoding):
 
     @property
     def kinds(self) -> tuple[BlockKind, ...]:
-        return (*self._plain.kinds, *["feature"] * len(self._means))
+        scores: list[BlockKind] = ["feature"] * len(self._means)
+        return (*self._plain.kinds, *scores)
 
     def points(self, codes: Codes) -> Floats:
         plain = self._plain.points(codes)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import ttest_1samp
+from scipy.stats import t, ttest_1samp
 
 from analysis.statistics.non_inferiority import ALPHA, non_inferiority, power
 
@@ -22,8 +22,6 @@ def test_level_and_power_are_those_of_simulations(units: int, sd: float, loss: f
     runs = 20_000
     losses = rng.normal(loss, sd, (runs, units))
     means, spreads = losses.mean(axis=1), losses.std(axis=1, ddof=1)
-    from scipy.stats import t
-
     shown = (means + t.ppf(1 - ALPHA, units - 1) * spreads / np.sqrt(units) < 1.0).mean()
     expected = power(units, sd, loss)
     assert shown == pytest.approx(expected, abs=4 * np.sqrt(max(expected * (1 - expected), 1e-4) / runs))
