@@ -17,7 +17,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis.figures.style import BLUE, GREEN, GREY, ORANGE, PAGE_INCHES, PURPLE, VERMILLION, paper
-from analysis.statistics.random_search import hit_probability
+from analysis.statistics.random_search import best_so_far
 from experiments.transfer.replays import MOMENTS
 from experiments.transfer.table import AFTER, runs_of, summary
 from harness.landscapes.landscape import read_landscape
@@ -29,15 +29,12 @@ COLOURS = {
 CAP = 3.0
 
 
-def median_random(task: str, evaluations: int) -> float:
-    """Median slowdown of the best of so many uniform draws without replacement, exactly."""
+def median_random(task: str) -> list[float]:
+    """Median slowdown of the best of uniform draws without replacement, exactly, after each of :data:`MOMENTS`."""
     landscape = read_landscape(find_landscape(*task.split("__")))
-    true = np.sort(np.nan_to_num(landscape.oracle_ms[landscape.searchable], nan=np.inf))
-    low, high = 1, len(true)
-    while low < high:  # the fewest best configurations of which one is drawn with probability 1/2
-        middle = (low + high) // 2
-        low, high = (low, middle) if hit_probability(len(true), middle, evaluations) >= 0.5 else (middle + 1, high)
-    return float(true[low - 1] / true[0])
+    true = landscape.oracle_ms[landscape.searchable]
+    levels = best_so_far(np.nan_to_num(np.nanmin(true) / true), MOMENTS[-1], (0.5,))[1][:, 0]
+    return [float(1 / level) if level > 0 else np.inf for level in levels[np.array(MOMENTS) - 1]]
 
 
 def quality(table: pd.DataFrame) -> Figure:
@@ -49,7 +46,7 @@ def quality(table: pd.DataFrame) -> Figure:
         panels = figure.subplots(1, len(kernels), sharey=True, squeeze=False)[0]
         for axes, kernel in zip(panels, kernels, strict=True):
             tasks = table.loc[table["kernel"] == kernel, "task"].unique()
-            exact = [np.exp(np.mean([np.log(median_random(task, n)) for task in tasks])) for n in MOMENTS]
+            exact = np.exp(np.log([median_random(task) for task in tasks]).mean(axis=0))
             axes.plot(MOMENTS, np.minimum(exact, CAP), color=GREY, linestyle=":", label="exact random search")
             for way, colour in COLOURS.items():
                 own = rows[(rows["kernel"] == kernel) & (rows["way"] == way)]

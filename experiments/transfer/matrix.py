@@ -15,13 +15,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from experiments.transfer.misleading import fitting
 from experiments.transfer.study import targets
-from harness.config.source import Source
 from harness.landscapes.facts import read_facts
 from harness.landscapes.landscape import read_landscape
 from harness.landscapes.siblings import distance, is_itself
-from harness.run.alignment import aligned
-from harness.run.source_files import observed
 from harness.strategies.source import apart
 from harness.system.terminal import say
 
@@ -42,8 +40,7 @@ def _apart(source: Path, target: Path) -> bool:
 
 def _pair(source: Path, target: Path) -> dict[str, object]:
     landscape, facts = read_landscape(target), read_facts(target)
-    (seen,) = observed(source, Source((str(source),)), 0)
-    data, _ = aligned(landscape.space, seen, facts)
+    data, _ = fitting(source, target)
     first = [configuration for configuration, _ in islice(apart(data.ranked, DIFFERING), TRIES)]
     rows = [landscape.space.row_of(configuration) for configuration in first]
     true = landscape.oracle_ms[landscape.searchable]
@@ -51,8 +48,8 @@ def _pair(source: Path, target: Path) -> dict[str, object]:
     return {
         "source": source.stem,
         "target": target.stem,
-        "distance": distance(facts, seen.facts)[0],
-        "same_device": facts.device_name == seen.facts.device_name,
+        "distance": distance(facts, data.facts)[0],
+        "same_device": facts.device_name == data.facts.device_name,
         "fits": round(len(data) / landscape.space.size, 3),
         "best": round(slowdowns[0], 4) if slowdowns else float("inf"),
         "best_of_3": round(min(slowdowns), 4) if slowdowns else float("inf"),

@@ -8,12 +8,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.config.source import Source
 from harness.evaluation import Status
 from harness.landscapes.facts import read_facts
 from harness.landscapes.landscape import Landscape, read_landscape
 from harness.landscapes.library import recorded_landscapes
 from harness.landscapes.siblings import siblings
 from harness.landscapes.write import write_landscape
+from harness.run.alignment import Account, aligned
+from harness.run.source_files import observed
+from harness.strategies.source import SourceData
 
 KINDS = ("shuffled", "reversed", "kernel")
 OTHER_KERNEL = {"attention": "matmul", "matmul": "attention", "softmax": "layernorm", "layernorm": "softmax"}
@@ -44,10 +48,16 @@ def misleading(task: Path, kind: str, folder: Path) -> Path:
 
 
 def sibling(task: Path) -> Path:
-    """The nearest recording of another shape, by the library's rule."""
+    """The nearest recording of another shape of which anything can be evaluated, by the library's rule."""
     target = read_facts(task)
-    found = siblings(target, recorded_landscapes())
-    return next(path for path in found if not target.same_problem(read_facts(path)))
+    found = [path for path in siblings(target, recorded_landscapes()) if not target.same_problem(read_facts(path))]
+    return next(path for path in found if len(fitting(path, task)[0]))
+
+
+def fitting(source: Path, task: Path) -> tuple[SourceData, Account]:
+    """What of a recording can be evaluated in another's space."""
+    (seen,) = observed(source, Source((str(source),)), 0)
+    return aligned(read_landscape(task).space, seen, read_facts(task))
 
 
 def other_kernel(task: Path) -> Path:

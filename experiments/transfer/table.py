@@ -35,7 +35,7 @@ def hypothesis() -> Mapping[str, Any]:
 
 
 def runs_of(path: Path) -> pd.DataFrame:
-    """A row a group, task and way with ``kernel``, ``evaluations`` (an array a row, 121 a miss), ``mean`` and ``hit``."""
+    """A row a group, task and way with ``kernel``, ``evaluations`` (an array, 121 for a miss), ``mean`` and ``hit``."""
     table = pd.read_csv(path, dtype={"hits": str, "seconds": str}, keep_default_na=False)
     evaluations = [counted(hits) for hits in table["hits"]]
     return table.assign(
@@ -143,8 +143,8 @@ def verdicts(table: pd.DataFrame) -> list[str]:
 
 def _told(row: Mapping[Any, Any]) -> str:
     return (
-        f"harm, {row['group']}, {row['way']}: {row['evaluations lost']:+.1f} evaluations, {row['in margins']:+.2f} margins "
-        f"(at most {row['bound']:+.2f}), p = {row['p']:.2g}, power {row['power']:.2f}: "
+        f"harm, {row['group']}, {row['way']}: {row['evaluations lost']:+.1f} evaluations, {row['in margins']:+.2f} "
+        f"margins (at most {row['bound']:+.2f}), p = {row['p']:.2g}, power {row['power']:.2f}: "
         f"{'no harm shown' if row['shown'] else 'not shown'}; {row['tasks beyond']} of {row['tasks']} tasks beyond"
     )
 
