@@ -64,11 +64,13 @@ def quality(table: pd.DataFrame) -> Figure:
 
 
 def matrix(pairs: pd.DataFrame) -> Figure:
-    """A cell a source (row) and target (column) of one kernel: slowdown of the best of the first three."""
+    """A cell a source (row) and target (column) of one kernel: slowdown of the best of the first three; grey
+    where nothing of the source fits the target's space."""
     names = sorted({*pairs["source"], *pairs["target"]})
     values = np.full((len(names), len(names)), np.nan)
     for pair in pairs.to_dict("records"):
-        values[names.index(pair["source"]), names.index(pair["target"])] = min(pair["best_of_3"], CAP)
+        at = names.index(pair["source"]), names.index(pair["target"])
+        values[at] = min(pair["best_of_3"], CAP) if pair["fits"] > 0 else np.nan
     with paper():
         figure = Figure(figsize=(PAGE_INCHES, PAGE_INCHES))
         axes = figure.subplots()
@@ -76,7 +78,7 @@ def matrix(pairs: pd.DataFrame) -> Figure:
         image = axes.imshow(values, cmap=colours, vmin=1.0, vmax=CAP)
         for (i, j), value in np.ndenumerate(values):
             if np.isfinite(value):
-                text = f"{value:.2f}" if value < CAP else "≥3"
+                text = f"{value:.2f}" if value < CAP else f"≥{CAP:.0f}"
                 axes.text(j, i, text, ha="center", va="center", fontsize=4, color="white" if value > 1.8 else "black")
         axes.set_xticks(range(len(names)), names, rotation=90, fontsize=5)
         axes.set_yticks(range(len(names)), names, fontsize=5)

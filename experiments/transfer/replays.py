@@ -14,7 +14,7 @@ from harness.config.schema import RunConfig
 from harness.evaluation import Evaluation
 from harness.run.build import build_strategy, open_backend
 from harness.run.loop import run_loop
-from harness.run.sources import sources
+from harness.run.sources import Sources, sources
 from harness.run.streams import streams
 
 EVALUATIONS = 120
@@ -91,13 +91,15 @@ def outcomes(task: str, way: Way, seeds: Sequence[int], composer: Composer) -> I
     """
     overrides = [f"task={task}", f"source={way.source}", f"budget.evaluations={EVALUATIONS}", *way.overrides]
     config = composer.compose(overrides)
+    whole = config.source is not None and config.source.evaluations is None and config.source.runs is None
+    once = sources(config, open_backend(config)) if whole else None  # the same for every seed
     for seed in seeds:
-        yield _outcome(task, way.name, replace(config, seed=seed))
+        yield _outcome(task, way.name, replace(config, seed=seed), once)
 
 
-def _outcome(task: str, way: str, config: RunConfig) -> Outcome:
+def _outcome(task: str, way: str, config: RunConfig, learned: Sources | None) -> Outcome:
     backend = open_backend(config)
-    learned = sources(config, backend)
+    learned = sources(config, backend) if learned is None else learned
     seeds = streams(config.seed, subject_of(backend), config.strategy["_target_"])
     strategy = build_strategy(config, backend, seeds.strategy, () if learned is None else learned.data)
     watch, rng = _Watch(best_ms(backend)), np.random.default_rng(seeds.repair)

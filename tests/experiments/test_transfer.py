@@ -16,7 +16,7 @@ from harness.landscapes.landscape import read_landscape
 from harness.landscapes.library import find_landscape
 from harness.landscapes.siblings import is_itself
 
-TASK = "softmax-512x65536-bf16__h100"
+TASK = "softmax-4096x2560-bf16__h100"
 
 
 def test_every_target_has_all_groups_and_no_source_is_itself() -> None:
@@ -56,11 +56,11 @@ def test_misleading_sources_hold_other_outcomes_of_no_task_that_is_the_target(tm
 
 
 def test_a_run_is_what_nearopt_run_makes_until_it_has_hit() -> None:
-    composer = Composer()
-    (best,) = outcomes(TASK, Way("b", ("strategy=source_best",), "sibling_shape"), [2000], composer)
-    assert best.source == "softmax-4096x2560-bf16__h100" and len(best.slowdowns) == len(MOMENTS)
-    assert all(a >= b for a, b in zip(best.slowdowns, best.slowdowns[1:], strict=False)) or best.hit is None
-    (twice,) = outcomes(TASK, Way("b", ("strategy=source_best",), "sibling_shape"), [2000], composer)
+    composer, way = Composer(), Way("b", ("strategy=source_best",), "sibling_shape")
+    (best,) = outcomes(TASK, way, [2000], composer)
+    assert best.source == "softmax-16384x2560-bf16__h100" and len(best.slowdowns) == len(MOMENTS)
+    assert best.hit is not None and best.hit <= 3 and best.slowdowns[1] <= 1.05
+    (twice,) = outcomes(TASK, way, [2000], composer)
     assert twice == best
 
 

@@ -11,8 +11,8 @@ from harness.strategies.conditional_gp.targets import targets
 from harness.strategies.source import SourceData
 from search_spaces.encoding import Encoding, Floats
 
-FITTED, CONDITIONED = 128, 400
-"""Points that hyperparameters are learned from, and that the process holds: half of each the fastest."""
+FITTED, CONDITIONED, ITERATIONS = 128, 400, 25
+"""Points that hyperparameters are learned from, and that the process holds, half of each the fastest; of that fit."""
 FAILURES = 0.9
 """Failures there count as this quantile: what failed there most often fails here."""
 
@@ -59,7 +59,7 @@ class SourceMean:
         if self._posterior is None:
             priors, additive, smoothness = self._how
             some = best_and_spread(self._y, FITTED)
-            how = {"priors": priors, "additive": additive, "smoothness": smoothness}
+            how = {"priors": priors, "additive": additive, "smoothness": smoothness, "iterations": ITERATIONS}
             hyper = fit(self._x[some], self._y[some], self._blocks, **how)  # type: ignore[arg-type]
             held = best_and_spread(self._y, CONDITIONED)
             self._posterior = Posterior(self._x[held], self._blocks, hyper), self._y[held]
