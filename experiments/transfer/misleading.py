@@ -20,21 +20,23 @@ from harness.run.source_files import observed
 from harness.strategies.source import SourceData
 
 KINDS = ("shuffled", "reversed", "kernel")
+DRAWS = 5
+"""Sources of a kind for a task, where they are drawn at random; runs take them in turn, by their seeds."""
 OTHER_KERNEL = {"attention": "matmul", "matmul": "attention", "softmax": "layernorm", "layernorm": "softmax"}
 SEED = 2026
 
 
-def misleading(task: Path, kind: str, folder: Path) -> Path:
+def misleading(task: Path, kind: str, folder: Path, draw: int = 0) -> Path:
     """The source of a kind for a recorded task, written to ``folder`` unless it is there.
 
     ``shuffled`` and ``reversed`` are of the nearest sibling of another shape: its outcomes in random order; its
     latencies the other way round, failures as they are. ``kernel``: each configuration of the task has the outcome of
     one of those of another kernel that agree with it in most of the parameters which both have, drawn at random.
     """
-    path = folder / f"{kind}-of-{task.stem}.parquet"
+    path = folder / f"{kind}{draw}-of-{task.stem}.parquet"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        rng = np.random.default_rng([SEED, KINDS.index(kind), *task.stem.encode()])
+        rng = np.random.default_rng([SEED, draw, KINDS.index(kind), *task.stem.encode()])
         space_of = read_landscape(task if kind == "kernel" else sibling(task))
         giving = read_landscape(other_kernel(task)) if kind == "kernel" else space_of
         rows = _mapped(space_of, giving, rng) if kind == "kernel" else np.arange(len(giving.codes))

@@ -30,11 +30,13 @@ class Way:
         name: of a row.
         overrides: of ``nearopt run``, among them the strategy.
         source: ``null``, a word or a path.
+        draws: paths that runs take in turn, by their seeds, instead of ``source``.
     """
 
     name: str
     overrides: tuple[str, ...]
     source: str = "null"
+    draws: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -89,12 +91,20 @@ def outcomes(task: str, way: Way, seeds: Sequence[int], composer: Composer) -> I
 
     Each ends after :data:`EVALUATIONS`, or once it has hit the target and is past the last of :data:`MOMENTS`.
     """
-    overrides = [f"task={task}", f"source={way.source}", f"budget.evaluations={EVALUATIONS}", *way.overrides]
-    config = composer.compose(overrides)
-    whole = config.source is not None and config.source.evaluations is None and config.source.runs is None
-    once = sources(config, open_backend(config)) if whole else None  # the same for every seed
+    held: dict[str, tuple[RunConfig, Sources | None]] = {}
     for seed in seeds:
-        yield _outcome(task, way.name, replace(config, seed=seed), once)
+        source = way.draws[seed % len(way.draws)] if way.draws else way.source
+        if source not in held:
+            overrides = [f"task={task}", f"source={source}", f"budget.evaluations={EVALUATIONS}", *way.overrides]
+            held[source] = _prepared(composer.compose(overrides))
+        config, learned = held[source]
+        yield _outcome(task, way.name, replace(config, seed=seed), learned)
+
+
+def _prepared(config: RunConfig) -> tuple[RunConfig, Sources | None]:
+    """With its sources, where these are the same for every seed."""
+    whole = config.source is not None and config.source.evaluations is None and config.source.runs is None
+    return config, sources(config, open_backend(config)) if whole else None
 
 
 def _outcome(task: str, way: str, config: RunConfig, learned: Sources | None) -> Outcome:

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from experiments.transfer.misleading import KINDS, misleading
+from experiments.transfer.misleading import DRAWS, KINDS, misleading
 from experiments.transfer.replays import MOMENTS, Outcome, Way, outcomes
 from harness.config.compose import Composer
 from harness.landscapes.facts import read_facts
@@ -83,7 +83,8 @@ def ways(group: str, task: Path) -> list[Way]:
         facts = read_facts(task)
         elsewhere = [file for file in siblings(facts, recorded_landscapes()) if facts.same_problem(read_facts(file))]
         return [_from(way, "sibling_device") for way in (BEST, WARM, GP)] if elsewhere else []
-    return [_from(way, str(misleading(task, group, SOURCES))) for way in (WARM, GP)]
+    draws = tuple(str(misleading(task, group, SOURCES, draw)) for draw in range(DRAWS if group != "reversed" else 1))
+    return [replace(way, draws=draws) for way in (WARM, GP)]
 
 
 def _from(way: Way, source: str) -> Way:

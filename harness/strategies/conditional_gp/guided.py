@@ -1,21 +1,26 @@
 """``conditional_gp`` that knows earlier tunings: what each says of a configuration is one more feature of it.
 
 Ranks only: of a source's latencies the normal scores count. How much a source is worth the process learns as it does of
-any feature, by marginal likelihood on the task's own observations: with a long length scale the source is dropped, and
-one that has everything the wrong way round is as good as a true one.
+any feature, by marginal likelihood on the task's own observations; and while its rank correlation with these is no more
+than chance, it is left out: then this is ``conditional_gp``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
+from scipy.stats import rankdata, spearmanr
 
+from harness.evaluation import Evaluation
 from harness.strategies.base import Budget
+from harness.strategies.common.checks import check
 from harness.strategies.common.flat_arguments import flat_arguments
 from harness.strategies.common.tries import check_sources
+from harness.strategies.conditional_gp.candidate_sources import CandidateSource
+from harness.strategies.conditional_gp.model import Model
 from harness.strategies.conditional_gp.scored import ScoredEncoding
 from harness.strategies.conditional_gp.settings import (
     AcquisitionSettings,
@@ -28,8 +33,32 @@ from harness.strategies.conditional_gp.settings import (
 from harness.strategies.conditional_gp.source_mean import SourceMean
 from harness.strategies.conditional_gp.strategy import ConditionalGP
 from harness.strategies.source import SourceData
-from search_spaces.encoding import Encoding
+from search_spaces.encoding import Codes, Encoding
 from search_spaces.space import SearchSpace
+
+FEWEST_GIVEN = 2
+"""Given configurations that can bear a source out."""
+FEWEST_OBSERVED = 4
+"""Observations that a rank correlation is asked of."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuideSettings:
+    """How far a source is trusted.
+
+    Attributes:
+        early: evaluations that suffice at the start, what was given among them, once each that was given was faster
+            than each that was drawn: then the source is right about where to look.
+        certain: a source counts while its rank correlation with the observations is more than so many of the spreads
+            that it would have by chance, 1 / sqrt(n - 1).
+    """
+
+    early: int = 4
+    certain: float = 1.0
+
+    def __post_init__(self) -> None:
+        check(self.early >= 1, "early", self.early, "1 or more")
+        check(0 <= self.certain < float("inf"), "certain", self.certain, "0 or more")
 
 
 class GuidedGP(ConditionalGP):
@@ -39,6 +68,7 @@ class GuidedGP(ConditionalGP):
         space, seed, budget: see :class:`~harness.strategies.base.Strategy`.
         sources: earlier tunings; without any it is refused.
         start, target, covariance, fit, acquisition, candidates: see :class:`~.strategy.ConditionalGP`.
+        guide: see :class:`GuideSettings`.
 
     Raises:
         UserError: there is no source.
@@ -58,10 +88,11 @@ class GuidedGP(ConditionalGP):
         fit: FitSettings,
         acquisition: AcquisitionSettings,
         candidates: CandidateSettings,
+        guide: GuideSettings,
     ) -> None:
         check_sources("guided_gp", sources)
-        self._sources = [source for source in sources if source.ranked]
-        self._how: dict[str, Any] = {
+        self._early, self._certain, self._given = guide.early, guide.certain, 0
+        how: dict[str, Any] = {
             "priors": covariance.priors_in(listed=candidates.lists(space)),
             "additive": covariance.additive,
             "smoothness": covariance.smoothness,
@@ -69,7 +100,46 @@ class GuidedGP(ConditionalGP):
         groups = (start, target, covariance, fit, acquisition, candidates)
         flat = {field.name: getattr(group, field.name) for group in groups for field in fields(group)}
         super().__init__(space, seed, budget, **flat)
+        self._plain = self._encoding
+        self._means = [SourceMean(self._plain, source, **how) for source in sources if source.ranked]
+        self._worlds: dict[tuple[bool, ...], tuple[Encoding, Model, CandidateSource]] = {}
 
-    def _placed(self, encoding: Encoding) -> Encoding:
-        means = [SourceMean(encoding, source, **self._how) for source in self._sources]
-        return ScoredEncoding(encoding, means) if means else encoding
+    def start(self, evaluations: Sequence[Evaluation]) -> None:
+        """What is given is learnt; among the initial evaluations it counts only where it bears the sources out."""
+        self._given += len(evaluations)
+        self._initial += len(evaluations)
+        self._overlapping_initial += len(evaluations)
+        super().start(evaluations)
+
+    def tell(self, evaluations: Sequence[Evaluation]) -> None:
+        """Remember the outcomes; the random start ends early where they bear the sources out."""
+        super().tell(evaluations)
+        if self._borne_out():
+            self._initial = min(self._initial, self._early)
+            self._overlapping_initial = min(self._overlapping_initial, self._early)
+
+    def _borne_out(self) -> bool:
+        given, drawn = self._latencies_ms[: self._given], self._latencies_ms[self._given :]
+        worked = [latency for latency in given if latency is not None]
+        if len(worked) < max(len(given), FEWEST_GIVEN) or not drawn:
+            return False
+        return max(worked) < min((latency for latency in drawn if latency is not None), default=float("inf"))
+
+    def _modelled(self, n: int) -> list[Codes]:
+        """By the model that knows the sources which the observations bear out."""
+        borne = tuple(self._agrees(mean) for mean in self._means)
+        if borne not in self._worlds:
+            means = [mean for mean, kept in zip(self._means, borne, strict=True) if kept]
+            encoding = ScoredEncoding(self._plain, means) if means else self._plain
+            self._worlds[borne] = encoding, self._model_over(encoding), self._candidates_in(encoding)
+        self._encoding, self._model, self._source = self._worlds[borne]
+        return super()._modelled(n)
+
+    def _agrees(self, mean: SourceMean) -> bool:
+        """Whether a source ranks the observations as they are, by more than chance; failures are the slowest of all."""
+        seen = np.array([np.inf if latency is None else latency for latency in self._latencies_ms])
+        said = mean(self._plain.points(np.array(self._codes)))
+        if len(seen) < FEWEST_OBSERVED or np.all(seen == seen[0]) or np.ptp(said) == 0:
+            return False
+        correlation = float(spearmanr(said, rankdata(seen)).statistic)
+        return correlation > self._certain / float(np.sqrt(len(seen) - 1))

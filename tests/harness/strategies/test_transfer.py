@@ -26,7 +26,7 @@ from harness.strategies.portfolio import Portfolio, covering
 from harness.strategies.source import SourceData, all_ranked, apart
 from harness.strategies.source_best import SourceBest
 from harness.testing import StrategyContract, drive, smooth_latency, spaces
-from harness.testing.driver import trace
+from harness.testing.driver import evaluation, trace
 from search_spaces.encoding import Encoding
 from search_spaces.space import SearchSpace
 from tests.harness.strategies.sourced import HERE, THERE, reversed_latency, source_of
@@ -178,17 +178,35 @@ def test_with_a_true_source_they_need_fewer_evaluations_than_without(made: Any) 
     assert np.mean(guided) < (np.mean(cold) if made is GuidedGP else 61)
 
 
-def test_a_source_that_is_the_wrong_way_round_or_noise_costs_little() -> None:
+def test_a_source_that_is_contradicted_is_left_out_and_a_true_one_is_kept() -> None:
     space = spaces.plain()
-    rng = np.random.default_rng(0)
-    misleading = [whole(space, reversed_latency), whole(space, lambda *_: float(rng.random()))]
+    sources = [whole(space, reversed_latency), whole(space)]
+    strategy = GuidedGP(space, np.random.SeedSequence(1), Budget(), sources)
+    drive(strategy, space, evaluations=16)
+    assert (False, True) in strategy._worlds and not any(borne[0] for borne in strategy._worlds)
 
-    def mean(made: Any) -> float:
-        return float(np.mean([evaluations_until_best(made(np.random.SeedSequence(s)), space) for s in range(4)]))
 
-    cold = mean(lambda seed: ConditionalGP(space, seed, Budget()))
-    for source in misleading:
-        assert mean(lambda seed, of=source: GuidedGP(space, seed, Budget(), [of])) < 1.6 * cold + 3
+def test_with_a_contradicted_source_it_is_conditional_gp() -> None:
+    space = spaces.plain()
+    cold = trace(drive(ConditionalGP(space, np.random.SeedSequence(1), Budget()), space, evaluations=18), space)
+    misled = GuidedGP(space, np.random.SeedSequence(1), Budget(), [whole(space, reversed_latency)])
+    assert trace(drive(misled, space, evaluations=18), space) == cold
+
+
+@pytest.mark.parametrize(("given", "random"), [(0, 7), (2, 2)])
+def test_the_random_start_ends_early_where_the_sources_best_are_the_best(given: int, random: int) -> None:
+    space = spaces.plain()
+    source = whole(space)
+    strategy = GuidedGP(space, np.random.SeedSequence(1), Budget(), [source])
+    if given:
+        first = [configuration for configuration, _ in source.ranked[:given]]
+        strategy.start([evaluation(i, each, smooth_latency(space, each)) for i, each in enumerate(first)])
+    for i in range(random):
+        assert not strategy._worlds
+        (asked,) = strategy.ask(1)
+        strategy.tell([evaluation(i, asked, smooth_latency(space, asked))])
+    strategy.ask(1)
+    assert strategy._worlds
 
 
 def test_scores_are_features_behind_the_others() -> None:
