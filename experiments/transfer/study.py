@@ -24,6 +24,8 @@ from harness.landscapes.library import recorded_landscapes
 from harness.landscapes.siblings import siblings
 from harness.system.terminal import say
 
+KERNELS = ("attention", "layernorm", "matmul", "softmax")
+"""Those that had siblings when the study was registered."""
 SOURCES = Path("/tmp/nearopt-transfer-sources")
 SMALL, MANY = ("source_evaluations=120",), ("source_evaluations=120", "source_runs=30")
 COLD = Way("conditional_gp", ("strategy=conditional_gp",))
@@ -43,13 +45,13 @@ class Cell:
 
 
 def targets() -> list[Path]:
-    """The recordings with a sibling of another shape. The wide space of one matmul, of which hardly anything is in any
-    sibling's, is none."""
+    """The recordings of :data:`KERNELS` with a sibling of another shape. The wide space of one matmul, of which hardly
+    anything is in any sibling's, is none."""
     found = []
     for path in recorded_landscapes():
         facts = read_facts(path)
         near = [file for file in siblings(facts, recorded_landscapes()) if not facts.same_problem(read_facts(file))]
-        if near and "-wide-" not in path.stem:
+        if near and facts.kernel in KERNELS and "-wide-" not in path.stem:
             found.append(path)
     return found
 
