@@ -28,9 +28,11 @@ from harness.strategies.source import SourceData
 from harness.system.digest import digest
 from search_spaces.parameter import Boolean, Categorical, Ordinal
 from search_spaces.space import SearchSpace
+from tests.harness.cli.test_cli import Nearopt, nearopt
 from tests.harness.toy import write_toy
 from tests.run_directory import content, faults
 
+__all__ = ["nearopt"]
 TASK = "toy-8x8-bf16__toy"
 OTHER = {"task": "toy-16x16-bf16", "shape": {"n": 16}, "dtype": "bf16"}
 
@@ -228,3 +230,10 @@ def test_a_live_task_is_described_by_its_configuration(tmp_path: Path) -> None:
     task = Composer().compose(["task=softmax-4096x2560-bf16"]).task
     facts = target_facts(task, Live(read_landscape(target(tmp_path)), np.random.SeedSequence(0)))
     assert (facts.shape, facts.dtype, facts.device["sm_count"]) == ({"rows": 4096, "cols": 2560}, "bf16", 3)
+
+
+def test_a_sweep_tells_what_each_task_knew(tmp_path: Path, nearopt: Nearopt) -> None:
+    words = [f"backend.landscape={target(tmp_path)}", *LEARNS, f"source={source(tmp_path)}", "budget.evaluations=3"]
+    code, _, err = nearopt("run", "-m", *words, "seed=0,1", "jobs=1", f"results={tmp_path / 'r'}")
+    lines = [line for line in err.splitlines() if "configurations of" in line]
+    assert code == 0 and len(lines) == 1 and f"{TASK}: source toy-16x16-bf16__toy: " in lines[0], err
