@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from harness.evaluation import Configuration
 from harness.strategies.base import Budget
 from harness.strategies.common.checks import check
-from harness.strategies.common.tries import TriesFirst, check_sources, wrapped
+from harness.strategies.common.tries import TriesFirst, check_sources, probe_of, wrapped
 from harness.strategies.source import SourceData
 from search_spaces.space import SearchSpace
 
@@ -59,7 +59,8 @@ class Portfolio(TriesFirst):
         check_sources("portfolio", sources)
         check(tries >= 0, "tries", tries, "0 or more")
         check(within >= 0, "within", within, "0 or more")
-        super().__init__(space, covering(sources, within), tries, wrapped(then, space, seed, budget, sources))
+        then_built = wrapped(then, space, seed, budget, sources)
+        super().__init__(space, covering(sources, within), tries, then_built, probe_of(space, seed.spawn(1)[0]))
 
 
 def covering(sources: Sequence[SourceData], within: float) -> list[tuple[Configuration, float]]:

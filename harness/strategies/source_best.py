@@ -42,4 +42,4 @@ class SourceBest(TriesFirst):
     ) -> None:
         check_sources("source_best", sources)
         (child,) = seed.spawn(1)
-        super().__init__(space, all_ranked(sources), sys.maxsize, RandomSearch(space, child, budget), guarded=False)
+        super().__init__(space, all_ranked(sources), sys.maxsize, RandomSearch(space, child, budget), None)

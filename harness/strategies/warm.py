@@ -1,7 +1,8 @@
 """The source's best configurations first, then any other strategy, which is told what became of them.
 
 What ahead-of-time tuners and caches do, and the least that a transfer must be compared with. It stops early where the
-source misleads: once the tries contradict the source's order, or two failed, the rest is left untried.
+source misleads: a random configuration is evaluated second, and where it is faster than the source's best, or where the
+tries contradict the source's order or two of them fail, the rest is left untried.
 
 * **Failures** of tries are told to the wrapped strategy like others.
 * **Batches** are filled from the source's ranking, so that a batch is never waited for half empty.
@@ -18,7 +19,7 @@ import numpy as np
 
 from harness.strategies.base import Budget
 from harness.strategies.common.checks import check
-from harness.strategies.common.tries import TriesFirst, check_sources, wrapped
+from harness.strategies.common.tries import TriesFirst, check_sources, probe_of, wrapped
 from harness.strategies.source import SourceData, all_ranked, apart
 from search_spaces.space import SearchSpace
 
@@ -55,4 +56,5 @@ class Warm(TriesFirst):
         check(tries >= 0, "tries", tries, "0 or more")
         check(differing >= 1, "differing", differing, "1 or more")
         ranking = islice(apart(all_ranked(sources), differing), tries + SPARE)
-        super().__init__(space, ranking, tries, wrapped(then, space, seed, budget, sources))
+        then_built = wrapped(then, space, seed, budget, sources)
+        super().__init__(space, ranking, tries, then_built, probe_of(space, seed.spawn(1)[0]))

@@ -10,13 +10,18 @@ FAILED = 2
 """So many failures contradict a source in which the same configurations worked."""
 
 
-def contradicted(tried: Sequence[tuple[float, float | None]]) -> bool:
-    """Whether tries contradict their source: :data:`FAILED` failed, or of the pairs that are apart in the source two or
-    more, and most of those that are apart here too, are the other way round.
+def contradicted(tried: Sequence[tuple[float, float | None]], probe_ms: float | None = None) -> bool:
+    """Whether tries contradict their source: a random probe is faster than all of them, :data:`FAILED` of them failed,
+    or two or more pairs that are apart in the source, and most of those that are apart here too, are the other way
+    round.
 
     Args:
         tried: slowdown in the source and latency in ms here, ``None`` for a failure, of each.
+        probe_ms: latency in ms of the probe; ``None`` where it failed or is not known yet.
     """
+    worked = [latency for _, latency in tried if latency is not None]
+    if probe_ms is not None and tried and probe_ms < min(worked, default=float("inf")):
+        return True
     if sum(latency is None for _, latency in tried) >= FAILED:
         return True
     same = opposite = 0

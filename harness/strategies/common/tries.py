@@ -14,9 +14,12 @@ from harness.evaluation import Configuration, Evaluation
 from harness.strategies.base import Budget, Startable, Strategy
 from harness.strategies.common.agreement import contradicted
 from harness.strategies.common.checks import check
+from harness.strategies.common.draws import drawn
 from harness.strategies.source import SourceData
 from search_spaces.space import SearchSpace
 
+DRAWS = 64
+"""Draws by parameter among which a probe is looked for."""
 META = ("label", "chosen_on")
 """Keys of a strategy's YAML that are no arguments."""
 
@@ -24,15 +27,16 @@ META = ("label", "chosen_on")
 class TriesFirst:
     """The first of a ranking, then a wrapped strategy.
 
-    The tries end early where what they show contradicts the ranking (:mod:`~.agreement`). A batch is filled from the
-    ranking. While tries are pending and none is left, an ask waits for them.
+    The tries end early where what they show contradicts the ranking (:mod:`~.agreement`). So that one may be seen to be
+    wrong, a random configuration, the probe, comes after the first: where it is faster, the ranking is left at that. A
+    batch is filled from the ranking. While tries are pending and none is left, an ask waits for them.
 
     Args:
         space: of the task.
         ranking: feasible configurations, the most promising first, with their expected slowdowns (of at least 1).
         tries: so many of them at most.
-        then: what comes next; it is told the tries by its ``start``.
-        guarded: tries may end early.
+        then: what comes next; it is told the tries and the probe by its ``start``.
+        probe: a feasible configuration; ``None``: there is none, and nothing ends the tries early.
     """
 
     def __init__(
@@ -41,17 +45,18 @@ class TriesFirst:
         ranking: Iterable[tuple[Configuration, float]],
         tries: int,
         then: Strategy,
-        *,
-        guarded: bool = True,
+        probe: Configuration | None,
     ) -> None:
         self._space = space
         self._then = then
-        self._ranking = iter(list(ranking))
         self._tries = tries
-        self._guarded = guarded
+        self._guarded = probe is not None
+        self._probe = None if probe is None or tries < 2 else space.key(probe)
+        self._due = probe if self._probe is not None else None
+        self._plan = iter(list(ranking))
         self._pending: set[str] = set()
         self._told: list[Evaluation] = []
-        self._given: set[str] = set()
+        self._known: set[str] = set()
         self._expected: dict[str, float] = {}
         self._contradicted = self._handed_over = False
 
@@ -70,16 +75,17 @@ class TriesFirst:
             self._then.tell(evaluations)
             return
         for evaluation in evaluations:
-            self._pending.discard(self._space.key(evaluation.configuration))
+            self._pending.discard(self._key(evaluation))
             self._told.append(evaluation)
-        tried = [
-            (self._expected[key], each.latency_ms) for each in self._told if (key := self._key(each)) in self._expected
-        ]
-        self._contradicted = self._guarded and contradicted(tried)
+        if self._guarded:
+            seen = {self._key(evaluation): evaluation.latency_ms for evaluation in self._told}
+            tried = [(slowdown, seen[key]) for key, slowdown in self._expected.items() if key in seen]
+            probe = None if self._probe is None else seen.get(self._probe)
+            self._contradicted = contradicted(tried, probe)
 
     def start(self, evaluations: Sequence[Evaluation]) -> None:
         """What is given is not tried; the wrapped strategy is told."""
-        self._given |= set(map(self._key, evaluations))
+        self._known |= set(map(self._key, evaluations))
         self._told += evaluations
 
     def facts(self) -> Mapping[str, Any]:
@@ -92,21 +98,38 @@ class TriesFirst:
 
     def _next_tries(self, n: int) -> list[Configuration]:
         asked: list[Configuration] = []
-        while len(asked) < n and (following := next(self._ranking, None)) is not None:
+        while len(asked) < n and (following := self._following()) is not None:
             configuration, slowdown = following
             key = self._space.key(configuration)
-            if key not in self._given:
-                self._expected[key] = slowdown
+            if key not in self._known:
+                self._known.add(key)
                 self._pending.add(key)
                 asked.append(configuration)
+                if key != self._probe:
+                    self._expected[key] = slowdown
         return asked
+
+    def _following(self) -> tuple[Configuration, float] | None:
+        """The next of the ranking; after the first try the probe."""
+        if self._due is not None and self._expected:
+            probe, self._due = self._due, None
+            return probe, 1.0
+        return next(self._plan, None)
 
     def _hand_over(self) -> None:
         self._handed_over = True
         if self._told:
             assert isinstance(self._then, Startable)
             self._then.start(self._told)
-        self._told, self._ranking = [], iter(())
+        self._told, self._plan = [], iter(())
+
+
+def probe_of(space: SearchSpace, seed: np.random.SeedSequence) -> Configuration:
+    """A random configuration, each active parameter uniformly; uniform where constraints reject nearly all of those."""
+    rng = np.random.default_rng(seed)
+    rows = drawn(space, rng, DRAWS)
+    feasible = rows[space.feasible(rows)]
+    return space.decode(feasible[0] if len(feasible) else space.sample_codes(rng, 1)[0])
 
 
 def check_sources(name: str, sources: Sequence[SourceData]) -> None:

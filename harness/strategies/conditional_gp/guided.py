@@ -12,6 +12,8 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
 from scipy.stats import rankdata, spearmanr
 
 from harness.evaluation import Evaluation
@@ -36,8 +38,10 @@ from harness.strategies.source import SourceData
 from search_spaces.encoding import Codes, Encoding
 from search_spaces.space import SearchSpace
 
-FEWEST_GIVEN = 2
-"""Given configurations that can bear a source out."""
+BEST_TENTH = float(ndtri(0.1))
+"""Normal score below which a configuration is among a source's best tenth."""
+FEWEST_LIKED = 2
+"""Configurations among these that can bear a source out."""
 FEWEST_OBSERVED = 4
 """Observations that a rank correlation is asked of."""
 
@@ -47,8 +51,8 @@ class GuideSettings:
     """How far a source is trusted.
 
     Attributes:
-        early: evaluations that suffice at the start, what was given among them, once each that was given was faster
-            than each that was drawn: then the source is right about where to look.
+        early: evaluations that suffice at the start, what was given among them, where each that is among the best tenth
+            of a source was faster than each other one: then the source is right about where to look.
         certain: a source counts while its rank correlation with the observations is more than so many of the spreads
             that it would have by chance, 1 / sqrt(n - 1).
     """
@@ -91,7 +95,7 @@ class GuidedGP(ConditionalGP):
         guide: GuideSettings,
     ) -> None:
         check_sources("guided_gp", sources)
-        self._early, self._certain, self._given = guide.early, guide.certain, 0
+        self._early, self._certain = guide.early, guide.certain
         how: dict[str, Any] = {
             "priors": covariance.priors_in(listed=candidates.lists(space)),
             "additive": covariance.additive,
@@ -105,25 +109,33 @@ class GuidedGP(ConditionalGP):
         self._worlds: dict[tuple[bool, ...], tuple[Encoding, Model, CandidateSource]] = {}
 
     def start(self, evaluations: Sequence[Evaluation]) -> None:
-        """What is given is learnt; among the initial evaluations it counts only where it bears the sources out."""
-        self._given += len(evaluations)
-        self._initial += len(evaluations)
-        self._overlapping_initial += len(evaluations)
+        """What is given is learnt. What a source likes is no random draw: it does not count among the initial ones."""
         super().start(evaluations)
+        liked = int(self._liked().sum())
+        self._initial += liked
+        self._overlapping_initial += liked
+        self._end_start()
 
     def tell(self, evaluations: Sequence[Evaluation]) -> None:
         """Remember the outcomes; the random start ends early where they bear the sources out."""
         super().tell(evaluations)
-        if self._borne_out():
-            self._initial = min(self._initial, self._early)
-            self._overlapping_initial = min(self._overlapping_initial, self._early)
+        if len(self._codes) < self._initial:
+            self._end_start()
 
-    def _borne_out(self) -> bool:
-        given, drawn = self._latencies_ms[: self._given], self._latencies_ms[self._given :]
-        worked = [latency for latency in given if latency is not None]
-        if len(worked) < max(len(given), FEWEST_GIVEN) or not drawn:
-            return False
-        return max(worked) < min((latency for latency in drawn if latency is not None), default=float("inf"))
+    def _liked(self) -> NDArray[np.bool_]:
+        """Which observations are among the best tenth of some source, as far as it says: [n]."""
+        points = self._plain.points(np.array(self._codes))
+        said = np.array([mean(points) for mean in self._means]).reshape(len(self._means), len(points))
+        return np.asarray((said < BEST_TENTH).any(axis=0))
+
+    def _end_start(self) -> None:
+        """After :attr:`GuideSettings.early` evaluations, if all that sources like was faster than all else."""
+        if len(self._codes) < self._early:
+            return
+        seen = np.array([np.inf if latency is None else latency for latency in self._latencies_ms])
+        liked = self._liked()
+        if liked.sum() >= FEWEST_LIKED and not liked.all() and seen[liked].max() < seen[~liked].min():
+            self._initial = self._overlapping_initial = 0
 
     def _modelled(self, n: int) -> list[Codes]:
         """By the model that knows the sources which the observations bear out."""
