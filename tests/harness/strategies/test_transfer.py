@@ -25,6 +25,7 @@ from harness.strategies.guided_tpe import GuidedTPE, quantiles
 from harness.strategies.portfolio import Portfolio, covering
 from harness.strategies.source import SourceData, all_ranked, apart
 from harness.strategies.source_best import SourceBest
+from harness.strategies.warm import Warm
 from harness.testing import StrategyContract, drive, smooth_latency, spaces
 from harness.testing.driver import evaluation, trace
 from search_spaces.encoding import Encoding
@@ -68,6 +69,16 @@ class TestGuidedGP(StrategyContract):
 
     def factory(self, space: SearchSpace, seed: np.random.SeedSequence, budget: Budget) -> Strategy:
         return GuidedGP(space, seed, budget, [source_of(space)])
+
+
+class TestTransferGP(StrategyContract):
+    """As ``conf/strategy/transfer_gp.yaml`` composes it."""
+
+    asks = 14
+
+    def factory(self, space: SearchSpace, seed: np.random.SeedSequence, budget: Budget) -> Strategy:
+        then = {"_target_": "harness.strategies.conditional_gp.guided.GuidedGP"}
+        return Warm(space, seed, budget, sources=[source_of(space)], then=then)
 
 
 @pytest.mark.parametrize("made", [Portfolio, SourceBest, CopulaThompson, GuidedTPE, GuidedGP])
