@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments.transfer import matrix, misleading, study, table
+from experiments.transfer import figures, matrix, misleading, study, table
 from experiments.transfer.replays import MOMENTS, Way, outcomes
 from harness.config.compose import Composer
 from harness.landscapes.facts import read_facts
@@ -107,3 +107,17 @@ def test_pairs_are_of_one_kernel_and_say_what_fits() -> None:
     )
     assert found["fits"] == 1.0 and found["distance"] == 0.0 and not found["same_device"]
     assert 1.0 <= found["best_of_3"] <= found["best"] < 1.05
+
+
+def test_figures_show_each_kernel_and_each_pair(tmp_path: Path) -> None:
+    rows = [("cold", TASK, "conditional_gp", "10 30"), ("shape", TASK, "transfer_gp", "2 4")]
+    (panel,) = figures.quality(table.runs_of(written(tmp_path, rows))).axes
+    lines = {str(line.get_label()): np.asarray(line.get_ydata()) for line in panel.get_lines()}
+    assert panel.get_title() == "softmax" and lines["transfer_gp"].tolist() == [1.5] * len(MOMENTS)
+    exact = lines["exact random search"]
+    assert np.all(np.diff(exact) <= 0) and exact[-1] > 1.0
+    pairs = pd.DataFrame(
+        {"source": ["a__x", "b__x"], "target": ["b__x", "a__x"], "fits": [0.5, 0.0], "best_of_3": [1.25, np.inf]}
+    )
+    cells = np.asarray(figures.matrix(pairs).axes[0].images[0].get_array().filled(np.nan))  # type: ignore[union-attr]
+    np.testing.assert_array_equal(cells, [[np.nan, 1.25], [np.nan, np.nan]])
