@@ -117,13 +117,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--groups", default=",".join(GROUPS))
     parser.add_argument("--tasks", default="*", help="patterns, or 'development'")
     parser.add_argument("-o", type=Path, required=True, help="CSV; rows that it holds are not run again")
+    parser.add_argument("--ways", default="*", help="patterns of their names, such as 'transfer_gp*'")
     given = parser.parse_args(arguments)
     first, end = map(int, given.seeds.split(":"))
     patterns = development() if given.tasks == "development" else given.tasks.split(",")
     done = pd.read_csv(given.o, dtype=str) if given.o.exists() else pd.DataFrame()
     held = {tuple(values) for values in done.get(["group", "task", "way", "first_seed"], pd.DataFrame()).to_numpy()}
     composer = Composer()
-    wanted = list(cells(given.groups.split(","), patterns))
+    every = cells(given.groups.split(","), patterns)
+    wanted = [cell for cell in every if any(fnmatchcase(cell.way.name, way) for way in given.ways.split(","))]
     for i, cell in enumerate(wanted):
         if (cell.group, cell.task, cell.way.name, str(first)) in held:
             continue
