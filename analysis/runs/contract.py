@@ -151,6 +151,7 @@ class ConfigDocument(TypedDict):
     backend: NotRequired[dict[str, Any]]
     schedule: NotRequired[dict[str, Any]]
     start: NotRequired[dict[str, Any]]
+    source: NotRequired[dict[str, Any]]
     rules: NotRequired[dict[str, Any]]
     config_hash: NotRequired[str]
     code_digest: NotRequired[str]

@@ -19,6 +19,7 @@ _SAME_WITHIN_A_STRATEGY = [
     "compile_workers",
     "schedule",
     "start",
+    "source",
     "rules",
     "noise",
     "backend",

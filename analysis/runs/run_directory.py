@@ -191,6 +191,7 @@ def run_row(log: RunLog) -> dict[str, Any]:
         "compile_workers": _workers(config),
         "schedule": _schedule(config),
         "start": json.dumps(start, sort_keys=True, default=str) if (start := config.get("start")) else "",
+        "source": _source(config),
         "rules": told_rules(log.path, config),
         "backend": str(backend.get("kind", "")),
         "noise": str(backend.get("noise", "")),
@@ -217,6 +218,15 @@ def _schedule(config: Mapping[str, Any]) -> str:
     """``batch``, ``async``, or ``async, asked ahead``."""
     schedule = config.get("schedule") or {}
     return str(schedule.get("kind") or "batch") + (", asked ahead" if schedule.get("ask_ahead") else "")
+
+
+def _source(config: Mapping[str, Any]) -> str:
+    """Sizes and tasks that the strategy learnt from, as JSON; which part of them may go by the seed. Empty without."""
+    source = config.get("source")
+    if not isinstance(source, Mapping):
+        return ""
+    of = [[one.get("task"), one.get("device")] for one in source.get("of") or []]
+    return json.dumps({**source, "of": of}, sort_keys=True, default=str)
 
 
 def _number(value: Any) -> float:

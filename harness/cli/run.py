@@ -25,6 +25,10 @@ overrides (Hydra's syntax):
   workers=W schedule=async      one whenever a compile worker is free; ask_ahead=true asks before that
   start=default|compiler|PATH   evaluate first, and count: the task's default, what Helion's compiler suggests, or a
                                 JSON or YAML list of configurations; then the strategy is told them and asked
+  source=PATH|[PATH,…]|sibling  what a strategy that can (warm, portfolio, transfer_gp, …) learns from: earlier runs or
+                                landscapes; sibling, sibling_shape, sibling_device: the nearest recording of the same
+                                kernel, of another shape, on another device; sibling_shapes: all. Never the task itself
+  source_evaluations=N source_runs=R   so much of each run or, by random search, of each landscape
   rules=hopeless                end compiles and samples early that cannot matter; rules.compile_factor=K,
                                 rules.sample_error=A: one of the two rules alone (experiments/hopeless)
   results=DIR                   run directories go to DIR/<task>/<label>/seed-<n>

@@ -129,7 +129,7 @@ def _conclude(results: Sequence[RunResult | Failure], folder: Path) -> int:
     )
     if unverified := sum(result.unverified > 0 for result in runs):
         warn(f"nearopt: {unverified} runs went on from logs without checks: these are unverified")
-    for line in failure_lines(runs):
+    for line in [*_learned(runs), *failure_lines(runs)]:
         warn(f"nearopt: {line}")
     for failure in failures:
         warn(f"nearopt: {failure.config.label} seed {failure.config.seed}: {failure.message}")
@@ -144,6 +144,14 @@ def _conclude(results: Sequence[RunResult | Failure], folder: Path) -> int:
     if not failures:
         return FAILED if any(all(run.none_succeeded for run in own) for own in _of_tasks(runs).values()) else DONE
     return FAILED if any(failure.trace for failure in failures) else USER_ERROR
+
+
+def _learned(runs: Sequence[RunResult]) -> list[str]:
+    """A line for every task with a source: what the first of its runs just done knew of it."""
+    first = {
+        task: next((run.learned_from for run in own if run.learned_from), "") for task, own in _of_tasks(runs).items()
+    }
+    return [f"{task}: {told}" for task, told in first.items() if told]
 
 
 def _account(results: Sequence[RunResult | Failure], folder: Path) -> str:
@@ -202,4 +210,5 @@ def _told(result: RunResult) -> str:
     if result.unverified:
         best += f", {result.unverified} of them from a log without checks: unverified"
     first = f"first {result.began_with}; " if result.began_with else ""
+    first += f"{result.learned_from}; " if result.learned_from else ""
     return f"{result.evaluations} evaluations, {first}{best} (ended: {result.ended}): {result.path}"

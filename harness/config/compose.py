@@ -20,7 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from harness.config.group_names import is_many, spelled_out
 from harness.config.interpolations import check_interpolations
-from harness.config.labels import labelled, swept_arguments
+from harness.config.labels import label_given, labelled, labelled_alone, swept_arguments
 from harness.config.overrides import check_hydra_keys, check_lists_of_files, check_readable, chosen, natural
 from harness.config.plugins import GROUPS, Plugins, importable, load_hydras_plugins
 from harness.config.refusals import check_names, keys_at, refusal
@@ -89,7 +89,13 @@ class Composer:
         Raises:
             UserError: on any override that does not fit.
         """
+        sweep = self._single(overrides)
+        if label_given(overrides):
+            return sweep
+        return Sweep(tuple(map(labelled_alone, sweep.runs)), sweep.options)
 
+    def _single(self, overrides: Sequence[str]) -> Sweep:
+        """The same, and the label is the strategy's own."""
         check_hydra_keys(overrides)
         for override in overrides:
             if is_many(override):
@@ -139,9 +145,9 @@ class Composer:
         except HydraException as error:
             check_readable([*swept, *overrides])
             raise self._refusal(error, overrides) from None
-        sweep = _joined([self.single(job) for job in jobs])
+        sweep = _joined([self._single(job) for job in jobs])
         named = swept_arguments([(str(part.key_or_group), part.is_sweep_override()) for part in parsed])
-        if not named:
+        if label_given([str(part.input_line) for part in parsed]):
             return sweep
         chosen = [{_key(override): override for override in job} for job in jobs]
         return Sweep(tuple(labelled(sweep.runs, chosen, named)), sweep.options)

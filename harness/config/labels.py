@@ -1,4 +1,7 @@
-"""Labels of a sweep's variants: ``lfbo(gamma=0.3)`` where a strategy's argument, or ``start``, is given as a list."""
+"""Labels of a sweep's variants: ``lfbo(gamma=0.3)`` where a strategy's argument, or ``start``, is given as a list.
+
+A source is in the label wherever there is one: ``warm(source=sibling)``.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from harness.config.schema import RunConfig
 from harness.system.digest import digest
 
 OWN, START = "strategy.", "start"
+SOURCES = ("source", "source_evaluations", "source_runs")
 LONGEST_VALUE, LONGEST_SUFFIX = 24, 60
 ALLOWED = frozenset("_.+-")
 
@@ -39,9 +43,28 @@ def labelled(runs: Sequence[RunConfig], chosen: Sequence[Mapping[str, str]], key
         keys: of :func:`swept_arguments`.
     """
     named = [key for key in keys if not _in_label_already(runs, chosen, key)]
-    if not named:
-        return list(runs)
-    return [replace(run, label=f"{run.label}({_suffix(run, named)})") for run in runs]
+    return [_with_suffix(run, [*named, *_sources(run)]) for run in runs]
+
+
+def label_given(overrides: Sequence[str]) -> bool:
+    """Whether a label is among overrides: then nothing is added to it."""
+    return any(override.lstrip("+").startswith(f"{LABEL}=") for override in overrides)
+
+
+def labelled_alone(run: RunConfig) -> RunConfig:
+    """A run that is no part of a sweep, with its source in its label."""
+    return _with_suffix(run, _sources(run))
+
+
+def _with_suffix(run: RunConfig, keys: Sequence[str]) -> RunConfig:
+    return replace(run, label=f"{run.label}({_suffix(run, keys)})") if keys else run
+
+
+def _sources(run: RunConfig) -> list[str]:
+    """Those of :data:`SOURCES` that a run has."""
+    if run.source is None:
+        return []
+    return [key for key in SOURCES if _given(run, key) is not None]
 
 
 def _in_label_already(runs: Sequence[RunConfig], chosen: Sequence[Mapping[str, str]], key: str) -> bool:
@@ -68,6 +91,12 @@ def _short(key: str) -> str:
 def _given(run: RunConfig, key: str) -> Any:
     if key == START:
         return None if run.start is None else run.start.option
+    if key in SOURCES:
+        source = run.source
+        return (
+            source
+            and {"source": source.short, "source_evaluations": source.evaluations, "source_runs": source.runs}[key]
+        )
     return _argument(run.strategy, key.removeprefix(OWN).split("."))
 
 

@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from harness.config.names import check_label, check_stem, check_task_name
 from harness.config.ruling import ruled
 from harness.config.schedule import Overlap, scheduled
+from harness.config.source import Source, source_of
 from harness.config.start import Start, start_of
 from harness.config.task import KERNEL_NAME, TaskSpec
 from harness.config.values import kinds_of
@@ -59,6 +60,9 @@ class RunSchema:
     schedule: str = "batch"
     ask_ahead: bool = False
     start: str | None = None
+    source: Any = None
+    source_evaluations: int | None = None
+    source_runs: int | None = None
     rules: RulesSchema = field(default_factory=RulesSchema)
     results: str = "results"
     jobs: int | None = None
@@ -107,6 +111,7 @@ class RunConfig:
         overlap: of an asynchronous run; otherwise ``batch`` configurations are asked at once and told together.
         start: what is evaluated before the strategy is asked; ``None`` for nothing.
         rules: that end evaluations early; ``None``: none is on.
+        source: earlier tunings that the strategy learns from; ``None`` for none.
     """
 
     task: TaskSpec | None
@@ -121,6 +126,7 @@ class RunConfig:
     overlap: Overlap | None = None
     start: Start | None = None
     rules: Rules | None = None
+    source: Source | None = None
 
 
 @dataclass(frozen=True)
@@ -179,6 +185,7 @@ def run_config(composed: DictConfig) -> RunConfig:
         overlap=schedule.overlap,
         start=start_of(document["start"]),
         rules=ruled(document["rules"]),
+        source=source_of(document),
     )
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 from harness.backends.base import Backend
 from harness.config.schema import RunConfig
-from harness.config.targets import check_strategy, instantiate_target
+from harness.config.targets import check_strategy, declared_target, instantiate_target
 from harness.errors import UserError
 from harness.run.streams import backend_seed
 from harness.strategies.base import Strategy
+from harness.strategies.source import SourceData
 from harness.trackers.base import NoTracker, Tracker
 
 
@@ -42,16 +47,34 @@ def build_tracker(config: RunConfig) -> Tracker:
     return tracker
 
 
-def build_strategy(config: RunConfig, backend: Backend, seed: np.random.SeedSequence) -> Strategy:
+def build_strategy(
+    config: RunConfig, backend: Backend, seed: np.random.SeedSequence, sources: Sequence[SourceData] = ()
+) -> Strategy:
     """The strategy of a run, built anew from its seed.
+
+    Args:
+        sources: what it learns from; a strategy that has no argument of this name is refused where there are any.
 
     Raises:
         UserError: when its target cannot be imported or does not take its arguments.
     """
+    if sources:
+        _check_takes_sources(config)
+    learned: dict[str, Any] = {"sources": tuple(sources)} if sources else {}
     fresh = np.random.SeedSequence(seed.entropy, spawn_key=seed.spawn_key)
     strategy = instantiate_target(
-        "strategy", config.strategy, check_strategy, space=backend.space, seed=fresh, budget=config.budget
+        "strategy", config.strategy, check_strategy, space=backend.space, seed=fresh, budget=config.budget, **learned
     )
     if not isinstance(strategy, Strategy):
         raise UserError(f"strategy._target_={config.strategy['_target_']}: expected a class with ask and tell")
     return strategy
+
+
+def _check_takes_sources(config: RunConfig) -> None:
+    target = declared_target("strategy", config.strategy)
+    if "sources" not in inspect.signature(target).parameters:
+        asked = config.source.text if config.source is not None else ""
+        raise UserError(
+            f"source={asked}: strategy {config.label}: {config.strategy['_target_']} learns from no source: expected "
+            "one with the argument sources, such as warm, portfolio or transfer_gp, or no source"
+        )

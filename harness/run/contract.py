@@ -161,6 +161,7 @@ class DecidingDocument(TypedDict):
     ``streams`` is how random numbers follow from ``seed`` (:mod:`harness.run.streams`); absent, and so in no hash, in
     runs of version 1. ``schedule`` is there in asynchronous runs alone: ``kind`` (async), ``workers``, ``ask_ahead``.
     ``start`` is there in runs that begin with given configurations alone: ``source``, ``configurations``.
+    ``source`` is there in runs that learn from earlier tunings alone: sizes, and ``of`` with a digest of each.
     ``rules`` has the options of rules that end evaluations early (:mod:`harness.rules`), in runs with such rules alone.
     """
 
@@ -173,6 +174,7 @@ class DecidingDocument(TypedDict):
     backend: dict[str, Any]
     schedule: NotRequired[dict[str, Any]]
     start: NotRequired[dict[str, Any]]
+    source: NotRequired[dict[str, Any]]
     rules: NotRequired[dict[str, Any]]
 
 
@@ -189,8 +191,9 @@ class ConfigDocument(DecidingDocument):
 STREAMS: Final = "streams"
 SCHEDULE: Final = "schedule"
 START: Final = "start"
+SOURCE: Final = "source"
 RULES: Final = "rules"
-UNSAID: Final = frozenset({STREAMS, SCHEDULE, START, RULES})
+UNSAID: Final = frozenset({STREAMS, SCHEDULE, START, SOURCE, RULES})
 """What decides a run and is absent, and in no hash, where it is as it was before there was a choice."""
 FIRST_STREAMS: Final = 1
 """What a run is of whose config.yaml does not say."""
@@ -235,6 +238,7 @@ class FullEnvironmentDocument(EnvironmentDocument):
     """environment.json."""
 
     started: NotRequired[str]
+    source: NotRequired[dict[str, Any]]
 
     backend: dict[str, Any]
 

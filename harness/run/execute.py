@@ -26,6 +26,7 @@ from harness.run.given import check_startable, given
 from harness.run.loop import run_loop
 from harness.run.overlapped import run_overlapped
 from harness.run.reference import check_reference, reference_facts, write_reference
+from harness.run.sources import Sources, sources
 from harness.run.store import RunDirectory, finished
 from harness.run.streams import VERSION, streams
 from harness.run.version import check_run_version
@@ -51,6 +52,7 @@ class RunResult:
         message: why it broke down, one line.
         unverified: so many of the evaluations come from a log without checks, which an older NearOpt wrote.
         began_with: where the configurations are from that were evaluated first, if there were any.
+        learned_from: what its strategy knew of other tasks, one line; empty without a source.
         failures: how often its evaluations failed of what; empty when the run was skipped.
     """
 
@@ -62,6 +64,7 @@ class RunResult:
     failures: Mapping[str, int] = field(default_factory=dict)
     unverified: int = 0
     began_with: str = ""
+    learned_from: str = ""
 
     @property
     def none_succeeded(self) -> bool:
@@ -96,7 +99,8 @@ def _execute(
 ) -> RunResult:
     if (skipped := recognised(config, options, backend)) is not None:
         return skipped  # before anything is written: a finished study may be read-only
-    document = _document(config, backend)
+    learned = sources(config, backend)
+    document = _document(config, backend, learned)
     seeds = streams(config.seed, subject_of(backend), config.strategy["_target_"])
     task_folder = options.results / backend.task
     path = task_folder / contract.run_name(config.label, config.seed)
@@ -104,7 +108,8 @@ def _execute(
         asked = ", ".join(f"rules.{name}={value}" for name, value in config.rules.to_json().items())
         raise UserError(f"{asked}: {config.backend['_target_']} ends no evaluation early: expected replay or live")
     # Built before the directory exists: arguments at fault must leave nothing behind.
-    strategy = build_strategy(config, backend, seeds.strategy)
+    data = () if learned is None else learned.data
+    strategy = build_strategy(config, backend, seeds.strategy, data)
     check_startable(config, strategy)
     begin = given(config, backend)
     start = () if begin is None else begin.configurations
@@ -118,7 +123,7 @@ def _execute(
             return RunResult(path, "failed", 0, None, earlier.message)
         with writing(options.results):
             write_reference(task_folder, backend, config.task)
-            environment = _environment(options, backend, directory.started())
+            environment = _environment(options, backend, directory.started(), learned)
         if options.allow_mixed_code:
             directory.write_config(document)
         directory.write_environment(environment)
@@ -143,12 +148,14 @@ def _execute(
             except TraceDiverged:
                 directory.set_aside()
                 mirror.restart()
-                ended, best = attempt(build_strategy(config, backend, seeds.strategy), [], mirror)
+                ended, best = attempt(build_strategy(config, backend, seeds.strategy, data), [], mirror)
             workers = None if config.overlap is None else config.overlap.workers
             directory.finish(backend.space, ended, document["config_hash"], best.facts, workers)
             mirror.done(ended, path / contract.EVALUATIONS)
         failures, began_with = best.failures, "" if begin is None else begin.source
-        return RunResult(path, ended, best.evaluations, best.latency_ms, "", failures, directory.unverified, began_with)
+        told_of = "" if learned is None else learned.told()
+        facts = (failures, directory.unverified, began_with, told_of)
+        return RunResult(path, ended, best.evaluations, best.latency_ms, "", *facts)
 
 
 def recognised(config: RunConfig, options: SweepOptions, backend: Backend) -> RunResult | None:
@@ -173,7 +180,8 @@ def recognised(config: RunConfig, options: SweepOptions, backend: Backend) -> Ru
     done, _ = read_done(path / contract.DONE)
     remove_left_over(path)  # of a process that was killed when it had all but let go of it
     check_reference(task_folder, backend)
-    check_owner(path, _document(config, backend), options.allow_mixed_code)  # a newer NearOpt's run is none of ours
+    document = _document(config, backend, sources(config, backend))
+    check_owner(path, document, options.allow_mixed_code)  # a newer NearOpt's run is none of ours
     with writing(task_folder):
         write_reference(task_folder, backend, config.task)  # a damaged one alone
     return RunResult(path, "skipped", done["evaluations"], None)
@@ -217,7 +225,7 @@ class Tally:
         return dict(self._failures)
 
 
-def _document(config: RunConfig, backend: Backend) -> contract.ConfigDocument:
+def _document(config: RunConfig, backend: Backend, learned: Sources | None) -> contract.ConfigDocument:
     """What ``config.yaml`` holds. The version comes first and is in no hash: it says how, not what was run."""
     deciding: contract.DecidingDocument = {
         "task": backend.task,
@@ -232,6 +240,8 @@ def _document(config: RunConfig, backend: Backend) -> contract.ConfigDocument:
         deciding["schedule"] = {"kind": "async", **asdict(config.overlap)}
     if (begin := given(config, backend)) is not None:
         deciding["start"] = begin.document()
+    if learned is not None:
+        deciding["source"] = learned.document()
     if config.rules is not None:
         deciding["rules"] = config.rules.to_json()
     document: contract.ConfigDocument = {
@@ -246,7 +256,9 @@ def _document(config: RunConfig, backend: Backend) -> contract.ConfigDocument:
     return document
 
 
-def _environment(options: SweepOptions, backend: Backend, started: str | None) -> contract.FullEnvironmentDocument:
+def _environment(
+    options: SweepOptions, backend: Backend, started: str | None, learned: Sources | None
+) -> contract.FullEnvironmentDocument:
     """``started``: when an earlier process began the run, if one did."""
     environment = provenance.environment()
     diff = provenance.working_diff()
@@ -257,4 +269,11 @@ def _environment(options: SweepOptions, backend: Backend, started: str | None) -
         if not file.exists() or file.stat().st_size != len(diff.encode()):
             write_text(file, diff)
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    return {**environment, "started": started or now, "backend": dict(backend.environment())}
+    document: contract.FullEnvironmentDocument = {
+        **environment,  # type: ignore[typeddict-item]  # as above
+        "started": started or now,
+        "backend": dict(backend.environment()),
+    }
+    if learned is not None:
+        document["source"] = learned.environment()
+    return document

@@ -19,6 +19,10 @@ class Choice:
     reason: str
 
 
+LEARNS = Choice("transfer_gp", "it learns from the source (experiments/transfer)")
+"""With a source, whatever the budget."""
+
+
 def auto_strategy(
     size: int | None,
     evaluations: int | None,

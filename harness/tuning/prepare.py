@@ -20,8 +20,9 @@ from harness.errors import UserError
 from harness.run.build import build_strategy, open_backend
 from harness.run.contract import run_name
 from harness.run.given import given
+from harness.run.sources import Sources, sources
 from harness.strategies.base import Startable
-from harness.tuning.auto import AUTO, auto_strategy
+from harness.tuning.auto import AUTO, LEARNS, auto_strategy
 from harness.tuning.request import TuneRequest, overrides_of
 
 FOLDER = Path("tuned")
@@ -83,9 +84,13 @@ def prepare(request: TuneRequest, composer: Composer) -> Tuning:
         if request.strategy == AUTO:
             budget = config.budget
             choice = auto_strategy(size, budget.evaluations, budget.seconds, workers, _evaluation_s(backend))
+            if config.source is not None:
+                choice = LEARNS
             config = composer.compose([*overrides, f"strategy={choice.strategy}"])
             notes.append(f"strategy {choice.strategy}: {choice.reason}")
-        config, told = _started(config, backend)
+        learned = sources(config, backend)
+        notes += [] if learned is None else [learned.told()]
+        config, told = _started(config, backend, learned)
         out = request.out or FOLDER / backend.task
         count = "too many configurations to list" if size is None else f"{size} configurations"
         of = f"{backend.task}: {len(backend.space.parameters)} parameters, {count}"
@@ -122,7 +127,7 @@ def _evaluation_s(backend: Backend) -> float | None:
     return mean_s or None
 
 
-def _started(config: RunConfig, backend: Backend) -> tuple[RunConfig, list[str]]:
+def _started(config: RunConfig, backend: Backend, learned: Sources | None) -> tuple[RunConfig, list[str]]:
     """The run that begins with the task's default, where it declares one and the strategy can be told of it."""
     if config.start is not None or config.task is None:
         return config, []
@@ -131,7 +136,8 @@ def _started(config: RunConfig, backend: Backend) -> tuple[RunConfig, list[str]]
         given(with_default, backend)
     except UserError as error:
         return config, [f"without the task's default: {error}"] if config.task.default else []
-    strategy = build_strategy(config, backend, np.random.SeedSequence(0))
+    data = () if learned is None else learned.data
+    strategy = build_strategy(config, backend, np.random.SeedSequence(0), data)
     if not isinstance(strategy, Startable):
         return config, [f"without the task's default: {config.label} cannot be told of it"]
     return with_default, ["begins with the task's default"]

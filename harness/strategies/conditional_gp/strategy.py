@@ -63,23 +63,30 @@ class ConditionalGP:
         self._design = InitialDesign(space, self._visited, design, start.draws)
         self._initial = start.evaluations(space, listed=listed, overlapping=False)
         self._overlapping_initial = start.evaluations(space, listed=listed, overlapping=True)
-        self._model = Model(
+        self._settings = (target, covariance, fit, acquisition)
+        self._model = self._model_over(self._encoding)
+        self._codes: list[Codes] = []
+        self._latencies_ms: list[float | None] = []
+        self._costs_s: list[float] = []
+        self._pending: dict[bytes, Codes] = {}
+
+    def _model_over(self, encoding: Encoding) -> Model:
+        """A model of the points of an encoding."""
+        target, covariance, fit, acquisition = self._settings
+        listed = self._candidates.lists(self._space)
+        return Model(
             partial(
                 Surrogate,
-                self._encoding.blocks,
+                encoding.blocks,
                 priors=covariance.priors_in(listed=listed),
                 covariance=covariance,
                 fit=fit,
-                shifts=covariance.shifts_of(self._encoding.kinds),
+                shifts=covariance.shifts_of(encoding.kinds),
             ),
             targets=partial(target.targets, listed=listed),
             impute=target.impute_failures,
             acquisition=acquisition,
         )
-        self._codes: list[Codes] = []
-        self._latencies_ms: list[float | None] = []
-        self._costs_s: list[float] = []
-        self._pending: dict[bytes, Codes] = {}
 
     def ask(self, n: int) -> Sequence[Configuration]:
         """The ``n`` best candidates, each conditioned on what waits for its outcome; random ones at the start."""
@@ -137,10 +144,13 @@ class ConditionalGP:
     @cached_property
     def _source(self) -> CandidateSource:
         """Prepared when the model is first asked: to list a space takes a moment."""
+        return self._candidates_in(self._encoding)
+
+    def _candidates_in(self, encoding: Encoding) -> CandidateSource:
         if self._candidates.lists(self._space):
-            return ListedCandidates(self._space, self._encoding, self._visited)
+            return ListedCandidates(self._space, encoding, self._visited)
         size, starts = self._candidates.drawn, self._candidates.incumbents
-        return ClimbedCandidates(self._space, self._encoding, self._visited, self._rng, size=size, starts=starts)
+        return ClimbedCandidates(self._space, encoding, self._visited, self._rng, size=size, starts=starts)
 
     def _incumbents(self) -> Codes:
         """The best configurations so far, [k, d]."""

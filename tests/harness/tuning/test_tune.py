@@ -72,6 +72,18 @@ def test_workers_strategy_and_further_options_reach_the_run(nearopt: Nearopt, tm
     assert best(tmp_path / "tuned" / TASK)["strategy"] == "random"
 
 
+def test_with_a_source_it_learns_from_it(nearopt: Nearopt, tmp_path: Path) -> None:
+    other = write_toy(tmp_path, "toy-16x16-bf16__toy", seed=0, task="toy-16x16-bf16")
+    path = write_toy(tmp_path, seed=0)
+    code, _, err = nearopt("tune", "--landscape", path, "--evaluations", 9, f"source={other}", "-o", "out")
+    assert code == 0 and "strategy transfer_gp: it learns from the source" in err, err
+    document = best(tmp_path / "out")
+    assert document["strategy"].startswith("transfer_gp(source=toy-16x16")
+    columns = toy_columns(toy_space())
+    found = [latency for latency in columns["oracle_ms"] if latency is not None]
+    assert document["latency_ms"] == min(found), "the source's best is the task's"
+
+
 def test_a_budget_that_covers_the_space_measures_all_of_it(nearopt: Nearopt, tmp_path: Path) -> None:
     path = write_toy(tmp_path)
     size = toy_space().size

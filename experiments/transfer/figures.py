@@ -1,0 +1,102 @@
+"""The figures: ``python -m experiments.transfer.figures runs.csv pairs.csv -o FOLDER``.
+
+``quality.png``: slowdown against evaluations, cold and with the nearest sibling of another shape, by kernel.
+``matrix.png``: what the best of a source's first three is worth on every target.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from analysis.figures.style import BLUE, GREEN, GREY, ORANGE, PAGE_INCHES, PURPLE, VERMILLION, paper
+from analysis.statistics.random_search import best_so_far
+from experiments.transfer.replays import MOMENTS
+from experiments.transfer.table import AFTER, runs_of, summary
+from harness.landscapes.landscape import read_landscape
+from harness.landscapes.library import find_landscape
+
+COLOURS = {
+    "conditional_gp": VERMILLION, "transfer_gp": BLUE, "warm": GREEN, "transfer_tpe": PURPLE, "source_best": ORANGE,
+}  # fmt: skip
+CAP = 3.0
+
+
+def median_random(task: str) -> list[float]:
+    """Median slowdown of the best of uniform draws without replacement, exactly, after each of :data:`MOMENTS`."""
+    landscape = read_landscape(find_landscape(*task.split("__")))
+    true = landscape.oracle_ms[landscape.searchable]
+    levels = best_so_far(np.nan_to_num(np.nanmin(true) / true), MOMENTS[-1], (0.5,))[1][:, 0]
+    return [float(1 / level) if level > 0 else np.inf for level in levels[np.array(MOMENTS) - 1]]
+
+
+def quality(table: pd.DataFrame) -> Figure:
+    """A panel a kernel: geometric mean over tasks of the median slowdown after so many evaluations."""
+    kernels = sorted(table["kernel"].unique())
+    rows = summary(table[table["group"].isin(["cold", "shape"])])
+    with paper():
+        figure = Figure(figsize=(PAGE_INCHES, 2.1))
+        panels = figure.subplots(1, len(kernels), sharey=True, squeeze=False)[0]
+        for axes, kernel in zip(panels, kernels, strict=True):
+            tasks = table.loc[table["kernel"] == kernel, "task"].unique()
+            exact = np.exp(np.log([median_random(task) for task in tasks]).mean(axis=0))
+            axes.plot(MOMENTS, np.minimum(exact, CAP), color=GREY, linestyle=":", label="exact random search")
+            for way, colour in COLOURS.items():
+                own = rows[(rows["kernel"] == kernel) & (rows["way"] == way)]
+                if not own.empty and own["tasks"].iloc[0] == len(tasks):  # lines of other tasks compare with none
+                    line = np.minimum(own[AFTER].iloc[0].to_numpy(dtype=float), CAP)
+                    axes.plot(MOMENTS, line, color=colour, marker="o", markersize=3, label=way)
+            axes.axhline(1.05, color=GREY, linewidth=0.6)
+            axes.set(title=kernel, xscale="log", xlabel="evaluations", ylim=(0.95, CAP + 0.05))
+            axes.set_xticks(MOMENTS, [str(moment) for moment in MOMENTS])
+            axes.minorticks_off()
+        panels[0].set_ylabel("slowdown over the best")
+        handles, labels = panels[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=6)
+    return figure
+
+
+def matrix(pairs: pd.DataFrame) -> Figure:
+    """A cell a source (row) and target (column) of one kernel: slowdown of the best of the first three; grey
+    where nothing of the source fits the target's space."""
+    names = sorted({*pairs["source"], *pairs["target"]})
+    values = np.full((len(names), len(names)), np.nan)
+    for pair in pairs.to_dict("records"):
+        at = names.index(pair["source"]), names.index(pair["target"])
+        values[at] = min(pair["best_of_3"], CAP) if pair["fits"] > 0 else np.nan
+    with paper():
+        figure = Figure(figsize=(PAGE_INCHES, PAGE_INCHES))
+        axes = figure.subplots()
+        colours = mpl.colormaps["viridis_r"].with_extremes(bad="0.95")
+        image = axes.imshow(values, cmap=colours, vmin=1.0, vmax=CAP)
+        for (i, j), value in np.ndenumerate(values):
+            if np.isfinite(value):
+                text = f"{value:.2f}" if value < CAP else f"≥{CAP:.0f}"
+                axes.text(j, i, text, ha="center", va="center", fontsize=4, color="white" if value > 1.8 else "black")
+        axes.set_xticks(range(len(names)), names, rotation=90, fontsize=5)
+        axes.set_yticks(range(len(names)), names, fontsize=5)
+        axes.set(xlabel="target", ylabel="source")
+        figure.colorbar(image, ax=axes, shrink=0.6, label="slowdown of the best of the source's first three")
+    return figure
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="experiments.transfer.figures", description=__doc__)
+    parser.add_argument("runs", type=Path)
+    parser.add_argument("pairs", type=Path)
+    parser.add_argument("-o", type=Path, required=True)
+    given = parser.parse_args(arguments)
+    quality(runs_of(given.runs)).savefig(given.o / "quality.png", dpi=160)
+    matrix(pd.read_csv(given.pairs)).savefig(given.o / "matrix.png", dpi=160)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,92 @@
+"""How far a tuned configuration travels: ``python -m experiments.transfer.matrix [-o pairs.csv]``.
+
+For every two recordings of a kernel: how much slower than the target's best the source's best is there, and the best of
+its first three that differ, by true latencies. No seed, no noise, no search.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from experiments.transfer.misleading import fitting
+from experiments.transfer.study import targets
+from harness.landscapes.facts import read_facts
+from harness.landscapes.landscape import read_landscape
+from harness.landscapes.siblings import distance, is_itself
+from harness.strategies.source import apart
+from harness.system.terminal import say
+
+TRIES, DIFFERING = 3, 2
+
+
+def pairs() -> pd.DataFrame:
+    """``source, target, distance, fits`` (share of the target's space), ``best`` and ``best_of_3``: slowdowns, infinite
+    where they fail or nothing fits."""
+    among = targets()
+    return pd.DataFrame([_pair(source, target) for target in among for source in among if _apart(source, target)])
+
+
+def _apart(source: Path, target: Path) -> bool:
+    a, b = read_facts(source), read_facts(target)
+    return a.kernel == b.kernel and not is_itself(b, a)
+
+
+def _pair(source: Path, target: Path) -> dict[str, object]:
+    landscape, facts = read_landscape(target), read_facts(target)
+    data, _ = fitting(source, target)
+    first = [configuration for configuration, _ in islice(apart(data.ranked, DIFFERING), TRIES)]
+    rows = [landscape.space.row_of(configuration) for configuration in first]
+    true = landscape.oracle_ms[landscape.searchable]
+    slowdowns = [float(np.nan_to_num(true[row] / np.nanmin(true), nan=np.inf)) for row in rows if row is not None]
+    return {
+        "source": source.stem,
+        "target": target.stem,
+        "distance": distance(facts, data.facts)[0],
+        "same_device": facts.device_name == data.facts.device_name,
+        "fits": round(len(data) / landscape.space.size, 3),
+        "best": round(slowdowns[0], 4) if slowdowns else float("inf"),
+        "best_of_3": round(min(slowdowns), 4) if slowdowns else float("inf"),
+    }
+
+
+def told(found: pd.DataFrame) -> list[str]:
+    """A line a kernel, and one a kind of pair."""
+    lines = []
+    near = found["best_of_3"] <= 1.05
+    kernels = found["target"].str.partition("-")[0]
+    device = found["source"].str.partition("__")[0] == found["target"].str.partition("__")[0]
+    for name, part in [(kernel, (kernels == kernel) & ~device) for kernel in dict.fromkeys(kernels)]:
+        first = found["best"][part] <= 1.05
+        lines.append(
+            f"{name}, to another shape: {int(first.sum())} of {int(part.sum())} pairs within 5% with the source's best "
+            f"and {int(near[part].sum())} with three; median slowdown {found['best'][part].median():.2f}"
+        )
+    first = found["best"][device] <= 1.05
+    lines.append(
+        f"to another device: {int(first.sum())} of {int(device.sum())} pairs within 5% with the source's best, "
+        f"{int(near[device].sum())} with three"
+    )
+    return lines
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="experiments.transfer.matrix", description=__doc__)
+    parser.add_argument("-o", type=Path, help="CSV")
+    given = parser.parse_args(arguments)
+    found = pairs()
+    if given.o is not None:
+        found.to_csv(given.o, index=False)
+    for line in told(found):
+        say(line)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

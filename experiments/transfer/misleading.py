@@ -1,0 +1,104 @@
+"""Sources that mislead, as landscape files: a sibling's latencies shuffled or reversed, and another kernel's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.config.source import Source
+from harness.evaluation import Status
+from harness.landscapes.facts import read_facts
+from harness.landscapes.landscape import Landscape, read_landscape
+from harness.landscapes.library import recorded_landscapes
+from harness.landscapes.siblings import siblings
+from harness.landscapes.write import write_landscape
+from harness.run.alignment import Account, aligned
+from harness.run.source_files import observed
+from harness.strategies.source import SourceData
+
+KINDS = ("shuffled", "reversed", "kernel")
+DRAWS = 5
+"""Sources of a kind for a task, where they are drawn at random; runs take them in turn, by their seeds."""
+OTHER_KERNEL = {"attention": "matmul", "matmul": "attention", "softmax": "layernorm", "layernorm": "softmax"}
+SEED = 2026
+
+
+def misleading(task: Path, kind: str, folder: Path, draw: int = 0) -> Path:
+    """The source of a kind for a recorded task, written to ``folder`` unless it is there.
+
+    ``shuffled`` and ``reversed`` are of the nearest sibling of another shape: its outcomes in random order; its
+    latencies the other way round, failures as they are. ``kernel``: each configuration of the task has the outcome of
+    one of those of another kernel that agree with it in most of the parameters which both have, drawn at random.
+    """
+    path = folder / f"{kind}{draw}-of-{task.stem}.parquet"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        rng = np.random.default_rng([SEED, draw, KINDS.index(kind), *task.stem.encode()])
+        space_of = read_landscape(task if kind == "kernel" else sibling(task))
+        giving = read_landscape(other_kernel(task)) if kind == "kernel" else space_of
+        rows = _mapped(space_of, giving, rng) if kind == "kernel" else np.arange(len(giving.codes))
+        if kind == "shuffled":
+            rows = rng.permutation(rows)
+        latencies = giving.oracle_ms[rows]
+        if kind == "reversed":
+            latencies = np.nanmin(latencies) * np.nanmax(latencies) / latencies
+        _write(path, space_of, [giving.status[row] for row in rows.tolist()], latencies, giving)
+    return path
+
+
+def sibling(task: Path) -> Path:
+    """The nearest recording of another shape of which anything can be evaluated, by the library's rule."""
+    target = read_facts(task)
+    found = [path for path in siblings(target, recorded_landscapes()) if not target.same_problem(read_facts(path))]
+    return next(path for path in found if len(fitting(path, task)[0]))
+
+
+def fitting(source: Path, task: Path) -> tuple[SourceData, Account]:
+    """What of a recording can be evaluated in another's space."""
+    (seen,) = observed(source, Source((str(source),)), 0)
+    return aligned(read_landscape(task).space, seen, read_facts(task))
+
+
+def other_kernel(task: Path) -> Path:
+    """The first recording of another kernel on the task's device."""
+    facts = read_facts(task)
+    wanted = OTHER_KERNEL[facts.kernel]
+    found = [path for path in recorded_landscapes() if (other := read_facts(path)).kernel == wanted
+             and other.device_name == facts.device_name]  # fmt: skip
+    return found[0]
+
+
+def _mapped(taking: Landscape, giving: Landscape, rng: np.random.Generator) -> NDArray[np.int64]:
+    """For each row of ``taking`` one of ``giving`` that agrees in most common parameters: [N]."""
+    common = [name for name in taking.space.names if name in giving.space.names]
+    agreeing = np.zeros((len(taking.codes), len(giving.codes)), dtype=np.int16)
+    for name in common:
+        ours, theirs = (_values(one, name) for one in (taking, giving))
+        agreeing += np.equal.outer(ours, theirs) & np.not_equal.outer(ours, np.full(len(theirs), "-"))
+    ties = rng.random(agreeing.shape)
+    return np.argmax(agreeing + 0.5 * ties, axis=1)
+
+
+def _values(landscape: Landscape, name: str) -> NDArray[np.str_]:
+    """A parameter's values as text, ``-`` where it is inactive: [N]."""
+    column = landscape.space.names.index(name)
+    values = landscape.space.parameters[column].values
+    return np.array([str(values[code]) if code >= 0 else "-" for code in landscape.codes[:, column]])
+
+
+def _write(
+    path: Path, of: Landscape, statuses: Sequence[Status], latencies: NDArray[np.float64], giving: Landscape
+) -> None:
+    ok = [status is Status.OK for status in statuses]
+    columns = {
+        "configurations": [of.space.decode(row) for row in of.codes],
+        "status": [str(status) for status in statuses],
+        "latency_ms": [float(value) if fine else None for value, fine in zip(latencies, ok, strict=True)],
+        "oracle_ms": [float(value) if fine else None for value, fine in zip(latencies, ok, strict=True)],
+    }
+    name, device = path.stem, giving.metadata["device"]
+    coverage = {"kind": "exhaustive"}
+    write_landscape(path, of.space, columns, {"task": name, "device": {**device}, "coverage": coverage})

@@ -1,0 +1,139 @@
+"""Leave one task out: ``python -m experiments.transfer.study 3000:3020 -o runs.csv [--groups …] [--tasks …]``.
+
+Every recorded task is tuned cold and with sources that never are the task itself. A row is a way to tune a task, with
+what is kept of its runs; rows that are in the file already are not run again: the command may be interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from experiments.transfer.misleading import DRAWS, KINDS, misleading
+from experiments.transfer.replays import MOMENTS, Outcome, Way, outcomes
+from harness.config.compose import Composer
+from harness.landscapes.facts import read_facts
+from harness.landscapes.library import recorded_landscapes
+from harness.landscapes.siblings import siblings
+from harness.system.terminal import say
+
+KERNELS = ("attention", "layernorm", "matmul", "softmax")
+"""Those that had siblings when the study was registered."""
+SOURCES = Path("/tmp/nearopt-transfer-sources")
+SMALL, MANY = ("source_evaluations=120",), ("source_evaluations=120", "source_runs=30")
+COLD = Way("conditional_gp", ("strategy=conditional_gp",))
+WARM, GP = Way("warm", ("strategy=warm",)), Way("transfer_gp", ("strategy=transfer_gp",))
+BEST = Way("source_best", ("strategy=source_best",))
+OTHERS = (Way("transfer_tpe", ("strategy=transfer_tpe",)), Way("copula", ("strategy=copula",)))
+PORTFOLIO = Way("portfolio", ("strategy=portfolio",))
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A way to tune a task, in one of the study's groups."""
+
+    group: str
+    task: str
+    way: Way
+
+
+def targets() -> list[Path]:
+    """The recordings of :data:`KERNELS` with a sibling of another shape. The wide space of one matmul, of which hardly
+    anything is in any sibling's, is none."""
+    found = []
+    for path in recorded_landscapes():
+        facts = read_facts(path)
+        near = [file for file in siblings(facts, recorded_landscapes()) if not facts.same_problem(read_facts(file))]
+        if near and facts.kernel in KERNELS and "-wide-" not in path.stem:
+            found.append(path)
+    return found
+
+
+def development() -> list[str]:
+    """The tasks that designs were chosen on, with seeds below 1,000: every other of the targets."""
+    return [path.stem for path in targets()[::2]]
+
+
+def cells(groups: Sequence[str], patterns: Sequence[str]) -> Iterator[Cell]:
+    """Of the study, group by group; each holds a way for every task it applies to."""
+    for group in groups:
+        for path in targets():
+            if any(fnmatchcase(path.stem, pattern) for pattern in patterns):
+                yield from (Cell(group, path.stem, way) for way in ways(group, path))
+
+
+def ways(group: str, task: Path) -> list[Way]:
+    """How a task is tuned in a group; nothing where the group has no source for it."""
+    if group == "cold":
+        return [COLD]
+    if group == "shape":
+        return [_from(way, "sibling_shape") for way in (BEST, WARM, GP, *OTHERS)]
+    if group == "sizes":
+        sized = [replace(GP, overrides=(*GP.overrides, *size)) for size in (SMALL, MANY)]
+        return [_from(replace(way, name=f"{GP.name} {name}"), "sibling_shape")
+                for way, name in zip(sized, ("1 run", "30 runs"), strict=True)]  # fmt: skip
+    if group == "shapes":
+        return [_from(way, "sibling_shapes") for way in (PORTFOLIO, GP)]
+    if group == "device":
+        facts = read_facts(task)
+        elsewhere = [file for file in siblings(facts, recorded_landscapes()) if facts.same_problem(read_facts(file))]
+        return [_from(way, "sibling_device") for way in (BEST, WARM, GP)] if elsewhere else []
+    draws = tuple(str(misleading(task, group, SOURCES, draw)) for draw in range(DRAWS if group != "reversed" else 1))
+    return [replace(way, draws=draws) for way in (WARM, GP)]
+
+
+def _from(way: Way, source: str) -> Way:
+    return replace(way, source=source)
+
+
+GROUPS = ("cold", "shape", "device", *KINDS, "sizes", "shapes")
+
+
+def row(cell: Cell, runs: Sequence[Outcome]) -> dict[str, object]:
+    """What is kept of the runs of a cell. ``hits``: evaluations to 5% by seed, 0 for a miss."""
+    quality = np.median([run.slowdowns for run in runs], axis=0)
+    return {
+        "group": cell.group,
+        "task": cell.task,
+        "way": cell.way.name,
+        "source": Path(runs[0].source).stem if cell.group in KINDS else runs[0].source,
+        "first_seed": runs[0].seed,
+        "hits": " ".join(str(run.hit or 0) for run in runs),
+        "seconds": " ".join(f"{run.seconds:.0f}" for run in runs),
+        **{f"after_{moment}": round(float(value), 4) for moment, value in zip(MOMENTS, quality, strict=True)},
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="experiments.transfer.study", description=__doc__)
+    parser.add_argument("seeds", help="FROM:TO, without TO; 3,000 or more but for development")
+    parser.add_argument("--groups", default=",".join(GROUPS))
+    parser.add_argument("--tasks", default="*", help="patterns, or 'development'")
+    parser.add_argument("-o", type=Path, required=True, help="CSV; rows that it holds are not run again")
+    parser.add_argument("--ways", default="*", help="patterns of their names, such as 'transfer_gp*'")
+    given = parser.parse_args(arguments)
+    first, end = map(int, given.seeds.split(":"))
+    patterns = development() if given.tasks == "development" else given.tasks.split(",")
+    done = pd.read_csv(given.o, dtype=str) if given.o.exists() else pd.DataFrame()
+    held = {tuple(values) for values in done.get(["group", "task", "way", "first_seed"], pd.DataFrame()).to_numpy()}
+    composer = Composer()
+    every = cells(given.groups.split(","), patterns)
+    wanted = [cell for cell in every if any(fnmatchcase(cell.way.name, way) for way in given.ways.split(","))]
+    for i, cell in enumerate(wanted):
+        if (cell.group, cell.task, cell.way.name, str(first)) in held:
+            continue
+        made = row(cell, list(outcomes(cell.task, cell.way, range(first, end), composer)))
+        pd.DataFrame([made]).to_csv(given.o, mode="a", header=not given.o.exists(), index=False)
+        say(f"{i + 1}/{len(wanted)} {cell.group} {cell.task} {cell.way.name}: {made['hits']}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

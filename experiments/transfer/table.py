@@ -1,0 +1,173 @@
+"""What the runs say: ``python -m experiments.transfer.table runs.csv [-o FOLDER]`` prints the tables and the verdicts.
+
+With ``-o`` it writes ``summary.csv`` and ``harm.csv`` there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+from numpy.typing import NDArray
+
+from analysis.media import markdown_table
+from analysis.statistics.non_inferiority import non_inferiority
+from analysis.statistics.random_search import mean as random_mean
+from experiments.transfer.replays import EVALUATIONS, MOMENTS, NEAR
+from harness.landscapes.landscape import read_landscape
+from harness.landscapes.library import find_landscape
+from harness.system.terminal import say
+
+HYPOTHESIS = Path(__file__).with_name("hypothesis.yaml")
+AFTER = [f"after_{moment}" for moment in MOMENTS]
+
+
+def hypothesis() -> Mapping[str, Any]:
+    """As it is registered."""
+    document: Mapping[str, Any] = yaml.safe_load(HYPOTHESIS.read_text(encoding="utf-8"))
+    return document
+
+
+def runs_of(path: Path) -> pd.DataFrame:
+    """A row a group, task and way with ``kernel``, ``evaluations`` (an array, 121 for a miss), ``mean`` and ``hit``."""
+    table = pd.read_csv(path, dtype={"hits": str, "seconds": str}, keep_default_na=False)
+    evaluations = [counted(hits) for hits in table["hits"]]
+    return table.assign(
+        kernel=table["task"].str.partition("-")[0],
+        evaluations=evaluations,
+        mean=[float(one.mean()) for one in evaluations],
+        runs=[len(one) for one in evaluations],
+        hit=[int((one <= EVALUATIONS).sum()) for one in evaluations],
+        tuning_s=[float(np.mean([float(value) for value in text.split()])) for text in table["seconds"]],
+        **{name: table[name].astype(float) for name in AFTER},
+    )
+
+
+def counted(hits: str) -> NDArray[np.int64]:
+    """Evaluations to the target by seed; a miss, 0, counts one more than the budget."""
+    values = np.array([int(value) for value in hits.split()])
+    return np.where(values == 0, EVALUATIONS + 1, values)
+
+
+def summary(table: pd.DataFrame) -> pd.DataFrame:
+    """A row a group, kernel (``all``: every task) and way. ``ratio``: geometric mean over tasks of the mean evaluations
+    over the cold ones; nan where a task lacks them."""
+    cold = table[table["group"] == "cold"].set_index("task")["mean"]
+    rows = []
+    for kernel in [*dict.fromkeys(table["kernel"]), "all"]:
+        part = table if kernel == "all" else table[table["kernel"] == kernel]
+        for (group, way), own in part.groupby(["group", "way"], sort=False):
+            against = cold.reindex(own["task"]).to_numpy()
+            every = np.concatenate(own["evaluations"].tolist())
+            rows.append(
+                {
+                    "group": group,
+                    "kernel": kernel,
+                    "way": way,
+                    "tasks": len(own),
+                    "runs": int(own["runs"].sum()),
+                    "hits": int(own["hit"].sum()),
+                    "median": float(np.median(every)),
+                    "mean": float(own["mean"].mean()),
+                    "ratio": float(np.exp(np.log(own["mean"].to_numpy() / against).mean())),
+                    "seconds": float(own["tuning_s"].mean()),
+                    **{name: float(np.exp(np.log(own[name]).mean())) for name in AFTER},
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def harm(table: pd.DataFrame) -> pd.DataFrame:
+    """A row a misleading group and way: losses of tasks against cold in units of their margins, and their test."""
+    said = hypothesis()["harm"]
+    margin, groups = said["margin"], said["groups"]
+    cold = table[table["group"] == "cold"].set_index("task")["mean"]
+    rows = []
+    for (group, way), own in table[table["group"].isin(groups)].groupby(["group", "way"], sort=False):
+        against = cold.reindex(own["task"]).to_numpy()
+        margins = np.maximum(margin["evaluations"], margin["share"] * against)
+        lost = own["mean"].to_numpy() - against
+        known = np.isfinite(lost)
+        test = non_inferiority((lost / margins)[known].tolist())
+        rows.append(
+            {
+                "group": group, "way": way, "tasks": test.units, "without cold": int((~known).sum()),
+                "evaluations lost": float(lost[known].mean()), "in margins": test.mean, "bound": test.bound,
+                "p": test.p, "shown": test.shown, "power": test.power(), "tasks beyond": int((lost > margins).sum()),
+            }
+        )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def random_search(task: str) -> float:
+    """Evaluations that exact random search needs on average to come within 5%."""
+    landscape = read_landscape(find_landscape(*task.split("__")))
+    true = landscape.oracle_ms[landscape.searchable]
+    return random_mean(len(true), int((true <= NEAR * np.nanmin(landscape.oracle_ms)).sum()))
+
+
+def verdicts(table: pd.DataFrame) -> list[str]:
+    """A line a claim."""
+    said = hypothesis()
+    lines = []
+    cold = table[table["group"] == "cold"].set_index("task")["mean"]
+    for claim in said["claims"]:
+        own = table[
+            (table["group"] == claim["group"])
+            & (table["way"] == said["strategy"])
+            & table["kernel"].isin(claim["kernels"])
+        ]
+        if own.empty:
+            lines.append(f"{claim['name']}: no runs")
+            continue
+        if claim["statistic"] == "median":
+            medians = np.array([np.median(one) for one in own["evaluations"]])
+            value, beyond = float(np.median(np.concatenate(own["evaluations"].tolist()))), medians > claim["at_most"]
+        else:
+            ratios = own["mean"].to_numpy() / cold.reindex(own["task"]).to_numpy()
+            value, beyond = float(np.exp(np.log(ratios).mean())), ratios > claim["at_most"]
+        reached = "reached" if value <= claim["at_most"] else "not reached"
+        tasks = ", ".join(own["task"][beyond])
+        lines.append(
+            f"{claim['name']}: {claim['statistic']} {value:.2f}, at most {claim['at_most']:g}: {reached}; "
+            f"{int(beyond.sum())} of {len(own)} tasks beyond{f': {tasks}' if tasks else ''}"
+        )
+    return [*lines, *map(_told, harm(table).to_dict("records"))]
+
+
+def _told(row: Mapping[Any, Any]) -> str:
+    return (
+        f"harm, {row['group']}, {row['way']}: {row['evaluations lost']:+.1f} evaluations, {row['in margins']:+.2f} "
+        f"margins (at most {row['bound']:+.2f}), p = {row['p']:.2g}, power {row['power']:.2f}: "
+        f"{'no harm shown' if row['shown'] else 'not shown'}; {row['tasks beyond']} of {row['tasks']} tasks beyond"
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="experiments.transfer.table", description=__doc__)
+    parser.add_argument("runs", type=Path)
+    parser.add_argument("-o", type=Path, help="a folder for summary.csv and harm.csv")
+    given = parser.parse_args(arguments)
+    table = runs_of(given.runs)
+    found = summary(table)
+    if given.o is not None:
+        found.round(4).to_csv(given.o / "summary.csv", index=False)
+        harm(table).round(4).to_csv(given.o / "harm.csv", index=False)
+    shown = found.round(2).astype(str)
+    say(markdown_table(list(shown.columns), shown.to_numpy().tolist()))
+    tasks = list(dict.fromkeys(table["task"]))
+    exact = np.mean([min(random_search(task), EVALUATIONS + 1) for task in tasks])
+    say(f"\nexact random search, mean of {len(tasks)} tasks, at most {EVALUATIONS + 1}: {exact:.0f}\n")
+    for line in verdicts(table):
+        say(line)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,78 @@
+"""Earlier tunings that a run learns from: ``source=PATH``, a list of them, or a word for recorded siblings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from harness.errors import UserError
+
+SIBLING, SHAPE, SHAPES, DEVICE = "sibling", "sibling_shape", "sibling_shapes", "sibling_device"
+WORDS = (SIBLING, SHAPE, SHAPES, DEVICE)
+EXPECTED = f"{', '.join(WORDS)}, or the path of a landscape Parquet file, a run's directory or a results folder"
+
+
+@dataclass(frozen=True)
+class Source:
+    """What ``source`` asks for; what of it fits a task, the run finds out.
+
+    Attributes:
+        options: as written: words of :data:`WORDS` or paths.
+        evaluations: of each source, the first so many of every run; of a landscape so many of a seeded random search.
+            ``None``: everything.
+        runs: so many runs of each source, chosen by the run's seed; of a landscape so many random searches.
+            ``None``: all runs, one search.
+    """
+
+    options: tuple[str, ...]
+    evaluations: int | None = None
+    runs: int | None = None
+
+    @property
+    def text(self) -> str:
+        """As it was written, for messages."""
+        return self.options[0] if len(self.options) == 1 else f"[{','.join(self.options)}]"
+
+    @property
+    def short(self) -> str:
+        """For a label: the words, and of a path the last part."""
+        return "+".join(option if option in WORDS else Path(option).name for option in self.options)
+
+
+def source_of(document: Mapping[str, Any]) -> Source | None:
+    """What ``source`` and ``source_…`` of a composed configuration ask for; ``None`` without a source.
+
+    Raises:
+        UserError: neither a word that is known nor a path that is there, or a size that is none.
+    """
+    option = document["source"]
+    sizes = {name: document[f"source_{name}"] for name in ("evaluations", "runs")}
+    if option is None:
+        for name, value in sizes.items():
+            if value is not None:
+                raise UserError(f"source_{name}={value}: expected source= with it")
+        return None
+    options = tuple(option) if isinstance(option, list) else (option,)
+    if not options or not all(isinstance(each, str) and each for each in options):
+        raise UserError(f"source={option}: expected {EXPECTED}")
+    if len(set(options)) < len(options):
+        raise UserError(f"source={option}: expected each source once")
+    for each in options:
+        _check_there(each)
+    for name, value in sizes.items():
+        if value is not None and value < 1:
+            raise UserError(f"source_{name}={value}: expected a whole number, 1 or more")
+    return Source(options, **sizes)
+
+
+def _check_there(option: str) -> None:
+    if option in WORDS:
+        return
+    try:
+        Path(option).stat()
+    except (OSError, ValueError):
+        near = get_close_matches(option, WORDS, n=1)
+        raise UserError(f"source={option}: not there: expected {near[0] if near else EXPECTED}") from None

@@ -1,0 +1,161 @@
+"""Earlier tunings on disk: landscape files, and the logs in run directories."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+
+from harness.config.source import Source
+from harness.errors import UserError
+from harness.evaluation import Status
+from harness.landscapes.facts import TaskFacts, facts_of
+from harness.landscapes.landscape import read_landscape
+from harness.run import contract
+from harness.run.alignment import Observed
+from harness.run.log_lines import read_lines
+from harness.system.documents import read_json, read_text
+from harness.system.seeds import named, of_subject
+from harness.system.text import one_line
+from harness.system.yaml_text import load_yaml
+
+DEPTH = 3
+"""RESULTS/task/label/seed-N: a run is at most so far below what is given."""
+
+
+def observed(path: Path, source: Source, seed: int) -> list[Observed]:
+    """What was evaluated of each task at ``path``, as much of it as ``source`` asks for.
+
+    Args:
+        seed: of the run that learns from it; it decides which runs, or which sample of a landscape.
+
+    Raises:
+        UserError: there is nothing, or it cannot be read.
+    """
+    if path.is_dir():
+        folders: dict[Path, list[Path]] = {}
+        for run in _runs(path):
+            folders.setdefault(run.resolve().parent.parent, []).append(run)
+        if not folders:
+            raise UserError(f"source={path}: no run in it: expected a run's directory or a results folder")
+        return [_of_runs(folder, runs, source, seed) for folder, runs in sorted(folders.items())]
+    return [_of_landscape(path, source, seed)]
+
+
+def _of_landscape(path: Path, source: Source, seed: int) -> Observed:
+    """A landscape as an archive has it, with its best known latencies, or as random searches would have seen it."""
+    landscape = read_landscape(path)
+    facts = facts_of(landscape.metadata)
+    rows, latencies = np.arange(len(landscape.codes)), landscape.oracle_ms
+    if source.evaluations is not None:
+        latencies, drawn = landscape.latency_ms, np.flatnonzero(landscape.searchable)
+        rng, size = _generator(seed, facts), min(source.evaluations, len(drawn))
+        searches = [rng.choice(drawn, size, replace=False) for _ in range(source.runs or 1)]
+        rows = np.unique(np.concatenate(searches))
+    return Observed(
+        name=landscape.name,
+        facts=facts,
+        configurations=[landscape.space.decode(landscape.codes[row]) for row in rows],
+        statuses=[landscape.status[row] for row in rows.tolist()],
+        latencies_ms=[None if np.isnan(latencies[row]) else float(latencies[row]) for row in rows],
+    )
+
+
+def _of_runs(folder: Path, runs: list[Path], source: Source, seed: int) -> Observed:
+    """The logs of runs on one task, whose folder is ``folder``."""
+    facts = _facts(folder, runs[0])
+    if source.runs is not None and source.runs < len(runs):
+        runs = [runs[i] for i in sorted(_generator(seed, facts).choice(len(runs), source.runs, replace=False))]
+    rows = [row for run in runs for row in _rows(run)[: source.evaluations]]
+    return Observed(
+        name=folder.name,
+        facts=facts,
+        configurations=[configuration for configuration, _, _ in rows],
+        statuses=[status for _, status, _ in rows],
+        latencies_ms=[latency for _, _, latency in rows],
+    )
+
+
+def _generator(seed: int, facts: TaskFacts) -> np.random.Generator:
+    of_source = of_subject(np.random.SeedSequence(seed), facts.task, facts.device_name)
+    return np.random.default_rng(named(of_source, "source"))
+
+
+def _runs(path: Path) -> list[Path]:
+    """Run directories at ``path`` or below it, by name; seeds in the order of numbers."""
+    level = [path]
+    for _ in range(DEPTH + 1):
+        found = [folder for folder in level if _log(folder) is not None]
+        if found:
+            return sorted(found, key=lambda run: (run.parent, len(run.name), run.name))
+        level = [below for folder in level for below in folder.iterdir() if below.is_dir()]
+    return []
+
+
+def _log(run: Path) -> Path | None:
+    """The log of a run that is done, or of one that is not."""
+    logs = (run / contract.EVALUATIONS, run / contract.LOG)
+    return next((log for log in logs if log.is_file()), None)
+
+
+Row = tuple[Mapping[str, Any], Status, float | None]
+
+
+def _rows(run: Path) -> list[Row]:
+    """Configuration, status and latency in ms of each evaluation of a run, in the order told.
+
+    Raises:
+        UserError: its log cannot be read.
+    """
+    log = _log(run)
+    assert log is not None
+    try:
+        if log.name == contract.LOG:
+            lines = read_lines(log.read_bytes())
+            if lines.fault:
+                raise UserError(f"source={run}: {lines.fault}")
+            return [_row(row["configuration"], row) for row in lines.rows]
+        rows = pq.ParquetFile(log).read().to_pylist()
+        return [_row(_parameters(row), row) for row in rows]
+    except (OSError, pa.ArrowException, ValueError, KeyError) as error:
+        raise UserError(f"source={log}: cannot be read ({one_line(error, 200)}): expected a run's log") from None
+
+
+def _parameters(row: Mapping[str, Any]) -> dict[str, Any]:
+    prefix = contract.PARAMETER_PREFIX
+    return {
+        name.removeprefix(prefix): value for name, value in row.items() if name.startswith(prefix) and value is not None
+    }
+
+
+def _row(configuration: Mapping[str, Any], row: Mapping[str, Any]) -> Row:
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in configuration.items()}
+    status, latency = Status(row[contract.STATUS]), row[contract.LATENCY_MS]
+    return values, status, float(latency) if status is Status.OK and latency is not None else None
+
+
+def _facts(folder: Path, run: Path) -> TaskFacts:
+    """As the note beside the runs of a replay says; of live runs what their own files say.
+
+    Raises:
+        UserError: these cannot be read.
+    """
+    note = folder / contract.REFERENCE_NOTE
+    try:
+        if note.is_file():
+            return facts_of(load_yaml(read_text(note)))
+        config = load_yaml(read_text(run / contract.CONFIG))
+        kernel = dict(config["backend"].get("kernel") or {})
+        environment = read_json(run / contract.ENVIRONMENT) if (run / contract.ENVIRONMENT).is_file() else {}
+        shape = {name: value for name, value in kernel.items() if name not in ("_target_", "dtype")}
+        task = str(config["task"]).partition("__")[0]
+        device = environment.get("backend", {}).get("device")
+        return facts_of({"task": task, "shape": shape, "dtype": kernel.get("dtype"), "device": device})
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, yaml.YAMLError, json.JSONDecodeError) as error:
+        raise UserError(f"source={folder}: its task cannot be told ({one_line(error, 200)})") from None

@@ -1,0 +1,138 @@
+"""What ``source`` comes to: earlier tunings in the space of the run's task, read once before its strategy is built."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.backends.base import Backend, subject_of
+from harness.config.schema import RunConfig
+from harness.config.source import DEVICE, SHAPE, SHAPES, WORDS, Source
+from harness.config.task import TaskSpec
+from harness.errors import UserError
+from harness.landscapes.facts import TaskFacts, facts_of, read_facts
+from harness.landscapes.library import recorded_landscapes
+from harness.landscapes.siblings import is_itself, siblings
+from harness.run.alignment import Account, aligned
+from harness.run.source_files import observed
+from harness.strategies.source import SourceData
+from harness.system.digest import digest
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What a run learns from.
+
+    Attributes:
+        option: what was asked for.
+        data: one a task, in the order asked for; never of the run's own task on its device.
+        accounts: of each.
+        itself: names of what was left out because it is the run's own task on its device.
+    """
+
+    option: Source
+    data: tuple[SourceData, ...]
+    accounts: tuple[Account, ...]
+    itself: tuple[str, ...]
+
+    def document(self) -> dict[str, Any]:
+        """As ``config.yaml`` has it: what the strategy sees, by its digest, and no path."""
+        sizes = {"evaluations": self.option.evaluations, "runs": self.option.runs}
+        of = [_fingerprint(data) for data in self.data]
+        return {**{name: size for name, size in sizes.items() if size is not None}, "of": of}
+
+    def environment(self) -> dict[str, Any]:
+        """As ``environment.json`` has it: what was asked for, and what became of it."""
+        return {
+            "option": list(self.option.options),
+            "accounts": [account.document() for account in self.accounts],
+            "left_out": list(self.itself),
+        }
+
+    def told(self) -> str:
+        """One line."""
+        lines = [account.told() for account in self.accounts]
+        lines += [f"{name} is left out: it is the task itself" for name in self.itself]
+        return "source " + ", ".join(lines)
+
+
+def sources(config: RunConfig, backend: Backend) -> Sources | None:
+    """What a run learns from; ``None`` without ``source``.
+
+    Raises:
+        UserError: there is none of the kind, it cannot be read, or nothing of it can be evaluated here.
+    """
+    if config.source is None:
+        return None
+    try:
+        return _sources(config.source, target_facts(config.task, backend), config.seed, backend)
+    except UserError as error:
+        said = str(error)
+        raise UserError(said if said.startswith("source=") else f"source={config.source.text}: {said}") from None
+
+
+def target_facts(task: TaskSpec | None, backend: Backend) -> TaskFacts:
+    """What is known of the task that is tuned: from its recording, or from its configuration and the device."""
+    landscape, subject = backend.reference(), subject_of(backend)
+    if landscape is not None:
+        return facts_of(landscape.metadata)
+    kernel = {} if task is None else task.kernel
+    shape = {name: value for name, value in kernel.items() if name not in ("_target_", "dtype")}
+    known: Any = backend.environment().get("device")
+    device = {**(known if isinstance(known, Mapping) else {}), "name": subject.device}
+    return facts_of({"task": subject.task, "shape": shape, "dtype": kernel.get("dtype"), "device": device})
+
+
+def _sources(option: Source, target: TaskFacts, seed: int, backend: Backend) -> Sources:
+    data: list[SourceData] = []
+    accounts: list[Account] = []
+    itself: list[str] = []
+    for each in option.options:
+        wanted = len(data) + 1 if each in WORDS and each != SHAPES else None
+        for path in _found(each, target) if each in WORDS else [Path(each)]:
+            for seen in observed(path, option, seed):
+                if is_itself(target, seen.facts):
+                    itself.append(seen.name)
+                    continue
+                fitting, account = aligned(backend.space, seen, target)
+                accounts.append(account)
+                if len(fitting):
+                    data.append(fitting)
+            if len(data) == wanted:  # the nearest of which anything can be evaluated here
+                break
+    if not accounts:
+        raise UserError(f"{', '.join(itself)} is the task itself: expected an earlier tuning of another task")
+    if not data:
+        raise UserError(f"nothing of it can be evaluated here: {'; '.join(account.told() for account in accounts)}")
+    return Sources(option, tuple(data), tuple(accounts), tuple(itself))
+
+
+def _found(word: str, target: TaskFacts) -> list[Path]:
+    """The recordings that a word may mean for a task, the nearest first (:mod:`harness.landscapes.siblings`).
+
+    Raises:
+        UserError: there is none.
+    """
+    found = siblings(target, recorded_landscapes())
+    if word in (SHAPE, SHAPES):
+        found = [path for path in found if not target.same_problem(read_facts(path))]
+    elif word == DEVICE:
+        found = [path for path in found if target.same_problem(read_facts(path))]
+    if not found:
+        raise UserError(f"{target.task}: none of the recordings is one of {target.kernel}: expected source=PATH")
+    return found
+
+
+def _fingerprint(data: SourceData) -> dict[str, Any]:
+    facts = data.facts
+    seen = {
+        "shape": dict(facts.shape),
+        "dtype": facts.dtype,
+        "kernel": facts.kernel,
+        "configurations": [dict(configuration) for configuration in data.configurations],
+        "statuses": list(map(str, data.statuses)),
+        "latencies_ms": list(data.latencies_ms),
+    }
+    return {"task": facts.task, "device": str(facts.device.get("name", "")), "sha256": digest(seen)}

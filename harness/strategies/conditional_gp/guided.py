@@ -1,0 +1,157 @@
+"""``conditional_gp`` that knows earlier tunings: what each says of a configuration is one more feature of it.
+
+Ranks only: of a source's latencies the normal scores count. How much a source is worth the process learns as it does of
+any feature, by marginal likelihood on the task's own observations; and while its rank correlation with these is no more
+than chance, it is left out: then this is ``conditional_gp``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+from scipy.stats import rankdata, spearmanr
+
+from harness.evaluation import Evaluation
+from harness.strategies.base import Budget
+from harness.strategies.common.checks import check
+from harness.strategies.common.flat_arguments import flat_arguments
+from harness.strategies.common.tries import check_sources
+from harness.strategies.conditional_gp.candidate_sources import CandidateSource
+from harness.strategies.conditional_gp.model import Model
+from harness.strategies.conditional_gp.scored import ScoredEncoding
+from harness.strategies.conditional_gp.settings import (
+    AcquisitionSettings,
+    CandidateSettings,
+    CovarianceSettings,
+    FitSettings,
+    StartSettings,
+    TargetSettings,
+)
+from harness.strategies.conditional_gp.source_mean import SourceMean
+from harness.strategies.conditional_gp.strategy import ConditionalGP
+from harness.strategies.source import SourceData
+from search_spaces.encoding import Codes, Encoding
+from search_spaces.space import SearchSpace
+
+BEST_TENTH = float(ndtri(0.1))
+"""Normal score below which a configuration is among a source's best tenth."""
+FEWEST_LIKED = 2
+"""Configurations among these that can bear a source out."""
+FEWEST_OBSERVED = 4
+"""Observations that a rank correlation is asked of."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuideSettings:
+    """How far a source is trusted.
+
+    Attributes:
+        early: evaluations that suffice at the start, what was given among them, where each that is among the best tenth
+            of a source was faster than each other one: then the source is right about where to look.
+        certain: a source counts while its rank correlation with the observations is more than so many of the spreads
+            that it would have by chance, 1 / sqrt(n - 1).
+    """
+
+    early: int = 4
+    certain: float = 1.0
+
+    def __post_init__(self) -> None:
+        check(self.early >= 1, "early", self.early, "1 or more")
+        check(0 <= self.certain < float("inf"), "certain", self.certain, "0 or more")
+
+
+class GuidedGP(ConditionalGP):
+    """A Gaussian process around what sources say.
+
+    Args:
+        space, seed, budget: see :class:`~harness.strategies.base.Strategy`.
+        sources: earlier tunings; without any it is refused.
+        start, target, covariance, fit, acquisition, candidates: see :class:`~.strategy.ConditionalGP`.
+        guide: see :class:`GuideSettings`.
+
+    Raises:
+        UserError: there is no source.
+    """
+
+    @flat_arguments
+    def __init__(
+        self,
+        space: SearchSpace,
+        seed: np.random.SeedSequence,
+        budget: Budget,
+        sources: Sequence[SourceData] = (),
+        *,
+        start: StartSettings,
+        target: TargetSettings,
+        covariance: CovarianceSettings,
+        fit: FitSettings,
+        acquisition: AcquisitionSettings,
+        candidates: CandidateSettings,
+        guide: GuideSettings,
+    ) -> None:
+        check_sources("guided_gp", sources)
+        self._early, self._certain = guide.early, guide.certain
+        how: dict[str, Any] = {
+            "priors": covariance.priors_in(listed=candidates.lists(space)),
+            "additive": covariance.additive,
+            "smoothness": covariance.smoothness,
+        }
+        groups = (start, target, covariance, fit, acquisition, candidates)
+        flat = {field.name: getattr(group, field.name) for group in groups for field in fields(group)}
+        super().__init__(space, seed, budget, **flat)
+        self._plain = self._encoding
+        self._means = [SourceMean(self._plain, source, **how) for source in sources if source.ranked]
+        self._worlds: dict[tuple[bool, ...], tuple[Encoding, Model, CandidateSource]] = {}
+
+    def start(self, evaluations: Sequence[Evaluation]) -> None:
+        """What is given is learnt. What a source likes is no random draw: it does not count among the initial ones."""
+        super().start(evaluations)
+        liked = int(self._liked().sum())
+        self._initial += liked
+        self._overlapping_initial += liked
+        self._end_start()
+
+    def tell(self, evaluations: Sequence[Evaluation]) -> None:
+        """Remember the outcomes; the random start ends early where they bear the sources out."""
+        super().tell(evaluations)
+        if len(self._codes) < self._initial:
+            self._end_start()
+
+    def _liked(self) -> NDArray[np.bool_]:
+        """Which observations are among the best tenth of some source, as far as it says: [n]."""
+        points = self._plain.points(np.array(self._codes))
+        said = np.array([mean(points) for mean in self._means]).reshape(len(self._means), len(points))
+        return np.asarray((said < BEST_TENTH).any(axis=0))
+
+    def _end_start(self) -> None:
+        """After :attr:`GuideSettings.early` evaluations, if all that sources like was faster than all else."""
+        if len(self._codes) < self._early:
+            return
+        seen = np.array([np.inf if latency is None else latency for latency in self._latencies_ms])
+        liked = self._liked()
+        if liked.sum() >= FEWEST_LIKED and not liked.all() and seen[liked].max() < seen[~liked].min():
+            self._initial = self._overlapping_initial = 0
+
+    def _modelled(self, n: int) -> list[Codes]:
+        """By the model that knows the sources which the observations bear out."""
+        borne = tuple(self._agrees(mean) for mean in self._means)
+        if borne not in self._worlds:
+            means = [mean for mean, kept in zip(self._means, borne, strict=True) if kept]
+            encoding = ScoredEncoding(self._plain, means) if means else self._plain
+            self._worlds[borne] = encoding, self._model_over(encoding), self._candidates_in(encoding)
+        self._encoding, self._model, self._source = self._worlds[borne]
+        return super()._modelled(n)
+
+    def _agrees(self, mean: SourceMean) -> bool:
+        """Whether a source ranks the observations as they are, by more than chance; failures are the slowest of all."""
+        seen = np.array([np.inf if latency is None else latency for latency in self._latencies_ms])
+        said = mean(self._plain.points(np.array(self._codes)))
+        if len(seen) < FEWEST_OBSERVED or np.all(seen == seen[0]) or np.ptp(said) == 0:
+            return False
+        correlation = float(spearmanr(said, rankdata(seen)).statistic)
+        return correlation > self._certain / float(np.sqrt(len(seen) - 1))

@@ -1,0 +1,43 @@
+"""Points with one more feature for each source: what it says of a configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from harness.strategies.conditional_gp.source_mean import SourceMean
+from search_spaces.encoding import BlockKind, Codes, Encoding, Floats
+
+WIDTH = 6.0
+"""Normal scores from one end to the other of what is one feature's [0, 1]."""
+
+
+class ScoredEncoding(Encoding):
+    """An encoding with the scores of sources, scaled like features, behind it.
+
+    Args:
+        encoding: to go on from.
+        means: of the sources; they take points of ``encoding``.
+    """
+
+    def __init__(self, encoding: Encoding, means: Sequence[SourceMean]) -> None:
+        self.__dict__.update(encoding.__dict__)
+        self._plain = encoding
+        self._means = means
+
+    @property
+    def blocks(self) -> tuple[slice, ...]:
+        """One a parameter or feature, then one a source."""
+        end = max(block.stop for block in self._plain.blocks)
+        return (*self._plain.blocks, *[slice(end + i, end + i + 1) for i in range(len(self._means))])
+
+    @property
+    def kinds(self) -> tuple[BlockKind, ...]:
+        scores: list[BlockKind] = ["feature"] * len(self._means)
+        return (*self._plain.kinds, *scores)
+
+    def points(self, codes: Codes) -> Floats:
+        plain = self._plain.points(codes)
+        scores = np.array([mean(plain) for mean in self._means]).reshape(len(self._means), len(plain))
+        return np.hstack([plain, scores.T / WIDTH + 0.5])

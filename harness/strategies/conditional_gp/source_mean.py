@@ -1,0 +1,76 @@
+"""What a source says of every configuration: the normal score of its rank there, seen or foretold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from harness.strategies.conditional_gp.gp import Posterior, Priors, fit
+from harness.strategies.conditional_gp.targets import targets
+from harness.strategies.source import SourceData
+from search_spaces.encoding import Encoding, Floats
+
+FITTED, CONDITIONED, ITERATIONS = 128, 400, 25
+"""Points that hyperparameters are learned from, and that the process holds, half of each the fastest; of that fit."""
+FAILURES = 0.9
+"""Failures there count as this quantile: what failed there most often fails here."""
+
+
+class SourceMean:
+    """Scores of a source at any point: those seen there as they are, others by a Gaussian process on them.
+
+    Args:
+        encoding: from codes to points.
+        source: at least one of its configurations worked.
+        priors, additive, smoothness: of the process; see :mod:`~.gp`.
+    """
+
+    def __init__(
+        self, encoding: Encoding, source: SourceData, *, priors: Priors, additive: bool, smoothness: float
+    ) -> None:
+        codes = encoding.space.encode_many(source.configurations)
+        self._x = encoding.points(codes)
+        self._y = targets(source.latencies_ms, transform="rank", clip_quantile=None, failure_quantile=FAILURES)
+        self._seen = {point.tobytes(): value for point, value in zip(self._x, self._y.tolist(), strict=True)}
+        self._blocks = encoding.blocks
+        self._how = (priors, additive, smoothness)
+        self._posterior: tuple[Posterior, Floats] | None = None
+
+    def __call__(self, points: Floats) -> Floats:
+        """Standardised scores at points [n, D], lower is faster: [n]."""
+        seen = [self._seen.get(point.tobytes()) for point in points]
+        scores = np.array([np.nan if value is None else value for value in seen], dtype=float)
+        unseen = np.isnan(scores)
+        if unseen.any():
+            posterior, y = self._process()
+            scores[unseen] = posterior.predict(y, points[unseen])[0]
+        return scores
+
+    def spread(self, points: Floats) -> Floats:
+        """Standard deviation of the scores at points [n, D]: [n]; of those seen that of the noise."""
+        posterior, y = self._process()
+        variance = posterior.predict(y, points)[1]
+        seen = np.array([point.tobytes() in self._seen for point in points], dtype=bool)
+        return np.sqrt(np.where(seen, 0.0, variance) + posterior.hyper.noise)
+
+    def _process(self) -> tuple[Posterior, Floats]:
+        """Fitted when it is first needed: a landscape of the same space says it all without."""
+        if self._posterior is None:
+            priors, additive, smoothness = self._how
+            some = best_and_spread(self._y, FITTED)
+            how = {"priors": priors, "additive": additive, "smoothness": smoothness, "iterations": ITERATIONS}
+            hyper = fit(self._x[some], self._y[some], self._blocks, **how)  # type: ignore[arg-type]
+            held = best_and_spread(self._y, CONDITIONED)
+            self._posterior = Posterior(self._x[held], self._blocks, hyper), self._y[held]
+        return self._posterior
+
+
+def best_and_spread(y: Floats, most: int) -> Sequence[int]:
+    """Positions of all values, or of the lowest half of ``most`` and as many evenly spread over the rest."""
+    order = np.argsort(y, kind="stable")
+    if len(y) > most:
+        half = most // 2
+        rest = order[half:][np.linspace(0, len(y) - half - 1, most - half).astype(int)]
+        order = np.concatenate([order[:half], rest])
+    return np.sort(order).tolist()  # type: ignore[no-any-return]

@@ -1,0 +1,89 @@
+"""What a strategy is told of earlier tunings (``source=…``): the one interface through which it learns of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.evaluation import Configuration, Status
+from harness.landscapes.facts import TaskFacts
+
+__all__ = ["SourceData", "TaskFacts", "all_ranked", "apart"]
+
+
+@dataclass(frozen=True)
+class SourceData:
+    """An earlier tuning of another task, in the space of the task that is tuned now.
+
+    A strategy takes sources as its argument ``sources: Sequence[SourceData] = ()``. Latencies of two tasks are not
+    comparable, their ranks are.
+
+    Attributes:
+        facts: of the source: kernel, shape, dtype, device.
+        target: of the task that is tuned now.
+        configurations: distinct and feasible in the space that is searched now, in no order that means anything.
+        statuses: how each ended there.
+        latencies_ms: measured there, in ms; ``None`` unless the status is ``ok``.
+    """
+
+    facts: TaskFacts
+    target: TaskFacts
+    configurations: tuple[Configuration, ...]
+    statuses: tuple[Status, ...]
+    latencies_ms: tuple[float | None, ...]
+
+    def __len__(self) -> int:
+        return len(self.configurations)
+
+    @cached_property
+    def ranked(self) -> tuple[tuple[Configuration, float], ...]:
+        """Those that worked there with their slowdowns, fastest first."""
+        order = np.argsort(self.slowdowns, kind="stable")
+        worked = [i for i in order.tolist() if np.isfinite(self.slowdowns[i])]
+        return tuple((self.configurations[i], float(self.slowdowns[i])) for i in worked)
+
+    @cached_property
+    def slowdowns(self) -> NDArray[np.float64]:
+        """Latency over the lowest that was seen there, [n]; infinite where it failed."""
+        latencies = np.array([np.inf if value is None else value for value in self.latencies_ms], dtype=float)
+        finite = np.isfinite(latencies)
+        return latencies / latencies[finite].min() if finite.any() else latencies
+
+
+def apart(ranking: Sequence[tuple[Configuration, float]], least: int) -> Iterator[tuple[Configuration, float]]:
+    """A ranking in an order of its own: each that differs from all before it in ``least`` parameters or more, best
+    first; then, the same again, what was left over."""
+    left = list(ranking)
+    while left:
+        passed: list[tuple[Configuration, float]] = []
+        taken: list[Configuration] = []
+        for pair in left:
+            if all(_differences(pair[0], other) >= least for other in taken):
+                taken.append(pair[0])
+                yield pair
+            else:
+                passed.append(pair)
+        left = passed
+
+
+def _differences(a: Configuration, b: Configuration) -> int:
+    return sum(a.get(name) != b.get(name) for name in {*a, *b})
+
+
+def all_ranked(sources: Sequence[SourceData]) -> list[tuple[Configuration, float]]:
+    """What worked in several sources with its slowdown there: in turn the fastest of each that was not named before."""
+    seen: set[tuple[tuple[str, object], ...]] = set()
+    found: list[tuple[Configuration, float]] = []
+    for place in range(max((len(source.ranked) for source in sources), default=0)):
+        for source in sources:
+            if place < len(source.ranked):
+                configuration, slowdown = source.ranked[place]
+                key = tuple(sorted(configuration.items()))
+                if key not in seen:
+                    seen.add(key)
+                    found.append((configuration, slowdown))
+    return found

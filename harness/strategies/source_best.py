@@ -1,0 +1,45 @@
+"""The source's ranking and nothing else: what tuning again must beat.
+
+The source's configurations in their order there, several sources in turn; where none is left, uniform draws. After one
+evaluation it is "use the source's best and stop".
+
+* **Failures** are skipped: nothing is learnt.
+* **Batches**: the next of the ranking. **Conditions, constraints**: the source's configurations are feasible here.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import numpy as np
+
+from harness.strategies.base import Budget
+from harness.strategies.common.tries import TriesFirst, check_sources
+from harness.strategies.random import RandomSearch
+from harness.strategies.source import SourceData, all_ranked
+from search_spaces.space import SearchSpace
+
+
+class SourceBest(TriesFirst):
+    """The whole ranking of the sources, then uniform draws.
+
+    Args:
+        space, seed, budget: see :class:`~harness.strategies.base.Strategy`.
+        sources: earlier tunings; without any it is refused.
+
+    Raises:
+        UserError: there is no source.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        seed: np.random.SeedSequence,
+        budget: Budget,
+        *,
+        sources: Sequence[SourceData] = (),
+    ) -> None:
+        check_sources("source_best", sources)
+        (child,) = seed.spawn(1)
+        super().__init__(space, all_ranked(sources), sys.maxsize, RandomSearch(space, child, budget), None)
