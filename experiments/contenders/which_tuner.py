@@ -210,7 +210,8 @@ search, and an earlier version of conditional_gp.
 {others}
 
 Where the space cannot be listed, optuna_tpe needs {ratio(unlisted, "optuna_tpe").partition(": ")[2]} times the
-evaluations of conditional_gp (geometric mean over 12 padded tasks, [ablation](../ablation/README.md)): a lead is likely, not shown.
+evaluations of conditional_gp (geometric mean over 12 padded tasks, [ablation](../ablation/README.md)): a lead is
+likely, not shown.
 
 ## The budget
 Share of runs within 5% after so many evaluations, on the eight useful recordings of the
@@ -225,7 +226,8 @@ by itself.
 An ask of conditional_gp takes {1000 * ASK_S:.0f} ms beside live work. It needs {1 - 1 / LEAD:.0%} fewer evaluations
 than pattern_search, the fastest strategy whose asks cost nothing; both take equally long where an evaluation takes
 {1000 * crossover_s():.0f} ms on one worker. The recorded Triton kernels take {cost_of_evaluation_s(runs):.1f} s,
-most of it compiling. All 24 tasks of the study, in tuning seconds; asks are charged, other costs are as recorded, times a factor:
+most of it compiling. All 24 tasks of the study, in tuning seconds; asks are charged, other costs are as recorded,
+times a factor:
 
 {costs}
 
