@@ -203,7 +203,7 @@ def _chosen_on(value: object) -> tuple[str, ...]:
 
 
 def check_least(name: str, value: int, least: int) -> int:
-    """``value``, unless it is less than ``least``.
+    """Return ``value`` if it is at least ``least``.
 
     Raises:
         UserError: it is.
@@ -214,7 +214,7 @@ def check_least(name: str, value: int, least: int) -> int:
 
 
 def sweep_options(composed: DictConfig) -> SweepOptions:
-    """What a composed configuration says of its sweep.
+    """The sweep's options in a composed configuration.
 
     Raises:
         UserError: naming the field and value at fault.
@@ -234,7 +234,7 @@ def _document(composed: DictConfig) -> dict[str, Any]:
     document: Any = OmegaConf.to_container(composed, resolve=True)
     for part in fields(RunSchema):
         if part.name not in document:
-            raise UserError(f"~{part.name}: expected {part.name}=VALUE: a run cannot do without it")
+            raise UserError(f"~{part.name}: expected {part.name}=VALUE: this option is required")
     _refuse_unread(composed, document)
     return dict(document)
 
