@@ -234,7 +234,7 @@ def _document(composed: DictConfig) -> dict[str, Any]:
     document: Any = OmegaConf.to_container(composed, resolve=True)
     for part in fields(RunSchema):
         if part.name not in document:
-            raise UserError(f"~{part.name}: expected {part.name}=VALUE: this option is required")
+            raise UserError(f"~{part.name}: expected {part.name}=VALUE: a run cannot do without it")
     _refuse_unread(composed, document)
     return dict(document)
 

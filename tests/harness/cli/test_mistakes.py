@@ -46,7 +46,7 @@ RUN_MISTAKES = {
              "and 10 more",
     "seed.x=3": "seed.x=3: nobody reads it: expected seed=VALUE",
     "+strategy.depth=3": "strategy.depth=3: nobody reads it: expected an argument of harness.strategies.random.",
-    "~strategy": "~strategy: expected strategy=VALUE: this option is required",
+    "~strategy": "~strategy: expected strategy=VALUE: a run cannot do without it",
     "=3": "=3: expected NAME=VALUE",
     "budget.evaluations": "budget.evaluations: expected NAME=VALUE",
     # values
