@@ -206,7 +206,7 @@ def check_least(name: str, value: int, least: int) -> int:
     """Return ``value`` if it is at least ``least``.
 
     Raises:
-        UserError: it is.
+        UserError: it is less.
     """
     if value < least:
         raise UserError(f"{name}={value}: expected a whole number, {least} or more")
