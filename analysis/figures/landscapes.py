@@ -42,9 +42,14 @@ _LEGEND: dict[str, Any] = {
     "borderaxespad": 0.0,
 }
 _TICKS = (1.01, 1.05, 1.1, 1.5, 2.0, 5.0, 10.0, 30.0)
-_PANEL_INCHES, _ENTRY_INCHES = 2.3, 0.125
-_SIDE_BY_SIDE = {1: 42, 2: 54}
-"""Characters of two labels that fit beside each other below a panel, by the number of panels in a row."""
+_FEW_TICKS = (1.01, 1.1, 1.5, 2.0, 5.0, 10.0, 30.0)
+"""For three panels in a row: labels of 1.05 and 1.1 would overlap, and the dashed line at 1.05 is named above."""
+_PANEL_INCHES = {1: 2.3, 2: 2.3, 3: 1.6}
+_ENTRY_INCHES = 0.125
+_SIDE_BY_SIDE = {1: 42, 2: 54, 3: 28}
+"""Characters of two labels that fit beside each other below a panel. Both are by the number of panels in a row."""
+_TWO_COLUMNS = 8
+"""Kernels up to which a row has two panels; with more it has three, so that the figure fits a page."""
 
 
 def shares(references: Mapping[str, pd.DataFrame], t_star_ms: Mapping[str, float]) -> pd.DataFrame:
@@ -71,28 +76,29 @@ def is_wide(data: pd.DataFrame) -> bool:
 
 
 def draw(data: pd.DataFrame) -> Figure:
-    """A panel per kernel, axes shared and logarithmic; a colour per task, a dash per device.
+    """A panel per kernel, two or three in a row, axes shared and logarithmic; a colour per task, a dash per device.
 
     Args:
         data: from :func:`shares`; at least one row.
     """
     kernels = list(dict.fromkeys(data["kernel"]))
-    columns = 2 if is_wide(data) else 1
+    columns = (2 if len(kernels) <= _TWO_COLUMNS else 3) if is_wide(data) else 1
     rows = -(-len(kernels) // columns)
     devices = _devices(data)
     labels = _labels(data, devices[0])
     entry_columns = _entry_columns(data, labels, _SIDE_BY_SIDE[columns])
-    entries = -(-int(data.groupby("kernel")["task"].nunique().max()) // entry_columns)
+    tasks = data.groupby("kernel")["task"].nunique()[kernels].to_numpy()
+    entries = sum(-(-int(tasks[i : i + columns].max()) // entry_columns) for i in range(0, len(kernels), columns))
     with paper():
-        height = 0.2 + rows * (_PANEL_INCHES + _ENTRY_INCHES * entries)
-        figure = Figure(figsize=(PAGE_INCHES if columns == 2 else COLUMN_INCHES, height))
+        height = 0.2 + rows * _PANEL_INCHES[columns] + _ENTRY_INCHES * entries
+        figure = Figure(figsize=(PAGE_INCHES if columns > 1 else COLUMN_INCHES, height))
         panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
         for axes, kernel in zip(panels, kernels, strict=False):
             _panel(axes, data[data["kernel"] == kernel], labels, devices)
             axes.set_title(kernel, loc="left", fontweight="bold")
             below = axes.transAxes + ScaledTranslation(-0.1, -0.2, figure.dpi_scale_trans)
             axes.legend(loc="upper left", bbox_to_anchor=(0, 0), bbox_transform=below, ncols=entry_columns, **_LEGEND)
-        _shared_scales(panels[0], data)
+        _shared_scales(panels[0], data, _TICKS if columns < 3 else _FEW_TICKS)
         for axes in panels[len(kernels) :]:
             axes.remove()
         for i, axes in enumerate(panels[: len(kernels)]):
@@ -113,14 +119,15 @@ def _panel(axes: Axes, data: pd.DataFrame, labels: Mapping[str, str], devices: S
         axes.step(x, part["share"], where="post", color=colour, ls=dash, lw=1.1, label=legend_label(labels[task]))
     for target in TARGETS:
         grey = "0.25" if target == HEADLINE_TARGET else "0.5"
+        right = target == max(TARGETS)  # on the other side of its line: the gap to the next is narrow
         axes.axvline(target, color=grey, lw=0.7, ls=(0, (2, 2)), zorder=0)
         axes.annotate(
             f"{target:.0%}",
             (target, 1.0),
             xycoords=axes.get_xaxis_transform(),
-            xytext=(-1.5, -0.5),
+            xytext=(1.5 if right else -1.5, -0.5),
             textcoords="offset points",
-            ha="right",
+            ha="left" if right else "right",
             va="top",
             fontsize=6,
             color=grey,
@@ -134,14 +141,14 @@ def _entry_columns(data: pd.DataFrame, labels: Mapping[str, str], fitting: int) 
     return 1 if max(sum(panel[-2:]) for panel in lengths) > fitting else 2
 
 
-def _shared_scales(axes: Axes, data: pd.DataFrame) -> None:
+def _shared_scales(axes: Axes, data: pd.DataFrame, ticks: Sequence[float]) -> None:
     axes.set_xscale("log")
     axes.set_yscale("log")
     slowest = float(data["x"].max()) - 1.0
     right = min(max(1.0, slowest), _RIGHT)
     axes.set_xlim(_LEFT, right)
     axes.set_ylim(0.8 * float(data["share"].min()), 1.15)
-    axes.xaxis.set_major_locator(FixedLocator([x - 1.0 for x in _TICKS if x - 1.0 <= right * 1.001]))
+    axes.xaxis.set_major_locator(FixedLocator([x - 1.0 for x in ticks if x - 1.0 <= right * 1.001]))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{1.0 + value:g}"))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:g}%"))
     axes.xaxis.set_minor_locator(NullLocator())

@@ -142,11 +142,23 @@ def ratio(rows: list[dict[str, str]], over: str) -> str:
     Percentiles of 4,000 resamples of each task's seeds; half a hit where a resample has none.
     """
 
+    tasks = dict.fromkeys(row["task"] for row in rows)
+    tables = {
+        (name, task): np.array(
+            [
+                (int(row["hit"]), int(row["evaluations"]))
+                for row in rows
+                if (row["strategy"], row["task"]) == (name, task)
+            ]
+        )
+        for name in (over, "conditional_gp")
+        for task in tasks
+    }
+
     def mean_log_ert(name: str, rng: np.random.Generator | None) -> float:
         logs = []
-        for task in dict.fromkeys(row["task"] for row in rows):
-            own = [row for row in rows if row["task"] == task and row["strategy"] == name]
-            table = np.array([(int(row["hit"]), int(row["evaluations"])) for row in own])
+        for task in tasks:
+            table = tables[name, task]
             hits, spent = (table if rng is None else rng.choice(table, len(table))).sum(axis=0)
             logs.append(np.log(spent / max(hits, 0.5)))
         return float(np.mean(logs))

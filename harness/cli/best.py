@@ -14,7 +14,9 @@ from harness.system.terminal import say, warn
 def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", nargs="+", type=Path, metavar="DIR", help="a run, a results folder or a landscape")
     how = parser.add_mutually_exclusive_group()
-    how.add_argument("--json", action="store_true", help="print JSON: every parameter by name, and what is left out")
+    how.add_argument(
+        "--json", action="store_true", help="print JSON with every parameter by name, and what was left out"
+    )
     how.add_argument("--triton", action="store_true", help="print a triton.Config line for each task")
 
 

@@ -13,7 +13,7 @@ from harness.tuning.triton_config import triton_config
 
 KNOWN_BY = {
     OBSERVED: "one reading of the search: not confirmed",
-    RETIMED: "timed again, interleaved with the others that came close",
+    RETIMED: "timed again, interleaved with the other fast ones",
     RECORDED: "best known by the recording",
 }
 
@@ -85,7 +85,7 @@ def triton_line(outcome: Outcome) -> str:
 
 
 def left_out_lines(left_out: Sequence[str]) -> Iterator[str]:
-    """What a table lacks, three at most."""
+    """What was left out of a table, at most three reasons."""
     shown = left_out[:3]
     yield from (f"left out: {each}" for each in shown)
     if len(left_out) > len(shown):

@@ -12,9 +12,9 @@ from harness.system.terminal import say
 
 
 def _options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE.py[:NAME]", help="a file with a kernel; NAME where it has several")
+    parser.add_argument("file", metavar="FILE.py[:NAME]", help="a file with a kernel; add :NAME if it has several")
     parser.add_argument("overrides", nargs="*", metavar="FIELD=VALUE", help="fields of the kernel: rows=512 dtype=fp16")
-    parser.add_argument("--no-compile", action="store_true", help="leave out compiling, which takes some seconds")
+    parser.add_argument("--no-compile", action="store_true", help="skip compiling, which takes a few seconds")
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -35,7 +35,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 CHECK = Command(
     name="check",
-    summary="what is missing or wrong in a kernel of your own, without a GPU",
+    summary="find what is missing or wrong in your own kernel, without a GPU",
     description=(
         "Look at a kernel before a GPU is rented: its members, inputs, reference, tolerance and search space; results\n"
         "on a small odd shape, in Triton's interpreter or on the CPU, for one configuration of each choice; whether\n"

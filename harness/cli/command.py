@@ -56,4 +56,4 @@ def collector_paused() -> Iterator[None]:
 
 def add_config_dir(parser: argparse.ArgumentParser) -> None:
     """``--config-dir DIR``, which commands that compose configurations share."""
-    parser.add_argument("--config-dir", type=Path, metavar="DIR", help="a further folder of Hydra configuration")
+    parser.add_argument("--config-dir", type=Path, metavar="DIR", help="an additional folder of Hydra configuration")

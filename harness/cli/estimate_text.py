@@ -36,14 +36,14 @@ def _notes(estimate: Estimate) -> list[str]:
     wall = "not known" if to_do and estimate.unknown == to_do else _wall(estimate.wall_s)
     lines = [f"wall time: {wall}, {estimate.jobs} at once; nothing was started or written"]
     if 0 < estimate.unknown < to_do:
-        lines.append(f"not in it: {estimate.unknown} runs whose cost is not known")
+        lines.append(f"not included: {estimate.unknown} runs of unknown cost")
     if estimate.shared:
         gpus = "the GPU that the runs share is" if estimate.gpus == 1 else f"the {estimate.gpus} GPUs of the runs are"
         lines.append(f"{gpus} held for {_wall(estimate.wall_s)}")
     if estimate.on_device:
         lines.append("configurations as random search draws them; starting a run's processes comes on top")
     if any(group.left for group in groups):
-        lines.append("failed runs are left as they are without resume=retry_failed")
+        lines.append("failed runs are skipped unless resume=retry_failed is given")
     return lines
 
 

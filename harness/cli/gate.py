@@ -30,16 +30,18 @@ def _options(parser: argparse.ArgumentParser) -> None:
         "--suite", default="default", metavar="NAME|FILE", help="of conf/suite, or a YAML file like those"
     )
     parser.add_argument("--seeds", type=int, metavar="N", help="seeds a task at the last look; default: the suite's")
-    parser.add_argument("--to-the-end", action="store_true", help="go on after a pass: is it an improvement?")
+    parser.add_argument(
+        "--to-the-end", action="store_true", help="continue after a pass, to see whether it is an improvement"
+    )
     parser.add_argument(
         "--results", type=Path, default=Path("results/gate"), metavar="DIR", help="default: results/gate"
     )
     parser.add_argument("--jobs", type=int, metavar="N", help="runs at once; default: one a core")
     parser.add_argument(
-        "--no-diff", action="store_true", help="keep no uncommitted changes of the checkout with the runs"
+        "--no-diff", action="store_true", help="do not store the checkout's uncommitted changes with the runs"
     )
     add_config_dir(parser)
-    parser.add_argument("--baselines", type=Path, metavar="DIR", help="where baselines lie; default: those of NearOpt")
+    parser.add_argument("--baselines", type=Path, metavar="DIR", help="folder of baselines; default: NearOpt's own")
     parser.add_argument("--update-baseline", action="store_true", help="write CANDIDATE's runs to DIR/<label>.json")
     for name in ("json", "junit", "markdown"):
         parser.add_argument(f"--{name}", type=Path, metavar="FILE", help=f"write the verdict as {name}")
@@ -132,7 +134,7 @@ def _write_baseline(times: SideTimes, protocol: Protocol, made: dict[str, Any], 
 
 GATE = Command(
     name="gate",
-    summary="did a change make a strategy slower? exit 0, 3 or 4",
+    summary="test whether a change made a strategy slower (exit 0, 3 or 4)",
     description=(
         "Compare the evaluations that two strategies need to come within 5% of the optimum (ERT, geometric mean over\n"
         "the suite's tasks), in replay. CANDIDATE and BASELINE are a strategy of conf/strategy, a results folder\n"

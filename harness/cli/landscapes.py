@@ -16,12 +16,16 @@ from harness.system.terminal import say
 def _list_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--markdown", action="store_true", help="print Markdown, with how each was recorded")
     parser.add_argument("--json", action="store_true", help="print JSON: E[T] of both kinds of random search by target")
-    parser.add_argument("--by-hand", action="store_true", help="print E[T] within 5%% term by term, to be checked")
+    parser.add_argument(
+        "--by-hand", action="store_true", help="print E[T] within 5%% term by term, so that it can be checked"
+    )
     parser.add_argument(
         "--reference-error", type=float, metavar="SD",
         help="relative standard error of the recorded latencies; default: reference_error.yaml beside each FILE",
     )  # fmt: skip
-    parser.add_argument("--figure", type=Path, metavar="OUT", help="draw them: .pdf or .png, its data as .csv beside")
+    parser.add_argument(
+        "--figure", type=Path, metavar="OUT", help="draw a figure (.pdf or .png) and write its data as .csv beside it"
+    )
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="default: those that ship with NearOpt")
 
 
@@ -125,7 +129,7 @@ LANDSCAPES = Command(
 )
 COMPARE = Command(
     name="landscapes compare",
-    summary="how far two recordings agree",
+    summary="compare two recordings of the same space",
     description=(
         "Join two landscapes of the same parameters on their configurations: agreement of statuses, rank correlation\n"
         "and differences of latencies, and what the optimum of each costs in the other."

@@ -10,6 +10,6 @@ from harness.system.resources import conf_directory
 
 
 def library() -> Library:
-    """Of this installation."""
+    """The library of this installation."""
     files = {path.stem: path for path in recorded_landscapes()}
     return Library(files, keyed_table, chosen_on([conf_directory()]))

@@ -30,7 +30,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 NEW_KERNEL = Command(
     name="new-kernel",
-    summary="a kernel that works, to start from: search space, reference and contract test",
+    summary="write a working kernel to start from, with search space, reference and contract test",
     description=(
         "Write NAME.py and test_NAME.py into DIR: a kernel in Triton, a Python callable (cpu) or CUDA C++ (cuda),\n"
         "with its search space, its reference and its contract test. They work at once, need no GPU to be tested,\n"

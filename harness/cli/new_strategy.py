@@ -27,7 +27,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 NEW_STRATEGY = Command(
     name="new-strategy",
-    summary="a strategy that works, to start from: module, YAML and contract test",
+    summary="write a working strategy to start from: module, YAML and contract test",
     description=(
         "Write NAME.py, strategy/NAME.yaml and test_NAME.py into DIR. They work at once; nothing is overwritten."
     ),

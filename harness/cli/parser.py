@@ -60,7 +60,7 @@ def _check_not_empty(parser: argparse.ArgumentParser, words: Sequence[str]) -> N
 
 
 def _unknown(word: str, command: str | None) -> str:
-    """What to say of an option, or of a word too many."""
+    """The message for an unknown option or a surplus word."""
     name, equals, value = word.lstrip("-").partition("=")
     own = BY_NAME.get(command or "")
     if own is None or not word.startswith("-"):

@@ -14,7 +14,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("hypothesis", type=Path, metavar="FILE", help="a hypothesis.yaml")
     parser.add_argument(
         "--results", action="append", type=Path, metavar="DIR",
-        help="the pilot's results, may be given again; default: results/ beside FILE, else its own folder",
+        help="the pilot's results (can be repeated); default: results/ beside FILE, or FILE's own folder",
     )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print JSON; its keys are in analysis/README.md")
 
@@ -39,7 +39,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 PLAN = Command(
     name="plan",
-    summary="how many seeds, tasks and kernels would decide a hypothesis",
+    summary="compute how many seeds, tasks and kernels would decide a hypothesis",
     description=(
         "From a pilot's results or committed ones: how many seeds would decide the hypothesis on these tasks, and how\n"
         "many kernels for new ones, with a chance of 80% and of 90%, by the rule that nearopt report judges by."

@@ -49,7 +49,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 PROFILE = Command(
     name="profile",
-    summary="what a strategy's asks and tells cost as observations grow",
+    summary="measure how the cost of ask and tell grows with the observations",
     description=(
         "Ask and tell strategies one configuration at a time in replay, each alone in a fresh process, and write the\n"
         "mean cost from 10 observations on, memory, the exponent of growth over the last decade with its 95%\n"

@@ -20,7 +20,7 @@ def _record_options(parser: argparse.ArgumentParser) -> None:
         help="a folder for several tasks; default: <task>__<device>.parquet under experiments/landscapes of a checkout",
     )
     add_config_dir(parser)
-    parser.add_argument("--limit", type=int, help="measure only so many configurations, drawn uniformly")
+    parser.add_argument("--limit", type=int, help="measure only this many configurations, drawn uniformly")
     parser.add_argument(
         "--search",
         action="append",
@@ -34,7 +34,7 @@ def _record_options(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="instead, N independent draws by parameter (of a Helion space as Helion draws): random search's rate",
     )
-    parser.add_argument("--deadline-s", type=float, help="stop cleanly after so many seconds")
+    parser.add_argument("--deadline-s", type=float, help="stop cleanly after this many seconds")
     parser.add_argument("--finish", action="store_true", help="of --draws: the landscape of what is drawn by then")
     parser.add_argument("--compile-workers", type=int, help="compile processes; default: one a core")
 
@@ -112,7 +112,7 @@ RECORD = Command(
 )
 RETIME = Command(
     name="retime",
-    summary="time again, in one batch, what live runs found",
+    summary="re-time what live runs found, in one batch",
     description=(
         "Time what the live runs of tasks found again on this machine's GPU, in one interleaved batch a task: all\n"
         "within 1.25 times the best, and some slower anchors. Written beside the runs as retimed.parquet, by which\n"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", type=Path, default=Path("replication"), help="default: replication")
     parser.add_argument("--task", action="append", metavar="NAME", help="a recorded task; repeat it for several")
-    parser.add_argument("--strategies", metavar="A,B", help="what is compared with, and what is compared")
+    parser.add_argument("--strategies", metavar="A,B", help="the reference and the strategy to compare with it")
     parser.add_argument("--seeds", type=int, help="of each task and strategy (default: 10)")
     parser.add_argument("--evaluations", type=int, help="of each run (default: 100)")
     parser.add_argument("--jobs", type=int, help="live runs at once (default: 4, at most half the cores)")
@@ -31,7 +31,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
         "--landscape", action="append", default=[], type=Path, metavar="FILE", help="a recording to use"
     )
     parser.add_argument("--study", type=Path, metavar="DIR", help="results of the study (default: the committed one)")
-    parser.add_argument("--dry-run", action="store_true", help="say what it would take; starts and writes nothing")
+    parser.add_argument("--dry-run", action="store_true", help="print the expected cost; start and write nothing")
     add_config_dir(parser)
 
 
@@ -51,7 +51,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _plan(arguments: argparse.Namespace) -> Replication:
-    """What is run here.
+    """What a replication runs on this machine.
 
     Raises:
         UserError: an option out of range, a task that is not recorded; or no device of the kind that the tasks need,
@@ -119,7 +119,7 @@ def _card(tasks: tuple[str, ...], arguments: argparse.Namespace) -> AccelDevice 
 
 
 def _tell(plan: Replication, config_dir: Path | None) -> None:
-    """What it would take, by the recorded costs."""
+    """The expected cost of a replication, from the recorded costs."""
     from harness.cli.estimate_text import format_estimate
     from harness.config.compose import Composer
     from harness.study.estimate import estimate

@@ -20,9 +20,11 @@ if TYPE_CHECKING:
 def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", nargs="+", type=Path, metavar="DIR", help="results folders")
     parser.add_argument("-o", "--output", type=Path, default=Path("report"), help="default: report")
-    parser.add_argument("--hypothesis", type=Path, metavar="FILE", help="judge by this file, not by that beside DIR")
+    parser.add_argument(
+        "--hypothesis", type=Path, metavar="FILE", help="judge by this file instead of the one beside DIR"
+    )
     parser.add_argument("--figure", action="append", default=[], metavar="NAME", help="draw this figure alone")
-    parser.add_argument("--per-task", action="store_true", help="best-so-far curves of every task too")
+    parser.add_argument("--per-task", action="store_true", help="also draw best-so-far curves of every task")
     parser.add_argument("--compare", action="store_true", help="two studies, DIR DIR, side by side on one page")
 
 
@@ -52,7 +54,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _study_tracker(overrides: Sequence[str]) -> Tracker | None:
-    """Built before the report is: a wrong option must not cost a report's minutes."""
+    """Build the tracker before the report, so that a wrong option fails at once and not after minutes."""
     if not overrides:
         return None
     from harness.config.compose import Composer

@@ -28,7 +28,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 STATUS = Command(
     name="status",
-    summary="what of a study is done, running, failed and missing",
+    summary="show which runs of a study are done, running, failed or missing",
     description=(
         "Count the runs in DIR by task and strategy: done, running now, interrupted, failed, and missing of what\n"
         "sweeps planned (DIR/planned/). Failures are listed with their reason. Writes nothing."

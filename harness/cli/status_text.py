@@ -9,9 +9,9 @@ from harness.run.state import State
 from harness.study.status import RunStatus, StudyStatus
 from harness.system.text import printable
 
-UNVERIFIED = "its log has no checks, so it is unverified"
+UNVERIFIED = "its log has no checksums, so it is unverified"
 SHOWN = 10
-"""Runs of a state that are listed one by one."""
+"""How many runs of each state are listed individually."""
 
 
 def format_status(status: StudyStatus) -> str:
@@ -39,7 +39,7 @@ def _cells(counts: Counter[State]) -> list[str]:
 
 
 def _told(status: StudyStatus, state: State) -> list[str]:
-    """The runs that have something to say, one by one."""
+    """A line for each run in this state that has a message, up to :data:`SHOWN` of them."""
     runs = [run for run in status.runs if run.state is state and (run.message or run.unverified)]
     lines = [printable(f"{state}: {run.run.place.as_posix()}: {_said(run)}") for run in runs[:SHOWN]]
     more = len(runs) - SHOWN
@@ -54,13 +54,15 @@ def _next(status: StudyStatus) -> list[str]:
     totals = status.totals()
     lines = []
     if not status.planned:
-        lines.append("no sweep left its plan here: what is missing is not known")
+        lines.append("no sweep plan found here, so missing runs are unknown")
     if totals[State.INTERRUPTED] or totals[State.MISSING]:
-        lines.append("the command that began it runs what is interrupted or missing")
+        lines.append("run the same command again to finish interrupted and missing runs")
     if totals[State.DAMAGED]:
-        lines.append("the command that began it runs again what is damaged, or says what to move away")
+        lines.append("run the same command again to repeat damaged runs; it names any that must be moved away first")
     if totals[State.SUPERSEDED]:
-        lines.append("superseded is what newer runs replaced: it counts nowhere; --json lists it")
+        lines.append("superseded runs were replaced by newer ones and are not counted; --json lists them")
     if totals[State.FAILED]:
-        lines.append("resume=retry_failed added to it tries failures again; FAILED in a run's directory has the trace")
+        lines.append(
+            "add resume=retry_failed to retry failed runs; the file FAILED in a run's directory has the traceback"
+        )
     return lines

@@ -21,7 +21,9 @@ WIDTHS = (30, 30, 56)
 
 
 def _options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("names", nargs="*", metavar="NAME", help="all that is said of these; default: a line for each")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="print everything about these; default: one line for each strategy"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
     add_config_dir(parser)
 

@@ -53,7 +53,7 @@ def landscape_summaries(
 
 @dataclass(frozen=True)
 class _Error:
-    """Of the recorded latencies.
+    """The stated error of the recorded latencies.
 
     Attributes:
         path: of the file that states it, which is read when it is needed; ``None`` where there is none.
@@ -89,7 +89,7 @@ def _summarised(file: Path, error: _Error) -> tuple[LandscapeSummary | None, str
 
 
 def _content(file: Path) -> str | None:
-    """SHA-256 of a file; ``None`` where it is none, or cannot be read."""
+    """SHA-256 of a file; ``None`` if it is not a file or cannot be read."""
     try:
         return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None
     except OSError:
@@ -97,7 +97,7 @@ def _content(file: Path) -> str | None:
 
 
 def _key(file: Path, content: str, error: _Error) -> str:
-    """Of what a summary depends on: the file's content, its names, also behind links, its error, and the code."""
+    """The cache key of a summary: the file's content, its names (links resolved too), its error and the code."""
     text = f"{content}\0{file.stem}\0{file.resolve().stem}\0{error.said}\0{_code()}"
     return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
 
@@ -114,7 +114,7 @@ def _code() -> str:
 
 
 def _from_document(document: Any) -> LandscapeSummary | None:
-    """The summary that was kept."""
+    """The summary in a cached document."""
     if document is None:
         return None
     difficulties = tuple(Difficulty(**each) for each in document["difficulties"])

@@ -42,7 +42,7 @@ def run(overrides: Sequence[str], multirun: bool, show: bool, config_dir: Path |
         return DONE
     launcher = composer.launcher(overrides)
     if launcher is not None and not multirun:
-        raise UserError(f"hydra.launcher._target_={launcher['_target_']}: launchers run sweeps: expected -m")
+        raise UserError(f"hydra.launcher._target_={launcher['_target_']}: launchers are for sweeps: add -m")
     asked = composer.expand(overrides) if multirun else composer.single(overrides)
     asked = Sweep(without_repeats(asked.runs), asked.options)
     check_apart(asked.runs, asked.options.results)
@@ -128,7 +128,7 @@ def _conclude(results: Sequence[RunResult | Failure], folder: Path) -> int:
         f"{f', {len(left)} had failed before' if left else ''}{_account(results, folder)}: {folder}"
     )
     if unverified := sum(result.unverified > 0 for result in runs):
-        warn(f"nearopt: {unverified} runs went on from logs without checks: these are unverified")
+        warn(f"nearopt: {unverified} runs resumed from logs without checksums and are unverified")
     for line in [*_learned(runs), *failure_lines(runs)]:
         warn(f"nearopt: {line}")
     for failure in failures:
@@ -177,7 +177,7 @@ def _state(failure: Failure, folder: Path) -> State:
 
 
 def failure_lines(runs: Sequence[RunResult]) -> Iterator[str]:
-    """For every task of which runs just done found nothing that works, or of which most evaluations failed."""
+    """A line for every task on which the runs just done found no working configuration, or mostly failed."""
     for task, own in _of_tasks(runs).items():
         bare = [run for run in own if run.none_succeeded]
         if bare:
@@ -190,7 +190,7 @@ def failure_lines(runs: Sequence[RunResult]) -> Iterator[str]:
 
 
 def _of_tasks(runs: Sequence[RunResult]) -> dict[str, list[RunResult]]:
-    """Runs by task; those of tasks of which some run was just done."""
+    """Runs by task, for the tasks that have a run that was just done."""
     of_tasks: dict[str, list[RunResult]] = {}
     for run in runs:
         of_tasks.setdefault(run.path.parent.parent.name, []).append(run)
@@ -208,7 +208,7 @@ def _told(result: RunResult) -> str:
         return f"failed before ({result.message}), resume=retry_failed tries again: {result.path}"
     best = f"best observed {result.best_ms:.6g} ms" if result.best_ms is not None else "none succeeded"
     if result.unverified:
-        best += f", {result.unverified} of them from a log without checks: unverified"
+        best += f", {result.unverified} of them unverified (log without checksums)"
     first = f"first {result.began_with}; " if result.began_with else ""
     first += f"{result.learned_from}; " if result.learned_from else ""
     return f"{result.evaluations} evaluations, {first}{best} (ended: {result.ended}): {result.path}"

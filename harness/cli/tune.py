@@ -19,9 +19,11 @@ def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--evaluations", type=int, metavar="N", help="default: 100, unless --seconds is given")
     parser.add_argument("--seconds", type=float, metavar="S", help="tuning seconds: compile, check, time and ask")
     parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="results and best.json; default: tuned/TASK")
-    parser.add_argument("--strategy", default="auto", metavar="NAME", help="default: auto, which says what and why")
     parser.add_argument(
-        "--workers", type=int, metavar="W", help="compile workers; default: a core each on a GPU, else 1"
+        "--strategy", default="auto", metavar="NAME", help="default: auto, which prints its choice and the reason"
+    )
+    parser.add_argument(
+        "--workers", type=int, metavar="W", help="compile workers; default: one per core on a GPU, otherwise 1"
     )
     parser.add_argument("--landscape", type=Path, metavar="FILE", help="search this recording instead of a device")
     add_config_dir(parser)
@@ -73,7 +75,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 TUNE = Command(
     name="tune",
-    summary="from a kernel to its best configuration",
+    summary="find the best configuration of a kernel",
     description=(
         "Search the best configuration of a kernel on this machine, time the five fastest again beside the default\n"
         "and the vendor's call, and print the best as a table; DIR/best.json has it with its names and counts, and\n"

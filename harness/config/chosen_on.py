@@ -1,4 +1,4 @@
-"""Which tasks the defaults of strategies were chosen on, by their YAML: for runs that do not say it themselves."""
+"""Which tasks a strategy's defaults were chosen on, from its YAML, for runs that do not state it themselves."""
 
 from __future__ import annotations
 

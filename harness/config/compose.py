@@ -47,7 +47,7 @@ TOP = tuple(part.name for part in fields(RunSchema))
 
 @dataclass(frozen=True)
 class Sweep:
-    """Runs, and what holds for all of them."""
+    """The runs of a sweep, and the options that they share."""
 
     runs: tuple[RunConfig, ...]
     options: SweepOptions
@@ -99,7 +99,7 @@ class Composer:
         check_hydra_keys(overrides)
         for override in overrides:
             if is_many(override):
-                raise UserError(f"{override}: stands for several: expected -m with it")
+                raise UserError(f"{override}: stands for several values: add -m to run a sweep")
 
         def resolved() -> Sweep:
             composed = self._composed(overrides)
@@ -245,7 +245,7 @@ class Composer:
             return list(loader.get_group_options(group, config_name="config", overrides=self._search_path))
 
     def _refusal(self, error: Exception, overrides: Sequence[str]) -> UserError:
-        """The error of Hydra's or OmegaConf's in our words."""
+        """Translate an error of Hydra or OmegaConf into a message of our own."""
 
         def keys(refused: str, parent: str) -> list[str]:
             others = [override for override in overrides if override != refused]

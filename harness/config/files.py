@@ -15,7 +15,7 @@ from harness.system.text import one_line
 from harness.system.yaml_text import check_yaml
 
 MAX_VALUES = 10_000
-"""Of one file. OmegaConf makes a node of each, in about 0.1 ms and several copies; ours have some dozens."""
+"""Most nodes in one file. OmegaConf makes a node of each, in about 0.1 ms and several copies; ours have some dozens."""
 
 
 class BoundedFiles(FileConfigSource):  # type: ignore[misc]  # Hydra has no types

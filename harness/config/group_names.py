@@ -41,7 +41,7 @@ def _spelled(override: str, overrides: Sequence[str], names_of: Callable[[str], 
     named = _tasks(names_of(group), overrides) if group == "task" else list(names_of(group))
     found = named if text == ALL else _glob(override).filter(named)
     if not found:
-        raise UserError(f"{override}: no {group} is like that: expected {expected_name('', named)}")
+        raise UserError(f"{override}: no {group} matches: expected {expected_name('', named)}")
     return f"{group}={','.join(found)}"
 
 

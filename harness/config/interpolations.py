@@ -32,9 +32,9 @@ def check_interpolations(document: Any) -> None:
             steps, depth = _work(document, path, known, 0)
             name = ".".join(path)
             if depth > DEEPEST:
-                raise UserError(f"{name}: more than {DEEPEST} interpolations lead to one another: expected fewer")
+                raise UserError(f"{name}: interpolations are nested more than {DEEPEST} deep")
             if steps > MOST:
-                raise UserError(f"{name}: its interpolations are resolved more than {MOST} times: expected fewer")
+                raise UserError(f"{name}: resolving it takes more than {MOST} interpolations")
 
 
 def _values(node: Any, path: Path) -> Iterator[tuple[Path, Any]]:

@@ -39,12 +39,12 @@ class KernelFile:
 
     @property
     def task(self) -> str:
-        """What its task goes by in overrides."""
+        """The name of its task in overrides."""
         return self.target.replace(".", "-")
 
 
 def is_kernel_file(word: str) -> bool:
-    """Whether a word names a Python file, perhaps with a class in it: ``FILE.py`` or ``FILE.py:NAME``."""
+    """Whether a word names a Python file (``FILE.py``) or a class in one (``FILE.py:NAME``)."""
     return word.endswith(SUFFIX) or f"{SUFFIX}:" in word
 
 
@@ -76,7 +76,7 @@ def read_kernel_file(word: str, *, whole: bool = True) -> KernelFile:
         raise UserError(f"{path}:{name}: no such kernel in it: expected {' or '.join(expected)}")
     missing = sorted(getattr(kernels[name], "__abstractmethods__", ()))
     if missing and whole:
-        raise UserError(f"{path}:{name}: {', '.join(missing)}: not defined: a kernel needs them (kernels/simple.py)")
+        raise UserError(f"{path}:{name}: {', '.join(missing)}: required in every kernel (see kernels/simple.py)")
     return KernelFile(word, f"{path.stem}.{name}", kernels[name])
 
 

@@ -105,7 +105,7 @@ def check_lists_of_files(overrides: Sequence[Override]) -> None:
     for override in overrides:
         key, found, text = str(override.input_line).partition("=")
         if found and override.is_sweep_override() and _exists(text):
-            raise UserError(f"{override.input_line}: is one file and would be read as a list: {quoting(key, text)}")
+            raise UserError(f"{override.input_line}: names one file, but would be read as a list: {quoting(key, text)}")
 
 
 def _exists(text: str) -> bool:

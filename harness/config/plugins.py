@@ -61,7 +61,7 @@ class Plugin:
         return self.value.replace(":", ".")
 
     def load(self) -> Any:
-        """What it names.
+        """Import what the entry point names.
 
         Raises:
             UserError: it cannot be imported.
@@ -93,7 +93,7 @@ def declared() -> dict[str, list[Plugin]]:
 
 
 def plugin_versions() -> dict[str, str]:
-    """Version by name of every package that declares anything."""
+    """The version of every package that declares an entry point, by package name."""
     return {plugin.package: plugin.version for plugins in declared().values() for plugin in plugins}
 
 
@@ -122,7 +122,7 @@ def load_hydras_plugins() -> None:
 
 
 class Plugins:
-    """What is installed, for one composer.
+    """The installed plug-ins as one composer sees them.
 
     Args:
         config_dir: the user's own folder of configuration, if any.
@@ -154,7 +154,7 @@ class Plugins:
         owners = sorted({plugin.package for plugin in points} | set(self._owners(group, name)))
         if len(owners) > 1:
             raise UserError(
-                f"{group}={name}: {' and '.join(owners)} have one of this name: expected one: uninstall one"
+                f"{group}={name}: {' and '.join(owners)} declare the same name: keep only one of them installed"
             )
         if points and not self._has_file(group, name):
             _check_and_register(group, points)
@@ -189,7 +189,7 @@ class Plugins:
             return
         file = self._config_dir / group / f"{name}.yaml"
         if file.exists() and (conf_directory() / group / f"{name}.yaml").exists():
-            raise UserError(f"{file}: NearOpt has {group}={name} itself: expected another name")
+            raise UserError(f"{file}: NearOpt already has {group}={name}: choose another name")
 
 
 def _folders(plugins: Iterable[Plugin]) -> Iterator[tuple[Path, str]]:
@@ -202,7 +202,7 @@ def _folders(plugins: Iterable[Plugin]) -> Iterator[tuple[Path, str]]:
 
 
 def _folder(package: str) -> Path | None:
-    """Where ``top.below`` lies, without importing anything."""
+    """The folder of the package ``top.below``, found without importing it."""
     top, *below = package.split(".")
     try:
         spec = find_spec(top)

@@ -44,9 +44,9 @@ def refusal(error: Exception, overrides: Sequence[str], keys: Keys) -> str:
         plain = "" if key in CHOSEN else f"; where it is plain text, {quoting(key, value)}"
         return f"{override}: a list: expected -m with it, or one value{plain}"
     if found := _ABSENT.search(text):
-        return f"{_holding(found[1], overrides)}: there is no option {found[1]} to refer to: expected one that is set"
+        return f"{_holding(found[1], overrides)}: it refers to {found[1]}, which is not set"
     if found := _UNKNOWN_RESOLVER.search(text):
-        return f"{_holding(found[1], overrides)}: there is no function {found[1]} to refer to"
+        return f"{_holding(found[1], overrides)}: it refers to a function {found[1]}, which does not exist"
     return _without_their_words(text)
 
 

@@ -1,4 +1,4 @@
-"""What ``rules=NAME`` and ``rules.OPTION=VALUE`` come to."""
+"""The rules that ``rules=NAME`` and ``rules.OPTION=VALUE`` configure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from harness.errors import UserError
 from harness.rules import Rules
 
 ON = ("compile_factor", "sample_error")
-"""Without these a rule is off."""
+"""Options that turn a rule on; if one is null, its rule is off."""
 
 
 def ruled(document: Any) -> Rules | None:

@@ -30,7 +30,7 @@ class Overlap:
 
 @dataclass(frozen=True)
 class Schedule:
-    """What ``workers`` and ``schedule`` come to.
+    """The schedule that ``workers`` and ``schedule`` configure.
 
     Attributes:
         batch: configurations asked at once, or under way at once.
@@ -54,20 +54,18 @@ def scheduled(document: Mapping[str, Any]) -> Schedule:
     if kind not in SCHEDULES:
         raise UserError(f"schedule={kind}: expected {expected_name(str(kind), SCHEDULES)}")
     if ahead and kind != ASYNC:
-        raise UserError("ask_ahead=true: only an asynchronous run asks ahead: expected schedule=async as well")
+        raise UserError("ask_ahead=true: needs schedule=async")
     if workers is None:
         if kind == ASYNC:
-            raise UserError("schedule=async: expected workers=W as well: the compile workers to keep busy")
+            raise UserError("schedule=async: needs workers=W, the number of compile workers to keep busy")
         return Schedule(batch, backend)
     if not 1 <= workers <= MAX_WORKERS:
         raise UserError(f"workers={workers}: expected a whole number from 1 to {MAX_WORKERS}")
     if batch != 1:
-        raise UserError(
-            f"workers={workers} batch={batch}: both say how many are asked at once: expected one of the two"
-        )
+        raise UserError(f"workers={workers} batch={batch}: both set how many are asked at once: give only one of them")
     if (own := backend.get(WORKERS_OF_BACKEND)) not in (None, 1):
         raise UserError(
-            f"workers={workers} backend.{WORKERS_OF_BACKEND}={own}: both are compile workers: expected one of the two"
+            f"workers={workers} backend.{WORKERS_OF_BACKEND}={own}: both set the compile workers: give only one of them"
         )
     if WORKERS_OF_BACKEND in backend or kind == BATCH:
         backend[WORKERS_OF_BACKEND] = workers

@@ -203,10 +203,10 @@ def _chosen_on(value: object) -> tuple[str, ...]:
 
 
 def check_least(name: str, value: int, least: int) -> int:
-    """``value``, unless it is less than ``least``.
+    """Return ``value`` if it is at least ``least``.
 
     Raises:
-        UserError: it is.
+        UserError: it is less.
     """
     if value < least:
         raise UserError(f"{name}={value}: expected a whole number, {least} or more")
@@ -214,7 +214,7 @@ def check_least(name: str, value: int, least: int) -> int:
 
 
 def sweep_options(composed: DictConfig) -> SweepOptions:
-    """What a composed configuration says of its sweep.
+    """The sweep's options in a composed configuration.
 
     Raises:
         UserError: naming the field and value at fault.

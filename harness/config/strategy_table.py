@@ -23,7 +23,7 @@ LIBRARIES: Mapping[str, str] = {
     "kernel_tuner": "Kernel Tuner", "optuna_sampler": "Optuna", "optuna_tpe": "Optuna",
     "optuna_tpe_hierarchical": "Optuna", "smac": "SMAC3",
 }  # fmt: skip
-"""By the module in harness.strategies; the others are NearOpt's own."""
+"""The library by module in harness.strategies; all other modules are NearOpt's own."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""How many runs a sweep's lists and ranges come to."""
+"""The number of runs that a sweep's lists and ranges expand to."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ SECONDS: Mapping[str, float] = {
     "ms": 1e-3, "s": 1.0, "sec": 1.0, "secs": 1.0, "second": 1.0, "seconds": 1.0, "min": 60.0, "mins": 60.0,
     "minute": 60.0, "minutes": 60.0, "h": 3600.0, "hour": 3600.0, "hours": 3600.0,
 }  # fmt: skip
-"""By the unit as it is written after a number."""
+"""Seconds in each unit, by the unit's spelling after a number."""
 UNITS = "ms, s, min or h"
 _PART = r"(\d+\.?\d*|\.\d+)\s*([A-Za-zµ]+)"
 _WITH_UNITS = re.compile(rf"\s*(?:{_PART}\s*)+")

@@ -103,7 +103,7 @@ class DrawStream:
 
 
 def _seed_of(seed: np.random.SeedSequence, index: int) -> int:
-    """Of draw ``index``: a child of the stream's seed, which has not to be spawned in order."""
+    """The seed of draw ``index``: a child of the stream's seed, which has not to be spawned in order."""
     child = np.random.SeedSequence(entropy=seed.entropy, spawn_key=(*seed.spawn_key, index))
     high, low = child.generate_state(2)
     return int(high) << 32 | int(low)

@@ -62,7 +62,7 @@ class LogContent:
     vendor: tuple[str, list[float]] | None = None
 
     def latencies(self) -> dict[str, float]:
-        """Measured latency in ms by key, of those that have one."""
+        """Measured latencies in ms by key; failures have none."""
         latencies = {key: row.measurement.latency_ms for key, row in self.results.items()}
         return {key: latency for key, latency in latencies.items() if latency is not None}
 
@@ -110,7 +110,7 @@ class RecordLog:
             raise
 
     def session(self, facts: Mapping[str, Any]) -> None:
-        """A process starts appending."""
+        """Log that a process starts appending."""
         self.content.sessions.append(dict(facts))
         self._append({"kind": "session", **facts})
 
@@ -191,7 +191,7 @@ def _lock(path: Path, file: IO[str]) -> None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise UserError(
-            f"{path}: another NearOpt process is recording into it: wait for it, or choose another --output"
+            f"{path}: another NearOpt process is writing to it: wait until it ends, or choose another --output"
         ) from None
     except OSError:  # a file system without locks
         return
@@ -207,7 +207,7 @@ def _drop_torn_line(path: Path) -> None:
 
 
 def read_log(path: Path) -> LogContent:
-    """What a log holds, without changing it.
+    """Read a log without changing it.
 
     Raises:
         UserError: it is no log.
@@ -250,7 +250,7 @@ def _load(path: Path) -> tuple[LogContent, dict[str, Any], Seals]:
         except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
             raise UserError(f"{path}: line {number}: expected a recording's log; move the file away") from None
         if fault := seals.fault(line):
-            again = "bring the file back, or cut it off before that line: what is missing then is measured again"
+            again = "restore the file, or truncate it before that line; the missing configurations are measured again"
             raise UserError(f"{path}: line {number}: {fault}: {again}")
     if not identity:
         raise UserError(f"{path}: line 1: expected a recording's log; move the file away")

@@ -58,7 +58,7 @@ def _report(progress: RecordingProgress) -> Iterator[str]:
     activity = progress.activity
     if progress.landscape is None:
         yield f"stopped: {progress.done} of {progress.total} recorded in {progress.log}"
-        yield "run the same command again to go on"
+        yield "run the same command again to continue"
     else:
         more = f" and {progress.searched} more by searches" if progress.searched else ""
         yield f"recorded {progress.done} configurations{more}: {progress.landscape}"

@@ -31,7 +31,7 @@ from search_spaces.space import SearchSpace
 
 @dataclass(frozen=True)
 class SessionTally:
-    """What a session did.
+    """The result of one recording session.
 
     Attributes:
         activity: where the time of measuring the space or its sample went.
@@ -71,7 +71,7 @@ def record(recording: Recording, *, work: MakeWork = usual_work, cache: Path | N
     metadata = recording_metadata(recording, wanted, input_seed)
     with RecordLog(recording.log, recording_identity(recording), metadata) as log:
         if log.unverified:
-            warn(f"{log.path}: its first {log.unverified} lines have no checks: what they say is unverified")
+            warn(f"{log.path}: its first {log.unverified} lines have no checksums and are unverified")
         tally = SessionTally()
         missing = _missing(recording.space, order, log)
         too_few = options.draws is not None and drawn_so_far(log.content).draws < options.draws
@@ -109,7 +109,7 @@ def record(recording: Recording, *, work: MakeWork = usual_work, cache: Path | N
 
 
 def _failures(rows: Iterable[LoggedResult]) -> dict[str, int]:
-    """What failed of what, and how often."""
+    """The failures by status and message, with their counts."""
     failed = [row.measurement for row in rows if row.measurement.status is not Status.OK]
     return dict(Counter(failure_reason(measurement.status, measurement.message) for measurement in failed))
 
@@ -124,7 +124,7 @@ def draw_order(space: SearchSpace, rng: np.random.Generator, limit: int | None) 
         codes = space.codes()
         return codes[rng.permutation(len(codes))[:limit]]
     if limit is None:
-        raise UserError("--limit: missing: the space is too large to be listed: expected --limit N")
+        raise UserError("the space is too large to list: add --limit N")
     drawn: dict[bytes, Codes] = {}
     while len(drawn) < limit:
         drawn |= {row.tobytes(): row for row in space.sample_codes(rng, limit)}

@@ -62,7 +62,7 @@ class LiveEvaluation:
 
 @dataclass(frozen=True)
 class Retimed:
-    """What was done for one task.
+    """The result of re-timing one task.
 
     Attributes:
         runs, configurations: judged by it, and timed again.
@@ -97,10 +97,10 @@ def _finished(folder: Path) -> list[Path]:
     if damaged or faults:
         first = f"{damaged[0][0]}: damaged: {damaged[0][1]}" if damaged else faults[0].rstrip(".")
         of = f"{len(damaged)} of {len(states)} runs damaged, the first: " if len(damaged) > 1 else ""
-        raise UserError(f"{of}{first}: the sweep that made it runs it again, or move it away: nothing was timed again")
+        raise UserError(f"{of}{first}: run its sweep again, or move it away; nothing was re-timed")
     counts = Counter(state for state, _ in states.values())
     if said := ", ".join(f"{counts[state]} of {len(states)} runs {state}" for state in OPEN if counts[state]):
-        warn(f"{folder.name}: {said}: not timed again")
+        warn(f"{folder.name}: {said}: not re-timed")
     return [run for run, (state, _) in states.items() if state is State.DONE]
 
 

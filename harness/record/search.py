@@ -19,7 +19,7 @@ from search_spaces.space import SearchSpace
 
 
 class DeadlinePassed(Exception):
-    """No further configuration is to be started."""
+    """Raised when no further configuration may be started."""
 
 
 class SearchBackend:
@@ -52,12 +52,12 @@ class SearchBackend:
 
     @property
     def space(self) -> SearchSpace:
-        """What is searched: all of it, whatever was sampled."""
+        """The whole space, regardless of what was sampled."""
         return self._space
 
     @property
     def compile_workers(self) -> int:
-        """Compile processes."""
+        """The number of compile processes."""
         return self._session.compile_pool.workers
 
     @property

@@ -31,7 +31,7 @@ DRAWN_FACTOR = 1.3
 
 @dataclass(frozen=True)
 class RecordRequest:
-    """What the command line says beyond the tasks.
+    """Options of the command line besides the tasks.
 
     Attributes:
         out: the landscape file, or of several tasks the folder; default: where landscapes are looked for.
@@ -60,11 +60,13 @@ class RecordRequest:
         if self.draws is not None and self.draws < 1:
             raise UserError(f"--draws {self.draws}: expected 1 or more")
         if self.draws is not None and self.limit is not None:
-            raise UserError(f"--limit {self.limit}: expected none with --draws, which is a sample of another kind")
+            raise UserError(f"--limit {self.limit}: cannot be combined with --draws")
         if self.finish and (self.draws is None or self.deadline_s is None):
-            raise UserError("--finish: expected --draws N and --deadline-s S as well")
+            raise UserError("--finish: needs --draws N and --deadline-s S")
         if self.searches and self.limit is None and self.draws is None:
-            raise UserError("--search: expected --limit N as well: a whole space holds whatever a search could find")
+            raise UserError(
+                "--search: needs --limit N: a complete recording already contains everything a search could find"
+            )
         for search in self.searches:
             if search.budget.evaluations is None:
                 raise UserError(f"--search {search.label}: expected NAME=EVALUATIONS")
@@ -85,7 +87,7 @@ def record_tasks(configs: Sequence[RunConfig], request: RecordRequest) -> Iterat
             path = _path(config, request, alone=len(configs) == 1)
             if path.exists():
                 if len(configs) == 1:
-                    raise UserError(f"{path}: exists: choose another --output or move it away")
+                    raise UserError(f"{path}: already exists: choose another --output, or move it away")
                 warn(f"{path}: exists, passed over")
                 continue
             left_s = None if request.deadline_s is None else request.deadline_s - (time.monotonic() - began)

@@ -111,8 +111,8 @@ def odd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("strategy=odd_absent", "cannot be imported: AttributeError: module 'odd_module' has no attribute 'Absent'"),
         ("strategy=odd_mute", "strategy=odd_mute: odd_module:Mute: has no ask: expected a class with ask and tell"),
         ("strategy=odd_number", "odd_module:NUMBER: int: expected a class with ask and tell"),
-        ("strategy=odd_twice", "strategy=odd_twice: odd-one and odd-two have one of this name: expected one"),
-        ("strategy=random", "strategy=random: nearopt and odd-one have one of this name: expected one"),
+        ("strategy=odd_twice", "strategy=odd_twice: odd-one and odd-two declare the same name: keep only one"),
+        ("strategy=random", "strategy=random: nearopt and odd-one declare the same name: keep only one"),
         ("task=odd_kernel", "task=odd_kernel: odd_module.Mute: expected a class derived from kernels.base.Kernel"),
     ],
 )  # fmt: skip
@@ -137,4 +137,4 @@ def test_a_yaml_of_ones_own_may_not_hide_behind_a_name_of_nearopts(nearopt: Near
     run = ("run", "--config-dir", tmp_path / "mine", f"backend.landscape={write_toy(tmp_path)}", *SMALL)
     assert nearopt(*run)[0] == 0
     code, _, err = nearopt(*run, "strategy=sobol")
-    assert (code, err) == (2, f"nearopt: {file}: NearOpt has strategy=sobol itself: expected another name\n")
+    assert (code, err) == (2, f"nearopt: {file}: NearOpt already has strategy=sobol: choose another name\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,21 @@ def test_a_panel_per_kernel_a_colour_per_task_a_dash_per_device() -> None:
     assert looks["2048-bf16"][1] == looks["512-bf16"][1] != looks["2048-bf16, h200"][1]
     assert list(legend(figure.axes[2])) == ["1, sample"]
     assert len({axes.get_xlim() for axes in figure.axes}) == len({axes.get_ylim() for axes in figure.axes}) == 1
+
+
+@pytest.mark.parametrize(("kernels", "in_a_row"), [(8, 2), (9, 3)])
+def test_many_kernels_have_three_panels_in_a_row_whose_labels_do_not_overlap(kernels: int, in_a_row: int) -> None:
+    names = [f"{letter}-2x64x64x320-320x3x3-s1p1-fp16__h100" for letter in "abcdefghi"[:kernels]]
+    figure = draw(shares({name: table([1.0, 1.02, 2.0, 40.0]) for name in names}, dict.fromkeys(names, 1.0)))
+    assert figure.get_size_inches()[0] == PAGE_INCHES
+    figure.draw_without_rendering()
+    tops = [round(axes.get_window_extent().y1) for axes in figure.axes]
+    assert tops.count(tops[0]) == in_a_row
+    for axes in figure.axes:
+        ticks = [label for label in axes.get_xticklabels() if label.get_text()]
+        for row in (ticks, axes.texts):
+            boxes = sorted((label.get_window_extent() for label in row), key=lambda box: box.x0)
+            assert len(boxes) >= 3 and all(one.x1 < other.x0 for one, other in pairwise(boxes))
 
 
 def test_one_kernel_takes_a_column_and_no_text_leaves_the_figure() -> None:

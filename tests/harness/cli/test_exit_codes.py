@@ -86,7 +86,7 @@ def test_one_log_has_one_recorder(tmp_path: Path) -> None:
     with RecordLog(path, {"a": 1}, {}) as first:
         first.session({"device": "one"})
         before = path.read_bytes()
-        with pytest.raises(UserError, match="another NearOpt process is recording into it"):
+        with pytest.raises(UserError, match="another NearOpt process is writing to it"):
             RecordLog(path, {"a": 1}, {})
         assert path.read_bytes() == before
         first.started({})

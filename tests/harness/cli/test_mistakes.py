@@ -30,8 +30,8 @@ RUN_MISTAKES = {
     "strategy=": "strategy=: expected the name of a strategy",
     "strategy=[random,lfbo]": "expected the name of one strategy (a sweep is strategy=A,B with -m)",
     "strategy=random,lfbo": "strategy=random,lfbo: a list: expected -m with it, or one value",
-    "task=glob(softmax-*)": "task=glob(softmax-*): stands for several: expected -m with it",
-    "task=all": "task=all: stands for several: expected -m with it",
+    "task=glob(softmax-*)": "task=glob(softmax-*): stands for several values: add -m",
+    "task=all": "task=all: stands for several values: add -m",
     # options
     "strateg=random": "strateg=random: nobody reads it: expected strategy",
     "bugdet.evaluations=3": "bugdet.evaluations=3: nobody reads it: expected budget.evaluations",
@@ -63,7 +63,7 @@ RUN_MISTAKES = {
     "allow_mixed_code=2": "allow_mixed_code=2: expected true or false",
     "schedule=asynch": "schedule=asynch: expected async",
     "results=[a]": "results=[a]: expected text",
-    "results=${nope}": "results=${nope}: there is no option nope to refer to: expected one that is set",
+    "results=${nope}": "results=${nope}: it refers to nope, which is not set",
     "strategy._target_=harness.strategies.lfbo.LFB": "no LFB in harness.strategies.lfbo: expected LFBO",
     "strategy._target_=harness.strategys.lfbo.LFBO": "there is no module harness.strategys",
 }  # fmt: skip
@@ -76,7 +76,7 @@ COMMANDS = {
     "status --jsn x": "nearopt status: --jsn: no such option: expected --json",
     "gate lfb --against random": "strategy=lfb: there is no such strategy: expected lfbo",
     "strategies lfb": "nearopt: strategies lfb: there is no such strategy: expected lfbo",
-    "run -m task=glob(sftmax-*)": "task=glob(sftmax-*): no task is like that: expected one of attention-",
+    "run -m task=glob(sftmax-*)": "task=glob(sftmax-*): no task matches: expected one of attention-",
     "run -m task=glob(softmax-*": "expected glob(PATTERN) or glob([PATTERN,…],exclude=PATTERN)",
     "run -m strategy=random,optuna_tp task=softmax": "there is no such strategy: expected optuna_tpe or optuna_gp",
     "run -m budget.evaluations=10,many": "budget.evaluations=many: expected a whole number or null",

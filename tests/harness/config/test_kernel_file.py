@@ -32,7 +32,7 @@ def test_the_only_kernel_of_a_file_needs_no_name(tmp_path: Path) -> None:
             "rowsum_part",
             "\n\nclass Part(CpuKernel):\n    pass\n",
             ":Part",
-            "Part: bind, inputs, .*: not defined",
+            "Part: bind, inputs, .*: required in every kernel",
         ),
         ("random", "", "", "Python imports .*random.py by this name: expected another file name"),
         ("row-sum", "", "", "Python cannot import a file of this name"),

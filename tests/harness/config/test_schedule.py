@@ -35,12 +35,12 @@ def test_a_backend_that_knows_no_workers_is_not_told_of_any() -> None:
     ("given", "said"),
     [
         ({"schedule": "asynch"}, "schedule=asynch: expected async"),
-        ({"schedule": "async"}, "schedule=async: expected workers=W"),
+        ({"schedule": "async"}, "schedule=async: needs workers=W"),
         ({"workers": 0}, "workers=0: expected a whole number from 1"),
-        ({"workers": 4, "batch": 4}, "workers=4 batch=4: both say how many"),
+        ({"workers": 4, "batch": 4}, "workers=4 batch=4: both set how many"),
         ({"workers": 4, "schedule": "async", "batch": 2}, "workers=4 batch=2"),
-        ({"workers": 4, "backend": {**REPLAY, "compile_workers": 4}}, "backend.compile_workers=4: both are"),
-        ({"workers": 4, "ask_ahead": True}, "expected schedule=async as well"),
+        ({"workers": 4, "backend": {**REPLAY, "compile_workers": 4}}, "backend.compile_workers=4: both set"),
+        ({"workers": 4, "ask_ahead": True}, "needs schedule=async"),
     ],
 )
 def test_what_contradicts_is_refused(given: dict[str, Any], said: str) -> None:

@@ -98,7 +98,7 @@ def test_a_run_travels_with_absolute_paths(tmp_path: Path, monkeypatch: pytest.M
 @pytest.mark.parametrize(
     ("overrides", "words"),
     [
-        (["hydra/launcher=ray"], ["RayLauncher", "expected -m"]),
+        (["hydra/launcher=ray"], ["RayLauncher", "add -m"]),
         (["-m", "hydra/launcher=slurm"], ["hydra/launcher=slurm", "submitit_slurm"]),
         (["-m", "hydra/launcher=joblib", "jobs=0"], ["jobs=0"]),
         (["-m", "hydra/launcher=ray", "hydra.launcher.num_cpus=many"], ["hydra.launcher.num_cpus=many"]),

@@ -232,7 +232,7 @@ def test_failures_are_draws_too(tmp_path: Path) -> None:
 def test_bad_requests_are_one_clear_line() -> None:
     with pytest.raises(UserError, match=r"--draws 0: expected 1 or more"):
         RecordRequest(draws=0)
-    with pytest.raises(UserError, match=r"--limit 5: expected none with --draws"):
+    with pytest.raises(UserError, match=r"--limit 5: cannot be combined with --draws"):
         RecordRequest(draws=5, limit=5)
-    with pytest.raises(UserError, match=r"--finish: expected --draws N and --deadline-s S"):
+    with pytest.raises(UserError, match=r"--finish: needs --draws N and --deadline-s S"):
         RecordRequest(draws=5, finish=True)

@@ -50,7 +50,7 @@ def test_a_line_that_was_changed_is_named(tmp_path: Path, old: bytes, new: bytes
     path.write_bytes(data.replace(old, new))
     changed = path.read_bytes()
     for ask in (lambda: read_log(path), lambda: written(path, 2)):
-        with pytest.raises(UserError, match=rf"line {line}: not as it was written: .*: bring the file back, or cut"):
+        with pytest.raises(UserError, match=rf"line {line}: not as it was written: .*: restore the file, or truncate"):
             ask()
     assert path.read_bytes() == changed
 

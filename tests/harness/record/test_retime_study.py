@@ -114,7 +114,7 @@ def a_file_for_it(run: Path) -> None:
 def test_damaged_runs_are_named_and_nothing_is_timed(runs: Path, damage: Callable[[Path], None]) -> None:
     run = runs / "results" / TASK / "random/seed-1"
     damage(run)
-    with pytest.raises(UserError, match=rf"^{run}: damaged: .*: the sweep that made it runs it again, or move it away"):
+    with pytest.raises(UserError, match=rf"^{run}: damaged: .*: run its sweep again, or move it away"):
         again(runs, Retiming(rounds=1))
     assert not (runs / "results" / TASK / "retimed.parquet").exists()
 
@@ -125,7 +125,7 @@ def test_runs_that_are_not_done_are_counted(runs: Path, capsys: pytest.CaptureFi
         run.mkdir()
         (run / name).write_text('{"message": "x", "final": true, "trace": ""}' if name == "FAILED" else "")
     assert {one.seed for one in live_evaluations(runs / "results" / TASK, SPACE)} == {0, 1}
-    assert "1 of 4 runs failed, 1 of 4 runs interrupted: not timed again" in capsys.readouterr().err
+    assert "1 of 4 runs failed, 1 of 4 runs interrupted: not re-timed" in capsys.readouterr().err
 
 
 def test_no_live_run_and_another_space_are_refused(runs: Path) -> None:

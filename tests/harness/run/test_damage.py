@@ -266,12 +266,12 @@ def test_a_log_without_checks_is_read_and_said_to_be_unverified(
     for state in ("failed", "interrupted"):
         code, out, _ = nearopt("status", tmp_path / "results")
         said = [line for line in out.splitlines() if line.startswith(f"{state}: ")]
-        assert code == 0 and len(said) == 1 and said[0].endswith("its log has no checks, so it is unverified")
+        assert code == 0 and len(said) == 1 and said[0].endswith("its log has no checksums, so it is unverified")
         assert run_state(log.parent).unverified and study_status(tmp_path / "results").runs[-1].unverified
         (log.parent / "FAILED").unlink(missing_ok=True)
     words = [f"results={tmp_path / 'results'}", "budget.evaluations=20", *STOPS]
     code, out, _ = nearopt("run", f"backend.landscape={tmp_path / 'toy-8x8-bf16__toy.parquet'}", *words)
-    assert code == 0 and "20 evaluations" in out and "12 of them from a log without checks: unverified" in out
+    assert code == 0 and "20 evaluations" in out and "12 of them unverified (log without checksums)" in out
     assert trace(log.parent) == expected and not list(log.parent.glob("aborted-*"))
 
 

@@ -189,4 +189,4 @@ def test_totals_leave_out_what_is_not_known() -> None:
     unknown = replace(known, task="b", clock_s=None, measuring_s=None, source="not recorded")
     both = Estimate((known, unknown), Path("study"), on_device=True, device="GPU", shared=False, gpus=1, jobs=2)
     assert (both.clock_s, both.wall_s, both.unknown) == (60.0, 30.0, 3)
-    assert "not in it: 3 runs whose cost is not known" in format_estimate(both)
+    assert "not included: 3 runs of unknown cost" in format_estimate(both)

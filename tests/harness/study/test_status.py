@@ -187,7 +187,7 @@ def test_a_consolidated_study_is_done(study: Path, tmp_path: Path) -> None:
     assert write_bundle([study], tmp_path / "alone").runs == 6
     status = study_status(tmp_path / "alone")
     assert status.totals() == {State.DONE: 6}
-    assert "no sweep left its plan" in format_status(status)
+    assert "no sweep plan found here" in format_status(status)
 
 
 @pytest.mark.parametrize(

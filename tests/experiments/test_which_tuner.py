@@ -1,0 +1,53 @@
+"""The page on the choice of a tuner: what its script prints, with the rule of ``nearopt tune``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from experiments.contenders import which_tuner
+from harness.tuning.auto import LEAD, auto_strategy
+
+PAGE = Path(which_tuner.__file__).with_name("which_tuner.md")
+
+
+@pytest.mark.slow  # 4,000 resamples of the runs in spaces too large to list
+def test_the_page_is_what_the_script_prints() -> None:
+    assert PAGE.read_text(encoding="utf-8") == which_tuner.page()
+
+
+def test_the_rule_on_the_page_is_that_of_nearopt_tune() -> None:
+    found = which_tuner.cases()
+    assert [case.choice.strategy for case in found] == ["random", "pattern_search", *["conditional_gp"] * 3]
+    lines = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
+    for case in found:
+        assert case.choice == auto_strategy(**case.given)
+        (row,) = [line for line in lines if line.startswith(f"| {case.words} |")]
+        assert row.split(" | ")[1:] == [case.choice.strategy, case.options, f"{case.choice.reason} |"]
+
+
+def test_the_lead_that_the_rule_assumes_is_that_of_the_study() -> None:
+    study = which_tuner.of_study(json.loads((which_tuner.STUDY / "verdict.json").read_text(encoding="utf-8")))
+    ours, other = (study[name, "evaluations"] for name in ("conditional_gp", "pattern_search"))
+    assert pytest.approx(ours / other, rel=0.02) == LEAD
+    free = [value for (name, axis), value in study.items() if axis == "evaluations" and name in which_tuner.OTHERS]
+    assert other == max(free)
+
+
+def test_both_tables_of_the_contenders_say_the_same() -> None:
+    for line in PAGE.with_name("README.md").read_text(encoding="utf-8").splitlines():
+        if line.startswith("| conditional_gp_from_default") or line.startswith("| trust_region"):
+            wanted = [cell.split(",")[0].strip() for cell in line.strip("| ").split(" | ")]
+            assert f"| {' | '.join(wanted)} |" in PAGE.read_text(encoding="utf-8")
+
+
+def test_random_draws_hit_by_the_law_of_draws_without_replacement() -> None:
+    # three hits among eleven: expected after 12/4 = 3 draws
+    assert which_tuner.random_share(11, 3.0, 1) == pytest.approx(3 / 11)
+    assert which_tuner.random_share(11, 3.0, 2) == pytest.approx(1 - 8 * 7 / (11 * 10))
+    assert which_tuner.random_share(11, 3.0, 9) == 1.0
+    shares = [1 - which_tuner.random_share(11, 3.0, drawn) for drawn in range(11)]
+    assert np.sum(shares) == pytest.approx(3.0)
