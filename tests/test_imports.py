@@ -30,9 +30,9 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "harness.backends harness.strategies analysis.tables analysis.verdict analysis.gate",
         "harness.testing analysis.figures analysis.plan",
         "harness.run analysis.report",
-        "harness.study harness.authoring harness.record",
+        "harness.study harness.authoring harness.record analysis.api",
         "harness.gate harness.launchers harness.tuning",
-        "harness.cli",
+        "harness.api harness.cli",
     )
 )
 """Every room, from the lowest floor up. A module imports from its own room and from lower floors, never sideways or up.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,6 +31,7 @@ from harness.run.store import RunDirectory, finished
 from harness.run.streams import VERSION, streams
 from harness.run.version import check_run_version
 from harness.strategies.base import Strategy
+from harness.strategies.source import SourceData
 from harness.system.atomic import write_text, writing
 from harness.system.digest import digest
 from harness.system.names import shown, task_fault
@@ -76,7 +77,16 @@ def _ignore(_: Evaluation) -> None:
     return None
 
 
-def execute(config: RunConfig, options: SweepOptions, progress: Callable[[Evaluation], None] = _ignore) -> RunResult:
+Build = Callable[[RunConfig, Backend, np.random.SeedSequence, Sequence[SourceData]], Strategy]
+"""Builds a run's strategy anew from its seed; whatever decides its results stands in ``config.strategy``."""
+
+
+def execute(
+    config: RunConfig,
+    options: SweepOptions,
+    progress: Callable[[Evaluation], None] = _ignore,
+    build: Build = build_strategy,
+) -> RunResult:
     """Run ``config``, resume it, or skip it if it is done.
 
     Raises:
@@ -86,7 +96,7 @@ def execute(config: RunConfig, options: SweepOptions, progress: Callable[[Evalua
     """
     backend = open_backend(config)
     try:
-        return _execute(config, options, backend, progress)
+        return _execute(config, options, backend, progress, build)
     finally:
         backend.close()
 
@@ -96,6 +106,7 @@ def _execute(
     options: SweepOptions,
     backend: Backend,
     progress: Callable[[Evaluation], None],
+    build: Build,
 ) -> RunResult:
     if (skipped := recognised(config, options, backend)) is not None:
         return skipped  # before anything is written: a finished study may be read-only
@@ -109,7 +120,7 @@ def _execute(
         raise UserError(f"{asked}: {config.backend['_target_']} ends no evaluation early: expected replay or live")
     # Built before the directory exists: arguments at fault must leave nothing behind.
     data = () if learned is None else learned.data
-    strategy = build_strategy(config, backend, seeds.strategy, data)
+    strategy = build(config, backend, seeds.strategy, data)
     check_startable(config, strategy)
     begin = given(config, backend)
     start = () if begin is None else begin.configurations
@@ -148,7 +159,7 @@ def _execute(
             except TraceDiverged:
                 directory.set_aside()
                 mirror.restart()
-                ended, best = attempt(build_strategy(config, backend, seeds.strategy, data), [], mirror)
+                ended, best = attempt(build(config, backend, seeds.strategy, data), [], mirror)
             workers = None if config.overlap is None else config.overlap.workers
             directory.finish(backend.space, ended, document["config_hash"], best.facts, workers)
             mirror.done(ended, path / contract.EVALUATIONS)

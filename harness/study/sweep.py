@@ -16,8 +16,8 @@ from harness.errors import Unwritable
 from harness.evaluation import Evaluation
 from harness.measure.device import VISIBLE_DEVICES
 from harness.run import contract
-from harness.run.build import open_backend
-from harness.run.execute import RunResult, execute, recognised
+from harness.run.build import build_strategy, open_backend
+from harness.run.execute import Build, RunResult, execute, recognised
 from harness.study.attempt import AttemptResult, Failure, Halt, Postponed, attempt
 from harness.study.display import SweepDisplay
 from harness.study.order import randomised_blocks
@@ -190,8 +190,11 @@ def _serial(
         yield i, attempt(config, options, throttled(report))
 
 
-def run_alone(config: RunConfig, options: SweepOptions) -> RunResult:
+def run_alone(config: RunConfig, options: SweepOptions, build: Build = build_strategy) -> RunResult:
     """One run with its evaluations on the progress display.
+
+    Args:
+        build: its strategy, where that is an object that no ``_target_`` can make.
 
     Raises:
         UserError: on configuration at fault.
@@ -205,4 +208,4 @@ def run_alone(config: RunConfig, options: SweepOptions) -> RunResult:
                 best[:] = [evaluation.latency_ms]
             display.advance(f"best {best[0]:.4g} ms" if best else str(evaluation.status))
 
-        return execute(config, options, advance)
+        return execute(config, options, advance, build)
