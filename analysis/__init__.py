@@ -1,0 +1,32 @@
+"""A study from Python: its runs and evaluations as DataFrames, its figures on Matplotlib axes of yours.
+
+>>> from analysis import load_study
+>>> study = load_study(results)
+>>> list(study.runs["strategy"].unique()), study.evaluations["latency_ms"].notna().any().item()
+(['guided', 'random'], True)
+>>> study.headline.split("×")[0]
+'guided came within 5% of the optimum 9.3'
+
+:mod:`analysis.api.study` says what else there is.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from analysis.api.study import load_study
+
+__all__ = ["load_study"]
+
+
+def __getattr__(name: str) -> Any:
+    """Imported when asked for: ``import analysis.errors`` must not load Matplotlib."""
+    if name in __all__:
+        return getattr(import_module("analysis.api.study"), name)
+    raise AttributeError(f"module 'analysis' has no attribute {name!r}: expected {', '.join(__all__)}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -14,8 +14,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.figures.letters import apart, narrow
+from analysis.figures.palette import GREY
+from analysis.figures.reference_lines import GID, reference_lines
 from analysis.figures.scales import log_x, quality_scale
-from analysis.figures.style import BLACK, COLUMN_INCHES, GREY, PAGE_INCHES, Look, legend_label, paper
+from analysis.figures.style import COLUMN_INCHES, PAGE_INCHES, Look, legend_label, paper
 from analysis.reference import HEADLINE_TARGET
 from analysis.study.time_to_target import AXES
 from analysis.study.workers import SECONDS, curves_clock
@@ -25,11 +27,16 @@ RANDOM_LABEL = "random (median, IQR)"
 BANDS = 2
 """So many strategies, the first ones, are drawn with their interquartile range: more cannot be told apart."""
 MOST_GROUPS = 8
-"""Of a figure."""
+"""Of a figure of a page's width."""
 _COLUMNS = 4
 _LETTERS = 20
 """Of a title above one of so many columns."""
 _ROW_INCHES, _ENTRY_INCHES = 1.75, 0.14
+
+
+def most_groups(width: float | None = None, axes: int = 2) -> int:
+    """So many groups, of one panel an axis each, fit a page's height at a width in inches (``None``: a page's)."""
+    return MOST_GROUPS if width is None or width >= 5 or axes == 1 else MOST_GROUPS // 2
 
 
 def lines(facts: Mapping[str, Any], t_star_ms: float) -> dict[str, float]:
@@ -44,6 +51,9 @@ def draw(
     styles: dict[str, Look],
     titles: Mapping[str, str],
     lines: Mapping[str, Mapping[str, float]] | None = None,
+    width: float | None = None,
+    font: str | None = None,
+    target: float = HEADLINE_TARGET,
 ) -> Figure:
     """A column of two panels for each group, or of one where nothing has cost seconds.
 
@@ -51,24 +61,27 @@ def draw(
         runs, exact: of ``curves.run_curves`` and ``curves.random_curves``; the first column names the group.
         titles: group to title, in the order of the columns; :data:`MOST_GROUPS` at most.
         lines: group to quality t*/t of what is no strategy (the default configuration, the vendor's library) by name.
+        width: in inches; ``None``: a column's for one group, else a page's.
+        target: what counts as near the optimum, as a line.
     """
     by = str(runs.columns[0])
     groups = list(titles)
     drawn = [name for name in styles if name in set(runs["strategy"])]
-    columns = min(len(groups), _COLUMNS)
+    columns = min(len(groups), _COLUMNS if width is None else 1 if width < 3 else 2 if width < 5 else 3)
     clock = narrow(curves_clock(pd.concat([runs[runs["strategy"].isin(drawn)], exact])), columns)
     wide = columns > 1
     highest = [quality for group in groups for quality in (lines or {}).get(group, {}).values()]
     top = max([1.0, *highest])  # one for all columns, which share the labels of the first
-    entries = -(-(len(drawn) + 2) // (4 if wide else 2))
+    inches = width or (PAGE_INCHES if wide else COLUMN_INCHES)
+    legend_columns = 4 if inches > 5 else 2
+    entries = -(-(len(drawn) + 1) // legend_columns)
     spent = [axis for axis in AXES if (runs.loc[runs["axis"] == axis, "x"] > 0).any()] or list(AXES)
     bands = -(-len(groups) // columns)
-    heads = (
-        dict(zip(groups, apart([titles[group] for group in groups], _LETTERS), strict=True)) if bands > 1 else titles
-    )
-    with paper():
+    letters = _LETTERS * max(title.count("\n") + 1 for title in titles.values())
+    heads = dict(zip(groups, apart([titles[group] for group in groups], letters), strict=True)) if bands > 1 else titles
+    with paper(font):
         height = bands * len(spent) * _ROW_INCHES + 0.35 + _ENTRY_INCHES * entries
-        figure = Figure(figsize=(PAGE_INCHES if wide else COLUMN_INCHES, height))
+        figure = Figure(figsize=(inches, height))
         panels = figure.subplots(bands * len(spent), columns, squeeze=False)
         for number, group in enumerate(groups):
             band, column = divmod(number, columns)
@@ -77,33 +90,44 @@ def draw(
                 axes = panels[band * len(spent) + row, column]
                 own = runs[(runs[by] == group) & (runs["axis"] == axis)]
                 law = exact[(exact[by] == group) & (exact["axis"] == axis)] if len(exact) else exact
-                _panel(axes, own, law, [name for name in drawn if name in set(own["strategy"])], styles)
-                for (name, quality), dash in zip(extra.items(), ((0, (4, 1.5)), (0, (1, 1))), strict=False):
-                    axes.axhline(quality, color=BLACK, lw=0.7, ls=dash, zorder=1, label=legend_label(name))
-                quality_scale(axes, top, few=wide)
-                _scale_x(axes, own)
+                draw_on(axes, own, law, styles, extra, top, few=wide, target=target)
                 axes.set_xlabel(clock if axis == SECONDS else axis)
                 if column:
                     axes.tick_params(labelleft=False)
                 else:
                     axes.set_ylabel("quality  t*/t")
             panels[band * len(spent), column].set_title(
-                heads[group], fontsize=7.5, fontweight="bold" if wide else "normal"
+                heads[group], fontsize=7.5, fontweight="bold" if wide and letters == _LETTERS else "normal"
             )
         for axes in panels.reshape(bands, len(spent), columns)[-1, :, len(groups) - (bands - 1) * columns :].ravel():
             axes.remove()
-        _legend(figure, list(figure.axes), columns=4 if wide else 2)
+        _legend(figure, list(figure.axes), legend_columns)
     return figure
 
 
-def _panel(axes: Axes, runs: pd.DataFrame, exact: pd.DataFrame, drawn: Sequence[str], styles: dict[str, Look]) -> None:
-    near = 1.0 / (1.0 + HEADLINE_TARGET)
-    axes.axhline(near, color=GREY, lw=0.7, ls=(0, (1, 2)), zorder=1, label=f"within {HEADLINE_TARGET:.0%}")
+def draw_on(
+    axes: Axes,
+    runs: pd.DataFrame,
+    exact: pd.DataFrame,
+    styles: Mapping[str, Look],
+    lines: Mapping[str, float],
+    top: float = 1.0,
+    few: bool = False,
+    target: float = HEADLINE_TARGET,
+) -> None:
+    """One group's curves on one axis (evaluations or seconds), on axes that are there; without a legend.
+
+    Args:
+        runs, exact: of ``curves.run_curves`` and ``curves.random_curves``, of one group and axis.
+        lines: quality t*/t of what is no strategy, by name.
+        top: the highest quality that is shown.
+        few: fewer labels at the quality axis.
+    """
     if len(exact):
         x = exact["x"].to_numpy(np.float64)
         axes.fill_between(x, exact["q25"], exact["q75"], step="post", color="0.87", lw=0, zorder=0)
         axes.step(x, exact["median"], where="post", color=GREY, lw=1.0, zorder=2, label=RANDOM_LABEL)
-    for rank, strategy in enumerate(drawn):
+    for rank, strategy in enumerate(name for name in styles if name in set(runs["strategy"])):
         curve, look = runs[runs["strategy"] == strategy], styles[strategy]
         x = curve["x"].to_numpy(np.float64)
         if rank < BANDS:
@@ -112,6 +136,9 @@ def _panel(axes: Axes, runs: pd.DataFrame, exact: pd.DataFrame, drawn: Sequence[
             x, curve["median"], where="post", color=look.colour, ls=look.dash, zorder=3, label=legend_label(strategy)
         )
     axes.grid(True, axis="y")
+    quality_scale(axes, max([top, *lines.values()]), few=few)
+    _scale_x(axes, runs)
+    reference_lines(axes, {f"within {target:.0%}": 1.0 / (1.0 + target), **lines})
 
 
 def _scale_x(axes: Axes, runs: pd.DataFrame) -> None:
@@ -125,5 +152,6 @@ def _legend(figure: Figure, panels: Sequence[Axes], columns: int) -> None:
     handles: dict[str, Any] = {}
     for axes in panels:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
-            handles.setdefault(label, handle)
+            if handle.get_gid() != GID:
+                handles.setdefault(label, handle)
     figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=columns)

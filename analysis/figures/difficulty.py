@@ -11,8 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from scipy.stats import spearmanr
 
+from analysis.figures.palette import GREY
 from analysis.figures.scales import log_x, speedup_axis
-from analysis.figures.style import COLUMN_INCHES, GREY, Look, legend_label, paper
+from analysis.figures.style import COLUMN_INCHES, Look, legend_label, paper
 from analysis.reference import HEADLINE_TARGET, difficulty
 from analysis.study.results import StudyResults
 from analysis.study.speedup import task_rows

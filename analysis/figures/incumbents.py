@@ -7,7 +7,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from analysis.figures.style import COLUMN_INCHES, GREY, Look, legend_label, paper
+from analysis.figures.palette import GREY
+from analysis.figures.style import COLUMN_INCHES, Look, legend_label, paper
 from analysis.reference import TARGETS
 from analysis.study.results import StudyResults
 

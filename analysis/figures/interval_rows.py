@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.figures.style import COLUMN_INCHES, GREY, Look, paper, text_colour
+from analysis.figures.palette import GREY
+from analysis.figures.style import COLUMN_INCHES, Look, paper, text_colour
 
 _ROW = 0.16
 

@@ -13,20 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 from matplotlib.transforms import ScaledTranslation
 
-from analysis.figures.style import (
-    BLACK,
-    BLUE,
-    COLUMN_INCHES,
-    DASHES,
-    GREEN,
-    ORANGE,
-    PAGE_INCHES,
-    PURPLE,
-    SKY,
-    VERMILLION,
-    legend_label,
-    paper,
-)
+from analysis.figures.palette import BLACK, BLUE, DASHES, GREEN, ORANGE, PURPLE, SKY, VERMILLION
+from analysis.figures.style import COLUMN_INCHES, PAGE_INCHES, legend_label, paper
 from analysis.reference import HEADLINE_TARGET, TARGETS, kernel_of, space_rows, true_latency
 
 COLUMNS = ["kernel", "task", "sampled", "x", "share"]

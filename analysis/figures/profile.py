@@ -2,47 +2,68 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from analysis.figures.palette import GREY
 from analysis.figures.scales import log_x
-from analysis.figures.style import COLUMN_INCHES, GREY, Look, legend_label, paper
+from analysis.figures.style import COLUMN_INCHES, Look, legend_label, paper
 from analysis.study.baseline import EXACT_RANDOM
 
 _BANDS = 2
 """Strategies whose band is drawn: more would hide each other. The CSV has all."""
 
 
-def draw(data: pd.DataFrame, styles: dict[str, Look], x_label: str, y_label: str) -> Figure:
-    """A column's width.
+def draw(
+    data: pd.DataFrame,
+    styles: Mapping[str, Look],
+    x_label: str,
+    y_label: str,
+    width: float = COLUMN_INCHES,
+    font: str | None = None,
+) -> Figure:
+    """A column's width, unless another is given in inches.
 
     Args:
         data: of :mod:`analysis.study.profiles`, with a row at least.
     """
-    drawn = [name for name in styles if name in set(data["strategy"])]
-    with paper():
-        rows = -(-(len(drawn) + 1) // 2)
-        figure = Figure(figsize=(COLUMN_INCHES, 2.1 + 0.14 * rows))
+    columns = 2 if width < 5 else 4
+    with paper(font):
+        rows = -(-(len(_drawn(data, styles)) + 1) // columns)
+        figure = Figure(figsize=(width, 2.1 + 0.14 * rows))
         axes = figure.subplots()
-        law = data[data["strategy"] == EXACT_RANDOM]
-        if len(law):
-            axes.plot(law["x"], law["solved"], color=GREY, lw=1.0, label="random (exact)")
-        for i, strategy in enumerate(drawn):
-            curve, look = data[data["strategy"] == strategy], styles[strategy]
-            axes.step(
-                curve["x"], curve["solved"], where="post", color=look.colour, ls=look.dash, label=legend_label(strategy)
-            )
-            if i < _BANDS and curve["low"].notna().any():  # where all tasks are alike there is none
-                axes.fill_between(
-                    curve["x"], curve["low"], curve["high"], step="post", color=look.colour, alpha=0.15, lw=0
-                )
-        log_x(axes, float(data["x"].min()), float(data["x"].max()))
-        axes.set_ylim(0.0, 1.03)
-        axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-        axes.set_xlabel(x_label)
-        axes.set_ylabel(y_label)
-        axes.grid(True)
+        draw_on(axes, data, styles, x_label, y_label)
         handles, labels = axes.get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=2)
+        figure.legend(handles, labels, loc="outside lower center", ncols=columns)
     return figure
+
+
+def draw_on(axes: Axes, data: pd.DataFrame, styles: Mapping[str, Look], x_label: str, y_label: str) -> None:
+    """The curves on axes that are there, without a legend."""
+    law = data[data["strategy"] == EXACT_RANDOM]
+    if len(law):
+        axes.plot(law["x"], law["solved"], color=GREY, lw=1.0, label="random (exact)")
+    for i, strategy in enumerate(_drawn(data, styles)):
+        curve, look = data[data["strategy"] == strategy], styles[strategy]
+        marks: dict[str, Any] = {"marker": look.marker, "ms": 3.0, "markevery": (0.03 + 0.013 * i, 0.2)}
+        axes.step(
+            curve["x"], curve["solved"], where="post", color=look.colour, ls=look.dash, label=legend_label(strategy),
+            **marks,
+        )  # fmt: skip
+        if i < _BANDS and curve["low"].notna().any():  # where all tasks are alike there is none
+            axes.fill_between(curve["x"], curve["low"], curve["high"], step="post", color=look.colour, alpha=0.15, lw=0)
+    log_x(axes, float(data["x"].min()), float(data["x"].max()))
+    axes.set_ylim(0.0, 1.03)
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+    axes.set_xlabel(x_label)
+    axes.set_ylabel(y_label)
+    axes.grid(True)
+
+
+def _drawn(data: pd.DataFrame, styles: Mapping[str, Look]) -> list[str]:
+    return [name for name in styles if name in set(data["strategy"])]

@@ -9,8 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from analysis.figures.letters import narrow
+from analysis.figures.palette import GREY
 from analysis.figures.scales import log_x
-from analysis.figures.style import GREY, PAGE_INCHES, Look, legend_label, paper
+from analysis.figures.style import PAGE_INCHES, Look, legend_label, paper
 from analysis.study.runtime_distribution import EXACT_RANDOM
 from analysis.study.time_to_target import AXES
 from analysis.study.workers import SECONDS, curves_clock

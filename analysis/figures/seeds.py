@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from analysis.figures.palette import GREY
 from analysis.figures.scales import log_x
-from analysis.figures.style import COLUMN_INCHES, GREY, Look, paper, text_colour
+from analysis.figures.style import COLUMN_INCHES, Look, paper, text_colour
 from analysis.study.seeds_to_decide import MOST
 
 _ROW = 0.17

@@ -1,11 +1,11 @@
 """The headline: a forest plot of speedup over random search, a column per strategy, strata apart.
 
-A row per task with its interval; diamonds for kernels of several tasks, for each stratum and for everything.
+A row per task with its interval; larger markers for kernels of several tasks, for each stratum and for everything.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,18 +15,27 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.figures.letters import apart
+from analysis.figures.palette import Marker
 from analysis.figures.scales import speedup_axis
 from analysis.figures.style import PAGE_INCHES, Look, paper, text_colour
 from analysis.reference import STRATA, kernel_of
 from analysis.study.workers import axis_words
 
 _INCHES_PER_ROW = 0.135
-_LOW, _HIGH = 0.2, 50.0
+LOW, HIGH = 0.2, 50.0
+"""The speedups that are shown; what lies outside has an arrow head at the edge."""
 _STRATA = (*STRATA, "unknown")
 MOST_STRATEGIES = 4
 """Columns that fit a page; more go to a second figure."""
+_COLUMN_INCHES = 1.25
+_NAMES_INCHES = 1.9
 _TITLE_LETTERS = 84
 """Of all columns' names together, at 6 points."""
+
+
+def most_strategies(width: float = PAGE_INCHES) -> int:
+    """Columns that fit a figure of so many inches."""
+    return max(1, min(MOST_STRATEGIES, int((width - _NAMES_INCHES) / _COLUMN_INCHES)))
 
 
 @dataclass(frozen=True)
@@ -83,18 +92,21 @@ def draw(
     styles: dict[str, Look],
     strategies: Sequence[str],
     claimed: Sequence[float] = (),
+    width: float = PAGE_INCHES,
+    font: str | None = None,
 ) -> Figure:
     """A column per strategy, at most ``MOST_STRATEGIES``.
 
     Args:
         rows: from :func:`rows_of`; at least one.
         claimed: speedups that a line is drawn at.
+        width: in inches.
     """
     lines, headings = layout(rows)
     bottom = lines[-1].y + 1.0
     records = {(row["strategy"], row["task"], row["stratum"]): row for row in rows.to_dict("records")}
-    with paper():
-        figure = Figure(figsize=(PAGE_INCHES, 0.95 + _INCHES_PER_ROW * bottom))
+    with paper(font):
+        figure = Figure(figsize=(width, 0.95 + _INCHES_PER_ROW * bottom))
         panels = figure.subplots(1, len(strategies), sharey=True, squeeze=False)[0]
         titles = apart(list(strategies), _TITLE_LETTERS // len(strategies))
         for axes, strategy, title in zip(panels, strategies, titles, strict=True):
@@ -103,7 +115,7 @@ def draw(
                 row = records.get((strategy, line.task, line.stratum))
                 if row is not None:
                     _draw_row(axes, line, row, styles[strategy])
-            speedup_axis(axes, _LOW, _HIGH, dense=len(strategies) < 3)
+            speedup_axis(axes, LOW, HIGH, dense=len(strategies) < 3)
             size = 7.5 if max(map(len, titles)) * len(titles) <= 0.8 * _TITLE_LETTERS else 6
             axes.set_title(title, fontsize=size, fontweight="bold", color=text_colour(styles[strategy]), pad=10)
             axes.text(
@@ -139,29 +151,46 @@ def _background(axes: Axes, lines: Sequence[Line], claimed: Sequence[float]) -> 
 
 
 def _draw_row(axes: Axes, line: Line, row: dict[Hashable, Any], look: Look) -> None:
-    y = line.y
+    draw_interval(axes, line.y, row, look, look.marker, 4.6 if line.aggregate else 2.8)
+    place = axes.get_yaxis_transform()
+    tries = f"{int(row['hits'])}/{int(row['runs'])}"
+    axes.text(1.06, line.y, tries, transform=place, ha="left", va="center", fontsize=4.8, color="0.35")
+
+
+def draw_interval(
+    axes: Axes,
+    y: float,
+    row: Mapping[Hashable, Any],
+    look: Look,
+    marker: Marker,
+    size: float,
+    limits: tuple[float, float] = (LOW, HIGH),
+) -> None:
+    """A speedup with its interval at one height, or the arrow of a bound; what lies outside has a small arrow head.
+
+    Args:
+        row: of a speedup table.
+        size: of the marker, in points.
+    """
+    least, most = limits
     low, high, value = (float(row[name]) for name in ("speedup_low", "speedup_high", "speedup"))
     bound = str(row["bound"])
     if bound == "upper":
-        _arrow(axes, y, min(value if np.isnan(high) else high, _HIGH), _LOW, "<", look)
+        _arrow(axes, y, min(value if np.isnan(high) else high, most), least, "<", look)
     elif bound == "lower":
-        _arrow(axes, y, max(value if np.isnan(low) else low, _LOW), _HIGH, ">", look)
+        _arrow(axes, y, max(value if np.isnan(low) else low, least), most, ">", look)
     if bound in ("upper", "lower"):
-        axes.plot([np.clip(value, _LOW, _HIGH)], [y], marker="|", color=look.colour, ms=5)
+        axes.plot([np.clip(value, least, most)], [y], marker="|", color=look.colour, ms=5)
     elif bound == "none":
         if np.isfinite(low) and np.isfinite(high):
-            axes.plot(np.clip([low, high], _LOW, _HIGH), [y, y], color=look.colour, lw=1.0, solid_capstyle="butt")
-        for limit, outside, symbol in ((low, low < _LOW, "<"), (high, high > _HIGH, ">")):
+            axes.plot(np.clip([low, high], least, most), [y, y], color=look.colour, lw=1.0, solid_capstyle="butt")
+        for limit, outside, symbol in ((low, low < least, "<"), (high, high > most, ">")):
             if outside:
-                axes.plot([np.clip(limit, _LOW, _HIGH)], [y], marker=symbol, color=look.colour, ms=3, clip_on=False)
+                axes.plot([np.clip(limit, least, most)], [y], marker=symbol, color=look.colour, ms=3, clip_on=False)
         # no interval could be had: hollow
         face = look.colour if np.isfinite(low) else "white"
-        marker, size = ("D", 4.2) if line.aggregate else (look.marker, 3.0)
-        inside = np.clip(value, _LOW, _HIGH)
+        inside = np.clip(value, least, most)
         axes.plot([inside], [y], marker=marker, color=look.colour, mfc=face, mew=0.7, ms=size, zorder=3)
-    place = axes.get_yaxis_transform()
-    tries = f"{int(row['hits'])}/{int(row['runs'])}"
-    axes.text(1.06, y, tries, transform=place, ha="left", va="center", fontsize=4.8, color="0.35")
 
 
 def _arrow(axes: Axes, y: float, start: float, end: float, marker: str, look: Look) -> None:

@@ -13,7 +13,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import PercentFormatter
 
-from analysis.figures.style import BLUE, GREEN, ORANGE, PAGE_INCHES, SKY, VERMILLION, paper
+from analysis.figures.palette import BLUE, GREEN, ORANGE, SKY, VERMILLION
+from analysis.figures.style import PAGE_INCHES, paper
 from analysis.runs.split_time import PARTS
 
 _COLOURS = dict(zip(PARTS, (BLUE, SKY, ORANGE, GREEN, VERMILLION), strict=True))

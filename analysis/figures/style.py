@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import TypeVar
 
 import matplotlib as mpl
 import matplotlib.style
@@ -18,25 +19,27 @@ from matplotlib.figure import Figure
 
 from analysis.errors import AnalysisError
 from analysis.figures.letters import shorten
+from analysis.figures.palette import (
+    BLACK,
+    BLUE,
+    COLOURS,
+    DASHES,
+    GREEN,
+    GREY,
+    MARKERS,
+    ORANGE,
+    PURPLE,
+    SKY,
+    VERMILLION,
+    YELLOW,
+    Dash,
+    Marker,
+)
 from analysis.runs.writing import write_bytes, write_csv
 
 COLUMN_INCHES = 3.4
 PAGE_INCHES = 7.0
-GREY = "0.45"
-BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILLION, PURPLE = (
-    "#000000",
-    "#E69F00",
-    "#56B4E9",
-    "#009E73",
-    "#F0E442",
-    "#0072B2",
-    "#D55E00",
-    "#CC79A7",
-)
-Marker = str | tuple[int, int, float]  # as matplotlib takes it: (points, 1, angle) is a star
-Dash = str | tuple[int, tuple[float, ...]]  # as matplotlib takes it
-DASHES: tuple[Dash, ...] = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)), (0, (3, 1, 1, 1, 1, 1)))
-_MARKERS = "osD^vPX*<>"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class Look:
     marker: Marker
 
 
-_SOLID, _DASHED, _DOTTED, _DASHDOT, _FINE = DASHES
+_SOLID, _DASHED, _DOTTED, _DASHDOT, _FINE = DASHES[:5]
 _FIXED = {
     "exact_random": Look(GREY, _SOLID, "."),
     "random": Look(BLACK, _DOTTED, "o"),
@@ -88,38 +91,55 @@ def text_colour(look: Look) -> str:
     return BLACK if look.colour == YELLOW else look.colour
 
 
-_SPARE = (SKY, ORANGE, PURPLE, GREEN, YELLOW, BLUE, VERMILLION)
-
-
 def looks(strategies: Sequence[str]) -> dict[str, Look]:
-    """A look per strategy: fixed for the known ones; for others a hash of the name says which, while it is free.
+    """A look per strategy: up to sixteen differ in colour, in marker and in dash.
 
-    So a strategy keeps its look when others come or go, unless two want the same colour.
+    Known strategies have looks of their own; others those that a hash of the name says. Where two want the same, known
+    ones come first, in the order of :data:`_FIXED`, then the others by name, and the later takes the next that is free.
+    So a strategy keeps its look when others come or go, unless two want the same.
     """
-    chosen = {name: _FIXED[name] for name in strategies if name in _FIXED}
-    taken = {look.colour for look in chosen.values()}
-    for name in sorted(set(strategies) - set(chosen)):
+    known = [name for name in _FIXED if name in strategies]
+    taken: list[Look] = []
+    chosen: dict[str, Look] = {}
+    for name in [*known, *sorted({*strategies} - {*known})]:
         wish = zlib.crc32(name.encode())
-        order = [_SPARE[(wish + i) % len(_SPARE)] for i in range(len(_SPARE))]
-        colour = next((colour for colour in order if colour not in taken), order[0])
-        taken.add(colour)
-        chosen[name] = Look(colour, DASHES[wish // 7 % len(DASHES)], _MARKERS[wish // 35 % len(_MARKERS)])
+        own = _FIXED.get(name)
+        look = Look(
+            _free(COLOURS, [look.colour for look in taken], wish, None if own is None else own.colour),
+            _free(DASHES, [look.dash for look in taken], wish // 7, None if own is None else own.dash),
+            _free(MARKERS, [look.marker for look in taken], wish // 35, None if own is None else own.marker),
+        )
+        chosen[name] = look
+        taken.append(look)
     return {name: chosen[name] for name in strategies}
 
 
+def _free(options: Sequence[T], taken: Sequence[T], wish: int, own: T | None) -> T:
+    """``own`` or what the wish points at while nobody has it, else the next that is free; with none left, the wish."""
+    first = options[wish % len(options)] if own is None else own
+    order = [options[(wish + i) % len(options)] for i in range(len(options))]
+    return next((option for option in (first, *order) if option not in taken), first)
+
+
 @contextmanager
-def paper() -> Iterator[None]:
-    """The style sheet of the paper, whatever the user's own settings."""
+def paper(font: str | None = None) -> Iterator[None]:
+    """The style sheet of the paper, whatever the user's own settings.
+
+    Args:
+        font: the family of all text; ``None``: the style sheet's.
+    """
     with mpl.rc_context():
         mpl.rcdefaults()
         matplotlib.style.use(Path(__file__).parent.parent / "paper.mplstyle")
+        if font is not None:
+            mpl.rcParams["font.family"] = [font, "sans-serif"]
         yield
 
 
-def save(figure: Figure, stem: Path, data: pd.DataFrame) -> Path:
+def save(figure: Figure, stem: Path, data: pd.DataFrame, font: str | None = None) -> Path:
     """Write stem.pdf (the same bytes each time), stem.png and stem.csv; returns the PNG's path."""
     png = stem.with_name(stem.name + ".png")
-    _write(figure, [stem.with_name(stem.name + ".pdf"), png])
+    _write(figure, [stem.with_name(stem.name + ".pdf"), png], font)
     write_csv(data, stem.with_name(stem.name + ".csv"), "%.6g")
     return png
 
@@ -157,9 +177,9 @@ _PRINT: dict[str, Callable[[Figure, BytesIO], None]] = {".pdf": _print_pdf, ".pn
 """Into memory: Matplotlib's writer of PDF breaks down in its own way on a full disk."""
 
 
-def _write(figure: Figure, paths: Sequence[Path]) -> None:
+def _write(figure: Figure, paths: Sequence[Path], font: str | None = None) -> None:
     """Write without ``savefig``, which draws each figure once more for a layout that is settled here for all files."""
-    with paper():  # fonts and resolution are settled when a figure is written, not when it is drawn
+    with paper(font):  # fonts and resolution are settled when a figure is written, not when it is drawn
         FigureCanvasAgg(figure)
         shorten(figure)
         figure.draw_without_rendering()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
 
 import pandas as pd
@@ -11,18 +12,20 @@ import pandas as pd
 from analysis.errors import AnalysisError
 from analysis.media import json_text
 from analysis.progress import tracked
+from analysis.report.choice import NO_CHOICE, FigureChoice
 from analysis.report.drawing import Drawing, PageFigure, save_figures
 from analysis.report.gallery import Gallery
 from analysis.report.neutral import Neutral, summarise
 from analysis.report.page import Command, render
 from analysis.report.text import counted_in, format_speedups
 from analysis.runs.library import Library
+from analysis.runs.load import load_study
 from analysis.runs.overlap import overlap_sentences
 from analysis.runs.told import Account
 from analysis.runs.writing import write_csv, write_text
 from analysis.study.none_succeeded import none_succeeded
 from analysis.study.reference_error import Disturbed, disturb
-from analysis.study.results import StudyResults, study_results
+from analysis.study.results import StudyResults, analyse, study_results
 from analysis.study.speedup import COLUMNS
 from analysis.tables import (
     baselines,
@@ -46,6 +49,7 @@ from analysis.verdict.told import told_of
 
 __all__ = ["Report", "build_report", "format_speedups", "redraw"]
 
+EVERY_FIGURE = "all"
 _EXACT = "%.10g"
 """Enough digits to recompute one column of a table from another; the last bits differ between machines."""
 
@@ -238,22 +242,34 @@ def redraw(
     library: Library | None = None,
     hypothesis: Path | None = None,
     told: Callable[[str], None] = lambda _: None,
+    choice: FigureChoice = NO_CHOICE,
 ) -> list[PageFigure]:
-    """Draw some figures of a report again, by name.
+    """Draw some figures of a report again, by name; ``all`` stands for every one.
 
     Args:
         told: gets what a reader must know of the runs behind them, a sentence at a time.
+        choice: what they show, and their width and font. Chosen tasks are a study of their own: ``ALL`` is of them.
 
     Raises:
-        AnalysisError: as :func:`build_report`, or a name that no figure of these runs has.
+        AnalysisError: as :func:`build_report`, or a name that no figure of these runs has, or a choice that names what
+            the study has not.
     """
     claimed = find_hypothesis(paths, hypothesis)
-    results = _analysed(paths, library, claimed)
+    judged_by = None if claimed is None else claimed.hypothesis
+    study = load_study(paths, library)
+    part = choice.part(study)
+    if part is not study:
+        told(f"{part.runs['task'].nunique()} of {study.runs['task'].nunique()} tasks, as chosen: ALL is of these alone")
+    results = analyse(part, (), None if judged_by is None else judged_by.stratum_rule)
     for sentence in results.study.account.sentences():
         told(sentence)
-    gallery = Gallery(results, None if claimed is None else claimed.hypothesis)
-    drawings = {drawing.name: drawing for drawing in gallery.drawings(per_task=True)}
-    unknown = [name for name in names if name not in drawings]
-    if unknown:
-        raise AnalysisError(f"--figure {unknown[0]}: no such figure: expected one of {', '.join(drawings)}")
-    return save_figures([drawings[name] for name in names], Path(out_dir) / "figures")
+    gallery, every = Gallery(results, judged_by, choice), EVERY_FIGURE in names
+    drawings = {drawing.name: drawing for drawing in gallery.drawings(True, None if every else names)}
+    names = [*drawings] if every else names
+    for name in names:
+        if name not in drawings:
+            drawings = {drawing.name: drawing for drawing in gallery.drawings(per_task=True)}
+            near = get_close_matches(name, drawings, n=1)
+            meant = f" (did you mean {near[0]}?)" if near else ""
+            raise AnalysisError(f"--figure {name}: no such figure: expected one of {', '.join(drawings)}{meant}")
+    return save_figures([drawings[name] for name in names], Path(out_dir) / "figures", choice.width, choice.font)

@@ -9,14 +9,20 @@ MOST_CURVES = 6
 """Strategies in a figure of curves: more cannot be told apart. The CSV has all."""
 
 FOREST = (
-    "ERT of random search over ERT of the strategy, 95% intervals; diamonds are geometric means (ALL: intervals over "
-    "new kernels). {lines}. Dashed with an arrow: only bounded, some side never hit. Hollow: no interval "
+    "ERT of random search over ERT of the strategy, 95% intervals; larger markers are geometric means (ALL: intervals "
+    "over new kernels). {lines}. Dashed with an arrow: only bounded, some side never hit. Hollow: no interval "
     "can be had. Right of each column: hits/runs."
+)
+COMPACT = (
+    "ERT of random search over ERT of the strategy, geometric means with 95% intervals (ALL: over new kernels where "
+    "there are three or more); beside each name hits/runs of all strategies. {lines}. Dashed with an arrow: only "
+    "bounded, some side never hit. Hollow: no interval can be had."
 )
 CURVES = (
     "Quality t*/t of the incumbent by its true latency, 0 before the first success, as steps: the median over runs, "
     f"with the interquartile range of the first {BANDS} strategies. The axis is stretched towards the "
-    "optimum."
+    "optimum. A curve dips where a lucky reading put a configuration first that is truly slower than the one before: "
+    "the incumbent is chosen by what was observed."
 )
 LAW = " Random search in grey: exact in evaluations, simulated on the same clock in seconds."
 ECDF = (

@@ -17,7 +17,15 @@ from analysis.media import json_text
 from analysis.reference import HEADLINE_TARGET
 from analysis.report.neutral import summarise
 from analysis.report.page import environment
-from analysis.report.sides import cells_of, left_out, left_out_table, only_in, with_accounts
+from analysis.report.sides import (
+    cells_of,
+    comparable_cells,
+    left_out,
+    left_out_table,
+    of_same_tasks,
+    only_in,
+    with_accounts,
+)
 from analysis.runs.library import Library
 from analysis.runs.load import load_study, part_of
 from analysis.runs.overlap import overlap_sentences
@@ -73,8 +81,9 @@ def compare_studies(
     files = [find_hypothesis([path], hypothesis) for path in (a, b)]
     claims = [None if file is None else file.hypothesis for file in files]
     studies = [_analysed(path, library, claim) for path, claim in zip((a, b), claims, strict=True)]
-    common = cells_of(studies[0].study) & cells_of(studies[1].study)
-    joined = side_by_side(*(_common(study, common) for study in studies)) if common else pd.DataFrame({"task": []})
+    common = comparable_cells(*studies)
+    alike = [_common(study, common) for study in studies] if common else []
+    joined = of_same_tasks(side_by_side(*alike), *alike) if alike else pd.DataFrame({"task": []})
     if joined["task"].isin(studies[0].best.t_star_ms).sum() == 0:
         raise AnalysisError(f"{a} and {b}: no task and strategy in both: expected at least one")
     joined = with_accounts(joined, *(study.study.account for study in studies))

@@ -9,7 +9,8 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.figures.style import save
+from analysis.figures.printed import fit
+from analysis.figures.style import paper, save
 from analysis.progress import tracked
 
 
@@ -37,11 +38,21 @@ class PageFigure:
     appendix: bool = False
 
 
-def save_figures(drawings: Sequence[Drawing], folder: Path) -> list[PageFigure]:
-    """Draw and write them all."""
+def save_figures(
+    drawings: Sequence[Drawing], folder: Path, width: float | None = None, font: str | None = None
+) -> list[PageFigure]:
+    """Draw and write them all.
+
+    Args:
+        width: of every figure, in inches, with text of 7 to 9 points; ``None``: each as it is.
+        font: a family; ``None``: the style sheet's.
+    """
     saved = []
     for drawing in tracked(drawings, "figures"):
-        png = save(drawing.draw(), folder / drawing.name, drawing.data)
+        with paper(font):
+            figure = drawing.draw()
+            figure = figure if width is None else fit(figure, width)
+        png = save(figure, folder / drawing.name, drawing.data, font)
         saved.append(PageFigure(png, drawing.title, drawing.caption, drawing.wide, drawing.appendix))
     return saved
 

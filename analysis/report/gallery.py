@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from analysis.figures import (
     best_so_far,
+    compact_forest,
     critical_difference,
     difficulty,
     heatmap,
@@ -22,11 +24,12 @@ from analysis.figures import (
     speedup_forest,
 )
 from analysis.figures import split_time as split_figure
-from analysis.figures.style import Look, looks
+from analysis.figures.style import COLUMN_INCHES, Look, looks
 from analysis.media import file_stem
 from analysis.reference import HEADLINE_TARGET, kernel_of
 from analysis.report import captions
 from analysis.report.captions import MOST_CURVES
+from analysis.report.choice import NO_CHOICE, FigureChoice, renamed
 from analysis.report.drawing import Drawing, pages
 from analysis.report.order import by_speedup
 from analysis.runs import split_time
@@ -47,57 +50,114 @@ class Gallery:
     With a hypothesis its strategies come first, and the speedups that it claims are lines.
     """
 
-    def __init__(self, results: StudyResults, hypothesis: Hypothesis | None = None) -> None:
-        self.results = results
+    def __init__(
+        self, results: StudyResults, hypothesis: Hypothesis | None = None, choice: FigureChoice = NO_CHOICE
+    ) -> None:
         self.first = () if hypothesis is None else hypothesis.strategies
         self.claimed = () if hypothesis is None else hypothesis.lines
-        self.order = by_speedup(results, self.first)
-        self.styles: dict[str, Look] = looks([*self.order])
+        self.choice = choice
+        known = by_speedup(results, self.first)
+        self._before = results
+        self._known = choice.shown(known)
+        new = choice.names(known)
+        self.results = renamed(results, new) if choice.rename else results
+        self.order = [new[name] for name in self._known]
+        self.styles: dict[str, Look] = {new[name]: looks(known)[name] for name in self._known}
+        self._random = [new[name] for name in self._known if name in RANDOM_STRATEGIES]
 
     @property
     def shown(self) -> dict[str, Look]:
         """The strategies of a figure of curves: both kinds of random, and the first others."""
-        random = [name for name in self.order if name in RANDOM_STRATEGIES]
-        others = [name for name in self.order if name not in random]
-        kept = {*random, *others[: max(1, MOST_CURVES - len(random))]}
+        if self.choice.strategies:
+            return self.styles
+        others = [name for name in self.order if name not in self._random]
+        kept = {*self._random, *others[: max(1, MOST_CURVES - len(self._random))]}
         return {name: self.styles[name] for name in self.order if name in kept}
 
     @cached_property
     def simulated(self) -> dict[str, RandomSearches]:
         return random_searches(self.results.study, self.results.best)
 
-    def drawings(self, per_task: bool = False) -> Iterator[Drawing]:
-        """Every figure that the study has data for, the headline first."""
-        yield from self._forests()
-        yield from self._curves("kernel")
-        yield from self._distributions()
-        yield from self._profiles()
-        yield from self._aggregates()
-        yield from self._seeds()
-        yield from self._heatmaps()
-        yield from self._splits()
-        yield from self._incumbents()
-        yield from self._landscapes()
-        yield from self._difficulty()
-        yield from self._ranks()
-        if per_task:
-            yield from self._curves("task")
+    def drawings(self, per_task: bool = False, wanted: Collection[str] | None = None) -> Iterator[Drawing]:
+        """Every figure that the study has data for, the headline first.
+
+        Args:
+            wanted: names; what takes long is not computed for figures that are not among them.
+        """
+        sections: list[tuple[str, Callable[[], Iterator[Drawing]]]] = [
+            ("speedup-", self._forests),
+            ("speedup-compact-", self._compact_forests),
+            ("best-so-far", partial(self._curves, "kernel")),
+            ("runtime-ecdf", self._distributions),
+            ("data-profile", self._data_profile),
+            ("performance-profile", self._performance_profile),
+            ("interquartile-mean", self._aggregates),
+            ("seeds-to-decide", self._seeds),
+            ("heatmap-", self._heatmaps),
+            ("split-time", self._splits),
+            ("observed-oracle", self._incumbents),
+            ("landscapes", self._landscapes),
+            ("speedup-difficulty", self._difficulty),
+            ("ranks", self._ranks),
+            *([("best-so-far-", partial(self._curves, "task"))] if per_task else []),
+        ]
+        for prefix, section in sections:
+            if wanted is None or any(name.startswith(prefix) for name in wanted):
+                yield from section()
 
     def _forests(self) -> Iterator[Drawing]:
         for axis in AXES:
-            rows = speedup_forest.rows_of(self.results.speedups, axis, HEADLINE_TARGET)
+            rows = speedup_forest.rows_of(self.results.speedups, axis, self.choice.target)
             names = [name for name in self.order if name in set(rows["strategy"])]
-            for suffix, part in pages(names, speedup_forest.MOST_STRATEGIES):
+            page = self._page()
+            for suffix, part in pages(names, speedup_forest.most_strategies(self.choice.page)):
                 shown = rows[rows["strategy"].isin(part)]
                 yield Drawing(
                     f"speedup-{axis}{suffix}",
                     f"Speedup in {axis_words(axis, shown)}" + (f", {', '.join(part)}" if suffix else ""),
                     captions.FOREST.format(lines=self._lines()),
                     shown,
-                    partial(speedup_forest.draw, shown, axis, HEADLINE_TARGET, self.styles, part, self.claimed),
+                    partial(
+                        speedup_forest.draw,
+                        shown,
+                        axis,
+                        self.choice.target,
+                        self.styles,
+                        part,
+                        self.claimed,
+                        **page,
+                    ),
                     wide=True,
                     appendix=bool(suffix),
                 )
+
+    def _compact_forests(self) -> Iterator[Drawing]:
+        for axis in AXES:
+            rows = speedup_forest.rows_of(self.results.speedups, axis, self.choice.target)
+            rows = rows[rows["strategy"].isin(self.order)]
+            names = [name for name in self.order if name in set(rows["strategy"])]
+            if not names:
+                continue
+            groups = compact_forest.groups_of(rows)
+            page = self._page()
+            for suffix, part in pages(groups, compact_forest.most_panels(len(names), page["width"])):
+                shown = rows[rows["task"].isin(part) & (rows["stratum"] == "all")]
+                draw = partial(compact_forest.draw, rows, axis, self.choice.target, self.styles, names, part)
+                yield Drawing(
+                    f"speedup-compact-{axis}{suffix}", f"Speedup in {axis_words(axis, shown)}: ALL and kernels",
+                    captions.COMPACT.format(lines=self._lines()), shown, partial(draw, self.claimed, **page),
+                    wide=len(part) > 1, appendix=True,
+                )  # fmt: skip
+
+    def _curve(self) -> dict[str, Any]:
+        return {"width": self.choice.width, "font": self.choice.font, "target": self.choice.target}
+
+    def _column(self) -> dict[str, Any]:
+        return {"width": self.choice.width or COLUMN_INCHES, "font": self.choice.font}
+
+    def _page(self) -> dict[str, Any]:
+        """Width and font of a figure of a page's width."""
+        return {"width": self.choice.page, "font": self.choice.font}
 
     def _curves(self, by: str) -> Iterator[Drawing]:
         study, best = self.results.study, self.results.best
@@ -113,9 +173,11 @@ class Gallery:
                     f"Best so far: {task}",
                     caption + self._workers(own, exact),
                     pd.concat([own, exact]),
-                    partial(best_so_far.draw, own, exact, self.shown, {task: task}, extra),
+                    partial(best_so_far.draw, own, exact, self.shown, {task: task}, extra, **self._curve()),
                     appendix=True,
                 )
+            for axis in AXES:
+                yield from self._by_task(runs, law, axis, extra, caption)
             return
         kernels = sorted(set(runs["kernel"]))
         tasks = {kernel: [t for t in best.t_star_ms if kernel_of(t) == kernel] for kernel in kernels}
@@ -125,7 +187,7 @@ class Gallery:
         }
         whom = "those of the claim and the fastest" if self.first else "the fastest"
         lines = {kernel: extra[tasks[kernel][0]] for kernel in kernels if len(tasks[kernel]) == 1}
-        for suffix, part in pages(kernels, best_so_far.MOST_GROUPS):
+        for suffix, part in pages(kernels, best_so_far.most_groups(self.choice.width)):
             own = runs[runs["kernel"].isin(part)]
             exact = law[law["kernel"].isin(part)] if len(law) else law
             yield Drawing(
@@ -135,10 +197,32 @@ class Gallery:
                 + self._workers(own, exact)
                 + f" At most {MOST_CURVES} strategies are drawn, {whom}; the CSV has all.",
                 pd.concat([own, exact]),
-                partial(best_so_far.draw, own, exact, self.shown, {name: titles[name] for name in part}, lines),
+                partial(
+                    best_so_far.draw,
+                    own,
+                    exact,
+                    self.shown,
+                    {name: titles[name] for name in part},
+                    lines,
+                    **self._curve(),
+                ),
                 wide=len(part) > 1,
                 appendix=bool(suffix),
             )
+
+    def _by_task(
+        self, runs: pd.DataFrame, law: pd.DataFrame, axis: str, lines: dict[str, dict[str, float]], caption: str
+    ) -> Iterator[Drawing]:
+        """The tasks beside each other, on one axis."""
+        for suffix, part in pages(sorted(lines), best_so_far.most_groups(self.choice.width, axes=1)):
+            own, exact = (of[of["task"].isin(part) & (of["axis"] == axis)] if len(of) else of for of in (runs, law))
+            titles = {task: task.replace("-", "\n", 1).replace("__", " ") for task in part}
+            yield Drawing(
+                f"best-so-far-tasks-{axis}{suffix}", f"Best so far in {axis}, by task",
+                caption + self._workers(own, exact), pd.concat([own, exact]),
+                partial(best_so_far.draw, own, exact, self.shown, titles, lines, **self._curve()),
+                wide=True, appendix=True,
+            )  # fmt: skip
 
     def _workers(self, *curves: pd.DataFrame) -> str:
         """Who of those drawn has how many compile workers, where they differ."""
@@ -157,20 +241,23 @@ class Gallery:
                 lambda: runtime_ecdf.draw(data, self.shown), wide=True,
             )  # fmt: skip
 
-    def _profiles(self) -> Iterator[Drawing]:
-        data = profiles.data_profiles(self.results)
+    def _data_profile(self) -> Iterator[Drawing]:
+        data, column = profiles.data_profiles(self.results), self._column()
         if len(data):
             yield Drawing(
                 "data-profile", "Solved within how many times the difficulty",
                 captions.DATA_PROFILE + self._lacking(), data,
-                partial(profile.draw, data, self.shown, "evaluations / E[T] of random", "problems solved"),
+                partial(profile.draw, data, self.shown, "evaluations / E[T] of random", "problems solved", **column),
             )  # fmt: skip
+
+    def _performance_profile(self) -> Iterator[Drawing]:
+        column = self._column()
         ratios = profiles.performance_profiles(self.results, list(self.shown))
         if len(ratios):
             yield Drawing(
                 "performance-profile", "Solved within how many times the best strategy's ERT",
                 captions.PERFORMANCE_PROFILE.format(problems=int(ratios["problems"].max())) + self._lacking(), ratios,
-                partial(profile.draw, ratios, self.shown, "ERT / smallest ERT", "problems solved"),
+                partial(profile.draw, ratios, self.shown, "ERT / smallest ERT", "problems solved", **column),
             )  # fmt: skip
 
     def _aggregates(self) -> Iterator[Drawing]:
@@ -191,15 +278,15 @@ class Gallery:
             )  # fmt: skip
 
     def _lacking(self) -> str:
-        return Lacking(self.results).note(self.order, self.results.counted[HEADLINE_TARGET])
+        return Lacking(self._before).note(self._known, self._before.counted[HEADLINE_TARGET])
 
     def _heatmaps(self) -> Iterator[Drawing]:
         for axis in AXES:
-            data = heatmap.cells(self.results.speedups, axis, HEADLINE_TARGET, self.order)
+            data = heatmap.cells(self.results.speedups, axis, self.choice.target, self.order)
             names = [name for name in self.order if name in set(data["strategy"])]
             if len(data):
                 words = axis_words(axis, self.results.speedups)
-                title = f"speedup over random within {HEADLINE_TARGET:.0%}, {words}"
+                title = f"speedup over random within {self.choice.target:.0%}, {words}"
                 for suffix, part in pages(names, heatmap.MOST_STRATEGIES):
                     yield Drawing(
                         f"heatmap-{axis}{suffix}", f"Kernel by strategy, {words}", captions.HEATMAP, data,
@@ -244,7 +331,7 @@ class Gallery:
             )  # fmt: skip
 
     def _difficulty(self) -> Iterator[Drawing]:
-        names = [name for name in self.order if name not in RANDOM_STRATEGIES][:4]
+        names = [name for name in self.order if name not in self._random][:4]
         data = difficulty.by_difficulty(self.results, names)
         if data["task"].nunique() > 2:
             yield Drawing(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,22 +62,27 @@ def summarise(results: StudyResults) -> Neutral:
     next_one = _over(results, *ranked[:2]) if len(ranked) > 1 else pd.DataFrame(columns=COLUMNS)
     speedups = _whole(results.speedups)
     return Neutral(
-        sentence=_told(of[ranked[0]], ranked, speedups, next_one),
+        sentence=_told(of[ranked[0]], ranked, speedups, next_one, len(_common(results, ranked))),
         ranked=ranked,
         speedups=speedups[speedups["strategy"].isin(ranked)],
         over_next=next_one,
     )
 
 
-def _told(first: str, ranked: tuple[str, ...], speedups: pd.DataFrame, over_next: pd.DataFrame) -> str:
+def _told(first: str, ranked: tuple[str, ...], speedups: pd.DataFrame, over_next: pd.DataFrame, tasks: int) -> str:
+    """The fastest beside the next on the tasks that both have, then over random search."""
     if len(ranked) == 1:
         return first
     if (speedups.loc[speedups["strategy"] == ranked[0], "bound"] != "none").any():
         return f"None of {len(ranked)} strategies has a known speedup. {first}"
-    told = f"Fastest of {len(ranked)} strategies: {first}"
+    told = ""
     if len(over_next):
-        cells = [f"{speedup_cell(row)} in {axis_words_of(row)}" for _, row in over_next.iterrows()]
-        told += f" Against {ranked[1]}, the next: {' and '.join(cells)}."
+        by_axis = [(speedup_cell(row), axis_words_of(row)) for _, row in over_next.iterrows()]
+        (cell, axis), *others = by_axis
+        where = f"your {tasks} tasks" if tasks > 1 else "your task"
+        more = "".join(f", and {other} in {words}" for other, words in others)
+        told = f"{ranked[0]} is {cell} as fast as {ranked[1]}, the next, on {where} in {axis}{more}. "
+    told += f"Fastest of {len(ranked)} strategies: {first}"
     if len(ranked) > 2:
         told += " Intervals do not know that it was picked as the fastest."
     return told
@@ -84,12 +90,17 @@ def _told(first: str, ranked: tuple[str, ...], speedups: pd.DataFrame, over_next
 
 def _over(results: StudyResults, one: str, other: str) -> pd.DataFrame:
     """The speedup of one strategy over the runs of another, on the tasks that both have."""
-    runs = results.study.runs
-    tasks = set(runs.loc[runs["strategy"] == one, "task"]) & set(runs.loc[runs["strategy"] == other, "task"])
-    if not tasks:
+    if not _common(results, (one, other)):
         return pd.DataFrame(columns=COLUMNS)
     table = _whole(speedups_on(Ground(results.study, results.best, TARGETS, results.times), Baseline(other)))
     return table[table["strategy"] == one]
+
+
+def _common(results: StudyResults, ranked: Sequence[str]) -> set[str]:
+    """The counted tasks that the first two have runs on."""
+    runs = results.study.runs
+    of = [set(runs.loc[runs["strategy"] == name, "task"].map(str)) for name in ranked[:2]]
+    return set.intersection(*of) & set(results.counted.get(HEADLINE_TARGET, ()))
 
 
 def _whole(table: pd.DataFrame) -> pd.DataFrame:

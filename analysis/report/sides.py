@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.reference import HEADLINE_TARGET
 from analysis.report.text import counted_in
 from analysis.runs.load import Study
 from analysis.runs.told import Account
@@ -23,6 +24,31 @@ def cells_of(study: Study) -> set[tuple[str, str]]:
 def only_in(one: Study, other: Study) -> set[tuple[str, str]]:
     """Tasks with the strategies that one of two studies has runs of and the other has not."""
     return cells_of(one) - cells_of(other)
+
+
+def comparable_cells(a: StudyResults, b: StudyResults) -> set[tuple[str, str]]:
+    """Tasks with the strategies that both have runs of and whose aggregates both make of them.
+
+    A task that one side leaves out of its aggregates (no optimum known there, or a recording that is a sample) would
+    make ``ALL`` speak of different tasks on either side.
+    """
+    common = cells_of(a.study) & cells_of(b.study)
+    alone = uncounted(a, b)
+    return {(task, strategy) for task, strategy in common if task not in alone}
+
+
+def uncounted(a: StudyResults, b: StudyResults) -> set[str]:
+    """Tasks that both have and that the aggregates of only one of them are made of."""
+    both = {task for task, _ in cells_of(a.study) & cells_of(b.study)}
+    return both & (a.counted[HEADLINE_TARGET] ^ b.counted[HEADLINE_TARGET])
+
+
+def of_same_tasks(joined: pd.DataFrame, a: StudyResults, b: StudyResults) -> pd.DataFrame:
+    """Without the aggregates of strata to which the two studies assign different tasks."""
+    differ = {stratum for task in a.strata.keys() & b.strata.keys() if a.strata[task] != b.strata[task]
+              for stratum in (a.strata[task], b.strata[task])}  # fmt: skip
+    aggregate = joined["task"].str.startswith("kernel:") | (joined["task"] == "ALL")
+    return joined[~(aggregate & joined["stratum"].isin(differ))]
 
 
 def with_accounts(joined: pd.DataFrame, a: Account, b: Account) -> pd.DataFrame:
@@ -62,6 +88,10 @@ def left_out_table(a: Study, b: Study) -> Table | None:
 def left_out(a: StudyResults, b: StudyResults) -> list[str]:
     """What is not compared, a sentence each."""
     said = []
+    if of_one := sorted(uncounted(a, b)):
+        said.append(
+            f"Counted by only one of the two (optimum not known, or a sample), so left out: {', '.join(of_one)}."
+        )
     for column, noun in (("task", "tasks"), ("strategy", "strategies")):
         one, other = (set(study.study.runs[column]) for study in (a, b))
         for name, only in (("A", one - other), ("B", other - one)):

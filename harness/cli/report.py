@@ -14,6 +14,7 @@ from harness.system.terminal import say
 
 if TYPE_CHECKING:
     from analysis.report.build import Report
+    from analysis.report.choice import FigureChoice
     from harness.trackers.base import Tracker
 
 
@@ -23,9 +24,43 @@ def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--hypothesis", type=Path, metavar="FILE", help="judge by this file instead of the one beside DIR"
     )
-    parser.add_argument("--figure", action="append", default=[], metavar="NAME", help="draw this figure alone")
+    parser.add_argument(
+        "--figure", action="append", default=[], metavar="NAME", help="draw this figure alone; all: each"
+    )
+    figures = parser.add_argument_group("of figures", "with --figure")
+    figures.add_argument("--width", type=float, metavar="INCHES", help="as printed: 3.3, 7.0; text of 7 to 9 pt")
+    figures.add_argument("--font", metavar="FAMILY", help="of all text, such as serif")
+    figures.add_argument("--strategies", type=_names, default=(), metavar="A,B", help="draw these, in this order")
+    figures.add_argument("--rename", action="append", default=[], metavar="OLD=NEW", help="another name in figures")
+    figures.add_argument("--target", type=float, metavar="EPS", help="0.01, 0.05 (default) or 0.1")
+    figures.add_argument("--tasks", type=_names, default=(), metavar="A,B", help="tasks, kernels or patterns")
     parser.add_argument("--per-task", action="store_true", help="also draw best-so-far curves of every task")
     parser.add_argument("--compare", action="store_true", help="two studies, DIR DIR, side by side on one page")
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name for name in text.split(",") if name)
+
+
+_OF_FIGURES = ("width", "font", "strategies", "rename", "target", "tasks")
+
+
+def _choice(arguments: argparse.Namespace) -> FigureChoice:
+    """The options of figures.
+
+    Raises:
+        UserError: one that no figure was asked with, or a rename without a new name.
+    """
+    from analysis.report.choice import FigureChoice
+
+    given = {name: value for name in _OF_FIGURES if (value := getattr(arguments, name)) not in (None, (), [])}
+    if given and not arguments.figure:
+        raise UserError(f"--{next(iter(given))}: an option of figures: expected --figure NAME with it, or --figure all")
+    pairs = [text.partition("=") for text in given.pop("rename", [])]
+    for old, _, new in pairs:
+        if not (old and new):
+            raise UserError(f"--rename {old}{'=' if new else ''}{new}: expected OLD=NEW")
+    return FigureChoice(**given, rename={old: new for old, _, new in pairs})
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -33,7 +68,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from analysis.report.compare import compare_studies
     from harness.cli.library import library
 
-    known = library()
+    known, choice = library(), _choice(arguments)
     if arguments.compare:
         if len(arguments.paths) != 2:
             raise UserError(f"nearopt report --compare: {len(arguments.paths)} folders: expected two, one per study")
@@ -41,7 +76,7 @@ def _run(arguments: argparse.Namespace) -> int:
         say(compare_studies(a, b, arguments.output, known, arguments.hypothesis, say).index)
         return DONE
     if arguments.figure:
-        drawn = redraw(arguments.paths, arguments.output, arguments.figure, known, arguments.hypothesis, say)
+        drawn = redraw(arguments.paths, arguments.output, arguments.figure, known, arguments.hypothesis, say, choice)
         for figure in drawn:
             say(figure.png)
         return DONE
@@ -93,6 +128,7 @@ REPORT = Command(
         "nearopt report results --hypothesis hypothesis.yaml",
         "nearopt report study-a study-b -o report-ab",
         "nearopt report results -o report --figure best-so-far",
+        "nearopt report results -o paper --figure speedup-compact-evaluations --width 3.3 --rename conditional_gp=ours",
         "nearopt report --compare before after -o comparison",
         "nearopt report results tracker=wandb tracker.mode=offline",
     ),

@@ -1,0 +1,137 @@
+"""Figures for a paper: what is chosen is drawn, under the names and at the width and font that were asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from analysis.errors import AnalysisError
+from analysis.figures import compact_forest, speedup_forest
+from analysis.figures.printed import fit
+from analysis.figures.reference_lines import labels_of
+from analysis.figures.scales import quality_scale
+from analysis.figures.style import looks, paper
+from analysis.report.build import redraw
+from analysis.report.choice import FigureChoice
+from analysis.report.gallery import Gallery
+from analysis.runs.load import load_study
+from analysis.study.results import StudyResults, analyse
+from tests.analysis.fabricate import guided_order, landscape, random_order, write_study
+
+KERNELS = [f"kernel_number_{i:02}" for i in range(22)]
+MANY = [
+    *("conditional_gp", "optuna_tpe", "lfbo", "rf_ei", "local_search", "genetic", "grid", "sobol"),
+    *("pattern_search", "differential_evolution", "smac", "mine", "yours", "theirs", "random"),
+]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    tables = {f"{kernel}-64x64-bf16__h100": landscape(150, i) for i, kernel in enumerate(["matmul", "softmax"])}
+    strategies = {"random": random_order, "guided": guided_order(2.0), "better": guided_order(3.0)}
+    return write_study(tmp_path_factory.mktemp("results"), tables, strategies, 3, 40)
+
+
+@pytest.fixture(scope="module")
+def results(folder: Path) -> StudyResults:
+    return analyse(load_study([folder]), ())
+
+
+def texts(figure: Figure) -> list[Text]:
+    figure.draw_without_rendering()
+    found = [text for text in figure.findobj(Text) if isinstance(text, Text)]
+    return [text for text in found if text.get_text().strip() and text.get_visible()]
+
+
+def test_fifteen_strategies_differ_in_colour_and_marker_and_dash() -> None:
+    styles = looks(MANY)
+    for part in ("colour", "marker", "dash"):
+        assert len({getattr(look, part) for look in styles.values()}) == len(MANY) == 15, part
+
+
+@pytest.mark.parametrize("width", [3.3, 7.0])
+def test_every_label_of_22_kernels_and_15_strategies_stands_by_itself(width: float) -> None:
+    rng = np.random.default_rng(0)
+    rows = [
+        {"task": task, "stratum": "all", "strategy": name, "speedup": value, "speedup_low": value / 1.4,
+         "speedup_high": value * 1.4, "bound": "none", "hits": 20, "runs": 20, "baseline": "exact_random",
+         "workers": 1.0, "baseline_workers": 1.0}
+        for task in ("ALL", *(f"kernel:{kernel}" for kernel in KERNELS))
+        for name, value in zip(MANY, rng.lognormal(1, 0.5, len(MANY)), strict=True)
+    ]  # fmt: skip
+    table, styles = pd.DataFrame(rows), looks(MANY)
+    groups = compact_forest.groups_of(table)
+    part = groups[: compact_forest.most_panels(len(MANY), width)]
+    assert len(groups) == 23 and part[0] == "ALL"
+    with paper():
+        figure = compact_forest.draw(table, "evaluations", 0.05, styles, MANY, part, width=width)
+        fit(figure, width)
+        said = texts(figure)
+    assert figure.get_figwidth() == width and figure.get_figheight() <= 9.5
+    assert all(7.0 <= text.get_fontsize() <= 9.0 for text in said)
+    names = [text for text in said if text.get_text() in MANY]
+    titles = [axes.title for axes in figure.axes]
+    assert len(names) >= len(MANY) and len(titles) == len(part)
+    boxes = [text.get_window_extent() for text in (*names, *titles)]
+    for i, one in enumerate(boxes):
+        assert not any(one.overlaps(other) for other in boxes[i + 1 :])
+
+
+def test_chosen_strategies_are_drawn_in_their_order_under_their_names(results: StudyResults) -> None:
+    choice = FigureChoice(strategies=("random", "guided"), rename={"guided": "ours", "random": "baseline"})
+    gallery = Gallery(results, None, choice)
+    assert gallery.order == [*gallery.shown] == ["baseline", "ours"]
+    assert gallery.styles["ours"] == Gallery(results).styles["guided"]
+    drawings = {drawing.name: drawing for drawing in gallery.drawings(True, ["speedup-compact-evaluations"])}
+    figure = drawings["speedup-compact-evaluations"].draw()
+    assert {"baseline", "ours"} <= {text.get_text() for text in texts(figure)}
+    assert set(drawings["speedup-compact-evaluations"].data["strategy"]) == {"baseline", "ours"}
+
+
+def test_what_takes_long_is_not_computed_for_other_figures(results: StudyResults) -> None:
+    names = [drawing.name for drawing in Gallery(results).drawings(True, ["data-profile"])]
+    assert names == ["data-profile"]
+
+
+def test_chosen_tasks_and_a_target_change_the_numbers(folder: Path, tmp_path: Path) -> None:
+    told: list[str] = []
+    choice = FigureChoice(width=3.3, target=0.1, tasks=("softmax",))
+    (figure,) = redraw([folder], tmp_path, ["speedup-evaluations"], told=told.append, choice=choice)
+    data = pd.read_csv(figure.png.with_suffix(".csv"))
+    assert set(data["target"]) == {0.1} and not data["task"].str.startswith("matmul").any()
+    assert told[0] == "1 of 2 tasks, as chosen: ALL is of these alone"
+
+
+@pytest.mark.parametrize(
+    ("choice", "said"),
+    [
+        ({"width": 0.5}, "--width 0.5: expected inches from 2 to 12"),
+        ({"target": 0.2}, "--target 0.2: expected one of 0.01, 0.05, 0.1"),
+        ({"font": "DejaVu San"}, "--font DejaVu San: no such font here: expected DejaVu Sans"),
+        ({"strategies": ("guide",)}, "--strategies guide: no such strategy in this study: expected guided"),
+        ({"rename": {"guide": "x"}}, "--rename guide: no such strategy in this study: expected guided"),
+        ({"rename": {"guided": "better"}}, "--rename guided=better: better goes by that name"),
+        ({"tasks": ("softmx",)}, "--tasks softmx: no such task or kernel in this study: expected softmax"),
+    ],
+)  # fmt: skip
+def test_a_choice_that_cannot_be_is_refused(folder: Path, tmp_path: Path, choice: dict[str, Any], said: str) -> None:
+    with pytest.raises(AnalysisError, match=said):
+        redraw([folder], tmp_path, ["ranks"], choice=FigureChoice(**choice))
+    assert not list(tmp_path.iterdir())
+
+
+def test_near_lines_share_a_label_and_others_have_their_own() -> None:
+    axes = Figure().subplots()
+    quality_scale(axes)
+    lines = {"within 5%": 0.952, "default configuration": 0.955, "vendor's library": 0.7}
+    assert labels_of(axes, lines) == [("vendor", 0.7), ("default, within 5%", 0.955)]
+
+
+def test_forest_columns_follow_the_width() -> None:
+    assert [speedup_forest.most_strategies(width) for width in (3.3, 7.0)] == [1, 4]
