@@ -67,7 +67,10 @@ def draw(
     by = str(runs.columns[0])
     groups = list(titles)
     drawn = [name for name in styles if name in set(runs["strategy"])]
-    columns = min(len(groups), _COLUMNS if width is None else 1 if width < 3 else 2 if width < 5 else 3)
+    columns = min(
+        len(groups),
+        _COLUMNS if width is None else 1 if width < 3 else 2 if width < 5 else 3 if width < 6.5 else _COLUMNS,
+    )
     clock = narrow(curves_clock(pd.concat([runs[runs["strategy"].isin(drawn)], exact])), columns)
     wide = columns > 1
     highest = [quality for group in groups for quality in (lines or {}).get(group, {}).values()]

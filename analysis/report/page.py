@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from analysis.media import printable
 from analysis.reference import HEADLINE_TARGET, STRATA, TARGETS
 from analysis.report.drawing import PageFigure
-from analysis.report.neutral import Neutral
+from analysis.report.neutral import Neutral, summarise
 from analysis.report.rows import environment_rows, initial_points, strata_told, strategy_rows, task_rows, warnings
 from analysis.report.text import SpeedupLine, interval_note, seconds_heading, sentences, speedup_lines
 from analysis.statistics.supported import THESE_TASKS
@@ -94,6 +94,8 @@ def render(
         .get_template("report.html.j2")
         .render(
             headline=verdict.sentence,
+            fastest=summarise(results).sentence if isinstance(verdict, Verdict) else "",
+            contents=_contents(len(table) > 0, tables),
             registered=registered,
             judged=judged(verdict) if isinstance(verdict, Verdict) else None,
             sentences=sentences(table, results.counted[HEADLINE_TARGET]),
@@ -118,6 +120,14 @@ def render(
             command=command,
         )
     )
+
+
+def _contents(speedups: bool, tables: Sequence[Table]) -> list[tuple[str, str]]:
+    """The id and the title of every part of the page."""
+    parts = [("speedups", "Speedup over random search")] if speedups else []
+    parts.append(("figures", "Figures"))
+    parts += [(f"table-{table.name}", table.title) for table in tables]
+    return [*parts, ("tasks", "How hard the tasks are"), ("protocol", "Protocol")]
 
 
 @dataclass(frozen=True)

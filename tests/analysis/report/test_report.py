@@ -71,13 +71,24 @@ def test_tables_have_their_columns(report: Report) -> None:
 
 def test_page_is_one_file_and_escapes_names(report: Report) -> None:
     page = report.index.read_text()
-    assert not re.search(r'(src|href)="(?!data:)', page)
+    assert not re.search(r'src="(?!data:)', page)
+    links = re.findall(r'href="(?!data:)([^"]*)"', page)
+    assert not [link for link in links if not link.startswith("#") and not (report.index.parent / link).is_file()]
+    assert {link[1:] for link in links if link.startswith("#")} <= set(re.findall(r'id="([^"]*)"', page))
     assert "url(" not in page
-    assert "<script" not in page
+    assert page.count("<script") == page.count("<script>") == 1
+    assert not re.search(r"fetch|XMLHttpRequest|import\(|https?:", page.split("<script>")[1])
     assert "soft<b>" not in page
     assert "soft&lt;b&gt;" in page
     assert page.count("data:image/png;base64,") == len(report.figures)
     assert "conditional_gp" in page and "coming within 5% of the optimum at least 5 times as fast" in page
+
+
+def test_the_headline_comes_first_and_the_fastest_of_this_study_second(report: Report) -> None:
+    page = html.unescape(report.index.read_text())
+    headline, fastest, contents = (page.index(part) for part in (report.verdict.sentence, "told fastest", "<nav"))
+    assert headline < fastest < contents < page.index('id="speedups"')
+    assert "conditional_gp came within 5% of the optimum" in page[fastest:contents]
 
 
 def test_figures_come_as_pdf_png_and_csv_with_type_42_fonts(report: Report) -> None:
