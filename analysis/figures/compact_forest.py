@@ -82,7 +82,7 @@ def draw(
         words = (
             f"speedup over {against} to within {target:.0%}\nof the optimum, in {axis_words(axis, rows)}; 95% intervals"
         )
-        figure.supxlabel(words if width < PAGE_INCHES / 2 + 1 else words.replace("\n", " "), fontsize=7.5)
+        figure.supxlabel(words, fontsize=7.5)
     return figure
 
 
