@@ -29,7 +29,7 @@ BANDS = 2
 MOST_GROUPS = 8
 """Of a figure of a page's width."""
 _COLUMNS = 4
-_LETTERS = 20
+LETTERS = 20
 """Of a title above one of so many columns."""
 _ROW_INCHES, _ENTRY_INCHES = 1.75, 0.14
 
@@ -80,7 +80,7 @@ def draw(
     entries = -(-(len(drawn) + 1) // legend_columns)
     spent = [axis for axis in AXES if (runs.loc[runs["axis"] == axis, "x"] > 0).any()] or list(AXES)
     bands = -(-len(groups) // columns)
-    letters = _LETTERS * max(title.count("\n") + 1 for title in titles.values())
+    letters = LETTERS * max(title.count("\n") + 1 for title in titles.values())
     heads = dict(zip(groups, apart([titles[group] for group in groups], letters), strict=True)) if bands > 1 else titles
     with paper(font):
         height = bands * len(spent) * _ROW_INCHES + 0.35 + _ENTRY_INCHES * entries
@@ -100,7 +100,7 @@ def draw(
                 else:
                     axes.set_ylabel("quality  t*/t")
             panels[band * len(spent), column].set_title(
-                heads[group], fontsize=7.5, fontweight="bold" if wide and letters == _LETTERS else "normal"
+                heads[group], fontsize=7.5, fontweight="bold" if wide and letters == LETTERS else "normal"
             )
         for axes in panels.reshape(bands, len(spent), columns)[-1, :, len(groups) - (bands - 1) * columns :].ravel():
             axes.remove()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from functools import cached_property, partial
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
@@ -216,7 +217,7 @@ class Gallery:
         """The tasks beside each other, on one axis."""
         for suffix, part in pages(sorted(lines), best_so_far.most_groups(self.choice.width, axes=1)):
             own, exact = (of[of["task"].isin(part) & (of["axis"] == axis)] if len(of) else of for of in (runs, law))
-            titles = {task: task.replace("-", "\n", 1).replace("__", " ") for task in part}
+            titles = {task: "\n".join(wrap(task.replace("__", " "), best_so_far.LETTERS + 1)) for task in part}
             yield Drawing(
                 f"best-so-far-tasks-{axis}{suffix}", f"Best so far in {axis}, by task",
                 caption + self._workers(own, exact), pd.concat([own, exact]),
