@@ -52,7 +52,7 @@ def main(paths: Sequence[Path] = NOTEBOOKS) -> None:
     """Execute and write each."""
     for path in paths:
         done = executed(json.loads(path.read_text(encoding="utf-8")))
-        path.write_text(json.dumps(done, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        path.write_text(json.dumps(done, indent=1, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
