@@ -51,6 +51,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from analysis.gate.documents import to_json, to_junit
     from analysis.gate.exact import exact_erts
     from analysis.gate.judge import Plan, Verdict, gate
+    from analysis.gate.power import power
     from analysis.gate.side_times import Protocol
     from analysis.gate.text import markdown, terminal
     from analysis.runs.consolidated import names
@@ -74,14 +75,15 @@ def _run(arguments: argparse.Namespace) -> int:
         else _source(asked.baseline, suite, protocol)
     )
     judgement = gate(plan, candidate, baseline, _told_on_stderr)
-    say(terminal(judgement), flush=True)
+    found = power(judgement, suite.evaluations)
+    say(terminal(judgement, found), flush=True)
     unwritten: list[UserError] = []
     sides = {"candidate": asked.candidate, "baseline": asked.baseline}
     made = {name: made_with(suite, side, read_logs) for name, side in sides.items()}
     for file, text in (
-        (arguments.json, to_json(judgement, suite.name, made)),
+        (arguments.json, to_json(judgement, suite.name, made, found)),
         (arguments.junit, to_junit(judgement, suite.name)),
-        (arguments.markdown, markdown(judgement, suite.name)),
+        (arguments.markdown, markdown(judgement, suite.name, found)),
     ):
         if file is not None:
             try:
