@@ -33,9 +33,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--to-the-end", action="store_true", help="continue after a pass, to see whether it is an improvement"
     )
-    parser.add_argument(
-        "--results", type=Path, default=Path("results/gate"), metavar="DIR", help="default: results/gate"
-    )
+    parser.add_argument("--results", type=Path, default=Path("gated"), metavar="DIR", help="default: gated")
     parser.add_argument("--jobs", type=int, metavar="N", help="runs at once; default: one a core")
     parser.add_argument(
         "--no-diff", action="store_true", help="do not store the checkout's uncommitted changes with the runs"

@@ -86,7 +86,7 @@ def test_a_baseline_file_is_written_and_used(gate: Gate, tmp_path: Path) -> None
         assert "baseline: quick.json, 32 runs" in out
     code, out, _ = gate("slow", "--against", "quick", "--rerun", "--seeds", "8")
     assert code == 4
-    assert "baseline: runs in results" in out
+    assert "baseline: runs in gated" in out
 
 
 def test_an_unchanged_strategy_repeats_its_baseline(gate: Gate) -> None:
