@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import yaml
 
 from harness.backends.replay import ReplayBackend
 from harness.config.compose import Composer
-from harness.errors import Busy, OtherRun, UserError
+from harness.errors import Busy, OtherRun, Unwritable, UserError
 from harness.run import extension
 from harness.run.execute import RunResult, execute
 from harness.run.state import State, run_state
@@ -170,6 +172,21 @@ def test_what_cannot_be_read_back_is_left_alone(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(UserError, match="evaluations"):
         run(tmp_path, 9)
     assert files(path) == before
+
+
+@pytest.mark.parametrize("step", ["replacing", "write_text"])
+def test_a_full_disk_on_the_way_loses_nothing(tmp_path: Path, step: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = run(tmp_path, 6).path
+    before = pq.read_table(path / "evaluations.parquet").to_pylist()
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path / "evaluations.jsonl"))
+
+    with monkeypatch.context() as patched, pytest.raises(Unwritable, match="cannot be written") as caught:
+        patched.setattr(extension, step, full)
+        run(tmp_path, 9)
+    assert "\n" not in str(caught.value)
+    assert rows(run(tmp_path, 9))[:6] == before
 
 
 def test_nobody_extends_a_run_that_another_process_is_at(tmp_path: Path) -> None:
