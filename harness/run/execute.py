@@ -100,7 +100,7 @@ def _execute(
 ) -> RunResult:
     path = options.results / backend.task / contract.run_name(config.label, config.seed)
     goes_on = (path / contract.CONFIG).is_file() and extendable(
-        path, _document(config, backend), options.allow_mixed_code
+        path, _document(config, backend, sources(config, backend)), options.allow_mixed_code
     )
     if not goes_on and (skipped := recognised(config, options, backend)) is not None:
         return skipped  # before anything is written: a finished study may be read-only
