@@ -19,7 +19,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 
 quickstart: $(INSTALLED)
 	@$(BIN)/nearopt run -m experiment=quickstart
-	@$(BIN)/nearopt report results/quickstart -o report
+	@$(BIN)/nearopt report quickstart/results -o quickstart/report
 
 # Every figure and number of the two studies from their committed results, each judged by its hypothesis.yaml: minutes.
 CLAIM := experiments/claim_2
@@ -68,4 +68,4 @@ test-helion: $(HELION_ENVIRONMENTS)
 		.venv-helion-$$version/bin/python -m pytest $(HELION_TESTS) || exit 1; done
 
 clean:
-	rm -rf $(VENV) .venv-helion-* report results/quickstart .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-helion-* quickstart .mypy_cache .ruff_cache .pytest_cache .hypothesis

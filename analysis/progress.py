@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from time import monotonic
 from typing import TypeVar
 
@@ -14,7 +15,7 @@ _Item = TypeVar("_Item")
 
 
 def tracked(items: Sequence[_Item], what: str) -> Iterator[_Item]:
-    """The items, one after another; ``what: done/total`` on stderr once it takes long."""
+    """The items, one after another; ``what: done/total in 0:00:05, 0:00:10 left`` on stderr once it takes long."""
     started = monotonic()
     shown = started + _SILENT_S - _EVERY_S
     spoke = False
@@ -23,8 +24,14 @@ def tracked(items: Sequence[_Item], what: str) -> Iterator[_Item]:
         now = monotonic()
         if now - shown > (0.2 if terminal and spoke else _EVERY_S):
             shown, spoke = now, True
-            text = f"{printable(what)}: {done}/{len(items)} in {now - started:.0f} s"
+            left = f", {_clock((now - started) / done * (len(items) - done))} left" if done else ""
+            text = f"{printable(what)}: {done}/{len(items)} in {_clock(now - started)}{left}"
             print(f"\r{text}\033[K" if terminal else text, end="" if terminal else "\n", file=sys.stderr, flush=True)
         yield item
     if terminal and spoke:
         print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
+def _clock(seconds: float) -> str:
+    """As the harness's progress has it."""
+    return str(timedelta(seconds=round(seconds)))

@@ -1,4 +1,4 @@
-"""Our own strategies gated against their committed baselines, on a small suite.
+"""Our own strategies gated against their committed baselines, on the suite of a pull request.
 
 Seeds are fixed, so that an unchanged strategy repeats its baseline run by run and the ratio is 1 exactly: nothing here
 can flake. It fails where the code of a strategy changed its traces for the worse: significantly, or by the slowdown
@@ -39,6 +39,7 @@ def test_the_strategy_is_no_slower_than_its_baseline(strategy: str, tmp_path: Pa
     assert complaint(strategy, strategy, tmp_path) == ""
 
 
+@pytest.mark.slow
 def test_it_would_notice(tmp_path: Path) -> None:
     """pattern_search with three quarters of its evaluations wasted, as a stand-in for a strategy that was broken."""
     config = tmp_path / "strategy"
@@ -47,7 +48,7 @@ def test_it_would_notice(tmp_path: Path) -> None:
         "_target_: experiments.gate.handicapped.Handicapped\nlabel: broken\nwasted: 0.75\n"
         "of: harness.strategies.pattern_search.PatternSearch\n"
     )
-    assert "broken needs 3.10" in complaint("broken", "pattern_search", tmp_path, "--config-dir", str(tmp_path))
+    assert "regression: broken needs" in complaint("broken", "pattern_search", tmp_path, "--config-dir", str(tmp_path))
 
 
 def test_slowed_asks_are_those_of_the_strategy_and_take_their_time() -> None:

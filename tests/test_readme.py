@@ -44,7 +44,7 @@ def test_every_command_works(clone: Clone, request: pytest.FixtureRequest) -> No
     for command in marked(README, None):
         tell(f"$ {command.text}")
         check(command, folder, shell)
-    assert (folder / "report/index.html").exists() and (folder / "study-report/verdict.json").exists()
+    assert (folder / "quickstart/report/index.html").exists() and (folder / "study-report/verdict.json").exists()
 
 
 @pytest.mark.gpu

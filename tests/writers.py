@@ -100,6 +100,8 @@ COMMANDS: dict[str, dict[str, tuple[str, ...]]] = {
 """Function to the names that it writes, each with the command that makes it."""
 
 BY_OTHERS = {
+    "harness/run/extension.py::extend": "a full disk on the way to a larger budget: harness/run/test_extension.py",
+    "harness/run/extension.py::_log_again": "a full disk on the way to a larger budget: harness/run/test_extension.py",
     "harness/system/atomic.py::write_text": "what the others write through",
     "analysis/runs/writing.py::write_bytes": "what the others write through",
     "analysis/runs/writing.py::write_text": "what the others write through",

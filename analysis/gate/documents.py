@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 from analysis.gate.compare import NOTHING, TaskComparison
 from analysis.gate.exact import ExactErts
 from analysis.gate.judge import Judgement, Look, Verdict
+from analysis.gate.power import Power
 from analysis.gate.side_times import SideTimes
 from analysis.gate.text import baseline_words, ratio_cell, sentence
 from analysis.media import printable
@@ -20,11 +21,12 @@ from analysis.statistics.ert import LogEstimate
 VERSION = 1
 
 
-def to_json(judgement: Judgement, suite: str, made: Mapping[str, Any]) -> str:
+def to_json(judgement: Judgement, suite: str, made: Mapping[str, Any], found: Power | None = None) -> str:
     """Everything that a gate knows. Numbers without a value are null.
 
     Args:
         made: versions and the like, for the record.
+        found: what its looks find; ``plan.power`` is what was asked for.
     """
     document = {
         "version": VERSION,
@@ -32,6 +34,7 @@ def to_json(judgement: Judgement, suite: str, made: Mapping[str, Any]) -> str:
         "sentence": sentence(judgement),
         "suite": suite,
         "plan": asdict(judgement.plan),
+        "power": None if found is None else {"slowdown": judgement.plan.slowdown, **asdict(found)},
         "candidate": _side(judgement.candidate),
         "baseline": _side(judgement.baseline),
         "ratio": _ratio(judgement.last.comparison.ratio),
@@ -88,8 +91,9 @@ def _valued(document: Any) -> Any:
 def to_junit(judgement: Judgement, suite: str) -> str:
     """A test case a task and one for the verdict.
 
-    The verdict fails on a regression and is skipped where undecided. A task fails only together with the verdict, where
-    its own 95% interval lies above 1: one of eleven tasks by itself is often above by chance.
+    It has a failure or an error exactly where the exit code is not 0: the verdict fails on a regression and is an error
+    where undecided. A task fails only together with the verdict, where its own 95% interval lies above 1: one of eleven
+    tasks by itself is often above by chance.
     """
     name = f"gate.{suite}.{judgement.candidate.label}"
     regression = judgement.verdict is Verdict.REGRESSION
@@ -99,13 +103,12 @@ def to_junit(judgement: Judgement, suite: str) -> str:
     if regression:
         ElementTree.SubElement(whole, "failure", message=sentence(judgement), type="regression")
     elif judgement.verdict is Verdict.UNDECIDED:
-        ElementTree.SubElement(whole, "skipped", message=sentence(judgement))
+        ElementTree.SubElement(whole, "error", message=sentence(judgement), type="undecided")
     ElementTree.SubElement(whole, "system-out").text = sentence(judgement)
     cases.append(whole)
-    counts = {kind: str(sum(case.find(kind) is not None for case in cases)) for kind in ("failure", "skipped")}
-    root = ElementTree.Element(
-        "testsuite", name=name, tests=str(len(cases)), failures=counts["failure"], errors="0", skipped=counts["skipped"]
-    )
+    kinds = {"failures": "failure", "errors": "error", "skipped": "skipped"}
+    counts = {word: str(sum(case.find(kind) is not None for case in cases)) for word, kind in kinds.items()}
+    root = ElementTree.Element("testsuite", {"name": name, "tests": str(len(cases)), **counts})
     root.extend(cases)
     for element in root.iter():  # XML has no word for most control characters
         element.attrib.update({name: printable(value) for name, value in element.attrib.items()})

@@ -9,6 +9,7 @@ import numpy as np
 from analysis.gate.compare import SideErt, TaskComparison
 from analysis.gate.exact import ExactErts
 from analysis.gate.judge import Judgement, Look, Verdict
+from analysis.gate.power import Power
 from analysis.gate.side_times import SideTimes
 from analysis.media import aligned, markdown_code, markdown_table, printable
 from analysis.media import markdown as escaped
@@ -96,13 +97,13 @@ def _rows(judgement: Judgement) -> list[list[str]]:
     return [heads, *map(_row, comparison.tasks), ["geometric mean", "", "", ratio_cell(comparison.ratio)]]
 
 
-def terminal(judgement: Judgement) -> str:
+def terminal(judgement: Judgement, found: Power | None = None) -> str:
     """A row a task, what was compared, and the verdict."""
-    told = [*_notes(judgement), sentence(judgement)]
+    told = [*_notes(judgement, found), sentence(judgement)]
     return "\n".join([*aligned(_rows(judgement)), *map(printable, told)])
 
 
-def _notes(judgement: Judgement) -> list[str]:
+def _notes(judgement: Judgement, found: Power | None) -> list[str]:
     last, plan = judgement.last, judgement.plan
     kind = "seed by seed (they share their initial design)" if last.comparison.pairs else "independent seeds"
     if any(task.shared is not None for task in last.comparison.compared):
@@ -118,9 +119,18 @@ def _notes(judgement: Judgement) -> list[str]:
         *sides,
         *_streams(judgement),
         f"baseline: {judgement.baseline.source}, {_known_from(judgement.baseline)}",
-        f"evaluations to within {plan.target:.0%} (ERT; > without a hit); {kind}; {looks}; finds a slowdown of "
-        f"{plan.slowdown:g} with {plan.power:.0%} power, false alarms {plan.alpha:.0%}",
+        f"evaluations to within {plan.target:.0%} (ERT; > without a hit); {kind}; {looks}; false alarms "
+        f"{plan.alpha:.0%}{_power(judgement, found)}",
     ]
+
+
+def _power(judgement: Judgement, found: Power | None) -> str:
+    """What the plan's looks find, by these runs; nothing where nothing was compared."""
+    if found is None:
+        return ""
+    plan = judgement.plan
+    looks = f"up to {plan.looks[-1]} seeds a task find a slowdown of {plan.slowdown:g} in {found.chance:.0%} of gates"
+    return f"; {looks} ({found.gates} simulated from these runs)"
 
 
 def _known_from(baseline: SideTimes | ExactErts) -> str:
@@ -141,10 +151,10 @@ def _streams(judgement: Judgement) -> Iterator[str]:
         )
 
 
-def markdown(judgement: Judgement, suite: str) -> str:
+def markdown(judgement: Judgement, suite: str, found: Power | None = None) -> str:
     """Fit for a pull request's comment."""
     heads, *body = _rows(judgement)
     table = markdown_table(heads, body, ["---", "---:", "---:", "---:"])
     verdict = f"### {MARKS[judgement.verdict]} `nearopt gate`: {judgement.verdict}"
-    notes = "<br>".join([f"suite {markdown_code(suite)}", *map(escaped, _notes(judgement))])
+    notes = "<br>".join([f"suite {markdown_code(suite)}", *map(escaped, _notes(judgement, found))])
     return "\n\n".join([verdict, escaped(sentence(judgement)) + ".", table, f"<sub>{notes}</sub>"]) + "\n"

@@ -4,7 +4,7 @@
     python -m experiments.gate.trial run [--seeds 30] [--processes 1]      # appends what is missing to runs.csv
     python -m experiments.gate.trial table [--gates 2000]                  # calibration.csv and trial.csv
 
-The share of wasted evaluations comes from ``simulate.slowing_share`` with the baseline's times and the luck of a random
+The share of wasted evaluations comes from ``analysis.gate.power`` with the baseline's times and the luck of a random
 configuration, before a handicapped strategy has run. A run ends at its first hit. Seeds are the baseline's, with the
 same trace but for what is wasted: that pairs the calibration. The gates of the trial then draw runs of both sides with
 replacement, independently of each other.
@@ -26,11 +26,12 @@ import pandas as pd
 from rich.progress import track
 
 from analysis.gate.baseline_file import read_baseline
+from analysis.gate.power import resampled, slowing_share, within
 from analysis.gate.ratio import paired, stratified
 from analysis.gate.side_times import TaskTimes
 from analysis.reference import is_hit
 from experiments.gate.handicapped import Handicapped
-from experiments.gate.simulate import BASELINES, BUDGET, PLAN, laws, resampled, slowing_share, verdicts, within
+from experiments.gate.simulate import BASELINES, BUDGET, DRAWS, PLAN, laws, verdicts
 from harness.backends.replay import ReplayBackend
 from harness.config.compose import Composer
 from harness.evaluation import Evaluation
@@ -103,7 +104,8 @@ def share() -> None:
     luck = np.array([[np.mean(is_hit(oracle, np.nanmin(oracle), PLAN.target))] for oracle in oracles])
     for law in laws():
         if law.name in SHARES:
-            print(f"{law.name}: {slowing_share(law, PLAN.slowdown, np.random.default_rng(1), luck):.3f}")
+            wasted = slowing_share(law.draw, PLAN.slowdown, BUDGET, np.random.default_rng(1), DRAWS, luck)
+            print(f"{law.name}: {wasted:.3f}")
 
 
 def run(seeds: int, processes: int) -> None:
@@ -151,7 +153,7 @@ def table(gates: int) -> None:
         own = runs[(runs["strategy"] == strategy) & (runs["wasted"] == share)]
         slow = [_times(own, name, task) for name, task in tasks.items()]
         plain = [task.times[PLAN.target][: len(times)] for task, times in zip(tasks.values(), slow, strict=True)]
-        ratio = stratified([paired(within(a), within(b)) for a, b in zip(slow, plain, strict=True)])
+        ratio = stratified([paired(within(a, BUDGET), within(b, BUDGET)) for a, b in zip(slow, plain, strict=True)])
         low, high = ratio.interval()
         calibration.append({"strategy": strategy, "wasted": share, "runs": sum(map(len, slow)),
                             "slowdown": ratio.value, "low": low, "high": high})  # fmt: skip

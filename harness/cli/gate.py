@@ -33,9 +33,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--to-the-end", action="store_true", help="continue after a pass, to see whether it is an improvement"
     )
-    parser.add_argument(
-        "--results", type=Path, default=Path("results/gate"), metavar="DIR", help="default: results/gate"
-    )
+    parser.add_argument("--results", type=Path, default=Path("gated"), metavar="DIR", help="default: gated")
     parser.add_argument("--jobs", type=int, metavar="N", help="runs at once; default: one a core")
     parser.add_argument(
         "--no-diff", action="store_true", help="do not store the checkout's uncommitted changes with the runs"
@@ -51,6 +49,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from analysis.gate.documents import to_json, to_junit
     from analysis.gate.exact import exact_erts
     from analysis.gate.judge import Plan, Verdict, gate
+    from analysis.gate.power import power
     from analysis.gate.side_times import Protocol
     from analysis.gate.text import markdown, terminal
     from analysis.runs.consolidated import names
@@ -74,14 +73,15 @@ def _run(arguments: argparse.Namespace) -> int:
         else _source(asked.baseline, suite, protocol)
     )
     judgement = gate(plan, candidate, baseline, _told_on_stderr)
-    say(terminal(judgement), flush=True)
+    found = power(judgement, suite.evaluations)
+    say(terminal(judgement, found), flush=True)
     unwritten: list[UserError] = []
     sides = {"candidate": asked.candidate, "baseline": asked.baseline}
     made = {name: made_with(suite, side, read_logs) for name, side in sides.items()}
     for file, text in (
-        (arguments.json, to_json(judgement, suite.name, made)),
+        (arguments.json, to_json(judgement, suite.name, made, found)),
         (arguments.junit, to_junit(judgement, suite.name)),
-        (arguments.markdown, markdown(judgement, suite.name)),
+        (arguments.markdown, markdown(judgement, suite.name, found)),
     ):
         if file is not None:
             try:

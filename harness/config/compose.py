@@ -23,7 +23,7 @@ from harness.config.interpolations import check_interpolations
 from harness.config.labels import label_given, labelled, labelled_alone, swept_arguments
 from harness.config.overrides import check_hydra_keys, check_lists_of_files, check_readable, chosen, natural
 from harness.config.plugins import GROUPS, Plugins, importable, load_hydras_plugins
-from harness.config.refusals import check_names, keys_at, refusal
+from harness.config.refusals import CHOSEN, check_names, keys_at, refusal
 from harness.config.schema import (
     KINDS,
     RunConfig,
@@ -72,6 +72,8 @@ class Composer:
             importable(folder)
         folders = [*own, *self._plugins.folders]
         self._search_path = [f"hydra.searchpath={[f'file://{folder}' for folder in folders]}"] if folders else []
+        plain = [name for name in TOP if name not in CHOSEN]
+        self._beside_folders = {name for name in plain if any((Path(folder) / name).is_dir() for folder in folders)}
         self._memo: dict[tuple[str, ...], Any] = {}
         self._but_for_seed: dict[tuple[str, ...], Sweep] = {}
 
@@ -211,10 +213,16 @@ class Composer:
         return tuple(f"task={registered}" if override.startswith("task=") else override for override in overrides)
 
     def _hydra(self, overrides: Sequence[str], return_hydra_config: bool = False) -> Any:
+        # Hydra takes a folder on its search path for a group of files, results of a sweep among them.
+        beside = [override for override in overrides if _key(override) in self._beside_folders]
+        others = [override for override in overrides if override not in beside]
+
         def composed() -> Any:
             with hydra.initialize_config_dir(version_base="1.3", config_dir=str(conf_directory())):
                 _forget_plugins_launchers()
-                found = hydra.compose("config", [*self._search_path, *overrides], return_hydra_config)
+                found = hydra.compose("config", [*self._search_path, *others], return_hydra_config)
+                for part in OverridesParser.create().parse_overrides(beside):
+                    OmegaConf.update(found, part.key_or_group, part.value())
                 check_interpolations(OmegaConf.to_container(found))
                 return found
 

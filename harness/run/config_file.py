@@ -70,7 +70,7 @@ def check_owner(path: Path, config: Mapping[str, Any], allow_mixed_code: bool = 
             f"this one {config['config_hash'][:12]}; {changed})",
             "choose another results= or strategy.label=, or move it away",
         )
-    if digest(_deciding(earlier)) != theirs:
+    if digest(deciding(earlier)) != theirs:
         raise UserError(f"{file}: damaged: it does not say what its config_hash is of: move it away")
     now = config.get("code_digest")
     if code is not None and now is not None and code != now and not allow_mixed_code:
@@ -80,7 +80,7 @@ def check_owner(path: Path, config: Mapping[str, Any], allow_mixed_code: bool = 
         )
 
 
-def _deciding(config: Mapping[str, Any]) -> dict[str, Any]:
+def deciding(config: Mapping[str, Any]) -> dict[str, Any]:
     """What the hash is of; what must be there and is not counts as null."""
     names = contract.DecidingDocument.__annotations__
     return {name: config.get(name) for name in names if name not in contract.UNSAID or name in config}

@@ -21,6 +21,7 @@ from harness.run.build import build_strategy, build_tracker, open_backend
 from harness.run.code import code_digest
 from harness.run.config_file import check_owner
 from harness.run.damage import damage, read_done, refused
+from harness.run.extension import extend, extendable
 from harness.run.failures import failed, failure_kept
 from harness.run.given import check_startable, given
 from harness.run.loop import run_loop
@@ -108,13 +109,16 @@ def _execute(
     progress: Callable[[Evaluation], None],
     build: Build,
 ) -> RunResult:
-    if (skipped := recognised(config, options, backend)) is not None:
+    path = options.results / backend.task / contract.run_name(config.label, config.seed)
+    goes_on = (path / contract.CONFIG).is_file() and extendable(
+        path, _document(config, backend, sources(config, backend)), options.allow_mixed_code
+    )
+    if not goes_on and (skipped := recognised(config, options, backend)) is not None:
         return skipped  # before anything is written: a finished study may be read-only
     learned = sources(config, backend)
     document = _document(config, backend, learned)
     seeds = streams(config.seed, subject_of(backend), config.strategy["_target_"])
     task_folder = options.results / backend.task
-    path = task_folder / contract.run_name(config.label, config.seed)
     if config.rules is not None and not isinstance(backend, EndsEarly):
         asked = ", ".join(f"rules.{name}={value}" for name, value in config.rules.to_json().items())
         raise UserError(f"{asked}: {config.backend['_target_']} ends no evaluation early: expected replay or live")
@@ -126,6 +130,8 @@ def _execute(
     start = () if begin is None else begin.configurations
     tracker = build_tracker(config)
     check_reference(task_folder, backend)
+    if goes_on:
+        extend(path, document, backend.space)
     with RunDirectory(path, document, options.allow_mixed_code) as directory:
         if not damage(path) and (skipped := _skipped(path)) is not None:
             return skipped

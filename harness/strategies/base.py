@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 
 from harness.evaluation import Budget, Configuration, Evaluation
 
-__all__ = ["Budget", "Startable", "Strategy"]
+__all__ = ["Budget", "Startable", "Strategy", "ignores_budget"]
 
 
 @runtime_checkable
@@ -22,6 +22,9 @@ class Strategy(Protocol):
 
     A strategy may also have ``facts() -> Mapping[str, Any]``: an account, in JSON's types, of what it did beside
     asking. It is kept as ``strategy.json`` in the run's directory.
+
+    ``ignores_budget = True`` on the class declares that it asks the same whatever the budget is, in batches of any size
+    that divides it. A finished run of such a strategy can go on to a larger budget.
     """
 
     def ask(self, n: int) -> Sequence[Configuration]:
@@ -56,3 +59,8 @@ class Startable(Protocol):
         Called before the first ask, once or several times, with distinct feasible configurations; failures among them.
         """
         ...
+
+
+def ignores_budget(strategy: object) -> bool:
+    """Whether a strategy's class declares that its asks do not depend on the budget."""
+    return getattr(strategy, "ignores_budget", False) is True

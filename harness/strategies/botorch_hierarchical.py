@@ -49,6 +49,8 @@ class BotorchHierarchical(BotorchSearch):
         use_saas_prior: SAAS prior; otherwise the dimension-scaled one of Hvarfner et al. (2024).
     """
 
+    ignores_budget = True
+
     def __init__(
         self,
         space: SearchSpace,

@@ -36,6 +36,8 @@ class BotorchMixed(BotorchSearch):
             ``None`` is log-EI (see :class:`~harness.strategies.botorch_acquisition.NamedAcquisition`).
     """
 
+    ignores_budget = True
+
     def __init__(
         self,
         space: SearchSpace,

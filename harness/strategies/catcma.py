@@ -56,6 +56,8 @@ class CatCMA:
         UserError: cmaes is not installed.
     """
 
+    ignores_budget = True
+
     def __init__(
         self,
         space: SearchSpace,

@@ -41,6 +41,8 @@ class DifferentialEvolution:
         crossover: CR, the probability that a parameter comes from the mutant.
     """
 
+    ignores_budget = True
+
     def __init__(
         self,
         space: SearchSpace,

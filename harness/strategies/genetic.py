@@ -43,6 +43,8 @@ class Genetic:
         mutation: probability of each active parameter; ``None`` is one over their number.
     """
 
+    ignores_budget = True
+
     def __init__(
         self,
         space: SearchSpace,

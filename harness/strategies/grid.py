@@ -52,6 +52,8 @@ class Grid:
             many infeasible or visited draws in a row.
     """
 
+    ignores_budget = True
+
     def __init__(
         self, space: SearchSpace, seed: np.random.SeedSequence, budget: Budget, *, max_rejected: int = 10_000
     ) -> None:

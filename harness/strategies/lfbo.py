@@ -36,6 +36,8 @@ class LFBO(ForestSearch):
         initial, drawn, incumbents, features: see :class:`~harness.strategies.forest.ForestSearch`.
     """
 
+    ignores_budget = True
+
     def __init__(
         self,
         space: SearchSpace,

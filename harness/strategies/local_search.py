@@ -24,6 +24,8 @@ class LocalSearch(Walk):
         space, seed, budget: see :class:`~harness.strategies.base.Strategy`.
     """
 
+    ignores_budget = True
+
     def __init__(self, space: SearchSpace, seed: np.random.SeedSequence, budget: Budget) -> None:
         del budget
         super().__init__(space, seed)

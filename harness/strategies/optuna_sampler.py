@@ -60,6 +60,8 @@ class OptunaSampler:
         log_latency: tell the logarithm of latency over that of the first success.
     """
 
+    ignores_budget = True
+
     def __init__(
         self,
         space: SearchSpace,

@@ -38,6 +38,8 @@ class PatternSearch(Walk):
         step: first step, as a fraction of an ordered parameter's range of values.
     """
 
+    ignores_budget = True
+
     def __init__(
         self,
         space: SearchSpace,

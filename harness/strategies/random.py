@@ -23,6 +23,8 @@ class RandomSearch:
         budget: not used; random search does not plan.
     """
 
+    ignores_budget = True
+
     def __init__(self, space: SearchSpace, seed: np.random.SeedSequence, budget: Budget) -> None:
         del budget
         self._space = space

@@ -30,6 +30,8 @@ class RandomHierarchical:
         max_rejected: after so many rejections in a row the rest is drawn uniformly over what is left.
     """
 
+    ignores_budget = True
+
     def __init__(
         self, space: SearchSpace, seed: np.random.SeedSequence, budget: Budget, *, max_rejected: int = 10_000
     ) -> None:

@@ -38,6 +38,8 @@ class RandomForestEI(ForestSearch):
         initial, drawn, incumbents, features: see :class:`~harness.strategies.forest.ForestSearch`.
     """
 
+    ignores_budget = True
+
     def __init__(
         self,
         space: SearchSpace,

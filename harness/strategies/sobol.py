@@ -32,6 +32,8 @@ class SobolSearch:
         space, seed, budget: see :class:`~harness.strategies.base.Strategy`.
     """
 
+    ignores_budget = True
+
     def __init__(self, space: SearchSpace, seed: np.random.SeedSequence, budget: Budget) -> None:
         del budget
         self._space = space

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
@@ -17,7 +16,7 @@ from rich.table import Table
 from harness.config.schema import RunConfig
 from harness.run.execute import RunResult
 from harness.study.attempt import AttemptResult, Failure
-from harness.system.progress import PLAIN_EVERY_S
+from harness.system.progress import PLAIN_EVERY_S, clock
 from harness.system.terminal import console as stderr_console
 from harness.system.terminal import warn
 from harness.system.text import printable
@@ -48,6 +47,7 @@ class SweepDisplay:
         self._console = console or stderr_console()
         self._started = self._shown = monotonic()
         self._done = self._before = self._failed = self._evaluations = self._waiting = 0
+        self._under_way: tuple[float, float] | None = None  # when the first evaluation was told, and what was done then
         self._best: dict[str, float] = {}
         self._workers: dict[str, _At] = {}
         self._live = Live(get_renderable=self.table, console=self._console, refresh_per_second=4, transient=True)
@@ -65,6 +65,8 @@ class SweepDisplay:
     ) -> None:
         """A worker is at a run; ``busy``: the share of an asynchronous run's compile workers that compile."""
         self._workers[worker] = _At(config, evaluations, best_ms, busy)
+        if evaluations and self._under_way is None:
+            self._under_way = monotonic(), self._progress()
         self._keep_best(config, best_ms)
         self._show_line()
 
@@ -76,6 +78,7 @@ class SweepDisplay:
             before = outcome.ended in ("skipped", "failed")
             self._before += before
             if not before:
+                self._under_way = self._under_way or (self._started, 0.0)
                 self._evaluations += outcome.evaluations
                 self._keep_best(config, outcome.best_ms)
         elif isinstance(outcome, Failure):
@@ -92,26 +95,36 @@ class SweepDisplay:
         """Runs done, evaluations made, time left and the best so far, on one line."""
         at = list(self._workers.values())
         evaluations = self._evaluations + sum(x.evaluations for x in at)
-        elapsed_s = monotonic() - self._started
+        now = monotonic()
+        elapsed_s = now - self._started
         parts = [f"{self._done}/{self._total} runs"]
         if self._failed:
             parts.append(f"{self._failed} failed")
-        parts.append(f"{evaluations:,} evaluations in {_clock(elapsed_s)}")
-        if (left_s := self.left_s(elapsed_s)) is not None:
-            parts.append(f"{_clock(left_s)} left")
+        parts.append(f"{evaluations:,} evaluations in {clock(elapsed_s)}")
+        if (left_s := self.left_s(now)) is not None:
+            parts.append(f"{clock(left_s)} left")
         if self._waiting:
             parts.append(f"waiting for {self._waiting} runs of another process")
         latest = list(self._best.items())[-SHOWN_TASKS:]
         parts += [f"{task} best {best_ms:.4g} ms" for task, best_ms in latest]
         return ", ".join(parts)
 
-    def left_s(self, elapsed_s: float) -> float | None:
-        """Seconds to go, if runs go on as so far; what was done before is no measure. ``None`` before any is."""
-        partly = sum(x.share for x in self._workers.values())
-        progress = self._done - self._before + self._failed + partly
-        if not progress:
+    def left_s(self, now: float) -> float | None:
+        """Seconds to go, if runs go on as since the first evaluation: what came before it started workers.
+
+        What was done before is no measure. ``None`` before anything is.
+        """
+        if self._under_way is None:
             return None
-        return elapsed_s * (self._total - self._done - self._failed - partly) / progress
+        at, then = self._under_way
+        progress = self._progress()
+        if progress <= then or now <= at:
+            return None
+        return (now - at) * (self._total - self._before - progress) / (progress - then)
+
+    def _progress(self) -> float:
+        """Runs done by this sweep, those that are being done by their shares."""
+        return self._done - self._before + self._failed + sum(x.share for x in self._workers.values())
 
     def table(self) -> RenderableType:
         """What a terminal shows."""
@@ -145,7 +158,3 @@ class SweepDisplay:
 def _task(config: RunConfig) -> str:
     landscape = config.backend.get("landscape")
     return Path(str(landscape)).stem if landscape else "" if config.task is None else config.task.name
-
-
-def _clock(seconds: float) -> str:
-    return str(timedelta(seconds=round(seconds)))

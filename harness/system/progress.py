@@ -2,16 +2,61 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from time import monotonic
 from types import TracebackType
 from typing import Self
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from harness.system.terminal import console, warn
 from harness.system.text import printable
 
 PLAIN_EVERY_S = 5.0
+BURST_S = 0.05
+"""Units closer together than this came at once, as those of a batch or of a log that is read again do."""
+NEWEST = 0.3
+"""The weight of the newest units: a log that is read again at once is forgotten after a few real ones."""
+
+
+def clock(seconds: float) -> str:
+    """``0:01:30``."""
+    return str(timedelta(seconds=round(seconds)))
+
+
+class Pace:
+    """Seconds a unit takes, lately. The first one starts the watch: what comes before it is start-up."""
+
+    def __init__(self) -> None:
+        self._last: float | None = None
+        self._since = 0.0
+        self._units = 0
+        self._smooth: float | None = None
+
+    def unit(self, now: float) -> None:
+        """One more unit is done, at ``now`` in s on any steady clock."""
+        if self._last is None:
+            self._since = now
+        else:
+            if now - self._last > BURST_S:
+                self._smooth, self._since, self._units = self.seconds, self._last, 0
+            self._units += 1
+        self._last = now
+
+    @property
+    def seconds(self) -> float | None:
+        """``None`` before the second unit."""
+        if self._last is None or not self._units:
+            return self._smooth
+        newest = (self._last - self._since) / self._units
+        return newest if self._smooth is None else (1 - NEWEST) * self._smooth + NEWEST * newest
+
+
+def progress_line(what: str, done: int, total: int | None, elapsed_s: float, left_s: float | None, note: str) -> str:
+    """How far something is, as every plain line says it."""
+    of = "" if total is None else f"/{total}"
+    left = [] if left_s is None else [f"{clock(left_s)} left"]
+    return ", ".join([f"{what}: {done}{of} in {clock(elapsed_s)}", *left, *([note] if note else [])])
 
 
 class ProgressDisplay:
@@ -23,6 +68,7 @@ class ProgressDisplay:
         self._done = 0
         self._note = ""
         self._shown = self._started = monotonic()
+        self._pace = Pace()
         self._console = console()
         self._bar: Progress | None = None
         if self._console.is_terminal:
@@ -31,13 +77,13 @@ class ProgressDisplay:
                 BarColumn(),
                 MofNCompleteColumn(),
                 TimeElapsedColumn(),
-                TimeRemainingColumn(),
+                TextColumn("{task.fields[left]}", markup=False),
                 TextColumn("{task.fields[note]}", markup=False),
                 console=self._console,
                 refresh_per_second=5,
                 transient=True,
             )
-            self._task = self._bar.add_task(printable(what), total=total, note="")
+            self._task = self._bar.add_task(printable(what), total=total, left="", note="")
 
     def __enter__(self) -> Self:
         if self._bar is not None:
@@ -50,12 +96,18 @@ class ProgressDisplay:
 
     def advance(self, note: str = "") -> None:
         """One more unit is done."""
+        now = monotonic()
         self._done += 1
+        self._pace.unit(now)
         self._note = note or self._note
+        left = self._left_s()
         if self._bar is not None:
-            self._bar.update(self._task, completed=self._done, note=printable(self._note))
-        elif monotonic() - self._shown > PLAIN_EVERY_S:
-            self._shown = monotonic()
-            of = "" if self._total is None else f"/{self._total}"
-            elapsed = self._shown - self._started
-            warn(f"{self._what}: {self._done}{of} in {elapsed:.0f} s {self._note}".rstrip())
+            shown = "" if left is None else f"{clock(left)} left"
+            self._bar.update(self._task, completed=self._done, left=shown, note=printable(self._note))
+        elif now - self._shown > PLAIN_EVERY_S:
+            self._shown = now
+            warn(progress_line(self._what, self._done, self._total, now - self._started, left, self._note))
+
+    def _left_s(self) -> float | None:
+        pace = self._pace.seconds
+        return None if pace is None or self._total is None else pace * (self._total - self._done)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from harness.evaluation import Configuration, Status
-from harness.strategies.base import Budget, Startable, Strategy
+from harness.strategies.base import Budget, Startable, Strategy, ignores_budget
 from harness.testing import spaces
 from harness.testing.driver import drive, evaluation, overlap, smooth_latency, trace
 from harness.testing.resources import ask_lines, kept_bytes
@@ -235,6 +235,18 @@ class StrategyContract:
             (asked,) = strategy.ask(1)
             assert dict(asked) == dict(past.configuration)
             strategy.tell([replace(past, configuration=dict(past.configuration))])
+
+    @pytest.mark.parametrize("batch", [1, 4])
+    def test_a_strategy_that_declares_it_ignores_the_budget(self, batch: int) -> None:
+        """A finished run of it can go on to a larger budget: it asks as one that had that from the start."""
+        space = spaces.conditional()
+        if not ignores_budget(type(self.build(space))):
+            pytest.skip("it does not declare ignores_budget: a run of it is not extended")
+        asks = min(self.asks, 12)
+        budgets = (Budget(evaluations=asks), Budget(evaluations=10 * asks), Budget(seconds=1.0))
+        built = [self.factory(space, np.random.SeedSequence(3), budget) for budget in budgets]
+        first, *others = [trace(drive(each, space, evaluations=asks, batch=batch), space) for each in built]
+        assert others == [first, first]
 
     # -- invariances -------------------------------------------------------------------------------------------------
 

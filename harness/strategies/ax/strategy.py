@@ -51,6 +51,8 @@ class Ax:
             left unread.
     """
 
+    ignores_budget = True
+
     def __init__(
         self,
         space: SearchSpace,

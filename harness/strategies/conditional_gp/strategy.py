@@ -38,6 +38,8 @@ class ConditionalGP:
         start, target, covariance, fit, acquisition, candidates: see :mod:`~.settings`. Their fields are the arguments.
     """
 
+    ignores_budget = True
+
     @flat_arguments
     def __init__(
         self,

@@ -54,6 +54,8 @@ class HelionSearch(CallbackStrategy):
         UserError: Helion is missing, or an argument that it does not have.
     """
 
+    ignores_budget = True
+
     def __init__(
         self,
         space: SearchSpace,

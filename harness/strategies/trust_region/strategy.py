@@ -67,6 +67,8 @@ class TrustRegion:
         radius: share of the categories that may change at first; all may at most.
     """
 
+    ignores_budget = True
+
     def __init__(
         self,
         space: SearchSpace,

@@ -13,6 +13,7 @@ from tests.harness.gate.gate_fixtures import LUCKY, Gate, write_suite
 @pytest.fixture
 def gate(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Gate:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("analysis.gate.power.GATES", 60)
     write_suite(tmp_path)
     conf = tmp_path / "conf/strategy"
     conf.mkdir(parents=True)

@@ -48,7 +48,7 @@ def test_a_sampled_recording_is_refused_by_name_before_anything_runs(gate: Gate,
     code, _, err = gate("quick", "--against", "exact_random_by_parameter")
     assert code == 2 and len(err.splitlines()) == 1
     assert f"--against exact_random_by_parameter: {TASKS[2]}__toy: a sample was recorded" in err
-    assert not (tmp_path / "results").exists()
+    assert not (tmp_path / "gated").exists()
 
 
 @pytest.mark.parametrize(

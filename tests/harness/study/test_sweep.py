@@ -112,13 +112,13 @@ def test_the_display_counts_runs_evaluations_and_the_time_left(tmp_path: Path) -
     runs = expand(tmp_path, "seed=range(0,4)").runs
     terminal = Console(file=StringIO(), force_terminal=True, width=200)
     with SweepDisplay(len(runs), terminal) as display:
-        assert display.left_s(10.0) is None
+        assert display.left_s(display._started + 10.0) is None
         display.ended(runs[0], RunResult(Path(), "skipped", 25, None))
-        assert display.left_s(10.0) is None, "a run that was done before is no measure of time"
+        assert display.left_s(display._started + 10.0) is None, "a run that was done before is no measure of time"
         display.ended(runs[1], RunResult(Path(), "budget", 25, 0.5))
         display.running("GPU 0", runs[2], 5, 0.25)
         display.running("GPU 1", runs[3], 0, None)
-        assert display.left_s(12.0) == pytest.approx(12.0 * 1.8 / 1.2)
+        assert display.left_s(display._started + 12.0) == pytest.approx(12.0 * 1.8 / 1.2)
         assert "2/4 runs, 30 evaluations in 0:00:0" in display.summary()
         assert "best 0.25 ms" in display.summary()
         terminal.print(display.table())
@@ -126,6 +126,23 @@ def test_the_display_counts_runs_evaluations_and_the_time_left(tmp_path: Path) -
     assert "GPU 0" in shown and "random" in shown and "seed 2" in shown and "5/25" in shown
     display.ended(runs[2], Failure(runs[2], "broke", ""))
     assert "1 failed" in display.summary()
+
+
+def test_the_time_left_leaves_out_the_start_of_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twenty seconds of imports, then two runs of 25 evaluations at one a second: 50 s in all, from the start."""
+    now = [100.0]
+    monkeypatch.setattr("harness.study.display.monotonic", lambda: now[0])
+    runs = expand(tmp_path, "seed=range(0,2)").runs
+    display = SweepDisplay(len(runs), Console(file=StringIO(), force_terminal=True))
+    display.running("this process", runs[0], 0, None)
+    now[0] = 120.0
+    assert "left" not in display.summary()
+    for evaluations in range(1, 6):
+        now[0] += 1.0
+        display.running("this process", runs[0], evaluations, 0.5)
+        if evaluations > 1:
+            assert display.left_s(now[0]) == pytest.approx(50 - evaluations)
+    assert "0:00:45 left" in display.summary()
 
 
 def test_elsewhere_than_on_a_terminal_lines_are_plain(

@@ -169,11 +169,13 @@ def test_a_folder_of_another_task_or_search_is_left_alone(nearopt: Nearopt, tmp_
     before = (tmp_path / "out/best.json").read_text()
     code, _, err = nearopt("tune", "--landscape", other, "-o", "out", "--evaluations", 10)
     assert code == 2 and f"out/best.json: is of {TASK}: expected another -o for other__toy" in err
-    code, _, err = nearopt(*first, 11)
-    assert code == 2 and "budget.evaluations was 10, now 11): expected another -o, or move it away" in err
+    code, _, err = nearopt(*first, 9)
+    assert code == 2 and "budget.evaluations was 10, now 9): expected another -o, or move it away" in err
     assert (tmp_path / "out/best.json").read_text() == before
+    assert nearopt(*first, 12)[0] == 0  # a larger budget goes on
+    assert json.loads((tmp_path / "out/best.json").read_text())["evaluations"] == 12
     (tmp_path / "out/best.json").write_text("{")
-    code, _, err = nearopt(*first, 10)
+    code, _, err = nearopt(*first, 12)
     assert code == 2 and err.splitlines()[-1].startswith("nearopt: out/best.json: not readable")
 
 

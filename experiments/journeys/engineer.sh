@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# A kernel engineer's way: a kernel of one's own, checked and tested, then its best configuration in best.json. No GPU.
+#     experiments/journeys/engineer.sh [FOLDER]
+set -euo pipefail
+folder=${1:-my_kernels}
+begun=$(date +%s.%N)
+nearopt new-kernel my_gram --kind cpu -o "$folder"
+nearopt check "$folder/my_gram.py"
+pytest -q -p no:cacheprovider "$folder"
+nearopt tune "$folder/my_gram.py" rows=128 cols=96 --evaluations 8 -o "$folder/tuned"
+nearopt best "$folder/tuned" --json > "$folder/best-of-all.json"
+test -s "$folder/tuned/best.json"
+python -c 'import sys; print(f"engineer: from new-kernel to best.json in {float(sys.argv[2]) - float(sys.argv[1]):.0f} s")' \
+    "$begun" "$(date +%s.%N)"
