@@ -93,7 +93,10 @@ ARCHIVE = Command(
         "Write landscapes into one folder for others: as T4 results, as Kernel Tuner caches, with SHA256SUMS, a data\n"
         "card (README.md) and the same as Croissant metadata (croissant.json)."
     ),
-    examples=("nearopt landscapes archive -o archive && (cd archive && sha256sum -c --quiet SHA256SUMS)",),
+    examples=(
+        "nearopt landscapes archive -o archive && (cd archive && sha256sum -c --quiet SHA256SUMS)",
+        "nearopt landscapes archive mine__h100.parquet -o mine",
+    ),
     add_options=_archive_options,
     run=_archive,
 )

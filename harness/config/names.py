@@ -50,7 +50,7 @@ def check_stem(field: str, stem: str) -> None:
         UserError: naming it.
     """
     if task_fault(stem) or stem.startswith("-"):
-        raise UserError(f"{field}: {printable(stem)}: results are named after this file, so its name must be plain")
+        raise UserError(f"{field}: {printable(stem)}: expected a plain name, since results are named after this file")
 
 
 def _check_length(field: str, name: str) -> None:

@@ -140,10 +140,13 @@ def _imports(name: str, file: Path) -> tuple[str, ...]:
 
 
 def _statements(tree: ast.AST) -> Iterator[ast.AST]:
-    """Every statement, without the expressions, which are most of a tree and hold no import."""
+    """Every statement that is run, without the expressions, which are most of a tree and hold no import."""
     left = [tree]
     while left:
         node = left.pop()
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            left += node.orelse
+            continue
         yield node
         for block in BLOCKS:
             left += getattr(node, block, ())

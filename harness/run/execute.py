@@ -21,7 +21,7 @@ from harness.run.build import build_strategy, build_tracker, open_backend
 from harness.run.code import code_digest
 from harness.run.config_file import check_owner
 from harness.run.damage import damage, read_done, refused
-from harness.run.extension import extend, extendable
+from harness.run.extension import extend, extendable, holds_run
 from harness.run.failures import failed, failure_kept
 from harness.run.given import check_startable, given
 from harness.run.loop import run_loop
@@ -110,7 +110,7 @@ def _execute(
     build: Build,
 ) -> RunResult:
     path = options.results / backend.task / contract.run_name(config.label, config.seed)
-    goes_on = (path / contract.CONFIG).is_file() and extendable(
+    goes_on = holds_run(path) and extendable(
         path, _document(config, backend, sources(config, backend)), options.allow_mixed_code
     )
     if not goes_on and (skipped := recognised(config, options, backend)) is not None:

@@ -37,6 +37,14 @@ from search_spaces.space import SearchSpace
 BUDGET = "budget"
 
 
+def holds_run(path: Path) -> bool:
+    """Whether the directory has a ``config.yaml`` that this user may look at."""
+    try:
+        return (path / contract.CONFIG).is_file()
+    except OSError:
+        return False  # the run itself will say what is wrong
+
+
 def extendable(path: Path, config: Mapping[str, Any], allow_mixed_code: bool) -> bool:
     """Whether the run in ``path`` is that of ``config`` but for a smaller budget, and may go on to the larger one.
 

@@ -43,7 +43,7 @@ RUN_MISTAKES = {
     "rules.compile_facto=3": "rules.compile_facto=3: nobody reads it: expected rules.compile_factor",
     "tracker.mode=offline": "tracker.mode=offline: nobody reads it: expected tracker=NAME with it, one that has mode",
     "foo=1": "foo=1: nobody reads it: expected one of task, strategy, backend, budget, seed, batch, workers, schedule "
-             "and 10 more",
+             "and 13 more",
     "seed.x=3": "seed.x=3: nobody reads it: expected seed=VALUE",
     "+strategy.depth=3": "strategy.depth=3: nobody reads it: expected an argument of harness.strategies.random.",
     "~strategy": "~strategy: expected strategy=VALUE: a run cannot do without it",

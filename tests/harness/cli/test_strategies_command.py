@@ -11,7 +11,7 @@ from harness.config.strategy_table import TOPICS, strategies
 from tests.harness.cli.test_cli import Nearopt, nearopt
 
 __all__ = ["nearopt"]
-KINDS = {"random", "grid", "local", "evolutionary", "model", "any"}
+KINDS = {"random", "grid", "local", "evolutionary", "model", "any", "transfer"}
 OWN = [each for each in strategies() if each.library != "nearopt_example"]
 
 

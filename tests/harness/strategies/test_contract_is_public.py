@@ -212,6 +212,16 @@ class RepeatsWhatWasGiven(Broken):
         self.given = evaluations
 
 
+class DeclaresWhatIsNotSo(Broken):
+    """Skips as many configurations as its budget has digits."""
+
+    ignores_budget = True
+
+    def __init__(self, space: SearchSpace, seed: np.random.SeedSequence, budget: Budget) -> None:
+        super().__init__(space, seed, budget)
+        super().ask(len(str(budget.evaluations)))
+
+
 CONTRACT = StrategyContract
 CLAUSES: list[tuple[type[Broken], Callable[..., None], dict[str, Any]]] = [
     (Repeats, CONTRACT.test_asks_are_feasible_and_unrepeated, {"space": spaces.plain}),
@@ -239,6 +249,7 @@ CLAUSES: list[tuple[type[Broken], Callable[..., None], dict[str, Any]]] = [
     (RepeatsWhatWasGiven, CONTRACT.test_what_was_given_is_not_asked_again, {"space": spaces.conditional}),
     (RepeatsWhatWasGiven, CONTRACT.test_what_was_given_is_not_asked_again_with_others_pending, {}),
     (RepeatsWhatWasGiven, CONTRACT.test_a_space_that_was_given_in_full_is_exhausted, {}),
+    (DeclaresWhatIsNotSo, CONTRACT.test_a_strategy_that_declares_it_ignores_the_budget, {"batch": 1}),
     (RemembersAnotherRun, CONTRACT.test_the_same_given_evaluations_give_the_same_trace, {}),
     (DrawsFromTheGlobalGenerator, CONTRACT.test_same_seed_same_trace_whatever_the_global_generators_do, {"batch": 1}),
     (IgnoresItsSeed, CONTRACT.test_different_seeds_differ, {}),

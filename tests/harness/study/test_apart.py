@@ -94,7 +94,7 @@ def test_a_sweep_that_was_refused_whole_leaves_no_plan(nearopt: Nearopt, tmp_pat
 
 def test_a_sweep_of_which_one_run_got_somewhere_leaves_its_plan(nearopt: Nearopt, tmp_path: Path) -> None:
     assert nearopt(*sweep(tmp_path, "seed=0", "budget.evaluations=4"))[0] == 0
-    code, out, _ = nearopt(*sweep(tmp_path, "seed=0,1", "budget.evaluations=5"))  # seed 0 is another configuration's
+    code, out, _ = nearopt(*sweep(tmp_path, "seed=0,1", "budget.evaluations=3"))  # seed 0 is another configuration's
     assert code == 2 and out.startswith("1 runs done, 0 were done before, 1 failed")
     assert read_plans(tmp_path / "study") == {PlannedRun(TASK, "random", seed) for seed in (0, 1)}
 
