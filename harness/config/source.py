@@ -12,7 +12,10 @@ from harness.errors import UserError
 
 SIBLING, SHAPE, SHAPES, DEVICE = "sibling", "sibling_shape", "sibling_shapes", "sibling_device"
 WORDS = (SIBLING, SHAPE, SHAPES, DEVICE)
-EXPECTED = f"{', '.join(WORDS)}, or the path of a landscape Parquet file, a run's directory or a results folder"
+EXPECTED = (
+    f"{', '.join(WORDS)}, or the path of a landscape Parquet file, a run's directory, a results folder or an Optuna "
+    "storage (.db)"
+)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Earlier tunings on disk: landscape files, and the logs in run directories."""
+"""Earlier tunings on disk: landscape files, the logs in run directories, and Optuna's storages."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from harness.landscapes.landscape import read_landscape
 from harness.run import contract
 from harness.run.alignment import Observed
 from harness.run.log_lines import read_lines
+from harness.run.optuna_source import SUFFIXES, observed_studies
 from harness.system.documents import read_json, read_text
 from harness.system.seeds import named, of_subject
 from harness.system.text import one_line
@@ -45,6 +46,8 @@ def observed(path: Path, source: Source, seed: int) -> list[Observed]:
         if not folders:
             raise UserError(f"source={path}: no run in it: expected a run's directory or a results folder")
         return [_of_runs(folder, runs, source, seed) for folder, runs in sorted(folders.items())]
+    if path.suffix in SUFFIXES:
+        return observed_studies(path, source)
     return [_of_landscape(path, source, seed)]
 
 

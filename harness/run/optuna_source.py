@@ -1,0 +1,64 @@
+"""Earlier tunings in an Optuna storage: each study of an SQLite file, its objective the latency in ms."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.config.source import Source
+from harness.errors import UserError
+from harness.evaluation import Status
+from harness.landscapes.facts import TaskFacts
+from harness.run.alignment import Observed
+from harness.system.text import one_line
+
+if TYPE_CHECKING:
+    from optuna.study import Study
+    from optuna.trial import FrozenTrial
+
+SUFFIXES = (".db", ".sqlite", ".sqlite3")
+
+
+def observed_studies(path: Path, source: Source) -> list[Observed]:
+    """The finished trials of every study in the file, the first ``source.evaluations`` of each.
+
+    A trial that failed, or whose value is not finite, is a failure; one that was pruned or still runs is left out.
+
+    Raises:
+        UserError: it is no storage, or a study has several objectives or maximises one.
+    """
+    import optuna
+    from sqlalchemy.exc import SQLAlchemyError
+
+    url = f"sqlite:///{path.resolve()}"
+    try:
+        studies = [optuna.load_study(study_name=name, storage=url) for name in optuna.get_all_study_names(url)]
+    except (SQLAlchemyError, RuntimeError, KeyError, ValueError) as error:
+        reason = one_line(error, 200)
+        raise UserError(f"source={path}: cannot be read ({reason}): expected an Optuna storage in SQLite") from None
+    if not studies:
+        raise UserError(f"source={path}: no study in it: expected one whose objective is a latency in ms")
+    return [_of_study(path, study, source) for study in studies]
+
+
+def _of_study(path: Path, study: Study, source: Source) -> Observed:
+    from optuna.study import StudyDirection
+
+    if study.directions != [StudyDirection.MINIMIZE]:
+        wrong = ", ".join(direction.name.lower() for direction in study.directions)
+        raise UserError(f"source={path}: study {study.study_name}: directions {wrong}: expected one, minimize")
+    trials = [trial for trial in study.trials if trial.state.name in ("COMPLETE", "FAIL")][: source.evaluations]
+    latencies = [_latency_ms(trial) for trial in trials]
+    return Observed(
+        name=study.study_name,
+        facts=TaskFacts(task=study.study_name),
+        configurations=[dict(trial.params) for trial in trials],
+        statuses=[Status.RUNTIME_ERROR if latency is None else Status.OK for latency in latencies],
+        latencies_ms=latencies,
+    )
+
+
+def _latency_ms(trial: FrozenTrial) -> float | None:
+    value = trial.value if trial.state.name == "COMPLETE" else None
+    return value if value is not None and math.isfinite(value) and value > 0 else None

@@ -1,0 +1,66 @@
+"""Optuna studies as what a run learns from."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.distributions import CategoricalDistribution, IntDistribution
+from optuna.trial import TrialState, create_trial
+
+from harness.config.source import Source
+from harness.errors import UserError
+from harness.evaluation import Status
+from harness.run.source_files import observed
+
+BLOCK, MODE = IntDistribution(16, 256), CategoricalDistribution(("a", "b"))
+
+
+def storage(tmp_path: Path, **study: object) -> Path:
+    """A file with one study: three trials that count and two that do not."""
+    path = tmp_path / "mine.db"
+    made = optuna.create_study(storage=f"sqlite:///{path}", study_name="softmax-64", **study)  # type: ignore[arg-type]
+    for block, value, state in (
+        (16, 0.5, TrialState.COMPLETE), (32, None, TrialState.FAIL), (64, None, TrialState.PRUNED),
+        (128, float("inf"), TrialState.COMPLETE), (256, None, TrialState.RUNNING),
+    ):  # fmt: skip
+        values = None if value is None else [value] * len(made.directions)
+        made.add_trial(create_trial(
+            params={"block": block, "mode": "a"}, distributions={"block": BLOCK, "mode": MODE}, values=values,
+            state=state,
+        ))  # fmt: skip
+    return path
+
+
+def test_trials_are_observations(tmp_path: Path) -> None:
+    (seen,) = observed(storage(tmp_path), Source(("mine.db",)), seed=0)
+    assert seen.name == seen.facts.task == "softmax-64"
+    assert [configuration["block"] for configuration in seen.configurations] == [16, 32, 128]
+    assert seen.statuses == [Status.OK, Status.RUNTIME_ERROR, Status.RUNTIME_ERROR]
+    assert seen.latencies_ms == [0.5, None, None]
+    (first,) = observed(tmp_path / "mine.db", Source(("mine.db",), evaluations=1), seed=0)
+    assert first.latencies_ms == [0.5]
+
+
+@pytest.mark.parametrize(
+    ("study", "words"),
+    [
+        ({"direction": "maximize"}, "study softmax-64: directions maximize: expected one, minimize"),
+        ({"directions": ["minimize", "minimize"]}, "directions minimize, minimize: expected one"),
+    ],
+)
+def test_other_objectives_are_refused(tmp_path: Path, study: dict[str, object], words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        observed(storage(tmp_path, **study), Source(("mine.db",)), seed=0)
+
+
+def test_what_is_no_storage_is_refused_in_a_line(tmp_path: Path) -> None:
+    (tmp_path / "text.db").write_text("no database")
+    with pytest.raises(UserError, match=r"text\.db: cannot be read \(.*\): expected an Optuna storage") as told:
+        observed(tmp_path / "text.db", Source(("text.db",)), seed=0)
+    assert "\n" not in str(told.value)
+    sqlite3.connect(tmp_path / "empty.db").close()
+    with pytest.raises(UserError, match=r"empty\.db: (cannot be read|no study in it)"):
+        observed(tmp_path / "empty.db", Source(("empty.db",)), seed=0)
