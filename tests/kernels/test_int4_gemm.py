@@ -17,6 +17,7 @@ from search_spaces.device import H100, DeviceLimits
 from search_spaces.int4_gemm import int4_gemm_space
 from search_spaces.space import SearchSpace
 from tests.kernels.bf16_dot import mend_bf16_arithmetic, mend_bf16_dot
+from tests.kernels.fitting import assert_right_where_they_fit
 from tests.kernels.row_checks import assert_features_finite
 from tests.kernels.sm90 import reports
 
@@ -183,7 +184,7 @@ def test_compiles_for_hopper_with_asynchronous_copies_and_tensor_cores(tmp_path:
 @pytest.mark.parametrize("m", [16, 250])
 def test_random_configurations_on_the_gpu(m: int, dtype: str, device: torch.device) -> None:
     kernel = Int4Gemm(m, 4104, 2048, dtype=dtype)
-    for configuration in space_of(kernel).sample(np.random.default_rng(0), 40):
-        assert error_of(kernel, configuration, device) <= kernel.tolerance, configuration
+    configurations = space_of(kernel).sample(np.random.default_rng(0), 40)
+    assert_right_where_they_fit(configurations, lambda c: error_of(kernel, c, device), kernel.tolerance)
     inputs = kernel.inputs(torch.Generator(device).manual_seed(0))
     assert relative_error(kernel.vendor(inputs)[1](), kernel.reference(inputs)["c"]) <= 2 * kernel.tolerance

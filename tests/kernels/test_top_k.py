@@ -17,6 +17,7 @@ from kernels.top_k import TopK
 from search_spaces.device import H100, DeviceLimits
 from search_spaces.space import SearchSpace
 from search_spaces.top_k import top_k_space
+from tests.kernels.fitting import assert_right_where_they_fit
 from tests.kernels.row_checks import assert_features_finite
 from tests.kernels.sm90 import reports
 
@@ -204,5 +205,5 @@ def test_compiles_for_hopper_with_asynchronous_copies_and_registers_for_a_slice(
 def test_random_configurations_on_the_gpu(dtype: str, device: torch.device) -> None:
     kernel = TopK(37, 50257, 50, dtype)
     x = normal(kernel, device)
-    for configuration in space_of(kernel).sample(np.random.default_rng(0), 40):
-        assert error_of(kernel, dict(configuration), x) <= kernel.tolerance, configuration
+    configurations = space_of(kernel).sample(np.random.default_rng(0), 40)
+    assert_right_where_they_fit(configurations, lambda c: error_of(kernel, dict(c), x), kernel.tolerance)
