@@ -95,6 +95,7 @@ def test_refuses_what_it_cannot_compute(shape: tuple[int, int, int, str]) -> Non
         Matmul(*shape)
 
 
+@pytest.mark.slow
 def test_compiles_for_hopper_with_its_tensor_cores_and_copy_engine(tmp_path: Path) -> None:
     tile = {"block_m": 128, "block_n": 128, "block_k": 64, "group_m": 8, "num_warps": 8, "num_stages": 3}
     chosen = [

@@ -84,7 +84,10 @@ def test_a_run_that_is_no_list_is_what_it_was(tmp_path: Path) -> None:
         ("task.name='a/b'", "task.name=a/b: expected letters"),
         ("task.name='../escaped'", "task.name=../escaped: expected letters"),
         ("task.name='a\x1b[31mb'", r"task.name=a\x1b[31mb: expected letters"),
-        ("backend.landscape='a\x1b[31mb.parquet'", r"backend.landscape: a\x1b[31mb: expected a plain name, since results are named after"),
+        (
+            "backend.landscape='a\x1b[31mb.parquet'",
+            r"backend.landscape: a\x1b[31mb: expected a plain name, since results are named after",
+        ),
     ],
 )
 def test_a_name_that_leads_elsewhere_is_refused_where_it_comes_in(override: str, words: str) -> None:

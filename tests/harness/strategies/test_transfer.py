@@ -36,11 +36,13 @@ RANDOM = {"_target_": "harness.strategies.random.RandomSearch"}
 SEED = np.random.SeedSequence(0)
 
 
+@pytest.mark.slow
 class TestPortfolio(StrategyContract):
     def factory(self, space: SearchSpace, seed: np.random.SeedSequence, budget: Budget) -> Strategy:
         return Portfolio(space, seed, budget, sources=[source_of(space), source_of(space, seed=6)], then=RANDOM)
 
 
+@pytest.mark.slow
 class TestSourceBest(StrategyContract):
     exempt: ClassVar[dict[str, str]] = {
         "test_different_seeds_differ": "the source's ranking comes first, whatever the seed",
@@ -50,6 +52,7 @@ class TestSourceBest(StrategyContract):
         return SourceBest(space, seed, budget, sources=[source_of(space)])
 
 
+@pytest.mark.slow
 class TestCopula(StrategyContract):
     asks = 16
 
@@ -57,6 +60,7 @@ class TestCopula(StrategyContract):
         return CopulaThompson(space, seed, budget, sources=[source_of(space)], drawn=100)
 
 
+@pytest.mark.slow
 class TestGuidedTPE(StrategyContract):
     asks = 16
 
@@ -64,6 +68,7 @@ class TestGuidedTPE(StrategyContract):
         return GuidedTPE(space, seed, budget, sources=[source_of(space)])
 
 
+@pytest.mark.slow
 class TestGuidedGP(StrategyContract):
     asks = 14
 

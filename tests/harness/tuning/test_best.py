@@ -83,6 +83,7 @@ def test_a_damaged_run_is_counted_and_the_others_are_told(nearopt: Nearopt, tmp_
     assert code == 2 and "damaged" in err and err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_live_run_goes_by_its_re_timing(tmp_path: Path) -> None:
     live_run(tmp_path, 0)
     run = tmp_path / "results" / LIVE_TASK / "random/seed-0"
