@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
+
+OURS = tuple(f"{Path(__file__).parents[1] / room}{os.sep}" for room in ("harness", "kernels", "search_spaces"))
+"""Folders whose files are not the user's own."""
 
 
 def in_words(error: BaseException) -> str:
@@ -19,8 +23,7 @@ def in_words(error: BaseException) -> str:
 def _where(error: BaseException) -> str:
     """The last line of the user's own file that the error went through."""
     frames = inspect.getinnerframes(error.__traceback__) if error.__traceback__ else []
-    ours = str(Path(__file__).parent)
-    own = [f for f in frames if not f.filename.startswith((ours, "<")) and "site-packages" not in f.filename]
+    own = [f for f in frames if not f.filename.startswith((*OURS, "<")) and "site-packages" not in f.filename]
     return f" ({Path(own[-1].filename).name}:{own[-1].lineno})" if own else ""
 
 

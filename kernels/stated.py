@@ -96,6 +96,9 @@ def _output_faults(kernel: Kernel, name: str, output: torch.Tensor, exact: torch
     if output.shape != exact.shape:
         yield f"outputs: {name} has shape {list(output.shape)}: expected {list(exact.shape)}, that of reference"
         return
+    if not exact.numel():
+        yield f"reference: {name} has shape {list(exact.shape)}: expected at least one number"
+        return
     if not exact.is_floating_point():
         return
     if not bool(torch.isfinite(exact).all()):

@@ -87,18 +87,27 @@ def build_task(task: TaskSpec, device: AccelDevice) -> tuple[Kernel, SearchSpace
     """The kernel of a configured task, and its space for a device.
 
     Raises:
-        UserError: the task's targets cannot be imported or do not take their arguments.
+        UserError: the task's targets cannot be imported or do not take their arguments, or nothing is feasible.
     """
     kernel = build_kernel(task)
+    space = _space(task, kernel, device)
+    if space.enumerable and not space.size:
+        raise UserError(
+            f"task={kernel.name}: no configuration is feasible: expected another shape, or fewer constraints"
+        )
+    return kernel, space
+
+
+def _space(task: TaskSpec, kernel: Kernel, device: AccelDevice) -> SearchSpace:
     if not task.space and isinstance(kernel, OwnSpace):
-        return kernel, kernel.search_space(device.limits())
+        return kernel.search_space(device.limits())
     if not task.space:
         raise UserError(f"task={task.name}: it has no space: expected task.space, or search_space in its kernel")
     shape = {field.name: getattr(kernel, field.name) for field in fields(kernel)}  # type: ignore[arg-type]
     space = instantiate_target("task.space", task.space, any_error=True, **{**shape, "device": device.limits()})
     if not isinstance(space, SearchSpace):
         raise UserError(f"task.space={task.space.get('_target_')}: expected a function that returns a SearchSpace")
-    return kernel, space
+    return space
 
 
 def session_options(

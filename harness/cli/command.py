@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.errors import UserError
+
 Options = Callable[[argparse.ArgumentParser], None]
 Action = Callable[[argparse.Namespace], int]
 
@@ -52,6 +54,20 @@ def collector_paused() -> Iterator[None]:
     finally:
         if before:
             gc.enable()
+
+
+def seconds(text: str) -> float:
+    """The type of an option in seconds, whose value may have a unit.
+
+    Raises:
+        ArgumentTypeError: it is no time.
+    """
+    from harness.config.values import seconds as in_seconds
+
+    try:
+        return in_seconds(text)
+    except UserError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def add_config_dir(parser: argparse.ArgumentParser) -> None:

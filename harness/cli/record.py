@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from harness.cli.command import Command, add_config_dir
+from harness.cli.command import Command, add_config_dir, seconds
 from harness.cli.exit_codes import DONE, FAILED
 from harness.errors import UserError
 from harness.system.terminal import say
@@ -34,7 +34,7 @@ def _record_options(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="instead, N independent draws by parameter (of a Helion space as Helion draws): random search's rate",
     )
-    parser.add_argument("--deadline-s", type=float, help="stop cleanly after this many seconds")
+    parser.add_argument("--deadline-s", type=seconds, help="stop cleanly after this many seconds")
     parser.add_argument("--finish", action="store_true", help="of --draws: the landscape of what is drawn by then")
     parser.add_argument("--compile-workers", type=int, help="compile processes; default: one a core")
 

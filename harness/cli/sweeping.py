@@ -10,6 +10,8 @@ from pathlib import Path
 from harness.backends.declaration import declaration_of
 from harness.cli.exit_codes import DONE, FAILED, USER_ERROR
 from harness.config.compose import Composer, Sweep
+from harness.config.overrides import TARGET
+from harness.config.plugins import GIVEN
 from harness.config.schema import RunConfig
 from harness.config.targets import check_takes, instantiate_target
 from harness.errors import UserError
@@ -47,7 +49,7 @@ def run(overrides: Sequence[str], multirun: bool, show: bool, config_dir: Path |
     asked = Sweep(without_repeats(asked.runs), asked.options)
     check_apart(asked.runs, asked.options.results)
     check_code(asked.runs, asked.options)
-    if any(override.startswith("+") for override in overrides):  # otherwise their YAML lists them
+    if any(override.startswith(("+", f"{TARGET}=")) for override in overrides):  # otherwise their YAML lists them
         _check_arguments(asked.runs)
     _check_trackers(asked.runs)
     if asked.options.dry_run:
@@ -92,11 +94,16 @@ def _check_arguments(configs: Sequence[RunConfig]) -> None:
     """
     checked = set()
     for config in configs:
-        for what, target in (("strategy", config.strategy), ("backend", config.backend), ("tracker", config.tracker)):
+        parts = (
+            ("strategy", config.strategy, GIVEN),
+            ("backend", config.backend, ("task", "seed")),
+            ("tracker", config.tracker, ()),
+        )
+        for what, target, given in parts:
             names = (what, str(target.get("_target_")), *sorted(target))
             if target and names not in checked:
                 checked.add(names)
-                check_takes(what, target)
+                check_takes(what, target, given)
 
 
 def _check_device(configs: Sequence[RunConfig]) -> None:

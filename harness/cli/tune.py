@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from harness.cli.command import Command, add_config_dir, collector_paused
+from harness.cli.command import Command, add_config_dir, collector_paused, seconds
 from harness.cli.exit_codes import DONE, FAILED
 from harness.errors import UserError
 from harness.system.terminal import say, warn
@@ -17,7 +17,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
         help="FILE.py:NAME, a task's name or an installed kernel's; then fields of its shape, and options of a run",
     )  # fmt: skip
     parser.add_argument("--evaluations", type=int, metavar="N", help="default: 100, unless --seconds is given")
-    parser.add_argument("--seconds", type=float, metavar="S", help="tuning seconds: compile, check, time and ask")
+    parser.add_argument("--seconds", type=seconds, metavar="S", help="tuning seconds: compile, check, time and ask")
     parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="results and best.json; default: tuned/TASK")
     parser.add_argument(
         "--strategy", default="auto", metavar="NAME", help="default: auto, which prints its choice and the reason"

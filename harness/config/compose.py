@@ -62,8 +62,6 @@ class Composer:
     """
 
     def __init__(self, config_dir: Path | None = None) -> None:
-        if config_dir is not None and not config_dir.is_dir():
-            raise UserError(f"--config-dir {config_dir}: expected a folder")
         load_hydras_plugins()
         register_schema()
         self._plugins = Plugins(config_dir)
@@ -237,6 +235,9 @@ class Composer:
         try:
             return self._hydra_call(with_kernels, overrides)
         except ValueError as error:  # a group that is overridden with null or a number
+            for part in OverridesParser.create().parse_overrides(list(overrides)):
+                if part.key_or_group in CHOSEN and not isinstance(part.value(), str):
+                    raise UserError(f"{part.input_line}: expected the name of a {part.key_or_group}") from None
             raise UserError(f"{' '.join(overrides)}: {causes_line(error)}") from None
 
     def _hydra_call(self, call: Callable[[], Any], overrides: Sequence[str] = ()) -> Any:

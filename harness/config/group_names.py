@@ -24,8 +24,12 @@ def spelled_out(overrides: Sequence[str], names_of: Callable[[str], Sequence[str
         names_of: the options of a configuration group.
 
     Raises:
-        UserError: nothing is like a glob.
+        UserError: nothing is like a glob, or ``all`` is one of several.
     """
+    for override in overrides:
+        group, _, text = override.partition("=")
+        if group == "task" and "," in text and ALL in text.split(","):
+            raise UserError(f"{override}: expected task={ALL} alone, or a list of tasks")
     return [_spelled(override, overrides, names_of) for override in overrides]
 
 
@@ -41,7 +45,8 @@ def _spelled(override: str, overrides: Sequence[str], names_of: Callable[[str], 
     named = _tasks(names_of(group), overrides) if group == "task" else list(names_of(group))
     found = named if text == ALL else _glob(override).filter(named)
     if not found:
-        raise UserError(f"{override}: no {group} matches: expected {expected_name('', named)}")
+        expected = expected_name("", named) if named else "another device" if group == "task" else "a list"
+        raise UserError(f"{override}: no {group} matches: expected {expected}")
     return f"{group}={','.join(found)}"
 
 

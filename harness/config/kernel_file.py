@@ -108,7 +108,7 @@ def _module(path: Path) -> ModuleType:
     importable(path.parent)
     try:
         module = importlib.import_module(path.stem)
-    except Exception as error:  # whatever it does while it is imported
+    except (Exception, SystemExit) as error:  # whatever it does while it is imported
         said = one_line(error.msg if isinstance(error, SyntaxError) else error, 300)
         raise UserError(f"{path}{_line(error, path)}: cannot be imported: {type(error).__name__}: {said}") from error
     found = getattr(module, "__file__", None)
@@ -128,9 +128,9 @@ def _like(path: Path) -> str:
     return str(path.with_name(near[0])) if near else ""
 
 
-def _line(error: Exception, path: Path) -> str:
+def _line(error: BaseException, path: Path) -> str:
     """``:12`` where the file itself is at fault."""
     if isinstance(error, SyntaxError):
-        return f":{error.lineno}"
+        return f":{error.lineno}" if error.lineno else ""
     lines = [at.lineno for at in extract_tb(error.__traceback__) if at.filename == str(path.resolve())]
     return f":{lines[-1]}" if lines else ""

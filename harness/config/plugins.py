@@ -129,9 +129,14 @@ class Plugins:
 
     Attributes:
         folders: package by folder of configuration.
+
+    Raises:
+        UserError: ``config_dir`` is no folder.
     """
 
     def __init__(self, config_dir: Path | None) -> None:
+        if config_dir is not None and not config_dir.is_dir():
+            raise UserError(f"--config-dir {config_dir}: expected a folder")
         self._config_dir = config_dir
         plugins = declared()
         self._named = {group: plugins[points] for group, points in GROUPS.items()}

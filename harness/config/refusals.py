@@ -25,6 +25,8 @@ CHOSEN = ("task", "strategy", "backend", "budget", "rules", "tracker", "experime
 _KEY = re.compile(r"Could not override '([^']+)'")
 _LIST = re.compile(r"Ambiguous value for argument '([^']+)'|Sweep parameters '([^']+)' requires")
 _ABSENT = re.compile(r"Interpolation key '([^']+)' not found")
+_TWICE = re.compile(r"Multiple values for (\S+)\.|An item is already at '([^']+)'")
+_MANDATORY = re.compile(r"Missing mandatory value: (\S+)")
 _UNKNOWN_RESOLVER = re.compile(r"Unsupported interpolation type (\S+)")
 
 Keys = Callable[[str, str], Sequence[str]]
@@ -38,6 +40,11 @@ def refusal(error: Exception, overrides: Sequence[str], keys: Keys) -> str:
         return _no_such_file(error)
     if found := _KEY.search(text):
         return _no_such_key(found[1], overrides, keys)
+    if found := _TWICE.search(text):
+        override = _of(found[1] or found[2], overrides)
+        return f"{override}: it is set already: expected {override.lstrip('+')}"
+    if found := _MANDATORY.search(text):
+        return f"{found[1]}: missing: expected {found[1]}=VALUE"
     if found := _LIST.search(text):
         override = _of(found[1] or found[2], overrides)
         key, _, value = override.partition("=")

@@ -50,9 +50,13 @@ class StrategyAccount:
 
 
 def strategies(config_dir: Path | None = None) -> list[StrategyAccount]:
-    """All that ``strategy=NAME`` may name: NearOpt's own, those of ``config_dir``, those of installed packages."""
-    folders = [(conf_directory(), "NearOpt"), *([(config_dir, "own")] if config_dir else [])]
-    folders += [(folder, package) for folder, package in Plugins(config_dir).folders.items()]
+    """All that ``strategy=NAME`` may name: NearOpt's own, those of ``config_dir``, those of installed packages.
+
+    Raises:
+        UserError: ``config_dir`` is no folder.
+    """
+    installed = Plugins(config_dir).folders
+    folders = [(conf_directory(), "NearOpt"), *([(config_dir, "own")] if config_dir else []), *installed.items()]
     found: dict[str, StrategyAccount] = {}
     for folder, owner in folders:
         for file in sorted((folder / "strategy").glob("*.yaml")):

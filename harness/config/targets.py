@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -108,8 +108,11 @@ def declared_target(what: str, target: Mapping[str, Any]) -> Any:
     return target_object(f"{what}._target_", _path(what, target))
 
 
-def check_takes(what: str, target: Mapping[str, Any]) -> None:
+def check_takes(what: str, target: Mapping[str, Any], given: Sequence[str] = ()) -> None:
     """Refuse arguments that the target's signature does not have; one that cannot be imported says so when it is built.
+
+    Args:
+        given: arguments that the harness gives: a value of the user's own would be ignored.
 
     Raises:
         UserError: naming the argument, its value and the nearest that there is.
@@ -118,11 +121,10 @@ def check_takes(what: str, target: Mapping[str, Any]) -> None:
         parameters = inspect.signature(declared_target(what, target)).parameters.values()
     except (UserError, TypeError, ValueError):
         return
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
-        return
-    names = [parameter.name for parameter in parameters]
+    anything = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
+    names = [parameter.name for parameter in parameters if parameter.name not in given]
     for name, value in target.items():
-        if name not in names and name not in HYDRA_WORDS:
+        if name in given or not (anything or name in names or name in HYDRA_WORDS):
             near = expected_name(name, names, f"{what}.")
             expected = f"an argument of {_path(what, target)}" if near.startswith("one of") else near
             raise UserError(f"{what}.{name}={value}: nobody reads it: expected {expected}")

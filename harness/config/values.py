@@ -64,6 +64,19 @@ def _checked(override: str, kinds: Mapping[str, tuple[type, ...]]) -> str:
     return override
 
 
+def seconds(text: str) -> float:
+    """Seconds in ``90``, ``90s`` or ``1.5min``.
+
+    Raises:
+        UserError: no number, or a unit that is none of time.
+    """
+    if _NUMBER.fullmatch(text.strip()):
+        return float(text)
+    if _WITH_UNITS.fullmatch(text):
+        return _seconds(text, text)
+    raise UserError(f"{text}: expected seconds, or a number with {UNITS}")
+
+
 def _in_seconds(name: str) -> bool:
     return name == "budget.seconds" or name.endswith("_s")
 

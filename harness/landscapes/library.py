@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.errors import UserError
+from harness.system.near import expected_name
 from harness.system.resources import landscape_directory
 
 SEPARATOR = "__"
@@ -32,7 +33,8 @@ def find_landscape(task: str, device: str | None) -> Path:
     }
     if not by_device:
         names = sorted({path.stem.split(SEPARATOR, 1)[0] for path in recorded_landscapes()})
-        raise UserError(f"task={task}: no recording in {landscape_directory()}: expected one of {', '.join(names)}")
+        expected = expected_name(task, names, more="nearopt landscapes lists them")
+        raise UserError(f"task={task}: no recording in {landscape_directory()}: expected {expected}, or backend=live")
     if device is None:
         if len(by_device) > 1 and LIBRARY_DEVICE in by_device:
             return by_device[LIBRARY_DEVICE]

@@ -10,7 +10,7 @@ from tests.harness.cli.test_cli import Nearopt, nearopt
 
 __all__ = ["nearopt"]
 TASK = "task=softmax-4096x2560-bf16"
-FOREIGN = ("full_key", "object_type", "Schema", "struct", "OmegaConf", "append to", "multirun", "merging", "Traceback",
+FOREIGN = ("Mandatory", "Multiple values", "Config group", "full_key", "object_type", "Schema", "struct", "OmegaConf", "append to", "multirun", "merging", "Traceback",
            "Key '", "argparse", "locating", "Ambiguous", "override '")  # fmt: skip
 """Words of Hydra's, OmegaConf's and Python's."""
 
@@ -32,6 +32,11 @@ RUN_MISTAKES = {
     "strategy=random,lfbo": "strategy=random,lfbo: a list: expected -m with it, or one value",
     "task=glob(softmax-*)": "task=glob(softmax-*): stands for several values: add -m",
     "task=all": "task=all: stands for several values: add -m",
+    "strategy=null": "strategy=null: expected the name of a strategy",
+    "backend=3": "backend=3: expected the name of a backend",
+    "experiment=null": "experiment=null: expected the name of a experiment",
+    "+strategy=lfbo": "+strategy=lfbo: it is set already: expected strategy=lfbo",
+    "+seed=3": "+seed=3: it is set already: expected seed=3",
     # options
     "strateg=random": "strateg=random: nobody reads it: expected strategy",
     "bugdet.evaluations=3": "bugdet.evaluations=3: nobody reads it: expected budget.evaluations",
@@ -46,6 +51,10 @@ RUN_MISTAKES = {
              "and 13 more",
     "seed.x=3": "seed.x=3: nobody reads it: expected seed=VALUE",
     "+strategy.depth=3": "strategy.depth=3: nobody reads it: expected an argument of harness.strategies.random.",
+    "+strategy.seed=3": "strategy.seed=3: nobody reads it: expected an argument of harness.strategies.random.",
+    "++strategy.space=3": "strategy.space=3: nobody reads it: expected an argument of harness.strategies.random.",
+    "+backend.seed=3": "backend.seed=3: nobody reads it: expected",
+    "strategy=optuna_sampler": "strategy.sampler: missing: expected strategy.sampler=VALUE",
     "~strategy": "~strategy: expected strategy=VALUE: a run cannot do without it",
     "=3": "=3: expected NAME=VALUE",
     "budget.evaluations": "budget.evaluations: expected NAME=VALUE",
@@ -77,6 +86,12 @@ COMMANDS = {
     "gate lfb --against random": "strategy=lfb: there is no such strategy: expected lfbo",
     "strategies lfb": "nearopt: strategies lfb: there is no such strategy: expected lfbo",
     "run -m task=glob(sftmax-*)": "task=glob(sftmax-*): no task matches: expected one of attention-",
+    "run -m task=all,softmax": "task=all,softmax: expected task=all alone, or a list of tasks",
+    "run -m task=all backend.device=h20": "task=all: no task matches: expected another device",
+    "strategies --config-dir nope": "--config-dir nope: expected a folder",
+    "tune softmax --seconds 2parsec": "--seconds: 2parsec: parsec is no unit of time: expected seconds, or a number",
+    "record task=softmax --deadline-s many": "--deadline-s: many: expected seconds, or a number with ms, s, min",
+    "run task=softmax task.kernel.rows=4095": "expected softmax-4096x2560-bf16, or backend=live",
     "run -m task=glob(softmax-*": "expected glob(PATTERN) or glob([PATTERN,…],exclude=PATTERN)",
     "run -m strategy=random,optuna_tp task=softmax": "there is no such strategy: expected optuna_tpe or optuna_gp",
     "run -m budget.evaluations=10,many": "budget.evaluations=many: expected a whole number or null",

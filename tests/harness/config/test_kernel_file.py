@@ -28,6 +28,8 @@ def test_the_only_kernel_of_a_file_needs_no_name(tmp_path: Path) -> None:
         ("rowsum_near", "", ":Rowsum", "rowsum_near.py:Rowsum: no such kernel in it: expected RowSum"),
         ("rowsum_far", TWO, ":Matmul", "no such kernel in it: expected RowSum or Second"),
         ("rowsum_bad", "\n\n1 / 0\n", "", "cannot be imported: ZeroDivisionError: division by zero"),
+        ("rowsum_exit", "\n\nraise SystemExit(3)\n", "", "rowsum_exit.py:[0-9]+: cannot be imported: SystemExit: 3"),
+        ("rowsum_zero", "\0", "", "rowsum_zero.py: cannot be imported: SyntaxError: source code string"),
         (
             "rowsum_part",
             "\n\nclass Part(CpuKernel):\n    pass\n",

@@ -192,6 +192,7 @@ def test_a_folder_of_another_task_or_search_is_left_alone(nearopt: Nearopt, tmp_
         (("task=softmax",), "task=softmax: expected the name alone, or FILE.py:NAME"),
         (("softmax", "strategy.gamma=0.2"), "strategy.gamma=0.2: of which strategy? expected --strategy NAME with it"),
         (("needs_rows.py", "cols=3"), "needs_rows.py: its shape is not known: expected rows=VALUE dtype=VALUE"),
+        (("no_rows.py",), "no configuration is feasible: expected another shape, or fewer constraints"),
         (("softmax", "--evaluations", "0"), "budget.evaluations=0: expected 1 or more"),
         (("softmax", "--workers", "0"), "workers=0: expected a whole number"),
         (
@@ -207,5 +208,8 @@ def test_a_mistake_is_a_line(nearopt: Nearopt, tmp_path: Path, words: tuple[str,
         file.write_text(
             file.read_text().replace("rows: int = 64", "rows: int").replace("int = 32", "int").replace('= "fp32"', "")
         )
+    if "no_rows.py" in words:
+        file = cpu_kernel(tmp_path, "no_rows")
+        file.write_text(file.read_text().replace('Boolean("flip")]', 'Boolean("flip")], constraints=["block > 32"]'))
     code, out, err = nearopt("tune", *words)
     assert (code, out) == (2, "") and said in err and err.count("\n") == 1, err
