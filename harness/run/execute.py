@@ -131,7 +131,7 @@ def _execute(
     tracker = build_tracker(config)
     check_reference(task_folder, backend)
     if goes_on:
-        extend(path, document, backend.space)
+        extend(path, document, backend.space, options.allow_mixed_code)
     with RunDirectory(path, document, options.allow_mixed_code) as directory:
         if not damage(path) and (skipped := _skipped(path)) is not None:
             return skipped

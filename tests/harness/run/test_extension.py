@@ -14,6 +14,7 @@ import yaml
 from harness.backends.replay import ReplayBackend
 from harness.config.compose import Composer
 from harness.errors import Busy, OtherRun, Unwritable, UserError
+from harness.run import execute as execute_module
 from harness.run import extension
 from harness.run.execute import RunResult, execute
 from harness.run.state import State, run_state
@@ -198,3 +199,20 @@ def test_nobody_extends_a_run_that_another_process_is_at(tmp_path: Path) -> None
     finally:
         lease.close()
     assert (path / "DONE").exists()
+
+
+def test_a_run_that_another_process_extended_meanwhile_stays_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(tmp_path, 6)
+    plainly = execute_module.extend
+
+    def late(*arguments: Any) -> None:
+        monkeypatch.setattr(execute_module, "extend", plainly)
+        assert run(tmp_path, 12).evaluations == 12
+        plainly(*arguments)
+
+    monkeypatch.setattr(execute_module, "extend", late)
+    with pytest.raises(OtherRun, match=r"budget\.evaluations was 12, now 9"):
+        run(tmp_path, 9)
+    assert run(tmp_path, 12).ended == "skipped"
