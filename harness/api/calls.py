@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from harness.api.run import Run, done
-from harness.api.words import budget_words, quoted, strategy_words, task_words
+from harness.api.words import strategy_words, task_words
 from harness.config.compose import Composer, Sweep
+from harness.config.overrides import budget_words, quoted
 from harness.config.schema import RunConfig
 from harness.errors import UserError
 from harness.run.execute import RunResult
 from harness.study.attempt import Failure
 from harness.study.mixed_code import check_code
 from harness.study.plan import check_apart, planned, without_repeats
-from harness.study.sweep import run_alone
+from harness.study.sweep import check_wanted, run_alone
 from harness.study.sweep import sweep as run_sweep
 from harness.tuning.auto import AUTO
 from harness.tuning.of_run import outcome_of_run
@@ -178,6 +179,7 @@ def sweep(
     asked = Sweep(without_repeats(tuple(runs)), options)
     if not asked.runs:
         raise UserError("sweep: no run: expected a task, a strategy and a seed at least")
+    check_wanted(asked.options)
     check_apart(asked.runs, asked.options.results)
     check_code(asked.runs, asked.options)
     with planned(asked.runs, asked.options.results) as plan:

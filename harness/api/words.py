@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from harness.config.overrides import quoted
 from harness.errors import UserError
 
 
@@ -11,17 +12,6 @@ def task_words(task: str | Path) -> list[str]:
     if isinstance(task, Path) or task.endswith(".parquet"):
         return [f"backend.landscape={quoted(task)}"]
     return [f"task={task}"]
-
-
-def budget_words(evaluations: int | None, seconds: float | None) -> list[str]:
-    if seconds is None:
-        return [] if evaluations is None else [f"budget.evaluations={evaluations}"]
-    return [f"budget.evaluations={'null' if evaluations is None else evaluations}", f"budget.seconds={seconds:g}"]
-
-
-def quoted(value: str | Path) -> str:
-    escaped = str(value).replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
 
 
 def strategy_words(strategy: object) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from hydra.errors import HydraException
 
 from harness.errors import UserError
 from harness.landscapes.library import SEPARATOR
+
+ENDS_A_QUOTE = re.compile(r"(\\*)('|\Z)")
 
 TARGET, LABEL = "strategy._target_", "strategy.label"
 ARGUMENTS = "strategy.arguments."
@@ -117,5 +120,16 @@ def _exists(text: str) -> bool:
 
 def quoting(key: str, value: str) -> str:
     """How to give a text that Hydra would take apart."""
-    escaped = value.replace("'", "\\'")
-    return f"""quote the value, for Hydra and for the shell: {key}="'{escaped}'\""""
+    return f"""quote the value, for Hydra and for the shell: {key}="{quoted(value)}\""""
+
+
+def quoted(value: object) -> str:
+    """A text as Hydra takes it whole. A backslash is doubled where a quote follows, and nowhere else."""
+    return "'" + ENDS_A_QUOTE.sub(lambda found: 2 * found[1] + ("\\'" if found[2] else ""), str(value)) + "'"
+
+
+def budget_words(evaluations: int | None, seconds: float | None) -> list[str]:
+    """The overrides of a budget, of which whichever part comes first ends a run; none for the default."""
+    if seconds is None:
+        return [] if evaluations is None else [f"budget.evaluations={evaluations}"]
+    return [f"budget.evaluations={'null' if evaluations is None else evaluations}", f"budget.seconds={seconds:g}"]

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from harness.landscapes.facts import TaskFacts, read_facts
 
@@ -45,9 +45,9 @@ def shape_distance(a: Mapping[str, Any], b: Mapping[str, Any]) -> float:
 
 def _field_distance(a: object, b: object) -> float:
     if _is_size(a) and _is_size(b):
-        return abs(math.log(float(a) / float(b)))  # type: ignore[arg-type]
+        return abs(math.log(a / b))
     return 0.0 if a == b else OTHER
 
 
-def _is_size(value: object) -> bool:
+def _is_size(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and value > 0

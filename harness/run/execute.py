@@ -110,13 +110,11 @@ def _execute(
     build: Build,
 ) -> RunResult:
     path = options.results / backend.task / contract.run_name(config.label, config.seed)
-    goes_on = holds_run(path) and extendable(
-        path, _document(config, backend, sources(config, backend)), options.allow_mixed_code
-    )
-    if not goes_on and (skipped := recognised(config, options, backend)) is not None:
-        return skipped  # before anything is written: a finished study may be read-only
     learned = sources(config, backend)
     document = _document(config, backend, learned)
+    goes_on = holds_run(path) and extendable(path, document, options.allow_mixed_code)
+    if not goes_on and (skipped := recognised(config, options, backend, document)) is not None:
+        return skipped  # before anything is written: a finished study may be read-only
     seeds = streams(config.seed, subject_of(backend), config.strategy["_target_"])
     task_folder = options.results / backend.task
     if config.rules is not None and not isinstance(backend, EndsEarly):
@@ -131,7 +129,7 @@ def _execute(
     tracker = build_tracker(config)
     check_reference(task_folder, backend)
     if goes_on:
-        extend(path, document, backend.space)
+        extend(path, document, backend.space, options.allow_mixed_code)
     with RunDirectory(path, document, options.allow_mixed_code) as directory:
         if not damage(path) and (skipped := _skipped(path)) is not None:
             return skipped
@@ -175,11 +173,14 @@ def _execute(
         return RunResult(path, ended, best.evaluations, best.latency_ms, "", *facts)
 
 
-def recognised(config: RunConfig, options: SweepOptions, backend: Backend) -> RunResult | None:
+def recognised(
+    config: RunConfig, options: SweepOptions, backend: Backend, document: contract.ConfigDocument | None = None
+) -> RunResult | None:
     """The run ``config`` where it is done; ``None`` where it is not, or damaged so that it can be run again.
 
     Args:
         backend: of this run, or of the same with another seed.
+        document: what its ``config.yaml`` would hold, where that is known already.
 
     Raises:
         UserError: what is there belongs to another run, is damaged beyond repair, or a newer NearOpt made it.
@@ -197,7 +198,7 @@ def recognised(config: RunConfig, options: SweepOptions, backend: Backend) -> Ru
     done, _ = read_done(path / contract.DONE)
     remove_left_over(path)  # of a process that was killed when it had all but let go of it
     check_reference(task_folder, backend)
-    document = _document(config, backend, sources(config, backend))
+    document = document or _document(config, backend, sources(config, backend))
     check_owner(path, document, options.allow_mixed_code)  # a newer NearOpt's run is none of ours
     with writing(task_folder):
         write_reference(task_folder, backend, config.task)  # a damaged one alone

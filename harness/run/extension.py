@@ -31,6 +31,7 @@ from harness.system.digest import digest
 from harness.system.documents import read_text
 from harness.system.lease import Held, Lease
 from harness.system.sealed_lines import sealed
+from harness.system.text import one_line
 from harness.system.yaml_text import load_yaml
 from search_spaces.space import SearchSpace
 
@@ -81,11 +82,14 @@ def extendable(path: Path, config: Mapping[str, Any], allow_mixed_code: bool) ->
     return True
 
 
-def extend(path: Path, config: Mapping[str, Any], space: SearchSpace) -> None:
-    """Make the run in ``path``, which is :func:`extendable`, an interrupted one of ``config``.
+def extend(path: Path, config: Mapping[str, Any], space: SearchSpace, allow_mixed_code: bool) -> None:
+    """Make the run in ``path``, which was :func:`extendable`, an interrupted one of ``config``.
+
+    It is left as it is where another process has made another run of it since: who claims it next is told so.
 
     Raises:
         Busy: another process is at it.
+        OtherRun: as :func:`extendable`.
         UserError: its evaluations cannot be read back as they were written; it is left as it is.
         Unwritable: there is no room; it is left as it is.
     """
@@ -95,6 +99,8 @@ def extend(path: Path, config: Mapping[str, Any], space: SearchSpace) -> None:
         except Held as error:
             raise Busy(path, f"{error} is running this: wait for it, or choose another results=") from None
         with closing(lease):
+            if not extendable(path, config, allow_mixed_code):
+                return
             if (path / contract.DONE).exists():
                 _log_again(path, space)
                 (path / contract.DONE).unlink()
@@ -140,7 +146,7 @@ def _log_again(path: Path, space: SearchSpace) -> None:
         kept = list(_evaluations(table, space))
         whole = table_of(kept, space).select(table.column_names).equals(table)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, pa.ArrowException) as error:
-        raise UserError(f"{file}: not readable ({str(error).splitlines()[0]}): the run cannot go on") from None
+        raise UserError(f"{file}: not readable ({one_line(error, 200)}): the run cannot go on") from None
     if not whole:
         raise UserError(f"{file}: cannot be turned into a log again: the run cannot go on")
     check, lines = 0, []

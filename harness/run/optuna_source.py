@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import sqlite3
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,19 +25,23 @@ SUFFIXES = (".db", ".sqlite", ".sqlite3")
 def observed_studies(path: Path, source: Source) -> list[Observed]:
     """The finished trials of every study in the file, the first ``source.evaluations`` of each.
 
-    A trial that failed, or whose value is not finite, is a failure; one that was pruned or still runs is left out.
+    The file is opened for reading only: Optuna makes its tables in any SQLite file that it may write to. A trial that
+    failed, or whose value is not finite, is a failure; one that was pruned or still runs is left out.
 
     Raises:
         UserError: it is no storage, or a study has several objectives or maximises one.
     """
     import optuna
+    from optuna.exceptions import OptunaError
     from sqlalchemy.exc import SQLAlchemyError
 
-    url = f"sqlite:///{path.resolve()}"
+    how = {"creator": partial(sqlite3.connect, f"{path.resolve().as_uri()}?mode=ro", uri=True)}
     try:
-        studies = [optuna.load_study(study_name=name, storage=url) for name in optuna.get_all_study_names(url)]
-    except (SQLAlchemyError, RuntimeError, KeyError, ValueError) as error:
-        reason = one_line(error, 200)
+        storage = optuna.storages.RDBStorage("sqlite://", engine_kwargs=how, skip_table_creation=True)
+        studies = [optuna.load_study(study_name=name, storage=storage) for name in optuna.get_all_study_names(storage)]
+    except (SQLAlchemyError, OptunaError, RuntimeError, KeyError, ValueError) as error:
+        cause = error.__cause__ or error
+        reason = one_line(getattr(cause, "orig", None) or cause, 200)
         raise UserError(f"source={path}: cannot be read ({reason}): expected an Optuna storage in SQLite") from None
     if not studies:
         raise UserError(f"source={path}: no study in it: expected one whose objective is a latency in ms")

@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import yaml
 
 from harness.config.source import Source
@@ -19,7 +17,7 @@ from harness.landscapes.facts import TaskFacts, facts_of
 from harness.landscapes.landscape import read_landscape
 from harness.run import contract
 from harness.run.alignment import Observed
-from harness.run.log_lines import read_lines
+from harness.run.kept import kept_file, kept_rows
 from harness.run.optuna_source import SUFFIXES, observed_studies
 from harness.system.documents import read_json, read_text
 from harness.system.seeds import named, of_subject
@@ -75,7 +73,7 @@ def _of_runs(folder: Path, runs: list[Path], source: Source, seed: int) -> Obser
     facts = _facts(folder, runs[0])
     if source.runs is not None and source.runs < len(runs):
         runs = [runs[i] for i in sorted(_generator(seed, facts).choice(len(runs), source.runs, replace=False))]
-    rows = [row for run in runs for row in _rows(run)[: source.evaluations]]
+    rows = [_row(row) for run in runs for row in kept_rows(run)[: source.evaluations]]
     return Observed(
         name=folder.name,
         facts=facts,
@@ -94,51 +92,19 @@ def _runs(path: Path) -> list[Path]:
     """Run directories at ``path`` or below it, by name; seeds in the order of numbers."""
     level = [path]
     for _ in range(DEPTH + 1):
-        found = [folder for folder in level if _log(folder) is not None]
+        found = [folder for folder in level if kept_file(folder) is not None]
         if found:
             return sorted(found, key=lambda run: (run.parent, len(run.name), run.name))
         level = [below for folder in level for below in folder.iterdir() if below.is_dir()]
     return []
 
 
-def _log(run: Path) -> Path | None:
-    """The log of a run that is done, or of one that is not."""
-    logs = (run / contract.EVALUATIONS, run / contract.LOG)
-    return next((log for log in logs if log.is_file()), None)
-
-
 Row = tuple[Mapping[str, Any], Status, float | None]
 
 
-def _rows(run: Path) -> list[Row]:
-    """Configuration, status and latency in ms of each evaluation of a run, in the order told.
-
-    Raises:
-        UserError: its log cannot be read.
-    """
-    log = _log(run)
-    assert log is not None
-    try:
-        if log.name == contract.LOG:
-            lines = read_lines(log.read_bytes())
-            if lines.fault:
-                raise UserError(f"source={run}: {lines.fault}")
-            return [_row(row["configuration"], row) for row in lines.rows]
-        rows = pq.ParquetFile(log).read().to_pylist()
-        return [_row(_parameters(row), row) for row in rows]
-    except (OSError, pa.ArrowException, ValueError, KeyError) as error:
-        raise UserError(f"source={log}: cannot be read ({one_line(error, 200)}): expected a run's log") from None
-
-
-def _parameters(row: Mapping[str, Any]) -> dict[str, Any]:
-    prefix = contract.PARAMETER_PREFIX
-    return {
-        name.removeprefix(prefix): value for name, value in row.items() if name.startswith(prefix) and value is not None
-    }
-
-
-def _row(configuration: Mapping[str, Any], row: Mapping[str, Any]) -> Row:
-    values = {name: tuple(value) if isinstance(value, list) else value for name, value in configuration.items()}
+def _row(row: Mapping[str, Any]) -> Row:
+    """Configuration, status and latency in ms of an evaluation."""
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in row["configuration"].items()}
     status, latency = Status(row[contract.STATUS]), row[contract.LATENCY_MS]
     return values, status, float(latency) if status is Status.OK and latency is not None else None
 

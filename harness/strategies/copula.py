@@ -60,8 +60,11 @@ class CopulaThompson:
         self._visited = Visited(space)
         self._drawn = drawn
         self._listed = space.enumerable and space.size <= max_listed
-        how = {"priors": Priors(), "additive": True, "smoothness": 0.5}
-        self._means = [SourceMean(self._encoding, each, **how) for each in sources if each.ranked]  # type: ignore[arg-type]
+        self._means = [
+            SourceMean(self._encoding, each, priors=Priors(), additive=True, smoothness=0.5)
+            for each in sources
+            if each.ranked
+        ]
         self._law: tuple[Floats, Floats] | None = None
 
     def ask(self, n: int) -> Sequence[Configuration]:

@@ -2,8 +2,8 @@
 
 A greedy set cover (Johnson 1974): each step takes the configuration that is near-optimal on most sources that none of
 those taken is near-optimal on; between equals the one with the lowest geometric mean slowdown over all sources. Once
-every source is covered, covering starts again without those taken. Then another strategy follows, as in ``warm``, which
-this is with one source.
+every source is covered, covering starts again without those taken. Then another strategy follows, as in ``warm``; with
+one source both try the same, where ``warm`` has ``differing=1``.
 
 * **Failures** on a source, and configurations that it did not see, count as a slowdown of :data:`UNKNOWN` there. Tries
   that fail here are told to the wrapped strategy.

@@ -12,7 +12,7 @@ from time import sleep
 
 from harness.backends.declaration import declaration_of
 from harness.config.schema import RunConfig, SweepOptions
-from harness.errors import Unwritable
+from harness.errors import Unwritable, UserError
 from harness.evaluation import Evaluation
 from harness.measure.device import VISIBLE_DEVICES
 from harness.run import contract
@@ -190,6 +190,16 @@ def _serial(
         yield i, attempt(config, options, throttled(report))
 
 
+def check_wanted(options: SweepOptions) -> None:
+    """Refuse to start what was asked to start nothing.
+
+    Raises:
+        UserError: it is a dry run.
+    """
+    if options.dry_run:
+        raise UserError("dry_run=true: nothing is estimated here: expected it with nearopt run")
+
+
 def run_alone(config: RunConfig, options: SweepOptions, build: Build = build_strategy) -> RunResult:
     """One run with its evaluations on the progress display.
 
@@ -199,6 +209,7 @@ def run_alone(config: RunConfig, options: SweepOptions, build: Build = build_str
     Raises:
         UserError: on configuration at fault.
     """
+    check_wanted(options)
     _tidy(options.results)
     with ProgressDisplay("evaluations", config.budget.evaluations) as display:
         best: list[float] = []

@@ -14,9 +14,9 @@ import yaml
 from harness.errors import UserError
 from harness.run import contract
 from harness.run.given import given_default
-from harness.run.log_lines import read_lines
+from harness.run.kept import kept_rows
 from harness.run.state import State, run_state
-from harness.system.documents import read_bytes, read_text
+from harness.system.documents import read_text
 from harness.system.names import check_names
 from harness.system.yaml_text import load_yaml
 from harness.tuning.outcome import (
@@ -30,8 +30,6 @@ from harness.tuning.outcome import (
     counted,
     latency_of,
 )
-
-_COLUMNS = (contract.STATUS, contract.LATENCY_MS, contract.ORACLE_MS, "message")
 
 
 def outcome_of_run(run: Path) -> Outcome:
@@ -82,30 +80,12 @@ def _tried(run: Path, live: bool, retimed: Mapping[int, float]) -> list[Tried]:
         Tried(
             configuration=row["configuration"],
             status=str(row[contract.STATUS]),
-            message=str(row["message"] or ""),
+            message=str(row.get("message") or ""),
             latency_ms=row[contract.LATENCY_MS],
-            known_ms=retimed.get(index) if live else row[contract.ORACLE_MS],
+            known_ms=retimed.get(index) if live else row.get(contract.ORACLE_MS),
         )
-        for index, row in enumerate(_rows(run))
+        for index, row in enumerate(kept_rows(run))
     ]
-
-
-def _rows(run: Path) -> list[dict[str, Any]]:
-    """A row an evaluation: of the table where the run is done, else of its log."""
-    path = run / contract.EVALUATIONS
-    if not path.exists():
-        log = run / contract.LOG
-        return read_lines(read_bytes(log, None)).rows if log.exists() else []
-    try:
-        file = pq.ParquetFile(path)
-        parameters = [name for name in file.schema_arrow.names if name.startswith(contract.PARAMETER_PREFIX)]
-        rows: list[dict[str, Any]] = file.read([*_COLUMNS, *parameters]).to_pylist()
-    except (OSError, ValueError, KeyError, pa.ArrowException) as error:
-        raise UserError(f"{path}: damaged: {str(error).splitlines()[0]}") from None
-    prefix = len(contract.PARAMETER_PREFIX)
-    for row in rows:
-        row["configuration"] = {name[prefix:]: row[name] for name in parameters if row[name] is not None}
-    return rows
 
 
 def _retimed(path: Path, label: str, seed: int) -> tuple[dict[int, float], tuple[str, float] | None]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from harness.config.compose import Composer
 from harness.config.kernel_file import is_kernel_file, read_kernel_file, register_task
+from harness.config.overrides import budget_words, quoted
 from harness.config.schema import RunSchema
 from harness.errors import UserError
 from harness.tuning.auto import AUTO
@@ -67,19 +68,12 @@ def overrides_of(request: TuneRequest, composer: Composer) -> list[str]:
     else:
         overrides += _values(request.values, (), str(request.landscape))
     if request.landscape is not None:
-        overrides.append(f"backend.landscape={_quoted(str(request.landscape))}")
+        overrides.append(f"backend.landscape={quoted(request.landscape)}")
     elif not any(override.startswith("backend=") for override in overrides):
         overrides.append("backend=live")
     if request.strategy != AUTO:
         overrides.append(f"strategy={request.strategy}")
-    return overrides + _budget(request)
-
-
-def _budget(request: TuneRequest) -> list[str]:
-    if request.seconds is None:
-        return [] if request.evaluations is None else [f"budget.evaluations={request.evaluations}"]
-    evaluations = "null" if request.evaluations is None else request.evaluations
-    return [f"budget.evaluations={evaluations}", f"budget.seconds={request.seconds:g}"]
+    return overrides + budget_words(request.evaluations, request.seconds)
 
 
 def _values(values: Sequence[str], shape: Sequence[str], what: str) -> list[str]:
@@ -102,8 +96,3 @@ def _values(values: Sequence[str], shape: Sequence[str], what: str) -> list[str]
             )
             raise UserError(f"{value}: nobody reads it: expected {near[0] + '=VALUE' if near else of_kernel}")
     return overrides
-
-
-def _quoted(text: str) -> str:
-    escaped = text.replace("'", "\\'")
-    return f"'{escaped}'"

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from harness.strategies.conditional_gp.climb import climbed
 from harness.strategies.conditional_gp.grid_points import GridPoints
 from harness.strategies.conditional_gp.moves import exchanges, feasible_draws
-from search_spaces.encoding import Codes, Encoding, Floats
+from search_spaces.encoding import BlockKind, Codes, Floats
 from search_spaces.nearest import Visited
 from search_spaces.space import SearchSpace
 
@@ -22,6 +22,29 @@ KEPT = 500
 """Candidates of an ask."""
 SHARE = 3
 """A search serves while less than one in so many of those under way are told."""
+
+
+class Placing(Protocol):
+    """From codes to the points that a model is of: :class:`search_spaces.encoding.Encoding` is one."""
+
+    @property
+    def space(self) -> SearchSpace:
+        """Whose codes they are."""
+        ...
+
+    @property
+    def blocks(self) -> tuple[slice, ...]:
+        """Columns of each parameter or feature."""
+        ...
+
+    @property
+    def kinds(self) -> tuple[BlockKind, ...]:
+        """Kind of each block."""
+        ...
+
+    def points(self, codes: Codes) -> Floats:
+        """Rows of codes, [n, d], as points, [n, D]."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +76,7 @@ class CandidateSource(Protocol):
 class ListedCandidates:
     """The whole feasible set, prepared once."""
 
-    def __init__(self, space: SearchSpace, encoding: Encoding, visited: Visited) -> None:
+    def __init__(self, space: SearchSpace, encoding: Placing, visited: Visited) -> None:
         self._codes = space.codes()
         self._grid = GridPoints.of(encoding.points(self._codes), encoding.blocks)
         self._visited = visited
@@ -95,7 +118,7 @@ class ClimbedCandidates:
     def __init__(
         self,
         space: SearchSpace,
-        encoding: Encoding,
+        encoding: Placing,
         visited: Visited,
         rng: np.random.Generator,
         *,

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +20,7 @@ from harness.strategies.base import Budget
 from harness.strategies.common.checks import check
 from harness.strategies.common.flat_arguments import flat_arguments
 from harness.strategies.common.tries import check_sources
-from harness.strategies.conditional_gp.candidate_sources import CandidateSource
+from harness.strategies.conditional_gp.candidate_sources import CandidateSource, Placing
 from harness.strategies.conditional_gp.model import Model
 from harness.strategies.conditional_gp.scored import ScoredEncoding
 from harness.strategies.conditional_gp.settings import (
@@ -35,7 +34,7 @@ from harness.strategies.conditional_gp.settings import (
 from harness.strategies.conditional_gp.source_mean import SourceMean
 from harness.strategies.conditional_gp.strategy import ConditionalGP
 from harness.strategies.source import SourceData
-from search_spaces.encoding import Codes, Encoding
+from search_spaces.encoding import Codes
 from search_spaces.space import SearchSpace
 
 BEST_TENTH = float(ndtri(0.1))
@@ -96,17 +95,17 @@ class GuidedGP(ConditionalGP):
     ) -> None:
         check_sources("guided_gp", sources)
         self._early, self._certain = guide.early, guide.certain
-        how: dict[str, Any] = {
-            "priors": covariance.priors_in(listed=candidates.lists(space)),
-            "additive": covariance.additive,
-            "smoothness": covariance.smoothness,
-        }
         groups = (start, target, covariance, fit, acquisition, candidates)
         flat = {field.name: getattr(group, field.name) for group in groups for field in fields(group)}
         super().__init__(space, seed, budget, **flat)
         self._plain = self._encoding
-        self._means = [SourceMean(self._plain, source, **how) for source in sources if source.ranked]
-        self._worlds: dict[tuple[bool, ...], tuple[Encoding, Model, CandidateSource]] = {}
+        priors, additive = covariance.priors_in(listed=candidates.lists(space)), covariance.additive
+        self._means = [
+            SourceMean(self._plain, source, priors=priors, additive=additive, smoothness=covariance.smoothness)
+            for source in sources
+            if source.ranked
+        ]
+        self._worlds: dict[tuple[bool, ...], tuple[Placing, Model, CandidateSource]] = {}
 
     def start(self, evaluations: Sequence[Evaluation]) -> None:
         """What is given is learnt. What a source likes is no random draw: it does not count among the initial ones."""
@@ -142,7 +141,7 @@ class GuidedGP(ConditionalGP):
         borne = tuple(self._agrees(mean) for mean in self._means)
         if borne not in self._worlds:
             means = [mean for mean, kept in zip(self._means, borne, strict=True) if kept]
-            encoding = ScoredEncoding(self._plain, means) if means else self._plain
+            encoding: Placing = ScoredEncoding(self._plain, means) if means else self._plain
             self._worlds[borne] = encoding, self._model_over(encoding), self._candidates_in(encoding)
         self._encoding, self._model, self._source = self._worlds[borne]
         return super()._modelled(n)

@@ -6,14 +6,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from harness.strategies.conditional_gp.candidate_sources import Placing
 from harness.strategies.conditional_gp.source_mean import SourceMean
-from search_spaces.encoding import BlockKind, Codes, Encoding, Floats
+from search_spaces.encoding import BlockKind, Codes, Floats
+from search_spaces.space import SearchSpace
 
 WIDTH = 6.0
 """Normal scores from one end to the other of what is one feature's [0, 1]."""
 
 
-class ScoredEncoding(Encoding):
+class ScoredEncoding:
     """An encoding with the scores of sources, scaled like features, behind it.
 
     Args:
@@ -21,10 +23,14 @@ class ScoredEncoding(Encoding):
         means: of the sources; they take points of ``encoding``.
     """
 
-    def __init__(self, encoding: Encoding, means: Sequence[SourceMean]) -> None:
-        self.__dict__.update(encoding.__dict__)
+    def __init__(self, encoding: Placing, means: Sequence[SourceMean]) -> None:
         self._plain = encoding
         self._means = means
+
+    @property
+    def space(self) -> SearchSpace:
+        """Whose codes they are."""
+        return self._plain.space
 
     @property
     def blocks(self) -> tuple[slice, ...]:
@@ -34,10 +40,12 @@ class ScoredEncoding(Encoding):
 
     @property
     def kinds(self) -> tuple[BlockKind, ...]:
+        """Kind of each block."""
         scores: list[BlockKind] = ["feature"] * len(self._means)
         return (*self._plain.kinds, *scores)
 
     def points(self, codes: Codes) -> Floats:
+        """Rows of codes, [n, d], as points, [n, D]."""
         plain = self._plain.points(codes)
         scores = np.array([mean(plain) for mean in self._means]).reshape(len(self._means), len(plain))
         return np.hstack([plain, scores.T / WIDTH + 0.5])

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
+from numpy.typing import NDArray
 
+from harness.strategies.conditional_gp.candidate_sources import Placing
 from harness.strategies.conditional_gp.gp import Posterior, Priors, fit
 from harness.strategies.conditional_gp.targets import targets
 from harness.strategies.source import SourceData
-from search_spaces.encoding import Encoding, Floats
+from search_spaces.encoding import Floats
 
 FITTED, CONDITIONED, ITERATIONS = 128, 400, 25
 """Points that hyperparameters are learned from, and that the process holds, half of each the fastest; of that fit."""
@@ -27,7 +27,7 @@ class SourceMean:
     """
 
     def __init__(
-        self, encoding: Encoding, source: SourceData, *, priors: Priors, additive: bool, smoothness: float
+        self, encoding: Placing, source: SourceData, *, priors: Priors, additive: bool, smoothness: float
     ) -> None:
         codes = encoding.space.encode_many(source.configurations)
         self._x = encoding.points(codes)
@@ -59,18 +59,25 @@ class SourceMean:
         if self._posterior is None:
             priors, additive, smoothness = self._how
             some = best_and_spread(self._y, FITTED)
-            how = {"priors": priors, "additive": additive, "smoothness": smoothness, "iterations": ITERATIONS}
-            hyper = fit(self._x[some], self._y[some], self._blocks, **how)  # type: ignore[arg-type]
+            hyper = fit(
+                self._x[some],
+                self._y[some],
+                self._blocks,
+                priors=priors,
+                additive=additive,
+                smoothness=smoothness,
+                iterations=ITERATIONS,
+            )
             held = best_and_spread(self._y, CONDITIONED)
             self._posterior = Posterior(self._x[held], self._blocks, hyper), self._y[held]
         return self._posterior
 
 
-def best_and_spread(y: Floats, most: int) -> Sequence[int]:
+def best_and_spread(y: Floats, most: int) -> NDArray[np.intp]:
     """Positions of all values, or of the lowest half of ``most`` and as many evenly spread over the rest."""
     order = np.argsort(y, kind="stable")
     if len(y) > most:
         half = most // 2
         rest = order[half:][np.linspace(0, len(y) - half - 1, most - half).astype(int)]
         order = np.concatenate([order[:half], rest])
-    return np.sort(order).tolist()  # type: ignore[no-any-return]
+    return np.sort(order)

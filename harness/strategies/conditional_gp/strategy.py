@@ -11,7 +11,12 @@ from harness.evaluation import Configuration, Evaluation
 from harness.strategies.base import Budget
 from harness.strategies.common.acquisition import argmax_shuffled
 from harness.strategies.common.flat_arguments import flat_arguments
-from harness.strategies.conditional_gp.candidate_sources import CandidateSource, ClimbedCandidates, ListedCandidates
+from harness.strategies.conditional_gp.candidate_sources import (
+    CandidateSource,
+    ClimbedCandidates,
+    ListedCandidates,
+    Placing,
+)
 from harness.strategies.conditional_gp.grid_points import GridPoints
 from harness.strategies.conditional_gp.initial import InitialDesign
 from harness.strategies.conditional_gp.model import Model
@@ -59,7 +64,7 @@ class ConditionalGP:
         self._space = space
         self._rng = np.random.default_rng(seed)
         self._candidates = candidates
-        self._encoding = Encoding(space, covariance.features, covariance.activity)
+        self._encoding: Placing = Encoding(space, covariance.features, covariance.activity)
         self._visited = Visited(space)
         design = np.random.default_rng(shared_design(seed))
         self._design = InitialDesign(space, self._visited, design, start.draws)
@@ -72,7 +77,7 @@ class ConditionalGP:
         self._costs_s: list[float] = []
         self._pending: dict[bytes, Codes] = {}
 
-    def _model_over(self, encoding: Encoding) -> Model:
+    def _model_over(self, encoding: Placing) -> Model:
         """A model of the points of an encoding."""
         target, covariance, fit, acquisition = self._settings
         listed = self._candidates.lists(self._space)
@@ -148,7 +153,7 @@ class ConditionalGP:
         """Prepared when the model is first asked: to list a space takes a moment."""
         return self._candidates_in(self._encoding)
 
-    def _candidates_in(self, encoding: Encoding) -> CandidateSource:
+    def _candidates_in(self, encoding: Placing) -> CandidateSource:
         if self._candidates.lists(self._space):
             return ListedCandidates(self._space, encoding, self._visited)
         size, starts = self._candidates.drawn, self._candidates.incumbents

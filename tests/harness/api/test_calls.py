@@ -87,6 +87,18 @@ def test_a_sweep_without_runs_is_refused(tmp_path: Path) -> None:
         sweep([], ["random"], results=tmp_path)
 
 
+def test_a_dry_run_starts_and_writes_nothing(tmp_path: Path) -> None:
+    for call in (replay, sweep):
+        with pytest.raises(UserError, match="dry_run=true: nothing is estimated here"):
+            call(TASK, "random", evaluations=3, results=tmp_path / "r", overrides=["dry_run=true"])
+    assert not (tmp_path / "r").exists()
+
+
+def test_a_folders_name_is_taken_as_it_is(tmp_path: Path) -> None:
+    folder = tmp_path / r"it's\here"
+    assert replay(TASK, "random", evaluations=2, results=folder).path.is_relative_to(folder)
+
+
 @pytest.mark.slow
 def test_a_sweep_is_a_row_per_run(tmp_path: Path) -> None:
     runs = sweep(TASK, ["random", optuna.samplers.QMCSampler], 2, evaluations=8, results=tmp_path)

@@ -13,11 +13,15 @@ import yaml
 
 from harness.backends.replay import ReplayBackend
 from harness.config.compose import Composer
+from harness.config.source import Source
 from harness.errors import Busy, OtherRun, Unwritable, UserError
+from harness.run import execute as execute_module
 from harness.run import extension
 from harness.run.execute import RunResult, execute
+from harness.run.source_files import observed
 from harness.run.state import State, run_state
 from harness.system.lease import Lease
+from harness.tuning.of_run import outcome_of_run
 from tests.harness.toy import write_toy
 
 MEASURED = {"ask_s", "tell_s", "wall_s", "clock_start_s", "clock_end_s"}
@@ -198,3 +202,37 @@ def test_nobody_extends_a_run_that_another_process_is_at(tmp_path: Path) -> None
     finally:
         lease.close()
     assert (path / "DONE").exists()
+
+
+def test_a_run_that_another_process_extended_meanwhile_stays_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(tmp_path, 6)
+    plainly = execute_module.extend
+
+    def late(*arguments: Any) -> None:
+        monkeypatch.setattr(execute_module, "extend", plainly)
+        assert run(tmp_path, 12).evaluations == 12
+        plainly(*arguments)
+
+    monkeypatch.setattr(execute_module, "extend", late)
+    with pytest.raises(OtherRun, match=r"budget\.evaluations was 12, now 9"):
+        run(tmp_path, 9)
+    assert run(tmp_path, 12).ended == "skipped"
+
+
+def test_stopped_again_it_is_known_by_its_log_and_not_by_the_smaller_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, plainly, count = run(tmp_path, 12).path, ReplayBackend.measure, [0]
+
+    def stopped(self: ReplayBackend, configurations: Any) -> Any:
+        count[0] += len(configurations)
+        if count[0] == 4:
+            raise KeyboardInterrupt
+        return plainly(self, configurations)
+
+    monkeypatch.setattr(ReplayBackend, "measure", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, 20)
+    assert outcome_of_run(path).evaluations == len(observed(path, Source(("r",)), 0)[0].configurations) == 15

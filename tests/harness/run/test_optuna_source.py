@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import optuna
@@ -56,11 +57,37 @@ def test_other_objectives_are_refused(tmp_path: Path, study: dict[str, object], 
         observed(storage(tmp_path, **study), Source(("mine.db",)), seed=0)
 
 
-def test_what_is_no_storage_is_refused_in_a_line(tmp_path: Path) -> None:
-    (tmp_path / "text.db").write_text("no database")
-    with pytest.raises(UserError, match=r"text\.db: cannot be read \(.*\): expected an Optuna storage") as told:
-        observed(tmp_path / "text.db", Source(("text.db",)), seed=0)
-    assert "\n" not in str(told.value)
-    sqlite3.connect(tmp_path / "empty.db").close()
-    with pytest.raises(UserError, match=r"empty\.db: (cannot be read|no study in it)"):
+@pytest.mark.parametrize(
+    ("made", "reason"),
+    [
+        ("no database", "file is not a database"),
+        ("", "no such table"),
+        ("create table mine(a)", "no such table"),
+        ("create table studies(a)", "no such table"),
+    ],
+)
+def test_what_is_no_storage_is_refused_in_a_line_and_left_as_it_is(tmp_path: Path, made: str, reason: str) -> None:
+    path = tmp_path / "some.db"
+    if made.startswith("create"):
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute(made)
+    else:
+        path.write_text(made)
+    before = path.read_bytes()
+    with pytest.raises(UserError, match=rf"some\.db: cannot be read \({reason}[^\n]*\): expected an Optuna storage"):
+        observed(path, Source(("some.db",)), seed=0)
+    assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_storage_is_not_written_to_whatever_it_is_called(tmp_path: Path) -> None:
+    path = storage(tmp_path).rename(tmp_path / "we?ird #%41 ü.db")
+    path.chmod(0o444)
+    before = path.read_bytes()
+    assert observed(path, Source(("mine.db",)), seed=0)[0].latencies_ms == [0.5, None, None]
+    assert path.read_bytes() == before
+
+
+def test_a_storage_without_a_study_is_refused(tmp_path: Path) -> None:
+    optuna.storages.RDBStorage(f"sqlite:///{tmp_path / 'empty.db'}")
+    with pytest.raises(UserError, match=r"empty\.db: no study in it: expected one"):
         observed(tmp_path / "empty.db", Source(("empty.db",)), seed=0)

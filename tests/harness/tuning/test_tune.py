@@ -213,3 +213,9 @@ def test_a_mistake_is_a_line(nearopt: Nearopt, tmp_path: Path, words: tuple[str,
         file.write_text(file.read_text().replace('Boolean("flip")]', 'Boolean("flip")], constraints=["block > 32"]'))
     code, out, err = nearopt("tune", *words)
     assert (code, out) == (2, "") and said in err and err.count("\n") == 1, err
+
+
+def test_a_dry_run_is_refused_and_nothing_is_written(nearopt: Nearopt, tmp_path: Path) -> None:
+    code, out, err = nearopt("tune", "--landscape", write_toy(tmp_path), "dry_run=true", "-o", "out")
+    assert (code, out) == (2, "") and "dry_run=true: nothing is estimated here: expected it with nearopt run" in err
+    assert not Path("out").exists()
