@@ -59,6 +59,11 @@ def mean(rows: pd.DataFrame) -> tuple[float, float, float]:
     return middle, low, high
 
 
+def with_interval(value: float, low: float, high: float) -> str:
+    """``7.1 (6.8–7.5)``; ``≤ 1.1 (–)`` for a bound, which has no interval."""
+    return f"{value:.2g} ({low:.2g}–{high:.2g})" if np.isfinite(low) else f"≤ {value:.2g} (–)"
+
+
 def summary(table: pd.DataFrame) -> pd.DataFrame:
     """A row a strategy, best first: means and intervals of each group, its least task, hits and runs."""
     rows = []
@@ -83,9 +88,8 @@ def markdown(found: pd.DataFrame) -> str:
             if name not in of or pd.isna(of[name]):
                 cells.append("–")
                 continue
-            interval = f"{of[f'{name} low']:.2g}–{of[f'{name} high']:.2g}" if np.isfinite(of[f"{name} low"]) else "–"
             cells.append(
-                f"{of[name]:.2g} ({interval}), {of[f'{name} least']:.2g} at least,"
+                f"{with_interval(of[name], of[f'{name} low'], of[f'{name} high'])}, {of[f'{name} least']:.2g} at least,"
                 f" {of[f'{name} hits']:.0f}/{of[f'{name} runs']:.0f}"
             )
         rows.append(cells)
