@@ -182,12 +182,18 @@ def draw(found: pd.DataFrame, strategy: str) -> Figure:
     return figure
 
 
-def main() -> int:
+def main(given: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("speedups", type=Path, nargs="+")
     parser.add_argument("--strategy", default="conditional_gp")
     parser.add_argument("-o", "--output", type=Path, required=True)
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(given)
+    for path in arguments.speedups:
+        if not path.is_file():
+            parser.error(f"{path}: no such file: expected a table of speedups")
+    known = sorted({name for path in arguments.speedups for name in pd.read_csv(path)["strategy"]})
+    if arguments.strategy not in known:
+        parser.error(f"--strategy {arguments.strategy}: not in these tables: expected one of {', '.join(known)}")
     every = tasks(arguments.speedups, arguments.strategy)
     found = every[every["hits"] > 0]
     arguments.output.mkdir(parents=True, exist_ok=True)

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
+from analysis.errors import AnalysisError
 from analysis.media import markdown_table
 from analysis.runs.load import load_study
 from analysis.study.baseline import EXACT_BY_PARAMETER, EXACT_RANDOM, Baseline
@@ -96,15 +97,22 @@ def markdown(found: pd.DataFrame) -> str:
     return markdown_table(["strategy", f"over {UNIFORM}", f"over {BY_PARAMETER}", f"over {EASY}"], rows)
 
 
-def main() -> int:
+def main(given: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("results", type=Path, nargs="+")
     parser.add_argument("--strategies", help="these alone, by comma")
     parser.add_argument("-o", "--output", type=Path)
-    arguments = parser.parse_args()
-    found = speedups(arguments.results)
+    arguments = parser.parse_args(given)
+    try:
+        found = speedups(arguments.results)
+    except AnalysisError as error:
+        parser.error(str(error))
     if arguments.strategies:
-        found = found[found["strategy"].isin(arguments.strategies.split(","))]
+        wanted, known = arguments.strategies.split(","), set(found["strategy"])
+        for name in wanted:
+            if name not in known:
+                parser.error(f"--strategies {name}: no such runs: expected some of {', '.join(sorted(known))}")
+        found = found[found["strategy"].isin(wanted)]
     print(markdown(summary(found)))
     if arguments.output:
         found[COLUMNS].to_csv(arguments.output, index=False, float_format="%.4g")

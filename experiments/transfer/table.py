@@ -173,6 +173,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("runs", type=Path)
     parser.add_argument("-o", type=Path, help="a folder for summary.csv and harm.csv")
     given = parser.parse_args(arguments)
+    if not given.runs.is_file():
+        parser.error(f"{given.runs}: no such file: expected what experiments.transfer.study wrote")
     table = runs_of(given.runs)
     found = summary(table)
     if given.o is not None:

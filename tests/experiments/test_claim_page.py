@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -12,11 +13,14 @@ from scipy.stats import gmean
 
 from experiments.claim_2 import law, readme
 from experiments.contenders import table as contenders
+from experiments.transfer import study as transfer
+from experiments.transfer import table as transfer_table
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
 SECOND = Path(readme.__file__).parent
 HERE = SECOND.parent / "claim_5_10x"
+CONTENDERS = SECOND.parent / "contenders/speedups.csv"
 
 
 def test_the_page_says_what_the_law_and_the_recordings_of_others_say() -> None:
@@ -100,3 +104,24 @@ def test_the_table_of_the_page_is_computed_from_the_committed_results() -> None:
 def test_a_bound_is_no_estimate_in_the_tables() -> None:
     assert contenders.with_interval(7.13, 6.8, 7.5) == "7.1 (6.8–7.5)"
     assert contenders.with_interval(1.077, float("nan"), float("nan")) == "≤ 1.1 (–)"
+
+
+@pytest.mark.parametrize(
+    ("main", "given", "said"),
+    [
+        (law.main, ["nowhere.csv", "-o", "out"], "nowhere.csv: no such file"),
+        (law.main, [str(CONTENDERS), "-o", "out", "--strategy", "conditional"], "--strategy conditional: not in these"),
+        (contenders.main, ["nowhere"], "nowhere: no such file or directory: expected a folder of runs"),
+        (transfer_table.main, ["nowhere.csv"], "nowhere.csv: no such file"),
+        (transfer.main, ["3000", "-o", "runs.csv"], "seeds 3000: expected FROM:TO"),
+        (transfer.main, ["1:2", "-o", "runs.csv", "--groups", "shap"], "--groups shap: expected some of cold, shape"),
+    ],
+)
+def test_scripts_refuse_bad_input_in_a_line(
+    main: Callable[[Sequence[str]], int], given: list[str], said: str, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        main(given)
+    assert ended.value.code == 2 and said in capsys.readouterr().err and not [*tmp_path.iterdir()]
