@@ -31,8 +31,10 @@ def shorten(figure: Figure) -> None:
         columns = max(1, min(len(texts), int(getattr(legend, "_ncols", 1))))
         letters = figure.get_figwidth() * _LETTERS_AN_INCH
         needed = sum(max(len(text.get_text()) for text in part) + _HANDLE for part in _columns(texts, columns))
-        room = MOST if needed <= letters else int(letters / columns) - _HANDLE
-        for text, name in zip(texts, apart([text.get_text() for text in texts], min(MOST, room)), strict=True):
+        if needed <= letters:  # numbers beside a name are not to be cut where there is room
+            continue
+        most = min(MOST, int(letters / columns) - _HANDLE)
+        for text, name in zip(texts, apart([text.get_text() for text in texts], most), strict=True):
             text.set_text(name)
     for text in figure.findobj(Text):
         if isinstance(text, Text) and id(text) not in kept:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from functools import cached_property, partial
-from textwrap import wrap
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from analysis.figures import (
-    best_so_far,
-    compact_forest,
     critical_difference,
     difficulty,
     heatmap,
@@ -20,26 +17,25 @@ from analysis.figures import (
     interval_rows,
     landscapes,
     profile,
-    runtime_ecdf,
     seeds,
-    speedup_forest,
 )
 from analysis.figures import split_time as split_figure
 from analysis.figures.style import COLUMN_INCHES, Look, looks
-from analysis.media import file_stem
-from analysis.reference import HEADLINE_TARGET, kernel_of
+from analysis.reference import HEADLINE_TARGET
 from analysis.report import captions
 from analysis.report.captions import MOST_CURVES
 from analysis.report.choice import NO_CHOICE, FigureChoice, renamed
+from analysis.report.curves import Curves
 from analysis.report.drawing import Drawing, pages
+from analysis.report.forests import Forests, level_lines
 from analysis.report.order import by_speedup
 from analysis.runs import split_time
-from analysis.study import curves, interquartile, profiles, runtime_distribution, seeds_to_decide
+from analysis.study import interquartile, profiles, seeds_to_decide
 from analysis.study.baseline import RANDOM_STRATEGIES
 from analysis.study.results import StudyResults
 from analysis.study.simulated_random import RandomSearches, random_searches
 from analysis.study.time_to_target import AXES
-from analysis.study.workers import axis_words, who_has_what
+from analysis.study.workers import axis_words
 from analysis.tables.lacking import Lacking
 from analysis.tables.ranking import ranking
 from analysis.verdict.hypothesis import Hypothesis
@@ -79,17 +75,22 @@ class Gallery:
     def simulated(self) -> dict[str, RandomSearches]:
         return random_searches(self.results.study, self.results.best)
 
+    @cached_property
+    def _curves(self) -> Curves:
+        return Curves(self.results, self.choice, self.shown, self.simulated, bool(self.first))
+
     def drawings(self, per_task: bool = False, wanted: Collection[str] | None = None) -> Iterator[Drawing]:
         """Every figure that the study has data for, the headline first.
 
         Args:
             wanted: names; what takes long is not computed for figures that are not among them.
         """
+        forests = Forests(self.results.speedups, self.styles, self.claimed, self.choice)
         sections: list[tuple[str, Callable[[], Iterator[Drawing]]]] = [
-            ("speedup-", self._forests),
-            ("speedup-compact-", self._compact_forests),
-            ("best-so-far", partial(self._curves, "kernel")),
-            ("runtime-ecdf", self._distributions),
+            ("speedup-", forests.whole),
+            ("speedup-compact-", forests.compact),
+            ("best-so-far", lambda: self._curves.best_so_far("kernel")),
+            ("runtime-ecdf", lambda: self._curves.distributions()),
             ("data-profile", self._data_profile),
             ("performance-profile", self._performance_profile),
             ("interquartile-mean", self._aggregates),
@@ -100,147 +101,14 @@ class Gallery:
             ("landscapes", self._landscapes),
             ("speedup-difficulty", self._difficulty),
             ("ranks", self._ranks),
-            *([("best-so-far-", partial(self._curves, "task"))] if per_task else []),
+            *([("best-so-far-", lambda: self._curves.best_so_far("task"))] if per_task else []),
         ]
         for prefix, section in sections:
             if wanted is None or any(name.startswith(prefix) for name in wanted):
                 yield from section()
 
-    def _forests(self) -> Iterator[Drawing]:
-        for axis in AXES:
-            rows = speedup_forest.rows_of(self.results.speedups, axis, self.choice.target)
-            names = [name for name in self.order if name in set(rows["strategy"])]
-            page = self._page()
-            for suffix, part in pages(names, speedup_forest.most_strategies(self.choice.page)):
-                shown = rows[rows["strategy"].isin(part)]
-                yield Drawing(
-                    f"speedup-{axis}{suffix}",
-                    f"Speedup in {axis_words(axis, shown)}" + (f", {', '.join(part)}" if suffix else ""),
-                    captions.FOREST.format(lines=self._lines()),
-                    shown,
-                    partial(
-                        speedup_forest.draw,
-                        shown,
-                        axis,
-                        self.choice.target,
-                        self.styles,
-                        part,
-                        self.claimed,
-                        **page,
-                    ),
-                    wide=True,
-                    appendix=bool(suffix),
-                )
-
-    def _compact_forests(self) -> Iterator[Drawing]:
-        for axis in AXES:
-            rows = speedup_forest.rows_of(self.results.speedups, axis, self.choice.target)
-            rows = rows[rows["strategy"].isin(self.order)]
-            names = [name for name in self.order if name in set(rows["strategy"])]
-            if not names:
-                continue
-            groups = compact_forest.groups_of(rows)
-            page = self._page()
-            for suffix, part in pages(groups, compact_forest.most_panels(len(names), page["width"])):
-                shown = rows[rows["task"].isin(part) & (rows["stratum"] == "all")]
-                draw = partial(compact_forest.draw, rows, axis, self.choice.target, self.styles, names, part)
-                yield Drawing(
-                    f"speedup-compact-{axis}{suffix}", f"Speedup in {axis_words(axis, shown)}: ALL and kernels",
-                    captions.COMPACT.format(lines=self._lines()), shown, partial(draw, self.claimed, **page),
-                    wide=len(part) > 1, appendix=True,
-                )  # fmt: skip
-
-    def _curve(self) -> dict[str, Any]:
-        return {"width": self.choice.width, "font": self.choice.font, "target": self.choice.target}
-
     def _column(self) -> dict[str, Any]:
         return {"width": self.choice.width or COLUMN_INCHES, "font": self.choice.font}
-
-    def _page(self) -> dict[str, Any]:
-        """Width and font of a figure of a page's width."""
-        return {"width": self.choice.page, "font": self.choice.font}
-
-    def _curves(self, by: str) -> Iterator[Drawing]:
-        study, best = self.results.study, self.results.best
-        runs = curves.run_curves(study, best, by)
-        law = curves.random_curves(study, best, self.simulated, by)
-        extra = {task: best_so_far.lines(study.facts.get(task, {}), t_star) for task, t_star in best.t_star_ms.items()}
-        caption = captions.CURVES + (captions.LAW if len(law) else "")
-        if by == "task":
-            for task in sorted(best.t_star_ms):
-                own, exact = runs[runs["task"] == task], law[law["task"] == task] if len(law) else law
-                yield Drawing(
-                    file_stem(f"best-so-far-{task}"),
-                    f"Best so far: {task}",
-                    caption + self._workers(own, exact),
-                    pd.concat([own, exact]),
-                    partial(best_so_far.draw, own, exact, self.shown, {task: task}, extra, **self._curve()),
-                    appendix=True,
-                )
-            for axis in AXES:
-                yield from self._by_task(runs, law, axis, extra, caption)
-            return
-        kernels = sorted(set(runs["kernel"]))
-        tasks = {kernel: [t for t in best.t_star_ms if kernel_of(t) == kernel] for kernel in kernels}
-        titles = {
-            kernel: kernel if len(tasks[kernel]) == 1 else f"{kernel} ({len(tasks[kernel])} tasks)"
-            for kernel in kernels
-        }
-        whom = "those of the claim and the fastest" if self.first else "the fastest"
-        lines = {kernel: extra[tasks[kernel][0]] for kernel in kernels if len(tasks[kernel]) == 1}
-        for suffix, part in pages(kernels, best_so_far.most_groups(self.choice.width)):
-            own = runs[runs["kernel"].isin(part)]
-            exact = law[law["kernel"].isin(part)] if len(law) else law
-            yield Drawing(
-                f"best-so-far{suffix}",
-                "Best so far, by kernel" + (f": {part[0]} to {part[-1]}" if len(part) < len(kernels) else ""),
-                caption
-                + self._workers(own, exact)
-                + f" At most {MOST_CURVES} strategies are drawn, {whom}; the CSV has all.",
-                pd.concat([own, exact]),
-                partial(
-                    best_so_far.draw,
-                    own,
-                    exact,
-                    self.shown,
-                    {name: titles[name] for name in part},
-                    lines,
-                    **self._curve(),
-                ),
-                wide=len(part) > 1,
-                appendix=bool(suffix),
-            )
-
-    def _by_task(
-        self, runs: pd.DataFrame, law: pd.DataFrame, axis: str, lines: dict[str, dict[str, float]], caption: str
-    ) -> Iterator[Drawing]:
-        """The tasks beside each other, on one axis."""
-        for suffix, part in pages(sorted(lines), best_so_far.most_groups(self.choice.width, axes=1)):
-            own, exact = (of[of["task"].isin(part) & (of["axis"] == axis)] if len(of) else of for of in (runs, law))
-            titles = {task: "\n".join(wrap(task.replace("__", " "), best_so_far.LETTERS + 1)) for task in part}
-            yield Drawing(
-                f"best-so-far-tasks-{axis}{suffix}", f"Best so far in {axis}, by task",
-                caption + self._workers(own, exact), pd.concat([own, exact]),
-                partial(best_so_far.draw, own, exact, self.shown, titles, lines, **self._curve()),
-                wide=True, appendix=True,
-            )  # fmt: skip
-
-    def _workers(self, *curves: pd.DataFrame) -> str:
-        """Who of those drawn has how many compile workers, where they differ."""
-        drawn = [*self.shown, runtime_distribution.EXACT_RANDOM]
-        return who_has_what(pd.concat([part[part["strategy"].isin(drawn)] for part in curves if len(part)]))
-
-    def _distributions(self) -> Iterator[Drawing]:
-        parts = [
-            runtime_distribution.run_distributions(self.results),
-            runtime_distribution.random_distributions(self.results, self.simulated),
-        ]
-        data = pd.concat([part for part in parts if len(part)], ignore_index=True) if any(map(len, parts)) else parts[0]
-        if len(data):
-            yield Drawing(
-                "runtime-ecdf", "How many are solved by when", captions.ECDF + self._workers(data), data,
-                lambda: runtime_ecdf.draw(data, self.shown), wide=True,
-            )  # fmt: skip
 
     def _data_profile(self) -> Iterator[Drawing]:
         data, column = profiles.data_profiles(self.results), self._column()
@@ -337,14 +205,9 @@ class Gallery:
         if data["task"].nunique() > 2:
             yield Drawing(
                 "speedup-difficulty", "When a model pays: speedup against difficulty",
-                captions.DIFFICULTY.format(lines=self._lines().lower()), data,
+                captions.DIFFICULTY.format(lines=level_lines(self.claimed).lower()), data,
                 lambda: difficulty.draw(data, {name: self.styles[name] for name in names}, self.claimed),
             )  # fmt: skip
-
-    def _lines(self) -> str:
-        """Where the lines of speedups are: ``Lines at 1, 5 and 10``."""
-        levels = [f"{level:g}" for level in (1.0, *self.claimed)]
-        return "A line at 1" if len(levels) == 1 else f"Lines at {', '.join(levels[:-1])} and {levels[-1]}"
 
     def _ranks(self) -> Iterator[Drawing]:
         ranks = ranking(self.results)

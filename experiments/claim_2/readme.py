@@ -1,4 +1,4 @@
-"""Put the study's verdict into README.md, as computed: ``python -m experiments.claim_2.readme``."""
+"""Put the study's verdict and its law into README.md, as computed: ``python -m experiments.claim_2.readme``."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from analysis.reference import kernel_of
 from analysis.study.workers import SECONDS, usual_and_others
@@ -19,13 +21,15 @@ BEGIN, END = "<!-- claim: written by make claim -->\n", "<!-- end of claim -->\n
 
 
 def block(report: Path = REPORT) -> str:
-    """What a report folder says: the verdict and what it hangs on, what defaults were chosen on, and the speedups."""
+    """What a report folder says: the verdict and what it hangs on, what defaults were chosen on, the speedups, and how
+    they grow with difficulty."""
     verdict = json.loads((report / "verdict.json").read_text(encoding="utf-8"))
     told = (
         verdict["sentence"],
         *verdict["notes"][:1],
         *leakage(verdict),
         *(speedups(verdict["cells"], kind) for kind in BASELINES),
+        law(report),
     )
     return "\n>\n".join(f"> {sentence}" for sentence in told) + "\n"
 
@@ -65,6 +69,25 @@ def speedups(cells: Sequence[Mapping[str, Any]], baseline: str = "exact_random")
     return (
         f"Times as fast as exact {BASELINES[baseline]} on the useful tasks, in evaluations "
         f"(in {usual.replace(' (', ', ').rstrip(')')}): {listed}."
+    )
+
+
+def law(report: Path = REPORT) -> str:
+    """How the speedup grows with what random search needs, from ``law-fit.csv`` and ``law.csv`` of a report folder."""
+    fit = pd.read_csv(report / "law-fit.csv")
+    powers = fit[fit["coefficient"] == "difficulty"].set_index(["model", "baseline"])[["estimate", "low", "high"]]
+    kernels = pd.read_csv(report / "law.csv")["kernel"].nunique()
+
+    def told(model: str, kind: str, more: str = "") -> str:
+        estimate, low, high = powers.loc[(model, kind)]
+        return f"{estimate:.2f}th power ({more}{low:.2f} to {high:.2f})"
+
+    first = f"95% over {kernels} kernels: "
+    return (
+        f"The speedup of conditional_gp grows as the {told('alone', 'uniform', first)} of the evaluations that uniform "
+        f"random search needs, and as the {told('alone', 'by parameter')} of those that random search by parameter "
+        f"needs; on the kernels of this study alone as the {told('alone, first table', 'uniform')} and the "
+        f"{told('alone, first table', 'by parameter')}."
     )
 
 

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
+from analysis.errors import AnalysisError
 from analysis.media import markdown_table
 from analysis.runs.load import load_study
 from analysis.study.baseline import EXACT_BY_PARAMETER, EXACT_RANDOM, Baseline
@@ -59,6 +60,11 @@ def mean(rows: pd.DataFrame) -> tuple[float, float, float]:
     return middle, low, high
 
 
+def with_interval(value: float, low: float, high: float) -> str:
+    """``7.1 (6.8–7.5)``; ``≤ 1.1 (–)`` for a bound, which has no interval."""
+    return f"{value:.2g} ({low:.2g}–{high:.2g})" if np.isfinite(low) else f"≤ {value:.2g} (–)"
+
+
 def summary(table: pd.DataFrame) -> pd.DataFrame:
     """A row a strategy, best first: means and intervals of each group, its least task, hits and runs."""
     rows = []
@@ -83,24 +89,30 @@ def markdown(found: pd.DataFrame) -> str:
             if name not in of or pd.isna(of[name]):
                 cells.append("–")
                 continue
-            interval = f"{of[f'{name} low']:.2g}–{of[f'{name} high']:.2g}" if np.isfinite(of[f"{name} low"]) else "–"
             cells.append(
-                f"{of[name]:.2g} ({interval}), {of[f'{name} least']:.2g} at least,"
+                f"{with_interval(of[name], of[f'{name} low'], of[f'{name} high'])}, {of[f'{name} least']:.2g} at least,"
                 f" {of[f'{name} hits']:.0f}/{of[f'{name} runs']:.0f}"
             )
         rows.append(cells)
     return markdown_table(["strategy", f"over {UNIFORM}", f"over {BY_PARAMETER}", f"over {EASY}"], rows)
 
 
-def main() -> int:
+def main(given: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("results", type=Path, nargs="+")
     parser.add_argument("--strategies", help="these alone, by comma")
     parser.add_argument("-o", "--output", type=Path)
-    arguments = parser.parse_args()
-    found = speedups(arguments.results)
+    arguments = parser.parse_args(given)
+    try:
+        found = speedups(arguments.results)
+    except AnalysisError as error:
+        parser.error(str(error))
     if arguments.strategies:
-        found = found[found["strategy"].isin(arguments.strategies.split(","))]
+        wanted, known = arguments.strategies.split(","), set(found["strategy"])
+        for name in wanted:
+            if name not in known:
+                parser.error(f"--strategies {name}: no such runs: expected some of {', '.join(sorted(known))}")
+        found = found[found["strategy"].isin(wanted)]
     print(markdown(summary(found)))
     if arguments.output:
         found[COLUMNS].to_csv(arguments.output, index=False, float_format="%.4g")

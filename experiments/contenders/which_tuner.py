@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from analysis.media import markdown_table
 from analysis.study.baseline import EXACT_BY_PARAMETER, EXACT_RANDOM
 from experiments.ablation.unlisted import ratio
-from experiments.contenders.table import BY_PARAMETER, EASY, HARD, UNIFORM, mean
+from experiments.contenders.table import BY_PARAMETER, EASY, HARD, UNIFORM, mean, with_interval
 from harness.tuning.auto import ASK_S, LEAD, Choice, auto_strategy
 
 EXPERIMENTS = Path(__file__).resolve().parents[1]
@@ -83,7 +83,7 @@ def contenders(speedups: pd.DataFrame, strata: pd.DataFrame) -> list[list[str]]:
         hard = by_parameter["ert"] * by_parameter["speedup"] >= HARD
         parts = (uniform[uniform["task"].isin(useful)], by_parameter[hard], by_parameter[~hard])
         means = [mean(part) for part in parts]
-        rows.append((means[0][0], [str(strategy), *map(_interval, means)]))
+        rows.append((means[0][0], [str(strategy), *(with_interval(*each) for each in means)]))
     return [cells for _, cells in sorted(rows, key=lambda row: -row[0])]
 
 
@@ -150,11 +150,6 @@ def by_workers(table: pd.DataFrame) -> list[list[str]]:
     ]
 
 
-def _interval(of: Sequence[float]) -> str:
-    value, low, high = of
-    return f"{value:.2g} ({low:.2g}–{high:.2g})" if np.isfinite(low) else f"{value:.2g} (–)"
-
-
 def _sizes(expected: pd.DataFrame) -> dict[str, int]:
     """Configurations of every landscape that the table names, from the recordings' metadata."""
     return {name: pq.read_metadata(EXPERIMENTS / f"landscapes/{name}.parquet").num_rows for name in expected["task"]}
@@ -206,7 +201,8 @@ random search.
 
 ## The space
 Spaces that can be listed, in evaluations, 120 at most ([how](README.md)). *By parameter*: random search that draws each
-active parameter uniformly. Where that needs fewer than {HARD:.0f} evaluations, there is little to gain.
+active parameter uniformly. Where that needs fewer than {HARD:.0f} evaluations, there is little to gain. ≤: a bound, for
+a task was never solved.
 
 {spaces}
 

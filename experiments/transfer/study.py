@@ -119,7 +119,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("-o", type=Path, required=True, help="CSV; rows that it holds are not run again")
     parser.add_argument("--ways", default="*", help="patterns of their names, such as 'transfer_gp*'")
     given = parser.parse_args(arguments)
-    first, end = map(int, given.seeds.split(":"))
+    try:
+        first, end = map(int, given.seeds.split(":"))
+    except ValueError:
+        parser.error(f"seeds {given.seeds}: expected FROM:TO, such as 3000:3020")
+    for group in given.groups.split(","):
+        if group not in GROUPS:
+            parser.error(f"--groups {group}: expected some of {', '.join(GROUPS)}")
     patterns = development() if given.tasks == "development" else given.tasks.split(",")
     done = pd.read_csv(given.o, dtype=str) if given.o.exists() else pd.DataFrame()
     held = {tuple(values) for values in done.get(["group", "task", "way", "first_seed"], pd.DataFrame()).to_numpy()}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from analysis.media import markdown_table
 from analysis.statistics.non_inferiority import non_inferiority
 from analysis.statistics.random_search import mean as random_mean
 from experiments.transfer.replays import EVALUATIONS, MOMENTS, NEAR
+from experiments.transfer.study import development
 from harness.landscapes.landscape import read_landscape
 from harness.landscapes.library import find_landscape
 from harness.system.terminal import say
@@ -141,6 +142,24 @@ def verdicts(table: pd.DataFrame) -> list[str]:
     return [*lines, *map(_told, harm(table).to_dict("records"))]
 
 
+def told_apart(table: pd.DataFrame, chosen_on: Collection[str]) -> str:
+    """The ratio of the claims' strategy on the tasks that designs were chosen on, and on the others."""
+    cold = table[table["group"] == "cold"].set_index("task")["mean"]
+    own = table[(table["group"] == "shape") & (table["way"] == hypothesis()["strategy"])]
+    logs = np.log(own["mean"].to_numpy() / cold.reindex(own["task"]).to_numpy())
+    chosen = own["task"].isin(list(chosen_on)).to_numpy()
+    parts = []
+    for kernel in ("all", *dict.fromkeys(own["kernel"])):
+        of = (own["kernel"] == kernel).to_numpy() | (kernel == "all")
+        on, off = (_mean_ratio(logs[of & side]) for side in (chosen, ~chosen))
+        parts.append(f"{kernel} {on} and {off}")
+    return "ratio to another shape on tasks that designs were chosen on, and on the others: " + ", ".join(parts)
+
+
+def _mean_ratio(logs: NDArray[np.float64]) -> str:
+    return f"{np.exp(logs.mean()):.2f} (tasks: {len(logs)})" if len(logs) else "–"
+
+
 def _told(row: Mapping[Any, Any]) -> str:
     return (
         f"harm, {row['group']}, {row['way']}: {row['evaluations lost']:+.1f} evaluations, {row['in margins']:+.2f} "
@@ -154,6 +173,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("runs", type=Path)
     parser.add_argument("-o", type=Path, help="a folder for summary.csv and harm.csv")
     given = parser.parse_args(arguments)
+    if not given.runs.is_file():
+        parser.error(f"{given.runs}: no such file: expected what experiments.transfer.study wrote")
     table = runs_of(given.runs)
     found = summary(table)
     if given.o is not None:
@@ -164,7 +185,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     tasks = list(dict.fromkeys(table["task"]))
     exact = np.mean([min(random_search(task), EVALUATIONS + 1) for task in tasks])
     say(f"\nexact random search, mean of {len(tasks)} tasks, at most {EVALUATIONS + 1}: {exact:.0f}\n")
-    for line in verdicts(table):
+    for line in (*verdicts(table), told_apart(table, development())):
         say(line)
     return 0
 

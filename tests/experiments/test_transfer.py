@@ -101,6 +101,37 @@ def test_the_summary_the_losses_and_the_verdicts_are_those_of_the_runs(tmp_path:
     assert any(line.startswith("harm, reversed, transfer_gp: +1.5 evaluations, +0.50 margins") for line in said)
 
 
+PAGE = Path(table.__file__).with_name("README.md").read_text(encoding="utf-8")
+
+
+def test_the_page_says_what_is_computed_from_its_files() -> None:
+    runs = table.runs_of(Path(table.__file__).with_name("runs.csv"))
+    pairs = pd.read_csv(Path(table.__file__).with_name("pairs.csv"))
+    told = [*table.verdicts(runs), table.told_apart(runs, study.development()), *matrix.told(pairs)]
+    assert [line for line in told if f"\n* {line}\n" not in PAGE] == []
+    computed = table.summary(runs).set_index(["group", "kernel", "way"])
+    rows = [cells for line in PAGE.splitlines() if len(cells := line.strip("| ").split(" | ")) == 13]
+    assert len(rows) > 20
+    for group, kernel, way, *said in rows[1:]:
+        if group == "---":
+            continue
+        row = computed.loc[(group, kernel, way)]
+        after = ["fails" if np.isinf(row[name]) else f"{row[name]:.2f}" for name in table.AFTER]
+        counted = [f"{row['tasks']:g}", f"{row['hits']:g}/{row['runs']:g}"]
+        assert said == [*counted, f"{row['median']:g}", f"{row['mean']:.1f}", f"{row['ratio']:.2f}", *after]
+
+
+def test_tasks_that_designs_were_chosen_on_are_told_apart(tmp_path: Path) -> None:
+    rows = []
+    for i, (cold, warm) in enumerate([(20, 2), (20, 15), (40, 30)]):
+        task = f"softmax-{i}__h100"
+        rows += [("cold", task, "conditional_gp", f"{cold} {cold}"), ("shape", task, "transfer_gp", f"{warm} {warm}")]
+    runs = table.runs_of(written(tmp_path, rows))
+    said = table.told_apart(runs, ["softmax-0__h100"])
+    assert "all 0.10 (tasks: 1) and 0.75 (tasks: 2), softmax 0.10 (tasks: 1) and 0.75 (tasks: 2)" in said
+    assert "all – and 0.38 (tasks: 3)" in table.told_apart(runs, [])
+
+
 def test_pairs_are_of_one_kernel_and_say_what_fits() -> None:
     found = matrix._pair(
         find_landscape("softmax-4096x2560-bf16", "h100"), find_landscape("softmax-4096x2560-bf16", "h200")

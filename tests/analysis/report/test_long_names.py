@@ -6,9 +6,11 @@ import warnings
 from pathlib import Path
 
 import pytest
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from analysis.figures.letters import MOST, MOST_IN_TITLE, apart, cut, shorten
-from analysis.figures.style import paper
+from analysis.figures.style import COLUMN_INCHES, paper
 from analysis.report.gallery import Gallery
 from analysis.study.results import study_results
 from tests.analysis.fabricate import guided_order, landscape, random_order, write_study
@@ -24,6 +26,17 @@ def test_what_is_cut_stays_apart() -> None:
     assert short[-3:] == ["short", "short", "x" * MOST]
     assert cut("abcdefghijkl", 7) == "abcd…kl"
     assert cut("abcdefg", 7) == "abcdefg"
+
+
+def test_a_legend_is_cut_only_where_it_has_no_room() -> None:
+    told = "conditional_gp: slope 0.51, Spearman 0.80"
+    assert len(told) > MOST
+    for names, columns, cut_at in (([told, "a"], 1, None), ([told, told[::-1]], 2, MOST), (["x" * 99], 1, MOST)):
+        figure = Figure(figsize=(COLUMN_INCHES, 2))
+        figure.legend([Line2D([], []) for _ in names], names, ncols=columns)
+        shorten(figure)
+        shown = [text.get_text() for text in figure.legends[0].get_texts()]
+        assert shown == names if cut_at is None else max(map(len, shown)) <= cut_at and shown != names
 
 
 @pytest.mark.slow

@@ -1,0 +1,127 @@
+"""The page of the second study says what its committed files say."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from scipy.stats import gmean
+
+from experiments.claim_2 import law, readme
+from experiments.contenders import table as contenders
+from experiments.transfer import study as transfer
+from experiments.transfer import table as transfer_table
+
+pytestmark = pytest.mark.usefixtures("undrawn")
+
+SECOND = Path(readme.__file__).parent
+HERE = SECOND.parent / "claim_5_10x"
+CONTENDERS = SECOND.parent / "contenders/speedups.csv"
+
+
+def test_the_page_says_what_the_law_and_the_recordings_of_others_say() -> None:
+    page = (SECOND / "README.md").read_text(encoding="utf-8").replace("\n", " ")
+    fit = pd.read_csv(SECOND / "report/law-fit.csv").set_index(["baseline", "model", "coefficient"])
+    for kind, told in (
+        ("uniform", "{0}, {1}, {2} or {3} times as fast"),
+        ("by parameter", "{0}, {1}, {2} or {3} times:"),
+    ):
+        level, slope = (fit.loc[(kind, law.ALONE, name), "estimate"] for name in ("at 100", "difficulty"))
+        factors = [level * (x / 100) ** slope for x in (30, 100, 300, 1000)]
+        assert told.format(*(f"{x:.1f}" if x < 9.95 else f"{x:.0f}" for x in factors)) in page
+    for model in (law.ALONE, law.STUDY):
+        (_, first), (_, second) = ((kind, fit.loc[(kind, model, "difficulty")]) for kind in law.BASELINES.values())
+        of = [(f"{row['estimate']:.2f}th", f"({row['low']:.2f} to {row['high']:.2f})") for row in (first, second)]
+        assert f"the {of[0][0]} power {of[0][1]} and the {of[1][0]} {of[1][1]}" in page
+    at_100 = [fit.loc[(kind, law.STUDY, "at 100"), "estimate"] for kind in law.BASELINES.values()]
+    assert f"{at_100[0]:.1f} and {at_100[1]:.1f} times as fast at 100 evaluations" in page
+
+
+def test_the_page_says_what_the_runs_on_recordings_of_others_say() -> None:
+    page = (SECOND / "README.md").read_text(encoding="utf-8")
+    external = pd.read_csv(SECOND / "external.csv")
+    external = external[(external["baseline"] == "exact_random") & (external["axis"] == "evaluations")]
+    rows = {cells[0].partition(" (")[0]: cells[1:] for line in page.splitlines() if len(cells := cells_of(line)) == 5}
+    for task, own in external.groupby("task"):
+        for row, cell in zip(own.to_dict("records"), rows[str(task)], strict=True):  # both by name
+            said = [float(number) for number in re.findall(r"[\d.]+", cell)]
+            ends = [row[name] for name in ("speedup", "speedup_low", "speedup_high")]
+            assert said == pytest.approx([*ends, row["hits"], 10], rel=0.05, abs=0.005)  # as printed
+    for (_, own), cell in zip(external.groupby("strategy"), rows["ALL, over kernels like these four"], strict=True):
+        assert float(cell.split()[0].rstrip(",")) == pytest.approx(gmean(own["speedup"]), rel=0.01)
+        assert cell.endswith(f"{own['hits'].sum()}/50")
+
+
+def cells_of(line: str) -> list[str]:
+    return line.strip("| ").split(" | ")
+
+
+def test_the_page_says_what_the_verdict_says() -> None:
+    page = (SECOND / "README.md").read_text(encoding="utf-8").replace("\n", " ")
+    verdict = json.loads((SECOND / "report/verdict.json").read_text(encoding="utf-8"))
+
+    def speedup(axis: str, kind: str, target: float = 0.05, strategy: str = "conditional_gp") -> float:
+        (cell,) = [cell for cell in verdict["cells"] if (cell["question"], cell["stratum"]) == ("these tasks", "useful")
+                   and (cell["strategy"], cell["axis"], cell["baseline"]) == (strategy, axis, kind)
+                   and cell["target"] == target]  # fmt: skip
+        return float(cell["speedup"])
+
+    uniform, by_parameter = "exact_random", "exact_random_by_parameter"
+    assert (
+        f"{speedup('evaluations', uniform):.1f} times as fast as uniform random search and "
+        f"{speedup('evaluations', by_parameter):.1f} times as fast as random search by parameter "
+        f"({speedup('seconds', by_parameter):.1f} in tuning seconds)"
+    ) in page
+    others = [speedup("evaluations", by_parameter, strategy=name) for name in ("optuna_tpe", "lfbo")]
+    assert f"are refuted: {others[0]:.1f}, {others[1]:.1f} and less than 0.9 times." in page
+    assert "refuted for helion_lfbo_tree (less than 0.9×)" in verdict["details"]
+    assert "5.0× in tuning seconds (1 worker each), at least 4.8" in verdict["notes"][0]
+    assert "only 5.0 times as slow (in seconds; one-sided 95%: 4.8)" in page
+    near, far = ([speedup("evaluations", kind, target) for kind in (uniform, by_parameter)] for target in (0.01, 0.1))
+    assert (
+        f"is {near[0]:.0f} times as fast as uniform and {near[1]:.0f} times as fast as random search by parameter"
+        in page
+    )
+    assert f"at 10% {far[0]:.1f} and {far[1]:.1f} times" in page
+    first = json.loads((HERE / "report/verdict.json").read_text(encoding="utf-8"))["sentence"]
+    assert "4.3 times (3.6 to 4.8; p" in first
+    assert "4.3 times (3.6 to 4.8) as fast as runs of random search by parameter" in readme.README.read_text(
+        encoding="utf-8"
+    )
+
+
+@pytest.mark.slow
+def test_the_table_of_the_page_is_computed_from_the_committed_results() -> None:
+    printed = contenders.markdown(contenders.summary(contenders.speedups([SECOND / "results"]))).splitlines()
+    page = (SECOND / "README.md").read_text(encoding="utf-8").splitlines()
+    assert len(printed) == 7 and [line for line in printed if line not in page] == []
+
+
+def test_a_bound_is_no_estimate_in_the_tables() -> None:
+    assert contenders.with_interval(7.13, 6.8, 7.5) == "7.1 (6.8–7.5)"
+    assert contenders.with_interval(1.077, float("nan"), float("nan")) == "≤ 1.1 (–)"
+
+
+@pytest.mark.parametrize(
+    ("main", "given", "said"),
+    [
+        (law.main, ["nowhere.csv", "-o", "out"], "nowhere.csv: no such file"),
+        (law.main, [str(CONTENDERS), "-o", "out", "--strategy", "conditional"], "--strategy conditional: not in these"),
+        (contenders.main, ["nowhere"], "nowhere: no such file or directory: expected a folder of runs"),
+        (transfer_table.main, ["nowhere.csv"], "nowhere.csv: no such file"),
+        (transfer.main, ["3000", "-o", "runs.csv"], "seeds 3000: expected FROM:TO"),
+        (transfer.main, ["1:2", "-o", "runs.csv", "--groups", "shap"], "--groups shap: expected some of cold, shape"),
+    ],
+)
+def test_scripts_refuse_bad_input_in_a_line(
+    main: Callable[[Sequence[str]], int], given: list[str], said: str, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        main(given)
+    assert ended.value.code == 2 and said in capsys.readouterr().err and not [*tmp_path.iterdir()]
