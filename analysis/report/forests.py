@@ -73,7 +73,8 @@ class Forests:
                 draw = partial(compact_forest.draw, rows, axis, self.choice.target, self.looks, names, part)
                 yield Drawing(
                     f"speedup-compact-{axis}{suffix}", f"Speedup in {axis_words(axis, shown)}: ALL and kernels",
-                    captions.COMPACT.format(lines=level_lines(self.claimed)), shown, partial(draw, self.claimed, **page),
+                    captions.COMPACT.format(lines=level_lines(self.claimed)), shown,
+                    partial(draw, self.claimed, **page),
                     wide=len(part) > 1, appendix=True,
                 )  # fmt: skip
 

@@ -45,7 +45,8 @@ CPU_FAULTS = {
                "FAIL search_space: transposed is read by nothing: expected it in bind"),
     "infeasible": ("block < 2 * rows", "block < 0", "FAIL search_space: nothing is feasible"),
     "bad_rule": ("block < 2 * rows", "blok < 2 * rows", "'blok' is unknown (bad_rule.py:"),
-    "empty": ("return {\"y\": x @ x.T}", "return {\"y\": (x @ x.T)[:0]}", "FAIL reference: y has shape [0, 37]: expected"),
+    "empty": ('return {"y": x @ x.T}', 'return {"y": (x @ x.T)[:0]}',
+              "FAIL reference: y has shape [0, 37]: expected"),
     "no_such_default": ('{"block": 64,', '{"blck": 64,', "FAIL default: InvalidConfiguration: unknown parameter"),
     "default_forbidden": ('constraints=["block < 2 * rows"]', 'constraints=["block != 64"]', "FAIL default: "),
 }  # fmt: skip

@@ -10,8 +10,9 @@ from tests.harness.cli.test_cli import Nearopt, nearopt
 
 __all__ = ["nearopt"]
 TASK = "task=softmax-4096x2560-bf16"
-FOREIGN = ("Mandatory", "Multiple values", "Config group", "full_key", "object_type", "Schema", "struct", "OmegaConf", "append to", "multirun", "merging", "Traceback",
-           "Key '", "argparse", "locating", "Ambiguous", "override '")  # fmt: skip
+FOREIGN = ("Mandatory", "Multiple values", "Config group", "full_key", "object_type", "Schema", "struct", "OmegaConf",
+           "append to", "multirun", "merging", "Traceback", "Key '",
+           "argparse", "locating", "Ambiguous", "override '")  # fmt: skip
 """Words of Hydra's, OmegaConf's and Python's."""
 
 RUN_MISTAKES = {
