@@ -81,7 +81,7 @@ COMMANDS: dict[str, dict[str, tuple[str, ...]]] = {
         "x.json.gz": ("landscapes", "export", "TOY", "--format", "cache", "-o", "out/x.json.gz"),
     },
     "harness/formats/archive.py::write_archive": dict.fromkeys(
-        ("SHA256SUMS", "README.md", "croissant.json"), ("landscapes", "archive", "TOY", "-o", "out")
+        ("SHA256SUMS", "README.md", "croissant.json"), ("landscapes", "archive", "TOY", "-o", "archived")
     ),
     "harness/landscapes/write.py::write_landscape": {
         "new__toy.parquet": ("landscapes", "import", "t4.json", "-o", "out/new__toy.parquet")

@@ -61,7 +61,8 @@ def write_archive(files: Sequence[Path], out: Path, told: Callable[[str], None])
     Raises:
         UserError: ``out`` holds something else, two landscapes have one name, or a file cannot be read or written.
     """
-    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / CHECKSUMS).exists())):
+    own = {CHECKSUMS, CARD, CROISSANT, *(folder for folder, _ in FOLDERS.values())}
+    if out.exists() and (not out.is_dir() or any(file.name not in own for file in out.iterdir())):
         raise UserError(f"-o {out}: exists and is no archive: expected a new folder")
     entries: list[Entry] = []
     for file in files:
@@ -71,13 +72,17 @@ def write_archive(files: Sequence[Path], out: Path, told: Callable[[str], None])
         entries.append(_entry(landscape, out))
         told(landscape.name)
     sums = "".join(f"{digest}  {path}\n" for entry in entries for path, digest in entry.files)
-    try:
-        write_text(out / CARD, card(entries))
-        write_text(out / CROISSANT, json.dumps(croissant(entries), indent=1) + "\n")
-        write_text(out / CHECKSUMS, sums)
-    except OSError as error:
-        raise UserError(f"{out}: cannot be written ({error.strerror or error})") from None
+    _write(out / CARD, card(entries))
+    _write(out / CROISSANT, json.dumps(croissant(entries), indent=1) + "\n")
+    _write(out / CHECKSUMS, sums)
     return entries
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        write_text(path, text)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror or error})") from None
 
 
 def _entry(landscape: Landscape, out: Path) -> Entry:
