@@ -80,7 +80,7 @@ COMMANDS: dict[str, dict[str, tuple[str, ...]]] = {
         "x.json": ("landscapes", "export", "TOY", "--format", "t4", "-o", "out/x.json"),
         "x.json.gz": ("landscapes", "export", "TOY", "--format", "cache", "-o", "out/x.json.gz"),
     },
-    "harness/formats/archive.py::write_archive": dict.fromkeys(
+    "harness/formats/archive.py::_write": dict.fromkeys(
         ("SHA256SUMS", "README.md", "croissant.json"), ("landscapes", "archive", "TOY", "-o", "archived")
     ),
     "harness/landscapes/write.py::write_landscape": {

@@ -17,7 +17,7 @@ from harness.landscapes.library import recorded_landscapes
 from harness.landscapes.siblings import is_itself, siblings
 from harness.run.alignment import Account, aligned
 from harness.run.source_files import observed
-from harness.strategies.source import SourceData
+from harness.strategies.source import SourceData, coherent
 from harness.system.digest import digest
 
 
@@ -55,6 +55,13 @@ class Sources:
         """One line."""
         lines = [account.told() for account in self.accounts]
         lines += [f"{name} is left out: it is the task itself" for name in self.itself]
+        trusted = coherent(self.data)
+        lines += [
+            f"{data.facts.task} is not trusted: its latencies do not follow from its parameters "
+            f"(rank correlation of neighbours {data.coherence:.2f})"
+            for data in self.data
+            if data not in trusted
+        ]
         return "source " + ", ".join(lines)
 
 

@@ -23,7 +23,7 @@ from harness.evaluation import Configuration
 from harness.strategies.base import Budget
 from harness.strategies.common.checks import check
 from harness.strategies.common.tries import TriesFirst, check_sources, probe_of, wrapped
-from harness.strategies.source import SourceData
+from harness.strategies.source import SourceData, coherent
 from search_spaces.space import SearchSpace
 
 UNKNOWN = 10.0
@@ -60,7 +60,8 @@ class Portfolio(TriesFirst):
         check(tries >= 0, "tries", tries, "0 or more")
         check(within >= 0, "within", within, "0 or more")
         then_built = wrapped(then, space, seed, budget, sources)
-        super().__init__(space, covering(sources, within), tries, then_built, probe_of(space, seed.spawn(1)[0]))
+        ranking = covering(coherent(sources), within)
+        super().__init__(space, ranking, tries, then_built, probe_of(space, seed.spawn(1)[0]))
 
 
 def covering(sources: Sequence[SourceData], within: float) -> list[tuple[Configuration, float]]:

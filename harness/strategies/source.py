@@ -8,11 +8,18 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import rankdata, spearmanr
 
 from harness.evaluation import Configuration, Status
 from harness.landscapes.facts import TaskFacts
 
-__all__ = ["SourceData", "TaskFacts", "all_ranked", "apart"]
+__all__ = ["SourceData", "TaskFacts", "all_ranked", "apart", "coherent"]
+
+FEWEST_FOR_COHERENCE = 200
+"""Configurations of a source below which its coherence says too little to distrust it."""
+COHERENT = 0.25
+"""Least coherence of a source that is trusted: recorded siblings have 0.82 to 0.97, shuffled ones at most 0.15."""
+_QUERIES = 300
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,39 @@ class SourceData:
         latencies = np.array([np.inf if value is None else value for value in self.latencies_ms], dtype=float)
         finite = np.isfinite(latencies)
         return latencies / latencies[finite].min() if finite.any() else latencies
+
+    @cached_property
+    def coherence(self) -> float:
+        """How well configurations foretell each other's latencies in this source: a rank correlation, -1 to 1.
+
+        A configuration's rank is foretold by the mean rank of the nearest others, those that differ in the fewest
+        parameters; of large sources at evenly spaced configurations. Latencies that have nothing to do with the
+        parameters give 0.
+        """
+        names = sorted({name for configuration in self.configurations for name in configuration})
+        codes = np.array([
+            np.unique([str(one.get(name)) for one in self.configurations], return_inverse=True)[1] for name in names
+        ]).T  # fmt: skip
+        ranks = rankdata(self.slowdowns)
+        queries = np.arange(len(codes))[:: max(1, len(codes) // _QUERIES)]
+        foretold = np.empty(len(queries))
+        for place, row in enumerate(queries.tolist()):
+            distances = (codes != codes[row]).sum(axis=1)
+            distances[row] = len(names) + 1
+            foretold[place] = ranks[distances == distances.min()].mean()
+        seen = ranks[queries]
+        if np.ptp(seen) == 0 or np.ptp(foretold) == 0:
+            return 0.0
+        return float(spearmanr(foretold, seen).statistic)
+
+
+def coherent(sources: Sequence[SourceData]) -> list[SourceData]:
+    """The sources from which there is something to learn.
+
+    A source whose own latencies do not follow from its parameters (:attr:`SourceData.coherence`) cannot say anything
+    about another task. Small sources are trusted.
+    """
+    return [one for one in sources if len(one) < FEWEST_FOR_COHERENCE or one.coherence >= COHERENT]
 
 
 def apart(ranking: Sequence[tuple[Configuration, float]], least: int) -> Iterator[tuple[Configuration, float]]:

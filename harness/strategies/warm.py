@@ -2,7 +2,8 @@
 
 What ahead-of-time tuners and caches do, and the least that a transfer must be compared with. It stops early where the
 source misleads: a random configuration is evaluated second, and where it is faster than the source's best, or where the
-tries contradict the source's order or two of them fail, the rest is left untried.
+tries contradict the source's order or two of them fail, the rest is left untried. A source whose latencies do not
+follow from its own parameters is not tried at all (:func:`~harness.strategies.source.coherent`).
 
 * **Failures** of tries are told to the wrapped strategy like others.
 * **Batches** are filled from the source's ranking, so that a batch is never waited for half empty.
@@ -20,7 +21,7 @@ import numpy as np
 from harness.strategies.base import Budget
 from harness.strategies.common.checks import check
 from harness.strategies.common.tries import TriesFirst, check_sources, probe_of, wrapped
-from harness.strategies.source import SourceData, all_ranked, apart
+from harness.strategies.source import SourceData, all_ranked, apart, coherent
 from search_spaces.space import SearchSpace
 
 SPARE = 64
@@ -55,6 +56,6 @@ class Warm(TriesFirst):
         check_sources("warm", sources)
         check(tries >= 0, "tries", tries, "0 or more")
         check(differing >= 1, "differing", differing, "1 or more")
-        ranking = islice(apart(all_ranked(sources), differing), tries + SPARE)
+        ranking = islice(apart(all_ranked(coherent(sources)), differing), tries + SPARE)
         then_built = wrapped(then, space, seed, budget, sources)
         super().__init__(space, ranking, tries, then_built, probe_of(space, seed.spawn(1)[0]))

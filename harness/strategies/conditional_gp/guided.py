@@ -33,7 +33,7 @@ from harness.strategies.conditional_gp.settings import (
 )
 from harness.strategies.conditional_gp.source_mean import SourceMean
 from harness.strategies.conditional_gp.strategy import ConditionalGP
-from harness.strategies.source import SourceData
+from harness.strategies.source import SourceData, coherent
 from search_spaces.encoding import Codes
 from search_spaces.space import SearchSpace
 
@@ -102,7 +102,7 @@ class GuidedGP(ConditionalGP):
         priors, additive = covariance.priors_in(listed=candidates.lists(space)), covariance.additive
         self._means = [
             SourceMean(self._plain, source, priors=priors, additive=additive, smoothness=covariance.smoothness)
-            for source in sources
+            for source in coherent(sources)
             if source.ranked
         ]
         self._worlds: dict[tuple[bool, ...], tuple[Placing, Model, CandidateSource]] = {}

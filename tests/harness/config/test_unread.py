@@ -24,7 +24,7 @@ __all__ = ["nearopt"]
         ("+task.defualt=1", "expected task.default"),
         ("hydra.run.dir=x", "hydra.run.dir=x: nobody reads it"),
         ("+hydra.launcher.x=1", "nobody reads it: expected hydra/launcher=NAME"),
-        ("+strategy.sede=1", "strategy.sede=1: nobody reads it: expected strategy.seed"),
+        ("+strategy.sede=1", "strategy.sede=1: nobody reads it: expected an argument of harness.strategies.random."),
         ("+backend.nose=none", "backend.nose=none: nobody reads it: expected backend.noise"),
         ("+tracker.mode=offline", "tracker.mode=offline: nobody reads it"),
         ("budget.evaluations", "budget.evaluations: expected NAME=VALUE"),
