@@ -94,6 +94,7 @@ def test_a_consolidated_file_has_no_other_names(
 ODD = "=cmd|$x$ `y` <b>_*_"
 
 
+@pytest.mark.slow
 def test_odd_names_are_text_in_every_medium(nearopt: Nearopt, study: Path, tmp_path: Path) -> None:
     edit(study, lambda config: config["strategy"].update(label=ODD), "s")  # type: ignore[attr-defined]
     rename(study, ODD, 1)

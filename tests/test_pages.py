@@ -56,6 +56,7 @@ def test_what_no_test_runs_is_run_by_ci() -> None:
     assert (ROOT / ".ci/run").read_text().splitlines()[-1] == "make test"
 
 
+@pytest.mark.slow
 def test_a_command_that_fails_is_seen(shell: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "work").mkdir(exist_ok=True)
     check(Command("nearopt new-strategy some_name -o mine", None), tmp_path / "work", shell)
