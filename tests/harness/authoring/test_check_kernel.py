@@ -82,7 +82,7 @@ def test_what_is_planted_is_found(
     assert (code, err) == (1, "")
     faults = [line for line in out.splitlines() if line.startswith("FAIL")]
     assert any(says in line for line in faults), out
-    assert out.splitlines()[-1] == f"{len(faults)} to put right: {file.name}"
+    assert out.splitlines()[-1] == f"{len(faults)} to fix: {file.name}"
 
 
 @pytest.mark.parametrize(

@@ -132,7 +132,7 @@ def test_a_triton_config_names_every_parameter(nearopt: Nearopt, tmp_path: Path)
     assert line == "triton.Config({'BLOCK': 128, 'order': (1, 0), 'flat': True}, num_warps=4, num_stages=3)"
     assert triton_config({"block": 3}) is None and triton_config({"pid_type": "flat", "num_warps": 4}) is None
     code, out, _ = nearopt("best", "--triton", write_toy(tmp_path))
-    assert (code, out) == (0, f"# no kernel written in Triton:  # {TASK}\n")
+    assert (code, out) == (0, f"# not a Triton kernel:  # {TASK}\n")
 
 
 def test_a_lucky_reading_wins_nothing_where_more_is_known() -> None:

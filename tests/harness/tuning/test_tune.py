@@ -128,7 +128,7 @@ def test_ctrl_c_tells_the_best_so_far_and_the_same_command_goes_on(
     with monkeypatch.context() as patch:
         patch.setattr(sweep.ProgressDisplay, "advance", stop_at_the_ninth)
         code, out, err = nearopt(*words, "-o", "cut")
-    assert code == 130 and "nearopt: interrupted (9 evaluations are kept); the same command resumes" in err
+    assert code == 130 and "nearopt: interrupted (9 evaluations are saved); the same command resumes" in err
     so_far = best(tmp_path / "cut")
     assert (so_far["evaluations"], so_far["complete"]) == (9, False) and "interrupted" in out
     assert out.startswith(f"the best configuration of {TASK}") and any("best " in note for note in told)
@@ -185,7 +185,7 @@ def test_a_folder_of_another_task_or_search_is_left_alone(nearopt: Nearopt, tmp_
         ((), "nothing to tune: expected FILE.py:NAME, a task's name, or --landscape FILE"),
         (("nosuch.py:Kernel",), "nosuch.py: no such file: expected FILE.py:NAME"),
         (("softmx",), "expected softmax"),
-        (("softmax", "layernorm"), "layernorm: expected KEY=VALUE, after one kernel or task"),
+        (("softmax", "layernorm"), "layernorm: expected KEY=VALUE after a single kernel or task"),
         (("softmax", "rowz=3"), "rowz=3: nobody reads it: expected rows=VALUE"),
         (("softmax", "results=x"), "results=x: expected -o DIR"),
         (("softmax", "budget.evaluations=3"), "budget.evaluations=3: expected --evaluations or --seconds"),
