@@ -117,7 +117,7 @@ class Composer:
         """The fields of a task's kernel, which ``task.kernel.FIELD=VALUE`` sets, and whether each must be set.
 
         Raises:
-            UserError: there is no such task.
+            UserError: no such task.
         """
         kernel = self._composed([f"task={task}"]).task.get("kernel") or {}
         return {str(name): OmegaConf.is_missing(kernel, name) for name in kernel if name != "_target_"}
@@ -168,7 +168,7 @@ class Composer:
             return dict(node)
         unread = [override for override in overrides if override.lstrip("+").startswith("hydra.launcher.")]
         if unread:
-            raise UserError(f"{unread[0]}: nobody reads it: expected hydra/launcher=NAME with it")
+            raise UserError(f"{unread[0]}: unknown option: expected hydra/launcher=NAME with it")
         return None
 
     def _sweeper_params(self, overrides: Sequence[str]) -> list[str]:

@@ -95,7 +95,7 @@ def check_hydra_keys(overrides: Sequence[str]) -> None:
     for override in overrides:
         key = _key(override.lstrip("~"))
         if key.startswith(("hydra.", "hydra/")) and not key.startswith(HYDRA_KEYS):
-            raise UserError(f"{override}: nobody reads it: of Hydra's own expected hydra/launcher and hydra.launcher.… "
+            raise UserError(f"{override}: unknown option: of Hydra's own expected hydra/launcher and hydra.launcher.… "
                             "(results=DIR names the folder)")  # fmt: skip
 
 

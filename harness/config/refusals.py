@@ -42,7 +42,7 @@ def refusal(error: Exception, overrides: Sequence[str], keys: Keys) -> str:
         return _no_such_key(found[1], overrides, keys)
     if found := _TWICE.search(text):
         override = _of(found[1] or found[2], overrides)
-        return f"{override}: it is set already: expected {override.lstrip('+')}"
+        return f"{override}: already set: expected {override.lstrip('+')}"
     if found := _MANDATORY.search(text):
         return f"{found[1]}: missing: expected {found[1]}=VALUE"
     if found := _LIST.search(text):
@@ -108,7 +108,7 @@ def _no_such_file(error: MissingConfigException) -> str:
     group, _, name = error.missing_cfg_file.rpartition("/")
     if not group or not error.options:
         return f"{error.missing_cfg_file}: no such configuration"
-    return f"{group}={name}: there is no such {group}: expected {_option(group, name, error.options)}"
+    return f"{group}={name}: no such {group}: expected {_option(group, name, error.options)}"
 
 
 def _option(group: str, name: str, options: Sequence[str]) -> str:
@@ -126,15 +126,15 @@ def _no_such_key(key: str, overrides: Sequence[str], keys: Keys) -> str:
     while parent and not keys(override, parent):
         grandparent, _, above = parent.rpartition(".")
         if above in keys(override, grandparent):
-            return f"{override}: nobody reads it: expected {parent}=NAME with it, one that has {name}"
+            return f"{override}: unknown option: expected {parent}=NAME with it, one that has {name}"
         parent, name, below = grandparent, above, f".{name}{below}"
     known = keys(override, parent)
     if name in known:
-        return f"{override}: no YAML lists it: expected +{override.lstrip('+')}"
+        return f"{override}: not listed in any YAML: expected +{override.lstrip('+')}"
     prefix = f"{parent}." if parent else ""
     expected = expected_name(name, known, prefix)
     whole = below if not expected.startswith("one of") and " or " not in expected else ""
-    return f"{override}: nobody reads it: expected {expected}{whole}"
+    return f"{override}: unknown option: expected {expected}{whole}"
 
 
 def _of(key: str, overrides: Sequence[str]) -> str:

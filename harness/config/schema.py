@@ -252,7 +252,7 @@ def _refuse_unread(composed: DictConfig, document: Mapping[str, Any]) -> None:
         for key in unread:
             if key not in referred:
                 expected = expected_name(key, known, where)
-                raise UserError(f"{where}{key}={part[key]}: nobody reads it: expected {expected}")
+                raise UserError(f"{where}{key}={part[key]}: unknown option: expected {expected}")
 
 
 def interpolated(value: Any) -> frozenset[str]:

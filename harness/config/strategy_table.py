@@ -75,9 +75,7 @@ def chosen_accounts(accounts: list[StrategyAccount], names: list[str]) -> list[S
     by_name = {each.name: each for each in accounts}
     for name in names:
         if name not in by_name:
-            raise UserError(
-                f"strategies {name}: there is no such strategy: expected {expected_name(name, list(by_name))}"
-            )
+            raise UserError(f"strategies {name}: no such strategy: expected {expected_name(name, list(by_name))}")
     return [by_name[name] for name in names] if names else accounts
 
 

@@ -127,7 +127,7 @@ def check_takes(what: str, target: Mapping[str, Any], given: Sequence[str] = ())
         if name in given or not (anything or name in names or name in HYDRA_WORDS):
             near = expected_name(name, names, f"{what}.")
             expected = f"an argument of {_path(what, target)}" if near.startswith("one of") else near
-            raise UserError(f"{what}.{name}={value}: nobody reads it: expected {expected}")
+            raise UserError(f"{what}.{name}={value}: unknown option: expected {expected}")
 
 
 def instantiate_target(

@@ -56,7 +56,7 @@ def _checked(override: str, kinds: Mapping[str, tuple[type, ...]]) -> str:
         return f"{key}={_seconds(override, plain)!r}"
     inside = [whole for whole in kinds if name.startswith(f"{whole}.")]
     if inside:
-        raise UserError(f"{override}: nobody reads it: expected {inside[0]}=VALUE")
+        raise UserError(f"{override}: unknown option: expected {inside[0]}=VALUE")
     allowed = kinds.get(name)
     if allowed and not any(_fits(text, kind) for kind in allowed):
         expected = " or ".join(PLAIN[kind] for kind in allowed)

@@ -88,7 +88,7 @@ def runner(
     """From a strategy's name and overrides of its own.
 
     Raises:
-        UserError: there is no such strategy, or an override is not the strategy's.
+        UserError: no such strategy, or an override is not the strategy's.
     """
     for override in overrides:
         if not override.startswith(ALLOWED):

@@ -60,7 +60,7 @@ def as_folder(word: str, suite: Suite, consolidated: Names) -> Folder | None:
         consolidated: the runs that a consolidated file in a folder holds in place of their directories.
 
     Raises:
-        UserError: there is no such folder, it lacks a task of the suite, or holds several strategies and none is named.
+        UserError: no such folder, it lacks a task of the suite, or holds several strategies and none is named.
     """
     path, label = Path(word), ""
     if not path.is_dir():

@@ -88,7 +88,7 @@ class SweepDisplay:
     def waiting(self, runs: int) -> None:
         """So many runs are left, all in the hands of other processes."""
         if runs and not self._waiting and not self._console.is_terminal:
-            warn(f"waiting for {runs} runs that another process is at")
+            warn(f"waiting for {runs} runs of another process")
         self._waiting = runs
 
     def summary(self) -> str:

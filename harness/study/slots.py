@@ -104,7 +104,7 @@ def _received(worker: _Worker) -> AttemptResult | Told:
         message: AttemptResult | Told = worker.pipe.recv()
     except (EOFError, OSError):
         worker.process.join(PATIENCE_S)
-        ending = f"its process ended ({describe_exit(worker.process.exitcode)}); the same command goes on with it"
+        ending = f"its process ended ({describe_exit(worker.process.exitcode)}); the same command resumes it"
         return Failure(worker.at[1], ending, ending)
     return message
 

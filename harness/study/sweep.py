@@ -86,7 +86,7 @@ def sweep(
                 with closing(launch([(i, configs[i]) for i in pending], options, display.running)) as outcomes:
                     for i, outcome in outcomes:
                         if isinstance(outcome, Halt):
-                            kept = "what is finished is kept; the same command goes on from there"
+                            kept = "what is finished is kept; the same command resumes"
                             raise Unwritable(f"{outcome.message}: {kept}")
                         display.ended(configs[i], outcome)
                         if isinstance(outcome, Postponed):
@@ -96,7 +96,7 @@ def sweep(
                 pending = _come_back_to(elsewhere, display)
     except KeyboardInterrupt:
         raise Interrupted(
-            f"{len(results)} of {len(configs)} runs are over, the others keep their evaluations"
+            f"{len(results)} of {len(configs)} runs finished; the others keep their evaluations"
         ) from None
     return [results[i] for i in range(len(configs))]
 

@@ -94,5 +94,5 @@ def _values(values: Sequence[str], shape: Sequence[str], what: str) -> list[str]
             of_kernel = (
                 f"a field of {what} ({', '.join(shape)})" if shape else f"an option of a run ({what} has no shape)"
             )
-            raise UserError(f"{value}: nobody reads it: expected {near[0] + '=VALUE' if near else of_kernel}")
+            raise UserError(f"{value}: unknown option: expected {near[0] + '=VALUE' if near else of_kernel}")
     return overrides

@@ -83,7 +83,7 @@ def test_a_name_that_is_no_strategy_gets_the_near_one(tmp_path: Path) -> None:
 
 
 def test_a_sweep_without_runs_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no run: expected a task"):
+    with pytest.raises(UserError, match="nothing to run: expected at least one task"):
         sweep([], ["random"], results=tmp_path)
 
 

@@ -186,7 +186,7 @@ def test_a_folder_of_another_task_or_search_is_left_alone(nearopt: Nearopt, tmp_
         (("nosuch.py:Kernel",), "nosuch.py: no such file: expected FILE.py:NAME"),
         (("softmx",), "expected softmax"),
         (("softmax", "layernorm"), "layernorm: expected KEY=VALUE after a single kernel or task"),
-        (("softmax", "rowz=3"), "rowz=3: nobody reads it: expected rows=VALUE"),
+        (("softmax", "rowz=3"), "rowz=3: unknown option: expected rows=VALUE"),
         (("softmax", "results=x"), "results=x: expected -o DIR"),
         (("softmax", "budget.evaluations=3"), "budget.evaluations=3: expected --evaluations or --seconds"),
         (("task=softmax",), "task=softmax: expected the name alone, or FILE.py:NAME"),
@@ -197,7 +197,7 @@ def test_a_folder_of_another_task_or_search_is_left_alone(nearopt: Nearopt, tmp_
         (("softmax", "--workers", "0"), "workers=0: expected a whole number"),
         (
             ("softmax", "--strategy", "conditional"),
-            "there is no such strategy: expected conditional_gp",
+            "no such strategy: expected conditional_gp",
         ),
         (("--landscape", "nosuch.parquet"), "nosuch.parquet: cannot be read"),
     ],
