@@ -89,7 +89,7 @@ def test_a_sweep_without_runs_is_refused(tmp_path: Path) -> None:
 
 def test_a_dry_run_starts_and_writes_nothing(tmp_path: Path) -> None:
     for call in (replay, sweep):
-        with pytest.raises(UserError, match="dry_run=true: nothing is estimated here"):
+        with pytest.raises(UserError, match="dry_run=true: not supported here"):
             call(TASK, "random", evaluations=3, results=tmp_path / "r", overrides=["dry_run=true"])
     assert not (tmp_path / "r").exists()
 

@@ -30,9 +30,9 @@ RUN_MISTAKES = {
     "experiment=quickstrat": "no such experiment: expected quickstart",
     "strategy=": "strategy=: expected the name of a strategy",
     "strategy=[random,lfbo]": "expected the name of one strategy (a sweep is strategy=A,B with -m)",
-    "strategy=random,lfbo": "strategy=random,lfbo: a list: expected -m with it, or one value",
-    "task=glob(softmax-*)": "task=glob(softmax-*): stands for several values: add -m",
-    "task=all": "task=all: stands for several values: add -m",
+    "strategy=random,lfbo": "strategy=random,lfbo: a list: expected -m for a sweep, or one value",
+    "task=glob(softmax-*)": "task=glob(softmax-*): has several values: add -m",
+    "task=all": "task=all: has several values: add -m",
     "strategy=null": "strategy=null: expected the name of a strategy",
     "backend=3": "backend=3: expected the name of a backend",
     "experiment=null": "experiment=null: expected the name of a experiment",
@@ -47,7 +47,8 @@ RUN_MISTAKES = {
     "backend.nois=none": "backend.nois=none: unknown option: expected backend.noise",
     "+backend.nois=none": "backend.nois=none: unknown option: expected backend.noise",
     "rules.compile_facto=3": "rules.compile_facto=3: unknown option: expected rules.compile_factor",
-    "tracker.mode=offline": "tracker.mode=offline: unknown option: expected tracker=NAME with it, one that has mode",
+    "tracker.mode=offline": "tracker.mode=offline: unknown option: expected tracker=NAME as well, with a tracker "
+    "that has mode",
     "foo=1": "foo=1: unknown option: expected one of task, strategy, backend, budget, seed, batch, workers, schedule "
              "and 13 more",
     "seed.x=3": "seed.x=3: unknown option: expected seed=VALUE",
@@ -56,7 +57,7 @@ RUN_MISTAKES = {
     "++strategy.space=3": "strategy.space=3: unknown option: expected an argument of harness.strategies.random.",
     "+backend.seed=3": "backend.seed=3: unknown option: expected",
     "strategy=optuna_sampler": "strategy.sampler: missing: expected strategy.sampler=VALUE",
-    "~strategy": "~strategy: expected strategy=VALUE: a run cannot do without it",
+    "~strategy": "~strategy: expected strategy=VALUE: a run needs this option",
     "=3": "=3: expected NAME=VALUE",
     "budget.evaluations": "budget.evaluations: expected NAME=VALUE",
     # values
@@ -64,7 +65,7 @@ RUN_MISTAKES = {
     "budget.evaluations=1e3": "budget.evaluations=1e3: expected a whole number or null, such as 1000",
     "budget.evaluations=1k": "budget.evaluations=1k: expected a whole number or null without k",
     "budget.evaluations=10.5": "budget.evaluations=10.5: expected a whole number or null",
-    "budget.seconds=2parsec": "parsec is no unit of time: expected seconds, or a number with ms, s, min or h",
+    "budget.seconds=2parsec": "parsec is not a unit of time: expected seconds, or a number with ms, s, min or h",
     "batch=four": "batch=four: expected a whole number",
     "batch=1,2": "batch=1,2: expected a whole number (lists and ranges need -m)",
     "seed=range(0,3)": "seed=range(0,3): expected a whole number (lists and ranges need -m)",
@@ -73,9 +74,9 @@ RUN_MISTAKES = {
     "allow_mixed_code=2": "allow_mixed_code=2: expected true or false",
     "schedule=asynch": "schedule=asynch: expected async",
     "results=[a]": "results=[a]: expected text",
-    "results=${nope}": "results=${nope}: it refers to nope, which is not set",
+    "results=${nope}": "results=${nope}: refers to nope, which is not set",
     "strategy._target_=harness.strategies.lfbo.LFB": "no LFB in harness.strategies.lfbo: expected LFBO",
-    "strategy._target_=harness.strategys.lfbo.LFBO": "there is no module harness.strategys",
+    "strategy._target_=harness.strategys.lfbo.LFBO": "no module harness.strategys",
 }  # fmt: skip
 
 COMMANDS = {
@@ -90,7 +91,7 @@ COMMANDS = {
     "run -m task=all,softmax": "task=all,softmax: expected task=all alone, or a list of tasks",
     "run -m task=all backend.device=h20": "task=all: no task matches: expected another device",
     "strategies --config-dir nope": "--config-dir nope: expected a folder",
-    "tune softmax --seconds 2parsec": "--seconds: 2parsec: parsec is no unit of time: expected seconds, or a number",
+    "tune softmax --seconds 2parsec": "--seconds: 2parsec: parsec is not a unit of time: expected seconds, or a number",
     "record task=softmax --deadline-s many": "--deadline-s: many: expected seconds, or a number with ms, s, min",
     "run task=softmax task.kernel.rows=4095": "expected softmax-4096x2560-bf16, or backend=live",
     "run -m task=glob(softmax-*": "expected glob(PATTERN) or glob([PATTERN,…],exclude=PATTERN)",

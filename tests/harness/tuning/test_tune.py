@@ -217,5 +217,5 @@ def test_a_mistake_is_a_line(nearopt: Nearopt, tmp_path: Path, words: tuple[str,
 
 def test_a_dry_run_is_refused_and_nothing_is_written(nearopt: Nearopt, tmp_path: Path) -> None:
     code, out, err = nearopt("tune", "--landscape", write_toy(tmp_path), "dry_run=true", "-o", "out")
-    assert (code, out) == (2, "") and "dry_run=true: nothing is estimated here: expected it with nearopt run" in err
+    assert (code, out) == (2, "") and "dry_run=true: not supported here: expected dry_run=true with nearopt run" in err
     assert not Path("out").exists()
