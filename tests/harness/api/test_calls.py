@@ -61,12 +61,12 @@ def test_a_study_gets_the_trials_in_ms(tmp_path: Path) -> None:
         value for value in run.evaluations["latency_ms"] if value == value
     ]
     assert study.best_value == run.evaluations["latency_ms"].min()
-    with pytest.raises(UserError, match="has 10 trials: expected none"):
+    with pytest.raises(UserError, match="has 10 trials: expected an empty study"):
         replay(TASK, study, evaluations=10, results=tmp_path)
 
 
 def test_a_study_that_maximises_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="directions maximize: expected one, minimize"):
+    with pytest.raises(UserError, match="directions maximize: expected one direction, minimize"):
         replay(TASK, optuna.create_study(direction="maximize"), results=tmp_path)
     assert not list(tmp_path.iterdir())
 
