@@ -121,7 +121,7 @@ def test_recordings_have_a_line_each_and_a_file_that_is_none_is_left_out(nearopt
 
 def test_what_is_not_there_is_said_in_a_line(nearopt: Nearopt, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    for path, said in (("nosuch", "not there"), ("empty", "no run in it")):
+    for path, said in (("nosuch", "no such path"), ("empty", "contains no run")):
         code, out, err = nearopt("best", path)
         assert (code, out, err.count("\n")) == (2, "", 1) and f"{path}: {said}" in err
 

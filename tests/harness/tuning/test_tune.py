@@ -168,7 +168,7 @@ def test_a_folder_of_another_task_or_search_is_left_alone(nearopt: Nearopt, tmp_
     assert nearopt(*first, 10)[0] == 0
     before = (tmp_path / "out/best.json").read_text()
     code, _, err = nearopt("tune", "--landscape", other, "-o", "out", "--evaluations", 10)
-    assert code == 2 and f"out/best.json: is of {TASK}: expected another -o for other__toy" in err
+    assert code == 2 and f"out/best.json: belongs to {TASK}: expected another -o for other__toy" in err
     code, _, err = nearopt(*first, 9)
     assert code == 2 and "budget.evaluations was 10, now 9): expected another -o, or move it away" in err
     assert (tmp_path / "out/best.json").read_text() == before
@@ -176,7 +176,7 @@ def test_a_folder_of_another_task_or_search_is_left_alone(nearopt: Nearopt, tmp_
     assert json.loads((tmp_path / "out/best.json").read_text())["evaluations"] == 12
     (tmp_path / "out/best.json").write_text("{")
     code, _, err = nearopt(*first, 12)
-    assert code == 2 and err.splitlines()[-1].startswith("nearopt: out/best.json: not readable")
+    assert code == 2 and err.splitlines()[-1].startswith("nearopt: out/best.json: cannot be read")
 
 
 @pytest.mark.parametrize(
@@ -189,9 +189,9 @@ def test_a_folder_of_another_task_or_search_is_left_alone(nearopt: Nearopt, tmp_
         (("softmax", "rowz=3"), "rowz=3: unknown option: expected rows=VALUE"),
         (("softmax", "results=x"), "results=x: expected -o DIR"),
         (("softmax", "budget.evaluations=3"), "budget.evaluations=3: expected --evaluations or --seconds"),
-        (("task=softmax",), "task=softmax: expected the name alone, or FILE.py:NAME"),
-        (("softmax", "strategy.gamma=0.2"), "strategy.gamma=0.2: of which strategy? expected --strategy NAME with it"),
-        (("needs_rows.py", "cols=3"), "needs_rows.py: its shape is not known: expected rows=VALUE dtype=VALUE"),
+        (("task=softmax",), "task=softmax: expected only a name, or FILE.py:NAME"),
+        (("softmax", "strategy.gamma=0.2"), "strategy.gamma=0.2: needs a strategy: expected --strategy NAME as well"),
+        (("needs_rows.py", "cols=3"), "needs_rows.py: its shape is incomplete: expected rows=VALUE dtype=VALUE"),
         (("no_rows.py",), "no configuration is feasible: expected another shape, or fewer constraints"),
         (("softmax", "--evaluations", "0"), "budget.evaluations=0: expected 1 or more"),
         (("softmax", "--workers", "0"), "workers=0: expected a whole number"),
