@@ -204,5 +204,5 @@ def test_a_plan_that_was_emptied_is_written_again(nearopt: Nearopt, tmp_path: Pa
         plan.write_bytes(damaged)
         code, _, err = nearopt("status", "r")
         assert code == 2
-        one_line(err, plan.name, "move it away, the sweep writes it again")
+        one_line(err, plan.name, "move it away; the sweep writes it again")
         assert nearopt(*sweep)[0] == 0 and plan.read_bytes() == whole

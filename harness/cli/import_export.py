@@ -73,10 +73,10 @@ IMPORT = Command(
 )
 EXPORT = Command(
     name="landscapes export",
-    summary="write them for Kernel Tuner and autotuning_methodology",
+    summary="write landscapes for Kernel Tuner and autotuning_methodology",
     description=(
         "Write landscapes as Kernel Tuner caches (for its simulation mode) or as T4 results.\n"
-        "An inactive parameter gets its first value, a permutation becomes text."
+        "An inactive parameter gets its first value; a permutation becomes text."
     ),
     examples=(
         "nearopt landscapes export experiments/landscapes/matmul-512x512x8192-bf16__h100.parquet --format cache \\\n"
@@ -88,10 +88,10 @@ EXPORT = Command(
 )
 ARCHIVE = Command(
     name="landscapes archive",
-    summary="write them all with checksums and a data card",
+    summary="write landscapes into an archive with checksums and a data card",
     description=(
-        "Write landscapes into one folder for others: as T4 results, as Kernel Tuner caches, with SHA256SUMS, a data\n"
-        "card (README.md) and the same as Croissant metadata (croissant.json)."
+        "Write landscapes into one folder for others to use: as T4 results and as Kernel Tuner caches, with\n"
+        "SHA256SUMS, a data card (README.md) and the same facts as Croissant metadata (croissant.json)."
     ),
     examples=(
         "nearopt landscapes archive -o archive && (cd archive && sha256sum -c --quiet SHA256SUMS)",

@@ -1,4 +1,4 @@
-"""``nearopt landscapes import``, ``export`` and ``archive``: what they print and refuse."""
+"""``nearopt landscapes import``, ``export`` and ``archive``: their output and their errors."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from harness.system.terminal import say
 
 
 def run_import(path: Path, out: Path | None, space: Path | None) -> None:
-    """Import a recording, or all below a folder; one line for each on stdout.
+    """Import a recording, or all recordings below a folder; prints one line for each on stdout.
 
     Raises:
-        UserError: something was not imported; a folder's other recordings are.
+        UserError: a file was not imported; the other files of a folder are imported nevertheless.
     """
     if out is None:
         raise UserError("nearopt landscapes import: expected -o OUT.parquet, or a folder for it")
@@ -42,7 +42,7 @@ def run_import(path: Path, out: Path | None, space: Path | None) -> None:
 
 
 def run_export(files: Sequence[Path], format_: str | None, out: Path | None) -> None:
-    """Export landscapes, one to a file or several into a folder.
+    """Export landscapes, one into a file or several into a folder.
 
     Raises:
         UserError: naming the option, file or parameter at fault.
@@ -72,7 +72,7 @@ def run_archive(files: Sequence[Path], out: Path | None) -> None:
         raise UserError("nearopt landscapes archive: expected -o FOLDER")
     chosen = list(files) or recorded_landscapes()
     if not chosen:
-        raise UserError(f"{landscape_directory()}: no landscape here: expected *.parquet")
+        raise UserError(f"{landscape_directory()}: contains no landscape: expected *.parquet")
     with ProgressDisplay("archiving", len(chosen)) as progress:
         entries = write_archive(chosen, out, progress.advance)
     say(f"{len(entries)} landscapes, {sum(len(entry.files) for entry in entries)} files: {out / CHECKSUMS}")

@@ -78,5 +78,5 @@ def attempt_there(config: RunConfig, options: SweepOptions, folders: Sequence[st
 
 def lost(config: RunConfig, how: str) -> Failure:
     """The outcome of a run whose process did not come back."""
-    message = f"{how}; the same command goes on with it"
+    message = f"{how}; the same command resumes it"
     return Failure(config, message, message)

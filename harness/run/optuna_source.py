@@ -1,4 +1,4 @@
-"""Earlier tunings in an Optuna storage: each study of an SQLite file, its objective the latency in ms."""
+"""Earlier tunings in an Optuna storage: every study of an SQLite file, with the latency in ms as its objective."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ SUFFIXES = (".db", ".sqlite", ".sqlite3")
 def observed_studies(path: Path, source: Source) -> list[Observed]:
     """The finished trials of every study in the file, the first ``source.evaluations`` of each.
 
-    The file is opened for reading only: Optuna makes its tables in any SQLite file that it may write to. A trial that
-    failed, or whose value is not finite, is a failure; one that was pruned or still runs is left out.
+    The file is opened read-only, since Optuna creates its tables in any writable SQLite file. A trial that failed, or
+    whose value is not finite, is a failure; pruned and running trials are left out.
 
     Raises:
-        UserError: it is no storage, or a study has several objectives or maximises one.
+        UserError: the file is not an Optuna storage, or a study has several objectives or maximises one.
     """
     import optuna
     from optuna.exceptions import OptunaError
@@ -44,7 +44,7 @@ def observed_studies(path: Path, source: Source) -> list[Observed]:
         reason = one_line(getattr(cause, "orig", None) or cause, 200)
         raise UserError(f"source={path}: cannot be read ({reason}): expected an Optuna storage in SQLite") from None
     if not studies:
-        raise UserError(f"source={path}: no study in it: expected one whose objective is a latency in ms")
+        raise UserError(f"source={path}: contains no study: expected a study whose objective is a latency in ms")
     return [_of_study(path, study, source) for study in studies]
 
 
@@ -53,7 +53,7 @@ def _of_study(path: Path, study: Study, source: Source) -> Observed:
 
     if study.directions != [StudyDirection.MINIMIZE]:
         wrong = ", ".join(direction.name.lower() for direction in study.directions)
-        raise UserError(f"source={path}: study {study.study_name}: directions {wrong}: expected one, minimize")
+        raise UserError(f"source={path}: study {study.study_name}: directions {wrong}: expected minimize")
     trials = [trial for trial in study.trials if trial.state.name in ("COMPLETE", "FAIL")][: source.evaluations]
     latencies = [_latency_ms(trial) for trial in trials]
     return Observed(

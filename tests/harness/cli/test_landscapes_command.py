@@ -79,7 +79,7 @@ def test_two_files_of_one_name_share_no_figure(nearopt: Nearopt, tmp_path: Path)
     files = [write_toy(tmp_path / folder) for folder in "ab"]
     assert nearopt("landscapes", *files)[0] == 0
     code, _, err = nearopt("landscapes", *files, "--figure", "x.png")
-    assert (code, "two files of this name" in err) == (2, True)
+    assert (code, "two files have this name" in err) == (2, True)
 
 
 def test_compare_joins_on_configurations_not_on_rows(nearopt: Nearopt, tmp_path: Path) -> None:

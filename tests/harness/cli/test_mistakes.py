@@ -17,46 +17,47 @@ FOREIGN = ("Mandatory", "Multiple values", "Config group", "full_key", "object_t
 
 RUN_MISTAKES = {
     # names
-    "strategy=optuna_tp": "strategy=optuna_tp: there is no such strategy: expected optuna_tpe or optuna_gp",
-    "strategy=rndom": "strategy=rndom: there is no such strategy: expected random",
+    "strategy=optuna_tp": "strategy=optuna_tp: no such strategy: expected optuna_tpe or optuna_gp",
+    "strategy=rndom": "strategy=rndom: no such strategy: expected random",
     "strategy=zzz": "expected one of ax, ax_botorch, ax_generation, botorch_acquisition, botorch_hierarchical, "
                     "botorch_mixed, catcma, conditional_gp and ",
-    "task=softmx-4096x2560-bf16": "there is no such task: expected softmax-4096x2560-bf16",
-    "task=softmax-4096x2560": "there is no such task: expected softmax-4096x2560-bf16, the only one",
+    "task=softmx-4096x2560-bf16": "no such task: expected softmax-4096x2560-bf16",
+    "task=softmax-4096x2560": "no such task: expected softmax-4096x2560-bf16, the only one",
     "task=absent.py": "absent.py: no such file: expected FILE.py:NAME, or a task's name",
-    "backend=replya": "backend=replya: there is no such backend: expected replay",
-    "rules=hopless": "rules=hopless: there is no such rules: expected hopeless",
-    "tracker=wandbb": "tracker=wandbb: there is no such tracker: expected wandb",
-    "experiment=quickstrat": "there is no such experiment: expected quickstart",
+    "backend=replya": "backend=replya: no such backend: expected replay",
+    "rules=hopless": "rules=hopless: no such rules: expected hopeless",
+    "tracker=wandbb": "tracker=wandbb: no such tracker: expected wandb",
+    "experiment=quickstrat": "no such experiment: expected quickstart",
     "strategy=": "strategy=: expected the name of a strategy",
     "strategy=[random,lfbo]": "expected the name of one strategy (a sweep is strategy=A,B with -m)",
-    "strategy=random,lfbo": "strategy=random,lfbo: a list: expected -m with it, or one value",
-    "task=glob(softmax-*)": "task=glob(softmax-*): stands for several values: add -m",
-    "task=all": "task=all: stands for several values: add -m",
+    "strategy=random,lfbo": "strategy=random,lfbo: a list: expected -m for a sweep, or one value",
+    "task=glob(softmax-*)": "task=glob(softmax-*): has several values: add -m",
+    "task=all": "task=all: has several values: add -m",
     "strategy=null": "strategy=null: expected the name of a strategy",
     "backend=3": "backend=3: expected the name of a backend",
     "experiment=null": "experiment=null: expected the name of a experiment",
-    "+strategy=lfbo": "+strategy=lfbo: it is set already: expected strategy=lfbo",
-    "+seed=3": "+seed=3: it is set already: expected seed=3",
+    "+strategy=lfbo": "+strategy=lfbo: already set: expected strategy=lfbo",
+    "+seed=3": "+seed=3: already set: expected seed=3",
     # options
-    "strateg=random": "strateg=random: nobody reads it: expected strategy",
-    "bugdet.evaluations=3": "bugdet.evaluations=3: nobody reads it: expected budget.evaluations",
-    "budget.evaluation=10": "budget.evaluation=10: nobody reads it: expected budget.evaluations",
-    "+budget.evaluation=10": "budget.evaluation=10: nobody reads it: expected budget.evaluations",
-    "++budget.evaluation=10": "budget.evaluation=10: nobody reads it: expected budget.evaluations",
-    "backend.nois=none": "backend.nois=none: nobody reads it: expected backend.noise",
-    "+backend.nois=none": "backend.nois=none: nobody reads it: expected backend.noise",
-    "rules.compile_facto=3": "rules.compile_facto=3: nobody reads it: expected rules.compile_factor",
-    "tracker.mode=offline": "tracker.mode=offline: nobody reads it: expected tracker=NAME with it, one that has mode",
-    "foo=1": "foo=1: nobody reads it: expected one of task, strategy, backend, budget, seed, batch, workers, schedule "
+    "strateg=random": "strateg=random: unknown option: expected strategy",
+    "bugdet.evaluations=3": "bugdet.evaluations=3: unknown option: expected budget.evaluations",
+    "budget.evaluation=10": "budget.evaluation=10: unknown option: expected budget.evaluations",
+    "+budget.evaluation=10": "budget.evaluation=10: unknown option: expected budget.evaluations",
+    "++budget.evaluation=10": "budget.evaluation=10: unknown option: expected budget.evaluations",
+    "backend.nois=none": "backend.nois=none: unknown option: expected backend.noise",
+    "+backend.nois=none": "backend.nois=none: unknown option: expected backend.noise",
+    "rules.compile_facto=3": "rules.compile_facto=3: unknown option: expected rules.compile_factor",
+    "tracker.mode=offline": "tracker.mode=offline: unknown option: expected tracker=NAME as well, with a tracker "
+    "that has mode",
+    "foo=1": "foo=1: unknown option: expected one of task, strategy, backend, budget, seed, batch, workers, schedule "
              "and 13 more",
-    "seed.x=3": "seed.x=3: nobody reads it: expected seed=VALUE",
-    "+strategy.depth=3": "strategy.depth=3: nobody reads it: expected an argument of harness.strategies.random.",
-    "+strategy.seed=3": "strategy.seed=3: nobody reads it: expected an argument of harness.strategies.random.",
-    "++strategy.space=3": "strategy.space=3: nobody reads it: expected an argument of harness.strategies.random.",
-    "+backend.seed=3": "backend.seed=3: nobody reads it: expected",
+    "seed.x=3": "seed.x=3: unknown option: expected seed=VALUE",
+    "+strategy.depth=3": "strategy.depth=3: unknown option: expected an argument of harness.strategies.random.",
+    "+strategy.seed=3": "strategy.seed=3: unknown option: expected an argument of harness.strategies.random.",
+    "++strategy.space=3": "strategy.space=3: unknown option: expected an argument of harness.strategies.random.",
+    "+backend.seed=3": "backend.seed=3: unknown option: expected",
     "strategy=optuna_sampler": "strategy.sampler: missing: expected strategy.sampler=VALUE",
-    "~strategy": "~strategy: expected strategy=VALUE: a run cannot do without it",
+    "~strategy": "~strategy: expected strategy=VALUE: a run needs this option",
     "=3": "=3: expected NAME=VALUE",
     "budget.evaluations": "budget.evaluations: expected NAME=VALUE",
     # values
@@ -64,7 +65,7 @@ RUN_MISTAKES = {
     "budget.evaluations=1e3": "budget.evaluations=1e3: expected a whole number or null, such as 1000",
     "budget.evaluations=1k": "budget.evaluations=1k: expected a whole number or null without k",
     "budget.evaluations=10.5": "budget.evaluations=10.5: expected a whole number or null",
-    "budget.seconds=2parsec": "parsec is no unit of time: expected seconds, or a number with ms, s, min or h",
+    "budget.seconds=2parsec": "parsec is not a unit of time: expected seconds, or a number with ms, s, min or h",
     "batch=four": "batch=four: expected a whole number",
     "batch=1,2": "batch=1,2: expected a whole number (lists and ranges need -m)",
     "seed=range(0,3)": "seed=range(0,3): expected a whole number (lists and ranges need -m)",
@@ -73,9 +74,9 @@ RUN_MISTAKES = {
     "allow_mixed_code=2": "allow_mixed_code=2: expected true or false",
     "schedule=asynch": "schedule=asynch: expected async",
     "results=[a]": "results=[a]: expected text",
-    "results=${nope}": "results=${nope}: it refers to nope, which is not set",
+    "results=${nope}": "results=${nope}: refers to nope, which is not set",
     "strategy._target_=harness.strategies.lfbo.LFB": "no LFB in harness.strategies.lfbo: expected LFBO",
-    "strategy._target_=harness.strategys.lfbo.LFBO": "there is no module harness.strategys",
+    "strategy._target_=harness.strategys.lfbo.LFBO": "no module harness.strategys",
 }  # fmt: skip
 
 COMMANDS = {
@@ -84,17 +85,17 @@ COMMANDS = {
     "run --seed 3": "nearopt run: --seed: no such option: expected seed=VALUE if it is an override",
     "record task=softmax --limt 3": "nearopt record: --limt: no such option: expected --limit",
     "status --jsn x": "nearopt status: --jsn: no such option: expected --json",
-    "gate lfb --against random": "strategy=lfb: there is no such strategy: expected lfbo",
-    "strategies lfb": "nearopt: strategies lfb: there is no such strategy: expected lfbo",
+    "gate lfb --against random": "strategy=lfb: no such strategy: expected lfbo",
+    "strategies lfb": "nearopt: strategies lfb: no such strategy: expected lfbo",
     "run -m task=glob(sftmax-*)": "task=glob(sftmax-*): no task matches: expected one of attention-",
     "run -m task=all,softmax": "task=all,softmax: expected task=all alone, or a list of tasks",
     "run -m task=all backend.device=h20": "task=all: no task matches: expected another device",
     "strategies --config-dir nope": "--config-dir nope: expected a folder",
-    "tune softmax --seconds 2parsec": "--seconds: 2parsec: parsec is no unit of time: expected seconds, or a number",
+    "tune softmax --seconds 2parsec": "--seconds: 2parsec: parsec is not a unit of time: expected seconds, or a number",
     "record task=softmax --deadline-s many": "--deadline-s: many: expected seconds, or a number with ms, s, min",
     "run task=softmax task.kernel.rows=4095": "expected softmax-4096x2560-bf16, or backend=live",
     "run -m task=glob(softmax-*": "expected glob(PATTERN) or glob([PATTERN,…],exclude=PATTERN)",
-    "run -m strategy=random,optuna_tp task=softmax": "there is no such strategy: expected optuna_tpe or optuna_gp",
+    "run -m strategy=random,optuna_tp task=softmax": "no such strategy: expected optuna_tpe or optuna_gp",
     "run -m budget.evaluations=10,many": "budget.evaluations=many: expected a whole number or null",
     "-sc install=bsh": "nearopt -sc install=bsh: expected install=bash",
     "-sc": "nearopt -sc: expected install=SHELL",
@@ -134,7 +135,7 @@ def test_an_argument_of_a_strategys_own_that_no_yaml_lists_is_taken(nearopt: Nea
     (tmp_path / "strategy/given.yaml").write_text("_target_: given.Given\nlabel: given\n")
     run = ("run", "--config-dir", tmp_path, TASK, "strategy=given", "budget.evaluations=2")
     code, _, err = nearopt(*run, "strategy.depth=3")
-    assert code == 2 and "strategy.depth=3: no YAML lists it: expected +strategy.depth=3" in err
+    assert code == 2 and "strategy.depth=3: not listed in any YAML: expected +strategy.depth=3" in err
     assert nearopt(*run, "+strategy.depth=3")[0] == 0
 
 

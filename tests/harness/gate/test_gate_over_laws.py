@@ -56,10 +56,10 @@ def test_a_sampled_recording_is_refused_by_name_before_anything_runs(gate: Gate,
     [
         (("exact_random", "--against", "quick"), "exact_random: is a law and has no runs"),
         (("exact_random_by_parameter", "--update-baseline"), "exact_random_by_parameter: is a law and has no runs"),
-        (("quick", "--against", "exact_random", "--rerun"), "--rerun: exact_random is a law and is not run"),
+        (("quick", "--against", "exact_random", "--rerun"), "--rerun: exact_random is a law, which needs no runs"),
         (
             ("quick", "--against", "exact_random", "--against-override", "strategy.chance=0.1"),
-            "--against-override strategy.chance=0.1: exact_random is a law and is not run",
+            "--against-override strategy.chance=0.1: exact_random is a law, which needs no runs",
         ),
         (
             ("quick", "strategy.label=exact_random", "--against", "slow"),
