@@ -42,7 +42,7 @@ def outcome_lines(outcome: Outcome) -> list[str]:
 def failure_lines(outcome: Outcome) -> list[str]:
     """One line for each failure status, with its most common message."""
     return [
-        f"  {status}: {outcome.statuses[status]}" + (f"; most common ({count} times): {message}" if message else "")
+        f"  {status}: {outcome.statuses[status]}" + (f"; most often, {count} times: {message}" if message else "")
         for status, (message, count) in outcome.messages.items()
     ]
 

@@ -56,7 +56,7 @@ def open_for_all(path: Path) -> IO[str]:
     """A lock's file: made so that every user can open it, and opened to be read where another user made it otherwise.
 
     Raises:
-        UserError: it cannot be opened, or is no file.
+        UserError: it cannot be opened, or is not a file.
     """
     try:
         descriptor = _descriptor(path)

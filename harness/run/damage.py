@@ -26,7 +26,7 @@ FILES = (
 UNCHECKED = contract.DoneDocument.__annotations__.keys() - {CHECK}
 """Keys of a DONE without a checksum; with other keys it was not written by an older NearOpt."""
 BEYOND_REPAIR = (
-    f"{contract.CONFIG} is no file", f"{contract.CONFIG} is not readable", f"{contract.CONFIG} says ",
+    f"{contract.CONFIG} is not a file", f"{contract.CONFIG} is not readable", f"{contract.CONFIG} says ",
     f"{contract.DONE} is not readable", "is a file where", "is a link to",
 )  # fmt: skip
 """Beginnings of messages about damage that hides what the directory held; then nothing is moved unasked."""
@@ -97,7 +97,7 @@ def _damage(directory: Path, deep: bool) -> str:
     there = _there(directory)
     for name in FILES:
         if not there.get(name, True):
-            return f"{name} is no file"
+            return f"{name} is not a file"
     wrong = _by_its_files(directory, there, deep)
     return wrong or (misnamed(directory) if contract.CONFIG in there else "")
 
@@ -135,7 +135,7 @@ def read_done(file: Path) -> tuple[contract.DoneDocument, bool]:
     except (TypeError, KeyError, RecursionError):
         raise ValueError("not what belongs there") from None
     if changed or not isinstance(rows, int):
-        raise ValueError("not as it was written")
+        raise ValueError("changed after it was written")
     return done, bool(seals.sealed)
 
 

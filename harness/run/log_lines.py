@@ -73,7 +73,7 @@ def _fault(line: bytes, rows: list[dict[str, Any]], seals: Seals) -> str:
 def bad_key(row: Any, index: int) -> str:
     """What is wrong with the content of a line of the log."""
     if not isinstance(row, Mapping):
-        return "no object"
+        return "not an object"
     if row.get(contract.INDEX) != index:
         return f"{contract.INDEX} is {row.get(contract.INDEX)!r}"
     for name in NUMBERS:
@@ -86,7 +86,7 @@ def bad_key(row: Any, index: int) -> str:
     if row.get(contract.STATUS) not in STATUSES:
         return f"{contract.STATUS} is {row.get(contract.STATUS)!r}"
     if not isinstance(row.get("configuration"), Mapping):
-        return "configuration is no object"
+        return "configuration is not an object"
     return ""
 
 

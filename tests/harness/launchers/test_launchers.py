@@ -130,7 +130,7 @@ def test_a_library_that_is_missing_is_one_line(tmp_path: Path, monkeypatch: pyte
 def test_live_runs_are_not_put_where_they_cannot_have_a_gpu_alone(tmp_path: Path) -> None:
     asked = expand(tmp_path, "backend._target_=harness.backends.live.open_live")
     runs = list(enumerate(asked.runs))
-    with pytest.raises(UserError, match="joblib knows no GPUs"):
+    with pytest.raises(UserError, match="joblib does not assign GPUs"):
         list(JoblibLauncher().launch(runs, asked.options, lambda *_: None))
     with pytest.raises(UserError, match="runs_per_job=2: expected 1"):
         list(SubmititLauncher("slurm", runs_per_job=2).launch(runs, asked.options, lambda *_: None))
