@@ -1,4 +1,4 @@
-"""The tests that every kernel inherits. They need no GPU; where there is one, Triton's kernels run on it."""
+"""The tests that every kernel inherits. They need no GPU; if there is one, Triton kernels run on it."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ Configuration = Mapping[str, Any]
 
 
 class KernelContract:
-    """What measuring relies on. Subclass it, define :meth:`kernels`, and let pytest collect it.
+    """Tests of what measuring relies on. Subclass it, define :meth:`kernels`, and let pytest collect it.
 
     Attributes:
         choices: configurations of a shape that are run and compiled at most: one for each combination of categories
             and booleans, then one for each value not seen yet.
-        exempt: reason by the name of each test that cannot hold.
+        exempt: map from the names of tests that cannot hold to reasons.
 
     Raises (when subclassed):
-        TypeError: ``exempt`` names no test of the contract, or gives no reason.
+        TypeError: ``exempt`` names an unknown test, or gives no reason.
     """
 
     choices: int = 24
