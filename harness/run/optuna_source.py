@@ -53,7 +53,7 @@ def _of_study(path: Path, study: Study, source: Source) -> Observed:
 
     if study.directions != [StudyDirection.MINIMIZE]:
         wrong = ", ".join(direction.name.lower() for direction in study.directions)
-        raise UserError(f"source={path}: study {study.study_name}: directions {wrong}: expected minimize")
+        raise UserError(f"source={path}: study {study.study_name}: directions {wrong}: expected only minimize")
     trials = [trial for trial in study.trials if trial.state.name in ("COMPLETE", "FAIL")][: source.evaluations]
     latencies = [_latency_ms(trial) for trial in trials]
     return Observed(

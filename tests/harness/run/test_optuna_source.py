@@ -48,8 +48,8 @@ def test_trials_are_observations(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("study", "words"),
     [
-        ({"direction": "maximize"}, "study softmax-64: directions maximize: expected minimize"),
-        ({"directions": ["minimize", "minimize"]}, "directions minimize, minimize: expected one"),
+        ({"direction": "maximize"}, "study softmax-64: directions maximize: expected only minimize"),
+        ({"directions": ["minimize", "minimize"]}, "directions minimize, minimize: expected only minimize"),
     ],
 )
 def test_other_objectives_are_refused(tmp_path: Path, study: dict[str, object], words: str) -> None:
