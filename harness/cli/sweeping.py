@@ -132,7 +132,7 @@ def _conclude(results: Sequence[RunResult | Failure], folder: Path) -> int:
     skipped = sum(result.ended == "skipped" for result in runs)
     say(
         f"{len(runs) - skipped} runs done, {skipped} were done before, {len(failures)} failed"
-        f"{f', {len(left)} had failed before and were skipped' if left else ''}{_account(results, folder)}: {folder}"
+        f"{f', {len(left)} had failed before' if left else ''}{_account(results, folder)}: {folder}"
     )
     if unverified := sum(result.unverified > 0 for result in runs):
         warn(f"nearopt: {unverified} runs resumed from logs without checksums and are unverified")

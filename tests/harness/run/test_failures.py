@@ -126,7 +126,7 @@ def test_the_command_line_says_what_it_left_and_how_to_go_on(
 
     code, out, err = nearopt("run", "-m", *one[1:], "jobs=1", "seed=range(0,4)")
     assert code == 1
-    assert out == "1 runs done, 0 were done before, 0 failed, 3 had failed before and were skipped (3 of 4 runs failed): results\n"
+    assert out == "1 runs done, 0 were done before, 0 failed, 3 had failed before (3 of 4 runs failed): results\n"
     assert err.count("\n") == 1
     assert "ArithmeticError: enough" in err
     assert "resume=retry_failed" in err
