@@ -1,4 +1,4 @@
-"""What a strategy is told of earlier tunings (``source=…``): the one interface through which it learns of them."""
+"""The interface through which a strategy learns from earlier tunings (``source=…``)."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ _QUERIES = 300
 
 @dataclass(frozen=True)
 class SourceData:
-    """An earlier tuning of another task, in the space of the task that is tuned now.
+    """An earlier tuning of another task, in the space facts about the current task.
 
     A strategy takes sources as its argument ``sources: Sequence[SourceData] = ()``. Latencies of two tasks are not
-    comparable, their ranks are.
+    comparable, but their ranks are.
 
     Attributes:
-        facts: of the source: kernel, shape, dtype, device.
+        facts: facts about the source: kernel, shape, dtype, device.
         target: of the task that is tuned now.
-        configurations: distinct and feasible in the space that is searched now, in no order that means anything.
-        statuses: how each ended there.
+        configurations: distinct and feasible in the current space, in arbitrary order.
+        statuses: status of each in the source.
         latencies_ms: measured there, in ms; ``None`` unless the status is ``ok``.
     """
 
@@ -48,7 +48,7 @@ class SourceData:
 
     @cached_property
     def ranked(self) -> tuple[tuple[Configuration, float], ...]:
-        """Those that worked there with their slowdowns, fastest first."""
+        """Successful configurations with their slowdowns, fastest first."""
         order = np.argsort(self.slowdowns, kind="stable")
         worked = [i for i in order.tolist() if np.isfinite(self.slowdowns[i])]
         return tuple((self.configurations[i], float(self.slowdowns[i])) for i in worked)
