@@ -13,7 +13,7 @@ LONGEST = 120
 PLAIN = r"[A-Za-z0-9][A-Za-z0-9_.+-]*"
 TASK = re.compile(PLAIN)
 LABEL = re.compile(rf"{PLAIN}(\([A-Za-z0-9_.+=,-]+\))?")
-"""Characters of the parentheses with the arguments that distinguish the variants of a sweep."""
+"""A label; in parentheses it may have the arguments that distinguish the variants of a sweep."""
 
 
 def check_task_name(name: str) -> None:

@@ -17,7 +17,7 @@ ENDS_A_QUOTE = re.compile(r"(\\*)('|\Z)")
 
 TARGET, LABEL = "strategy._target_", "strategy.label"
 ARGUMENTS = "strategy.arguments."
-"""Prefixes of arguments of a library's class or function, which no YAML lists."""
+"""Prefix of arguments of a library's class or function, which no YAML lists."""
 
 HYDRA_KEYS = ("hydra/launcher", "hydra.launcher.", "hydra.searchpath")
 

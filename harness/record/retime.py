@@ -18,7 +18,7 @@ from harness.measure.session import Session
 VENDOR = ""
 """Stands for the vendor's call among configuration keys."""
 ENOUGH_ANCHORS = 5
-"""Re-timed configurations of a device that make a scale of its own."""
+"""Fewest re-timed configurations of a device for a scale of its own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,14 +24,14 @@ _QUERIES = 300
 
 @dataclass(frozen=True)
 class SourceData:
-    """An earlier tuning of another task, in the space facts about the current task.
+    """An earlier tuning of another task, in the search space of the current task.
 
     A strategy takes sources as its argument ``sources: Sequence[SourceData] = ()``. Latencies of two tasks are not
     comparable, but their ranks are.
 
     Attributes:
         facts: facts about the source: kernel, shape, dtype, device.
-        target: of the task that is tuned now.
+        target: facts about the current task.
         configurations: distinct and feasible in the current space, in arbitrary order.
         statuses: status of each in the source.
         latencies_ms: measured there, in ms; ``None`` unless the status is ``ok``.
@@ -62,9 +62,9 @@ class SourceData:
 
     @cached_property
     def coherence(self) -> float:
-        """How well configurations foretell each other's latencies in this source: a rank correlation, -1 to 1.
+        """How well configurations predict each other's latencies in this source: a rank correlation, -1 to 1.
 
-        A configuration's rank is foretold by the mean rank of the nearest others, those that differ in the fewest
+        A configuration's rank is predicted by the mean rank of the nearest others, those that differ in the fewest
         parameters; of large sources at evenly spaced configurations. Latencies that have nothing to do with the
         parameters give 0.
         """
