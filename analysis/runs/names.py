@@ -26,7 +26,7 @@ def name_fault(name: object) -> str:
     if "/" in name or "\\" in name:
         return "expected a name without / and \\"
     if name.startswith("."):
-        return "expected a name without a dot in front"
+        return "expected a name without a leading dot"
     if not name.isprintable() or name != name.strip():
         return "expected a visible name without control characters"
     if len(name.encode()) > LONGEST:
