@@ -58,7 +58,7 @@ def record(recording: Recording, *, work: MakeWork = usual_work, cache: Path | N
         cache: a compile cache shared with other recordings of this job (see :class:`~harness.measure.session.Session`).
 
     Raises:
-        UserError: the log belongs to another recording, or the device is taken or does not start.
+        UserError: the log belongs to another recording, or the device is in use or does not start.
         DeviceLost, CompilePoolError, Unkillable: the device or the workers failed; the log keeps the measurements made.
     """
     start = time.monotonic()

@@ -95,8 +95,8 @@ def coherent(sources: Sequence[SourceData]) -> list[SourceData]:
 
 
 def apart(ranking: Sequence[tuple[Configuration, float]], least: int) -> Iterator[tuple[Configuration, float]]:
-    """A ranking in an order of its own: each that differs from all before it in ``least`` parameters or more, best
-    first; then, the same again, what was left over."""
+    """Reorder a ranking: first those that differ from all earlier ones in at least ``least`` parameters, best
+    first; then the same with the rest."""
     left = list(ranking)
     while left:
         passed: list[tuple[Configuration, float]] = []
@@ -115,7 +115,7 @@ def _differences(a: Configuration, b: Configuration) -> int:
 
 
 def all_ranked(sources: Sequence[SourceData]) -> list[tuple[Configuration, float]]:
-    """What worked in several sources with its slowdown there: in turn the fastest of each that was not named before."""
+    """The successes of several sources with their slowdowns there: in turn the fastest of each not named before."""
     seen: set[tuple[tuple[str, object], ...]] = set()
     found: list[tuple[Configuration, float]] = []
     for place in range(max((len(source.ranked) for source in sources), default=0)):

@@ -42,7 +42,7 @@ class RunCost:
 
 
 def random_run(landscape: Landscape, budget: Budget, batch: int, workers: int, overlapped: bool = False) -> RunCost:
-    """What a run of random search on a recorded task costs: the mean of :data:`DRAWS` simulated ones.
+    """The cost of a run of random search on a recorded task: the mean of :data:`DRAWS` simulated runs.
 
     Args:
         overlapped: whether the run is asynchronous, so that no batch waits for its slowest evaluation.
