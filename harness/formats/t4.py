@@ -30,6 +30,7 @@ from harness.evaluation import Status
 from harness.formats.document import Document, check_distinct
 from harness.formats.foreign import ForeignRecording, ForeignRow
 from harness.formats.objective import LATENCIES, RATES, objectives_of, rate_as_time, rate_of
+from harness.formats.units import SHORT, UNITS_S, seconds_of
 from harness.formats.values import (
     MS_PER_S,
     apart,
@@ -44,13 +45,6 @@ from harness.formats.values import (
     text_of,
 )
 
-UNITS_S = {
-    **dict.fromkeys(("s", "sec", "second", "seconds"), 1.0),
-    **dict.fromkeys(("ms", "msec", "millisecond", "milliseconds", "miliseconds"), 1e-3),
-    **dict.fromkeys(("us", "µs", "μs", "usec", "microsecond", "microseconds"), 1e-6),
-    **dict.fromkeys(("ns", "nsec", "nanosecond", "nanoseconds"), 1e-9),
-    **dict.fromkeys(("min", "minute", "minutes"), 60.0),
-}
 DEFAULT_S = 1.0
 INVALIDITY = {
     "correct": Status.OK,
@@ -101,19 +95,39 @@ def read_t4(document: Document) -> ForeignRecording:
         rows.append(_row(where, result, values, unit_s, name, rate))
     if without:
         timing["benchmark_s"] = f"the sum of the samples where the file has no cost ({without} of {len(rows)} results)"
-    return ForeignRecording(path=path, domains=_domains(names, rows), declared=False, rows=rows, timing=timing)
+    return ForeignRecording(
+        path=path,
+        domains=_domains(names, rows),
+        declared=False,
+        rows=rows,
+        timing=timing,
+        read_as=_read_as(correct, units, name, stated_s, rate),
+    )
+
+
+def _read_as(
+    correct: Sequence[Mapping[str, Any]],
+    units: Sequence[float],
+    name: str | None,
+    stated_s: float | None,
+    rate: str | None,
+) -> str:
+    """The unit in which latencies were read, and who says so."""
+    if rate is not None:
+        return f"1/({rate}): no time was recorded"
+    own = {one.get("unit") for result in correct if not _sampled(result) and (one := _measured(result, name or ""))}
+    if own and own != {""} and own != {None}:
+        return f"{', '.join(sorted(map(text_of, own)))}, the unit of measurement {text_of(name)}"
+    if stated_s is not None:
+        return f"{SHORT[stated_s]}, as metadata.timeunit says"
+    return f"{', '.join(sorted({SHORT[unit_s] for unit_s in units}))}, without a metadata.timeunit"
 
 
 def _unit(where: str, name: Any) -> float:
-    seconds = _seconds(name)
+    seconds = seconds_of(name)
     if seconds is None:
         raise UserError(f"{where}={shown(name)}: expected one of {', '.join(UNITS_S)}")
     return seconds
-
-
-def _seconds(unit: Any) -> float | None:
-    """A unit of time in s; ``None`` for anything else."""
-    return UNITS_S.get(unit.strip().lower()) if isinstance(unit, str) else None
 
 
 def _configuration(where: str, result: Mapping[str, Any], names: list[str]) -> dict[str, Any]:
@@ -162,7 +176,9 @@ def _latency_name(path: Path, results: Sequence[Mapping[str, Any]]) -> str | Non
     for i, result in enumerate(results):
         objectives = objectives_of(f"{path}: results[{i}].objectives", result.get("objectives"))
         named = {
-            one["name"]: _seconds(one.get("unit")) for one in _measurements(result) if isinstance(one.get("name"), str)
+            one["name"]: seconds_of(one.get("unit"))
+            for one in _measurements(result)
+            if isinstance(one.get("name"), str)
         }
         for name in objectives:
             if named.get(name) is not None or (name in LATENCIES and name in named):
@@ -189,7 +205,7 @@ def _summarises(measurement: Mapping[str, Any] | None, result: Mapping[str, Any]
     """Whether a value lies among the result's samples, in whatever unit they are."""
     value: Any = None if measurement is None else measurement.get("value")
     runtimes = result["times"]["runtimes"] if _sampled(result) else None
-    own_s = None if measurement is None else _seconds(measurement.get("unit"))
+    own_s = None if measurement is None else seconds_of(measurement.get("unit"))
     if own_s is None or not is_number(value) or not isinstance(runtimes, list) or not all(map(is_number, runtimes)):
         return False
     inside = (
