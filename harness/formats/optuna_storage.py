@@ -89,7 +89,8 @@ def studies_of(path: Path, journal: bool = False) -> list[Study]:
         raise UserError(f"{path}: contains no study: expected a study whose objective is a latency")
     for study, given in zip(studies, directions, strict=True):
         if given != ["minimize"]:
-            raise UserError(f"{path}: study {study.name}: directions {', '.join(given)}: expected minimize")
+            expected = "one, minimize" if len(given) > 1 else "minimize"
+            raise UserError(f"{path}: study {study.name}: directions {', '.join(given)}: expected {expected}")
     return studies
 
 
