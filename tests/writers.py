@@ -83,7 +83,9 @@ COMMANDS: dict[str, dict[str, tuple[str, ...]]] = {
     "harness/formats/archive.py::_write": dict.fromkeys(
         ("SHA256SUMS", "README.md", "croissant.json"), ("landscapes", "archive", "TOY", "-o", "archived")
     ),
-    "harness/formats/archive.py::_copy": {"toy-8x8-bf16__toy.parquet": ("landscapes", "archive", "TOY", "-o", "out")},
+    "harness/formats/archive.py::_copy": {
+        "toy-8x8-bf16__toy.parquet": ("landscapes", "archive", "TOY", "-o", "archived")
+    },
     "harness/landscapes/write.py::write_landscape": {
         "new__toy.parquet": ("landscapes", "import", "t4.json", "-o", "out/new__toy.parquet")
     },

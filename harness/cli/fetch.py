@@ -18,7 +18,8 @@ def _options(parser: argparse.ArgumentParser) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     from harness.formats.archive import OWN
-    from harness.formats.fetch import fetch, read_list
+    from harness.formats.archive_source import read_list
+    from harness.formats.fetch import fetch
     from harness.system.progress import ProgressDisplay
 
     out: Path | None = arguments.output

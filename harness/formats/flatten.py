@@ -46,12 +46,12 @@ def flattened(path: Path, wheres: Sequence[str], rows: Sequence[Mapping[str, Any
 
 
 def domains(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
-    """The values that occur of each name, in the order in which they first occur; ``True`` is not 1."""
+    """The values that occur of each name, in the order in which they first occur; true is not 1."""
     found: dict[str, dict[Any, Any]] = {name: {} for name in (rows[0] if rows else ())}
     for row in rows:
         for name, value in row.items():
             key = tuple(value) if isinstance(value, list) else value
-            found[name].setdefault((type(value), key), value)
+            found[name].setdefault((isinstance(value, bool), key), value)
     return {name: list(values.values()) for name, values in found.items()}
 
 

@@ -17,7 +17,8 @@ import pytest
 from harness.errors import UserError
 from harness.formats import fetch as module
 from harness.formats.archive import CARD, CHECKSUMS, OWN, write_archive
-from harness.formats.fetch import fetch, read_list
+from harness.formats.archive_source import read_list
+from harness.formats.fetch import fetch
 from tests.harness.cli.test_cli import Nearopt, nearopt
 from tests.harness.toy import write_toy
 
