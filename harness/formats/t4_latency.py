@@ -25,9 +25,9 @@ def read_as(
     """The unit in which latencies were read, and who says so."""
     if rate is not None:
         return f"1/({rate}): no time was recorded"
-    own = {one.get("unit") for result in correct if not is_sampled(result) and (one := measured(result, name or ""))}
-    if own and own != {""} and own != {None}:
-        return f"{', '.join(sorted(map(text_of, own)))}, the unit of measurement {text_of(name)}"
+    own = {text_of(one.get("unit")) for one in (measured(r, name or "") for r in correct if not is_sampled(r)) if one}
+    if own := own - {""}:
+        return f"{', '.join(sorted(own))}, the unit of measurement {text_of(name)}"
     if stated_s is not None:
         return f"{SHORT[stated_s]}, as metadata.timeunit says"
     return f"{', '.join(sorted({SHORT[unit_s] for unit_s in units}))}, without a metadata.timeunit"
