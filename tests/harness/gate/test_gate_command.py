@@ -67,7 +67,7 @@ def test_too_few_seeds_leave_it_undecided(gate: Gate, tmp_path: Path) -> None:
     assert code == 3
     more = json.loads((tmp_path / "g.json").read_text())["more_seeds"]
     assert 10 < more < 200  # two geometric sides over four tasks: 2 / (4 seeds) = 1 / 143
-    assert f"about {more} more seeds a task (--seeds {more + 3})" in out
+    assert f"about {more} more seeds per task (--seeds {more + 3})" in out
     suite = ElementTree.parse(tmp_path / "g.xml").getroot()  # where the exit code is not 0 it is not green
     assert (suite.get("errors"), suite.get("failures"), suite.get("skipped")) == ("1", "0", "0")
     assert suite.find("testcase[@name='verdict']/error") is not None
