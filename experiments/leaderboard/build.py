@@ -56,10 +56,10 @@ class Entry:
     chosen_on: tuple[str, ...] = ()
 
     def told(self, tasks: Iterable[str]) -> str:
-        """The sentence, after how many of ``tasks`` chose the defaults, if any did."""
+        """The sentence, and how many of ``tasks`` chose the defaults, if any did."""
         names = {task.partition("__")[0] for task in tasks}
         own = sum(any(fnmatch(name, pattern) for pattern in self.chosen_on) for name in names)
-        return f"defaults chosen on {own} of these tasks; {self.about}" if own else self.about
+        return f"{self.about} (defaults chosen on {own} of these tasks)" if own else self.about
 
 
 def entries(submissions: Sequence[Submission]) -> dict[str, Entry]:
@@ -114,7 +114,7 @@ def development_board(table: pd.DataFrame, strata: pd.DataFrame, known: Mapping[
     rows = []
     for number, (name, *cells) in enumerate(contenders(table, strata), start=1):
         entry = known.get(name.removesuffix("_from_default"), Entry("", ""))
-        default = "the kernel's default first; " if name.endswith("_from_default") and name not in known else ""
+        default = "The kernel's default first. " if name.endswith("_from_default") and name not in known else ""
         rows.append((str(number), name, *cells, entry.by, f"{default}{entry.told(table['task'])}"))
     return Board(
         "Development kernels",
