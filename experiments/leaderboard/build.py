@@ -22,7 +22,7 @@ from analysis.report.page import environment
 from analysis.runs.writing import write_text
 from experiments.contenders.table import BY_PARAMETER, EASY, UNIFORM, speedups, summary, with_interval
 from experiments.contenders.which_tuner import contenders
-from experiments.leaderboard.submission import FILE, Submission, read_submission
+from experiments.leaderboard.submission import FILE, Submission, check_complete, read_submission
 from harness.config.strategy_table import account
 from harness.errors import UserError
 from harness.system.resources import conf_directory
@@ -149,6 +149,8 @@ def main(given: Sequence[str] | None = None) -> int:
     try:
         submissions = [read_submission(folder) for folder in folders]
         known = entries(submissions)
+        for each in submissions:
+            check_complete(each)
         table = speedups([TEST_RUNS, *(each.results for each in submissions)])
     except (UserError, AnalysisError) as error:
         parser.error(str(error))

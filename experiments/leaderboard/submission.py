@@ -109,3 +109,18 @@ def submitted(submission: Submission) -> dict[Cell, RunLog]:
             f"{submission.results}: no finished run of {submission.strategy}: expected those of the protocol"
         )
     return {(log.cell[0].partition("__")[0], int(log.config["seed"])): log for log in own}
+
+
+def check_complete(submission: Submission) -> None:
+    """Refuse a submission whose runs are not those of the protocol, each once.
+
+    Raises:
+        UserError: some are missing or beyond it.
+    """
+    found, asked = submitted(submission).keys(), protocol(submission, submission.results).keys()
+    if found != asked:
+        beyond = f" and {len(found - asked)} that it does not ask for" if found - asked else ""
+        raise UserError(
+            f"{submission.results}: {len(found & asked)} of {len(asked)} runs of the protocol{beyond}: expected all of "
+            f"them (python -m experiments.leaderboard.check {submission.folder})"
+        )

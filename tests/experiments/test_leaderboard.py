@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from analysis.runs.reading import read_logs
-from experiments.leaderboard import build, check
+from experiments.leaderboard import build, check, submission
 from experiments.leaderboard.submission import FILE, Submission, read_submission, submitted
 from harness.authoring.new_strategy import new_strategy
 from harness.config.compose import Composer
@@ -31,7 +31,9 @@ def one_run(folder: Path, strategy: str = "random") -> RunConfig:
     return asked.runs[0]
 
 
-def test_a_submission_reproduces_or_is_told_where_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_submission_reproduces_or_is_told_where_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     new_strategy("near_and_far", tmp_path)
     (tmp_path / FILE).write_text(TEMPLATE.read_text(encoding="utf-8"), encoding="utf-8")
     asked = one_run(tmp_path, "near_and_far")
@@ -40,15 +42,19 @@ def test_a_submission_reproduces_or_is_told_where_not(tmp_path: Path, monkeypatc
     assert said == check.Check(asked=2, found=1, beyond=0, again={CELL: ""}) and not said.holds
     assert check.told("x", said) == "x: 1 of 2 runs of the protocol; 1 run again, 1 equal bit by bit"
 
+    monkeypatch.setattr(submission, "protocol", lambda *_: {CELL: asked, ("softmax-16384x2560-bf16", 3): asked})
+    with pytest.raises(SystemExit):
+        build.main(["--submissions", str(tmp_path)])
+    assert "1 of 2 runs of the protocol: expected all of them" in capsys.readouterr().err
+
     monkeypatch.setattr(check, "protocol", lambda *_: {CELL: asked})
     assert check.check(read_submission(tmp_path), 3, 0).holds
-    module = tmp_path / "near_and_far.py"
     (log,) = submitted(read_submission(tmp_path)).values()
     latencies = log.columns["latency_ms"].copy()
     latencies[5] = np.nextafter(latencies[5], 1.0)
     changed = replace(log, columns={**log.columns, "latency_ms": latencies})
     monkeypatch.setattr(check, "submitted", lambda _: {CELL: changed})
-    assert module.exists() and check.main([str(tmp_path)]) == 1
+    assert check.main([str(tmp_path)]) == 1
     assert "latency_ms of evaluation 5: " in check.check(read_submission(tmp_path), 1, 0).again[CELL]
 
 
