@@ -89,7 +89,7 @@ def law(report: Path = REPORT) -> str:
         return f"{estimate:.2f}th power ({low:.2f} to {high:.2f})"
 
     own, pooled = "alone, first table", "alone"
-    at_100 = fit.loc[(own, "uniform", "at 100"), "estimate"]
+    at_100 = float(fit["estimate"].loc[(own, "uniform", "at 100")])
     return (
         f"The harder a task is for random search, the larger the gain: on these kernels it grows as the "
         f"{power(own)} of the evaluations that uniform random search needs, {at_100:.1f} times where that "

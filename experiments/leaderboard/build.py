@@ -87,7 +87,7 @@ def test_board(table: pd.DataFrame, known: Mapping[str, Entry]) -> Board:
         table: as :func:`experiments.contenders.table.speedups` gives it; labels that are no strategy are left out.
     """
     found = summary(table[table["strategy"].isin(list(known))])
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for of in found.to_dict("records"):
         name = str(of["strategy"])
         cells = [_cell(of, group) for group in GROUPS]

@@ -82,6 +82,24 @@ def test_the_law_says_which_tasks_it_leaves_out_and_what_the_study_alone_gives()
     assert law.left_out(found) == "left out, never solved: 2 of 24 tasks (True0-0, True1-0)"
 
 
+def test_the_figure_shows_the_studys_own_kernels_and_the_others_beside_them() -> None:
+    found = pd.DataFrame(
+        [
+            {"task": f"{kernel}-{i}", "kernel": kernel, "baseline": baseline, "hits": 30, "first": kernel < "d",
+             "expected": x, "speedup": x / 20, "parameters": i, "conditional": i % 2, "failed": 0.1 * i}
+            for baseline in law.BASELINES
+            for kernel in "abcdef"
+            for i, x in enumerate((20.0, 100.0, 500.0, 700.0))
+        ]
+    )  # fmt: skip
+    for frame, beside in ((found, ["development", "all kernels"]), (found[found["first"]], [])):
+        left, right = law.draw(frame, "mine").axes
+        for panel in (left, right):
+            labels = [str(line.get_label()) for line in panel.lines]
+            assert [label for label in labels if not label.startswith("_")] == [*beside, *"abc", "these kernels"]
+        assert left.get_ylabel() == "speedup of mine" and right.get_xlabel().endswith("by parameter")
+
+
 def test_the_regression_finds_a_planted_law() -> None:
     """Its coefficients, and an interval over kernels that holds the truth in most simulated libraries."""
     rng = np.random.default_rng(3)
