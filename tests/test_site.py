@@ -6,6 +6,7 @@ import importlib.util
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,16 @@ def test_pictures_that_are_committed_are_shown_on_a_page() -> None:
         for target in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", (ROOT / page).read_text(encoding="utf-8"))
     }
     assert sorted(committed("*.png")) == sorted(shown)
+
+
+def test_the_citation_and_the_changelog_are_of_this_version() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert (cited["cff-version"], cited["type"]) == ("1.2.0", "software")
+    assert (str(cited["version"]), cited["license"]) == (project["version"], project["license"])
+    assert cited["title"].startswith("NearOpt") and cited["authors"] and cited["message"]
+    newest = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)[0]
+    assert newest.rstrip(",") == project["version"]
 
 
 @pytest.mark.slow
