@@ -163,7 +163,7 @@ def documented(record: type) -> dict[str, str]:
     _, _, attributes = (inspect.getdoc(record) or "").partition("Attributes")
     told: dict[str, str] = {}
     for names, text in _ATTRIBUTE.findall(attributes):
-        plain = re.sub(r":\w+:`([^`]*)`|``([^`]*)``", r"\1\2", " ".join(text.split())).rstrip(".")
+        plain = re.sub(r":\w+:`~?([^`]*)`|``([^`]*)``", r"\1\2", " ".join(text.split())).rstrip(".")
         told.update(dict.fromkeys(names.split(", "), plain))
     return told
 

@@ -44,10 +44,22 @@ def test_settings_columns_and_exit_codes_are_all_there() -> None:
     assert codes == set(exit_codes.MEANINGS) and all(f"\n| {code} | " in PAGE for code in codes)
 
 
+class Sample:
+    """A record.
+
+    Attributes:
+        one: the first, see :class:`~harness.evaluation.Evaluation` and ``two``.
+        two, three: the others,
+            told together.
+    """
+
+
 def test_a_docstring_says_what_its_attributes_are() -> None:
-    told = reference.documented(Evaluation)
-    assert told["repaired"] == "it stands in for a proposal that was infeasible or already visited"
-    assert told["ask_s"] == told["tell_s"] and "harness.run.clock" in told["clock_end_s"]
+    others = "the others, told together"
+    assert reference.documented(Sample) == {
+        "one": "the first, see harness.evaluation.Evaluation and two", "two": others, "three": others,
+    }  # fmt: skip
+    assert {"repaired", "ask_s", "tell_s"} <= reference.documented(Evaluation).keys()
 
 
 def test_a_command_is_told_with_what_it_needs() -> None:
