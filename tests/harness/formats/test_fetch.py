@@ -143,7 +143,10 @@ def test_what_is_there_and_differs_is_nobodys_to_replace(nearopt: Nearopt, archi
     (tmp_path / "here").mkdir()
     (tmp_path / "here" / CARD).write_text("my notes")
     code, said, err = nearopt("fetch", archive, "-o", "here")
-    assert (code, said) == (2, "") and f"here/{CARD} differs from the archive's: nothing was fetched: expected" in err
+    assert (code, said) == (
+        2,
+        "",
+    ) and f"here/{CARD} differs from the archive's file; nothing was fetched: expected" in err
     assert contents(tmp_path / "here") == {CARD: b"my notes"}
     code, _, err = nearopt("fetch", archive, "-o", tmp_path / "here" / CARD)
     assert code == 2 and "exists and is no folder" in err
@@ -214,7 +217,7 @@ def test_what_is_no_archive_is_one_line(server: Server, tmp_path: Path) -> None:
         ),
         (str(tmp_path), f"no archive here ({CHECKSUMS}: no such file)"),
         ("http://127.0.0.1:9/x", "SHA256SUMS cannot be read (Connection refused): expected an archive"),
-        ("ftp://a/b", "ftp is no kind of address that is fetched: expected one of http, https, file"),
+        ("ftp://a/b", "unsupported address ftp: expected one of http, https, file"),
         ("http:///x", "no address: expected http://HOST/FOLDER"),
         ("http://[x", "no address ("),
     ):
