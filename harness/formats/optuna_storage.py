@@ -89,8 +89,7 @@ def studies_of(path: Path, journal: bool = False) -> list[Study]:
         raise UserError(f"{path}: contains no study: expected a study whose objective is a latency")
     for study, given in zip(studies, directions, strict=True):
         if given != ["minimize"]:
-            expected = "one, minimize" if len(given) > 1 else "minimize"
-            raise UserError(f"{path}: study {study.name}: directions {', '.join(given)}: expected {expected}")
+            raise UserError(f"{path}: study {study.name}: directions {', '.join(given)}: expected only minimize")
     return studies
 
 
