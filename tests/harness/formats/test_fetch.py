@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -28,10 +29,16 @@ NAME = "toy-8x8-bf16__toy"
 FILES = 5
 
 
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("written")
+    write_archive([write_toy(folder)], folder / "archive", lambda _: None)
+    return folder / "archive"
+
+
 @pytest.fixture
-def archive(tmp_path: Path) -> Path:
-    write_archive([write_toy(tmp_path)], tmp_path / "archive", lambda _: None)
-    return tmp_path / "archive"
+def archive(written: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(written, tmp_path / "archive")
 
 
 @dataclass
@@ -99,6 +106,7 @@ def test_all_of_it_comes_checked_and_once(
     assert all(path.endswith("?token=a") for path in server.asked) or kind != "slash"
 
 
+@pytest.mark.slow
 def test_what_was_fetched_is_replayed(nearopt: Nearopt, archive: Path, tmp_path: Path) -> None:
     assert nearopt("fetch", archive, "-o", "here")[0] == 0
     found = tmp_path / f"here/{OWN}/{NAME}.parquet"
