@@ -86,7 +86,10 @@ def test_a_landscape_is_seen_whole_and_is_on_record(tmp_path: Path) -> None:
     environment = content(result.path / contract.ENVIRONMENT)
     assert faults(environment, "environment.json") == []
     assert environment["source"]["accounts"][0]["configurations"] == len(seen)
-    assert result.learned_from == f"source toy-16x16-bf16__toy: {len(seen)} configurations of {len(seen)} evaluations"
+    assert result.learned_from == (
+        f"source toy-16x16-bf16__toy: {len(seen)} configurations of {len(seen)} evaluations, toy-16x16-bf16 is not "
+        f"trusted: its latencies do not follow from its parameters (rank correlation of neighbours {seen.coherence:.2f})"
+    ), "the toy's latencies are drawn at random"
     assert run(tmp_path, *LEARNS, f"source={source(tmp_path)}").ended == "skipped"
 
 
@@ -155,7 +158,7 @@ def test_the_task_itself_is_never_a_source(tmp_path: Path) -> None:
     renamed = write_toy(tmp_path, "mine__x", shape={"n": 8}, dtype="bf16")
     result = run(tmp_path, *LEARNS, f"source=[{renamed},{source(tmp_path)}]")
     assert [seen.facts.task for seen in Learns.seen] == ["toy-16x16-bf16"]
-    assert result.learned_from.endswith("mine__x is ignored: it is the task itself")
+    assert "mine__x is ignored: it is the task itself" in result.learned_from
 
 
 def test_a_word_finds_the_nearest_recording() -> None:

@@ -14,6 +14,7 @@ import yaml
 from analysis.runs.load import load_study
 from harness.config.kernel_file import read_kernel_file
 from harness.errors import UserError
+from harness.strategies import source
 from harness.study import sweep
 from harness.tuning import tune
 from harness.tuning.prepare import Tuning
@@ -72,7 +73,8 @@ def test_workers_strategy_and_further_options_reach_the_run(nearopt: Nearopt, tm
     assert best(tmp_path / "tuned" / TASK)["strategy"] == "random"
 
 
-def test_with_a_source_it_learns_from_it(nearopt: Nearopt, tmp_path: Path) -> None:
+def test_with_a_source_it_learns_from_it(nearopt: Nearopt, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source, "COHERENT", -1.0)  # the toy's latencies are drawn at random
     other = write_toy(tmp_path, "toy-16x16-bf16__toy", seed=0, task="toy-16x16-bf16")
     path = write_toy(tmp_path, seed=0)
     code, _, err = nearopt("tune", "--landscape", path, "--evaluations", 9, f"source={other}", "-o", "out")
