@@ -87,8 +87,9 @@ def test_a_landscape_is_seen_whole_and_is_on_record(tmp_path: Path) -> None:
     assert faults(environment, "environment.json") == []
     assert environment["source"]["accounts"][0]["configurations"] == len(seen)
     assert result.learned_from == (
-        f"source toy-16x16-bf16__toy: {len(seen)} configurations of {len(seen)} evaluations, toy-16x16-bf16 is not "
-        f"trusted: its latencies do not follow from its parameters (rank correlation of neighbours {seen.coherence:.2f})"
+        f"source toy-16x16-bf16__toy: {len(seen)} configurations of {len(seen)} evaluations, "
+        "toy-16x16-bf16 is not trusted: its latencies do not follow from its parameters "
+        f"(rank correlation of neighbours {seen.coherence:.2f})"
     ), "the toy's latencies are drawn at random"
     assert run(tmp_path, *LEARNS, f"source={source(tmp_path)}").ended == "skipped"
 
