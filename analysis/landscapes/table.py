@@ -115,7 +115,7 @@ def _cells(summary: LandscapeSummary, failed: str) -> list[str]:
     """The texts under ``HEADERS``."""
     return [
         summary.task,
-        f"{summary.n}{' sampled' if summary.coverage == 'sample' else ''}",
+        f"{summary.n}{' drawn' if summary.difficulties[0].drawn else ' sampled' if summary.coverage == 'sample' else ''}",
         failed,
         f"{summary.t_star_ms:.4g}",
         *(_expected(difficulty) for difficulty in summary.difficulties),

@@ -17,7 +17,7 @@ import yaml
 from numpy.typing import NDArray
 
 from analysis.errors import AnalysisError
-from analysis.reference import COSTS, with_coverage
+from analysis.reference import COSTS, is_drawn, with_coverage
 from analysis.runs import contract
 from analysis.runs.documents import load_yaml, read_text
 from analysis.runs.library import Library
@@ -167,10 +167,13 @@ def matching_rows(path: Path, table: pd.DataFrame) -> NDArray[np.intp] | None:
 
 
 def _samples(path: Path, table: pd.DataFrame, library: Path | None) -> Path | None:
-    """The table's own file, or the library's recording where it is the same one."""
+    """The table's own file, or the library's recording where it is the same one; ``None`` where neither has them.
+
+    Nor have independent draws any: their rate is measured, and nothing of them is simulated with noise.
+    """
     if contract.SAMPLES_MS in pq.read_schema(path).names:
-        return path
-    if library is None or contract.SAMPLES_MS not in pq.read_schema(library).names:
+        return None if is_drawn(table) else path
+    if library is None or is_drawn(table) or contract.SAMPLES_MS not in pq.read_schema(library).names:
         return None
     return library if matching_rows(library, table) is not None else None
 
@@ -188,7 +191,8 @@ def landscape_reference(path: Path, tables: Callable[[Path], pd.DataFrame] | Non
         raise AnalysisError(f"{path}: metadata nearopt: damaged: {first_line(error)}") from error
     coverage = str((document.get("coverage") or {}).get("kind", "exhaustive"))
     facts = {name: document[name] for name in contract.REFERENCE_FACTS if name in document}
-    return Reference(path, with_coverage(table, coverage), coverage, facts, _samples(path, table, None))
+    table = with_coverage(table, coverage)
+    return Reference(path, table, coverage, facts, _samples(path, table, None))
 
 
 def read_facts(path: Path) -> dict[str, Any]:

@@ -37,8 +37,10 @@ Cell = TypeVar("Cell")
 SCHEMA_VERSION = 1
 REQUIRED = ("status", "latency_ms", "oracle_ms")
 COSTS = ("compile_s", "verify_s", "benchmark_s")
-RECORDER = ("draws", "first_draw", "binary", "alias", "gpu", "sm_clock_mhz", "temperature_c", "throttle_reasons")
-"""Optional columns that nothing here depends on."""
+DRAWS = "draws"
+"""The column of a recording of independent draws: how often each row was drawn."""
+RECORDER = (DRAWS, "first_draw", "binary", "alias", "gpu", "sm_clock_mhz", "temperature_c", "throttle_reasons")
+"""Optional columns that no strategy and no replay depends on."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +72,7 @@ class Landscape:
     origin: tuple[str, ...]
     metadata: Mapping[str, Any] = field(repr=False)
     sha256: str
+    draws: NDArray[np.float64] | None = None
 
     @property
     def exhaustive(self) -> bool:
@@ -92,7 +95,10 @@ class Landscape:
         return draw_probabilities(self.space, self.codes) if self.exhaustive else np.full(len(self.codes), np.nan)
 
     def frame(self) -> pd.DataFrame:
-        """``status, latency_ms, oracle_ms, compile_s, verify_s, benchmark_s, origin, draw_probability``, a row each."""
+        """``status, latency_ms, oracle_ms, compile_s, verify_s, benchmark_s, origin, draw_probability``, a row each.
+
+        Of independent draws also ``draws``, how often each was drawn.
+        """
         import pandas as pd  # half of what a short replay would import, and it needs none of it
 
         return pd.DataFrame(
@@ -103,6 +109,7 @@ class Landscape:
                 **{name: self.costs_s[:, i] for i, name in enumerate(COSTS)},
                 "origin": list(self.origin),
                 "draw_probability": self.draw_probability,
+                **({} if self.draws is None else {DRAWS: self.draws}),
             }
         )
 
@@ -205,6 +212,7 @@ def _build(path: Path, table: pa.Table, sha256: str) -> Landscape:
         origin=_at(origins(path, table), order),
         metadata=document,
         sha256=sha256,
+        draws=cost(path, table, DRAWS)[order] if DRAWS in table.column_names else None,
     )
     if not landscape.exhaustive and not landscape.searchable.all():
         if not landscape.searchable.any():

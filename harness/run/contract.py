@@ -82,6 +82,7 @@ SEED: Final = "seed"
 LABEL: Final = "strategy"
 ORIGIN: Final = "origin"
 DRAW_PROBABILITY: Final = "draw_probability"
+DRAWS: Final = "draws"
 PATH: Final = "path"
 FINGERPRINT: Final = "fingerprint"
 RUN_CONFIG: Final = "config"
@@ -135,9 +136,11 @@ REFERENCE_COLUMNS: Final[Mapping[str, pa.DataType]] = MappingProxyType(
         BENCHMARK_S: pa.float64(),
         ORIGIN: pa.string(),
         DRAW_PROBABILITY: pa.float64(),
+        DRAWS: pa.float64(),
     }
 )
-"""reference.parquet. ``draw_probability`` came later: files without it are read, and written again by a sweep."""
+"""reference.parquet. ``draw_probability`` came later: files without it are read, and written again by a sweep. ``draws``
+is there for recordings of independent draws alone."""
 RETIMED_COLUMNS: Final[Mapping[str, pa.DataType]] = MappingProxyType(
     {
         LABEL: pa.dictionary(pa.int32(), pa.string()),
