@@ -4,9 +4,9 @@ Draws are made until there are enough hits or until there are enough draws, whic
 
 - stopped by draws, k is binomial and its interval is that of Clopper & Pearson (1934): the limits of p are the
   quantiles of Beta(k, n - k + 1) and Beta(k + 1, n - k);
-- stopped by hits, at the k-th, n is negative binomial. That n draws or fewer were needed is the event that n draws hold k
-  hits or more, so the lower limit is the same; that n or more were needed is the event that n - 1 draws hold fewer than
-  k, so the upper limit is that of Beta(k, n - k).
+- stopped by hits, at the k-th, n is negative binomial. That n draws or fewer were needed is the event that n draws hold
+  k hits or more, so the lower limit is the same; that n or more were needed is the event that n - 1 draws hold fewer
+  than k, so the upper limit is that of Beta(k, n - k).
 
 Outcomes of the double rule are ordered from those stopped by hits, the earliest first, to those stopped by draws, the
 fewest hits last, and the same two events are the tails of that order: each interval is exact under the double rule as

@@ -27,11 +27,11 @@ def gap_split(results: StudyResults, target: float = HEADLINE_TARGET) -> pd.Data
     chosen = steps.groupby("run")["true_ms"].last().reindex(runs.index)
     t_star = runs["task"].map(results.best.t_star_ms).astype(np.float64)
     tried = np.minimum(fastest_finds(results.study), chosen.fillna(np.inf))
-    table = runs[["task", "strategy", "seed"]].assign(
+    table: pd.DataFrame = runs[["task", "strategy", "seed"]].assign(
         gap=chosen / t_star - 1,
         exploration=tried / t_star - 1,
         selection=(chosen - tried) / t_star,
         tried_hit=is_hit(tried, t_star, target),
         chosen_hit=is_hit(chosen.fillna(np.inf), t_star, target),
     )
-    return table[np.isfinite(table["gap"])].reset_index(drop=True)[COLUMNS]
+    return table.loc[np.isfinite(table["gap"]), COLUMNS].reset_index(drop=True)

@@ -80,7 +80,7 @@ class ByParameter:
 
 @dataclass(frozen=True)
 class Drawn:
-    """Each evaluation is another independent draw: it hits with the measured chance, whenever the search begins anew."""
+    """Each evaluation is another independent draw: it hits with the measured chance, begun anew or not."""
 
     of: Difficulty
 

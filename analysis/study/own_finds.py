@@ -2,7 +2,8 @@
 
 Where t* comes from searches, a strategy that alone has found the best is judged by its own luck: all others look slow
 beside it, and random search rare. Here every strategy is judged anew by the t* that is known without its own finds,
-those in a frozen optimum among them (:mod:`analysis.runs.frozen`), and so is the random search that it is compared with.
+those in a frozen optimum among them (:mod:`analysis.runs.frozen`), and so is the random search that it is compared
+with.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from analysis.reference import StratumRule
 from analysis.runs.load import Study, part_of
 from analysis.study.baseline import RANDOM_STRATEGIES
 from analysis.study.incumbents import Optima, fastest_finds, known_optimum
-from analysis.study.results import StudyResults, analyse
+from analysis.study.results import OTHERS, StudyResults, analyse
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,10 @@ def own_finds_left_out(
             continue
         changed[strategy] = other
         wanted = {strategy, *RANDOM_STRATEGIES}
-        cells = {(str(t), str(s)) for t, s in zip(study.runs["task"], study.runs["strategy"], strict=True) if s in wanted}
-        judged[strategy] = analyse(part_of(study, cells), rule=rule, precise=precise, best=Optima(without, {}))
+        pairs = zip(study.runs["task"], study.runs["strategy"], strict=True)
+        cells = {(str(task), str(name)) for task, name in pairs if name in wanted}
+        known = [baseline for baseline in OTHERS if baseline.label in results.others]
+        judged[strategy] = analyse(part_of(study, cells), known, rule, precise, Optima(without, {}))
     if not changed:
         return None
     speedups = _replaced(results.speedups, {name: of.speedups for name, of in judged.items()})

@@ -11,7 +11,7 @@ from analysis.tables.table import Table, text_rows
 
 
 def gaps(results: StudyResults) -> Table | None:
-    """A line per task and strategy, the numbers of every run in the data; ``None`` where no run succeeded with anything."""
+    """A line per task and strategy, every run in the data; ``None`` where no run succeeded with anything."""
     split = gap_split(results)
     if split.empty:
         return None
@@ -27,7 +27,8 @@ def gaps(results: StudyResults) -> Table | None:
         caption=(
             "At the end of the runs, in true latencies relative to t*, means over runs. Exploration: how far the best "
             "configuration tried is from the optimum; selection: how much worse the one chosen by its readings is; the "
-            f"gap is their sum. The last columns count runs that tried, and that chose, one within {HEADLINE_TARGET:.0%}."
+            "gap is their sum. The last columns count runs that tried, and that chose, one within "
+            f"{HEADLINE_TARGET:.0%}."
         ),
         headers=("task", "strategy", "gap", "exploration", "selection", "largest selection", "tried", "chose"),
         rows=text_rows([_cells(row) for row in rows]),

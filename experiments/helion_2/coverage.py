@@ -1,4 +1,6 @@
-"""How often intervals of a speedup over a measured random rate hold the truth: ``python -m experiments.helion_2.coverage``.
+"""How often intervals of a speedup over a measured random rate hold the truth.
+
+    python -m experiments.helion_2.coverage
 
 Random search hits with chance p a draw. Draws stop at 20 hits or at 30,000 draws, whichever is first; or, ``sittings``,
 at the first multiple of 1,000 draws with 20 hits, as recordings do. A tuner is as many times as fast as
@@ -27,13 +29,13 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 
-def stopped(
-    p: float, shape: tuple[int, ...], sittings: bool, rng: np.random.Generator
-) -> tuple[Floats, Floats, Flags]:
+def stopped(p: float, shape: tuple[int, ...], sittings: bool, rng: np.random.Generator) -> tuple[Floats, Floats, Flags]:
     """Hits, draws and whether hits stopped them, of ``shape`` recordings."""
     if sittings:
         parts = rng.binomial(SITTING, p, (*shape, MOST_DRAWS // SITTING)).cumsum(axis=-1)
-        last = np.where((parts >= ENOUGH_HITS).any(axis=-1), (parts >= ENOUGH_HITS).argmax(axis=-1), parts.shape[-1] - 1)
+        last = np.where(
+            (parts >= ENOUGH_HITS).any(axis=-1), (parts >= ENOUGH_HITS).argmax(axis=-1), parts.shape[-1] - 1
+        )
         hits = np.take_along_axis(parts, last[..., None], axis=-1)[..., 0]
         return hits.astype(float), (last + 1.0) * SITTING, np.zeros(shape, dtype=bool)
     draws = rng.negative_binomial(ENOUGH_HITS, p, shape) + ENOUGH_HITS
@@ -49,7 +51,7 @@ def stopped(
 
 
 def rates(hits: Floats, draws: Floats, by_hits: Flags) -> tuple[many.Logs, Floats, Floats]:
-    """:meth:`DrawnRate.estimate` of many, and the limits of log E[T]; nan without a hit, where the upper limit is inf."""
+    """:meth:`DrawnRate.estimate` of many, and the limits of log E[T]; without a hit nan, and the upper limit inf."""
     tail, k = (1 - LEVEL) / 2, np.maximum(hits, 1.0)
     low = -np.log(betaincinv(np.where(by_hits, hits, hits + 1), draws - hits, 1 - tail))
     high = np.where(hits > 0, -np.log(betaincinv(k, draws - k + 1, tail)), np.inf)

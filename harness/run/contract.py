@@ -139,8 +139,8 @@ REFERENCE_COLUMNS: Final[Mapping[str, pa.DataType]] = MappingProxyType(
         DRAWS: pa.float64(),
     }
 )
-"""reference.parquet. ``draw_probability`` came later: files without it are read, and written again by a sweep. ``draws``
-is there for recordings of independent draws alone."""
+"""reference.parquet. ``draw_probability`` came later: files without it are read, and written again by a sweep.
+``draws`` is there for recordings of independent draws alone."""
 RETIMED_COLUMNS: Final[Mapping[str, pa.DataType]] = MappingProxyType(
     {
         LABEL: pa.dictionary(pa.int32(), pa.string()),
