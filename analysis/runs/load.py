@@ -81,6 +81,7 @@ def load_study(paths: Sequence[str | Path], library: Library | None = None) -> S
 
     Args:
         library: for tasks without a reference.parquet beside their runs, live ones; and for what older ones lack.
+            Landscape files in ``paths`` themselves come before it.
 
     Raises:
         AnalysisError: nothing found, a file is damaged, or the runs contradict each other.
@@ -98,7 +99,7 @@ def load_study(paths: Sequence[str | Path], library: Library | None = None) -> S
     runs.index.name = "run"
     check_comparable(runs)
     check_landscapes(runs)
-    by_task = references(runs, library or Library())
+    by_task = references(runs, (library or Library()).beside(paths))
     sampled = {task for task, reference in by_task.items() if reference.coverage == "sample"}
     runs["coverage"] = runs["coverage"].where(~runs["task"].isin(sampled), "sample")
     protocol: dict[str, ConfigDocument] = {}

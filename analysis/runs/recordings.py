@@ -44,7 +44,7 @@ class Reference:
 
 
 def references(runs: pd.DataFrame, library: Library) -> dict[str, Reference]:
-    """The table of each task in ``runs`` (columns task, path, coverage); tasks without any are absent.
+    """The table of each task in ``runs`` (columns task, path, coverage, landscape); tasks without any are absent.
 
     A table that an older NearOpt wrote, without ``draw_probability``, gets it from the library where that has the same
     landscape file.
@@ -74,8 +74,9 @@ def references(runs: pd.DataFrame, library: Library) -> dict[str, Reference]:
             known = library.probabilities(task, reference.facts.get(contract.LANDSCAPE_SHA256))
             by_task[task] = replace(reference, table=_with_probabilities(reference.table, known))
     for task in sorted(set(runs["task"]) - set(by_task)):
-        if task in library.files:
-            by_task[task] = landscape_reference(library.files[task], library.table)
+        replayed = set(runs["landscape"][runs["task"] == task]) - {""}
+        if (file := library.replayed(task, replayed)) is not None:
+            by_task[task] = landscape_reference(file, library.table)
     return by_task
 
 
