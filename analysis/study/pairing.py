@@ -154,12 +154,20 @@ class Ground:
         self, task: str, conditions: Conditions, target: float, axis: str, baseline: Baseline
     ) -> ErtEstimate | None:
         """Of random search on a recorded task; ``None`` where it is not known."""
-        if not self.findable(task, target):
-            return NOTHING_TO_FIND
-        if baseline.kind == DRAWN:
+        if baseline.kind == DRAWN and self.findable(task, target):
             return self.random.drawn_ert(task, conditions, target, axis)
-        log = self.random.log_ert(task, conditions, target, axis, baseline)
-        return None if log is None else ErtEstimate(log.value, 1, 1, log)
+        log = self.log_ert(task, conditions, target, axis, baseline)
+        if log is None:
+            return None
+        return NOTHING_TO_FIND if np.isinf(log.log) else ErtEstimate(log.value, 1, 1, log)
+
+    def log_ert(
+        self, task: str, conditions: Conditions, target: float, axis: str, baseline: Baseline
+    ) -> LogEstimate | None:
+        """log ERT by a law of the whole table; inf with nothing to find, ``None`` where it is not known."""
+        if not self.findable(task, target):
+            return LogEstimate(float("inf"))
+        return self.random.log_ert(task, conditions, target, axis, baseline)
 
 
 def pairs(ground: Ground, baseline: Baseline, task: str, strategy: str) -> list[Pair]:

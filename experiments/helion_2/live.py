@@ -187,7 +187,7 @@ def _fill(
 ) -> None:
     """Start the next runs in the slots that are free, unless they would hardly end."""
     for slot, card in enumerate(sitting.slots):
-        if slot in busy or time.monotonic() + sitting.usual_s > stop or (run := next(queue, None)) is None:
+        if slot in busy or time.monotonic() + sitting.usual_s >= stop or (run := next(queue, None)) is None:
             continue
         environment = {**os.environ, "CUDA_VISIBLE_DEVICES": card}
         words = [*sitting.command, *run.words(sitting.results, sitting.backend)]

@@ -7,6 +7,7 @@ import sys
 import tarfile
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -76,10 +77,9 @@ def test_the_hypothesis_is_about_runs_of_the_plan() -> None:
     assert claimed.seeds is not None and (claimed.seeds.first, claimed.seeds.count) == (SEEDS.start, len(SEEDS))
 
 
-def _sitting(tmp_path: Path, seconds: float, slots: str = "012") -> Sitting:
+def _sitting(tmp_path: Path, slots: str, end: float = float("inf")) -> Sitting:
     script = tmp_path / "stub.py"
     script.write_text(STUB)
-    end = time.monotonic() + PACK_S + DRAIN_S + seconds
     command = (sys.executable, "-S", str(script))
     return Sitting(tmp_path / "results", tmp_path / "out", end, slots, 0.0, ("backend=live",), command)
 
@@ -87,12 +87,12 @@ def _sitting(tmp_path: Path, seconds: float, slots: str = "012") -> Sitting:
 def test_sittings_add_up_in_the_plan_s_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STUB_S", "0.0")
     plan = make_plan()[:5]
-    first = sit(plan[:3], _sitting(tmp_path, 60.0))
+    first = sit(plan[:3], _sitting(tmp_path, "012"))
     assert first == {"done": 0, "ended": 3, "failed": 0, "interrupted": 0, "left": 0}
     there = tmp_path / "elsewhere"
     assert unpack(tmp_path / "out", there) and not unpack(tmp_path / "out", there)
     assert not list(there.rglob(".lock")) and len(list(there.rglob("DONE"))) == 3
-    assert sit(plan, _sitting(tmp_path, 60.0, "0"))["done"] == 3
+    assert sit(plan, _sitting(tmp_path, "0"))["done"] == 3
     logs = sorted((log.read_text().split() for log in (tmp_path / "results").rglob("log")), key=len)
     assert len(logs) == 5 and all(
         words[1] == "run" and f"budget.evaluations={run_budget(words)}" in words for words in logs
@@ -105,14 +105,15 @@ def run_budget(words: list[str]) -> int:
     return 200 if "strategy.label=drawn" in words else 600
 
 
+@pytest.mark.slow
 def test_what_would_not_end_is_not_begun_and_what_runs_is_interrupted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STUB_S", "600")
     plan = make_plan()[:2]
-    none = sit(plan, Sitting(tmp_path / "r", tmp_path / "o", time.monotonic() + PACK_S + DRAIN_S + 5.0, "0", 10.0))
+    none = sit(plan, replace(_sitting(tmp_path, "0"), usual_s=float("inf")))
     assert none == {"done": 0, "ended": 0, "failed": 0, "interrupted": 0, "left": 2}
-    some = sit(plan, _sitting(tmp_path, 1.5, "0"))
+    some = sit(plan, replace(_sitting(tmp_path, "0", time.monotonic() + PACK_S + DRAIN_S + 3.0), usual_s=-60.0))
     assert some == {"done": 0, "ended": 0, "failed": 0, "interrupted": 1, "left": 2}
 
 
