@@ -34,4 +34,5 @@ def gap_split(results: StudyResults, target: float = HEADLINE_TARGET) -> pd.Data
         tried_hit=is_hit(tried, t_star, target),
         chosen_hit=is_hit(chosen.fillna(np.inf), t_star, target),
     )
-    return table.loc[np.isfinite(table["gap"]), COLUMNS].reset_index(drop=True)
+    kept: pd.DataFrame = table.loc[np.isfinite(table["gap"]), COLUMNS]
+    return kept.reset_index(drop=True)
