@@ -11,7 +11,7 @@ carried=$(realpath "$1") out=$(realpath "$2") seconds=$3 cards=$4
 shift 4
 begin=$SECONDS results=/tmp/helion-live
 HELION_2_PREPARE_ONLY=1 source "$(dirname "$0")/gpu_sitting.sh" "$carried" "$out" "$seconds"
-cp -r "$carried/near" .
+if [ -d "$carried/near" ]; then cp -r "$carried/near" .; fi
 left() { echo $((seconds - SECONDS + begin)); }
 if [ "${1:-}" = retime ]; then
     python3 -c "import sys; from pathlib import Path; from experiments.helion_2.live import unpack; unpack(*map(Path, sys.argv[1:]))" "$carried" "$results"

@@ -14,6 +14,8 @@ sweep strategy=helion_lfbo_tree strategy.label=helion_lfbo_tree_1.5.1
 sweep strategy=conditional_gp
 sweep strategy=lfbo
 sweep strategy=helion_lfbo_tree strategy.label=helion_lfbo_tree_1.5.1_unseeded strategy.compiler_seeds=false
+# What Helion's searches begin with, and random search after it: not in the hypothesis.
+sweep strategy=random start="$here/start.json" strategy.label=random_from_helion_start
 for search in lfbo_pattern pattern de_surrogate differential_evolution random; do
   sweep strategy=helion_$search strategy.label=helion_${search}_1.5.1
 done
