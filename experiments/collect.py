@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute
 import pyarrow.parquet as pq
 import yaml
 
@@ -84,6 +86,14 @@ def put_reference(task: Path, to: Path) -> None:
     (to / contract.REFERENCE_NOTE).write_text(yaml.safe_dump(facts, sort_keys=False), encoding="utf-8")
 
 
+def put_retimed(retimed: Path, to: Path, labels: Collection[str]) -> None:
+    """What the live runs of some labels were timed at again."""
+    table = pq.read_table(retimed)
+    own = table.filter(pa.compute.is_in(table[contract.LABEL].cast(pa.string()), pa.array(sorted(labels))))
+    to.mkdir(parents=True, exist_ok=True)
+    pq.write_table(own, to / contract.RETIMED, compression="zstd", compression_level=LEVEL)
+
+
 def task_of(log: RunLog) -> str:
     """The folder of its task, as in RESULTS/task/strategy/seed."""
     return log.path.parts[-3]
@@ -121,6 +131,9 @@ def main() -> None:
     for task in sorted({task_of(log) for log in chosen} if not arguments.beside else ()):
         (arguments.output / task).mkdir(exist_ok=True)
         put_reference(reference_folder(task, results), arguments.output / task)
+    for task in sorted({task_of(log) for log in chosen}):
+        for retimed in filter(Path.exists, [path / task / contract.RETIMED for path in results]):
+            put_retimed(retimed, arguments.output / task, {log.path.parts[-2] for log in chosen})
     size = sum(path.stat().st_size for path in arguments.output.rglob("*") if path.is_file()) / 2**20
     print(f"{len(logs)} runs, {size:.1f} MiB: {arguments.output}")
     if size > MOST_MIB:

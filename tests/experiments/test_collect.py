@@ -1,4 +1,4 @@
-"""A study put into a folder: curves alone say the same as the runs, and landscapes beside them stand for their tables."""
+"""A study put into a folder: curves alone say the same as the runs, landscapes beside them stand for their tables."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from analysis.runs.load import load_study
 from analysis.runs.reading import read_logs
 from analysis.study.incumbents import optima
 from analysis.study.time_to_target import times_to_target
-from experiments.collect import slim, steps_alone
+from experiments.collect import put_retimed, slim, steps_alone
 from tests.analysis.fabricate import evaluations, guided_order, landscape, write_run
 
 TASK = "k-8x8-bf16__h100"
@@ -47,6 +47,13 @@ def test_steps_alone_have_the_same_times_to_target_and_gaps(tmp_path: Path) -> N
     assert one["cost"].to_numpy() == pytest.approx(other["cost"].to_numpy(), rel=2e-5)  # the clock is rounded
     distinct: Any = pq.read_table(tmp_path / "steps" / contract.CONSOLIDATED)[contract.ORACLE_MS].to_pylist()
     assert all(len(set(of)) < 25 for of in distinct)
+
+
+def test_the_timings_of_chosen_labels_come_along(tmp_path: Path) -> None:
+    rows = {"strategy": ["one", "two", "one"], "seed": [0, 0, 1], "index": [0, 0, 0], "oracle_ms": [1.0, 2.0, 3.0]}
+    pd.DataFrame(rows).to_parquet(tmp_path / "retimed.parquet")
+    put_retimed(tmp_path / "retimed.parquet", tmp_path / TASK, {"one"})
+    assert pq.read_table(tmp_path / TASK / contract.RETIMED)["oracle_ms"].to_pylist() == [1.0, 3.0]
 
 
 def test_a_landscape_beside_the_runs_is_their_table_if_they_replayed_it(tmp_path: Path) -> None:
