@@ -1,4 +1,4 @@
-"""Mean ranks on a line; a bar joins strategies that Wilcoxon's tests with Holm's correction do not tell apart."""
+"""Mean ranks on a line; a bar joins strategies that do not differ by Wilcoxon's tests with Holm's correction."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from analysis.statistics.ranks import Ranking
 
 _ROW = 0.17
 _FEW = 8
-"""Strategies in a column's width; more take the page's."""
+"""Strategies that fit in a column's width; more take the page's width."""
 
 
 def is_wide(ranking: Ranking) -> bool:
@@ -18,7 +18,7 @@ def is_wide(ranking: Ranking) -> bool:
 
 
 def draw(ranking: Ranking, styles: dict[str, Look]) -> Figure:
-    """Names in the left half hang on the left, the others on the right, as Demsar (2006) draws them."""
+    """Draw the names of the left half on the left and the others on the right, as Demsar (2006) does."""
     count = len(ranking.strategies)
     left = -(-count // 2)
     bars = len(ranking.cliques)
@@ -26,7 +26,7 @@ def draw(ranking: Ranking, styles: dict[str, Look]) -> Figure:
     with paper():
         figure = Figure(figsize=(PAGE_INCHES if is_wide(ranking) else COLUMN_INCHES, 0.45 + _ROW * (depth + 0.6)))
         axes = figure.subplots()
-        margin = (0.3 if is_wide(ranking) else 0.55) * count  # for the names, whose width is the same in either figure
+        margin = (0.3 if is_wide(ranking) else 0.55) * count  # for the names, which have the same width in both figures
         axes.set_xlim(1 - margin, count + margin)
         axes.set_ylim(depth, -0.9)
         axes.axis("off")

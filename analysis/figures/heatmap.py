@@ -13,12 +13,12 @@ from analysis.figures.style import PAGE_INCHES, paper
 from analysis.tables.table import figure as number
 
 MOST_STRATEGIES = 14
-"""Of a figure: the numbers of more stand on each other."""
+"""Columns of a figure; with more, the numbers would overlap."""
 _CAP = 20.0
 
 
 def cells(table: pd.DataFrame, axis: str, target: float, strategies: list[str]) -> pd.DataFrame:
-    """Rows of a speedup table for kernels (all strata together), each stratum and everything."""
+    """The rows of a speedup table for kernels (all strata together), for each stratum and for all tasks."""
     part = table[(table["axis"] == axis) & np.isclose(table["target"], target) & table["strategy"].isin(strategies)]
     kernels = part[part["task"].str.startswith("kernel:") & (part["stratum"] == "all")]
     kernels = kernels.assign(row=kernels["task"].str.removeprefix("kernel:"))
@@ -26,18 +26,18 @@ def cells(table: pd.DataFrame, axis: str, target: float, strategies: list[str]) 
     names = whole["stratum"].map(lambda name: "ALL" if name == "all" else f"{name} tasks")
     order = {"trivial tasks": 0, "useful tasks": 1, "needle tasks": 2, "ALL": 3}
     whole = whole.assign(row=names).sort_values("row", key=lambda row: row.map(order), kind="stable")
-    if whole["row"].nunique() == 2:  # one stratum says what ALL says
+    if whole["row"].nunique() == 2:  # a single stratum equals ALL
         whole = whole[whole["row"] == "ALL"]
     columns = ["row", "strategy", "bound", "speedup", "speedup_low", "speedup_high", "hits", "runs"]
     return pd.concat([kernels.sort_values("row", kind="stable"), whole], ignore_index=True)[columns]
 
 
 def draw(data: pd.DataFrame, strategies: list[str], title: str) -> Figure:
-    """A cell per kernel and strategy with its number; "<" where a task was never solved.
+    """Draw a cell with its number per kernel and strategy; "<" if a task was never solved.
 
     Args:
         data: from :func:`cells`; at least one row.
-        strategies: the columns, :data:`MOST_STRATEGIES` at most.
+        strategies: the columns, at most :data:`MOST_STRATEGIES`.
     """
     data = data[data["strategy"].isin(strategies)]
     rows = list(dict.fromkeys(data["row"]))

@@ -1,4 +1,4 @@
-"""Share of (task, seed) pairs solved over time, a column per target; a cross marks where the unsolved ones ended."""
+"""The share of (task, seed) pairs solved over time, a column per target; a cross marks where unsolved runs ended."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from analysis.study.workers import SECONDS, curves_clock
 
 
 def draw(data: pd.DataFrame, styles: dict[str, Look]) -> Figure:
-    """Rows for the axes, columns for the targets.
+    """Draw a row per axis and a column per target.
 
     Args:
-        data: of :mod:`analysis.study.runtime_distribution`, runs and random together.
+        data: from :mod:`analysis.study.runtime_distribution`, runs and random together.
     """
     targets = sorted(set(data["target"]))
     axes_shown = [axis for axis in AXES if axis in set(data["axis"])]
