@@ -22,6 +22,9 @@ MOST_REFERENCE_ERROR = 0.25
 """The largest relative error of a recorded latency; above it, configurations within 10% cannot be distinguished."""
 REFERENCE_ERROR = "reference_error.yaml"
 """The file that states the error of recorded latencies; see :mod:`analysis.verdict.reference_file`."""
+DRAWN = "by_parameter"
+"""The ``origin`` of rows that are independent draws."""
+DRAWN_SO = "independent draws were recorded, of which only the rate is known: E[T] = 1/p"
 SAMPLED = "a sample was recorded, and the law is unknown because of the draws that its sampler rejected"
 UNTOLD = (
     "the recorded table lacks the probability of each row, as an older NearOpt wrote it: the sweep that made it writes "
@@ -59,8 +62,23 @@ def is_hit(latency_ms: ArrayLike, t_star_ms: ArrayLike, target: float) -> NDArra
 
 
 def with_coverage(table: pd.DataFrame, coverage: str) -> pd.DataFrame:
-    """The table, without ``origin`` if the recording is exhaustive, since then every row belongs to the space."""
-    return table.drop(columns="origin", errors="ignore") if coverage == "exhaustive" else table
+    """The table as it represents the space.
+
+    An exhaustive recording loses ``origin``, since every row belongs to the space. A recording of independent draws
+    (``draws``) gets one row per draw: a configuration that was drawn twice is two rows.
+    """
+    if coverage == "exhaustive":
+        return table.drop(columns=["origin", "draws"], errors="ignore")
+    if "draws" not in table.columns:
+        return table
+    drawn = table["origin"] == DRAWN
+    times = np.where(drawn, table["draws"].to_numpy(np.float64, na_value=0.0), 1).astype(np.int64)
+    return table.drop(columns="draws").loc[table.index.repeat(times)].reset_index(drop=True)
+
+
+def is_drawn(table: pd.DataFrame) -> bool:
+    """Whether its rows are independent draws: random search has a measured rate there, and no law over a list."""
+    return "origin" in table.columns and bool((table["origin"] == DRAWN).any())
 
 
 def space_rows(table: pd.DataFrame) -> pd.DataFrame:
@@ -82,6 +100,7 @@ class Difficulty:
         miss_cost_s, hit_cost_s: mean tuning cost in s of a miss and of a hit; nan if costs are unknown.
         by_parameter: E[T] of exact random search by parameter, noise-free, in evaluations; ``None`` if the table lacks
             the probabilities of its rows.
+        drawn: whether the table holds independent draws; then ``n`` is their number, and ``k`` of them hit.
     """
 
     target: float
@@ -90,10 +109,13 @@ class Difficulty:
     miss_cost_s: float
     hit_cost_s: float
     by_parameter: float | None = None
+    drawn: bool = False
 
     @property
     def expected_evaluations(self) -> float:
-        """E[T] = (N+1)/(K+1)."""
+        """E[T] = (N+1)/(K+1); of independent draws 1/p = n/k, inf without a hit."""
+        if self.drawn:
+            return self.n / self.k if self.k else float("inf")
         return random_search.mean(self.n, self.k)
 
 
@@ -113,7 +135,7 @@ def difficulty(table: pd.DataFrame, t_star_ms: float, target: float) -> Difficul
     If a run beat every recorded latency, its configuration is one of the N, so K is at least 1. In a sample whose t*
     comes from a search, K may be 0, so that no draw can hit.
     """
-    rows = space_rows(table)
+    rows, drawn = space_rows(table), is_drawn(table)
     hit = is_hit(true_latency(rows), t_star_ms, target)
     beaten = bool(t_star_ms < true_latency(table).min() * (1 - 1e-12))
     cost = costs(rows)
@@ -121,10 +143,11 @@ def difficulty(table: pd.DataFrame, t_star_ms: float, target: float) -> Difficul
     return Difficulty(
         target=target,
         n=len(rows),
-        k=max(int(hit.sum()), int(beaten)),
+        k=max(int(hit.sum()), int(beaten and not drawn)),
         miss_cost_s=float(cost[~hit].mean()) if (~hit).any() else everything,
         hit_cost_s=float(cost[hit].mean()) if hit.any() else everything,
         by_parameter=_by_parameter(rows, hit, beaten),
+        drawn=drawn,
     )
 
 
@@ -140,6 +163,8 @@ def by_parameter_unknown(table: pd.DataFrame, coverage: str) -> str:
     """Why the law of random search by parameter is unknown on a recorded table; empty if it is known."""
     if draw_probability(space_rows(table)) is not None:
         return ""
+    if is_drawn(table):
+        return DRAWN_SO
     return SAMPLED if coverage == "sample" else UNTOLD
 
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute
 import pyarrow.parquet as pq
 import yaml
 
@@ -45,6 +47,35 @@ def slim(log: RunLog) -> RunLog:
     return replace(log, columns=columns)
 
 
+def steps_alone(log: RunLog) -> RunLog:
+    """The run with what makes its curves alone: a quarter of the bytes of a percent of the evaluations.
+
+    Evaluations after which neither the incumbent nor the best that was tried is another hold the numbers, and the
+    clock, of the one before; the last keeps its clock, and who failed stays known. What each cost is left out.
+    """
+    ok = np.asarray(log.columns[contract.OK], dtype=bool)
+    if not len(ok):
+        return log
+    observed = np.where(ok, log.columns[contract.LATENCY_MS], np.inf)
+    true = np.where(np.isfinite(log.columns[contract.ORACLE_MS]), log.columns[contract.ORACLE_MS], observed)
+    new = _falls(observed) | _falls(np.where(ok, true, np.inf))
+    last = np.maximum.accumulate(np.where(new, np.arange(len(ok)), -1))
+    at = np.maximum(last, 0)
+    columns = {contract.OK: ok}
+    for name in (contract.LATENCY_MS, contract.ORACLE_MS):
+        columns[name] = np.where(ok & (last >= 0), log.columns[name][at], np.nan)
+    clock = np.where(last >= 0, log.columns[contract.CLOCK_END_S][at], 0.0)
+    clock[-1] = log.columns[contract.CLOCK_END_S][-1]
+    config = {name: of for name, of in log.config.items() if name != "config_hash"}  # a tenth of what is left
+    return replace(log, config=config, columns={**columns, contract.CLOCK_END_S: clock})
+
+
+def _falls(values: np.ndarray) -> np.ndarray:
+    """Where a value is below all before it. Both [evaluations]."""
+    before = np.concatenate([[np.inf], np.minimum.accumulate(values)[:-1]])
+    return np.asarray(values < before)
+
+
 def put_reference(task: Path, to: Path) -> None:
     """The recorded table without its samples, and its facts with the digest of that."""
     table = pq.read_table(task / contract.REFERENCE)
@@ -53,6 +84,14 @@ def put_reference(task: Path, to: Path) -> None:
     facts = yaml.safe_load((task / contract.REFERENCE_NOTE).read_text(encoding="utf-8"))
     facts[contract.REFERENCE_SHA256] = hashlib.sha256((to / contract.REFERENCE).read_bytes()).hexdigest()
     (to / contract.REFERENCE_NOTE).write_text(yaml.safe_dump(facts, sort_keys=False), encoding="utf-8")
+
+
+def put_retimed(retimed: Path, to: Path, labels: Collection[str]) -> None:
+    """What the live runs of some labels were timed at again."""
+    table = pq.read_table(retimed)
+    own = table.filter(pa.compute.is_in(table[contract.LABEL].cast(pa.string()), pa.array(sorted(labels))))
+    to.mkdir(parents=True, exist_ok=True)
+    pq.write_table(own, to / contract.RETIMED, compression="zstd", compression_level=LEVEL)
 
 
 def task_of(log: RunLog) -> str:
@@ -69,6 +108,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("results", type=Path, nargs="+")
     parser.add_argument("-o", "--output", type=Path, required=True)
+    parser.add_argument("--steps", action="store_true", help="of runs what makes their curves alone, without costs")
+    parser.add_argument("--beside", action="store_true", help="the landscapes lie in FOLDER: no table of them again")
     parser.add_argument("--strategies", help="a,b,…: the runs of these labels alone; default: all")
     arguments = parser.parse_args()
     for path in arguments.results:
@@ -80,15 +121,19 @@ def main() -> None:
         parser.error(f"{next(iter(damaged))}: damaged, with {len(damaged) - 1} more: expected the whole study")
     wanted = arguments.strategies.split(",") if arguments.strategies else None
     chosen = [log for log in read if wanted is None or log.path.parts[-2] in wanted]
-    logs = {"/".join(log.path.parts[-3:]): slim(log) for log in chosen}
+    slimmer = (lambda log: steps_alone(slim(log))) if arguments.steps else slim
+    logs = {"/".join(log.path.parts[-3:]): slimmer(log) for log in chosen}
     if len(logs) < len(chosen):
         parser.error(f"{len(chosen) - len(logs)} runs lie in several of the folders: expected each once")
     arguments.output.mkdir(parents=True, exist_ok=True)
     results = [path.resolve() for path in arguments.results]
     consolidated.write(arguments.output / contract.CONSOLIDATED, logs, {}, environment, LEVEL)
-    for task in sorted({task_of(log) for log in chosen}):
+    for task in sorted({task_of(log) for log in chosen} if not arguments.beside else ()):
         (arguments.output / task).mkdir(exist_ok=True)
         put_reference(reference_folder(task, results), arguments.output / task)
+    for task in sorted({task_of(log) for log in chosen}):
+        for retimed in filter(Path.exists, [path / task / contract.RETIMED for path in results]):
+            put_retimed(retimed, arguments.output / task, {log.path.parts[-2] for log in chosen})
     size = sum(path.stat().st_size for path in arguments.output.rglob("*") if path.is_file()) / 2**20
     print(f"{len(logs)} runs, {size:.1f} MiB: {arguments.output}")
     if size > MOST_MIB:

@@ -11,12 +11,14 @@ from analysis.media import aligned, printable
 from analysis.reference import (
     by_parameter_unknown,
     draw_probability,
+    is_drawn,
     is_hit,
     space_rows,
     true_latency,
     with_coverage,
 )
 from analysis.statistics import random_search
+from analysis.statistics.drawn_rate import DrawnRate
 from analysis.statistics.successive_sampling import SuccessiveSampling, rounded
 
 
@@ -30,9 +32,21 @@ def by_hand(table: pd.DataFrame, coverage: str, name: str, target: float) -> str
     true, t_star = true_latency(rows), float(true_latency(table).min())
     hit = is_hit(true, t_star, target)
     n, k = len(rows), int(hit.sum())
+    what = "draws" if is_drawn(table) else "configurations"
+    near = (
+        f"{name}: {k} of {n} {what} are within {target:.0%} of t* = {t_star:.6g} ms, "
+        f"so at most {(1 + target) * t_star:.6g} ms"
+    )
+    if is_drawn(table):
+        rate = DrawnRate(k, n)
+        low, high = rate.interval()
+        return "\n".join(map(printable, [
+            near,
+            f"by independent draws: E[T] = 1 / p = draws / hits = {n} / {k} = {rate.expected_evaluations:.4f}",
+            f"exact 95% interval: {low:.4f} to {high:.4f}",
+        ]))  # fmt: skip
     lines = [
-        f"{name}: {k} of {n} configurations are within {target:.0%} of t* = {t_star:.6g} ms, "
-        f"so at most {(1 + target) * t_star:.6g} ms",
+        near,
         f"uniform: E[T] = (N + 1) / (K + 1) = {n + 1} / {k + 1} = {random_search.mean(n, k):.4f}",
     ]
     p = draw_probability(rows)

@@ -16,6 +16,7 @@ from analysis.reference import (
     Difficulty,
     by_parameter_unknown,
     difficulty,
+    is_drawn,
     space_rows,
     stratum,
     true_latency,
@@ -131,7 +132,7 @@ def summarise(
         coverage=coverage,
         provenance=provenance(metadata),
         by_parameter_unknown=by_parameter_unknown(table, coverage),
-        uncertain=None if relative_error is None else uncertain(table, name, relative_error),
+        uncertain=None if relative_error is None or is_drawn(table) else uncertain(table, name, relative_error),
     )
 
 

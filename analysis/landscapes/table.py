@@ -113,9 +113,10 @@ def _finite(value: float | None) -> float | None:
 
 def _cells(summary: LandscapeSummary, failed: str) -> list[str]:
     """The cells under ``HEADERS``."""
+    kind = " drawn" if summary.difficulties[0].drawn else " sampled" if summary.coverage == "sample" else ""
     return [
         summary.task,
-        f"{summary.n}{' sampled' if summary.coverage == 'sample' else ''}",
+        f"{summary.n}{kind}",
         failed,
         f"{summary.t_star_ms:.4g}",
         *(_expected(difficulty) for difficulty in summary.difficulties),

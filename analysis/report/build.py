@@ -24,6 +24,7 @@ from analysis.runs.overlap import overlap_sentences
 from analysis.runs.told import Account
 from analysis.runs.writing import write_csv, write_text
 from analysis.study.none_succeeded import none_succeeded
+from analysis.study.own_finds import own_finds_left_out
 from analysis.study.reference_error import Disturbed, disturb
 from analysis.study.results import StudyResults, analyse, study_results
 from analysis.study.speedup import COLUMNS
@@ -31,6 +32,7 @@ from analysis.tables import (
     baselines,
     bootstraps,
     cost_scaling,
+    gap_split,
     leave_out,
     pairwise,
     quality,
@@ -43,7 +45,7 @@ from analysis.tables import (
 from analysis.tables.table import Table, write
 from analysis.verdict.hypothesis import Hypothesis
 from analysis.verdict.hypothesis_file import HypothesisFile, find_hypothesis
-from analysis.verdict.judge import Verdict, judge
+from analysis.verdict.judge import Verdict, judge, without_own_finds
 from analysis.verdict.reference_file import find_reference_error
 from analysis.verdict.told import told_of
 
@@ -151,7 +153,11 @@ def _verdict(
     results: StudyResults, hypothesis: Hypothesis | None, failed: Mapping[str, str], disturbed: Disturbed | None
 ) -> Verdict | Neutral:
     """Judge the study; the sentence also mentions tasks on which nothing succeeded, and runs that are not done."""
-    verdict = summarise(results) if hypothesis is None else judge(results, hypothesis, disturbed)
+    verdict: Verdict | Neutral = summarise(results)
+    if hypothesis is not None:
+        verdict = judge(results, hypothesis, disturbed)
+        if (left := own_finds_left_out(results, hypothesis.stratum_rule, hypothesis.baselines)) is not None:
+            verdict = without_own_finds(verdict, left.results, left.t_star_ms, disturbed)
     sentences = [verdict.sentence, *(f"{task}: {sentence}." for task, sentence in failed.items())]
     if not results.study.account.complete:
         sentences.append(results.study.account.summary())
@@ -218,6 +224,7 @@ def make_tables(results: StudyResults, disturbed: Disturbed | None = None) -> li
         lambda: transfer.transfer(results),
         lambda: cost_scaling.cost_scaling(results),
         lambda: suffices.suffices(results),
+        lambda: gap_split.gaps(results),
         lambda: quality.quality(results),
         lambda: bootstraps.bootstraps(results),
         lambda: restarting.restarting(results),

@@ -15,14 +15,18 @@ from analysis.reference import (
     HEADLINE_TARGET,
     STRATA,
     TARGETS,
+    Difficulty,
     by_parameter_unknown,
     difficulty,
     initial_points_cap,
+    is_drawn,
+    space_rows,
 )
 from analysis.runs.load import Study
 from analysis.runs.overlap import overlap_sentences
 from analysis.runs.rules import NO_RULES, rules_words
 from analysis.runs.split_time import overhead_by_strategy
+from analysis.statistics.drawn_rate import DrawnRate
 from analysis.study.incumbents import Optima
 from analysis.study.none_succeeded import none_succeeded
 from analysis.study.speedup import sampled_tasks
@@ -68,14 +72,23 @@ def task_rows(study: Study, best: Optima, strata: Mapping[str, str]) -> list[dic
             budget = smallest[task] if np.isfinite(smallest[task]) else headline.n
             caps = [initial_points_cap(headline.n, headline.k, n0, budget) for n0 in initial_points(study)]
             row |= {
-                "n": f"{headline.n}",
+                "n": f"{headline.n}{' drawn' * headline.drawn}",
                 "failed": f"{(table['status'] != 'ok').mean():.1%}",
-                "targets": [f"{d.k} / {d.expected_evaluations:.4g}" for d in hard],
+                "targets": [_expected_cell(d) for d in hard],
                 "by_parameter": by_parameter_cell(hard),
                 "caps": [f"{cap:.3g}×" if np.isfinite(cap) else "–" for cap in caps],
             }
         rows.append(row)
     return rows
+
+
+def _expected_cell(hard: Difficulty) -> str:
+    """K and E[T]; of independent draws with the exact interval of their rate."""
+    cell = f"{hard.k} / {hard.expected_evaluations:.4g}"
+    if not hard.drawn:
+        return cell
+    low, high = DrawnRate(hard.k, hard.n).interval()
+    return f"{cell} ({low:.3g}–{high:.3g})"
 
 
 def strategy_rows(study: Study) -> list[dict[str, Any]]:
@@ -132,13 +145,19 @@ def warnings(study: Study, best: Optima) -> list[str]:
     said = study.account.sentences() + overlap_sentences(study.runs, study.chosen_on)
     for task, runs in sorted(best.beaten.items()):
         names = ", ".join(f"{r['strategy']} seed {r['seed']}" for r in study.runs.loc[runs[:5]].to_dict("records"))
-        said.append(f"{task}: {len(runs)} runs beat the recorded optimum ({names}); t* was lowered for all strategies.")
+        known, then = (
+            ("frozen", "t* stays as it is")
+            if task in study.frozen
+            else ("recorded", "t* was lowered for all strategies")
+        )
+        said.append(f"{task}: {len(runs)} runs beat the {known} optimum ({names}); {then}.")
     few = int(study.runs.groupby(["task", "strategy"]).size().min())
     if few < 5:
         seeds = f"{few} seed{'s' * (few != 1)}"
         said.append(f"Some strategies have only {seeds} on a task: their intervals are wide, or missing for one.")
     said += [f"{task}: {sentence}." for task, sentence in none_succeeded(study, best).items()]
-    sampled = sorted(sampled_tasks(study))
+    said += drawn_told(study)
+    sampled = sorted(task for task in sampled_tasks(study) if not is_drawn(study.references[task]))
     if sampled:
         exhaustive = set(best.t_star_ms) - set(sampled)
         said.append(
@@ -153,6 +172,20 @@ def warnings(study: Study, best: Optima) -> list[str]:
             "is the runs of random."
         )
     return said
+
+
+def drawn_told(study: Study) -> list[str]:
+    """How independent draws were made, a sentence a task: their rate is what runs are compared with."""
+    told = []
+    for task in sorted(task for task, table in study.references.items() if is_drawn(table)):
+        coverage = study.facts.get(task, {}).get("coverage") or {}
+        how = coverage.get("drawn") or f"by parameter: {len(space_rows(study.references[task]))} independent draws"
+        frozen = "frozen before the runs" if task in study.frozen else "the best of these draws and of any run"
+        told.append(
+            f"{task}: drawn {how}. Random search's E[T] is 1/p of the draws inside the rules, with its exact interval "
+            f"in those of speedups; the optimum is {frozen}."
+        )
+    return told
 
 
 def by_parameter_told(study: Study) -> list[str]:

@@ -85,6 +85,7 @@ ALIAS: Final = "alias"
 KEY: Final = "key"
 ORIGIN: Final = "origin"
 DRAW_PROBABILITY: Final = "draw_probability"
+DRAWS: Final = "draws"
 
 STATUSES: Final = frozenset(
     {
@@ -111,7 +112,7 @@ REFERENCE_SHA256: Final = "reference_sha256"
 """In reference.yaml: of the bytes of reference.parquet; absent in older studies."""
 REFERENCE_COLUMNS: Final = (STATUS, LATENCY_MS, ORACLE_MS)
 """Of reference.parquet, and of landscape files, which are read alike."""
-OPTIONAL_REFERENCE_COLUMNS: Final = (KEY, COMPILE_S, VERIFY_S, BENCHMARK_S, ORIGIN, DRAW_PROBABILITY)
+OPTIONAL_REFERENCE_COLUMNS: Final = (KEY, COMPILE_S, VERIFY_S, BENCHMARK_S, ORIGIN, DRAW_PROBABILITY, DRAWS)
 
 LABEL: Final = "strategy"
 SEED: Final = "seed"

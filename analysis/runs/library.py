@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
 
 from analysis.runs import contract
+
+_DEVICE = "__"
+"""Between a task and its device, in the name of a landscape file."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,23 @@ class Library:
     files: Mapping[str, Path] = field(default_factory=dict)
     table: Callable[[Path], pd.DataFrame] | None = None
     chosen_on: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def beside(self, folders: Iterable[str | Path]) -> Library:
+        """With the landscape files that lie in results folders themselves, named as their tasks: these come first."""
+        found = {path.stem: path for folder in folders for path in sorted(Path(folder).glob(f"*{_DEVICE}*.parquet"))}
+        return replace(self, files={**self.files, **found})
+
+    def replayed(self, task: str, landscapes: Collection[str]) -> Path | None:
+        """The file of a task, unless its runs replayed another; ``None`` where there is none.
+
+        Args:
+            landscapes: digests of what they replayed; empty for live ones.
+        """
+        file = self.files.get(task)
+        if file is None or not landscapes:
+            return file
+        same = file.is_file() and hashlib.sha256(file.read_bytes()).hexdigest() in landscapes
+        return file if same else None
 
     def probabilities(self, task: str, landscape_sha256: object) -> pd.Series[float] | None:
         """How likely random search by parameter draws each configuration, by key, up to a factor.

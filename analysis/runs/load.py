@@ -17,6 +17,7 @@ from analysis.runs import contract
 from analysis.runs.account import account_of
 from analysis.runs.contract import ConfigDocument
 from analysis.runs.contradictions import check_comparable, check_landscapes, check_same_names
+from analysis.runs.frozen import Frozen, find_frozen
 from analysis.runs.library import Library
 from analysis.runs.overlap import overlaps
 from analysis.runs.reading import read_surveyed
@@ -54,6 +55,7 @@ class Study:
         references: task to recorded table, for tasks that have one.
         samples: task to the file with the recorded samples of its table, where there is one.
         facts: task to what is known of the recording (vendor, roofline, device ...), for tasks that have one.
+        frozen: task to the optimum that was known before the runs, by who had found it, where a file says so.
         account: of every run that is there or was planned; all that is not done in it is left out of ``runs``, but
             for what failed and left its log.
         protocol: for each strategy label one whole config.yaml, and one environment.json, for the record.
@@ -71,6 +73,7 @@ class Study:
     splits: pd.DataFrame = field(default_factory=pd.DataFrame)
     chosen_on: dict[str, list[str]] = field(default_factory=dict)
     account: Account = field(default_factory=Account)
+    frozen: Frozen = field(default_factory=dict)
 
 
 def load_study(paths: Sequence[str | Path], library: Library | None = None) -> Study:
@@ -78,6 +81,7 @@ def load_study(paths: Sequence[str | Path], library: Library | None = None) -> S
 
     Args:
         library: for tasks without a reference.parquet beside their runs, live ones; and for what older ones lack.
+            Landscape files in ``paths`` themselves come before it.
 
     Raises:
         AnalysisError: nothing found, a file is damaged, or the runs contradict each other.
@@ -95,7 +99,7 @@ def load_study(paths: Sequence[str | Path], library: Library | None = None) -> S
     runs.index.name = "run"
     check_comparable(runs)
     check_landscapes(runs)
-    by_task = references(runs, library or Library())
+    by_task = references(runs, (library or Library()).beside(paths))
     sampled = {task for task, reference in by_task.items() if reference.coverage == "sample"}
     runs["coverage"] = runs["coverage"].where(~runs["task"].isin(sampled), "sample")
     protocol: dict[str, ConfigDocument] = {}
@@ -112,6 +116,7 @@ def load_study(paths: Sequence[str | Path], library: Library | None = None) -> S
         splits=_splits(kept),
         chosen_on=overlaps(runs, protocol, {} if library is None else library.chosen_on),
         account=known,
+        frozen=find_frozen(paths),
     )
 
 

@@ -17,7 +17,7 @@ import yaml
 from numpy.typing import NDArray
 
 from analysis.errors import AnalysisError
-from analysis.reference import COSTS, with_coverage
+from analysis.reference import COSTS, is_drawn, with_coverage
 from analysis.runs import contract
 from analysis.runs.documents import load_yaml, read_text
 from analysis.runs.library import Library
@@ -44,7 +44,7 @@ class Reference:
 
 
 def references(runs: pd.DataFrame, library: Library) -> dict[str, Reference]:
-    """The table of each task in ``runs`` (columns task, path, coverage); tasks without any are absent.
+    """The table of each task in ``runs`` (columns task, path, coverage, landscape); tasks without any are absent.
 
     A table that an older NearOpt wrote, without ``draw_probability``, gets it from the library where that has the same
     landscape file.
@@ -74,8 +74,9 @@ def references(runs: pd.DataFrame, library: Library) -> dict[str, Reference]:
             known = library.probabilities(task, reference.facts.get(contract.LANDSCAPE_SHA256))
             by_task[task] = replace(reference, table=_with_probabilities(reference.table, known))
     for task in sorted(set(runs["task"]) - set(by_task)):
-        if task in library.files:
-            by_task[task] = landscape_reference(library.files[task], library.table)
+        replayed = set(runs["landscape"][runs["task"] == task]) - {""}
+        if (file := library.replayed(task, replayed)) is not None:
+            by_task[task] = landscape_reference(file, library.table)
     return by_task
 
 
@@ -167,10 +168,13 @@ def matching_rows(path: Path, table: pd.DataFrame) -> NDArray[np.intp] | None:
 
 
 def _samples(path: Path, table: pd.DataFrame, library: Path | None) -> Path | None:
-    """The table's own file, or the library's recording where it is the same one."""
+    """The table's own file, or the library's recording where it is the same one; ``None`` where neither has them.
+
+    Nor have independent draws any: their rate is measured, and nothing of them is simulated with noise.
+    """
     if contract.SAMPLES_MS in pq.read_schema(path).names:
-        return path
-    if library is None or contract.SAMPLES_MS not in pq.read_schema(library).names:
+        return None if is_drawn(table) else path
+    if library is None or is_drawn(table) or contract.SAMPLES_MS not in pq.read_schema(library).names:
         return None
     return library if matching_rows(library, table) is not None else None
 
@@ -188,7 +192,8 @@ def landscape_reference(path: Path, tables: Callable[[Path], pd.DataFrame] | Non
         raise AnalysisError(f"{path}: metadata nearopt: damaged: {first_line(error)}") from error
     coverage = str((document.get("coverage") or {}).get("kind", "exhaustive"))
     facts = {name: document[name] for name in contract.REFERENCE_FACTS if name in document}
-    return Reference(path, with_coverage(table, coverage), coverage, facts, _samples(path, table, None))
+    table = with_coverage(table, coverage)
+    return Reference(path, table, coverage, facts, _samples(path, table, None))
 
 
 def read_facts(path: Path) -> dict[str, Any]:

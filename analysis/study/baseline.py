@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from analysis.study.laws import BY_PARAMETER, UNIFORM
+from analysis.study.laws import BY_PARAMETER, DRAWN, UNIFORM
 
 EXACT_RANDOM = "exact_random"
 EXACT_BY_PARAMETER = "exact_random_by_parameter"
+DRAWN_RANDOM = "drawn_random"
 NOISY_RANDOM = "noisy_random"
 NOISY_BY_PARAMETER = "noisy_random_by_parameter"
 RANDOM_RUNS = "random"
@@ -15,6 +16,7 @@ HIERARCHICAL_RUNS = "random_hierarchical"
 RANDOM_STRATEGIES = (RANDOM_RUNS, HIERARCHICAL_RUNS)
 _KINDS = {
     EXACT_RANDOM: UNIFORM,
+    DRAWN_RANDOM: DRAWN,
     NOISY_RANDOM: UNIFORM,
     EXACT_BY_PARAMETER: BY_PARAMETER,
     NOISY_BY_PARAMETER: BY_PARAMETER,
@@ -27,7 +29,8 @@ class Baseline:
     """Which random search a speedup is relative to.
 
     Attributes:
-        name: ``exact_random`` and ``exact_random_by_parameter`` (closed forms), ``noisy_random`` and
+        name: ``exact_random`` and ``exact_random_by_parameter`` (closed forms), ``drawn_random`` (the measured rate
+            of independent draws, which stands in for ``exact_random`` where they were recorded), ``noisy_random`` and
             ``noisy_random_by_parameter`` (the same draws, read with the recording's noise: simulated), or the label of
             a strategy whose runs stand for it.
         workers: compile workers on the baseline's clock; ``None``: those of the runs compared with it.
@@ -46,7 +49,7 @@ class Baseline:
 
     @property
     def kind(self) -> str:
-        """``uniform`` or ``by_parameter``, of one that is from the table."""
+        """``uniform``, ``by_parameter`` or ``drawn``, of one that is from the table."""
         return _KINDS[self.name]
 
     @property

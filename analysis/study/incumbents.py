@@ -75,28 +75,44 @@ class Optima:
 
 
 def optima(study: Study) -> Optima:
-    """t* per task: the recorded table's, else the one in config.yaml, else the best of any run.
+    """t* per task: the frozen one, else the recorded table's, else the one in config.yaml, else the best of any run.
 
-    A run that finds less than t* lowers it for all runs of the task, and is named; readings of a run that broke down
-    do not, where nothing better is known of them.
+    A run that finds less than t* is named, and lowers it for all runs of the task unless it is frozen; readings of a
+    run that broke down do not, where nothing better is known of them.
     """
+    fastest = fastest_finds(study)
+    t_star: dict[str, float] = {}
+    beaten: dict[str, list[int]] = {}
+    for task, runs in study.runs.groupby("task", sort=True):
+        name = str(task)
+        known = known_optimum(study, name)
+        best = float(fastest.loc[runs.index].min())
+        if np.isfinite(known):
+            better = fastest.loc[runs.index] < known * (1 - 1e-12)
+            beaten[name] = [int(run) for run in better.index[better]]
+        t_star[name] = known if name in study.frozen else min(known, best)
+    return Optima(t_star, {task: runs for task, runs in beaten.items() if runs})
+
+
+def known_optimum(study: Study, task: str, without: str | None = None) -> float:
+    """What was known of a task apart from its runs, in ms; inf where nothing was.
+
+    Args:
+        without: whose finds do not count.
+    """
+    if task in study.frozen:
+        return min((found for who, found in study.frozen[task].items() if who != without), default=float("inf"))
+    if task in study.references:
+        return float(true_latency(study.references[task]).min())
+    recorded = float(study.runs["t_star_ms"][study.runs["task"] == task].min())
+    return recorded if np.isfinite(recorded) else float("inf")
+
+
+def fastest_finds(study: Study) -> pd.Series[float]:
+    """The lowest true latency that each run measured, in ms; inf without any. Index: run."""
     rows = study.evaluations
     broken = (study.runs["ended"] == ENDED_FAILED).reindex(rows["run"]).to_numpy()
     readings = np.where(broken, np.inf, rows["latency_ms"])
     true = np.where(rows["oracle_ms"].notna(), rows["oracle_ms"], readings)
     true = np.where(rows["ok"], true, np.inf)
-    fastest = pd.Series(true).groupby(rows["run"].to_numpy()).min().reindex(study.runs.index, fill_value=np.inf)
-    t_star: dict[str, float] = {}
-    beaten: dict[str, list[int]] = {}
-    for task, runs in study.runs.groupby("task", sort=True):
-        name = str(task)
-        recorded = float(runs["t_star_ms"].min())
-        if name in study.references:
-            recorded = float(true_latency(study.references[name]).min())
-        known = recorded if np.isfinite(recorded) else np.inf
-        best = float(fastest.loc[runs.index].min())
-        if np.isfinite(known):
-            better = fastest.loc[runs.index] < known * (1 - 1e-12)
-            beaten[name] = [int(run) for run in better.index[better]]
-        t_star[name] = min(known, best)
-    return Optima(t_star, {task: runs for task, runs in beaten.items() if runs})
+    return pd.Series(true).groupby(rows["run"].to_numpy()).min().reindex(study.runs.index, fill_value=np.inf)

@@ -9,12 +9,22 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.reference import Difficulty, costs, difficulty, draw_probability, is_hit, space_rows, true_latency
+from analysis.reference import (
+    Difficulty,
+    costs,
+    difficulty,
+    draw_probability,
+    is_drawn,
+    is_hit,
+    space_rows,
+    true_latency,
+)
 from analysis.statistics import random_search
+from analysis.statistics.drawn_rate import DrawnRate
 from analysis.statistics.successive_sampling import SuccessiveSampling, costs_by_rate
 
 Floats = NDArray[np.float64]
-UNIFORM, BY_PARAMETER = "uniform", "by_parameter"
+UNIFORM, BY_PARAMETER, DRAWN = "uniform", "by_parameter", "drawn"
 
 
 class Law(Protocol):
@@ -68,8 +78,42 @@ class ByParameter:
         return self.law.quantile(1e-6)
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """Each evaluation is another independent draw: it hits with the measured chance, begun anew or not."""
+
+    of: Difficulty
+
+    @property
+    def rate(self) -> DrawnRate:
+        """What was counted. Recordings stop some time after enough hits, or by draws: never at a hit."""
+        return DrawnRate(self.of.k, self.of.n)
+
+    @property
+    def cost_s(self) -> float:
+        """Mean seconds of an evaluation of a search that ends with its hit."""
+        hits = min(1.0, 1 / self.of.expected_evaluations)
+        return (1 - hits) * self.of.miss_cost_s + hits * self.of.hit_cost_s
+
+    def evaluations(self, budget: int) -> float:
+        del budget
+        return self.of.expected_evaluations
+
+    def seconds(self, budget: int) -> float:
+        del budget
+        return self.of.expected_evaluations * self.cost_s
+
+    def most(self) -> int:
+        return int(np.ceil(np.log(1e-6) / np.log1p(-max(self.of.k, 1) / (self.of.n + 1))))
+
+
 def law_of(table: pd.DataFrame, t_star_ms: float, target: float, kind: str) -> Law | None:
-    """The law of a kind of random search on a task with something to find; ``None`` where it is not known."""
+    """The law of a kind of random search on a task with something to find; ``None`` where it is not known.
+
+    Of independent draws that of such draws is, and no other.
+    """
+    if is_drawn(table) or kind == DRAWN:
+        return Drawn(difficulty(table, t_star_ms, target)) if is_drawn(table) and kind == DRAWN else None
     if kind == UNIFORM:
         return Uniform(difficulty(table, t_star_ms, target))
     rows = space_rows(table)

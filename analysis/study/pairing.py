@@ -10,16 +10,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.reference import Difficulty, StratumRule, difficulty
+from analysis.reference import Difficulty, StratumRule, difficulty, is_drawn
 from analysis.runs.contract import FIRST_STREAMS
 from analysis.runs.load import Study
 from analysis.runs.rules import NO_RULES, rules_of
 from analysis.statistics.ert import ErtEstimate, LogEstimate, estimate
 from analysis.statistics.no_hits import RatioLimit, lower_limit_without_hits
 from analysis.statistics.seed_clusters import SeedShares, difference, seed_shares
-from analysis.study.baseline import Baseline
+from analysis.study.baseline import DRAWN_RANDOM, EXACT_RANDOM, Baseline
 from analysis.study.incumbents import Optima
-from analysis.study.laws import UNIFORM
+from analysis.study.laws import BY_PARAMETER, DRAWN
 from analysis.study.simulated_baseline import Conditions
 from analysis.study.table_erts import TableErts
 from analysis.study.time_to_target import AXES, budgets, times_to_target
@@ -124,7 +124,18 @@ class Ground:
         """Whether any configuration is known to be within the target of a known optimum."""
         if not np.isfinite(self.optima.t_star_ms[task]):
             return False
-        return task not in self.study.references or self.difficulty(task, target).k > 0
+        if task not in self.study.references:
+            return True
+        return self.difficulty(task, target).k > 0 or self.drawn(task)
+
+    def drawn(self, task: str) -> bool:
+        """Whether the task's recording is of independent draws."""
+        return task in self.study.references and is_drawn(self.study.references[task])
+
+    def standing_in(self, baseline: Baseline, task: str) -> Baseline:
+        """The measured rate for uniform random search where draws were recorded: the list of them is not the space."""
+        drawn = baseline.name == EXACT_RANDOM and self.drawn(task)
+        return replace(baseline, name=DRAWN_RANDOM) if drawn else baseline
 
     def ruled(self, task: str) -> bool:
         """Whether rules ended evaluations of any runs of a task."""
@@ -136,13 +147,24 @@ class Ground:
         if label != baseline.label or not baseline.from_table or self.ruled(task):
             return float("nan")
         hard = self.difficulty(task, target)
-        needed = hard.expected_evaluations if baseline.kind == UNIFORM else hard.by_parameter
+        needed = hard.by_parameter if baseline.kind == BY_PARAMETER else hard.expected_evaluations
         return float("nan") if needed is None else needed
+
+    def ert(
+        self, task: str, conditions: Conditions, target: float, axis: str, baseline: Baseline
+    ) -> ErtEstimate | None:
+        """Of random search on a recorded task; ``None`` where it is not known."""
+        if baseline.kind == DRAWN and self.findable(task, target):
+            return self.random.drawn_ert(task, conditions, target, axis)
+        log = self.log_ert(task, conditions, target, axis, baseline)
+        if log is None:
+            return None
+        return NOTHING_TO_FIND if np.isinf(log.log) else ErtEstimate(log.value, 1, 1, log)
 
     def log_ert(
         self, task: str, conditions: Conditions, target: float, axis: str, baseline: Baseline
     ) -> LogEstimate | None:
-        """log ERT of random search on a recorded task; inf with nothing to find, ``None`` where it is not known."""
+        """log ERT by a law of the whole table; inf with nothing to find, ``None`` where it is not known."""
         if not self.findable(task, target):
             return LogEstimate(float("inf"))
         return self.random.log_ert(task, conditions, target, axis, baseline)
@@ -150,6 +172,7 @@ class Ground:
 
 def pairs(ground: Ground, baseline: Baseline, task: str, strategy: str) -> list[Pair]:
     """A strategy and its baseline at every target and axis that the baseline covers."""
+    baseline = ground.standing_in(baseline, task)
     paired = _against_table(ground, baseline, task, strategy) if baseline.from_table else []
     rival = baseline.fallback if baseline.from_table else baseline.name
     missing = {(t, a) for t in ground.targets for a in AXES} - {(pair.target, pair.axis) for pair in paired}
@@ -174,9 +197,8 @@ def _against_table(ground: Ground, baseline: Baseline, task: str, strategy: str)
     shares = ground.shares.get((task, strategy), {})
     paired = []
     for (target, axis), (of_run, result) in own.items():
-        log = ground.log_ert(task, conditions, target, axis, baseline)
-        if log is not None:
-            base = NOTHING_TO_FIND if np.isinf(log.log) else ErtEstimate(log.value, 1, 1, log)
+        base = ground.ert(task, conditions, target, axis, baseline)
+        if base is not None:
             shared = _shared(shares.get((target, axis)), None, result, base)
             sides = int(first["compile_workers"]), conditions.compile_workers
             paired.append(Pair(target, axis, baseline.label, of_run, result, base, shared, *sides))
@@ -221,8 +243,12 @@ def _part(study: Study, index: NDArray[np.int64], seconds: float) -> Study:
     return replace(study, runs=runs, evaluations=evaluations)
 
 
-def compared(result: ErtEstimate, base: ErtEstimate) -> dict[str, Any]:
-    """One row's numbers: a ratio of two ERTs, either of which may be only a lower bound."""
+def compared(result: ErtEstimate, base: ErtEstimate, drawn: bool = False) -> dict[str, Any]:
+    """One row's numbers: a ratio of two ERTs, either of which may be only a lower bound.
+
+    Args:
+        drawn: ``base`` is a measured rate, whose hits and runs are of single draws.
+    """
     ratio: LogEstimate = base.log - result.log
     low, high = ratio.interval()
     bound, limit = "none", None
@@ -238,11 +264,12 @@ def compared(result: ErtEstimate, base: ErtEstimate) -> dict[str, Any]:
         upper_own = result.log.interval()[1]
         low = lower_limit_without_hits(base.ert, base.runs) / upper_own
         limit = RatioLimit(ratio.centre, base.runs, -1, result.log.se, result.log.df)
+    exact = drawn or np.isinf(base.log.df)
     return {
         "hits": result.hits,
         "runs": result.runs,
-        "base_hits": 0 if np.isinf(base.log.df) else base.hits,
-        "base_runs": 0 if np.isinf(base.log.df) else base.runs,
+        "base_hits": 0 if exact else base.hits,
+        "base_runs": 0 if exact else base.runs,
         "ert": result.ert,
         "bound": bound,
         "speedup": ratio.value,

@@ -83,14 +83,16 @@ def analyse(
     others: Sequence[Baseline] = OTHERS,
     rule: StratumRule | None = None,
     precise: Collection[str] = (),
+    best: Optima | None = None,
 ) -> StudyResults:
     """The main results of a study.
 
     Args:
+        best: what it is judged by, if not by :func:`analysis.study.incumbents.optima`.
         rule: how its tasks are divided by difficulty, if not by the default one.
         precise: labels of baselines that a verdict hangs on: where they are simulated, to a smaller error.
     """
-    best = optima(study)
+    best = optima(study) if best is None else best
     times = times_to_target(study, best)
     ground = Ground(study, best, TARGETS, times, rule, precise)
     tables = {}

@@ -12,7 +12,7 @@ from analysis.reference import DIFFICULTIES, HEADLINE_TARGET, TARGETS, StratumRu
 from analysis.runs.load import Study
 from analysis.statistics.ert import estimate
 from analysis.study.aggregate import aggregates
-from analysis.study.baseline import HIERARCHICAL_RUNS, PRIMARY, RANDOM_RUNS, Baseline
+from analysis.study.baseline import DRAWN_RANDOM, HIERARCHICAL_RUNS, PRIMARY, RANDOM_RUNS, Baseline
 from analysis.study.incumbents import Optima
 from analysis.study.pairing import Ground, compared, pairs
 from analysis.study.time_to_target import budgets, times_to_target
@@ -122,7 +122,10 @@ def findable(study: Study, optima: Optima, task: str, target: float) -> bool:
     t_star = optima.t_star_ms[task]
     if not np.isfinite(t_star):
         return False
-    return task not in study.references or difficulty(study.references[task], t_star, target).k > 0
+    if task not in study.references:
+        return True
+    hard = difficulty(study.references[task], t_star, target)
+    return hard.k > 0 or hard.drawn
 
 
 def task_speedups(
@@ -141,8 +144,10 @@ def task_speedups_on(ground: Ground, baseline: Baseline) -> pd.DataFrame:
             row = {"task": task, "kernel": runs["kernel"].iloc[0], "strategy": strategy, "target": pair.target}
             row |= {"axis": pair.axis, "baseline": pair.baseline, "budget": pair.budget, "stratum": strata[task]}
             row |= {"refused": "", "workers": pair.workers, "baseline_workers": pair.baseline_workers}
-            row["unreachable_above"] = ground.expected(task, pair.target, baseline, pair.baseline)
-            rows.append(row | compared(pair.own, pair.base) | {"shared": pair.shared})
+            over = ground.standing_in(baseline, task)
+            row["unreachable_above"] = ground.expected(task, pair.target, over, pair.baseline)
+            drawn = pair.baseline.startswith(DRAWN_RANDOM)
+            rows.append(row | compared(pair.own, pair.base, drawn) | {"shared": pair.shared})
     return pd.DataFrame(
         rows, columns=[*COLUMNS, "kernel", "log", "se", "df", "bias", "limit", "shared", "base_hits", "base_runs"]
     )

@@ -11,12 +11,12 @@ import numpy as np
 from analysis.reference import costs, space_rows
 from analysis.runs.load import Study
 from analysis.runs.recordings import read_readings
-from analysis.statistics.ert import LogEstimate
+from analysis.statistics.ert import ErtEstimate, LogEstimate
 from analysis.statistics.readings import Readings
 from analysis.statistics.until_precise import ERROR, ROUGH, Simulated
 from analysis.study.baseline import EXACT_BY_PARAMETER, EXACT_RANDOM, Baseline
 from analysis.study.incumbents import Optima
-from analysis.study.laws import Law, law_of
+from analysis.study.laws import DRAWN, UNIFORM, Drawn, Law, law_of
 from analysis.study.ruled_baseline import recorded, ruled_costs
 from analysis.study.simulated_baseline import (
     Conditions,
@@ -92,6 +92,25 @@ class TableErts:
         if told not in self.simulated or not ratio.error <= self.simulated[told].error:
             self.simulated[told] = ratio
         return LogEstimate(float(np.log(exact)) + float(np.log(ratio.value)), ratio.error)
+
+    def drawn_ert(self, task: str, conditions: Conditions, target: float, axis: str) -> ErtEstimate | None:
+        """Of random search whose draws were recorded, with the error of its rate; ``None`` without costs, in seconds.
+
+        Without a hit among the draws it is a bound. On several workers the seconds of an evaluation are simulated.
+        """
+        law = self.law(task, target, DRAWN)
+        if not isinstance(law, Drawn):
+            return None
+        if axis == "evaluations":
+            return law.rate.estimate()
+        cost_s, error = law.cost_s, 0.0
+        if not conditions.sequential:
+            ratio = self._clock(task, (target,), UNIFORM, conditions, ROUGH).get(target)
+            cost_s, error = (float("nan"), 0.0) if ratio is None else (ratio.value, ratio.error)
+        if not 0 < cost_s < np.inf:
+            return None
+        of = law.rate.estimate(cost_s)
+        return replace(of, log=replace(of.log, se=float(np.hypot(of.log.se, error))))
 
     def _clock(
         self, task: str, targets: Sequence[float], kind: str, how: Conditions, wanted: float

@@ -17,6 +17,7 @@ from analysis.tables.table import Table, text_rows, times_cell
 NAMES = {
     "exact_random": "exact random (closed form)",
     "exact_random_by_parameter": "exact random by parameter (closed form)",
+    "drawn_random": "random search at its measured rate (independent draws)",
     "noisy_random": "random with the recorded noise (simulated)",
     "noisy_random_by_parameter": "random by parameter with the recorded noise (simulated)",
     "exact_random_without_restarts": "exact random that never restarts",

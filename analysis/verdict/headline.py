@@ -13,6 +13,7 @@ import numpy as np
 
 from analysis.statistics.supported import NEW_KERNELS
 from analysis.study.baseline import (
+    DRAWN_RANDOM,
     EXACT_BY_PARAMETER,
     EXACT_RANDOM,
     HIERARCHICAL_RUNS,
@@ -29,6 +30,7 @@ _RANDOM = {
     NOISY_RANDOM: "uniform random search with recorded noise",
     EXACT_BY_PARAMETER: "random search by parameter",
     EXACT_RANDOM: "uniform random search",
+    DRAWN_RANDOM: "random search at its measured rate",
     HIERARCHICAL_RUNS: "runs of random search by parameter",
     RANDOM_RUNS: "runs of uniform random search",
 }

@@ -13,10 +13,10 @@ from typing import Any, TypeVar
 from analysis.errors import AnalysisError
 from analysis.media import printable
 from analysis.runs.names import name_fault
+from analysis.runs.yaml_mapping import read_mapping, shown
 from analysis.verdict import hypothesis_parts as parts
 from analysis.verdict.hypothesis import CHOICES, TESTED_TARGETS, Hypothesis
 from analysis.verdict.registration import Registration, registration
-from analysis.verdict.yaml_mapping import read_mapping, shown
 
 NAME = "hypothesis.yaml"
 VERSION = 1

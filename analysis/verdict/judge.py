@@ -21,7 +21,7 @@ all of them must refute it, including one that did not run.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,7 @@ from analysis.verdict.cells import Cell
 from analysis.verdict.headline import headline
 from analysis.verdict.hypothesis import Hypothesis
 from analysis.verdict.judgements import Judgements, cells_of, judgements_of, of_claim, p_values, taken_away, words
+from analysis.verdict.own_finds import WithoutOwnFinds
 from analysis.verdict.tested import tested, without_restarts
 from analysis.verdict.text import Verdicts, details
 from analysis.verdict.unreachable import Unreachable, document, sentences, unreachable
@@ -55,6 +56,7 @@ class Verdict:
         unreachable: tasks on which random search is too fast for the claim.
         notes: sentences on both that a reader must know.
         reference: the same tests with the error of the recorded latencies, if one is stated.
+        own_finds: the same tests with each strategy's own finds left out of t*, if that changes any t*.
     """
 
     hypothesis: Hypothesis
@@ -67,6 +69,7 @@ class Verdict:
     unreachable: tuple[Unreachable, ...] = ()
     notes: tuple[str, ...] = ()
     reference: WithError | None = None
+    own_finds: WithoutOwnFinds | None = None
 
     @property
     def verdicts(self) -> Verdicts:
@@ -98,6 +101,7 @@ class Verdict:
             "without_restarts": [{k: plain(v) for k, v in asdict(cell).items()} for cell in self.sensitivity],
             "unreachable": document(self.unreachable, claimed),
             "reference_error": None if self.reference is None else self.reference.document(plain),
+            "own_finds_left_out": None if self.own_finds is None else self.own_finds.document(),
             "notes": list(self.notes),
         }
 
@@ -139,6 +143,20 @@ def judge(results: StudyResults, hypothesis: Hypothesis, disturbed: Disturbed | 
         notes,
         reference,
     )
+
+
+def without_own_finds(
+    verdict: Verdict, results: StudyResults, t_star_ms: dict[str, dict[str, float]], disturbed: Disturbed | None = None
+) -> Verdict:
+    """The verdict, with a note on what it would be if no strategy were judged by its own finds.
+
+    Args:
+        results, t_star_ms: of :func:`analysis.study.own_finds.own_finds_left_out`.
+    """
+    again = judge(results, verdict.hypothesis, disturbed)
+    found = WithoutOwnFinds(t_star_ms, again.claim, again.verdicts)
+    sentence = found.sentence(verdict.claim, verdict.hypothesis)
+    return replace(verdict, own_finds=found, notes=(*verdict.notes, *([sentence] if sentence else [])))
 
 
 def plain(value: Any) -> Any:

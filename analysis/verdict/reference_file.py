@@ -14,8 +14,8 @@ from pathlib import Path
 from analysis.errors import AnalysisError
 from analysis.media import printable
 from analysis.reference import REFERENCE_ERROR
+from analysis.runs.yaml_mapping import read_mapping
 from analysis.verdict.hypothesis_parts import read_reference_error
-from analysis.verdict.yaml_mapping import read_mapping
 
 NAME = REFERENCE_ERROR
 VERSION = 1

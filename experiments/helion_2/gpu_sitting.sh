@@ -33,5 +33,6 @@ python3 -c "
 from importlib.metadata import version
 import torch, triton, kernels.helion
 print('helion', version('helion'), 'torch', torch.__version__, 'triton', triton.__version__, 'code', open('COMMIT').read().strip())"
+if [ -n "${HELION_2_PREPARE_ONLY:-}" ]; then return; fi   # gpu_live.sh goes on from here
 python3 -m experiments.helion_2.sitting "$out" --carried "$carried" --seconds $((seconds - SECONDS + begin)) "$@"
 ls -l "$out"

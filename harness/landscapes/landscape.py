@@ -37,8 +37,10 @@ Cell = TypeVar("Cell")
 SCHEMA_VERSION = 1
 REQUIRED = ("status", "latency_ms", "oracle_ms")
 COSTS = ("compile_s", "verify_s", "benchmark_s")
-RECORDER = ("draws", "first_draw", "binary", "alias", "gpu", "sm_clock_mhz", "temperature_c", "throttle_reasons")
-"""Optional columns that this module does not use."""
+DRAWS = "draws"
+"""The column of a recording of independent draws: how often each row was drawn."""
+RECORDER = (DRAWS, "first_draw", "binary", "alias", "gpu", "sm_clock_mhz", "temperature_c", "throttle_reasons")
+"""Optional columns that no strategy and no replay uses."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +72,7 @@ class Landscape:
     origin: tuple[str, ...]
     metadata: Mapping[str, Any] = field(repr=False)
     sha256: str
+    draws: NDArray[np.float64] | None = None
 
     @property
     def exhaustive(self) -> bool:
@@ -93,7 +96,7 @@ class Landscape:
 
     def frame(self) -> pd.DataFrame:
         """``status, latency_ms, oracle_ms, compile_s, verify_s, benchmark_s, origin, draw_probability``, one row per
-        configuration."""
+        configuration, and ``draws`` in a recording of independent draws."""
         import pandas as pd  # imported here because a short replay does not need it
 
         return pd.DataFrame(
@@ -104,6 +107,7 @@ class Landscape:
                 **{name: self.costs_s[:, i] for i, name in enumerate(COSTS)},
                 "origin": list(self.origin),
                 "draw_probability": self.draw_probability,
+                **({} if self.draws is None else {DRAWS: self.draws}),
             }
         )
 
@@ -206,6 +210,7 @@ def _build(path: Path, table: pa.Table, sha256: str) -> Landscape:
         origin=_at(origins(path, table), order),
         metadata=document,
         sha256=sha256,
+        draws=cost(path, table, DRAWS)[order] if DRAWS in table.column_names else None,
     )
     if not landscape.exhaustive and not landscape.searchable.all():
         if not landscape.searchable.any():

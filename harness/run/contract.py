@@ -83,6 +83,7 @@ SEED: Final = "seed"
 LABEL: Final = "strategy"
 ORIGIN: Final = "origin"
 DRAW_PROBABILITY: Final = "draw_probability"
+DRAWS: Final = "draws"
 PATH: Final = "path"
 FINGERPRINT: Final = "fingerprint"
 RUN_CONFIG: Final = "config"
@@ -136,9 +137,11 @@ REFERENCE_COLUMNS: Final[Mapping[str, pa.DataType]] = MappingProxyType(
         BENCHMARK_S: pa.float64(),
         ORIGIN: pa.string(),
         DRAW_PROBABILITY: pa.float64(),
+        DRAWS: pa.float64(),
     }
 )
-"""Columns of reference.parquet. ``draw_probability`` was added later: a sweep rewrites files that lack it."""
+"""Columns of reference.parquet. ``draw_probability`` was added later: a sweep rewrites files that lack it. ``draws``
+exists only for recordings of independent draws."""
 RETIMED_COLUMNS: Final[Mapping[str, pa.DataType]] = MappingProxyType(
     {
         LABEL: pa.dictionary(pa.int32(), pa.string()),

@@ -159,5 +159,7 @@ def _reference_table(landscape: Landscape) -> pa.Table:
         contract.ORIGIN: landscape.origin,
         contract.DRAW_PROBABILITY: without_nan(landscape.draw_probability),
     }
-    arrow = contract.REFERENCE_COLUMNS
+    if landscape.draws is not None:
+        columns[contract.DRAWS] = landscape.draws.tolist()
+    arrow = {name: kind for name, kind in contract.REFERENCE_COLUMNS.items() if name in columns}
     return pa.table({name: column(columns[name], kind) for name, kind in arrow.items()})

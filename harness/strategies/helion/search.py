@@ -50,13 +50,28 @@ class Retimings:
     configurations: dict[str, int] = field(default_factory=lambda: {SEARCH: 0, FINAL: 0})
     device_s: dict[str, float] = field(default_factory=lambda: {SEARCH: 0.0, FINAL: 0.0})
 
-    def time(self, calls: Sequence[Callable[[], float]], *, repeat: int, desc: str = "") -> list[float]:
-        """``Settings.autotune_benchmark_fn``: each call returns its known latency in ms."""
+    def time(
+        self, calls: Sequence[Callable[[], float]], *, repeat: int, desc: str = "", **unknown: object
+    ) -> list[float]:
+        """``Settings.autotune_benchmark_fn``: each call returns its known latency in ms.
+
+        Raises:
+            UserError: ``unknown``, what a later Helion may ask for, is not empty.
+        """
         del desc
+        _refuse("autotune_benchmark_fn", unknown)
         timings = [call() for call in calls]
         self.configurations[self.phase] += len(timings)
         self.device_s[self.phase] += repeat * sum(timings) / 1e3
         return timings
+
+
+def _refuse(function: str, unknown: Mapping[str, object]) -> None:
+    if unknown:
+        raise UserError(
+            f"helion {version('helion')} calls {function}() with {next(iter(unknown))}=…: expected helion "
+            f"{OLDEST} … {NEWEST}"
+        )
 
 
 class Known:
@@ -98,11 +113,7 @@ class CallbackProvider(BenchmarkProvider):  # type: ignore[misc]  # Helion may b
             UserError: ``unknown`` is not empty.
         """
         del desc, raise_if_no_viable_config
-        if unknown:
-            raise UserError(
-                f"helion {version('helion')} calls benchmark() with {next(iter(unknown))}=…: expected helion "
-                f"{OLDEST} … {NEWEST}"
-            )
+        _refuse("benchmark", unknown)
         return [_result(*measured) for measured in self._look(configs)]
 
     def setup(self) -> None:

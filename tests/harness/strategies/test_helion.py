@@ -132,12 +132,17 @@ def test_it_ends_where_nothing_works(native: SearchSpace) -> None:
 
 
 def test_keywords_of_helion_s_benchmark_are_known_or_named() -> None:
-    from harness.strategies.helion.search import CallbackProvider
+    from harness.strategies.helion.search import CallbackProvider, Retimings
 
     provider = CallbackProvider(lambda _: [])
     assert provider.benchmark([], desc="", raise_if_no_viable_config=False) == []
     with pytest.raises(UserError, match=r"calls benchmark\(\) with budget_s=…: expected helion 1\.4\.0 … 1\.5\.1"):
         provider.benchmark([], budget_s=3)
+    assert Retimings().time([lambda: 2.0], repeat=3, desc="") == [2.0]
+    with pytest.raises(
+        UserError, match=r"calls autotune_benchmark_fn\(\) with pairs=…: expected helion 1\.4\.0 … 1\.5\.1"
+    ):
+        Retimings().time([], repeat=3, pairs=True)
 
 
 def test_a_space_that_another_helion_described_is_one_clear_line(native: SearchSpace) -> None:

@@ -1,0 +1,42 @@
+"""Where the rest is lost: each strategy's gap at the end of its runs, in exploration and in selection."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from analysis.reference import HEADLINE_TARGET
+from analysis.study.gap_split import gap_split
+from analysis.study.results import StudyResults
+from analysis.tables.table import Table, text_rows
+
+
+def gaps(results: StudyResults) -> Table | None:
+    """A line per task and strategy, every run in the data; ``None`` where no run succeeded with anything."""
+    split = gap_split(results)
+    if split.empty:
+        return None
+    rows = []
+    for (task, strategy), of in split.groupby(["task", "strategy"], sort=True):
+        tried, chosen = int(of["tried_hit"].sum()), int(of["chosen_hit"].sum())
+        means = {name: float(of[name].mean()) for name in ("gap", "exploration", "selection")}
+        own: dict[str, Any] = {"task": task, "strategy": strategy, "runs": len(of), **means}
+        rows.append(own | {"largest_selection": float(of["selection"].max()), "tried_hits": tried, "hits": chosen})
+    return Table(
+        name="gap-split",
+        title="Where the rest is lost: what runs tried, and what they chose",
+        caption=(
+            "At the end of the runs, in true latencies relative to t*, means over runs. Exploration: how far the best "
+            "configuration tried is from the optimum; selection: how much worse the one chosen by its readings is; the "
+            "gap is their sum. The last columns count runs that tried, and that chose, one within "
+            f"{HEADLINE_TARGET:.0%}."
+        ),
+        headers=("task", "strategy", "gap", "exploration", "selection", "largest selection", "tried", "chose"),
+        rows=text_rows([_cells(row) for row in rows]),
+        data=split,
+    )
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    shares = (row[name] for name in ("gap", "exploration", "selection", "largest_selection"))
+    hits = (f"{row[name]}/{row['runs']}" for name in ("tried_hits", "hits"))
+    return [row["task"], row["strategy"], *(f"{share:.1%}" for share in shares), *hits]

@@ -1,0 +1,266 @@
+"""The live study's order, and a sitting of it on a lent machine.
+
+    python -m experiments.helion_2.live plan                     # writes live/plan.csv: committed before any run
+    python -m experiments.helion_2.live run RESULTS OUT --carried DIR --seconds 560 --cards 0,1,2,3
+
+``run`` starts the runs of the plan in its order, each a ``nearopt run`` of its own, so many at once a card, and skips
+those that are done. It starts none that would hardly end before the time is up; what is still running then is
+interrupted, keeps its evaluations, and goes on in the next sitting. The results come home as ``live.tar.gz``, every
+minute and at the end; an earlier sitting's in DIR are unpacked first.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import os
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+import numpy as np
+
+from experiments.helion_2.sitting import TASKS
+
+PLAN = Path(__file__).with_name("live") / "plan.csv"
+PACKED = "live.tar.gz"
+SEEDS = range(5000, 5015)
+REFERENCE_SEEDS = range(900, 904)
+BUDGET, REFERENCE_BUDGET, NEAR_BUDGET, WORKERS = 300, 600, 200, 6
+BATCH, ASYNC = f"workers={WORKERS} schedule=batch", f"workers={WORKERS} schedule=async"
+VERSION = "1.5.1"
+"""Of Helion."""
+WAVES: tuple[tuple[tuple[str, str, str], ...], ...] = (
+    (
+        ("reference_helion", "helion_lfbo_tree", BATCH),
+        ("reference_gp", "conditional_gp", ASYNC),
+        ("reference_tpe", "optuna_tpe", ASYNC),
+    ),
+    (
+        (f"helion_lfbo_tree_{VERSION}", "helion_lfbo_tree", BATCH),
+        ("conditional_gp", "conditional_gp", ASYNC),
+        ("optuna_tpe", "optuna_tpe", ASYNC),
+    ),
+    ((f"helion_lfbo_tree_{VERSION}_unseeded", "helion_lfbo_tree", f"{BATCH} strategy.compiler_seeds=false"),),
+    (("random_from_default", "random_from_default", ASYNC), ("trust_region", "trust_region", ASYNC)),
+)
+"""Label, strategy and further overrides of the arms, in the order in which device time goes to them. The first wave is
+searched before the others and gives t*; a block, a task and a seed, holds every arm of a wave once, in random order."""
+ORDER_SEED = 20261127
+USUAL_S = 240.0
+"""What a run takes, in s."""
+LIVE = ("backend=live", "backend.share_device=true")
+PACK_S, DRAIN_S, SNAPSHOT_S = 15.0, 8.0, 60.0
+"""Kept for packing, for runs to end that are interrupted, and between two snapshots, in s."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A row of the plan: one ``nearopt run``, in a place of the order that was drawn beforehand."""
+
+    order: int
+    wave: int
+    block: int
+    task: str
+    label: str
+    strategy: str
+    seed: int
+    evaluations: int
+    overrides: str
+
+    def words(self, results: Path, backend: Sequence[str]) -> list[str]:
+        """Its arguments."""
+        own = [*backend, "keep_diff=false", "jobs=1", *self.overrides.split()]
+        names = [f"task={TASKS[self.task]}", f"strategy={self.strategy}", f"strategy.label={self.label}"]
+        return [
+            "run",
+            *names,
+            f"seed={self.seed}",
+            f"budget.evaluations={self.evaluations}",
+            f"results={results}",
+            *own,
+        ]
+
+    def done(self, results: Path) -> bool:
+        """On whatever device."""
+        return any(results.glob(f"{TASKS[self.task]}__*/{self.label}/seed-{self.seed}/DONE"))
+
+
+def make_plan() -> list[Run]:
+    """Waves in their order; in each the seeds in turn, the tasks of a seed and the arms of a block in random order."""
+    rng = np.random.default_rng(ORDER_SEED)
+    runs: list[Run] = []
+    block = 0
+    for wave, arms in enumerate(WAVES):
+        evaluations = BUDGET if wave else REFERENCE_BUDGET
+        if not wave:  # what was drawn near the best, measured beside the searches: see rates.py
+            for task in rng.permutation(sorted(TASKS)).tolist():
+                arm = ("drawn", "random", f"{BATCH} start=near/{task}.json")
+                runs.append(Run(len(runs), wave, block, task, *_named(arm, REFERENCE_SEEDS.start, NEAR_BUDGET)))
+                block += 1
+        for seed in SEEDS if wave else REFERENCE_SEEDS:
+            for task in rng.permutation(sorted(TASKS)).tolist():
+                for arm in rng.permutation(len(arms)).tolist():
+                    runs.append(Run(len(runs), wave, block, task, *_named(arms[arm], seed, evaluations)))
+                block += 1
+    return runs
+
+
+def _named(arm: tuple[str, str, str], seed: int, evaluations: int) -> tuple[str, str, int, int, str]:
+    label, strategy, overrides = arm
+    return label, strategy, seed, evaluations, overrides
+
+
+def write_plan(runs: Sequence[Run], path: Path) -> None:
+    names = [each.name for each in fields(Run)]
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(names)
+        writer.writerows([getattr(run, name) for name in names] for run in runs)
+
+
+def read_plan(path: Path) -> list[Run]:
+    with path.open(encoding="utf-8", newline="") as file:
+        kinds = {each.name: int if each.type == "int" else str for each in fields(Run)}
+        return [Run(**{name: kinds[name](value) for name, value in row.items()}) for row in csv.DictReader(file)]
+
+
+@dataclass(frozen=True)
+class Sitting:
+    """Where and until when.
+
+    Attributes:
+        end: monotonic time by which everything has to be in ``out``.
+        slots: the card of each run that is made at once.
+        command: what starts ``nearopt``.
+    """
+
+    results: Path
+    out: Path
+    end: float
+    slots: Sequence[str]
+    usual_s: float = USUAL_S
+    backend: Sequence[str] = LIVE
+    command: Sequence[str] = field(default=(sys.executable, "-m", "harness.cli"))
+
+
+def sit(plan: Sequence[Run], sitting: Sitting) -> dict[str, int]:
+    """Run what is left of the plan as far as the time goes.
+
+    Returns: how many runs were ``done`` before, ``ended`` now, ``failed`` now, were ``interrupted``, and are ``left``.
+    """
+    left = [run for run in plan if not run.done(sitting.results)]
+    counts = {"done": len(plan) - len(left), "ended": 0, "failed": 0, "interrupted": 0}
+    queue, busy = iter(left), dict[int, tuple[Run, subprocess.Popen[bytes]]]()
+    stop, shot = sitting.end - PACK_S - DRAIN_S, time.monotonic()
+    sitting.results.mkdir(parents=True, exist_ok=True)
+    with (sitting.results / "printed.txt").open("ab") as printed:
+        while True:
+            _fill(queue, busy, sitting, stop, printed)
+            if not busy or time.monotonic() > stop:
+                break
+            time.sleep(0.05)
+            for slot in [slot for slot, (_, process) in busy.items() if process.poll() is not None]:
+                _, process = busy.pop(slot)
+                counts["failed" if process.returncode else "ended"] += 1
+            if time.monotonic() - shot > SNAPSHOT_S:
+                pack(sitting.results, sitting.out)
+                shot = time.monotonic()
+        counts["interrupted"] = len(busy)
+        _interrupt([process for _, process in busy.values()])
+    pack(sitting.results, sitting.out)
+    return {**counts, "left": sum(not run.done(sitting.results) for run in plan)}
+
+
+def _fill(
+    queue: Iterator[Run],
+    busy: dict[int, tuple[Run, subprocess.Popen[bytes]]],
+    sitting: Sitting,
+    stop: float,
+    printed: io.BufferedIOBase,
+) -> None:
+    """Start the next runs in the slots that are free, unless they would hardly end."""
+    for slot, card in enumerate(sitting.slots):
+        if slot in busy or time.monotonic() + sitting.usual_s >= stop or (run := next(queue, None)) is None:
+            continue
+        environment = {**os.environ, "CUDA_VISIBLE_DEVICES": card}
+        words = [*sitting.command, *run.words(sitting.results, sitting.backend)]
+        busy[slot] = run, subprocess.Popen(words, stdout=printed, stderr=printed, env=environment)
+
+
+def _interrupt(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+    for process in processes:
+        process.send_signal(signal.SIGINT)
+    until = time.monotonic() + DRAIN_S
+    for process in processes:
+        try:
+            process.wait(max(0.0, until - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def pack(results: Path, out: Path) -> None:
+    """All results in one file; whoever reads it sees the old or the new one."""
+    out.mkdir(parents=True, exist_ok=True)
+    hidden = out / f".{PACKED}"
+    with tarfile.open(hidden, "w:gz", compresslevel=3) as tar:
+        for path in sorted(results.iterdir()):
+            tar.add(path, path.name, filter=_kept)
+    hidden.replace(out / PACKED)
+
+
+def _kept(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
+    """No locks: they are of processes of this machine."""
+    return None if Path(entry.name).name in (".lock", ".owner") or entry.name.endswith(".tmp") else entry
+
+
+def unpack(carried: Path, results: Path) -> bool:
+    """Put an earlier sitting's results where they go on, unless this machine has some."""
+    packed = carried / PACKED
+    if results.exists() or not packed.exists():
+        return False
+    results.mkdir(parents=True)
+    with tarfile.open(packed) as tar:
+        tar.extractall(results, filter="data")
+    return True
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit code 0 where no run failed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("plan").add_argument("--plan", type=Path, default=PLAN)
+    run = commands.add_parser("run")
+    run.add_argument("results", type=Path)
+    run.add_argument("out", type=Path)
+    run.add_argument("--plan", type=Path, default=PLAN)
+    run.add_argument("--waves", default="0,1,2,3", help="0: the reference searches; default: all")
+    run.add_argument("--carried", type=Path, default=Path(".sitting"), help=f"may have an earlier sitting's {PACKED}")
+    run.add_argument("--seconds", type=float, default=560.0, help="all in all, packing included")
+    run.add_argument("--cards", default="0")
+    run.add_argument("--per-card", type=int, default=6, help="runs at once, six compile workers each")
+    run.add_argument("--backend", default=" ".join(LIVE), help="overrides; others than a device's are a rehearsal")
+    run.add_argument("--usual-s", type=float, default=USUAL_S, help="no run begins later than this before the end")
+    given = parser.parse_args(arguments)
+    if given.command == "plan":
+        write_plan(make_plan(), given.plan)
+        return 0
+    end = time.monotonic() + given.seconds
+    waves = {int(wave) for wave in given.waves.split(",")}
+    plan = [one for one in read_plan(given.plan) if one.wave in waves]
+    print("goes on" if unpack(given.carried, given.results) else "begins", flush=True)
+    slots = [card for _ in range(given.per_card) for card in given.cards.split(",")]
+    counts = sit(plan, Sitting(given.results, given.out, end, slots, given.usual_s, given.backend.split()))
+    print(", ".join(f"{count} {name}" for name, count in counts.items()), flush=True)
+    return 1 if counts["failed"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,147 @@
+"""From recorded draws and reference searches to what the live study is judged by.
+
+    python -m experiments.helion_2.rates near DRAWN FOLDER      # FOLDER/softmax.json …: what was drawn near the best
+    python -m experiments.helion_2.rates slim DRAWN LIVE [--results RESULTS]   # LIVE/<task>/reference.parquet: the rate
+    python -m experiments.helion_2.rates freeze RESULTS LIVE    # LIVE/optima.yaml: t*, before the runs that it judges
+
+DRAWN has the recordings of draws (``<task>__h100.parquet``), RESULTS the live runs with their ``retimed.parquet``: the
+reference searches, and the run ``drawn`` that measured what ``near`` lists, all of a task in one interleaved batch. So
+draws, references and runs are judged on one scale. Of the draws far from the best the rate needs only how many they
+are and what they cost: ``slim`` merges them, by status.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+
+from analysis.reference import COSTS, DRAWN, true_latency
+from analysis.runs import contract
+from analysis.runs.frozen import NAME, VERSION
+from experiments.helion_2.live import REFERENCE_SEEDS, WAVES
+from experiments.helion_2.sitting import TASKS
+from harness.landscapes.files import keyed_table
+from harness.landscapes.landscape import Landscape, read_landscape
+
+NEAR, KEPT = 1.1, 1.3
+"""What is measured again beside the runs, and what stays a row of its own, as multiples of the best drawn."""
+DRAWS_LABEL = "drawn"
+SEARCHES = {label: strategy for label, strategy, _ in WAVES[0]}
+"""Label of a reference search to the strategy that it is a run of."""
+
+
+def near_rows(table: pd.DataFrame) -> pd.DataFrame:
+    """The drawn rows within :data:`NEAR` of the best, fastest first."""
+    true = pd.Series(true_latency(table), index=table.index)
+    drawn = table[contract.ORIGIN] == DRAWN
+    near = table[drawn & (true <= NEAR * true[drawn].min())]
+    return near.loc[true[near.index].sort_values(kind="stable").index]
+
+
+def slim(table: pd.DataFrame, again_ms: Mapping[str, float]) -> pd.DataFrame:
+    """The table of draws with a row for each within :data:`KEPT` of the best, and one for all others of a status.
+
+    Args:
+        table: of a recording, with ``key`` and ``draws``.
+        again_ms: by key, the latencies of :func:`near_rows` as timed again beside the runs; may be empty.
+    """
+    table = table[(table[contract.ORIGIN] == DRAWN) & (table[contract.DRAWS] > 0)].reset_index(drop=True)
+    true = true_latency(table)
+    keep = true <= KEPT * true.min()
+    kept = table[keep].assign(
+        **{contract.ORACLE_MS: table[contract.KEY][keep].map(dict(again_ms)).fillna(table[contract.ORACLE_MS][keep])}
+    )
+    merged = []
+    for status, rest in table[~keep].groupby(contract.STATUS, sort=True):
+        draws = rest[contract.DRAWS].astype(np.float64)
+        means = {name: float(np.average(rest[name].fillna(0.0), weights=draws)) for name in COSTS}
+        merged.append({contract.STATUS: status, **means, contract.ORIGIN: DRAWN, contract.DRAWS: draws.sum()})
+    names = [contract.STATUS, contract.LATENCY_MS, contract.ORACLE_MS, *COSTS, contract.ORIGIN, contract.DRAWS]
+    return pd.concat([kept, pd.DataFrame(merged)], ignore_index=True).reindex(columns=names)
+
+
+def write_slim(table: pd.DataFrame, landscape: Landscape, folder: Path) -> None:
+    """reference.parquet and its note, as the harness writes them beside replays."""
+    folder.mkdir(parents=True, exist_ok=True)
+    texts = (contract.STATUS, contract.ORIGIN)
+    columns = {
+        name: pa.array(table[name], pa.string() if name in texts else pa.float64(), from_pandas=True) for name in table
+    }
+    pq.write_table(pa.table(columns), folder / contract.REFERENCE, compression="zstd", compression_level=19)
+    facts = {name: landscape.metadata[name] for name in contract.REFERENCE_FACTS if name in landscape.metadata}
+    note = {contract.LANDSCAPE_SHA256: landscape.sha256, **facts}
+    (folder / contract.REFERENCE_NOTE).write_text(yaml.safe_dump(note, sort_keys=False), encoding="utf-8")
+
+
+def again(results: Path, task: str, near: Sequence[str]) -> dict[str, float]:
+    """By key, what the run that measured ``near`` first, in their order, was timed at in the batch of all runs."""
+    table = pq.read_table(results / task / contract.RETIMED).to_pandas()
+    own = table[(table[contract.LABEL] == DRAWS_LABEL) & (table[contract.INDEX] < len(near))].dropna()
+    return {near[i]: float(ms) for i, ms in zip(own[contract.INDEX], own[contract.ORACLE_MS], strict=True)}
+
+
+def found(retimed: pd.DataFrame) -> dict[str, float]:
+    """Who of the reference searches, and of the draws, found what at best, in ms; by strategy."""
+    best = retimed.groupby(contract.LABEL)[contract.ORACLE_MS].min().dropna()
+    names = {**SEARCHES, DRAWS_LABEL: "draws"}
+    return {names[label]: float(ms) for label, ms in best.items() if label in names}
+
+
+def freeze(results: Path) -> dict[str, Any]:
+    """The document of ``optima.yaml``.
+
+    Raises:
+        ValueError: a task was not re-timed, or a reference search of it is missing there.
+    """
+    tasks = {}
+    for task in sorted(path.parent.name for path in results.glob(f"*/{contract.RETIMED}")):
+        who = found(pq.read_table(results / task / contract.RETIMED).to_pandas())
+        if missing := sorted({*SEARCHES.values(), "draws"} - set(who)):
+            raise ValueError(
+                f"{results / task / contract.RETIMED}: nothing of {', '.join(missing)}: expected wave 0 done"
+            )
+        tasks[task] = who
+    if len(tasks) != len(TASKS):
+        raise ValueError(f"{results}: {len(tasks)} tasks re-timed: expected {len(TASKS)}")
+    seeds = f"{REFERENCE_SEEDS.start}-{REFERENCE_SEEDS.stop - 1}"
+    source = f"reference searches of seeds {seeds} and the draws, re-timed in one interleaved batch a task"
+    return {"version": VERSION, "source": source, "found_ms": tasks}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("command", choices=("near", "slim", "freeze"))
+    parser.add_argument("source", type=Path)
+    parser.add_argument("target", type=Path)
+    parser.add_argument("--results", type=Path, help="of slim: live runs that were re-timed")
+    given = parser.parse_args()
+    given.target.mkdir(parents=True, exist_ok=True)
+    if given.command == "freeze":
+        text = yaml.safe_dump(freeze(given.source), sort_keys=False)
+        (given.target / NAME).write_text(text, encoding="utf-8")
+        return
+    short = {task: name for name, task in TASKS.items()}
+    for path in sorted(given.source.glob("*.parquet")):
+        landscape, table = read_landscape(path), keyed_table(path)
+        near = near_rows(table)
+        if given.command == "near":
+            rows = [dict(landscape.space.decode(landscape.codes[i])) for i in near.index]
+            (given.target / f"{short[path.stem.split('__')[0]]}.json").write_text(json.dumps(rows), encoding="utf-8")
+        else:
+            keys = near[contract.KEY].tolist()
+            timed = {} if given.results is None else again(given.results, path.stem, keys)
+            write_slim(slim(table, timed), landscape, given.target / path.stem)
+        print(f"{path.stem}: {len(near)} configurations within {NEAR:g} of the best of {len(table)}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""A study put into a folder: curves alone say the same as the runs, landscapes beside them stand for their tables."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from analysis.runs import consolidated, contract
+from analysis.runs.load import load_study
+from analysis.runs.reading import read_logs
+from analysis.study.incumbents import optima
+from analysis.study.time_to_target import times_to_target
+from experiments.collect import put_retimed, slim, steps_alone
+from tests.analysis.fabricate import evaluations, guided_order, landscape, write_run
+
+TASK = "k-8x8-bf16__h100"
+
+
+def _write(folder: Path, table: pd.DataFrame, seeds: int = 5) -> None:
+    digest = "0" * 64
+    for seed in range(seeds):
+        frame = evaluations(table, guided_order(0.7)(np.random.default_rng(seed), table)[:60])
+        noise = np.random.default_rng(seed).normal(1.0, 0.02, len(frame))
+        backend = {"kind": "replay", "noise": "recorded", "compile_workers": 1, "landscape_sha256": digest}
+        write_run(folder, TASK, "one", seed, frame.assign(latency_ms=frame["latency_ms"] * noise), backend=backend)
+
+
+def test_steps_alone_have_the_same_times_to_target_and_gaps(tmp_path: Path) -> None:
+    _write(tmp_path / "runs", landscape(300))
+    logs, _, environment = read_logs([tmp_path / "runs"])
+    named = {"/".join(log.path.parts[-3:]): steps_alone(slim(log)) for log in logs}
+    (tmp_path / "steps").mkdir()
+    consolidated.write(tmp_path / "steps" / contract.CONSOLIDATED, named, {}, environment)
+    whole, steps = load_study([tmp_path / "runs"]), load_study([tmp_path / "steps"])
+    assert whole.runs["failures"].equals(steps.runs["failures"]) and (steps.evaluations["index"] < 60).all()
+    best = optima(whole)
+    assert optima(steps).t_star_ms == best.t_star_ms
+    one, other = (times_to_target(study, best) for study in (whole, steps))
+    assert one["hit"].any() and not one["hit"].all()
+    assert one["time"][one["axis"] == "evaluations"].equals(other["time"][other["axis"] == "evaluations"])
+    assert one["cost"].to_numpy() == pytest.approx(other["cost"].to_numpy(), rel=2e-5)  # the clock is rounded
+    distinct: Any = pq.read_table(tmp_path / "steps" / contract.CONSOLIDATED)[contract.ORACLE_MS].to_pylist()
+    assert all(len(set(of)) < 25 for of in distinct)
+
+
+def test_the_timings_of_chosen_labels_come_along(tmp_path: Path) -> None:
+    rows = {"strategy": ["one", "two", "one"], "seed": [0, 0, 1], "index": [0, 0, 0], "oracle_ms": [1.0, 2.0, 3.0]}
+    pd.DataFrame(rows).to_parquet(tmp_path / "retimed.parquet")
+    put_retimed(tmp_path / "retimed.parquet", tmp_path / TASK, {"one"})
+    assert pq.read_table(tmp_path / TASK / contract.RETIMED)["oracle_ms"].to_pylist() == [1.0, 3.0]
+
+
+def test_a_landscape_beside_the_runs_is_their_table_if_they_replayed_it(tmp_path: Path) -> None:
+    table = landscape(200)
+    _write(tmp_path, table)
+    path = tmp_path / f"{TASK}.parquet"
+    table.drop(columns=contract.KEY).to_parquet(path)
+    assert load_study([tmp_path]).references == {}  # another digest than the runs have
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    for config in tmp_path.glob("*/*/*/config.yaml"):
+        config.write_text(config.read_text().replace("0" * 64, digest))
+    found = load_study([tmp_path])
+    assert len(found.references[TASK]) == 200
+    assert optima(found).t_star_ms[TASK] == table["oracle_ms"].min()
