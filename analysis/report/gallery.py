@@ -22,7 +22,7 @@ from analysis.figures import (
 from analysis.figures import split_time as split_figure
 from analysis.figures.style import COLUMN_INCHES, Look, looks
 from analysis.reference import HEADLINE_TARGET
-from analysis.report import captions
+from analysis.report import captions, explorer
 from analysis.report.captions import MOST_CURVES
 from analysis.report.choice import NO_CHOICE, FigureChoice, renamed
 from analysis.report.curves import Curves
@@ -78,6 +78,10 @@ class Gallery:
     @cached_property
     def _curves(self) -> Curves:
         return Curves(self.results, self.choice, self.shown, self.simulated, bool(self.first))
+
+    def explorer(self) -> dict[str, Any] | None:
+        """The curves of every task, for the page's script: :func:`analysis.report.explorer.document`."""
+        return explorer.document(self.results, self.styles, self.shown, self.simulated)
 
     def drawings(self, per_task: bool = False, wanted: Collection[str] | None = None) -> Iterator[Drawing]:
         """Every figure that the study has data for, the headline first.

@@ -1,0 +1,111 @@
+"""The page's own curves: what its script draws, toggles and reads out, as one JSON document."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.colors import to_hex
+from numpy.typing import NDArray
+
+from analysis.figures import best_so_far
+from analysis.figures.style import Look
+from analysis.reference import HEADLINE_TARGET
+from analysis.study import curves
+from analysis.study.results import StudyResults
+from analysis.study.simulated_random import RandomSearches
+from analysis.study.time_to_target import AXES
+from analysis.study.workers import SECONDS, curves_clock
+
+MOST_PANELS = 48
+"""Tasks with a panel of their own; with more of them a panel shows a kernel."""
+LAW = "random search, exact"
+_DASH_SCALE = 1.6
+"""Matplotlib's dashes count in line widths."""
+_STEPS = 1000
+"""Qualities are whole numbers of 1/1000."""
+
+
+def document(
+    results: StudyResults,
+    looks: Mapping[str, Look],
+    shown: Iterable[str],
+    simulated: Mapping[str, RandomSearches],
+    most: int = MOST_PANELS,
+) -> dict[str, Any] | None:
+    """Every curve of the study, with its quartiles, by task (by kernel where there are more than ``most`` tasks).
+
+    Args:
+        looks: of all strategies, in their order.
+        shown: the strategies that are drawn before somebody asks for others.
+
+    Returns:
+        ``None`` where there is no curve, else ``of`` (what a panel shows: task or kernel), ``strategies`` (``name``, ``colour``, ``dash`` in px, ``on``; the law of random search, where it is known,
+        comes first), ``axes`` (name to label), ``target`` (``name``, ``at``: a quality) and ``panels`` (``title``,
+        ``lines``: quality by name, ``curves``: axis to index of the strategy to ``[x, median, q25, q75]``, qualities
+        in 1/1000). A row of a curve holds from its x to the next x; the last x is where it ends.
+    """
+    study, best = results.study, results.best
+    by = "task" if len(best.t_star_ms) <= most else "kernel"
+    runs, law = curves.run_curves(study, best, by), curves.random_curves(study, best, simulated, by)
+    names = [name for name in looks if name in set(runs["strategy"])]
+    known = [curves.EXACT_RANDOM] if len(law) else []
+    place = {name: i for i, name in enumerate([*known, *names])}
+    drawn = pd.concat([part for part in (law, runs) if len(part)])
+    drawn = drawn[drawn["strategy"].isin(list(place)) & drawn["median"].notna()]
+    if drawn.empty:
+        return None
+    spent = [axis for axis in AXES if (runs.loc[runs["axis"] == axis, "x"] > 0).any()]
+    grey = {"name": LAW, "colour": "#737373", "dash": [], "on": True, "law": True}
+    first = set(shown)
+    return {
+        "of": by,
+        "strategies": [*([grey] if known else []), *(_strategy(name, looks[name], name in first) for name in names)],
+        "axes": {axis: curves_clock(drawn).replace("\n", " ") if axis == SECONDS else axis for axis in spent},
+        "target": {"name": f"within {HEADLINE_TARGET:.0%}", "at": round(1 / (1 + HEADLINE_TARGET), 4)},
+        "panels": [
+            {
+                "title": str(group),
+                "lines": _lines(study.facts.get(str(group), {}), best.t_star_ms.get(str(group), np.nan)),
+                "curves": {axis: _of_axis(part[part["axis"] == axis], place) for axis in spent},
+            }
+            for group, part in drawn.groupby(by, sort=True)
+        ],
+    }
+
+
+def embedded(document: Mapping[str, Any]) -> str:
+    """As JSON that may stand inside of an HTML ``script`` element, whatever the names in it."""
+    text = json.dumps(document, separators=(",", ":"), allow_nan=False)
+    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def _strategy(name: str, look: Look, on: bool) -> dict[str, Any]:
+    dash = [] if isinstance(look.dash, str) else [round(_DASH_SCALE * length, 1) for length in look.dash[1]]
+    return {"name": name, "colour": to_hex(look.colour), "dash": dash, "on": on}
+
+
+def _lines(facts: Mapping[str, Any], t_star_ms: float) -> dict[str, float]:
+    return {name: round(quality, 4) for name, quality in best_so_far.lines(facts, t_star_ms).items()}
+
+
+def _of_axis(rows: pd.DataFrame, place: Mapping[str, int]) -> dict[str, list[list[float]]]:
+    return {str(place[str(name)]): _steps(curve) for name, curve in rows.groupby("strategy", sort=False)}
+
+
+def _steps(curve: pd.DataFrame) -> list[list[float]]:
+    """Rows at which something changes that can be read, and the last."""
+    x = curve["x"].to_numpy(np.float64)
+    levels = np.rint(_STEPS * curve[["median", "q25", "q75"]].to_numpy(np.float64)).astype(np.int64)
+    keep = np.ones(len(x), dtype=bool)
+    keep[1:-1] = (np.diff(levels, axis=0) != 0).any(axis=1)[:-1]
+    return [_digits(x[keep]), *(column.tolist() for column in levels[keep].T)]
+
+
+def _digits(x: NDArray[np.float64]) -> list[float]:
+    """Four significant ones; whole numbers without a point."""
+    rounded = [float(f"{value:.4g}") if value != int(value) else value for value in x.tolist()]
+    return [int(value) if value == int(value) else value for value in rounded]
