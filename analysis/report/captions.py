@@ -18,11 +18,17 @@ COMPACT = (
     "there are three or more); beside each name hits/runs of all strategies. {lines}. Dashed with an arrow: only "
     "bounded, some side never hit. Hollow: no interval can be had."
 )
-CURVES = (
-    "Quality t*/t of the incumbent by its true latency, 0 before the first success, as steps: the median over runs, "
-    f"with the interquartile range of the first {BANDS} strategies. The axis is stretched towards the "
-    "optimum. A curve dips where a lucky reading put a configuration first that is truly slower than the one before: "
-    "the incumbent is chosen by what was observed."
+_QUALITY = (
+    "Quality t*/t of the incumbent by its true latency, 0 before the first success, as steps: the median over runs"
+)
+_AXIS_AND_DIPS = (
+    "The axis is stretched towards the optimum. A curve dips where a lucky reading put a configuration first that is "
+    "truly slower than the one before: the incumbent is chosen by what was observed."
+)
+CURVES = f"{_QUALITY}, with the interquartile range of the first {BANDS} strategies. {_AXIS_AND_DIPS}"
+EXPLORER = (
+    f"{_QUALITY}. {_AXIS_AND_DIPS} A name hides and shows its curves, and brings them out with their quartiles while "
+    "the pointer is on it; a panel is read out by the pointer, or by the arrow keys."
 )
 LAW = " Random search in grey: exact in evaluations, simulated on the same clock in seconds."
 ECDF = (

@@ -12,6 +12,8 @@ from matplotlib.colors import to_hex
 from numpy.typing import NDArray
 
 from analysis.figures import best_so_far
+from analysis.figures.palette import Dash
+from analysis.figures.reference_lines import DASHES, SHORT, TARGET_DASH
 from analysis.figures.style import Look
 from analysis.reference import HEADLINE_TARGET
 from analysis.study import curves
@@ -24,7 +26,6 @@ MOST_PANELS = 48
 """Tasks with a panel of their own; with more of them a panel shows a kernel."""
 LAW = "random search, exact"
 _DASH_SCALE = 1.6
-"""Matplotlib's dashes count in line widths."""
 _STEPS = 1000
 """Qualities are whole numbers of 1/1000."""
 
@@ -43,10 +44,15 @@ def document(
         shown: the strategies that are drawn before somebody asks for others.
 
     Returns:
-        ``None`` where there is no curve, else ``of`` (what a panel shows: task or kernel), ``strategies`` (``name``, ``colour``, ``dash`` in px, ``on``; the law of random search, where it is known,
-        comes first), ``axes`` (name to label), ``target`` (``name``, ``at``: a quality) and ``panels`` (``title``,
-        ``lines``: quality by name, ``curves``: axis to index of the strategy to ``[x, median, q25, q75]``, qualities
-        in 1/1000). A row of a curve holds from its x to the next x; the last x is where it ends.
+        ``None`` where there is no curve, else:
+
+        - ``of``: what a panel shows, task or kernel;
+        - ``strategies``: ``name``, ``colour``, ``dash`` in px, ``on`` and ``law``: the law of random search, where it
+          is known, comes first;
+        - ``axes``: name to label;
+        - ``panels``: ``title``; ``lines``, ``name``, ``at`` (a quality) and ``dash`` of what is no strategy, the lowest
+          first; ``curves``, axis to index of the strategy to ``[x, median, q25, q75]``, qualities in 1/1000. A row
+          holds from its x to the next x; at the last x the curve ends.
     """
     study, best = results.study, results.best
     by = "task" if len(best.t_star_ms) <= most else "kernel"
@@ -59,13 +65,12 @@ def document(
     if drawn.empty:
         return None
     spent = [axis for axis in AXES if (runs.loc[runs["axis"] == axis, "x"] > 0).any()]
-    grey = {"name": LAW, "colour": "#737373", "dash": [], "on": True, "law": True}
+    grey = {"name": LAW, "colour": "#737373", "dash": "", "on": True, "law": True}
     first = set(shown)
     return {
         "of": by,
         "strategies": [*([grey] if known else []), *(_strategy(name, looks[name], name in first) for name in names)],
         "axes": {axis: curves_clock(drawn).replace("\n", " ") if axis == SECONDS else axis for axis in spent},
-        "target": {"name": f"within {HEADLINE_TARGET:.0%}", "at": round(1 / (1 + HEADLINE_TARGET), 4)},
         "panels": [
             {
                 "title": str(group),
@@ -84,12 +89,21 @@ def embedded(document: Mapping[str, Any]) -> str:
 
 
 def _strategy(name: str, look: Look, on: bool) -> dict[str, Any]:
-    dash = [] if isinstance(look.dash, str) else [round(_DASH_SCALE * length, 1) for length in look.dash[1]]
-    return {"name": name, "colour": to_hex(look.colour), "dash": dash, "on": on}
+    dash = _in_px(look.dash, _DASH_SCALE)
+    return {"name": name, "colour": to_hex(look.colour), "dash": dash, "on": on, "law": False}
 
 
-def _lines(facts: Mapping[str, Any], t_star_ms: float) -> dict[str, float]:
-    return {name: round(quality, 4) for name, quality in best_so_far.lines(facts, t_star_ms).items()}
+def _lines(facts: Mapping[str, Any], t_star_ms: float) -> list[dict[str, Any]]:
+    levels = {f"within {HEADLINE_TARGET:.0%}": 1 / (1 + HEADLINE_TARGET), **best_so_far.lines(facts, t_star_ms)}
+    return [
+        {"name": SHORT.get(name, name), "at": round(levels[name], 4), "dash": _in_px(DASHES.get(name, TARGET_DASH), 1)}
+        for name in sorted(levels, key=lambda name: levels[name])
+    ]
+
+
+def _in_px(dash: Dash, width: float) -> str:
+    """As SVG's ``stroke-dasharray`` of a line of so many px; Matplotlib's counts in line widths."""
+    return "" if isinstance(dash, str) else " ".join(f"{width * length:.3g}" for length in dash[1])
 
 
 def _of_axis(rows: pd.DataFrame, place: Mapping[str, int]) -> dict[str, list[list[float]]]:

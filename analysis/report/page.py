@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from analysis.media import printable
 from analysis.reference import HEADLINE_TARGET, STRATA, TARGETS
-from analysis.report.captions import CURVES
+from analysis.report.captions import EXPLORER, LAW
 from analysis.report.drawing import PageFigure
 from analysis.report.explorer import embedded
 from analysis.report.neutral import Neutral, summarise
@@ -100,8 +100,7 @@ def render(
             headline=verdict.sentence,
             fastest=summarise(results).sentence if isinstance(verdict, Verdict) else "",
             contents=_contents(len(table) > 0, explorer is not None, tables),
-            curves=None if explorer is None else {"of": explorer["of"], "data": embedded(explorer)},
-            curves_caption=CURVES,
+            curves=None if explorer is None else _curves(explorer),
             registered=registered,
             judged=judged(verdict) if isinstance(verdict, Verdict) else None,
             sentences=sentences(table, results.counted[HEADLINE_TARGET]),
@@ -126,6 +125,11 @@ def render(
             command=command,
         )
     )
+
+
+def _curves(explorer: Mapping[str, Any]) -> dict[str, Any]:
+    law = LAW if any(strategy["law"] for strategy in explorer["strategies"]) else ""
+    return {"of": explorer["of"], "caption": EXPLORER + law, "data": embedded(explorer)}
 
 
 def _contents(speedups: bool, curves: bool, tables: Sequence[Table]) -> list[tuple[str, str]]:

@@ -46,7 +46,7 @@ const drawCurves = (page, data, place) => {
     return parent.appendChild(made);
   };
   const line = { fill: "none", "stroke-width": 1.6 };
-  const looks = data.strategies.map((own) => ({ ...line, stroke: own.colour, "stroke-dasharray": own.dash.join(" ") }));
+  const looks = data.strategies.map((own) => ({ ...line, stroke: own.colour, "stroke-dasharray": own.dash }));
   const on = data.strategies.map((own) => own.on);
   let axis = Object.keys(data.axes)[0];
   let marked = -1;
@@ -55,7 +55,7 @@ const drawCurves = (page, data, place) => {
     const curves = panel.data.curves[axis] || {};
     const inside = Object.entries(curves).filter(([i]) => !data.strategies[i].law).flatMap(([, [xs]]) => xs.filter((x) => x > 0));
     const [low, high] = [0.9 * Math.min(...inside), Math.max(...inside)];
-    const top = 1.01 * Math.max(1, ...Object.values(panel.data.lines));
+    const top = 1.01 * Math.max(1, ...panel.data.lines.map((level) => level.at));
     const span = Math.log(high / low) || 1;
     const px = (x) => +(LEFT + (WIDTH - LEFT - RIGHT) * Math.min(1, Math.max(0, Math.log(x / low) / span))).toFixed(1);
     const at = (quality) => +(TOP + (HEIGHT - TOP - BOTTOM) * (1 - (quality / top) ** 3)).toFixed(1);
@@ -74,15 +74,14 @@ const drawCurves = (page, data, place) => {
     }
     add(svg, "path", { d: `M${LEFT} ${TOP}V${HEIGHT - BOTTOM}H${WIDTH - RIGHT}`, class: "axis" });
     add(svg, "text", { x: (WIDTH + LEFT) / 2, y: HEIGHT - 4, "text-anchor": "middle" }, data.axes[axis]);
-    // what is no strategy: the target dotted, the others dashed; names that would stand on each other are joined
+    // what is no strategy: names that would stand on each other are joined
     const names = [];
-    const levels = Object.entries({ ...panel.data.lines, [data.target.name]: data.target.at });
-    for (const [name, value] of levels.sort((a, b) => a[1] - b[1])) {
-      const own = name !== data.target.name;
-      add(svg, "path", { d: `M${LEFT} ${at(value)}H${WIDTH - RIGHT}`, class: "level", "stroke-dasharray": own ? "6 2" : "1 2" });
+    for (const { name, at: level, dash } of panel.data.lines) {
+      const y = at(level);
+      add(svg, "path", { d: `M${LEFT} ${y}H${WIDTH - RIGHT}`, class: "level", "stroke-dasharray": dash });
       const before = names[names.length - 1];
-      if (before && before.y - at(value) < 11) Object.assign(before, { text: `${name}, ${before.text}`, y: at(value) });
-      else names.push({ text: name, y: at(value) });
+      if (before && before.y - y < 11) Object.assign(before, { text: `${name}, ${before.text}`, y });
+      else names.push({ text: name, y });
     }
     data.strategies.forEach((own, i) => {
       if (!on[i] || !curves[i]) return;
