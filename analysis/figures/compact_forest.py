@@ -12,7 +12,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.letters import apart, cut
+from analysis.figures.letters import apart, broken
 from analysis.figures.scales import speedup_axis
 from analysis.figures.speedup_forest import HIGH, LOW, draw_interval
 from analysis.figures.style import PAGE_INCHES, Look, paper, text_colour
@@ -20,14 +20,17 @@ from analysis.study.workers import axis_words
 
 ALL = "ALL"
 _ROW_INCHES = 0.135
-_HEAD_INCHES = 0.42
+_HEAD_INCHES = 0.53
 _FOOT_INCHES = 0.62
 _TALLEST_INCHES = 9.2
 _LETTERS = 24
 """Of a strategy's name beside the panels."""
+_LETTER_INCHES, _TITLE_LETTER_INCHES = 0.056, 0.07
 _TITLE_LETTERS = 19
+"""Of a line of a panel's title."""
 _PANEL_INCHES = 1.35
 _NAMES_INCHES = 1.1
+_AXIS_INCHES = 1.0
 
 
 def groups_of(rows: pd.DataFrame) -> list[str]:
@@ -69,12 +72,14 @@ def draw(
     columns = min(_columns(width), len(groups))
     bands = -(-len(groups) // columns)
     limits = _limits(rows[rows["task"].isin(groups) & (rows["stratum"] == "all")])
+    names = _LETTER_INCHES * min(_LETTERS, max(map(len, strategies)))
+    letters = int((width - names) / columns / _TITLE_LETTER_INCHES)
     with paper(font):
         height = bands * (len(strategies) * _ROW_INCHES + _HEAD_INCHES) + _FOOT_INCHES
         figure = Figure(figsize=(width, height))
         panels = figure.subplots(bands, columns, sharey=True, squeeze=False)
         for number, (axes, group) in enumerate(zip(panels.ravel(), groups, strict=False)):
-            draw_on(axes, rows, styles, strategies, group, claimed, limits)
+            draw_on(axes, rows, styles, strategies, group, claimed, limits, letters)
             axes.tick_params(labelleft=number % columns == 0, labelbottom=number + columns >= len(groups))
         for axes in panels.ravel()[len(groups) :]:
             axes.remove()
@@ -94,12 +99,14 @@ def draw_on(
     group: str = ALL,
     claimed: Sequence[float] = (),
     limits: tuple[float, float] | None = None,
+    letters: int = _TITLE_LETTERS,
 ) -> None:
     """One group's panel on axes that are there.
 
     Args:
         rows: at one axis and target.
         limits: of the speedups; ``None``: those of the group.
+        letters: of a line of the title.
     """
     own = rows[(rows["task"] == group) & (rows["stratum"] == "all")]
     low, high = limits or _limits(own)
@@ -109,19 +116,19 @@ def draw_on(
         if row["strategy"] in strategies:
             look = styles[str(row["strategy"])]
             draw_interval(axes, float(strategies.index(row["strategy"])), row, look, look.marker, 4.0, (low, high))
-    speedup_axis(axes, low, high, dense=False)
+    speedup_axis(axes, low, high, inches=_AXIS_INCHES)
     axes.set_ylim(len(strategies) - 0.4, -0.6)
     axes.set_yticks(range(len(strategies)), apart(list(strategies), _LETTERS))
     for label, strategy in zip(axes.get_yticklabels(), strategies, strict=False):  # none beside inner panels
         label.set_color(text_colour(styles[strategy]))
         label.set_fontsize(7)
     axes.tick_params(axis="y", length=0)
-    axes.set_title(title_of(own, group), fontsize=7, fontweight="bold", pad=3)
+    axes.set_title(title_of(own, group, letters), fontsize=7, fontweight="bold", pad=3)
 
 
-def title_of(own: pd.DataFrame, group: str) -> str:
-    """What a panel speaks of, and the hits and runs of all its strategies below."""
-    name = cut(group.removeprefix("kernel:"), _TITLE_LETTERS)
+def title_of(own: pd.DataFrame, group: str, letters: int = _TITLE_LETTERS) -> str:
+    """What a panel speaks of, on two lines at most, and the hits and runs of all its strategies below."""
+    (name,) = broken([group.removeprefix("kernel:")], letters)
     return f"{name}\n{int(own['hits'].sum())}/{int(own['runs'].sum())} hit"
 
 

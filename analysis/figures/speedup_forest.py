@@ -14,14 +14,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.letters import apart
+from analysis.figures.letters import apart, broken
 from analysis.figures.palette import Marker
 from analysis.figures.scales import speedup_axis
 from analysis.figures.style import PAGE_INCHES, Look, paper, text_colour
 from analysis.reference import STRATA, kernel_of
 from analysis.study.workers import axis_words
 
-_INCHES_PER_ROW = 0.135
+_INCHES_PER_ROW, _NARROW_ROW_INCHES = 0.135, 0.205
 LOW, HIGH = 0.2, 50.0
 """The speedups that are shown; what lies outside has an arrow head at the edge."""
 _STRATA = (*STRATA, "unknown")
@@ -29,6 +29,11 @@ MOST_STRATEGIES = 4
 """Columns that fit a page; more go to a second figure."""
 _COLUMN_INCHES = 1.25
 _NAMES_INCHES = 1.9
+_HITS_INCHES = 0.45
+_NARROW_INCHES = 5.0
+"""Below it names stand on two lines, so that intervals have room beside them."""
+_LETTERS = 24
+"""Of a line of such a name."""
 _TITLE_LETTERS = 84
 """Of all columns' names together, at 6 points."""
 
@@ -104,9 +109,13 @@ def draw(
     """
     lines, headings = layout(rows)
     bottom = lines[-1].y + 1.0
+    labels = [line.label for line in lines]
+    names = labels if width >= _NARROW_INCHES else broken(labels, _LETTERS)
+    each = _INCHES_PER_ROW if width >= _NARROW_INCHES else _NARROW_ROW_INCHES
+    inches = (width - (_NAMES_INCHES if width >= _NARROW_INCHES else 1.4)) / len(strategies) - _HITS_INCHES
     records = {(row["strategy"], row["task"], row["stratum"]): row for row in rows.to_dict("records")}
     with paper(font):
-        figure = Figure(figsize=(width, 0.95 + _INCHES_PER_ROW * bottom))
+        figure = Figure(figsize=(width, 0.95 + each * bottom))
         panels = figure.subplots(1, len(strategies), sharey=True, squeeze=False)[0]
         titles = apart(list(strategies), _TITLE_LETTERS // len(strategies))
         for axes, strategy, title in zip(panels, strategies, titles, strict=True):
@@ -115,7 +124,7 @@ def draw(
                 row = records.get((strategy, line.task, line.stratum))
                 if row is not None:
                     _draw_row(axes, line, row, styles[strategy])
-            speedup_axis(axes, LOW, HIGH, dense=len(strategies) < 3)
+            speedup_axis(axes, LOW, HIGH, inches=inches)
             size = 7.5 if max(map(len, titles)) * len(titles) <= 0.8 * _TITLE_LETTERS else 6
             axes.set_title(title, fontsize=size, fontweight="bold", color=text_colour(styles[strategy]), pad=10)
             axes.text(
@@ -124,10 +133,11 @@ def draw(
             axes.tick_params(axis="y", length=0)
             axes.spines["left"].set_visible(False)
         panels[0].set_ylim(bottom, -1.0)
-        panels[0].set_yticks([line.y for line in lines], [line.label for line in lines])
+        panels[0].set_yticks([line.y for line in lines], names)
         for label, line in zip(panels[0].get_yticklabels(), lines, strict=True):
             label.set_fontweight("bold" if line.aggregate else "normal")
             label.set_fontsize(5.8)
+            label.set_linespacing(0.95)
         for y, name in headings:
             panels[0].annotate(
                 name.upper(), (0, y), xycoords=panels[0].get_yaxis_transform(), xytext=(-4, 0),
