@@ -20,10 +20,11 @@ from analysis.study.workers import axis_words
 
 ALL = "ALL"
 _ROW_INCHES = 0.135
-_HEAD_INCHES = 0.53
+_HEAD_INCHES, _LINE_INCHES = 0.53, 0.11
+"""Above a panel with a title of two lines, and for a line more."""
 _FOOT_INCHES = 0.62
 _TALLEST_INCHES = 9.2
-_LETTERS = 24
+_LETTERS = 28
 """Of a strategy's name beside the panels."""
 _LETTER_INCHES, _TITLE_LETTER_INCHES = 0.056, 0.07
 _TITLE_LETTERS = 19
@@ -74,8 +75,10 @@ def draw(
     limits = _limits(rows[rows["task"].isin(groups) & (rows["stratum"] == "all")])
     names = _LETTER_INCHES * min(_LETTERS, max(map(len, strategies)))
     letters = int((width - names) / columns / _TITLE_LETTER_INCHES)
+    lines = max(title.count("\n") for title in broken([group.removeprefix("kernel:") for group in groups], letters, 3))
     with paper(font):
-        height = bands * (len(strategies) * _ROW_INCHES + _HEAD_INCHES) + _FOOT_INCHES
+        head = _HEAD_INCHES + _LINE_INCHES * max(0, lines - 1)
+        height = bands * (len(strategies) * _ROW_INCHES + head) + _FOOT_INCHES
         figure = Figure(figsize=(width, height))
         panels = figure.subplots(bands, columns, sharey=True, squeeze=False)
         for number, (axes, group) in enumerate(zip(panels.ravel(), groups, strict=False)):
@@ -127,8 +130,8 @@ def draw_on(
 
 
 def title_of(own: pd.DataFrame, group: str, letters: int = _TITLE_LETTERS) -> str:
-    """What a panel speaks of, on two lines at most, and the hits and runs of all its strategies below."""
-    (name,) = broken([group.removeprefix("kernel:")], letters)
+    """What a panel speaks of, on three lines at most, and the hits and runs of all its strategies below."""
+    (name,) = broken([group.removeprefix("kernel:")], letters, 3)
     return f"{name}\n{int(own['hits'].sum())}/{int(own['runs'].sum())} hit"
 
 

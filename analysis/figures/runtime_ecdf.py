@@ -19,6 +19,7 @@ from analysis.study.time_to_target import AXES
 from analysis.study.workers import SECONDS, curves_clock
 
 _NARROW_INCHES = 5.0
+_SIMULATED = ", simulated in s)"
 
 
 def draw(data: pd.DataFrame, styles: dict[str, Look], width: float = PAGE_INCHES, font: str | None = None) -> Figure:
@@ -56,6 +57,7 @@ def draw(data: pd.DataFrame, styles: dict[str, Look], width: float = PAGE_INCHES
             if column == 0:
                 axes.set_ylabel("pairs solved" if upright else "(task, seed) pairs solved")
         handles, labels = panels[0, 0].get_legend_handles_labels()
+        labels = [label.replace(_SIMULATED, ")") for label in labels] if upright else labels
         figure.legend(handles, labels, loc="outside lower center", ncols=entries)
     return figure
 
@@ -63,7 +65,7 @@ def draw(data: pd.DataFrame, styles: dict[str, Look], width: float = PAGE_INCHES
 def _panel(axes: Axes, data: pd.DataFrame, drawn: list[str], styles: dict[str, Look]) -> None:
     law = data[data["strategy"] == EXACT_RANDOM]
     if len(law):
-        axes.step(law["x"], law["solved"], where="post", color=GREY, lw=1.0, label="random (exact, simulated in s)")
+        axes.step(law["x"], law["solved"], where="post", color=GREY, lw=1.0, label=f"random (exact{_SIMULATED}")
     for strategy in drawn:
         curve, look = data[data["strategy"] == strategy], styles[strategy]
         if curve.empty:
