@@ -6,7 +6,7 @@ A row per task with its interval; larger markers for kernels of several tasks, f
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,9 @@ from analysis.figures.style import PAGE_INCHES, Look, paper, text_colour
 from analysis.reference import STRATA, kernel_of
 from analysis.study.workers import axis_words
 
-_INCHES_PER_ROW, _NARROW_ROW_INCHES = 0.135, 0.205
+_INCHES_PER_ROW = 0.135
+_SECOND_LINE = 0.75
+"""Rows that the second line of a name takes."""
 LOW, HIGH = 0.2, 50.0
 """The speedups that are shown; what lies outside has an arrow head at the edge."""
 _STRATA = (*STRATA, "unknown")
@@ -108,14 +110,14 @@ def draw(
         width: in inches.
     """
     lines, headings = layout(rows)
-    bottom = lines[-1].y + 1.0
     labels = [line.label for line in lines]
     names = labels if width >= _NARROW_INCHES else broken(labels, _LETTERS)
-    each = _INCHES_PER_ROW if width >= _NARROW_INCHES else _NARROW_ROW_INCHES
+    lines, headings = _spread(lines, headings, names)
+    bottom = lines[-1].y + 1.0
     inches = (width - (_NAMES_INCHES if width >= _NARROW_INCHES else 1.4)) / len(strategies) - _HITS_INCHES
     records = {(row["strategy"], row["task"], row["stratum"]): row for row in rows.to_dict("records")}
     with paper(font):
-        figure = Figure(figsize=(width, 0.95 + each * bottom))
+        figure = Figure(figsize=(width, 0.95 + _INCHES_PER_ROW * bottom))
         panels = figure.subplots(1, len(strategies), sharey=True, squeeze=False)[0]
         titles = apart(list(strategies), _TITLE_LETTERS // len(strategies))
         for axes, strategy, title in zip(panels, strategies, titles, strict=True):
@@ -137,7 +139,7 @@ def draw(
         for label, line in zip(panels[0].get_yticklabels(), lines, strict=True):
             label.set_fontweight("bold" if line.aggregate else "normal")
             label.set_fontsize(5.8)
-            label.set_linespacing(0.95)
+            label.set_linespacing(1.0)
         for y, name in headings:
             panels[0].annotate(
                 name.upper(), (0, y), xycoords=panels[0].get_yaxis_transform(), xytext=(-4, 0),
@@ -150,6 +152,16 @@ def draw(
             fontsize=7.5,
         )
     return figure
+
+
+def _spread(
+    lines: Sequence[Line], headings: Sequence[tuple[float, str]], names: Sequence[str]
+) -> tuple[list[Line], list[tuple[float, str]]]:
+    """Lines and headings with room for names of two lines."""
+    more = [_SECOND_LINE * name.count("\n") for name in names]
+    above = [sum(more[:i]) + more[i] / 2 for i in range(len(lines))]
+    heads = [(y + sum(m for line, m in zip(lines, more, strict=True) if line.y < y), name) for y, name in headings]
+    return [replace(line, y=line.y + shift) for line, shift in zip(lines, above, strict=True)], heads
 
 
 def _background(axes: Axes, lines: Sequence[Line], claimed: Sequence[float]) -> None:
