@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3 python3.12 python3.13 python3.11; do \
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-# Kernels run in Triton's interpreter and replays in worker processes: more threads only get in each other's way.
+# Kernels run in Triton's interpreter and replays in worker processes, so that more threads would only compete.
 export OMP_NUM_THREADS ?= 1
 
 .PHONY: quickstart test test-all test-helion lint clean claim claim-first claim-rerun
@@ -21,7 +21,7 @@ quickstart: $(INSTALLED)
 	@$(BIN)/nearopt run -m experiment=quickstart
 	@$(BIN)/nearopt report quickstart/results -o quickstart/report
 
-# Every figure and number of the two studies from their committed results, each judged by its hypothesis.yaml: minutes.
+# Rebuild every figure and number of the two studies from their committed results (minutes); each is judged by its hypothesis.yaml.
 CLAIM := experiments/claim_2
 FIRST := experiments/claim_5_10x
 claim: $(INSTALLED)
@@ -33,7 +33,7 @@ claim-first: $(INSTALLED)
 	@$(BIN)/nearopt report $(FIRST)/results -o $(FIRST)/report
 	@$(BIN)/python -m experiments.claim_5_10x.live $(FIRST)/live $(FIRST)/results --pairs $(FIRST)/live_replays -o $(FIRST)/report
 
-# The replays of the study again, hours on two cores. Resumable.
+# Repeat the replays of the study: hours on two cores, resumable.
 JOBS ?= 2
 claim-rerun: $(INSTALLED)
 	@NEAROPT=$(BIN)/nearopt $(CLAIM)/run.sh results/claim_2 $(JOBS)
@@ -50,7 +50,7 @@ test: lint
 test-all: lint
 	$(BIN)/python -m pytest -n 2 -m 'not gpu' --timeout 3000
 
-# The adapter's tests with each Helion that it supports, each in an environment of its own on top of the first one.
+# Run the adapter's tests with each supported Helion version, in separate environments on top of the first one.
 HELIONS := 1.4.0 1.5.1
 HELION_TESTS := tests/kernels/test_helion.py tests/harness/strategies/test_helion.py tests/search_spaces/test_helion.py \
 	tests/search_spaces/test_helion_draws.py tests/search_spaces/test_helion_listed.py

@@ -1,4 +1,4 @@
-"""A study from Python: its runs and evaluations as DataFrames, its figures on Matplotlib axes of yours.
+"""A study in Python: its runs and evaluations as DataFrames, its figures on your Matplotlib axes.
 
 >>> from analysis import load_study
 >>> study = load_study(results)
@@ -7,7 +7,7 @@
 >>> study.headline.split("×")[0]
 'guided came within 5% of the optimum 9.3'
 
-:mod:`analysis.api.study` says what else there is.
+See :mod:`analysis.api.study` for the rest.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["load_study"]
 
 
 def __getattr__(name: str) -> Any:
-    """Imported when asked for: ``import analysis.errors`` must not load Matplotlib."""
+    """Import lazily: ``import analysis.errors`` must not load Matplotlib."""
     if name in __all__:
         return getattr(import_module("analysis.api.study"), name)
     raise AttributeError(f"module 'analysis' has no attribute {name!r}: expected {', '.join(__all__)}")

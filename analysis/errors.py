@@ -1,4 +1,4 @@
-"""The one exception of the analysis whose message is meant for the user's eyes."""
+"""The one exception of the analysis whose message is shown to the user."""
 
 from __future__ import annotations
 

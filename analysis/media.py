@@ -1,9 +1,9 @@
-"""What comes from other people's files, written so that no medium takes it for more than text.
+"""Text from other people's files, escaped for each output format.
 
-Names and messages keep what can be seen of them. What cannot, and what a terminal, a spreadsheet, Markdown, LaTeX or
-XML would act upon, is spelled out or escaped; numbers stay numbers. All of the analysis that writes one of these goes
-through here. Jinja escapes HTML (:mod:`analysis.report.page`), and ``paper.mplstyle`` keeps Matplotlib from reading
-``$`` as mathematics.
+Visible characters of names and messages stay. Invisible ones, and those with a meaning in a terminal, a spreadsheet,
+Markdown, LaTeX or XML, are spelled out or escaped; numbers stay numbers. All code of the analysis that writes these
+formats uses this module. Jinja escapes HTML (:mod:`analysis.report.page`), and ``paper.mplstyle`` keeps Matplotlib from
+reading ``$`` as mathematics.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-"""Categories of characters that have no shape: controls, marks of direction, halves of a character, breaks."""
+"""Unicode categories of invisible characters: controls, direction marks, surrogates, line breaks."""
 _FORMULA = tuple("=+-@\t\r\n＝＋－＠")
-"""What a spreadsheet takes for the beginning of a formula."""
+"""The characters with which a formula begins in a spreadsheet."""
 _LONGEST_STEM = 180
-"""Bytes: a folder has room for 255, endings and temporary names included."""
+"""In bytes; a file system allows 255, including endings and temporary names."""
 
 
 def printable(text: str, keep: str = "") -> str:
-    """``text`` with what cannot be seen spelled out: ``\\x1b``, ``\\n``, ``\\u202e``.
+    """Spell out the invisible characters of ``text``: ``\\x1b``, ``\\n``, ``\\u202e``.
 
     Args:
-        keep: characters that stay as they are.
+        keep: characters to leave unchanged.
     """
     if text.isprintable():
         return text
@@ -42,7 +42,7 @@ def _spelled(character: str) -> str:
 
 
 def aligned(rows: Sequence[Sequence[str]], left: int = 1) -> list[str]:
-    """A line a row for the terminal, columns as wide as they need; all but the first ``left`` end together."""
+    """Format rows as aligned lines for the terminal; all columns but the first ``left`` are right-aligned."""
     cells = [[printable(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return [
@@ -55,15 +55,15 @@ def aligned(rows: Sequence[Sequence[str]], left: int = 1) -> list[str]:
 
 
 def csv_cell(value: Any) -> Any:
-    """Text that no spreadsheet calculates: a leading ``'`` says so to all of them. Whatever is no text stays."""
+    """Protect text from evaluation in a spreadsheet by a leading ``'``. Other values stay unchanged."""
     if not isinstance(value, str):
         return value
     return "'" * value.lstrip(" ").startswith(_FORMULA) + printable(value)
 
 
 def csv_safe(frame: pd.DataFrame) -> pd.DataFrame:
-    """A table whose cells and headers no spreadsheet calculates."""
-    import pandas as pd  # a third of a second, and most of what this module does needs none of it
+    """Protect the cells and headers of a table from evaluation in a spreadsheet."""
+    import pandas as pd  # takes a third of a second, and most of this module does not need it
 
     written = frame.copy(deep=False)
     for i in range(frame.shape[1]):
@@ -79,20 +79,20 @@ def csv_safe(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def markdown(text: str) -> str:
-    """A cell or a sentence in which nothing is mark-up: no table ends, no code, link, emphasis or HTML begins."""
+    """Escape a cell or a sentence for Markdown: table separators, code, links, emphasis and HTML."""
     line = printable(" ".join(text.split()))
     line = re.sub(r"([\\|`$~])", r"\\\1", line)
-    line = re.sub(r"(?<!\w)\*|\*(?=[\w*])", r"\\*", line)  # t* opens nothing
+    line = re.sub(r"(?<!\w)\*|\*(?=[\w*])", r"\\*", line)  # t* is not emphasis
     line = re.sub(r"<(?=[A-Za-z/!?])", r"\\<", line)
     line = re.sub(r"(?<![^\W_])(?<!_)_+|_+(?!_)(?![^\W_])", lambda found: "\\_" * len(found[0]), line)
     return line.replace("](", "]\\(")
 
 
 def markdown_table(headers: Sequence[str], rows: Sequence[Sequence[str]], rule: Sequence[str] = ()) -> str:
-    """A pipe table.
+    """Format a pipe table.
 
     Args:
-        rule: how columns are aligned, ``---`` or ``---:``; default: all to the left.
+        rule: the alignment of columns, ``---`` or ``---:``; default: all to the left.
     """
     lines = [[markdown(cell) for cell in row] for row in (headers, *rows)]
     lines.insert(1, list(rule) or ["---"] * len(headers))
@@ -100,14 +100,14 @@ def markdown_table(headers: Sequence[str], rows: Sequence[Sequence[str]], rule: 
 
 
 def markdown_code(text: str) -> str:
-    """Text between backticks, of which it has none that would end it."""
+    """Format text as inline code, with a fence that the text does not contain."""
     line = printable(" ".join(text.split()))
     fence = "`" * (1 + max((len(run) for run in re.findall("`+", line)), default=0))
     return f"{fence} {line} {fence}" if "`" in line else f"`{line}`"
 
 
 def file_stem(name: str) -> str:
-    """A file's name without its ending: in the folder that it is meant for, and short enough for one."""
+    """Make a file name without ending from a name: short enough, and without path separators."""
     plain = printable(name).replace("/", "-").replace("\\", "-")
     if len(plain.encode()) <= _LONGEST_STEM:
         return plain
@@ -139,12 +139,12 @@ _TEX = {
 
 
 def latex(text: str) -> str:
-    """Text in which nothing is a command."""
+    """Escape text for LaTeX."""
     return "".join(_TEX.get(character, character) for character in printable(" ".join(text.split())))
 
 
 _INNERMOST = re.compile(r"\{\n *[^{}\[\]]*\n *\}")
-"""Of indented JSON, where no line ends inside a string."""
+"""Matches innermost objects of indented JSON, in which no line ends inside a string."""
 
 
 def _on_one_line(found: re.Match[str]) -> str:
@@ -152,9 +152,9 @@ def _on_one_line(found: re.Match[str]) -> str:
 
 
 def json_text(document: Any) -> str:
-    """An indented JSON document that says the same and in which everything can be seen.
+    """Format a document as indented JSON with visible characters only.
 
-    What holds no lists or mappings itself has a line of its own: a verdict has thousands of tests.
+    An object without nested lists or mappings is on one line, because a verdict has thousands of tests.
     """
     text = _INNERMOST.sub(_on_one_line, json.dumps(document, indent=1, ensure_ascii=False))
     return "".join(c if c == "\n" or unicodedata.category(c) not in _UNSEEN else json.dumps(c)[1:-1] for c in text)

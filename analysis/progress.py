@@ -1,4 +1,4 @@
-"""Signs of life on stderr for anything that takes longer than two seconds."""
+"""Progress on stderr for anything that takes longer than two seconds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _Item = TypeVar("_Item")
 
 
 def tracked(items: Sequence[_Item], what: str) -> Iterator[_Item]:
-    """The items, one after another; ``what: done/total in 0:00:05, 0:00:10 left`` on stderr once it takes long."""
+    """Yield the items; print ``what: done/total in 0:00:05, 0:00:10 left`` on stderr after two seconds."""
     started = monotonic()
     shown = started + _SILENT_S - _EVERY_S
     spoke = False
@@ -33,5 +33,5 @@ def tracked(items: Sequence[_Item], what: str) -> Iterator[_Item]:
 
 
 def _clock(seconds: float) -> str:
-    """As the harness's progress has it."""
+    """Format seconds as the harness's progress does."""
     return str(timedelta(seconds=round(seconds)))

@@ -1,4 +1,4 @@
-"""The recorded table of a task as the analysis sees it: the rows of the space, their optimum, hits and costs."""
+"""The recorded table of a task in the analysis: the rows of the space, their optimum, hits and costs."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ TARGETS = (0.01, 0.05, 0.10)
 HEADLINE_TARGET = 0.05
 STRATA = ("trivial", "useful", "needle")
 MOST_REFERENCE_ERROR = 0.25
-"""Of a recorded latency: with more of it nothing within 10% of an optimum can be told from the rest."""
+"""The largest relative error of a recorded latency; above it, configurations within 10% cannot be distinguished."""
 REFERENCE_ERROR = "reference_error.yaml"
-"""What the file is called that says how well recorded latencies are known; :mod:`analysis.verdict.reference_file`."""
-SAMPLED = "a sample was recorded: what its sampler rejects makes the law unknown there"
+"""The file that states the error of recorded latencies; see :mod:`analysis.verdict.reference_file`."""
+SAMPLED = "a sample was recorded, and the law is unknown because of the draws that its sampler rejected"
 UNTOLD = (
-    "the recorded table does not say how likely each row is: an older NearOpt wrote it; the sweep that made it writes "
-    "it again, and nearopt report asks the library for the same landscape"
+    "the recorded table lacks the probability of each row, as an older NearOpt wrote it: the sweep that made it writes "
+    "it again, and nearopt report looks for the same landscape in the library"
 )
 COSTS = ("compile_s", "verify_s", "benchmark_s")
 
@@ -33,7 +33,7 @@ Floats = NDArray[np.float64]
 
 
 def kernel_of(task: str) -> str:
-    """The kernel in a task's name, ``<kernel>-<shape>-<dtype>__<device>``; of another name all before the device."""
+    """The kernel in a task's name, ``<kernel>-<shape>-<dtype>__<device>``; for other names, all before the device."""
     return task.split("__", 1)[0].split("-", 1)[0]
 
 
@@ -43,7 +43,7 @@ def device_of(task: str) -> str:
 
 
 def true_latency(table: pd.DataFrame) -> Floats:
-    """Best known latency in ms per row: ``oracle_ms``, else ``latency_ms``; inf for failures. [rows]"""
+    """The best known latency of each row in ms: ``oracle_ms``, else ``latency_ms``; inf for failures. [rows]"""
     latency = table["latency_ms"].to_numpy(np.float64, na_value=np.nan)
     if "oracle_ms" in table.columns:
         oracle = table["oracle_ms"].to_numpy(np.float64, na_value=np.nan)
@@ -53,20 +53,20 @@ def true_latency(table: pd.DataFrame) -> Floats:
 
 
 def is_hit(latency_ms: ArrayLike, t_star_ms: ArrayLike, target: float) -> NDArray[np.bool_]:
-    """Whether latency <= (1 + target) t*; the last bits are forgiven, so that a change of unit changes nothing."""
+    """Whether latency <= (1 + target) t*, with a tolerance of a few bits so that a change of unit changes nothing."""
     limit = (1.0 + target) * np.asarray(t_star_ms, dtype=np.float64) * (1.0 + 1e-12)
     return np.asarray(np.asarray(latency_ms, dtype=np.float64) <= limit)
 
 
 def with_coverage(table: pd.DataFrame, coverage: str) -> pd.DataFrame:
-    """The table without ``origin`` where the recording is exhaustive: then every row is of the space."""
+    """The table, without ``origin`` if the recording is exhaustive, since then every row belongs to the space."""
     return table.drop(columns="origin", errors="ignore") if coverage == "exhaustive" else table
 
 
 def space_rows(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows that stand for the space: in a sample those drawn uniformly.
+    """The rows that represent the space: in a sample, those drawn uniformly.
 
-    Rows that a search added (``origin`` = search) only set t*: they would inflate K/N.
+    Rows that a search added (``origin`` = search) only determine t*; they would inflate K/N.
     """
     if "origin" not in table.columns:
         return table
@@ -78,10 +78,10 @@ class Difficulty:
     """How hard a target is for exact random search.
 
     Attributes:
-        n, k: feasible configurations, and hits among them.
-        miss_cost_s, hit_cost_s: mean tuning cost in s of one miss and of one hit; nan where costs are unknown.
-        by_parameter: E[T] of exact random search by parameter, noise-free, in evaluations; ``None`` where the table
-            does not say how likely its rows are.
+        n, k: number of feasible configurations, and of hits among them.
+        miss_cost_s, hit_cost_s: mean tuning cost in s of a miss and of a hit; nan if costs are unknown.
+        by_parameter: E[T] of exact random search by parameter, noise-free, in evaluations; ``None`` if the table lacks
+            the probabilities of its rows.
     """
 
     target: float
@@ -98,7 +98,7 @@ class Difficulty:
 
 
 def costs(table: pd.DataFrame) -> Floats:
-    """Compile + verify + benchmark in s per row; nan throughout where the table has no cost column. [rows]"""
+    """Compile + verify + benchmark in s per row; all nan if the table has no cost column. [rows]"""
     present = [name for name in COSTS if name in table.columns]
     if not present:
         return np.full(len(table), np.nan)
@@ -110,8 +110,8 @@ def costs(table: pd.DataFrame) -> Floats:
 def difficulty(table: pd.DataFrame, t_star_ms: float, target: float) -> Difficulty:
     """N, K and costs of a recorded table at a target.
 
-    Where a run beat every recorded latency, its configuration is one of the N, so K is at least 1. In a sample whose
-    t* comes from a search, K may be 0: no draw can hit.
+    If a run beat every recorded latency, its configuration is one of the N, so K is at least 1. In a sample whose t*
+    comes from a search, K may be 0, so that no draw can hit.
     """
     rows = space_rows(table)
     hit = is_hit(true_latency(rows), t_star_ms, target)
@@ -129,7 +129,7 @@ def difficulty(table: pd.DataFrame, t_star_ms: float, target: float) -> Difficul
 
 
 def draw_probability(rows: pd.DataFrame) -> Floats | None:
-    """How likely random search by parameter draws each row, up to a factor; ``None`` where it is not known. [rows]"""
+    """The probability of each row under random search by parameter, up to a factor; ``None`` if unknown. [rows]"""
     if "draw_probability" not in rows.columns or rows.empty:
         return None
     p = rows["draw_probability"].to_numpy(np.float64, na_value=np.nan)
@@ -137,42 +137,42 @@ def draw_probability(rows: pd.DataFrame) -> Floats | None:
 
 
 def by_parameter_unknown(table: pd.DataFrame, coverage: str) -> str:
-    """Why nothing is known of random search by parameter on a recorded table; empty where it is known."""
+    """Why the law of random search by parameter is unknown on a recorded table; empty if it is known."""
     if draw_probability(space_rows(table)) is not None:
         return ""
     return SAMPLED if coverage == "sample" else UNTOLD
 
 
 def _by_parameter(rows: pd.DataFrame, hit: NDArray[np.bool_], beaten: bool) -> float | None:
-    """E[T] of random search by parameter; ``None`` where it is not known.
+    """E[T] of random search by parameter; ``None`` if it is not known.
 
-    So it is where the only hit is a configuration that some run found to be faster than was recorded.
+    It is also unknown if the only hit is a configuration that a run found to be faster than recorded.
     """
     p = draw_probability(rows)
     return None if p is None or (beaten and not hit.any()) else SuccessiveSampling.of(p, hit).mean()
 
 
 DIFFICULTIES = ("exact_random", "exact_random_by_parameter")
-"""The kinds of random search by whose E[T] a task may be called hard."""
+"""The kinds of random search whose E[T] may define the strata."""
 
 
 @dataclass(frozen=True)
 class StratumRule:
-    """How tasks are divided by difficulty: by E5, the E[T] at 5% of the random search ``by``."""
+    """How tasks are divided into strata: by E5, the E[T] at 5% of the random search ``by``."""
 
     by: str = DIFFICULTIES[0]
     trivial_below: float = 20.0
     needle_above: float = 1000.0
 
     def e5(self, of: Difficulty) -> float:
-        """nan where it is not known."""
+        """E5 by this rule; nan if it is not known."""
         if self.by == DIFFICULTIES[0]:
             return of.expected_evaluations
         return float("nan") if of.by_parameter is None else of.by_parameter
 
 
 def stratum(e5: float, rule: StratumRule = StratumRule()) -> str:
-    """Difficulty by E5: by default < 20 trivial, up to 1000 useful, beyond: needle."""
+    """The stratum by E5: by default below 20 trivial, up to 1000 useful, above that needle."""
     if not np.isfinite(e5):
         return "unknown"
     if e5 < rule.trivial_below:
@@ -181,9 +181,9 @@ def stratum(e5: float, rule: StratumRule = StratumRule()) -> str:
 
 
 def initial_points_cap(n: int, k: int, initial_points: int, budget: float | None = None) -> float:
-    """What a strategy with n0 random initial points cannot beat: ERT(B) / sum_{t=0}^{n0} S(t), in evaluations.
+    """The largest speedup of a strategy with n0 random initial points: ERT(B) / sum_{t=0}^{n0} S(t), in evaluations.
 
-    ERT at the budget B, as in the speedups that it caps; without a budget it is E[T], and so is ERT(N).
+    ERT is at the budget B, as in the speedups that it caps; without a budget it is E[T], which equals ERT(N).
     """
     own = random_search.expected_cost(n, k, min(initial_points + 1, n))
     return random_search.ert(n, k, n if budget is None else budget) / own

@@ -6,8 +6,8 @@
 (20, True)
 
 The results are the same run directories that ``nearopt run`` and ``nearopt tune`` write, so ``nearopt status``,
-``nearopt report`` and :func:`analysis.load_study` read them, and the same call again finds its run done. Each function
-says what it takes: :mod:`harness.api.calls`.
+``nearopt report`` and :func:`analysis.load_study` read them, and the same call again returns the finished run.
+:mod:`harness.api.calls` describes the arguments.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["replay", "sweep", "tune"]
 
 
 def __getattr__(name: str) -> Any:
-    """Imported when asked for: ``import harness.errors`` must not load Hydra and Torch."""
+    """Import on first use: ``import harness.errors`` must not load Hydra and Torch."""
     if name in __all__:
         return getattr(import_module("harness.api.calls"), name)
     raise AttributeError(f"module 'harness' has no attribute {name!r}: expected one of {', '.join(__all__)}")

@@ -1,4 +1,4 @@
-"""The one exception whose message is meant for the user's eyes."""
+"""Exceptions whose messages are meant for the user."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from pathlib import Path
 
 
 class UserError(Exception):
-    """Bad input: shown as one line on stderr, exit code 2, never with a traceback.
+    """Bad input. It is shown as one line on stderr with exit code 2, never with a traceback.
 
     The message names the file, field and value, and says what was expected.
     """
 
 
 class Busy(UserError):
-    """Another process is at the run in ``path``: a sweep comes back to it."""
+    """Another process holds the run in ``path``; a sweep retries it at the end."""
 
     def __init__(self, path: Path, message: str) -> None:
         super().__init__(f"{path}: {message}")
@@ -21,10 +21,10 @@ class Busy(UserError):
 
 
 class OtherRun(UserError):
-    """A directory holds another run than the one that would be written there.
+    """A directory already holds another run than the one to be written there.
 
     Attributes:
-        what: the message without what to do about it.
+        what: the message without its advice.
     """
 
     def __init__(self, what: str, advice: str) -> None:
@@ -33,8 +33,8 @@ class OtherRun(UserError):
 
 
 class Unwritable(UserError):
-    """Results cannot be written (disk full, read-only, quota): no other run of a sweep could be either."""
+    """Results cannot be written (disk full, read-only, quota): no other run of a sweep could write its own."""
 
 
 class MachineError(RuntimeError):
-    """The machine gave way under a run: not the run's own fault, so that it is worth another try."""
+    """The machine failed during a run. The run itself is not at fault, so that a retry may succeed."""

@@ -1,4 +1,4 @@
-"""The records that flow through a run: what it may cost, what was measured, and what that cost."""
+"""The records that flow through a run: its budget, measurements and evaluations with their costs."""
 
 from __future__ import annotations
 
@@ -49,20 +49,22 @@ class DeviceState:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """What a backend learned about one configuration.
+    """The outcome of measuring one configuration, as a backend returns it.
 
     Attributes:
-        status: how it ended; only ``ok`` carries latencies.
+        status: how the measurement ended; only ``ok`` carries latencies.
         samples_ms: every latency sample, in ms, in the order measured.
-        latency_ms: their median (what a strategy sees); ``None`` unless ``ok``.
+        latency_ms: the median of the samples, which a strategy sees; ``None`` unless ``ok``.
         oracle_ms: the configuration's best known latency in ms (hidden from strategies);
             ``None`` where unknown or failed.
         compile_s, verify_s, benchmark_s: the costs in s. Compile is CPU seconds.
-        setup_s: seconds that the device process spent before it on what is not its own and what no clock holds: warming
-            up after an idle time, building launchers. ``None`` where nobody looked, as in a replay.
+        setup_s: seconds that the device process spent before the measurement on work that belongs to no evaluation and
+            is charged to no clock: warming up after idle time, building launchers. ``None`` where it was not measured,
+            as in a replay.
         message: one line about a failure, empty otherwise.
-        device_state: of the device while it was measured; ``None`` where nothing was timed or nobody looked.
-        alias: another configuration with the same machine code was measured instead, at this one's full cost.
+        device_state: state of the device during the measurement; ``None`` where nothing was timed or the state was not
+            read.
+        alias: whether another configuration with the same machine code was measured instead, at this one's full cost.
     """
 
     status: Status
@@ -80,23 +82,23 @@ class Measurement:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """One configuration tried once, as told to a strategy and as logged.
+    """One configuration tried once, as a strategy is told it and as the log records it.
 
     A strategy gets it with ``oracle_ms=None`` and ``tell_s=0``: the oracle is for analysis alone.
 
     Attributes (beyond those of :class:`Measurement`):
         index: position in the run, from 0.
         configuration: what was evaluated (after any repair).
-        repaired: it stands in for a proposal that was infeasible or already visited.
-        ask_s, tell_s: measured cost of the strategy's own thinking in s, shared equally by a batch.
+        repaired: whether it replaces a proposal that was infeasible or already visited.
+        ask_s, tell_s: measured time of the strategy's ask and tell in s, shared equally by a batch.
         clock_start_s, clock_end_s: the tuning clock in s when its compile started and when its
             benchmark ended (see :mod:`harness.run.clock`).
-        wall_s: real seconds of its round (ask, measure, tell, log), shared equally by a batch; the device's
-            start-up left out. What exceeds the charged costs is the harness's own overhead.
-        asked: its number in the order asked, from 0, in an asynchronous run, whose ``index`` is the order told;
-            ``None`` in all others.
-        asks_s: what each ask took, in s, between the tell before this one's and this one's: with it the order of asks
-            and tells is on record. Empty where nothing was asked between; ``None`` where ``asked`` is.
+        wall_s: real seconds of its round (ask, measure, tell, log), shared equally by a batch, without the device's
+            start-up. What exceeds the charged costs is the harness's overhead.
+        asked: its number in the order of asks, from 0, in an asynchronous run, where ``index`` is the order of tells;
+            ``None`` in other runs.
+        asks_s: duration in s of each ask between the previous tell and this one, which records how asks and tells
+            interleave. Empty if there was no ask between; ``None`` where ``asked`` is ``None``.
     """
 
     index: int

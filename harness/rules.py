@@ -1,7 +1,7 @@
-"""When an evaluation that cannot matter ends early: pure arithmetic, by which replay and live measure alike.
+"""Rules that end hopeless evaluations early: pure arithmetic that replay and live measurement share.
 
-Two rules, each off unless asked for. Both go by what was told when the configuration's compile begins, and by nothing
-else, so that a resumed run decides as the interrupted one did. ``analysis/statistics/hopeless.py`` has a copy.
+Two rules, each off by default. Both depend only on what had been told when the configuration's compile began, so that
+a resumed run decides as the interrupted one did. ``analysis/statistics/hopeless.py`` has a copy.
 
 * **Compiles.** A compile ends at ``compile_factor`` times the ``compile_quantile`` quantile of the compile seconds of
   the better half of what succeeded so far, once ``compile_after`` configurations have.
@@ -22,19 +22,19 @@ from typing import Any
 from harness.errors import UserError
 
 AT_MOST = 0.1
-"""Share of samples not above the incumbent of what the sequential test takes for slower."""
+"""Share of samples at or below the incumbent's latency under the alternative of the sequential test (slower)."""
 COMPILED_TOO_LONG = "compiling took longer than good configurations needed"
 _ABOVE, _NOT_ABOVE = math.log(2 * (1 - AT_MOST)), math.log(2 * AT_MOST)
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the rules allow one evaluation.
+    """The limits that the rules set for one evaluation.
 
     Attributes:
-        compile_s: its compile ends after so many seconds; inf: by the backend's own timeout alone.
-        incumbent_ms: its samples are tested against this latency; ``None``: not tested.
-        sample_error: of that test.
+        compile_s: the compile ends after this many seconds; inf leaves it to the backend's own timeout.
+        incumbent_ms: the latency that its samples are tested against; ``None`` for no test.
+        sample_error: the error probability of that test.
     """
 
     compile_s: float = math.inf
@@ -42,7 +42,7 @@ class Limits:
     sample_error: float = 1.0
 
     def samples_taken(self, samples_ms: Sequence[float]) -> int:
-        """How many of the samples, in the order taken, are taken until the test ends; all where it does not end."""
+        """The number of samples, in order, after which the test ends; all of them if it does not end."""
         if self.incumbent_ms is None:
             return len(samples_ms)
         above = 0
@@ -53,7 +53,7 @@ class Limits:
         return len(samples_ms)
 
     def samples_to_end(self, samples_ms: Sequence[float]) -> int | None:
-        """So many more would end the test if all were above the incumbent; 0: it has ended; ``None``: no test."""
+        """How many more samples above the incumbent would end the test; 0 if it has ended, ``None`` without a test."""
         if self.incumbent_ms is None:
             return None
         above = sum(sample > self.incumbent_ms for sample in samples_ms)
@@ -64,7 +64,7 @@ class Limits:
 
 
 def missing(above: int, not_above: int, error: float) -> int:
-    """How many samples above the incumbent the sequential test still needs to end, after so many above and not."""
+    """How many more samples above the incumbent end the sequential test, given the counts above and not above."""
     return max(0, math.ceil((-math.log(error) - not_above * _NOT_ABOVE) / _ABOVE - above - 1e-9))
 
 
@@ -73,10 +73,11 @@ class Rules:
     """The rules of a run; at least one is on.
 
     Attributes:
-        compile_factor: more than 1; ``None``: compiles end by the backend's timeout alone.
-        compile_quantile: from 0 to 1.
-        compile_after: so many successes first.
-        sample_error: chance to end the samples of what is at least as fast as the incumbent; ``None``: not tested.
+        compile_factor: a number above 1; ``None`` leaves compiles to the backend's timeout.
+        compile_quantile: the quantile of compile seconds, from 0 to 1.
+        compile_after: the number of successes before the rule applies.
+        sample_error: largest probability of ending early on a configuration as fast as the incumbent; ``None`` for no
+            test.
 
     Raises:
         UserError: a value out of range.
@@ -98,7 +99,7 @@ class Rules:
             raise UserError(f"rules.sample_error={self.sample_error}: expected a number between 0 and 0.5")
 
     def to_json(self) -> dict[str, Any]:
-        """What decides results: the options of rules that are on."""
+        """The options of the rules that are on, which decide results."""
         compiles = {name: getattr(self, name) for name in ("compile_factor", "compile_quantile", "compile_after")}
         samples = {"sample_error": self.sample_error}
         return {
@@ -107,10 +108,10 @@ class Rules:
         }
 
     def limits(self, told: Sequence[tuple[float, float]]) -> Limits:
-        """What the next evaluation may take.
+        """The limits of the next evaluation.
 
         Args:
-            told: of every success so far the latency in ms and the compile seconds, sorted.
+            told: latency in ms and compile seconds of every success so far, sorted.
         """
         limit_s = math.inf
         if self.compile_factor is not None and len(told) >= self.compile_after:
@@ -122,5 +123,5 @@ class Rules:
 
 
 def quantile(ascending: Sequence[float], q: float) -> float:
-    """The smallest value that a share of at least ``q`` does not exceed; one of the values, never between two."""
+    """The smallest of the values that a share of at least ``q`` does not exceed; no interpolation."""
     return ascending[max(0, math.ceil(q * len(ascending) - 1e-9) - 1)]

@@ -39,7 +39,7 @@ def undrawn_figures() -> Iterator[None]:
     from analysis.runs.writing import write_bytes
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(style, "_write", lambda _figure, paths, _font: [write_bytes(path, b"") for path in paths])
+        patch.setattr(style, "_write", lambda _figure, paths, _font=None: [write_bytes(path, b"") for path in paths])
         yield
 
 

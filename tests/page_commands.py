@@ -22,6 +22,7 @@ PAGES = (
 )
 MARKS: Mapping[str | None, str] = {
     None: "run by a test as it stands",
+    "samples": "run by a test as it stands, on small files of these names",
     "gpu": "measures on a GPU, for a minute at most",
     "gpu-long": "measures on a GPU, for many minutes",
     "ci": "what .ci/run does: a test of it would run itself",

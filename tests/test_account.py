@@ -203,7 +203,7 @@ def test_every_cell_of_a_table_says_what_of_its_runs_is_not_done(tmp_path: Path)
     results = study_results([several(tmp_path)])
     tables = {table.name: table for table in make_tables(results)}
     assert tables.keys() >= {"quality", "restarts", "ranks", "baselines", "leave-out", "improvement", "random-suffices"}
-    note = "† Not all runs are done, and failed ones count as misses: "
+    note = "† Not all runs are done; failed ones count as misses: "
     for table in [table for name, table in tables.items() if name != "random-suffices"]:
         assert note in table.caption and "s: 1 failed, 6 missing" in table.caption, table.name
         assert "†" in "".join(cell for row in table.rows for cell in row), table.name

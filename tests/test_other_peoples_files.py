@@ -94,6 +94,7 @@ def test_a_consolidated_file_has_no_other_names(
 ODD = "=cmd|$x$ `y` <b>_*_"
 
 
+@pytest.mark.slow
 def test_odd_names_are_text_in_every_medium(nearopt: Nearopt, study: Path, tmp_path: Path) -> None:
     edit(study, lambda config: config["strategy"].update(label=ODD), "s")  # type: ignore[attr-defined]
     rename(study, ODD, 1)
@@ -203,5 +204,5 @@ def test_a_plan_that_was_emptied_is_written_again(nearopt: Nearopt, tmp_path: Pa
         plan.write_bytes(damaged)
         code, _, err = nearopt("status", "r")
         assert code == 2
-        one_line(err, plan.name, "move it away, the sweep writes it again")
+        one_line(err, plan.name, "move it away; the sweep writes it again")
         assert nearopt(*sweep)[0] == 0 and plan.read_bytes() == whole

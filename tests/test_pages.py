@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.harness.formats.foreign_files import FILES
 from tests.harness.measure.devices import has_device
 from tests.page_commands import MARKS, PAGES, README, ROOT, Command, check, commands, environment, marked, write_shims
 
@@ -28,7 +29,11 @@ def shell(tmp_path: Path) -> dict[str, str]:
 @pytest.mark.timeout(1500)
 @pytest.mark.parametrize("page", PAGES)
 def test_every_command_of_a_page_works(page: str, shell: dict[str, str], tmp_path: Path) -> None:
-    for command in marked(page, None):
+    wanted = marked(page, None, "samples")
+    if any(command.mark == "samples" for command in wanted):
+        for write, _, _ in FILES.values():
+            write(tmp_path / "work")
+    for command in wanted:
         check(command, tmp_path / "work", shell)
 
 
@@ -56,6 +61,7 @@ def test_what_no_test_runs_is_run_by_ci() -> None:
     assert (ROOT / ".ci/run").read_text().splitlines()[-1] == "make test"
 
 
+@pytest.mark.slow
 def test_a_command_that_fails_is_seen(shell: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "work").mkdir(exist_ok=True)
     check(Command("nearopt new-strategy some_name -o mine", None), tmp_path / "work", shell)

@@ -80,9 +80,12 @@ COMMANDS: dict[str, dict[str, tuple[str, ...]]] = {
         "x.json": ("landscapes", "export", "TOY", "--format", "t4", "-o", "out/x.json"),
         "x.json.gz": ("landscapes", "export", "TOY", "--format", "cache", "-o", "out/x.json.gz"),
     },
-    "harness/formats/archive.py::write_archive": dict.fromkeys(
-        ("SHA256SUMS", "README.md", "croissant.json"), ("landscapes", "archive", "TOY", "-o", "out")
+    "harness/formats/archive.py::_write": dict.fromkeys(
+        ("SHA256SUMS", "README.md", "croissant.json"), ("landscapes", "archive", "TOY", "-o", "archived")
     ),
+    "harness/formats/archive.py::_copy": {
+        "toy-8x8-bf16__toy.parquet": ("landscapes", "archive", "TOY", "-o", "archived")
+    },
     "harness/landscapes/write.py::write_landscape": {
         "new__toy.parquet": ("landscapes", "import", "t4.json", "-o", "out/new__toy.parquet")
     },
@@ -105,6 +108,8 @@ COMMANDS: dict[str, dict[str, tuple[str, ...]]] = {
 BY_OTHERS = {
     "harness/run/extension.py::extend": "a full disk on the way to a larger budget: harness/run/test_extension.py",
     "harness/run/extension.py::_log_again": "a full disk on the way to a larger budget: harness/run/test_extension.py",
+    "harness/formats/fetch.py::fetch": "the list of what was fetched: harness/formats/test_fetch.py",
+    "harness/formats/fetch.py::_take": "a full disk in the middle of an archive: harness/formats/test_fetch.py",
     "harness/system/atomic.py::write_text": "what the others write through",
     "analysis/runs/writing.py::write_bytes": "what the others write through",
     "analysis/runs/writing.py::write_text": "what the others write through",

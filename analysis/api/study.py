@@ -40,14 +40,18 @@ class AnalysedStudy:
 
     @property
     def runs(self) -> pd.DataFrame:
-        """A row per run: task, kernel, strategy, seed, evaluations, failures, clock_s, ended, …; the index ``run``
-        counts from 0. Runs that are not done are in ``notes``. :class:`analysis.runs.load.Study` has every column."""
+        """One row per run: task, kernel, strategy, seed, evaluations, failures, clock_s, ended, … The index ``run``
+        counts from 0.
+
+        ``notes`` mentions runs that are not done. :class:`analysis.runs.load.Study` lists every column.
+        """
         return self.results.study.runs
 
     @cached_property
     def evaluations(self) -> pd.DataFrame:
-        """A row per evaluation: run, task, strategy, seed, index (from 0), ok, latency_ms (observed) and oracle_ms
-        (best known; nan where it failed), clock_end_s, and costs in s."""
+        """One row per evaluation: run, task, strategy, seed, index (from 0), ok, latency_ms (observed) and oracle_ms
+        (best known; nan where it failed), clock_end_s, and costs in s.
+        """
         names = self.runs[["task", "strategy", "seed"]]
         joined = self.results.study.evaluations.join(names, on="run")
         return joined[["run", *names, *(name for name in joined if name not in ("run", *names))]]
@@ -60,22 +64,22 @@ class AnalysedStudy:
 
     @property
     def strategies(self) -> list[str]:
-        """The fastest first, random last."""
+        """The strategies, the fastest first, random last."""
         return by_speedup(self.results)
 
     @property
     def headline(self) -> str:
-        """What the study found, in a sentence with intervals."""
+        """The result of the study in one sentence with intervals."""
         return summarise(self.results).sentence
 
     @property
     def notes(self) -> list[str]:
-        """What of the study is not done, failed or was made by several versions of the code, a sentence each."""
+        """Sentences about runs that are not done, failed, or were made by several versions of the code."""
         return self.results.study.account.sentences()
 
     @cached_property
     def looks(self) -> dict[str, Look]:
-        """How each strategy is drawn, in every figure."""
+        """How each strategy is drawn in every figure."""
         return looks(self.strategies)
 
     @cached_property
@@ -92,15 +96,15 @@ class AnalysedStudy:
         strategies: Sequence[str] = (),
         rename: Mapping[str, str] | None = None,
     ) -> Axes:
-        """Speedups over random search with 95% intervals, a row per strategy.
+        """Draw speedups over random search with 95% intervals, one row per strategy.
 
         Args:
-            ax: drawn on; ``None``: on a new figure.
-            kernel: over its tasks; ``None``: over all.
+            ax: the axes to draw on; ``None``: a new figure's.
+            kernel: only its tasks; ``None``: all tasks.
             axis: ``evaluations`` or ``seconds``.
-            target: 0.01, 0.05 or 0.1 from the optimum.
-            strategies: those that are drawn, in this order; empty: all.
-            rename: a strategy to the name that is shown.
+            target: 0.01, 0.05 or 0.1 above the optimum.
+            strategies: the strategies to draw, in this order; empty: all.
+            rename: maps a strategy to the name in the figure.
 
         Raises:
             AnalysisError: a name that is not in the study, or nothing to draw.
@@ -128,7 +132,7 @@ class AnalysedStudy:
         strategies: Sequence[str] = (),
         rename: Mapping[str, str] | None = None,
     ) -> Axes:
-        """Quality t*/t of the incumbent on one task: medians over runs, with a legend.
+        """Draw the quality t*/t of the incumbent on one task: medians over runs, with a legend.
 
         Args:
             task: as in ``runs``; the device may be left out.
@@ -163,18 +167,18 @@ class AnalysedStudy:
         strategies: Sequence[str] = (),
         rename: Mapping[str, str] | None = None,
     ) -> Axes:
-        """Share of (task, target, seed) solved within so many times the task's difficulty, with a legend.
+        """Draw the share of (task, target, seed) triples solved against evaluations over E[T], with a legend.
 
         Args:
             ax, strategies, rename: as in :meth:`forest`.
 
         Raises:
-            AnalysisError: a name that is not in the study, or no task of it is recorded.
+            AnalysisError: a name that is not in the study, or no task is recorded.
         """
         results, styles = self._shown(FigureChoice(strategies=tuple(strategies), rename=rename or {}))
         data = profiles.data_profiles(results)
         if data.empty:
-            raise AnalysisError("data_profile: no task of this study is recorded: how hard they are is not known")
+            raise AnalysisError("data_profile: no task of this study is recorded, so their difficulty is unknown")
         with paper():
             axes = _axes(ax)
             profile.draw_on(axes, data, styles, "evaluations / E[T] of random", "problems solved")
@@ -182,7 +186,7 @@ class AnalysedStudy:
         return axes
 
     def _shown(self, choice: FigureChoice) -> tuple[StudyResults, dict[str, Look]]:
-        """The results with the names that are shown, and the looks of those that are drawn."""
+        """The results with the names in the figure, and the looks of the strategies to draw."""
         kept, new = choice.shown(self.strategies), choice.names(self.strategies)
         results = renamed(self.results, new) if choice.rename else self.results
         return results, {new[name]: self.looks[name] for name in kept}
@@ -193,12 +197,12 @@ class AnalysedStudy:
 
 
 def load_study(*paths: str | Path, tasks: Sequence[str] = (), library: Library | None = None) -> AnalysedStudy:
-    """Read every finished run below results folders, and analyse them.
+    """Read and analyse every finished run below results folders.
 
     Args:
         paths: of one study, as ``nearopt report`` takes them.
-        tasks: names of tasks or kernels, or patterns such as ``softmax-*``; empty: all. Aggregates are of these alone.
-        library: of recordings, for live runs; see :func:`analysis.runs.load.load_study`.
+        tasks: names of tasks or kernels, or patterns such as ``softmax-*``; empty: all. Aggregates cover only these.
+        library: the recordings, for live runs; see :func:`analysis.runs.load.load_study`.
 
     Raises:
         AnalysisError: no path, nothing found, a file is damaged, or the runs contradict each other.
@@ -221,7 +225,7 @@ def _axis(name: str) -> str:
 
 
 def _axes(ax: Axes | None) -> Axes:
-    """Given, or of a new figure of a column's width."""
+    """The given axes, or those of a new figure of a column's width."""
     return Figure().subplots() if ax is None else ax
 
 

@@ -1,1 +1,1 @@
-"""Figures, one a module, each drawn from a table that is saved beside it."""
+"""Figures, one per module, each drawn from a table that is saved beside it."""

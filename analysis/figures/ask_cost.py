@@ -1,4 +1,4 @@
-"""Seconds of an ask and its tell, and memory, as observations grow."""
+"""The time of an ask and its tell, and the memory, against the number of observations."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def draw(readings: pd.DataFrame, summary: pd.DataFrame) -> Figure:
     """Two panels side by side.
 
     Args:
-        readings: of :data:`analysis.study.ask_cost.COLUMNS`.
-        summary: of :func:`analysis.study.ask_cost.summarise`; its exponents stand in the legend.
+        readings: a table with :data:`analysis.study.ask_cost.COLUMNS`.
+        summary: from :func:`analysis.study.ask_cost.summarise`; the legend shows its exponents.
     """
     styles = looks(list(dict.fromkeys(readings["strategy"])))
     exponents = dict(zip(summary["strategy"], summary["exponent"], strict=True))

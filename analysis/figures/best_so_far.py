@@ -25,22 +25,22 @@ from analysis.study.workers import SECONDS, curves_clock
 _LINES = {"default configuration": "default", "vendor's library": "vendor"}
 RANDOM_LABEL = "random (median, IQR)"
 BANDS = 2
-"""So many strategies, the first ones, are drawn with their interquartile range: more cannot be told apart."""
+"""The first strategies, up to this number, are drawn with their interquartile range; more would be unreadable."""
 MOST_GROUPS = 8
-"""Of a figure of a page's width."""
+"""Number of columns in a figure as wide as the page."""
 _COLUMNS = 4
 LETTERS_AN_INCH = 12
-"""Of a title above a panel."""
+"""Letters of a title per inch of its panel."""
 _ROW_INCHES, _ENTRY_INCHES = 1.75, 0.14
 
 
 def most_groups(width: float | None = None, axes: int = 2) -> int:
-    """So many groups, of one panel an axis each, fit a page's height at a width in inches (``None``: a page's)."""
+    """The number of groups, with one panel per axis, that fit on a page at a width in inches (``None``: the page's)."""
     return MOST_GROUPS if width is None or width >= 5 or axes == 1 else MOST_GROUPS // 2
 
 
 def lines(facts: Mapping[str, Any], t_star_ms: float) -> dict[str, float]:
-    """Quality t*/t of the default configuration and of the vendor's library, where the task's facts hold them."""
+    """Quality t*/t of the default configuration and of the vendor's library, if the task's facts contain them."""
     known = {name: (facts.get(key) or {}).get("latency_ms") for name, key in _LINES.items()}
     return {name: t_star_ms / float(latency) for name, latency in known.items() if latency}
 
@@ -55,15 +55,14 @@ def draw(
     font: str | None = None,
     target: float = HEADLINE_TARGET,
 ) -> Figure:
-    """A column of two panels for each group, or of one where nothing has cost seconds.
+    """Draw a column of two panels for each group, or of one panel if no costs in seconds are known.
 
     Args:
-        runs, exact: of ``curves.run_curves`` and ``curves.random_curves``; the first column names the group.
-        titles: group to title, in the order of the columns; :data:`MOST_GROUPS` at most. A first line that is too
-            long is broken.
-        lines: group to quality t*/t of what is no strategy (the default configuration, the vendor's library) by name.
-        width: in inches; ``None``: a column's for one group, else a page's.
-        target: what counts as near the optimum, as a line.
+        runs, exact: from ``curves.run_curves`` and ``curves.random_curves``; the first column names the group.
+        titles: group to title, in the order of the columns; at most :data:`MOST_GROUPS`. A long first line is broken.
+        lines: group to quality t*/t of references (the default configuration, the vendor's library) by name.
+        width: in inches; ``None``: a column's width for one group, else the page's.
+        target: drawn as a line, what counts as near the optimum.
     """
     by = str(runs.columns[0])
     groups = list(titles)
@@ -75,7 +74,7 @@ def draw(
     clock = narrow(curves_clock(pd.concat([runs[runs["strategy"].isin(drawn)], exact])), columns)
     wide = columns > 1
     highest = [quality for group in groups for quality in (lines or {}).get(group, {}).values()]
-    top = max([1.0, *highest])  # one for all columns, which share the labels of the first
+    top = max([1.0, *highest])  # one value for all columns, which share the labels of the first
     inches = width or (PAGE_INCHES if wide else COLUMN_INCHES)
     legend_columns = 4 if inches > 5 else 2
     entries = -(-(len(drawn) + 1) // legend_columns)
@@ -109,7 +108,7 @@ def draw(
 
 
 def _heads(titles: Mapping[str, str], most: int, lines: int) -> dict[str, str]:
-    """Titles whose first lines are broken into at most so many of so many letters."""
+    """Break the first line of each title into at most ``lines`` lines of ``most`` letters."""
     parts = [title.split("\n") for title in titles.values()]
     names = broken([first for first, *_ in parts], most, lines)
     return {group: "\n".join([name, *rest]) for group, name, (_, *rest) in zip(titles, names, parts, strict=True)}
@@ -125,13 +124,13 @@ def draw_on(
     few: bool = False,
     target: float = HEADLINE_TARGET,
 ) -> None:
-    """One group's curves on one axis (evaluations or seconds), on axes that are there; without a legend.
+    """Draw one group's curves in evaluations or seconds on given axes, without a legend.
 
     Args:
-        runs, exact: of ``curves.run_curves`` and ``curves.random_curves``, of one group and axis.
-        lines: quality t*/t of what is no strategy, by name.
-        top: the highest quality that is shown.
-        few: fewer labels at the quality axis.
+        runs, exact: from ``curves.run_curves`` and ``curves.random_curves``, for one group and axis.
+        lines: quality t*/t of references by name.
+        top: the highest quality shown.
+        few: fewer labels on the quality axis.
     """
     if len(exact):
         x = exact["x"].to_numpy(np.float64)
@@ -152,7 +151,7 @@ def draw_on(
 
 
 def _scale_x(axes: Axes, runs: pd.DataFrame) -> None:
-    """Logarithmic from the first change of any curve; 0 s, where all curves start, lies beyond its left end."""
+    """Set a logarithmic axis that starts at the first change of any curve; 0 s, where all start, lies beyond it."""
     inside = runs.loc[runs["x"] > 0, "x"]
     if len(inside):
         log_x(axes, 0.9 * float(inside.min()), float(inside.max()))

@@ -1,6 +1,6 @@
-"""The compact forest: a panel for everything and for each kernel, a row per strategy, on one axis of speedups.
+"""The compact forest: one panel for all tasks and one per kernel, a row per strategy, on one axis of speedups.
 
-Many strategies on many kernels fit a page this way, and a few fit a column. Single tasks are left to the whole forest.
+Many strategies on many kernels fit on a page this way, and a few fit in a column. Single tasks are in the full forest.
 """
 
 from __future__ import annotations
@@ -21,32 +21,31 @@ from analysis.study.workers import axis_words
 ALL = "ALL"
 _ROW_INCHES = 0.135
 _HEAD_INCHES, _LINE_INCHES = 0.53, 0.11
-"""Above a panel with a title of two lines, and for a line more."""
+"""Space above a panel whose title has two lines, and for each further line."""
 _FOOT_INCHES = 0.62
 _TALLEST_INCHES = 9.2
 _LETTERS = 28
-"""Of a strategy's name beside the panels."""
+"""Width of a strategy's name beside the panels."""
 _LETTER_INCHES, _TITLE_LETTER_INCHES = 0.056, 0.07
 _TITLE_LETTERS = 19
-"""Of a line of a panel's title."""
+"""Letters in a line of a panel's title."""
 _PANEL_INCHES = 1.35
 _NAMES_INCHES = 1.1
 _AXIS_INCHES = 1.0
 
 
 def groups_of(rows: pd.DataFrame) -> list[str]:
-    """``ALL``, and the kernels by name, as the column ``task`` spells them; a study of one kernel has it alone.
+    """``ALL`` and the kernels, as named in the column ``task``; a study of one kernel has only ``ALL``.
 
     Args:
-        rows: of :func:`analysis.figures.speedup_forest.rows_of`.
-    """
+        rows: from :func:`analysis.figures.speedup_forest.rows_of`."""
     whole = rows[rows["stratum"] == "all"]
     kernels = sorted(task for task in set(whole["task"]) if task.startswith("kernel:"))
     return [ALL, *kernels] if len(kernels) != 1 and ALL in set(whole["task"]) else kernels or [ALL]
 
 
 def most_panels(strategies: int, width: float = PAGE_INCHES) -> int:
-    """So many panels of so many strategies fit a figure of this width in inches and a page's height."""
+    """The number of panels with that many strategies that fit on a page at a width in inches."""
     panel = strategies * _ROW_INCHES + _HEAD_INCHES
     return _columns(width) * max(1, int((_TALLEST_INCHES - _FOOT_INCHES) / panel))
 
@@ -62,12 +61,12 @@ def draw(
     width: float = PAGE_INCHES,
     font: str | None = None,
 ) -> Figure:
-    """A panel per group.
+    """Draw one panel per group.
 
     Args:
-        rows: of :func:`analysis.figures.speedup_forest.rows_of`.
-        groups: of :func:`groups_of`, :func:`most_panels` at most.
-        claimed: speedups that a line is drawn at.
+        rows: from :func:`analysis.figures.speedup_forest.rows_of`.
+        groups: from :func:`groups_of`, at most :func:`most_panels`.
+        claimed: speedups at which a line is drawn.
         width: in inches.
     """
     columns = min(_columns(width), len(groups))
@@ -104,12 +103,12 @@ def draw_on(
     limits: tuple[float, float] | None = None,
     letters: int = _TITLE_LETTERS,
 ) -> None:
-    """One group's panel on axes that are there.
+    """Draw one group's panel on given axes.
 
     Args:
-        rows: at one axis and target.
-        limits: of the speedups; ``None``: those of the group.
-        letters: of a line of the title.
+        rows: the rows of one axis and target.
+        limits: of the speedup axis; ``None``: those of the group.
+        letters: in a line of the title, at most.
     """
     own = rows[(rows["task"] == group) & (rows["stratum"] == "all")]
     low, high = limits or _limits(own)
@@ -130,7 +129,7 @@ def draw_on(
 
 
 def title_of(own: pd.DataFrame, group: str, letters: int = _TITLE_LETTERS) -> str:
-    """What a panel speaks of, on three lines at most, and the hits and runs of all its strategies below."""
+    """The title of a panel: its group on at most three lines, and below it the hits and runs of all its strategies."""
     (name,) = broken([group.removeprefix("kernel:")], letters, 3)
     return f"{name}\n{int(own['hits'].sum())}/{int(own['runs'].sum())} hit"
 
@@ -140,7 +139,7 @@ def _columns(width: float) -> int:
 
 
 def _limits(rows: pd.DataFrame) -> tuple[float, float]:
-    """Around what is known, within what the whole forest shows."""
+    """Limits around the known speedups, within those of the full forest."""
     known = rows[["speedup", "speedup_low", "speedup_high"]].to_numpy(np.float64)
     known = known[np.isfinite(known) & (known > 0)]
     if not len(known):

@@ -1,4 +1,4 @@
-"""Mean ranks on a line; a bar joins strategies that Wilcoxon's tests with Holm's correction do not tell apart."""
+"""Mean ranks on a line; a bar joins strategies that do not differ by Wilcoxon's tests with Holm's correction."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from analysis.statistics.ranks import Ranking
 
 _ROW = 0.17
 _FEW = 8
-"""Strategies in a column's width; more take the page's."""
+"""Strategies that fit in a column's width; more take the page's width."""
 _NARROW_INCHES = 5.0
 
 
@@ -19,12 +19,12 @@ def is_wide(ranking: Ranking) -> bool:
 
 
 def draw(ranking: Ranking, styles: dict[str, Look], width: float | None = None, font: str | None = None) -> Figure:
-    """Names in the left half hang on the left, the others on the right, as Demsar (2006) draws them.
+    """Draw the names of the left half on the left and the others on the right, as Demsar (2006) does.
 
-    Many names in a narrow figure stand below each other instead.
+    A narrow figure of many strategies has a row per strategy instead.
 
     Args:
-        width: in inches; ``None``: a page's for many strategies, else a column's.
+        width: in inches; ``None``: the page's width for many strategies, else a column's.
     """
     if width is not None and width < _NARROW_INCHES and is_wide(ranking):
         return _upright(ranking, styles, width, font)
@@ -36,7 +36,7 @@ def draw(ranking: Ranking, styles: dict[str, Look], width: float | None = None, 
     with paper(font):
         figure = Figure(figsize=(inches, 0.45 + _ROW * (depth + 0.6)))
         axes = figure.subplots()
-        margin = (0.3 if is_wide(ranking) else 0.55) * count  # for the names, whose width is the same in either figure
+        margin = (0.3 if is_wide(ranking) else 0.55) * count  # for the names, which have the same width in both figures
         axes.set_xlim(1 - margin, count + margin)
         axes.set_ylim(depth, -0.9)
         axes.axis("off")
@@ -62,7 +62,7 @@ def draw(ranking: Ranking, styles: dict[str, Look], width: float | None = None, 
 
 
 def _upright(ranking: Ranking, styles: dict[str, Look], width: float, font: str | None) -> Figure:
-    """A row per strategy from the best to the worst; upright bars join those that are not told apart."""
+    """Draw a row per strategy from best to worst; vertical bars join strategies that are not distinguished."""
     count = len(ranking.strategies)
     with paper(font):
         figure = Figure(figsize=(width, 0.6 + _ROW * count))

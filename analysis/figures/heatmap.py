@@ -15,14 +15,14 @@ from analysis.figures.style import PAGE_INCHES, paper
 from analysis.tables.table import figure as number
 
 MOST_STRATEGIES = 14
-"""Of a figure of a page's width: the numbers of more stand on each other."""
+"""Columns of a figure as wide as the page; with more, the numbers would overlap."""
 _LETTER_INCHES, _NUMBER_INCHES, _BAR_INCHES = 0.056, 0.3, 0.45
 _TITLE_LETTERS_AN_INCH = 15
 _CAP = 20.0
 
 
 def cells(table: pd.DataFrame, axis: str, target: float, strategies: list[str]) -> pd.DataFrame:
-    """Rows of a speedup table for kernels (all strata together), each stratum and everything."""
+    """The rows of a speedup table for kernels (all strata together), for each stratum and for all tasks."""
     part = table[(table["axis"] == axis) & np.isclose(table["target"], target) & table["strategy"].isin(strategies)]
     kernels = part[part["task"].str.startswith("kernel:") & (part["stratum"] == "all")]
     kernels = kernels.assign(row=kernels["task"].str.removeprefix("kernel:"))
@@ -30,14 +30,14 @@ def cells(table: pd.DataFrame, axis: str, target: float, strategies: list[str]) 
     names = whole["stratum"].map(lambda name: "ALL" if name == "all" else f"{name} tasks")
     order = {"trivial tasks": 0, "useful tasks": 1, "needle tasks": 2, "ALL": 3}
     whole = whole.assign(row=names).sort_values("row", key=lambda row: row.map(order), kind="stable")
-    if whole["row"].nunique() == 2:  # one stratum says what ALL says
+    if whole["row"].nunique() == 2:  # a single stratum equals ALL
         whole = whole[whole["row"] == "ALL"]
     columns = ["row", "strategy", "bound", "speedup", "speedup_low", "speedup_high", "hits", "runs"]
     return pd.concat([kernels.sort_values("row", kind="stable"), whole], ignore_index=True)[columns]
 
 
 def most_strategies(data: pd.DataFrame, width: float = PAGE_INCHES) -> int:
-    """So many columns fit beside the names of the rows of :func:`cells` in a figure of so many inches."""
+    """The number of columns that fit beside the row names of :func:`cells` in a figure of ``width`` inches."""
     names = _LETTER_INCHES * min(MOST, max((len(str(row)) for row in data["row"]), default=0))
     return max(1, min(MOST_STRATEGIES, int((width - names - _BAR_INCHES) / _NUMBER_INCHES)))
 
@@ -45,11 +45,11 @@ def most_strategies(data: pd.DataFrame, width: float = PAGE_INCHES) -> int:
 def draw(
     data: pd.DataFrame, strategies: list[str], title: str, width: float = PAGE_INCHES, font: str | None = None
 ) -> Figure:
-    """A cell per kernel and strategy with its number; "<" where a task was never solved.
+    """Draw a cell with its number per kernel and strategy; "<" if a task was never solved.
 
     Args:
         data: from :func:`cells`; at least one row.
-        strategies: the columns, :func:`most_strategies` at most.
+        strategies: the columns, at most :func:`most_strategies`.
         width: in inches.
     """
     data = data[data["strategy"].isin(strategies)]

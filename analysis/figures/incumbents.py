@@ -1,4 +1,4 @@
-"""Observed against true latency of final incumbents: how far a lucky reading flatters its finder."""
+"""Observed against true latency of final incumbents: how far a lucky reading flatters a run."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _TICKS = (1.002, 1.01, 1.05, 1.1, 1.2, 1.5, 2.0, 5.0)
 
 
 def final_incumbents(results: StudyResults) -> pd.DataFrame:
-    """Last incumbent of every run whose true latency is known apart from its reading.
+    """The last incumbent of every run whose true latency is known independently of its reading.
 
-    Columns task, strategy, seed, true (over t*) and flattery: observed over true, less 1.
+    Columns task, strategy, seed, true (over t*) and flattery: observed over true, minus 1.
     """
     last = results.steps.groupby("run", sort=True).tail(1).set_index("run")
     runs = results.study.runs.loc[last.index]
@@ -28,13 +28,13 @@ def final_incumbents(results: StudyResults) -> pd.DataFrame:
         true=last["true_ms"].to_numpy() / t_star, flattery=(last["latency_ms"] / last["true_ms"]).to_numpy() - 1.0
     )
     noisy = ((runs["backend"] == "replay") & (runs["noise"] == "recorded")).to_numpy()
-    delivered = np.isfinite(last["true_ms"].to_numpy())  # the others broke down
+    delivered = np.isfinite(last["true_ms"].to_numpy())  # the other runs failed
     shown: pd.DataFrame = data[noisy & delivered].reset_index(drop=True)
     return shown
 
 
 def draw(data: pd.DataFrame, styles: dict[str, Look]) -> Figure:
-    """A dot per run, in the colour of its strategy; below zero the reading was lucky.
+    """Draw a dot per run in the colour of its strategy; below zero the reading was lucky.
 
     Args:
         data: from :func:`final_incumbents`; at least one row.
@@ -44,7 +44,7 @@ def draw(data: pd.DataFrame, styles: dict[str, Look]) -> Figure:
         axes = figure.subplots()
         ends = 130 * np.nanquantile(data["flattery"], [0.01, 0.99])
         bottom, top = min(ends[0], -0.5), max(ends[1], 0.5)
-        for name, look in reversed(styles.items()):  # random, the last, has the most dots: below the others
+        for name, look in reversed(styles.items()):  # random comes last and has the most dots: draw it below the others
             part = data[data["strategy"] == name]
             if part.empty:
                 continue

@@ -18,11 +18,11 @@ _LETTER_INCHES = 0.06
 
 
 def draw(data: pd.DataFrame, styles: dict[str, Look], of_random: Mapping[str, float]) -> Figure:
-    """A column's width.
+    """Draw a figure of a column's width.
 
     Args:
-        data: strategy, measure, value, low, high; with a row at least.
-        of_random: what random search has, by measure: a line there.
+        data: columns strategy, measure, value, low, high; at least one row.
+        of_random: the value of random search by measure, drawn as a line.
     """
     drawn = [name for name in styles if name in set(data["strategy"])]
     measures = list(dict.fromkeys(data["measure"]))

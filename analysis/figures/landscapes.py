@@ -1,4 +1,4 @@
-"""How the latencies of each recorded space are distributed: the share of configurations near the optimum."""
+"""The distribution of latencies in each recorded space: the share of configurations near the optimum."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ _ENTRY_INCHES = 0.125
 _SIDE_BY_SIDE = {1: 42, 2: 54, 3: 28}
 """Characters of two labels that fit beside each other below a panel. Both are by the number of panels in a row."""
 _TWO_COLUMNS = 8
-"""Kernels up to which a row has two panels; with more it has three, so that the figure fits a page."""
+"""Kernels up to which a row has two panels; with more it has three, so that the figure fits on a page."""
 _NARROW_INCHES, _STACKED_PANEL_INCHES = 5.0, 1.5
-"""Below it a row has one panel."""
+"""Figures narrower than this have one panel per row, of this height."""
 
 
 def shares(references: Mapping[str, pd.DataFrame], t_star_ms: Mapping[str, float]) -> pd.DataFrame:
-    """Share of all configurations (failures included) with latency <= x t*. Columns ``COLUMNS``.
+    """The share of all configurations (failures included) with latency <= x t*. Columns ``COLUMNS``.
 
-    Rows that a search added to a sample are no part of the share; t* may be theirs.
+    Rows that a search added to a sample do not count in the share; t* may be one of them.
     """
     parts = []
     for task in sorted((task for task in references if np.isfinite(t_star_ms[task])), key=_natural):
@@ -61,17 +61,17 @@ def shares(references: Mapping[str, pd.DataFrame], t_star_ms: Mapping[str, float
 
 
 def is_wide(data: pd.DataFrame) -> bool:
-    """Whether the figure takes the width of a page: it has panels side by side."""
+    """Whether the figure is as wide as the page, because it has panels side by side."""
     return bool(data["kernel"].nunique() > 1)
 
 
 def most_kernels(width: float = PAGE_INCHES) -> int:
-    """So many panels fit a figure of so many inches and a page's height."""
+    """The number of panels that fit on a page in a figure of ``width`` inches."""
     return 5 if width < _NARROW_INCHES else 15
 
 
 def draw(data: pd.DataFrame, width: float | None = None, font: str | None = None) -> Figure:
-    """A panel per kernel, up to three in a row, axes shared and logarithmic; a colour per task, a dash per device.
+    """Draw a panel per kernel, up to three in a row, on shared logarithmic axes; colour by task, dash by device.
 
     Args:
         data: from :func:`shares`; at least one row, of :func:`most_kernels` at most.
@@ -135,7 +135,7 @@ def _panel(axes: Axes, data: pd.DataFrame, labels: Mapping[str, str], devices: S
 
 
 def _entry_columns(data: pd.DataFrame, labels: Mapping[str, str], fitting: int) -> int:
-    """One column of legend entries, or two where the two longest of every panel fit beside each other."""
+    """One column of legend entries, or two if the two longest of every panel fit side by side."""
     lengths = data.groupby("kernel")["task"].unique().map(lambda tasks: sorted(len(labels[task]) for task in tasks))
     return 1 if max(sum(panel[-2:]) for panel in lengths) > fitting else 2
 
@@ -169,7 +169,7 @@ def _device(task: str) -> str:
 
 
 def _labels(data: pd.DataFrame, usual_device: str) -> dict[str, str]:
-    """Shape and dtype by task, as the panel's title names the kernel; the device unless it is the usual one."""
+    """Shape and dtype of each task (the panel's title names the kernel), and the device unless it is the usual one."""
     labels = {}
     for task, sampled in data.groupby("task", sort=False)["sampled"].first().items():
         name, device = _name(str(task)), _device(str(task))

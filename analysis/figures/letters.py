@@ -1,4 +1,4 @@
-"""Names in figures: anybody's label may be longer than a page is wide, and Matplotlib then has no room for the axes."""
+"""Names in figures: a label may be wider than a page, which would leave Matplotlib no room for the axes."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 MOST = 40
-"""Letters of a name on an axis or in a legend. Ours have 39, of 3.6 points each, and a column has 245."""
+"""Letters of a name on an axis or in a legend. Our names have up to 39, of 3.6 points each; a column has 245 points."""
 MOST_IN_TITLE = 90
-"""Letters of a line that stands by itself."""
+"""Letters of a label on a line of its own."""
 _LETTERS_AN_INCH = 20
 _HANDLE = 6
-"""Letters that the line before a name in a legend takes the room of."""
+"""Letters that the line sample before a name in a legend is as wide as."""
 
 
 def shorten(figure: Figure) -> None:
-    """Cut what is too long in a figure that is ready to be laid out; the data beside it keeps all letters."""
+    """Shorten long names in a figure before it is laid out; the data beside it keeps the full names."""
     kept: set[int] = set()
     for axes in figure.axes:
         for axis in (axes.xaxis, axes.yaxis):
@@ -31,7 +31,7 @@ def shorten(figure: Figure) -> None:
         columns = max(1, min(len(texts), int(getattr(legend, "_ncols", 1))))
         letters = figure.get_figwidth() * _LETTERS_AN_INCH
         needed = sum(max(len(text.get_text()) for text in part) + _HANDLE for part in _columns(texts, columns))
-        if needed <= letters:  # numbers beside a name are not to be cut where there is room
+        if needed <= letters:  # do not cut numbers beside a name while there is room
             continue
         most = min(MOST, int(letters / columns) - _HANDLE)
         for text, name in zip(texts, apart([text.get_text() for text in texts], most), strict=True):
@@ -42,7 +42,7 @@ def shorten(figure: Figure) -> None:
 
 
 def _columns(texts: list[Text], columns: int) -> list[list[Text]]:
-    """A legend's entries as Matplotlib puts them into columns, each as wide as its longest."""
+    """A legend's entries in the columns in which Matplotlib puts them; each is as wide as its longest entry."""
     parts = np.array_split(np.arange(len(texts)), columns)
     return [[texts[i] for i in part] for part in parts if len(part)]
 
@@ -54,7 +54,7 @@ def _shorten_ticks(axis: Axis) -> None:
 
 
 def apart(names: list[str], most: int) -> list[str]:
-    """Names of at most ``most`` letters; those that differ stay different, by a number if need be."""
+    """Shorten names to at most ``most`` letters; different names stay different, by a number if necessary."""
     taken: dict[str, str] = {}
     short = []
     for name in names:
@@ -66,7 +66,7 @@ def apart(names: list[str], most: int) -> list[str]:
 
 
 def cut(text: str, most: int) -> str:
-    """The beginning and the end of a text: variants of one strategy differ there."""
+    """Keep the beginning and the end of a text, where variants of one strategy differ."""
     if len(text) <= most:
         return text
     end = (most - 1) // 3
@@ -74,9 +74,9 @@ def cut(text: str, most: int) -> str:
 
 
 def broken(names: list[str], most: int, lines: int = 2) -> list[str]:
-    """Names on several lines of at most ``most`` letters; those that differ stay different.
+    """Break names into at most ``lines`` lines of at most ``most`` letters; different names stay different.
 
-    A line ends behind a ``-``, ``_`` or blank where all then fit; what is longer than all lines is cut.
+    Lines end after a ``-``, ``_`` or blank if the name then fits; a name that is too long is shortened first.
     """
     return [_broken(name, most, lines) for name in apart(names, most * lines)]
 
@@ -94,5 +94,5 @@ def _broken(name: str, most: int, lines: int) -> str:
 
 
 def narrow(label: str, columns: int) -> str:
-    """An axis's label on two lines where columns share a page: ``tuning seconds`` above ``(1 worker each)``."""
+    """Break an axis label into two lines if columns share a page: ``tuning seconds`` above ``(1 worker each)``."""
     return label.replace(" (", "\n(") if columns > 1 else label

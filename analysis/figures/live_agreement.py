@@ -1,4 +1,4 @@
-"""Live runs among their replays: where each would stand in a row of them, on every axis."""
+"""Live runs among their replays: the rank of each live run among the replays, on every axis."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ _TITLES = {EVALUATIONS: f"evaluations {_NEAR}", QUALITY: "final quality", SECOND
 
 
 def places(agreement: Agreement) -> pd.DataFrame:
-    """Columns task, strategy, axis, worse_than (share of replays that a live run is worse than, ties half), a row per
-    live run, with the cell's p_holm and rejected."""
+    """One row per live run: task, strategy, axis, worse_than, and the cell's p_holm and rejected.
+
+    worse_than is the share of replays that the live run is worse than; ties count half.
+    """
     return pd.DataFrame(
         [
             {
@@ -39,14 +41,14 @@ def places(agreement: Agreement) -> pd.DataFrame:
 
 
 def _shares(cell: Cell) -> list[float]:
-    """Ranks among the replays alone: those of other live runs are taken off."""
+    """Ranks among only the replays: other live runs are subtracted."""
     ranks = np.sort(cell.test.ranks)
     own = np.array([(ranks < r).sum() + ((ranks == r).sum() + 1) / 2 for r in ranks])
     return [float(share) for share in (ranks - own) / cell.test.others]
 
 
 def draw(agreement: Agreement) -> Figure:
-    """A panel per axis, a row per cell: a mark per live run, a bar at their mean, grey where chance would leave it."""
+    """Draw a panel per axis, a row per cell: a mark per live run, a bar at the mean, grey where 95% fall by chance."""
     cells = agreement.axes[0].cells
     styles = looks(sorted({cell.strategy for cell in cells}))
     rows, headings = _layout(cells)
@@ -80,14 +82,14 @@ def draw(agreement: Agreement) -> Figure:
                 textcoords="offset points", ha="right", va="center", fontsize=5.8, fontweight="bold", color="0.35",
             )  # fmt: skip
         figure.supxlabel(
-            "share of replays that a live run is worse than, ties half;\nbar: mean of the cell; grey: 95% by chance",
+            "share of replays that a live run is worse than (ties half);\nbar: mean of the cell; grey: 95% by chance",
             fontsize=7.5,
         )
     return figure
 
 
 def _layout(cells: tuple[Cell, ...]) -> tuple[list[float], list[tuple[float, str]]]:
-    """Heights of the cells, and of a heading above those of each task."""
+    """The heights of the cells, and of the heading above each task's cells."""
     rows: list[float] = []
     headings: list[tuple[float, str]] = []
     for i, cell in enumerate(cells):

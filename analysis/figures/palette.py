@@ -1,7 +1,7 @@
-"""Colours, dashes and markers: sixteen of each that can be told apart, so that a strategy differs in all three.
+"""Colours, dashes and markers: sixteen distinguishable ones of each, so that strategies differ in all three.
 
-The first eight colours are those of Okabe & Ito (2008), which people with any kind of colour vision tell apart; the
-others keep away from them in lightness or hue.
+The first eight colours are those of Okabe & Ito (2008), which are distinguishable with any kind of colour vision; the
+others differ from them in lightness or hue.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ COLOURS = (
     *(SKY, ORANGE, PURPLE, GREEN, BLUE, VERMILLION, WINE, INDIGO),
     *(OLIVE, BROWN, FOREST, PINK, STEEL, AQUA, YELLOW, BLACK),
 )
-"""In the order in which strategies without a colour of their own take them."""
+"""In the order in which strategies without a fixed colour take them."""
 
 DASHES: tuple[Dash, ...] = (
     "-",

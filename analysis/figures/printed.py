@@ -1,4 +1,4 @@
-"""A figure at the width at which it is printed, with text that can be read there."""
+"""A figure at its printed width, with text that is readable at that size."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from analysis.errors import AnalysisError
 
 SMALLEST_POINTS, LARGEST_POINTS = 7.0, 9.0
 WIDTHS = (2.0, 12.0)
-"""In inches; a figure of less has no room for axes."""
+"""In inches; a narrower figure has no room for axes."""
 
 
 def fit(figure: Figure, width: float) -> Figure:
-    """The figure at ``width`` inches and its own height, all text between 7 and 9 points."""
+    """Fit the figure to ``width`` inches at its own height, with all text between 7 and 9 points."""
     figure.set_figwidth(width)
     for axes in figure.axes:
         for axis in (axes.xaxis, axes.yaxis):
@@ -34,10 +34,10 @@ def _within(points: float | str) -> float:
 
 
 def check_width(width: float) -> float:
-    """Refuse a width that no figure can have.
+    """Refuse a width outside the allowed range.
 
     Raises:
-        AnalysisError: naming the widths that can be.
+        AnalysisError: with the allowed widths.
     """
     if not WIDTHS[0] <= width <= WIDTHS[1]:
         raise AnalysisError(f"--width {width:g}: expected inches from {WIDTHS[0]:g} to {WIDTHS[1]:g}, "
@@ -49,11 +49,11 @@ def check_font(name: str) -> str:
     """Refuse a font that is not installed: Matplotlib would take another one and only warn.
 
     Raises:
-        AnalysisError: naming the nearest that is.
+        AnalysisError: with the nearest installed names.
     """
     known = font_manager.get_font_names()
     families = ["serif", "sans-serif", "monospace"]
     if name in known or name in families:
         return name
     near = get_close_matches(name, [*known, *families], n=1) or sorted(known)[:8]
-    raise AnalysisError(f"--font {name}: no such font here: expected {', '.join(near)}")
+    raise AnalysisError(f"--font {name}: no such font installed: expected {', '.join(near)}")

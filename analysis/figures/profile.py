@@ -16,7 +16,7 @@ from analysis.figures.style import COLUMN_INCHES, Look, legend_label, paper
 from analysis.study.baseline import EXACT_RANDOM
 
 _BANDS = 2
-"""Strategies whose band is drawn: more would hide each other. The CSV has all."""
+"""Strategies whose band is drawn; more bands would overlap. The CSV has all."""
 
 
 def draw(
@@ -27,10 +27,10 @@ def draw(
     width: float = COLUMN_INCHES,
     font: str | None = None,
 ) -> Figure:
-    """A column's width, unless another is given in inches.
+    """Draw a figure of a column's width, unless a width in inches is given.
 
     Args:
-        data: of :mod:`analysis.study.profiles`, with a row at least.
+        data: from :mod:`analysis.study.profiles`, with at least one row.
     """
     columns = 2 if width < 5 else 4
     with paper(font):
@@ -44,7 +44,7 @@ def draw(
 
 
 def draw_on(axes: Axes, data: pd.DataFrame, styles: Mapping[str, Look], x_label: str, y_label: str) -> None:
-    """The curves on axes that are there, without a legend."""
+    """Draw the curves on given axes, without a legend."""
     law = data[data["strategy"] == EXACT_RANDOM]
     if len(law):
         axes.plot(law["x"], law["solved"], color=GREY, lw=1.0, label="random (exact)")
@@ -55,7 +55,7 @@ def draw_on(axes: Axes, data: pd.DataFrame, styles: Mapping[str, Look], x_label:
             curve["x"], curve["solved"], where="post", color=look.colour, ls=look.dash, label=legend_label(strategy),
             **marks,
         )  # fmt: skip
-        if i < _BANDS and curve["low"].notna().any():  # where all tasks are alike there is none
+        if i < _BANDS and curve["low"].notna().any():  # there is none if all tasks are alike
             axes.fill_between(curve["x"], curve["low"], curve["high"], step="post", color=look.colour, alpha=0.15, lw=0)
     log_x(axes, float(data["x"].min()), float(data["x"].max()))
     axes.set_ylim(0.0, 1.03)

@@ -1,4 +1,4 @@
-"""Share of (task, seed) pairs solved over time, a panel per target; a cross marks where the unsolved ones ended."""
+"""The share of (task, seed) pairs solved over time, a panel per target; a cross marks where unsolved runs ended."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _SIMULATED = ", simulated in s)"
 
 
 def draw(data: pd.DataFrame, styles: dict[str, Look], width: float = PAGE_INCHES, font: str | None = None) -> Figure:
-    """Rows for the axes and columns for the targets; the other way round where the figure is narrow.
+    """Draw a row per axis and a column per target; a narrow figure has a row per target.
 
     Args:
-        data: of :mod:`analysis.study.runtime_distribution`, runs and random together.
+        data: from :mod:`analysis.study.runtime_distribution`, runs and random together.
         width: in inches.
     """
     targets = sorted(set(data["target"]))

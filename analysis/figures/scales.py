@@ -1,4 +1,4 @@
-"""Axes that several figures share."""
+"""Axis scales that several figures share."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def plain_number(value: float, _: object = None) -> str:
 
 
 def quality_scale(axes: Axes, top: float = 1.0, few: bool = False) -> None:
-    """y from 0 to 1, failures before the first success included, stretched towards the optimum (cubic)."""
+    """Set y from 0 to 1 (0 before the first success), stretched towards the optimum (cubic)."""
     axes.set_yscale("function", functions=(lambda quality: np.power(quality, 3), np.cbrt))
     axes.set_ylim(0.0, 1.01 * top)
     near = [0.0, 0.5, 0.7, 0.8, 0.9, 1.0] if few else [0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 1.0]
@@ -21,7 +21,7 @@ def quality_scale(axes: Axes, top: float = 1.0, few: bool = False) -> None:
 
 
 def log_x(axes: Axes, left: float, right: float, dense: bool = True) -> None:
-    """Logarithmic x between two positive numbers, with plain numbers at 1, 2, 5 where there is room."""
+    """Set a logarithmic x axis between two positive numbers, with plain numbers at 1, 2 and 5 if there is room."""
     axes.set_xscale("log")
     axes.set_xlim(left, max(right, 1.2 * left))
     subs = (1.0, 2.0, 5.0) if dense and right < 100 * left else (1.0,)
@@ -31,10 +31,10 @@ def log_x(axes: Axes, left: float, right: float, dense: bool = True) -> None:
 
 
 def speedup_axis(axes: Axes, low: float, high: float, which: str = "x", inches: float = 2.0) -> None:
-    """Logarithmic speedups with ticks at 1, 2 and 5, or at powers of ten and 5, or at powers of ten alone.
+    """Set a logarithmic speedup axis with ticks at 1, 2 and 5, or fewer if it is short, and no minor ticks.
 
     Args:
-        inches: the length of the axis: so many labels have room.
+        inches: the length of the axis, which decides how many labels fit.
     """
     getattr(axes, f"set_{which}scale")("log")
     getattr(axes, f"set_{which}lim")(low, high)

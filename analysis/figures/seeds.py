@@ -1,4 +1,4 @@
-"""Seeds a task that would decide between a strategy and random search, or its neighbour in rank."""
+"""The seeds per task needed to decide between a strategy and random search, or its neighbour in rank."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _ROW, _LONG_ROW = 0.17, 0.25
 
 
 def draw(data: pd.DataFrame, styles: dict[str, Look]) -> Figure:
-    """A row per comparison: a dot at the seeds it needs, a bar at those it had.
+    """Draw a row per comparison: a dot at the seeds it needs, a bar at the seeds it had.
 
     Args:
-        data: of :func:`analysis.study.seeds_to_decide.seeds_to_decide`, with a finite number at least.
+        data: from :func:`analysis.study.seeds_to_decide.seeds_to_decide`, with at least one finite number.
     """
     rows = data[data["strategy"].isin(list(styles)) & data["seeds"].notna()].reset_index(drop=True)
     finite = rows.loc[np.isfinite(rows["seeds"]), "seeds"]
@@ -42,6 +42,6 @@ def draw(data: pd.DataFrame, styles: dict[str, Look]) -> Figure:
         log_x(axes, 1.5, end)
         axes.set_ylim(len(rows) - 0.5, -0.5)
         axes.set_yticks(range(len(rows)), names, fontsize=6.5)
-        axes.set_xlabel("seeds a task")
+        axes.set_xlabel("seeds per task")
         axes.grid(True, axis="x")
     return figure

@@ -1,6 +1,6 @@
-"""The headline: a forest plot of speedup over random search, a column per strategy, strata apart.
+"""The main figure: a forest plot of speedup over random search, a column per strategy, grouped by stratum.
 
-A row per task with its interval; larger markers for kernels of several tasks, for each stratum and for everything.
+Each task has a row with its interval; larger markers show kernels of several tasks, each stratum and all tasks.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ _INCHES_PER_ROW = 0.135
 _SECOND_LINE = 0.75
 """Rows that the second line of a name takes."""
 LOW, HIGH = 0.2, 50.0
-"""The speedups that are shown; what lies outside has an arrow head at the edge."""
+"""The range of speedups shown; an arrow head at the edge marks values outside."""
 _STRATA = (*STRATA, "unknown")
 MOST_STRATEGIES = 4
-"""Columns that fit a page; more go to a second figure."""
+"""Columns that fit on a page; more go to a second figure."""
 _COLUMN_INCHES = 1.25
 _NAMES_INCHES = 1.9
 _HITS_INCHES = 0.45
@@ -37,11 +37,11 @@ _NARROW_INCHES = 5.0
 _LETTERS = 24
 """Of a line of such a name."""
 _TITLE_LETTERS = 84
-"""Of all columns' names together, at 6 points."""
+"""Letters of all column names together, at 6 points."""
 
 
 def most_strategies(width: float = PAGE_INCHES) -> int:
-    """Columns that fit a figure of so many inches."""
+    """The number of columns that fit in a figure of a width in inches."""
     return max(1, min(MOST_STRATEGIES, int((width - _NAMES_INCHES) / _COLUMN_INCHES)))
 
 
@@ -57,12 +57,12 @@ class Line:
 
 
 def rows_of(table: pd.DataFrame, axis: str, target: float) -> pd.DataFrame:
-    """The rows of a speedup table that the figure shows: tasks, kernels within a stratum, strata and everything."""
+    """The rows of a speedup table in the figure: tasks, kernels within a stratum, strata and all tasks."""
     return table[(table["axis"] == axis) & np.isclose(table["target"], target)]
 
 
 def layout(rows: pd.DataFrame) -> tuple[list[Line], list[tuple[float, str]]]:
-    """Lines from top to bottom, and where each stratum's heading stands."""
+    """The lines from top to bottom, and the position of each stratum's heading."""
     single = ~rows["task"].str.startswith("kernel:") & (rows["task"] != "ALL")
     tasks = rows.loc[single].drop_duplicates("task")
     aggregates = set(zip(rows.loc[~single, "task"], rows.loc[~single, "stratum"], strict=True))
@@ -102,11 +102,11 @@ def draw(
     width: float = PAGE_INCHES,
     font: str | None = None,
 ) -> Figure:
-    """A column per strategy, at most ``MOST_STRATEGIES``.
+    """Draw a column per strategy, at most ``MOST_STRATEGIES``.
 
     Args:
         rows: from :func:`rows_of`; at least one.
-        claimed: speedups that a line is drawn at.
+        claimed: speedups at which a line is drawn.
         width: in inches.
     """
     lines, headings = layout(rows)
@@ -188,10 +188,10 @@ def draw_interval(
     size: float,
     limits: tuple[float, float] = (LOW, HIGH),
 ) -> None:
-    """A speedup with its interval at one height, or the arrow of a bound; what lies outside has a small arrow head.
+    """Draw a speedup with its interval at one height, or the arrow of a bound; a small arrow head marks values outside.
 
     Args:
-        row: of a speedup table.
+        row: a row of a speedup table.
         size: of the marker, in points.
     """
     least, most = limits
@@ -209,7 +209,7 @@ def draw_interval(
         for limit, outside, symbol in ((low, low < least, "<"), (high, high > most, ">")):
             if outside:
                 axes.plot([np.clip(limit, least, most)], [y], marker=symbol, color=look.colour, ms=3, clip_on=False)
-        # no interval could be had: hollow
+        # no interval: hollow
         face = look.colour if np.isfinite(low) else "white"
         inside = np.clip(value, least, most)
         axes.plot([inside], [y], marker=marker, color=look.colour, mfc=face, mew=0.7, ms=size, zorder=3)

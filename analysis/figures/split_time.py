@@ -1,4 +1,4 @@
-"""Where the tuning clock goes: a stacked bar per task and strategy, the harness's overhead beyond 100%."""
+"""How tuning time is spent: a stacked bar per task and strategy, with the harness's overhead beyond 100%."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ _BUSY: dict[str, Any] = {
 }
 _INCHES_PER_ROW = 0.17
 MOST_ROWS = 40
-"""More do not fit a page: kernels are then shown together."""
+"""Rows that fit on a page; with more, kernels are shown together."""
 _LEGEND_INCHES = 6.0
-"""A legend in one line needs so much."""
+"""Width that a legend on one line needs."""
 _MARGIN_AT = 1.09
-"""Right end of the column of numbers, in widths of the axes."""
+"""Right end of the column of numbers, in units of the axes' width."""
 
 
 def draw(data: pd.DataFrame, width: float = PAGE_INCHES, font: str | None = None) -> Figure:
-    """A line per row of ``data``, grouped by task.
+    """Draw a bar per row of ``data``, grouped by task.
 
     Args:
         data: from :func:`analysis.runs.split_time.by_task_and_strategy`; at least one row.
@@ -104,30 +104,30 @@ def _several(data: pd.DataFrame) -> bool:
 
 
 def note(data: pd.DataFrame, live: bool = True) -> str:
-    """What a reader of the figure must know; depends on what the runs have logged."""
+    """The note below the figure; it depends on what the runs logged."""
     if not live:
         return (
-            "Replays, all seeds and the tasks of a kernel (all tasks, where there are many strategies) together: "
-            "compile, verify and benchmark as recorded, ask and tell as they took on the machine that replayed."
+            "Replays, with all seeds and all tasks of a kernel (all tasks, if there are many strategies) together: "
+            "compile, verify and benchmark as recorded, ask and tell as measured on the machine that replayed."
         )
     text = (
-        "Live runs, all seeds together: shares of the tuning clock. Compile is the time in which the GPU waits for a "
-        "compile, so overlapping compiles count once."
+        "Live runs, with all seeds together: shares of the tuning clock. Compile is the time in which the GPU waits "
+        "for a compile, so overlapping compiles count once."
     )
     if _several(data):
         text += (
-            " A diamond, where there are several compile workers: the share of their time, to the very end, "
-            "in which they compiled; the rest they idled. Thinking overlaps with both in asynchronous runs."
+            " A diamond (with several compile workers): the share of their time, until the end of the run, "
+            "in which they compiled rather than idled. In asynchronous runs, ask and tell overlap with both."
         )
     timed, runs = int(data["timed_runs"].sum()), int(data["runs"].sum())
     if not timed:
-        return text + " Harness overhead is left out: these runs did not log their real time (wall_s)."
-    text += " Hatched, beyond 100%: harness overhead, the real time of a round that is charged to nothing."
+        return text + " Harness overhead is not shown: these runs did not log their wall time (wall_s)."
+    text += " Hatched, beyond 100%: harness overhead, the wall time of a round that is charged to nothing else."
     if timed < runs:
-        text += f" It is that of {timed} of {runs} runs: the others did not log their real time (wall_s)."
+        text += f" It covers {timed} of {runs} runs: the others did not log their wall time (wall_s)."
     if (data["overhead_share"] < 0).any():
         text += (
-            " Below zero the clock charged more than passed: compiles are charged in CPU seconds, and a configuration "
-            "with the machine code of another in full."
+            " Below zero, the clock charged more than the elapsed time: compiles are charged in CPU seconds, and a "
+            "configuration with the machine code of another is charged in full."
         )
     return text

@@ -1,4 +1,4 @@
-"""One look for every figure: the colour-blind-safe palette of Okabe & Ito (2008), fixed per strategy."""
+"""The look of strategies in every figure: the colour-blind-safe palette of Okabe & Ito (2008), fixed per strategy."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Look:
-    """How a strategy is drawn, in every figure."""
+    """How a strategy is drawn in every figure."""
 
     colour: str
     dash: Dash
@@ -62,7 +62,7 @@ _FIXED = {
     "random_hierarchical": Look(ORANGE, (0, (3, 2)), "P"),
     "local_search": Look(SKY, _SOLID, "<"),
     "genetic": Look(YELLOW, _DASHED, "X"),
-    # seldom in one figure with the strategies that have their colour above; dash and marker tell them apart
+    # rarely in one figure with the strategies of the same colour above; dash and marker distinguish them
     "grid": Look(GREY, _DASHED, "+"),
     "sobol": Look(GREY, _DOTTED, "x"),
     "ax": Look(GREEN, _SOLID, "h"),
@@ -82,21 +82,21 @@ _FIXED = {
 
 
 def legend_label(name: str) -> str:
-    """A name as a label: Matplotlib leaves those that begin with ``_`` out of legends."""
+    """A name as a legend label: Matplotlib omits labels that begin with ``_``."""
     return f" {name}" if name.startswith("_") else name
 
 
 def text_colour(look: Look) -> str:
-    """The colour for a strategy's name: yellow letters cannot be read on white."""
+    """The colour of a strategy's name; yellow is replaced, as it is unreadable on white."""
     return BLACK if look.colour == YELLOW else look.colour
 
 
 def looks(strategies: Sequence[str]) -> dict[str, Look]:
-    """A look per strategy: up to sixteen differ in colour, in marker and in dash.
+    """Assign a look to each strategy: up to sixteen differ in colour, marker and dash.
 
-    Known strategies have looks of their own; others those that a hash of the name says. Where two want the same, known
-    ones come first, in the order of :data:`_FIXED`, then the others by name, and the later takes the next that is free.
-    So a strategy keeps its look when others come or go, unless two want the same.
+    Known strategies have fixed looks; others get theirs from a hash of the name. If two want the same look, known
+    strategies come first, in the order of :data:`_FIXED`, then the others by name, and the later one takes the next
+    free look. So a strategy keeps its look when others come or go, unless two want the same.
     """
     known = [name for name in _FIXED if name in strategies]
     taken: list[Look] = []
@@ -115,7 +115,7 @@ def looks(strategies: Sequence[str]) -> dict[str, Look]:
 
 
 def _free(options: Sequence[T], taken: Sequence[T], wish: int, own: T | None) -> T:
-    """``own`` or what the wish points at while nobody has it, else the next that is free; with none left, the wish."""
+    """``own``, or the wished option, if it is free; else the next free one; if none is left, the wished one."""
     first = options[wish % len(options)] if own is None else own
     order = [options[(wish + i) % len(options)] for i in range(len(options))]
     return next((option for option in (first, *order) if option not in taken), first)
@@ -123,10 +123,10 @@ def _free(options: Sequence[T], taken: Sequence[T], wish: int, own: T | None) ->
 
 @contextmanager
 def paper(font: str | None = None) -> Iterator[None]:
-    """The style sheet of the paper, whatever the user's own settings.
+    """Use the paper's style sheet, regardless of the user's settings.
 
     Args:
-        font: the family of all text; ``None``: the style sheet's.
+        font: the font family of all text; ``None``: the style sheet's.
     """
     with mpl.rc_context():
         mpl.rcdefaults()
@@ -137,7 +137,7 @@ def paper(font: str | None = None) -> Iterator[None]:
 
 
 def save(figure: Figure, stem: Path, data: pd.DataFrame, font: str | None = None) -> Path:
-    """Write stem.pdf (the same bytes each time), stem.png and stem.csv; returns the PNG's path."""
+    """Write stem.pdf (reproducible bytes), stem.png and stem.csv; return the path of the PNG."""
     png = stem.with_name(stem.name + ".png")
     _write(figure, [stem.with_name(stem.name + ".pdf"), png], font)
     write_csv(data, stem.with_name(stem.name + ".csv"), "%.6g")
@@ -145,7 +145,7 @@ def save(figure: Figure, stem: Path, data: pd.DataFrame, font: str | None = None
 
 
 def save_as(figure: Figure, path: Path, data: pd.DataFrame) -> Path:
-    """Write one figure in the format of ``path``, and its data beside it; returns the CSV's path.
+    """Write one figure in the format of ``path``, and its data beside it; return the path of the CSV.
 
     Raises:
         AnalysisError: ``path`` ends neither in .pdf nor in .png, or cannot be written.
@@ -156,13 +156,13 @@ def save_as(figure: Figure, path: Path, data: pd.DataFrame) -> Path:
 
 
 def check_figure_path(path: Path) -> None:
-    """Refuse what :func:`save_as` would refuse by name alone.
+    """Refuse a path whose name :func:`save_as` would refuse.
 
     Raises:
         AnalysisError: the name ends neither in .pdf nor in .png.
     """
     if path.suffix not in _PRINT:
-        raise AnalysisError(f"{path}: a figure of an unknown format: expected a name that ends in .pdf or .png")
+        raise AnalysisError(f"{path}: unknown figure format: expected a name that ends in .pdf or .png")
 
 
 def _print_pdf(figure: Figure, to: BytesIO) -> None:
@@ -174,12 +174,12 @@ def _print_png(figure: Figure, to: BytesIO) -> None:
 
 
 _PRINT: dict[str, Callable[[Figure, BytesIO], None]] = {".pdf": _print_pdf, ".png": _print_png}
-"""Into memory: Matplotlib's writer of PDF breaks down in its own way on a full disk."""
+"""Draw into memory, because Matplotlib's PDF writer fails with an unclear error on a full disk."""
 
 
 def _write(figure: Figure, paths: Sequence[Path], font: str | None = None) -> None:
-    """Write without ``savefig``, which draws each figure once more for a layout that is settled here for all files."""
-    with paper(font):  # fonts and resolution are settled when a figure is written, not when it is drawn
+    """Write without ``savefig``, which would draw each figure again for a layout that is fixed here for all files."""
+    with paper(font):  # fonts and resolution are fixed when a figure is written, not when it is drawn
         FigureCanvasAgg(figure)
         shorten(figure)
         figure.draw_without_rendering()

@@ -1,4 +1,4 @@
-"""A committed baseline: a strategy's times to target on a suite, and how they were made, in one small JSON file."""
+"""A committed baseline: one small JSON file with a strategy's times to target on a suite and their provenance."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Baseline:
     """A baseline file.
 
     Attributes:
-        protocol: of its runs; may cover more tasks than a gate asks for.
-        made: strategy, its arguments and their hash, suite, versions, commit: for the record.
+        protocol: the protocol of its runs; may cover more tasks than a gate needs.
+        made: strategy, its arguments and their hash, suite, versions and commit; informative only.
     """
 
     times: SideTimes
@@ -34,7 +34,7 @@ class Baseline:
 
 
 def baseline_text(times: SideTimes, protocol: Protocol, made: Mapping[str, Any]) -> str:
-    """The file's contents: a line per task and field, so that a change reads well in a diff."""
+    """The contents of the file, with one line per task and field so that changes are readable in a diff."""
     tasks = {
         name: {
             "landscape_sha256": protocol.landscapes[name],
@@ -71,7 +71,7 @@ def read_baseline(path: Path) -> Baseline:
     """Read a baseline file.
 
     Raises:
-        AnalysisError: it cannot be read, is damaged, or is of another format.
+        AnalysisError: the file cannot be read, is damaged or has another format.
     """
     try:
         document = read_json(path)
@@ -107,7 +107,7 @@ def _task(document: Mapping[str, Any]) -> TaskTimes:
 
 
 def fitting(baseline: Baseline, wanted: Protocol, source: str) -> SideTimes:
-    """The times on the tasks of a suite.
+    """The baseline's times on the tasks of a suite.
 
     Raises:
         AnalysisError: the baseline was made for another suite or another version of a landscape.

@@ -1,4 +1,4 @@
-"""Two sides beside each other: each task's ERTs and their ratio, and the mean over tasks."""
+"""The comparison of two sides: each task's ERTs and their ratio, and the mean over tasks."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from analysis.statistics.seed_clusters import EXACT, SeedShares, difference
 NOTHING = LogEstimate(float("nan"), float("nan"), float("nan"))
 WITHOUT_INTERVAL = LogEstimate(0.0, float("nan"), float("nan"))
 TELLING = 3
-"""So many different times to target, the same on both sides run by run, are no accident."""
+"""Number of different times to target that, if equal on both sides run by run, cannot be chance."""
 
 
 @dataclass(frozen=True)
 class SideErt:
-    """ERT of one side on one task in evaluations; without a hit the sum of what was spent, a lower bound.
+    """ERT of one side on one task in evaluations; without a hit the evaluations spent, a lower bound.
 
     Attributes:
-        hits, runs: ``None`` of an exact law, which has neither.
+        hits, runs: ``None`` for an exact law, which has neither.
     """
 
     ert: float
@@ -34,19 +34,19 @@ class SideErt:
 
     @property
     def bounded(self) -> bool:
-        """Whether it is a lower bound."""
+        """Whether the ERT is a lower bound."""
         return self.hits == 0
 
 
 @dataclass(frozen=True)
 class TaskComparison:
-    """One task.
+    """The comparison on one task.
 
     Attributes:
-        ratio: the candidate's ERT over the baseline's, of all runs or, where they pair, of the seeds in common.
-        pairs: seeds in common where runs pair, else 0.
-        same: times to target later than the shared start, where every pair of runs had the same outcome; else ``None``.
-        shared: how seeds move the ratio, where runs of other tasks share their random streams; else ``None``.
+        ratio: the candidate's ERT over the baseline's, over all runs or, if they pair, over the common seeds.
+        pairs: number of common seeds if runs pair, else 0.
+        same: times to target later than the shared start if every pair of runs had the same outcome; else ``None``.
+        shared: the influence of seeds on the ratio if runs of other tasks share their random streams; else ``None``.
     """
 
     task: str
@@ -60,7 +60,7 @@ class TaskComparison:
 
     @property
     def solved(self) -> bool:
-        """Whether any run of either side came near the optimum, which an exact law always does."""
+        """Whether any run of either side hit the target; always true with an exact law."""
         return not (self.candidate.bounded and self.baseline.bounded)
 
 
@@ -68,9 +68,8 @@ class TaskComparison:
 class Comparison:
     """All tasks, in the suite's order, and the geometric mean of their ratios (candidate / baseline).
 
-    A task that no run of either side solved compares nothing and is not in the mean; the ratio is nan where that is so
-    of every task. Where the runs of both sides are the same the ratio is 1, without an interval: that speaks of seeds
-    that were not run.
+    A task that no run of either side solved is not in the mean; the ratio is nan if no task was solved. If the runs of
+    both sides are identical, the ratio is 1 without an interval, which would describe seeds that were not run.
     """
 
     tasks: tuple[TaskComparison, ...]
@@ -78,17 +77,17 @@ class Comparison:
 
     @property
     def compared(self) -> tuple[TaskComparison, ...]:
-        """The tasks that the ratio is of."""
+        """The tasks that count in the ratio."""
         return tuple(task for task in self.tasks if task.solved)
 
     @property
     def unsolved(self) -> tuple[str, ...]:
-        """Tasks that no run of either side solved."""
+        """The tasks that no run of either side solved."""
         return tuple(task.task for task in self.tasks if not task.solved)
 
     @property
     def same(self) -> bool:
-        """Whether the two sides ran the same: every pair of runs, and not only because all hit at once."""
+        """Whether every pair of runs is identical, and not only because all hit at once."""
         told = [task.same for task in self.compared]
         return all(times is not None for times in told) and sum(len(times or ()) for times in told) >= TELLING
 
@@ -97,9 +96,9 @@ class Comparison:
         return any(task.pairs for task in self.compared)
 
     def variance_per_seed(self) -> tuple[float, float]:
-        """Variance that one seed a task would give the mean log ratio: the candidate's and the baseline's part.
+        """Variance of the mean log ratio with one seed per task: the candidate's and the baseline's part.
 
-        Where runs pair the second is 0 and the first that of a pair; an exact law has no seeds: 0.
+        If runs pair, the second is 0 and the first is that of a pair; for an exact law it is 0.
         """
         own = theirs = 0.0
         clusters = 1.0
@@ -114,10 +113,10 @@ class Comparison:
 
 
 def compare(candidate: SideTimes, baseline: SideTimes | ExactErts, target: float) -> Comparison:
-    """The tasks of ``candidate``, all of which ``baseline`` has.
+    """Compare the tasks of ``candidate``, all of which ``baseline`` must have.
 
-    Runs of a task pair where every seed that both sides have began with the same readings: they share the initial
-    design, and a strategy that was not changed repeats its runs.
+    Runs of a task pair if every common seed began with the same readings. Such runs share the initial design, and an
+    unchanged strategy repeats its runs.
     """
     old = candidate.streams == FIRST_STREAMS
     if isinstance(baseline, ExactErts):
@@ -134,7 +133,7 @@ def compare(candidate: SideTimes, baseline: SideTimes | ExactErts, target: float
 def _task(
     name: str, candidate: TaskTimes, baseline: TaskTimes, target: float, first: tuple[bool, bool]
 ) -> TaskComparison:
-    """``first``: which of the sides has random streams of version 1."""
+    """Compare one task; ``first``: which of the sides has random streams of version 1."""
     common = shared_starts(candidate, baseline)
     own, theirs = (side.at(common) if common else side for side in (candidate, baseline))
     sides = [part(side.cost(target), side.hit(target)) for side in (own, theirs)]
@@ -150,7 +149,7 @@ def _task(
 
 
 def _over_law(name: str, candidate: TaskTimes, law: LogEstimate, target: float, old: bool) -> TaskComparison:
-    """Against what is known but for the error of a simulation; ``old``: the candidate has streams of version 1."""
+    """Compare with an exact or simulated law; ``old``: the candidate has random streams of version 1."""
     own = part(candidate.cost(target), candidate.hit(target))
     variances = np.array([float(variance(own.share)), law.se**2])
     parts = TaskRatio(np.asarray(own.log - law.log), variances, np.array([own.seeds - 1.0, np.inf]))
@@ -161,7 +160,7 @@ def _over_law(name: str, candidate: TaskTimes, law: LogEstimate, target: float, 
 
 
 def _shared(sides: Sequence[Part], seeds: Sequence[Sequence[int]], first: Sequence[bool]) -> SeedShares | None:
-    """How seeds move candidate over baseline. A side without a hit, or with streams of its own, is independent."""
+    """The influence of seeds on the ratio. A side without a hit, or with its own streams, is independent."""
     shares = [side_shares(side, of) if old else None for side, of, old in zip(sides, seeds, first, strict=True)]
     apart = [
         LogEstimate(0.0, float(np.sqrt(variance(side.share))), side.seeds - 1.0)
@@ -172,7 +171,7 @@ def _shared(sides: Sequence[Part], seeds: Sequence[Sequence[int]], first: Sequen
 
 
 def shared_starts(candidate: TaskTimes, baseline: TaskTimes) -> list[int]:
-    """The seeds of both, at least two, if they all are known to have begun alike; else none."""
+    """The common seeds, at least two, if all are known to have begun alike; else none."""
     theirs = dict(zip(baseline.seeds, baseline.starts, strict=True))
     begun = [(seed, start) for seed, start in zip(candidate.seeds, candidate.starts, strict=True) if seed in theirs]
     alike = all(start and theirs[seed] == start for seed, start in begun)

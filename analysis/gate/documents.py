@@ -1,4 +1,4 @@
-"""A gate for machines: JSON and JUnit XML."""
+"""The result of a gate as JSON and JUnit XML."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ VERSION = 1
 
 
 def to_json(judgement: Judgement, suite: str, made: Mapping[str, Any], found: Power | None = None) -> str:
-    """Everything that a gate knows. Numbers without a value are null.
+    """The whole result of a gate as JSON. Numbers without a value are null.
 
     Args:
-        made: versions and the like, for the record.
-        found: what its looks find; ``plan.power`` is what was asked for.
+        made: versions and other provenance.
+        found: the power of the looks; ``plan.power`` is the requested power.
     """
     document = {
         "version": VERSION,
@@ -61,7 +61,7 @@ def _ratio(ratio: LogEstimate) -> dict[str, float]:
 
 
 def _task(task: TaskComparison) -> dict[str, Any]:
-    """An exact law's side has null for hits and runs."""
+    """One task as JSON; an exact law has null for hits and runs."""
     sides = {"candidate": asdict(task.candidate), "baseline": asdict(task.baseline)}
     ratio = _ratio(task.ratio if task.solved else NOTHING)
     return {"task": task.task, **sides, "ratio": ratio, "pairs": task.pairs}
@@ -80,7 +80,7 @@ def _look(look: Look) -> dict[str, Any]:
 
 
 def _valued(document: Any) -> Any:
-    """JSON has neither nan nor inf."""
+    """Replace nan and inf, which JSON does not have, by null."""
     if isinstance(document, float):
         return document if isfinite(document) else None
     if isinstance(document, Mapping):
@@ -89,11 +89,11 @@ def _valued(document: Any) -> Any:
 
 
 def to_junit(judgement: Judgement, suite: str) -> str:
-    """A test case a task and one for the verdict.
+    """The result as JUnit XML: one test case per task and one for the verdict.
 
-    It has a failure or an error exactly where the exit code is not 0: the verdict fails on a regression and is an error
-    where undecided. A task fails only together with the verdict, where its own 95% interval lies above 1: one of eleven
-    tasks by itself is often above by chance.
+    There is a failure or an error exactly if the exit code is not 0: the verdict fails on a regression and is an error
+    if undecided. A task fails only together with the verdict, and only if its own 95% interval lies above 1, because a
+    single one of eleven tasks is often above by chance.
     """
     name = f"gate.{suite}.{judgement.candidate.label}"
     regression = judgement.verdict is Verdict.REGRESSION
@@ -110,7 +110,7 @@ def to_junit(judgement: Judgement, suite: str) -> str:
     counts = {word: str(sum(case.find(kind) is not None for case in cases)) for word, kind in kinds.items()}
     root = ElementTree.Element("testsuite", {"name": name, "tests": str(len(cases)), **counts})
     root.extend(cases)
-    for element in root.iter():  # XML has no word for most control characters
+    for element in root.iter():  # XML cannot represent most control characters
         element.attrib.update({name: printable(value) for name, value in element.attrib.items()})
         element.text = None if element.text is None else printable(element.text)
     ElementTree.indent(root)
@@ -121,7 +121,7 @@ def _case(name: str, task: TaskComparison, regression: bool, of: str) -> Element
     case = ElementTree.Element("testcase", classname=name, name=task.task)
     said = f"{ratio_cell(task.ratio)} times the evaluations of {of}"
     if not task.solved:
-        ElementTree.SubElement(case, "skipped", message="no run of either side came near the optimum")
+        ElementTree.SubElement(case, "skipped", message="no run of either side came within the target")
         return case
     low = task.ratio.interval()[0]
     if regression and low > 1:

@@ -1,7 +1,7 @@
-"""A baseline without runs: random search on the suite's recordings, by its exact law.
+"""A baseline without runs: the exact law of random search on the suite's recordings.
 
-Noise-free readings are those of the closed form. With ``noise=recorded`` a run may be misled by its readings, so the
-law's own draws are read with that noise too, simulated until the error is small, as in a report's verdict.
+Without noise the law is a closed form. With ``noise=recorded``, readings may mislead a run, so the draws of the law are
+read with that noise too and simulated until the error is small, as in a report's verdict.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ READ = "read with the recorded noise"
 
 @dataclass(frozen=True)
 class ExactErts:
-    """Random search by its law as a gate's baseline.
+    """The exact law of random search as a gate's baseline.
 
     Attributes:
         label: ``exact_random`` or ``exact_random_by_parameter``.
-        source: what it is, in words.
-        erts: task to log ERT in evaluations at the suite's budget; its standard error is that of a simulation.
+        source: a description.
+        erts: task to log ERT in evaluations at the suite's budget; the standard error is that of the simulation.
     """
 
     label: str
@@ -47,7 +47,7 @@ class ExactErts:
 
     @property
     def error(self) -> float:
-        """The largest relative standard error of a task's ERT; 0 where all are closed forms."""
+        """The largest relative standard error of a task's ERT; 0 if all are closed forms."""
         return max(log.se for log in self.erts.values())
 
 
@@ -56,10 +56,10 @@ def exact_erts(label: str, files: Mapping[str, Path], protocol: Protocol, target
 
     Args:
         files: task to its landscape file.
-        library: it knows how likely each configuration is drawn by parameter.
+        library: knows the probability of each configuration under random search by parameter.
 
     Raises:
-        AnalysisError: the law is not known on one of the tasks, or nothing in its space is within the target.
+        AnalysisError: the law is unknown on a task, or no configuration of a task is within the target.
     """
     kind = Baseline(label).kind
     erts = {}
@@ -75,7 +75,7 @@ def exact_erts(label: str, files: Mapping[str, Path], protocol: Protocol, target
 
 
 def _log_ert(reference: Reference, kind: str, protocol: Protocol, target: float) -> LogEstimate | None:
-    """With restarts at the suite's budget, as the candidate's; ``None`` with nothing to find."""
+    """log ERT with restarts at the suite's budget, like the candidate's; ``None`` without a hit in the space."""
     table = reference.table
     t_star = float(true_latency(table).min())
     law = law_of(table, t_star, target, kind)
@@ -92,7 +92,7 @@ def _log_ert(reference: Reference, kind: str, protocol: Protocol, target: float)
 
 
 def _readings(reference: Reference) -> Readings:
-    """As replay reads: where no samples are recorded, the one latency."""
+    """Readings as replay makes them: if no samples are recorded, the single latency."""
     if reference.samples is not None:
         return read_readings(reference.samples, reference.table)
     latency = reference.table["latency_ms"].to_numpy(np.float64, na_value=np.nan)

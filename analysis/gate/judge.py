@@ -1,4 +1,4 @@
-"""The gate: look, stop when the looks so far decide, and say what they say."""
+"""The gate: look at the data, stop when the looks so far decide, and give the verdict."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from analysis.gate.spending import Bounds, Design, bounds, maximum_information
 from analysis.statistics.ert import LogEstimate
 
 MARGIN = 1.02
-"""Looks are not equally far apart in information when one side has all its runs from the start."""
+"""Safety factor: looks are not equally spaced in information if one side has all its runs from the start."""
 PATIENCE = 3
-"""More of the candidate's seeds alone, up to so many times what would do if the baseline had as many."""
+"""Ask for more seeds of only the candidate, up to this multiple of what an equally large baseline would need."""
 
 
 class Verdict(StrEnum):
-    """What a gate ends with."""
+    """The outcomes of a gate."""
 
     PASS = "pass"
     IMPROVEMENT = "improvement"
@@ -33,14 +33,14 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Plan:
-    """How a gate looks and what it promises.
+    """When a gate looks and which error rates it guarantees.
 
     Attributes:
-        looks: seeds a task at each look.
+        looks: seeds per task at each look.
         target: near-optimal means within this share of the optimum.
-        slowdown: of the geometric-mean ERT, found with ``power``.
-        alpha: chance to call no change a regression.
-        to_the_end: go on after a pass, to see whether it is an improvement.
+        slowdown: of the geometric-mean ERT; detected with probability ``power``.
+        alpha: probability of calling an unchanged strategy a regression.
+        to_the_end: continue after a pass, to see whether it is an improvement.
     """
 
     looks: tuple[int, ...]
@@ -56,7 +56,7 @@ class Plan:
 
     @property
     def needed(self) -> float:
-        """Information that decides for certain."""
+        """Information at which the last look always decides."""
         return MARGIN * maximum_information(self.design, len(self.looks))
 
 
@@ -65,9 +65,9 @@ class Look:
     """One look at the data.
 
     Attributes:
-        seeds: of the candidate, a task.
-        z: how many standard errors the candidate is slower.
-        information: 1 / se^2 of the mean log ratio; ``needed`` decides for certain.
+        seeds: the candidate's seeds per task.
+        z: by how many standard errors the candidate is slower.
+        information: 1 / se^2 of the mean log ratio; ``needed`` always decides.
     """
 
     seeds: int
@@ -83,8 +83,8 @@ class Judgement:
     """The end of a gate.
 
     Attributes:
-        more_seeds: about so many further seeds a task of the candidate would decide an undecided gate; else 0.
-        baseline_seeds: so many seeds a task the baseline would need for that; 0 where it has enough.
+        more_seeds: about how many more seeds per task of the candidate would decide an undecided gate; else 0.
+        baseline_seeds: how many seeds per task the baseline would need for that; 0 if it has enough.
     """
 
     verdict: Verdict
@@ -105,8 +105,8 @@ class Source:
     """A side of a gate.
 
     Attributes:
-        times: with so many seeds a task, or with all that there are.
-        grows: whether it can be run for more seeds.
+        times: returns the times with a number of seeds per task, or with all available ones.
+        grows: whether more seeds can be run.
     """
 
     times: Callable[[int], SideTimes]
@@ -116,15 +116,15 @@ class Source:
 def gate(
     plan: Plan, candidate: Source, baseline: Source | ExactErts, seen: Callable[[Look, int, int], None] | None = None
 ) -> Judgement:
-    """Look after look until one decides.
+    """Look repeatedly until a look decides.
 
     Args:
-        seen: told of each look, how many there may be, and its number.
+        seen: called with each look, the maximum number of looks, and its number.
 
     Raises:
         AnalysisError: fewer than two seeds of a task on either side.
     """
-    if not candidate.grows:  # all of it is there: one look
+    if not candidate.grows:  # all runs are there: one look
         plan = replace(plan, looks=(max(plan.looks[-1], candidate.times(0).fewest),))
     looks: list[Look] = []
     for k, seeds in enumerate(plan.looks):
@@ -138,7 +138,7 @@ def gate(
         looks.append(_look(plan, informed, own, theirs, last=last))
         if seen is not None:
             seen(looks[-1], len(plan.looks), k + 1)
-        last = last or looks[-1].information >= looks[-1].needed  # everything is spent: more could not decide more
+        last = last or looks[-1].information >= looks[-1].needed  # the error is spent: more data could not decide more
         verdict = verdict_at(looks[-1].z, looks[-1].bounds, plan.to_the_end and not last)
         if verdict is not Verdict.UNDECIDED or last:
             break
@@ -165,7 +165,7 @@ def _look(
 
 
 def normal_score(ratio: LogEstimate) -> float:
-    """The normal deviate that is as improbable as log / se is for Student's t."""
+    """The normal deviate with the same tail probability as log / se under Student's t."""
     t = ratio.log / ratio.se
     tail = float(stdtr(ratio.df, -abs(t)))
     z = -float(ndtri(tail)) if tail > 0 else abs(t)
@@ -173,7 +173,7 @@ def normal_score(ratio: LogEstimate) -> float:
 
 
 def verdict_at(z: float, limits: Bounds, keep_going: bool = False) -> Verdict:
-    """What a look says by its bounds; ``keep_going``: a pass does not count yet."""
+    """The verdict of a look by its bounds; ``keep_going``: a pass does not stop the gate yet."""
     if z >= limits.upper:
         return Verdict.REGRESSION
     if z <= -limits.upper:
@@ -182,10 +182,10 @@ def verdict_at(z: float, limits: Bounds, keep_going: bool = False) -> Verdict:
 
 
 def _short_of(judgement: Judgement, baseline_grows: bool) -> Judgement:
-    """How many more seeds a task give the information that decides for certain, were their spread that seen so far."""
+    """Estimate how many more seeds per task give the information that always decides, at the spread seen so far."""
     last = judgement.last
     if not last.comparison.compared:
-        return judgement  # more seeds may do, or a larger budget: nothing is known of either
+        return judgement  # more seeds or a larger budget may help; neither is known
     own, theirs = last.comparison.variance_per_seed()
     both = ceil((own + theirs) * last.needed)
     if isinstance(judgement.baseline, ExactErts):

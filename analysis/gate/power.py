@@ -1,9 +1,9 @@
-"""The chance that a gate finds its slowdown, simulated from the looks of its suite and the runs that it has.
+"""The probability that a gate detects its slowdown, simulated from the looks of its suite and its runs.
 
-What a plan asks for is had only where the runs carry the information that it needs: three seeds of three tasks find a
-slowdown of 1.3 in one gate of seven. So gates are held again. Both sides are drawn with replacement from runs that are
-there, the candidate with evaluations wasted, as many as make the geometric-mean ERT so much longer, and each gate is
-judged by the code that judges the one at hand. Sides count as independent, tasks too; runs that pair find more.
+A plan's power is reached only if the runs carry enough information: three seeds on three tasks detect a slowdown of 1.3
+in one gate of seven. So gates are simulated. Both sides are drawn with replacement from the existing runs; the
+candidate wastes evaluations, as many as lengthen the geometric-mean ERT by the slowdown; and each simulated gate is
+judged by the code that judges the real one. Sides and tasks are treated as independent, so paired runs detect more.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ from analysis.gate.spending import bounds
 from analysis.statistics.ert import LogEstimate
 
 GATES = 400
-"""Simulated: a standard error of 1.5% at 90%."""
+"""Simulated gates: a standard error of 1.5% at a power of 90%."""
 DRAWS = 4000
-"""Of each task's times, to find the share of evaluations to waste."""
+"""Draws from each task's times, to find the share of evaluations to waste."""
 MOST_WASTED = 0.9
 Floats = NDArray[np.float64]
 Draw = Callable[[np.random.Generator, int, int], Floats]
-"""Times to target of some gates and seeds, inf where nothing was found in the budget. [gates, tasks, seeds]"""
+"""Times to target of simulated gates, inf without a hit within the budget. [gates, tasks, seeds]"""
 End = tuple[Verdict, int]
-"""A verdict and the seeds a task that it took."""
+"""A verdict and the seeds per task that it took."""
 
 
 @dataclass(frozen=True)
 class Power:
-    """What a gate can find.
+    """The power of a gate.
 
     Attributes:
-        chance: to call the plan's slowdown a regression.
-        gates: so many were simulated.
+        chance: probability of calling the plan's slowdown a regression.
+        gates: number of simulated gates.
     """
 
     chance: float
@@ -48,10 +48,10 @@ class Power:
 
 
 def power(judgement: Judgement, budget: int) -> Power | None:
-    """Of the gate that was held; ``None`` where nothing was compared, or no waste slows it down so much.
+    """The power of the gate that was run; ``None`` if nothing was compared or no waste reaches the slowdown.
 
     Args:
-        budget: evaluations of a run.
+        budget: evaluations per run.
     """
     plan, last = judgement.plan, judgement.last
     named = [task.task for task in last.comparison.compared]
@@ -81,16 +81,16 @@ def power(judgement: Judgement, budget: int) -> Power | None:
 
 
 def resampled(rng: np.random.Generator, times: Sequence[Floats], gates: int, seeds: int) -> Floats:
-    """Times of each task, with replacement. [gates, tasks, seeds]"""
+    """Draw times of each task with replacement. [gates, tasks, seeds]"""
     return np.stack([rng.choice(of_task, (gates, seeds)) for of_task in times], axis=1)
 
 
 def wasted(times: Floats, share: float, rng: np.random.Generator, luck: Floats | float = 0.0) -> Floats:
-    """T where this share of all evaluations is wasted on random configurations.
+    """Times to target if this share of all evaluations is wasted on random configurations.
 
     Args:
         times: [gates, tasks, seeds]
-        luck: chance of a random configuration to be a hit. [tasks, 1]
+        luck: probability that a random configuration is a hit. [tasks, 1]
     """
     if share == 0:
         return times
@@ -101,17 +101,17 @@ def wasted(times: Floats, share: float, rng: np.random.Generator, luck: Floats |
 
 
 def within(times: Floats, budget: int) -> Part:
-    """As runs of the budget see them."""
+    """The times as runs with the budget see them."""
     return part(np.minimum(times, budget), times <= budget)
 
 
 def slowing_share(
     draw: Draw, slowdown: float, budget: int, rng: np.random.Generator, draws: int, luck: Floats | float = 0.0
 ) -> float:
-    """The share to waste so that the geometric mean over tasks of ERT at the budget is so many times as large.
+    """The share to waste so that the geometric mean over tasks of ERT at the budget grows by a factor.
 
     Raises:
-        ValueError: no share up to :data:`MOST_WASTED` does.
+        ValueError: no share up to :data:`MOST_WASTED` is enough.
     """
     if slowdown == 1:
         return 0.0
@@ -126,7 +126,7 @@ def slowing_share(
 
 
 def held(candidate: Floats, baseline: Floats, budget: int, plan: Plan) -> list[End]:
-    """How each gate of these times ends.
+    """The outcome of each simulated gate.
 
     Args:
         candidate, baseline: times to target. [gates, tasks, seeds]; the candidate with the seeds of the last look.
@@ -142,7 +142,7 @@ def held(candidate: Floats, baseline: Floats, budget: int, plan: Plan) -> list[E
 
 
 def against_law(candidate: Floats, log: Floats, errors: Floats, budget: int, plan: Plan) -> list[End]:
-    """As :func:`held`, where log ERT of the baseline is known but for the errors of a simulation. Both [tasks]."""
+    """As :func:`held`, with the baseline's log ERT and its simulation error given. Both [tasks]."""
     gates, tasks = candidate.shape[:2]
     found = []
     for seeds in plan.looks:
@@ -159,7 +159,7 @@ def _ends(found: Sequence[tuple[Floats, Floats, Floats]], gates: int, plan: Plan
 
 
 def judged(looks: Sequence[LogEstimate], plan: Plan) -> End:
-    """The verdict by looks at these ratios, and the seeds a task that it took."""
+    """The verdict from looks at these ratios, and the seeds per task that it took."""
     information: list[float] = []
     verdict = Verdict.UNDECIDED
     for k, (ratio, seeds) in enumerate(zip(looks, plan.looks, strict=True)):

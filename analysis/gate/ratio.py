@@ -1,14 +1,14 @@
 """How much slower a candidate is than a baseline: log ERT ratios per task, and their mean over tasks.
 
-log ERT = log mean(cost) - log mean(hit), each less its second-order bias: E log(mean) = log mu - cv^2 / (2n). That
-matters where the two sides have unequal numbers of seeds. Its error is that of
-:func:`analysis.statistics.ert.estimate`: the delta method over seeds. A side without any hit on a task counts as half
-a hit, with variance 2 (that of a Poisson count's logarithm at one half): a bound that is known badly, so that it weighs
-on its side and cannot decide alone. Equal readings are not certainty: no variance is 0. Times that are all alike have
-that of exponential ones, as in :mod:`analysis.statistics.ert`; differences that are all alike a hundredth of what the
-two sides have apart; and n pairs without any difference leave room for as many seeds with one as the others may hold.
+log ERT = log mean(cost) - log mean(hit), each minus its second-order bias: E log(mean) = log mu - cv^2 / (2n). The bias
+matters if the two sides have unequal numbers of seeds. The error is that of :func:`analysis.statistics.ert.estimate`:
+the delta method over seeds. A side without a hit on a task counts as half a hit, with variance 2 (that of the logarithm
+of a Poisson count at one half). This is an imprecise bound, which counts for its side but cannot decide alone. No
+variance is 0, because equal readings are not certainty: equal times get the variance of exponential times, as in
+:mod:`analysis.statistics.ert`; equal differences get a hundredth of the variance of independent sides; and n pairs
+without any difference still allow for the share of differing seeds that n pairs can miss.
 
-Everything is vectorised over leading axes, so that the simulations of ``experiments/gate`` judge with the same code.
+All functions are vectorised over leading axes, so that the simulations of ``experiments/gate`` use the same code.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from analysis.statistics.seed_clusters import SeedShares, mean_over_tasks, of_in
 Floats = NDArray[np.float64]
 HALF_HIT_VARIANCE = 2.0
 UNSEEN = 0.025
-"""The chance at which it is no longer believed that so large a share of seeds differs and none was seen."""
+"""Probability of seeing no differing seed, below which so large a share of differing seeds is excluded."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Part:
 
     Attributes:
         log: log ERT. [...]
-        share: influence of each run on it, of mean 0; nan without a hit. [..., seeds]
+        share: influence of each run on the log, with mean 0; nan without a hit. [..., seeds]
     """
 
     log: Floats
@@ -46,7 +46,7 @@ class Part:
 
 
 def part(cost: ArrayLike, hit: ArrayLike) -> Part:
-    """log ERT from what each run spent (T, or everything without a hit) and whether it hit. Both [..., seeds]."""
+    """log ERT from the cost of each run (T, or its total without a hit) and whether it hit. Both [..., seeds]."""
     spent, success = np.asarray(cost, dtype=np.float64), np.asarray(hit, dtype=np.float64)
     n = spent.shape[-1]
     mean, rate = spent.mean(axis=-1, keepdims=True), success.mean(axis=-1, keepdims=True)
@@ -65,7 +65,7 @@ def part(cost: ArrayLike, hit: ArrayLike) -> Part:
 def variance(share: Floats) -> Floats:
     """Squared standard error of a mean of ``share``, with :mod:`analysis.statistics.ert`'s factor for few seeds.
 
-    [..., seeds] to [...]; nan of one seed.
+    [..., seeds] to [...]; nan for one seed.
     """
     n = share.shape[-1]
     if n < 2:
@@ -75,7 +75,7 @@ def variance(share: Floats) -> Floats:
 
 
 def _tied(share: Floats) -> NDArray[np.bool_]:
-    """Whether the runs of a side are too much alike for their spread to say anything. [..., seeds] to [...]"""
+    """Whether the runs of a side are too similar for their spread to be informative. [..., seeds] to [...]"""
     return np.asarray(share.var(axis=-1, ddof=1) <= TIED**2)
 
 
@@ -85,7 +85,7 @@ class TaskRatio:
 
     Attributes:
         log: [...]
-        variances: of the candidate's and the baseline's half, or of the difference alone where runs pair. [parts, ...]
+        variances: of the candidate's and the baseline's part, or only of the difference if runs pair. [parts, ...]
         df: degrees of freedom of each. [parts]
     """
 
@@ -95,13 +95,13 @@ class TaskRatio:
 
 
 def unpaired(candidate: Part, baseline: Part) -> TaskRatio:
-    """Independent seeds on both sides."""
+    """The ratio with independent seeds on both sides."""
     parts = np.stack([variance(candidate.share), variance(baseline.share)])
     return TaskRatio(candidate.log - baseline.log, parts, np.array([candidate.seeds, baseline.seeds]) - 1.0)
 
 
 def paired(candidate: Part, baseline: Part) -> TaskRatio:
-    """The same seeds in the same order on both sides, with the same start: what they share cancels."""
+    """The ratio with the same seeds, order and start on both sides, so that what they share cancels."""
     n = candidate.seeds
     both = np.isfinite(candidate.share).all(axis=-1) & np.isfinite(baseline.share).all(axis=-1)
     apart = variance(candidate.share) + variance(baseline.share)
@@ -112,9 +112,10 @@ def paired(candidate: Part, baseline: Part) -> TaskRatio:
 
 
 def identical(runs: Part) -> TaskRatio:
-    """Run by run the same outcome on both sides: what may differ are seeds that were not run.
+    """The ratio if every run has the same outcome on both sides: only seeds that were not run may differ.
 
-    Of n seeds without a difference, a share of 1 - 0.025^(1/n) of all may have one, and weighs as two sides apart do.
+    If none of n seeds differs, a share of up to 1 - 0.025^(1/n) of all seeds may; it gets the variance of independent
+    sides.
     """
     apart = 2 * variance(runs.share)
     return TaskRatio(
@@ -127,7 +128,7 @@ def mean_of(log: Floats, variances: Floats, df: Floats) -> tuple[Floats, Floats,
 
     Args:
         log: [tasks, ...]
-        variances: of the independent parts of all tasks, flattened. [parts, ...]
+        variances: those of the independent parts of all tasks, flattened. [parts, ...]
         df: [parts]
     """
     shares = variances / len(log) ** 2
@@ -138,15 +139,15 @@ def mean_of(log: Floats, variances: Floats, df: Floats) -> tuple[Floats, Floats,
 
 
 def side_shares(side: Part, seeds: Sequence[int]) -> SeedShares | None:
-    """How the seeds of one side of one task move its log ERT; ``None`` without a hit."""
+    """The influence of each seed of one side of one task on its log ERT; ``None`` without a hit."""
     return of_influence(seeds, side.share) if np.isfinite(side.share).all() else None
 
 
 def stratified(tasks: list[TaskRatio], shared: Sequence[SeedShares | None] = ()) -> LogEstimate:
-    """The log of the geometric mean of the tasks' ratios; every task weighs the same.
+    """The log of the geometric mean of the tasks' ratios; all tasks have equal weight.
 
     Args:
-        shared: how the seeds of each task move its ratio, where tasks share random streams; empty where none do.
+        shared: the influence of the seeds of each task on its ratio, if tasks share random streams; else empty.
 
     Raises:
         ValueError: no task.

@@ -1,4 +1,4 @@
-"""What a gate needs of runs: for each task and seed the time to target, and how the run began."""
+"""The data that a gate needs from runs: for each task and seed the time to target, and how the run began."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from analysis.study.time_to_target import times_to_target
 
 Floats = NDArray[np.float64]
 START = 5
-"""So many first evaluations say whether two runs share their initial design; conditional_gp's is the shortest here."""
+"""First evaluations that tell whether two runs share their initial design; conditional_gp has the shortest design."""
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """What two sides must have in common.
+    """The settings that two sides must have in common.
 
     Attributes:
         evaluations: budget of each run.
@@ -48,9 +48,9 @@ class TaskTimes:
 
     Attributes:
         times: target to T in evaluations, inf where it was missed. [seeds]
-        spent: evaluations of each run, the budget at most. [seeds]
-        starts: a digest of the first :data:`START` readings of each run; empty where they cannot tell configurations
-            apart. [seeds]
+        spent: evaluations of each run, at most the budget. [seeds]
+        starts: a digest of the first :data:`START` readings of each run; empty if they do not distinguish
+            configurations. [seeds]
     """
 
     seeds: tuple[int, ...]
@@ -59,15 +59,15 @@ class TaskTimes:
     starts: tuple[str, ...]
 
     def cost(self, target: float) -> Floats:
-        """T, or everything spent without a hit. [seeds]"""
+        """T, or all evaluations spent without a hit. [seeds]"""
         return np.minimum(self.times[target], self.spent)
 
     def hit(self, target: float) -> NDArray[np.bool_]:
-        """[seeds]"""
+        """Whether each run hit the target. [seeds]"""
         return np.isfinite(self.times[target])
 
     def at(self, seeds: Sequence[int]) -> TaskTimes:
-        """These seeds alone, in this order."""
+        """Only these seeds, in this order."""
         rows = [self.seeds.index(seed) for seed in seeds]
         times = {target: values[rows] for target, values in self.times.items()}
         return TaskTimes(tuple(seeds), times, self.spent[rows], tuple(self.starts[row] for row in rows))
@@ -78,12 +78,12 @@ class SideTimes:
     """One side of a gate.
 
     Attributes:
-        label: the strategy's.
-        source: where they come from, in words.
+        label: the strategy's label.
+        source: a description of where the times come from.
         tasks: by name.
-        account: how many of its runs are in which state, and how many attempts at them are superseded; empty of a
-            baseline file, whose runs were all done.
-        notes: what of that a reader must know, a sentence each.
+        account: the number of runs in each state, and the number of superseded attempts; empty for a baseline file,
+            whose runs were all done.
+        notes: sentences about these states that a reader must know.
         streams: the version of its runs' random streams.
     """
 
@@ -100,21 +100,21 @@ class SideTimes:
 
     @property
     def fewest(self) -> int:
-        """Seeds of the task that has the fewest."""
+        """The number of seeds of the task with the fewest."""
         return min(len(task.seeds) for task in self.tasks.values())
 
 
 def read_side_times(
     folders: Sequence[Path], label: str, source: str, protocol: Protocol, seeds: Collection[int] | None = None
 ) -> SideTimes:
-    """From run directories below ``folders``, all of one strategy.
+    """Read the run directories below ``folders``, all of one strategy.
 
     Args:
-        seeds: these alone.
+        seeds: read only these.
 
     Raises:
         AnalysisError: a run is damaged, failed or missing, or was made under another protocol; a task has no finished
-            run; or the runs were made by several versions of the code, or drew from streams of several.
+            run; or the runs come from several versions of the code or of the random streams.
     """
     study = load_study(folders)
     _check_complete(study, source, protocol, seeds)
@@ -150,11 +150,11 @@ def _check(study: Study, source: str, protocol: Protocol) -> None:
     runs = study.runs
     for row in runs.to_dict("records"):
         if row["landscape"] != protocol.landscapes.get(row["task"]):
-            raise AnalysisError(f"{source}: {row['path']}: runs on another recording than the suite's of {row['task']}")
-        if not row["budget_evaluations"] >= protocol.evaluations:  # nan: limited in seconds alone
+            raise AnalysisError(f"{source}: {row['path']}: uses another recording of {row['task']} than the suite")
+        if not row["budget_evaluations"] >= protocol.evaluations:  # nan: limited only in seconds
             raise AnalysisError(
                 f"{source}: {row['path']}: budget.evaluations={row['budget_evaluations']:g}: "
-                f"expected {protocol.evaluations} or more, the suite's"
+                f"expected {protocol.evaluations} or more, as in the suite"
             )
         for name, wanted in (("noise", protocol.noise), ("batch", 1), ("rules", NO_RULES)):
             if row[name] != wanted:
@@ -162,7 +162,7 @@ def _check(study: Study, source: str, protocol: Protocol) -> None:
 
 
 def _check_complete(study: Study, source: str, protocol: Protocol, seeds: Collection[int] | None) -> None:
-    """A comparison of what is left of a side would be one of those that were lucky enough to end."""
+    """Refuse an incomplete side: comparing only the finished runs would be biased towards those that finish."""
     wanted = _asked_for(study.account.runs, protocol, seeds)
     lacking = [run for run in wanted if run.state is not State.DONE]
     if lacking:
@@ -172,7 +172,7 @@ def _check_complete(study: Study, source: str, protocol: Protocol, seeds: Collec
         why = f", {first.message}" if first.message else ""
         raise AnalysisError(
             f"{source}: of {len(wanted)} runs {told} (the first: {first.run.task}, seed {first.run.seed}{why}): "
-            "expected all of them done: a gate compares whole sides"
+            "expected all of them done: a gate compares complete sides"
         )
 
 
@@ -181,14 +181,14 @@ def _asked_for(runs: Sequence[CountedRun], protocol: Protocol, seeds: Collection
 
 
 def _check_code(account: Account, source: str) -> None:
-    """A verdict is on one version of the code. A run that does not say by which it was made is never refused."""
+    """Refuse runs of several versions of the code. A run that does not record its version is never refused."""
     for strategy, codes in account.codes.items():
         if len(codes.keys() - {""}) > 1:
             raise AnalysisError(f"{source}: {account.of_codes(strategy)}: expected runs of one version of the code")
 
 
 def _one_version(study: Study, source: str, protocol: Protocol, seeds: Collection[int] | None) -> int:
-    """Of the random streams of the runs that are asked for."""
+    """The version of the random streams of the requested runs."""
     runs = study.runs[study.runs["task"].isin(protocol.landscapes.keys())]
     counts = Counter(map(int, (runs if seeds is None else runs[runs["seed"].isin(seeds)])["streams"]))
     if len(counts) > 1:
@@ -198,9 +198,9 @@ def _one_version(study: Study, source: str, protocol: Protocol, seeds: Collectio
 
 
 def _starts(study: Study) -> dict[int, str]:
-    """Readings with the recorded noise and costs tell configurations apart, failed ones too.
+    """Digests of how runs began: readings with recorded noise and costs distinguish even failed configurations.
 
-    Where two of the first evaluations look alike, as failures of equal cost do, nothing is known of a run's start.
+    If two of the first evaluations look alike, as failures of equal cost do, the start of a run is unknown.
     """
     rows = study.evaluations
     first = rows[rows["index"] < START]

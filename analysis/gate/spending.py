@@ -1,11 +1,11 @@
 """When a sequential comparison may stop: group-sequential bounds by error spending.
 
-At look k the estimate has information I_k = 1 / se_k^2 and Z_k = estimate / se_k. Whatever the numbers of seeds,
-S_k = Z_k sqrt(I_k) has independent increments N(theta (I_k - I_{k-1}), I_k - I_{k-1}) (Jennison & Turnbull 2000,
-chapter 11). Of the error alpha, 2 - 2 Phi(z_{alpha/2} / sqrt t) may be spent by the fraction t = I_k / I_max (Lan &
-DeMets 1983, after O'Brien & Fleming): next to nothing early. Of beta, the chance to miss the slowdown, beta t^2 (Kim
-& DeMets 1987): a strategy that is no slower passes early. The bounds for a pass are not binding: the bounds for a
-regression hold alpha whether or not one stops at a pass. The last look spends what is left.
+At look k the estimate has information I_k = 1 / se_k^2 and Z_k = estimate / se_k. For any numbers of seeds, S_k = Z_k
+sqrt(I_k) has independent increments N(theta (I_k - I_{k-1}), I_k - I_{k-1}) (Jennison & Turnbull 2000, chapter 11). By
+the fraction t = I_k / I_max, 2 - 2 Phi(z_{alpha/2} / sqrt t) of the error alpha may be spent (Lan & DeMets 1983, after
+O'Brien & Fleming), which is almost nothing early. Of beta, the probability of missing the slowdown, beta t^2 may be
+spent (Kim & DeMets 1987), so that a strategy that is no slower passes early. The bounds for a pass are not binding: the
+bounds for a regression hold alpha whether or not the gate stops at a pass. The last look spends the rest.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ from scipy.special import ndtr, ndtri
 
 Floats = NDArray[np.float64]
 FAR = 8.0
-"""Standard errors beyond which a normal tail is nothing."""
+"""Standard errors beyond which a normal tail is negligible."""
 NODES = 160
 TINY = 1e-12
 HOPELESS = 4.0
-"""No bound for a regression is higher (Haybittle & Peto): a strategy that finds nothing need not try for long."""
+"""The highest bound for a regression (Haybittle & Peto), so that a strategy that finds nothing fails early."""
 GROWTH = 0.02
-"""A look whose information has grown by less than this share keeps the bounds of the one before."""
+"""A look whose information grew by less than this share keeps the bounds of the previous look."""
 
 
 @dataclass(frozen=True)
 class Design:
-    """What a gate promises.
+    """The error rates that a gate guarantees.
 
     Attributes:
-        effect: log of the slowdown to be found.
-        alpha: one-sided error at no change, all looks together.
-        beta: chance to miss the slowdown, all looks together.
+        effect: log of the slowdown to detect.
+        alpha: one-sided error without a change, over all looks.
+        beta: probability of missing the slowdown, over all looks.
     """
 
     effect: float
@@ -53,14 +53,14 @@ class Design:
 
 @dataclass(frozen=True)
 class Bounds:
-    """Of one look, in Z: regression from ``upper`` on, improvement down from ``-upper``, else pass from ``lower``."""
+    """The bounds of one look in Z: regression from ``upper``, improvement to ``-upper``, else pass to ``lower``."""
 
     upper: float
     lower: float
 
 
 class _Walk:
-    """The law of S at a look among the paths that have gone on: nodes, weights and density."""
+    """The distribution of S at a look among the paths that continued: nodes, weights and density."""
 
     def __init__(self, drift: float) -> None:
         self._drift = drift
@@ -76,7 +76,7 @@ class _Walk:
         return float(self._mass.sum())
 
     def reach(self, information: float) -> tuple[float, float]:
-        """Where S can be at the next look."""
+        """The range of S at the next look."""
         centre, spread = self._drift * information, FAR * np.sqrt(information)
         return centre - spread, centre + spread
 
@@ -104,8 +104,8 @@ def bounds(design: Design, information: Sequence[float], maximum: float, last: b
 
     Args:
         information: I_1 .. I_k, more than 0.
-        maximum: I_max, at which everything is spent.
-        last: no further look will come: spend what is left.
+        maximum: I_max, at which all error is spent.
+        last: whether this is the last look, which spends the rest.
     """
     null, slow = _Walk(0.0), _Walk(design.effect)
     latest, passed = Bounds(np.inf, -np.inf), 0.0
@@ -115,7 +115,7 @@ def bounds(design: Design, information: Sequence[float], maximum: float, last: b
         upper = min(_quantile(null, now, design.spent_alpha(t) - (1.0 - null.total())), HOPELESS * np.sqrt(now))
         lower = _quantile(slow, now, slow.total() - (design.spent_beta(t) - passed))
         passed += slow.total() - slow.beyond(lower, now)
-        null.go_on(-np.inf, upper, now)  # a pass does not bind: whoever goes on after one is protected, too
+        null.go_on(-np.inf, upper, now)  # a pass is not binding: alpha holds even if the gate continues after one
         slow.go_on(min(lower, upper), upper, now)
         latest = Bounds(float(upper / np.sqrt(now)), float(lower / np.sqrt(now)))
     return latest
@@ -130,7 +130,7 @@ def _growing(information: Sequence[float]) -> list[float]:
 
 
 def _quantile(walk: _Walk, information: float, beyond: float) -> float:
-    """The s with P(not stopped before, S > s) = ``beyond``; inf and -inf where that is nothing or everything."""
+    """The s with P(not stopped before, S > s) = ``beyond``; inf if that is none, -inf if it is all."""
     if beyond <= TINY:
         return float("inf")
     if beyond >= walk.total() - TINY:
@@ -141,9 +141,9 @@ def _quantile(walk: _Walk, information: float, beyond: float) -> float:
 
 @lru_cache(maxsize=64)
 def maximum_information(design: Design, looks: int) -> float:
-    """I_max at which ``looks`` looks, equally far apart, end in a decision: the last two bounds meet.
+    """I_max at which ``looks`` equally spaced looks end in a decision, because the last two bounds meet.
 
-    More than the ((z_alpha + z_beta) / effect)^2 of a single look, for having looked before.
+    It exceeds the ((z_alpha + z_beta) / effect)^2 of a single look, because of the earlier looks.
     """
     single = ((ndtri(1 - design.alpha) + ndtri(1 - design.beta)) / design.effect) ** 2
 

@@ -1,4 +1,4 @@
-"""A gate's verdict in words: for the terminal, and as Markdown for a pull request."""
+"""The text of a gate's verdict: for the terminal, and as Markdown for a pull request."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MARKS = {Verdict.PASS: "✅", Verdict.IMPROVEMENT: "🚀", Verdict.REGRESSION: "
 
 
 def sentence(judgement: Judgement) -> str:
-    """The verdict, the ratio and its interval, and what is to be done where nothing could be decided."""
+    """The verdict, the ratio with its interval and, if undecided, what would decide it."""
     last, plan = judgement.last, judgement.plan
     of = baseline_words(judgement)
     names = f"{judgement.candidate.label} needs {ratio_cell(last.comparison.ratio)} times the evaluations of {of}"
@@ -28,7 +28,7 @@ def sentence(judgement: Judgement) -> str:
         spent = max(float(task.spent.max()) for task in judgement.candidate.tasks.values())
         return (
             f"undecided: no run of either side came within {plan.target:.0%} of the optimum, so nothing was compared: "
-            f"the suite's budget of {spent:.0f} evaluations is too small for it"
+            f"the suite's budget of {spent:.0f} evaluations is too small"
         )
     if verdict is Verdict.UNDECIDED:
         return f"undecided: {names}; {_what_it_needs(judgement)}"
@@ -40,32 +40,32 @@ def sentence(judgement: Judgement) -> str:
 
 
 def baseline_words(judgement: Judgement) -> str:
-    """What the sentence calls the other side: a law by its name, which says how it is drawn."""
+    """The name of the other side in the sentence; a law is called by its label."""
     return judgement.baseline.label if isinstance(judgement.baseline, ExactErts) else "the baseline"
 
 
 def _but(judgement: Judgement) -> str:
-    """Tasks that the verdict does not speak of."""
+    """The tasks that the verdict does not cover."""
     unsolved = judgement.last.comparison.unsolved
-    return f"; not compared, for no run of either side solved it: {', '.join(unsolved)}" if unsolved else ""
+    return f"; not compared, as no run of either side solved it: {', '.join(unsolved)}" if unsolved else ""
 
 
 def _what_it_needs(judgement: Judgement) -> str:
     seeds = judgement.last.seeds + judgement.more_seeds
-    needs = f"it needs about {judgement.more_seeds} more seeds a task (--seeds {seeds})"
+    needs = f"it needs about {judgement.more_seeds} more seeds per task (--seeds {seeds})"
     if judgement.baseline_seeds and not isinstance(judgement.baseline, ExactErts):
         fewest = judgement.baseline.fewest
-        needs += f", and the baseline {judgement.baseline_seeds} where it has {fewest}"
+        needs += f", and {judgement.baseline_seeds} of the baseline, which has {fewest}"
     return needs
 
 
 def look_line(look: Look, total: int, number: int) -> str:
-    """What a look has seen, while the gate goes on."""
-    return f"look {number} of {total}, {look.seeds} seeds a task: {ratio_cell(look.comparison.ratio)}"
+    """The line about a look while the gate runs."""
+    return f"look {number} of {total}, {look.seeds} seeds per task: {ratio_cell(look.comparison.ratio)}"
 
 
 def ratio_cell(ratio: LogEstimate) -> str:
-    """``1.12 [0.98, 1.28]``; the interval is 95% at this number of seeds, not widened for earlier looks."""
+    """A ratio as ``1.12 [0.98, 1.28]``; the 95% interval is not widened for earlier looks."""
     if np.isnan(ratio.log):
         return "–"
     low, high = ratio.interval()
@@ -98,7 +98,7 @@ def _rows(judgement: Judgement) -> list[list[str]]:
 
 
 def terminal(judgement: Judgement, found: Power | None = None) -> str:
-    """A row a task, what was compared, and the verdict."""
+    """A row per task, what was compared, and the verdict."""
     told = [*_notes(judgement, found), sentence(judgement)]
     return "\n".join([*aligned(_rows(judgement)), *map(printable, told)])
 
@@ -125,11 +125,12 @@ def _notes(judgement: Judgement, found: Power | None) -> list[str]:
 
 
 def _power(judgement: Judgement, found: Power | None) -> str:
-    """What the plan's looks find, by these runs; nothing where nothing was compared."""
+    """The power of the plan's looks with these runs; empty if nothing was compared."""
     if found is None:
         return ""
     plan = judgement.plan
-    looks = f"up to {plan.looks[-1]} seeds a task find a slowdown of {plan.slowdown:g} in {found.chance:.0%} of gates"
+    seeds = f"up to {plan.looks[-1]} seeds per task"
+    looks = f"{seeds} detect a slowdown of {plan.slowdown:g} in {found.chance:.0%} of gates"
     return f"; {looks} ({found.gates} simulated from these runs)"
 
 
@@ -140,19 +141,19 @@ def _known_from(baseline: SideTimes | ExactErts) -> str:
 
 
 def _streams(judgement: Judgement) -> Iterator[str]:
-    """Why seeds of one number have nothing in common here, where that is so."""
+    """Why equal seeds do not pair here, if so."""
     if isinstance(judgement.baseline, ExactErts):
         return
     own, theirs = judgement.candidate.streams, judgement.baseline.streams
     if own != theirs:
         yield (
             f"{judgement.baseline.source}: its runs have random streams of version {theirs}, the candidate's of "
-            f"{own}: they do not pair; --update-baseline makes a baseline again"
+            f"{own}: they do not pair; --update-baseline makes a new baseline"
         )
 
 
 def markdown(judgement: Judgement, suite: str, found: Power | None = None) -> str:
-    """Fit for a pull request's comment."""
+    """The verdict as Markdown for a comment on a pull request."""
     heads, *body = _rows(judgement)
     table = markdown_table(heads, body, ["---", "---:", "---:", "---:"])
     verdict = f"### {MARKS[judgement.verdict]} `nearopt gate`: {judgement.verdict}"

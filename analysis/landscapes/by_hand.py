@@ -1,4 +1,4 @@
-"""E[T] of both kinds of exact random search, term by term: enough to work it out again with a pocket calculator."""
+"""E[T] of both kinds of exact random search, term by term, so that it can be recomputed by hand."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from analysis.statistics.successive_sampling import SuccessiveSampling, rounded
 
 
 def by_hand(table: pd.DataFrame, coverage: str, name: str, target: float) -> str:
-    """Some lines for a landscape table, as :func:`analysis.landscapes.summary.summarise` takes it.
+    """The computation as lines of text, for a landscape table as in :func:`analysis.landscapes.summary.summarise`.
 
-    Rows that are drawn with the same probability p have the same term p / (p + p_H).
+    Rows with the same probability p have the same term p / (p + p_H).
     """
     table = with_coverage(table, coverage)
     rows = space_rows(table)

@@ -1,6 +1,6 @@
-"""Two recordings of one space, joined on their configurations: do they agree, and does an optimum transfer?
+"""Compare two recordings of one space, joined on their configurations: do they agree, and does the optimum transfer?
 
-For repeatability (the same configurations recorded twice) and for transfer between devices, cards or shapes.
+This shows repeatability (the same configurations recorded twice) and transfer between devices, cards or shapes.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ FASTEST = 0.1
 
 @dataclass(frozen=True)
 class Agreement:
-    """How the latencies of configurations that succeeded in both recordings agree.
+    """The agreement of the latencies of configurations that succeeded in both recordings.
 
     Attributes:
-        n: configurations compared.
-        spearman: rank correlation; nan with fewer than 2 or where one side is constant.
+        n: number of configurations compared.
+        spearman: rank correlation; nan with fewer than 2, or if one side is constant.
         median_difference, p95_difference: of ``|b - a| / a``; nan with none.
         median_ratio: of ``b / a``; nan with none.
     """
@@ -47,9 +47,9 @@ class Transfer:
     """What one recording's best configuration costs in the other.
 
     Attributes:
-        slowdown: its true latency there over the optimum there; inf where it failed.
+        slowdown: its true latency there over the optimum there; inf if it failed.
         status: its status there.
-        is_optimum: False where the optimum itself is not in the other: then it is the best of those in common.
+        is_optimum: False if the optimum is not in the other recording; then the best common configuration is used.
     """
 
     slowdown: float
@@ -67,15 +67,15 @@ class Near:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two recordings, A and B.
+    """The comparison of two recordings, A and B.
 
     Attributes:
-        common: configurations in both; ``only_a``, ``only_b``: in one alone.
-        statuses: (status in A, status in B) to the count of pairs that differ, most frequent first.
+        common: number of configurations in both; ``only_a``, ``only_b``: in only one.
+        statuses: (status in A, status in B) to the number of configurations that differ so, most frequent first.
         agreements: (column, share) to how they agree; share 1 for all, ``FASTEST`` for the fastest in A.
-            ``oracle_ms`` is absent where neither recording was re-timed.
-        a_on_b, b_on_a: transfer of the optimum; ``None`` where nothing succeeded on the giving or the taking side.
-        near_a, near_b, near_both: configurations near the own optimum; and those in common near both.
+            ``oracle_ms`` is absent if neither recording was re-timed.
+        a_on_b, b_on_a: transfer of the optimum; ``None`` if nothing succeeded on one of the sides.
+        near_a, near_b, near_both: configurations near each recording's own optimum, and common ones near both.
     """
 
     common: int
@@ -99,7 +99,7 @@ def compare(a: pd.DataFrame, b: pd.DataFrame) -> Comparison:
     a, b = a.reset_index(drop=True), b.reset_index(drop=True)
     index_a, index_b = (pd.Index(table["key"].astype(str)) for table in (a, b))
     if not (index_a.is_unique and index_b.is_unique):
-        raise AnalysisError("a configuration occurs twice in one landscape: expected a row each")
+        raise AnalysisError("a configuration occurs twice in one landscape: expected one row per configuration")
     matched = index_b.get_indexer(index_a)
     rows_a = np.flatnonzero(matched >= 0)
     rows_b = matched[rows_a]
@@ -128,8 +128,8 @@ def _differing(a: pd.Series[str], b: pd.Series[str]) -> dict[tuple[str, str], in
 
 
 def _agreements(a: pd.DataFrame, b: pd.DataFrame) -> dict[tuple[str, float], Agreement]:
-    """By column and share of the fastest; rows of ``a`` and ``b`` correspond."""
-    ok = (a["status"].to_numpy() == "ok") & (b["status"].to_numpy() == "ok")  # by position: the labels differ
+    """Agreement by column and share of the fastest; the rows of ``a`` and ``b`` correspond."""
+    ok = (a["status"].to_numpy() == "ok") & (b["status"].to_numpy() == "ok")  # by position, because the labels differ
     agreements = {}
     for column in LATENCIES:
         if column == "oracle_ms" and not (_retimed(a) or _retimed(b)):
@@ -145,7 +145,7 @@ def _agreements(a: pd.DataFrame, b: pd.DataFrame) -> dict[tuple[str, float], Agr
 
 
 def _retimed(table: pd.DataFrame) -> bool:
-    """Whether ``oracle_ms`` says more than ``latency_ms`` does."""
+    """Whether ``oracle_ms`` differs from ``latency_ms``."""
     if "oracle_ms" not in table:
         return False
     oracle, latency = (table[name].to_numpy(np.float64, na_value=np.nan) for name in ("oracle_ms", "latency_ms"))
@@ -153,7 +153,7 @@ def _retimed(table: pd.DataFrame) -> bool:
 
 
 def agreement(a_ms: Floats, b_ms: Floats) -> Agreement:
-    """How two latencies of the same configurations agree; shapes ``[n]``, all finite and positive."""
+    """The agreement of two latencies of the same configurations; shapes ``[n]``, all finite and positive."""
     ratio = b_ms / a_ms
     difference = np.abs(ratio - 1.0)
     varied = len(ratio) > 1 and np.ptp(a_ms) > 0 and np.ptp(b_ms) > 0
@@ -168,10 +168,10 @@ def agreement(a_ms: Floats, b_ms: Floats) -> Agreement:
 
 
 def _transfer(giving: pd.DataFrame, taking: pd.DataFrame, rows: Rows, rows_there: Rows) -> Transfer | None:
-    """The giving side's best configuration (of those in common, if need be) on the taking side.
+    """The best configuration of one side (if necessary, of the common ones) on the other side.
 
     Args:
-        rows, rows_there: positions of the configurations in common, pairwise. [common]
+        rows, rows_there: positions of the common configurations, pairwise. [common]
     """
     own, there = true_latency(giving), true_latency(taking)
     if not np.isfinite(own[rows]).any() or not np.isfinite(there).any():
@@ -191,12 +191,12 @@ def _is_near(table: pd.DataFrame) -> Flags:
 
 
 def _in_space(table: pd.DataFrame) -> Flags:
-    """Rows that stand for the space; see :func:`analysis.reference.space_rows`. [rows]"""
+    """The rows that represent the space; see :func:`analysis.reference.space_rows`. [rows]"""
     return np.asarray(table.index.isin(space_rows(table).index))
 
 
 def format_comparison(comparison: Comparison, a: str, b: str) -> str:
-    """Some lines for people; ``a`` and ``b`` are the names of the two files."""
+    """The comparison as lines of text; ``a`` and ``b`` are the names of the files."""
     return "\n".join(_lines(comparison, a, b))
 
 
@@ -209,7 +209,7 @@ def _lines(c: Comparison, a: str, b: str) -> Iterator[str]:
     yield _transferred(c.a_on_b, "A", "B")
     yield _transferred(c.b_on_a, "B", "A")
     yield (
-        f"within {HEADLINE_TARGET:.0%} of the own optimum: {c.near_a.k} of {c.near_a.n} in A, {c.near_b.k} of "
+        f"within {HEADLINE_TARGET:.0%} of its own optimum: {c.near_a.k} of {c.near_a.n} in A, {c.near_b.k} of "
         f"{c.near_b.n} in B, {c.near_both} in both"
     )
 
@@ -233,16 +233,16 @@ def _table(agreements: Mapping[tuple[str, float], Agreement]) -> Iterator[str]:
         cells = [row[0].ljust(widths[0]), *(text.rjust(width) for text, width in zip(row[1:], widths[1:], strict=True))]
         yield "  ".join(cells)
     if ("oracle_ms", 1.0) not in agreements:
-        yield "neither was re-timed: oracle_ms says what latency_ms says"
+        yield "neither was re-timed: oracle_ms equals latency_ms"
 
 
 def _transferred(transfer: Transfer | None, giving: str, taking: str) -> str:
     if transfer is None:
-        return f"optimum of {giving} on {taking}: unknown, nothing to compare succeeded"
+        return f"optimum of {giving} on {taking}: unknown, because no configuration to compare succeeded"
     what = (
         f"optimum of {giving}"
         if transfer.is_optimum
-        else f"best of {giving} in common (its optimum is not in {taking})"
+        else f"best common configuration of {giving} (its optimum is not in {taking})"
     )
     if transfer.status != "ok":
         return f"{what} on {taking}: fails ({transfer.status})"

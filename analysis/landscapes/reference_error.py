@@ -1,7 +1,7 @@
-"""How hard a recorded task may be, given that the recorded latencies have an error of their own.
+"""The range of a recorded task's difficulty, given the error of the recorded latencies.
 
-Every latency is multiplied by exp(sd z), z standard normal, and E[T] of random search is worked out for each such
-table: its spread is the error. :mod:`analysis.study.reference_error` judges runs by such tables.
+Every latency is multiplied by exp(sd z), with z standard normal, and E[T] of random search is computed for each such
+table; its spread is the error. :mod:`analysis.study.reference_error` judges runs by such tables.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ _SEED = 20261127
 
 @dataclass(frozen=True)
 class Uncertain:
-    """95% intervals of E[T], in evaluations, one per target in the order of ``TARGETS``.
+    """95% intervals of E[T] in evaluations, one per target in the order of ``TARGETS``.
 
     Attributes:
         relative_error: standard deviation of the log of every recorded latency.
-        replicates: disturbed tables that the intervals rest on.
-        uniform, by_parameter: ``None`` where nothing is known: where some table has no hit in the space, or it is not
-            known how likely its rows are drawn.
+        replicates: number of disturbed tables behind the intervals.
+        uniform, by_parameter: ``None`` if unknown: some table has no hit in the space, or the probabilities of its rows
+            are unknown.
     """
 
     relative_error: float
@@ -43,22 +43,22 @@ class Uncertain:
 
 
 def numbers_of(task: str) -> np.random.Generator:
-    """A task's own random numbers, whatever else is in a study."""
+    """The random numbers of a task, independent of the other tasks of a study."""
     return np.random.default_rng(np.random.SeedSequence([_SEED, zlib.crc32(task.encode())]))
 
 
 def disturbed(table: pd.DataFrame, sd: float, replicates: int, rng: np.random.Generator) -> Floats:
-    """Latencies of every row with a log-normal error more. [replicates, rows]
+    """Latencies of every row with an additional log-normal error. [replicates, rows]
 
     Args:
-        sd: standard deviation of the log.
+        sd: standard deviation of the logarithm.
     """
     true = true_latency(table)
     return np.asarray(true * np.exp(sd * rng.standard_normal((replicates, len(true)))), dtype=np.float64)
 
 
 def uncertain(table: pd.DataFrame, task: str, relative_error: float, replicates: int = REPLICATES) -> Uncertain:
-    """Difficulty of a recorded table, around what it says as it is."""
+    """The difficulty of a recorded table, with intervals around its undisturbed value."""
     space = space_rows(table)
     rows, p = table.index.isin(space.index), draw_probability(space)
     latencies = disturbed(table, relative_error, replicates, numbers_of(task))
@@ -76,8 +76,8 @@ def uncertain(table: pd.DataFrame, task: str, relative_error: float, replicates:
 
 
 def interval_of(expected: float, se: float, replicates: int) -> Interval:
-    """95% interval of E[T] from the standard error of its log over disturbed tables; nothing takes less than 1."""
-    from analysis.statistics.ert import LogEstimate  # imports SciPy, which a kept summary does without
+    """95% interval of E[T] from the standard error of its logarithm over disturbed tables; at least 1."""
+    from analysis.statistics.ert import LogEstimate  # imports SciPy, which a cached summary does not need
 
     low, high = LogEstimate(float(np.log(expected)), se, replicates - 1).interval()
     return max(1.0, low), high

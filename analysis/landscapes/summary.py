@@ -1,4 +1,4 @@
-"""What one recorded landscape holds: its failures, its optimum, how hard it is for random search, and its origin."""
+"""The summary of a recorded landscape: failures, optimum, difficulty for random search, and provenance."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ UNKNOWN = "–"
 
 @dataclass(frozen=True)
 class Provenance:
-    """How a landscape was recorded; ``–`` where its file does not say.
+    """How a landscape was recorded; ``–`` if its file does not say.
 
     Attributes:
-        device: the card's own name.
+        device: the name that the card reports.
         date: day of the recording, UTC, YYYY-MM-DD.
-        command: what recorded it, word for word.
+        command: the command that recorded it, verbatim.
     """
 
     device: str = UNKNOWN
@@ -47,7 +47,7 @@ class Provenance:
 
 
 def provenance(metadata: Mapping[str, Any]) -> Provenance:
-    """What the metadata of a landscape says about its recording."""
+    """Read the provenance of a landscape from its metadata."""
     device, versions = (metadata.get(name) or {} for name in ("device", "versions"))
     return Provenance(
         device=str(device.get("name") or UNKNOWN),
@@ -65,18 +65,18 @@ class LandscapeSummary:
 
     Attributes:
         task: name with the device, or the file's stem.
-        n: configurations that stand for the space (a sample's search rows left out).
-        failures: status to count, ``ok`` left out, most frequent first.
-        t_star_ms: best true latency in ms, search rows included.
+        n: configurations that represent the space (without a sample's search rows).
+        failures: status to count, without ``ok``, most frequent first.
+        t_star_ms: best true latency in ms, including search rows.
         median_slowdown: median latency of the successful rows over t*.
         difficulties: one per target, in the order of ``TARGETS``.
         stratum: trivial, useful or needle, by E[T] at 5%.
-        roofline: fraction of the device's bound that t* reaches; nan where unknown.
-        vendor: vendor latency over t*: above 1, the landscape's best is faster; nan where unknown.
+        roofline: fraction of the device's bound that t* reaches; nan if unknown.
+        vendor: vendor latency over t*; above 1, the landscape's best is faster; nan if unknown.
         coverage: ``exhaustive`` or ``sample``.
         provenance: how it was recorded.
-        by_parameter_unknown: why nothing is known of random search by parameter; empty where it is known.
-        uncertain: E[T] with an error of the recorded latencies; ``None`` where none is stated.
+        by_parameter_unknown: why the law of random search by parameter is unknown; empty if it is known.
+        uncertain: E[T] with the error of the recorded latencies; ``None`` if none is stated.
     """
 
     task: str
@@ -102,7 +102,7 @@ def summarise(
     Args:
         metadata: the JSON document of the file (coverage, vendor, roofline ...); may be empty.
         name: the landscape's name, ``<task>__<device>`` or the file's stem.
-        relative_error: of a recorded latency, where it is stated.
+        relative_error: of a recorded latency, if stated.
 
     Raises:
         AnalysisError: the landscape is empty or nothing in it succeeded.
@@ -138,7 +138,7 @@ def summarise(
 def summarise_all(
     landscapes: Iterable[tuple[str, pd.DataFrame, Mapping[str, Any]]], relative_error: float | None = None
 ) -> tuple[list[LandscapeSummary], dict[str, str]]:
-    """Summaries of (name, table, metadata); and by name the reason why a landscape has none."""
+    """Summarise each (name, table, metadata); also return, by name, why a landscape has no summary."""
     summaries, faults = [], {}
     for name, table, metadata in landscapes:
         try:

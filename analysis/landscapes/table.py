@@ -1,4 +1,4 @@
-"""The table of ``nearopt landscapes``: compact for the terminal; in Markdown two tables and the commands."""
+"""The table of ``nearopt landscapes``: compact for the terminal; two tables and the commands in Markdown."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ RECORDED_HEADERS = ("landscape", "device", "driver", "torch", "triton", "date", 
 
 
 def terminal_table(summaries: Sequence[LandscapeSummary], faults: Mapping[str, str]) -> str:
-    """One aligned table, failures as a number; then why some have no number, and files without a summary, a line each.
+    """One aligned table with failures as a number; then a line for each unknown number and each file without a summary.
 
     Args:
-        faults: file to the reason why it has none.
+        faults: file to the reason why it has no summary.
     """
     rows = [list(HEADERS), *[_cells(s, str(sum(s.failures.values()))) for s in summaries]]
     lines = aligned(rows, left=len(HEADERS))
@@ -43,7 +43,7 @@ def terminal_table(summaries: Sequence[LandscapeSummary], faults: Mapping[str, s
 
 
 def markdown_tables(summaries: Sequence[LandscapeSummary], faults: Mapping[str, str]) -> str:
-    """What each landscape is, how it was recorded (commands by number), and files without a summary."""
+    """The landscapes, how each was recorded (commands by number), and the files without a summary."""
     what = [_cells(s, ", ".join(f"{count} {status}" for status, count in s.failures.items()) or "0") for s in summaries]
     commands = list(dict.fromkeys(s.provenance.command for s in summaries if s.provenance.command != UNKNOWN))
     numbers = {command: str(number) for number, command in enumerate(commands, start=1)}
@@ -58,12 +58,12 @@ def markdown_tables(summaries: Sequence[LandscapeSummary], faults: Mapping[str, 
 
 
 def as_json(summary: LandscapeSummary) -> dict[str, Any]:
-    """A landscape for scripts: by target, as text, the hits and E[T] of both kinds of exact random search, noise-free.
+    """A landscape for scripts, with the hits and E[T] of both kinds of exact random search, noise-free, by target.
 
-    ``null`` where it is infinite (no hits) or not known; ``by_parameter_unknown`` says why, and is null else. The
-    ``stratum`` is by uniform search, ``strata_by_parameter`` are by the other kind; no tuner can be more than E[T]
-    times as fast as that random search. ``reference_error`` has the 95% intervals that the error of the recorded
-    latencies leaves both kinds of E[T]; it is null where no error is stated.
+    E[T] is ``null`` if it is infinite (no hits) or unknown; ``by_parameter_unknown`` says why, and is null otherwise.
+    The ``stratum`` is by uniform search, ``strata_by_parameter`` are by the other kind; no tuner can be more than E[T]
+    times as fast as that random search. ``reference_error`` has the 95% intervals of both kinds of E[T] under the error
+    of the recorded latencies; it is null if no error is stated.
     """
     targets = {
         f"{difficulty.target:g}": {
@@ -112,7 +112,7 @@ def _finite(value: float | None) -> float | None:
 
 
 def _cells(summary: LandscapeSummary, failed: str) -> list[str]:
-    """The texts under ``HEADERS``."""
+    """The cells under ``HEADERS``."""
     return [
         summary.task,
         f"{summary.n}{' sampled' if summary.coverage == 'sample' else ''}",
@@ -128,18 +128,18 @@ def _cells(summary: LandscapeSummary, failed: str) -> list[str]:
 
 
 def _expected(difficulty: Difficulty) -> str:
-    """E[T] of exact random search, and the number of configurations that it looks for."""
+    """E[T] of exact random search, and the number of hits."""
     return f"{difficulty.expected_evaluations:.4g} ({difficulty.k})"
 
 
 def by_parameter_cell(difficulties: Sequence[Difficulty]) -> str:
-    """E[T] of exact random search by parameter at each target: ``1310/478/21.9``; ``–`` where it is not known."""
+    """E[T] of exact random search by parameter at each target: ``1310/478/21.9``; ``–`` if it is not known."""
     known = [None if d.by_parameter is None else f"{d.by_parameter:.4g}" for d in difficulties]
     return "/".join(UNKNOWN if cell is None else cell for cell in known) if any(known) else UNKNOWN
 
 
 def uncertain_cell(of: Uncertain | None) -> str:
-    """``93-610/40-251``: 95% intervals of E5 with the error of the recorded latencies, uniform and by parameter."""
+    """95% intervals of E5 under the error of the recorded latencies, uniform and by parameter: ``93-610/40-251``."""
     at = TARGETS.index(HEADLINE_TARGET)
     both = (None, None) if of is None else (of.uniform[at], of.by_parameter[at])
     cells = [UNKNOWN if each is None else f"{_short(each[0])}-{_short(each[1])}" for each in both]
@@ -151,19 +151,19 @@ def _short(value: float) -> str:
 
 
 def strata_cell(uniform: str, difficulties: Sequence[Difficulty]) -> str:
-    """``useful/trivial``: the stratum by uniform random search, and by parameter where that is another."""
+    """The stratum by uniform random search and, if different, by parameter: ``useful/trivial``."""
     known = difficulties[TARGETS.index(HEADLINE_TARGET)].by_parameter
     other = uniform if known is None else stratum(known)
     return uniform if other == uniform else f"{uniform}/{other}"
 
 
 def _told(summaries: Sequence[LandscapeSummary]) -> list[str]:
-    """Below the table, a line each."""
+    """The lines below the table."""
     return [*unknown_told(summaries), *uncertain_told(summaries)]
 
 
 def unknown_told(summaries: Sequence[LandscapeSummary]) -> list[str]:
-    """Why some have no E[T] by parameter, a line a reason."""
+    """Why some landscapes have no E[T] by parameter, one line per reason."""
     reasons: dict[str, list[str]] = {}
     for summary in summaries:
         if summary.by_parameter_unknown:
@@ -172,7 +172,7 @@ def unknown_told(summaries: Sequence[LandscapeSummary]) -> list[str]:
 
 
 def uncertain_told(summaries: Sequence[LandscapeSummary]) -> list[str]:
-    """What the intervals of E5 rest on, a line for each error that is stated."""
+    """What the intervals of E5 are based on, one line for each stated error."""
     stated = {(s.uncertain.relative_error, s.uncertain.replicates) for s in summaries if s.uncertain is not None}
     return [
         f"{UNCERTAIN} (uniform/by parameter): 95%, each recorded latency uncertain by {100 * error:.3g}%, "
@@ -182,6 +182,6 @@ def uncertain_told(summaries: Sequence[LandscapeSummary]) -> list[str]:
 
 
 def _recorded(summary: LandscapeSummary, command: str) -> list[str]:
-    """The texts under ``RECORDED_HEADERS``; one command may have recorded several."""
+    """The cells under ``RECORDED_HEADERS``; one command may have recorded several landscapes."""
     p = summary.provenance
     return [summary.task, p.device, p.driver, p.torch, p.triton, p.date, command]

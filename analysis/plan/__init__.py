@@ -1,1 +1,1 @@
-"""How many seeds, tasks and kernels decide a hypothesis."""
+"""Plan how many seeds, tasks and kernels would decide a hypothesis."""

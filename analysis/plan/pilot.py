@@ -1,4 +1,4 @@
-"""What a pilot study says of a hypothesis's tests: estimates, how they spread, and how they go together."""
+"""What a pilot study says about a hypothesis's tests: estimates, their spread and their correlation."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from analysis.verdict.unreachable import expected
 Floats = NDArray[np.float64]
 NO_ERROR = LogEstimate(0.0)
 Key = tuple[str, str, str, float]
-"""Strategy, axis, baseline (as the hypothesis asks for it) and target: one test."""
+"""One test: strategy, axis, baseline (as named in the hypothesis) and target."""
 
 
 @dataclass(frozen=True)
@@ -40,16 +40,16 @@ class Test:
 
     Attributes:
         log, se, df: of the mean log speedup on these tasks.
-        spread: between kernels, tasks and seeds.
-        hit_rate, base_rate: of the strategy's runs, and of those that stand for random search (``None``: it is exact).
-        unsolved: tasks that the strategy or the runs that stand for random search never solved: then nothing else is
+        spread: variance components between kernels, tasks and seeds.
+        hit_rate, base_rate: of the strategy's runs, and of the runs of random search (``None``: it is exact).
+        unsolved: number of tasks that the strategy or the runs of random search never solved; then nothing else is
             known.
-        reference: what the error of the recorded latencies adds to the mean on these tasks, around 0; no number of
-            seeds makes it less. 0 where the hypothesis registers none.
-        sides: compile workers of the strategy and of random search; nan where tasks differ in them.
+        reference: what the error of the recorded latencies adds to the mean on these tasks, around 0; more seeds do not
+            reduce it. 0 if the hypothesis registers none.
+        sides: compile workers of the strategy and of random search; nan if tasks differ in them.
     """
 
-    __test__ = False  # no test of pytest's
+    __test__ = False  # not a pytest test
 
     log: float
     se: float
@@ -64,13 +64,13 @@ class Test:
 
 @dataclass(frozen=True)
 class Pilot:
-    """The tests of a hypothesis in its first stratum that the pilot has tasks of.
+    """The tests of a hypothesis in its first stratum of which the pilot has tasks.
 
     Attributes:
-        stratum: that one.
-        seeds, tasks, kernels: what the pilot has; seeds are the fewest of a task.
+        stratum: that stratum.
+        seeds, tasks, kernels: the size of the pilot; seeds are the fewest of any task.
         keys, tests: strategies x axes x baselines x targets, in this order; then the same over random search that never
-            restarts, as far as there is one.
+            restarts, where available.
         over_seeds, over_tasks: correlation of the tests' estimates under other seeds, and under other tasks.
             [tests, tests]
     """
@@ -86,13 +86,13 @@ class Pilot:
 
 
 def pilot_of(study: Study, hypothesis: Hypothesis, where: str) -> Pilot:
-    """Estimate everything that planning needs.
+    """Estimate what planning needs.
 
     Args:
-        where: the results, for errors.
+        where: the results, for error messages.
 
     Raises:
-        AnalysisError: a strategy or baseline of the hypothesis has no runs here, or no task is of its strata.
+        AnalysisError: a strategy or baseline of the hypothesis has no runs here, or no task is in its strata.
     """
     best = optima(study)
     by_label = {baseline.label: baseline for baseline in BASELINES}
@@ -122,7 +122,7 @@ def pilot_of(study: Study, hypothesis: Hypothesis, where: str) -> Pilot:
             )
     stratum = next((s for s in hypothesis.strata if s == ALL or (own["stratum"] == s).any()), None)
     if stratum is None:
-        raise AnalysisError(f"{where}: no task of the strata {', '.join(hypothesis.strata)}: expected at least one")
+        raise AnalysisError(f"{where}: no task in the strata {', '.join(hypothesis.strata)}: expected at least one")
     tasks = {key: _tasks(tables[key[2]], key, stratum) for key in keys}
     lacking = [key for key, of in tasks.items() if not of]
     if lacking:
@@ -145,7 +145,7 @@ def pilot_of(study: Study, hypothesis: Hypothesis, where: str) -> Pilot:
 
 
 def _reachable(table: pd.DataFrame, study: Study, best: Optima, baseline: Baseline, threshold: float) -> pd.DataFrame:
-    """Without the tasks that :mod:`analysis.verdict.unreachable` names."""
+    """The table without the tasks that :mod:`analysis.verdict.unreachable` names."""
     cells = list(zip(table["task"], table["target"], strict=True))
     out = set()
     for task, target in dict.fromkeys(cells):
@@ -167,7 +167,7 @@ Errors = dict[tuple[str, str, str, float, str], LogEstimate]
 
 
 def _errors(study: Study, hypothesis: Hypothesis) -> Errors:
-    """What the error of the recorded latencies that is registered does to the speedups; empty where none is."""
+    """The effect of the registered reference error on the speedups; empty if none is registered."""
     if hypothesis.reference_error is None:
         return {}
     return errors_of_speedups(disturb(analyse(study, ()), hypothesis.reference_error))
@@ -192,7 +192,7 @@ def _test(key: Key, by_task: dict[str, TaskSpeedup], errors: Errors) -> Test:
 
 
 def _over_tasks(tasks: Sequence[dict[str, TaskSpeedup]]) -> Floats:
-    """From the estimates on the tasks that all tests know."""
+    """The correlation over tasks, from the estimates on the tasks that all tests share."""
     common = set.intersection(*({name for name, t in of.items() if t.bound == "none"} for of in tasks))
     if len(common) < 3:
         return np.eye(len(tasks))
@@ -202,7 +202,7 @@ def _over_tasks(tasks: Sequence[dict[str, TaskSpeedup]]) -> Floats:
 def _over_seeds(
     times: pd.DataFrame, keys: Sequence[Key], baselines: Sequence[Baseline], tasks: dict[Key, dict[str, TaskSpeedup]]
 ) -> Floats:
-    """From what each run adds to the log of its ERT; runs of different strategies are independent."""
+    """The correlation over seeds, from each run's influence on log ERT; strategies have independent runs."""
     runs_of = {b.label: b.name for b in baselines if not b.from_table}
     column = {(axis, target): i for i, (axis, target) in enumerate(dict.fromkeys((k[1], k[3]) for k in keys))}
     names = {key[0] for key in keys} | set(runs_of.values())
@@ -227,7 +227,7 @@ def _over_seeds(
 
 
 def _correlation(covariance: Floats) -> Floats:
-    """1 on the diagonal, also where nothing varies."""
+    """Convert to a correlation matrix, with 1 on the diagonal even without variance."""
     scale = np.sqrt(np.diag(covariance))
     scale = np.where(scale > 0, scale, 1.0)
     found = np.asarray(covariance / np.outer(scale, scale), dtype=np.float64)

@@ -1,4 +1,4 @@
-"""A plan: what would decide a hypothesis, for each of its questions and baselines, as a document and as text."""
+"""A plan: the study that would decide a hypothesis, per question and baseline, as a document and as text."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from analysis.verdict.hypothesis_file import HypothesisFile
 
 POWERS = (0.8, 0.9)
 EVERY = "all"
-"""The key of all baselines together: the claim itself."""
+"""The key of all baselines together, that is, of the claim itself."""
 
 
 @dataclass(frozen=True)
 class Need:
-    """A study that gives a verdict with some power.
+    """A study that gives a verdict with a certain power.
 
     Attributes:
-        verdict: the one that the estimate speaks for; ``undecided`` where it speaks for support, and random search
-            that never restarts takes that away.
-        speedup: the estimate that it hangs on; ``None`` where there is none.
-        axis: of that estimate, of seconds with the workers of either side.
-        seeds, tasks, kernels: of that study. On these tasks the seeds are what is asked for, for new kernels the
-            kernels, each with as many tasks and seeds as in the pilot. ``None`` where no number would do.
-        power_now: of another study of the pilot's size.
-        why: there is no number.
+        verdict: the verdict that the estimate favours; ``undecided`` if it favours support but random search that never
+            restarts prevents it.
+        speedup: the estimate that decides; ``None`` without one.
+        axis: the axis of that estimate; seconds with the compile workers of both sides.
+        seeds, tasks, kernels: the size of that study. For these tasks the number of seeds is solved for; for new
+            kernels the number of kernels, each with the tasks and seeds of the pilot. ``None`` if no number is enough.
+        power_now: the power of another study of the pilot's size.
+        why: why there is no number.
     """
 
     verdict: str
@@ -51,7 +51,7 @@ class Need:
 
 @dataclass(frozen=True)
 class Plan:
-    """Needs by power, question and baseline; ``EVERY`` is the claim, which has to hold against each."""
+    """Needs by power, question and baseline; ``EVERY`` is the claim, which must hold against each baseline."""
 
     file: HypothesisFile
     results: tuple[str, ...]
@@ -79,14 +79,14 @@ class Plan:
         }  # fmt: skip
 
     def _of_reference(self) -> list[tuple[Key, float]]:
-        """Standard error of the log speedup on these tasks by the error of the recorded latencies, by test."""
+        """Standard error of the log speedup on these tasks that the reference error causes, by test."""
         hypothesis = self.file.hypothesis
         pairs = zip(self.pilot.keys, self.pilot.tests, strict=True)
         asked = {*hypothesis.baselines}
         return [(k, test.reference.se) for k, test in pairs if k[3] == hypothesis.target and k[2] in asked]
 
     def _reference_error(self) -> dict[str, Any] | None:
-        """Of the document; ``None`` where the hypothesis registers none."""
+        """The part of the document on the reference error; ``None`` if the hypothesis registers none."""
         registered = self.file.hypothesis.reference_error
         if registered is None:
             return None
@@ -103,13 +103,13 @@ class Plan:
         errors = [se for _, se in self._of_reference()]
         low, high = (f"{100 * np.expm1(of(errors)):.2g}" for of in (min, max))
         return (
-            f"With reference_error={registered:g}, as the hypothesis registers: by it alone speedups on these tasks "
-            f"have a standard error of {low if low == high else f'{low} to {high}'}%, whatever the number of seeds; "
-            "for new kernels it is in their spread."
+            f"With reference_error={registered:g}, as registered in the hypothesis, speedups on these tasks "
+            f"have a standard error of {low if low == high else f'{low} to {high}'}% from that error alone, for any "
+            "number of seeds; for new kernels the spread between kernels includes it."
         )
 
     def text(self) -> str:
-        """The same for people."""
+        """The plan as text."""
         pilot, hypothesis = self.pilot, self.file.hypothesis
         of = "" if pilot.stratum == ALL else f"{pilot.stratum} "
         lines = [
@@ -125,7 +125,7 @@ class Plan:
             for label, need in by_label.items():
                 told = [_told(question, by_question[question][label]) for by_question in self.needs.values()]
                 speedup = "?" if need.speedup is None else f"{need.speedup:.2f}× in {need.axis}"
-                over = "each of them" if label == EVERY else label
+                over = "each baseline" if label == EVERY else label
                 counted = hypothesis.reference_error is not None and question == THESE_TASKS
                 named = f"{question}, with reference_error" if counted else question
                 rows.append([named, over, speedup, need.verdict, *told])
@@ -140,7 +140,7 @@ class Plan:
 
 
 def plan(file: HypothesisFile, pilot: Pilot, results: Sequence[Path], powers: Sequence[float] = POWERS) -> Plan:
-    """Solve for every question and baseline of the hypothesis, and for all of its baselines together."""
+    """Solve for every question and baseline of the hypothesis, and for all baselines together."""
     hypothesis = file.hypothesis
     several = len(hypothesis.baselines) > 1
     labels = {label: replace(hypothesis, baselines=(label,)) for label in hypothesis.baselines}

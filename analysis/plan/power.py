@@ -1,9 +1,10 @@
-"""The chance that a study decides a hypothesis, and the smallest study that has the chance asked for.
+"""The probability that a study decides a hypothesis, and the smallest study with a requested probability.
 
-A study is drawn as its verdict sees it: for each test an estimate, normal around the pilot's, and its standard error,
-which is itself estimated (chi-squared). On *these tasks* the error falls with the seeds; for *new kernels* it is the
-spread of kernel means, which falls with their number, and somewhat with a kernel's tasks and seeds. The estimates go
-together as the pilot's do. The same draws serve every size, so that the chance rises smoothly with it.
+A study is simulated as its verdict sees it: for each test an estimate, normal around the pilot's, and its standard
+error, which is itself estimated (chi-squared). On *these tasks* the error falls with the number of seeds; for *new
+kernels* it is the spread of kernel means, which falls with the number of kernels and slightly with the tasks and seeds
+per kernel. The estimates are correlated as in the pilot. Every size uses the same draws, so that the probability rises
+smoothly with size.
 """
 
 from __future__ import annotations
@@ -25,14 +26,14 @@ from analysis.verdict.sensitivity import counterparts
 
 Floats = NDArray[np.float64]
 DRAWS, SEED = 10_000, 20261127
-"""A chance of 80% has a standard error of 0.4%."""
+"""Simulated studies: a probability of 80% has a standard error of 0.4%."""
 MOST = {"these tasks": 10_000, NEW_KERNELS: 1_000}
-"""Seeds, and kernels, beyond which nothing is planned."""
+"""The largest numbers of seeds and of kernels that are planned."""
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """A study of some size: standard errors and degrees of freedom of the tests. [tests] each"""
+    """A study of a certain size: standard errors and degrees of freedom of the tests. [tests] each"""
 
     se: Floats
     df: Floats
@@ -40,11 +41,11 @@ class Sizes:
 
 @dataclass(frozen=True)
 class Chances:
-    """The tests of one question that a verdict is made of.
+    """The tests of one question on which a verdict rests.
 
     Attributes:
-        tests: which of the pilot's, strategies x (axes x baselines) x targets. [strategies, tests, targets]
-        harder: the same over random search that never restarts, as many as there are.
+        tests: indices of the pilot's tests, strategies x (axes x baselines) x targets. [strategies, tests, targets]
+        harder: the same over random search that never restarts, where available.
     """
 
     pilot: Pilot
@@ -57,7 +58,7 @@ class Chances:
 
     @classmethod
     def of(cls, pilot: Pilot, hypothesis: Hypothesis, question: str) -> Chances:
-        """Of the baselines that ``hypothesis`` names, of those that the pilot has."""
+        """The tests over the baselines that ``hypothesis`` names and the pilot has."""
         at = {key: i for i, key in enumerate(pilot.keys)}
         of_each = list(product(hypothesis.strategies, hypothesis.targets))
         beside = [
@@ -85,7 +86,7 @@ class Chances:
         return cls(pilot, hypothesis, question, tests, harder, normal, rng.random((DRAWS, len(tests))))
 
     def words(self, size: int) -> Words:
-        """What many studies of this size, in seeds or in kernels, say."""
+        """The verdicts of many simulated studies of this size, in seeds or in kernels."""
         of = np.array([_error(self.pilot, test, self.question, size) for test in self.pilot.tests])
         sizes = Sizes(*of.T)
         ways = [self._tests(self.tests, sizes, with_reference=False)]
@@ -100,14 +101,14 @@ class Chances:
 
     @property
     def counts_reference(self) -> bool:
-        """Whether an error of the recorded latencies is in the tests; for new kernels their spread has it already."""
+        """Whether the tests include the reference error; for new kernels the spread between kernels already does."""
         return self.hypothesis.reference_error is not None and self.question == THESE_TASKS
 
     def _tests(self, which: NDArray[np.int64], sizes: Sizes, *, with_reference: bool) -> PValues:
-        """What the tests of many studies say.
+        """The p values of many simulated studies.
 
-        The error of the recorded latencies widens a test and moves no estimate: a study of other seeds is judged by
-        the same recordings.
+        The error of the recorded latencies widens a test but moves no estimate, because a study with other seeds is
+        judged by the same recordings.
         """
         tests = [self.pilot.tests[int(i)] for i in which.flat]
         logs, known, own, own_df = (
@@ -116,7 +117,7 @@ class Chances:
         )
         se, df = sizes.se[which], sizes.df[which]
         at = sizes.df[self.tests[:, 0, 0]]
-        ratio = np.sqrt(2 * gammaincinv(at / 2, self.uniform) / at)  # of the estimated error to the true one
+        ratio = np.sqrt(2 * gammaincinv(at / 2, self.uniform) / at)  # the estimated error over the true one
         estimates = logs + se * self.normal[:, which]
         errors, freedom = se * ratio[:, :, None, None], np.broadcast_to(df, (len(self.normal), *which.shape))
         if with_reference:
@@ -128,20 +129,20 @@ class Chances:
         return PValues(np.where(known, above, 1.0), np.where(known, 1.0 - above, 1.0))
 
     def exactly_recorded(self) -> Chances:
-        """The same without an error of the recorded latencies."""
+        """The same without the error of the recorded latencies."""
         return replace(self, hypothesis=replace(self.hypothesis, reference_error=None))
 
     def supports(self) -> bool:
-        """Whether the estimates speak for the claim: some strategy's are all above the threshold."""
+        """Whether the estimates favour the claim: some strategy's are all above the threshold."""
         test = self.pilot.tests[self.deciding()]
         return test.unsolved == 0 and bool(test.log > np.log(self.hypothesis.threshold))
 
     def deciding(self) -> int:
-        """The pilot's test that the verdict hangs on: the lowest of the strategy whose lowest is highest."""
+        """The pilot's test that decides the verdict: the lowest of the strategy whose lowest is highest."""
         return self._highest_of_lowest([list(row) for row in self.headline])
 
     def taken_away(self) -> int | None:
-        """The pilot's test over random search that never restarts that takes support away from the estimates."""
+        """The pilot's test over random search that never restarts that prevents support."""
         at = self.hypothesis.targets.index(self.hypothesis.target)
         rows = [[*row, *of] for row, of in zip(self.headline, self.harder[:, :, at], strict=True)]
         lowest = self._highest_of_lowest(rows)
@@ -153,7 +154,7 @@ class Chances:
         return max(lowest, key=self._height)
 
     def _height(self, test: int) -> tuple[bool, float]:
-        """What was never solved is below everything else."""
+        """A sort key that puts tests with unsolved tasks below all others."""
         return self.pilot.tests[test].unsolved == 0, self.pilot.tests[test].log
 
     @property
@@ -162,12 +163,12 @@ class Chances:
         return self.tests[:, :, self.hypothesis.targets.index(self.hypothesis.target)]
 
     def power(self, size: int) -> float:
-        """Chance of the verdict that the estimates speak for."""
+        """The probability of the verdict that the estimates favour."""
         words = self.words(size)
         return float((words.supported if self.supports() else words.refuted).mean())
 
     def refused(self, size: int) -> str:
-        """Why a study of this size would get no interval from the report; empty where it would get one."""
+        """Why the report would give a study of this size no interval; empty if it would give one."""
         seeds, kernels = (self.pilot.seeds, size) if self.question == NEW_KERNELS else (size, self.pilot.kernels)
         of = [refusal(self.question, seeds, self.pilot.tests[i].hit_rate, kernels, self.pilot.tests[i].base_rate)
               for i in self.headline.flat]  # fmt: skip
@@ -201,10 +202,10 @@ def _error(pilot: Pilot, test: Test, question: str, size: int) -> tuple[float, f
 
 
 def smallest(chances: Chances, power: float) -> tuple[int | None, str]:
-    """The smallest size, in seeds or in kernels, with this chance of a verdict; or ``None`` and why there is none."""
+    """The smallest size, in seeds or in kernels, with this probability of a verdict; or ``None`` and the reason."""
     least, most = (MIN_KERNELS if chances.question == NEW_KERNELS else 2), MOST[chances.question]
     if chances.question == NEW_KERNELS and chances.pilot.kernels < 2:
-        return None, "one kernel says nothing of how kernels differ"
+        return None, "one kernel does not show how kernels differ"
     size = _first(lambda n: chances.power(n) >= power, least, most)
     if size is None:
         return None, _why_none(chances, power, most)
@@ -213,20 +214,20 @@ def smallest(chances: Chances, power: float) -> tuple[int | None, str]:
 
 
 def _why_none(chances: Chances, power: float, most: int) -> str:
-    """Why not even ``most`` decide."""
+    """Why not even ``most`` seeds or kernels decide."""
     what = "kernels" if chances.question == NEW_KERNELS else "seeds"
     told = f"{most:,} {what} would not decide it"
     harder = chances.taken_away()
     if harder is not None:
         baseline, speedup = chances.pilot.keys[harder][2], np.exp(chances.pilot.tests[harder].log)
-        return f"{told}: over {baseline} the estimate is {speedup:.2f}×, and support has to survive that"
+        return f"{told}: over {baseline} the estimate is {speedup:.2f}×, and support must hold against that"
     if chances.counts_reference and chances.exactly_recorded().power(most) >= power:
         return f"{told}: the error of the recorded latencies, which seeds do not reduce, reaches the threshold"
     return f"{told}: the estimate lies at the threshold"
 
 
 def _first(enough: Callable[[int], bool], low: int, most: int) -> int | None:
-    """The smallest from ``low`` on, where more is never too little."""
+    """The smallest size from ``low`` on that is enough, given that larger sizes are enough too."""
     high = low
     while not enough(high):
         if high >= most:
@@ -239,9 +240,9 @@ def _first(enough: Callable[[int], bool], low: int, most: int) -> int | None:
 
 
 def reason_unsolved(chances: Chances) -> str:
-    """Why no estimate is there at all; empty where there is one."""
+    """Why there is no estimate; empty if there is one."""
     tests: Sequence[Test] = [chances.pilot.tests[i] for i in chances.headline.flat]
     worst = max((test.unsolved for test in tests), default=0)
     if all(test.unsolved for test in tests):
-        return f"{worst} of {chances.pilot.tasks} tasks were never solved: expected longer runs, not more of them"
+        return f"{worst} of {chances.pilot.tasks} tasks were never solved: expected longer runs, not more runs"
     return ""

@@ -1,4 +1,4 @@
-"""The rule of :mod:`analysis.verdict.judge` on many studies at once: a test holds both to the same words."""
+"""The rule of :mod:`analysis.verdict.judge`, vectorised over many studies; a test makes sure that the two agree."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ class PValues:
 
 
 def claim(ways: Sequence[PValues], harder: Floats, headline: int, error_rate: float) -> Words:
-    """What the strategies of a hypothesis amount to.
+    """The verdict on a claim from the tests of its strategies.
 
     Args:
-        ways: the tests, and where the hypothesis registers an error of the recorded latencies those with it: what is
-            supported or refuted has to be by each.
-        harder: p of "at most the threshold" over random search that never restarts, which support has to survive; as
-            many tests as there are. [studies, strategies, tests, targets]
+        ways: the tests and, if the hypothesis registers a reference error, the tests with it; each must support or
+            refute.
+        harder: p of "at most the threshold" over random search that never restarts, which support must survive, for all
+            available tests. [studies, strategies, tests, targets]
         headline: position of the hypothesis's target.
     """
     p_supported = np.max([holm(way.above)[..., headline].max(axis=-1) for way in ways], axis=0)

@@ -51,23 +51,23 @@ __all__ = ["Report", "build_report", "format_speedups", "redraw"]
 
 EVERY_FIGURE = "all"
 _EXACT = "%.10g"
-"""Enough digits to recompute one column of a table from another; the last bits differ between machines."""
+"""Enough digits to recompute one column from another, but not the last bits, which differ between machines."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """Where a report went, and its main table.
+    """Where a report was written, and its main table.
 
     Attributes:
         index: the page.
-        verdict_json, speedups_csv, runs_csv: beside it.
+        verdict_json, speedups_csv, runs_csv: files beside the page.
         figures: the PNGs; a PDF and a CSV of the same name lie beside each.
         tables: the CSVs; Markdown and LaTeX of the same name lie beside each.
         speedups: what speedups.csv holds; see :data:`analysis.study.speedup.COLUMNS`.
         verdict: what verdict.json holds: the verdict on the study's hypothesis, or what a study without one says.
-        hypothesis: where that came from; ``None`` without one.
-        account: of all runs that are there or were planned.
-        notes: what of them a reader must know, a sentence each; empty where all are done by the same code.
+        hypothesis: the file of the hypothesis; ``None`` without one.
+        account: the state of all runs that exist or were planned.
+        notes: sentences about those runs that a reader must know; empty if all are done and by the same code.
     """
 
     index: Path
@@ -95,14 +95,14 @@ def build_report(
 
     Args:
         library: recorded landscapes; see :func:`analysis.runs.load.load_study`.
-        per_task: draw the best-so-far curves of every task too.
-        hypothesis: the file to judge by; ``None``: that beside the results, where there is one; see
+        per_task: also draw the best-so-far curves of every task.
+        hypothesis: the hypothesis file; ``None``: the one beside the results, if any; see
             :func:`analysis.verdict.hypothesis_file.find_hypothesis`.
-        told: gets the main table, the verdict and the notes before anything is written: a disk may be full.
+        told: receives the main table, the verdict and the notes before anything is written, as the disk may be full.
 
     Raises:
-        AnalysisError: nothing to analyse, damaged files, runs or hypotheses that contradict each other, or no place
-            to write.
+        AnalysisError: nothing to analyse, damaged files, runs or hypotheses that contradict each other, or an output
+            folder that cannot be written.
     """
     claimed = find_hypothesis(paths, hypothesis)
     command = Command(tuple(map(str, paths)), str(out_dir), "" if hypothesis is None else str(hypothesis))
@@ -129,7 +129,7 @@ def build_report(
 
 @dataclass(frozen=True)
 class _Judged:
-    """What is known of a study before any of it is written; ``registered``: what is to be said of its hypothesis."""
+    """The results of a study before anything is written; ``registered``: sentences about its hypothesis."""
 
     results: StudyResults
     verdict: Verdict | Neutral
@@ -140,7 +140,7 @@ class _Judged:
 
 
 def _disturbed(paths: Sequence[str | Path], results: StudyResults, hypothesis: Hypothesis | None) -> Disturbed | None:
-    """By the error of the recorded latencies that the hypothesis registers, else by that stated beside the results."""
+    """The results under the reference error of the hypothesis, or else the one stated beside the results."""
     registered = None if hypothesis is None else hypothesis.reference_error
     stated = find_reference_error(paths) if registered is None else None
     error = registered if stated is None else stated.relative_error
@@ -150,7 +150,7 @@ def _disturbed(paths: Sequence[str | Path], results: StudyResults, hypothesis: H
 def _verdict(
     results: StudyResults, hypothesis: Hypothesis | None, failed: Mapping[str, str], disturbed: Disturbed | None
 ) -> Verdict | Neutral:
-    """With what a reader must know of tasks on which nothing succeeded, and of runs that are not done."""
+    """Judge the study; the sentence also mentions tasks on which nothing succeeded, and runs that are not done."""
     verdict = summarise(results) if hypothesis is None else judge(results, hypothesis, disturbed)
     sentences = [verdict.sentence, *(f"{task}: {sentence}." for task, sentence in failed.items())]
     if not results.study.account.complete:
@@ -199,7 +199,7 @@ def _write(judged: _Judged, out: Path, command: Command, per_task: bool) -> Repo
 
 
 def _analysed(paths: Sequence[str | Path], library: Library | None, claimed: HypothesisFile | None) -> StudyResults:
-    """By the hypothesis's own strata, and closest where its verdict hangs on a simulation."""
+    """Analyse with the hypothesis's strata, and most precisely where its verdict depends on a simulation."""
     if claimed is None:
         return study_results(paths, library)
     return study_results(paths, library, claimed.hypothesis.stratum_rule, claimed.hypothesis.baselines)
@@ -208,12 +208,12 @@ def _analysed(paths: Sequence[str | Path], library: Library | None, claimed: Hyp
 def _wanted(gallery: Gallery, per_task: bool) -> list[Drawing]:
     drawings = list(gallery.drawings(per_task))
     if not drawings:
-        raise AnalysisError("no figure can be drawn of these runs")
+        raise AnalysisError("no figure can be drawn from these runs")
     return drawings
 
 
 def make_tables(results: StudyResults, disturbed: Disturbed | None = None) -> list[Table]:
-    """The further tables, as far as the study has data for them."""
+    """Build the further tables for which the study has data."""
     made: list[Callable[[], Table | None]] = [
         lambda: baselines.over_each_random(results),
         lambda: leave_out.leave_out(results),
@@ -249,19 +249,19 @@ def redraw(
     """Draw some figures of a report again, by name; ``all`` stands for every one.
 
     Args:
-        told: gets what a reader must know of the runs behind them, a sentence at a time.
-        choice: what they show, and their width and font. Chosen tasks are a study of their own: ``ALL`` is of them.
+        told: receives what a reader must know about the runs behind the figures, one sentence per call.
+        choice: what the figures show, and their width and font. If tasks are chosen, ``ALL`` covers only them.
 
     Raises:
-        AnalysisError: as :func:`build_report`, or a name that no figure of these runs has, or a choice that names what
-            the study has not.
+        AnalysisError: as :func:`build_report`; or no figure of these runs has the name; or the choice names something
+            that is not in the study.
     """
     claimed = find_hypothesis(paths, hypothesis)
     judged_by = None if claimed is None else claimed.hypothesis
     study = load_study(paths, library)
     part = choice.part(study)
     if part is not study:
-        told(f"{part.runs['task'].nunique()} of {study.runs['task'].nunique()} tasks, as chosen: ALL is of these alone")
+        told(f"{part.runs['task'].nunique()} of {study.runs['task'].nunique()} tasks are chosen: ALL covers only these")
     results = analyse(part, (), None if judged_by is None else judged_by.stratum_rule)
     for sentence in results.study.account.sentences():
         told(sentence)

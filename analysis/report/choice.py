@@ -1,4 +1,4 @@
-"""What a figure for a paper shows, and how it is printed: the options of ``nearopt report --figure``."""
+"""What a figure for a paper shows and how it is drawn: the options of ``nearopt report --figure``."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from analysis.study.results import StudyResults
 
 @dataclass(frozen=True)
 class FigureChoice:
-    """Options of figures; they change no number but by ``tasks``, which restricts the study.
+    """Options of figures. Only ``tasks`` changes numbers, because it restricts the study.
 
     Attributes:
         width: in inches; ``None``: each figure's own.
-        font: a family that is installed; ``None``: the style sheet's.
-        strategies: those that are drawn, in this order; empty: all.
-        rename: a strategy's label to the name that the figure shows.
+        font: an installed font family; ``None``: the style sheet's.
+        strategies: the strategies to draw, in this order; empty: all.
+        rename: maps a strategy's label to the name in the figure.
         target: ε of the forests, the heatmap and the line of the curves.
         tasks: names of tasks or kernels, or patterns such as ``softmax-*``; empty: all.
 
     Raises:
-        AnalysisError: a width, font or target that cannot be.
+        AnalysisError: an invalid width, font or target.
     """
 
     width: float | None = None
@@ -51,11 +51,11 @@ class FigureChoice:
 
     @property
     def page(self) -> float:
-        """The width in inches of a figure that is a page wide by itself."""
+        """The width in inches of a figure that by default spans the page."""
         return self.width or PAGE_INCHES
 
     def shown(self, known: Sequence[str]) -> list[str]:
-        """The strategies that are drawn.
+        """The strategies to draw.
 
         Raises:
             AnalysisError: one of them, or one that is renamed, is not in the study.
@@ -66,22 +66,22 @@ class FigureChoice:
         return [*dict.fromkeys(self.strategies)] or [*known]
 
     def names(self, known: Sequence[str]) -> dict[str, str]:
-        """Label to the name that is shown.
+        """Map each label to the name in the figure.
 
         Raises:
-            AnalysisError: two strategies would go by one name.
+            AnalysisError: two strategies would have the same name.
         """
         new = {name: self.rename.get(name, name) for name in known}
         for name in self.rename:
             if others := [other for other in known if other != name and new[other] == new[name]]:
-                raise AnalysisError(f"--rename {name}={new[name]}: {others[0]} goes by that name: expected another")
+                raise AnalysisError(f"--rename {name}={new[name]}: {others[0]} already has this name: expected another")
         return new
 
     def part(self, study: Study) -> Study:
         """The study's runs on the chosen tasks.
 
         Raises:
-            AnalysisError: a name or pattern that no task has.
+            AnalysisError: a name or pattern that matches no task.
         """
         if not self.tasks:
             return study
@@ -110,7 +110,7 @@ def _check_known(option: str, name: str, known: Sequence[str], noun: str) -> Non
 
 
 def renamed(results: StudyResults, new: Mapping[str, str]) -> StudyResults:
-    """The same results with other names of strategies in their tables; the account of what is not done has the old."""
+    """The results with strategies renamed in their tables; the account of runs keeps the old names."""
 
     def table(of: pd.DataFrame) -> pd.DataFrame:
         return of.assign(strategy=of["strategy"].map(lambda name: new.get(name, name))) if len(of) else of

@@ -1,4 +1,4 @@
-"""Two studies side by side: did a change of code, machine or protocol change what they say?"""
+"""Two studies side by side: did a change of code, machine or protocol change the result?"""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ _KEYS = ["task", "stratum", "strategy", "axis", "target"]
 
 @dataclass(frozen=True)
 class Compared:
-    """What was written.
+    """The files that a comparison wrote, and what it found.
 
     Attributes:
-        index: the page; comparison.json, and comparison-AXIS.csv, .md and .tex lie beside it, and left-out.csv, .md and
-            .tex where only one of the two has something.
-        sentences: what each study says by itself.
-        notes: what was left out, what of either is not done, and what else differs, a sentence each.
+        index: the page. Beside it lie comparison.json, comparison-AXIS.csv, .md and .tex, and, if only one of the
+            studies has some runs, left-out.csv, .md and .tex.
+        sentences: the result of each study on its own.
+        notes: one sentence for each thing that was left out, is not done in a study, or differs otherwise.
     """
 
     index: Path
@@ -69,11 +69,11 @@ def compare_studies(
 ) -> Compared:
     """Write a page, tables and comparison.json.
 
-    What both have is compared: strategies on tasks that both ran, whatever else either holds; that is named. Each
-    study is judged by ``hypothesis``, else by its own, else by none, as the whole that it is.
+    Only strategies on tasks that both ran are compared; whatever else a study contains is named. Each study is judged
+    as a whole, by ``hypothesis``, or else by its own hypothesis, or else by none.
 
     Args:
-        told: gets a sentence of each study and the notes before anything is written: a disk may be full.
+        told: receives a sentence of each study and the notes before anything is written, as the disk may be full.
 
     Raises:
         AnalysisError: as :func:`analysis.report.build.build_report`, or the studies share no task and strategy.
@@ -85,7 +85,7 @@ def compare_studies(
     alike = [_common(study, common) for study in studies] if common else []
     joined = of_same_tasks(side_by_side(*alike), *alike) if alike else pd.DataFrame({"task": []})
     if joined["task"].isin(studies[0].best.t_star_ms).sum() == 0:
-        raise AnalysisError(f"{a} and {b}: no task and strategy in both: expected at least one")
+        raise AnalysisError(f"{a} and {b}: no task and strategy in common: expected at least one")
     joined = with_accounts(joined, *(study.study.account for study in studies))
     tables = [comparison_table(joined, axis, str(a), str(b)) for axis in AXES if (joined["axis"] == axis).any()]
     tables += [table for table in [left_out_table(*(study.study for study in studies))] if table is not None]
@@ -131,14 +131,14 @@ def _document(paths: tuple[Path, Path], studies: Sequence[StudyResults], compare
 
 
 def _analysed(path: Path, library: Library | None, claim: Hypothesis | None) -> StudyResults:
-    """With the baselines that the claim asks for, and no other."""
+    """Analyse a study with only the baselines that the claim asks for."""
     others = [baseline for baseline in OTHERS if claim is not None and baseline.label in claim.baselines]
     study = load_study([path], library)
     return analyse(study, others) if claim is None else analyse(study, others, claim.stratum_rule, claim.baselines)
 
 
 def _common(study: StudyResults, cells: set[tuple[str, str]]) -> StudyResults:
-    """The same with the runs of these tasks and strategies alone, so that ALL is of the same tasks on both sides."""
+    """The results with only the runs of these tasks and strategies, so that ALL covers the same tasks on both sides."""
     return study if cells_of(study.study) == cells else analyse(part_of(study.study, cells), ())
 
 
@@ -149,7 +149,7 @@ def _sentence(study: StudyResults, claim: Hypothesis | None) -> str:
 def side_by_side(a: StudyResults, b: StudyResults) -> pd.DataFrame:
     """The speedups of both, joined: :data:`analysis.study.speedup.COLUMNS` with suffixes, and their ratio B / A.
 
-    The ratio's interval takes the studies as independent, which is wide where they share seeds.
+    The ratio's interval assumes independent studies, so it is too wide where they share seeds.
     """
     one, other = (study.speedups[[*COLUMNS, "log", "se", "df", "bias"]] for study in (a, b))
     joined = one.merge(other, on=_KEYS, suffixes=("_a", "_b"), sort=False)
@@ -167,7 +167,7 @@ def _ratio(row: Mapping[Any, Any]) -> dict[str, float]:
 
 
 def comparison_table(joined: pd.DataFrame, axis: str, a: str, b: str) -> Table:
-    """At the headline target, tasks before kernels before the whole."""
+    """The comparison at the headline target: tasks first, then kernels, then the whole."""
     rows = joined[(joined["axis"] == axis) & np.isclose(joined["target"], HEADLINE_TARGET)]
     single = ~rows["task"].str.startswith("kernel:") & (rows["task"] != "ALL")
     rows = rows[single | (rows["stratum"] == "all") | (rows["task"] == "ALL")]
@@ -176,8 +176,8 @@ def comparison_table(joined: pd.DataFrame, axis: str, a: str, b: str) -> Table:
     return Table(
         name=f"comparison-{axis}",
         title=(f"Speedup within {HEADLINE_TARGET:.0%} of the optimum, {clock if axis == SECONDS else axis}: A and B"),
-        caption=f"A: {a}; B: {b}. B over A: above 1, B is faster; 95% interval as if the runs were independent.",
-        headers=("task", "strategy", "A", "hits/runs", "B", "hits/runs", "B over A"),
+        caption=f"A: {a}; B: {b}. B over A: above 1, B is faster; the 95% interval assumes independent runs.",
+        headers=("task", "strategy", "B over A", "A", "hits/runs", "B", "hits/runs"),
         rows=text_rows([_row_cells(row) for row in rows.to_dict("records")]),
         data=rows,
     )
@@ -185,17 +185,20 @@ def comparison_table(joined: pd.DataFrame, axis: str, a: str, b: str) -> Table:
 
 def _row_cells(row: Mapping[Any, Any]) -> list[str]:
     name = f"ALL {row['stratum']}" if row["task"] == "ALL" and row["stratum"] != "all" else str(row["task"])
-    cells = [name, str(row["strategy"])]
+    ratio = times_cell(row["ratio"], row["ratio_low"], row["ratio_high"])
+    cells = [name, str(row["strategy"]), ratio]
     for side in ("a", "b"):
         low, high = row[f"speedup_low_{side}"], row[f"speedup_high_{side}"]
         cells.append(times_cell(row[f"speedup_{side}"], low, high, row[f"bound_{side}"]))
         lacking = f" ({row[f'lacking_{side}']})" if row[f"lacking_{side}"] else ""
         cells.append(f"{row[f'hits_{side}']:.0f}/{row[f'runs_{side}']:.0f}{lacking}")
-    return [*cells, times_cell(row["ratio"], row["ratio_low"], row["ratio_high"])]
+    return cells
 
 
 def differences(a: StudyResults, b: StudyResults) -> list[str]:
-    """What of either is not done or was chosen on its tasks, and what differs: protocols and recordings."""
+    """Sentences about unfinished runs and chosen strategies of either study, and about different protocols and
+    recordings.
+    """
     said = []
     for name, study in (("A", a.study), ("B", b.study)):
         told = (*study.account.sentences(), *overlap_sentences(study.runs, study.chosen_on))
@@ -215,7 +218,7 @@ def differences(a: StudyResults, b: StudyResults) -> list[str]:
 
 
 def _protocol(runs: pd.DataFrame, strategy: str) -> dict[str, str]:
-    """How a strategy was run: its arguments, and what else may make a difference."""
+    """How a strategy was run: its arguments and everything else that may make a difference."""
     own = runs[runs["strategy"] == strategy]
     arguments = json.loads(own["strategy_arguments"].iloc[0])
     columns = [

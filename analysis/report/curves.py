@@ -1,4 +1,4 @@
-"""The figures of a report that show runs as they go: best so far, and how many are solved by when."""
+"""The figures of a report that show runs over time: best so far, and the share of runs solved."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from analysis.study.workers import who_has_what
 
 @dataclass(frozen=True)
 class Curves:
-    """What they share.
+    """What these figures share.
 
     Attributes:
-        shown: the strategies of a figure of curves.
-        simulated: random searches of the tasks.
-        claims: whether strategies of a hypothesis come first.
+        shown: the strategies in a figure of curves.
+        simulated: the simulated random searches of the tasks.
+        claims: whether the strategies of a hypothesis come first.
     """
 
     results: StudyResults
@@ -66,7 +66,7 @@ class Curves:
             kernel: kernel if len(tasks[kernel]) == 1 else f"{kernel}\n({len(tasks[kernel])} tasks)"
             for kernel in kernels
         }
-        whom = "those of the claim and the fastest" if self.claims else "the fastest"
+        whom = "those of the hypothesis and the fastest" if self.claims else "the fastest"
         lines = {kernel: extra[tasks[kernel][0]] for kernel in kernels if len(tasks[kernel]) == 1}
         for suffix, part in pages(kernels, best_so_far.most_groups(self.choice.width)):
             own = runs[runs["kernel"].isin(part)]
@@ -94,7 +94,7 @@ class Curves:
     def _by_task(
         self, runs: pd.DataFrame, law: pd.DataFrame, axis: str, lines: dict[str, dict[str, float]], caption: str
     ) -> Iterator[Drawing]:
-        """The tasks beside each other, on one axis."""
+        """One figure with a panel for each task, on one axis."""
         for suffix, part in pages(sorted(lines), best_so_far.most_groups(self.choice.width, axes=1)):
             own, exact = (of[of["task"].isin(part) & (of["axis"] == axis)] if len(of) else of for of in (runs, law))
             titles = {task: task.replace("__", " ") for task in part}
@@ -106,7 +106,7 @@ class Curves:
             )  # fmt: skip
 
     def _workers(self, *curves: pd.DataFrame) -> str:
-        """Who of those drawn has how many compile workers, where they differ."""
+        """The number of compile workers of each strategy drawn, if they differ."""
         drawn = [*self.shown, runtime_distribution.EXACT_RANDOM]
         return who_has_what(pd.concat([part[part["strategy"].isin(drawn)] for part in curves if len(part)]))
 
@@ -118,7 +118,7 @@ class Curves:
         data = pd.concat([part for part in parts if len(part)], ignore_index=True) if any(map(len, parts)) else parts[0]
         if len(data):
             yield Drawing(
-                "runtime-ecdf", "How many are solved by when", captions.ECDF + self._workers(data), data,
+                "runtime-ecdf", "Share of runs solved over time", captions.ECDF + self._workers(data), data,
                 partial(runtime_ecdf.draw, data, self.shown, self.choice.page, self.choice.font), wide=True,
             )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""A figure before it is drawn and after: ready with its data and caption, then on disk."""
+"""A figure before it is drawn, with its data and caption, and after, on disk."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from analysis.progress import tracked
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure ready to be drawn: ``draw`` is called only when it is wanted."""
+    """A figure ready to be drawn: ``draw`` is called only if the figure is wanted."""
 
     name: str
     title: str
@@ -41,11 +41,11 @@ class PageFigure:
 def save_figures(
     drawings: Sequence[Drawing], folder: Path, width: float | None = None, font: str | None = None
 ) -> list[PageFigure]:
-    """Draw and write them all.
+    """Draw and write all figures.
 
     Args:
-        width: of every figure, in inches, with text of 7 to 9 points; ``None``: each as it is.
-        font: a family; ``None``: the style sheet's.
+        width: of every figure, in inches, with text of 7 to 9 points; ``None``: each figure's own.
+        font: a font family; ``None``: the style sheet's.
     """
     saved = []
     for drawing in tracked(drawings, "figures"):
@@ -58,6 +58,6 @@ def save_figures(
 
 
 def pages(names: Sequence[str], most: int) -> Iterator[tuple[str, list[str]]]:
-    """At most so many of the names at a time, each with what its figure's file name ends with: nothing, then ``-2``."""
+    """Split names into pages of at most ``most``, each with the suffix of its file name (empty, then ``-2``)."""
     for start in range(0, len(names), most):
         yield "" if start == 0 else f"-{start // most + 1}", list(names[start : start + most])

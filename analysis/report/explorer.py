@@ -1,4 +1,4 @@
-"""The page's own curves: what its script draws, toggles and reads out, as one JSON document."""
+"""The data of the page's interactive curves, as one JSON document that its script draws."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from analysis.study.time_to_target import AXES
 from analysis.study.workers import SECONDS, curves_clock
 
 MOST_PANELS = 48
-"""Tasks with a panel of their own; with more of them a panel shows a kernel."""
+"""Tasks up to which each has its own panel; with more, each kernel has one."""
 LAW = "random search, exact"
 _DASH_SCALE = 1.6
 _STEPS = 1000
@@ -37,11 +37,11 @@ def document(
     simulated: Mapping[str, RandomSearches],
     most: int = MOST_PANELS,
 ) -> dict[str, Any] | None:
-    """Every curve of the study, with its quartiles, by task (by kernel where there are more than ``most`` tasks).
+    """Collect every curve of the study with its quartiles, by task, or by kernel if there are more than ``most`` tasks.
 
     Args:
-        looks: of all strategies, in their order.
-        shown: the strategies that are drawn before somebody asks for others.
+        looks: how each strategy is drawn, in order.
+        shown: the strategies that are visible at first.
 
     Returns:
         ``None`` where there is no curve, else:
@@ -83,7 +83,7 @@ def document(
 
 
 def embedded(document: Mapping[str, Any]) -> str:
-    """As JSON that may stand inside of an HTML ``script`` element, whatever the names in it."""
+    """Return JSON that is safe inside an HTML ``script`` element, whatever names it contains."""
     text = json.dumps(document, separators=(",", ":"), allow_nan=False)
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
@@ -111,7 +111,7 @@ def _of_axis(rows: pd.DataFrame, place: Mapping[str, int]) -> dict[str, list[lis
 
 
 def _steps(curve: pd.DataFrame) -> list[list[float]]:
-    """Rows at which something changes that can be read, and the last."""
+    """Keep the rows at which a rounded level changes, and the last."""
     x = curve["x"].to_numpy(np.float64)
     levels = np.rint(_STEPS * curve[["median", "q25", "q75"]].to_numpy(np.float64)).astype(np.int64)
     keep = np.ones(len(x), dtype=bool)

@@ -1,4 +1,4 @@
-"""The forests of a report: speedups over random search with their intervals, whole and compact."""
+"""The forest plots of a report: speedups over random search with their intervals, full and compact."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from analysis.study.workers import axis_words
 
 @dataclass(frozen=True)
 class Forests:
-    """What both kinds share.
+    """What full and compact forests share.
 
     Attributes:
-        speedups: of the study.
-        looks: of the strategies that are drawn, in their order.
-        claimed: speedups that a line is drawn at.
+        speedups: the speedup table of the study.
+        looks: the look of each strategy drawn, in drawing order.
+        claimed: speedups at which a line is drawn.
     """
 
     speedups: pd.DataFrame
@@ -79,11 +79,11 @@ class Forests:
                 )  # fmt: skip
 
     def _page(self) -> dict[str, Any]:
-        """Width and font of a figure of a page's width."""
+        """Width and font of a figure as wide as the page."""
         return {"width": self.choice.page, "font": self.choice.font}
 
 
 def level_lines(claimed: Sequence[float]) -> str:
-    """Where the lines of speedups are: ``Lines at 1, 5 and 10``."""
+    """Where the reference lines are: ``Lines at 1, 5 and 10``."""
     levels = [f"{level:g}" for level in (1.0, *claimed)]
     return "A line at 1" if len(levels) == 1 else f"Lines at {', '.join(levels[:-1])} and {levels[-1]}"

@@ -1,4 +1,4 @@
-"""All figures of a report, by name; each knows its caption and can be drawn alone."""
+"""All figures of a report, by name; each has its caption and can be drawn alone."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ from analysis.verdict.hypothesis import Hypothesis
 
 
 class Gallery:
-    """What the figures of one study share: looks, the order of strategies, simulated random searches.
+    """What the figures of one study share: looks, the order of strategies and simulated random searches.
 
-    With a hypothesis its strategies come first, and the speedups that it claims are lines.
+    With a hypothesis, its strategies come first and the speedups that it claims are drawn as lines.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Gallery:
 
     @property
     def shown(self) -> dict[str, Look]:
-        """The strategies of a figure of curves: both kinds of random, and the first others."""
+        """The strategies in a figure of curves: both kinds of random, and the first others."""
         if self.choice.strategies:
             return self.styles
         others = [name for name in self.order if name not in self._random]
@@ -87,7 +87,7 @@ class Gallery:
         """Every figure that the study has data for, the headline first.
 
         Args:
-            wanted: names; what takes long is not computed for figures that are not among them.
+            wanted: names of figures; slow computations are skipped for other figures.
         """
         forests = Forests(self.results.speedups, self.styles, self.claimed, self.choice)
         sections: list[tuple[str, Callable[[], Iterator[Drawing]]]] = [
@@ -118,7 +118,7 @@ class Gallery:
         data, column = profiles.data_profiles(self.results), self._column()
         if len(data):
             yield Drawing(
-                "data-profile", "Solved within how many times the difficulty",
+                "data-profile", "Problems solved by evaluations over E[T] (data profile)",
                 captions.DATA_PROFILE + self._lacking(), data,
                 partial(profile.draw, data, self.shown, "evaluations / E[T] of random", "problems solved", **column),
             )  # fmt: skip
@@ -128,7 +128,7 @@ class Gallery:
         ratios = profiles.performance_profiles(self.results, list(self.shown))
         if len(ratios):
             yield Drawing(
-                "performance-profile", "Solved within how many times the best strategy's ERT",
+                "performance-profile", "Problems solved by ERT over the best strategy's (performance profile)",
                 captions.PERFORMANCE_PROFILE.format(problems=int(ratios["problems"].max())) + self._lacking(), ratios,
                 partial(profile.draw, ratios, self.shown, "ERT / smallest ERT", "problems solved", **column),
             )  # fmt: skip
@@ -137,7 +137,7 @@ class Gallery:
         data = interquartile.aggregates(self.results)
         if len(data):
             yield Drawing(
-                "interquartile-mean", "Middle half of the scores, and how often a run beats random",
+                "interquartile-mean", "Interquartile mean of the scores, and how often a run beats random",
                 captions.INTERQUARTILE + self._lacking(), data,
                 partial(interval_rows.draw, data, self.styles, {interquartile.IQM: 0.0, interquartile.BETTER: 0.5}),
             )  # fmt: skip
@@ -146,7 +146,7 @@ class Gallery:
         data = seeds_to_decide.seeds_to_decide(self.results, self.order)
         if np.isfinite(data["seeds"]).any():
             yield Drawing(
-                "seeds-to-decide", "Seeds a task that would decide", captions.SEEDS + self._lacking(), data,
+                "seeds-to-decide", "Seeds per task needed to decide", captions.SEEDS + self._lacking(), data,
                 partial(seeds.draw, data, self.styles), appendix=True,
             )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""What a study without a hypothesis says: its fastest strategy, with intervals. Nothing is tested."""
+"""The result of a study without a hypothesis: its fastest strategy, with intervals. Nothing is tested."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from analysis.study.workers import axis_words_of
 from analysis.verdict.hypothesis import ALL
 from analysis.verdict.judge import plain
 
-NOTHING = "No speedup over random search can be stated: no strategy here has a random search to be compared with."
+NOTHING = "No speedup over random search can be stated: no strategy here has a random search to compare with."
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,12 @@ class Neutral:
     """The main result of a study that claims nothing.
 
     Attributes:
-        sentence: it, in words.
-        ranked: the strategies that are no random search, the fastest first: those with a known speedup before those
-            with a bound, more tasks before fewer.
-        speedups: theirs over the primary baseline, over all tasks at the headline target; ``COLUMNS``.
-        over_next: the speedup of the first over the runs of the second, a row an axis; empty with fewer than two, or
-            where they share no task.
+        sentence: the result in words.
+        ranked: the strategies other than random search, the fastest first: known speedups before bounds, more tasks
+            before fewer.
+        speedups: their speedups over the primary baseline, over all tasks at the headline target; ``COLUMNS``.
+        over_next: the speedup of the first over the runs of the second, one row per axis; empty if there are fewer than
+            two or if they share no task.
     """
 
     sentence: str
@@ -40,7 +40,7 @@ class Neutral:
     over_next: pd.DataFrame
 
     def document(self) -> dict[str, Any]:
-        """verdict.json: analysis/README.md says what stands there."""
+        """The content of verdict.json, as analysis/README.md describes it."""
         return {
             "hypothesis": None,
             "sentence": self.sentence,
@@ -52,7 +52,7 @@ class Neutral:
 
 
 def summarise(results: StudyResults) -> Neutral:
-    """The fastest strategy against random search, and against the next."""
+    """Compare the fastest strategy with random search and with the second fastest."""
     sentences = ranked_sentences(results.speedups, results.counted.get(HEADLINE_TARGET, ()))
     of = {name: text for name, text in sentences if name not in RANDOM_STRATEGIES}
     if not of:
@@ -70,7 +70,7 @@ def summarise(results: StudyResults) -> Neutral:
 
 
 def _told(first: str, ranked: tuple[str, ...], speedups: pd.DataFrame, over_next: pd.DataFrame, tasks: int) -> str:
-    """The fastest beside the next on the tasks that both have, then over random search."""
+    """The sentence: the fastest against the next on their common tasks, then against random search."""
     if len(ranked) == 1:
         return first
     if (speedups.loc[speedups["strategy"] == ranked[0], "bound"] != "none").any():
@@ -84,12 +84,12 @@ def _told(first: str, ranked: tuple[str, ...], speedups: pd.DataFrame, over_next
         told = f"{ranked[0]} is {cell} as fast as {ranked[1]}, the next, on {where} in {axis}{more}. "
     told += f"Fastest of {len(ranked)} strategies: {first}"
     if len(ranked) > 2:
-        told += " Intervals do not know that it was picked as the fastest."
+        told += " The intervals do not account for its being picked as the fastest."
     return told
 
 
 def _over(results: StudyResults, one: str, other: str) -> pd.DataFrame:
-    """The speedup of one strategy over the runs of another, on the tasks that both have."""
+    """The speedup of one strategy over the runs of another, on their common tasks."""
     if not _common(results, (one, other)):
         return pd.DataFrame(columns=COLUMNS)
     table = _whole(speedups_on(Ground(results.study, results.best, TARGETS, results.times), Baseline(other)))
@@ -97,14 +97,14 @@ def _over(results: StudyResults, one: str, other: str) -> pd.DataFrame:
 
 
 def _common(results: StudyResults, ranked: Sequence[str]) -> set[str]:
-    """The counted tasks that the first two have runs on."""
+    """The counted tasks on which both of the first two have runs."""
     runs = results.study.runs
     of = [set(runs.loc[runs["strategy"] == name, "task"].map(str)) for name in ranked[:2]]
     return set.intersection(*of) & set(results.counted.get(HEADLINE_TARGET, ()))
 
 
 def _whole(table: pd.DataFrame) -> pd.DataFrame:
-    """Over all tasks at the headline target."""
+    """The rows over all tasks at the headline target."""
     rows = table[(table["task"] == "ALL") & (table["stratum"] == ALL) & (table["target"] == HEADLINE_TARGET)]
     return rows[COLUMNS].sort_values(["strategy", "axis"]).reset_index(drop=True)
 

@@ -14,8 +14,8 @@ from analysis.study.results import StudyResults
 def by_speedup(results: StudyResults, first: Sequence[str] = ()) -> list[str]:
     """``first``, then by mean speedup at the headline target; random last.
 
-    Known speedups come before bounded ones, more tasks before fewer, and all before those that ran in other batches or
-    with other compile workers than most: their seconds are not those of the same clock.
+    Known speedups come before bounds, and more tasks before fewer. Strategies that ran with another batch size or other
+    compile workers than most come after these, because their seconds are not comparable.
     """
     table = results.speedups
     whole = table[(table["task"] == "ALL") & (table["stratum"] == "all") & (table["axis"] == "evaluations")]

@@ -1,4 +1,4 @@
-"""The page of a report: one HTML file without any outside reference."""
+"""The page of a report: one HTML file without external references."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ _STRATA_BY_WEIGHT = ("useful", "all", *(name for name in STRATA if name != "usef
 
 @dataclass(frozen=True)
 class Command:
-    """How the report, or one figure of it, is made again.
+    """The command that makes the report, or one of its figures, again.
 
     Attributes:
-        hypothesis: the file given; empty where none was.
+        hypothesis: the file that was given; empty without one.
     """
 
     paths: tuple[str, ...]
@@ -51,7 +51,7 @@ class Command:
 
 
 def environment() -> Environment:
-    """Jinja with this package's templates."""
+    """The Jinja environment with this package's templates."""
     jinja = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
@@ -67,12 +67,12 @@ def environment() -> Environment:
 
 
 def _seen(value: Any) -> Any:
-    """Before it is escaped: a page that somebody prints to a terminal does nothing there."""
+    """Make control characters visible before escaping, so that printing the page to a terminal is harmless."""
     return printable(value, keep="\n") if type(value) is str else value
 
 
 def data_uri(png: Path) -> str:
-    """A picture that needs no other file."""
+    """The picture as a data URI."""
     return "data:image/png;base64," + base64.b64encode(png.read_bytes()).decode("ascii")
 
 
@@ -85,10 +85,10 @@ def render(
     registered: Sequence[str] = (),
     explorer: Mapping[str, Any] | None = None,
 ) -> str:
-    """The page as text; everything in it is computed from the arguments.
+    """Render the page; everything in it is computed from the arguments.
 
     Args:
-        registered: what a reader must know of the hypothesis's age and of what it registers, a sentence each.
+        registered: sentences on when the hypothesis was registered and on what it registers.
         explorer: the curves that the page's script draws, of :func:`analysis.report.explorer.document`.
     """
     study, best, table = results.study, results.best, results.speedups
@@ -133,7 +133,7 @@ def _curves(explorer: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _contents(speedups: bool, curves: bool, tables: Sequence[Table]) -> list[tuple[str, str]]:
-    """The id and the title of every part of the page."""
+    """The id and title of every section of the page."""
     parts = [("speedups", "Speedup over random search")] if speedups else []
     parts += [("curves", "Best so far")] if curves else []
     parts.append(("figures", "Figures"))
@@ -143,13 +143,13 @@ def _contents(speedups: bool, curves: bool, tables: Sequence[Table]) -> list[tup
 
 @dataclass(frozen=True)
 class Judged:
-    """The part of the page that speaks of a hypothesis.
+    """The part of the page that is about a hypothesis.
 
     Attributes:
         statement, threshold: the hypothesis's own.
         strata, rows: of :func:`verdict_rows`.
         rule: what the words in the table mean.
-        notes: what a reader must know of it, a sentence each.
+        notes: sentences that a reader must know about it.
         details: what the headline leaves out.
     """
 
@@ -175,19 +175,19 @@ def judged(verdict: Verdict) -> Judged:
 
 
 def rule(hypothesis: Hypothesis) -> str:
-    """When a strategy's verdict is what."""
+    """The sentence that says when each verdict is given."""
     axes = "both axes" if len(hypothesis.axes) == 2 else f"the axis {hypothesis.axes[0]}"
     tests = "Holm's correction over the targets" if len(hypothesis.targets) > 1 else "tests"
     return (
-        f"Supported where one-sided tests put the speedup above {hypothesis.threshold:g} on {axes} and against each "
-        "kind of random search, and against random search that never restarts; refuted where one puts it below even if "
-        "its p is counted once for each of them; "
-        f"{tests} at {100 * hypothesis.error_rate:g}%; else undecided."
+        f"Supported if one-sided tests put the speedup above {hypothesis.threshold:g} on {axes} against each "
+        "kind of random search, including random search that never restarts; refuted if one puts it below, even when "
+        "its p is multiplied by their number; "
+        f"{tests} at {100 * hypothesis.error_rate:g}%; otherwise undecided."
     )
 
 
 def verdict_rows(verdict: Verdict) -> tuple[list[str], list[tuple[str, list[str]]]]:
-    """Strategies down, those of the claim first; across the strata, the one that the claim is about first."""
+    """The verdict table: a row per strategy, a column per stratum; those that the hypothesis names come first."""
     strata = [*dict.fromkeys((*verdict.hypothesis.strata, *_STRATA_BY_WEIGHT))]
     first = verdict.hypothesis.strategies
     columns = {
@@ -203,7 +203,7 @@ def verdict_rows(verdict: Verdict) -> tuple[list[str], list[tuple[str, list[str]
 
 
 def _split(lines: list[SpeedupLine]) -> tuple[list[SpeedupLine], list[SpeedupLine]]:
-    """What is shown at once, and what is folded away: single tasks, where there are many."""
+    """The lines shown at once, and those folded away: single tasks, if there are many."""
     if len(lines) <= MOST_LINES:
         return lines, []
     whole = [line for line in lines if line.task == "ALL"]
@@ -212,7 +212,7 @@ def _split(lines: list[SpeedupLine]) -> tuple[list[SpeedupLine], list[SpeedupLin
 
 
 def reversed_groups(lines: list[SpeedupLine]) -> list[SpeedupLine]:
-    """ALL before its strata: on a page the summary comes first, on a terminal last."""
+    """The groups with ALL before its strata: the summary comes first on a page and last on a terminal."""
     strata = list(dict.fromkeys(line.stratum for line in lines))
     return [line for stratum in reversed(strata) for line in lines if line.stratum == stratum]
 

@@ -1,4 +1,4 @@
-"""``nearopt replicate``: its sentence, its document and its page."""
+"""The sentence, the document and the page of ``nearopt replicate``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _UNDECIDED = "does not tell whether it agrees with"
 
 
 def sentence(found: Replicated) -> str:
-    """Whether the card agrees with the recordings and the study, with the numbers that say so."""
+    """Whether the card agrees with the recordings and the study, with the numbers behind it."""
     base, own = found.strategies
     verdicts = {f"the recordings ({found.recorded.upper()})": found.with_recordings()}
     if found.study is not None:
@@ -40,7 +40,7 @@ def sentence(found: Replicated) -> str:
 
 def _order(speedup: Speedup, base: str) -> str:
     if speedup.known == 0:
-        return f"not comparable with {base}, since there is no task on which both came there"
+        return f"not comparable with {base}, since no task was hit by both"
     sure = "" if speedup.order else ", which may be chance"
     return f"{_times(speedup)} as fast as {base} in evaluations{sure}"
 
@@ -66,7 +66,7 @@ def _cost(found: Replicated) -> str:
 
 
 def document(found: Replicated) -> dict[str, Any]:
-    """replication.json."""
+    """The content of replication.json."""
     return {
         "sentence": sentence(found),
         "device": found.device,
@@ -100,7 +100,7 @@ def _numbers(speedup: Speedup) -> dict[str, Any]:
 
 
 def speedup_table(found: Replicated) -> Table:
-    """A row per side."""
+    """A table with one row per side."""
     import pandas as pd
 
     base, own = found.strategies
@@ -119,19 +119,19 @@ def speedup_table(found: Replicated) -> Table:
         title=f"{own} over {base}, evaluations to {HEADLINE_TARGET:.0%}",
         caption=(
             "ERT ratio, geometric mean over the tasks on which both strategies hit, 95% interval over seeds; hits of "
-            "the runs of both; and the live ratio over this one."
+            "the runs of both; and the live ratio over the ratio of the row."
         ),
-        headers=("runs", "speedup", "tasks", "hits", "live over it"),
+        headers=("runs", "speedup", "tasks", "hits", "live over row"),
         rows=text_rows(rows),
         data=pd.DataFrame([{"runs": name, **_numbers(side)} for name, side in _sides(found).items()]),
     )
 
 
 def write_replication(found: Replicated, folder: Path, command: str) -> Path:
-    """``replication.json`` and ``index.html`` in ``folder``; returns the page.
+    """Write ``replication.json`` and ``index.html`` into ``folder``; return the path of the page.
 
     Args:
-        command: how it is made again.
+        command: the command that makes it again.
 
     Raises:
         AnalysisError: the folder cannot be written.

@@ -1,4 +1,4 @@
-"""The rows of a report's page: how hard the tasks are, what was run, and what a reader must know first."""
+"""The rows of a report's page: how hard the tasks are, what was run, and warnings."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def strata_told(rows: list[dict[str, Any]]) -> str:
 
 
 def initial_points(study: Study) -> dict[int, list[str]]:
-    """Number of random initial points to the strategies that start so, as far as their arguments say it."""
+    """Map each number of random initial points to the strategies that use it, as far as their arguments tell."""
     by_number: dict[int, list[str]] = {}
     for name, config in sorted(study.protocol.items()):
         for key in _INITIAL_POINTS:
@@ -49,7 +49,7 @@ def initial_points(study: Study) -> dict[int, list[str]]:
 
 
 def task_rows(study: Study, best: Optima, strata: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Difficulty of each task; cells are empty where there is no recorded table."""
+    """The difficulty of each task; cells are empty without a recorded table."""
     rows = []
     smallest = budgets(study).groupby(study.runs["task"]).min()
     for task, t_star in best.t_star_ms.items():
@@ -79,7 +79,7 @@ def task_rows(study: Study, best: Optima, strata: Mapping[str, str]) -> list[dic
 
 
 def strategy_rows(study: Study) -> list[dict[str, Any]]:
-    """What was run: per strategy its arguments, budget, seeds and conditions."""
+    """What was run: the arguments, budget, seeds and conditions of each strategy."""
     rows = []
     splits = study.splits[study.splits["live"]] if len(study.splits) else study.splits
     overhead = overhead_by_strategy(study.runs, splits)
@@ -128,35 +128,35 @@ def _budget(evaluations: float, seconds: float) -> str:
 
 
 def warnings(study: Study, best: Optima) -> list[str]:
-    """What a reader must know before believing the numbers."""
+    """Sentences that a reader must know before trusting the numbers."""
     said = study.account.sentences() + overlap_sentences(study.runs, study.chosen_on)
     for task, runs in sorted(best.beaten.items()):
         names = ", ".join(f"{r['strategy']} seed {r['seed']}" for r in study.runs.loc[runs[:5]].to_dict("records"))
-        said.append(f"{task}: {len(runs)} runs beat the recorded optimum ({names}); t* was lowered for all.")
+        said.append(f"{task}: {len(runs)} runs beat the recorded optimum ({names}); t* was lowered for all strategies.")
     few = int(study.runs.groupby(["task", "strategy"]).size().min())
     if few < 5:
         seeds = f"{few} seed{'s' * (few != 1)}"
-        said.append(f"Some strategies have only {seeds} on a task: their intervals are wide, or missing with one.")
+        said.append(f"Some strategies have only {seeds} on a task: their intervals are wide, or missing for one.")
     said += [f"{task}: {sentence}." for task, sentence in none_succeeded(study, best).items()]
     sampled = sorted(sampled_tasks(study))
     if sampled:
         exhaustive = set(best.t_star_ms) - set(sampled)
         said.append(
-            f"{', '.join(sampled)}: a sample of the space was recorded, so the optimum is the best of the sample"
+            f"{', '.join(sampled)}: only a sample of the space was recorded, so the optimum is the best of the sample"
             + (": not counted in ALL." if exhaustive else ".")
         )
     said += by_parameter_told(study) + rules_told(study)
     without = sorted(set(best.t_star_ms) - set(study.references))
     if without:
         said.append(
-            f"{', '.join(without)}: no recorded table: the optimum is the best that any run knew, and the baseline "
-            "are the runs of random."
+            f"{', '.join(without)}: no recorded table, so the optimum is the best that any run found, and the baseline "
+            "is the runs of random."
         )
     return said
 
 
 def by_parameter_told(study: Study) -> list[str]:
-    """Why random search by parameter has no exact law on some recorded tasks, a sentence a reason."""
+    """Why random search by parameter has no exact law on some recorded tasks, one sentence per reason."""
     coverage = study.runs.groupby("task")["coverage"].first()
     reasons: dict[str, list[str]] = {}
     for task, table in sorted(study.references.items()):
@@ -166,21 +166,21 @@ def by_parameter_told(study: Study) -> list[str]:
 
 
 def rules_told(study: Study) -> list[str]:
-    """That rules ended evaluations early, and what that means for what runs are compared with; at most a sentence."""
+    """At most one sentence: which rules ended evaluations early, and what that means for the comparison."""
     words = study.runs.get("rules", pd.Series(NO_RULES, index=study.runs.index)).map(rules_words)
     if not words.any():
         return []
     groups = study.runs["strategy"].groupby(words).agg(lambda names: ", ".join(sorted(set(names))))
     named = "; ".join(f"{how} ({names})" for how, names in groups.items() if how)
     return [
-        f"Evaluations that could not matter ended early by rules: {named}. Speedups of such runs are over random "
-        "searches simulated under the same rules, where a closed form is named too; curves and shares of random search "
-        "by evaluations are without rules."
+        f"Rules ended evaluations early that could not matter: {named}. Speedups of such runs are over random "
+        "searches simulated under the same rules, even if a closed form is named; curves and shares of random search "
+        "by evaluations ignore the rules."
     ]
 
 
 def environment_rows(document: dict[str, Any]) -> list[tuple[str, str]]:
-    """environment.json of one run, flattened."""
+    """The environment.json of one run, flattened."""
     rows: list[tuple[str, str]] = []
 
     def walk(prefix: str, value: Any) -> None:

@@ -1,4 +1,4 @@
-"""What two studies have in common and what not, and what of either is not done, for a comparison of them."""
+"""What two studies have in common, what only one has, and which runs of each are not done."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from analysis.tables.table import Table, text_rows
 
 
 def cells_of(study: Study) -> set[tuple[str, str]]:
-    """Tasks with the strategies that there are runs of."""
+    """The pairs of task and strategy that have runs."""
     return {
         (str(task), str(strategy)) for task, strategy in zip(study.runs["task"], study.runs["strategy"], strict=True)
     }
 
 
 def only_in(one: Study, other: Study) -> set[tuple[str, str]]:
-    """Tasks with the strategies that one of two studies has runs of and the other has not."""
+    """The pairs of task and strategy that have runs in ``one`` and none in ``other``."""
     return cells_of(one) - cells_of(other)
 
 
 def comparable_cells(a: StudyResults, b: StudyResults) -> set[tuple[str, str]]:
-    """Tasks with the strategies that both have runs of and whose aggregates both make of them.
+    """The pairs of task and strategy that have runs in both studies and count in the aggregates of both.
 
-    A task that one side leaves out of its aggregates (no optimum known there, or a recording that is a sample) would
-    make ``ALL`` speak of different tasks on either side.
+    If one side leaves a task out of its aggregates (its optimum is not known, or its recording is a sample), ``ALL``
+    would cover different tasks on the two sides.
     """
     common = cells_of(a.study) & cells_of(b.study)
     alone = uncounted(a, b)
@@ -38,13 +38,13 @@ def comparable_cells(a: StudyResults, b: StudyResults) -> set[tuple[str, str]]:
 
 
 def uncounted(a: StudyResults, b: StudyResults) -> set[str]:
-    """Tasks that both have and that the aggregates of only one of them are made of."""
+    """The tasks in both studies that count in the aggregates of only one."""
     both = {task for task, _ in cells_of(a.study) & cells_of(b.study)}
     return both & (a.counted[HEADLINE_TARGET] ^ b.counted[HEADLINE_TARGET])
 
 
 def of_same_tasks(joined: pd.DataFrame, a: StudyResults, b: StudyResults) -> pd.DataFrame:
-    """Without the aggregates of strata to which the two studies assign different tasks."""
+    """The joined table without aggregates of strata to which the studies assign different tasks."""
     differ = {stratum for task in a.strata.keys() & b.strata.keys() if a.strata[task] != b.strata[task]
               for stratum in (a.strata[task], b.strata[task])}  # fmt: skip
     aggregate = joined["task"].str.startswith("kernel:") | (joined["task"] == "ALL")
@@ -52,8 +52,10 @@ def of_same_tasks(joined: pd.DataFrame, a: StudyResults, b: StudyResults) -> pd.
 
 
 def with_accounts(joined: pd.DataFrame, a: Account, b: Account) -> pd.DataFrame:
-    """With what of each row's runs is not done, by side: ``failed_a``, ``missing_a`` and so on, in numbers, and
-    ``lacking_a`` in words."""
+    """Add how many runs of each row are not done, by side.
+
+    The columns are the numbers ``failed_a``, ``missing_a`` and so on, and ``lacking_a`` in words.
+    """
     counted = counted_in(joined)
     columns: dict[str, list[Any]] = {}
     for row in joined.to_dict("records"):
@@ -66,7 +68,7 @@ def with_accounts(joined: pd.DataFrame, a: Account, b: Account) -> pd.DataFrame:
 
 
 def left_out_table(a: Study, b: Study) -> Table | None:
-    """What only one of the two has, a row for each task and strategy; ``None`` where there is nothing."""
+    """The runs that only one study has, one row per task and strategy; ``None`` if there are none."""
     rows = [
         {"task": task, "strategy": strategy, "only_in": name,
          "runs": int(((one.runs["task"] == task) & (one.runs["strategy"] == strategy)).sum())}
@@ -77,8 +79,8 @@ def left_out_table(a: Study, b: Study) -> Table | None:
         return None
     return Table(
         name="left-out",
-        title="Not compared: runs of only one of the two",
-        caption="No number above knows of them.",
+        title="Not compared: runs in only one of the two studies",
+        caption="No number above includes them.",
         headers=("task", "strategy", "only in", "runs"),
         rows=text_rows([[str(value) for value in row.values()] for row in rows]),
         data=pd.DataFrame(rows),
@@ -86,11 +88,11 @@ def left_out_table(a: Study, b: Study) -> Table | None:
 
 
 def left_out(a: StudyResults, b: StudyResults) -> list[str]:
-    """What is not compared, a sentence each."""
+    """One sentence for each thing that is not compared."""
     said = []
     if of_one := sorted(uncounted(a, b)):
         said.append(
-            f"Counted by only one of the two (optimum not known, or a sample), so left out: {', '.join(of_one)}."
+            f"Counted in only one of the studies (optimum not known, or a sample), so left out: {', '.join(of_one)}."
         )
     for column, noun in (("task", "tasks"), ("strategy", "strategies")):
         one, other = (set(study.study.runs[column]) for study in (a, b))

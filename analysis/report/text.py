@@ -1,4 +1,4 @@
-"""The words and cells of a report, made from the speedup table: nothing here is typed by hand."""
+"""The sentences and cells of a report, made from the speedup table."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _MOST_LINES = 60
 
 @dataclass(frozen=True)
 class SpeedupLine:
-    """A line of the table that people read: one task and strategy, both axes.
+    """A line of the printed table: one task and strategy, both axes.
 
-    ``workers``: compile workers of the strategy and of random search; nan where its tasks differ in them.
+    ``workers``: compile workers of the strategy and of random search; nan if the tasks differ in them.
     """
 
     task: str
@@ -40,12 +40,12 @@ class SpeedupLine:
 
     @property
     def counts(self) -> str:
-        """``5/12``, and what of these runs is not done: ``5/12 (7 failed)``."""
+        """The hits over the runs, ``5/12``, and how many runs are not done: ``5/12 (7 failed)``."""
         return f"{self.hits}/{self.runs}" + (f" ({self.lacking})" if self.lacking else "")
 
     @property
     def heading(self) -> str:
-        """The task with its stratum, or what is aggregated."""
+        """The task with its stratum, or the name of the aggregate."""
         if self.task == "ALL":
             return "ALL tasks" if self.stratum == "all" else f"ALL {self.stratum} tasks"
         return f"all of {self.task.removeprefix('kernel:')}" if self.aggregate else f"{self.task} ({self.stratum})"
@@ -56,7 +56,7 @@ class SpeedupLine:
 
 
 def speedup_cell(row: pd.Series) -> str:
-    """``3.3× (1.2–8.9)``, ``< 0.8× (up to 3.1)``, ``> 4×``; ``?`` where nothing is known."""
+    """A speedup as text: ``3.3× (1.2–8.9)``, ``< 0.8× (up to 3.1)``, ``> 4×``; ``?`` if it is not known."""
     value, low, high = (float(row[name]) for name in ("speedup", "speedup_low", "speedup_high"))
     return times_cell(value, low, high, str(row["bound"]))
 
@@ -64,10 +64,10 @@ def speedup_cell(row: pd.Series) -> str:
 def speedup_lines(
     table: pd.DataFrame, target: float = HEADLINE_TARGET, account: Account | None = None
 ) -> list[SpeedupLine]:
-    """Tasks first, then kernels with several tasks, then ALL, by stratum too where there are several.
+    """The lines of a table: tasks, then kernels with several tasks, then ALL, also by stratum if there are several.
 
     Args:
-        account: of the study, so that each line tells what of its runs failed or is missing.
+        account: the study's account of runs, so that each line shows how many runs failed or are missing.
     """
     part = table[np.isclose(table["target"], target)]
     single = part["task"].str.startswith("kernel:") | (part["task"] == "ALL")
@@ -79,7 +79,7 @@ def speedup_lines(
     for (task, stratum, strategy), rows in part.groupby(["task", "stratum", "strategy"], sort=False):
         name = str(task)
         if name.startswith("kernel:") and kernels.get(name.removeprefix("kernel:"), 0) < 2:
-            continue  # it says what its only task says
+            continue  # equal to the line of its only task
         first = rows.iloc[0]
         low, high = wilson(int(first["hits"]), int(first["runs"]))
         by_axis = {axis: rows[rows["axis"] == axis] for axis in AXES}
@@ -101,10 +101,10 @@ def speedup_lines(
 
 
 def counted_in(table: pd.DataFrame, account: Account | None = None) -> dict[tuple[str, str], set[str]]:
-    """The tasks that a row of a speedup table is made of, by the row's task and stratum.
+    """The tasks that each row of a speedup table covers, by the row's task and stratum.
 
     Args:
-        account: says of which tasks nothing was run at all: rows of several tasks count them too.
+        account: names tasks on which nothing was run; rows over several tasks count them too.
     """
     rows = set(zip(table["task"].astype(str), table["stratum"].astype(str), strict=True))
     single = {row for row in rows if row[0] != "ALL" and not row[0].startswith("kernel:")}
@@ -127,12 +127,12 @@ def _rank(line: SpeedupLine) -> tuple[int, int]:
 
 
 def format_speedups(table: pd.DataFrame, target: float = HEADLINE_TARGET, account: Account | None = None) -> str:
-    """The compact table for the terminal; of a large study the aggregates alone."""
+    """The compact table for the terminal; for a large study, only the aggregates."""
     lines = speedup_lines(table, target, account)
     if len(lines) > _MOST_LINES:
         lines = [line for line in lines if line.aggregate]
     if not lines:
-        return "no speedup: neither a recorded table nor runs of the strategy random to compare with"
+        return "no speedup: there is neither a recorded table nor a run of the strategy random to compare with"
     near, clock = f"within {target:.0%} of the optimum", seconds_heading(lines)
     head = [near, "strategy", "hits", "speedup: evaluations", clock]
     rows = [[_short(x), x.strategy, x.counts, x.cells["evaluations"], x.cells["seconds"]] for x in lines]
@@ -147,7 +147,7 @@ def format_speedups(table: pd.DataFrame, target: float = HEADLINE_TARGET, accoun
 
 
 def seconds_heading(lines: Collection[SpeedupLine]) -> str:
-    """Of the column of seconds: with the workers of either side."""
+    """The heading of the column of seconds, with the compile workers of both sides."""
     return clock_words(line.workers for line in lines)
 
 
@@ -156,25 +156,25 @@ def _short(line: SpeedupLine) -> str:
 
 
 def interval_note(table: pd.DataFrame) -> str:
-    """What the intervals speak of."""
+    """The sentence that says what the intervals cover."""
     tasks = table.loc[~table["task"].str.startswith("kernel:") & (table["task"] != "ALL"), "task"]
     kernels = tasks.map(kernel_of).nunique()
     if kernels >= MIN_KERNELS:
-        return f"95% intervals: tasks over seeds, ALL over kernels like these {kernels}, each task of equal weight"
-    return f"95% intervals over seeds: with {kernels} kernel{'s' * (kernels != 1)}, ALL speaks of these tasks alone"
+        return f"95% intervals: tasks over seeds; ALL over kernels like these {kernels}, with equal weight per task"
+    return f"95% intervals over seeds: with {kernels} kernel{'s' * (kernels != 1)}, ALL covers only these tasks"
 
 
 def sentences(table: pd.DataFrame, counted: Collection[str], target: float = HEADLINE_TARGET) -> list[str]:
-    """A sentence per strategy; see :func:`ranked_sentences`."""
+    """One sentence per strategy; see :func:`ranked_sentences`."""
     return [text for _, text in ranked_sentences(table, counted, target)]
 
 
 def ranked_sentences(
     table: pd.DataFrame, counted: Collection[str], target: float = HEADLINE_TARGET
 ) -> list[tuple[str, str]]:
-    """Strategy and sentence: known speedups before bounds, more tasks before fewer, the fastest first.
+    """Pairs of strategy and sentence: known speedups before bounds, more tasks before fewer, the fastest first.
 
-    ``random`` itself is a check and comes last. ``counted``: the tasks that ``ALL`` is made of.
+    ``random`` itself is a check and comes last. ``counted``: the tasks that ``ALL`` covers.
     """
     whole = table[(table["task"] == "ALL") & (table["stratum"] == "all") & np.isclose(table["target"], target)]
     tasks = table[table["task"].isin(list(counted))]
@@ -192,7 +192,7 @@ def ranked_sentences(
 _UNSOLVED = {
     "upper": "it never solved some task",
     "lower": "random search never solved some task",
-    "unknown": "some task was solved by neither, or one by each alone",
+    "unknown": "some task was solved by neither side, or each side solved a task that the other did not",
 }
 
 

@@ -58,7 +58,7 @@ def _damage(directory: Path, deep: bool) -> str:
         return "is a file where a run's folder belongs" if directory.exists() else ""
     for name in FILES:
         if (directory / name).exists() and not (directory / name).is_file():
-            return f"{name} is no file"
+            return f"{name} is not a file"
     wrong = _by_its_files(directory, deep)
     return wrong or (misnamed(directory) if (directory / contract.CONFIG).exists() else "")
 

@@ -99,12 +99,12 @@ def load_yaml(text: str, loader: Any = YAML_LOADER) -> Any:
     try:
         node = reader.get_single_node()
         if node is not None and _size(node, {}, 0) > MAX_NODES:
-            raise yaml.YAMLError(f"its aliases stand for more than {MAX_NODES} values: expected none")
+            raise yaml.YAMLError(f"its aliases expand to more than {MAX_NODES} values: expected none")
         return None if node is None else reader.construct_document(node)
     except RecursionError:
         raise yaml.YAMLError("nested too deeply") from None
     except (ValueError, OverflowError) as error:  # a date that is none, a number of too many digits
-        raise yaml.YAMLError(f"a value that is none: {error}") from None
+        raise yaml.YAMLError(f"an invalid value: {error}") from None
     finally:
         reader.dispose()
 

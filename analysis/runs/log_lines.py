@@ -45,9 +45,9 @@ def read_lines(data: bytes) -> LogLines:
         seal = _SEAL.search(line[:-1])
         check = zlib.crc32(line[:-1] if seal is None else line[: seal.start()] + b"}", check)
         if not wrong and seal is None and sealed:
-            wrong = "has no check, unlike the lines before it"
+            wrong = "has no checksum, unlike the lines before it"
         if not wrong and seal is not None and check != int(seal[1], 16):
-            wrong = "not as it was written: its check is that of another line"
+            wrong = "changed after it was written: its checksum is that of another line"
         if wrong:
             return LogLines(rows, len(rows) - sealed, f"{contract.LOG}, line {len(rows) + 1}: {wrong}")
         sealed += seal is not None
@@ -74,7 +74,7 @@ def _row(line: bytes, index: int) -> tuple[str, dict[str, Any]]:
 
 def _bad_key(row: Any, index: int) -> str:
     if not isinstance(row, Mapping):
-        return "no object"
+        return "not an object"
     if row.get(contract.INDEX) != index:
         return f"{contract.INDEX} is {row.get(contract.INDEX)!r}"
     for name in contract.LOGGED_NUMBERS:
@@ -87,7 +87,7 @@ def _bad_key(row: Any, index: int) -> str:
     if row.get(contract.STATUS) not in contract.STATUSES:
         return f"{contract.STATUS} is {row.get(contract.STATUS)!r}"
     if not isinstance(row.get("configuration"), Mapping):
-        return "configuration is no object"
+        return "configuration is not an object"
     return ""
 
 

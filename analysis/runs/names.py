@@ -26,9 +26,9 @@ def name_fault(name: object) -> str:
     if "/" in name or "\\" in name:
         return "expected a name without / and \\"
     if name.startswith("."):
-        return "expected a name without a dot in front"
+        return "expected a name without a leading dot"
     if not name.isprintable() or name != name.strip():
-        return "expected a name that can be seen, without control characters"
+        return "expected a visible name without control characters"
     if len(name.encode()) > LONGEST:
         return f"expected a name of at most {LONGEST} bytes"
     return ""

@@ -33,7 +33,7 @@ def read_logs(paths: Sequence[str | Path]) -> tuple[list[RunLog], dict[Path, str
     A run that broke down is among them with what it spent, where it left its log.
 
     Raises:
-        AnalysisError: there is no such folder, a file is damaged, or a newer NearOpt wrote one.
+        AnalysisError: no such folder, a file is damaged, or a newer NearOpt wrote one.
     """
     return read_surveyed([survey(Path(path)) for path in paths])
 

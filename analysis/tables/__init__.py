@@ -1,1 +1,1 @@
-"""Tables of a report, one a module."""
+"""The tables of a report, one per module."""

@@ -31,7 +31,7 @@ NAMES = {
 
 
 def over_each_random(results: StudyResults, target: float = HEADLINE_TARGET) -> Table | None:
-    """Mean speedup (stratum useful where there is one, else all) over each baseline, on both axes."""
+    """Mean speedup over each baseline on both axes, in the stratum ``useful`` if it has tasks, else over all tasks."""
     stratum = headline_stratum(results.speedups)
     whole = [_whole(table, target, stratum) for table in (results.speedups, *results.others.values())]
     data = pd.concat([part for part in whole if len(part)], ignore_index=True) if any(map(len, whole)) else None
@@ -59,12 +59,11 @@ def over_each_random(results: StudyResults, target: float = HEADLINE_TARGET) -> 
         name="baselines",
         title=f"Speedup within {target:.0%} over each kind of random search, {stratum_name(stratum)}",
         caption=(
-            "Geometric mean over tasks, 95% interval where it is supported. Exact random knows no noise. By parameter, "
-            "as random_hierarchical does, each active parameter is drawn uniformly. Random search begins anew after "
-            "the strategy's budget but where it never restarts (E[T] for ERT). In seconds it runs on as many compile "
-            f"workers as the strategy's own runs; the last rows let it have {MANY_WORKERS} whatever the strategy had."
-            + simulated_told(results)
-            + lacking.note(strategies, tasks)
+            "Geometric mean over tasks, 95% interval where it is supported. Exact random is noise-free. By parameter, "
+            "each active parameter is drawn uniformly, as in random_hierarchical. Random search restarts after "
+            "the strategy's budget, except where it never restarts (then E[T] replaces ERT). In seconds it has as many "
+            f"compile workers as the strategy's own runs; in the last rows it has {MANY_WORKERS}, whatever the "
+            "strategy had." + simulated_told(results) + lacking.note(strategies, tasks)
         ),
         headers=("over", *strategies),
         rows=text_rows(rows),
@@ -73,20 +72,18 @@ def over_each_random(results: StudyResults, target: float = HEADLINE_TARGET) -> 
 
 
 def simulated_told(results: StudyResults) -> str:
-    """How well the simulated numbers are known."""
+    """A sentence on the precision of the simulated numbers."""
     known = results.simulated
     if not known:
         return ""
     short = {(label, task) for (label, task, _, _), one in known.items() if not one.precise}
     worst = max(one.error for one in known.values())
     told = f" Simulated numbers have a relative standard error of at most {worst:.2%}"
-    return told + (
-        f" ({len(short)} did not reach the {ERROR:.1%} or {ROUGH:.0%} that was asked for)." if short else "."
-    )
+    return told + (f" ({len(short)} did not reach the required {ERROR:.1%} or {ROUGH:.0%})." if short else ".")
 
 
 def headline_stratum(speedups: pd.DataFrame) -> str:
-    """``useful`` where any counted task is, else ``all``."""
+    """``useful`` if any counted task is in it, else ``all``."""
     whole = speedups[speedups["task"] == "ALL"]
     return "useful" if (whole["stratum"] == "useful").any() else "all"
 

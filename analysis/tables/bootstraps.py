@@ -20,12 +20,12 @@ from analysis.tables.table import Table, text_rows, times_cell
 
 REPLICATES = 2000
 FEWEST = 3
-"""Seeds of a task from which resampling is an interval at all: of two it gives no more than the two."""
+"""Fewest seeds per task for which resampling gives an interval: with two, it only returns the two values."""
 _SEED = 20261123
 
 
 def bootstraps(results: StudyResults, axis: str = "evaluations", target: float = HEADLINE_TARGET) -> Table | None:
-    """A row per strategy that hit on every task of the headline stratum; ``None`` without an exact baseline."""
+    """One row per strategy that hit on every task of the headline stratum; ``None`` without an exact baseline."""
     stratum = headline_stratum(results.speedups)
     whole = results.speedups
     whole = whole[(whole["task"] == "ALL") & (whole["stratum"] == stratum) & (whole["baseline"] == "exact_random")]
@@ -41,8 +41,8 @@ def bootstraps(results: StudyResults, axis: str = "evaluations", target: float =
         title=f"Speedup within {target:.0%} in {axis} with four kinds of interval, {stratum_name(stratum)}",
         caption=(
             "95% intervals: over seeds of these tasks, and over new kernels (bootstrap: kernels, then their shapes, "
-            "then seeds; kernels weigh alike, so that its centre may differ). The report uses the t intervals; "
-            "percentile bootstraps hold the truth less often than they promise (experiments/coverage)."
+            "then seeds; kernels have equal weight, so its centre may differ). The report uses the t intervals; "
+            "percentile bootstraps cover the truth less often than their nominal level (experiments/coverage)."
             + lacking.note([row["strategy"] for row in rows], tasks)
         ),
         headers=("strategy", "these tasks: t", "bootstrap of seeds", "new kernels: t", "two-level bootstrap"),
@@ -52,7 +52,7 @@ def bootstraps(results: StudyResults, axis: str = "evaluations", target: float =
 
 
 def task_runs(results: StudyResults, strategy: str, axis: str, target: float, stratum: str) -> list[TaskRuns]:
-    """The counted runs of a strategy, by task, with the exact ERT of random search."""
+    """The counted runs of a strategy by task, with the exact ERT of random search."""
     single = task_rows(results.speedups)
     single = single[(single["axis"] == axis) & (single["target"] == target) & (single["strategy"] == strategy)]
     single = single[single["task"].isin(results.counted[target])]

@@ -1,8 +1,9 @@
-"""When is a measurement too dear or too cheap for a model? The speedup in seconds with all costs scaled.
+"""When are measurements too expensive or too cheap for a model? The speedup in seconds with all costs scaled.
 
-Compile, verify and benchmark are scaled; what the strategy thinks (ask and tell, as measured on the machine that
-replayed) is not. With cheap measurements thinking is all that counts; with dear ones the speedup tends to that in
-weighted evaluations. Random search thinks for nothing. Runs asked in batches are left out: their clock overlaps.
+Compile, verify and benchmark times are scaled. The strategy's own time (ask and tell, as measured on the machine that
+replayed) is not. With cheap measurements the strategy's own time dominates; with expensive ones the speedup tends to
+that in weighted evaluations. Random search has no time of its own. Runs asked in batches are left out, because their
+clock overlaps.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ SCALED = ("compile and benchmark", "compile", "benchmark")
 
 
 def cost_scaling(results: StudyResults, target: float = HEADLINE_TARGET) -> Table | None:
-    """Geometric mean over counted tasks; ``None`` where no run has its costs on record."""
+    """Geometric mean over counted tasks; ``None`` if no run has recorded costs."""
     data = scaled_speedups(results, target)
     if data.empty:
         return None
@@ -54,7 +55,7 @@ def cost_scaling(results: StudyResults, target: float = HEADLINE_TARGET) -> Tabl
         title=f"Speedup within {target:.0%} in {one_after_another()}, ask and tell included, with costs scaled",
         caption=(
             "Geometric mean of ERT ratios over tasks, one compile worker. The strategy's own ask and tell are charged "
-            "as measured and not scaled, so that cheap measurements show what thinking costs. “<”: some task was "
+            "as measured and not scaled, so that cheap measurements show their share. “<”: some task was "
             "never solved." + lacking.note(strategies, tasks)
         ),
         headers=("costs", *strategies),
@@ -64,14 +65,14 @@ def cost_scaling(results: StudyResults, target: float = HEADLINE_TARGET) -> Tabl
 
 
 def scaled_speedups(results: StudyResults, target: float) -> pd.DataFrame:
-    """strategy, scaled, factor, speedup, bound, tasks."""
+    """A table with the columns strategy, scaled, factor, speedup, bound and tasks."""
     runs = results.study.runs
     spent = spent_parts(results, target)
     logs: dict[tuple[str, str, float], list[tuple[float, bool]]] = {}
     for task in sorted(results.counted[target] & set(results.study.references)):
         recorded = _recorded(results, task, target)
         of_task = runs[(runs["task"] == task) & (runs["batch"] == 1)]
-        of_task = of_task[of_task["rules"] == NO_RULES] if "rules" in of_task else of_task  # its law knows none
+        of_task = of_task[of_task["rules"] == NO_RULES] if "rules" in of_task else of_task  # the law assumes no rules
         for strategy, own in of_task.groupby("strategy", sort=True):
             parts = spent.loc[own.index]
             compile_s, device_s, own_s = parts[["compile_s", "device_s", "own_s"]].to_numpy(np.float64).T
@@ -96,7 +97,7 @@ def scaled_speedups(results: StudyResults, target: float) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class RecordedCosts:
-    """Mean costs in s of the misses and of the hits of a recorded table: (compile, device) each."""
+    """Mean costs in s of the misses and of the hits of a recorded table, each as (compile, device)."""
 
     n: int
     k: int
@@ -104,7 +105,7 @@ class RecordedCosts:
     hit: tuple[float, float]
 
     def random_seconds(self, budget: int, compiling: float, device: float) -> float:
-        """ERT in s of exact random search with costs scaled by two factors."""
+        """ERT in s of exact random search, with compile and device costs scaled by the two factors."""
         miss_s, hit_s = (compiling * part[0] + device * part[1] for part in (self.miss, self.hit))
         return random_search.ert_seconds(self.n, self.k, budget, miss_s, hit_s)
 
@@ -121,7 +122,7 @@ def _recorded(results: StudyResults, task: str, target: float) -> RecordedCosts 
 
 
 def spent_parts(results: StudyResults, target: float) -> pd.DataFrame:
-    """By run: hit, budget, and compile_s, device_s and own_s spent up to T, or in all without a hit."""
+    """For each run: hit, budget, and compile_s, device_s and own_s spent up to T, or in total without a hit."""
     times = results.times[(results.times["axis"] == "evaluations") & (results.times["target"] == target)]
     times = times.set_index("run").reindex(results.study.runs.index)
     rows = results.study.evaluations

@@ -1,4 +1,4 @@
-"""What of the runs behind a table's cells is not done: columns in the CSV, a mark for people, a note below."""
+"""How many runs behind a table's cells are not done: columns in the CSV, a mark in the cell, a note below."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _COLUMNS = {
 
 
 class Lacking:
-    """Of one study, by its account.
+    """The runs of a study that are not done, by its account.
 
-    A task of which nothing was run at all lacks in whatever is over several tasks: it would be among them.
+    A task on which nothing was run counts as missing in every number over several tasks, since it would be among them.
     """
 
     def __init__(self, results: StudyResults) -> None:
@@ -33,11 +33,11 @@ class Lacking:
         self._absent = self._account.tasks() - self._account.begun()
 
     def counts(self, strategy: str, tasks: Iterable[str], one: bool = False) -> dict[str, int]:
-        """``runs`` that are in the numbers, ``failed`` ones among them, and those that are not: ``missing``,
-        ``damaged`` and ``unfinished``.
+        """Count the ``runs`` behind the numbers, ``failed`` ones among them, and the ``missing``, ``damaged`` and
+        ``unfinished`` ones.
 
         Args:
-            one: the numbers are of one task, and say nothing of others.
+            one: the numbers cover one task only.
         """
         wanted = set(tasks) if one else {*tasks, *self._absent}
         states = self._account.lacking(wanted, strategy)
@@ -45,23 +45,23 @@ class Lacking:
         return {"runs": sum(self._done.get((strategy, task), 0) for task in wanted), **counts}
 
     def mark(self, strategy: str, tasks: Iterable[str], one: bool = False) -> str:
-        """What stands behind a cell whose runs are not all done; else nothing."""
+        """The mark behind a cell whose runs are not all done; empty otherwise."""
         counts = self.counts(strategy, tasks, one)
         return MARK if any(counts[name] for name in _COLUMNS) else ""
 
     def note(self, strategies: Iterable[str], tasks: Iterable[str], one: bool = False) -> str:
-        """What the mark means, to go behind a caption; empty where nothing has one."""
+        """The meaning of the mark, to append to a caption; empty if no cell has one."""
         wanted = set(tasks) if one else {*tasks, *self._absent}
         told = {strategy: self._account.short(wanted, strategy) for strategy in strategies}
         said = "; ".join(f"{strategy}: {short}" for strategy, short in told.items() if short)
-        return f" {MARK} Not all runs are done, and failed ones count as misses: {said}." if said else ""
+        return f" {MARK} Not all runs are done; failed ones count as misses: {said}." if said else ""
 
 
 def with_counts(data: pd.DataFrame, lacking: Lacking, tasks: Callable[[Row], Iterable[str]]) -> pd.DataFrame:
-    """A table whose rows are of a strategy on several tasks, with :meth:`Lacking.counts` as further columns.
+    """Add the columns of :meth:`Lacking.counts` to a table whose rows are strategies on several tasks.
 
     Args:
-        tasks: those of a row.
+        tasks: returns the tasks of a row.
     """
     counts = [lacking.counts(row["strategy"], tasks(row)) for row in data.to_dict("records")]
     return data.assign(**{column: [count[column] for count in counts] for column in counts[0]})

@@ -16,7 +16,7 @@ from analysis.tables.table import Table, text_rows, times_cell
 
 
 def leave_out(results: StudyResults, axis: str = "evaluations", target: float = HEADLINE_TARGET) -> Table | None:
-    """``None`` where there is only one kernel and one device."""
+    """Mean speedups without each kernel and each device; ``None`` if there is only one kernel and one device."""
     rows = counted(results.study, results.best, task_rows(results.speedups))
     rows = rows[(rows["axis"] == axis) & (rows["target"] == target)]
     if rows.empty:
@@ -38,9 +38,9 @@ def leave_out(results: StudyResults, axis: str = "evaluations", target: float = 
         name="leave-out",
         title=f"Speedup within {target:.0%} in {axis}, with each kernel and each device left out",
         caption=(
-            "Geometric mean over the tasks that remain, 95% interval where it is supported (over new kernels from "
-            "three on, else over seeds of these tasks). A mean that one kernel or device carries falls in its row."
-            + lacking.note(strategies, tasks)
+            "Geometric mean over the remaining tasks, 95% interval where it is supported (over new kernels with "
+            "three or more, else over seeds of these tasks). If one kernel or device carries the mean, its row is "
+            "lower." + lacking.note(strategies, tasks)
         ),
         headers=("left out", *strategies),
         rows=text_rows(lines),

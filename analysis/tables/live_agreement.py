@@ -1,4 +1,4 @@
-"""Live runs beside replays, as a table, as a document and in one sentence."""
+"""The comparison of live runs and replays as a table, a document and a sentence."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ DIFFERENT, NOT_SHOWN = "different", "no difference shown"
 
 
 def agreement_table(agreement: Agreement) -> Table:
-    """A row per cell and one for all together; in the CSV a row per cell and axis."""
+    """One row per cell and one for all cells; in the CSV one row per cell and axis."""
     by_cell = list(zip(*(axis.cells for axis in agreement.axes), strict=True))
     rows = [_row({cell.axis: cell for cell in cells}) for cells in by_cell]
     return Table(
         name=NAME,
         title="Live runs ranked among their replays",
         caption=(
-            f"Ratio: ERT to {_NEAR}, live over replay, 95% interval where it is supported, over ALL of the cells where "
-            "both hit; seconds of compiling, verifying and benchmarking "
-            "alone. Worse: share of pairs of a live run and a replay in which the live one is the worse, ties half; "
-            "50% is no difference. p: exact two-sided permutation test of the rank sum, of each cell before Holm's "
-            f"correction over {len(by_cell)} (*: rejected after it); of all cells together stratified, with van "
-            f"Elteren's weights. The cells may cost {SHARE:.1%} and the whole may cost {SHARE:.1%}."
+            f"Ratio: ERT to {_NEAR}, live over replay, 95% interval where it is supported; in ALL over the cells in "
+            "which both hit. Seconds are those of compiling, verifying and benchmarking "
+            "alone. Worse: share of pairs of a live run and a replay in which the live run is worse (ties count half); "
+            "50% means no difference. p: exact two-sided permutation test of the rank sum, for each cell before Holm's "
+            f"correction over {len(by_cell)} (*: rejected after it); for all cells together stratified, with van "
+            f"Elteren's weights. Error rate: {SHARE:.1%} for the cells and {SHARE:.1%} for the whole."
         ),
         headers=(
             "task", "strategy", "hits live", "replay", "ratio, evaluations", "worse", "p",
@@ -101,7 +101,7 @@ def _sides(cells: tuple[Cell, ...]) -> tuple[list[tuple[int, int]], list[tuple[i
 
 
 def p_text(p: float) -> str:
-    """Two figures, ``<0.0001`` below that."""
+    """A p value with two significant figures; ``<0.0001`` below that."""
     return f"{p:.2f}" if p >= 0.095 else f"{p:.2g}" if p >= 1e-4 else "<0.0001"
 
 
@@ -130,7 +130,7 @@ def _numbers(cell: Cell) -> dict[str, Any]:
 
 
 def sentence(agreement: Agreement) -> str:
-    """What the pairs show, with the numbers, in one sentence; others follow on the ranks and on what was left out."""
+    """What the pairs show, with the numbers; then sentences on the ranks and on what was left out."""
     cells = agreement.axes[0].cells
     runs = sum(cell.live[1] for cell in cells)
     different = [_axis_text(axis) for axis in agreement.axes if axis.differs]
@@ -145,11 +145,11 @@ def sentence(agreement: Agreement) -> str:
     )
     if agreement.missing:
         names = ", ".join(f"{task} with {strategy}" for task, strategy in agreement.missing)
-        told += f" Not compared, without replays: {names}."
+        told += f" Not compared, for lack of replays: {names}."
     if agreement.beaten:
-        told += f" {agreement.beaten} live runs ended below the recorded optimum, which judges all the same."
+        told += f" {agreement.beaten} live runs ended below the recorded optimum; they are still judged against it."
     if agreement.unjudged:
-        told += f" {agreement.unjudged} of them were judged by their own readings, not by the recording."
+        told += f" {agreement.unjudged} of them were judged by their own readings instead of the recording."
     return told
 
 
@@ -173,9 +173,9 @@ def _joined(parts: list[str]) -> str:
 
 
 def document(agreement: Agreement) -> dict[str, Any]:
-    """live-agreement.json."""
+    """The content of live-agreement.json."""
     return {
-        "question": "do live runs cost what replays say, and do they take as many evaluations?",
+        "question": "do live runs cost what replays predict, and do they need as many evaluations?",
         "sentence": sentence(agreement),
         "alpha": ALPHA,
         "alpha_cells": SHARE,

@@ -1,4 +1,4 @@
-"""Live runs and replays by pairs, in numbers and in words."""
+"""Pairs of live runs and replays, in numbers and in words."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def tests_of(paired: Paired) -> dict[str, Equivalence]:
 
 
 def pairs_table(paired: Paired) -> Table:
-    """A row per test."""
+    """One row per test."""
     numbers = paired_numbers(paired)
     rows = [
         [
@@ -45,13 +45,13 @@ def pairs_table(paired: Paired) -> Table:
         title="Live over replay, by pairs",
         caption=(
             "Ratio: geometric mean over pairs of live over replay, with its 90% interval. Equivalent: two one-sided t "
-            f"tests of its logarithm at {ALPHA:.0%} show it within the margin; different: the whole interval lies "
-            "outside. Power: chance that as many pairs of this spread show it if the true ratio is 1; "
-            f"needed: pairs for {POWER:.0%}. "
-            "Cost: compiling, verifying and benchmarking of a live run over what the recording says of the "
-            "configurations that it evaluated. Evaluations: of a live run and a replay of equal task, strategy and "
-            f"seed; a side that missed counts its budget ({paired.missed} pairs); {paired.both_missed} pairs in which "
-            f"both missed are left out. {_older(paired)}{_left_out(paired)}"
+            f"tests of its logarithm at {ALPHA:.0%} put it within the margin; different: the whole interval lies "
+            "outside. Power: chance that as many pairs with this spread show equivalence if the true ratio is 1; "
+            f"needed: pairs for a power of {POWER:.0%}. "
+            "Cost: compiling, verifying and benchmarking time of a live run over the recorded time of the "
+            "configurations that it evaluated. Evaluations: of a live run and a replay with the same task, strategy "
+            f"and seed; a side that missed counts as its budget ({paired.missed} pairs); {paired.both_missed} pairs in "
+            f"which both missed are left out. {_older(paired)}{_left_out(paired)}"
         ),
         headers=("what", "pairs", "live over replay", "margin", "verdict", "power", "needed"),
         rows=text_rows(rows),
@@ -72,7 +72,7 @@ def _left_out(paired: Paired) -> str:
 
 
 def paired_sentence(paired: Paired) -> str:
-    """Both verdicts with ratio, interval and power, and what was left out."""
+    """Both verdicts with ratio, interval and power, and the number of pairs left out."""
     said = [_told(name, test) for name, test in tests_of(paired).items()]
     return f"Live over replay: {'; '.join(said)}. {_older(paired)}{_left_out(paired)}"
 
@@ -81,7 +81,7 @@ def _older(paired: Paired) -> str:
     if not paired.older:
         return ""
     return (
-        f"{paired.older} of {len(paired.costs)} live runs are older ones that were charged for warm-ups and launchers, "
+        f"{paired.older} of {len(paired.costs)} live runs are older and were charged for warm-ups and launchers, "
         "which recordings leave out. "
     )
 
@@ -98,7 +98,7 @@ def _told(name: str, test: Equivalence) -> str:
 
 
 def paired_numbers(paired: Paired) -> dict[str, Any]:
-    """Part of live-agreement.json: the two tests, and what was counted."""
+    """The part of live-agreement.json with the two tests and the counts of pairs."""
     return {
         **{name: _numbers(test) for name, test in tests_of(paired).items()},
         "pairs_missed_by_one": paired.missed,
@@ -125,5 +125,5 @@ def _numbers(test: Equivalence) -> dict[str, Any]:
 
 
 def plain(value: float) -> float | None:
-    """Six figures; ``None`` for what JSON has no number for."""
+    """The value with six significant figures; ``None`` if JSON cannot represent it."""
     return float(f"{value:.6g}") if np.isfinite(value) else None

@@ -1,4 +1,4 @@
-"""Which strategy ends with something better than which, by runs of the same task."""
+"""How often the runs of one strategy end better than those of another on the same task."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from analysis.tables.table import Table, text_rows
 
 
 def pairwise(results: StudyResults) -> Table | None:
-    """P(row ends better than column), ties half, averaged over the tasks that both have; needs two strategies."""
+    """P(row ends better than column), ties counted half, averaged over common tasks; ``None`` with one strategy."""
     last = results.steps.groupby("run", sort=True)["true_ms"].last()
     runs = results.study.runs
     runs = runs[runs["task"].isin(results.counted[HEADLINE_TARGET])]
@@ -45,7 +45,7 @@ def pairwise(results: StudyResults) -> Table | None:
         name="improvement",
         title="Probability that a run of the row ends better than one of the column",
         caption=(
-            "By the true latency of the final incumbent, at whatever budget each had; ties half, tasks of equal "
+            "By the true latency of the final incumbent, at the budget of each run; ties count half, tasks have equal "
             "weight. 0.5 means that neither is ahead. 95% intervals over seeds are in the CSV."
             + lacking.note(strategies, results.counted[HEADLINE_TARGET])
         ),

@@ -1,4 +1,4 @@
-"""What the search is worth beside a time to target: final quality, score P, anytime area, random with twice the budget.
+"""Measures of a search other than time to target: final quality, score P, anytime area, random with twice the budget.
 
 All in evaluations, on recorded tasks, by the true latency of the incumbent.
 """
@@ -29,7 +29,7 @@ _SEED = 20261123
 
 
 def quality(results: StudyResults) -> Table | None:
-    """Means over counted tasks by strategy; ``None`` where nothing is recorded."""
+    """Means over counted tasks by strategy; ``None`` without recorded tasks."""
     data = per_task(results)
     if data.empty:
         return None
@@ -40,11 +40,11 @@ def quality(results: StudyResults) -> Table | None:
         title="Final and anytime quality, and random search with twice the budget",
         caption=(
             "Means over tasks, each of equal weight, ± standard error over seeds of these tasks. P: the aggregate "
-            "score of the autotuning methodology, calibrated so that random search has 0 (± what random studies of "
-            "this size reach in 95%). Area: under t*/t over the budget, less that of exact random. Final: t*/t at the "
-            "end. P(better): a run ends better than exact random search with the same and with twice the budget, ties "
-            "half. Beats default: share of runs that end faster than the default configuration. Restricted mean: "
-            f"evaluations to within {HEADLINE_TARGET:.0%} or the budget, over those of random."
+            "score of the autotuning methodology, calibrated so that random search has 0 (±: what random studies of "
+            "this size reach in 95%). Area: under t*/t over the budget, minus that of exact random. Final: t*/t at the "
+            "end. P(better): a run ends better than exact random search with the same and with twice the budget (ties "
+            "count half). Beats default: share of runs that end faster than the default configuration. Restricted "
+            f"mean: evaluations to within {HEADLINE_TARGET:.0%}, or the budget, over those of random."
             + lacking.note([row["strategy"] for row in rows], tasks)
         ),
         headers=(
@@ -57,7 +57,7 @@ def quality(results: StudyResults) -> Table | None:
 
 
 def per_task(results: StudyResults) -> pd.DataFrame:
-    """A row per counted recorded task and strategy."""
+    """One row per counted recorded task and strategy."""
     lacking = Lacking(results)
     study, steps = results.study, results.steps
     latency = step_functions(steps, len(study.runs), "evaluation", steps["true_ms"], before=float("inf"))
@@ -126,7 +126,7 @@ def _score(
 
 
 def _restricted(results: StudyResults, index: NDArray[np.int64], n: int, k: int) -> dict[str, float]:
-    """Restricted mean evaluations to the headline target, and exact random's at the same tau."""
+    """The restricted mean evaluations to the headline target, and exact random's at the same tau."""
     times = results.times
     own = times[times["run"].isin(index) & (times["target"] == HEADLINE_TARGET) & (times["axis"] == "evaluations")]
     cost = own["cost"].to_numpy(np.float64)

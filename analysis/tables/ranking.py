@@ -1,4 +1,4 @@
-"""Mean ranks over tasks with pairwise tests, for the appendix."""
+"""Mean ranks over tasks with pairwise tests, for the appendix of a report."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from analysis.tables.table import Table, text_rows
 
 
 def ranking(results: StudyResults, axis: str = "evaluations", target: float = HEADLINE_TARGET) -> Ranking | None:
-    """Ranks by speedup per counted task (an upper bound, where nothing hit, counts as its limit's best case).
+    """Rank strategies by their speedup on each counted task; without a hit, an upper bound counts as its best case.
 
     Strategies that lack a task are left out; ``None`` with fewer than two strategies or three tasks.
     """
@@ -31,7 +31,7 @@ def ranking(results: StudyResults, axis: str = "evaluations", target: float = HE
 
 
 def ranking_table(ranks: Ranking, results: StudyResults, target: float = HEADLINE_TARGET) -> Table:
-    """Mean ranks and Holm-adjusted p values against the best; of the study whose :func:`ranking` they are."""
+    """Mean ranks and Holm-adjusted p values against the best; ``ranks`` is the :func:`ranking` of the study."""
     lacking, tasks = Lacking(results), results.counted[target]
     data = pd.DataFrame({"strategy": ranks.strategies, "mean_rank": ranks.mean_rank})
     for i, name in enumerate(ranks.strategies):
@@ -47,9 +47,9 @@ def ranking_table(ranks: Ranking, results: StudyResults, target: float = HEADLIN
         name="ranks",
         title=f"Mean ranks over {ranks.tasks} tasks",
         caption=(
-            f"By ERT; no hit is last, ties share a rank.{friedman} p: Wilcoxon's signed ranks against the best, Holm's "
-            "correction over all pairs. Tasks of one kernel are no independent evidence: read it as a description."
-            + lacking.note(ranks.strategies, tasks)
+            f"By ERT; a strategy without a hit is last, ties share a rank.{friedman} p: Wilcoxon's signed ranks "
+            "against the best, Holm's correction over all pairs. Tasks of one kernel are not independent, so the table "
+            "is only descriptive." + lacking.note(ranks.strategies, tasks)
         ),
         headers=("strategy", "mean rank", "p against the best"),
         rows=text_rows(rows),

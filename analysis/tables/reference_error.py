@@ -1,4 +1,4 @@
-"""Difficulty and speedups with the error of the recorded latencies, where a study states one."""
+"""Difficulty and speedups with the error of the recorded latencies, if a study states one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from analysis.tables.table import Table, figure, text_rows, times_cell
 
 
 def difficulties(results: StudyResults, disturbed: Disturbed, target: float = HEADLINE_TARGET) -> Table | None:
-    """E[T] of both kinds of random search on every recorded task, with the interval that the error leaves."""
+    """E[T] of both kinds of random search on every recorded task, with its interval under that error."""
     known = disturbed.difficulty[disturbed.difficulty["target"] == target]
     rows: list[dict[str, Any]] = []
     for row in known.to_dict("records"):
@@ -45,7 +45,7 @@ def difficulties(results: StudyResults, disturbed: Disturbed, target: float = HE
     return Table(
         name="reference-error-tasks",
         title=f"Evaluations to within {target:.0%} by random search, with the error of the recorded latencies",
-        caption=_told(disturbed) + " Strata are those of the recording as it is.",
+        caption=_told(disturbed) + " Strata are those of the undisturbed recording.",
         headers=("task", "stratum", "uniform", "by parameter"),
         rows=text_rows(
             [
@@ -58,7 +58,7 @@ def difficulties(results: StudyResults, disturbed: Disturbed, target: float = HE
 
 
 def speedups(results: StudyResults, disturbed: Disturbed, target: float = HEADLINE_TARGET) -> Table | None:
-    """Mean speedups on these tasks, with the interval of the seeds alone and with both."""
+    """Mean speedups on these tasks, with intervals from the seeds alone and from seeds and reference."""
     stratum = headline_stratum(results.speedups)
     tables = [results.speedups, *(of for name, of in results.others.items() if name == EXACT_BY_PARAMETER)]
     parts = []
@@ -114,7 +114,7 @@ def _intervals(rows: pd.DataFrame, ending: str = "") -> pd.DataFrame:
 
 def _told(disturbed: Disturbed) -> str:
     return (
-        f"Every recorded latency is uncertain by {100 * disturbed.relative_error:.2g}%, and so is which of them are "
-        f"hits: 95% intervals with the spread over {disturbed.replicates} disturbed references. Runs and random search "
-        "are judged by the same one each time."
+        f"Every recorded latency is uncertain by {100 * disturbed.relative_error:.2g}%, so the set of hits is "
+        f"uncertain too: 95% intervals include the spread over {disturbed.replicates} disturbed references. Runs and "
+        "random search are judged by the same reference each time."
     )

@@ -1,4 +1,4 @@
-"""How long a search with restarts takes, not only on average: quantiles of its simulated total over random's."""
+"""How long a search with restarts takes: quantiles of its simulated total against those of random search."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SEED = 20261123
 
 
 def restarting(results: StudyResults, target: float = HEADLINE_TARGET) -> Table | None:
-    """Geometric means over counted recorded tasks of random's quantile over the strategy's, in evaluations."""
+    """Geometric mean over counted recorded tasks of random's quantile over the strategy's, in evaluations."""
     data = per_task(results, target)
     if data.empty:
         return None
@@ -41,8 +41,8 @@ def restarting(results: StudyResults, target: float = HEADLINE_TARGET) -> Table 
         name="restarts",
         title=f"Runtime with restarts to within {target:.0%}: typical and unlucky searches",
         caption=(
-            "A search that is begun anew after the budget until it hits, each failed run paid with its own cost "
-            "(simulated from the runs; of random search from its exact law). Geometric mean over tasks of random's "
+            "A search that restarts after its budget until it hits, with each missed run charged its own cost "
+            "(simulated from the runs; for random search from its exact law). Geometric mean over tasks of random's "
             "quantile over the strategy's; “<”: some task was never solved and is left out."
             + lacking.note(sorted(set(data["strategy"])), tasks)
         ),
@@ -75,7 +75,7 @@ def per_task(results: StudyResults, target: float) -> pd.DataFrame:
 
 
 def random_restarts(n: int, k: int, budget: int, draws: int, rng: np.random.Generator) -> Floats:
-    """Total evaluations of exact random search begun anew every ``budget`` evaluations until it hits. [draws]"""
+    """Total evaluations of exact random search that restarts every ``budget`` evaluations until it hits. [draws]"""
     drawn = min(budget, n)
     survival = random_search.survival(n, k, np.arange(drawn + 1))
     failures = rng.geometric(1.0 - survival[-1], draws) - 1

@@ -1,4 +1,4 @@
-"""On which tasks random or grid search suffices, by name."""
+"""The tasks on which random or grid search suffices, by name."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ GRID = "grid"
 
 
 def suffices(results: StudyResults, target: float = HEADLINE_TARGET) -> Table | None:
-    """A row per counted task with a recorded table."""
+    """One row per counted task with a recorded table."""
     rows = [_row(results, task, target) for task in sorted(results.counted[target] & set(results.study.references))]
     if not rows:
         return None
@@ -38,9 +38,9 @@ def suffices(results: StudyResults, target: float = HEADLINE_TARGET) -> Table | 
         name="random-suffices",
         title=f"Where random or grid search suffices (within {target:.0%})",
         caption=(
-            f"Random suffices where exact random search hits within the budget with a chance of at least {ENOUGH:.0%}, "
-            f"grid where at least that share of its runs hit. Saved: what the fastest strategy saves of random's "
-            f"expected seconds. {'; '.join(said) or 'On no task here does either'}."
+            "Random suffices where exact random search hits within the budget with a probability of at least "
+            f"{ENOUGH:.0%}, grid where at least that share of its runs hits. Saved: the share that the fastest "
+            f"strategy saves of random's expected seconds. {'; '.join(said) or 'Neither suffices on any task here'}."
             + lacking.note(sorted({GRID, *(r["fastest"] for r in rows)} - {""}), [r["task"] for r in rows], one=True)
         ),
         headers=(

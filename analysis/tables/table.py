@@ -1,4 +1,4 @@
-"""One table in three forms: CSV with the numbers, Markdown and LaTeX (booktabs) with the cells that people read."""
+"""One table in three forms: CSV with the numbers, Markdown and LaTeX (booktabs) with the formatted cells."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Table:
     """A table of a report.
 
     Attributes:
-        name: its file's stem.
+        name: the stem of its files.
         title, caption: what it shows, and how to read it.
         headers, rows: the cells as text.
         data: the numbers behind them.
@@ -60,14 +60,14 @@ class Table:
 
 
 def write(table: Table, folder: Path) -> None:
-    """``<name>.csv``, ``.md`` and ``.tex`` in ``folder``."""
+    """Write ``<name>.csv``, ``.md`` and ``.tex`` into ``folder``."""
     write_csv(table.data, folder / f"{table.name}.csv", "%.6g")
     write_text(folder / f"{table.name}.md", table.markdown())
     write_text(folder / f"{table.name}.tex", table.latex())
 
 
 def figure(value: float) -> str:
-    """Two significant figures' worth: 0.46, 3.3, 15, 210."""
+    """A number with two significant figures: 0.46, 3.3, 15, 210."""
     if np.isnan(value):
         return "–"
     if np.isinf(value):
@@ -80,7 +80,7 @@ def percent(value: float) -> str:
 
 
 def times_cell(value: float, low: float, high: float, bound: str = "none") -> str:
-    """``3.3× (1.2–8.9)``, ``< 0.8× (up to 3.1)``, ``> 4×``; ``?`` where nothing is known."""
+    """A speedup as text: ``3.3× (1.2–8.9)``, ``< 0.8× (up to 3.1)``, ``> 4×``; ``?`` if it is not known."""
     if bound == "upper":
         return f"< {figure(value)}×" + ("" if np.isnan(high) else f" (up to {figure(high)})")
     if bound == "lower":

@@ -1,4 +1,4 @@
-"""What does tuning again gain? The optimum of one device replayed on another, for tasks recorded on both."""
+"""What does tuning again gain? The optimum of one device on another, for tasks recorded on both."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from analysis.tables.table import Table, figure, text_rows
 
 
 def transfer(results: StudyResults) -> Table | None:
-    """``None`` where no task is recorded on two devices (with the keys to join them)."""
+    """One row per task and pair of devices; ``None`` if no task is recorded on two devices with keys to join them."""
     tables = {task: t for task, t in results.study.references.items() if "key" in t}
     rows = [
         row
@@ -31,9 +31,9 @@ def transfer(results: StudyResults) -> Table | None:
         name="transfer",
         title="What tuning again gains: the optimum of one device on another",
         caption=(
-            "Slowdown of the optimum carried over, against the optimum found there: what tuning again can gain at "
-            "most. Evaluations: expected number that exact random search needs there for something faster than what "
-            "was carried over. Spearman: rank correlation of all latencies."
+            "Slowdown of the transferred optimum against the optimum of the second device: what tuning again can gain "
+            "at most. Evaluations: expected number that exact random search needs there to find something faster than "
+            "what was transferred. Spearman: rank correlation of all latencies."
         ),
         headers=("task", "from", "to", "slowdown", "gain", "evaluations until better", "Spearman"),
         rows=text_rows(

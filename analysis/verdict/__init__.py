@@ -1,1 +1,1 @@
-"""Judge a hypothesis by a study's speedups."""
+"""Judge a hypothesis from a study's speedups."""

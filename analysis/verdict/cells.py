@@ -1,9 +1,9 @@
-"""The tests of a hypothesis, "at least so many times as fast as random search", that a verdict is made of.
+"""The tests of a hypothesis, "at least ``threshold`` times as fast as random search", on which a verdict rests.
 
-A test is of one strategy, stratum, axis, kind of random search and target, and asks for *these tasks* (only seeds vary)
-or for *new kernels*. It is one-sided either way, on the bounds of the speedup, with Holm's correction over the targets.
-Nothing is tested without a supported interval. A task that was never solved leaves a bound, which can refute (or
-support, where it was random search that never solved it) by the exact law of runs without a hit.
+A test has one strategy, stratum, axis, kind of random search and target, and is about *these tasks* (only seeds vary)
+or about *new kernels*. It is one-sided in each direction, on the bounds of the speedup, with Holm's correction over the
+targets. Without a supported interval nothing is tested. A task that was never solved gives a bound, which can refute
+(or support, if random search never solved it) by the exact law of runs without a hit.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ class Cell:
 
     Attributes:
         question: ``these tasks`` or ``new kernels``.
-        speedup, lower, upper: the estimate and its one-sided bounds at the hypothesis's level; nan where there is none.
+        speedup, lower, upper: the estimate and its one-sided bounds at the hypothesis's level; nan without one.
         p_above, p_below: p of "at most the threshold" and of "at least the threshold", Holm-adjusted over the targets;
             nan counts as 1.
-        raw_above, raw_below: the same without the adjustment; nan where nothing is known.
-        verdict: of this one test.
-        reason: why nothing is decided, where something stands in the way.
-        workers, baseline_workers: compile workers on either side's clock; nan where tasks differ in them.
+        raw_above, raw_below: the same without the adjustment; nan if unknown.
+        verdict: the verdict of this test.
+        reason: what prevents a decision, if anything.
+        workers, baseline_workers: compile workers of each side; nan if tasks differ in them.
     """
 
     question: str
@@ -60,15 +60,15 @@ class Cell:
 
     @property
     def axis_words(self) -> str:
-        """The axis, of seconds with the workers of either side."""
+        """The axis; for seconds with the compile workers of both sides."""
         return self.axis if self.axis != SECONDS else clock_words([(self.workers, self.baseline_workers)])
 
 
 def family(records: Sequence[Mapping[Any, Any]], question: str, hypothesis: Hypothesis) -> list[Cell]:
-    """The targets of one strategy, stratum, axis and baseline: tested together.
+    """The tests of one strategy, stratum, axis and baseline at all targets, which are corrected together.
 
     Args:
-        records: rows of a speedup table that speak of ``ALL``, with :data:`analysis.study.speedup.DETAILS`.
+        records: the rows for ``ALL`` of a speedup table, with :data:`analysis.study.speedup.DETAILS`.
     """
     threshold, error_rate = hypothesis.threshold, hypothesis.error_rate
     of = "_these" if question == THESE_TASKS else ""
@@ -113,7 +113,7 @@ _REASONS = {"upper": "some task was never solved", "lower": "random never solved
 
 
 def _p_of_limit(row: Mapping[Any, Any], refused: str, bound: str, question: str, threshold: float) -> float:
-    """Where some task was never solved there is only a limit, on one side, at every confidence; nan on the other."""
+    """The p value if some task was never solved: there is only a one-sided limit; nan for the other side."""
     if row["bound"] != bound or refused or not isinstance(row["tasks"], tuple):
         return float("nan")
     return p_of_limit(row["tasks"], question, threshold, bound)

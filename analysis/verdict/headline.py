@@ -1,7 +1,7 @@
 """A study's headline: one sentence of at most :data:`MOST_WORDS` words, computed from the tests.
 
-It tells of the claim's best strategy and of the comparison that its verdict hangs on; everything else is in the table
-and in :func:`analysis.verdict.text.details`.
+It names the claim's best strategy and the comparison that decides its verdict; everything else is in the table and in
+:func:`analysis.verdict.text.details`.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ _RANDOM = {
     HIERARCHICAL_RUNS: "runs of random search by parameter",
     RANDOM_RUNS: "runs of uniform random search",
 }
-"""By the label of a baseline, or what it begins with: longer ones first."""
+"""By the label of a baseline, or the beginning of it; longer ones first."""
 
 
 Corrected = Mapping[str, Mapping[str, Mapping[str, tuple[float, float]]]]
-"""Question to stratum to strategy: p of support and of refutation over all of its tests."""
+"""Question to stratum to strategy: p of support and of refutation over all its tests."""
 
 
 def headline(
@@ -45,12 +45,12 @@ def headline(
     hypothesis: Hypothesis,
     corrected: Corrected = MappingProxyType({}),
 ) -> str:
-    """The sentence.
+    """Write the headline.
 
     Args:
-        cells: every test.
+        cells: all tests.
         claim: question to stratum to the verdict on the claim itself.
-        corrected: what an undecided claim with an interval on one side of the threshold is explained by.
+        corrected: corrected p values, which explain an undecided claim whose interval is on one side of the threshold.
     """
     question = hypothesis.questions[0]
     strata = [name for name in hypothesis.strata if any((c.question, c.stratum) == (question, name) for c in cells)]
@@ -75,7 +75,7 @@ def headline(
 
 
 def _random(baseline: str) -> str:
-    """A kind of random search in words, with its workers where it has its own."""
+    """A kind of random search in words, with its compile workers if it has its own."""
     name = next((name for name in _RANDOM if baseline.startswith(name)), "")
     rest = baseline.removeprefix(name).strip("_").replace("_", " ")
     return f"{_RANDOM.get(name, baseline)}{f' ({rest})' if name and rest else ''}"
@@ -98,7 +98,7 @@ def _value(cell: Cell) -> float:
 
 
 def _decisive(cells: Sequence[Cell], verdict: str) -> Cell:
-    """What the verdict hangs on: a comparison that refutes it if there is one, the lowest speedup else."""
+    """The test that decides the verdict: one that refutes, if there is one, else the lowest speedup."""
     below = [cell for cell in cells if verdict == REFUTED and np.isfinite(cell.p_below)]
     if below:
         return min(below, key=lambda cell: (cell.p_below, _value(cell)))
@@ -106,7 +106,7 @@ def _decisive(cells: Sequence[Cell], verdict: str) -> Cell:
 
 
 def _still_open(cell: Cell, p: tuple[float, float], hypothesis: Hypothesis) -> str:
-    """Why the claim is undecided although this comparison by itself puts the speedup on one side of the threshold."""
+    """Why the claim is undecided although this test alone puts the speedup on one side of the threshold."""
     above, below = cell.lower > hypothesis.threshold, cell.upper < hypothesis.threshold
     if not above and not below:
         return ""
@@ -136,7 +136,7 @@ def _times(cell: Cell, verdict: str, still_open: str = "") -> str:
 def _new_kernels(
     cells: Sequence[Cell], claim: Mapping[str, Mapping[str, str]], stratum: str, hypothesis: Hypothesis
 ) -> str:
-    """The verdict for new kernels, where that is a further question."""
+    """The verdict for new kernels, if the hypothesis asks for it too."""
     if NEW_KERNELS not in hypothesis.questions[1:] or stratum not in claim.get(NEW_KERNELS, {}):
         return ""
     asked = [c for c in cells if (c.question, c.stratum, c.target) == (NEW_KERNELS, stratum, hypothesis.target)]

@@ -1,4 +1,4 @@
-"""``hypothesis.yaml``: where it lies, and the one strict reader of it. analysis/README.md describes the file."""
+"""Find and strictly read ``hypothesis.yaml``. analysis/README.md describes the file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from analysis.verdict.yaml_mapping import read_mapping, shown
 
 NAME = "hypothesis.yaml"
 VERSION = 1
-"""The newest version of the file that is understood. It grows when a file of an older version would be misread."""
+"""The newest supported version of the format. It increases when older versions would be misread."""
 _KEYS = ("version", *(field.name for field in fields(Hypothesis)))
 _OPTIONAL = ("upper_end", "seeds", "stratum_rule", "live", "registered", "leave_out_unreachable", "reference_error")
 
@@ -32,8 +32,8 @@ class HypothesisFile:
     """A hypothesis and the file that holds it.
 
     Attributes:
-        path: as it was found or given.
-        sha256: of its bytes, so that a report says which hypothesis it judged.
+        path: as found or given.
+        sha256: of its bytes, so that a report can name the hypothesis that it judged.
     """
 
     path: Path
@@ -41,11 +41,11 @@ class HypothesisFile:
     hypothesis: Hypothesis
 
     def registration(self) -> Registration:
-        """When it was fixed; asks Git."""
+        """When the hypothesis was registered, according to Git."""
         return registration(self.path, self.hypothesis.registered)
 
     def document(self, known: Registration) -> dict[str, Any]:
-        """The ``hypothesis`` of verdict.json: file, digest, commits and every field."""
+        """The ``hypothesis`` in verdict.json: file, digest, commits and all fields."""
         return {
             "file": str(self.path),
             "sha256": self.sha256,
@@ -55,9 +55,9 @@ class HypothesisFile:
 
 
 def find_hypothesis(folders: Sequence[str | Path], given: Path | None = None) -> HypothesisFile | None:
-    """The hypothesis of a study: ``given``, else that of its results folders; ``None`` where there is none.
+    """The hypothesis of a study: ``given``, else that of its results folders; ``None`` without one.
 
-    A folder's is ``hypothesis.yaml`` in it, else in its parent. Folders without one go with the others.
+    A folder's hypothesis is ``hypothesis.yaml`` in it, else in its parent. Folders without one are accepted.
 
     Raises:
         AnalysisError: as :func:`read_hypothesis`, or two folders have different ones.
@@ -84,7 +84,7 @@ def read_hypothesis(path: Path) -> HypothesisFile:
     """Read and check one file.
 
     Raises:
-        AnalysisError: it cannot be read, or a field is unknown, missing, of the wrong type or out of range; the line
+        AnalysisError: it cannot be read, or a field is unknown, missing, of the wrong type or out of range; the message
             names file, field, value and what was expected.
     """
     data, document = read_mapping(path, _KEYS, "a hypothesis")
@@ -92,7 +92,7 @@ def read_hypothesis(path: Path) -> HypothesisFile:
 
 
 class _Reader:
-    """One document, field by field."""
+    """Reads one document, field by field."""
 
     def __init__(self, path: Path, document: dict[Any, Any]) -> None:
         self.path, self.document = path, document
@@ -126,17 +126,17 @@ class _Reader:
         )
 
     def _part(self, name: str, read: Callable[[Path, object], _Read]) -> _Read | None:
-        """A part that may be left out."""
+        """Read an optional part."""
         value = self.document.get(name)
         return None if value is None else read(self.path, value)
 
     def _check_version(self) -> None:
-        """First, for a newer file may have other keys."""
+        """Check the version first, because a newer file may have other keys."""
         version = self.document.get("version")
         if type(version) is not int or version < 1:
-            raise self.fault("version", f"{VERSION}, the version of this file's format")
+            raise self.fault("version", f"{VERSION}, the version of this format")
         if version > VERSION:
-            raise self.fault("version", f"{VERSION} at most: a newer NearOpt wrote this file")
+            raise self.fault("version", f"at most {VERSION}: a newer NearOpt wrote this file")
 
     def _check_keys(self) -> None:
         for key in self.document:
@@ -151,11 +151,11 @@ class _Reader:
     def text(self, name: str) -> str:
         value = self.document[name]
         if not isinstance(value, str) or not value.strip():
-            raise self.fault(name, "a text that is not empty")
+            raise self.fault(name, "a non-empty text")
         return printable(" ".join(value.split()))
 
     def names(self, name: str) -> tuple[str, ...]:
-        """A list of different names, of ``CHOICES`` where these say which."""
+        """Read a list of distinct names, from ``CHOICES`` if the field is in it."""
         choices = CHOICES.get(name)
         expected = f"a list of one or more of {_listed(choices)}" if choices else f"a list of names of {name}"
         values = self.document[name]
@@ -171,14 +171,14 @@ class _Reader:
         return tuple(values)
 
     def number(self, name: str, low: float, high: float = float("inf")) -> float:
-        """Above ``low`` and below ``high``."""
+        """Read a number above ``low`` and below ``high``."""
         value = self.document[name]
         if not _is_number(value) or not low < value < high:
             raise self.fault(name, f"a number above {low:g}" + (f" and below {high:g}" if high < float("inf") else ""))
         return float(value)
 
     def flag(self, name: str) -> bool:
-        """``false`` where it is not said."""
+        """Read a flag; ``false`` by default."""
         value = self.document.get(name, False)
         if not isinstance(value, bool):
             raise self.fault(name, "true or false")

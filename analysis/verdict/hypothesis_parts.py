@@ -1,4 +1,4 @@
-"""The parts of ``hypothesis.yaml`` that hold fields themselves and may be left out: seeds, stratum rule, live part."""
+"""The optional parts of ``hypothesis.yaml`` that have fields themselves: seeds, stratum rule, live part."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from analysis.verdict.hypothesis import LivePart, Seeds
 
 
 class Part:
-    """One field of a document that holds fields itself, with the name that faults are told by."""
+    """A field of a document that has fields itself, with its name for error messages."""
 
     def __init__(self, path: Path, name: str, value: object, keys: Sequence[str]) -> None:
         self.path, self.name = path, name
@@ -43,7 +43,7 @@ class Part:
         return value
 
     def number(self, key: str, low: float, high: float = float("inf")) -> float:
-        """Above ``low`` and below ``high``."""
+        """Read a number above ``low`` and below ``high``."""
         value = self.values[key]
         if not isinstance(value, int | float) or isinstance(value, bool) or not low < value < min(high, 1e300):
             raise self.fault(key, value, f"a number above {low:g}" + (f" and below {high:g}" if high < 1e300 else ""))
@@ -92,7 +92,7 @@ def read_reference_error(path: Path, value: object, name: str = "reference_error
 
 
 def read_registered(path: Path, value: object) -> str:
-    """A day or a time, as YAML reads it or as text; given back in ISO 8601, in UTC."""
+    """Convert a day or a time, as YAML parsed it or as text, to ISO 8601 in UTC."""
     moment = value
     if isinstance(value, str):
         try:

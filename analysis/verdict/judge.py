@@ -1,8 +1,7 @@
-"""The verdict on a study's hypothesis, "at least so many times as fast as random search", computed from the bounds.
+"""The verdict on a study's hypothesis, "at least ``threshold`` times as fast as random search".
 
-The tests (:mod:`analysis.verdict.cells`) are those of all axes x kinds of random search x targets that the hypothesis
-names, for each strategy and stratum, for *these tasks* and for *new kernels*. A strategy's verdict is taken at the
-hypothesis's target:
+The tests (:mod:`analysis.verdict.cells`) cover all axes x kinds of random search x targets of the hypothesis, for each
+strategy and stratum, for *these tasks* and for *new kernels*. A strategy's verdict is at the hypothesis's target:
 
 - *supported* where every axis and baseline is there and puts the speedup above the threshold after Holm's correction
   over the targets, and so does random search that never restarts (:mod:`analysis.verdict.sensitivity`). All have to, so
@@ -11,13 +10,13 @@ hypothesis's target:
   smallest p of a target counts as many times as it has tests (Bonferroni, which holds however they depend), before
   Holm's correction over the targets. Without it a strategy that is exactly as fast as the threshold on all four, but
   not at the other targets, was refuted in 7 to 16% of simulated studies, with it in 2 to 4% (``experiments/coverage``).
-- *undecided* else.
+- *undecided* otherwise.
 
-Where a hypothesis registers an error of the recorded latencies, both have to hold with that too
+If a hypothesis registers an error of the recorded latencies, both verdicts must hold with it too
 (:mod:`analysis.verdict.with_reference`).
 
-The claim itself stands with the hypothesis's own strategies. Any of them may support it, so that support is
-Holm-corrected over them; all of them have to refute it, one that did not run included.
+The hypothesis's own strategies decide the claim. Any of them may support it, so support is Holm-corrected over them;
+all of them must refute it, including one that did not run.
 """
 
 from __future__ import annotations
@@ -42,20 +41,20 @@ from analysis.verdict.with_reference import WithError, with_error
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the study says of its hypothesis.
+    """The verdict of a study on its hypothesis.
 
     Attributes:
-        hypothesis: what was judged.
-        cells: every test.
-        judgements: what they amount to, by strategy.
-        claim: question to stratum to the verdict on the claim itself, which the hypothesis's strategies stand for; a
-            stratum is absent where none of them ran.
+        hypothesis: the hypothesis judged.
+        cells: all tests.
+        judgements: the combined result of the tests, by strategy.
+        claim: question to stratum to the verdict on the claim, which the hypothesis's strategies decide; a stratum is
+            absent if none of them ran.
         sentence: the headline, at most 60 words.
-        details: all of it in words.
+        details: the whole verdict in words.
         sensitivity: the tests over random search that never restarts, which *supported* survived.
         unreachable: tasks on which random search is too fast for the claim.
-        notes: what a reader must know of both, a sentence each.
-        reference: the same tests with the error of the recorded latencies, where one is stated.
+        notes: sentences on both that a reader must know.
+        reference: the same tests with the error of the recorded latencies, if one is stated.
     """
 
     hypothesis: Hypothesis
@@ -71,11 +70,11 @@ class Verdict:
 
     @property
     def verdicts(self) -> Verdicts:
-        """The words alone."""
+        """Only the verdicts."""
         return words(self.judgements, self.hypothesis.error_rate)
 
     def document(self) -> dict[str, Any]:
-        """verdict.json."""
+        """The content of verdict.json."""
         claimed = self.hypothesis
         near = f"within {claimed.target:.0%} of the optimum"
         return {
@@ -104,11 +103,11 @@ class Verdict:
 
 
 def judge(results: StudyResults, hypothesis: Hypothesis, disturbed: Disturbed | None = None) -> Verdict:
-    """Test the hypothesis for its own strategies, and for every other one that is no random search.
+    """Test the hypothesis for its own strategies, and for every other strategy that is not random search.
 
     Args:
-        disturbed: what an error of the recorded latencies does to the study. It decides where the hypothesis registers
-            that error, and is computed here if it is not given; else it is told.
+        disturbed: the study under the error of the recorded latencies. It decides if the hypothesis registers that
+            error, and is then computed here unless given; otherwise it is only reported.
     """
     registered = hypothesis.reference_error
     if registered is not None and (disturbed is None or disturbed.relative_error != registered):
@@ -143,7 +142,7 @@ def judge(results: StudyResults, hypothesis: Hypothesis, disturbed: Disturbed | 
 
 
 def plain(value: Any) -> Any:
-    """A number as verdict.json has it: six digits, null where there is none."""
+    """A value for verdict.json: numbers with six digits, null without a value."""
     if isinstance(value, float | np.floating):
         return float(f"{value:.6g}") if np.isfinite(value) else None
     return value

@@ -1,4 +1,4 @@
-"""What the tests of a hypothesis amount to, by strategy and for the claim: :mod:`analysis.verdict.judge`."""
+"""Combine the tests of a hypothesis by strategy and for the claim; see :mod:`analysis.verdict.judge`."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from analysis.verdict.hypothesis import ALL, Hypothesis
 from analysis.verdict.text import Verdicts
 
 FAMILY = ["strategy", "stratum", "axis", "baseline"]
-"""What the tests at several targets have in common."""
+"""The fields that the tests at several targets share."""
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """One strategy in one stratum, all axes and baselines together.
+    """The result for one strategy in one stratum, over all axes and baselines.
 
     Attributes:
-        p_supported: of "at most the threshold somewhere"; 1 where an axis or a baseline is missing.
-        p_refuted: of "at least the threshold everywhere".
+        p_supported: p of "at most the threshold somewhere"; 1 if an axis or a baseline is missing.
+        p_refuted: p of "at least the threshold everywhere".
     """
 
     p_supported: float
@@ -71,7 +71,7 @@ def judgements_of(cells: Sequence[Cell], harder: Sequence[Cell], hypothesis: Hyp
 
 
 def strictest(one: Judgements, other: Judgements) -> Judgements:
-    """What has to hold by both; what only one of them has does not."""
+    """The stricter of two judgements for each strategy; what only one of them has is dropped."""
     return {
         question: {
             stratum: {
@@ -86,7 +86,7 @@ def strictest(one: Judgements, other: Judgements) -> Judgements:
 
 
 def of_claim(judgements: Judgements, hypothesis: Hypothesis) -> dict[str, dict[str, str]]:
-    """Question to stratum to the verdict on the claim itself; without strata in which none of its strategies ran."""
+    """Question to stratum to the verdict on the claim, without strata in which none of its strategies ran."""
     return {
         question: {
             stratum: _claim_in(by_name, hypothesis)
@@ -98,7 +98,7 @@ def of_claim(judgements: Judgements, hypothesis: Hypothesis) -> dict[str, dict[s
 
 
 def taken_away(easier: Judgements, judgements: Judgements, error_rate: float) -> list[tuple[str, str, str]]:
-    """Question, stratum and strategy of what would be supported, were random search begun anew after the budget."""
+    """Question, stratum and strategy of each verdict that is supported only if random search restarts at the budget."""
     return [
         (question, stratum, name)
         for question, strata in easier.items()
@@ -109,7 +109,7 @@ def taken_away(easier: Judgements, judgements: Judgements, error_rate: float) ->
 
 
 def p_values(judgements: Judgements) -> Corrected:
-    """What an undecided claim is explained by."""
+    """The corrected p values, which explain an undecided claim."""
     return {
         question: {
             stratum: {name: (of.p_supported, of.p_refuted) for name, of in by_name.items()}
@@ -141,7 +141,7 @@ def _by_strategy(cells: Sequence[Cell], harder: Sequence[Cell], hypothesis: Hypo
 
 
 def _together(cells: Sequence[Cell], harder: float, hypothesis: Hypothesis) -> Judgement:
-    """Of one strategy's tests in one stratum, at all targets; ``harder``: the p that support has to survive too."""
+    """Combine one strategy's tests in a stratum over all targets; ``harder``: a further p that support must survive."""
     headline = [cell for cell in cells if cell.target == hypothesis.target]
     complete = {(cell.axis, hypothesis.asked(cell.baseline)) for cell in headline} >= hypothesis.needs()
     targets = sorted({cell.target for cell in cells})
@@ -153,5 +153,5 @@ def _together(cells: Sequence[Cell], harder: float, hypothesis: Hypothesis) -> J
 
 
 def _smallest(p_values: Sequence[float]) -> float:
-    """p of "none is false": the smallest times their number, 1 at most; nan counts as 1."""
+    """Bonferroni's p: the smallest times their number, at most 1; nan counts as 1."""
     return min(1.0, len(p_values) * float(np.nan_to_num(p_values, nan=1.0).min()))

@@ -1,8 +1,8 @@
-"""``reference_error.yaml``: how well the recorded latencies of a study are known, measured and stated beside it.
+"""Read ``reference_error.yaml``: the measured error of a study's recorded latencies, stated beside its results.
 
-Three keys: ``version`` (1), ``relative_error`` (relative standard error of a recorded latency; of several that were
-measured the largest) and ``source`` (how it is known). A hypothesis may register an error of its own: that one decides,
-and this file is not asked. Else what this file says is told, and decides nothing.
+It has three keys: ``version`` (1), ``relative_error`` (relative standard error of a recorded latency; the largest of
+several measured ones) and ``source`` (how it is known). If the hypothesis registers an error, that one decides and this
+file is ignored. Otherwise the results with this error are reported, and decide nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _KEYS = ("version", "relative_error", "source")
 
 @dataclass(frozen=True)
 class StatedError:
-    """What one file says."""
+    """The content of one file."""
 
     path: Path
     relative_error: float
@@ -32,7 +32,7 @@ class StatedError:
 
 
 def find_reference_error(folders: Sequence[str | Path]) -> StatedError | None:
-    """That of the results folders, each in the folder or in its parent; ``None`` where there is none.
+    """The error stated for the results folders, in each folder or its parent; ``None`` without one.
 
     Raises:
         AnalysisError: a file is damaged, or two folders state different errors.
@@ -43,7 +43,7 @@ def find_reference_error(folders: Sequence[str | Path]) -> StatedError | None:
         if other.relative_error != files[0].relative_error:
             raise AnalysisError(
                 f"{other.path}: relative_error={other.relative_error:g}: expected {files[0].relative_error:g}, as in "
-                f"{files[0].path}: one for all folders"
+                f"{files[0].path}: one value for all folders"
             )
     return files[0] if files else None
 
@@ -52,7 +52,7 @@ def read(path: Path) -> StatedError:
     """Read and check one file.
 
     Raises:
-        AnalysisError: it cannot be read, or a key is unknown, missing or wrong; one line says which.
+        AnalysisError: it cannot be read, or a key is unknown, missing or wrong; the message says which.
     """
     _, document = read_mapping(path, _KEYS, "the error of a study's recorded latencies")
     for key in (*document, *_KEYS):
@@ -64,6 +64,6 @@ def read(path: Path) -> StatedError:
         raise AnalysisError(f"{path}: version={document['version']!r:.60}: expected {VERSION}")
     source = document["source"]
     if not isinstance(source, str) or not source.strip():
-        raise AnalysisError(f"{path}: source={source!r:.60}: expected a text that is not empty")
+        raise AnalysisError(f"{path}: source={source!r:.60}: expected a non-empty text")
     relative = read_reference_error(path, document["relative_error"], "relative_error")
     return StatedError(path, relative, printable(" ".join(source.split())))

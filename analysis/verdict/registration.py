@@ -1,7 +1,7 @@
-"""When a hypothesis was fixed, by Git or by its own word, and whether results are older than that.
+"""When a hypothesis was registered, by Git or by its own statement, and whether results are older.
 
-A file can be added early and changed late, so its age is that of its last change: of the commit that gave it the bytes
-that were judged. Bytes that no commit has are as old as the file says in ``registered``, or of unknown age.
+A file can be added early and changed late, so its age is that of its last change, that is, of the commit with the
+judged bytes. If no commit has these bytes, the age is that of the field ``registered``, or unknown.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 NEWER, OLDER, MIXED, UNKNOWN = "newer", "older", "mixed", "unknown"
-"""What results are, beside the hypothesis that judges them."""
+"""The possible ages of results relative to their hypothesis."""
 
 
 @dataclass(frozen=True)
 class Commit:
-    """A commit's full hash and the time it was made, ISO 8601."""
+    """A commit's full hash and its time, ISO 8601."""
 
     hash: str
     time: str
@@ -28,13 +28,13 @@ class Commit:
 
 @dataclass(frozen=True)
 class Registration:
-    """What is known of a hypothesis's age.
+    """What is known about a hypothesis's age.
 
     Attributes:
-        added, changed: the commits that first added the file and that gave it its present content; ``None`` outside
-            of a repository, or where Git is not there.
-        uncommitted: the file holds what no commit does; ``None`` outside of a repository.
-        registered: the file's own word, ISO 8601.
+        added, changed: the commits that first added the file and that gave it its present content; ``None`` outside a
+            repository or without Git.
+        uncommitted: whether no commit has the content of the file; ``None`` outside a repository.
+        registered: the time stated in the file, ISO 8601.
     """
 
     added: Commit | None
@@ -44,7 +44,7 @@ class Registration:
 
     @property
     def since(self) -> str | None:
-        """The time from which on the hypothesis stood as it is."""
+        """The time since which the hypothesis has been unchanged."""
         return self.changed.time if self.changed is not None and not self.uncommitted else self.registered
 
     def document(self) -> dict[str, Any]:
@@ -54,7 +54,7 @@ class Registration:
 
 
 def registration(path: Path, registered: str | None) -> Registration:
-    """Ask Git about the file where it lies; a link is asked about where it points."""
+    """Ask Git about the file; a link is followed."""
     file = path.resolve()
     prefix = _git(file.parent, "rev-parse", "--show-prefix")
     commits = _commits(file, "--diff-filter=A") if prefix is not None else []
@@ -70,11 +70,11 @@ def registration(path: Path, registered: str | None) -> Registration:
 
 
 def age(found: Registration, path: Path, environment: Mapping[str, Any]) -> tuple[str, str]:
-    """Whether results are newer than the hypothesis, and how that is known, in a sentence.
+    """Whether results are newer than the hypothesis, and a sentence on how that is known.
 
     Args:
-        environment: ``Study.environment``: ``started`` and ``last_started``, where runs say when they began; else the
-            commit of their code is looked up in the hypothesis's repository.
+        environment: ``Study.environment``, with ``started`` and ``last_started`` if runs record when they began;
+            otherwise the commit of their code is looked up in the hypothesis's repository.
     """
     first, last = _moment(environment.get("started")), _moment(environment.get("last_started"))
     since = _moment(found.since)
@@ -82,9 +82,9 @@ def age(found: Registration, path: Path, environment: Mapping[str, Any]) -> tupl
         why = "changed since its last commit" if found.uncommitted and found.added else "in no commit"
         return (
             UNKNOWN,
-            f"The hypothesis is {why} and has no registered date: nothing shows that it is older than the runs.",
+            f"The hypothesis is {why} and has no registered date: so it cannot be shown to be older than the runs.",
         )
-    stood = f"The hypothesis stands as it is since {since.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    stood = f"The hypothesis is unchanged since {since.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     if first is not None and last is not None:
         word = NEWER if first >= since else OLDER if last < since else MIXED
         runs = {NEWER: "all runs began later", OLDER: "all runs began earlier", MIXED: "some runs began earlier"}[word]
@@ -92,7 +92,7 @@ def age(found: Registration, path: Path, environment: Mapping[str, Any]) -> tupl
     code = (environment.get("git") or {}).get("commit")
     if found.changed is not None and not found.uncommitted and isinstance(code, str) and _is_hash(code):
         if _is_ancestor(path, found.changed.hash, code):
-            return NEWER, f"{stood}; the runs are by code of commit {code[:12]}, which has it."
+            return NEWER, f"{stood}; the runs are by code of commit {code[:12]}, which includes it."
         if _is_ancestor(path, code, found.changed.hash):
             return OLDER, f"{stood}; the runs are by older code, of commit {code[:12]}, and do not say when they began."
     return UNKNOWN, f"{stood}; the runs do not say when they began."
@@ -113,7 +113,7 @@ def _is_hash(text: str) -> bool:
 
 
 def _commits(file: Path, option: str) -> list[Commit]:
-    """Newest first."""
+    """The commits of a file, newest first."""
     listed = _git(file.parent, "log", option, "--format=%H %ct", "--", f":(literal){file.name}")
     commits = []
     for line in (listed or b"").decode("ascii", "replace").splitlines():
@@ -127,7 +127,7 @@ def _is_ancestor(path: Path, older: str, newer: str) -> bool:
 
 
 def _git(folder: Path, *arguments: str) -> bytes | None:
-    """What Git says; ``None`` where it fails, is not there, or the folder is in no repository."""
+    """The output of Git; ``None`` if it fails or is missing, or if the folder is in no repository."""
     settings = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
         done = subprocess.run(

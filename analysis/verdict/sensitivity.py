@@ -1,8 +1,8 @@
-"""The same tests over random search that never restarts: what is supported must survive them.
+"""The same tests over random search that never restarts, which support must survive.
 
-The verdict gives both sides the same budget, so that random search against itself is 1: after the budget it begins
-anew and forgets what it has seen. Nobody who needs a result would, and one that goes on (E[T] for ERT at the budget) is
-faster. These tests decide nothing by themselves; one that fails takes *supported* away.
+The verdict gives both sides the same budget, so that random search against itself is 1; after the budget, random search
+restarts and forgets what it has seen. In practice nobody would do that, and random search that continues (with E[T]
+instead of ERT at the budget) is faster. These tests decide nothing alone, but one that fails prevents *supported*.
 """
 
 from __future__ import annotations
@@ -35,20 +35,22 @@ _EXACT = {
 
 
 def counterparts(hypothesis: Hypothesis) -> dict[str, str]:
-    """By baseline that a hypothesis names, the label of the one that never restarts; by the exact law of its kind,
-    also for runs: with noise, or runs, a search may never end."""
+    """Map each baseline of a hypothesis to its counterpart that never restarts.
+
+    It is always the exact law of that kind, because a search with noise, or a run, may never end.
+    """
     named = (name for name in hypothesis.baselines if name in _EXACT)
     return {name: Baseline(_EXACT[name], restarts=False).label for name in named}
 
 
 def tables(results: StudyResults, hypothesis: Hypothesis) -> dict[str, pd.DataFrame]:
-    """The speedups over each of them that there are."""
+    """The speedups over each available counterpart."""
     labels = dict.fromkeys(counterparts(hypothesis).values())
     return {label: results.others[label] for label in labels if label in results.others}
 
 
 def highest_p(cells: Sequence[Cell], strategy: str, target: float) -> float:
-    """Of "at most the threshold", over all of these tests of a strategy; 0 where there is none."""
+    """The highest p of "at most the threshold" over these tests of a strategy; 0 without a test."""
     own = [cell.p_above for cell in cells if (cell.strategy, cell.target) == (strategy, target)]
     return max(own, default=0.0)
 
@@ -57,7 +59,7 @@ def sentences(cells: Sequence[Cell], taken_away: Sequence[tuple[str, str, str]],
     """Why strategies that hold against random search with restarts are not supported.
 
     Args:
-        taken_away: question, stratum and strategy of each.
+        taken_away: question, stratum and strategy of each case.
     """
     told = []
     for question, stratum, name in taken_away:

@@ -15,16 +15,16 @@ from analysis.verdict.hypothesis import Hypothesis
 from analysis.verdict.unreachable import Unreachable, made_again
 
 NOT_A_MODEL = (*RANDOM_STRATEGIES, "grid", "sobol")
-"""Baselines themselves: they are judged only where a hypothesis names them."""
+"""Baselines themselves, which are judged only if a hypothesis names them."""
 
 
 def tested(
     results: StudyResults, hypothesis: Hypothesis, out: Sequence[Unreachable], disturbed: Disturbed | None = None
 ) -> pd.DataFrame:
-    """The rows of the speedup tables that the hypothesis is about.
+    """Select the rows of the speedup tables that the hypothesis is about.
 
     Args:
-        disturbed: the reference's error, to be in the errors of the rows.
+        disturbed: the reference error to include in the errors of the rows.
     """
     tables = {PRIMARY.label: results.speedups} if PRIMARY.label in hypothesis.baselines else {}
     tables |= {label: table for label, table in results.others.items() if label in hypothesis.baselines}

@@ -1,4 +1,4 @@
-"""All of a verdict in words: what its headline leaves out."""
+"""The whole verdict in words, including what the headline leaves out."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _MOST_NAMES = 3
 def details(
     cells: Sequence[Cell], verdicts: Verdicts, claim: Mapping[str, Mapping[str, str]], hypothesis: Hypothesis
 ) -> str:
-    """The first question and stratum that the hypothesis is about, then the further ones.
+    """Describe the first question and stratum of the hypothesis, then the further ones.
 
-    Others follow where a baseline or one of its strategies is missing.
+    Sentences on missing baselines and strategies follow.
     """
     near = (
         f"Coming within {hypothesis.target:.0%} of the optimum at least {hypothesis.threshold:g} times as fast as "
@@ -30,7 +30,7 @@ def details(
     )
     question = hypothesis.questions[0]
     if not verdicts:
-        return f"{near} cannot be judged: there is no strategy here with a random search to compare it with."
+        return f"{near} cannot be judged: no strategy here has a random search to compare it with."
     strata = [name for name in hypothesis.strata if name in verdicts[question]]
     if not strata:
         return f"{near} cannot be judged: there is no {' and no '.join(hypothesis.strata)} task here."
@@ -51,7 +51,7 @@ def details(
 
 
 def _asked(question: str, stratum: str, *, again: bool = False) -> str:
-    """What a part speaks of; ``again``: after a part that named the tasks."""
+    """The scope of a part; ``again``: after a part that named the tasks."""
     tasks = "the tasks" if stratum == ALL else f"the {stratum} tasks"
     if question == NEW_KERNELS:
         return "for new kernels like theirs" if again else f"for new kernels like those of {tasks}"
@@ -63,7 +63,7 @@ def _easy_too(stratum: str) -> str:
 
 
 def _missing(cells: Sequence[Cell], hypothesis: Hypothesis) -> str:
-    """What the hypothesis asks for and the study lacks."""
+    """Sentences on what the hypothesis requires and the study lacks."""
     answered, ran = {hypothesis.asked(cell.baseline) for cell in cells}, {cell.strategy for cell in cells}
     lacking = [_NEEDS.get(name, f"runs of {name}") for name in hypothesis.baselines if name not in answered]
     absent = [name for name in hypothesis.strategies if name not in ran]
@@ -73,14 +73,14 @@ def _missing(cells: Sequence[Cell], hypothesis: Hypothesis) -> str:
 
 _NEEDS = {
     EXACT_RANDOM: "a recorded table or runs of random",
-    EXACT_BY_PARAMETER: "recorded tables that say how likely each row is",
+    EXACT_BY_PARAMETER: "recorded tables with the probability of each row",
     NOISY_RANDOM: "recorded samples",
-    NOISY_BY_PARAMETER: "recorded tables that say how likely each row is, with their samples",
+    NOISY_BY_PARAMETER: "recorded tables with samples and the probability of each row",
 }
 
 
 def _said(question: str, stratum: str, cells: Sequence[Cell], verdicts: Verdicts, hypothesis: Hypothesis) -> str:
-    """Strategies by verdict: those of the hypothesis and those that support it by name, many others by their number."""
+    """The strategies by verdict: those of the hypothesis and those that support it by name, many others as a number."""
     by_name = verdicts[question].get(stratum, {})
     own = [c for c in cells if (c.question, c.stratum, c.target) == (question, stratum, hypothesis.target)]
     said: list[str] = []
@@ -103,7 +103,7 @@ def _said(question: str, stratum: str, cells: Sequence[Cell], verdicts: Verdicts
 
 
 def _weakest(cells: Sequence[Cell], verdict: str) -> str:
-    """The number that the verdict hangs on: the lowest speedup over axes and baselines, with its bound."""
+    """The number that decides the verdict: the lowest speedup over axes and baselines, with its bound."""
     known = [cell for cell in cells if np.isfinite(cell.speedup)]
     if not known:
         return cells[0].reason

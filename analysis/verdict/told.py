@@ -1,4 +1,4 @@
-"""What a report says of a hypothesis itself: its age beside the results', and what it registers and the study lacks."""
+"""What a report says about the hypothesis itself: its age, and registered runs that the study lacks."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _MOST = 3
 
 @dataclass(frozen=True)
 class Told:
-    """Of one hypothesis and one study.
+    """The statements about one hypothesis and one study.
 
     Attributes:
-        document: the ``hypothesis`` of verdict.json; ``results`` is ``newer``, ``older``, ``mixed`` or ``unknown``.
-        sentences: for the reader.
+        document: the ``hypothesis`` in verdict.json; ``results`` is ``newer``, ``older``, ``mixed`` or ``unknown``.
+        sentences: the statements for the reader.
     """
 
     document: dict[str, Any]
@@ -27,7 +27,7 @@ class Told:
 
 
 def told_of(file: HypothesisFile, study: Study) -> Told:
-    """Ask Git how old the file is, and the study how old its runs are and which seeds they have."""
+    """Compare the file's age, from Git, with the runs' age, and the registered seeds with the runs' seeds."""
     found = file.registration()
     word, sentence = age(found, file.path, study.environment)
     lacking = seeds_told(file.hypothesis, study)
@@ -35,7 +35,7 @@ def told_of(file: HypothesisFile, study: Study) -> Told:
 
 
 def seeds_told(hypothesis: Hypothesis, study: Study) -> list[str]:
-    """Which runs of the hypothesis's strategies are missing, or more than it registers; nothing where none are."""
+    """Sentences on registered runs that are missing and on runs beyond those registered; empty if there are none."""
     if hypothesis.seeds is None:
         return []
     wanted, runs = hypothesis.seeds, study.runs
@@ -54,7 +54,7 @@ def seeds_told(hypothesis: Hypothesis, study: Study) -> list[str]:
             f"The hypothesis registers seeds {_range(wanted)}, which {_first(short)} lack{'s' * (len(short) == 1)}."
         )
     if more:
-        said.append(f"Seeds that the hypothesis does not register were run and count: {_first(more)}.")
+        said.append(f"Runs with seeds that the hypothesis does not register count too: {_first(more)}.")
     return said
 
 

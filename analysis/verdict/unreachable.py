@@ -1,9 +1,9 @@
-"""Tasks on which no tuner can be as fast as a hypothesis claims, for random search is too fast there.
+"""Tasks on which no tuner can be as fast as a hypothesis claims, because random search is too fast there.
 
-A tuner needs at least one evaluation. Where exact random search of a kind needs fewer than ``threshold`` on average,
-noise-free, even one that hits with its first is not ``threshold`` times as fast. Such tasks are named. A hypothesis
-that says so beforehand (``leave_out_unreachable``) keeps them out of the comparison with that kind, on both axes. Runs
-of a random search are of the kind whose law they follow.
+A tuner needs at least one evaluation. If exact random search of a kind needs fewer than ``threshold`` evaluations on
+average, noise-free, even a tuner that hits with its first evaluation is not ``threshold`` times as fast. Such tasks are
+named. If the hypothesis registers ``leave_out_unreachable``, they are left out of the comparison with that kind on both
+axes. Runs of a random search belong to the kind whose law they follow.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from analysis.verdict.hypothesis import Hypothesis
 
 @dataclass(frozen=True)
 class Unreachable:
-    """A task of one comparison.
+    """An unreachable task in one comparison.
 
     Attributes:
         baseline: the label of a random search that the hypothesis names.
-        expected_evaluations: its E[T], noise-free: below the threshold.
+        expected_evaluations: its noise-free E[T], below the threshold.
     """
 
     baseline: str
@@ -43,7 +43,7 @@ class Unreachable:
 
 
 def unreachable(results: StudyResults, hypothesis: Hypothesis) -> list[Unreachable]:
-    """In the order of baselines, targets and tasks."""
+    """The unreachable tasks, in the order of baselines, targets and tasks."""
     found = []
     for baseline in (b for b in BASELINES if b.label in hypothesis.baselines):
         for target in hypothesis.targets:
@@ -55,7 +55,7 @@ def unreachable(results: StudyResults, hypothesis: Hypothesis) -> list[Unreachab
 
 
 def expected(study: Study, best: Optima, baseline: Baseline, task: str, target: float) -> float | None:
-    """E[T] of a random search on a recorded task, by its law and noise-free; ``None`` where it is not known."""
+    """The noise-free E[T] of a random search on a recorded task; ``None`` if it is not known."""
     if baseline.law is None:
         return None
     hard = difficulty(study.references[task], best.t_star_ms[task], target)
@@ -65,11 +65,11 @@ def expected(study: Study, best: Optima, baseline: Baseline, task: str, target: 
 def made_again(
     results: StudyResults, table: pd.DataFrame, left_out: Sequence[Unreachable], disturbed: Disturbed | None = None
 ) -> pd.DataFrame:
-    """The rows of a speedup table that speak of ``ALL``, made again without the tasks that are left out.
+    """Recompute the rows for ``ALL`` of a speedup table without the tasks that are left out.
 
     Args:
-        table: over one baseline.
-        disturbed: the reference's error, to be in the errors of the tasks; ``None``: theirs are of seeds alone.
+        table: the speedups over one baseline.
+        disturbed: the reference error to include in the errors of the tasks; ``None``: only the error over seeds.
     """
     cells = {(one.baseline, one.target, one.task) for one in left_out}
     single = task_rows(table)
@@ -83,7 +83,7 @@ def made_again(
 
 
 def sentences(found: Sequence[Unreachable], hypothesis: Hypothesis) -> list[str]:
-    """A sentence for each kind of random search, at the hypothesis's target."""
+    """One sentence per kind of random search, at the hypothesis's target."""
     told = []
     for baseline in dict.fromkeys(one.baseline for one in found):
         here = [one for one in found if (one.baseline, one.target) == (baseline, hypothesis.target)]
@@ -91,9 +91,9 @@ def sentences(found: Sequence[Unreachable], hypothesis: Hypothesis) -> list[str]
             continue
         named = ", ".join(f"{one.task} ({one.expected_evaluations:.3g})" for one in here)
         what = (
-            "kept out of the comparison with it, by the rule of the hypothesis"
+            "left out of the comparison with it, by the rule of the hypothesis"
             if hypothesis.leave_out_unreachable
-            else "counted all the same: the hypothesis has no rule that keeps them out"
+            else "still counted, as the hypothesis has no rule that leaves them out"
         )
         told.append(
             f"{baseline} needs fewer than {hypothesis.threshold:g} evaluations on average on {named}: no tuner can be "
@@ -103,7 +103,7 @@ def sentences(found: Sequence[Unreachable], hypothesis: Hypothesis) -> list[str]
 
 
 def document(found: Sequence[Unreachable], hypothesis: Hypothesis) -> dict[str, Any]:
-    """Of verdict.json."""
+    """The part of verdict.json on unreachable tasks."""
     tasks: dict[str, dict[str, dict[str, float]]] = {}
     for one in found:
         by_target = tasks.setdefault(one.baseline, {}).setdefault(f"{one.target:g}", {})

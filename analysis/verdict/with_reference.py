@@ -1,9 +1,9 @@
-"""The same tests with the error of the recorded latencies: the reference is measured too.
+"""The same tests with the error of the recorded latencies, because the reference is measured too.
 
-Each task's error over seeds gets that of its reference beside it (:mod:`analysis.study.reference_error`), so that the
-mean over *these tasks* does; *new kernels* has it already, in the spread between kernels. Where the hypothesis
-registers the error, supported and refuted have to hold with it; where only a file beside the results states it, it is
-told, post hoc, and decides nothing.
+Each task's error over seeds is combined with that of its reference (:mod:`analysis.study.reference_error`), and so is
+the error of the mean over *these tasks*; *new kernels* already includes it in the spread between kernels. If the
+hypothesis registers the error, supported and refuted must hold with it; if only a file beside the results states it, it
+is reported post hoc and decides nothing.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from analysis.verdict.unreachable import Unreachable
 
 @dataclass(frozen=True)
 class WithError:
-    """Tests and verdicts with the reference's error.
+    """Tests and verdicts with the reference error.
 
     Attributes:
         relative_error: of a recorded latency.
-        registered: by the hypothesis; then it decides.
-        tasks: how many have the error in their numbers; those without a recorded table have none.
-        judgements: the stricter of those with and without it.
-        sentences: for the reader.
+        registered: whether the hypothesis registers it; then it decides.
+        tasks: the number of tasks whose results include the error; tasks without a recorded table do not.
+        judgements: the stricter of the judgements with and without it.
+        sentences: the statements for the reader.
     """
 
     relative_error: float
@@ -46,7 +46,7 @@ class WithError:
     sentences: tuple[str, ...]
 
     def document(self, plain: Callable[[Any], Any]) -> dict[str, Any]:
-        """Of verdict.json."""
+        """The part of verdict.json on the reference error."""
         return {
             "relative_error": self.relative_error,
             "registered": self.registered,
@@ -67,11 +67,11 @@ def with_error(
     harder: Sequence[Cell],
     without: Judgements,
 ) -> WithError:
-    """Test again.
+    """Repeat the tests with the error.
 
     Args:
         harder: the tests over random search that never restarts.
-        without: what the tests without this error amount to.
+        without: the judgements without this error.
     """
     cells = cells_of(tested(results, hypothesis, out, disturbed), hypothesis)
     both = strictest(without, judgements_of(cells, harder, hypothesis))
@@ -91,7 +91,7 @@ def _sentence(
     hypothesis: Hypothesis,
     disturbed: Disturbed,
 ) -> tuple[str, ...]:
-    """The claim's strategies over each baseline, where it stands and falls: the lower of the axes."""
+    """The claim's strategies over each baseline, in the deciding stratum: the lower of the axes."""
     question = hypothesis.questions[0]
     stratum = next((s for s in hypothesis.strata if s in claim.get(question, {})), None)
     if stratum is None:
@@ -111,7 +111,7 @@ def _sentence(
             )
     was, now = before[question][stratum], claim[question][stratum]
     if hypothesis.reference_error is None:
-        kind = "Post hoc, and deciding nothing, for the hypothesis registers no such error: with"
+        kind = "Post hoc, without effect on the verdict, as the hypothesis registers no such error: with"
         outcome = f"with it the claim would be {now}" + (", as it is." if now == was else f", not {was}.")
     else:
         kind = "With"

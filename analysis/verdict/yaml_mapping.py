@@ -1,4 +1,4 @@
-"""A YAML file that a person writes beside results: read strictly, and one line about what is wrong with it."""
+"""Strictly read a hand-written YAML file beside results; errors are one line."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from analysis.runs.run_directory import first_line
 
 
 def read_mapping(path: Path, keys: Sequence[str], what: str) -> tuple[bytes, dict[str, Any]]:
-    """The file's bytes, and what it says.
+    """Read the file's bytes and its mapping.
 
     Args:
-        keys: that it may have; not checked here.
-        what: the file is, for the line.
+        keys: the allowed keys, for the message; not checked here.
+        what: what the file is, for the message.
 
     Raises:
-        AnalysisError: it cannot be read, is no YAML or no mapping, or a key stands twice.
+        AnalysisError: the file cannot be read, is not YAML or not a mapping, or a key occurs twice.
     """
     try:
         data = read_bytes(path)
@@ -36,25 +36,25 @@ def read_mapping(path: Path, keys: Sequence[str], what: str) -> tuple[bytes, dic
 
 
 def shown(value: object) -> str:
-    """A value for a message, in 60 letters at most."""
+    """A value for a message, with at most 60 characters."""
     text = "nothing" if value is None else repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 class _Loader(YAML_LOADER):  # type: ignore[misc]  # a class of PyYAML, whichever is there
-    """YAML in which a key that stands twice is an error."""
+    """A YAML loader that refuses duplicate keys."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
         seen: set[str] = set()
         for key in [key for key, _ in node.value if isinstance(key, yaml.ScalarNode)]:
             if key.value in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"{key.value} stands twice", key.start_mark)
+                raise yaml.constructor.ConstructorError(None, None, f"{key.value} occurs twice", key.start_mark)
             seen.add(key.value)
         made: dict[Hashable, Any] = super().construct_mapping(node, deep)
         return made
 
 
 def _told(error: Exception) -> str:
-    """With the line, which a YAML error has apart from what is wrong there."""
+    """The message of a YAML error, with its line."""
     problem, mark = getattr(error, "problem", None), getattr(error, "problem_mark", None)
     return f"line {mark.line + 1}: {problem}" if problem and mark else first_line(error)

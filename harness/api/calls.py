@@ -1,4 +1,4 @@
-"""``tune``, ``replay`` and ``sweep``: values in, runs out, by way of the command line's own checks."""
+"""``tune``, ``replay`` and ``sweep``: they check Python values as the command line does, and return runs."""
 
 from __future__ import annotations
 
@@ -42,21 +42,21 @@ def tune(
     overrides: Sequence[str] = (),
     **shape: object,
 ) -> Run:
-    """Search the best configuration of one kernel, on this machine or in a recording, as ``nearopt tune`` does.
+    """Search for the best configuration of one kernel, on this machine or in a recording, as ``nearopt tune`` does.
 
     Args:
-        what: a task's name, ``FILE.py:NAME``, or an installed kernel's name; ``None``: what ``landscape`` is of.
+        what: a task's name, ``FILE.py:NAME``, or an installed kernel's name; ``None`` for the task of ``landscape``.
         evaluations, seconds: the budget, whichever ends first; tuning seconds are compile, check, time and ask.
-            Neither: 100 evaluations.
-        strategy: a name; ``auto`` chooses.
-        workers: compile workers; ``None``: as many as suit the device.
+            The default is 100 evaluations.
+        strategy: a strategy's name; ``auto`` chooses one.
+        workers: compile workers; ``None`` chooses a number that suits the device.
         landscape: a recording to search instead of a device; needs no GPU.
-        out: the folder of results and ``best.json``; ``None``: ``tuned/TASK``.
+        out: the folder of results and ``best.json``; ``None`` for ``tuned/TASK``.
         overrides: further options of a run, such as ``"backend.noise=none"``.
         shape: fields of the kernel, such as ``rows=4096``.
 
     Raises:
-        UserError: anything does not fit, or there is no device.
+        UserError: an argument is wrong, or there is no device.
 
     >>> from harness import tune
     >>> run = tune("softmax-4096x2560-bf16", landscape=landscape, evaluations=15, out=results / "tuned")
@@ -93,21 +93,21 @@ def replay(
     label: str | None = None,
     overrides: Sequence[str] = (),
 ) -> Run:
-    """One run on a recorded landscape; the same call again finds it done.
+    """One run on a recorded landscape; the same call again returns the finished run.
 
     Args:
         task: a recorded task's name, or the path of a landscape file (``.parquet``).
-        strategy: a name; a class, of Optuna's samplers or one with ``ask`` and ``tell`` that can be imported; a sampler
-            that exists, which is copied and seeded by the run; or an empty study that minimises: its sampler searches,
-            and it gets the run's evaluations as trials, in ms.
+        strategy: a strategy's name; a class that can be imported, either one of Optuna's samplers or one with ``ask``
+            and ``tell``; a sampler object, which the run copies and seeds; or an empty study that minimises: its
+            sampler searches, and the study gets the run's evaluations as trials, in ms.
         seed: same seed, same trace.
-        evaluations, seconds: the budget, whichever ends first. Neither: 100 evaluations.
+        evaluations, seconds: the budget, whichever ends first. The default is 100 evaluations.
         results: the folder that the run's directory goes to.
         label: the strategy's name in results; a variant needs one of its own.
         overrides: further options of a run as on the command line, such as ``"strategy.gamma=0.2"``.
 
     Raises:
-        UserError: anything does not fit, or the run broke down before.
+        UserError: an argument is wrong, or the run failed before.
 
     >>> from harness import replay
     >>> import optuna
@@ -118,7 +118,7 @@ def replay(
     """
     words = [*task_words(task), *budget_words(evaluations, seconds), f"seed={seed}", f"results={quoted(results)}"]
     if not isinstance(strategy, str | type):
-        from harness.api.optuna_objects import replay_object  # and Optuna with it, which not every run needs
+        from harness.api.optuna_objects import replay_object  # this imports Optuna, which not every run needs
 
         return Run(outcome_of_run(replay_object([*words, *overrides], strategy, label)))
     words += [*strategy_words(strategy), *([] if label is None else [f"strategy.label={quoted(label)}"])]
@@ -138,25 +138,25 @@ def sweep(
     jobs: int | None = None,
     overrides: Sequence[str] = (),
 ) -> pd.DataFrame:
-    """Every strategy on every task with every seed, in processes of their own; finished runs are skipped.
+    """Run every strategy on every task with every seed, in separate processes; finished runs are skipped.
 
     In a script, call it below ``if __name__ == "__main__":``: the processes import the script.
 
     Args:
         tasks: recorded tasks' names, or paths of landscape files.
         strategies: names or classes.
-        seeds: so many, from 0; or the seeds themselves.
-        evaluations, seconds: the budget of a run, whichever ends first. Neither: 100 evaluations.
+        seeds: the number of seeds, counted from 0, or the seeds themselves.
+        evaluations, seconds: the budget of a run, whichever ends first. The default is 100 evaluations.
         results: the folder that run directories go to: ``analysis.load_study`` reads it.
-        jobs: runs at once; ``None``: one a core.
+        jobs: runs at once; ``None`` for one per core.
         overrides: further options of all runs, as on the command line.
 
-    Returns: a row per run: task (as asked; of a recording its file's stem), strategy, seed, ended (``budget``,
-        ``exhausted``, ``skipped``: done before, or ``failed``), evaluations, best_ms (lowest observed latency; nan:
-        none succeeded, or skipped), message (why it failed) and path. Failed runs are rows too.
+    Returns: one row per run: task (as asked; for a recording its file's stem), strategy, seed, ended (``budget``,
+        ``exhausted``, ``skipped`` if it was done before, or ``failed``), evaluations, best_ms (lowest observed latency;
+        nan if nothing succeeded or the run was skipped), message (why it failed) and path. Failed runs are rows too.
 
     Raises:
-        UserError: anything does not fit.
+        UserError: an argument is wrong.
     """
     composer, folder = Composer(), f"results={quoted(results)}"
     own = [f"jobs={jobs}"] if jobs is not None else []
@@ -178,7 +178,7 @@ def sweep(
             options = one[0].options if one else options
     asked = Sweep(without_repeats(tuple(runs)), options)
     if not asked.runs:
-        raise UserError("sweep: no run: expected a task, a strategy and a seed at least")
+        raise UserError("sweep: nothing to run: expected at least one task, one strategy and one seed")
     check_wanted(asked.options)
     check_apart(asked.runs, asked.options.results)
     check_code(asked.runs, asked.options)

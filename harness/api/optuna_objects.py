@@ -1,8 +1,8 @@
-"""Samplers and studies of Optuna that exist as objects, plugged into a run.
+"""Plug existing Optuna samplers and studies, given as objects, into a run.
 
-A run must be the same whenever it is made again, and an interrupted one is rebuilt from its seed. So a run takes a deep
-copy of the sampler, seeds its random states from the run's own stream, and is known by a digest of the copy. A study is
-filled after the run, trial by trial; its own sampler is used and left as it was.
+A run must be reproducible, and an interrupted one is rebuilt from its seed. So a run takes a deep
+copy of the sampler, seeds its random states from the run's own stream, and is identified by a digest of the copy. A
+study is filled after the run, trial by trial; its own sampler is used and left as it was.
 """
 
 from __future__ import annotations
@@ -43,19 +43,19 @@ TARGET = "harness.strategies.optuna_sampler.OptunaSampler"
 
 @dataclass(frozen=True)
 class SamplerObject:
-    """A sampler as a strategy.
+    """An Optuna sampler used as a strategy.
 
     Attributes:
-        sampler: never used itself: every run has a copy.
+        sampler: the given sampler; every run uses a copy of it.
     """
 
     sampler: BaseSampler
 
     def arguments(self) -> Mapping[str, Any]:
-        """What ``config.yaml`` says of it: the class, and a digest of all that the object holds but its random state.
+        """The entry in ``config.yaml``: the class, and a digest of the object without its random state.
 
         Raises:
-            UserError: it cannot be pickled, so that two of them cannot be told apart.
+            UserError: the sampler cannot be pickled, so that two samplers could not be distinguished.
         """
         kind = type(self.sampler)
         try:
@@ -69,13 +69,13 @@ class SamplerObject:
     def build(
         self, config: RunConfig, backend: Backend, seed: np.random.SeedSequence, sources: Sequence[SourceData] = ()
     ) -> Strategy:
-        """The strategy of a run; see :func:`harness.run.build.build_strategy`.
+        """Build the strategy of a run; see :func:`harness.run.build.build_strategy`.
 
         Raises:
-            UserError: it is to learn from other tasks, which no sampler can.
+            UserError: sources are given, which a sampler cannot learn from.
         """
         if sources:
-            raise UserError("source: a sampler that exists learns from none: expected no source with it")
+            raise UserError("source: an Optuna sampler cannot learn from sources: expected no source=")
         fresh = np.random.SeedSequence(seed.entropy, spawn_key=seed.spawn_key)
         return OptunaSampler(backend.space, fresh, config.budget, sampler=lambda seed: _seeded(self.sampler, seed))
 
@@ -89,7 +89,7 @@ def _seeded(sampler: BaseSampler, seed: int) -> BaseSampler:
 
 
 def _random_states(part: Any, seen: set[int]) -> Iterator[LazyRandomState]:
-    """Those of a sampler and of the samplers inside it, in the order of its attributes."""
+    """The random states of a sampler and of the samplers inside it, in the order of its attributes."""
     if id(part) in seen:
         return
     seen.add(id(part))
@@ -109,27 +109,32 @@ def check_study(study: optuna.Study) -> None:
     """
     if len(study.directions) != 1 or study.direction is not optuna.study.StudyDirection.MINIMIZE:
         said = ", ".join(direction.name.lower() for direction in study.directions)
-        raise UserError(f"study {study.study_name}: directions {said}: expected one, minimize: latency is minimised")
+        raise UserError(
+            f"study {study.study_name}: directions {said}: expected one direction, minimize, since latency is minimised"
+        )
     if count := len(study.get_trials(deepcopy=False)):
-        raise UserError(f"study {study.study_name}: has {count} trials: expected none, as the run's budget counts all")
+        raise UserError(
+            f"study {study.study_name}: has {count} trials: expected an empty study, since the run's budget counts "
+            "every trial"
+        )
 
 
 def replay_object(words: Sequence[str], given: object, label: str | None) -> Path:
-    """One run of a sampler that exists, or of a study's, which gets the trials; returns the run's directory.
+    """Run a sampler object, or a study's sampler with the trials added to the study; returns the run's directory.
 
     Args:
-        words: overrides of the run, but for its strategy.
-        label: ``None``: the name of the sampler's class.
+        words: overrides of the run, except those of its strategy.
+        label: the label of the strategy; ``None`` for the name of the sampler's class.
 
     Raises:
-        UserError: as :func:`harness.api.calls.replay`, or ``given`` is neither.
+        UserError: as :func:`harness.api.calls.replay`, or ``given`` is neither a sampler nor a study.
     """
     study = given if isinstance(given, optuna.Study) else None
     sampler = given if study is None else study.sampler
     if not isinstance(sampler, BaseSampler):
-        raise UserError(f"strategy: {given!r}: expected a name, a class, or a sampler or a study of Optuna's")
+        raise UserError(f"strategy: {given!r}: expected a name, a class, or an Optuna sampler or study")
     if said := [word for word in words if word.lstrip("+~").startswith("strategy")]:
-        raise UserError(f"{said[0]}: nobody reads it: expected none with a sampler that exists")
+        raise UserError(f"{said[0]}: expected no strategy option with a sampler or study object")
     if study is not None:
         check_study(study)
     own = SamplerObject(sampler)
@@ -144,9 +149,9 @@ def replay_object(words: Sequence[str], given: object, label: str | None) -> Pat
 
 
 def _fill(study: optuna.Study, run: Path, space: SearchSpace) -> None:
-    """Add a run's evaluations, so that ``best_params``, ``trials_dataframe`` and dashboards know them.
+    """Add a run's evaluations to the study, so that ``best_params``, ``trials_dataframe`` and dashboards work.
 
-    What failed is a FAILed trial. A permutation is text: storages take no tuples.
+    A failed evaluation becomes a FAILED trial. A permutation becomes text, since storages take no tuples.
     """
     domains = {own.name: CategoricalDistribution([_shown(value) for value in own.values]) for own in space.parameters}
     columns = [f"{contract.PARAMETER_PREFIX}{name}" for name in domains]
@@ -167,5 +172,5 @@ def _fill(study: optuna.Study, run: Path, space: SearchSpace) -> None:
 
 
 def _shown(value: Any) -> Any:
-    """As Optuna's storages take it: a permutation is text."""
+    """A value in the form that Optuna's storages accept: a permutation becomes text."""
     return ",".join(map(str, value)) if isinstance(value, (tuple, list)) else value

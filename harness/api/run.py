@@ -1,4 +1,4 @@
-"""What a call returns: one run, with its best configuration and its evaluations as a DataFrame."""
+"""The result of a call: one run, with its best configuration and its evaluations as a DataFrame."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Run:
     """One finished run.
 
     Attributes:
-        outcome: its task, strategy, seed, statuses and commonest failures, counted.
+        outcome: task, strategy, seed, and counts of the statuses and of the most common failures.
     """
 
     outcome: Outcome
@@ -32,18 +32,18 @@ class Run:
 
     @property
     def best(self) -> Configuration | None:
-        """The best configuration, parameter to value; ``None`` where nothing succeeded."""
+        """The best configuration, parameter to value; ``None`` if no evaluation succeeded."""
         return None if self.outcome.best is None else self.outcome.best.configuration
 
     @property
     def best_ms(self) -> float:
-        """The best that is known of its latency, in ms; nan where nothing succeeded."""
+        """The best known latency of that configuration in ms; nan if no evaluation succeeded."""
         return float("nan") if self.outcome.best is None else self.outcome.best.latency_ms
 
     @cached_property
     def evaluations(self) -> pd.DataFrame:
-        """A row per evaluation, in order: ``config.*``, status, latency_ms (observed), oracle_ms (best known), costs
-        and clock in s; ``harness/run/README.md`` has every column."""
+        """One row per evaluation, in order: ``config.*``, status, latency_ms (observed), oracle_ms (best known), costs
+        and clock in s; ``harness/run/README.md`` describes every column."""
         return pd.read_parquet(self.path / contract.EVALUATIONS)
 
     def __repr__(self) -> str:
@@ -53,12 +53,12 @@ class Run:
 
 
 def done(result: RunResult) -> Path:
-    """The directory of a run that is done.
+    """The directory of a finished run.
 
     Raises:
-        UserError: it broke down in an earlier attempt, and was left.
+        UserError: the run failed in an earlier attempt and was not retried.
     """
     if result.ended == "failed":
-        raise UserError(f"{result.path}: broke down before ({result.message}): "
-                        "expected overrides=['resume=retry_failed'] to try again")  # fmt: skip
+        raise UserError(f"{result.path}: failed before ({result.message}): "
+                        "expected overrides=['resume=retry_failed'] to retry it")  # fmt: skip
     return result.path

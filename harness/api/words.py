@@ -1,4 +1,4 @@
-"""Values of Python as overrides of the command line."""
+"""Turn Python values into command-line overrides."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ def task_words(task: str | Path) -> list[str]:
 
 
 def strategy_words(strategy: object) -> list[str]:
-    """The overrides that name a strategy, or a class: of Optuna's samplers, or with ``ask`` and ``tell``.
+    """The overrides that choose a strategy by its name or class: an Optuna sampler's, or one with ``ask`` and ``tell``.
 
     Raises:
-        UserError: it is neither.
+        UserError: it is neither a name nor such a class.
     """
     if isinstance(strategy, str):
         return [f"strategy={strategy}"]
@@ -29,6 +29,4 @@ def strategy_words(strategy: object) -> list[str]:
         if issubclass(strategy, optuna.samplers.BaseSampler):
             return ["strategy=optuna_sampler", f"strategy.sampler={path}", f"strategy.label={strategy.__name__}"]
         return [f"strategy._target_={path}"]
-    raise UserError(
-        f"strategy: {strategy!r}: expected a name or a class, or in replay a sampler or a study of Optuna's"
-    )
+    raise UserError(f"strategy: {strategy!r}: expected a name or a class, or in replay an Optuna sampler or study")

@@ -1,4 +1,4 @@
-"""``nearopt check my_kernel.py``: what is missing or wrong in a kernel, found before a GPU is rented."""
+"""``nearopt check my_kernel.py``: find what is missing or wrong in a kernel before a GPU is rented."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from kernels.fault_words import in_words, near
 from search_spaces.choices import one_of_each
 
 SMALL_SHAPES = ((37, 61, 83), (64, 128, 128), (1031, 67, 35), (16_411, 131, 67))
-"""What the fields of a shape are cut down to, in turn; the first that the kernel and its space take is looked at. Odd
-sizes come first: they are multiples of no block."""
+"""Sizes to reduce the fields of a shape to; the first that the kernel and its space accept is checked. Odd
+sizes come first, since they are not multiples of a block."""
 CHOICES = 24
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of what a check found.
+    """One line of a check's result.
 
     Attributes:
-        what: the member or step that was looked at.
-        says: in words.
-        fault: whether it has to be put right.
+        what: the member or step that was checked.
+        says: the result in words.
+        fault: whether the author must fix it.
     """
 
     what: str
@@ -44,7 +44,7 @@ class Finding:
     fault: bool = False
 
     def line(self) -> str:
-        """As it is printed."""
+        """The line as printed."""
         return f"{'FAIL' if self.fault else 'ok  '} {self.what}: {self.says}"
 
 
@@ -54,15 +54,15 @@ def _fault(line: str) -> Finding:
 
 
 def check_kernel(word: str, shape: Sequence[str], compile_too: bool = True) -> Iterator[Finding]:
-    """Findings, as they are made; after the first member that is missing none that would need it.
+    """Yield findings as they are made; checks that need a missing member are skipped.
 
     Args:
         word: ``FILE.py`` or ``FILE.py:NAME``.
         shape: ``key=value`` for fields of the kernel.
-        compile_too: also compile one configuration a choice, for an H100.
+        compile_too: also compile one configuration per choice for an H100.
 
     Raises:
-        UserError: no such file or kernel, or a field at fault.
+        UserError: there is no such file or kernel, or a field is wrong.
     """
     kernel_type = read_kernel_file(word, whole=False).kernel
     missing = [Finding("class", fault, fault=True) for fault in class_faults(kernel_type)]
@@ -73,8 +73,8 @@ def check_kernel(word: str, shape: Sequence[str], compile_too: bool = True) -> I
     yield Finding("class", f"{kernel_type.__name__} is {kernel.name}")
     small = small_of(kernel)
     steps: Sequence[tuple[str, Kernel, Callable[[Kernel], list[str]], str]] = (
-        ("inputs", small, stated.input_faults, "the same from the same seed, finite"),
-        ("reference", small, stated.reference_faults, "finite, in the shapes of the outputs"),
+        ("inputs", small, stated.input_faults, "finite, and equal for equal seeds"),
+        ("reference", small, stated.reference_faults, "finite, with the shapes of the outputs"),
         ("facts", small, stated.fact_faults, "name, flops, bytes and tolerance can be recorded"),
         ("search_space", kernel, stated.space_faults, ""),
         ("default", kernel, stated.default_faults, "is feasible" if getattr(kernel, "default", None) else "none"),
@@ -94,7 +94,7 @@ def check_kernel(word: str, shape: Sequence[str], compile_too: bool = True) -> I
 
 
 def class_faults(kernel: type) -> list[str]:
-    """What a class lacks: members that nothing derives, and the form that processes and files need."""
+    """Faults of the class itself: missing members, and not being a frozen dataclass."""
     faults = []
     for name in sorted(getattr(kernel, "__abstractmethods__", ())):
         doc = inspect.getdoc(getattr(Kernel, name, None) or getattr(CpuKernel, name, None)) or ""
@@ -103,19 +103,19 @@ def class_faults(kernel: type) -> list[str]:
         faults.append(f"{kernel.__name__}.search_space is missing: expected search_space(device) -> SearchSpace")
     fields_lost = "__dataclass_fields__" not in vars(kernel) and bool(vars(kernel).get("__annotations__"))
     if not is_dataclass(kernel) or fields_lost:
-        return [*faults, f"{kernel.__name__} is no dataclass: expected @dataclass(frozen=True) above it"]
+        return [*faults, f"{kernel.__name__} is not a dataclass: expected @dataclass(frozen=True) above it"]
     if not kernel.__dataclass_params__.frozen:  # type: ignore[attr-defined]
-        faults.append(f"{kernel.__name__} can be changed: expected @dataclass(frozen=True)")
+        faults.append(f"{kernel.__name__} is mutable: expected @dataclass(frozen=True)")
     if "dtype" not in {field.name for field in fields(kernel)}:
         faults.append(f'{kernel.__name__}.dtype is missing: expected a field such as dtype: str = "bf16"')
     return faults
 
 
 def built(kernel: type, shape: Sequence[str]) -> Kernel:
-    """The kernel with ``key=value`` for its fields.
+    """The kernel built with ``key=value`` for its fields.
 
     Raises:
-        UserError: no such field, a value that does not fit, or a shape that the class refuses.
+        UserError: a field does not exist, a value is of the wrong type, or the class refuses the shape.
     """
     known = {field.name: field for field in fields(kernel)}
     given: dict[str, Any] = {}
@@ -130,7 +130,7 @@ def built(kernel: type, shape: Sequence[str]) -> Kernel:
     check_types("check", kernel, given)
     for name, field in known.items():
         if name not in given and field.default is MISSING and field.default_factory is MISSING:
-            raise UserError(f"{name}: {kernel.__name__} has no default for it: expected {name}=VALUE")
+            raise UserError(f"{name}: {kernel.__name__} has no default for this field: expected {name}=VALUE")
     dtype = given.get("dtype", known["dtype"].default)
     if dtype not in DTYPES:
         raise UserError(f"dtype={dtype}: expected one of {', '.join(DTYPES)}")
@@ -143,7 +143,7 @@ def built(kernel: type, shape: Sequence[str]) -> Kernel:
 
 
 def small_of(kernel: Kernel) -> Kernel:
-    """The kernel on the first of :data:`SMALL_SHAPES` that it takes, else on its own."""
+    """The kernel on the first of :data:`SMALL_SHAPES` that it accepts, or on its own shape if it accepts none."""
     numbers = [f.name for f in fields(kernel) if type(getattr(kernel, f.name)) is int]  # type: ignore[arg-type]
     for sizes in SMALL_SHAPES:
         shape = {name: min(getattr(kernel, name), sizes[i % len(sizes)]) for i, name in enumerate(numbers)}
@@ -151,7 +151,7 @@ def small_of(kernel: Kernel) -> Kernel:
             small = replace(kernel, **shape)  # type: ignore[type-var]
             if stated.space_of(small).sample_codes(stated.rng(), 1).size and small.name:
                 return small
-        except Exception:  # it refuses this shape, or its space is empty there; its own is looked at anyway
+        except Exception:  # it refuses this shape, or its space is empty there; its own shape is checked
             continue
     return kernel
 
@@ -159,12 +159,12 @@ def small_of(kernel: Kernel) -> Kernel:
 def _size_of(kernel: Kernel) -> str:
     space = stated.large_space_of(kernel)
     names = ", ".join(space.names)
-    count = f"{space.size:,} configurations" if space.enumerable else "more configurations than are listed"
+    count = f"{space.size:,} configurations" if space.enumerable else "more configurations than can be enumerated"
     return f"{count} of {len(space.names)} parameters ({names})"
 
 
 def _runs(kernel: Kernel) -> Iterator[Finding]:
-    """Results under one configuration a choice, held against the reference."""
+    """Run one configuration per choice and compare the results with the reference."""
     space = stated.space_of(kernel)
     chosen = [space.decode(row) for row in one_of_each(space, CHOICES)]
     if (fault := trial.interpreter_fault(kernel, space)) is not None:
@@ -181,7 +181,7 @@ def _runs(kernel: Kernel) -> Iterator[Finding]:
     if isinstance(kernel, CudaKernel):
         yield Finding("run", "CUDA C++ has no interpreter: results are checked when it is measured on a GPU")
     else:
-        yield Finding("run", f"{len(chosen)} configurations, one a choice, compute the reference on {kernel.name}")
+        yield Finding("run", f"{len(chosen)} configurations, one per choice, match the reference on {kernel.name}")
     unread = trial.unread(kernel, space, chosen)
     yield from (_fault(fault) for fault in unread)
 
@@ -197,7 +197,7 @@ def _run_faults(kernel: Kernel, configuration: Mapping[str, Any]) -> list[str]:
 
 
 def _compiles(kernel: Kernel) -> Iterator[Finding]:
-    """One configuration a choice compiled for an H100; those that ask for too much of it are no fault."""
+    """Compile one configuration per choice for an H100; exceeding its resources is not a fault."""
     space = stated.large_space_of(kernel)
     chosen = [space.decode(row) for row in one_of_each(space, CHOICES)]
     try:
@@ -214,9 +214,11 @@ def _compiles(kernel: Kernel) -> Iterator[Finding]:
     fine = sum(outcome.status is Status.OK for _, outcome in outcomes)
     too_much = sum(outcome.status is Status.OUT_OF_RESOURCES for _, outcome in outcomes)
     if not wrong and not fine:
-        yield Finding("compile", f"all {too_much} ask for more than an H100 has: expected a smaller space", fault=True)
+        yield Finding(
+            "compile", f"all {too_much} need more resources than an H100 has: expected a smaller space", fault=True
+        )
     elif not wrong:
-        beside = f", {too_much} ask for more than it has" if too_much else ""
+        beside = f", {too_much} need more resources than it has" if too_much else ""
         yield Finding("compile", f"{fine} of {len(chosen)} configurations compile for an H100{beside}")
 
 

@@ -1,4 +1,4 @@
-"""``nearopt new-kernel NAME``: a kernel that works, with its space, its reference and its contract test."""
+"""``nearopt new-kernel NAME``: write a working kernel with its space, its reference and its contract test."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def new_kernel(name: str, kind: str, folder: Path) -> list[Path]:
         kind: a key of :data:`SHAPES`.
 
     Raises:
-        UserError: a name that is no module's or is taken, or a file that exists.
+        UserError: the name is not a module's name or is taken, or a file exists.
     """
     taken = (conf_directory() / "task" / f"{name}.yaml").exists()
     if taken or any(plugin.name == name for plugin in declared()[KERNELS]):
-        raise UserError(f"new-kernel {name}: there is a task of this name: expected another")
+        raise UserError(f"new-kernel {name}: a task has this name: expected another name")
     check_module_name("new-kernel", name)
     files = {folder / f"{name}.py": f"kernel_{kind}.py.txt", folder / f"test_{name}.py": "test_kernel.py.txt"}
     return write_templates(files, {"name": name, "title": title(name), "shapes": SHAPES[kind].format(title(name))})

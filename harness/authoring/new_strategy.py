@@ -1,4 +1,4 @@
-"""``nearopt new-strategy NAME``: a strategy that works, its YAML and its contract test, to start from."""
+"""``nearopt new-strategy NAME``: write a working strategy, its YAML and its contract test as a starting point."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ def new_strategy(name: str, folder: Path) -> list[Path]:
     ``--config-dir folder`` finds the YAML, and the module beside it.
 
     Raises:
-        UserError: a name that is no module's or is taken, or a file that exists.
+        UserError: the name is not a module's name or is taken, or a file exists.
     """
     taken = (conf_directory() / "strategy" / f"{name}.yaml").exists()
     if taken or any(plugin.name == name for plugin in declared()[STRATEGIES]):
-        raise UserError(f"new-strategy {name}: there is a strategy of this name: expected another")
+        raise UserError(f"new-strategy {name}: a strategy has this name: expected another name")
     check_module_name("new-strategy", name)
     files = {
         folder / f"{name}.py": "strategy.py.txt",

@@ -1,4 +1,4 @@
-"""What a strategy's own asks and tells cost as observations grow, measured in replay in a process of its own."""
+"""Measure how a strategy's ask and tell times grow with the observations, in replay in a separate process."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ TASK = "matmul-2048x2048x2048-bf16"
 FIRST = 10
 PER_DECADE = 6
 WINDOW = 0.8
-"""A reading at n observations is over those from 0.8 n on."""
+"""A reading at n observations averages over observations from 0.8 n to n."""
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What it cost around one number of observations.
+    """The cost around one number of observations.
 
     Attributes:
-        observations: told so far.
-        ask_s, tell_s: mean seconds of an ask for one configuration, and of its tell, over the last fifth of them; a
-            mean, since a model that is refitted now and then is paid for over all asks.
-        memory_bytes: of the process, beyond what it had before the strategy was built; libraries that it imports count.
-            0 where the system does not say.
+        observations: observations told so far.
+        ask_s, tell_s: mean seconds of an ask for one configuration, and of its tell, over the last fifth of the
+            observations; a mean, because an occasional refit of a model is spread over all asks.
+        memory_bytes: memory of the process beyond what it had before the strategy was built, imported libraries
+            included; 0 where the system does not report it.
     """
 
     strategy: str
@@ -59,7 +59,7 @@ class Profile:
     """One strategy's readings.
 
     Attributes:
-        ended: ``done``; ``time limit`` or ``exhausted`` where it got less far.
+        ended: ``done``, or ``time limit`` or ``exhausted`` if it stopped early.
     """
 
     strategy: str
@@ -68,10 +68,10 @@ class Profile:
 
 
 def checkpoints(observations: int) -> list[int]:
-    """10, 15, 22, 32, 46, 68, 100 … and ``observations``: six a decade, evenly spaced on a log scale.
+    """10, 15, 22, 32, 46, 68, 100 … and ``observations``: six per decade, evenly spaced on a log scale.
 
     Raises:
-        UserError: fewer than 20.
+        UserError: ``observations`` is below 20.
     """
     if observations < 2 * FIRST:
         raise UserError(f"--observations {observations}: expected {2 * FIRST} or more")
@@ -81,16 +81,16 @@ def checkpoints(observations: int) -> list[int]:
 
 
 def profiled_configs(words: Sequence[str], config_dir: Path | None) -> list[RunConfig]:
-    """A replay for each strategy among ``words``, once; the words with ``=`` are overrides for all of them.
+    """One replay for each strategy in ``words``; words with ``=`` are overrides for all of them.
 
     Raises:
-        UserError: no strategy, or an override that does not fit.
+        UserError: there is no strategy, or an override is wrong.
     """
     names = list(dict.fromkeys(word for word in words if "=" not in word))
     overrides = [word for word in words if "=" in word]
     for word in overrides:
         if word.lstrip("+~").startswith(("strategy", "seed=", "batch=", "budget")):
-            raise UserError(f"nearopt profile: {word}: expected names of strategies, and overrides of task or backend")
+            raise UserError(f"nearopt profile: {word}: expected names of strategies, or overrides of task or backend")
     if not any(word.startswith(("task=", "backend.landscape=")) for word in overrides):
         overrides = [f"task={TASK}", *overrides]
     composer = Composer(config_dir)
@@ -98,7 +98,7 @@ def profiled_configs(words: Sequence[str], config_dir: Path | None) -> list[RunC
 
 
 def profile_all(configs: Sequence[RunConfig], observations: int, time_limit_s: float) -> list[Profile]:
-    """One after the other, so that none disturbs another; progress on stderr. See :func:`profile`."""
+    """Profile strategies one at a time, so that none disturbs another, with progress on stderr; see :func:`profile`."""
     profiles = []
     with ProgressDisplay("profiles", len(configs)) as display:
         for config in configs:
@@ -114,14 +114,16 @@ def profile(config: RunConfig, observations: int, time_limit_s: float) -> Profil
     Args:
         config: a replay.
         observations: how many, at most.
-        time_limit_s: wall seconds from the first ask on; the process is killed then.
+        time_limit_s: wall seconds from the first ask on; after that the process is killed.
 
     Raises:
-        UserError: on configuration at fault.
-        RuntimeError: the strategy broke down.
+        UserError: the configuration is wrong.
+        RuntimeError: the strategy raised an error.
     """
     if declaration_of(config.backend).needs_device:
-        raise UserError(f"backend._target_={config.backend.get('_target_')}: profiles are replayed: expected replay")
+        raise UserError(
+            f"backend._target_={config.backend.get('_target_')}: profiles run in replay: expected backend=replay"
+        )
     if not time_limit_s > 0:
         raise UserError(f"--time-limit-s {time_limit_s}: expected more than 0")
     told = replace(config, budget=Budget(evaluations=observations), batch=1)
@@ -155,7 +157,7 @@ def profile(config: RunConfig, observations: int, time_limit_s: float) -> Profil
 
 
 def _serve(connection: Connection, config: RunConfig, at: Sequence[int]) -> None:
-    """In the process: send ``None`` before the first ask, a reading at each checkpoint, and how it ended."""
+    """Run in the child process: send ``None`` before the first ask, a reading at each checkpoint, and how it ended."""
     try:
         connection.send(_run(connection, config, at))
     except UserError as error:
@@ -169,9 +171,10 @@ def _run(connection: Connection, config: RunConfig, at: Sequence[int]) -> str:
     seeds = streams(config.seed, subject_of(backend), config.strategy["_target_"])
     if backend.space.enumerable and backend.space.size < at[-1]:
         raise UserError(
-            f"--observations {at[-1]}: {backend.task} has {backend.space.size} configurations: expected at most that"
+            f"--observations {at[-1]}: {backend.task} has only {backend.space.size} configurations: expected at most "
+            "that"
         )
-    _ = backend.space.codes()  # the table is the space's, not the strategy's
+    _ = backend.space.codes()  # built here, since its memory belongs to the space and not to the strategy
     before = memory_bytes()
     strategy = build_strategy(config, backend, seeds.strategy)
     check_startable(config, strategy)
@@ -196,7 +199,7 @@ def _run(connection: Connection, config: RunConfig, at: Sequence[int]) -> str:
 
 
 def memory_bytes() -> int:
-    """Resident memory of this process; 0 where the system does not say."""
+    """Resident memory of this process; 0 where the system does not report it."""
     try:
         with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
@@ -205,7 +208,7 @@ def memory_bytes() -> int:
 
 
 def to_rows(profiles: Sequence[Profile]) -> list[dict[str, Any]]:
-    """A row per reading, for the analysis."""
+    """One row per reading, for the analysis."""
     return [
         {
             "strategy": reading.strategy,

@@ -1,4 +1,4 @@
-"""Files to start from: templates filled in, all of them or none; names that are taken are refused."""
+"""Write files from templates, all of them or none, and refuse names that are taken."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 def check_module_name(command: str, name: str) -> None:
-    """Refuse a name that no module of the author's own can have.
+    """Refuse a name that an author's module cannot have.
 
     Args:
-        command: that was given it, for the message.
+        command: the command that the name was given to, for the message.
 
     Raises:
-        UserError: it is no module's, or another module's.
+        UserError: the name is not a module's name, or another module has it.
     """
     if not NAME.fullmatch(name) or keyword.iskeyword(name) or not name.replace("_", ""):
-        raise UserError(f"{command} {name}: expected a name of a module: a-z, 0-9 and _, a letter first")
+        raise UserError(f"{command} {name}: expected a module name: a-z, 0-9 and _, starting with a letter")
     if find_spec(name) is not None:
-        raise UserError(f"{command} {name}: there is a module of this name, which would hide it: expected another")
+        raise UserError(f"{command} {name}: an existing module of this name would hide it: expected another name")
 
 
 def title(name: str) -> str:
-    """The class of a module: ``NearAndFar`` of ``near_and_far``."""
+    """The class name for a module: ``NearAndFar`` for ``near_and_far``."""
     return "".join(word.capitalize() for word in name.split("_"))
 
 
@@ -39,7 +39,7 @@ def write_templates(files: Mapping[Path, str], names: Mapping[str, str]) -> list
     """Write each file from its template, with ``names`` filled in; all of them or none.
 
     Raises:
-        UserError: one exists, or cannot be written.
+        UserError: a file exists or cannot be written.
     """
     for file in files:
         if file.exists():
@@ -53,7 +53,7 @@ def write_templates(files: Mapping[Path, str], names: Mapping[str, str]) -> list
                 made.append(file)
                 out.write(text)
     except OSError as error:
-        for half in made:  # they would be in the way of the next attempt
+        for half in made:  # otherwise the next attempt would find them and refuse
             half.unlink(missing_ok=True)
         raise UserError(f"{file}: cannot be written ({error.strerror}): choose another -o DIR") from None
     return list(files)

@@ -1,1 +1,1 @@
-"""Where evaluations come from: a device, or a recorded landscape."""
+"""Backends produce evaluations, on a device or from a recorded landscape."""

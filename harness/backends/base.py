@@ -1,4 +1,4 @@
-"""Where evaluations come from."""
+"""The interface of backends, which produce evaluations."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from search_spaces.space import SearchSpace
 
 @dataclass(frozen=True)
 class Subject:
-    """What is measured, by names of its own: a run's random streams are keyed by them.
+    """The measured task and device by their own names, which key a run's random streams.
 
     Attributes:
-        task: without the device, and no file's name.
-        device: as its driver calls it; empty where there is none.
+        task: the task's name without the device; not a file's name.
+        device: the driver's name of the device; empty if there is none.
     """
 
     task: str
@@ -27,30 +27,30 @@ class Subject:
 
 @runtime_checkable
 class Backend(Protocol):
-    """A task on a device, live or recorded. Live and replay differ in this object and nothing else.
+    """A task on a device, live or recorded. Live runs and replays differ only in this object.
 
-    What opens one is called as ``open(task=TaskSpec | None, seed=numpy.random.SeedSequence, **arguments)``;
-    ``seed`` is that of the run and of the configured task.
+    It is opened by a call ``open(task=TaskSpec | None, seed=numpy.random.SeedSequence, **arguments)``;
+    ``seed`` is derived from the run's seed and the configured task.
     """
 
     @property
     def task(self) -> str:
-        """Name in results: ``<task>__<device>``."""
+        """The task's name in results: ``<task>__<device>``."""
         ...
 
     @property
     def space(self) -> SearchSpace:
-        """What strategies search."""
+        """The space that strategies search."""
         ...
 
     @property
     def compile_workers(self) -> int:
-        """How many compiles run at once on the tuning clock."""
+        """The number of concurrent compiles on the tuning clock."""
         ...
 
     @property
     def charge_ask(self) -> bool:
-        """Whether measured ask and tell seconds move the tuning clock."""
+        """Whether measured ask and tell seconds are charged to the tuning clock."""
         ...
 
     def identity(self) -> Mapping[str, Any]:
@@ -58,18 +58,18 @@ class Backend(Protocol):
         ...
 
     def environment(self) -> Mapping[str, Any]:
-        """JSON-able facts worth keeping but not deciding (device, driver, versions)."""
+        """JSON-able facts for the record that do not decide the results (device, driver, versions)."""
         ...
 
     def reference(self) -> Landscape | None:
-        """The recorded table that its runs are judged by, kept beside them; ``None`` where there is none."""
+        """The recorded table by which runs are judged, stored beside them; ``None`` if there is none."""
         ...
 
     def start(self) -> None:
-        """Start what measuring needs (processes, a device); may take seconds, which no run is charged for.
+        """Start what measuring needs (processes, a device); may take seconds, which are not charged to a run.
 
         Raises:
-            UserError: it cannot be had.
+            UserError: they cannot be started.
         """
         ...
 
@@ -84,35 +84,35 @@ class Backend(Protocol):
 
 @runtime_checkable
 class EndsEarly(Protocol):
-    """A backend that can end evaluations which cannot matter; runs with rules (``rules=…``) need one."""
+    """A backend that can end hopeless evaluations early, as runs with rules (``rules=…``) require."""
 
     def measure_under(self, configurations: Sequence[Configuration], limits: Limits) -> list[Measurement]:
-        """As :meth:`Backend.measure`, each within ``limits``.
+        """Like :meth:`Backend.measure`, with each evaluation within ``limits``.
 
-        A compile that is ended is a ``compile_timeout`` with :data:`harness.rules.COMPILED_TOO_LONG`, at the cost of
-        the seconds spent. Ended samples are fewer samples.
+        An ended compile is a ``compile_timeout`` with :data:`harness.rules.COMPILED_TOO_LONG` that costs the seconds
+        spent. Ended sampling gives fewer samples.
         """
         ...
 
 
 @runtime_checkable
 class Located(Protocol):
-    """A backend that knows what it measures by names which a rename of its files leaves alone."""
+    """A backend that names what it measures independently of the names of files."""
 
     @property
     def subject(self) -> Subject:
-        """Equal for a recording and a live run of the same task on the same card."""
+        """The measured task and device; equal for a recording and a live run of the same task on the same card."""
         ...
 
 
 def measured(backend: Backend, configurations: Sequence[Configuration], limits: Limits | None) -> list[Measurement]:
-    """What a backend says of a batch; ``limits``: by the run's rules, ``None`` where it has none."""
+    """Measure a batch with a backend, within the ``limits`` of the run's rules; ``None`` without rules."""
     if limits is None:
         return backend.measure(configurations)
-    assert isinstance(backend, EndsEarly), "whoever starts a run with rules checks this"
+    assert isinstance(backend, EndsEarly), "checked when a run with rules starts"
     return backend.measure_under(configurations, limits)
 
 
 def subject_of(backend: Backend) -> Subject:
-    """What a backend measures; one that does not say goes by its task's name in results."""
+    """The task and device that a backend measures; by default its task's name in results."""
     return backend.subject if isinstance(backend, Located) else Subject(backend.task, "")

@@ -1,4 +1,4 @@
-"""The tuning clock of evaluations that really overlapped: from what they cost, as in a replay."""
+"""The tuning clock of evaluations that really overlapped, computed from their costs as in a replay."""
 
 from __future__ import annotations
 
@@ -10,53 +10,53 @@ from harness.evaluation import Measurement
 
 
 class CostClock:
-    """What came after what is as it was; how long each took is its cost.
+    """A clock that keeps the real order of events and takes their durations from their costs.
 
-    A compile is charged its CPU seconds, the device's work its own, warming up and a crowded host nothing: so a live
-    run is on the same clock as a replay of its recording, and as a live run in batches. A worker is free again when
-    what it compiled would be.
+    A compile is charged its CPU seconds and the device's work its own seconds; warm-ups and a crowded host are charged
+    nothing. So a live run is on the same clock as a replay of its recording and as a live run in batches. A worker is
+    free again when its charged compile has ended.
 
-    What was compiled a little earlier on a real host may be compiled a little later on this clock. Device and strategy
-    therefore take each job as soon as they are free for it (:class:`Booked`), in whatever order they really took them:
-    were the order kept, each such swap would delay all that follows, and a run of 6 s of wall time would last 10.
+    A configuration compiled slightly earlier on a real host may be compiled slightly later on this clock. Device and
+    strategy therefore take each job as soon as they are free for it (:class:`Booked`), in any order: if the real order
+    were kept, each such swap would delay all that follows, and a run of 6 s of wall time would last 10.
 
     Args:
         workers: compile workers.
-        charge: asking and telling move the clock.
-        clock_s: where it begins.
+        charge: whether asks and tells are charged to the clock.
+        clock_s: start of the clock in s.
     """
 
     def __init__(self, workers: int, charge: bool, clock_s: float = 0.0) -> None:
         self._charge = charge
-        self._free = [clock_s] * workers  # a heap: of the workers that are really free
+        self._free = [clock_s] * workers  # a heap of the times of workers that are really free
         self._asked_s = self._begun_s = self._completed_s = self.now_s = clock_s
         self._device, self._strategy = Booked(), Booked()
         self._spans: dict[int, tuple[float, float]] = {}
 
     def asked(self, seconds: float, ahead: bool) -> None:
-        """The strategy asked for so long, beginning when a worker was free or, ``ahead``, when the last one began."""
+        """Charge an ask, which began when a worker was free or, with ``ahead``, when the last compile began."""
         if self._charge:
             release_s = self._free[0] if self._free and not ahead else self._begun_s
             self._asked_s = self._strategy.take(release_s, seconds)
 
     def told(self, seconds: float) -> None:
-        """The strategy learned for so long from what :meth:`completed` said last."""
+        """Charge a tell of the evaluation that :meth:`completed` returned last."""
         if self._charge:
             self._strategy.take(self._completed_s, seconds)
 
     def began(self, ticket: int) -> None:
-        """A free worker starts to compile."""
+        """Record that a free worker starts to compile."""
         self._begun_s = start_s = max(heapq.heappop(self._free), self._asked_s)
         self._spans[ticket] = (start_s, start_s)
 
     def compiled(self, ticket: int, compile_s: float) -> None:
-        """Its compile has ended, one way or the other, and the worker is free."""
+        """Record that a compile has ended, successfully or not, and its worker is free."""
         start_s, _ = self._spans[ticket]
         self._spans[ticket] = (start_s, start_s + compile_s)
         heapq.heappush(self._free, start_s + compile_s)
 
     def completed(self, ticket: int, measurement: Measurement) -> Completed:
-        """It is complete."""
+        """Record that an evaluation is complete; returns it with its times."""
         start_s, end_s = self._spans.pop(ticket)
         on_device_s = measurement.verify_s + measurement.benchmark_s
         if on_device_s > 0:
@@ -67,14 +67,14 @@ class CostClock:
 
 
 class Booked:
-    """When something that does one job at a time is taken: disjoint spans in s, in order."""
+    """The booked times of a resource that does one job at a time: disjoint spans in s, in order."""
 
     def __init__(self) -> None:
         self._starts: list[float] = []
         self._ends: list[float] = []
 
     def take(self, release_s: float, seconds: float) -> float:
-        """The end of a job of so many ``seconds`` in the first gap that is long enough from ``release_s`` on."""
+        """Book a job of ``seconds`` in the first long enough gap from ``release_s`` on; returns its end."""
         starts, ends = self._starts, self._ends
         at = bisect_right(ends, release_s)
         start_s = release_s
@@ -83,7 +83,7 @@ class Booked:
             at += 1
         end_s = start_s + seconds
         if seconds > 0:
-            first = at - 1 if at and ends[at - 1] == start_s else at  # spans that meet are one
+            first = at - 1 if at and ends[at - 1] == start_s else at  # adjacent spans are merged
             last = at + 1 if at < len(starts) and starts[at] == end_s else at
             merged_s = (min([start_s, *starts[first:last]]), max([end_s, *ends[first:last]]))
             starts[first:last], ends[first:last] = [merged_s[0]], [merged_s[1]]

@@ -1,4 +1,4 @@
-"""What a backend says of itself before it is opened, so that nobody has to guess it from its name."""
+"""Declarations of backends: facts that are known before a backend is opened."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from harness.config.task import TaskSpec
 
 Opener = TypeVar("Opener", bound=Callable[..., Any])
 Recording = Callable[[TaskSpec | None, Mapping[str, Any]], Path | None]
-"""From a task and a backend's arguments to the landscape file that its runs read, ``None`` where they read none."""
+"""Maps a task and a backend's arguments to the landscape file that its runs read; ``None`` if they read none."""
 
 
 def _reads_no_landscape(_task: TaskSpec | None, _arguments: Mapping[str, Any]) -> Path | None:
@@ -21,11 +21,12 @@ def _reads_no_landscape(_task: TaskSpec | None, _arguments: Mapping[str, Any]) -
 
 @dataclass(frozen=True)
 class Declaration:
-    """What runs of a backend need and know.
+    """Facts about the runs of a backend.
 
     Attributes:
-        needs_device: they measure on a device of this machine: one run a GPU at a time, each in a process of its own.
-        landscape: the recording that they read. Raises UserError where there is none although they need one.
+        needs_device: whether they measure on a device of this machine: one run per GPU at a time, each in its own
+            process.
+        landscape: gives the recording that they read; raises UserError if a required one is missing.
     """
 
     needs_device: bool = False
@@ -35,7 +36,7 @@ class Declaration:
 def declares(declaration: Declaration) -> Callable[[Opener], Opener]:
     """Attach a declaration to the class or function that a backend's ``_target_`` names.
 
-    A backend without one needs no device and knows no recording, as a simulator does.
+    A backend without a declaration, such as a simulator, needs no device and has no recording.
     """
 
     def attach(opener: Opener) -> Opener:
@@ -46,7 +47,7 @@ def declares(declaration: Declaration) -> Callable[[Opener], Opener]:
 
 
 def declaration_of(backend: Mapping[str, Any]) -> Declaration:
-    """The declaration of a configured backend.
+    """The declaration of a configured backend, with defaults if it has none.
 
     Args:
         backend: a Hydra target with its arguments.

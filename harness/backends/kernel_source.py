@@ -1,4 +1,4 @@
-"""A hash of the code that a kernel's measurements depend on."""
+"""Hash the code that a kernel's measurements depend on."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def kernel_source_hash(kernel: Kernel) -> str:
 
 
 def _modules(kernel: Kernel) -> dict[str, ModuleType]:
-    """By name: where the kernel's class lives and, transitively, where what it uses comes from."""
+    """Modules by name: that of the kernel's class and, transitively, those of what it uses."""
     first = sys.modules[type(kernel).__module__]
     package = first.__name__.partition(".")[0]
     modules = {kernels.base.__name__: kernels.base}
@@ -35,7 +35,7 @@ def _modules(kernel: Kernel) -> dict[str, ModuleType]:
         for value in vars(module).values():
             home = value.__name__ if inspect.ismodule(value) else getattr(value, "__module__", None)
             if inspect.ismodule(value) and value.__name__.startswith(f"{module.__name__}."):
-                continue  # a package knows whichever of its modules this process has imported, used or not
+                continue  # a package has all of its modules that this process has imported, used or not
             if isinstance(home, str) and home.partition(".")[0] == package and home in sys.modules:
                 queue.append(sys.modules[home])
     return modules

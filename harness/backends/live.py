@@ -1,4 +1,4 @@
-"""Evaluations measured on this machine's GPU, or its CPU where that is what a kernel runs on."""
+"""Measure evaluations on this machine's GPU, or on its CPU for kernels that run there."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ from search_spaces.space import SearchSpace
 
 
 class LiveBackend:
-    """Measures on a device. Processes start with the first measurement, with an empty compile cache.
+    """A backend that measures on a device. Processes start with the first measurement, with an empty compile cache.
 
     Args:
         task: the task's name; the device's slug is appended.
-        kernel: what is tuned.
-        space: what strategies search.
-        device: where it is measured.
+        kernel: the tuned kernel.
+        space: the space that strategies search.
+        device: the device to measure on.
         options: workers, timeouts, samples.
-        charge_ask: whether ask and tell move the tuning clock.
-        work: what the processes run; tests put fakes here.
-        oracle: what a recording knows of the task; strategies never see it.
+        charge_ask: whether ask and tell are charged to the tuning clock.
+        work: factory of what the processes run; tests pass fakes.
+        oracle: known latencies from a recording of the task, which strategies never see.
     """
 
     def __init__(
@@ -68,31 +68,31 @@ class LiveBackend:
 
     @property
     def task(self) -> str:
-        """Name in results."""
+        """The task's name in results."""
         return self._task
 
     @property
     def subject(self) -> Subject:
-        """As a recording of it here would say."""
+        """The task and device, as a recording made here would state them."""
         return self._subject
 
     @property
     def space(self) -> SearchSpace:
-        """What strategies search."""
+        """The space that strategies search."""
         return self._space
 
     @property
     def compile_workers(self) -> int:
-        """Compile processes."""
+        """The number of compile processes."""
         return self._options.compile_workers
 
     @property
     def charge_ask(self) -> bool:
-        """Whether ask and tell move the tuning clock."""
+        """Whether ask and tell are charged to the tuning clock."""
         return self._charge_ask
 
     def identity(self) -> Mapping[str, Any]:
-        """Kernel, space, device and the way of measuring."""
+        """Kernel, space, device and options of measuring."""
         return {
             "kind": "live",
             "kernel": kernel_fields(self._kernel),
@@ -116,13 +116,13 @@ class LiveBackend:
         }
 
     def reference(self) -> None:
-        """None: what a recording knows of the task is for :class:`Oracle` alone, since more may be found here."""
+        """``None``: a recording only serves :class:`Oracle`, since a live run may find better configurations."""
 
     def start(self) -> None:
-        """Start compile workers and the GPU process, unless they run already.
+        """Start compile workers and the GPU process, unless they are running.
 
         Raises:
-            UserError: the device is taken, or does not start.
+            UserError: the device is in use, or does not start.
         """
         _ = self._open().started
 
@@ -132,28 +132,29 @@ class LiveBackend:
         return self._session
 
     def measure(self, configurations: Sequence[Configuration]) -> list[Measurement]:
-        """Compile and measure a batch, both at once.
+        """Compile and measure a batch, both at the same time.
 
-        ``oracle_ms`` is what the recording knows, so that a lucky reading is no hit; else the latency itself.
+        ``oracle_ms`` comes from the recording, so that a lucky reading is not a hit; without one it is the latency
+        itself.
 
         Raises:
-            UserError: the device is taken, or does not start.
-            DeviceLost, CompilePoolError: it worked before and does not start any more.
+            UserError: the device is in use, or does not start.
+            DeviceLost, CompilePoolError: device or workers worked before and cannot be restarted.
         """
         return self.measure_under(configurations, Limits())
 
     def measure_under(self, configurations: Sequence[Configuration], limits: Limits) -> list[Measurement]:
-        """As :meth:`measure`, each within ``limits``; a compile's are wall seconds, as those of its timeout."""
+        """Like :meth:`measure`, each within ``limits``; limits of compiles are wall seconds, like their timeout."""
         if not configurations:
             return []
         results = sorted(self._open().engine.evaluate(configurations, limits), key=lambda result: result.ticket)
         return [self._judged(result.configuration, result.measurement) for result in results]
 
     def overlapped(self, workers: int, logged: Sequence[Evaluation]) -> Pipeline:
-        """Its own processes at work, ``workers`` of which compile.
+        """A pipeline on the backend's own processes, of which ``workers`` compile.
 
         Raises:
-            UserError: the device is taken, or does not start.
+            UserError: the device is in use, or does not start.
         """
         if workers != self._options.compile_workers:
             raise ValueError(f"workers={workers}: expected {self._options.compile_workers}, those of the backend")
@@ -190,10 +191,10 @@ def open_live(
     charge_ask: bool = False,
     share_device: bool = False,
 ) -> LiveBackend:
-    """The live backend of ``conf/backend/live.yaml``; ``compile_workers=None`` means one a core.
+    """The live backend of ``conf/backend/live.yaml``; ``compile_workers=None`` means one per core.
 
     Raises:
-        UserError: no GPU, no task, or arguments out of range.
+        UserError: there is no GPU or no task, or an argument is out of range.
     """
     if task is None:
         raise UserError("task=null: backend=live measures a task of conf/task: expected task=NAME")

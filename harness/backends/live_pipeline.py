@@ -1,4 +1,4 @@
-"""Evaluations that overlap on a real device: the engine runs in a thread of its own while the strategy thinks."""
+"""Overlapping evaluations on a real device: the engine runs in a thread while the strategy computes."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ Judge = Callable[[Configuration, Measurement], Measurement]
 
 
 class LivePipeline:
-    """What happens decides what is told when; the clock says what it cost: :class:`~.cost_clock.CostClock`.
+    """A pipeline that tells evaluations in their real order, on the clock of :class:`~.cost_clock.CostClock`.
 
     Args:
-        engine: nothing else uses it meanwhile. Its compile workers are those that are kept busy.
-        judge: adds what is known of a configuration and hidden from strategies.
-        charge: asking and telling move the clock.
-        clock_s: where the clock begins.
+        engine: the engine, used only by this pipeline, with the compile workers to keep busy.
+        judge: adds known facts of a configuration that are hidden from strategies.
+        charge: whether asks and tells are charged to the clock.
+        clock_s: start of the clock in s.
     """
 
     def __init__(self, engine: Engine, judge: Judge, charge: bool, clock_s: float = 0.0) -> None:
@@ -75,7 +75,7 @@ class LivePipeline:
         """Wait for the engine.
 
         Raises:
-            DeviceLost, CompilePoolError, UserError: of the engine.
+            DeviceLost, CompilePoolError, UserError: raised by the engine.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._completed or self._error or (for_worker and self._free()))
@@ -112,7 +112,7 @@ class LivePipeline:
                 while self._woken.poll():
                     self._woken.recv()
                 self._tell()
-        except BaseException as error:  # of whatever kind: the run loop raises it
+        except BaseException as error:  # any error: the run loop raises it
             with self._changed:
                 self._error = error
                 self._changed.notify()
@@ -122,7 +122,7 @@ class LivePipeline:
             self._clock.compiled(ticket, compile_s)
 
     def _take(self) -> None:
-        """Give the engine what was submitted. A worker counts as busy from here on at the latest."""
+        """Pass submitted configurations to the engine. A worker counts as busy from here on at the latest."""
         with self._changed:
             while self._submitted:
                 self._engine.submit(*self._submitted.popleft())

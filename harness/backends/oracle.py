@@ -1,4 +1,4 @@
-"""What is known of a live task from its recording: the true latency that its runs are judged by."""
+"""True latencies of a live task from its recording, by which its runs are judged."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Oracle:
     """Best known latencies of a task on a device.
 
     Attributes:
-        latency_ms: by configuration key; empty where there is no recording.
+        latency_ms: latencies in ms by configuration key; empty without a recording.
         recording: name and hash of the landscape, empty without one.
     """
 
@@ -27,8 +27,8 @@ class Oracle:
 def recorded_oracle(task: str, device: str, space: SearchSpace) -> Oracle:
     """The exhaustive recording of ``task`` on ``device`` that ships with NearOpt, if there is one.
 
-    A sample would not do: it knows few of the configurations that a run visits, and one run is to be judged by one
-    scale. Nor would a recording that knows other parameters, or is damaged.
+    A sample is not used, since it knows few of the configurations that a run visits, and a run must be judged on a
+    single scale. A recording with other parameters, or a damaged one, is not used either.
     """
     name = f"{task}{SEPARATOR}{device}"
     for path in recorded_landscapes():

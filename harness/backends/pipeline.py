@@ -1,10 +1,11 @@
-"""Evaluations that overlap: what the asynchronous run loop needs of a backend, and the simulation of it.
+"""Overlapping evaluations: the interface that the asynchronous run loop uses, and its simulation.
 
-Each of W compile workers takes one configuration at a time. What compiled is checked and timed on the one device, first
-in first out as compiles finish (in the order asked on ties). A configuration that fails to compile is complete at once.
+Each of W compile workers takes one configuration at a time. Compiled ones are checked and timed on the single device,
+first in, first out, as compiles finish (in ask order on ties). A configuration that fails to compile is complete at
+once.
 
-A worker takes nothing while more than W wait for the device or are on it: where all wait for the device, compiling far
-ahead of it would keep workers busy with what a strategy asked before it knew anything.
+A worker takes nothing while more than W configurations wait for the device or are on it. If all waited for the device,
+compiling far ahead of it would spend workers on configurations that the strategy asked for before it knew anything.
 """
 
 from __future__ import annotations
@@ -20,15 +21,15 @@ from harness.rules import Limits
 
 
 class TraceDiverged(Exception):
-    """A resumed run does something else than its log says."""
+    """A resumed run deviates from its log."""
 
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """An evaluation that is complete.
+    """A complete evaluation.
 
     Attributes:
-        ticket: its number in the order asked, from 0.
+        ticket: its number in ask order, from 0.
         start_s, end_s: the tuning clock when its compile started and when its benchmark ended.
     """
 
@@ -48,49 +49,49 @@ class Pipeline(Protocol):
 
     @property
     def free(self) -> bool:
-        """Whether a compile worker is to start now."""
+        """Whether a compile worker should start now."""
         ...
 
     def time_to_ask(self, ahead: bool) -> bool:
-        """Whether the next configuration is to be asked for now; ``ahead``: before a worker is free for it."""
+        """Whether to ask for the next configuration now; with ``ahead`` before a worker is free for it."""
         ...
 
     def submit(self, ticket: int, configuration: Configuration, limits: Limits | None = None) -> None:
-        """Give the free worker a configuration, which was asked as number ``ticket``; ``limits`` by the run's rules."""
+        """Give the free worker the configuration of ask number ``ticket``, with the ``limits`` of the run's rules."""
         ...
 
     def completed(self) -> Completed | None:
-        """The next evaluation that is complete by now, ``None`` while there is none."""
+        """The next evaluation that is complete by now; ``None`` if there is none."""
         ...
 
     def wait(self, for_worker: bool) -> None:
-        """Let time pass until an evaluation is complete or, ``for_worker``, a worker is free."""
+        """Wait until an evaluation is complete or, with ``for_worker``, a worker is free."""
         ...
 
     def asked(self, seconds: float) -> None:
-        """The strategy took so long to ask; meanwhile workers and device went on."""
+        """Charge the duration of an ask, during which workers and device continued."""
         ...
 
     def told(self, seconds: float) -> None:
-        """The strategy took so long to learn what :meth:`completed` said last."""
+        """Charge the duration of the tell of what :meth:`completed` returned last."""
         ...
 
     def close(self) -> None:
-        """Take nothing more; what has begun may end or be lost."""
+        """Accept nothing more; work that has begun may end or be lost."""
         ...
 
 
 @runtime_checkable
 class Overlapping(Protocol):
-    """A backend whose evaluations really overlap; of all others the run loop simulates it from what they cost."""
+    """A backend whose evaluations really overlap; for others the run loop simulates overlap from their costs."""
 
     def overlapped(self, workers: int, logged: Sequence[Evaluation]) -> Pipeline:
-        """A pipeline that first gives back ``logged``, an interrupted run's evaluations, as they came then."""
+        """A pipeline that first returns ``logged``, the evaluations of an interrupted run, in their order."""
         ...
 
 
 def pipeline_of(backend: Backend, workers: int, logged: Sequence[Evaluation]) -> Pipeline:
-    """The backend's own pipeline, or the simulation of one, in which ``logged`` is not measured again."""
+    """The backend's own pipeline, or a simulated one, which does not measure ``logged`` again."""
     if isinstance(backend, Overlapping):
         return backend.overlapped(workers, logged)
     known = {evaluation.asked: measurement_of(evaluation) for evaluation in logged if evaluation.asked is not None}
@@ -103,7 +104,7 @@ def pipeline_of(backend: Backend, workers: int, logged: Sequence[Evaluation]) ->
 
 
 def measurement_of(evaluation: Evaluation) -> Measurement:
-    """What the backend said when it was evaluated."""
+    """The backend's measurement in an evaluation."""
     return Measurement(
         status=evaluation.status,
         samples_ms=evaluation.samples_ms,
@@ -120,13 +121,13 @@ def measurement_of(evaluation: Evaluation) -> Measurement:
 
 
 class SimulatedPipeline:
-    """A discrete-event simulation: what a configuration costs decides when it is complete, and nothing else does.
+    """A discrete-event simulation: only the cost of a configuration determines when it is complete.
 
     Args:
-        workers: compile workers.
+        workers: number of compile workers.
         measure: the outcome of a configuration under limits, with its costs.
         known: outcomes by ticket that are not measured again.
-        charge: thinking moves the clock.
+        charge: whether ask and tell are charged to the clock.
     """
 
     def __init__(
@@ -137,7 +138,7 @@ class SimulatedPipeline:
         charge: bool,
     ) -> None:
         self._measure, self._known, self._charge = measure, known, charge
-        self._workers = [0.0] * workers  # when each is free, a heap
+        self._workers = [0.0] * workers  # a heap of the times when each is free
         self._device_s = 0.0
         self._compiling: list[tuple[float, int, float, Measurement]] = []  # by end of the compile: ticket, start
         self._on_device: list[tuple[float, int, float, Measurement]] = []  # by end: ticket, start
@@ -186,10 +187,10 @@ class SimulatedPipeline:
     told = asked
 
     def close(self) -> None:
-        """Nothing runs."""
+        """Nothing to end."""
 
     def _feed_device(self) -> None:
-        """Whatever is compiled by now has its place on the device: nothing that is asked later comes before it."""
+        """Queue compiled configurations on the device; later asks cannot overtake them."""
         while self._compiling and self._compiling[0][0] <= self._now_s:
             compiled_s, ticket, start_s, measurement = heapq.heappop(self._compiling)
             on_device_s = measurement.verify_s + measurement.benchmark_s

@@ -1,4 +1,4 @@
-"""Evaluations from a recorded landscape: same interface as a GPU, with the recorded noise and costs."""
+"""Replay evaluations from a recorded landscape, with the recorded noise and costs."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ NOISES = ("recorded", "none")
 
 
 class ReplayBackend:
-    """Replays a landscape.
+    """A backend that replays a landscape.
 
     Args:
         landscape: the recording.
-        seed: of the noise; a configuration's reading depends on it, on the recording's own task and device, and on the
-            configuration: on nothing else, so that a resumed run reads what the interrupted one would have.
+        seed: seed of the noise; a configuration's reading depends only on it, on the recording's own task and device,
+            and on the configuration, so that a resumed run reads what the interrupted one would have read.
         noise: ``recorded`` reports the median of a bootstrap resample of a configuration's samples;
             ``none`` reports its oracle latency, which makes closed-form random search exact.
-        compile_workers: how many compiles the tuning clock runs at once.
-        charge_ask: let measured ask and tell seconds move the clock (then no longer deterministic).
+        compile_workers: number of concurrent compiles on the tuning clock.
+        charge_ask: charge measured ask and tell seconds to the clock (then it is not deterministic).
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class ReplayBackend:
 
     @property
     def subject(self) -> Subject:
-        """As the recording says, whatever its file is called."""
+        """The task and device of the recording, independent of its file name."""
         return Subject(str(self.landscape.metadata["task"]), str(self.landscape.metadata["device"]["name"]))
 
     @property
@@ -92,7 +92,7 @@ class ReplayBackend:
         return self.measure_under(configurations, Limits())
 
     def measure_under(self, configurations: Sequence[Configuration], limits: Limits) -> list[Measurement]:
-        """As a device would have measured that ended within ``limits``: the recorded samples up to there."""
+        """The measurements as if they had ended within ``limits``: with the recorded samples up to that point."""
         return [self._measure(configuration, limits) for configuration in configurations]
 
     def close(self) -> None:
@@ -122,7 +122,7 @@ class ReplayBackend:
             every = len(landscape.samples_ms[row])
             taken = limits.samples_taken(samples if len(samples) == every else (oracle,) * every)
             samples = samples[:taken]
-            benchmark_s *= (1 + taken) / (1 + every)  # the first look, which is no sample, is paid as well
+            benchmark_s *= (1 + taken) / (1 + every)  # the first look, which is not a sample, is charged as well
         return Measurement(
             status=status,
             samples_ms=samples,
@@ -138,15 +138,15 @@ class ReplayBackend:
         n = len(samples)
         if n == 1:
             return samples
-        # Keyed by the configuration itself: rows and values that others add or drop change nothing. An extendable hash
-        # turns the key into as many uniform words as it takes, five times faster than a generator a configuration.
-        key = f"0 {self.space.key_of_codes(self.landscape.codes[row])}"  # its first reading; no run takes another
+        # Keyed by the configuration itself, so that other rows and values do not matter. An extendable hash
+        # turns the key into as many uniform words as needed, five times faster than a generator per configuration.
+        key = f"0 {self.space.key_of_codes(self.landscape.codes[row])}"  # its first and only reading in a run
         words = hashlib.shake_128(self._noise_key + key.encode()).digest(4 * n)
         return tuple([samples[(word * n) >> 32] for word in np.frombuffer(words, "<u4").tolist()])
 
 
 def _rows_of_space(landscape: Landscape) -> list[int]:
-    """Landscape row by row of the space's feasible set (they differ in a sampled landscape)."""
+    """The landscape row of each row of the space's feasible set (they differ in a sampled landscape)."""
     rows: list[int] = np.flatnonzero(landscape.searchable).tolist()
     return rows
 
@@ -176,10 +176,10 @@ def open_replay(
     charge_ask: bool = False,
     pool: str = "uniform",
 ) -> ReplayBackend:
-    """A replay backend from its configuration.
+    """Open a replay backend from its configuration.
 
     Raises:
-        UserError: when neither a task nor a landscape is given, or a value is not understood.
+        UserError: neither a task nor a landscape is given, or a value is invalid.
     """
     if noise not in NOISES:
         raise UserError(f"backend.noise={noise}: expected one of {', '.join(NOISES)}")
@@ -188,5 +188,5 @@ def open_replay(
     if pool != "uniform":
         raise UserError(f"backend.pool={pool}: expected uniform")
     path = recorded(task, {"landscape": landscape, "device": device})
-    of_run = np.random.SeedSequence(seed.entropy)  # the recording knows its task better than the command line
+    of_run = np.random.SeedSequence(seed.entropy)  # the recording states its task more reliably than the command line
     return ReplayBackend(read_landscape(path), of_run, noise, compile_workers, charge_ask)

@@ -1,4 +1,4 @@
-"""A real pipeline that takes up an interrupted run: first what its log says, in that order, then what happens."""
+"""A real pipeline that resumes an interrupted run: first its log, in order, then new evaluations."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from harness.rules import Limits
 
 
 class ResumedPipeline:
-    """Nothing is measured while the log has it. What was under way when the run was interrupted begins again.
+    """Logged evaluations are not measured again; those under way at the interruption start again.
 
     Args:
         logged: evaluations in the order told.
-        begin: starts the real pipeline, with its clock at so many s.
+        begin: starts the real pipeline with its clock at the given s.
     """
 
     def __init__(self, logged: Sequence[Evaluation], begin: Callable[[float], Pipeline]) -> None:
@@ -70,7 +70,7 @@ class ResumedPipeline:
         self._real.wait(for_worker or bool(self._held))
 
     def _feed(self, real: Pipeline) -> None:
-        """More may have been under way than there are workers: some waited for the device."""
+        """Submit evaluations; more may have been under way than there are workers, as some waited for the device."""
         while self._held and real.free:
             ticket = min(self._held)
             real.submit(ticket, *self._held.pop(ticket))

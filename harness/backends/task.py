@@ -1,4 +1,4 @@
-"""From a configured task to its kernel, space and device."""
+"""Build the kernel, space and device of a configured task."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def find_device() -> AccelDevice:
     """This machine's GPU.
 
     Raises:
-        NoGpu: there is none.
+        NoGpu: there is no GPU.
     """
     try:
         return probe_device()
@@ -44,17 +44,17 @@ def find_devices() -> list[AccelDevice]:
     """The visible GPUs of the first one's model.
 
     Raises:
-        UserError: there is none.
+        UserError: there is no GPU.
     """
     first = find_device()
     return [device for device in probe_devices() if device.name == first.name]
 
 
 def device_of(task: TaskSpec) -> AccelDevice:
-    """Where a task's kernel runs here.
+    """The device of this machine that a task's kernel runs on.
 
     Raises:
-        UserError: on a GPU, and there is none; or the kernel cannot be built.
+        UserError: the kernel needs a GPU and there is none, or it cannot be built.
     """
     return cpu_device() if runs_on_cpu(task) else find_device()
 
@@ -63,7 +63,7 @@ def runs_on_cpu(task: TaskSpec) -> bool:
     """Whether a task's kernel is a :class:`kernels.cpu.CpuKernel`.
 
     Raises:
-        UserError: it cannot be built.
+        UserError: the kernel cannot be built.
     """
     return isinstance(build_kernel(task), CpuKernel)
 
@@ -72,10 +72,10 @@ def build_kernel(task: TaskSpec) -> Kernel:
     """The kernel of a configured task.
 
     Raises:
-        UserError: its target cannot be imported, does not take its arguments, or is no kernel.
+        UserError: its target cannot be imported, does not accept its arguments, or is not a kernel.
     """
     if not task.kernel:
-        raise UserError(f"task={task.name}: it has no kernel: expected a task of conf/task")
+        raise UserError(f"task={task.name}: has no kernel: expected a task of conf/task")
     check_takes("task.kernel", task.kernel)
     kernel = instantiate_target("task.kernel", task.kernel, any_error=True)
     if not isinstance(kernel, Kernel):
@@ -87,7 +87,7 @@ def build_task(task: TaskSpec, device: AccelDevice) -> tuple[Kernel, SearchSpace
     """The kernel of a configured task, and its space for a device.
 
     Raises:
-        UserError: the task's targets cannot be imported or do not take their arguments, or nothing is feasible.
+        UserError: the task's targets cannot be imported or do not accept their arguments, or nothing is feasible.
     """
     kernel = build_kernel(task)
     space = _space(task, kernel, device)
@@ -102,7 +102,7 @@ def _space(task: TaskSpec, kernel: Kernel, device: AccelDevice) -> SearchSpace:
     if not task.space and isinstance(kernel, OwnSpace):
         return kernel.search_space(device.limits())
     if not task.space:
-        raise UserError(f"task={task.name}: it has no space: expected task.space, or search_space in its kernel")
+        raise UserError(f"task={task.name}: has no search space: expected task.space, or search_space in its kernel")
     shape = {field.name: getattr(kernel, field.name) for field in fields(kernel)}  # type: ignore[arg-type]
     space = instantiate_target("task.space", task.space, any_error=True, **{**shape, "device": device.limits()})
     if not isinstance(space, SearchSpace):
@@ -119,10 +119,10 @@ def session_options(
     *,
     share_device: bool = False,
 ) -> SessionOptions:
-    """Options from the values of ``conf/backend/live.yaml``; ``seed`` is that of the kernel's inputs.
+    """Options from the values of ``conf/backend/live.yaml``; ``seed`` is the seed of the kernel's inputs.
 
     Raises:
-        UserError: a value out of range, or an unknown field of ``timing``.
+        UserError: a value is out of range, or a field of ``timing`` is unknown.
     """
     workers: dict[str, Any] = {} if compile_workers is None else {"compile_workers": compile_workers}
     try:

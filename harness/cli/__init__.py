@@ -1,4 +1,4 @@
-"""The command ``nearopt``: words in, exit code out. The only room that sees both harness and analysis."""
+"""The command ``nearopt``: from words to an exit code. Only this room imports both harness and analysis."""
 
 from harness.cli.entry import main
 

@@ -1,4 +1,4 @@
-"""``nearopt best``."""
+"""The command ``nearopt best``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", nargs="+", type=Path, metavar="DIR", help="a run, a results folder or a landscape")
     how = parser.add_mutually_exclusive_group()
     how.add_argument(
-        "--json", action="store_true", help="print JSON with every parameter by name, and what was left out"
+        "--json", action="store_true", help="print JSON with every parameter by name, and what was skipped"
     )
     how.add_argument("--triton", action="store_true", help="print a triton.Config line for each task")
 
@@ -45,10 +45,10 @@ BEST = Command(
     name="best",
     summary="the best configurations of runs, studies or landscapes",
     description=(
-        "Print the best configuration of each task among runs, results folders and landscape files. The latency of a\n"
-        "replay is that of its recording, that of a live run is of a re-timing (nearopt tune, nearopt retime) or else\n"
-        "a reading of the search. Beside it: the task's default and the vendor where they are known, and how many\n"
-        "evaluations failed of what. Exits 1 where nothing succeeded."
+        "Print the best configuration of each task in the given runs, results folders and landscape files. A replay's\n"
+        "latency is the recorded one. A live run's latency comes from re-timing (nearopt tune, nearopt retime) or,\n"
+        "without it, from the search itself. The table also shows the default's and the vendor's latency where they\n"
+        "are known, and how many evaluations failed. Exits 1 if no evaluation succeeded."
     ),
     examples=(
         "nearopt best results",

@@ -1,4 +1,4 @@
-"""The best configurations as people read them."""
+"""The best configurations as text for the terminal."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KNOWN_BY = {
 
 
 def outcome_lines(outcome: Outcome) -> list[str]:
-    """One outcome: its best configuration, a line a parameter, beside the default and the vendor, and what failed."""
+    """The best configuration of one outcome, one line per parameter, with the default, the vendor and the failures."""
     if outcome.best is None:
         return [f"{outcome.task}: none of {outcome.evaluations} evaluations succeeded", *failure_lines(outcome)]
     best = outcome.best
@@ -40,7 +40,7 @@ def outcome_lines(outcome: Outcome) -> list[str]:
 
 
 def failure_lines(outcome: Outcome) -> list[str]:
-    """A line for every status of failures, with its commonest message."""
+    """One line for each failure status, with its most common message."""
     return [
         f"  {status}: {outcome.statuses[status]}" + (f"; most often, {count} times: {message}" if message else "")
         for status, (message, count) in outcome.messages.items()
@@ -48,7 +48,7 @@ def failure_lines(outcome: Outcome) -> list[str]:
 
 
 def table_lines(tasks: Sequence[BestOfTask]) -> list[str]:
-    """A line a task."""
+    """A table with one line per task."""
     head = ["task", "best", "latency ms", "known by", "default/best", "vendor/best", "runs", "evaluations", "failed"]
     columns = aligned([head, *map(_cells, tasks)], 2)
     last = ["configuration", *(_configuration(task.outcome) for task in tasks)]
@@ -78,14 +78,14 @@ def _configuration(outcome: Outcome) -> str:
 
 
 def triton_line(outcome: Outcome) -> str:
-    """A ``triton.Config`` that can be pasted, or why there is none, as a comment."""
+    """A ``triton.Config`` that can be pasted, or a comment that says why there is none."""
     if outcome.best is None:
-        return "# none succeeded:"
-    return triton_config(outcome.best.configuration) or "# no kernel written in Triton:"
+        return "# no evaluation succeeded:"
+    return triton_config(outcome.best.configuration) or "# not a Triton kernel:"
 
 
 def left_out_lines(left_out: Sequence[str]) -> Iterator[str]:
-    """What was left out of a table, at most three reasons."""
+    """Lines that say what the table leaves out: at most three reasons, then a count."""
     shown = left_out[:3]
     yield from (f"left out: {each}" for each in shown)
     if len(left_out) > len(shown):

@@ -1,4 +1,4 @@
-"""``nearopt check``."""
+"""The command ``nearopt check``."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _run(arguments: argparse.Namespace) -> int:
         say(finding.line(), flush=True)
         faults += finding.fault
     if faults:
-        say(f"{faults} to put right: {arguments.file}")
+        say(f"{faults} to fix: {arguments.file}")
     return FAILED if faults else DONE
 
 
@@ -37,9 +37,10 @@ CHECK = Command(
     name="check",
     summary="find what is missing or wrong in your own kernel, without a GPU",
     description=(
-        "Look at a kernel before a GPU is rented: its members, inputs, reference, tolerance and search space; results\n"
-        "on a small odd shape, in Triton's interpreter or on the CPU, for one configuration of each choice; whether\n"
-        "those compile for an H100. One line a finding; exit 1 if anything has to be put right."
+        "Check a kernel before you rent a GPU: its members, inputs, reference, tolerance and search space; its\n"
+        "results on a small odd shape, in Triton's interpreter or on the CPU, for one configuration per choice; and\n"
+        "whether those configurations compile for an H100. Prints one line per finding; exits 1 if anything must be\n"
+        "fixed."
     ),
     examples=(
         "nearopt check my_kernel.py",

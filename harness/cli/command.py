@@ -1,4 +1,4 @@
-"""What a command of ``nearopt`` is: its words of help, its options, and the function that does it."""
+"""A command of ``nearopt``: its help texts, its options and the function that runs it."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ Action = Callable[[argparse.Namespace], int]
 
 @dataclass(frozen=True)
 class Command:
-    """One command.
+    """One command of ``nearopt``.
 
     Attributes:
-        name: as it is typed, one word or two.
-        summary: its line in the list of commands.
-        description: what its ``--help`` begins with.
+        name: one or two words, as typed.
+        summary: the command's line in the list of commands.
+        description: the first paragraph of its ``--help``.
         examples: command lines that work.
         add_options: adds its options to a parser.
-        run: does it and returns the exit code. Heavy imports belong inside, or every other command pays for them.
-        overrides: prefixes of the Hydra overrides that it takes besides its arguments.
-        own_help: whether ``description`` lists the options itself.
+        run: runs the command and returns the exit code. Heavy imports belong inside it: other commands must start fast.
+        overrides: prefixes of the Hydra overrides that the command accepts besides its arguments.
+        own_help: whether ``description`` already lists the options.
     """
 
     name: str
@@ -40,13 +40,13 @@ class Command:
     own_help: bool = False
 
     def epilog(self) -> str:
-        """The examples, as the end of ``--help`` shows them."""
+        """The examples, formatted for the end of ``--help``."""
         return "examples:\n" + "\n".join(f"  {example}" for example in self.examples)
 
 
 @contextmanager
 def collector_paused() -> Iterator[None]:
-    """Import without Python's cycle collector, which looks through all that imports leave and finds nothing."""
+    """Import without Python's cycle collector, which would scan everything that imports create and free nothing."""
     before = gc.isenabled()
     gc.disable()
     try:
@@ -57,10 +57,10 @@ def collector_paused() -> Iterator[None]:
 
 
 def seconds(text: str) -> float:
-    """The type of an option in seconds, whose value may have a unit.
+    """Parse the value of an option in seconds; the value may have a unit.
 
     Raises:
-        ArgumentTypeError: it is no time.
+        ArgumentTypeError: the text is not a duration.
     """
     from harness.config.values import seconds as in_seconds
 
@@ -71,5 +71,5 @@ def seconds(text: str) -> float:
 
 
 def add_config_dir(parser: argparse.ArgumentParser) -> None:
-    """``--config-dir DIR``, which commands that compose configurations share."""
+    """``--config-dir DIR``, the option of all commands that compose configurations."""
     parser.add_argument("--config-dir", type=Path, metavar="DIR", help="an additional folder of Hydra configuration")

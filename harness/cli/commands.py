@@ -5,6 +5,7 @@ from __future__ import annotations
 from harness.cli.best import BEST
 from harness.cli.check import CHECK
 from harness.cli.command import Command
+from harness.cli.fetch import FETCH
 from harness.cli.gate import GATE
 from harness.cli.import_export import ARCHIVE, EXPORT, IMPORT
 from harness.cli.landscapes import COMPARE, LANDSCAPES
@@ -40,6 +41,7 @@ COMMANDS: tuple[Command, ...] = (
     IMPORT,
     EXPORT,
     ARCHIVE,
+    FETCH,
     COMPARE,
 )
 BY_NAME = {command.name: command for command in COMMANDS}

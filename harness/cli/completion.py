@@ -1,4 +1,7 @@
-"""Tab completion, asked for as Hydra has it: ``eval "$(nearopt -sc install=bash)"``; words come from ``-sc query``."""
+"""Tab completion, installed the way Hydra does it: ``eval "$(nearopt -sc install=bash)"``.
+
+Candidates come from ``nearopt -sc query=SHELL``.
+"""
 
 from __future__ import annotations
 
@@ -32,12 +35,12 @@ _UNINSTALL = {
 
 
 def completion(words: Sequence[str], commands: Sequence[Command]) -> str:
-    """What ``nearopt -sc install=SHELL``, ``uninstall=SHELL`` or ``query=SHELL`` prints.
+    """The text that ``nearopt -sc install=SHELL``, ``uninstall=SHELL`` or ``query=SHELL`` prints.
 
-    A query reads the line from ``COMP_LINE`` and the place of the cursor in it from ``COMP_POINT``, as bash sets them.
+    A query reads the command line from ``COMP_LINE`` and the cursor position from ``COMP_POINT``, which bash sets.
 
     Raises:
-        UserError: neither of these, or a shell that is not known.
+        UserError: another word, or an unknown shell.
     """
     action, equals, shell = (words[0] if words else "").partition("=")
     if len(words) != 1 or not equals or action not in ("install", "uninstall", "query"):
@@ -52,10 +55,10 @@ def completion(words: Sequence[str], commands: Sequence[Command]) -> str:
 
 
 def candidates(line: str, commands: Sequence[Command], overrides: Callable[[str], Sequence[str]]) -> list[str]:
-    """What the last word of a command line may become.
+    """Completions of the last word of a command line.
 
     Args:
-        line: up to the cursor, the program's name first.
+        line: the command line up to the cursor, starting with the program's name.
         overrides: completes the words after a command that takes overrides.
     """
     before, last = _split(line)
@@ -79,7 +82,7 @@ def candidates(line: str, commands: Sequence[Command], overrides: Callable[[str]
 
 
 def hydras(line: str) -> list[str]:
-    """What Hydra makes of overrides that are being typed: keys, groups and their names."""
+    """Hydra's completions of an override: keys, groups and the names in a group."""
     import hydra
     from hydra._internal.core_plugins.bash_completion import BashCompletion
     from hydra.core.global_hydra import GlobalHydra
@@ -87,14 +90,14 @@ def hydras(line: str) -> list[str]:
     from harness.config.compose import Composer
     from harness.system.resources import conf_directory
 
-    Composer()  # makes the schema and what is installed known
+    Composer()  # registers the schema and the installed plug-ins
     with hydra.initialize_config_dir(version_base="1.3", config_dir=str(conf_directory())):
         found: list[str] = BashCompletion(GlobalHydra.instance().config_loader())._query("config", line)
     return [word for word in found if not word.startswith("hydra") or word.startswith("hydra/launcher")]
 
 
 def _split(line: str) -> tuple[list[str], str]:
-    """The words before the last, and that one, which is empty after a space."""
+    """All words but the last, and the last word, which is empty after a space."""
     try:
         words = shlex.split(line)
     except ValueError:  # an open quote

@@ -1,4 +1,4 @@
-"""The console script ``nearopt``: runs a command and turns what went wrong into one line and an exit code."""
+"""The console script ``nearopt``: it runs a command and turns errors into one line and an exit code."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OF_A_FILE = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENOTDIR,
      errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP}
 )  # fmt: skip
-"""Errors of the system that its words and the file's name explain."""
+"""Operating-system errors whose own message and file name are explanation enough."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             command_parser().print_help()
             return USER_ERROR
         code = command.run(arguments)
-        sys.stdout.flush()  # or a full disk would be found out when nobody looks any more
+        sys.stdout.flush()  # otherwise a full disk would go unnoticed until the interpreter exits
         return code
     except (UserError, AnalysisError) as error:
         warn(f"nearopt: {whole_line(error)}")
@@ -68,7 +68,7 @@ def _unexpected(error: Exception) -> int:
 
 
 def _print_whatever_the_terminal_takes() -> None:
-    """A terminal or a pipe that lacks a letter shows another one instead; a report that was written is no failure."""
+    """Replace characters that the output's encoding lacks, so that printing about a finished report cannot fail."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")

@@ -1,4 +1,4 @@
-"""A sweep's estimate for the terminal."""
+"""The estimate of a sweep as text for the terminal."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from harness.study.estimate import Estimate, GroupEstimate
 
 
 def format_estimate(estimate: Estimate) -> str:
-    """A row per task and strategy, totals, and what the numbers rest on."""
+    """A row per task and strategy, totals, and the source of the numbers."""
     heads = ["task", "strategy", "costs from", "runs", "done", "failed", "to do", "evaluations"]
     held = ["run min" if estimate.shared else f"{estimate.device} min", "measuring min"]
     heads += held if estimate.on_device else ["CPU min"]

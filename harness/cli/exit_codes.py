@@ -1,4 +1,4 @@
-"""How ``nearopt`` ends: what scripts and CI go by."""
+"""Exit codes of ``nearopt``, for scripts and CI."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``nearopt gate``."""
+"""The command ``nearopt gate``."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
 def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("candidate", metavar="CANDIDATE", help="strategy, results folder or baseline file")
     parser.add_argument("overrides", nargs="*", metavar="OVERRIDE", help="strategy.…=VALUE of the candidate")
-    parser.add_argument("--against", metavar="BASELINE", help="required, unless --update-baseline")
+    parser.add_argument("--against", metavar="BASELINE", help="required unless --update-baseline is given")
     parser.add_argument(
         "--against-override", action="append", default=[], metavar="OVERRIDE", help="strategy.…=VALUE of the baseline"
     )
-    parser.add_argument("--rerun", action="store_true", help="run BASELINE, even if it has a committed baseline")
+    parser.add_argument("--rerun", action="store_true", help="run BASELINE even if a committed baseline exists")
     parser.add_argument(
-        "--suite", default="default", metavar="NAME|FILE", help="of conf/suite, or a YAML file like those"
+        "--suite", default="default", metavar="NAME|FILE", help="a suite of conf/suite, or a YAML file of the same form"
     )
-    parser.add_argument("--seeds", type=int, metavar="N", help="seeds a task at the last look; default: the suite's")
+    parser.add_argument("--seeds", type=int, metavar="N", help="seeds per task at the last look; default: the suite's")
     parser.add_argument(
         "--to-the-end", action="store_true", help="continue after a pass, to see whether it is an improvement"
     )
     parser.add_argument("--results", type=Path, default=Path("gated"), metavar="DIR", help="default: gated")
-    parser.add_argument("--jobs", type=int, metavar="N", help="runs at once; default: one a core")
+    parser.add_argument("--jobs", type=int, metavar="N", help="runs at once; default: one per core")
     parser.add_argument(
         "--no-diff", action="store_true", help="do not store the checkout's uncommitted changes with the runs"
     )
@@ -87,7 +87,7 @@ def _run(arguments: argparse.Namespace) -> int:
             try:
                 with writing(file):
                     write_text(file, text)
-            except UserError as error:  # the others may lie elsewhere
+            except UserError as error:  # the other runs may be in another folder
                 unwritten.append(error)
     if unwritten:
         raise unwritten[0]
@@ -137,13 +137,14 @@ GATE = Command(
     summary="test whether a change made a strategy slower (exit 0, 3 or 4)",
     description=(
         "Compare the evaluations that two strategies need to come within 5% of the optimum (ERT, geometric mean over\n"
-        "the suite's tasks), in replay. CANDIDATE and BASELINE are a strategy of conf/strategy, a results folder\n"
-        "(FOLDER or FOLDER:LABEL) or a baseline file (.json). BASELINE by name is the committed baseline where there\n"
-        "is one. What is missing is run; finished runs of the same code are used again. It stops as soon as the looks\n"
-        "decide. --against exact_random and --against exact_random_by_parameter are random search by its exact law on\n"
-        "the suite's recordings, at the same budget and read with the same noise: nothing of it is run. By parameter\n"
-        "the law is known on exhaustive recordings alone.\n\n"
-        "exit codes: 0 pass or improvement, 4 regression, 3 undecided (and how many more seeds it needs); 2, 1 as ever"
+        "the suite's tasks), in replay. CANDIDATE and BASELINE are each a strategy of conf/strategy, a results folder\n"
+        "(FOLDER or FOLDER:LABEL) or a baseline file (.json). If BASELINE is a strategy's name, its committed\n"
+        "baseline is used if there is one. Missing runs are made; finished runs of the same code are reused. The gate\n"
+        "stops as soon as one of its looks decides. --against exact_random and --against exact_random_by_parameter\n"
+        "compare with the exact law of random search on the suite's recordings, at the same budget and with the same\n"
+        "noise: that side needs no runs. The law by parameter is known only for exhaustive recordings.\n\n"
+        "exit codes: 0 pass or improvement; 4 regression; 3 undecided (prints how many more seeds it needs); 2 wrong\n"
+        "input; 1 any other error"
     ),
     examples=(
         "nearopt gate conditional_gp --against conditional_gp",

@@ -8,10 +8,23 @@ from pathlib import Path
 from harness.cli.command import Command
 from harness.cli.exit_codes import DONE
 
+FORMAT_NAMES = ("optuna", "autotvm", "helion", "triton", "ktt", "clblast", "cache", "t4", "table")
+"""Those of ``harness/formats/registry.py``, which a ``--help`` does not import."""
+
 
 def _import_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, metavar="FILE|FOLDER", help="the recording, or a folder of them")
     parser.add_argument("--space", type=Path, metavar="T1.json", help="the T1 description of the recorded space")
+    parser.add_argument("--format", metavar="NAME", help=f"default: found by the content; {', '.join(FORMAT_NAMES)}")
+    parser.add_argument("--config-columns", metavar="A,B,…", help="of a table: the columns of the parameters")
+    parser.add_argument("--time-column", metavar="NAME", help="of a table: the column of the latency")
+    parser.add_argument(
+        "--status-column", metavar="NAME", help="of a table: what became of a row, such as ok or timeout"
+    )
+    parser.add_argument("--unit", metavar="ns|us|ms|s", help="of the latencies, where neither file nor column says it")
+    parser.add_argument(
+        "--repeats", metavar="samples|first", help="of a table: what several rows of one configuration are"
+    )
     parser.add_argument(
         "-o",
         "--output",
@@ -23,8 +36,18 @@ def _import_options(parser: argparse.ArgumentParser) -> None:
 
 def _import(arguments: argparse.Namespace) -> int:
     from harness.cli.importing import run_import
+    from harness.formats.options import ReadOptions
 
-    run_import(arguments.file, arguments.output, arguments.space)
+    columns = arguments.config_columns
+    options = ReadOptions(
+        format=arguments.format,
+        config_columns=() if columns is None else tuple(name.strip() for name in columns.split(",") if name.strip()),
+        time_column=arguments.time_column,
+        status_column=arguments.status_column,
+        unit=arguments.unit,
+        repeats=arguments.repeats,
+    )
+    run_import(arguments.file, arguments.output, arguments.space, options)
     return DONE
 
 
@@ -46,26 +69,34 @@ def _export(arguments: argparse.Namespace) -> int:
 def _archive_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="default: those that ship with NearOpt")
     parser.add_argument("-o", "--output", type=Path, metavar="FOLDER", help="required; a new folder, or an archive")
+    parser.add_argument("--url", help="where the archive will lie, for its data card")
 
 
 def _archive(arguments: argparse.Namespace) -> int:
     from harness.cli.importing import run_archive
 
-    run_archive(arguments.files, arguments.output)
+    run_archive(arguments.files, arguments.output, arguments.url)
     return DONE
 
 
 IMPORT = Command(
     name="landscapes import",
-    summary="make landscapes from Kernel Tuner caches and T4 results",
+    summary="make landscapes from what other tuners recorded",
     description=(
-        "Turn a Kernel Tuner cache or T4 results (.json, .json.gz) into a landscape, or all of them below a folder.\n"
+        "Turn what another tuner recorded into a landscape: Kernel Tuner's caches, T4 results, Triton's\n"
+        "*.autotune.json, Helion's autotune log (.csv), KTT's JSON, AutoTVM's log, CLBlast's JSON, an Optuna storage,\n"
+        "or any table (CSV, Parquet) with --config-columns and --time-column. The range of latencies is printed with\n"
+        "the unit in which they were read: look at it. Several recordings in one file, or below a folder, become\n"
+        "several landscapes in -o FOLDER.\n"
         "A T1 description adds its constraints, and tells whether the recording covers its space. Below a folder\n"
         "T1_<kernel>.json or <kernel>.json is found by its name, and a recording that is there twice counts once."
     ),
     examples=(
         "nearopt landscapes import cache.json.gz -o gemm-4096__a100.parquet",
         "nearopt landscapes import A100_T4.json.gz --space T1_convolution.json -o convolution-4096__a100.parquet",
+        "nearopt landscapes import mine.csv --config-columns block,num_warps --time-column latency --unit us \\\n"
+        "      -o softmax-4096__h100.parquet",
+        "nearopt landscapes import study.db --unit ms -o landscapes",
         "nearopt landscapes import benchmark_hub -o landscapes",
     ),
     add_options=_import_options,
@@ -73,10 +104,10 @@ IMPORT = Command(
 )
 EXPORT = Command(
     name="landscapes export",
-    summary="write them for Kernel Tuner and autotuning_methodology",
+    summary="write landscapes for Kernel Tuner and autotuning_methodology",
     description=(
         "Write landscapes as Kernel Tuner caches (for its simulation mode) or as T4 results.\n"
-        "An inactive parameter gets its first value, a permutation becomes text."
+        "An inactive parameter gets its first value; a permutation becomes text."
     ),
     examples=(
         "nearopt landscapes export experiments/landscapes/matmul-512x512x8192-bf16__h100.parquet --format cache \\\n"
@@ -88,10 +119,11 @@ EXPORT = Command(
 )
 ARCHIVE = Command(
     name="landscapes archive",
-    summary="write them all with checksums and a data card",
+    summary="write landscapes into an archive with checksums and a data card",
     description=(
-        "Write landscapes into one folder for others: as T4 results, as Kernel Tuner caches, with SHA256SUMS, a data\n"
-        "card (README.md) and the same as Croissant metadata (croissant.json)."
+        "Write landscapes into one folder for others to use: as they are, as T4 results and as Kernel Tuner caches,\n"
+        "with SHA256SUMS, a data card (README.md) and the same facts as Croissant metadata (croissant.json).\n"
+        "`nearopt fetch` copies such a folder from a web server or another folder."
     ),
     examples=(
         "nearopt landscapes archive -o archive && (cd archive && sha256sum -c --quiet SHA256SUMS)",

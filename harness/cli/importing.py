@@ -1,4 +1,4 @@
-"""``nearopt landscapes import``, ``export`` and ``archive``: what they print and refuse."""
+"""``nearopt landscapes import``, ``export`` and ``archive``: their output and their errors."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from pathlib import Path
 from harness.errors import UserError
 from harness.formats.archive import CHECKSUMS, write_archive
 from harness.formats.export import FORMATS, export
-from harness.formats.folder import import_folder, landscape_name
-from harness.formats.imports import import_file
+from harness.formats.folder import import_folder, import_several
+from harness.formats.imports import PLAIN, import_file
+from harness.formats.options import ReadOptions
 from harness.landscapes.landscape import read_landscape
 from harness.landscapes.library import recorded_landscapes
 from harness.system.progress import ProgressDisplay
@@ -17,32 +18,43 @@ from harness.system.resources import landscape_directory
 from harness.system.terminal import say
 
 
-def run_import(path: Path, out: Path | None, space: Path | None) -> None:
-    """Import a recording, or all below a folder; one line for each on stdout.
+def run_import(path: Path, out: Path | None, space: Path | None, options: ReadOptions = PLAIN) -> None:
+    """Import a recording, all recordings of a file, or those below a folder; prints one line for each on stdout.
 
     Raises:
-        UserError: something was not imported; a folder's other recordings are.
+        UserError: a file was not imported; the other files of a folder are imported nevertheless.
     """
     if out is None:
         raise UserError("nearopt landscapes import: expected -o OUT.parquet, or a folder for it")
-    if not path.is_dir():
-        target = out if out.suffix == ".parquet" and not out.is_dir() else out / landscape_name(path)
+    if not path.is_dir() and out.suffix == ".parquet" and not out.is_dir():
         with ProgressDisplay(f"importing {path.name}", None):
-            imported = import_file(path, target, space)
+            imported = import_file(path, out, space, options)
         say(imported.line())
         return
     if out.suffix == ".parquet":
         raise UserError(f"-o {out}: expected a folder, for the landscapes of {path}")
-    summary = import_folder(path, out, space)
-    for line in summary.lines():
+    if path.is_dir():
+        _check_of_a_file(path, options)
+        summary = import_folder(path, out, space)
+    else:
+        summary = import_several(path, out, space, options)
+    for line in summary.lines() if path.is_dir() or len(summary.imported) != 1 else (summary.imported[0].line(),):
         say(line)
     if summary.faults:
-        listed = "; ".join(summary.faults.values())
-        raise UserError(f"{len(summary.faults)} files not imported: {listed}" if len(summary.faults) > 1 else listed)
+        listed, count = "; ".join(summary.faults), len(summary.faults)
+        what = "files" if path.is_dir() else "recordings"
+        raise UserError(f"{count} {what} not imported: {listed}" if count > 1 else listed)
+
+
+def _check_of_a_file(folder: Path, options: ReadOptions) -> None:
+    """Refuse what is said of one file where a folder is given."""
+    given = [*options.given(), *(["--format"] if options.format else [])]
+    if given:
+        raise UserError(f"{given[0]}: {folder} is a folder, whose files say this themselves: expected one file with it")
 
 
 def run_export(files: Sequence[Path], format_: str | None, out: Path | None) -> None:
-    """Export landscapes, one to a file or several into a folder.
+    """Export landscapes, one into a file or several into a folder.
 
     Raises:
         UserError: naming the option, file or parameter at fault.
@@ -62,7 +74,7 @@ def run_export(files: Sequence[Path], format_: str | None, out: Path | None) -> 
             progress.advance(landscape.name)
 
 
-def run_archive(files: Sequence[Path], out: Path | None) -> None:
+def run_archive(files: Sequence[Path], out: Path | None, url: str | None = None) -> None:
     """Write landscapes, by default those that ship with NearOpt, into an archive.
 
     Raises:
@@ -72,7 +84,7 @@ def run_archive(files: Sequence[Path], out: Path | None) -> None:
         raise UserError("nearopt landscapes archive: expected -o FOLDER")
     chosen = list(files) or recorded_landscapes()
     if not chosen:
-        raise UserError(f"{landscape_directory()}: no landscape here: expected *.parquet")
+        raise UserError(f"{landscape_directory()}: contains no landscape: expected *.parquet")
     with ProgressDisplay("archiving", len(chosen)) as progress:
-        entries = write_archive(chosen, out, progress.advance)
+        entries = write_archive(chosen, out, progress.advance, url)
     say(f"{len(entries)} landscapes, {sum(len(entry.files) for entry in entries)} files: {out / CHECKSUMS}")

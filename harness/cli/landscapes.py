@@ -1,4 +1,4 @@
-"""``nearopt landscapes`` and ``nearopt landscapes compare``."""
+"""The commands ``nearopt landscapes`` and ``nearopt landscapes compare``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harness.system.terminal import say
 
 
 def _list_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--markdown", action="store_true", help="print Markdown, with how each was recorded")
+    parser.add_argument("--markdown", action="store_true", help="print Markdown, including how each was recorded")
     parser.add_argument("--json", action="store_true", help="print JSON: E[T] of both kinds of random search by target")
     parser.add_argument(
         "--by-hand", action="store_true", help="print E[T] within 5%% term by term, so that it can be checked"
@@ -42,7 +42,7 @@ def _list(arguments: argparse.Namespace) -> int:
         check_figure_path(arguments.figure)
     files = arguments.files or recorded_landscapes()
     if not files:
-        raise UserError(f"{landscape_directory()}: no landscape here: expected *.parquet")
+        raise UserError(f"{landscape_directory()}: contains no landscape: expected *.parquet")
     if arguments.by_hand:
         say(_by_hand(files))
         return DONE
@@ -80,7 +80,7 @@ def _draw(t_star_ms: dict[str, float], files: Sequence[Path], path: Path) -> Non
     landscapes, _ = read_landscapes(files)
     names = [x.name for x in landscapes]
     for twice in sorted({name for name in names if names.count(name) > 1}):
-        raise UserError(f"{twice}: two files of this name: expected one of them for a figure")
+        raise UserError(f"{twice}: two files have this name: a figure needs distinct names: expected one of the two")
     tables = {x.name: with_coverage(x.frame(), x.metadata["coverage"]["kind"]) for x in landscapes}
     data = figure.shares({name: tables[name] for name in t_star_ms}, t_star_ms)
     save_as(figure.draw(data), path, data)
@@ -108,14 +108,14 @@ LANDSCAPES = Command(
     name="landscapes",
     summary="list and draw recorded landscapes",
     description=(
-        "List landscapes: size, failures, optimum, E[T] of exact random search (uniform, and by parameter) and the\n"
-        "number K of configurations within 1, 5 and 10% of the optimum, stratum (by the uniform one at 5%, and after\n"
-        "a slash by parameter where that is another), fraction of roofline, vendor. No tuner can be more than E[T]\n"
-        "times as fast as that random search: a claim above it is unreachable there. Recorded latencies have an error\n"
-        "of their own; where it is stated, E5 by reference error is the 95% interval of E5 (and by parameter) by it.\n"
-        "A damaged file exits 2.\n"
+        "List landscapes: size, failures, optimum, E[T] of exact random search (uniform, and by parameter), the\n"
+        "number K of configurations within 1, 5 and 10% of the optimum, stratum (by uniform random search at 5%;\n"
+        "after a slash that of random search by parameter, where it differs), fraction of roofline, vendor. No tuner\n"
+        "can be more than E[T] times as fast as that random search, so a larger speedup cannot be reached. Recorded\n"
+        'latencies have an error; where it is stated, "E5 by reference error" is the 95% interval of E5 (and of E5\n'
+        "by parameter) under that error. Exits 2 if a file is damaged.\n"
         "`nearopt landscapes compare A B`, `nearopt landscapes import FILE -o OUT` and\n"
-        "`nearopt landscapes export FILE --format t4|cache -o OUT` have a --help of their own."
+        "`nearopt landscapes export FILE --format t4|cache -o OUT` have their own --help."
     ),
     examples=(
         "nearopt landscapes",

@@ -1,4 +1,4 @@
-"""What analysis may look up: the recordings here, and what configuration says of strategies."""
+"""What analysis may look up: the recordings of this installation, and what configuration says of strategies."""
 
 from __future__ import annotations
 

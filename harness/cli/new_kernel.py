@@ -1,4 +1,4 @@
-"""``nearopt new-kernel``."""
+"""The command ``nearopt new-kernel``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ KINDS = ("triton", "cpu", "cuda")
 
 
 def _options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NAME", help="of the module and its class: snake_case")
+    parser.add_argument("name", metavar="NAME", help="name of the module and its class, in snake_case")
     parser.add_argument("--kind", choices=KINDS, default=KINDS[0], help="default: triton; cpu: a Python callable")
     parser.add_argument(
         "-o", "--output", type=Path, default=Path(), metavar="DIR", help="default: the working directory"
@@ -33,8 +33,8 @@ NEW_KERNEL = Command(
     summary="write a working kernel to start from, with search space, reference and contract test",
     description=(
         "Write NAME.py and test_NAME.py into DIR: a kernel in Triton, a Python callable (cpu) or CUDA C++ (cuda),\n"
-        "with its search space, its reference and its contract test. They work at once, need no GPU to be tested,\n"
-        "and nothing is overwritten."
+        "with its search space, its reference and its contract test. The files work as they are, their test needs no\n"
+        "GPU, and existing files are not overwritten."
     ),
     examples=(
         "nearopt new-kernel row_norm",

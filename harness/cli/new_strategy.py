@@ -1,4 +1,4 @@
-"""``nearopt new-strategy``."""
+"""The command ``nearopt new-strategy``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harness.system.terminal import say
 
 
 def _options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NAME", help="of the module, the YAML and the label: snake_case")
+    parser.add_argument("name", metavar="NAME", help="name of the module, the YAML and the label, in snake_case")
     parser.add_argument(
         "-o", "--output", type=Path, default=Path(), metavar="DIR", help="default: the working directory"
     )
@@ -29,7 +29,8 @@ NEW_STRATEGY = Command(
     name="new-strategy",
     summary="write a working strategy to start from: module, YAML and contract test",
     description=(
-        "Write NAME.py, strategy/NAME.yaml and test_NAME.py into DIR. They work at once; nothing is overwritten."
+        "Write NAME.py, strategy/NAME.yaml and test_NAME.py into DIR. The files work as they are;\n"
+        "existing files are not overwritten."
     ),
     examples=(
         "nearopt new-strategy near_and_far",

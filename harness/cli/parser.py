@@ -1,4 +1,4 @@
-"""From the words of a command line to a command and its arguments."""
+"""Parse the words of a command line into a command and its arguments."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ gate: 4 regression, 3 undecided
 
 tab completion: eval "$(nearopt -sc install=bash)", or zsh, or fish"""
 _MAY_BE_EMPTY = ("--beside",)
-"""Options whose value is a list of names, which may have none."""
+"""Options whose value is a list of names, which may be empty."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -30,7 +30,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def command_parser() -> argparse.ArgumentParser:
-    """The parser of ``nearopt`` with one subparser for each command of the table."""
+    """The parser of ``nearopt`` with one subparser per command."""
     formatter = argparse.RawDescriptionHelpFormatter
     parser = _Parser(prog="nearopt", description=DESCRIPTION, formatter_class=formatter)
     parser.add_argument("--version", action="version", version=f"nearopt {version('nearopt')}")
@@ -50,7 +50,7 @@ def command_parser() -> argparse.ArgumentParser:
 
 
 def _check_not_empty(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
-    """A path that is empty would be the working directory: most often it is a variable of the shell that is not set."""
+    """Refuse an empty path: it would mean the working directory, but usually comes from an unset shell variable."""
     for before, word in pairwise(["", *words]):
         if not word and before not in _MAY_BE_EMPTY:
             where = f"{before} ''" if before.startswith("-") else "''"
@@ -79,10 +79,10 @@ def _unknown(word: str, command: str | None) -> str:
 
 
 def parse(argv: Sequence[str] | None = None) -> tuple[Command | None, argparse.Namespace]:
-    """The command and its arguments, overrides and options in any order; no command where none was named.
+    """The command and its arguments, overrides and options in any order; the command is ``None`` if none was named.
 
     Raises:
-        UserError: on a word that does not fit.
+        UserError: a word is neither a command nor one of its arguments.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     if words and not words[0].startswith("-") and words[0] not in BY_NAME:

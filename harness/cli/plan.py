@@ -1,4 +1,4 @@
-"""``nearopt plan``."""
+"""The command ``nearopt plan``."""
 
 from __future__ import annotations
 
@@ -41,8 +41,9 @@ PLAN = Command(
     name="plan",
     summary="compute how many seeds, tasks and kernels would decide a hypothesis",
     description=(
-        "From a pilot's results or committed ones: how many seeds would decide the hypothesis on these tasks, and how\n"
-        "many kernels for new ones, with a chance of 80% and of 90%, by the rule that nearopt report judges by."
+        "Compute from the results of a pilot or of a committed study how many seeds would decide the hypothesis on\n"
+        "these tasks, and how many kernels would decide it for new kernels, with a chance of 80% and of 90%, by the\n"
+        "rule that nearopt report applies."
     ),
     examples=(
         "nearopt plan hypothesis.yaml --results pilot",

@@ -1,4 +1,4 @@
-"""``nearopt profile``."""
+"""The command ``nearopt profile``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
         "--beside", default="random,optuna_tpe", metavar="A,B", help="default: random,optuna_tpe; '' for none"
     )
     parser.add_argument("--observations", type=int, default=1000, help="default: 1000")
-    parser.add_argument("--time-limit-s", type=float, default=300.0, help="for each strategy (default: 300)")
+    parser.add_argument("--time-limit-s", type=float, default=300.0, help="limit for each strategy (default: 300)")
     add_config_dir(parser)
 
 
@@ -38,9 +38,11 @@ def _run(arguments: argparse.Namespace) -> int:
     profiles = profile_all(configs, arguments.observations, arguments.time_limit_s)
     readings = pd.DataFrame(to_rows(profiles), columns=list(COLUMNS))
     if readings.empty:
-        raise UserError(f"--time-limit-s {arguments.time_limit_s:g}: no strategy got as far as 10 observations")
+        raise UserError(
+            f"--time-limit-s {arguments.time_limit_s:g}: no strategy reached 10 observations: expected a larger limit"
+        )
     summary = summarise(readings)
-    say(terminal_table(summary))  # first: it took minutes, and a disk may be full
+    say(terminal_table(summary))  # printed first: it took minutes to measure, and writing may fail on a full disk
     figure = save(draw(readings, summary), arguments.output / "ask-cost", readings)
     write_csv(summary, arguments.output / "growth.csv", "%.6g")
     say(figure)
@@ -52,9 +54,10 @@ PROFILE = Command(
     summary="measure how the cost of ask and tell grows with the observations",
     description=(
         "Ask and tell strategies one configuration at a time in replay, each alone in a fresh process, and write the\n"
-        "mean cost from 10 observations on, memory, the exponent of growth over the last decade with its 95%\n"
-        "interval, ask-cost.csv, growth.csv and a figure. Each is shown beside --beside. task=NAME,\n"
-        "backend.landscape=FILE and further overrides say on what (default: task=matmul-2048x2048x2048-bf16)."
+        "mean cost from 10 observations on, the memory, the exponent of growth over the last decade with its 95%\n"
+        "interval, ask-cost.csv, growth.csv and a figure. The strategies of --beside are shown for comparison.\n"
+        "task=NAME, backend.landscape=FILE and further overrides choose the task (default:\n"
+        "task=matmul-2048x2048x2048-bf16)."
     ),
     examples=(
         "nearopt profile conditional_gp",

@@ -1,4 +1,4 @@
-"""``nearopt record`` and ``nearopt retime``."""
+"""The commands ``nearopt record`` and ``nearopt retime``."""
 
 from __future__ import annotations
 
@@ -35,8 +35,10 @@ def _record_options(parser: argparse.ArgumentParser) -> None:
         help="instead, N independent draws by parameter (of a Helion space as Helion draws): random search's rate",
     )
     parser.add_argument("--deadline-s", type=seconds, help="stop cleanly after this many seconds")
-    parser.add_argument("--finish", action="store_true", help="of --draws: the landscape of what is drawn by then")
-    parser.add_argument("--compile-workers", type=int, help="compile processes; default: one a core")
+    parser.add_argument(
+        "--finish", action="store_true", help="with --draws: write the landscape from the draws made so far"
+    )
+    parser.add_argument("--compile-workers", type=int, help="compile processes; default: one per core")
 
 
 def _record(arguments: argparse.Namespace) -> int:
@@ -73,8 +75,10 @@ def _record(arguments: argparse.Namespace) -> int:
 def _retime_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("overrides", nargs="+", metavar="OVERRIDE", help="task=A,B,… results=DIR and further overrides")
     add_config_dir(parser)
-    parser.add_argument("--limit", type=int, default=500, help="configurations a task at most (default: 500)")
-    parser.add_argument("--rounds", type=int, default=8, help="visits of each (default: 8)")
+    parser.add_argument(
+        "--limit", type=int, default=500, help="at most this many configurations per task (default: 500)"
+    )
+    parser.add_argument("--rounds", type=int, default=8, help="timings of each configuration (default: 8)")
 
 
 def _retime(arguments: argparse.Namespace) -> int:
@@ -97,15 +101,15 @@ RECORD = Command(
     summary="measure a task's whole space on this GPU into a landscape",
     description=(
         "Measure every configuration of a task's space on this machine's GPU and write the landscape file.\n"
-        "task=A,B,… records several, and compiles code that they share once.\n"
-        "Interrupted recordings resume: every measurement is kept beside the output as it is made.\n"
-        "Exits 1 where no configuration of a task works."
+        "task=A,B,… records several tasks and compiles code that they share only once.\n"
+        "Interrupted recordings resume: every measurement is saved beside the output as soon as it is made.\n"
+        "Exits 1 if no configuration of a task works."
     ),
     examples=(
         "nearopt record task=softmax-16384x2560-bf16 --deadline-s 540",
         "nearopt record task=matmul task.kernel.m=512 -o matmul-512.parquet",
         "nearopt record task=matmul-wide-2048x2048x2048-bf16 --limit 4000 --search optuna_tpe=400 --search lfbo=400",
-        "nearopt record task=helion_softmax-16384x2560-bf16 --draws 30000 --deadline-s 500   # again to go on",
+        "nearopt record task=helion_softmax-16384x2560-bf16 --draws 30000 --deadline-s 500   # repeat to resume",
     ),
     add_options=_record_options,
     run=_record,
@@ -114,9 +118,9 @@ RETIME = Command(
     name="retime",
     summary="re-time what live runs found, in one batch",
     description=(
-        "Time what the live runs of tasks found again on this machine's GPU, in one interleaved batch a task: all\n"
-        "within 1.25 times the best, and some slower anchors. Written beside the runs as retimed.parquet, by which\n"
-        "they are judged from then on. Not needed where the task's whole space is recorded on this device."
+        "Time the configurations that live runs found again on this machine's GPU, in one interleaved batch per task:\n"
+        "all within 1.25 times the best, and some slower anchors. The result, retimed.parquet, is written beside the\n"
+        "runs, and reports judge the runs by it. Not needed where the task's whole space is recorded on this device."
     ),
     examples=(
         "nearopt retime task=helion_softmax-16384x2560-bf16,helion_matmul-2048x2048x2048-bf16 results=study",

@@ -1,4 +1,4 @@
-"""``nearopt replicate``."""
+"""The command ``nearopt replicate``."""
 
 from __future__ import annotations
 
@@ -23,10 +23,12 @@ def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", type=Path, default=Path("replication"), help="default: replication")
     parser.add_argument("--task", action="append", metavar="NAME", help="a recorded task; repeat it for several")
     parser.add_argument("--strategies", metavar="A,B", help="the reference and the strategy to compare with it")
-    parser.add_argument("--seeds", type=int, help="of each task and strategy (default: 10)")
-    parser.add_argument("--evaluations", type=int, help="of each run (default: 100)")
+    parser.add_argument("--seeds", type=int, help="seeds per task and strategy (default: 10)")
+    parser.add_argument("--evaluations", type=int, help="evaluations per run (default: 100)")
     parser.add_argument("--jobs", type=int, help="live runs at once (default: 4, at most half the cores)")
-    parser.add_argument("--device", metavar="NAME", help="of the recordings (default: nearest to this card)")
+    parser.add_argument(
+        "--device", metavar="NAME", help="device of the recordings (default: the one most like this card)"
+    )
     parser.add_argument(
         "--landscape", action="append", default=[], type=Path, metavar="FILE", help="a recording to use"
     )
@@ -42,7 +44,9 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.dry_run:
         _tell(plan, arguments.config_dir)
         return DONE
-    warn(f"nearopt replicate: replays of {plan.device} recordings, then live runs; the same command goes on")
+    warn(
+        f"nearopt replicate: replays of {plan.device} recordings, then live runs; if stopped, the same command resumes"
+    )
     for overrides in [*plan.replays(), plan.live()]:
         code = run(overrides, True, False, arguments.config_dir)
         if code != DONE:
@@ -51,11 +55,11 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _plan(arguments: argparse.Namespace) -> Replication:
-    """What a replication runs on this machine.
+    """The plan of a replication on this machine.
 
     Raises:
-        UserError: an option out of range, a task that is not recorded; or no device of the kind that the tasks need,
-            unless nothing is run.
+        UserError: an option is out of range, a task is not recorded, or a run needs a kind of device that is not
+            here.
     """
     from harness.landscapes.library import find_landscape
     from harness.study.replication import (
@@ -72,7 +76,7 @@ def _plan(arguments: argparse.Namespace) -> Replication:
     tasks = tuple(arguments.task or TASKS)
     strategies = tuple((arguments.strategies or ",".join(STRATEGIES)).split(","))
     if len(strategies) != 2 or len(set(strategies)) != 2 or not all(strategies):
-        raise UserError(f"--strategies {arguments.strategies}: expected two different ones, A,B")
+        raise UserError(f"--strategies {arguments.strategies}: expected two different strategies, A,B")
     half = max(1, (os.cpu_count() or 2) // 2)
     counts = {
         "seeds": (SEEDS if arguments.seeds is None else arguments.seeds, 2),
@@ -102,7 +106,7 @@ def _plan(arguments: argparse.Namespace) -> Replication:
 
 
 def _card(tasks: tuple[str, ...], arguments: argparse.Namespace) -> AccelDevice | None:
-    """The device that the tasks run on here; ``None`` in a dry run without a GPU."""
+    """The device of this machine that the tasks run on; ``None`` in a dry run without a GPU."""
     from harness.backends.task import NoGpu, device_of
     from harness.config.compose import Composer
 
@@ -119,7 +123,7 @@ def _card(tasks: tuple[str, ...], arguments: argparse.Namespace) -> AccelDevice 
 
 
 def _tell(plan: Replication, config_dir: Path | None) -> None:
-    """The expected cost of a replication, from the recorded costs."""
+    """Print the expected cost of a replication, from recorded costs."""
     from harness.cli.estimate_text import format_estimate
     from harness.config.compose import Composer
     from harness.study.estimate import estimate
@@ -139,7 +143,7 @@ def _tell(plan: Replication, config_dir: Path | None) -> None:
 
 
 def _study(given: Path | None) -> Study | None:
-    """The study to compare with; the committed one where it is there."""
+    """The study to compare with; by default the committed one, if it is there."""
     from analysis.runs.load import load_study
     from harness.system.resources import landscape_directory
 
@@ -164,12 +168,12 @@ def _compare(plan: Replication, study: Study | None) -> int:
 
 REPLICATE = Command(
     name="replicate",
-    summary="does this card agree with the recordings and the study: live, in about 15 minutes",
+    summary="check on this card that the recordings and the study hold, live, in about 15 minutes",
     description=(
-        "Run two strategies live on two recorded tasks, and replays of the same seeds, and say in one sentence\n"
-        "whether this card agrees with the recordings and with the study: the order of the two strategies, the\n"
-        "speedup, and what the same configurations cost. Writes replication.json and index.html. Stopped, the same\n"
-        "command goes on. Overrides of backend=live may follow: backend.timing.samples=10."
+        "Run two strategies live on two recorded tasks, replay the same seeds, and say in one sentence whether this\n"
+        "card agrees with the recordings and with the study: the order of the two strategies, the speedup, and the\n"
+        "cost of equal configurations. Writes replication.json and index.html. If interrupted, the same command\n"
+        "resumes. Overrides of backend=live may follow: backend.timing.samples=10."
     ),
     examples=(
         "nearopt replicate --dry-run",

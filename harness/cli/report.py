@@ -1,4 +1,4 @@
-"""``nearopt report``."""
+"""The command ``nearopt report``."""
 
 from __future__ import annotations
 
@@ -25,17 +25,21 @@ def _options(parser: argparse.ArgumentParser) -> None:
         "--hypothesis", type=Path, metavar="FILE", help="judge by this file instead of the one beside DIR"
     )
     parser.add_argument(
-        "--figure", action="append", default=[], metavar="NAME", help="draw this figure alone; all: each"
+        "--figure", action="append", default=[], metavar="NAME", help="draw only this figure; all draws every figure"
     )
     figures = parser.add_argument_group("of figures", "with --figure")
-    figures.add_argument("--width", type=float, metavar="INCHES", help="as printed: 3.3, 7.0; text of 7 to 9 pt")
-    figures.add_argument("--font", metavar="FAMILY", help="of all text, such as serif")
-    figures.add_argument("--strategies", type=_names, default=(), metavar="A,B", help="draw these, in this order")
-    figures.add_argument("--rename", action="append", default=[], metavar="OLD=NEW", help="another name in figures")
+    figures.add_argument("--width", type=float, metavar="INCHES", help="printed width: 3.3, 7.0; text is 7 to 9 pt")
+    figures.add_argument("--font", metavar="FAMILY", help="font of all text, such as serif")
+    figures.add_argument("--strategies", type=_names, default=(), metavar="A,B", help="draw only these, in this order")
+    figures.add_argument(
+        "--rename", action="append", default=[], metavar="OLD=NEW", help="show a strategy under another name"
+    )
     figures.add_argument("--target", type=float, metavar="EPS", help="0.01, 0.05 (default) or 0.1")
-    figures.add_argument("--tasks", type=_names, default=(), metavar="A,B", help="tasks, kernels or patterns")
+    figures.add_argument(
+        "--tasks", type=_names, default=(), metavar="A,B", help="draw only these tasks, kernels or patterns"
+    )
     parser.add_argument("--per-task", action="store_true", help="also draw best-so-far curves of every task")
-    parser.add_argument("--compare", action="store_true", help="two studies, DIR DIR, side by side on one page")
+    parser.add_argument("--compare", action="store_true", help="compare two studies, DIR DIR, side by side on one page")
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -46,16 +50,16 @@ _OF_FIGURES = ("width", "font", "strategies", "rename", "target", "tasks")
 
 
 def _choice(arguments: argparse.Namespace) -> FigureChoice:
-    """The options of figures.
+    """The options given for figures.
 
     Raises:
-        UserError: one that no figure was asked with, or a rename without a new name.
+        UserError: an option for figures without --figure, or a rename without a new name.
     """
     from analysis.report.choice import FigureChoice
 
     given = {name: value for name in _OF_FIGURES if (value := getattr(arguments, name)) not in (None, (), [])}
     if given and not arguments.figure:
-        raise UserError(f"--{next(iter(given))}: an option of figures: expected --figure NAME with it, or --figure all")
+        raise UserError(f"--{next(iter(given))}: applies to figures: expected --figure NAME or --figure all with it")
     pairs = [text.partition("=") for text in given.pop("rename", [])]
     for old, _, new in pairs:
         if not (old and new):
@@ -89,7 +93,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _study_tracker(overrides: Sequence[str]) -> Tracker | None:
-    """Build the tracker before the report, so that a wrong option fails at once and not after minutes."""
+    """Build the tracker before the report, so that a wrong option fails at once instead of after minutes."""
     if not overrides:
         return None
     from harness.config.compose import Composer
@@ -118,10 +122,10 @@ REPORT = Command(
     name="report",
     summary="speedups, figures, a page and a verdict from results",
     description=(
-        "Read run directories below DIR… and write index.html, verdict.json, two CSVs, figures/ and tables/.\n"
-        "What is judged is the study's own hypothesis.yaml, in DIR or its parent folder; without one nothing is.\n"
-        "From 100 runs on DIR/consolidated.parquet is kept up to date, so that the next report loads faster.\n"
-        "With tracker=wandb all runs in one Parquet file, their configuration and the report become one artifact."
+        "Read run directories below DIR… and write index.html, verdict.json, two CSVs, figures/ and tables/. The\n"
+        "report judges the study's own hypothesis.yaml, in DIR or its parent folder; without one it judges nothing.\n"
+        "With 100 runs or more it keeps DIR/consolidated.parquet up to date, so that the next report loads faster.\n"
+        "tracker=wandb uploads one artifact: all runs in one Parquet file, their configuration and the report."
     ),
     examples=(
         "nearopt report results",

@@ -1,4 +1,4 @@
-"""``nearopt run``: its options. What it does is in :mod:`harness.cli.sweeping`."""
+"""The command ``nearopt run``: its options. :mod:`harness.cli.sweeping` does the work."""
 
 from __future__ import annotations
 
@@ -8,37 +8,38 @@ from pathlib import Path
 from harness.cli.command import Command, collector_paused
 
 DESCRIPTION = """Run strategies on tasks: on recorded landscapes (backend=replay, the default) or on this machine's GPU
-(backend=live). A finished run is skipped, an interrupted one goes on where it stopped. A sweep starts its runs in
-randomised blocks: every strategy once on a task and seed, in random order.
+(backend=live). A finished run is skipped, an interrupted one resumes where it stopped. A sweep starts its runs in
+randomised blocks: each block runs every strategy once on one task and seed, in random order.
 
 overrides (Hydra's syntax):
   task=NAME                     a task of conf/task; backend.landscape=PATH replays any landscape file instead
   task=FILE.py:CLASS            a kernel of your own; task.kernel.FIELD=VALUE for its shape
-  task=all | task=glob(soft*)   with -m: all recorded tasks, or those like it
+  task=all | task=glob(soft*)   with -m: all recorded tasks, or those that match
   strategy=NAME                 a strategy of conf/strategy; strategy.label=LABEL names a variant
-  strategy.gamma=0.1,0.3        with -m: variants, which go by lfbo(gamma=0.1) and lfbo(gamma=0.3)
+  strategy.gamma=0.1,0.3        with -m: variants, labelled lfbo(gamma=0.1) and lfbo(gamma=0.3)
   backend=replay|live           backend.noise=recorded|none  backend.device=h100  backend.compile_workers=N
   budget.evaluations=N  budget.seconds=S      whichever comes first; seconds on the tuning clock; 2min is 120
   seed=N | seed=range(a,b)      range excludes b; lists and ranges need -m
   batch=N                       configurations asked at once
-  workers=W schedule=batch      W at once, on W compile workers; the slowest of them ends the batch
-  workers=W schedule=async      one whenever a compile worker is free; ask_ahead=true asks before that
-  start=default|compiler|PATH   evaluate first, and count: the task's default, what Helion's compiler suggests, or a
-                                JSON or YAML list of configurations; then the strategy is told them and asked
-  source=PATH|[PATH,…]|sibling  what a strategy that can (warm, portfolio, transfer_gp, …) learns from: earlier runs or
-                                landscapes; sibling, sibling_shape, sibling_device: the nearest recording of the same
-                                kernel, of another shape, on another device; sibling_shapes: all. Never the task itself
-  source_evaluations=N source_runs=R   so much of each run or, by random search, of each landscape
-  rules=hopeless                end compiles and samples early that cannot matter; rules.compile_factor=K,
-                                rules.sample_error=A: one of the two rules alone (experiments/hopeless)
+  workers=W schedule=batch      W at once, on W compile workers; a batch ends with its slowest
+  workers=W schedule=async      ask whenever a compile worker is free; ask_ahead=true asks earlier
+  start=default|compiler|PATH   evaluated first and counted: the task's default, what Helion's compiler suggests, or a
+                                JSON or YAML list of configurations; the strategy is told the results
+  source=PATH|[PATH,…]|sibling  earlier runs or landscapes to learn from, for strategies that can (warm, portfolio,
+                                transfer_gp, …); sibling, sibling_shape, sibling_device: the nearest recording of the
+                                same kernel, of another shape, on another device; sibling_shapes: all of them. The task
+                                itself is never used
+  source_evaluations=N source_runs=R   how much to use of each run or, by random search, of each landscape
+  rules=hopeless                end hopeless compiles and samples early; rules.compile_factor=K, rules.sample_error=A:
+                                one of the two rules alone (experiments/hopeless)
   results=DIR                   run directories go to DIR/<task>/<label>/seed-<n>
   jobs=N                        runs at once in a sweep
   hydra/launcher=NAME           where a sweep's runs go: ray, submitit_slurm, submitit_local, joblib; default: this
                                 machine's own processes. conf/hydra/launcher/README.md
-  resume=retry_failed           try runs again that broke down before; otherwise they are left
-  dry_run=true                  what is done already and what the rest would cost; starts and writes nothing
-  allow_mixed_code=true         go on although runs here were made by other code or random streams
-  keep_diff=false               leave out the checkout's uncommitted changes, which DIR/provenance/ keeps otherwise
+  resume=retry_failed           retry failed runs; by default they are skipped
+  dry_run=true                  print what is done and what the rest would cost; starts and writes nothing
+  allow_mixed_code=true         allow runs of other code or random streams in the same study
+  keep_diff=false               do not store the checkout's uncommitted changes in DIR/provenance/
   tracker=wandb                 mirror runs to Weights & Biases; tracker.mode=offline, tracker.project=NAME
 
 options:

@@ -1,4 +1,4 @@
-"""``nearopt status``."""
+"""The command ``nearopt status``."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ STATUS = Command(
     name="status",
     summary="show which runs of a study are done, running, failed or missing",
     description=(
-        "Count the runs in DIR by task and strategy: done, running now, interrupted, failed, and missing of what\n"
-        "sweeps planned (DIR/planned/). Failures are listed with their reason. Writes nothing."
+        "Count the runs in DIR by task and strategy: done, running now, interrupted, failed, and missing (planned by\n"
+        "a sweep, see DIR/planned/, but not there). Failures are listed with their reason. Writes nothing."
     ),
     examples=("nearopt status results", "nearopt status results --json"),
     add_options=_options,

@@ -1,4 +1,4 @@
-"""A study's status for the terminal."""
+"""The status of a study as text for the terminal."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ SHOWN = 10
 
 
 def format_status(status: StudyStatus) -> str:
-    """A row per task and strategy, totals, what is damaged or failed, who is at what runs, and what to do next.
+    """A row per task and strategy, totals, damaged and failed runs, running processes, and what to do next.
 
-    What is superseded is no run: it has a column, and is not among ``runs``.
+    Superseded attempts have a column of their own and do not count as ``runs``.
     """
     rows = [(task, label, counts) for (task, label), counts in status.counts().items()]
     names = [str(state) for state in State]

@@ -1,4 +1,4 @@
-"""``nearopt strategies``."""
+"""The command ``nearopt strategies``."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ WIDTHS = (30, 30, 56)
 
 def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", help="print everything about these; default: one line for each strategy"
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help="print everything about these strategies; default: one line for each strategy",
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     add_config_dir(parser)
@@ -61,11 +64,11 @@ def _document(account: StrategyAccount) -> dict[str, str]:
 
 STRATEGIES = Command(
     name="strategies",
-    summary="list strategies: library, kind, what they do about conditions and batches",
+    summary="list strategies: library, kind, how they handle conditions and batches",
     description=(
-        "List what strategy=NAME may name: whose search it is, its kind (random, grid, local, evolutionary, model, or\n"
-        "any: of a library's class that you name), and what it does about conditions and about what is pending.\n"
-        "With NAME, all that its YAML says of it: the paper, failures, conditions, constraints, batches."
+        "List the strategies that strategy=NAME accepts: the library behind each, its kind (random, grid, local,\n"
+        "evolutionary, model, or any: a class of a library that you name), and how it handles conditions and pending\n"
+        "evaluations. With NAME, print all that its YAML says: the paper, failures, conditions, constraints, batches."
     ),
     examples=("nearopt strategies", "nearopt strategies optuna_tpe lfbo", "nearopt strategies --json"),
     add_options=_options,

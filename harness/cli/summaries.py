@@ -1,4 +1,4 @@
-"""Summaries of landscapes, worked out once for a file's content."""
+"""Summaries of landscapes, computed once for each file content."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ SOURCES = (
     "analysis/landscapes", "analysis/reference.py", "analysis/statistics", "harness/evaluation.py",
     "harness/landscapes", "harness/system/arrow.py", "harness/system/names.py", "search_spaces",
 )  # fmt: skip
-"""The code that decides what a summary says, with the schema that lies beside it."""
+"""The code that a summary depends on, with the schema beside it."""
 SUFFIXES = frozenset({".py", ".json"})
 
 
 def landscape_summaries(
     files: Iterable[Path], relative_error: float | None = None
 ) -> tuple[list[LandscapeSummary], dict[str, str]]:
-    """Summaries of landscape files, in their order; and by file, or name, the reason why one has none.
+    """Summaries of landscape files, in their order, and the reasons, by file or name, why some have none.
 
     Args:
-        relative_error: of the recorded latencies; ``None``: what a reference_error.yaml beside each file states.
+        relative_error: relative error of the recorded latencies; ``None`` reads reference_error.yaml beside each file.
 
     Raises:
-        AnalysisError: such a file is damaged.
+        AnalysisError: a reference_error.yaml is damaged.
     """
     summaries: list[LandscapeSummary] = []
     faults: dict[str, str] = {}
@@ -56,9 +56,9 @@ class _Error:
     """The stated error of the recorded latencies.
 
     Attributes:
-        path: of the file that states it, which is read when it is needed; ``None`` where there is none.
-        said: its content, or the number that was given.
-        given: that number.
+        path: the file that states it, read when needed; ``None`` if there is none.
+        said: the file's content, or the given number.
+        given: the given number.
     """
 
     path: Path | None
@@ -80,7 +80,7 @@ class _Error:
 
 
 def _summarised(file: Path, error: _Error) -> tuple[LandscapeSummary | None, str, dict[str, str]]:
-    """A file's summary, the SHA-256 of what was read, and by file, or name, the reason why there is none."""
+    """The summary of a file, the SHA-256 of what was read, and the reasons, by file or name, if there is no summary."""
     from harness.landscapes.files import read_landscapes  # imports most of what takes long, and is seldom needed
 
     landscapes, faults = read_landscapes([file])
@@ -114,7 +114,7 @@ def _code() -> str:
 
 
 def _from_document(document: Any) -> LandscapeSummary | None:
-    """The summary in a cached document."""
+    """Rebuild the summary from a cached document."""
     if document is None:
         return None
     difficulties = tuple(Difficulty(**each) for each in document["difficulties"])

@@ -1,4 +1,4 @@
-"""``nearopt run``: from the command line to runs, and what is printed of them."""
+"""``nearopt run``: from the command line to runs and their printed results."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def run(overrides: Sequence[str], multirun: bool, show: bool, config_dir: Path |
         config_dir: a further folder of Hydra configuration.
 
     Raises:
-        UserError: on any override that does not fit.
+        UserError: an override is wrong.
     """
     composer = Composer(config_dir)
     if show:
@@ -53,7 +53,7 @@ def run(overrides: Sequence[str], multirun: bool, show: bool, config_dir: Path |
         _check_arguments(asked.runs)
     _check_trackers(asked.runs)
     if asked.options.dry_run:
-        from harness.cli.estimate_text import format_estimate  # which a run has no use for
+        from harness.cli.estimate_text import format_estimate  # imported here because a run does not need it
         from harness.study.estimate import estimate
 
         say(format_estimate(estimate(asked.runs, asked.options)))
@@ -74,10 +74,10 @@ def run(overrides: Sequence[str], multirun: bool, show: bool, config_dir: Path |
 
 
 def _check_trackers(configs: Sequence[RunConfig]) -> None:
-    """Build each tracker once: every run would find out by itself that a name of its is too long.
+    """Build each tracker once, so that a mistake in its options is reported once and not by every run.
 
     Raises:
-        UserError: it does not take its options.
+        UserError: a tracker rejects its options.
     """
     checked: list[RunConfig] = []
     for config in configs:
@@ -87,10 +87,10 @@ def _check_trackers(configs: Sequence[RunConfig]) -> None:
 
 
 def _check_arguments(configs: Sequence[RunConfig]) -> None:
-    """Every run would find out by itself.
+    """Check the arguments of all targets once, before every run would report the same mistake.
 
     Raises:
-        UserError: an argument that a strategy, backend or tracker does not take.
+        UserError: a strategy, backend or tracker does not accept an argument.
     """
     checked = set()
     for config in configs:
@@ -107,10 +107,10 @@ def _check_arguments(configs: Sequence[RunConfig]) -> None:
 
 
 def _check_device(configs: Sequence[RunConfig]) -> None:
-    """Every run of a sweep would find out by itself, after seconds in a process of its own.
+    """Look for a device once, before every run of a sweep would report after seconds that there is none.
 
     Raises:
-        UserError: it needs a GPU, and there is none.
+        UserError: a run needs a GPU, and there is none.
     """
     tasks = {
         config.task.name: config.task
@@ -118,7 +118,7 @@ def _check_device(configs: Sequence[RunConfig]) -> None:
         if config.task and declaration_of(config.backend).needs_device
     }
     if tasks:
-        from harness.backends.task import device_of  # with it comes torch, which a replay's sweep does without
+        from harness.backends.task import device_of  # this imports torch, which a sweep of replays does not need
 
         for task in tasks.values():
             device_of(task)
@@ -144,8 +144,8 @@ def _conclude(results: Sequence[RunResult | Failure], folder: Path) -> int:
             warn(failure.trace)
     if left:
         warn(
-            f"nearopt: {len(left)} runs that had failed were left (the first: {left[0].message}): "
-            f"resume=retry_failed tries them again, nearopt status {folder} lists them",
+            f"nearopt: {len(left)} runs had failed before and were skipped (the first: {left[0].message}): "
+            f"resume=retry_failed retries them, nearopt status {folder} lists them",
         )
         return FAILED
     if not failures:
@@ -154,7 +154,7 @@ def _conclude(results: Sequence[RunResult | Failure], folder: Path) -> int:
 
 
 def _learned(runs: Sequence[RunResult]) -> list[str]:
-    """A line for every task with a source: what the first of its runs just done knew of it."""
+    """One line for each task with a source: what the first new run of the task learned from it."""
     first = {
         task: next((run.learned_from for run in own if run.learned_from), "") for task, own in _of_tasks(runs).items()
     }
@@ -162,7 +162,7 @@ def _learned(runs: Sequence[RunResult]) -> list[str]:
 
 
 def _account(results: Sequence[RunResult | Failure], folder: Path) -> str:
-    """What nearopt status calls those of a sweep's runs that it does not call done: `` (7 of 12 runs failed)``."""
+    """Counts of a sweep's runs that nearopt status does not report as done, such as `` (7 of 12 runs failed)``."""
     states: Counter[State] = Counter()
     for result in results:
         if isinstance(result, RunResult):
@@ -179,12 +179,12 @@ def _state(failure: Failure, folder: Path) -> State:
     try:
         run = planned_run(failure.config)
         return State.FAILED if run is None else state_of(folder, run)
-    except UserError:  # not even a place can be told
+    except UserError:  # the run directory is not known
         return State.MISSING
 
 
 def failure_lines(runs: Sequence[RunResult]) -> Iterator[str]:
-    """A line for every task on which the runs just done found no working configuration, or mostly failed."""
+    """One line for each task on which the new runs found no working configuration or mostly failed."""
     for task, own in _of_tasks(runs).items():
         bare = [run for run in own if run.none_succeeded]
         if bare:
@@ -197,7 +197,7 @@ def failure_lines(runs: Sequence[RunResult]) -> Iterator[str]:
 
 
 def _of_tasks(runs: Sequence[RunResult]) -> dict[str, list[RunResult]]:
-    """Runs by task, for the tasks that have a run that was just done."""
+    """Runs by task, for the tasks with at least one new run."""
     of_tasks: dict[str, list[RunResult]] = {}
     for run in runs:
         of_tasks.setdefault(run.path.parent.parent.name, []).append(run)
@@ -212,7 +212,7 @@ def _told(result: RunResult) -> str:
     if result.ended == "skipped":
         return f"done before ({result.evaluations} evaluations): {result.path}"
     if result.ended == "failed":
-        return f"failed before ({result.message}), resume=retry_failed tries again: {result.path}"
+        return f"failed before ({result.message}), resume=retry_failed retries it: {result.path}"
     best = f"best observed {result.best_ms:.6g} ms" if result.best_ms is not None else "none succeeded"
     if result.unverified:
         best += f", {result.unverified} of them unverified (log without checksums)"

@@ -8,7 +8,7 @@ from harness.system.text import printable
 
 
 def aligned(rows: Sequence[Sequence[str]], left: int) -> list[str]:
-    """A line per row, columns as wide as they need; the first ``left`` begin together, the others end together."""
+    """One line per row, columns as wide as needed; the first ``left`` are left-aligned, the others right-aligned."""
     cells = [[printable(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return ["  ".join(_padded(row, widths, left)).rstrip() for row in cells]

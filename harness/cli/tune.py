@@ -1,4 +1,4 @@
-"""``nearopt tune``."""
+"""The command ``nearopt tune``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harness.system.terminal import say, warn
 def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "overrides", nargs="*", metavar="WHAT KEY=VALUE",
-        help="FILE.py:NAME, a task's name or an installed kernel's; then fields of its shape, and options of a run",
+        help="FILE.py:NAME, or the name of a task or installed kernel; then fields of its shape and options of a run",
     )  # fmt: skip
     parser.add_argument("--evaluations", type=int, metavar="N", help="default: 100, unless --seconds is given")
     parser.add_argument("--seconds", type=seconds, metavar="S", help="tuning seconds: compile, check, time and ask")
@@ -39,7 +39,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
     words = [word for word in arguments.overrides if "=" not in word]
     if len(words) > 1:
-        raise UserError(f"{words[1]}: expected KEY=VALUE, after one kernel or task")
+        raise UserError(f"{words[1]}: expected KEY=VALUE after a single kernel or task")
     request = TuneRequest(
         what=words[0] if words else None,
         values=tuple(word for word in arguments.overrides if "=" in word),
@@ -69,7 +69,7 @@ def _run(arguments: argparse.Namespace) -> int:
             say(f"{line}  # {function}")
         say(write_best(tuning, outcome, lines))
     if stopped is not None:
-        raise KeyboardInterrupt(f"{outcome.evaluations} evaluations are kept")
+        raise KeyboardInterrupt(f"{outcome.evaluations} evaluations are saved")
     return FAILED if outcome.best is None else DONE
 
 
@@ -78,10 +78,10 @@ TUNE = Command(
     summary="find the best configuration of a kernel",
     description=(
         "Search the best configuration of a kernel on this machine, time the five fastest again beside the default\n"
-        "and the vendor's call, and print the best as a table; DIR/best.json has it with its names and counts, and\n"
-        "`nearopt report DIR` how the search went. A kernel is a class with search_space(device) in a file of yours,\n"
-        "an installed one, or a task of conf/task. --landscape searches a recording instead, without a GPU. Stopped\n"
-        "with Ctrl-C it tells the best so far; the same command goes on. Exits 1 where nothing succeeded."
+        "and the vendor's call, and print a table. DIR/best.json contains the best configuration and the counts, and\n"
+        "`nearopt report DIR` shows how the search went. A kernel is a class with search_space(device) in a file of\n"
+        "yours, an installed kernel, or a task of conf/task. --landscape searches a recording instead, without a GPU.\n"
+        "After Ctrl-C it prints the best so far; the same command resumes. Exits 1 if no evaluation succeeded."
     ),
     examples=(
         "nearopt tune my_kernel.py:Softmax rows=4096 cols=2560 --evaluations 100 -o tuned/softmax",

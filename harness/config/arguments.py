@@ -1,4 +1,4 @@
-"""Checks values from the command line against the type hints of the class or function that takes them."""
+"""Check values from the command line against the type hints of the class or function that they go to."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ PLAIN = {int: "a whole number", float: "a number", bool: "true or false", str: "
 
 
 def check_types(prefix: str, target: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
-    """Refuse an argument that does not fit its hint. Hints beyond numbers, text, booleans and null are not judged.
+    """Refuse an argument that does not fit its hint. Only hints of numbers, text, booleans and null are checked.
 
     Args:
         prefix: where the arguments come from, for the message: ``strategy`` or ``backend``.
 
     Raises:
-        UserError: naming the argument, its value and what its hint asks for.
+        UserError: naming the argument, its value and the expected type.
     """
     hints = _hints(target)
     for name, value in arguments.items():
@@ -33,12 +33,12 @@ def _hints(target: Callable[..., Any]) -> dict[str, Any]:
     function = target.__init__ if inspect.isclass(target) else target
     try:
         return get_type_hints(function)
-    except Exception:  # hints are code of the user's own; without them there is nothing to check
+    except Exception:  # evaluating a user's hints may raise anything; then nothing is checked
         return {}
 
 
 def _plain(hint: Any) -> tuple[type, ...]:
-    """The plain types that a hint allows; none where it allows anything else too."""
+    """The plain types that a hint allows; empty if it also allows other types."""
     kinds = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
     return kinds if all(kind in PLAIN for kind in kinds) else ()
 

@@ -1,4 +1,4 @@
-"""Which tasks a strategy's defaults were chosen on, from its YAML, for runs that do not state it themselves."""
+"""Which tasks a strategy's defaults were chosen on, from its YAML, for runs whose configuration does not state them."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from harness.system.yaml_text import load_yaml
 
 
 def chosen_on(folders: Sequence[Path]) -> dict[str, tuple[str, ...]]:
-    """Patterns of tasks by ``_target_``, of every ``strategy/*.yaml`` in the folders of configuration that names some.
+    """Map each ``_target_`` to the task patterns that ``strategy/*.yaml`` in the configuration folders state for it.
 
-    A file that cannot be read says nothing here: whoever runs its strategy is told.
+    A file that cannot be read is skipped here; running its strategy reports the error.
     """
     found: dict[str, tuple[str, ...]] = {}
     for file in (file for folder in folders for file in sorted((folder / "strategy").glob("*.yaml"))):

@@ -1,4 +1,4 @@
-"""From command-line overrides to run configurations, through Hydra, with its errors in one line."""
+"""Compose run configurations from command-line overrides with Hydra, whose errors become one line."""
 
 from __future__ import annotations
 
@@ -42,23 +42,23 @@ from harness.system.resources import conf_directory
 from harness.system.text import causes_line
 
 TOP = tuple(part.name for part in fields(RunSchema))
-"""Options of a run, configuration groups among them."""
+"""The options of a run, including configuration groups."""
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """The runs of a sweep, and the options that they share."""
+    """The runs of a sweep and their common options."""
 
     runs: tuple[RunConfig, ...]
     options: SweepOptions
 
 
 class Composer:
-    """Composes run configurations from overrides.
+    """Compose run configurations from overrides.
 
     Args:
-        config_dir: a further Hydra search path, for strategies and tasks of the user's own; modules in it can be
-            imported, as those in the working directory. Folders of installed packages come after it.
+        config_dir: an additional Hydra search path for the user's own strategies and tasks; modules in it can be
+            imported, like those in the working directory. It precedes the folders of installed packages.
     """
 
     def __init__(self, config_dir: Path | None = None) -> None:
@@ -79,7 +79,7 @@ class Composer:
         """The configuration of one run.
 
         Raises:
-            UserError: on any override that does not fit.
+            UserError: an override is wrong.
         """
         return self.single(overrides).runs[0]
 
@@ -87,7 +87,7 @@ class Composer:
         """A sweep of one run.
 
         Raises:
-            UserError: on any override that does not fit.
+            UserError: an override is wrong.
         """
         sweep = self._single(overrides)
         if label_given(overrides):
@@ -95,11 +95,11 @@ class Composer:
         return Sweep(tuple(map(labelled_alone, sweep.runs)), sweep.options)
 
     def _single(self, overrides: Sequence[str]) -> Sweep:
-        """The same, and the label is the strategy's own."""
+        """Compose a sweep of one run whose label is the strategy's own."""
         check_hydra_keys(overrides)
         for override in overrides:
             if is_many(override):
-                raise UserError(f"{override}: stands for several values: add -m to run a sweep")
+                raise UserError(f"{override}: has several values: add -m to run a sweep")
 
         def resolved() -> Sweep:
             composed = self._composed(overrides)
@@ -114,10 +114,10 @@ class Composer:
         return sweep
 
     def kernel_fields(self, task: str) -> dict[str, bool]:
-        """The fields of a task's kernel, which ``task.kernel.FIELD=VALUE`` sets, and whether each must be set.
+        """The fields of a task's kernel, set by ``task.kernel.FIELD=VALUE``, and for each whether it is required.
 
         Raises:
-            UserError: there is no such task.
+            UserError: no such task.
         """
         kernel = self._composed([f"task={task}"]).task.get("kernel") or {}
         return {str(name): OmegaConf.is_missing(kernel, name) for name in kernel if name != "_target_"}
@@ -128,10 +128,10 @@ class Composer:
         return text
 
     def expand(self, overrides: Sequence[str]) -> Sweep:
-        """Every run of a sweep: the product of the overrides' lists and ranges, the experiment's included.
+        """Every run of a sweep: the product of the overrides' lists and ranges, including the experiment's.
 
         Raises:
-            UserError: on any override that does not fit, or an option of the sweep that is given as a list.
+            UserError: an override is wrong, or an option of the whole sweep is given as a list.
         """
         overrides = spelled_out([override for override in overrides if not _for_launcher(override)], self._options)
         given = {override.split("=", 1)[0] for override in overrides}
@@ -153,13 +153,13 @@ class Composer:
         return Sweep(tuple(labelled(sweep.runs, chosen, named)), sweep.options)
 
     def launcher(self, overrides: Sequence[str]) -> Mapping[str, Any] | None:
-        """The target that ``hydra/launcher=NAME`` asks for; ``None`` where the sweep's own processes will do.
+        """The target that ``hydra/launcher=NAME`` asks for; ``None`` for local processes.
 
         Raises:
-            UserError: on any override that does not fit.
+            UserError: an override is wrong.
         """
         if not any(_for_launcher(o) or o.startswith("experiment=") for o in overrides):
-            return None  # nothing else can name one, and composing takes longer than a short replay
+            return None  # no other override can name a launcher, and composing takes longer than a short replay
         kept = ("jobs=", "results=", "experiment=")
         relevant = [o for o in overrides if _for_launcher(o) or (o.startswith(kept) and "," not in o)]
         composed = self._hydra(relevant, return_hydra_config=True)
@@ -168,11 +168,11 @@ class Composer:
             return dict(node)
         unread = [override for override in overrides if override.lstrip("+").startswith("hydra.launcher.")]
         if unread:
-            raise UserError(f"{unread[0]}: nobody reads it: expected hydra/launcher=NAME with it")
+            raise UserError(f"{unread[0]}: unknown option: expected hydra/launcher=NAME as well")
         return None
 
     def _sweeper_params(self, overrides: Sequence[str]) -> list[str]:
-        """What an experiment's own YAML sweeps over (``hydra.sweeper.params``)."""
+        """The overrides that an experiment's YAML sweeps over (``hydra.sweeper.params``)."""
         names = [override.split("=", 1)[1] for override in overrides if override.startswith("experiment=")]
         if not names or "," in names[0]:
             return []
@@ -195,10 +195,10 @@ class Composer:
         return composed
 
     def _with_kernel_file(self, overrides: tuple[str, ...]) -> tuple[str, ...]:
-        """``task=my_kernel.py:NAME`` as the name of a task that Hydra knows from now on.
+        """``task=my_kernel.py:NAME`` is registered with Hydra and replaced by the name of its task.
 
         Raises:
-            UserError: no such file, or no kernel with a space of its own in it.
+            UserError: there is no such file, or it has no kernel with a search space.
         """
         name = chosen(overrides, "task")
         if name is None or ".py" not in name:
@@ -211,7 +211,7 @@ class Composer:
         return tuple(f"task={registered}" if override.startswith("task=") else override for override in overrides)
 
     def _hydra(self, overrides: Sequence[str], return_hydra_config: bool = False) -> Any:
-        # Hydra takes a folder on its search path for a group of files, results of a sweep among them.
+        # Hydra treats every folder on its search path as a configuration group, even a results folder.
         beside = [override for override in overrides if _key(override) in self._beside_folders]
         others = [override for override in overrides if override not in beside]
 
@@ -227,14 +227,14 @@ class Composer:
         def with_kernels() -> Any:
             try:
                 return composed()
-            except MissingConfigException as error:  # named in the defaults of a YAML of the user's
+            except MissingConfigException as error:  # named in the defaults list of a user's YAML
                 if not self._plugins.register_kernel(error.missing_cfg_file):
                     raise
                 return with_kernels()
 
         try:
             return self._hydra_call(with_kernels, overrides)
-        except ValueError as error:  # a group that is overridden with null or a number
+        except ValueError as error:  # a group was overridden with null or a number
             for part in OverridesParser.create().parse_overrides(list(overrides)):
                 if part.key_or_group in CHOSEN and not isinstance(part.value(), str):
                     raise UserError(f"{part.input_line}: expected the name of a {part.key_or_group}") from None
@@ -248,13 +248,13 @@ class Composer:
             raise self._refusal(error, overrides) from None
 
     def _options(self, group: str) -> list[str]:
-        """The names that a configuration group has, on the whole search path."""
+        """The names in a configuration group, over the whole search path."""
         with hydra.initialize_config_dir(version_base="1.3", config_dir=str(conf_directory())):
             loader = GlobalHydra.instance().config_loader()
             return list(loader.get_group_options(group, config_name="config", overrides=self._search_path))
 
     def _refusal(self, error: Exception, overrides: Sequence[str]) -> UserError:
-        """Translate an error of Hydra or OmegaConf into a message of our own."""
+        """Translate an error of Hydra or OmegaConf into a NearOpt message."""
 
         def keys(refused: str, parent: str) -> list[str]:
             others = [override for override in overrides if override != refused]
@@ -266,7 +266,7 @@ class Composer:
 
 
 def _seeds_apart(overrides: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
-    """Overrides of the seed, and the others: composing them takes longer than a short replay."""
+    """Separate overrides of the seed from the others, since composing each seed takes longer than a short replay."""
     seeds = [override for override in overrides if override.startswith("seed=")]
     return seeds, tuple(natural([override for override in overrides if override not in seeds]))
 
@@ -282,7 +282,8 @@ def _joined(sweeps: Sequence[Sweep]) -> Sweep:
 
 
 def _forget_plugins_launchers() -> None:
-    """Hydra would hold our launchers' YAML against the schemas that its own plugins register under the same names."""
+    """Remove the launcher schemas that Hydra's plugins register: Hydra would check our YAML of those names against
+    them."""
     registered = ConfigStore.instance().repo.get("hydra", {}).get("launcher", {})
     for file in (conf_directory() / "hydra" / "launcher").glob("*.yaml"):
         registered.pop(file.name, None)

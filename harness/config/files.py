@@ -1,4 +1,4 @@
-"""YAML of configuration: looked at within bounds before Hydra, which writes every alias out, makes anything of it."""
+"""Read configuration YAML within limits, before Hydra, which expands every alias, processes it."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from harness.system.text import one_line
 from harness.system.yaml_text import check_yaml
 
 MAX_VALUES = 10_000
-"""Most nodes in one file. OmegaConf makes a node of each, in about 0.1 ms and several copies; ours have some dozens."""
+"""Most nodes in one file. OmegaConf makes several copies of each, at about 0.1 ms; NearOpt's files have some dozens."""
 
 
 class BoundedFiles(FileConfigSource):  # type: ignore[misc]  # Hydra has no types
-    """A folder of configuration, whoever names it: NearOpt, ``--config-dir``, a plug-in or ``hydra.searchpath``."""
+    """A configuration folder of any origin: NearOpt, ``--config-dir``, a plug-in or ``hydra.searchpath``."""
 
     def load_config(self, config_path: str) -> ConfigResult:
-        """One file.
+        """Load one file.
 
         Raises:
-            UserError: it is larger than a configuration is, no YAML, not readable, or not UTF-8.
+            UserError: the file is too large, not YAML, not readable, or not UTF-8.
         """
         path = Path(self.path, self._normalize_file_name(config_path))
         if path.exists():
@@ -33,10 +33,10 @@ class BoundedFiles(FileConfigSource):  # type: ignore[misc]  # Hydra has no type
                 check_yaml(read_text(path), MAX_VALUES)
             except (OSError, ValueError, yaml.YAMLError) as error:
                 said = error.strerror if isinstance(error, OSError) else error
-                raise UserError(f"{path}: not readable as configuration: {one_line(said)}") from None
+                raise UserError(f"{path}: cannot be read as configuration: {one_line(said)}") from None
         return super().load_config(config_path)
 
 
 def read_files_within_bounds() -> None:
-    """Let Hydra read folders through :class:`BoundedFiles`, from now on in this process."""
+    """Make Hydra read folders through :class:`BoundedFiles` in this process from now on."""
     SourcesRegistry.instance().types[BoundedFiles.scheme()] = BoundedFiles

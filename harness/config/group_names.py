@@ -1,4 +1,4 @@
-"""``task=all`` and ``glob()`` in sweeps: the names that they stand for."""
+"""``task=all`` and ``glob()`` in sweeps: expand them to names."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ ALL = "all"
 
 
 def spelled_out(overrides: Sequence[str], names_of: Callable[[str], Sequence[str]]) -> list[str]:
-    """The overrides of a sweep, with lists in the place of ``task=all`` and of globs.
+    """The overrides of a sweep with ``task=all`` and globs replaced by lists.
 
-    Of tasks those that have a shape are meant; in replay those that are recorded on the device asked for.
+    Tasks are those that have a shape; in replay, those recorded on the requested device.
 
     Args:
         names_of: the options of a configuration group.
 
     Raises:
-        UserError: nothing is like a glob, or ``all`` is one of several.
+        UserError: a glob matches nothing, or ``all`` is one of several names.
     """
     for override in overrides:
         group, _, text = override.partition("=")
@@ -34,7 +34,7 @@ def spelled_out(overrides: Sequence[str], names_of: Callable[[str], Sequence[str
 
 
 def is_many(override: str) -> bool:
-    """Whether it stands for several names, which only a sweep can take."""
+    """Whether the override expands to several names, which only a sweep accepts."""
     return override == f"task={ALL}" or "=glob(" in override
 
 

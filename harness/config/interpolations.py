@@ -1,4 +1,4 @@
-"""How much work a configuration's interpolations are: OmegaConf resolves each anew wherever it is referred to."""
+"""Limit the work of a configuration's interpolations, which OmegaConf resolves anew at every reference."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from typing import Any
 from harness.errors import UserError
 
 MOST = 10_000
-"""Interpolations that are resolved for one value. Ours need some dozens; a chain that doubles thirty times, 10^9."""
+"""Most interpolations resolved for one value. NearOpt's need some dozens; a chain that doubles thirty times needs
+10^9."""
 DEEPEST = 50
-"""References that follow one another; OmegaConf goes down into each."""
+"""Deepest chain of references, which OmegaConf resolves recursively."""
 _REFERENCE = re.compile(r"\$\{\s*(\.*[\w.\-]+(?:\[\w+\])*)\s*\}")
 
 Path = tuple[str, ...]
 
 
 def check_interpolations(document: Any) -> None:
-    """Refuse a configuration of which a value takes more than :data:`MOST` steps to resolve, or :data:`DEEPEST` deep.
+    """Refuse a configuration with a value that needs more than :data:`MOST` steps or :data:`DEEPEST` levels to resolve.
 
     Args:
-        document: in plain types, not resolved.
+        document: plain types, with interpolations unresolved.
 
     Raises:
         UserError: naming the value.
@@ -38,7 +39,7 @@ def check_interpolations(document: Any) -> None:
 
 
 def _values(node: Any, path: Path) -> Iterator[tuple[Path, Any]]:
-    """Everything below a node that holds nothing itself."""
+    """Every leaf below a node, with its path."""
     if isinstance(node, Mapping):
         items: Any = node.items()
     elif isinstance(node, list):
@@ -51,13 +52,13 @@ def _values(node: Any, path: Path) -> Iterator[tuple[Path, Any]]:
 
 
 def _work(document: Any, path: Path, known: dict[Path, tuple[int, int]], above: int) -> tuple[int, int]:
-    """How many references resolving what is at ``path`` follows, and how many of them lead to one another.
+    """The number of references that resolving ``path`` follows, and the length of their longest chain.
 
-    One that leads nowhere, or in a circle, is OmegaConf's. ``above``: as deep it is already; no further is looked.
+    OmegaConf reports missing and circular references. ``above`` is the depth so far, which bounds the recursion.
     """
     if path in known or above > DEEPEST:
         return known.get(path, (0, DEEPEST))
-    known[path] = (1, 1)  # of a circle
+    known[path] = (1, 1)  # value for a circular reference
     steps = depth = 0
     for at, value in _values(_at(document, path), path):
         if isinstance(value, str) and "${" in value:

@@ -1,4 +1,4 @@
-"""A kernel in a user's own file: its class, and the task that it makes without a YAML."""
+"""A kernel in a user's own file: its class, and its task, which needs no YAML."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ SUFFIX = ".py"
 
 @dataclass(frozen=True)
 class KernelFile:
-    """A class in a file.
+    """A kernel class in a file.
 
     Attributes:
-        where: as it was written, for messages.
-        target: the dotted path that Hydra takes.
+        where: the word as the user wrote it, for messages.
+        target: the dotted path for Hydra.
         kernel: the class.
     """
 
@@ -49,15 +49,15 @@ def is_kernel_file(word: str) -> bool:
 
 
 def read_kernel_file(word: str, *, whole: bool = True) -> KernelFile:
-    """The kernel that ``FILE.py:NAME`` names; ``FILE.py`` where there is one alone.
+    """The kernel that ``FILE.py:NAME`` names; ``FILE.py`` suffices if there is only one.
 
-    The file is imported as a module of its stem, by worker processes too.
+    The file is imported as a module of its stem, also by worker processes.
 
     Args:
-        whole: refuse a class that lacks members; ``nearopt check`` tells them one by one.
+        whole: refuse a class that lacks members; ``nearopt check`` reports them one by one instead.
 
     Raises:
-        UserError: no such file or class, one that cannot be imported, or a module of that name that is another file.
+        UserError: there is no such file or class, it cannot be imported, or its name imports another file.
     """
     text, _, name = word.partition(f"{SUFFIX}:")
     path = Path(text if text.endswith(SUFFIX) else f"{text}{SUFFIX}")
@@ -65,7 +65,7 @@ def read_kernel_file(word: str, *, whole: bool = True) -> KernelFile:
         raise UserError(f"{path}: no such file: expected {_like(path) or 'FILE.py:NAME'}, or a task's name")
     kernels = dict(_kernels(_module(path)))
     if not kernels:
-        raise UserError(f"{path}: no kernel in it: expected a class derived from kernels.simple.SimpleKernel, "
+        raise UserError(f"{path}: contains no kernel: expected a class derived from kernels.simple.SimpleKernel, "
                         "kernels.cpu.CpuKernel or kernels.cuda.CudaKernel")  # fmt: skip
     if not name and len(kernels) > 1:
         raise UserError(f"{path}: expected one of {', '.join(f'{path}:{each}' for each in kernels)}")
@@ -73,7 +73,7 @@ def read_kernel_file(word: str, *, whole: bool = True) -> KernelFile:
     if name not in kernels:
         near = get_close_matches(name.lower(), [each.lower() for each in kernels], n=1, cutoff=0.5)
         expected = [each for each in kernels if each.lower() in near] or list(kernels)
-        raise UserError(f"{path}:{name}: no such kernel in it: expected {' or '.join(expected)}")
+        raise UserError(f"{path}:{name}: no such kernel: expected {' or '.join(expected)}")
     missing = sorted(getattr(kernels[name], "__abstractmethods__", ()))
     if missing and whole:
         raise UserError(f"{path}:{name}: {', '.join(missing)}: required in every kernel (see kernels/simple.py)")
@@ -81,10 +81,10 @@ def read_kernel_file(word: str, *, whole: bool = True) -> KernelFile:
 
 
 def register_task(file: KernelFile) -> str:
-    """Make the kernel a task that overrides can name; returns that name.
+    """Register the kernel as a task that overrides can name; returns the name.
 
     Raises:
-        UserError: it has no search space.
+        UserError: the kernel has no search space.
     """
     node = task_node(file.where, file.target, file.kernel)
     ConfigStore.instance().store(name=file.task, node=node, group="task", provider=file.where)
@@ -92,7 +92,7 @@ def register_task(file: KernelFile) -> str:
 
 
 def _kernels(module: ModuleType) -> Iterator[tuple[str, type[Kernel]]]:
-    """The classes that the module itself defines; abstract ones only where they lack what a kernel needs."""
+    """The classes that the module itself defines; abstract ones only if they lack members that a kernel needs."""
     own = {
         name: value
         for name, value in vars(module).items()
@@ -108,18 +108,18 @@ def _module(path: Path) -> ModuleType:
     importable(path.parent)
     try:
         module = importlib.import_module(path.stem)
-    except (Exception, SystemExit) as error:  # whatever it does while it is imported
+    except (Exception, SystemExit) as error:  # importing a user's module may raise anything
         said = one_line(error.msg if isinstance(error, SyntaxError) else error, 300)
         raise UserError(f"{path}{_line(error, path)}: cannot be imported: {type(error).__name__}: {said}") from error
     found = getattr(module, "__file__", None)
     if found is None or Path(found).resolve() != path.resolve():
         sys.path[:] = [entry for entry in sys.path if entry != str(path.parent.resolve())]
-        raise UserError(f"{path}: Python imports {found or path.stem} by this name: expected another file name")
+        raise UserError(f"{path}: Python imports {found or path.stem} under this name: expected another file name")
     return module
 
 
 def _like(path: Path) -> str:
-    """A file in the same folder whose name is like a wrong one; empty if there is none."""
+    """A file in the same folder with a similar name; empty if there is none."""
     try:
         names = sorted(file.name for file in path.parent.glob(f"*{SUFFIX}"))
     except OSError:
@@ -129,7 +129,7 @@ def _like(path: Path) -> str:
 
 
 def _line(error: BaseException, path: Path) -> str:
-    """``:12`` where the file itself is at fault."""
+    """``:12`` if the error is in the file itself."""
     if isinstance(error, SyntaxError):
         return f":{error.lineno}" if error.lineno else ""
     lines = [at.lineno for at in extract_tb(error.__traceback__) if at.filename == str(path.resolve())]

@@ -1,6 +1,6 @@
 """Labels of a sweep's variants: ``lfbo(gamma=0.3)`` where a strategy's argument, or ``start``, is given as a list.
 
-A source is in the label wherever there is one: ``warm(source=sibling)``.
+A run with a source has it in its label: ``warm(source=sibling)``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ALLOWED = frozenset("_.+-")
 
 
 def swept_arguments(overrides: Sequence[tuple[str, bool]]) -> list[str]:
-    """The strategy's arguments that are given as lists, and ``start`` if it is, if no label is given.
+    """The strategy's arguments, and ``start``, that are given as lists; empty if a label is given.
 
     Args:
         overrides: for each its key, and whether its value is a list or a range.
@@ -33,10 +33,10 @@ def swept_arguments(overrides: Sequence[tuple[str, bool]]) -> list[str]:
 
 
 def labelled(runs: Sequence[RunConfig], chosen: Sequence[Mapping[str, str]], keys: Sequence[str]) -> list[RunConfig]:
-    """The runs of a sweep, each with the arguments in its label that tell it from others.
+    """The runs of a sweep, each with the arguments in its label that distinguish it.
 
-    An argument is left out where the strategy's own YAML has it in the label already. What a run is called depends on
-    its own values alone, so that a longer list leaves the others their names.
+    An argument is left out if the strategy's own YAML already has it in the label. A run's label depends only on
+    its own values, so that a longer list does not rename the other runs.
 
     Args:
         chosen: for each run the text of every override, by key.
@@ -47,12 +47,12 @@ def labelled(runs: Sequence[RunConfig], chosen: Sequence[Mapping[str, str]], key
 
 
 def label_given(overrides: Sequence[str]) -> bool:
-    """Whether a label is among overrides: then nothing is added to it."""
+    """Whether the overrides contain a label, to which nothing is added then."""
     return any(override.lstrip("+").startswith(f"{LABEL}=") for override in overrides)
 
 
 def labelled_alone(run: RunConfig) -> RunConfig:
-    """A run that is no part of a sweep, with its source in its label."""
+    """A single run, outside a sweep, with its source in its label."""
     return _with_suffix(run, _sources(run))
 
 
@@ -61,14 +61,14 @@ def _with_suffix(run: RunConfig, keys: Sequence[str]) -> RunConfig:
 
 
 def _sources(run: RunConfig) -> list[str]:
-    """Those of :data:`SOURCES` that a run has."""
+    """The options of :data:`SOURCES` that a run sets."""
     if run.source is None:
         return []
     return [key for key in SOURCES if _given(run, key) is not None]
 
 
 def _in_label_already(runs: Sequence[RunConfig], chosen: Sequence[Mapping[str, str]], key: str) -> bool:
-    """Whether runs that differ in this argument alone have labels of their own."""
+    """Whether runs that differ only in this argument already have different labels."""
     by_rest: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
     for run, choices in zip(runs, chosen, strict=True):
         rest = tuple(sorted((name, value) for name, value in choices.items() if name != key))

@@ -1,4 +1,4 @@
-"""What one may type as a name: less than a results folder may hold (:mod:`harness.system.names`)."""
+"""Names that a user may type: a subset of those that a results folder may hold (:mod:`harness.system.names`)."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from harness.system.names import label_fault, task_fault
 from harness.system.text import printable
 
 LONGEST = 120
-"""Characters: a folder's name has room for 255 bytes, and files are named after it with something added."""
+"""Longest name in characters: file systems allow 255 bytes, and files append something to the name."""
 PLAIN = r"[A-Za-z0-9][A-Za-z0-9_.+-]*"
 TASK = re.compile(PLAIN)
 LABEL = re.compile(rf"{PLAIN}(\([A-Za-z0-9_.+=,-]+\))?")
-"""In parentheses: arguments that tell the variants of a sweep apart."""
+"""A label; in parentheses it may have the arguments that distinguish the variants of a sweep."""
 
 
 def check_task_name(name: str) -> None:
-    """Refuse a name that would lead elsewhere, or that no command could find again.
+    """Refuse a task name that would lead to another folder or that no command could find again.
 
     Raises:
-        UserError: naming it.
+        UserError: naming the task name.
     """
     if not TASK.fullmatch(name):
         raise UserError(f"task.name={printable(name)}: expected letters, digits and _ . + - (it names a folder)")
@@ -28,10 +28,10 @@ def check_task_name(name: str) -> None:
 
 
 def check_label(label: object) -> str:
-    """The label, if it is one.
+    """Return the label if it is valid.
 
     Raises:
-        UserError: naming it.
+        UserError: naming the label.
     """
     if not isinstance(label, str) or not LABEL.fullmatch(label):
         raise UserError(
@@ -44,10 +44,10 @@ def check_label(label: object) -> str:
 
 
 def check_stem(field: str, stem: str) -> None:
-    """Refuse the name of a file whose results could be neither printed nor found: a task is called after it.
+    """Refuse a file name that is unfit as a task's name, which is taken from it.
 
     Raises:
-        UserError: naming it.
+        UserError: naming the file.
     """
     if task_fault(stem) or stem.startswith("-"):
         raise UserError(f"{field}: {printable(stem)}: expected a plain name, since results are named after this file")

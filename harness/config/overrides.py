@@ -1,4 +1,4 @@
-"""Overrides as people write them, in the spelling that Hydra wants."""
+"""Translate overrides as users write them into the spelling that Hydra expects."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ ENDS_A_QUOTE = re.compile(r"(\\*)('|\Z)")
 
 TARGET, LABEL = "strategy._target_", "strategy.label"
 ARGUMENTS = "strategy.arguments."
-"""What goes to a library's class or function, whose arguments no YAML lists."""
+"""Prefix of arguments of a library's class or function, which no YAML lists."""
 
 HYDRA_KEYS = ("hydra/launcher", "hydra.launcher.", "hydra.searchpath")
 
 
 def natural(overrides: Sequence[str]) -> list[str]:
-    """The same overrides for Hydra.
+    """Translate overrides for Hydra.
 
-    * ``task=NAME__DEVICE``, as results and landscape files spell it, names the device too.
-    * With ``strategy._target_=PATH`` come arguments that no YAML knows (Hydra wants ``++`` before them; so do those
-      below ``strategy.arguments``), and the label is that of the class: a run must not go by the name of the strategy
-      whose YAML was replaced.
+    * ``task=NAME__DEVICE``, the spelling of results and landscape files, also sets the device.
+    * ``strategy._target_=PATH`` allows arguments that no YAML lists (Hydra requires ``++`` before them, and before
+      those below ``strategy.arguments``), and the label becomes that of the class, since a run must not carry the name
+      of the strategy whose YAML was replaced.
     """
     resolved = [part for override in overrides for part in _with_device(override)]
     given = {_key(override): override for override in resolved}
@@ -43,7 +43,7 @@ def natural(overrides: Sequence[str]) -> list[str]:
 
 
 def chosen(overrides: Sequence[str], group: str) -> str | None:
-    """The name that ``group=NAME`` asks for."""
+    """The name in the override ``group=NAME``; ``None`` without one."""
     names = [override.split("=", 1)[1] for override in overrides if _key(override) == group]
     return names[-1].strip("'\"") if names else None
 
@@ -61,10 +61,10 @@ def _with_device(override: str) -> list[str]:
 
 
 def check_readable(overrides: Sequence[str]) -> None:
-    """Say how to write an override that Hydra's grammar does not take: most often a path that wants quotes.
+    """Refuse overrides that Hydra's grammar does not accept, and say how to write them; usually a path needs quotes.
 
     Raises:
-        UserError: for the first that it does not take.
+        UserError: for the first such override.
     """
     parser = OverridesParser.create()
     for override in overrides:
@@ -80,56 +80,58 @@ def check_readable(overrides: Sequence[str]) -> None:
 
 
 def _unpaired(key: str, value: str) -> str:
-    """What to say of quotes and brackets that Hydra cannot read: it speaks of its own lexer."""
+    """The message about unpaired quotes and brackets, instead of the one of Hydra's lexer."""
     if not value:
         return "expected a value"
-    return f"expected quotes and brackets in pairs; where it is plain text, {quoting(key, value)}"
+    return f"expected quotes and brackets in pairs; if the value is plain text, {quoting(key, value)}"
 
 
 def check_hydra_keys(overrides: Sequence[str]) -> None:
-    """Refuse settings of Hydra's own that nothing here reads: where it would log, and in which folder it would work.
+    """Refuse Hydra settings that have no effect here, such as its log and its working directory.
 
     Raises:
-        UserError: naming the first.
+        UserError: naming the first such setting.
     """
     for override in overrides:
         key = _key(override.lstrip("~"))
         if key.startswith(("hydra.", "hydra/")) and not key.startswith(HYDRA_KEYS):
-            raise UserError(f"{override}: nobody reads it: of Hydra's own expected hydra/launcher and hydra.launcher.… "
+            raise UserError(f"{override}: unknown option: expected of Hydra only hydra/launcher and hydra.launcher.… "
                             "(results=DIR names the folder)")  # fmt: skip
 
 
 def check_lists_of_files(overrides: Sequence[Override]) -> None:
-    """Refuse a list that is, as a whole, the name of one file.
+    """Refuse a list whose text is the name of an existing file.
 
     Raises:
-        UserError: naming it.
+        UserError: naming the override.
     """
     for override in overrides:
         key, found, text = str(override.input_line).partition("=")
         if found and override.is_sweep_override() and _exists(text):
-            raise UserError(f"{override.input_line}: names one file, but would be read as a list: {quoting(key, text)}")
+            raise UserError(
+                f"{override.input_line}: names an existing file but would be read as a list: {quoting(key, text)}"
+            )
 
 
 def _exists(text: str) -> bool:
     try:
         return Path(text).exists()
-    except (OSError, ValueError):  # longer than any name may be, or no name at all
+    except (OSError, ValueError):  # too long for a name, or not a valid name
         return False
 
 
 def quoting(key: str, value: str) -> str:
-    """How to give a text that Hydra would take apart."""
+    """Advice on quoting a text that Hydra would split."""
     return f"""quote the value, for Hydra and for the shell: {key}="{quoted(value)}\""""
 
 
 def quoted(value: object) -> str:
-    """A text as Hydra takes it whole. A backslash is doubled where a quote follows, and nowhere else."""
+    """A text quoted for Hydra. A backslash is doubled only before a quote."""
     return "'" + ENDS_A_QUOTE.sub(lambda found: 2 * found[1] + ("\\'" if found[2] else ""), str(value)) + "'"
 
 
 def budget_words(evaluations: int | None, seconds: float | None) -> list[str]:
-    """The overrides of a budget, of which whichever part comes first ends a run; none for the default."""
+    """The overrides of a budget, whose limits end a run, whichever comes first; empty for the default."""
     if seconds is None:
         return [] if evaluations is None else [f"budget.evaluations={evaluations}"]
     return [f"budget.evaluations={'null' if evaluations is None else evaluations}", f"budget.seconds={seconds:g}"]

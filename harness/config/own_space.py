@@ -1,4 +1,4 @@
-"""Tasks of kernels that bring their search space along: what an entry point of ``nearopt.kernels`` names."""
+"""Tasks of kernels that define their own search space, as entry points of ``nearopt.kernels`` do."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from search_spaces.space import SearchSpace
 
 @runtime_checkable
 class OwnSpace(Protocol):
-    """What a kernel has beyond :class:`kernels.base.Kernel`.
+    """The member that such a kernel has beyond :class:`kernels.base.Kernel`.
 
-    A class attribute ``default`` may hold the configuration that one would use without tuning.
+    A class attribute ``default`` may hold the configuration to use without tuning.
     """
 
     def search_space(self, device: DeviceLimits) -> SearchSpace:
@@ -28,10 +28,10 @@ class OwnSpace(Protocol):
 
 
 def task_node(where: str, target: str, kernel: Any) -> dict[str, Any]:
-    """The configuration of such a kernel's task: what its YAML would say.
+    """The configuration of such a kernel's task, in place of a YAML.
 
     Raises:
-        UserError: it is no kernel, or has no space.
+        UserError: the target is not a kernel, or has no search space.
     """
     if not (isinstance(kernel, type) and issubclass(kernel, Kernel)):
         raise UserError(f"{where}: {target}: expected a class derived from kernels.base.Kernel")
@@ -49,7 +49,7 @@ def kernel_name(kernel: Mapping[str, Any]) -> str:
     """The name of a configured kernel's task.
 
     Raises:
-        UserError: a field without a value, or one that the kernel refuses.
+        UserError: a field has no value, or the kernel refuses a value.
     """
     fields = {name: value for name, value in kernel.items() if name != "_target_"}
     for name, value in fields.items():
@@ -59,19 +59,20 @@ def kernel_name(kernel: Mapping[str, Any]) -> str:
         return str(target_object("task.kernel._target_", kernel["_target_"])(**fields).name)
     except UserError:
         raise
-    except Exception as error:  # whatever a class of the user's own raises on its arguments
+    except Exception as error:  # a user's class may raise anything on its arguments
         raise UserError(f"task.kernel: {kernel['_target_']}: {one_line(error, 400)}") from error
 
 
 def own_space(*, kernel_target: str, device: DeviceLimits, **shape: Any) -> SearchSpace:
-    """The space of a kernel that has its own, for a shape and a device."""
+    """Build the search space that a kernel defines itself, for a shape and a device."""
     kernel = target_object("task.space.kernel_target", kernel_target)(**shape)
     assert isinstance(kernel, OwnSpace)
     return kernel.search_space(device)
 
 
 def field_values(kernel: type) -> dict[str, Any]:
-    """The fields of a kernel's dataclass with their defaults; ``???``, Hydra's *missing*, where there is none."""
+    """The fields of a kernel's dataclass with their defaults; a field without a default has ``???``, Hydra's
+    *missing*."""
     if not is_dataclass(kernel):
         return {}
     return {field.name: "???" if field.default is MISSING else field.default for field in fields(kernel) if field.init}

@@ -1,4 +1,4 @@
-"""What installed packages bring: strategies and kernels by name, and folders of Hydra configuration.
+"""Plug-ins of installed packages: strategies and kernels by name, and folders of Hydra configuration.
 
 A package declares them as entry points:
 
@@ -6,7 +6,7 @@ A package declares them as entry points:
 * ``nearopt.kernels``: ``NAME = "package.module:Class"``, a :class:`kernels.base.Kernel` with ``search_space(device)``;
 * ``nearopt.config``: ``ANYTHING = "package.conf"``, a folder with ``strategy/``, ``task/``, ``experiment/`` …
 
-Nothing of a package is imported before its name is used, so that a broken one is in nobody else's way.
+A package is imported only when one of its names is used, so that a broken package affects nothing else.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ from harness.system.text import one_line
 
 STRATEGIES, KERNELS, CONFIG = "nearopt.strategies", "nearopt.kernels", "nearopt.config"
 GROUPS: Mapping[str, str] = {"strategy": STRATEGIES, "task": KERNELS}
-"""Entry-point group by the Hydra group whose names it adds to."""
+"""Map each Hydra group to the entry-point group that adds names to it."""
 GIVEN = ("space", "seed", "budget")
-"""Arguments of a strategy that the run loop gives it."""
+"""Arguments of a strategy that the run loop passes."""
 
 _importable: dict[str, None] = {}
 
@@ -44,7 +44,7 @@ class Plugin:
     """One entry point.
 
     Attributes:
-        group: of :data:`GROUPS` or :data:`CONFIG`.
+        group: a group of :data:`GROUPS`, or :data:`CONFIG`.
         name, value: as declared, ``module:attribute`` or a package.
         package: the distribution that declares it, and its version.
     """
@@ -57,18 +57,18 @@ class Plugin:
 
     @property
     def target(self) -> str:
-        """The dotted path that Hydra takes."""
+        """The dotted path for Hydra."""
         return self.value.replace(":", ".")
 
     def load(self) -> Any:
         """Import what the entry point names.
 
         Raises:
-            UserError: it cannot be imported.
+            UserError: the import fails.
         """
         try:
             return metadata.EntryPoint(self.name, self.value, self.group).load()
-        except Exception as error:  # whatever the module does while it is imported
+        except Exception as error:  # importing a plug-in may raise anything
             raise UserError(
                 f"{self.package} {self.version}: entry point {self.group}: {self.name} = {self.value}: "
                 f"cannot be imported: {type(error).__name__}: {one_line(error, 300)}"
@@ -78,7 +78,8 @@ class Plugin:
 def declared() -> dict[str, list[Plugin]]:
     """The entry points of each of our groups, each once, by package and name.
 
-    All that is installed is looked through once for all groups: that takes longer than a short replay's evaluations.
+    Installed packages are scanned once for all groups, since a scan takes longer than the evaluations of a short
+    replay.
     """
     points = metadata.entry_points()
     plugins = {
@@ -98,19 +99,19 @@ def plugin_versions() -> dict[str, str]:
 
 
 def importable(folder: Path) -> None:
-    """Let modules in ``folder`` be imported, after everything that is installed; worker processes inherit it."""
+    """Make modules in ``folder`` importable, after installed ones; worker processes inherit this."""
     _importable[str(folder.resolve())] = None
     if str(folder.resolve()) not in sys.path:
         sys.path.append(str(folder.resolve()))
 
 
 def importable_folders() -> tuple[str, ...]:
-    """What :func:`importable` was told, for processes elsewhere that inherit nothing."""
+    """The folders given to :func:`importable`, for remote processes, which inherit nothing."""
     return tuple(_importable)
 
 
 def load_hydras_plugins() -> None:
-    """Load what is installed for Hydra, once; a folder ``hydra_plugins`` that lies where one works is not installed."""
+    """Load installed Hydra plugins once; a folder ``hydra_plugins`` in the working directory is ignored."""
     before = list(sys.path)
     here = Path.cwd().resolve()
     sys.path[:] = [entry for entry in before if Path(entry or ".").resolve() != here]
@@ -122,16 +123,16 @@ def load_hydras_plugins() -> None:
 
 
 class Plugins:
-    """The installed plug-ins as one composer sees them.
+    """The installed plug-ins of one composer.
 
     Args:
-        config_dir: the user's own folder of configuration, if any.
+        config_dir: the user's configuration folder, if any.
 
     Attributes:
-        folders: package by folder of configuration.
+        folders: map from configuration folder to package.
 
     Raises:
-        UserError: ``config_dir`` is no folder.
+        UserError: ``config_dir`` is not a folder.
     """
 
     def __init__(self, config_dir: Path | None) -> None:
@@ -143,16 +144,16 @@ class Plugins:
         self.folders = dict(_folders(plugins[CONFIG]))
         for plugin in self._named["strategy"]:
             if self._has_file("strategy", plugin.name):
-                # Hydra would hold the file against what is stored under its name, as against a schema.
+                # Hydra would check the file against a stored node of its name, as against a schema.
                 ConfigStore.instance().repo.get("strategy", {}).pop(f"{plugin.name}.yaml", None)
             else:
                 _store("strategy", plugin, _strategy_node(plugin))
 
     def choose(self, group: str, name: str) -> None:
-        """Make sure that ``group=name`` means one thing, and that an entry point behind it works.
+        """Make sure that ``group=name`` is unambiguous, and that an entry point behind it works.
 
         Raises:
-            UserError: two have it, or it cannot be imported, or is not what its group says.
+            UserError: two packages declare the name, it cannot be imported, or it is not of its group's kind.
         """
         self._check_files(group, name)
         points = [plugin for plugin in self._named.get(group, ()) if plugin.name == name]
@@ -165,7 +166,8 @@ class Plugins:
             _check_and_register(group, points)
 
     def register_kernel(self, path: str | None) -> bool:
-        """Whether ``task/NAME``, unknown to Hydra, is an installed kernel that it did not know before and now does.
+        """Register the installed kernel ``task/NAME``, if there is one that Hydra does not know; returns whether it
+        did.
 
         Raises:
             UserError: as :meth:`choose`.
@@ -189,7 +191,7 @@ class Plugins:
         return own or any(self._owners(group, name))
 
     def _check_files(self, group: str, name: str) -> None:
-        """NearOpt's own configuration comes first on the search path: a file of that name would be ignored."""
+        """Refuse a file that NearOpt's own configuration of the same name would shadow."""
         if self._config_dir is None or self._config_dir.resolve() == conf_directory():
             return
         file = self._config_dir / group / f"{name}.yaml"
@@ -201,7 +203,7 @@ def _folders(plugins: Iterable[Plugin]) -> Iterator[tuple[Path, str]]:
     for plugin in plugins:
         folder = _folder(plugin.value)
         if folder is None:
-            warn(f"nearopt: {plugin.package}: {CONFIG}: {plugin.value}: no such folder, left out")
+            warn(f"nearopt: {plugin.package}: {CONFIG}: {plugin.value}: no such folder; ignored")
         else:
             yield folder, plugin.package
 
@@ -243,10 +245,10 @@ def _strategy_node(plugin: Plugin) -> dict[str, Any]:
 
 
 def argument_defaults(strategy: Callable[..., Any]) -> dict[str, Any]:
-    """A strategy's own arguments with their defaults, as its YAML would list them; those that YAML can write."""
+    """A strategy's own arguments with their defaults, as its YAML would list them, as far as YAML can express them."""
     try:
         parameters = inspect.signature(strategy).parameters.values()
-    except (TypeError, ValueError):  # written in C, or made of something else
+    except (TypeError, ValueError):  # written in C, or without a signature
         return {}
     own = {parameter.name: parameter.default for parameter in parameters if parameter.name not in GIVEN}
     return {name: value for name, value in own.items() if value is None or isinstance(value, int | float | str)}

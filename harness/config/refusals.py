@@ -1,4 +1,4 @@
-"""What Hydra and OmegaConf refuse, in the words of a run: the override, what was expected, the near name."""
+"""Translate errors of Hydra and OmegaConf into one line: the override, what was expected, the near name."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LISTED_BY: Mapping[str, str] = {
     "task": "nearopt landscapes lists those that are recorded",
 }
 CHOSEN = ("task", "strategy", "backend", "budget", "rules", "tracker", "experiment")
-"""Options that take the name of a file of configuration."""
+"""Options whose value is the name of a configuration file."""
 _KEY = re.compile(r"Could not override '([^']+)'")
 _LIST = re.compile(r"Ambiguous value for argument '([^']+)'|Sweep parameters '([^']+)' requires")
 _ABSENT = re.compile(r"Interpolation key '([^']+)' not found")
@@ -30,11 +30,11 @@ _MANDATORY = re.compile(r"Missing mandatory value: (\S+)")
 _UNKNOWN_RESOLVER = re.compile(r"Unsupported interpolation type (\S+)")
 
 Keys = Callable[[str, str], Sequence[str]]
-"""The keys beside one that is refused, by its override and the dotted name of what holds it."""
+"""Returns the valid keys beside an unknown one, given its override and the dotted name of its parent."""
 
 
 def refusal(error: Exception, overrides: Sequence[str], keys: Keys) -> str:
-    """One line for an error of Hydra's or OmegaConf's."""
+    """The one-line message for an error of Hydra or OmegaConf."""
     text = causes_line(error, 2000)
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         return _no_such_file(error)
@@ -42,40 +42,40 @@ def refusal(error: Exception, overrides: Sequence[str], keys: Keys) -> str:
         return _no_such_key(found[1], overrides, keys)
     if found := _TWICE.search(text):
         override = _of(found[1] or found[2], overrides)
-        return f"{override}: it is set already: expected {override.lstrip('+')}"
+        return f"{override}: already set: expected {override.lstrip('+')}"
     if found := _MANDATORY.search(text):
         return f"{found[1]}: missing: expected {found[1]}=VALUE"
     if found := _LIST.search(text):
         override = _of(found[1] or found[2], overrides)
         key, _, value = override.partition("=")
-        plain = "" if key in CHOSEN else f"; where it is plain text, {quoting(key, value)}"
-        return f"{override}: a list: expected -m with it, or one value{plain}"
+        plain = "" if key in CHOSEN else f"; if the value is plain text, {quoting(key, value)}"
+        return f"{override}: a list: expected -m for a sweep, or one value{plain}"
     if found := _ABSENT.search(text):
-        return f"{_holding(found[1], overrides)}: it refers to {found[1]}, which is not set"
+        return f"{_holding(found[1], overrides)}: refers to {found[1]}, which is not set"
     if found := _UNKNOWN_RESOLVER.search(text):
-        return f"{_holding(found[1], overrides)}: it refers to a function {found[1]}, which does not exist"
+        return f"{_holding(found[1], overrides)}: refers to a resolver {found[1]}, which does not exist"
     return _without_their_words(text)
 
 
 DISPENSABLE = ("tracker",)
-"""Groups that a run can do without."""
+"""Groups that a run does not need."""
 
 
 def check_names(overrides: Sequence[str], options: Sequence[str]) -> None:
-    """Refuse what a configuration group cannot be, a list that is no sweep or nothing at all, and lost options.
+    """Refuse values that a configuration group cannot have, such as a list without a sweep, and deletions of options.
 
     Args:
-        options: of a run, which can be set and not taken away.
+        options: the options of a run, which can be set but not deleted.
 
     Raises:
-        UserError: naming the override.
+        UserError: naming the override at fault.
     """
     for override in overrides:
         key, equals, text = override.partition("=")
         if override.startswith("~") and (deleted := key.lstrip("~").partition("@")[0]).partition(".")[0] in options:
             taken = "." not in deleted or deleted.startswith(("budget.", "rules."))
             if taken and deleted not in DISPENSABLE:
-                raise UserError(f"{override}: expected {deleted}=VALUE: a run cannot do without it")
+                raise UserError(f"{override}: expected {deleted}=VALUE: a run needs this option")
         elif equals and not key:
             raise UserError(f"{override}: expected NAME=VALUE")
         elif equals and key in CHOSEN and not text.strip():
@@ -85,7 +85,7 @@ def check_names(overrides: Sequence[str], options: Sequence[str]) -> None:
 
 
 def keys_at(composed: DictConfig, parent: str) -> list[str]:
-    """What may be set below ``parent`` (empty: at the top): its keys, and the arguments of a target there."""
+    """Names that may be set below ``parent`` (top level if empty): its keys, and the arguments of a target there."""
     node = OmegaConf.select(composed, parent) if parent else composed
     if not isinstance(node, DictConfig):
         return []
@@ -95,7 +95,7 @@ def keys_at(composed: DictConfig, parent: str) -> list[str]:
 
 
 def _arguments(target: str) -> list[str]:
-    """What a class or function takes, less what the run loop gives it."""
+    """Arguments of a class or function except those that the run loop passes."""
     try:
         parameters = inspect.signature(target_object("", target)).parameters.values()
     except (UserError, TypeError, ValueError):
@@ -108,7 +108,7 @@ def _no_such_file(error: MissingConfigException) -> str:
     group, _, name = error.missing_cfg_file.rpartition("/")
     if not group or not error.options:
         return f"{error.missing_cfg_file}: no such configuration"
-    return f"{group}={name}: there is no such {group}: expected {_option(group, name, error.options)}"
+    return f"{group}={name}: no such {group}: expected {_option(group, name, error.options)}"
 
 
 def _option(group: str, name: str, options: Sequence[str]) -> str:
@@ -119,26 +119,26 @@ def _option(group: str, name: str, options: Sequence[str]) -> str:
 
 
 def _no_such_key(key: str, overrides: Sequence[str], keys: Keys) -> str:
-    """Of a key that nothing holds: where one above it is at fault, that one."""
+    """The message for an unknown key, or for the unknown parent if the parent is at fault."""
     override = _of(key, overrides)
     parent, _, name = key.rpartition(".")
     below = ""
     while parent and not keys(override, parent):
         grandparent, _, above = parent.rpartition(".")
         if above in keys(override, grandparent):
-            return f"{override}: nobody reads it: expected {parent}=NAME with it, one that has {name}"
+            return f"{override}: unknown option: expected {parent}=NAME as well, with a {parent} that has {name}"
         parent, name, below = grandparent, above, f".{name}{below}"
     known = keys(override, parent)
     if name in known:
-        return f"{override}: no YAML lists it: expected +{override.lstrip('+')}"
+        return f"{override}: not listed in any YAML: expected +{override.lstrip('+')}"
     prefix = f"{parent}." if parent else ""
     expected = expected_name(name, known, prefix)
     whole = below if not expected.startswith("one of") and " or " not in expected else ""
-    return f"{override}: nobody reads it: expected {expected}{whole}"
+    return f"{override}: unknown option: expected {expected}{whole}"
 
 
 def _of(key: str, overrides: Sequence[str]) -> str:
-    """The override that sets a key, as it was written."""
+    """The override that sets a key, as the user wrote it."""
     return next((o for o in overrides if o == key or o.partition("=")[0].lstrip("+~") == key), key)
 
 

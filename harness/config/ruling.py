@@ -1,4 +1,4 @@
-"""The rules that ``rules=NAME`` and ``rules.OPTION=VALUE`` configure."""
+"""Build the rules that ``rules=NAME`` and ``rules.OPTION=VALUE`` configure."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from harness.errors import UserError
 from harness.rules import Rules
 
 ON = ("compile_factor", "sample_error")
-"""Options that turn a rule on; if one is null, its rule is off."""
+"""Options that turn a rule on; a rule whose option is null is off."""
 
 
 def ruled(document: Any) -> Rules | None:
-    """The rules of a composed run; options that are null are as in :class:`harness.rules.Rules`.
+    """The rules of a composed run; options that are null have the defaults of :class:`harness.rules.Rules`.
 
     Raises:
-        UserError: options out of range, or of a rule that is off.
+        UserError: an option is out of range or belongs to a rule that is off.
     """
     if not isinstance(document, Mapping):
         raise UserError(f"rules={document}: expected one of conf/rules, such as none or hopeless")
@@ -24,6 +24,6 @@ def ruled(document: Any) -> Rules | None:
     unread = [name for name in given if name not in ON and ON[0] not in given]
     if unread:
         raise UserError(
-            f"rules.{unread[0]}={given[unread[0]]}: expected rules.{ON[0]} as well, which turns the rule on"
+            f"rules.{unread[0]}={given[unread[0]]}: expected rules.{ON[0]} as well, since it turns the rule on"
         )
     return Rules(**given) if given else None

@@ -17,7 +17,7 @@ WORKERS_OF_BACKEND = "compile_workers"
 
 @dataclass(frozen=True)
 class Overlap:
-    """Asynchronous evaluations.
+    """Settings of asynchronous evaluation.
 
     Attributes:
         workers: compile workers, each of which gets a configuration as soon as it is free.
@@ -30,12 +30,12 @@ class Overlap:
 
 @dataclass(frozen=True)
 class Schedule:
-    """The schedule that ``workers`` and ``schedule`` configure.
+    """The schedule of a run, from ``workers`` and ``schedule``.
 
     Attributes:
         batch: configurations asked at once, or under way at once.
-        backend: the backend's target and arguments, its compile workers among them.
-        overlap: ``None`` where a batch is told before the next is asked.
+        backend: the backend's target and arguments, including its compile workers.
+        overlap: ``None`` if each batch is told before the next is asked.
     """
 
     batch: int
@@ -44,10 +44,10 @@ class Schedule:
 
 
 def scheduled(document: Mapping[str, Any]) -> Schedule:
-    """The schedule of a composed run; without ``workers`` it is what ``batch`` and the backend say.
+    """The schedule of a composed run; without ``workers``, ``batch`` and the backend determine it.
 
     Raises:
-        UserError: options that are not known, or of which one overrides another.
+        UserError: an option is unknown or contradicts another.
     """
     batch, workers, kind, ahead = (document[name] for name in ("batch", "workers", "schedule", "ask_ahead"))
     backend = dict(document["backend"])
@@ -62,7 +62,10 @@ def scheduled(document: Mapping[str, Any]) -> Schedule:
     if not 1 <= workers <= MAX_WORKERS:
         raise UserError(f"workers={workers}: expected a whole number from 1 to {MAX_WORKERS}")
     if batch != 1:
-        raise UserError(f"workers={workers} batch={batch}: both set how many are asked at once: give only one of them")
+        raise UserError(
+            f"workers={workers} batch={batch}: both set the number of configurations asked at once: give only one of "
+            "them"
+        )
     if (own := backend.get(WORKERS_OF_BACKEND)) not in (None, 1):
         raise UserError(
             f"workers={workers} backend.{WORKERS_OF_BACKEND}={own}: both set the compile workers: give only one of them"

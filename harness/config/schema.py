@@ -1,4 +1,4 @@
-"""The typed schema behind ``conf/`` and the frozen records that leave the entry point."""
+"""The typed schema behind ``conf/`` and the frozen records built from it."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from harness.system.near import expected_name
 
 MAX_BATCH = 1_000_000
 RESUMES = ("unfinished", "retry_failed")
-"""What a sweep takes up again besides interrupted runs: with ``retry_failed`` those that broke down, too."""
+"""What a sweep resumes: interrupted runs, and with ``retry_failed`` also failed ones."""
 
 
 @dataclass
 class BudgetSchema:
-    """Hydra's view of a budget."""
+    """Hydra schema of a budget."""
 
     evaluations: int | None = None
     seconds: float | None = None
@@ -38,7 +38,7 @@ class BudgetSchema:
 
 @dataclass
 class RulesSchema:
-    """Hydra's view of the rules that end evaluations early."""
+    """Hydra schema of the rules that end evaluations early."""
 
     compile_factor: float | None = None
     compile_quantile: float | None = None
@@ -48,7 +48,7 @@ class RulesSchema:
 
 @dataclass
 class RunSchema:
-    """Hydra's view of a run."""
+    """Hydra schema of a run."""
 
     task: Any = None
     strategy: dict[str, Any] = field(default_factory=dict)
@@ -74,7 +74,7 @@ class RunSchema:
 
 
 KINDS = kinds_of(RunSchema)
-"""Kinds of the options that are numbers, text or switches, by dotted name; interpolations may stand for any."""
+"""Types of the options that are numbers, text or booleans, by dotted name; an interpolation may replace any of them."""
 
 
 def _either(flag: bool, yes: str, no: str) -> str:
@@ -86,13 +86,13 @@ def _last_name(path: str) -> str:
 
 
 def _kernel_name(kernel: DictConfig) -> str:
-    from harness.config.own_space import kernel_name  # with it comes torch, which most commands do without
+    from harness.config.own_space import kernel_name  # imports torch, which most commands do not need
 
     return kernel_name(OmegaConf.to_container(kernel))  # type: ignore[arg-type]
 
 
 def register_schema() -> None:
-    """Make the schema and the resolvers known to Hydra, under the names that YAMLs use."""
+    """Register the schema and the resolvers with Hydra, under the names that YAMLs use."""
     ConfigStore.instance().store(name="schema", node=RunSchema)
     OmegaConf.register_new_resolver("either", _either, replace=True)
     OmegaConf.register_new_resolver("last_name", _last_name, replace=True)
@@ -101,16 +101,17 @@ def register_schema() -> None:
 
 @dataclass(frozen=True)
 class RunConfig:
-    """One run, ready to go to another process.
+    """One run; can be sent to another process.
 
     Attributes:
         strategy, backend: Hydra targets with their arguments (``label`` and ``chosen_on`` apart).
-        chosen_on: the tasks that the strategy's defaults were chosen on, as patterns of names without a device; decides
-            no result and is in no hash.
-        tracker: Hydra target of a tracker; decides no result and is in no hash.
-        overlap: of an asynchronous run; otherwise ``batch`` configurations are asked at once and told together.
-        start: what is evaluated before the strategy is asked; ``None`` for nothing.
-        rules: that end evaluations early; ``None``: none is on.
+        chosen_on: the tasks that the strategy's defaults were chosen on, as patterns of names without a device; it
+            affects no result and is in no hash.
+        tracker: Hydra target of a tracker; it affects no result and is in no hash.
+        overlap: settings of an asynchronous run; ``None``: ``batch`` configurations are asked at once and told
+            together.
+        start: configurations evaluated before the first ask; ``None`` for none.
+        rules: rules that end evaluations early; ``None`` if all are off.
         source: earlier tunings that the strategy learns from; ``None`` for none.
     """
 
@@ -131,15 +132,16 @@ class RunConfig:
 
 @dataclass(frozen=True)
 class SweepOptions:
-    """What holds for all runs of a sweep and decides none of their results.
+    """Options that apply to all runs of a sweep and affect none of their results.
 
     Attributes:
         results: the folder that run directories go to.
         jobs: runs at once on this machine; ``None`` for as many as fit.
         resume: one of :data:`RESUMES`.
-        dry_run: say what it would cost, and stop.
-        allow_mixed_code: go on with runs of other code than today's, and beside those of other random streams.
-        keep_diff: put the uncommitted changes of the checkout beside the results; their digest is there anyway.
+        dry_run: print the expected cost and stop.
+        allow_mixed_code: resume runs of other code than today's, and allow runs of other random streams in the same
+            study.
+        keep_diff: store the uncommitted changes of the checkout with the results; their digest is stored in any case.
     """
 
     results: Path
@@ -151,7 +153,7 @@ class SweepOptions:
 
     @property
     def retry_failed(self) -> bool:
-        """Whether runs that broke down are tried again."""
+        """Whether failed runs are retried."""
         return self.resume == "retry_failed"
 
 
@@ -159,7 +161,7 @@ def run_config(composed: DictConfig) -> RunConfig:
     """The frozen record of a composed configuration.
 
     Raises:
-        UserError: naming the field and value at fault.
+        UserError: naming the wrong field and its value.
     """
     document = _document(composed)
     strategy = dict(document["strategy"])
@@ -190,10 +192,10 @@ def run_config(composed: DictConfig) -> RunConfig:
 
 
 def _chosen_on(value: object) -> tuple[str, ...]:
-    """``strategy.chosen_on``; nothing where there is none.
+    """``strategy.chosen_on``; empty if there is none.
 
     Raises:
-        UserError: no list of names.
+        UserError: the value is not a list of names.
     """
     if value is None:
         return ()
@@ -203,10 +205,10 @@ def _chosen_on(value: object) -> tuple[str, ...]:
 
 
 def check_least(name: str, value: int, least: int) -> int:
-    """Return ``value`` if it is at least ``least``.
+    """Return ``value`` after checking that it is at least ``least``.
 
     Raises:
-        UserError: it is less.
+        UserError: ``value`` is less.
     """
     if value < least:
         raise UserError(f"{name}={value}: expected a whole number, {least} or more")
@@ -217,7 +219,7 @@ def sweep_options(composed: DictConfig) -> SweepOptions:
     """The sweep's options in a composed configuration.
 
     Raises:
-        UserError: naming the field and value at fault.
+        UserError: naming the wrong field and its value.
     """
     document = _document(composed)
     if document["jobs"] is not None and document["jobs"] < 1:
@@ -234,13 +236,13 @@ def _document(composed: DictConfig) -> dict[str, Any]:
     document: Any = OmegaConf.to_container(composed, resolve=True)
     for part in fields(RunSchema):
         if part.name not in document:
-            raise UserError(f"~{part.name}: expected {part.name}=VALUE: a run cannot do without it")
+            raise UserError(f"~{part.name}: expected {part.name}=VALUE: a run needs this option")
     _refuse_unread(composed, document)
     return dict(document)
 
 
 def _refuse_unread(composed: DictConfig, document: Mapping[str, Any]) -> None:
-    """Refuse keys that nobody reads: neither a run nor an interpolation. Targets check what they are given."""
+    """Refuse keys that neither a run nor an interpolation reads. Targets check their own arguments."""
     for where, part, known in (
         ("", document, [part.name for part in fields(RunSchema)]),
         ("budget.", document["budget"], [part.name for part in fields(BudgetSchema)]),
@@ -252,7 +254,7 @@ def _refuse_unread(composed: DictConfig, document: Mapping[str, Any]) -> None:
         for key in unread:
             if key not in referred:
                 expected = expected_name(key, known, where)
-                raise UserError(f"{where}{key}={part[key]}: nobody reads it: expected {expected}")
+                raise UserError(f"{where}{key}={part[key]}: unknown option: expected {expected}")
 
 
 def interpolated(value: Any) -> frozenset[str]:
@@ -292,10 +294,10 @@ def _task(document: Any) -> TaskSpec | None:
 
 
 def _fallbacks(value: object) -> tuple[Mapping[str, Any], ...]:
-    """``task.fallbacks``; nothing where there are none.
+    """``task.fallbacks``; empty if there are none.
 
     Raises:
-        UserError: no list of values by parameter.
+        UserError: the value is not a list of values by parameter.
     """
     if value is None:
         return ()

@@ -20,14 +20,14 @@ EXPECTED = (
 
 @dataclass(frozen=True)
 class Source:
-    """What ``source`` asks for; what of it fits a task, the run finds out.
+    """The option ``source``; the run finds out which part of it fits its task.
 
     Attributes:
-        options: as written: words of :data:`WORDS` or paths.
-        evaluations: of each source, the first so many of every run; of a landscape so many of a seeded random search.
-            ``None``: everything.
-        runs: so many runs of each source, chosen by the run's seed; of a landscape so many random searches.
-            ``None``: all runs, one search.
+        options: words of :data:`WORDS` or paths, as the user wrote them.
+        evaluations: number of evaluations to use: the first of every run, or those of a seeded random search of a
+            landscape. ``None`` uses all.
+        runs: number of runs of each source, chosen by the run's seed; for a landscape the number of random searches.
+            ``None`` uses all runs, and one search.
     """
 
     options: tuple[str, ...]
@@ -36,27 +36,27 @@ class Source:
 
     @property
     def text(self) -> str:
-        """As it was written, for messages."""
+        """The option as the user wrote it, for messages."""
         return self.options[0] if len(self.options) == 1 else f"[{','.join(self.options)}]"
 
     @property
     def short(self) -> str:
-        """For a label: the words, and of a path the last part."""
+        """A short form for labels: words as they are, and the last part of each path."""
         return "+".join(option if option in WORDS else Path(option).name for option in self.options)
 
 
 def source_of(document: Mapping[str, Any]) -> Source | None:
-    """What ``source`` and ``source_…`` of a composed configuration ask for; ``None`` without a source.
+    """What ``source`` and ``source_…`` of a composed configuration configure; ``None`` without a source.
 
     Raises:
-        UserError: neither a word that is known nor a path that is there, or a size that is none.
+        UserError: a source is neither a known word nor an existing path, or a number is wrong.
     """
     option = document["source"]
     sizes = {name: document[f"source_{name}"] for name in ("evaluations", "runs")}
     if option is None:
         for name, value in sizes.items():
             if value is not None:
-                raise UserError(f"source_{name}={value}: expected source= with it")
+                raise UserError(f"source_{name}={value}: expected source= as well")
         return None
     options = tuple(option) if isinstance(option, list) else (option,)
     if not options or not all(isinstance(each, str) and each for each in options):
@@ -78,4 +78,4 @@ def _check_there(option: str) -> None:
         Path(option).stat()
     except (OSError, ValueError):
         near = get_close_matches(option, WORDS, n=1)
-        raise UserError(f"source={option}: not there: expected {near[0] if near else EXPECTED}") from None
+        raise UserError(f"source={option}: no such path: expected {near[0] if near else EXPECTED}") from None

@@ -1,4 +1,5 @@
-"""Configurations that a run evaluates first, whatever its strategy: ``start=default``, ``compiler`` or a file."""
+"""Configurations that a run evaluates first, independently of its strategy: ``start=default``, ``compiler`` or a
+file."""
 
 from __future__ import annotations
 
@@ -24,12 +25,12 @@ EXPECTED = "default, compiler, or the path of a JSON or YAML file with a list of
 
 @dataclass(frozen=True)
 class Start:
-    """What ``start`` asks for; which configurations that are, the run finds out from its task and space.
+    """The option ``start``; the run determines the configurations from its task and space.
 
     Attributes:
-        option: as it was written.
+        option: the option as the user wrote it.
         kind: ``default``, ``compiler`` or ``file``.
-        configurations: those of a file, as they stand there.
+        configurations: the configurations of a file, unchecked.
     """
 
     option: str
@@ -38,10 +39,10 @@ class Start:
 
 
 def start_of(option: object) -> Start | None:
-    """What ``start=OPTION`` asks for; ``None`` without one.
+    """The meaning of ``start=OPTION``; ``None`` without the option.
 
     Raises:
-        UserError: neither a word that is known nor a file that can be read.
+        UserError: the option is neither a known word nor a readable file.
     """
     if option is None:
         return None
@@ -60,16 +61,20 @@ def start_of(option: object) -> Start | None:
 
 @lru_cache(maxsize=16)
 def _configurations(path: Path, _modified: int, _size: int) -> tuple[Mapping[str, Any], ...]:
-    """The list in a file, which all runs of a sweep have in common."""
+    """The list in a file; cached, since all runs of a sweep share it."""
     try:
         text = read_text(path)
         document = json.loads(text) if path.suffix == ".json" else load_yaml(text)
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         said = error.strerror if isinstance(error, OSError) else error
-        raise UserError(f"start={path}: not readable as JSON or YAML: {one_line(said)}") from None
+        raise UserError(f"start={path}: cannot be read as JSON or YAML: {one_line(said)}") from None
     if not isinstance(document, list) or not document:
-        raise UserError(f"start={path}: expected a list of one configuration or more, each a value by parameter")
+        raise UserError(
+            f"start={path}: expected a list of at least one configuration, each a mapping of parameters to values"
+        )
     for i, item in enumerate(document):
         if not isinstance(item, dict) or not all(isinstance(name, str) for name in item):
-            raise UserError(f"start={path}: [{i}]={one_line(item, 80)}: expected a configuration: a value by parameter")
+            raise UserError(
+                f"start={path}: [{i}]={one_line(item, 80)}: expected a configuration: a mapping of parameters to values"
+            )
     return tuple(document)

@@ -1,4 +1,4 @@
-"""What the YAMLs of strategies say of them at their top: one account for readers of the file and of a table."""
+"""Read the descriptions of strategies from the comments at the top of their YAMLs."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ LIBRARIES: Mapping[str, str] = {
     "kernel_tuner": "Kernel Tuner", "optuna_sampler": "Optuna", "optuna_tpe": "Optuna",
     "optuna_tpe_hierarchical": "Optuna", "smac": "SMAC3",
 }  # fmt: skip
-"""The library by module in harness.strategies; all other modules are NearOpt's own."""
+"""Map from module in harness.strategies to library; all other modules are NearOpt's own."""
 
 
 @dataclass(frozen=True)
 class StrategyAccount:
-    """One strategy.
+    """The description of one strategy.
 
     Attributes:
-        name: as ``strategy=NAME`` has it.
-        library: whose search it is.
-        about: what it does, whole, the paper included.
-        told: what it does about failures, conditions, constraints and batches (those pending among them), by topic;
-            ``kind`` is one word of random, grid, local, evolutionary, model, any.
+        name: the name in ``strategy=NAME``.
+        library: the library that implements the search.
+        about: the whole description, including the paper.
+        told: how it handles failures, conditions, constraints and batches (and pending evaluations), by topic;
+            ``kind`` is one of random, grid, local, evolutionary, model, any.
     """
 
     name: str
@@ -45,15 +45,15 @@ class StrategyAccount:
 
     @property
     def line(self) -> str:
-        """The first sentence."""
+        """The first sentence of the description."""
         return re.split(r"(?<!al)(?<!i\.e)(?<!e\.g)[.:] ", f"{self.about} ", maxsplit=1)[0].rstrip(" .")
 
 
 def strategies(config_dir: Path | None = None) -> list[StrategyAccount]:
-    """All that ``strategy=NAME`` may name: NearOpt's own, those of ``config_dir``, those of installed packages.
+    """All strategies that ``strategy=NAME`` accepts: NearOpt's, those of ``config_dir``, those of installed packages.
 
     Raises:
-        UserError: ``config_dir`` is no folder.
+        UserError: ``config_dir`` is not a folder.
     """
     installed = Plugins(config_dir).folders
     folders = [(conf_directory(), "NearOpt"), *([(config_dir, "own")] if config_dir else []), *installed.items()]
@@ -67,25 +67,23 @@ def strategies(config_dir: Path | None = None) -> list[StrategyAccount]:
 
 
 def chosen_accounts(accounts: list[StrategyAccount], names: list[str]) -> list[StrategyAccount]:
-    """Those that are named, or all.
+    """The named strategies, or all if no name is given.
 
     Raises:
-        UserError: there is none of a name.
+        UserError: there is no strategy of a name.
     """
     by_name = {each.name: each for each in accounts}
     for name in names:
         if name not in by_name:
-            raise UserError(
-                f"strategies {name}: there is no such strategy: expected {expected_name(name, list(by_name))}"
-            )
+            raise UserError(f"strategies {name}: no such strategy: expected {expected_name(name, list(by_name))}")
     return [by_name[name] for name in names] if names else accounts
 
 
 def account(file: Path, owner: str) -> StrategyAccount:
-    """What a YAML says of its strategy.
+    """Read the description of a strategy from its YAML.
 
     Args:
-        owner: of the file: ``NearOpt``, or the package.
+        owner: the owner of the file: ``NearOpt`` or a package.
     """
     text = read_text(file)
     head = []

@@ -1,4 +1,4 @@
-"""The number of runs that a sweep's lists and ranges expand to."""
+"""Limit the number of runs that a sweep's lists and ranges expand to."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ MAX_RUNS = 100_000
 
 
 def check_sweeps(overrides: Sequence[Override]) -> None:
-    """Refuse what could not be listed: Hydra would hang on it or come back with nothing.
+    """Refuse sweeps that cannot be enumerated; Hydra would hang or return nothing.
 
     Raises:
-        UserError: no list and no range, an endless one, or more runs than :data:`MAX_RUNS`.
+        UserError: a value is neither a list nor a range, a range is endless, or there are more than :data:`MAX_RUNS`
+            runs.
     """
     total = 1
     for override in overrides:

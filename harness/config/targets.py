@@ -17,18 +17,18 @@ from harness.system.near import expected_name
 from harness.system.text import one_line
 
 HYDRA_HINT = ", set env var HYDRA_FULL_ERROR=1 to see chained exception."
-"""Said by Hydra instead of the reason, which is given instead."""
+"""A hint that Hydra appends; messages drop it and give the reason."""
 HYDRA_WORDS = ("_target_", "_partial_", "_convert_", "_recursive_", "_args_")
 
 Check = Callable[[str, str, Any], None]
-"""Refuses an object before it is called: told the field, the dotted path and the object."""
+"""A check that refuses an object before it is called; takes the field, the dotted path and the object."""
 
 
 def check_strategy(where: str, target: str, candidate: Any) -> None:
-    """Refuse a class without ``ask`` and ``tell``; a function may return anything, which is seen once it did.
+    """Refuse a class without ``ask`` and ``tell``; the return value of a function is checked after the call.
 
     Raises:
-        UserError: naming what is missing.
+        UserError: naming the missing methods.
     """
     if not callable(candidate):
         raise UserError(f"{where}: {target}: {type(candidate).__name__}: expected a class with ask and tell")
@@ -40,18 +40,18 @@ def check_strategy(where: str, target: str, candidate: Any) -> None:
 
 
 def target_object(field: str, path: str, base: type | None = None) -> Any:
-    """The class or function at a dotted path, not called.
+    """The class or function at a dotted path; does not call it.
 
     Args:
         field: where the path comes from, for messages: ``strategy.sampler``.
-        base: what a class must derive from; ``None`` takes any callable.
+        base: the required base class; ``None`` accepts any callable.
 
     Raises:
-        UserError: it cannot be imported, or is not what it should be.
+        UserError: the target cannot be imported, or is of the wrong kind.
     """
     try:
         target = _locate(path)  # hydra.utils.get_object logs what it raises
-    except Exception as error:  # whatever the module does while it is imported
+    except Exception as error:  # importing a module may raise anything
         raise UserError(f"{field}={path}: {_why_not_found(path, error)}") from None
     expected = "a class or function" if base is None else f"a class derived from {base.__module__}.{base.__qualname__}"
     fits = callable(target) if base is None else isinstance(target, type) and issubclass(target, base)
@@ -61,7 +61,7 @@ def target_object(field: str, path: str, base: type | None = None) -> Any:
 
 
 def _why_not_found(path: str, error: Exception) -> str:
-    """What of a dotted path is not there, and the name that is like it."""
+    """Which part of a dotted path does not exist, and the nearest name."""
     module, _, name = path.rpartition(".")
     if not module:
         return "expected a dotted path, MODULE.NAME"
@@ -69,9 +69,9 @@ def _why_not_found(path: str, error: Exception) -> str:
         found = import_module(module)
     except ModuleNotFoundError as missing:
         if missing.name and f"{path}.".startswith(f"{missing.name}."):
-            return f"there is no module {missing.name}"
+            return f"no module {missing.name}"
         return f"{module} cannot be imported: {one_line(missing, 300)}"
-    except Exception as broken:  # whatever the module does while it is imported
+    except Exception as broken:  # importing a module may raise anything
         return f"{module} cannot be imported: {type(broken).__name__}: {one_line(broken, 300)}"
     if hasattr(found, name):
         return one_line(error, 400)
@@ -82,10 +82,10 @@ def _why_not_found(path: str, error: Exception) -> str:
 def call_target(
     field: str, target: Callable[..., Any], arguments: Mapping[str, Any], offered: Mapping[str, Any] | None = None
 ) -> Any:
-    """Call a library's class or function with the user's arguments, and with those ``offered`` that it takes besides.
+    """Call a library's class or function with the user's arguments, and with those of ``offered`` that it accepts.
 
     Raises:
-        UserError: it refuses them, or an optional dependency of its is not installed.
+        UserError: it refuses them, or an optional dependency is not installed.
     """
     takes = inspect.signature(target).parameters
     given = {name: value for name, value in (offered or {}).items() if name in takes}
@@ -97,7 +97,7 @@ def call_target(
 
 
 def declared_target(what: str, target: Mapping[str, Any]) -> Any:
-    """The class or function that a configuration's ``_target_`` names, not called.
+    """The class or function that a configuration's ``_target_`` names; does not call it.
 
     Args:
         what: where the configuration comes from, for messages: ``strategy``, ``backend``.
@@ -109,13 +109,14 @@ def declared_target(what: str, target: Mapping[str, Any]) -> Any:
 
 
 def check_takes(what: str, target: Mapping[str, Any], given: Sequence[str] = ()) -> None:
-    """Refuse arguments that the target's signature does not have; one that cannot be imported says so when it is built.
+    """Refuse arguments that the target's signature lacks; a target that cannot be imported is reported when it is
+    built.
 
     Args:
-        given: arguments that the harness gives: a value of the user's own would be ignored.
+        given: arguments that the harness passes itself, so that a user's value would be ignored.
 
     Raises:
-        UserError: naming the argument, its value and the nearest that there is.
+        UserError: naming the argument, its value and the nearest name.
     """
     try:
         parameters = inspect.signature(declared_target(what, target)).parameters.values()
@@ -127,26 +128,26 @@ def check_takes(what: str, target: Mapping[str, Any], given: Sequence[str] = ())
         if name in given or not (anything or name in names or name in HYDRA_WORDS):
             near = expected_name(name, names, f"{what}.")
             expected = f"an argument of {_path(what, target)}" if near.startswith("one of") else near
-            raise UserError(f"{what}.{name}={value}: nobody reads it: expected {expected}")
+            raise UserError(f"{what}.{name}={value}: unknown option: expected {expected}")
 
 
 def instantiate_target(
     what: str, target: Mapping[str, Any], check: Check | None = None, *, any_error: bool = False, **arguments: Any
 ) -> Any:
-    """A Hydra target from its configuration and what only the harness knows.
+    """Instantiate a Hydra target from its configuration and from arguments that only the harness knows.
 
     Args:
         what: where the configuration comes from, for messages: ``strategy``, ``backend``.
-        check: refuses what ``_target_`` names before it is called.
-        any_error: whatever the target raises is the user's input at fault. Otherwise only what its signature refuses.
+        check: a check of the object that ``_target_`` names, before it is called.
+        any_error: report any exception of the target as a user error, instead of only mismatches with its signature.
 
     Raises:
-        UserError: the target cannot be imported or does not take its arguments.
+        UserError: the target cannot be imported or does not accept its arguments.
     """
     path = _path(what, target)
     declared_target(what, target)
     try:
-        # Partial first: Hydra would turn the arguments into configuration nodes.
+        # Instantiate partially first: Hydra would turn the arguments into configuration nodes.
         partial = instantiate({**target, "_partial_": True, "_convert_": "all"})
         if check is not None:
             check(f"{what}._target_", path, partial.func)

@@ -14,8 +14,8 @@ class TaskSpec:
     Attributes:
         name: kernel, shape and dtype, for instance ``matmul-2048x2048x2048-bf16``.
         kernel, space: Hydra targets with their arguments; unused in replay.
-        default: the configuration that one would use without tuning; values of inactive parameters do no harm.
-        fallbacks: values to put in its place, in turn, where the rules of a shape forbid the default.
+        default: the configuration to use without tuning; values of inactive parameters are ignored.
+        fallbacks: values to replace in the default, tried in turn, if a shape's rules forbid the default.
     """
 
     name: str
@@ -26,4 +26,4 @@ class TaskSpec:
 
 
 KERNEL_NAME = "kernel_name"
-"""The resolver of the name of a task whose kernel brings its own space along: the name follows the shape."""
+"""The resolver that names a task of a kernel with its own search space after the kernel's shape."""

@@ -1,4 +1,4 @@
-"""Values of a run's own options, looked at before Hydra converts them: their kind, and units of time."""
+"""Check the values of a run's options before Hydra converts them: their types and units of time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SECONDS: Mapping[str, float] = {
     "ms": 1e-3, "s": 1.0, "sec": 1.0, "secs": 1.0, "second": 1.0, "seconds": 1.0, "min": 60.0, "mins": 60.0,
     "minute": 60.0, "minutes": 60.0, "h": 3600.0, "hour": 3600.0, "hours": 3600.0,
 }  # fmt: skip
-"""Seconds in each unit, by the unit's spelling after a number."""
+"""Seconds per unit, by the unit's suffix."""
 UNITS = "ms, s, min or h"
 _PART = r"(\d+\.?\d*|\.\d+)\s*([A-Za-zµ]+)"
 _WITH_UNITS = re.compile(rf"\s*(?:{_PART}\s*)+")
@@ -24,7 +24,7 @@ _YES_NO = {"true", "false", "yes", "no", "on", "off"}
 
 
 def kinds_of(schema: type, prefix: str = "") -> dict[str, tuple[type, ...]]:
-    """The plain kinds of a schema's options, by dotted name; those of the schemas in it too."""
+    """The plain types of a schema's options, by dotted name, including nested schemas."""
     kinds: dict[str, tuple[type, ...]] = {}
     for name, hint in get_type_hints(schema).items():
         allowed = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
@@ -36,13 +36,13 @@ def kinds_of(schema: type, prefix: str = "") -> dict[str, tuple[type, ...]]:
 
 
 def checked_values(overrides: Sequence[str], kinds: Mapping[str, tuple[type, ...]]) -> list[str]:
-    """The overrides, with units of time taken out of seconds.
+    """The overrides with units of time converted to seconds.
 
     Args:
-        kinds: of :func:`kinds_of`.
+        kinds: types by option, from :func:`kinds_of`.
 
     Raises:
-        UserError: a value of another kind than its option takes, or with a unit that it has not.
+        UserError: a value has the wrong type, or a unit that its option does not accept.
     """
     return [_checked(override, kinds) for override in overrides]
 
@@ -56,7 +56,7 @@ def _checked(override: str, kinds: Mapping[str, tuple[type, ...]]) -> str:
         return f"{key}={_seconds(override, plain)!r}"
     inside = [whole for whole in kinds if name.startswith(f"{whole}.")]
     if inside:
-        raise UserError(f"{override}: nobody reads it: expected {inside[0]}=VALUE")
+        raise UserError(f"{override}: unknown option: expected {inside[0]}=VALUE")
     allowed = kinds.get(name)
     if allowed and not any(_fits(text, kind) for kind in allowed):
         expected = " or ".join(PLAIN[kind] for kind in allowed)
@@ -65,10 +65,10 @@ def _checked(override: str, kinds: Mapping[str, tuple[type, ...]]) -> str:
 
 
 def seconds(text: str) -> float:
-    """Seconds in ``90``, ``90s`` or ``1.5min``.
+    """Parse ``90``, ``90s`` or ``1.5min`` into seconds.
 
     Raises:
-        UserError: no number, or a unit that is none of time.
+        UserError: the text is not a number with an optional unit of time.
     """
     if _NUMBER.fullmatch(text.strip()):
         return float(text)
@@ -86,7 +86,7 @@ def _seconds(override: str, text: str) -> float:
     for number, unit in re.findall(_PART, text):
         factor = SECONDS.get(unit) or SECONDS.get(unit.lower() if len(unit) > 2 else unit)
         if factor is None:
-            raise UserError(f"{override}: {unit} is no unit of time: expected seconds, or a number with {UNITS}")
+            raise UserError(f"{override}: {unit} is not a unit of time: expected seconds, or a number with {UNITS}")
         total += float(number) * factor
     return total
 
@@ -105,7 +105,7 @@ def _fits(text: str, kind: type) -> bool:
 
 
 def _hint(text: str, allowed: Sequence[type], name: str) -> str:
-    """What else helps: of a number with something behind it, that; of a list, how it is swept over."""
+    """A hint appended to the message: how to sweep over a list, or the nearest valid number."""
     if re.match(r"(range|choice|glob|interval)\(", text) or re.fullmatch(r"[^\[\]{}()'\"]+(,[^\[\]{}()'\"]+)+", text):
         return " (lists and ranges need -m)"
     if text.startswith("["):

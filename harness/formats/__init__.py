@@ -1,1 +1,1 @@
-"""Other people's recordings: Kernel Tuner's caches, T1 and T4, read and written."""
+"""What other tuners recorded, read and written; archives of landscapes, written and fetched."""

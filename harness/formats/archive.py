@@ -1,7 +1,7 @@
-"""Landscapes as an archive for other people's tools: T4 results, Kernel Tuner caches, checksums and a data card.
+"""Landscapes as an archive: our own files, T4 results and Kernel Tuner caches of them, checksums and a data card.
 
-The card is there twice: for people (README.md) and as Croissant metadata (croissant.json; MLCommons Croissant 1.0,
-https://docs.mlcommons.org/croissant/docs/croissant-spec.html), which names every file with its SHA-256.
+The card is there twice: for people (README.md) and as Croissant metadata (croissant.json, see :mod:`~.croissant`),
+which names every file with its SHA-256. SHA256SUMS lists every file but itself; :mod:`~.fetch` goes by it.
 """
 
 from __future__ import annotations
@@ -9,59 +9,34 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from harness.errors import UserError
+from harness.formats.card import Entry, card, how_recorded, ways
+from harness.formats.croissant import croissant, fields_of
 from harness.formats.export import export
 from harness.landscapes.landscape import Landscape, read_landscape
-from harness.system.atomic import write_text
+from harness.system.atomic import replacing, write_text, writing
 
 CHECKSUMS, CARD, CROISSANT = "SHA256SUMS", "README.md", "croissant.json"
-LICENCE = "https://spdx.org/licenses/MIT.html"
-CONTEXT = {
-    "@vocab": "https://schema.org/",
-    "sc": "https://schema.org/",
-    "cr": "http://mlcommons.org/croissant/",
-    "dct": "http://purl.org/dc/terms/",
-    "conformsTo": "dct:conformsTo",
-}
+OWN = "landscapes"
 FOLDERS = {"t4": ("t4", "_T4.json.gz"), "cache": ("cache", ".json")}
 """By format: the folder, and how names end. Kernel Tuner's simulation mode reads caches that are not compressed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One landscape of the archive.
-
-    Attributes:
-        landscape, kernel, device, recorded_at: its name, and what its metadata says.
-        configurations, failed: how many rows it has, and how many of them have no latency.
-        coverage: exhaustive or sampled.
-        files: relative paths and their SHA-256 digests.
-    """
-
-    landscape: str
-    kernel: str
-    device: str
-    recorded_at: str
-    configurations: int
-    failed: int
-    coverage: str
-    files: tuple[tuple[str, str], ...]
-
-
-def write_archive(files: Sequence[Path], out: Path, told: Callable[[str], None]) -> list[Entry]:
+def write_archive(files: Sequence[Path], out: Path, told: Callable[[str], None], url: str | None = None) -> list[Entry]:
     """Write the archive of these landscapes into the folder ``out``.
 
     Args:
+        url: where it will lie, for its card.
         told: called with the name of each landscape when it is written.
 
     Raises:
         UserError: ``out`` holds something else, two landscapes have one name, or a file cannot be read or written.
     """
-    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / CHECKSUMS).exists())):
+    own = {CHECKSUMS, CARD, CROISSANT, OWN, *(folder for folder, _ in FOLDERS.values())}
+    if out.exists() and (not out.is_dir() or any(file.name not in own for file in out.iterdir())):
         raise UserError(f"-o {out}: exists and is no archive: expected a new folder")
     entries: list[Entry] = []
     for file in files:
@@ -70,19 +45,32 @@ def write_archive(files: Sequence[Path], out: Path, told: Callable[[str], None])
             raise UserError(f"{file}: a second landscape of the name {landscape.name}: expected each once")
         entries.append(_entry(landscape, out))
         told(landscape.name)
-    sums = "".join(f"{digest}  {path}\n" for entry in entries for path, digest in entry.files)
-    try:
-        write_text(out / CARD, card(entries))
-        write_text(out / CROISSANT, json.dumps(croissant(entries), indent=1) + "\n")
-        write_text(out / CHECKSUMS, sums)
-    except OSError as error:
-        raise UserError(f"{out}: cannot be written ({error.strerror or error})") from None
+    listed = [file for entry in entries for file in entry.files]
+    tables = {entry.files[0][0]: entry.fields for entry in entries}
+    day = _published(entries, files)
+    texts = {
+        CARD: card(entries, CHECKSUMS, CROISSANT),
+        CROISSANT: json.dumps(croissant(listed, tables, day, ways(entries), url), indent=1) + "\n",
+    }
+    listed += [(name, hashlib.sha256(text.encode()).hexdigest()) for name, text in texts.items()]
+    for name, text in texts.items():
+        _write(out / name, text)
+    _write(out / CHECKSUMS, "".join(f"{digest}  {path}\n" for path, digest in listed))
     return entries
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        write_text(path, text)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror or error})") from None
 
 
 def _entry(landscape: Landscape, out: Path) -> Entry:
     metadata = landscape.metadata
-    digests = []
+    own = f"{OWN}/{landscape.name}.parquet"
+    _copy(landscape.path, out / own)
+    digests = [(own, landscape.sha256)]
     for format_, (folder, ending) in FOLDERS.items():
         path = export(landscape, format_, out / folder / f"{landscape.name}{ending}")
         digests.append((f"{folder}/{path.name}", hashlib.sha256(path.read_bytes()).hexdigest()))
@@ -92,62 +80,32 @@ def _entry(landscape: Landscape, out: Path) -> Entry:
         kernel=str(metadata.get("kernel") or landscape.name.partition("-")[0]),
         device=str(metadata["device"]["name"]),
         recorded_at=str(metadata.get("recorded_at", "")),
+        how=how_recorded(metadata),
         configurations=len(landscape.oracle_ms),
         failed=failed,
         coverage=str(metadata["coverage"]["kind"]),
         files=tuple(digests),
+        fields=fields_of(landscape.path),
     )
 
 
-def card(entries: Sequence[Entry]) -> str:
-    """The data card in Markdown."""
-    kernels = ", ".join(sorted({entry.kernel for entry in entries}))
-    devices = ", ".join(sorted({entry.device for entry in entries}))
-    rows = "".join(_row(entry) for entry in entries)
-    return f"""# Recorded landscapes of GPU-kernel search spaces
-
-{len(entries)} landscapes of the kernels {kernels} on {devices}: every configuration (or a uniform sample)
-compiled, checked against a high-precision reference and timed.
-
-- `t4/`: T4 results of the FAIR auto-tuning schema, gzipped; `cache/`: caches that Kernel Tuner's simulation mode reads.
-  An inactive parameter has its first value there, a permutation is text.
-- `time` is the latency of the re-timed configuration in ms, `times` are the samples in ms; costs are in the files.
-- Failures are kept with their kind: compile errors and timeouts, resources, wrong results, run-time errors.
-- Licence: MIT. Checksums: `sha256sum -c {CHECKSUMS}`. Machine-readable: `{CROISSANT}`.
-- Limits: one machine and one state of its software each, which the landscapes' own files name; clocks were not locked;
-  latencies carry an error of 1 to 2% (experiments/oracle_error of the repository).
-
-| landscape | kernel | device | configurations | failed | coverage | recorded |
-| --- | --- | --- | --- | --- | --- | --- |
-{rows}"""
+def _copy(source: Path, target: Path) -> None:
+    with writing(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(target) as written:
+            written.write_bytes(source.read_bytes())
 
 
-def _row(entry: Entry) -> str:
-    cells = (entry.landscape, entry.kernel, entry.device, entry.configurations, entry.failed, entry.coverage)
-    return "".join(f"| {cell} " for cell in (*cells, entry.recorded_at)) + "|\n"
+def _published(entries: Sequence[Entry], files: Sequence[Path]) -> str:
+    """The day of the latest recording; of imported ones, which do not say it, that of the latest file."""
+    days = [entry.recorded_at[:10] for entry in entries]
+    if said := max((day for day in days if _is_day(day)), default=""):
+        return said
+    return datetime.fromtimestamp(max(file.stat().st_mtime for file in files), UTC).strftime("%Y-%m-%d")
 
 
-def croissant(entries: Sequence[Entry]) -> dict[str, Any]:
-    """The data card as Croissant metadata (JSON-LD)."""
-    return {
-        "@context": CONTEXT,
-        "@type": "sc:Dataset",
-        "conformsTo": "http://mlcommons.org/croissant/1.0",
-        "name": "nearopt-landscapes",
-        "description": "Recorded landscapes of GPU-kernel search spaces: latency, status and cost of configurations.",
-        "license": LICENCE,
-        "creator": {"@type": "sc:Organization", "name": "The NearOpt authors"},
-        "datePublished": max((entry.recorded_at for entry in entries), default="")[:10],
-        "distribution": [
-            {
-                "@type": "cr:FileObject",
-                "@id": path,
-                "name": Path(path).name,
-                "contentUrl": path,
-                "encodingFormat": "application/gzip" if path.endswith(".gz") else "application/json",
-                "sha256": digest,
-            }
-            for entry in entries
-            for path, digest in entry.files
-        ],
-    }
+def _is_day(text: str) -> bool:
+    try:
+        return bool(datetime.strptime(text, "%Y-%m-%d"))
+    except ValueError:
+        return False

@@ -94,6 +94,7 @@ def read_cache(document: Document) -> ForeignRecording:
         kernel=text_of(content.get("kernel_name")),
         problem_size=content.get("problem_size"),
         timing=timing,
+        read_as="ms, Kernel Tuner's unit" if rate is None else f"1/({rate}): no time was recorded",
     )
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 from harness.errors import UserError
 from harness.system.text import one_line
@@ -70,7 +72,7 @@ def read_document(path: Path) -> Document:
     Raises:
         UserError: naming the file and what is wrong with it.
     """
-    data = _bytes(path)
+    data = read_bytes(path)
     if data.count(b"[") + data.count(b"{") > MAX_CONTAINERS:
         raise UserError(f"{path}: more than {MAX_CONTAINERS} objects and lists: expected a smaller recording")
     if data.count(b",") > MAX_VALUES:
@@ -99,7 +101,41 @@ def _line(error: BaseException) -> str:
     return one_line(error, 120) or type(error).__name__
 
 
-def _bytes(path: Path) -> bytes:
+def read_bytes(path: Path, expected: str = "a JSON file") -> bytes:
+    """The bytes of a file, unpacked where it is gzipped.
+
+    Args:
+        expected: what the caller is after, for messages.
+
+    Raises:
+        UserError: it cannot be read, is damaged, or holds more than fits.
+    """
+    with _opened(path, expected) as (file, packed):
+        limit = min(MAX_BYTES, FREE_BYTES + MAX_RATIO * path.stat().st_size) if packed else MAX_BYTES
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        bomb = f" in a packed file of {path.stat().st_size >> 10} KiB" if limit < MAX_BYTES else ""
+        raise UserError(f"{path}: more than {limit >> 20} MiB of text{bomb}: expected a smaller recording")
+    return data
+
+
+def read_head(path: Path, size: int) -> bytes:
+    """The first ``size`` bytes of a file, unpacked where it is gzipped; fewer where a packed file is cut off there.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    with _opened(path, "a recording") as (file, _):
+        return file.read(size)
+
+
+@contextmanager
+def _opened(path: Path, expected: str) -> Iterator[tuple[IO[bytes], bool]]:
+    """A file, unpacked where it is gzipped, and whether it is.
+
+    Raises:
+        UserError: it cannot be read, or is damaged; from the block, too.
+    """
     try:
         if not path.is_file():
             raise (
@@ -107,20 +143,13 @@ def _bytes(path: Path) -> bytes:
             )
         with path.open("rb") as plain:
             packed = plain.read(2) == b"\x1f\x8b"
-        limit = MAX_BYTES
-        if packed:
-            limit = min(limit, FREE_BYTES + MAX_RATIO * path.stat().st_size)
-        with gzip.open(path) if packed else path.open("rb") as file:
-            data: bytes = file.read(limit + 1)
+        with cast("IO[bytes]", gzip.open(path)) if packed else path.open("rb") as file:
+            yield file, packed
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise UserError(f"{path}: not a complete gzip file ({_line(error)})") from None
     except (OSError, ValueError) as error:  # a name with a null byte is a ValueError
         reason = getattr(error, "strerror", None) or _line(error)
-        raise UserError(f"{path}: cannot be read ({reason}): expected a JSON file") from None
-    if len(data) > limit:
-        bomb = f" in a packed file of {path.stat().st_size >> 10} KiB" if limit < MAX_BYTES else ""
-        raise UserError(f"{path}: more than {limit >> 20} MiB of text{bomb}: expected a smaller recording")
-    return data
+        raise UserError(f"{path}: cannot be read ({reason}): expected {expected}") from None
 
 
 def _cut_off_cache(text: str) -> dict[str, Any] | None:

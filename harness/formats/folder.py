@@ -9,21 +9,23 @@ from pathlib import Path
 
 from harness.errors import UserError
 from harness.formats.document import read_document
-from harness.formats.imports import (
-    Imported,
-    import_recording,
-    is_foreign_recording,
-    read_description,
-    read_foreign_recording,
-    slug_of,
-)
+from harness.formats.file import ForeignFile
+from harness.formats.foreign import ForeignRecording
+from harness.formats.imports import PLAIN, Imported, import_recording, read_description, slug_of
+from harness.formats.options import ReadOptions
+from harness.formats.registry import format_of, recordings
 from harness.formats.t1 import Description, is_t1, read_t1
 from harness.system.progress import ProgressDisplay
 
 ENDINGS = (".json", ".json.gz")
+LOGS = (".csv", ".log", ".jsonl")
+"""Endings of logs that say themselves what they are; any other file with one of them is none of ours to speak of."""
+SELF_TELLING = frozenset({"autotvm", "helion"})
+STEM = re.compile(r"\.(?:autotune\.json|json|csv|parquet|log|jsonl|db|sqlite3?)(?:\.gz)?$", re.IGNORECASE)
 T4_MARKS = re.compile(r"[-_](?:T4|results)$", re.IGNORECASE)
 T1_MARKS = re.compile(r"^T1[-_]|[-_](?:T1|CAFF)$", re.IGNORECASE)
 MAX_T1_BYTES = 1 << 20
+MAX_NAME = 150
 
 
 @dataclass
@@ -34,20 +36,20 @@ class Summary:
         descriptions: T1 files by the kernel that they are named after.
         twice: a recording, and the one that it is the same as.
         skipped: JSON files that are none of these.
-        faults: why a file was not imported.
+        faults: why a recording, or a whole file, was not imported.
     """
 
     imported: list[Imported] = field(default_factory=list)
     descriptions: dict[str, Description] = field(default_factory=dict)
-    twice: dict[Path, Path] = field(default_factory=dict)
+    twice: list[tuple[Path, Path]] = field(default_factory=list)
     skipped: list[Path] = field(default_factory=list)
-    faults: dict[Path, str] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
 
     def lines(self) -> Iterator[str]:
         """For the terminal."""
         for one in self.imported:
             yield one.line()
-        for path, same in self.twice.items():
+        for path, same in self.twice:
             yield f"{path}: the recording that {same} holds, counted once"
         for path in self.skipped:
             yield f"{path}: skipped, no recording"
@@ -59,15 +61,30 @@ class Summary:
 
 
 def stem(path: Path) -> str:
-    """A file's name without ``.json`` or ``.json.gz``."""
-    return re.sub(r"\.json(?:\.gz)?$", "", path.name, flags=re.IGNORECASE)
+    """A file's name without its ending."""
+    return STEM.sub("", path.name)
 
 
 def landscape_name(path: Path) -> str:
-    """``<kernel>__<device>.parquet``, for ``<kernel>-<device>.json`` and benchmark_hub's ``<kernel>/<device>.json``."""
+    """``<kernel>__<device>.parquet``, for ``<kernel>-<device>.json`` and benchmark_hub's ``<kernel>/<device>.json``.
+
+    A file that is called ``<task>__<device>`` already keeps its name.
+    """
     name = T4_MARKS.sub("", stem(path))
+    if "__" in name:
+        task, _, device = name.partition("__")
+        return f"{slug_of(task)}__{slug_of(device)}.parquet"
     kernel, _, device = name.partition("-") if "-" in name else (path.resolve().parent.name, "", name)
     return f"{slug_of(kernel)}__{slug_of(device.lower())}.parquet"
+
+
+def recording_name(foreign: ForeignRecording) -> str:
+    """The same for a recording that has a name of its own, or for the only one of its file."""
+    if not foreign.name:
+        return landscape_name(foreign.path)
+    kernel = slug_of(foreign.kernel or stem(foreign.path))
+    name = f"{kernel}-{slug_of(foreign.name)}"[:MAX_NAME] if foreign.name != foreign.kernel else kernel
+    return f"{name}__{slug_of(foreign.device.lower())}.parquet"
 
 
 def import_folder(folder: Path, out: Path, space: Path | None = None) -> Summary:
@@ -81,7 +98,7 @@ def import_folder(folder: Path, out: Path, space: Path | None = None) -> Summary
         UserError: nothing to import, or ``space`` is damaged.
     """
     files = sorted(
-        (path for path in folder.rglob("*") if path.name.lower().endswith(ENDINGS) and path.is_file()),
+        (path for path in folder.rglob("*") if _is_candidate(path)),
         # A cache knows more than its T4 form: it is the one to keep.
         key=lambda path: (bool(T4_MARKS.search(stem(path))), path),
     )
@@ -99,6 +116,36 @@ def import_folder(folder: Path, out: Path, space: Path | None = None) -> Summary
     return summary
 
 
+def import_several(path: Path, out: Path, space: Path | None = None, options: ReadOptions = PLAIN) -> Summary:
+    """Import the recordings of one file, however many, into landscapes in the folder ``out``.
+
+    Raises:
+        UserError: the file cannot be read. A recording that cannot be imported does not stop the others.
+    """
+    summary = Summary()
+    found = recordings(ForeignFile(path), options)
+    importer = _Importer(out, None if space is None else read_description(space), summary)
+    with ProgressDisplay("recordings", len(found)) as progress:
+        for foreign in found:
+            importer.take_recording(foreign)
+            progress.advance(foreign.name)
+    return summary
+
+
+def _is_candidate(path: Path) -> bool:
+    """Whether a file below a folder is looked at: any JSON, and a log that says itself what it is."""
+    name = path.name.lower()
+    if name.endswith(ENDINGS):
+        return path.is_file()
+    if not name.endswith(LOGS) or not path.is_file():
+        return False
+    try:
+        found = format_of(ForeignFile(path))
+    except UserError:
+        return False
+    return found is not None and found.name in SELF_TELLING
+
+
 def _is_description(path: Path, summary: Summary) -> bool:
     """Whether a file is a T1 description, which is then kept: recordings may come before it in the alphabet."""
     if path.stat().st_size > MAX_T1_BYTES:
@@ -112,7 +159,7 @@ def _is_description(path: Path, summary: Summary) -> bool:
     try:
         summary.descriptions[T1_MARKS.sub("", stem(path))] = read_t1(document)
     except UserError as error:
-        summary.faults[path] = str(error)
+        summary.faults.append(str(error))
     return True
 
 
@@ -123,29 +170,37 @@ class _Importer:
         self._out = out
         self._description = description
         self._summary = summary
-        self._seen: dict[str, Path] = {}
+        self._seen: dict[tuple[str, str], Path] = {}
         self._written: dict[Path, Path] = {}
 
     def take(self, path: Path) -> None:
         try:
             self._take(path)
         except UserError as error:
-            self._summary.faults[path] = str(error)
+            self._summary.faults.append(str(error))
 
     def _take(self, path: Path) -> None:
-        document = read_document(path)
-        if not is_foreign_recording(document):
+        file = ForeignFile(path)
+        if format_of(file) is None:
             self._summary.skipped.append(path)
             return
-        foreign = read_foreign_recording(document)
-        fingerprint = foreign.fingerprint()
-        if fingerprint in self._seen:
-            self._summary.twice[path] = self._seen[fingerprint]
+        for foreign in recordings(file, PLAIN):
+            self.take_recording(foreign)
+
+    def take_recording(self, foreign: ForeignRecording) -> None:
+        """Write one recording, or note why not: it is there already, or cannot be written."""
+        path = foreign.path
+        same = (foreign.name, foreign.fingerprint())  # two tasks of one log may come to the same numbers
+        if same in self._seen:
+            self._summary.twice.append((path, self._seen[same]))
             return
-        target = self._out / landscape_name(path)
-        if target in self._written:
-            raise UserError(f"{path}: {target} holds {self._written[target]} already: expected other names")
-        kernel = target.stem.split("__")[0]
-        description = self._description or self._summary.descriptions.get(kernel)
-        self._summary.imported.append(import_recording(foreign, description, target))
-        self._seen[fingerprint] = self._written[target] = path
+        target = self._out / recording_name(foreign)
+        try:
+            if target in self._written:
+                raise UserError(f"{path}: {target} holds {self._written[target]} already: expected other names")
+            description = self._description or self._summary.descriptions.get(target.stem.split("__")[0])
+            self._summary.imported.append(import_recording(foreign, description, target))
+        except UserError as error:
+            self._summary.faults.append(str(error))
+            return
+        self._seen[same] = self._written[target] = path

@@ -47,6 +47,10 @@ class ForeignRecording:
         complete: the file was not cut off.
         device, kernel, problem_size: as far as the file knows.
         timing: how the samples and costs came about.
+        read_as: the unit in which the file has its latencies, and who says so; for the terminal.
+        name: what tells it from the other recordings of its file; empty where it is the only one.
+        searched: the rows are what a search tried, not a space or a uniform sample of one.
+        left_out: what else the file holds that is no evaluation, in words, with how often.
     """
 
     path: Path
@@ -58,6 +62,10 @@ class ForeignRecording:
     kernel: str = ""
     problem_size: Any = None
     timing: Mapping[str, str] = field(default_factory=dict)
+    read_as: str = "ms"
+    name: str = ""
+    searched: bool = False
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def values_field(self) -> str:

@@ -12,13 +12,15 @@ from typing import Any
 
 from harness.errors import UserError
 from harness.evaluation import Status
-from harness.formats.cache import read_cache
-from harness.formats.document import Document, read_document
+from harness.formats.document import read_document
+from harness.formats.file import ForeignFile
 from harness.formats.foreign import ForeignRecording, ForeignRow
 from harness.formats.kinds import Domain
+from harness.formats.options import ReadOptions
+from harness.formats.registry import recordings
 from harness.formats.space import coverage_of, domains_of, space_of
-from harness.formats.t1 import Description, is_t1, read_t1
-from harness.formats.t4 import read_t4
+from harness.formats.t1 import Description, read_t1
+from harness.formats.units import told_range
 from harness.formats.values import is_number, shown, text_of
 from harness.landscapes.landscape import COSTS
 from harness.landscapes.write import write_landscape
@@ -26,7 +28,8 @@ from harness.system.text import failure_reason, none_succeeded
 from search_spaces.parameter import Value
 from search_spaces.space import SearchSpace
 
-CACHE_FIELDS = {"cache", "tune_params"}
+PLAIN = ReadOptions()
+"""Nothing said but what the file says."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,8 @@ class Imported:
         coverage: in words.
         repeated, outside: recorded rows that the landscape leaves out, because the configuration had one already, or
             because it breaks a described constraint.
+        left_out: what else the file holds that is no evaluation, in words, with how often.
+        latency: their range, and the unit in which they were read.
     """
 
     out: Path
@@ -48,6 +53,8 @@ class Imported:
     repeated: int
     outside: int
     failures: Mapping[str, int] = field(default_factory=dict)
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    latency: str = ""
 
     def line(self) -> str:
         """For the terminal."""
@@ -56,28 +63,10 @@ class Imported:
             counts.append(f"{self.repeated} repeats left out")
         if self.outside:
             counts.append(f"{self.outside} left out that break the described constraints")
+        counts += [f"{count} {what} left out" for what, count in self.left_out.items()]
         if self.failed == self.configurations:
             counts.append(none_succeeded(self.failures))
-        return f"{self.out}: {', '.join(counts)}; {self.coverage}"
-
-
-def is_foreign_recording(document: Document) -> bool:
-    """Whether a document says that it is a cache or T4 results."""
-    return not CACHE_FIELDS.isdisjoint(document.content) or "results" in document.content
-
-
-def read_foreign_recording(document: Document) -> ForeignRecording:
-    """A cache or T4 results, by what the object holds.
-
-    Raises:
-        UserError: it is neither, or damaged.
-    """
-    if not CACHE_FIELDS.isdisjoint(document.content):
-        return read_cache(document)
-    if "results" in document.content:
-        return read_t4(document)
-    what = "a T1 description is no recording: give it as --space" if is_t1(document) else "neither cache nor results"
-    raise UserError(f"{document.path}: {what}: expected a Kernel Tuner cache or T4 results")
+        return f"{self.out}: {', '.join(counts)}; {self.coverage}; {self.latency}"
 
 
 def read_description(path: Path) -> Description:
@@ -85,14 +74,19 @@ def read_description(path: Path) -> Description:
     return read_t1(read_document(path))
 
 
-def import_file(path: Path, out: Path, space: Path | None = None) -> Imported:
+def import_file(path: Path, out: Path, space: Path | None = None, options: ReadOptions = PLAIN) -> Imported:
     """Write the landscape of a recording, under the constraints of a T1 description if there is one.
 
     Raises:
-        UserError: naming the file and the field at fault; nothing is written then.
+        UserError: naming file and field, or the file holds several recordings. Nothing is written then.
     """
     description = None if space is None else read_description(space)
-    return import_recording(read_foreign_recording(read_document(path)), description, out)
+    found = recordings(ForeignFile(path), options)
+    if len(found) > 1:
+        names = ", ".join(shown(one.name) for one in found[:3])
+        more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+        raise UserError(f"{path}: {len(found)} recordings, {names}{more}: expected a folder for them, -o FOLDER")
+    return import_recording(found[0], description, out)
 
 
 def import_recording(foreign: ForeignRecording, description: Description | None, out: Path) -> Imported:
@@ -102,6 +96,10 @@ def import_recording(foreign: ForeignRecording, description: Description | None,
         UserError: as above.
     """
     domains = domains_of(foreign, description)
+    if all(domain.parameter is None for domain in domains.values()) and len(foreign.rows) > 0:
+        raise UserError(
+            f"{_of(foreign)}: one configuration: the winner alone is no landscape: expected all that were measured"
+        )
     space = space_of(f"{foreign.path}: {foreign.values_field}", domains.values(), description)
     rows, configurations = _distinct(foreign, domains)
     repeated, outside = len(foreign.rows) - len(rows), 0
@@ -109,12 +107,13 @@ def import_recording(foreign: ForeignRecording, description: Description | None,
         kept = _inside(space, configurations, description)
         outside = kept.count(False)
         rows, configurations = list(compress(rows, kept)), list(compress(configurations, kept))
-    coverage = coverage_of(foreign, description, len(rows))
+    coverage = coverage_of(foreign, description, len(rows), space)
     metadata = _metadata(out, foreign, description, coverage)
     try:
         write_landscape(out, space, _columns(rows, configurations), metadata)
     except OSError as error:
         raise UserError(f"{out}: cannot be written ({error.strerror or error})") from None
+    latencies = told_range(row.latency_ms for row in rows if row.latency_ms is not None)
     return Imported(
         out=out,
         configurations=len(rows),
@@ -123,7 +122,13 @@ def import_recording(foreign: ForeignRecording, description: Description | None,
         repeated=repeated,
         outside=outside,
         failures=Counter(failure_reason(row.status, row.message) for row in rows if row.status is not Status.OK),
+        left_out=foreign.left_out,
+        latency=f"{latencies}, read as {foreign.read_as}",
     )
+
+
+def _of(foreign: ForeignRecording) -> str:
+    return f"{foreign.path}: {foreign.name}" if foreign.name else str(foreign.path)
 
 
 def _distinct(

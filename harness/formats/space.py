@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from math import prod
 from typing import Any
 
 from harness.errors import UserError
@@ -82,15 +83,20 @@ def space_of(where: str, domains: Iterable[Domain], description: Description | N
         raise UserError(f"{at}: {error}") from None
 
 
-def coverage_of(foreign: ForeignRecording, description: Description | None, configurations: int) -> dict[str, Any]:
+def coverage_of(
+    foreign: ForeignRecording, description: Description | None, configurations: int, space: SearchSpace
+) -> dict[str, Any]:
     """The landscape's ``coverage``, and in ``space_size`` the number of configurations that were to be covered.
 
     Args:
         configurations: how many different feasible ones the recording holds.
+        space: of the values that occur.
     """
     if description is None:
         if not foreign.complete:
             return {"kind": "sample", "drawn": "cut off in mid-write: what the session had measured until then"}
+        if foreign.searched:
+            return _of_search(configurations, space)
         return {"kind": "exhaustive", "drawn": "taken for the whole space: no T1 description to check it against"}
     name = description.path.name
     size = _size(_whole_space(foreign, description))
@@ -103,6 +109,17 @@ def coverage_of(foreign: ForeignRecording, description: Description | None, conf
     elif foreign.declared and (cut := _narrowed(foreign, description)):
         drawn += f", which has more values of {', '.join(cut)}"
     return {"kind": "sample", "drawn": drawn, **({} if size is None else {"space_size": size})}
+
+
+def _of_search(configurations: int, space: SearchSpace) -> dict[str, Any]:
+    """Of rows that a search chose: all there is if they are the whole grid, else a sample that is not uniform."""
+    grid = prod(len(parameter.values) for parameter in space.parameters)
+    if configurations == grid:
+        return {"kind": "exhaustive", "drawn": f"all {grid} combinations of the values that occur"}
+    return {
+        "kind": "sample",
+        "drawn": f"what a search tried, {configurations} of {grid} combinations: not drawn uniformly",
+    }
 
 
 def _whole_space(foreign: ForeignRecording, description: Description) -> SearchSpace:

@@ -20,38 +20,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from statistics import median
+from collections.abc import Mapping
 from typing import Any
 
 from harness.errors import UserError
 from harness.evaluation import Status
 from harness.formats.document import Document, check_distinct
+from harness.formats.flatten import domains
 from harness.formats.foreign import ForeignRecording, ForeignRow
-from harness.formats.objective import LATENCIES, RATES, objectives_of, rate_as_time, rate_of
+from harness.formats.objective import LATENCIES, rate_as_time, rate_of
+from harness.formats.t4_latency import is_correct, is_sampled, latency_name, measured, read_as, unit_of_field, units_of
 from harness.formats.values import (
     MS_PER_S,
-    apart,
     as_json,
     check_value,
     cost_of,
     is_failure,
-    is_number,
     samples_of,
     shown,
     summary_failure,
     text_of,
 )
 
-UNITS_S = {
-    **dict.fromkeys(("s", "sec", "second", "seconds"), 1.0),
-    **dict.fromkeys(("ms", "msec", "millisecond", "milliseconds", "miliseconds"), 1e-3),
-    **dict.fromkeys(("us", "µs", "μs", "usec", "microsecond", "microseconds"), 1e-6),
-    **dict.fromkeys(("ns", "nsec", "nanosecond", "nanoseconds"), 1e-9),
-    **dict.fromkeys(("min", "minute", "minutes"), 60.0),
-}
-DEFAULT_S = 1.0
 INVALIDITY = {
     "correct": Status.OK,
     "compile": Status.COMPILE_ERROR,
@@ -74,17 +64,17 @@ def read_t4(document: Document) -> ForeignRecording:
     metadata = document.content.get("metadata")
     check_distinct(f"{path}: metadata", metadata)
     stated = metadata.get("timeunit") if isinstance(metadata, Mapping) else None
-    stated_s = None if stated in (None, "") else _unit(f"{path}: metadata.timeunit", stated)
+    stated_s = None if stated in (None, "") else unit_of_field(f"{path}: metadata.timeunit", stated)
     for i, result in enumerate(results):
         if not isinstance(result, Mapping):
             raise UserError(f"{path}: results[{i}]: expected an object")
         check_distinct(f"{path}: results[{i}]", result)
-    name = _latency_name(path, results)
+    name = latency_name(path, results)
     rate = None
-    correct = [result for result in results if _correct(result)]
-    if name is None and correct and not any(map(_sampled, correct)):
+    correct = [result for result in results if is_correct(result)]
+    if name is None and correct and not any(map(is_sampled, correct)):
         rate = rate_of(f"{path}: results[0].objectives", results[0].get("objectives"))
-    units = _units(path, results, name, stated_s)
+    units = units_of(path, results, name, stated_s)
     rows: list[ForeignRow] = []
     names: list[str] = []
     timing = {"source": "T4 results"}
@@ -101,19 +91,14 @@ def read_t4(document: Document) -> ForeignRecording:
         rows.append(_row(where, result, values, unit_s, name, rate))
     if without:
         timing["benchmark_s"] = f"the sum of the samples where the file has no cost ({without} of {len(rows)} results)"
-    return ForeignRecording(path=path, domains=_domains(names, rows), declared=False, rows=rows, timing=timing)
-
-
-def _unit(where: str, name: Any) -> float:
-    seconds = _seconds(name)
-    if seconds is None:
-        raise UserError(f"{where}={shown(name)}: expected one of {', '.join(UNITS_S)}")
-    return seconds
-
-
-def _seconds(unit: Any) -> float | None:
-    """A unit of time in s; ``None`` for anything else."""
-    return UNITS_S.get(unit.strip().lower()) if isinstance(unit, str) else None
+    return ForeignRecording(
+        path=path,
+        domains=domains([row.values for row in rows]),
+        declared=False,
+        rows=rows,
+        timing=timing,
+        read_as=read_as(correct, units, name, stated_s, rate),
+    )
 
 
 def _configuration(where: str, result: Mapping[str, Any], names: list[str]) -> dict[str, Any]:
@@ -136,119 +121,6 @@ def _times(where: str, result: Mapping[str, Any]) -> Mapping[str, Any]:
     if not isinstance(times, Mapping):
         raise UserError(f"{where}.times: expected an object")
     return times
-
-
-def _correct(result: Mapping[str, Any]) -> bool:
-    return result.get("invalidity") == "correct"
-
-
-def _sampled(result: Mapping[str, Any]) -> bool:
-    times = result.get("times")
-    return isinstance(times, Mapping) and bool(times.get("runtimes"))
-
-
-def _measurements(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    measurements = result.get("measurements")
-    return [one for one in measurements if isinstance(one, Mapping)] if isinstance(measurements, list) else []
-
-
-def _latency_name(path: Path, results: Sequence[Mapping[str, Any]]) -> str | None:
-    """The measurement that is the latency: an objective in a unit of time, or one of the names for it.
-
-    Raises:
-        UserError: measurements have units of time, but none is an objective, and there are no samples.
-    """
-    names: dict[str, None] = {}
-    for i, result in enumerate(results):
-        objectives = objectives_of(f"{path}: results[{i}].objectives", result.get("objectives"))
-        named = {
-            one["name"]: _seconds(one.get("unit")) for one in _measurements(result) if isinstance(one.get("name"), str)
-        }
-        for name in objectives:
-            if named.get(name) is not None or (name in LATENCIES and name in named):
-                return name
-        if _correct(result):
-            names |= dict.fromkeys(name for name, unit_s in named.items() if unit_s is not None or name in LATENCIES)
-    for name in LATENCIES:
-        if name in names:
-            return name
-    correct = [result for result in results if _correct(result)]
-    for name in names:  # not an objective: a summary of the samples it may be, a compile time it may be too
-        if correct and all(_summarises(_measured(result, name), result) for result in correct):
-            return name
-    rates = set(objectives_of(f"{path}: results[0].objectives", results[0].get("objectives"))) & set(RATES)
-    if names and not rates and not all(map(_sampled, correct)):
-        raise UserError(
-            f"{path}: results[0].objectives={shown(results[0].get('objectives'))}: {', '.join(map(shown, names))} "
-            "measured in a unit of time: expected it as an objective"
-        )
-    return None
-
-
-def _summarises(measurement: Mapping[str, Any] | None, result: Mapping[str, Any]) -> bool:
-    """Whether a value lies among the result's samples, in whatever unit they are."""
-    value: Any = None if measurement is None else measurement.get("value")
-    runtimes = result["times"]["runtimes"] if _sampled(result) else None
-    own_s = None if measurement is None else _seconds(measurement.get("unit"))
-    if own_s is None or not is_number(value) or not isinstance(runtimes, list) or not all(map(is_number, runtimes)):
-        return False
-    inside = (
-        min(runtimes) * unit_s * 0.99 <= value * own_s <= max(runtimes) * unit_s * 1.01 for unit_s in UNITS_S.values()
-    )
-    return any(inside)
-
-
-def _units(path: Path, results: Sequence[Mapping[str, Any]], name: str | None, stated_s: float | None) -> list[float]:
-    """The unit of each result's ``times``, in s.
-
-    Raises:
-        UserError: ``times`` and the measurement of the latency, which has its own unit, say different things.
-    """
-    found = [
-        None if name is None else _unit_of(f"{path}: results[{i}]", one, name, stated_s)
-        for i, one in enumerate(results)
-    ]
-    if stated_s is not None:
-        return [stated_s] * len(results)
-    own = {unit_s for unit_s in found if unit_s is not None}
-    if len(own) > 1 and None in found:
-        first, second = (next(i for i, unit_s in enumerate(found) if unit_s == one) for one in sorted(own)[:2])
-        raise UserError(
-            f"{path}: results[{first}] and results[{second}] have times in different units: expected metadata.timeunit"
-        )
-    common = own.pop() if len(own) == 1 else DEFAULT_S
-    return [common if unit_s is None else unit_s for unit_s in found]
-
-
-def _unit_of(where: str, result: Mapping[str, Any], name: str, stated_s: float | None) -> float | None:
-    """The unit of one result's ``times`` by its measurement of the latency, in s; ``None`` where that says nothing."""
-    measurement, times = _measured(result, name), result.get("times")
-    own = None if measurement is None else measurement.get("unit")
-    if measurement is None or own in (None, ""):
-        return None
-    field = f"{where}.measurements.{text_of(name)}"
-    own_s = _unit(f"{field}.unit", own)
-    given = measurement.get("value")
-    values: list[Any] = [
-        value for value in (given if isinstance(given, list) else [given]) if is_number(value) and not is_failure(value)
-    ]
-    runtimes = times.get("runtimes") if isinstance(times, Mapping) else None
-    if not (_correct(result) and values and isinstance(runtimes, list) and runtimes and all(map(is_number, runtimes))):
-        return own_s if _correct(result) and not runtimes else None
-    latency_s = median(values) * own_s
-    candidates = (stated_s,) if stated_s is not None else (own_s, DEFAULT_S, *UNITS_S.values())
-    for unit_s in candidates:
-        if not apart(latency_s, [runtime * unit_s for runtime in runtimes]):
-            return unit_s
-    stated = "" if stated_s is None else f" in metadata.timeunit, {stated_s:g} s"
-    raise UserError(
-        f"{field}={shown(given)} {shown(own)} contradicts times.runtimes={shown(runtimes)}{stated}: expected one unit"
-    )
-
-
-def _measured(result: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
-    """The measurement of a name."""
-    return next((measurement for measurement in _measurements(result) if measurement.get("name") == name), None)
 
 
 def _row(
@@ -292,7 +164,7 @@ def _no_latency(where: str, result: Mapping[str, Any], times: Mapping[str, Any],
     Raises:
         UserError: neither a latency nor a word for a failure.
     """
-    measurement = None if name is None else _measured(result, name)
+    measurement = None if name is None else measured(result, name)
     given = times.get("runtimes") or (measurement or {"value": ()}).get("value", ())
     readings = given if isinstance(given, list) else [given]
     if readings and all(map(is_failure, readings)):
@@ -310,29 +182,13 @@ def _samples(
     rate: str | None,
 ) -> tuple[float, ...]:
     if rate is not None:
-        return (rate_as_time(f"{where}.measurements.{rate}", (_measured(result, rate) or {}).get("value")),)
+        return (rate_as_time(f"{where}.measurements.{rate}", (measured(result, rate) or {}).get("value")),)
     if times.get("runtimes"):
         return samples_of(f"{where}.times.runtimes", times["runtimes"], unit_s * MS_PER_S)
-    measurement = None if name is None else _measured(result, name)
+    measurement = None if name is None else measured(result, name)
     if measurement is not None:
         field = f"{where}.measurements.{text_of(name)}"
         own = measurement.get("unit")
-        own_s = unit_s if own in (None, "") else _unit(f"{field}.unit", own)
+        own_s = unit_s if own in (None, "") else unit_of_field(f"{field}.unit", own)
         return samples_of(field, measurement.get("value"), own_s * MS_PER_S)
     raise UserError(f"{where}: neither times.runtimes nor a measurement of {name or LATENCIES[0]}: expected a latency")
-
-
-def _domains(names: list[str], rows: list[ForeignRow]) -> dict[str, list[Any]]:
-    """Values in the order in which they first occur; a list stands for itself."""
-    domains: dict[str, dict[Any, Any]] = {name: {} for name in names}
-    for row in rows:
-        for name, value in row.values.items():
-            domains[name].setdefault(
-                (type(value), tuple(value)) if isinstance(value, list) else _distinct(value), value
-            )
-    return {name: list(values.values()) for name, values in domains.items()}
-
-
-def _distinct(value: Any) -> Any:
-    """A key under which true is not 1."""
-    return (bool, value) if isinstance(value, bool) else value

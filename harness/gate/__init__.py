@@ -1,1 +1,1 @@
-"""Run what a regression gate still lacks on either of its sides."""
+"""Run what either side of a regression gate still lacks."""

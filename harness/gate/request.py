@@ -1,4 +1,4 @@
-"""What one ``nearopt gate`` asks for, from its options."""
+"""The request of one ``nearopt gate``, from its options."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from harness.system.digest import digest
 from harness.system.resources import baseline_directory, new_baseline_directory
 
 Side = Runner | Folder | Path
-"""Something to run, runs that exist, or a baseline file."""
+"""A side of the gate: a strategy to run, existing runs, or a baseline file."""
 Reader = Callable[[Sequence[Path]], tuple[Sequence[Any], Mapping[Path, str], Mapping[str, Any]]]
-"""Finished runs below folders, each with its ``config``; damaged ones; the environment of one."""
+"""Reads the finished runs below folders, each with its ``config``, the damaged ones, and the environment of one run."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """A gate to be held, or a baseline to be written.
+    """A gate to run, or a baseline to write.
 
     Attributes:
-        baseline: ``None`` for an update.
-        new: the folder that the candidate's baseline goes to.
+        baseline: the baseline side; ``None`` for an update.
+        new: the folder to write the candidate's baseline to.
     """
 
     suite: Suite
@@ -38,13 +38,13 @@ class Request:
 
 
 def request(arguments: argparse.Namespace, consolidated: Names) -> Request:
-    """Check everything that can be checked before anything runs.
+    """Build the request, checking all that can be checked before anything runs.
 
     Args:
         consolidated: see :func:`~harness.gate.sides.as_folder`.
 
     Raises:
-        UserError: an option or an operand is at fault.
+        UserError: an option or argument is wrong.
     """
     suite = load_suite(arguments.suite)
     suite = suite if arguments.seeds is None else suite.upto(arguments.seeds)
@@ -67,21 +67,21 @@ def request(arguments: argparse.Namespace, consolidated: Names) -> Request:
             keep_diff = not arguments.no_diff
             return runner(word, overrides, suite, arguments.results, arguments.jobs, composer, keep_diff)
         if overrides:
-            raise UserError(f"{overrides[0]}: {word} is not run: its runs exist")
+            raise UserError(f"{overrides[0]}: {word} already has runs and takes no overrides")
         return existing
 
     new = arguments.baselines or new_baseline_directory()
     if as_law(arguments.candidate):
-        raise UserError(f"{arguments.candidate}: is a law and has no runs: expected it after --against")
+        raise UserError(f"{arguments.candidate}: is a law and has no runs: expected a strategy or a results folder")
     candidate = side(arguments.candidate, arguments.overrides, committed=False)
     if arguments.update_baseline:
         if isinstance(candidate, Path):
-            raise UserError(f"{candidate}: is a baseline already: expected a strategy or a results folder")
+            raise UserError(f"{candidate}: is already a baseline: expected a strategy or a results folder")
         return Request(suite, candidate, None, new)
     if law := as_law(arguments.against):
         if arguments.rerun or arguments.against_override:
             option = "--rerun" if arguments.rerun else f"--against-override {arguments.against_override[0]}"
-            raise UserError(f"{option}: {law.name} is a law and is not run: expected a strategy after --against")
+            raise UserError(f"{option}: {law.name} is a law, which needs no runs: expected a strategy after --against")
         return Request(suite, candidate, law, new)
     run_it = arguments.rerun or bool(arguments.against_override)
     baseline = side(arguments.against, arguments.against_override, committed=not run_it)
@@ -89,7 +89,7 @@ def request(arguments: argparse.Namespace, consolidated: Names) -> Request:
 
 
 def made_with(suite: Suite, side: Side | Law, read: Reader) -> dict[str, Any]:
-    """For the record: the suite, and the strategy, code and versions of one of the side's runs."""
+    """Provenance for the record: the suite, and the strategy, code and versions of one of the side's runs."""
     made: dict[str, Any] = {"suite": {"name": suite.name, "sha256": suite_hash(suite)}}
     if isinstance(side, Path):
         return {**made, "file": str(side)}
@@ -107,5 +107,5 @@ def made_with(suite: Suite, side: Side | Law, read: Reader) -> dict[str, Any]:
 
 
 def suite_hash(suite: Suite) -> str:
-    """Of what decides a run: landscapes, budget and noise; seeds and looks do not."""
+    """A digest of what decides a run: landscapes, budget and noise, but not seeds and looks."""
     return digest({"landscapes": suite.sha256(), "evaluations": suite.evaluations, "noise": suite.noise})

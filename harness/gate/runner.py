@@ -1,4 +1,4 @@
-"""Runs what a gate lacks: one strategy on a suite, seed after seed, in parallel; finished runs are used again."""
+"""Make the missing runs of a gate: one strategy on a suite, in parallel; finished runs are reused."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ ALLOWED = ("strategy.", "+strategy.", "++strategy.", "~strategy.")
 
 
 class RunsFailed(RuntimeError):
-    """Runs of one side broke down: there is nothing to judge."""
+    """Runs of one side failed, so that there is nothing to judge."""
 
 
 @dataclass(frozen=True)
 class Runner:
-    """One strategy on one suite.
+    """Runs one strategy on one suite.
 
     Attributes:
-        folder: where its runs go: named after the code, arguments and versions that decide them.
+        folder: the folder of its runs, named after the code, arguments and versions that decide them.
         keep_diff: see :class:`~harness.config.schema.SweepOptions`.
     """
 
@@ -46,15 +46,15 @@ class Runner:
 
     @property
     def folders(self) -> list[Path]:
-        """Of its runs, one a task."""
+        """The folders of its runs, one per task."""
         return [self.folder / task / self.label for task in self.suite.landscapes]
 
     def run(self, count: int) -> None:
-        """Have the first ``count`` seeds of every task.
+        """Make sure that the first ``count`` seeds of every task are done.
 
         Raises:
-            UserError: a run's input was at fault.
-            RunsFailed: a run broke down.
+            UserError: the input of a run is wrong.
+            RunsFailed: a run failed.
         """
         options = SweepOptions(self.folder, self.jobs, resume="retry_failed", keep_diff=self.keep_diff)
         results = sweep(self.configs(count), options)
@@ -68,7 +68,7 @@ class Runner:
         raise RunsFailed(line) if any(failure.trace for failure in failures) else UserError(line)
 
     def configs(self, count: int) -> list[RunConfig]:
-        """Seed by seed, so that an interrupted gate is a smaller one."""
+        """The runs in order of seeds, so that an interrupted gate is a smaller gate."""
         return [
             replace(self.config, seed=seed, backend={**self.config.backend, "landscape": str(path)})
             for seed in self.suite.seeds(count)
@@ -85,10 +85,10 @@ def runner(
     composer: Composer,
     keep_diff: bool = True,
 ) -> Runner:
-    """From a strategy's name and overrides of its own.
+    """Build a runner from a strategy's name and its own overrides.
 
     Raises:
-        UserError: there is no such strategy, or an override is not the strategy's.
+        UserError: no such strategy, or an override is not the strategy's.
     """
     for override in overrides:
         if not override.startswith(ALLOWED):
@@ -99,7 +99,7 @@ def runner(
         "code": code_digest(config.strategy, config.backend),
         "strategy": dict(config.strategy),
         "backend": dict(config.backend),
-        "versions": dict(versions()),  # in no run's digest, but another library may be what slowed the strategy down
+        "versions": dict(versions()),  # not in the code digest, but another library version may be slower
         "python": platform.python_version(),
     }
     folder = results / f"{config.label}-{digest(decides)[:12]}"

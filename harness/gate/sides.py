@@ -1,4 +1,4 @@
-"""What CANDIDATE and BASELINE of the command line mean: a strategy, a results folder, or a baseline file."""
+"""The meaning of CANDIDATE and BASELINE on the command line: a strategy, a results folder, or a baseline file."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from harness.gate.suite import Suite
 from harness.system.names import LAWS
 
 Names = Callable[[Path], Sequence[str]]
-"""Runs by their relative paths, ``TASK/LABEL/seed-N``."""
+"""Names of runs as relative paths, ``TASK/LABEL/seed-N``."""
 
 
 @dataclass(frozen=True)
 class Folder:
-    """Runs that exist.
+    """Existing runs.
 
     Attributes:
         name: as given.
-        folders: of one strategy, one a task of the suite.
+        folders: the folders of one strategy, one per task of the suite.
     """
 
     name: str
@@ -30,22 +30,23 @@ class Folder:
 
 @dataclass(frozen=True)
 class Law:
-    """Random search on the suite's recordings by its exact law: nothing is run, and nothing read but the recordings.
+    """Random search on the suite's recordings by its exact law, which needs only the recordings and no runs.
 
     Attributes:
-        name: of :data:`~harness.system.names.LAWS`.
+        name: one of :data:`~harness.system.names.LAWS`.
     """
 
     name: str
 
 
 def as_law(word: str) -> Law | None:
-    """The law that ``word`` names."""
+    """The law that ``word`` names; ``None`` if it names none."""
     return Law(word) if word in LAWS else None
 
 
 def as_file(word: str, baselines: Path, by_name: bool) -> Path | None:
-    """The baseline file that ``word`` names: by its path, or with ``by_name`` the committed one of that strategy."""
+    """The baseline file that ``word`` names: by its path, or with ``by_name`` as the committed baseline of a
+    strategy."""
     path = Path(word)
     if path.suffix == ".json":
         return path
@@ -57,10 +58,11 @@ def as_folder(word: str, suite: Suite, consolidated: Names) -> Folder | None:
     """The runs in the results folder ``word``, or of one strategy in it: ``FOLDER:LABEL``.
 
     Args:
-        consolidated: the runs that a consolidated file in a folder holds in place of their directories.
+        consolidated: lists the runs that a consolidated file in a folder holds in place of directories.
 
     Raises:
-        UserError: there is no such folder, it lacks a task of the suite, or holds several strategies and none is named.
+        UserError: the folder does not exist, lacks a task of the suite, or holds several strategies without one being
+            named.
     """
     path, label = Path(word), ""
     if not path.is_dir():
@@ -89,7 +91,7 @@ def as_folder(word: str, suite: Suite, consolidated: Names) -> Folder | None:
 
 
 def _labels(path: Path, suite: Suite, consolidated: Sequence[str]) -> dict[str, set[str]]:
-    """Strategies by task, of run directories and of a consolidated file in their place."""
+    """Strategies by task, from run directories and from a consolidated file."""
     pairs = [name.split("/")[:2] for name in consolidated]
     pairs += [[entry.parent.name, entry.name] for task in suite.landscapes for entry in (path / task).glob("*/")]
     return {task: {label for where, label in pairs if where == task} for task in suite.landscapes}

@@ -1,4 +1,4 @@
-"""What a gate runs: tasks, a budget and seeds. Named suites lie in ``conf/suite``, anyone's own in a YAML file."""
+"""Suites of a gate: tasks, a budget and seeds. Named suites are in ``conf/suite``; others are YAML files."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ from harness.system.yaml_text import load_yaml
 SUFFIX = ".parquet"
 MAX_TASKS = 1000
 FEWEST = 8
-"""No look at fewer seeds a task but the last: standard errors of so few are not to be trusted."""
+"""Fewest seeds per task at any look but the last, since standard errors of fewer are not reliable."""
 TARGETS = (0.01, 0.05, 0.1)
-"""Those that the analysis keeps of every run."""
+"""Targets that the analysis stores for every run."""
 
 
 @dataclass(frozen=True)
 class Suite:
-    """A suite.
+    """The tasks, budget and looks of a gate.
 
     Attributes:
-        landscapes: ``<task>__<device>`` to its recording.
+        landscapes: ``<task>__<device>`` mapped to its recording.
         evaluations: budget of each run.
-        noise: of the replay.
-        first_seed: the seeds count from here.
-        looks: seeds a task at each look, rising.
+        noise: noise of the replay.
+        first_seed: the first seed.
+        looks: seeds per task at each look, increasing.
         target: near-optimal means within this share of the optimum.
-        slowdown: of the geometric-mean ERT, to be found with chance ``power``.
-        alpha: chance to call no change a regression.
+        slowdown: factor of the geometric-mean ERT to detect with probability ``power``.
+        alpha: probability of reporting a regression without a change.
     """
 
     name: str
@@ -57,10 +57,10 @@ class Suite:
         return {task: hashlib.sha256(path.read_bytes()).hexdigest() for task, path in self.landscapes.items()}
 
     def upto(self, seeds: int) -> Suite:
-        """With so many seeds a task at the last look, the earlier ones in proportion.
+        """The suite with this many seeds per task at the last look, and earlier looks in proportion.
 
         Raises:
-            UserError: fewer than 2 seeds.
+            UserError: ``seeds`` is below 2.
         """
         if seeds < 2:
             raise UserError(f"--seeds {seeds}: expected 2 or more")
@@ -76,10 +76,10 @@ KEYS = ("tasks", *(field.name for field in fields(Suite) if field.name not in ("
 
 
 def load_suite(name: str) -> Suite:
-    """A suite of ``conf/suite`` by name, or a YAML file; landscape files in it are relative to it.
+    """A suite of ``conf/suite`` by name, or a YAML file; paths of landscape files are relative to it.
 
     Raises:
-        UserError: there is none, or a value is at fault.
+        UserError: there is no such suite, or a value is wrong.
     """
     folder = conf_directory() / "suite"
     path = Path(name) if name.endswith((".yaml", ".yml")) else folder / f"{name}.yaml"
@@ -91,7 +91,7 @@ def load_suite(name: str) -> Suite:
     except OSError as error:
         raise UserError(f"--suite {path}: cannot be read: {error.strerror}: expected a YAML file") from None
     except (ValueError, yaml.YAMLError) as error:
-        raise UserError(f"--suite {path}: not readable: {one_line(error, 200)}") from None
+        raise UserError(f"--suite {path}: cannot be read: {one_line(error, 200)}") from None
     if not isinstance(document, dict) or set(document) != set(KEYS):
         raise UserError(f"--suite {path}: expected the keys {', '.join(KEYS)}")
     return _checked(path, document)
@@ -113,9 +113,9 @@ def _checked(path: Path, document: Mapping[str, Any]) -> Suite:
         or any(type(n) is not int for n in looks)
         or looks != sorted(set(looks))
     ):
-        raise UserError(f"--suite {path}: looks={looks}: expected rising numbers of seeds")
+        raise UserError(f"--suite {path}: looks={looks}: expected increasing numbers of seeds")
     if looks[0] < 2:
-        raise UserError(f"--suite {path}: looks={looks}: expected 2 seeds or more at the first")
+        raise UserError(f"--suite {path}: looks={looks}: expected 2 seeds or more at the first look")
     if document["noise"] not in NOISES:
         raise UserError(f"--suite {path}: noise={document['noise']}: expected one of {', '.join(NOISES)}")
     if document["target"] not in TARGETS:
@@ -144,7 +144,9 @@ def _landscapes(path: Path, tasks: Any) -> dict[str, Path]:
         if task.endswith(SUFFIX):
             file = path.parent / task
             if not file.is_file():
-                raise UserError(f"--suite {path}: tasks: {file}: no such landscape file")
+                raise UserError(
+                    f"--suite {path}: tasks: {file}: no such landscape file: expected a path relative to the suite"
+                )
         else:
             name, _, device = task.partition(SEPARATOR)
             file = find_landscape(name, device or None)

@@ -12,7 +12,7 @@ from search_spaces.nearest import distances
 
 
 def recorded_default(landscape: Landscape, default: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The recorded configuration nearest to ``default`` (a value a parameter) and its best known latency in ms.
+    """The recorded configuration nearest to ``default`` (one value per parameter) and its best known latency in ms.
 
     ``None`` without a default. The latency is ``None`` where the configuration fails. Parameters that this shape's
     space does not have are left out.

@@ -1,4 +1,4 @@
-"""What is known of a task beside its configurations: kernel, shape, dtype and device."""
+"""Facts about a task: kernel, shape, dtype and device."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from harness.landscapes.columns import METADATA_KEY
 
 @dataclass(frozen=True)
 class TaskFacts:
-    """A task on a device, described.
+    """Facts about a task on a device.
 
     Attributes:
         task: its own name, without the device.
-        kernel: empty where nobody says, as are ``shape`` and ``dtype``.
+        kernel: empty if unknown, like ``shape`` and ``dtype``.
         shape: problem sizes by name: numbers, booleans or words.
         device: facts by name, such as ``name``, ``sm_count``, ``l2_bytes``.
     """
@@ -35,18 +35,18 @@ class TaskFacts:
 
     @property
     def device_name(self) -> str:
-        """As its driver calls it, in lower case; empty where nobody says."""
+        """The driver's name of the device in lower case; empty if unknown."""
         return " ".join(str(self.device.get("name", "")).casefold().removeprefix("nvidia ").split())
 
     def same_problem(self, other: TaskFacts) -> bool:
-        """Whether both compute the same: one kernel, shape and dtype, on whatever device."""
+        """Whether both are the same problem: equal kernel, shape and dtype, on any device."""
         if not self.shape or not other.shape:
             return self.task == other.task
         return (self.kernel, dict(self.shape), self.dtype) == (other.kernel, dict(other.shape), other.dtype)
 
 
 def facts_of(document: Mapping[str, Any]) -> TaskFacts:
-    """Those in a landscape's metadata, or in the note that lies beside its runs (``reference.yaml``)."""
+    """Facts from a landscape's metadata, or from the note beside its runs (``reference.yaml``)."""
     task = str(document.get("task", ""))
     device = document.get("device")
     return TaskFacts(
@@ -59,10 +59,10 @@ def facts_of(document: Mapping[str, Any]) -> TaskFacts:
 
 
 def read_facts(path: Path) -> TaskFacts:
-    """Those of a landscape file, of which nothing but the metadata is read.
+    """Facts from a landscape file; reads only its metadata.
 
     Raises:
-        UserError: it is none.
+        UserError: the file is not a landscape.
     """
     try:
         stat = path.stat()

@@ -1,4 +1,4 @@
-"""Several landscape files at once, and their rows in a form that two of them can be joined by."""
+"""Read several landscape files, and their rows with keys to join them by."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.landscapes.landscape import Landscape, read_landscape
 
 
 def read_landscapes(files: Iterable[Path]) -> tuple[list[Landscape], dict[str, str]]:
-    """The landscapes of ``files`` in their order; and by file name the reason why one cannot be read."""
+    """The landscapes of ``files`` in their order; and by file name the reason why a file cannot be read."""
     landscapes, faults = [], {}
     for file in files:
         try:
@@ -26,7 +26,7 @@ def read_landscapes(files: Iterable[Path]) -> tuple[list[Landscape], dict[str, s
 def keyed_frame(landscape: Landscape) -> pd.DataFrame:
     """``landscape.frame()`` with ``key``: equal in two landscapes of the same parameters for equal configurations.
 
-    The space's own keys list parameters in the order of their declaration, which two files need not share.
+    The space's own keys list parameters in the order of their declaration, which may differ between files.
     """
     space = landscape.space
     keys = [json.dumps(dict(space.decode(codes)), sort_keys=True) for codes in landscape.codes]
@@ -34,7 +34,7 @@ def keyed_frame(landscape: Landscape) -> pd.DataFrame:
 
 
 def keyed_table(path: Path) -> pd.DataFrame:
-    """A landscape file's ``frame()`` with ``key`` as in reference.parquet, the space's own.
+    """A landscape file's ``frame()`` with ``key`` as in reference.parquet, which is the space's own key.
 
     Raises:
         UserError: see :func:`read_landscape`.

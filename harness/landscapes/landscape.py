@@ -38,7 +38,7 @@ SCHEMA_VERSION = 1
 REQUIRED = ("status", "latency_ms", "oracle_ms")
 COSTS = ("compile_s", "verify_s", "benchmark_s")
 RECORDER = ("draws", "first_draw", "binary", "alias", "gpu", "sm_clock_mhz", "temperature_c", "throttle_reasons")
-"""Optional columns that nothing here depends on."""
+"""Optional columns that this module does not use."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,14 +47,14 @@ class Landscape:
 
     Attributes:
         name: the file's stem, ``<task>__<device>``.
-        space: what strategies search. Its feasible set is the recorded one.
+        space: the space that strategies search; its feasible set is the recorded one.
         codes: shape ``[N, d]``.
         status, message, origin: length N.
         latency_ms, oracle_ms: shape ``[N]``, NaN unless ``ok``; medians of the samples, and best known latencies.
         samples_ms: N tuples of samples in ms, empty unless ``ok``.
         costs_s: shape ``[N, 3]``: compile, verify and benchmark seconds.
         metadata: the JSON document (see ``landscape.schema.json``).
-        sha256: of the file.
+        sha256: digest of the file.
     """
 
     name: str
@@ -73,27 +73,28 @@ class Landscape:
 
     @property
     def exhaustive(self) -> bool:
-        """Whether the rows are said to be the whole feasible set."""
+        """Whether the metadata declares the rows to be the whole feasible set."""
         return bool(self.metadata["coverage"]["kind"] == "exhaustive")
 
     @property
     def searchable(self) -> NDArray[np.bool_]:
-        """Rows that make up the space that is searched: all, or the drawn ones of a sample; shape ``[N]``."""
+        """Rows of the searched space: all, or the uniform ones of a sample; shape ``[N]``."""
         if self.exhaustive:
             return np.ones(len(self.codes), dtype=bool)
         return np.array([origin != "search" for origin in self.origin])
 
     @property
     def draw_probability(self) -> Floats:
-        """Of each row, in proportion to that of random search by parameter; shape ``[N]``.
+        """Draw probability of each row under random search by parameter, up to a factor; shape ``[N]``.
 
-        nan throughout in a sample: its rows are not all that the search could draw, so its law is not known there.
+        nan for a sample, where the law is unknown since the search could also draw other configurations.
         """
         return draw_probabilities(self.space, self.codes) if self.exhaustive else np.full(len(self.codes), np.nan)
 
     def frame(self) -> pd.DataFrame:
-        """``status, latency_ms, oracle_ms, compile_s, verify_s, benchmark_s, origin, draw_probability``, a row each."""
-        import pandas as pd  # half of what a short replay would import, and it needs none of it
+        """``status, latency_ms, oracle_ms, compile_s, verify_s, benchmark_s, origin, draw_probability``, one row per
+        configuration."""
+        import pandas as pd  # imported here because a short replay does not need it
 
         return pd.DataFrame(
             {
@@ -116,7 +117,7 @@ def metadata_schema() -> dict[str, Any]:
 
 
 def read_landscape(path: Path) -> Landscape:
-    """Read and check a landscape file; a file that has not changed is read once a process.
+    """Read and check a landscape file; an unchanged file is read once per process.
 
     Raises:
         UserError: naming the file and the field, row or column at fault.
@@ -128,7 +129,7 @@ def read_landscape(path: Path) -> Landscape:
     if not stat.S_ISREG(file.st_mode):
         raise UserError(f"{path}: not a file: expected a landscape Parquet file")
     if fault := task_fault(path.stem):
-        raise UserError(f"{path}: {fault}: it names the results' folder")
+        raise UserError(f"{path}: {fault}: results are stored in a folder of this name")
     return _read_cached(path.resolve(), file.st_mtime_ns, file.st_size)
 
 
@@ -140,7 +141,7 @@ def _read_cached(path: Path, _modified: int, _size: int) -> Landscape:
         named = table.column_names
     except (pa.ArrowException, OSError, ValueError) as error:
         reason = str(error).splitlines()[0]
-        raise UserError(f"{path}: not a readable Parquet file, perhaps truncated ({reason})") from None
+        raise UserError(f"{path}: cannot be read as Parquet, perhaps truncated ({reason})") from None
     if len(set(named)) < len(named):
         raise UserError(f"{path}: a column occurs twice")
     return _build(path, table, hashlib.sha256(data).hexdigest())
@@ -161,7 +162,7 @@ def _document(path: Path, table: pa.Table) -> dict[str, Any]:
 
 
 def check_metadata(path: Path, document: Any) -> None:
-    """What the schema says of a document. Names of parameters and constants are for :class:`SearchSpace` to judge.
+    """Check a document against the schema. :class:`SearchSpace` checks names of parameters and constants.
 
     Raises:
         UserError: naming the file and the field.

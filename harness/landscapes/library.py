@@ -12,7 +12,7 @@ SEPARATOR = "__"
 
 
 LIBRARY_DEVICE = "h100"
-"""What the whole library is recorded on: a sibling from another device must not change what a task's name means."""
+"""The device of the whole library. Recordings from other devices must not change the meaning of a task's name."""
 
 
 def recorded_landscapes() -> list[Path]:
@@ -21,10 +21,11 @@ def recorded_landscapes() -> list[Path]:
 
 
 def find_landscape(task: str, device: str | None) -> Path:
-    """The recording of ``task`` on ``device``, by default the only one there is, of several the library's own device's.
+    """The recording of ``task`` on ``device``, by default the only one, or that of the library's own device if there
+    are several.
 
     Raises:
-        UserError: when there is none, or several and no device was named.
+        UserError: there is no recording, or there are several and no device was given.
     """
     by_device = {
         path.stem.split(SEPARATOR, 1)[1]: path
@@ -39,8 +40,12 @@ def find_landscape(task: str, device: str | None) -> Path:
         if len(by_device) > 1 and LIBRARY_DEVICE in by_device:
             return by_device[LIBRARY_DEVICE]
         if len(by_device) > 1:
-            raise UserError(f"backend.device: {task} is recorded on several: expected one of {', '.join(by_device)}")
+            raise UserError(
+                f"backend.device: {task} is recorded on several devices: expected one of {', '.join(by_device)}"
+            )
         return next(iter(by_device.values()))
     if device not in by_device:
-        raise UserError(f"backend.device={device}: {task} is recorded on {', '.join(by_device)}")
+        raise UserError(
+            f"backend.device={device}: {task} is not recorded on it: expected one of {', '.join(by_device)}"
+        )
     return by_device[device]

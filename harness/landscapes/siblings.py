@@ -1,9 +1,9 @@
-"""Which recordings are siblings of a task, and which of them is the nearest: a rule that was fixed before any result.
+"""Find the siblings of a task among recordings, nearest first, by a rule that was fixed before any result.
 
 Siblings have the same kernel. The nearest has the smallest distance of shape, then the same dtype, then the same
 device, then the first name. The distance of two shapes is the sum over their fields of |log(a / b)| for numbers; a
-field that is no number, or that one of them lacks, adds log 2 where the values differ. The task itself on its own
-device is never a sibling, under whatever name it is recorded: neither is another space of the same problem there.
+field that is not a number, or that one shape lacks, adds log 2 if the values differ. The task itself on its own
+device is never a sibling, under any name, and neither is another space of the same problem there.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ def siblings(target: TaskFacts, files: Sequence[Path]) -> list[Path]:
 
 
 def is_itself(target: TaskFacts, facts: TaskFacts) -> bool:
-    """Whether both are one problem on one model of a device."""
+    """Whether both are the same problem on the same model of device."""
     return target.same_problem(facts) and target.device_name == facts.device_name
 
 
 def distance(a: TaskFacts, b: TaskFacts) -> tuple[float, bool, bool]:
-    """Of the shapes; whether the dtypes differ; whether the devices do. Smaller tuples are nearer."""
+    """Distance of the shapes, whether dtypes differ, and whether devices differ. Smaller tuples are nearer."""
     return round(shape_distance(a.shape, b.shape), 9), a.dtype != b.dtype, a.device_name != b.device_name
 
 
 def shape_distance(a: Mapping[str, Any], b: Mapping[str, Any]) -> float:
-    """Sum over the fields of |log(a / b)|, or of log 2 where values that are no positive numbers differ."""
+    """Sum over the fields of |log(a / b)|, or of log 2 for differing values that are not positive numbers."""
     return sum(_field_distance(a.get(name), b.get(name)) for name in {*a, *b})
 
 

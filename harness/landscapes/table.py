@@ -23,7 +23,7 @@ Floats = NDArray[np.float64]
 
 
 def table_codes(path: Path, table: pa.Table, space: SearchSpace) -> Codes:
-    """The configurations of a table with a column ``config.<name>`` a parameter, as codes, ``[rows, d]``.
+    """The configurations of a table with a column ``config.<name>`` per parameter, as codes, ``[rows, d]``.
 
     Raises:
         UserError: naming the column or row that does not fit the space.
@@ -33,7 +33,7 @@ def table_codes(path: Path, table: pa.Table, space: SearchSpace) -> Codes:
     if extra:
         raise UserError(f"{path}: column {extra[0]!r} is not a parameter of the space")
     if table.num_rows == 0:
-        raise UserError(f"{path}: no rows: expected a configuration a row")
+        raise UserError(f"{path}: no rows: expected one configuration per row")
     codes = np.full((table.num_rows, len(space.parameters)), -1, dtype=np.int32)
     for i, parameter in enumerate(space.parameters):
         name = f"{PARAMETER_PREFIX}{parameter.name}"
@@ -69,7 +69,7 @@ def statuses(path: Path, table: pa.Table) -> tuple[Status, ...]:
 def _floats(path: Path, table: pa.Table, name: str) -> Floats:
     try:
         if pa.types.is_boolean(table.column(name).type):
-            raise pa.ArrowInvalid("booleans are no numbers")
+            raise pa.ArrowInvalid("booleans are not numbers")
         return floats(table.column(name))
     except pa.ArrowException:
         raise UserError(f"{path}: column {name!r}: expected numbers, got {table.column(name).type}") from None
@@ -84,7 +84,7 @@ def latencies(path: Path, table: pa.Table, name: str, ok: NDArray[np.bool_]) -> 
 
 
 def cost(path: Path, table: pa.Table, name: str) -> Floats:
-    """A column of costs in s; zeros where there is none; [rows]."""
+    """A column of costs in s; zeros if it is missing; [rows]."""
     if name not in table.column_names:
         return np.zeros(table.num_rows)
     values = np.nan_to_num(_floats(path, table, name), nan=0.0, posinf=np.inf)
@@ -94,7 +94,7 @@ def cost(path: Path, table: pa.Table, name: str) -> Floats:
 
 
 def samples(path: Path, table: pa.Table, latency: Floats, ok: NDArray[np.bool_]) -> tuple[tuple[float, ...], ...]:
-    """The column ``samples_ms``, empty unless ``ok``; the latency itself where there is none."""
+    """The column ``samples_ms``, empty unless ``ok``; the latency itself if it is missing."""
     if "samples_ms" not in table.column_names:
         return tuple((float(value),) if fine else () for value, fine in zip(latency, ok, strict=True))
     if (quickly := _samples_of_numbers(table.column("samples_ms"), latency, ok)) is not None:
@@ -118,7 +118,7 @@ def samples(path: Path, table: pa.Table, latency: Floats, ok: NDArray[np.bool_])
 def _samples_of_numbers(
     column: pa.ChunkedArray, latency: Floats, ok: NDArray[np.bool_]
 ) -> tuple[tuple[float, ...], ...] | None:
-    """The same of lists of numbers that are as they should be; ``None`` of others, which are looked at one by one."""
+    """The same for valid lists of numbers; ``None`` for others, which are checked one by one."""
     if not (pa.types.is_list(column.type) and column.type.value_type in (pa.float32(), pa.float64())):
         return None
     numbers, first, end = float_lists(column)
@@ -131,7 +131,7 @@ def _samples_of_numbers(
 
 
 def origins(path: Path, table: pa.Table) -> tuple[str, ...]:
-    """The column ``origin``; ``uniform`` where there is none."""
+    """The column ``origin``; ``uniform`` if it is missing."""
     values = strings(table, "origin", "uniform")
     for row, value in enumerate(values):
         if value not in ORIGINS:
@@ -140,7 +140,7 @@ def origins(path: Path, table: pa.Table) -> tuple[str, ...]:
 
 
 def strings(table: pa.Table, name: str, default: str) -> tuple[str, ...]:
-    """A column of text, with a default for what is missing."""
+    """A column of text, with a default for missing values."""
     if name not in table.column_names:
         return tuple([default] * table.num_rows)
     return tuple(default if value is None else str(value) for value in table.column(name).to_pylist())

@@ -1,4 +1,4 @@
-"""Writing landscape files: the smallest types that hold the values, compressed, all or nothing."""
+"""Writing landscape files: the smallest sufficient types, compressed, written atomically."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def write_landscape(path: Path, space: SearchSpace, columns: Mapping[str, Any], 
     """Write a landscape file atomically.
 
     Args:
-        path: where to.
-        space: its search space (stored in the metadata).
+        path: the file to write.
+        space: the search space, stored in the metadata.
         columns: ``configurations`` (a list of mappings) and the table's other columns by name.
         metadata: the document without ``schema_version`` and ``space``.
 
     Raises:
-        UserError: when the document does not fit the schema.
+        UserError: the document does not fit the schema.
     """
     document = {"schema_version": SCHEMA_VERSION, **metadata, "space": space.to_json()}
     check_metadata(path, document)

@@ -1,1 +1,1 @@
-"""Run a sweep elsewhere than in this machine's own processes (guide: conf/hydra/launcher/README.md)."""
+"""Run a sweep elsewhere than in local processes (guide: conf/hydra/launcher/README.md)."""

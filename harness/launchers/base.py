@@ -1,4 +1,4 @@
-"""What launchers have in common: runs travel as frozen records and write to their own directories."""
+"""Common parts of launchers: runs are sent as frozen records and write to their own directories."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ Numbered = tuple[int, RunConfig]
 
 
 class Launcher(Protocol):
-    """Runs many runs somewhere."""
+    """Starts the runs of a sweep in some place."""
 
     def launch(
         self, numbered: Sequence[Numbered], options: SweepOptions, watch: Watch
     ) -> Generator[tuple[int, AttemptResult]]:
-        """Attempt numbered runs, started in the order given; yields their outcomes as they come.
+        """Attempt numbered runs, started in the given order; yields their outcomes as they arrive.
 
-        Closing the generator takes back what is still running or waiting.
+        Closing the generator cancels runs that are still running or waiting.
 
         Args:
-            options: of the sweep; go to :func:`attempt_there` with each run.
-            watch: may be told where runs are at.
+            options: options of the sweep, passed to :func:`attempt_there` with each run.
+            watch: may be called with the progress of runs.
 
         Raises:
             UserError: the launcher cannot be used as configured.
@@ -41,7 +41,7 @@ def library(name: str, launcher: str, extra: str) -> Any:
     """The module ``name``, imported only now.
 
     Raises:
-        UserError: it is not installed.
+        UserError: the library is not installed.
     """
     try:
         return import_module(name)
@@ -66,10 +66,10 @@ def portable_options(options: SweepOptions) -> SweepOptions:
 
 
 def attempt_there(config: RunConfig, options: SweepOptions, folders: Sequence[str] = ()) -> AttemptResult:
-    """In a remote process: nobody is told on the way, the log has it all.
+    """Attempt a run in a remote process, without progress reports; the log has everything.
 
     Args:
-        folders: modules in them can be imported (:func:`~harness.config.plugins.importable_folders`).
+        folders: folders whose modules can be imported (:func:`~harness.config.plugins.importable_folders`).
     """
     for folder in folders:
         importable(Path(folder))
@@ -77,6 +77,6 @@ def attempt_there(config: RunConfig, options: SweepOptions, folders: Sequence[st
 
 
 def lost(config: RunConfig, how: str) -> Failure:
-    """The outcome of a run whose process did not come back."""
-    message = f"{how}; the same command goes on with it"
+    """The outcome of a run whose process did not return."""
+    message = f"{how}; the same command resumes it"
     return Failure(config, message, message)

@@ -1,7 +1,7 @@
-"""Runs on this machine's cores through joblib.
+"""Launch runs on this machine's cores through joblib.
 
-The library itself instead of hydra-joblib-launcher: that one comes back only when all jobs are over, and with nothing
-if one worker died.
+The library itself instead of hydra-joblib-launcher: that one returns only when all jobs have ended, and
+returns nothing if one worker died.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from harness.system.threads import inherited
 
 WATCHER = "nearopt-watches-parent"
 PATIENCE = 3
-"""Workers may die so often in a row without a run getting through: joblib does not tell which run it was."""
+"""Most deaths of workers in a row without a finished run, since joblib does not say which run it was."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class JoblibLauncher:
     """``hydra/launcher=joblib``.
 
     Attributes:
-        n_jobs: runs at once; ``None`` for one a core.
+        n_jobs: runs at once; ``None`` for one per core.
     """
 
     n_jobs: int | None = None
@@ -40,12 +40,14 @@ class JoblibLauncher:
     def launch(
         self, numbered: Sequence[Numbered], options: SweepOptions, watch: Watch
     ) -> Generator[tuple[int, AttemptResult]]:
-        """See :class:`~harness.launchers.base.Launcher`. Workers that die take down no run but those they had."""
+        """See :class:`~harness.launchers.base.Launcher`. A dying worker ends only its own runs."""
         del watch
         joblib = library("joblib", "joblib", "joblib")
         died = library("joblib.externals.loky.process_executor", "joblib", "joblib").TerminatedWorkerError
         if any_needs_device(config for _, config in numbered):
-            raise UserError("hydra/launcher=joblib: joblib knows no GPUs: expected backend=replay, or another launcher")
+            raise UserError(
+                "hydra/launcher=joblib: joblib does not assign GPUs: expected backend=replay, or another launcher"
+            )
         fruitless = 0
         left = {i: portable(config) for i, config in numbered}
         while left:
@@ -64,7 +66,7 @@ class JoblibLauncher:
                         yield i, outcome
             except died as error:
                 fruitless = fruitless + 1 if len(left) == before else 0
-                if fruitless == PATIENCE:  # what is left kills its workers
+                if fruitless == PATIENCE:  # the remaining runs kill their workers
                     for i, config in left.items():
                         yield i, lost(config, f"its worker died ({str(error).split(chr(10), 1)[0][:200]})")
                     return
@@ -73,14 +75,14 @@ class JoblibLauncher:
 def _attempt(
     i: int, config: RunConfig, options: SweepOptions, parent: int, folders: Sequence[str]
 ) -> tuple[int, AttemptResult]:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     if not any(thread.name == WATCHER for thread in threading.enumerate()):
         threading.Thread(target=_end_with, args=(parent,), name=WATCHER, daemon=True).start()
     return i, attempt_there(config, options, folders)
 
 
 def _end_with(parent: int) -> None:
-    """End with the parent, killed or not; an orphan would hold its run."""
+    """End this process with the parent, since an orphan would keep its run locked."""
     while os.getppid() == parent:
         sleep(1.0)
     os._exit(1)

@@ -1,7 +1,7 @@
-"""Runs on a Ray cluster: one a GPU where they are live, one a core in replay.
+"""Launch runs on a Ray cluster: one per GPU for live runs, one per core in replay.
 
-Ray itself instead of hydra-ray-launcher: 1.2.2, its last release, wants cloudpickle < 3, which the tested set has long
-left behind, and one worker that dies takes the outcomes of all jobs with it.
+Ray itself instead of hydra-ray-launcher: 1.2.2, its last release, needs cloudpickle < 3, older than the
+tested versions, and a dying worker loses the outcomes of all jobs.
 """
 
 from __future__ import annotations
@@ -31,10 +31,11 @@ class RayLauncher:
     """``hydra/launcher=ray``.
 
     Attributes:
-        address: of a running cluster (``auto``, ``host:6379``); ``None`` starts one on this machine for the sweep.
-        num_cpus: cores a run.
-        num_gpus: GPUs a run; ``None`` for one where it is live.
-        at_once: most runs at once; ``None`` for what the cluster has room for.
+        address: address of a running cluster (``auto``, ``host:6379``); ``None`` starts one on this machine for the
+            sweep.
+        num_cpus: cores per run.
+        num_gpus: GPUs per run; ``None`` for one per live run.
+        at_once: most runs at once; ``None`` for as many as fit.
         local_cpus: cores of the cluster that is started here; ``None`` for all.
     """
 
@@ -77,7 +78,7 @@ class RayLauncher:
             raise UserError(f"hydra.launcher.address={self.address}: no Ray cluster: {causes_line(error)}") from None
 
     def _check_room(self, ray: Any, gpus: float) -> None:
-        """A cluster that someone else started may grow; ours never will."""
+        """Refuse what our own cluster cannot provide; a cluster started elsewhere may grow."""
         has = ray.cluster_resources()
         for name, wanted in (("CPU", self.num_cpus), ("GPU", gpus)):
             if self.address is None and wanted > has.get(name, 0):
@@ -93,7 +94,7 @@ class RayLauncher:
     def _drive(
         self, ray: Any, task: Any, numbered: Sequence[Numbered], options: SweepOptions, gpus: float, watch: Watch
     ) -> Generator[tuple[int, AttemptResult]]:
-        """Keep as many submitted as there is room for: what waits in Ray's own queue starts in no certain order."""
+        """Submit only as many runs as fit, since runs in Ray's own queue start in no fixed order."""
         queue = deque(numbered)
         running: dict[Any, Numbered] = {}
         while queue or running:

@@ -1,8 +1,8 @@
-"""Runs as Slurm array jobs, or as processes of this machine under the same supervision, through submitit.
+"""Launch runs as Slurm array jobs, or as local processes under the same supervision, through submitit.
 
 The library itself instead of hydra-submitit-launcher, with the same group and parameter names: that one composes each
-job anew, knows no limit to an array's length, comes back only when all jobs are over, and with an exception instead
-of outcomes if one of them was killed.
+job anew, has no limit on an array's length, returns only when all jobs have ended, and raises an exception instead
+of returning outcomes if one of them was killed.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ POLL_S = 0.5
 QUEUE_POLL_S = 5.0
 LATE_S = 15.0
 SHARED = ("name", "timeout_min", "mem_gb", "nodes", "cpus_per_task", "gpus_per_node", "tasks_per_node")
-"""What every executor of submitit knows; the rest gets its cluster's prefix."""
+"""Parameters of every submitit executor; others get their cluster's prefix."""
 
 
 @dataclass(frozen=True)
 class Share:
-    """The runs of one job, one after another. What Slurm takes back goes on from its logs when it is queued again."""
+    """The runs of one job, one after another. A requeued job resumes from the logs of its runs."""
 
     options: SweepOptions
     folders: Sequence[str] = ()
@@ -47,7 +47,7 @@ class Share:
         return [attempt_there(config, self.options, self.folders) for config in configs]
 
     def checkpoint(self, configs: Sequence[RunConfig]) -> Any:
-        """What submitit puts back into the queue when a job is preempted or out of time."""
+        """The job that submitit requeues when this one is preempted or out of time."""
         return library("submitit", "submitit_slurm", "slurm").helpers.DelayedSubmission(self, configs)
 
 
@@ -56,12 +56,12 @@ class SubmititLauncher:
 
     Args:
         cluster: ``slurm`` or ``local``.
-        runs_per_job: runs that share a job, one after another; live runs get one each.
-        max_array_size: jobs in one array; Slurm's ``MaxArraySize`` less one at most.
-        at_once: jobs at once (Slurm: ``array_parallelism``); ``None`` for no limit, on this machine one a core.
+        runs_per_job: runs that share a job, one after another; live runs get one job each.
+        max_array_size: jobs in one array; at most Slurm's ``MaxArraySize`` minus one.
+        at_once: jobs at once (Slurm: ``array_parallelism``); ``None`` for no limit, or locally one per core.
         folder: for submitit's scripts and logs; default ``RESULTS/.submitit``. All hosts must see it.
-        max_num_timeout: how often a job that ran out of time is put into the queue again.
-        parameters: further ones of submitit: ``timeout_min``, ``partition``, ``gpus_per_node``, …
+        max_num_timeout: how often a job that ran out of time is requeued.
+        parameters: additional parameters of submitit: ``timeout_min``, ``partition``, ``gpus_per_node``, …
     """
 
     def __init__(
@@ -146,7 +146,7 @@ def _submit(executor: Any, array: Sequence[Sequence[Numbered]], options: SweepOp
 
 @contextmanager
 def _children_silent() -> Iterator[None]:
-    """On this machine jobs share the terminal: Ctrl-C would make each of them print a traceback (they log to files)."""
+    """Silence local jobs, which share the terminal: on Ctrl-C each would print a traceback (they log to files)."""
     ours = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     try:
@@ -160,10 +160,10 @@ def _children_silent() -> Iterator[None]:
 
 def _outcomes(job: Any, share: Sequence[Numbered]) -> Iterator[tuple[int, AttemptResult]]:
     try:
-        if not job.paths.result_pickle.exists():  # asked for its result, submitit would wait for ever
+        if not job.paths.result_pickle.exists():  # submitit would wait for its result forever
             raise RuntimeError("it left the queue without a result")
         outcomes: list[AttemptResult] = job.result()
-    except Exception as error:  # submitit's own, or whatever the job raised
+    except Exception as error:  # an error of submitit or of the job
         for i, config in share:
             yield (
                 i,
@@ -175,9 +175,9 @@ def _outcomes(job: Any, share: Sequence[Numbered]) -> Iterator[tuple[int, Attemp
 
 
 class _Queue:
-    """Tells which jobs are over: by their result files, and by Slurm's queue for those that will never write one.
+    """Finds ended jobs by their result files, and by Slurm's queue for those that will never write one.
 
-    submitit would ask Slurm's accounting, which small clusters do not have.
+    submitit would query Slurm's accounting, which small clusters lack.
     """
 
     def __init__(self, cluster: str) -> None:
@@ -186,7 +186,7 @@ class _Queue:
         self._missing: Mapping[str, float] = {}
 
     def ended(self, jobs: Sequence[Any]) -> list[Any]:
-        """Those of ``jobs`` whose outcome is there, or will never be."""
+        """The jobs whose outcome is available, or will never be."""
         if not self._slurm:
             return [job for job in jobs if job.done()]
         over = [job for job in jobs if _has_result(job)]
@@ -209,7 +209,7 @@ def _has_result(job: Any) -> bool:
 
 
 def _queued(jobs: Sequence[Any]) -> set[str] | None:
-    """Ids of the jobs that Slurm still knows, each element of an array by itself; ``None`` if it does not answer."""
+    """Ids of the jobs that Slurm still knows, each array element separately; ``None`` if Slurm does not answer."""
     arrays = sorted({str(job.job_id).split("_", 1)[0] for job in jobs})
     command = ["squeue", "--noheader", "--array", "--format=%i", f"--jobs={','.join(arrays)}"]
     try:

@@ -1,4 +1,4 @@
-"""Where the time of measuring went, and what would have bounded it."""
+"""How the time of measuring was spent, and what limited it."""
 
 from __future__ import annotations
 
@@ -7,23 +7,24 @@ from dataclasses import dataclass
 
 @dataclass
 class Activity:
-    """Where the time of an engine went, in wall seconds unless said otherwise; of several GPUs it is summed.
+    """How an engine spent its time, in wall seconds unless stated otherwise, summed over several GPUs.
 
     Attributes:
         wall_s: from the first configuration to the last result.
-        gpus: how many measure.
-        what: these are, GPU or CPU.
-        verify_s, benchmark_s: the GPU processes at work; their sum over ``wall_s * gpus`` is the busy fraction.
+        gpus: number of measuring devices.
+        what: kind of device, GPU or CPU.
+        verify_s, benchmark_s: seconds of work of the GPU processes; their sum over ``wall_s * gpus`` is the busy
+            fraction.
         compile_wait_s: GPU processes idle because nothing was compiled yet.
         idle_s: GPU processes waiting for their next job, by their own clocks.
         setup_s: GPU processes warming up after idle times, and building launchers.
         respawn_s: GPU processes starting or being replaced.
-        compile_charged_s, compile_spent_s: CPU seconds charged, and really spent (the cache saves some).
-        compile_timeouts, compile_cut_s: compiles that were cut off, and the wall seconds that they had used.
+        compile_charged_s, compile_spent_s: CPU seconds charged, and actually spent (the cache saves some).
+        compile_timeouts, compile_cut_s: number of compiles that were cut off, and the wall seconds they had used.
         compile_longest_s: CPU seconds of the longest compile that ended by itself.
         compile_workers, compile_busy_s: number of workers, and the wall seconds that they worked, summed over them.
         aliases: configurations that run the same machine code as an earlier one.
-        finished: results so far.
+        finished: number of results so far.
     """
 
     wall_s: float = 0.0
@@ -62,11 +63,11 @@ class Activity:
 
     @property
     def compile_limit(self) -> float:
-        """Results per second if the compile workers never waited for anything; inf if they did nothing."""
+        """Results per second if the compile workers never waited; inf if they did nothing."""
         return self.finished * self.compile_workers / self.compile_busy_s if self.compile_busy_s else float("inf")
 
     @property
     def device_limit(self) -> float:
-        """Results per second if the GPU processes never waited for anything; inf if they did nothing."""
+        """Results per second if the GPU processes never waited; inf if they did nothing."""
         busy_s = self.verify_s + self.benchmark_s
         return self.finished * self.gpus / busy_s if busy_s else float("inf")

@@ -1,4 +1,4 @@
-"""A pool of compile workers that cannot be stopped by what they compile."""
+"""A pool of compile workers that survives crashes and hangs of what they compile."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MAX_FAILED_STARTS = 3
 
 
 class Compiler(Protocol):
-    """What a worker runs; pickled to it."""
+    """The compiler that a worker runs; it is pickled."""
 
     def prepare(self) -> None:
         """Called once in each worker before its first job."""
@@ -44,7 +44,7 @@ class CompilePoolError(MachineError):
 
 
 def serve_compiles(connection: Connection, compiler: Compiler) -> None:
-    """A compile worker: says ``None`` when ready, then answers each configuration with an outcome."""
+    """Serve as a compile worker: send ``None`` when ready, then answer each configuration with an outcome."""
     compiler.prepare()
     connection.send(None)
     while True:
@@ -59,7 +59,8 @@ def serve_compiles(connection: Connection, compiler: Compiler) -> None:
 
 @dataclass
 class _Slot:
-    """One worker. ``ticket``: its job, if any, and its limit; ``deadline``: when to give up on job or start."""
+    """One worker. ``ticket`` is its job, if any, with its limit; ``deadline`` is when to give up on the job or the
+    start."""
 
     process: WorkerProcess
     since: float
@@ -73,10 +74,10 @@ class CompilePool:
     """Runs compiles in submission order on ``workers`` processes; never blocks.
 
     Args:
-        compiler: what the workers run.
+        compiler: the compiler that the workers run.
         workers: number of processes.
         timeout_s: wall seconds after which a compile's worker is killed and replaced.
-        logs: directory for what the workers print.
+        logs: directory for the workers' output.
         environment: variables set in the workers.
 
     Attributes:
@@ -97,7 +98,7 @@ class CompilePool:
         self._compiler = compiler
         self.timeout_s = timeout_s
         self._logs = logs
-        # No GPU for compile workers: a mistake then fails loudly instead of opening a second context.
+        # No GPU for compile workers: a mistake then fails at once instead of opening a second context.
         self._environment = {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1", **(environment or {})}
         self._queue: deque[tuple[int, Configuration, float]] = deque()
         self._failed_starts = 0
@@ -127,14 +128,14 @@ class CompilePool:
 
     @property
     def idle(self) -> int:
-        """Workers that are ready and have no job, less the jobs that wait for one."""
+        """Workers that are ready and have no job, minus the jobs that wait for a worker."""
         return sum(slot.ready and slot.ticket is None for slot in self._slots) - len(self._queue)
 
     def wait_until_ready(self) -> None:
         """Wait until every worker has started.
 
         Raises:
-            CompilePoolError: workers die before they are ready, again and again.
+            CompilePoolError: workers repeatedly die before they are ready.
         """
         while any(not slot.ready for slot in self._slots):
             wait_for(self.connections, max(0.0, self.deadline - time.monotonic()))
@@ -142,12 +143,12 @@ class CompilePool:
 
     @property
     def connections(self) -> list[Connection]:
-        """What becomes readable when there may be something to poll."""
+        """Connections that become readable when there may be something to poll."""
         return [slot.process.connection for slot in self._slots if not slot.ready or slot.ticket is not None]
 
     @property
     def deadline(self) -> float:
-        """Monotonic time at which :meth:`poll` has to look again, whatever happens."""
+        """Monotonic time at which :meth:`poll` has to be called again in any case."""
         waiting = [slot.deadline for slot in self._slots if not slot.ready or slot.ticket is not None]
         return min(waiting, default=float("inf"))
 
@@ -155,16 +156,16 @@ class CompilePool:
         """Queue a compile; its outcome comes back from :meth:`poll` under ``ticket``.
 
         Args:
-            limit_s: by the run's rules: it ends after so many wall seconds, or is ended by what it is charged.
+            limit_s: wall seconds, or charged seconds, after which the run's rules end the compile.
         """
         self._queue.append((ticket, configuration, limit_s))
         self._dispatch()
 
     def poll(self) -> list[tuple[int, CompileOutcome]]:
-        """Outcomes since the last call. Replaces dead workers and kills those over their time.
+        """Outcomes since the last call. Replaces dead workers and kills those past their deadline.
 
         Raises:
-            CompilePoolError: workers die before they are ready, again and again.
+            CompilePoolError: workers repeatedly die before they are ready.
         """
         done: list[tuple[int, CompileOutcome]] = []
         for index, slot in enumerate(self._slots):
@@ -191,7 +192,7 @@ class CompilePool:
         ticket, configuration, limit_s = self._queue[0]
         try:
             slot.process.connection.send(configuration)
-        except OSError:  # it died idle; the job is not to blame and stays queued
+        except OSError:  # the worker died while idle; the job is not the cause and stays queued
             slot.process.kill()
             self._slots[index] = self._start(index)
             return
@@ -216,12 +217,12 @@ class CompilePool:
         ticket, slot.ticket = slot.ticket, None
         assert ticket is not None
         self.busy_s += time.monotonic() - slot.since
-        if outcome.compile_s > slot.limit_s:  # charged what the first compile of this binary cost, or it has threads
+        if outcome.compile_s > slot.limit_s:  # charged the cost of this binary's first compile, or of several threads
             outcome = _ended(slot.limit_s, outcome.spent_s)
         return [(ticket, outcome)]
 
     def _lost(self, index: int, slot: _Slot, status: Status) -> list[tuple[int, CompileOutcome]]:
-        """Replace a worker that died or is over its time; its job, if any, is a failure."""
+        """Replace a worker that died or is past its deadline; its job, if any, is a failure."""
         if status is Status.COMPILE_TIMEOUT:
             slot.process.kill()
             charged, message = self.timeout_s, f"compiling took longer than {self.timeout_s:g} s"
@@ -239,7 +240,7 @@ class CompilePool:
             return []
         self.busy_s += time.monotonic() - slot.since
         if status is Status.COMPILE_TIMEOUT and slot.limit_s < self.timeout_s:
-            # The compiler is not told: the same code may be tried again when the rules allow more.
+            # The compiler is not informed: the same code may be tried again when the rules allow more.
             return [(slot.ticket, _ended(slot.limit_s, slot.limit_s))]
         outcome = CompileOutcome(status, charged, charged, message=one_line(f"compile worker {message}")
                                  if status is Status.WORKER_CRASH else message)  # fmt: skip
@@ -248,5 +249,5 @@ class CompilePool:
 
 
 def _ended(limit_s: float, spent_s: float) -> CompileOutcome:
-    """Of a compile that the run's rules ended."""
+    """The outcome of a compile that the run's rules ended."""
     return CompileOutcome(Status.COMPILE_TIMEOUT, limit_s, spent_s, message=COMPILED_TOO_LONG)

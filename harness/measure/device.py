@@ -21,18 +21,18 @@ DATASHEET: Mapping[str, tuple[float, float]] = {
 }
 
 VISIBLE_DEVICES = "CUDA_VISIBLE_DEVICES"
-"""Which devices a process sees, by UUID or number; read by the driver when the process first asks it."""
+"""Environment variable with the devices that a process sees, by UUID or number; the driver reads it on first use."""
 
 NVIDIA_SMI_FIELDS = (
     "uuid", "driver_version", "clocks.sm", "clocks.mem", "clocks.max.sm", "temperature.gpu", "power.draw",
     "power.limit",
 )  # fmt: skip
 NVIDIA_SMI_EXTRAS = ("mig.mode.current", "clocks_event_reasons.active")
-"""Not known to every version; one unknown field makes the whole query fail."""
+"""Fields that some versions lack; one unknown field makes the whole query fail."""
 
 
 def device_slug(name: str) -> str:
-    """Short name for files: ``h100`` from ``NVIDIA H100 80GB HBM3``; else the whole name in kebab case."""
+    """Short name for files: ``h100`` from ``NVIDIA H100 80GB HBM3``; otherwise the whole name in kebab case."""
     words = re.findall(r"[a-z0-9]+", name.lower())
     models = [word for word in words if re.fullmatch(r"[a-z]{1,3}\d{2,4}[a-z]?", word) and word != "hbm3"]
     return models[0] if models else "-".join(word for word in words if word != "nvidia") or "gpu"
@@ -46,7 +46,7 @@ class AccelDevice:
         name, slug: the driver's name and the short one used in file names.
         capability: compute capability as one number, 90 for 9.0; 0 for a CPU.
         sm_count: streaming multiprocessors.
-        shared_memory_bytes: most shared memory that one block may ask for.
+        shared_memory_bytes: most shared memory that a block may request.
         l2_bytes, memory_bytes: cache and device memory.
         peak_flops, peak_bytes_per_s: datasheet rates (dense 16-bit matrix FLOP/s, bytes/s); 0 if unknown.
         uuid, driver: identify card and driver.
@@ -73,7 +73,7 @@ class AccelDevice:
         return "GPU" if self.capability else "CPU"
 
     def limits(self) -> DeviceLimits:
-        """What a search space's constraints are derived from."""
+        """The limits from which a search space's constraints are derived."""
         return DeviceLimits(
             sm_count=self.sm_count,
             shared_memory_bytes=self.shared_memory_bytes,
@@ -83,7 +83,7 @@ class AccelDevice:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """All fields."""
+        """All fields in JSON types."""
         return asdict(self)
 
 
@@ -175,7 +175,7 @@ def driver_version() -> str:
 
 
 def nvidia_smi(uuid: str = "") -> dict[str, str]:
-    """Clocks, temperature, power and throttling of a GPU (default: the first) now; empty if they cannot be read."""
+    """Current clocks, temperature, power and throttling of a GPU (default: the first); empty if they cannot be read."""
     return _query(uuid, (*NVIDIA_SMI_FIELDS, *NVIDIA_SMI_EXTRAS)) or _query(uuid, NVIDIA_SMI_FIELDS)
 
 

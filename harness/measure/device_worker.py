@@ -1,4 +1,4 @@
-"""The parent's side of the GPU process: gives it jobs, and replaces it when a job takes it down."""
+"""The parent's side of the GPU process: it submits jobs, and replaces the process when a job crashes it."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ class DeviceWorker:
     """One process on one device; never blocks except in :meth:`wait_until_started` and :meth:`run`.
 
     Args:
-        runner: what the process does; pickled to it, anew after every loss.
+        runner: runs in the process; pickled again after every loss.
         run_timeout_s: wall seconds on the device after which a job's process is killed and replaced.
-        log: file for what the process prints.
+        log: file for the process's output.
         environment: variables set in the process.
         turns: see :class:`~harness.measure.worker.DeviceSetup`.
         what: GPU or CPU, for messages.
 
     Attributes:
-        restarts, restart_s: how often the process was replaced, and the seconds until each was ready again.
+        restarts, restart_s: number of replacements, and the seconds until each was ready.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class DeviceWorker:
         """Wait until the launched process is ready.
 
         Raises:
-            UserError: there is no device, or it cannot do the task; one line says why.
+            UserError: there is no device, or it cannot run the task; the message says why.
         """
         while self._started is None:
             self._wait()
@@ -75,7 +75,7 @@ class DeviceWorker:
 
     @property
     def reported(self) -> Started | None:
-        """What the first process said when it was ready, ``None`` before."""
+        """The report of the first process when it was ready; ``None`` before."""
         return self._started
 
     @property
@@ -96,12 +96,12 @@ class DeviceWorker:
 
     @property
     def connections(self) -> list[Connection]:
-        """What becomes readable when there may be something to poll."""
+        """Connections that become readable when there may be something to poll."""
         return [self._process.connection] if self._process and (self._busy or not self._ready) else []
 
     @property
     def deadline(self) -> float:
-        """Monotonic time at which :meth:`poll` has to look again, whatever happens."""
+        """Monotonic time at which :meth:`poll` has to be called again in any case."""
         return self._deadline if self._busy or not self._ready else float("inf")
 
     def submit(self, job: Job) -> None:
@@ -109,15 +109,17 @@ class DeviceWorker:
         assert self.idle and self._process is not None
         self._busy = True
         self._since = time.monotonic()
-        self._deadline = float("inf")  # until it has the device: whoever has it now is killed in time by its own parent
+        self._deadline = float(
+            "inf"
+        )  # until it has the device: a process that holds it longer is killed by its own parent
         with suppress(OSError):  # if it died idle, poll sees the closed pipe
             self._process.connection.send(job)
 
     def poll(self) -> Reply | None:
-        """The running job's reply once there is one; a lost process is a reply too, and is replaced.
+        """The running job's reply once there is one; a lost process also gives a reply and is replaced.
 
         Raises:
-            UserError: the first process does not start: there is no device, or it cannot do the task.
+            UserError: the first process does not start: there is no device, or it cannot run the task.
             DeviceLost: the replacement fails to start, three times in a row.
         """
         if self._process is None or self.idle:
@@ -159,7 +161,7 @@ class DeviceWorker:
         self._ready = self._busy = False
         self._since = time.monotonic()
         self._deadline = self._since + START_TIMEOUT_S
-        # Where allowed, ahead of the compile workers: the host must never hold up the timed launches.
+        # Above the compile workers' priority, where allowed: the host must never delay timed launches.
         self._process = WorkerProcess(serve_device, self._setup, self._log, self._environment, nice=-10)
 
     def _receive(self, message: Reply | OnDevice | Started | StartFailed) -> Reply | None:
@@ -181,7 +183,7 @@ class DeviceWorker:
         return message
 
     def _lost(self, timeout: str | None) -> Reply | None:
-        """The process died, or is over its time: kill, replace, and blame the job if there was one."""
+        """The process died or is past its deadline: kill and replace it, and report its job, if any, as failed."""
         assert self._process is not None
         if not self._busy:
             late = f"the {self.what} process did not start within {START_TIMEOUT_S:.0f} s"
@@ -198,7 +200,7 @@ class DeviceWorker:
             raise UserError(message)
         self._failed_starts += 1
         if self._failed_starts >= MAX_FAILED_STARTS:
-            raise DeviceLost(f"the {self.what} process does not start any more: {message}")
+            raise DeviceLost(f"the {self.what} process cannot be restarted: {message}")
         self._replace()
 
     def _replace(self) -> None:

@@ -24,11 +24,11 @@ _Compiled = tuple[int, CompileOutcome]
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One configuration's outcome.
+    """The outcome of one configuration.
 
     Attributes:
-        compiled: what was measured, ``None`` if it did not compile.
-        gpu: which of the engine's devices measured it; ``None`` if none did (failed before, or an alias).
+        compiled: the measured plan; ``None`` if it did not compile.
+        gpu: index of the device that measured it; ``None`` if none did (failed before, or an alias).
     """
 
     ticket: int
@@ -42,12 +42,12 @@ class Engine:
     """Feeds configurations through the compile pool to the devices, first in, first out.
 
     Args:
-        compile_pool: compiles.
-        devices: measure; already started.
+        compile_pool: the pool that compiles.
+        devices: the started devices that measure.
         ready_limit: compiled configurations that may wait for a device before compiling pauses.
 
-    Warm-ups and launchers are charged to no configuration, in a run as in a recording: they would stick to whatever
-    came first. They stand beside the costs, as ``setup_s``.
+    Warm-ups and launchers are charged to no configuration, in runs and in recordings, since they would fall on
+    whichever came first. They are recorded beside the costs as ``setup_s``.
 
     A configuration with the same machine code, grids and arguments as an earlier one (an *alias*) is not
     measured again: it gets the earlier measurement, at its full cost.
@@ -74,18 +74,20 @@ class Engine:
         self.begin()
 
     def remember(self, fingerprint: str, measurement: Measurement) -> None:
-        """An earlier session measured this binary: its aliases need no measurement, and it may be the incumbent."""
+        """Register a binary that an earlier session measured, whose aliases need no measurement; it may be the
+        incumbent."""
         self._known[fingerprint] = measurement
         self._improve(measurement.latency_ms)
 
     def evaluate(self, configurations: Iterable[Configuration], limits: Limits = NO_LIMITS) -> Iterator[Result]:
-        """Results as they come, tickets counting the configurations from 0; ``configurations`` is read lazily.
+        """Yield results as they arrive, with tickets counting the configurations from 0; ``configurations`` is read
+        lazily.
 
         Args:
-            limits: of each of them.
+            limits: limits of each evaluation.
 
         Raises:
-            DeviceLost, CompilePoolError: device or workers cannot be started any more.
+            DeviceLost, CompilePoolError: device or workers cannot be restarted.
         """
         source = enumerate(configurations)
         more = True
@@ -103,10 +105,10 @@ class Engine:
             yield from self.step()
 
     def begin(self, compiled: Callable[[int, float], None] | None = None) -> None:
-        """Start anew: what was submitted before is nobody's any more.
+        """Start anew and forget earlier submissions.
 
         Args:
-            compiled: told of each compile that ended, by its ticket and CPU seconds, before its result is.
+            compiled: called with ticket and CPU seconds of each ended compile, before its result is returned.
         """
         self._compiled = compiled
         self._waiting, self._running = {}, {}
@@ -115,19 +117,19 @@ class Engine:
         self._compile_before_s = self._compile_pool.busy_s - self.activity.compile_busy_s
 
     def submit(self, ticket: int, configuration: Configuration, limits: Limits | None = None) -> None:
-        """Send a configuration on its way; its result comes from :meth:`step`."""
+        """Submit a configuration; its result comes from :meth:`step`."""
         limits = limits or NO_LIMITS
         self._waiting[ticket] = configuration, limits
         self._compile_pool.submit(ticket, configuration, limits.compile_s)
 
     def step(self, wake: Connection | None = None) -> list[Result]:
-        """Results that are there; without one, wait until something happens, which may be only that a compile ended.
+        """Available results; if there are none, wait for an event, which may be only the end of a compile.
 
         Args:
-            wake: ends the wait as well when it is readable.
+            wake: a connection that also ends the wait when readable.
 
         Raises:
-            DeviceLost, CompilePoolError: device or workers cannot be started any more.
+            DeviceLost, CompilePoolError: device or workers cannot be restarted.
         """
         finished: list[Result] = []
         self._feed(finished)
@@ -150,11 +152,11 @@ class Engine:
                 finished.append(self._finish((ticket, outcome), outcome.failure()))
             else:
                 self._ready.append((ticket, outcome))
-        self._feed(finished)  # whatever the caller does with these, the devices have their next jobs already
+        self._feed(finished)  # so that the devices have their next jobs before the caller handles these results
         return finished
 
     def _feed(self, finished: list[Result]) -> None:
-        """Give each idle device its next job. Aliases on the way are finished without it."""
+        """Give each idle device its next job. Aliases are finished without a device."""
         for gpu, device in enumerate(self._devices):
             while self._ready and device.idle:
                 job = self._ready.popleft()
@@ -169,7 +171,7 @@ class Engine:
                     finished.append(self._finish(job, replace(alias, alias=True, setup_s=0.0)))
 
     def compile(self, configurations: Sequence[Configuration]) -> dict[int, CompiledPlan]:
-        """Compile without measuring: what compiled, by position."""
+        """Compile without measuring: returns compiled plans by position."""
         plans: dict[int, CompiledPlan] = {}
         for ticket, configuration in enumerate(configurations):
             self._compile_pool.submit(ticket, configuration)
@@ -182,12 +184,12 @@ class Engine:
 
     @property
     def idle_workers(self) -> int:
-        """Compile workers that would begin at once with what is submitted now."""
+        """Number of compile workers that would start a new submission at once."""
         return self._compile_pool.idle
 
     @property
     def at_devices(self) -> int:
-        """Compiled configurations that wait for a device or are on one."""
+        """Number of compiled configurations that wait for a device or are on one."""
         return len(self._ready) + len(self._running)
 
     def _wait(self, starved: bool, wake: Connection | None) -> None:

@@ -1,4 +1,4 @@
-"""Temporary folders that go away even if their process is killed, and the advisory lock on a device."""
+"""Temporary folders that are removed even if their process is killed, and the advisory lock on a device."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from harness.errors import UserError
 FOLDER_PREFIX = "nearopt-session-"
 FOLDER_LOCK = "in-use"
 LOCK_PLACES = ("/run/lock", "/dev/shm", "/var/tmp", "/tmp")
-"""The first that every user may write to."""
+"""Candidate folders for locks; the first that every user may write to is used."""
 
 
 class PrivateFolder:
-    """A fresh folder, deleted when closed; what killed processes left behind is deleted when one is made."""
+    """A fresh folder, deleted when closed; creating one deletes those that killed processes left behind."""
 
     def __init__(self) -> None:
         remove_abandoned_folders()
@@ -31,7 +31,7 @@ class PrivateFolder:
         self._lock = try_lock(self.path / FOLDER_LOCK)
 
     def close(self) -> None:
-        """Delete it. Safe to call twice."""
+        """Delete the folder. Safe to call twice."""
         shutil.rmtree(self.path, ignore_errors=True)
         if self._lock is not None:
             self._lock.close()
@@ -44,19 +44,19 @@ class PrivateFolder:
 
 
 def lock_folder() -> Path:
-    """Where every NearOpt process of this machine looks for locks, whoever starts it and whatever its ``TMPDIR`` is."""
+    """The folder of locks for all NearOpt processes of this machine, independent of the user and of ``TMPDIR``."""
     for place in map(Path, LOCK_PLACES):
         with suppress(OSError):
-            if place.is_dir() and place.stat().st_mode & stat.S_IWOTH:  # the same answer for root and for all others
+            if place.is_dir() and place.stat().st_mode & stat.S_IWOTH:  # the same result for root and for other users
                 return place
     return Path(tempfile.gettempdir())
 
 
 def open_for_all(path: Path) -> IO[str]:
-    """A lock's file: made so that every user can open it, and opened to be read where another user made it otherwise.
+    """Open a lock file: create it for all users, or open it read-only if another user created it otherwise.
 
     Raises:
-        UserError: it cannot be opened, or is no file.
+        UserError: it cannot be opened, or is not a file.
     """
     try:
         descriptor = _descriptor(path)
@@ -70,7 +70,7 @@ def open_for_all(path: Path) -> IO[str]:
 
 
 def _descriptor(path: Path) -> int:
-    careful = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # everybody may put something in this place
+    careful = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # any user may have put something in this place
     for _ in range(3):
         # Not with O_CREAT at once: Linux may refuse that for another user's file in a folder like /tmp.
         try:
@@ -80,17 +80,17 @@ def _descriptor(path: Path) -> int:
         except FileNotFoundError:
             with suppress(FileExistsError):
                 descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | careful, 0o666)
-                os.fchmod(descriptor, 0o666)  # whatever the umask
+                os.fchmod(descriptor, 0o666)  # independent of the umask
                 return descriptor
     raise FileNotFoundError(errno.ENOENT, "comes and goes")
 
 
 def remove_abandoned_folders() -> None:
-    """Delete what sessions left behind that were killed before they could clean up."""
+    """Delete folders of sessions that were killed before they could clean up."""
     for folder in Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}*"):
         if not (folder / FOLDER_LOCK).exists():
-            continue  # just being made
-        with suppress(OSError, UserError):  # another user's
+            continue  # being created right now
+        with suppress(OSError, UserError):  # a folder of another user
             lock = try_lock(folder / FOLDER_LOCK)
             if lock is not None:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -109,7 +109,7 @@ def try_lock(path: Path, *, shared: bool = False) -> IO[str] | None:
 
 
 def lock_device(uuid: str, *, shared: bool = False) -> IO[str]:
-    """The lock on the device, alone or together with other sessions that share it.
+    """Take the lock on the device, exclusively or shared with other sessions.
 
     Raises:
         UserError: another process holds it.
@@ -119,7 +119,7 @@ def lock_device(uuid: str, *, shared: bool = False) -> IO[str]:
     if file is None:
         expected = "wait for it, stop it, or run both with backend.share_device=true"
         raise UserError(f"{uuid}: in use by another NearOpt process (pid {_noted(path)}): {expected}")
-    with suppress(OSError):  # another user's, which can be locked and not written
+    with suppress(OSError):  # a file of another user can be locked but not written
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
@@ -136,15 +136,15 @@ def _noted(path: Path) -> str:
 
 
 def turn_file(uuid: str) -> Path:
-    """Locked by the one of several sessions on the device whose work is on it right now."""
+    """The file that is locked by the session whose work is on the shared device right now."""
     return lock_folder() / f"nearopt-{uuid or 'gpu'}.turn"
 
 
 @contextmanager
 def turn(path: Path | None) -> Iterator[None]:
-    """Have the device alone inside the block; ``None`` where nobody else can be on it.
+    """Hold the device exclusively inside the block; ``path`` is ``None`` if it is not shared.
 
-    Whoever is killed in its turn gives it up with its file descriptors.
+    A process killed during its turn releases it with its file descriptors.
     """
     if path is None:
         yield

@@ -1,4 +1,4 @@
-"""What travels between the parent, the compile workers and the GPU process. All of it pickles."""
+"""Messages between the parent, the compile workers and the GPU process. All can be pickled."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ class CompileOutcome:
 
     Attributes:
         status: ``ok``, ``compile_error``, ``out_of_resources``, ``compile_timeout`` or ``worker_crash``.
-        compile_s: CPU seconds charged: those of the first compile where the cache had it.
-        spent_s: CPU seconds really spent.
+        compile_s: CPU seconds charged: those of the first compile if the binary was cached.
+        spent_s: CPU seconds actually spent.
         compiled: what to load, if ``ok``.
         message: one line about a failure.
     """
@@ -65,7 +65,7 @@ class Evaluate:
 
     Attributes:
         incumbent_ms: the best latency so far, if any.
-        limits: by the run's rules.
+        limits: limits from the run's rules.
     """
 
     configuration: Configuration
@@ -76,7 +76,7 @@ class Evaluate:
 
 @dataclass(frozen=True, slots=True)
 class Resample:
-    """Take ``samples`` more latencies of a checked configuration; of the vendor's call if there is none."""
+    """Take ``samples`` more latencies of a checked configuration; of the vendor's call if no configuration is given."""
 
     samples: int
     configuration: Configuration | None = None
@@ -88,13 +88,13 @@ Job = Evaluate | Resample
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the GPU process learned.
+    """The reply of the GPU process to a job.
 
     Attributes (beyond those of :class:`~harness.evaluation.Measurement`):
-        healthy: false where its device context is lost and it has ended.
-        idle_s: seconds that it had waited for this job.
-        setup_s: seconds spent on what is not the configuration's own: a warm-up after an idle time, and the
-            launcher of a signature that this process meets for the first time.
+        healthy: false if its device context is lost and the process has ended.
+        idle_s: seconds that the process had waited for this job.
+        setup_s: seconds spent on work that does not belong to the configuration: a warm-up after idle time, and the
+            launcher of a signature that is new to this process.
     """
 
     status: Status
@@ -114,7 +114,7 @@ class Started:
 
     Attributes:
         vendor: the vendor library's name, empty if the kernel has no such call.
-        versions: of what the process runs on (torch, triton, CUDA).
+        versions: versions of torch, triton and CUDA in the process.
     """
 
     vendor: str = ""
@@ -123,7 +123,7 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class OnDevice:
-    """The job has the device from now on."""
+    """The job holds the device from now on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Failure messages: one short line out of whatever a compiler or a driver printed."""
+"""Failure messages: one short line from the output of a compiler or driver."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Child processes that may hang, crash or print anything, and that the parent can always get rid of."""
+"""Child processes that may hang, crash or print anything, and that the parent can always end."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Serve = Callable[[Connection, Any], None]
 
 
 class Unkillable(RuntimeError):
-    """A child process survived SIGKILL: the driver is stuck, and the machine needs a person."""
+    """A child process survived SIGKILL: the driver is stuck, and a person has to look at the machine."""
 
 
 @contextmanager
@@ -51,7 +51,7 @@ def process_context() -> BaseContext:
     method = os.environ.get(START_METHOD_VARIABLE, "forkserver")
     context = multiprocessing.get_context(method)
     if method == "forkserver":
-        kernels = [name for name in sys.modules if name.startswith("kernels.")]  # some import whole compilers
+        kernels = [name for name in sys.modules if name.startswith("kernels.")]  # some modules import whole compilers
         context.set_forkserver_preload([*PRELOAD, *sorted(kernels)])
     return context
 
@@ -65,7 +65,7 @@ class WorkerProcess:
         setup: pickled to the child.
         log: file that receives everything the child writes to file descriptors 1 and 2.
         environment: set in the child before anything else; ``None`` removes a variable.
-        nice: added to the child's niceness; negative values are taken only where allowed.
+        nice: added to the child's niceness; negative values apply only where allowed.
     """
 
     serve: Serve
@@ -82,7 +82,7 @@ class WorkerProcess:
         # Workers compile for the device even when this process interprets kernels (tests on a CPU).
         with _without("TRITON_INTERPRET"), safely():
             self._process.start()
-        child.close()  # or the pipe would never report the child's end
+        child.close()  # otherwise the pipe would never report the child's end
 
     @property
     def pid(self) -> int:
@@ -117,7 +117,7 @@ class WorkerProcess:
         return f"{ending}: {words}" if words else ending
 
     def output(self) -> str:
-        """What the child printed since it last cleared its log: the end of it, if it is long."""
+        """The child's output since it last cleared its log; only the end if it is long."""
         try:
             with self.log.open("rb") as file:
                 file.seek(max(0, self.log.stat().st_size - OUTPUT_LIMIT))
@@ -127,7 +127,7 @@ class WorkerProcess:
 
 
 def clear_output() -> None:
-    """In a child: forget what was printed so far."""
+    """In a child: discard the output so far."""
     sys.stdout.flush()
     sys.stderr.flush()
     with suppress(OSError):
@@ -143,17 +143,17 @@ def _child(
     environment: dict[str, str | None],
     nice: int,
 ) -> None:
-    os.setpgid(0, 0)  # its own group: dies with its children, and Ctrl-C is the parent's to handle
+    os.setpgid(0, 0)  # its own group: it dies with its children, and only the parent handles Ctrl-C
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for name, value in environment.items():
         if value is None:
             os.environ.pop(name, None)
         else:
             os.environ[name] = value
-    tempfile.tempdir = None  # the fork server may have decided already; TMPDIR may be new
+    tempfile.tempdir = None  # the fork server may have cached it; TMPDIR may have changed
     try:
         _redirect_output(log)
-    except FileNotFoundError:  # the session was closed before this process had begun: there is nobody to serve
+    except FileNotFoundError:  # the session was closed before this process started: there is nothing to serve
         return
     with suppress(OSError):
         os.nice(nice)
@@ -172,7 +172,7 @@ def _redirect_output(log: Path) -> None:
 
 
 def _die_with_parent(parent: int) -> None:
-    """A child blocked on the device doesn't notice that its pipe closed; nothing may outlive the parent."""
+    """End with the parent: a child blocked on the device would not notice that its pipe closed."""
     while True:
         time.sleep(1.0)
         try:

@@ -1,4 +1,4 @@
-"""Comparing outputs with the reference, cheaply and many times."""
+"""Compare outputs with the reference, cheaply and repeatedly."""
 
 from __future__ import annotations
 

@@ -34,9 +34,9 @@ class Session:
     """Processes for measuring one kernel, with an empty compile cache of their own.
 
     Args:
-        kernel, device, options: what is measured, where and how.
+        kernel, device, options: the measured kernel, the device and the options.
         beside: further devices of the same model, which share the work.
-        work: what the processes run; tests put fakes here.
+        work: factory of what the processes run; tests pass fakes.
         cache: a compile cache to share with other sessions of one recording job instead. Binaries in it are
             not compiled again; configurations are charged what the first compile cost.
 
@@ -71,7 +71,7 @@ class Session:
     def _open(self, kernel: Kernel, options: SessionOptions, work: MakeWork, cache: Path) -> None:
         folder = self._folder.path
         cache.mkdir(exist_ok=True)
-        # A killed worker leaves ptxas's files behind: in our folder they go away with us.
+        # A killed worker leaves ptxas's files behind: in this folder they are removed with it.
         environment = {**triton_environment(cache), "TMPDIR": str(folder)}
         works = [work(kernel, device, options, cache) for device in self.devices]
         self._workers = tuple(
@@ -101,7 +101,7 @@ class Session:
         """What the first GPU process reported when it was ready; waits for all of them.
 
         Raises:
-            UserError: one does not start.
+            UserError: a GPU process does not start.
         """
         first, *_ = [worker.wait_until_started() for worker in self.workers]
         return first

@@ -1,4 +1,4 @@
-"""How many samples a configuration gets. Pure arithmetic: who takes a sample is the caller's business."""
+"""Decide how many samples a configuration gets: pure arithmetic, while the caller takes the samples."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Take = Callable[[int], list[float]]
 """Takes that many latency samples, in ms."""
 
 MIN_SAMPLES = 3
-"""Taken even if they cost more than the budget, unless a single one does."""
+"""Number of samples taken even beyond the budget, unless a single one exceeds it."""
 MAD_TO_SIGMA = 1.4826
 """Median absolute deviation to standard deviation, for a normal distribution."""
 MEDIAN_TO_MEAN = 1.2533
@@ -26,21 +26,21 @@ MEDIAN_TO_MEAN = 1.2533
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """When to stop sampling.
+    """Options that decide when sampling stops.
 
     Attributes:
-        samples: taken of every configuration that is not hopeless.
-        max_samples: taken at most, while the stated precision is not reached.
+        samples: number of samples of a configuration that is not hopeless.
+        max_samples: most samples, taken until the stated precision is reached.
         relative_error: stated standard error of the median, relative to it.
         slow_factor: a configuration this many times slower than the incumbent is hopeless …
-        slow_samples: … and gets only so many samples.
+        slow_samples: … and gets only this many samples.
         budget_s: no more samples once this much device time is spent on one configuration, in s.
-        warmup_s: device time spent busily before a configuration if the device was idle, in s.
+        warmup_s: device time of warm-up before a configuration if the device was idle, in s.
         launch: ``direct`` (as a program would launch it) or ``graph``: one CUDA graph per configuration is replayed,
             so that neither the host's launches nor the gaps between several launches are timed.
 
     Raises:
-        UserError: a value out of range.
+        UserError: a value is out of range.
     """
 
     samples: int = 20
@@ -63,19 +63,19 @@ class Timing:
                 raise UserError(f"backend.timing.{name}={getattr(self, name)}: expected more than 0")
 
     def to_json(self) -> dict[str, Any]:
-        """All fields, for metadata."""
+        """All fields in JSON types, for metadata."""
         return asdict(self)
 
     def collect(
         self, take: Take, incumbent_ms: float | None, overhead_ms: float = 0.0, limits: Limits = NO_LIMITS
     ) -> list[float]:
-        """Samples in the order taken; the first look, a warm-up, is kept only if nothing else is taken.
+        """Samples in the order taken; the first look, a warm-up, is kept only if there are no others.
 
         Args:
             take: takes n samples.
             incumbent_ms: the best latency known, in ms.
             overhead_ms: device time that a sample costs beyond its latency (cache flush), in ms.
-            limits: their test may end the samples at any one.
+            limits: limits whose test may end sampling after any sample.
         """
         look = take(1)[0]
         if look > self.budget_s * 1e3:
@@ -93,7 +93,7 @@ class Timing:
 
 
 def _tested(take: Take, samples: list[float], more: int, limits: Limits) -> list[float]:
-    """The samples and ``more``, or fewer where the test ends them: so many at a time as cannot end it earlier."""
+    """The samples and ``more`` new ones, or fewer if the test ends them; taken in chunks that cannot end it earlier."""
     most = len(samples) + more
     while len(samples) < most and (needed := limits.samples_to_end(samples)) != 0:
         left = most - len(samples)
@@ -111,4 +111,4 @@ def relative_error_of_median(samples: list[float]) -> float:
 
 
 IDLE_S = 0.1
-"""After this long without work clocks may have dropped, so a warm-up precedes the next measurement."""
+"""After this many seconds without work clocks may have dropped, so a warm-up precedes the next measurement."""

@@ -1,4 +1,4 @@
-"""Compile some configurations for a GPU that need not be here, as a session would: in workers, under a timeout."""
+"""Compile some configurations for a GPU that need not be present, in workers with a timeout, as a session does."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ H100 = AccelDevice(
     name="NVIDIA H100", slug="h100", capability=90, sm_count=132, shared_memory_bytes=232_448, l2_bytes=0,
     memory_bytes=0,
 )  # fmt: skip
-"""What is compiled for where there is no GPU."""
+"""The target device if there is no GPU."""
 
 
 def nvcc_found() -> bool:
@@ -41,14 +41,15 @@ def compiled(
     workers: int = 2,
     timeout_s: float = 30.0,
 ) -> Iterator[tuple[Configuration, CompileOutcome]]:
-    """The outcome of each configuration's compile, as they end; worker processes start and end with it.
+    """The outcome of each configuration's compile, in the order of their ends; worker processes start and end with the
+    iterator.
 
     Args:
-        device: what is compiled for.
-        timeout_s: wall seconds that one compile may take.
+        device: the target device.
+        timeout_s: most wall seconds of a compile.
 
     Raises:
-        UserError: nvcc is needed, and not installed.
+        UserError: nvcc is needed but not installed.
         CompilePoolError: the workers do not start.
     """
     options = SessionOptions(compile_workers=workers, compile_timeout_s=timeout_s)

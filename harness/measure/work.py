@@ -1,4 +1,4 @@
-"""What the processes of a session run, by kind of kernel."""
+"""Choose what the processes of a session run, by kind of kernel."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from kernels.cuda import CudaKernel
 
 @dataclass(frozen=True)
 class SessionOptions:
-    """How a session measures.
+    """Options of a session.
 
     Attributes:
         compile_workers: compile processes.
-        compile_timeout_s: wall seconds that one configuration may compile.
-        run_timeout_s: wall seconds that checking and timing one configuration may take.
-        seed: of the kernel's random inputs.
+        compile_timeout_s: most wall seconds of compiling one configuration.
+        run_timeout_s: most wall seconds of checking and timing one configuration.
+        seed: seed of the kernel's random inputs.
         timing: how many samples to take.
-        share_device: let other sessions that say so too on the device, one job at a time; waiting for them is charged
-            to nobody.
+        share_device: share the device with other sessions that allow it, one job at a time; waiting for them is not
+            charged.
     """
 
     compile_workers: int = field(default_factory=lambda: os.cpu_count() or 1)
@@ -47,11 +47,11 @@ class SessionOptions:
 
 
 MakeWork = Callable[[Kernel, AccelDevice, SessionOptions, Path], tuple[Compiler, Runner]]
-"""What the processes run: a compiler and a runner for (kernel, device, options, cache directory)."""
+"""Makes what the processes run: a compiler and a runner for (kernel, device, options, cache directory)."""
 
 
 def cuda_work(kernel: Kernel, device: AccelDevice, options: SessionOptions, cache: Path) -> tuple[Compiler, Runner]:
-    """Triton ahead of time on the CPU, CUDA on the device."""
+    """Compile Triton ahead of time on the CPU, and run on the CUDA device."""
     from harness.measure.triton.compiler import TritonCompiler
     from harness.measure.triton.runner import CudaRunner
     from harness.measure.triton.specialize import buffer_dtypes
@@ -62,10 +62,10 @@ def cuda_work(kernel: Kernel, device: AccelDevice, options: SessionOptions, cach
 
 
 def cpu_work(kernel: Kernel, device: AccelDevice, options: SessionOptions, cache: Path) -> tuple[Compiler, Runner]:
-    """Python callables on the CPU.
+    """Build and run Python callables on the CPU.
 
     Raises:
-        UserError: CUDA graphs were asked for.
+        UserError: CUDA graphs were requested.
     """
     from harness.measure.cpu.compiler import CpuCompiler
     from harness.measure.cpu.runner import CpuRunner
@@ -79,7 +79,7 @@ def cpu_work(kernel: Kernel, device: AccelDevice, options: SessionOptions, cache
 
 
 def nvcc_work(kernel: Kernel, device: AccelDevice, options: SessionOptions, cache: Path) -> tuple[Compiler, Runner]:
-    """CUDA C++ ahead of time on the CPU, and on the device.
+    """Compile CUDA C++ ahead of time on the CPU, and run it on the device.
 
     Raises:
         UserError: nvcc is not installed.
@@ -94,7 +94,7 @@ def nvcc_work(kernel: Kernel, device: AccelDevice, options: SessionOptions, cach
 
 
 def usual_work(kernel: Kernel, device: AccelDevice, options: SessionOptions, cache: Path) -> tuple[Compiler, Runner]:
-    """What the kernel's kind asks for."""
+    """The compiler and runner for the kernel's kind."""
     if isinstance(kernel, CpuKernel):
         return cpu_work(kernel, device, options, cache)
     return (nvcc_work if isinstance(kernel, CudaKernel) else cuda_work)(kernel, device, options, cache)

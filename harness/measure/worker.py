@@ -16,14 +16,14 @@ from harness.measure.process import clear_output
 
 
 class Runner(Protocol):
-    """What the process does with its device; pickled to it before it has started."""
+    """The work of the process with its device; pickled before the process starts."""
 
     def connect(self) -> None:
-        """Take the device, without using it. Any exception means that it cannot work."""
+        """Connect to the device without using it. Any exception means that the device is unusable."""
         ...
 
     def start(self) -> Started:
-        """Make inputs and reference. Any exception means that it cannot work."""
+        """Make inputs and reference. Any exception means that the task cannot run."""
         ...
 
     def run(self, job: Job) -> Reply:
@@ -33,11 +33,11 @@ class Runner(Protocol):
 
 @dataclass(frozen=True)
 class DeviceSetup:
-    """What the process is given.
+    """The setup of the GPU process.
 
     Attributes:
-        runner: what it does.
-        turns: the file whose lock gives one of several processes the device; ``None`` where there is one alone.
+        runner: the runner.
+        turns: the file whose lock gives one of several processes the device; ``None`` for a single process.
     """
 
     runner: Runner
@@ -45,9 +45,9 @@ class DeviceSetup:
 
 
 def serve_device(connection: Connection, setup: DeviceSetup) -> None:
-    """Start the runner, say so, then answer jobs until the pipe closes or the device context is lost.
+    """Start the runner, report it, then answer jobs until the pipe closes or the device context is lost.
 
-    Before each job it says that the device is its own, so that a wait for others is nobody's time.
+    Before each job it reports that it holds the device, so that waiting for others is not charged.
     """
     runner = setup.runner
     try:

@@ -1,8 +1,9 @@
-"""Independent draws, parameter by parameter: how often random search comes near the optimum of a large space.
+"""Independent draws, parameter by parameter: to measure how often random search comes near the optimum of a large
+space.
 
-Draw ``i`` of a seed is the same on whatever device and in whatever sitting, so that an interrupted recording goes on
-where it stopped. A draw that breaks a rule of the space counts as a draw (``outside``) and is not measured; one that
-was drawn before counts again and is measured once.
+Draw ``i`` of a seed is the same on every device and in every session, so that an interrupted recording resumes where it
+stopped. A draw that breaks a constraint counts as a draw (``outside``) and is not measured; a repeated draw counts
+again but is measured once.
 """
 
 from __future__ import annotations
@@ -25,37 +26,37 @@ from search_spaces.helion import description_of
 from search_spaces.space import SearchSpace
 
 BLOCK = 32
-"""Draws made at once: enough for the rules to be checked in bulk, few enough to keep no GPU waiting."""
+"""Draws made at once: enough to check constraints in bulk, few enough that no GPU waits."""
 BY_PARAMETER = "by_parameter"
 """The kind of sample, and the origin of its rows."""
 
 
 class Generator(Protocol):
-    """Where draws come from."""
+    """A generator of draws."""
 
     @property
     def how(self) -> str:
-        """In words."""
+        """A description of the generator in words."""
         ...
 
     def codes(self, seeds: Sequence[int]) -> Codes:
-        """One canonical row a seed, shape ``[n, d]``; it may break constraints, or be all ``-1``."""
+        """One canonical row per seed, shape ``[n, d]``; it may break constraints, or be all ``-1``."""
         ...
 
 
 class UniformParameters:
-    """Every active parameter uniformly, in declaration order."""
+    """Draws every active parameter uniformly, in declaration order."""
 
     def __init__(self, space: SearchSpace) -> None:
         self._space = space
 
     @property
     def how(self) -> str:
-        """In words."""
+        """A description of the generator in words."""
         return "each active parameter uniformly"
 
     def codes(self, seeds: Sequence[int]) -> Codes:
-        """One canonical row a seed, shape ``[n, d]``; it may break constraints."""
+        """One canonical row per seed, shape ``[n, d]``; it may break constraints."""
         return np.concatenate([drawn(self._space, np.random.default_rng(seed), 1) for seed in seeds])
 
 
@@ -69,12 +70,12 @@ def generator_of(space: SearchSpace) -> Generator:
 
 
 class DrawStream:
-    """The draws of a seed, by index.
+    """The draws of one seed, by index.
 
     Args:
-        space: what is drawn from.
-        seed: of the stream.
-        generator: how; :func:`generator_of` by default.
+        space: the space to draw from.
+        seed: seed of the stream.
+        generator: the generator; :func:`generator_of` by default.
     """
 
     def __init__(self, space: SearchSpace, seed: np.random.SeedSequence, generator: Generator | None = None) -> None:
@@ -85,11 +86,11 @@ class DrawStream:
 
     @property
     def how(self) -> str:
-        """In words."""
+        """A description of the generator in words."""
         return self._generator.how
 
     def __getitem__(self, index: int) -> Configuration | None:
-        """Draw ``index``, counted from 0; ``None`` outside the space's rules."""
+        """Draw ``index``, counted from 0; ``None`` if it breaks a constraint."""
         start = index - index % BLOCK
         if start != self._start:
             self._start, self._block = start, list(self._made(start))
@@ -103,7 +104,7 @@ class DrawStream:
 
 
 def _seed_of(seed: np.random.SeedSequence, index: int) -> int:
-    """The seed of draw ``index``: a child of the stream's seed, which has not to be spawned in order."""
+    """The seed of draw ``index``: a child of the stream's seed, independent of the order of use."""
     child = np.random.SeedSequence(entropy=seed.entropy, spawn_key=(*seed.spawn_key, index))
     high, low = child.generate_state(2)
     return int(high) << 32 | int(low)
@@ -118,16 +119,16 @@ def measure_draws(
     deadline: float,
     measured: Callable[[str, Result], str],
 ) -> bool:
-    """Measure and log draws until there are ``total`` or the time is up; false if the user stopped it.
+    """Measure and log draws until there are ``total`` or the deadline passes; returns false if the user stopped it.
 
-    What is started before the deadline is finished, so that the draws in the log are the first ones without a gap. A
-    user who cannot wait for that leaves gaps, which a later sitting fills.
+    Measurements started before the deadline are finished, so that the log holds the first draws without a gap. If the
+    user interrupts them, a later session fills the gaps.
 
     Args:
-        stream: the draws; those in the log are not made again.
-        total: of all sittings together.
+        stream: the draws; those in the log are not measured again.
+        total: number of draws over all sessions.
         deadline: monotonic time after which no draw is made.
-        measured: told each key and result; a note for the progress display.
+        measured: called with each key and result; returns a note for the progress display.
     """
     results, draws = log.content.results, log.content.draws
     pending: dict[str, int] = {}
@@ -161,13 +162,13 @@ def measure_draws(
 
 @dataclass(frozen=True)
 class Drawn:
-    """What there is of a stream: its first draws, without a gap.
+    """The first draws of a stream, without a gap.
 
     Attributes:
-        draws: how many.
-        outside: of them, those that break a rule of the space and were not measured.
+        draws: number of draws.
+        outside: number of draws that break a constraint and were not measured.
         times: how often each configuration was drawn, by key.
-        first: its first draw, by key.
+        first: index of the first draw of each configuration, by key.
     """
 
     draws: int
@@ -180,7 +181,7 @@ NOTHING_DRAWN = Drawn(0, 0, {}, {})
 
 
 def drawn_so_far(content: LogContent) -> Drawn:
-    """The draws of a log up to the first that is missing."""
+    """The draws of a log up to the first missing one."""
     times, first = dict[str, int](), dict[str, int]()
     index = outside = 0
     while index in content.draws:
@@ -197,7 +198,7 @@ def drawn_so_far(content: LogContent) -> Drawn:
 
 
 def draws_coverage(how: str, seed: int, drawn: Drawn) -> dict[str, Any]:
-    """The landscape's ``coverage``."""
+    """The entry ``coverage`` of the landscape's metadata."""
     return {
         "kind": "sample",
         "how": BY_PARAMETER,

@@ -1,4 +1,4 @@
-"""What a recording is made with, what identifies it, and what its landscape says of it."""
+"""Options of a recording, its identity, and the metadata of its landscape."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ LOG_SUFFIX = ".recording.jsonl"
 
 @dataclass(frozen=True)
 class RecordOptions:
-    """How a recording is made.
+    """Options of a recording.
 
     Attributes:
         session: workers, timeouts, samples and the seed of order and sample (inputs are fresh in every recording).
-        retiming: of the best and the anchors, afterwards.
-        limit: measure only so many configurations, drawn uniformly without replacement.
-        deadline_s: start no configuration after so many seconds, and stop cleanly.
-        draws: measure so many independent draws, parameter by parameter, instead (see :mod:`harness.record.draws`).
-            It is no part of what a recording is: a later sitting may want more.
-        finish: make a landscape of the draws that there are at the deadline.
+        retiming: how the best and the anchors are re-timed afterwards.
+        limit: measure only this many configurations, drawn uniformly without replacement.
+        deadline_s: start no configuration after this many seconds, and stop cleanly.
+        draws: measure this many independent draws, parameter by parameter, instead (see :mod:`harness.record.draws`).
+            It is not part of a recording's identity, since a later session may ask for more.
+        finish: write a landscape from the draws made by the deadline.
         searches: strategies, each with its seed, budget and batch, that look for better configurations in the
-            whole space afterwards; what they visit has ``origin="search"`` and only sets t*.
+            whole space afterwards; their configurations have ``origin="search"`` and only set t*.
     """
 
     session: SessionOptions = field(default_factory=SessionOptions)
@@ -54,13 +54,13 @@ class Recording:
 
     Attributes:
         task: the task's name without the device.
-        kernel, space: what is measured.
+        kernel, space: the measured kernel and its space.
         out: the landscape file to write.
-        device: on what.
-        beside: further devices of the same model; each configuration is measured on whichever is free, and each device
+        device: the device to measure on.
+        beside: further devices of the same model; each configuration is measured on a free one, and each device
             re-times the best, the first one for the record.
-        options: how.
-        command: kept in the metadata.
+        options: options of the recording.
+        command: the command line, for the metadata.
     """
 
     task: str
@@ -79,7 +79,7 @@ class Recording:
 
 
 def recording_identity(recording: Recording) -> dict[str, Any]:
-    """What must not change between the sessions of one recording."""
+    """Facts that must not change between the sessions of one recording."""
     session = recording.options.session
     return {
         "task": recording.task,
@@ -141,7 +141,7 @@ def _coverage(recording: Recording, wanted: int) -> dict[str, Any]:
     feasible = space.size if space.enumerable else None
     if wanted == feasible:
         return {"kind": "exhaustive"}
-    among = "more than can be listed" if feasible is None else str(feasible)
+    among = "more than can be enumerated" if feasible is None else str(feasible)
     return {"kind": "sample", "drawn": f"uniformly without replacement, seed {seed}: {wanted} of {among}"}
 
 
@@ -156,7 +156,7 @@ def _search_facts(search: RunConfig) -> dict[str, Any]:
 
 
 def session_facts(devices: Sequence[AccelDevice]) -> dict[str, Any]:
-    """The cards, and the first one's state at the start of a session."""
+    """The cards, and the state of the first one at the start of a session."""
     return {
         "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "uuid": devices[0].uuid,

@@ -1,4 +1,4 @@
-"""The append-only file beside a recording: every measurement as it is made, one JSON document a line."""
+"""The append-only file beside a recording: every measurement as it is made, one JSON document per line."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from harness.system.sealed_lines import CHECK, Seals, sealed
 
 @dataclass(frozen=True, slots=True)
 class LoggedResult:
-    """What the log holds of one configuration.
+    """The log's entry for one configuration.
 
     Attributes:
         binary: fingerprint of what was launched, empty if it did not compile.
-        origin: ``uniform``, ``by_parameter``, or ``search`` where a search asked for it.
+        origin: ``uniform``, ``by_parameter``, or ``search`` if a search asked for it.
         gpu: UUID of the device that measured it; empty if none did.
     """
 
@@ -41,13 +41,13 @@ class LoggedResult:
 
 @dataclass
 class LogContent:
-    """Everything that a log holds.
+    """The content of a log.
 
     Attributes:
-        metadata: of the landscape, as far as it is known before measuring.
+        metadata: metadata of the landscape, as far as known before measuring.
         sessions: facts of each process that appended (device, versions, when).
         results: rows by configuration key.
-        draws: key by index of independent draws, ``None`` for one outside the space's rules.
+        draws: key by index of independent draws, ``None`` for one that breaks a constraint.
         retimed: samples in ms by configuration key, ``None`` before the re-timing.
         retimed_beside: the same from each further device, by UUID.
         vendor: name and samples in ms of the vendor's call, ``None`` if there is none.
@@ -73,7 +73,7 @@ class LogContent:
 
 
 class RecordLog:
-    """Opens or creates a log and holds what is in it.
+    """Opens or creates a log and holds its content.
 
     Args:
         path: the file.
@@ -81,10 +81,10 @@ class RecordLog:
         metadata: written when the file is created.
 
     Attributes:
-        unverified: so many lines at its beginning have no check: an older NearOpt wrote them.
+        unverified: number of lines at its beginning without a checksum, which an older NearOpt wrote.
 
     Raises:
-        UserError: the file belongs to another recording, is no log or was changed, cannot be written, or another
+        UserError: the file belongs to another recording, is not a log or was changed, cannot be written, or another
             process writes it.
     """
 
@@ -115,16 +115,16 @@ class RecordLog:
         self._append({"kind": "session", **facts})
 
     def started(self, versions: Mapping[str, str]) -> None:
-        """The session's GPU process is ready and runs on these versions."""
+        """Log that the session's GPU process is ready, and its versions."""
         self.content.sessions[-1]["versions"] = dict(versions)
         self._append({"kind": "started", "versions": dict(versions)})
 
     def result(self, key: str, result: Result, gpu: str, origin: str = "uniform", draw: int | None = None) -> None:
-        """A configuration is measured, on the device with the UUID ``gpu`` or on none; it was draw ``draw``, if any."""
+        """Log the result of a configuration, its device's UUID ``gpu`` (empty for none) and its draw number, if any."""
         measurement, state = result.measurement, result.measurement.device_state
         binary = "" if result.compiled is None else result.compiled.fingerprint
         self.content.results[key] = LoggedResult(result.configuration, measurement, binary, origin, gpu)
-        self.content.retimed = None  # it may be the best
+        self.content.retimed = None  # this configuration may be the best
         if draw is not None:
             self.content.draws[draw] = key
         self._append(
@@ -148,7 +148,7 @@ class RecordLog:
         )
 
     def drawn(self, index: int, key: str | None) -> None:
-        """Draw ``index`` needs no measurement: it repeats the one with the key, or is outside the space's rules."""
+        """Log a draw that needs no measurement, since it repeats a configuration or breaks a constraint."""
         self.content.draws[index] = key
         self._append({"kind": "draw", "index": index, "key": key})
 
@@ -158,14 +158,14 @@ class RecordLog:
         vendor: tuple[str, list[float]] | None,
         beside: Mapping[str, dict[str, list[float]]],
     ) -> None:
-        """The re-timing is complete; ``beside`` is what further devices measured, by UUID."""
+        """Log the complete re-timing; ``beside`` has the samples of further devices, by UUID."""
         self.content.retimed, self.content.vendor = dict(samples_ms), vendor
         self.content.retimed_beside = dict(beside)
         self._append({"kind": "retimed", "samples_ms": dict(samples_ms), "vendor": vendor, "beside": dict(beside)})
 
     def close(self) -> None:
         """Close the file."""
-        with suppress(OSError):  # a full disk, perhaps what went before
+        with suppress(OSError):  # the disk may be full, which may have caused an earlier error
             self._file.close()
 
     def __enter__(self) -> Self:
@@ -182,10 +182,10 @@ class RecordLog:
 
 
 def _lock(path: Path, file: IO[str]) -> None:
-    """Keep others from writing the same log, as long as this process has it open.
+    """Lock the log against other writers while this process has it open.
 
     Raises:
-        UserError: another process has.
+        UserError: another process has locked it.
     """
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -198,7 +198,7 @@ def _lock(path: Path, file: IO[str]) -> None:
 
 
 def _drop_torn_line(path: Path) -> None:
-    """A process killed while writing leaves half a line at the end."""
+    """Remove half a line at the end, which a process killed while writing leaves."""
     data = path.read_bytes()
     if not data.endswith(b"\n"):
         with path.open("r+b") as file:
@@ -210,7 +210,7 @@ def read_log(path: Path) -> LogContent:
     """Read a log without changing it.
 
     Raises:
-        UserError: it is no log.
+        UserError: the file is not a log.
     """
     return _load(path)[0]
 
@@ -237,7 +237,7 @@ def _load(path: Path) -> tuple[LogContent, dict[str, Any], Seals]:
                     document["origin"],
                     document.get("gpu", ""),
                 )
-                content.retimed = None  # more was measured since
+                content.retimed = None  # more was measured afterwards
                 if "draw" in document:
                     content.draws[document["draw"]] = document["key"]
             elif kind == "draw":

@@ -1,4 +1,4 @@
-"""What one session of a recording does, phase by phase: measure, search, re-time."""
+"""The phases of a recording session: measure, search, re-time."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from harness.system.terminal import warn
 
 @dataclass
 class Phases:
-    """The phases of one session, and what they share.
+    """The phases of one session and their common state.
 
     Attributes:
-        recording, log, session: what is recorded, where each measurement is kept, and what measures.
+        recording, log, session: the recording, the log of its measurements, and the measuring session.
         start: monotonic time from which the deadline counts.
-        compiled: plans of what worked, by configuration key: re-timing does not compile these again.
+        compiled: plans of successful configurations by key, which re-timing does not compile again.
         interrupted: the user stopped it.
     """
 
@@ -41,12 +41,13 @@ class Phases:
 
     @property
     def deadline(self) -> float:
-        """Monotonic time after which nothing is started."""
+        """Monotonic time after which no work is started."""
         deadline_s = self.recording.options.deadline_s
         return float("inf") if deadline_s is None else self.start + deadline_s
 
     def measure(self, configurations: Sequence[Configuration]) -> bool:
-        """Measure and log each configuration; whether all were, before the deadline or the user stopped it."""
+        """Measure and log each configuration; returns whether all were measured before the deadline or an
+        interruption."""
         began, finished = time.monotonic(), 0
         with ProgressDisplay(f"record {self.recording.out.name}", len(configurations)) as progress:
             try:
@@ -63,7 +64,7 @@ class Phases:
         return finished == len(configurations)
 
     def draw(self, stream: DrawStream) -> bool:
-        """As :meth:`measure`, of independent draws; at the deadline too, if what is drawn by then is to be finished."""
+        """Like :meth:`measure` for independent draws; with ``finish`` it also succeeds at the deadline."""
         options, began, finished = self.recording.options, time.monotonic(), 0
         assert options.draws is not None
 
@@ -81,7 +82,7 @@ class Phases:
         return ended and (draws >= options.draws or (options.finish and draws > 0))
 
     def search(self) -> bool:
-        """Run the searches, if any; whether all ended, before the deadline or the user stopped them."""
+        """Run the searches, if any; returns whether all ended before the deadline or an interruption."""
         backend = SearchBackend(self.session, self.log, self.recording.space, self.deadline, self._keep)
         try:
             for config in self.recording.options.searches:

@@ -1,4 +1,4 @@
-"""How far a recording got, and some lines about it for people."""
+"""Progress of a recording, and a report on it in text."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from harness.system.text import by_status, mostly_failed, none_succeeded
 
 @dataclass(frozen=True, kw_only=True)
 class RecordingProgress:
-    """How far a recording got, and where its last session's time went.
+    """Progress of a recording, and how its last session spent its time.
 
     Attributes:
-        log: the append-only file; the same command goes on from it.
-        landscape: the Parquet file, ``None`` while the recording is incomplete.
-        done, total: configurations of the space or its sample, or draws, so far, by all sessions, and wanted.
-        searched: configurations that only searches visited.
-        activity: where this session's time went.
-        wall_s: of this session.
-        retime_s: of it, re-timing.
-        consistency: how far each further GPU agrees with the first, by UUID.
-        failures: how often configurations failed of what.
-        succeeded: how many did not.
+        log: the append-only file from which the same command resumes.
+        landscape: the Parquet file, ``None`` if the recording is incomplete.
+        done, total: number of configurations (or draws) measured by all sessions so far, and wanted.
+        searched: number of configurations visited only by searches.
+        activity: how this session spent its time.
+        wall_s: wall seconds of this session.
+        retime_s: seconds of it spent re-timing.
+        consistency: agreement of each further GPU with the first, by UUID.
+        failures: counts of failed configurations by reason.
+        succeeded: number of successful configurations.
         states: the device's clocks and temperatures over the whole recording, in words; empty if unknown.
         interrupted: the user stopped it.
     """
@@ -46,11 +46,11 @@ class RecordingProgress:
 
     @property
     def none_succeeded(self) -> bool:
-        """Whether all that was tried failed."""
+        """Whether all tried configurations failed."""
         return bool(self.failures) and not self.succeeded
 
     def report(self) -> str:
-        """Some lines for people: what there is now, and where the time went."""
+        """A report of several lines: the state of the recording, and how the time was spent."""
         return "\n".join(_report(self))
 
 

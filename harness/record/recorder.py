@@ -34,9 +34,9 @@ class SessionTally:
     """The result of one recording session.
 
     Attributes:
-        activity: where the time of measuring the space or its sample went.
+        activity: how the time of measuring the space or its sample was spent.
         retime_s: seconds of re-timing.
-        complete: every phase came to its end.
+        complete: whether every phase ended.
         interrupted: the user stopped it.
     """
 
@@ -49,17 +49,17 @@ class SessionTally:
 def record(recording: Recording, *, work: MakeWork = usual_work, cache: Path | None = None) -> RecordingProgress:
     """Measure every feasible configuration once, in random order, re-time the best, write the landscape.
 
-    Each measurement is appended to the recording's log as it is made; another call with an equal recording goes on
+    Each measurement is appended to the recording's log as it is made; another call with an equal recording resumes
     where an interrupted one (deadline, Ctrl-C, SIGKILL) stopped.
 
     Args:
         recording: what is recorded, where and how.
-        work: what the processes run; tests put fakes here.
+        work: factory of what the processes run; tests pass fakes.
         cache: a compile cache shared with other recordings of this job (see :class:`~harness.measure.session.Session`).
 
     Raises:
-        UserError: the log belongs to another recording, or the device is taken or does not start.
-        DeviceLost, CompilePoolError, Unkillable: the device or the workers gave up; the log keeps what there is.
+        UserError: the log belongs to another recording, or the device is in use or does not start.
+        DeviceLost, CompilePoolError, Unkillable: the device or the workers failed; the log keeps the measurements made.
     """
     start = time.monotonic()
     options = recording.options
@@ -115,16 +115,16 @@ def _failures(rows: Iterable[LoggedResult]) -> dict[str, int]:
 
 
 def draw_order(space: SearchSpace, rng: np.random.Generator, limit: int | None) -> Codes:
-    """What to measure in what order, [n, d]: all of a space, or ``limit`` configurations without replacement.
+    """Configurations to measure, in order, [n, d]: a whole space, or ``limit`` of it without replacement.
 
     Raises:
-        UserError: a space that cannot be listed, without a limit.
+        UserError: the space is too large to enumerate, and there is no limit.
     """
     if space.enumerable:
         codes = space.codes()
         return codes[rng.permutation(len(codes))[:limit]]
     if limit is None:
-        raise UserError("the space is too large to list: add --limit N")
+        raise UserError("the space is too large to enumerate: add --limit N")
     drawn: dict[bytes, Codes] = {}
     while len(drawn) < limit:
         drawn |= {row.tobytes(): row for row in space.sample_codes(rng, limit)}
@@ -132,7 +132,7 @@ def draw_order(space: SearchSpace, rng: np.random.Generator, limit: int | None) 
 
 
 def _missing(space: SearchSpace, order: Codes, log: RecordLog) -> list[Configuration]:
-    """The configurations that the log lacks, in their order."""
+    """Configurations that the log lacks, in their order."""
     known = log.content.results
     return [configuration for configuration in map(space.decode, order) if space.key(configuration) not in known]
 
@@ -155,7 +155,9 @@ def _run_phases(
     measured = phases.draw(missing) if isinstance(missing, DrawStream) else phases.measure(missing)
     if (started := session.worker.reported) is not None:
         log.started(started.versions)
-    activity = replace(session.engine.activity)  # searches wait for their strategies, and for each batch
+    activity = replace(
+        session.engine.activity
+    )  # a copy without the searches, which wait for their strategies and batches
     if not (measured and phases.search()):
         return SessionTally(activity, complete=False, interrupted=phases.interrupted)
     before = time.monotonic()

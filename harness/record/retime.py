@@ -18,20 +18,20 @@ from harness.measure.session import Session
 VENDOR = ""
 """Stands for the vendor's call among configuration keys."""
 ENOUGH_ANCHORS = 5
-"""Re-timed configurations of a device that make a scale of its own."""
+"""Fewest re-timed configurations of a device for a scale of its own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Retiming:
-    """What is re-timed, and how often.
+    """Options of a re-timing.
 
     Attributes:
-        factor: everything within this factor of the best …
-        limit: … but at most so many, the fastest.
+        factor: re-time everything within this factor of the best …
+        limit: … but at most this many, the fastest.
         anchors: slower configurations, spread evenly over the ranks, that tie the rest to the same scale.
-        rounds: visits of each, every round in a new random order.
-        samples: taken at each visit.
-        slow_ms: configurations slower than this get one sample a visit.
+        rounds: number of visits of each, every round in a new random order.
+        samples: samples taken at each visit.
+        slow_ms: configurations slower than this get one sample per visit.
     """
 
     factor: float = 1.25
@@ -61,14 +61,14 @@ def retime(
 ) -> list[dict[str, list[float]]]:
     """Samples in ms by key (``VENDOR`` too, if the kernel has such a call), for each device of the session.
 
-    Devices work side by side, each through all of it in an order of its own.
+    Devices work in parallel, each on all configurations in its own random order.
 
     Args:
-        session: on whose devices.
+        session: the session with the devices.
         chosen: configuration and latency in ms by key.
-        compiled: what is compiled already; the rest is compiled first.
+        compiled: plans that are already compiled; the rest is compiled first.
 
-    A configuration that fails now, though it passed before, is left out; if it takes the process down,
+    A configuration that fails now, although it passed before, is left out; if it takes the process down,
     the rounds start again without it, so that all samples come from one process.
     """
     plans = {key: plan for key, plan in compiled.items() if key in chosen}
@@ -130,7 +130,7 @@ def rescale(
     A device with fewer than ``ENOUGH_ANCHORS`` of them takes the scale of all.
 
     Args:
-        measured_on: device by key; one device by default.
+        measured_on: device by configuration key; by default a single device.
     """
     on = {key: (measured_on or {}).get(key, "") for key in latency_ms}
     fresh = {key: median(samples) for key, samples in retimed_ms.items() if samples and key in latency_ms}
@@ -145,13 +145,13 @@ def rescale(
 
 @dataclass(frozen=True, slots=True)
 class Consistency:
-    """How far another GPU's re-timing agrees with the first one's.
+    """Agreement of another GPU's re-timing with the first one's.
 
     Attributes:
-        configurations: re-timed on both.
-        median_ratio: of the other's latencies to the first's.
+        configurations: number of configurations re-timed on both.
+        median_ratio: median ratio of the other's latencies to the first's.
         p95_difference: 95th percentile of |ratio - 1|.
-        rank_correlation: Spearman's.
+        rank_correlation: Spearman's rank correlation.
     """
 
     configurations: int

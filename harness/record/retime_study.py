@@ -1,7 +1,7 @@
-"""``nearopt retime``: what the live runs of a task found, timed again in one interleaved batch on this GPU.
+"""``nearopt retime``: re-time what the live runs of a task found, in one interleaved batch on this GPU.
 
-Readings of several runs, minutes and processes apart, differ by a few percent, more than a 1% target forgives. The
-batch gives all of them one scale: ``RESULTS/<task>/retimed.parquet``, by which the analysis judges the runs.
+Readings of runs that are minutes and processes apart differ by a few percent, too much for a 1% target. The
+batch gives all of them one scale: ``RESULTS/<task>/retimed.parquet``, which the analysis uses to judge the runs.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ class LiveEvaluation:
     """One evaluation of a live run that has a latency.
 
     Attributes:
-        strategy, seed, index: which one.
-        key: of its configuration.
+        strategy, seed, index: the evaluation.
+        key: key of its configuration.
         device: UUID of the GPU that the run was on.
         default: whether the run was given it as its task's default.
     """
@@ -65,8 +65,8 @@ class Retimed:
     """The result of re-timing one task.
 
     Attributes:
-        runs, configurations: judged by it, and timed again.
-        t_star_ms: the best of them.
+        runs, configurations: number of runs judged by the re-timing, and of configurations re-timed.
+        t_star_ms: the lowest latency.
     """
 
     path: Path
@@ -79,7 +79,7 @@ def live_evaluations(folder: Path, space: SearchSpace) -> list[LiveEvaluation]:
     """Every successful evaluation of the finished live runs below ``RESULTS/<task>``.
 
     Raises:
-        UserError: no finished live run there, one of another space, or a damaged one.
+        UserError: there is no finished live run, or one is of another space or damaged.
     """
     evaluations: list[LiveEvaluation] = []
     for run in _finished(folder):
@@ -90,7 +90,7 @@ def live_evaluations(folder: Path, space: SearchSpace) -> list[LiveEvaluation]:
 
 
 def _finished(folder: Path) -> list[Path]:
-    """The runs that are done. A batch without one that is only damaged would have to be measured again with it."""
+    """The finished runs. Damaged runs are refused, since the batch would have to be repeated with them."""
     faults: list[str] = []
     states = {run: run_state(run) for run in runs_of_task(folder, faults)}
     damaged = [(run, why) for run, (state, why) in states.items() if state is State.DAMAGED]
@@ -153,11 +153,11 @@ def retime_task(
 
     Args:
         folder: ``RESULTS/<task>``.
-        retiming: how many, how often.
-        finalists: so many of the fastest of each run besides, and the default that it was given.
+        retiming: options of the re-timing.
+        finalists: also re-time this many of the fastest of each run, and the default that it was given.
 
     Raises:
-        UserError: nothing to time, or the device is taken.
+        UserError: there is nothing to time, or the device is in use.
     """
     evaluations = live_evaluations(folder, space)
     readings: dict[str, list[float]] = {}
@@ -188,7 +188,7 @@ def retime_task(
 
 
 def _finalists(evaluations: Sequence[LiveEvaluation], count: int) -> list[str]:
-    """Keys of the ``count`` fastest of each run, and of the defaults that they were given; none where it is 0."""
+    """Keys of the ``count`` fastest of each run, and of the defaults that they were given; empty if it is 0."""
     if not count:
         return []
     runs: dict[tuple[str, int], list[LiveEvaluation]] = {}

@@ -1,4 +1,4 @@
-"""Long searches after a uniform sample: what they find sets t* of a space that is too large to exhaust."""
+"""Long searches after a uniform sample: they set t* of a space that is too large to exhaust."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class DeadlinePassed(Exception):
 
 
 class SearchBackend:
-    """Measures for searches, through a recording's session and log; what the log holds is not measured again.
+    """A backend for searches that measures through a recording's session and log; logged results are reused.
 
     Args:
-        session, log, space: of the recording.
+        session, log, space: session, log and space of the recording.
         deadline: monotonic time after which :meth:`measure` raises :class:`DeadlinePassed`.
-        measured: told each key and its compiled plan.
+        measured: called with each key and its compiled plan.
     """
 
     def __init__(
@@ -47,12 +47,12 @@ class SearchBackend:
 
     @property
     def task(self) -> str:
-        """No results are written under it."""
+        """Empty, since no results are written under it."""
         return "recording"
 
     @property
     def space(self) -> SearchSpace:
-        """The whole space, regardless of what was sampled."""
+        """The whole space, independent of the sample."""
         return self._space
 
     @property
@@ -62,7 +62,7 @@ class SearchBackend:
 
     @property
     def charge_ask(self) -> bool:
-        """Nothing is charged to anybody."""
+        """False: no time is charged."""
         return False
 
     def identity(self) -> Mapping[str, Any]:
@@ -74,16 +74,16 @@ class SearchBackend:
         return {}
 
     def reference(self) -> None:
-        """None: the recording is being made."""
+        """``None``, since the recording is being made."""
 
     def start(self) -> None:
-        """The session has started already."""
+        """Nothing to do: the session has already started."""
 
     def measure(self, configurations: Sequence[Configuration]) -> list[Measurement]:
-        """Measurements from the log, else from the device.
+        """Measurements from the log or from the device.
 
         Raises:
-            DeadlinePassed: the time is up.
+            DeadlinePassed: the deadline has passed.
         """
         if time.monotonic() > self._deadline:
             raise DeadlinePassed
@@ -97,15 +97,15 @@ class SearchBackend:
         return [known[key].measurement for key in keys]
 
     def close(self) -> None:
-        """The recording closes its session."""
+        """Nothing to do: the recording closes its session."""
 
 
 def run_search(config: RunConfig, backend: SearchBackend) -> None:
-    """One search to the end of its budget, from the beginning: what it asked before comes from the log.
+    """Run one search from its beginning to the end of its budget; earlier results come from the log.
 
     Raises:
-        UserError: the strategy does not take its arguments.
-        DeadlinePassed: the time is up.
+        UserError: the strategy does not accept its arguments.
+        DeadlinePassed: the deadline has passed.
     """
     strategy_seed, repair_seed = np.random.SeedSequence(config.seed).spawn(2)
     strategy = build_strategy(config, backend, strategy_seed)

@@ -26,23 +26,23 @@ from harness.system.resources import recording_directory
 from harness.system.terminal import warn
 
 DRAWN_FACTOR = 1.3
-"""Of draws everything within this factor of the best is timed again: a hit must not be missed for a first reading."""
+"""Draws within this factor of the best are re-timed, so that no hit is missed because of its first reading."""
 
 
 @dataclass(frozen=True)
 class RecordRequest:
-    """Options of the command line besides the tasks.
+    """Options of the command line, without the tasks.
 
     Attributes:
-        out: the landscape file, or of several tasks the folder; default: where landscapes are looked for.
-        limit: configurations drawn uniformly, default all.
-        deadline_s: stop cleanly after so many seconds.
-        searches: run afterwards, in the same session.
-        draws: independent draws, parameter by parameter, instead of a uniform sample.
-        finish: write the landscape of what is drawn at the deadline.
+        out: the landscape file, or the folder for several tasks; default: the library of landscapes.
+        limit: number of configurations drawn uniformly; default: all.
+        deadline_s: stop cleanly after this many seconds.
+        searches: searches to run afterwards in the same session.
+        draws: number of independent draws, parameter by parameter, instead of a uniform sample.
+        finish: write the landscape from the draws made by the deadline.
 
     Raises:
-        UserError: a value out of range.
+        UserError: a value is out of range.
     """
 
     out: Path | None = None
@@ -73,13 +73,13 @@ class RecordRequest:
 
 
 def record_tasks(configs: Sequence[RunConfig], request: RecordRequest) -> Iterator[RecordingProgress]:
-    """Record the tasks of live configurations one after the other, yielding how far each got as it ends.
+    """Record the tasks of live configurations one after the other, yielding the progress of each as it ends.
 
-    Their sessions share one compile cache: two shapes that compile to the same code compile it once, and both are
-    charged its cost. Tasks that are recorded already are passed over if there are several.
+    Their sessions share one compile cache: code that two shapes share is compiled once, and both are
+    charged its cost. If there are several tasks, those already recorded are skipped.
 
     Raises:
-        UserError: no task, no GPU, options out of range, or a landscape that exists where it is the only one.
+        UserError: no task, no GPU, options out of range, or the only landscape already exists.
     """
     began = time.monotonic()
     with PrivateFolder() as folder:
@@ -88,7 +88,7 @@ def record_tasks(configs: Sequence[RunConfig], request: RecordRequest) -> Iterat
             if path.exists():
                 if len(configs) == 1:
                     raise UserError(f"{path}: already exists: choose another --output, or move it away")
-                warn(f"{path}: exists, passed over")
+                warn(f"{path}: already exists; skipped")
                 continue
             left_s = None if request.deadline_s is None else request.deadline_s - (time.monotonic() - began)
             progress = _record_task(config, request, path, folder.path / "cache", left_s)
@@ -100,7 +100,7 @@ def record_tasks(configs: Sequence[RunConfig], request: RecordRequest) -> Iterat
 def retime_tasks(
     configs: Sequence[RunConfig], results: Path, retiming: Retiming, finalists: int = 0
 ) -> Iterator[Retimed]:
-    """Time again what live runs found on this device, task by task (see :mod:`harness.record.retime_study`).
+    """Re-time what live runs found on this device, task by task (see :mod:`harness.record.retime_study`).
 
     Raises:
         UserError: no task, no GPU, options out of range, or no live runs.

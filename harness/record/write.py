@@ -1,4 +1,4 @@
-"""From a complete recording's log to its landscape file. Needs no GPU: a log that was carried elsewhere will do."""
+"""Write the landscape file from a complete recording's log. Needs no GPU; the log may be from another machine."""
 
 from __future__ import annotations
 
@@ -72,13 +72,13 @@ def write_from_log(path: Path, space: SearchSpace, content: LogContent, summary:
 
 
 def consistencies(content: LogContent) -> dict[str, Consistency]:
-    """How far each further device agrees with the one that re-timed for the record, by UUID."""
+    """Agreement of each further device with the first one, by UUID."""
     agreements = {uuid: consistency(content.retimed or {}, other) for uuid, other in content.retimed_beside.items()}
     return {uuid: agreement for uuid, agreement in agreements.items() if agreement is not None}
 
 
 def summary_of(content: LogContent, activity: Activity, wall_s: float) -> dict[str, Any]:
-    """How the last session went, in seconds and results per second; the whole recording's counts by status."""
+    """Summary of the last session in seconds and results per second, with the whole recording's counts by status."""
     counts: dict[str, int] = {}
     for row in content.results.values():
         counts[str(row.measurement.status)] = counts.get(str(row.measurement.status), 0) + 1

@@ -1,1 +1,1 @@
-"""One run, from its configuration to DONE."""
+"""Execute one run, from its configuration to DONE."""

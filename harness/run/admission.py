@@ -1,4 +1,4 @@
-"""What a strategy may have evaluated: each feasible configuration once."""
+"""Admit each feasible configuration once, and repair other proposals."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from search_spaces.space import SearchSpace
 
 
 class Admission:
-    """Lets each configuration through once; replaces what is infeasible or visited, and says so.
+    """Admits each feasible configuration once; replaces infeasible or visited proposals and reports the repair.
 
-    Native strategies and adapters never need the replacement; it is what makes any third-party strategy comparable.
+    Native strategies and adapters never need a replacement; it makes any third-party strategy comparable.
     """
 
     def __init__(self, space: SearchSpace, rng: np.random.Generator) -> None:
@@ -23,7 +23,7 @@ class Admission:
         self._unmarked: list[Configuration] = []
 
     def admit(self, configuration: Configuration) -> tuple[Configuration, bool] | None:
-        """The configuration to evaluate and whether it is a repair; ``None`` when all have been visited."""
+        """The configuration to evaluate and whether it is a repair; ``None`` if all have been visited."""
         feasible = self._declared(configuration)
         repaired = isinstance(configuration, RepairedConfiguration)
         if feasible is None or feasible[0] in self._seen:
@@ -31,16 +31,16 @@ class Admission:
             if nearest is None:
                 return None
             feasible, repaired = self._declared(nearest), True
-            assert feasible is not None, "a repair is feasible"
+            assert feasible is not None, "a repair must be feasible"
         identity, declared = feasible
         self._seen.add(identity)
         self._unmarked.append(declared)
         return declared, repaired
 
     def _declared(self, configuration: Configuration) -> tuple[int | str, Configuration] | None:
-        """Identity and the same configuration in the space's own values; ``None`` if it is not feasible.
+        """The configuration's identity, and the configuration in the space's own values; ``None`` if it is infeasible.
 
-        A proposal may hold equal values of other types (numpy integers, 1 for true), which no log could store.
+        A proposal may hold equal values of other types (numpy integers, 1 for true), which the log cannot store.
         """
         space = self._space
         if not space.enumerable:

@@ -1,4 +1,4 @@
-"""Evaluations of another task in the space of this one: aligned by the names and values of parameters."""
+"""Map evaluations of another task into this task's space by the names and values of parameters."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from search_spaces.space import SearchSpace
 
 @dataclass(frozen=True)
 class Observed:
-    """What was evaluated of a task, as its own records have it.
+    """Evaluations of a task, as its own records state them.
 
     Attributes:
-        name: for messages, such as ``matmul-1024x1024x1024-bf16__h100``.
-        latencies_ms: in ms; ``None`` unless the status is ``ok``.
+        name: the task's name for messages, such as ``matmul-1024x1024x1024-bf16__h100``.
+        latencies_ms: latencies in ms; ``None`` unless the status is ``ok``.
     """
 
     name: str
@@ -33,15 +33,15 @@ class Observed:
 
 @dataclass(frozen=True)
 class Account:
-    """What became of a source's evaluations.
+    """Counts of what became of a source's evaluations.
 
     Attributes:
-        evaluations: in the source.
-        configurations: distinct ones that are left.
+        evaluations: number of evaluations in the source.
+        configurations: number of distinct configurations that remain.
         other_values: dropped because a parameter has no such value here.
         incomplete: dropped because a parameter that is active here has no value there.
-        infeasible: dropped because the rules here forbid them, or they are not in the recorded sample.
-        merged: repeated here, where a parameter of the source has no part in it or a configuration was evaluated again.
+        infeasible: dropped because constraints forbid them here, or the recorded sample lacks them.
+        merged: merged because they differ only in parameters that this space lacks, or repeat a configuration.
         not_here: parameters of the source that this space lacks.
     """
 
@@ -55,16 +55,16 @@ class Account:
     not_here: tuple[str, ...]
 
     def document(self) -> dict[str, Any]:
-        """In JSON's types."""
+        """The account in JSON types."""
         return {**asdict(self), "not_here": list(self.not_here)}
 
     def told(self) -> str:
-        """One line."""
+        """The account in one line."""
         words = {
             "other_values": "with values that this space lacks",
             "incomplete": "without a value of a parameter of this space",
             "infeasible": "infeasible here",
-            "merged": "the same here as another",
+            "merged": "equal to another one here",
         }
         lost = [f"{n} {text}" for name, text in words.items() if (n := getattr(self, name))]
         lost += [f"without {', '.join(self.not_here)}"] if self.not_here else []
@@ -73,10 +73,10 @@ class Account:
 
 
 def aligned(space: SearchSpace, observed: Observed, target: TaskFacts) -> tuple[SourceData, Account]:
-    """What of a source can be evaluated in ``space``, and what became of the rest.
+    """The part of a source that can be evaluated in ``space``, and an account of the rest.
 
-    Parameters that this space lacks are left out, and so are values of those that are inactive here. Of several
-    evaluations of one configuration the median latency counts, and one success makes it a success.
+    Parameters that this space lacks are dropped, and so are values of parameters that are inactive here. Several
+    evaluations of one configuration give their median latency, and one success makes the configuration a success.
     """
     names = set(space.names)
     codes = np.full((len(observed.configurations), len(space.parameters)), -1, dtype=np.int32)
@@ -112,6 +112,6 @@ def aligned(space: SearchSpace, observed: Observed, target: TaskFacts) -> tuple[
 
 
 def _merged(observed: Observed, rows: Sequence[int]) -> tuple[Status, float | None]:
-    """Status and latency of evaluations that are one configuration here."""
+    """The merged status and latency of evaluations that are one configuration here."""
     latencies = [value for row in rows if (value := observed.latencies_ms[row]) is not None]
     return (Status.OK, statistics.median(latencies)) if latencies else (observed.statuses[rows[0]], None)

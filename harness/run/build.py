@@ -1,4 +1,4 @@
-"""The backend, strategy and tracker of a run, built from its configuration."""
+"""Build the backend, strategy and tracker of a run from its configuration."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from harness.trackers.base import NoTracker, Tracker
 
 
 def open_backend(config: RunConfig) -> Backend:
-    """The backend of a run.
+    """Open the backend of a run.
 
     Raises:
-        UserError: when its target cannot be imported, does not take its arguments, or is no backend.
+        UserError: the target cannot be imported, does not accept its arguments, or is not a backend.
     """
     seed = backend_seed(config.seed, config.task.name if config.task is not None else "")
     backend = instantiate_target("backend", config.backend, task=config.task, seed=seed)
@@ -32,10 +32,10 @@ def open_backend(config: RunConfig) -> Backend:
 
 
 def build_tracker(config: RunConfig) -> Tracker:
-    """The tracker of a run or report.
+    """Build the tracker of a run or report.
 
     Raises:
-        UserError: when its target cannot be imported, does not take its arguments, or is no tracker.
+        UserError: the target cannot be imported, does not accept its arguments, or is not a tracker.
     """
     if not config.tracker:
         return NoTracker()
@@ -50,13 +50,13 @@ def build_tracker(config: RunConfig) -> Tracker:
 def build_strategy(
     config: RunConfig, backend: Backend, seed: np.random.SeedSequence, sources: Sequence[SourceData] = ()
 ) -> Strategy:
-    """The strategy of a run, built anew from its seed.
+    """Build the strategy of a run anew from its seed.
 
     Args:
-        sources: what it learns from; a strategy that has no argument of this name is refused where there are any.
+        sources: sources to learn from; if there are any, a strategy without an argument ``sources`` is refused.
 
     Raises:
-        UserError: when its target cannot be imported or does not take its arguments.
+        UserError: the target cannot be imported or does not accept its arguments.
     """
     if sources:
         _check_takes_sources(config)
@@ -75,6 +75,6 @@ def _check_takes_sources(config: RunConfig) -> None:
     if "sources" not in inspect.signature(target).parameters:
         asked = config.source.text if config.source is not None else ""
         raise UserError(
-            f"source={asked}: strategy {config.label}: {config.strategy['_target_']} learns from no source: expected "
-            "one with the argument sources, such as warm, portfolio or transfer_gp, or no source"
+            f"source={asked}: strategy {config.label}: {config.strategy['_target_']} cannot learn from sources: "
+            "expected one with the argument sources, such as warm, portfolio or transfer_gp, or no source="
         )

@@ -1,4 +1,4 @@
-"""The tuning clock: when each evaluation of a batch starts and ends, from its costs alone."""
+"""The tuning clock: the start and end of each evaluation of a batch, computed from its costs alone."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class Span:
 
 
 def schedule(batch: Sequence[Measurement], workers: int, now_s: float) -> list[Span]:
-    """Spans of a batch that is asked at ``now_s``.
+    """The spans of a batch that is asked at ``now_s``.
 
-    Compiles start in ask order, each on the compile worker that is free first; verification and
-    benchmark run one at a time on the one GPU, first in first out as compiles finish (ask order on ties).
+    Compiles start in ask order, each on the first free compile worker; verification and
+    benchmark run one at a time on the single GPU, first in, first out, as compiles finish (in ask order on ties).
     """
     if len(batch) == 1:
         only = batch[0]

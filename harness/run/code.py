@@ -1,9 +1,10 @@
 """A digest of the code that can change a run's trace, so that runs of edited code are not pooled with older ones.
 
-It is over the source files of the strategy and of all that it imports, of the run loop with its streams and of the
-search space; not over the rest of ``harness``, nor over libraries, whose versions are in environment.json. A kernel's
-source is in the config_hash of its live runs. Bytes count, so that another comment is other code, too. In a package
-that is not ours compiled modules and data beside an imported one count as well: nobody can tell what it reads.
+The digest covers the source files of the strategy and all that it imports, the run loop with its streams, and the
+search space. It does not cover the rest of ``harness``, nor libraries, whose versions are in environment.json. A
+kernel's source is in the config_hash of its live runs. Bytes count, so that a changed comment changes the digest. In a
+package that is not NearOpt's, compiled modules and data beside an imported module count as well, since the module may
+read them.
 """
 
 from __future__ import annotations
@@ -20,16 +21,16 @@ from harness.system.digest import digest
 
 OURS = frozenset({"harness", "search_spaces"})
 ROOTS = ("harness.run.loop", "harness.run.overlapped", "harness.run.streams", "search_spaces")
-"""What every trace depends on, with all that these import of ours."""
+"""Modules that every trace depends on, with all NearOpt modules that they import."""
 DATA = frozenset({".so", ".pyd", ".json", ".yaml", ".yml", ".toml", ".npy", ".npz", ".pkl", ".pt", ".csv"})
 BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
-"""Where a statement holds others."""
+"""Fields of a statement that hold other statements."""
 
 
 def code_digest(strategy: Mapping[str, Any], backend: Mapping[str, Any]) -> str:
-    """Of the code behind the targets in a strategy's arguments, and the module of the backend's.
+    """The digest of the code behind the targets in a strategy's arguments, and of the backend's module.
 
-    What cannot be found or has no source file counts by its name alone: the run itself will say so.
+    A target that cannot be found or has no source file counts by its name alone; the run itself reports it.
     """
     modules = sorted({target.rpartition(".")[0] for target in targets(strategy)})
     measuring = [target.rpartition(".")[0] for target in targets({"_target_": backend.get("_target_")})]
@@ -38,7 +39,7 @@ def code_digest(strategy: Mapping[str, Any], backend: Mapping[str, Any]) -> str:
 
 @lru_cache(maxsize=64)
 def _digest(modules: tuple[str, ...], measuring: tuple[str, ...]) -> str:
-    """Of what modules import, and of others alone; the runs of a sweep ask for the same thousands of times."""
+    """The digest of modules with their imports, and of others without; cached for the thousands of runs of a sweep."""
     own = frozenset(module.split(".", 1)[0] for module in modules)
     code: dict[str, str] = {}
     for module in (*modules, *ROOTS):
@@ -62,7 +63,7 @@ def targets(document: Any) -> Iterator[str]:
 
 @lru_cache(maxsize=64)
 def _closure(module: str, packages: frozenset[str]) -> Mapping[str, str]:
-    """Dotted name to SHA-256 of a module and of all that it imports of ``packages`` or from beside itself."""
+    """Map dotted names to the SHA-256 of a module and of all that it imports from ``packages`` or its own folder."""
     seen: dict[str, str] = {}
     left = [module]
     while left:
@@ -76,7 +77,7 @@ def _closure(module: str, packages: frozenset[str]) -> Mapping[str, str]:
 
 
 def _beside(name: str, file: Path) -> list[Path]:
-    """What lies beside a module of somebody's package and is no source."""
+    """Data files beside a module of another package."""
     if name.split(".", 1)[0] in OURS or not (file.parent / "__init__.py").exists():
         return []
     return sorted(other for other in file.parent.iterdir() if other.suffix in DATA and other.is_file())
@@ -91,7 +92,7 @@ def _followed(name: str, packages: frozenset[str], importer: Path) -> bool:
 
 
 def _files(module: str) -> list[tuple[str, Path]]:
-    """A module's file, and those of the packages above it, which are imported with it. Imports nothing."""
+    """The files of a module and of the packages above it, which are imported with it. Imports nothing."""
     top, *rest = module.split(".")
     folder = _folder(top)
     found: list[tuple[str, Path]] = []
@@ -108,7 +109,7 @@ def _files(module: str) -> list[tuple[str, Path]]:
 
 @lru_cache(maxsize=64)
 def _folder(top: str) -> Path | None:
-    """What a top-level module lies in."""
+    """The folder that contains a top-level module."""
     try:
         spec = find_spec(top)
     except (ImportError, ValueError):
@@ -122,7 +123,7 @@ def _folder(top: str) -> Path | None:
 
 @lru_cache(maxsize=4096)
 def _imports(name: str, file: Path) -> tuple[str, ...]:
-    """What a file imports, at its top or inside functions; of ``from a import b`` both a and a.b."""
+    """Names that a file imports, at its top or inside functions; for ``from a import b`` both a and a.b."""
     try:
         tree = ast.parse(file.read_bytes())
     except (OSError, SyntaxError, ValueError):
@@ -140,7 +141,7 @@ def _imports(name: str, file: Path) -> tuple[str, ...]:
 
 
 def _statements(tree: ast.AST) -> Iterator[ast.AST]:
-    """Every statement that is run, without the expressions, which are most of a tree and hold no import."""
+    """Every statement that can run, without expressions, which make up most of a tree and contain no import."""
     left = [tree]
     while left:
         node = left.pop()

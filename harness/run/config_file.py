@@ -1,4 +1,4 @@
-"""``config.yaml``: as it is written, and whether one that is there is of the run that would be written."""
+"""Write ``config.yaml``, and check whether an existing one belongs to the same run."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from harness.system.yaml_text import load_yaml
 
 
 def config_text(config: Mapping[str, Any]) -> str:
-    """What ``config.yaml`` says of ``config``; PyYAML writes the same with and without libyaml, which is faster."""
+    """The text of ``config.yaml``; PyYAML writes the same text with and without libyaml, which is faster."""
     return "".join(_entry_text(_Entry(name, repr(value), value)) for name, value in config.items())
 
 
 @dataclass(frozen=True)
 class _Entry:
-    """A key of ``config.yaml`` with its value, which is told from others by its ``repr``: a dict has no hash."""
+    """A key of ``config.yaml`` with its value, hashed by its ``repr``, since a dict has no hash."""
 
     name: str
     spelled: str
@@ -34,27 +34,27 @@ class _Entry:
 
 @lru_cache(maxsize=256)
 def _entry_text(entry: _Entry) -> str:
-    """The runs of a sweep have most entries in common, and to write one takes longer than to read a file."""
+    """The text of an entry; cached, since runs of a sweep share most entries and formatting one is slow."""
     dumper = yaml.CSafeDumper if yaml.__with_libyaml__ else yaml.SafeDumper
     text: str = yaml.dump({entry.name: entry.value}, Dumper=dumper, sort_keys=False)
     return text
 
 
 def check_owner(path: Path, config: Mapping[str, Any], allow_mixed_code: bool = False) -> None:
-    """Make sure that a run directory, if it is there, belongs to the run that ``config`` describes.
+    """Check that a run directory, if it exists, belongs to the run that ``config`` describes.
 
     Args:
-        allow_mixed_code: it may have been made by other code. One that does not say by which is never refused.
+        allow_mixed_code: accept a run of other code. A run that does not state its code is always accepted.
 
     Raises:
-        UserError: when it does not, or when a newer NearOpt made it.
+        UserError: it belongs to another run, or a newer NearOpt made it.
     """
     file = path / contract.CONFIG
     if not file.exists():
         return
     try:
         text = read_text(file)
-        if text == config_text(config):  # as this run would write it, the version too; otherwise what it says decides
+        if text == config_text(config):  # exactly as this run would write it; otherwise the entries decide
             return
         check_run_version(path)
         earlier = load_yaml(text)
@@ -71,7 +71,7 @@ def check_owner(path: Path, config: Mapping[str, Any], allow_mixed_code: bool = 
             "choose another results= or strategy.label=, or move it away",
         )
     if digest(deciding(earlier)) != theirs:
-        raise UserError(f"{file}: damaged: it does not say what its config_hash is of: move it away")
+        raise UserError(f"{file}: damaged: entries of its config_hash are missing: move it away")
     now = config.get("code_digest")
     if code is not None and now is not None and code != now and not allow_mixed_code:
         raise OtherRun(
@@ -81,7 +81,7 @@ def check_owner(path: Path, config: Mapping[str, Any], allow_mixed_code: bool = 
 
 
 def deciding(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What the hash is of; what must be there and is not counts as null."""
+    """The entries that the hash covers; a missing required entry counts as null."""
     names = contract.DecidingDocument.__annotations__
     return {name: config.get(name) for name in names if name not in contract.UNSAID or name in config}
 

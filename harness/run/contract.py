@@ -1,7 +1,7 @@
-"""What the harness calls the files, columns and keys of a results folder. README.md beside this file is the page.
+"""Names of the files, columns and keys of a results folder, as the harness uses them; README.md explains them.
 
-``run_directory.schema.json`` says the same to anybody's tools, ``analysis/runs/contract.py`` to the analysis; a test
-holds the three together. Whoever in the harness writes or reads such a file takes its names from here.
+``run_directory.schema.json`` states the same for other tools, ``analysis/runs/contract.py`` for the analysis; a test
+keeps the three consistent. All code of the harness that reads or writes such a file takes its names from here.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ from harness.system.lease import NOTE as OWNER
 from harness.system.sealed_lines import CHECK as CHECK
 
 FORMAT_VERSION: Final = 1
-"""Of run directories, plans and consolidated files. One without a version is of version 1.
+"""Format version of run directories, plans and consolidated files. A file without a version is of version 1.
 
-It rises when an older reader would misread the files: a name or a meaning changes. A key or column more is no reason.
+It rises if an older reader would misread the files, since a name or meaning changed, but not for an added key or
+column.
 """
 
 # In a run's directory, RESULTS/<task>/<strategy label>/seed-<n>/
@@ -36,7 +37,7 @@ DONE: Final = "DONE"
 ABORTED_PREFIX: Final = "aborted-"
 SEED_PREFIX: Final = "seed-"
 TEMPORARY: Final = ".*.tmp"
-"""Files being written; those that are left belonged to a process that was killed."""
+"""Pattern of files being written; leftover ones belonged to a killed process."""
 
 # In a task's folder, RESULTS/<task>/
 REFERENCE: Final = "reference.parquet"
@@ -47,9 +48,9 @@ RETIMED: Final = "retimed.parquet"
 PLANNED: Final = "planned"
 PROVENANCE: Final = "provenance"
 CONSOLIDATED: Final = "consolidated.parquet"
-"""The analysis writes it; here only its version and the columns named below are read."""
+"""Written by the analysis; the harness reads only its version and the columns named below."""
 BEST: Final = "best.json"
-"""What ``nearopt tune`` found."""
+"""The result of ``nearopt tune``."""
 
 RUN_FILES: Final = (CONFIG, ENVIRONMENT, LOG, EVALUATIONS, STRATEGY, FAILED, DONE, LOCK, OWNER)
 TASK_FILES: Final = (REFERENCE, REFERENCE_NOTE, RETIMED)
@@ -57,7 +58,7 @@ RESULTS_FILES: Final = (PLANNED, PROVENANCE, CONSOLIDATED, BEST)
 
 
 def run_name(label: str, seed: int) -> Path:
-    """A run's directory below its task's folder."""
+    """The path of a run's directory below its task's folder."""
     return Path(label) / f"{SEED_PREFIX}{seed}"
 
 
@@ -87,7 +88,7 @@ FINGERPRINT: Final = "fingerprint"
 RUN_CONFIG: Final = "config"
 ENDED: Final = "ended"
 ENDED_FAILED: Final = "failed"
-"""Of consolidated.parquet: how a run ended that left FAILED instead of DONE."""
+"""The value of ``ended`` in consolidated.parquet for a run with FAILED instead of DONE."""
 
 EVALUATION_COLUMNS: Final[Mapping[str, pa.DataType]] = MappingProxyType(
     {
@@ -115,14 +116,14 @@ EVALUATION_COLUMNS: Final[Mapping[str, pa.DataType]] = MappingProxyType(
         "throttle_reasons": pa.int64(),
     }
 )
-"""evaluations.parquet in the order written; a column a parameter follows.
+"""Columns of evaluations.parquet in the order written; one column per parameter follows.
 
-They are the fields of :class:`~harness.evaluation.Evaluation` and of its device state, which says what each means.
+They are the fields of :class:`~harness.evaluation.Evaluation` and of its device state, where each is explained.
 """
 PARAMETER_TYPES: Final[Mapping[str, pa.DataType]] = MappingProxyType(
     {"b": pa.bool_(), "i": pa.int64(), "f": pa.float64(), "permutation": pa.list_(pa.int64()), "other": pa.string()}
 )
-"""Of a parameter's column, by the kind of NumPy type of its values; null where the parameter is inactive."""
+"""Type of a parameter's column by the NumPy kind of its values; null where the parameter is inactive."""
 REFERENCE_COLUMNS: Final[Mapping[str, pa.DataType]] = MappingProxyType(
     {
         KEY: pa.string(),
@@ -137,7 +138,7 @@ REFERENCE_COLUMNS: Final[Mapping[str, pa.DataType]] = MappingProxyType(
         DRAW_PROBABILITY: pa.float64(),
     }
 )
-"""reference.parquet. ``draw_probability`` came later: files without it are read, and written again by a sweep."""
+"""Columns of reference.parquet. ``draw_probability`` was added later: a sweep rewrites files that lack it."""
 RETIMED_COLUMNS: Final[Mapping[str, pa.DataType]] = MappingProxyType(
     {
         LABEL: pa.dictionary(pa.int32(), pa.string()),
@@ -151,18 +152,18 @@ RETIMED_COLUMNS: Final[Mapping[str, pa.DataType]] = MappingProxyType(
 
 
 def parameter_column(name: str) -> str:
-    """The column of a search space's parameter."""
+    """The column of a search-space parameter."""
     return f"{PARAMETER_PREFIX}{name}"
 
 
 class DecidingDocument(TypedDict):
-    """What of config.yaml decides the results: its ``config_hash`` is the digest of this and of nothing else.
+    """The part of config.yaml that decides the results: ``config_hash`` is the digest of exactly this part.
 
-    ``streams`` is how random numbers follow from ``seed`` (:mod:`harness.run.streams`); absent, and so in no hash, in
-    runs of version 1. ``schedule`` is there in asynchronous runs alone: ``kind`` (async), ``workers``, ``ask_ahead``.
-    ``start`` is there in runs that begin with given configurations alone: ``source``, ``configurations``.
-    ``source`` is there in runs that learn from earlier tunings alone: sizes, and ``of`` with a digest of each.
-    ``rules`` has the options of rules that end evaluations early (:mod:`harness.rules`), in runs with such rules alone.
+    ``streams`` states how random numbers follow from ``seed`` (:mod:`harness.run.streams`); absent, and not hashed, in
+    runs of version 1. The following keys exist only in the runs that they concern. ``schedule``, in asynchronous runs:
+    ``kind`` (async), ``workers``, ``ask_ahead``. ``start``, in runs that begin with given configurations: ``source``,
+    ``configurations``. ``source``, in runs that learn from earlier tunings: sizes, and ``of`` with a digest of each.
+    ``rules``, in runs that end evaluations early: the options of the active rules (:mod:`harness.rules`).
     """
 
     task: str
@@ -194,11 +195,11 @@ START: Final = "start"
 SOURCE: Final = "source"
 RULES: Final = "rules"
 UNSAID: Final = frozenset({STREAMS, SCHEDULE, START, SOURCE, RULES})
-"""What decides a run and is absent, and in no hash, where it is as it was before there was a choice."""
+"""Deciding keys that are absent, and not hashed, where a run behaves as before the key existed."""
 FIRST_STREAMS: Final = 1
-"""What a run is of whose config.yaml does not say."""
+"""The version of the streams of a run whose config.yaml does not state it."""
 NOT_DECIDING: Final = frozenset({"format_version", "config_hash", "code_digest", "chosen_on"})
-"""Keys of config.yaml that are not named among the differences between two runs."""
+"""Keys of config.yaml that messages about the differences between two runs do not name."""
 
 
 class DoneDocument(TypedDict):
@@ -222,7 +223,7 @@ class FailedDocument(TypedDict):
 
 
 class EnvironmentDocument(TypedDict):
-    """environment.json without what the backend adds."""
+    """The content of environment.json without the backend's entries."""
 
     git: dict[str, Any]
     packages: dict[str, str]
@@ -244,7 +245,7 @@ class FullEnvironmentDocument(EnvironmentDocument):
 
 
 class PlannedGroup(TypedDict):
-    """Runs of one strategy on one task."""
+    """Planned runs of one strategy on one task."""
 
     task: str
     strategy: str
@@ -252,14 +253,14 @@ class PlannedGroup(TypedDict):
 
 
 class PlanDocument(TypedDict):
-    """A file in planned/."""
+    """The content of a file in planned/."""
 
     version: int
     runs: list[PlannedGroup]
 
 
 class ReferenceNote(TypedDict):
-    """reference.yaml: which recording the task's runs replay, and what is known of it."""
+    """The content of reference.yaml: which recording the task's runs replay, and facts about it."""
 
     landscape_sha256: str
     reference_sha256: NotRequired[str]
@@ -275,7 +276,7 @@ class ReferenceNote(TypedDict):
 
 
 REFERENCE_FACTS: Final = ("task", "kernel", "device", "coverage", "vendor", "roofline", "shape", "dtype")
-"""Keys of reference.yaml that are as in the landscape's metadata, where it has them."""
+"""Keys of reference.yaml that are copied from the landscape's metadata, if present there."""
 
 
 class RetimedFacts(TypedDict):

@@ -1,4 +1,4 @@
-"""What of a run's directory cannot be as the harness left it: ``analysis/runs/damage.py`` says the same of the same."""
+"""Detect damage in a run's directory; ``analysis/runs/damage.py`` implements the same rules."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ FILES = (
     contract.CONFIG, contract.ENVIRONMENT, contract.LOG, contract.EVALUATIONS, contract.STRATEGY, contract.FAILED,
     contract.DONE,
 )  # fmt: skip
-"""What must be a file where it is there."""
+"""Names that must be files if they exist."""
 UNCHECKED = contract.DoneDocument.__annotations__.keys() - {CHECK}
-"""What DONE has where it has no check: with another key it is not as an older NearOpt wrote it."""
+"""Keys of a DONE without a checksum; with other keys it was not written by an older NearOpt."""
 BEYOND_REPAIR = (
-    f"{contract.CONFIG} is no file", f"{contract.CONFIG} is not readable", f"{contract.CONFIG} says ",
+    f"{contract.CONFIG} is not a file", f"{contract.CONFIG} is not readable", f"{contract.CONFIG} says ",
     f"{contract.DONE} is not readable", "is a file where", "is a link to",
 )  # fmt: skip
-"""How damage begins after which nobody can tell what was here: nothing is moved without being asked to."""
+"""Beginnings of messages about damage that hides what the directory held; then nothing is moved unasked."""
 UNREADABLE = "cannot be read ("
-"""In what is said of a folder or file that this user may not look into: perhaps nothing is wrong with it."""
+"""Part of messages about a folder or file that this user may not read, which may be undamaged."""
 
 
 def refused(directory: Path, wrong: str) -> str:
-    """Damage that somebody must look at, in a few words; empty where there is none or it can be repaired.
+    """Damage that a user must resolve, in a few words; empty if there is none or it can be repaired.
 
     Args:
-        wrong: what :func:`damage` says of it.
+        wrong: the result of :func:`damage`.
     """
     if wrong.startswith(BEYOND_REPAIR) or UNREADABLE in wrong:
         return wrong
@@ -46,7 +46,7 @@ def refused(directory: Path, wrong: str) -> str:
 
 
 def blocked(directory: Path) -> str:
-    """What stands where the task's or the label's folder of a run belongs; empty where nothing is in the way."""
+    """What is in the place of the task's or the label's folder of a run; empty if nothing blocks it."""
     for folder in (directory.parent.parent, directory.parent):
         try:
             os.scandir(folder).close()
@@ -60,7 +60,7 @@ def blocked(directory: Path) -> str:
 
 
 def to_move(directory: Path) -> list[str]:
-    """The files that stand in the way of running again what is damaged here; the log stays where it can be followed."""
+    """The files to move before a damaged run can run again; the log stays if it can be followed."""
     wrong = damage(directory)
     if not wrong:
         return []
@@ -74,16 +74,16 @@ def to_move(directory: Path) -> list[str]:
 
 
 def damage(directory: Path, deep: bool = True) -> str:
-    """What is wrong, in a few words; empty where nothing is.
+    """The damage of a run's directory, in a few words; empty if there is none.
 
     Args:
-        deep: look into the evaluations of a finished run too.
+        deep: also check the evaluations of a finished run.
     """
     try:
         return _damage(directory, deep)
     except OSError as error:
         file = Path(error.filename or directory)
-        with suppress(OSError):  # not even its size can be told where its folder is closed
+        with suppress(OSError):  # even its size is unknown if its folder is unreadable
             if file.name in FILES and file.stat():
                 return f"{file.name} {UNREADABLE}{error.strerror})"
         return blocked(directory) or f"{UNREADABLE}{error.strerror})"
@@ -97,7 +97,7 @@ def _damage(directory: Path, deep: bool) -> str:
     there = _there(directory)
     for name in FILES:
         if not there.get(name, True):
-            return f"{name} is no file"
+            return f"{name} is not a file"
     wrong = _by_its_files(directory, there, deep)
     return wrong or (misnamed(directory) if contract.CONFIG in there else "")
 
@@ -111,9 +111,9 @@ def _by_its_files(directory: Path, there: Mapping[str, bool], deep: bool) -> str
 
 
 def _there(directory: Path) -> dict[str, bool]:
-    """What lies in a folder, links that lead nowhere left out, and whether it is a file.
+    """Names in a folder, without dangling links, and whether each is a file.
 
-    A sweep asks this of thousands of runs: to list a folder takes less than to ask for each name.
+    A sweep checks thousands of runs, and listing a folder is faster than looking up each name.
     """
     with os.scandir(directory) as entries:
         files = {entry.name: entry.is_file() for entry in entries}
@@ -121,11 +121,11 @@ def _there(directory: Path) -> dict[str, bool]:
 
 
 def read_done(file: Path) -> tuple[contract.DoneDocument, bool]:
-    """What DONE says, and whether its check shows that it is as it was written; an older NearOpt wrote none.
+    """The content of DONE, and whether its checksum confirms it; an older NearOpt wrote no checksum.
 
     Raises:
         OSError, UnicodeDecodeError: as :func:`harness.system.documents.read_text`.
-        ValueError: no JSON, not what belongs there, or not as it was written.
+        ValueError: the text is not JSON, has the wrong form, or was changed after it was written.
     """
     text, seals = read_text(file), Seals()
     try:
@@ -135,7 +135,7 @@ def read_done(file: Path) -> tuple[contract.DoneDocument, bool]:
     except (TypeError, KeyError, RecursionError):
         raise ValueError("not what belongs there") from None
     if changed or not isinstance(rows, int):
-        raise ValueError("not as it was written")
+        raise ValueError("changed after it was written")
     return done, bool(seals.sealed)
 
 
@@ -152,10 +152,10 @@ def _of_done(directory: Path, there: Mapping[str, bool], deep: bool) -> str:
 
 
 def parquet_damage(file: Path, done: contract.DoneDocument, whole: bool = False) -> str:
-    """Of a finished run's evaluations: not readable, or other ones than DONE speaks of.
+    """Damage of a finished run's evaluations: unreadable, or not those that DONE describes.
 
     Args:
-        whole: DONE is as it was written; then a file of the digest that it has is not opened, which takes long.
+        whole: whether DONE is confirmed; then a file with the digest in it is not opened, which would be slow.
     """
     rows, sha256 = done["evaluations"], done.get("evaluations_sha256")
     try:
@@ -179,7 +179,7 @@ def _failed_readable(file: Path) -> bool:
 
 
 def unverified(directory: Path) -> bool:
-    """Whether the log of a run that is not done begins with lines without a check: an older NearOpt wrote them."""
+    """Whether the log of an unfinished run begins with lines without checksums, which an older NearOpt wrote."""
     log = directory / contract.LOG
     try:
         with log.open("rb") as stream:

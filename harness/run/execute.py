@@ -1,4 +1,4 @@
-"""One run from its configuration to its DONE."""
+"""Execute one run from its configuration to DONE."""
 
 from __future__ import annotations
 
@@ -47,15 +47,15 @@ class RunResult:
     """How a run ended.
 
     Attributes:
-        ended: ``budget``, ``exhausted``, ``skipped`` when it was finished before, or ``failed`` when it broke down
-            before and ``resume=retry_failed`` was not given.
-        evaluations: how many it holds.
+        ended: ``budget``, ``exhausted``, ``skipped`` if the run was already finished, or ``failed`` if it failed before
+            and ``resume=retry_failed`` was not given.
+        evaluations: number of evaluations in the run.
         best_ms: lowest observed latency in ms, ``None`` if everything failed or the run was skipped.
-        message: why it broke down, one line.
-        unverified: so many of the evaluations come from a log without checks, which an older NearOpt wrote.
-        began_with: where the configurations are from that were evaluated first, if there were any.
-        learned_from: what its strategy knew of other tasks, one line; empty without a source.
-        failures: how often its evaluations failed of what; empty when the run was skipped.
+        message: why it failed, in one line.
+        unverified: number of evaluations from a log without checksums, which an older NearOpt wrote.
+        began_with: the origin of the configurations that were evaluated first, if any.
+        learned_from: what its strategy knew of other tasks, in one line; empty without a source.
+        failures: counts of its failed evaluations by reason; empty if the run was skipped.
     """
 
     path: Path
@@ -70,7 +70,7 @@ class RunResult:
 
     @property
     def none_succeeded(self) -> bool:
-        """Whether all of its evaluations failed."""
+        """Whether all evaluations failed."""
         return self.best_ms is None and bool(self.failures)
 
 
@@ -79,7 +79,7 @@ def _ignore(_: Evaluation) -> None:
 
 
 Build = Callable[[RunConfig, Backend, np.random.SeedSequence, Sequence[SourceData]], Strategy]
-"""Builds a run's strategy anew from its seed; whatever decides its results stands in ``config.strategy``."""
+"""Builds a run's strategy anew from its seed; ``config.strategy`` holds all that decides its results."""
 
 
 def execute(
@@ -91,9 +91,9 @@ def execute(
     """Run ``config``, resume it, or skip it if it is done.
 
     Raises:
-        UserError: on configuration at fault; nothing of an earlier run is touched then.
-        Busy: another process is at it.
-        Unwritable: there is no room for its results.
+        UserError: the configuration is wrong; an earlier run is left untouched.
+        Busy: another process holds the run.
+        Unwritable: its results cannot be written.
     """
     backend = open_backend(config)
     try:
@@ -119,8 +119,11 @@ def _execute(
     task_folder = options.results / backend.task
     if config.rules is not None and not isinstance(backend, EndsEarly):
         asked = ", ".join(f"rules.{name}={value}" for name, value in config.rules.to_json().items())
-        raise UserError(f"{asked}: {config.backend['_target_']} ends no evaluation early: expected replay or live")
-    # Built before the directory exists: arguments at fault must leave nothing behind.
+        raise UserError(
+            f"{asked}: {config.backend['_target_']} cannot end evaluations early: expected backend=replay or "
+            "backend=live"
+        )
+    # Built before the directory exists: wrong arguments must leave nothing behind.
     data = () if learned is None else learned.data
     strategy = build(config, backend, seeds.strategy, data)
     check_startable(config, strategy)
@@ -176,43 +179,43 @@ def _execute(
 def recognised(
     config: RunConfig, options: SweepOptions, backend: Backend, document: contract.ConfigDocument | None = None
 ) -> RunResult | None:
-    """The run ``config`` where it is done; ``None`` where it is not, or damaged so that it can be run again.
+    """The result of ``config`` if it is done; ``None`` if it is not, or is damaged and can be run again.
 
     Args:
-        backend: of this run, or of the same with another seed.
-        document: what its ``config.yaml`` would hold, where that is known already.
+        backend: the backend of this run, or of the same run with another seed.
+        document: the content of its ``config.yaml``, if it is already known.
 
     Raises:
-        UserError: what is there belongs to another run, is damaged beyond repair, or a newer NearOpt made it.
+        UserError: the directory belongs to another run, is damaged beyond repair, or a newer NearOpt made it.
     """
-    if fault := task_fault(backend.task):  # a backend of the user's may call it anything
+    if fault := task_fault(backend.task):  # a user's backend may give it any name
         raise UserError(f"backend.task={shown(backend.task)}: {fault}")
     task_folder = options.results / backend.task
     path = task_folder / contract.run_name(config.label, config.seed)
-    check_run_version(path)  # first: nobody can say what of a newer NearOpt's run is damaged
+    check_run_version(path)  # first, since damage in a newer NearOpt's run cannot be judged
     wrong = damage(path)
     if said := refused(path, wrong):
         raise UserError(f"{path}: damaged: {said}: move it away to run again")
     if wrong or not (path / contract.DONE).exists():
         return None
     done, _ = read_done(path / contract.DONE)
-    remove_left_over(path)  # of a process that was killed when it had all but let go of it
+    remove_left_over(path)  # files of a process that was killed just before it released the run
     check_reference(task_folder, backend)
     document = document or _document(config, backend, sources(config, backend))
-    check_owner(path, document, options.allow_mixed_code)  # a newer NearOpt's run is none of ours
+    check_owner(path, document, options.allow_mixed_code)  # a newer NearOpt's run is not ours
     with writing(task_folder):
-        write_reference(task_folder, backend, config.task)  # a damaged one alone
+        write_reference(task_folder, backend, config.task)  # only replaces a damaged one
     return RunResult(path, "skipped", done["evaluations"], None)
 
 
 def _skipped(path: Path) -> RunResult | None:
-    """How a run that is not damaged ended, if it did."""
+    """The result of an undamaged run that has ended; ``None`` if it has not."""
     done = finished(path)
     return None if done is None else RunResult(path, "skipped", done.evaluations, None)
 
 
 class Tally:
-    """Counts evaluations and keeps the lowest observed latency in ms, on the way to whoever watches."""
+    """Counts evaluations and keeps the lowest observed latency in ms, and passes both on to a progress report."""
 
     def __init__(self, *watchers: Callable[[Evaluation], None]) -> None:
         self._watchers = watchers
@@ -234,17 +237,17 @@ class Tally:
             watcher(evaluation)
 
     def busy(self, workers: int) -> float:
-        """The share of so many compile workers' time, up to now, in which they compiled what is complete."""
+        """The share of the compile workers' time so far that they spent on completed evaluations."""
         return self._compiled_s / (workers * self._clock_s) if self._clock_s else 0.0
 
     @property
     def failures(self) -> dict[str, int]:
-        """What evaluations failed of, and how often."""
+        """Reasons of failed evaluations, with counts."""
         return dict(self._failures)
 
 
 def _document(config: RunConfig, backend: Backend, learned: Sources | None) -> contract.ConfigDocument:
-    """What ``config.yaml`` holds. The version comes first and is in no hash: it says how, not what was run."""
+    """The content of ``config.yaml``. The version comes first and is not hashed, since it describes the format."""
     deciding: contract.DecidingDocument = {
         "task": backend.task,
         "strategy": {"label": config.label, **config.strategy},
@@ -277,7 +280,7 @@ def _document(config: RunConfig, backend: Backend, learned: Sources | None) -> c
 def _environment(
     options: SweepOptions, backend: Backend, started: str | None, learned: Sources | None
 ) -> contract.FullEnvironmentDocument:
-    """``started``: when an earlier process began the run, if one did."""
+    """The content of environment.json; ``started`` is when an earlier process began the run, if one did."""
     environment = provenance.environment()
     diff = provenance.working_diff()
     if diff and options.keep_diff:

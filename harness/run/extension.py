@@ -1,9 +1,8 @@
-"""A run goes on with a larger budget, where its strategy asks the same whatever the budget is.
+"""Extend a finished run to a larger budget, if its strategy's asks do not depend on the budget.
 
-Its log comes back from ``evaluations.parquet``, and from then on it is an interrupted run of the larger budget, which
-is rebuilt from its seed and its log as any other. Stopped anywhere on the way, the run is the old one, done, or an
-interrupted one of either budget: each step leaves what the next one needs, and no evaluation is made twice.
-"""
+Its log is restored from ``evaluations.parquet``, and from then on it is an interrupted run of the larger budget, which
+is rebuilt from its seed and log like any other. If the extension is interrupted, the run is either the finished old one
+or an interrupted one of either budget: each step leaves what the next one needs, and no evaluation is made twice."""
 
 from __future__ import annotations
 
@@ -39,21 +38,21 @@ BUDGET = "budget"
 
 
 def holds_run(path: Path) -> bool:
-    """Whether the directory has a ``config.yaml`` that this user may look at."""
+    """Whether the directory has a ``config.yaml`` that this user may read."""
     try:
         return (path / contract.CONFIG).is_file()
     except OSError:
-        return False  # the run itself will say what is wrong
+        return False  # the run itself will report what is wrong
 
 
 def extendable(path: Path, config: Mapping[str, Any], allow_mixed_code: bool) -> bool:
-    """Whether the run in ``path`` is that of ``config`` but for a smaller budget, and may go on to the larger one.
+    """Whether the run in ``path`` differs from ``config`` only by a smaller budget and may be extended.
 
     Args:
-        config: what ``config.yaml`` would hold.
+        config: the content of ``config.yaml`` for the larger budget.
 
     Raises:
-        OtherRun: it is that run, and why it may not.
+        OtherRun: it is such a run but may not be extended; the message says why.
         UserError: its strategy cannot be imported.
     """
     earlier = _earlier(path, config)
@@ -69,29 +68,29 @@ def extendable(path: Path, config: Mapping[str, Any], allow_mixed_code: bool) ->
         name = target.rpartition(".")[2]
         reason = f"{name} does not declare that its asks are the same whatever the budget (ignores_budget)"
     elif contract.SCHEDULE in config:
-        reason = "in an asynchronous run the last asks were made knowing that no other would follow"
+        reason = "the last asks of an asynchronous run depend on its budget"
     elif config["batch"] > 1 and (contract.START in config or (before["evaluations"] or 0) % config["batch"]):
         reason = f"its last batch may have been smaller than batch={config['batch']}"
     elif None not in (code, mine) and code != mine and not allow_mixed_code:
         reason = f"it was made by other code than today's (code_digest={str(code)[:12]}, now {str(mine)[:12]})"
     if reason:
         raise OtherRun(
-            f"{path}: holds a run of {_words(before)}, which cannot go on to {_words(now)}: {reason}",
+            f"{path}: holds a run of {_words(before)}, which cannot be extended to {_words(now)}: {reason}",
             "choose another results= or strategy.label=, or move it away",
         )
     return True
 
 
 def extend(path: Path, config: Mapping[str, Any], space: SearchSpace, allow_mixed_code: bool) -> None:
-    """Make the run in ``path``, which was :func:`extendable`, an interrupted one of ``config``.
+    """Turn the :func:`extendable` run in ``path`` into an interrupted run of ``config``.
 
-    It is left as it is where another process has made another run of it since: who claims it next is told so.
+    If another process has changed the run meanwhile, it is left as it is; claiming it then reports the difference.
 
     Raises:
-        Busy: another process is at it.
+        Busy: another process holds the run.
         OtherRun: as :func:`extendable`.
-        UserError: its evaluations cannot be read back as they were written; it is left as it is.
-        Unwritable: there is no room; it is left as it is.
+        UserError: its evaluations cannot be restored exactly; the run is left as it is.
+        Unwritable: the log cannot be written; the run is left as it is.
     """
     with writing(path):
         try:
@@ -108,7 +107,7 @@ def extend(path: Path, config: Mapping[str, Any], space: SearchSpace, allow_mixe
 
 
 def _earlier(path: Path, config: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """``config.yaml`` of a run that differs from ``config`` in its budget alone; else ``None``."""
+    """``config.yaml`` of a run that differs from ``config`` only in its budget; otherwise ``None``."""
     try:
         text = read_text(path / contract.CONFIG)
         if text == config_text(config):
@@ -119,7 +118,7 @@ def _earlier(path: Path, config: Mapping[str, Any]) -> Mapping[str, Any] | None:
         apart = {name for name in {*before, *now} if before.get(name) != now.get(name)}
         alone = apart == {BUDGET} and digest(before) == earlier["config_hash"]
     except (OSError, yaml.YAMLError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        return None  # the run itself will say what is wrong
+        return None  # the run itself will report what is wrong
     return earlier if alone else None
 
 
@@ -135,10 +134,10 @@ def _words(budget: Mapping[str, Any]) -> str:
 
 
 def _log_again(path: Path, space: SearchSpace) -> None:
-    """Write the log that ``evaluations.parquet`` was made of.
+    """Restore the log from which ``evaluations.parquet`` was made.
 
     Raises:
-        UserError: what would be written is not what is in the file.
+        UserError: the restored log would not give the same table.
     """
     file = path / contract.EVALUATIONS
     try:
@@ -146,9 +145,9 @@ def _log_again(path: Path, space: SearchSpace) -> None:
         kept = list(_evaluations(table, space))
         whole = table_of(kept, space).select(table.column_names).equals(table)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, pa.ArrowException) as error:
-        raise UserError(f"{file}: not readable ({one_line(error, 200)}): the run cannot go on") from None
+        raise UserError(f"{file}: cannot be read ({one_line(error, 200)}): the run cannot be extended") from None
     if not whole:
-        raise UserError(f"{file}: cannot be turned into a log again: the run cannot go on")
+        raise UserError(f"{file}: cannot be turned into a log again: the run cannot be extended")
     check, lines = 0, []
     for evaluation in kept:
         line, check = sealed(orjson.dumps(evaluation), check)
@@ -158,7 +157,8 @@ def _log_again(path: Path, space: SearchSpace) -> None:
 
 
 def _evaluations(table: pa.Table, space: SearchSpace) -> Iterator[Evaluation]:
-    """What :func:`~harness.run.rows.table_of` made the table of. A column that an older NearOpt lacked is null."""
+    """The evaluations in a table of :func:`~harness.run.rows.table_of`. Columns that an older NearOpt lacked are
+    null."""
     columns = {parameter.name: contract.parameter_column(parameter.name) for parameter in space.parameters}
     spelled = {
         parameter.name: {str(value): value for value in parameter.values}

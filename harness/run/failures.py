@@ -1,4 +1,4 @@
-"""FAILED: what a run that broke down leaves in its directory."""
+"""The file FAILED, which a failed run leaves in its directory."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from harness.system.text import whole_line
 
 @dataclass(frozen=True)
 class Failed:
-    """What FAILED says.
+    """The content of FAILED.
 
     Attributes:
         message: one line.
-        final: the run itself broke down. Its input, disk or device are not to blame, and with the same seed it would
-            break down the same way after the same cost.
-        trace: the traceback, empty where the user's input was at fault.
+        final: whether the run itself failed. Then input, disk and device are not at fault, and the same seed would fail
+            in the same way after the same cost.
+        trace: the traceback; empty if the user's input was at fault.
     """
 
     message: str
@@ -32,12 +32,12 @@ class Failed:
     trace: str
 
     def document(self) -> contract.FailedDocument:
-        """As FAILED holds it."""
+        """The content of FAILED in JSON types."""
         return {"message": self.message, "final": self.final, "trace": self.trace}
 
 
 def failed(path: Path) -> Failed | None:
-    """What a run directory's FAILED says, or ``None`` while there is none. A damaged one is a failure all the same."""
+    """The content of a run's FAILED; ``None`` if there is none. A damaged file still counts as a failure."""
     try:
         said: contract.FailedDocument = read_json(path / contract.FAILED)
         return Failed(whole_line(said["message"]), bool(said["final"]), str(said["trace"]))
@@ -49,15 +49,15 @@ def failed(path: Path) -> Failed | None:
 
 @contextmanager
 def failure_kept(path: Path) -> Iterator[None]:
-    """An attempt at the run in ``path``: FAILED of an earlier one goes, and one comes if it breaks down.
+    """Attempt the run in ``path``: remove the FAILED of an earlier attempt, and write a new one if this attempt fails.
 
-    Ctrl-C is no failure, and neither is a kill: such a run is interrupted and goes on.
+    Ctrl-C and a kill are not failures: such a run is interrupted and can be resumed.
     """
     (path / contract.FAILED).unlink(missing_ok=True)
     try:
         yield
     except Exception as error:
-        with suppress(OSError):  # a full disk, perhaps the failure itself
+        with suppress(OSError):  # the disk may be full, which may be the failure itself
             write_text(path / contract.FAILED, json.dumps(_failure(error).document(), indent=1))
         raise
 

@@ -1,4 +1,4 @@
-"""What ``start`` comes to: the configurations that a run evaluates before its strategy is asked."""
+"""Resolve ``start``: the configurations that a run evaluates before its strategy is asked."""
 
 from __future__ import annotations
 
@@ -18,41 +18,41 @@ from search_spaces.helion import description_of
 from search_spaces.space import SearchSpace
 
 OF_DEFAULT = ("task.default", "task.fallbacks", "helion")
-"""How the source of a task's default begins."""
+"""Prefix of the source of a task's default."""
 
 
 @dataclass(frozen=True)
 class Given:
-    """Distinct feasible configurations.
+    """Distinct feasible configurations to evaluate first.
 
     Attributes:
-        source: where they are from: ``task.default``, ``task.fallbacks[0]``, ``helion``, ``compiler`` or ``file``.
+        source: their origin: ``task.default``, ``task.fallbacks[0]``, ``helion``, ``compiler`` or ``file``.
     """
 
     source: str
     configurations: tuple[Configuration, ...]
 
     def document(self) -> dict[str, Any]:
-        """As ``config.yaml`` has it."""
+        """The entry in ``config.yaml``."""
         return {"source": self.source, "configurations": [_plain(each) for each in self.configurations]}
 
 
 def given(config: RunConfig, backend: Backend) -> Given | None:
-    """What a run evaluates first; ``None`` without ``start``.
+    """The configurations that a run evaluates first; ``None`` without ``start``.
 
     Raises:
-        UserError: the task has nothing of the kind, or something of it is not feasible.
+        UserError: the task has no such configurations, or one of them is not feasible.
     """
     if config.start is None:
         return None
     try:
         return _given(config, config.start, backend.space)
-    except UserError as error:  # which knows the values, and not what was asked for
+    except UserError as error:  # it names the values but not the option
         raise UserError(f"start={config.start.option}: {backend.task}: {error}") from None
 
 
 def given_default(document: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The task's default with which a run began, by its ``config.yaml``; ``None`` where it did not."""
+    """The task's default that a run began with, from its ``config.yaml``; ``None`` if it did not begin with it."""
     start = document.get("start") or {}
     is_default = str(start.get("source", "")).startswith(OF_DEFAULT)
     configurations = start.get("configurations") or []
@@ -60,10 +60,10 @@ def given_default(document: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 
 def check_startable(config: RunConfig, strategy: Strategy) -> None:
-    """Make sure that a strategy can be told what it did not ask for, where it is to be.
+    """Check that a strategy accepts evaluations that it did not ask for, if the run has any.
 
     Raises:
-        UserError: it has no ``start``.
+        UserError: the strategy has no method ``start``.
     """
     if config.start is not None and not isinstance(strategy, Startable):
         raise UserError(
@@ -84,7 +84,7 @@ def _given(config: RunConfig, start: Start, space: SearchSpace) -> Given:
 
 def _compiler_seeds(space: SearchSpace) -> list[Mapping[str, Any]]:
     if description_of(space) is None:
-        raise UserError("no compiler suggests configurations of this task: expected a task of Helion's")
+        raise UserError("no compiler suggests configurations for this task: expected a Helion task")
     with extra("helion"):
         from harness.strategies.helion.seeds import helion_compiler_seeds
     seeds = helion_compiler_seeds(space)
@@ -99,20 +99,20 @@ def _distinct(
     name: str,
     repeats: bool,
 ) -> tuple[Configuration, ...]:
-    """In the space's own spelling.
+    """The distinct configurations, in the space's own values.
 
     Raises:
-        UserError: one is not feasible, or, unless ``repeats`` are left out, occurs twice.
+        UserError: a configuration is not feasible, or occurs twice and ``repeats`` is not set.
     """
     found: dict[str, Configuration] = {}
     for i, each in enumerate(configurations):
         made = recorded(space, each, f"{name}[{i}]")
         if space.key(made) in found and not repeats:
-            raise UserError(f"{name}[{i}]: {dict(made)} is there twice: expected each configuration once")
+            raise UserError(f"{name}[{i}]: {dict(made)} occurs twice: expected each configuration once")
         found.setdefault(space.key(made), made)
     return tuple(found.values())
 
 
 def _plain(configuration: Configuration) -> dict[str, Any]:
-    """In YAML's types: a permutation is a list."""
+    """A configuration in YAML types: a permutation becomes a list."""
     return {name: list(value) if isinstance(value, tuple) else value for name, value in configuration.items()}

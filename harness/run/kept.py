@@ -1,4 +1,4 @@
-"""The evaluations that a run's directory keeps, whether it is done or not."""
+"""Read the evaluations in a run's directory, whether the run is finished or not."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from harness.system.text import one_line
 
 
 def kept_file(run: Path) -> Path | None:
-    """Where they are: in the table of a run that is done, else in its log; ``None`` where there are none.
+    """The file with the evaluations: the table of a finished run, otherwise its log; ``None`` if there is none.
 
-    A run that goes on to a larger budget has the table of the smaller one beside its log until it is done again.
+    A run that is being extended has the table of the smaller budget beside its log until it is done again.
     """
     done = (run / contract.DONE).is_file()
     files = (contract.EVALUATIONS, contract.LOG) if done else (contract.LOG, contract.EVALUATIONS)
@@ -26,12 +26,12 @@ def kept_file(run: Path) -> Path | None:
 
 
 def kept_rows(run: Path) -> list[dict[str, Any]]:
-    """A row per evaluation in the order told, with its ``configuration`` besides the columns of the contract.
+    """One row per evaluation in the order told, with its ``configuration`` and the columns of the contract.
 
-    A permutation is a list, and a parameter whose values are of several types is text in a run that is done.
+    A permutation is a list; in a finished run, a parameter with values of several types is text.
 
     Raises:
-        UserError: they cannot be read.
+        UserError: the evaluations cannot be read.
     """
     file = kept_file(run)
     if file is None:
@@ -55,7 +55,7 @@ def kept_rows(run: Path) -> list[dict[str, Any]]:
 
 
 def _parameters(row: dict[str, Any]) -> dict[str, Any]:
-    """The configuration of a row of the table: inactive parameters are absent."""
+    """The configuration in a row of the table, without inactive parameters."""
     prefix = contract.PARAMETER_PREFIX
     return {
         name.removeprefix(prefix): value for name, value in row.items() if name.startswith(prefix) and value is not None

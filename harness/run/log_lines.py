@@ -1,4 +1,4 @@
-"""The log of a run as far as it is as it was written; ``analysis/runs/log_lines.py`` reads it alike."""
+"""Read the log of a run up to its first damaged line; ``analysis/runs/log_lines.py`` follows the same rules."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ NUMBERS = (
     *sorted(NULLABLE), contract.COMPILE_S, contract.VERIFY_S, contract.BENCHMARK_S, contract.ASK_S, contract.TELL_S,
     contract.CLOCK_START_S, contract.CLOCK_END_S,
 )  # fmt: skip
-"""Of every line of the log."""
+"""Keys of every line of the log."""
 
 
 @dataclass(frozen=True)
 class LogLines:
-    """A log, up to the first line that cannot be what was written there.
+    """A log up to its first damaged line.
 
     Attributes:
-        rows: what the lines say.
-        ends: where each line ends, in bytes.
-        checks: what the line after each continues.
-        unverified: so many lines at the beginning have no check: an older NearOpt wrote them.
-        fault: of the line that is none, with its number; empty where there is none. A last line without its end was cut
-            off, which is no fault.
+        rows: the content of the lines.
+        ends: the byte offset of the end of each line.
+        checks: the running checksum after each line, which the next line continues.
+        unverified: number of lines at the beginning without a checksum, which an older NearOpt wrote.
+        fault: what is wrong with the first damaged line, with its number; empty if no line is damaged. A truncated last
+            line is not a fault.
     """
 
     rows: list[dict[str, Any]]
@@ -42,7 +42,7 @@ class LogLines:
 
 
 def read_lines(data: bytes) -> LogLines:
-    """The lines of a log."""
+    """Parse the lines of a log."""
     rows: list[dict[str, Any]] = []
     ends: list[int] = []
     checks: list[int] = []
@@ -58,7 +58,7 @@ def read_lines(data: bytes) -> LogLines:
 
 
 def _fault(line: bytes, rows: list[dict[str, Any]], seals: Seals) -> str:
-    """What is wrong with a line; where nothing is, it joins ``rows``."""
+    """What is wrong with a line; if nothing is, the line is appended to ``rows``."""
     try:
         row = orjson.loads(line)
     except ValueError:
@@ -71,9 +71,9 @@ def _fault(line: bytes, rows: list[dict[str, Any]], seals: Seals) -> str:
 
 
 def bad_key(row: Any, index: int) -> str:
-    """What a line of the log cannot say."""
+    """What is wrong with the content of a line of the log."""
     if not isinstance(row, Mapping):
-        return "no object"
+        return "not an object"
     if row.get(contract.INDEX) != index:
         return f"{contract.INDEX} is {row.get(contract.INDEX)!r}"
     for name in NUMBERS:
@@ -86,7 +86,7 @@ def bad_key(row: Any, index: int) -> str:
     if row.get(contract.STATUS) not in STATUSES:
         return f"{contract.STATUS} is {row.get(contract.STATUS)!r}"
     if not isinstance(row.get("configuration"), Mapping):
-        return "configuration is no object"
+        return "configuration is not an object"
     return ""
 
 

@@ -1,4 +1,4 @@
-"""The run loop: ask, measure, put on the clock, tell, log. Nothing else happens in a run."""
+"""The run loop: ask, measure, charge to the clock, tell, log."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ def run_loop(
     start: Sequence[Configuration] = (),
     rules: Rules | None = None,
 ) -> str:
-    """Run to the end of the budget or of the strategy; returns ``budget`` or ``exhausted``.
+    """Run until the budget is spent or the strategy is exhausted; returns ``budget`` or ``exhausted``.
 
     Args:
-        logged: evaluations of an interrupted run. The strategy is asked and told as then; their
-            measurements are used again and not appended again.
+        logged: evaluations of an interrupted run. The strategy is asked and told as before; their
+            measurements are reused and not appended again.
         append: logs a batch.
         progress: called once per evaluation.
-        start: evaluated before the first ask, ``batch`` at once, and told to a strategy that is Startable.
-        rules: which end an evaluation that cannot matter; the batch is under those of what was told before it.
+        start: configurations evaluated before the first ask, ``batch`` at once, and told to a Startable strategy.
+        rules: rules that end hopeless evaluations; a batch is judged by what was told before it.
 
     Raises:
-        TraceDiverged: when the strategy asks for something else than ``logged`` holds.
+        TraceDiverged: the strategy asks for other configurations than ``logged`` holds.
     """
     admission = Admission(backend.space, repair_rng)
     successes = Successes(rules)

@@ -1,4 +1,4 @@
-"""From a measurement on the clock to the evaluation that is told and logged, which both run loops share."""
+"""Steps that both run loops share: from a measurement to the evaluation that is told and logged."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harness.strategies.base import Budget, Startable, Strategy
 
 
 def spent(budget: Budget, evaluations: int, clock_s: float) -> bool:
-    """Whether nothing more is to be asked, after so many evaluations and s on the tuning clock."""
+    """Whether the budget is spent after this many evaluations and seconds on the tuning clock."""
     return (budget.evaluations is not None and evaluations >= budget.evaluations) or (
         budget.seconds is not None and clock_s >= budget.seconds
     )
@@ -29,7 +29,7 @@ def evaluation_of(
     asked: int | None = None,
     asks_s: tuple[float, ...] | None = None,
 ) -> Evaluation:
-    """As told to the strategy, before its tell has a cost; with that and the oracle, as logged."""
+    """The evaluation as told to the strategy; with the tell's cost and the oracle latency, as logged."""
     configuration, repaired = admitted
     return Evaluation(
         index=index,
@@ -57,19 +57,19 @@ def evaluation_of(
 
 
 def tell(strategy: Strategy, evaluations: Sequence[Evaluation], given: bool) -> None:
-    """Tell outcomes to a strategy, by its ``start`` where they are of configurations that it did not ask for."""
+    """Tell outcomes to a strategy, through its ``start`` for configurations that it did not ask for."""
     if not given:
         strategy.tell(evaluations)
         return
-    assert isinstance(strategy, Startable), "checked before the run began"
+    assert isinstance(strategy, Startable), "checked before the run"
     strategy.start(evaluations)
 
 
 def check_trace(known: Sequence[Evaluation], configurations: Sequence[Configuration]) -> None:
-    """Make sure that a resumed strategy asks for what its log has, as far as either goes.
+    """Check that a resumed strategy asks for the logged configurations, as far as both go.
 
     Raises:
-        TraceDiverged: it does not.
+        TraceDiverged: the strategy asks for another configuration.
     """
     for evaluation, configuration in zip(known, configurations, strict=False):
         if dict(evaluation.configuration) != dict(configuration):

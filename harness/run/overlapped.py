@@ -1,7 +1,7 @@
-"""The asynchronous run loop: when a compile worker is free, ask for one configuration; tell each when it is complete.
+"""The asynchronous run loop: ask for one configuration when a compile worker is free; tell each when complete.
 
-Compiles, benchmarks and, with ``ahead``, the strategy's thinking overlap. What overlaps with what is the pipeline's
-affair (:mod:`harness.backends.pipeline`): the loop is the same for a simulated and a real one.
+Compiles, benchmarks and, with ``ahead``, the strategy's asks overlap. The pipeline decides what overlaps
+(:mod:`harness.backends.pipeline`): the loop is the same for a simulated and a real pipeline.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from harness.run.successes import Successes
 from harness.strategies.base import Budget, Strategy
 
 Admitted = tuple[Configuration, bool]
-"""What is evaluated, and whether it stands in for a proposal that may not be."""
+"""A configuration to evaluate, and whether it replaces a proposal that was not admissible."""
 
 
 class Asks:
-    """Asks for one configuration after the other and keeps account of what that took.
+    """Asks for one configuration at a time and records the time of each ask.
 
-    The first are those that the run begins with; the strategy is asked when it was told all of them.
+    The configurations that the run begins with come first; the strategy is asked once it has been told all of them.
 
     Attributes:
-        asked: so many were given out.
-        told: so many of them were told.
-        unlogged_s: what each ask since the last tell took, in s.
-        dry: the last ask brought nothing, and nothing was told since.
+        asked: number of configurations given out.
+        told: number of those that have been told.
+        unlogged_s: duration in s of each ask since the last tell.
+        dry: whether the last ask returned nothing, and nothing was told since.
     """
 
     def __init__(
@@ -55,19 +55,19 @@ class Asks:
         self.dry = False
 
     def wanted(self, clock_s: float) -> bool:
-        """Whether the budget allows another and the strategy may have one."""
+        """Whether the budget allows another ask and the strategy may have another configuration."""
         waits = self.told < len(self._start) <= self.asked
         return not self.dry and not waits and not spent(self._budget, self.asked, clock_s)
 
     def given(self, ticket: int) -> bool:
-        """Whether the run began with it, so that the strategy did not ask for it."""
+        """Whether the run began with this configuration, so that the strategy did not ask for it."""
         return ticket < len(self._start)
 
     def next(self, pipeline: Pipeline) -> tuple[Admitted, float] | None:
-        """The next configuration and what it took to ask for it in s; ``None`` where the strategy has none now.
+        """The next configuration and the duration of its ask in s; ``None`` if the strategy has none now.
 
         Raises:
-            TraceDiverged: the log has another one.
+            TraceDiverged: the log holds another configuration.
         """
         started = perf_counter()
         given = self._start[self.asked : self.asked + 1]
@@ -106,22 +106,23 @@ def run_overlapped(
     start: Sequence[Configuration] = (),
     rules: Rules | None = None,
 ) -> str:
-    """Run to the end of the budget or of the strategy; returns ``budget`` or ``exhausted``.
+    """Run until the budget is spent or the strategy is exhausted; returns ``budget`` or ``exhausted``.
 
-    What is under way when the budget is spent is completed, told and logged.
+    Evaluations under way when the budget is spent are completed, told and logged.
 
     Args:
-        workers: compile workers.
-        logged: evaluations of an interrupted run, in the order told. What was under way then is evaluated again.
+        workers: number of compile workers.
+        logged: evaluations of an interrupted run, in the order told. Those under way at the interruption are evaluated
+            again.
         append: logs an evaluation.
         progress: called once per evaluation.
-        ahead: ask for the next configuration before a worker is free for it, so that none waits for the strategy, which
-            then knows less.
-        start: evaluated before the first ask, and told to a strategy that is Startable.
-        rules: which end an evaluation that cannot matter, by what was told before its compile begins.
+        ahead: ask for the next configuration before a worker is free for it, so that no worker waits for the
+            strategy, which then knows less.
+        start: configurations evaluated before the first ask, and told to a Startable strategy.
+        rules: rules that end hopeless evaluations, judged by what was told before the compile begins.
 
     Raises:
-        TraceDiverged: when what happens is not what ``logged`` holds.
+        TraceDiverged: the run differs from what ``logged`` holds.
     """
     asks = Asks(strategy, Admission(backend.space, repair_rng), budget, logged, start)
     if not logged or budget.evaluations is None or len(logged) < budget.evaluations:
@@ -150,7 +151,7 @@ def run_overlapped(
 
 
 class Told:
-    """Tells and logs what is complete."""
+    """Tells and logs completed evaluations."""
 
     def __init__(
         self,
@@ -170,7 +171,7 @@ class Told:
         """Tell one evaluation and log it, unless the log has it.
 
         Raises:
-            TraceDiverged: the log has another one in its place.
+            TraceDiverged: the log holds another evaluation in its place.
         """
         measurement, span = completed.measurement, Span(completed.start_s, completed.end_s)
         known = self._logged[self._told] if self._told < len(self._logged) else None

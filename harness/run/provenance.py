@@ -1,4 +1,4 @@
-"""Where results come from: code, packages, machine. Gathered once a process."""
+"""Provenance of results: code, packages, machine. Gathered once per process."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def _git(*arguments: str) -> str | None:
         done = subprocess.run(["git", "-C", str(CHECKOUT), *arguments], capture_output=True, timeout=20, check=True)
     except (OSError, subprocess.SubprocessError):
         return None
-    return done.stdout.decode("utf-8", "replace")  # a diff holds whatever the files hold
+    return done.stdout.decode("utf-8", "replace")  # a diff may contain any bytes
 
 
 @lru_cache(maxsize=1)
 def working_diff() -> str:
-    """The checkout's uncommitted change of tracked files; empty when clean or not a checkout."""
+    """The checkout's uncommitted changes of tracked files; empty if clean or not a checkout."""
     return (_git("diff", "HEAD") or "") if (CHECKOUT / ".git").exists() else ""
 
 
@@ -45,7 +45,7 @@ def _commit() -> str | None:
 
 @lru_cache(maxsize=1)
 def versions() -> Mapping[str, str]:
-    """Installed versions of the packages that results depend on, those of strategies and kernels among them."""
+    """Installed versions of the packages that results depend on, including packages of strategies and kernels."""
     installed = plugin_versions()
     for name in PACKAGES:
         try:

@@ -1,4 +1,4 @@
-"""A task's recorded table, kept beside its runs."""
+"""Store a task's recorded table beside its runs."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def reference_facts(backend: Backend) -> dict[str, Any]:
 
 
 def check_reference(folder: Path, backend: Backend) -> None:
-    """One task is one recording: refuse a folder with runs of another.
+    """Refuse a folder with runs on another recording of the same task.
 
     Raises:
-        UserError: it has some, or its note cannot be read.
+        UserError: the folder has such runs, or its note cannot be read.
     """
     note = folder / contract.REFERENCE_NOTE
     landscape = backend.reference()
@@ -51,16 +51,16 @@ def check_reference(folder: Path, backend: Backend) -> None:
         return
     said = _note(note)
     if said is None:
-        raise UserError(f"{note}: not readable: move it away, it is written again")
+        raise UserError(f"{note}: not readable: move it away; it is written again")
     if said["landscape_sha256"] != landscape.sha256:
         raise UserError(f"{folder}: holds runs of another recording of {backend.task}: choose another results=")
 
 
 def write_reference(folder: Path, backend: Backend, task: TaskSpec | None) -> None:
-    """Put the task's table beside its runs, so that results can be analysed without the landscape.
+    """Write the task's table beside its runs, so that results can be analysed without the landscape.
 
-    One that is there already is written again only where it is damaged (empty, cut off, or not what its note says), or
-    where an older NearOpt wrote it without ``draw_probability``: then only if there is a way to, for it is not wrong.
+    An existing table is rewritten only if it is damaged (empty, truncated, or not as its note says), or if an older
+    NearOpt wrote it without ``draw_probability``; in the latter case only if possible, since the table is not wrong.
     """
     landscape = backend.reference()
     if landscape is None:
@@ -86,7 +86,7 @@ def _write(folder: Path, landscape: Landscape, task: TaskSpec | None) -> None:
 
 
 def _note(path: Path) -> Mapping[str, Any] | None:
-    """What reference.yaml says; ``None`` where it is damaged or not there."""
+    """The content of reference.yaml; ``None`` if it is damaged or missing."""
     try:
         return _read_note(path, *_print(path))
     except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError):
@@ -100,11 +100,11 @@ def _read_note(path: Path, _modified: int, _size: int) -> Mapping[str, Any] | No
 
 
 def _whole(folder: Path, landscape: Landscape) -> bool:
-    """Whether note and table are there and undamaged."""
+    """Whether note and table exist and are undamaged."""
     said, file = _note(folder / contract.REFERENCE_NOTE), folder / contract.REFERENCE
     if said is None or not file.is_file():
         return False
-    if (expected := said.get("reference_sha256")) is None:  # an older one
+    if (expected := said.get("reference_sha256")) is None:  # written by an older NearOpt
         return _is_table_of(file, landscape)
     try:
         return bool(_sha256(file, *_print(file)) == expected)
@@ -113,7 +113,7 @@ def _whole(folder: Path, landscape: Landscape) -> bool:
 
 
 def _print(file: Path) -> tuple[int, int]:
-    """Changes whenever the file does: a sweep asks for the same few files at every run."""
+    """A fingerprint of a file that changes with it, for caching: every run of a sweep checks the same few files."""
     stat = file.stat()
     return stat.st_mtime_ns, stat.st_size
 
@@ -124,7 +124,7 @@ def _sha256(file: Path, _modified: int, _size: int) -> str:
 
 
 def _is_table_of(file: Path, landscape: Landscape) -> bool:
-    """Whether a file can be read as the table of as many configurations as were recorded."""
+    """Whether a file is a readable table with as many rows as the landscape."""
     try:
         return _rows(file, *_print(file)) == len(landscape.codes)
     except (OSError, ValueError, pa.ArrowException):

@@ -1,4 +1,4 @@
-"""Evaluations as rows: from a line of the log, and to the columns of ``evaluations.parquet``."""
+"""Convert evaluations from lines of the log and to the columns of ``evaluations.parquet``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DEVICE_COLUMNS = frozenset(field.name for field in fields(DeviceState))
 
 
 def evaluation_of(row: dict[str, Any]) -> Evaluation:
-    """The evaluation in a line of the log, without keys that are not known here; takes ``row`` apart."""
+    """The evaluation in a line of the log, ignoring unknown keys; modifies ``row``."""
     configuration = {
         name: tuple(value) if isinstance(value, list) else value for name, value in row.pop("configuration").items()
     }
@@ -35,7 +35,7 @@ def evaluation_of(row: dict[str, Any]) -> Evaluation:
 
 
 def table_of(evaluations: Sequence[Evaluation], space: SearchSpace) -> pa.Table:
-    """``evaluations.parquet``: the columns of the contract, then one a parameter."""
+    """``evaluations.parquet``: the columns of the contract, then one per parameter."""
     columns: dict[str, pa.Array] = {
         name: column([_cell(e, name) for e in evaluations], kind) for name, kind in contract.EVALUATION_COLUMNS.items()
     }

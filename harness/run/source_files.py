@@ -1,4 +1,4 @@
-"""Earlier tunings on disk: landscape files, the logs in run directories, and Optuna's storages."""
+"""Read earlier tunings from disk: landscape files, logs in run directories, and Optuna storages."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ from harness.system.text import one_line
 from harness.system.yaml_text import load_yaml
 
 DEPTH = 3
-"""RESULTS/task/label/seed-N: a run is at most so far below what is given."""
+"""RESULTS/task/label/seed-N: greatest depth of a run below a given path."""
 
 
 def observed(path: Path, source: Source, seed: int) -> list[Observed]:
-    """What was evaluated of each task at ``path``, as much of it as ``source`` asks for.
+    """Evaluations of each task at ``path``, limited as ``source`` asks.
 
     Args:
-        seed: of the run that learns from it; it decides which runs, or which sample of a landscape.
+        seed: seed of the learning run; it chooses the runs, or the sample of a landscape.
 
     Raises:
-        UserError: there is nothing, or it cannot be read.
+        UserError: there is no evaluation, or one cannot be read.
     """
     if path.is_dir():
         folders: dict[Path, list[Path]] = {}
         for run in _runs(path):
             folders.setdefault(run.resolve().parent.parent, []).append(run)
         if not folders:
-            raise UserError(f"source={path}: no run in it: expected a run's directory or a results folder")
+            raise UserError(f"source={path}: contains no run: expected a run's directory or a results folder")
         return [_of_runs(folder, runs, source, seed) for folder, runs in sorted(folders.items())]
     if path.suffix in SUFFIXES:
         return observed_studies(path, source)
@@ -50,7 +50,7 @@ def observed(path: Path, source: Source, seed: int) -> list[Observed]:
 
 
 def _of_landscape(path: Path, source: Source, seed: int) -> Observed:
-    """A landscape as an archive has it, with its best known latencies, or as random searches would have seen it."""
+    """Evaluations from a landscape: all, with their best known latencies, or as random searches would observe them."""
     landscape = read_landscape(path)
     facts = facts_of(landscape.metadata)
     rows, latencies = np.arange(len(landscape.codes)), landscape.oracle_ms
@@ -69,7 +69,7 @@ def _of_landscape(path: Path, source: Source, seed: int) -> Observed:
 
 
 def _of_runs(folder: Path, runs: list[Path], source: Source, seed: int) -> Observed:
-    """The logs of runs on one task, whose folder is ``folder``."""
+    """Evaluations from the logs of runs on one task, whose folder is ``folder``."""
     facts = _facts(folder, runs[0])
     if source.runs is not None and source.runs < len(runs):
         runs = [runs[i] for i in sorted(_generator(seed, facts).choice(len(runs), source.runs, replace=False))]
@@ -89,7 +89,7 @@ def _generator(seed: int, facts: TaskFacts) -> np.random.Generator:
 
 
 def _runs(path: Path) -> list[Path]:
-    """Run directories at ``path`` or below it, by name; seeds in the order of numbers."""
+    """Run directories at or below ``path``, by name, with seeds in numerical order."""
     level = [path]
     for _ in range(DEPTH + 1):
         found = [folder for folder in level if kept_file(folder) is not None]
@@ -110,10 +110,10 @@ def _row(row: Mapping[str, Any]) -> Row:
 
 
 def _facts(folder: Path, run: Path) -> TaskFacts:
-    """As the note beside the runs of a replay says; of live runs what their own files say.
+    """Facts about the task: from the note beside replayed runs, or from the files of live runs.
 
     Raises:
-        UserError: these cannot be read.
+        UserError: the files cannot be read.
     """
     note = folder / contract.REFERENCE_NOTE
     try:
@@ -127,4 +127,4 @@ def _facts(folder: Path, run: Path) -> TaskFacts:
         device = environment.get("backend", {}).get("device")
         return facts_of({"task": task, "shape": shape, "dtype": kernel.get("dtype"), "device": device})
     except (OSError, ValueError, TypeError, KeyError, AttributeError, yaml.YAMLError, json.JSONDecodeError) as error:
-        raise UserError(f"source={folder}: its task cannot be told ({one_line(error, 200)})") from None
+        raise UserError(f"source={folder}: its task cannot be determined ({one_line(error, 200)})") from None

@@ -1,4 +1,4 @@
-"""What ``source`` comes to: earlier tunings in the space of the run's task, read once before its strategy is built."""
+"""Resolve ``source``: earlier tunings in the space of the run's task, read before its strategy is built."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from harness.landscapes.library import recorded_landscapes
 from harness.landscapes.siblings import is_itself, siblings
 from harness.run.alignment import Account, aligned
 from harness.run.source_files import observed
-from harness.strategies.source import SourceData
+from harness.strategies.source import SourceData, coherent
 from harness.system.digest import digest
 
 
 @dataclass(frozen=True)
 class Sources:
-    """What a run learns from.
+    """The sources that a run learns from.
 
     Attributes:
-        option: what was asked for.
-        data: one a task, in the order asked for; never of the run's own task on its device.
-        accounts: of each.
-        itself: names of what was left out because it is the run's own task on its device.
+        option: the option as the user wrote it.
+        data: one per task, in the requested order; never the run's own task on its device.
+        accounts: the account of each source.
+        itself: names of sources that were left out because they are the run's own task on its device.
     """
 
     option: Source
@@ -38,13 +38,13 @@ class Sources:
     itself: tuple[str, ...]
 
     def document(self) -> dict[str, Any]:
-        """As ``config.yaml`` has it: what the strategy sees, by its digest, and no path."""
+        """The entry in ``config.yaml``: a digest of what the strategy sees, without paths."""
         sizes = {"evaluations": self.option.evaluations, "runs": self.option.runs}
         of = [_fingerprint(data) for data in self.data]
         return {**{name: size for name, size in sizes.items() if size is not None}, "of": of}
 
     def environment(self) -> dict[str, Any]:
-        """As ``environment.json`` has it: what was asked for, and what became of it."""
+        """The entry in ``environment.json``: the option and its accounts."""
         return {
             "option": list(self.option.options),
             "accounts": [account.document() for account in self.accounts],
@@ -52,17 +52,24 @@ class Sources:
         }
 
     def told(self) -> str:
-        """One line."""
+        """The accounts in one line."""
         lines = [account.told() for account in self.accounts]
-        lines += [f"{name} is left out: it is the task itself" for name in self.itself]
+        lines += [f"{name} is ignored: it is the task itself" for name in self.itself]
+        trusted = coherent(self.data)
+        lines += [
+            f"{data.facts.task} is not trusted: its latencies do not follow from its parameters "
+            f"(rank correlation of neighbours {data.coherence:.2f})"
+            for data in self.data
+            if data not in trusted
+        ]
         return "source " + ", ".join(lines)
 
 
 def sources(config: RunConfig, backend: Backend) -> Sources | None:
-    """What a run learns from; ``None`` without ``source``.
+    """The sources that a run learns from; ``None`` without ``source``.
 
     Raises:
-        UserError: there is none of the kind, it cannot be read, or nothing of it can be evaluated here.
+        UserError: there is no such source, it cannot be read, or none of its configurations can be evaluated here.
     """
     if config.source is None:
         return None
@@ -74,7 +81,7 @@ def sources(config: RunConfig, backend: Backend) -> Sources | None:
 
 
 def target_facts(task: TaskSpec | None, backend: Backend) -> TaskFacts:
-    """What is known of the task that is tuned: from its recording, or from its configuration and the device."""
+    """Facts about the tuned task, from its recording, or from its configuration and the device."""
     landscape, subject = backend.reference(), subject_of(backend)
     if landscape is not None:
         return facts_of(landscape.metadata)
@@ -100,20 +107,23 @@ def _sources(option: Source, target: TaskFacts, seed: int, backend: Backend) -> 
                 accounts.append(account)
                 if len(fitting):
                     data.append(fitting)
-            if len(data) == wanted:  # the nearest of which anything can be evaluated here
+            if len(data) == wanted:  # the nearest source with a configuration that can be evaluated here
                 break
     if not accounts:
         raise UserError(f"{', '.join(itself)} is the task itself: expected an earlier tuning of another task")
     if not data:
-        raise UserError(f"nothing of it can be evaluated here: {'; '.join(account.told() for account in accounts)}")
+        raise UserError(
+            f"none of its configurations can be evaluated here: {'; '.join(account.told() for account in accounts)}"
+        )
     return Sources(option, tuple(data), tuple(accounts), tuple(itself))
 
 
 def _found(word: str, target: TaskFacts) -> list[Path]:
-    """The recordings that a word may mean for a task, the nearest first (:mod:`harness.landscapes.siblings`).
+    """The recordings that a word of :data:`WORDS` denotes for a task, the nearest first
+    (:mod:`harness.landscapes.siblings`).
 
     Raises:
-        UserError: there is none.
+        UserError: there is no such recording.
     """
     found = siblings(target, recorded_landscapes())
     if word in (SHAPE, SHAPES):
@@ -121,7 +131,7 @@ def _found(word: str, target: TaskFacts) -> list[Path]:
     elif word == DEVICE:
         found = [path for path in found if target.same_problem(read_facts(path))]
     if not found:
-        raise UserError(f"{target.task}: none of the recordings is one of {target.kernel}: expected source=PATH")
+        raise UserError(f"{target.task}: there is no other recording of {target.kernel}: expected source=PATH")
     return found
 
 

@@ -1,6 +1,6 @@
-"""Which state a run is in, by its directory alone. ``analysis/runs/state.py`` says the same of the same.
+"""The state of a run, from its directory alone; ``analysis/runs/state.py`` implements the same rules.
 
-Whoever in the harness must know it asks here, and :mod:`harness.study.status` of a whole study.
+All code of the harness that needs the state uses this module, or :mod:`harness.study.status` for a whole study.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from harness.system.lease import holder
 
 
 class State(StrEnum):
-    """Of a run, or of an attempt at one that counts nowhere.
+    """The state of a run, or of an attempt that does not count.
 
-    ``done``: it left DONE, and its files are as DONE says. ``running``: a process on this machine holds its directory.
-    ``interrupted``: begun, and nobody is at it; on a file system whose locks do not reach other machines, one of
-    theirs may be. ``failed``: it left FAILED. ``missing``: a sweep planned it and there is no directory of it.
-    ``damaged``: what is there cannot be as it was left, or cannot be looked into. ``superseded``: an attempt that a
-    newer one of the same task, label and seed replaced: files in ``aborted-k/``, a row of consolidated.parquet of which
-    another run is there, the older of two directories of one run.
+    ``done``: DONE exists, and the files match it. ``running``: a process on this machine holds the directory.
+    ``interrupted``: begun, and no process holds it; on a file system without locks across machines, a process elsewhere
+    may hold it. ``failed``: FAILED exists. ``missing``: a sweep planned the run, and it has no directory. ``damaged``:
+    the files cannot be as they were written, or cannot be read. ``superseded``: an attempt that a newer one of the same
+    task, label and seed replaced: files in ``aborted-k/``, a row of consolidated.parquet in whose place another run is
+    present, or the older of two directories of one run.
     """
 
     DONE = "done"
@@ -40,21 +40,21 @@ class State(StrEnum):
 
 
 OPEN = (State.FAILED, State.MISSING, State.RUNNING, State.INTERRUPTED, State.DAMAGED)
-"""Of runs that are not done."""
+"""States of runs that are not done."""
 
 
 def run_state(directory: Path, deep: bool = True) -> tuple[State, str]:
-    """The state of the run in ``directory``, which is there, and a line: why it failed, what of it is damaged, or
-    which process is at it.
+    """The state of the run in the existing ``directory``, and a one-line reason: why it failed, what is damaged, or
+    which process holds it.
 
     Args:
-        deep: look into the evaluations of a finished run too.
+        deep: also check the evaluations of a finished run.
 
     Raises:
-        UserError: a newer NearOpt made it.
+        UserError: a newer NearOpt made the run.
     """
     check_run_version(directory)
-    at_it = holder(directory)  # first: a run that ends meanwhile has its DONE
+    at_it = holder(directory)  # checked first, since a run that ends meanwhile has written DONE
     wrong = damage(directory, deep)
     if not wrong and (directory / contract.DONE).exists():
         return State.DONE, ""
@@ -67,7 +67,7 @@ def run_state(directory: Path, deep: bool = True) -> tuple[State, str]:
 
 
 def set_aside(directory: Path) -> list[str]:
-    """The names of what lies in a run's directory of earlier attempts at it, sorted."""
+    """Names of the folders of earlier attempts in a run's directory, sorted."""
     try:
         with os.scandir(directory) as entries:
             return sorted(entry.name for entry in entries if entry.name.startswith(contract.ABORTED_PREFIX))
@@ -80,10 +80,10 @@ _SAID = re.compile(rb"^(config_hash|code_digest|streams):[ \t]*['\"]?([^\s'\"]+)
 
 @dataclass(frozen=True)
 class Identity:
-    """What tells the run in a directory from others of its name.
+    """What distinguishes the run in a directory from other runs of its name.
 
     Attributes:
-        config_hash, code_digest: empty where it does not say.
+        config_hash, code_digest: empty if config.yaml does not state it.
         streams: the version of its random streams.
     """
 
@@ -97,7 +97,7 @@ class Identity:
 
 
 def identity(directory: Path) -> Identity:
-    """Of the run in a directory; config.yaml is read as lines, for there may be thousands."""
+    """The identity of the run in a directory; config.yaml is read line by line for speed, as there may be thousands."""
     try:
         said = dict(_SAID.findall(read_bytes(directory / contract.CONFIG)))
     except OSError:

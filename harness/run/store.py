@@ -31,18 +31,18 @@ from search_spaces.space import SearchSpace
 
 @dataclass(frozen=True)
 class Finished:
-    """What DONE says."""
+    """The content of DONE."""
 
     evaluations: int
     ended: str
 
 
 def finished(path: Path) -> Finished | None:
-    """What a run directory's DONE says, or ``None`` while there is none.
+    """The content of a run directory's DONE; ``None`` if there is none.
 
     Raises:
-        UserError: when it is damaged (a finished run is not run again without being asked to), or when a newer NearOpt
-            made the directory.
+        UserError: DONE is damaged (a finished run is repeated only on request), or a newer NearOpt made the
+            directory.
     """
     check_run_version(path)
     try:
@@ -59,17 +59,17 @@ class RunDirectory:
 
     Args:
         path: the directory.
-        config: JSON-able; written to ``config.yaml``. ``config["config_hash"]`` decides whether an earlier
+        config: JSON-able; written to ``config.yaml``. ``config["config_hash"]`` determines whether an earlier
             run in the same place is this one.
         allow_mixed_code: see :func:`check_owner`.
 
     Attributes:
-        unverified: evaluations taken from a log whose lines have no check: an older NearOpt wrote it.
+        unverified: number of evaluations from log lines without a checksum, which an older NearOpt wrote.
 
     Raises:
-        Busy: when another process holds it.
-        Unwritable: here or later, when it cannot be written.
-        UserError: when the directory belongs to another configuration.
+        Busy: another process holds the directory.
+        Unwritable: the directory cannot be written, now or later.
+        UserError: the directory belongs to another configuration.
     """
 
     def __init__(self, path: Path, config: Mapping[str, Any], allow_mixed_code: bool = False) -> None:
@@ -94,7 +94,7 @@ class RunDirectory:
                 raise
 
     def _prepare(self, config: Mapping[str, Any]) -> None:
-        self._check_owner(config)  # another process may have come first
+        self._check_owner(config)  # another process may have claimed it first
         for left_by_a_killed_process in self.path.glob(contract.TEMPORARY):
             left_by_a_killed_process.unlink(missing_ok=True)
         if aside := to_move(self.path):
@@ -105,7 +105,8 @@ class RunDirectory:
             self.write_config(config)
 
     def write_config(self, config: Mapping[str, Any]) -> None:
-        """Write ``config.yaml``: anew where a run goes on with other code, which then follows its log to the letter."""
+        """Write ``config.yaml``: rewritten if a run resumes with other code, which must then reproduce its log
+        exactly."""
         with writing(self.path):
             write_text(self.path / contract.CONFIG, config_text(config))
 
@@ -125,14 +126,14 @@ class RunDirectory:
         return self.path / contract.LOG
 
     def logged(self) -> list[Evaluation]:
-        """The log's evaluations in order, up to the first line that was cut off.
+        """The log's evaluations in order, up to a truncated last line.
 
-        A log that is damaged elsewhere is kept in ``aborted-k/`` before it is cut.
+        A log that is damaged elsewhere is copied to ``aborted-k/`` before it is truncated.
         """
         data = self._log_path.read_bytes() if self._log_path.exists() else b""
         lines = read_lines(data)
         evaluations: list[Evaluation] = []
-        with suppress(ValueError, KeyError, TypeError):  # from the first that is none, the log is cut off
+        with suppress(ValueError, KeyError, TypeError):  # the log is truncated at the first line that cannot be parsed
             evaluations.extend(map(evaluation_of, lines.rows))
         whole = len(evaluations)
         intact, self._check = (lines.ends[whole - 1], lines.checks[whole - 1]) if whole else (0, 0)
@@ -147,7 +148,7 @@ class RunDirectory:
         return list(evaluations)
 
     def append(self, evaluations: Sequence[Evaluation]) -> None:
-        """Log evaluations; they are in the file when this returns."""
+        """Log evaluations; they are written to the file when this returns."""
         lines = []
         for evaluation in evaluations:
             line, self._check = sealed(orjson.dumps(evaluation), self._check)
@@ -156,7 +157,7 @@ class RunDirectory:
         with writing(self._log_path):
             if self._log is None:
                 self._log = FileIO(str(self._log_path), "a")
-            while left:  # a full disk takes a part before it says so
+            while left:  # a full disk may accept a part before it reports the error
                 left = left[self._log.write(left) :]
         self._logged.extend(evaluations)
 
@@ -179,7 +180,7 @@ class RunDirectory:
         return folder
 
     def started(self) -> str | None:
-        """When the run first began, where ``environment.json`` says it."""
+        """When the run first began, as ``environment.json`` states; ``None`` if it does not."""
         try:
             said = json.loads((self.path / contract.ENVIRONMENT).read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -200,10 +201,10 @@ class RunDirectory:
         facts: Mapping[str, Any] | None = None,
         workers: int | None = None,
     ) -> None:
-        """Turn the log into ``evaluations.parquet``, keep the strategy's facts, and write DONE last.
+        """Turn the log into ``evaluations.parquet``, store the strategy's facts, and write DONE last.
 
         Args:
-            workers: of an asynchronous run: DONE says how busy they were.
+            workers: number of compile workers of an asynchronous run, whose utilisation DONE states.
         """
         evaluations = self._logged
         table = table_of(evaluations, space)

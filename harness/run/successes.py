@@ -1,4 +1,4 @@
-"""What was told so far, as far as the rules that end evaluations early go by it."""
+"""The successes told so far, on which the rules that end evaluations early depend."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Successes:
         self._limits: Limits | None = None
 
     def tell(self, evaluations: Iterable[Evaluation]) -> None:
-        """Learn of evaluations that were told to the strategy."""
+        """Add evaluations that were told to the strategy."""
         if self._rules is not None:
             for evaluation in evaluations:
                 if evaluation.latency_ms is not None:
@@ -26,7 +26,7 @@ class Successes:
             self._limits = None
 
     def limits(self) -> Limits | None:
-        """Of an evaluation that begins now; ``None`` without rules."""
+        """The limits of an evaluation that begins now; ``None`` without rules."""
         if self._rules is not None and self._limits is None:
             self._limits = self._rules.limits(self._told)
         return self._limits

@@ -1,4 +1,4 @@
-"""Where runs lie below a task's folder, and what cannot be looked into: a glob passes over that without a word."""
+"""Find runs below a task's folder, and report unreadable folders, which a glob would skip silently."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from harness.run.damage import UNREADABLE
 
 
 def runs_of_task(task: Path, faults: list[str]) -> Iterator[Path]:
-    """Whatever has the place and name of a run's directory below ``RESULTS/<task>``.
+    """Paths with the location and name of a run's directory below ``RESULTS/<task>``.
 
     Args:
-        faults: gets a sentence for each folder that cannot be looked into.
+        faults: receives a sentence for each folder that cannot be read.
     """
     for label in inside(task, faults):
         for run in inside(label, faults):
@@ -25,7 +25,8 @@ def runs_of_task(task: Path, faults: list[str]) -> Iterator[Path]:
 
 
 def once_each(results: Path, directories: Iterable[Path]) -> Iterator[Path]:
-    """Each once: one that links lead to as well by its own place if that is here, else by the first link."""
+    """Each directory once: a directory that links point to counts by its own path if it is listed, else by the first
+    link."""
     places: dict[object, list[Path]] = {}
     for directory in directories:
         places.setdefault(_identity(directory), []).append(directory)
@@ -36,7 +37,7 @@ def once_each(results: Path, directories: Iterable[Path]) -> Iterator[Path]:
 
 
 def _identity(directory: Path) -> object:
-    for look in (directory.stat, directory.lstat):  # the second for a link to nowhere
+    for look in (directory.stat, directory.lstat):  # the second for a dangling link
         with suppress(OSError):
             status = look()
             return status.st_dev, status.st_ino
@@ -48,7 +49,7 @@ def _behind_a_link(results: Path, directory: Path) -> bool:
 
 
 def inside(folder: Path, faults: list[str]) -> list[Path]:
-    """What is in a folder, sorted, but for hidden names; nothing where it is none."""
+    """Entries of a folder, sorted, without hidden ones; empty if it is not a folder."""
     try:
         with os.scandir(folder) as entries:
             return sorted(folder / entry.name for entry in entries if not entry.name.startswith("."))

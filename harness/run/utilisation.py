@@ -1,4 +1,4 @@
-"""How busy compile workers were."""
+"""Utilisation of compile workers."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from harness.evaluation import Evaluation
 def utilisation(evaluations: Sequence[Evaluation], workers: int) -> float | None:
     """The share of the workers' time in which they compiled, from the start until the last compile began.
 
-    What is compiled after that is the end of the budget: there is nothing left to keep a worker busy with. Live,
-    compiles count with their CPU seconds. ``None`` where no time passed.
+    Later time is excluded, since at the end of the budget no work is left. In live runs, compiles count with their
+    CPU seconds. ``None`` if no time passed.
     """
     last_s = max((evaluation.clock_start_s for evaluation in evaluations), default=0.0)
     if last_s <= 0.0:

@@ -1,4 +1,4 @@
-"""Files of a newer format are refused, not guessed at. Each says its version; what says none is of version 1."""
+"""Refuse files of a newer format. Each file states its version; without one it is of version 1."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from harness.run import contract
 
 _LINE = re.compile(rb"^format_version:[ \t]*([^\r\n]*?)[ \t]*\r?$", re.MULTILINE)
 _AT_MOST = 1024
-"""Bytes of config.yaml that are looked at: the version stands first, so that nothing else need be understood."""
+"""Number of bytes of config.yaml to read: the version comes first, so that nothing else need be parsed."""
 
 
 def check_version(file: Path, version: object) -> None:
-    """Make sure that this NearOpt knows the format of ``file``.
+    """Check that this NearOpt knows the format of ``file``.
 
     Args:
-        version: what the file says: a whole number or its digits.
+        version: the version in the file: a whole number or its digits.
 
     Raises:
-        UserError: it is a newer one, or no version at all.
+        UserError: the version is newer or invalid.
     """
     try:
         number = int(str(version))
@@ -35,10 +35,10 @@ def check_version(file: Path, version: object) -> None:
 
 
 def check_run_version(directory: Path) -> None:
-    """The same for a run's directory, by its config.yaml; one without it says nothing.
+    """Check the version of a run's directory from its config.yaml; without that file nothing is checked.
 
     Raises:
-        UserError: a newer NearOpt made it.
+        UserError: a newer NearOpt made the run.
     """
     file = directory / contract.CONFIG
     try:
@@ -47,6 +47,6 @@ def check_run_version(directory: Path) -> None:
         with file.open("rb") as stream:
             line = _LINE.search(stream.read(_AT_MOST))
     except OSError:
-        return  # not there, or not readable: whoever needs more of it says so
+        return  # missing or unreadable: code that needs more of it reports that
     if line is not None:
         check_version(file, line[1].decode("utf-8", "replace"))

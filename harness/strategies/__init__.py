@@ -1,1 +1,1 @@
-"""Search algorithms behind ask and tell, one a file."""
+"""Search algorithms behind ask and tell, one per file."""

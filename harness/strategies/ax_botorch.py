@@ -38,7 +38,7 @@ class AxBotorch(Ax):
 
     Args:
         space, seed, budget: see :class:`~harness.strategies.base.Strategy`.
-        initial: Sobol trials that worked before the model takes over; Ax's own default is 5 trials.
+        initial: successful Sobol trials before the model takes over; Ax's own default is 5 trials.
         log_latency: tell log latency instead of latency.
     """
 

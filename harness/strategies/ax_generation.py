@@ -39,11 +39,11 @@ class AxGeneration(Ax):
     Args:
         space, seed, budget: see :class:`~harness.strategies.base.Strategy`.
         generation: path of the function.
-        arguments: that it takes beyond ``seed``.
+        arguments: its arguments besides ``seed``.
         log_latency: tell log latency instead of latency.
 
     Raises:
-        UserError: no such function, or it does not take its arguments or returns something else.
+        UserError: the function does not exist, does not accept its arguments, or returns something else.
     """
 
     def __init__(
@@ -61,7 +61,9 @@ class AxGeneration(Ax):
         def made(number: int) -> GenerationStrategy:
             strategy = call_target(FIELD, function, arguments or {}, {"seed": number})
             if not isinstance(strategy, GenerationStrategy):
-                raise UserError(f"{FIELD}={generation}: returned a {type(strategy).__name__}, no GenerationStrategy")
+                raise UserError(
+                    f"{FIELD}={generation}: returned a {type(strategy).__name__}: expected a GenerationStrategy"
+                )
             return strategy
 
         super().__init__(space, seed, budget, log_latency=log_latency, generation=made)
@@ -75,17 +77,17 @@ def sobol_then_botorch(
     acquisition: str | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> GenerationStrategy:
-    """Sobol, then one of Ax's generators, with BoTorch classes of one's choice where it takes them.
+    """Sobol, then one of Ax's generators, with given BoTorch classes if it accepts them.
 
     Args:
-        seed: of the Sobol points.
-        initial: trials that worked before the generator takes over.
+        seed: seed of the Sobol points.
+        initial: successful trials before the generator takes over.
         generator: a name of Ax's registry of generators.
         model, acquisition: paths of classes of BoTorch; ``None`` leaves the choice to Ax.
-        options: further ``generator_kwargs``.
+        options: additional ``generator_kwargs``.
 
     Raises:
-        UserError: a name that is not known.
+        UserError: a name is unknown.
     """
     check(initial >= 1, "arguments.initial", initial, "1 or more")
     known = [each.name for each in Generators]

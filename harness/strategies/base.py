@@ -17,29 +17,29 @@ class Strategy(Protocol):
     Built by the run loop as ``cls(space=SearchSpace, seed=numpy.random.SeedSequence,
     budget=Budget, **arguments)``; ``arguments`` come from the strategy's YAML. It draws every
     random number from generators spawned from ``seed``: same seed, same trace. ``seed`` is the run's own, by task,
-    device and class. Strategies that are to begin with equal designs draw those from
-    :func:`harness.system.seeds.shared_design` of it, which leaves the class out.
+    device and class. Strategies that should begin with equal designs draw them from
+    :func:`harness.system.seeds.shared_design` of it, which does not depend on the class.
 
-    A strategy may also have ``facts() -> Mapping[str, Any]``: an account, in JSON's types, of what it did beside
-    asking. It is kept as ``strategy.json`` in the run's directory.
+    A strategy may also have ``facts() -> Mapping[str, Any]``: facts, in JSON types, about what it did besides
+    asking. They are stored as ``strategy.json`` in the run's directory.
 
-    ``ignores_budget = True`` on the class declares that it asks the same whatever the budget is, in batches of any size
-    that divides it. A finished run of such a strategy can go on to a larger budget.
+    ``ignores_budget = True`` on the class declares that its asks do not depend on the budget, in batches of any size
+    that divides it. A finished run of such a strategy can be extended to a larger budget.
     """
 
     def ask(self, n: int) -> Sequence[Configuration]:
         """Propose up to ``n`` feasible configurations that were never asked before.
 
-        Fewer than ``n`` means that the strategy is about to run out; none means that it has ended, or, while
-        evaluations are pending, that it waits for one of them: then it is asked again after the next tell.
-        An asynchronous run asks for one at a time while others are pending, which are not to be proposed again.
+        Fewer than ``n`` means that the strategy is about to run out; none means that it has ended or, while
+        evaluations are pending, that it waits for one of them; then it is asked again after the next tell.
+        An asynchronous run asks for one at a time while others are pending, which must not be proposed again.
         A stand-in for an infeasible or visited proposal is a
         :class:`~harness.evaluation.RepairedConfiguration`.
         """
         ...
 
     def tell(self, evaluations: Sequence[Evaluation]) -> None:
-        """Learn outcomes: those of the last ask in ask order; in an asynchronous run each alone when it is complete.
+        """Learn outcomes: those of the last ask in ask order; in an asynchronous run each one when it is complete.
 
         Failures are told like successes.
         """
@@ -48,15 +48,15 @@ class Strategy(Protocol):
 
 @runtime_checkable
 class Startable(Protocol):
-    """What a strategy has beside :class:`Strategy` if a run may begin with given configurations (``start=…``).
+    """A strategy that can begin with given configurations (``start=…``).
 
-    One that has not is refused there: it cannot be given what it did not ask for.
+    Runs with ``start=…`` refuse other strategies, which accept only evaluations that they asked for.
     """
 
     def start(self, evaluations: Sequence[Evaluation]) -> None:
         """Learn outcomes of configurations that it did not ask for and may not ask for again.
 
-        Called before the first ask, once or several times, with distinct feasible configurations; failures among them.
+        Called before the first ask, once or several times, with distinct feasible configurations, including failures.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""Any acquisition function of BoTorch that has a value for each single point, by its class's path."""
+"""Any BoTorch acquisition function with a value for each single point, by the path of its class."""
 
 from __future__ import annotations
 
@@ -20,24 +20,26 @@ SAMPLES = 128
 
 
 class NamedAcquisition:
-    """Builds the function anew for each choice.
+    """Builds the function anew for each pick.
 
-    It is offered what functions ask for by these names: ``model``, ``best_f``, ``X_baseline`` (all that was evaluated),
-    ``X_pending`` (what waits for its outcome), ``candidate_set`` (what is to be scored) and ``sampler`` (seeded).
-    Targets are to be maximised. A function that takes no ``X_pending`` fills a batch with its best candidates.
+    The constructor gets those of these arguments that it accepts: ``model``, ``best_f``, ``X_baseline`` (evaluated
+    points), ``X_pending`` (pending points), ``candidate_set`` (points to be scored) and ``sampler`` (seeded).
+    Targets are maximised. A function without ``X_pending`` fills a batch with its best candidates.
 
     Args:
-        path: of the class, ``botorch.acquisition.UpperConfidenceBound`` for instance.
-        arguments: of its constructor, beyond those; ``beta`` for instance.
+        path: path of the class, such as ``botorch.acquisition.UpperConfidenceBound`` for instance.
+        arguments: further arguments of its constructor, such as ``beta``.
 
     Raises:
-        UserError: no such class, or one that needs an inner optimiser.
+        UserError: the class does not exist or needs an inner optimiser.
     """
 
     def __init__(self, path: str, arguments: Mapping[str, Any]) -> None:
         self._class = target_object(FIELD, path, AcquisitionFunction)
         if issubclass(self._class, OneShotAcquisitionFunction):
-            raise UserError(f"{FIELD}={path}: optimises over fantasies too: expected one with a value for each point")
+            raise UserError(
+                f"{FIELD}={path}: also optimises over fantasies: expected a function with a value for each point"
+            )
         self._arguments = dict(arguments)
 
     def __call__(
@@ -52,7 +54,7 @@ class NamedAcquisition:
         """The function under a fitted model, for rows of inputs, [n, D]; ``best_f`` in the model's targets.
 
         Raises:
-            UserError: the class does not take its arguments.
+            UserError: the class does not accept its arguments.
         """
         offered = {
             "model": model,

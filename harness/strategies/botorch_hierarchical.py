@@ -5,11 +5,11 @@ and one on the parameters that others depend on. Defaults: the SAAS prior on len
 *High-Dimensional Bayesian Optimization with Sparse Axis-Aligned Subspaces*; by maximum a posteriori), an output
 scale for each group. BoTorch cites no paper for the kernel.
 
-* **Conditions**: BoTorch's hierarchy is a tree in which a parameter hangs on one value of one parent. Where a condition
-  says exactly that, it is told so; any other condition becomes a boolean input, whether it holds, on which its
-  parameters hang (BoTorch's docstring has such flags), so that every condition is said exactly.
-* **Categoricals**: the kernel has none, so they are one-hot; one that others depend on is a number, since the tree
-  compares a single input. An inactive parameter's input is read by no kernel.
+* **Conditions**: BoTorch's hierarchy is a tree in which a parameter depends on one value of one parent. A condition
+  of this form is stated so; any other condition becomes a boolean input that says whether it holds, on which its
+  parameters depend (BoTorch's docstring has such flags), so that every condition is stated exactly.
+* **Categoricals**: the kernel has none, so they are one-hot; one on which others depend is a number, since the tree
+  compares a single input. No kernel reads an inactive parameter's input.
 * **Constraints, failures, batches, adaptation**: see :mod:`harness.strategies.botorch_search`.
 """
 
@@ -44,9 +44,9 @@ class BotorchHierarchical(BotorchSearch):
         space, seed, budget: see :class:`~harness.strategies.base.Strategy`.
         initial, candidates, impute_failures, iterations: see
             :class:`~harness.strategies.botorch_search.BotorchSearch`.
-        acquisition, arguments: the path of an acquisition function of BoTorch's, and what its constructor takes;
+        acquisition, arguments: the path of a BoTorch acquisition function, and arguments of its constructor;
             ``None`` is log-EI (see :class:`~harness.strategies.botorch_acquisition.NamedAcquisition`).
-        use_saas_prior: SAAS prior; otherwise the dimension-scaled one of Hvarfner et al. (2024).
+        use_saas_prior: use the SAAS prior; otherwise the dimension-scaled one of Hvarfner et al. (2024).
     """
 
     ignores_budget = True
@@ -79,7 +79,7 @@ class BotorchHierarchical(BotorchSearch):
 
 
 class Inputs:
-    """Columns of the parameters that vary, then of the flags; and the tree over them.
+    """The input columns of varying parameters and flags, and the tree over them.
 
     Attributes:
         dependencies: BoTorch's ``{parent column: {value: [child columns]}}``.
@@ -111,7 +111,7 @@ class Inputs:
 
 
 def _one_value(space: SearchSpace, i: int) -> tuple[int, int] | None:
-    """The parent and its one code that activate parameter ``i``, if that is its condition."""
+    """The parent and its one code that activate parameter ``i``, if its condition has this form."""
     required = memberships(space, i)
     if required is None or len(required) != 1 or len(required[0].codes) != 1:
         return None
@@ -123,5 +123,5 @@ def _table(parameter: Parameter, parent: bool) -> Floats:
     """Columns of every value, then of *inactive* (code -1 finds the last row): [m + 1, columns]."""
     if not parent and (parameter.ordered or parameter.size > 2):
         return parameter_table(parameter, on_arc=False)
-    # BoTorch compares the values of all parents with a tolerance: equal ones must be the same number.
+    # BoTorch compares the values of all parents with a tolerance: equal values must be equal numbers.
     return np.append(np.round(np.linspace(0.0, 1.0, parameter.size), DECIMALS), 0.5)[:, None]

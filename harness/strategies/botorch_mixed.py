@@ -32,7 +32,7 @@ class BotorchMixed(BotorchSearch):
         space, seed, budget: see :class:`~harness.strategies.base.Strategy`.
         initial, candidates, impute_failures, iterations: see
             :class:`~harness.strategies.botorch_search.BotorchSearch`.
-        acquisition, arguments: the path of an acquisition function of BoTorch's, and what its constructor takes;
+        acquisition, arguments: the path of a BoTorch acquisition function, and arguments of its constructor;
             ``None`` is log-EI (see :class:`~harness.strategies.botorch_acquisition.NamedAcquisition`).
     """
 

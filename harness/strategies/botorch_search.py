@@ -1,4 +1,4 @@
-"""What strategies with a BoTorch model share: points, targets, log expected improvement, ask and tell.
+"""Common base of strategies with a BoTorch model: points, targets, log expected improvement, ask and tell.
 
 Balandat et al. (2020), *BoTorch: A Framework for Efficient Monte-Carlo Bayesian Optimization*; log-EI by Ament et al.
 (2023), *Unexpected Improvements to Expected Improvement for Bayesian Optimization*.
@@ -7,11 +7,11 @@ Balandat et al. (2020), *BoTorch: A Framework for Efficient Monte-Carlo Bayesian
   in BoTorch's papers and tutorials, whose Sobol points have no counterpart in a constrained finite set.
 * **Acquisition**: scored over every unvisited feasible configuration, or a random ``candidates`` of them, in random
   order. A feasible set needs no inner optimiser, and **constraints** hold by construction.
-* **Failures** count as the slowest latency seen, so that the model has a reason to stay away; left out, they would
+* **Failures** count as the slowest latency seen, so that the model learns to avoid them; if left out, they would
   leave the neighbourhood of a failure as attractive as before.
 * **Another acquisition function** can be named: :mod:`harness.strategies.botorch_acquisition`.
-* **Batches and pending evaluations**: sequential greedy. Where nothing waits for its outcome the pick is by analytic
-  log-EI, otherwise by qLogEI with what waits as pending points.
+* **Batches and pending evaluations**: sequential greedy. Without pending points the pick is by analytic
+  log-EI, otherwise by qLogEI with the pending points.
 * **Adaptation** to kernels: log latency.
 """
 
@@ -49,11 +49,11 @@ class BotorchSearch(RemembersOutcomes, ABC):
     Args:
         space, seed: see :class:`~harness.strategies.base.Strategy`.
         initial: random evaluations before the first fit; ``None`` is 2(d + 1).
-        candidates: score at most so many.
-        impute_failures: failures count as the slowest latency seen; otherwise the model leaves them out.
-        iterations: of L-BFGS in a fit at most; ``None`` is BoTorch's default, until it converges, which takes
+        candidates: most candidates to score.
+        impute_failures: count failures as the slowest latency seen; otherwise the model ignores them.
+        iterations: most L-BFGS iterations per fit; ``None`` is BoTorch's default, until convergence, which takes
             thousands where a kernel's scales have no prior.
-        acquisition: instead of log-EI.
+        acquisition: acquisition function to use instead of log-EI.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class BotorchSearch(RemembersOutcomes, ABC):
 
     @abstractmethod
     def _model(self, x: Tensor, y: Tensor) -> SingleTaskGP:
-        """The model, not fitted yet, for inputs [n, D] and targets [n, 1] that are to be maximised."""
+        """The model, not fitted yet, for inputs [n, D] and targets [n, 1] to be maximised."""
 
     def ask(self, n: int) -> Sequence[Configuration]:
         """Up to ``n`` unvisited configurations, chosen one after the other."""
@@ -103,7 +103,7 @@ class BotorchSearch(RemembersOutcomes, ABC):
         return ms if np.isnan(ms).all() else -np.round(np.log(ms / np.nanmin(ms)), DECIMALS)
 
     def _fitted(self) -> SingleTaskGP | None:
-        """The model of all outcomes; ``None`` while nothing worked or where none could be fitted."""
+        """The model of all outcomes; ``None`` if nothing succeeded or no model could be fitted."""
         y = self._targets()
         if np.isnan(y).all() or self._visited.exhausted:
             return None
@@ -136,7 +136,7 @@ class BotorchSearch(RemembersOutcomes, ABC):
     ) -> AcquisitionFunction:
         if self._acquisition is not None:
             evaluated = self._inputs_of(self._told)
-            torch.manual_seed(int(self._rng.integers(2**31)))  # some draw from torch's own generator
+            torch.manual_seed(int(self._rng.integers(2**31)))  # some functions draw from torch's own generator
             return self._acquisition(model, best_f, evaluated, waiting, x, self._rng)
         if waiting is None:
             return LogExpectedImprovement(model, best_f)

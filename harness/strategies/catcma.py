@@ -4,18 +4,18 @@ Hamano, Saito, Nomura, Uchida & Shirakawa (2025), *CatCMA with Margin for Single
 Black-Box Optimization*; through ``cmaes.CatCMAwM``, by its authors, whose defaults hold throughout: a population of
 4 + 3 ln d, a mean in the centre, standard deviations of a fifth of the way to the border, uniform categories.
 
-* **Parameters**: ordered ones of three values or more are integer variables, as the *index* of the value (grids are
-  spaced as their authors think steps are equal). Categories, booleans and everything of two values are categorical,
-  which the library recommends for the latter. A permutation is one rank an item (random keys).
+* **Parameters**: ordered ones of three values or more are integer variables, as the *index* of the value (tuning grids
+  are spaced so that their authors regard steps as equal). Categories, booleans and everything of two values are
+  categorical, which the library recommends for the latter. A permutation is one rank per item (random keys).
 * **Conditions** are unknown to it: inactive parameters are sampled too, and dropped from what is evaluated.
-* **Constraints** are unknown, and it repeats itself: a proposal that is infeasible or visited is repaired to the
-  nearest unvisited feasible configuration. It is told of that one in place of the sample: where the two differ, the
-  sample's number is the repair's. Late in a run, when the distribution is narrow, most proposals are repairs.
+* **Constraints** are unknown, and it repeats configurations: a proposal that is infeasible or visited is repaired to
+  the nearest unvisited feasible configuration. It is told the repair in place of the sample: where the two differ,
+  the sample gets the repair's number. Late in a run, when the distribution is narrow, most proposals are repairs.
 * **Failures** are infinite latencies; it only ranks.
-* **Batches and pending evaluations**: a generation is told when it is complete, in the order of completion. What is
-  asked beyond it, or while some are pending, is sampled from the same distribution and counts in the next generation.
-* **Given evaluations** (``start=…``) belong to the first generation, as if they were repairs of samples of its own.
-* **The end**: its stopping rules are those of CMA-ES for numbers alone, and are left unread: margins keep it moving.
+* **Batches and pending evaluations**: a generation is told when it is complete, in the order of completion. Further
+asks, and asks while some are pending, are sampled from the same distribution and count in the next generation.
+* **Given evaluations** (``start=…``) belong to the first generation, as if they repaired its own samples.
+* **The end**: its stopping rules apply to CMA-ES on numbers only, and are ignored: margins keep it moving.
 * **Matches the authors' code**: in 10 integers of 40 values and 3 categories of 5, without conditions or constraints,
   80 evaluations are those of the library's own ask and tell (``tests/harness/strategies/test_catcma.py``).
 * **Deviations**: repairs; generations that end with samples of the one before. **Adaptation** to kernels: none.
@@ -41,7 +41,7 @@ from search_spaces.space import SearchSpace
 
 Solution: TypeAlias = Any  # cmaes.CatCMAwM.Solution: z, c and the normal sample behind z
 FEWEST_STEPS = 3
-"""Values of an integer variable at least; what has fewer is categorical."""
+"""Fewest values of an integer variable; a parameter with fewer is categorical."""
 
 
 class CatCMA:
@@ -107,7 +107,7 @@ class CatCMA:
                 self._generation = []
 
     def start(self, evaluations: Sequence[Evaluation]) -> None:
-        """What is given belongs to the first generation."""
+        """Given evaluations belong to the first generation."""
         for evaluation in evaluations:
             self._proposals.given(evaluation.configuration)
             if self._optimizer is not None:
@@ -118,11 +118,11 @@ class CatCMA:
     def _next(self) -> Configuration:
         if self._optimizer is None:  # nothing varies: there is one configuration
             chosen = self._proposals.accept_random()
-            assert chosen is not None, "something is left"
+            assert chosen is not None, "the space is not exhausted"
             return chosen
         solution = self._optimizer.ask()
         chosen = self._proposals.accept(self._variables.values(solution))
-        assert chosen is not None, "something is left"
+        assert chosen is not None, "the space is not exhausted"
         if isinstance(chosen, RepairedConfiguration):
             solution = self._variables.placed(solution, chosen)
         self._pending[self._space.key(chosen)] = solution
@@ -133,7 +133,7 @@ class Variables:
     """A space's parameters as the library's variables: integers first, then categories, each in declared order.
 
     Attributes:
-        sizes: by parameter that varies, whether its variables are integers, and how many values each has.
+        sizes: for each varying parameter, whether its variables are integers, and the number of values of each.
         steps, choices: values of each integer and of each categorical variable.
     """
 
@@ -144,7 +144,7 @@ class Variables:
         self.choices = [n for whole, sizes in self.sizes.values() if not whole for n in sizes]
 
     def values(self, solution: Solution) -> dict[str, Value]:
-        """A sample as a value of every parameter, inactive ones too."""
+        """A sample as a value of every parameter, including inactive ones."""
         numbers: list[int] = [] if solution.z is None else solution.z.astype(int).tolist()
         chosen: list[int] = [] if solution.c is None else solution.c.argmax(axis=1).tolist()
         found: dict[str, Value] = {}
@@ -156,7 +156,7 @@ class Variables:
         return found
 
     def placed(self, solution: Solution, configuration: Configuration) -> Solution:
-        """A sample moved to a configuration; what that leaves inactive stays as it was sampled."""
+        """A sample moved to a configuration; variables of inactive parameters stay as sampled."""
         z, raw, c = map(_copied, (solution.z, solution._v_raw, solution.c))
         number = category = 0
         for parameter in self._parameters:
@@ -176,7 +176,7 @@ def _copied(array: Any) -> Any:
 
 
 def _sizes(parameter: Parameter) -> tuple[bool, tuple[int, ...]] | None:
-    """Whether a parameter's variables are integers, and the size of each; ``None`` where nothing varies."""
+    """Whether a parameter's variables are integers, and the size of each; ``None`` if nothing varies."""
     if parameter.size < 2:
         return None
     if isinstance(parameter, Permutation):

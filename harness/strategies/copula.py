@@ -1,13 +1,14 @@
-"""Gaussian-copula Thompson sampling: one draw of every configuration's score by what sources say, and the lowest first.
+"""Gaussian-copula Thompson sampling: draw every configuration's score from the sources' prediction, and take the
+lowest.
 
 Salinas, Shen & Perrone (2020), *A quantile-based approach for hyperparameter transfer learning*: latencies become the
-normal scores of their ranks on each task; a regression on the sources' foretells mean and spread of a configuration's
-score; each ask draws a score for every configuration and takes the lowest. The regression here is the Gaussian process
-of ``conditional_gp`` instead of a network. As in the paper nothing is learnt from the task itself.
+normal scores of their ranks on each task; a regression on the sources' scores predicts mean and spread of a
+configuration's score; each ask draws a score for every configuration and takes the lowest. The regression here is the
+Gaussian process of ``conditional_gp`` instead of a network. As in the paper, nothing is learned from the task itself.
 
 * **Failures** of a source count among its slowest tenth; failures here are skipped.
 * **Batches**: a draw of all scores for each. **Conditions, constraints**: feasible configurations are scored, in spaces
-  too large to list a fresh sample an ask.
+  too large to list a fresh sample per ask.
 """
 
 from __future__ import annotations
@@ -29,13 +30,13 @@ from search_spaces.space import SearchSpace
 
 
 class CopulaThompson:
-    """Thompson sampling of the sources' scores.
+    """Thompson sampling from the sources' scores.
 
     Args:
         space, seed, budget: see :class:`~harness.strategies.base.Strategy`.
-        sources: earlier tunings, which count alike; without any it is refused.
-        drawn: configurations sampled an ask where the space is too large to list.
-        max_listed: of such a size.
+        sources: earlier tunings, with equal weights; at least one is required.
+        drawn: configurations sampled per ask in spaces too large to list.
+        max_listed: largest space that is listed.
 
     Raises:
         UserError: there is no source.
@@ -68,7 +69,7 @@ class CopulaThompson:
         self._law: tuple[Floats, Floats] | None = None
 
     def ask(self, n: int) -> Sequence[Configuration]:
-        """The lowest of one draw of all scores, ``n`` times."""
+        """The configurations with the lowest scores in ``n`` draws of all scores."""
         rows: list[Codes] = []
         while len(rows) < n and not self._visited.exhausted:
             codes, mean, spread = self._candidates()
@@ -81,10 +82,10 @@ class CopulaThompson:
         return [self._space.decode(row) for row in rows]
 
     def tell(self, evaluations: Sequence[Evaluation]) -> None:
-        """Nothing is learnt."""
+        """Learns nothing."""
 
     def start(self, evaluations: Sequence[Evaluation]) -> None:
-        """What is given is not asked."""
+        """Given configurations are not asked again."""
         for evaluation in evaluations:
             self._visited.add(self._space.encode(evaluation.configuration))
 

@@ -4,7 +4,7 @@ Storn & Price (1997), *Differential Evolution – A Simple and Efficient Heurist
 Continuous Spaces*. Discrete as in Lampinen & Zelinka (1999), *Mixed Integer-Discrete-Continuous Optimization by
 Differential Evolution*: members are vectors of value indices (log-spaced sizes are thereby on a log
 axis), differences are rounded to codes. Categories and permutations are indices as well: the field's usual form,
-although their order means nothing. A trial replaces its target as soon as it is told (asynchronous).
+although their order has no meaning. A trial replaces its target as soon as it is told (asynchronous).
 
 A member has no value for inactive parameters: where one is needed, a random one stands in. A trial that is infeasible
 or was asked before is repaired to the nearest unvisited feasible configuration.
@@ -25,19 +25,19 @@ from search_spaces.enumeration import Codes
 from search_spaces.space import SearchSpace
 
 FEWEST = 4
-"""A target and three different others."""
+"""Smallest population: a target and three different others."""
 
 
 class DifferentialEvolution:
     """DE/rand/1/bin behind ask and tell.
 
-    Targets take turns. Trials see the members as of the last tell; where more are asked than a population before as
-    many are told, the population is as large as that.
+    Targets take turns. Trials see the members as of the last tell; if more than a population are asked before any
+    are told, the population grows to that size.
 
     Args:
         space, seed, budget: see :class:`~harness.strategies.base.Strategy`.
         population: members, random at first; 4 or more.
-        weight: F, what a difference is multiplied with.
+        weight: F, the factor of differences.
         crossover: CR, the probability that a parameter comes from the mutant.
     """
 
@@ -72,13 +72,13 @@ class DifferentialEvolution:
             chosen = (
                 self._proposals.accept_random() if target is None else self._proposals.accept_codes(self._trial(target))
             )
-            assert chosen is not None, "something is left"
+            assert chosen is not None, "the space is not exhausted"
             self._targets[self._space.encode(chosen).tobytes()] = target
             asked.append(chosen)
         return asked
 
     def tell(self, evaluations: Sequence[Evaluation]) -> None:
-        """A trial that is no slower replaces its target; failures are infinitely slow."""
+        """A trial that is at least as fast replaces its target; failures are infinitely slow."""
         for evaluation in evaluations:
             codes = self._space.encode(evaluation.configuration)
             target = self._targets.pop(codes.tobytes())
@@ -90,13 +90,13 @@ class DifferentialEvolution:
                 self._members[target], self._latencies_ms[target] = codes, latency_ms
 
     def start(self, evaluations: Sequence[Evaluation]) -> None:
-        """What is given is a member."""
+        """Given evaluations become members."""
         for evaluation in evaluations:
             self._targets[self._proposals.given(evaluation.configuration).tobytes()] = None
         self.tell(evaluations)
 
     def _next_target(self) -> int | None:
-        """Whose turn it is; ``None`` while members are missing."""
+        """The next target; ``None`` until the population is complete."""
         if len(self._members) < self._population:
             return None
         self._turn = (self._turn + 1) % len(self._members)

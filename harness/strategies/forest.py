@@ -1,11 +1,11 @@
-"""What strategies with a forest as their model share: points, candidates, ask and tell.
+"""Common base of strategies with a forest as their model: points, candidates, ask and tell.
 
-* **Candidates**: the one-parameter neighbours of the best configurations so far, where an optimum of a
-  kernel mostly hides, and random unvisited ones, so that nothing is out of reach. All are feasible.
+* **Candidates**: the one-parameter neighbours of the best configurations so far, where the optimum of a
+kernel often is, and random unvisited ones, so that everything can be reached. All are feasible.
 * **Points**: ordered parameters as numbers, categoricals one-hot, declared features; an inactive
-  parameter lies outside the range of its values, so that one split tells it apart (as in SMAC).
-* **Batches**: a configuration that waits for its outcome counts as a failure (constant liar;
-  Ginsbourger et al. 2010, *Kriging Is Well-Suited to Parallelize Optimization*). One forest a pick.
+  parameter lies outside the range of its values, so that a single split separates it (as in SMAC).
+* **Batches**: a pending configuration counts as a failure (constant liar;
+  Ginsbourger et al. 2010, *Kriging Is Well-Suited to Parallelize Optimization*). One forest per pick.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class ForestSearch(RemembersOutcomes, ABC):
     Args:
         space, seed: see :class:`~harness.strategies.base.Strategy`.
         initial: uniform random evaluations before the first fit.
-        drawn: random unvisited candidates an ask.
-        incumbents: how many of the best configurations lend their neighbours to the candidates.
+        drawn: random unvisited candidates per ask.
+        incumbents: number of the best configurations whose neighbours are candidates.
         features: use the derived features that the space declares.
     """
 
@@ -64,11 +64,11 @@ class ForestSearch(RemembersOutcomes, ABC):
 
     @abstractmethod
     def _scores(self, observed: Points, latencies: Floats, candidates: Points) -> Floats | None:
-        """How promising each candidate is, [m]; ``None`` when there is nothing to learn from yet.
+        """A score of each candidate, [m]; ``None`` if there is nothing to learn from yet.
 
         Args:
-            observed: points evaluated or waiting for their outcome, [n, D].
-            latencies: theirs, relative to the best, [n]; nan for failures and those that wait.
+            observed: evaluated and pending points, [n, D].
+            latencies: their latencies relative to the best, [n]; nan for failures and pending points.
                 Not all are nan. Another unit of latency gives the identical numbers.
             candidates: [m, D].
         """
@@ -97,7 +97,7 @@ class ForestSearch(RemembersOutcomes, ABC):
     def _relative_latencies(self) -> Floats:
         waiting: list[float | None] = [None] * len(self._pending)
         ms = np.array([*self._latencies_ms, *waiting], dtype=float)
-        # Another unit of latency changes a ratio by a rounding error; trees split on as little.
+        # Another unit of latency changes a ratio by a rounding error; trees may split on that.
         return ms if np.isnan(ms).all() else np.round(ms / np.nanmin(ms), DECIMALS)
 
     def _neighbours(self, latencies: Floats) -> Iterator[Codes]:
@@ -114,7 +114,7 @@ class ForestSearch(RemembersOutcomes, ABC):
                 return np.asarray(row)
 
     def _unvisited(self, n: int, rng: np.random.Generator) -> Codes:
-        """About ``n`` random unvisited rows, with replacement; all of them if there are no more than that."""
+        """About ``n`` random unvisited rows, with replacement; all of them if there are at most ``n``."""
         if self._visited.mask is None:
             rows = self._space.sample_codes(rng, n)
             return rows[[row not in self._visited for row in rows]]
@@ -140,12 +140,12 @@ def grow(
 ) -> list[Tree]:
     """A random forest: trees on bootstrap samples (Breiman 2001, *Random Forests*).
 
-    scikit-learn's own forests grow the same trees in four times the time, which they spend on checks.
+    scikit-learn's own forests grow the same trees but take four times as long, because of checks.
 
     Args:
         kind: ``DecisionTreeRegressor``, or ``ExtraTreeRegressor`` for random thresholds.
         points: [n, D]; y, weights: [n].
-        arguments: of ``kind``.
+        arguments: arguments of ``kind``.
     """
     n = len(points)
     grown = []
@@ -157,9 +157,9 @@ def grow(
 
 
 def moments(forest: Sequence[Tree], points: Points) -> tuple[Floats, Floats]:
-    """Mean and variance at each point of the leaf that it falls in, the tree drawn at random: [m], [m].
+    """Mean and variance of the leaf of each point in a randomly drawn tree: [m], [m].
 
-    By the law of total variance: that of the trees' means, plus the mean of their leaves' variances.
+    By the law of total variance: the variance of the trees' means plus the mean of the leaves' variances.
     """
     means, variances = np.empty((2, len(forest), len(points)))
     for i, tree in enumerate(forest):

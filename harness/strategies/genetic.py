@@ -3,7 +3,7 @@
 Tournaments choose parents, uniform crossover takes each parameter from either one, every parameter then
 mutates with probability 1/d to an adjacent value, and the best of parents and children survive
 ((mu + lambda) selection): the usual discrete form, as in Eiben & Smith (2015), *Introduction to Evolutionary
-Computing*, and with the defaults of pymoo's ``GA`` (Blank & Deb 2020) but for the population of 20, which is
+Computing*, and with the defaults of pymoo's ``GA`` (Blank & Deb 2020) except for the population of 20, which is
 Kernel Tuner's.
 
 A child takes a parameter that only one parent has from that parent; one that neither has is drawn. A child that is
@@ -33,7 +33,7 @@ Member: TypeAlias = tuple[float, Codes]
 class Genetic:
     """Generations behind ask and tell.
 
-    A generation ends when ``population`` children were told. Children asked before that have the parents of the
+    A generation ends when ``population`` children have been told. Children asked before that have the parents of the
     time, so batches need not divide the population.
 
     Args:
@@ -68,7 +68,7 @@ class Genetic:
         asked: list[Configuration] = []
         while len(asked) < n and not self._proposals.exhausted:
             chosen = self._proposals.accept_codes(self._child()) if self._parents else self._proposals.accept_random()
-            assert chosen is not None, "something is left"
+            assert chosen is not None, "the space is not exhausted"
             asked.append(chosen)
         return asked
 
@@ -82,7 +82,7 @@ class Genetic:
             self._parents, self._children = ranked[: self._population], []
 
     def start(self, evaluations: Sequence[Evaluation]) -> None:
-        """What is given belongs to the first generation."""
+        """Given evaluations belong to the first generation."""
         for evaluation in evaluations:
             self._proposals.given(evaluation.configuration)
         self.tell(evaluations)

@@ -1,14 +1,14 @@
 """Grid search, coarse to fine, shuffled within a level.
 
 A grid takes evenly spaced values of every ordered parameter, and all choices of the others. Level 0
-has the middle, level 1 the ends as well, and then each level halves the spacing: 1, 3, 5, 9, … values, until all
+has the middle value, level 1 also the ends, and each further level halves the spacing: 1, 3, 5, 9, … values, until all
 are in. A
 configuration belongs to the first level that holds the values of all its active parameters; levels are
 visited in turn, each in random order. (In the order of enumeration a budget's worth of a grid would all
-lie in one corner; shuffled without levels it would be random search.)
+be in one corner; shuffled without levels it would be random search.)
 
 Multi-resolution grids: LaValle, Branicky & Lindemann (2004), *On the Relationship Between Classical
-Grid Search and Probabilistic Roadmaps*. Why random beats them where few parameters matter: Bergstra &
+Grid Search and Probabilistic Roadmaps*. Why random search is better if few parameters matter: Bergstra &
 Bengio (2012), *Random Search for Hyper-Parameter Optimization*.
 """
 
@@ -48,7 +48,7 @@ class Grid:
 
     Args:
         space, seed, budget: see :class:`~harness.strategies.base.Strategy`.
-        max_rejected: beyond the enumeration limit a level is sampled parameter by parameter, and left after so
+        max_rejected: beyond the enumeration limit a level is sampled parameter by parameter, and left after this
             many infeasible or visited draws in a row.
     """
 
@@ -79,10 +79,10 @@ class Grid:
         return asked
 
     def tell(self, evaluations: Sequence[Evaluation]) -> None:
-        """Grid search learns nothing."""
+        """Learns nothing."""
 
     def start(self, evaluations: Sequence[Evaluation]) -> None:
-        """What is given is not asked again."""
+        """Given configurations are not asked again."""
         for evaluation in evaluations:
             self._proposals.given(evaluation.configuration)
 

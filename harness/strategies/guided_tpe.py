@@ -1,10 +1,11 @@
-"""Optuna's TPE that begins with pseudo-observations of sources, for which nobody pays.
+"""Optuna's TPE that begins with pseudo-observations of sources, which cost no evaluations.
 
-TPE splits what it has seen into good and bad by order alone. Latencies of two tasks become comparable as ratios to the
-latency of one configuration: a source's are divided by its best, the task's by the first that worked here. That should
-be the source's best: ``transfer_tpe`` is this after ``warm``. Of a source its best and evenly spaced quantiles enter.
+TPE splits observations into good and bad only by their order. Latencies of two tasks become comparable as ratios to the
+latency of one configuration: a source's are divided by its best, the task's by the first success here. That should
+be the source's best: ``transfer_tpe`` is this strategy after ``warm``. The best of a source and evenly spaced quantiles
+are used.
 
-* **Failures** of a source enter as infinite latencies, in proportion.
+* **Failures** of a source count as infinite latencies, in proportion.
 * **Batches, conditions, constraints**: as ``optuna_tpe``.
 """
 
@@ -26,14 +27,14 @@ from search_spaces.space import SearchSpace
 
 
 class GuidedTPE(OptunaTPE):
-    """TPE with a past.
+    """TPE with pseudo-observations.
 
     Args:
         space, seed, budget: see :class:`~harness.strategies.base.Strategy`.
-        sources: earlier tunings; without any it is refused.
-        pseudo: observations of each source that enter, at most.
-        multivariate, group, constant_liar, n_startup_trials, n_ei_candidates: of ``TPESampler``; pseudo-observations
-            count among the startup trials.
+        sources: earlier tunings; at least one is required.
+        pseudo: most observations used of each source.
+        multivariate, group, constant_liar, n_startup_trials, n_ei_candidates: arguments of ``TPESampler``;
+            pseudo-observations count among the startup trials.
 
     Raises:
         UserError: there is no source.
@@ -74,7 +75,7 @@ class GuidedTPE(OptunaTPE):
 
 
 def quantiles(source: SourceData, most: int) -> Iterator[tuple[Configuration, float]]:
-    """At most so many configurations of a source, from its fastest to its slowest, failures last, with slowdowns."""
+    """At most ``most`` configurations of a source with slowdowns, from the fastest to the slowest, failures last."""
     order = np.argsort(source.slowdowns, kind="stable")
     places = np.unique(np.linspace(0, len(order) - 1, min(most, len(order))).round().astype(int))
     for i in order[places].tolist():

@@ -1,17 +1,18 @@
 """Likelihood-free Bayesian optimisation with a random-forest classifier.
 
 Song, Yu, Neiswanger & Ermon (2022), *A General Recipe for Likelihood-free Bayesian Optimization*. The
-expected improvement over a threshold tau is, up to a monotone transform, what a classifier learns that is
-shown every observation once as a 0, and those better than tau again as a 1 that weighs tau - y. No model of
+expected improvement over a threshold tau is, up to a monotone transform, the output of a classifier that is
+shown every observation once as a 0, and those better than tau again as a 1 with weight tau - y. No model of
 the latency is needed. It is also the method behind Helion's default tuner.
 
 * **Threshold**: tau is the quantile gamma = 0.33 of the latencies seen, as in the authors' experiments.
-* **Failures** are bad examples: only ever shown as 0. For the quantile they count as the slowest latency.
+* **Failures** are bad examples: always shown as 0. In the quantile they count as the slowest latency.
 * **Conditions, constraints, candidates, batches**: see :mod:`harness.strategies.forest`.
-* **The classifier** is Breiman's forest: sqrt(D) columns a split, fully grown. Its trees regress on the labels,
-  which is the same: the variance of a 0/1 label is half the Gini impurity, its mean the share of ones.
+* **The classifier** is Breiman's forest: sqrt(D) columns per split, fully grown. Its trees regress on the labels,
+  which is equivalent: the variance of a 0/1 label is half the Gini impurity, its mean the share of ones.
 * **Features** that the space declares are left out, as the authors' inputs are the parameters alone.
-* Refitted for every pick. 50 trees where the authors take 1,000: an ask is to cost less than a compile.
+* The forest is refitted for every pick, with 50 trees instead of the authors' 1,000: an ask should cost less than a
+  compile.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ class LFBO(ForestSearch):
             return None
         points = np.concatenate([observed[good], observed])
         labels = np.repeat([1.0, 0.0], [good.sum(), len(observed)])
-        # Both classes weigh the same in total, as in the authors' code.
+        # Both classes have the same total weight, as in the authors' code.
         balanced = np.concatenate([weights[good] / weights.sum(), np.full(len(observed), 1 / len(observed))])
         forest = grow(DecisionTreeRegressor, points, labels, balanced, self._rng, self._trees, max_features="sqrt")
         return moments(forest, candidates)[0]

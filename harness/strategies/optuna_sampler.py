@@ -1,20 +1,20 @@
 """Any Optuna sampler behind ask and tell.
 
 * **Conditions**: define-by-run. A parameter is suggested only when its condition holds; or, for samplers
-  that model only what every trial has (``flat``), always, and dropped where it is inactive.
+  that model only parameters that every trial has (``flat``), always, and dropped where it is inactive.
 * **Constraints** are unknown to samplers: an infeasible or visited proposal is repaired to the nearest
   unvisited feasible configuration, and the sampler is told about that one; the proposal itself is dropped.
 * **Failures**: Optuna leaves FAILed trials out of its models, so a failure is told as a complete
-  trial with an infinite latency, which has no unit and never has to be raised when a slower success
+  trial with an infinite latency, which has no unit and need not be raised when a slower success
   appears. Samplers that rank read "worse than all that worked"; GPSampler clips it to the worst that worked.
 * **Given evaluations** (``start=…``) are added as trials, each in place of a proposal that is dropped, as repairs are:
-  what a sampler notes on a trial (a generation, for instance) is on theirs too. They count among the startup trials.
+  a sampler's notes on a trial (such as a generation) are kept. They count among the startup trials.
 * **The end**: a sampler that stops its study (``BruteForceSampler``, ``GridSampler``) proposes nothing more.
-* **Batches and pending evaluations**: trials are running until told; what that means is the sampler's business.
+* **Batches and pending evaluations**: trials are running until told; their treatment depends on the sampler.
 
-Any sampler goes by its path: ``strategy=optuna_sampler strategy.sampler=optuna.samplers.QMCSampler``. ``CmaEsSampler``
-has no YAML of its own: it moves only parameters that are numbers and active in every trial, and draws all others at
-random, so that in most spaces of kernels it would be random search in the dimensions that matter.
+Any sampler can be given by its path: ``strategy=optuna_sampler strategy.sampler=optuna.samplers.QMCSampler``.
+``CmaEsSampler`` has no YAML of its own: it moves only parameters that are numbers and active in every trial, and draws
+all others at random, so that in most spaces of kernels it would be random search in the dimensions that matter.
 """
 
 from __future__ import annotations
@@ -47,15 +47,15 @@ DECIMALS = 9
 class OptunaSampler:
     """An Optuna study behind ask and tell.
 
-    Ordered parameters are suggested as the *index* of their value: tuning grids are spaced as their
-    authors think steps are equal (doubling, mostly), index steps keep that on any scale, and every
-    suggestion is a declared value. Permutations are suggested as one rank an item (random keys).
+    Ordered parameters are suggested as the *index* of their value: tuning grids are spaced so that
+    steps are about equal (mostly doubling), index steps keep this on any scale, and every
+    suggestion is a declared value. Permutations are suggested as one rank per item (random keys).
 
     Args:
         space, seed, budget: see :class:`~harness.strategies.base.Strategy`.
         sampler: makes the sampler, given ``seed``: in a YAML a ``_target_`` with ``_partial_: true``, or the path of a
             sampler's class.
-        arguments: of that class.
+        arguments: arguments of that class.
         flat: suggest inactive parameters too. A repair keeps what was proposed for them.
         log_latency: tell the logarithm of latency over that of the first success.
     """
@@ -110,7 +110,7 @@ class OptunaSampler:
             self._study.add_trial(self._evaluated(evaluation.configuration, value, dropped))
 
     def start(self, evaluations: Sequence[Evaluation]) -> None:
-        """Add each as a trial in place of a proposal of the sampler's, as a repair is."""
+        """Add each as a trial in place of a proposal of the sampler, like a repair."""
         with quiet(), _installed():
             for evaluation in evaluations:
                 self._proposals.given(evaluation.configuration)
@@ -124,7 +124,7 @@ class OptunaSampler:
             return math.inf
         if not self._log_latency:
             return latency_ms
-        # A ratio has no unit, and rounding hides its last bits, in which another unit would show.
+        # A ratio has no unit, and rounding hides its last bits, which depend on the unit.
         self._unit_ms = self._unit_ms or latency_ms
         return round(math.log(latency_ms / self._unit_ms), DECIMALS)
 
@@ -141,7 +141,7 @@ class OptunaSampler:
         return proposal
 
     def _evaluated(self, configuration: Configuration, value: float, dropped: FrozenTrial) -> FrozenTrial:
-        """A trial in place of a dropped one, with its notes: genetic samplers keep the generation there."""
+        """A trial in place of a dropped one, with its notes, in which genetic samplers store the generation."""
         params: dict[str, Any] = dict(dropped.params) if self._flat else {}
         domains: dict[str, BaseDistribution] = dict(dropped.distributions) if self._flat else {}
         for parameter in self._space.parameters:
@@ -155,7 +155,7 @@ class OptunaSampler:
 
 
 class _Study(optuna.Study):  # type: ignore[misc]
-    """A study that samplers may stop although nothing optimises it: Optuna's own refuses that outside its loop."""
+    """A study that samplers may stop outside Optuna's own loop, which Optuna's class refuses."""
 
     def __init__(self, sampler: BaseSampler) -> None:
         storage = optuna.storages.InMemoryStorage()
@@ -164,16 +164,16 @@ class _Study(optuna.Study):  # type: ignore[misc]
         self.stopped = False
 
     def stop(self) -> None:
-        """Propose nothing more."""
+        """Make the study propose nothing more."""
         self.stopped = True
 
 
 @contextmanager
 def _installed() -> Iterator[None]:
-    """Samplers import what they need when they first draw.
+    """Report missing packages, which samplers import on their first draw.
 
     Raises:
-        UserError: it is not installed.
+        UserError: a package is not installed.
     """
     try:
         yield
@@ -196,7 +196,7 @@ def suggest(trial: optuna.Trial, name: str, domain: BaseDistribution) -> Any:
 
 
 def distributions(parameter: Parameter) -> Mapping[str, BaseDistribution]:
-    """What Optuna suggests for one parameter, by Optuna's name for it."""
+    """The distributions for one parameter, by Optuna's names for them."""
     if isinstance(parameter, Permutation):
         ranks = IntDistribution(0, parameter.length - 1)
         return {f"{parameter.name}[{item}]": ranks for item in range(parameter.length)}

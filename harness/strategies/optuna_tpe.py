@@ -26,7 +26,7 @@ class OptunaTPE(OptunaSampler):
 
     Args:
         space, seed, budget: see :class:`~harness.strategies.base.Strategy`.
-        multivariate, group, constant_liar, n_startup_trials, n_ei_candidates: of ``TPESampler``.
+        multivariate, group, constant_liar, n_startup_trials, n_ei_candidates: arguments of ``TPESampler``.
     """
 
     def __init__(

@@ -1,17 +1,17 @@
 """TPE that draws a configuration down the tree of its conditions, on Optuna's own densities.
 
 Bergstra et al. (2011), *Algorithms for Hyper-Parameter Optimization*, describe TPE on a tree: a parameter is drawn when
-its parents are, from the observations in which it was active. Optuna's ``group=True`` keeps instead a density for each
-set of parameters that are always active together, and draws the sets without regard to each other: of two parameters of
-one branch, one of which is active in a second branch too, it never sees which values go together.
+its parents are, from the observations in which it was active. Optuna's ``group=True`` instead keeps a density for each
+set of parameters that are always active together, and draws the sets independently: for two parameters of
+one branch, one of which is also active in a second branch, it never learns which values go together.
 
 * **Conditions**: level by level. First the parameters without a condition, from their joint density over all trials.
-  What that activates is drawn next, all of it at once, from a joint density over the trials in which all of it was
+  Newly active parameters are drawn next, all at once, from a joint density over the trials in which all of them were
   active; and so on for conditions on those. Within a branch children are independent of their parents' values.
-* **The match**: ``TPESampler`` splits, weighs and draws; only the sets that it is asked for are ours. In a space
+* **The match**: ``TPESampler`` splits, weighs and draws; only the sets that it is asked for are NearOpt's. In a space
   without conditions there is one set, and the trace is that of ``TPESampler(multivariate=True)`` bit by bit, whether
   ``group`` or not.
-* **A branch without trials** among the good ones has Optuna's prior there: uniform, or nearly.
+* **A branch without trials** among the good ones has Optuna's prior: uniform, or nearly so.
 * **Failures, batches, pending evaluations**: as in :mod:`harness.strategies.optuna_tpe`; **constraints**, and the rest,
   as in :mod:`harness.strategies.optuna_sampler`.
 """
@@ -38,7 +38,7 @@ class OptunaTPEHierarchical(OptunaSampler):
 
     Args:
         space, seed, budget: see :class:`~harness.strategies.base.Strategy`.
-        constant_liar, n_startup_trials, n_ei_candidates: of ``TPESampler``.
+        constant_liar, n_startup_trials, n_ei_candidates: arguments of ``TPESampler``.
     """
 
     def __init__(
@@ -62,12 +62,12 @@ class OptunaTPEHierarchical(OptunaSampler):
 
 
 class TreeSampler(TPESampler):  # type: ignore[misc]
-    """Optuna's multivariate TPE, asked for one level of the tree after the other.
+    """Optuna's multivariate TPE, asked for one level of the tree at a time.
 
     Args:
-        space: what the trials are of; their names are those of
+        space: the space of the trials; their names are those of
             :func:`~harness.strategies.optuna_sampler.distributions`.
-        arguments: of ``TPESampler``.
+        arguments: arguments of ``TPESampler``.
     """
 
     def __init__(self, space: SearchSpace, **arguments: Any) -> None:
@@ -77,14 +77,14 @@ class TreeSampler(TPESampler):  # type: ignore[misc]
         self._levels = levels(space)
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """Everything that may be drawn."""
+        """All parameters that may be drawn."""
         del study, trial
         return {name: domain for own in self._domains for name, domain in own.items() if not domain.single()}
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """What is active, level by level; nothing while there are too few trials, so that Optuna draws at random."""
+        """Active parameters, level by level; empty if there are too few trials, so that Optuna draws at random."""
         params: dict[str, Any] = {}
         codes = np.full((1, len(self._space.parameters)), -1, dtype=np.int32)
         for level in self._levels:
@@ -99,7 +99,7 @@ class TreeSampler(TPESampler):  # type: ignore[misc]
         return params
 
     def _code(self, i: int, params: dict[str, Any]) -> int:
-        """Of parameter ``i`` as drawn; a value that is the only one is never drawn."""
+        """The code of parameter ``i`` as drawn; an only value is never drawn."""
         parameter = self._space.parameters[i]
         numbers = [params.get(name, domain.to_external_repr(0)) for name, domain in self._domains[i].items()]
         return parameter.code_of[value_of(parameter, numbers)]

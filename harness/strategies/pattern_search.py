@@ -1,7 +1,7 @@
 """Pattern search with a shrinking step, for spaces with categories, conditions and constraints.
 
 From a centre, one parameter at a time is changed: ordered ones by plus or minus the step, others to each
-adjacent value (children that this activates are drawn). The first improvement becomes the centre; when none
+adjacent value (children that this activates are drawn). The first improvement becomes the centre; if none
 of the pattern is better, the step is halved, and at the smallest step the walk has ended. Walks start from
 the best few of some random configurations.
 
@@ -34,7 +34,7 @@ class PatternSearch(Walk):
     Args:
         space, seed, budget: see :class:`~harness.strategies.base.Strategy`.
         initial: random configurations of a round.
-        copies: how many of them, the best, are walked from before the next round.
+        copies: number of the best of them from which walks start before the next round.
         step: first step, as a fraction of an ordered parameter's range of values.
     """
 

@@ -1,7 +1,7 @@
-"""Few configurations that cover many siblings, tried first: what ahead-of-time tuners compile a library from.
+"""Try a few configurations that cover many siblings first, like the libraries of ahead-of-time tuners.
 
-A greedy set cover (Johnson 1974): each step takes the configuration that is near-optimal on most sources that none of
-those taken is near-optimal on; between equals the one with the lowest geometric mean slowdown over all sources. Once
+A greedy set cover (Johnson 1974): each step takes the configuration that is near-optimal on most sources on which none
+of those taken is near-optimal; among equals the one with the lowest geometric mean slowdown over all sources. Once
 every source is covered, covering starts again without those taken. Then another strategy follows, as in ``warm``; with
 one source both try the same, where ``warm`` has ``differing=1``.
 
@@ -23,12 +23,12 @@ from harness.evaluation import Configuration
 from harness.strategies.base import Budget
 from harness.strategies.common.checks import check
 from harness.strategies.common.tries import TriesFirst, check_sources, probe_of, wrapped
-from harness.strategies.source import SourceData
+from harness.strategies.source import SourceData, coherent
 from search_spaces.space import SearchSpace
 
 UNKNOWN = 10.0
 LONGEST = 64
-"""Configurations that a portfolio has at most, and of each source the fastest that it is chosen from, times four."""
+"""Most configurations of a portfolio; it is chosen from four times as many of the fastest of each source."""
 
 
 class Portfolio(TriesFirst):
@@ -36,13 +36,13 @@ class Portfolio(TriesFirst):
 
     Args:
         space, seed, budget: see :class:`~harness.strategies.base.Strategy`.
-        sources: earlier tunings; without any it is refused.
-        tries: so many configurations of the portfolio at most.
-        within: a configuration covers a source on which it is slower than the best by this share at most.
-        then: the strategy that follows, as its YAML has it.
+        sources: earlier tunings; at least one is required.
+        tries: most configurations of the portfolio to try.
+        within: a configuration covers a source on which it is at most this share slower than the best.
+        then: the strategy that follows, as in its YAML.
 
     Raises:
-        UserError: there is no source, or ``then`` is no strategy that can be told what it did not ask for.
+        UserError: there is no source, or ``then`` is not a strategy that accepts given evaluations.
     """
 
     def __init__(
@@ -60,7 +60,8 @@ class Portfolio(TriesFirst):
         check(tries >= 0, "tries", tries, "0 or more")
         check(within >= 0, "within", within, "0 or more")
         then_built = wrapped(then, space, seed, budget, sources)
-        super().__init__(space, covering(sources, within), tries, then_built, probe_of(space, seed.spawn(1)[0]))
+        ranking = covering(coherent(sources), within)
+        super().__init__(space, ranking, tries, then_built, probe_of(space, seed.spawn(1)[0]))
 
 
 def covering(sources: Sequence[SourceData], within: float) -> list[tuple[Configuration, float]]:

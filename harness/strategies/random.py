@@ -15,11 +15,11 @@ CHUNK = 1024
 
 
 class RandomSearch:
-    """Draws uniformly over the feasible set, never the same configuration twice.
+    """Draws uniformly over the feasible set without replacement.
 
     Args:
-        space: what to search.
-        seed: seeds the one generator.
+        space: the search space.
+        seed: seeds the generator.
         budget: not used; random search does not plan.
     """
 
@@ -32,12 +32,12 @@ class RandomSearch:
         self._domains = tuple((parameter.name, parameter.values) for parameter in space.parameters)
         self._order: NDArray[np.int64] | None = None
         self._seen: set[tuple[int, ...]] = set()
-        self._given: list[int] = []  # rows of a listed space that are not to be drawn
-        self._ready: list[list[int]] = []  # drawn and not asked yet, the next one last
+        self._given: list[int] = []  # rows of a listed space that must not be drawn
+        self._ready: list[list[int]] = []  # drawn but not asked yet, the next one last
         self._drawn = 0
 
     def _draw(self) -> bool:
-        """Make some rows ready; false when there are none left."""
+        """Draw some rows; returns false if none are left."""
         if self._space.enumerable:
             if self._order is None:
                 order = self._rng.permutation(self._space.size)
@@ -65,10 +65,10 @@ class RandomSearch:
         return asked
 
     def tell(self, evaluations: Sequence[Evaluation]) -> None:
-        """Random search learns nothing."""
+        """Learns nothing."""
 
     def start(self, evaluations: Sequence[Evaluation]) -> None:
-        """What is given is not drawn."""
+        """Given configurations are not drawn."""
         for evaluation in evaluations:
             self._exclude(evaluation.configuration)
 

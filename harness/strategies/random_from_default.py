@@ -1,7 +1,7 @@
-"""Random search that begins with the default configuration: the least that a tuned default has to be compared with.
+"""Random search that begins with the default configuration: the baseline for searches that begin with a default.
 
 An engineer has a configuration before any tuning, and searches such as Helion's begin with one. Beside uniform random
-search this one shows what of their lead is the default's. ``start=default`` grants the same to any other strategy.
+search it shows which part of their lead is due to the default. ``start=default`` gives any other strategy the same.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ class RandomFromDefault(RandomSearch):
 
     Args:
         space, seed, budget: see :class:`~harness.strategies.base.Strategy`.
-        default: the default's values by parameter; empty or ``None`` for Helion's own in a space of Helion's.
-        fallbacks: values to put over it, in turn, where the space's rules forbid it
+        default: the default's values by parameter; empty or ``None`` for Helion's own default in a Helion space.
+        fallbacks: values to merge into it, tried in turn, if constraints forbid it
             (:func:`~harness.strategies.common.default.default_of`).
 
     Raises:
-        UserError: there is no default, or none that the space allows.
+        UserError: there is no default that the space allows.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class RandomFromDefault(RandomSearch):
         return [first, *super().ask(n - 1)]
 
     def start(self, evaluations: Sequence[Evaluation]) -> None:
-        """What is given is not drawn; a default that is given is not asked."""
+        """Given configurations are not drawn, and a given default is not asked."""
         super().start(evaluations)
         if any(dict(evaluation.configuration) == self._first for evaluation in evaluations):
             self._first = None

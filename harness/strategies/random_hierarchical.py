@@ -2,7 +2,7 @@
 
 Every active parameter is drawn uniformly in declaration order, and infeasible or visited draws are
 rejected. So every *branch* of a conditional parameter is as likely as its siblings, however many
-configurations lie below it, and what is drawn is not uniform over the feasible set: that is
+configurations it has, and draws are not uniform over the feasible set, unlike those of
 :mod:`harness.strategies.random`. Both are null models; a claim should hold against both.
 """
 
@@ -27,7 +27,7 @@ class RandomHierarchical:
 
     Args:
         space, seed, budget: see :class:`~harness.strategies.base.Strategy`.
-        max_rejected: after so many rejections in a row the rest is drawn uniformly over what is left.
+        max_rejected: number of consecutive rejections after which draws are uniform over the rest.
     """
 
     ignores_budget = True
@@ -55,15 +55,15 @@ class RandomHierarchical:
         return asked
 
     def tell(self, evaluations: Sequence[Evaluation]) -> None:
-        """Random search learns nothing."""
+        """Learns nothing."""
 
     def start(self, evaluations: Sequence[Evaluation]) -> None:
-        """What is given is not asked again."""
+        """Given configurations are not asked again."""
         for evaluation in evaluations:
             self._proposals.given(evaluation.configuration)
 
     def _next(self) -> Codes | None:
-        """The next draw that is feasible and not visited; ``None`` once draws are rejected too often."""
+        """The next feasible unvisited draw; ``None`` if draws are rejected too often."""
         rejected = 0
         while not (self._stalled or self._proposals.exhausted):
             while self._drawn:

@@ -5,11 +5,11 @@ a regression forest on log cost; its mean and variance at a point by the law of 
 trees, with each leaf's own variance (Hutter et al. 2014, *Algorithm Runtime Prediction*, section 4.3.2); EI.
 
 * **Trees** split at random thresholds, as SMAC's do, on bootstrap samples: away from the observations
-  the trees then disagree, which is what EI explores by.
+  the trees then disagree, which makes EI explore.
 * **Failures** count as the slowest latency seen.
 * **Conditions, constraints, candidates, batches**: see :mod:`harness.strategies.forest`.
-* Refitted for every pick. EI is on log latency. Not SMAC: no intensification (one evaluation each), no
-  random configurations in between.
+* The forest is refitted for every pick. EI is on log latency. Differences from SMAC: no intensification, no
+  interleaved random configurations.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class RandomForestEI(ForestSearch):
         space, seed, budget: see :class:`~harness.strategies.base.Strategy`.
         trees: size of the forest.
         split_features: share of the columns that a split chooses from.
-        min_samples_leaf: observations in a leaf at least.
+        min_samples_leaf: least number of observations in a leaf.
         initial, drawn, incumbents, features: see :class:`~harness.strategies.forest.ForestSearch`.
     """
 

@@ -1,10 +1,10 @@
 """A scrambled Sobol sequence over the feasible configurations.
 
 Sobol' (1967), *On the distribution of points in a cube*; direction numbers of Joe & Kuo (2008), scrambled after
-Owen (1998), by ``scipy.stats.qmc.Sobol``. One dimension a parameter: a coordinate in [0, 1) picks among the values in
-equal parts (permutations in lexicographic order), those of inactive parameters are dropped. A point
+Owen (1998), by ``scipy.stats.qmc.Sobol``. One dimension per parameter: a coordinate in [0, 1) picks among the values in
+equal parts (permutations in lexicographic order), coordinates of inactive parameters are dropped. A point
 that is infeasible or was visited is repaired to the nearest unvisited feasible configuration, so
-that where constraints bind, points gather at their boundary.
+that points gather at the boundary of constraints.
 """
 
 from __future__ import annotations
@@ -48,15 +48,15 @@ class SobolSearch:
         asked: list[Configuration] = []
         while len(asked) < n and not self._proposals.exhausted:
             chosen = self._proposals.accept_codes(self._next())
-            assert chosen is not None, "something is left"
+            assert chosen is not None, "the space is not exhausted"
             asked.append(chosen)
         return asked
 
     def tell(self, evaluations: Sequence[Evaluation]) -> None:
-        """Nothing is learned."""
+        """Learns nothing."""
 
     def start(self, evaluations: Sequence[Evaluation]) -> None:
-        """What is given is not asked again."""
+        """Given configurations are not asked again."""
         for evaluation in evaluations:
             self._proposals.given(evaluation.configuration)
 

@@ -1,10 +1,11 @@
-"""The source's ranking and nothing else: what tuning again must beat.
+"""Only the source's ranking: the baseline for tuning again.
 
-The source's configurations in their order there, several sources in turn; where none is left, uniform draws. After one
-evaluation it is "use the source's best and stop".
+The source's configurations in their order there, several sources in turn, then uniform draws. After one
+evaluation it amounts to "use the source's best and stop".
 
-* **Failures** are skipped: nothing is learnt.
-* **Batches**: the next of the ranking. **Conditions, constraints**: the source's configurations are feasible here.
+* **Failures** are skipped: nothing is learned.
+* **Batches**: the next configurations of the ranking. **Conditions, constraints**: the source's configurations are
+  feasible here.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class SourceBest(TriesFirst):
 
     Args:
         space, seed, budget: see :class:`~harness.strategies.base.Strategy`.
-        sources: earlier tunings; without any it is refused.
+        sources: earlier tunings; at least one is required.
 
     Raises:
         UserError: there is no source.

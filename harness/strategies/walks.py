@@ -1,8 +1,8 @@
-"""What walks over a space share: memory, trials in waiting, and random starts.
+"""Common base of walks over a space: memory, pending trials, and random starts.
 
-A walk decides only when all that it asked around the place where it stands was told. Where more is asked than there
-are trials at hand, random configurations fill in, which are the next starting points: they would have been drawn at the
-next restart anyway.
+A walk decides only after all asked neighbours of its position have been told. If more are asked than there are
+trials, random configurations fill the batch; they are the next starting points, which the next restart would have
+drawn anyway.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from search_spaces.space import SearchSpace
 
 
 class Memory:
-    """Latency in ms by configuration; infinity for failures and for what was never told."""
+    """Latency in ms by configuration; infinity for failures and for configurations never told."""
 
     def __init__(self) -> None:
         self._values: dict[bytes, float] = {}
@@ -33,17 +33,17 @@ class Memory:
         self._values[codes.tobytes()] = math.inf if latency_ms is None else latency_ms
 
     def best(self, rows: Sequence[Codes]) -> Codes:
-        """The fastest of some rows, the first of equals."""
+        """The fastest of some rows; the first among ties."""
         return min(rows, key=self.__getitem__)
 
 
 class Walk(ABC):
-    """A restarted walk behind ask and tell; :meth:`step` says where it goes.
+    """A restarted walk behind ask and tell; :meth:`step` decides where it goes.
 
     Attributes:
         trials: unvisited feasible rows to be asked next.
-        starts: random configurations that were told and not yet walked from.
-        pending: trials and starts that were asked and not told.
+        starts: told random configurations from which no walk has started yet.
+        pending: trials and starts that were asked but not told.
     """
 
     def __init__(self, space: SearchSpace, seed: np.random.SeedSequence) -> None:
@@ -57,7 +57,7 @@ class Walk(ABC):
 
     @abstractmethod
     def step(self) -> None:
-        """Decide by what was told; leaves ``trials`` empty where a random start is needed."""
+        """Decide the next trials from told outcomes; leaves ``trials`` empty if a random start is needed."""
 
     def ask(self, n: int) -> Sequence[Configuration]:
         """Up to ``n`` trials, then random starts; fewer when the space is exhausted."""
@@ -83,17 +83,17 @@ class Walk(ABC):
                 self.starts.append(codes)
 
     def start(self, evaluations: Sequence[Evaluation]) -> None:
-        """What is given is walked from like a random start."""
+        """Start walks from given configurations like from random starts."""
         for evaluation in evaluations:
             codes = self.proposals.given(evaluation.configuration)
             self.memory[codes] = evaluation.latency_ms
             self.starts.append(codes)
 
     def waits_for(self, rows: Sequence[Codes]) -> bool:
-        """Whether some of the rows were asked and not told."""
+        """Whether any of the rows was asked but not told."""
         return bool(self.pending) and any(row.tobytes() in self.pending for row in rows)
 
     def unvisited(self, rows: Codes) -> deque[Codes]:
-        """The feasible unvisited of some rows, [n, d], in random order."""
+        """The feasible unvisited rows among ``rows``, [n, d], in random order."""
         rows = rows[self.proposals.fresh(rows)] if len(rows) else rows
         return deque(self.rng.permutation(rows))

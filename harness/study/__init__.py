@@ -1,1 +1,1 @@
-"""Many runs: what is planned, in which order, in which process, how far it is and what it will cost."""
+"""Studies of many runs: their plan, order, processes, progress and expected cost."""

@@ -1,4 +1,4 @@
-"""One run of a sweep, whatever becomes of it: an outcome that travels between processes instead of an exception."""
+"""One run of a sweep. Its outcome, even an exception, is a value that can be sent between processes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Failure:
 
     Attributes:
         message: one line.
-        trace: the traceback, empty where the user's input was at fault.
+        trace: the traceback; empty if the user's input was at fault.
     """
 
     config: RunConfig
@@ -30,10 +30,10 @@ class Failure:
 
 @dataclass(frozen=True)
 class Postponed:
-    """A run that another process is at.
+    """A run that another process holds.
 
     Attributes:
-        path: its directory.
+        path: the run's directory.
     """
 
     path: Path
@@ -41,7 +41,7 @@ class Postponed:
 
 @dataclass(frozen=True)
 class Halt:
-    """Results cannot be written: no other run could do better.
+    """Results cannot be written, so that no other run of the sweep can succeed.
 
     Attributes:
         message: one line.
@@ -52,12 +52,12 @@ class Halt:
 
 AttemptResult = RunResult | Failure | Postponed | Halt
 Report = Callable[[int, float | None, float | None], None]
-"""Told the number of evaluations so far, their lowest latency in ms, and of an asynchronous run how busy its compile
-workers were, as a share."""
+"""Takes the number of evaluations so far, their lowest latency in ms, and for an asynchronous run the share of time
+that its compile workers were busy."""
 
 
 def attempt(config: RunConfig, options: SweepOptions, report: Report) -> AttemptResult:
-    """Run ``config``; every exception becomes an outcome."""
+    """Run ``config``; turn every exception into an outcome."""
     try:
         overlap = config.overlap
 

@@ -1,4 +1,4 @@
-"""What a sweep is doing: a live table on a terminal, a plain line now and then elsewhere. Always on stderr."""
+"""Progress of a sweep on stderr: a live table on a terminal, otherwise a plain line from time to time."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ class _At:
 
     @property
     def share(self) -> float:
-        """How much of its run is done, from 0 to 1, as far as its evaluations tell."""
+        """The share of the run that is done, from 0 to 1, estimated from its evaluations."""
         budget = self.config.budget.evaluations
         return 0.0 if budget is None else min(1.0, self.evaluations / budget)
 
 
 class SweepDisplay:
-    """Counts the runs of a sweep and their evaluations, keeps the best of each task, and shows where workers are."""
+    """Counts the runs of a sweep and their evaluations, keeps the best of each task, and shows what workers do."""
 
     def __init__(self, total: int, console: Console | None = None) -> None:
         self._total = total
         self._console = console or stderr_console()
         self._started = self._shown = monotonic()
         self._done = self._before = self._failed = self._evaluations = self._waiting = 0
-        self._under_way: tuple[float, float] | None = None  # when the first evaluation was told, and what was done then
+        self._under_way: tuple[float, float] | None = None  # time of the first evaluation, and the progress then
         self._best: dict[str, float] = {}
         self._workers: dict[str, _At] = {}
         self._live = Live(get_renderable=self.table, console=self._console, refresh_per_second=4, transient=True)
@@ -63,7 +63,8 @@ class SweepDisplay:
     def running(
         self, worker: str, config: RunConfig, evaluations: int, best_ms: float | None, busy: float | None = None
     ) -> None:
-        """A worker is at a run; ``busy``: the share of an asynchronous run's compile workers that compile."""
+        """A worker reports on its run; ``busy`` is the share of an asynchronous run's compile workers that are
+        compiling."""
         self._workers[worker] = _At(config, evaluations, best_ms, busy)
         if evaluations and self._under_way is None:
             self._under_way = monotonic(), self._progress()
@@ -71,7 +72,7 @@ class SweepDisplay:
         self._show_line()
 
     def ended(self, config: RunConfig, outcome: AttemptResult) -> None:
-        """A run is over, or left to another process for now."""
+        """A run has ended, or is left to another process for now."""
         self._workers = {name: at for name, at in self._workers.items() if at.config is not config}
         if isinstance(outcome, RunResult):
             self._done += 1
@@ -86,9 +87,9 @@ class SweepDisplay:
         self._show_line()
 
     def waiting(self, runs: int) -> None:
-        """So many runs are left, all in the hands of other processes."""
+        """The number of runs left, all of which other processes hold."""
         if runs and not self._waiting and not self._console.is_terminal:
-            warn(f"waiting for {runs} runs that another process is at")
+            warn(f"waiting for {runs} runs of other processes")
         self._waiting = runs
 
     def summary(self) -> str:
@@ -104,15 +105,15 @@ class SweepDisplay:
         if (left_s := self.left_s(now)) is not None:
             parts.append(f"{clock(left_s)} left")
         if self._waiting:
-            parts.append(f"waiting for {self._waiting} runs of another process")
+            parts.append(f"waiting for {self._waiting} runs of other processes")
         latest = list(self._best.items())[-SHOWN_TASKS:]
         parts += [f"{task} best {best_ms:.4g} ms" for task, best_ms in latest]
         return ", ".join(parts)
 
     def left_s(self, now: float) -> float | None:
-        """Seconds to go, if runs go on as since the first evaluation: what came before it started workers.
+        """Expected seconds left, from the rate since the first evaluation; before it, workers were starting.
 
-        What was done before is no measure. ``None`` before anything is.
+        Runs done before this sweep do not count. ``None`` until there is progress.
         """
         if self._under_way is None:
             return None
@@ -123,11 +124,11 @@ class SweepDisplay:
         return (now - at) * (self._total - self._before - progress) / (progress - then)
 
     def _progress(self) -> float:
-        """Runs done by this sweep, those that are being done by their shares."""
+        """Runs done by this sweep; running ones count by their shares."""
         return self._done - self._before + self._failed + sum(x.share for x in self._workers.values())
 
     def table(self) -> RenderableType:
-        """What a terminal shows."""
+        """The table shown on a terminal."""
         bar = Table.grid(padding=(0, 1))
         bar.add_row(ProgressBar(self._total, self._done + self._failed, width=30), printable(self.summary()))
         workers = Table.grid(padding=(0, 2))
@@ -146,7 +147,7 @@ class SweepDisplay:
     def _keep_best(self, config: RunConfig, best_ms: float | None) -> None:
         if best_ms is not None:
             task = _task(config)
-            self._best[task] = min(best_ms, self._best.pop(task, best_ms))  # the latest comes last
+            self._best[task] = min(best_ms, self._best.pop(task, best_ms))  # reinserted, so that the latest comes last
 
     def _show_line(self) -> None:
         now = monotonic()

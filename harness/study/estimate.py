@@ -1,4 +1,4 @@
-"""What a sweep would cost, from what was recorded. Writes nothing and needs no GPU."""
+"""Estimate the cost of a sweep from recorded costs. Writes nothing and needs no GPU."""
 
 from __future__ import annotations
 
@@ -31,12 +31,13 @@ class GroupEstimate:
     """The runs of one strategy on one task.
 
     Attributes:
-        runs: in the sweep; of these ``done`` are skipped and ``left`` failed before and are not tried again.
-        evaluations: in those that are still to do; ``None`` where only seconds limit a task that is not recorded.
-        clock_s: seconds that they hold a GPU; ``None`` in replay and where nothing tells.
+        runs: number of runs in the sweep; ``done`` of them are skipped, and ``left`` of them failed before and are not
+            retried.
+        evaluations: evaluations of the runs to do; ``None`` if only seconds limit them and the task is not recorded.
+        clock_s: seconds that they hold a GPU; ``None`` in replay and where it is not known.
         measuring_s: seconds of these in which the GPU is busy.
-        cpu_s: seconds of a core in replay; ``None`` live and where no run of the strategy has finished.
-        source: where the costs come from.
+        cpu_s: core seconds in replay; ``None`` for live runs and if no run of the strategy has finished.
+        source: the origin of the costs, in words.
     """
 
     task: str
@@ -52,20 +53,20 @@ class GroupEstimate:
 
     @property
     def open(self) -> int:
-        """Runs to do."""
+        """The number of runs to do."""
         return self.runs - self.done - self.left
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A sweep's cost.
+    """The expected cost of a sweep.
 
     Attributes:
-        on_device: its runs measure on a device.
-        device: what such runs hold, ``GPU``, or ``CPU`` where no kernel of theirs needs one.
-        shared: its runs share GPUs.
-        gpus: that are visible here; 1 where there is none.
-        jobs: runs at once.
+        on_device: whether its runs measure on a device.
+        device: the device that such runs hold: ``GPU``, or ``CPU`` if none of their kernels needs a GPU.
+        shared: whether its runs share GPUs.
+        gpus: number of GPUs visible here; 1 if there is none.
+        jobs: number of runs at once.
     """
 
     groups: tuple[GroupEstimate, ...]
@@ -78,12 +79,12 @@ class Estimate:
 
     @property
     def unknown(self) -> int:
-        """Runs to do whose cost is not known."""
+        """The number of runs to do whose cost is not known."""
         return sum(group.open for group in self.groups if (group.clock_s if self.on_device else group.cpu_s) is None)
 
     @property
     def wall_s(self) -> float:
-        """Seconds from beginning to end of all whose cost is known."""
+        """Wall seconds of all runs whose cost is known."""
         at_once = max(1, min(self.jobs, sum(group.open for group in self.groups)))
         spread = (self.clock_s if self.on_device else self.cpu_s) / at_once
         return max(spread, self.measuring_s / self.gpus) if self.shared else spread
@@ -95,7 +96,7 @@ class Estimate:
 
     @property
     def cpu_s(self) -> float:
-        """Seconds of a core in replay."""
+        """Core seconds in replay."""
         return sum(group.cpu_s or 0.0 for group in self.groups)
 
     @property
@@ -105,7 +106,7 @@ class Estimate:
 
 
 def estimate(configs: Sequence[RunConfig], options: SweepOptions) -> Estimate:
-    """The cost of the runs of ``configs`` that are not done.
+    """Estimate the cost of the runs of ``configs`` that are not done.
 
     Raises:
         UserError: a task that a replay needs is not recorded, or a newer NearOpt made a run.
@@ -130,7 +131,7 @@ def estimate(configs: Sequence[RunConfig], options: SweepOptions) -> Estimate:
 
 
 def _held(configs: Sequence[RunConfig]) -> str:
-    from harness.backends.task import runs_on_cpu  # with it comes torch, which a replay's estimate does without
+    from harness.backends.task import runs_on_cpu  # imports torch, which an estimate of replays does not need
 
     tasks = {config.task.name: config.task for config in configs if config.task is not None}
     return "CPU" if tasks and all(runs_on_cpu(task) for task in tasks.values()) else "GPU"
@@ -150,7 +151,7 @@ def _group(
     cost = _run_cost(config, landscape)
     thought = thinking(_runs_like(options.results, task, label))
     to_do = [state for state in states if not state.done and not state.left]
-    # What an interrupted run has logged is not measured again, but its strategy thinks about it again.
+    # Logged evaluations of an interrupted run are not measured again, but its strategy computes its asks again.
     rest = sum(1 - min(1.0, state.logged / cost.evaluations) if cost.evaluations else 1.0 for state in to_do)
     evaluations = None if cost.evaluations is None else rest * cost.evaluations
     thoughts = len(to_do) * (cost.evaluations or 0.0)
@@ -180,7 +181,7 @@ class _State:
 def _state(options: SweepOptions, run: PlannedRun | None) -> _State:
     places = run_directories(options.results, run) if run else []
     for place in places:
-        check_run_version(place)  # before anything is said of what only a newer NearOpt can read
+        check_run_version(place)  # before anything else, since only a newer NearOpt could read its files
     if any(not damage(place) and finished(place) is not None for place in places):
         return _State(done=True)
     failures = [failure for place in places if (failure := failed(place)) is not None]
@@ -204,7 +205,7 @@ def _device() -> str | None:
 
 
 def _recording(config: RunConfig, here: str | None) -> tuple[Landscape | None, str]:
-    """What tells the task's costs, and in words where it was recorded."""
+    """The recording that gives the task's costs, and in words where it was recorded."""
     replayed = declaration_of(config.backend).landscape(config.task, config.backend)
     if replayed is not None:
         return read_landscape(replayed), replayed.stem
@@ -235,7 +236,7 @@ def _run_cost(config: RunConfig, landscape: Landscape | None) -> RunCost:
 
 
 def _runs_like(results: Path, task: str, label: str) -> Iterator[Path]:
-    """Run directories of a strategy, of the same task first."""
+    """Run directories of a strategy, those of the same task first."""
     same = sorted(results.glob(f"{escape(task.removesuffix(ANY))}*/{label}/{contract.SEED_PREFIX}*"))
     yield from same
     yield from (path for path in sorted(results.glob(f"*/{label}/{contract.SEED_PREFIX}*")) if path not in same)

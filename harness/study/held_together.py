@@ -1,9 +1,9 @@
-"""What consolidated.parquet tells of a study: ``analysis/runs/held_together.py`` says the same of the same.
+"""Runs of a study in consolidated.parquet; ``analysis/runs/held_together.py`` implements the same rules.
 
-Where it is kept up to date beside run directories it is an index of them, and says nothing of its own. Where none of
-its rows is of a directory as it is now, as in a committed study that is gone on with, it is a collection: it stands
-for the runs that have no directory, and a directory of another run under the name of one of its rows supersedes that.
-A row that was written without a fingerprint has no directory to follow and is always such a one.
+If the file is kept up to date beside run directories, it is an index of them and adds nothing. If none of its rows
+belongs to a directory as it is now, as in a committed study that is being extended, it is a collection: it stands for
+the runs that have no directory, and a directory of another run under the name of one of its rows supersedes that row.
+A row that was written without a fingerprint has no directory to follow and always counts as part of a collection.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ ANOTHER = f"{contract.CONSOLIDATED} holds another run of that name"
 
 @dataclass(frozen=True)
 class HeldTogether:
-    """What the file adds to the directories.
+    """The runs that the file adds to the directories.
 
     Attributes:
         counted: runs without a directory, with their state and a message.
-        superseded: rows of which another run is there, with what is to be said of them.
-        configs: of runs without a directory, config.yaml as JSON.
+        superseded: rows in whose place another run is present, with a message.
+        configs: config.yaml as JSON, for runs without a directory.
     """
 
     counted: Mapping[PlannedRun, tuple[State, str]] = field(default_factory=dict)
@@ -52,13 +52,13 @@ class _Row:
 
 
 def held_together(results: Path, directories: Mapping[PlannedRun, Path]) -> HeldTogether:
-    """Of the file in ``results``, if there is one.
+    """Read the file in ``results``, if there is one.
 
     Args:
-        directories: all that are there.
+        directories: all run directories that are present.
 
     Raises:
-        UserError: it cannot be read, or a newer NearOpt wrote it.
+        UserError: the file cannot be read, or a newer NearOpt wrote it.
     """
     file = results / contract.CONSOLIDATED
     if not file.exists() or (directories and file.is_file() and not file.stat().st_size):
@@ -77,7 +77,7 @@ def held_together(results: Path, directories: Mapping[PlannedRun, Path]) -> Held
 
 
 def fingerprint(directory: Path) -> str:
-    """Changes whenever a file of the run does: sizes and times of change. Empty where one of them is not there."""
+    """A text that changes whenever a file of the run does: sizes and modification times. Empty if a file is missing."""
     try:
         stats = [(directory / name).stat() for name in FILES]
     except OSError:
@@ -86,7 +86,7 @@ def fingerprint(directory: Path) -> str:
 
 
 def _another(row: _Row, directory: Path) -> bool:
-    """Whether the directory is of another run than the row: by configuration, code, and whether it failed."""
+    """Whether the directory holds another run than the row, by configuration, code and whether it failed."""
     said = json.loads(row.config)
     hashes = str(said.get("config_hash", "")), str(said.get("code_digest", ""))
     failed = (directory / contract.FAILED).exists() and not (directory / contract.DONE).exists()
@@ -105,13 +105,13 @@ def _read(file: Path, directories: int) -> dict[PlannedRun, _Row]:
             check_place(file, path)
         return {named(Path(path)): _Row(*rest) for path, *rest in zip(*columns, strict=True)}
     except (OSError, ValueError, IndexError, KeyError, AttributeError, TypeError, RecursionError, pa.ArrowException):
-        what = "it is the only copy of its runs: keep it, and bring it back from where it came (a backup, git)"
+        what = "it is the only copy of its runs: keep it, and restore it from its origin (a backup, git)"
         if directories:
-            what = f"bring it back, or move it away: nearopt report writes it again from the {directories} runs here"
+            what = f"restore it, or move it away: nearopt report writes it again from the {directories} runs here"
         raise UserError(f"{file}: damaged: {what}") from None
 
 
 def named(directory: Path) -> PlannedRun:
-    """A run by the names of its directory."""
+    """The planned run that a directory's names denote."""
     seed = int(directory.name.removeprefix(contract.SEED_PREFIX))
     return PlannedRun(printable(directory.parts[-3]), printable(directory.parts[-2]), seed)

@@ -1,5 +1,5 @@
-"""Runs of edited code, or of other random streams, are not pooled with older ones unasked: a sweep that would do so is
-refused before it starts."""
+"""Refuse a sweep, before it starts, that would pool runs of edited code or of other random streams with older runs,
+unless that is allowed explicitly."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _INSTEAD = "choose another results= or strategy.label=, or allow_mixed_code=true
 
 
 def check_code(configs: Sequence[RunConfig], options: SweepOptions) -> None:
-    """Make sure that the runs that share a task's and a label's folder with those of ``configs`` were made by one code
-    and drew from streams of one version.
+    """Check that runs in the same task and label folders as ``configs`` have the same code and the same version of
+    random streams.
 
-    A run that does not say by which code it was made is never in the way of another code; one that does not say of
-    which streams is of version 1. Runs that a consolidated file alone holds are asked for their streams.
+    A run that does not state its code is compatible with any code; one that does not state its streams is of
+    version 1. Runs that exist only in a consolidated file are checked for their streams.
 
     Raises:
         UserError: naming the folder, the runs of other code or streams in it, and both digests or versions.
@@ -53,7 +53,8 @@ def check_code(configs: Sequence[RunConfig], options: SweepOptions) -> None:
 
 
 def _folders(results: Path, run: PlannedRun, held: Iterable[tuple[str, str]]) -> Iterator[Path]:
-    """Where runs of a strategy on a task lie, or lay before a file held them; of a live task on any device."""
+    """Folders of a strategy's runs on a task, including those now only in a consolidated file; for a live task on any
+    device."""
     tasks = {run.task}
     if run.task.endswith(ANY):
         begin = run.task.removesuffix(ANY)
@@ -64,21 +65,21 @@ def _folders(results: Path, run: PlannedRun, held: Iterable[tuple[str, str]]) ->
 
 
 def _identities(folder: Path) -> list[Identity]:
-    """Of the runs in a folder."""
+    """The identities of the runs in a folder."""
     try:
         with os.scandir(folder) as entries:
             runs = sorted(folder / entry.name for entry in entries if entry.name.startswith(contract.SEED_PREFIX))
-    except OSError:  # not there, or the run itself will say what is wrong
+    except OSError:  # missing, or the run itself will report what is wrong
         return []
     return [identity(run) for run in runs]
 
 
 def _complaint(runs: Sequence[Identity], held: Sequence[int], now: str) -> str:
-    """What is wrong with the runs of a strategy on a task; empty where nothing is.
+    """The message about the runs of a strategy on a task; empty if nothing is wrong.
 
     Args:
-        held: the streams of runs without a directory.
-        now: the digest of today's code.
+        held: stream versions of the runs without a directory.
+        now: digest of the current code.
     """
     begun = [run.streams for run in runs if run.config_hash] + [*held]
     if others := [version for version in begun if version != VERSION]:
@@ -91,12 +92,12 @@ def _complaint(runs: Sequence[Identity], held: Sequence[int], now: str) -> str:
 
 
 def _held_streams(results: Path) -> Mapping[tuple[str, str], list[int]]:
-    """Task and label to the streams of the runs that only the consolidated file holds."""
+    """Map task and label to the stream versions of the runs that exist only in the consolidated file."""
     versions: dict[tuple[str, str], list[int]] = {}
     if not (results / contract.CONSOLIDATED).exists():
         return versions
     found = [directory for task in inside(results, []) for directory in runs_of_task(task, [])]
-    with suppress(UserError):  # damaged: whoever reads it says so
+    with suppress(UserError):  # a damaged file is reported by whoever reads it
         held = held_together(results, {named(directory): directory for directory in once_each(results, found)})
         for run, config in held.configs.items():
             version = json.loads(config).get(contract.STREAMS, contract.FIRST_STREAMS)

@@ -15,12 +15,12 @@ from harness.system.digest import digest
 def randomised_blocks(configs: Sequence[RunConfig]) -> list[int]:
     """Positions in ``configs`` in the order in which the runs start.
 
-    A block is everything but the strategy: a task with its backend, a budget, a batch and a seed. It holds every
-    strategy once, in random order. Seeds come as given, so that a sweep that is cut short has every task once before
-    it has one twice; the blocks of a seed are in random order too.
+    A block fixes everything except the strategy: task with backend, budget, batch and seed. It holds every
+    strategy once, in random order. Seeds come in the given order, so that an interrupted sweep has every task once
+    before it has one twice; the blocks of one seed are in random order as well.
 
-    Each run's place is drawn from its own description: neither what is done already nor what else is in the sweep,
-    nor the order in which strategies were named, turns two runs round.
+    Each run's place is drawn from its own description, so that neither finished runs nor other runs of the sweep nor
+    the order of the strategies' names change the relative order of two runs.
     """
     seeds = {seed: i for i, seed in enumerate(dict.fromkeys(config.seed for config in configs))}
     keys = []
@@ -37,7 +37,7 @@ def _block(config: RunConfig) -> str:
 
 
 def _draw(description: object) -> tuple[int, int]:
-    """Two random words that belong to this description alone."""
+    """Two random words derived from this description alone."""
     entropy = np.frombuffer(bytes.fromhex(digest(description)), "<u4").tolist()
     first, second = np.random.SeedSequence(entropy).generate_state(2, np.uint64).tolist()
     return first, second

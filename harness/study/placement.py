@@ -1,4 +1,4 @@
-"""Which GPU each process of a sweep measures on."""
+"""Assign a GPU to each process of a sweep."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from harness.measure.device import NoDevice, probe_devices
 
 
 def visible_gpus() -> list[str]:
-    """UUIDs of the visible GPUs of the first one's model; empty where there is none."""
+    """UUIDs of the visible GPUs of the first GPU's model; empty if there is no GPU."""
     try:
         devices = probe_devices()
     except NoDevice:
@@ -18,10 +18,10 @@ def visible_gpus() -> list[str]:
 
 
 def placements(jobs: int, gpus: Sequence[str], shared: bool) -> list[str]:
-    """A GPU for each of ``jobs`` processes, in turn.
+    """A GPU for each of ``jobs`` processes, round-robin.
 
     Raises:
-        UserError: more processes than GPUs, although they are not to be shared.
+        UserError: there are more processes than GPUs, and GPUs are not to be shared.
     """
     if jobs > len(gpus) and not shared:
         raise UserError(

@@ -1,7 +1,7 @@
-"""What a study should hold: each sweep leaves the list of its runs in RESULTS/planned/.
+"""The planned runs of a study: each sweep writes the list of its runs to RESULTS/planned/.
 
-A file is named after what it says. So two sweeps never write the same name with other contents, the same command given
-again writes nothing, and a study is the union of its plans. To give up a plan, delete its file.
+A file is named after its content. So two sweeps never write the same name with different contents, the same command
+writes nothing when repeated, and a study is the union of its plans. To withdraw a plan, delete its file.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from harness.system.documents import read_json
 from harness.system.names import check_names
 
 ANY = "*"
-"""Stands for the device in the task of a live run: which one it will be is known where it runs."""
+"""Placeholder for the device in the task of a live run, which is known only where it runs."""
 
 
 @dataclass(frozen=True, order=True)
 class PlannedRun:
-    """One run by the names of its directory; the task may end in ``__*``."""
+    """One run, named as its directory is; the task may end in ``__*``."""
 
     task: str
     label: str
@@ -45,10 +45,10 @@ class PlannedRun:
 
 
 def planned_run(config: RunConfig) -> PlannedRun | None:
-    """The run directory that ``config`` will get, or ``None`` where only its backend can tell.
+    """The run directory that ``config`` will get, or ``None`` if only its backend knows.
 
     Raises:
-        UserError: a replay of something that is not recorded.
+        UserError: a replay needs a recording that does not exist.
     """
     task = _task(config)
     return None if task is None else PlannedRun(task, config.label, config.seed)
@@ -62,7 +62,8 @@ def _task(config: RunConfig) -> str | None:
 
 
 def planned_runs(configs: Sequence[RunConfig]) -> Iterator[PlannedRun | None]:
-    """Of each; ``None``, too, where a recording is not there: the run itself will say so. A task is looked up once."""
+    """The planned run of each; ``None`` also if a recording is missing, which the run itself reports. Looks up a task
+    once."""
     tasks: dict[str, str | None] = {}
     for config in configs:
         of = repr((config.task, config.backend))
@@ -75,7 +76,7 @@ def planned_runs(configs: Sequence[RunConfig]) -> Iterator[PlannedRun | None]:
 
 
 def check_apart(configs: Sequence[RunConfig], results: Path) -> None:
-    """Refuse a sweep in which one directory would belong to several runs, before anything is written.
+    """Refuse, before anything is written, a sweep in which several runs would share a directory.
 
     Raises:
         UserError: naming the directory, the field that differs and its values.
@@ -87,8 +88,8 @@ def check_apart(configs: Sequence[RunConfig], results: Path) -> None:
         if other is not config and (changed := _difference(asdict(other), asdict(config))):
             where = results / (run.place if run else contract.run_name(config.label, config.seed))
             raise UserError(
-                f"{changed}: runs of this sweep would share {where}: expected one value, "
-                "or a strategy.label for each, or sweeps with a results= of their own"
+                f"{changed}: runs of this sweep would share {where}: expected a single value, "
+                "a strategy.label for each, or separate sweeps with different results="
             )
 
 
@@ -105,16 +106,16 @@ def _difference(one: Mapping[str, Any], other: Mapping[str, Any], prefix: str = 
 
 
 def without_repeats(configs: Sequence[RunConfig]) -> tuple[RunConfig, ...]:
-    """The same runs, each once: ``seed=0,0,1`` asks for two."""
+    """The runs without repetitions: ``seed=0,0,1`` gives two."""
     return tuple({repr(config): config for config in configs}.values())
 
 
 @contextmanager
 def planned(configs: Sequence[RunConfig], results: Path) -> Iterator[Planning]:
-    """A sweep over ``configs``: its plan is in the results folder before the first run starts.
+    """Write the plan of a sweep over ``configs`` to the results folder before its first run starts.
 
-    It goes again when the sweep came to nothing: a mistake in the command plans nothing. That is so when it was
-    refused whole (:attr:`Planning.refused`), or ended with an error before one of its runs got a directory.
+    The plan is removed if the sweep came to nothing, so that a mistaken command plans nothing: if it was refused as a
+    whole (:attr:`Planning.refused`), or ended with an error before one of its runs got a directory.
 
     Raises:
         UserError: the results folder cannot be written, or a newer NearOpt planned runs for it.
@@ -138,17 +139,17 @@ def planned(configs: Sequence[RunConfig], results: Path) -> Iterator[Planning]:
 
 @dataclass
 class Planning:
-    """A plan in the making.
+    """A plan whose sweep is running.
 
     Attributes:
-        refused: set by whoever runs it when every run was refused.
+        refused: set by the sweep when every run was refused.
     """
 
     refused: bool = False
 
 
 def _begun(results: Path, runs: set[PlannedRun]) -> set[Path]:
-    """The directories of ``runs`` that are there; a folder is listed once, however many of them it has."""
+    """The existing directories of ``runs``; each folder is listed only once."""
     groups: dict[tuple[str, Path], list[Path]] = {}
     for run in runs:
         name = contract.run_name(run.label, run.seed)
@@ -162,7 +163,7 @@ def _begun(results: Path, runs: set[PlannedRun]) -> set[Path]:
 
 
 def _folders_in(folder: Path) -> frozenset[str]:
-    """The names of the folders in one; none where there is no such folder, or none that can be read."""
+    """Names of the subfolders of ``folder``; empty if it does not exist or cannot be read."""
     try:
         with os.scandir(folder) as entries:
             return frozenset(entry.name for entry in entries if entry.is_dir())
@@ -171,12 +172,12 @@ def _folders_in(folder: Path) -> frozenset[str]:
 
 
 def _write(folder: Path, runs: set[PlannedRun]) -> list[Path]:
-    """Write the plan of ``runs``; returns what that made: the file and the folders above it, if any."""
+    """Write the plan of ``runs``; returns the paths that this created: the file and folders above it, if any."""
     document = _document(runs)
     file = folder / contract.PLANNED / f"{digest(document)[:16]}.json"
     if file.is_dir():
-        raise UserError(f"{file}: a folder where a sweep's plan belongs: move it away")
-    made = [path for path in (file, *file.parents) if not os.path.lexists(path)]  # a link to nothing is somebody's
+        raise UserError(f"{file}: is a folder but should be a sweep's plan: move it away")
+    made = [path for path in (file, *file.parents) if not os.path.lexists(path)]  # a dangling link belongs to the user
     if file not in made and _says(file, document):
         return []
     try:
@@ -185,14 +186,14 @@ def _write(folder: Path, runs: set[PlannedRun]) -> list[Path]:
     except OSError as error:
         _withdraw(made)
         if all(run_directories(folder, run) for run in runs):
-            return []  # an older study on a read-only disk: what is done is skipped, and nothing is missing
+            return []  # an older study on a read-only disk: finished runs are skipped, and nothing is missing
         at = error.filename or folder
         raise UserError(f"{at}: cannot be written ({error.strerror}): expected a folder for results=") from None
     return made
 
 
 def _says(file: Path, document: contract.PlanDocument) -> bool:
-    """Whether a plan is what its name promises, and neither empty nor cut off."""
+    """Whether a plan matches its name, and is neither empty nor truncated."""
     try:
         return bool(read_json(file)["runs"] == document["runs"])
     except (OSError, ValueError, TypeError, KeyError):
@@ -201,7 +202,7 @@ def _says(file: Path, document: contract.PlanDocument) -> bool:
 
 def _refuse_newer_plans(results: Path) -> None:
     for file in _plan_files(results):
-        with suppress(OSError, ValueError, AttributeError):  # a damaged plan is status' business
+        with suppress(OSError, ValueError, AttributeError):  # nearopt status reports a damaged plan
             check_version(file, read_json(file).get("version", 1))
 
 
@@ -210,7 +211,7 @@ def _plan_files(results: Path) -> list[Path]:
 
 
 def _withdraw(made: Sequence[Path]) -> None:
-    with suppress(OSError):  # not empty: others' plans or results
+    with suppress(OSError):  # not empty: it holds other plans or results
         for path in made:
             path.rmdir() if path.is_dir() else path.unlink(missing_ok=True)
 
@@ -226,7 +227,7 @@ def _document(runs: set[PlannedRun]) -> contract.PlanDocument:
 
 
 def read_plans(results: Path) -> set[PlannedRun]:
-    """Every run that some sweep planned for ``results``.
+    """Every run that a sweep planned for ``results``.
 
     Raises:
         UserError: a plan is damaged, or a newer NearOpt made it.
@@ -243,13 +244,13 @@ def read_plans(results: Path) -> set[PlannedRun]:
             continue
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             raise UserError(
-                f"{file}: not readable as a sweep's plan: move it away, the sweep writes it again"
+                f"{file}: cannot be read as a sweep's plan: move it away; the sweep writes it again"
             ) from None
     return runs
 
 
 def run_directories(results: Path, run: PlannedRun) -> list[Path]:
-    """The directories that can be this run's."""
+    """The directories that may belong to this run."""
     places = [task / contract.run_name(run.label, run.seed) for task in _task_folders(results, run.task)]
     return [place for place in places if _is_folder(place)]
 
@@ -257,7 +258,7 @@ def run_directories(results: Path, run: PlannedRun) -> list[Path]:
 def _is_folder(place: Path) -> bool:
     with suppress(PermissionError):
         return place.is_dir()
-    return False  # nobody knows: the run itself will say so
+    return False  # not known: the run itself reports it
 
 
 def _task_folders(results: Path, task: str) -> list[Path]:

@@ -1,4 +1,4 @@
-"""What runs cost before: on the GPU by a recording of the task, in the strategy by finished runs."""
+"""Recorded costs of runs: on the GPU from a recording of the task, in the strategy from finished runs."""
 
 from __future__ import annotations
 
@@ -20,22 +20,20 @@ from harness.run.clock import schedule
 from harness.strategies.base import Budget
 
 DRAWS = 16
-"""Simulated runs that an expectation is the mean of."""
+"""Number of simulated runs that an expectation averages over."""
 _THINKING = (contract.ASK_S, contract.TELL_S, contract.WALL_S)
 READ = 20
-"""Finished runs of a strategy that its thinking is averaged over."""
+"""Number of finished runs that a strategy's ask and tell times are averaged over."""
 
 
 @dataclass(frozen=True)
 class RunCost:
-    """Of one run, expected.
+    """The expected cost of one run; each field is ``None`` where it is not known.
 
     Attributes:
-        evaluations: how many.
-        clock_s: on the tuning clock, ask and tell left out.
-        measuring_s: verification and benchmark in it: seconds that the GPU is busy.
-
-    ``None`` where it is not known.
+        evaluations: number of evaluations.
+        clock_s: seconds on the tuning clock, without ask and tell.
+        measuring_s: seconds of verification and benchmark, in which the GPU is busy.
     """
 
     evaluations: float | None
@@ -44,10 +42,10 @@ class RunCost:
 
 
 def random_run(landscape: Landscape, budget: Budget, batch: int, workers: int, overlapped: bool = False) -> RunCost:
-    """What a run of random search on a recorded task costs: the mean of :data:`DRAWS` simulated ones.
+    """The cost of a run of random search on a recorded task: the mean of :data:`DRAWS` simulated runs.
 
     Args:
-        overlapped: it is asynchronous: no batch waits for its slowest.
+        overlapped: whether the run is asynchronous, so that no batch waits for its slowest evaluation.
     """
     costs = landscape.costs_s[landscape.searchable]
     rng = np.random.default_rng(np.random.SeedSequence(0))
@@ -85,11 +83,11 @@ def _overlapped(costs: Floats, budget: Budget, workers: int) -> tuple[float, flo
 
 @dataclass(frozen=True)
 class Thinking:
-    """Of a strategy, per evaluation, over ``runs`` finished runs.
+    """Cost of a strategy per evaluation, averaged over ``runs`` finished runs.
 
     Attributes:
         ask_tell_s: seconds in ask and tell.
-        wall_s: seconds of the whole round; in replay that is all the CPU time there is.
+        wall_s: seconds of the whole round; in replay this is all of the CPU time.
     """
 
     runs: int
@@ -98,7 +96,7 @@ class Thinking:
 
 
 def thinking(directories: Iterable[Path]) -> Thinking | None:
-    """Averaged over the first :data:`READ` of ``directories`` that hold a readable finished run; ``None``: none."""
+    """The average over the first :data:`READ` readable finished runs in ``directories``; ``None`` if there is none."""
     tables = islice((table for directory in directories if (table := _costs(directory)) is not None), READ)
     means = [np.nanmean(table, axis=0) for table in tables]
     if not means:
@@ -108,12 +106,13 @@ def thinking(directories: Iterable[Path]) -> Thinking | None:
 
 
 def _costs(directory: Path) -> Floats | None:
-    """Shape ``[evaluations, 2]``: ask and tell, and the round, in s; ask and tell again where no round was logged."""
+    """Shape ``[evaluations, 2]``: ask and tell, and the round, in s; if no round was logged, ask and tell stand for
+    it."""
     if not (directory / contract.DONE).exists() or not (directory / contract.EVALUATIONS).is_file():
         return None
     try:
         table = pq.read_table(directory / contract.EVALUATIONS, columns=list(_THINKING))
-    except (OSError, pa.ArrowException):  # an estimate is no place to complain about one of many runs
+    except (OSError, pa.ArrowException):  # an estimate should not fail because of one run among many
         return None
     ask, tell, wall = (table.column(name).to_numpy() for name in _THINKING)
     own = ask + tell

@@ -14,29 +14,30 @@ from harness.landscapes.library import LIBRARY_DEVICE, SEPARATOR, recorded_lands
 from harness.measure.device import AccelDevice
 
 TASKS = ("matmul-2048x2048x2048-bf16", "softmax-4096x2560-bf16")
-"""A hard one that computes and an easy one that moves memory: their recordings cost 1.1 s for an evaluation of each."""
+"""A hard, compute-bound task and an easy, memory-bound one; one evaluation of each takes 1.1 s by their recordings."""
 STRATEGIES = ("random", "conditional_gp")
 SEEDS, FIRST_SEED, EVALUATIONS = 10, 300, 100
 JOBS = 4
-"""Runs at once: fewer than the cores of any rented GPU, since compile seconds grow where cores are shared."""
+"""Runs at once: fewer than the cores of any rented GPU machine, since compiles slow down when they share cores."""
 START_S = 15.0
-"""Seconds of a run beyond its evaluations: its processes start, its strategy asks. Allowed for, not measured."""
+"""Seconds of a run beyond its evaluations: starting its processes and asking its strategy. An allowance, not
+measured."""
 _TELLING = ("peak_flops", "peak_bytes_per_s", "sm_count", "l2_bytes", "memory_bytes")
 
 
 @dataclass(frozen=True)
 class Replication:
-    """What is run.
+    """The runs of a replication.
 
     Attributes:
         tasks: names of ``conf/task``.
-        strategies: names of ``conf/strategy``: what is compared with, and what is compared.
-        seeds, evaluations: of each task and strategy, and of each run.
+        strategies: names of ``conf/strategy``: the reference, and the strategy compared with it.
+        seeds, evaluations: seeds per task and strategy, and evaluations per run.
         jobs: live runs at once.
         results: folder for both kinds of runs.
-        device: of the recordings that are replayed.
+        device: device of the recordings that are replayed.
         landscapes: recordings to replay instead of the library's, by task.
-        overrides: further ones, of all runs.
+        overrides: additional overrides of all runs.
     """
 
     tasks: tuple[str, ...]
@@ -51,17 +52,17 @@ class Replication:
 
     @property
     def live_results(self) -> Path:
-        """Where the live runs go."""
+        """The results folder of the live runs."""
         return self.results / "live"
 
     @property
     def replay_results(self) -> Path:
-        """Where the replays go."""
+        """The results folder of the replays."""
         return self.results / "replay"
 
     @property
     def command(self) -> list[str]:
-        """The words that make it again here."""
+        """The command line that repeats this replication."""
         options = [
             *(word for task in self.tasks for word in ("--task", task)),
             *("--strategies", ",".join(self.strategies), "--seeds", str(self.seeds)),
@@ -71,12 +72,12 @@ class Replication:
         return ["nearopt", "replicate", "-o", str(self.results), *options, *self.overrides]
 
     def live(self) -> list[str]:
-        """Overrides of the live runs, one compile worker each, on one device that they share."""
+        """Overrides of the live runs, with one compile worker each, on one shared device."""
         own = ["backend=live", "backend.compile_workers=1", "backend.share_device=true", f"jobs={self.jobs}"]
         return [f"task={','.join(self.tasks)}", *self._common(self.live_results), *own, *self.overrides]
 
     def replays(self) -> list[list[str]]:
-        """Overrides of the replays of the same seeds: a sweep for all tasks of the library, and one a file."""
+        """Overrides of the replays of the same seeds: one sweep for all tasks of the library, and one per file."""
         common = self._common(self.replay_results)
         library = [task for task in self.tasks if task not in self.landscapes]
         sweeps = [[f"task={','.join(library)}", f"backend.device={self.device}", *common]] if library else []
@@ -92,16 +93,17 @@ class Replication:
 
 
 def expected_s(runs: int, wall_s: float, jobs: int) -> float:
-    """Seconds that the live part takes: ``wall_s`` by recorded costs, and starting ``runs``, ``jobs`` at once."""
+    """Expected seconds of the live part: ``wall_s`` from recorded costs, plus starting ``runs`` with ``jobs`` at
+    once."""
     return wall_s + START_S * runs / max(1, min(jobs, runs))
 
 
 def closest_device(card: AccelDevice | None, tasks: Sequence[str] = TASKS) -> str:
-    """The device of the library whose recordings are nearest to a card: its own model, else the most similar one.
+    """The device of the library whose recordings are nearest to a card: its own model, or the most similar one.
 
     Args:
-        card: ``None`` where there is no GPU: then the library's own device.
-        tasks: of which it has recordings.
+        card: the device; ``None`` without a GPU, which gives the library's default device.
+        tasks: tasks that must be recorded on the device.
     """
     recorded = _recorded_devices(tasks)
     if card is None or not recorded:
@@ -113,7 +115,7 @@ def closest_device(card: AccelDevice | None, tasks: Sequence[str] = TASKS) -> st
 
 
 def _recorded_devices(tasks: Sequence[str]) -> dict[str, Mapping[str, Any]]:
-    """Slug to the device's facts, of those on which all of ``tasks`` are recorded."""
+    """Map the slug of each device on which all of ``tasks`` are recorded to its facts."""
     by_device: dict[str, list[Path]] = {}
     for path in recorded_landscapes():
         task, _, device = path.stem.partition(SEPARATOR)
@@ -124,17 +126,17 @@ def _recorded_devices(tasks: Sequence[str]) -> dict[str, Mapping[str, Any]]:
 
 
 def _distance(one: Mapping[str, Any], other: Mapping[str, Any]) -> float:
-    """Sum of absolute logarithms of the ratios of what both are known to have."""
+    """Sum of absolute log ratios of the facts that are known of both devices."""
     pairs = [(float(one.get(name) or 0), float(other.get(name) or 0)) for name in _TELLING]
     known = [abs(math.log(a / b)) for a, b in pairs if a > 0 and b > 0]
     return sum(known) / len(known) if known else math.inf
 
 
 def landscapes_of(tasks: Sequence[str], files: Sequence[Path]) -> dict[str, Path]:
-    """The recording of each task, by the name that each file says it is of.
+    """The recording of each task, by the task's name stated in each file.
 
     Raises:
-        UserError: a file of another task, or that cannot be read.
+        UserError: a file is of another task or cannot be read.
     """
     found: dict[str, Path] = {}
     for file in files:

@@ -1,4 +1,4 @@
-"""Slots of a sweep, a worker process each: it has a pipe of its own and takes down only its own run when it dies."""
+"""Slots of a sweep, one worker process each, with its own pipe, so that a dying worker ends only its own run."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ REPORT_EVERY_S = 0.2
 PATIENCE_S = 10.0
 
 Watch = Callable[[str, RunConfig, int, float | None, float | None], None]
-"""Told where a run is at: its slot's name, the run, and what :data:`~harness.study.attempt.Report` is told."""
+"""Reports the progress of a run: its slot's name, the run, and the arguments of
+:data:`~harness.study.attempt.Report`."""
 Told = tuple[int, float | None, float | None]
 
 
@@ -34,8 +35,8 @@ class Slot:
     """A place for one worker.
 
     Attributes:
-        name: for the display.
-        environment: what its processes start with, besides ours.
+        name: the name on the display.
+        environment: environment variables of its processes, in addition to ours.
     """
 
     name: str
@@ -53,13 +54,13 @@ class _Worker:
 def run_in_slots(
     jobs: Sequence[tuple[int, RunConfig]], options: SweepOptions, slots: Sequence[Slot], watch: Watch, fresh: bool
 ) -> Generator[tuple[int, AttemptResult]]:
-    """Attempt all jobs, each in the first slot that is free; yields outcomes as they come.
+    """Attempt all jobs, each in the first free slot; yields outcomes as they arrive.
 
-    Closing the iterator ends the workers: they drop their current evaluation and release what they hold.
+    Closing the iterator ends the workers: they drop their current evaluation and release their locks and devices.
 
     Args:
-        jobs: runs with the numbers to yield them by, in the order in which they start.
-        fresh: a new process for every run.
+        jobs: runs with their numbers, which are yielded with the outcomes, in starting order.
+        fresh: whether to use a new process for every run.
     """
     queue = deque(jobs)
     idle = deque(slots[: len(jobs)])
@@ -94,7 +95,7 @@ def run_in_slots(
 def _assign(worker: _Worker, queue: deque[tuple[int, RunConfig]], watch: Watch) -> None:
     worker.at = queue.popleft()
     watch(worker.slot.name, worker.at[1], 0, None, None)
-    with suppress(OSError):  # it died: reading from it will say so
+    with suppress(OSError):  # the worker died, which reading from it reports
         worker.pipe.send(worker.at[1])
 
 
@@ -104,7 +105,7 @@ def _received(worker: _Worker) -> AttemptResult | Told:
         message: AttemptResult | Told = worker.pipe.recv()
     except (EOFError, OSError):
         worker.process.join(PATIENCE_S)
-        ending = f"its process ended ({describe_exit(worker.process.exitcode)}); the same command goes on with it"
+        ending = f"its process ended ({describe_exit(worker.process.exitcode)}); the same command resumes it"
         return Failure(worker.at[1], ending, ending)
     return message
 
@@ -115,7 +116,7 @@ def _started(slot: Slot, options: SweepOptions) -> _Worker:
     process = context.Process(target=_serve, args=(theirs, options))
     with inherited(slot.environment), ctrl_c_held_back():
         process.start()
-    theirs.close()  # or the pipe would never report the worker's end
+    theirs.close()  # otherwise the pipe would never report the worker's end
     return _Worker(slot, process, ours)
 
 
@@ -133,15 +134,16 @@ def _end(workers: Sequence[_Worker]) -> None:
     try:
         for worker in workers:
             worker.process.join(max(0.0, until - monotonic()))
-    finally:  # a second Ctrl-C ends the patience
+    finally:  # a second Ctrl-C skips the waiting
         for worker in workers:
             worker.process.kill()
 
 
 @contextmanager
 def ctrl_c_held_back() -> Iterator[None]:
-    """Hold SIGINT back until the block ends; workers started in it never see one, so that only the parent answers."""
-    resource_tracker.ensure_running()  # it lets SIGINT through again when it starts
+    """Hold SIGINT back until the block ends; workers started in it never receive one, so that only the parent
+    reacts."""
+    resource_tracker.ensure_running()  # started now, since its start would unblock SIGINT
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -150,18 +152,18 @@ def ctrl_c_held_back() -> Iterator[None]:
 
 
 def _serve(pipe: Connection, options: SweepOptions) -> None:
-    """In a worker: runs come down the pipe, where they are at and how they ended goes up."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # unwinds: locks and devices are released
+    """Main loop of a worker: receive runs through the pipe, and send their progress and outcomes back."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # unwinds: releases locks, devices
     _end_with_parent()
     try:
         while (config := pipe.recv()) is not None:
             pipe.send(attempt(config, options, throttled(lambda *at: pipe.send(at))))
     except (EOFError, ConnectionError):
-        return  # the parent is gone, and there is nobody to tell
+        return  # the parent is gone, so there is nobody to report to
 
 
 def throttled(report: Report) -> Report:
-    """``report``, but not more than a few times a second: a replayed evaluation takes microseconds."""
+    """Limit ``report`` to a few calls per second, since a replayed evaluation takes microseconds."""
     last = [0.0]
 
     def now_and_then(evaluations: int, best_ms: float | None, busy: float | None) -> None:
@@ -174,7 +176,7 @@ def throttled(report: Report) -> Report:
 
 
 def _end_with_parent() -> None:
-    """End as soon as the parent is gone, killed or not; an orphan would hold its run."""
+    """End this process as soon as the parent is gone, since an orphan would keep its run locked."""
     parent = multiprocessing.parent_process()
     assert parent is not None
 

@@ -1,7 +1,7 @@
-"""What a study holds and what it still lacks, read from its folder alone. Writes nothing.
+"""Status of a study: what it holds and what it lacks, from its folder alone. Writes nothing.
 
-This is the harness's one account of a study; that of the analysis is ``analysis/runs/account.py``, and
-``tests/test_account.py`` holds both to the same answer.
+The counterpart in the analysis is ``analysis/runs/account.py``;
+``tests/test_account.py`` checks that both give the same answer.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from harness.system.documents import read_bytes
 
 @dataclass(frozen=True, order=True)
 class RunStatus:
-    """One run.
+    """The status of one run.
 
     Attributes:
-        run: by the names of its directory.
-        message: why it failed, what of it is damaged, which process is at it, or what is superseded; one line.
-        unverified: what it logged has no checks, since an older NearOpt wrote it.
+        run: the run, named as its directory is.
+        message: one line: why it failed, what is damaged, which process holds it, or what is superseded.
+        unverified: whether its log has no checksums, since an older NearOpt wrote it.
         utilisation: how busy the compile workers of a finished asynchronous run were (:mod:`harness.run.utilisation`).
     """
 
@@ -45,13 +45,13 @@ class RunStatus:
 
 @dataclass(frozen=True)
 class StudyStatus:
-    """All runs of a results folder.
+    """The status of all runs of a results folder.
 
     Attributes:
         runs: each once, sorted.
-        planned: whether some sweep left its plan.
-        superseded: attempts at them that count nowhere, sorted.
-        faults: folders that cannot be looked into, a sentence each.
+        planned: whether any sweep wrote a plan.
+        superseded: superseded attempts, which count nowhere, sorted.
+        faults: one sentence for each folder that cannot be read.
     """
 
     results: Path
@@ -61,14 +61,14 @@ class StudyStatus:
     faults: tuple[str, ...] = ()
 
     def counts(self) -> dict[tuple[str, str], Counter[State]]:
-        """How many runs are in which state, and how many attempts are superseded, by task and strategy label."""
+        """Number of runs in each state, and of superseded attempts, by task and strategy label."""
         groups: dict[tuple[str, str], Counter[State]] = {}
         for status in (*self.runs, *self.superseded):
             groups.setdefault((status.run.task, status.run.label), Counter())[status.state] += 1
         return groups
 
     def utilisations(self) -> dict[tuple[str, str], float]:
-        """By task and strategy label the mean of its runs' utilisations, where any is asynchronous."""
+        """Mean utilisation of the asynchronous runs, by task and strategy label."""
         known: dict[tuple[str, str], list[float]] = {}
         for status in self.runs:
             if status.utilisation is not None:
@@ -76,7 +76,7 @@ class StudyStatus:
         return {group: fmean(shares) for group, shares in known.items()}
 
     def totals(self) -> Counter[State]:
-        """The same of all together."""
+        """The same counts over all tasks and strategies."""
         return Counter(status.state for status in (*self.runs, *self.superseded))
 
     def to_json(self) -> dict[str, Any]:
@@ -116,7 +116,7 @@ def study_status(results: Path) -> StudyStatus:
     """The state of every run in ``results`` and of every run planned for it.
 
     Raises:
-        UserError: no such folder, nothing of a study in it, a damaged plan, or what a newer NearOpt wrote.
+        UserError: the folder does not exist or holds no study, a plan is damaged, or a newer NearOpt wrote something.
     """
     if not results.is_dir():
         raise UserError(f"{results}: no such folder: expected a results folder")
@@ -132,7 +132,7 @@ def study_status(results: Path) -> StudyStatus:
         wrong = blocked(results / run.place)
         states.append(RunStatus(run, State.DAMAGED if wrong else State.MISSING, wrong))
     if not states and not faults:
-        raise UserError(f"{results}: no run and no plan of a sweep in it: expected a results folder")
+        raise UserError(f"{results}: contains no run and no sweep plan: expected a results folder")
     aside = [(run, f"{name}: files of an earlier attempt") for run, at in directories.items() for name in set_aside(at)]
     superseded = sorted(RunStatus(run, State.SUPERSEDED, why) for run, why in (*aside, *held.superseded.items()))
     return StudyStatus(results, tuple(sorted(states)), bool(plans), tuple(superseded), tuple(faults))
@@ -146,17 +146,17 @@ def _status(run: PlannedRun, directory: Path) -> RunStatus:
 
 def _utilisation(directory: Path) -> float | None:
     text = read_bytes(directory / contract.DONE)
-    if b"utilisation" not in text:  # of thousands of runs few are asynchronous
+    if b"utilisation" not in text:  # checked first, since few of thousands of runs are asynchronous
         return None
     share = json.loads(text).get("utilisation")
     return float(share) if isinstance(share, int | float) else None
 
 
 def state_of(results: Path, run: PlannedRun) -> State:
-    """Of one planned run, as :func:`study_status` has it.
+    """The state of one planned run, as in :func:`study_status`.
 
     Raises:
-        UserError: a newer NearOpt made it.
+        UserError: a newer NearOpt made the run.
     """
     found = run_directories(results, run)
     directory = found[0] if found else results / run.place
@@ -166,7 +166,7 @@ def state_of(results: Path, run: PlannedRun) -> State:
 
 
 def _missing(plans: set[PlannedRun], present: set[PlannedRun]) -> list[PlannedRun]:
-    """Planned runs that are not there; a plan for any device is met by a run on one, and named after the only one."""
+    """Planned runs that are missing; a run on one device fulfils a plan for any device."""
     devices: dict[str, set[str]] = {}
     for run in present:
         devices.setdefault(run.task.rpartition(SEPARATOR)[0], set()).add(run.task)

@@ -1,4 +1,4 @@
-"""Many runs, one after another, over local processes, or wherever a launcher puts them."""
+"""Run many runs: one after another, in local processes, or through a launcher."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from harness.system.temporaries import remove_left_over
 POLL_S = 0.5
 
 Launch = Callable[[Sequence[tuple[int, RunConfig]], SweepOptions, Watch], Generator[tuple[int, AttemptResult]]]
-"""Attempts numbered runs, started in the order given; yields their outcomes as they come."""
+"""Attempts numbered runs, started in the given order; yields their outcomes as they arrive."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -38,14 +38,14 @@ class Interrupted(KeyboardInterrupt):
 
 
 def default_jobs(configs: Sequence[RunConfig]) -> int:
-    """One run a core in replay, one a GPU where they are needed."""
+    """One run per core in replay, one per GPU if runs need one."""
     if any_needs_device(configs):
         return max(1, min(len(configs), len(visible_gpus())))
     return max(1, min(len(configs), os.cpu_count() or 1))
 
 
 def any_needs_device(configs: Iterable[RunConfig]) -> bool:
-    """Whether a run among them measures on a device of this machine.
+    """Whether any of the runs measures on a device of this machine.
 
     Raises:
         UserError: a backend cannot be imported.
@@ -59,17 +59,17 @@ def sweep(
 ) -> list[RunResult | Failure]:
     """Run all of ``configs``; a failed one does not stop the others.
 
-    They start in randomised blocks (:func:`~harness.study.order.randomised_blocks`). A run that another process is at
-    is come back to at the end, when that process has finished it or left it.
+    Runs start in randomised blocks (:func:`~harness.study.order.randomised_blocks`). A run that another process holds
+    is retried at the end, when that process has finished or released it.
 
     Args:
-        launch: runs them elsewhere than on this machine.
+        launch: starts the runs elsewhere than on this machine.
 
     Returns: outcomes in the order of ``configs``.
 
     Raises:
-        Unwritable: results cannot be written; what is finished is intact.
-        Interrupted: on Ctrl-C, when the workers are gone.
+        Unwritable: results cannot be written; finished runs are intact.
+        Interrupted: on Ctrl-C, after the workers have ended.
     """
     launch = launch or _local(default_jobs(configs) if options.jobs is None else min(options.jobs, len(configs)))
     _tidy(options.results)
@@ -86,7 +86,7 @@ def sweep(
                 with closing(launch([(i, configs[i]) for i in pending], options, display.running)) as outcomes:
                     for i, outcome in outcomes:
                         if isinstance(outcome, Halt):
-                            kept = "what is finished is kept; the same command goes on from there"
+                            kept = "finished runs are kept; the same command resumes"
                             raise Unwritable(f"{outcome.message}: {kept}")
                         display.ended(configs[i], outcome)
                         if isinstance(outcome, Postponed):
@@ -96,16 +96,16 @@ def sweep(
                 pending = _come_back_to(elsewhere, display)
     except KeyboardInterrupt:
         raise Interrupted(
-            f"{len(results)} of {len(configs)} runs are over, the others keep their evaluations"
+            f"{len(results)} of {len(configs)} runs finished; the others keep their evaluations"
         ) from None
     return [results[i] for i in range(len(configs))]
 
 
 def done_before(configs: Sequence[RunConfig], options: SweepOptions) -> Iterator[tuple[int, RunResult]]:
-    """The replays among ``configs`` that are done, by their numbers, without a process or a backend for each.
+    """Yield the finished replays among ``configs`` with their numbers, without opening a process or backend for each.
 
-    Runs that differ in their seed alone have one backend; where none of them is done, it is not opened. Whatever goes
-    wrong with one is left to its own attempt, which names it and does not end the sweep.
+    Runs that differ only in their seed share a backend, which is not opened if none of them is done. Errors are left
+    to the run's own attempt, which names the run and does not end the sweep.
     """
     groups: dict[str, list[int]] = {}
     for i, config in enumerate(configs):
@@ -123,21 +123,21 @@ def done_before(configs: Sequence[RunConfig], options: SweepOptions) -> Iterator
 
 
 def _any_done(configs: Sequence[RunConfig], results: Path) -> bool:
-    """Whether one of the runs of a strategy may be done, by their names alone: their task is the backend's to say."""
+    """Whether any run of a strategy may be done, by names alone, since only the backend knows their task."""
     folders = [folder for folder in results.glob(f"*/{escape(configs[0].label)}") if folder.is_dir()]
     names = [contract.run_name(config.label, config.seed).name for config in configs]
     return any((folder / name / contract.DONE).exists() for folder in folders for name in names)
 
 
 def _tidy(results: Path) -> None:
-    """Remove what killed processes left of files that they were writing; those of runs go with their run."""
+    """Remove temporary files of killed processes, except those in run directories, which their run removes."""
     with suppress(OSError):
         for folder in (results, *(place for place in results.iterdir() if place.is_dir())):
             remove_left_over(folder)
 
 
 def _come_back_to(elsewhere: dict[int, Path], display: SweepDisplay) -> list[int]:
-    """Wait until another process has finished or left one of its runs at least, and take those off the list."""
+    """Wait until other processes have finished or released at least one run, and take those runs off the list."""
     while elsewhere:
         display.waiting(len(elsewhere))
         free = [i for i, path in elsewhere.items() if not held(path)]
@@ -150,7 +150,7 @@ def _come_back_to(elsewhere: dict[int, Path], display: SweepDisplay) -> list[int
 
 
 def _local(jobs: int) -> Launch:
-    """Runs on this machine, ``jobs`` at once."""
+    """A launch on this machine, with ``jobs`` runs at once."""
 
     def launch(
         numbered: Sequence[tuple[int, RunConfig]], options: SweepOptions, watch: Watch
@@ -165,10 +165,10 @@ def _local(jobs: int) -> Launch:
 
 
 def _slots(configs: Sequence[RunConfig], jobs: int) -> list[Slot]:
-    """A place for each worker, with a GPU where runs need one and there is one to be had.
+    """One slot per worker, with a GPU if runs need one and one is available.
 
     Raises:
-        UserError: more workers than GPUs, although they are not to be shared.
+        UserError: there are more workers than GPUs, and GPUs are not to be shared.
     """
     measuring = [config for config in configs if any_needs_device([config])]
     gpus = visible_gpus() if measuring else []
@@ -191,23 +191,23 @@ def _serial(
 
 
 def check_wanted(options: SweepOptions) -> None:
-    """Refuse to start what was asked to start nothing.
+    """Refuse to start runs in a dry run.
 
     Raises:
-        UserError: it is a dry run.
+        UserError: ``options`` ask for a dry run.
     """
     if options.dry_run:
-        raise UserError("dry_run=true: nothing is estimated here: expected it with nearopt run")
+        raise UserError("dry_run=true: not supported here: expected dry_run=true with nearopt run")
 
 
 def run_alone(config: RunConfig, options: SweepOptions, build: Build = build_strategy) -> RunResult:
-    """One run with its evaluations on the progress display.
+    """Make one run and show its evaluations on the progress display.
 
     Args:
-        build: its strategy, where that is an object that no ``_target_`` can make.
+        build: builds its strategy, if that is an object which no ``_target_`` can build.
 
     Raises:
-        UserError: on configuration at fault.
+        UserError: the configuration is wrong.
     """
     check_wanted(options)
     _tidy(options.results)

@@ -1,1 +1,1 @@
-"""Files, locks, processes and text: what knows nothing of runs, kernels or strategies."""
+"""Files, locks, processes and text: code that does not depend on runs, kernels or strategies."""

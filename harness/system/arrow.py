@@ -1,7 +1,7 @@
-"""Columns of Arrow tables to and from Python's and NumPy's values, without pandas.
+"""Convert columns of Arrow tables to and from Python and NumPy values, without pandas.
 
-``pyarrow.array`` and ``to_numpy`` import pandas where it is installed, which takes a third of a short replay and gives
-it nothing. Here arrays are made of their buffers, as the columnar format lays them out
+``pyarrow.array`` and ``to_numpy`` import pandas where it is installed, which takes a third of a short replay and is
+not needed. Here arrays are built from their buffers, as the columnar format lays them out
 (https://arrow.apache.org/docs/format/Columnar.html), and equal those of ``pyarrow.array``.
 """
 
@@ -17,22 +17,22 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 CODES = {pa.float64(): "d", pa.int64(): "q"}
-"""What :mod:`array` calls numbers of a type; like pyarrow it refuses text, and fractions where whole numbers belong."""
+"""Type codes of :mod:`array`; like pyarrow it refuses text, and fractions in columns of whole numbers."""
 NUMBERS = {
     pa.float64(): np.float64, pa.float32(): np.float32, pa.int32(): np.int32, pa.int16(): np.int16, pa.int8(): np.int8,
 }  # fmt: skip
-"""What is read without ``cast``, which imports all of Arrow's functions, and exactly."""
+"""Types that are read exactly without ``cast``, which would import all of Arrow's functions."""
 
 
 def column(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
-    """An array of ``kind`` with a value, or ``None``, a row.
+    """An array of ``kind`` with one value, or ``None``, per row.
 
     Args:
         kind: float64, int64, bool, string, or a list of one of them.
 
     Raises:
-        TypeError: a value of another type, or another kind.
-        OverflowError: a whole number beyond 64 bits.
+        TypeError: a value has another type, or ``kind`` is another type.
+        OverflowError: a whole number exceeds 64 bits.
     """
     absent = [value is None for value in values]
     nulls = sum(absent)
@@ -55,35 +55,35 @@ def column(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
 
 
 def without_nan(values: NDArray[np.float64]) -> list[float | None]:
-    """Numbers, with ``None`` for those that are none; [rows]."""
+    """Numbers with ``None`` for NaN; [rows]."""
     numbers: list[float] = values.tolist()
     return [None if number != number else number for number in numbers]
 
 
 def floats(values: pa.Array | pa.ChunkedArray) -> NDArray[np.float64]:
-    """Numbers of any type, NaN where there is none; [rows].
+    """Numbers of any type, with NaN for nulls; [rows].
 
     Raises:
-        pa.ArrowException: no numbers.
+        pa.ArrowException: the column does not hold numbers.
     """
     whole = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
     if whole.type not in NUMBERS:
         whole = whole.cast(pa.float64())
     if not len(whole):
         return np.empty(0)
-    with np.errstate(invalid="ignore"):  # a damaged file may hold a NaN that signals
+    with np.errstate(invalid="ignore"):  # a damaged file may hold a signalling NaN
         numbers = _within(whole, np.frombuffer(whole.buffers()[1], dtype=NUMBERS[whole.type])).astype(np.float64)
     numbers[~_valid(whole)] = np.nan
     return numbers
 
 
 def float_lists(values: pa.ChunkedArray) -> tuple[NDArray[np.float64], NDArray[np.int32], NDArray[np.int32]]:
-    """The numbers of all lists of a column one after another, and where each list begins and ends; [rows].
+    """The concatenated numbers of all lists of a column, and where each list begins and ends; [rows].
 
-    A null is an empty list, and one among the numbers NaN.
+    A null list is an empty list, and a null number is NaN.
 
     Raises:
-        pa.ArrowException: no lists of numbers.
+        pa.ArrowException: the column does not hold lists of numbers.
     """
     lists = values.combine_chunks()
     if not len(lists):
@@ -93,7 +93,7 @@ def float_lists(values: pa.ChunkedArray) -> tuple[NDArray[np.float64], NDArray[n
 
 
 def _within(whole: pa.Array, values: NDArray[Any]) -> NDArray[Any]:
-    """What of a buffer's values is the array's, which may be a slice."""
+    """The part of a buffer's values that belongs to the array, which may be a slice."""
     return values[whole.offset : whole.offset + len(whole)]
 
 
@@ -115,5 +115,5 @@ def _flag(value: Any) -> bool:
 
 
 def _offsets(cells: Sequence[Any]) -> pa.Buffer:
-    """Where each of them begins in what they are joined to, and where the last ends."""
+    """Where each cell begins in their concatenation, and where the last one ends."""
     return pa.py_buffer(array("i", accumulate(map(len, cells), initial=0)))

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and what to say when they cannot be written."""
+"""Write files atomically, with clear errors if they cannot be written."""
 
 from __future__ import annotations
 
@@ -13,26 +13,27 @@ from harness.system.temporaries import remove_left_over, temporary
 from harness.system.text import one_line
 
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG})
-"""A limit on the size of files (EFBIG) is a quota of the process."""
+"""Error numbers of a full or read-only disk or a quota; a limit on the size of files (EFBIG) is a quota of the
+process."""
 
 _STREAMS = frozenset(map(Path, ("/dev", "/dev/fd", "/proc/self/fd")))
-"""Folders of what is written to as it is."""
+"""Folders of devices and streams, which are written to directly."""
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary sibling of ``path`` that takes its place when the block ends without an error.
+    """Yield a temporary sibling of ``path`` that replaces it when the block ends without an error.
 
-    What killed processes left of theirs in that folder goes away. A device or a standard stream is written itself.
+    Removes temporary files that killed processes left in that folder. A device or standard stream is written directly.
 
     Raises:
-        OSError: naming ``path``, in the system's words also where PyArrow wrote.
+        OSError: naming ``path``, with the system's message, also for errors of PyArrow.
     """
     if _written_itself(path):
         yield path
         return
     remove_left_over(path.parent)
-    written = temporary(path.absolute())  # PyArrow takes a:b/c for an address
+    written = temporary(path.absolute())  # PyArrow would read a:b/c as an address
     try:
         yield written
         with written.open("rb") as stream:
@@ -41,17 +42,17 @@ def replacing(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise _of(path, written, error) from None
     finally:
-        with suppress(OSError):  # the disk's error is the one to tell
+        with suppress(OSError):  # the disk's error is the one to report
             written.unlink(missing_ok=True)
 
 
 def _written_itself(path: Path) -> bool:
-    """Whether nothing may take a file's place: ``/dev/null``, ``/dev/stdout``, what a shell calls ``/dev/fd/63``."""
+    """Whether a path must not be replaced: ``/dev/null``, ``/dev/stdout``, a shell's ``/dev/fd/63``."""
     return path.absolute().parent in _STREAMS or path.is_char_device() or path.is_block_device()
 
 
 def _of(path: Path, written: Path, error: OSError) -> OSError:
-    """An error of the temporary file, told of the file that was meant."""
+    """The error of a temporary file, renamed to the file that was meant."""
     if error.errno is None or error.filename not in (None, str(written)):
         return error
     return OSError(error.errno, os.strerror(error.errno), str(path))
@@ -68,7 +69,7 @@ def writing(path: Path) -> Iterator[None]:
     """Turn the system's errors into one clear line about ``path``, or about the file below it that they name.
 
     Raises:
-        Unwritable: instead of an OSError that any other file there would meet, too.
+        Unwritable: instead of an OSError that any other file there would cause as well.
         UserError: instead of any other OSError.
     """
     try:
@@ -80,13 +81,13 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def check_writable(file: Path) -> None:
-    """Try now what would otherwise fail after hours: whether ``file`` can be made. Leaves nothing behind.
+    """Check now that ``file`` can be created, which would otherwise fail after hours. Leaves nothing behind.
 
     Raises:
-        UserError: it cannot.
+        UserError: the file cannot be created.
     """
     with writing(file):
-        file.exists()  # a name that is too long says so
+        file.exists()  # raises for a name that is too long
         made = [folder for folder in file.parents if not folder.exists()]
         remove_left_over(file.parent)
         probe = temporary(file)
@@ -101,11 +102,11 @@ def check_writable(file: Path) -> None:
 
 
 def no_room(error: OSError) -> bool:
-    """Whether the disk is to blame, and not one file of it: full, read-only, or a limit on what one may write."""
-    # pyarrow's may carry the reason in their text alone.
+    """Whether the disk is the cause and not a single file: full, read-only, or a quota."""
+    # PyArrow's errors may carry the reason only in their text.
     return error.errno in NO_ROOM or (error.errno is None and any(os.strerror(n) in str(error) for n in NO_ROOM))
 
 
 def reason(error: OSError) -> str:
-    """Why, in the system's words."""
+    """The reason of an error, in the system's words."""
     return error.strerror or (os.strerror(error.errno) if error.errno else one_line(error, 200))

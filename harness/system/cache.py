@@ -1,4 +1,4 @@
-"""What was worked out once from a file's content, kept for the next command. Losing it costs time and nothing else."""
+"""A cache of results computed from files' contents. Losing it costs only time."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from harness.system.atomic import write_text
 from harness.system.sealed_lines import CHECK, Seals, sealed
 
 VARIABLE = "NEAROPT_CACHE"
-"""A folder to keep it in, instead of the user's cache folder; empty: keep nothing."""
+"""Environment variable with a folder to use instead of the user's cache folder; empty disables the cache."""
 MAX_ENTRIES = 2000
 MAX_BYTES = 1 << 20
-"""Of one entry: a larger one is neither kept nor read."""
+"""Largest size of an entry; a larger one is neither stored nor read."""
 
 
 def cache_folder() -> Path | None:
-    """Where to keep things (the XDG base directory specification); ``None``: nowhere."""
+    """The cache folder (XDG base directory specification); ``None`` if the cache is disabled."""
     given = os.environ.get(VARIABLE)
     if given is not None:
         return Path(given) if given else None
     base = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    if not base.is_absolute():  # which the specification says to ignore
+    if not base.is_absolute():  # the specification says to ignore relative paths
         try:
             base = Path.home() / ".cache"
         except RuntimeError:
@@ -35,11 +35,11 @@ def cache_folder() -> Path | None:
 
 
 def recall(kind: str, key: str) -> dict[str, Any] | None:
-    """The JSON object kept under ``key``; ``None`` where there is none, or not one as this user kept it.
+    """The JSON object stored under ``key``; ``None`` if there is none, or it is not as this user stored it.
 
     Args:
-        kind: what it is, a file name's worth.
-        key: a digest of everything that it was made of, the code included.
+        kind: the kind of result, fit for a file name.
+        key: a digest of everything that it was computed from, including the code.
     """
     folder = cache_folder()
     if folder is None:
@@ -53,9 +53,9 @@ def recall(kind: str, key: str) -> dict[str, Any] | None:
 
 
 def keep(kind: str, key: str, document: Mapping[str, Any]) -> None:
-    """Keep a JSON object with a key at least; where that cannot be, nothing happens. The oldest beyond a bound go."""
+    """Store a JSON object with at least one key, if possible. The oldest entries beyond a limit are removed."""
     folder = cache_folder()
-    line, _ = sealed(json.dumps(dict(document)).encode(), 0)  # a flipped bit would be read as another number
+    line, _ = sealed(json.dumps(dict(document)).encode(), 0)  # otherwise a flipped bit would be read as another number
     if folder is None or len(line) > MAX_BYTES:
         return
     with suppress(OSError):
@@ -68,14 +68,14 @@ def keep(kind: str, key: str, document: Mapping[str, Any]) -> None:
 
 
 def _own_bytes(file: Path) -> bytes:
-    """A file's bytes, unless it is another user's: in a folder that several share, anybody may have put it there.
+    """A file's bytes, if it belongs to this user: in a shared folder anybody could have written it.
 
     Raises:
-        OSError: not readable, or not a file of this user's of at most :data:`MAX_BYTES`.
+        OSError: not readable, or not a file of this user of at most :data:`MAX_BYTES`.
     """
     descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(descriptor, "rb") as stream:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid() or found.st_size > MAX_BYTES:
-            raise OSError(None, "no entry of this user's", str(file))
+            raise OSError(None, "not a file of this user", str(file))
         return stream.read(MAX_BYTES)

@@ -1,4 +1,4 @@
-"""Documents of somebody's folder: bounded, and never a pipe that keeps a reader waiting."""
+"""Read documents from a user's folder: limited in size, and never blocking on a pipe."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from pathlib import Path
 from typing import Any
 
 MAX_BYTES = 1 << 24
-"""Of a document that is read whole."""
+"""Largest size of a document that is read whole."""
 
 
 def read_text(path: Path) -> str:
-    """A document's text.
+    """Read a document's text.
 
     Raises:
-        OSError: not readable, larger than any document of ours, or a pipe or device.
+        OSError: not readable, larger than :data:`MAX_BYTES`, or a pipe or device.
         UnicodeDecodeError: not UTF-8.
     """
     return read_bytes(path).decode("utf-8")
 
 
 def read_bytes(path: Path, at_most: int | None = MAX_BYTES) -> bytes:
-    """A file's bytes.
+    """Read a file's bytes.
 
     Args:
-        at_most: so many; ``None``: however many there are.
+        at_most: largest number of bytes; ``None`` for no limit.
 
     Raises:
-        OSError: not readable, larger, or a pipe or device.
+        OSError: not readable, too large, or a pipe or device.
     """
     with BufferedReader(FileIO(str(path), "r", opener=without_waiting)) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
@@ -42,16 +42,16 @@ def read_bytes(path: Path, at_most: int | None = MAX_BYTES) -> bytes:
 
 
 def without_waiting(name: str, flags: int) -> int:
-    """Opens a file for :class:`io.FileIO`; a pipe that nobody writes into would keep whoever opens it waiting."""
+    """Open a file for :class:`io.FileIO` without blocking, as a pipe without a writer would."""
     return os.open(name, flags | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
 
 
 def read_json(path: Path) -> Any:
-    """What a JSON document says.
+    """Read a JSON document.
 
     Raises:
         OSError: as :func:`read_text`.
-        ValueError: no JSON, or nested too deeply.
+        ValueError: not JSON, or nested too deeply.
     """
     try:
         return json.loads(read_text(path))

@@ -1,8 +1,8 @@
-"""Who has a run directory: one process at a time, on one host or on several that share a file system.
+"""Exclusive ownership of a run directory, on one host or on several that share a file system.
 
-``flock`` ends with its process, however that ends, but not every shared file system carries it to other hosts (NFS
-does, Lustre and BeeGFS only if mounted so). So the holder also keeps a note with its name, made exclusively, and
-touches it: whoever sees a fresh note of another kernel stays out, even if the lock was to be had.
+``flock`` ends with its process in any case, but not every shared file system passes it to other hosts (NFS
+does, Lustre and BeeGFS only if mounted so). So the holder also keeps a note with its name, created exclusively,
+and touches it: a process that sees a fresh note of another kernel stays out, even if it could take the lock.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from harness.system.temporaries import temporary
 from harness.system.text import one_line
 
 WATCH_S = LEASE_S / 3
-"""A note from the future is watched for so long: its holder would touch it twice."""
+"""Seconds to watch a note from the future, in which its holder would touch it twice."""
 SKEW_S = 5.0
-"""A note that is so much younger than now was not touched by this file system's clock."""
+"""A note newer than now by more than this many seconds was not touched by this file system's clock."""
 MAKING_S = 1.0
-"""For so long a note may be empty: it is being written."""
+"""Seconds for which a note may be empty while it is being written."""
 
 LOOKS, LOOK_S = 3, 0.02
-"""How often and after how many seconds a lock that is taken is asked for again: :func:`held` takes it shortly."""
+"""Number and interval in s of retries for a taken lock, since :func:`held` takes it briefly."""
 
 NOTE: Final = ".owner"
 LOCK: Final = ".lock"
@@ -42,7 +42,7 @@ NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
 
 
 class Owner(TypedDict):
-    """What the note says of the process that made it."""
+    """The content of a note: the process that created it."""
 
     host: str
     kernel: str
@@ -51,14 +51,14 @@ class Owner(TypedDict):
 
 
 class Held(Exception):
-    """Another process has it; the message says which."""
+    """Another process holds the lease; the message says which."""
 
 
 class Lease:
-    """The right to write into ``folder``, until closed or until the process ends.
+    """The exclusive right to write into ``folder``, until closed or until the process ends.
 
     Raises:
-        Held: another process has it.
+        Held: another process holds the lease.
         OSError: the folder cannot be written.
     """
 
@@ -72,7 +72,7 @@ class Lease:
         try:
             self._acquire()
             threading.Thread(target=self._keep_fresh, daemon=True).start()
-        except BaseException:  # a signal that ends the process, too
+        except BaseException:  # including a signal that ends the process
             self._stop.set()
             if _read(self._note) == self._mine:
                 self._remove(self._mine)
@@ -92,7 +92,7 @@ class Lease:
         raise Held(_holder(self._note))
 
     def _locked(self) -> bool:
-        """Take the lock; false on a file system without locks."""
+        """Take the lock; returns false on a file system without locks."""
         for look in range(LOOKS, -1, -1):
             try:
                 fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -108,7 +108,7 @@ class Lease:
         return True
 
     def _remove(self, seen: Mapping[str, object]) -> None:
-        """Remove the note unless another process has put its own there meanwhile."""
+        """Remove the note unless another process has replaced it by its own meanwhile."""
         if self._note.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(self._note))
         aside = temporary(self._note)
@@ -130,22 +130,22 @@ class Lease:
                 os.utime(self._note)
 
     def close(self) -> None:
-        """Give it up. Safe to call twice."""
+        """Release the lease. Safe to call twice."""
         if self._lock.closed:
             return
         self._stop.set()
-        with suppress(OSError):  # a full disk must not hide what went before
+        with suppress(OSError):  # a full disk must not hide an earlier error
             self._remove(self._mine)
         self._lock.close()
 
 
 def held(folder: Path) -> bool:
-    """Whether a process seems to have it now; takes nothing."""
+    """Whether a process appears to hold the lease now; does not take it."""
     return holder(folder) is not None
 
 
 def holder(folder: Path) -> str | None:
-    """The process that seems to have it now, in words, ``None``: nobody; takes nothing."""
+    """The process that appears to hold the lease now, in words; ``None`` if none does. Does not take the lease."""
     note = folder / NOTE
     try:
         with FileIO(str(folder / LOCK), "r", opener=without_waiting) as lock:
@@ -160,7 +160,7 @@ def holder(folder: Path) -> str | None:
 
 
 def _read(note: Path) -> dict[str, object]:
-    """What a note says; nothing if it is none, or is being written."""
+    """The content of a note; empty if it is not a note, or is being written."""
     try:
         content = read_json(note)
     except (OSError, ValueError):
@@ -177,11 +177,11 @@ def _holder(note: Path) -> str:
 
 
 def _abandoned(note: Path, content: Mapping[str, object], locked: bool) -> bool:
-    """Whether nobody stands behind a note any more, as far as a look can tell.
+    """Whether the holder of a note appears to be gone.
 
     Args:
-        content: what it says.
-        locked: this process has the lock, so that nobody of the same kernel can be behind the note.
+        content: the content of the note.
+        locked: whether this process has the lock, so that no process of the same kernel can hold the note.
     """
     if not content:
         return not _in_the_making(note)
@@ -191,7 +191,7 @@ def _abandoned(note: Path, content: Mapping[str, object], locked: bool) -> bool:
 
 
 def _in_the_making(note: Path) -> bool:
-    """Whether an unreadable note is one that is being written: it is empty until it is whole, and not for long."""
+    """Whether an unreadable note is being written: it is then empty, and only briefly."""
     try:
         return note.is_file() and note.stat().st_size == 0 and abs(_age_s(note)) <= MAKING_S
     except FileNotFoundError:
@@ -199,7 +199,7 @@ def _in_the_making(note: Path) -> bool:
 
 
 def _from_the_future(note: Path, seen: Mapping[str, object]) -> bool:
-    """Whether the age of another kernel's note says nothing: a clock was wrong, when it was touched or now."""
+    """Whether the age of another kernel's note is meaningless, since a clock is or was wrong."""
     try:
         return bool(seen) and seen["kernel"] != this_kernel() and _age_s(note) < -SKEW_S
     except OSError:
@@ -210,7 +210,7 @@ _first_seen: dict[tuple[Path, float], float] = {}
 
 
 def _unchanged(note: Path, seen: Mapping[str, object]) -> bool:
-    """Whether this process has seen a note from the future for so long that its holder would have touched it."""
+    """Whether this process has watched a note from the future long enough for its holder to touch it."""
     if not _from_the_future(note, seen):
         return False
     now = time.monotonic()
@@ -218,7 +218,7 @@ def _unchanged(note: Path, seen: Mapping[str, object]) -> bool:
 
 
 def _untouched(note: Path, seen: Mapping[str, object]) -> bool:
-    """Whether a note from the future is left alone while one looks, for as long as that takes."""
+    """Whether a note from the future stays untouched while this process watches it long enough."""
     if not _from_the_future(note, seen):
         return False
     before = _touched(note)
@@ -231,7 +231,7 @@ def _untouched(note: Path, seen: Mapping[str, object]) -> bool:
 
 
 def _touched(note: Path) -> float:
-    """When it was; opened, since a mere ``stat`` may answer from a cache."""
+    """When the note was last touched; opens the file, since a mere ``stat`` may answer from a cache."""
     try:
         with note.open("rb") as file:
             return os.fstat(file.fileno()).st_mtime
@@ -253,7 +253,7 @@ def _alive(pid: object) -> bool:
 
 
 def _age_s(note: Path) -> float:
-    """By the file server's clock alone; opened, since a mere ``stat`` may answer from a cache."""
+    """Age of the note by the file server's clock; opens the file, since a mere ``stat`` may answer from a cache."""
     probe = temporary(note.with_name("now"))
     try:
         with note.open("rb") as file:

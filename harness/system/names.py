@@ -1,6 +1,6 @@
-"""The rule for names in a results folder, applied where they come in; ``analysis/runs/names.py`` has the same.
+"""The rules for names in a results folder, checked on input; ``analysis/runs/names.py`` has the same rules.
 
-A task, a strategy's label and a device name folders and files and stand in tables and figures, whoever wrote them.
+Tasks, strategy labels and devices name folders and files and appear in tables and figures.
 """
 
 from __future__ import annotations
@@ -10,32 +10,32 @@ from pathlib import PurePosixPath
 from harness.errors import UserError
 
 LONGEST = 255
-"""Bytes of a folder's name."""
+"""Longest name in bytes, as for a folder."""
 _TAKEN, _TAKEN_BEGINNING = "ALL", "kernel:"
-"""What tables call all tasks, and those of a kernel."""
+"""Names in tables for all tasks and for the tasks of a kernel."""
 LAWS = ("exact_random", "exact_random_by_parameter")
-"""What tables and the gate call random search by its exact law."""
+"""Names in tables and in the gate for random search by its exact law."""
 _LAWS_BEGINNINGS = (LAWS[0], "noisy_random")
-"""How the names of all baselines begin that are no runs."""
+"""Prefixes of the names of baselines that are not runs."""
 
 
 def name_fault(name: object) -> str:
-    """Why something cannot be the name of a task, strategy or device; empty where it can."""
+    """Why something cannot name a task, strategy or device; empty if it can."""
     if not isinstance(name, str) or not name:
         return "expected a name"
     if "/" in name or "\\" in name:
         return "expected a name without / and \\"
     if name.startswith("."):
-        return "expected a name without a dot in front"
+        return "expected a name without a leading dot"
     if not name.isprintable() or name != name.strip():
-        return "expected a name that can be seen, without control characters"
+        return "expected a visible name without control characters"
     if len(name.encode()) > LONGEST:
         return f"expected a name of at most {LONGEST} bytes"
     return ""
 
 
 def task_fault(task: object) -> str:
-    """The same of a task, which must not be called as tables call several."""
+    """The same for a task, which must not have a name that tables use for several tasks."""
     if fault := name_fault(task):
         return fault
     taken = task == _TAKEN or str(task).startswith(_TAKEN_BEGINNING)
@@ -43,7 +43,7 @@ def task_fault(task: object) -> str:
 
 
 def label_fault(label: object) -> str:
-    """The same of a strategy's label, which must not be called as a baseline that is no runs."""
+    """The same for a strategy's label, which must not have the name of a baseline without runs."""
     if fault := name_fault(label):
         return fault
     taken = str(label).startswith(_LAWS_BEGINNINGS)
@@ -51,7 +51,7 @@ def label_fault(label: object) -> str:
 
 
 def place_fault(place: object) -> str:
-    """Why something cannot be a run's place below a results folder; empty where it can."""
+    """Why something cannot be a run's path below a results folder; empty if it can."""
     if not isinstance(place, str) or not place:
         return "expected a path"
     parts = PurePosixPath(place).parts
@@ -61,11 +61,11 @@ def place_fault(place: object) -> str:
 
 
 def check_names(where: object, task: object, label: object) -> None:
-    """Refuse the names of a run that something of somebody's folder says.
+    """Refuse invalid names of a run in a file.
 
     Args:
-        where: that file.
-        label: a number counts as the text that it is.
+        where: the file, for the message.
+        label: a number is checked as text.
 
     Raises:
         UserError: naming the file, the field and the value.
@@ -77,7 +77,7 @@ def check_names(where: object, task: object, label: object) -> None:
 
 
 def check_place(where: object, place: object) -> None:
-    """Refuse what a consolidated file says of where a run lay, if that is outside its folder.
+    """Refuse a run's path in a consolidated file if it leads outside its folder.
 
     Raises:
         UserError: naming the file and the value.
@@ -87,5 +87,5 @@ def check_place(where: object, place: object) -> None:
 
 
 def shown(name: object) -> str:
-    """A name that is none, in a message."""
+    """An invalid name, for a message."""
     return repr(name) if len(repr(name)) <= 60 else f"{repr(name)[:57]}..."

@@ -1,4 +1,4 @@
-"""What to say where another name is expected: the one that is like it, or those that there are."""
+"""Suggest the expected name in messages: the nearest name, or all known names."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 
 FEW = 8
-"""Names that are all listed where none is like the wrong one."""
+"""Most names to list if none is similar to the wrong one."""
 
 
 def expected_name(name: str, known: Sequence[str], prefix: str = "", more: str = "") -> str:
-    """``budget.evaluations`` for ``evaluation``; where nothing is like it ``one of budget.evaluations, …``.
+    """``budget.evaluations`` for ``evaluation``; ``one of budget.evaluations, …`` if none is similar.
 
     Args:
         name: the wrong one.
         prefix: written before each name.
-        more: where the rest is listed, if there are more than :data:`FEW`.
+        more: where to find the rest, if there are more than :data:`FEW`.
     """
     near = get_close_matches(name, known, n=2, cutoff=0.6)
     if near:

@@ -1,4 +1,5 @@
-"""Progress of a sweep or of one run: a bar on a terminal, a plain line now and then elsewhere. Always on stderr."""
+"""Progress of a sweep or of one run: a bar on a terminal, otherwise a plain line from time to time. Always on
+stderr."""
 
 from __future__ import annotations
 
@@ -14,9 +15,9 @@ from harness.system.text import printable
 
 PLAIN_EVERY_S = 5.0
 BURST_S = 0.05
-"""Units closer together than this came at once, as those of a batch or of a log that is read again do."""
+"""Units closer together than this count as simultaneous, as in a batch or a log that is read again."""
 NEWEST = 0.3
-"""The weight of the newest units: a log that is read again at once is forgotten after a few real ones."""
+"""Weight of the newest unit, so that a fast reading of a log is forgotten after a few real units."""
 
 
 def clock(seconds: float) -> str:
@@ -25,7 +26,7 @@ def clock(seconds: float) -> str:
 
 
 class Pace:
-    """Seconds a unit takes, lately. The first one starts the watch: what comes before it is start-up."""
+    """Recent seconds per unit. The first unit starts the clock, since the time before it is start-up."""
 
     def __init__(self) -> None:
         self._last: float | None = None
@@ -34,7 +35,7 @@ class Pace:
         self._smooth: float | None = None
 
     def unit(self, now: float) -> None:
-        """One more unit is done, at ``now`` in s on any steady clock."""
+        """Count one more unit, done at ``now`` in s on any monotonic clock."""
         if self._last is None:
             self._since = now
         else:
@@ -45,7 +46,7 @@ class Pace:
 
     @property
     def seconds(self) -> float | None:
-        """``None`` before the second unit."""
+        """Seconds per unit; ``None`` before the second unit."""
         if self._last is None or not self._units:
             return self._smooth
         newest = (self._last - self._since) / self._units
@@ -53,7 +54,7 @@ class Pace:
 
 
 def progress_line(what: str, done: int, total: int | None, elapsed_s: float, left_s: float | None, note: str) -> str:
-    """How far something is, as every plain line says it."""
+    """The text of a plain progress line."""
     of = "" if total is None else f"/{total}"
     left = [] if left_s is None else [f"{clock(left_s)} left"]
     return ", ".join([f"{what}: {done}{of} in {clock(elapsed_s)}", *left, *([note] if note else [])])
@@ -95,7 +96,7 @@ class ProgressDisplay:
             self._bar.stop()
 
     def advance(self, note: str = "") -> None:
-        """One more unit is done."""
+        """Count one more unit."""
         now = monotonic()
         self._done += 1
         self._pace.unit(now)

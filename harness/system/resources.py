@@ -1,4 +1,4 @@
-"""Where conf, recordings and baselines lie: in a checkout at its top level, in an installation inside the wheel."""
+"""Locations of conf, recordings and baselines: at the top level of a checkout, or inside an installed wheel."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def baseline_directory() -> Path:
 
 
 def new_baseline_directory() -> Path:
-    """Where new baselines go by default: beside the others in a checkout, else ``./baselines``."""
+    """Default folder of new baselines: beside the others in a checkout, otherwise ``./baselines``."""
     return Path("baselines") if (PACKAGE / "_data" / "baselines").is_dir() else baseline_directory()
 
 
 def recording_directory() -> Path:
-    """Where new recordings go by default: beside the others in a checkout, else the working directory."""
+    """Default folder of new recordings: beside the others in a checkout, otherwise the working directory."""
     return Path.cwd() if (PACKAGE / "_data" / "landscapes").is_dir() else landscape_directory()

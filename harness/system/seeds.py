@@ -1,8 +1,8 @@
-"""Random streams that have names: what is drawn depends on what it is for, not on who came first.
+"""Named random streams: draws depend on their purpose and not on the order of use.
 
 ``named(seed, "a", "b")`` is ``numpy.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, *words("a", "b")))``,
 where ``words`` are the SHA-256 of the names, written as a JSON list in UTF-8, as eight little-endian 32-bit words. So
-anybody can make the same stream again with NumPy alone. The streams of different names are as independent as those of
+the same stream can be reproduced with NumPy alone. The streams of different names are as independent as those of
 ``SeedSequence.spawn``, which uses the same key with small numbers in it.
 """
 
@@ -14,21 +14,21 @@ import json
 import numpy as np
 
 WORDS = 8
-"""Of a name, 32 bits each."""
+"""Words per name, 32 bits each."""
 
 
 def named(seed: np.random.SeedSequence, *names: str) -> np.random.SeedSequence:
-    """The stream of ``names`` below ``seed``; nothing of ``seed`` is used up."""
+    """The stream of ``names`` below ``seed``; does not advance ``seed``."""
     return np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, *_words(names)))
 
 
 def of_subject(seed: np.random.SeedSequence, task: str, device: str) -> np.random.SeedSequence:
-    """What every stream of the runs with one seed on a task and a device is named below.
+    """The parent of all streams of runs with one seed on a task and a device.
 
     Args:
-        task: its own name, ``matmul-2048x2048x2048-bf16``: no file's, and without the device.
-        device: as its driver calls it, ``NVIDIA H100 80GB HBM3``. Capitals, white space and a leading ``NVIDIA``, which
-            older drivers leave out, do not count; empty where there is none.
+        task: the task's own name, ``matmul-2048x2048x2048-bf16``, not a file's name, without the device.
+        device: the driver's name, ``NVIDIA H100 80GB HBM3``. Case, white space and a leading ``NVIDIA``, which
+            older drivers leave out, do not matter; empty if there is no device.
     """
     words = device.casefold().split()
     return named(seed, task, " ".join(words[1:] if words[:1] == ["nvidia"] else words))
@@ -38,7 +38,7 @@ def shared_design(seed: np.random.SeedSequence) -> np.random.SeedSequence:
     """The stream of an initial design, equal for all strategies on a task and device with one seed.
 
     Args:
-        seed: that of a run's strategy, or a child of it.
+        seed: the seed of a run's strategy, or a child of it.
     """
     return named(np.random.SeedSequence(seed.entropy, spawn_key=seed.spawn_key[:WORDS]), "design")
 

@@ -1,7 +1,7 @@
-"""Names of files that are being written, and how what a killed process left of them goes away.
+"""Names of files that are being written, and removal of those that killed processes left.
 
-A name says which machine and process writes, so that the next writer in the same folder can tell what is left over from
-what another one is at. ``analysis/runs/temporaries.py`` makes and reads the same names.
+A name contains the writing machine and process, so that the next writer in the folder can distinguish leftover files
+from those being written. ``analysis/runs/temporaries.py`` makes and reads the same names.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from pathlib import Path
 from harness.system.host import LEASE_S, this_kernel
 
 _NAME = re.compile(r"\..+\.(?:([0-9a-f]{8})-)?([0-9]{1,10})-[0-9a-f]{8}\.tmp", re.DOTALL)
-"""Machine, process and a word by chance; older names say no machine. Nobody else's temporary files are called so."""
+"""Pattern with machine, process and a random word; older names have no machine. No other program uses such names."""
 _LONGEST = 100
-"""Characters of the file's own name: a folder has room for 255 bytes."""
+"""Characters kept of the file's own name, since file systems allow 255 bytes."""
 _SKEW_S = 60.0
-"""A process that began so long after a file was touched did not write it: it has the number of another."""
+"""A process that began this many seconds after a file was touched did not write it; it reuses another's number."""
 
 
 def temporary(file: Path) -> Path:
@@ -37,7 +37,7 @@ def _short(name: str) -> str:
 
 @lru_cache(maxsize=1)
 def machine() -> str:
-    """Tells apart those who do not see each other's processes: machines, and containers of one machine."""
+    """An identity of machines, and containers of one machine, that do not see each other's processes."""
     try:
         numbers = str(Path("/proc/self/ns/pid").readlink())
     except OSError:
@@ -46,10 +46,10 @@ def machine() -> str:
 
 
 def remove_left_over(folder: Path) -> None:
-    """Remove our temporary files in ``folder`` whose process has ended; of other machines', those that were not touched
-    for a lease's time.
+    """Remove NearOpt's temporary files in ``folder`` whose process has ended, and those of other machines that were not
+    touched for a lease's time.
 
-    What cannot be removed, or looked into, stays: that is no reason for a command to fail.
+    Files that cannot be removed or read stay, since a command should not fail because of them.
     """
     with suppress(OSError):
         with os.scandir(folder) as entries:
@@ -70,7 +70,7 @@ def _left_over(file: Path, said: re.Match[str]) -> bool:
 
 
 def _written_by(pid: int, touched_s: float) -> bool:
-    """Whether a process is alive that can have touched a file then."""
+    """Whether a living process can have touched a file at that time."""
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):
@@ -82,7 +82,7 @@ def _written_by(pid: int, touched_s: float) -> bool:
 
 
 def _began_s(pid: int) -> float | None:
-    """When a process began, by this machine's clock; ``None`` where that is not known."""
+    """When a process began, by this machine's clock; ``None`` if that is not known."""
     try:
         ticks = int(Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19])
         booted = re.search(r"^btime (\d+)$", Path("/proc/stat").read_text(encoding="utf-8"), re.MULTILINE)
@@ -92,7 +92,7 @@ def _began_s(pid: int) -> float | None:
 
 
 def _now_s(folder: Path) -> float:
-    """By the file server's own clock, which is what files are touched by."""
+    """The current time by the file server's clock, which sets the times of files."""
     probe = temporary(folder / "now")
     try:
         probe.touch(exist_ok=False)

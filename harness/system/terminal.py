@@ -1,4 +1,4 @@
-"""The only way to the terminal: what others wrote appears there, and does nothing."""
+"""All output to the terminal, with control characters of foreign text made harmless."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def warn(text: object) -> None:
 
 
 def console() -> Console:
-    """Rich on stderr, for what moves: brackets in a name are no style. Text goes through ``printable`` first."""
+    """A Rich console on stderr for live displays, without markup. Text goes through ``printable`` first."""
     from rich.console import Console
 
     return Console(stderr=True, markup=False, emoji=False, highlight=False)

@@ -1,4 +1,4 @@
-"""One line of text from whatever others have to say."""
+"""Format arbitrary text as one printable line."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from collections.abc import Mapping
 
 LIMIT = 500
 WHOLE = 2_000
-"""Characters of a line that is meant to be read whole."""
+"""Longest line in characters."""
 
 
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-"""Categories of characters that have no shape: controls, marks of direction, halves of a character, breaks."""
+"""Unicode categories of invisible characters: controls, direction marks, surrogates, line breaks."""
 
 
 def printable(text: str, keep: str = "") -> str:
-    """``text`` with what cannot be seen spelled out: ``\\x1b``, ``\\n``, ``\\u202e``.
+    """``text`` with invisible characters escaped: ``\\x1b``, ``\\n``, ``\\u202e``.
 
     Args:
         keep: characters that stay as they are.
@@ -35,7 +35,7 @@ def one_line(text: object, limit: int = LIMIT, end: int = 0) -> str:
     """``text`` with runs of white space (line breaks too) collapsed, at most ``limit`` characters.
 
     Args:
-        end: so many of the last characters are kept where it is cut, for text that quotes a whole file.
+        end: number of last characters to keep if the text is cut, for text that quotes a whole file.
     """
     line = " ".join(str(text).split())
     if len(line) <= limit:
@@ -44,12 +44,12 @@ def one_line(text: object, limit: int = LIMIT, end: int = 0) -> str:
 
 
 def whole_line(text: object) -> str:
-    """A message on one line; of a very long one the beginning and the end."""
+    """A message on one line; only the beginning and the end of a very long one."""
     return one_line(text, WHOLE, end=300)
 
 
 def causes_line(error: BaseException, limit: int = 600) -> str:
-    """The message of an error and of what caused it, three at most, on one line."""
+    """The messages of an error and of its causes, at most three, on one line."""
     parts: list[str] = []
     seen: BaseException | None = error
     while seen is not None and len(parts) < 3:
@@ -61,17 +61,17 @@ def causes_line(error: BaseException, limit: int = 600) -> str:
 
 
 def none_succeeded(reasons: Mapping[str, int]) -> str:
-    """What to say of a task or run without a success; ``reasons`` counts what the evaluations failed of."""
+    """The message for a task or run without a success; ``reasons`` counts the reasons of failures."""
     reason, count = max(reasons.items(), key=lambda item: (item[1], item[0]))
     tried = sum(reasons.values())
     return f"no configuration of this task succeeded (of {tried} tried; most often, {count} times: {reason})"
 
 
 def by_status(reasons: Mapping[str, int]) -> list[str]:
-    """A part for each status of failures, the commonest first: its count, and its commonest message with its own.
+    """One part per failure status, the most common first: its count, and its most common message with a count.
 
     Args:
-        reasons: counts by :func:`failure_reason`.
+        reasons: counts by the results of :func:`failure_reason`.
     """
     statuses: dict[str, Counter[str]] = {}
     for reason, count in reasons.items():
@@ -89,7 +89,7 @@ def _commonest(said: Counter[str]) -> str:
 
 
 def mostly_failed(reasons: Mapping[str, int], evaluations: int) -> str:
-    """A line where more than half of all evaluations failed, but not all; else empty."""
+    """A line if more than half of all evaluations failed, but not all; otherwise empty."""
     failed = sum(reasons.values())
     if not evaluations / 2 < failed < evaluations:
         return ""
@@ -97,7 +97,7 @@ def mostly_failed(reasons: Mapping[str, int], evaluations: int) -> str:
 
 
 def failure_reason(status: str, message: str) -> str:
-    """A failed evaluation in words that can be counted."""
+    """A failed evaluation as a text that can be counted."""
     line = one_line(message, 160)
     return f"{status}: {line}" if line else str(status)
 

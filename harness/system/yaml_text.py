@@ -1,4 +1,4 @@
-"""YAML of somebody's folder: what it stands for is bounded before anything is made of it.
+"""Load YAML from a user's folder, checking its expanded size before it is processed.
 
 ``analysis/runs/documents.py`` has the same rules, since neither half imports the other.
 """
@@ -13,49 +13,49 @@ import yaml
 
 YAML_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 MAX_CHARACTERS = 1 << 20
-"""Of a document: what a person or a run writes has some thousands, and a megabyte takes seconds to read."""
+"""Longest document in characters: typical ones have some thousands, and a megabyte takes seconds to read."""
 MAX_NODES = 1_000_000
-"""Of a document with every alias written out: a kilobyte of aliases stands for more than any machine holds."""
+"""Most nodes of a document with aliases expanded: a kilobyte of aliases can expand beyond any memory."""
 MAX_DEPTH = 100
 MAX_DIGITS = 1000
-"""Of a number: more than any has, and fewer than take time or cannot be printed."""
+"""Most digits of a number: more than any needs, and few enough to convert and print quickly."""
 _NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 _SHALLOW = 4_000
-"""Levels that libyaml's own recursion holds by far; a document of a hundred thousand ends the process."""
+"""Deepest nesting, far below what libyaml's recursion survives; a hundred thousand levels crash the process."""
 
 
 def load_yaml(text: str, loader: Any = YAML_LOADER) -> Any:
-    """What a YAML document says.
+    """Load a YAML document.
 
     Args:
-        loader: a class of PyYAML that makes plain values alone.
+        loader: a PyYAML loader class that creates only plain values.
 
     Raises:
-        yaml.YAMLError: not YAML, or size, aliases or depth beyond the bounds.
+        yaml.YAMLError: the text is not YAML, or exceeds the limits of size, aliases or depth.
     """
     with _bounded(text, loader) as (reader, node):
         if node is not None and _size(node, {}, 0) > MAX_NODES:
-            raise yaml.YAMLError(f"its aliases stand for more than {MAX_NODES} values: expected none")
+            raise yaml.YAMLError(f"its aliases expand to more than {MAX_NODES} values: expected none")
         return None if node is None else reader.construct_document(node)
 
 
 def check_yaml(text: str, at_most: int) -> None:
-    """Refuse a document that is for somebody else's reader, before that one makes anything of it.
+    """Check a document before another reader processes it.
 
     Args:
-        at_most: values that it may stand for, every alias written out.
+        at_most: most values that it may have with aliases expanded.
 
     Raises:
-        yaml.YAMLError: not YAML, or size, aliases or depth beyond the bounds.
+        yaml.YAMLError: the text is not YAML, or exceeds the limits of size, aliases or depth.
     """
     with _bounded(text, YAML_LOADER) as (_, node):
         if node is not None and _size(node, {}, 0) > at_most:
-            raise yaml.YAMLError(f"with its aliases written out it is more than {at_most} values: expected fewer")
+            raise yaml.YAMLError(f"it has more than {at_most} values with its aliases expanded: expected fewer")
 
 
 @contextmanager
 def _bounded(text: str, loader: Any) -> Iterator[tuple[Any, yaml.Node | None]]:
-    """A reader and the document's node; what is wrong with either is one kind of error."""
+    """Yield a loader and the document's node, with all errors converted to ``yaml.YAMLError``."""
     if len(text) > MAX_CHARACTERS:
         raise yaml.YAMLError(f"{len(text)} characters: expected at most {MAX_CHARACTERS}")
     if _may_be_deep(text):
@@ -65,20 +65,20 @@ def _bounded(text: str, loader: Any) -> Iterator[tuple[Any, yaml.Node | None]]:
         yield reader, reader.get_single_node()
     except RecursionError:
         raise yaml.YAMLError("nested too deeply") from None
-    except (ValueError, OverflowError) as error:  # a date that is none, a number of too many digits
-        raise yaml.YAMLError(f"a value that is none: {error}") from None
+    except (ValueError, OverflowError) as error:  # an invalid date, a number of too many digits
+        raise yaml.YAMLError(f"an invalid value: {error}") from None
     finally:
         reader.dispose()
 
 
 def _may_be_deep(text: str) -> bool:
-    """Whether brackets or columns would do for a depth that is not safe to look into; costs next to nothing."""
+    """Whether brackets or indentation may give an unsafe depth; a cheap check."""
     longest = max(map(len, text.splitlines()), default=0)
     return text.count("[") + text.count("{") + 2 * longest > _SHALLOW
 
 
 def _check_depth(text: str) -> None:
-    """By the events of the document, which come without any recursion."""
+    """Check the depth by the document's events, which need no recursion."""
     depth = 0
     for event in yaml.parse(text, Loader=YAML_LOADER):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
@@ -87,10 +87,10 @@ def _check_depth(text: str) -> None:
 
 
 def _size(node: yaml.Node, known: dict[int, int], depth: int) -> int:
-    """Nodes from a node on, with every alias written out."""
+    """The number of nodes below a node, with aliases expanded."""
     if id(node) in known:
         return known[id(node)]
-    if depth > MAX_DEPTH:  # also an alias of what it stands in
+    if depth > MAX_DEPTH:  # also for an alias inside its own anchor
         raise yaml.YAMLError(f"nested more than {MAX_DEPTH} deep")
     inner: list[yaml.Node] = []
     if isinstance(node, yaml.ScalarNode):

@@ -22,7 +22,7 @@ __all__ = ["KernelContract", "Outcome", "StrategyContract", "drive", "evaluation
 
 
 def __getattr__(name: str) -> Any:
-    """``KernelContract``, with which Triton is imported and its interpreter may be turned on, where it is asked for."""
+    """Import ``KernelContract`` on first use, since it imports Triton and may turn on its interpreter."""
     if name != "KernelContract":
         raise AttributeError(f"module {__name__} has no attribute {name}")
     from harness.testing.kernel_contract import KernelContract

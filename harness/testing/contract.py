@@ -28,19 +28,20 @@ SPACES: tuple[Callable[[], SearchSpace], ...] = (
 
 
 class StrategyContract:
-    """What the run loop relies on. Subclass it, define :meth:`factory`, and let pytest collect it.
+    """Tests of what the run loop relies on. Subclass it, define :meth:`factory`, and let pytest collect it.
 
     Attributes:
-        asks: evaluations a test may spend where it has no need for more; lower it for slow strategies.
+        asks: number of evaluations per test that needs no more; lower it for slow strategies.
         ends_early: whether the search may end before the budget and the space are spent (libraries that own their
-            loop stop when they like); what they ask until then must still be right.
+            loop may stop at any time); their asks until then must still be valid.
         ask_ceiling: lines of Python that the median ask and tell may execute, libraries included; random search needs
-            about 20. Seconds would depend on the machine: ``nearopt profile`` shows those.
-        kept_ceiling: bytes that may be kept per evaluation (see :func:`~harness.testing.resources.kept_bytes`).
-        exempt: reason by the name of each test that cannot hold, for instance because a library makes it impossible.
+            about 20. Seconds depend on the machine: ``nearopt profile`` measures them.
+        kept_ceiling: most bytes that a strategy may keep per evaluation (see
+            :func:`~harness.testing.resources.kept_bytes`).
+        exempt: map from the names of tests that cannot hold to reasons, such as a limitation of a library.
 
     Raises (when subclassed):
-        TypeError: ``exempt`` names no test of the contract, or gives no reason.
+        TypeError: ``exempt`` names an unknown test, or gives no reason.
     """
 
     asks: int = 30
@@ -138,7 +139,7 @@ class StrategyContract:
         self._check_length(overlap(self.build(space), space, every_third, evaluations=asks), min(asks, space.size))
 
     def test_the_same_order_of_completion_gives_the_same_trace(self) -> None:
-        """So an interrupted asynchronous run is rebuilt from its log."""
+        """An interrupted asynchronous run can be rebuilt from its log."""
         space = spaces.conditional()
         asks = min(self.asks, 20)
         runs = [overlap(self.build(space, 3), space, evaluations=asks, order=5) for _ in range(2)]
@@ -176,7 +177,7 @@ class StrategyContract:
     # -- given evaluations: runs with start=… ------------------------------------------------------------------------
 
     def build_given(self, space: SearchSpace, given: Sequence[Configuration], seed: int = 0) -> Strategy:
-        """The strategy under test, told of configurations that it did not ask for; the second of them failed."""
+        """The strategy under test, given configurations that it did not ask for, of which the second failed."""
         strategy = self.build(space, seed)
         if not isinstance(strategy, Startable):
             pytest.skip("it has no start(evaluations): a run with start=… refuses it in one line")
@@ -227,7 +228,7 @@ class StrategyContract:
         assert len({tuple(trace(run, space)) for run in runs}) == 3
 
     def test_a_recorded_run_resumes(self) -> None:
-        """The log holds plain mappings; re-feeding it must lead to the same asks, and on."""
+        """The log holds plain mappings; replaying it must lead to the same asks and continue."""
         space = spaces.constrained()
         recorded = drive(self.build(space), space, evaluations=self.asks)
         strategy = self.build(space)
@@ -238,7 +239,7 @@ class StrategyContract:
 
     @pytest.mark.parametrize("batch", [1, 4])
     def test_a_strategy_that_declares_it_ignores_the_budget(self, batch: int) -> None:
-        """A finished run of it can go on to a larger budget: it asks as one that had that from the start."""
+        """Its asks are the same with a larger budget, so that a finished run can be extended."""
         space = spaces.conditional()
         if not ignores_budget(type(self.build(space))):
             pytest.skip("it does not declare ignores_budget: a run of it is not extended")
@@ -309,6 +310,6 @@ class StrategyContract:
 
 
 def _some(space: SearchSpace, n: int) -> Sequence[Configuration]:
-    """Different configurations."""
+    """``n`` different configurations."""
     drawn = space.sample(np.random.default_rng(5), 10 * n)
     return list({space.key(configuration): configuration for configuration in drawn}.values())[:n]

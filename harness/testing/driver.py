@@ -1,4 +1,4 @@
-"""A run loop in miniature: asks, checks what was asked, answers with a made-up kernel."""
+"""A minimal run loop that asks, checks the proposals, and answers with a synthetic kernel."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harness.strategies.base import Strategy
 from search_spaces.space import SearchSpace
 
 Outcome = Callable[[SearchSpace, Configuration], "float | Status"]
-"""What a configuration does: its latency in ms, or how it fails."""
+"""The outcome of a configuration: its latency in ms, or how it fails."""
 
 
 def smooth_latency(space: SearchSpace, configuration: Configuration) -> float:
@@ -25,7 +25,7 @@ def smooth_latency(space: SearchSpace, configuration: Configuration) -> float:
 
 
 def evaluation(index: int, configuration: Configuration, outcome: float | Status) -> Evaluation:
-    """What a strategy would be told."""
+    """The evaluation that a strategy would be told."""
     latency_ms = None if isinstance(outcome, Status) else float(outcome)
     return Evaluation(
         index=index,
@@ -86,9 +86,9 @@ def overlap(
     workers: int = 4,
     order: int = 0,
 ) -> list[Evaluation]:
-    """The same with up to ``workers`` evaluations pending, which are told one by one in an order drawn from ``order``.
+    """Like :func:`drive` with up to ``workers`` pending evaluations, told one by one in an order drawn from ``order``.
 
-    A strategy that has nothing to ask while others are pending is asked again after the next tell.
+    A strategy that proposes nothing while others are pending is asked again after the next tell.
 
     Raises:
         AssertionError: an ask was infeasible, repeated, or longer than asked for.
@@ -121,5 +121,5 @@ def overlap(
 
 
 def trace(evaluations: Sequence[Evaluation], space: SearchSpace) -> list[str]:
-    """The keys of what was evaluated, in order."""
+    """The keys of the evaluated configurations, in order."""
     return [space.key(evaluation.configuration) for evaluation in evaluations]

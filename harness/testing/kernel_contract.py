@@ -1,4 +1,4 @@
-"""The tests that every kernel inherits. They need no GPU; where there is one, Triton's kernels run on it."""
+"""The tests that every kernel inherits. They need no GPU; if there is one, Triton kernels run on it."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ Configuration = Mapping[str, Any]
 
 
 class KernelContract:
-    """What measuring relies on. Subclass it, define :meth:`kernels`, and let pytest collect it.
+    """Tests of what measuring relies on. Subclass it, define :meth:`kernels`, and let pytest collect it.
 
     Attributes:
-        choices: configurations of a shape that are run and compiled at most: one for each combination of categories
+        choices: most configurations of a shape that are run and compiled: one for each combination of categories
             and booleans, then one for each value not seen yet.
-        exempt: reason by the name of each test that cannot hold.
+        exempt: map from the names of tests that cannot hold to reasons.
 
     Raises (when subclassed):
-        TypeError: ``exempt`` names no test of the contract, or gives no reason.
+        TypeError: ``exempt`` names an unknown test, or gives no reason.
     """
 
     choices: int = 24
@@ -55,11 +55,11 @@ class KernelContract:
             pytest.skip(f"exempt: {reason}")
 
     def kernels(self) -> Sequence[Kernel]:
-        """Kernels on small shapes, odd ones among them: no multiple of a block, one row, one column."""
+        """Kernels on small shapes, including odd ones: no multiple of a block, one row, one column."""
         raise NotImplementedError
 
     def space(self, kernel: Kernel) -> SearchSpace:
-        """The space of one of them; for kernels that have no ``search_space`` of their own, define this."""
+        """The search space of a kernel; override this for kernels without a ``search_space``."""
         return stated.space_of(kernel)
 
     # -- what it states ----------------------------------------------------------------------------------------------
@@ -79,7 +79,7 @@ class KernelContract:
     # -- what configurations do --------------------------------------------------------------------------------------
 
     def test_every_choice_computes_the_reference(self) -> None:
-        """In Triton's interpreter or on a GPU; kernels in CUDA C++ run on a GPU alone, and are compiled here."""
+        """Runs in Triton's interpreter or on a GPU; CUDA C++ kernels run only on a GPU and are compiled here."""
         wrong = []
         for kernel, configuration in self._chosen():
             if isinstance(kernel, CudaKernel):
@@ -89,14 +89,14 @@ class KernelContract:
         assert not wrong, _listed(wrong)
 
     def test_every_parameter_is_read(self) -> None:
-        """Or equal kernels would count as different ones, and be measured again and again."""
+        """Otherwise equal kernels would count as different and be measured repeatedly."""
         for kernel in self.kernels():
             chosen = [configuration for _, configuration in self._chosen([kernel])]
             faults = trial.unread(kernel, self.space(kernel), chosen)
             assert not faults, _listed(faults)
 
     def test_every_choice_compiles(self) -> None:
-        """For an H100 where there is no GPU, in processes of their own; what does not fit its memory is no fault."""
+        """Compiles in worker processes, for an H100 if there is no GPU; exceeding its resources is not a fault."""
         fine = (Status.OK, Status.OUT_OF_RESOURCES)
         for kernel in self.kernels():
             if isinstance(kernel, CpuKernel):
@@ -128,5 +128,5 @@ class KernelContract:
 
 
 def _listed(faults: Sequence[str]) -> str:
-    """pytest explains asserts of test modules alone: these bring their own words."""
+    """The message of an assert, since pytest explains only asserts in test modules."""
     return "\n".join(faults)

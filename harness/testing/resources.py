@@ -1,4 +1,4 @@
-"""What asking costs, counted and not timed: lines of Python, and bytes kept per evaluation."""
+"""The cost of asks, counted instead of timed: lines of Python, and bytes kept per evaluation."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from search_spaces.space import SearchSpace
 
 
 def lines_run(act: Callable[[], object]) -> int:
-    """Lines of Python that ``act`` executes, in whatever it calls; the same on every machine, however busy.
+    """Lines of Python that ``act`` executes, including its calls; the same on every machine and under any load.
 
-    What compiled code does is not seen, nor other threads, nor the collector, whose hooks a test library may have.
+    Compiled code, other threads and the garbage collector, in which a test library may have hooks, are not counted.
     """
     lines = 0
 
@@ -54,15 +54,15 @@ def ask_lines(strategy: Strategy, space: SearchSpace, evaluations: int) -> float
 
 
 def kept_bytes(build: Callable[[SearchSpace], Strategy], space: SearchSpace, evaluations: int) -> float:
-    """Bytes that Python and numpy hold more at the end of a run than halfway, per evaluation in between.
+    """Growth of the bytes held by Python and numpy over the second half of a run, per evaluation.
 
-    What is allocated once does not count: a first run imports what is imported lazily, and the first half of the second
-    one fits the first models. Memory that a library takes from elsewhere (torch's tensors, for one) is not seen.
+    One-off allocations do not count: a first run triggers lazy imports, and the first half of the second
+    one fits the first models. Memory that a library allocates elsewhere (such as torch's tensors) is not counted.
     """
     half = evaluations // 2
     drive(build(space), space, evaluations=evaluations)
     ours = gc.get_freeze_count() == 0
-    gc.freeze()  # what is imported by now stays: collecting looks at a million objects less
+    gc.freeze()  # keeps imported objects, so that collections scan a million objects fewer
     tracemalloc.start()
     try:
         strategy = build(space)

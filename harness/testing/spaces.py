@@ -1,4 +1,4 @@
-"""Small search spaces that between them hold everything a strategy may meet."""
+"""Small search spaces that together cover everything that a strategy may encounter."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def plain() -> SearchSpace:
 
 
 def constrained() -> SearchSpace:
-    """Two thirds of the product break a rule; a feature is declared."""
+    """Two thirds of the product break a constraint; a feature is declared."""
     return SearchSpace(
         [
             Ordinal("m", (1, 2, 4, 8, 16, 32), "log2"),
@@ -37,7 +37,7 @@ def conditional(names: tuple[str, str, str] = ("direct", "split", "persistent"))
     """Nested conditions, one of them on two values, and a feature that may be undefined: 44 configurations.
 
     Args:
-        names: of the three schemes, in the order that they are declared.
+        names: names of the three schemes, in declaration order.
     """
     direct, split, persistent = names
     return SearchSpace(
@@ -67,11 +67,11 @@ def permuted() -> SearchSpace:
 
 
 def single() -> SearchSpace:
-    """One configuration."""
+    """A space with one configuration."""
     return SearchSpace([Ordinal("block", (64,)), Boolean("pad")], constraints=("pad",))
 
 
 def huge() -> SearchSpace:
-    """Far beyond the enumeration limit: about 10^12."""
+    """A space far beyond the enumeration limit: about 10^12 configurations."""
     parameters = [Integer(f"p{i}", 0, 15) for i in range(10)]
     return SearchSpace([*parameters, Boolean("extra", active_when="p0 > 7")], constraints=("p1 <= p2",))

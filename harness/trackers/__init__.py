@@ -1,1 +1,1 @@
-"""Mirrors of runs in other services; they decide no result."""
+"""Trackers mirror runs in other services; they affect no result."""

@@ -1,4 +1,4 @@
-"""Where a run is mirrored while it goes on. A tracker sees copies; the run directory stays the source of truth."""
+"""Trackers mirror a run while it proceeds. A tracker sees copies; the run directory stays the source of truth."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from harness.evaluation import Evaluation
 
 @dataclass(frozen=True)
 class TrackedRun:
-    """What a tracker is told about a run before it starts.
+    """Facts about a run that a tracker gets before the run starts.
 
     Attributes:
-        path: its directory; a tracker that keeps files keeps them below.
+        path: the run's directory; a tracker stores its files below it.
         study: name of the results folder.
-        task, label, seed: as in results.
-        config: what ``config.yaml`` holds.
-        environment: what ``environment.json`` holds.
+        task, label, seed: the names in results.
+        config: the content of ``config.yaml``.
+        environment: the content of ``environment.json``.
     """
 
     path: Path
@@ -33,13 +33,13 @@ class TrackedRun:
 
 @dataclass(frozen=True)
 class TrackedStudy:
-    """A study as one artifact.
+    """A study, uploaded as one artifact.
 
     Attributes:
-        name: of the results folder.
-        folder: where the tracker may keep files of its own.
-        files: name inside the artifact to a file or folder.
-        summary: numbers and sentences worth a line.
+        name: the name of the results folder.
+        folder: a folder for the tracker's own files.
+        files: map from name inside the artifact to a file or folder.
+        summary: summary numbers and sentences.
     """
 
     name: str
@@ -50,26 +50,28 @@ class TrackedStudy:
 
 @runtime_checkable
 class Tracker(Protocol):
-    """Mirrors one run, or one study. Built without arguments of the run, as ``tracker._target_`` with its options.
+    """Mirrors one run, or one study. Built from ``tracker._target_`` and its options, without arguments of the run.
 
-    Whatever it raises is caught and ends the mirror, not the run (:mod:`harness.trackers.guard`). None of its methods
-    is called while something is measured or a strategy thinks.
+    Its exceptions are caught and end the mirror, not the run (:mod:`harness.trackers.guard`). Its methods are never
+    called during a measurement or while a strategy computes.
     """
 
     def start(self, run: TrackedRun, again: bool) -> None:
-        """The run starts or goes on; ``again``: from its first evaluation, what was logged of it is void."""
+        """The run starts or resumes; ``again`` says that it restarts from its first evaluation, which voids earlier
+        logs."""
         ...
 
     def log(self, evaluation: Evaluation) -> None:
-        """One more evaluation, in order; those of an interrupted run come again when it goes on."""
+        """Log one more evaluation, in order; those of an interrupted run are repeated when it resumes."""
         ...
 
     def finish(self, ended: str, evaluations: Path | None) -> None:
-        """The run is over: ``budget`` or ``exhausted`` with its Parquet file, else ``failed`` or ``interrupted``."""
+        """The run has ended: ``budget`` or ``exhausted`` with its Parquet file, otherwise ``failed`` or
+        ``interrupted``."""
         ...
 
     def log_study(self, study: TrackedStudy) -> None:
-        """Keep a study's files as one artifact."""
+        """Upload a study's files as one artifact."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Best-so-far curves, row by row as a run goes on."""
+"""Best-so-far curves, row by row while a run proceeds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ COST_COLUMNS = ("compile_s", "verify_s", "benchmark_s", "ask_s", "tell_s")
 
 
 class Curve:
-    """The best so far, row by row."""
+    """A best-so-far curve that grows row by row."""
 
     def __init__(self) -> None:
         self._best_ms: float | None = None
@@ -21,10 +21,10 @@ class Curve:
         self._failures = 0
 
     def row(self, evaluation: Evaluation) -> dict[str, Any]:
-        """What one evaluation adds to a tracker's history.
+        """The row that one evaluation adds to a tracker's history.
 
-        ``tuning_s`` never goes back: in a batch, evaluations may overtake, and the best so far counts from when it and
-        all that were asked before it had ended.
+        ``tuning_s`` never decreases: evaluations of a batch may overtake each other, and the best so far counts once it
+        and all that were asked before it have ended.
         """
         self._evaluations += 1
         self._failures += not evaluation.ok

@@ -1,4 +1,4 @@
-"""Between the run and its tracker: always finished, and never the run's undoing."""
+"""Guard between a run and its tracker: the tracker is always finished and never breaks the run."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from harness.trackers.base import NoTracker, TrackedRun, Tracker
 
 
 class Guard:
-    """A context in which ``tracker`` mirrors ``run``; it finishes however the context ends.
+    """A context in which ``tracker`` mirrors ``run``; the tracker is finished however the context ends.
 
-    An exception of the tracker becomes one line on stderr and ends the mirror alone. SIGTERM, which a sweep sends to
-    its workers when it is interrupted, finishes the tracker before it ends the process.
+    An exception of the tracker becomes one line on stderr and ends only the mirror. SIGTERM, which a sweep sends to
+    its workers when it is interrupted, finishes the tracker before ending the process.
     """
 
     def __init__(self, tracker: Tracker, run: TrackedRun) -> None:
@@ -33,7 +33,7 @@ class Guard:
         self._handling = False
 
     def __enter__(self) -> Self:
-        # A handler is the process's, and only its main thread may set it; one that somebody set stays.
+        # Only the main thread may set the process's handler; a handler set by others stays.
         self._handling = (
             not isinstance(self._tracker, NoTracker)
             and threading.current_thread() is threading.main_thread()
@@ -55,13 +55,13 @@ class Guard:
         self._call(lambda: self._tracker.log(evaluation))
 
     def restart(self) -> None:
-        """The run starts again from its first evaluation."""
+        """The run restarts from its first evaluation."""
         if self._open:
             self._call(lambda: self._tracker.finish("interrupted", None))
             self._call(lambda: self._tracker.start(self._run, again=True))
 
     def done(self, ended: str, evaluations: Path) -> None:
-        """The run is complete: everything that must not be lost is on disk."""
+        """The run is complete: all its results are on disk."""
         self._finish(ended, evaluations)
 
     def _finish(self, ended: str, evaluations: Path | None) -> None:
@@ -77,8 +77,8 @@ class Guard:
             call()
         except Exception as error:
             self._open = False
-            warn(f"nearopt: tracker: {type(error).__name__}: {whole_line(error)} (the run goes on)")
-            with suppress(Exception):  # it may hold a process or a file although it failed
+            warn(f"nearopt: tracker: {type(error).__name__}: {whole_line(error)} (the run continues)")
+            with suppress(Exception):  # a failed tracker may still hold a process or a file
                 self._tracker.finish("failed", None)
         finally:
             self._inside = False
@@ -87,7 +87,7 @@ class Guard:
 
     def _on_term(self, _signal: int, _frame: FrameType | None) -> None:
         self._terminated = True
-        if not self._inside:  # else the call in progress may hold a lock that finishing needs
+        if not self._inside:  # otherwise the call in progress may hold a lock that finishing needs
             self._end_process()
 
     def _end_process(self) -> None:

@@ -1,4 +1,4 @@
-"""Weights & Biases: one W&B run a run, grouped by study, job type = strategy label.
+"""Weights & Biases: one W&B run per run, grouped by study, with the strategy label as job type.
 
 W&B's own process only ever gets copies: the run directory is complete without it. It is kept from the GPU and from
 the timed regions: its system monitor (NVML queries every few seconds) and console capture are off, and evaluations
@@ -30,29 +30,29 @@ if TYPE_CHECKING:
 
 MODES = ("online", "offline")
 NAME_LENGTH, JOB_TYPE_LENGTH = 128, 64
-"""Characters that W&B's server takes in names of projects, groups, runs and artifacts, and in a job type."""
+"""Most characters that W&B's server accepts in names of projects, groups, runs and artifacts, and in a job type."""
 UNWANTED = "/\\#?%:"
-"""In a project's name."""
+"""Characters that a project's name must not have."""
 FINISH_TIMEOUT_S = 300.0
-"""Uploading may take so long at the end of a run; what is left then can be sent with ``wandb sync``."""
+"""Most seconds of uploading at the end of a run; the rest can be sent with ``wandb sync``."""
 INIT_TIMEOUT_S = 30.0
-"""So long each run waits for a server that does not answer, before it goes on without."""
+"""Most seconds that a run waits for an unresponsive server before it continues without."""
 
 
 class WandbTracker:
     """Mirrors runs and studies to W&B; see ``conf/tracker/wandb.yaml``.
 
-    A run's files lie in ``wandb/`` of its directory. Its W&B id is kept there too, so that a run that was interrupted
-    goes on as the same W&B run.
+    A run's files are in ``wandb/`` of its directory, with its W&B id, so that an interrupted run resumes as the same
+    W&B run.
 
     Args:
         mode: ``online``, or ``offline`` for ``wandb sync`` later.
-        project, entity: where it goes; ``entity=None`` is W&B's default for the account.
-        group: default: the study's name.
+        project, entity: destination; ``entity=None`` is W&B's default for the account.
+        group: name of the group; default: the study's name.
         every_s: seconds between two bundles of evaluations.
 
     Raises:
-        UserError: values out of range, or ``online`` without an API key: better now than after an untracked night.
+        UserError: values out of range, or ``online`` without an API key: reported before the runs start.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class WandbTracker:
         if again or not name.exists() or not name.stat().st_size:
             write_text(name, uuid.uuid4().hex[:12])
         if self._mode == "offline":
-            # All evaluations of an interrupted run come again: two files of one id would be synced as two halves.
+            # All evaluations of an interrupted run are logged again: two files with one id would be merged in sync.
             for earlier in folder.glob("offline-run-*"):
                 shutil.rmtree(earlier)
         self._curve, self._pending, self._sent_at = Curve(), [], monotonic()
@@ -112,7 +112,7 @@ class WandbTracker:
         self._run.define_metric(BY_SECONDS, step_metric="tuning_s", summary="min")
 
     def log(self, evaluation: Evaluation) -> None:
-        """Keep a row; send what is kept when the last time was long ago."""
+        """Buffer a row; send the buffer if the last time was long ago."""
         self._pending.append(self._curve.row(evaluation))
         if monotonic() - self._sent_at >= self._every_s:
             self._send()
@@ -145,7 +145,7 @@ class WandbTracker:
         )
         code = 1
         try:
-            # Copies: the next report changes the originals, perhaps before an offline run is synced.
+            # Copies: the next report may change the originals before an offline run is synced.
             copies = Path(run.settings.sync_dir) / "study"
             for name, original in study.files.items():
                 copy = copies / name
@@ -203,34 +203,34 @@ def _table(evaluations: Path) -> Any:
 
 
 def _artifact_name(study: str) -> str:
-    """W&B allows letters, digits and ``-_.`` in an artifact's name."""
+    """The study's name as an artifact name; W&B allows letters, digits and ``-_.`` in an artifact's name."""
     plain = "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "-" for c in study)
     return shortened(plain, NAME_LENGTH) or "study"
 
 
 def shortened(name: str, limit: int) -> str:
-    """At most ``limit`` characters; what is cut off is told apart by a digest of the whole."""
+    """A name of at most ``limit`` characters; a shortened one ends in a digest of the whole name."""
     return name if len(name) <= limit else f"{name[: limit - 9]}-{digest(name)[:8]}"
 
 
 def _check_name(field: str, name: str, unwanted: str = "") -> None:
-    """Raises UserError for what the server would refuse after the sweep: the user's own names are not shortened."""
+    """Refuse names that the server would refuse after the sweep, since a user's own names are not shortened."""
     if not name:
         raise UserError(f"tracker.{field}: empty: expected a name")
     if len(name) > NAME_LENGTH:
-        raise UserError(f"tracker.{field}={name[:20]}…: {len(name)} characters: W&B takes {NAME_LENGTH}")
+        raise UserError(f"tracker.{field}={name[:20]}…: {len(name)} characters: expected at most {NAME_LENGTH} for W&B")
     if any(character in unwanted for character in name) or not name.isprintable():
         expected = f"W&B takes none of {' '.join(unwanted)}" if unwanted else "expected a line of text"
         raise UserError(f"tracker.{field}={printable(name)}: {expected}")
 
 
 def _check_key() -> None:
-    """Raises UserError when no API key is configured; asks nobody and needs no network."""
+    """Raise a UserError if no API key is configured; needs no network."""
     import wandb
 
     try:
         from wandb.sdk.lib.wbauth import authenticate_session
-    except ImportError:  # not W&B's public API: without it init finds out, run by run
+    except ImportError:  # not part of W&B's public API; without it, each run's init reports the error
         return
     login = None
     with suppress(wandb.Error):

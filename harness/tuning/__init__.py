@@ -1,1 +1,1 @@
-"""From one kernel to its best configuration: the search for it, and what runs and recordings know of it."""
+"""Find the best configuration of a kernel, by a search or from existing runs and recordings."""

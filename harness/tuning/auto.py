@@ -1,4 +1,4 @@
-"""Which strategy tunes one kernel, where nobody names one: what was measured here, as a rule."""
+"""Choose a strategy for tuning a kernel, by rules from NearOpt's measurements."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ AUTO = "auto"
 ASK_S = 0.025
 """Mean seconds of an ask of conditional_gp beside live work (experiments/asynchronous, matmul)."""
 LEAD = 9.5 / 5.7
-"""Evaluations of pattern_search over those of conditional_gp to within 5% (experiments/claim_5_10x, useful tasks)."""
+"""Ratio of the evaluations of pattern_search to those of conditional_gp to come within 5% (experiments/claim_5_10x,
+useful tasks)."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A strategy of ``conf/strategy``, and why."""
+    """A strategy of ``conf/strategy`` and the reason for it."""
 
     strategy: str
     reason: str
 
 
 LEARNS = Choice("transfer_gp", "it learns from the source (experiments/transfer)")
-"""With a source, whatever the budget."""
+"""The choice if there is a source, for every budget."""
 
 
 def auto_strategy(
@@ -30,13 +31,13 @@ def auto_strategy(
     workers: int = 1,
     evaluation_s: float | None = None,
 ) -> Choice:
-    """The strategy for one search.
+    """Choose the strategy for one search.
 
     Args:
-        size: feasible configurations; ``None``: too many to list.
+        size: number of feasible configurations; ``None`` if too many to enumerate.
         evaluations, seconds: the budget; ``None`` for no limit.
-        workers: compile workers.
-        evaluation_s: mean cost of an evaluation in s on one worker, where it is known; more than 0.
+        workers: number of compile workers.
+        evaluation_s: mean cost of an evaluation in s on one worker, if known; more than 0.
     """
     if (
         size is not None
@@ -48,13 +49,13 @@ def auto_strategy(
         own_ms, ask_ms = 1000 * evaluation_s / workers, 1000 * ASK_S
         return Choice(
             "pattern_search",
-            f"an evaluation takes {own_ms:.2g} ms, and an ask of conditional_gp {ask_ms:g}: the fastest of those "
+            f"an evaluation takes {own_ms:.2g} ms, and an ask of conditional_gp {ask_ms:g}: the fastest strategy "
             "whose asks cost nothing (experiments/claim_5_10x)",
         )
     if size is None:
         return Choice(
             "conditional_gp",
-            "the space is too large to list: 1.25 times as fast as TPE in such spaces (experiments/ablation)",
+            "the space is too large to enumerate: 1.25 times as fast as TPE in such spaces (experiments/ablation)",
         )
     if workers > 1:
         return Choice(
@@ -63,12 +64,13 @@ def auto_strategy(
         )
     return Choice(
         "conditional_gp",
-        "9.5 times as fast as uniform random search on recorded tasks, the most of all (experiments/claim_5_10x)",
+        "9.5 times as fast as uniform random search on recorded tasks, the most of all strategies "
+        "(experiments/claim_5_10x)",
     )
 
 
 def _reach(evaluations: int | None, seconds: float | None, workers: int, evaluation_s: float | None) -> float | None:
-    """How many evaluations the budget allows; ``None`` where nobody knows."""
+    """The number of evaluations that the budget allows; ``None`` if unknown."""
     if seconds is None:
         return evaluations
     if evaluation_s is None:

@@ -1,4 +1,4 @@
-"""Outcomes as JSON."""
+"""Convert outcomes to JSON."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from harness.tuning.triton_config import triton_config
 
 
 def plain(configuration: Configuration) -> dict[str, Any]:
-    """In JSON's types: a permutation is a list."""
+    """A configuration in JSON types: a permutation becomes a list."""
     return {name: list(value) if isinstance(value, tuple) else value for name, value in configuration.items()}
 
 
 def outcome_document(outcome: Outcome) -> dict[str, Any]:
-    """One outcome: ``configuration`` names every active parameter; what is not known is null."""
+    """One outcome as JSON: ``configuration`` names every active parameter; unknown values are null."""
     best = outcome.best
     return {
         "task": outcome.task,
@@ -40,7 +40,7 @@ def outcome_document(outcome: Outcome) -> dict[str, Any]:
 
 
 def gathered_document(gathered: Gathered) -> dict[str, Any]:
-    """The best of each task, with the sums over all its runs, and what is left out."""
+    """The best of each task, with sums over all its runs, and what was left out."""
     return {
         "best": [_task_document(task) for task in by_task(gathered.outcomes)],
         "left_out": list(gathered.left_out),

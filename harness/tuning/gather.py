@@ -1,4 +1,4 @@
-"""Outcomes of what somebody points at: a run, a study, a landscape file, or a folder of any of them."""
+"""Gather outcomes from paths: a run, a study, a landscape file, or a folder of any of them."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ EXPECTED = "expected a run's directory, a results folder or landscape files"
 
 @dataclass(frozen=True)
 class Gathered:
-    """What was found.
+    """The outcomes at given paths.
 
     Attributes:
         outcomes: of every run and recording that could be read, sorted by task.
-        left_out: a sentence for each thing that is not among them.
+        left_out: one sentence for each run or file that was left out.
     """
 
     outcomes: tuple[Outcome, ...]
@@ -35,8 +35,8 @@ class BestOfTask:
     """The best of all outcomes of one task.
 
     Attributes:
-        outcome: the one that found it.
-        of: all of them.
+        outcome: the outcome with the best configuration.
+        of: all outcomes of the task.
     """
 
     outcome: Outcome
@@ -44,12 +44,12 @@ class BestOfTask:
 
     @property
     def evaluations(self) -> int:
-        """Of all."""
+        """The sum of evaluations over all outcomes."""
         return sum(each.evaluations for each in self.of)
 
     @property
     def failures(self) -> int:
-        """Of all."""
+        """The sum of failures over all outcomes."""
         return sum(each.failures for each in self.of)
 
 
@@ -57,16 +57,16 @@ def gather(paths: Sequence[Path], advance: Callable[[], None] = lambda: None) ->
     """The outcome of every run and landscape at or below ``paths``.
 
     Args:
-        advance: called when one more is read.
+        advance: called after each outcome is read.
 
     Raises:
-        UserError: a path is not there, or holds nothing that can be read.
+        UserError: a path does not exist or contains nothing readable.
     """
     outcomes: list[Outcome] = []
     left_out: list[str] = []
     for path in paths:
         if not path.exists():
-            raise UserError(f"{path}: not there: {EXPECTED}")
+            raise UserError(f"{path}: no such path: {EXPECTED}")
         before, faults = len(outcomes), list[str]()
         for read, each in _sources(path, faults):
             try:
@@ -83,7 +83,8 @@ def gather(paths: Sequence[Path], advance: Callable[[], None] = lambda: None) ->
 
 
 def by_task(outcomes: Sequence[Outcome]) -> list[BestOfTask]:
-    """The best of each task; what was timed again or recorded comes before readings, which are on no common scale."""
+    """The best of each task; re-timed and recorded latencies take precedence over readings, which are not
+    comparable."""
     groups: dict[str, list[Outcome]] = {}
     for each in outcomes:
         groups.setdefault(each.task, []).append(each)
@@ -96,16 +97,16 @@ def _rank(outcome: Outcome) -> tuple[bool, bool, float]:
 
 
 def _told(faults: Sequence[str]) -> str:
-    return f"nothing that can be read ({len(faults)} faults, the first: {faults[0]})" if faults else "no run in it"
+    return f"nothing readable ({len(faults)} faults, the first: {faults[0]})" if faults else "contains no run"
 
 
 Source = tuple[Callable[[Path], Outcome], Path]
 
 
 def _sources(path: Path, faults: list[str]) -> Iterator[Source]:
-    """What there is to read, and how; ``faults`` gets a sentence for what cannot be."""
+    """Yield what to read and how to read it; ``faults`` receives a sentence for what cannot be read."""
     if not path.is_dir():
-        yield outcome_of_recording, path  # which says so where there is none
+        yield outcome_of_recording, path  # which reports an error if it is not a landscape
         return
     if (path / contract.CONFIG).is_file():
         yield outcome_of_run, path
@@ -117,7 +118,7 @@ def _sources(path: Path, faults: list[str]) -> Iterator[Source]:
 
 
 def _runs(folder: Path, faults: list[str]) -> list[Path]:
-    """Runs below a results folder, the folder of a task, or that of a strategy."""
+    """Runs below a results folder, a task's folder or a strategy's folder."""
     of_study = once_each(folder, [run for task in inside(folder, faults) for run in runs_of_task(task, faults)])
     directories = {named(directory): directory for directory in of_study}
     if consolidated := len(held_together(folder, directories).counted):

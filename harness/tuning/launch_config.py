@@ -1,4 +1,4 @@
-"""A configuration of a Triton kernel in the kernel's own words: what its plan passes to each function."""
+"""A configuration of a Triton kernel as its plan passes it to each Triton function."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from kernels.cuda import CudaKernel
 from search_spaces.space import SearchSpace
 
 COMPARED = 64
-"""Configurations whose plans tell what the configuration decides from what the shape decides."""
+"""Number of configurations whose plans separate what the configuration decides from what the shape decides."""
 
 
 def launch_configs(kernel: Kernel, space: SearchSpace, configuration: Configuration, sm_count: int) -> dict[str, str]:
     """``triton.Config(…)`` by the name of each Triton function that the configuration launches.
 
-    In it are the constants that differ between configurations; those that follow from the shape alone are the
-    caller's, and Triton refuses them in both places. A function that is launched in two ways is there twice. Empty
+    It contains the constants that differ between configurations; constants that follow from the shape alone belong to
+    the caller, and Triton refuses them in both places. A function that is launched in two ways appears twice. Empty
     for kernels that are not written in Triton.
     """
     if isinstance(kernel, CpuKernel | CudaKernel) or OF_HELION in configuration:
@@ -31,7 +31,7 @@ def launch_configs(kernel: Kernel, space: SearchSpace, configuration: Configurat
     try:
         launches = kernel.plan(space.canonicalize(configuration), sm_count).launches
         compared = [launch for other in others for launch in kernel.plan(other, sm_count).launches]
-    except Exception:  # a kernel of the user's, which may plan on its device only; the space's names serve then
+    except Exception:  # a user's kernel may plan only on its device; then the space's names are used
         return {}
     lines: dict[str, str] = {}
     for launch in launches:

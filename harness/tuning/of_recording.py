@@ -1,4 +1,4 @@
-"""The outcome of a landscape file: its best configuration is known already."""
+"""The outcome of a landscape file, whose best configuration is already known."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from harness.tuning.outcome import RECORDED, Best, Outcome, Tried, commonest_mes
 
 
 def outcome_of_recording(path: Path) -> Outcome:
-    """What a landscape file knows: the configuration with the lowest best known latency.
+    """The outcome of a landscape file: the configuration with the lowest known latency.
 
     Raises:
-        UserError: it is no landscape, or damaged.
+        UserError: the file is not a landscape, or is damaged.
     """
     landscape = read_landscape(path)
     tried = [

@@ -1,4 +1,4 @@
-"""The outcome of a run's directory, finished or not, from its files alone."""
+"""The outcome of a run, finished or not, from the files in its directory alone."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ from harness.tuning.outcome import (
 
 
 def outcome_of_run(run: Path) -> Outcome:
-    """What the run in a directory found so far.
+    """The outcome so far of the run in a directory.
 
-    A replay's latencies are those of its recording, a live run's those of ``retimed.parquet`` beside it, where that
-    has them; else readings.
+    Latencies of a replay are those of its recording; those of a live run come from ``retimed.parquet`` beside it, if it
+    has them, and otherwise are readings.
 
     Raises:
-        UserError: a file of it is damaged, or a newer NearOpt made it.
+        UserError: a file of the run is damaged, or a newer NearOpt made the run.
     """
     state, why = run_state(run)
     if state is State.DAMAGED:
@@ -70,7 +70,7 @@ def outcome_of_run(run: Path) -> Outcome:
 
 
 def vendor_of(document: Mapping[str, Any]) -> tuple[str, float] | None:
-    """The vendor's name and latency in ms that a recording's document has."""
+    """The vendor's name and latency in ms in a recording's document."""
     said = document.get("vendor") or {}
     return (str(said["name"]), float(said["latency_ms"])) if said.get("latency_ms") is not None else None
 
@@ -89,7 +89,7 @@ def _tried(run: Path, live: bool, retimed: Mapping[int, float]) -> list[Tried]:
 
 
 def _retimed(path: Path, label: str, seed: int) -> tuple[dict[int, float], tuple[str, float] | None]:
-    """Latency in ms of a run's evaluations that were timed again, by index, and the vendor's."""
+    """Latencies in ms of a run's re-timed evaluations, by index, and the vendor's."""
     if not path.exists():
         return {}, None
     try:
@@ -109,12 +109,12 @@ def _document(path: Path) -> dict[str, Any]:
         check_names(path, document["task"], document["strategy"]["label"])
         int(document["seed"])
     except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError) as error:
-        raise UserError(f"{path}: not readable ({error}): expected a run's configuration") from None
+        raise UserError(f"{path}: cannot be read ({error}): expected a run's configuration") from None
     return dict(document)
 
 
 def _note(path: Path) -> Mapping[str, Any]:
-    """reference.yaml; empty where there is none: only the default and the vendor are taken from it."""
+    """The content of reference.yaml, used only for the default and the vendor; empty if there is none."""
     try:
         document = load_yaml(read_text(path))
     except (OSError, ValueError, yaml.YAMLError):

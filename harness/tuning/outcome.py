@@ -1,4 +1,4 @@
-"""What became of the evaluations of a run or a recording: its best configuration, and how often what failed."""
+"""The outcome of a run or recording: its best configuration and its counted failures."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from harness.evaluation import Configuration, Status
 from harness.system.text import one_line
 
 FINALISTS = 5
-"""So many of the fastest by a first reading are told apart by better knowledge: a lucky reading wins nothing."""
+"""Number of the fastest configurations by first reading that are compared by re-timing, so that a lucky reading cannot
+win."""
 OBSERVED, RETIMED, RECORDED = "observed", "retimed", "recorded"
-"""Where a latency is from: a reading of the run, a re-timing in one interleaved batch here, or that of a recording."""
+"""The origin of a latency: a reading of the run, a re-timing in one interleaved batch here, or a recording."""
 
 
 @dataclass(frozen=True)
@@ -21,8 +22,8 @@ class Tried:
     """One configuration that was evaluated.
 
     Attributes:
-        latency_ms: as observed; ``None`` where it failed.
-        known_ms: the better knowledge of its latency, from a batch that timed it again; ``None`` without.
+        latency_ms: the observed latency; ``None`` if the evaluation failed.
+        known_ms: the latency from a re-timing or recording; ``None`` without one.
     """
 
     configuration: Configuration
@@ -37,8 +38,8 @@ class Best:
     """The best configuration.
 
     Attributes:
-        latency_ms: the best that is known of it.
-        known_by: where that is from: ``observed``, ``retimed`` or ``recorded``.
+        latency_ms: its best known latency.
+        known_by: the origin of that latency: ``observed``, ``retimed`` or ``recorded``.
     """
 
     configuration: Configuration
@@ -48,19 +49,19 @@ class Best:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one run or recording found.
+    """The outcome of one run or recording.
 
     Attributes:
         task: ``<task>__<device>``.
         path: the run's directory or the landscape file.
-        strategy: the run's label; empty of a recording.
-        seed: ``None`` of a recording.
+        strategy: the run's label; empty for a recording.
+        seed: the run's seed; ``None`` for a recording.
         state: ``done``, ``interrupted``, ``failed`` …, or ``recorded``.
-        best: ``None`` where nothing succeeded.
-        evaluations: that there are.
-        statuses: how many ended how.
-        messages: by status of failures, the commonest message and its count.
-        default_ms: latency of the task's default, as well known as the best's; ``None`` where it is not known.
+        best: the best configuration; ``None`` if nothing succeeded.
+        evaluations: number of evaluations.
+        statuses: counts of evaluations by status.
+        messages: for each failure status, the most common message and its count.
+        default_ms: latency of the task's default, of the same origin as the best's; ``None`` if unknown.
         vendor: the vendor's name and latency in ms, where it was timed.
     """
 
@@ -78,18 +79,18 @@ class Outcome:
 
     @property
     def failures(self) -> int:
-        """Evaluations without a latency."""
+        """The number of evaluations without a latency."""
         return self.evaluations - self.statuses.get(str(Status.OK), 0)
 
 
 def best_of(tried: Sequence[Tried], known_by: str, finalists: int | None = None) -> Best | None:
-    """The best of them; ``None`` where nothing succeeded.
+    """The best configuration; ``None`` if nothing succeeded.
 
-    Where ``known_ms`` is there at all the lowest of it decides, else the lowest reading.
+    If any ``known_ms`` exists, the lowest decides, otherwise the lowest reading.
 
     Args:
-        known_by: where ``known_ms`` is from.
-        finalists: only so many with the lowest readings take part; ``None`` for all.
+        known_by: the origin of ``known_ms``.
+        finalists: consider only this many, with the lowest readings; ``None`` for all.
     """
     ok = sorted(
         ((each.latency_ms, each) for each in tried if each.latency_ms is not None), key=lambda reading: reading[0]
@@ -102,12 +103,12 @@ def best_of(tried: Sequence[Tried], known_by: str, finalists: int | None = None)
 
 
 def counted(tried: Sequence[Tried]) -> dict[str, int]:
-    """How many ended how, the commonest first."""
+    """Counts by status, the most common first."""
     return dict(Counter(each.status for each in tried).most_common())
 
 
 def commonest_messages(tried: Sequence[Tried]) -> dict[str, tuple[str, int]]:
-    """By status of what failed the commonest message, on one line, and how often it was said."""
+    """For each failure status, the most common message on one line, and its count."""
     said: dict[str, Counter[str]] = {}
     for each in tried:
         if each.status != Status.OK:
@@ -116,7 +117,7 @@ def commonest_messages(tried: Sequence[Tried]) -> dict[str, tuple[str, int]]:
 
 
 def latency_of(tried: Sequence[Tried], configuration: Mapping[str, object] | None) -> float | None:
-    """What is best known of one configuration's latency in ms; ``None`` where it was not tried or failed."""
+    """The best known latency of a configuration in ms; ``None`` if it was not tried or failed."""
     for each in tried:
         if dict(each.configuration) == configuration and each.latency_ms is not None:
             return each.latency_ms if each.known_ms is None else each.known_ms

@@ -1,4 +1,4 @@
-"""From a request to the run that it means: the strategy, the workers and the start are chosen here, and told."""
+"""Turn a request into a run: choose the strategy, the workers and the start, and report the choices."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from harness.tuning.request import TuneRequest, overrides_of
 
 FOLDER = Path("tuned")
 MOST_WORKERS = 16
-"""As many as was measured (experiments/asynchronous)."""
+"""Most compile workers, as many as were measured (experiments/asynchronous)."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,10 @@ class Tuning:
     """One search, ready to start.
 
     Attributes:
-        config, options: of the run.
-        task: its name in results.
-        size: feasible configurations; ``None``: too many to list.
-        notes: what was chosen for the user and why, a line each.
+        config, options: the configuration and options of the run.
+        task: the task's name in results.
+        size: number of feasible configurations; ``None`` if too many to enumerate.
+        notes: one line per choice made for the user, with the reason.
     """
 
     config: RunConfig
@@ -49,7 +49,7 @@ class Tuning:
 
     @property
     def out(self) -> Path:
-        """The folder of its results."""
+        """The folder of the results."""
         return self.options.results
 
     @property
@@ -59,7 +59,7 @@ class Tuning:
 
     @property
     def live(self) -> bool:
-        """Whether it measures on this machine."""
+        """Whether the search measures on this machine."""
         return declaration_of(self.config.backend).needs_device
 
 
@@ -67,7 +67,7 @@ def prepare(request: TuneRequest, composer: Composer) -> Tuning:
     """Compose the run and choose what the request leaves open.
 
     Raises:
-        UserError: on anything in the request that does not fit, or where there is no device.
+        UserError: the request is wrong, or there is no device.
     """
     overrides = overrides_of(request, composer)
     workers, overlapping = _workers(request, overrides, composer.compose(overrides))
@@ -92,13 +92,13 @@ def prepare(request: TuneRequest, composer: Composer) -> Tuning:
         notes += [] if learned is None else [learned.told()]
         config, told = _started(config, backend, learned)
         out = request.out or FOLDER / backend.task
-        count = "too many configurations to list" if size is None else f"{size} configurations"
+        count = "too many configurations to enumerate" if size is None else f"{size} configurations"
         of = f"{backend.task}: {len(backend.space.parameters)} parameters, {count}"
         return Tuning(config, replace(sweep.options, results=out), backend.task, size, (of, *notes, *told))
 
 
 def _workers(request: TuneRequest, overrides: Sequence[str], config: RunConfig) -> tuple[int, list[str]]:
-    """Compile workers, and the overrides that ask for them: on a GPU one a core, asynchronously; else one."""
+    """The number of compile workers and its overrides: on a GPU one per core, asynchronously; otherwise one."""
     said = ("workers", "schedule", "batch", "ask_ahead", "backend.compile_workers")
     if request.workers is None and any(each.lstrip("+").partition("=")[0] in said for each in overrides):
         return max(1, config.batch), []
@@ -112,23 +112,24 @@ def _workers(request: TuneRequest, overrides: Sequence[str], config: RunConfig) 
 
 
 def _check_landscape(config: RunConfig, backend: Backend) -> None:
-    """Refuse a recording of another task than the one that was named."""
+    """Refuse a recording of another task than the named one."""
     landscape = backend.reference()
     if landscape is not None and config.task is not None and landscape.metadata["task"] != config.task.name:
         raise UserError(
-            f"{landscape.path}: a recording of {landscape.metadata['task']}: expected one of {config.task.name}"
+            f"{landscape.path}: is a recording of {landscape.metadata['task']}: expected a recording of "
+            f"{config.task.name}"
         )
 
 
 def _evaluation_s(backend: Backend) -> float | None:
-    """Mean seconds of an evaluation, where a recording has them; on a device nobody knows before."""
+    """Mean seconds of an evaluation according to the recording; ``None`` on a device."""
     landscape = backend.reference()
     mean_s = 0.0 if landscape is None else float(np.mean(landscape.costs_s.sum(axis=1)))
     return mean_s or None
 
 
 def _started(config: RunConfig, backend: Backend, learned: Sources | None) -> tuple[RunConfig, list[str]]:
-    """The run that begins with the task's default, where it declares one and the strategy can be told of it."""
+    """The run that begins with the task's default, if there is one and the strategy accepts it."""
     if config.start is not None or config.task is None:
         return config, []
     with_default = replace(config, start=Start(DEFAULT, DEFAULT))
@@ -139,5 +140,5 @@ def _started(config: RunConfig, backend: Backend, learned: Sources | None) -> tu
     data = () if learned is None else learned.data
     strategy = build_strategy(config, backend, np.random.SeedSequence(0), data)
     if not isinstance(strategy, Startable):
-        return config, [f"without the task's default: {config.label} cannot be told of it"]
+        return config, [f"without the task's default: {config.label} cannot be given it"]
     return with_default, ["begins with the task's default"]

@@ -1,4 +1,4 @@
-"""What ``nearopt tune`` was asked for, as overrides of a run."""
+"""Turn the arguments of ``nearopt tune`` into overrides of a run."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from harness.tuning.auto import AUTO
 
 KERNEL = "task.kernel."
 OWN = {"results": "-o DIR", "budget": "--evaluations or --seconds", "strategy": "--strategy", "workers": "--workers"}
-"""Options of a run that have another spelling here."""
+"""Options of a run that ``nearopt tune`` spells differently."""
 
 
 @dataclass(frozen=True)
 class TuneRequest:
-    """The command line.
+    """The arguments of ``nearopt tune``.
 
     Attributes:
-        what: ``FILE.py:NAME``, or the name of a task; ``None``: what a landscape is of.
-        values: ``KEY=VALUE``: fields of the kernel, and further overrides of a run.
-        landscape: searched instead of a device.
+        what: ``FILE.py:NAME``, or the name of a task; ``None`` for the task of the landscape.
+        values: ``KEY=VALUE`` words: fields of the kernel and other overrides of a run.
+        landscape: a recording to search instead of a device.
         evaluations, seconds: the budget; ``None`` for no limit.
         out: the folder for results; ``None`` for one named after the task.
-        strategy: a name, or ``auto``.
+        strategy: a strategy's name, or ``auto``.
         workers: compile workers; ``None`` for as many as suit the device.
     """
 
@@ -44,16 +44,16 @@ class TuneRequest:
 
 
 def overrides_of(request: TuneRequest, composer: Composer) -> list[str]:
-    """The overrides of the run, but for its schedule and what ``auto`` decides.
+    """The overrides of the run, without its schedule and what ``auto`` decides.
 
     Raises:
-        UserError: nothing to tune, no such kernel, or a value that nobody reads.
+        UserError: there is nothing to tune, no such kernel, or an unknown option.
     """
     for value in request.values:
         if value.startswith("task="):
-            raise UserError(f"{value}: expected the name alone, or FILE.py:NAME")
+            raise UserError(f"{value}: expected only a name, or FILE.py:NAME")
         if value.lstrip("+").startswith("strategy.") and request.strategy == AUTO:
-            raise UserError(f"{value}: of which strategy? expected --strategy NAME with it")
+            raise UserError(f"{value}: needs a strategy: expected --strategy NAME as well")
     if request.what is None and request.landscape is None:
         raise UserError("nothing to tune: expected FILE.py:NAME, a task's name, or --landscape FILE")
     overrides = []
@@ -64,7 +64,7 @@ def overrides_of(request: TuneRequest, composer: Composer) -> list[str]:
         overrides += _values(request.values, list(shape), request.what)
         given = {override.removeprefix(KERNEL).partition("=")[0] for override in overrides}
         if missing := [f"{name}=VALUE" for name, needed in shape.items() if needed and name not in given]:
-            raise UserError(f"{request.what}: its shape is not known: expected {' '.join(missing)}")
+            raise UserError(f"{request.what}: its shape is incomplete: expected {' '.join(missing)}")
     else:
         overrides += _values(request.values, (), str(request.landscape))
     if request.landscape is not None:
@@ -77,7 +77,7 @@ def overrides_of(request: TuneRequest, composer: Composer) -> list[str]:
 
 
 def _values(values: Sequence[str], shape: Sequence[str], what: str) -> list[str]:
-    """``KEY=VALUE`` as overrides: of the kernel's fields first, then of a run's options."""
+    """Translate ``KEY=VALUE`` into overrides: the kernel's fields take precedence over a run's options."""
     options = [field.name for field in fields(RunSchema) if field.name != "task"]
     overrides = []
     for value in values:
@@ -94,5 +94,5 @@ def _values(values: Sequence[str], shape: Sequence[str], what: str) -> list[str]
             of_kernel = (
                 f"a field of {what} ({', '.join(shape)})" if shape else f"an option of a run ({what} has no shape)"
             )
-            raise UserError(f"{value}: nobody reads it: expected {near[0] + '=VALUE' if near else of_kernel}")
+            raise UserError(f"{value}: unknown option: expected {near[0] + '=VALUE' if near else of_kernel}")
     return overrides

@@ -1,4 +1,4 @@
-"""A configuration as the line that Triton's own autotuner takes."""
+"""Format a configuration as a line for Triton's own autotuner."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 
 OPTIONS = ("num_warps", "num_stages", "num_ctas", "maxnreg")
-"""What ``triton.Config`` takes by itself; everything else is an argument of the kernel."""
+"""Options of ``triton.Config`` itself; everything else is an argument of the kernel."""
 
 OF_HELION = "pid_type"
-"""A parameter of all of Helion's spaces, and of no kernel written in Triton."""
+"""A parameter of every Helion space and of no kernel written in Triton."""
 
 
 def triton_config(configuration: Mapping[str, Any]) -> str | None:
-    """``triton.Config({...}, num_warps=…, num_stages=…)``; ``None`` where it is no Triton kernel's.
+    """``triton.Config({...}, num_warps=…, num_stages=…)``; ``None`` if it does not configure a Triton kernel.
 
-    That is where none of Triton's options is in it, or where Helion writes the Triton code from it.
+    That is the case if it has none of Triton's options, or if Helion generates Triton code from it.
 
-    Names are those of the search space. An option that is there counts as Triton's own.
+    Names are those of the search space. A parameter named like an option counts as Triton's option.
     """
     options = {name: configuration[name] for name in OPTIONS if name in configuration}
     if not options or OF_HELION in configuration:
@@ -26,5 +26,5 @@ def triton_config(configuration: Mapping[str, Any]) -> str | None:
 
 
 def spelled(arguments: Mapping[str, Any], options: Mapping[str, Any]) -> str:
-    """The line of some arguments of the kernel and some of :data:`OPTIONS`."""
+    """The line for arguments of the kernel and options of :data:`OPTIONS`."""
     return f"triton.Config({dict(arguments)!r}{''.join(f', {name}={value!r}' for name, value in options.items())})"

@@ -1,4 +1,4 @@
-"""One search from its start to ``best.json``: run it, confirm what it found, write it down."""
+"""Run one search, confirm its best configurations, and write ``best.json``."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ CONFIRMING = Retiming(limit=FINALISTS, anchors=0)
 
 
 def check_folder(tuning: Tuning) -> None:
-    """Make sure that ``best.json`` can be written and is of this task, before anything is measured.
+    """Check, before anything is measured, that ``best.json`` can be written and belongs to this task.
 
     Raises:
-        UserError: it is another task's, or cannot be written.
+        UserError: it belongs to another task or cannot be written.
     """
     path = tuning.out / contract.BEST
     check_writable(path)
@@ -39,37 +39,37 @@ def check_folder(tuning: Tuning) -> None:
         try:
             said = read_json(path)["task"]
         except (ValueError, TypeError, KeyError):
-            raise UserError(f"{path}: not readable: move it away, or choose another -o") from None
+            raise UserError(f"{path}: cannot be read: move it away, or choose another -o") from None
         if said != tuning.task:
-            raise UserError(f"{path}: is of {said}: expected another -o for {tuning.task}")
+            raise UserError(f"{path}: belongs to {said}: expected another -o for {tuning.task}")
 
 
 def search(tuning: Tuning) -> Outcome:
-    """Run, resume or recognise the search; on a device the five fastest are timed again beside the default.
+    """Run or resume the search, or find it done; on a device, time the five fastest again beside the default.
 
     Raises:
-        UserError: on what the run does not take, or where it broke down before.
-        KeyboardInterrupt: its log is kept: :func:`found_so_far`.
+        UserError: the run's configuration is wrong, or the run failed before.
+        KeyboardInterrupt: interrupted; the log is kept, see :func:`found_so_far`.
     """
     try:
         result = run_alone(tuning.config, tuning.options)
     except OtherRun as error:
         raise UserError(f"{error.what}: expected another -o, or move it away") from None
     if result.ended == "failed":
-        raise UserError(f"{result.path}: broke down before ({result.message}): resume=retry_failed tries again")
+        raise UserError(f"{result.path}: failed before ({result.message}): resume=retry_failed retries it")
     outcome = outcome_of_run(tuning.run)
     if not tuning.live or outcome.best is None or outcome.best.known_by == RETIMED:
         return outcome
     try:
         for _ in retime_tasks([tuning.config], tuning.out, CONFIRMING, FINALISTS):
             outcome = outcome_of_run(tuning.run)
-    except (UserError, MachineError) as error:  # what was found is found
+    except (UserError, MachineError) as error:  # the search's own result stands
         warn(f"nearopt: not confirmed: {causes_line(error)}")
     return outcome
 
 
 def found_so_far(tuning: Tuning) -> Outcome | None:
-    """What an interrupted search has in its log; ``None`` where it had not begun."""
+    """The outcome so far of an interrupted search; ``None`` if it had not begun."""
     with suppress(UserError):
         outcome = outcome_of_run(tuning.run)
         return outcome if outcome.evaluations else None
@@ -77,11 +77,12 @@ def found_so_far(tuning: Tuning) -> Outcome | None:
 
 
 def triton_lines(tuning: Tuning, outcome: Outcome) -> dict[str, str]:
-    """``triton.Config(…)`` by function, in the kernel's own words; empty where it is no Triton kernel of ours."""
+    """``triton.Config(…)`` by function, with the kernel's own argument names; empty if it is not a NearOpt Triton
+    kernel."""
     task = tuning.config.task
     if outcome.best is None or task is None or not task.kernel:
         return {}
-    with suppress(UserError):  # a recording can be searched without the means to build its kernel
+    with suppress(UserError):  # a recording can be searched even if its kernel cannot be built
         if tuning.live:
             device = device_of(task)
             kernel, space = build_task(task, device)
@@ -97,7 +98,7 @@ def write_best(tuning: Tuning, outcome: Outcome, lines: Mapping[str, str]) -> Pa
     """Write ``best.json`` and return its path.
 
     Raises:
-        Unwritable: there is no room for it.
+        Unwritable: the file cannot be written.
     """
     path = tuning.out / contract.BEST
     with writing(path):
@@ -106,7 +107,7 @@ def write_best(tuning: Tuning, outcome: Outcome, lines: Mapping[str, str]) -> Pa
 
 
 def best_document(tuning: Tuning, outcome: Outcome, lines: Mapping[str, str]) -> dict[str, Any]:
-    """What ``best.json`` holds; ``complete``: the budget was spent."""
+    """The content of ``best.json``; ``complete`` says whether the budget was spent."""
     budget = tuning.config.budget
     return {
         **outcome_document(outcome),
@@ -120,7 +121,7 @@ def best_document(tuning: Tuning, outcome: Outcome, lines: Mapping[str, str]) ->
 
 
 def _environment(run: Path) -> dict[str, Any]:
-    """The device, and the versions of what measured there: of a replay those that the recording names, if it does."""
+    """The device and the versions that measured; for a replay, those stated in the recording, if any."""
     try:
         said = read_json(run / contract.ENVIRONMENT)
     except (OSError, ValueError):

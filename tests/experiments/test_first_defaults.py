@@ -15,6 +15,7 @@ STUDY = Path(__file__).parents[2] / "experiments" / "claim_5_10x" / "results"
 TASK, LABEL, SEED = "softmax-16384x2560-bf16", "conditional_gp", 100
 
 
+@pytest.mark.slow
 def test_the_first_defaults_repeat_the_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     words = [

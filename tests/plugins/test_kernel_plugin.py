@@ -83,7 +83,7 @@ def test_an_experiment_of_ones_own_may_name_it(nearopt: Nearopt, tmp_path: Path)
         assert out.count("example_matmul-32x128x128-fp32") == strategies
         assert "CPU min" in out and "GPU" not in out
     code, _, err = nearopt(*run, "experiment=typo")
-    assert code == 2 and "task=example_matmull: there is no such task" in err and err.count("\n") == 1
+    assert code == 2 and "task=example_matmull: no such task" in err and err.count("\n") == 1
 
 
 CONFIGURATIONS = (

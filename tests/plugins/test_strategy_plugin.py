@@ -121,7 +121,7 @@ def test_what_is_wrong_with_a_package_is_one_line(nearopt: Nearopt, tmp_path: Pa
     assert (code, out) == (2, "")
     *warning, error = err.splitlines()
     assert says in error and error.startswith("nearopt: ")
-    assert warning == ["nearopt: odd-one: nearopt.config: odd_nowhere.conf: no such folder, left out"]
+    assert warning == ["nearopt: odd-one: nearopt.config: odd_nowhere.conf: no such folder; ignored"]
 
 
 @pytest.mark.usefixtures("odd")

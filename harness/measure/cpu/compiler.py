@@ -1,4 +1,4 @@
-"""What compile workers do for a kernel that runs on the CPU: build its files, if it has any."""
+"""The compiler for kernels that run on the CPU: it builds their files, if any."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class CpuCompiler:
         before = cpu_seconds()
         text = json.dumps([self.kernel.name, dict(configuration)], sort_keys=True)
         key = hashlib.sha256(text.encode()).hexdigest()[:32]
-        folder = self.cache / f"{key}-{time.monotonic_ns()}"  # a build that was cut off leaves its folder behind
+        folder = self.cache / f"{key}-{time.monotonic_ns()}"  # an interrupted build leaves its folder behind
         try:
             folder.mkdir(parents=True)
             self.kernel.build(configuration, folder)
@@ -45,4 +45,4 @@ class CpuCompiler:
         return CompileOutcome(Status.OK, spent, spent, plan)
 
     def abandoned(self, pid: int, outcome: CompileOutcome) -> None:
-        """A lost worker leaves nothing that another would meet."""
+        """Nothing to do: a lost worker leaves nothing that affects others."""

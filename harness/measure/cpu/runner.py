@@ -31,16 +31,16 @@ class WrongResult(Exception):
 
 @dataclass
 class CpuRunner:
-    """Everything that one session does on the CPU.
+    """Runs the jobs of a session on the CPU.
 
     Before each sample a buffer of twice the L2 cache is written, so that the core's own caches are cold; the clock is
-    ``time.perf_counter``. Threads are as the environment says (``OMP_NUM_THREADS``).
+    ``time.perf_counter``. The number of threads follows the environment (``OMP_NUM_THREADS``).
 
     Attributes:
-        kernel: what is tuned.
-        seed: of the random inputs; a replaced process makes the same ones.
+        kernel: the tuned kernel.
+        seed: seed of the random inputs; a replacement process makes the same ones.
         timing: how many samples to take.
-        l2_bytes: of one core.
+        l2_bytes: L2 cache of one core in bytes.
     """
 
     kernel: CpuKernel
@@ -49,7 +49,7 @@ class CpuRunner:
     l2_bytes: int = 0
 
     def connect(self) -> None:
-        """The CPU is there."""
+        """Nothing to connect to."""
 
     def start(self) -> Started:
         """Create the inputs, the reference, and the library's call."""
@@ -72,14 +72,14 @@ class CpuRunner:
         try:
             name, call = self.kernel.vendor(self._inputs)
             call()
-        except Exception as error:  # it is context, not a condition
+        except Exception as error:  # the library is only for comparison
             print(f"library call failed: {describe(error)}")
             return ""
         self._vendor = call
         return name
 
     def run(self, job: Job) -> Reply:
-        """Evaluate or re-sample; what the configuration does wrong becomes a status."""
+        """Evaluate or re-sample; failures of the configuration become a status."""
         setup_s = self._warm_up()
         start = time.perf_counter()
         verified: float | None = None
@@ -127,7 +127,7 @@ class CpuRunner:
             raise WrongResult(f"relative error {error:.3g} exceeds the tolerance {self.kernel.tolerance:.3g}")
 
     def _samples(self, call: Call, n: int) -> list[float]:
-        """``n`` latencies in ms, the garbage collector held back."""
+        """``n`` latencies in ms, with the garbage collector disabled."""
         gc.disable()
         try:
             return [1e3 * self._cold(call) for _ in range(n)]
@@ -142,7 +142,7 @@ class CpuRunner:
         self._flushed.fill(0)
 
     def _warm_up(self) -> float:
-        """Bring the clock up if this core was idle; the seconds it took."""
+        """Bring the clock up if this core was idle; returns the seconds it took."""
         start = time.perf_counter()
         if start - self._last_work < IDLE_S:
             return 0.0

@@ -28,7 +28,7 @@ _TOO_MUCH = re.compile(r"uses too much shared data")
 
 
 class OutOfResources(Exception):
-    """More than a block may have on the device."""
+    """A launch needs more resources than the device gives a block."""
 
 
 class NvccFailed(Exception):
@@ -39,7 +39,7 @@ def find_nvcc() -> str:
     """nvcc on ``PATH``, or in ``CUDA_HOME``.
 
     Raises:
-        UserError: there is none.
+        UserError: nvcc is not found.
     """
     home = Path(os.environ.get("CUDA_HOME") or os.environ.get("CUDA_PATH") or "/usr/local/cuda") / "bin" / "nvcc"
     nvcc = shutil.which("nvcc") or (str(home) if home.exists() else None)
@@ -50,10 +50,10 @@ def find_nvcc() -> str:
 
 @dataclass(frozen=True)
 class NvccCompiler:
-    """Compiles configurations of one kernel for one device; each different source once a cache.
+    """Compiles configurations of one kernel for one device; each different source once per cache.
 
     Attributes:
-        kernel: whose plans are compiled.
+        kernel: the kernel whose plans are compiled.
         device: the target.
         cache: folder of cubins, private to the run.
         nvcc: the compiler.
@@ -65,7 +65,7 @@ class NvccCompiler:
     nvcc: str
 
     def prepare(self) -> None:
-        """nvcc is a process of its own: there is nothing to warm up."""
+        """Nothing to do: nvcc is a separate process, so that there is nothing to warm up."""
 
     def compile(self, configuration: Configuration) -> CompileOutcome:
         """Compile every launch of the configuration's plan. Never raises an ``Exception``."""
@@ -93,7 +93,7 @@ class NvccCompiler:
         return CompileOutcome(status, spent, spent, message=describe(error))
 
     def abandoned(self, pid: int, outcome: CompileOutcome) -> None:
-        """A lost worker's half-written files have names of their own."""
+        """Nothing to do: a lost worker's half-written files have their own names."""
 
     def _compiled(self, launch: Launch) -> tuple[CompiledLaunch, float]:
         """The launch's machine code, and the CPU seconds that its first compile took."""
@@ -129,7 +129,7 @@ class NvccCompiler:
         (temporary / "cost").write_text(repr(cpu_seconds() - before), encoding="utf-8")
         try:
             temporary.rename(folder)
-        except OSError:  # another worker was faster
+        except OSError:  # another worker was first
             shutil.rmtree(temporary, ignore_errors=True)
 
     def _check_resources(self, launch: Launch, report: str) -> None:

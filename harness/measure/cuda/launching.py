@@ -1,4 +1,4 @@
-"""What compiler and launcher agree on about a launch in CUDA C++."""
+"""Conventions that compiler and launcher share about a launch in CUDA C++."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from kernels.base import Launch
 from kernels.cuda import CudaFunction
 
 CUBIN = "cubin"
-"""The file of a compiled launch."""
+"""File name of a compiled launch."""
 OPTIONS = ("threads_x", "threads_y", "threads_z", "shared_bytes", "maxrregcount")
 
 
@@ -16,7 +16,7 @@ def function_of(launch: Launch) -> CudaFunction:
     """The launch's function.
 
     Raises:
-        TypeError: it is none in CUDA C++, its options are unknown or lack the number of threads, or an argument has
+        TypeError: it is not in CUDA C++, its options are unknown or lack the number of threads, or an argument has
             more than 32 bits.
     """
     if not isinstance(launch.kernel, CudaFunction):

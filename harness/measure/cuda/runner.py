@@ -1,4 +1,4 @@
-"""Launch compiled CUDA C++ through the driver, in the context that torch made."""
+"""Launch compiled CUDA C++ through the driver, in the context that torch created."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _ALWAYS_ALLOWED = 48 * 1024
 
 
 class DriverError(RuntimeError):
-    """The driver refused; the message is its own."""
+    """The driver reported an error; the message is the driver's."""
 
 
 @dataclass
 class CudaSourceRunner(CudaRunner):
-    """As :class:`~harness.measure.triton.runner.CudaRunner`, for cubins of nvcc's."""
+    """As :class:`~harness.measure.triton.runner.CudaRunner`, for cubins made by nvcc."""
 
     def _bind(
         self, plan: Plan, compiled: CompiledPlan, buffers: Mapping[str, torch.Tensor]
@@ -40,7 +40,7 @@ def bound(
     """A call that launches a cubin's function on ``stream``.
 
     Raises:
-        DriverError: it cannot be loaded; or, when called, launched.
+        DriverError: the cubin cannot be loaded or, when called, launched.
     """
     module, function = ctypes.c_void_p(), ctypes.c_void_p()
     _check(driver, driver.cuModuleLoad(ctypes.byref(module), cubin.encode()))

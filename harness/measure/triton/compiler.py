@@ -30,7 +30,7 @@ _RESOURCE_WORDS = ("too much shared data", "out of resource", "shared memory siz
 
 
 def failure_status(error: BaseException) -> Status:
-    """``out_of_resources`` where the compiler says so; trouble with files or memory is the worker's."""
+    """``out_of_resources`` if the compiler says so; file and memory errors belong to the worker."""
     if isinstance(error, OSError | MemoryError):
         return Status.WORKER_CRASH
     text = str(error)
@@ -78,11 +78,11 @@ class TritonCompiler:
 
     @property
     def target(self) -> GPUTarget:
-        """What binaries are made for."""
+        """The target of the binaries."""
         return GPUTarget("cuda", self.capability, 32)
 
     def prepare(self) -> None:
-        """Pay once per worker what every first compile pays, so that no configuration is charged for it."""
+        """Do the work of a first compile once per worker, so that no configuration is charged for it."""
         if os.environ.get("TRITON_INTERPRET") == "1":
             raise RuntimeError("TRITON_INTERPRET=1: kernels cannot be compiled in the interpreter")
         from triton.runtime.cache import triton_key
@@ -123,7 +123,8 @@ class TritonCompiler:
     def _compile(
         self, plan: Plan, sources: list[Any], keys: list[str], before: float, planned: float
     ) -> CompileOutcome:
-        """``planned``: CPU seconds that making the plan took; where code is generated they are part of the cost."""
+        """Compile a plan; ``planned`` is the CPU seconds spent on making it, a part of the cost if code is
+        generated."""
         charged = planned
         compiled: list[CompiledLaunch] = []
         binaries: list[object] = []
@@ -158,7 +159,7 @@ class TritonCompiler:
             raise OutOfResources(binary.metadata.shared, self.shared_memory_bytes, "shared memory")
 
     def abandoned(self, pid: int, outcome: CompileOutcome) -> None:
-        """Remember that worker ``pid`` was lost over what it was compiling (called by the parent)."""
+        """Record that worker ``pid`` was lost during its compile (called by the parent)."""
         key = _read(self._current(pid))
         if key is not None:
             self._remember(key, outcome)
@@ -185,7 +186,7 @@ def _calling(launch: Launch) -> str:
 
 
 def _binary_identity(binary: Any) -> str:
-    """Machine code and all that its launch takes from the metadata."""
+    """Machine code and all metadata that its launch uses."""
     metadata = binary.metadata
     how = [
         getattr(metadata, name, None)

@@ -1,4 +1,4 @@
-"""What an error on the device says about a configuration."""
+"""Map an error on the device to a status of the configuration."""
 
 from __future__ import annotations
 

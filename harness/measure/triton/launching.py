@@ -1,4 +1,4 @@
-"""Calls that launch a plan's kernels with everything bound already: nothing is left to do in a timed region."""
+"""Calls that launch a plan's kernels with all arguments bound, so that a timed region only launches."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ from kernels.base import Buffer, Descriptor
 
 
 def passed(value: Any, buffers: Mapping[str, torch.Tensor]) -> Any:
-    """A run-time argument as Triton's launcher takes it; it makes the tensor map of a descriptor at each launch."""
+    """A run-time argument in the form that Triton's launcher accepts; the launcher makes the tensor map of a descriptor
+    at each launch."""
     if isinstance(value, Descriptor):
         return value.of(buffers[value.buffer.name])
     return buffers[value.name].data_ptr() if isinstance(value, Buffer) else value
 
 
 def bound(run: Any, values: tuple[Any, ...], stream: int) -> Callable[[], None]:
-    """A launch of one kernel."""
+    """A call that launches one kernel."""
     return lambda: run(*values, stream=stream)
 
 
 def chained(steps: list[Callable[[], None]]) -> Callable[[], None]:
-    """All of them, one after the other."""
+    """A call that runs all steps in order."""
     if len(steps) == 1:
         return steps[0]
 

@@ -19,7 +19,7 @@ REASONS = {  # nvmlClocksEventReasons in nvml.h
     0x100: "display_clock_setting",
 }
 HARMLESS = 0x01 | 0x02 | 0x100
-"""An idle device between two launches, and settings that held all along, slow nothing down in passing."""
+"""Reasons that are ignored: an idle device between launches and permanent settings are not temporary slow-downs."""
 
 
 class DeviceMonitor:
@@ -66,7 +66,7 @@ def around(before: DeviceState | None, after: DeviceState | None) -> DeviceState
 
 
 def describe_states(states: Iterable[DeviceState]) -> str:
-    """Ranges of clock and temperature, and how many measurements met which slow-down; empty without any."""
+    """Ranges of clock and temperature, and counts of measurements by slow-down; empty without states."""
     known = list(states)
     if not known:
         return ""

@@ -1,4 +1,4 @@
-"""Imported by the fork server: what every worker needs, paid for once. Touches no driver."""
+"""Imported by the fork server: it imports once what every worker needs. Touches no driver."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ from harness.system.text import one_line
 from kernels.base import Kernel, Plan
 
 KEPT_CONFIGURATIONS = 640
-"""Loaded configurations kept for re-sampling."""
+"""Number of loaded configurations kept for re-sampling."""
 
 
 @dataclass
@@ -41,13 +41,13 @@ class Loaded:
 
 @dataclass
 class CudaRunner:
-    """Everything that one recording does on the device.
+    """Runs the jobs of a session on the device.
 
     Attributes:
-        kernel: what is tuned.
+        kernel: the tuned kernel.
         info: the device.
         dtypes: Triton's element type by buffer name.
-        seed: of the random inputs; a replaced process makes the same ones.
+        seed: seed of the random inputs; a replacement process makes the same ones.
         timing: how many samples to take.
         place: torch's name of the device.
     """
@@ -63,7 +63,7 @@ class CudaRunner:
         """Create the context.
 
         Raises:
-            RuntimeError: no usable GPU.
+            RuntimeError: there is no usable GPU.
         """
         if not torch.cuda.is_available():
             raise RuntimeError("torch.cuda.is_available() is false in the GPU process")
@@ -71,10 +71,10 @@ class CudaRunner:
         torch.cuda.synchronize()
 
     def start(self) -> Started:
-        """Create the inputs and the reference, on the device that was connected to.
+        """Create the inputs and the reference, on the connected device.
 
         Raises:
-            RuntimeError: buffers that don't fit what was compiled for.
+            RuntimeError: buffers do not fit what was compiled.
         """
         triton.set_allocator(allocate)
         # Not the legacy default stream, which a graph cannot capture; everything here runs on this one.
@@ -103,7 +103,7 @@ class CudaRunner:
         return Started(vendor, versions)
 
     def _start_vendor(self) -> str:
-        """The vendor's name, empty if its call does not work here: it is context, not a condition."""
+        """The vendor's name, empty if its call does not work here, since it is only for comparison."""
         self._vendor: Callable[[], Any] | None = None
         try:
             name, call = self.kernel.vendor(self._inputs)
@@ -117,7 +117,7 @@ class CudaRunner:
         return name
 
     def _check_buffers(self) -> None:
-        """The binaries assume aligned pointers and these element types."""
+        """Check the aligned pointers and the element types that the binaries assume."""
         for name, tensor in {**self._inputs, **self._outputs}.items():
             if tensor.data_ptr() % ALIGNMENT:
                 raise RuntimeError(f"buffer {name} is not aligned to {ALIGNMENT} bytes")
@@ -125,7 +125,7 @@ class CudaRunner:
                 raise RuntimeError(f"buffer {name} is {tensor.dtype}, compiled for {self.dtypes[name]}")
 
     def run(self, job: Job) -> Reply:
-        """Evaluate or re-sample; what the configuration does wrong becomes a status."""
+        """Evaluate or re-sample; failures of the configuration become a status."""
         try:
             warm_up_s = self._sampler.warm_up()
             reply = self._evaluate(job) if isinstance(job, Evaluate) else self._resample(job)
@@ -161,7 +161,7 @@ class CudaRunner:
             end = time.perf_counter()
             failed = self._failed(error, (verified or end) - start - self._launcher_s, end - (verified or end))
             return replace(failed, setup_s=self._launcher_s)
-        # Building a launcher happens once a process and signature: it is not this configuration's own cost.
+        # Building a launcher happens once per process and signature and is not this configuration's cost.
         return Reply(
             Status.OK,
             tuple(samples),
@@ -186,7 +186,7 @@ class CudaRunner:
         start = time.perf_counter()
         try:
             launch = self._kept_launch(job)
-            launch()  # warm: whatever ran before left its own state behind
+            launch()  # warm-up, since earlier work left its own state behind
             samples = self._sampler.samples(launch, job.samples)
         except Exception as error:
             return self._failed(error, 0.0, time.perf_counter() - start)

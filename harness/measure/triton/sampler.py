@@ -11,7 +11,7 @@ import torch
 from harness.measure.timing import IDLE_S
 
 FLUSH_BYTES = 128 * 2**20
-"""Written before every sample, if that is at least twice the L2 cache."""
+"""Bytes written before every sample, if they are at least twice the L2 cache."""
 LAUNCH_OVERHEAD_MS = 0.04
 """Generous host time for queueing one sample; the device is kept busy this long before the first."""
 
@@ -22,7 +22,7 @@ class Sampler:
     Args:
         device: where the flushed buffer lives.
         l2_bytes: size of the cache to flush.
-        warmup_s: device time spent busily after the device was idle, in s.
+        warmup_s: device time of warm-up after the device was idle, in s.
         graph: launches are captured into CUDA graphs and replayed.
 
     Attributes:
@@ -40,10 +40,10 @@ class Sampler:
         self.flush_ms = max(0.01, sorted(self.samples(self._flush, 5))[2])
 
     def prepare(self, launch: Callable[[], object]) -> Callable[[], object]:
-        """What :meth:`samples` takes for ``launch``: itself, or the replay of a graph that holds it.
+        """The callable that :meth:`samples` times for ``launch``: itself, or the replay of a graph that contains it.
 
         Args:
-            launch: has run before on the current stream, which is not the legacy default one.
+            launch: a call that has run on the current stream, which is not the legacy default stream.
         """
         if not self._graph:
             return launch
@@ -58,7 +58,7 @@ class Sampler:
         return replay
 
     def samples(self, launch: Callable[[], object], n: int) -> list[float]:
-        """``n`` latencies of ``launch`` in ms; one synchronisation in all."""
+        """``n`` latencies of ``launch`` in ms; with a single synchronisation."""
         while len(self._events) < 2 * n:
             self._events.append(torch.cuda.Event(enable_timing=True))
         starts, ends = self._events[:n], self._events[n : 2 * n]
@@ -79,7 +79,7 @@ class Sampler:
         return [begin.elapsed_time(end) for begin, end in zip(starts, ends, strict=True)]
 
     def warm_up(self) -> float:
-        """Bring the clocks up if the device was idle since :meth:`worked`; the seconds it took."""
+        """Bring the clocks up if the device was idle since :meth:`worked`; returns the seconds it took."""
         start = time.perf_counter()
         if start - self._last_work < IDLE_S:
             return 0.0
@@ -89,7 +89,7 @@ class Sampler:
         return time.perf_counter() - start
 
     def worked(self) -> None:
-        """The device did something just now."""
+        """Record that the device worked just now."""
         self._last_work = time.perf_counter()
 
     def _flush(self) -> None:

@@ -1,4 +1,4 @@
-"""Scratch memory on the device: a plan's own tensors, and what Triton asks for."""
+"""Scratch memory on the device: a plan's own tensors, and what Triton requests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class SharedScratch:
         self._tensors: dict[tuple[int, Scratch], torch.Tensor] = {}
 
     def tensor(self, index: int, need: Scratch) -> torch.Tensor:
-        """The ``index``-th tensor of a plan, poisoned."""
+        """The ``index``-th tensor of a plan, filled with nan."""
         if sum(tensor.nbytes for tensor in self._tensors.values()) > MAX_SHARED_BYTES:
             self._tensors.clear()
         tensor = self._tensors.get((index, need))
@@ -25,14 +25,14 @@ class SharedScratch:
             tensor = torch.empty(need.shape, dtype=need.dtype, device=self._device)
             self._tensors[(index, need)] = tensor
         if tensor.is_floating_point():
-            tensor.fill_(float("nan"))  # reading what was never written must show
+            tensor.fill_(float("nan"))  # so that reading unwritten memory is detected
         return tensor
 
     def clear(self) -> None:
-        """Let go of all of them."""
+        """Release all tensors."""
         self._tensors.clear()
 
 
 def allocate(size: int, _alignment: int, _stream: int | None) -> torch.Tensor:
-    """Global scratch for tensor descriptors; torch aligns to 512 bytes, more than Triton ever asks for."""
+    """Global scratch for tensor descriptors; torch aligns to 512 bytes, more than Triton ever requests."""
     return torch.empty(size, dtype=torch.int8, device="cuda")

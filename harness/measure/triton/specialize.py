@@ -56,7 +56,7 @@ def argument_values(launch: Launch) -> dict[str, Any]:
     """Every parameter's value in the kernel's own order; buffers stay :class:`Buffer`, descriptors :class:`Descriptor`.
 
     Raises:
-        TypeError: a parameter without a value, or a value without a parameter.
+        TypeError: a parameter lacks a value, or a value has no parameter.
     """
     given = {**launch.arguments, **launch.constants}
     values: dict[str, Any] = {}
@@ -99,10 +99,10 @@ def _specialize(value: Any, parameter: Any, dtypes: DtypeNames) -> tuple[str, bo
 
 
 def launch_source(launch: Launch, dtypes: DtypeNames) -> ASTSource:
-    """What ``launch.kernel[grid](...)`` would compile on tensors that are 16-byte aligned.
+    """The source that ``launch.kernel[grid](...)`` would compile for 16-byte aligned tensors.
 
     Raises:
-        TypeError: arguments that don't fit the kernel's parameters.
+        TypeError: arguments do not fit the kernel's parameters.
     """
     signature: dict[str, str] = {}
     constants: dict[tuple[int, ...], Any] = {}

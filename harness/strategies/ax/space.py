@@ -1,4 +1,4 @@
-"""Our search space as Ax's hierarchical one, and configurations there and back."""
+"""Translate search spaces to Ax's hierarchical ones, and configurations in both directions."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class Parent:
 
 
 class AxTree:
-    """The tree of parameters that Ax is given.
+    """The tree of parameters for Ax.
 
     A parameter hangs below its parent's value if its condition says exactly that; a parameter with
     any other condition becomes a root, is always proposed, and carries a filler where it is inactive.
 
     Ordered parameters are ordered choices (Ax spaces those evenly), or integer ranges over the
     index when they have more than 64 values; categoricals are unordered choices; permutations are one
-    rank an item.
+    rank per item.
     """
 
     def __init__(self, space: SearchSpace) -> None:
@@ -45,7 +45,7 @@ class AxTree:
         ]
 
     def read(self, proposed: Mapping[str, Any]) -> dict[str, Value]:
-        """Ax's parameters as a proposal in our space."""
+        """Ax's parameters as a proposal in NearOpt's space."""
         proposal: dict[str, Value] = {}
         for parameter in self._parameters:
             names = _ax_names(parameter)
@@ -54,7 +54,7 @@ class AxTree:
         return proposal
 
     def write(self, configuration: Mapping[str, Value], proposal: Mapping[str, Value]) -> dict[str, Any]:
-        """A configuration as Ax's tree wants it: what is missing comes from ``proposal`` or is central."""
+        """A configuration in Ax's tree: missing values come from ``proposal`` or are central."""
         written: dict[str, Any] = {}
         codes: dict[int, int] = {}
         for i, parameter in enumerate(self._parameters):
@@ -90,7 +90,7 @@ class AxTree:
 
 
 def _parent(space: SearchSpace, i: int) -> Parent | None:
-    """The one parent and its one value that activate parameter ``i``, if that is its condition."""
+    """The one parent and its one value that activate parameter ``i``, if its condition has this form."""
     condition = space.parameters[i].condition
     if condition is None:
         return None

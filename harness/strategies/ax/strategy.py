@@ -4,14 +4,14 @@ Olson et al. (2025), *Ax: A Platform for Adaptive Experimentation*; through ``ax
 
 * **Conditions**: a parameter whose condition depends on one parent, and holds for exactly one of its
   values, becomes a ``dependent_parameter`` of that value (Ax's hierarchical search space is a tree
-  in which a parameter hangs on one value of one parent). Any other condition can't be said in
-  Ax: that parameter is proposed always and dropped from the proposal where it is inactive.
+  in which a parameter depends on one value of one parent). Any other condition cannot be stated in
+  Ax: such a parameter is always proposed and dropped from the proposal where it is inactive.
 * **Constraints**: Ax takes linear ones only, so none is declared; infeasible or visited proposals are
   abandoned, and the nearest unvisited feasible configuration is attached and completed instead.
 * **Failures** are marked abandoned: Ax then neither models them nor suggests them again.
 * **Batches and pending evaluations**: a batch is several trials from one generation; Ax conditions on running trials.
 * **Given evaluations** (``start=…``) are attached trials, completed or abandoned; Ax counts them as initial trials.
-* The documented adaptation to kernels: Ax is told log latency, since latencies of one kernel span a
+* **Adaptation** to kernels: Ax is told log latency, since latencies of one kernel span a
   factor of 30 and Ax only standardises.
 """
 
@@ -48,7 +48,7 @@ class Ax:
         log_latency: tell log latency instead of latency.
         initialization_budget: centre and Sobol trials; ``None`` is Ax's default (5).
         generation: makes another generation strategy from a seed; ``method`` and ``initialization_budget`` are then
-            left unread.
+            ignored.
     """
 
     ignores_budget = True
@@ -86,9 +86,9 @@ class Ax:
             )
 
     def ask(self, n: int) -> Sequence[Configuration]:
-        """Up to ``n`` of Ax's trials; where Ax has none to give, random unvisited configurations."""
+        """Up to ``n`` of Ax's trials, or random unvisited configurations if Ax has none."""
         asked: list[Configuration] = []
-        if self._proposals.exhausted:  # Ax itself would look for minutes
+        if self._proposals.exhausted:  # Ax itself would search for minutes
             return asked
         with quiet():
             for index, proposal in self._next_trials(n):

@@ -36,6 +36,6 @@ def log_expected_improvement(mean: Floats, variance: Floats, best: float) -> Flo
 
 
 def argmax_shuffled(scores: Floats, rng: np.random.Generator, tolerance: float = 1e-9) -> int:
-    """Index of the best score; equally good ones are drawn from, so that table order can't leak."""
+    """Index of the best score; ties are broken at random, so that the order of the table has no influence."""
     best: NDArray[np.intp] = np.flatnonzero(scores >= scores.max() - tolerance)
     return int(rng.choice(best))

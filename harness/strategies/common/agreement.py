@@ -1,13 +1,13 @@
-"""Whether what was measured here bears out the order in which another task had it."""
+"""Check whether measurements on this task agree with the order of configurations on another task."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 APART = 1.03
-"""Two latencies closer than this factor are no order."""
+"""Two latencies closer than this factor count as equal."""
 FAILED = 2
-"""So many failures contradict a source in which the same configurations worked."""
+"""Number of failures that contradict a source on which the same configurations succeeded."""
 
 
 def contradicted(tried: Sequence[tuple[float, float | None]], probe_ms: float | None = None) -> bool:
@@ -16,8 +16,8 @@ def contradicted(tried: Sequence[tuple[float, float | None]], probe_ms: float | 
     round.
 
     Args:
-        tried: slowdown in the source and latency in ms here, ``None`` for a failure, of each.
-        probe_ms: latency in ms of the probe; ``None`` where it failed or is not known yet.
+        tried: slowdown in the source and latency in ms here (``None`` for a failure) of each try.
+        probe_ms: latency in ms of the probe; ``None`` if it failed or is not known yet.
     """
     worked = [latency for _, latency in tried if latency is not None]
     if probe_ms is not None and tried and probe_ms < min(worked, default=float("inf")):
@@ -35,7 +35,7 @@ def contradicted(tried: Sequence[tuple[float, float | None]], probe_ms: float | 
 
 
 def _order(a: float | None, b: float | None) -> int:
-    """-1 where the first is faster, 1 where the second is, 0 where they are too close; a failure is slowest."""
+    """-1 if the first is faster, 1 if the second is, 0 if they are too close; a failure is slowest."""
     left, right = (float("inf") if value is None else value for value in (a, b))
     if left == right:
         return 0

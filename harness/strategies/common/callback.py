@@ -1,7 +1,7 @@
-"""A search that owns its loop, turned inside out.
+"""Adapt a search that owns its loop to ask and tell.
 
 Libraries such as Helion and Kernel Tuner call back for every measurement. Their search runs in a greenlet: it is
-suspended inside its callback until the run loop has measured what it wants to know, and dies with the strategy.
+suspended inside its callback until the run loop has measured what it requests, and ends with the strategy.
 Nothing runs in parallel, so the same seed gives the same trace.
 """
 
@@ -28,13 +28,13 @@ infeasible is answered with the evaluation of its repair."""
 
 
 PATIENCE = 10_000
-"""Requests in a row for nothing new after which a search counts as going in circles."""
+"""Number of consecutive requests for known configurations after which a search counts as circling."""
 
 
 class GlobalGenerators:
-    """Python's and numpy's global generators, and those made without a seed, as one search sees them.
+    """Python's and numpy's global generators, and those made without a seed, for one search.
 
-    Libraries draw from them whatever they are seeded with, and so may the caller, or the next run in this process.
+    Libraries draw from them regardless of their seed, and so may the caller or the next run in this process.
     """
 
     def __init__(self, seed: np.random.SeedSequence) -> None:
@@ -45,7 +45,7 @@ class GlobalGenerators:
 
     @contextmanager
     def installed(self) -> Iterator[None]:
-        """Inside the block the global generators go on where they stopped at the end of the last block."""
+        """Inside the block, the global generators continue from the end of the previous block."""
         outer_python, outer_numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 (what libraries use)
         random.setstate(self._python)
         np.random.set_state(self._numpy)  # noqa: NPY002
@@ -63,7 +63,7 @@ class GlobalGenerators:
 
 
 class Requests:
-    """What a search wants to know, and what it was told.
+    """The requests of a search, and their answers.
 
     The search's frames hold this and never the greenlet that they run in: such a cycle would never be collected.
 
@@ -98,14 +98,15 @@ class Requests:
         self._told[self._space.key(evaluation.configuration)] = evaluation
 
     def given(self, evaluation: Evaluation) -> None:
-        """Keep an evaluation that the search did not ask for; where it asks, the answer comes from memory."""
+        """Keep an evaluation that the search did not ask for; if the search asks for it later, the answer comes from
+        memory."""
         configuration = evaluation.configuration
         self._proposals.given(configuration)
         self._keys[_identity(configuration)] = self._space.key(configuration)
         self.answer(evaluation)
 
     def _key(self, proposal: Mapping[str, Any]) -> str:
-        """The key under which the proposal's evaluation will be told."""
+        """The key of the evaluation that answers the proposal."""
         kept = without_inactive(self._space, proposal)
         identity = _identity(kept)
         if identity in self._keys:
@@ -127,16 +128,16 @@ def _identity(configuration: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
 class CallbackStrategy:
     """Ask and tell around a search that owns its loop.
 
-    The search's requests are served in its own order, as many at a time as the run loop asks for; it goes on when all
-    of a request is answered. The strategy has ended when the search returns, when nothing unvisited is left, or when
-    the search goes in circles. What it raises comes out of ``ask``. It cannot be given evaluations unless its library
-    takes some: then a subclass has ``start``.
+    The search's requests are served in its own order, as many at a time as the run loop asks for; it continues when all
+    of a request is answered. The strategy ends when the search returns, when nothing unvisited is left, or when
+    the search circles. ``ask`` raises its exceptions. It accepts given evaluations only if its library does;
+    then a subclass defines ``start``.
 
     Args:
-        space: what is searched.
-        seed: of the global generators that the search sees, and of ties between repairs.
-        search: gets :data:`Measure` and calls it until it is done.
-        surroundings: entered whenever the search runs, left while it is suspended.
+        space: the search space.
+        seed: seed of the search's global generators, and of ties between repairs.
+        search: the search; it gets :data:`Measure` and calls it until it ends.
+        surroundings: context that is entered whenever the search runs and left while it is suspended.
     """
 
     def __init__(

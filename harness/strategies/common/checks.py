@@ -1,4 +1,4 @@
-"""Arguments of strategies that are out of range: one clear line."""
+"""Check the arguments of strategies, with one-line errors."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from harness.errors import UserError
 
 
 def check(holds: bool, field: str, value: object, expected: str) -> None:
-    """Raise the one-line error for an argument at fault.
+    """Raise a one-line error for a wrong argument.
 
     Raises:
-        UserError: unless it ``holds``.
+        UserError: ``holds`` is false.
     """
     if not holds:
         raise UserError(f"strategy: {field}={value}: expected {expected}")

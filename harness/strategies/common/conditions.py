@@ -1,4 +1,4 @@
-"""Conditions and constraints as sets of values, for libraries that know no expressions."""
+"""Conditions and constraints as sets of values, for libraries without expressions."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class Membership:
 
 
 def memberships(space: SearchSpace, i: int) -> tuple[Membership, ...] | None:
-    """The memberships that all hold exactly where parameter ``i`` is active; none if it always is.
+    """The memberships that all hold exactly if parameter ``i`` is active; empty if it always is.
 
     Found by trying every combination of its parents' values, so that ``a != 1``, ``a > 1`` and ``a in (2, 3)`` are the
-    same. ``None`` where no such conjunction is the condition (``a == 1 or b == 2``, or one on a permutation).
+    same. ``None`` if the condition is not such a conjunction (``a == 1 or b == 2``, or one on a permutation).
     """
     condition = space.parameters[i].condition
     if condition is None:
@@ -53,9 +53,9 @@ def memberships(space: SearchSpace, i: int) -> tuple[Membership, ...] | None:
 
 
 def forbidden(space: SearchSpace, constraint: str, most: int) -> list[tuple[Membership, ...]] | None:
-    """The conjunctions of memberships that break a constraint, any one of them.
+    """Conjunctions of memberships, any of which breaks the constraint.
 
-    ``None`` where there are more than ``most``, or where the constraint is about activity or a permutation.
+    ``None`` if there are more than ``most``, or the constraint mentions activity or a permutation.
     """
     expression = Expression(constraint)
     involved = [index for index, name in enumerate(space.names) if name in expression.mentions]

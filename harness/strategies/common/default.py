@@ -1,4 +1,4 @@
-"""The default configuration that a task declares, as a search may begin with it in this shape's space."""
+"""The default configuration that a task declares, in a form that a search can begin with in this shape's space."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from search_spaces.space import SearchSpace
 def default_of(
     space: SearchSpace, default: Mapping[str, Any], fallbacks: Sequence[Mapping[str, Any]] = ()
 ) -> tuple[Configuration, str]:
-    """The default, and the declaration that it is from.
+    """The default, and the declaration that it comes from.
 
-    That is ``default`` where the space's rules allow it; else the first of ``fallbacks``, each put over the default,
-    that they allow. Parameters that the space does not have are left out. Where nothing is declared for a space of
-    Helion's, it is Helion's own default. Nothing is ever moved to the nearest feasible configuration.
+    That is ``default`` if the constraints allow it, otherwise the first of ``fallbacks``, each merged into the default,
+    that they allow. Parameters that the space lacks are ignored. For a Helion space without a declaration it is
+    Helion's own default. A default is never moved to the nearest feasible configuration.
 
     Raises:
-        UserError: none is declared, the rules allow none, or it is not in the recorded sample.
+        UserError: none is declared, the constraints allow none, or it is not in the recorded sample.
     """
     if not default:
         if description_of(space) is None:
-            raise UserError("the task declares no default: expected task=NAME of one with task.default")
+            raise UserError("the task declares no default: expected a task with task.default")
         with extra("helion"):
             from harness.strategies.helion.seeds import helion_default
         return recorded(space, helion_default(space), "Helion's default"), "helion"
@@ -43,15 +43,17 @@ def default_of(
 
 
 def recorded(space: SearchSpace, configuration: Mapping[str, Any], name: str) -> Configuration:
-    """A configuration in the space's own spelling.
+    """A configuration in the space's own values.
 
     Raises:
-        UserError: it is infeasible, or not in the sample that is recorded.
+        UserError: it is infeasible or not in the recorded sample.
     """
     try:
         canonical = space.canonicalize(configuration)
         if not space.contains(canonical) and space.satisfied(space.encode(canonical)[None, :])[0]:
-            raise UserError(f"{name}: {canonical} is not in the recorded sample: expected one that is, or backend=live")
+            raise UserError(
+                f"{name}: {canonical} is not in the recorded sample: expected a recorded configuration, or backend=live"
+            )
         space.validate(configuration)
     except InvalidConfiguration as error:
         raise UserError(f"{name}: {error}: expected a configuration of the space") from None
@@ -62,7 +64,7 @@ def _by_the_rules(space: SearchSpace, values: Mapping[str, Any]) -> Configuratio
     """The canonical configuration of some values, if conditions and constraints allow it, recorded or not.
 
     Raises:
-        InvalidConfiguration: they do not.
+        InvalidConfiguration: they are not allowed.
     """
     known = {name: value for name, value in values.items() if name in space.names}
     configuration = space.canonicalize(without_inactive(space, known))

@@ -1,4 +1,4 @@
-"""Draws one parameter after the other, in declaration order, as most tuners do."""
+"""Draw configurations parameter by parameter, in declaration order, as most tuners do."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ def completed(
 ) -> Codes:
     """Rows made canonical: inactive parameters dropped, active ones without a value drawn uniformly.
 
-    Constraints are not looked at: the rows may be infeasible.
+    Constraints are not checked: the rows may be infeasible.
 
     Args:
         space: the search space.
-        codes: rows, [n, d], ``-1`` where a value is to be drawn if the parameter turns out to be active.
+        codes: rows, [n, d], ``-1`` for a value to draw if the parameter is active.
         rng: the generator.
         choices: codes to draw from, by parameter; every value by default.
     """

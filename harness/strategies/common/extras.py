@@ -1,4 +1,4 @@
-"""One clear line where an optional dependency is missing."""
+"""Report a missing optional dependency in one line."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def extra(name: str) -> Iterator[None]:
     """Imports inside the block need ``pip install 'nearopt[name]'``.
 
     Raises:
-        UserError: one of them is not installed, or does not work with what is.
+        UserError: a module is not installed, or does not work with the installed ones.
     """
     try:
         yield

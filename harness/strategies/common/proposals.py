@@ -1,4 +1,4 @@
-"""From a library's proposal to a configuration that may be evaluated."""
+"""Turn a library's proposals into admissible configurations."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TRIES = 20
 
 
 def without_inactive(space: SearchSpace, proposal: Mapping[str, Any]) -> dict[str, Any]:
-    """A proposal less the parameters that its own values make inactive."""
+    """A proposal without the parameters that its own values make inactive."""
     codes = np.full((1, len(space.parameters)), -1, dtype=np.int32)
     kept: dict[str, Any] = {}
     for i, parameter in enumerate(space.parameters):
@@ -33,7 +33,7 @@ def without_inactive(space: SearchSpace, proposal: Mapping[str, Any]) -> dict[st
 class Proposals:
     """Accepts each feasible configuration once; anything else is repaired to the nearest unvisited one.
 
-    The rule is the same for every strategy whose library doesn't know constraints or the finite
+    The rule is the same for every strategy whose library does not know constraints or the finite
     set: a proposal that breaks a rule or was asked before is replaced, and the run loop sees it as
     a :class:`~harness.evaluation.RepairedConfiguration`.
     """
@@ -64,7 +64,7 @@ class Proposals:
         return None if repaired is None else self._visit(RepairedConfiguration(repaired))
 
     def accept_random(self) -> Configuration | None:
-        """An unvisited configuration, uniform over those left; ``None`` when there is none."""
+        """An unvisited configuration, uniform over the remaining ones; ``None`` if there is none."""
         if self.exhausted:
             return None
         for _ in range(TRIES):
@@ -77,7 +77,7 @@ class Proposals:
         return self._visit(self._space.decode(self._space.codes()[row]))
 
     def given(self, configuration: Configuration) -> Codes:
-        """Count a feasible configuration as visited that was evaluated without being proposed; its codes, [d]."""
+        """Mark a feasible configuration that was given, not proposed, as visited; returns its codes, [d]."""
         codes = self._space.encode(configuration)
         self._visited.add(codes)
         return codes

@@ -1,4 +1,4 @@
-"""Silence for libraries that talk to the terminal."""
+"""Silence libraries that write to the terminal."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """No log lines and no warnings inside the block, whoever writes them."""
+    """Suppress all log lines and warnings inside the block."""
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:

@@ -1,4 +1,4 @@
-"""What a strategy with a model of its own has asked for and been told: rows of codes, and their latencies."""
+"""The asked and told evaluations of a strategy with its own model: rows of codes, and their latencies."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from search_spaces.space import SearchSpace
 class RemembersOutcomes:
     """Remembers outcomes; its next ask learns from them.
 
-    Whoever asks marks each row as visited and as pending.
+    Subclasses mark each asked row as visited and pending.
     """
 
     def __init__(self, space: SearchSpace) -> None:
@@ -30,7 +30,7 @@ class RemembersOutcomes:
             self._latencies_ms.append(evaluation.latency_ms)
 
     def start(self, evaluations: Sequence[Evaluation]) -> None:
-        """What is given is learnt like what was asked, and counts among the initial evaluations."""
+        """Learn given evaluations like asked ones; they count among the initial evaluations."""
         for evaluation in evaluations:
             row = self._space.encode(evaluation.configuration)
             self._visited.add(row)

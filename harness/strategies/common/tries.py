@@ -1,4 +1,4 @@
-"""Configurations that come first because another task liked them, then a search that is told what became of them."""
+"""Try configurations that were good on another task first, then run a search that is told their outcomes."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from harness.strategies.source import SourceData
 from search_spaces.space import SearchSpace
 
 DRAWS = 64
-"""Draws by parameter among which a probe is looked for."""
+"""Number of draws by parameter in which a probe is sought."""
 META = ("label", "chosen_on")
-"""Keys of a strategy's YAML that are no arguments."""
+"""Keys of a strategy's YAML that are not arguments."""
 
 
 class TriesFirst:
     """The first of a ranking, then a wrapped strategy.
 
-    The tries end early where what they show contradicts the ranking (:mod:`~.agreement`). So that one may be seen to be
-    wrong, a random configuration, the probe, comes after the first: where it is faster, the ranking is left at that. A
-    batch is filled from the ranking. While tries are pending and none is left, an ask waits for them.
+    The tries end early if their outcomes contradict the ranking (:mod:`~.agreement`). To detect a wrong ranking, a
+    random configuration, the probe, follows the first try: if it is faster, the tries end. A batch is filled from the
+    ranking. While tries are pending and none is left, an ask waits for them.
 
     Args:
-        space: of the task.
+        space: the task's search space.
         ranking: feasible configurations, the most promising first, with their expected slowdowns (of at least 1).
-        tries: so many of them at most.
-        then: what comes next; it is told the tries and the probe by its ``start``.
-        probe: a feasible configuration; ``None``: there is none, and nothing ends the tries early.
+        tries: most tries.
+        then: the strategy that follows; it is told the tries and the probe through its ``start``.
+        probe: a feasible configuration; ``None`` if there is none, and nothing ends the tries early.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class TriesFirst:
         self._contradicted = self._handed_over = False
 
     def ask(self, n: int) -> Sequence[Configuration]:
-        """The next of the ranking, as long as they are tried; then what the wrapped strategy asks for."""
+        """The next tries of the ranking, then the asks of the wrapped strategy."""
         if not self._handed_over:
             asked = self._next_tries(n) if len(self._expected) < self._tries and not self._contradicted else []
             if asked or self._pending:
@@ -84,12 +84,12 @@ class TriesFirst:
             self._contradicted = contradicted(tried, probe)
 
     def start(self, evaluations: Sequence[Evaluation]) -> None:
-        """What is given is not tried; the wrapped strategy is told."""
+        """Given configurations are not tried; the wrapped strategy is told them."""
         self._known |= set(map(self._key, evaluations))
         self._told += evaluations
 
     def facts(self) -> Mapping[str, Any]:
-        """How many were tried, and whether they contradicted the source."""
+        """The number of tries, and whether they contradicted the source."""
         inner = self._then.facts() if hasattr(self._then, "facts") else {}
         return {**inner, "source_tries": len(self._expected), "source_contradicted": self._contradicted}
 
@@ -110,7 +110,7 @@ class TriesFirst:
         return asked
 
     def _following(self) -> tuple[Configuration, float] | None:
-        """The next of the ranking; after the first try the probe."""
+        """The next of the ranking, or after the first try the probe."""
         if self._due is not None and self._expected:
             probe, self._due = self._due, None
             return probe, 1.0
@@ -125,7 +125,8 @@ class TriesFirst:
 
 
 def probe_of(space: SearchSpace, seed: np.random.SeedSequence) -> Configuration:
-    """A random configuration, each active parameter uniformly; uniform where constraints reject nearly all of those."""
+    """A random configuration, each active parameter uniformly; uniform over configurations if constraints reject nearly
+    all such draws."""
     rng = np.random.default_rng(seed)
     rows = drawn(space, rng, DRAWS)
     feasible = rows[space.feasible(rows)]
@@ -133,13 +134,13 @@ def probe_of(space: SearchSpace, seed: np.random.SeedSequence) -> Configuration:
 
 
 def check_sources(name: str, sources: Sequence[SourceData]) -> None:
-    """Refuse to be built without sources.
+    """Refuse to build a strategy without sources.
 
     Raises:
-        UserError: there are none.
+        UserError: there are no sources.
     """
     if not sources:
-        raise UserError(f"strategy {name}: source=null: expected source=PATH or source=sibling, from which it learns")
+        raise UserError(f"strategy {name}: source=null: expected source=PATH or source=sibling to learn from")
 
 
 def wrapped(
@@ -149,10 +150,10 @@ def wrapped(
     budget: Budget,
     sources: Sequence[SourceData],
 ) -> Strategy:
-    """The strategy in ``strategy.then``, told of the sources too if it takes them.
+    """The strategy in ``strategy.then``, also given the sources if it accepts them.
 
     Raises:
-        UserError: there is none, it cannot be built, or it cannot be told what it did not ask for.
+        UserError: there is none, it cannot be built, or it does not accept given evaluations.
     """
     check(bool(then), "then", then, "a strategy: strategy@strategy.then=NAME")
     target = {name: value for name, value in (then or {}).items() if name not in META}

@@ -1,6 +1,6 @@
 """Bayesian optimisation with a Gaussian process that knows which parameters are active.
 
-The file to start with is :mod:`strategy`; :mod:`settings` is what can be set. Each of the others is one ingredient:
+The file to start with is :mod:`strategy`; :mod:`settings` has its settings. Each of the others is one ingredient:
 
 * :mod:`covariance`, :mod:`grid_points`: product Matérn over all parameters plus one-dimensional terms
   (Duvenaud et al. 2011);
@@ -9,7 +9,7 @@ The file to start with is :mod:`strategy`; :mod:`settings` is what can be set. E
 * :mod:`targets`: normal scores of the ranks, or log latency; what a failure counts as;
 * :mod:`harness.strategies.common.acquisition`: log expected improvement (Ament et al. 2023);
 * :mod:`initial`: where to look first (each active parameter uniformly);
-* :mod:`surrogate`, :mod:`candidates`, :mod:`candidate_sources`: when to refit, what to keep, what to score;
+* :mod:`surrogate`, :mod:`candidates`, :mod:`candidate_sources`: when to refit, which points to keep, which to score;
 * :mod:`moves`, :mod:`climb`: where the space is too large to list: draws by branch, local search on the acquisition
   (Hutter et al. 2011).
 

@@ -1,4 +1,4 @@
-"""Which configurations the acquisition is scored over."""
+"""Choose the configurations over which the acquisition is scored."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from search_spaces.nearest import Visited
 from search_spaces.space import SearchSpace
 
 STEPS = 5
-"""Of a climb."""
+"""Most steps of a hill climb."""
 KEPT = 500
-"""Candidates of an ask."""
+"""Most candidates of an ask."""
 SHARE = 3
-"""A search serves while less than one in so many of those under way are told."""
+"""A search is reused until one in this many of the pending evaluations has been told."""
 
 
 class Placing(Protocol):
-    """From codes to the points that a model is of: :class:`search_spaces.encoding.Encoding` is one."""
+    """Maps codes to the points of a model: :class:`search_spaces.encoding.Encoding` is one."""
 
     @property
     def space(self) -> SearchSpace:
-        """Whose codes they are."""
+        """The space of the codes."""
         ...
 
     @property
@@ -49,7 +49,7 @@ class Placing(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """Rows of codes [N, d] with their points; ``free`` [N] marks those that were not visited."""
+    """Rows of codes [N, d] with their points; ``free`` [N] marks the unvisited ones."""
 
     codes: Codes
     grid: GridPoints
@@ -61,14 +61,14 @@ Score = Callable[[GridPoints], Floats]
 
 
 class CandidateSource(Protocol):
-    """Where the candidates of an ask come from."""
+    """A source of the candidates of an ask."""
 
     def candidates(self, incumbents: Codes, score: Score, told: int, waiting: int) -> Candidates:
         """Candidates for one ask, given the best configurations so far [k, d] and the acquisition.
 
         Args:
-            told: so many outcomes are known.
-            waiting: so many are not known yet.
+            told: number of known outcomes.
+            waiting: number of pending outcomes.
         """
         ...
 
@@ -82,7 +82,7 @@ class ListedCandidates:
         self._visited = visited
 
     def candidates(self, incumbents: Codes, score: Score, told: int, waiting: int) -> Candidates:
-        """All of them, every time."""
+        """The whole feasible set, for every ask."""
         del incumbents, score, told, waiting
         assert self._visited.mask is not None
         return Candidates(self._codes, self._grid, ~self._visited.mask)
@@ -90,7 +90,8 @@ class ListedCandidates:
 
 @dataclass(frozen=True, slots=True)
 class _Search:
-    """What a search met [N, d] when ``told`` outcomes were known and ``best`` was the best configuration."""
+    """The rows that a search visited, [N, d], when ``told`` outcomes were known and ``best`` was the best
+    configuration."""
 
     best: bytes
     told: int
@@ -99,20 +100,20 @@ class _Search:
 
 
 class ClimbedCandidates:
-    """What a local search on the acquisition meets.
+    """The configurations that a local search on the acquisition visits.
 
     It starts from the incumbents and from as many of a sample, half of which is uniform over configurations and
-    half over branches. Without the search the maximum of the acquisition is out of a sample's reach: of 10^10
-    configurations two thousand say nothing about the best.
+    half over branches. A sample alone cannot reach the maximum of the acquisition: two thousand of 10^10
+    configurations say nothing about the best.
 
-    The search is repeated for every ask, unless evaluations overlap: with W of them under way each ask knows one
-    outcome more than the one before, of W that it does not know, while a worker waits for it. Then what the last search
-    met serves until a third of those under way are told, or the best is another.
+    The search is repeated for every ask unless evaluations overlap: with W of them pending, each ask knows one outcome
+    more than the last, of W unknown ones, while a worker waits for it. Then the configurations of the last search are
+    reused until a third of the pending ones are told, or the best configuration changes.
 
     Args:
-        space, encoding, visited, rng: what to draw from, how to place it, what is taken, and by which generator.
-        size: of the sample.
-        starts: how many of the sample are climbed from.
+        space, encoding, visited, rng: the space to draw from, its encoding, visited configurations, and the generator.
+        size: size of the sample.
+        starts: number of climbs from the sample.
     """
 
     def __init__(
@@ -134,7 +135,7 @@ class ClimbedCandidates:
         self._last: _Search | None = None
 
     def candidates(self, incumbents: Codes, score: Score, told: int, waiting: int) -> Candidates:
-        """The best of all that was scored, in random order."""
+        """The best of all scored configurations, in random order."""
         best = incumbents[:1].tobytes()
         last = self._last
         if last is not None and last.best == best and told - last.told < waiting // SHARE:
@@ -148,7 +149,7 @@ class ClimbedCandidates:
         def scored(rows: Codes) -> Floats:
             return np.where(self._free(rows), score(self._grid(rows)), -np.inf)
 
-        # In random order, so that the order of codes does not decide between equals.
+        # In random order, so that the order of codes does not decide ties.
         sample = self._rng.permutation(self._sample())
         heights = scored(sample)
         best = np.argsort(-heights, kind="stable")[: self._starts]

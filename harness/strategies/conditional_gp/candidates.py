@@ -1,7 +1,7 @@
-"""The candidates that an acquisition is scored over, with the work on them that can be kept.
+"""The candidates that an acquisition is scored over, with the computations that can be kept between asks.
 
 For fixed hyperparameters, adding an observation adds one row to V = L^-1 k(X, candidates): O(n N)
-instead of O(n² N) for starting afresh. The posterior at all candidates is then
+instead of O(n² N) from scratch. The posterior at all candidates is then
 
     mean = m + V^T L^-1 (y - m),    variance = k(x, x) - sum of squares of V's columns.
 """
@@ -23,7 +23,7 @@ class ScoredCandidates:
 
     Args:
         grid: the N candidate points.
-        posterior: conditions on the same observations in the same order, always.
+        posterior: a posterior that always has the same observations in the same order.
     """
 
     def __init__(self, grid: GridPoints, posterior: Posterior) -> None:

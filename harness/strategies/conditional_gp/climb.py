@@ -1,4 +1,4 @@
-"""Local search on an acquisition, where no list of candidates can hold its maximum.
+"""Local search on an acquisition, for spaces whose candidates cannot be listed.
 
 The standard for models over mixed and conditional spaces: multi-start local search over one-exchange neighbours, from
 the best configurations evaluated and the best of random ones (Hutter, Hoos & Leyton-Brown 2011, *Sequential Model-Based
@@ -15,20 +15,20 @@ from numpy.typing import NDArray
 from search_spaces.encoding import Codes, Floats
 
 Neighbours = Callable[[Codes], tuple[Codes, NDArray[np.intp]]]
-"""From rows [k, d]: neighbours [m, d] of any of them, and of which one each, [m]."""
+"""From rows [k, d]: neighbours [m, d] of any of them, and the index of the row each belongs to, [m]."""
 
 
 def climbed(
     starts: Codes, heights: Floats, neighbours: Neighbours, score: Callable[[Codes], Floats], steps: int
 ) -> tuple[Codes, Floats]:
-    """All rows scored while climbing from each start to its best neighbour, and on from there, and their scores.
+    """All rows scored while climbing from each start repeatedly to its best neighbour, and their scores.
 
     Args:
-        starts: [k, d].
-        heights: their scores, [k]; minus infinity for those to leave in any case.
-        neighbours: where a step may lead.
-        score: larger is better.
-        steps: at most so many.
+        starts: rows to start from, [k, d].
+        heights: their scores, [k]; minus infinity for rows to leave in any case.
+        neighbours: gives the rows that a step may lead to.
+        score: the score; larger is better.
+        steps: most steps.
     """
     met: list[Codes] = [starts[:0]]
     scores: list[Floats] = [heights[:0]]

@@ -1,13 +1,13 @@
 """Covariance over configurations whose parameters may be inactive.
 
-A configuration is a row of numbers in *blocks* of columns, one block a parameter or feature (see
+A configuration is a row of numbers in *blocks* of columns, one block per parameter or feature (see
 :mod:`search_spaces.encoding`). Within a block, squared Euclidean distance is the parameter's own
 distance (in [0, 1]); an inactive parameter sits at the origin. So the kernel below is a valid one
 on conditional spaces without knowing about conditions:
 
     k(a, b) = s M(sqrt(sum_j d_j^2 / l_j^2)) + sum_j s_j M(d_j / m_j),   M = a Matérn function
 
-The product term with one length scale a block is the usual ARD kernel; the one-dimensional terms
+The product term with one length scale per block is the usual ARD kernel; the one-dimensional terms
 are the additive model of Duvenaud et al. (2011), *Additive Gaussian Processes*, of first order.
 """
 
@@ -26,15 +26,15 @@ SMALLEST_DISTANCE = 1e-12
 
 @dataclass(frozen=True, slots=True)
 class Hyperparameters:
-    """What is learned. J blocks; the latency is standardised, so scales are in its units.
+    """The learned hyperparameters of J blocks; latencies are standardised, so scales are in those units.
 
     Attributes:
-        lengthscales: [J] of the product term.
+        lengthscales: length scales of the product term, [J].
         scale: variance of the product term.
         additive_lengthscales, additive_scales: [J] each; both empty without the additive terms.
         noise: variance of the observation noise.
         mean: the constant prior mean.
-        smoothness: nu of the Matérn functions; given, not learned.
+        smoothness: nu of the Matérn functions, which is given and not learned.
     """
 
     lengthscales: Floats

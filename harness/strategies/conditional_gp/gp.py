@@ -96,7 +96,7 @@ def log_marginal_likelihood(hyper: Hyperparameters, squared: Floats, y: Floats) 
     """log p(y | X) and its gradient with respect to :func:`pack`'s vector.
 
     Args:
-        hyper: where to evaluate.
+        hyper: hyperparameters at which to evaluate.
         squared: [J, n (n - 1) / 2] from :func:`pair_squared_distances`.
         y: [n] targets.
 
@@ -154,7 +154,7 @@ def fit(
         x: [n, D] points; y: [n] standardised targets.
         smoothness: nu of the Matérn functions.
         shifts: see :meth:`Priors.moments`.
-        start: warm start; the priors' centre without one. The better of the two is climbed from.
+        start: warm start; the priors' centre without one. The optimisation starts from the better of the two.
         iterations: at most this many L-BFGS iterations.
     """
     squared = pair_squared_distances(x, blocks)

@@ -16,8 +16,8 @@ from search_spaces.encoding import Floats
 class GridPoints:
     """Many points, grouped by the few values that each block takes.
 
-    Kernel spaces are grids: ten thousand configurations have ten values a parameter. Covariances
-    within a block are computed once a value and looked up, which saves nine tenths of the time.
+    Kernel spaces are grids: ten thousand configurations have ten values per parameter. Covariances
+    within a block are computed once per value and looked up, which saves nine tenths of the time.
 
     Attributes:
         points: [N, D].

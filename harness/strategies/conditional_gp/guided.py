@@ -1,8 +1,8 @@
-"""``conditional_gp`` that knows earlier tunings: what each says of a configuration is one more feature of it.
+"""``conditional_gp`` with earlier tunings: each source's prediction for a configuration is an additional feature.
 
-Ranks only: of a source's latencies the normal scores count. How much a source is worth the process learns as it does of
-any feature, by marginal likelihood on the task's own observations; and while its rank correlation with these is no more
-than chance, it is left out: then this is ``conditional_gp``.
+Only ranks are used: the normal scores of a source's latencies. The process learns the weight of a source as of any
+feature, by marginal likelihood on the task's own observations. While the source's rank correlation with them is no more
+than chance, it is left out, and the strategy is ``conditional_gp``.
 """
 
 from __future__ import annotations
@@ -33,27 +33,27 @@ from harness.strategies.conditional_gp.settings import (
 )
 from harness.strategies.conditional_gp.source_mean import SourceMean
 from harness.strategies.conditional_gp.strategy import ConditionalGP
-from harness.strategies.source import SourceData
+from harness.strategies.source import SourceData, coherent
 from search_spaces.encoding import Codes
 from search_spaces.space import SearchSpace
 
 BEST_TENTH = float(ndtri(0.1))
 """Normal score below which a configuration is among a source's best tenth."""
 FEWEST_LIKED = 2
-"""Configurations among these that can bear a source out."""
+"""Fewest configurations among these that can confirm a source."""
 FEWEST_OBSERVED = 4
-"""Observations that a rank correlation is asked of."""
+"""Fewest observations for a rank correlation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuideSettings:
-    """How far a source is trusted.
+    """Settings of the trust in sources.
 
     Attributes:
-        early: evaluations that suffice at the start, what was given among them, where each that is among the best tenth
-            of a source was faster than each other one: then the source is right about where to look.
-        certain: a source counts while its rank correlation with the observations is more than so many of the spreads
-            that it would have by chance, 1 / sqrt(n - 1).
+        early: evaluations that suffice at the start, including given ones, if each of those in the best tenth of a
+            source was faster than all others: then the source is right about where to search.
+        certain: a source counts while its rank correlation with the observations exceeds this many chance spreads,
+            1 / sqrt(n - 1).
     """
 
     early: int = 4
@@ -65,11 +65,11 @@ class GuideSettings:
 
 
 class GuidedGP(ConditionalGP):
-    """A Gaussian process around what sources say.
+    """A Gaussian process guided by sources.
 
     Args:
         space, seed, budget: see :class:`~harness.strategies.base.Strategy`.
-        sources: earlier tunings; without any it is refused.
+        sources: earlier tunings; at least one is required.
         start, target, covariance, fit, acquisition, candidates: see :class:`~.strategy.ConditionalGP`.
         guide: see :class:`GuideSettings`.
 
@@ -102,13 +102,14 @@ class GuidedGP(ConditionalGP):
         priors, additive = covariance.priors_in(listed=candidates.lists(space)), covariance.additive
         self._means = [
             SourceMean(self._plain, source, priors=priors, additive=additive, smoothness=covariance.smoothness)
-            for source in sources
+            for source in coherent(sources)
             if source.ranked
         ]
         self._worlds: dict[tuple[bool, ...], tuple[Placing, Model, CandidateSource]] = {}
 
     def start(self, evaluations: Sequence[Evaluation]) -> None:
-        """What is given is learnt. What a source likes is no random draw: it does not count among the initial ones."""
+        """Learn given evaluations. Those that a source prefers are not random draws and do not count as initial
+        ones."""
         super().start(evaluations)
         liked = int(self._liked().sum())
         self._initial += liked
@@ -116,19 +117,20 @@ class GuidedGP(ConditionalGP):
         self._end_start()
 
     def tell(self, evaluations: Sequence[Evaluation]) -> None:
-        """Remember the outcomes; the random start ends early where they bear the sources out."""
+        """Remember the outcomes; the random start ends early if they confirm the sources."""
         super().tell(evaluations)
         if len(self._codes) < self._initial:
             self._end_start()
 
     def _liked(self) -> NDArray[np.bool_]:
-        """Which observations are among the best tenth of some source, as far as it says: [n]."""
+        """Which observations are among the best tenth of a source, as far as it predicts them: [n]."""
         points = self._plain.points(np.array(self._codes))
         said = np.array([mean(points) for mean in self._means]).reshape(len(self._means), len(points))
         return np.asarray((said < BEST_TENTH).any(axis=0))
 
     def _end_start(self) -> None:
-        """After :attr:`GuideSettings.early` evaluations, if all that sources like was faster than all else."""
+        """End the random start after :attr:`GuideSettings.early` evaluations if all that sources prefer were faster
+        than the rest."""
         if len(self._codes) < self._early:
             return
         seen = np.array([np.inf if latency is None else latency for latency in self._latencies_ms])
@@ -137,7 +139,7 @@ class GuidedGP(ConditionalGP):
             self._initial = self._overlapping_initial = 0
 
     def _modelled(self, n: int) -> list[Codes]:
-        """By the model that knows the sources which the observations bear out."""
+        """Rows chosen by the model with the sources that the observations confirm."""
         borne = tuple(self._agrees(mean) for mean in self._means)
         if borne not in self._worlds:
             means = [mean for mean, kept in zip(self._means, borne, strict=True) if kept]
@@ -147,7 +149,7 @@ class GuidedGP(ConditionalGP):
         return super()._modelled(n)
 
     def _agrees(self, mean: SourceMean) -> bool:
-        """Whether a source ranks the observations as they are, by more than chance; failures are the slowest of all."""
+        """Whether a source ranks the observations correctly by more than chance; failures count as slowest."""
         seen = np.array([np.inf if latency is None else latency for latency in self._latencies_ms])
         said = mean(self._plain.points(np.array(self._codes)))
         if len(seen) < FEWEST_OBSERVED or np.all(seen == seen[0]) or np.ptp(said) == 0:

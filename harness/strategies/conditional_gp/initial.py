@@ -1,4 +1,4 @@
-"""Where to look before there is a model."""
+"""The initial design, before there is a model."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Draws = Literal["parameter", "branch", "uniform"]
 DRAWS: tuple[Draws, ...] = get_args(Draws)
 
 AT_ONCE = 64
-"""Draws by parameter among which one that was not visited, or the least visited branch, is looked for."""
+"""Number of draws by parameter in which an unvisited one, or the least visited branch, is sought."""
 
 
 def branches(space: SearchSpace) -> NDArray[np.intp]:
@@ -27,14 +27,14 @@ def branches(space: SearchSpace) -> NDArray[np.intp]:
 
 
 class InitialDesign:
-    """Random configurations that were not visited.
+    """Draws random unvisited configurations.
 
     A branch holds as many configurations as its own parameters multiply to, which says nothing about
     its merit: of the softmax space that NearOpt recorded, "the whole row at once" is 3%. Uniform draws
-    over configurations hardly see it.
+    over configurations rarely reach it.
 
     Args:
-        space, visited, rng: what to draw from, without what, and by which generator.
+        space, visited, rng: the space to draw from, visited configurations, and the generator.
         draws: ``parameter``: each active parameter uniformly, as random search by parameter does. ``branch``: a branch
             from those least visited, then a configuration uniformly within it (stratified sampling with equal
             allocation; Cochran 1977, *Sampling Techniques*, chapter 5); in spaces that are too large to enumerate the
@@ -61,7 +61,7 @@ class InitialDesign:
         return self._draw_listed(~self._visited.mask)
 
     def _by_parameter(self) -> Codes:
-        """Draws that were not visited, [m, d]: none where constraints, or what was visited, leave hardly any."""
+        """Draws that were not visited, [m, d]: empty if constraints or visited configurations leave hardly any."""
         rows = feasible_draws(self._space, self._rng, AT_ONCE)
         return rows[[row not in self._visited for row in rows]]
 

@@ -1,9 +1,9 @@
-"""Targets where many configurations are the same program, or as good as the same.
+"""Targets for spaces in which many configurations are practically the same program.
 
 In a space that is too large to list most parameters matter little, and a search soon sees one latency a hundred times.
-Ranks would spread those hundred over half of the scale, so that the process models noise and expects the next
-improvement from what is no different. Here latencies that cannot be told apart are one *level*; levels, not
-observations, say what is slow, and an improvement that could not be told from noise is none.
+Ranks would spread those hundred over half of the scale, so that the process would model noise and expect the next
+improvement from equal programs. Here indistinguishable latencies form one *level*; levels, not
+observations, decide what is slow, and an improvement within the noise does not count.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from harness.strategies.conditional_gp.targets import DECIMALS, Targets
 from search_spaces.encoding import Floats
 
 SLOW = 0.5
-"""Levels beyond this quantile of them are all the same."""
+"""Levels beyond this quantile count as equal."""
 WORTHWHILE = 2
-"""Levels apart: an improvement by less may be none."""
+"""Least improvement in levels; a smaller one may be noise."""
 
 
 def level_targets(latencies_ms: Sequence[float | None], resolution: float, failure_quantile: float) -> Targets:

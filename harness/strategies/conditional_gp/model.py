@@ -1,4 +1,4 @@
-"""What the observations say about every candidate: how fast, whether it works, what trying it costs."""
+"""Predictions for every candidate: its latency, its probability of success, and its cost."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from harness.strategies.conditional_gp.targets import Targets, standardised
 from search_spaces.encoding import Floats
 
 CLOSEST = 1.0 - 1e-9
-"""Correlation at most, so that a penalty is finite."""
+"""Largest correlation, so that a penalty is finite."""
 
 
 class Model:
-    """One process each for latency, success and cost over the same candidates: learn, then say which candidates.
+    """One process each for latency, success and cost over the same candidates: call :meth:`learn`, then :meth:`over`.
 
     Args:
         new_surrogate: makes one of the processes.
-        targets: from latencies in ms, ``None`` for failures.
-        impute: failures have targets; otherwise the latency process ignores them.
-        acquisition: what makes a candidate worth an evaluation.
+        targets: maps latencies in ms, ``None`` for failures, to targets.
+        impute: whether failures have targets; otherwise the latency process ignores them.
+        acquisition: settings of the acquisition function.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Model:
         """Condition on observations x [n, D]; latencies in ms (``None``: failed) and costs in s, [n] each.
 
         Args:
-            waiting: points whose outcome is not known [k, D]: see ``pending`` of the acquisition's settings.
+            waiting: pending points [k, D]; see ``pending`` in the acquisition's settings.
         """
         self._waiting = waiting
         believed = waiting if self._acquisition.pending == "believe" else waiting[:0]
@@ -59,7 +59,7 @@ class Model:
         self._weighs_success = self._acquisition.feasibility and bool(failed.any()) and not bool(failed.all())
         if self._weighs_success:
             outcome = np.where(failed, 0.0, 1.0)
-            # Where the process stands between "failed" and "worked", on its standardised scale.
+            # The position of the process between "failed" and "worked", on its standardised scale.
             self._even = float((0.5 - outcome.mean()) / outcome.std())
             self._success.update(x, standardised(outcome), believed)
         overlapping = len(waiting) > 0
@@ -82,7 +82,7 @@ class Model:
         self._latency.update(modelled, values, believed)
 
     def over(self, candidates: GridPoints) -> None:
-        """Score and believe these candidates from now on; what was believed of others is forgotten."""
+        """Score these candidates from now on; beliefs about others are forgotten."""
         self._latency.over(candidates)
         if self._acquisition.pending == "penalise" and len(self._waiting):
             close = np.array([self._latency.correlation(point) for point in self._waiting])
@@ -98,7 +98,7 @@ class Model:
         """Log of the expected improvement x probability of success / seconds ** cost weight, [N].
 
         Improvement per second: Snoek, Larochelle & Adams (2012), *Practical Bayesian Optimization of
-        Machine Learning Algorithms*, section 3.2. Its unit is of no consequence, so a factor is left out.
+        Machine Learning Algorithms*, section 3.2. Its unit does not matter, so that a constant factor is left out.
         """
         mean, variance = self._latency.predict()
         best = self._latency.best(observed=self._acquisition.reference == "observed") - self._worthwhile

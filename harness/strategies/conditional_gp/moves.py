@@ -1,4 +1,4 @@
-"""New configurations of a space that is too large to list: drawn branch by branch, or one change from known ones."""
+"""New configurations in spaces too large to list: draws by branch, and single changes of known configurations."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from search_spaces.encoding import Codes
 from search_spaces.space import SearchSpace
 
 ROUNDS = 8
-"""Times that rejected draws are replaced before constraints count as too tight for them."""
+"""Rounds of replacing rejected draws before constraints count as too tight."""
 
 
 def feasible_draws(space: SearchSpace, rng: np.random.Generator, n: int) -> Codes:
-    """At most ``n`` feasible rows, [m, d], each active parameter drawn uniformly, so that small branches are as likely.
+    """At most ``n`` feasible rows, [m, d], each active parameter drawn uniformly, so that small branches are equally
+    likely.
 
-    Uniform draws of configurations favour a branch by what its own parameters multiply to, which may be a thousand
-    to one. Fewer than ``n`` come where constraints reject most draws.
+    Uniform draws of configurations favour a branch by the product of its parameters' sizes, which may be a thousand to
+    one. Returns fewer than ``n`` rows if constraints reject most draws.
     """
     kept: list[Codes] = []
     missing = n
@@ -31,11 +32,12 @@ def feasible_draws(space: SearchSpace, rng: np.random.Generator, n: int) -> Code
 
 
 def exchanges(space: SearchSpace, rows: Codes, rng: np.random.Generator) -> tuple[Codes, NDArray[np.intp]]:
-    """The feasible rows, [m, d], that differ from one of ``rows``, [k, d], in one parameter, and from which one, [m].
+    """The feasible rows, [m, d], that differ from one of ``rows``, [k, d], in one parameter, and the index of that row,
+    [m].
 
-    A parameter takes any other value. What that activates is drawn, where
-    :meth:`~search_spaces.space.SearchSpace.neighbour_codes` lists every combination: of a branch that holds a
-    thousand times as many configurations as its siblings these would be tens of thousands.
+    A parameter takes any other value. Newly active parameters are drawn, whereas
+    :meth:`~search_spaces.space.SearchSpace.neighbour_codes` lists every combination, which for a branch with a
+    thousand times as many configurations as its siblings would be tens of thousands.
     """
     changed: list[Codes] = []
     origins: list[NDArray[np.intp]] = []

@@ -1,4 +1,4 @@
-"""Points with one more feature for each source: what it says of a configuration."""
+"""Points with an additional feature per source: its prediction for a configuration."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from search_spaces.encoding import BlockKind, Codes, Floats
 from search_spaces.space import SearchSpace
 
 WIDTH = 6.0
-"""Normal scores from one end to the other of what is one feature's [0, 1]."""
+"""Range of normal scores that maps to a feature's [0, 1]."""
 
 
 class ScoredEncoding:
-    """An encoding with the scores of sources, scaled like features, behind it.
+    """An encoding followed by the scores of sources, scaled like features.
 
     Args:
-        encoding: to go on from.
-        means: of the sources; they take points of ``encoding``.
+        encoding: the encoding to extend.
+        means: predictions of the sources at points of ``encoding``.
     """
 
     def __init__(self, encoding: Placing, means: Sequence[SourceMean]) -> None:
@@ -29,12 +29,12 @@ class ScoredEncoding:
 
     @property
     def space(self) -> SearchSpace:
-        """Whose codes they are."""
+        """The space of the codes."""
         return self._plain.space
 
     @property
     def blocks(self) -> tuple[slice, ...]:
-        """One a parameter or feature, then one a source."""
+        """Blocks of columns: one per parameter or feature, then one per source."""
         end = max(block.stop for block in self._plain.blocks)
         return (*self._plain.blocks, *[slice(end + i, end + i + 1) for i in range(len(self._means))])
 

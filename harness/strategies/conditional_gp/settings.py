@@ -1,4 +1,4 @@
-"""What can be set, grouped by what it decides. The YAML lists all of it flat: ``conf/strategy/conditional_gp.yaml``."""
+"""Settings, grouped by purpose. The YAML lists them flat: ``conf/strategy/conditional_gp.yaml``."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ Pending = Literal["believe", "penalise", "ignore"]
 PENDING = ("believe", "penalise", "ignore")
 
 SHIFTS: Mapping[BlockKind, float] = {"category": 0.6, "number": 0.3, "feature": -0.5}
-"""Latencies were taken to change more with a derived feature, such as the accumulators that a thread holds, than with a
-parameter, and least with a category. The ablation does not show that to be worth anything (experiments/ablation)."""
+"""The assumption was that latencies change more with a derived feature, such as accumulators per thread, than with a
+parameter, and least with a category. The ablation shows no benefit (experiments/ablation)."""
 
 WIDE = (0.0, 2.0)
-"""Prior of length scales where the space cannot be listed: such a space has parameters that do nothing."""
+"""Prior of length scales in spaces too large to list, which have parameters without effect."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartSettings:
-    """What is evaluated before the model is asked.
+    """Settings of the evaluations before the model is used.
 
     Attributes:
-        initial: so many random configurations; in spaces too large to list one for two parameters at least.
-        overlapping_initial: the same while other evaluations are under way: what was asked before the first outcome
-            is random anyway.
-        draws: how these are drawn; see :class:`~.initial.InitialDesign`.
+        initial: number of random configurations; in spaces too large to list at least one per two parameters.
+        overlapping_initial: the same for overlapping evaluations, whose asks before the first outcome are random in any
+            case.
+        draws: how they are drawn; see :class:`~.initial.InitialDesign`.
     """
 
     initial: int = 7
@@ -51,9 +51,9 @@ class StartSettings:
         check(self.draws in DRAWS, "draws", self.draws, ", ".join(DRAWS))
 
     def evaluations(self, space: SearchSpace, *, listed: bool, overlapping: bool) -> int:
-        """How many outcomes of random evaluations the model waits for.
+        """The number of random evaluations that must be known before the model is used.
 
-        Without a list to choose from, a model that knows too little of a parameter is led astray by it.
+        Without a list to choose from, a model that knows too little about a parameter is misled by it.
         """
         initial = self.overlapping_initial if overlapping else self.initial
         return initial if listed else max(initial, ceil(len(space.parameters) / 2))
@@ -61,7 +61,7 @@ class StartSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetSettings:
-    """What latencies and failures are turned into.
+    """Settings of the targets of latencies and failures.
 
     Attributes:
         transform, clip_quantile, clip_slope, failure_quantile: see :func:`~.targets.targets`.
@@ -86,7 +86,7 @@ class TargetSettings:
         check(self.resolution >= 0, "resolution", self.resolution, "0 or more")
 
     def targets(self, latencies_ms: Sequence[float | None], *, listed: bool) -> Targets:
-        """Of latencies in ms, of which ``None`` is a failure, in a space that is ``listed`` or too large for it."""
+        """Targets of latencies in ms (``None`` is a failure), in a space that is ``listed`` or too large to list."""
         if not listed and self.resolution > 0:
             return level_targets(latencies_ms, self.resolution, self.failure_quantile)
         values = targets(
@@ -101,10 +101,10 @@ class TargetSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CovarianceSettings:
-    """What makes two configurations alike.
+    """Settings of the covariance of two configurations.
 
     Attributes:
-        additive: one-dimensional terms beside the product.
+        additive: use one-dimensional terms in addition to the product.
         smoothness: nu of the Matérn functions: 0.5, 1.5 or 2.5.
         features: use the derived features that the space declares.
         activity: how inactive parameters are placed: ``arc`` or ``impute``.
@@ -137,12 +137,12 @@ class CovarianceSettings:
             check(_is_number(shift), f"shifts.{kind}", shift, "a number")
 
     def shifts_of(self, kinds: Sequence[BlockKind]) -> Floats:
-        """Of each block, [J]."""
+        """The shift of each block, [J]."""
         given = self.shifts or {}
         return np.array([float(given.get(kind, SHIFTS[kind])) for kind in kinds])
 
     def priors_in(self, *, listed: bool) -> Priors:
-        """In a space that is ``listed`` or too large for it."""
+        """The priors in a space that is ``listed`` or too large to list."""
         given = {**({} if listed else {"lengthscale": WIDE}), **(self.priors or {})}
         return Priors(**{name: (float(prior[0]), float(prior[1])) for name, prior in given.items()})
 
@@ -154,7 +154,7 @@ class FitSettings:
     Attributes:
         refit_growth: refit when the number of observations has grown by this factor.
         iterations: L-BFGS iterations of a refit, which starts from the last fit.
-        max_points: refits use at most so many observations (the posterior always uses all).
+        max_points: a refit uses at most this many observations (the posterior always uses all).
     """
 
     refit_growth: float = 1.2
@@ -167,17 +167,17 @@ class FitSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcquisitionSettings:
-    """What makes a candidate worth an evaluation.
+    """Settings of the acquisition function.
 
     Attributes:
-        feasibility: weigh the improvement with the probability of success.
+        feasibility: weight the improvement by the probability of success.
         reference: improve on the lowest ``posterior`` mean at an observation, or on the lowest target ``observed``.
-        cost_weight: improvement per second to this power; 0 ignores costs.
-        overlapping_cost_weight: the same while other evaluations are under way, when seconds are what counts, and a
-            quick outcome also helps those that are asked next.
-        pending: what a configuration that waits for its outcome counts as: ``believe`` takes it to turn out as
-            predicted (kriging believer; Ginsbourger et al. 2010), ``penalise`` multiplies the improvement with one
-            minus the prior correlation to it (after González et al. 2016), ``ignore`` leaves it out.
+        cost_weight: count improvement per second to this power; 0 ignores costs.
+        overlapping_cost_weight: the same for overlapping evaluations, where time matters more and a quick outcome
+            also helps the next asks.
+        pending: treatment of pending configurations: ``believe`` assumes that they turn out as
+            predicted (kriging believer; Ginsbourger et al. 2010), ``penalise`` multiplies the improvement by one
+            minus the prior correlation with them (after González et al. 2016), ``ignore`` leaves them out.
     """
 
     feasibility: bool = True
@@ -195,13 +195,13 @@ class AcquisitionSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CandidateSettings:
-    """Which configurations the acquisition is scored over.
+    """Settings of the configurations over which the acquisition is scored.
 
     Attributes:
-        max_listed: every one of spaces up to this size; beyond, what a climb meets: see
+        max_listed: score every configuration of spaces up to this size; in larger spaces those that a climb visits, see
             :class:`~.candidate_sources.ClimbedCandidates`.
-        drawn: samples an ask in spaces that are too large to list.
-        incumbents: so many of the best configurations, and of the samples, are climbed from.
+        drawn: samples per ask in spaces too large to list.
+        incumbents: number of climbs from the best configurations, and as many from the best samples.
     """
 
     max_listed: int = 100_000

@@ -1,4 +1,4 @@
-"""What a source says of every configuration: the normal score of its rank there, seen or foretold."""
+"""A source's prediction for every configuration: the normal score of its rank there, observed or predicted."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from harness.strategies.source import SourceData
 from search_spaces.encoding import Floats
 
 FITTED, CONDITIONED, ITERATIONS = 128, 400, 25
-"""Points that hyperparameters are learned from, and that the process holds, half of each the fastest; of that fit."""
+"""Most points for learning hyperparameters, most points of the process (half of each the fastest), and L-BFGS
+iterations."""
 FAILURES = 0.9
-"""Failures there count as this quantile: what failed there most often fails here."""
+"""Failures of the source count as this quantile, since they most often fail here as well."""
 
 
 class SourceMean:
-    """Scores of a source at any point: those seen there as they are, others by a Gaussian process on them.
+    """Scores of a source at any point: observed scores as they are, others predicted by a Gaussian process.
 
     Args:
-        encoding: from codes to points.
-        source: at least one of its configurations worked.
-        priors, additive, smoothness: of the process; see :mod:`~.gp`.
+        encoding: maps codes to points.
+        source: a source with at least one success.
+        priors, additive, smoothness: settings of the process; see :mod:`~.gp`.
     """
 
     def __init__(
@@ -48,14 +49,14 @@ class SourceMean:
         return scores
 
     def spread(self, points: Floats) -> Floats:
-        """Standard deviation of the scores at points [n, D]: [n]; of those seen that of the noise."""
+        """Standard deviation of the scores at points [n, D]: [n]; for observed points that of the noise."""
         posterior, y = self._process()
         variance = posterior.predict(y, points)[1]
         seen = np.array([point.tobytes() in self._seen for point in points], dtype=bool)
         return np.sqrt(np.where(seen, 0.0, variance) + posterior.hyper.noise)
 
     def _process(self) -> tuple[Posterior, Floats]:
-        """Fitted when it is first needed: a landscape of the same space says it all without."""
+        """The process, fitted on first use: a landscape of the same space does not need it."""
         if self._posterior is None:
             priors, additive, smoothness = self._how
             some = best_and_spread(self._y, FITTED)

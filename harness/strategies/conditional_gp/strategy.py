@@ -78,7 +78,7 @@ class ConditionalGP:
         self._pending: dict[bytes, Codes] = {}
 
     def _model_over(self, encoding: Placing) -> Model:
-        """A model of the points of an encoding."""
+        """Build a model over the points of an encoding."""
         target, covariance, fit, acquisition = self._settings
         listed = self._candidates.lists(self._space)
         return Model(
@@ -96,7 +96,7 @@ class ConditionalGP:
         )
 
     def ask(self, n: int) -> Sequence[Configuration]:
-        """The ``n`` best candidates, each conditioned on what waits for its outcome; random ones at the start."""
+        """The ``n`` best candidates, each conditioned on pending evaluations; random ones at the start."""
         if self._visited.exhausted:
             return []
         initial = self._overlapping_initial if self._pending else self._initial
@@ -113,7 +113,7 @@ class ConditionalGP:
             self._costs_s.append(evaluation.compile_s + evaluation.verify_s + evaluation.benchmark_s)
 
     def start(self, evaluations: Sequence[Evaluation]) -> None:
-        """What is given is learnt like what was asked, and counts among the initial evaluations."""
+        """Learn given evaluations like asked ones; they count among the initial evaluations."""
         for evaluation in evaluations:
             self._visited.add(self._space.encode(evaluation.configuration))
         self.tell(evaluations)
@@ -150,7 +150,7 @@ class ConditionalGP:
 
     @cached_property
     def _source(self) -> CandidateSource:
-        """Prepared when the model is first asked: to list a space takes a moment."""
+        """The source of candidates, prepared on first use, since listing a space takes a moment."""
         return self._candidates_in(self._encoding)
 
     def _candidates_in(self, encoding: Placing) -> CandidateSource:

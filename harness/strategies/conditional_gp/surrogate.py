@@ -1,4 +1,4 @@
-"""A process that follows a run: refitted on a schedule, updated in between."""
+"""A Gaussian process that follows a run: refitted on a schedule, updated in between."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Surrogate:
     """Posterior over candidates for observations that mostly grow by appending.
 
     Args:
-        blocks: of columns, one a parameter or feature.
-        priors, shifts: on the logarithms of the hyperparameters; see :class:`~.gp.Priors`.
-        covariance, fit: of what kind the covariance is, and when its hyperparameters are learned.
+        blocks: blocks of columns, one per parameter or feature.
+        priors, shifts: priors on the logarithms of the hyperparameters, and their shifts; see :class:`~.gp.Priors`.
+        covariance, fit: settings of the covariance, and of when its hyperparameters are learned.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Surrogate:
         """Condition on observations x [n, D] with standardised targets y [n]; :meth:`over` comes next.
 
         Args:
-            waiting: points whose outcome is not known [k, D], believed to turn out as predicted: with the posterior
+            waiting: pending points [k, D], assumed to turn out as predicted: with the posterior
                 mean as the value this is the kriging believer of Ginsbourger et al. (2010).
         """
         self._x, self._told = x, y
@@ -80,9 +80,9 @@ class Surrogate:
         self._scored = ScoredCandidates(candidates, posterior)
 
     def _condition(self, points: Floats, posterior: Posterior, through: Posterior | ScoredCandidates) -> Floats:
-        """Have ``posterior`` hold these points and nothing else, by way of ``through``; returns their targets.
+        """Make ``posterior`` hold exactly these points, using ``through``; returns their targets.
 
-        What it holds already keeps its place: an outcome that comes in changes a target and no factor.
+        Points that it already holds keep their places: a new outcome changes a target but no factor.
         """
         order, known = _arranged(posterior.x, points)
         through.truncate(known)
@@ -91,7 +91,7 @@ class Surrogate:
         n = len(self._x)
         targets = np.concatenate([self._told, np.zeros(len(points) - n)])[order]
         waiting = order >= n
-        if waiting.any():  # what is believed to turn out as predicted changes no prediction
+        if waiting.any():  # points assumed to turn out as predicted change no prediction
             targets[waiting] = posterior.expected(targets, waiting)
         return targets
 
@@ -100,7 +100,7 @@ class Surrogate:
         return self._current.mean(self._y), self._current.variance()
 
     def best(self, observed: bool = False) -> float:
-        """The lowest posterior mean at an observation: the incumbent, without its luck; or the lowest target."""
+        """The lowest posterior mean at an observation: the incumbent without its noise; or the lowest target."""
         return float((self._y if observed else self._current.posterior.fitted(self._y)).min())
 
     @property
@@ -136,8 +136,8 @@ def _subset(y: Floats, most: int) -> slice | NDArray[np.intp]:
 
 
 def _arranged(present: Floats, points: Floats) -> tuple[NDArray[np.intp], int]:
-    """Positions of all points [n, D]: first those that are present, in the order of ``present``, as long as it has no
-    other point between them, then the rest in order; and how many are of the first kind."""
+    """Positions of all points [n, D], first the longest prefix of ``present`` among them, in its order, then the rest
+    in order; and the length of that prefix."""
     left: dict[bytes, list[int]] = {}
     for i in reversed(range(len(points))):
         left.setdefault(points[i].tobytes(), []).append(i)

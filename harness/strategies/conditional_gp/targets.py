@@ -1,4 +1,4 @@
-"""From latencies and failures to the numbers that the process is fitted to.
+"""Turn latencies and failures into the targets that the process is fitted to.
 
 Latencies of one kernel range over 30x and more, and what tells a 5x slow configuration from a 20x
 slow one says nothing about the fast ones. Two remedies: the normal scores of the ranks (Blom 1958,
@@ -23,7 +23,7 @@ Transform = Literal["clip", "rank"]
 
 
 class Targets(NamedTuple):
-    """Standardised targets, [n], and by how much less is worth an evaluation, on their scale."""
+    """Standardised targets, [n], and the least improvement worth an evaluation, on their scale."""
 
     values: Floats
     worthwhile: float = 0.0
@@ -36,16 +36,16 @@ def targets(
     clip_slope: float = 0.0,
     failure_quantile: float = 0.5,
 ) -> Floats:
-    """Standardised targets, [n], of latencies in ms, of which ``None`` is a failure.
+    """Standardised targets, [n], of latencies in ms; ``None`` is a failure.
 
     Args:
         transform: ``clip``: log latency, compressed beyond a quantile; ``rank``: normal scores of the ranks.
         clip_quantile: where compression starts (0.5: the median seen); ``None`` does not clip.
-        clip_slope: beyond it a factor of latency counts as its power of this; 0: all the same.
-        failure_quantile: failures count as this quantile of those that worked.
+        clip_slope: exponent of latency ratios beyond it; 0 makes them all equal.
+        failure_quantile: failures count as this quantile of the successes.
 
     Returns:
-        Zeros while nothing succeeded (or all latencies are equal): there is nothing to model yet.
+        Zeros if nothing succeeded or all latencies are equal, since there is nothing to model yet.
     """
     raw = np.array([np.nan if value is None else value for value in latencies_ms], dtype=float)
     worked = ~np.isnan(raw)

@@ -1,7 +1,7 @@
 """Helion's autotuners, unmodified, with measurements that come from a callback. Needs the extra ``helion``.
 
-What is replaced is what Helion lets one replace: the kernel (by a spec alone), the provider of benchmarks, and the
-function that times again what was timed already.
+Only parts that Helion allows to replace are replaced: the kernel (by a spec), the provider of benchmarks, and the
+function that re-times configurations.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ from harness.evaluation import Evaluation, Status
 from kernels.helion import NEWEST, OLDEST
 
 Look = Callable[[Sequence[Config]], list[tuple[Config, Evaluation]]]
-"""What was measured for each config: the config itself, or that of its repair."""
+"""Maps each config to what was measured: the config itself, or that of its repair."""
 
 FINAL, SEARCH = "final", "search"
 
 
 @dataclass
 class Retimings:
-    """What a search timed again: answered from memory, at no cost, and counted.
+    """Counts re-timings of a search, which are answered from memory at no cost.
 
     Attributes:
-        configurations: by phase, how many timings were asked for.
-        device_s: by phase, the seconds that Helion would have spent on them: repeats times latency.
+        configurations: number of requested timings by phase.
+        device_s: seconds that Helion would have spent on them by phase: repeats times latency.
     """
 
     phase: str = SEARCH
@@ -51,7 +51,7 @@ class Retimings:
     device_s: dict[str, float] = field(default_factory=lambda: {SEARCH: 0.0, FINAL: 0.0})
 
     def time(self, calls: Sequence[Callable[[], float]], *, repeat: int, desc: str = "") -> list[float]:
-        """``Settings.autotune_benchmark_fn``: each call returns the latency in ms that is known of it."""
+        """``Settings.autotune_benchmark_fn``: each call returns its known latency in ms."""
         del desc
         timings = [call() for call in calls]
         self.configurations[self.phase] += len(timings)
@@ -60,7 +60,7 @@ class Retimings:
 
 
 class Known:
-    """Stands for a compiled kernel: calling it tells its latency in ms."""
+    """Stands for a compiled kernel; calling it returns its known latency in ms."""
 
     def __init__(self, latency_ms: float) -> None:
         self.latency_ms = latency_ms
@@ -70,7 +70,7 @@ class Known:
 
 
 class CallbackProvider(BenchmarkProvider):  # type: ignore[misc]  # Helion may be missing where types are checked
-    """Benchmarks by asking ``look``; failures are errors or timeouts with infinite latency, as Helion has them."""
+    """Benchmarks by calling ``look``; failures are errors or timeouts with infinite latency, as in Helion."""
 
     mutated_arg_indices: Sequence[int] = ()
 
@@ -85,14 +85,14 @@ class CallbackProvider(BenchmarkProvider):  # type: ignore[misc]  # Helion may b
         raise_if_no_viable_config: bool = True,
         **unknown: object,
     ) -> list[BenchmarkResult]:
-        """One result a config, in order; it names the config that was measured, from which the search learns.
+        """One result per config, in order, with the config that was measured, from which the search learns.
 
         Args:
-            configs: what to measure.
+            configs: configs to measure.
             desc: for Helion's progress bar.
-            raise_if_no_viable_config: Helion 1.5's, for the error of a program that never compiles. Here failures
-                belong to the task, and a search goes on behind them.
-            unknown: what a later Helion may ask for.
+            raise_if_no_viable_config: an argument of Helion 1.5, for programs that never compile. Here failures
+                belong to the task, and the search continues.
+            unknown: arguments of a later Helion.
 
         Raises:
             UserError: ``unknown`` is not empty.
@@ -106,10 +106,10 @@ class CallbackProvider(BenchmarkProvider):  # type: ignore[misc]  # Helion may b
         return [_result(*measured) for measured in self._look(configs)]
 
     def setup(self) -> None:
-        """Nothing to set up."""
+        """Do nothing."""
 
     def cleanup(self) -> None:
-        """Nothing to release."""
+        """Do nothing."""
 
 
 def _result(config: Config, evaluation: Evaluation) -> BenchmarkResult:
@@ -120,7 +120,7 @@ def _result(config: Config, evaluation: Evaluation) -> BenchmarkResult:
 
 
 class SpecKernel:
-    """What a search needs of a kernel: a spec and settings."""
+    """The parts of a kernel that a search needs: a spec and settings."""
 
     def __init__(self, config_spec: ConfigSpec, settings: Settings) -> None:
         self.config_spec = config_spec
@@ -140,7 +140,7 @@ class SpecKernel:
 
 
 def quiet_settings(seed: int, retimings: Retimings, overrides: Mapping[str, Any], seeds: Sequence[Config]) -> Settings:
-    """Helion's defaults, silent, without its cache and its own compiling."""
+    """Helion's defaults, silent, without its cache and its compilation."""
     return Settings(
         autotune_config_overrides=dict(overrides),
         **({"autotune_seed_configs": tuple(seeds)} if seeds else {}),
@@ -164,12 +164,12 @@ def make_search(
     overrides: Mapping[str, Any],
     seeds: Sequence[Config] = (),
 ) -> BaseSearch:
-    """A search with the arguments that Helion itself gives it at full effort, but for ``options``.
+    """A search with Helion's own arguments at full effort, except for ``options``.
 
-    ``overrides`` are keys of a configuration that it does not tune, ``seeds`` what a user has it begin with.
+    ``overrides`` are keys of a configuration that are not tuned, ``seeds`` the configurations to begin with.
 
     Raises:
-        TypeError: an option that the algorithm does not have.
+        TypeError: the algorithm lacks an option.
     """
     kind = search_algorithms[algorithm]
     settings = quiet_settings(seed, retimings, overrides, seeds)
@@ -185,7 +185,7 @@ def make_search(
 
 
 def run_search(search: BaseSearch, retimings: Retimings) -> None:
-    """Run to the search's own end; one in which nothing works has ended too."""
+    """Run to the search's own end; a search without a success also counts as ended."""
     last = getattr(search, "final_rebenchmark_best", None)
     if last is not None:
 
@@ -195,9 +195,9 @@ def run_search(search: BaseSearch, retimings: Retimings) -> None:
 
         search.final_rebenchmark_best = final_rebenchmark_best
     with patch.object(base_search, "get_device_name", lambda *_: None):
-        search._prepare()  # it asks for a device's name, of whatever is installed, for its own log
+        search._prepare()  # asks for a device's name for its own log
     try:
         search.autotune(skip_cache=True)
-    except (exc.NoConfigFound, AssertionError):  # the latter is how its RandomSearch says so
+    except (exc.NoConfigFound, AssertionError):  # raised by its RandomSearch
         if math.isfinite(search.best_perf_so_far):
             raise

@@ -1,4 +1,5 @@
-"""What Helion itself would begin with: its default, and its compiler's suggestions. Needs the extra ``helion``."""
+"""Configurations that Helion itself begins with: its default, and its compiler's suggestions. Needs the extra
+``helion``."""
 
 from __future__ import annotations
 
@@ -13,19 +14,19 @@ from search_spaces.space import SearchSpace
 
 
 def helion_default(space: SearchSpace) -> Mapping[str, Any]:
-    """The values of ``ConfigSpec.default_config()`` by our parameters; they may break our rules.
+    """The values of ``ConfigSpec.default_config()`` by NearOpt's parameters; they may break constraints.
 
     Raises:
-        UserError: the space is of another Helion.
+        UserError: the space is from another Helion version.
     """
     return _suggested(space)[0]
 
 
 def helion_compiler_seeds(space: SearchSpace) -> list[Mapping[str, Any]]:
-    """The values of ``ConfigSpec.compiler_seed_configs``, each over the default; often there are none.
+    """The values of ``ConfigSpec.compiler_seed_configs``, each merged into the default; often empty.
 
     Raises:
-        UserError: the space is of another Helion.
+        UserError: the space is from another Helion version.
     """
     return _suggested(space)[1]
 

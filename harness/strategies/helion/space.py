@@ -1,4 +1,4 @@
-"""Our spaces as Helion sees them: its own ``ConfigSpec`` where the space came from one, else user-defined tunables."""
+"""Translate spaces for Helion: its own ``ConfigSpec`` if the space came from one, otherwise user-defined tunables."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ from search_spaces.space import SearchSpace
 
 @dataclass(frozen=True)
 class Translation:
-    """A space for Helion's searches.
+    """A space translated for Helion's searches.
 
     Attributes:
-        spec: makes a fresh ``ConfigSpec``; call it where ``target`` is visible.
-        proposal: a normalised Helion config as values of our parameters; they may break our rules.
-        config: the Helion config of what was measured in place of a proposal, not normalised. Where the configuration
+        spec: makes a fresh ``ConfigSpec``; call it while ``target`` is visible.
+        proposal: a normalised Helion config as values of NearOpt's parameters; they may break constraints.
+        config: the Helion config of what was measured in place of a proposal, not normalised. If the configuration
             has no value (an inactive parameter) the proposal's stays.
-        target: the device that Helion is to believe in.
+        target: the device that Helion should assume.
         native: whether the spec is Helion's own.
-        overrides: Helion's ``autotune_config_overrides``: what the space has pinned.
+        overrides: Helion's ``autotune_config_overrides``: the values that the space pins.
     """
 
     spec: Callable[[], ConfigSpec]
@@ -50,7 +50,7 @@ class Translation:
 
 
 def translate(space: SearchSpace) -> Translation:
-    """How Helion's searches search ``space``."""
+    """Translate ``space`` for Helion's searches."""
     description = description_of(space)
     if description is None:
         return Translation(
@@ -77,7 +77,7 @@ def translate(space: SearchSpace) -> Translation:
 def fragment(parameter: Parameter) -> ConfigSpecFragment:
     """A parameter as a tunable.
 
-    Powers of two without a gap keep their values; other numbers become their position, so that neighbours stay
+    Gapless powers of two keep their values; other numbers become their position, so that neighbours stay
     neighbours. Block sizes and warps are marked as such, by their names: Helion's searches treat them specially.
     """
     if isinstance(parameter, Permutation):
@@ -96,7 +96,7 @@ def fragment(parameter: Parameter) -> ConfigSpecFragment:
 
 
 def value_of(parameter: Parameter, value: Any) -> Any:
-    """Our value of what Helion chose for :func:`fragment`."""
+    """NearOpt's value of what Helion chose for :func:`fragment`."""
     if isinstance(parameter, Permutation):
         return tuple(value)
     return value if isinstance(parameter, Boolean) or _powers_of_two(parameter) else parameter.values[value]

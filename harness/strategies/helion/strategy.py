@@ -1,17 +1,17 @@
 """Helion's own autotuners as contenders (https://helionlang.com). Needs the extra ``helion``.
 
-Told: latencies in ms; failures are infinite latencies, timeouts marked as such, which is what Helion's own provider
-reports. Proposals that break a rule of the space, or are not in a recorded pool, are repaired by the callback adapter,
-and the search is told which configuration was measured instead. What Helion times again (its
-verification rounds and the final one) is answered with the known latency, counted, and left off the tuning clock: see
-``strategy.json`` of a run.
+It is told latencies in ms; failures are infinite latencies, timeouts marked as such, as Helion's own provider
+reports them. Proposals that break a rule of the space, or are not in a recorded pool, are repaired by the callback
+adapter, and the search is told which configuration was measured instead. Helion's re-timings (its
+verification rounds and the final one) are answered with the known latency, counted, and not charged to the tuning
+clock; see ``strategy.json`` of a run.
 
 Given evaluations (``start=…``) are Helion's ``autotune_seed_configs``, its own way to begin with a user's
-configurations: it puts them into the first population, after its default, and what it asks of them is answered from
+configurations: it puts them into the first population, after its default, and its requests for them are answered from
 memory.
 
 Helion's RandomSearch and DifferentialEvolution draw from Python's global generator, the first before it is seeded; the
-adapter gives every search a global generator of its own.
+adapter gives every search its own global generator.
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ class HelionSearch(CallbackStrategy):
 
     Args:
         space, seed, budget: see :class:`~harness.strategies.base.Strategy`.
-        algorithm: its class, of ``helion.autotuner``.
+        algorithm: its class in ``helion.autotuner``.
         compiler_seeds: whether the search starts from the configurations that Helion's compiler suggests, where
             there are any; one of them may be its default, which comes first in any case.
-        options: further arguments of the class, for instance ``count`` of RandomSearch.
+        options: further arguments of the class, such as ``count`` of RandomSearch.
 
     Raises:
-        UserError: Helion is missing, or an argument that it does not have.
+        UserError: Helion is missing, or lacks an argument.
     """
 
     ignores_budget = True
@@ -70,7 +70,7 @@ class HelionSearch(CallbackStrategy):
         if algorithm not in ALGORITHMS:
             raise UserError(f"strategy.algorithm={algorithm}: expected one of {', '.join(ALGORITHMS)}")
         with extra("helion"):
-            # First: it imports Helion where torch shows no device, and says which versions fit.
+            # Imported first: it imports Helion where torch shows no device, and says which versions fit.
             from kernels.helion.target import visible  # isort: skip
 
             from helion.runtime.config import Config
@@ -87,7 +87,7 @@ class HelionSearch(CallbackStrategy):
         def search(measure: Measure) -> None:
             try:
                 spec = translation.spec()
-            except ValueError as error:  # another Helion's space
+            except ValueError as error:  # a space from another Helion version
                 raise UserError(str(error)) from None
 
             def look(configs: Sequence[Any]) -> list[tuple[Any, Evaluation]]:
@@ -120,12 +120,12 @@ class HelionSearch(CallbackStrategy):
         super().__init__(space, adapter_seed, search, surroundings)
 
     def start(self, evaluations: Sequence[Evaluation]) -> None:
-        """Hand each to the search as a user's seed, and its outcome when it asks."""
+        """Pass each to the search as a user's seed, and its outcome when requested."""
         for evaluation in evaluations:
             self._given.append(evaluation.configuration)
             self._requests.given(evaluation)
 
     def facts(self) -> dict[str, Any]:
-        """Measured and remembered requests, and what Helion would have timed again, by phase."""
+        """Counts of measured and remembered requests, and of re-timings by phase."""
         retimings = self._retimings
         return {**super().facts(), "retimed": retimings.configurations, "retiming_device_s": retimings.device_s}

@@ -33,7 +33,7 @@ from search_spaces.flat import FlatConfiguration
 
 MS_PER_S = 1e3
 MAX_THREADS = 1_000_000_000
-"""As in Kernel Tuner's simulation mode: no limit of its own on thread blocks. The list says what is feasible."""
+"""As in Kernel Tuner's simulation mode: no limit of its own on thread blocks. The list determines feasibility."""
 ERRORS: Mapping[Status, type[ErrorConfig]] = {
     Status.COMPILE_ERROR: CompilationFailedConfig,
     Status.COMPILE_TIMEOUT: CompilationFailedConfig,
@@ -45,10 +45,10 @@ TICK_S = 1e-6
 
 
 def load(strategy: str) -> None:
-    """Import what a strategy would import while it runs: modules draw from the global generators when they are loaded.
+    """Import what a strategy would import while it runs: since modules draw from the global generators when loaded.
 
     Raises:
-        ImportError: something is not installed.
+        ImportError: a package is not installed.
     """
     import scipy.stats.qmc  # noqa: F401
 
@@ -58,13 +58,13 @@ def load(strategy: str) -> None:
 
 
 class TuningClock:
-    """What ``bayes_opt`` sees as time: evaluations take what they cost, and everything else next to nothing.
+    """The time that ``bayes_opt`` sees: evaluations take their costs, and everything else almost nothing.
 
-    It fits its model anew when its last evaluation took five times as long as its last prediction, and otherwise every
-    sixth round. By a real clock the trace would depend on the machine, and in replay the fits would become rare.
+    It refits its model when its last evaluation took five times as long as its last prediction, and otherwise every
+    sixth round. With a real clock the trace would depend on the machine, and in replay the fits would become rare.
 
     Args:
-        instant: evaluations take no time either, as in Kernel Tuner's simulation mode.
+        instant: evaluations also take no time, as in Kernel Tuner's simulation mode.
     """
 
     def __init__(self, instant: bool) -> None:
@@ -72,16 +72,16 @@ class TuningClock:
         self._now_s = 0.0
 
     def evaluated(self, done: Evaluation) -> None:
-        """Go on by the cost of an evaluation."""
+        """Advance by the cost of an evaluation."""
         self._now_s += 0.0 if self._instant else done.compile_s + done.verify_s + done.benchmark_s
 
     def perf_counter(self) -> float:
-        """As in module ``time``."""
+        """Like ``time.perf_counter``."""
         self._now_s += TICK_S
         return self._now_s
 
     def perf_counter_ns(self) -> int:
-        """As in module ``time``."""
+        """Like ``time.perf_counter_ns``."""
         return int(self.perf_counter() * 1e9)
 
     def installed(self, strategy: str) -> contextlib.AbstractContextManager[object]:
@@ -98,8 +98,8 @@ class Search:
     Attributes:
         options: ``strategy_options``.
         evaluations: ``max_fevals``: different configurations after which Kernel Tuner stops.
-        account: gets ``stopped``, what ended the search if it did not return.
-        clock: told what evaluations cost.
+        account: receives ``stopped``, the reason why the search ended without returning.
+        clock: receives the costs of evaluations.
     """
 
     flat: FlatSpace
@@ -115,7 +115,7 @@ class Search:
         Raises:
             Exception: whatever Kernel Tuner raises before its first request.
         """
-        if len(self.flat) == 1:  # of which no strategy can draw a second one
+        if len(self.flat) == 1:  # no strategy can draw a second configuration
             measure([self.flat.configuration(self.flat.rows[0])])
             return
         runner = CallbackRunner(measure, self.flat, self.clock)
@@ -149,11 +149,11 @@ class Search:
 
 
 class CallbackRunner(Runner):  # type: ignore[misc]  # Kernel Tuner may be missing where types are checked
-    """Measures by asking, and keeps the budget as Kernel Tuner's SimulationRunner does: repeats are free.
+    """Measures by callback, and counts the budget as Kernel Tuner's SimulationRunner does: repeats are free.
 
     Attributes:
         starting: closed at the first request.
-        asked: there was one.
+        asked: whether there was a request.
     """
 
     def __init__(self, measure: Measure, flat: FlatSpace, clock: TuningClock) -> None:
@@ -205,10 +205,10 @@ class CallbackRunner(Runner):  # type: ignore[misc]  # Kernel Tuner may be missi
 
 @contextlib.contextmanager
 def pyatf_as_kernel_tuner_expects_it() -> Iterator[None]:
-    """What Kernel Tuner's pyATF strategy needs until its first request.
+    """Patches that Kernel Tuner's pyATF strategy needs until its first request.
 
-    It makes a folder where it runs, prints, and gives pyATF's ``TP`` a fourth argument, the constraint's source, which
-    no published version takes (0.0.13 at most): with any of them it fails in Kernel Tuner itself.
+    It creates a folder in the working directory, prints, and passes a fourth argument, the constraint's source, to
+    pyATF's ``TP``, which no published version (up to 0.0.13) accepts, so that it fails in Kernel Tuner itself.
     """
     import pyatf
 

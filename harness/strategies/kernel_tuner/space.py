@@ -1,4 +1,4 @@
-"""A search space as Kernel Tuner sees it: a list of flat configurations."""
+"""Translate a search space for Kernel Tuner: a list of flat configurations."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from search_spaces.space import SearchSpace
 
 BLOCK_SIZES = ("block_size_x", "block_size_y", "block_size_z")
 Rule = tuple[Callable[..., bool], list[str], str]
-"""A constraint, the parameters that it takes, and its text, as Kernel Tuner hands them to pyATF."""
+"""A constraint, its parameters and its text, as Kernel Tuner passes them to pyATF."""
 
 
 class FlatSpace:
     """The feasible configurations, each with a value for every parameter.
 
     Several of Kernel Tuner's strategies depend on the order of the list: a Latin hypercube's nearest configuration, a
-    repair's first neighbour and the best of equal predictions are the first in it. So it has the order in which Kernel
-    Tuner would have made it.
+    repair's first neighbour and the best of equal predictions are the first in it. So the list has the order in which
+    Kernel Tuner would build it.
 
     Attributes:
         tune_params: values by parameter.
@@ -63,7 +63,7 @@ class FlatSpace:
         return {parameter.name: parameter.values[domain.index(value)] for parameter, domain, value in values}
 
     def as_cache(self) -> dict[str, Any]:
-        """The list in the form in which Kernel Tuner takes one without solving constraints for it."""
+        """The list in a form that Kernel Tuner accepts without solving constraints."""
         names = list(self.tune_params)
         return {
             "tune_params": self.tune_params,
@@ -73,8 +73,9 @@ class FlatSpace:
     def rules(self) -> list[Rule]:
         """Feasibility in the form from which pyATF builds its trees: a constraint for a parameter over earlier ones.
 
-        They mention what the space's own constraints and conditions do, since pyATF makes a tree for every group of
-        parameters that depend on each other; of a restricted space that those don't describe, all earlier parameters.
+        They mention the same parameters as the space's constraints and conditions, since pyATF makes a tree for every
+        group of parameters that depend on each other; for a restricted space that these do not describe, all earlier
+        parameters.
         """
         names = list(self.tune_params)
         prefixes = [set(names[: i + 1]) for i in range(len(names))]
@@ -90,7 +91,8 @@ class FlatSpace:
 
 
 def _numbers(values: list[Any]) -> list[Any]:
-    """Categories and permutations are numbered: sets of strings, which Kernel Tuner goes through, have no order."""
+    """Categories and permutations as numbers, since Kernel Tuner iterates over sets, and sets of strings have no fixed
+    order."""
     return list(range(len(values))) if any(isinstance(value, str) for value in values) else values
 
 
@@ -105,7 +107,7 @@ def _described(space: SearchSpace) -> list[set[str]] | None:
     for source in space.constraints:
         mentioned = set(Expression(source).names & names)
         while more := set[str]().union(*(conditions.get(name, ()) for name in mentioned)) - mentioned:
-            mentioned |= more  # what decides whether the constraint holds vacuously
+            mentioned |= more  # these decide whether the constraint holds vacuously
         groups.append(mentioned)
     return [involved for involved in groups if involved]
 

@@ -8,23 +8,24 @@ say. Needs the extra ``kernel-tuner``.
 * **The search** is Kernel Tuner's own code, with its defaults, behind the callback adapter: its ``Searchspace``, its
   ``CostFunc``, and a runner that asks instead of launching. ``max_fevals``, which shapes the schedules of annealing,
   local search and bayes_opt, is ``budget.evaluations``; without that limit the size of the space.
-* **Constraints** are known: Kernel Tuner gets the list of feasible configurations. It searches nothing that it has not
-  listed, so that a space beyond enumeration is refused.
-* **Order**: the list has the order in which Kernel Tuner's solver would make it, on which several strategies depend:
+* **Constraints** are known: Kernel Tuner gets the list of feasible configurations. It searches only listed
+configurations, so that a space beyond enumeration is refused.
+* **Order**: the list has the order in which Kernel Tuner's solver would make it, which several strategies depend on:
   with another order ``diff_evo``, ``adaptive_tabu_greywolf`` and ``bayes_opt`` had other results in the cross-check.
 * **Conditions**: it knows none. An inactive parameter has its first value, and a configuration is in the list once.
   Categories and permutations are numbers.
 * **Failures** are its own error configurations, which cost the largest float. ``bayes_opt`` looks for 1e20 instead, so
-  that they enter its Gaussian process: that is how it is published, and how it stays.
+  that they enter its Gaussian process: this is the published behaviour, and it is kept.
 * **Repeats** are answered from memory and free, as in Kernel Tuner's own simulation mode.
 * **Batches**: what it asks for at once (a generation, a swarm) is served as such; otherwise one at a time.
-* **Given evaluations** (``start=…``): refused. Its strategies take none; ``x0`` of some is a place, not an outcome.
+* **Given evaluations** (``start=…``): refused. Its strategies accept none; ``x0`` of some is a starting point, not an
+  outcome.
 * **Time**: ``bayes_opt`` decides by the clock when to fit its process; it sees the tuning clock.
-* **Seeds**: Kernel Tuner takes none. It draws from Python's and numpy's global generators, and (Latin hypercubes in
+* **Seeds**: Kernel Tuner accepts none. It draws from Python's and numpy's global generators, and (Latin hypercubes in
   ``bayes_opt`` and ``diff_evo``) from generators that are made without a seed: the adapter gives it seeded ones.
   Same seed, same trace, in every process.
-* **The end**: some stop before the budget (an annealing schedule, a limit of generations), and some break down on
-  spaces of few configurations, for which they were not made. What was said then is in the run's ``strategy.json``.
+* **The end**: some stop before the budget (an annealing schedule, a limit of generations), and some fail on
+spaces with few configurations, for which they were not designed. The reason is in the run's ``strategy.json``.
 """
 
 from __future__ import annotations
@@ -65,12 +66,12 @@ class KernelTuner(CallbackStrategy):
     Args:
         space, seed, budget: see :class:`~harness.strategies.base.Strategy`.
         strategy: its name in Kernel Tuner.
-        options: its ``strategy_options``; Kernel Tuner's defaults where left out.
-        instant: evaluations take no time on the clock by which ``bayes_opt`` decides when to fit: as in Kernel
+        options: its ``strategy_options``; missing ones have Kernel Tuner's defaults.
+        instant: evaluations take no time on the clock that ``bayes_opt`` uses to decide when to fit, as in Kernel
             Tuner's simulation mode, where it fits every sixth round.
 
     Raises:
-        UserError: Kernel Tuner is not installed or has no such strategy, or the space is beyond listing.
+        UserError: Kernel Tuner is not installed or has no such strategy, or the space is too large to list.
     """
 
     def __init__(
@@ -99,10 +100,10 @@ class KernelTuner(CallbackStrategy):
         super().__init__(space, seed, search)
 
     def ask(self, n: int) -> Sequence[Configuration]:
-        """As :class:`CallbackStrategy`, without the warnings of float_max in Kernel Tuner's arithmetic."""
+        """Like :class:`CallbackStrategy`, without the warnings of float_max in Kernel Tuner's arithmetic."""
         with quiet(), self._clock:
             return super().ask(n)
 
     def facts(self) -> dict[str, Any]:
-        """As :class:`CallbackStrategy`, and in ``stopped`` why the search ended, if it said so."""
+        """Like :class:`CallbackStrategy`, with the reason why the search ended, if stated, in ``stopped``."""
         return {**super().facts(), **self._account}

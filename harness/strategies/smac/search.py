@@ -17,7 +17,8 @@ MAX_LEAVES = 1 << 14
 
 
 class OrderedLocalSearch(LocalSearch):  # type: ignore[misc]  # SMAC may be missing where types are checked
-    """SMAC 2.4 lists a set of configurations, whose hashes are of strings: another order in every process."""
+    """SMAC's local search in a fixed order: SMAC 2.4 lists a set of configurations, whose order varies between
+    processes."""
 
     def _get_initial_points(self, *args: Any, **kwargs: Any) -> list[Configuration]:
         points: list[Configuration] = super()._get_initial_points(*args, **kwargs)
@@ -27,19 +28,19 @@ class OrderedLocalSearch(LocalSearch):  # type: ignore[misc]  # SMAC may be miss
 def facade(
     configspace: ConfigurationSpace, seed: int, trials: int, retrain_after: int, random_probability: float
 ) -> Facade:
-    """SMAC for so many trials, for use by ask and tell.
+    """SMAC's facade for ``trials`` trials, for use by ask and tell.
 
     Args:
-        configspace, seed: of the scenario.
-        trials: the initial design is a quarter of them at most.
+        configspace, seed: space and seed of the scenario.
+        trials: number of trials; the initial design is at most a quarter of them.
         retrain_after, random_probability: see :class:`~harness.strategies.smac.SMAC`.
     """
-    # SMAC writes what it is about to do to disk, whether or not it is told to save.
+    # SMAC writes its plans to disk even if told not to save.
     with TemporaryDirectory() as folder:
         scenario = Scenario(configspace, deterministic=True, n_trials=trials, seed=seed, output_directory=Path(folder))
         maximizer = Facade.get_acquisition_maximizer(scenario)
         maximizer._local_search = OrderedLocalSearch(configspace, seed=seed)
-        # The facade's forest, but for room for 2^20 leaves, which takes 0.1 s a tree to clear, and threads.
+        # The facade's forest without room for 2^20 leaves, which takes 0.1 s per tree to clear, and without threads.
         forest = RandomForest(
             configspace,
             log_y=True,

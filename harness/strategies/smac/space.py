@@ -1,4 +1,4 @@
-"""Our search space as ConfigSpace's, and configurations there and back. Needs the extra ``smac``."""
+"""Translate search spaces to ConfigSpace, and configurations in both directions. Needs the extra ``smac``."""
 
 from __future__ import annotations
 
@@ -34,13 +34,14 @@ MAX_CLAUSES = 256
 
 
 class ConfigSpace:
-    """What SMAC is given: hyperparameters over value indices, conditions, forbidden clauses.
+    """A space for SMAC: hyperparameters over value indices, conditions, forbidden clauses.
 
-    * Ordered parameters are ordinals (integers beyond 64 values), others categoricals, permutations one integer
-      rank an item; single values are constants.
-    * A condition that is a conjunction of memberships becomes one; parameters with any other are always active.
-    * A constraint is forbidden clause by clause if 256 suffice; both hold only where all that they mention is active,
-      in ConfigSpace as here.
+    * Ordered parameters are ordinals (integers beyond 64 values), others categoricals, permutations are one integer
+      rank per item; single values are constants.
+    * A condition that is a conjunction of memberships becomes a condition; parameters with other conditions are always
+      active.
+    * A constraint is forbidden clause by clause if 256 suffice; both apply only if all parameters they mention are
+      active, as in NearOpt.
     """
 
     def __init__(self, space: SearchSpace) -> None:
@@ -55,11 +56,12 @@ class ConfigSpace:
         for constraint in space.constraints:
             clauses = [self._clause(parts) for parts in forbidden(space, constraint, MAX_CLAUSES) or ()]
             if clauses:
-                # One a constraint: ConfigSpace draws (clauses + conditions)^2 times what it is asked for.
+                # One clause per constraint: ConfigSpace draws (clauses + conditions)^2 times as many configurations as
+                # requested.
                 self.configspace.add(clauses[0] if len(clauses) == 1 else ForbiddenOrConjunction(*clauses))
 
     def read(self, configuration: Configuration) -> dict[str, Value]:
-        """One of ConfigSpace's configurations as a proposal in our space."""
+        """A ConfigSpace configuration as a proposal in NearOpt's space."""
         given = dict(configuration)
         proposal: dict[str, Value] = {}
         for parameter, own in zip(self._parameters, self._own, strict=True):
@@ -70,9 +72,9 @@ class ConfigSpace:
         return proposal
 
     def write(self, configuration: Mapping[str, Value], proposal: Mapping[str, Value]) -> Configuration | None:
-        """Ours as ConfigSpace's; what is active only there comes from ``proposal`` or is the default.
+        """A configuration in ConfigSpace; values active only there come from ``proposal`` or are defaults.
 
-        ``None`` where that combination is forbidden.
+        ``None`` if that combination is forbidden.
         """
         values: dict[str, Any] = {}
         for parameter, own in zip(self._parameters, self._own, strict=True):
@@ -119,7 +121,7 @@ class ConfigSpace:
 
 
 def _hyperparameters(parameter: Parameter, code: int) -> list[Hyperparameter]:
-    """Those that stand for a parameter, with the default of ``code`` where it is not negative."""
+    """The hyperparameters of a parameter, with the default of ``code`` unless it is negative."""
     default = code if code >= 0 else parameter.size // 2
     name = parameter.name
     if isinstance(parameter, Permutation) and parameter.length > 1:

@@ -3,19 +3,20 @@
 Lindauer et al. (2022), *SMAC3: A Versatile Bayesian Optimization Package for Hyperparameter Optimization*; the
 method is that of Hutter, Hoos & Leyton-Brown (2011). Needs the extra ``smac``.
 
-* **Facade**: SMAC's authors have this one for categorical and conditional spaces, and the Gaussian process of
+* **Facade**: SMAC's authors recommend this one for categorical and conditional spaces, and the Gaussian process of
   ``BlackBoxFacade`` for up to about ten continuous parameters. Defaults throughout: 10 trees, EI on log cost,
-  10,000 random challengers and local search, every fifth configuration random, a Sobol design of 10 a
-  parameter and a quarter of the budget at most, a new forest every eighth configuration.
+  10,000 random challengers and local search, every fifth configuration random, a Sobol design of 10 per
+  parameter and at most a quarter of the budget, a new forest every eighth configuration.
 * **Conditions** become ConfigSpace's where they are conjunctions of memberships; see
-  :class:`~harness.strategies.smac.space.ConfigSpace`. **Constraints** become forbidden clauses likewise. What remains
-  infeasible is repaired to the nearest unvisited feasible configuration; SMAC is told about that one,
+  :class:`~harness.strategies.smac.space.ConfigSpace`. **Constraints** become forbidden clauses likewise. Other
+  infeasible proposals are repaired to the nearest unvisited feasible configuration; SMAC is told about that one,
   and the proposal stays a running trial, which is neither modelled nor proposed again.
 * **Failures** are told as crashed at the latency of the slowest success, and again when a slower one appears.
 * **Batches**: the trials of a batch are running; SMAC goes down its list of challengers. It evaluates each once
   (``deterministic``), since a configuration's samples are taken within its one evaluation.
-* **Given evaluations** (``start=…``) are told as trials of SMAC's one seed, as its ask-and-tell has it for what it did
-  not ask. They are in the model; the initial design keeps its size.
+* **Given evaluations** (``start=…``) are told as trials of SMAC's single seed, as its ask-and-tell does for
+  configurations
+that it did not ask for. They are in the model; the initial design keeps its size.
 * **Adaptation** to kernels: none. Latencies are told in units of the first success; the facade takes logs itself.
 """
 
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 
 TRIALS = 100
 SEED = 0
-"""Of every trial in SMAC's deterministic scenarios."""
+"""Seed of every trial in SMAC's deterministic scenarios."""
 DECIMALS = 9
 
 
@@ -48,8 +49,8 @@ class SMAC:
     """SMAC3 behind ask and tell.
 
     Args:
-        space, seed, budget: see :class:`~harness.strategies.base.Strategy`. The initial design is a quarter of
-            ``budget.evaluations`` at most, of 100 where there is no such limit.
+        space, seed, budget: see :class:`~harness.strategies.base.Strategy`. The initial design is at most a quarter of
+            ``budget.evaluations``, or of 100 without such a limit.
         retrain_after: configurations between two fits of the forest.
         random_probability: share of random configurations among those after the initial design.
 
@@ -84,7 +85,7 @@ class SMAC:
         self._worst = 1.0
 
     def ask(self, n: int) -> Sequence[Configuration]:
-        """Up to ``n`` of SMAC's trials; where it has none to give, random unvisited configurations."""
+        """Up to ``n`` of SMAC's trials, or random unvisited configurations if it has none."""
         asked: list[Configuration] = []
         while len(asked) < n and not self._proposals.exhausted:
             trial = self._next_trial()
@@ -120,7 +121,7 @@ class SMAC:
                 self._tell_failures(self._failed)
 
     def start(self, evaluations: Sequence[Evaluation]) -> None:
-        """Tell each as a trial of its own; one that ConfigSpace forbids is visited and not told."""
+        """Tell each as a trial of its own; one that ConfigSpace forbids counts as visited and is not told."""
         from smac.runhistory import TrialInfo
 
         for evaluation in evaluations:
@@ -140,7 +141,7 @@ class SMAC:
             return None
 
     def _instead(self, trial: TrialInfo, chosen: Configuration, proposal: Configuration) -> TrialInfo | None:
-        """The trial of a repair; ``None`` where ConfigSpace forbids it, so that SMAC can't be told."""
+        """The trial of a repair; ``None`` if ConfigSpace forbids it, so that SMAC cannot be told."""
         written = self._tree.write(chosen, proposal)
         return None if written is None else replace(trial, config=written)
 

@@ -1,4 +1,4 @@
-"""What of a space was not asked yet: all of it, or what lies in a region."""
+"""Unvisited configurations of a space, or of a region."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from search_spaces.nearest import Visited
 from search_spaces.space import SearchSpace
 
 LISTED = 100_000
-"""Larger spaces are drawn from, not looked through."""
+"""Largest space that is listed; larger ones are sampled."""
 DRAWS = 64
-"""Of which some hold to the constraints, mostly."""
+"""Draws per wanted row, of which usually some satisfy the constraints."""
 CLIMBERS = 3
 STEPS = 5
 
 
 class Candidates:
-    """Unvisited configurations.
+    """Draws unvisited configurations.
 
     Args:
-        space: theirs.
-        geometry: of the space.
-        most: rows of a call, about.
-        rng: draws them.
+        space: the search space.
+        geometry: the geometry of the space.
+        most: approximate number of rows per call.
+        rng: the generator.
 
     Attributes:
-        visited: what is no candidate any more.
+        visited: configurations that are no longer candidates.
     """
 
     def __init__(self, space: SearchSpace, geometry: Geometry, most: int, rng: np.random.Generator) -> None:
@@ -41,8 +41,8 @@ class Candidates:
         self.visited = Visited(space)
 
     def anywhere(self, n: int) -> Codes:
-        """At most ``n`` rows, one at least where one is left, each active parameter drawn uniformly and then held to
-        the constraints (uniform over all that are left where these are too tight for that)."""
+        """At most ``n`` rows, at least one if one is left, with each active parameter drawn uniformly subject to the
+        constraints (uniform over the remaining configurations if these are too tight)."""
         if (mask := self._listed()) is not None:
             free = np.flatnonzero(~mask)
             chances = draw_probabilities(self._space, self._space.codes()[free])
@@ -54,7 +54,7 @@ class Candidates:
         return np.asarray(rows[fresh][:n])
 
     def inside(self, centre: Codes, region: Region, weights: Floats) -> Codes:
-        """Rows in the region around ``centre``: all of it, or ``most`` drawn ones and what is one change away."""
+        """Rows in the region around ``centre``: all of them, or ``most`` drawn ones and those one change away."""
         if (mask := self._listed()) is not None:
             rows = self._space.codes()[~mask]
             held = rows[self._geometry.inside(rows, centre, region, weights)]
@@ -73,11 +73,11 @@ class Candidates:
         region: Region,
         weights: Floats,
     ) -> tuple[Codes, Floats]:
-        """Rows in the region, and what is met on the way up from the best of them where not all were looked at.
+        """Rows in the region, and those visited by climbs from the best of them unless all were listed.
 
         Args:
-            rows: in the region, [n, d]; scores: theirs, [n].
-            score: of any rows, larger is better.
+            rows: rows in the region, [n, d]; scores: their scores, [n].
+            score: scores any rows; larger is better.
             centre, region, weights: the region.
         """
         if self._listed() is not None:
@@ -97,7 +97,7 @@ class Candidates:
         return around[kept], origins[kept]
 
     def _listed(self) -> NDArray[np.bool_] | None:
-        """Which of the listed rows were visited, [N]; ``None`` where there are too many to look through."""
+        """Which of the listed rows were visited, [N]; ``None`` if the space is too large to list."""
         mask = self.visited.mask
         return mask if mask is not None and len(mask) <= LISTED else None
 

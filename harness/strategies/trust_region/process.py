@@ -7,8 +7,8 @@ a length scale for each number. In a space without categories k is s k_x, and s 
 authors' exp(Σ_i l_i [h_i = h'_i] / d_h) over its largest value, so that it is 1 on the diagonal.
 
 Ru et al. (2020), *Bayesian Optimisation over Multiple Continuous and Categorical Inputs*; Wan et al. (2021), *Think
-Global and Act Local*. The constant mean is the likeliest one. Formulas: Rasmussen & Williams (2006), 2.25, 2.26, 2.30,
-2.43 and 5.9.
+Global and Act Local*. The constant mean maximises the likelihood. Formulas: Rasmussen & Williams (2006), 2.25, 2.26,
+2.30, 2.43 and 5.9.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from scipy.optimize import minimize
 from search_spaces.encoding import Codes, Floats
 
 START = 0.6931
-"""Of every scale and length scale: softplus(0), where the authors' code begins."""
+"""Initial value of every scale and length scale: softplus(0), as in the authors' code."""
 START_NOISE = 0.005
 SCALES = (0.01, 20.0)
 LENGTH_SCALES = (0.01, 20.0)
 SIGNAL = (0.05, 20.0)
 NOISE = (1e-6, 0.1)
-"""The authors' interval; they leave the scales above unbounded and stop by a number of steps."""
+"""The authors' interval; they leave the scales unbounded above and stop after a number of steps."""
 SMALLEST_VARIANCE = 1e-12
 
 
@@ -50,7 +50,7 @@ class Points:
         return len(self.numbers)
 
     def joined(self, others: Points) -> Points:
-        """These, then the others."""
+        """These points followed by the others."""
         return Points(
             np.concatenate([self.numbers, others.numbers]), np.concatenate([self.categories, others.categories])
         )
@@ -58,11 +58,11 @@ class Points:
 
 @dataclass(frozen=True, slots=True)
 class Hyperparameters:
-    """Of the kernel and the noise.
+    """Hyperparameters of the kernel and the noise.
 
     Attributes:
         scales: l, [d_h].
-        lengthscales: of the numbers, [d_x].
+        lengthscales: length scales of the numbers, [d_x].
         signal: s.
         noise: variance of the observations.
         mix: λ.
@@ -76,7 +76,7 @@ class Hyperparameters:
 
     @classmethod
     def start(cls, points: Points, mix: float) -> Hyperparameters:
-        """Where a fit begins."""
+        """The starting point of a fit."""
         widths = points.categories.shape[1], points.numbers.shape[1]
         return cls(np.full(widths[0], START), np.full(widths[1], START), 1.0, START_NOISE, mix)
 
@@ -122,19 +122,19 @@ class Process:
         return self.mean + cross.T @ self._alpha, np.maximum(variance, SMALLEST_VARIANCE)
 
     def believing(self, points: Points) -> Process:
-        """The process as if what it expects at these points had been observed."""
+        """The process as if its predictions at these points had been observed."""
         return Process(self.points.joined(points), np.append(self.y, self.predict(points)[0]), self.hyper)
 
 
 def _weights(factor: Floats, y: Floats) -> tuple[float, Floats]:
-    """The likeliest constant mean m, and K^-1 (y - m), [n]."""
+    """The maximum-likelihood constant mean m, and K^-1 (y - m), [n]."""
     solved = cho_solve((factor, True), np.stack([y, np.ones_like(y)], axis=1), check_finite=False)
     mean = float(solved[:, 0].sum() / solved[:, 1].sum())
     return mean, solved[:, 0] - mean * solved[:, 1]
 
 
 def fit(points: Points, y: Floats, mix: float, iterations: int) -> Hyperparameters:
-    """Those that make y likeliest, by at most so many iterations of L-BFGS from :meth:`Hyperparameters.start`."""
+    """Maximum-likelihood hyperparameters, by at most ``iterations`` of L-BFGS from :meth:`Hyperparameters.start`."""
     objective = negative_log_likelihood(points, y, mix)
     start = Hyperparameters.start(points, mix)
     widths = start.scales.size, start.lengthscales.size
@@ -198,7 +198,7 @@ def negative_log_likelihood(points: Points, y: Floats, mix: float) -> Callable[[
 
 
 def _slope(factor: Floats, alpha: Floats) -> NDArray[np.float64]:
-    """Of minus the log likelihood with respect to the entries of the covariance, [n n]: (K^-1 - a a^T) / 2."""
+    """Gradient of minus the log likelihood with respect to the entries of the covariance, [n n]: (K^-1 - a a^T) / 2."""
     lower, _ = lapack.dpotri(factor, lower=1)
     inverse = np.tril(lower) + np.tril(lower, -1).T
     return np.asarray(0.5 * (inverse - np.outer(alpha, alpha)).ravel())

@@ -1,8 +1,8 @@
 """Trust regions around a configuration: a box in the numbers, a number of changes in the categories.
 
-What is active in only one of two configurations does not count: of two branches, the change that tells them apart is
-one change, whatever parameters each has of its own. A box never holds less than the next value up and down: between two
-values of a grid it would hold a number still.
+Parameters active in only one of two configurations do not count: the change between two branches is
+one change, independent of their own parameters. A box always holds the next value up and down, since between two
+grid values it would fix a number.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ MIDDLE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How a region grows, shrinks and ends.
+    """Rules by which a region grows, shrinks and ends.
 
     Attributes:
-        length, length_min, length_max: side of the box where a length scale is the geometric mean of all, at first, at
-            the end, and at most.
-        radius, radius_max: changed categories at first, and at most.
-        multiplier: by which a region grows and shrinks.
-        successes, failures: in a row, after which it does.
+        length, length_min, length_max: initial, final and largest side of the box, for a length scale equal to the
+            geometric mean of all.
+        radius, radius_max: initial and largest number of changed categories.
+        multiplier: factor by which a region grows and shrinks.
+        successes, failures: numbers in a row after which it grows or shrinks.
     """
 
     length: float
@@ -43,7 +43,7 @@ class Rules:
     failures: int
 
     def begin(self) -> Region:
-        """A region as it is at first."""
+        """The initial region."""
         return Region(self.length, self.radius)
 
     def after(self, region: Region, improved: bool) -> Region:
@@ -59,7 +59,7 @@ class Rules:
         return replace(region, successes=successes, failures=failures)
 
     def ended(self, region: Region) -> bool:
-        """Whether it is time to begin elsewhere; a space of one category has no radius to shrink."""
+        """Whether to begin elsewhere; a space with one category has no radius to shrink."""
         return region.length <= self.length_min or (self.radius > 1 and region.radius <= 1)
 
 
@@ -74,7 +74,7 @@ class Region:
 
 
 class Geometry:
-    """What of a space is a number, what a category, and which configurations lie in a region.
+    """The numbers and categories of a space, and membership of configurations in a region.
 
     Ordered parameters are numbers, booleans and categoricals categories, and so is each position of a permutation.
 
@@ -95,7 +95,8 @@ class Geometry:
         }
 
     def points(self, rows: Codes) -> Points:
-        """Rows of codes, [n, d], for the process: inactive numbers in the middle, inactive categories a value more."""
+        """Rows of codes, [n, d], for the process: inactive numbers in the middle, inactive categories as an extra
+        value."""
         numbers = [np.append(self._positions[i], MIDDLE)[rows[:, i]] for i in self.numbers]
         categories = [self._columns[i][rows[:, i]] if i in self._columns else rows[:, [i]] for i in self.categories]
         return Points(
@@ -113,7 +114,7 @@ class Geometry:
         return np.asarray(held & (changes <= region.radius))
 
     def draws(self, centre: Codes, region: Region, weights: Floats, n: int, rng: np.random.Generator) -> Codes:
-        """At most ``n`` feasible rows around ``centre`` in the region: any number of parameters drawn anew."""
+        """At most ``n`` feasible rows around ``centre`` in the region: with any number of parameters drawn anew."""
         values = dict(zip(self.numbers, map(np.flatnonzero, self._allowed(centre, region, weights)), strict=True))
         values |= {i: np.arange(self._space.parameters[i].size) for i in self.categories}
         values = {i: codes for i, codes in values.items() if centre[i] >= 0}
@@ -127,7 +128,7 @@ class Geometry:
         return rows[self.inside(rows, centre, region, weights)]
 
     def _allowed(self, centre: Codes, region: Region, weights: Floats) -> list[NDArray[np.bool_]]:
-        """Of each number, which of its values are in the box; all where it is inactive in the centre."""
+        """For each number, which of its values are in the box; all if it is inactive in the centre."""
         boxes = []
         for i, weight in zip(self.numbers, weights, strict=True):
             places, here = self._positions[i], int(centre[i])

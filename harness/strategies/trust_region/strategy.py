@@ -3,29 +3,30 @@
 Wan et al. (2021), *Think Global and Act Local: Bayesian Optimisation over High-Dimensional Categorical and Mixed Search
 Spaces*; trust regions after Eriksson et al. (2019), *TuRBO*. In a comparison of 47 combinations trust region and model
 mattered most: Dreczkowski, Grosnit & Bou Ammar (2023), *Framework and Benchmarks for Combinatorial and Mixed-variable
-Bayesian Optimization* (MCBO). Ours, on numpy, after the authors' code and MCBO's, with their defaults.
+Bayesian Optimization* (MCBO). NearOpt's own implementation on numpy follows the authors' code and MCBO, with their
+defaults.
 
-* **Model**: :mod:`harness.strategies.trust_region.process`, fitted anew for every ask to what was told since the region
-  began or lies in it; latencies become normal quantiles of their ranks (the authors' copula), which have no unit.
+* **Model**: :mod:`harness.strategies.trust_region.process`, refitted for every ask to evaluations told since the region
+began or inside it; latencies become normal quantiles of their ranks (the authors' copula), which have no unit.
 * **Acquisition**: the authors' augmented expected improvement on the model's mean at the centre, which is the fastest
-  configuration of the region. Every unvisited one in the region is scored, or ``candidates`` drawn in it; where the
-  space cannot be looked through the best of the drawn ones climb (for the authors' interleaved search).
-* **Region**: shrinks after ``failures`` outcomes in a row that were no 0.1% faster, grows after ``successes``; what is
-  told together is one outcome. At its smallest, or without an unvisited configuration, it begins elsewhere: at the
+  configuration of the region. Every unvisited one in the region is scored, or ``candidates`` drawn in it; in
+  spaces too large to list the best drawn ones climb (instead of the authors' interleaved search).
+* **Region**: shrinks after ``failures`` outcomes in a row that were not 0.1% faster, grows after ``successes``; a batch
+counts as one outcome. At its smallest, or without an unvisited configuration, it begins elsewhere: at the
   lowest confidence bound (1.96) under a process over the fastest of each region so far, with ``initial`` evaluations
   around it.
-* **Conditions**: an inactive number takes its middle value, and inactive is one more value of a category; the kernel
-  sees by the parents which branch it is. For regions see :mod:`harness.strategies.trust_region.region`.
-* **Constraints** hold by construction. **Failures** share the last rank. **Batches, pending evaluations**: what waits
-  is taken to come out as the model expects; hyperparameters stay.
+* **Conditions**: an inactive number takes its middle value, and "inactive" is an extra value of a category; the kernel
+  recognises the branch by the parents. For regions see :mod:`harness.strategies.trust_region.region`.
+* **Constraints** hold by construction. **Failures** share the last rank. **Batches, pending evaluations**: pending
+evaluations are assumed to come out as the model predicts; hyperparameters stay.
 * **The match**: the authors' code (in no package index; rewritten from their repository, its gradients by hand) and
   this on a bowl over three categoricals of four values and two numbers of 31, 20 seeds each: median 27.4 and 27.5%
   above the optimum after 30 evaluations, 12.9 and 11.1% after 40, 10.4 and 10.0% after 60 (Mann-Whitney p 0.5, 0.8,
-  0.9); within 5% by then 7 and 6 times. The test of this module has the bowl.
-* **Deviations**: L-BFGS for Adam's 300 steps, hence bounds on scales. The radius is a share of the number of categories
-  as in MCBO, since the authors' 20 changes are more than our spaces have categories. The first design draws each
-  parameter uniformly as theirs does, but no Latin hypercube, which constraints would tear. The process that says where
-  to begin again is not fitted to its few points. Nothing is evaluated twice.
+  0.9); within 5% after 60, 7 and 6 times. The test of this module contains the bowl.
+* **Deviations**: L-BFGS instead of Adam's 300 steps, hence bounds on scales. The radius is a share of the number of
+  categories as in MCBO, since the authors' 20 changes exceed the number of categories here. The first design draws each
+  parameter uniformly as theirs does, but is no Latin hypercube, which constraints would break. The process that chooses
+  where to begin again is not fitted to its few points. Nothing is evaluated twice.
 """
 
 from __future__ import annotations
@@ -58,13 +59,13 @@ class TrustRegion:
 
     Args:
         space, seed, budget: see :class:`~harness.strategies.base.Strategy`.
-        initial: evaluations before the model in each region.
-        candidates: scored an ask, at most.
+        initial: evaluations before the first model of each region.
+        candidates: most candidates scored per ask.
         mix: λ, between the sum (0) and the product (1) of the two kernels.
-        iterations: of L-BFGS in a fit, at most.
+        iterations: most L-BFGS iterations per fit.
         length, length_min, length_max, multiplier, successes, failures: see
             :class:`~harness.strategies.trust_region.region.Rules`.
-        radius: share of the categories that may change at first; all may at most.
+        radius: initial share of the categories that may change; it can grow to all.
     """
 
     ignores_budget = True
@@ -114,12 +115,12 @@ class TrustRegion:
         self._candidates = Candidates(space, self._geometry, candidates, self._rng)
         self._told: list[Codes] = []
         self._latencies_ms: list[float] = []
-        self._pending: dict[bytes, tuple[Codes, int]] = {}  # and which region it was asked for
+        self._pending: dict[bytes, tuple[Codes, int]] = {}  # and the region it was asked for
         self._region = self._rules.begin()
         self._begun_at: Codes | None = None
-        self._local: list[int] = []  # of what was told: asked for the present region, or before in its place
-        self._since = 0  # told since it began
-        self._bests: list[int] = []  # of what was told: the fastest of each region that was left
+        self._local: list[int] = []  # told evaluations of the present region, asked for it or inside it
+        self._since = 0  # number told since it began
+        self._bests: list[int] = []  # told evaluations: the fastest of each region that was left
 
     def ask(self, n: int) -> Sequence[Configuration]:
         """Up to ``n`` unvisited configurations, chosen one after the other."""
@@ -149,7 +150,7 @@ class TrustRegion:
                 self._begin_elsewhere()
 
     def start(self, evaluations: Sequence[Evaluation]) -> None:
-        """What is given is learnt like what was asked, and counts among the initial evaluations of the first region."""
+        """Learn given evaluations like asked ones; they count among the initial evaluations of the first region."""
         for evaluation in evaluations:
             row = self._space.encode(evaluation.configuration)
             self._candidates.visited.add(row)
@@ -166,14 +167,14 @@ class TrustRegion:
             self._latencies_ms.append(math.inf if evaluation.latency_ms is None else evaluation.latency_ms)
 
     def facts(self) -> Mapping[str, Any]:
-        """How many regions were left, and the size of the present one."""
+        """The number of regions left, and the size of the present one."""
         return {"restarts": len(self._bests), "length": self._region.length, "radius": self._region.radius}
 
     def _fastest(self) -> float:
         return min((self._latencies_ms[i] for i in self._local), default=math.inf)
 
     def _fitted(self) -> Process | None:
-        """The model of the region, what waits included; ``None`` while it is too early for one."""
+        """The model of the region, including pending evaluations; ``None`` if it is too early for one."""
         if self._since < self._initial or not math.isfinite(self._fastest()) or self._candidates.visited.exhausted:
             return None
         points, y = self._data(self._local)
@@ -182,7 +183,7 @@ class TrustRegion:
         return process.believing(self._geometry.points(np.array(waiting))) if waiting else process
 
     def _data(self, indices: Sequence[int]) -> tuple[Points, Floats]:
-        """Points and targets of some of what was told."""
+        """Points and targets of some told evaluations."""
         points = self._geometry.points(np.array([self._told[i] for i in indices]))
         return points, quantiles(np.array([self._latencies_ms[i] for i in indices]))
 
@@ -205,7 +206,7 @@ class TrustRegion:
         return np.asarray(rows[argmax_shuffled(scores, self._rng)])
 
     def _drawn(self) -> Codes:
-        """Of the first design; later the place where the region began, then others in it."""
+        """Rows of the first design; in later regions the starting point, then others in the region."""
         if self._begun_at is None:
             return np.asarray(self._candidates.anywhere(1)[0])
         if self._begun_at not in self._candidates.visited:
@@ -214,7 +215,7 @@ class TrustRegion:
         return np.asarray(self._rng.permutation(inside)[0] if len(inside) else self._candidates.anywhere(1)[0])
 
     def _begin_elsewhere(self) -> None:
-        """Leave the region for the place with the lowest confidence bound under the fastest of each so far."""
+        """Leave the region for the point with the lowest confidence bound, given the fastest of each region so far."""
         self._bests.append(min(self._local, key=self._latencies_ms.__getitem__))
         self._region, self._since = self._rules.begin(), 0
         if self._candidates.visited.exhausted:
@@ -234,13 +235,13 @@ class TrustRegion:
 
 
 def improved(before: float, now: float) -> bool:
-    """Whether the fastest became faster by 0.1%."""
+    """Whether the fastest latency improved by 0.1%."""
     if not math.isfinite(before):
         return math.isfinite(now)
-    # A ratio has no unit; its last bits, in which another unit would show, are dropped.
+    # A ratio has no unit; its last bits, which depend on the unit, are dropped.
     return round(now / before, DECIMALS) <= IMPROVED
 
 
 def quantiles(latencies_ms: Floats) -> Floats:
-    """Normal quantiles of ranks, [n]; equal ones share the last of their ranks, failures (infinite) the last of all."""
+    """Normal quantiles of ranks, [n]; ties share the last of their ranks, failures (infinite) the last of all."""
     return np.asarray(ndtri(rankdata(latencies_ms, method="max") / (len(latencies_ms) + 1)))

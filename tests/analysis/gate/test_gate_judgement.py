@@ -114,7 +114,7 @@ def test_a_baseline_that_is_too_small_is_named() -> None:
     judgement = gate(PLAN, growing(times("new", 1.3, 60)), fixed(times("base", 1, 5)))
     assert judgement.verdict is Verdict.UNDECIDED
     assert judgement.baseline_seeds > 5
-    assert f"the baseline {judgement.baseline_seeds} where it has 5" in terminal(judgement)
+    assert f"{judgement.baseline_seeds} of the baseline, which has 5" in terminal(judgement)
 
 
 def test_what_exists_is_looked_at_once() -> None:
@@ -223,7 +223,7 @@ def test_a_task_that_nobody_solved_is_in_no_mean_and_is_named() -> None:
     with_one = unsolved("base", 1, side)
     judgement = gate(PLAN, fixed(with_one), fixed(with_one))
     assert judgement.verdict is Verdict.PASS
-    assert "not compared, for no run of either side solved it: kernel-0" in terminal(judgement)
+    assert "not compared, as no run of either side solved it: kernel-0" in terminal(judgement)
     assert compare(with_one, with_one, 0.05).unsolved == ("kernel-0",)
 
 

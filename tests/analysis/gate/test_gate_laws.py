@@ -73,7 +73,7 @@ def test_noise_is_read_as_in_the_candidates_runs(landscape: Path) -> None:
 
 def test_where_the_law_is_not_known_the_task_and_the_reason_are_named(landscape: Path) -> None:
     pq.write_table(pa.Table.from_pandas(table().drop(columns="draw_probability")), landscape)
-    with pytest.raises(AnalysisError, match="by_parameter: toy: the recorded table does not say"):
+    with pytest.raises(AnalysisError, match="by_parameter: toy: the recorded table lacks the probability"):
         exact_erts("exact_random_by_parameter", {"toy": landscape}, Protocol(BUDGET, "none", {}), 0.05, Library())
 
 

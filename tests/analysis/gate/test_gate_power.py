@@ -63,7 +63,7 @@ def test_few_seeds_of_few_tasks_find_little_and_say_so() -> None:
     """The suite ci as it once was: it stated 92%."""
     judgement = unchanged("optuna_tpe", plan((3,), 1.3), tasks=3)
     assert judgement.verdict is Verdict.PASS and chance(judgement) < 0.3
-    assert "up to 3 seeds a task find a slowdown of 1.3 in" in terminal(judgement, power(judgement, 120))
+    assert "up to 3 seeds per task detect a slowdown of 1.3 in" in terminal(judgement, power(judgement, 120))
     assert "92%" not in terminal(judgement, power(judgement, 120))
 
 

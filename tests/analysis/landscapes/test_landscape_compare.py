@@ -86,7 +86,7 @@ def test_an_optimum_that_fails_or_is_absent_over_there() -> None:
     part = compare(a, b.iloc[1:])
     assert part.a_on_b is not None
     assert (part.a_on_b.is_optimum, part.a_on_b.slowdown, part.only_a) == (False, 1.25, 1)
-    assert "best of A in common (its optimum is not in B) on B: 1.2500×" in format_comparison(part, "x", "y")
+    assert "best common configuration of A (its optimum is not in B) on B: 1.2500×" in format_comparison(part, "x", "y")
 
 
 def test_search_rows_of_a_sample_are_no_part_of_the_count() -> None:

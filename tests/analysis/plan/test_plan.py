@@ -177,7 +177,7 @@ def test_support_that_random_search_without_restarts_takes_away_is_not_planned_f
         needs[speedup] = plan(file, both, [tmp_path], [0.8]).needs[0.8][THESE_TASKS]["exact_random"]
     assert (needs[4.6].verdict, needs[4.6].seeds, needs[4.6].speedup) == ("undecided", None, 6.0)
     assert needs[4.6].why.endswith(
-        "over exact_random_without_restarts the estimate is 4.60×, and support has to survive that"
+        "over exact_random_without_restarts the estimate is 4.60×, and support must hold against that"
     )
     alone = plan(file, of, [tmp_path], [0.8]).needs[0.8][THESE_TASKS]["exact_random"]
     assert alone.verdict == needs[5.5].verdict == "supported" and alone.seeds is not None
@@ -237,7 +237,7 @@ def test_the_command(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert lower <= higher
     assert main(["plan", str(file), "--results", str(study / "results")]) == 0
     text = capsys.readouterr().out
-    assert "6 tasks of 3 kernels, 10 seeds" in text and "with 80% power" in text and "each of them" in text
+    assert "6 tasks of 3 kernels, 10 seeds" in text and "with 80% power" in text and "each baseline" in text
     assert "taken as exact: the hypothesis registers no reference_error" in text and found["reference_error"] is None
 
 
@@ -264,7 +264,7 @@ def test_a_registered_error_of_the_reference_is_that_of_the_verdict(
     assert [row["axis"] for row in found["these_tasks"]] == ["evaluations", "seconds"]
     assert main(["plan", str(file), "--results", str(study / "results")]) == 0
     text = capsys.readouterr().out
-    assert "With reference_error=0.05, as the hypothesis registers" in text
+    assert "With reference_error=0.05, as registered in the hypothesis" in text
     assert "these tasks, with reference_error" in text and "new kernels, with" not in text
     assert "× in tuning seconds (1 worker each)" in text or "× in evaluations" in text
 
@@ -283,7 +283,7 @@ def test_a_hypothesis_of_one_test_alone_has_a_plan(
     [
         ({"strategies": ["mine"]}, "no runs of mine: expected those of every strategy of the hypothesis"),
         ({"baselines": ["random"]}, "quick cannot be compared with random in evaluations: expected runs or recordings"),
-        ({"strata": ["needle"]}, "no task of the strata needle: expected at least one"),
+        ({"strata": ["needle"]}, "no task in the strata needle: expected at least one"),
         ({"threshold": 0}, "threshold=0: expected a number above 0"),
     ],
 )
@@ -309,4 +309,4 @@ def test_a_task_that_was_never_solved_asks_for_longer_runs(tmp_path: Path) -> No
     file = read_hypothesis(write_hypothesis(tmp_path / "h.yaml", ONE))
     need = plan(file, never, [tmp_path]).needs[0.8][THESE_TASKS]["exact_random"]
     assert (need.seeds, need.kernels, need.speedup) == (None, None, None)
-    assert need.why == "2 of 8 tasks were never solved: expected longer runs, not more of them"
+    assert need.why == "2 of 8 tasks were never solved: expected longer runs, not more runs"

@@ -164,7 +164,7 @@ def test_chosen_tasks_and_a_target_change_the_numbers(folder: Path, tmp_path: Pa
     (figure,) = redraw([folder], tmp_path, ["speedup-evaluations"], told=told.append, choice=choice)
     data = pd.read_csv(figure.png.with_suffix(".csv"))
     assert set(data["target"]) == {0.1} and not data["task"].str.startswith("matmul").any()
-    assert told[0] == "1 of 2 tasks, as chosen: ALL is of these alone"
+    assert told[0] == "1 of 2 tasks are chosen: ALL covers only these"
 
 
 @pytest.mark.parametrize(
@@ -172,10 +172,10 @@ def test_chosen_tasks_and_a_target_change_the_numbers(folder: Path, tmp_path: Pa
     [
         ({"width": 0.5}, "--width 0.5: expected inches from 2 to 12"),
         ({"target": 0.2}, "--target 0.2: expected one of 0.01, 0.05, 0.1"),
-        ({"font": "DejaVu San"}, "--font DejaVu San: no such font here: expected DejaVu Sans"),
+        ({"font": "DejaVu San"}, "--font DejaVu San: no such font installed: expected DejaVu Sans"),
         ({"strategies": ("guide",)}, "--strategies guide: no such strategy in this study: expected guided"),
         ({"rename": {"guide": "x"}}, "--rename guide: no such strategy in this study: expected guided"),
-        ({"rename": {"guided": "better"}}, "--rename guided=better: better goes by that name"),
+        ({"rename": {"guided": "better"}}, "--rename guided=better: better already has this name"),
         ({"tasks": ("softmx",)}, "--tasks softmx: no such task or kernel in this study: expected softmax"),
     ],
 )  # fmt: skip

@@ -294,5 +294,5 @@ def test_two_studies_side_by_side(results: Path, tmp_path: Path) -> None:
     known = table[table["ratio"].notna()]
     assert len(known) and known["ratio"].to_numpy() == pytest.approx(np.ones(len(known)))
     other = write_study(tmp_path / "b", {"else-1__h100": landscape(50)}, {"random": random_order}, 2, 10)
-    with pytest.raises(AnalysisError, match="no task and strategy in both"):
+    with pytest.raises(AnalysisError, match="no task and strategy in common"):
         compare_studies(results, other, tmp_path / "none")

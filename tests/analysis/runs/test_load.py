@@ -80,7 +80,7 @@ def test_a_pipe_keeps_nobody_waiting(tmp_path: Path, name: str) -> None:
     file = tmp_path / "k-1" / "s" / "seed-0" / name
     file.unlink()
     os.mkfifo(file)
-    assert f"1 damaged (the first: {file.parent}: {name} is no file)" in refused(tmp_path)
+    assert f"1 damaged (the first: {file.parent}: {name} is not a file)" in refused(tmp_path)
 
 
 def test_a_bomb_beside_a_recording_is_not_read(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def test_equal_runs_are_equivalent_on_both(tmp_path: Path) -> None:
     assert (
         "cost of the same configurations 1.00 (90%: 1.00 to 1.01), equivalent within ±5% (6 pairs, power 100%)" in said
     )
-    assert "6 of 6 live runs are older ones that were charged for warm-ups" in said
+    assert "6 of 6 live runs are older and were charged for warm-ups" in said
     assert [row[4] for row in table.rows] == ["equivalent", "equivalent"] and len(table.data) == 2
 
 

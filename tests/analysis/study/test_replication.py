@@ -116,7 +116,7 @@ def test_runs_that_never_come_there_decide_nothing(replays: Study, tmp_path: Pat
     found = compared(study(tmp_path, 300, live=True, change=hopeless), replays, None)
     assert (found.with_recordings(), found.study) == (UNDECIDED, None)
     assert "does not tell whether it agrees with the recordings" in sentence(found)
-    assert "no task on which both came there" in sentence(found) and "study" not in sentence(found)
+    assert "no task was hit by both" in sentence(found) and "study" not in sentence(found)
     assert document(found)["speedup"]["live"]["ratio"] is None
 
 

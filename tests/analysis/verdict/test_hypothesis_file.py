@@ -76,11 +76,11 @@ def test_the_claimed_speedup_in_words() -> None:
 
 
 FAULTS: dict[str, tuple[dict[str, Any], str]] = {
-    "no version": ({"version": None}, r"version=nothing: expected 1, the version of this file's format"),
+    "no version": ({"version": None}, r"version=nothing: expected 1, the version of this format"),
     "version of another type": ({"version": "1"}, r"version='1': expected 1"),
-    "newer version": ({"version": 2, "later": 1}, r"version=2: expected 1 at most: a newer NearOpt wrote this file"),
+    "newer version": ({"version": 2, "later": 1}, r"version=2: expected at most 1: a newer NearOpt wrote this file"),
     "unknown field": ({"treshold": 5}, r"treshold: unknown field \(did you mean threshold\?\): expected version, "),
-    "no text": ({"statement": " "}, r"statement=' ': expected a text that is not empty"),
+    "no text": ({"statement": " "}, r"statement=' ': expected a non-empty text"),
     "one name instead of a list": ({"strategies": "mine"}, r"strategies='mine': expected a list of names of "),
     "no strategy": ({"strategies": []}, r"strategies=\[\]: expected a list of names"),
     "a number for a name": ({"strategies": ["mine", 3]}, r"strategies=\['mine', 3\]: expected a list of names"),
@@ -150,7 +150,7 @@ def test_every_field_has_to_be_there(name: str, tmp_path: Path) -> None:
     [
         ("- a\n- b\n", r"\['a', 'b'\]: expected a mapping with the keys version, statement"),
         ("", "nothing: expected a mapping"),
-        ("version: 1\nversion: 1\n", "not YAML: line 2: version stands twice"),
+        ("version: 1\nversion: 1\n", "not YAML: line 2: version occurs twice"),
         ("a: [1\nb: 2", "not YAML: line 2: "),
         ("? [a]\n: 1\n", "not YAML: line 1: found unhashable key"),
     ],

@@ -99,7 +99,7 @@ def test_seeds_that_lack_and_seeds_that_nobody_registered(tmp_path: Path) -> Non
     claim = replace(CLAIM, seeds=Seeds(5, 3))
     assert seeds_told(claim, study) == [
         "The hypothesis registers seeds 5 to 7, which lfbo on t (1 missing) lacks.",
-        "Seeds that the hypothesis does not register were run and count: lfbo on t.",
+        "Runs with seeds that the hypothesis does not register count too: lfbo on t.",
     ]
     assert seeds_told(CLAIM, study) == []
     file = read_hypothesis(write_hypothesis(tmp_path / "h.yaml", claim))

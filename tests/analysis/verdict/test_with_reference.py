@@ -66,7 +66,7 @@ def test_registered_it_takes_support_away_and_else_it_is_told(results: StudyResu
     claimed = replace(CLAIMED, threshold=threshold(results, disturbed))
     alone, told = judge(results, claimed), judge(results, claimed, disturbed)
     assert word(alone) == word(told) == "supported" and alone.sentence == told.sentence and alone.reference is None
-    assert told.notes[0].startswith("Post hoc, and deciding nothing")
+    assert told.notes[0].startswith("Post hoc, without effect on the verdict")
     assert told.notes[0].endswith("with it the claim would be undecided, not supported.")
     decided = judge(results, replace(claimed, reference_error=ERROR), disturbed)
     assert word(decided) == "undecided" and decided.notes[0].endswith("undecided; without it would be supported.")
@@ -163,7 +163,7 @@ def test_the_file_lies_beside_the_results_or_above(tmp_path: Path) -> None:
     found = find_reference_error([results])
     assert found is not None and (found.relative_error, found.source) == (0.02, "measured")
     write(results, relative_error=0.01)
-    with pytest.raises(AnalysisError, match=r"relative_error=0.02: expected 0.01, as in .*: one for all folders"):
+    with pytest.raises(AnalysisError, match=r"relative_error=0.02: expected 0.01, as in .*: one value for all folders"):
         find_reference_error([results])
 
 
@@ -177,7 +177,7 @@ def test_the_file_lies_beside_the_results_or_above(tmp_path: Path) -> None:
         ({"relative_error": "gone"}, "relative_error is missing: expected version, relative_error, source"),
         ({"eror": 1}, "'eror': unknown field: expected version, relative_error, source"),
         ({"version": 2}, "version=2: expected 1"),
-        ({"source": " "}, "source=' ': expected a text"),
+        ({"source": " "}, "source=' ': expected a non-empty text"),
     ],
 )
 def test_a_damaged_file_is_one_line(fields: dict[str, object], told: str, tmp_path: Path) -> None:

@@ -61,12 +61,12 @@ def test_a_study_gets_the_trials_in_ms(tmp_path: Path) -> None:
         value for value in run.evaluations["latency_ms"] if value == value
     ]
     assert study.best_value == run.evaluations["latency_ms"].min()
-    with pytest.raises(UserError, match="has 10 trials: expected none"):
+    with pytest.raises(UserError, match="has 10 trials: expected an empty study"):
         replay(TASK, study, evaluations=10, results=tmp_path)
 
 
 def test_a_study_that_maximises_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="directions maximize: expected one, minimize"):
+    with pytest.raises(UserError, match="directions maximize: expected one direction, minimize"):
         replay(TASK, optuna.create_study(direction="maximize"), results=tmp_path)
     assert not list(tmp_path.iterdir())
 
@@ -83,13 +83,13 @@ def test_a_name_that_is_no_strategy_gets_the_near_one(tmp_path: Path) -> None:
 
 
 def test_a_sweep_without_runs_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no run: expected a task"):
+    with pytest.raises(UserError, match="nothing to run: expected at least one task"):
         sweep([], ["random"], results=tmp_path)
 
 
 def test_a_dry_run_starts_and_writes_nothing(tmp_path: Path) -> None:
     for call in (replay, sweep):
-        with pytest.raises(UserError, match="dry_run=true: nothing is estimated here"):
+        with pytest.raises(UserError, match="dry_run=true: not supported here"):
             call(TASK, "random", evaluations=3, results=tmp_path / "r", overrides=["dry_run=true"])
     assert not (tmp_path / "r").exists()
 

@@ -25,8 +25,8 @@ def own_modules(tmp_path: Path) -> Iterator[None]:
 CPU_FAULTS = {
     "no_reference": ("def reference(", "def refference(", "FAIL class: NoReference.reference is missing: "),
     "no_space": ("def search_space(", "def space(", "FAIL class: NoSpace.search_space is missing"),
-    "no_dataclass": ("@dataclass(frozen=True)\n", "", "FAIL class: NoDataclass is no dataclass"),
-    "not_frozen": ("@dataclass(frozen=True)", "@dataclass", "FAIL class: NotFrozen can be changed"),
+    "no_dataclass": ("@dataclass(frozen=True)\n", "", "FAIL class: NoDataclass is not a dataclass"),
+    "not_frozen": ("@dataclass(frozen=True)", "@dataclass", "FAIL class: NotFrozen is mutable"),
     "no_dtype": ('dtype: str = "fp32"', "", "FAIL class: NoDtype.dtype is missing"),
     "own_draws": (", generator=generator)", ")", "FAIL inputs: x differs from one call to the next"),
     "not_finite": ('return {"x": torch.randn', 'return {"x": torch.inf * torch.randn', "FAIL inputs: x holds NaN"),
@@ -82,7 +82,7 @@ def test_what_is_planted_is_found(
     assert (code, err) == (1, "")
     faults = [line for line in out.splitlines() if line.startswith("FAIL")]
     assert any(says in line for line in faults), out
-    assert out.splitlines()[-1] == f"{len(faults)} to put right: {file.name}"
+    assert out.splitlines()[-1] == f"{len(faults)} to fix: {file.name}"
 
 
 @pytest.mark.parametrize(
@@ -92,19 +92,19 @@ def test_what_is_planted_is_found(
         (("my_kernls.py",), "my_kernls.py: no such file: expected my_kernels.py"),
         (("my_kernels",), "check my_kernels: expected the path of a Python file"),
         (("my_kernels.py",), "expected one of my_kernels.py:MyKernels, my_kernels.py:Second"),
-        (("my_kernels.py:Secnd",), "no such kernel in it: expected Second"),
+        (("my_kernels.py:Secnd",), "no such kernel: expected Second"),
         (("my_kernels.py:Second", "rowz=3"), "rowz=3: Second has no such field: expected rows"),
         (("my_kernels.py:Second", "rows"), "rows: expected FIELD=VALUE"),
         (("my_kernels.py:Second", "rows=many"), "rows=many: expected a whole number"),
         (("my_kernels.py:Second", "dtype=fp8"), "dtype=fp8: expected one of bf16, fp16, fp32"),
-        (("empty_of_kernels.py",), "no kernel in it: expected a class derived from kernels.simple.SimpleKernel"),
+        (("empty_of_kernels.py",), "contains no kernel: expected a class derived from kernels.simple.SimpleKernel"),
         (("unreadable.py",), "unreadable.py:2: cannot be imported: SyntaxError: "),
         (
             ("unimportable.py",),
             "unimportable.py:1: cannot be imported: ModuleNotFoundError: No module named 'no_such_module'",
         ),
         (("two-words.py",), "Python cannot import a file of this name"),
-        (("json.py",), "by this name: expected another file name"),
+        (("json.py",), "under this name: expected another file name"),
     ],
 )
 def test_a_mistake_in_the_words_is_one_line(
@@ -135,6 +135,6 @@ def test_the_small_shape_is_one_that_the_space_takes(nearopt: Nearopt, tmp_path:
         text = file.read_text()
         file.write_text(text.replace('"block < 2 * rows"]', f'"{rule}"]'))
         code, out, _ = nearopt("check", "choosy.py", "--no-compile")
-        assert code == 0 and f"compute the reference on choosy-{shape}-fp32" in out, out
+        assert code == 0 and f"match the reference on choosy-{shape}-fp32" in out, out
         file.write_text(text)
         sys.modules.pop("choosy")

@@ -67,9 +67,9 @@ def test_a_python_callable_is_run_from_its_file(nearopt: Nearopt, tmp_path: Path
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("Mine",), "new-kernel Mine: expected a name of a module"),
-        (("softmax",), "new-kernel softmax: there is a task of this name"),
-        (("json",), "new-kernel json: there is a module of this name"),
+        (("Mine",), "new-kernel Mine: expected a module name"),
+        (("softmax",), "new-kernel softmax: a task has this name"),
+        (("json",), "new-kernel json: an existing module of this name"),
         (("mine", "--kind", "cude"), "invalid choice: 'cude'"),
     ],
 )

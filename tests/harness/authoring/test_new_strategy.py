@@ -53,14 +53,14 @@ def test_what_is_written_is_tested_and_run_as_an_installed_script_does(nearopt: 
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("Mine", "expected a name of a module"),
-        ("9lives", "expected a name of a module"),
-        ("my-own", "expected a name of a module"),
-        ("../mine", "expected a name of a module"),
-        ("class", "expected a name of a module"),
-        ("lfbo", "there is a strategy of this name"),
-        ("json", "there is a module of this name"),
-        ("harness", "there is a module of this name"),
+        ("Mine", "expected a module name"),
+        ("9lives", "expected a module name"),
+        ("my-own", "expected a module name"),
+        ("../mine", "expected a module name"),
+        ("class", "expected a module name"),
+        ("lfbo", "a strategy has this name"),
+        ("json", "an existing module of this name"),
+        ("harness", "an existing module of this name"),
     ],
 )
 def test_a_name_at_fault_is_one_line(nearopt: Nearopt, tmp_path: Path, name: str, says: str) -> None:

@@ -126,8 +126,8 @@ def test_a_strategy_that_breaks_is_named(nearopt: Nearopt, tmp_path: Path, mine:
         (("random", "--observations", "10"), "--observations 10: expected 20 or more"),
         (("random", "--observations", "100000"), "--observations 100000: "),
         (("random", "--time-limit-s", "0"), "--time-limit-s 0.0: expected more than 0"),
-        (("random", "backend=live"), "profiles are replayed"),
-        (("nope",), "strategy=nope: there is no such strategy"),
+        (("random", "backend=live"), "profiles run in replay"),
+        (("nope",), "strategy=nope: no such strategy"),
         (("random", "strategy.label=x"), "strategy.label=x: expected names of strategies"),
     ],
 )

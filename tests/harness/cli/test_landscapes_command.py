@@ -79,7 +79,7 @@ def test_two_files_of_one_name_share_no_figure(nearopt: Nearopt, tmp_path: Path)
     files = [write_toy(tmp_path / folder) for folder in "ab"]
     assert nearopt("landscapes", *files)[0] == 0
     code, _, err = nearopt("landscapes", *files, "--figure", "x.png")
-    assert (code, "two files of this name" in err) == (2, True)
+    assert (code, "two files have this name" in err) == (2, True)
 
 
 def test_compare_joins_on_configurations_not_on_rows(nearopt: Nearopt, tmp_path: Path) -> None:
@@ -147,7 +147,9 @@ def test_scripts_get_both_kinds_of_random_search(nearopt: Nearopt, tmp_path: Pat
     assert whole["by_parameter_unknown"] is None
     assert whole["strata_by_parameter"] == {name: stratum(of["by_parameter"]) for name, of in whole["targets"].items()}
     assert set(part["strata_by_parameter"].values()) == {None}
-    assert part["by_parameter_unknown"] == "a sample was recorded: what its sampler rejects makes the law unknown there"
+    assert part["by_parameter_unknown"] == (
+        "a sample was recorded, and the law is unknown because of the draws that its sampler rejected"
+    )
     code, out, _ = nearopt("landscapes", exhaustive, sample)
     assert code == 0 and f"by parameter – on s__toy: {part['by_parameter_unknown']}" in out.splitlines()
 

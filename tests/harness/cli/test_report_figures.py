@@ -10,7 +10,7 @@ from harness.cli import main
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--width", "3.3"], "--width: an option of figures: expected --figure NAME with it"),
+        (["--width", "3.3"], "--width: applies to figures: expected --figure NAME"),
         (["--figure", "ranks", "--rename", "a"], "--rename a: expected OLD=NEW"),
         (["--figure", "ranks", "--target", "0.3"], "--target 0.3: expected one of"),
     ],

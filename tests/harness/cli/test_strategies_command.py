@@ -33,7 +33,7 @@ def test_a_line_each_and_all_that_is_said_of_one(nearopt: Nearopt) -> None:
     assert tpe.split()[1:3] == ["Optuna", "model"] and "constant liar" in tpe and tpe.endswith("Optuna's TPE")
     code, out, _ = nearopt("strategies", "lfbo", "smac")
     assert code == 0 and out.startswith("lfbo (NearOpt)\n  Likelihood-free") and "\n\nsmac (SMAC3)\n" in out
-    assert "  failures: examples of bad, never of good\n" in out
+    assert "  failures: bad examples, never good ones\n" in out
 
 
 def test_json_names_every_topic(nearopt: Nearopt) -> None:

@@ -43,7 +43,7 @@ def test_a_file_that_is_no_configuration_is_refused_before_hydra_reads_it(
     monkeypatch.setattr(OmegaConf, "load", lambda opened: (read.append(opened.name), load(opened))[1])
     with pytest.raises(UserError) as refused:
         Composer(tmp_path).compose(["task=softmax-4096x2560-bf16", "strategy=own"])
-    assert str(refused.value).startswith(f"{file}: not readable as configuration: ")
+    assert str(refused.value).startswith(f"{file}: cannot be read as configuration: ")
     assert words in str(refused.value)
     assert str(file) not in read
 
@@ -51,13 +51,13 @@ def test_a_file_that_is_no_configuration_is_refused_before_hydra_reads_it(
 @pytest.mark.parametrize("place", ["experiment/own.yaml", "tracker/own.yaml", "budget/own.yaml", "task/own.yaml"])
 def test_every_group_is_looked_at(tmp_path: Path, place: str) -> None:
     file = own(tmp_path, laughs(9), place)
-    with pytest.raises(UserError, match=f"{file}: not readable"):
+    with pytest.raises(UserError, match=f"{file}: cannot be read"):
         Composer(tmp_path).expand([f"{Path(place).parent}=own"])
 
 
 def test_a_search_path_of_the_users_own_is_looked_at(tmp_path: Path) -> None:
     file = own(tmp_path, laughs(9))
-    with pytest.raises(UserError, match=f"{file}: not readable"):
+    with pytest.raises(UserError, match=f"{file}: cannot be read"):
         Composer().compose([f"hydra.searchpath=[file://{tmp_path}]", "strategy=own"])
 
 

@@ -25,8 +25,8 @@ def test_the_only_kernel_of_a_file_needs_no_name(tmp_path: Path) -> None:
     ("stem", "more", "name", "said"),
     [
         ("rowsum_two", TWO, "", "expected one of .*rowsum_two.py:RowSum, .*rowsum_two.py:Second"),
-        ("rowsum_near", "", ":Rowsum", "rowsum_near.py:Rowsum: no such kernel in it: expected RowSum"),
-        ("rowsum_far", TWO, ":Matmul", "no such kernel in it: expected RowSum or Second"),
+        ("rowsum_near", "", ":Rowsum", "rowsum_near.py:Rowsum: no such kernel: expected RowSum"),
+        ("rowsum_far", TWO, ":Matmul", "no such kernel: expected RowSum or Second"),
         ("rowsum_bad", "\n\n1 / 0\n", "", "cannot be imported: ZeroDivisionError: division by zero"),
         ("rowsum_exit", "\n\nraise SystemExit(3)\n", "", "rowsum_exit.py:[0-9]+: cannot be imported: SystemExit: 3"),
         ("rowsum_zero", "\0", "", "rowsum_zero.py: cannot be imported: SyntaxError: source code string"),
@@ -36,7 +36,7 @@ def test_the_only_kernel_of_a_file_needs_no_name(tmp_path: Path) -> None:
             ":Part",
             "Part: bind, inputs, .*: required in every kernel",
         ),
-        ("random", "", "", "Python imports .*random.py by this name: expected another file name"),
+        ("random", "", "", "Python imports .*random.py under this name: expected another file name"),
         ("row-sum", "", "", "Python cannot import a file of this name"),
     ],
 )
@@ -49,5 +49,5 @@ def test_what_cannot_be_used_is_refused(tmp_path: Path, stem: str, more: str, na
 
 def test_a_file_without_a_kernel_is_refused(tmp_path: Path) -> None:
     (tmp_path / "no_kernel_at_all.py").write_text("from kernels.cpu import CpuKernel\n")
-    with pytest.raises(UserError, match="no kernel in it: expected a class derived from"):
+    with pytest.raises(UserError, match="contains no kernel: expected a class derived from"):
         read_kernel_file(str(tmp_path / "no_kernel_at_all.py"))

@@ -39,7 +39,7 @@ def test_rules(composer: Composer, overrides: list[str], rules: Rules | None) ->
         ("rules.compile_factor=0.5", "rules.compile_factor=0.5: expected a number more than 1"),
         ("rules.compile_quantile=0.5", "rules.compile_quantile=0.5: expected rules.compile_factor as well"),
         ("rules.sample_error=2", "rules.sample_error=2.0: expected a number between 0 and 0.5"),
-        ("rules=hopless", "rules=hopless: there is no such rules: expected hopeless"),
+        ("rules=hopless", "rules=hopless: no such rules: expected hopeless"),
         ("+rules.factor=2", "rules.factor"),
         ("rules.compile_factor=fast", "fast"),
         ("rules=null", "rules"),

@@ -37,7 +37,7 @@ def test_a_backend_that_knows_no_workers_is_not_told_of_any() -> None:
         ({"schedule": "asynch"}, "schedule=asynch: expected async"),
         ({"schedule": "async"}, "schedule=async: needs workers=W"),
         ({"workers": 0}, "workers=0: expected a whole number from 1"),
-        ({"workers": 4, "batch": 4}, "workers=4 batch=4: both set how many"),
+        ({"workers": 4, "batch": 4}, "workers=4 batch=4: both set the number of configurations"),
         ({"workers": 4, "schedule": "async", "batch": 2}, "workers=4 batch=2"),
         ({"workers": 4, "backend": {**REPLAY, "compile_workers": 4}}, "backend.compile_workers=4: both set"),
         ({"workers": 4, "ask_ahead": True}, "needs schedule=async"),

@@ -25,14 +25,14 @@ def test_words_paths_and_sizes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (document("siblin"), "source=siblin: not there: expected sibling"),
-        (document("/nowhere/x"), "source=/nowhere/x: not there: expected sibling, "),
+        (document("siblin"), "source=siblin: no such path: expected sibling"),
+        (document("/nowhere/x"), "source=/nowhere/x: no such path: expected sibling, "),
         (document(3), "source=3: expected sibling, "),
         (document([]), r"source=\[\]: expected sibling, "),
         (document(["sibling", "sibling"]), "expected each source once"),
         (document("sibling", 0), "source_evaluations=0: expected a whole number, 1 or more"),
         (document("sibling", None, 0), "source_runs=0: expected a whole number, 1 or more"),
-        (document(None, 5), "source_evaluations=5: expected source= with it"),
+        (document(None, 5), "source_evaluations=5: expected source= as well"),
     ],
 )
 def test_what_is_no_source_is_refused_in_one_line(given: dict[str, object], said: str) -> None:

@@ -38,12 +38,12 @@ def test_a_file_that_changed_is_read_again(tmp_path: Path) -> None:
         ("defualt", None, "start=defualt: no such file: expected default"),
         ("{folder}/none.json", None, "no such file: expected default, compiler, or the path of a JSON or YAML file"),
         ("", None, "start=: expected default"),
-        ("{folder}/a.json", "[{]", "a.json: not readable as JSON or YAML"),
-        ("{folder}/a.yaml", "a: [", "a.yaml: not readable as JSON or YAML"),
-        ("{folder}/a.json", "{}", "expected a list of one configuration or more"),
-        ("{folder}/a.json", "[]", "expected a list of one configuration or more"),
+        ("{folder}/a.json", "[{]", "a.json: cannot be read as JSON or YAML"),
+        ("{folder}/a.yaml", "a: [", "a.yaml: cannot be read as JSON or YAML"),
+        ("{folder}/a.json", "{}", "expected a list of at least one configuration"),
+        ("{folder}/a.json", "[]", "expected a list of at least one configuration"),
         ("{folder}/a.json", '[{"a": 1}, 7]', r"[1]=7: expected a configuration"),
-        ("{folder}", None, "not readable as JSON or YAML"),
+        ("{folder}", None, "cannot be read as JSON or YAML"),
     ],
 )
 def test_what_is_neither_is_one_line(tmp_path: Path, option: str, text: str | None, said: str) -> None:

@@ -57,7 +57,9 @@ def test_of_several_recordings_the_librarys_own_device_is_meant(
     assert find_landscape("a-1", None).stem == "a-1__h100"
     assert find_landscape("a-1", "h200").stem == "a-1__h200"
     assert find_landscape("c-1", None).stem == "c-1__h200"
-    with pytest.raises(UserError, match=r"backend\.device: b-1 is recorded on several: expected one of a100, h200"):
+    with pytest.raises(
+        UserError, match=r"backend\.device: b-1 is recorded on several devices: expected one of a100, h200"
+    ):
         find_landscape("b-1", None)
 
 

@@ -13,7 +13,7 @@ from harness.errors import UserError
 from harness.evaluation import Status
 from harness.formats.imports import import_file
 from harness.landscapes.landscape import Landscape, read_landscape
-from tests.harness.formats.samples import EXTERNAL, NOT_HERE, by_x_and_mode, cache, imported, t4
+from tests.harness.formats.samples import EXTERNAL, NOT_HERE, by_x_and_mode, cache, import_document, imported, t4
 
 
 def test_it_agrees_with_the_cache(tmp_path: Path) -> None:
@@ -333,3 +333,20 @@ def test_the_a100_recording_is_the_same_in_both_formats(tmp_path: Path, space: s
     ok = np.isfinite(cached.latency_ms)  # the T4 form has no benchmark cost: the stand-in is right within some percent
     assert np.median(listed.costs_s[ok, 2] / cached.costs_s[ok, 2]) == pytest.approx(1.0, abs=0.05)
     assert cached.metadata["recording"]["sha256"] == listed.metadata["recording"]["sha256"]
+
+
+@pytest.mark.parametrize(
+    ("unit", "own", "words"),
+    [
+        ("miliseconds", "", "latency 1.5 ms to 2 ms, read as ms, as metadata.timeunit says"),
+        ("seconds", "", "latency 1500 ms to 2000 ms, read as s, as metadata.timeunit says"),
+        (None, "", "latency 1500 ms to 2000 ms, read as s, without a metadata.timeunit"),
+        (None, "ms", "read as ms, the unit of measurement time"),
+    ],
+)
+def test_the_unit_is_printed_with_the_range(tmp_path: Path, unit: str | None, own: str, words: str) -> None:
+    document = t4()
+    document["metadata"] = {} if unit is None else {"timeunit": unit}
+    for result in document["results"]:
+        result["measurements"][0]["unit"] = own
+    assert import_document(tmp_path, document).line().endswith(words)

@@ -67,7 +67,7 @@ def test_too_few_seeds_leave_it_undecided(gate: Gate, tmp_path: Path) -> None:
     assert code == 3
     more = json.loads((tmp_path / "g.json").read_text())["more_seeds"]
     assert 10 < more < 200  # two geometric sides over four tasks: 2 / (4 seeds) = 1 / 143
-    assert f"about {more} more seeds a task (--seeds {more + 3})" in out
+    assert f"about {more} more seeds per task (--seeds {more + 3})" in out
     suite = ElementTree.parse(tmp_path / "g.xml").getroot()  # where the exit code is not 0 it is not green
     assert (suite.get("errors"), suite.get("failures"), suite.get("skipped")) == ("1", "0", "0")
     assert suite.find("testcase[@name='verdict']/error") is not None
@@ -234,7 +234,7 @@ def test_bad_input_is_one_line(gate: Gate, arguments: list[str], said: str) -> N
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"looks": [8, 8]}, "looks=[8, 8]: expected rising numbers of seeds"),
+        ({"looks": [8, 8]}, "looks=[8, 8]: expected increasing numbers of seeds"),
         ({"looks": [1]}, "expected 2 seeds or more"),
         ({"alpha": 0.7}, "alpha=0.7: expected a number, more than 0 and less than 0.5"),
         ({"evaluations": 1.5}, "evaluations=1.5: expected a number, more than 0"),
@@ -257,7 +257,7 @@ def test_a_suite_at_fault_is_one_line(gate: Gate, tmp_path: Path, changes: dict[
 @pytest.mark.parametrize("bomb", BOMBS)
 def test_a_suite_that_stands_for_too_much_is_one_line(tmp_path: Path, bomb: str) -> None:
     (tmp_path / "s.yaml").write_text(BOMBS[bomb])
-    with pytest.raises(UserError, match=r"--suite .*s\.yaml: not readable: ") as caught:
+    with pytest.raises(UserError, match=r"--suite .*s\.yaml: cannot be read: ") as caught:
         load_suite(str(tmp_path / "s.yaml"))
     assert str(caught.value).isprintable()
 

@@ -230,7 +230,7 @@ def test_truncated_missing_and_foreign_files(tmp_path: Path) -> None:
     data = path.read_bytes()
     for cut in (0, 3, len(data) // 2, len(data) - 1):
         path.write_bytes(data[:cut])
-        with pytest.raises(UserError, match="not a readable Parquet file"):
+        with pytest.raises(UserError, match="cannot be read as Parquet"):
             read_landscape(path)
     with pytest.raises(UserError, match="cannot be read"):
         read_landscape(tmp_path / "absent.parquet")

@@ -59,7 +59,7 @@ def test_a_worker_that_dies_costs_no_other_run(tmp_path: Path, launcher: str) ->
     code, out, err = finish(tmp_path, given)
     if code:  # joblib cannot tell whose worker died, so that it tries again itself
         assert code == 1 and ", 1 failed" in out, (out, err)
-        assert err.count("the same command goes on with it") == 1 and "Traceback" not in err
+        assert err.count("the same command resumes it") == 1 and "Traceback" not in err
         assert len(traces(tmp_path / "results")) == 2
         code, out, err = finish(tmp_path, given)
     assert code == 0, err
@@ -130,7 +130,7 @@ def test_a_library_that_is_missing_is_one_line(tmp_path: Path, monkeypatch: pyte
 def test_live_runs_are_not_put_where_they_cannot_have_a_gpu_alone(tmp_path: Path) -> None:
     asked = expand(tmp_path, "backend._target_=harness.backends.live.open_live")
     runs = list(enumerate(asked.runs))
-    with pytest.raises(UserError, match="joblib knows no GPUs"):
+    with pytest.raises(UserError, match="joblib does not assign GPUs"):
         list(JoblibLauncher().launch(runs, asked.options, lambda *_: None))
     with pytest.raises(UserError, match="runs_per_job=2: expected 1"):
         list(SubmititLauncher("slurm", runs_per_job=2).launch(runs, asked.options, lambda *_: None))

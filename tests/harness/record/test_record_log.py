@@ -50,7 +50,9 @@ def test_a_line_that_was_changed_is_named(tmp_path: Path, old: bytes, new: bytes
     path.write_bytes(data.replace(old, new))
     changed = path.read_bytes()
     for ask in (lambda: read_log(path), lambda: written(path, 2)):
-        with pytest.raises(UserError, match=rf"line {line}: not as it was written: .*: restore the file, or truncate"):
+        with pytest.raises(
+            UserError, match=rf"line {line}: changed after it was written: .*: restore the file, or truncate"
+        ):
             ask()
     assert path.read_bytes() == changed
 
@@ -75,5 +77,5 @@ def test_an_older_log_is_read_and_its_lines_are_counted(tmp_path: Path) -> None:
         log.drawn(2, "key-2")
     assert read_log(path).draws[2] == "key-2"
     path.write_bytes(path.read_bytes().replace(b"key-1", b"key-9"))
-    with pytest.raises(UserError, match="line 7: not as it was written"):
+    with pytest.raises(UserError, match="line 7: changed after it was written"):
         read_log(path)

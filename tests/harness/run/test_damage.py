@@ -43,7 +43,7 @@ def test_a_pipe_in_place_of_the_configuration_keeps_nobody_waiting(tmp_path: Pat
     file = run(tmp_path) / "config.yaml"
     file.unlink()
     os.mkfifo(file)
-    with pytest.raises(UserError, match=r"damaged: config\.yaml is no file: move it away"):
+    with pytest.raises(UserError, match=r"damaged: config\.yaml is not a file: move it away"):
         run(tmp_path)
 
 
@@ -245,7 +245,7 @@ def test_a_log_that_was_changed_is_not_trusted(
     changed = b"".join([*lines[:4], edited(lines[4], **values), *lines[5:]])
     log.write_bytes(changed)
     told = {damage(log.parent), run_state(log.parent).message, study_status(tmp_path / "results").runs[-1].message}
-    assert told == {"evaluations.jsonl, line 5: not as it was written: its check is that of another line"}
+    assert told == {"evaluations.jsonl, line 5: changed after it was written: its checksum is that of another line"}
     folder = run(tmp_path, *STOPS, "resume=retry_failed")
     assert trace(folder) == expected
     assert (folder / "aborted-0/evaluations.jsonl").read_bytes() == changed
@@ -286,7 +286,7 @@ def test_lines_after_older_ones_have_checks_that_hold_these_too(
     mixed = log.read_bytes().splitlines(keepends=True)
     assert [b'"check"' in line for line in mixed] == [False] * 6 + [True] * 6 and damage(log.parent) == ""
     log.write_bytes(b"".join([edited(mixed[0], latency_ms=1e-3), *mixed[1:]]))
-    assert "line 7: not as it was written" in damage(log.parent)
+    assert "line 7: changed after it was written" in damage(log.parent)
 
 
 @pytest.mark.parametrize("left", [0, 1, 100, -40])

@@ -94,7 +94,11 @@ def test_a_whole_number_of_batches_goes_on(tmp_path: Path) -> None:
     ("first", "then", "said"),
     [
         ((10, "batch=4"), (20, "batch=4"), "its last batch may have been smaller than batch=4"),
-        ((9, "workers=2", "schedule=async"), (12, "workers=2", "schedule=async"), "in an asynchronous run"),
+        (
+            (9, "workers=2", "schedule=async"),
+            (12, "workers=2", "schedule=async"),
+            "the last asks of an asynchronous run",
+        ),
         ((9,), (8,), "budget.evaluations was 9, now 8"),
         ((9,), (20, "backend.noise=none"), "backend."),
         ((9, "budget.seconds=1000"), (20, "budget.seconds=10"), "budget.seconds was 1000"),
@@ -129,7 +133,7 @@ def test_a_strategy_that_does_not_declare_it_says_why(tmp_path: Path) -> None:
     path = run(tmp_path, 5, *mine).path
     before = files(path)
     with pytest.raises(
-        OtherRun, match=r"evaluations=5, which cannot go on to .*=9: Planner does not declare"
+        OtherRun, match=r"evaluations=5, which cannot be extended to .*=9: Planner does not declare"
     ) as caught:
         run(tmp_path, 9, *mine)
     assert files(path) == before and "\n" not in str(caught.value) and "choose another results=" in str(caught.value)

@@ -122,7 +122,7 @@ def test_the_command_line_says_what_it_left_and_how_to_go_on(
 
     code, out, _ = nearopt(*one)
     assert code == 1
-    assert out.startswith("failed before (ArithmeticError: enough), resume=retry_failed tries again: results/toy")
+    assert out.startswith("failed before (ArithmeticError: enough), resume=retry_failed retries it: results/toy")
 
     code, out, err = nearopt("run", "-m", *one[1:], "jobs=1", "seed=range(0,4)")
     assert code == 1

@@ -219,7 +219,7 @@ def test_without_it_config_yaml_says_nothing_of_it_and_another_run_is_refused(tm
         ([{"schedule": "split_k"}], r"\[0\]: parameter 'block' is active and has no value"),
         ([dict(START[1]), {**START[1], "block": 7}], r"\[1\]: block=7 is not among its values"),
         ([{**START[0], "block": 128, "factor": 8}], r"\[0\]: constraint 'block \* factor <= 512' is broken"),
-        ([dict(START[1]), dict(START[1])], r"\[1\]: .* is there twice"),
+        ([dict(START[1]), dict(START[1])], r"\[1\]: .* occurs twice"),
         ([{**START[1], "colour": "red"}], r"unknown parameter 'colour'"),
     ],
 )

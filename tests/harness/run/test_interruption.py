@@ -46,7 +46,7 @@ def test_ctrl_c_is_one_line_and_the_same_command_resumes(tmp_path: Path, jobs: i
     assert cut.returncode == 130
     *_, last = err.splitlines()
     assert last == (
-        "nearopt: interrupted (0 of 4 runs are over, the others keep their evaluations); the same command resumes"
+        "nearopt: interrupted (0 of 4 runs finished; the others keep their evaluations); the same command resumes"
     )
     assert "Traceback" not in err
     assert not list(results.rglob("DONE"))

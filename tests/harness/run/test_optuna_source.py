@@ -48,8 +48,8 @@ def test_trials_are_observations(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("study", "words"),
     [
-        ({"direction": "maximize"}, "study softmax-64: directions maximize: expected one, minimize"),
-        ({"directions": ["minimize", "minimize"]}, "directions minimize, minimize: expected one"),
+        ({"direction": "maximize"}, "study softmax-64: directions maximize: expected only minimize"),
+        ({"directions": ["minimize", "minimize"]}, "directions minimize, minimize: expected only minimize"),
     ],
 )
 def test_other_objectives_are_refused(tmp_path: Path, study: dict[str, object], words: str) -> None:
@@ -89,5 +89,5 @@ def test_a_storage_is_not_written_to_whatever_it_is_called(tmp_path: Path) -> No
 
 def test_a_storage_without_a_study_is_refused(tmp_path: Path) -> None:
     optuna.storages.RDBStorage(f"sqlite:///{tmp_path / 'empty.db'}")
-    with pytest.raises(UserError, match=r"empty\.db: no study in it: expected one"):
+    with pytest.raises(UserError, match=r"empty\.db: contains no study: expected a study"):
         observed(tmp_path / "empty.db", Source(("empty.db",)), seed=0)

@@ -91,11 +91,11 @@ REPAIRED: dict[str, tuple[Damage, str]] = {
     "truncated": (truncated, "evaluations.parquet is not the one whose digest DONE has"),
     "one byte": (one_byte, "evaluations.parquet is not the one whose digest DONE has"),
     "too early": (too_early, "evaluations.parquet has 12 rows, DONE says 20"),
-    "parquet a folder": (folder_for("evaluations.parquet"), "evaluations.parquet is no file"),
-    "log a folder": (folder_for("evaluations.jsonl"), "evaluations.jsonl is no file"),
-    "DONE a folder": (folder_for("DONE"), "DONE is no file"),
-    "FAILED a folder": (folder_for("FAILED"), "FAILED is no file"),
-    "environment a folder": (folder_for("environment.json"), "environment.json is no file"),
+    "parquet a folder": (folder_for("evaluations.parquet"), "evaluations.parquet is not a file"),
+    "log a folder": (folder_for("evaluations.jsonl"), "evaluations.jsonl is not a file"),
+    "DONE a folder": (folder_for("DONE"), "DONE is not a file"),
+    "FAILED a folder": (folder_for("FAILED"), "FAILED is not a file"),
+    "environment a folder": (folder_for("environment.json"), "environment.json is not a file"),
     "no config": (no_config, "DONE without config.yaml"),
     "bad FAILED": (bad_failed, "FAILED is not readable"),
 }
@@ -145,7 +145,7 @@ def a_file_for_it(run: Path) -> None:
 
 REFUSED: dict[str, tuple[Damage, str]] = {
     "DONE": (text_for("DONE"), "DONE is not readable"),
-    "config a folder": (folder_for("config.yaml"), "config.yaml is no file"),
+    "config a folder": (folder_for("config.yaml"), "config.yaml is not a file"),
     "a file": (a_file_for_it, "is a file where a run's folder belongs"),
 }
 

@@ -139,7 +139,7 @@ def test_a_backend_that_ends_nothing_is_refused_with_rules(tmp_path: Path) -> No
     config = replace(one.runs[0], backend={"_target_": f"{__name__}.unending", "landscape": str(path)})
     with pytest.raises(UserError) as error:
         execute(config, one.options)
-    assert str(error.value).startswith(f"rules.sample_error=0.01: {__name__}.unending ends no evaluation early")
+    assert str(error.value).startswith(f"rules.sample_error=0.01: {__name__}.unending cannot end evaluations early")
     assert not (tmp_path / "r").exists()
     assert execute(replace(config, rules=None), one.options).evaluations == 100
 

@@ -93,7 +93,9 @@ def test_a_landscape_is_seen_whole_and_is_on_record(tmp_path: Path) -> None:
 def test_without_it_nothing_is_said_and_a_strategy_that_cannot_learn_is_refused(tmp_path: Path) -> None:
     config = content(run(tmp_path, *LEARNS).path / contract.CONFIG)
     assert "source" not in config and Learns.seen == ()
-    with pytest.raises(UserError, match=r"source=.*: strategy random: .*RandomSearch learns from no source") as error:
+    with pytest.raises(
+        UserError, match=r"source=.*: strategy random: .*RandomSearch cannot learn from sources"
+    ) as error:
         run(tmp_path, "strategy=random", "strategy.label=random", f"source={source(tmp_path)}")
     assert "\n" not in str(error.value) and not (tmp_path / "r" / TASK / "random").exists()
     with pytest.raises(UserError, match=r"holds a run of another configuration.*source was None, now"):
@@ -153,7 +155,7 @@ def test_the_task_itself_is_never_a_source(tmp_path: Path) -> None:
     renamed = write_toy(tmp_path, "mine__x", shape={"n": 8}, dtype="bf16")
     result = run(tmp_path, *LEARNS, f"source=[{renamed},{source(tmp_path)}]")
     assert [seen.facts.task for seen in Learns.seen] == ["toy-16x16-bf16"]
-    assert result.learned_from.endswith("mine__x is left out: it is the task itself")
+    assert result.learned_from.endswith("mine__x is ignored: it is the task itself")
 
 
 def test_a_word_finds_the_nearest_recording() -> None:
@@ -169,7 +171,7 @@ def test_a_word_finds_the_nearest_recording() -> None:
     assert of(task, "sibling_shape") == ["softmax-16384x2560-bf16__h200"]
     every = of(task, "sibling_shapes")
     assert len(every) == 4 and not any("4096x2560" in name for name in every)
-    with pytest.raises(UserError, match=r"source=sibling: helion_softmax.*: none of the recordings"):
+    with pytest.raises(UserError, match=r"source=sibling: helion_softmax.*: there is no other recording"):
         of("helion_softmax-16384x2560-bf16__h200", "sibling")
 
 
@@ -205,17 +207,19 @@ def test_spaces_are_aligned_by_name_and_value() -> None:
     assert data.latencies_ms == (2.0, None) and data.statuses == (Status.OK, Status.RUN_TIMEOUT)
     assert account.told() == (
         "other: 2 configurations of 7 evaluations: 1 with values that this space lacks; "
-        "1 without a value of a parameter of this space; 1 infeasible here; 2 the same here as another; without extra"
+        "1 without a value of a parameter of this space; 1 infeasible here; 2 equal to another one here; without extra"
     )
 
 
 def test_a_source_of_which_nothing_fits_is_one_line(tmp_path: Path) -> None:
     other = Path("experiments/landscapes/softmax-512x65536-bf16__h100.parquet")
-    with pytest.raises(UserError, match=r"nothing of it can be evaluated here: softmax-512x65536-bf16__h100: 0 conf"):
+    with pytest.raises(
+        UserError, match=r"none of its configurations can be evaluated here: softmax-512x65536-bf16__h100: 0 conf"
+    ):
         run(tmp_path, *LEARNS, f"source={other}")
     empty = tmp_path / "empty"
     empty.mkdir()
-    with pytest.raises(UserError, match=r"no run in it: expected a run's directory or a results folder"):
+    with pytest.raises(UserError, match=r"contains no run: expected a run's directory or a results folder"):
         run(tmp_path, *LEARNS, f"source={empty}")
 
 

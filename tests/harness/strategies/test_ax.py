@@ -52,6 +52,7 @@ class TestAxModelling(TestAx):
     }
 
 
+@pytest.mark.slow
 def test_the_model_is_reached_and_told_about_repairs() -> None:
     space = spaces.conditional()
     strategy = Ax(space, np.random.SeedSequence(0), Budget())

@@ -65,7 +65,7 @@ def best(strategy: Strategy, space: SearchSpace, outcome: Outcome = smooth_laten
     return min(e.latency_ms for e in done if e.latency_ms is not None)
 
 
-@pytest.mark.parametrize("made", [spaces.plain, spaces.permuted])
+@pytest.mark.parametrize("made", [spaces.plain, pytest.param(spaces.permuted, marks=pytest.mark.slow)])
 def test_it_finds_near_optimal_kernels_where_random_does_not(made: Callable[[], SearchSpace]) -> None:
     space = made()
     optimum = min(smooth_latency(space, configuration) for configuration in space.enumerate())
@@ -128,6 +128,7 @@ def spent_s(cost_weight: float) -> float:
     return float(np.mean(costs))
 
 
+@pytest.mark.slow
 def test_cost_awareness_saves_seconds() -> None:
     assert spent_s(1.0) < 0.75 * spent_s(0.0)
 
@@ -183,6 +184,7 @@ def test_recordings_without_costs_are_searched_as_if_costs_were_ignored() -> Non
     assert traces[0] == traces[1]
 
 
+@pytest.mark.slow
 def test_a_batch_is_not_a_cluster() -> None:
     """Conditioned on its own picks, a batch lies further apart than the best four scores of one posterior."""
     space = spaces.plain()
@@ -206,6 +208,7 @@ def test_a_batch_is_not_a_cluster() -> None:
     assert np.mean(batches) > 1.2 * np.mean(bests)
 
 
+@pytest.mark.slow
 def test_an_ask_updates_and_refits_as_rarely_as_stated(monkeypatch: pytest.MonkeyPatch) -> None:
     """What an ask of a listed space costs, counted; tests/benchmarks/ask_latency.py says it in ms."""
     fitted: list[int] = []

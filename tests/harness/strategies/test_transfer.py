@@ -76,6 +76,7 @@ class TestGuidedGP(StrategyContract):
         return GuidedGP(space, seed, budget, [source_of(space)])
 
 
+@pytest.mark.slow
 class TestTransferGP(StrategyContract):
     """As ``conf/strategy/transfer_gp.yaml`` composes it."""
 
@@ -183,7 +184,10 @@ def evaluations_until_best(strategy: Strategy, space: SearchSpace) -> int:
     return next((e.index + 1 for e in done if e.latency_ms == best), 61)
 
 
-@pytest.mark.parametrize("made", [GuidedGP, CopulaThompson, GuidedTPE])
+@pytest.mark.parametrize(
+    "made",
+    [pytest.param(GuidedGP, marks=pytest.mark.slow), CopulaThompson, pytest.param(GuidedTPE, marks=pytest.mark.slow)],
+)
 def test_with_a_true_source_they_need_fewer_evaluations_than_without(made: Any) -> None:
     space = spaces.plain()
     guided = [

@@ -82,7 +82,7 @@ def test_a_disk_that_takes_nothing_more_ends_the_sweep(
     monkeypatch.setattr("harness.run.execute.write_reference", refuse)
     code, out, err = nearopt(*sweep(tmp_path, "jobs=1"))
     assert (code, out) == (2, "")
-    assert os.strerror(number) in err and "the same command goes on from there" in err
+    assert os.strerror(number) in err and "the same command resumes" in err
 
 
 @pytest.mark.parametrize("number", [errno.ENOENT, errno.EACCES, errno.ENOTDIR, errno.EISDIR, errno.EIO, errno.ESTALE])

@@ -105,7 +105,7 @@ def test_a_run_of_another_process_is_come_back_to(
     results = sweep(asked.runs, asked.options)
     assert all(isinstance(result, RunResult) for result in results)
     assert len(traces(tmp_path / "results")) == 4
-    assert "waiting for 1 runs that another process is at" in capsys.readouterr().err
+    assert "waiting for 1 runs of other processes" in capsys.readouterr().err
 
 
 def test_the_display_counts_runs_evaluations_and_the_time_left(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def test_a_full_disk_is_one_line_and_nothing_finished_is_lost(tmp_path: Path, sm
         filler.write(bytes(800 * 1024))
     code, _, err = finish(tmp_path, given[0])
     assert code == 2
-    check_one_line(err, "No space left on device", "the same command goes on from there")
+    check_one_line(err, "No space left on device", "the same command resumes")
     kept = traces(small_disk)
     assert 0 < len(kept) < len(expected), "the disk was too large or too small to test anything"
     assert kept.items() <= expected.items()
@@ -71,7 +71,7 @@ def test_a_file_cut_short_by_the_system_is_one_line(tmp_path: Path) -> None:
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[1] == resource.RLIM_INFINITY
     code, _, err = finish(tmp_path, given, limit)
     assert code == 2
-    check_one_line(err, "File too large", "the same command goes on from there")
+    check_one_line(err, "File too large", "the same command resumes")
     logs = list((tmp_path / "results").rglob("evaluations.jsonl"))
     assert [log.stat().st_size for log in logs] == [65536], "cut in the middle of a line"
     assert finish_here(tmp_path, given)[0] == 0

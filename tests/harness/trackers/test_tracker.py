@@ -103,7 +103,7 @@ def test_a_tracker_that_breaks_costs_a_line_and_nothing_else(
     assert trace(broken.path) == expected
     assert (broken.path / "DONE").exists()
     assert not (broken.path / "FAILED").exists()
-    assert capsys.readouterr().err == "nearopt: tracker: ConnectionError: no network (the run goes on)\n"
+    assert capsys.readouterr().err == "nearopt: tracker: ConnectionError: no network (the run continues)\n"
     assert Keeps.events[-1] == ("finish", "failed", None)
 
 

@@ -184,7 +184,7 @@ def test_names_are_kept_to_what_the_server_takes() -> None:
 @pytest.mark.parametrize(
     ("option", "words"),
     [
-        ({"project": "p" * 129}, "tracker.project=pppppppppppppppppppp…: 129 characters: W&B takes 128"),
+        ({"project": "p" * 129}, "tracker.project=pppppppppppppppppppp…: 129 characters: expected at most 128 for W&B"),
         ({"group": "g" * 129}, "tracker.group="),
         ({"project": "a/b"}, "tracker.project=a/b: W&B takes none of"),
         ({"project": ""}, "tracker.project: empty"),

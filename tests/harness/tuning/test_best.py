@@ -121,7 +121,7 @@ def test_recordings_have_a_line_each_and_a_file_that_is_none_is_left_out(nearopt
 
 def test_what_is_not_there_is_said_in_a_line(nearopt: Nearopt, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    for path, said in (("nosuch", "not there"), ("empty", "no run in it")):
+    for path, said in (("nosuch", "no such path"), ("empty", "contains no run")):
         code, out, err = nearopt("best", path)
         assert (code, out, err.count("\n")) == (2, "", 1) and f"{path}: {said}" in err
 
@@ -132,7 +132,7 @@ def test_a_triton_config_names_every_parameter(nearopt: Nearopt, tmp_path: Path)
     assert line == "triton.Config({'BLOCK': 128, 'order': (1, 0), 'flat': True}, num_warps=4, num_stages=3)"
     assert triton_config({"block": 3}) is None and triton_config({"pid_type": "flat", "num_warps": 4}) is None
     code, out, _ = nearopt("best", "--triton", write_toy(tmp_path))
-    assert (code, out) == (0, f"# no kernel written in Triton:  # {TASK}\n")
+    assert (code, out) == (0, f"# not a Triton kernel:  # {TASK}\n")
 
 
 def test_a_lucky_reading_wins_nothing_where_more_is_known() -> None:

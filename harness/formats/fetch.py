@@ -1,0 +1,139 @@
+"""An archive of landscapes from a folder or a plain URL: every file is checked against SHA256SUMS, or is not there.
+
+What is there and right is not fetched again, so that the same command resumes. A file that is there and differs is
+nobody's to replace: it is named before anything is fetched. Each file appears whole, under its checksum, and SHA256SUMS
+last of all: a folder that has it is complete.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field
+from http.client import HTTPException
+from pathlib import Path
+from typing import IO
+from urllib.error import HTTPError
+
+from harness.errors import UserError
+from harness.formats.archive import CHECKSUMS
+from harness.formats.archive_source import Listed, Unreached, reached, said_of
+from harness.system.atomic import replacing, writing
+
+CHUNK = 1 << 18
+MAX_FILE = 1 << 33
+"""Bytes: a server that never ends must not fill the disk."""
+
+
+class _Wrong(Exception):
+    """One file that is not what the list says; the others may be."""
+
+
+@dataclass
+class Fetched:
+    """What became of the files.
+
+    Attributes:
+        fetched, there: relative paths of those that came now, and that were there.
+        size: bytes that came now.
+        faults: why a file did not come.
+    """
+
+    fetched: list[str] = field(default_factory=list)
+    there: list[str] = field(default_factory=list)
+    size: int = 0
+    faults: list[str] = field(default_factory=list)
+
+
+def fetch(listed: Listed, out: Path, told: Callable[[str], None]) -> Fetched:
+    """Bring the files of an archive into the folder ``out``.
+
+    Args:
+        told: called with each file's path when it is there.
+
+    Raises:
+        UserError: a file in ``out`` differs from the archive's, the source cannot be reached any more, or a file cannot
+            be written. What came until then stays, whole.
+    """
+    found = Fetched()
+    missing = _missing(listed, out, found, told)
+    for digest, path in missing:
+        try:
+            with reached(listed.source, path):
+                found.size += _take(listed, path, digest, out / path)
+        except _Wrong as wrong:
+            found.faults.append(f"{listed.source}: {path}: {wrong}")
+            continue
+        found.fetched.append(path)
+        told(path)
+    if not found.faults:
+        with writing(out / CHECKSUMS), replacing(out / CHECKSUMS) as written:
+            written.write_bytes(listed.text)
+    return found
+
+
+def _missing(listed: Listed, out: Path, found: Fetched, told: Callable[[str], None]) -> list[tuple[str, str]]:
+    """The files that are not there yet.
+
+    Raises:
+        UserError: others are there, and differ.
+    """
+    if out.exists() and not out.is_dir():
+        raise UserError(f"-o {out}: exists and is no folder: expected one for the archive")
+    missing, other = [], []
+    for digest, path in listed.files:
+        target = out / path
+        if not target.exists():
+            missing.append((digest, path))
+        elif target.is_file() and _digest_of(target) == digest:
+            found.there.append(path)
+            told(path)
+        else:
+            other.append(str(target))
+    if other:
+        more = f" and {len(other) - 1} more differ" if len(other) > 1 else " differs"
+        raise UserError(
+            f"{other[0]}{more} from the archive's: nothing was fetched: expected another -o, or it moved away"
+        )
+    return missing
+
+
+def _digest_of(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _take(listed: Listed, path: str, digest: str, target: Path) -> int:
+    """Bring one file, and its size in bytes.
+
+    Raises:
+        _Wrong: it is not there, or is not what the list says.
+    """
+    try:
+        stream = listed.opened(path)
+    except HTTPError as error:
+        with closing(error):
+            raise _Wrong(f"HTTP {error.code} {error.reason}") from None
+    except FileNotFoundError:
+        raise _Wrong("no such file") from None
+    with closing(stream), writing(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(target) as written, written.open("wb") as file:
+            sha256, size = hashlib.sha256(), 0
+            while chunk := _chunk(stream):
+                size += len(chunk)
+                sha256.update(chunk)
+                if size > MAX_FILE:
+                    raise _Wrong(f"more than {MAX_FILE >> 30} GiB")
+                file.write(chunk)
+            if sha256.hexdigest() != digest:
+                raise _Wrong(f"its {size} bytes have SHA-256 {sha256.hexdigest()[:12]}…: expected {digest[:12]}…")
+    return size
+
+
+def _chunk(stream: IO[bytes]) -> bytes:
+    try:
+        return stream.read(CHUNK)
+    except (OSError, HTTPException) as error:
+        raise Unreached(said_of(error)) from None

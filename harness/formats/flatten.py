@@ -1,0 +1,118 @@
+"""Configurations with lists, absent values and any names become configurations of one value a parameter.
+
+A list is a parameter for each of its elements, ``block_sizes_0``; one that is an order of 0 … n-1 in every row stays
+whole, a permutation. A value that a row does not have is null, which is a value of its own. Names become identifiers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from keyword import iskeyword
+from pathlib import Path
+from typing import Any
+from unicodedata import normalize
+
+from harness.errors import UserError
+from harness.formats.values import check_value, shown
+from search_spaces.parameter import MAX_PERMUTATION_LENGTH
+
+MAX_PARAMETERS = 1_000
+MAX_DEPTH = 4
+
+
+def flattened(path: Path, wheres: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The rows' configurations with the same names and one scalar or permutation for each.
+
+    Args:
+        path: of the file, for messages about a name.
+        wheres: each row's place in the file, for messages about a value.
+        rows: values by name, as in the file.
+
+    Raises:
+        UserError: naming the value that no parameter can take, or two names that are one identifier.
+    """
+    columns: dict[str, list[Any]] = {}
+    for i, row in enumerate(rows):
+        for name, value in row.items():
+            if name not in columns:
+                columns[name] = [None] * len(rows)
+            columns[name][i] = value
+    flat = _unfolded(path, columns)
+    for name, values in flat.items():
+        for where, value in zip(wheres, values, strict=True):
+            check_value(f"{where}: {name}", value)
+    return [dict(zip(flat, values, strict=True)) for values in zip(*flat.values(), strict=True)] if flat else []
+
+
+def domains(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """The values that occur of each name, in the order in which they first occur; true is not 1."""
+    found: dict[str, dict[Any, Any]] = {name: {} for name in (rows[0] if rows else ())}
+    for row in rows:
+        for name, value in row.items():
+            key = tuple(value) if isinstance(value, list) else value
+            found[name].setdefault((isinstance(value, bool), key), value)
+    return {name: list(values.values()) for name, values in found.items()}
+
+
+def identifier(name: str) -> str:
+    """The name of a parameter for any text; empty where nothing of it can stand."""
+    text = (
+        re.sub(r"\W+", "_", normalize("NFKC", name)).strip("_") if not name.isidentifier() else normalize("NFKC", name)
+    )
+    return f"p_{text}" if text and (not text.isidentifier() or iskeyword(text)) else text
+
+
+def _unfolded(path: Path, columns: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
+    open_ = dict(columns)
+    for _ in range(MAX_DEPTH):
+        folded = [name for name, values in open_.items() if any(map(_is_list, values)) and not _all_orders(values)]
+        if not folded:
+            break
+        open_ = {
+            element: values
+            for name, column in open_.items()
+            for element, values in (_elements(path, name, column) if name in folded else [(name, column)])
+        }
+        if len(open_) > MAX_PARAMETERS:
+            raise UserError(f"{path}: more than {MAX_PARAMETERS} values in a configuration: expected fewer")
+    named: dict[str, str] = {}
+    for name in open_:
+        short = identifier(name)
+        if not short:
+            raise UserError(f"{path}: parameter {shown(name)}: expected a name with a letter in it")
+        if short in named:
+            raise UserError(
+                f"{path}: parameters {shown(named[short])} and {shown(name)}: both are {short}: expected two names"
+            )
+        named[short] = name
+    return {short: _listed(open_[name]) for short, name in named.items()}
+
+
+def _elements(path: Path, name: str, values: Sequence[Any]) -> list[tuple[str, list[Any]]]:
+    """A column of lists as one column for each element; a scalar among lists stands for each element."""
+    length = max(len(value) for value in values if _is_list(value))
+    if length > MAX_PARAMETERS:
+        raise UserError(f"{path}: {shown(name)} has {length} values: expected at most {MAX_PARAMETERS}")
+    return [
+        (f"{name}_{i}", [(value[i] if i < len(value) else None) if _is_list(value) else value for value in values])
+        for i in range(length)
+    ]
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list | tuple)
+
+
+def _all_orders(values: Sequence[Any]) -> bool:
+    """Whether every value is an order of 0 … n-1, of one length."""
+    if not all(_is_list(value) for value in values):
+        return False
+    length = len(values[0])
+    whole = all(len(value) == length and all(type(part) is int for part in value) for value in values)
+    return 2 <= length <= MAX_PERMUTATION_LENGTH and whole and all(sorted(v) == list(range(length)) for v in values)
+
+
+def _listed(values: list[Any]) -> list[Any]:
+    """Tuples as lists: that is what JSON has, and what fingerprints are taken of."""
+    return [list(value) if isinstance(value, tuple) else value for value in values]

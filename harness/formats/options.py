@@ -1,0 +1,37 @@
+"""What a user says of a file that the file does not say itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+REPEATS = ("samples", "first")
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """Options of ``nearopt landscapes import``, as they are typed.
+
+    Attributes:
+        format: its name in the registry; ``None`` finds it by the file's content.
+        config_columns, time_column, status_column: of a table.
+        unit: of the latencies.
+        repeats: what several rows of one configuration are: ``samples`` of it, or all but the ``first`` are left out.
+    """
+
+    format: str | None = None
+    config_columns: tuple[str, ...] = ()
+    time_column: str | None = None
+    status_column: str | None = None
+    unit: str | None = None
+    repeats: str | None = None
+
+    def given(self) -> dict[str, object]:
+        """Those that were given and that not every format takes, by option."""
+        every = {
+            "--config-columns": self.config_columns,
+            "--time-column": self.time_column,
+            "--status-column": self.status_column,
+            "--unit": self.unit,
+            "--repeats": self.repeats,
+        }
+        return {name: value for name, value in every.items() if value}
