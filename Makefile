@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 # Kernels run in Triton's interpreter and replays in worker processes, so that more threads would only compete.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: quickstart test test-all test-helion lint clean claim claim-first claim-rerun
+.PHONY: quickstart test test-all test-helion lint clean claim claim-first claim-rerun docs
 .DEFAULT_GOAL := quickstart
 
 $(INSTALLED): pyproject.toml constraints.txt
@@ -39,6 +39,13 @@ claim-rerun: $(INSTALLED)
 	@NEAROPT=$(BIN)/nearopt $(CLAIM)/run.sh results/claim_2 $(JOBS)
 	@$(BIN)/nearopt report results/claim_2 --hypothesis $(CLAIM)/hypothesis.yaml -o report/claim_2
 
+# The pages as a site without outside fonts or scripts, with the leaderboard: site/index.html.
+docs: $(INSTALLED)
+	@$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	@$(BIN)/python -m sphinx -q -W --keep-going -c experiments/site -b html . site
+	@$(BIN)/python -m experiments.leaderboard.build -o site/leaderboard
+	@echo site/index.html
+
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -68,4 +75,4 @@ test-helion: $(HELION_ENVIRONMENTS)
 		.venv-helion-$$version/bin/python -m pytest $(HELION_TESTS) || exit 1; done
 
 clean:
-	rm -rf $(VENV) .venv-helion-* quickstart .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-helion-* quickstart site .mypy_cache .ruff_cache .pytest_cache .hypothesis

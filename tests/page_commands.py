@@ -15,9 +15,13 @@ README = "README.md"
 PAGES = (
     "harness/README.md",
     "harness/tuning/README.md",
+    "harness/measure/README.md",
+    "harness/gate/README.md",
+    "harness/trackers/README.md",
     "analysis/README.md",
     "harness/strategies/README.md",
     "kernels/README.md",
+    "kernels/helion/README.md",
     "harness/formats/README.md",
 )
 MARKS: Mapping[str | None, str] = {

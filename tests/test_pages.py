@@ -10,8 +10,21 @@ import pytest
 
 from tests.harness.formats.foreign_files import FILES
 from tests.harness.measure.devices import has_device
-from tests.page_commands import MARKS, PAGES, README, ROOT, Command, check, commands, environment, marked, write_shims
+from tests.page_commands import (
+    MARKS,
+    PAGES,
+    README,
+    ROOT,
+    Command,
+    check,
+    commands,
+    environment,
+    execute,
+    marked,
+    write_shims,
+)
 
+GPU = pytest.mark.skipif(not has_device(), reason="these commands measure on a GPU, and there is none here")
 EXAMPLE = ROOT / "tests/plugins/nearopt_example"
 # As pip installs into an environment, but into a folder of the test's own and without a network.
 INTO_SITE = "-q --disable-pip-version-check --no-index --no-deps --no-build-isolation --upgrade --target {site}"
@@ -38,12 +51,32 @@ def test_every_command_of_a_page_works(page: str, shell: dict[str, str], tmp_pat
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not has_device(), reason="these commands measure on a GPU, and there is none here")
+@GPU
 @pytest.mark.parametrize("page", [page for page in PAGES if marked(page, "gpu")])
 def test_every_command_for_a_gpu_works(page: str, shell: dict[str, str], tmp_path: Path) -> None:
     installs = [command for command in marked(page, None) if command.text.startswith("pip install")]
     for command in [*installs, *marked(page, "gpu")]:
         check(command, tmp_path / "work", shell)
+
+
+@pytest.mark.gpu
+@pytest.mark.slow
+@GPU
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("page", [page for page in PAGES if marked(page, "gpu-long")])
+def test_every_long_command_for_a_gpu_works(page: str, shell: dict[str, str], tmp_path: Path) -> None:
+    for command in marked(page, "gpu-long"):
+        check(command, tmp_path / "work", shell, limit_s=3600)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(has_device(), reason="there is a GPU")
+@pytest.mark.parametrize("page", [page for page in PAGES if marked(page, "gpu", "gpu-long")])
+def test_without_a_gpu_a_command_for_one_says_so(page: str, shell: dict[str, str], tmp_path: Path) -> None:
+    for command in marked(page, "gpu", "gpu-long"):
+        done = execute(command, tmp_path / "work", shell, limit_s=120)
+        assert done.returncode == 2, f"{command.text}: {done.stderr}"
+        assert done.stderr.count("\n") == 1, done.stderr
 
 
 @pytest.mark.parametrize("page", [README, *PAGES])

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.stats import t
@@ -158,28 +159,42 @@ def left_out(found: pd.DataFrame) -> str:
 
 
 def draw(found: pd.DataFrame, strategy: str) -> Figure:
-    """Speedup against difficulty, a panel a baseline, a dot a task, with the line of the regression on difficulty."""
+    """Speedup against difficulty, a panel a baseline, a dot a task.
+
+    Kernels of the first table have a marker and a colour each, and the solid line of their own regression; the others
+    are grey, and the dashed line is the regression over all.
+    """
     models = fits(found)
-    kernels = sorted(found["kernel"].unique())
+    kernels = sorted(found.loc[found["first"], "kernel"].unique())
     with paper():
         figure = Figure(figsize=(7.0, 3.0), layout="constrained")
         panels = figure.subplots(1, len(BASELINES), sharey=True)
         for panel, (baseline, words) in zip(panels, BASELINES.items(), strict=True):
             rows = found[found["baseline"] == baseline]
+            others = rows[~rows["first"]]
+            if len(others):
+                panel.plot(others["expected"], others["speedup"], "o", mfc="none", mec="0.6", ms=4, label="development")
+                _line(panel, rows, models[baseline][ALONE], color="0.6", ls="--", label="all kernels")
             for kernel, marker, colour in zip(kernels, MARKERS, COLOURS, strict=False):
                 of = rows[rows["kernel"] == kernel]
-                panel.plot(of["expected"], of["speedup"], ls="", marker=marker, color=colour, ms=4, label=kernel)
-            x = np.array([rows["expected"].min(), rows["expected"].max()])
-            level, slope = models[baseline][ALONE].estimate
-            panel.plot(x, np.exp(level) * (x / 100) ** slope, color="0.3", lw=1)
-            panel.axhline(1.0, color="0.7", lw=0.8, zorder=0)
-            log_x(panel, 0.8 * x[0], 1.25 * x[1])
+                panel.plot(of["expected"], of["speedup"], ls="", marker=marker, color=colour, ms=4.5, label=kernel)
+            own = models[baseline].get(STUDY, models[baseline][ALONE])
+            _line(panel, rows[rows["first"]], own, color="0.2", ls="-", label="these kernels")
+            panel.axhline(1.0, color="0.8", lw=0.8, zorder=0)
+            log_x(panel, 0.8 * rows["expected"].min(), 1.25 * rows["expected"].max())
             speedup_axis(panel, 0.8 * found["speedup"].min(), 1.25 * found["speedup"].max(), "y")
-            panel.set_xlabel(f"expected evaluations, {words}")
+            panel.set_xlabel(f"evaluations that random search needs,\n{words}")
         panels[0].set_ylabel(f"speedup of {strategy}")
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside right upper", fontsize=7, frameon=False)
     return figure
+
+
+def _line(panel: Axes, rows: pd.DataFrame, fit: Fit, color: str, ls: str, label: str) -> None:
+    """The regression on difficulty over the range of ``rows``."""
+    x = np.array([rows["expected"].min(), rows["expected"].max()])
+    level, slope = fit.estimate
+    panel.plot(x, np.exp(level) * (x / 100) ** slope, color=color, ls=ls, lw=1, label=label)
 
 
 def main(given: Sequence[str] | None = None) -> int:
@@ -197,12 +212,14 @@ def main(given: Sequence[str] | None = None) -> int:
     every = tasks(arguments.speedups, arguments.strategy)
     found = every[every["hits"] > 0]
     arguments.output.mkdir(parents=True, exist_ok=True)
-    columns = ["task", "kernel", "baseline", "expected", "speedup", *MORE]
+    columns = ["task", "kernel", "first", "baseline", "expected", "speedup", *MORE]
     save(draw(found, arguments.strategy), arguments.output / "law", found[columns])
     table(found).to_csv(arguments.output / "law-fit.csv", index=False, float_format="%.4g")
     print(table(found).to_string(index=False, float_format=lambda value: f"{value:.2f}"))
     for baseline, models in fits(found).items():
-        print(sentence(arguments.strategy, baseline, models[ALONE]))
+        for name, whose in ((STUDY, "these kernels alone"), (ALONE, "all kernels")):
+            if name in models:
+                print(f"{whose}: {sentence(arguments.strategy, baseline, models[name])}")
     if said := left_out(every):
         print(said)
     return 0

@@ -1,4 +1,4 @@
-"""``nearopt fetch``: an archive of landscapes, from a folder or over a plain URL."""
+"""``nearopt fetch``: copy an archive of landscapes from a folder or a plain URL."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ def _run(arguments: argparse.Namespace) -> int:
 
 FETCH = Command(
     name="fetch",
-    summary="bring an archive of landscapes here, checked",
+    summary="copy an archive of landscapes, checked by checksums",
     description=(
-        "Bring what `nearopt landscapes archive` wrote into a folder, from another folder or a plain web server.\n"
-        "Every file is checked against SHA256SUMS: one that differs does not come, and no half file stays. What is\n"
-        "there and right is not fetched again: the same command resumes. A file that is there and differs is left as\n"
-        "it is, and nothing is fetched until it is moved away."
+        "Copy an archive that `nearopt landscapes archive` wrote, from another folder or a plain web server. Every\n"
+        "file is checked against SHA256SUMS: a file that differs is refused, and no partial file is left behind.\n"
+        "Files that are already there are skipped, so that the same command resumes. An existing file that differs is\n"
+        "never replaced: nothing is fetched then."
     ),
     examples=(
         "nearopt fetch https://HOST/landscapes -o landscapes",

@@ -50,7 +50,7 @@ def _check_of_a_file(folder: Path, options: ReadOptions) -> None:
     """Refuse what is said of one file where a folder is given."""
     given = [*options.given(), *(["--format"] if options.format else [])]
     if given:
-        raise UserError(f"{given[0]}: {folder} is a folder, whose files say this themselves: expected one file with it")
+        raise UserError(f"{given[0]}: {folder} is a folder: expected one file with {given[0]}")
 
 
 def run_export(files: Sequence[Path], format_: str | None, out: Path | None) -> None:

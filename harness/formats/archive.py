@@ -29,7 +29,7 @@ def write_archive(files: Sequence[Path], out: Path, told: Callable[[str], None],
     """Write the archive of these landscapes into the folder ``out``.
 
     Args:
-        url: where it will lie, for its card.
+        url: where it will be published, for its card.
         told: called with the name of each landscape when it is written.
 
     Raises:

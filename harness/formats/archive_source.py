@@ -1,4 +1,4 @@
-"""Where an archive of landscapes is, a folder or a plain URL, and its list of files, SHA256SUMS."""
+"""Open an archive of landscapes, in a folder or at a plain URL, and read its list of files, SHA256SUMS."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from harness.system.text import one_line
 
 SCHEMES = ("http", "https", "file")
 TIMEOUT_S = 30.0
-"""Without a byte."""
+"""Longest wait for the next bytes of a server, in s."""
 MAX_LIST = 1 << 24
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 
 
 class Unreached(Exception):
-    """The source failed in the middle of a file; told apart from a disk that does."""
+    """The source failed while a file was being read; a failure of the local disk is an OSError."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """An archive's list of files.
+    """The list of files of an archive.
 
     Attributes:
         source: where it is: a folder, or a URL without its query.
@@ -50,7 +50,7 @@ class Listed:
 
 
 def read_list(given: str) -> Listed:
-    """The list of the archive at a URL or in a folder.
+    """Read the list of the archive at a URL or in a folder.
 
     Raises:
         UserError: there is none, it cannot be reached, or a line of it is damaged or leads out of the folder.
@@ -72,7 +72,7 @@ def read_list(given: str) -> Listed:
 
 @contextmanager
 def reached(source: str, path: str) -> Iterator[None]:
-    """Turn the network's errors into one line.
+    """Turn errors of the network into one line.
 
     Raises:
         UserError: instead of them.
@@ -94,7 +94,7 @@ def said_of(error: Exception) -> str:
 
 
 def _source(given: str) -> tuple[str, Callable[[str], IO[bytes]]]:
-    """How a source is called in messages, and what opens a file of it.
+    """Return the source's name in messages, and a function that opens one of its files.
 
     Raises:
         UserError: an address of another kind.
@@ -105,7 +105,7 @@ def _source(given: str) -> tuple[str, Callable[[str], IO[bytes]]]:
     name = scheme.group(1).lower()
     if name not in SCHEMES:
         expected = expected_name(name, SCHEMES)
-        raise UserError(f"{one_line(given, 200)}: {name} is no kind of address that is fetched: expected {expected}")
+        raise UserError(f"{one_line(given, 200)}: unsupported address {name}: expected {expected}")
     try:
         parts = urlsplit(given)
         host = parts.hostname
@@ -135,7 +135,7 @@ def _no_archive(source: str, why: str) -> str:
 
 
 def _files(source: str, text: bytes) -> Iterator[tuple[str, str]]:
-    """Digests and paths.
+    """Yield digests and relative paths.
 
     Raises:
         UserError: a line is damaged, or its path leads out of the folder.

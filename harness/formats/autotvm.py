@@ -65,13 +65,13 @@ class _Record:
 
 
 def is_autotvm(file: ForeignFile) -> bool:
-    """Whether a file's first line is a record."""
+    """Return whether the first line of a file is a record."""
     first = file.first_object
     return {"input", "config", "result"} <= first.keys() or {"i", "r", "v"} <= first.keys()
 
 
 def read_autotvm(file: ForeignFile, _options: ReadOptions) -> list[ForeignRecording]:
-    """A recording for each task in the log.
+    """Read a recording for each task in the log.
 
     Raises:
         UserError: naming the file, the line and the field at fault; or every task has one record.
@@ -86,7 +86,7 @@ def read_autotvm(file: ForeignFile, _options: ReadOptions) -> list[ForeignRecord
         tasks.setdefault(record.task, []).append(record)
     if all(len(records) == 1 for records in tasks.values()):
         raise UserError(
-            f"{file.path}: {len(tasks)} records of {len(tasks)} tasks: winners alone are no landscape: "
+            f"{file.path}: {len(tasks)} records of {len(tasks)} tasks, the winner of each: "
             "expected the log of the tuning, before pick_best"
         )
     return [

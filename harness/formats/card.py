@@ -10,7 +10,7 @@ from typing import Any
 from harness.formats.croissant import Field
 
 SOFTWARE = ("torch", "triton", "helion", "cuda")
-"""Of the recorded versions, those on which a latency may depend."""
+"""Packages whose versions are on the card, because latencies depend on them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Entry:
 
 
 def how_recorded(metadata: Mapping[str, Any]) -> str:
-    """How a landscape was recorded, as far as its metadata says it."""
+    """Describe how a landscape was recorded, as far as its metadata says."""
     timing = metadata.get("timing") or {}
     if "recording" in metadata:
         return f"imported: {timing.get('source', 'a recording')} of another tuner"
@@ -60,13 +60,13 @@ def how_recorded(metadata: Mapping[str, Any]) -> str:
 
 
 def ways(entries: Sequence[Entry]) -> list[str]:
-    """Each way of recording once, the commonest first, with the number of landscapes."""
+    """List each way of recording with its number of landscapes, the most common first."""
     counts = Counter(entry.how for entry in entries).most_common()
     return [f"{count} landscape{'s' * (count > 1)} {how}" for how, count in counts]
 
 
 def card(entries: Sequence[Entry], checksums: str, croissant: str) -> str:
-    """The data card in Markdown.
+    """Return the data card in Markdown.
 
     Args:
         checksums, croissant: the names of these files.

@@ -1,4 +1,4 @@
-"""The cells of a table: values of parameters, times, and words for what became of an evaluation."""
+"""Read the cells of a table: values of parameters, times, and statuses."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.formats.values import is_failure, samples_of, shown, text_of
 FINE = frozenset(
     {"ok", "success", "successful", "succeeded", "correct", "passed", "pass", "valid", "complete", "true", "1"}
 )
-"""Words for an evaluation that went well; every other one is a failure."""
+"""Statuses that mean success; every other status is a failure."""
 SIGNS = (
     (("compil", "ptxas", "nvcc"), Status.COMPILE_ERROR),
     (("timeout", "timed out", "time out"), Status.RUN_TIMEOUT),
@@ -21,14 +21,14 @@ SIGNS = (
     (("wrong", "incorrect", "mismatch", "accuracy"), Status.WRONG_RESULT),
     (("crash", "segfault", "killed"), Status.WORKER_CRASH),
 )
-"""What a word of a failure has in it, and which kind of failure that is; what has none of them is a run-time error."""
+"""Parts of a failure's status and the kind of failure that they mean; the default is a run-time error."""
 NOTHING = frozenset({"", "nan", "none", "null", "na", "n/a", "-", "inf", "+inf", "infinity"})
 
 
 def typed_column(cells: Sequence[Any]) -> list[Any]:
-    """A column of values as what all of them are: whole numbers, numbers, true and false, or text; nothing is null.
+    """Convert a column to one type: integers, floats, booleans or text; empty cells become ``None``.
 
-    pandas makes numbers with a point of whole ones where a cell is empty: they become whole again.
+    pandas turns integers into floats where a cell is empty; they become integers again.
     """
     given = [None if _is_nothing(cell) else cell for cell in cells]
     there = [cell for cell in given if cell is not None]
@@ -57,7 +57,7 @@ def _boolean(text: str) -> bool:
 
 
 def time_cell(where: str, cell: Any, ms_per_unit: float) -> tuple[tuple[float, ...], str]:
-    """The sample in a cell, in ms, and no words; or no sample, and what the cell says of the failure.
+    """Return the sample in a cell, in ms, and an empty message; or no sample and the failure's message.
 
     Raises:
         UserError: the cell is neither a positive number nor a word for a failure: ``1.5ms``, ``true``, -3.
@@ -80,7 +80,7 @@ def time_cell(where: str, cell: Any, ms_per_unit: float) -> tuple[tuple[float, .
 
 
 def status_of(word: str) -> Status:
-    """The status that a word stands for: one of our own, one for success, or a kind of failure by what it mentions."""
+    """Return the status that a word means: one of our own, a success, or a kind of failure by the word's parts."""
     text = word.strip().lower()
     if text in FINE:
         return Status.OK

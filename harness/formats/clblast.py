@@ -28,7 +28,7 @@ DEVICE = ("clblast_device_name", "device")
 
 
 def is_clblast(file: ForeignFile) -> bool:
-    """Whether a file is one of a tuner of CLBlast's, or its database."""
+    """Return whether a file was written by a tuner of CLBlast's, or is its database."""
     return file.is_json and (not MARKS.isdisjoint(file.document.content) or _is_database(file.document.content))
 
 
@@ -37,7 +37,7 @@ def _is_database(content: Mapping[str, Any]) -> bool:
 
 
 def read_clblast(file: ForeignFile, _options: ReadOptions) -> list[ForeignRecording]:
-    """The one recording in a file.
+    """Read the recording in a file.
 
     Raises:
         UserError: naming the file, the result and the field at fault.
@@ -47,7 +47,7 @@ def read_clblast(file: ForeignFile, _options: ReadOptions) -> list[ForeignRecord
         raise UserError(f"{path}: sections: CLBlast's database of many devices: expected a tuner's own clblast_*.json")
     results = content.get("results")
     if not isinstance(results, list) or not results:
-        only = "the winner alone is no landscape: " if "best_parameters" in content else ""
+        only = "only the winner is in the file: " if "best_parameters" in content else ""
         raise UserError(f"{path}: results: {only}expected a list with an object per configuration")
     wheres = [f"{path}: results[{i}]" for i in range(len(results))]
     flat = flattened(path, wheres, [_parameters(where, result) for where, result in zip(wheres, results, strict=True)])

@@ -64,7 +64,7 @@ CONTEXT: Mapping[str, Any] = {
     "subField": "cr:subField",
     "transform": "cr:transform",
 }
-"""The specification's own, word for word: another is none that tools know."""
+"""The context of the specification; tools warn about any other."""
 MEDIA_TYPES = {
     ".gz": "application/gzip",
     ".json": "application/json",
@@ -82,7 +82,7 @@ COLUMNS = {
     "message": "what the failure said",
     "origin": "uniform, or found by a search",
 }
-"""What the table's own columns are; the others are parameters and facts of the recorder."""
+"""Descriptions of the columns of a landscape; other columns are parameters or facts of the recorder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ class Field:
 
 
 def fields_of(path: Path) -> tuple[Field, ...]:
-    """The columns of a landscape file, in its order."""
+    """Return the columns of a landscape file, in its order."""
     return tuple(_field(column) for column in pq.read_schema(path))
 
 
@@ -117,14 +117,14 @@ def croissant(
     how: Sequence[str],
     url: str | None,
 ) -> dict[str, Any]:
-    """The document.
+    """Return the Croissant document.
 
     Args:
         files: relative paths and their SHA-256 digests.
         tables: the columns of the landscape files among them, by path.
         published: a date, YYYY-MM-DD.
         how: sentences on how they were recorded (Croissant's RAI vocabulary).
-        url: where the archive will lie; the specification asks for it.
+        url: where the archive will be published; required by the specification.
     """
     year, month, day = (int(part) for part in published.split("-"))
     title = "Recorded landscapes of GPU-kernel search spaces"

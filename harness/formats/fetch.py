@@ -1,8 +1,8 @@
-"""An archive of landscapes from a folder or a plain URL: every file is checked against SHA256SUMS, or is not there.
+"""Copy an archive of landscapes from a folder or a plain URL; every file is checked against SHA256SUMS.
 
-What is there and right is not fetched again, so that the same command resumes. A file that is there and differs is
-nobody's to replace: it is named before anything is fetched. Each file appears whole, under its checksum, and SHA256SUMS
-last of all: a folder that has it is complete.
+Files that are already there with the right checksum are skipped, so that the same command resumes. An existing file
+that differs is never replaced: it is reported before anything is fetched. Each file appears only when it is complete
+and its checksum is right. SHA256SUMS is written last: a folder that has it is complete.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from harness.system.atomic import replacing, writing
 
 CHUNK = 1 << 18
 MAX_FILE = 1 << 33
-"""Bytes: a server that never ends must not fill the disk."""
+"""In bytes. A server that sends without end must not fill the disk."""
 
 
 class _Wrong(Exception):
-    """One file that is not what the list says; the others may be."""
+    """One file does not match the list; fetching goes on with the others."""
 
 
 @dataclass
 class Fetched:
-    """What became of the files.
+    """The outcome of a fetch.
 
     Attributes:
-        fetched, there: relative paths of those that came now, and that were there.
-        size: bytes that came now.
-        faults: why a file did not come.
+        fetched, there: relative paths of the files copied now, and of those that were already there.
+        size: bytes copied now.
+        faults: the reason for each file that was not copied.
     """
 
     fetched: list[str] = field(default_factory=list)
@@ -47,14 +47,14 @@ class Fetched:
 
 
 def fetch(listed: Listed, out: Path, told: Callable[[str], None]) -> Fetched:
-    """Bring the files of an archive into the folder ``out``.
+    """Copy the files of an archive into the folder ``out``.
 
     Args:
-        told: called with each file's path when it is there.
+        told: called with the path of each file once it is there.
 
     Raises:
         UserError: a file in ``out`` differs from the archive's, the source cannot be reached any more, or a file cannot
-            be written. What came until then stays, whole.
+            be written. Files copied until then stay.
     """
     found = Fetched()
     missing = _missing(listed, out, found, told)
@@ -74,10 +74,10 @@ def fetch(listed: Listed, out: Path, told: Callable[[str], None]) -> Fetched:
 
 
 def _missing(listed: Listed, out: Path, found: Fetched, told: Callable[[str], None]) -> list[tuple[str, str]]:
-    """The files that are not there yet.
+    """Return the files that are not in ``out`` yet.
 
     Raises:
-        UserError: others are there, and differ.
+        UserError: a file in ``out`` differs from the archive's.
     """
     if out.exists() and not out.is_dir():
         raise UserError(f"-o {out}: exists and is no folder: expected one for the archive")
@@ -93,9 +93,7 @@ def _missing(listed: Listed, out: Path, found: Fetched, told: Callable[[str], No
             other.append(str(target))
     if other:
         more = f" and {len(other) - 1} more differ" if len(other) > 1 else " differs"
-        raise UserError(
-            f"{other[0]}{more} from the archive's: nothing was fetched: expected another -o, or it moved away"
-        )
+        raise UserError(f"{other[0]}{more} from the archive's file; nothing was fetched: expected another -o")
     return missing
 
 
@@ -105,10 +103,10 @@ def _digest_of(file: Path) -> str:
 
 
 def _take(listed: Listed, path: str, digest: str, target: Path) -> int:
-    """Bring one file, and its size in bytes.
+    """Copy one file; returns its size in bytes.
 
     Raises:
-        _Wrong: it is not there, or is not what the list says.
+        _Wrong: it is missing, or does not match the list.
     """
     try:
         stream = listed.opened(path)

@@ -1,6 +1,6 @@
-"""A file that somebody else wrote, before its format is known: its beginning, and its content on demand.
+"""A file of another tool, before its format is known: its beginning, and its content on demand.
 
-Each reader takes what it needs; what one has parsed the next does not parse again.
+Content is parsed once and shared by the functions that recognise formats and those that read them.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ JSON_ENDINGS = (".json", ".json.gz")
 
 @dataclass(frozen=True)
 class ForeignFile:
-    """One file."""
+    """A file of another tool; its properties are read when they are first used."""
 
     path: Path
 
     @cached_property
     def head(self) -> bytes:
-        """Its first 64 KiB, unpacked.
+        """The first 64 KiB, unpacked.
 
         Raises:
             UserError: it cannot be read.
@@ -38,31 +38,31 @@ class ForeignFile:
 
     @cached_property
     def document(self) -> Document:
-        """Its one JSON object.
+        """The JSON object that the file consists of.
 
         Raises:
-            UserError: it has none.
+            UserError: it is not one JSON object.
         """
         return read_document(self.path)
 
     @cached_property
     def text(self) -> str:
-        """Its text, with ``\\n`` at the ends of lines.
+        """The text, with ``\\n`` at the ends of lines.
 
         Raises:
-            UserError: it is no text in UTF-8.
+            UserError: it is not UTF-8 text.
         """
         try:
             text = read_bytes(self.path, expected="text").decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            raise UserError(f"{self.path}: byte {error.start} is no UTF-8: expected text") from None
+            raise UserError(f"{self.path}: byte {error.start} is not UTF-8: expected text") from None
         if "\0" in text:
             raise UserError(f"{self.path}: a null character: expected text")
         return text.replace("\r\n", "\n").replace("\r", "\n")
 
     @property
     def is_json(self) -> bool:
-        """Whether its name or its first character says JSON."""
+        """Whether the name or the first character says that the file is JSON."""
         return self.path.name.lower().endswith(JSON_ENDINGS) or self.head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (
             b"{",
             b"[",
@@ -70,7 +70,7 @@ class ForeignFile:
 
     @cached_property
     def first_object(self) -> dict[str, Any]:
-        """The object in the first line that has anything but a comment; empty where it has none."""
+        """The JSON object in the first line that is not a comment; empty if there is none."""
         for line in self.head.split(b"\n"):
             if line.strip() and not line.startswith(b"#"):
                 try:
@@ -81,7 +81,7 @@ class ForeignFile:
         return {}
 
     def json_lines(self) -> Iterator[tuple[int, dict[str, Any] | None]]:
-        """Each object of a file with one a line, with the line's number; ``None`` for a last line that was cut off.
+        """Yield the line number and object of each line; the object is ``None`` for a last line that was cut off.
 
         Raises:
             UserError: another line is damaged.
@@ -105,5 +105,5 @@ class ForeignFile:
 
     @property
     def first_line(self) -> str:
-        """The beginning's first line, as text."""
+        """The first line, as text."""
         return self.head.removeprefix(b"\xef\xbb\xbf").split(b"\n", 1)[0].decode("utf-8", "replace").rstrip("\r")

@@ -1,4 +1,4 @@
-"""Configurations with lists, absent values and any names become configurations of one value a parameter.
+"""Turn configurations with lists, missing values and arbitrary names into one scalar for each parameter.
 
 A list is a parameter for each of its elements, ``block_sizes_0``; one that is an order of 0 … n-1 in every row stays
 whole, a permutation. A value that a row does not have is null, which is a value of its own. Names become identifiers.
@@ -22,7 +22,7 @@ MAX_DEPTH = 4
 
 
 def flattened(path: Path, wheres: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The rows' configurations with the same names and one scalar or permutation for each.
+    """Return the configurations with the same names in each row, and a scalar or permutation for each name.
 
     Args:
         path: of the file, for messages about a name.
@@ -46,7 +46,7 @@ def flattened(path: Path, wheres: Sequence[str], rows: Sequence[Mapping[str, Any
 
 
 def domains(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
-    """The values that occur of each name, in the order in which they first occur; true is not 1."""
+    """Return the values of each name in the order in which they first occur; true and 1 are different."""
     found: dict[str, dict[Any, Any]] = {name: {} for name in (rows[0] if rows else ())}
     for row in rows:
         for name, value in row.items():
@@ -56,7 +56,7 @@ def domains(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
 
 
 def identifier(name: str) -> str:
-    """The name of a parameter for any text; empty where nothing of it can stand."""
+    """Return a valid parameter name for a text; empty if the text has no usable character."""
     text = (
         re.sub(r"\W+", "_", normalize("NFKC", name)).strip("_") if not name.isidentifier() else normalize("NFKC", name)
     )
@@ -90,7 +90,7 @@ def _unfolded(path: Path, columns: Mapping[str, list[Any]]) -> dict[str, list[An
 
 
 def _elements(path: Path, name: str, values: Sequence[Any]) -> list[tuple[str, list[Any]]]:
-    """A column of lists as one column for each element; a scalar among lists stands for each element."""
+    """Split a column of lists into one column for each element; a scalar counts for every element."""
     length = max(len(value) for value in values if _is_list(value))
     if length > MAX_PARAMETERS:
         raise UserError(f"{path}: {shown(name)} has {length} values: expected at most {MAX_PARAMETERS}")
@@ -105,7 +105,7 @@ def _is_list(value: Any) -> bool:
 
 
 def _all_orders(values: Sequence[Any]) -> bool:
-    """Whether every value is an order of 0 … n-1, of one length."""
+    """Return whether every value is a permutation of 0 … n-1, all of the same length."""
     if not all(_is_list(value) for value in values):
         return False
     length = len(values[0])
@@ -114,5 +114,5 @@ def _all_orders(values: Sequence[Any]) -> bool:
 
 
 def _listed(values: list[Any]) -> list[Any]:
-    """Tuples as lists: that is what JSON has, and what fingerprints are taken of."""
+    """Turn tuples into lists, as JSON has them, so that fingerprints agree."""
     return [list(value) if isinstance(value, tuple) else value for value in values]

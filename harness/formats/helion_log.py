@@ -55,12 +55,12 @@ class _Step:
 
 
 def is_helion(file: ForeignFile) -> bool:
-    """Whether a file's header is that of a log."""
+    """Return whether a file has the header of a log."""
     return set(NEEDED) <= set(file.first_line.split(",")) and not file.is_json
 
 
 def read_helion(file: ForeignFile, _options: ReadOptions) -> list[ForeignRecording]:
-    """A recording for each tuning in the log.
+    """Read a recording for each tuning in the log.
 
     Raises:
         UserError: naming the file, the line and the column at fault.
@@ -142,7 +142,7 @@ def _recording(path: Path, steps: list[_Step], facts: Mapping[str, Any], name: s
 
 
 def _row(steps: list[_Step], values: Mapping[str, Any]) -> ForeignRow:
-    """What came of one configuration: its samples if it ever ran, else its first failure."""
+    """Combine the steps of one configuration: its samples if it ever ran, else its first failure."""
     samples = tuple(sample for step in steps for sample in step.samples_ms)
     ended = [step for step in steps if step.status != STARTED]
     failure = None if samples else (ended[0].status if ended else STARTED)
@@ -158,10 +158,10 @@ def _row(steps: list[_Step], values: Mapping[str, Any]) -> ForeignRow:
 
 
 def parse_config(where: str, text: str) -> dict[str, Any]:
-    """The values in ``Config(block_sizes=[64], num_warps=4)`` or ``helion.Config(…)``; nothing is run.
+    """Parse ``Config(block_sizes=[64], num_warps=4)`` or ``helion.Config(…)`` without running anything.
 
     Raises:
-        UserError: the text is none.
+        UserError: the text has another form.
     """
     wrong = UserError(f"{where}: config={shown(text)}: expected Config(name=value, …)")
     if len(text) > MAX_CONFIG:
@@ -176,7 +176,7 @@ def parse_config(where: str, text: str) -> dict[str, Any]:
 
 
 def _facts(log: Path) -> dict[str, dict[str, Any]]:
-    """What ``<base>.meta.jsonl`` beside a log says, by run; nothing where there is none that can be read."""
+    """Read ``<base>.meta.jsonl`` beside a log, by run; empty if there is none."""
     beside = log.with_suffix(".meta.jsonl")
     if not beside.is_file():
         return {}

@@ -98,7 +98,7 @@ def import_recording(foreign: ForeignRecording, description: Description | None,
     domains = domains_of(foreign, description)
     if all(domain.parameter is None for domain in domains.values()) and len(foreign.rows) > 0:
         raise UserError(
-            f"{_of(foreign)}: one configuration: the winner alone is no landscape: expected all that were measured"
+            f"{_of(foreign)}: only one configuration, the winner: expected every configuration that was measured"
         )
     space = space_of(f"{foreign.path}: {foreign.values_field}", domains.values(), description)
     rows, configurations = _distinct(foreign, domains)

@@ -39,12 +39,12 @@ COSTS = ("CompilationOverhead", "ValidationOverhead")
 
 
 def is_ktt(file: ForeignFile) -> bool:
-    """Whether a file is one of KTT's."""
+    """Return whether a file is one of KTT's."""
     return file.is_json and {"Metadata", "Results"} <= file.document.content.keys()
 
 
 def read_ktt(file: ForeignFile, _options: ReadOptions) -> list[ForeignRecording]:
-    """A recording for each kernel in a file.
+    """Read a recording for each kernel in a file.
 
     Raises:
         UserError: naming the file, the result and the field at fault.

@@ -1,4 +1,4 @@
-"""What a user says of a file that the file does not say itself."""
+"""Options for facts that a file does not state itself."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ REPEATS = ("samples", "first")
 
 @dataclass(frozen=True, slots=True)
 class ReadOptions:
-    """Options of ``nearopt landscapes import``, as they are typed.
+    """Options of ``nearopt landscapes import``, as the user typed them.
 
     Attributes:
         format: its name in the registry; ``None`` finds it by the file's content.
@@ -26,7 +26,7 @@ class ReadOptions:
     repeats: str | None = None
 
     def given(self) -> dict[str, object]:
-        """Those that were given and that not every format takes, by option."""
+        """Return the given options that not every format takes, by their names."""
         every = {
             "--config-columns": self.config_columns,
             "--time-column": self.time_column,

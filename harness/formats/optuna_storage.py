@@ -36,19 +36,19 @@ FINISHED = ("COMPLETE", "FAIL")
 
 @dataclass(frozen=True)
 class Study:
-    """What a storage has of one study whose objective is minimised: its name and all its trials."""
+    """A study in a storage, whose objective is minimised: its name and all its trials."""
 
     name: str
     trials: tuple[FrozenTrial, ...]
 
 
 def is_optuna(file: ForeignFile) -> bool:
-    """Whether a file is an SQLite database or an Optuna journal."""
+    """Return whether a file is an SQLite database or an Optuna journal."""
     return file.head.startswith(MAGIC) or "op_code" in file.first_object
 
 
 def read_optuna(file: ForeignFile, options: ReadOptions) -> list[ForeignRecording]:
-    """A recording for each study in a storage.
+    """Read a recording for each study in a storage.
 
     Raises:
         UserError: it is no storage, ``--unit`` is missing, or a study has several objectives or maximises one.
@@ -64,7 +64,7 @@ def read_optuna(file: ForeignFile, options: ReadOptions) -> list[ForeignRecordin
 
 
 def studies_of(path: Path, journal: bool = False) -> list[Study]:
-    """The studies of a storage, each with one objective that is minimised.
+    """Read the studies of a storage; each must have one objective that is minimised.
 
     The file is opened for reading only: Optuna makes its tables in any SQLite file that it may write to.
 
@@ -89,8 +89,7 @@ def studies_of(path: Path, journal: bool = False) -> list[Study]:
         raise UserError(f"{path}: contains no study: expected a study whose objective is a latency")
     for study, given in zip(studies, directions, strict=True):
         if given != ["minimize"]:
-            expected = "one, minimize" if len(given) > 1 else "minimize"
-            raise UserError(f"{path}: study {study.name}: directions {', '.join(given)}: expected {expected}")
+            raise UserError(f"{path}: study {study.name}: directions {', '.join(given)}: expected only minimize")
     return studies
 
 
@@ -109,12 +108,12 @@ def _journal(path: Path) -> BaseStorage:
 
 
 def finished(study: Study) -> list[FrozenTrial]:
-    """Its trials that ended, well or not."""
+    """Return the trials that are complete or failed."""
     return [trial for trial in study.trials if trial.state.name in FINISHED]
 
 
 def latency_of(trial: FrozenTrial) -> float | None:
-    """The objective's value of a trial, in its own unit; ``None`` of a failure."""
+    """Return the objective's value of a trial, in its own unit; ``None`` for a failure."""
     value = trial.value if trial.state.name == "COMPLETE" else None
     return value if value is not None and math.isfinite(value) and value > 0 else None
 

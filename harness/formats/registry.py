@@ -1,4 +1,4 @@
-"""Every format that can be read, and which one a file has."""
+"""The formats that can be read, and how to find the format of a file."""
 
 from __future__ import annotations
 
@@ -65,12 +65,12 @@ FORMATS = (
     Format("t4", "T4 results", _is_t4, lambda file, _: [read_t4(file.document)]),
     Format("table", "a table", is_table, read_table, TABLE_OPTIONS),
 )
-"""The first that recognises a file reads it: CLBlast's files have ``results``, too, and any text may be a table."""
+"""In order of precedence: CLBlast's files have ``results`` as T4 has, and any text may be a table."""
 BY_NAME = {format_.name: format_ for format_ in FORMATS}
 
 
 def format_of(file: ForeignFile, name: str | None = None) -> Format | None:
-    """The format that is asked for, or that a file has; ``None`` if it has none that is known here.
+    """Return the requested format, or the one that a file has; ``None`` if it is unknown.
 
     Raises:
         UserError: there is no format of that name, or the file cannot be read.
@@ -83,7 +83,7 @@ def format_of(file: ForeignFile, name: str | None = None) -> Format | None:
 
 
 def recordings(file: ForeignFile, options: ReadOptions) -> list[ForeignRecording]:
-    """What a file holds.
+    """Read the recordings in a file.
 
     Raises:
         UserError: naming the file and the field at fault, or the option that its format does not take.
@@ -97,17 +97,17 @@ def recordings(file: ForeignFile, options: ReadOptions) -> list[ForeignRecording
         raise UserError(f"{file.path}: {_what_else(file)}")
     for option in options.given():
         if option not in found.takes:
-            raise UserError(f"{option}: {file.path} is read as {found.title}, which says this itself: expected none")
+            raise UserError(f"{option}: {file.path} is read as {found.title}: expected no {option}")
     return found.read(file, options)
 
 
 def _what_else(file: ForeignFile) -> str:
-    """What is to be said of a file that is none of these."""
+    """Explain why a file has no known format."""
     expected = f"expected one of {', '.join(BY_NAME)}"
     if file.is_json:
         if is_t1(file.document):
             return "a T1 description is no recording: give it as --space"
         if fault := winners_fault(file.document.content):
-            return f"{fault}: expected all that were measured"
-        return f"none of the formats that are known: {expected}"
-    return f"neither text nor a file that is known: {expected}"
+            return f"{fault}: expected every configuration that was measured"
+        return f"unknown format: {expected}"
+    return f"unknown format: {expected}"

@@ -118,7 +118,7 @@ def _of_search(configurations: int, space: SearchSpace) -> dict[str, Any]:
         return {"kind": "exhaustive", "drawn": f"all {grid} combinations of the values that occur"}
     return {
         "kind": "sample",
-        "drawn": f"what a search tried, {configurations} of {grid} combinations: not drawn uniformly",
+        "drawn": f"the {configurations} of {grid} combinations that a search tried: not a uniform sample",
     }
 
 

@@ -1,4 +1,4 @@
-"""Any table with a row a measurement: CSV (RFC 4180, also with ``;`` or tabs), or Parquet as pandas writes it.
+"""Read any table with a row for each measurement: CSV (RFC 4180, also with ``;`` or tabs), or Parquet.
 
 A table does not say what its columns are: ``--config-columns`` names the parameters, ``--time-column`` the latency,
 whose unit the column's name or ``--unit`` says, ``--status-column`` what became of an evaluation, if it is there. An
@@ -40,7 +40,7 @@ MAX_ROWS = 2_000_000
 
 @dataclass(frozen=True)
 class Table:
-    """A table's cells as they are in the file: columns by name, and each row's place for messages."""
+    """The cells of a table as they are in the file: columns by name, and the place of each row for messages."""
 
     path: Path
     columns: Mapping[str, Sequence[Any]]
@@ -48,12 +48,12 @@ class Table:
 
 
 def is_table(file: ForeignFile) -> bool:
-    """Whether a file is Parquet, or text that is no JSON."""
+    """Return whether a file is Parquet, or text that is not JSON."""
     return file.head.startswith(PARQUET) or (not file.is_json and b"\0" not in file.head)
 
 
 def read_table(file: ForeignFile, options: ReadOptions) -> list[ForeignRecording]:
-    """The one recording in a table.
+    """Read the recording in a table.
 
     Raises:
         UserError: naming the option, or the file, the row and the column at fault.
@@ -86,7 +86,7 @@ def read_table(file: ForeignFile, options: ReadOptions) -> list[ForeignRecording
 
 
 def _checked_options(table: Table, options: ReadOptions) -> str:
-    """The column of the latency, once every option names a column of its own.
+    """Return the column of the latency, after checking that each option names a different column.
 
     Raises:
         UserError: naming the option at fault.
@@ -122,10 +122,10 @@ def _row(where: str, column: str, values: Mapping[str, Any], cell: Any, word: An
 
 
 def _without_repeats(table: Table, rows: Sequence[ForeignRow], options: ReadOptions) -> list[ForeignRow]:
-    """A row for each configuration; all as they are with ``--repeats first``, which the import counts.
+    """Merge the rows of each configuration; with ``--repeats first`` the import itself keeps the first row.
 
     Raises:
-        UserError: a configuration has two rows, and nobody says what that means.
+        UserError: a configuration has several rows, and ``--repeats`` is not given.
     """
     if options.repeats == "first":
         return list(rows)
@@ -151,7 +151,7 @@ def _without_repeats(table: Table, rows: Sequence[ForeignRow], options: ReadOpti
 
 
 def _merged(rows: Sequence[ForeignRow]) -> ForeignRow:
-    """One row with the samples of several; a failure only where all failed."""
+    """Return one row with the samples of several; it is a failure only if all of them failed."""
     samples = tuple(sample for row in rows for sample in row.samples_ms)
     first = next((row for row in rows if row.samples_ms), rows[0])
     return replace(first, samples_ms=samples, costs_s=(0.0, 0.0, sum(samples) / MS_PER_S))
@@ -191,9 +191,7 @@ def _parquet(path: Path) -> Table:
     try:
         file = pq.ParquetFile(pa.BufferReader(data))
         if METADATA_KEY in (file.schema_arrow.metadata or {}):
-            raise UserError(
-                f"{path}: a landscape already: expected another tool's file; use it as backend.landscape={path}"
-            )
+            raise UserError(f"{path}: is already a landscape: use it as backend.landscape={path}")
         if file.metadata.num_rows > MAX_ROWS:
             raise UserError(f"{path}: more than {MAX_ROWS} rows: expected a smaller table")
         table = file.read()

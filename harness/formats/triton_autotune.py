@@ -28,12 +28,12 @@ NO_PARAMETERS = frozenset({"kwargs", "pre_hook"})
 
 
 def is_triton(file: ForeignFile) -> bool:
-    """Whether a file is one of Triton's."""
+    """Return whether a file is one of Triton's."""
     return file.is_json and "configs_timings" in file.document.content
 
 
 def read_triton(file: ForeignFile, _options: ReadOptions) -> list[ForeignRecording]:
-    """The one recording in a file.
+    """Read the recording in a file.
 
     Raises:
         UserError: naming the file, the pair and the field at fault.
@@ -80,7 +80,7 @@ def _configuration(where: str, pair: Any) -> dict[str, Any]:
 
 
 def _row(where: str, values: Mapping[str, Any], given: Any) -> ForeignRow:
-    """One configuration; the first of several timings is the median."""
+    """Read one configuration; the first of several timings is the median."""
     timing = given[0] if isinstance(given, list) and given else given
     failed = is_failure(timing)
     return ForeignRow(

@@ -1,4 +1,4 @@
-"""Units of time: their names in other people's files, in columns' names, and how a range of latencies is told."""
+"""Units of time: their names in files and in columns' names, and the text for a range of latencies."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ UNITS_S = {
 }
 SHORT = {1.0: "s", 1e-3: "ms", 1e-6: "us", 1e-9: "ns", 60.0: "min"}
 CHOICES = ("ns", "us", "ms", "s")
-"""What ``--unit`` is told to take; any name of :data:`UNITS_S` will do."""
+"""Values of ``--unit`` that messages list; any name in :data:`UNITS_S` is accepted."""
 LEAST_S, MOST_S = 1e-7, 3600.0
-"""No kernel takes less, launch included, and nobody tunes one that takes more: a reading outside has another unit."""
+"""Plausible kernel times, launch included: latencies outside have another unit."""
 _WORD = re.compile(r"[^\W\d_]+")
 
 
 def seconds_of(unit: Any) -> float | None:
-    """A unit of time in s; ``None`` for anything else."""
+    """Return a unit of time in s; ``None`` for anything else."""
     return UNITS_S.get(unit.strip().lower()) if isinstance(unit, str) else None
 
 
 def unit_in_name(column: str) -> float | None:
-    """The unit that a column's name says, in s: ``time_us``, ``Latency (ms)``, ``ms_median``; ``None`` if none or two.
+    """Return the unit in a column's name, in s: ``time_us``, ``Latency (ms)``; ``None`` if it has none or two.
 
     A lone ``s`` counts at the end alone, and ``min`` never does: ``time_min`` is the least of several times.
     """
@@ -42,7 +42,7 @@ def unit_in_name(column: str) -> float | None:
 
 
 def unit_of_column(path: object, column: str, stated: str | None) -> tuple[float, str]:
-    """The unit of a column of times in s, and who says so.
+    """Return the unit of a column of times in s, and a text that says where it comes from.
 
     Args:
         path: of the file, for messages.
@@ -50,27 +50,30 @@ def unit_of_column(path: object, column: str, stated: str | None) -> tuple[float
         stated: ``--unit``.
 
     Raises:
-        UserError: nobody says, or the name and ``--unit`` contradict each other.
+        UserError: the unit is unknown, or the name and ``--unit`` contradict each other.
     """
     named = unit_in_name(column)
     if stated is None:
         if named is None:
             choices = ", ".join(CHOICES)
             raise UserError(
-                f"{path}: column {shown(column)} does not say its unit: expected --unit with one of {choices}"
+                f"{path}: column {shown(column)} has no unit in its name: expected --unit with one of {choices}"
             )
         return named, f"{SHORT[named]}, as column {shown(column)} says"
     given = unit_option(stated)
     if named not in (None, given):
-        raise UserError(f"--unit {stated}: column {shown(column)} of {path} says {SHORT[named]}: expected that unit")
+        expected = SHORT[named or given]
+        raise UserError(
+            f"--unit {stated}: column {shown(column)} of {path} is in {expected} by its name: expected {expected}"
+        )
     return given, f"{SHORT[given]}, as --unit says"
 
 
 def unit_option(stated: str) -> float:
-    """``--unit`` in s.
+    """Return the value of ``--unit`` in s.
 
     Raises:
-        UserError: it is no unit of time.
+        UserError: it is not a unit of time.
     """
     seconds = seconds_of(stated)
     if seconds is None:
@@ -79,7 +82,7 @@ def unit_option(stated: str) -> float:
 
 
 def check_plausible(path: object, latencies_ms: Iterable[float], read_as: str) -> None:
-    """Refuse latencies that no kernel has: their unit is another one.
+    """Refuse latencies that no kernel can have, because their unit must be wrong.
 
     Raises:
         UserError: the median is below 100 ns or above an hour.
@@ -88,11 +91,12 @@ def check_plausible(path: object, latencies_ms: Iterable[float], read_as: str) -
     middle = values[len(values) // 2] if values else None
     if middle is not None and not LEAST_S <= middle / MS_PER_S <= MOST_S:
         raise UserError(
-            f"{path}: {told_range(values)}, read as {read_as}: no kernel takes {middle:.4g} ms: expected another unit"
+            f"{path}: {told_range(values)}, read as {read_as}: {middle:.4g} ms is not a plausible kernel time: "
+            "expected another unit"
         )
 
 
 def told_range(latencies_ms: Iterable[float]) -> str:
-    """``latency 0.012 ms to 3.4 ms``."""
+    """Return the range as text: ``latency 0.012 ms to 3.4 ms``."""
     values = list(latencies_ms)
     return f"latency {min(values):.4g} ms to {max(values):.4g} ms" if values else "no latency"

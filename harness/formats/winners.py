@@ -1,4 +1,4 @@
-"""Files that keep winners alone: the best configuration for each problem, without what it was chosen from.
+"""Recognise files of winners: the best configuration for each problem, without the others.
 
 They are common, and no landscape: with one configuration there is nothing to search, and with one for each of several
 problems the problem would be taken for a parameter.
@@ -10,20 +10,20 @@ from collections.abc import Mapping
 from typing import Any
 
 TUNED = frozenset({"num_warps", "num_stages", "BLOCK_SIZE_M", "BLOCK_M", "XBLOCK", "block_sizes"})
-"""Parameters by one of which a configuration of a Triton kernel is known."""
+"""Names that show that an object is a configuration of a Triton kernel."""
 
 
 def winners_fault(content: Mapping[str, Any]) -> str:
-    """What to say of a JSON object that holds winners alone; empty of any other.
+    """Return a message about a JSON object that holds only winners; empty for any other object.
 
     Known are vLLM's and SGLang's ``configs/*.json`` (a configuration by batch size), TorchInductor's ``.best_config``
     (one configuration with ``time_taken_ms`` or how it was found), and a saved ``helion.Config``.
     """
     if _is_configuration(content):
-        return "one configuration: the winner alone is no landscape"
+        return "only one configuration, the winner"
     inner = [value for value in content.values() if isinstance(value, Mapping)]
     if len(inner) > 0 and all(map(_is_configuration, inner)):
-        return f"{len(inner)} keys with one configuration each: winners alone are no landscape"
+        return f"{len(inner)} keys with one configuration each, the winners"
     return ""
 
 

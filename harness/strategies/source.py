@@ -8,7 +8,6 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata, spearmanr
 
 from harness.evaluation import Configuration, Status
 from harness.landscapes.facts import TaskFacts
@@ -68,6 +67,8 @@ class SourceData:
         parameters; of large sources at evenly spaced configurations. Latencies that have nothing to do with the
         parameters give 0.
         """
+        from scipy.stats import rankdata, spearmanr  # a run without sources does without SciPy
+
         names = sorted({name for configuration in self.configurations for name in configuration})
         codes = np.array([
             np.unique([str(one.get(name)) for one in self.configurations], return_inverse=True)[1] for name in names

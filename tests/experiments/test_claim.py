@@ -29,7 +29,23 @@ def test_the_readme_says_what_the_report_says() -> None:
     text = readme.README.read_text(encoding="utf-8")
     assert readme.with_block(text, readme.block()) == text
     verdict = json.loads((SECOND / "report/verdict.json").read_text(encoding="utf-8"))
-    assert verdict["sentence"] in text and verdict["verdict"]["these tasks"]["useful"] in verdict["sentence"].lower()
+    word = verdict["verdict"]["these tasks"]["useful"]
+    assert f"**{word.capitalize()}.** On 10 kernels" in text and verdict["sentence"].startswith(word.capitalize())
+    assert readme.block().count("\n>\n") == 1  # two sentences
+
+
+def test_the_answer_is_that_of_the_test_kernels() -> None:
+    """Its numbers are read from the cells of the headline, and a study on tasks that chose defaults says so."""
+    verdict = json.loads((SECOND / "report/verdict.json").read_text(encoding="utf-8"))
+    tasks = pd.DataFrame({"kernel": ["a", "b", "b", "c"], "first": [True, True, True, False]})
+    for cell in verdict["cells"]:
+        if (cell["baseline"], cell["axis"], cell["stratum"]) == ("exact_random", "evaluations", "useful"):
+            cell["speedup"] = 3.21 if cell["target"] == 0.05 and cell["question"] == "these tasks" else 99.0
+    told = readme.answer(verdict, tasks)
+    assert "On 2 kernels" in told and "3.2 times as fast as uniform random search" in told and "99" not in told
+    chosen = {"lfbo": ["top_k-1__h100", "top_k-2__h100", "conv2d-1__h100"], "random": ["top_k-1__h100"]}
+    (said,) = readme.leakage({"chosen_on": chosen, "registered": ["lfbo"]})
+    assert said.startswith("The defaults of lfbo were chosen on 3 tasks of this study (2 of top_k, 1 of conv2d)")
 
 
 def test_a_readme_without_its_marks_is_refused() -> None:
@@ -64,6 +80,24 @@ def test_the_law_says_which_tasks_it_leaves_out_and_what_the_study_alone_gives()
     assert law.left_out(found) == ""
     found.loc[[0, 3], "hits"] = 0
     assert law.left_out(found) == "left out, never solved: 2 of 24 tasks (True0-0, True1-0)"
+
+
+def test_the_figure_shows_the_studys_own_kernels_and_the_others_beside_them() -> None:
+    found = pd.DataFrame(
+        [
+            {"task": f"{kernel}-{i}", "kernel": kernel, "baseline": baseline, "hits": 30, "first": kernel < "d",
+             "expected": x, "speedup": x / 20, "parameters": i, "conditional": i % 2, "failed": 0.1 * i}
+            for baseline in law.BASELINES
+            for kernel in "abcdef"
+            for i, x in enumerate((20.0, 100.0, 500.0, 700.0))
+        ]
+    )  # fmt: skip
+    for frame, beside in ((found, ["development", "all kernels"]), (found[found["first"]], [])):
+        left, right = law.draw(frame, "mine").axes
+        for panel in (left, right):
+            labels = [str(line.get_label()) for line in panel.lines]
+            assert [label for label in labels if not label.startswith("_")] == [*beside, *"abc", "these kernels"]
+        assert left.get_ylabel() == "speedup of mine" and right.get_xlabel().endswith("by parameter")
 
 
 def test_the_regression_finds_a_planted_law() -> None:

@@ -105,7 +105,7 @@ COMMANDS = {
     "landscapes import x.csv -o y.parquet --tme-column t": "--tme-column: no such option: expected --time-column",
     "fetch nowhere": "nearopt fetch: expected -o FOLDER",
     "fetch nowhere -o here": "nowhere: no archive here (SHA256SUMS: no such file): expected what `nearopt landscapes",
-    "fetch ftp://host/a -o here": "ftp is no kind of address that is fetched: expected one of http, https, file",
+    "fetch ftp://host/a -o here": "unsupported address ftp: expected one of http, https, file",
     "-sc install=bsh": "nearopt -sc install=bsh: expected install=bash",
     "-sc": "nearopt -sc: expected install=SHELL",
 }

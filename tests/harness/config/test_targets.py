@@ -130,7 +130,7 @@ def test_a_generation_strategy_by_its_function_and_arguments(nearopt: Nearopt, t
         ("strategy=ax_generation strategy.arguments.generator=NOPE", "arguments.generator=NOPE: expected one of SOBOL"),
         (
             f"strategy=ax_generation strategy.generation={__name__}.no_generation",
-            "returned a int, no Gen",
+            "returned a int: expected a Gen",
         ),
     ],
 )

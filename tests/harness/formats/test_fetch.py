@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -28,10 +29,16 @@ NAME = "toy-8x8-bf16__toy"
 FILES = 5
 
 
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("written")
+    write_archive([write_toy(folder)], folder / "archive", lambda _: None)
+    return folder / "archive"
+
+
 @pytest.fixture
-def archive(tmp_path: Path) -> Path:
-    write_archive([write_toy(tmp_path)], tmp_path / "archive", lambda _: None)
-    return tmp_path / "archive"
+def archive(written: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(written, tmp_path / "archive")
 
 
 @dataclass
@@ -99,6 +106,7 @@ def test_all_of_it_comes_checked_and_once(
     assert all(path.endswith("?token=a") for path in server.asked) or kind != "slash"
 
 
+@pytest.mark.slow
 def test_what_was_fetched_is_replayed(nearopt: Nearopt, archive: Path, tmp_path: Path) -> None:
     assert nearopt("fetch", archive, "-o", "here")[0] == 0
     found = tmp_path / f"here/{OWN}/{NAME}.parquet"
@@ -143,7 +151,10 @@ def test_what_is_there_and_differs_is_nobodys_to_replace(nearopt: Nearopt, archi
     (tmp_path / "here").mkdir()
     (tmp_path / "here" / CARD).write_text("my notes")
     code, said, err = nearopt("fetch", archive, "-o", "here")
-    assert (code, said) == (2, "") and f"here/{CARD} differs from the archive's: nothing was fetched: expected" in err
+    assert (code, said) == (
+        2,
+        "",
+    ) and f"here/{CARD} differs from the archive's file; nothing was fetched: expected" in err
     assert contents(tmp_path / "here") == {CARD: b"my notes"}
     code, _, err = nearopt("fetch", archive, "-o", tmp_path / "here" / CARD)
     assert code == 2 and "exists and is no folder" in err
@@ -214,7 +225,7 @@ def test_what_is_no_archive_is_one_line(server: Server, tmp_path: Path) -> None:
         ),
         (str(tmp_path), f"no archive here ({CHECKSUMS}: no such file)"),
         ("http://127.0.0.1:9/x", "SHA256SUMS cannot be read (Connection refused): expected an archive"),
-        ("ftp://a/b", "ftp is no kind of address that is fetched: expected one of http, https, file"),
+        ("ftp://a/b", "unsupported address ftp: expected one of http, https, file"),
         ("http:///x", "no address: expected http://HOST/FOLDER"),
         ("http://[x", "no address ("),
     ):

@@ -106,7 +106,7 @@ def test_a_format_may_be_named(nearopt: Nearopt, tmp_path: Path) -> None:
         (("--format", "kt"), "--format kt: there is no such format: expected ktt"),
         (("--format", "t4"), "results: expected a list"),
         (("--unit", "ms"), "--unit: "),
-        (("--config-columns", "block"), "softmax.ktt.json is read as results of KTT, which says this itself"),
+        (("--config-columns", "block"), "softmax.ktt.json is read as results of KTT: expected no --config-columns"),
     ):
         code, said, err = nearopt("landscapes", "import", path, "-o", "x__y.parquet", *words)
         assert (code, said, err.count("\n")) == (2, "", 1) and message in err, err
@@ -117,15 +117,15 @@ def test_a_format_may_be_named(nearopt: Nearopt, tmp_path: Path) -> None:
     ("content", "words"),
     [
         ({"64": {"BLOCK_SIZE_M": 64, "num_warps": 4}, "128": {"BLOCK_SIZE_M": 128, "num_warps": 8}},
-         "2 keys with one configuration each: winners alone are no landscape"),
+         "2 keys with one configuration each, the winners"),
         ({"XBLOCK": 512, "num_warps": 8, "num_stages": 1, "time_taken_ms": 1.5},
-         "one configuration: the winner alone is no landscape"),
+         "only one configuration, the winner"),
         ({"kernel_family": "xgemm", "best_time": "0.1", "best_parameters": "A=1"},
-         "results: the winner alone is no landscape"),
+         "results: only the winner is in the file"),
         ({"sections": [{"results": [["1,2", 0.1]]}]}, "sections: CLBlast's database of many devices"),
         ({"key": [1], "configs_timings": [[{"kwargs": {"b": 1}, "num_warps": 4}, [1.0, 1.0, 1.0]]]},
-         "1: one configuration: the winner alone is no landscape"),
-        ({"anything": 1}, "none of the formats that are known: expected one of optuna, autotvm"),
+         "1: only one configuration, the winner"),
+        ({"anything": 1}, "unknown format: expected one of optuna, autotvm"),
     ],
 )  # fmt: skip
 def test_winners_alone_are_no_landscape(nearopt: Nearopt, tmp_path: Path, content: object, words: str) -> None:
