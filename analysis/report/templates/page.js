@@ -52,6 +52,7 @@ const install = (page) => {
       head.addEventListener("keydown", (event) => { if (event.key === "Enter") sort(); });
     });
     const field = table.parentElement.previousElementSibling;
+    if (!field || field.type !== "search") continue;
     field.hidden = body.rows.length <= FEW;
     field.addEventListener("input", () => {
       for (const { head, rows } of groupsOf(body)) {
