@@ -110,6 +110,7 @@ BY_OTHERS = {
     "harness/run/extension.py::_log_again": "a full disk on the way to a larger budget: harness/run/test_extension.py",
     "harness/formats/fetch.py::fetch": "the list of what was fetched: harness/formats/test_fetch.py",
     "harness/formats/fetch.py::_take": "a full disk in the middle of an archive: harness/formats/test_fetch.py",
+    "harness/cli/reference.py::main": "a page of this repository: harness/cli/test_reference.py",
     "harness/system/atomic.py::write_text": "what the others write through",
     "analysis/runs/writing.py::write_bytes": "what the others write through",
     "analysis/runs/writing.py::write_text": "what the others write through",

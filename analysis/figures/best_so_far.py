@@ -13,7 +13,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.letters import apart, narrow
+from analysis.figures.letters import broken, narrow
 from analysis.figures.palette import GREY
 from analysis.figures.reference_lines import GID, reference_lines
 from analysis.figures.scales import log_x, quality_scale
@@ -29,8 +29,8 @@ BANDS = 2
 MOST_GROUPS = 8
 """Number of columns in a figure as wide as the page."""
 _COLUMNS = 4
-LETTERS = 20
-"""Letters in a title above one of that many columns."""
+LETTERS_AN_INCH = 12
+"""Letters of a title per inch of its panel."""
 _ROW_INCHES, _ENTRY_INCHES = 1.75, 0.14
 
 
@@ -59,7 +59,7 @@ def draw(
 
     Args:
         runs, exact: from ``curves.run_curves`` and ``curves.random_curves``; the first column names the group.
-        titles: group to title, in the order of the columns; at most :data:`MOST_GROUPS`.
+        titles: group to title, in the order of the columns; at most :data:`MOST_GROUPS`. A long first line is broken.
         lines: group to quality t*/t of references (the default configuration, the vendor's library) by name.
         width: in inches; ``None``: a column's width for one group, else the page's.
         target: drawn as a line, what counts as near the optimum.
@@ -80,8 +80,7 @@ def draw(
     entries = -(-(len(drawn) + 1) // legend_columns)
     spent = [axis for axis in AXES if (runs.loc[runs["axis"] == axis, "x"] > 0).any()] or list(AXES)
     bands = -(-len(groups) // columns)
-    letters = LETTERS * max(title.count("\n") + 1 for title in titles.values())
-    heads = dict(zip(groups, apart([titles[group] for group in groups], letters), strict=True)) if bands > 1 else titles
+    heads = _heads(titles, int(LETTERS_AN_INCH * inches / columns), 2 if by == "kernel" else 3)
     with paper(font):
         height = bands * len(spent) * _ROW_INCHES + 0.35 + _ENTRY_INCHES * entries
         figure = Figure(figsize=(inches, height))
@@ -100,12 +99,19 @@ def draw(
                 else:
                     axes.set_ylabel("quality  t*/t")
             panels[band * len(spent), column].set_title(
-                heads[group], fontsize=7.5, fontweight="bold" if wide and letters == LETTERS else "normal"
+                heads[group], fontsize=7.5, fontweight="bold" if wide and by == "kernel" else "normal"
             )
         for axes in panels.reshape(bands, len(spent), columns)[-1, :, len(groups) - (bands - 1) * columns :].ravel():
             axes.remove()
         _legend(figure, list(figure.axes), legend_columns)
     return figure
+
+
+def _heads(titles: Mapping[str, str], most: int, lines: int) -> dict[str, str]:
+    """Break the first line of each title into at most ``lines`` lines of ``most`` letters."""
+    parts = [title.split("\n") for title in titles.values()]
+    names = broken([first for first, *_ in parts], most, lines)
+    return {group: "\n".join([name, *rest]) for group, name, (_, *rest) in zip(titles, names, parts, strict=True)}
 
 
 def draw_on(

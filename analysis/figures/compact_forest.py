@@ -12,7 +12,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.letters import apart, cut
+from analysis.figures.letters import apart, broken
 from analysis.figures.scales import speedup_axis
 from analysis.figures.speedup_forest import HIGH, LOW, draw_interval
 from analysis.figures.style import PAGE_INCHES, Look, paper, text_colour
@@ -20,14 +20,18 @@ from analysis.study.workers import axis_words
 
 ALL = "ALL"
 _ROW_INCHES = 0.135
-_HEAD_INCHES = 0.42
+_HEAD_INCHES, _LINE_INCHES = 0.53, 0.11
+"""Space above a panel whose title has two lines, and for each further line."""
 _FOOT_INCHES = 0.62
 _TALLEST_INCHES = 9.2
-_LETTERS = 24
+_LETTERS = 28
 """Width of a strategy's name beside the panels."""
+_LETTER_INCHES, _TITLE_LETTER_INCHES = 0.056, 0.07
 _TITLE_LETTERS = 19
+"""Letters in a line of a panel's title."""
 _PANEL_INCHES = 1.35
 _NAMES_INCHES = 1.1
+_AXIS_INCHES = 1.0
 
 
 def groups_of(rows: pd.DataFrame) -> list[str]:
@@ -68,12 +72,16 @@ def draw(
     columns = min(_columns(width), len(groups))
     bands = -(-len(groups) // columns)
     limits = _limits(rows[rows["task"].isin(groups) & (rows["stratum"] == "all")])
+    names = _LETTER_INCHES * min(_LETTERS, max(map(len, strategies)))
+    letters = int((width - names) / columns / _TITLE_LETTER_INCHES)
+    lines = max(title.count("\n") for title in broken([group.removeprefix("kernel:") for group in groups], letters, 3))
     with paper(font):
-        height = bands * (len(strategies) * _ROW_INCHES + _HEAD_INCHES) + _FOOT_INCHES
+        head = _HEAD_INCHES + _LINE_INCHES * max(0, lines - 1)
+        height = bands * (len(strategies) * _ROW_INCHES + head) + _FOOT_INCHES
         figure = Figure(figsize=(width, height))
         panels = figure.subplots(bands, columns, sharey=True, squeeze=False)
         for number, (axes, group) in enumerate(zip(panels.ravel(), groups, strict=False)):
-            draw_on(axes, rows, styles, strategies, group, claimed, limits)
+            draw_on(axes, rows, styles, strategies, group, claimed, limits, letters)
             axes.tick_params(labelleft=number % columns == 0, labelbottom=number + columns >= len(groups))
         for axes in panels.ravel()[len(groups) :]:
             axes.remove()
@@ -93,12 +101,14 @@ def draw_on(
     group: str = ALL,
     claimed: Sequence[float] = (),
     limits: tuple[float, float] | None = None,
+    letters: int = _TITLE_LETTERS,
 ) -> None:
     """Draw one group's panel on given axes.
 
     Args:
         rows: the rows of one axis and target.
         limits: of the speedup axis; ``None``: those of the group.
+        letters: in a line of the title, at most.
     """
     own = rows[(rows["task"] == group) & (rows["stratum"] == "all")]
     low, high = limits or _limits(own)
@@ -108,19 +118,19 @@ def draw_on(
         if row["strategy"] in strategies:
             look = styles[str(row["strategy"])]
             draw_interval(axes, float(strategies.index(row["strategy"])), row, look, look.marker, 4.0, (low, high))
-    speedup_axis(axes, low, high, dense=False)
+    speedup_axis(axes, low, high, inches=_AXIS_INCHES)
     axes.set_ylim(len(strategies) - 0.4, -0.6)
     axes.set_yticks(range(len(strategies)), apart(list(strategies), _LETTERS))
     for label, strategy in zip(axes.get_yticklabels(), strategies, strict=False):  # none beside inner panels
         label.set_color(text_colour(styles[strategy]))
         label.set_fontsize(7)
     axes.tick_params(axis="y", length=0)
-    axes.set_title(title_of(own, group), fontsize=7, fontweight="bold", pad=3)
+    axes.set_title(title_of(own, group, letters), fontsize=7, fontweight="bold", pad=3)
 
 
-def title_of(own: pd.DataFrame, group: str) -> str:
-    """The title of a panel: its group, and below it the hits and runs of all its strategies."""
-    name = cut(group.removeprefix("kernel:"), _TITLE_LETTERS)
+def title_of(own: pd.DataFrame, group: str, letters: int = _TITLE_LETTERS) -> str:
+    """The title of a panel: its group on at most three lines, and below it the hits and runs of all its strategies."""
+    (name,) = broken([group.removeprefix("kernel:")], letters, 3)
     return f"{name}\n{int(own['hits'].sum())}/{int(own['runs'].sum())} hit"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import fill
+
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -13,7 +15,9 @@ from analysis.figures.style import PAGE_INCHES, paper
 from analysis.tables.table import figure as number
 
 MOST_STRATEGIES = 14
-"""Columns of a figure; with more, the numbers would overlap."""
+"""Columns of a figure as wide as the page; with more, the numbers would overlap."""
+_LETTER_INCHES, _NUMBER_INCHES, _BAR_INCHES = 0.056, 0.3, 0.45
+_TITLE_LETTERS_AN_INCH = 15
 _CAP = 20.0
 
 
@@ -32,12 +36,21 @@ def cells(table: pd.DataFrame, axis: str, target: float, strategies: list[str]) 
     return pd.concat([kernels.sort_values("row", kind="stable"), whole], ignore_index=True)[columns]
 
 
-def draw(data: pd.DataFrame, strategies: list[str], title: str) -> Figure:
+def most_strategies(data: pd.DataFrame, width: float = PAGE_INCHES) -> int:
+    """The number of columns that fit beside the row names of :func:`cells` in a figure of ``width`` inches."""
+    names = _LETTER_INCHES * min(MOST, max((len(str(row)) for row in data["row"]), default=0))
+    return max(1, min(MOST_STRATEGIES, int((width - names - _BAR_INCHES) / _NUMBER_INCHES)))
+
+
+def draw(
+    data: pd.DataFrame, strategies: list[str], title: str, width: float = PAGE_INCHES, font: str | None = None
+) -> Figure:
     """Draw a cell with its number per kernel and strategy; "<" if a task was never solved.
 
     Args:
         data: from :func:`cells`; at least one row.
-        strategies: the columns, at most :data:`MOST_STRATEGIES`.
+        strategies: the columns, at most :func:`most_strategies`.
+        width: in inches.
     """
     data = data[data["strategy"].isin(strategies)]
     rows = list(dict.fromkeys(data["row"]))
@@ -48,10 +61,10 @@ def draw(data: pd.DataFrame, strategies: list[str], title: str) -> Figure:
         sign = {"upper": "<", "lower": ">"}.get(cell["bound"], "")
         values[at] = np.log2(cell["speedup"])
         texts[at] = f"{sign}{number(cell['speedup'])}" if np.isfinite(cell["speedup"]) else "?"
-    with paper():
+    with paper(font):
         columns = apart(list(strategies), MOST)
         slanted = 0.028 * max(0, max(map(len, columns)) - 20)
-        figure = Figure(figsize=(PAGE_INCHES, 1.15 + 0.21 * len(rows) + slanted))
+        figure = Figure(figsize=(width, 1.15 + 0.21 * len(rows) + slanted))
         axes = figure.subplots()
         colours = mpl.colormaps["PuOr_r"].with_extremes(bad="0.95")
         limit = float(np.log2(_CAP))
@@ -70,7 +83,7 @@ def draw(data: pd.DataFrame, strategies: list[str], title: str) -> Figure:
         split = next((i for i, name in enumerate(rows) if name == "ALL" or name.endswith(" tasks")), None)
         if split is not None:
             axes.axhline(split - 0.5, color="black", lw=0.7)
-        axes.set_title(title, loc="left", fontsize=7.5)
+        figure.suptitle(fill(title, int(_TITLE_LETTERS_AN_INCH * width)), x=0.01, ha="left", fontsize=7.5)
         bar = figure.colorbar(image, ax=axes, fraction=0.03, pad=0.01)
         ticks = [1 / _CAP, 0.2, 1, 5, _CAP]
         bar.set_ticks(list(np.log2(ticks)), labels=[f"{tick:g}×" for tick in ticks])

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from textwrap import fill
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from analysis.figures.letters import MOST
 from analysis.figures.palette import GREY
 from analysis.figures.style import COLUMN_INCHES, Look, paper, text_colour
 
 _ROW = 0.16
+_LETTER_INCHES = 0.06
 
 
 def draw(data: pd.DataFrame, styles: dict[str, Look], of_random: Mapping[str, float]) -> Figure:
@@ -23,8 +26,11 @@ def draw(data: pd.DataFrame, styles: dict[str, Look], of_random: Mapping[str, fl
     """
     drawn = [name for name in styles if name in set(data["strategy"])]
     measures = list(dict.fromkeys(data["measure"]))
+    letters = int((COLUMN_INCHES - _LETTER_INCHES * min(MOST, max(map(len, drawn)))) / len(measures) / _LETTER_INCHES)
+    titles = {measure: fill(measure, max(12, letters)) for measure in measures}
     with paper():
-        figure = Figure(figsize=(COLUMN_INCHES, 0.55 + _ROW * len(drawn)))
+        lines = max(title.count("\n") for title in titles.values())
+        figure = Figure(figsize=(COLUMN_INCHES, 0.55 + 0.12 * lines + _ROW * len(drawn)))
         panels = figure.subplots(1, len(measures), squeeze=False, sharey=True)[0]
         for axes, measure in zip(panels, measures, strict=True):
             rows = data[data["measure"] == measure].set_index("strategy")
@@ -45,7 +51,7 @@ def draw(data: pd.DataFrame, styles: dict[str, Look], of_random: Mapping[str, fl
                     ms=3.4,
                     mfc="white" if hollow else look.colour,
                 )
-            axes.set_title(measure, fontsize=7)
+            axes.set_title(titles[measure], fontsize=7)
             axes.set_ylim(len(drawn) - 0.5, -0.5)
             axes.grid(True, axis="x")
         panels[0].set_yticks(range(len(drawn)), drawn, fontsize=6.5)

@@ -38,6 +38,8 @@ _SIDE_BY_SIDE = {1: 42, 2: 54, 3: 28}
 """Characters of two labels that fit beside each other below a panel. Both are by the number of panels in a row."""
 _TWO_COLUMNS = 8
 """Kernels up to which a row has two panels; with more it has three, so that the figure fits on a page."""
+_NARROW_INCHES, _STACKED_PANEL_INCHES = 5.0, 1.5
+"""Figures narrower than this have one panel per row, of this height."""
 
 
 def shares(references: Mapping[str, pd.DataFrame], t_star_ms: Mapping[str, float]) -> pd.DataFrame:
@@ -63,23 +65,32 @@ def is_wide(data: pd.DataFrame) -> bool:
     return bool(data["kernel"].nunique() > 1)
 
 
-def draw(data: pd.DataFrame) -> Figure:
-    """Draw a panel per kernel, two or three in a row, on shared logarithmic axes; colour by task, dash by device.
+def most_kernels(width: float = PAGE_INCHES) -> int:
+    """The number of panels that fit on a page in a figure of ``width`` inches."""
+    return 5 if width < _NARROW_INCHES else 15
+
+
+def draw(data: pd.DataFrame, width: float | None = None, font: str | None = None) -> Figure:
+    """Draw a panel per kernel, up to three in a row, on shared logarithmic axes; colour by task, dash by device.
 
     Args:
-        data: from :func:`shares`; at least one row.
+        data: from :func:`shares`; at least one row, of :func:`most_kernels` at most.
+        width: in inches; ``None``: a page's where there are several kernels, else a column's.
     """
     kernels = list(dict.fromkeys(data["kernel"]))
     columns = (2 if len(kernels) <= _TWO_COLUMNS else 3) if is_wide(data) else 1
+    inches = width or (PAGE_INCHES if columns > 1 else COLUMN_INCHES)
+    stacked = columns > 1 and inches < _NARROW_INCHES
+    columns = 1 if stacked else columns
     rows = -(-len(kernels) // columns)
     devices = _devices(data)
     labels = _labels(data, devices[0])
     entry_columns = _entry_columns(data, labels, _SIDE_BY_SIDE[columns])
     tasks = data.groupby("kernel")["task"].nunique()[kernels].to_numpy()
     entries = sum(-(-int(tasks[i : i + columns].max()) // entry_columns) for i in range(0, len(kernels), columns))
-    with paper():
-        height = 0.2 + rows * _PANEL_INCHES[columns] + _ENTRY_INCHES * entries
-        figure = Figure(figsize=(PAGE_INCHES if columns > 1 else COLUMN_INCHES, height))
+    with paper(font):
+        panel = _STACKED_PANEL_INCHES if stacked else _PANEL_INCHES[columns]
+        figure = Figure(figsize=(inches, 0.2 + rows * panel + _ENTRY_INCHES * entries))
         panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
         for axes, kernel in zip(panels, kernels, strict=False):
             _panel(axes, data[data["kernel"] == kernel], labels, devices)

@@ -73,6 +73,26 @@ def cut(text: str, most: int) -> str:
     return f"{text[: most - 1 - end]}…{text[-end:]}"
 
 
+def broken(names: list[str], most: int, lines: int = 2) -> list[str]:
+    """Break names into at most ``lines`` lines of at most ``most`` letters; different names stay different.
+
+    Lines end after a ``-``, ``_`` or blank if the name then fits; a name that is too long is shortened first.
+    """
+    return [_broken(name, most, lines) for name in apart(names, most * lines)]
+
+
+def _broken(name: str, most: int, lines: int) -> str:
+    parts, rest = [], name
+    while len(rest) > most:
+        behind = max(rest.rfind(mark, 0, most) for mark in "-_ ") + 1
+        parts.append(rest[: behind or most])
+        rest = rest[behind or most :]
+    parts.append(rest)
+    if len(parts) > lines:
+        parts = [name[start : start + most] for start in range(0, len(name), most)]
+    return "\n".join(part.strip() for part in parts)
+
+
 def narrow(label: str, columns: int) -> str:
     """Break an axis label into two lines if columns share a page: ``tuning seconds`` above ``(1 worker each)``."""
     return label.replace(" (", "\n(") if columns > 1 else label

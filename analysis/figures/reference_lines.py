@@ -12,9 +12,9 @@ from analysis.figures.palette import BLACK, GREY, Dash
 
 NEAR = 0.13
 """Lines closer than this share of the axis share one label: two labels of 7 points would stand on each other."""
-_SHORT = {"default configuration": "default", "vendor's library": "vendor"}
-_DASHES: Mapping[str, Dash] = {"default configuration": (0, (6, 2)), "vendor's library": (0, (4, 1.5, 1, 1.5))}
-_TARGET_DASH: Dash = (0, (1, 2))
+SHORT = {"default configuration": "default", "vendor's library": "vendor"}
+DASHES: Mapping[str, Dash] = {"default configuration": (0, (6, 2)), "vendor's library": (0, (4, 1.5, 1, 1.5))}
+TARGET_DASH: Dash = (0, (1, 2))
 GID = "reference"
 """Of the lines: a legend leaves them out."""
 
@@ -26,8 +26,8 @@ def reference_lines(axes: Axes, lines: Mapping[str, float]) -> None:
     axis must be final.
     """
     for name, value in lines.items():
-        own = name in _DASHES
-        dash = _DASHES.get(name, _TARGET_DASH)
+        own = name in DASHES
+        dash = DASHES.get(name, TARGET_DASH)
         axes.axhline(value, color=BLACK if own else GREY, lw=0.7, ls=dash, zorder=1.5, label=name, gid=GID)
     for names, value in labels_of(axes, lines):
         axes.annotate(
@@ -45,7 +45,7 @@ def labels_of(axes: Axes, lines: Mapping[str, float]) -> list[tuple[str, float]]
             joined[-1].append(name)
         else:
             joined.append([name])
-    return [(", ".join(_SHORT.get(name, name) for name in reversed(part)), lines[part[-1]]) for part in joined]
+    return [(", ".join(SHORT.get(name, name) for name in reversed(part)), lines[part[-1]]) for part in joined]
 
 
 def _height(axes: Axes, value: float) -> float:

@@ -1,6 +1,8 @@
-"""The share of (task, seed) pairs solved over time, a column per target; a cross marks where unsolved runs ended."""
+"""The share of (task, seed) pairs solved over time, a panel per target; a cross marks where unsolved runs ended."""
 
 from __future__ import annotations
+
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -16,43 +18,54 @@ from analysis.study.runtime_distribution import EXACT_RANDOM
 from analysis.study.time_to_target import AXES
 from analysis.study.workers import SECONDS, curves_clock
 
+_NARROW_INCHES = 5.0
+_SIMULATED = ", simulated in s)"
 
-def draw(data: pd.DataFrame, styles: dict[str, Look]) -> Figure:
-    """Draw a row per axis and a column per target.
+
+def draw(data: pd.DataFrame, styles: dict[str, Look], width: float = PAGE_INCHES, font: str | None = None) -> Figure:
+    """Draw a row per axis and a column per target; a narrow figure has a row per target.
 
     Args:
         data: from :mod:`analysis.study.runtime_distribution`, runs and random together.
+        width: in inches.
     """
     targets = sorted(set(data["target"]))
     axes_shown = [axis for axis in AXES if axis in set(data["axis"])]
     drawn = [name for name in styles if name in set(data["strategy"])]
     clock = narrow(curves_clock(data[data["strategy"].isin([*drawn, EXACT_RANDOM])]), len(targets))
-    with paper():
-        figure = Figure(figsize=(PAGE_INCHES, 0.35 + 1.8 * len(axes_shown) + 0.14 * -(-(len(drawn) + 1) // 4)))
-        panels = figure.subplots(len(axes_shown), len(targets), squeeze=False)
-        for row, axis in enumerate(axes_shown):
-            of_axis = data[data["axis"] == axis]
+    upright = width < _NARROW_INCHES
+    entries = 2 if upright else 4
+    rows = len(targets) if upright else len(axes_shown)
+    with paper(font):
+        height = 0.35 + (1.5 if upright else 1.8) * rows + 0.14 * -(-(len(drawn) + 1) // entries)
+        figure = Figure(figsize=(width, height))
+        shape = (rows, len(axes_shown) if upright else len(targets))
+        panels = figure.subplots(*shape, squeeze=False)
+        for row, column in product(*map(range, shape)):
+            axis, target = axes_shown[column if upright else row], targets[row if upright else column]
+            axes, of_axis = panels[row, column], data[data["axis"] == axis]
             positive = of_axis.loc[of_axis["x"] > 0, "x"]
-            for column, target in enumerate(targets):
-                axes = panels[row, column]
-                _panel(axes, of_axis[of_axis["target"] == target], drawn, styles)
-                log_x(axes, 0.9 * float(positive.min()), 1.1 * float(positive.max()))
-                axes.set_ylim(0.0, 1.03)
-                axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+            _panel(axes, of_axis[of_axis["target"] == target], drawn, styles)
+            log_x(axes, 0.9 * float(positive.min()), 1.1 * float(positive.max()))
+            axes.set_ylim(0.0, 1.03)
+            axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+            axes.tick_params(labelleft=column == 0)
+            if row == rows - 1 or not upright:
                 axes.set_xlabel(clock if axis == SECONDS else axis)
-                axes.tick_params(labelleft=column == 0)
-                if row == 0:
-                    axes.set_title(f"within {target:.0%}", fontsize=7.5, fontweight="bold")
-            panels[row, 0].set_ylabel("(task, seed) pairs solved")
+            if row == 0 or upright:
+                axes.set_title(f"within {target:.0%}", fontsize=7.5, fontweight="bold")
+            if column == 0:
+                axes.set_ylabel("pairs solved" if upright else "(task, seed) pairs solved")
         handles, labels = panels[0, 0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=4)
+        labels = [label.replace(_SIMULATED, ")") for label in labels] if upright else labels
+        figure.legend(handles, labels, loc="outside lower center", ncols=entries)
     return figure
 
 
 def _panel(axes: Axes, data: pd.DataFrame, drawn: list[str], styles: dict[str, Look]) -> None:
     law = data[data["strategy"] == EXACT_RANDOM]
     if len(law):
-        axes.step(law["x"], law["solved"], where="post", color=GREY, lw=1.0, label="random (exact, simulated in s)")
+        axes.step(law["x"], law["solved"], where="post", color=GREY, lw=1.0, label=f"random (exact{_SIMULATED}")
     for strategy in drawn:
         curve, look = data[data["strategy"] == strategy], styles[strategy]
         if curve.empty:

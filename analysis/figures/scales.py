@@ -30,12 +30,16 @@ def log_x(axes: Axes, left: float, right: float, dense: bool = True) -> None:
     axes.xaxis.set_minor_formatter(NullFormatter())
 
 
-def speedup_axis(axes: Axes, low: float, high: float, which: str = "x", dense: bool = True) -> None:
-    """Set a logarithmic speedup axis with ticks at 1, 2 and 5 (or decades) and no minor ticks."""
+def speedup_axis(axes: Axes, low: float, high: float, which: str = "x", inches: float = 2.0) -> None:
+    """Set a logarithmic speedup axis with ticks at 1, 2 and 5, or fewer if it is short, and no minor ticks.
+
+    Args:
+        inches: the length of the axis, which decides how many labels fit.
+    """
     getattr(axes, f"set_{which}scale")("log")
     getattr(axes, f"set_{which}lim")(low, high)
-    candidates = [m * 10.0**e for e in range(-3, 5) for m in ((1, 2, 5) if dense else (1,))]
-    if not dense:
+    candidates = [m * 10.0**e for e in range(-3, 5) for m in ((1, 2, 5) if inches >= 1.6 else (1,))]
+    if 0.9 <= inches < 1.6:
         candidates = sorted([*candidates, 5.0])
     axis = getattr(axes, f"{which}axis")
     axis.set_major_locator(FixedLocator([x for x in candidates if low * 0.999 <= x <= high * 1.001]))

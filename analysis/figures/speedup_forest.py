@@ -6,7 +6,7 @@ Each task has a row with its interval; larger markers show kernels of several ta
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.letters import apart
+from analysis.figures.letters import apart, broken
 from analysis.figures.palette import Marker
 from analysis.figures.scales import speedup_axis
 from analysis.figures.style import PAGE_INCHES, Look, paper, text_colour
@@ -22,6 +22,8 @@ from analysis.reference import STRATA, kernel_of
 from analysis.study.workers import axis_words
 
 _INCHES_PER_ROW = 0.135
+_SECOND_LINE = 0.75
+"""Rows that the second line of a name takes."""
 LOW, HIGH = 0.2, 50.0
 """The range of speedups shown; an arrow head at the edge marks values outside."""
 _STRATA = (*STRATA, "unknown")
@@ -29,6 +31,11 @@ MOST_STRATEGIES = 4
 """Columns that fit on a page; more go to a second figure."""
 _COLUMN_INCHES = 1.25
 _NAMES_INCHES = 1.9
+_HITS_INCHES = 0.45
+_NARROW_INCHES = 5.0
+"""Below it names stand on two lines, so that intervals have room beside them."""
+_LETTERS = 24
+"""Of a line of such a name."""
 _TITLE_LETTERS = 84
 """Letters of all column names together, at 6 points."""
 
@@ -103,7 +110,11 @@ def draw(
         width: in inches.
     """
     lines, headings = layout(rows)
+    labels = [line.label for line in lines]
+    names = labels if width >= _NARROW_INCHES else broken(labels, _LETTERS)
+    lines, headings = _spread(lines, headings, names)
     bottom = lines[-1].y + 1.0
+    inches = (width - (_NAMES_INCHES if width >= _NARROW_INCHES else 1.4)) / len(strategies) - _HITS_INCHES
     records = {(row["strategy"], row["task"], row["stratum"]): row for row in rows.to_dict("records")}
     with paper(font):
         figure = Figure(figsize=(width, 0.95 + _INCHES_PER_ROW * bottom))
@@ -115,7 +126,7 @@ def draw(
                 row = records.get((strategy, line.task, line.stratum))
                 if row is not None:
                     _draw_row(axes, line, row, styles[strategy])
-            speedup_axis(axes, LOW, HIGH, dense=len(strategies) < 3)
+            speedup_axis(axes, LOW, HIGH, inches=inches)
             size = 7.5 if max(map(len, titles)) * len(titles) <= 0.8 * _TITLE_LETTERS else 6
             axes.set_title(title, fontsize=size, fontweight="bold", color=text_colour(styles[strategy]), pad=10)
             axes.text(
@@ -124,10 +135,11 @@ def draw(
             axes.tick_params(axis="y", length=0)
             axes.spines["left"].set_visible(False)
         panels[0].set_ylim(bottom, -1.0)
-        panels[0].set_yticks([line.y for line in lines], [line.label for line in lines])
+        panels[0].set_yticks([line.y for line in lines], names)
         for label, line in zip(panels[0].get_yticklabels(), lines, strict=True):
             label.set_fontweight("bold" if line.aggregate else "normal")
             label.set_fontsize(5.8)
+            label.set_linespacing(1.0)
         for y, name in headings:
             panels[0].annotate(
                 name.upper(), (0, y), xycoords=panels[0].get_yaxis_transform(), xytext=(-4, 0),
@@ -140,6 +152,16 @@ def draw(
             fontsize=7.5,
         )
     return figure
+
+
+def _spread(
+    lines: Sequence[Line], headings: Sequence[tuple[float, str]], names: Sequence[str]
+) -> tuple[list[Line], list[tuple[float, str]]]:
+    """Lines and headings with room for names of two lines."""
+    more = [_SECOND_LINE * name.count("\n") for name in names]
+    above = [sum(more[:i]) + more[i] / 2 for i in range(len(lines))]
+    heads = [(y + sum(m for line, m in zip(lines, more, strict=True) if line.y < y), name) for y, name in headings]
+    return [replace(line, y=line.y + shift) for line, shift in zip(lines, above, strict=True)], heads
 
 
 def _background(axes: Axes, lines: Sequence[Line], claimed: Sequence[float]) -> None:

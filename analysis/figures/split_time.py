@@ -29,22 +29,25 @@ _BUSY: dict[str, Any] = {
 _INCHES_PER_ROW = 0.17
 MOST_ROWS = 40
 """Rows that fit on a page; with more, kernels are shown together."""
+_LEGEND_INCHES = 6.0
+"""Width that a legend on one line needs."""
 _MARGIN_AT = 1.09
 """Right end of the column of numbers, in units of the axes' width."""
 
 
-def draw(data: pd.DataFrame) -> Figure:
+def draw(data: pd.DataFrame, width: float = PAGE_INCHES, font: str | None = None) -> Figure:
     """Draw a bar per row of ``data``, grouped by task.
 
     Args:
         data: from :func:`analysis.runs.split_time.by_task_and_strategy`; at least one row.
+        width: in inches.
     """
     group = str(data.columns[0])
     tasks = list(dict.fromkeys(data[group]))
     known = bool(data["overhead_share"].notna().any())
-    with paper():
+    with paper(font):
         height = 0.85 + _INCHES_PER_ROW * (len(data) + 1.1 * len(tasks))
-        figure = Figure(figsize=(PAGE_INCHES, height))
+        figure = Figure(figsize=(width, height))
         axes = figure.subplots()
         y, places, names = 0.0, [], []
         for task in tasks:
@@ -61,7 +64,8 @@ def draw(data: pd.DataFrame) -> Figure:
         handles += [Patch(**_OVERHEAD, label="harness overhead")] if known else []
         if _several(data):
             handles.append(Line2D([], [], **_BUSY, label="compile workers busy"))
-        figure.legend(handles=handles, loc="outside upper center", ncols=len(handles), handlelength=1.4)
+        beside = len(handles) if width >= _LEGEND_INCHES else 3
+        figure.legend(handles=handles, loc="outside upper center", ncols=beside, handlelength=1.4)
     return figure
 
 

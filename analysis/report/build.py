@@ -184,9 +184,11 @@ def _write(judged: _Judged, out: Path, command: Command, per_task: bool) -> Repo
     for made in tables:
         write(made, out / "tables")
     hypothesis = None if claimed is None else claimed.hypothesis
-    figures = save_figures(_wanted(results, hypothesis, per_task), out / "figures")
+    gallery = Gallery(results, hypothesis)
+    figures = save_figures(_wanted(gallery, per_task), out / "figures")
     index = out / "index.html"
-    write_text(index, render(results, verdict, figures, tables, command, judged.registered))
+    page = render(results, verdict, figures, tables, command, judged.registered, gallery.explorer())
+    write_text(index, page)
     return Report(
         index=index,
         verdict_json=out / "verdict.json",
@@ -209,8 +211,8 @@ def _analysed(paths: Sequence[str | Path], library: Library | None, claimed: Hyp
     return study_results(paths, library, claimed.hypothesis.stratum_rule, claimed.hypothesis.baselines)
 
 
-def _wanted(results: StudyResults, hypothesis: Hypothesis | None, per_task: bool) -> list[Drawing]:
-    drawings = list(Gallery(results, hypothesis).drawings(per_task))
+def _wanted(gallery: Gallery, per_task: bool) -> list[Drawing]:
+    drawings = list(gallery.drawings(per_task))
     if not drawings:
         raise AnalysisError("no figure can be drawn from these runs")
     return drawings

@@ -18,11 +18,17 @@ COMPACT = (
     "there are three or more). Beside each name: hits/runs of all strategies. {lines}. Dashed with an arrow: only "
     "a bound, because one side never hit. Hollow: no interval is available."
 )
-CURVES = (
-    "Quality t*/t of the incumbent by its true latency, 0 before the first success, as steps: the median over runs, "
-    f"with the interquartile range of the first {BANDS} strategies. The axis is stretched towards the "
-    "optimum. A curve dips where a lucky reading made a truly slower configuration the incumbent: "
-    "the incumbent is chosen by observed latency."
+_QUALITY = (
+    "Quality t*/t of the incumbent by its true latency, 0 before the first success, as steps: the median over runs"
+)
+_AXIS_AND_DIPS = (
+    "The axis is stretched towards the optimum. A curve dips where a lucky reading made a truly slower "
+    "configuration the incumbent: the incumbent is chosen by observed latency."
+)
+CURVES = f"{_QUALITY}, with the interquartile range of the first {BANDS} strategies. {_AXIS_AND_DIPS}"
+EXPLORER = (
+    f"{_QUALITY}. {_AXIS_AND_DIPS} Click a name to hide or show its curves, and point at it to emphasise them "
+    "and see their quartiles. Point at a panel, or use the arrow keys in it, to read its values."
 )
 LAW = " Random search in grey: exact in evaluations, simulated on the same clock in seconds."
 ECDF = (

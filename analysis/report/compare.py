@@ -177,7 +177,7 @@ def comparison_table(joined: pd.DataFrame, axis: str, a: str, b: str) -> Table:
         name=f"comparison-{axis}",
         title=(f"Speedup within {HEADLINE_TARGET:.0%} of the optimum, {clock if axis == SECONDS else axis}: A and B"),
         caption=f"A: {a}; B: {b}. B over A: above 1, B is faster; the 95% interval assumes independent runs.",
-        headers=("task", "strategy", "A", "hits/runs", "B", "hits/runs", "B over A"),
+        headers=("task", "strategy", "B over A", "A", "hits/runs", "B", "hits/runs"),
         rows=text_rows([_row_cells(row) for row in rows.to_dict("records")]),
         data=rows,
     )
@@ -185,13 +185,14 @@ def comparison_table(joined: pd.DataFrame, axis: str, a: str, b: str) -> Table:
 
 def _row_cells(row: Mapping[Any, Any]) -> list[str]:
     name = f"ALL {row['stratum']}" if row["task"] == "ALL" and row["stratum"] != "all" else str(row["task"])
-    cells = [name, str(row["strategy"])]
+    ratio = times_cell(row["ratio"], row["ratio_low"], row["ratio_high"])
+    cells = [name, str(row["strategy"]), ratio]
     for side in ("a", "b"):
         low, high = row[f"speedup_low_{side}"], row[f"speedup_high_{side}"]
         cells.append(times_cell(row[f"speedup_{side}"], low, high, row[f"bound_{side}"]))
         lacking = f" ({row[f'lacking_{side}']})" if row[f"lacking_{side}"] else ""
         cells.append(f"{row[f'hits_{side}']:.0f}/{row[f'runs_{side}']:.0f}{lacking}")
-    return [*cells, times_cell(row["ratio"], row["ratio_low"], row["ratio_high"])]
+    return cells
 
 
 def differences(a: StudyResults, b: StudyResults) -> list[str]:

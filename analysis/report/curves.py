@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from textwrap import wrap
 from typing import Any
 
 import pandas as pd
@@ -64,7 +63,7 @@ class Curves:
         kernels = sorted(set(runs["kernel"]))
         tasks = {kernel: [t for t in best.t_star_ms if kernel_of(t) == kernel] for kernel in kernels}
         titles = {
-            kernel: kernel if len(tasks[kernel]) == 1 else f"{kernel} ({len(tasks[kernel])} tasks)"
+            kernel: kernel if len(tasks[kernel]) == 1 else f"{kernel}\n({len(tasks[kernel])} tasks)"
             for kernel in kernels
         }
         whom = "those of the hypothesis and the fastest" if self.claims else "the fastest"
@@ -98,7 +97,7 @@ class Curves:
         """One figure with a panel for each task, on one axis."""
         for suffix, part in pages(sorted(lines), best_so_far.most_groups(self.choice.width, axes=1)):
             own, exact = (of[of["task"].isin(part) & (of["axis"] == axis)] if len(of) else of for of in (runs, law))
-            titles = {task: "\n".join(wrap(task.replace("__", " "), best_so_far.LETTERS + 1)) for task in part}
+            titles = {task: task.replace("__", " ") for task in part}
             yield Drawing(
                 f"best-so-far-tasks-{axis}{suffix}", f"Best so far in {axis}, by task",
                 caption + self._workers(own, exact), pd.concat([own, exact]),
@@ -120,7 +119,7 @@ class Curves:
         if len(data):
             yield Drawing(
                 "runtime-ecdf", "Share of runs solved over time", captions.ECDF + self._workers(data), data,
-                lambda: runtime_ecdf.draw(data, self.shown), wide=True,
+                partial(runtime_ecdf.draw, data, self.shown, self.choice.page, self.choice.font), wide=True,
             )  # fmt: skip
 
     def _curve(self) -> dict[str, Any]:

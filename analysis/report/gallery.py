@@ -22,7 +22,7 @@ from analysis.figures import (
 from analysis.figures import split_time as split_figure
 from analysis.figures.style import COLUMN_INCHES, Look, looks
 from analysis.reference import HEADLINE_TARGET
-from analysis.report import captions
+from analysis.report import captions, explorer
 from analysis.report.captions import MOST_CURVES
 from analysis.report.choice import NO_CHOICE, FigureChoice, renamed
 from analysis.report.curves import Curves
@@ -78,6 +78,10 @@ class Gallery:
     @cached_property
     def _curves(self) -> Curves:
         return Curves(self.results, self.choice, self.shown, self.simulated, bool(self.first))
+
+    def explorer(self) -> dict[str, Any] | None:
+        """The curves of every task, for the page's script: :func:`analysis.report.explorer.document`."""
+        return explorer.document(self.results, self.styles, self.shown, self.simulated)
 
     def drawings(self, per_task: bool = False, wanted: Collection[str] | None = None) -> Iterator[Drawing]:
         """Every figure that the study has data for, the headline first.
@@ -156,10 +160,10 @@ class Gallery:
             if len(data):
                 words = axis_words(axis, self.results.speedups)
                 title = f"speedup over random within {self.choice.target:.0%}, {words}"
-                for suffix, part in pages(names, heatmap.MOST_STRATEGIES):
+                for suffix, part in pages(names, heatmap.most_strategies(data, self.choice.page)):
                     yield Drawing(
                         f"heatmap-{axis}{suffix}", f"Kernel by strategy, {words}", captions.HEATMAP, data,
-                        partial(heatmap.draw, data, part, title),
+                        partial(heatmap.draw, data, part, title, self.choice.page, self.choice.font),
                         wide=True, appendix=axis == "seconds" or bool(suffix),
                     )  # fmt: skip
 
@@ -178,7 +182,7 @@ class Gallery:
                     "Where the tuning clock goes" + ("" if live else ", in replay"),
                     split_figure.note(data, live),
                     data,
-                    partial(split_figure.draw, data),
+                    partial(split_figure.draw, data, self.choice.page, self.choice.font),
                     wide=True,
                 )
 
@@ -193,10 +197,12 @@ class Gallery:
 
     def _landscapes(self) -> Iterator[Drawing]:
         shares = landscapes.shares(self.results.study.references, self.results.best.t_star_ms)
-        if len(shares):
+        for suffix, part in pages(list(dict.fromkeys(shares["kernel"])), landscapes.most_kernels(self.choice.page)):
+            shown = shares[shares["kernel"].isin(part)]
             yield Drawing(
-                "landscapes", "The recorded spaces", captions.LANDSCAPES, shares,
-                lambda: landscapes.draw(shares), wide=landscapes.is_wide(shares),
+                f"landscapes{suffix}", "The recorded spaces", captions.LANDSCAPES, shown,
+                partial(landscapes.draw, shown, self.choice.width, self.choice.font),
+                wide=landscapes.is_wide(shown), appendix=bool(suffix),
             )  # fmt: skip
 
     def _difficulty(self) -> Iterator[Drawing]:
@@ -215,6 +221,6 @@ class Gallery:
             data = pd.DataFrame({"strategy": ranks.strategies, "mean_rank": ranks.mean_rank})
             yield Drawing(
                 "ranks", "Critical-difference diagram", captions.RANKS, data,
-                lambda: critical_difference.draw(ranks, self.styles),
+                partial(critical_difference.draw, ranks, self.styles, self.choice.width, self.choice.font),
                 wide=critical_difference.is_wide(ranks), appendix=True,
             )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from analysis.media import printable
 from analysis.reference import HEADLINE_TARGET, STRATA, TARGETS
+from analysis.report.captions import EXPLORER, LAW
 from analysis.report.drawing import PageFigure
+from analysis.report.explorer import embedded
 from analysis.report.neutral import Neutral, summarise
 from analysis.report.rows import environment_rows, initial_points, strata_told, strategy_rows, task_rows, warnings
 from analysis.report.text import SpeedupLine, interval_note, seconds_heading, sentences, speedup_lines
@@ -81,11 +83,13 @@ def render(
     tables: list[Table],
     command: Command,
     registered: Sequence[str] = (),
+    explorer: Mapping[str, Any] | None = None,
 ) -> str:
     """Render the page; everything in it is computed from the arguments.
 
     Args:
         registered: sentences on when the hypothesis was registered and on what it registers.
+        explorer: the curves that the page's script draws, of :func:`analysis.report.explorer.document`.
     """
     study, best, table = results.study, results.best, results.speedups
     tasks = task_rows(study, best, results.strata)
@@ -95,7 +99,8 @@ def render(
         .render(
             headline=verdict.sentence,
             fastest=summarise(results).sentence if isinstance(verdict, Verdict) else "",
-            contents=_contents(len(table) > 0, tables),
+            contents=_contents(len(table) > 0, explorer is not None, tables),
+            curves=None if explorer is None else _curves(explorer),
             registered=registered,
             judged=judged(verdict) if isinstance(verdict, Verdict) else None,
             sentences=sentences(table, results.counted[HEADLINE_TARGET]),
@@ -122,9 +127,15 @@ def render(
     )
 
 
-def _contents(speedups: bool, tables: Sequence[Table]) -> list[tuple[str, str]]:
+def _curves(explorer: Mapping[str, Any]) -> dict[str, Any]:
+    law = LAW if any(strategy["law"] for strategy in explorer["strategies"]) else ""
+    return {"of": explorer["of"], "caption": EXPLORER + law, "data": embedded(explorer)}
+
+
+def _contents(speedups: bool, curves: bool, tables: Sequence[Table]) -> list[tuple[str, str]]:
     """The id and title of every section of the page."""
     parts = [("speedups", "Speedup over random search")] if speedups else []
+    parts += [("curves", "Best so far")] if curves else []
     parts.append(("figures", "Figures"))
     parts += [(f"table-{table.name}", table.title) for table in tables]
     return [*parts, ("tasks", "How hard the tasks are"), ("protocol", "Protocol")]

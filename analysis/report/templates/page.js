@@ -21,7 +21,7 @@ const compare = (a, b, down) => {
 const matches = (text, typed) => typed.toLowerCase().split(/\s+/).every((word) => text.toLowerCase().includes(word));
 
 const install = (page) => {
-  const FEW = 6;
+  const FEW = 3; // rows that nobody has to filter
   // Rows below one heading belong together: they are sorted among themselves.
   const groupsOf = (body) => {
     const groups = [{ head: null, rows: [] }];
@@ -51,20 +51,16 @@ const install = (page) => {
       head.addEventListener("click", sort);
       head.addEventListener("keydown", (event) => { if (event.key === "Enter") sort(); });
     });
-    if (body.rows.length > FEW) {
-      const field = page.createElement("input");
-      field.type = "search";
-      field.placeholder = "filter rows";
-      field.setAttribute("aria-label", "filter rows");
-      field.addEventListener("input", () => {
-        for (const { head, rows } of groupsOf(body)) {
-          const title = head ? head.textContent : "";
-          for (const row of rows) row.hidden = !matches(`${title} ${row.textContent}`, field.value.trim());
-          if (head) head.hidden = rows.every((row) => row.hidden);
-        }
-      });
-      table.parentElement.before(field);
-    }
+    const field = table.parentElement.previousElementSibling;
+    if (!field || field.type !== "search") continue;
+    field.hidden = body.rows.length <= FEW;
+    field.addEventListener("input", () => {
+      for (const { head, rows } of groupsOf(body)) {
+        const title = head ? head.textContent : "";
+        for (const row of rows) row.hidden = !matches(`${title} ${row.textContent}`, field.value.trim());
+        if (head) head.hidden = rows.every((row) => row.hidden);
+      }
+    });
   }
   // Paper has nothing to click on: what is folded away is printed, and folded away again afterwards.
   let opened = [];

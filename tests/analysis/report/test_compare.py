@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -49,6 +50,10 @@ def test_what_was_left_out_is_named(compared: tuple[Path, list[str], Path, Path]
         sentence = f"Only in {side}, so left out: tasks {task}."
         assert sentence in told
         assert sentence in (out / "index.html").read_text()
+    page = (out / "index.html").read_text()
+    assert page.count('<input type="search"') == page.count("<table") == 3
+    links = re.findall(r'href="([^"#:]+)"', page)
+    assert {"comparison.json", "left-out.csv"} <= set(links) and all((out / link).is_file() for link in links)
     left = pd.read_csv(out / "left-out.csv")
     assert set(zip(left["task"], left["only_in"], strict=True)) == {(ONLY_A, "A"), (ONLY_B, "B")}
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from analysis.errors import AnalysisError
-from analysis.figures import compact_forest, speedup_forest
+from analysis.figures import compact_forest, heatmap, landscapes, speedup_forest
+from analysis.figures.letters import broken, shorten
 from analysis.figures.printed import fit
 from analysis.figures.reference_lines import labels_of
 from analysis.figures.scales import quality_scale
@@ -49,6 +52,13 @@ def texts(figure: Figure) -> list[Text]:
     return [text for text in found if text.get_text().strip() and text.get_visible()]
 
 
+def within_view(axis: Axis) -> list[Text]:
+    """Labels of an axis's ticks that are drawn: Matplotlib keeps some beyond both ends."""
+    low, high = sorted(axis.get_view_interval())
+    labels = [tick.label1 for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high]
+    return [label for label in labels if label.get_visible() and label.get_text().strip()]
+
+
 def test_fifteen_strategies_differ_in_colour_and_marker_and_dash() -> None:
     styles = looks(MANY)
     for part in ("colour", "marker", "dash"):
@@ -81,6 +91,55 @@ def test_every_label_of_22_kernels_and_15_strategies_stands_by_itself(width: flo
     boxes = [text.get_window_extent() for text in (*names, *titles)]
     for i, one in enumerate(boxes):
         assert not any(one.overlaps(other) for other in boxes[i + 1 :])
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> StudyResults:
+    names = [f"k{i:02}_a_rather_long_kernel_name-4096x{n}x4096-bf16__h100" for i in range(7) for n in (64, 1024)]
+    tables = {name: landscape(60, i) for i, name in enumerate(names)}
+    strategies = {"random": random_order, **{name: guided_order(0.2 * i) for i, name in enumerate(MANY[:-1])}}
+    return analyse(load_study([write_study(tmp_path_factory.mktemp("large"), tables, strategies, 3, 10)]), ())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [3.3, 7.0])
+def test_no_word_leaves_a_figure_or_stands_on_its_neighbour(large: StudyResults, width: float) -> None:
+    drawn = 0
+    for drawing in Gallery(large, None, FigureChoice(width=width)).drawings():
+        if drawing.name.endswith(("-3", "-4", "-5", "-6", "-7", "-8", "-9")) or "-1" in drawing.name:
+            continue  # further pages of the same
+        with paper():
+            figure = fit(drawing.draw(), width)
+            shorten(figure)
+            said = texts(figure)
+        drawn += 1
+        right = figure.get_figwidth() * figure.dpi
+        assert all(7.0 <= text.get_fontsize() <= 9.0 for text in said), drawing.name
+        axes_of = [axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)]
+        ticks = [within_view(axis) for axis in axes_of]
+        never = {id(tick.label1) for axis in axes_of for tick in axis.get_major_ticks()}
+        never -= {id(label) for labels in ticks for label in labels}
+        for text in said:
+            box = text.get_window_extent()
+            assert id(text) in never or (box.x0 > -2 and box.x1 < right + 2), (drawing.name, text.get_text())
+        for labels in ticks:
+            boxes = [label.get_window_extent() for label in labels if not label.get_rotation()]
+            assert not any(one.overlaps(following) for one, following in pairwise(boxes)), drawing.name
+    assert drawn > 14
+
+
+def test_names_are_broken_behind_their_marks_and_stay_different() -> None:
+    names = ["attention_backward", "softmax", "k00_a_rather_long_kernel_name", "k01_a_rather_long_kernel_name"]
+    lines = broken(names, 14)
+    assert lines[:2] == ["attention_\nbackward", "softmax"] and len(set(lines)) == 4
+    assert all(len(line) <= 14 for name in lines for line in name.split("\n"))
+    assert broken(names[2:], 14, 3) == ["k00_a_rather_\nlong_kernel_\nname", "k01_a_rather_\nlong_kernel_\nname"]
+
+
+def test_narrow_figures_have_fewer_columns() -> None:
+    data = pd.DataFrame({"row": ["layernorm_backward", "ALL"]})
+    assert [heatmap.most_strategies(data, width) for width in (3.3, 7.0)] == [6, 14]
+    assert [landscapes.most_kernels(width) for width in (3.3, 7.0)] == [5, 15]
 
 
 def test_chosen_strategies_are_drawn_in_their_order_under_their_names(results: StudyResults) -> None:

@@ -1,8 +1,9 @@
-"""The page's script: how cells are sorted and rows are filtered; and what the page prints."""
+"""The page's scripts: how cells are sorted, rows are filtered and curves drawn; and what the page prints."""
 
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -16,8 +17,8 @@ TEMPLATES = Path(analysis.report.__file__).parent / "templates"
 NODE = shutil.which("node") or ""
 
 
-def evaluated(expression: str) -> Any:
-    script = f"const s = require({json.dumps(str(TEMPLATES / 'page.js'))}); console.log(JSON.stringify({expression}))"
+def evaluated(expression: str, file: str = "page.js") -> Any:
+    script = f"const s = require({json.dumps(str(TEMPLATES / file))}); console.log(JSON.stringify({expression}))"
     done = subprocess.run([NODE, "-e", script], capture_output=True, text=True, timeout=60, check=True)
     return json.loads(done.stdout)
 
@@ -37,8 +38,28 @@ def test_cells_are_sorted_by_their_first_number_else_by_words_and_empty_ones_las
     assert (shown, hidden) == (True, False)
 
 
+@pytest.mark.skipif(not NODE, reason="no Node here")
+def test_curves_are_steps_that_hold_from_their_row_to_the_next() -> None:
+    rows, path, area, few, many = evaluated(
+        "[[0, 1, 2.9, 3, 9, 10].map(x => s.rowAt([1, 3, 9], x)), s.steps([1, 3, 9], [5, 6, 8], x => x, y => -y),"
+        "s.band([1, 3, 9], [1, 2, 4], [5, 6, 8], x => x, y => y), s.ticks(0.9, 60), s.ticks(0.02, 6000)]",
+        "curves.js",
+    )
+    assert rows == [-1, 0, 0, 1, 2, -1]
+    assert path == "M1 -5H3V-6H9V-8"
+    assert area == "M1 5H3V6H9V8" + "V4H9V2H3V1H1" + "Z"
+    assert few == [1, 2, 5, 10, 20, 50]
+    assert many == [0.1, 1, 10, 100, 1000]
+
+
 def test_what_is_folded_or_filtered_away_is_printed() -> None:
     script, style = (TEMPLATES / "page.js").read_text(), (TEMPLATES / "style.css").read_text()
     printed = style.split("@media print")[1]
     assert "details::details-content" in printed and "tr[hidden] { display: table-row" in printed
     assert "beforeprint" in script and "afterprint" in script
+
+
+@pytest.mark.parametrize("name", ["page.js", "curves.js", "style.css"])
+def test_neither_scripts_nor_style_ask_anybody(name: str) -> None:
+    text = (TEMPLATES / name).read_text().replace("http://www.w3.org/2000/svg", "")  # a name, not an address
+    assert not re.search(r"fetch|XMLHttpRequest|\bimport\b|https?:|url\(|WebSocket|sendBeacon|innerHTML|eval\(", text)

