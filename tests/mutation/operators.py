@@ -75,7 +75,17 @@ def mutants_of(root: Path, file: str) -> list[Mutant]:
             before = ast.unparse(node).split("\n")[0]
             after = ast.unparse(change(copy.deepcopy(node))).split("\n")[0]
             found.append(
-                Mutant(file, place.lineno, place.col_offset, number, index, before, after, (statement.lineno, last), at_import)
+                Mutant(
+                    file,
+                    place.lineno,
+                    place.col_offset,
+                    number,
+                    index,
+                    before,
+                    after,
+                    (statement.lineno, last),
+                    at_import,
+                )
             )
     return found
 
@@ -116,7 +126,9 @@ def changes(node: ast.AST) -> Iterator[Change]:
             yield lambda n: _with(n, "test", ast.copy_location(ast.UnaryOp(ast.Not(), n.test), n.test))
         case ast.comprehension(ifs=[_, *_]):
             yield lambda n: _with(n, "ifs", n.ifs[1:])
-        case ast.Return(value=ast.expr() as value) if not (isinstance(value, ast.Constant) and value.value in (None, False)):
+        case ast.Return(value=ast.expr() as value) if not (
+            isinstance(value, ast.Constant) and value.value in (None, False)
+        ):
             yield lambda n: _with(n, "value", ast.copy_location(ast.Constant(None), n))
         case ast.Expr(value=ast.Call()) | ast.Raise() | ast.Continue() | ast.Break():
             yield lambda n: ast.copy_location(ast.Pass(), n)
