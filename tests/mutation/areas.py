@@ -38,17 +38,20 @@ AREAS = (
     Area(
         "statistics",
         ("analysis/statistics/*.py", "analysis/study/*.py", "analysis/verdict/*.py"),
-        ("tests/analysis/statistics/*.py", "tests/analysis/study/*.py", "tests/analysis/verdict/*.py",
-         "tests/analysis/tables/*.py", "tests/test_closed_form.py"),
+        ("tests/analysis/statistics/*.py", "tests/analysis/study/*.py", "tests/analysis/verdict/*.py"),
     ),
     Area(
         "run_loop",
         (*(f"harness/run/{name}.py" for name in
-           ("admission", "build", "clock", "execute", "extension", "failures", "given", "kept", "log_lines", "loop", "outcome",
-            "overlapped", "rows", "state", "store", "streams", "successes", "utilisation")),
-         "harness/study/order.py", "harness/study/sweep.py", "harness/study/attempt.py",
+           ("admission", "build", "clock", "execute", "extension", "failures", "given", "kept", "log_lines", "loop",
+            "outcome", "overlapped", "rows", "state", "store", "streams", "successes", "utilisation")),
+         *(f"harness/study/{name}.py" for name in ("order", "sweep", "attempt")),
          "harness/rules.py", "harness/evaluation.py"),
-        ("tests/harness/run/test_*.py", "tests/harness/study/test_*.py", "tests/harness/test_rules.py"),
+        (*(f"tests/harness/run/test_{name}.py" for name in
+           ("clock", "loop", "overlapped", "streams", "given", "failures", "extension", "runs_under_rules", "repair",
+            "contract")),
+         *(f"tests/harness/study/test_{name}.py" for name in ("order", "sweep", "one_run", "done_before")),
+         "tests/harness/test_rules.py"),
     ),
     Area(
         "conditional_gp",

@@ -42,7 +42,7 @@ ARITHMETIC: dict[type[ast.operator], type[ast.operator]] = {
 
 @dataclass(frozen=True)
 class Mutant:
-    """A change at a place: ``index`` tells the changes of one node apart, ``node`` counts nodes as ``ast.walk`` does."""
+    """A change at a place: ``node`` counts nodes as ``ast.walk`` does, ``index`` the changes of one node."""
 
     file: str
     line: int

@@ -1,8 +1,8 @@
 """One mutant against the tests that execute it, in a process of its own.
 
-A change inside a function costs a fork and its tests: the parent has collected the tests and imported what they import, and
-the child gives the functions that the module has already their new code. What is executed at import (constants, defaults,
-fields of classes) needs a process that imports the module anew.
+A change inside a function costs a fork and its tests: the parent has collected the tests and imported what they import,
+and the child gives the functions that the module has already their new code. What is executed at import (constants,
+defaults, fields of classes) needs a process that imports the module anew.
 """
 
 from __future__ import annotations
@@ -59,7 +59,13 @@ def import_libraries(heavy: bool) -> None:
 
 
 def in_a_fork(prepare: Callable[[], None], run: Callable[[int], int], cost_s: float) -> Outcome:
-    """``run`` gets where to write the failed test, and returns pytest's exit code; ``cost_s`` is its usual processor time."""
+    """``run`` gets where to write the failed test, and returns pytest's exit code.
+
+    Args:
+        prepare: makes the change in the child.
+        run: runs the tests.
+        cost_s: what they take without a change, in processor seconds; four times as much and 10 s is a timeout.
+    """
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:

@@ -48,7 +48,7 @@ def test_an_empty_space_has_no_rows_anywhere() -> None:
     assert space.feature_values(space.codes()).shape == (0, 0)
     rows = np.array([[0, 0], [1, 3]], dtype=np.int32)
     assert space.feasible(rows).tolist() == space.satisfied(rows).tolist() == [False, False]
-    with pytest.raises(SpaceError, match="row .* is not feasible"):
+    with pytest.raises(SpaceError, match=r"row .* is not feasible"):
         space.restricted(rows)
     with pytest.raises(InvalidConfiguration, match="'b > 3' is broken by b=1"):
         space.validate({"a": True, "b": 1})
