@@ -38,7 +38,9 @@ AREAS = (
     Area(
         "statistics",
         ("analysis/statistics/*.py", "analysis/study/*.py", "analysis/verdict/*.py"),
-        ("tests/analysis/statistics/*.py", "tests/analysis/study/*.py", "tests/analysis/verdict/*.py"),
+        ("tests/analysis/statistics/*.py", "tests/analysis/study/*.py", "tests/analysis/verdict/*.py",
+         "tests/analysis/tables/test_comparisons.py", "tests/analysis/plan/test_plan.py", "tests/test_rules_agree.py",
+         "tests/analysis/gate/test_gate_statistics.py"),
     ),
     Area(
         "run_loop",
@@ -57,6 +59,6 @@ AREAS = (
         "conditional_gp",
         ("harness/strategies/conditional_gp/*.py",),
         tuple(f"tests/harness/strategies/test_{name}.py"
-              for name in ("conditional_gp", "gp", "levels", "transfer", "targets", "acquisition", "given", "warm")),
+              for name in ("conditional_gp", "gp", "gp_parts", "levels", "transfer", "targets", "acquisition", "given", "warm")),
     ),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The parts of ``conditional_gp`` on their own: where it starts, how it climbs, what lowers a score, which points it learns
+"""The parts of ``conditional_gp`` on their own: where it starts, how it climbs, what lowers a score, what it learns
 from."""
 
 from __future__ import annotations
