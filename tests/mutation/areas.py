@@ -50,8 +50,8 @@ AREAS = (
          *(f"harness/study/{name}.py" for name in ("order", "sweep", "attempt")),
          "harness/rules.py", "harness/evaluation.py"),
         (*(f"tests/harness/run/test_{name}.py" for name in
-           ("clock", "loop", "overlapped", "streams", "given", "failures", "extension", "runs_under_rules", "repair",
-            "contract")),
+           ("clock", "loop", "loop_by_hand", "overlapped", "streams", "given", "failures", "extension",
+            "runs_under_rules", "repair", "contract")),
          *(f"tests/harness/study/test_{name}.py" for name in ("order", "sweep", "one_run", "done_before")),
          "tests/harness/test_rules.py"),
     ),
@@ -59,6 +59,7 @@ AREAS = (
         "conditional_gp",
         ("harness/strategies/conditional_gp/*.py",),
         tuple(f"tests/harness/strategies/test_{name}.py"
-              for name in ("conditional_gp", "gp", "gp_parts", "levels", "transfer", "targets", "acquisition", "given", "warm")),
+              for name in ("conditional_gp", "gp", "gp_parts", "levels", "transfer", "targets", "acquisition", "given",
+                           "warm")),
     ),
 )  # fmt: skip
