@@ -30,17 +30,9 @@ from tests.mutation.covering import PLAIN
 from tests.mutation.operators import Mutant, mutated
 
 LIBRARIES = (
-    "numpy",
-    "pandas",
-    "scipy.stats",
-    "scipy.optimize",
-    "pyarrow.parquet",
-    "yaml",
-    "orjson",
-    "jsonschema",
-    "hypothesis",
-)
-HEAVY = ("torch", "optuna", "hydra", "botorch", "sklearn.ensemble", "omegaconf")
+    "numpy", "pandas", "scipy.stats", "scipy.optimize", "pyarrow.parquet", "yaml", "orjson", "jsonschema", "hypothesis",
+    "torch", "optuna", "hydra", "botorch", "sklearn.ensemble", "omegaconf",
+)  # fmt: skip
 
 Key = tuple[str, str, int]
 Run = Callable[[Sequence[str]], int]
@@ -53,8 +45,9 @@ class Outcome:
     by: str = ""
 
 
-def import_libraries(heavy: bool) -> None:
-    for name in (*LIBRARIES, *(HEAVY if heavy else ())):
+def import_libraries() -> None:
+    """Those that our modules import, and that take longest: a fork has them already."""
+    for name in LIBRARIES:
         importlib.import_module(name)
 
 
