@@ -48,15 +48,15 @@ AREAS = (
            ("admission", "clock", "failures", "given", "log_lines", "loop", "outcome", "overlapped", "rows", "streams",
             "successes", "utilisation")), "harness/study/order.py", "harness/rules.py", "harness/evaluation.py"),
         (*(f"tests/harness/run/test_{name}.py" for name in
-           ("clock", "failures", "given", "loop", "loop_by_hand", "overlapped", "runs_under_rules", "streams",
-            "damage")),
+           ("clock", "failures", "given", "loop", "loop_by_hand", "loop_parts", "overlapped", "runs_under_rules",
+            "streams", "damage")),
          "tests/harness/study/test_order.py", "tests/harness/test_rules.py"),
     ),
     Area(
         "conditional_gp",
         ("harness/strategies/conditional_gp/*.py",),
         tuple(f"tests/harness/strategies/test_{name}.py"
-              for name in ("conditional_gp", "gp", "gp_parts", "levels", "transfer", "targets", "acquisition", "given",
-                           "warm")),
+              for name in ("acquisition", "conditional_gp", "given", "gp", "gp_model", "gp_parts", "levels", "targets",
+                           "transfer", "warm")),
     ),
 )  # fmt: skip

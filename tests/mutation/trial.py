@@ -34,6 +34,9 @@ LIBRARIES = (
     "torch", "optuna", "hydra", "botorch", "sklearn.ensemble", "omegaconf",
 )  # fmt: skip
 
+BROKEN = 9
+"""Exit code of a fork in which something else than a test failed."""
+
 Key = tuple[str, str, int]
 Run = Callable[[Sequence[str]], int]
 
@@ -62,7 +65,7 @@ def in_a_fork(prepare: Callable[[], None], run: Callable[[int], int], cost_s: fl
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
-        code = 3
+        code = BROKEN
         try:
             os.setpgid(0, 0)
             os.close(reading)
@@ -84,6 +87,8 @@ def in_a_fork(prepare: Callable[[], None], run: Callable[[int], int], cost_s: fl
         return Outcome("timeout" if os.WTERMSIG(status) in (signal.SIGXCPU, signal.SIGKILL) else "killed", said)
     if os.WEXITSTATUS(status) == 0:
         return Outcome("survived")
+    if os.WEXITSTATUS(status) == BROKEN:
+        raise RuntimeError("the trial itself broke down: run the map again")
     return Outcome("timeout" if said.startswith("Timeout ") else "killed", said)
 
 

@@ -16,21 +16,17 @@ from harness.evaluation import (
     DeviceState,
     Evaluation,
     Measurement,
-    RepairedConfiguration,
     Status,
 )
 from harness.rules import Limits, Rules
-from harness.run import contract, loop, overlapped
-from harness.run.admission import Admission
+from harness.run import loop, overlapped
 from harness.run.clock import Span, schedule
 from harness.run.loop import run_loop
 from harness.run.outcome import spent
 from harness.run.overlapped import run_overlapped
-from harness.run.rows import evaluation_of, table_of
 from harness.run.successes import Successes
 from harness.run.utilisation import utilisation
-from harness.testing import spaces
-from search_spaces.parameter import Boolean, Categorical, Integer, Permutation
+from search_spaces.parameter import Integer
 from search_spaces.space import SearchSpace
 
 SPACE = SearchSpace([Integer("i", 0, 19)])
@@ -252,27 +248,6 @@ def test_overlapped_what_is_given_is_told_before_the_first_ask() -> None:
     assert [e.ask_s for e in log] == [0.0, 0.0, 0.0, 1.0, 1.0]
 
 
-def test_admission_lets_each_through_once_in_the_spaces_own_values() -> None:
-    space = SearchSpace([Boolean("a"), Integer("i", 0, 1)])
-    admission = Admission(space, np.random.default_rng(0))
-    assert admission.admit({"a": 1, "i": np.int64(0)}) == ({"a": True, "i": 0}, False)
-    first = admission.admit(RepairedConfiguration({"a": False, "i": 0}))
-    assert first == ({"a": False, "i": 0}, True)
-    found = [admission.admit({"a": True, "i": 0}) for _ in range(3)]
-    assert found[0] == ({"a": True, "i": 1}, True) and found[1] == ({"a": False, "i": 1}, True) and found[2] is None
-
-
-def test_admission_beyond_the_list() -> None:
-    space = spaces.huge()
-    admission = Admission(space, np.random.default_rng(0))
-    proposal = {f"p{i}": i for i in range(10)}
-    assert admission.admit(proposal) == (proposal, False)
-    repaired = admission.admit(proposal)
-    assert repaired is not None and repaired[1] and sum(repaired[0][name] != proposal[name] for name in proposal) == 1
-    broken = admission.admit(proposal | {"p1": 9, "p2": 3})
-    assert broken is not None and broken[1] and space.contains(broken[0])
-
-
 def test_workers_are_busy_until_the_last_compile_begins() -> None:
     _, log, _ = ran(Counting(), Fixed(workers=2), Budget(4), batch=4)  # compiles 0-3 and 0-3, then 3-6 and 3-6
     assert utilisation(log, 2) == 1.0 and utilisation(log, 4) == 0.5
@@ -287,20 +262,3 @@ def test_a_clock_by_hand_with_verification_and_more_workers_than_compiles() -> N
     ]
     assert schedule(batch, 8, 10.0) == [Span(10.0, 19.0), Span(10.0, 13.0), Span(10.0, 16.0)]
     assert schedule(batch[:1], 8, 10.0) == [Span(10.0, 17.0)]
-
-
-def test_a_row_of_the_log_is_the_evaluation_and_a_table_has_the_types_of_the_space() -> None:
-    space = SearchSpace(
-        [Categorical("m", ("x", 2)), Permutation("o", 2), Boolean("b"), Integer("n", 0, 3, active_when="b")]
-    )
-    _, log, _ = ran(Counting(), Fixed(), Budget(5))
-    row: dict[str, Any] = {name: getattr(log[0], name) for name in log[0].__slots__} | {"unknown": 1}
-    row |= {"configuration": {"m": 2, "o": [1, 0]}, "status": "ok", "samples_ms": [1.0, 3.0], "asks_s": [0.5]}
-    row |= {"device_state": {"sm_clock_mhz": 1500, "temperature_c": 40, "throttle_reasons": 4}}
-    read = evaluation_of(row)
-    assert read.configuration == {"m": 2, "o": (1, 0)} and read.asks_s == (0.5,) and read.samples_ms == (1.0, 3.0)
-    assert read.status is Status.OK and read.device_state == STATE and read.latency_ms == 2.0
-    table = table_of([read, log[4]], space).to_pydict()
-    assert table["status"] == ["ok", "compile_error"] and table["sm_clock_mhz"] == [1500, None]
-    parameters = [table[contract.parameter_column(name)] for name in space.names]
-    assert parameters == [["2", None], [[1, 0], None], [None, None], [None, None]], "of several types: text"
