@@ -14,7 +14,7 @@ import pytest
 from tests.mutation.areas import ROOT, Area
 from tests.mutation.operators import Mutant
 
-PLAIN = ["-q", "-x", "-o", "timeout=300", "-p", "no:cacheprovider", "-p", "no:xdist", "-m", "not slow and not gpu"]
+PLAIN = ["-q", "-x", "-o", "timeout=900", "-p", "no:cacheprovider", "-p", "no:xdist", "-m", "not slow and not gpu"]
 
 
 @dataclass

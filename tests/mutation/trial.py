@@ -34,6 +34,8 @@ LIBRARIES = (
     "torch", "optuna", "hydra", "botorch", "sklearn.ensemble", "omegaconf",
 )  # fmt: skip
 
+OF_FIXTURES = ("harness.config.plugins", "harness.measure.folders")
+"""What conftest.py imports for every test."""
 BROKEN = 9
 """Exit code of a fork in which something else than a test failed."""
 
@@ -127,6 +129,9 @@ class Collected:
         self.session = session
         self.items = {item.nodeid: item for item in session.items}
         self.functions: dict[Key, list[types.FunctionType]] = {}
+        for name in OF_FIXTURES:
+            importlib.import_module(name)
+        session.config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]  # else each fork makes its own
         gc.unfreeze()  # conftest.py freezes what is imported, and get_objects leaves that out
         for found in gc.get_objects():
             if isinstance(found, types.FunctionType):

@@ -70,6 +70,8 @@ def test_every_block_says_what_it_stands_for() -> None:
     encoding = Encoding(spaces.conditional())
     expected = ["category", "number", "number", "number", "number", "number", "number", "feature"]
     assert list(encoding.kinds) == expected and len(encoding.names) == len(encoding.blocks) == len(expected)
+    columns = np.concatenate([np.arange(encoding.space.size)[block] for block in encoding.blocks])
+    assert columns.tolist() == list(range(encoding.points(encoding.space.codes()).shape[1])), "one after the other"
     assert Encoding(spaces.permuted()).kinds == ("category", "number", "category")
 
 

@@ -184,6 +184,10 @@ def test_a_damaged_document_names_the_field(document: dict[str, Any], message: s
         SearchSpace.from_json(document)
 
 
+def test_a_step_is_one_unless_it_is_stated() -> None:
+    assert SearchSpace.from_json({"parameters": [{"name": "a", "kind": "integer", "low": 0, "high": 3}]}).size == 4
+
+
 @pytest.mark.parametrize("enumerable", [True, False])
 def test_feasible_rows_are_those_that_validate(conditional: SearchSpace, enumerable: bool) -> None:
     rng = np.random.default_rng(0)

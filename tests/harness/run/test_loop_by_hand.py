@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from harness.backends.base import measured
+from harness.backends.pipeline import Pipeline, pipeline_of
 from harness.evaluation import (
     Budget,
     Configuration,
@@ -237,6 +238,27 @@ def test_overlapped_by_hand() -> None:
     assert [e.tell_s for e in log] == [1.0] * 4 and [e.oracle_ms for e in log] == [1.5, 2.5, 3.5, 4.5]
     assert all(e.oracle_ms is None and e.tell_s == 0.0 for e in strategy.told)
     assert log[0].wall_s is not None and log[0].wall_s > log[1].wall_s == 3.0  # type: ignore[operator]
+
+
+def test_overlapped_thinking_is_on_the_clock_where_it_is_charged() -> None:
+    """One worker: a second to ask, 3 to compile, half a second and more on the device, a second to tell."""
+    _, log, _ = overlapping(Counting(), Fixed(charge_ask=True), Budget(2))
+    assert [Span(e.clock_start_s, e.clock_end_s) for e in log] == [Span(1.0, 4.5), Span(5.0, 8.75)]
+
+
+def test_overlapped_a_pipeline_is_closed_however_the_run_ends() -> None:
+    closed: list[str] = []
+
+    class Own(Fixed):
+        def overlapped(self, workers: int, logged: Sequence[Evaluation]) -> Pipeline:
+            made = pipeline_of(Fixed(), workers, logged)
+            made.close = lambda: closed.append("closed")  # type: ignore[method-assign]
+            return made
+
+    overlapping(Counting(), Own(), Budget(2))
+    with pytest.raises(ValueError, match="nothing at the first ask"):
+        overlapping(Counting(end=0), Own(), Budget(2))
+    assert closed == ["closed", "closed"]
 
 
 def test_overlapped_what_is_given_is_told_before_the_first_ask() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.special import log_ndtr
 
 from harness.strategies.conditional_gp import gp
 from harness.strategies.conditional_gp.covariance import covariance, pair_squared_distances
@@ -93,6 +94,9 @@ def test_failures_lower_the_score_around_them_if_there_is_a_success_to_compare_w
     at = [int(np.flatnonzero((point == POINTS).all(axis=1))[0]) for point in X[:14]]
     lost = (plain - weighed)[at]
     assert lost[:4].min() > lost[4:].max() >= 0
+    chance, spread = made._success.predict()
+    expected = log_ndtr((chance - made._even) / np.sqrt(spread + made._success.noise))
+    np.testing.assert_allclose(weighed - plain, expected, atol=1e-6)
     assert made._even == pytest.approx((0.5 - 10 / 14) / np.std([0.0] * 4 + [1.0] * 10))
     for everything in ([], range(14)):
         np.testing.assert_array_equal(scored(failed=everything)[1], scored(failed=everything, feasibility=False)[1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,15 @@ from harness.strategies.base import Budget
 from harness.strategies.conditional_gp import ConditionalGP
 from harness.strategies.conditional_gp.candidate_sources import ClimbedCandidates
 from harness.strategies.conditional_gp.climb import best_of_each, climbed
+from harness.strategies.conditional_gp.gp import Priors
 from harness.strategies.conditional_gp.grid_points import GridPoints
+from harness.strategies.conditional_gp.guided import GuideSettings
 from harness.strategies.conditional_gp.initial import Draws, InitialDesign
 from harness.strategies.conditional_gp.moves import exchanges, feasible_draws
+from harness.strategies.conditional_gp.settings import CovarianceSettings
 from harness.strategies.conditional_gp.source_mean import best_and_spread
 from harness.strategies.conditional_gp.surrogate import _subset
-from harness.testing import spaces
+from harness.testing import evaluation, spaces
 from search_spaces.encoding import Codes, Encoding, Floats
 from search_spaces.nearest import Visited
 from search_spaces.parameter import Boolean, Integer
@@ -61,6 +65,7 @@ def climb(starts: Sequence[int], heights: Sequence[float], steps: int = 9) -> tu
         return -(np.abs(rows[:, 0] - 7).astype(float))
 
     met, scores = climbed(np.array(starts, dtype=np.int32)[:, None], np.array(heights), line, score, steps)
+    assert len(met) == len(scores) == sum(calls)
     return met[:, 0].tolist(), scores.tolist(), len(calls)
 
 
@@ -123,9 +128,31 @@ def test_a_search_serves_until_a_third_of_what_waits_is_told() -> None:
     assert not searches(best, 10, 6) and not searches(best, 11, 6)
     assert searches(best, 12, 6), "two of six are told"
     assert not searches(best, 13, 6), "counted from the last search"
+    assert not searches(np.concatenate([best, other]), 13, 6), "another is the second best"
     assert searches(other, 13, 6), "another is the best"
     assert searches(other, 13, 2), "too few wait"
     assert (source.candidates(best, score, 99, 0).codes.sum(axis=1) == 0).any(), "it climbs to the top"
+
+
+def test_every_second_that_is_told_is_a_cost() -> None:
+    strategy = ConditionalGP(spaces.plain(), np.random.SeedSequence(0), Budget())
+    told = evaluation(0, strategy.ask(1)[0], 2.0)
+    strategy.tell([replace(told, compile_s=1.0, verify_s=0.25, benchmark_s=0.5)])
+    assert strategy._costs_s == [1.75]
+
+
+def test_priors_are_those_given_and_else_those_of_the_kind_of_space() -> None:
+    given = CovarianceSettings(priors={"noise": [-4, 2]})
+    assert given.priors_in(listed=True) == Priors(noise=(-4.0, 2.0))
+    assert given.priors_in(listed=False) == Priors(noise=(-4.0, 2.0), lengthscale=(0.0, 2.0))
+    assert CovarianceSettings(priors={"lengthscale": (1, 3)}).priors_in(listed=False) == Priors(lengthscale=(1.0, 3.0))
+
+
+def test_a_source_may_be_trusted_at_once_and_always() -> None:
+    assert GuideSettings(early=1, certain=0.0).early == 1
+    for wrong in ({"early": 0}, {"certain": -0.1}, {"certain": float("inf")}):
+        with pytest.raises(UserError, match=next(iter(wrong))):
+            GuideSettings(**wrong)  # type: ignore[arg-type]
 
 
 def test_draws_by_parameter_are_feasible_and_at_most_as_many() -> None:
