@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 
+from harness.errors import UserError
 from harness.evaluation import DeviceState, RepairedConfiguration, Status
-from harness.run import contract
+from harness.run import contract, given
 from harness.run.admission import Admission
 from harness.run.given import given_default
 from harness.run.log_lines import bad_key
@@ -88,3 +91,18 @@ def test_a_run_began_with_the_tasks_default_if_its_config_says_so() -> None:
     assert given_default({"start": start}) == given_default({"start": start | {"source": "helion"}}) == {"i": 3}
     without: list[dict[str, Any]] = [{}, {"start": None}, {"start": start | {"configurations": []}}]
     assert [given_default(each) for each in [*without, {"start": start | {"source": "file"}}]] == [None] * 4
+
+
+def test_a_compiler_that_suggests_nothing_is_no_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    found: list[dict[str, int]] = []
+    module = ModuleType("harness.strategies.helion.seeds")
+    module.helion_compiler_seeds = lambda _: found  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    space = SearchSpace([Integer("i", 0, 3)])
+    with pytest.raises(UserError, match="no compiler suggests configurations of this task"):
+        given._compiler_seeds(space)
+    monkeypatch.setattr(given, "description_of", lambda _: {})
+    with pytest.raises(UserError, match="suggests nothing for this task"):
+        given._compiler_seeds(space)
+    found.append({"i": 1})
+    assert given._compiler_seeds(space) == [{"i": 1}]
