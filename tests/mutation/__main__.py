@@ -75,6 +75,8 @@ def go(todo: Sequence[Item], trial: Trial) -> None:
         of.keep(mutant, outcome)
         told = f"{count}/{len(todo)} {time.monotonic() - began:.0f} s {mutant.name} {mutant.before} -> {mutant.after}"
         print(f"{told}: {outcome.result}", file=sys.stderr, flush=True)
+        if outcome.result == "broken":
+            print(outcome.by, file=sys.stderr)
 
 
 class OverCollected:
@@ -120,7 +122,7 @@ class Trials:
         return outcome
 
     def keep(self, mutant: Mutant, outcome: Outcome) -> None:
-        if outcome.result != "elsewhere":
+        if outcome.result not in ("elsewhere", "broken"):
             row = (self.area.name, mutant.name, mutant.before[:60], mutant.after[:60], outcome.result, outcome.by)
             self._known[mutant.name] = dict(zip(COLUMNS, row, strict=True))
             _write(self._results, self._known)

@@ -17,6 +17,7 @@ import os
 import resource
 import signal
 import sys
+import traceback
 import types
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -46,8 +47,10 @@ Run = Callable[[Sequence[str]], int]
 @dataclass(frozen=True)
 class Outcome:
     result: str
-    """``killed``, ``timeout``, ``survived``, or ``unreached`` where no test executes the line."""
+    """``killed``, ``timeout``, ``survived``, ``unreached`` where no test executes the line, ``broken`` where the trial
+    itself broke down, ``elsewhere`` where the module has to be imported anew."""
     by: str = ""
+    """The test that failed; of ``broken`` the traceback."""
 
 
 def import_libraries() -> None:
@@ -78,6 +81,8 @@ def in_a_fork(prepare: Callable[[], None], run: Callable[[int], int], cost_s: fl
                 os.dup2(nowhere, stream)
             prepare()
             code = run(writing)
+        except BaseException:
+            os.write(writing, traceback.format_exc().encode())
         finally:
             os._exit(code)
     os.close(writing)
@@ -90,7 +95,7 @@ def in_a_fork(prepare: Callable[[], None], run: Callable[[int], int], cost_s: fl
     if os.WEXITSTATUS(status) == 0:
         return Outcome("survived")
     if os.WEXITSTATUS(status) == BROKEN:
-        raise RuntimeError("the trial itself broke down: run the map again")
+        return Outcome("broken", said)
     return Outcome("timeout" if said.startswith("Timeout ") else "killed", said)
 
 
