@@ -147,7 +147,7 @@ class Collected:
         if _module(mutant) not in sys.modules:  # a test imports it
             return in_a_fork(lambda: _intercept(mutant), lambda writing: self._run(tests, writing), cost_s)
         new = new_codes(mutant)
-        if new is None or not all(key in self.functions for key in new):
+        if new is None or not all(self._takes(key, code) for key, code in new.items()):
             return Outcome("elsewhere")
 
         def prepare() -> None:
@@ -156,6 +156,11 @@ class Collected:
                     function.__code__ = code
 
         return in_a_fork(prepare, lambda writing: self._run(tests, writing), cost_s)
+
+    def _takes(self, key: Key, code: types.CodeType) -> bool:
+        """Whether there are functions for the code, closing over the same names as before."""
+        found = self.functions.get(key, [])
+        return bool(found) and all(each.__code__.co_freevars == code.co_freevars for each in found)
 
     def _run(self, tests: Sequence[str], writing: int) -> int:
         self.session.config.pluginmanager.register(FirstFailure(writing))
