@@ -57,6 +57,7 @@ def test_what_is_slower_in_every_sample_ends_after_eight() -> None:
     assert INCUMBENT.samples_taken([0.9, *[1.1] * 20]) == 8 + 4  # itself and three more
     assert INCUMBENT.samples_taken([1.0] * 60) == 60  # equal is not slower
     assert Limits().samples_taken([9.0] * 60) == 60
+    assert INCUMBENT.samples_to_end([1.0, 1.1]) == missing(1, 1, 0.01) and Limits().samples_to_end([9.0]) is None
 
 
 def test_ended_samples_never_make_an_incumbent_and_say_how_many_are_missing() -> None:
@@ -93,6 +94,12 @@ def test_what_is_out_of_range_is_refused(options: dict[str, float], said: str) -
     with pytest.raises(UserError) as error:
         Rules(**options)  # type: ignore[arg-type]
     assert str(error.value).startswith(said)
+
+
+def test_the_ends_of_a_quantiles_range_are_in_it() -> None:
+    told = [(1.0, 0.4), (2.0, 0.2), (3.0, 9.0)]
+    ends = [Rules(compile_factor=2.0, compile_quantile=q, compile_after=1).limits(told).compile_s for q in (0.0, 1.0)]
+    assert ends == [0.4, 0.8]
 
 
 def test_only_what_is_on_decides() -> None:

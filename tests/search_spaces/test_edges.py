@@ -7,9 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from search_spaces import enumeration, sampling
+from search_spaces.declaration import declared
+from search_spaces.device import H100, DeviceLimits
 from search_spaces.errors import InvalidConfiguration, SpaceError, SpaceTooLarge
+from search_spaces.flat import flat_domains, flat_rows
 from search_spaces.neighbours import MAX_NEIGHBOURS
 from search_spaces.parameter import Boolean, Categorical, Integer, Ordinal, Parameter, Permutation
+from search_spaces.sampling import draw, parts
 from search_spaces.space import SearchSpace
 
 RNG = np.random.default_rng
@@ -41,6 +46,10 @@ def test_an_empty_space_has_no_rows_anywhere() -> None:
     assert list(space.enumerate()) == []
     assert space.codes().shape == (0, 2)
     assert space.feature_values(space.codes()).shape == (0, 0)
+    rows = np.array([[0, 0], [1, 3]], dtype=np.int32)
+    assert space.feasible(rows).tolist() == space.satisfied(rows).tolist() == [False, False]
+    with pytest.raises(SpaceError, match=r"row .* is not feasible"):
+        space.restricted(rows)
     with pytest.raises(InvalidConfiguration, match="'b > 3' is broken by b=1"):
         space.validate({"a": True, "b": 1})
 
@@ -68,11 +77,62 @@ def test_a_rule_over_constants_alone(rule: str, size: int) -> None:
         ({"constants": {"K": None}}, "constant K=None"),
         ({"features": {"a": "1"}}, "feature 'a' has the name of a parameter"),
         ({"features": {"f": "MODE"}, "constants": {"MODE": "fast"}}, "feature 'f': 'MODE': expected a number"),
+        ({"constants": {"K": 1}, "constraints": ["active(K) or a"]}, r"active\(K\) of a constant"),
+        ({"constraints": [3]}, "expression '3': expected text of at most 20000"),
+        ({"constraints": ["a".ljust(20_001)]}, "expected text of at most 20000"),
+        ({"features": {f"f{i}": "1" for i in range(1001)}}, "1001 features: expected at most 1000"),
+        ({"constraints": ["a".ljust(20_000)] * 10 + ["a"]}, "expressions: expected at most 200000 characters"),
     ],
 )
 def test_constants_and_features_cannot_shadow_or_mislead(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(SpaceError, match=message):
         SearchSpace([Boolean("a")], **arguments)
+
+
+def test_limits_are_inclusive() -> None:
+    assert SearchSpace([Boolean("a")], ["a".ljust(20_000)] * 10).size == 1
+    assert Integer("a", 1, 10**6).size == 10**6
+    declared = [Integer(f"p{i}", 1, 10**6) for i in range(2)]
+    with pytest.raises(SpaceError, match="2000001 values of 3 parameters: expected at most 2000000 in all"):
+        SearchSpace([*declared, Permutation("one", 1)])
+
+
+@pytest.mark.parametrize(("constant", "size"), [(2.5, 2), (True, 3), (2**62 - 1, 0), (1 - 2**62, 4)])
+def test_constants_are_numbers_of_any_kind(constant: float, size: int) -> None:
+    assert SearchSpace([Integer("a", 1, 4)], ["a > K"], {"K": constant}).size == size
+
+
+def test_a_search_that_prunes_too_late_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    rule = [" + ".join(f"p{i}" for i in range(8)) + " == 24"]
+    visited = 8 * sum(4**level for level in range(1, 9))  # codes of the partial configurations of every level
+    monkeypatch.setattr(enumeration, "MAX_VISITED_CODES", visited)
+    assert SearchSpace(SIXTY[:8], rule).size == 1
+    monkeypatch.setattr(enumeration, "MAX_VISITED_CODES", visited - 1)
+    with pytest.raises(SpaceTooLarge, match="prune too late"):
+        _ = SearchSpace(SIXTY[:8], rule).size
+
+
+@pytest.mark.parametrize("rule", ["p0 > 3", "K > 4"])
+def test_draws_from_nothing_are_refused(rule: str) -> None:
+    rules, _ = declared(SIXTY, [rule], {"K": 4}, {})
+    with pytest.raises(SpaceError, match="no feasible configuration"):
+        draw(parts(rules), 60, RNG(0), 1)
+
+
+def test_draws_by_rejection_are_given_up_after_so_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    rules, _ = declared(SIXTY[:8], [" + ".join(f"p{i}" for i in range(8)) + " == 24"], {}, {})
+    monkeypatch.setattr(sampling, "MAX_DRAWN_CODES", 8 * 4096 - 1)
+    with pytest.raises(SpaceError, match="too tight"):
+        draw(parts(rules, max_listed=0), 8, RNG(0), 1)
+
+
+def test_flat_configurations_have_a_value_for_every_parameter() -> None:
+    space = SearchSpace([Boolean("a"), Permutation("o", 2), Categorical("c", ("x", 3), "a")])
+    domains = flat_domains(space)
+    assert domains == {"a": [0, 1], "o": ["(0, 1)", "(1, 0)"], "c": ["x", 3]}
+    assert all(type(value) is int for value in domains["a"])
+    off, on = {"a": False, "o": (1, 0)}, {"a": True, "o": (0, 1), "c": 3}
+    assert flat_rows(domains, space.encode_many([off, on])) == [(0, "(1, 0)", "x"), (1, "(0, 1)", 3)]
 
 
 @pytest.mark.parametrize("name", ["if", "True", "a b", "", "1a", "ﬁ", "µs"])
@@ -94,6 +154,10 @@ def test_unicode_names_are_names() -> None:
 def test_a_size_is_known_without_the_values(parameter: Parameter) -> None:
     assert "values" not in parameter.__dict__
     assert parameter.size == len(parameter.values) == len(set(parameter.values)) == len(parameter.code_of)
+
+
+def test_the_h100_is_the_one_of_its_data_sheet() -> None:
+    assert DeviceLimits(132, 227 * 1024, 1024, 64 * 1024, 32) == H100
 
 
 def test_very_large_integers() -> None:

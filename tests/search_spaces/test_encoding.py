@@ -7,7 +7,7 @@ import pytest
 
 from harness.testing import spaces
 from search_spaces.encoding import Activity, Encoding, keys_of_order, order_of_keys, positions
-from search_spaces.parameter import Ordinal
+from search_spaces.parameter import Integer, Ordinal
 from search_spaces.space import SearchSpace
 
 
@@ -64,6 +64,21 @@ def test_features_span_the_unit_interval_and_can_be_left_out() -> None:
 def test_what_does_not_vary_is_left_out() -> None:
     space = SearchSpace([Ordinal("one", (4,)), Ordinal("two", (1, 2))], features={"same": "one * 2"})
     assert Encoding(space).names == ("two",)
+
+
+def test_every_block_says_what_it_stands_for() -> None:
+    encoding = Encoding(spaces.conditional())
+    expected = ["category", "number", "number", "number", "number", "number", "number", "feature"]
+    assert list(encoding.kinds) == expected and len(encoding.names) == len(encoding.blocks) == len(expected)
+    columns = np.concatenate([np.arange(encoding.space.size)[block] for block in encoding.blocks])
+    assert columns.tolist() == list(range(encoding.points(encoding.space.codes()).shape[1])), "one after the other"
+    assert Encoding(spaces.permuted()).kinds == ("category", "number", "category")
+
+
+def test_features_of_a_space_too_large_to_list_are_scaled_by_a_sample() -> None:
+    space = SearchSpace([Integer(f"p{i}", 0, 3) for i in range(60)], features={"sum": "p0 + p1"})
+    ends = np.repeat([[0], [3]], 60, axis=1).astype(np.int32)
+    assert Encoding(space).points(ends)[:, -1].tolist() == [0.0, 1.0]
 
 
 def test_random_keys_go_there_and_back() -> None:

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from search_spaces.errors import SpaceError
 from search_spaces.expression import Expression
 from search_spaces.expression_types import types_of
+from search_spaces.parameter import Integer
+from search_spaces.space import SearchSpace
 
 
 def number(source: str, **names: int | float | bool) -> float:
@@ -147,3 +149,26 @@ def test_membership_in_a_list_of_permutations() -> None:
     assert Expression("o in ((1, 0), (2, 1))").holds({"o": cells}, {}, 2).tolist() == [False, True]
     with pytest.raises(SpaceError, match="anything but literals"):
         Expression("a in (1, -b)")
+
+
+@pytest.mark.parametrize(
+    ("power", "expected"),
+    [
+        ("a ** -1", [-0.5, -1.0, None, 1.0, 0.5]),
+        ("a ** -2", [0.25, 1.0, None, 1.0, 0.25]),
+        ("a ** 0.5", [None, None, 0.0, 1.0, 2**0.5]),
+        ("a ** 2", [4.0, 1.0, 0.0, 1.0, 4.0]),
+        ("2 ** a", [0.25, 0.5, 1.0, 2.0, 4.0]),
+        ("0 ** a", [None, None, 1.0, 0.0, 0.0]),
+    ],
+)
+def test_a_power_has_no_value_where_it_is_no_real_number(power: str, expected: list[float | None]) -> None:
+    space = SearchSpace([Integer("a", -2, 2)], features={"power": power})
+    values = space.feature_values(space.codes())[:, 0]
+    np.testing.assert_allclose(values, np.array(expected, dtype=float))
+
+
+def test_a_number_has_at_most_75_digits() -> None:
+    assert SearchSpace([Integer("a", 0, 3)], [f"a < {10**75 - 1}"]).size == 4
+    with pytest.raises(SpaceError, match="expression"):
+        SearchSpace([Integer("a", 0, 3)], [f"a < {10**75}"])

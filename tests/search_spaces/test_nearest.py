@@ -9,7 +9,7 @@ import pytest
 
 from harness.testing import spaces
 from search_spaces.nearest import Visited, distances, nearest_unvisited
-from search_spaces.parameter import Categorical, Ordinal, Parameter, Permutation
+from search_spaces.parameter import Categorical, Integer, Ordinal, Parameter, Permutation
 from search_spaces.space import SearchSpace
 
 RNG = np.random.default_rng
@@ -126,3 +126,17 @@ def test_beyond_enumeration_the_repair_is_feasible_close_and_unvisited() -> None
         assert codes not in visited
         visited.add(codes)
         assert distances(space, proposal, codes[None])[0] < 0.5
+
+
+def test_beyond_enumeration_what_no_single_change_mends_is_mended_by_a_descent() -> None:
+    """Two values have to change, each by the whole of its range; all others can stay, and then differ by one step."""
+    space = SearchSpace([Integer(f"p{i}", 0, 3) for i in range(20)], ["p0 + p1 == 6"])
+    assert not space.enumerable
+    visited, proposal = Visited(space), dict.fromkeys(space.names, 0)
+    found = nearest_unvisited(space, proposal, visited, RNG(0))
+    assert found == proposal | {"p0": 3, "p1": 3}
+    visited.add(space.encode(found))
+    second = nearest_unvisited(space, proposal, visited, RNG(0))
+    assert second is not None and sum(second.values()) == 7 and second["p0"] == second["p1"] == 3
+    visited.add(space.encode(second))
+    assert len(visited) == 2 and not visited.exhausted

@@ -159,11 +159,33 @@ def test_an_ill_defined_space_is_refused(parameters: list[Parameter], constraint
         ({"parameters": [{"name": "a b", "kind": "boolean"}]}, "expected an identifier"),
         ({"parameters": [{"name": "a", "kind": "categorical", "values": []}]}, "at least one value"),
         ({"parameters": [{"name": "a", "kind": "categorical", "values": [1, 1]}]}, "not distinct"),
+        (
+            {"parameters": [{"name": "a", "kind": "categorical", "values": [[1]]}]},
+            "expected a string, number or boolean",
+        ),
+        ({"parameters": [{"name": "a", "kind": "categorical", "values": [float("inf")]}]}, "expected a finite number"),
+        ({"parameters": [{"name": "a", "kind": "categorical", "values": [2**62]}]}, "expected less than 2"),
+        ({"parameters": [{"name": "a", "kind": "ordinal", "values": ["1"]}]}, "value '1': expected a number"),
+        ({"parameters": [{"name": "a", "kind": "ordinal", "values": [1], "scale": "ln"}]}, "expected linear or log2"),
+        ({"parameters": [{"name": "a", "kind": "integer", "low": "1", "high": 2}]}, "low='1': expected int"),
+        ({"parameters": [{"name": "a", "kind": "integer", "low": True, "high": 2}]}, "must be integers"),
+        ({"parameters": [{"name": "a", "kind": "integer", "low": 2, "high": 1}]}, "expected low <= high"),
+        ({"parameters": [{"name": "a", "kind": "integer", "low": 1, "high": 2, "step": 0}]}, "step >= 1"),
+        ({"parameters": [{"name": "a", "kind": "integer", "low": 1, "high": 10**6 + 1}]}, "at most 1000000 values"),
+        ({"parameters": [{"name": "a", "kind": "boolean", "active_when": 3}]}, "active_when=3: expected an expression"),
+        ({"parameters": [], "constraints": "a > 1"}, "constraints='a > 1': expected a list"),
+        ({"parameters": [], "constraints": [1]}, r"constraints=\[1\]: expected a list"),
+        ({"parameters": [], "constants": [1]}, r"constants=\[1\]: expected an object"),
+        ({"parameters": [{"name": "a", "kind": "boolean"}] * 1001}, "1001 parameters: expected at most 1000"),
     ],
 )
 def test_a_damaged_document_names_the_field(document: dict[str, Any], message: str) -> None:
     with pytest.raises(SpaceError, match=message):
         SearchSpace.from_json(document)
+
+
+def test_a_step_is_one_unless_it_is_stated() -> None:
+    assert SearchSpace.from_json({"parameters": [{"name": "a", "kind": "integer", "low": 0, "high": 3}]}).size == 4
 
 
 @pytest.mark.parametrize("enumerable", [True, False])

@@ -50,6 +50,9 @@ def test_random_runs_follow_the_law_on_both_axes(study: Study) -> None:
         for x in points:
             # 60 runs, quality spreads by less than 0.35: 4 standard errors
             assert at(runs, axis, x, "mean") == pytest.approx(at(exact, axis, x, "mean"), abs=0.15)
+    clocked = exact[exact["axis"] == "seconds"]
+    for _, part in clocked.groupby("task"):
+        assert part["x"].iloc[0] == part["mean"].iloc[0] == 0.0 and (part["x"].diff().iloc[1:] > 0).all()
 
 
 def test_quality_is_that_of_the_incumbent(study: Study) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -51,6 +53,11 @@ def test_random_runs_follow_the_law_of_the_same_budget(results: StudyResults) ->
     worst = np.abs(runs["solved"].to_numpy() - law["solved"].to_numpy()).max()
     assert worst < 4 * np.sqrt(0.25 / (8 * problems / len(TARGETS)))  # targets of one run are not independent
     assert law["solved"].iloc[-1] < 1  # it ends where the runs do
+
+
+def test_without_solvable_problems_a_data_profile_is_an_empty_table(results: StudyResults) -> None:
+    nothing = profiles.data_profiles(replace(results, times=results.times.iloc[:0]))
+    assert nothing.empty and list(nothing.columns) == list(profiles.COLUMNS)
 
 
 def test_a_performance_profile_starts_at_the_share_of_bests(results: StudyResults) -> None:
