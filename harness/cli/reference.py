@@ -191,7 +191,10 @@ def main(given: Sequence[str] | None = None) -> int:
     if output is None:
         say(page().rstrip())
     else:
-        write_text(output, page())
+        try:
+            write_text(output, page())
+        except OSError as error:
+            parser.error(f"{output}: cannot be written ({error.strerror or error})")
     return 0
 
 

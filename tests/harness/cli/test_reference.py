@@ -24,6 +24,13 @@ def test_the_committed_page_is_what_the_command_writes(tmp_path: Path) -> None:
     assert told == PAGE, "run python -m harness.cli.reference -o harness/REFERENCE.md"
 
 
+def test_a_page_that_cannot_be_written_is_refused_in_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "page.md").mkdir()
+    with pytest.raises(SystemExit) as ended:
+        reference.main(["-o", str(tmp_path / "page.md")])
+    assert ended.value.code == 2 and "page.md: cannot be written (Is a directory)" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: str(command.name))
 def test_every_option_of_a_command_is_in_its_section(command: Command) -> None:
     section = PAGE.partition(f"\n### nearopt {command.name}\n")[2].partition("\n### ")[0]
