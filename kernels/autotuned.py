@@ -1,6 +1,6 @@
-"""Kernels under ``@triton.autotune``, taken over: their configs as a search space, their launches as a plan.
+"""Reuse kernels under ``@triton.autotune``: their configs as a search space, their launches as a plan.
 
-TUNED = Autotuned(add_kernel)                    # as it is decorated
+TUNED = Autotuned(add_kernel)                    # the decorated function
 
 def search_space(self, device):
     return TUNED.space({"n": self.n})
@@ -29,10 +29,10 @@ from search_spaces.parameter import Boolean, Categorical, Ordinal, Parameter, Va
 from search_spaces.space import Constant, SearchSpace
 
 OPTIONS = ("num_warps", "num_stages", "num_ctas", "maxnreg")
-"""Of a ``triton.Config``, beside its kwargs."""
+"""The options of a ``triton.Config``, besides its kwargs."""
 ALWAYS = OPTIONS[:2]
 MAX_PRUNED = 200_000
-"""Configurations of a cross product that a pruning function is given."""
+"""The most configurations of a cross product that are passed to a pruning function."""
 Grid = Sequence[int] | Callable[[Mapping[str, Any]], Sequence[int]]
 
 
@@ -40,12 +40,12 @@ class Autotuned:
     """An ``@triton.autotune`` kernel.
 
     Args:
-        kernel: as it is decorated, ``@triton.heuristics`` above or below ``@triton.autotune`` included.
-        hooks_done: the plan does what hooks of the configs and ``reset_to_zero`` did; without it they are refused,
-            since nothing here would call them.
+        kernel: the decorated function; ``@triton.heuristics`` may be above or below ``@triton.autotune``.
+        hooks_done: whether the plan does the work of the configs' hooks and of ``reset_to_zero``; otherwise they are
+            refused, because nothing here calls them.
 
     Raises:
-        SpaceError: it is no autotuned kernel, or has hooks.
+        SpaceError: the kernel is not autotuned, or has hooks.
     """
 
     def __init__(self, kernel: Any, *, hooks_done: bool = False) -> None:
@@ -67,14 +67,14 @@ class Autotuned:
 
     @property
     def configs(self) -> tuple[triton.Config, ...]:
-        """As the decorator has them; a configuration of its own is a row of the space."""
+        """The configs of the decorator; each is a row of the space."""
         return tuple(self._tuner.configs)
 
     def parameters(self) -> tuple[Parameter, ...]:
-        """Every value that a config has, by kwarg and option: numbers in order, others as categories.
+        """The values of all configs, by kwarg and option: numbers as ordered parameters, others as categories.
 
         Raises:
-            SpaceError: a kwarg that some configs lack and the function has no default for.
+            SpaceError: some configs lack a kwarg for which the function has no default.
         """
         names = list(dict.fromkeys(name for config in self.configs for name in config.kwargs))
         values = {name: [self._value(config, name) for config in self.configs] for name in names}
@@ -89,17 +89,18 @@ class Autotuned:
         constants: Mapping[str, Constant] | None = None,
         features: Mapping[str, str] | None = None,
     ) -> SearchSpace:
-        """The cross product of the values seen, less what ``prune_configs_by`` removes and ``constraints`` forbid.
+        """The cross product of these values, without what ``prune_configs_by`` removes and ``constraints`` forbid.
 
-        ``early_config_prune`` sees the whole product. Of ``perf_model`` and ``top_k`` the same *share* is kept as of
-        the configs listed. What is left is in the space's constraints, so that files and hashes know of it.
+        ``early_config_prune`` gets the whole product. ``perf_model`` and ``top_k`` keep the same *share* as of the
+        listed configs. The result is part of the space's constraints, and so of files and hashes.
 
         Args:
-            arguments: by name, of the call that is tuned (``{"n": self.n}``): what a pruning function looks at.
+            arguments: the arguments of the tuned call by name (``{"n": self.n}``), for pruning functions.
             constraints, constants, features: see :class:`SearchSpace`.
 
         Raises:
-            SpaceError: the pruning function fails, keeps nothing, or follows no rule that can be written down.
+            SpaceError: the pruning function fails, keeps nothing, or follows no rule that can be expressed as
+                constraints.
         """
         parameters = self.parameters()
         pruned: tuple[str, ...] = ()
@@ -117,7 +118,7 @@ class Autotuned:
         """The launch of a configuration.
 
         Args:
-            grid: programs along each axis, or a function of all arguments and constants as Triton's are.
+            grid: programs along each axis, or a function of all arguments and constants, as in Triton.
             arguments: at run time, by parameter name.
             constants: ``tl.constexpr`` parameters that are not tuned.
         """
@@ -145,7 +146,7 @@ class Autotuned:
         if hooked or of_tuner:
             what = f"configs[{hooked[0]}].pre_hook" if hooked else of_tuner[0]
             raise SpaceError(
-                f"{self._name}: {what}: nothing here calls it: expected its work in plan, and hooks_done=True"
+                f"{self._name}: {what}: NearOpt does not call it: expected its work in plan, and hooks_done=True"
             )
 
     def _value(self, config: triton.Config, name: str) -> Any:
@@ -157,7 +158,7 @@ class Autotuned:
         return parameter.default
 
     def _kept(self, parameters: Sequence[Parameter], arguments: Mapping[str, Any]) -> Codes:
-        """The rows of the product that ``prune_configs_by`` leaves."""
+        """The rows of the product that ``prune_configs_by`` keeps."""
         size = prod(parameter.size for parameter in parameters)
         if size > MAX_PRUNED:
             raise SpaceError(f"{self._name}: {size} configurations: expected at most {MAX_PRUNED} for prune_configs_by")
@@ -167,8 +168,8 @@ class Autotuned:
         left = self._pruned_early(configs, arguments)
         unknown = [config for config in left if config not in row_of]
         if unknown:
-            raise SpaceError(f"{self._name}: early_config_prune returned a config of its own ({unknown[0]}): "
-                             "expected some of those that it was given")  # fmt: skip
+            raise SpaceError(f"{self._name}: early_config_prune returned a new config ({unknown[0]}): "
+                             "expected a subset of the configs that it was given")  # fmt: skip
         if not left:
             raise SpaceError(f"{self._name}: early_config_prune keeps none of {size} configurations")
         if self._tuner.perf_model:
@@ -183,7 +184,7 @@ class Autotuned:
             return list(prune(configs, dict(arguments)))
         except Exception as error:
             raise SpaceError(f"{self._name}: early_config_prune: {type(error).__name__}: {error}: expected all that it "
-                             f"looks at in arguments ({', '.join(arguments) or 'none given'})") from error  # fmt: skip
+                             f"needs in arguments ({', '.join(arguments) or 'none given'})") from error  # fmt: skip
 
     def _fastest(self, configs: list[triton.Config], arguments: Mapping[str, Any]) -> list[triton.Config]:
         top_k = self._tuner.configs_top_k
@@ -198,7 +199,7 @@ class Autotuned:
 
 
 def _option(config: triton.Config, name: str) -> int:
-    """Of a config; 0 stands for none."""
+    """An option of a config; 0 means none."""
     return int(getattr(config, name) or 0)
 
 

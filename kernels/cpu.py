@@ -23,21 +23,22 @@ class CpuKernel(SimpleKernel):
     ) -> Callable[[], object]:
         """A call that computes ``outputs`` from ``inputs`` under ``configuration``.
 
-        The call alone is timed, again and again; what happens here (allocating, compiling just in time) is charged as
-        verifying. ``built`` is the folder that :meth:`build` wrote to.
+        Only the call is timed, repeatedly; the work done here (allocation, just-in-time compilation) is charged as
+        verification. ``built`` is the folder that :meth:`build` wrote to.
         """
 
     def build(self, configuration: Mapping[str, Any], built: Path) -> None:
-        """Make files that :meth:`bind` needs, in the empty folder ``built``; in another process, under the timeout.
+        """Write the files that :meth:`bind` needs into the empty folder ``built``; runs in another process, with a
+        timeout.
 
         An exception is a compile error.
         """
 
     def plan(self, configuration: Mapping[str, Any], sm_count: int) -> Plan:
-        """Of no use here.
+        """Not supported: CPU kernels have no launches.
 
         Raises:
-            TypeError: always: there are no launches.
+            TypeError: always.
         """
         del configuration, sm_count
         raise TypeError(f"{type(self).__name__} runs on the CPU: it has no launches")

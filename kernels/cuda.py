@@ -9,7 +9,7 @@ from kernels.simple import SimpleKernel
 
 @dataclass(frozen=True, slots=True)
 class CudaFunction:
-    """What takes the place of a Triton function in a :class:`~kernels.base.Launch`.
+    """A CUDA function, used in place of a Triton function in a :class:`~kernels.base.Launch`.
 
     The launch's ``arguments`` are the parameters in order: buffers are pointers, whole numbers are ``int`` (32 bits),
     others ``float``.

@@ -1,4 +1,4 @@
-"""Run a plan the plain way: through Triton's own JIT, on a GPU or in the CPU interpreter."""
+"""Run a plan directly through Triton's JIT, on a GPU or in the CPU interpreter."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _passed(value: Buffer | Descriptor | Scalar, buffers: Buffers) -> Any:
 def execute(
     kernel: Kernel, configuration: Mapping[str, Any], inputs: Buffers, sm_count: int
 ) -> dict[str, torch.Tensor]:
-    """Outputs of ``kernel`` under ``configuration``, poisoned with NaN (integers with -1) beforehand."""
+    """Run ``kernel`` under ``configuration``; outputs are filled with NaN (integers with -1) beforehand."""
     device = next(iter(inputs.values())).device
     plan = kernel.plan(configuration, sm_count)
     outputs = kernel.outputs(device)

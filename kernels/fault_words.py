@@ -1,4 +1,4 @@
-"""Faults of kernels in words: an error on one line, and the name that a wrong one is like."""
+"""Words for faults of kernels: an error on one line, and the closest name to a wrong one."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from difflib import get_close_matches
 from pathlib import Path
 
 OURS = tuple(f"{Path(__file__).parents[1] / room}{os.sep}" for room in ("harness", "kernels", "search_spaces"))
-"""Folders whose files are not the user's own."""
+"""Folders whose files are not the user's."""
 
 
 def in_words(error: BaseException) -> str:
-    """An error on one line, with its kind where its message alone says little, and where it was raised."""
+    """An error on one line, with its type if the message alone is unclear, and the place where it was raised."""
     said = error.args[0] if isinstance(error, KeyError) and error.args else error
     text = " ".join(str(said).split())
     where = _where(error)
@@ -21,13 +21,13 @@ def in_words(error: BaseException) -> str:
 
 
 def _where(error: BaseException) -> str:
-    """The last line of the user's own file that the error went through."""
+    """The last line of a user's file in the traceback."""
     frames = inspect.getinnerframes(error.__traceback__) if error.__traceback__ else []
     own = [f for f in frames if not f.filename.startswith((*OURS, "<")) and "site-packages" not in f.filename]
     return f" ({Path(own[-1].filename).name}:{own[-1].lineno})" if own else ""
 
 
 def near(name: str, known: Sequence[str]) -> str:
-    """The name that is like it, or all that there are."""
+    """The closest known name, or all known names."""
     close = get_close_matches(name, known, n=1)
     return close[0] if close else f"one of {', '.join(known)}"

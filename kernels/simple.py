@@ -1,4 +1,4 @@
-"""What can be derived for a kernel: its name, outputs, bytes, tolerance. Each member may be stated instead."""
+"""A kernel whose name, outputs, bytes and tolerance are derived. Each of these members may be defined instead."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ import torch
 from kernels.base import Buffers, Kernel
 
 ROUNDINGS = 64
-"""The derived tolerance in unit roundoffs of the dtype: room for outputs that are many times their root mean square."""
+"""The derived tolerance in unit roundoffs of the dtype, with room for outputs far above their root mean square."""
 ARITHMETIC = 2.0**-16
-"""What the derived tolerance adds for fp32 arithmetic before the rounding."""
+"""The part of the derived tolerance for fp32 arithmetic before rounding."""
 _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 class SimpleKernel(Kernel):
-    """A kernel that states its fields, ``inputs``, ``reference``, ``plan`` and ``search_space``, and no more.
+    """A kernel that defines only its fields, ``inputs``, ``reference``, ``plan`` and ``search_space``.
 
-    Subclasses are frozen dataclasses, without slots, of shape + ``dtype``. What is derived:
+    Subclasses are frozen dataclasses, without slots, with the shape and ``dtype`` as fields. Derived members:
 
     * ``name``: the class in snake_case, whole numbers, other fields, dtype: ``row_sum-512x1000-fp32``.
-    * ``outputs``: by the reference's names and shapes, in the kernel's dtype; integers and booleans keep theirs.
-    * ``bytes_moved``: the bytes of all inputs and outputs. ``flops``: 0, which stands for unknown.
+    * ``outputs``: the reference's names and shapes, in the kernel's dtype; integers and booleans keep theirs.
+    * ``bytes_moved``: the bytes of all inputs and outputs. ``flops``: 0, meaning unknown.
     * ``tolerance``: :data:`ROUNDINGS` unit roundoffs of the dtype, and :data:`ARITHMETIC`.
     * ``vendor``: none.
     """
@@ -58,7 +58,7 @@ class SimpleKernel(Kernel):
         return {name: torch.empty(shape, dtype=dtype, device=device) for name, (shape, dtype) in shapes.items()}
 
     def vendor(self, inputs: Buffers) -> tuple[str, Callable[[], Any]]:
-        """A library's name and a call of it on the same inputs; by default there is none.
+        """A library's name and a call of it on the same inputs; none by default.
 
         Raises:
             NotImplementedError: by default.
@@ -67,13 +67,13 @@ class SimpleKernel(Kernel):
 
     @cached_property
     def _shapes(self) -> Mapping[str, Mapping[str, tuple[torch.Size, torch.dtype]]]:
-        """Shapes and dtypes of ``inputs`` and ``outputs``, without computing them where that can be done."""
+        """Shapes and dtypes of ``inputs`` and ``outputs``, without computing them if possible."""
         from torch._subclasses.fake_tensor import FakeTensorMode
 
         try:
             with FakeTensorMode():
                 return self._run_for_shapes()
-        except Exception:  # inputs or a reference that look at values, or go through numpy, cannot be faked
+        except Exception:  # inputs or references that read values or use numpy cannot be faked
             return self._run_for_shapes()
 
     def _run_for_shapes(self) -> Mapping[str, Mapping[str, tuple[torch.Size, torch.dtype]]]:

@@ -1,7 +1,7 @@
-"""What a kernel states, held against what measuring relies on: inputs, reference, outputs, tolerance, space.
+"""Check what a kernel states against what measuring requires: inputs, reference, outputs, tolerance, space.
 
-Every function returns what is wrong, a line ``MEMBER: what, expected what`` each; nothing is raised for what a kernel
-does. Who asks decides what follows: ``harness.testing.KernelContract`` fails a test, ``nearopt check`` prints it.
+Every function returns the faults as lines ``MEMBER: what, expected what``; errors of the kernel are not raised. The
+caller decides what to do: ``harness.testing.KernelContract`` fails a test, ``nearopt check`` prints them.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from search_spaces.device import H100, DeviceLimits
 from search_spaces.space import SearchSpace
 
 SMALL = replace(H100, sm_count=2)
-"""Persistent programs of two multiprocessors loop on small shapes, as those of 132 do on large ones."""
+"""With two multiprocessors, persistent programs loop on small shapes, as they do on large shapes with 132."""
 
 
 def rng() -> np.random.Generator:
-    """What samples are drawn from: the same ones every time."""
+    """The generator of samples, which are the same every time."""
     return np.random.default_rng(0)
 
 
 def space_of(kernel: Kernel, device: DeviceLimits = SMALL) -> SearchSpace:
-    """The kernel's own space.
+    """The kernel's search space.
 
     Raises:
-        TypeError: ``search_space`` returned something else.
+        TypeError: ``search_space`` returned another type.
         Exception: whatever it raises.
     """
     space = kernel.search_space(device)  # type: ignore[attr-defined]
@@ -43,12 +43,12 @@ def space_of(kernel: Kernel, device: DeviceLimits = SMALL) -> SearchSpace:
 
 
 def large_space_of(kernel: Kernel) -> SearchSpace:
-    """The kernel's own space on an H100; raises as :func:`space_of`."""
+    """The kernel's search space on an H100; raises as :func:`space_of`."""
     return space_of(kernel, H100)
 
 
 def input_faults(kernel: Kernel) -> list[str]:
-    """``inputs``: tensors by name, on the generator's device, finite, and the same again from the same seed."""
+    """Check ``inputs``: tensors by name, on the generator's device, finite, and equal for equal seeds."""
     try:
         first, second = (kernel.inputs(torch.Generator("cpu").manual_seed(7)) for _ in range(2))
     except Exception as error:
@@ -67,7 +67,7 @@ def input_faults(kernel: Kernel) -> list[str]:
 
 
 def reference_faults(kernel: Kernel) -> list[str]:
-    """``reference`` and ``outputs``: the same names and shapes, finite, in a precision above the kernel's own."""
+    """Check ``reference`` and ``outputs``: equal names and shapes, finite, with a precision above the kernel's."""
     try:
         inputs = kernel.inputs(torch.Generator("cpu").manual_seed(7))
         kept = {name: tensor.clone() for name, tensor in inputs.items()}
@@ -77,7 +77,7 @@ def reference_faults(kernel: Kernel) -> list[str]:
     if fault := _no_tensors("reference", exact):
         return [fault]
     faults = [
-        f"reference: it changes its input {name}: expected inputs as they were"
+        f"reference: changes its input {name}: expected unchanged inputs"
         for name in inputs
         if not torch.equal(inputs[name], kept[name])
     ]
@@ -86,7 +86,7 @@ def reference_faults(kernel: Kernel) -> list[str]:
     except Exception as error:
         return [*faults, f"outputs: {in_words(error)}"]
     if outputs.keys() != exact.keys():
-        return [*faults, f"outputs: {_listed(outputs)}: expected those of reference: {_listed(exact)}"]
+        return [*faults, f"outputs: {_listed(outputs)}: expected the names of reference: {_listed(exact)}"]
     for name, tensor in exact.items():
         faults += _output_faults(kernel, name, outputs[name], tensor)
     return faults
@@ -94,7 +94,7 @@ def reference_faults(kernel: Kernel) -> list[str]:
 
 def _output_faults(kernel: Kernel, name: str, output: torch.Tensor, exact: torch.Tensor) -> Iterator[str]:
     if output.shape != exact.shape:
-        yield f"outputs: {name} has shape {list(output.shape)}: expected {list(exact.shape)}, that of reference"
+        yield f"outputs: {name} has shape {list(output.shape)}: expected {list(exact.shape)}, as in reference"
         return
     if not exact.numel():
         yield f"reference: {name} has shape {list(exact.shape)}: expected at least one number"
@@ -109,19 +109,19 @@ def _output_faults(kernel: Kernel, name: str, output: torch.Tensor, exact: torch
     rounding = relative_error(exact.to(output.dtype), exact)
     if rounding > kernel.tolerance:
         yield (
-            f"tolerance: {kernel.tolerance:.3g} is less than rounding {name} to {output.dtype} costs, {rounding:.3g}: "
-            "expected more"
+            f"tolerance: {kernel.tolerance:.3g} is below the rounding error of {name} in {output.dtype}, "
+            f"{rounding:.3g}: expected a larger one"
         )
     if relative_error(torch.zeros_like(exact), exact) <= kernel.tolerance:
-        yield f"tolerance: {kernel.tolerance:.3g} lets an output {name} of zeros pass: expected less"
+        yield f"tolerance: {kernel.tolerance:.3g} accepts an output {name} of zeros: expected a smaller one"
 
 
 def space_faults(kernel: Kernel, space_of: Callable[[Kernel], SearchSpace] = large_space_of) -> list[str]:
-    """``search_space``: it can be made, something is feasible, and the parameters of a ``default`` are its own."""
+    """Check ``search_space``: it can be built, has a feasible configuration, and has the parameters of ``default``."""
     try:
         space = space_of(kernel)
         if space.enumerable and space.size == 0:
-            return [f"search_space: nothing is feasible for {kernel.name}: expected looser constraints"]
+            return [f"search_space: no configuration is feasible for {kernel.name}: expected looser constraints"]
         space.sample_codes(rng(), 1)
     except Exception as error:
         return [f"search_space: {in_words(error)}"]
@@ -133,7 +133,7 @@ def space_faults(kernel: Kernel, space_of: Callable[[Kernel], SearchSpace] = lar
 
 
 def default_faults(kernel: Kernel) -> list[str]:
-    """``default``, where there is one: on this shape it is feasible. A small shape may rule it out."""
+    """Check that ``default``, if defined, is feasible on this shape; a small shape may rule it out."""
     default = getattr(kernel, "default", None)
     try:
         if default:
@@ -145,7 +145,7 @@ def default_faults(kernel: Kernel) -> list[str]:
 
 
 def fact_faults(kernel: Kernel) -> list[str]:
-    """Name, FLOPs, bytes and tolerance: what files and rooflines take."""
+    """Check name, FLOPs, bytes and tolerance, which files and rooflines use."""
     faults = []
     try:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.+-]{,119}", kernel.name):

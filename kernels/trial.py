@@ -1,6 +1,6 @@
-"""A kernel's configurations put to the test without a GPU: Triton in its interpreter, Python callables as they are.
+"""Try a kernel's configurations without a GPU: Triton kernels in its interpreter, Python callables directly.
 
-As in :mod:`kernels.stated`, functions return what is wrong.
+As in :mod:`kernels.stated`, functions return the faults.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Configuration = Mapping[str, Any]
 
 @dataclass
 class Watched(Mapping[str, Any]):
-    """A configuration that notes in ``read`` which of its values somebody looked at."""
+    """A configuration that records in ``read`` which of its values were read."""
 
     values_: Configuration
     read: set[str] = field(default_factory=set)
@@ -36,7 +36,7 @@ class Watched(Mapping[str, Any]):
         self.read.add(name)
         if name not in self.values_:
             raise KeyError(
-                f"configuration[{name!r}]: not active, or no parameter: expected {near(name, [*self.values_])}"
+                f"configuration[{name!r}]: inactive or unknown parameter: expected {near(name, [*self.values_])}"
             )
         return self.values_[name]
 
@@ -51,7 +51,7 @@ class Watched(Mapping[str, Any]):
 
 
 def plan_faults(kernel: Kernel, plan: object) -> list[str]:
-    """What a plan names that is not there: buffers, and parameters of the functions that it launches."""
+    """The names in a plan that do not exist: buffers, and parameters of the functions that it launches."""
     if not isinstance(plan, Plan):
         return [f"plan: returned {type(plan).__name__}: expected a Plan"]
     if not plan.launches:
@@ -78,14 +78,14 @@ def _launch_faults(launch: Launch, known: Sequence[str]) -> Iterator[str]:
             yield f"plan: {function.__name__} has no parameter {name}: expected {near(name, list(parameters))}"
     for name, parameter in parameters.items():
         if name not in given and parameter.default is parameter.empty:
-            yield f"plan: {function.__name__} gets no value for its parameter {name}: expected one"
+            yield f"plan: {function.__name__} gets no value for its parameter {name}: expected a value"
 
 
 def run_fault(kernel: Kernel, configuration: Configuration, device: torch.device) -> str | None:
-    """What is wrong with the outputs under one configuration; ``None`` where they are within the tolerance.
+    """The fault of the outputs under one configuration; ``None`` if they are within the tolerance.
 
     Args:
-        device: the CPU, or a GPU; on the CPU Triton has to be in its interpreter.
+        device: the CPU or a GPU; on the CPU, Triton must use its interpreter.
     """
     configuration = Watched(configuration)
     try:
@@ -103,7 +103,7 @@ def run_fault(kernel: Kernel, configuration: Configuration, device: torch.device
         return in_words(error)
     changed = [name for name in inputs if not torch.equal(inputs[name], kept[name])]
     if changed:
-        return f"it changes its input {changed[0]}: expected inputs as they were (they are used again)"
+        return f"changes its input {changed[0]}: expected unchanged inputs, as they are reused"
     errors = {name: relative_error(outputs[name], exact[name]) for name in exact}
     worst = max(errors, key=lambda name: errors[name])
     if errors[worst] <= kernel.tolerance:
@@ -120,12 +120,12 @@ def _called(kernel: CpuKernel, configuration: Configuration, inputs: Buffers, bu
         tensor.fill_(POISON if tensor.is_floating_point() else 0)
     call: Callable[[], object] = kernel.bind(configuration, inputs, outputs, built)
     call()
-    call()  # it is timed again and again: it must not add to what it wrote before
+    call()  # it is timed repeatedly, so it must not accumulate into its outputs
     return outputs
 
 
 def unread(kernel: Kernel, space: SearchSpace, configurations: Sequence[Configuration]) -> list[str]:
-    """Parameters that no configuration's plan, or call, looks at: configurations that differ in them are equal."""
+    """The parameters that no plan, or call, reads, so that configurations that differ in them are equal."""
     read: set[str] = set()
     for configuration in configurations:
         watched = Watched(configuration, read)
@@ -135,21 +135,21 @@ def unread(kernel: Kernel, space: SearchSpace, configurations: Sequence[Configur
         else:
             kernel.plan(watched, SMALL.sm_count)
     return [
-        f"search_space: {parameter.name} is read by nothing: expected it in "
-        f"{'bind' if isinstance(kernel, CpuKernel) else 'plan'}, or no such parameter"
+        f"search_space: {parameter.name} is never read: expected it to be used in "
+        f"{'bind' if isinstance(kernel, CpuKernel) else 'plan'}, or removed"
         for parameter in space.parameters
         if parameter.size > 1 and parameter.name not in read
     ]
 
 
 def interpreter_fault(kernel: Kernel, space: SearchSpace) -> str | None:
-    """What to say of a Triton kernel that the CPU cannot run, since it was imported to be compiled."""
+    """The message for a Triton kernel that the CPU cannot run because it was imported for compilation."""
     if isinstance(kernel, CpuKernel | CudaKernel):
         return None
     (row,) = space.sample_codes(rng(), 1)
     try:
         functions = [launch.kernel for launch in kernel.plan(space.decode(row), SMALL.sm_count).launches]
-    except Exception:  # running it says what is wrong
+    except Exception:  # running it reports the fault
         return None
     if any(type(function).__name__ == "JITFunction" for function in functions):
         return "Triton's interpreter is off: expected TRITON_INTERPRET=1 before the kernel is imported"

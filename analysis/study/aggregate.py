@@ -16,15 +16,15 @@ from analysis.statistics.seed_clusters import SeedShares, mean_over_tasks
 from analysis.statistics.supported import NEW_KERNELS, THESE_TASKS, refusal
 
 MIN_KERNELS = 3
-"""A t interval on fewer kernel means is too wide to say anything (t is 12.7 with one degree of freedom)."""
+"""Fewest kernels for a t interval on kernel means; with two it is too wide (t is 12.7 at one degree of freedom)."""
 
 
 @dataclass(frozen=True)
 class TaskSpeedup:
     """The speedup of one strategy on one task: a row of ``speedup.task_speedups``.
 
-    ``limit`` is what is known where ``bound`` is not ``none``; ``base_runs`` is 0 where random search is exact;
-    ``shared`` is what its seeds share with other tasks; ``workers`` are nan where they are not known.
+    ``limit`` is known if ``bound`` is not ``none``; ``base_runs`` is 0 if random search is exact; ``shared`` is what
+    its seeds share with other tasks; ``workers`` are nan if unknown.
     """
 
     kernel: str
@@ -48,10 +48,10 @@ class TaskSpeedup:
 def aggregates(per_task: pd.DataFrame) -> pd.DataFrame:
     """Rows ``kernel:<name>`` and ``ALL`` for every strategy, target, axis, baseline and stratum (and ``all``).
 
-    The speedup is the geometric mean over tasks. Intervals: ``kernel:<name>`` speaks of these tasks (seeds are
-    resampled); ``ALL`` of new kernels from three kernels on (:func:`over_all`), else of these tasks. Where such an
-    interval has not been shown to hold the truth it is refused, with the reason in ``refused``. ``se_these``,
-    ``df_these`` and ``refused_these`` answer for these tasks, whatever the number of kernels.
+    The speedup is the geometric mean over tasks. Intervals: ``kernel:<name>`` is about these tasks (seeds are
+    resampled); ``ALL`` is about new kernels if there are three or more (:func:`over_all`), else about these tasks. An
+    interval whose coverage has not been shown is refused, with the reason in ``refused``. ``se_these``, ``df_these``
+    and ``refused_these`` are about these tasks for any number of kernels.
     """
     keys = ["strategy", "target", "axis", "baseline"]
     rows: list[dict[str, Any]] = []
@@ -69,7 +69,7 @@ def aggregates(per_task: pd.DataFrame) -> pd.DataFrame:
 
 
 def task_of(row: Mapping[Any, Any]) -> TaskSpeedup:
-    """A row of ``speedup.task_speedups``."""
+    """Convert a row of ``speedup.task_speedups``."""
     names = ("kernel", "stratum", "budget", "hits", "runs", "ert", "bound", "speedup_low", "speedup_high")
     estimate = LogEstimate.of_row(row)
     limit = row.get("limit")
@@ -84,21 +84,21 @@ def task_of(row: Mapping[Any, Any]) -> TaskSpeedup:
 
 
 def over_seeds(tasks: Sequence[TaskSpeedup]) -> LogEstimate:
-    """Mean log speedup of exactly these tasks: only seeds vary, as clusters where tasks share their streams."""
+    """Mean log speedup of exactly these tasks: only seeds vary, as clusters if tasks share their random streams."""
     return mean_over_tasks([task.log for task in tasks], [task.shared for task in tasks])
 
 
 def over_kernels(tasks: Sequence[TaskSpeedup]) -> LogEstimate:
     """Mean log speedup of kernels like these: jackknife over kernels (clusters), t with G - 1 degrees of freedom.
 
-    Every task weighs the same; seeds and shapes are in the spread between kernels. With mean_(g) the mean without
-    kernel g: var = (G-1) / G * sum_g (mean_(g) - mean)^2 (Cameron & Miller 2015, "CV3"). As many tasks in each
-    kernel make it the t interval on kernel means. Simulated, 1-1-1-2 tasks of four kernels cover 94%, 1-1-1-5 92%,
-    where the usual sandwich has 94 and 88%. Means that lie closer together than their seeds let them (all equal,
-    because every run hit at once) are no certainty: then the seeds' standard error is taken.
+    All tasks have equal weight; seeds and shapes are part of the spread between kernels. With mean_(g) the mean without
+    kernel g: var = (G-1) / G * sum_g (mean_(g) - mean)^2 (Cameron & Miller 2015, "CV3"). With equal numbers of tasks
+    per kernel it is the t interval on kernel means. In simulations, 1-1-1-2 tasks of four kernels cover 94% and 1-1-1-5
+    cover 92%; the usual sandwich covers 94 and 88%. Means that are closer together than their seeds allow (all equal,
+    because every run hit at once) are not certain: then the standard error over seeds is used.
 
-    Random streams of version 1 move all kernels together, which the spread between their means does not see: what the
-    means have in common is added (:func:`_in_common`).
+    Random streams of version 1 move all kernels together, which the spread between their means does not include, so
+    their covariance is added (:func:`_in_common`).
     """
     logs = np.array([task.log.log for task in tasks])
     names = np.array([task.kernel for task in tasks])
@@ -109,7 +109,7 @@ def over_kernels(tasks: Sequence[TaskSpeedup]) -> LogEstimate:
     without = np.array([logs[names != kernel].mean() for kernel in kernels])
     variance = float((g - 1) / g * ((without - mean) ** 2).sum()) + _in_common(tasks)
     se, of_seeds = float(np.sqrt(variance)), over_seeds(tasks).se
-    if np.isnan(of_seeds):  # one run: no more than the spread is known, and of equal numbers there is none
+    if np.isnan(of_seeds):  # one run: only the spread between kernels is known, and equal numbers have none
         return LogEstimate(mean, se if se > 1e-9 else float("nan"), g - 1, bias)
     return LogEstimate(mean, se if se > TIED * of_seeds else of_seeds, g - 1, bias)
 
@@ -117,9 +117,9 @@ def over_kernels(tasks: Sequence[TaskSpeedup]) -> LogEstimate:
 def _in_common(tasks: Sequence[TaskSpeedup]) -> float:
     """Covariance of kernel means by shared seeds, which the jackknife over kernels leaves out; 0 without such seeds.
 
-    With c the mean covariance of two of G means, the spread of the means says (v - c) / G of a variance of v / G +
-    (G - 1) c / G: too little by c. The variance of all tasks together, seeds as clusters, less those of the kernels on
-    their own is (G - 1) c / G.
+    With c the mean covariance of two of G means, the spread of the means estimates (v - c) / G instead of the variance
+    v / G + (G - 1) c / G: too little by c. The variance over all tasks with seeds as clusters, minus those of the
+    single kernels, is (G - 1) c / G.
     """
     if all(task.shared is None for task in tasks):
         return 0.0
@@ -131,10 +131,10 @@ def _in_common(tasks: Sequence[TaskSpeedup]) -> float:
 
 
 def over_all(tasks: Sequence[TaskSpeedup]) -> LogEstimate:
-    """The estimate that ``ALL`` shows: new kernels where there are enough, else these tasks.
+    """The estimate that ``ALL`` shows: for new kernels if there are enough, else for these tasks.
 
-    ``experiments/coverage``: over three kernels or more its interval holds the truth in 92-98% of studies with 10
-    seeds or more; taking the wider of the two questions' intervals would hold it in up to 99%.
+    By ``experiments/coverage``, its interval over three or more kernels covers the truth in 92-98% of studies with 10
+    or more seeds; the wider of the two questions' intervals would cover it in up to 99%.
     """
     return over_kernels(tasks) if len({task.kernel for task in tasks}) >= MIN_KERNELS else over_seeds(tasks)
 
@@ -145,8 +145,8 @@ class Summary:
 
     Attributes:
         bound: ``none``, or ``upper``, ``lower``, ``unknown`` as in :data:`analysis.study.speedup.COLUMNS`.
-        estimate: of the log mean; nan where the bound is unknown.
-        low, high: the interval; bounded tasks stand at their own limit.
+        estimate: of the log mean; nan if the bound is unknown.
+        low, high: the interval; bounded tasks are at their own limit.
     """
 
     bound: str
@@ -171,9 +171,9 @@ def summarise(tasks: Sequence[TaskSpeedup], mean: Callable[[Sequence[TaskSpeedup
 
 
 def p_of_limit(tasks: Sequence[TaskSpeedup], question: str, threshold: float, bound: str) -> float:
-    """p of "the mean is at least ``threshold``" where some task was never solved (``bound``: ``upper``).
+    """p of "the mean is at least ``threshold``" if some task was never solved (``bound``: ``upper``).
 
-    Or of "at most" where the baseline never solved some (``lower``); :func:`analysis.statistics.no_hits.p_beyond`.
+    If the baseline never solved some (``lower``), p of "at most"; see :func:`analysis.statistics.no_hits.p_beyond`.
     """
     mean = over_kernels if question == NEW_KERNELS else over_seeds
 
@@ -184,9 +184,9 @@ def p_of_limit(tasks: Sequence[TaskSpeedup], question: str, threshold: float, bo
 
 
 def refused_because(tasks: Sequence[TaskSpeedup], question: str | None = None) -> str:
-    """Why the mean of these tasks gets no interval; empty where it gets one. By default that of :func:`over_all`.
+    """Why the mean of these tasks gets no interval; empty if it gets one. By default for :func:`over_all`.
 
-    Tasks that were never solved have an exact law of their own, so that hits are asked of the others alone.
+    Tasks that were never solved have an exact law, so the hit rate is required only of the others.
     """
     kernels = len({task.kernel for task in tasks})
     question = question or (NEW_KERNELS if kernels >= MIN_KERNELS else THESE_TASKS)
@@ -197,7 +197,7 @@ def refused_because(tasks: Sequence[TaskSpeedup], question: str | None = None) -
 
 
 def _hit_rate(counts: Sequence[tuple[int, int]]) -> float:
-    """Of tasks that were solved at all, by hits and runs; 1 where none was."""
+    """The hit rate over solved tasks, from hits and runs; 1 if none was solved."""
     solved = [(hits, runs) for hits, runs in counts if hits]
     return sum(hits for hits, _ in solved) / sum(runs for _, runs in solved) if solved else 1.0
 
@@ -232,10 +232,10 @@ def _row(tasks: list[TaskSpeedup], mean: Callable[[Sequence[TaskSpeedup]], LogEs
 
 
 def _common(values: Sequence[float]) -> float:
-    """What all have in common; nan where they differ."""
+    """The common value; nan if the values differ."""
     return values[0] if len(set(values)) == 1 else float("nan")
 
 
 def _at(task: TaskSpeedup, limit: float) -> TaskSpeedup:
-    """A bounded task moved to its own limit and then taken as known; any other as it is."""
+    """A bounded task set to its limit and treated as known; other tasks unchanged."""
     return task if task.bound == "none" else replace(task, log=LogEstimate(float(np.log(limit))), shared=None)

@@ -1,4 +1,4 @@
-"""How the cost of asking grows with observations: exponents, and the table of ``nearopt profile``."""
+"""Growth of the cost of an ask with the number of observations: exponents, and the table of ``nearopt profile``."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ COLUMNS = ("strategy", "observations", "ask_s", "tell_s", "memory_bytes", "ended
 
 
 def growth(observations: pd.Series[float], seconds: pd.Series[float]) -> tuple[float, float, float]:
-    """Exponent b of seconds = a · observations^b over the last decade of observations, and its 95% interval.
+    """The exponent b of seconds = a · observations^b over the last decade of observations, and its 95% interval.
 
-    Least squares on logarithms; Student's t interval of the slope, n − 2 degrees of freedom. It takes readings as
-    independent around a power law: a bend (an initial design, a refit) widens it. nan where it cannot be had: the
-    exponent from one reading, the interval from fewer than three.
+    Least squares on logarithms; Student's t interval of the slope with n − 2 degrees of freedom. Readings are assumed
+    independent around a power law; a bend (an initial design, a refit) widens the interval. The exponent is nan with
+    one reading, the interval with fewer than three.
     """
     n, s = observations.to_numpy(np.float64), seconds.to_numpy(np.float64)
     late = (n >= n.max(initial=0.0) / LAST_DECADE) & (s > 0)
@@ -29,19 +29,20 @@ def growth(observations: pd.Series[float], seconds: pd.Series[float]) -> tuple[f
     fit = linregress(np.log(n[late]), np.log(s[late]))
     if late.sum() < 3:
         return float(fit.slope), np.nan, np.nan
-    error = 0.0 if np.ptp(s[late]) == 0 else fit.stderr  # nan where nothing varies
+    error = 0.0 if np.ptp(s[late]) == 0 else fit.stderr  # nan if nothing varies
     half = float(student.ppf((1 + LEVEL) / 2, int(late.sum()) - 2) * error)
     return float(fit.slope), float(fit.slope) - half, float(fit.slope) + half
 
 
 def summarise(readings: pd.DataFrame) -> pd.DataFrame:
-    """A row per strategy in the order of ``readings``.
+    """Summarise readings: one row per strategy in the order of ``readings``.
 
     Args:
-        readings: :data:`COLUMNS`; seconds of one ask and tell, bytes beyond the process without the strategy.
+        readings: columns :data:`COLUMNS`; seconds of one ask and tell, and bytes beyond the process without the
+            strategy.
 
     Returns:
-        ``strategy, observations, ended, ask_and_tell_ms_<n>`` (nan where it got less far), ``memory_mb, exponent, low,
+        ``strategy, observations, ended, ask_and_tell_ms_<n>`` (nan if it stopped earlier), ``memory_mb, exponent, low,
         high`` (of the last decade).
     """
     rows = []
@@ -65,7 +66,7 @@ def summarise(readings: pd.DataFrame) -> pd.DataFrame:
 
 
 def terminal_table(summary: pd.DataFrame) -> str:
-    """Aligned for the terminal."""
+    """The summary as an aligned table for the terminal."""
     head = ["strategy", "observations", *(f"ms at {n}" for n in SHOWN), "MB", "exponent"]
     rows = [head, *(_cells(row) for _, row in summary.iterrows())]
     return "\n".join(aligned(rows))

@@ -1,4 +1,4 @@
-"""What strategies are compared with: a random search on the recorded table, or the runs of a strategy."""
+"""The baselines of speedups: random search on the recorded table, or the runs of a strategy."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Baseline:
 
     @property
     def law(self) -> str | None:
-        """The kind whose law it follows, by itself or as runs do; ``None`` of the runs of any other strategy."""
+        """The kind of random search whose law it, or its runs, follows; ``None`` for runs of any other strategy."""
         return _KINDS.get(self.name) or _OF_RUNS.get(self.name)
 
     @property
@@ -63,7 +63,7 @@ class Baseline:
 
     @property
     def label(self) -> str:
-        """The ``baseline`` column."""
+        """The value in the ``baseline`` column."""
         workers = "" if self.workers is None else f"_{self.workers}_workers"
         return self.name + workers + ("" if self.restarts else "_without_restarts")
 

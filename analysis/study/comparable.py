@@ -1,4 +1,4 @@
-"""Whether live runs and replays can be compared: the right kinds of run, one protocol, one recording that judges."""
+"""Check that live runs and replays are comparable: the right kinds of run, one protocol, one recording."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _SAME = ("budget_evaluations", "strategy_arguments", "rules")
 
 
 def check_kind(study: Study, kind: str, what: str) -> None:
-    """Make sure that all runs are of one kind of backend; ``what``: the argument that the study was given as.
+    """Make sure that all runs have one kind of backend; ``what``: the name of the study's argument.
 
     Raises:
-        AnalysisError: a run of another kind.
+        AnalysisError: a run has another backend.
     """
     other = study.runs[study.runs["backend"] != kind]
     if len(other):
@@ -27,10 +27,10 @@ def check_kind(study: Study, kind: str, what: str) -> None:
 
 
 def check_protocol(live: pd.DataFrame, replays: pd.DataFrame) -> None:
-    """Make sure that a cell has one protocol: a difference of protocol would be taken for one of live and replay.
+    """Make sure that a cell has one protocol, as a different protocol would look like a difference of live and replay.
 
     Raises:
-        AnalysisError: another budget or other arguments, several at once, or a budget in seconds.
+        AnalysisError: different budgets or arguments, batches of several, or a budget in seconds.
     """
     one, other = live.iloc[0], replays.iloc[0]
     for name in _SAME:
@@ -38,16 +38,16 @@ def check_protocol(live: pd.DataFrame, replays: pd.DataFrame) -> None:
             raise AnalysisError(f"{one['path']}: {name}={one[name]}: expected {other[name]} as in {other['path']}")
     for run in (one, other):
         if run["batch"] != 1:
-            raise AnalysisError(f"{run['path']}: batch={run['batch']}: expected 1, where the clock is a sum of costs")
+            raise AnalysisError(f"{run['path']}: batch={run['batch']}: expected 1, so that the clock is a sum of costs")
         if np.isfinite(run["budget_seconds"]):
             raise AnalysisError(f"{run['path']}: budget.seconds={run['budget_seconds']:g}: expected none")
 
 
 def judged_by_own_readings(live: pd.DataFrame, replays: pd.DataFrame) -> int:
-    """How many live runs were judged by their own readings: no recording is named in their environment.json.
+    """The number of live runs judged by their own readings, as their environment.json names no recording.
 
     Raises:
-        AnalysisError: one was judged by another recording than that of the replays.
+        AnalysisError: a run was judged by another recording than that of the replays.
     """
     own, recording = 0, str(replays["landscape"].iloc[0])
     for path in live["path"]:

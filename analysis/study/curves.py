@@ -1,6 +1,6 @@
-"""Best-so-far quality t*/t of runs as step functions, and the law of random search beside them.
+"""Best-so-far quality t*/t of runs as step functions, and the law of random search for comparison.
 
-A curve speaks of one task, or of all (task, seed) pairs of a kernel, each pair of equal weight.
+A curve covers one task, or all (task, seed) pairs of a kernel, each pair with equal weight.
 """
 
 from __future__ import annotations
@@ -22,22 +22,25 @@ from analysis.study.workers import common_workers
 
 Floats = NDArray[np.float64]
 COLUMNS = ["strategy", "axis", "x", "median", "q25", "q75", "mean", "runs", "workers"]
-"""After ``task`` or ``kernel``. A row holds from its x to the next x: never interpolate. ``workers`` are the compile
-workers of the clock; nan where the runs differ in them."""
+"""After ``task`` or ``kernel``.
+
+A row holds from its x to the next x; never interpolate. ``workers`` are the compile workers of the clock; nan if the
+runs differ in them.
+"""
 EXACT_RANDOM = "exact_random"
 _CLOCK_POINTS = 300
 _QUALITIES = 1.0 - np.linspace(1.0, 0.0, 801) ** 2
-"""Where the mixture of several tasks' laws is inverted, dense towards the optimum."""
+"""The grid on which the mixture of several tasks' laws is inverted, dense towards the optimum."""
 
 
 def run_curves(study: Study, optima: Optima, by: str = "task") -> pd.DataFrame:
-    """Median, quartiles and mean over runs of the incumbent's quality, by its true latency.
+    """The median, quartiles and mean over runs of the incumbent's quality, by its true latency.
 
-    Quality is 0 before the first success. A run that ended keeps its last value; a strategy's curve ends where half
-    of its runs have.
+    Quality is 0 before the first success. A run that has ended keeps its last value; a strategy's curve ends when half
+    of its runs have ended.
 
     Args:
-        by: ``task`` or ``kernel``: what a curve speaks of.
+        by: ``task`` or ``kernel``: what a curve covers.
 
     Returns:
         ``by`` and ``COLUMNS``; x in evaluations (from 1) or in s of the tuning clock.
@@ -61,7 +64,7 @@ def run_curves(study: Study, optima: Optima, by: str = "task") -> pd.DataFrame:
 
 
 def _grid(axis: str, changes: Floats, end: float) -> Floats:
-    """Every point where any run changes; on the clock so many points at most."""
+    """Every point at which a run changes; on the clock, at most a fixed number of points."""
     start = 1.0 if axis == "evaluations" else 0.0
     points = np.unique(np.concatenate([[start, end], changes[changes <= end]]))
     if axis == "evaluations" or len(points) <= _CLOCK_POINTS:
@@ -78,10 +81,10 @@ def _summary(grid: Floats, values: Floats) -> pd.DataFrame:
 def random_curves(
     study: Study, optima: Optima, simulated: Mapping[str, RandomSearches], by: str = "task"
 ) -> pd.DataFrame:
-    """Random search on the recorded tasks, with the columns of :func:`run_curves`; ``runs`` is 0.
+    """The curves of random search on the recorded tasks, with the columns of :func:`run_curves`; ``runs`` is 0.
 
-    In evaluations from the hypergeometric law over the whole table, failures included; in seconds from simulated
-    searches with the task's compile workers.
+    In evaluations they come from the hypergeometric law over the whole table, failures included; in seconds from
+    simulated searches with the task's compile workers.
     """
     tasks = [task for task in sorted(study.references) if np.isfinite(optima.t_star_ms.get(task, np.inf))]
     groups: dict[str, list[str]] = {}
@@ -104,7 +107,7 @@ def random_curves(
 
 
 def _law(qualities: list[Floats], budget: int) -> pd.DataFrame:
-    """Exact law of the best quality after t = 1 .. B draws, tasks mixed with equal weight."""
+    """The exact law of the best quality after t = 1 .. B draws, with tasks mixed at equal weight."""
     steps = min(budget, max(len(quality) for quality in qualities))
     mean = np.zeros(steps)
     if len(qualities) == 1:

@@ -1,4 +1,4 @@
-"""Incumbents of many runs at once, and the optimum that they are judged by."""
+"""The incumbents of many runs, and the optimum by which they are judged."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ def incumbent_steps(evaluations: pd.DataFrame, by_clock: bool = False) -> pd.Dat
 
     Args:
         evaluations: as in :class:`analysis.runs.load.Study`.
-        by_clock: order by the end on the tuning clock, not by index (batches may overtake).
+        by_clock: order by the end on the tuning clock instead of the index (they differ if evaluations overlap).
 
     Returns:
         run, evaluation (counted from 1), clock_s, latency_ms (observed) and true_ms (by the oracle, else
-        observed), a row per change, in order.
+        observed), one row per change, in order.
     """
     rows = evaluations
     if by_clock and not _clock_is_monotone(evaluations):
@@ -46,7 +46,7 @@ def incumbent_steps(evaluations: pd.DataFrame, by_clock: bool = False) -> pd.Dat
 
 
 def delivered_steps(study: Study) -> pd.DataFrame:
-    """:func:`incumbent_steps` of a study; ``true_ms`` is inf for runs that broke down: nobody gets what they found."""
+    """:func:`incumbent_steps` of a study; ``true_ms`` is inf for runs that failed, since they delivered nothing."""
     steps = incumbent_steps(study.evaluations)
     broken = (study.runs["ended"] == ENDED_FAILED).reindex(steps["run"]).to_numpy(dtype=bool)
     return steps.assign(true_ms=steps["true_ms"].mask(broken, np.inf))
@@ -67,7 +67,7 @@ class Optima:
 
     Attributes:
         t_star_ms: task to t*, in ms.
-        beaten: task to the runs (by number) that found less than the t* that was known.
+        beaten: task to the numbers of the runs that found less than the known t*.
     """
 
     t_star_ms: dict[str, float]

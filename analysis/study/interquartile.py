@@ -1,8 +1,8 @@
 """Interquartile means of the score over runs, and how often a run ends better than random search.
 
 Agarwal et al. (2021), "Deep reinforcement learning at the edge of the statistical precipice": the mean of the middle
-half of all (task, run) scores is less ruled by outliers than the mean and by single tasks than the median; its
-interval is from a bootstrap that resamples the runs of every task. It speaks of these tasks.
+half of all (task, run) scores is less affected by outliers than the mean, and less by single tasks than the median. Its
+interval is from a bootstrap that resamples the runs of every task, and is about these tasks.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Floats = NDArray[np.float64]
 COLUMNS = ["strategy", "measure", "value", "low", "high", "tasks", "runs"]
 IQM, BETTER = "interquartile mean of P", "P(better than random)"
 CUT = 0.25
-"""Of the scores at either end, whole runs."""
+"""The share of scores cut off at each end, in whole runs."""
 REPLICATES = 2000
 _SEED = 20261127
 
@@ -32,7 +32,7 @@ def aggregates(results: StudyResults) -> pd.DataFrame:
     """Both measures with 95% intervals by strategy, over counted recorded tasks.
 
     Returns:
-        :data:`COLUMNS`; limits are nan where no interval can be had (one run a task). Empty without recorded tasks.
+        :data:`COLUMNS`; limits are nan without an interval (one run per task). Empty without recorded tasks.
     """
     scores: dict[str, list[Floats]] = {}
     wins: dict[str, list[tuple[Floats, Floats, int]]] = {}
@@ -55,7 +55,7 @@ def aggregates(results: StudyResults) -> pd.DataFrame:
 
 
 def interquartile(tasks: list[Floats]) -> tuple[float, tuple[float, float]]:
-    """The mean of the middle half of all runs' scores, and its percentile interval; nan, nan of tasks with one run.
+    """The mean of the middle half of all runs' scores, and its percentile interval; nan, nan for tasks with one run.
 
     Args:
         tasks: the scores of each task's runs.
@@ -67,7 +67,7 @@ def interquartile(tasks: list[Floats]) -> tuple[float, tuple[float, float]]:
     drawn = np.concatenate([own[rng.integers(0, len(own), (REPLICATES, len(own)))] for own in tasks], axis=1)
     replicates = trim_mean(drawn, CUT, axis=1)
     if float(np.ptp(replicates)) <= 1e-12:
-        return centre, (float("nan"), float("nan"))  # ties are no certainty
+        return centre, (float("nan"), float("nan"))  # ties are not certainty
     low, high = np.quantile(replicates, [0.025, 0.975])
     return centre, (float(low), float(high))
 

@@ -28,21 +28,21 @@ UNIFORM, BY_PARAMETER, DRAWN = "uniform", "by_parameter", "drawn"
 
 
 class Law(Protocol):
-    """T of one kind of random search at one target. ``budget``: begun anew after so many evaluations."""
+    """The law of T of one kind of random search at one target. ``budget``: restarts after that many evaluations."""
 
     def evaluations(self, budget: int) -> float:
-        """ERT; E[T] where the budget is the whole space."""
+        """ERT in evaluations; E[T] if the budget is the whole space."""
 
     def seconds(self, budget: int) -> float:
-        """ERT in s of the tuning clock for one compile worker and batches of one; nan where costs are unknown."""
+        """ERT in s of the tuning clock for one compile worker and batches of one; nan if costs are unknown."""
 
     def most(self) -> int:
-        """No search in a million takes more evaluations."""
+        """The number of evaluations that fewer than one search in a million exceeds."""
 
 
 @dataclass(frozen=True)
 class Uniform:
-    """Every row is as likely as any other."""
+    """All rows are equally likely."""
 
     of: Difficulty
 
@@ -58,10 +58,10 @@ class Uniform:
 
 @dataclass(frozen=True)
 class ByParameter:
-    """Rows as likely as drawing each active parameter uniformly makes them.
+    """Rows have the probabilities that result from drawing each active parameter uniformly.
 
     Attributes:
-        miss_cost_s: by the law's rates. [G]
+        miss_cost_s: mean cost of the misses at each of the law's rates. [G]
     """
 
     law: SuccessiveSampling

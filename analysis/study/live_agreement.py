@@ -1,12 +1,12 @@
-"""Whether replay predicts live: by pairs of equal seeds, and by cells whose live runs are ranked among the replays.
+"""Whether replay predicts live runs: by pairs of equal seeds, and by cells whose live runs are ranked among replays.
 
-The pairs answer the question (:mod:`analysis.study.live_pairs`): they can show that live and replay are the same. The
-ranks can only show that they differ; what they do not reject is not thereby the same.
+The pairs answer the question (:mod:`analysis.study.live_pairs`): they can show that live runs and replays are
+equivalent. The ranks can only show that they differ; not rejecting does not show equivalence.
 
-A cell is a (task, strategy). Both sides are judged by the recording that the replays come from: a hit by the
-configuration's recorded latency, against the recording's own t*, which no live reading lowers. The seconds are those
-of compiling, verifying and benchmarking alone. A live clock holds the strategy's ask and tell too and a replay's does
-not, and a strategy's own time is that of the CPU it ran on: neither to be left out on one side, nor to be carried over.
+A cell is a (task, strategy). Both sides are judged by the recording of the replays: a hit is decided by the
+configuration's recorded latency, against the recording's t*, which no live reading lowers. The seconds cover only
+compiling, verifying and benchmarking. The live clock also includes the strategy's ask and tell, the replay clock does
+not, and the strategy's own time depends on its CPU, so it can neither be dropped on one side nor transferred.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ EVALUATIONS, SECONDS = AXES
 QUALITY = "quality"
 COMPARED = (EVALUATIONS, QUALITY, SECONDS)
 CLOCK = one_after_another()
-"""Of :func:`on_costs_alone`, on either side."""
+"""The clock of :func:`on_costs_alone`, on both sides."""
 ALPHA = 0.05
 SHARE = ALPHA / 2
-"""What the cells together may cost, and what the whole may: either way an axis is rejected wrongly in 5% at most."""
+"""The error rate of the cells together, and of the whole: an axis is wrongly rejected in at most 5%."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +48,12 @@ class Cell:
     """One task and strategy on one axis.
 
     Attributes:
-        axis: of ``COMPARED``.
-        test: of the live runs among the replays, 1 the best; a run that never came to 5% is last.
+        axis: one of ``COMPARED``.
+        test: the rank test of the live runs among the replays; rank 1 is the best, and a run that never came within 5%
+            is last.
         p_holm: adjusted over the cells of the axis.
-        live, replay: hits and runs; on the quality axis too those to 5%.
-        live_median, replay_median: of what is ranked, t*/t for quality; inf where half never came to 5%.
+        live, replay: hits and runs, within 5% on the quality axis too.
+        live_median, replay_median: of the ranked values, t*/t for quality; inf if half never came within 5%.
         ratio: ERT live over ERT replay: value, interval and bound as in :data:`analysis.study.speedup.COLUMNS`.
     """
 
@@ -78,9 +79,9 @@ class Axis:
     """All cells on one axis.
 
     Attributes:
-        p: of "live and replay have one law", cells and whole: twice the smaller of the two, 1 at most.
-        ratio: geometric mean of ERTs, live over replay, over the ``known`` cells where both sides hit; without an
-            error where that is not all cells, or an interval is not supported (:mod:`analysis.statistics.supported`).
+        p: of "live and replay have one law", from cells and whole: twice the smaller of the two, at most 1.
+        ratio: geometric mean of ERTs, live over replay, over the ``known`` cells where both sides hit; without an error
+            if those are not all cells, or if an interval is not supported (:mod:`analysis.statistics.supported`).
     """
 
     name: str
@@ -92,7 +93,7 @@ class Axis:
 
     @property
     def differs(self) -> bool:
-        """A cell or the whole is rejected."""
+        """Whether a cell or the whole is rejected."""
         return self.p <= ALPHA
 
 
@@ -102,10 +103,11 @@ class Agreement:
 
     Attributes:
         axes: in the order of ``COMPARED``.
-        paired: the runs of the same cells by pairs.
-        missing: (task, strategy) of the live study without replays: not compared.
-        beaten: live runs that ended below the recording's t*.
-        unjudged: live runs whose hits their own readings decided, for want of a recording where they ran.
+        paired: the paired runs of the same cells.
+        missing: the (task, strategy) cells of the live study without replays, which are not compared.
+        beaten: number of live runs that ended below the recording's t*.
+        unjudged: number of live runs whose hits were decided by their own readings, for lack of a recording where they
+            ran.
     """
 
     axes: tuple[Axis, ...]
@@ -119,9 +121,8 @@ def agreement(live: Study, replays: Study, partners: Study | None = None) -> Agr
     """Compare every (task, strategy) of ``live`` with the same one of ``replays``.
 
     Args:
-        partners: replays of the live runs' seeds, for the pairs, where ``replays`` has other seeds; of the same
-            recordings, which need not lie beside them too. Ranks leave them out, for they are no independent sample
-            beside their own partners.
+        partners: replays with the live runs' seeds, for the pairs, if ``replays`` has other seeds; of the same
+            recordings, which need not lie beside them too. Ranks exclude them, because they depend on their partners.
 
     Raises:
         AnalysisError: nothing in common, a study of the wrong kind, another protocol or recording, or no costs.
@@ -163,10 +164,10 @@ def _chosen(cells: Mapping[tuple[str, str], pd.Index[int]], common: list[tuple[s
 
 
 def recorded_optima(replays: Study, tasks: set[str]) -> Optima:
-    """t* of the recorded tables of ``tasks``, which no run lowers.
+    """The t* of the recorded tables of ``tasks``; no run lowers it.
 
     Raises:
-        AnalysisError: a task has none.
+        AnalysisError: a task has no recorded table.
     """
     without = sorted(tasks - set(replays.references))
     if without:
@@ -175,12 +176,12 @@ def recorded_optima(replays: Study, tasks: set[str]) -> Optima:
 
 
 def on_costs_alone(study: Study) -> Study:
-    """The study on a clock that ask and tell do not move: compile, verify and benchmark one after another.
+    """The study on a clock without ask and tell: compile, verify and benchmark one after another.
 
-    Only batches of one are so: see ``harness.run.clock``.
+    This requires batches of one; see ``harness.run.clock``.
 
     Raises:
-        AnalysisError: a run has not logged its costs.
+        AnalysisError: a run did not log its costs.
     """
     rows = study.evaluations
     cost = rows["compile_s"] + rows["device_s"]
@@ -224,7 +225,10 @@ def _axis(name: str, common: list[tuple[str, str]], live: pd.DataFrame, replays:
 
 
 def _pooled(known: list[LogEstimate], cells: tuple[Cell, ...]) -> LogEstimate:
-    """Geometric mean. Cells where no live run hit are left out, which favours live: then there is no interval."""
+    """The geometric mean over cells in which live runs hit.
+
+    Leaving cells out favours live, so there is no interval then.
+    """
     mean = combine(known, [1 / len(known)] * len(known))
     runs = sum(cell.live[1] for cell in cells)
     kernels = len({kernel_of(cell.task) for cell in cells})
@@ -240,7 +244,7 @@ def _pooled(known: list[LogEstimate], cells: tuple[Cell, ...]) -> LogEstimate:
 
 
 def _ratio(ours: ErtEstimate, theirs: ErtEstimate) -> dict[str, Any]:
-    """Live over replay; without the interval where so few live runs have not been shown to support one."""
+    """The ratio of live over replay; without an interval if the number of live runs does not support one."""
     ratio = compared(theirs, ours)
     if ratio["bound"] == "none" and refusal(
         THESE_TASKS, min(ours.runs, theirs.runs), ours.hits / ours.runs, 1, theirs.hits / theirs.runs

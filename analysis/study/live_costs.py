@@ -1,4 +1,4 @@
-"""What live evaluations cost beside what a recording says of the very same configurations."""
+"""The cost of live evaluations against the recorded cost of the same configurations."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from analysis.runs.load import Study
 
 PARTS = (contract.COMPILE_S, contract.VERIFY_S, contract.BENCHMARK_S)
 LAUNCHER_S = 0.1
-"""An older run's verification that exceeds the recorded one by so much built a launcher: 0.25 to 0.8 s each."""
+"""Excess of an older run's verification over the recorded one that shows that it built a launcher (0.25 to 0.8 s)."""
 WARM_UP_S = 0.01
-"""One that exceeds it by so much, and by less than a launcher, warmed the device up: 0.02 s each."""
+"""Excess, below that of a launcher, that shows that the device was warmed up (0.02 s)."""
 
 
 def beside_recorded(live: Study, references: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """A row per live evaluation whose configuration was recorded.
+    """One row per live evaluation whose configuration was recorded.
 
     Args:
-        live: runs in directories of their own, for consolidated ones keep no configurations.
+        live: runs in their own directories, because consolidated runs keep no configurations.
         references: task to recorded table.
 
     Returns:
@@ -60,7 +60,7 @@ def _costs(table: pd.DataFrame) -> dict[str, tuple[float, ...]]:
 
 
 def run_costs(rows: pd.DataFrame) -> pd.DataFrame:
-    """Seconds of each run, of :func:`beside_recorded`: evaluations, live_s, recorded_s, their ratio, and setup_s."""
+    """Sums for each run of :func:`beside_recorded`: evaluations, live_s, recorded_s, their ratio, and setup_s."""
     parts = rows.assign(
         live_s=rows[list(PARTS)].sum(axis=1),
         recorded_s=rows[[f"recorded_{name}" for name in PARTS]].sum(axis=1),
@@ -73,13 +73,13 @@ def run_costs(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def excess(rows: pd.DataFrame, by: list[str]) -> pd.DataFrame:
-    """Where live seconds beyond the recorded ones went, summed over each group of :func:`beside_recorded`.
+    """What the live seconds beyond the recorded ones were spent on, for each group of :func:`beside_recorded`.
 
     Returns:
         Columns ``by``, evaluations, live_s and recorded_s, then seconds beyond the recorded: ``compiling``,
         ``launchers``, ``warm_ups``, ``verifying`` (the rest of verification) and ``benchmarking``, which add up to
-        live_s less recorded_s. Launchers and warm-ups are told apart by their size (``LAUNCHER_S``, ``WARM_UP_S``), one
-        of each at most an evaluation; runs that log ``setup_s`` have neither, for they are not charged for it.
+        live_s minus recorded_s. Launchers and warm-ups are distinguished by their size (``LAUNCHER_S``, ``WARM_UP_S``),
+        at most one of each per evaluation; runs that log ``setup_s`` have neither, because they are not charged for it.
     """
     more = {part: rows[part] - rows[f"recorded_{part}"] for part in PARTS}
     apart = rows[contract.SETUP_S].notna()
@@ -100,13 +100,13 @@ def excess(rows: pd.DataFrame, by: list[str]) -> pd.DataFrame:
 
 
 def compile_ratio_by_order(rows: pd.DataFrame, edges: tuple[int, ...]) -> pd.DataFrame:
-    """Geometric mean of live over recorded compile seconds, by position in the run.
+    """The geometric mean of live over recorded compile seconds, by position in the run.
 
     Args:
-        edges: ascending first positions of the groups; the last one is open.
+        edges: ascending first positions of the groups; the last group is open.
 
     Returns:
-        A row per group with evaluations in it: from, evaluations, ratio.
+        One row per non-empty group: from, evaluations, ratio.
     """
     group = np.searchsorted(np.array(edges), rows[contract.INDEX], side="right") - 1
     log = np.log(rows[contract.COMPILE_S] / rows[f"recorded_{contract.COMPILE_S}"])

@@ -1,8 +1,8 @@
-"""Live runs beside replays of the same seeds, and live costs beside the recorded ones of the same configurations.
+"""Live runs paired with replays of the same seeds, and live costs with recorded costs of the same configurations.
 
-A pair is a live run and a replay with one task and device, one strategy with its ``_target_`` and arguments, one seed
-and one budget. From version 2 of the random streams on, both then draw the same numbers. In version 1 they do so for
-some strategies alone, so that such a pair counts only where both evaluated the same configurations in the same order.
+A pair is a live run and a replay with the same task, device, strategy (``_target_`` and arguments), seed and budget.
+Since version 2 of the random streams, both then draw the same numbers. In version 1 this holds only for some
+strategies, so such a pair counts only if both evaluated the same configurations in the same order.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from analysis.study.live_costs import beside_recorded, run_costs
 COST_MARGIN = 0.05
 EVALUATIONS_MARGIN = 0.25
 KEYED_STREAMS = 2
-"""Random streams that are keyed by task, device and strategy: the version from which on live and replay pair."""
+"""The first version of the random streams that is keyed by task, device and strategy, so that live and replay pair."""
 _SAME = ("task", "strategy", "seed", "strategy_arguments", "budget_evaluations", "streams")
 NO_REPLAY, OTHER_STREAMS, OTHER_CONFIGURATIONS, NOT_KEPT = (
     "without a replay of the seed",
-    "of other random streams than the replay",
-    "of older random streams, with other configurations than the replay",
-    "of older random streams, whose configurations were not kept",
+    "with other random streams than the replay",
+    "with older random streams and other configurations than the replay",
+    "with older random streams, whose configurations were not kept",
 )
 
 
@@ -40,14 +40,14 @@ class Paired:
     """The comparison.
 
     Attributes:
-        cost: seconds of compiling, verifying and benchmarking, a live run over what the recording says of the very
-            configurations that it evaluated.
-        costs: a row per such run: what :func:`analysis.study.live_costs.run_costs` gives.
-        evaluations: evaluations to the target, live over replay; a side that missed counts its budget.
-        pairs: a row per pair: run, replay (their numbers), task, strategy, seed, identical (share of live evaluations
-            whose configuration the replay evaluated too; nan where it was not kept).
-        missed: pairs of which one side missed the target: their ratio is nearer to 1 than the truth.
-        both_missed: pairs of which both did, which say nothing and are left out of ``evaluations``.
+        cost: seconds of compiling, verifying and benchmarking of a live run over the recorded seconds of the same
+            configurations.
+        costs: one row per such run, from :func:`analysis.study.live_costs.run_costs`.
+        evaluations: evaluations to the target, live over replay; a side that missed counts as its budget.
+        pairs: one row per pair: run, replay (their numbers), task, strategy, seed, identical (share of live evaluations
+            whose configuration the replay evaluated too; nan if not kept).
+        missed: pairs in which one side missed the target; their ratio is closer to 1 than the truth.
+        both_missed: pairs in which both missed; they are uninformative and left out of ``evaluations``.
         unpaired: live runs without a partner, by reason.
     """
 
@@ -61,16 +61,16 @@ class Paired:
 
     @property
     def older(self) -> int:
-        """Runs in ``costs`` whose verification holds warm-ups and launchers, which no recording charges."""
+        """The number of runs in ``costs`` whose verification includes warm-ups and launchers, unlike recordings."""
         return int(self.costs[contract.SETUP_S].isna().sum())
 
 
 def paired(live: Study, replays: Study, live_times: pd.DataFrame, replay_times: pd.DataFrame) -> Paired:
-    """Compare pairs.
+    """Pair live runs with replays and compare them.
 
     Args:
-        live, replays: the replays' recorded tables say what configurations cost.
-        live_times, replay_times: run, hit and cost (evaluations to the target, or the budget), a row a run.
+        live, replays: the studies; the replays' recorded tables have the costs of configurations.
+        live_times, replay_times: run, hit and cost (evaluations to the target, or the budget), one row per run.
 
     Raises:
         AnalysisError: a run's log is damaged.

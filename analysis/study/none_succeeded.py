@@ -1,4 +1,4 @@
-"""Tasks of which nothing succeeded: no number speaks of them, so that words have to."""
+"""Tasks on which no evaluation succeeded: they have no numbers, so a sentence names them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_MESSAGE = 160
 
 
 def none_succeeded(study: Study, best: Optima) -> dict[str, str]:
-    """Task to a sentence with the commonest reason, for every task without a single success."""
+    """Map each task without a success to a sentence with the most common reason."""
     return {
         task: f"no configuration of this task succeeded{_commonest(Counter(_reasons(study, task)))}"
         for task, t_star in sorted(best.t_star_ms.items())
@@ -30,11 +30,11 @@ def _commonest(reasons: Counter[str]) -> str:
     if not reasons:
         return ""
     reason, count = max(reasons.items(), key=lambda item: (item[1], item[0]))
-    return f" (in {reasons.total()} evaluations; most often, {count} times: {reason})"
+    return f" (in {reasons.total()} evaluations; most common, {count} times: {reason})"
 
 
 def _reasons(study: Study, task: str) -> Iterator[str]:
-    """Status and message of every evaluation, as far as the runs' own files are still there."""
+    """The status and message of every evaluation whose run still has its files."""
     for path in study.runs.loc[study.runs["task"] == task, "path"]:
         try:
             table = read_parquet(Path(path) / contract.EVALUATIONS, (contract.STATUS,), (contract.MESSAGE,))

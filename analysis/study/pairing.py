@@ -1,4 +1,4 @@
-"""Each strategy's ERT beside that of the random search it is compared with."""
+"""Pair each strategy's ERT with that of the random search it is compared with."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from analysis.study.time_to_target import AXES, budgets, times_to_target
 class Pair:
     """A strategy and its baseline on one task; ``budget`` as in :data:`analysis.study.speedup.COLUMNS`.
 
-    ``shared``: how seeds move the log of the speedup, where runs of other tasks share them. ``workers``,
-    ``baseline_workers``: compile workers on either clock.
+    ``shared``: the influence of seeds on the log speedup, if runs of other tasks share them. ``workers``,
+        ``baseline_workers``: compile workers of both sides.
     """
 
     target: float
@@ -64,11 +64,11 @@ def erts(times: pd.DataFrame) -> Erts:
 
 
 Shares = dict[tuple[str, str], dict[tuple[float, str], SeedShares | None]]
-"""(task, strategy) to (target, axis) to the shares of its seeds; only of those with random streams of version 1."""
+"""(task, strategy) to (target, axis) to the shares of its seeds; only for runs with random streams of version 1."""
 
 
 def first_shares(times: pd.DataFrame, runs: pd.DataFrame) -> Shares:
-    """As :func:`erts`; ``runs``: those that ``times`` is of."""
+    """The seed shares, keyed as in :func:`erts`; ``runs``: the runs of ``times``."""
     if "streams" not in runs or not (first := runs["streams"] == FIRST_STREAMS).any():
         return {}
     cells = set(zip(runs["task"][first], runs["strategy"][first], strict=True))
@@ -84,7 +84,7 @@ def first_shares(times: pd.DataFrame, runs: pd.DataFrame) -> Shares:
 def _shared(
     own: SeedShares | None, base: SeedShares | None, result: ErtEstimate, baseline: ErtEstimate
 ) -> SeedShares | None:
-    """Of the log of a speedup. A side without a hit has a law of its own and no part in this."""
+    """The seed shares of the log of a speedup. A side without a hit has a law of its own and is excluded."""
     others = [(own, result), (base, baseline)]
     rest = [of.log.se for shares, of in others if shares is None and not of.bounded]
     df = [of.log.df for shares, of in others if shares is None and not of.bounded]
@@ -92,7 +92,7 @@ def _shared(
 
 
 class Ground:
-    """What every baseline of a study needs again and again: kept once computed."""
+    """Quantities that every baseline of a study needs, cached once computed."""
 
     def __init__(
         self,
@@ -114,7 +114,7 @@ class Ground:
         self.random = TableErts(study, optima, targets, precise)
 
     def difficulty(self, task: str, target: float) -> Difficulty:
-        """Of a recorded task with a known optimum."""
+        """The difficulty of a recorded task with a known optimum."""
         if (task, target) not in self._difficulties:
             table, t_star = self.study.references[task], self.optima.t_star_ms[task]
             self._difficulties[task, target] = difficulty(table, t_star, target)
@@ -143,7 +143,7 @@ class Ground:
         return "rules" in runs and bool((runs["rules"][runs["task"] == task] != NO_RULES).any())
 
     def expected(self, task: str, target: float, baseline: Baseline, label: str) -> float:
-        """E[T] of a random search from the table, noise-free; nan where it is not known or ``label`` is one of runs."""
+        """The noise-free E[T] of a random search from the table; nan if it is not known or ``label`` is one of runs."""
         if label != baseline.label or not baseline.from_table or self.ruled(task):
             return float("nan")
         hard = self.difficulty(task, target)
@@ -206,7 +206,7 @@ def _against_table(ground: Ground, baseline: Baseline, task: str, strategy: str)
 
 
 def _against_runs(ground: Ground, task: str, strategy: str, rival: str) -> list[Pair]:
-    """Against the runs of a strategy on the same task, cut to the smaller budget of the two."""
+    """Pairs with the runs of a strategy on the same task, cut to the smaller of the two budgets."""
     if (task, rival) not in ground.runs:
         return []
     both = pd.concat([ground.runs[task, strategy], ground.runs[task, rival]])
@@ -217,7 +217,7 @@ def _against_runs(ground: Ground, task: str, strategy: str, rival: str) -> list[
         smallest = pd.Series(float(limits.min()), index=part.runs.index)
         times = times_to_target(part, ground.optima, ground.targets, smallest)
         table, shares = erts(times), first_shares(times, part.runs)
-    # seconds mean the same only with the same batch, as many compile workers and the same rules
+    # seconds are comparable only with the same batch, compile workers and rules
     same = [name for name in ("batch", "compile_workers", "rules") if name in both]
     axes = AXES if len(both[same].drop_duplicates()) == 1 else ("evaluations",)
     own, theirs = table[task, strategy], table[task, rival]
@@ -233,7 +233,7 @@ def _against_runs(ground: Ground, task: str, strategy: str, rival: str) -> list[
 
 
 def _part(study: Study, index: NDArray[np.int64], seconds: float) -> Study:
-    """Some runs alone, renumbered from 0, limited to ``seconds`` (nan: no limit)."""
+    """Only some runs, renumbered from 0 and limited to ``seconds`` (nan: no limit)."""
     runs = study.runs.loc[index].reset_index(drop=True).rename_axis("run").assign(budget_seconds=seconds)
     number = study.evaluations["run"].to_numpy()
     starts, ends = np.searchsorted(number, index), np.searchsorted(number, index, side="right")

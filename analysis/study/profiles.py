@@ -1,11 +1,11 @@
-"""Data profiles and performance profiles: which share of problems is solved within how much work.
+"""Data profiles and performance profiles: the share of problems solved against the work.
 
-A problem is a (task, target). A data profile (Moré & Wild 2009) measures work by how hard the problem is: evaluations
-over E[T] of exact random search, so that easy and hard tasks can be added up. A performance profile (Dolan & Moré
-2002) measures it by the best strategy's: ERT over the smallest ERT of those compared.
+A problem is a (task, target). A data profile (Moré & Wild 2009) measures work relative to the problem's difficulty:
+evaluations over E[T] of exact random search, so that easy and hard tasks can be combined. A performance profile (Dolan
+& Moré 2002) measures it relative to the best strategy: ERT over the smallest ERT of the strategies compared.
 
-Bands are for other tasks like these, point by point: t intervals over tasks. Two targets of one task, or the same task
-on two devices, are not two tasks: they are one cluster.
+Bands are for other tasks like these, point by point: t intervals over tasks. Two targets of one task, or one task on
+two devices, are one cluster rather than two tasks.
 """
 
 from __future__ import annotations
@@ -27,17 +27,18 @@ from analysis.study.speedup import task_rows
 Floats = NDArray[np.float64]
 Problems = Iterable[tuple[tuple[str, float], pd.DataFrame]]
 COLUMNS = ["strategy", "x", "solved", "low", "high", "problems", "tasks"]
-"""``tasks`` are those that the band takes for different."""
+"""``tasks`` is the number of clusters behind the band."""
 POINTS = 120
 FEWEST = 3
-"""Tasks below which no band is given: fewer cannot say how tasks differ."""
+"""Fewest tasks for a band; fewer do not show how tasks differ."""
 
 
 def data_profiles(results: StudyResults) -> pd.DataFrame:
-    """Share of (task, target, seed) solved by evaluations over E[T] of exact random search, problems of equal weight.
+    """The share of (task, target, seed) solved, by evaluations over E[T] of exact random search; equal weight per
+    problem.
 
-    A run that never hit stays unsolved, also beyond its budget. Of recorded tasks that aggregates count, with
-    something to find.
+    A run that missed stays unsolved beyond its budget too. Only recorded tasks that count in aggregates and have hits
+    are included.
 
     Returns:
         :data:`COLUMNS`, a row per strategy and point; ``exact_random`` by its law, with the largest
@@ -67,13 +68,13 @@ def data_profiles(results: StudyResults) -> pd.DataFrame:
 
 
 def performance_profiles(results: StudyResults, strategies: Sequence[str]) -> pd.DataFrame:
-    """Share of (task, target) whose ERT is at most x times the smallest ERT of the strategies compared.
+    """The share of (task, target) whose ERT is at most x times the smallest ERT of the strategies compared.
 
-    Only problems that all of ``strategies`` have runs on, and that one of them solved at all; who never hit has not
-    solved it at any x.
+    Only problems on which all ``strategies`` have runs and that one of them solved are included; a strategy that never
+    hit has not solved the problem at any x.
 
     Returns:
-        :data:`COLUMNS`; empty where the strategies have no problem in common.
+        :data:`COLUMNS`; empty if the strategies have no problem in common.
     """
     rows = task_rows(results.speedups)
     rows = rows[(rows["axis"] == "evaluations") & rows["strategy"].isin(list(strategies))]
@@ -110,7 +111,7 @@ def _difficulties(results: StudyResults) -> dict[tuple[str, float], Difficulty]:
 
 
 def _law(hard: Difficulty, grid: Floats, budget: float) -> Floats:
-    """P(T <= x E[T]) of exact random search that ends at the runs' budget, as they do."""
+    """P(T <= x E[T]) of exact random search that ends at the runs' budget."""
     draws = np.minimum(np.floor(grid * hard.expected_evaluations * (1 + 1e-12)), min(hard.n, budget))
     return 1.0 - random_search.survival(hard.n, hard.k, draws)
 
@@ -136,12 +137,12 @@ def band(sums: Floats, counts: Floats) -> tuple[Floats, Floats]:
     """95% limits, point by point, of the ratio R = sum(sums) / sum(counts) for other tasks like these.
 
     t interval of a ratio over n clusters: se = sqrt(n / (n - 1) * sum((sums - R counts)^2)) / sum(counts), n - 1
-    degrees of freedom, cut to [0, 1]. Percentiles over resampled tasks held the truth in 88%.
-    nan with fewer than FEWEST tasks, and where all tasks are alike: ties are no certainty.
+    degrees of freedom, cut to [0, 1]. Percentiles over resampled tasks covered the truth in 88%. nan with fewer than
+    FEWEST tasks, and if all tasks are equal, because ties are not certainty.
 
     Args:
-        sums: of each task's problems. [tasks, points]
-        counts: of problems by task. [tasks]
+        sums: the sum over each task's problems. [tasks, points]
+        counts: number of problems of each task. [tasks]
     """
     number, points = sums.shape
     if number < FEWEST:

@@ -1,14 +1,13 @@
-"""What the error of the recorded latencies does to difficulty and speedup: the reference is measured too.
+"""The effect of the error of the recorded latencies on difficulty and speedup: the reference is measured too.
 
-A target is a share above the lowest recorded latency, so that both which configuration is the lowest and which lie
-within the target depend on readings. Two ways to see it: *afresh*, where the near-optima were timed again (an
-independent reference, no assumption), and *disturbed*, where every recorded latency is multiplied by exp(sd z), z
-standard normal, and everything is judged by that (a parametric bootstrap: it adds the error once more to latencies that
-have it already, so that its centre is off and its spread is what counts).
+A target is a share above the lowest recorded latency, so both the optimum and the set of hits depend on readings. There
+are two ways to see the effect: *afresh*, with near-optima that were timed again (an independent reference, without
+assumptions), and *disturbed*, with every recorded latency multiplied by exp(sd z), z standard normal, as the new
+reference (a parametric bootstrap: it adds the error a second time, so its centre is off and only its spread counts).
 
-Random search and the strategy are judged by the same table each time: what makes a task harder makes it harder for
-both, so the error of their ratio is less than that of either. Random search is its law, also where runs stand for it
-(:func:`kind_of`): a few runs would add the luck of their own. Strata stay those of the recording.
+Random search and the strategy are judged by the same table each time. A harder task is harder for both, so the error of
+their ratio is smaller than that of either. Random search is represented by its law even if the baseline is runs
+(:func:`kind_of`), because few runs would add their own luck. Strata stay those of the recording.
 """
 
 from __future__ import annotations
@@ -40,9 +39,9 @@ class Judged:
     """A task under several references.
 
     Attributes:
-        expected: by kind of random search, E[T]; inf where nothing of the space hits. [references] each
+        expected: E[T] by kind of random search; inf if no configuration of the space hits. [references] each
         log_speedup: by strategy, kind and axis, log of ERT of random search at the strategy's budget over its own.
-            Where no run hits it is a bound, as if one did at its end. [references] each
+            Without a hit it is a bound, as if one run hit at its end. [references] each
     """
 
     expected: dict[str, Floats]
@@ -51,7 +50,7 @@ class Judged:
 
 @dataclass(frozen=True)
 class Disturbed:
-    """What a relative error of the recorded latencies does to a study.
+    """The effect of a relative error of the recorded latencies on a study.
 
     Attributes:
         relative_error: standard deviation of the log of every recorded latency.
@@ -92,17 +91,17 @@ def disturb(results: StudyResults, relative_error: float, replicates: int = REPL
 
 
 def _spread(logs: Floats) -> float:
-    """nan where a reference has nothing to find, or costs are unknown."""
+    """The standard deviation; nan if a reference has no hits or costs are unknown."""
     return float(logs.std(ddof=1)) if np.isfinite(logs).all() else float("nan")
 
 
 def kind_of(baseline: str) -> str:
-    """Which law a baseline's label has, or that of the strategy whose runs it is."""
+    """The kind of random search of a baseline's label, or of the strategy whose runs it is."""
     return BY_PARAMETER if baseline.startswith(HIERARCHICAL_RUNS) or BY_PARAMETER in baseline else UNIFORM
 
 
 def errors_of_speedups(by: Disturbed) -> dict[tuple[str, str, str, float, str], LogEstimate]:
-    """Of the log speedup, around 0, by task, strategy, kind of random search, target and axis, where one is known."""
+    """The known errors of the log speedup, around 0, by task, strategy, kind of random search, target and axis."""
     return {
         (row["task"], row["strategy"], row["kind"], row["target"], row["axis"]): LogEstimate(
             0.0, float(row["se"]), by.replicates - 1
@@ -113,10 +112,10 @@ def errors_of_speedups(by: Disturbed) -> dict[tuple[str, str, str, float, str], 
 
 
 def widened(table: pd.DataFrame, by: Disturbed) -> pd.DataFrame:
-    """Rows of single tasks of a speedup table, with the reference's error in their own.
+    """The rows of single tasks of a speedup table, with the reference error included in their own.
 
-    Rows of which nothing is known (no recorded table, or none that says how likely its rows are) stay as they are.
-    Intervals of the rows themselves are not made again.
+    Rows without a known error (no recorded table, or one without probabilities of its rows) stay unchanged. The
+    intervals of the rows themselves are not recomputed.
     """
     known = errors_of_speedups(by)
     rows = table.to_dict("records")
@@ -133,7 +132,7 @@ def widened(table: pd.DataFrame, by: Disturbed) -> pd.DataFrame:
 
 
 def _with(of: Any, error: LogEstimate) -> Any:
-    """What a row knows of its seeds, or of a side that never hit, with an error that is independent of both."""
+    """Add an independent error to what a row has about its seeds, or about a side that never hit."""
     if isinstance(of, SeedShares):
         return replace(of, rest=combine([of.rest, error], [1.0, 1.0]))
     if isinstance(of, RatioLimit):
@@ -143,11 +142,11 @@ def _with(of: Any, error: LogEstimate) -> Any:
 
 
 def afresh(table: pd.DataFrame, timed_ms: Mapping[str, float]) -> Floats:
-    """Latencies of every row, those of ``timed_ms`` as timed again and the others on its scale. [rows]
+    """The latency of every row: as timed again for those in ``timed_ms``, otherwise rescaled to match. [rows]
 
     Args:
         table: with a column ``key``.
-        timed_ms: by key; failures of the recording are left out.
+        timed_ms: new latencies by key; failures of the recording are ignored.
     """
     true = true_latency(table)
     fresh = table["key"].map(dict(timed_ms)).to_numpy(np.float64)
@@ -157,13 +156,13 @@ def afresh(table: pd.DataFrame, timed_ms: Mapping[str, float]) -> Floats:
 
 
 def judged_by(results: StudyResults, task: str, latencies: Floats, target: float, strategies: Sequence[str]) -> Judged:
-    """Difficulty and speedups of a recorded task by other latencies of its rows.
+    """Difficulty and speedups of a recorded task under other latencies of its rows.
 
     Args:
         latencies: of the rows of the recorded table. [references, rows]
 
     Raises:
-        KeyError: nothing is recorded of the task.
+        KeyError: the task has no recording.
     """
     table = results.study.references[task]
     space = space_rows(table)
@@ -194,7 +193,7 @@ def judged_by(results: StudyResults, task: str, latencies: Floats, target: float
 
 
 def _budget(runs: pd.DataFrame, size: int) -> int:
-    """In evaluations, as :func:`analysis.study.time_to_target.times_to_target` has it."""
+    """The budget in evaluations, as in :func:`analysis.study.time_to_target.times_to_target`."""
     known = runs["budget_evaluations"].max()
     return int(min(known if np.isfinite(known) else max(1.0, runs["evaluations"].mean()), size))
 
@@ -202,11 +201,11 @@ def _budget(runs: pd.DataFrame, size: int) -> int:
 def _erts(
     results: StudyResults, runs: pd.DataFrame, budget: int, hits: NDArray[np.bool_], row_of: pd.Series
 ) -> dict[str, Floats]:
-    """By axis, ERT of one strategy's runs under each reference; where none hits, all that they spent. [references]"""
+    """By axis, the ERT of one strategy's runs under each reference; without a hit, their total cost. [references]"""
     steps = results.steps[results.steps["run"].isin(runs.index) & (results.steps["evaluation"] <= budget)]
     steps = steps[np.isfinite(steps["true_ms"])]
     at = row_of.reindex(steps["true_ms"]).to_numpy(np.float64)
-    known = np.isfinite(at)  # a latency that is not the table's belongs to no row: it was beaten, or timed live
+    known = np.isfinite(at)  # a latency that is not in the table belongs to no row: it was beaten, or timed live
     hit = hits[:, np.where(known, at, 0).astype(np.int64)] & known
     number, inverse = np.unique(steps["run"].to_numpy(), return_inverse=True)
     starts = np.searchsorted(inverse, np.arange(len(number)))

@@ -24,11 +24,11 @@ SEPARATOR = "__"
 
 @dataclass(frozen=True)
 class Speedup:
-    """ERT of what is compared with over that of what is compared, evaluations to the target.
+    """The ERT of the base strategy over that of the compared strategy, in evaluations to the target.
 
     Attributes:
-        log: geometric mean over the tasks on which both strategies hit; nan without any.
-        known, tasks: how many these are, and of how many.
+        log: log of the geometric mean over the tasks on which both strategies hit; nan without any.
+        known, tasks: the number of these tasks, and of all tasks.
         hits, runs: of both strategies on all tasks.
     """
 
@@ -40,7 +40,7 @@ class Speedup:
 
     @property
     def order(self) -> int:
-        """1 or -1 where the interval says which strategy is faster, 0 where it does not."""
+        """1 or -1 if the interval shows which strategy is faster, otherwise 0."""
         low, high = self.log.interval()
         return 1 if low > 1 else -1 if high < 1 else 0
 
@@ -50,10 +50,10 @@ class Replicated:
     """The comparison.
 
     Attributes:
-        strategies: what is compared with, and what is compared.
-        device, recorded: of the live runs, and of the recordings.
+        strategies: the base strategy and the compared one.
+        device, recorded: the device of the live runs, and of the recordings.
         live, replay: speedups of the live runs, and of replays of the same seeds.
-        study: that of the study's runs on the same tasks, at the same budget; ``None`` where it has none.
+        study: the speedup of the study's runs on the same tasks at the same budget; ``None`` without such runs.
         paired: costs of the same configurations, and pairs of equal seeds.
     """
 
@@ -68,7 +68,7 @@ class Replicated:
 
     @property
     def same_model(self) -> bool:
-        """Whether the recordings are of this model: only then costs and latencies are to be the same."""
+        """Whether the recordings are of the same model; only then should costs and latencies agree."""
         return self.device == self.recorded
 
     def beside(self, other: Speedup) -> LogEstimate:
@@ -76,7 +76,7 @@ class Replicated:
         return self.live.log - other.log
 
     def with_recordings(self) -> str:
-        """Order, speedup and, on the same model, costs: all consistent, one that is not, or not enough known."""
+        """Agreement in order, speedup and, on the same model, costs: all consistent, one not, or too little known."""
         judged = [_consistent(self.live, self.replay, self.beside(self.replay))]
         if self.same_model:
             cost = self.paired.cost
@@ -84,7 +84,7 @@ class Replicated:
         return _worst(judged)
 
     def with_study(self) -> str:
-        """Order and speedup."""
+        """Agreement in order and speedup."""
         return UNDECIDED if self.study is None else _consistent(self.live, self.study, self.beside(self.study))
 
 
@@ -108,8 +108,8 @@ def replicated(
 
     Args:
         live, replays: runs of the same tasks, whose device follows the last ``__`` of their names.
-        study: further replays; those of the tasks and strategies count, cut to ``evaluations``.
-        strategies: labels of what is compared with, and of what is compared.
+        study: further replays; those of the same tasks and strategies count, cut to ``evaluations``.
+        strategies: labels of the base strategy and of the compared one.
 
     Raises:
         AnalysisError: a strategy has no run, or the live runs are not of one device.
@@ -143,7 +143,7 @@ def replicated(
 
 
 def _renamed(live: Study, device: str, recorded: str) -> Study:
-    """With the tasks called as those of the recordings, so that the same ones meet."""
+    """Rename the tasks like those of the recordings, so that they match."""
     ending, other = f"{SEPARATOR}{device}", f"{SEPARATOR}{recorded}"
     names = [str(task).removesuffix(ending) + other for task in live.runs["task"]]
     return replace(live, runs=live.runs.assign(task=names))

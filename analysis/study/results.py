@@ -48,13 +48,13 @@ class StudyResults:
     """A study and its main results.
 
     Attributes:
-        times: of :func:`analysis.study.time_to_target.times_to_target`.
-        steps: changes of incumbent by evaluation, of :func:`analysis.study.incumbents.delivered_steps`.
-        speedups: over the primary baseline: exact random search, or runs of ``random`` where nothing is recorded.
-        others: over each other baseline, by its label, as far as it covers anything.
+        times: from :func:`analysis.study.time_to_target.times_to_target`.
+        steps: changes of incumbent by evaluation, from :func:`analysis.study.incumbents.delivered_steps`.
+        speedups: over the primary baseline: exact random search, or runs of ``random`` without a recording.
+        others: speedups over each other baseline that covers any task, by its label.
         strata: task to stratum.
-        counted: target to the tasks that aggregates are made of.
-        simulated: (baseline's label, task, target, axis) to the simulation that its number rests on, where one does.
+        counted: target to the tasks that count in aggregates.
+        simulated: (baseline's label, task, target, axis) to the simulation behind its number, if there is one.
     """
 
     study: Study
@@ -85,7 +85,7 @@ def analyse(
     precise: Collection[str] = (),
     best: Optima | None = None,
 ) -> StudyResults:
-    """The main results of a study.
+    """Compute the main results of a study.
 
     Args:
         best: what it is judged by, if not by :func:`analysis.study.incumbents.optima`.

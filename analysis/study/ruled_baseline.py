@@ -1,4 +1,4 @@
-"""ERT of random search under the rules of the runs that it stands beside: simulated, over the exact law without."""
+"""ERT of random search under the rules of the runs compared with it: simulated, relative to the exact law without."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from analysis.study.simulated_baseline import Conditions, SearchedRows
 
 Floats = NDArray[np.float64]
 SIGNS = (1.0, -1.0, -1.0, 1.0)
-"""Cost under rules / hits under rules over exact cost / exact hits."""
+"""(Cost under rules / hits under rules) over (exact cost / exact hits)."""
 SLOWER = 20
-"""So many times longer does an evaluation under rules take to simulate as one without."""
+"""How many times as long the simulation of an evaluation under rules takes as one without."""
 MOST, FEWEST = 3_000_000, 2_000
-"""Evaluations, and at least so many searches, after which a simulation ends whatever its error is: half a minute."""
+"""The most evaluations, and the fewest searches, of a simulation, whatever its error; about half a minute."""
 
 
 def recorded(table: pd.DataFrame, readings: Readings | None, noisy: bool) -> Recorded:
-    """The rows of a reference table that stand for the space. Unknown costs are 0.
+    """The rows of a reference table that represent the space. Unknown costs are 0.
 
     Args:
-        readings: of each of them; without any no samples end early.
-        noisy: these are read; else true latencies, as often as there are samples.
+        readings: those of each row; without any, no samples end early.
+        noisy: whether these are read; otherwise true latencies, as often as there are samples.
     """
     rows = space_rows(table)
     compile_s, verify_s, benchmark_s = (
@@ -45,13 +45,14 @@ def recorded(table: pd.DataFrame, readings: Readings | None, noisy: bool) -> Rec
 def ruled_costs(
     table: Recorded, rows: SearchedRows, conditions: Conditions, rules: Rules, wanted: float
 ) -> dict[tuple[float, str], Simulated]:
-    """By target with a hit and axis, ERT under rules over what is exact without rules and noise, of the same draws.
+    """By target with a hit and axis, ERT under rules over the exact value without rules and noise, with equal draws.
 
-    What is exact is ERT in evaluations and, with one worker, in seconds. With several the ratio of seconds is to
-    evaluations in the order asked; evaluations are counted in the order in which they end, with rules and without.
+    The exact value is ERT in evaluations and, with one worker, in seconds. With several workers, the ratio of seconds
+    is to evaluations in the order asked. Evaluations are counted in the order in which they end, with and without
+    rules.
 
     Args:
-        table, rows: of the same space, in the same order.
+        table, rows: the same space in the same order.
         wanted: relative error of each ratio.
     """
     targets = sorted((target for target, hit in rows.hits.items() if hit.any()), reverse=True)

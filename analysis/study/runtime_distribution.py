@@ -1,4 +1,4 @@
-"""Which share of (task, seed) pairs is solved by when, at each target; random search beside it."""
+"""The share of (task, seed) pairs solved over time at each target, also for random search."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from analysis.study.simulated_random import RandomSearches
 from analysis.study.workers import common_workers
 
 COLUMNS = ["strategy", "axis", "target", "x", "solved", "runs", "ended", "workers"]
-"""``workers``: compile workers of the clock; nan where the runs differ in them."""
+"""``workers``: compile workers of the clock; nan if the runs differ in them."""
 EXACT_RANDOM = "exact_random"
 _POINTS = 200
 
 
 def run_distributions(results: StudyResults) -> pd.DataFrame:
-    """Steps of the share solved; ``ended`` marks the last row of a curve, where half of the unsolved runs had ended.
+    """The steps of the share solved; ``ended`` marks the last row of a curve, when half of the unsolved runs had ended.
 
-    Every counted (task, seed) pair weighs the same; a pair that is never solved stays below: that is the censoring.
+    All counted (task, seed) pairs have equal weight; pairs that are never solved are censored.
     """
     times = results.times
     times = times[
@@ -44,7 +44,7 @@ def run_distributions(results: StudyResults) -> pd.DataFrame:
 
 
 def random_distributions(results: StudyResults, simulated: Mapping[str, RandomSearches]) -> pd.DataFrame:
-    """The same of random search, tasks of equal weight: exact in evaluations, simulated in seconds."""
+    """The same for random search, with equal weight per task: exact in evaluations, simulated in seconds."""
     runs, parts = results.study.runs, []
     for target in TARGETS:
         tasks = sorted(results.counted[target] & set(results.study.references))

@@ -1,9 +1,10 @@
-"""How many seeds a task would tell a strategy from random search, or from another strategy.
+"""How many seeds per task would distinguish a strategy from random search, or from another strategy.
 
-With d the mean log ratio of ERTs over T tasks and v_i its variance on task i, had from n_i seeds, the mean's variance
-with m seeds is sum_i v_i n_i / (m T^2). A two-sided t test of level 5% finds d with power 80% from the smallest m with
-|d| >= (t(0.975) + t(0.8)) se(m), degrees of freedom T (m - 1). It answers for these tasks, and takes the estimate for
-the truth: from few seeds it is itself uncertain. Fewer seeds than reports give an interval for are never told.
+With d the mean log ratio of ERTs over T tasks and v_i its variance on task i, from n_i seeds, the mean's variance with
+m seeds is sum_i v_i n_i / (m T^2). A two-sided t test at 5% detects d with power 80% from the smallest m with |d| >=
+(t(0.975) + t(0.8)) se(m), with T (m - 1) degrees of freedom. The result is about these tasks and takes the estimate as
+the truth, which is itself uncertain with few seeds. It is never below the number of seeds for which reports give an
+interval.
 """
 
 from __future__ import annotations
@@ -23,16 +24,16 @@ from analysis.study.speedup import task_rows
 COLUMNS = ["strategy", "against", "axis", "tasks", "bounded", "ratio", "seeds", "seeds_had"]
 POWER = 0.80
 MOST = 10_000
-"""Seeds beyond which nobody will go: more are told as ``inf``."""
+"""The largest number of seeds reported; more are given as ``inf``."""
 
 
 def seeds_to_decide(results: StudyResults, strategies: Sequence[str], axis: str = "evaluations") -> pd.DataFrame:
-    """For each strategy: against random search, and against the strategy with the next larger mean speedup.
+    """The seeds for each strategy against random search, and against the strategy with the next larger mean speedup.
 
     Returns:
         :data:`COLUMNS`: ``ratio`` is the geometric mean ratio of ERTs (above 1: ``strategy`` needs less), over the
-        ``tasks`` that both have runs on and hit; ``bounded`` counts those left out because one of them never hit.
-        ``seeds`` is inf beyond :data:`MOST` and nan without a variance.
+        ``tasks`` on which both have runs and hits; ``bounded`` counts tasks left out because one never hit. ``seeds``
+        is inf beyond :data:`MOST` and nan without a variance.
     """
     rows = task_rows(results.speedups)
     rows = rows[(rows["axis"] == axis) & (rows["target"] == HEADLINE_TARGET)]
@@ -47,10 +48,10 @@ def seeds_to_decide(results: StudyResults, strategies: Sequence[str], axis: str 
 
 
 def smallest(log_ratio: float, variances: Sequence[float], seeds: Sequence[int]) -> float:
-    """The number of seeds a task; see the module. nan without a variance, inf beyond :data:`MOST`.
+    """The number of seeds per task; see the module. nan without a variance, inf beyond :data:`MOST`.
 
     Args:
-        variances: of each task's log ratio, with ``seeds`` of that task.
+        variances: of each task's log ratio, from ``seeds`` of that task.
     """
     one = float(np.sum(np.array(variances) * np.array(seeds))) / len(variances) ** 2 if len(variances) else float("nan")
     if not (np.isfinite(one) and one > 0 and np.isfinite(log_ratio)):
@@ -68,7 +69,7 @@ def _against_random(name: str, own: pd.DataFrame) -> dict[str, object]:
 
 
 def _against(name: str, rival: str, own: pd.DataFrame, theirs: pd.DataFrame) -> dict[str, object]:
-    """Both were compared with the same random search, whose part cancels; their errors are from runs of their own."""
+    """Compare two strategies by their speedups over the same random search, which cancels; runs are independent."""
     both = own.merge(theirs, left_index=True, right_index=True, suffixes=("", "_rival"))
     known = both[(both["hits"] > 0) & (both["hits_rival"] > 0)]
     log = np.log(known["ert_rival"]) - np.log(known["ert"])

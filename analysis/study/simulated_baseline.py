@@ -1,6 +1,6 @@
-"""What of a random search has no closed form: several compile workers, and readings with noise.
+"""The cases of random search without a closed form: several compile workers, and readings with noise.
 
-Only ratios to what is known exactly are simulated, from the same draws, so that most of their luck cancels.
+Only ratios to exactly known values are simulated, from the same draws, so that most of the luck cancels.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _SEED = 20261123
 
 @dataclass(frozen=True)
 class Conditions:
-    """How runs were executed, as far as the baseline's clock depends on it."""
+    """How runs were executed, as far as the baseline's clock depends on it: workers, batch, schedule."""
 
     budget: int
     batch: int = 1
@@ -37,18 +37,18 @@ class Conditions:
 
     @property
     def sequential(self) -> bool:
-        """One evaluation at a time: nothing overlaps."""
+        """Whether evaluations run one at a time, without overlap."""
         return self.batch == 1 and self.compile_workers == 1 and not self.overlapped
 
 
 @dataclass(frozen=True)
 class SearchedRows:
-    """What a simulated search needs of a task's table.
+    """The data that a simulated search needs from a task's table.
 
     Attributes:
-        p: how likely each row is, up to a factor; ``None``: all alike. [N]
-        compile_s, device_s: its costs on a compile worker and on the GPU. [N]
-        hits: target to which rows are within it. [N]
+        p: the probability of each row, up to a factor; ``None``: all equal. [N]
+        compile_s, device_s: the costs of each row on a compile worker and on the GPU. [N]
+        hits: for each target, whether each row is within it. [N]
     """
 
     p: Floats | None
@@ -69,7 +69,7 @@ class SearchedRows:
         )
 
     def generator(self, conditions: Conditions) -> np.random.Generator:
-        """Its own for each table, kind and conditions, whatever the task is called."""
+        """A generator seeded by the table, kind and conditions, independent of the task's name."""
         sizes = [len(self.compile_s), *(int(hit.sum()) for hit in self.hits.values())]
         how = [int(self.p is not None), conditions.budget, conditions.batch, conditions.compile_workers]
         how += [1] if conditions.overlapped else []
@@ -78,13 +78,13 @@ class SearchedRows:
 
 
 def split_costs(rows: pd.DataFrame) -> tuple[Floats, Floats]:
-    """Seconds on a compile worker, and on the GPU, of every row. [N] twice"""
+    """The seconds of every row on a compile worker, and on the GPU. [N] each"""
     compiling = rows["compile_s"].fillna(0.0).to_numpy(np.float64) if "compile_s" in rows else np.zeros(len(rows))
     return compiling, costs(rows) - compiling
 
 
 def searched_rows(table: pd.DataFrame, t_star_ms: float, targets: Sequence[float], kind: str) -> SearchedRows:
-    """Of a task whose law of that kind is known; unknown costs are 0."""
+    """The rows of a task whose law of that kind is known; unknown costs are 0."""
     rows = space_rows(table)
     compiling, device = (np.nan_to_num(part) for part in split_costs(rows))
     p = draw_probability(rows) if kind == BY_PARAMETER else None
@@ -93,7 +93,7 @@ def searched_rows(table: pd.DataFrame, t_star_ms: float, targets: Sequence[float
 
 
 def seconds_per_evaluation(rows: SearchedRows, conditions: Conditions, wanted: float) -> dict[float, Simulated]:
-    """By target, ERT in s on the clock of several workers over ERT in evaluations; ``wanted``: its relative error."""
+    """By target, ERT in s with several workers over ERT in evaluations; ``wanted``: the required relative error."""
 
     def block(searches: int, rng: np.random.Generator) -> dict[float, Floats]:
         drawn = rows.draw(searches, conditions, rng)
@@ -106,14 +106,14 @@ def seconds_per_evaluation(rows: SearchedRows, conditions: Conditions, wanted: f
 def noise_costs(
     rows: SearchedRows, readings: Readings, conditions: Conditions, wanted: float
 ) -> dict[tuple[float, str], Simulated]:
-    """By target with a hit and axis, ERT with noise over what is exact.
+    """By target with a hit and axis, ERT with noise over the exact value.
 
-    In evaluations, and in seconds with one worker, that is the same without noise. With several workers it is ERT in
-    evaluations, so that the ratio is in s.
+    In evaluations, and in seconds with one worker, the exact value is the same ERT without noise. With several workers
+    it is ERT in evaluations, so that the ratio is in s.
 
     Args:
-        readings: of the rows.
-        wanted: relative error of each ratio.
+        readings: those of the rows.
+        wanted: required relative error of each ratio.
     """
 
     hits = {target: hit for target, hit in rows.hits.items() if hit.any()}
@@ -133,6 +133,6 @@ def noise_costs(
 
 
 def readings_of_space(readings: Readings, table: pd.DataFrame) -> Readings:
-    """Those of the rows that stand for the space, of all rows of the table in their order."""
+    """Select the readings of the rows that represent the space from those of all rows, in order."""
     inside = np.flatnonzero(table.index.isin(space_rows(table).index))
     return Readings(readings.samples_ms[inside], readings.counts[inside])

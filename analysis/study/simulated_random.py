@@ -1,4 +1,4 @@
-"""Simulated random searches of a study's recorded tasks, on the clock of the runs that they stand beside."""
+"""Simulated random searches of a study's recorded tasks, on the clock of the runs compared with them."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ SEARCHES = 200
 
 @dataclass(frozen=True)
 class RandomSearches:
-    """Best quality so far of simulated random searches, by the tuning clock.
+    """The best quality so far of simulated random searches, by the tuning clock.
 
     Attributes:
         end_s: when each evaluation ends, ascending. [SEARCHES, B]
         best: quality t*/t of the best up to then. [SEARCHES, B]
-        workers: compile workers of that clock.
+        workers: compile workers of the clock.
     """
 
     end_s: Floats
@@ -47,7 +47,7 @@ class RandomSearches:
 
 
 def random_searches(study: Study, optima: Optima) -> dict[str, RandomSearches]:
-    """By task, for tasks recorded with their costs and with a known optimum."""
+    """The searches by task, for tasks recorded with costs and with a known optimum."""
     by_task = {}
     for task, runs in study.runs.groupby("task", sort=True):
         name = str(task)
@@ -64,7 +64,7 @@ def _searches(study: Study, task: str, t_star: float, runs: pd.DataFrame) -> Ran
     if not np.isfinite(compiling + device).all():
         return None
     budget = int(min(runs["evaluations"].max(), len(table)))
-    # where some strategies ran in parallel and others did not, random is drawn as the majority ran
+    # if only some strategies ran in parallel, random is drawn as the majority ran
     workers, batch = (int(runs[name].mode().iloc[0]) for name in ("compile_workers", "batch"))
     overlapped = "schedule" in runs and runs["schedule"].mode().iloc[0] != "batch"
     rng = np.random.default_rng(np.random.SeedSequence([zlib.crc32(task.encode()), budget, workers]))
@@ -82,7 +82,10 @@ def _searches(study: Study, task: str, t_star: float, runs: pd.DataFrame) -> Ran
 
 
 def _under_rules(search: RuledSearch, quality: Floats, budget: int, rng: np.random.Generator) -> RandomSearches:
-    """With evaluations that end early; one whose compile did has no quality. ``quality``: of every row. [N]"""
+    """Searches with evaluations that end early; those ended while compiling have no quality.
+
+    ``quality``: of each row. [N]
+    """
     end_s, best = np.empty((SEARCHES, budget)), np.empty((SEARCHES, budget))
     for asked, ends, found in zip(orders(np.ones(len(quality)), budget, SEARCHES, rng), end_s, best, strict=True):
         ended = list(search.run(asked, rng))

@@ -39,19 +39,18 @@ COLUMNS = [
 ]
 """The columns of speedups.csv.
 
-``budget`` is in evaluations, also on the seconds axis (in seconds only where the runs were limited in seconds
-alone). ``bound`` is ``none``; ``upper`` where a strategy without any hit makes the speedup an upper bound: then ``ert``
-is the sum of min(T, B), ``speedup_low`` is 0 and ``speedup_high`` the limit by
-:func:`analysis.statistics.no_hits.lower_limit_without_hits`. Against runs of ``random`` that never hit it is ``lower``,
-and ``unknown`` (speedup nan) where neither hit, or where no row of the space is within the target: then there is
-nothing to find, and no aggregate counts the task. Aggregates have task ``kernel:<name>`` or ``ALL``, ``ert`` is a
-geometric mean there and ``budget`` empty unless equal for all; each comes for every stratum and for ``all``; sampled
-tasks count only where there are no exhaustive ones. Limits are nan where no interval can be had (one seed on either
-side), or where it is ``refused`` for the reason given there (:mod:`analysis.statistics.supported`). ``workers`` and
-``baseline_workers`` are the compile workers on either side's clock; empty where an aggregate's tasks differ in them.
-``unreachable_above`` is the noise-free E[T] of the random search that a task's row is over: a tuner needs at least one
-evaluation, so no claim of more times as fast can be reached there (:mod:`analysis.verdict.unreachable`); empty over
-runs and of aggregates.
+``budget`` is in evaluations, also on the seconds axis (in seconds only if the runs were limited only in seconds).
+``bound`` is ``none``, or ``upper`` if a strategy without a hit makes the speedup an upper bound: then ``ert`` is the
+sum of min(T, B), ``speedup_low`` is 0 and ``speedup_high`` the limit by
+:func:`analysis.statistics.no_hits.lower_limit_without_hits`. Against runs of ``random`` that never hit it is ``lower``.
+It is ``unknown`` (speedup nan) if neither hit, or if no row of the space is within the target: then there is nothing to
+find, and the task does not count in aggregates. Aggregates have task ``kernel:<name>`` or ``ALL``; their ``ert`` is a
+geometric mean, and ``budget`` is empty unless equal for all. There is one for every stratum and for ``all``; sampled
+tasks count only if there are no exhaustive ones. Limits are nan without an interval (one seed on either side), or if it
+is ``refused`` for the given reason (:mod:`analysis.statistics.supported`). ``workers`` and ``baseline_workers`` are the
+compile workers of both sides; empty if an aggregate's tasks differ in them. ``unreachable_above`` is the noise-free
+E[T] of the random search in a task's row: a tuner needs at least one evaluation, so no larger speedup can be reached
+(:mod:`analysis.verdict.unreachable`); empty over runs and for aggregates.
 """
 DETAILS = [
     "log",
@@ -68,52 +67,54 @@ DETAILS = [
     "base_runs",
 ]
 """Further columns in memory: the log of the speedup, its standard error, degrees of freedom and bias; for aggregates of
-``ALL`` also those that answer for these tasks alone. Where the speedup is only a bound, ``limit`` has a task's
-:class:`analysis.statistics.no_hits.RatioLimit` and ``tasks`` what an aggregate is made of. ``shared`` has a task's
-:class:`analysis.statistics.seed_clusters.SeedShares` where runs have random streams of version 1. ``base_hits`` and
-``base_runs`` are of the runs that stand for random search, 0 where it is exact."""
+``ALL`` also those for these tasks only.
+
+If the speedup is only a bound, ``limit`` has a task's :class:`analysis.statistics.no_hits.RatioLimit` and ``tasks`` the
+tasks of an aggregate. ``shared`` has a task's :class:`analysis.statistics.seed_clusters.SeedShares` if runs have random
+streams of version 1. ``base_hits`` and ``base_runs`` are those of the runs of random search, 0 if it is exact.
+"""
 
 
 def speedups(
     study: Study, optima: Optima, targets: Sequence[float] = TARGETS, baseline: Baseline = PRIMARY
 ) -> pd.DataFrame:
-    """The whole table, per task and aggregated: ``COLUMNS`` and ``DETAILS``."""
+    """The speedup table, per task and aggregated: ``COLUMNS`` and ``DETAILS``."""
     return speedups_on(ground_of(study, optima, targets), baseline)
 
 
 def ground_of(study: Study, optima: Optima, targets: Sequence[float] = TARGETS) -> Ground:
-    """What the speedups over several baselines share."""
+    """The data that the speedups over several baselines share."""
     return Ground(study, optima, targets, times_to_target(study, optima, targets))
 
 
 def speedups_on(ground: Ground, baseline: Baseline) -> pd.DataFrame:
-    """As :func:`speedups`, over one of several baselines."""
+    """As :func:`speedups`, for one of several baselines."""
     per_task = task_speedups_on(ground, baseline)
     whole = aggregates(counted(ground.study, ground.optima, per_task))
     return pd.concat([per_task, whole], ignore_index=True).reindex(columns=[*COLUMNS, *DETAILS])
 
 
 def task_rows(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows of a speedup table that speak of one task, with its kernel."""
+    """The rows of a speedup table for single tasks, with their kernels."""
     single = table[~table["task"].str.startswith("kernel:") & (table["task"] != "ALL")]
     return single.assign(kernel=[kernel_of(task) for task in single["task"]])
 
 
 def counted(study: Study, optima: Optima, per_task: pd.DataFrame) -> pd.DataFrame:
-    """The rows that aggregates are made of."""
+    """The rows that count in aggregates."""
     counted = {target: counted_tasks(study, optima, float(target)) for target in per_task["target"].unique()}
     return per_task.loc[[row.task in counted[row.target] for row in per_task.itertuples()]]
 
 
 def counted_tasks(study: Study, optima: Optima, target: float) -> set[str]:
-    """Tasks that aggregates are made of: exhaustive ones where there are any, with something to find."""
+    """The tasks that count in aggregates: those with hits, and only exhaustive ones if there are any."""
     tasks = {str(task) for task in study.runs["task"]}
     exhaustive = tasks - sampled_tasks(study)
     return {task for task in exhaustive or tasks if findable(study, optima, task, target)}
 
 
 def sampled_tasks(study: Study) -> set[str]:
-    """Tasks whose recording is a sample: its optimum is that of the rows seen, so they stay out of the headline."""
+    """The tasks whose recording is a sample; their optimum is only the sample's, so the headline excludes them."""
     return {str(task) for task in study.runs.loc[study.runs["coverage"] == "sample", "task"]} & set(study.references)
 
 
@@ -136,7 +137,7 @@ def task_speedups(
 
 
 def task_speedups_on(ground: Ground, baseline: Baseline) -> pd.DataFrame:
-    """As :func:`task_speedups`, over one of several baselines."""
+    """As :func:`task_speedups`, for one of several baselines."""
     strata = task_strata(ground.study, ground.optima, ground.rule)
     rows: list[dict[str, Any]] = []
     for (task, strategy), runs in ground.runs.items():
@@ -154,7 +155,7 @@ def task_speedups_on(ground: Ground, baseline: Baseline) -> pd.DataFrame:
 
 
 def task_strata(study: Study, optima: Optima, rule: StratumRule | None = None) -> dict[str, str]:
-    """Stratum of each task by exact random search, or as ``rule`` says; without a recording by the ERT of its runs."""
+    """The stratum of each task by exact random search, or by ``rule``; without a recording, by the ERT of its runs."""
     strata: dict[str, str] = {}
     rule = rule or StratumRule()
     of_runs = RANDOM_RUNS if rule.by == DIFFICULTIES[0] else HIERARCHICAL_RUNS

@@ -1,4 +1,4 @@
-"""ERT of every kind of random search on the recorded tasks of a study, each worked out once."""
+"""The ERT of every kind of random search on the recorded tasks of a study, each computed once."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ T = TypeVar("T")
 
 
 class TableErts:
-    """Random search on recorded tasks with something to find.
+    """Random search on recorded tasks that have hits.
 
     Args:
-        precise: labels of the baselines that a verdict hangs on: these are simulated longer.
+        precise: labels of the baselines that decide a verdict; these are simulated longer.
 
     Attributes:
-        simulated: (baseline's label, task, target, axis) to the simulation that its number rests on, where one does:
-            of several conditions the one that is known worst.
+        simulated: (baseline's label, task, target, axis) to the simulation behind its number, if any; of several
+            conditions, the least precise one.
     """
 
     def __init__(self, study: Study, optima: Optima, targets: Sequence[float], precise: Collection[str] = ()) -> None:
@@ -47,17 +47,17 @@ class TableErts:
         self._known: dict[tuple[Any, ...], Any] = {}
 
     def law(self, task: str, target: float, kind: str) -> Law | None:
-        """The exact law; ``None`` where it is not known."""
+        """The exact law; ``None`` if it is not known."""
         table, t_star = self.study.references[task], self.optima.t_star_ms[task]
         return self._once(lambda: law_of(table, t_star, target, kind), "law", task, target, kind)
 
     def log_ert(
         self, task: str, conditions: Conditions, target: float, axis: str, baseline: Baseline
     ) -> LogEstimate | None:
-        """log ERT; ``None`` where it is not known. Its standard error is that of the simulation, if there is one.
+        """log ERT; ``None`` if it is not known. Its standard error is that of the simulation, if there is one.
 
-        A search that never restarts has the budget of the whole space; on several workers it is simulated up to where
-        one in a million is left.
+        A search that never restarts has the whole space as its budget; on several workers it is simulated until one
+        search in a million is left.
         """
         law = self.law(task, target, baseline.kind)
         if law is None:
@@ -115,7 +115,7 @@ class TableErts:
     def _clock(
         self, task: str, targets: Sequence[float], kind: str, how: Conditions, wanted: float
     ) -> dict[float, Simulated]:
-        """By target, seconds on several workers over evaluations; empty where costs are unknown."""
+        """By target, seconds on several workers over evaluations; empty if costs are unknown."""
         if not np.isfinite(costs(space_rows(self.study.references[task]))).all():
             return {}
         rows = self._rows(task, targets, kind)
@@ -131,7 +131,7 @@ class TableErts:
     def _ruled(
         self, task: str, targets: Sequence[float], baseline: Baseline, how: Conditions, wanted: float
     ) -> dict[tuple[float, str], Simulated]:
-        """By target and axis, under rules over what is exact without; empty where samples or costs are unknown."""
+        """By target and axis, ERT under rules over the exact value without; empty if samples or costs are unknown."""
         table, rules = self.study.references[task], how.rules
         readings = self._once(lambda: self._read(task), "readings", task)
         needed = baseline.noisy or (rules is not None and rules.sample_error is not None)

@@ -1,4 +1,4 @@
-"""How long each run took to come near the optimum, censoring included."""
+"""The time that each run took to come within a target, including censoring."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ AXES = ("evaluations", "seconds")
 
 
 def budgets(study: Study, runs: pd.DataFrame | None = None) -> pd.Series[float]:
-    """B of each run in evaluations: the configured one, N at most; nan where only seconds were limited.
+    """The budget B of each run in evaluations: as configured, at most N; nan if only seconds were limited.
 
     Args:
         runs: rows of ``study.runs``; by default all.
@@ -36,16 +36,16 @@ def times_to_target(
     """T and its cost for every run, target and axis.
 
     T is the first evaluation after which the incumbent, chosen by observed latency (ties: the first), is a hit
-    by its true latency. On the seconds axis it is the tuning clock at the end of that evaluation. A run that broke
-    down is a miss, whatever it had found: nobody gets a configuration from it.
+    by its true latency. On the seconds axis it is the tuning clock at the end of that evaluation. A failed run is a
+    miss, whatever it had found, because it delivers no configuration.
 
     Args:
-        budget: B in evaluations by run, to compare with runs of a smaller budget; those left out are not
-            timed. By default the configured budget of all.
+        budget: B in evaluations by run, to compare with runs of a smaller budget; runs that it omits are not timed. By
+            default the configured budget of all runs.
 
     Returns:
         run, task, kernel, strategy, seed, target, axis, budget (evaluations; seconds on the seconds axis of runs
-        limited in seconds alone), hit, time (T; nan when missed), cost (T, or what the run spent without a hit:
+        limited only in seconds), hit, time (T; nan when missed), cost (T, or what the run spent without a hit:
         evaluations up to B, or the clock at its end). Evaluations are counted from 1.
     """
     runs = study.runs
@@ -55,8 +55,8 @@ def times_to_target(
     spent = evaluations.groupby("run").agg(evaluations=("index", "size"), seconds=("clock_end_s", "max"))
     spent = spent.reindex(runs.index, fill_value=0)
     clock_s = spent["seconds"].groupby(runs["task"]).max()
-    free = clock_s.index[clock_s == 0]  # recorded without costs: seconds say nothing
-    spent["evaluations"] = spent["evaluations"].clip(lower=1)  # one that overran its seconds was still tried
+    free = clock_s.index[clock_s == 0]  # recorded without costs: seconds mean nothing
+    spent["evaluations"] = spent["evaluations"].clip(lower=1)  # one that exceeded its seconds was still evaluated
     by_seconds = runs["budget_seconds"].notna()
     by_seconds &= (runs["ended"] == "budget") | (runs["clock_s"] > runs["budget_seconds"])
     reached_seconds = by_seconds & ~(spent["evaluations"] >= limit)
@@ -84,7 +84,7 @@ def times_to_target(
 
 
 def _within(study: Study, limit: pd.Series[float]) -> pd.DataFrame:
-    """The evaluations that fall within the budget, of the runs that ``limit`` names."""
+    """The evaluations within the budget, of the runs in ``limit``."""
     rows = study.evaluations
     number = rows["run"].to_numpy()
     most = limit.reindex(study.runs.index).fillna(np.inf).to_numpy()

@@ -1,4 +1,4 @@
-"""How many compile workers a speedup in seconds rests on, in words: seconds mean nothing without them."""
+"""The number of compile workers behind a speedup in seconds, in words; without it seconds mean nothing."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ SECONDS, TUNING_SECONDS = "seconds", "tuning seconds"
 
 
 def clock_words(sides: Iterable[tuple[float, float]]) -> str:
-    """``tuning seconds (1 worker each)``, ``(16 workers against 1)``, ``(1 or 16 workers each)``.
+    """The clock in words: ``tuning seconds (1 worker each)``, ``(16 workers against 1)``, ``(1 or 16 workers each)``.
 
     Args:
-        sides: workers of a strategy and of what it is compared with; nan where they differ from task to task, or are
-            not known.
+        sides: workers of a strategy and of its baseline; nan if they differ between tasks or are unknown.
     """
     known = sorted({(own, base) for own, base in sides if np.isfinite(own) and np.isfinite(base)})
     if not known:
@@ -27,7 +26,7 @@ def clock_words(sides: Iterable[tuple[float, float]]) -> str:
 
 
 def axis_words(axis: str, rows: pd.DataFrame) -> str:
-    """An axis in words; of seconds with the workers of the rows on that axis, as in speedups.csv."""
+    """An axis in words; seconds with the compile workers of the rows on that axis, as in speedups.csv."""
     if axis != SECONDS:
         return axis
     part = rows[rows["axis"] == SECONDS]
@@ -35,17 +34,17 @@ def axis_words(axis: str, rows: pd.DataFrame) -> str:
 
 
 def axis_words_of(row: Mapping[Any, Any] | pd.Series[Any]) -> str:
-    """The same of a single row."""
+    """The axis of a single row in words."""
     axis = str(row["axis"])
     return axis if axis != SECONDS else clock_words([(float(row["workers"]), float(row["baseline_workers"]))])
 
 
 def usual_and_others(sides: Mapping[str, tuple[float, float]]) -> tuple[str, dict[str, str]]:
-    """For a label over several numbers: ``tuning seconds (1 worker each unless told)``, and ``16 workers each`` by name
-    for those that are to be told.
+    """The label over several numbers, ``tuning seconds (1 worker each unless told)``, and the note ``16 workers each``
+    for each exception by name.
 
     Args:
-        sides: workers of a strategy and of what it is compared with, by the name of the number; nan: not known.
+        sides: workers of a strategy and of its baseline, by the name of the number; nan: unknown.
     """
     clocks = {name: clock_words([pair]) for name, pair in sides.items() if np.isfinite(pair).all()}
     usual = max(clocks.values(), key=list(clocks.values()).count, default=TUNING_SECONDS)
@@ -58,21 +57,21 @@ def usual_and_others(sides: Mapping[str, tuple[float, float]]) -> tuple[str, dic
 
 
 def one_after_another() -> str:
-    """Of both sides where everything is charged one after another, as one worker a side would."""
+    """The clock in words if all costs are charged one after another, as with one worker on each side."""
     return clock_words([(1, 1)])
 
 
 def common_workers(workers: Iterable[float]) -> float:
-    """Compile workers of several runs; nan where they differ, or where there is none."""
+    """The common number of compile workers of several runs; nan if they differ, or without runs."""
     different = set(workers)
     return float(different.pop()) if len(different) == 1 else float("nan")
 
 
 def curves_clock(curves: pd.DataFrame) -> str:
-    """Of curves in one figure, each on a clock of its own: ``tuning seconds (1 worker each)``.
+    """The clock of the curves in one figure in words: ``tuning seconds (1 worker each)``.
 
     Args:
-        curves: axis and workers, nan where the runs of a curve differ in them.
+        curves: axis and workers, which are nan if the runs of a curve differ in them.
     """
     counts = curves.loc[curves["axis"] == SECONDS, "workers"]
     if counts.isna().any():
@@ -81,10 +80,10 @@ def curves_clock(curves: pd.DataFrame) -> str:
 
 
 def who_has_what(curves: pd.DataFrame) -> str:
-    """`` Compile workers: 1 for a and b, 16 for c.`` where curves differ in them; empty where all have as many.
+    """`` Compile workers: 1 for a and b, 16 for c.`` if curves differ in them; empty if all have the same number.
 
     Args:
-        curves: strategy, axis and workers, in the order in which they are told.
+        curves: strategy, axis and workers, in the order of the sentence.
     """
     rows = curves[curves["axis"] == SECONDS]
     told: dict[str, list[str]] = {}

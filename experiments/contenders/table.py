@@ -1,8 +1,8 @@
-"""Strategies beside both kinds of exact random search: ``python -m experiments.contenders.table RESULTS… [-o CSV]``.
+"""Strategies against both kinds of exact random search: ``python -m experiments.contenders.table RESULTS… [-o CSV]``.
 
-A row a strategy: the geometric mean over tasks of ERT of exact random search over that of the strategy, within 5%, in
-evaluations, with its 95% interval over seeds. Over random search by parameter the tasks on which that needs 20
-evaluations or more stand apart from those on which it needs fewer: there is little to gain.
+Each strategy has a row with the geometric mean over tasks of the ERT of exact random search over its own, within 5%, in
+evaluations, with its 95% interval over seeds. For random search by parameter, tasks on which it needs 20 evaluations or
+more are separate from those on which it needs fewer, where there is little to gain.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from analysis.study.results import analyse
 
 TARGET = 0.05
 HARD = 20.0
-"""Evaluations from which on random search by parameter leaves room for a factor."""
+"""Evaluations that random search by parameter must need for a task to leave room for improvement."""
 UNIFORM, BY_PARAMETER, EASY = "uniform", "by parameter, 20 and more", "by parameter, fewer than 20"
 COLUMNS = ["task", "strategy", "baseline", "hits", "runs", "ert", "speedup", "speedup_low", "speedup_high"]
 
@@ -39,7 +39,7 @@ def speedups(results: Sequence[Path]) -> pd.DataFrame:
 
 
 def groups(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """The rows that a column of the summary is a mean of."""
+    """The rows behind each column of the summary."""
     uniform = table[(table["baseline"] == EXACT_RANDOM) & (table["stratum"] == "useful")]
     by_parameter = table[table["baseline"] == EXACT_BY_PARAMETER]
     hard = by_parameter["expected"] >= HARD
@@ -47,9 +47,9 @@ def groups(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def mean(rows: pd.DataFrame) -> tuple[float, float, float]:
-    """Geometric mean of the speedups of several tasks with its interval, their estimates taken as independent.
+    """The geometric mean of the speedups of several tasks with its interval, assuming independent estimates.
 
-    A task that was never solved has a bound for an estimate; then the interval is nan.
+    A task that was never solved has only a bound; then the interval is nan.
     """
     logs = np.log(rows["speedup"].to_numpy(dtype=float))
     ends = rows[["speedup_low", "speedup_high"]].to_numpy(dtype=float)
@@ -66,7 +66,7 @@ def with_interval(value: float, low: float, high: float) -> str:
 
 
 def summary(table: pd.DataFrame) -> pd.DataFrame:
-    """A row a strategy, best first: means and intervals of each group, its least task, hits and runs."""
+    """One row per strategy, best first: means and intervals of each group, its worst task, hits and runs."""
     rows = []
     for strategy in dict.fromkeys(table["strategy"]):
         row: dict[str, object] = {"strategy": strategy}
@@ -81,7 +81,7 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def markdown(found: pd.DataFrame) -> str:
-    """The summary as the page has it."""
+    """The summary as on the page."""
     rows = []
     for of in found.to_dict("records"):
         cells = [str(of["strategy"])]
@@ -100,7 +100,7 @@ def markdown(found: pd.DataFrame) -> str:
 def main(given: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("results", type=Path, nargs="+")
-    parser.add_argument("--strategies", help="these alone, by comma")
+    parser.add_argument("--strategies", help="only these, separated by commas")
     parser.add_argument("-o", "--output", type=Path)
     arguments = parser.parse_args(given)
     try:

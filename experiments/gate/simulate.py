@@ -1,11 +1,11 @@
-"""How often a gate says what, where the truth is known: ``simulation.csv``.
+"""How often a gate gives each verdict if the truth is known: ``simulation.csv``.
 
     python -m experiments.gate.simulate [--gates 2000] [--suite ci]
 
-Times to target are drawn from a law whose ERT is known: geometric (ERT is its mean, whatever the budget), ten random
-evaluations before a geometric search, or the committed baselines' own times, drawn with replacement. A slowdown is made
-by wasting evaluations: each of T is preceded by a geometric number of useless ones, with the share that makes the
-geometric-mean ERT at the budget 1.3 times as large. Judged by the code that ``nearopt gate`` judges with.
+Times to target are drawn from a law with a known ERT: geometric (ERT is its mean for any budget), ten random
+evaluations before a geometric search, or the committed baselines' own times, drawn with replacement. A slowdown is
+simulated by wasting evaluations: each evaluation is preceded by a geometric number of useless ones, with the share that
+makes the geometric-mean ERT at the budget 1.3 times as large. The code of ``nearopt gate`` judges.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from harness.gate.suite import load_suite
 HERE = Path(__file__).parent
 BASELINES = HERE.parent / "baselines"
 SUITE = load_suite("default")
-"""``ci`` has its tasks and budget, and a plan of its own."""
+"""The suite; ``ci`` has other tasks, another budget and its own plan."""
 BUDGET, TASKS = SUITE.evaluations, len(SUITE.landscapes)
 PLAN = Plan(SUITE.looks, SUITE.target, SUITE.slowdown, SUITE.alpha, SUITE.power)
 EMPIRICAL = ("conditional_gp", "pattern_search", "local_search", "genetic", "optuna_tpe", "random")
@@ -36,7 +36,7 @@ DRAWS = 40_000
 
 @dataclass(frozen=True)
 class Law:
-    """A strategy whose times are known, and as many seeds of it in the baseline."""
+    """A strategy with a known law of times, and its number of seeds in the baseline."""
 
     name: str
     draw: Draw
@@ -44,7 +44,7 @@ class Law:
 
 
 def laws() -> Iterator[Law]:
-    """From easy to hard."""
+    """The laws, from easy to hard."""
     means = np.geomspace(25, 60, TASKS)
     yield Law("geometric", lambda rng, n, seeds: _geometric(rng, means, n, seeds, 0), 40)
     yield Law("ten random, then geometric", lambda rng, n, seeds: _geometric(rng, means - 10, n, seeds, 10), 40)
@@ -58,7 +58,7 @@ def laws() -> Iterator[Law]:
 
 
 def _geometric(rng: np.random.Generator, means: Floats, gates: int, seeds: int, before: int) -> Floats:
-    """T - ``before`` is geometric, of these means; none of the first ``before`` hits."""
+    """Draw T such that T - ``before`` is geometric with these means; none of the first ``before`` hits."""
     return before + rng.geometric(1 / means[:, None], (gates, len(means), seeds)).astype(np.float64)
 
 
@@ -72,7 +72,7 @@ def simulate(law: Law, slowdown: float, gates: int, rng: np.random.Generator, pl
 
 
 def verdicts(candidate: Floats, baseline: Floats, plan: Plan = PLAN) -> dict[str, float]:
-    """How often each verdict is reached, and the seeds a task that it takes on average.
+    """How often each verdict is reached, and the average number of seeds per task that it takes.
 
     Args:
         candidate, baseline: times to target. [gates, tasks, seeds]

@@ -1,13 +1,13 @@
-"""Real strategies, slowed down to 1.3 times: ``calibration.csv``, ``runs.csv`` and ``trial.csv``.
+"""Gates on real strategies slowed down by 1.3: ``calibration.csv``, ``runs.csv`` and ``trial.csv``.
 
-    python -m experiments.gate.trial share                                 # what SHARES should be
-    python -m experiments.gate.trial run [--seeds 30] [--processes 1]      # appends what is missing to runs.csv
-    python -m experiments.gate.trial table [--gates 2000]                  # calibration.csv and trial.csv
+    python -m experiments.gate.trial share                                 # prints the values of SHARES python -m
+    experiments.gate.trial run [--seeds 30] [--processes 1]      # appends missing runs to runs.csv python -m
+    experiments.gate.trial table [--gates 2000]                  # calibration.csv and trial.csv
 
-The share of wasted evaluations comes from ``analysis.gate.power`` with the baseline's times and the luck of a random
-configuration, before a handicapped strategy has run. A run ends at its first hit. Seeds are the baseline's, with the
-same trace but for what is wasted: that pairs the calibration. The gates of the trial then draw runs of both sides with
-replacement, independently of each other.
+The share of wasted evaluations comes from ``analysis.gate.power`` with the baseline's times and the hit probability of
+a random configuration, before any handicapped run. A run ends at its first hit. Seeds are the baseline's, with the same
+trace except for wasted evaluations, which pairs the calibration. The gates of the trial then draw runs of both sides
+independently with replacement.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ from harness.strategies.base import Budget
 HERE = Path(__file__).parent
 RUNS = HERE / "runs.csv"
 SHARES = {"pattern_search": 0.258, "local_search": 0.245, "conditional_gp": 0.277}
-"""Strategy to the share of its evaluations that is wasted: by ``share``, before any of these runs."""
+"""Strategy to the share of its evaluations that is wasted, computed by ``share`` before any of these runs."""
 
 
 @dataclass(frozen=True)
 class Key:
-    """Which run."""
+    """The key of a run."""
 
     strategy: str
     wasted: float
@@ -58,7 +58,7 @@ class Key:
 
 @dataclass(frozen=True)
 class HandicappedRun(Key):
-    """What came of it: T in evaluations, empty where the budget ended first."""
+    """A run with its T in evaluations, empty if the budget ended first."""
 
     hit: int | None
 
@@ -87,7 +87,7 @@ def _landscape(path: Path) -> Landscape:
 
 
 def replay(key: Key, path: Path, target: str, arguments: dict[str, object]) -> HandicappedRun:
-    """One handicapped run of a strategy's class to its first hit or the end of the budget."""
+    """Make one handicapped run of a strategy's class, to its first hit or the end of the budget."""
     table = _landscape(path)
     strategy_seed, noise_seed, repair_seed = np.random.SeedSequence(key.seed).spawn(3)
     backend, budget = ReplayBackend(table, noise_seed), Budget(evaluations=BUDGET)
@@ -99,7 +99,7 @@ def replay(key: Key, path: Path, target: str, arguments: dict[str, object]) -> H
 
 
 def share() -> None:
-    """Print the shares that slow the strategies down to what a gate is to find."""
+    """Print the shares that slow the strategies down by the slowdown that a gate should detect."""
     oracles = [read_landscape(path).oracle_ms for path in load_suite("default").landscapes.values()]
     luck = np.array([[np.mean(is_hit(oracle, np.nanmin(oracle), PLAN.target))] for oracle in oracles])
     for law in laws():
@@ -109,7 +109,7 @@ def share() -> None:
 
 
 def run(seeds: int, processes: int) -> None:
-    """Append what is missing to ``runs.csv``, seed by seed."""
+    """Append missing runs to ``runs.csv``, seed by seed."""
     suite, composer = load_suite("default"), Composer()
     done = {Key(o.strategy, o.wasted, o.task, o.seed) for o in recorded()}
     keys = [
@@ -145,7 +145,7 @@ def recorded() -> Iterator[HandicappedRun]:
 
 
 def table(gates: int) -> None:
-    """How much slower the handicapped strategies are, pair by pair; and how often a gate finds it."""
+    """Write how much slower the handicapped strategies are in pairs, and how often a gate detects it."""
     calibration, trial = [], []
     runs = pd.DataFrame([asdict(row) for row in recorded()])
     for number, (strategy, share) in enumerate(SHARES.items()):

@@ -1,10 +1,10 @@
 """Does replay predict the live runs? ``python -m experiments.helion.agreement LIVE_RESULTS REPLAY_RESULTS``.
 
-The claim's own test (:mod:`analysis.study.live_agreement`) judges live runs by the recording that the replays come
-from. Here there is none to judge them by: the live runs search the whole space, of which the recorded pool is a
-sample, and on another device. So either side is judged by the best configuration that it knows, re-timed, and what is
-compared is the number of evaluations to within 5% of that: all runs of a (kernel, strategy) cut at the fewest
-evaluations that one of them made, the live ones ranked among the replays.
+The claim's own test (:mod:`analysis.study.live_agreement`) judges live runs by the recording of the replays. That is
+impossible here: the live runs search the whole space, of which the recorded pool is a sample, on another device. So
+each side is judged by its best known configuration, re-timed, and the comparison is of the number of evaluations to
+within 5% of that. All runs of a (kernel, strategy) are cut at the fewest evaluations that one of them made, and the
+live runs are ranked among the replays.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ class Cell:
     """One kernel and strategy.
 
     Attributes:
-        task: without the device.
+        task: the task without its device.
         budget: evaluations at which all runs are cut.
         live, replay: evaluations to within 5% of the best known; inf: not within the budget. [runs]
-        test: of the live runs among the replays, 1 the fastest.
+        test: the rank test of the live runs among the replays; rank 1 is the fastest.
     """
 
     task: str
@@ -56,16 +56,16 @@ class Cell:
 
 
 def compare(live: Study, replays: Study) -> list[Cell]:
-    """Every (kernel, strategy) of ``live`` beside its replays.
+    """Compare every (kernel, strategy) of ``live`` with its replays.
 
     Raises:
-        AnalysisError: nothing in common, a live study without evaluations, or runs of another protocol.
+        AnalysisError: nothing in common, a live study without evaluations, or runs under another protocol.
     """
     ours, theirs = (_by_cell(study) for study in (live, replays))
     common = sorted(set(ours) & set(theirs))
     if not common:
         raise AnalysisError(
-            "no replay of any live task and strategy: expected runs of the same names but for the device"
+            "no replay of any live task and strategy: expected runs with the same names except for the device"
         )
     found = []
     for task, strategy in common:
@@ -80,7 +80,7 @@ def compare(live: Study, replays: Study) -> list[Cell]:
 
 
 def table(cells: Sequence[Cell]) -> Table:
-    """A row per cell."""
+    """A table with one row per cell."""
     adjusted = holm([cell.test.p for cell in cells])
     data = pd.DataFrame(
         [
@@ -118,10 +118,10 @@ def table(cells: Sequence[Cell]) -> Table:
         name=NAME,
         title=f"Live runs ranked among their replays: evaluations to {HEADLINE_TARGET:.0%}",
         caption=(
-            "Either side judged by the best configuration that it knows. Budget: the fewest evaluations of any run of "
-            "the row, at which all are cut. Slower: share of pairs of a live run and a replay in which the live one is "
-            "the slower, ties half; 50% is no difference. p: exact two-sided permutation test of the rank sum, before "
-            f"Holm's correction over {len(cells)} rows (*: rejected at {ALPHA:.0%} after it)."
+            "Each side is judged by its best known configuration. Budget: the fewest evaluations of any run of "
+            "the row, at which all are cut. Slower: share of pairs of a live run and a replay in which the live run is "
+            "slower (ties count half); 50% means no difference. p: exact two-sided permutation test of the rank sum, "
+            f"before Holm's correction over {len(cells)} rows (*: rejected at {ALPHA:.0%} after it)."
         ),
         headers=("task", "strategy", "budget", "hits live", "replay", "median live", "replay", "slower", "p"),
         rows=text_rows(rows),
@@ -130,7 +130,7 @@ def table(cells: Sequence[Cell]) -> Table:
 
 
 def by_strategy(cells: Sequence[Cell]) -> dict[str, dict[str, float]]:
-    """All kernels of a strategy together: share of pairs in which live is slower, p after Holm, share of hits."""
+    """For each strategy over all kernels: share of pairs in which live is slower, p after Holm, share of hits."""
     names = sorted({cell.strategy for cell in cells})
     groups = {name: [cell for cell in cells if cell.strategy == name] for name in names}
     tests = {name: stratified([cell.test for cell in group]) for name, group in groups.items()}
@@ -147,7 +147,7 @@ def by_strategy(cells: Sequence[Cell]) -> dict[str, dict[str, float]]:
 
 
 def sentence(found: dict[str, dict[str, float]]) -> str:
-    """What replay predicts and what it does not, strategy by strategy."""
+    """A sentence on what replay predicts, by strategy."""
     told = []
     for name, one in found.items():
         verdict = "not rejected" if one["p_holm"] > ALPHA else "slower live" if one["slower"] > 0.5 else "faster live"
@@ -172,7 +172,7 @@ def _check_same(live: pd.DataFrame, replays: pd.DataFrame) -> None:
 
 
 def _made(study: Study, runs: pd.Index[int]) -> pd.Series[int]:
-    """Evaluations that ended within the run's budget, [runs]."""
+    """The number of evaluations that ended within each run's budget. [runs]"""
     rows = study.evaluations[study.evaluations["run"].isin(runs)]
     limit = study.runs["budget_seconds"].fillna(np.inf).loc[rows["run"]].to_numpy()
     return rows[rows["clock_end_s"].to_numpy() <= limit].groupby("run").size().reindex(runs, fill_value=0)
@@ -189,7 +189,7 @@ def _times(study: Study, runs: pd.Index[int], budget: int) -> NDArray[np.float64
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("live", type=Path, help="folder of live runs, re-timed")
-    parser.add_argument("replays", type=Path, help="folder of the replays, or of their consolidated results")
+    parser.add_argument("replays", type=Path, help="folder of replays, or of their consolidated results")
     parser.add_argument("-o", "--output", type=Path, default=HERE)
     arguments = parser.parse_args()
     try:

@@ -1,10 +1,10 @@
-"""One sitting on a lent machine: recordings side by side, each on cards of its own, logs brought home as they grow.
+"""One session on a lent machine: parallel recordings, each on its own cards, with logs copied back as they grow.
 
     python -m experiments.helion_2.sitting OUT --carried DIR --seconds 540 softmax@0 matmul@1 layernorm@2+3
 
 starts a ``nearopt record`` for every ``TASKS@CARDS`` and runs them until shortly before the time is up. ``TASKS`` is
-``TASK[:DRAWS][,TASK…]``: they are recorded one after the other, a named number of draws first. Logs that an earlier
-sitting left in ``DIR/logs`` go on; OUT gets them all, compressed, every minute and at the end.
+``TASK[:DRAWS][,TASK…]``: they are recorded one after the other, those with a number of draws first. Logs that an
+earlier session left in ``DIR/logs`` are continued; compressed copies of all logs go to OUT every minute and at the end.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ TASKS = {
 }
 LOG_SUFFIX, PACKED_SUFFIX = ".recording.jsonl", ".recording.jsonl.xz"
 WORKERS = 16
-"""Compile processes a card."""
+"""Compile processes per card."""
 PACK_S = 14.0
 """Kept for packing at the end, in s."""
 DRAIN_S = 20.0
-"""Between the last draw and that, in s: what is started is finished."""
+"""Between the last draw and packing, in s, to finish what was started."""
 SNAPSHOT_S = 75.0
 """Between two snapshots of the logs, in s."""
 UNEXPECTED = ("wrong_result", "runtime_error", "worker_crash")
-"""Statuses that a sound kernel and recorder should hardly ever produce."""
+"""Statuses that a correct kernel and recorder should almost never produce."""
 PRESET = 2
 """Of xz: 40 MB in two seconds, to a tenth."""
 
@@ -52,7 +52,7 @@ class Part:
 
     Attributes:
         task: its name in ``conf/task``.
-        draws: how many, over all sittings; ``None``: a space that is listed is recorded whole.
+        draws: number of draws over all sessions; ``None``: record an enumerable space completely.
     """
 
     task: str
@@ -68,7 +68,7 @@ class Group:
 
     @property
     def name(self) -> str:
-        """For a file of its own."""
+        """The stem of the group's output file."""
         return "cards-" + "-".join(map(str, self.cards))
 
 
@@ -80,8 +80,8 @@ class Sitting:
         work: the folder of logs and landscapes, on the machine's own disk.
         out: where compressed copies go.
         end: monotonic time by which everything has to be in ``out``.
-        finish_s: seconds before that at which drawing ends and re-timing begins; 0 goes on drawing until the end.
-        command: what starts ``nearopt``.
+        finish_s: seconds before ``end`` at which drawing stops and re-timing begins; 0: draw until the end.
+        command: the command that starts ``nearopt``.
     """
 
     work: Path
@@ -96,10 +96,10 @@ class Sitting:
 
 
 def parse_group(text: str, draws: int) -> Group:
-    """``TASK[:DRAWS][,TASK…]@CARD[+CARD…]``; ``TASK:all`` is recorded whole.
+    """``TASK[:DRAWS][,TASK…]@CARD[+CARD…]``; ``TASK:all`` is recorded completely.
 
     Raises:
-        ValueError: it is something else.
+        ValueError: the text has another form.
     """
     names, at, cards = text.partition("@")
     try:
@@ -119,7 +119,7 @@ def parse_group(text: str, draws: int) -> Group:
 
 
 def unpack(carried: Path, work: Path) -> list[str]:
-    """Put the logs of earlier sittings where they go on, unless this machine has them; names of those found."""
+    """Unpack the logs of earlier sessions to be continued, unless this machine has them; return their names."""
     work.mkdir(parents=True, exist_ok=True)
     found = []
     for packed in sorted(carried.glob(f"logs/*{PACKED_SUFFIX}")):
@@ -131,7 +131,7 @@ def unpack(carried: Path, work: Path) -> list[str]:
 
 
 def pack(work: Path, out: Path) -> None:
-    """Compressed copies of all logs and landscapes in ``work``; a copy is whole or the one before it stays."""
+    """Write compressed copies of all logs and landscapes in ``work``, each atomically."""
     out.mkdir(parents=True, exist_ok=True)
     logs = sorted(work.glob(f"*{LOG_SUFFIX}"))
     with ThreadPoolExecutor() as threads:
@@ -143,14 +143,14 @@ def pack(work: Path, out: Path) -> None:
 
 
 def _place(data: bytes, target: Path) -> None:
-    """Write all at once: whoever reads ``target`` sees the old or the new one."""
+    """Write atomically: readers of ``target`` see the old or the new content."""
     hidden = target.with_name(f".{target.name}")
     hidden.write_bytes(data)
     hidden.replace(target)
 
 
 def command_of(part: Part, group: Group, sitting: Sitting, deadline_s: float) -> list[str]:
-    """``nearopt record`` of one part."""
+    """The ``nearopt record`` command of one part."""
     words = [
         *sitting.command, "record", f"task={part.task}",
         "-o", str(sitting.work / f"{part.task}__h100.parquet"),
@@ -163,7 +163,7 @@ def command_of(part: Part, group: Group, sitting: Sitting, deadline_s: float) ->
 
 
 def record_group(group: Group, sitting: Sitting) -> None:
-    """The group's recordings until the time is up; what they print goes to a file of the group."""
+    """Make the group's recordings until the time is up; their output goes to the group's file."""
     stop = sitting.end - PACK_S
     cards = ",".join(map(str, group.cards))
     with (sitting.work / f"{group.name}.txt").open("a", encoding="utf-8") as printed:
@@ -180,7 +180,7 @@ def record_group(group: Group, sitting: Sitting) -> None:
 
 
 def _wait(process: subprocess.Popen[bytes], stop: float) -> None:
-    """Until it ends; at ``stop`` it is interrupted, which loses nothing, and killed if that takes more than 6 s."""
+    """Wait for the process; interrupt it at ``stop``, which loses nothing, and kill it after 6 s more."""
     try:
         process.wait(max(0.0, stop - time.monotonic()))
     except subprocess.TimeoutExpired:
@@ -192,7 +192,7 @@ def _wait(process: subprocess.Popen[bytes], stop: float) -> None:
 
 
 def run(groups: Sequence[Group], sitting: Sitting) -> None:
-    """All groups at once, with a snapshot of the logs every now and then, and the last one at the end."""
+    """Run all groups in parallel, with regular snapshots of the logs and a last one at the end."""
     sitting.work.mkdir(parents=True, exist_ok=True)
     threads = [threading.Thread(target=record_group, args=(group, sitting)) for group in groups]
     for thread in threads:
@@ -211,7 +211,7 @@ def run(groups: Sequence[Group], sitting: Sitting) -> None:
 
 
 def summary(log: Path) -> str:
-    """What a log holds so far, in a line or two: by first readings, so that a hit may still be none."""
+    """Summarise a log in one or two lines, from first readings, so that a hit may not be one after re-timing."""
     statuses: Counter[str] = Counter()
     messages: Counter[str] = Counter()
     latencies: list[float] = []
@@ -220,7 +220,7 @@ def summary(log: Path) -> str:
         try:
             row = json.loads(line)
         except ValueError:
-            continue  # half a line: its process was killed
+            continue  # an incomplete line: its process was killed
         if row.get("kind") == "draw":
             outside += row["key"] is None
             repeated += row["key"] is not None
@@ -242,7 +242,7 @@ def summary(log: Path) -> str:
 
 def _tail(path: Path, lines: int = 14) -> list[str]:
     if not path.exists():
-        return ["nothing was started: no time was left"]
+        return ["nothing was started, as no time was left"]
     return [line[:300] for line in path.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:]]
 
 
@@ -251,12 +251,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
     parser.add_argument("groups", nargs="+", metavar="TASKS@CARDS")
-    parser.add_argument("--carried", type=Path, default=Path(".sitting"), help="has logs/ of earlier sittings")
-    parser.add_argument("--work", type=Path, default=Path("/tmp/helion-2"), help="on the machine's own disk")
-    parser.add_argument("--seconds", type=float, default=540.0, help="all in all, packing included")
-    parser.add_argument("--draws", type=int, default=30_000, help="of each task, over all sittings")
+    parser.add_argument("--carried", type=Path, default=Path(".sitting"), help="folder with logs/ of earlier sessions")
+    parser.add_argument("--work", type=Path, default=Path("/tmp/helion-2"), help="work folder on the local disk")
+    parser.add_argument("--seconds", type=float, default=540.0, help="total time, including packing")
+    parser.add_argument("--draws", type=int, default=30_000, help="draws of each task, over all sessions")
     parser.add_argument(
-        "--finish-s", type=float, default=0.0, help="re-time and write landscapes, this long before the end"
+        "--finish-s", type=float, default=0.0, help="start re-timing and writing landscapes this long before the end"
     )
     given = parser.parse_args(arguments)
     try:
@@ -264,7 +264,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ValueError as error:
         print(f"sitting: {error}", file=sys.stderr)
         return 2
-    print("goes on:", ", ".join(unpack(given.carried, given.work)) or "nothing", flush=True)
+    print("continues:", ", ".join(unpack(given.carried, given.work)) or "nothing", flush=True)
     run(groups, Sitting(given.work, given.out, time.monotonic() + given.seconds, given.finish_s))
     return 0
 

@@ -1,1 +1,1 @@
-"""Rules that end evaluations early: what they save on every committed landscape, and what they end that was good."""
+"""Rules that end evaluations early: what they save, and which near-optimal ones they end, on committed landscapes."""

@@ -1,8 +1,8 @@
-"""How the options of conf/rules/hopeless.yaml were chosen: ``python -m experiments.hopeless.choose``.
+"""Choose the options of conf/rules/hopeless.yaml: ``python -m experiments.hopeless.choose``.
 
-Random search without noise on the landscapes that conditional_gp's defaults were chosen on, never on the others. Of all
-options that end at most 0.1% of the near-optimal configurations on average, and 1% on any landscape, those that save
-most tuning seconds.
+This simulates random search without noise on the landscapes on which conditional_gp's defaults were chosen, and on no
+others. Among all options that end at most 0.1% of the near-optimal configurations on average, and at most 1% on any
+landscape, it chooses those that save the most tuning seconds.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SEARCHES = 20
 
 
 def development() -> list[Landscape]:
-    """The landscapes that defaults are chosen on."""
+    """The landscapes on which defaults are chosen."""
     text = (conf_directory() / "strategy" / "conditional_gp.yaml").read_text(encoding="utf-8")
     patterns = yaml.safe_load(text)["chosen_on"]
     named = [path for path in recorded_landscapes() for name in patterns if fnmatchcase(path.stem, f"{name}__*")]
@@ -36,7 +36,7 @@ def development() -> list[Landscape]:
 
 
 def recorded(landscape: Landscape) -> Recorded:
-    """The rows that can be drawn."""
+    """The rows of a landscape that can be drawn."""
     rows = np.flatnonzero(landscape.searchable)
     true = landscape.oracle_ms[rows]
     counts = np.array([len(landscape.samples_ms[row]) for row in rows])
@@ -44,7 +44,7 @@ def recorded(landscape: Landscape) -> Recorded:
 
 
 def measured(landscape: Landscape, rules: Rules) -> tuple[float, float]:
-    """Tuning seconds over those without rules, and the share of near-optimal configurations whose compile would end."""
+    """Tuning seconds relative to no rules, and the share of near-optimal configurations whose compile would end."""
     table, rng = recorded(landscape), np.random.default_rng(0)
     near_s = landscape.costs_s[near_rows(landscape), 0]
     spent = without = ended = 0.0
@@ -63,7 +63,7 @@ def measured(landscape: Landscape, rules: Rules) -> tuple[float, float]:
 
 
 def grid() -> pd.DataFrame:
-    """compile_factor, compile_quantile, compile_after, seconds (geometric mean), ended, ended_most."""
+    """All options: compile_factor, compile_quantile, compile_after, seconds (geometric mean), ended, ended_most."""
     landscapes, rows = development(), []
     for factor, quantile, after in tracked(list(product(FACTORS, QUANTILES, AFTER)), "options"):
         found = np.array([measured(landscape, Rules(factor, quantile, after)) for landscape in landscapes])
@@ -74,7 +74,7 @@ def grid() -> pd.DataFrame:
 
 
 def allowed(options: pd.DataFrame) -> pd.DataFrame:
-    """Those that end few enough good ones, the most saving first."""
+    """The options that end few enough near-optimal configurations; those that save most come first."""
     return options[(options["ended"] <= MOST_ON_AVERAGE) & (options["ended_most"] <= MOST_ANYWHERE)]
 
 
@@ -85,7 +85,8 @@ def main() -> int:
     )
     print(options.to_string(index=False, float_format="%.4g"))
     print(
-        "\nthose that end at most 0.1% of the near-optimal configurations, and 1% on any landscape; the first is chosen"
+        "\noptions that end at most 0.1% of the near-optimal configurations, and 1% on any landscape; the first is "
+        "chosen"
     )
     print(allowed(options).head(8).to_string(index=False, float_format="%.4g"))
     return 0

@@ -1,4 +1,4 @@
-"""Replayed runs with and without a rule, and what the rule would have ended of the near-optimal configurations."""
+"""Replayed runs with and without a rule, and the near-optimal configurations that the rule would have ended."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from harness.strategies.random import RandomSearch
 Floats = NDArray[np.float64]
 EVALUATIONS = 100
 NEAR = 1.05
-"""Near-optimal: true latency over the best known."""
+"""The largest true latency over the best known that counts as near-optimal."""
 STRATEGIES: dict[str, type[RandomSearch] | type[PatternSearch]] = {
     "random": RandomSearch,
     "pattern_search": PatternSearch,
 }
 MOMENTS = (10, 30, 90)
-"""After so many evaluations near-optimal configurations are put to the test of samples."""
+"""Numbers of evaluations after which near-optimal configurations undergo the test of samples."""
 
 
 @dataclass(frozen=True)
 class Replay:
-    """One run.
+    """One replayed run.
 
     Attributes:
-        clock_s, benchmark_s: tuning seconds in all, and those of verification and benchmark.
-        hit: the incumbent at its end is near-optimal.
+        clock_s, benchmark_s: total tuning seconds, and those of verification and benchmark.
+        hit: whether the final incumbent is near-optimal.
     """
 
     log: tuple[Evaluation, ...]
@@ -47,13 +47,13 @@ class Replay:
 
 
 def near_rows(landscape: Landscape) -> NDArray[np.int64]:
-    """Near-optimal configurations that can be drawn, by their rows."""
+    """The rows of near-optimal configurations that can be drawn."""
     near = landscape.oracle_ms <= NEAR * np.nanmin(landscape.oracle_ms)
     return np.flatnonzero(near & landscape.searchable)
 
 
 def replayed(landscape: Landscape, strategy: str, seed: int, rules: Rules | None) -> Replay:
-    """A run as ``nearopt run`` makes it: the same streams, so the same draws and readings with and without rules."""
+    """Make a run as ``nearopt run`` does, with the same random streams, draws and readings with and without rules."""
     backend = ReplayBackend(landscape, np.random.SeedSequence(seed))
     chosen = STRATEGIES[strategy]
     seeds = streams(seed, backend.subject, f"{chosen.__module__}.{chosen.__qualname__}")
@@ -74,7 +74,7 @@ def replayed(landscape: Landscape, strategy: str, seed: int, rules: Rules | None
 
 
 def limits_of(log: Sequence[Evaluation], rules: Rules) -> list[Limits]:
-    """Of each evaluation of a run of one worker."""
+    """The limits of each evaluation of a run with one worker."""
     successes, found = Successes(rules), []
     for evaluation in log:
         limits = successes.limits()
@@ -85,14 +85,17 @@ def limits_of(log: Sequence[Evaluation], rules: Rules) -> list[Limits]:
 
 
 def compiles_ended(landscape: Landscape, run: Replay, rules: Rules) -> float:
-    """Share of the near-optimal configurations whose compile would end, averaged over the moments of a run."""
+    """The share of near-optimal configurations whose compile would end, averaged over the moments of a run."""
     near_s = landscape.costs_s[near_rows(landscape), 0]
     return float(np.mean([(near_s > limits.compile_s).mean() for limits in limits_of(run.log, rules)]))
 
 
 def samples_ended(landscape: Landscape, run: Replay, rules: Rules, seed: int) -> Floats:
-    """Of near-optimal configurations at :data:`MOMENTS` of a run, how often: they were put to the test; their samples
-    ended early; that although all samples would have made them the incumbent. [3]"""
+    """Counts over near-optimal configurations at :data:`MOMENTS` of a run: tested; samples ended early; samples ended
+    early although all of them would have made it the incumbent.
+
+    [3]
+    """
     backend = ReplayBackend(landscape, np.random.SeedSequence(seed))
     near = [landscape.space.decode(landscape.codes[row]) for row in near_rows(landscape)]
     limits, found = limits_of(run.log, rules), np.zeros(3)

@@ -1,7 +1,7 @@
-"""What rules save and what they lose, on every committed landscape: ``python -m experiments.hopeless.table [-o FILE]``.
+"""What rules save and lose on every committed landscape: ``python -m experiments.hopeless.table [-o FILE]``.
 
-Each rule of conf/rules/hopeless.yaml alone, and both: replays of the same seeds with and without, and exact random
-search. Three minutes on one core.
+It tries each rule of conf/rules/hopeless.yaml alone and both together, with replays of the same seeds with and without
+the rule, and with exact random search. It takes three minutes on one core.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ Floats = np.typing.NDArray[np.float64]
 
 
 def hopeless() -> dict[str, Rules]:
-    """Each rule of ``rules=hopeless`` alone, and both."""
+    """Each rule of ``rules=hopeless`` alone, and both together."""
     both = yaml.safe_load((conf_directory() / "rules" / "hopeless.yaml").read_text(encoding="utf-8"))
     samples = {"sample_error": both["sample_error"]}
     compiles = {name: value for name, value in both.items() if name not in samples}
@@ -52,10 +52,10 @@ class Row:
     """One rule, landscape and strategy.
 
     Attributes:
-        runs: seeds, each with and without the rule.
-        seconds, low, high: tuning seconds of as many evaluations, with the rule over without: geometric mean over
+        runs: number of seeds, each with and without the rule.
+        seconds, low, high: tuning seconds of equally many evaluations, with the rule over without: geometric mean over
             seeds with its 95% interval.
-        on_device: the same of verification and benchmark alone.
+        on_device: the same for only verification and benchmark.
         compiles_ended: share of the near-optimal configurations whose compile would end, averaged over each run.
         samples_ended, samples_lost: share of them whose samples would end, and end although all samples would have made
             them the incumbent; at three moments of each run.
@@ -84,14 +84,14 @@ class Row:
 
 
 def ratio(under: Floats, without: Floats) -> tuple[float, float, float]:
-    """Geometric mean of the ratios of pairs, and its 95% t interval."""
+    """The geometric mean of the ratios of pairs, and its 95% t interval."""
     logs = np.log(under / without)
     half = float(stats.t.ppf(0.975, len(logs) - 1) * logs.std(ddof=1) / np.sqrt(len(logs)))
     return tuple(float(np.exp(logs.mean() + shift)) for shift in (0.0, -half, half))  # type: ignore[return-value]
 
 
 def row_of(landscape: Landscape, name: str, rules: Rules, strategy: str, without: Mapping[int, Replay]) -> Row:
-    """A rule's row; ``without``: by seed."""
+    """The row of a rule; ``without``: the runs without it by seed."""
     under = {seed: replayed(landscape, strategy, seed, rules) for seed in without}
     clocks = np.array([(under[s].clock_s, without[s].clock_s) for s in without])
     device = np.array([(under[s].benchmark_s, without[s].benchmark_s) for s in without])
@@ -112,7 +112,7 @@ def row_of(landscape: Landscape, name: str, rules: Rules, strategy: str, without
 
 
 def exact_ert(landscape: Landscape, rules: Rules) -> tuple[float, float]:
-    """As a report has it: ERT in seconds of exact random search under rules over the same without; and its error."""
+    """ERT in seconds of exact random search under rules over that without, as in a report; and its error."""
     table = landscape.frame()
     t_star = float(true_latency(table).min())
     law = law_of(table, t_star, TARGET, UNIFORM)
@@ -128,7 +128,7 @@ def exact_ert(landscape: Landscape, rules: Rules) -> tuple[float, float]:
 
 
 def rows_of(landscape: Landscape) -> list[Row]:
-    """Every rule and strategy on one landscape."""
+    """The rows of every rule and strategy on one landscape."""
     found = []
     for strategy in STRATEGIES:
         without = {seed: replayed(landscape, strategy, seed, None) for seed in SEEDS}
@@ -137,7 +137,7 @@ def rows_of(landscape: Landscape) -> list[Row]:
 
 
 def whole(table: pd.DataFrame) -> pd.DataFrame:
-    """Over all landscapes, by rule and strategy: means, the worst, and counts."""
+    """Means, worst cases and counts over all landscapes, by rule and strategy."""
     rows: list[dict[str, Any]] = []
     for (rule, strategy), part in table.groupby(["rule", "strategy"], sort=False):
         logs = np.log(part["seconds"])

@@ -1,11 +1,12 @@
-"""Whether two sides' runs come from one distribution: a table from ``run.py``'s file.
+"""Do the runs of two sides come from one distribution? A table from ``run.py``'s file.
 
 Usage: python -m experiments.kernel_tuner_crosscheck.compare runs.csv
 
-For every recording, strategy and target a Kolmogorov-Smirnov statistic between the evaluations to target of the two
-sides, a run without a hit counting as later than any with one, and its p-value from 9,999 permutations of the sides
-(exact in spite of ties and censoring). Holm's method adjusts them for being many. The control compares Kernel Tuner's
-counts with themselves after its repeated requests are counted as evaluations too: a harness that did this must show.
+For every recording, strategy and target it gives a Kolmogorov-Smirnov statistic between the evaluations to target of
+the two sides, where a run without a hit counts as later than any run with one, and its p-value from 9,999 permutations
+of the sides (exact despite ties and censoring). Holm's method corrects for multiple tests. The control compares Kernel
+Tuner's counts with themselves after its repeated requests are counted as evaluations too, a mistake that the test must
+detect.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ Floats = NDArray[np.float64]
 
 
 def two_sample_p(a: Floats, b: Floats, rng: np.random.Generator) -> tuple[float, float]:
-    """Kolmogorov-Smirnov statistic of two samples, and its permutation p-value. Infinities are latest."""
+    """The Kolmogorov-Smirnov statistic of two samples and its permutation p-value. Infinities are latest."""
     pooled = np.concatenate([a, b])
     order = np.argsort(pooled, kind="stable")
     ends = np.flatnonzero(np.append(pooled[order][1:] != pooled[order][:-1], True))
@@ -46,7 +47,7 @@ def _targets(runs: pd.DataFrame) -> list[str]:
 
 
 def comparison(runs: pd.DataFrame) -> pd.DataFrame:
-    """A row per recording, strategy and target."""
+    """One row per recording, strategy and target."""
     rng = np.random.default_rng(0)
     rows = []
     for (recording, strategy), group in runs.groupby(["recording", "strategy"], sort=False):
@@ -91,14 +92,14 @@ def control(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def markdown(table: pd.DataFrame) -> str:
-    """A table for the page."""
+    """The table as Markdown for the page."""
     cells = [[f"{v:.3g}" if isinstance(v, float) else str(v) for v in row] for row in table.itertuples(index=False)]
     lines = [list(table.columns), ["---"] * len(table.columns), *cells]
     return "\n".join("| " + " | ".join(line).replace("inf", "–") + " |" for line in lines)
 
 
 def main() -> int:
-    """Print the tables; 1 if a difference is significant at 5% after Holm's adjustment."""
+    """Print the tables; return 1 if a difference is significant at 5% after Holm's adjustment."""
     if len(sys.argv) != 2:
         print("expected runs.csv: see the module's docstring", file=sys.stderr)
         return 2

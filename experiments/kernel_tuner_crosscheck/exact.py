@@ -1,10 +1,10 @@
-"""The same random numbers on both sides: the traces themselves must agree, not just their distributions.
+"""With the same random numbers on both sides, even the traces must agree, not just their distributions.
 
 Usage: python -m experiments.kernel_tuner_crosscheck.exact RECORDINGS [--seeds 5]
 
-A strategy runs as in ``run.py``, in Kernel Tuner's simulation mode and through our search without the run loop around
-it, from the same states of Python's and numpy's global generators, with the generators that are made without a seed
-seeded alike. Prints in how many seeds all latencies agree, in their order.
+A strategy runs as in ``run.py``, in Kernel Tuner's simulation mode and through our search without the run loop, from
+the same states of Python's and numpy's global generators; generators made without a seed get the same seed. It prints
+for how many seeds all latencies agree, in order.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from harness.testing.driver import evaluation
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Every generator that Kernel Tuner draws from, in a known state."""
+    """Put every generator from which Kernel Tuner draws into a known state."""
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002
     made = count()
@@ -53,7 +53,7 @@ def seeded(seed: int) -> Iterator[None]:
 
 
 def ours(landscape: Landscape, strategy: str) -> list[float]:
-    """Latencies in ms of different configurations, in order; infinite for failures."""
+    """The latencies in ms of distinct configurations, in order; infinite for failures."""
     backend = ReplayBackend(landscape, np.random.SeedSequence(0), noise="none")
     seen: dict[tuple[Any, ...], float] = {}
 
@@ -71,7 +71,7 @@ def ours(landscape: Landscape, strategy: str) -> list[float]:
 
 
 def main() -> int:
-    """Print a line for each recording and strategy; 1 if any trace differs."""
+    """Print a line for each recording and strategy; return 1 if any trace differs."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seeds", type=int, default=5)
@@ -85,7 +85,7 @@ def main() -> int:
             landscape = read_landscape(import_file(source, out, arguments.folder / f"{space}.json").out)
             cache = export(landscape, "cache", Path(folder).resolve() / f"{name}.json")
             for strategy in STRATEGIES:
-                load(strategy)  # which may draw
+                load(strategy)  # loading may draw
                 same = 0
                 for seed in range(arguments.seeds):
                     with seeded(seed):

@@ -4,10 +4,10 @@ Usage: python -m experiments.kernel_tuner_crosscheck.run RECORDINGS -o runs.csv
 
 Needs `pip install 'nearopt[kernel-tuner]'`.
 RECORDINGS is a folder with Kernel Tuner caches and T1 descriptions (``shared/external-landscapes``). A recording is
-imported, exported as a cache, and that file is searched by Kernel Tuner; we replay the landscape. The two share the
-latencies and nothing else: Kernel Tuner solves the constraints of the T1 description itself, keeps its own budget and
-counts its own repeats. A row a run: how many different configurations it evaluated until one was within each factor of
-the best (empty: not within the budget), and how many with repeats counted as well.
+imported and exported as a cache, which Kernel Tuner searches; we replay the landscape. The two share only the
+latencies: Kernel Tuner solves the constraints of the T1 description itself, keeps its own budget and counts its own
+repeats. Each run has a row: how many distinct configurations it evaluated until one was within each factor of the best
+(empty: not within the budget), and how many with repeats included.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ FIELDS = ("recording", "strategy", "side", "seed", *(f"within_{f}" for f in FACT
 
 @dataclass(frozen=True)
 class Trace:
-    """A run: latencies in ms (infinite for failures) of different configurations, and requests with repeats."""
+    """A run: latencies in ms (infinite for failures) of distinct configurations, and requests including repeats."""
 
     latencies_ms: list[float]
     requests: int
@@ -64,7 +64,7 @@ class Trace:
 
 
 def ours(landscape: Landscape, strategy: str, seed: int) -> Trace:
-    """A run of our replay without noise, so that both sides see the same latencies."""
+    """Make a run of our replay without noise, so that both sides see the same latencies."""
     strategy_seed, noise_seed, repair_seed = np.random.SeedSequence(seed).spawn(3)
     backend = ReplayBackend(landscape, noise_seed, noise="none")
     budget = Budget(EVALUATIONS)
@@ -78,7 +78,7 @@ def ours(landscape: Landscape, strategy: str, seed: int) -> Trace:
 
 
 def theirs(landscape: Landscape, cache: Path, strategy: str, seed: int) -> Trace:
-    """A run of Kernel Tuner's simulation mode."""
+    """Make a run in Kernel Tuner's simulation mode."""
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002 (what Kernel Tuner draws from)
     document = util.read_cache(str(cache), open_cache=False)
@@ -99,13 +99,13 @@ def theirs(landscape: Landscape, cache: Path, strategy: str, seed: int) -> Trace
 
 
 def restrictions(landscape: Landscape) -> list[str]:
-    """The T1 description's constraints, as Kernel Tuner takes them: its constants are not parameters here."""
+    """The constraints of the T1 description in Kernel Tuner's form, with constants replaced by their values."""
     constants = landscape.space.constants
     return [re.sub(r"[A-Za-z_]\w*", lambda m: str(constants.get(m[0], m[0])), c) for c in landscape.space.constraints]
 
 
 def rows(folder: Path, strategies: list[str], runs: int, work: Path) -> Iterator[dict[str, Any]]:
-    """A row a run, both sides in turn."""
+    """One row per run, both sides in turn."""
     for name, space in RECORDINGS.items():
         imported = import_file(folder / f"{name}.json.gz", work / f"{name}.parquet", folder / f"{space}.json")
         landscape = read_landscape(imported.out)
@@ -131,7 +131,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=RUNS)
     parser.add_argument("--strategies", nargs="+", default=list(STRATEGIES))
     arguments = parser.parse_args()
-    # Kernel Tuner reads its cache in every run; what it reads is not changed by a run.
+    # Kernel Tuner reads its cache in every run; no run changes it.
     util.read_cache = functools.lru_cache(util.read_cache)
     total = len(RECORDINGS) * len(arguments.strategies) * arguments.runs * 2
     with (

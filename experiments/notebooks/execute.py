@@ -1,7 +1,7 @@
-"""Execute the notebooks' code cells in this process, and write what they print into the notebooks.
+"""Execute the notebooks' code cells in this process, and write their printed output into the notebooks.
 
-`python -m experiments.notebooks.execute` from the root of the clone; needs no Jupyter. Values at the end of a cell are
-not shown, so cells print, and no picture is embedded: outputs stay small.
+`python -m experiments.notebooks.execute` from the root of the clone; needs no Jupyter. The value at the end of a cell
+is not shown, so cells must print, and no pictures are embedded, which keeps outputs small.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ NOTEBOOKS = tuple(sorted(HERE.glob("*.ipynb")))
 
 
 def executed(notebook: dict[str, Any]) -> dict[str, Any]:
-    """The notebook with the outputs of its code cells, run in order in one namespace.
+    """Run a notebook's code cells in order in one namespace; return the notebook with their outputs.
 
     Raises:
         Exception: whatever a cell raises.
@@ -40,7 +40,7 @@ def executed(notebook: dict[str, Any]) -> dict[str, Any]:
 
 
 def outputs(notebook: dict[str, Any]) -> list[str]:
-    """What each code cell printed."""
+    """The printed output of each code cell."""
     return [
         "".join(line for output in cell["outputs"] for line in output["text"])
         for cell in notebook["cells"]
@@ -49,7 +49,7 @@ def outputs(notebook: dict[str, Any]) -> list[str]:
 
 
 def main(paths: Sequence[Path] = NOTEBOOKS) -> None:
-    """Execute and write each."""
+    """Execute and write each notebook."""
     for path in paths:
         done = executed(json.loads(path.read_text(encoding="utf-8")))
         path.write_text(json.dumps(done, indent=1, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8")

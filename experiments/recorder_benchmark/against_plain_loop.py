@@ -23,7 +23,7 @@ from experiments.recorder_benchmark.comparison import Side, agreement, counted
 from experiments.recorder_benchmark.plain_loop import Order
 from harness.errors import UserError
 
-# Worker processes import this module anew, so what takes long to import is imported where it is used.
+# Worker processes import this module, so slow imports are made where they are used.
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULT_TASK = "task=matmul-2048x2048x2048-bf16"
@@ -32,7 +32,7 @@ PROGRAM = "against_plain_loop"
 
 @dataclass(frozen=True)
 class FromRecorder:
-    """What the recorder measured: statuses and latencies in ms by configuration, ``None`` where it failed."""
+    """The recorder's results: statuses and latencies in ms by configuration, ``None`` if it failed."""
 
     configurations: Sequence[dict[str, Any]]
     latencies_ms: Sequence[float | None]
@@ -43,7 +43,7 @@ class FromRecorder:
 
 @dataclass(frozen=True)
 class Plain:
-    """What the loop measured; shorter than what it was given where it was stopped."""
+    """The loop's results; shorter than its order if it was stopped."""
 
     latencies_ms: Sequence[float | None]
     side: Side
@@ -51,7 +51,7 @@ class Plain:
 
 
 def record_side(overrides: Sequence[str], n: int, seed: int, folder: Path) -> tuple[FromRecorder, dict[str, Any]]:
-    """Record ``n`` configurations; what came out, and the device.
+    """Record ``n`` configurations; return the results and the device.
 
     Raises:
         UserError: no GPU, no such task, or options out of range.
@@ -101,7 +101,7 @@ def record_side(overrides: Sequence[str], n: int, seed: int, folder: Path) -> tu
 
 
 def plain_side(order: Order, folder: Path) -> Plain:
-    """Run the loop in a process of its own, with an empty compile cache of its own."""
+    """Run the loop in its own process with its own empty compile cache."""
     asked, answered = folder / "order.json", folder / "plain.jsonl"
     asked.write_text(json.dumps(asdict(order)), encoding="utf-8")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TRITON_")}
@@ -115,10 +115,10 @@ def plain_side(order: Order, folder: Path) -> Plain:
 
 
 def plain_results(lines: str, ended: str) -> Plain:
-    """What the loop's lines say.
+    """Parse the loop's lines.
 
     Raises:
-        UserError: it did not get as far as its first configuration.
+        UserError: the loop did not reach its first configuration.
     """
     documents = [json.loads(line) for line in lines.splitlines() if line.endswith("}")]
     if len(documents) < 2:
@@ -130,7 +130,7 @@ def plain_results(lines: str, ended: str) -> Plain:
 
 
 def compare(recorder: FromRecorder, shuffled: Sequence[int], plain: Plain) -> dict[str, Any]:
-    """Both sides and their ratios; the loop had the configurations in the order ``shuffled``."""
+    """Compare both sides; the loop had the configurations in the order ``shuffled``."""
     done = shuffled[: len(plain.latencies_ms)]
     ours, theirs = recorder.side, plain.side
     without_retiming = Side(ours.statuses, ours.steady_s, ours.whole_s - float(recorder.details["retime_s"]))
@@ -147,12 +147,12 @@ def compare(recorder: FromRecorder, shuffled: Sequence[int], plain: Plain) -> di
 
 
 def benchmark(overrides: Sequence[str], n: int, seed: int, plain_limit_s: float | None) -> dict[str, Any]:
-    """The whole benchmark, as a JSON document."""
+    """Run the whole benchmark; return a JSON document."""
     from harness.run.provenance import environment
 
     with tempfile.TemporaryDirectory(prefix="nearopt-recorder-benchmark-") as name:
         recorder, device = record_side(overrides, n, seed, Path(name))
-        # The recorder finishes fast compiles first; cut short, the loop should have seen a fair share of slow ones.
+        # The recorder finishes fast compiles first; if cut short, the loop should have seen a fair share of slow ones.
         shuffled = np.random.default_rng(seed).permutation(len(recorder.configurations)).tolist()
         configurations = [recorder.configurations[i] for i in shuffled]
         order = Order(list(overrides), configurations, recorder.compile_timeout_s, plain_limit_s, seed)
@@ -171,7 +171,7 @@ def benchmark(overrides: Sequence[str], n: int, seed: int, plain_limit_s: float 
 
 
 def report(document: dict[str, Any]) -> str:
-    """Some lines for people."""
+    """The result as lines of text."""
     lines = [f"{'':12}{'done':>6}{'failed':>8}{'steady/s':>10}{'whole/s':>10}"]
     for side in ("recorder", "plain_loop"):
         s = document[side]
@@ -210,21 +210,21 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = _Parser(prog=PROGRAM, description="NearOpt's recorder against a plain loop, on this machine's GPU.")
     parser.add_argument("overrides", nargs="*", default=[DEFAULT_TASK], help=f"default: {DEFAULT_TASK}")
     parser.add_argument("-n", type=int, default=150, help="configurations, drawn uniformly (default: 150)")
-    parser.add_argument("--seed", type=int, default=0, help="of the draw and the inputs (default: 0)")
-    parser.add_argument("--plain-limit-s", type=float, help="stop the plain loop after so many seconds")
-    parser.add_argument("--out", type=Path, help="write everything as JSON there")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the draw and the inputs (default: 0)")
+    parser.add_argument("--plain-limit-s", type=float, help="stop the plain loop after this many seconds")
+    parser.add_argument("--out", type=Path, help="write the result as JSON to this file")
     arguments = parser.parse_intermixed_args(argv)
     if arguments.n < 2:
         raise UserError(f"-n {arguments.n}: expected 2 or more")
     if arguments.plain_limit_s is not None and not arguments.plain_limit_s > 0:
         raise UserError(f"--plain-limit-s {arguments.plain_limit_s}: expected more than 0")
     if arguments.out is not None and not arguments.out.parent.is_dir():
-        raise UserError(f"--out {arguments.out}: {arguments.out.parent} is no folder")
+        raise UserError(f"--out {arguments.out}: {arguments.out.parent} is not a folder")
     return arguments
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the benchmark; returns the exit code."""
+    """Run the benchmark; return the exit code."""
     try:
         arguments = _arguments(argv)
         document = benchmark(arguments.overrides, arguments.n, arguments.seed, arguments.plain_limit_s)

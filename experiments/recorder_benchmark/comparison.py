@@ -1,4 +1,4 @@
-"""The arithmetic of the benchmark: rates, their ratios, and how far two sets of latencies agree."""
+"""The arithmetic of the benchmark: rates, their ratios, and the agreement of two sets of latencies."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Side:
-    """How one of the two did.
+    """The result of one side.
 
     Attributes:
         statuses: count by status.
         steady_s: from the first configuration's start to the last one's end.
-        whole_s: with everything before and after: processes, inputs, reference; the recorder's re-timing too.
+        whole_s: including everything before and after: processes, inputs, reference, and the recorder's re-timing.
     """
 
     statuses: Mapping[str, int]
@@ -26,17 +26,17 @@ class Side:
 
     @property
     def finished(self) -> int:
-        """Configurations done, failures included."""
+        """The number of finished configurations, including failures."""
         return sum(self.statuses.values())
 
     @property
     def steady_rate(self) -> float:
-        """Configurations per second, start and end apart; NaN if there were none."""
+        """Configurations per second without start and end; NaN without any."""
         return self.finished / self.steady_s if self.steady_s > 0 else float("nan")
 
     @property
     def whole_rate(self) -> float:
-        """Configurations per second of the whole time; NaN if there were none."""
+        """Configurations per second of the whole time; NaN without any."""
         return self.finished / self.whole_s if self.whole_s > 0 else float("nan")
 
     def to_json(self) -> dict[str, Any]:
@@ -59,11 +59,11 @@ def counted(statuses: Sequence[str]) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class Agreement:
-    """Of two sets of latencies of the same configurations.
+    """The agreement of two sets of latencies of the same configurations.
 
     Attributes:
-        both: configurations that both measured; ``None`` below where there are fewer than two.
-        only_one: measured by one and failed by the other.
+        both: number of configurations that both measured; with fewer than two the other fields are ``None``.
+        only_one: number measured by one side that failed on the other.
         rank_correlation: Spearman's.
         median_relative_difference: of |a - b| / b.
         median_ratio: of a / b, which shows a bias where the difference shows noise too.
@@ -77,8 +77,8 @@ class Agreement:
 
 
 def agreement(a_ms: Sequence[float | None], b_ms: Sequence[float | None]) -> Agreement:
-    """How two sets of latencies agree, configuration by configuration; ``None`` is a failure."""
-    from scipy.stats import spearmanr  # not at the top: every worker process imports this module anew
+    """Compare two sets of latencies by configuration; ``None`` is a failure."""
+    from scipy.stats import spearmanr  # not at the top, because every worker process imports this module
 
     pairs = [(a, b) for a, b in zip(a_ms, b_ms, strict=True) if a is not None and b is not None]
     only_one = sum((a is None) != (b is None) for a, b in zip(a_ms, b_ms, strict=True))

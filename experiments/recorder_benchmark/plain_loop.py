@@ -1,7 +1,7 @@
-"""What one would write without NearOpt: one process that compiles, checks and times one configuration after another.
+"""A loop without NearOpt: one process that compiles, checks and times one configuration after another.
 
-Usage: python -m experiments.recorder_benchmark.plain_loop ORDER.json RESULTS.jsonl (against_plain_loop.py makes the
-one and reads the other).
+Usage: python -m experiments.recorder_benchmark.plain_loop ORDER.json RESULTS.jsonl (against_plain_loop.py writes the
+    first and reads the second).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:  # against_plain_loop.py's worker processes import this module anew: nothing heavy at the top
+if TYPE_CHECKING:  # against_plain_loop.py's worker processes import this module: nothing heavy at the top
     import torch
 
     from harness.measure.device import AccelDevice
@@ -27,14 +27,14 @@ Configuration = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Order:
-    """What the process is asked for.
+    """The job of the process.
 
     Attributes:
-        overrides: of the task, as for ``nearopt run``.
-        configurations: to measure, in this order.
+        overrides: overrides of the task, as for ``nearopt run``.
+        configurations: the configurations to measure, in this order.
         compile_timeout_s: wall seconds for compiling one and running it once.
-        limit_s: start no configuration after so many seconds; ``None`` for no limit.
-        seed: of the inputs.
+        limit_s: start no configuration after this many seconds; ``None`` for no limit.
+        seed: the seed of the inputs.
     """
 
     overrides: Sequence[str]
@@ -46,7 +46,7 @@ class Order:
 
 @dataclass(frozen=True)
 class Steps:
-    """What is done with a configuration: ``run`` it once, ``error`` of its outputs, ``bench`` its median in ms."""
+    """The steps for a configuration: ``run`` it once, ``error`` of its outputs, ``bench``: its median in ms."""
 
     run: Callable[[Configuration], Any]
     error: Callable[[Any], float]
@@ -65,15 +65,15 @@ class PlainEvaluation:
 
 
 class TimeLimit(BaseException):
-    """Triton wraps an ``Exception`` that is raised while it compiles into one of its own."""
+    """A time limit; no ``Exception``, because Triton would wrap one raised during compilation."""
 
 
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Interrupt the body after so many seconds, at the next Python instruction: a pass of LLVM runs to its end.
+    """Interrupt the body after ``seconds`` at the next Python instruction; a pass of LLVM runs to its end.
 
     Raises:
-        TimeLimit: the time is over.
+        TimeLimit: the time has elapsed.
     """
 
     def ring(_signal: int, _frame: FrameType | None) -> None:
@@ -89,7 +89,7 @@ def time_limit(seconds: float) -> Iterator[None]:
 
 
 def measure(configuration: Configuration, steps: Steps, compile_timeout_s: float) -> tuple[str, float | None]:
-    """Status and latency in ms of one configuration."""
+    """The status and latency in ms of one configuration."""
     try:
         with time_limit(compile_timeout_s):
             outputs = steps.run(configuration)
@@ -109,7 +109,7 @@ def plain_loop(
     limit_s: float | None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[PlainEvaluation]:
-    """One configuration after another."""
+    """Measure one configuration after another."""
     start = clock()
     for index, configuration in enumerate(configurations):
         if limit_s is not None and clock() - start > limit_s:
@@ -119,7 +119,7 @@ def plain_loop(
 
 
 def jit_steps(order: Order, info: AccelDevice, device: torch.device) -> Steps:
-    """Through Triton's JIT; inputs and reference are on the device afterwards."""
+    """The steps through Triton's JIT; puts inputs and reference on the device."""
     import torch
     import triton
     from triton.testing import do_bench
@@ -133,7 +133,7 @@ def jit_steps(order: Order, info: AccelDevice, device: torch.device) -> Steps:
     kernel, _ = build_task(task, info)
     inputs = kernel.inputs(torch.Generator(device).manual_seed(order.seed))
     reference = kernel.reference(inputs)
-    if device.type == "cuda":  # Triton builds its driver module now: a second or two that are not the loop's
+    if device.type == "cuda":  # Triton builds its driver module now: one or two seconds that do not count for the loop
         triton.runtime.driver.active.get_current_target()
 
     def run(configuration: Configuration) -> dict[str, torch.Tensor]:
@@ -154,7 +154,7 @@ def jit_steps(order: Order, info: AccelDevice, device: torch.device) -> Steps:
 
 
 def main(order_path: Path, results_path: Path) -> None:
-    """Measure what ``order_path`` holds; a line for the set-up, and one for each configuration as it is done."""
+    """Measure the order in ``order_path``; write a line for the set-up and one for each finished configuration."""
     import torch
 
     from harness.backends.task import find_device

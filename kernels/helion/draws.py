@@ -18,16 +18,16 @@ from search_spaces.space import SearchSpace
 
 
 class HelionDraws:
-    """Draws of ``ConfigGeneration.random_config``, from which Helion's RandomSearch and first populations are made.
+    """Draws of ``ConfigGeneration.random_config``, which Helion's RandomSearch and first populations use.
 
-    Each tunable is drawn on its own, tiles are halved until a thread's elements are below a random limit, and what
-    does not fit together is normalised. So it is not uniform, neither over configurations nor over values.
+    Each tunable is drawn independently, tiles are halved until a thread's elements are below a random limit, and
+    incompatible values are normalised. So the draws are uniform neither over configurations nor over values.
 
     Args:
-        space: of a Helion kernel.
+        space: the space of a Helion kernel.
 
     Raises:
-        ValueError: it is not, or another Helion described it.
+        ValueError: it is another space, or another version of Helion described it.
     """
 
     def __init__(self, space: SearchSpace) -> None:
@@ -44,13 +44,13 @@ class HelionDraws:
 
     @property
     def how(self) -> str:
-        """In words, for a landscape's metadata."""
+        """How the draws are made, in words, for a landscape's metadata."""
         return f"ConfigGeneration.random_config of helion {version('helion')}"
 
     def codes(self, seeds: Sequence[int]) -> Codes:
-        """One canonical row a seed, shape ``[n, d]``; all ``-1`` where Helion finds no valid configuration.
+        """One canonical row per seed, shape ``[n, d]``; all ``-1`` if Helion finds no valid configuration.
 
-        Rows may break the space's constraints, of which one is not Helion's.
+        Rows may violate the space's constraints, one of which is not Helion's.
         """
         rows = np.full((len(seeds), len(self._space.parameters)), INACTIVE, dtype=np.int32)
         with visible(self._target), own_generator():
@@ -69,7 +69,7 @@ class HelionDraws:
 
 @contextmanager
 def own_generator() -> Iterator[None]:
-    """Inside the block Python's global generator, which Helion draws from, may be seeded: it is put back after."""
+    """Restore Python's global generator, from which Helion draws, after the block, which may seed it."""
     state = random.getstate()
     try:
         yield

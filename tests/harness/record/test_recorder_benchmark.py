@@ -186,7 +186,7 @@ def test_a_loop_that_cannot_start_says_so(tmp_path: Path) -> None:
         (["-n", "1"], "-n 1: expected 2 or more"),
         (["-n", "many"], "invalid int value"),
         (["--plain-limit-s", "0"], "--plain-limit-s 0.0: expected more than 0"),
-        (["--out", "/nowhere/out.json"], "/nowhere is no folder"),
+        (["--out", "/nowhere/out.json"], "/nowhere is not a folder"),
         (["--speed"], "--speed"),
         (["task=unknown"], "task=unknown"),
     ],
