@@ -254,7 +254,9 @@ def test_a_task_of_which_nothing_was_run_lacks_in_the_whole(tmp_path: Path) -> N
 
 def test_failed_runs_that_are_known_by_older_logs_are_said_to_be_unverified(study: Path) -> None:
     said = account([study]).sentences()
-    assert any("2 of 6 runs failed" in line and "(2 by a log without checks, so unverified)" in line for line in said)
+    assert any(
+        "2 of 6 runs failed" in line and "(2 by a log without checksums, so unverified)" in line for line in said
+    )
     for log in study.glob(f"*/*/*/{contract.LOG}"):
         lines, check = [], 0
         for line in log.read_bytes().splitlines():

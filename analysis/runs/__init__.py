@@ -1,1 +1,1 @@
-"""Read run directories and recordings into one study."""
+"""Read run directories and recordings into a study."""

@@ -1,8 +1,8 @@
-"""One account of a study: which of its runs are done, running, interrupted, failed, missing or damaged.
+"""The account of a study: which of its runs are done, running, interrupted, failed, missing or damaged.
 
-Each run counts once, and what else there is of it is superseded. The harness has its own account
-(``harness/study/status.py``), since neither imports the other; ``tests/test_account.py`` holds both to the same answer
-on the same folders. Every other module of the analysis asks this one.
+Each run counts once; other attempts at it are superseded. The harness has its own account
+(``harness/study/status.py``), because the two halves do not import each other; ``tests/test_account.py`` makes sure
+that both agree on the same folders. All other modules of the analysis use this one.
 """
 
 from __future__ import annotations
@@ -20,30 +20,30 @@ from analysis.runs.survey import Survey, asked_for, missing, planned, survey
 from analysis.runs.told import Account
 
 _BY_WEIGHT = (State.DONE, State.RUNNING, State.FAILED, State.INTERRUPTED, State.DAMAGED)
-"""Of several of one run in several folders the first of these counts."""
+"""If a run is in several folders, the attempt with the first of these states counts."""
 _NOTHING: Mapping[Path, str] = {}
 
 _Made = tuple[str, float]
-"""By which code a run was made, empty where it does not say, and when it was written, in s."""
+"""The digest of the code that made a run, empty if unknown, and the time of writing in s."""
 _Once = tuple[dict[Name, CountedRun], list[CountedRun]]
-"""The runs that count, and what else there is of them."""
+"""The runs that count, and the superseded attempts."""
 
 
 def account(paths: Iterable[str | Path]) -> Account:
-    """The state of every run below ``paths`` and of every run planned for there.
+    """The state of every run below ``paths`` and of every run planned there.
 
     Raises:
-        AnalysisError: a newer NearOpt wrote something of it, or a consolidated file is damaged.
+        AnalysisError: a newer NearOpt wrote a part of it, or a consolidated file is damaged.
     """
     return account_of([survey(Path(path)) for path in paths])
 
 
 def account_of(surveys: Sequence[Survey], deep: bool = True, damaged: Mapping[Path, str] = _NOTHING) -> Account:
-    """As :func:`account`, of what was looked at already.
+    """As :func:`account`, for folders already surveyed.
 
     Args:
-        deep: look into the evaluations of finished runs too; whoever reads them anyway needs it not ...
-        damaged: ... and gives the directories that turned out to be damaged, with what of them is.
+        deep: also check the evaluations of finished runs; not needed by callers that read them anyway ...
+        damaged: ... and pass the directories that turned out to be damaged, with the damage.
     """
     directories = dict.fromkeys(directory for seen in surveys for directory in seen.directories)
     found = {str(directory): _state(directory, deep, damaged) for directory in directories}
@@ -93,9 +93,9 @@ def _superseded(run: CountedRun, why: str) -> CountedRun:
 
 
 def _each_once(found: Iterable[CountedRun], made: Mapping[str, _Made]) -> _Once:
-    """Of several of one run the one that counts, and what of the others is to be said.
+    """For each run, choose the attempt that counts, and describe the others.
 
-    A finished one goes before any other, and of two that were made by different code the newer one.
+    A finished attempt has priority, and of two made by different code the newer one.
     """
     groups: dict[Name, list[CountedRun]] = {}
     for run in found:
@@ -130,18 +130,18 @@ def _why(run: CountedRun, best: CountedRun, facts: Mapping[str, _Made]) -> str:
         return f"{run.directory} is {run.state}, {best.directory} is {best.state}"
     code = facts[run.directory][0]
     if code != facts[best.directory][0]:
-        by = f"made by other code ({code[:8]})" if code else "made by code that is unknown"
+        by = f"made by other code ({code[:8]})" if code else "made by unknown code"
         return f"{run.directory} was {by}, {best.directory} is newer"
     return f"{run.directory} is a copy of {best.directory}"
 
 
 def _planned(surveys: Sequence[Survey]) -> tuple[dict[Name, Path], list[str]]:
-    """Runs that were planned, with their results folder, and plans that cannot be read, a sentence each."""
+    """The planned runs with their results folder, and a sentence for each plan that cannot be read."""
     plans: dict[Name, Path] = {}
     faults: list[str] = []
     for seen in surveys:
         for root in seen.roots:
             known, unreadable = planned(root)
             plans |= {run: root for run in known if asked_for(root, run, seen.path)}
-            faults += [f"{file}: not readable, so what is missing is not known in full." for file in unreadable]
+            faults += [f"{file}: not readable, so some missing runs may be unknown." for file in unreadable]
     return plans, faults

@@ -1,4 +1,4 @@
-"""A study in two files: every run's numbers, and under which configuration they came about."""
+"""A study in two files: the numbers of every run, and the configurations behind them."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from analysis.runs.writing import write_text, writing
 
 @dataclass(frozen=True)
 class Bundle:
-    """Where it lies.
+    """The files of a bundle.
 
     Attributes:
-        consolidated: a row per run; ``nearopt report`` reads a folder that holds nothing else.
-        config: one whole configuration for each strategy label.
-        account: which runs are done, failed, missing ..., the very one that verdict.json has.
-        runs: how many.
+        consolidated: one row per run; ``nearopt report`` reads a folder with only this file.
+        config: one complete configuration for each strategy label.
+        account: which runs are done, failed, missing ..., as in verdict.json.
+        runs: the number of runs.
     """
 
     consolidated: Path
@@ -36,10 +36,10 @@ class Bundle:
 
 
 def write_bundle(paths: Sequence[str | Path], folder: Path, known: Account | None = None) -> Bundle:
-    """Write the runs below ``paths`` to ``folder``, which is made if need be: those that count by their account.
+    """Write the runs below ``paths`` that count by their account to ``folder``, which is created if necessary.
 
     Args:
-        known: their account, where it was made already.
+        known: their account, if already made.
 
     Raises:
         AnalysisError: a file is damaged, or ``folder`` cannot be written.

@@ -1,4 +1,4 @@
-"""Which configurations a run evaluated, by the keys that recorded tables have."""
+"""The configurations that a run evaluated, by the keys of recorded tables."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ PREFIX = "config."
 
 
 def read_log(run: Path) -> list[dict[str, Any]] | None:
-    """The rows of a run's ``evaluations.parquet`` with a ``key`` each; ``None`` where there is no such file.
+    """The rows of a run's ``evaluations.parquet``, each with a ``key``; ``None`` without such a file.
 
-    A consolidated run has none: its configurations are not kept. The key is that of ``reference.parquet``: the values
-    of the active parameters as compact JSON, in the space's own order, which is that of the columns.
+    A consolidated run has none, because its configurations are not kept. The key is that of ``reference.parquet``: the
+    values of the active parameters as compact JSON, in the order of the space, which is that of the columns.
 
     Raises:
         AnalysisError: the file cannot be read.

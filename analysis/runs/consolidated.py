@@ -1,9 +1,8 @@
-"""Many runs in one Parquet file, a row each: what twenty thousand small files take a minute to say.
+"""Many runs in one Parquet file, one row each, because reading twenty thousand small files takes a minute.
 
-``RESULTS/consolidated.parquet`` is kept up to date by whoever loads RESULTS: a run directory whose files have another
-size or time of change than the row says is read again, and one that is gone is dropped. Where none of its rows is of a
-directory that is there, as in a committed study, the file stands for the runs that have none
-(:mod:`analysis.runs.held_together`).
+Every load of RESULTS updates ``RESULTS/consolidated.parquet``: a run directory whose files differ from the row in size
+or modification time is read again, and one that is gone is dropped. If no row belongs to an existing directory, as in a
+committed study, the file holds the runs that have no directory (:mod:`analysis.runs.held_together`).
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ from analysis.runs.temporaries import remove_left_over
 from analysis.runs.writing import replacing
 
 WORTH_IT = 100
-"""Fewer runs than these are read as they are, and nothing is written."""
+"""Fewest runs for which the file is written; fewer are read directly."""
 _COMPRESSION: dict[str, Any] = {
     "compression": "zstd",
     "use_dictionary": [
@@ -40,13 +39,13 @@ _COMPRESSION: dict[str, Any] = {
         contract.ENDED,
         *(f"{name}.list.element" for name in contract.LISTS if name != contract.CLOCK_END_S),
     ],
-    "column_encoding": {f"{contract.CLOCK_END_S}.list.element": "BYTE_STREAM_SPLIT"},  # it rises and never repeats
+    "column_encoding": {f"{contract.CLOCK_END_S}.list.element": "BYTE_STREAM_SPLIT"},  # it increases and never repeats
 }
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """The runs below one folder, the environment of one of them, and the directories that turned out to be damaged."""
+    """The runs below a folder, the environment of one of them, and the directories that turned out to be damaged."""
 
     logs: list[RunLog]
     environment: dict[str, Any]
@@ -54,11 +53,11 @@ class Loaded:
 
 
 def load(root: Path, directories: Sequence[Path], collection: Collection | None = None) -> Loaded:
-    """The run ``directories``, which have DONE, from the consolidated file as far as it is right; then update it.
+    """Load the run ``directories``, which have DONE, from the consolidated file where it is current; then update it.
 
     Args:
-        root: where the file is or is to be, resolved.
-        collection: the file with what belongs to it, if it is there: its runs without a directory are loaded too.
+        root: the resolved folder of the file.
+        collection: the existing file with its runs; those without a directory are loaded too.
     """
     remove_left_over(root)
     alone = {} if collection is None else collection.held().counted
@@ -89,7 +88,7 @@ def _read_all(directories: Sequence[Path]) -> Loaded:
 
 
 def names(root: Path) -> list[str]:
-    """The runs in the consolidated file of ``root``, as paths relative to it; none where there is no such file."""
+    """The runs in the consolidated file of ``root``, as paths relative to it; empty without the file."""
     file = root / contract.CONSOLIDATED
     if not file.exists():
         return []
@@ -102,10 +101,10 @@ def names(root: Path) -> list[str]:
 
 
 def _environment(directories: Sequence[Path]) -> dict[str, Any]:
-    """Of the first run; ``started`` and ``last_started`` are of all."""
+    """The environment of the first run; ``started`` and ``last_started`` are over all runs."""
     of_runs = [read_environment(directory / contract.ENVIRONMENT) for directory in directories]
     starts = sorted(start for of in of_runs if isinstance(start := of.get(contract.STARTED), str))
-    if len(starts) < len(of_runs):  # some do not say
+    if len(starts) < len(of_runs):  # some do not record it
         starts = []
     both = {contract.STARTED: starts[0], contract.LAST_STARTED: starts[-1]} if starts else {}
     return {**{k: v for k, v in of_runs[0].items() if k != contract.STARTED}, **both} if of_runs else {}
@@ -117,7 +116,7 @@ def _write_if_possible(
     try:
         write(file, logs, prints, environment)
     except OSError:
-        return  # results of somebody else, on a read-only disk: slower next time, nothing worse
+        return  # results on a read-only disk: only slower next time
 
 
 def write(
@@ -127,7 +126,7 @@ def write(
     environment: Mapping[str, Any],
     level: int = 9,
 ) -> None:
-    """Write ``file`` at once or not at all, rows by relative path; ``level``: of compression, 1 to 22."""
+    """Write ``file`` atomically, with rows by relative path; ``level``: of compression, 1 to 22."""
     document: ConsolidatedDocument = {"version": str(contract.FORMAT_VERSION), "environment": dict(environment)}
     metadata = {contract.METADATA_KEY: json.dumps(document)}
     schema = pa.schema(contract.CONSOLIDATED_COLUMNS.items(), metadata)
@@ -140,7 +139,7 @@ def write(
 
 
 def _batches(names: list[str], size: int = 2000) -> Iterator[list[str]]:
-    """Runs of one task together: its recorded numbers repeat, so that a small dictionary holds them."""
+    """Group the runs of one task: its recorded numbers repeat, so a small dictionary encodes them."""
     for _, group in groupby(names, key=lambda name: name.split("/", 1)[0]):
         of_task = list(group)
         for start in range(0, len(of_task), size):
@@ -163,7 +162,7 @@ def _table(names: list[str], logs: Mapping[str, RunLog], prints: Mapping[str, st
 
 
 def _lists(values: Iterable[Any], kind: Any) -> Any:
-    """A list column from one array a row; null where a run has not logged the column."""
+    """A list column from one array per row; null if a run did not log the column."""
     rows = list(values)
     lengths = [0 if row is None else len(row) for row in rows]
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
@@ -176,7 +175,7 @@ def read(file: Path, prefix: str = "") -> tuple[dict[str, tuple[str, RunLog]], d
     """Relative path to (fingerprint, run), and the environment.
 
     Args:
-        prefix: of the paths that are wanted, with a slash at its end.
+        prefix: prefix of the wanted paths, with a trailing slash.
 
     Raises:
         AnalysisError: the file is damaged, or a newer NearOpt wrote it.

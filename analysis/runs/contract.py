@@ -1,7 +1,7 @@
-"""What the analysis calls the files, columns and keys of a results folder: see ``harness/run/README.md``.
+"""The names of files, columns and keys of a results folder in the analysis; see ``harness/run/README.md``.
 
-The harness has names of its own for them (``harness/run/contract.py``), since neither imports the other; a test holds
-both to ``harness/run/run_directory.schema.json``. Every other module of the analysis takes the names from here.
+The harness has its own names (``harness/run/contract.py``), because the two halves do not import each other; a test
+checks both against ``harness/run/run_directory.schema.json``. All other modules of the analysis use these names.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, Final, NotRequired, TypedDict
 import pyarrow as pa
 
 FORMAT_VERSION: Final = 1
-"""The newest that is known here, of run directories, plans and consolidated files; what says none is of version 1."""
+"""The newest supported version of run directories, plans and consolidated files; without a version it is 1."""
 
 # In a run's directory
 CONFIG: Final = "config.yaml"
@@ -24,11 +24,11 @@ STRATEGY: Final = "strategy.json"
 FAILED: Final = "FAILED"
 DONE: Final = "DONE"
 UNCHECKED_DONE: Final = frozenset({"status", "evaluations", "ended", "config_hash", "evaluations_sha256"})
-"""The keys of a DONE without a check, as an older NearOpt wrote it."""
+"""The keys of a DONE without a checksum, as an older NearOpt wrote it."""
 LOCK: Final = ".lock"
 OWNER: Final = ".owner"
 OWNER_S: Final = 90.0
-"""An .owner that was not touched for so long belongs to nobody."""
+"""Seconds after which an untouched .owner is stale."""
 ABORTED_PREFIX: Final = "aborted-"
 SEED_PREFIX: Final = "seed-"
 
@@ -42,30 +42,30 @@ PLANNED: Final = "planned"
 CONSOLIDATED: Final = "consolidated.parquet"
 
 RUN_FILES: Final = (CONFIG, ENVIRONMENT, EVALUATIONS, LOG, FAILED, DONE, LOCK, OWNER)
-"""What is read of a run's directory."""
+"""The files of a run's directory that are read."""
 ALL_RUN_FILES: Final = (CONFIG, ENVIRONMENT, LOG, EVALUATIONS, STRATEGY, FAILED, DONE)
-"""What of it must be a file where it is there."""
+"""Names in it that must be files if they exist."""
 ANY_DEVICE: Final = "__*"
-"""The end of a planned task whose device is known only where it runs."""
+"""The ending of a planned task whose device is known only when it runs."""
 ENDED_FAILED: Final = "failed"
-"""How a run ended that left FAILED instead of DONE."""
+"""The ``ended`` of a run that left FAILED instead of DONE."""
 TASK_FILES: Final = (REFERENCE, REFERENCE_NOTE, RETIMED)
 RESULTS_FILES: Final = (PLANNED, CONSOLIDATED)
 
 # In environment.json
 STARTED: Final = "started"
-"""When the run began, ISO 8601 in UTC; of several runs the first. Older runs do not say."""
+"""When the run began, ISO 8601 in UTC; of several runs the first. Older runs do not record it."""
 LAST_STARTED: Final = "last_started"
-"""Of several runs."""
+"""When the last of several runs began."""
 
 METADATA_KEY: Final = b"nearopt"
-"""Of the JSON document in the metadata of a Parquet file."""
+"""The key of the JSON document in the metadata of a Parquet file."""
 
 OK_STATUS: Final = "ok"
 """The status of an evaluation that has a latency."""
 
 CHECK: Final = "check"
-"""Of a line of the log; absent in older ones."""
+"""The checksum of a line of the log; absent in older logs."""
 STATUS: Final = "status"
 INDEX: Final = "index"
 REPAIRED: Final = "repaired"
@@ -96,20 +96,20 @@ STATUSES: Final = frozenset(
 LOGGED_NUMBERS: Final = (
     LATENCY_MS, ORACLE_MS, COMPILE_S, VERIFY_S, BENCHMARK_S, ASK_S, TELL_S, "clock_start_s", CLOCK_END_S,
 )  # fmt: skip
-"""Of every line of the log."""
+"""Keys of every line of the log."""
 NULLABLE_NUMBERS: Final = frozenset({LATENCY_MS, ORACLE_MS})
 
 REQUIRED_NUMBERS: Final = (LATENCY_MS, ORACLE_MS, CLOCK_END_S)
-"""Columns of evaluations.parquet that become numbers, and that every run has."""
+"""Numeric columns of evaluations.parquet that every run has."""
 OPTIONAL_NUMBERS: Final = (ASK_S, TELL_S, COMPILE_S, VERIFY_S, BENCHMARK_S, WALL_S, ALIAS)
-"""Those that older or imported runs lack."""
+"""Numeric columns that older or imported runs lack."""
 EVALUATION_COLUMNS: Final = (STATUS, *REQUIRED_NUMBERS)
 OPTIONAL_EVALUATION_COLUMNS: Final = (REPAIRED, INDEX, *OPTIONAL_NUMBERS)
 
 LANDSCAPE_SHA256: Final = "landscape_sha256"
-"""In reference.yaml: of the landscape file that the table is of."""
+"""In reference.yaml: the digest of the landscape file behind the table."""
 REFERENCE_SHA256: Final = "reference_sha256"
-"""In reference.yaml: of the bytes of reference.parquet; absent in older studies."""
+"""In reference.yaml: the digest of reference.parquet; absent in older studies."""
 REFERENCE_COLUMNS: Final = (STATUS, LATENCY_MS, ORACLE_MS)
 """Of reference.parquet, and of landscape files, which are read alike."""
 OPTIONAL_REFERENCE_COLUMNS: Final = (KEY, COMPILE_S, VERIFY_S, BENCHMARK_S, ORIGIN, DRAW_PROBABILITY, DRAWS)
@@ -125,7 +125,7 @@ ENDED: Final = "ended"
 REPAIRS: Final = "repairs"
 OK: Final = "ok"
 LISTS: Final = (*REQUIRED_NUMBERS, *OPTIONAL_NUMBERS)
-"""Columns of consolidated.parquet with a list of numbers a run; null where the run has not logged them."""
+"""Columns of consolidated.parquet with a list of numbers per run; null if the run did not log them."""
 CONSOLIDATED_COLUMNS: Final[Mapping[str, pa.DataType]] = MappingProxyType(
     {
         PATH: pa.string(),
@@ -140,7 +140,7 @@ CONSOLIDATED_COLUMNS: Final[Mapping[str, pa.DataType]] = MappingProxyType(
 
 
 class ConfigDocument(TypedDict):
-    """config.yaml. The harness writes all of it; a study can be read without what is not required here."""
+    """config.yaml. The harness writes all keys; a study can be read without those not required here."""
 
     format_version: NotRequired[int]
     task: str
@@ -162,12 +162,12 @@ class ConfigDocument(TypedDict):
 
 STREAMS: Final = "streams"
 FIRST_STREAMS: Final = 1
-"""What a run is of whose config.yaml does not say: one seed draws the same random numbers on every task."""
+"""The version of random streams if config.yaml does not say: a seed draws the same numbers on every task."""
 NOT_DECIDING: Final = frozenset({"format_version", "config_hash", "code_digest", "chosen_on"})
-"""Keys of config.yaml that are not named among the differences between two runs."""
+"""Keys of config.yaml that do not count as differences between two runs."""
 
 REFERENCE_FACTS: Final = ("task", "kernel", "device", "coverage", "vendor", "roofline", "shape", "dtype", "default")
-"""Keys of reference.yaml, and of a landscape's metadata, that a report tells."""
+"""Keys of reference.yaml, and of a landscape's metadata, that a report shows."""
 
 
 class ConsolidatedDocument(TypedDict):

@@ -1,4 +1,4 @@
-"""Runs that say different things of what must be one: refused by name before any number is made of them."""
+"""Refuse contradictory runs by name before any number is computed from them."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ _SAME_WITHIN_A_STRATEGY = [
 
 
 def check_same_names(logs: Sequence[RunLog]) -> None:
-    """Refuse two different runs that claim one name; of several that differ in their code alone the newest counts."""
+    """Refuse two different runs with the same name; of several that differ only in their code the newest counts."""
     seen: dict[tuple[str, str, int], RunLog] = {}
     for log in logs:
         first = seen.setdefault(log.name, log)
         if any(first.config.get(part) != log.config.get(part) for part in ("budget", "config_hash")):
             changed = _differences(first.config, log.config)
             raise AnalysisError(
-                f"{log.path}: {', '.join(changed) or 'config_hash'} not as in {first.path}, which is the same task, "
-                "strategy and seed: expected one of the two, or another strategy.label"
+                f"{log.path}: {', '.join(changed) or 'config_hash'} differs from {first.path}, which has the same "
+                "task, strategy and seed: expected one of the two, or another strategy.label"
             )
 
 
 def _differences(other: Mapping[str, Any], config: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """``name=value`` of everything that differs, hash and version aside."""
+    """``name=value`` of everything that differs, except hash and version."""
     changed = []
     for name in sorted({*other, *config} - contract.NOT_DECIDING):
         before, now = other.get(name), config.get(name)
@@ -52,7 +52,7 @@ def _differences(other: Mapping[str, Any], config: Mapping[str, Any], prefix: st
 
 
 def check_comparable(runs: pd.DataFrame) -> None:
-    """Seeds of one strategy on one task must differ in nothing but the seed."""
+    """Make sure that the runs of a strategy on a task differ only in the seed."""
     for (task, strategy), group in runs.groupby(["task", "strategy"], sort=False):
         first = group.iloc[0]
         for name in _SAME_WITHIN_A_STRATEGY:
@@ -66,7 +66,7 @@ def check_comparable(runs: pd.DataFrame) -> None:
 
 
 def check_landscapes(runs: pd.DataFrame) -> None:
-    """One task is one recording: else t* and the baseline mean different things in different runs."""
+    """Make sure that a task has one recording; otherwise t* and the baseline would differ between runs."""
     for task, group in runs[runs["landscape"] != ""].groupby("task", sort=False):
         other = group[group["landscape"] != group["landscape"].iloc[0]]
         if len(other):

@@ -1,4 +1,4 @@
-"""What of a run's directory cannot be as the harness left it: ``harness/run/damage.py`` says the same of the same."""
+"""Detect damage in a run's directory; ``harness/run/damage.py`` implements the same rules."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from analysis.runs.own_name import misnamed
 
 FILES = contract.ALL_RUN_FILES
 UNREADABLE = "cannot be read ("
-"""In what is said of a folder or file that this user may not look into: perhaps nothing is wrong with it."""
+"""Part of messages about a folder or file that this user may not read, which may be undamaged."""
 
 
 def blocked(directory: Path) -> str:
-    """What stands where the task's or the label's folder of a run belongs; empty where nothing is in the way."""
+    """What is in the place of the task's or the label's folder of a run; empty if nothing blocks it."""
     for folder in (directory.parent.parent, directory.parent):
         try:
             os.scandir(folder).close()
@@ -36,16 +36,16 @@ def blocked(directory: Path) -> str:
 
 
 def damage(directory: Path, deep: bool = True) -> str:
-    """What is wrong, in a few words; empty where nothing is.
+    """The damage of a run's directory, in a few words; empty if there is none.
 
     Args:
-        deep: look into the evaluations of a finished run too.
+        deep: also check the evaluations of a finished run.
     """
     try:
         return _damage(directory, deep)
     except OSError as error:
         file = Path(error.filename or directory)
-        with suppress(OSError):  # not even its size can be told where its folder is closed
+        with suppress(OSError):  # even its size is unknown if its folder is unreadable
             if file.name in FILES and file.stat():
                 return f"{file.name} {UNREADABLE}{error.strerror})"
         return blocked(directory) or f"{UNREADABLE}{error.strerror})"
@@ -90,7 +90,7 @@ def _of_done(directory: Path, deep: bool) -> str:
 
 
 def parquet_damage(file: Path, rows: object, sha256: object) -> str:
-    """Of a finished run's evaluations: not readable, or other ones than DONE speaks of."""
+    """Damage of a finished run's evaluations: unreadable, or not those that DONE describes."""
     try:
         data = file.read_bytes()
         if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
@@ -110,7 +110,7 @@ def _failed_readable(file: Path) -> bool:
 
 
 def unverified(directory: Path) -> bool:
-    """Whether the log of a run that is not done begins with lines without a check: an older NearOpt wrote them."""
+    """Whether the log of an unfinished run begins with lines without checksums, which an older NearOpt wrote."""
     log = directory / contract.LOG
     try:
         with log.open("rb") as stream:

@@ -1,6 +1,6 @@
-"""The small documents of a run directory, which may come from anywhere: bounded before anything is made of them.
+"""Read the small documents of a run directory, which may come from anywhere, within limits.
 
-``harness/system/yaml_text.py`` has the same rules for YAML, since neither half imports the other.
+``harness/system/yaml_text.py`` has the same rules for YAML, because the two halves do not import each other.
 """
 
 from __future__ import annotations
@@ -16,31 +16,31 @@ import yaml
 
 YAML_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 MAX_BYTES = 1 << 24
-"""Of a file."""
+"""Size limit of a file."""
 MAX_CHARACTERS = 1 << 20
-"""Of a YAML document: what a person or a run writes has some thousands, and a megabyte takes seconds to read."""
+"""Length limit of a YAML document: usual ones have some thousands of characters; a megabyte takes seconds."""
 MAX_NODES = 1_000_000
-"""Of a document with every alias written out: a kilobyte of aliases stands for more than any machine holds."""
+"""Size limit of a document with expanded aliases: a kilobyte of aliases may expand beyond any memory."""
 MAX_DEPTH = 100
 MAX_DIGITS = 1000
-"""Of a number: more than any has, and fewer than take time or cannot be printed."""
+"""Digit limit of a number: more than any real one has, and few enough to be parsed and printed quickly."""
 _NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 _SHALLOW = 4_000
-"""Levels that libyaml's own recursion holds by far; a document of a hundred thousand ends the process."""
+"""Depth limit, far within libyaml's recursion; a document with a hundred thousand levels would crash the process."""
 
 
 def check_regular(path: Path) -> None:
-    """Refuse what would keep a reader waiting: a pipe, a device.
+    """Refuse pipes and devices, which could block a reader.
 
     Raises:
-        OSError: no regular file.
+        OSError: not a regular file.
     """
     if not stat.S_ISREG(path.stat().st_mode):
         raise OSError(None, "not a regular file", str(path))
 
 
 def read_text(path: Path) -> str:
-    """A document's text.
+    """Read the text of a document.
 
     Raises:
         OSError: not readable, no regular file, or larger than any document of a run.
@@ -50,7 +50,7 @@ def read_text(path: Path) -> str:
 
 
 def read_bytes(path: Path) -> bytes:
-    """The same before it is decoded.
+    """Read the bytes of a document.
 
     Raises:
         OSError: not readable, no regular file, or larger than any document of a run.
@@ -65,16 +65,16 @@ def read_bytes(path: Path) -> bytes:
 
 
 def without_waiting(name: str, flags: int) -> int:
-    """Opens a file for :class:`io.FileIO`; a pipe that nobody writes into would keep whoever opens it waiting."""
+    """Open a file for :class:`io.FileIO` without blocking, as opening a pipe without a writer would."""
     return os.open(name, flags | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
 
 
 def read_json(path: Path) -> Any:
-    """What a JSON document says.
+    """Read a JSON document.
 
     Raises:
         OSError: not readable, no regular file, or larger than any document of a run.
-        ValueError: no JSON, or nested too deeply.
+        ValueError: not JSON, or nested too deeply.
     """
     try:
         return json.loads(read_text(path))
@@ -83,10 +83,10 @@ def read_json(path: Path) -> Any:
 
 
 def load_yaml(text: str, loader: Any = YAML_LOADER) -> Any:
-    """What a YAML document says.
+    """Parse a YAML document.
 
     Args:
-        loader: a class of PyYAML that makes plain values alone.
+        loader: a PyYAML loader class that creates only plain values.
 
     Raises:
         yaml.YAMLError: not YAML, or size, aliases or depth beyond the bounds.
@@ -103,20 +103,20 @@ def load_yaml(text: str, loader: Any = YAML_LOADER) -> Any:
         return None if node is None else reader.construct_document(node)
     except RecursionError:
         raise yaml.YAMLError("nested too deeply") from None
-    except (ValueError, OverflowError) as error:  # a date that is none, a number of too many digits
+    except (ValueError, OverflowError) as error:  # an invalid date, a number with too many digits
         raise yaml.YAMLError(f"an invalid value: {error}") from None
     finally:
         reader.dispose()
 
 
 def _may_be_deep(text: str) -> bool:
-    """Whether brackets or columns would do for a depth that is not safe to look into; costs next to nothing."""
+    """Whether the document may be too deep, by its brackets and indentation; a cheap test."""
     longest = max(map(len, text.splitlines()), default=0)
     return text.count("[") + text.count("{") + 2 * longest > _SHALLOW
 
 
 def _check_depth(text: str) -> None:
-    """By the events of the document, which come without any recursion."""
+    """Check the depth by the events of the document, which needs no recursion."""
     depth = 0
     for event in yaml.parse(text, Loader=YAML_LOADER):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
@@ -125,10 +125,10 @@ def _check_depth(text: str) -> None:
 
 
 def _size(node: yaml.Node, known: dict[int, int], depth: int) -> int:
-    """Nodes from a node on, with every alias written out."""
+    """The number of nodes below a node, with aliases expanded."""
     if id(node) in known:
         return known[id(node)]
-    if depth > MAX_DEPTH:  # also an alias of what it stands in
+    if depth > MAX_DEPTH:  # also a recursive alias
         raise yaml.YAMLError(f"nested more than {MAX_DEPTH} deep")
     inner: list[yaml.Node] = []
     if isinstance(node, yaml.ScalarNode):

@@ -1,4 +1,4 @@
-"""The folders below a study, those behind links among them; ``nearopt status`` follows the same links."""
+"""The folders below a study, including linked ones; ``nearopt status`` follows the same links."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from pathlib import Path
 from analysis.runs import contract
 
 BELOW_A_LINK = 3
-"""Levels: what is linked may be a results folder, a task's, a strategy's or a run, and is no whole file system."""
+"""Levels to follow: a link may lead to a results folder, a task, a strategy or a run, not to a file system."""
 
 
 def folders(top: Path, unread: Callable[[OSError], None] | None = None) -> Iterator[tuple[Path, list[str], list[str]]]:
-    """Each folder with the names of its folders and of its other entries, as ``os.walk`` has them.
+    """Yield each folder with the names of its folders and of its other entries, like ``os.walk``.
 
-    Whoever takes names off the first list is not led there. A folder that is reached in several ways comes once: by its
-    own place if that lies below ``top``, else by the first link, so that links in a circle end. Folders with a dot and
-    what a run has set aside are left out.
+    Names removed from the first list are not visited. A folder that is reachable in several ways is visited once: at
+    its own place if that lies below ``top``, else through the first link, so that circular links end. Folders with a
+    leading dot and those set aside by a run are skipped.
 
     Args:
-        unread: is given the error of each folder that cannot be looked into.
+        unread: called with the error of each unreadable folder.
     """
     seen: set[tuple[int, int]] = set()
     left: deque[tuple[Path, bool]] = deque([(top.resolve(), False)])
@@ -30,7 +30,7 @@ def folders(top: Path, unread: Callable[[OSError], None] | None = None) -> Itera
         start, linked = left.popleft()
         for folder, inner, files in os.walk(start, onerror=unread):
             place = Path(folder)
-            with suppress(OSError):  # gone meanwhile
+            with suppress(OSError):  # removed meanwhile
                 status = place.stat()
                 if (status.st_dev, status.st_ino) in seen:
                     inner.clear()

@@ -1,9 +1,9 @@
-"""What a consolidated file adds to run directories: ``harness/study/held_together.py`` says the same of the same.
+"""What a consolidated file adds to run directories; ``harness/study/held_together.py`` implements the same rules.
 
-Where it is kept up to date beside run directories it is an index of them, and says nothing of its own. Where none of
-its rows is of a directory as it is now, as in a committed study that is gone on with, it is a collection: it stands
-for the runs that have no directory, and a directory of another run under the name of one of its rows supersedes that.
-A row that was written without a fingerprint has no directory to follow and is always such a one.
+If it is kept up to date beside run directories, it is only an index of them. If no row matches a directory in its
+current state, as in a committed study that is being continued, it is a collection: it holds the runs that have no
+directory, and a directory of another run with the name of a row supersedes that row. A row without a fingerprint has no
+directory and always belongs to a collection.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ class HeldRow:
 
 @dataclass(frozen=True)
 class HeldTogether:
-    """What the file adds to the directories, by their places below its folder.
+    """What the file adds to the directories, keyed by their paths below its folder.
 
     Attributes:
-        counted: runs without a directory.
-        superseded: rows of which another run is there.
+        counted: rows of runs without a directory.
+        superseded: rows replaced by another run's directory.
     """
 
     counted: Mapping[str, HeldRow] = field(default_factory=dict)
@@ -54,11 +54,11 @@ class HeldTogether:
 
 
 def held_together(root: Path, directories: Mapping[str, Path], prefix: str = "") -> HeldTogether:
-    """Of the file in ``root``, if there is one.
+    """Read the file in ``root``, if there is one.
 
     Args:
-        directories: all that are there, by their places.
-        prefix: of the places that are asked for.
+        directories: all existing run directories, by their paths.
+        prefix: prefix of the requested paths.
 
     Raises:
         AnalysisError: it cannot be read, or a newer NearOpt wrote it.
@@ -79,12 +79,12 @@ def held_together(root: Path, directories: Mapping[str, Path], prefix: str = "")
 
 
 def empty(file: Path, directories: Collection[object]) -> bool:
-    """Whether it has no byte, and so stands for nothing beside the directories that are there."""
+    """Whether the file is empty and so adds nothing to the existing directories."""
     return bool(directories) and file.is_file() and not file.stat().st_size
 
 
 def fingerprint(directory: Path) -> str:
-    """Changes whenever a file of the run does: sizes and times of change. Empty where one of them is not there."""
+    """A fingerprint of the sizes and modification times of the run's files; empty if one is missing."""
     try:
         stats = [(directory / name).stat() for name in _FILES]
     except OSError:
@@ -93,7 +93,7 @@ def fingerprint(directory: Path) -> str:
 
 
 def _another(row: HeldRow, directory: Path) -> bool:
-    """Whether the directory is of another run than the row: by configuration, code, and whether it failed."""
+    """Whether the directory holds another run than the row: by configuration, code, and whether it failed."""
     failed = (directory / contract.FAILED).exists() and not (directory / contract.DONE).exists()
     same = (row.config_hash, row.code_digest) == identity(directory)
     return not same or failed != (row.ended == contract.ENDED_FAILED)
@@ -116,7 +116,7 @@ def _rows(file: Path, prefix: str) -> dict[str, HeldRow]:
 
 
 def document(file: Path, parquet: pq.ParquetFile) -> dict[str, Any]:
-    """What the metadata says; of a version that is known here."""
+    """The document in the metadata; its version must be supported."""
     said = dict(json.loads((parquet.schema_arrow.metadata or {}).get(contract.METADATA_KEY, b"{}")))
     check_version(file, said.get("version", 1))
     return said
@@ -124,10 +124,10 @@ def document(file: Path, parquet: pq.ParquetFile) -> dict[str, Any]:
 
 @contextmanager
 def opened(file: Path) -> Iterator[pq.ParquetFile]:
-    """A consolidated file to be read, and one line if it is damaged, with what to do.
+    """Open a consolidated file; if it is damaged, raise one line that says what to do.
 
     Raises:
-        AnalysisError: instead of whatever reading it raised.
+        AnalysisError: reading the file failed.
     """
     try:
         check_regular(file)
@@ -135,9 +135,9 @@ def opened(file: Path) -> Iterator[pq.ParquetFile]:
             yield parquet
     except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError, pa.ArrowException) as error:
         runs = sum(contract.DONE in files for _, _, files in folders(file.parent))
-        what = "it is the only copy of its runs: keep it, and bring it back from where it came (a backup, git)"
+        what = "it is the only copy of its runs: keep it, and restore it from its origin (a backup, git)"
         if runs:
-            what = f"bring it back, or move it away: it is written again from the {runs} run directories here"
+            what = f"restore it, or move it away: it is written again from the {runs} run directories here"
         said = getattr(error, "strerror", None) or str(error)
         reason = (said.splitlines() or [type(error).__name__])[0]
         raise AnalysisError(f"{file}: damaged: {reason}: {what}") from error

@@ -1,4 +1,4 @@
-"""The recordings that a report may look up: landscape files by task, and the tables that they hold."""
+"""The recordings that a report may look up: landscape files by task, and their tables."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ _DEVICE = "__"
 
 @dataclass(frozen=True)
 class Library:
-    """Landscape files.
+    """The known landscape files.
 
     Attributes:
         files: task to file.
-        table: a file to its rows with ``key`` and ``draw_probability``, by whoever knows search spaces: the analysis
-            does not. ``None``: nobody here does, and no row's probability is known. May raise ``ValueError``.
-        chosen_on: by a strategy's ``_target_``, patterns of the tasks that its defaults were chosen on, for runs whose
+        table: returns the rows of a file with ``key`` and ``draw_probability``; supplied by code that knows search
+            spaces, which the analysis does not. ``None``: not available, so no probabilities are known. May raise
+            ``ValueError``.
+        chosen_on: a strategy's ``_target_`` to patterns of the tasks on which its defaults were chosen, for runs whose
             config.yaml does not say.
     """
 
@@ -49,9 +50,9 @@ class Library:
         return file if same else None
 
     def probabilities(self, task: str, landscape_sha256: object) -> pd.Series[float] | None:
-        """How likely random search by parameter draws each configuration, by key, up to a factor.
+        """The probability of each configuration under random search by parameter, by key, up to a factor.
 
-        ``None`` unless the library has the very file, by its digest, and can tell.
+        ``None`` unless the library has the file with that digest and knows the probabilities.
         """
         file = self.files.get(task)
         if self.table is None or file is None or not file.is_file():

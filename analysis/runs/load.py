@@ -34,21 +34,20 @@ _COSTS = {
     "device_s": (contract.VERIFY_S, contract.BENCHMARK_S),
     "own_s": (contract.ASK_S, contract.TELL_S),
 }
-"""Columns of ``Study.evaluations`` that are sums of logged ones."""
+"""Columns of ``Study.evaluations`` that are sums of logged columns."""
 
 
 @dataclass(frozen=True)
 class Study:
-    """Finished runs, those that broke down, and the recorded tables that they are judged by.
+    """Finished and failed runs, and the recorded tables by which they are judged.
 
     Attributes:
         runs: a row per run; the index ``run`` counts from 0. Columns: path, task, kernel, strategy, seed, streams,
             budget_evaluations, budget_seconds (nan: no limit), batch, compile_workers, schedule (``batch``, or
-            ``async…``), start (what runs began with, as JSON; empty for nothing), rules (``none``, or as JSON those
-            that ended evaluations early), backend, noise,
-            landscape (hash of the recording, or empty), evaluations, failures, repairs, clock_s, ended
-            (``failed``: it broke down, so it is a miss that cost what it spent), config_hash, code (a digest, or
-            empty where it was not written down), strategy_arguments, t_star_ms (nan: none), coverage.
+            ``async…``), start (what runs began with, as JSON; empty for nothing), rules (``none``, or those that ended
+            evaluations early as JSON), backend, noise, landscape (hash of the recording, or empty), evaluations,
+            failures, repairs, clock_s, ended (``failed``: a miss that costs what it spent), config_hash, code (a
+            digest, or empty if not recorded), strategy_arguments, t_star_ms (nan: none), coverage.
         evaluations: run, index, ok, latency_ms, oracle_ms (nan when failed or unknown), clock_end_s, and where runs
             logged them compile_s, device_s (verify and benchmark) and own_s (ask and tell), else nan; sorted by run
             and index.
@@ -121,7 +120,7 @@ def load_study(paths: Sequence[str | Path], library: Library | None = None) -> S
 
 
 def part_of(study: Study, cells: Collection[tuple[str, str]]) -> Study:
-    """The runs of some (task, strategy) alone, renumbered from 0."""
+    """Only the runs of some (task, strategy) pairs, renumbered from 0."""
     pairs = zip(study.runs["task"], study.runs["strategy"], strict=True)
     kept = np.array([pair in cells for pair in pairs], dtype=bool)
     number = pd.Series(np.cumsum(kept) - 1, index=study.runs.index)
@@ -137,27 +136,27 @@ def part_of(study: Study, cells: Collection[tuple[str, str]]) -> Study:
 
 
 def _account(surveys: Sequence[Survey], logs: Sequence[RunLog], damaged: Mapping[Path, str]) -> Account:
-    """What is there and what is not; a strategy's numbers on a task are withheld where a run's cost is not known."""
+    """The account; a strategy's numbers on a task are withheld if the cost of a run is unknown."""
     known = account_of(surveys, deep=False, damaged=damaged)
     read = {str(log.path) for log in logs}
     withheld = {}
     for run in known.of(State.FAILED):
         if run.directory not in read:
-            why = f"seed {run.run.seed} failed and left no log, so what it spent is not known"
+            why = f"seed {run.run.seed} failed and left no log, so its cost is unknown"
             withheld[run.run.task, run.run.label] = why
     once = each_once(logs, known)
     return replace(known, withheld=withheld, codes=_codes(once), streams=_streams(once))
 
 
 def each_once(logs: Sequence[RunLog], known: Account) -> list[RunLog]:
-    """Those that count."""
+    """The logs that count."""
     replaced = {run.directory for run in known.superseded} - {run.directory for run in known.runs}
     once = {log.name: log for log in reversed(logs) if str(log.path) not in replaced}
     return [log for log in logs if once.get(log.name) is log]
 
 
 def _codes(logs: Sequence[RunLog]) -> dict[str, dict[str, int]]:
-    """Of strategies whose runs were made by several versions of the code, how many by which."""
+    """For strategies with runs of several versions of the code, the number of runs by version."""
     counts: dict[str, Counter[str]] = {}
     for log in logs:
         counts.setdefault(log.cell[1], Counter())[str(log.config.get("code_digest", ""))] += 1
@@ -165,7 +164,7 @@ def _codes(logs: Sequence[RunLog]) -> dict[str, dict[str, int]]:
 
 
 def _streams(logs: Sequence[RunLog]) -> dict[str, dict[int, int]]:
-    """How many runs of each strategy have random streams of which version."""
+    """The number of runs of each strategy by version of the random streams."""
     counts: dict[str, Counter[int]] = {}
     for log in logs:
         counts.setdefault(log.cell[1], Counter())[streams_of(log.config)] += 1
@@ -173,7 +172,7 @@ def _streams(logs: Sequence[RunLog]) -> dict[str, dict[int, int]]:
 
 
 def _hint(known: Account) -> str:
-    """What there is instead of a finished run."""
+    """The hint on what exists instead of finished runs."""
     counts = {state: known.of(state) for state in OPEN if state is not State.MISSING and known.of(state)}
     damaged = [f" (the first: {run.directory}: {run.message})" for run in counts.get(State.DAMAGED, [])[:1]]
     told = ", ".join(f"{len(runs)} {state}" for state, runs in counts.items())

@@ -1,6 +1,6 @@
-"""The log of a run as far as it is as it was written; ``harness/run/log_lines.py`` reads it alike.
+"""Read the log of a run up to its first damaged line; ``harness/run/log_lines.py`` follows the same rules.
 
-A line's check is the CRC-32 of the line without it and of all lines before: see ``harness/system/sealed_lines.py``.
+A line's checksum is the CRC-32 of the line without it and of all lines before; see ``harness/system/sealed_lines.py``.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ _SEAL = re.compile(rb',"check":"([0-9a-f]{8})"\}\Z')
 
 @dataclass(frozen=True)
 class LogLines:
-    """A log, up to the first line that cannot be what was written there.
+    """A log up to its first damaged line.
 
     Attributes:
-        rows: what the lines say.
-        unverified: so many lines at the beginning have no check: an older NearOpt wrote them.
-        fault: of the line that is none, with its number; empty where there is none. A last line without its end was cut
-            off, which is no fault.
+        rows: the content of the lines.
+        unverified: number of lines at the beginning without a checksum, which an older NearOpt wrote.
+        fault: what is wrong with the first damaged line, with its number; empty without one. A truncated last line is
+            not a fault.
     """
 
     rows: list[dict[str, Any]]
@@ -35,7 +35,7 @@ class LogLines:
 
 
 def read_lines(data: bytes) -> LogLines:
-    """The lines of a log."""
+    """Parse the lines of a log."""
     rows: list[dict[str, Any]] = []
     check, sealed = 0, 0
     for line in data.splitlines(keepends=True):
@@ -56,13 +56,13 @@ def read_lines(data: bytes) -> LogLines:
 
 
 def is_as_written(line: bytes) -> bool | None:
-    """Whether the check of a line that stands alone is right; ``None`` where it has none."""
+    """Whether the checksum of a single line is right; ``None`` without one."""
     seal = _SEAL.search(line)
     return None if seal is None else zlib.crc32(line[: seal.start()] + b"}") == int(seal[1], 16)
 
 
 def _row(line: bytes, index: int) -> tuple[str, dict[str, Any]]:
-    """What is wrong with a line in itself, and what it says."""
+    """What is wrong with the content of a line, and its content."""
     try:
         row = orjson.loads(line)
     except ValueError:

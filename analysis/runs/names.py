@@ -1,6 +1,6 @@
-"""The rule for names in a results folder, applied where they come in; ``harness/system/names.py`` has the same.
+"""The rules for names in a results folder, applied on input; ``harness/system/names.py`` has the same rules.
 
-A task, a strategy's label and a device name folders and files and stand in tables and figures, whoever wrote them.
+Tasks, strategy labels and devices name folders and files and appear in tables and figures, whoever wrote them.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ from pathlib import PurePosixPath
 from analysis.errors import AnalysisError
 
 LONGEST = 255
-"""Bytes of a folder's name."""
+"""Length limit of a folder's name in bytes."""
 _TAKEN, _TAKEN_BEGINNING = "ALL", "kernel:"
-"""What tables call all tasks, and those of a kernel."""
+"""The names in tables for all tasks, and for those of a kernel."""
 LAWS = ("exact_random", "exact_random_by_parameter")
-"""What tables and the gate call random search by its exact law."""
+"""The names of random search by its exact law in tables and in the gate."""
 _LAWS_BEGINNINGS = (LAWS[0], "noisy_random")
-"""How the names of all baselines begin that are no runs."""
+"""The beginnings of names of baselines that are not runs."""
 
 
 def name_fault(name: object) -> str:
-    """Why something cannot be the name of a task, strategy or device; empty where it can."""
+    """Why a value cannot be the name of a task, strategy or device; empty if it can."""
     if not isinstance(name, str) or not name:
         return "expected a name"
     if "/" in name or "\\" in name:
@@ -35,7 +35,7 @@ def name_fault(name: object) -> str:
 
 
 def task_fault(task: object) -> str:
-    """The same of a task, which must not be called as tables call several."""
+    """The same for a task, whose name must not be one of several tasks in tables."""
     if fault := name_fault(task):
         return fault
     taken = task == _TAKEN or str(task).startswith(_TAKEN_BEGINNING)
@@ -43,7 +43,7 @@ def task_fault(task: object) -> str:
 
 
 def label_fault(label: object) -> str:
-    """The same of a strategy's label, which must not be called as a baseline that is no runs."""
+    """The same for a strategy's label, which must not be the name of a baseline that is not runs."""
     if fault := name_fault(label):
         return fault
     taken = str(label).startswith(_LAWS_BEGINNINGS)
@@ -51,7 +51,7 @@ def label_fault(label: object) -> str:
 
 
 def place_fault(place: object) -> str:
-    """Why something cannot be a run's place below a results folder; empty where it can."""
+    """Why a value cannot be a run's path below a results folder; empty if it can."""
     if not isinstance(place, str) or not place:
         return "expected a path"
     parts = PurePosixPath(place).parts
@@ -61,11 +61,11 @@ def place_fault(place: object) -> str:
 
 
 def check_names(where: object, task: object, label: object) -> None:
-    """Refuse the names of a run that something of somebody's folder says.
+    """Refuse invalid names of a run that a file states.
 
     Args:
-        where: that file.
-        label: a number counts as the text that it is.
+        where: the file.
+        label: a number counts as text.
 
     Raises:
         AnalysisError: naming the file, the field and the value.
@@ -77,7 +77,7 @@ def check_names(where: object, task: object, label: object) -> None:
 
 
 def check_place(where: object, place: object) -> None:
-    """Refuse what a consolidated file says of where a run lay, if that is outside its folder.
+    """Refuse a run's path in a consolidated file if it lies outside the folder.
 
     Raises:
         AnalysisError: naming the file and the value.
@@ -87,5 +87,5 @@ def check_place(where: object, place: object) -> None:
 
 
 def shown(name: object) -> str:
-    """A name that is none, in a message."""
+    """An invalid name as shown in a message."""
     return repr(name) if len(repr(name)) <= 60 else f"{repr(name)[:57]}..."

@@ -1,4 +1,4 @@
-"""Which of a study's tasks its strategies' defaults were chosen on: numbers of those tasks are no test of them."""
+"""The tasks of a study on which its strategies' defaults were chosen; results on them are not a test."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _MOST_NAMES = 3
 def overlaps(
     runs: pd.DataFrame, protocol: Mapping[str, ConfigDocument], known: Mapping[str, Sequence[str]]
 ) -> dict[str, list[str]]:
-    """The tasks of the study that each strategy's defaults were chosen on; strategies without any are left out.
+    """The tasks of the study on which each strategy's defaults were chosen, without strategies that have none.
 
     Args:
-        runs, protocol: as of :class:`analysis.runs.load.Study`.
-        known: patterns of tasks by ``_target_``, for runs whose config.yaml does not say.
+        runs, protocol: as in :class:`analysis.runs.load.Study`.
+        known: ``_target_`` to patterns of tasks, for runs whose config.yaml does not say.
     """
     found: dict[str, list[str]] = {}
     for strategy, own in runs.groupby("strategy", sort=True):
@@ -38,7 +38,7 @@ def _named(task: str, patterns: Sequence[str]) -> bool:
 
 
 def overlap_sentences(runs: pd.DataFrame, chosen: Mapping[str, Sequence[str]]) -> list[str]:
-    """A sentence per group of strategies with the same tasks."""
+    """One sentence per group of strategies with the same tasks."""
     groups: dict[tuple[str, ...], list[str]] = {}
     for strategy, tasks in chosen.items():
         groups.setdefault(tuple(tasks), []).append(strategy)

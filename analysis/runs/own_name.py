@@ -1,4 +1,4 @@
-"""Whether config.yaml speaks of the run in whose place it lies: ``harness/run/own_name.py`` says the same."""
+"""Check that config.yaml belongs to the run in whose directory it lies, as ``harness/run/own_name.py`` does."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from analysis.runs.documents import load_yaml, read_text
 
 
 def misnamed(directory: Path) -> str:
-    """What config.yaml says of another task, strategy or seed than its place, in a few words; empty where it fits.
+    """How config.yaml differs from its directory in task, strategy or seed, in a few words; empty if it does not.
 
-    A folder that is linked may be named either way; what is not ``TASK/LABEL/seed-N`` has no name to differ from. Of
-    thousands of runs each is as it was written, for which no YAML need be read.
+    A linked folder may have either name; a path other than ``TASK/LABEL/seed-N`` has no name to compare. Most of
+    thousands of runs are as they were written, for which no YAML need be parsed.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: config.yaml cannot be read.
     """
     *_, task, label, place = ("", "", *directory.parts)
     seed = place.removeprefix(contract.SEED_PREFIX)

@@ -1,4 +1,4 @@
-"""The runs below folders that ended, read once each: from their directories, or from a consolidated file."""
+"""Read each ended run below folders once: from its directory, or from a consolidated file."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from analysis.runs.version import check_plans, check_run_version
 
 
 def _check_exists(path: Path) -> None:
-    """Make sure that a folder of runs is there.
+    """Make sure that a folder of runs exists.
 
     Raises:
-        AnalysisError: it is not.
+        AnalysisError: it does not.
     """
     if not path.exists():
         raise AnalysisError(f"{path}: no such file or directory: expected a folder of runs")
@@ -28,9 +28,9 @@ def _check_exists(path: Path) -> None:
 
 
 def read_logs(paths: Sequence[str | Path]) -> tuple[list[RunLog], dict[Path, str], dict[str, Any]]:
-    """The runs below ``paths`` that ended, each once; directories that turned out to be damaged; one run's environment.
+    """The ended runs below ``paths``, each once; directories that turned out to be damaged; one run's environment.
 
-    A run that broke down is among them with what it spent, where it left its log.
+    Failed runs with a log are included with what they spent.
 
     Raises:
         AnalysisError: no such folder, a file is damaged, or a newer NearOpt wrote one.
@@ -39,7 +39,7 @@ def read_logs(paths: Sequence[str | Path]) -> tuple[list[RunLog], dict[Path, str
 
 
 def read_surveyed(surveys: Sequence[Survey]) -> tuple[list[RunLog], dict[Path, str], dict[str, Any]]:
-    """As :func:`read_logs`, where it was looked at already."""
+    """As :func:`read_logs`, for folders already surveyed."""
     logs: dict[Path, RunLog] = {}
     damaged: dict[Path, str] = {}
     environment: dict[str, Any] = {}
@@ -67,7 +67,7 @@ def read_surveyed(surveys: Sequence[Survey]) -> tuple[list[RunLog], dict[Path, s
 
 
 def joined(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
-    """The environment of runs of two places: the first's, with the first start and the last of both."""
+    """The environment of runs from two places: the first's, with the first and last start of both."""
     if not one or not other:
         return dict(one or other)
     times = (contract.STARTED, contract.LAST_STARTED)
@@ -79,12 +79,12 @@ def joined(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _has_failed(directory: Path) -> bool:
-    """By its own word; one that is being tried again is running."""
+    """Whether the directory has FAILED; a run that is being retried counts as running."""
     return (directory / contract.FAILED).exists() and run_state(directory).state is State.FAILED
 
 
 def find_run_directories(path: Path) -> tuple[list[Path], list[Path]]:
-    """Run directories at any depth, resolved and sorted: those with DONE, and those that look unfinished.
+    """Find run directories at any depth, resolved and sorted: those with DONE, and those that look unfinished.
 
     Raises:
         AnalysisError: a newer NearOpt made an unfinished one or a plan.
@@ -94,7 +94,7 @@ def find_run_directories(path: Path) -> tuple[list[Path], list[Path]]:
     for directory, inner, files in folders(path):
         begun = directory.name.startswith(contract.SEED_PREFIX)
         if contract.CONFIG not in files or not (begun or contract.DONE in files):
-            continue  # a bundle's config.yaml lies beside tasks
+            continue  # the config.yaml of a bundle lies beside tasks
         inner.clear()
         if contract.DONE in files:
             finished.append(directory)

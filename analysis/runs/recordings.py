@@ -25,15 +25,15 @@ from analysis.runs.run_directory import first_line, read_parquet
 from analysis.statistics.readings import Readings, readings
 
 _TELLING = (contract.LATENCY_MS, contract.ORACLE_MS, contract.COMPILE_S, contract.BENCHMARK_S)
-"""What tells two rows of a table apart."""
+"""The columns that distinguish two rows of a table."""
 
 
 @dataclass(frozen=True)
 class Reference:
-    """A task's recorded table, the file it is from, and what is known of the recording.
+    """A task's recorded table, its file, and facts about the recording.
 
     Attributes:
-        samples: the file with the recorded samples of these rows; ``None`` where there is none.
+        samples: the file with the recorded samples of these rows; ``None`` without one.
     """
 
     path: Path
@@ -46,8 +46,8 @@ class Reference:
 def references(runs: pd.DataFrame, library: Library) -> dict[str, Reference]:
     """The table of each task in ``runs`` (columns task, path, coverage, landscape); tasks without any are absent.
 
-    A table that an older NearOpt wrote, without ``draw_probability``, gets it from the library where that has the same
-    landscape file.
+    A table by an older NearOpt, without ``draw_probability``, gets it from the library if that has the same landscape
+    file.
 
     Raises:
         AnalysisError: a table is damaged, or two folders hold different recordings of one task.
@@ -81,7 +81,7 @@ def references(runs: pd.DataFrame, library: Library) -> dict[str, Reference]:
 
 
 def _same(one: pd.DataFrame, other: pd.DataFrame) -> bool:
-    """Whether two tables are of one recording; an older one may lack a column."""
+    """Whether two tables are of the same recording; an older one may lack a column."""
     newer = [contract.DRAW_PROBABILITY]
     if all(name in table for name in newer for table in (one, other)):
         return one.equals(other)
@@ -96,10 +96,10 @@ def _with_probabilities(table: pd.DataFrame, known: pd.Series[float] | None) -> 
 
 
 def _check_digest(path: Path, expected: object) -> None:
-    """Refuse a table of which a bit flipped: it would be read as other numbers.
+    """Refuse a table with a flipped bit, which would be read as other numbers.
 
     Raises:
-        AnalysisError: it is not the one that its note speaks of.
+        AnalysisError: its digest differs from that in its note.
     """
     if isinstance(expected, str) and path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() != expected:
         again = "the sweep that made it writes it again"
@@ -111,7 +111,7 @@ def _parent(path: str) -> str:
 
 
 def _beside(folder: str) -> Path | None:
-    """reference.parquet of a strategy's folder or the task's above it."""
+    """The reference.parquet of a strategy's folder, or of the task's folder above it."""
     candidates = (parent / contract.REFERENCE for parent in (Path(folder), Path(folder).parent))
     return next((candidate for candidate in candidates if candidate.exists()), None)
 
@@ -126,7 +126,7 @@ def read_table(path: Path) -> pd.DataFrame:
 
 
 def ordered(table: pd.DataFrame) -> pd.DataFrame:
-    """Rows by what is recorded of them, whatever the file's order: simulated baselines draw rows by number."""
+    """Sort rows by their recorded values, because simulated baselines draw rows by number."""
     known = (*COSTS, contract.DRAW_PROBABILITY)
     recorded = [contract.LATENCY_MS, contract.ORACLE_MS, *(name for name in known if name in table)]
     table = table.astype({contract.STATUS: "str", **dict.fromkeys(recorded, "float64")})
@@ -135,10 +135,10 @@ def ordered(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def read_readings(path: Path, table: pd.DataFrame) -> Readings:
-    """The recorded samples of the rows of ``table``, from a file that holds the same rows in any order.
+    """The recorded samples of the rows of ``table``, from a file with the same rows in any order.
 
     Raises:
-        AnalysisError: it holds other rows.
+        AnalysisError: the file has other rows.
     """
     rows = matching_rows(path, table)
     if rows is None:
@@ -148,10 +148,10 @@ def read_readings(path: Path, table: pd.DataFrame) -> Readings:
 
 
 def matching_rows(path: Path, table: pd.DataFrame) -> NDArray[np.intp] | None:
-    """For each row of ``table`` its place in the file; ``None`` where the file is another recording.
+    """For each row of ``table``, its position in the file; ``None`` if the file is another recording.
 
-    The harness keeps rows in the canonical order of their space, a landscape file in the order of measuring. Rows are
-    told apart by latency and costs, which repeat only among failures, and those have no samples.
+    The harness keeps rows in the canonical order of their space, a landscape file in the order of measurement. Rows are
+    identified by latency and costs, which repeat only among failures, and those have no samples.
     """
     names = [name for name in _TELLING if name in table]
     theirs = read_parquet(path, names, []).to_pandas()
@@ -180,7 +180,7 @@ def _samples(path: Path, table: pd.DataFrame, library: Path | None) -> Path | No
 
 
 def landscape_reference(path: Path, tables: Callable[[Path], pd.DataFrame] | None) -> Reference:
-    """A landscape file, read by whoever knows its space where somebody does.
+    """Read a landscape file, with ``tables`` if given, which knows its space.
 
     Raises:
         AnalysisError: it is damaged.
@@ -197,7 +197,7 @@ def landscape_reference(path: Path, tables: Callable[[Path], pd.DataFrame] | Non
 
 
 def read_facts(path: Path) -> dict[str, Any]:
-    """What the harness notes about a recording beside its table; empty where there is no such file."""
+    """The facts that the harness stored about a recording beside its table; empty without such a file."""
     try:
         document = load_yaml(read_text(path))
     except (OSError, ValueError, yaml.YAMLError):

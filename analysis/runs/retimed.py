@@ -1,4 +1,4 @@
-"""Live runs judged by ``RESULTS/<task>/retimed.parquet``, which ``nearopt retime`` writes, where there is one."""
+"""Judge live runs by ``RESULTS/<task>/retimed.parquet``, which ``nearopt retime`` writes, if there is one."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from analysis.runs.run_directory import RunLog, is_live, read_parquet
 
 
 def with_retimed(logs: Sequence[RunLog]) -> list[RunLog]:
-    """The runs, with the true latencies of live ones from the re-timing of their task.
+    """The runs, with the true latencies of live runs from the re-timing of their task.
 
     Raises:
-        AnalysisError: the file is damaged, or knows fewer evaluations of a run than it has.
+        AnalysisError: the file is damaged, or lacks evaluations of a run.
     """
     table = cache(_table)
     beside = contract.RETIMED
@@ -41,7 +41,7 @@ def _judged(log: RunLog, retimed: tuple[Path, pd.DataFrame] | None) -> RunLog:
     name = (str(log.config["strategy"]["label"]), int(log.config["seed"]))
     if name not in frame.index:
         if not ok.any() or log.ended == contract.ENDED_FAILED:
-            return log  # no run that broke down is timed again: it is a miss anyway
+            return log  # failed runs are not re-timed, since they are misses anyway
         raise AnalysisError(f"{path}: nothing about {name[0]} seed {name[1]}: run nearopt retime again")
     rows = frame.loc[[name]]
     oracle = np.full(len(ok), np.nan)

@@ -1,4 +1,4 @@
-"""The rules of a run that end evaluations early, by its config.yaml, as one word that can be compared."""
+"""The rules of a run that end evaluations early, from its config.yaml, as a comparable string."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def told_rules(path: Path, config: Mapping[str, Any]) -> str:
     """``none``, or the options of the rules that are on as JSON.
 
     Raises:
-        AnalysisError: they are none that this version knows; ``path`` is the run's directory.
+        AnalysisError: this version does not know the rules; ``path`` is the run's directory.
     """
     said = config.get("rules")
     if said is None:
@@ -34,10 +34,10 @@ def told_rules(path: Path, config: Mapping[str, Any]) -> str:
 
 @lru_cache(maxsize=64)
 def rules_of(told: str) -> Rules | None:
-    """The rules that :func:`told_rules` told; ``None``: there are none."""
+    """The rules in a string of :func:`told_rules`; ``None`` if there are none."""
     return None if told == NO_RULES else Rules(**json.loads(told))
 
 
 def rules_words(told: str) -> str:
-    """``compile_factor=2 sample_error=0.01``; empty without rules."""
+    """The rules as ``compile_factor=2 sample_error=0.01``; empty without rules."""
     return "" if told == NO_RULES else " ".join(f"{name}={value:g}" for name, value in json.loads(told).items())

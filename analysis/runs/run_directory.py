@@ -26,7 +26,7 @@ from analysis.runs.rules import told_rules
 from analysis.runs.version import check_run_version, check_version
 
 MAX_VALUES = 200_000_000
-"""Of a Parquet file: a kilobyte of repetitions stands for more than any machine holds."""
+"""Limit on the values of a Parquet file: a kilobyte of repetitions may expand beyond any memory."""
 
 
 def read_config(path: Path) -> ConfigDocument:
@@ -47,7 +47,7 @@ def read_config(path: Path) -> ConfigDocument:
 
 
 def is_live(config: ConfigDocument) -> bool:
-    """Whether a run measured on a device, by its config.yaml."""
+    """Whether a run was measured on a device, by its config.yaml."""
     return str((config.get("backend") or {}).get("kind", "")) == "live"
 
 
@@ -58,15 +58,15 @@ def streams_of(config: ConfigDocument) -> int:
 
 @dataclass(frozen=True)
 class RunLog:
-    """One run as it was written: a finished one, or one that broke down after it had spent something.
+    """One run as it was written: a finished run, or one that failed after spending something.
 
     Attributes:
         path: its directory.
         config: config.yaml.
-        ended: why it ended, from DONE; ``failed`` where there is FAILED instead.
-        columns: ``ok``, the contract's ``REQUIRED_NUMBERS``, and of its ``OPTIONAL_NUMBERS`` what was logged; in order.
-            [evaluations]
-        repairs: evaluations whose configuration was repaired.
+        ended: why it ended, from DONE; ``failed`` if there is FAILED instead.
+        columns: ``ok``, the contract's ``REQUIRED_NUMBERS``, and those of ``OPTIONAL_NUMBERS`` that were logged; in
+            order. [evaluations]
+        repairs: number of evaluations with a repaired configuration.
     """
 
     path: Path
@@ -82,12 +82,12 @@ class RunLog:
 
     @property
     def name(self) -> tuple[str, str, int]:
-        """The same and the seed."""
+        """Task, strategy label and seed, by its configuration."""
         return *self.cell, self.config["seed"]
 
 
 def read_run(directory: Path) -> RunLog:
-    """Read a run directory with DONE of which nothing is damaged (:func:`analysis.runs.damage.damage`).
+    """Read an undamaged run directory with DONE (:func:`analysis.runs.damage.damage`).
 
     Raises:
         AnalysisError: a file is missing or damaged, or a newer NearOpt wrote it.
@@ -101,8 +101,7 @@ def read_run(directory: Path) -> RunLog:
 
 
 def read_failed(directory: Path) -> RunLog | None:
-    """A run directory with FAILED of which nothing is damaged: what it spent until then, by its log; ``None`` where
-    there is no log of it.
+    """Read an undamaged run directory with FAILED: what it spent, by its log; ``None`` without a log.
 
     Raises:
         AnalysisError: its configuration is damaged, or a newer NearOpt wrote it.
@@ -124,7 +123,7 @@ def read_failed(directory: Path) -> RunLog | None:
 
 
 def read_evaluations(path: Path) -> dict[str, NDArray[Any]]:
-    """One run's evaluations in order of ``index``, with ``ok`` for the status."""
+    """Read a run's evaluations in order of ``index``, with ``ok`` for the status."""
     table = read_parquet(path, contract.EVALUATION_COLUMNS, contract.OPTIONAL_EVALUATION_COLUMNS)
     if table.num_rows == 0:
         raise AnalysisError(f"{path.parent}: {path.name} has no row: expected at least one evaluation")
@@ -221,7 +220,10 @@ def _schedule(config: Mapping[str, Any]) -> str:
 
 
 def _source(config: Mapping[str, Any]) -> str:
-    """Sizes and tasks that the strategy learnt from, as JSON; which part of them may go by the seed. Empty without."""
+    """The sizes and tasks from which the strategy learnt, as JSON; empty without.
+
+    Which part is used may depend on the seed.
+    """
     source = config.get("source")
     if not isinstance(source, Mapping):
         return ""

@@ -1,4 +1,4 @@
-"""Where the tuning clock of live runs goes, and what the harness takes beside it."""
+"""How live runs spend their tuning time, and the harness's overhead."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ _SUMMED = ("clock_s", *(f"{part}_s" for part in PARTS), "compile_cpu_s", "worker
 def run_split(
     evaluations: Mapping[str, Any], batch: int, charge_ask: bool, workers: int = 1, overlapped: bool = False
 ) -> dict[str, float] | None:
-    """Seconds of one run by what they were spent on; ``None`` where its log lacks the costs.
+    """The seconds of a run by what they were spent on; ``None`` if its log lacks the costs.
 
     ``ask_s``, ``tell_s``, ``compile_s``, ``verify_s`` and ``benchmark_s`` add up to ``clock_s``, the tuning clock at
-    the end of the last tell, ask and tell included. The one GPU verifies and benchmarks one configuration at a time;
-    the rest of the clock it waits for compiles, so that is their part, however many overlap (``compile_cpu_s``: what
-    they took together). ``overhead_s`` is real time less ``clock_s``: nan where ``wall_s`` is not known throughout,
-    and negative where the clock charged more than passed. ``alias_s``: verification and benchmark that were charged to
-    configurations with the machine code of another one, and not spent. ``worker_s`` is the clock times the compile
-    workers: of that they compiled for ``compile_cpu_s`` and idled for the rest. In an asynchronous run thinking
-    overlaps with both, so ``ask_s`` and ``tell_s`` are 0 there, and what nobody else filled is in ``compile_s``.
+    the end of the last tell, ask and tell included. The GPU verifies and benchmarks one configuration at a time; for
+    the rest of the clock it waits for compiles, which is ``compile_s`` however many overlap (``compile_cpu_s``: their
+    total). ``overhead_s`` is wall time minus ``clock_s``: nan unless ``wall_s`` is known throughout, and negative if
+    the clock charged more than the elapsed time. ``alias_s``: verification and benchmark charged to, but not spent on,
+    configurations with the machine code of another one. ``worker_s`` is the clock times the number of compile workers,
+    which compiled for ``compile_cpu_s`` and idled for the rest. In an asynchronous run ask and tell overlap with both,
+    so ``ask_s`` and ``tell_s`` are 0 there, and the remaining time is in ``compile_s``.
 
     Args:
         evaluations: columns in order, with ``clock_end_s`` and ``LOGGED`` as far as present. [evaluations] each
         batch: the most configurations asked at once.
-        charge_ask: whether the clock holds ask and tell.
-        workers: compile workers.
-        overlapped: it is an asynchronous run.
+        charge_ask: whether the clock includes ask and tell.
+        workers: number of compile workers.
+        overlapped: whether the run is asynchronous.
     """
     if any(name not in evaluations for name in NEEDED):
         return None
@@ -72,9 +72,9 @@ def run_split(
 
 
 def _last_tell(ask_and_tell: NDArray[np.float64], batch: int) -> float:
-    """Seconds of the last tell: it comes after the last ``clock_end_s``, so the log's clock lacks it.
+    """The seconds of the last tell, which comes after the last ``clock_end_s`` and so is not in the log's clock.
 
-    A batch shares its ask and its tell equally, which is how the last one is told from those before.
+    A batch shares its ask and its tell equally, which identifies the last one.
     """
     last = ask_and_tell[-batch:]
     same = (last == last[-1]).all(axis=1)[::-1]
@@ -82,22 +82,22 @@ def _last_tell(ask_and_tell: NDArray[np.float64], batch: int) -> float:
 
 
 def by_task_and_strategy(runs: pd.DataFrame, splits: pd.DataFrame, group: str = "task") -> pd.DataFrame:
-    """Sums over seeds, and shares of the tuning clock. A row per task and strategy that has a split.
+    """Sums over seeds, and shares of the tuning clock. One row per task and strategy with a split.
 
     Args:
-        runs, splits: of :class:`analysis.runs.load.Study`.
+        runs, splits: from :class:`analysis.runs.load.Study`.
         group: ``task``, or ``kernel`` to pool the tasks of each.
 
     Returns:
         Columns ``group``, strategy, runs, what :func:`run_split` gives, a ``<part>_share`` for each of ``PARTS``,
         utilisation: the share of all compile workers' time in which they compiled, timed_runs (those with wall_s) and
-        overhead_share: overhead over the clock, both of the timed runs alone.
+        overhead_share: overhead over the clock, both over only the timed runs.
     """
     return _summed(runs, splits, [group, "strategy"])
 
 
 def overhead_by_strategy(runs: pd.DataFrame, splits: pd.DataFrame) -> dict[str, float]:
-    """Harness overhead over the tuning clock, all runs of a strategy together; nan where none logged wall_s."""
+    """Harness overhead over the tuning clock, over all runs of a strategy; nan if none logged wall_s."""
     table = _summed(runs, splits, ["strategy"])
     return {str(name): float(share) for name, share in zip(table["strategy"], table["overhead_share"], strict=True)}
 

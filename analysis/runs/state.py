@@ -1,4 +1,4 @@
-"""Which state a run is in, by its directory alone. ``harness/run/state.py`` says the same of the same."""
+"""The state of a run, from its directory alone; ``harness/run/state.py`` implements the same rules."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from analysis.runs.documents import read_bytes, read_json, without_waiting
 from analysis.runs.version import check_run_version
 
 _LONGEST = 2000
-"""Characters of a message."""
+"""Length limit of a message in characters."""
 
 
 class State(StrEnum):
-    """Of a run, or of an attempt at one that counts nowhere; ARCHITECTURE.md says what each is."""
+    """The state of a run, or of an attempt that does not count; ARCHITECTURE.md defines each."""
 
     DONE = "done"
     RUNNING = "running"
@@ -35,7 +35,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, order=True)
 class Name:
-    """A run by the names of its directory."""
+    """A run, named by its directory."""
 
     task: str
     label: str
@@ -43,18 +43,18 @@ class Name:
 
     @property
     def place(self) -> Path:
-        """Its directory below the results folder."""
+        """The run's directory below the results folder."""
         return Path(self.task) / self.label / f"{contract.SEED_PREFIX}{self.seed}"
 
 
 @dataclass(frozen=True, order=True)
 class CountedRun:
-    """One run, or one attempt that is superseded.
+    """A run, or a superseded attempt.
 
     Attributes:
-        message: why it failed, what of it is damaged, or what superseded it; one line.
-        directory: where it lies, or lay before a consolidated file held it; empty of a missing one.
-        unverified: what it logged has no checks, since an older NearOpt wrote it.
+        message: why it failed, what is damaged, or what superseded it; one line.
+        directory: its directory, or the former one if it is in a consolidated file; empty for a missing run.
+        unverified: whether its log has no checksums, since an older NearOpt wrote it.
     """
 
     run: Name
@@ -65,7 +65,7 @@ class CountedRun:
 
 
 def name_of(directory: Path) -> Name | None:
-    """By its place; ``None`` where it is no ``TASK/LABEL/seed-N``."""
+    """The name of a run by its path; ``None`` if that is not ``TASK/LABEL/seed-N``."""
     number = directory.name.removeprefix(contract.SEED_PREFIX)
     if number == directory.name or not is_number(number) or len(directory.parts) < 3:
         return None
@@ -73,22 +73,22 @@ def name_of(directory: Path) -> Name | None:
 
 
 def is_number(text: str) -> bool:
-    """Of a seed: digits, and not those that have no value."""
+    """Whether a text is a seed: decimal digits."""
     return text.isascii() and text.isdigit()
 
 
 def run_state(directory: Path, deep: bool = True) -> CountedRun:
-    """The state of the run in ``directory``, which is there.
+    """The state of the run in the existing ``directory``.
 
     Args:
-        deep: look into the evaluations of a finished run too.
+        deep: also check the evaluations of a finished run.
 
     Raises:
         AnalysisError: a newer NearOpt made it.
     """
     name = name_of(directory) or Name(directory.parent.parent.name, directory.parent.name, 0)
     check_run_version(directory)
-    running = held(directory)  # first: a run that ends meanwhile has its DONE
+    running = held(directory)  # checked first, so that a run that ends meanwhile has its DONE
     wrong = damage(directory, deep)
     if not wrong and (directory / contract.DONE).exists():
         return CountedRun(name, State.DONE, "", str(directory))
@@ -103,7 +103,7 @@ def run_state(directory: Path, deep: bool = True) -> CountedRun:
 
 
 def held(directory: Path) -> bool:
-    """Whether a process seems to write there now: ``.lock`` is taken, or ``.owner`` of another machine is fresh."""
+    """Whether a process seems to be writing there: ``.lock`` is held, or ``.owner`` of another machine is fresh."""
     try:
         with FileIO(str(directory / contract.LOCK), "r", opener=without_waiting) as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -118,7 +118,7 @@ def held(directory: Path) -> bool:
 
 
 def set_aside(directory: Path) -> list[str]:
-    """The names of what lies in a run's directory of earlier attempts at it, sorted."""
+    """The sorted names of earlier attempts in a run's directory."""
     try:
         with os.scandir(directory) as entries:
             return sorted(entry.name for entry in entries if entry.name.startswith(contract.ABORTED_PREFIX))
@@ -130,8 +130,7 @@ _HASHES = re.compile(rb"^(config_hash|code_digest):[ \t]*['\"]?([^\s'\"]+)", re.
 
 
 def identity(directory: Path) -> tuple[str, str]:
-    """``config_hash`` and ``code_digest`` of the run in a directory, empty where it does not say; read as lines, for
-    there may be thousands."""
+    """``config_hash`` and ``code_digest`` of the run in a directory, empty if unknown; read as lines to be fast."""
     try:
         found = dict(_HASHES.findall(read_bytes(directory / contract.CONFIG)))
     except OSError:

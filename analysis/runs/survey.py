@@ -1,4 +1,4 @@
-"""One walk over a folder: where runs lie in it, what was planned for it, and what cannot be looked into."""
+"""One walk over a folder: its runs, its plans, and what cannot be read."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from analysis.runs.version import check_plans, check_version
 
 @dataclass(frozen=True)
 class Collection:
-    """A folder with a consolidated file, and what that adds to the run directories below the folder.
+    """A folder with a consolidated file, and the run directories below it.
 
     Attributes:
-        prefix: of the places in the file that the survey asks for; empty for all.
-        directories: of runs, by their places below the folder.
+        prefix: prefix of the requested paths in the file; empty for all.
+        directories: run directories by their paths below the folder.
     """
 
     root: Path
@@ -38,13 +38,13 @@ class Collection:
 
 @dataclass(frozen=True)
 class Survey:
-    """What lies below a path.
+    """What a walk below a path found.
 
     Attributes:
-        directories: resolved, whatever has the place and name of a run's directory.
-        roots: results folders with plans, that it lies in or that lie in it.
-        collections: the nearest at or above the path, and those in it.
-        faults: folders that cannot be looked into, a sentence each.
+        directories: everything with the place and name of a run's directory, resolved.
+        roots: results folders with plans, above or below the path.
+        collections: the nearest one at or above the path, and those below it.
+        faults: one sentence for each unreadable folder.
     """
 
     path: Path
@@ -55,7 +55,7 @@ class Survey:
 
 
 def survey(path: Path) -> Survey:
-    """Look below ``path``."""
+    """Walk over the folders below ``path``."""
     top = path.resolve()
     roots = [folder for folder in (top, *top.parents[:3]) if (folder / contract.PLANNED).is_dir()]
     gathered = [folder for folder in (top, *top.parents[:3]) if (folder / contract.CONSOLIDATED).exists()][:1]
@@ -86,7 +86,7 @@ def survey(path: Path) -> Survey:
 
 
 def _collections(top: Path, roots: list[Path], directories: list[Path]) -> tuple[Collection, ...]:
-    """Every directory belongs to the innermost of the folders that it lies in."""
+    """Assign every directory to the innermost folder that contains it."""
     own: dict[Path, dict[str, Path]] = {root: {} for root in roots}
     for directory in directories:
         inside = [root for root in roots if directory.is_relative_to(root)]
@@ -100,10 +100,10 @@ def _collections(top: Path, roots: list[Path], directories: list[Path]) -> tuple
 
 
 def planned(root: Path) -> tuple[set[Name], list[Path]]:
-    """Every run that some sweep planned for a results folder, and the plans that cannot be read.
+    """All runs that sweeps planned for a results folder, and the plans that cannot be read.
 
     Raises:
-        AnalysisError: a newer NearOpt made one.
+        AnalysisError: a newer NearOpt made a plan.
     """
     check_plans(root)
     runs: set[Name] = set()
@@ -123,7 +123,7 @@ def planned(root: Path) -> tuple[set[Name], list[Path]]:
 
 
 def asked_for(root: Path, run: Name, path: Path) -> bool:
-    """Whether a run of ``root`` is one of those that ``path`` asks for: all, or those of a task, strategy or seed."""
+    """Whether ``path`` includes a run of ``root``: all runs, or those of a task, strategy or seed."""
     with suppress(ValueError):
         wanted = path.resolve().relative_to(root).parts
         stem = run.task.removesuffix(contract.ANY_DEVICE)
@@ -135,9 +135,9 @@ def asked_for(root: Path, run: Name, path: Path) -> bool:
 
 
 def missing(plans: Mapping[Name, Path], present: set[Name]) -> dict[Name, Path]:
-    """Planned runs that are not there, with their results folder.
+    """The planned runs that do not exist, with their results folder.
 
-    A plan for any device is met by a run on one, and named after the only one.
+    A plan for any device is met by a run on any device, and named after the only device if there is one.
     """
     devices: dict[str, set[str]] = {}
     for run in present:

@@ -1,7 +1,7 @@
-"""Names of files that are being written, and how what a killed process left of them goes away.
+"""Names of temporary files, and the removal of those that a killed process left.
 
-A name says which machine and process writes, so that the next writer in the same folder can tell what is left over from
-what another one is at. ``harness/system/temporaries.py`` makes and reads the same names.
+A name contains the machine and process that write, so that the next writer in the same folder can distinguish leftovers
+from files in use. ``harness/system/temporaries.py`` makes and reads the same names.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from pathlib import Path
 from analysis.runs import contract
 
 _NAME = re.compile(r"\..+\.(?:([0-9a-f]{8})-)?([0-9]{1,10})-[0-9a-f]{8}\.tmp", re.DOTALL)
-"""Machine, process and a word by chance; older names say no machine. Nobody else's temporary files are called so."""
+"""Machine, process and a random word; older names lack the machine. Other programs do not use such names."""
 _OLDER = re.compile(rf"\.{re.escape(contract.CONSOLIDATED)}\.([0-9]{{1,10}})")
-"""What a consolidated file was called while it was written, by an older NearOpt."""
+"""The temporary name of a consolidated file in an older NearOpt."""
 _LONGEST = 100
-"""Characters of the file's own name: a folder has room for 255 bytes."""
+"""Length limit of the file's own part of the name, as a file system allows 255 bytes."""
 _SKEW_S = 60.0
-"""A process that began so long after a file was touched did not write it: it has the number of another."""
+"""A process that began this many seconds after a file was touched did not write it; its number was reused."""
 
 
 def temporary(file: Path) -> Path:
-    """A fresh hidden sibling of ``file``."""
+    """A new hidden sibling path of ``file``."""
     token = secrets.token_hex(4)
     return file.with_name(f".{_short(file.name)}.{machine()}-{os.getpid()}-{token}.tmp")
 
@@ -40,7 +40,7 @@ def _short(name: str) -> str:
 
 @lru_cache(maxsize=1)
 def machine() -> str:
-    """Tells apart those who do not see each other's processes: machines, and containers of one machine."""
+    """An identifier of the machine, or container, whose processes are visible."""
     try:
         numbers = str(Path("/proc/self/ns/pid").readlink())
     except OSError:
@@ -56,10 +56,10 @@ def _kernel() -> str:
 
 
 def remove_left_over(folder: Path) -> None:
-    """Remove our temporary files in ``folder`` whose process has ended; of other machines', those that were not touched
-    for a lease's time.
+    """Remove our temporary files in ``folder`` whose process has ended, and those of other machines untouched for a
+    lease's time.
 
-    What cannot be removed, or looked into, stays: that is no reason for a command to fail.
+    Files that cannot be removed or read stay, because that is no reason for a command to fail.
     """
     with suppress(OSError):
         with os.scandir(folder) as entries:
@@ -71,7 +71,7 @@ def remove_left_over(folder: Path) -> None:
 
 
 def _told(name: str) -> tuple[str, int] | None:
-    """Machine, empty where the name says none, and process; ``None`` of a file that is not ours."""
+    """The machine (empty if the name has none) and process of a temporary file; ``None`` for other files."""
     said = _NAME.fullmatch(name)
     if said is not None:
         return said[1] or "", int(said[2])
@@ -89,7 +89,7 @@ def _left_over(file: Path, said: tuple[str, int]) -> bool:
 
 
 def _written_by(pid: int, touched_s: float) -> bool:
-    """Whether a process is alive that can have touched a file then."""
+    """Whether a live process can have touched a file at that time."""
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):
@@ -101,7 +101,7 @@ def _written_by(pid: int, touched_s: float) -> bool:
 
 
 def _began_s(pid: int) -> float | None:
-    """When a process began, by this machine's clock; ``None`` where that is not known."""
+    """When a process began, by this machine's clock; ``None`` if unknown."""
     try:
         ticks = int(Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19])
         booted = re.search(r"^btime (\d+)$", Path("/proc/stat").read_text(encoding="utf-8"), re.MULTILINE)
@@ -111,7 +111,7 @@ def _began_s(pid: int) -> float | None:
 
 
 def _now_s(folder: Path) -> float:
-    """By the file server's own clock, which is what files are touched by."""
+    """The time by the file server's clock, which sets modification times."""
     probe = temporary(folder / "now")
     try:
         probe.touch(exist_ok=False)

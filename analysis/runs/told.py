@@ -1,4 +1,4 @@
-"""What an account of a study tells: in numbers, in sentences, and in JSON."""
+"""The account of a study in numbers, in sentences, and in JSON."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from analysis.runs import contract
 from analysis.runs.state import CountedRun, State
 
 _SHOWN = 12
-"""Seeds that are named before the rest is only counted."""
+"""The most seeds to name; the rest are only counted."""
 _PARTS = 3
-"""Pairs of task and strategy that a summary names one by one."""
+"""The most pairs of task and strategy that a summary names one by one."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """The runs of one strategy on one task that are not simply done.
+    """The runs of one strategy on one task, if not all are done.
 
     Attributes:
-        total: all, planned or there.
-        seeds: of those that are not done, by state.
-        messages: of the first that failed or is damaged, by state.
-        unverified: so many failed ones are known by logs without checks.
+        total: the number of runs, planned or existing.
+        seeds: the seeds of runs that are not done, by state.
+        messages: the message of the first failed or damaged run, by state.
+        unverified: the number of failed runs whose logs have no checksums.
     """
 
     task: str
@@ -36,20 +36,20 @@ class Cell:
     unverified: int = 0
 
     def sentences(self) -> Iterator[str]:
-        """What a reader must know of it, a sentence a state."""
+        """Sentences for the reader, one per state."""
         where = f"{self.strategy} on {self.task}"
         for state, seeds in self.seeds.items():
             of = f"{where}: {len(seeds)} of {self.total} {_OF[state]}"
             named = f"seed{'s' * (len(seeds) != 1)} {listed(seeds)}"
             why = f"; {self.messages[state]}" if self.messages.get(state) else ""
             if state is State.FAILED:
-                counted = f"they count as misses that cost what they spent{self._unsure()}"
+                counted = f"they count as misses with what they spent as cost{self._unsure()}"
                 yield f"{of} failed ({named}{why}): {counted}."
             else:
-                yield f"{of} are {state} ({named}): the numbers here know nothing of them{why}."
+                yield f"{of} are {state} ({named}): the numbers here do not include them{why}."
 
     def _unsure(self) -> str:
-        return f" ({self.unverified} by a log without checks, so unverified)" if self.unverified else ""
+        return f" ({self.unverified} by a log without checksums, so unverified)" if self.unverified else ""
 
 
 _OF = {
@@ -73,14 +73,14 @@ class Account:
     """All runs of a study.
 
     Attributes:
-        runs: each once, sorted.
-        planned: whether some sweep left its plan.
-        faults: plans and folders that cannot be read, a sentence each.
-        withheld: (task, strategy) to why none of its numbers is given.
-        superseded: attempts that count nowhere, sorted.
-        codes: of strategies whose runs were made by several versions of the code, how many by which; that of runs
-            that do not say is empty.
-        streams: of every strategy with runs that ended, how many have random streams of which version.
+        runs: each run once, sorted.
+        planned: whether there is a sweep's plan.
+        faults: one sentence for each plan or folder that cannot be read.
+        withheld: (task, strategy) to the reason why its numbers are not given.
+        superseded: attempts that do not count, sorted.
+        codes: for strategies with runs of several versions of the code, the number of runs by version; an unknown
+            version is empty.
+        streams: for every strategy with ended runs, the number of runs by version of the random streams.
     """
 
     runs: tuple[CountedRun, ...] = ()
@@ -92,27 +92,27 @@ class Account:
     streams: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
 
     def totals(self) -> Counter[State]:
-        """How many runs are in which state, and how many attempts are superseded."""
+        """The number of runs in each state, and of superseded attempts."""
         return Counter(run.state for run in (*self.runs, *self.superseded))
 
     def counts(self) -> dict[str, int]:
-        """The same by the states' names, those that occur."""
+        """The same by name of the state, without states that do not occur."""
         return {str(state): count for state, count in sorted(self.totals().items())}
 
     def of(self, state: State) -> list[CountedRun]:
         return [run for run in self.runs if run.state is state]
 
     def tasks(self) -> set[str]:
-        """All that were run or planned, under the names of their directories."""
+        """All tasks that were run or planned, named by their directories."""
         return {run.run.task for run in self.runs}
 
     def begun(self) -> set[str]:
-        """Those of them of which a run is done, or failed after it had spent something that is known."""
+        """The tasks with a run that is done, or that failed with a known cost."""
         ended = [run for run in self.runs if run.state in (State.DONE, State.FAILED)]
         return {run.run.task for run in ended if (run.run.task, run.run.label) not in self.withheld}
 
     def cells(self) -> dict[tuple[str, str], Cell]:
-        """By task and strategy, those that are not simply done."""
+        """The cells whose runs are not all done, by task and strategy."""
         return self._cells
 
     @cached_property
@@ -136,17 +136,17 @@ class Account:
         return not self.cells() and not self.faults
 
     def lacking(self, tasks: Iterable[str], strategy: str) -> dict[State, int]:
-        """How many runs of a strategy on some tasks are in each state but done; 0 where none is."""
+        """The number of runs of a strategy on some tasks in each state other than done; 0 if none."""
         wanted = set(tasks)
         own = [cell for (task, label), cell in self.cells().items() if label == strategy and task in wanted]
         return {state: sum(len(cell.seeds.get(state, ())) for cell in own) for state in OPEN}
 
     def short(self, tasks: Iterable[str], strategy: str) -> str:
-        """What is not done of a strategy on some tasks: ``7 failed, 2 missing``; empty where all is done."""
+        """The runs of a strategy on some tasks that are not done: ``7 failed, 2 missing``; empty if all are done."""
         return ", ".join(f"{count} {state}" for state, count in self.lacking(tasks, strategy).items() if count)
 
     def sentences(self) -> list[str]:
-        """What a reader must know before believing any number; empty where all is done once and by the same code."""
+        """Sentences to read before trusting any number; empty if all runs are done once and by the same code."""
         said = [sentence for cell in self.cells().values() for sentence in cell.sentences()]
         said += [f"{label} on {task}: no number is given: {why}." for (task, label), why in self.withheld.items()]
         said += [*self.faults, *self._of_superseded()]
@@ -154,18 +154,18 @@ class Account:
         return said + [f"{sentence}." for sentence in (self.of_streams(),) if sentence]
 
     def of_codes(self, strategy: str) -> str:
-        """That runs of a strategy in :attr:`codes` were made by several versions of the code, and how many by which."""
+        """The sentence that the runs of a strategy in :attr:`codes` come from several versions of the code."""
         counts = self.codes[strategy]
         parts = [f"{count} by {code[:8]}" for code, count in counts.items() if code]
-        parts += [f"{counts['']} by code that is unknown"] if "" in counts else []
+        parts += [f"{counts['']} by unknown code"] if "" in counts else []
         return f"{strategy}: its {sum(counts.values())} runs were not made by the same code: {', '.join(parts)}"
 
     def versions(self) -> frozenset[int]:
-        """Of the random streams of all runs that ended."""
+        """The versions of the random streams of all ended runs."""
         return frozenset(version for versions in self.streams.values() for version in versions)
 
     def of_streams(self) -> str:
-        """How many runs have random streams of version 1, and whether others have later ones; empty where none has."""
+        """How many runs have random streams of version 1, and whether others have later ones; empty if none has."""
         total = sum(sum(versions.values()) for versions in self.streams.values())
         first = {name: counts[contract.FIRST_STREAMS] for name, counts in self.streams.items()
                  if contract.FIRST_STREAMS in counts}  # fmt: skip
@@ -173,7 +173,7 @@ class Account:
             return ""
         drew = (
             f"random streams of version {contract.FIRST_STREAMS}: one seed draws the same numbers on every task, and "
-            "intervals over exactly these tasks take seeds as clusters (no other numbers do)"
+            "intervals over exactly these tasks treat seeds as clusters (no other numbers do)"
         )
         if self.versions() == {contract.FIRST_STREAMS}:
             return f"All {total} runs have {drew}"
@@ -189,7 +189,7 @@ class Account:
             yield f"{label} on {task}: {len(own)} superseded and not counted ({'the first, ' * (len(own) > 1)}{first})."
 
     def summary(self) -> str:
-        """All of it in one sentence, to stand beside a verdict; empty where all is done."""
+        """The account in one sentence, to put beside a verdict; empty if all runs are done."""
         parts = []
         for (task, label), cell in self.cells().items():
             parts += [
@@ -206,7 +206,7 @@ class Account:
         return f"Not complete: {'; '.join(parts)}."
 
     def document(self) -> dict[str, Any]:
-        """For verdict.json and its like."""
+        """The account for verdict.json and similar files."""
         totals = self.totals()
         return {
             "planned": self.planned,

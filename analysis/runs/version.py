@@ -1,4 +1,4 @@
-"""Files of a newer format are refused, not guessed at. Each says its version; what says none is of version 1."""
+"""Refuse files of a newer format. Each file states its version; without one it is version 1."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from analysis.runs.documents import read_json
 
 _LINE = re.compile(rb"^format_version:[ \t]*([^\r\n]*?)[ \t]*\r?$", re.MULTILINE)
 _AT_MOST = 1024
-"""Bytes of config.yaml that are looked at: the version stands first, so that nothing else need be understood."""
+"""Bytes of config.yaml that are read: the version comes first, so nothing else need be understood."""
 
 
 def check_version(file: Path, version: object) -> None:
-    """Make sure that this NearOpt knows the format of ``file``.
+    """Make sure that this NearOpt supports the format of ``file``.
 
     Args:
-        version: what the file says: a whole number or its digits.
+        version: the version in the file: a whole number or its digits.
 
     Raises:
-        AnalysisError: it is a newer one, or no version at all.
+        AnalysisError: the version is newer, or not a version.
     """
     try:
         number = int(str(version))
@@ -37,13 +37,13 @@ def check_version(file: Path, version: object) -> None:
 
 
 def check_run_version(directory: Path) -> None:
-    """The same for a run's directory, by its config.yaml.
+    """Check the version of a run's directory, by its config.yaml.
 
     Raises:
         AnalysisError: a newer NearOpt made it.
     """
     file = directory / contract.CONFIG
-    with suppress(OSError):  # whoever needs more of it says that it is not readable
+    with suppress(OSError):  # code that needs more of it reports that it is not readable
         if not file.is_file():
             return
         with file.open("rb") as stream:
@@ -53,11 +53,11 @@ def check_run_version(directory: Path) -> None:
 
 
 def check_plans(results: Path) -> None:
-    """The same for the plans of a results folder.
+    """Check the versions of the plans of a results folder.
 
     Raises:
         AnalysisError: a newer NearOpt made one.
     """
     for file in sorted((results / contract.PLANNED).glob("*.json")):
-        with suppress(OSError, ValueError, AttributeError):  # no number depends on a damaged one
+        with suppress(OSError, ValueError, AttributeError):  # no number depends on a damaged plan
             check_version(file, read_json(file).get("version", 1))

@@ -1,6 +1,6 @@
-"""Files of a report, whole or not at all, and what to say when they cannot be written.
+"""Write files of a report atomically, and report write errors clearly.
 
-``harness/system/atomic.py`` does the same, since neither half imports the other.
+``harness/system/atomic.py`` does the same, because the two halves do not import each other.
 """
 
 from __future__ import annotations
@@ -19,38 +19,38 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _STREAMS = frozenset(map(Path, ("/dev", "/dev/fd", "/proc/self/fd")))
-"""Folders of what is written to as it is."""
+"""Folders whose files are written directly."""
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary sibling of ``path`` that takes its place when the block ends without an error, and not before: a
-    full disk must not cost what an earlier report left there.
+    """A temporary sibling of ``path`` that replaces it only when the block ends without an error, so that a full disk
+    does not destroy an earlier report.
 
-    A device or a standard stream is written itself.
+    A device or a standard stream is written directly.
     """
     if _written_itself(path):
         yield path
         return
     remove_left_over(path.parent)
-    written = temporary(path.absolute())  # PyArrow takes a:b/c for an address
+    written = temporary(path.absolute())  # PyArrow would take a:b/c as an address
     try:
         yield written
         written.replace(path)
     except OSError as error:
         raise _of(path, written, error) from None
     finally:
-        with suppress(OSError):  # the disk's error is the one to tell
+        with suppress(OSError):  # the disk's error is the one to report
             written.unlink(missing_ok=True)
 
 
 def _written_itself(path: Path) -> bool:
-    """Whether nothing may take a file's place: ``/dev/null``, ``/dev/stdout``, what a shell calls ``/dev/fd/63``."""
+    """Whether a file must not be replaced: ``/dev/null``, ``/dev/stdout``, or a shell's ``/dev/fd/63``."""
     return path.absolute().parent in _STREAMS or path.is_char_device() or path.is_block_device()
 
 
 def _of(path: Path, written: Path, error: OSError) -> OSError:
-    """An error of the temporary file, told of the file that was meant."""
+    """An error of the temporary file, reported for the intended file."""
     if error.errno is None or error.filename not in (None, str(written)):
         return error
     return OSError(error.errno, os.strerror(error.errno), str(path))
@@ -61,7 +61,7 @@ def writing(path: Path) -> Iterator[None]:
     """Turn the system's errors into one clear line about ``path``.
 
     Raises:
-        AnalysisError: instead of an OSError.
+        AnalysisError: in place of an OSError.
     """
     try:
         yield
@@ -71,7 +71,7 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file, and the folders that it needs.
+    """Write a file and create its folders.
 
     Raises:
         AnalysisError: it cannot be written.
@@ -83,11 +83,11 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """The same of text, in UTF-8."""
+    """Write text in UTF-8, as :func:`write_bytes` does."""
     write_bytes(path, text.encode("utf-8"))
 
 
 def write_csv(frame: pd.DataFrame, path: Path, float_format: str) -> Path:
-    """The same of a table without its index, which no spreadsheet calculates with; returns ``path``."""
+    """Write a table without its index, safe for spreadsheets, as :func:`write_bytes` does; return ``path``."""
     write_text(path, csv_safe(frame).to_csv(index=False, float_format=float_format, lineterminator="\n"))
     return path

@@ -35,12 +35,12 @@ def study(results: Path, streams: list[int]) -> Path:
         (
             [1, 1],
             "All 2 runs have random streams of version 1: one seed draws the same numbers on every task, "
-            "and intervals over exactly these tasks take seeds as clusters (no other numbers do).",
+            "and intervals over exactly these tasks treat seeds as clusters (no other numbers do).",
         ),
         (
             [1, 2, 2],
             "1 of 3 runs have random streams of version 1: one seed draws the same numbers on every task, and "
-            "intervals over exactly these tasks take seeds as clusters (no other numbers do); those of the others are "
+            "intervals over exactly these tasks treat seeds as clusters (no other numbers do); those of the others are "
             "independent (1 of 3 of a).",
         ),
     ],
