@@ -1,7 +1,7 @@
-"""Put a study into a folder, small enough to commit: ``python -m experiments.collect RESULTS… -o FOLDER``.
+"""Put a study into a folder that is small enough to commit: ``python -m experiments.collect RESULTS… -o FOLDER``.
 
-One consolidated Parquet and the tasks' recorded tables stand for the run directories of all RESULTS, of which some may
-be such folders. Costs are rounded to 0.1 ms (compile, ask and tell to 1 ms), the clock to one part in a hundred
+One consolidated Parquet file and the tasks' recorded tables replace the run directories of all RESULTS, some of which
+may be such folders. Costs are rounded to 0.1 ms (compile, ask and tell to 1 ms), the clock to one part in a hundred
 thousand; the wall time of replays is left out, and so are the recorded samples, which the library of landscapes has.
 """
 
@@ -25,7 +25,7 @@ from analysis.runs.run_directory import RunLog
 
 MOST_MIB = 20.0
 LEVEL = 19
-"""Of compression: written once, and carried often."""
+"""Compression level: the file is written once and copied often."""
 
 
 _DIGITS = {
@@ -39,7 +39,7 @@ _CLOCK_BITS = 16
 
 
 def slim(log: RunLog) -> RunLog:
-    """The run without digits that no number of a report needs. True and observed latencies stay as they are."""
+    """Round a run to the digits that reports need. True and observed latencies are unchanged."""
     columns = {name: values for name, values in log.columns.items() if name != contract.WALL_S}
     columns |= {name: np.round(columns[name], digits) for name, digits in _DIGITS.items() if name in columns}
     fraction, exponent = np.frexp(columns[contract.CLOCK_END_S])
@@ -77,7 +77,7 @@ def _falls(values: np.ndarray) -> np.ndarray:
 
 
 def put_reference(task: Path, to: Path) -> None:
-    """The recorded table without its samples, and its facts with the digest of that."""
+    """Write the recorded table without its samples, and its facts with the digest of the table."""
     table = pq.read_table(task / contract.REFERENCE)
     kept = [name for name in table.column_names if name != contract.SAMPLES_MS]
     pq.write_table(table.select(kept), to / contract.REFERENCE, compression="zstd", compression_level=LEVEL)
@@ -124,7 +124,7 @@ def main() -> None:
     slimmer = (lambda log: steps_alone(slim(log))) if arguments.steps else slim
     logs = {"/".join(log.path.parts[-3:]): slimmer(log) for log in chosen}
     if len(logs) < len(chosen):
-        parser.error(f"{len(chosen) - len(logs)} runs lie in several of the folders: expected each once")
+        parser.error(f"{len(chosen) - len(logs)} runs are in several of the folders: expected each once")
     arguments.output.mkdir(parents=True, exist_ok=True)
     results = [path.resolve() for path in arguments.results]
     consolidated.write(arguments.output / contract.CONSOLIDATED, logs, {}, environment, LEVEL)

@@ -1,1 +1,1 @@
-"""Closed forms, estimators and tests that know nothing of studies."""
+"""Closed forms, estimators and tests that are independent of studies."""

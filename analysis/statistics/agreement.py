@@ -26,9 +26,9 @@ class RankTest:
     """One cell: the ranks of a few runs among all, 1 the smallest value.
 
     Attributes:
-        ranks: of the runs under test, among all ``ranks`` and ``others``. [n]
-        others: how many they are compared with.
-        law: chance of each value of twice the rank sum under exchangeability, from 0 up.
+        ranks: the ranks of the runs under test among all runs. [n]
+        others: the number of runs they are compared with.
+        law: probability of each value of twice the rank sum under exchangeability, from 0 up.
     """
 
     ranks: Floats
@@ -42,12 +42,12 @@ class RankTest:
 
     @property
     def excess(self) -> int:
-        """Twice the rank sum less twice its mean n (N + 1) / 2: above 0 where values tend to be larger."""
+        """Twice the rank sum minus twice its mean n (N + 1) / 2; above 0 if values tend to be larger."""
         return round(2 * float(self.ranks.sum())) - len(self.ranks) * (self.size + 1)
 
     @property
     def larger(self) -> float:
-        """Share of pairs in which the run under test is the larger one, ties half: Mann & Whitney's U over n m."""
+        """Share of pairs in which the run under test is larger, ties counted half: Mann & Whitney's U over n m."""
         return 0.5 + 0.5 * self.excess / (len(self.ranks) * self.others)
 
     @property
@@ -95,7 +95,7 @@ def rank_sum_law(ranks: ArrayLike, count: int) -> Floats:
 
 @dataclass(frozen=True)
 class StratifiedTest:
-    """Several cells together: the weighted sum of their rank sums, each less its mean.
+    """A test over several cells: the weighted sum of their rank sums, each minus its mean.
 
     Attributes:
         larger: mean over cells of :attr:`RankTest.larger`.

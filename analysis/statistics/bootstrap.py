@@ -1,7 +1,7 @@
 """Bootstraps of the mean log speedup: seeds alone ("these tasks"), or kernels, shapes and seeds ("new kernels").
 
-Percentile intervals are what most papers show; ``experiments/coverage`` says where they fall short and the t
-intervals of :mod:`analysis.study.aggregate` do not. Both stay, so that a reader can see the difference.
+Most papers show percentile intervals; ``experiments/coverage`` shows where they undercover and the t intervals of
+:mod:`analysis.study.aggregate` do not. Both are available, so that a reader can see the difference.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class TaskRuns:
-    """One strategy's runs on one task, and what random search needs there.
+    """One strategy's runs on one task, and the ERT of random search there.
 
     Attributes:
-        cost: T, or everything spent without a hit. [seeds]
+        cost: T, or the total spent without a hit. [seeds]
         hit: [seeds]
         log_base: log ERT of random search, taken as exact.
         seeds: where runs of one seed share their random streams with those of other tasks; else ``None``. [seeds]
@@ -37,7 +37,7 @@ class TaskRuns:
 
     @property
     def log_speedup(self) -> float:
-        """-inf without a hit."""
+        """The log speedup; -inf without a hit."""
         hits = int(self.hit.sum())
         return self.log_base - float(np.log(self.cost.sum() / hits)) if hits else float("-inf")
 

@@ -1,4 +1,4 @@
-"""Are two things the same to within a margin? Two one-sided t tests of the logarithms of paired ratios, their power.
+"""Equivalence within a margin: two one-sided t tests of the logarithms of paired ratios, and their power.
 
 Not to reject equality shows nothing: few runs reject nothing. Here the burden is turned around (Schuirmann 1987): the
 ratio is *equivalent* to 1 when it is shown to lie above 1 / (1 + margin) and below 1 + margin, each by a one-sided test
@@ -29,7 +29,7 @@ class Equivalence:
     """The paired comparison.
 
     Attributes:
-        pairs: how many ratios.
+        pairs: the number of ratios.
         log: mean of their natural logarithms; nan without any.
         sd: standard deviation of these; nan for fewer than two.
         margin: the ratio may lie between 1 / (1 + margin) and 1 + margin.
@@ -69,12 +69,12 @@ class Equivalence:
 
     @property
     def equivalent(self) -> bool:
-        """Shown to lie within the margins."""
+        """Whether the ratio is shown to lie within the margins."""
         return self.p <= ALPHA
 
     @property
     def different(self) -> bool:
-        """Shown to lie outside them: the whole interval does."""
+        """Whether the ratio is shown to lie outside the margins: the whole interval does."""
         low, high = self.interval()
         return bool(low > 1 + self.margin or high < 1 / (1 + self.margin))
 
@@ -102,7 +102,7 @@ class Equivalence:
         return (
             f"{self.ratio:.3f} [{low:.3f}, {high:.3f}] of {self.pairs} pairs, {self.verdict} within "
             f"±{self.margin:.0%} (p {self.p:.2g}; power at a true ratio of 1: {self.power:.0%}, "
-            f"{POWER:.0%} takes {needed})"
+            f"{POWER:.0%} needs {needed})"
         )
 
 

@@ -46,9 +46,9 @@ class LogEstimate:
 
     Attributes:
         log: natural logarithm of the estimate.
-        se: standard error of ``log``; 0 for an exact number, nan where no interval can be had (one seed).
+        se: standard error of ``log``; 0 for an exact number, nan without an interval (one seed).
         df: degrees of freedom of ``se``; inf for an exact number.
-        bias: how much ``log`` is expected to lie above the truth; intervals and tests take it off.
+        bias: how far ``log`` is expected to lie above the truth; intervals and tests subtract it.
     """
 
     log: float
@@ -64,7 +64,7 @@ class LogEstimate:
         return float(np.exp(self.log))
 
     def interval(self, level: float = LEVEL) -> tuple[float, float]:
-        """Two-sided interval, back on the natural scale; nan, nan where none can be had."""
+        """The two-sided interval on the natural scale; nan, nan without one."""
         if not np.isfinite(self.se):
             return float("nan"), float("nan")
         half = 0.0 if self.se == 0 else _t_quantile(0.5 + level / 2, self.df) * self.se
@@ -87,7 +87,7 @@ def _t_quantile(p: float, df: float) -> float:
 
 
 def combine(estimates: list[LogEstimate], weights: list[float]) -> LogEstimate:
-    """Weighted sum of independent estimates; degrees of freedom by Welch and Satterthwaite."""
+    """The weighted sum of independent estimates; degrees of freedom by Welch and Satterthwaite."""
     log = sum(w * e.log for w, e in zip(weights, estimates, strict=True))
     bias = sum(w * e.bias for w, e in zip(weights, estimates, strict=True))
     variances = np.array([(w * e.se) ** 2 for w, e in zip(weights, estimates, strict=True)])
@@ -121,12 +121,12 @@ class ErtEstimate:
 
     @property
     def bounded(self) -> bool:
-        """Without a hit: ``ert`` is only a lower bound."""
+        """Whether there is no hit, so that ``ert`` is only a lower bound."""
         return self.hits == 0
 
 
 def estimate(cost: ArrayLike, hit: ArrayLike) -> ErtEstimate:
-    """ERT from what each run spent (T, or everything without a hit) and whether it hit. Both [runs]."""
+    """ERT from the cost of each run (T, or its total without a hit) and whether it hit. Both [runs]."""
     spent = np.asarray(cost, dtype=np.float64)
     success = np.asarray(hit, dtype=np.float64)
     n, hits = len(spent), int(success.sum())
@@ -146,14 +146,14 @@ def estimate(cost: ArrayLike, hit: ArrayLike) -> ErtEstimate:
 
 
 def mean_error(values: ArrayLike) -> float:
-    """Standard error of a mean; nan where none can be had: of one value, or where all are equal."""
+    """The standard error of a mean; nan for a single value, or if all values are equal."""
     of = np.asarray(values, dtype=np.float64)
     spread = float(of.std(ddof=1)) if len(of) > 1 else 0.0
     return spread / float(np.sqrt(len(of))) if spread > 1e-12 * float(np.abs(of).max(initial=0.0)) else float("nan")
 
 
 def wilson(hits: int, runs: int, level: float = LEVEL) -> tuple[float, float]:
-    """Wilson (1927) interval of a hit rate."""
+    """The Wilson (1927) interval of a hit rate."""
     z = float(ndtri(0.5 + level / 2))
     p = hits / runs
     centre = (p + z * z / (2 * runs)) / (1 + z * z / runs)

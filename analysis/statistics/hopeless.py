@@ -1,4 +1,4 @@
-"""Random search under rules that end evaluations early: simulated, for what ends depends on all that came before.
+"""Random search under rules that end evaluations early: simulated, as each ending depends on all earlier evaluations.
 
 The rules are those of ``harness/rules.py``, which has them in words; ``tests/test_rules_agree.py`` holds the two to
 each other. Both go by what was told when a configuration's compile begins. The clock is that of the harness: compiles
@@ -42,12 +42,12 @@ class Rules:
     sample_error: float | None = None
 
     def missing(self, above: int, not_above: int) -> int:
-        """How many samples above the incumbent the test still needs to end."""
+        """The number of further samples above the incumbent that the test needs to end."""
         assert self.sample_error is not None
         return max(0, math.ceil((-math.log(self.sample_error) - not_above * _NOT_ABOVE) / _ABOVE - above - 1e-9))
 
     def taken(self, samples_ms: Sequence[float], incumbent_ms: float) -> int:
-        """How many of the samples are taken until the test ends; all where it does not end."""
+        """The number of samples taken until the test ends; all if it does not end."""
         above = 0
         for taken, sample in enumerate(samples_ms, 1):
             above += sample > incumbent_ms
@@ -57,7 +57,7 @@ class Rules:
 
 
 class Successes:
-    """What succeeded so far, and the compile seconds of its better half kept sorted."""
+    """The successes so far, with the compile seconds of the better half kept sorted."""
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
@@ -65,7 +65,7 @@ class Successes:
         self._better: list[float] = []
 
     def tell(self, latency_ms: float, compile_s: float) -> None:
-        """One more success."""
+        """Add a success."""
         one = (latency_ms, compile_s)
         at = bisect_left(self._told, one)
         self._told.insert(at, one)

@@ -1,4 +1,4 @@
-"""Probability of improvement: how often one search ends with something better than another, ties counted half.
+"""Probability of improvement: how often one search ends better than another, ties counted half.
 
 P(X > Y) + P(X = Y) / 2 over pairs of runs is Mann & Whitney's U over n m (Agarwal et al. 2021 recommend it for
 reinforcement learning). 1/2 means that neither is ahead.
@@ -83,7 +83,7 @@ def _error(se: float, value: float, n: int) -> float:
 
 
 def average(probabilities: list[Probability]) -> Probability:
-    """Mean over tasks, each of equal weight: it speaks of these tasks."""
+    """The mean over tasks with equal weight, which is about these tasks."""
     values = np.array([p.value for p in probabilities])
     errors = np.array([p.se for p in probabilities])
     total = float((errors**2).sum())

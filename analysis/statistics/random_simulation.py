@@ -1,7 +1,7 @@
-"""Random search on a recorded table, simulated where the closed form ends: the tuning clock of several workers.
+"""Random search on a recorded table with several workers, whose tuning clock has no closed form: simulated.
 
 The rule is that of the harness: compiles start in ask order on free workers; benchmarks run first-in first-out
-on one GPU as compiles finish. Random search needs no answers to go on asking, so it never waits for a batch.
+on one GPU as compiles finish. Random search asks without needing results, so it never waits for a batch.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def simulate(
         compile_s: cost on a compile worker in s. [N]
         device_s: cost on the GPU (verify and benchmark) in s. [N]
         sequential: one evaluation at a time, as in batches of one; else compiling overlaps with the GPU.
-        p: how likely each configuration is, up to a factor; ``None``: all alike. [N]
+        p: the probability of each configuration, up to a factor; ``None``: all equal. [N]
     """
     n = len(compile_s)
     asked = orders(np.ones(n) if p is None else p, min(budget, n), repetitions, rng)

@@ -1,7 +1,7 @@
-"""Simulated restarts: how long a search takes that is begun anew until it hits.
+"""Simulated restarts: how long a search takes that restarts until it hits.
 
-A run that missed is paid with its own cost, not with a mean one, so that the law of the total keeps its spread
-(the bootstrapped runtimes of COCO: Hansen et al. 2021, section 4.3). Its mean is ERT.
+A run that missed is charged its own cost, not a mean cost, so that the law of the total keeps its spread (the
+bootstrapped runtimes of COCO: Hansen et al. 2021, section 4.3). Its mean is ERT.
 """
 
 from __future__ import annotations

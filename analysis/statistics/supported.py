@@ -1,4 +1,4 @@
-"""Which intervals of a mean speedup have been shown to hold what they promise: ``experiments/coverage`` simulates it.
+"""The intervals of a mean speedup whose coverage has been shown by the simulations of ``experiments/coverage``.
 
 The committed table ``coverage.csv`` says for seeds x hit rate x kernels x hit rate of the runs that stand for random
 search (empty: it is exact) how often a 95% interval held the true speedup, and how often a test at 5% erred to either
@@ -21,7 +21,7 @@ THESE_TASKS, NEW_KERNELS = "these tasks", "new kernels"
 
 
 NOT_ENOUGH = "not enough runs"
-"""What a refusal says first: it is no finding."""
+"""The beginning of a refusal, which is not a finding."""
 
 
 @cache
@@ -32,14 +32,14 @@ def coverage_table() -> pd.DataFrame:
 
 @cache
 def refusal(question: str, seeds: int, hit_rate: float, kernels: int, baseline: float | None = None) -> str:
-    """Why no interval is given; empty where one is.
+    """Why no interval is given; empty if one is given.
 
-    Looked up at the largest simulated number of seeds and of kernels that the study reaches, and at the two simulated
-    hit rates around its own, of the strategy and of the baseline: all must hold.
+    It is looked up at the largest simulated numbers of seeds and of kernels that the study reaches, and at the two
+    simulated hit rates around those of the strategy and of the baseline; all must be supported.
 
     Args:
-        seeds: the fewest of a task, on either side.
-        baseline: hit rate of the runs that stand for random search; ``None``: it is exact.
+        seeds: the fewest seeds of a task on either side.
+        baseline: hit rate of the runs of random search; ``None``: it is exact.
     """
     table = coverage_table()
     table = table[(table["question"] == question) & (table["method"] == METHOD)]
@@ -80,7 +80,7 @@ def _around(rate: float, rates: Sequence[float]) -> set[float]:
 def allowed(size: int, refused: Callable[[int], str]) -> int | None:
     """The smallest number of seeds, or kernels, from ``size`` on that is not refused; ``None`` if none is.
 
-    ``size`` itself and what was simulated are tried: between two simulated numbers the smaller one decides.
+    ``size`` itself and the simulated numbers are tried; between two simulated numbers the smaller one decides.
     """
     table = coverage_table()
     simulated = sorted({int(n) for name in ("seeds", "kernels") for n in table[name]})

@@ -1,7 +1,7 @@
 """Times to target under unequal budgets: Kaplan-Meier curves and restricted means.
 
-A run that ended without a hit says only that T exceeds what it spent. That is no matter for ERT at one budget, but
-where budgets differ (runs limited in seconds, or ended early) a share of hits over all runs would mix them up.
+A run that ended without a hit shows only that T exceeds what it spent. This does not matter for ERT at one budget, but
+with different budgets (runs limited in seconds, or ended early) a share of hits over all runs would mix them.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def restricted_mean(curve: Survival, tau: float) -> RestrictedMean:
     n, d = curve.at_risk[inside], curve.died[inside]
     known = n > d
     variance = float((beyond[known] ** 2 * d[known] / (n[known] * (n[known] - d[known]))).sum())
-    # All at once, or nobody before tau: nothing spreads, and that is no certainty.
+    # All hit at once, or none before tau: there is no spread, which is not certainty.
     return RestrictedMean(float(areas.sum()), variance**0.5 if variance > 0 else float("nan"), tau)
 
 

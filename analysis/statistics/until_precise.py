@@ -1,4 +1,4 @@
-"""Simulate until the standard error is as small as was asked for, and tell it.
+"""Simulate until the standard error is as small as requested, and report it.
 
 What is estimated is a product of powers of means, as ERT is: mean cost / mean hit. Its logarithm has the influence
 sum over columns of sign * value / mean, of mean 0, whose spread gives the standard error (delta method).
@@ -33,7 +33,7 @@ class Simulated:
         value: inf where a mean in its denominator is 0; nan where one in its numerator is 0 too.
         error: relative standard error; nan where there is no value.
         searches: how many were simulated.
-        wanted: the error that was asked for.
+        wanted: the requested error.
     """
 
     value: float
@@ -43,7 +43,7 @@ class Simulated:
 
     @property
     def precise(self) -> bool:
-        """Whether the error that was asked for was reached."""
+        """Whether the requested error was reached."""
         return bool(self.error <= self.wanted)
 
 

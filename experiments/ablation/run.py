@@ -1,9 +1,9 @@
-"""Replays every variant of conditional_gp on every landscape; appends what is missing to ``results.csv``.
+"""Replay every variant of conditional_gp on every landscape; append missing runs to ``results.csv``.
 
     python -m experiments.ablation.run [--seeds 20] [--processes 1]
 
-A run ends at its first hit at 5%, so costs next to nothing beyond; B = 120 evaluations, recorded noise. Seeds pair:
-the same seed has the same noise in all variants. Interrupt and start again at will.
+A run ends at its first hit within 5%; B = 120 evaluations, recorded noise. Seeds pair: the same seed has the same noise
+in all variants. The command can be interrupted and repeated.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ EVALUATIONS = 120
 
 @dataclass(frozen=True)
 class Key:
-    """Which run."""
+    """The key of a run."""
 
     variant: str
     landscape: str
@@ -47,9 +47,9 @@ class Key:
 
 @dataclass(frozen=True)
 class VariantRun(Key):
-    """What came of it: evaluations and tuning seconds until the incumbent was within 5% and 10%.
+    """A run with its evaluations and tuning seconds until the incumbent was within 5% and 10%.
 
-    Empty where it never was; ``spent_s`` is the tuning clock at the run's end.
+    They are empty if it never was; ``spent_s`` is the tuning clock at the run's end.
     """
 
     hit_5: int | None
@@ -119,7 +119,7 @@ def missing(seeds: int, done: set[Key]) -> Iterator[Key]:
 
 
 def recorded() -> set[Key]:
-    """Runs that the results hold already."""
+    """The keys of runs already in the results."""
     if not RESULTS.exists():
         return set()
     with RESULTS.open() as lines:
@@ -127,7 +127,7 @@ def recorded() -> set[Key]:
 
 
 def main() -> None:
-    """Run what is missing."""
+    """Make the missing runs."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--processes", type=int, default=1)

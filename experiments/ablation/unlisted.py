@@ -1,9 +1,9 @@
-"""Spaces too large to list, with a known optimum: recorded tasks whose kernels got parameters that do nothing.
+"""Spaces too large to enumerate, with a known optimum: recorded tasks with additional parameters that do nothing.
 
-``python -m experiments.ablation.unlisted --processes N`` appends what is missing to unlisted.csv and prints the table.
-The eleven idle parameters, five of them active in two of three modes only, make five million configurations of each,
-all of them one plateau: what searches meet in Helion's spaces. Noise: 0.5% a reading. Batches of six, B = 180, a run
-ends at t*.
+``python -m experiments.ablation.unlisted --processes N`` appends missing runs to unlisted.csv and prints the table. The
+eleven idle parameters, five of them active in two of three modes only, make five million configurations of each, all of
+them one plateau: what searches meet in Helion's spaces. Noise: 0.5% a reading. Batches of six, B = 180, a run ends at
+t*.
 """
 
 from __future__ import annotations

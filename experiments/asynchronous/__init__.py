@@ -1,1 +1,1 @@
-"""Sixteen compile workers: asynchronous runs beside batches and beside what no loss of information would allow."""
+"""Sixteen compile workers: asynchronous runs against batches and against a bound without loss of information."""

@@ -1,4 +1,4 @@
-"""What runs of one worker would cost on many if knowing less lost nothing: their evaluations, list-scheduled."""
+"""A bound for many workers without loss of information: the evaluations of one-worker runs, list-scheduled."""
 
 from __future__ import annotations
 

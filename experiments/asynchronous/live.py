@@ -1,7 +1,7 @@
-"""Asynchronous runs on a GPU beside replays of their seeds: ``python -m experiments.asynchronous.live LIVE REPLAYS``.
+"""Asynchronous runs on a GPU against replays of their seeds: ``python -m experiments.asynchronous.live LIVE REPLAYS``.
 
-A row a pair of runs, then the geometric mean of each ratio by strategy with its 90% t interval: what two one-sided
-tests at 5% need for equivalence.
+It prints one row per pair of runs, then the geometric mean of each ratio by strategy with its 90% t interval, which two
+one-sided tests of equivalence at 5% need.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ RATIOS = ("tuning seconds", "wall seconds", "compile CPU seconds")
 
 
 def pairs(live: Path, replays: Path) -> pd.DataFrame:
-    """A row a run of ``live`` that has a replay: task, strategy, seed, utilisation, seconds of both and ratios."""
+    """One row per run of ``live`` with a replay: task, strategy, seed, utilisation, seconds of both and ratios."""
     rows = []
     for file in sorted(live.glob("*/*/seed-*/evaluations.parquet")):
         name = file.parent.relative_to(live)

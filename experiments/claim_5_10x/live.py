@@ -1,8 +1,8 @@
 """Does replay predict live runs? ``python -m experiments.claim_5_10x.live LIVE_RESULTS REPLAY_RESULTS``.
 
-It compares live runs and replays by pairs of equal seeds, by two one-sided tests of equivalence, and beside them by
-the ranks that README.md registers. It prints the tables and the sentence, and writes live-agreement.json, .csv, .md and
-.tex, live-pairs.csv, .md and .tex and live-agreement-ranks.pdf, .png and .csv beside the report.
+It compares live runs and replays in pairs of equal seeds, by two one-sided tests of equivalence, and also by the ranks
+that README.md registers. It prints the tables and the sentence, and writes live-agreement.json, .csv, .md and .tex,
+live-pairs.csv, .md and .tex and live-agreement-ranks.pdf, .png and .csv beside the report.
 """
 
 from __future__ import annotations
@@ -25,13 +25,14 @@ HERE = Path(__file__).parent / "report"
 
 
 def compare(live: Path, replays: Path, output: Path, partners: Path | None = None) -> str:
-    """Write the files to ``output``; returns what is printed.
+    """Write the files to ``output``; return the text to print.
 
     Args:
         partners: replays of the live runs' seeds, for the pairs; ``None``: among ``replays``.
 
     Raises:
-        AnalysisError: as :func:`analysis.study.live_agreement.agreement`, damaged files, or no place to write.
+        AnalysisError: as :func:`analysis.study.live_agreement.agreement`, damaged files, or a folder that cannot be
+            written.
     """
     found = agreement(load_study([live]), load_study([replays]), None if partners is None else load_study([partners]))
     table, by_pairs, told = agreement_table(found), pairs_table(found.paired), document(found)

@@ -1,7 +1,7 @@
 """Why live runs cost more than replays of the same configurations: ``python -m experiments.claim_5_10x.live_costs``.
 
-Prints, from live runs and the recorded tables alone, what live evaluations were charged beside what the recording says
-of the very same configurations, and where the difference went. README.md beside this file says what follows from it.
+It prints, from live runs and recorded tables, what live evaluations were charged compared with the recorded costs of
+the same configurations, and where the difference went. README.md beside this file draws the conclusions.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def told(live: Path, replays: Path, strategy: str | None = None) -> str:
     if rows.empty:
         raise AnalysisError(
             f"{live}: no evaluation{f' of {strategy}' if strategy else ''} with a recorded cost: expected "
-            f"live runs in directories of their own, on tasks that {replays} has a recording of"
+            f"live runs in their own directories, on tasks with a recording in {replays}"
         )
     runs = run_costs(rows)
     tasks = excess(rows, ["task"])
@@ -52,7 +52,7 @@ def told(live: Path, replays: Path, strategy: str | None = None) -> str:
     same = equivalence(runs["ratio"], COST_MARGIN)
     return "\n".join(
         [
-            f"Seconds charged in {len(runs)} live runs, and where those beyond the recorded ones went:",
+            f"Seconds charged in {len(runs)} live runs, and what the excess over the recorded ones was spent on:",
             by_task.to_string(index=False, float_format=lambda value: f"{value:.2f}"),
             f"Live over recorded seconds of a run: {same.text()}; "
             f"{int((runs['ratio'] > 1).sum())} of {len(runs)} above 1.",

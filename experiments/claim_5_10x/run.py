@@ -1,7 +1,7 @@
-"""Run the study of this folder: ``python -m experiments.claim_5_10x.run`` (README.md beside it says what and why).
+"""Run the study of this folder: ``python -m experiments.claim_5_10x.run`` (README.md beside it explains it).
 
-Finished runs are skipped, so that it can be stopped and given again. ``--tier all`` adds the strategies that take long
-to ask, most promising first. The estimate is printed before anything starts; ``--estimate`` stops there.
+Finished runs are skipped, so the command can be stopped and repeated. ``--tier all`` adds the strategies with slow
+asks, the most promising first. The estimate is printed before anything starts; ``--estimate`` stops there.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ DEAR_TASKS = (
     "softmax-4096x2560-bf16",
     "softmax-512x65536-bf16",
 )
-"""Two tasks a kernel, for strategies that take minutes a run."""
+"""Two tasks per kernel, for strategies that take minutes per run."""
 EVALUATIONS = 120
 
 
@@ -103,7 +103,7 @@ DEAR = (
 
 
 def estimate(sweeps: tuple[Sweep, ...], jobs: int) -> str:
-    """What there is to do, whatever was done before."""
+    """The estimate of all runs, including finished ones."""
     lines = []
     for sweep in sweeps:
         name = sweep.strategy if sweep.batch == 1 else f"{sweep.strategy}, {sweep.batch} workers"
@@ -131,7 +131,7 @@ def main() -> int:
             words = [sys.executable, "-m", "harness.cli", "run", "-m", *command, f"jobs={arguments.jobs}"]
             code = subprocess.run(words, check=False).returncode
             if code:
-                print(f"stopped at {sweep.strategy}: give the same command again to resume", file=sys.stderr)
+                print(f"stopped at {sweep.strategy}: repeat the same command to resume", file=sys.stderr)
                 return code
     return 0
 

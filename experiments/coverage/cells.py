@@ -1,4 +1,4 @@
-"""How often a 95% t interval holds the truth, by kind of study; the report's guard follows this table.
+"""How often a 95% t interval covers the truth, by kind of study; the report refuses intervals by this table.
 
 The strategy and, unless random search is known exactly, the runs that stand for it are drawn alike: exponential times,
 and a budget that a share of the runs meets. Log speedups spread as in :mod:`experiments.coverage.simulate`.

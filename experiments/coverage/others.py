@@ -1,4 +1,4 @@
-"""Intervals that a report prints beside those of speedups: ``python -m experiments.coverage.others --jobs N``.
+"""Coverage of a report's intervals other than those of speedups: ``python -m experiments.coverage.others --jobs N``.
 
 Probability of improvement over runs and over exact random search, interquartile mean of scores, bands of data profiles
 and ratios of live pairs, by the report's own functions. Two truths each: random against random (no difference), and a
@@ -180,7 +180,7 @@ def markdown(found: pd.DataFrame) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--studies", type=int, default=STUDIES, help="of each kind; default: %(default)s")
+    parser.add_argument("--studies", type=int, default=STUDIES, help="studies of each kind; default: %(default)s")
     parser.add_argument("--jobs", type=int, default=1, help="processes; default: 1")
     parser.add_argument("-o", "--output", type=Path, default=SUMMARY, help="default: %(default)s")
     given = parser.parse_args(arguments)

@@ -1,4 +1,4 @@
-"""Work for several processes, whose results depend on their own arguments alone."""
+"""Parallel work whose results depend only on their arguments."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def done(work: Callable[[Item], Result], items: Sequence[Item], jobs: int, what: str) -> Iterator[tuple[Item, Result]]:
-    """Each item with its result, in the order in which they are done, with progress.
+    """Yield each item with its result in order of completion, with progress.
 
     Args:
-        work: a function of a module; a process started afresh imports it.
-        jobs: processes; 1: none but this one.
+        work: a function of a module, which a new process imports.
+        jobs: number of processes; 1: only this one.
     """
     if jobs <= 1:
         for item in tracked(items, what):

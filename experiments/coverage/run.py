@@ -1,7 +1,7 @@
 """Write the coverage table: ``python -m experiments.coverage.run`` (some minutes on one core).
 
-A cell is written as soon as it is known, and one that the table has is not computed again: interrupted, the same
-command goes on. ``--bootstraps`` computes the bootstraps again, which the report does not use.
+A cell is written as soon as it is known, and existing cells are not computed again, so the same command resumes after
+an interruption. ``--bootstraps`` also recomputes the bootstraps, which the report does not use.
 """
 
 from __future__ import annotations
@@ -89,8 +89,8 @@ def markdown(found: pd.DataFrame, seeds: tuple[int, ...], kernels: tuple[int, ..
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--studies", type=int, default=STUDIES)
-    parser.add_argument("--bootstraps", action="store_true", help="compute the bootstraps again too (long)")
-    parser.add_argument("--again", action="store_true", help="compute every cell again")
+    parser.add_argument("--bootstraps", action="store_true", help="also recompute the bootstraps (slow)")
+    parser.add_argument("--again", action="store_true", help="recompute every cell")
     parser.add_argument("-o", "--output", type=Path, default=TABLE)
     arguments = parser.parse_args()
     known = pd.read_csv(arguments.output) if arguments.output.exists() else pd.DataFrame(columns=COLUMNS)

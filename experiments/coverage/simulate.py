@@ -1,4 +1,4 @@
-"""Studies with a known speedup, and which intervals hold it.
+"""Studies with a known speedup, and the intervals that cover it.
 
 A study has kernels, two tasks each. The log speedup of a task is log(TRUE) + a kernel's deviation + a task's own, both
 normal. Times to target are exponential with the mean that gives this speedup over a random search whose ERT is known

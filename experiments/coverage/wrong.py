@@ -1,7 +1,7 @@
 """How often intervals and verdicts of the whole pipeline are wrong: ``python -m experiments.coverage.wrong --jobs N``.
 
-A study depends on its kind and its number alone, however many processes there are and whatever is done already. Studies
-are kept as they are done, in blocks; the same command goes on where it was stopped. At the end a summary is written.
+A study depends only on its kind and its number, not on the number of processes or on earlier studies. Studies are saved
+in blocks as they finish; the same command resumes after an interruption. At the end a summary is written.
 """
 
 from __future__ import annotations
@@ -143,11 +143,11 @@ def keep(found: pd.DataFrame, path: Path) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--studies", type=int, default=STUDIES, help="of each kind; default: %(default)s")
-    parser.add_argument("--scenario", action="append", choices=[s.name for s in SCENARIOS], help="this alone")
+    parser.add_argument("--studies", type=int, default=STUDIES, help="studies of each kind; default: %(default)s")
+    parser.add_argument("--scenario", action="append", choices=[s.name for s in SCENARIOS], help="only this one")
     parser.add_argument("--jobs", type=int, default=1, help="processes; default: 1")
-    parser.add_argument("-o", "--output", type=Path, default=TABLE, help="all studies; default: %(default)s")
-    parser.add_argument("--summary", type=Path, default=SUMMARY, help="a row a kind; default: %(default)s")
+    parser.add_argument("-o", "--output", type=Path, default=TABLE, help="table of all studies; default: %(default)s")
+    parser.add_argument("--summary", type=Path, default=SUMMARY, help="one row per kind; default: %(default)s")
     given = parser.parse_args(arguments)
     given.output.parent.mkdir(parents=True, exist_ok=True)
     found = kept(given.output)

@@ -1,9 +1,10 @@
 """Is a live evaluation charged what its recording says? ``python -m experiments.measurement.alone_and_crowded``.
 
-Random search, the same seeds and configurations, measured in three ways on one GPU, each beside the recorded costs:
+Random search with the same seeds and configurations is measured in three ways on one GPU and compared with the recorded
+costs:
 
-* ``alone``: one run at a time on one compile worker, the machine idle beside it;
-* ``crowded``: as many runs at once as cores less two, one compile worker each, on a shared device;
+* ``alone``: one run at a time on one compile worker, on an otherwise idle machine;
+* ``crowded``: as many parallel runs as cores minus two, one compile worker each, on a shared device;
 * ``recorder``: all configurations asked at once and compiled on every core, as ``nearopt record`` does.
 
 Then replays of the same seeds, and the comparison by pairs. Verification and benchmark should be as recorded in all
@@ -74,7 +75,7 @@ def measure(planned: dict[str, list[str]]) -> None:
         try:
             code = subprocess.run([sys.executable, "-m", "harness.cli", *arguments], check=False).returncode
         except KeyboardInterrupt:
-            raise AnalysisError(f"{name}: interrupted: the same command goes on") from None
+            raise AnalysisError(f"{name}: interrupted: the same command resumes") from None
         if code:
             raise AnalysisError(f"{name}: nearopt {' '.join(arguments)}: exit code {code}: expected 0")
 
@@ -84,9 +85,9 @@ def main() -> int:
     parser.add_argument("-o", "--output", type=Path, default=Path("results/alone_and_crowded"))
     parser.add_argument("--task", action="append", help=f"default: {', '.join(TASKS)}")
     parser.add_argument("--evaluations", type=int, default=40)
-    parser.add_argument("--seeds", type=int, default=1, help="of each task (default: 1)")
-    parser.add_argument("--live", action="append", default=[], metavar="OVERRIDE", help="of the live runs")
-    parser.add_argument("--replay", action="append", default=[], metavar="OVERRIDE", help="of the replays")
+    parser.add_argument("--seeds", type=int, default=1, help="seeds of each task (default: 1)")
+    parser.add_argument("--live", action="append", default=[], metavar="OVERRIDE", help="override of the live runs")
+    parser.add_argument("--replay", action="append", default=[], metavar="OVERRIDE", help="override of the replays")
     given = parser.parse_args()
     planned = commands(
         given.output, given.task or TASKS, given.evaluations, given.seeds, os.cpu_count() or 1, given.live, given.replay

@@ -1,4 +1,4 @@
-"""What recorded latencies are uncertain by, and what that does to difficulty and speedups.
+"""The uncertainty of recorded latencies, and its effect on difficulty and speedups.
 
 python -m experiments.oracle_error.estimate experiments/claim_5_10x/results [TIMINGS.parquet]
 """

@@ -1,9 +1,9 @@
-"""Time the near-optima of recorded tasks afresh, on every card that is here, in several processes one after another.
+"""Re-time the near-optima of recorded tasks on every card of this machine, in several successive processes.
 
     python -m experiments.oracle_error.measure OUT.parquet TASK… [--sessions 2] [--rounds 8] [--limit 200]
 
 What is recorded as ``oracle_ms`` came from such a batch in one process on one card. The spread between processes and
-between cards is therefore its error. Each session is written as it ends, so that what is cut off loses one at most.
+between cards is therefore its error. Each session is written when it ends, so an interruption loses at most one.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""How far a tuned configuration travels: ``python -m experiments.transfer.matrix [-o pairs.csv]``.
+"""How well a tuned configuration transfers: ``python -m experiments.transfer.matrix [-o pairs.csv]``.
 
-For every two recordings of a kernel: how much slower than the target's best the source's best is there, and the best of
-its first three that differ, by true latencies. No seed, no noise, no search.
+For every two recordings of a kernel: the slowdown of the source's best configuration, and of the best of its first
+three distinct ones, against the target's best, by true latencies, without seeds, noise or search.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Replayed runs with and without a source, and what is kept of each."""
+"""Replayed runs with and without a source, and the results to keep."""
 
 from __future__ import annotations
 

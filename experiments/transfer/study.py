@@ -1,7 +1,8 @@
 """Leave one task out: ``python -m experiments.transfer.study 3000:3020 -o runs.csv [--groups …] [--tasks …]``.
 
-Every recorded task is tuned cold and with sources that never are the task itself. A row is a way to tune a task, with
-what is kept of its runs; rows that are in the file already are not run again: the command may be interrupted.
+Every recorded task is tuned cold and with sources, which never are the task itself. A row is one way to tune a task
+with the results of its runs. Rows already in the file are not run again, so the command may be interrupted and
+repeated.
 """
 
 from __future__ import annotations
@@ -113,10 +114,10 @@ def row(cell: Cell, runs: Sequence[Outcome]) -> dict[str, object]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="experiments.transfer.study", description=__doc__)
-    parser.add_argument("seeds", help="FROM:TO, without TO; 3,000 or more but for development")
+    parser.add_argument("seeds", help="FROM:TO, excluding TO; 3,000 or more except for development")
     parser.add_argument("--groups", default=",".join(GROUPS))
     parser.add_argument("--tasks", default="*", help="patterns, or 'development'")
-    parser.add_argument("-o", type=Path, required=True, help="CSV; rows that it holds are not run again")
+    parser.add_argument("-o", type=Path, required=True, help="CSV file; its existing rows are not run again")
     parser.add_argument("--ways", default="*", help="patterns of their names, such as 'transfer_gp*'")
     given = parser.parse_args(arguments)
     try:

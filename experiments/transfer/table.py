@@ -1,4 +1,4 @@
-"""What the runs say: ``python -m experiments.transfer.table runs.csv [-o FOLDER]`` prints the tables and the verdicts.
+"""The results: ``python -m experiments.transfer.table runs.csv [-o FOLDER]`` prints the tables and the verdicts.
 
 With ``-o`` it writes ``summary.csv`` and ``harm.csv`` there.
 """
@@ -114,7 +114,7 @@ def random_search(task: str) -> float:
 
 
 def verdicts(table: pd.DataFrame) -> list[str]:
-    """A line a claim."""
+    """One line per claim."""
     said = hypothesis()
     lines = []
     cold = table[table["group"] == "cold"].set_index("task")["mean"]
@@ -171,7 +171,7 @@ def _told(row: Mapping[Any, Any]) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="experiments.transfer.table", description=__doc__)
     parser.add_argument("runs", type=Path)
-    parser.add_argument("-o", type=Path, help="a folder for summary.csv and harm.csv")
+    parser.add_argument("-o", type=Path, help="folder for summary.csv and harm.csv")
     given = parser.parse_args(arguments)
     if not given.runs.is_file():
         parser.error(f"{given.runs}: no such file: expected what experiments.transfer.study wrote")
