@@ -57,11 +57,14 @@ class Lacking:
         return f" {MARK} Not all runs are done; failed ones count as misses: {said}." if said else ""
 
 
-def with_counts(data: pd.DataFrame, lacking: Lacking, tasks: Callable[[Row], Iterable[str]]) -> pd.DataFrame:
-    """Add the columns of :meth:`Lacking.counts` to a table whose rows are strategies on several tasks.
+def with_counts(
+    data: pd.DataFrame, lacking: Lacking, tasks: Callable[[Row], Iterable[str]], one: bool = False
+) -> pd.DataFrame:
+    """Add the columns of :meth:`Lacking.counts` to a table whose rows are strategies on several tasks, or on one.
 
     Args:
         tasks: returns the tasks of a row.
+        one: a row covers one task only.
     """
-    counts = [lacking.counts(row["strategy"], tasks(row)) for row in data.to_dict("records")]
+    counts = [lacking.counts(row["strategy"], tasks(row), one) for row in data.to_dict("records")]
     return data.assign(**{column: [count[column] for count in counts] for column in counts[0]})

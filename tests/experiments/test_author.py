@@ -41,7 +41,6 @@ def test_cells_share_names_and_keep_what_they_print() -> None:
                                                              "raise UserError('broken')"]}]})  # fmt: skip
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_prints_what_it_printed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
