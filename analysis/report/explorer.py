@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from markupsafe import Markup
 from matplotlib.colors import to_hex
 from numpy.typing import NDArray
 
@@ -82,10 +83,10 @@ def document(
     }
 
 
-def embedded(document: Mapping[str, Any]) -> str:
+def embedded(document: Mapping[str, Any]) -> Markup:
     """Return JSON that is safe inside an HTML ``script`` element, whatever names it contains."""
     text = json.dumps(document, separators=(",", ":"), allow_nan=False)
-    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+    return Markup(text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))
 
 
 def _strategy(name: str, look: Look, on: bool) -> dict[str, Any]:

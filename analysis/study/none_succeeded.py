@@ -30,7 +30,7 @@ def _commonest(reasons: Counter[str]) -> str:
     if not reasons:
         return ""
     reason, count = max(reasons.items(), key=lambda item: (item[1], item[0]))
-    return f" (in {reasons.total()} evaluations; most common, {count} times: {reason})"
+    return f" (in {reasons.total()} evaluations; most often, {count} times: {reason})"
 
 
 def _reasons(study: Study, task: str) -> Iterator[str]:

@@ -34,9 +34,11 @@ def one_run(folder: Path, strategy: str = "random") -> RunConfig:
 def test_a_submission_reproduces_or_is_told_where_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    new_strategy("near_and_far", tmp_path)
-    (tmp_path / FILE).write_text(TEMPLATE.read_text(encoding="utf-8"), encoding="utf-8")
-    asked = one_run(tmp_path, "near_and_far")
+    new_strategy("of_a_submission", tmp_path)
+    (tmp_path / FILE).write_text(
+        TEMPLATE.read_text(encoding="utf-8").replace("near_and_far", "of_a_submission"), encoding="utf-8"
+    )
+    asked = one_run(tmp_path, "of_a_submission")
     monkeypatch.setattr(check, "protocol", lambda *_: {CELL: asked, ("softmax-16384x2560-bf16", 3): asked})
     said = check.check(read_submission(tmp_path), 3, 0)
     assert said == check.Check(asked=2, found=1, beyond=0, again={CELL: ""}) and not said.holds
