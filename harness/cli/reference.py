@@ -133,7 +133,7 @@ def files(definitions: Mapping[str, Any]) -> Iterator[str]:
     """
     yield (
         "## Files of a results folder\n\nFrom [run_directory.schema.json](run/run_directory.schema.json); "
-        "[what a results folder holds](run/README.md) says how they go together. `_ms` are milliseconds, `_s` seconds."
+        "[results folders](run/README.md) says how they go together. `_ms` are milliseconds, `_s` seconds."
     )
     for name, definition in definitions.items():
         told = f"### {name}\n\n{markdown(_sentence(definition.get('description', '')))}".rstrip()
