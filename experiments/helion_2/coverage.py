@@ -3,8 +3,8 @@
     python -m experiments.helion_2.coverage
 
 Random search hits with chance p per draw. Draws stop at 20 hits or at 30,000 draws, whichever comes first; with
-``sittings`` they stop at the first multiple of 1,000 draws with 20 hits, as recordings do. A tuner is :data:`TRUE` times
-as fast. Its times are exponential, and a given share of its runs hits within the budget. Each row of the table gives
+``sittings`` they stop at the first multiple of 1,000 draws with 20 hits, as recordings do. A tuner is :data:`TRUE`
+times as fast. Its times are exponential, and a given share of its runs hits within the budget. Each row gives
 the share of 95% intervals of E[T] that contain 1/p, the shares of 95% intervals of one task's speedup and of the mean
 over four tasks (*these tasks*) that contain the truth, and how often one-sided tests of that mean at 5% err on either
 side. If the draws of a task have no hit, a study has only a bound; the table says how many studies do, and how often
