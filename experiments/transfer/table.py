@@ -36,7 +36,7 @@ def hypothesis() -> Mapping[str, Any]:
 
 
 def runs_of(path: Path) -> pd.DataFrame:
-    """Read a row per group, task and way with ``kernel``, ``evaluations`` (array; 121: a miss), ``mean`` and ``hit``."""
+    """Read a row per group, task and way: ``kernel``, ``evaluations`` (array; 121: a miss), ``mean`` and ``hit``."""
     table = pd.read_csv(path, dtype={"hits": str, "seconds": str}, keep_default_na=False)
     evaluations = [counted(hits) for hits in table["hits"]]
     return table.assign(
