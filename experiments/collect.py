@@ -1,8 +1,8 @@
 """Put a study into a folder that is small enough to commit: ``python -m experiments.collect RESULTS… -o FOLDER``.
 
 One consolidated Parquet file and the tasks' recorded tables replace the run directories of all RESULTS, some of which
-may be such folders. Costs are rounded to 0.1 ms (compile, ask and tell to 1 ms), the clock to one part in a hundred
-thousand; the wall time of replays is left out, and so are the recorded samples, which the library of landscapes has.
+may already be such folders. Costs are rounded to 0.1 ms (compile, ask and tell to 1 ms), and the clock to one part in a
+hundred thousand. The wall time of replays and the recorded samples, which the library of landscapes has, are left out.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ def slim(log: RunLog) -> RunLog:
 
 
 def steps_alone(log: RunLog) -> RunLog:
-    """The run with what makes its curves alone: a quarter of the bytes of a percent of the evaluations.
+    """Reduce a run to what its curves need, which takes much less space.
 
-    Evaluations after which neither the incumbent nor the best that was tried is another hold the numbers, and the
-    clock, of the one before; the last keeps its clock, and who failed stays known. What each cost is left out.
+    An evaluation that changes neither the incumbent nor the best latency tried gets the numbers and the clock of the
+    one before. The last evaluation keeps its clock, and failures stay marked. Costs are left out.
     """
     ok = np.asarray(log.columns[contract.OK], dtype=bool)
     if not len(ok):
@@ -71,7 +71,7 @@ def steps_alone(log: RunLog) -> RunLog:
 
 
 def _falls(values: np.ndarray) -> np.ndarray:
-    """Where a value is below all before it. Both [evaluations]."""
+    """Mark the values that are below all earlier ones. Both [evaluations]."""
     before = np.concatenate([[np.inf], np.minimum.accumulate(values)[:-1]])
     return np.asarray(values < before)
 
@@ -87,7 +87,7 @@ def put_reference(task: Path, to: Path) -> None:
 
 
 def put_retimed(retimed: Path, to: Path, labels: Collection[str]) -> None:
-    """What the live runs of some labels were timed at again."""
+    """Write the re-timed latencies of the live runs of some labels."""
     table = pq.read_table(retimed)
     own = table.filter(pa.compute.is_in(table[contract.LABEL].cast(pa.string()), pa.array(sorted(labels))))
     to.mkdir(parents=True, exist_ok=True)
@@ -95,12 +95,12 @@ def put_retimed(retimed: Path, to: Path, labels: Collection[str]) -> None:
 
 
 def task_of(log: RunLog) -> str:
-    """The folder of its task, as in RESULTS/task/strategy/seed."""
+    """Return the folder of a run's task, as in RESULTS/task/strategy/seed."""
     return log.path.parts[-3]
 
 
 def reference_folder(task: str, results: Sequence[Path]) -> Path:
-    """Where the recorded table of ``task`` lies."""
+    """Return the folder that has the recorded table of ``task``."""
     return next(path / task for path in results if (path / task / contract.REFERENCE).exists())
 
 
@@ -108,9 +108,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("results", type=Path, nargs="+")
     parser.add_argument("-o", "--output", type=Path, required=True)
-    parser.add_argument("--steps", action="store_true", help="of runs what makes their curves alone, without costs")
-    parser.add_argument("--beside", action="store_true", help="the landscapes lie in FOLDER: no table of them again")
-    parser.add_argument("--strategies", help="a,b,…: the runs of these labels alone; default: all")
+    parser.add_argument("--steps", action="store_true", help="keep only what the runs' curves need, without costs")
+    parser.add_argument(
+        "--beside", action="store_true", help="the landscapes are in FOLDER already: do not write their tables"
+    )
+    parser.add_argument("--strategies", help="a,b,…: only the runs with these labels; default: all")
     arguments = parser.parse_args()
     for path in arguments.results:
         _, unfinished = find_run_directories(path)

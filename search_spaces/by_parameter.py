@@ -1,4 +1,4 @@
-"""How likely each configuration is when one parameter is drawn after the other, as most tuners draw."""
+"""How likely each configuration is if one parameter is drawn after the other, as most tuners do."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from search_spaces.space import SearchSpace
 def draw_probabilities(space: SearchSpace, codes: Codes) -> NDArray[np.float64]:
     """Probability of each feasible row under uniform draws of every active parameter, before rejection; shape ``[n]``.
 
-    The product of 1 / (number of values) over the active parameters. Draws that break a rule are rejected, which
-    leaves the probabilities of the others in proportion: over the whole feasible set they add up to the share of draws
-    that is accepted.
+    It is the product of 1 / (number of values) over the active parameters. Draws that break a rule are rejected, which
+    keeps the proportions between the other probabilities: over the whole feasible set, the probabilities add up to the
+    share of draws that are accepted.
 
     Args:
         codes: canonical feasible rows, [n, d].

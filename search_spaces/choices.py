@@ -1,4 +1,4 @@
-"""Few configurations that between them show everything that a space can choose."""
+"""Select a few configurations that together show every choice of a space."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from search_spaces.enumeration import Codes
 from search_spaces.space import SearchSpace
 
 DRAWN = 4096
-"""Rows that are looked at where a space cannot be listed, or is longer."""
+"""The number of rows that are examined if a space cannot be listed, or has more."""
 
 
 def one_of_each(space: SearchSpace, limit: int = 24, seed: int = 0) -> Codes:
-    """A row for each combination of the unordered parameters' values, then for each value not seen yet.
+    """Select a row for each combination of the unordered parameters' values, then for each value not seen yet.
 
     Args:
-        limit: of the rows; combinations come first, in a random order.
+        limit: the most rows; combinations come first, in a random order.
 
     Returns:
         Rows of codes, shape ``[n, d]``, ``n <= limit``.

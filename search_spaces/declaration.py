@@ -1,4 +1,4 @@
-"""From what a search space declares to rules that can be applied, with every mistake named."""
+"""Turn what a search space declares into rules that can be applied, and name every mistake."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def declared(
     constants: Mapping[str, Any],
     features: Mapping[str, str],
 ) -> tuple[Rules, dict[str, Expression]]:
-    """The rules of a space, and its features by name.
+    """Build the rules of a space, and its features by name.
 
     Raises:
-        SpaceError: naming the parameter, constant, feature or expression at fault.
+        SpaceError: a parameter, constant, feature or expression is at fault; the message names it.
     """
     names = tuple(parameter.name for parameter in parameters)
     _check_counts(parameters, constraints, features)
@@ -50,7 +50,7 @@ def declared(
 
 
 def _check_counts(parameters: Sequence[Parameter], constraints: Sequence[str], features: Mapping[str, str]) -> None:
-    """Before anything is parsed or listed."""
+    """Check the numbers of rules and values before anything is parsed or listed."""
     for what, given in (("parameters", parameters), ("constraints", constraints), ("features", features)):
         if len(given) > MAX_RULES:
             raise SpaceError(f"{len(given)} {what}: expected at most {MAX_RULES}")
@@ -89,7 +89,7 @@ def _expression(source: str, names: Sequence[str], known: frozenset[str], consta
 
 
 def _check_types(rules: Rules, features: Mapping[str, Expression]) -> None:
-    """Every operation fits some value, and every index its permutation."""
+    """Check that every operation fits some value, and that every index fits its permutation."""
     first = np.zeros((1, len(rules.parameters)), dtype=np.int32)
     for rule in (*filter(None, rules.conditions), *rules.constraints):
         rules.types(rule)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class DeviceLimits:
-    """Per-device numbers for a space's constants.
+    """Numbers of a device that become a space's constants.
 
     Attributes:
-        sm_count: streaming multiprocessors.
-        shared_memory_bytes: most shared memory one block may ask for, in bytes.
+        sm_count: the number of streaming multiprocessors.
+        shared_memory_bytes: the most shared memory that one block may request, in bytes.
         max_threads_per_block, registers_per_sm, warp_size: as in CUDA's device properties.
     """
 

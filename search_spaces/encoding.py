@@ -5,12 +5,12 @@ Every parameter becomes a *block* of columns in which squared Euclidean distance
 * numbers: one column, evenly spaced on the declared scale (log2 or linear);
 * categoricals: the corners of a simplex, so that any two values differ by 1 (Hamming);
 * permutations: squared distance is the fraction of positions that differ;
-* a parameter that may be inactive (``activity="arc"``): its values lie on a sphere of radius 1/sqrt 2 (numbers on a
-  quarter circle) and *inactive* at its centre. Two configurations in which it is inactive don't
-  differ in it, and activity differs by the same amount whatever the value. This is the arc embedding
-  of Swersky et al. (2014), *Raiders of the Lost Architecture*, after Hutter & Osborne (2013), with a
-  quarter circle. Distances between points of an embedding make any stationary kernel a valid one;
-* or (``activity="impute"``): inactive is the middle of the values, as if it had a typical value.
+* parameters that may be inactive, with ``activity="arc"``: the values lie on a sphere of radius 1/sqrt 2 (numbers on a
+  quarter circle), and *inactive* lies at its centre. Two configurations in which the parameter is inactive do not
+  differ in it, and an inactive parameter is equally far from every value. This is the arc embedding of Swersky et al.
+  (2014), *Raiders of the Lost Architecture*, after Hutter & Osborne (2013), with a quarter circle. Because distances
+  are those between points of an embedding, any stationary kernel stays valid;
+* the same parameters with ``activity="impute"``: *inactive* lies in the middle of the values, as a typical value does.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ Floats = NDArray[np.float64]
 Codes = NDArray[np.int32]
 Activity = Literal["arc", "impute"]
 BlockKind = Literal["category", "number", "feature"]
-"""What a block stands for; permutations count as categories."""
+"""The kind of a block; permutations count as categories."""
 FEATURE_SAMPLE = 4096
 LOG_RATIO = 8.0
 
 
 def positions(parameter: Parameter) -> Floats:
-    """Place of every value of an ordered parameter (or boolean) on its declared scale, [m] in [0, 1]."""
+    """Position of every value of an ordered parameter (or boolean) on its declared scale, [m] in [0, 1]."""
     values = np.array([float(value) for value in parameter.values if not isinstance(value, str | tuple)])
     return normalised(parameter, values)
 
 
 def normalised(parameter: Parameter, values: Floats) -> Floats:
-    """Numbers on the scale on which a parameter's own values span [0, 1]."""
+    """Convert numbers to the scale on which a parameter's own values span [0, 1]."""
     own = np.array([float(value) for value in parameter.values if not isinstance(value, str | tuple)])
     if isinstance(parameter, Ordinal) and parameter.scale == "log2":
         own = np.log2(own)
@@ -57,7 +57,7 @@ def is_number(parameter: Parameter) -> bool:
 
 
 def arc(x: Floats) -> Floats:
-    """Numbers in [0, 1] on a quarter circle of radius 1/sqrt 2 around *inactive*: [m] -> [m, 2].
+    """Place numbers in [0, 1] on a quarter circle of radius 1/sqrt 2 around *inactive*: [m] -> [m, 2].
 
     The chord from 0 to 1 has length 1.
     """
@@ -67,7 +67,7 @@ def arc(x: Floats) -> Floats:
 
 
 def parameter_table(parameter: Parameter, on_arc: bool) -> Floats:
-    """A point per value, then one for *inactive* (code -1 finds the last row): [m + 1, columns]."""
+    """A point for each value, then one for *inactive* (code -1 indexes the last row): [m + 1, columns]."""
     if is_number(parameter):
         x = positions(parameter)
         if not on_arc:
@@ -88,20 +88,20 @@ def order_of_keys(keys: Sequence[float]) -> tuple[int, ...]:
 
 
 def keys_of_order(order: Sequence[int]) -> tuple[int, ...]:
-    """Rank of every item in a permutation: the keys that :func:`order_of_keys` reads back."""
+    """Rank of every item in a permutation; :func:`order_of_keys` turns these keys back into the permutation."""
     return tuple(int(rank) for rank in np.argsort(np.asarray(order), kind="stable"))
 
 
 class Encoding:
-    """Points of a space's configurations, parameters first, then declared features.
+    """The points of a space's configurations: parameters first, then declared features.
 
     Features are scaled to [0, 1] over the feasible set, on a log axis if they are positive and
-    span more than a factor of 8. What takes a single value is left out.
+    span more than a factor of 8. Parameters and features with a single value are left out.
 
     Args:
-        space: what to encode.
+        space: the space to encode.
         features: whether to append the features that the space declares.
-        activity: ``arc`` or ``impute``: where inactive parameters are placed.
+        activity: where inactive parameters are placed, ``arc`` or ``impute``.
     """
 
     def __init__(self, space: SearchSpace, features: bool = True, activity: Activity = "arc") -> None:
@@ -116,7 +116,7 @@ class Encoding:
         self._scales = self._feature_scales() if self._with_features else ()
 
     def _feature_scales(self) -> tuple[tuple[int, float, float, bool, bool], ...]:
-        """(feature, low, high, log axis, on an arc) of every feature that varies."""
+        """The tuple (feature, low, high, log axis, on an arc) of every feature that varies."""
         if self.space.enumerable:
             codes = self.space.codes()
         else:
@@ -133,7 +133,7 @@ class Encoding:
 
     @cached_property
     def blocks(self) -> tuple[slice, ...]:
-        """Columns of each parameter that varies, then of each feature."""
+        """The columns of each parameter that varies, then of each feature."""
         widths = [table.shape[1] for table in self._tables.values()]
         widths += [2 if on_arc else 1 for *_, on_arc in self._scales]
         ends = np.cumsum(widths).tolist()
@@ -141,7 +141,7 @@ class Encoding:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """Name of each block."""
+        """The name of each block."""
         features = tuple(self.space.features)
         return (
             *(self.space.names[i] for i in self._tables),
@@ -150,14 +150,14 @@ class Encoding:
 
     @cached_property
     def kinds(self) -> tuple[BlockKind, ...]:
-        """Kind of each block."""
+        """The kind of each block."""
         numbers = [is_number(self.space.parameters[i]) for i in self._tables]
         kinds: list[BlockKind] = ["number" if number else "category" for number in numbers]
         features: list[BlockKind] = ["feature"] * len(self._scales)
         return (*kinds, *features)
 
     def points(self, codes: Codes) -> Floats:
-        """Rows of codes, [n, d], as points, [n, D]."""
+        """Convert rows of codes, [n, d], to points, [n, D]."""
         columns = [table[codes[:, i]] for i, table in self._tables.items()]
         if self._scales:
             values = self.space.feature_values(codes)

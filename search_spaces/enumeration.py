@@ -1,9 +1,9 @@
-"""Complete partial configurations to all feasible ones, pruning each branch as soon as a rule can tell.
+"""Complete partial configurations to all feasible ones, and prune each branch as soon as a rule excludes it.
 
-Rows of codes are expanded one parameter at a time, whole blocks at once: code ``i`` stands for
-``values[i]``, ``INACTIVE`` for an absent parameter, ``FREE`` for "every value". A rule is applied at the first level
-at which everything that it depends on is placed; parameters are placed in the order that brings the cheapest
-rules forward. Blocks are taken depth first, which bounds memory.
+Rows of codes are expanded one parameter at a time, in whole blocks: code ``i`` means ``values[i]``, ``INACTIVE`` an
+absent parameter, and ``FREE`` "every value". A rule is applied at the first level at which all parameters that it
+depends on are placed. Parameters are placed in an order in which the cheapest rules come first. Blocks are processed
+depth first, which bounds memory.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Codes = NDArray[np.int32]
 INACTIVE = -1
 FREE = -2
 BLOCK_CODES = 1 << 19
-"""A block of each level may be waiting: some MB each, however many parameters there are."""
+"""One block of each level may be waiting; a block takes some MB, however many parameters there are."""
 MAX_VISITED_CODES = 1_500_000_000
 
 
@@ -45,11 +45,11 @@ class Rules:
 
     @cached_property
     def index(self) -> dict[str, int]:
-        """Position by parameter name."""
+        """The position of each parameter, by name."""
         return {parameter.name: i for i, parameter in enumerate(self.parameters)}
 
     def dependencies(self, expression: Expression) -> frozenset[int]:
-        """Parameters that must be placed before ``expression`` can be judged, ancestors included."""
+        """The parameters that must be placed before ``expression`` can be judged, including their ancestors."""
         needed: set[int] = set()
         pending = [self.index[name] for name in expression.names if name in self.index]
         while pending:
@@ -73,7 +73,7 @@ class Rules:
         """The types that an expression's value may have.
 
         Raises:
-            SpaceError: an operation fits none of its operands' values.
+            SpaceError: an operation fits no value of its operands.
         """
         known = {name: types_of(value.tolist()) for name, value in self.constants.items()}
         known |= {parameter.name: types_of(parameter.values) for parameter in self.parameters}
@@ -83,7 +83,7 @@ class Rules:
         return {name: codes[:, self.index[name]] >= 0 for name in expression.activities}
 
     def mentioned_active(self, expression: Expression, codes: Codes) -> Mask:
-        """Rows in which every mentioned parameter is active, shape ``[n]``."""
+        """The rows in which every mentioned parameter is active, shape ``[n]``."""
         mask = np.ones(len(codes), dtype=bool)
         for name in expression.mentions & self.index.keys():
             mask &= codes[:, self.index[name]] >= 0
@@ -93,7 +93,7 @@ class Rules:
         return expression.holds(self._columns(expression, codes), self._active(expression, codes), len(codes))
 
     def values(self, expression: Expression, codes: Codes) -> NDArray[np.float64]:
-        """The expression as numbers, NaN where undefined or where a mentioned parameter is inactive."""
+        """The expression's values as numbers, NaN where it is undefined or a mentioned parameter is inactive."""
         values = np.full(len(codes), np.nan)
         rows = np.flatnonzero(self.mentioned_active(expression, codes))
         part = codes[rows]
@@ -103,7 +103,7 @@ class Rules:
         return values
 
     def active(self, i: int, codes: Codes) -> Mask:
-        """Where parameter ``i`` is active, given the codes of its ancestors, shape ``[n]``."""
+        """The rows in which parameter ``i`` is active, given the codes of its ancestors, shape ``[n]``."""
         condition = self.conditions[i]
         if condition is None:
             return np.ones(len(codes), dtype=bool)
@@ -113,14 +113,14 @@ class Rules:
         return mask
 
     def satisfied(self, constraint: Expression, codes: Codes) -> Mask:
-        """Where a constraint holds; vacuously where it mentions an inactive parameter, shape ``[n]``."""
+        """The rows in which a constraint holds, also because it mentions an inactive parameter, shape ``[n]``."""
         mask = np.ones(len(codes), dtype=bool)
         rows = np.flatnonzero(self.mentioned_active(constraint, codes))
         mask[rows] = self._holds(constraint, codes[rows])
         return mask
 
     def deactivate(self, codes: Codes) -> Codes:
-        """Codes with every inactive parameter's set to ``INACTIVE``; shape kept."""
+        """Set the code of every inactive parameter to ``INACTIVE``; the shape is kept."""
         codes = codes.copy()
         for i in range(len(self.parameters)):
             if self.conditions[i] is not None:
@@ -128,7 +128,7 @@ class Rules:
         return codes
 
     def feasible(self, codes: Codes) -> Mask:
-        """Where every constraint holds, shape ``[n]``."""
+        """The rows in which every constraint holds, shape ``[n]``."""
         mask = np.ones(len(codes), dtype=bool)
         for constraint in self.constraints:
             rows = np.flatnonzero(mask)
@@ -137,7 +137,7 @@ class Rules:
 
     @cached_property
     def order(self) -> tuple[int, ...]:
-        """The order in which parameters are placed: cheapest judgeable constraint first, then what decides activity."""
+        """The order of placing parameters: those of the cheapest constraints first, then those that decide activity."""
         placed: list[int] = []
         waiting = [self.dependencies(constraint) for constraint in self.constraints]
         deciding = [self.dependencies(condition) for condition in self.conditions if condition is not None]
@@ -164,10 +164,10 @@ class Rules:
         return tuple(tuple(check) for check in checks)
 
     def complete(self, templates: Codes, limit: int) -> Iterator[Codes]:
-        """Blocks of all feasible completions of ``templates`` (shape ``[n, d]``, ``FREE`` where open).
+        """Yield all feasible completions of ``templates`` (shape ``[n, d]``, ``FREE`` where open) in blocks.
 
         Raises:
-            SpaceTooLarge: when there are more than ``limit``, or too many partial configurations had to be visited.
+            SpaceTooLarge: there are more than ``limit``, or too many partial configurations had to be visited.
         """
         unchecked, settled = self._free_levels
         stack: list[tuple[int, Codes]] = []
@@ -199,14 +199,14 @@ class Rules:
 
     @cached_property
     def _free_levels(self) -> tuple[int, int]:
-        """The levels after which no constraint is left to check, and then no activity left to decide either."""
+        """The level after which no constraint is left to check, and the one after which no activity is undecided."""
         unchecked = max((level + 1 for level, checks in enumerate(self.checks) if checks), default=0)
         deciding = [self.dependencies(condition) for condition in self.conditions if condition is not None]
         decided = max((self.order.index(i) + 1 for needs in deciding for i in needs), default=0)
         return unchecked, max(unchecked, decided)
 
     def _at_least(self, level: int, rows: Codes) -> float:
-        """Completions of rows at a level after which nothing is checked: a lower bound, exact once all is decided."""
+        """A lower bound on the completions of rows after the last check; it is exact once all activity is decided."""
         placed = frozenset(self.order[:level])
         ways = np.ones(len(rows))
         for i in self.order[level:]:
@@ -229,18 +229,18 @@ class Rules:
 
 
 def lexicographic(codes: Codes) -> Codes:
-    """Rows sorted by the first column, then the second, …; shape kept."""
+    """Sort rows by the first column, then the second, and so on; the shape is kept."""
     if codes.shape[1] == 0:
         return codes
     return codes[np.lexsort(codes.T[::-1])]
 
 
 def searchable(codes: Codes) -> NDArray[np.bytes_]:
-    """One fixed-width byte string a row whose order is the rows' lexicographic order, shape ``[n]``."""
+    """Make a fixed-width byte string for each row; their order is the rows' lexicographic order. Shape ``[n]``."""
     big_endian = np.ascontiguousarray((codes - FREE).astype(">u4"))
     return big_endian.view(f"S{4 * codes.shape[1]}").reshape(len(codes))
 
 
 def concatenated(blocks: Sequence[Codes], width: int) -> Codes:
-    """The blocks as one array, also when there is none."""
+    """Join the blocks into one array, even if there is no block."""
     return np.concatenate(blocks) if blocks else np.empty((0, width), dtype=np.int32)

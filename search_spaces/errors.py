@@ -1,4 +1,4 @@
-"""What can be wrong with a search space or a configuration."""
+"""Errors about a search space or a configuration."""
 
 from __future__ import annotations
 
@@ -12,4 +12,4 @@ class InvalidConfiguration(ValueError):
 
 
 class SpaceTooLarge(SpaceError):
-    """The feasible set is beyond the enumeration limit."""
+    """The feasible set is larger than the enumeration limit."""

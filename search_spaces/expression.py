@@ -2,13 +2,13 @@
 
 Numbers, strings, names, ``+ - * / // % **``, comparisons (chained too), ``in`` a literal tuple or list,
 ``and or not`` (whose value is True or False), ``min``, ``max``, ``abs``, ``ceil_div(a, b)``, ``active(x)`` and
-``order[i]`` on permutations. Nothing is ever handed to ``eval``: the text is parsed, checked against this list, and
-interpreted over whole columns at once, so that a rule costs the same on one configuration and on a million.
+``order[i]`` on permutations. Nothing is ever passed to ``eval``: the text is parsed, checked against this list, and
+interpreted over whole columns at once, so that a rule costs about the same for one configuration and for many.
 
-A division by zero has no value, nor has arithmetic or an ordering on values that it does not fit (``mode > 16`` where
-``mode`` is ``'none'``); ``==``, ``!=`` and ``in`` fit all values. A rule without a value does not hold, and ``and``,
-``or`` and chained comparisons short-circuit such a part away as in Python: ``mode != 'none' and mode > 16``. An
-operation that fits no value at all is refused with the space.
+A division by zero has no value. Arithmetic and orderings have no value on values of the wrong type (``mode > 16`` where
+``mode`` is ``'none'``); ``==``, ``!=`` and ``in`` fit all values. A rule without a value does not hold. ``and``, ``or``
+and chained comparisons skip such a part by short-circuiting, as in Python: ``mode != 'none' and mode > 16``. A space
+with an operation that fits no value at all is refused.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ class Expression:
     Attributes:
         source: the text.
         mentions: names whose *value* it uses.
-        activities: names whose *activity* it asks for with ``active(x)``.
+        activities: names whose *activity* it tests with ``active(x)``.
 
     Raises:
-        SpaceError: on text outside the language; the message quotes it.
+        SpaceError: the text is not in the language; the message quotes it.
     """
 
     source: str
@@ -81,10 +81,10 @@ class Expression:
         return self.mentions | self.activities
 
     def types(self, types: Mapping[str, Types]) -> Types:
-        """The types that its value may have, given those of every mentioned name.
+        """The types that its value may have, given the types of every mentioned name.
 
         Raises:
-            SpaceError: an operation fits none of its operands' values.
+            SpaceError: an operation fits no value of its operands.
         """
         try:
             return infer(self.tree, types)
@@ -92,14 +92,14 @@ class Expression:
             raise SpaceError(f"expression {self.source!r}: cannot be evaluated ({error})") from None
 
     def evaluate(self, columns: Mapping[str, Array], active: Mapping[str, Mask], rows: int) -> Result:
-        """Values over ``rows`` rows.
+        """Evaluate the expression over ``rows`` rows.
 
         Args:
             columns: value arrays by name, of length ``rows`` or 1.
             active: activity masks by parameter name, of length ``rows`` or 1.
 
         Raises:
-            SpaceError: when an index is beyond its permutation.
+            SpaceError: an index is beyond the end of its permutation.
         """
         try:
             result = _evaluate(self.tree, columns, active)
@@ -108,7 +108,7 @@ class Expression:
         return Result(np.broadcast_to(result.values, rows), np.broadcast_to(result.undefined, rows))
 
     def holds(self, columns: Mapping[str, Array], active: Mapping[str, Mask], rows: int) -> Mask:
-        """Where the expression has a value and the value is true."""
+        """The rows in which the expression has a value and the value is true."""
         result = self.evaluate(columns, active, rows)
         return truth(result.values) & ~result.undefined
 

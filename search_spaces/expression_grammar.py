@@ -9,13 +9,13 @@ COMPARISONS = (ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE)
 MEMBERSHIPS = (ast.In, ast.NotIn)
 ARITHMETIC = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow)
 FUNCTIONS = {"min": (1, None), "max": (1, None), "abs": (1, 1), "ceil_div": (2, 2), "active": (1, 1)}
-"""Fewest and most arguments by name."""
+"""The fewest and the most arguments of each function, by name."""
 HUGE = 10**75
 """Whole numbers stay below this, so that every one of them is also a float."""
 
 
 class Refused(Exception):
-    """A part of the text is not of the language."""
+    """A part of the text is not in the language."""
 
     def __init__(self, node: ast.AST, what: str) -> None:
         super().__init__(what)
@@ -23,10 +23,10 @@ class Refused(Exception):
 
 
 def names(tree: ast.expr) -> tuple[frozenset[str], frozenset[str]]:
-    """Names whose value an expression uses, and names whose activity it asks for.
+    """Find the names whose value an expression uses, and those whose activity it tests.
 
     Raises:
-        Refused: at the first part that is not of the language.
+        Refused: a part is not in the language; the first one is reported.
     """
     mentions: set[str] = set()
     activities: set[str] = set()
@@ -49,7 +49,7 @@ def is_activity(node: ast.AST) -> bool:
 
 
 def _parts(node: ast.expr) -> Sequence[ast.expr]:
-    """The expressions that an allowed form is made of."""
+    """The subexpressions of an allowed form."""
     match node:
         case ast.Constant(value=int() as value):  # booleans too
             if abs(value) >= HUGE:

@@ -1,7 +1,7 @@
 """Find the operations of an expression that fit no value at all, before anything is evaluated.
 
-Names may stand for values of several types (``('none', 16, 32)``). What fits some of them passes: on the others it has
-no value. What fits none is a mistake in the text.
+Names may stand for values of several types (``('none', 16, 32)``). An operation that fits some of them passes, and has
+no value on the others. An operation that fits none of them is a mistake in the text.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ORDERINGS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
 
 
 class IllTyped(Exception):
-    """An operation that fits no value; the message quotes it."""
+    """An operation fits no value; the message quotes it."""
 
 
 def type_of(value: Any) -> Type:
@@ -44,10 +44,10 @@ def types_of(values: Iterable[Any]) -> Types:
 
 
 def infer(node: ast.expr, names: Mapping[str, Types]) -> Types:
-    """The types that an expression's value may have.
+    """Infer the types that an expression's value may have.
 
     Raises:
-        IllTyped: at an operation that fits no combination of its operands' types.
+        IllTyped: an operation fits no combination of its operands' types.
     """
     match node:
         case ast.Constant(value=value):

@@ -1,7 +1,7 @@
 """The operations of the expression language over whole columns.
 
-Whole numbers are exact: int64 where they fit, Python's own integers beyond, floats past 10^75. An operation on a value
-of the wrong type has no value in that row, like a division by zero.
+Whole numbers are exact: int64 if they fit, else Python's own integers; above 10^75 they become floats. An operation on
+a value of the wrong type has no value in that row, like a division by zero.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ ARITHMETIC: dict[type[ast.operator], Function] = {
 
 @dataclass(frozen=True)
 class Result:
-    """Values over rows (length 1 broadcasts) and where they are undefined."""
+    """Values over rows (length 1 broadcasts), and a mask of the undefined ones."""
 
     values: Array
     undefined: Mask
@@ -68,7 +68,7 @@ def truth(values: Array) -> Mask:
 
 
 def numbers(result: Result) -> Result:
-    """Numbers as int64, float64 or Python integers; undefined where a value is none."""
+    """Convert values to int64, float64 or Python integers; undefined where a value is not a number."""
     values = result.values
     if values.dtype == bool:
         return Result(values.astype(np.int64), result.undefined)
@@ -85,22 +85,22 @@ def numbers(result: Result) -> Result:
 
 
 def negated(result: Result) -> Result:
-    """Minus each number."""
+    """Negate each number."""
     of = numbers(result)
     return Result(-of.values, of.undefined)
 
 
 def absolute(result: Result) -> Result:
-    """Each number without its sign."""
+    """Take the absolute value of each number."""
     of = numbers(result)
     return Result(np.abs(of.values), of.undefined)
 
 
 def item(result: Result, index: int) -> Result:
-    """Element ``index`` of each permutation, undefined elsewhere.
+    """Take element ``index`` of each permutation; undefined for other values.
 
     Raises:
-        IndexError: when a permutation is too short.
+        IndexError: a permutation is too short.
     """
     fits = np.array([type_of(value) is Type.ORDER for value in result.values], dtype=bool)
     picked = [value[index] if fit else 0 for value, fit in zip(result.values, fits, strict=True)]
@@ -108,7 +108,7 @@ def item(result: Result, index: int) -> Result:
 
 
 def _exactly(function: Function, left: Array, right: Array) -> Array:
-    """``function`` of numbers without wrap-around."""
+    """Apply ``function`` to numbers without integer overflow."""
     as_floats = left.astype(np.float64), right.astype(np.float64)
     if np.float64 in (left.dtype, right.dtype):
         return np.asarray(function(*as_floats))

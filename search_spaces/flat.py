@@ -1,7 +1,7 @@
 """Configurations for tools that know neither conditions nor permutations: a value for every parameter.
 
-An inactive parameter has its first value, so that a configuration has one flat form. Booleans are 0 and 1, and
-permutations text, as CATBench writes them.
+An inactive parameter gets its first value, so that a configuration has only one flat form. Booleans become 0 and 1, and
+permutations become text, as CATBench writes them.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ FlatConfiguration = tuple[Any, ...]
 
 
 def flat_domains(space: SearchSpace) -> dict[str, list[Any]]:
-    """The values of every parameter, in code order."""
+    """Return the values of every parameter, in code order."""
     return {parameter.name: [_flat(value) for value in parameter.values] for parameter in space.parameters}
 
 
 def flat_rows(domains: Mapping[str, list[Any]], codes: Codes) -> list[FlatConfiguration]:
-    """The flat form of canonical rows of codes, shape ``[n, d]``."""
+    """Return the flat form of canonical rows of codes, shape ``[n, d]``."""
     columns = [
         [domain[code] for code in np.maximum(column, 0).tolist()]
         for domain, column in zip(domains.values(), codes.T, strict=True)

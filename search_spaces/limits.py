@@ -1,8 +1,8 @@
-"""How much a search space may declare: a few lines of somebody's file must not fill a machine or keep it busy."""
+"""Limits on what a search space may declare, so that a few lines of a file cannot exhaust a machine."""
 
 MAX_RULES = 1_000
-"""Parameters, constraints and features, each. Every rule is parsed and its types are checked, about a millisecond."""
+"""The most parameters, constraints or features. Parsing and type-checking a rule takes about a millisecond."""
 MAX_RULES_TEXT = 200_000
-"""Characters of all conditions, constraints and features together."""
+"""The most characters of all conditions, constraints and features together."""
 MAX_TOTAL_VALUES = 2_000_000
-"""Of all parameters together; a value takes about 100 bytes once it is used."""
+"""The most values of all parameters together; a value takes about 100 bytes once it is used."""

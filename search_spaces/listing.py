@@ -1,4 +1,4 @@
-"""A feasible set, listed."""
+"""The list of a feasible set."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from search_spaces.enumeration import Codes, lexicographic, searchable
 
 
 class Listing:
-    """Rows in lexicographic order, and where a row is among them.
+    """Rows in lexicographic order, with a search for the position of a row.
 
     Args:
         rows: canonical codes in any order, shape ``[N, d]``.
 
     Attributes:
-        rows: the same, ordered and read-only.
+        rows: the same rows, ordered and read-only.
     """
 
     def __init__(self, rows: Codes) -> None:
@@ -34,17 +34,17 @@ class Listing:
 
     @cached_property
     def keys(self) -> NDArray[np.bytes_]:
-        """What is searched, [N]; made at the first search."""
+        """The sorted keys that are searched, [N]; made at the first search."""
         return searchable(self.rows)
 
     def row_of(self, codes: Codes) -> int | None:
-        """Where ``codes`` (shape ``[d]``, canonical) are, or ``None``."""
+        """Return the position of ``codes`` (shape ``[d]``, canonical), or ``None`` if they are not listed."""
         key = searchable(codes[None, :])[0]
         row = int(np.searchsorted(self.keys, key))
         return row if row < len(self.keys) and self.keys[row] == key else None
 
     def holds(self, codes: Codes) -> NDArray[np.bool_]:
-        """Which of ``codes`` (shape ``[n, d]``) are listed, [n]."""
+        """Return which of ``codes`` (shape ``[n, d]``) are listed, [n]."""
         if len(self) == 0:
             return np.zeros(len(codes), dtype=bool)
         keys = searchable(codes)

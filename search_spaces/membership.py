@@ -1,4 +1,4 @@
-"""A set of configurations said as constraints: what a function of somebody else's keeps, in words that files keep."""
+"""Express a set of configurations as constraints, so that files can store what a user's function keeps."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from search_spaces.parameter import Parameter
 
 
 def membership(parameters: Sequence[Parameter], kept: Codes) -> tuple[str, ...]:
-    """Constraints that hold for exactly the rows that are kept, of the product of unconditional parameters.
+    """Find constraints that hold for exactly the kept rows of a product of unconditional parameters.
 
-    Values under which the same is kept of the rest share one constraint.
+    Values for which the same rows of the other parameters are kept share one constraint.
 
     Args:
-        kept: rows of codes, shape ``[n, d]``, each once, at least one.
+        kept: rows of codes, shape ``[n, d]``: at least one, and each only once.
 
     Raises:
-        SpaceError: the set follows no rule that is short enough to be written down.
+        SpaceError: no rule for the set is short enough to be stored.
     """
     first, rest = parameters[0], parameters[1:]
     groups = _grouped(kept)
@@ -39,7 +39,7 @@ def membership(parameters: Sequence[Parameter], kept: Codes) -> tuple[str, ...]:
 
 
 def _expression(parameters: Sequence[Parameter], kept: Codes) -> str:
-    """A rule for the rows that are kept, in brackets where it has parts; empty where that is all of them."""
+    """Return a rule for the kept rows, in brackets if it has parts; empty if all rows are kept."""
     if len(kept) == prod(parameter.size for parameter in parameters):
         return ""
     first, rest = parameters[0], parameters[1:]
@@ -52,7 +52,7 @@ def _expression(parameters: Sequence[Parameter], kept: Codes) -> str:
 
 
 def _grouped(kept: Codes) -> list[tuple[list[int], Codes]]:
-    """The first parameter's codes by what is kept of the others under them."""
+    """Group the first parameter's codes by the rows of the other parameters that are kept with them."""
     groups: dict[bytes, tuple[list[int], Codes]] = {}
     for code in np.unique(kept[:, 0]).tolist():
         below = np.unique(kept[kept[:, 0] == code, 1:], axis=0) if kept.shape[1] > 1 else kept[:1, 1:]

@@ -1,4 +1,4 @@
-"""Repair: the nearest feasible configuration that was not visited yet."""
+"""Repair a proposal: find the nearest feasible configuration that has not been visited yet."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TOLERANCE = 1e-9
 
 
 class Visited:
-    """The feasible configurations of a space that were asked already."""
+    """The feasible configurations of a space that have already been asked."""
 
     def __init__(self, space: SearchSpace) -> None:
         self.space = space
@@ -43,16 +43,16 @@ class Visited:
 
     @property
     def exhausted(self) -> bool:
-        """Whether nothing is left (never, as far as anyone can tell, beyond the enumeration limit)."""
+        """Whether no configuration is left; always false if the space is too large to be listed."""
         return self.mask is not None and bool(self.mask.all())
 
 
 def value_distances(parameter: Parameter, value: Any) -> Floats:
-    """Distance of a proposed value to each of a parameter's values, then to *inactive*: [m + 1].
+    """Distances of a proposed value to each of a parameter's values, then to *inactive*: [m + 1].
 
-    Numbers (also ones between the declared values): difference on the declared scale, of which the
-    parameter's range is 1. Permutations: fraction of discordant positions. Others: 0 or 1.
-    ``None`` proposes *inactive*; a mismatch in activity is 1.
+    The distance of numbers, also of those between the declared values, is their difference on the declared scale, on
+    which the parameter's range is 1. The distance of permutations is the fraction of positions that differ. Other
+    values have distance 0 or 1. ``None`` proposes *inactive*; active and inactive have distance 1.
     """
     out = np.ones(parameter.size + 1)
     if value is None:
@@ -67,7 +67,7 @@ def value_distances(parameter: Parameter, value: Any) -> Floats:
 
 
 def distances(space: SearchSpace, proposal: Mapping[str, Any], codes: Codes) -> Floats:
-    """Sum over parameters of :func:`value_distances`, from one proposal to rows of codes: [n]."""
+    """Sum :func:`value_distances` over the parameters, from one proposal to rows of codes: [n]."""
     total = np.zeros(len(codes))
     for i, parameter in enumerate(space.parameters):
         total += value_distances(parameter, proposal.get(parameter.name))[codes[:, i]]
@@ -77,17 +77,17 @@ def distances(space: SearchSpace, proposal: Mapping[str, Any], codes: Codes) -> 
 def nearest_unvisited(
     space: SearchSpace, proposal: Mapping[str, Any], visited: Visited, rng: np.random.Generator
 ) -> dict[str, Value] | None:
-    """The unvisited feasible configuration nearest to a proposal; ``None`` if none is left.
+    """Return the unvisited feasible configuration nearest to a proposal; ``None`` if none is left.
 
-    Ties are broken by ``rng``, so that the order of the table can't leak into a strategy. Beyond
-    the enumeration limit the answer is the nearest that differs in one value, else the best that a descent over
+    ``rng`` breaks ties, so that the order of the table cannot leak into a strategy. If the space is too large to be
+    listed, the result is the nearest configuration that differs in one value, or else the best that a descent over
     neighbours finds.
 
     Args:
         space: the search space.
-        proposal: a value for some parameters, absent ones proposed as inactive. Values may break
+        proposal: a value for some parameters; absent parameters are proposed as inactive. Values may break
             any rule, and numbers may lie between the declared ones.
-        visited: what not to return.
+        visited: the configurations not to return.
         rng: breaks ties.
     """
     if visited.mask is not None:
@@ -108,7 +108,7 @@ def nearest_unvisited(
 
 
 def _one_change(space: SearchSpace, proposal: Mapping[str, Any], visited: Visited) -> Codes:
-    """Unvisited feasible rows, [n, d], that are the proposal but for one parameter and what that one deactivates."""
+    """Unvisited feasible rows, [n, d], that differ from the proposal in one parameter and in those it deactivates."""
     nearest = [value_distances(p, proposal.get(p.name))[:-1] for p in space.parameters]
     base = np.array([int(np.argmin(apart)) for apart in nearest], dtype=np.int32)
     rows = np.repeat(base[None], sum(p.size for p in space.parameters), axis=0)
@@ -129,7 +129,7 @@ def _closest(total: Floats, rng: np.random.Generator) -> int:
 def _descend(
     space: SearchSpace, proposal: Mapping[str, Any], row: Codes, visited: Visited, rng: np.random.Generator
 ) -> Codes | None:
-    """Best unvisited row met while walking downhill over neighbours."""
+    """Return the best unvisited row found by a descent over neighbours."""
     here = float(distances(space, proposal, row[None])[0])
     best = None if row in visited else row
     while True:

@@ -11,14 +11,14 @@ MAX_NEIGHBOURS = 1_000_000
 
 
 def neighbour_codes(rules: Rules, codes: Codes) -> Codes:
-    """Feasible one-parameter changes of a feasible row (shape ``[d]``); shape ``[n, d]``, lexicographic.
+    """Return the feasible one-parameter changes of a feasible row (shape ``[d]``); shape ``[n, d]``, lexicographic.
 
-    Ordered kinds step to the next value up or down, categoricals and booleans to any other, permutations swap
-    two positions. Parameters that a change activates take every value, those that it deactivates
-    vanish, so that the relation is symmetric.
+    Ordered kinds step to the next value up or down, categoricals and booleans to any other value, and permutations swap
+    two positions. Parameters that a change activates take every value, and parameters that it deactivates become
+    absent, so that the relation is symmetric.
 
     Raises:
-        SpaceTooLarge: when a change activates parameters of more than a million combinations.
+        SpaceTooLarge: a change activates parameters with more than a million combinations.
     """
     templates: list[Codes] = []
     for i, parameter in enumerate(rules.parameters):

@@ -1,4 +1,4 @@
-"""The parameters of a search space. Every domain is finite: code ``i`` stands for ``values[i]``."""
+"""The parameters of a search space. Every domain is finite: code ``i`` means ``values[i]``."""
 
 from __future__ import annotations
 
@@ -21,14 +21,15 @@ Value = str | int | float | bool | tuple[int, ...]
 MAX_INTEGER_VALUES = 1_000_000
 MAX_PERMUTATION_LENGTH = 8
 MAX_MAGNITUDE = 2**62
-"""Whole numbers stay below this, so that sums of two fit int64."""
+"""Whole numbers must be below this, so that the sum of two fits int64."""
 
 
 def check_name(what: str, name: str) -> None:
     """Refuse names that an expression could not mention.
 
     Raises:
-        SpaceError: ``name`` is no identifier, a keyword, or one that Python reads as another (``µ`` of two kinds).
+        SpaceError: ``name`` is not an identifier, is a keyword, or is one that Python reads as another (two kinds of
+            ``µ``).
     """
     if not name.isidentifier() or iskeyword(name):
         raise SpaceError(f"{what} name {name!r}: expected an identifier")
@@ -42,7 +43,7 @@ class Parameter:
 
     Attributes:
         name: an identifier, so that expressions can mention it.
-        active_when: expression over *earlier* parameters; ``None`` means always active.
+        active_when: an expression over *earlier* parameters; ``None`` means that the parameter is always active.
     """
 
     name: str
@@ -62,7 +63,7 @@ class Parameter:
 
     @property
     def condition(self) -> str | None:
-        """The activity expression, if any."""
+        """The expression that decides activity, if there is one."""
         return getattr(self, "active_when", None)
 
     @cached_property
@@ -72,16 +73,16 @@ class Parameter:
 
     @property
     def size(self) -> int:
-        """Number of values."""
+        """The number of values."""
         return len(self.values)
 
     @cached_property
     def code_of(self) -> Mapping[Value, int]:
-        """Code by value."""
+        """The code of each value."""
         return {value: code for code, value in enumerate(self.values)}
 
     def code(self, value: Any) -> int | None:
-        """Code of a value, a list standing for a permutation; ``None`` for anything outside the domain."""
+        """Return the code of a value, or ``None`` if it is outside the domain; a list counts as a permutation."""
         try:
             return self.code_of.get(tuple(value) if isinstance(value, list) else value)
         except TypeError:  # not hashable
@@ -89,7 +90,7 @@ class Parameter:
 
     @cached_property
     def column(self) -> NDArray[Any]:
-        """The values as an array: bool, int64, float64, or object for strings and tuples."""
+        """The values as an array of bool, int64 or float64, or of objects for strings and tuples."""
         kinds = {type(value) for value in self.values}
         if kinds == {bool}:
             return np.array(self.values, dtype=bool)
@@ -102,7 +103,7 @@ class Parameter:
         return column
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON document that :func:`~search_spaces.space_json.parameter_from_json` reads back."""
+        """Return a JSON document that :func:`~search_spaces.space_json.parameter_from_json` reads."""
         document: dict[str, Any] = {"name": self.name, "kind": self.kind, **self._domain_json()}
         if self.condition is not None:
             document["active_when"] = self.condition
@@ -145,7 +146,7 @@ class Categorical(Parameter):
 
 @dataclass(frozen=True)
 class Ordinal(Parameter):
-    """Increasing numbers; ``scale`` says on which axis neighbours are evenly spaced."""
+    """Increasing numbers; ``scale`` is the axis on which neighbours are evenly spaced."""
 
     levels: tuple[int | float, ...]
     scale: str = "linear"
@@ -189,7 +190,7 @@ class Boolean(Parameter):
 
 @dataclass(frozen=True)
 class Integer(Parameter):
-    """``low``, ``low + step``, … up to and including ``high`` where the step reaches it."""
+    """The integers ``low``, ``low + step``, and so on, up to and including ``high`` if the steps reach it."""
 
     low: int
     high: int
@@ -209,7 +210,7 @@ class Integer(Parameter):
         super().__post_init__()
 
     def _check_values(self) -> None:
-        """They are distinct, and listed only when somebody asks for them."""
+        """Check nothing: the values are distinct, and are listed only when they are needed."""
 
     @property
     def size(self) -> int:
@@ -225,7 +226,7 @@ class Integer(Parameter):
 
 @dataclass(frozen=True)
 class Permutation(Parameter):
-    """An order of ``0 … length-1``, as a tuple."""
+    """The orders of ``0 … length-1``, as tuples."""
 
     length: int
     active_when: str | None = None
@@ -237,7 +238,7 @@ class Permutation(Parameter):
         super().__post_init__()
 
     def _check_values(self) -> None:
-        """They are distinct, and listed only when somebody asks for them."""
+        """Check nothing: the values are distinct, and are listed only when they are needed."""
 
     @property
     def size(self) -> int:

@@ -1,9 +1,9 @@
 """Uniform draws from feasible sets that are too large to list.
 
-Parameters that no rule ties together are independent, so the feasible set is a product of *parts*, and a uniform draw
-is one uniform draw from each. Within a part the *core* (whatever a rule mentions) is listed, and every row of it is
-drawn with the number of ways in which its active leaves (parameters that no rule mentions) can be set. A core too
-large for that is drawn by rejection.
+Parameters that no rule connects are independent. The feasible set is therefore a product of *parts*, and a uniform draw
+is one uniform draw from each part. Within a part, the *core* (all parameters that a rule mentions) is listed. Each of
+its rows is drawn with a probability proportional to the number of ways in which its active leaves (parameters that no
+rule mentions) can be set. A core that is too large to list is drawn by rejection.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from search_spaces.errors import SpaceError, SpaceTooLarge
 
 MAX_LISTED = 1_000_000
 MAX_DRAWN_CODES = 1_000_000_000
-"""Codes drawn by rejection before a part counts as empty: some minutes."""
+"""The number of codes drawn by rejection before a part counts as empty; this takes some minutes."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """Parameters that rules tie together; every method fills their columns of full-width rows.
+    """Parameters that rules connect; draws fill their columns of full-width rows.
 
     Attributes:
-        rules: of the whole space.
-        members: the part's parameters by index, ascending.
-        own: the part's constraints, with the same parameters.
-        max_listed: largest core that is listed.
+        rules: the rules of the whole space.
+        members: the indices of the part's parameters, ascending.
+        own: the same parameters with only the part's constraints.
+        max_listed: the size of the largest core that is listed.
     """
 
     rules: Rules
@@ -47,7 +47,7 @@ class Part:
 
     @cached_property
     def _listed(self) -> tuple[Codes, NDArray[np.float64]] | None:
-        """The core's feasible rows with their cumulative probabilities, ``None`` where there are too many."""
+        """The core's feasible rows with their cumulative probabilities; ``None`` if there are too many."""
         template = np.zeros((1, len(self.rules.parameters)), dtype=np.int32)
         template[0, self._core] = FREE
         try:
@@ -66,7 +66,7 @@ class Part:
         """Fill the part's columns of ``into`` (shape ``[n, d]``) with uniform draws.
 
         Raises:
-            SpaceError: when the part has no feasible row, or none is found.
+            SpaceError: the part has no feasible row, or none is found.
         """
         listed = self._listed
         columns = list(self.members)
@@ -79,16 +79,16 @@ class Part:
         into[:, columns] = self.rules.deactivate(full)[:, columns]
 
     def _assignments(self, rng: np.random.Generator, n: int) -> Codes:
-        """A value for each member, active or not; 0 elsewhere."""
+        """Draw a value for each member, active or not; other parameters get 0."""
         full = np.zeros((n, len(self.rules.parameters)), dtype=np.int32)
         sizes = [self.rules.parameters[i].size for i in self.members]
         full[:, list(self.members)] = rng.integers(sizes, size=(n, len(sizes)))
         return full
 
     def _by_rejection(self, rng: np.random.Generator, n: int) -> Codes:
-        """An assignment is kept if it is feasible and its inactive members all carry code 0.
+        """Draw by rejection: keep an assignment if it is feasible and all its inactive members have code 0.
 
-        So every feasible row is kept for exactly one assignment.
+        Every feasible row is thus kept for exactly one assignment.
         """
         kept: list[Codes] = []
         accepted = drawn = 0
@@ -108,10 +108,10 @@ class Part:
 
 
 def parts(rules: Rules, max_listed: int = MAX_LISTED) -> list[Part]:
-    """The independent parts of a space, by their first parameter.
+    """Split a space into its independent parts, ordered by their first parameter.
 
     Raises:
-        SpaceError: a constraint over nothing but constants does not hold.
+        SpaceError: a constraint that mentions only constants does not hold.
     """
     ties = [rules.dependencies(constraint) for constraint in rules.constraints]
     for i, condition in enumerate(rules.conditions):
@@ -129,7 +129,7 @@ def parts(rules: Rules, max_listed: int = MAX_LISTED) -> list[Part]:
 
 
 def _joined(ties: Iterable[frozenset[int]]) -> list[frozenset[int]]:
-    """Connected components: the ties, merged where they overlap."""
+    """Merge ties that overlap into connected components."""
     components: list[frozenset[int]] = []
     for tie in filter(None, ties):
         touched = [component for component in components if component & tie]
@@ -139,7 +139,7 @@ def _joined(ties: Iterable[frozenset[int]]) -> list[frozenset[int]]:
 
 
 def draw(made: Iterable[Part], width: int, rng: np.random.Generator, n: int) -> Codes:
-    """``n`` draws, uniform over the product of the parts, with replacement; shape ``[n, width]``."""
+    """Draw ``n`` rows uniformly from the product of the parts, with replacement; shape ``[n, width]``."""
     codes = np.full((n, width), INACTIVE, dtype=np.int32)
     for part in made:
         part.draw(rng, n, codes)

@@ -21,7 +21,7 @@ from search_spaces.space_json import space_arguments
 
 MAX_ENUMERATED = 5_000_000
 MAX_ENUMERATED_CODES = 100_000_000
-"""The table of a space of more than 20 parameters stays below 400 MB."""
+"""The most rows to list; the table of a space with more than 20 parameters then stays below 400 MB."""
 Constant = int | float | str | bool
 
 
@@ -29,14 +29,14 @@ class SearchSpace:
     """Finite parameters under conditions and constraints.
 
     Args:
-        parameters: in declaration order; a condition may mention earlier ones only.
+        parameters: the parameters in declaration order; a condition may mention only earlier ones.
         constraints: expressions that every feasible configuration satisfies. One that mentions an inactive
             parameter holds vacuously.
         constants: numbers, strings and booleans that expressions may mention (shape, device limits).
         features: derived numbers for models, by name. They do not affect feasibility.
 
     Raises:
-        SpaceError: naming the parameter or expression at fault.
+        SpaceError: a parameter or an expression is at fault; the message names it.
     """
 
     def __init__(
@@ -61,10 +61,10 @@ class SearchSpace:
     # -- codes ---------------------------------------------------------------------------------------------------
 
     def encode(self, configuration: Mapping[str, Any]) -> Codes:
-        """Codes of a configuration, shape ``[d]``; ``-1`` where absent. Rules are not checked.
+        """Encode a configuration, shape ``[d]``; absent parameters get ``-1``. Rules are not checked.
 
         Raises:
-            InvalidConfiguration: on an unknown name or a value outside its domain.
+            InvalidConfiguration: a name is unknown, or a value is outside its domain.
         """
         codes = np.full(len(self.parameters), INACTIVE, dtype=np.int32)
         for name, value in configuration.items():
@@ -81,12 +81,12 @@ class SearchSpace:
         return codes
 
     def encode_many(self, configurations: Sequence[Mapping[str, Any]]) -> Codes:
-        """Codes of several configurations, shape ``[n, d]``."""
+        """Encode several configurations, shape ``[n, d]``."""
         rows = [self.encode(configuration) for configuration in configurations]
         return np.array(rows, dtype=np.int32).reshape(len(rows), len(self.parameters))
 
     def decode(self, codes: Codes) -> dict[str, Value]:
-        """The configuration of one row of codes, shape ``[d]``."""
+        """Decode one row of codes, shape ``[d]``, into a configuration."""
         return {
             parameter.name: parameter.values[code]
             for parameter, code in zip(self.parameters, codes.tolist(), strict=True)
@@ -94,16 +94,16 @@ class SearchSpace:
         }
 
     def active(self, i: int, codes: Codes) -> NDArray[np.bool_]:
-        """Where parameter ``i`` is active, given rows in which the parameters before it are placed; shape ``[n]``."""
+        """The rows in which parameter ``i`` is active; the parameters before it must be placed. Shape ``[n]``."""
         return self._rules.active(i, codes)
 
     # -- single configurations -----------------------------------------------------------------------------------
 
     def canonicalize(self, configuration: Mapping[str, Any]) -> dict[str, Value]:
-        """The same kernel in canonical form: inactive parameters dropped, declared order, declared values.
+        """Return a configuration's canonical form: only active parameters, in declared order, with declared values.
 
         Raises:
-            InvalidConfiguration: on an unknown name, a value outside its domain, or a missing active parameter.
+            InvalidConfiguration: a name is unknown, a value is outside its domain, or an active parameter is missing.
         """
         codes = self._rules.deactivate(self.encode(configuration)[None, :])
         missing = [
@@ -114,18 +114,18 @@ class SearchSpace:
         return self.decode(codes[0])
 
     def key(self, configuration: Mapping[str, Any]) -> str:
-        """A string that is equal for two configurations exactly when their canonical forms are."""
+        """Return a string that is equal for two configurations exactly if their canonical forms are equal."""
         return self.key_of_codes(self.encode(self.canonicalize(configuration)))
 
     def key_of_codes(self, codes: Codes) -> str:
-        """The key of one canonical row of codes, shape ``[d]``."""
+        """Return the key of one canonical row of codes, shape ``[d]``."""
         return json.dumps(self.decode(codes), separators=(",", ":"))
 
     def validate(self, configuration: Mapping[str, Any]) -> None:
         """Check every rule.
 
         Raises:
-            InvalidConfiguration: naming the broken rule and the values that break it.
+            InvalidConfiguration: a rule is broken; the message names it and the values that break it.
         """
         given = self.encode(configuration)
         canonical = self.encode(self.canonicalize(configuration))
@@ -141,7 +141,7 @@ class SearchSpace:
             raise InvalidConfiguration("the configuration is not in the restricted space")
 
     def contains(self, configuration: Mapping[str, Any]) -> bool:
-        """Whether ``validate`` passes."""
+        """Whether a configuration passes :meth:`validate`."""
         try:
             self.validate(configuration)
         except InvalidConfiguration:
@@ -161,7 +161,7 @@ class SearchSpace:
 
     @cached_property
     def enumerable(self) -> bool:
-        """Whether the feasible set is small enough to be listed."""
+        """Whether the feasible set is small enough to list."""
         try:
             return len(self._listing) >= 0
         except SpaceTooLarge:
@@ -169,27 +169,27 @@ class SearchSpace:
 
     @property
     def size(self) -> int:
-        """Number of feasible configurations.
+        """The number of feasible configurations.
 
         Raises:
-            SpaceTooLarge: past the enumeration limit.
+            SpaceTooLarge: the feasible set is larger than the enumeration limit.
         """
         return len(self._listing)
 
     def codes(self) -> Codes:
-        """The feasible set in lexicographic order, shape ``[N, d]``, read-only; ``-1`` where inactive.
+        """Return the feasible set in lexicographic order, shape ``[N, d]``, read-only; ``-1`` where inactive.
 
         Raises:
-            SpaceTooLarge: past the enumeration limit.
+            SpaceTooLarge: the feasible set is larger than the enumeration limit.
         """
         return self._listing.rows
 
     def row_of_codes(self, codes: Codes) -> int | None:
-        """Row of ``codes`` (shape ``[d]``, canonical) in :meth:`codes`, or ``None`` if not feasible."""
+        """Return the row of ``codes`` (shape ``[d]``, canonical) in :meth:`codes`, or ``None`` if not feasible."""
         return self._listing.row_of(codes)
 
     def feasible(self, codes: Codes) -> NDArray[np.bool_]:
-        """Which rows are canonical and feasible, given codes of shape ``[n, d]``; shape ``[n]``."""
+        """Return which rows of codes, shape ``[n, d]``, are canonical and feasible; shape ``[n]``."""
         if self.enumerable:
             return self._listing.holds(codes)
         feasible: NDArray[np.bool_] = np.all(codes == self.canonical_codes(codes), axis=1) & ~self.incomplete(codes)
@@ -197,11 +197,11 @@ class SearchSpace:
         return feasible
 
     def satisfied(self, codes: Codes) -> NDArray[np.bool_]:
-        """Where every constraint holds for canonical rows of codes, shape ``[n, d]``, restricted or not; ``[n]``."""
+        """Return which canonical rows, ``[n, d]``, satisfy all constraints, regardless of a restriction; ``[n]``."""
         return self._rules.feasible(codes)
 
     def row_of(self, configuration: Mapping[str, Any]) -> int | None:
-        """Row of a configuration in :meth:`codes`, or ``None`` if it is not canonical and feasible."""
+        """Return the row of a configuration in :meth:`codes`, or ``None`` if it is not canonical and feasible."""
         items = tuple(configuration.items())
         try:
             return self._row_memo[items]
@@ -217,14 +217,14 @@ class SearchSpace:
         return row
 
     def enumerate(self) -> Iterator[dict[str, Value]]:
-        """Every feasible configuration once, in lexicographic order of codes."""
+        """Yield every feasible configuration once, in lexicographic order of codes."""
         return (self.decode(row) for row in self._listing.rows)
 
     def restricted(self, codes: Codes) -> SearchSpace:
-        """The same space with its feasible set cut down to ``codes`` (shape ``[n, d]``): those that are recorded.
+        """Return the same space with its feasible set restricted to ``codes`` (shape ``[n, d]``), the recorded rows.
 
         Raises:
-            SpaceError: when a row is not feasible or occurs twice.
+            SpaceError: a row is not feasible, or occurs twice.
         """
         for row in codes[~self._rules.feasible(codes)][:1]:
             raise SpaceError(f"row {self.decode(row)} is not feasible")
@@ -236,11 +236,11 @@ class SearchSpace:
         return space
 
     def canonical_codes(self, codes: Codes) -> Codes:
-        """Codes with every inactive parameter's set to ``-1``; shape ``[n, d]``."""
+        """Set the code of every inactive parameter to ``-1``; shape ``[n, d]``."""
         return self._rules.deactivate(codes)
 
     def incomplete(self, codes: Codes) -> NDArray[np.bool_]:
-        """Rows in which an active parameter has no value, shape ``[n]``."""
+        """Return the rows in which an active parameter has no value, shape ``[n]``."""
         missing = np.zeros(len(codes), dtype=bool)
         for i in range(len(self.parameters)):
             missing |= self._rules.active(i, codes) & (codes[:, i] < 0)
@@ -251,10 +251,10 @@ class SearchSpace:
         return sampling.parts(self._rules)
 
     def sample_codes(self, rng: np.random.Generator, n: int) -> Codes:
-        """``n`` draws, uniform over the feasible set, with replacement; shape ``[n, d]``.
+        """Draw ``n`` rows uniformly from the feasible set, with replacement; shape ``[n, d]``.
 
         Raises:
-            SpaceError: when nothing feasible is found.
+            SpaceError: no feasible row is found.
         """
         if not self.enumerable:
             return sampling.draw(self._parts, len(self.parameters), rng, n)
@@ -263,19 +263,19 @@ class SearchSpace:
         return self._listing.rows[rng.integers(self.size, size=n)]
 
     def sample(self, rng: np.random.Generator, n: int) -> list[dict[str, Value]]:
-        """``n`` configurations drawn uniformly from the feasible set, with replacement."""
+        """Draw ``n`` configurations uniformly from the feasible set, with replacement."""
         return [self.decode(row) for row in self.sample_codes(rng, n)]
 
     # -- neighbours ----------------------------------------------------------------------------------------------
 
     def neighbour_codes(self, codes: Codes) -> Codes:
-        """Feasible one-parameter changes of a feasible row (shape ``[d]``); shape ``[n, d]``, lexicographic.
+        """Return the feasible one-parameter changes of a feasible row (shape ``[d]``); shape ``[n, d]``, lexicographic.
 
-        Ordered kinds step to the next value up or down, categoricals and booleans to any other, permutations swap
-        two positions; parameters that a change activates take every value.
+        Ordered kinds step to the next value up or down, categoricals and booleans to any other value, and permutations
+        swap two positions. Parameters that a change activates take every value.
 
         Raises:
-            SpaceTooLarge: when a change activates parameters of more than a million combinations.
+            SpaceTooLarge: a change activates parameters with more than a million combinations.
         """
         changed = neighbours.neighbour_codes(self._rules, codes)
         if self._restriction is not None:
@@ -283,10 +283,10 @@ class SearchSpace:
         return changed
 
     def neighbours(self, configuration: Mapping[str, Any]) -> list[dict[str, Value]]:
-        """Feasible one-parameter changes of a feasible configuration (see :meth:`neighbour_codes`).
+        """Return the feasible one-parameter changes of a feasible configuration (see :meth:`neighbour_codes`).
 
         Raises:
-            InvalidConfiguration: when ``configuration`` is not feasible.
+            InvalidConfiguration: ``configuration`` is not feasible.
         """
         self.validate(configuration)
         return [self.decode(row) for row in self.neighbour_codes(self.encode(configuration))]
@@ -294,12 +294,12 @@ class SearchSpace:
     # -- models and files ----------------------------------------------------------------------------------------
 
     def feature_values(self, codes: Codes) -> NDArray[np.float64]:
-        """Derived features, shape ``[n, f]``; NaN where a mentioned parameter is inactive."""
+        """Compute the derived features, shape ``[n, f]``; NaN where a mentioned parameter is inactive."""
         columns = [self._rules.values(feature, codes) for feature in self._features.values()]
         return np.stack(columns, axis=1) if columns else np.empty((len(codes), 0))
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON document that :meth:`from_json` reads back."""
+        """Return a JSON document from which :meth:`from_json` rebuilds the space."""
         return {
             "parameters": [parameter.to_json() for parameter in self.parameters],
             "constraints": list(self.constraints),
@@ -309,10 +309,10 @@ class SearchSpace:
 
     @classmethod
     def from_json(cls, document: Any) -> SearchSpace:
-        """Rebuild a space from :meth:`to_json`.
+        """Rebuild a space from the document of :meth:`to_json`.
 
         Raises:
-            SpaceError: naming the field at fault.
+            SpaceError: a field is at fault; the message names it.
         """
         return cls(**space_arguments(document))
 

@@ -1,4 +1,4 @@
-"""Search spaces as JSON documents, which travel with landscapes: :meth:`SearchSpace.to_json` undone."""
+"""Read search spaces from the JSON documents in landscapes, which :meth:`SearchSpace.to_json` wrote."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from search_spaces.parameter import Boolean, Categorical, Integer, Ordinal, Para
 
 
 def space_arguments(document: Any) -> dict[str, Any]:
-    """What :class:`SearchSpace` was built from.
+    """Return the arguments from which a :class:`SearchSpace` was built.
 
     Raises:
-        SpaceError: naming the field at fault.
+        SpaceError: a field is at fault; the message names it.
     """
     if not isinstance(document, Mapping) or not isinstance(document.get("parameters"), list):
         raise SpaceError("parameters: expected a list")
@@ -36,10 +36,10 @@ def space_arguments(document: Any) -> dict[str, Any]:
 
 
 def parameter_from_json(document: Any) -> Parameter:
-    """Rebuild a parameter from :meth:`Parameter.to_json`.
+    """Rebuild a parameter from the document of :meth:`Parameter.to_json`.
 
     Raises:
-        SpaceError: naming the field at fault.
+        SpaceError: a field is at fault; the message names it.
     """
     if not isinstance(document, Mapping) or not isinstance(document.get("name"), str):
         raise SpaceError(f"parameter {_shown(document)}: expected an object with a name")
@@ -77,5 +77,5 @@ def _field(document: Mapping[str, Any], field: str, kind: type) -> Any:
 
 
 def _shown(value: Any) -> str:
-    """A value of any size and depth for a message."""
+    """Show a value of any size and depth in a message."""
     return reprlib.repr(value)

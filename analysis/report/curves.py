@@ -26,12 +26,12 @@ from analysis.study.workers import who_has_what
 
 @dataclass(frozen=True)
 class Curves:
-    """What these figures share.
+    """What the figures of curves share, and the figures themselves.
 
     Attributes:
         shown: the strategies in a figure of curves.
         simulated: the simulated random searches of the tasks.
-        claims: whether the strategies of a hypothesis come first.
+        claims: whether the strategies of a hypothesis are drawn first.
     """
 
     results: StudyResults
@@ -94,7 +94,7 @@ class Curves:
     def _by_task(
         self, runs: pd.DataFrame, law: pd.DataFrame, axis: str, lines: dict[str, dict[str, float]], caption: str
     ) -> Iterator[Drawing]:
-        """One figure with a panel for each task, on one axis."""
+        """Draw one figure with a panel for each task, on one axis."""
         for suffix, part in pages(sorted(lines), best_so_far.most_groups(self.choice.width, axes=1)):
             own, exact = (of[of["task"].isin(part) & (of["axis"] == axis)] if len(of) else of for of in (runs, law))
             titles = {task: task.replace("__", " ") for task in part}
@@ -106,7 +106,7 @@ class Curves:
             )  # fmt: skip
 
     def _workers(self, *curves: pd.DataFrame) -> str:
-        """The number of compile workers of each strategy drawn, if they differ."""
+        """State the number of compile workers of each strategy drawn, if they differ."""
         drawn = [*self.shown, runtime_distribution.EXACT_RANDOM]
         return who_has_what(pd.concat([part[part["strategy"].isin(drawn)] for part in curves if len(part)]))
 

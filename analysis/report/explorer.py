@@ -24,11 +24,11 @@ from analysis.study.time_to_target import AXES
 from analysis.study.workers import SECONDS, curves_clock
 
 MOST_PANELS = 48
-"""Tasks up to which each has its own panel; with more, each kernel has one."""
+"""The most tasks for which each has its own panel; with more tasks, each kernel has a panel."""
 LAW = "random search, exact"
 _DASH_SCALE = 1.6
 _STEPS = 1000
-"""Qualities are whole numbers of 1/1000."""
+"""Qualities are stored as whole numbers, in units of 1/1000."""
 
 
 def document(
@@ -47,13 +47,14 @@ def document(
     Returns:
         ``None`` where there is no curve, else:
 
-        - ``of``: what a panel shows, task or kernel;
-        - ``strategies``: ``name``, ``colour``, ``dash`` in px, ``on`` and ``law``: the law of random search, where it
-          is known, comes first;
-        - ``axes``: name to label;
-        - ``panels``: ``title``; ``lines``, ``name``, ``at`` (a quality) and ``dash`` of what is no strategy, the lowest
-          first; ``curves``, axis to index of the strategy to ``[x, median, q25, q75]``, qualities in 1/1000. A row
-          holds from its x to the next x; at the last x the curve ends.
+        - ``of``: what a panel shows, ``task`` or ``kernel``;
+        - ``strategies``: each with ``name``, ``colour``, ``dash`` in px, ``on`` and ``law``; the law of random search,
+          if it is known, comes first;
+        - ``axes``: the label of each axis;
+        - ``panels``: each with ``title``, ``lines`` and ``curves``. ``lines`` are levels that are not strategies, the
+          lowest first, with ``name``, ``at`` (a quality) and ``dash``. ``curves`` has for each axis and index of a
+          strategy the rows ``[x, median, q25, q75]``, with qualities in 1/1000. A row holds from its x to the next x;
+          the curve ends at the last x.
     """
     study, best = results.study, results.best
     by = "task" if len(best.t_star_ms) <= most else "kernel"
@@ -103,7 +104,7 @@ def _lines(facts: Mapping[str, Any], t_star_ms: float) -> list[dict[str, Any]]:
 
 
 def _in_px(dash: Dash, width: float) -> str:
-    """As SVG's ``stroke-dasharray`` of a line of so many px; Matplotlib's counts in line widths."""
+    """Convert to SVG's ``stroke-dasharray`` for a line ``width`` px wide; Matplotlib counts in line widths."""
     return "" if isinstance(dash, str) else " ".join(f"{width * length:.3g}" for length in dash[1])
 
 
@@ -112,7 +113,7 @@ def _of_axis(rows: pd.DataFrame, place: Mapping[str, int]) -> dict[str, list[lis
 
 
 def _steps(curve: pd.DataFrame) -> list[list[float]]:
-    """Keep the rows at which a rounded level changes, and the last."""
+    """Keep the rows at which a rounded level changes, and the last row."""
     x = curve["x"].to_numpy(np.float64)
     levels = np.rint(_STEPS * curve[["median", "q25", "q75"]].to_numpy(np.float64)).astype(np.int64)
     keep = np.ones(len(x), dtype=bool)
@@ -121,6 +122,6 @@ def _steps(curve: pd.DataFrame) -> list[list[float]]:
 
 
 def _digits(x: NDArray[np.float64]) -> list[float]:
-    """Four significant ones; whole numbers without a point."""
+    """Round fractions to four significant digits, and turn whole numbers into integers."""
     rounded = [float(f"{value:.4g}") if value != int(value) else value for value in x.tolist()]
     return [int(value) if value == int(value) else value for value in rounded]

@@ -20,7 +20,7 @@ from analysis.study.workers import axis_words
 
 @dataclass(frozen=True)
 class Forests:
-    """What full and compact forests share.
+    """What the full and the compact forest plots share, and the plots themselves.
 
     Attributes:
         speedups: the speedup table of the study.
@@ -79,11 +79,11 @@ class Forests:
                 )  # fmt: skip
 
     def _page(self) -> dict[str, Any]:
-        """Width and font of a figure as wide as the page."""
+        """The width and font of a figure that is as wide as the page."""
         return {"width": self.choice.page, "font": self.choice.font}
 
 
 def level_lines(claimed: Sequence[float]) -> str:
-    """Where the reference lines are: ``Lines at 1, 5 and 10``."""
+    """Say where the reference lines are: ``Lines at 1, 5 and 10``."""
     levels = [f"{level:g}" for level in (1.0, *claimed)]
     return "A line at 1" if len(levels) == 1 else f"Lines at {', '.join(levels[:-1])} and {levels[-1]}"

@@ -2,9 +2,9 @@
 
 If live runs and replays have one law, every choice of which runs are the live ones was equally likely, whatever that
 law is: the rank sum of the live ones then has the law of the sum of ``n`` ranks drawn from all ``N`` without
-replacement (Wilcoxon 1945; Lehmann 1975, ch. 1). Tied runs share their mean rank, and the law is that of the shared
-ranks themselves, so that ties cost no validity. It is counted, not enumerated: the shift algorithm of Streitberg &
-Röhmel (1986) needs n N S additions for sums up to S, so that no sample that a study can have needs Monte Carlo.
+replacement (Wilcoxon 1945; Lehmann 1975, ch. 1). Tied runs share their mean rank, and the law is computed for these
+shared ranks, so the test stays valid with ties. The law is counted, not enumerated: the shift algorithm of Streitberg &
+Röhmel (1986) needs n N S additions for sums up to S, so no study is so large that it needs Monte Carlo.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ class RankTest:
 
     @property
     def size(self) -> int:
-        """N, both sides together."""
+        """N, the number of runs on both sides together."""
         return len(self.ranks) + self.others
 
     @property
     def excess(self) -> int:
-        """Twice the rank sum minus twice its mean n (N + 1) / 2; above 0 if values tend to be larger."""
+        """Twice the rank sum minus twice its mean n (N + 1) / 2; above 0 if the values under test tend to be larger."""
         return round(2 * float(self.ranks.sum())) - len(self.ranks) * (self.size + 1)
 
     @property
     def larger(self) -> float:
-        """Share of pairs in which the run under test is larger, ties counted half: Mann & Whitney's U over n m."""
+        """Share of pairs in which the run under test is larger, with ties counted half: Mann & Whitney's U over n m."""
         return 0.5 + 0.5 * self.excess / (len(self.ranks) * self.others)
 
     @property
@@ -58,7 +58,7 @@ class RankTest:
 
     @property
     def p(self) -> float:
-        """Two-sided p: the chance that the rank sum lies at least as far from its mean."""
+        """Two-sided p: the chance that the rank sum lies at least this far from its mean."""
         return _two_sided(self.law, len(self.ranks) * (self.size + 1), self.excess)
 
 
@@ -79,7 +79,7 @@ def rank_test(runs: ArrayLike, others: ArrayLike) -> RankTest:
 
 
 def rank_sum_law(ranks: ArrayLike, count: int) -> Floats:
-    """Chance that twice the sum of ``count`` of these ranks, drawn without replacement, is 0, 1, 2, ...
+    """The chances that twice the sum of ``count`` of these ranks, drawn without replacement, is 0, 1, 2, ...
 
     Args:
         ranks: mean ranks, multiples of 1/2. [N]
@@ -99,7 +99,7 @@ class StratifiedTest:
 
     Attributes:
         larger: mean over cells of :attr:`RankTest.larger`.
-        p: two-sided.
+        p: the two-sided p.
     """
 
     larger: float
@@ -107,13 +107,13 @@ class StratifiedTest:
 
 
 def stratified(cells: Sequence[RankTest]) -> StratifiedTest:
-    """Test a shift that the cells share. Each is weighted with 1 / (N + 1), the weights of van Elteren (1960).
+    """Test a shift that the cells share. Each cell is weighted with 1 / (N + 1), as by van Elteren (1960).
 
-    They are the locally most powerful ones for a common shift; with as many runs in every cell they are equal. The law
+    These weights are locally most powerful for a common shift; they are equal if all cells have as many runs. The law
     of the sum is the exact convolution of the cells' own laws, on the lattice of the least common multiple of N + 1.
 
     Raises:
-        ValueError: no cell.
+        ValueError: there is no cell.
     """
     if not cells:
         raise ValueError("expected at least one cell")
@@ -123,7 +123,7 @@ def stratified(cells: Sequence[RankTest]) -> StratifiedTest:
         weight = multiple // (cell.size + 1)
         spread = np.zeros((len(cell.law) - 1) * weight + 1)
         spread[::weight] = cell.law
-        law = np.maximum(convolve(law, spread), 0.0)  # by FFT where it is long: the last bits may be below 0
+        law = np.maximum(convolve(law, spread), 0.0)  # the FFT of a long law may end slightly below 0
         centre += weight * len(cell.ranks) * (cell.size + 1)
         excess += weight * cell.excess
     return StratifiedTest(float(np.mean([cell.larger for cell in cells])), _two_sided(law, centre, excess))

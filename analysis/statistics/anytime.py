@@ -1,7 +1,7 @@
-"""Anytime performance: the area under the curve of relative quality t*/t, beside that of exact random search.
+"""Anytime performance: the area under the curve of relative quality t*/t, compared with exact random search.
 
-The mean of the step function over the budget, between 0 (nothing ran) and 1 (the optimum at once). Unlike a time to
-target it needs no target, and rewards being good early.
+The area is the mean of the step function over the budget. It lies between 0 (nothing ran) and 1 (the first evaluation
+was the optimum). Unlike a time to target it needs no target, and it rewards being good early.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ Floats = NDArray[np.float64]
 
 
 def areas(curves: StepFunctions, runs: NDArray[np.int64], start: float, end: float) -> Floats:
-    """Mean of each run's step function over [start, end]; a run that ended keeps its last value. [runs]
+    """Average each run's step function over [start, end]; a run that has ended keeps its last value. [runs]
 
-    In evaluations take start = 1 and end = B + 1: the value after evaluation j holds up to j + 1.
+    For evaluations, pass start = 1 and end = B + 1: the value after evaluation j holds up to j + 1.
     """
     means = np.empty(len(runs))
     for i, run in enumerate(runs):
@@ -34,15 +34,15 @@ def areas(curves: StepFunctions, runs: NDArray[np.int64], start: float, end: flo
 
 
 def exact_random_area(quality: ArrayLike, budget: int) -> float:
-    """E[area] of exact random search over ``budget`` evaluations. ``quality``: of every configuration. [N]"""
+    """E[area] of exact random search over ``budget`` evaluations, given the ``quality`` of every configuration. [N]"""
     expectation, _ = random_search.best_so_far(quality, budget, quantiles=())
-    missing = budget - len(expectation)  # the whole table was seen
+    missing = budget - len(expectation)  # evaluations after the whole table was seen
     return float((expectation.sum() + missing * expectation[-1]) / budget)
 
 
 @dataclass(frozen=True)
 class Anytime:
-    """Mean area over seeds, its standard error, and random's."""
+    """The mean area over seeds, its standard error, and the expected area of random search."""
 
     area: float
     se: float
@@ -50,6 +50,6 @@ class Anytime:
 
 
 def anytime(curves: StepFunctions, runs: NDArray[np.int64], quality: ArrayLike, budget: int) -> Anytime:
-    """Area under quality over evaluations 1 .. B of runs on one recorded task."""
+    """Compute the area under quality over evaluations 1 .. B for runs on one recorded task."""
     own = areas(curves, runs, 1.0, budget + 1.0)
     return Anytime(float(own.mean()), mean_error(own), exact_random_area(quality, budget))

@@ -1,7 +1,7 @@
-"""Bootstraps of the mean log speedup: seeds alone ("these tasks"), or kernels, shapes and seeds ("new kernels").
+"""Bootstraps of the mean log speedup over seeds only ("these tasks"), or kernels, shapes and seeds ("new kernels").
 
-Most papers show percentile intervals; ``experiments/coverage`` shows where they undercover and the t intervals of
-:mod:`analysis.study.aggregate` do not. Both are available, so that a reader can see the difference.
+Most papers show percentile intervals. ``experiments/coverage`` shows where they cover too little while the t intervals
+of :mod:`analysis.study.aggregate` do not. Both are available, so that a reader can see the difference.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ class TaskRuns:
     """One strategy's runs on one task, and the ERT of random search there.
 
     Attributes:
-        cost: T, or the total spent without a hit. [seeds]
-        hit: [seeds]
+        cost: T of each run, or all that it spent without a hit. [seeds]
+        hit: whether each run hit. [seeds]
         log_base: log ERT of random search, taken as exact.
-        seeds: where runs of one seed share their random streams with those of other tasks; else ``None``. [seeds]
+        seeds: each run's seed, if runs of one seed share random streams across tasks; else ``None``. [seeds]
     """
 
     kernel: str
@@ -37,7 +37,7 @@ class TaskRuns:
 
     @property
     def log_speedup(self) -> float:
-        """The log speedup; -inf without a hit."""
+        """The log speedup over random search; -inf without a hit."""
         hits = int(self.hit.sum())
         return self.log_base - float(np.log(self.cost.sum() / hits)) if hits else float("-inf")
 
@@ -47,8 +47,8 @@ class Replicates:
     """Resampled mean log speedups, with the standard error of each.
 
     Attributes:
-        centre, centre_se: of the data themselves.
-        values, se: of each replicate; -inf where a task lost all its hits. [replicates]
+        centre, centre_se: the mean of the data themselves, and its standard error.
+        values, se: the same for each replicate; -inf where a task lost all its hits. [replicates]
     """
 
     centre: float
@@ -62,9 +62,9 @@ class Replicates:
         return len(finite) == len(self.values) and float(np.ptp(finite)) <= 1e-9
 
     def percentile(self, level: float = 0.95) -> tuple[float, float]:
-        """Efron's interval on the natural scale; its lower end is 0 where replicates without a hit reach it.
+        """Efron's percentile interval on the natural scale; its lower end is 0 if replicates without a hit reach it.
 
-        nan, nan where all replicates are equal: ties are no certainty.
+        Both ends are nan if all replicates are equal: ties do not mean certainty.
         """
         if self._tied:
             return float("nan"), float("nan")
@@ -73,10 +73,10 @@ class Replicates:
         return float(np.exp(low)), float(np.exp(high))
 
     def studentised(self, level: float = 0.95) -> tuple[float, float]:
-        """Bootstrap-t (Efron & Tibshirani 1993, section 12.5); 0, inf where replicates without a hit reach an end.
+        """The bootstrap-t interval (Efron & Tibshirani 1993, section 12.5) on the natural scale.
 
-        With t = (value - centre) / se: [centre - q(1 - tail) centre_se, centre - q(tail) centre_se]. nan, nan where
-        all replicates are equal.
+        With t = (value - centre) / se it is [centre - q(1 - tail) centre_se, centre - q(tail) centre_se]. An end that
+        replicates without a hit reach is 0 or inf. Both ends are nan if all replicates are equal.
         """
         if self._tied:
             return float("nan"), float("nan")
@@ -92,7 +92,7 @@ class Replicates:
 
 
 def over_seeds(tasks: Sequence[TaskRuns], replicates: int, rng: np.random.Generator) -> Replicates:
-    """Resample the seeds of every task on its own; those of tasks that share them together. All tasks stay."""
+    """Resample the seeds of each task separately, or together for tasks that share seeds. All tasks stay."""
     apart = [task for task in tasks if task.seeds is None]
     values, errors = _resampled(apart, replicates, rng)
     mean, variance = values.sum(axis=0), np.square(errors).sum(axis=0)
@@ -108,9 +108,9 @@ def over_seeds(tasks: Sequence[TaskRuns], replicates: int, rng: np.random.Genera
 
 
 def two_level(tasks: Sequence[TaskRuns], replicates: int, rng: np.random.Generator) -> Replicates:
-    """Resample kernels, then the shapes of each, then the seeds of each; every kernel weighs the same.
+    """Resample kernels, then the shapes of each kernel, then the seeds of each shape; kernels have equal weights.
 
-    The error of a replicate is that of its kernel means.
+    The standard error of a replicate is computed from its kernel means.
     """
     values, _ = _resampled(tasks, replicates, rng)
     members = [
@@ -123,7 +123,7 @@ def two_level(tasks: Sequence[TaskRuns], replicates: int, rng: np.random.Generat
         for kernel, own in enumerate(members):
             rows = np.flatnonzero(chosen[:, slot] == kernel)
             shapes = own[rng.integers(0, len(own), (len(rows), len(own)))]
-            # another resample of the seeds for a shape that is drawn twice
+            # a shape that is drawn twice gets a new resample of its seeds each time
             means[rows, slot] = values[shapes, rng.integers(0, replicates, shapes.shape)].mean(axis=1)
     original = np.array([np.mean([tasks[int(i)].log_speedup for i in own]) for own in members])
     with np.errstate(invalid="ignore"):
@@ -141,7 +141,7 @@ def _se_rows(means: Floats) -> Floats:
 
 
 def _resampled(tasks: Sequence[TaskRuns], replicates: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """Log speedup and its delta-method error for each task under resampled seeds. [tasks, replicates] twice"""
+    """Compute each task's log speedup and its delta-method error under resampled seeds. Both [tasks, replicates]"""
     values, errors = np.empty((len(tasks), replicates)), np.empty((len(tasks), replicates))
     for row, task in enumerate(tasks):
         n = len(task.cost)
@@ -156,9 +156,9 @@ def _resampled(tasks: Sequence[TaskRuns], replicates: int, rng: np.random.Genera
 
 
 def _resampled_together(tasks: Sequence[TaskRuns], replicates: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """Sum of the log speedups and its squared error by clusters, under seeds that all tasks draw at once.
+    """Sum the log speedups under seeds that all tasks draw at once, with the squared error by clusters of seeds.
 
-    A draw that leaves some task without a run is made again. [replicates] twice
+    A draw that leaves a task without a run is made again. Both [replicates]
     """
     seeds = sorted({seed for task in tasks for seed in task.seeds or ()})
     places = [np.array([seeds.index(seed) for seed in task.seeds or ()]) for task in tasks]

@@ -1,28 +1,29 @@
 """How rare a hit is among independent draws from a space too large to list, with an exact interval.
 
-Draws are made until there are enough hits or until there are enough draws, whichever is first. With k hits in n draws:
+Draws are made until there are enough hits or enough draws, whichever comes first. With k hits in n draws:
 
-- stopped by draws, k is binomial and its interval is that of Clopper & Pearson (1934): the limits of p are the
-  quantiles of Beta(k, n - k + 1) and Beta(k + 1, n - k);
-- stopped by hits, at the k-th, n is negative binomial. That n draws or fewer were needed is the event that n draws hold
-  k hits or more, so the lower limit is the same; that n or more were needed is the event that n - 1 draws hold fewer
-  than k, so the upper limit is that of Beta(k, n - k).
+- If the number of draws stopped them, k is binomial and the interval is Clopper & Pearson's (1934): the limits of p are
+  the quantiles of Beta(k, n - k + 1) and Beta(k + 1, n - k).
+- If the k-th hit stopped them, n is negative binomial. At most n draws are needed exactly if n draws contain k hits or
+  more, so the lower limit is the same. At least n draws are needed exactly if n - 1 draws contain fewer than k hits, so
+  the upper limit is the quantile of Beta(k, n - k).
 
-Outcomes of the double rule are ordered from those stopped by hits, the earliest first, to those stopped by draws, the
-fewest hits last, and the same two events are the tails of that order: each interval is exact under the double rule as
-well. The first contains the second. It is the one to take where drawing stopped some time after the last hit that was
-asked for, as recordings in sittings do.
+Order the outcomes of the double rule from those stopped by hits, the earliest first, to those stopped by draws, the
+fewest hits last. The same two events are the tails of that order, so each interval is exact under the double rule as
+well. The first interval contains the second. Use the first if drawing stopped some time after the last hit that was
+requested, as it does when a recording is made in several sessions.
 
-Random search from such draws hits at each evaluation with chance p: E[T] = 1 / p, whenever it begins anew. Its interval
-is that of p turned over. As a :class:`LogEstimate` it is log(n / k) with
+Random search that makes such draws hits at each evaluation with chance p, so E[T] = 1 / p however often it restarts.
+The interval of E[T] is the reciprocal of that of p. As a :class:`LogEstimate`, E[T] is log(n / k) with
 
-- its bias: psi(k) - log(k) when stopped by hits, for then 2 p n follows the chi-squared law of 2k degrees of freedom;
-  as much to the other side when stopped by draws; and between them, at 0, when stopped some time after enough hits;
-- an error that reaches both ends of the exact interval from there, over Student's t on 2k degrees of freedom: a speedup
-  over it is the MOVER interval of the logs (Zou & Donner 2008) with the longer arm on both sides, so that tests at any
-  level have an error too.
+- a bias. If hits stopped the draws it is psi(k) - log(k), because 2 p n then follows the chi-squared law with 2k
+  degrees of freedom. If the number of draws stopped them it has the opposite sign. If they stopped some time after
+  enough hits it lies between these two, and is set to 0;
+- a standard error that reaches the further end of the exact interval from there, by Student's t with 2k degrees of
+  freedom. The interval of a speedup is then the MOVER interval of the logs (Zou & Donner 2008) with its longer arm on
+  both sides, and tests at any level have an error too.
 
-``experiments/helion_2/coverage.py`` simulates what intervals and tests of speedups over it hold.
+``experiments/helion_2/coverage.py`` simulates how well the intervals and tests of such speedups hold.
 """
 
 from __future__ import annotations
@@ -36,9 +37,9 @@ from analysis.statistics.ert import LEVEL, ErtEstimate, LogEstimate
 
 BY_DRAWS, BY_HITS = "draws", "hits"
 ENOUGH_HITS = 20
-"""Drawing stops at so many, or soon after."""
+"""Drawing stops at this many hits, or soon after."""
 MOST_DF = 200.0
-"""Beyond that Student's t is the normal law to a hundredth."""
+"""Above this many degrees of freedom, Student's t equals the normal law to within a hundredth."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class DrawnRate:
 
     Attributes:
         hits, draws: k and n.
-        stopped_by: ``hits`` where the last draw is the hit that drawing stopped at; else ``draws``.
+        stopped_by: ``hits`` if the last draw is the hit at which drawing stopped; else ``draws``.
     """
 
     hits: int
@@ -62,7 +63,7 @@ class DrawnRate:
 
     @property
     def expected_evaluations(self) -> float:
-        """1 / p at p = k / n; inf without a hit."""
+        """E[T] = 1 / p at p = k / n; inf without a hit."""
         return self.draws / self.hits if self.hits else float("inf")
 
     def limits(self, level: float = LEVEL) -> tuple[float, float]:
@@ -75,14 +76,14 @@ class DrawnRate:
         return low, float(betaincinv(k + more, n - k, 1.0 - tail))
 
     def interval(self, level: float = LEVEL) -> tuple[float, float]:
-        """That of E[T]; the upper end is inf without a hit."""
+        """The exact two-sided interval of E[T]; its upper end is inf without a hit."""
         low, high = self.limits(level)
         return 1.0 / high, 1.0 / low if low else float("inf")
 
     def estimate(self, cost: float = 1.0) -> ErtEstimate:
-        """ERT of random search from such draws, each of which costs so much; without a hit it is a bound.
+        """Estimate the ERT of random search whose draws cost ``cost`` each; without a hit it is only a bound.
 
-        The error is that of p alone.
+        The standard error is that of p only: ``cost`` counts as exact.
         """
         log = float(np.log(cost * self.draws / max(self.hits, 1)))
         if self.hits == 0:

@@ -1,13 +1,13 @@
 """Equivalence within a margin: two one-sided t tests of the logarithms of paired ratios, and their power.
 
-Not to reject equality shows nothing: few runs reject nothing. Here the burden is turned around (Schuirmann 1987): the
-ratio is *equivalent* to 1 when it is shown to lie above 1 / (1 + margin) and below 1 + margin, each by a one-sided test
-at ``ALPHA``, so that a ratio at the margin is called equivalent in 5% at most. That is the same as the 90% interval
-lying inside the margins. The power follows from the two-dimensional law of mean and standard deviation (Owen 1965), by
-a one-dimensional integral over the latter; a test holds it to simulations.
+A test that does not reject equality shows nothing, because a test of few runs rejects nothing. Here the burden of proof
+is reversed (Schuirmann 1987): the ratio is *equivalent* to 1 if it is shown to lie above 1 / (1 + margin) and below
+1 + margin, each by a one-sided test at ``ALPHA``, so that a ratio at the margin is called equivalent in at most 5% of
+studies. This is the same as a 90% interval inside the margins. The power follows from the joint law of the mean and the
+standard deviation (Owen 1965), by a one-dimensional integral over the latter; a test compares it with simulations.
 
-Equal pairs are no certainty: one that differs stays unseen in few. Where all are equal, their spread is taken for that
-which they and one more pair at the margin would have, log(1 + margin) / sqrt(pairs + 1).
+Equal pairs do not mean certainty: a few pairs may not include one that differs. If all pairs are equal, their spread is
+set to that which they and one more pair at the margin would have, log(1 + margin) / sqrt(pairs + 1).
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ class Equivalence:
 
     Attributes:
         pairs: the number of ratios.
-        log: mean of their natural logarithms; nan without any.
-        sd: standard deviation of these; nan for fewer than two.
+        log: mean of their natural logarithms; nan without pairs.
+        sd: standard deviation of these logarithms; nan for fewer than two pairs.
         margin: the ratio may lie between 1 / (1 + margin) and 1 + margin.
     """
 
@@ -42,18 +42,18 @@ class Equivalence:
 
     @property
     def spread(self) -> float:
-        """``sd``, or what stands for it where all pairs are equal; nan for fewer than two."""
+        """``sd``, or its replacement if all pairs are equal; nan for fewer than two pairs."""
         if self.sd > 1e-9 or self.pairs < 2:
             return self.sd
         return float(np.log1p(self.margin) / np.sqrt(self.pairs + 1))
 
     @property
     def ratio(self) -> float:
-        """Geometric mean."""
+        """The geometric mean of the ratios."""
         return float(np.exp(self.log))
 
     def interval(self, level: float = 1 - 2 * ALPHA) -> tuple[float, float]:
-        """t interval of the ratio; the default one decides. nan for fewer than two pairs."""
+        """The t interval of the ratio; the verdict uses the default level. nan for fewer than two pairs."""
         if self.pairs < 2:
             return float("nan"), float("nan")
         half = t.ppf((1 + level) / 2, self.pairs - 1) * self.spread / np.sqrt(self.pairs)
@@ -85,12 +85,12 @@ class Equivalence:
 
     @property
     def power(self) -> float:
-        """Chance that as many pairs of this spread show it if the true ratio is 1; nan for fewer than two pairs."""
+        """Chance that this many pairs of this spread show equivalence if the true ratio is 1; nan below two pairs."""
         return tost_power(self.pairs, self.spread, self.margin) if self.pairs >= 2 else float("nan")
 
     @property
     def needed(self) -> int | None:
-        """Pairs that show it with 80% power; ``None`` for fewer than two pairs, whose spread is not known."""
+        """Pairs that show equivalence with 80% power; ``None`` below two pairs, whose spread is not known."""
         return pairs_needed(self.spread, self.margin) if self.pairs >= 2 else None
 
     def text(self) -> str:
@@ -110,11 +110,11 @@ def equivalence(ratios: ArrayLike, margin: float) -> Equivalence:
     """Compare paired ratios with 1.
 
     Args:
-        ratios: one side over the other, above 0. [pairs]
-        margin: above 0.
+        ratios: one side divided by the other, above 0. [pairs]
+        margin: how far the ratio may lie from 1, as in :class:`Equivalence`; above 0.
 
     Raises:
-        ValueError: a ratio that is not above 0 and finite, or a margin that is not above 0.
+        ValueError: a ratio is not above 0 and finite, or the margin is not above 0.
     """
     values = np.asarray(ratios, dtype=np.float64)
     if not margin > 0:
@@ -129,16 +129,17 @@ def equivalence(ratios: ArrayLike, margin: float) -> Equivalence:
 def tost_power(pairs: int, sd: float, margin: float, true_ratio: float = 1.0, alpha: float = ALPHA) -> float:
     """Chance that both one-sided tests reject.
 
-    Given the estimated standard deviation, the mean must lie in an interval that it leaves: a difference of two normal
-    probabilities. The estimate's own law is that of chi-squared, over whose quantiles the difference is averaged.
+    Given the estimated standard deviation, both tests reject if the mean lies in a certain interval; the chance of that
+    is a difference of two normal probabilities. It is averaged over the quantiles of the chi-squared law that the
+    estimate follows.
 
     Args:
-        pairs: 2 or more.
+        pairs: the number of pairs, 2 or more.
         sd: true standard deviation of the logarithms of the ratios.
         true_ratio: the true ratio.
 
     Raises:
-        ValueError: fewer than two pairs.
+        ValueError: there are fewer than two pairs.
     """
     if pairs < 2:
         raise ValueError(f"{pairs} pairs: expected 2 or more")
@@ -156,7 +157,7 @@ def tost_power(pairs: int, sd: float, margin: float, true_ratio: float = 1.0, al
 def pairs_needed(sd: float, margin: float, power: float = POWER, true_ratio: float = 1.0) -> int | None:
     """The fewest pairs that show equivalence with ``power``; ``None`` where ``MOST_PAIRS`` do not.
 
-    The power grows with the pairs, so that the fewest are found by halving.
+    The power grows with the number of pairs, so the smallest number is found by bisection.
     """
     low, high = 1, 2
     while tost_power(high, sd, margin, true_ratio) < power:

@@ -1,28 +1,29 @@
 """Expected running time with censoring, and its uncertainty over seeds.
 
 ERT = sum_i min(T_i, B_i) / #hits (Auger & Hansen 2005; COCO). Leaving out the runs that missed would reward
-giving up; a restricted mean would hide it.
+giving up, and a restricted mean would hide it.
 
 Intervals are t intervals on log ERT with the delta method: log ERT = log mean(cost) - log mean(hit), so run i
 contributes r_i = cost_i / mean(cost) - hit_i / mean(hit), and se = (1 + 1/n) sd(r) / sqrt(n), n - 1 degrees of
-freedom. The factor undoes a bias: the coefficient of variation of n exponential times comes out at 1 - 1/n. Another
-is of the log itself: that of a mean of few is too low by half its squared coefficient of variation over n, the hits' as
-the costs', and the mean over tasks does not average that out. So intervals and tests stand around the estimate without
-it. With it, one test at 5% says "faster" of 14 tasks in 10% of studies of 30 seeds where all runs hit, and "slower" in
-9% where 30% do; without it in 5 and 3%.
+freedom. The factor corrects a bias: the estimated coefficient of variation of n exponential times is about 1 - 1/n.
+A second bias comes from the logarithm: the log of a mean of few values is too low by half their squared coefficient of
+variation over n. This holds for the costs and for the hits, and a mean over tasks does not average it out. Intervals
+and tests are therefore centred on the estimate without this bias. With it, a test at 5% over 14 tasks says "faster" in
+10% of studies of 30 seeds if all runs hit, and "slower" in 9% if 30% of them do; without it, in 5% and 3%.
 
-Simulated with seeds {3, 5, 8, 10, 20, 30} x hit rate {1, 0.7, 0.3}, 8,000 studies a cell, this covers 94-99% for
-exponential and geometric times (93-99% with a constant part or gamma-distributed); the percentile bootstrap covers
-69-92% where every run hits. Bootstrap-t covers 89-96% there, but where runs miss it has no finite interval in 15% (5
-seeds, hit rate 0.7) to 80% (0.3) of studies, still 50% at 10 seeds and 0.3. Heavy tails stay short where all runs
-hit: 91-95% for lognormal times of sigma 1, 89-92% where a fifth of the seeds takes five times as long.
-``tests/analysis/statistics/test_ert.py`` holds a reduced form.
+In simulations with seeds {3, 5, 8, 10, 20, 30} x hit rate {1, 0.7, 0.3} and 8,000 studies per cell, these intervals
+cover 94-99% for exponential and geometric times (93-99% for gamma times or with a constant part). The percentile
+bootstrap covers 69-92% if every run hits. Bootstrap-t covers 89-96% there, but if runs miss, it has no finite interval
+in 15% (5 seeds, hit rate 0.7) to 80% (hit rate 0.3) of studies, and in 50% at 10 seeds and hit rate 0.3. Coverage is
+too low for heavy tails if all runs hit: 91-95% for lognormal times of sigma 1, and 89-92% if a fifth of the seeds takes
+five times as long. ``tests/analysis/statistics/test_ert.py`` repeats a reduced form of these simulations.
 
-Equal readings are not certainty: a few runs that all hit at the same evaluation say little about the next one, and
-sd(r) says nothing. Where it is below a tenth (:data:`TIED`) of what exponential times would have, theirs is taken,
-(1 + 1/n) / sqrt(n): the widest of searches whose chance of a hit does not fall. Where r is 0 for a chance of a hit
-of p at each evaluation, that holds the truth unless all n hit at once although p^n < 2.5%; simulated with p from 0.5
-to 0.97 and over spaces of 2 and 4 configurations, 2 to 10 seeds, the intervals hold it in 90-100% (without, down to 6).
+Equal values do not mean certainty: a few runs that all hit at the same evaluation say little about the next one, and
+sd(r) says nothing. If the standard error is below a tenth (:data:`TIED`) of that of exponential times, the latter is
+used, (1 + 1/n) / sqrt(n): the largest for searches whose chance of a hit does not fall. If each evaluation hits with
+chance p and r is 0, the interval then contains the truth unless all n hit at once although p^n < 2.5%. In simulations
+with p from 0.5 to 0.97, and over spaces of 2 and 4 configurations, with 2 to 10 seeds, the intervals contain it in
+90-100% of studies (without the rule, in as few as 6%).
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from scipy.special import ndtri, stdtrit
 
 LEVEL = 0.95
 TIED = 0.1
-"""Share of exponential times' standard error below which the spread of runs is that of ties, not of a sample."""
+"""Share of exponential times' standard error below which the spread of the runs counts as that of ties."""
 
 
 @dataclass(frozen=True)
@@ -72,12 +73,12 @@ class LogEstimate:
 
     @property
     def centre(self) -> float:
-        """``log`` without its bias."""
+        """``log`` minus its bias."""
         return self.log - self.bias
 
     @classmethod
     def of_row(cls, row: Mapping[Any, Any], of: str = "") -> LogEstimate:
-        """From the columns log, se, df and bias of a table of speedups; ``of``: the ending of se and df."""
+        """Read the columns log, se, df and bias of a row of speedups; ``of`` is the suffix of se and df."""
         bias = float(row["bias"]) if "bias" in row else 0.0
         return cls(row["log"], row[f"se{of}"], row[f"df{of}"], bias if np.isfinite(bias) else 0.0)
 
@@ -110,7 +111,7 @@ class ErtEstimate:
     """ERT of one strategy on one task.
 
     Attributes:
-        ert: sum of costs / hits; the plain sum of costs without a hit, a lower bound.
+        ert: sum of costs / hits; without a hit, the sum of costs, which is a lower bound.
         log: log ERT with its standard error over seeds.
     """
 
@@ -126,7 +127,7 @@ class ErtEstimate:
 
 
 def estimate(cost: ArrayLike, hit: ArrayLike) -> ErtEstimate:
-    """ERT from the cost of each run (T, or its total without a hit) and whether it hit. Both [runs]."""
+    """Estimate ERT from each run's cost (T, or all that it spent without a hit) and whether it hit. Both [runs]."""
     spent = np.asarray(cost, dtype=np.float64)
     success = np.asarray(hit, dtype=np.float64)
     n, hits = len(spent), int(success.sum())

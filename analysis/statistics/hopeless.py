@@ -1,8 +1,9 @@
-"""Random search under rules that end evaluations early: simulated, as each ending depends on all earlier evaluations.
+"""Simulate random search under rules that end evaluations early, because each ending depends on all earlier ones.
 
-The rules are those of ``harness/rules.py``, which has them in words; ``tests/test_rules_agree.py`` holds the two to
-each other. Both go by what was told when a configuration's compile begins. The clock is that of the harness: compiles
-start in the order asked on free workers, and what compiled is measured first in, first out on one device.
+The rules are those of ``harness/rules.py``, which describes them; ``tests/test_rules_agree.py`` checks that the two
+agree. Both use the results that were known when a configuration's compile begins. The clock is that of the harness:
+compiles start on free workers in the order asked, and compiled configurations are measured first in, first out on one
+device.
 """
 
 from __future__ import annotations
@@ -21,19 +22,22 @@ from analysis.statistics.readings import Readings
 
 Floats = NDArray[np.float64]
 AT_MOST = 0.1
-"""Share of samples not above the incumbent of what the sequential test takes for slower."""
+"""A configuration with this share of samples not above the incumbent is what the sequential test takes for slower."""
 _ABOVE, _NOT_ABOVE = math.log(2 * (1 - AT_MOST)), math.log(2 * AT_MOST)
 
 
 @dataclass(frozen=True)
 class Rules:
-    """``None`` for a rule that is off.
+    """The rules that end evaluations early; a rule is off if its field is ``None``.
+
+    A compile ends at ``compile_factor`` times the ``compile_quantile`` of the compile times of the faster half of the
+    configurations that have succeeded, once there are ``compile_after`` of these.
 
     Attributes:
-        compile_factor: a compile ends at so many times …
-        compile_quantile: … this quantile of the compile s of the better half of what succeeded so far …
-        compile_after: … once so many configurations have.
-        sample_error: chance that the sequential test ends the samples of what is as fast as the incumbent.
+        compile_factor: the factor in the limit of a compile.
+        compile_quantile: the quantile in it, from 0 to 1.
+        compile_after: the number of successes from which the limit applies.
+        sample_error: chance that the sequential test stops sampling a configuration that is as fast as the incumbent.
     """
 
     compile_factor: float | None = None
@@ -72,7 +76,7 @@ class Successes:
         if at < len(self._better):
             insort(self._better, compile_s)
         half = (len(self._told) + 1) // 2
-        if len(self._better) < half:  # a place more, for the next
+        if len(self._better) < half:  # the half has grown by one: the next best joins it
             insort(self._better, self._told[half - 1][1])
         elif len(self._better) > half:
             del self._better[bisect_left(self._better, self._told[half][1])]
@@ -82,7 +86,7 @@ class Successes:
         return self._told[0][0] if self._told else None
 
     def compile_limit_s(self) -> float:
-        """Of a compile that begins now; inf for none."""
+        """The limit of a compile that begins now, in s; inf if there is none."""
         rules = self._rules
         if rules.compile_factor is None or len(self._told) < rules.compile_after:
             return math.inf
@@ -92,12 +96,13 @@ class Successes:
 
 @dataclass(frozen=True)
 class Recorded:
-    """A table, row by row. [N]
+    """The columns of a recorded table. Each [N]
 
     Attributes:
-        true_ms: inf where it failed.
-        counts: recorded samples; 0 where it failed.
-        readings: what a search reads; ``None``: the true latency every time.
+        compile_s, verify_s, benchmark_s: what each configuration costs, in s.
+        true_ms: true latencies; inf for configurations that failed.
+        counts: numbers of recorded samples; 0 for configurations that failed.
+        readings: the samples that a search draws from; ``None``: it always reads the true latency.
     """
 
     compile_s: Floats
@@ -110,7 +115,7 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """An evaluation that ended: its row, when on the tuning clock, and its reading, inf where it failed."""
+    """An evaluation that ended: its row, its end on the tuning clock, and its reading, which is inf if it failed."""
 
     row: int
     end_s: float
@@ -121,7 +126,8 @@ class RuledSearch:
     """Evaluates rows of a table in a given order under rules.
 
     Args:
-        workers: compile workers; ``sequential``: one evaluation at a time, as in batches of one.
+        workers: the number of compile workers.
+        sequential: make one evaluation at a time, as in batches of one.
     """
 
     def __init__(self, table: Recorded, rules: Rules, workers: int = 1, sequential: bool = True) -> None:
@@ -140,7 +146,7 @@ class RuledSearch:
             self._highest = samples[np.arange(len(samples)), last].tolist()
 
     def run(self, asked: NDArray[np.int64], rng: np.random.Generator) -> Iterator[Ended]:
-        """What ends, in the order in which it does. ``asked``: rows in the order asked. [B]"""
+        """Yield the evaluations in the order in which they end. ``asked``: rows in the order asked. [B]"""
         successes = Successes(self._rules)
         draws = None if self._readings is None else self._draw(self._readings, asked, rng)
         free = [0.0] * self.workers
@@ -177,14 +183,14 @@ class RuledSearch:
         yield from ended_by(math.inf)
 
     def _draw(self, readings: Readings, asked: NDArray[np.int64], rng: np.random.Generator) -> Floats:
-        """Resamples in the order taken, padded with nan. [B, most samples]"""
+        """Resample each configuration's samples, in the order taken, padded with nan. [B, most samples]"""
         width = readings.samples_ms.shape[1]
         counts = readings.counts[asked][:, None]
         at = (rng.random((len(asked), width)) * counts).astype(np.int64)
         return np.asarray(readings.samples_ms[asked[:, None], at])
 
     def _outcome(self, row: int, successes: Successes, draws: Floats | None) -> tuple[float, float, float]:
-        """Seconds of the compile and on the device, and the reading."""
+        """Return the seconds that a row takes to compile and on the device, and its reading."""
         limit_s = successes.compile_limit_s()
         compile_s = self._compile[row]
         if compile_s > limit_s:
@@ -209,12 +215,13 @@ class RuledSearch:
 
 
 def first_hits(ended: Iterator[Ended], levels: Sequence[int], targets: int, budget: int) -> Floats:
-    """Evaluations and seconds until the incumbent, chosen by reading, is within each target; and whether. [targets, 3]
+    """Count evaluations and seconds until the incumbent, chosen by its reading, is within each target. [targets, 3]
 
-    A search without a hit costs all that it does. It is followed no further than all targets need.
+    The third column says whether it ever is. A search without a hit is charged all its evaluations. The search is
+    followed only until it has hit all targets.
 
     Args:
-        levels: within how many of the targets, from the widest, each row's true latency is. [N]
+        levels: how many of the targets, from the widest, each row's true latency is within. [N]
         budget: evaluations of the search.
     """
     found = np.zeros((targets, 3))

@@ -1,11 +1,11 @@
-"""Probability of improvement: how often one search ends better than another, ties counted half.
+"""Probability of improvement: how often one search ends better than another, with ties counted half.
 
 P(X > Y) + P(X = Y) / 2 over pairs of runs is Mann & Whitney's U over n m (Agarwal et al. 2021 recommend it for
 reinforcement learning). 1/2 means that neither is ahead.
 
-Where all runs win as often (all of them, or all tie), nothing spreads, and that is no certainty: a share q of runs that
-differ stays unseen in n runs with chance (1 - q)^n, at least 2.5% for q up to 3.7/n. The standard error is then
-2 max(P, 1 - P) / n, of which the t interval reaches that far.
+If all runs win equally often (they all win, or all tie), there is no spread, but this does not mean certainty: n runs
+miss a share q of runs that differ with chance (1 - q)^n, which is at least 2.5% for q up to 3.7/n. The standard error
+is then 2 max(P, 1 - P) / n, with which the t interval reaches that far.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Probability:
-    """A probability with its standard error and degrees of freedom; ``se`` is nan where none can be had."""
+    """A probability with its standard error and degrees of freedom; ``se`` is nan if it cannot be estimated."""
 
     value: float
     se: float
     df: float
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
-        """t interval, cut to [0, 1]."""
+        """The t interval, clipped to [0, 1]."""
         if not np.isfinite(self.se):
             return float("nan"), float("nan")
         half = float(stdtrit(self.df, 0.5 + level / 2)) * self.se if self.se > 0 else 0.0
@@ -38,9 +38,9 @@ class Probability:
 
 
 def over_runs(ours: ArrayLike, theirs: ArrayLike) -> Probability:
-    """P(ours better), larger is better, with the error of DeLong et al. (1988). Shapes [n] and [m].
+    """P(ours is better), where larger is better, with the error of DeLong et al. (1988). Shapes [n] and [m].
 
-    V10_i = share of theirs that our i-th run beats, V01_j likewise; var = var(V10)/n + var(V01)/m.
+    V10_i is the share of their runs that our i-th run beats, V01_j likewise; var = var(V10)/n + var(V01)/m.
     """
     x, y = (np.asarray(values, dtype=np.float64) for values in (ours, theirs))
     if len(x) == 0 or len(y) == 0:
@@ -56,12 +56,12 @@ def over_runs(ours: ArrayLike, theirs: ArrayLike) -> Probability:
 
 
 def over_exact_random(ours: ArrayLike, table: ArrayLike, budget: int) -> Probability:
-    """P(a run ends better than exact random search of ``budget`` evaluations); no simulation on random's side.
+    """P(a run ends better than exact random search of ``budget`` evaluations), without simulating random search.
 
-    P(the best of ``budget`` draws is worse than x) = S(budget) with the rows at least as good as x for hits.
+    P(the best of ``budget`` draws is worse than x) is S(budget) if the rows at least as good as x are the hits.
 
     Args:
-        ours: final quality of each run, larger is better. [n]
+        ours: final quality of each run; larger is better. [n]
         table: quality of every configuration. [N]
     """
     x = np.asarray(ours, dtype=np.float64)
@@ -83,7 +83,7 @@ def _error(se: float, value: float, n: int) -> float:
 
 
 def average(probabilities: list[Probability]) -> Probability:
-    """The mean over tasks with equal weight, which is about these tasks."""
+    """Average over tasks with equal weights; the result is about these tasks only."""
     values = np.array([p.value for p in probabilities])
     errors = np.array([p.se for p in probabilities])
     total = float((errors**2).sum())

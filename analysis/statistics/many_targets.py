@@ -1,9 +1,9 @@
-"""ERT of random search for many sets of hits at once: what a closed form takes too long for.
+"""ERT of random search for many sets of hits at once, for which the closed form would take too long.
 
-With i misses drawn, the next draw is a hit with chance h_i = p_H / (p_H + w_i), where w_i is the p of the misses that
-are left. So S(t + 1) = S(t) (1 - h_t). With equal p, w_i is known and all of this is exact; else it is taken where i
-misses have rung on average (:mod:`analysis.statistics.successive_sampling` has the clocks), which is good to about a
-per cent. Only ratios between sets of hits are asked of it.
+After i misses, the next draw is a hit with chance h_i = p_H / (p_H + w_i), where w_i is the sum of the p of the misses
+that are left. So S(t + 1) = S(t) (1 - h_t). With equal p, w_i is known and all of this is exact. Otherwise w_i is taken
+at the time at which i misses have rung on average (:mod:`analysis.statistics.successive_sampling` explains the clocks),
+which is accurate to about a per cent. Only ratios between sets of hits are computed from it.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from analysis.statistics.successive_sampling import rounded
 
 Floats = NDArray[np.float64]
 _POINTS = 400
-"""Values of m between which is interpolated."""
+"""The number of values of m between which the weights are interpolated."""
 
 
 @dataclass(frozen=True)
 class ManyErts:
-    """By set of hits; inf without a hit. Seconds are of one compile worker and batches of one. [sets] each"""
+    """ERTs of each set of hits; inf for an empty set. Seconds are for one compile worker and batches of one. [sets]"""
 
     evaluations: Floats
     seconds: Floats
@@ -32,13 +32,13 @@ class ManyErts:
 
 @dataclass(frozen=True)
 class _Groups:
-    """Configurations of equal p together.
+    """Configurations grouped by equal p.
 
     Attributes:
-        order, starts: that sorts them by group, and where each group starts then. [N], [groups]
-        rates: p of one of each. [groups]
-        misses: how many miss. [sets, groups]
-        p_hit: of all hits together. [sets]
+        order, starts: the order that sorts configurations by group, and where each group starts in it. [N], [groups]
+        rates: p of one configuration of each group. [groups]
+        misses: how many configurations of each group miss. [sets, groups]
+        p_hit: the sum of the p of all hits. [sets]
     """
 
     order: NDArray[np.int64]
@@ -62,22 +62,23 @@ class _Groups:
 
 
 def many_means(p: Floats, hits: NDArray[np.bool_]) -> Floats:
-    """E[T] in evaluations, exact; inf without a hit. [sets]
+    """E[T] in evaluations, exact; inf for a set without a hit. [sets]
 
     Args:
-        p: how likely each configuration is drawn, up to a factor; positive. [N]
-        hits: which are hits. [sets, N]
+        p: how likely each configuration is to be drawn, up to a factor; positive. [N]
+        hits: which configurations are hits. [sets, N]
     """
     return _Groups.of(p, hits).means()
 
 
 def many_erts(p: Floats, cost_s: Floats, hits: NDArray[np.bool_], budget: int) -> ManyErts:
-    """For configurations drawn with probabilities ``p``, up to a factor.
+    """Compute the ERTs of searches that draw configurations with probabilities proportional to ``p``.
 
     Args:
-        p, cost_s: positive; seconds. [N]
-        hits: which are hits. [sets, N]
-        budget: evaluations after which a search begins anew; above N means N.
+        p: how likely each configuration is to be drawn, up to a factor; positive. [N]
+        cost_s: what each configuration costs, in s; positive. [N]
+        hits: which configurations are hits. [sets, N]
+        budget: evaluations after which a search restarts; above N means N.
     """
     of = _Groups.of(p, hits)
     rates, misses, p_hit = of.rates, of.misses, of.p_hit
@@ -99,7 +100,7 @@ def many_erts(p: Floats, cost_s: Floats, hits: NDArray[np.bool_], budget: int) -
 
 
 def _left(rates: Floats, misses: Floats, miss_cost: Floats, budget: int) -> tuple[Floats, Floats]:
-    """The p of the misses that are left when 0 .. B - 1 are drawn, and the mean cost of the next. [sets, B] each"""
+    """The sum of p of the misses left after 0 .. B - 1 misses, and the mean cost of the next one. Both [sets, B]"""
     drawn, count = np.arange(budget, dtype=np.float64), misses.sum(axis=1)
     if len(rates) == 1:
         with np.errstate(divide="ignore", invalid="ignore"):

@@ -14,12 +14,12 @@ Floats = NDArray[np.float64]
 
 
 def p_at_most(estimate: LogEstimate, threshold: float) -> float:
-    """p of "the true value is at most ``threshold``": small where the estimate lies far above. nan without an error."""
+    """p of "the true value is at most ``threshold``": small if the estimate is far above. nan without an error."""
     return _tail(estimate, float(np.log(threshold)))
 
 
 def p_at_least(estimate: LogEstimate, threshold: float) -> float:
-    """p of "the true value is at least ``threshold``": small where the estimate lies far below."""
+    """p of "the true value is at least ``threshold``": small if the estimate is far below. nan without an error."""
     return 1.0 - _tail(estimate, float(np.log(threshold)))
 
 
@@ -45,8 +45,9 @@ def upper_bound(estimate: LogEstimate, level: float = 0.95) -> float:
 def holm(p_values: ArrayLike | Sequence[float]) -> Floats:
     """Holm's (1979) adjusted p values, in the order given, along the last axis; nan counts as 1.
 
-    The i-th smallest of m is multiplied with m - i + 1, then made monotone: rejecting where the adjusted value is at
-    most alpha keeps the chance of any false rejection below alpha, however the tests depend on each other.
+    The i-th smallest of m is multiplied by m - i + 1, and the results are made monotone. If hypotheses are rejected
+    whose adjusted value is at most alpha, the chance of any false rejection is at most alpha, however the tests depend
+    on each other.
     """
     p = np.nan_to_num(np.asarray(p_values, dtype=np.float64), nan=1.0)
     order = np.argsort(p, axis=-1, kind="stable")

@@ -1,8 +1,9 @@
 """Random search as it would be measured: exact draws without replacement, judged by noisy readings.
 
 The closed forms (:mod:`analysis.statistics.random_search`, :mod:`analysis.statistics.successive_sampling`) know every
-latency exactly. A real random search may hide a hit behind a lucky reading of something slower, so exact random is a
-little stronger than what anybody can run. How much is simulated: over the same draws without noise, whose ERT is known.
+latency exactly. A real random search may miss a hit because a slower configuration had a lucky reading, so exact random
+search is a little stronger than any that can be run. A simulation measures by how much: it compares noisy searches with
+the same draws without noise, whose ERT is known.
 """
 
 from __future__ import annotations
@@ -19,16 +20,16 @@ from analysis.statistics.readings import Readings
 
 Floats = NDArray[np.float64]
 SIGNS = (1.0, -1.0, -1.0, 1.0)
-"""Of the columns of :class:`NoisySearches`: noisy cost / noisy hits over exact cost / exact hits."""
+"""Exponents of the columns of :class:`NoisySearches`: noisy cost / noisy hits over exact cost / exact hits."""
 
 
 @dataclass(frozen=True)
 class NoisySearches:
-    """Searches that found a hit by its reading, or did not.
+    """Searches that choose by readings, and when each of them hit.
 
     Attributes:
-        noisy, exact: T in the order of ending, counted from 1, with and without noise; one more than drawn without a
-            hit. [R]
+        noisy, exact: T with and without noise, in the order of ending, counted from 1; one more than the number of
+            draws if the search did not hit. [R]
     """
 
     searches: SimulatedSearches
@@ -40,16 +41,16 @@ class NoisySearches:
         return int(self.searches.rows.shape[1])
 
     def evaluations(self) -> Floats:
-        """Cost and hit with noise, cost and hit without: ERT of noisy over exact random in evaluations; [R, 4]."""
+        """Cost in evaluations and hit, with and then without noise; [R, 4]."""
         return np.column_stack([*self._spent(self.noisy), *self._spent(self.exact)]).astype(np.float64)
 
     def seconds(self) -> Floats:
-        """Cost in s and hit with noise, cost in s and hit without; [R, 4]."""
+        """Cost in s and hit, with and then without noise; [R, 4]."""
         noisy, exact = (self._clock(first) for first in (self.noisy, self.exact))
         return np.column_stack([noisy, self.noisy <= self.drawn, exact, self.exact <= self.drawn]).astype(np.float64)
 
     def seconds_by_evaluations(self, hit: NDArray[np.bool_]) -> Floats:
-        """Cost in s and hit with noise, evaluations in the order asked and hit without; [R, 4]."""
+        """Cost in s and hit with noise, then evaluations in the order asked and hit without noise; [R, 4]."""
         asked = random_simulation.costs_and_evaluations(self.searches, hit)[:, 1]
         noisy = self._clock(self.noisy)
         return np.column_stack([noisy, self.noisy <= self.drawn, asked, self.exact <= self.drawn]).astype(np.float64)
@@ -67,13 +68,13 @@ def read_searches(
     hits: Mapping[float, NDArray[np.bool_]],
     rng: np.random.Generator,
 ) -> dict[float, NoisySearches]:
-    """Read what searches drew, once for all targets.
+    """Draw the readings of all searches, once for all targets.
 
-    A configuration that can never be read below a hit hides none, so what it reads is left out.
+    A configuration that can never be read below a hit hides none, so its readings are left out.
 
     Args:
-        readings: of every configuration.
-        hits: target to which configurations are within it, by their true latencies. [N]
+        readings: the recorded samples of every configuration.
+        hits: for each target, which configurations are within it by their true latencies. [N]
     """
     rows = searches.rows
     read = np.full(rows.shape, np.inf)
@@ -91,7 +92,7 @@ def read_searches(
 
 
 def _telling(readings: Readings, hit: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Hits, and what may be read below one of them. [N]"""
+    """Mark hits and the configurations that may be read below one of them. [N]"""
     samples = readings.samples_ms
     fastest = np.where(readings.counts > 0, samples[:, 0], np.inf)
     slowest = np.nanmax(samples[hit], initial=0.0)

@@ -1,12 +1,12 @@
 """Is something no worse than a control by more than a margin? A one-sided t test of losses, and its power.
 
-Not to see a loss shows nothing. Here the burden is turned around (Blackwelder 1982): that the loss is at least the
-margin is the hypothesis, and it is rejected where the upper confidence bound of the mean loss lies below the margin.
-Losses of independent units, say tasks, are given in units of each one's margin, so that the margin is 1.
+Seeing no loss shows nothing. Here the burden of proof is reversed (Blackwelder 1982): the null hypothesis is a loss of
+at least the margin, and it is rejected if the upper confidence bound of the mean loss is below the margin. The losses
+of independent units, such as tasks, are given in units of each one's margin, so that the margin is 1.
 
-The test's level is that of the t test: exact for normal losses, ALPHA where the true mean loss is 1. Its power at a
-true mean loss of delta with a standard deviation sigma is P(T < -t) for a noncentral t of n - 1 degrees of freedom with
-noncentrality (delta - 1) sqrt(n) / sigma (Julious 2004, section 3.2); a test holds level and power to simulations.
+The level is that of the t test, which is exact for normal losses: ALPHA if the true mean loss is 1. The power at a true
+mean loss of delta with a standard deviation sigma is P(T < -t) for a noncentral t with n - 1 degrees of freedom and
+noncentrality (delta - 1) sqrt(n) / sigma (Julious 2004, section 3.2). A test compares level and power with simulations.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ class NonInferiority:
     """Losses of independent units against a control, each in units of its margin.
 
     Attributes:
-        units: how many.
-        mean: of the losses; nan without any. Negative where the control is worse.
-        sd: their standard deviation; nan for fewer than two.
+        units: the number of units.
+        mean: mean loss, negative if the control is worse; nan without units.
+        sd: standard deviation of the losses; nan for fewer than two units.
     """
 
     units: int
@@ -44,7 +44,7 @@ class NonInferiority:
 
     @property
     def p(self) -> float:
-        """Of a mean loss of the margin or more; 1 for fewer than two units."""
+        """p of "the mean loss is at least the margin"; 1 for fewer than two units."""
         if self.units < 2:
             return 1.0
         if self.sd == 0:
@@ -53,16 +53,16 @@ class NonInferiority:
 
     @property
     def shown(self) -> bool:
-        """The loss is shown to be less than the margin."""
+        """Whether the mean loss is shown to be less than the margin."""
         return self.p < ALPHA
 
     def power(self, loss: float = 0.0) -> float:
-        """Probability that so many units with this spread show it, where the true mean loss is ``loss`` margins."""
+        """Probability that as many units with this spread show it if the true mean loss is ``loss`` margins."""
         return power(self.units, self.sd, loss)
 
 
 def non_inferiority(losses: Sequence[float]) -> NonInferiority:
-    """Of losses in units of their margins."""
+    """Summarise losses that are given in units of their margins."""
     values = np.asarray(losses, dtype=float)
     mean = float(values.mean()) if len(values) else float("nan")
     return NonInferiority(len(values), mean, float(values.std(ddof=1)) if len(values) > 1 else float("nan"))

@@ -2,7 +2,7 @@
 
 T is the number of evaluations up to and including the first hit. Its law is the negative hypergeometric
 (Johnson, Kemp & Kotz 2005, section 6.2.2): S(t) = P(T > t) = C(N-K, t) / C(N, t).
-All functions take whole numbers and are vectorised over ``t`` where one is given; nothing is simulated.
+All functions take whole numbers, and those with an argument ``t`` are vectorised over it. Nothing is simulated.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ def _checked(n: int, k: int) -> None:
 
 
 def survival(n: int, k: int, t: ArrayLike) -> Floats:
-    """S(t) = P(T > t): no hit among the first ``t`` draws. Shape of ``t``; 0 once t > N - K."""
-    from scipy.special import gammaln  # imports more than the mean, which most callers want, needs
+    """S(t) = P(T > t): no hit among the first ``t`` draws. Has the shape of ``t`` and is 0 for t > N - K."""
+    from scipy.special import gammaln  # imported late: most callers need only the mean, which does without it
 
     _checked(n, k)
     draws = np.asarray(t, dtype=np.float64)
@@ -34,7 +34,7 @@ def survival(n: int, k: int, t: ArrayLike) -> Floats:
 
 
 def hit_probability(n: int, k: int, budget: float) -> float:
-    """P(T <= B): a run of ``budget`` evaluations finds a hit."""
+    """P(T <= B), the chance that a run of ``budget`` evaluations finds a hit."""
     return float(1.0 - survival(n, k, min(budget, n)))
 
 
@@ -70,7 +70,7 @@ def quantile(n: int, k: int, q: float) -> float:
 def expected_cost(n: int, k: int, budget: float) -> float:
     """E[min(T, B)] = sum of S(t) for t = 0 .. B-1, in evaluations.
 
-    Summed in closed form (hockey-stick identity): (N+1)/(K+1) * (1 - S_{N+1,K+1}(B)).
+    The closed form of the sum (by the hockey-stick identity) is (N+1)/(K+1) * (1 - S_{N+1,K+1}(B)).
     """
     _checked(n, k)
     if budget < 1:
@@ -81,7 +81,7 @@ def expected_cost(n: int, k: int, budget: float) -> float:
 def ert(n: int, k: int, budget: float) -> float:
     """Expected running time with restarts every B evaluations: E[min(T, B)] / P(T <= B).
 
-    Auger & Hansen 2005. Infinite without hits. ``budget`` above N means N.
+    See Auger & Hansen 2005. Infinite without hits. A ``budget`` above N means N.
     """
     success = hit_probability(n, k, budget)
     return expected_cost(n, k, budget) / success if success > 0 else float("inf")
@@ -90,7 +90,7 @@ def ert(n: int, k: int, budget: float) -> float:
 def ert_seconds(n: int, k: int, budget: float, miss_cost_s: float, hit_cost_s: float) -> float:
     """ERT in s of the tuning clock, for one compile worker and batches of one.
 
-    c_miss * sum_{t=1}^{B} S(t) / (1 - S(B)) + c_hit: a run meets min(T-1, B) misses, and the successful one
+    It is c_miss * sum_{t=1}^{B} S(t) / (1 - S(B)) + c_hit: a run meets min(T-1, B) misses, and the successful run
     ends with a hit. ``miss_cost_s`` and ``hit_cost_s`` are the mean costs of one miss and of one hit.
     """
     success = hit_probability(n, k, budget)
@@ -103,14 +103,14 @@ def ert_seconds(n: int, k: int, budget: float, miss_cost_s: float, hit_cost_s: f
 def best_so_far(
     quality: ArrayLike, budget: int, quantiles: tuple[float, ...] = (0.25, 0.5, 0.75)
 ) -> tuple[Floats, Floats]:
-    """Law of the best quality among t draws, for t = 1 .. min(B, N), over the whole table.
+    """Compute the law of the best quality among t draws from the whole table, for t = 1 .. min(B, N).
 
-    With R the rank (from 1) of the best draw, P(R > i) is S(t) for i hits; it is carried from one t to the next
+    If R is the rank (from 1) of the best draw, P(R > i) is S(t) for i hits. It is computed from one t to the next
     by S_i(t+1) = S_i(t) (N - i - t) / (N - t).
 
     Args:
-        quality: one number per configuration, larger is better; 0 for failures. [N]
-        budget: B, evaluations.
+        quality: one number per configuration; larger is better, and failures have 0. [N]
+        budget: B, the number of evaluations.
         quantiles: levels q; the q-quantile is the smallest x with P(best quality <= x) >= q.
 
     Returns:
@@ -125,7 +125,7 @@ def best_so_far(
     for drawn in range(steps):
         beyond *= np.maximum(n - ranks - drawn, 0.0) / (n - drawn)
         expectation[drawn] = np.dot(beyond[:-1] - beyond[1:], ordered)
-        # the largest i with P(R > i) >= q belongs to the smallest quality that low
+        # the largest i with P(R > i) >= q gives the q-quantile of the quality
         last = np.searchsorted(-beyond[:-1], -np.asarray(quantiles) + 1e-12, side="right") - 1
         levels[drawn] = ordered[np.maximum(last, 0)]
     return expectation, levels

@@ -1,7 +1,7 @@
-"""Random search on a recorded table with several workers, whose tuning clock has no closed form: simulated.
+"""Simulate random search on a recorded table with several workers, whose tuning clock has no closed form.
 
-The rule is that of the harness: compiles start in ask order on free workers; benchmarks run first-in first-out
-on one GPU as compiles finish. Random search asks without needing results, so it never waits for a batch.
+The clock is that of the harness: compiles start in ask order on free workers, and benchmarks run first in, first out
+on one GPU as compiles finish. Random search needs no results to ask, so it never waits for a batch.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ def simulate(
     Args:
         compile_s: cost on a compile worker in s. [N]
         device_s: cost on the GPU (verify and benchmark) in s. [N]
-        sequential: one evaluation at a time, as in batches of one; else compiling overlaps with the GPU.
-        p: the probability of each configuration, up to a factor; ``None``: all equal. [N]
+        sequential: make one evaluation at a time, as in batches of one; else compiling overlaps with the GPU.
+        p: the probability of each configuration, up to a factor; ``None`` if all are equal. [N]
     """
     n = len(compile_s)
     asked = orders(np.ones(n) if p is None else p, min(budget, n), repetitions, rng)
@@ -57,7 +57,7 @@ def simulate(
 def clocked(
     asked: NDArray[np.int64], compile_s: Floats, device_s: Floats, workers: int = 1, sequential: bool = False
 ) -> SimulatedSearches:
-    """Run the clock of searches whose draws are known: arguments as of :func:`simulate`, ``asked`` is [R, B]."""
+    """Run the clock of searches whose draws are known. Arguments as in :func:`simulate`; ``asked`` is [R, B]."""
     repetitions, drawn = asked.shape
     compiling, device = compile_s[asked], device_s[asked]
     if sequential:
@@ -81,13 +81,13 @@ def clocked(
 
 
 def costs_and_evaluations(searches: SimulatedSearches, hit: NDArray[np.bool_]) -> Floats:
-    """What each search cost until its first hit: s of the clock, and evaluations in the order asked; [R, 2].
+    """Return each search's cost until its first hit, in s of the clock and in evaluations in the order asked; [R, 2].
 
-    One without a hit costs all that it drew. Over the mean of the second, whose law is known, the mean of the first is
-    an ERT in s: as many searches hit, whatever they are counted in.
+    A search without a hit costs all that it drew. The ratio of the two means, times the known ERT in evaluations, is an
+    ERT in s, because equally many searches hit in both units.
 
     Args:
-        hit: of every configuration. [N]
+        hit: whether each configuration is a hit. [N]
     """
     drawn = searches.rows.shape[1]
     ended, found = (first_true(hit[rows]) for rows in (searches.rows, searches.asked))
@@ -96,20 +96,20 @@ def costs_and_evaluations(searches: SimulatedSearches, hit: NDArray[np.bool_]) -
 
 
 def first_true(flags: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """The first column that is true, counted from 1; one more than there are where none is. [R, B] to [R]"""
+    """Find the first true column of each row, counted from 1; B + 1 if none is true. [R, B] to [R]"""
     return np.asarray(np.where(flags.any(axis=1), flags.argmax(axis=1) + 1, flags.shape[1] + 1), dtype=np.int64)
 
 
 def first_hits(rows: NDArray[np.int64], true_hit: NDArray[np.bool_], readings_ms: Floats) -> NDArray[np.int64]:
-    """T of each search in order of ending, counted from 1; one more than drawn where it never hits. [R]
+    """T of each search in the order of ending, counted from 1; B + 1 if it never hits. [R]
 
-    T is the first evaluation after which the incumbent, chosen by reading, is a hit by its true latency: noise may
-    hide a hit behind a lucky reading of a slower configuration.
+    T is the first evaluation after which the incumbent, chosen by its reading, is a hit by its true latency: with
+    noise, a lucky reading of a slower configuration may hide a hit.
 
     Args:
         rows: positions in the table, in the order in which they end. [R, B]
         true_hit: whether each configuration is a hit. [N]
-        readings_ms: what each evaluation reads, inf where it failed. [R, B]
+        readings_ms: the reading of each evaluation, inf if it failed. [R, B]
     """
     best = np.minimum.accumulate(readings_ms, axis=1)
     before = np.concatenate([np.full((len(best), 1), np.inf), best[:, :-1]], axis=1)

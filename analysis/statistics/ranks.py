@@ -1,7 +1,8 @@
 """Ranks of strategies over tasks: Friedman's test, then Wilcoxon's signed ranks with Holm's correction.
 
-The pairwise test with Holm replaces Nemenyi's critical difference, whose outcome for a pair depends on who else takes
-part (Benavoli, Corani & Mangili 2016). The diagram is Demsar's (2006): a bar joins those that are not told apart.
+The pairwise tests with Holm's correction replace Nemenyi's critical difference, whose outcome for a pair depends on the
+other strategies (Benavoli, Corani & Mangili 2016). The diagram is Demsar's (2006): a bar joins strategies that do not
+differ significantly.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ class Ranking:
     """Strategies by their mean rank over tasks, best first.
 
     Attributes:
-        strategies: names, by mean rank.
+        strategies: names, ordered by mean rank.
         mean_rank: 1 is the best; ties share the mean of their ranks. [strategies]
         friedman_p: p of "all are alike"; nan with fewer than three strategies or two tasks.
         p_holm: adjusted p of each pair, symmetric, 1 on the diagonal, in the order of ``strategies``. [s, s]
-        cliques: maximal groups of neighbours in rank within which no pair is told apart (indices, first and last).
+        cliques: first and last index of each maximal group of neighbours in rank without a significant difference.
         tasks: how many tasks the ranks come from.
     """
 
@@ -43,7 +44,7 @@ def rank(strategies: list[str], scores: ArrayLike, alpha: float = 0.05) -> Ranki
     """Rank ``strategies`` by ``scores``, larger is better. [tasks, strategies]
 
     Raises:
-        ValueError: fewer than two strategies, no task, or a score that is nan.
+        ValueError: there are fewer than two strategies or no task, or a score is nan.
     """
     table = np.asarray(scores, dtype=np.float64)
     tasks, count = table.shape
@@ -64,7 +65,7 @@ def rank(strategies: list[str], scores: ArrayLike, alpha: float = 0.05) -> Ranki
 
 
 def _pair(a: Floats, b: Floats) -> float:
-    """Wilcoxon's signed-rank p; 1 where the two never differ. inf against inf is a tie."""
+    """Wilcoxon's signed-rank p; 1 if the two never differ. Two infinite scores are a tie."""
     with np.errstate(invalid="ignore"):
         difference = np.where(a == b, 0.0, a - b)
     return float(wilcoxon(difference, zero_method="zsplit").pvalue) if difference.any() else 1.0

@@ -1,7 +1,7 @@
 """The noise of replay: what a search reads when it measures a recorded configuration.
 
-The median of a bootstrap resample of a configuration's own samples, drawn afresh in every run: the rule of the replay
-backend's ``noise=recorded``.
+A reading is the median of a bootstrap resample of the configuration's own samples, drawn again in every run, as in the
+replay backend's ``noise=recorded``.
 """
 
 from __future__ import annotations
@@ -19,18 +19,19 @@ class Readings:
     """Recorded samples of every configuration.
 
     Attributes:
-        samples_ms: ascending, padded with nan. [N, most samples]
-        counts: samples of each configuration; 0 where it failed. [N]
+        samples_ms: the samples in ascending order, padded with nan. [N, most samples]
+        counts: the number of samples of each configuration; 0 if it failed. [N]
     """
 
     samples_ms: Floats
     counts: NDArray[np.int64]
 
     def draw(self, rows: NDArray[np.int64], rng: np.random.Generator) -> Floats:
-        """One reading of each of ``rows`` (any shape) in ms; inf where there are no samples.
+        """Draw one reading in ms for each of ``rows`` (of any shape); inf for rows without samples.
 
-        The middle of a resample is the sample at c times the middle one of c uniform numbers, which has a Beta law; so
-        the resample itself is not drawn. For an even c the next one above it is the smallest of the c/2 that are left.
+        The median of a resample of c samples is the sample at position c u, where u is the median of c uniform numbers.
+        u has a Beta law and is drawn directly, without the resample. For an even c, the upper one of the two middle
+        numbers is the smallest of the c/2 numbers that are left above the lower one.
         """
         flat = rows.ravel()
         counts = self.counts[flat]
@@ -50,7 +51,7 @@ class Readings:
 
 
 def readings(samples_ms: list[Floats] | NDArray[np.object_]) -> Readings:
-    """From one array of samples in ms per configuration."""
+    """Build the readings from one array of samples in ms per configuration."""
     counts = np.array([len(samples) for samples in samples_ms], dtype=np.int64)
     padded = np.full((len(counts), max(1, int(counts.max(initial=0)))), np.nan)
     for row, samples in zip(padded, samples_ms, strict=True):

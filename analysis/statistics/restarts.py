@@ -1,7 +1,7 @@
 """Simulated restarts: how long a search takes that restarts until it hits.
 
 A run that missed is charged its own cost, not a mean cost, so that the law of the total keeps its spread (the
-bootstrapped runtimes of COCO: Hansen et al. 2021, section 4.3). Its mean is ERT.
+bootstrapped runtimes of COCO: Hansen et al. 2021, section 4.3). The mean of the total is ERT.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ Floats = NDArray[np.float64]
 
 
 def simulate(cost: ArrayLike, hit: ArrayLike, draws: int, rng: np.random.Generator) -> Floats:
-    """Total cost of ``draws`` searches with restarts, runs drawn with replacement; inf without any hit. [draws]
+    """Simulate the total cost of ``draws`` searches whose runs are drawn with replacement; inf without a hit. [draws]
 
     Args:
-        cost: what each run spent: T, or everything without a hit. [runs]
-        hit: whether it hit. [runs]
+        cost: T of each run, or all that it spent without a hit. [runs]
+        hit: whether each run hit. [runs]
     """
     spent = np.asarray(cost, dtype=np.float64)
     success = np.asarray(hit, dtype=bool)

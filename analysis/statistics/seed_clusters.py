@@ -1,14 +1,15 @@
 """Means over tasks whose runs share random streams: runs of one seed are one cluster.
 
-Random streams of version 1 were drawn from the seed alone, so that the runs of one seed on several tasks are not
-independent. By the delta method (:mod:`analysis.statistics.ert`) run s of a task moves its log ERT by r_s / n. The
+Random streams of version 1 were derived from the seed only, so the runs of one seed on several tasks are not
+independent. By the delta method (:mod:`analysis.statistics.ert`), run s of a task moves its log ERT by r_s / n. The
 variance of a weighted sum over tasks is sum_s (sum_t w_t x_ts)^2 with x_ts = (1 + 1/n_t) sqrt(n_t / (n_t - 1)) r_ts /
-n_t; a task without seed s has no part in it. Of one task, or of tasks without a seed in common, that is the error of
-independent runs. Degrees of freedom: seeds - 1, or those by Welch and Satterthwaite where they are fewer, because a
-task with few seeds has most of the variance.
+n_t; a task without seed s contributes nothing to the term of s. For one task, or for tasks without a common seed, this
+is the variance of independent runs. The degrees of freedom are seeds - 1, or those of Welch and Satterthwaite if they
+are fewer because a task with few seeds has most of the variance.
 
-Runs that are all alike tell nothing of what tasks share, so that their errors add up. Clusters that cancel are no
-certainty either: their standard error is a tenth (:data:`analysis.statistics.ert.TIED`) of independent ones' at least.
+Runs that are all alike say nothing about what tasks share, so their errors are added. Clusters that cancel do not mean
+certainty either: their standard error is at least a tenth (:data:`analysis.statistics.ert.TIED`) of that of independent
+runs.
 """
 
 from __future__ import annotations
@@ -26,14 +27,15 @@ EXACT = LogEstimate(0.0)
 
 @dataclass(frozen=True)
 class SeedShares:
-    """How the seeds of a task move a log estimate.
+    """How much each seed of a task moves a log estimate.
 
     Attributes:
-        moved: seed to what its run moves it by; the squares add up to the variance. 0 where the runs are all alike.
-        apart: variance that runs of one seed would give if they were independent, between the two sides of a ratio too.
-        alike: standard error of runs that are all alike; else 0. nan of one run.
-        df: degrees of freedom of these two.
-        rest: what has nothing to do with the seeds, such as an independent baseline; its ``log`` is not used.
+        moved: by how much each seed's run moves the estimate; the squares add up to the variance. 0 for runs that are
+            all alike.
+        apart: the variance if all runs were independent, also those of one seed on the two sides of a ratio.
+        alike: standard error of runs that are all alike; else 0. nan for a single run.
+        df: degrees of freedom of ``apart`` and ``alike``.
+        rest: the part that does not depend on the seeds, such as an independent baseline; its ``log`` is not used.
     """
 
     moved: Mapping[int, float]
@@ -44,7 +46,7 @@ class SeedShares:
 
 
 def seed_shares(seeds: Sequence[int], cost: ArrayLike, hit: ArrayLike) -> SeedShares | None:
-    """Of log ERT, from what each run spent and whether it hit. All [runs]; ``None`` where none hit."""
+    """Compute the shares of log ERT from what each run spent and whether it hit. All [runs]; ``None`` if none hit."""
     spent, success = np.asarray(cost, dtype=np.float64), np.asarray(hit, dtype=np.float64)
     if not success.any():
         return None
@@ -52,7 +54,7 @@ def seed_shares(seeds: Sequence[int], cost: ArrayLike, hit: ArrayLike) -> SeedSh
 
 
 def of_influence(seeds: Sequence[int], share: ArrayLike) -> SeedShares:
-    """From r of each run, as in :mod:`analysis.statistics.ert`. Both [runs]"""
+    """Compute the shares from r of each run, as defined in :mod:`analysis.statistics.ert`. Both [runs]"""
     r = np.asarray(share, dtype=np.float64)
     n = len(r)
     if n < 2:
@@ -66,7 +68,7 @@ def of_influence(seeds: Sequence[int], share: ArrayLike) -> SeedShares:
 
 
 def difference(one: SeedShares | None, other: SeedShares | None, rest: LogEstimate) -> SeedShares | None:
-    """Of ``one`` less ``other``, whose runs of one seed share it too; ``rest``: what either has without seeds."""
+    """Compute the shares of ``one`` minus ``other``, which share seeds; ``rest`` is the part that has no seeds."""
     if one is None and other is None:
         return None
     of = [(sign, shares) for sign, shares in ((1.0, one), (-1.0, other)) if shares is not None]
@@ -80,9 +82,9 @@ def difference(one: SeedShares | None, other: SeedShares | None, rest: LogEstima
 
 
 def mean_over_tasks(estimates: Sequence[LogEstimate], shared: Sequence[SeedShares | None]) -> LogEstimate:
-    """Mean of the tasks' estimates; those without shares are independent of all others. Both [tasks]
+    """Average the tasks' estimates; those without shares are independent of all others. Both [tasks]
 
-    Of one task it is the estimate as it stands.
+    The mean over one task is its estimate unchanged.
     """
     count = len(estimates)
     weights = [1.0 / count] * count

@@ -1,10 +1,11 @@
 """Exact random search by parameter: draws without replacement with unequal probabilities ("successive sampling").
 
-A search that draws each parameter uniformly and rejects what is infeasible or was drawn before takes configuration j
-next with probability p_j over the sum of the p of what is left. Give each configuration an independent exponential
-clock of rate p_j: the order in which they ring has this law (Rosén 1972). The first hit rings at M, exponential with
-rate p_H, the sum of the hits' p; miss j has rung by then with probability 1 - exp(-p_j M), independently given M. So
-with T the number of evaluations up to and including the first hit,
+A search that draws each parameter uniformly, and rejects configurations that are infeasible or were drawn before, takes
+configuration j next with probability p_j over the sum of the p of all that are left. Give each configuration an
+independent exponential clock of rate p_j: the order in which they ring has this law (Rosén 1972). The first hit rings
+at a time M, which is exponential with rate p_H, the sum of the hits' p. Given M, miss j has rung by then with
+probability 1 - exp(-p_j M), independently of the others. With T the number of evaluations up to and including the first
+hit, it follows that
 
     E[T] = 1 + sum over misses of p_j / (p_j + p_H)
     S(t) = P(T > t) = integral over m of p_H exp(-p_H m) P(at least t misses have rung by m)
@@ -22,13 +23,13 @@ from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
 _NODES = 8
-"""Of the Gauss-Legendre rule on each panel of the integral over m."""
+"""The number of nodes of the Gauss-Legendre rule on each panel of the integral over m."""
 _TAIL = 40.0
 """The integral ends where exp(-p_H m) is exp(-40)."""
 _CERTAIN = 40.0
-"""What is less likely than exp(-40) is left out."""
+"""Events that are less likely than exp(-40) are left out."""
 _CHUNK = 256
-"""Values of m at once."""
+"""The number of values of m that are processed at once."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,8 @@ class SuccessiveSampling:
     """The law of T.
 
     Attributes:
-        rates: distinct probabilities of the misses, each a share of the sum of all p. [G]
-        counts: how many misses have each. [G]
+        rates: the distinct probabilities of the misses, as shares of the sum of all p. [G]
+        counts: the number of misses with each of these. [G]
         hit_rate: p_H; 0 without hits.
     """
 
@@ -50,7 +51,7 @@ class SuccessiveSampling:
         """The law for configurations with probabilities ``p``, up to a factor, of which ``hit`` are hits; both [N].
 
         Raises:
-            ValueError: a probability that is not positive and finite, or other lengths.
+            ValueError: a probability is not positive and finite, or the lengths differ.
         """
         probabilities, hits = np.asarray(p, dtype=np.float64), np.asarray(hit, dtype=bool)
         if probabilities.ndim != 1 or probabilities.shape != hits.shape or not len(hits):
@@ -63,7 +64,7 @@ class SuccessiveSampling:
 
     @property
     def misses(self) -> int:
-        """How many configurations are no hits."""
+        """The number of configurations that are not hits."""
         return int(self.counts.sum())
 
     def mean(self) -> float:
@@ -75,11 +76,11 @@ class SuccessiveSampling:
     def survivals(self, budget: int) -> Floats:
         """S(t) for t = 0 .. ``budget``; [budget + 1].
 
-        The integral is a Gauss-Legendre rule on panels about as wide as the count's standard deviation, sqrt(m): on
-        random spaces its error stays below 1e-9.
+        The integral is computed by a Gauss-Legendre rule on panels about as wide as the standard deviation of the
+        count, sqrt(m). On random spaces its error stays below 1e-9.
 
         Raises:
-            ValueError: a budget below 1.
+            ValueError: the budget is below 1.
         """
         if budget < 1:
             raise ValueError(f"budget={budget}: expected at least 1 evaluation")
@@ -94,7 +95,7 @@ class SuccessiveSampling:
         return np.minimum(found, 1.0)
 
     def hit_probability(self, budget: int) -> float:
-        """P(T <= B)."""
+        """P(T <= B), the chance that a run of ``budget`` evaluations finds a hit."""
         return float(1.0 - self.survivals(budget)[-1])
 
     def expected_cost(self, budget: int) -> float:
@@ -110,11 +111,12 @@ class SuccessiveSampling:
         return float(survival[:-1].sum()) / success if success > 0 else float("inf")
 
     def miss_draws(self, budget: int) -> Floats:
-        """Of the first min(T, B) evaluations, the expected number of misses of each of ``rates``; [G].
+        """The expected number of misses of each of ``rates`` among the first min(T, B) evaluations; [G].
 
-        A miss of rate r that rings at s is drawn where no hit has rung by s, and fewer than B of the other misses:
-        the integral over s of r exp(-r s) exp(-p_H s) P(fewer than B others have rung by s). They add up to the sum of
-        S(t) for t = 1 .. B; with B above all misses each is r / (r + p_H).
+        A miss of rate r that rings at s is drawn if by then no hit and fewer than B of the other misses have rung. The
+        probability of that is the integral over s of r exp(-r s) exp(-p_H s) P(fewer than B others have rung by s).
+        Over all misses these add up to the sum of S(t) for t = 1 .. B. If B exceeds the number of misses, each is
+        r / (r + p_H).
         """
         each = self.rates / (self.rates + self.hit_rate)
         if budget > self.misses:
@@ -130,8 +132,8 @@ class SuccessiveSampling:
     def ert_seconds(self, budget: int, miss_cost_s: ArrayLike, hit_cost_s: float) -> float:
         """ERT in s of the tuning clock, for one compile worker and batches of one; infinite without hits.
 
-        A run meets the misses of :meth:`miss_draws`, and the successful one ends with a hit: hit h with probability
-        p_h / p_H, whatever T is.
+        A run meets the misses of :meth:`miss_draws`, and the successful run ends with a hit, which is hit h with
+        probability p_h / p_H, whatever T is.
 
         Args:
             miss_cost_s: mean cost in s of the misses of each of ``rates``. [G]
@@ -145,14 +147,14 @@ class SuccessiveSampling:
         return float(self.miss_draws(budget) @ np.asarray(miss_cost_s, dtype=np.float64)) / success + hit_cost_s
 
     def quantile(self, beyond: float) -> int:
-        """So many evaluations that P(T > t) is below about ``beyond``; all of them without hits."""
+        """The number of evaluations t at which P(T > t) falls below about ``beyond``; all of them without hits."""
         if self.hit_rate == 0:
             return self.misses
         rung = float(self.counts @ -np.expm1(self.rates * np.log(beyond) / self.hit_rate))
         return min(self.misses + 1, int(rung + 6 * np.sqrt(rung)) + 2)
 
     def _end(self, budget: int) -> float:
-        """Where the integrals over m may end: no hit is left out, or ``budget`` misses have rung for certain."""
+        """The m at which integrals may end: by then a hit, or ``budget`` misses, have rung almost certainly."""
         end = _TAIL / self.hit_rate
         low = 0.0
         for _ in range(60):
@@ -164,7 +166,7 @@ class SuccessiveSampling:
         return end
 
     def _quadrature(self, end: float) -> list[tuple[Floats, Floats]]:
-        """Values of m up to ``end`` and their weights, the density of M included, in chunks."""
+        """Values of m up to ``end`` and their weights, which include the density of M, in chunks."""
         from scipy.special import roots_legendre
 
         edges = [0.0]
@@ -181,7 +183,7 @@ class SuccessiveSampling:
 
     def _at_least(self, m: Floats, budget: int) -> Floats:
         """P(at least t misses have rung by m) for t = 0 .. budget; [len(m), budget + 1]."""
-        from scipy.stats import binom  # a second to import, and the mean needs none of it
+        from scipy.stats import binom  # takes a second to import, and the mean does not need it
 
         exactly = np.zeros((len(m), budget + 1))
         exactly[:, 0] = 1.0
@@ -203,14 +205,14 @@ class SuccessiveSampling:
 
 
 def rounded(shares: Floats) -> Floats:
-    """Probabilities to 12 digits: products of the same factors in another order differ in their last bits."""
+    """Round to 12 digits, because products of the same factors in another order differ in their last bits."""
     return np.array([float(f"{share:.12g}") for share in shares])
 
 
 def costs_by_rate(p: ArrayLike, hit: ArrayLike, cost_s: ArrayLike) -> tuple[Floats, float]:
-    """Mean cost in s of the misses of each of a law's ``rates``, and of a hit weighted by p; all [N] to [G] and one.
+    """Mean cost in s of the misses at each of a law's ``rates`` [G], and of a hit, weighted by p. Arguments are [N].
 
-    The law is ``SuccessiveSampling.of(p, hit)``; without hits the second is nan.
+    The law is ``SuccessiveSampling.of(p, hit)``; without hits, the cost of a hit is nan.
     """
     probabilities, hits = np.asarray(p, dtype=np.float64), np.asarray(hit, dtype=bool)
     cost = np.asarray(cost_s, dtype=np.float64)

@@ -1,9 +1,9 @@
 """The intervals of a mean speedup whose coverage has been shown by the simulations of ``experiments/coverage``.
 
-The committed table ``coverage.csv`` says for seeds x hit rate x kernels x hit rate of the runs that stand for random
-search (empty: it is exact) how often a 95% interval held the true speedup, and how often a test at 5% erred to either
-side. The report refuses an interval in cells outside 92-98%, or with a test that errs in more than 6.5%, and where
-nothing was simulated.
+The committed table ``coverage.csv`` says how often a 95% interval contained the true speedup, and how often a test at
+5% erred on either side, for each number of seeds, hit rate, number of kernels, and hit rate of the runs that stand for
+random search (empty if random search is exact). The report gives no interval where the coverage is outside 92-98%,
+where a test errs in more than 6.5% of studies, or where nothing was simulated.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ THESE_TASKS, NEW_KERNELS = "these tasks", "new kernels"
 
 
 NOT_ENOUGH = "not enough runs"
-"""The beginning of a refusal, which is not a finding."""
+"""How every refusal begins, which distinguishes it from a finding."""
 
 
 @cache
@@ -32,14 +32,14 @@ def coverage_table() -> pd.DataFrame:
 
 @cache
 def refusal(question: str, seeds: int, hit_rate: float, kernels: int, baseline: float | None = None) -> str:
-    """Why no interval is given; empty if one is given.
+    """Say why no interval is given; empty if one is given.
 
-    It is looked up at the largest simulated numbers of seeds and of kernels that the study reaches, and at the two
-    simulated hit rates around those of the strategy and of the baseline; all must be supported.
+    The table is read at the largest simulated numbers of seeds and kernels that the study reaches, and at the two
+    simulated hit rates around that of the strategy and of the baseline. All these cells must be supported.
 
     Args:
-        seeds: the fewest seeds of a task on either side.
-        baseline: hit rate of the runs of random search; ``None``: it is exact.
+        seeds: the smallest number of seeds of a task on either side.
+        baseline: hit rate of the runs of random search; ``None`` if random search is exact.
     """
     table = coverage_table()
     table = table[(table["question"] == question) & (table["method"] == METHOD)]

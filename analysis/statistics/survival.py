@@ -1,7 +1,7 @@
 """Times to target under unequal budgets: Kaplan-Meier curves and restricted means.
 
-A run that ended without a hit shows only that T exceeds what it spent. This does not matter for ERT at one budget, but
-with different budgets (runs limited in seconds, or ended early) a share of hits over all runs would mix them.
+A run that ended without a hit shows only that T exceeds what it spent. For ERT at one budget this does not matter. With
+different budgets (runs limited in seconds, or ended early), the share of hits over all runs would mix them.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ class Survival:
     """The product-limit estimate of P(T > t): a step function, 1 before the first time.
 
     Attributes:
-        time: where it falls, ascending. [events]
-        survival: its value from there on. [events]
+        time: the times at which the curve falls, ascending. [events]
+        survival: its value from each time on. [events]
         se: Greenwood's standard error of that value. [events]
-        last: the longest time that any run was watched.
-        at_risk, died: runs still looking just before each time, and those that hit at it. [events]
+        last: the longest time for which any run was observed.
+        at_risk, died: the runs without a hit just before each time, and the runs that hit at it. [events]
     """
 
     time: Floats
@@ -34,7 +34,7 @@ class Survival:
     died: Floats
 
     def at(self, t: ArrayLike) -> Floats:
-        """P(T > t); nan beyond the longest watch unless the curve has reached 0."""
+        """P(T > t); nan beyond the longest observed time unless the curve has reached 0."""
         times = np.asarray(t, dtype=np.float64)
         steps = np.concatenate([[1.0], self.survival])
         values = steps[np.searchsorted(self.time, times, side="right")]
@@ -42,7 +42,7 @@ class Survival:
 
 
 def kaplan_meier(cost: ArrayLike, hit: ArrayLike) -> Survival:
-    """Kaplan & Meier (1958) with Greenwood's variance. ``cost``: T, or the time watched without a hit. Both [runs]."""
+    """Kaplan & Meier (1958) with Greenwood's variance. ``cost``: T, or all that was spent without a hit. Both [runs]"""
     spent = np.asarray(cost, dtype=np.float64)
     success = np.asarray(hit, dtype=bool)
     if len(spent) == 0:
@@ -59,7 +59,7 @@ def kaplan_meier(cost: ArrayLike, hit: ArrayLike) -> Survival:
 
 @dataclass(frozen=True)
 class RestrictedMean:
-    """E[min(T, tau)] with its standard error; nan where none can be had."""
+    """E[min(T, tau)] with its standard error, which is nan if it cannot be estimated."""
 
     mean: float
     se: float
@@ -67,12 +67,12 @@ class RestrictedMean:
 
 
 def restricted_mean(curve: Survival, tau: float) -> RestrictedMean:
-    """Area under the curve up to ``tau``, and its error (Klein & Moeschberger 2003, section 4.5).
+    """Compute the area under the curve up to ``tau`` and its error (Klein & Moeschberger 2003, section 4.5).
 
-    var = sum_i (area from t_i to tau)^2 d_i / (n_i (n_i - d_i)).
+    The variance is sum_i (area from t_i to tau)^2 d_i / (n_i (n_i - d_i)).
 
     Raises:
-        ValueError: ``tau`` lies beyond the longest watch while the curve is above 0: nothing is known there.
+        ValueError: ``tau`` is beyond the longest observed time while the curve is above 0: nothing is known there.
     """
     if tau > curve.last and not (len(curve.survival) and curve.survival[-1] == 0):
         raise ValueError(f"tau={tau:g}: expected at most {curve.last:g}, the longest time watched")
@@ -80,14 +80,14 @@ def restricted_mean(curve: Survival, tau: float) -> RestrictedMean:
     edges = np.concatenate([[0.0], curve.time[inside], [tau]])
     heights = np.concatenate([[1.0], curve.survival[inside]])
     areas = heights * np.diff(edges)
-    beyond = np.cumsum(areas[::-1])[::-1][1:]  # from each fall to tau
+    beyond = np.cumsum(areas[::-1])[::-1][1:]  # the area from each fall to tau
     n, d = curve.at_risk[inside], curve.died[inside]
     known = n > d
     variance = float((beyond[known] ** 2 * d[known] / (n[known] * (n[known] - d[known]))).sum())
-    # All hit at once, or none before tau: there is no spread, which is not certainty.
+    # If all hit at once, or none before tau, there is no spread, but this does not mean certainty.
     return RestrictedMean(float(areas.sum()), variance**0.5 if variance > 0 else float("nan"), tau)
 
 
 def smallest_common_tau(costs: list[Floats]) -> float:
-    """The longest time up to which every group was watched: the only fair ``tau`` to compare them at."""
+    """The longest time for which every group was observed, and so the largest ``tau`` at which they can be compared."""
     return min(float(np.max(cost)) for cost in costs)

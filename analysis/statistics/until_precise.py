@@ -1,7 +1,8 @@
 """Simulate until the standard error is as small as requested, and report it.
 
-What is estimated is a product of powers of means, as ERT is: mean cost / mean hit. Its logarithm has the influence
-sum over columns of sign * value / mean, of mean 0, whose spread gives the standard error (delta method).
+The estimated quantity is a product of powers of means, such as ERT: mean cost / mean hit. Each search influences its
+logarithm by the sum over columns of sign * value / mean, which has mean 0 when centred; the spread of this influence
+gives the standard error (delta method).
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ from numpy.typing import NDArray
 Name = TypeVar("Name", bound=Hashable)
 Floats = NDArray[np.float64]
 ERROR, ROUGH = 0.003, 0.01
-"""The relative standard errors at which a simulation ends: where a verdict hangs on it, and else."""
+"""The relative standard errors at which a simulation ends: if a verdict depends on it, and otherwise."""
 MOST, MOST_EVALUATIONS = (20_000, 250_000), 30_000_000
-"""It ends after so many evaluations, at least and at most so many searches, whatever its error is; that is told."""
+"""A simulation also ends, whatever its error, after this many evaluations, within these least and most searches. The
+report says if it did."""
 PATIENCE = 10
-"""So many times as many searches where :data:`ERROR` is wanted. By parameter on softmax-4096x2560 it takes 7 times."""
+"""The factor on the most searches if :data:`ERROR` is wanted; by parameter on softmax-4096x2560 it takes 7 times."""
 AT_ONCE, EVALUATIONS_AT_ONCE = 5_000, 1_000_000
-"""Searches and evaluations at a time."""
+"""The most searches and evaluations in one block."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +32,9 @@ class Simulated:
     """A positive number from a simulation.
 
     Attributes:
-        value: inf where a mean in its denominator is 0; nan where one in its numerator is 0 too.
-        error: relative standard error; nan where there is no value.
-        searches: how many were simulated.
+        value: the estimate; inf if a mean in its denominator is 0, and nan if one in its numerator is 0 too.
+        error: relative standard error; nan if there is no value.
+        searches: the number of simulated searches.
         wanted: the requested error.
     """
 
@@ -55,14 +57,14 @@ def until_precise(
     wanted: float = ERROR,
     most: int | None = None,
 ) -> dict[Name, Simulated]:
-    """By name, the product of the columns' means, each to the power of its sign.
+    """Estimate, for each name, the product of the columns' means, each to the power of its sign.
 
     Args:
-        block: so many independent searches, a row each, by name; [searches, columns].
-        signs: of the columns, 1 for the numerator and -1 for the denominator.
-        drawn: evaluations of a search: what it takes of memory and time.
+        block: simulates a number of independent searches and returns a row for each, by name; [searches, columns].
+        signs: the exponent of each column, 1 in the numerator and -1 in the denominator.
+        drawn: evaluations of a search, which determine its memory and time.
         wanted: the relative standard error to reach.
-        most: searches; ``None``: by ``drawn``.
+        most: the most searches; ``None``: derived from ``drawn``.
     """
     most = most or int(np.clip(MOST_EVALUATIONS // drawn, *MOST)) * (PATIENCE if wanted <= ERROR else 1)
     size = int(np.clip(EVALUATIONS_AT_ONCE // drawn, 100, AT_ONCE))

@@ -1,8 +1,8 @@
-"""The first draws of many random searches at once: without replacement, equally or unequally likely.
+"""The first draws of many random searches at once, without replacement, with equal or unequal probabilities.
 
-Draws with replacement of which repetitions are left out have the law of draws without (each new one is taken in
-proportion to the p of what is left); so have the first of independent exponential clocks of rates p (Rosén 1972). The
-first way is fast where few of many are drawn, the second always ends.
+Draws with replacement from which repetitions are removed have the law of draws without replacement (each new one is
+taken in proportion to the p of those left). The order in which independent exponential clocks of rates p ring has the
+same law (Rosén 1972). The first way is fast if few of many are drawn; the second always ends.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 _SPARE = 1.15
-"""So many times the repetitions that are expected are drawn at once."""
+"""How many times the expected number of repetitions is drawn at once."""
 
 
 def orders(p: Floats, drawn: int, repetitions: int, rng: np.random.Generator) -> NDArray[np.int64]:
     """The first ``drawn`` positions of each search, in order; [repetitions, drawn].
 
     Args:
-        p: probabilities up to a factor, positive. [N]
-        drawn: N at most.
+        p: probabilities up to a factor; positive. [N]
+        drawn: the number of draws of each search, at most N.
     """
     shares = p / p.sum()
     length = _length(shares, drawn)
@@ -38,7 +38,7 @@ def orders(p: Floats, drawn: int, repetitions: int, rng: np.random.Generator) ->
 
 
 def _length(shares: Floats, drawn: int) -> int:
-    """About so many draws with replacement have ``drawn`` different ones; N where it takes more than that."""
+    """About how many draws with replacement contain ``drawn`` different ones; N if it takes more than that."""
     length = int(_SPARE * drawn) + 4
     while length < len(shares) and float(-np.expm1(length * np.log1p(-np.minimum(shares, 1 - 1e-12))).sum()) < (
         _SPARE * drawn
@@ -48,7 +48,7 @@ def _length(shares: Floats, drawn: int) -> int:
 
 
 def _first_seen(found: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Whether each draw is the first of its kind in its row; shape of ``found``."""
+    """Mark the draws that are the first of their kind in their row; has the shape of ``found``."""
     length = found.shape[1]
     by_kind = np.sort(found * length + np.arange(length), axis=1)
     kind, place = np.divmod(by_kind, length)

@@ -26,16 +26,16 @@ _OF_RUNS = {RANDOM_RUNS: UNIFORM, HIERARCHICAL_RUNS: BY_PARAMETER}
 
 @dataclass(frozen=True)
 class Baseline:
-    """Which random search a speedup is relative to.
+    """The random search, or the strategy, that a speedup is relative to.
 
     Attributes:
         name: ``exact_random`` and ``exact_random_by_parameter`` (closed forms), ``drawn_random`` (the measured rate
-            of independent draws, which stands in for ``exact_random`` where they were recorded), ``noisy_random`` and
-            ``noisy_random_by_parameter`` (the same draws, read with the recording's noise: simulated), or the label of
-            a strategy whose runs stand for it.
-        workers: compile workers on the baseline's clock; ``None``: those of the runs compared with it.
-        restarts: it begins anew after the budget of the runs compared with it; else it goes on until it hits.
-        fallback: the strategy whose runs serve where there is no recorded table; ``None``: none.
+            of independent draws, which replaces ``exact_random`` if draws were recorded), ``noisy_random`` and
+            ``noisy_random_by_parameter`` (simulations of the same draws with the recording's noise), or the label of
+            a strategy whose runs are the baseline.
+        workers: compile workers on the baseline's clock; ``None``: as many as for the runs compared with it.
+        restarts: whether it restarts after the budget of the runs compared with it; else it continues until it hits.
+        fallback: the strategy whose runs are the baseline if there is no recorded table; ``None``: none.
     """
 
     name: str = EXACT_RANDOM
@@ -49,12 +49,12 @@ class Baseline:
 
     @property
     def kind(self) -> str:
-        """``uniform``, ``by_parameter`` or ``drawn``, of one that is from the table."""
+        """``uniform``, ``by_parameter`` or ``drawn``, for a baseline from the table."""
         return _KINDS[self.name]
 
     @property
     def law(self) -> str | None:
-        """The kind of random search whose law it, or its runs, follows; ``None`` for runs of any other strategy."""
+        """The kind of random search whose law the baseline follows; ``None`` for runs of any other strategy."""
         return _KINDS.get(self.name) or _OF_RUNS.get(self.name)
 
     @property

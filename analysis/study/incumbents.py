@@ -21,8 +21,8 @@ def incumbent_steps(evaluations: pd.DataFrame, by_clock: bool = False) -> pd.Dat
         by_clock: order by the end on the tuning clock instead of the index (they differ if evaluations overlap).
 
     Returns:
-        run, evaluation (counted from 1), clock_s, latency_ms (observed) and true_ms (by the oracle, else
-        observed), one row per change, in order.
+        A table with one row per change, in order: run, evaluation (counted from 1), clock_s, latency_ms (observed)
+        and true_ms (the oracle latency if it is known, else the observed one).
     """
     rows = evaluations
     if by_clock and not _clock_is_monotone(evaluations):
@@ -46,7 +46,7 @@ def incumbent_steps(evaluations: pd.DataFrame, by_clock: bool = False) -> pd.Dat
 
 
 def delivered_steps(study: Study) -> pd.DataFrame:
-    """:func:`incumbent_steps` of a study; ``true_ms`` is inf for runs that failed, since they delivered nothing."""
+    """:func:`incumbent_steps` of a study; ``true_ms`` is inf for runs that failed, because they delivered nothing."""
     steps = incumbent_steps(study.evaluations)
     broken = (study.runs["ended"] == ENDED_FAILED).reindex(steps["run"]).to_numpy(dtype=bool)
     return steps.assign(true_ms=steps["true_ms"].mask(broken, np.inf))
@@ -66,8 +66,8 @@ class Optima:
     """The true optimum of each task.
 
     Attributes:
-        t_star_ms: task to t*, in ms.
-        beaten: task to the numbers of the runs that found less than the known t*.
+        t_star_ms: t* of each task, in ms.
+        beaten: for each task, the numbers of the runs that found a latency below the known t*.
     """
 
     t_star_ms: dict[str, float]
@@ -75,10 +75,10 @@ class Optima:
 
 
 def optima(study: Study) -> Optima:
-    """t* per task: the frozen one, else the recorded table's, else the one in config.yaml, else the best of any run.
+    """Find t* of each task: the frozen one, else the recorded table's, else config.yaml's, else the best of any run.
 
-    A run that finds less than t* is named, and lowers it for all runs of the task unless it is frozen; readings of a
-    run that broke down do not, where nothing better is known of them.
+    A run that finds a latency below t* is listed, and lowers t* for all runs of the task unless it is frozen. The plain
+    readings of a run that broke down do not lower it.
     """
     fastest = fastest_finds(study)
     t_star: dict[str, float] = {}
@@ -95,10 +95,10 @@ def optima(study: Study) -> Optima:
 
 
 def known_optimum(study: Study, task: str, without: str | None = None) -> float:
-    """What was known of a task apart from its runs, in ms; inf where nothing was.
+    """Return the optimum of a task that was known before its runs, in ms; inf if none was.
 
     Args:
-        without: whose finds do not count.
+        without: the strategy whose finds do not count.
     """
     if task in study.frozen:
         return min((found for who, found in study.frozen[task].items() if who != without), default=float("inf"))
@@ -109,7 +109,7 @@ def known_optimum(study: Study, task: str, without: str | None = None) -> float:
 
 
 def fastest_finds(study: Study) -> pd.Series[float]:
-    """The lowest true latency that each run measured, in ms; inf without any. Index: run."""
+    """Return the lowest true latency that each run measured, in ms; inf if it has none. Index: run."""
     rows = study.evaluations
     broken = (study.runs["ended"] == ENDED_FAILED).reindex(rows["run"]).to_numpy()
     readings = np.where(broken, np.inf, rows["latency_ms"])

@@ -28,16 +28,16 @@ UNIFORM, BY_PARAMETER, DRAWN = "uniform", "by_parameter", "drawn"
 
 
 class Law(Protocol):
-    """The law of T of one kind of random search at one target. ``budget``: restarts after that many evaluations."""
+    """The law of T for one kind of random search at one target. It restarts after ``budget`` evaluations."""
 
     def evaluations(self, budget: int) -> float:
-        """ERT in evaluations; E[T] if the budget is the whole space."""
+        """Return the ERT in evaluations; it is E[T] if the budget is the whole space."""
 
     def seconds(self, budget: int) -> float:
-        """ERT in s of the tuning clock for one compile worker and batches of one; nan if costs are unknown."""
+        """Return the ERT in s of the tuning clock for one compile worker and batches of one; nan without costs."""
 
     def most(self) -> int:
-        """The number of evaluations that fewer than one search in a million exceeds."""
+        """Return the number of evaluations that fewer than one search in a million exceeds."""
 
 
 @dataclass(frozen=True)
@@ -80,18 +80,18 @@ class ByParameter:
 
 @dataclass(frozen=True)
 class Drawn:
-    """Each evaluation is another independent draw: it hits with the measured chance, begun anew or not."""
+    """Each evaluation is an independent draw that hits with the measured chance, so restarts make no difference."""
 
     of: Difficulty
 
     @property
     def rate(self) -> DrawnRate:
-        """What was counted. Recordings stop some time after enough hits, or by draws: never at a hit."""
+        """The counted hits and draws. Recordings never stop at a hit, but some time after enough hits or draws."""
         return DrawnRate(self.of.k, self.of.n)
 
     @property
     def cost_s(self) -> float:
-        """Mean seconds of an evaluation of a search that ends with its hit."""
+        """The mean seconds of an evaluation in a search that ends with its hit."""
         hits = min(1.0, 1 / self.of.expected_evaluations)
         return (1 - hits) * self.of.miss_cost_s + hits * self.of.hit_cost_s
 
@@ -108,9 +108,9 @@ class Drawn:
 
 
 def law_of(table: pd.DataFrame, t_star_ms: float, target: float, kind: str) -> Law | None:
-    """The law of a kind of random search on a task with something to find; ``None`` where it is not known.
+    """Return the law of a kind of random search on a task with something to find; ``None`` if it is not known.
 
-    Of independent draws that of such draws is, and no other.
+    If the table has independent draws, only the law of such draws is known.
     """
     if is_drawn(table) or kind == DRAWN:
         return Drawn(difficulty(table, t_star_ms, target)) if is_drawn(table) and kind == DRAWN else None

@@ -27,10 +27,13 @@ from analysis.study.time_to_target import AXES, budgets, times_to_target
 
 @dataclass(frozen=True)
 class Pair:
-    """A strategy and its baseline on one task; ``budget`` as in :data:`analysis.study.speedup.COLUMNS`.
+    """A strategy and its baseline on one task, at one target and on one axis.
 
-    ``shared``: the influence of seeds on the log speedup, if runs of other tasks share them. ``workers``,
-        ``baseline_workers``: compile workers of both sides.
+    Attributes:
+        budget: as in :data:`analysis.study.speedup.COLUMNS`.
+        own, base: the ERTs of the strategy and of the baseline.
+        shared: the influence of seeds on the log speedup; ``None`` if runs of other tasks do not share seeds.
+        workers, baseline_workers: compile workers of both sides.
     """
 
     target: float
@@ -48,7 +51,7 @@ NOTHING_TO_FIND = ErtEstimate(float("inf"), 0, 1, LogEstimate(float("inf")))
 
 
 Erts = dict[tuple[str, str], dict[tuple[float, str], tuple[float, ErtEstimate]]]
-"""(task, strategy) to (target, axis) to the budget and the ERT."""
+"""The budget and the ERT for each (task, strategy) and then (target, axis)."""
 
 
 def erts(times: pd.DataFrame) -> Erts:
@@ -64,7 +67,7 @@ def erts(times: pd.DataFrame) -> Erts:
 
 
 Shares = dict[tuple[str, str], dict[tuple[float, str], SeedShares | None]]
-"""(task, strategy) to (target, axis) to the shares of its seeds; only for runs with random streams of version 1."""
+"""The shares of seeds for each (task, strategy) and then (target, axis), if random streams are of version 1."""
 
 
 def first_shares(times: pd.DataFrame, runs: pd.DataFrame) -> Shares:
@@ -84,7 +87,7 @@ def first_shares(times: pd.DataFrame, runs: pd.DataFrame) -> Shares:
 def _shared(
     own: SeedShares | None, base: SeedShares | None, result: ErtEstimate, baseline: ErtEstimate
 ) -> SeedShares | None:
-    """The seed shares of the log of a speedup. A side without a hit has a law of its own and is excluded."""
+    """Return the seed shares of a log speedup. A side without a hit has another law and is left out."""
     others = [(own, result), (base, baseline)]
     rest = [of.log.se for shares, of in others if shares is None and not of.bounded]
     df = [of.log.df for shares, of in others if shares is None and not of.bounded]
@@ -133,7 +136,7 @@ class Ground:
         return task in self.study.references and is_drawn(self.study.references[task])
 
     def standing_in(self, baseline: Baseline, task: str) -> Baseline:
-        """The measured rate for uniform random search where draws were recorded: the list of them is not the space."""
+        """Replace uniform random search by the measured rate if draws were recorded: their list is not the space."""
         drawn = baseline.name == EXACT_RANDOM and self.drawn(task)
         return replace(baseline, name=DRAWN_RANDOM) if drawn else baseline
 
@@ -143,7 +146,7 @@ class Ground:
         return "rules" in runs and bool((runs["rules"][runs["task"] == task] != NO_RULES).any())
 
     def expected(self, task: str, target: float, baseline: Baseline, label: str) -> float:
-        """The noise-free E[T] of a random search from the table; nan if it is not known or ``label`` is one of runs."""
+        """Return E[T], without noise, of a random search from the table; nan if it is unknown or ``label`` has runs."""
         if label != baseline.label or not baseline.from_table or self.ruled(task):
             return float("nan")
         hard = self.difficulty(task, target)
@@ -153,7 +156,7 @@ class Ground:
     def ert(
         self, task: str, conditions: Conditions, target: float, axis: str, baseline: Baseline
     ) -> ErtEstimate | None:
-        """Of random search on a recorded task; ``None`` where it is not known."""
+        """Return the ERT of random search on a recorded task; ``None`` if it is not known."""
         if baseline.kind == DRAWN and self.findable(task, target):
             return self.random.drawn_ert(task, conditions, target, axis)
         log = self.log_ert(task, conditions, target, axis, baseline)
@@ -164,7 +167,7 @@ class Ground:
     def log_ert(
         self, task: str, conditions: Conditions, target: float, axis: str, baseline: Baseline
     ) -> LogEstimate | None:
-        """log ERT by a law of the whole table; inf with nothing to find, ``None`` where it is not known."""
+        """Return log ERT by a law of the whole table; inf if there is nothing to find, ``None`` if it is not known."""
         if not self.findable(task, target):
             return LogEstimate(float("inf"))
         return self.random.log_ert(task, conditions, target, axis, baseline)
@@ -206,7 +209,7 @@ def _against_table(ground: Ground, baseline: Baseline, task: str, strategy: str)
 
 
 def _against_runs(ground: Ground, task: str, strategy: str, rival: str) -> list[Pair]:
-    """Pairs with the runs of a strategy on the same task, cut to the smaller of the two budgets."""
+    """Pair with the runs of a strategy on the same task, cut to the smaller of the two budgets."""
     if (task, rival) not in ground.runs:
         return []
     both = pd.concat([ground.runs[task, strategy], ground.runs[task, rival]])
@@ -233,7 +236,7 @@ def _against_runs(ground: Ground, task: str, strategy: str, rival: str) -> list[
 
 
 def _part(study: Study, index: NDArray[np.int64], seconds: float) -> Study:
-    """Only some runs, renumbered from 0 and limited to ``seconds`` (nan: no limit)."""
+    """Select some runs of a study, renumber them from 0 and limit them to ``seconds`` (nan: no limit)."""
     runs = study.runs.loc[index].reset_index(drop=True).rename_axis("run").assign(budget_seconds=seconds)
     number = study.evaluations["run"].to_numpy()
     starts, ends = np.searchsorted(number, index), np.searchsorted(number, index, side="right")
@@ -244,10 +247,10 @@ def _part(study: Study, index: NDArray[np.int64], seconds: float) -> Study:
 
 
 def compared(result: ErtEstimate, base: ErtEstimate, drawn: bool = False) -> dict[str, Any]:
-    """One row's numbers: a ratio of two ERTs, either of which may be only a lower bound.
+    """Return the numbers of one row: a ratio of two ERTs, either of which may be only a lower bound.
 
     Args:
-        drawn: ``base`` is a measured rate, whose hits and runs are of single draws.
+        drawn: whether ``base`` is a measured rate, whose hits and runs are single draws.
     """
     ratio: LogEstimate = base.log - result.log
     low, high = ratio.interval()

@@ -1,4 +1,4 @@
-"""Everything that a report is made from, computed once."""
+"""Compute everything that a report needs, once."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ class StudyResults:
     Attributes:
         times: from :func:`analysis.study.time_to_target.times_to_target`.
         steps: changes of incumbent by evaluation, from :func:`analysis.study.incumbents.delivered_steps`.
-        speedups: over the primary baseline: exact random search, or runs of ``random`` without a recording.
+        speedups: speedups over the primary baseline: exact random search, or runs of ``random`` without a recording.
         others: speedups over each other baseline that covers any task, by its label.
-        strata: task to stratum.
-        counted: target to the tasks that count in aggregates.
-        simulated: (baseline's label, task, target, axis) to the simulation behind its number, if there is one.
+        strata: the stratum of each task.
+        counted: for each target, the tasks that count in aggregates.
+        simulated: the simulations behind numbers, by (baseline's label, task, target, axis).
     """
 
     study: Study
@@ -88,9 +88,9 @@ def analyse(
     """Compute the main results of a study.
 
     Args:
-        best: what it is judged by, if not by :func:`analysis.study.incumbents.optima`.
-        rule: how its tasks are divided by difficulty, if not by the default one.
-        precise: labels of baselines that a verdict hangs on: where they are simulated, to a smaller error.
+        best: the optima to judge it by; default: those of :func:`analysis.study.incumbents.optima`.
+        rule: how to divide its tasks by difficulty; default: the usual rule.
+        precise: labels of baselines that a verdict depends on; their simulations reach a smaller error.
     """
     best = optima(study) if best is None else best
     times = times_to_target(study, best)

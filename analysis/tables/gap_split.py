@@ -12,7 +12,7 @@ from analysis.tables.table import Table, text_rows
 
 
 def gaps(results: StudyResults) -> Table | None:
-    """A line per task and strategy, every run in the data; ``None`` where no run succeeded with anything."""
+    """Build the table: a line per task and strategy, and every run in the data; ``None`` if no run had a success."""
     split = gap_split(results)
     if split.empty:
         return None

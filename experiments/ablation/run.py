@@ -82,12 +82,12 @@ class Watch:
 
 @lru_cache(maxsize=4)
 def landscape(name: str) -> Landscape:
-    """A recording, kept for the next seeds."""
+    """Read a recording, and keep it for the next seeds."""
     return read_landscape(LANDSCAPES / f"{name}.parquet")
 
 
 def replay(key: Key, arguments: Mapping[str, Any]) -> VariantRun:
-    """One run to its first hit at 5% or to the end of the budget."""
+    """Make one run, to its first hit at 5% or to the end of the budget."""
     table = landscape(key.landscape)
     strategy_seed, noise_seed, repair_seed = np.random.SeedSequence(key.seed).spawn(3)
     backend = ReplayBackend(table, noise_seed)
@@ -109,7 +109,7 @@ def variants() -> dict[str, dict[str, Any]]:
 
 
 def missing(seeds: int, done: set[Key]) -> Iterator[Key]:
-    """Seeds first, so that an interrupted ablation is a smaller one."""
+    """Yield the missing runs seed by seed, so that an interrupted ablation is a complete one with fewer seeds."""
     names = (HERE / "landscapes.txt").read_text().split()
     for seed in range(seeds):
         for name in names:

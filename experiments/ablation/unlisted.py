@@ -67,7 +67,7 @@ def padded(landscape: Landscape) -> SearchSpace:
 
 
 def build(name: str, space: SearchSpace, seed: int) -> Strategy:
-    """``as_listed``: conditional_gp with the targets and the prior that it has where it can list."""
+    """Build a strategy; ``as_listed`` is conditional_gp with the targets and the prior that it has in listed spaces."""
     given = space, np.random.SeedSequence(seed), Budget(evaluations=BUDGET)
     if name == "optuna_tpe":
         return OptunaTPE(*given)
@@ -79,7 +79,7 @@ def build(name: str, space: SearchSpace, seed: int) -> Strategy:
 
 
 def run(landscape: Landscape, name: str, seed: int) -> dict[str, float]:
-    """One run: evaluations to the target (all of them where it was missed), the best of them over t*."""
+    """Make one run; return the evaluations to the target (all of them if it missed) and the best latency over t*."""
     space = padded(landscape)
     rows = {codes.tobytes(): i for i, codes in enumerate(landscape.codes)}
     strategy, noise = build(name, space, seed), np.random.default_rng([seed, 1])
@@ -120,7 +120,7 @@ def row_of(key: Key) -> dict[str, str]:
 
 
 def table(rows: list[dict[str, str]]) -> Iterator[str]:
-    """ERT to within 5%, with hits and runs, a line a task."""
+    """Format the ERT to within 5%, with hits and runs, in a line per task."""
     yield f"| task | {' | '.join(STRATEGIES)} |"
     yield "| --- |" + " --- |" * len(STRATEGIES)
     means: dict[str, list[float]] = {name: [] for name in STRATEGIES}

@@ -1,7 +1,7 @@
 """The table of README.md: ``python -m experiments.asynchronous.table RESULTS --sequential STUDY [-o FILE]``.
 
-RESULTS holds runs on 16 workers, asynchronous and in batches; STUDY runs of the same strategies with one. Everything is
-printed from one analysis: ERT in tuning seconds of exact random search over that of the strategy, both on 16 workers.
+RESULTS has runs on 16 workers, asynchronous and in batches; STUDY has runs of the same strategies on one worker. One
+analysis gives all numbers: the ERT of exact random search over that of the strategy in tuning seconds, on 16 workers.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def speedups(study: Study) -> pd.DataFrame:
 
 
 def of_strategies(study: Study, wanted: Sequence[str], tasks: Sequence[str]) -> Study:
-    """The runs of some strategies on some tasks alone."""
+    """Select the runs of some strategies on some tasks."""
     runs = study.runs[study.runs["strategy"].isin(wanted) & study.runs["task"].isin(tasks)]
     evaluations = study.evaluations[study.evaluations["run"].isin(runs.index)]
     number = pd.Series(np.arange(len(runs)), index=runs.index)
@@ -50,7 +50,7 @@ def of_strategies(study: Study, wanted: Sequence[str], tasks: Sequence[str]) -> 
 
 
 def table(results: Sequence[Path], sequential: Path, strategy: str) -> pd.DataFrame:
-    """A row a task and baseline: the bound, then each label of ``results``, then their shares of the bound."""
+    """Build a row per task and baseline: the bound, then each label of ``results``, then their shares of the bound."""
     study = load_study(results)
     tasks = sorted(study.runs["task"].unique())
     alone = of_strategies(load_study([sequential]), [strategy], tasks)

@@ -41,11 +41,11 @@ class Sweep:
     """One ``nearopt run -m``.
 
     Attributes:
-        strategy: one of conf/strategy.
-        ask_ms: ask and tell together, per evaluation, as measured on 2026-11-24 (one core, shared).
-        seeds: how many, from 100.
-        tasks: by name; empty for the whole library, H200 included.
-        batch: also the number of compile workers; above 1 the label gets it as a suffix.
+        strategy: the name of a file in conf/strategy.
+        ask_ms: time of ask and tell together, per evaluation, as measured on 2026-11-24 (one shared core).
+        seeds: the number of seeds, which start at 100.
+        tasks: the names of the tasks; empty for the whole library, including H200.
+        batch: the batch size, and the number of compile workers; above 1 it becomes a suffix of the label.
     """
 
     strategy: str

@@ -1,7 +1,8 @@
-"""How often a 95% t interval covers the truth, by kind of study; the report refuses intervals by this table.
+"""How often a 95% t interval covers the truth, by kind of study; the report refuses intervals based on this table.
 
-The strategy and, unless random search is known exactly, the runs that stand for it are drawn alike: exponential times,
-and a budget that a share of the runs meets. Log speedups spread as in :mod:`experiments.coverage.simulate`.
+The strategy's runs and, unless random search is known exactly, the runs of random search are drawn alike: their times
+are exponential, and a share of them hits within the budget. Log speedups vary as in
+:mod:`experiments.coverage.simulate`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from experiments.coverage import many
 from experiments.coverage.simulate import KERNEL_SPREAD, TASK_SPREAD, TASKS_PER_KERNEL, TRUE
 
 _AT_ONCE = 2_000_000
-"""Times held in memory at once."""
+"""The most times held in memory at once."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +33,9 @@ class Kind:
 
 @dataclass(frozen=True)
 class Coverage:
-    """Of one question: share of intervals that hold the truth, their median log width, and of how many studies.
+    """For one question: the share of intervals that cover the truth, their median log width, and the number of studies.
 
-    ``below`` and ``above`` are the shares of studies in which a one-sided test at 5% errs, at a true threshold.
+    ``below`` and ``above`` are the shares of studies in which a one-sided test at 5% errs if the threshold is true.
     """
 
     question: str
@@ -46,7 +47,7 @@ class Coverage:
 
 
 def coverage(kind: Kind, studies: int, rng: np.random.Generator) -> list[Coverage]:
-    """Of both questions; studies in which a side never hits a task have no interval and do not count."""
+    """Answer both questions; studies in which a side never hits a task have no interval and do not count."""
     parts: dict[str, list[tuple[many.Logs, many.Floats]]] = {}
     for tasks, truths in _drawn(kind, studies, rng):
         parts.setdefault(THESE_TASKS, []).append((many.over_seeds(tasks), truths.mean(axis=-1)))
@@ -71,7 +72,7 @@ def coverage(kind: Kind, studies: int, rng: np.random.Generator) -> list[Coverag
 
 
 def _drawn(kind: Kind, studies: int, rng: np.random.Generator) -> Iterator[tuple[many.Logs, many.Floats]]:
-    """Log speedups of many studies, with their truths. [studies, tasks] each"""
+    """Draw the log speedups of many studies, with their truths. Both [studies, tasks]"""
     tasks = kind.kernels * TASKS_PER_KERNEL
     block = max(1, _AT_ONCE // (tasks * kind.seeds))
     for start in range(0, studies, block):
@@ -87,7 +88,7 @@ def _drawn(kind: Kind, studies: int, rng: np.random.Generator) -> Iterator[tuple
 
 
 def _runs(hit_rate: float, shape: tuple[int, int, int], rng: np.random.Generator) -> many.Logs:
-    """log ERT of runs whose true one is 0."""
+    """Draw runs whose true log ERT is 0, and return the estimates of it."""
     times = rng.exponential(1.0, shape)
     limit = np.inf if hit_rate == 1.0 else -np.log1p(-hit_rate)
     return many.estimates(np.minimum(times, limit), times <= limit)

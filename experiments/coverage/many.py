@@ -1,9 +1,9 @@
 """The report's t intervals of thousands of studies at once.
 
-What :func:`analysis.statistics.ert.estimate`, :func:`analysis.study.pairing.compared` and the means of
-:mod:`analysis.study.aggregate` make of one study, as arrays over studies; ``tests/experiments/test_coverage_study.py``
-holds them to the same numbers. Every kernel has as many tasks. Studies in which a side never hits a task have no
-interval here: the report gives a bound there, by another law.
+This module computes what :func:`analysis.statistics.ert.estimate`, :func:`analysis.study.pairing.compared` and the
+means of :mod:`analysis.study.aggregate` compute for one study, as arrays over studies;
+``tests/experiments/test_coverage_study.py`` checks that the numbers are the same. All kernels have equally many tasks.
+Studies in which a side never hits a task have no interval here: the report gives a bound for them, by another law.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Logs:
-    """Estimates of logs with their errors, as :class:`analysis.statistics.ert.LogEstimate`. Arrays of one shape.
+    """Estimates of logs with their errors, like :class:`analysis.statistics.ert.LogEstimate`. Arrays of one shape.
 
-    ``se`` is nan where a side never hit.
+    ``se`` is nan if a side never hit.
     """
 
     log: Floats
@@ -33,17 +33,17 @@ class Logs:
     bias: Floats
 
     def interval(self, level: float = 0.95) -> tuple[Floats, Floats]:
-        """On the log scale."""
+        """The two-sided interval on the log scale."""
         half = np.where(self.se > 0, stdtrit(self.df, 0.5 + level / 2) * self.se, self.se)
         return self.log - self.bias - half, self.log - self.bias + half
 
     def p_at_most(self, log_threshold: float | Floats) -> Floats:
-        """nan without an error."""
+        """p of "the truth is at most the threshold"; nan without an error."""
         return np.asarray(stdtr(self.df, (log_threshold - self.log + self.bias) / self.se))
 
 
 def estimates(cost: Floats, hit: Flags) -> Logs:
-    """log ERT of every study and task. [..., seeds] to [...]"""
+    """Estimate log ERT for every study and task. [..., seeds] to [...]"""
     n = cost.shape[-1]
     with np.errstate(divide="ignore", invalid="ignore"):
         of_cost = cost / cost.mean(axis=-1, keepdims=True)
@@ -57,7 +57,7 @@ def estimates(cost: Floats, hit: Flags) -> Logs:
 
 
 def ratio(base: Logs, own: Logs) -> Logs:
-    """log speedup; a baseline that is exact has ``se`` 0."""
+    """Compute the log speedup; an exact baseline has ``se`` 0."""
     return _combined(np.stack([base.log, -own.log]), np.stack([base.se, own.se]), np.stack([base.df, own.df]),
                      np.stack([base.bias, -own.bias]))  # fmt: skip
 
@@ -68,14 +68,14 @@ def exact(log: Floats) -> Logs:
 
 
 def over_seeds(tasks: Logs) -> Logs:
-    """Mean over the last axis, the tasks."""
+    """Average over the last axis, the tasks."""
     count = tasks.log.shape[-1]
     parts = (np.moveaxis(of, -1, 0) for of in (tasks.log / count, tasks.se / count, tasks.df, tasks.bias / count))
     return _combined(*parts)
 
 
 def over_kernels(tasks: Logs, kernels: int) -> Logs:
-    """The jackknife over kernels, each of as many tasks, which lie beside each other on the last axis."""
+    """Jackknife over kernels with equally many tasks each; a kernel's tasks are adjacent on the last axis."""
     means = tasks.log.reshape(*tasks.log.shape[:-1], kernels, -1).mean(axis=-1)
     se, seeds = means.std(axis=-1, ddof=1) / np.sqrt(kernels), over_seeds(tasks)
     kept = np.where(np.isnan(seeds.se) | (se > TIED * seeds.se), se, seeds.se)
@@ -84,7 +84,7 @@ def over_kernels(tasks: Logs, kernels: int) -> Logs:
 
 
 def _combined(log: Floats, se: Floats, df: Floats, bias: Floats) -> Logs:
-    """Sums over the first axis; degrees of freedom by Welch and Satterthwaite."""
+    """Sum over the first axis, with degrees of freedom by Welch and Satterthwaite."""
     variance = se**2
     total = variance.sum(axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):

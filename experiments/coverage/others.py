@@ -36,9 +36,9 @@ SUMMARY = Path(__file__).parent / "others.csv"
 
 @dataclass(frozen=True)
 class Truth:
-    """One kind of study: ``times`` as many draws as random search of ``budget``, ``shared`` of them as the other's.
+    """One kind of study: a strategy makes ``times`` as many draws as random search of ``budget``, ``shared`` with it.
 
-    ``levels``: how many different qualities a table has; few make ties.
+    ``levels`` is the number of different qualities in a table; with few levels there are ties.
     """
 
     name: str
@@ -60,17 +60,17 @@ TRUTHS = tuple(
 
 
 def table(truth: Truth) -> Floats:
-    """Quality of every row, from above 0 to 1. [ROWS]"""
+    """Return the quality of every row, from above 0 to 1. [ROWS]"""
     return (np.arange(ROWS) * truth.levels // ROWS + 1.0) / truth.levels
 
 
 def best(draws: Floats, truth: Truth) -> Floats:
-    """Quality of the best of each run's draws, which are even on [0, 1). [..., draws] to [...]"""
+    """Return the quality of the best of each run's draws, which are uniform on [0, 1). [..., draws] to [...]"""
     return table(truth)[np.minimum((draws.max(axis=-1) * ROWS).astype(np.int64), ROWS - 1)]
 
 
 def runs(truth: Truth, rng: np.random.Generator, tasks: int, seeds: int) -> tuple[Floats, Floats]:
-    """Final qualities of the strategy and of random search with its budget. [tasks, seeds] each"""
+    """Draw the final qualities of the strategy and of random search with its budget. Both [tasks, seeds]"""
     many, few = truth.budget * truth.times, truth.budget
     own, other = rng.random((tasks, seeds, many)), rng.random((tasks, seeds, few))
     common = int(truth.shared * few)
@@ -123,11 +123,11 @@ INTERVALS: dict[str, tuple[Interval, float]] = {
     "data profile": (profile_band, 0.95),
     "live pairs": (live_pairs, 0.90),
 }
-"""With the level of each."""
+"""The statistics whose intervals are tested, each with the level of its interval."""
 
 
 def true_value(name: str, truth: Truth) -> float:
-    """Of a study without end."""
+    """Return the true value, that of an infinitely large study."""
     rng = np.random.default_rng([zlib.crc32(truth.name.encode()), 1])
     if name == "live pairs":
         return float(np.exp(_ratio(truth)))
@@ -150,7 +150,7 @@ def _better(own: Floats, other: Floats) -> float:
 
 
 def row(asked: tuple[str, Truth, int]) -> dict[str, object]:
-    """How many of so many studies' intervals hold the truth; the same whatever else is computed."""
+    """Count how many studies' intervals cover the truth; the result depends only on the arguments."""
     name, truth, studies = asked
     make, level = INTERVALS[name]
     value, held, given = true_value(name, truth), 0, 0
@@ -163,7 +163,7 @@ def row(asked: tuple[str, Truth, int]) -> dict[str, object]:
 
 
 def markdown(found: pd.DataFrame) -> str:
-    """In % of the intervals that were given; for README.md."""
+    """Format the table for README.md, in % of the intervals that were given."""
     head = ["interval", "level", "kind", "truth", "studies", "held", "not given"]
     return markdown_table(
         head,

@@ -1,8 +1,9 @@
-"""Studies with a known speedup, as run directories would load, through every function from runs to the verdict.
+"""Pass studies with a known speedup, as if loaded from run directories, through every function up to the verdict.
 
-A task is a recorded table with known hits. At each evaluation a strategy draws a latency of its own law, near-optimal
-with a constant chance, so that its ERT is one over that chance and its speedup over exact random search is what was
-asked for; runs of ``random_hierarchical`` are drawn alike, with a chance as many times smaller. Costs are lognormal.
+A task is a recorded table with known hits. At each evaluation a strategy draws a latency that is near-optimal with a
+constant chance, so that its ERT is one over that chance and its speedup over exact random search is the requested one.
+Runs of ``random_hierarchical`` are drawn in the same way, with a chance that is smaller by that factor. Costs are
+lognormal.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class Scenario:
     """One kind of study.
 
     Attributes:
-        speedup: of every strategy, at every target, on both axes and over both kinds of random search.
+        speedup: true speedup of every strategy, at every target, on both axes and over both kinds of random search.
         hits: rows of a table within each target.
         budget: evaluations of a run.
         runs_too: with runs of ``random_hierarchical`` as a second baseline.
@@ -78,7 +79,7 @@ SCENARIOS = (
 
 
 def stream(scenario: Scenario, number: int) -> np.random.Generator:
-    """The random numbers of one study."""
+    """Return the random numbers of one study."""
     return np.random.default_rng([zlib.crc32(scenario.name.encode()), number])
 
 
@@ -150,7 +151,7 @@ def _count_intervals(counts: Counter[str], table: pd.DataFrame, of_kernels: Floa
 def _drawn(
     scenario: Scenario, strategies: Sequence[str], truths: Floats, streams: Sequence[np.random.Generator]
 ) -> Study:
-    """All studies in one, a task name for each study's task."""
+    """Draw all studies as one, with a task name for each study's task."""
     n, k, budget = ROWS, scenario.hits, scenario.budget
     exact = np.array([random_search.ert(n, hits, budget) for hits in k])
     runs, blocks, prices = [], [], []

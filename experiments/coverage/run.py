@@ -22,21 +22,21 @@ from experiments.coverage.simulate import METHODS, Cell, coverage
 
 SEEDS, HIT_RATES, KERNELS = (3, 5, 10, 20, 30, 100), (1.0, 0.7, 0.3), (1, 2, 3, 4, 10)
 BASELINES = (float("nan"), 1.0, 0.7, 0.3)
-"""Hit rates of the runs that stand for random search; nan: it is known exactly."""
+"""Hit rates of the runs of random search; nan: random search is known exactly."""
 STUDIES, REPETITIONS, REPLICATES, ENTROPY = 10_000, 500, 500, 20261123
-"""At 500 studies the noise of a share (1%) would refuse cells by chance."""
+"""The number of studies per cell: with 500, the noise of a share (1%) would refuse cells by chance."""
 COLUMNS = ["seeds", "hit_rate", "kernels", "baseline_hit_rate", "question", "method", "coverage", "median_log_width",
            "below", "above", "studies", "supported"]  # fmt: skip
 KEY = COLUMNS[:4]
 
 
 def kinds() -> list[Kind]:
-    """Every kind of study of the table."""
+    """List every kind of study in the table."""
     return [Kind(*values) for values in product(SEEDS, HIT_RATES, KERNELS, BASELINES)]
 
 
 def rows_of(kind: Kind, studies: int) -> list[dict[str, object]]:
-    """The rows of the t intervals of one kind; the same numbers whatever was computed before."""
+    """Compute the rows of the t intervals of one kind; the numbers do not depend on what was computed before."""
     seed = [ENTROPY, kind.seeds, round(100 * kind.hit_rate), kind.kernels]
     seed.append(0 if np.isnan(kind.baseline_hit_rate) else round(100 * kind.baseline_hit_rate))
     found = coverage_of(kind, studies, np.random.default_rng(seed))
@@ -71,7 +71,7 @@ def _save(found: pd.DataFrame, file: Path) -> None:
 
 
 def markdown(found: pd.DataFrame, seeds: tuple[int, ...], kernels: tuple[int, ...]) -> str:
-    """Coverage of every method by cell; struck through where it is unsupported."""
+    """Format the coverage of every method by cell; unsupported cells are struck through."""
     head = ["seeds", "hit rate", "kernels", *(f"{question}: {method}" for question, method in METHODS)]
     lines = [head, ["---"] * len(head)]
     part = found[found["seeds"].isin(seeds) & found["kernels"].isin(kernels) & found["baseline_hit_rate"].isna()]

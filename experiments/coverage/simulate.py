@@ -58,7 +58,7 @@ def study(cell: Cell, rng: np.random.Generator, null: bool = False) -> tuple[lis
 def intervals(
     tasks: list[TaskRuns], replicates: int, rng: np.random.Generator
 ) -> dict[tuple[str, str], tuple[float, float]]:
-    """An interval of the mean speedup by each of ``METHODS``; bootstraps only with ``replicates``."""
+    """Compute an interval of the mean speedup by each of ``METHODS``; bootstraps only with ``replicates``."""
     known = [as_speedup(task) for task in tasks]
     few = len({task.kernel for task in tasks}) < MIN_KERNELS
     found: dict[tuple[str, str], tuple[float, float]] = {}
@@ -81,7 +81,7 @@ def intervals(
 
 
 def as_speedup(task: TaskRuns) -> TaskSpeedup:
-    """What the report makes of these runs."""
+    """Compute the speedup that the report derives from these runs."""
     own = estimate(task.cost, task.hit)
     base = LogEstimate(task.log_base)
     row = compared(own, ErtEstimate(base.value, 1, 1, base))
@@ -102,7 +102,7 @@ def as_speedup(task: TaskRuns) -> TaskSpeedup:
 def coverage(
     cell: Cell, repetitions: int, replicates: int, seed: np.random.SeedSequence, null: bool = False
 ) -> dict[tuple[str, str], tuple[float, float]]:
-    """Share of studies whose interval holds the truth, and median width in logs, by question and method."""
+    """Return the share of studies whose interval covers the truth, and the median log width, by question and method."""
     held: dict[tuple[str, str], list[bool]] = {}
     widths: dict[tuple[str, str], list[float]] = {}
     for child in seed.spawn(repetitions):

@@ -87,7 +87,7 @@ def verdict(truth: Truth, hypothesis: Hypothesis, rng: np.random.Generator) -> V
 
 
 def _log_erts(truth: Truth, rng: np.random.Generator) -> dict[tuple[str, float], LogEstimate]:
-    """Mean log ERT over tasks, by axis and target, of runs with a true ERT of 1."""
+    """Draw runs with a true ERT of 1, and return the mean log ERT over tasks by axis and target."""
     of_axes = [[1.0, truth.axes], [truth.axes, 1.0]]
     of_targets = np.full((len(TARGETS), len(TARGETS)), OF_TARGETS) + (1 - OF_TARGETS) * np.eye(len(TARGETS))
     root = np.linalg.cholesky(np.kron(of_axes, of_targets))
@@ -132,7 +132,7 @@ def _rows(
 
 
 def shares(truth: Truth, hypothesis: Hypothesis, studies: int, seed: int) -> dict[str, float]:
-    """In how many studies a strategy, and the claim, is supported or refuted, on these tasks."""
+    """Return the shares of studies in which a strategy, and the claim, is supported or refuted on these tasks."""
     rng = np.random.default_rng(seed)
     counts = dict.fromkeys(("strategy supported", "strategy refuted", "claim supported", "claim refuted"), 0.0)
     for _ in range(studies):
@@ -175,7 +175,7 @@ def main() -> None:
 
 
 def _row(asked: tuple[str, int]) -> dict[str, float]:
-    """Of one kind of truth; the same whatever else is computed."""
+    """Compute the row of one kind of truth; the result depends only on the arguments."""
     name, studies = asked
     hypothesis = read_hypothesis(CLAIM).hypothesis
     return shares(scenarios(hypothesis.threshold)[name], hypothesis, studies, SEED)

@@ -32,14 +32,14 @@ CAN = {"supported": "true speedup up to the threshold", "refuted": "true speedup
 """Studies in which a word would be wrong. At the threshold any decision is an error."""
 ERRORS = [f"{who} wrongly {word}" for word in CAN for who in ("claim", "strategy")]
 LEAST, MOST = 0.92, 0.98
-"""Between which an interval's coverage is to lie, as in README.md."""
+"""The range in which an interval's coverage should lie, as in README.md."""
 
 Block = tuple[str, tuple[int, ...]]
 """A kind, and the numbers of some studies."""
 
 
 def studies_of(block: Block) -> list[dict[str, object]]:
-    """A row a study."""
+    """Compute a row for each study."""
     name, numbers = block
     (scenario,) = (of for of in SCENARIOS if of.name == name)
     found = batch(scenario, read_hypothesis(CLAIM).hypothesis, numbers)
@@ -50,7 +50,7 @@ def studies_of(block: Block) -> list[dict[str, object]]:
 
 
 def blocks(names: Sequence[str], studies: int, known: pd.DataFrame) -> list[Block]:
-    """What is still to be done; kinds take turns, so that a run that is stopped has some of each."""
+    """List the blocks that are still to be done; kinds alternate, so that a stopped run has studies of each."""
     there = set(zip(known["scenario"], known["study"], strict=True))
     parts = []
     for start in range(0, studies, BLOCK):
@@ -82,7 +82,7 @@ def with_errors(found: pd.DataFrame) -> pd.DataFrame:
 
 
 def summary(found: pd.DataFrame) -> pd.DataFrame:
-    """A row a kind: studies, and sums of all counts and errors."""
+    """Summarise each kind in a row: the number of studies, and the sums of all counts and errors."""
     order = [scenario.name for scenario in SCENARIOS]
     sums = with_errors(found).groupby("scenario")[[*COUNTS, *CAN.values(), *ERRORS]].sum()
     sums = sums.reindex([name for name in order if name in set(found["scenario"])])
@@ -123,7 +123,7 @@ def markdown_errors(table: pd.DataFrame) -> str:
 
 
 def _share(errors: int, studies: int) -> str:
-    """In %, with the exact binomial interval (Clopper and Pearson)."""
+    """Format a share in %, with its exact binomial interval (Clopper and Pearson)."""
     if not studies:
         return "–"
     ends = binomtest(errors, studies).proportion_ci(0.95, "exact")
@@ -135,7 +135,7 @@ def kept(path: Path) -> pd.DataFrame:
 
 
 def keep(found: pd.DataFrame, path: Path) -> None:
-    """In the order of kinds and numbers, whatever was done first; whole or not at all."""
+    """Write the studies in the order of kinds and numbers, atomically."""
     part = path.with_suffix(".part")
     found.sort_values(KEY, kind="stable").to_csv(part, index=False)
     part.replace(path)

@@ -1,13 +1,14 @@
-"""How often intervals of a speedup over a measured random rate hold the truth.
+"""How often intervals of a speedup over a measured random rate contain the truth.
 
     python -m experiments.helion_2.coverage
 
-Random search hits with chance p a draw. Draws stop at 20 hits or at 30,000 draws, whichever is first; or, ``sittings``,
-at the first multiple of 1,000 draws with 20 hits, as recordings do. A tuner is as many times as fast as
-:data:`TRUE`, in exponential times that a share of its runs ends before their budget. For each cell: the share of 95%
-intervals of E[T] that hold 1/p, of 95% intervals of one task's speedup and of the mean over four tasks (*these tasks*)
-that hold the truth, and how often one-sided tests at 5% of that mean err to either side. Of studies in which some draws
-have no hit there is only a bound: how many, and how often it holds.
+Random search hits with chance p per draw. Draws stop at 20 hits or at 30,000 draws, whichever comes first; with
+``sittings`` they stop at the first multiple of 1,000 draws with 20 hits, as recordings do. A tuner is :data:`TRUE`
+times as fast. Its times are exponential, and a given share of its runs hits within the budget. Each row gives
+the share of 95% intervals of E[T] that contain 1/p, the shares of 95% intervals of one task's speedup and of the mean
+over four tasks (*these tasks*) that contain the truth, and how often one-sided tests of that mean at 5% err on either
+side. If the draws of a task have no hit, a study has only a bound; the table says how many studies do, and how often
+the bound holds.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ Flags = NDArray[np.bool_]
 
 
 def stopped(p: float, shape: tuple[int, ...], sittings: bool, rng: np.random.Generator) -> tuple[Floats, Floats, Flags]:
-    """Hits, draws and whether hits stopped them, of ``shape`` recordings."""
+    """Simulate ``shape`` recordings; return their hits, their draws, and whether hits stopped the draws."""
     if sittings:
         parts = rng.binomial(SITTING, p, (*shape, MOST_DRAWS // SITTING)).cumsum(axis=-1)
         last = np.where(
@@ -40,7 +41,7 @@ def stopped(p: float, shape: tuple[int, ...], sittings: bool, rng: np.random.Gen
         return hits.astype(float), (last + 1.0) * SITTING, np.zeros(shape, dtype=bool)
     draws = rng.negative_binomial(ENOUGH_HITS, p, shape) + ENOUGH_HITS
     by_hits = draws <= MOST_DRAWS
-    # given that 20 hits need more, those among the first 30,000 are binomial below 20: drawn by rejection
+    # if 20 hits need more draws, the hits among the first 30,000 are binomial below 20: drawn by rejection
     hits = np.full(shape, ENOUGH_HITS)
     left = ~by_hits
     while left.any():
@@ -51,7 +52,7 @@ def stopped(p: float, shape: tuple[int, ...], sittings: bool, rng: np.random.Gen
 
 
 def rates(hits: Floats, draws: Floats, by_hits: Flags) -> tuple[many.Logs, Floats, Floats]:
-    """:meth:`DrawnRate.estimate` of many, and the limits of log E[T]; without a hit nan, and the upper limit inf."""
+    """:meth:`DrawnRate.estimate` for many recordings, and the limits of log E[T]; nan and inf without a hit."""
     tail, k = (1 - LEVEL) / 2, np.maximum(hits, 1.0)
     low = -np.log(betaincinv(np.where(by_hits, hits, hits + 1), draws - hits, 1 - tail))
     high = np.where(hits > 0, -np.log(betaincinv(k, draws - k + 1, tail)), np.inf)
@@ -64,7 +65,7 @@ def rates(hits: Floats, draws: Floats, by_hits: Flags) -> tuple[many.Logs, Float
 
 
 def cell(p: float, seeds: int, hit_rate: float, sittings: bool, studies: int, rng: np.random.Generator) -> list[str]:
-    """One row of the table."""
+    """Compute one row of the table."""
     hits, draws, by_hits = stopped(p, (studies, TASKS), sittings, rng)
     base, low, high = rates(hits, draws, by_hits)
     truth = -np.log(p)
@@ -95,7 +96,7 @@ HEAD = ("p", "% stopped by hits", "rule", "seeds", "hit rate", "E[T]", "one task
 
 
 def table(studies: int, seed: int = 0) -> list[list[str]]:
-    """All rows."""
+    """Compute all rows of the table."""
     cells = [
         (p, seeds, rate, sittings)
         for p in (1 / 200, 1 / 700, 1 / 1500, 1 / 3000, 1 / 10_000)

@@ -1,12 +1,12 @@
-"""The live study's order, and a sitting of it on a lent machine.
+"""Draw the order of the live study's runs, and make as many of them as one session on a lent machine allows.
 
     python -m experiments.helion_2.live plan                     # writes live/plan.csv: committed before any run
     python -m experiments.helion_2.live run RESULTS OUT --carried DIR --seconds 560 --cards 0,1,2,3
 
-``run`` starts the runs of the plan in its order, each a ``nearopt run`` of its own, so many at once a card, and skips
-those that are done. It starts none that would hardly end before the time is up; what is still running then is
-interrupted, keeps its evaluations, and goes on in the next sitting. The results come home as ``live.tar.gz``, every
-minute and at the end; an earlier sitting's in DIR are unpacked first.
+``run`` starts the runs of the plan in its order, each as a separate ``nearopt run`` and several at once on each card,
+and skips those that are done. It starts no run that would hardly end in time. A run that is still running when the time
+is up is interrupted, keeps its evaluations, and continues in the next session. The results are packed into
+``live.tar.gz`` every minute and at the end; the results of an earlier session in DIR are unpacked first.
 """
 
 from __future__ import annotations
@@ -50,19 +50,19 @@ WAVES: tuple[tuple[tuple[str, str, str], ...], ...] = (
     ((f"helion_lfbo_tree_{VERSION}_unseeded", "helion_lfbo_tree", f"{BATCH} strategy.compiler_seeds=false"),),
     (("random_from_default", "random_from_default", ASYNC), ("trust_region", "trust_region", ASYNC)),
 )
-"""Label, strategy and further overrides of the arms, in the order in which device time goes to them. The first wave is
-searched before the others and gives t*; a block, a task and a seed, holds every arm of a wave once, in random order."""
+"""The label, strategy and further overrides of each arm, in waves that get device time in this order. The first wave is
+run before the others and gives t*. A block is a task and a seed; it has every arm of a wave once, in random order."""
 ORDER_SEED = 20261127
 USUAL_S = 240.0
-"""What a run takes, in s."""
+"""The usual duration of a run, in s."""
 LIVE = ("backend=live", "backend.share_device=true")
 PACK_S, DRAIN_S, SNAPSHOT_S = 15.0, 8.0, 60.0
-"""Kept for packing, for runs to end that are interrupted, and between two snapshots, in s."""
+"""Time for packing, time for interrupted runs to end, and time between two snapshots, in s."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """A row of the plan: one ``nearopt run``, in a place of the order that was drawn beforehand."""
+    """A row of the plan: one ``nearopt run``, at a position of the order that was drawn beforehand."""
 
     order: int
     wave: int
@@ -75,7 +75,7 @@ class Run:
     overrides: str
 
     def words(self, results: Path, backend: Sequence[str]) -> list[str]:
-        """Its arguments."""
+        """Return the command's arguments."""
         own = [*backend, "keep_diff=false", "jobs=1", *self.overrides.split()]
         names = [f"task={TASKS[self.task]}", f"strategy={self.strategy}", f"strategy.label={self.label}"]
         return [
@@ -88,18 +88,18 @@ class Run:
         ]
 
     def done(self, results: Path) -> bool:
-        """On whatever device."""
+        """Whether the run is done, on any device."""
         return any(results.glob(f"{TASKS[self.task]}__*/{self.label}/seed-{self.seed}/DONE"))
 
 
 def make_plan() -> list[Run]:
-    """Waves in their order; in each the seeds in turn, the tasks of a seed and the arms of a block in random order."""
+    """Draw the plan: waves and seeds in order, but the tasks of a seed and the arms of a block in random order."""
     rng = np.random.default_rng(ORDER_SEED)
     runs: list[Run] = []
     block = 0
     for wave, arms in enumerate(WAVES):
         evaluations = BUDGET if wave else REFERENCE_BUDGET
-        if not wave:  # what was drawn near the best, measured beside the searches: see rates.py
+        if not wave:  # measures the drawn configurations near the best together with the searches: see rates.py
             for task in rng.permutation(sorted(TASKS)).tolist():
                 arm = ("drawn", "random", f"{BATCH} start=near/{task}.json")
                 runs.append(Run(len(runs), wave, block, task, *_named(arm, REFERENCE_SEEDS.start, NEAR_BUDGET)))
@@ -133,12 +133,12 @@ def read_plan(path: Path) -> list[Run]:
 
 @dataclass(frozen=True)
 class Sitting:
-    """Where and until when.
+    """Where a session runs, and until when.
 
     Attributes:
         end: monotonic time by which everything has to be in ``out``.
-        slots: the card of each run that is made at once.
-        command: what starts ``nearopt``.
+        slots: the card of each of the runs that are made at once.
+        command: the command that starts ``nearopt``.
     """
 
     results: Path
@@ -151,7 +151,7 @@ class Sitting:
 
 
 def sit(plan: Sequence[Run], sitting: Sitting) -> dict[str, int]:
-    """Run what is left of the plan as far as the time goes.
+    """Make as many of the plan's remaining runs as the time allows.
 
     Returns: how many runs were ``done`` before, ``ended`` now, ``failed`` now, were ``interrupted``, and are ``left``.
     """
@@ -185,7 +185,7 @@ def _fill(
     stop: float,
     printed: io.BufferedIOBase,
 ) -> None:
-    """Start the next runs in the slots that are free, unless they would hardly end."""
+    """Start the next runs in the free slots, unless they would hardly end in time."""
     for slot, card in enumerate(sitting.slots):
         if slot in busy or time.monotonic() + sitting.usual_s >= stop or (run := next(queue, None)) is None:
             continue
@@ -207,7 +207,7 @@ def _interrupt(processes: Sequence[subprocess.Popen[bytes]]) -> None:
 
 
 def pack(results: Path, out: Path) -> None:
-    """All results in one file; whoever reads it sees the old or the new one."""
+    """Pack all results into one file, atomically: readers see the old or the new file."""
     out.mkdir(parents=True, exist_ok=True)
     hidden = out / f".{PACKED}"
     with tarfile.open(hidden, "w:gz", compresslevel=3) as tar:
@@ -217,12 +217,12 @@ def pack(results: Path, out: Path) -> None:
 
 
 def _kept(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
-    """No locks: they are of processes of this machine."""
+    """Leave out lock files, because they belong to processes of this machine."""
     return None if Path(entry.name).name in (".lock", ".owner") or entry.name.endswith(".tmp") else entry
 
 
 def unpack(carried: Path, results: Path) -> bool:
-    """Put an earlier sitting's results where they go on, unless this machine has some."""
+    """Unpack an earlier session's results into ``results``, unless this machine already has results."""
     packed = carried / PACKED
     if results.exists() or not packed.exists():
         return False
@@ -233,7 +233,7 @@ def unpack(carried: Path, results: Path) -> bool:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit code 0 where no run failed."""
+    """Return exit code 0 if no run failed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("plan").add_argument("--plan", type=Path, default=PLAN)
@@ -242,12 +242,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     run.add_argument("out", type=Path)
     run.add_argument("--plan", type=Path, default=PLAN)
     run.add_argument("--waves", default="0,1,2,3", help="0: the reference searches; default: all")
-    run.add_argument("--carried", type=Path, default=Path(".sitting"), help=f"may have an earlier sitting's {PACKED}")
-    run.add_argument("--seconds", type=float, default=560.0, help="all in all, packing included")
+    run.add_argument(
+        "--carried", type=Path, default=Path(".sitting"), help=f"folder with an earlier session's {PACKED}, if any"
+    )
+    run.add_argument("--seconds", type=float, default=560.0, help="total time, including packing")
     run.add_argument("--cards", default="0")
-    run.add_argument("--per-card", type=int, default=6, help="runs at once, six compile workers each")
-    run.add_argument("--backend", default=" ".join(LIVE), help="overrides; others than a device's are a rehearsal")
-    run.add_argument("--usual-s", type=float, default=USUAL_S, help="no run begins later than this before the end")
+    run.add_argument(
+        "--per-card", type=int, default=6, help="concurrent runs on each card, each with six compile workers"
+    )
+    run.add_argument(
+        "--backend", default=" ".join(LIVE), help="backend overrides; without a device the runs are a rehearsal"
+    )
+    run.add_argument("--usual-s", type=float, default=USUAL_S, help="start no run with less time left than this")
     given = parser.parse_args(arguments)
     if given.command == "plan":
         write_plan(make_plan(), given.plan)

@@ -1,13 +1,13 @@
-"""From recorded draws and reference searches to what the live study is judged by.
+"""Turn recorded draws and reference searches into the rates and optima by which the live study is judged.
 
     python -m experiments.helion_2.rates near DRAWN FOLDER      # FOLDER/softmax.json …: what was drawn near the best
     python -m experiments.helion_2.rates slim DRAWN LIVE [--results RESULTS]   # LIVE/<task>/reference.parquet: the rate
     python -m experiments.helion_2.rates freeze RESULTS LIVE    # LIVE/optima.yaml: t*, before the runs that it judges
 
-DRAWN has the recordings of draws (``<task>__h100.parquet``), RESULTS the live runs with their ``retimed.parquet``: the
-reference searches, and the run ``drawn`` that measured what ``near`` lists, all of a task in one interleaved batch. So
-draws, references and runs are judged on one scale. Of the draws far from the best the rate needs only how many they
-are and what they cost: ``slim`` merges them, by status.
+DRAWN has the recordings of draws (``<task>__h100.parquet``). RESULTS has the live runs with their ``retimed.parquet``:
+the reference searches, and the run ``drawn`` that measured the configurations listed by ``near``. All of a task were
+timed in one interleaved batch, so draws, references and runs are judged on one scale. For draws far from the best, the
+rate needs only their number and cost, so ``slim`` merges them by status.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ from harness.landscapes.files import keyed_table
 from harness.landscapes.landscape import Landscape, read_landscape
 
 NEAR, KEPT = 1.1, 1.3
-"""What is measured again beside the runs, and what stays a row of its own, as multiples of the best drawn."""
+"""Draws up to these multiples of the best draw are measured again with the runs, and keep a separate row."""
 DRAWS_LABEL = "drawn"
 SEARCHES = {label: strategy for label, strategy, _ in WAVES[0]}
-"""Label of a reference search to the strategy that it is a run of."""
+"""The strategy behind the label of each reference search."""
 
 
 def near_rows(table: pd.DataFrame) -> pd.DataFrame:
-    """The drawn rows within :data:`NEAR` of the best, fastest first."""
+    """Return the drawn rows within :data:`NEAR` of the best, fastest first."""
     true = pd.Series(true_latency(table), index=table.index)
     drawn = table[contract.ORIGIN] == DRAWN
     near = table[drawn & (true <= NEAR * true[drawn].min())]
@@ -48,11 +48,11 @@ def near_rows(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def slim(table: pd.DataFrame, again_ms: Mapping[str, float]) -> pd.DataFrame:
-    """The table of draws with a row for each within :data:`KEPT` of the best, and one for all others of a status.
+    """Reduce the table of draws to a row for each draw within :data:`KEPT` of the best, and one row per other status.
 
     Args:
-        table: of a recording, with ``key`` and ``draws``.
-        again_ms: by key, the latencies of :func:`near_rows` as timed again beside the runs; may be empty.
+        table: the table of a recording, with ``key`` and ``draws``.
+        again_ms: by key, the latencies of :func:`near_rows` as timed again with the runs; may be empty.
     """
     table = table[(table[contract.ORIGIN] == DRAWN) & (table[contract.DRAWS] > 0)].reset_index(drop=True)
     true = true_latency(table)
@@ -70,7 +70,7 @@ def slim(table: pd.DataFrame, again_ms: Mapping[str, float]) -> pd.DataFrame:
 
 
 def write_slim(table: pd.DataFrame, landscape: Landscape, folder: Path) -> None:
-    """reference.parquet and its note, as the harness writes them beside replays."""
+    """Write reference.parquet and its note, as the harness does beside replays."""
     folder.mkdir(parents=True, exist_ok=True)
     texts = (contract.STATUS, contract.ORIGIN)
     columns = {
@@ -83,21 +83,21 @@ def write_slim(table: pd.DataFrame, landscape: Landscape, folder: Path) -> None:
 
 
 def again(results: Path, task: str, near: Sequence[str]) -> dict[str, float]:
-    """By key, what the run that measured ``near`` first, in their order, was timed at in the batch of all runs."""
+    """Return, by key, the latencies in the batch of all runs of the run that measured ``near`` first and in order."""
     table = pq.read_table(results / task / contract.RETIMED).to_pandas()
     own = table[(table[contract.LABEL] == DRAWS_LABEL) & (table[contract.INDEX] < len(near))].dropna()
     return {near[i]: float(ms) for i, ms in zip(own[contract.INDEX], own[contract.ORACLE_MS], strict=True)}
 
 
 def found(retimed: pd.DataFrame) -> dict[str, float]:
-    """Who of the reference searches, and of the draws, found what at best, in ms; by strategy."""
+    """Return the best latency that each reference search, and the draws, found, in ms; by strategy."""
     best = retimed.groupby(contract.LABEL)[contract.ORACLE_MS].min().dropna()
     names = {**SEARCHES, DRAWS_LABEL: "draws"}
     return {names[label]: float(ms) for label, ms in best.items() if label in names}
 
 
 def freeze(results: Path) -> dict[str, Any]:
-    """The document of ``optima.yaml``.
+    """Build the document of ``optima.yaml``.
 
     Raises:
         ValueError: a task was not re-timed, or a reference search of it is missing there.
@@ -122,7 +122,7 @@ def main() -> None:
     parser.add_argument("command", choices=("near", "slim", "freeze"))
     parser.add_argument("source", type=Path)
     parser.add_argument("target", type=Path)
-    parser.add_argument("--results", type=Path, help="of slim: live runs that were re-timed")
+    parser.add_argument("--results", type=Path, help="for slim: the live runs that were re-timed")
     given = parser.parse_args()
     given.target.mkdir(parents=True, exist_ok=True)
     if given.command == "freeze":

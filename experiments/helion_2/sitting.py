@@ -35,15 +35,15 @@ LOG_SUFFIX, PACKED_SUFFIX = ".recording.jsonl", ".recording.jsonl.xz"
 WORKERS = 16
 """Compile processes per card."""
 PACK_S = 14.0
-"""Kept for packing at the end, in s."""
+"""Time for packing at the end, in s."""
 DRAIN_S = 20.0
-"""Between the last draw and packing, in s, to finish what was started."""
+"""Time between the last draw and packing, in which started evaluations finish, in s."""
 SNAPSHOT_S = 75.0
-"""Between two snapshots of the logs, in s."""
+"""Time between two snapshots of the logs, in s."""
 UNEXPECTED = ("wrong_result", "runtime_error", "worker_crash")
 """Statuses that a correct kernel and recorder should almost never produce."""
 PRESET = 2
-"""Of xz: 40 MB in two seconds, to a tenth."""
+"""The compression level of xz: it reduces 40 MB to a tenth in two seconds."""
 
 
 @dataclass(frozen=True)
@@ -247,7 +247,7 @@ def _tail(path: Path, lines: int = 14) -> list[str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit code 0 if all went as asked, 2 for bad arguments."""
+    """Return exit code 0 if all recordings were made as asked, 2 for bad arguments."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
     parser.add_argument("groups", nargs="+", metavar="TASKS@CARDS")

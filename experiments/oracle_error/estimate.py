@@ -25,19 +25,19 @@ from analysis.study.speedup import task_rows
 
 HERE = Path(__file__).parent
 NEAR = 1.15
-"""Configurations up to so many times the best are what hits are decided among."""
+"""Hits are decided among configurations up to this multiple of the best."""
 OVER = (UNIFORM, "evaluations")
 REPLICATES = 400
 _SEED = 20261127
 
 
 def logs(timings: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series[float]]:
-    """Logs of the near-optima of one task: of each batch's median readings, and of the recorded ones.
+    """Return the logs of one task's near-optima: those of each batch's median readings, and those of the recording.
 
-    Each batch is on the recording's scale: a card that is faster throughout changes no share above its own optimum.
+    Each batch is put on the recording's scale: a card that is faster throughout changes no ratio to its own optimum.
 
     Returns:
-        By key: a column per (device, session), and the recorded.
+        A table by key with a column per (device, session), and the recorded logs by key.
     """
     timed = timings.assign(ms=np.log([float(np.median(samples)) for samples in timings["samples_ms"]]))
     table = timed.pivot_table(index="key", columns=["device", "session"], values="ms")
@@ -48,10 +48,10 @@ def logs(timings: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series[float]]:
 
 
 def errors(timings: pd.DataFrame) -> pd.DataFrame:
-    """A row per task: standard deviations of the log, in %.
+    """Build a row per task with standard deviations of the log, in %.
 
-    ``session`` and ``card`` are of one batch, from pairs of batches on one card and from pairs of cards' means;
-    ``recorded`` is of ``oracle_ms``: var(recorded - batch) less the batches' own variance.
+    ``session`` and ``card`` are those of one batch, from pairs of batches on one card and from pairs of cards' means.
+    ``recorded`` is that of ``oracle_ms``, from var(recorded - batch) minus the batches' own variance.
     """
     rows = []
     for task, part in timings.groupby("task", sort=True):
@@ -71,7 +71,7 @@ def errors(timings: pd.DataFrame) -> pd.DataFrame:
 
 
 def fresh_references(results: StudyResults, timings: pd.DataFrame, strategies: Sequence[str]) -> pd.DataFrame:
-    """A row per task and reference: E5 and speedups by the recording, by each batch, and by their geometric mean."""
+    """Build a row per task and reference (the recording, each batch, their geometric mean) with E5 and speedups."""
     rows = []
     for task, part in timings.groupby("task", sort=True):
         table = results.study.references[str(task)]
@@ -92,10 +92,10 @@ def fresh_references(results: StudyResults, timings: pd.DataFrame, strategies: S
 
 
 def propagated(results: StudyResults, sd: float, strategies: Sequence[str], stratum: str = "useful") -> pd.DataFrame:
-    """A row per strategy: the mean speedup over the stratum's tasks, its error over seeds, and with the reference's.
+    """Build a row per strategy: the mean speedup over the stratum's tasks, with and without the reference's error.
 
     Args:
-        sd: of the log of every recorded latency.
+        sd: standard deviation of the log of every recorded latency.
     """
     tasks = sorted(
         t for t in results.counted[HEADLINE_TARGET] & set(results.study.references) if results.strata[t] == stratum

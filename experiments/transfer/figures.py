@@ -30,7 +30,7 @@ CAP = 3.0
 
 
 def median_random(task: str) -> list[float]:
-    """Median slowdown of the best of uniform draws without replacement, exactly, after each of :data:`MOMENTS`."""
+    """Exact median slowdown of the best of uniform draws without replacement, after each of :data:`MOMENTS`."""
     landscape = read_landscape(find_landscape(*task.split("__")))
     true = landscape.oracle_ms[landscape.searchable]
     levels = best_so_far(np.nan_to_num(np.nanmin(true) / true), MOMENTS[-1], (0.5,))[1][:, 0]
@@ -38,7 +38,7 @@ def median_random(task: str) -> list[float]:
 
 
 def quality(table: pd.DataFrame) -> Figure:
-    """A panel a kernel: geometric mean over tasks of the median slowdown after so many evaluations."""
+    """Draw a panel for each kernel: the geometric mean over tasks of the median slowdown, against evaluations."""
     kernels = sorted(table["kernel"].unique())
     rows = summary(table[table["group"].isin(["cold", "shape"])])
     with paper():
@@ -50,7 +50,7 @@ def quality(table: pd.DataFrame) -> Figure:
             axes.plot(MOMENTS, np.minimum(exact, CAP), color=GREY, linestyle=":", label="exact random search")
             for way, colour in COLOURS.items():
                 own = rows[(rows["kernel"] == kernel) & (rows["way"] == way)]
-                if not own.empty and own["tasks"].iloc[0] == len(tasks):  # lines of other tasks compare with none
+                if not own.empty and own["tasks"].iloc[0] == len(tasks):  # a line over other tasks cannot be compared
                     line = np.minimum(own[AFTER].iloc[0].to_numpy(dtype=float), CAP)
                     axes.plot(MOMENTS, line, color=colour, marker="o", markersize=3, label=way)
             axes.axhline(1.05, color=GREY, linewidth=0.6)
@@ -64,8 +64,8 @@ def quality(table: pd.DataFrame) -> Figure:
 
 
 def matrix(pairs: pd.DataFrame) -> Figure:
-    """A cell a source (row) and target (column) of one kernel: slowdown of the best of the first three; grey
-    where nothing of the source fits the target's space."""
+    """Draw a cell for each source (row) and target (column) of a kernel: the slowdown of the best of the source's
+    first three; grey where nothing of the source fits the target's space."""
     names = sorted({*pairs["source"], *pairs["target"]})
     values = np.full((len(names), len(names)), np.nan)
     for pair in pairs.to_dict("records"):

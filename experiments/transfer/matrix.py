@@ -57,7 +57,7 @@ def _pair(source: Path, target: Path) -> dict[str, object]:
 
 
 def told(found: pd.DataFrame) -> list[str]:
-    """A line a kernel, and one a kind of pair."""
+    """Return a line for each kernel, and one for each kind of pair."""
     lines = []
     near = found["best_of_3"] <= 1.05
     kernels = found["target"].str.partition("-")[0]

@@ -21,17 +21,18 @@ from harness.strategies.source import SourceData
 
 KINDS = ("shuffled", "reversed", "kernel")
 DRAWS = 5
-"""Sources of a kind for a task, where they are drawn at random; runs take them in turn, by their seeds."""
+"""The number of random sources of a kind for a task; runs take them in turn, by their seeds."""
 OTHER_KERNEL = {"attention": "matmul", "matmul": "attention", "softmax": "layernorm", "layernorm": "softmax"}
 SEED = 2026
 
 
 def misleading(task: Path, kind: str, folder: Path, draw: int = 0) -> Path:
-    """The source of a kind for a recorded task, written to ``folder`` unless it is there.
+    """Write the source of a kind for a recorded task to ``folder``, unless it is there, and return its path.
 
-    ``shuffled`` and ``reversed`` are of the nearest sibling of another shape: its outcomes in random order; its
-    latencies the other way round, failures as they are. ``kernel``: each configuration of the task has the outcome of
-    one of those of another kernel that agree with it in most of the parameters which both have, drawn at random.
+    ``shuffled`` and ``reversed`` are made from the nearest sibling of another shape: ``shuffled`` has its outcomes in
+    random order; ``reversed`` has its latencies in reversed order, and the same failures. In ``kernel``, each
+    configuration of the task gets the outcome of a configuration of another kernel, drawn at random from those that
+    agree with it in most of the common parameters.
     """
     path = folder / f"{kind}{draw}-of-{task.stem}.parquet"
     if not path.exists():
@@ -50,20 +51,20 @@ def misleading(task: Path, kind: str, folder: Path, draw: int = 0) -> Path:
 
 
 def sibling(task: Path) -> Path:
-    """The nearest recording of another shape of which anything can be evaluated, by the library's rule."""
+    """Find the nearest recording of another shape, by the library's rule, of which anything can be evaluated."""
     target = read_facts(task)
     found = [path for path in siblings(target, recorded_landscapes()) if not target.same_problem(read_facts(path))]
     return next(path for path in found if len(fitting(path, task)[0]))
 
 
 def fitting(source: Path, task: Path) -> tuple[SourceData, Account]:
-    """What of a recording can be evaluated in another's space."""
+    """Return the part of a recording that can be evaluated in another's space."""
     (seen,) = observed(source, Source((str(source),)), 0)
     return aligned(read_landscape(task).space, seen, read_facts(task))
 
 
 def other_kernel(task: Path) -> Path:
-    """The first recording of another kernel on the task's device."""
+    """Find the first recording of another kernel on the task's device."""
     facts = read_facts(task)
     wanted = OTHER_KERNEL[facts.kernel]
     found = [path for path in recorded_landscapes() if (other := read_facts(path)).kernel == wanted
@@ -72,7 +73,7 @@ def other_kernel(task: Path) -> Path:
 
 
 def _mapped(taking: Landscape, giving: Landscape, rng: np.random.Generator) -> NDArray[np.int64]:
-    """For each row of ``taking`` one of ``giving`` that agrees in most common parameters: [N]."""
+    """Draw, for each row of ``taking``, a row of ``giving`` that agrees in most common parameters: [N]."""
     common = [name for name in taking.space.names if name in giving.space.names]
     agreeing = np.zeros((len(taking.codes), len(giving.codes)), dtype=np.int16)
     for name in common:
@@ -83,7 +84,7 @@ def _mapped(taking: Landscape, giving: Landscape, rng: np.random.Generator) -> N
 
 
 def _values(landscape: Landscape, name: str) -> NDArray[np.str_]:
-    """A parameter's values as text, ``-`` where it is inactive: [N]."""
+    """Return a parameter's values as text, ``-`` where it is inactive: [N]."""
     column = landscape.space.names.index(name)
     values = landscape.space.parameters[column].values
     return np.array([str(values[code]) if code >= 0 else "-" for code in landscape.codes[:, column]])

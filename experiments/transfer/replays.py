@@ -27,9 +27,9 @@ class Way:
     """How a task is tuned.
 
     Attributes:
-        name: of a row.
-        overrides: of ``nearopt run``, among them the strategy.
-        source: ``null``, a word or a path.
+        name: the name of the row.
+        overrides: the overrides of ``nearopt run``, including the strategy.
+        source: the value of ``source``: ``null``, a word or a path.
         draws: paths that runs take in turn, by their seeds, instead of ``source``.
     """
 
@@ -41,12 +41,12 @@ class Way:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What is kept of a run.
+    """The results that are kept of a run.
 
     Attributes:
-        hit: evaluations until the incumbent's true latency is within 5% of the best known; ``None`` where the run ended
+        hit: evaluations until the incumbent's true latency is within 5% of the best known; ``None`` if the run ended
             before.
-        seconds: on the tuning clock until then.
+        seconds: seconds on the tuning clock until then.
         slowdowns: true latency of the incumbent over the best known after each of :data:`MOMENTS` evaluations; infinite
             before the first success.
     """
@@ -87,7 +87,7 @@ class _Watch:
 
 
 def outcomes(task: str, way: Way, seeds: Sequence[int], composer: Composer) -> Iterator[Outcome]:
-    """Runs of a recording, ``matmul-2048x2048x2048-bf16__h100``, as ``nearopt run`` would make them.
+    """Make runs of a recording, such as ``matmul-2048x2048x2048-bf16__h100``, as ``nearopt run`` would.
 
     Each ends after :data:`EVALUATIONS`, or once it has hit the target and is past the last of :data:`MOMENTS`.
     """
@@ -102,7 +102,7 @@ def outcomes(task: str, way: Way, seeds: Sequence[int], composer: Composer) -> I
 
 
 def _prepared(config: RunConfig) -> tuple[RunConfig, Sources | None]:
-    """With its sources, where these are the same for every seed."""
+    """Return the configuration with its sources, if these are the same for every seed."""
     whole = config.source is not None and config.source.evaluations is None and config.source.runs is None
     return config, sources(config, open_backend(config)) if whole else None
 
@@ -122,7 +122,7 @@ def _outcome(task: str, way: str, config: RunConfig, learned: Sources | None) ->
 
 
 def best_ms(backend: Backend) -> float:
-    """The lowest known latency of a recorded task in ms."""
+    """Return the lowest known latency of a recorded task in ms."""
     landscape = backend.reference()
     assert landscape is not None
     return float(np.nanmin(landscape.oracle_ms))

@@ -26,7 +26,7 @@ from harness.landscapes.siblings import siblings
 from harness.system.terminal import say
 
 KERNELS = ("attention", "layernorm", "matmul", "softmax")
-"""Those that had siblings when the study was registered."""
+"""The kernels that had siblings when the study was registered."""
 SOURCES = Path("/tmp/nearopt-transfer-sources")
 SMALL, MANY = ("source_evaluations=120",), ("source_evaluations=120", "source_runs=30")
 COLD = Way("conditional_gp", ("strategy=conditional_gp",))
@@ -46,8 +46,8 @@ class Cell:
 
 
 def targets() -> list[Path]:
-    """The recordings of :data:`KERNELS` with a sibling of another shape. The wide space of one matmul, of which hardly
-    anything is in any sibling's, is none."""
+    """List the recordings of :data:`KERNELS` with a sibling of another shape. The wide space of one matmul is left out,
+    because hardly any of it is in a sibling's space."""
     found = []
     for path in recorded_landscapes():
         facts = read_facts(path)
@@ -58,12 +58,12 @@ def targets() -> list[Path]:
 
 
 def development() -> list[str]:
-    """The tasks that designs were chosen on, with seeds below 1,000: every other of the targets."""
+    """List the tasks on which designs were chosen, with seeds below 1,000: every second target."""
     return [path.stem for path in targets()[::2]]
 
 
 def cells(groups: Sequence[str], patterns: Sequence[str]) -> Iterator[Cell]:
-    """Of the study, group by group; each holds a way for every task it applies to."""
+    """Yield the study's cells group by group; each group has a way for every task that it applies to."""
     for group in groups:
         for path in targets():
             if any(fnmatchcase(path.stem, pattern) for pattern in patterns):
@@ -71,7 +71,7 @@ def cells(groups: Sequence[str], patterns: Sequence[str]) -> Iterator[Cell]:
 
 
 def ways(group: str, task: Path) -> list[Way]:
-    """How a task is tuned in a group; nothing where the group has no source for it."""
+    """List the ways to tune a task in a group; none if the group has no source for it."""
     if group == "cold":
         return [COLD]
     if group == "shape":
@@ -98,7 +98,7 @@ GROUPS = ("cold", "shape", "device", *KINDS, "sizes", "shapes")
 
 
 def row(cell: Cell, runs: Sequence[Outcome]) -> dict[str, object]:
-    """What is kept of the runs of a cell. ``hits``: evaluations to 5% by seed, 0 for a miss."""
+    """Build the row that is kept of a cell's runs. ``hits``: evaluations to 5% by seed, 0 for a miss."""
     quality = np.median([run.slowdowns for run in runs], axis=0)
     return {
         "group": cell.group,

@@ -30,13 +30,13 @@ AFTER = [f"after_{moment}" for moment in MOMENTS]
 
 
 def hypothesis() -> Mapping[str, Any]:
-    """As it is registered."""
+    """Read the registered hypothesis."""
     document: Mapping[str, Any] = yaml.safe_load(HYPOTHESIS.read_text(encoding="utf-8"))
     return document
 
 
 def runs_of(path: Path) -> pd.DataFrame:
-    """A row a group, task and way with ``kernel``, ``evaluations`` (an array, 121 for a miss), ``mean`` and ``hit``."""
+    """Read a row per group, task and way: ``kernel``, ``evaluations`` (array; 121: a miss), ``mean`` and ``hit``."""
     table = pd.read_csv(path, dtype={"hits": str, "seconds": str}, keep_default_na=False)
     evaluations = [counted(hits) for hits in table["hits"]]
     return table.assign(
@@ -51,14 +51,14 @@ def runs_of(path: Path) -> pd.DataFrame:
 
 
 def counted(hits: str) -> NDArray[np.int64]:
-    """Evaluations to the target by seed; a miss, 0, counts one more than the budget."""
+    """Return the evaluations to the target by seed; a miss, 0, counts as one more than the budget."""
     values = np.array([int(value) for value in hits.split()])
     return np.where(values == 0, EVALUATIONS + 1, values)
 
 
 def summary(table: pd.DataFrame) -> pd.DataFrame:
-    """A row a group, kernel (``all``: every task) and way. ``ratio``: geometric mean over tasks of the mean evaluations
-    over the cold ones; nan where a task lacks them."""
+    """Build a row per group, kernel (``all``: every task) and way. ``ratio`` is the geometric mean over tasks of the
+    mean evaluations divided by those of cold runs; nan if a task has no cold runs."""
     cold = table[table["group"] == "cold"].set_index("task")["mean"]
     rows = []
     for kernel in [*dict.fromkeys(table["kernel"]), "all"]:
@@ -85,7 +85,7 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def harm(table: pd.DataFrame) -> pd.DataFrame:
-    """A row a misleading group and way: losses of tasks against cold in units of their margins, and their test."""
+    """Build a row per misleading group and way: the tasks' losses against cold, in their margins, and the test."""
     said = hypothesis()["harm"]
     margin, groups = said["margin"], said["groups"]
     cold = table[table["group"] == "cold"].set_index("task")["mean"]
@@ -107,7 +107,7 @@ def harm(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def random_search(task: str) -> float:
-    """Evaluations that exact random search needs on average to come within 5%."""
+    """Return the mean number of evaluations that exact random search needs to come within 5%."""
     landscape = read_landscape(find_landscape(*task.split("__")))
     true = landscape.oracle_ms[landscape.searchable]
     return random_mean(len(true), int((true <= NEAR * np.nanmin(landscape.oracle_ms)).sum()))
@@ -143,7 +143,7 @@ def verdicts(table: pd.DataFrame) -> list[str]:
 
 
 def told_apart(table: pd.DataFrame, chosen_on: Collection[str]) -> str:
-    """The ratio of the claims' strategy on the tasks that designs were chosen on, and on the others."""
+    """State the ratio of the claims' strategy on the tasks on which designs were chosen, and on the others."""
     cold = table[table["group"] == "cold"].set_index("task")["mean"]
     own = table[(table["group"] == "shape") & (table["way"] == hypothesis()["strategy"])]
     logs = np.log(own["mean"].to_numpy() / cold.reindex(own["task"]).to_numpy())

@@ -1,1 +1,1 @@
-"""What other tuners recorded, read and written; archives of landscapes, written and fetched."""
+"""Read and write the recordings of other tuners; write and fetch archives of landscapes."""

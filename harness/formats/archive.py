@@ -1,7 +1,8 @@
-"""Landscapes as an archive: our own files, T4 results and Kernel Tuner caches of them, checksums and a data card.
+"""An archive of landscapes: our own files, the same as T4 results and Kernel Tuner caches, checksums and a data card.
 
-The card is there twice: for people (README.md) and as Croissant metadata (croissant.json, see :mod:`~.croissant`),
-which names every file with its SHA-256. SHA256SUMS lists every file but itself; :mod:`~.fetch` goes by it.
+There are two cards: one for people (README.md), and one of Croissant metadata (croissant.json, see
+:mod:`~.croissant`), which names every file with its SHA-256. SHA256SUMS lists every file except itself;
+:mod:`~.fetch` checks files against it.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from harness.system.atomic import replacing, write_text, writing
 CHECKSUMS, CARD, CROISSANT = "SHA256SUMS", "README.md", "croissant.json"
 OWN = "landscapes"
 FOLDERS = {"t4": ("t4", "_T4.json.gz"), "cache": ("cache", ".json")}
-"""By format: the folder, and how names end. Kernel Tuner's simulation mode reads caches that are not compressed."""
+"""The folder and the file suffix of each format. Kernel Tuner's simulation mode reads only uncompressed caches."""
 
 
 def write_archive(files: Sequence[Path], out: Path, told: Callable[[str], None], url: str | None = None) -> list[Entry]:
@@ -97,7 +98,7 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _published(entries: Sequence[Entry], files: Sequence[Path]) -> str:
-    """The day of the latest recording; of imported ones, which do not say it, that of the latest file."""
+    """Return the day of the latest recording; imported recordings do not state it, so their files' dates count."""
     days = [entry.recorded_at[:10] for entry in entries]
     if said := max((day for day in days if _is_day(day)), default=""):
         return said

@@ -22,7 +22,7 @@ from harness.system.text import one_line
 
 SCHEMES = ("http", "https", "file")
 TIMEOUT_S = 30.0
-"""Longest wait for the next bytes of a server, in s."""
+"""The longest wait for a server's next bytes, in s."""
 MAX_LIST = 1 << 24
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
@@ -37,9 +37,9 @@ class Listed:
     """The list of files of an archive.
 
     Attributes:
-        source: where it is: a folder, or a URL without its query.
+        source: the archive's folder, or its URL without the query.
         files: digests and relative paths.
-        text: SHA256SUMS as it is.
+        text: the content of SHA256SUMS.
         opened: opens a file of the archive by its relative path.
     """
 
@@ -53,7 +53,7 @@ def read_list(given: str) -> Listed:
     """Read the list of the archive at a URL or in a folder.
 
     Raises:
-        UserError: there is none, it cannot be reached, or a line of it is damaged or leads out of the folder.
+        UserError: there is no list, it cannot be reached, or one of its lines is damaged or leads out of the folder.
     """
     source, opened = _source(given)
     with reached(source, CHECKSUMS):
@@ -97,7 +97,7 @@ def _source(given: str) -> tuple[str, Callable[[str], IO[bytes]]]:
     """Return the source's name in messages, and a function that opens one of its files.
 
     Raises:
-        UserError: an address of another kind.
+        UserError: the address is not supported.
     """
     scheme = _ADDRESS.match(given)
     if scheme is None:
@@ -131,7 +131,7 @@ def _folder(folder: Path) -> tuple[str, Callable[[str], IO[bytes]]]:
 
 
 def _no_archive(source: str, why: str) -> str:
-    return f"{source}: no archive here ({CHECKSUMS}: {why}): expected what `nearopt landscapes archive` wrote"
+    return f"{source}: no archive here ({CHECKSUMS}: {why}): expected the output of `nearopt landscapes archive`"
 
 
 def _files(source: str, text: bytes) -> Iterator[tuple[str, str]]:
@@ -143,7 +143,7 @@ def _files(source: str, text: bytes) -> Iterator[tuple[str, str]]:
     try:
         lines: Sequence[str] = text.decode("utf-8").splitlines()
     except UnicodeDecodeError:
-        raise UserError(f"{source}: {CHECKSUMS} is no text: expected a digest and a path a line") from None
+        raise UserError(f"{source}: {CHECKSUMS} is not text: expected a digest and a path on each line") from None
     seen: set[str] = set()
     for i, line in enumerate(lines, 1):
         found = _LINE.fullmatch(line)

@@ -2,14 +2,15 @@
 
 The form is that of ``encode`` in ``python/tvm/autotvm/record.py`` of apache/tvm (version 0.2): ``input`` (target, task,
 arguments, keyword arguments), ``config`` with ``entity``, a list of name, kind and value, ``result`` (costs in s, error
-number, all that the evaluation cost in s, time stamp) and ``version``. Version 0.1, TopHub's, has the same in ``i`` and
-``r``, its configuration in ``e``. What a reader must know:
+number, total cost of the evaluation in s, time stamp) and ``version``. Version 0.1, which TopHub uses, has the same in
+``i`` and ``r``, and the configuration in ``e``. What a reader must know:
 
 * Kinds (``ConfigEntity.to_json_dict``): ``sp`` the factors of a split, -1 for the one that follows; ``re`` an order;
   ``an`` annotations; ``ot`` any value.
 * The error numbers are those of ``MeasureErrorNo`` (``autotvm/measure/measure.py``); a failure costs 1e9 s.
-* A log holds the tunings of many tasks, each a recording.
-* The rows are what a search tried. ``autotvm.record.pick_best`` and TopHub keep the best of each task: no landscape.
+* A log may contain the tunings of many tasks; each becomes a recording.
+* The rows are the configurations that a search tried. ``autotvm.record.pick_best`` and TopHub keep only the best of
+  each task, which is not a landscape.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from harness.formats.values import MS_PER_S, cost_of, samples_of, shown, text_of
 
 ERRORS = (
     Status.OK,
-    Status.OUT_OF_RESOURCES,  # instantiating the template found that it cannot be: too many threads, too much memory
+    Status.OUT_OF_RESOURCES,  # the template cannot be instantiated: too many threads, too much memory
     Status.COMPILE_ERROR,
     Status.COMPILE_ERROR,
     Status.RUNTIME_ERROR,
@@ -56,7 +57,7 @@ _MODEL = re.compile(r"-model=(\S+)")
 
 @dataclass(frozen=True, slots=True)
 class _Record:
-    """A line of the log: its place, its task (target, name and arguments as text), configuration and result."""
+    """A line of the log: its place, its task (target, name and arguments as text), its configuration and its result."""
 
     where: str
     task: tuple[str, str, str]
@@ -74,7 +75,7 @@ def read_autotvm(file: ForeignFile, _options: ReadOptions) -> list[ForeignRecord
     """Read a recording for each task in the log.
 
     Raises:
-        UserError: naming the file, the line and the field at fault; or every task has one record.
+        UserError: a record is damaged, named by file, line and field; or every task has only one record.
     """
     tasks: dict[tuple[str, str, str], list[_Record]] = {}
     complete = True

@@ -1,14 +1,15 @@
-"""Kernel Tuner's cache files, and those of tools that write the same.
+"""Kernel Tuner's cache files, and those of tools that write the same format.
 
-One object: ``tune_params`` with the values of every parameter, and ``cache`` with a record per configuration: its
-parameters, ``times`` (samples, ms; ``time`` is their mean), ``compile_time``, ``verification_time`` and
-``benchmark_time`` (ms). What differs between files:
+A file is one object with ``tune_params``, the values of every parameter, and ``cache``, a record per configuration with
+its parameters, ``times`` (samples in ms; ``time`` is their mean), ``compile_time``, ``verification_time`` and
+``benchmark_time`` (in ms). Files differ in these ways:
 
-* A failure is a class's name where the objective's value would be (before version 1.0), or in ``__error__``; the
-  earliest files have 1e20 instead, others Infinity, NaN or null. A ``time`` of null beside samples says nothing; any
-  other of these fails them. Among samples, and in the place of a number true or text, each is damage.
-* A time counts whatever was tuned for: an energy, a rate of one's own.
-* The last record and the closing braces are missing where a session was ended early (see :mod:`~.document`).
+* A failure is the name of a class, in place of the objective's value (before version 1.0) or in ``__error__``. The
+  earliest files have 1e20 instead, others Infinity, NaN or null. A ``time`` of null beside samples is ignored; any
+  other of these makes the record a failure. Among samples, each of these counts as damage, and so do true or text in
+  place of a number.
+* A recorded time is used whatever the objective was, such as an energy or a user-defined rate.
+* The last record and the closing braces are missing if a session was ended early (see :mod:`~.document`).
 * ``device_name`` is empty on AMD devices.
 * Records of failures have no ``times``, some of them no costs either.
 """
@@ -51,21 +52,21 @@ TAKEN = frozenset(
         "grid_size_z",
     )
 )
-"""Names that a cache's records have for something else than parameters."""
+"""Names that a cache's records use for something other than parameters."""
 FAILURES = {
     "CompilationFailedConfig": Status.COMPILE_ERROR,
     "RuntimeFailedConfig": Status.RUNTIME_ERROR,
-    # What a device cannot launch: too many threads, too much shared memory; also what breaks a rule of the space.
+    # The device cannot launch it (too many threads, too much shared memory), or it breaks a rule of the space.
     "InvalidConfig": Status.OUT_OF_RESOURCES,
     "ErrorConfig": Status.RUNTIME_ERROR,
 }
 
 
 def read_cache(document: Document) -> ForeignRecording:
-    """The recording in a cache.
+    """Read the recording in a cache.
 
     Raises:
-        UserError: naming the file, the record and the field at fault.
+        UserError: the cache is damaged; the message names the file, the record and the field.
     """
     path, content = document.path, document.content
     objectives = objectives_of(f"{path}: objective", content.get("objective"))
@@ -110,7 +111,7 @@ def _domains(document: Document, taken: frozenset[str]) -> tuple[list[str], dict
     for name in names:
         if name in taken:
             raise UserError(
-                f"{path}: tune_params.{name}: expected another name: a cache's records have {name!r} for something else"
+                f"{path}: tune_params.{name}: expected another name: a cache's records use {name!r} for something else"
             )
         if not isinstance(domains[name], list) or not domains[name]:
             raise UserError(f"{path}: tune_params.{name}: expected a list of strings or numbers")
@@ -144,9 +145,9 @@ def _row(
 
 
 def _check_key(where: str, key: str, values: Mapping[str, Any]) -> None:
-    """Kernel Tuner finds a record by its key alone: one that says something else is no record of either."""
+    """Refuse a record that contradicts its key: Kernel Tuner finds records by their key only."""
     said = key.split(",")
-    if len(said) != len(values):  # strings with commas
+    if len(said) != len(values):  # a string contains a comma
         return
     for text, (name, value) in zip(said, values.items(), strict=True):
         if text != str(value) and not _same_number(text, value):
@@ -163,7 +164,7 @@ def _same_number(text: str, value: Any) -> bool:
 
 
 def _failure(record: Mapping[str, Any], objectives: Sequence[str], rate: str | None) -> str:
-    """The failure's class name or what stands where the latency would be; empty for a success."""
+    """Return the failure's class name, or what stands in place of the latency; empty for a success."""
     error = record.get("__error__")
     if error is not None:
         return text_of(error) or "ErrorConfig"

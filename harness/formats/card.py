@@ -1,4 +1,4 @@
-"""The data card of an archive, for people: what is in it, how it was recorded, under which licence, and its limits."""
+"""The data card of an archive for people: its content, how it was recorded, its licence and its limits."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class Entry:
     """One landscape of the archive.
 
     Attributes:
-        landscape, kernel, device, recorded_at: its name, and what its metadata says.
+        landscape, kernel, device, recorded_at: its name, and these facts as its metadata states them.
         how: how it was recorded, in words.
-        configurations, failed: how many rows it has, and how many of them have no latency.
+        configurations, failed: the number of its rows, and of those without a latency.
         coverage: exhaustive or sampled.
         files: relative paths and their SHA-256 digests.
         fields: the columns of our own file, the first of ``files``.
@@ -69,7 +69,7 @@ def card(entries: Sequence[Entry], checksums: str, croissant: str) -> str:
     """Return the data card in Markdown.
 
     Args:
-        checksums, croissant: the names of these files.
+        checksums, croissant: the names of the files with the checksums and the Croissant metadata.
     """
     kernels = ", ".join(sorted({entry.kernel for entry in entries}))
     devices = ", ".join(sorted({entry.device for entry in entries}))

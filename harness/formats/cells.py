@@ -28,7 +28,7 @@ NOTHING = frozenset({"", "nan", "none", "null", "na", "n/a", "-", "inf", "+inf",
 def typed_column(cells: Sequence[Any]) -> list[Any]:
     """Convert a column to one type: integers, floats, booleans or text; empty cells become ``None``.
 
-    pandas turns integers into floats where a cell is empty; they become integers again.
+    pandas turns a column of integers into floats if a cell is empty; they become integers again.
     """
     given = [None if _is_nothing(cell) else cell for cell in cells]
     there = [cell for cell in given if cell is not None]

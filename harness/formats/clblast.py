@@ -1,4 +1,4 @@
-"""CLBlast's JSON: what its tuners write, ``clblast_<family>_<precision>.json``.
+"""CLBlast's JSON: the files that its tuners write, ``clblast_<family>_<precision>.json``.
 
 The form is that of ``PrintTimingsToFileAsJSON`` in ``src/tuning/tuning.cpp`` of CNugteren/CLBlast, in later versions
 of ``src/tuning/json_logging.hpp``: one object with ``kernel_family``, ``precision``, ``best_kernel``, ``best_time``,
@@ -6,7 +6,7 @@ of ``src/tuning/json_logging.hpp``: one object with ``kernel_family``, ``precisi
 ran: ``kernel``, ``time`` (ms, with three digits after the point) and ``parameters``. Configurations that did not
 compile, ran into an error or gave a wrong result are not in it, and nothing says how many there were.
 
-The database that CLBlast's scripts make of such files (``sections``) has another form and is refused.
+The database that CLBlast's scripts build from such files (``sections``) has another form and is refused.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ DEVICE = ("clblast_device_name", "device")
 
 
 def is_clblast(file: ForeignFile) -> bool:
-    """Return whether a file was written by a tuner of CLBlast's, or is its database."""
+    """Return whether a file was written by a tuner of CLBlast, or is CLBlast's database."""
     return file.is_json and (not MARKS.isdisjoint(file.document.content) or _is_database(file.document.content))
 
 
@@ -40,7 +40,7 @@ def read_clblast(file: ForeignFile, _options: ReadOptions) -> list[ForeignRecord
     """Read the recording in a file.
 
     Raises:
-        UserError: naming the file, the result and the field at fault.
+        UserError: the file is damaged, or has only the winner; the message names the file, the result and the field.
     """
     path, content = file.path, file.document.content
     if _is_database(content):

@@ -1,7 +1,7 @@
 """The data card of an archive as Croissant metadata (MLCommons Croissant 1.0, JSON-LD).
 
-The form: https://docs.mlcommons.org/croissant/docs/croissant-spec.html. ``mlcroissant`` 1.1.1 validates what is written
-here and reads its record sets without a word of complaint, once ``url`` is given.
+The format is specified at https://docs.mlcommons.org/croissant/docs/croissant-spec.html. ``mlcroissant`` 1.1.1
+validates the output of this module and reads its record sets without warnings if ``url`` is given.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ COLUMNS = {
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A column of a landscape file: its name, its type in Croissant's words, and whether a cell is a list of them."""
+    """A column of a landscape file: its name, its Croissant type, and whether a cell is a list of such values."""
 
     name: str
     data_type: str
@@ -122,8 +122,8 @@ def croissant(
     Args:
         files: relative paths and their SHA-256 digests.
         tables: the columns of the landscape files among them, by path.
-        published: a date, YYYY-MM-DD.
-        how: sentences on how they were recorded (Croissant's RAI vocabulary).
+        published: the date of publication, YYYY-MM-DD.
+        how: sentences on how the landscapes were recorded (Croissant's RAI vocabulary).
         url: where the archive will be published; required by the specification.
     """
     year, month, day = (int(part) for part in published.split("-"))

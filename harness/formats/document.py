@@ -1,4 +1,4 @@
-"""A JSON file that somebody else wrote: plain or gzipped, bounded in size, and what a cut-off cache still holds."""
+"""Read a JSON file of another tool, plain or gzipped and of limited size; a truncated cache gives what it still has."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from harness.errors import UserError
 from harness.system.text import one_line
 
 MAX_BYTES = 1 << 29
-"""Of JSON text, unpacked: a small gzip file may unpack to more than any machine holds."""
+"""The most bytes of unpacked JSON text: a small gzip file may unpack to more than any machine's memory."""
 MAX_RATIO = 100
-"""Of unpacked to packed bytes beyond the first :data:`FREE_BYTES`; recordings have 10 to 40."""
+"""The largest ratio of unpacked to packed bytes above :data:`FREE_BYTES`; for recordings it is 10 to 40."""
 FREE_BYTES = 1 << 24
 MAX_VALUES = 60_000_000
-"""Commas, those in strings included: a number takes 32 bytes of memory."""
+"""The most commas, including those in strings: a number takes 32 bytes of memory."""
 MAX_CONTAINERS = 5_000_000
-"""Objects and lists. Three bytes of text make one, which takes up to 250 bytes of memory."""
+"""The most objects and lists. Three bytes of text make one, which takes up to 250 bytes of memory."""
 MAX_UNFINISHED = 1 << 20
-"""Characters of the one record that a cut-off cache may end in."""
+"""The most characters of the incomplete record at the end of a truncated cache."""
 WHITESPACE = " \t\r\n"
 
 
 class Repeating(dict[str, Any]):
-    """An object that lists a name twice with different values, of which it has the last."""
+    """An object whose text lists a name twice with different values; it keeps the last of them."""
 
     repeated = ""
 
 
 def check_distinct(where: str, given: Any) -> None:
-    """Refuse an object that says two things about one name.
+    """Refuse an object that lists a name twice with different values.
 
     Raises:
-        UserError: naming the name.
+        UserError: ``given`` is such an object; the message states the name.
     """
     if isinstance(given, Repeating):
         raise UserError(f"{where}: {given.repeated!r} is listed twice, with different values: expected one of them")
@@ -59,7 +59,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Document:
-    """A file's object, and whether the file ended where it should."""
+    """A file's JSON object, and whether the file was complete."""
 
     path: Path
     content: dict[str, Any]
@@ -67,10 +67,10 @@ class Document:
 
 
 def read_document(path: Path) -> Document:
-    """The object in a JSON file. A cache that was cut off in mid-write gives its complete records.
+    """Read the object in a JSON file. A cache that was truncated while it was written gives its complete records.
 
     Raises:
-        UserError: naming the file and what is wrong with it.
+        UserError: the file cannot be read, is damaged or too large; the message names the file and the reason.
     """
     data = read_bytes(path)
     if data.count(b"[") + data.count(b"{") > MAX_CONTAINERS:
@@ -102,13 +102,13 @@ def _line(error: BaseException) -> str:
 
 
 def read_bytes(path: Path, expected: str = "a JSON file") -> bytes:
-    """The bytes of a file, unpacked where it is gzipped.
+    """Return the bytes of a file, unpacked if it is gzipped.
 
     Args:
-        expected: what the caller is after, for messages.
+        expected: what the caller expected, for messages.
 
     Raises:
-        UserError: it cannot be read, is damaged, or holds more than fits.
+        UserError: the file cannot be read, is damaged, or is too large.
     """
     with _opened(path, expected) as (file, packed):
         limit = min(MAX_BYTES, FREE_BYTES + MAX_RATIO * path.stat().st_size) if packed else MAX_BYTES
@@ -120,10 +120,10 @@ def read_bytes(path: Path, expected: str = "a JSON file") -> bytes:
 
 
 def read_head(path: Path, size: int) -> bytes:
-    """The first ``size`` bytes of a file, unpacked where it is gzipped; fewer where a packed file is cut off there.
+    """Return the first ``size`` bytes of a file, unpacked if it is gzipped; fewer if a packed file is truncated.
 
     Raises:
-        UserError: it cannot be read.
+        UserError: the file cannot be read.
     """
     with _opened(path, "a recording") as (file, _):
         return file.read(size)
@@ -131,10 +131,10 @@ def read_head(path: Path, size: int) -> bytes:
 
 @contextmanager
 def _opened(path: Path, expected: str) -> Iterator[tuple[IO[bytes], bool]]:
-    """A file, unpacked where it is gzipped, and whether it is.
+    """Open a file, which is unpacked if it is gzipped, and tell whether it is.
 
     Raises:
-        UserError: it cannot be read, or is damaged; from the block, too.
+        UserError: the file cannot be read or is damaged, also if that shows only inside the ``with`` block.
     """
     try:
         if not path.is_file():
@@ -153,9 +153,9 @@ def _opened(path: Path, expected: str) -> Iterator[tuple[IO[bytes], bool]]:
 
 
 def _cut_off_cache(text: str) -> dict[str, Any] | None:
-    """The complete records of a cache that ends early; ``None`` if the text is damaged in any other way.
+    """Return the complete records of a truncated cache; ``None`` if the text is damaged in any other way.
 
-    Kernel Tuner appends a record at a time and closes the file's two braces at the end of the session.
+    Kernel Tuner appends one record at a time, and writes the file's two closing braces at the end of the session.
     """
     decode = json.JSONDecoder(object_pairs_hook=_object).raw_decode
     content: dict[str, Any] = {}
@@ -192,10 +192,10 @@ def _skip(text: str, at: int) -> int:
 
 
 def _after(text: str, at: int, mark: str) -> int:
-    """The position of what follows ``mark``, which must come next.
+    """Return the position after ``mark``, which must come next.
 
     Raises:
-        ValueError: something else comes.
+        ValueError: something else comes next.
         IndexError: the text ends.
     """
     at = _skip(text, at)
@@ -205,7 +205,7 @@ def _after(text: str, at: int, mark: str) -> int:
 
 
 def _unfinished(rest: str) -> bool:
-    """Whether a text is the beginning of one record, rather than a damaged one with others behind it."""
+    """Whether a text is the beginning of one record, and not a damaged record that is followed by others."""
     if len(rest) > MAX_UNFINISHED:
         return False
     depth, quoted, escaped = 0, False, False

@@ -1,7 +1,8 @@
-"""Landscapes as files that Kernel Tuner's simulation mode and autotuning_methodology read.
+"""Write landscapes as files that Kernel Tuner's simulation mode and autotuning_methodology read.
 
-Conditions and permutations are flattened (see :mod:`~.flat`). ``time``, what they tune for, is the oracle latency, so
-that their optimum is ours; ``times`` are the samples. Of a sampled landscape the uniform rows are written: its space.
+Conditions and permutations are flattened (see :mod:`~.flat`). ``time``, which these tools minimise, is the oracle
+latency, so that their optimum is ours; ``times`` are the samples. Of a sampled landscape only the uniform rows are
+written, because they represent its space.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def export(landscape: Landscape, format_: str, out: Path) -> Path:
     """Write a landscape as a Kernel Tuner ``cache`` or as ``t4`` results; gzipped if ``out`` ends in ``.gz``.
 
     Raises:
-        UserError: the format is unknown, a parameter has a name that the format uses, or ``out`` can't be written.
+        UserError: the format is unknown, a parameter has a name that the format uses, or ``out`` cannot be written.
     """
     if format_ not in FORMATS:
         raise UserError(f"--format {format_}: expected one of {', '.join(FORMATS)}")
@@ -75,7 +76,7 @@ def _cache(landscape: Landscape) -> bytes:
         + orjson.dumps({**configuration, **_outcome(landscape, row)})
         for row, configuration in _rows(landscape)
     )
-    # A record a line and these last bytes are how Kernel Tuner tells a closed cache from an open one.
+    # Kernel Tuner recognises a closed cache by one record per line and these last bytes.
     return orjson.dumps(header)[:-1] + b',\n"cache": {\n' + records + b"}\n}"
 
 
@@ -117,7 +118,7 @@ def _result(landscape: Landscape, row: int) -> dict[str, Any]:
 
 
 def _rows(landscape: Landscape) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Row and flat configuration of everything in the searchable space."""
+    """Yield the row and the flat configuration of everything in the searchable space."""
     flat = flat_rows(flat_domains(landscape.space), landscape.codes)
     for row in np.flatnonzero(landscape.searchable).tolist():
         yield row, dict(zip(landscape.space.names, flat[row], strict=True))
@@ -128,7 +129,7 @@ def _costs_ms(landscape: Landscape, row: int) -> list[float]:
 
 
 def _problem_size(shape: Any) -> list[int]:
-    """Kernel Tuner wants numbers; it does nothing with them in simulation mode."""
+    """Return the numbers of a shape: Kernel Tuner requires them, though its simulation mode does not use them."""
     sizes = shape.get("problem_size", list(shape.values())) if isinstance(shape, Mapping) else []
     whole = [size for size in (sizes if isinstance(sizes, list) else [sizes]) if type(size) is int]
     return whole or [1]

@@ -23,7 +23,7 @@ from harness.system.atomic import replacing, writing
 
 CHUNK = 1 << 18
 MAX_FILE = 1 << 33
-"""In bytes. A server that sends without end must not fill the disk."""
+"""The most bytes of a file: a server that never stops sending must not fill the disk."""
 
 
 class _Wrong(Exception):
@@ -80,7 +80,7 @@ def _missing(listed: Listed, out: Path, found: Fetched, told: Callable[[str], No
         UserError: a file in ``out`` differs from the archive's.
     """
     if out.exists() and not out.is_dir():
-        raise UserError(f"-o {out}: exists and is no folder: expected one for the archive")
+        raise UserError(f"-o {out}: exists and is not a folder: expected a folder for the archive")
     missing, other = [], []
     for digest, path in listed.files:
         target = out / path
@@ -103,10 +103,10 @@ def _digest_of(file: Path) -> str:
 
 
 def _take(listed: Listed, path: str, digest: str, target: Path) -> int:
-    """Copy one file; returns its size in bytes.
+    """Copy one file and return its size in bytes.
 
     Raises:
-        _Wrong: it is missing, or does not match the list.
+        _Wrong: the file is missing, or does not match the list.
     """
     try:
         stream = listed.opened(path)

@@ -32,7 +32,7 @@ class ForeignFile:
         """The first 64 KiB, unpacked.
 
         Raises:
-            UserError: it cannot be read.
+            UserError: the file cannot be read.
         """
         return read_head(self.path, HEAD_BYTES)
 
@@ -41,7 +41,7 @@ class ForeignFile:
         """The JSON object that the file consists of.
 
         Raises:
-            UserError: it is not one JSON object.
+            UserError: the file is not one JSON object.
         """
         return read_document(self.path)
 
@@ -50,7 +50,7 @@ class ForeignFile:
         """The text, with ``\\n`` at the ends of lines.
 
         Raises:
-            UserError: it is not UTF-8 text.
+            UserError: the file is not UTF-8 text.
         """
         try:
             text = read_bytes(self.path, expected="text").decode("utf-8-sig")
@@ -81,10 +81,10 @@ class ForeignFile:
         return {}
 
     def json_lines(self) -> Iterator[tuple[int, dict[str, Any] | None]]:
-        """Yield the line number and object of each line; the object is ``None`` for a last line that was cut off.
+        """Yield the number and the object of each line; the object is ``None`` for a last line that was truncated.
 
         Raises:
-            UserError: another line is damaged.
+            UserError: any other line is damaged.
         """
         lines = self.text.split("\n")
         if len(lines) > MAX_LINES:

@@ -1,7 +1,8 @@
 """Turn configurations with lists, missing values and arbitrary names into one scalar for each parameter.
 
-A list is a parameter for each of its elements, ``block_sizes_0``; one that is an order of 0 … n-1 in every row stays
-whole, a permutation. A value that a row does not have is null, which is a value of its own. Names become identifiers.
+Each element of a list becomes a parameter, such as ``block_sizes_0``; a list that is an order of 0 … n-1 in every row
+stays whole, as a permutation. A value that is missing in a row becomes null, which counts as a separate value. Names
+become identifiers.
 """
 
 from __future__ import annotations
@@ -25,12 +26,12 @@ def flattened(path: Path, wheres: Sequence[str], rows: Sequence[Mapping[str, Any
     """Return the configurations with the same names in each row, and a scalar or permutation for each name.
 
     Args:
-        path: of the file, for messages about a name.
+        path: the file's path, for messages about a name.
         wheres: each row's place in the file, for messages about a value.
         rows: values by name, as in the file.
 
     Raises:
-        UserError: naming the value that no parameter can take, or two names that are one identifier.
+        UserError: no parameter can take a value, or two names become the same identifier.
     """
     columns: dict[str, list[Any]] = {}
     for i, row in enumerate(rows):
@@ -114,5 +115,5 @@ def _all_orders(values: Sequence[Any]) -> bool:
 
 
 def _listed(values: list[Any]) -> list[Any]:
-    """Turn tuples into lists, as JSON has them, so that fingerprints agree."""
+    """Turn tuples into lists, as in JSON, so that fingerprints agree."""
     return [list(value) if isinstance(value, tuple) else value for value in values]

@@ -1,4 +1,4 @@
-"""All the recordings below a folder, in one go."""
+"""Import all recordings below a folder."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from harness.system.progress import ProgressDisplay
 
 ENDINGS = (".json", ".json.gz")
 LOGS = (".csv", ".log", ".jsonl")
-"""Endings of logs that say themselves what they are; any other file with one of them is none of ours to speak of."""
+"""Suffixes of logs whose content shows their format; any other file with one of these is ignored without a message."""
 SELF_TELLING = frozenset({"autotvm", "helion"})
 STEM = re.compile(r"\.(?:autotune\.json|json|csv|parquet|log|jsonl|db|sqlite3?)(?:\.gz)?$", re.IGNORECASE)
 T4_MARKS = re.compile(r"[-_](?:T4|results)$", re.IGNORECASE)
@@ -30,12 +30,12 @@ MAX_NAME = 150
 
 @dataclass
 class Summary:
-    """What became of a folder's files.
+    """The outcome of importing a folder's files.
 
     Attributes:
         descriptions: T1 files by the kernel that they are named after.
-        twice: a recording, and the one that it is the same as.
-        skipped: JSON files that are none of these.
+        twice: recordings that another file has too, each with that file.
+        skipped: JSON files that are neither a recording nor a description.
         faults: why a recording, or a whole file, was not imported.
     """
 
@@ -46,13 +46,13 @@ class Summary:
     faults: list[str] = field(default_factory=list)
 
     def lines(self) -> Iterator[str]:
-        """For the terminal."""
+        """Yield the lines to print in the terminal."""
         for one in self.imported:
             yield one.line()
         for path, same in self.twice:
-            yield f"{path}: the recording that {same} holds, counted once"
+            yield f"{path}: the same recording as in {same}, counted once"
         for path in self.skipped:
-            yield f"{path}: skipped, no recording"
+            yield f"{path}: skipped, not a recording"
         yield (
             f"{len(self.imported)} landscapes from {len(self.imported) + len(self.twice)} recordings "
             f"({len(self.twice)} counted once), {sum(one.configurations for one in self.imported)} configurations; "
@@ -61,14 +61,15 @@ class Summary:
 
 
 def stem(path: Path) -> str:
-    """A file's name without its ending."""
+    """Return a file's name without its suffix."""
     return STEM.sub("", path.name)
 
 
 def landscape_name(path: Path) -> str:
-    """``<kernel>__<device>.parquet``, for ``<kernel>-<device>.json`` and benchmark_hub's ``<kernel>/<device>.json``.
+    """Return the name of a file's landscape, ``<kernel>__<device>.parquet``.
 
-    A file that is called ``<task>__<device>`` already keeps its name.
+    It is derived from ``<kernel>-<device>.json`` or benchmark_hub's ``<kernel>/<device>.json``. A file that is already
+    called ``<task>__<device>`` keeps its name.
     """
     name = T4_MARKS.sub("", stem(path))
     if "__" in name:
@@ -79,7 +80,7 @@ def landscape_name(path: Path) -> str:
 
 
 def recording_name(foreign: ForeignRecording) -> str:
-    """The same for a recording that has a name of its own, or for the only one of its file."""
+    """Return the landscape's file name for a recording with a name of its own, or for the only one of its file."""
     if not foreign.name:
         return landscape_name(foreign.path)
     kernel = slug_of(foreign.kernel or stem(foreign.path))
@@ -91,19 +92,19 @@ def import_folder(folder: Path, out: Path, space: Path | None = None) -> Summary
     """Import every recording below ``folder`` into landscapes in ``out``.
 
     A recording is checked against ``space``, or else against the T1 description below ``folder`` that is named after
-    its kernel (``T1_<kernel>.json``, ``<kernel>.json``). One that another file holds too (a cache and its T4 form) is
+    its kernel (``T1_<kernel>.json``, ``<kernel>.json``). A recording that two files have (a cache and its T4 form) is
     written once. A file that cannot be imported does not stop the others.
 
     Raises:
-        UserError: nothing to import, or ``space`` is damaged.
+        UserError: there is nothing to import, or ``space`` is damaged.
     """
     files = sorted(
         (path for path in folder.rglob("*") if _is_candidate(path)),
-        # A cache knows more than its T4 form: it is the one to keep.
+        # A cache has more information than its T4 form, so the cache is kept.
         key=lambda path: (bool(T4_MARKS.search(stem(path))), path),
     )
     if not files:
-        raise UserError(f"{folder}: no recording here: expected *.json or *.json.gz")
+        raise UserError(f"{folder}: there is no recording here: expected *.json or *.json.gz")
     summary = Summary()
     given = None if space is None else read_description(space)
     with ProgressDisplay("files", len(files)) as progress:
@@ -117,7 +118,7 @@ def import_folder(folder: Path, out: Path, space: Path | None = None) -> Summary
 
 
 def import_several(path: Path, out: Path, space: Path | None = None, options: ReadOptions = PLAIN) -> Summary:
-    """Import the recordings of one file, however many, into landscapes in the folder ``out``.
+    """Import all recordings of one file into landscapes in the folder ``out``.
 
     Raises:
         UserError: the file cannot be read. A recording that cannot be imported does not stop the others.
@@ -133,7 +134,7 @@ def import_several(path: Path, out: Path, space: Path | None = None, options: Re
 
 
 def _is_candidate(path: Path) -> bool:
-    """Whether a file below a folder is looked at: any JSON, and a log that says itself what it is."""
+    """Whether a file is a candidate: any JSON file, and any log whose content shows its format."""
     name = path.name.lower()
     if name.endswith(ENDINGS):
         return path.is_file()
@@ -147,7 +148,7 @@ def _is_candidate(path: Path) -> bool:
 
 
 def _is_description(path: Path, summary: Summary) -> bool:
-    """Whether a file is a T1 description, which is then kept: recordings may come before it in the alphabet."""
+    """Whether a file is a T1 description, which is then kept: recordings may precede it in the file order."""
     if path.stat().st_size > MAX_T1_BYTES:
         return False
     try:
@@ -164,7 +165,7 @@ def _is_description(path: Path, summary: Summary) -> bool:
 
 
 class _Importer:
-    """Takes one recording after the other, each once."""
+    """Imports recordings one after the other, each only once."""
 
     def __init__(self, out: Path, description: Description | None, summary: Summary) -> None:
         self._out = out
@@ -188,16 +189,16 @@ class _Importer:
             self.take_recording(foreign)
 
     def take_recording(self, foreign: ForeignRecording) -> None:
-        """Write one recording, or note why not: it is there already, or cannot be written."""
+        """Write one recording, or note why it is not written: it is already there, or cannot be written."""
         path = foreign.path
-        same = (foreign.name, foreign.fingerprint())  # two tasks of one log may come to the same numbers
+        same = (foreign.name, foreign.fingerprint())  # two tasks of one log may have the same numbers
         if same in self._seen:
             self._summary.twice.append((path, self._seen[same]))
             return
         target = self._out / recording_name(foreign)
         try:
             if target in self._written:
-                raise UserError(f"{path}: {target} holds {self._written[target]} already: expected other names")
+                raise UserError(f"{path}: {target} already contains {self._written[target]}: expected different names")
             description = self._description or self._summary.descriptions.get(target.stem.split("__")[0])
             self._summary.imported.append(import_recording(foreign, description, target))
         except UserError as error:

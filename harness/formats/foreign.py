@@ -1,4 +1,4 @@
-"""A foreign recording: what another tuner's file holds, in our terms and before there is a search space."""
+"""A foreign recording: the content of another tuner's file in our terms, before there is a search space."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class ForeignRow:
     """One configuration of a foreign recording.
 
     Attributes:
-        where: in the file, for messages.
-        values: as in the file, of every parameter.
-        samples_ms: empty unless ``ok``.
-        costs_s: compile, verify, benchmark.
+        where: its place in the file, for messages.
+        values: the value of every parameter, as in the file.
+        samples_ms: latency samples in ms; empty unless ``ok``.
+        costs_s: the seconds that it took to compile, verify and benchmark.
     """
 
     where: str
@@ -39,18 +39,18 @@ class ForeignRow:
 
 @dataclass(frozen=True)
 class ForeignRecording:
-    """What another tuner's file holds.
+    """The content of another tuner's file.
 
     Attributes:
-        domains: values by parameter, in the file's order.
-        declared: the file states the domains; otherwise they are the values that occur.
-        complete: the file was not cut off.
-        device, kernel, problem_size: as far as the file knows.
-        timing: how the samples and costs came about.
-        read_as: the unit in which the file has its latencies, and who says so; for the terminal.
-        name: what tells it from the other recordings of its file; empty where it is the only one.
-        searched: the rows are what a search tried, not a space or a uniform sample of one.
-        left_out: what else the file holds that is no evaluation, in words, with how often.
+        domains: the values of each parameter, in the file's order.
+        declared: whether the file states the domains; otherwise they are the values that occur.
+        complete: whether the file was not truncated.
+        device, kernel, problem_size: these facts, as far as the file states them.
+        timing: how the samples and costs were obtained.
+        read_as: the unit in which the file has its latencies, and what says so; for the terminal.
+        name: distinguishes it from the other recordings of its file; empty if it is the only one.
+        searched: whether a search chose the rows, so that they are neither a space nor a uniform sample of one.
+        left_out: the entries of the file that are not evaluations: a description of each kind, and their number.
     """
 
     path: Path
@@ -69,11 +69,11 @@ class ForeignRecording:
 
     @property
     def values_field(self) -> str:
-        """Where the file has its parameters' values, for messages."""
+        """The field in which the file has its parameters' values, for messages."""
         return "tune_params" if self.declared else "configuration"
 
     def fingerprint(self) -> str:
-        """Equal for two files with the same configurations, outcomes and samples, whatever their format."""
+        """Return a digest that is equal for files with equal configurations, outcomes and samples in any format."""
         lines = sorted(
             json.dumps([sorted(row.values.items()), row.status, row.samples_ms], default=str) for row in self.rows
         )

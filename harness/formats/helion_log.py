@@ -1,15 +1,15 @@
-"""Helion's log of a tuning: ``<base>.csv``, which ``HELION_AUTOTUNE_LOG=<base>`` makes it write.
+"""Helion's log of a tuning: ``<base>.csv``, which Helion writes if ``HELION_AUTOTUNE_LOG=<base>`` is set.
 
 The form is that of ``AutotuneLogSink`` in ``helion/autotuner/logger.py`` (Helion 1.4): a header, then a row for each
 step of an evaluation with ``run_id``, ``timestamp_s``, ``config_id``, ``generation``, ``status``, ``perf_ms``,
 ``compile_time_s`` and ``config``, the text of a ``helion.Config``. What a reader must know:
 
 * Each evaluation has a row ``started`` and a row with its outcome: ``ok``, ``error``, ``timeout`` or
-  ``peer_compilation_fail``. One that only started killed its process, or was under way when the log ended.
-* A configuration that is timed again has further rows: further samples.
-* Several tunings that share ``<base>`` follow each other, told apart by ``run_id``, which a log need not have;
-  ``<base>.meta.jsonl``, where Helion was asked for it, names their kernel and device.
-* The rows are what a search tried.
+  ``peer_compilation_fail``. An evaluation that only started killed its process, or was running when the log ended.
+* A configuration that is timed again has further rows, which count as further samples.
+* Several tunings that share ``<base>`` follow each other and are distinguished by ``run_id``, which a log may lack.
+  If Helion was asked to write ``<base>.meta.jsonl``, it names their kernel and device.
+* The rows are the configurations that a search tried.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ STARTED = "started"
 STATUSES = {
     "ok": Status.OK,
     "error": Status.RUNTIME_ERROR,
-    # Helion compiles ahead under a time limit; the rare timeout of a run has the same word.
+    # Helion compiles ahead under a time limit; the rare timeout of a run has the same status.
     "timeout": Status.COMPILE_TIMEOUT,
     "peer_compilation_fail": Status.COMPILE_ERROR,
 }
@@ -63,7 +63,7 @@ def read_helion(file: ForeignFile, _options: ReadOptions) -> list[ForeignRecordi
     """Read a recording for each tuning in the log.
 
     Raises:
-        UserError: naming the file, the line and the column at fault.
+        UserError: the log is damaged; the message names the file, the line and the column.
     """
     runs: dict[str, list[_Step]] = defaultdict(list)
     for step in _steps(file):
@@ -82,7 +82,7 @@ def _steps(file: ForeignFile) -> Iterator[_Step]:
     reader = csv.DictReader(file.text.split("\n"))
     missing = [name for name in NEEDED if name not in (reader.fieldnames or ())]
     if missing:
-        raise UserError(f"{path}: column {missing[0]!r} is missing: expected the header of a log of Helion's")
+        raise UserError(f"{path}: column {missing[0]!r} is missing: expected the header of a Helion log")
     try:
         for row in reader:
             where = f"{path}: line {reader.line_num}"
@@ -90,7 +90,7 @@ def _steps(file: ForeignFile) -> Iterator[_Step]:
                 raise UserError(f"{where}: expected {len(reader.fieldnames or ())} cells, as in the header")
             yield _step(where, row)
     except csv.Error as error:
-        raise UserError(f"{path}: line {reader.line_num}: {error}: expected a log of Helion's") from None
+        raise UserError(f"{path}: line {reader.line_num}: {error}: expected a Helion log") from None
 
 
 def _step(where: str, row: Mapping[str, str]) -> _Step:

@@ -1,4 +1,4 @@
-"""One foreign recording becomes one landscape file."""
+"""Turn one foreign recording into one landscape file."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ from search_spaces.parameter import Value
 from search_spaces.space import SearchSpace
 
 PLAIN = ReadOptions()
-"""Nothing said but what the file says."""
+"""Options that add nothing to what the file states."""
 
 
 @dataclass(frozen=True)
 class Imported:
-    """What became of one recording.
+    """The outcome of importing one recording.
 
     Attributes:
-        configurations, failed: rows of the landscape, and those without a latency.
-        failures: how often rows failed of what.
-        coverage: in words.
-        repeated, outside: recorded rows that the landscape leaves out, because the configuration had one already, or
-            because it breaks a described constraint.
-        left_out: what else the file holds that is no evaluation, in words, with how often.
-        latency: their range, and the unit in which they were read.
+        configurations, failed: the number of rows of the landscape, and of those without a latency.
+        failures: the number of failed rows by kind of failure.
+        coverage: the landscape's coverage, in words.
+        repeated, outside: the number of recorded rows that the landscape leaves out because the configuration already
+            had a row, or because it breaks a described constraint.
+        left_out: the entries of the file that are not evaluations: a description of each kind, and their number.
+        latency: the range of the latencies, and the unit in which they were read.
     """
 
     out: Path
@@ -57,7 +57,7 @@ class Imported:
     latency: str = ""
 
     def line(self) -> str:
-        """For the terminal."""
+        """Return the line to print in the terminal."""
         counts = [f"{self.configurations} configurations", f"{self.failed} failed"]
         if self.repeated:
             counts.append(f"{self.repeated} repeats left out")
@@ -70,7 +70,7 @@ class Imported:
 
 
 def read_description(path: Path) -> Description:
-    """A T1 file's space."""
+    """Read the space that a T1 file describes."""
     return read_t1(read_document(path))
 
 
@@ -78,7 +78,7 @@ def import_file(path: Path, out: Path, space: Path | None = None, options: ReadO
     """Write the landscape of a recording, under the constraints of a T1 description if there is one.
 
     Raises:
-        UserError: naming file and field, or the file holds several recordings. Nothing is written then.
+        UserError: a field is at fault, or the file has several recordings. Nothing is written then.
     """
     description = None if space is None else read_description(space)
     found = recordings(ForeignFile(path), options)
@@ -93,7 +93,7 @@ def import_recording(foreign: ForeignRecording, description: Description | None,
     """Write a recording as a landscape.
 
     Raises:
-        UserError: as above.
+        UserError: as for :func:`import_file`.
     """
     domains = domains_of(foreign, description)
     if all(domain.parameter is None for domain in domains.values()) and len(foreign.rows) > 0:
@@ -134,7 +134,7 @@ def _of(foreign: ForeignRecording) -> str:
 def _distinct(
     foreign: ForeignRecording, domains: Mapping[str, Domain]
 ) -> tuple[list[ForeignRow], list[dict[str, Value]]]:
-    """The first row of every configuration, and its configuration."""
+    """Return the first row of every configuration, and the configuration."""
     first: dict[tuple[Value, ...], ForeignRow] = {}
     for row in foreign.rows:
         values = []
@@ -150,10 +150,10 @@ def _distinct(
 
 
 def _inside(space: SearchSpace, configurations: Sequence[Mapping[str, Value]], of: Description) -> list[bool]:
-    """Which configurations satisfy the described constraints.
+    """Return which configurations satisfy the described constraints.
 
-    Some recordings hold more than the space that they come with: hub's GEMM was made before a constraint was added,
-    and tuners that know no constraints record what breaks them as failures.
+    Some recordings contain more than the space that they come with: hub's GEMM was recorded before a constraint was
+    added, and tuners without constraints record configurations that break them as failures.
     """
     kept: list[bool] = space.satisfied(space.encode_many(configurations)).tolist()
     if not any(kept):
@@ -200,5 +200,5 @@ def _problem_size(given: Any) -> Any:
 
 
 def slug_of(text: str) -> str:
-    """A text in the letters that a device or task has in file names."""
+    """Reduce a text to the characters that a device or task may have in file names."""
     return re.sub(r"[^A-Za-z0-9_.-]+", "-", text).strip("-.") or "unknown"

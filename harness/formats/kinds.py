@@ -1,7 +1,8 @@
-"""From lists of values to parameters: DESIGN's kinds.
+"""Choose the kind of parameter for a list of values.
 
-One value is no parameter, {0, 1} a boolean, powers of two an ordinal on a log2 scale, other numbers an ordinal,
-strings a categorical; what reads as orders of 0 … n-1, whether lists or CATBench's text "(0, 2, 1)", a permutation.
+A single value is not a parameter. {0, 1} is a boolean, powers of two are an ordinal on a log2 scale, other numbers are
+an ordinal, and strings are a categorical. Orders of 0 … n-1, as lists or as CATBench's text "(0, 2, 1)", are a
+permutation.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ class Domain:
     """The values that one name takes in a file.
 
     Attributes:
-        parameter: ``None`` where there is one value.
-        as_text: strings, numbers, booleans or null are mixed; all are read as strings.
+        parameter: the parameter; ``None`` if there is only one value.
+        as_text: whether strings, numbers, booleans or null are mixed, so that all are read as strings.
     """
 
     name: str
@@ -41,7 +42,7 @@ class Domain:
     as_text: bool = False
 
     def value(self, given: Any) -> Value | None:
-        """The parameter's (or the only) value for one in the file; ``None`` if it is outside the domain."""
+        """Return the parameter's (or the only) value for a value in the file; ``None`` if it is outside the domain."""
         read = _order(given) or given if isinstance(self.parameter, Permutation) else self._read(given)
         if self.parameter is None:
             return self.only if read == self.only else None
@@ -55,10 +56,10 @@ class Domain:
 
 
 def domain_of(name: str, values: Sequence[Any]) -> Domain:
-    """The kind of a list of checked values.
+    """Return the domain of a list of checked values.
 
     Raises:
-        SpaceError: values that no kind holds.
+        SpaceError: no kind of parameter can take the values.
     """
     if len(values) == 1:
         (only,) = values
@@ -69,7 +70,7 @@ def domain_of(name: str, values: Sequence[Any]) -> Domain:
     if all(orders):
         length = len(orders[0] or ())
         if any(len(order or ()) != length for order in orders) or length > MAX_PERMUTATION_LENGTH:
-            raise SpaceError(f"parameter {name!r}: expected orders of one length, {MAX_PERMUTATION_LENGTH} at most")
+            raise SpaceError(f"parameter {name!r}: expected orders of one length, at most {MAX_PERMUTATION_LENGTH}")
         return Domain(name, Permutation(name, length), None)
     boolean = set(values) == {0, 1} and len(values) == 2 if not any(map(_is_list, values)) else False
     among = any(isinstance(value, bool) for value in values) and not boolean  # 1 and true are different values
@@ -77,7 +78,7 @@ def domain_of(name: str, values: Sequence[Any]) -> Domain:
         mixed = not all(isinstance(value, str) for value in values)
         return Domain(name, Categorical(name, tuple(str(value) for value in values)), None, mixed)
     if any(map(_is_list, values)):
-        raise SpaceError(f"parameter {name!r}: lists that are no permutations: expected numbers or strings")
+        raise SpaceError(f"parameter {name!r}: lists that are not permutations: expected numbers or strings")
     if boolean:
         return Domain(name, Boolean(name), None)
     levels = tuple(sorted(values))
@@ -90,7 +91,7 @@ def _is_list(value: Any) -> bool:
 
 
 def _order(value: Any) -> tuple[int, ...] | None:
-    """The permutation that a value stands for, if any."""
+    """Return the permutation that a value stands for, if it does."""
     if isinstance(value, str):
         if len(value) > 100 or not ORDER.fullmatch(value):
             return None

@@ -1,14 +1,15 @@
-"""KTT's own JSON: what ``Tuner::SaveResults(…, OutputFormat::JSON)`` writes.
+"""KTT's own JSON: the output of ``Tuner::SaveResults(…, OutputFormat::JSON)``.
 
-The form is that of ``Source/Output/JsonConverters.cpp`` of HiPerCoRe/KTT (2.0 to 2.3); a file of the project itself is
+The form is that of ``Source/Output/JsonConverters.cpp`` of HiPerCoRe/KTT (2.0 to 2.3). The project has an example in
 ``Tutorials/03KernelTuning/FullSearchSpace.ktt.json``. ``Metadata`` has ``Device``, ``TimeUnit`` (Nanoseconds,
 Microseconds, Milliseconds, Seconds) and more; ``Results`` has an object for each evaluation:
 
 * ``Configuration``: a list of ``Name`` and ``Value`` (with ``ValueType``, in earlier versions ``IsDouble``);
 * ``Status``: Ok, ComputationFailed, ValidationFailed, CompilationFailed or DeviceLimitsExceeded; a timeout is a
   ComputationFailed;
-* ``TotalDuration``: the latency, the durations of ``ComputationResults`` and ``ExtraDuration``; void unless Ok;
-* ``CompilationOverhead`` and ``ValidationOverhead``, where the version has them.
+* ``TotalDuration``: the latency, which is the durations of ``ComputationResults`` plus ``ExtraDuration``; it has no
+  meaning unless the status is Ok;
+* ``CompilationOverhead`` and ``ValidationOverhead``, in versions that have them.
 
 All times are in ``TimeUnit``.
 """
@@ -39,7 +40,7 @@ COSTS = ("CompilationOverhead", "ValidationOverhead")
 
 
 def is_ktt(file: ForeignFile) -> bool:
-    """Return whether a file is one of KTT's."""
+    """Return whether KTT wrote a file."""
     return file.is_json and {"Metadata", "Results"} <= file.document.content.keys()
 
 
@@ -47,7 +48,7 @@ def read_ktt(file: ForeignFile, _options: ReadOptions) -> list[ForeignRecording]
     """Read a recording for each kernel in a file.
 
     Raises:
-        UserError: naming the file, the result and the field at fault.
+        UserError: the file is damaged; the message names the file, the result and the field.
     """
     path, content = file.path, file.document.content
     metadata, results = content.get("Metadata"), content.get("Results")

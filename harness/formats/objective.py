@@ -1,4 +1,4 @@
-"""What a recording was tuned for. A landscape holds latencies, of which less is better."""
+"""Find the objective that a recording was tuned for. A landscape contains latencies, which are minimised."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from harness.errors import UserError
 from harness.formats.values import is_number, shown
 
 LATENCIES = ("time", "compute_time")
-"""Kernel Tuner's and CATBench's names for the latency, whose unit is the file's where they have none of their own."""
+"""Kernel Tuner's and CATBench's names for the latency; it has the file's unit unless it states one of its own."""
 RATES = ("GFLOP/s", "TFLOP/s", "GB/s", "TB/s")
-"""Work per time, of which more is better: for one problem, a constant over the latency."""
+"""Rates of work per time, which are maximised: for one problem, a rate is a constant divided by the latency."""
 
 
 def objectives_of(where: str, given: Any) -> tuple[str, ...]:
-    """The names of a recording's objectives. Kernel Tuner writes one, newer versions a list of them.
+    """Return the names of a recording's objectives. Kernel Tuner writes one name, newer versions write a list.
 
     Raises:
-        UserError: something else than names.
+        UserError: ``given`` is neither a name nor a list of names.
     """
     names = given if isinstance(given, list) else [LATENCIES[0] if given is None else given]
     if not names or not all(isinstance(name, str) for name in names):
@@ -26,10 +26,10 @@ def objectives_of(where: str, given: Any) -> tuple[str, ...]:
 
 
 def rate_of(where: str, given: Any) -> str | None:
-    """The rate that stands for the latency where a recording has no time; ``None`` if a latency is an objective.
+    """Return the rate that replaces the latency if a recording has no time; ``None`` if a latency is an objective.
 
     Raises:
-        UserError: the objectives say nothing about latency (energy, a score).
+        UserError: the objectives say nothing about latency, such as an energy or a score.
     """
     objectives = objectives_of(where, given)
     if not set(objectives).isdisjoint(LATENCIES):
@@ -45,10 +45,10 @@ def rate_of(where: str, given: Any) -> str | None:
 
 
 def rate_as_time(where: str, rate: Any) -> float:
-    """The latency, in a unit of its own, of a rate that was recorded without a time.
+    """Return the latency, in an arbitrary unit, for a rate that was recorded without a time.
 
     Raises:
-        UserError: not a positive number.
+        UserError: ``rate`` is not a positive number.
     """
     if not is_number(rate) or rate <= 0:
         raise UserError(f"{where}: expected a positive number, found {shown(rate)}")

@@ -12,10 +12,10 @@ class ReadOptions:
     """Options of ``nearopt landscapes import``, as the user typed them.
 
     Attributes:
-        format: its name in the registry; ``None`` finds it by the file's content.
-        config_columns, time_column, status_column: of a table.
-        unit: of the latencies.
-        repeats: what several rows of one configuration are: ``samples`` of it, or all but the ``first`` are left out.
+        format: the format's name in the registry; ``None``: it is recognised by the file's content.
+        config_columns, time_column, status_column: the columns of a table that have these roles.
+        unit: the unit of the latencies.
+        repeats: whether several rows of one configuration are its ``samples``, or all but the ``first`` are left out.
     """
 
     format: str | None = None

@@ -1,9 +1,9 @@
 """Optuna's storages, read through Optuna: an SQLite file (``sqlite:///mine.db``) or a journal (``JournalFileBackend``).
 
 A storage holds studies; a study's trials have parameters, a state and the objective's value
-(https://optuna.readthedocs.io/en/stable/reference/storages.html). Nothing in it says what the value is: its unit is the
-user's to tell. A trial that failed, or whose value is no positive number, is a failure; one that was pruned, waits or
-still runs is no evaluation and is counted apart. The trials are what a search tried.
+(https://optuna.readthedocs.io/en/stable/reference/storages.html). A storage does not say what the value is, so the user
+states its unit. A trial that failed, or whose value is not a positive number, is a failure. A trial that was pruned,
+waits or still runs is not an evaluation and is counted separately. The trials are those that a search tried.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def read_optuna(file: ForeignFile, options: ReadOptions) -> list[ForeignRecordin
     """Read a recording for each study in a storage.
 
     Raises:
-        UserError: it is no storage, ``--unit`` is missing, or a study has several objectives or maximises one.
+        UserError: the file is not a storage, ``--unit`` is missing, or a study has several objectives or maximises one.
     """
     if options.unit is None:
         raise UserError(
@@ -66,10 +66,10 @@ def read_optuna(file: ForeignFile, options: ReadOptions) -> list[ForeignRecordin
 def studies_of(path: Path, journal: bool = False) -> list[Study]:
     """Read the studies of a storage; each must have one objective that is minimised.
 
-    The file is opened for reading only: Optuna makes its tables in any SQLite file that it may write to.
+    The file is opened read-only, because Optuna creates its tables in any SQLite file that it may write to.
 
     Raises:
-        UserError: it is no storage, has no study, or one with another objective.
+        UserError: the file is not a storage, has no study, or has a study with another kind of objective.
     """
     import optuna
     from optuna.exceptions import OptunaError

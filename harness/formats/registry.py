@@ -32,11 +32,11 @@ class Format:
     """One format.
 
     Attributes:
-        name: as ``--format`` takes it.
-        title: for messages.
-        recognises: whether a file has it, by its content.
-        read: its recordings, one at least.
-        takes: the options that say what the file does not.
+        name: its value of ``--format``.
+        title: its name in messages.
+        recognises: tells by a file's content whether the file has this format.
+        read: reads a file's recordings, at least one.
+        takes: the options for facts that the file does not state.
     """
 
     name: str
@@ -65,7 +65,7 @@ FORMATS = (
     Format("t4", "T4 results", _is_t4, lambda file, _: [read_t4(file.document)]),
     Format("table", "a table", is_table, read_table, TABLE_OPTIONS),
 )
-"""In order of precedence: CLBlast's files have ``results`` as T4 has, and any text may be a table."""
+"""The formats in order of precedence: CLBlast's files have ``results`` like T4, and any text may be a table."""
 BY_NAME = {format_.name: format_ for format_ in FORMATS}
 
 
@@ -86,7 +86,7 @@ def recordings(file: ForeignFile, options: ReadOptions) -> list[ForeignRecording
     """Read the recordings in a file.
 
     Raises:
-        UserError: naming the file and the field at fault, or the option that its format does not take.
+        UserError: the file is damaged, or its format does not take an option that was given.
     """
     if options.unit is not None:
         unit_option(options.unit)
@@ -106,7 +106,7 @@ def _what_else(file: ForeignFile) -> str:
     expected = f"expected one of {', '.join(BY_NAME)}"
     if file.is_json:
         if is_t1(file.document):
-            return "a T1 description is no recording: give it as --space"
+            return "a T1 description is not a recording: give it as --space"
         if fault := winners_fault(file.document.content):
             return f"{fault}: expected every configuration that was measured"
         return f"unknown format: {expected}"

@@ -1,4 +1,4 @@
-"""The search space of a recording, and how much of the described one it covers."""
+"""The search space of a recording, and how much of the described space it covers."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ MAX_COUNTED = 5_000_000
 
 
 def domains_of(foreign: ForeignRecording, description: Description | None) -> dict[str, Domain]:
-    """The domain of every name in the recording's rows, in the recording's order.
+    """Return the domain of every name in the recording's rows, in the recording's order.
 
-    They are those that the file declares, else the description's, else what occurs.
+    The domains are those that the file declares, or else the description's, or else the values that occur.
 
     Raises:
         UserError: the description does not fit the recording.
@@ -57,10 +57,10 @@ def _check_fit(foreign: ForeignRecording, description: Description) -> None:
 
 
 def space_of(where: str, domains: Iterable[Domain], description: Description | None) -> SearchSpace:
-    """The space over the domains of more than one value, under the description's constraints.
+    """Build the space over the domains with more than one value, under the description's constraints.
 
     Raises:
-        UserError: naming the parameter or expression at fault.
+        UserError: a parameter or an expression is at fault; the message names it.
     """
     domains = list(domains)
     constants: dict[str, Any] = {}
@@ -86,11 +86,11 @@ def space_of(where: str, domains: Iterable[Domain], description: Description | N
 def coverage_of(
     foreign: ForeignRecording, description: Description | None, configurations: int, space: SearchSpace
 ) -> dict[str, Any]:
-    """The landscape's ``coverage``, and in ``space_size`` the number of configurations that were to be covered.
+    """Return the landscape's ``coverage``, and in ``space_size`` the number of configurations to be covered.
 
     Args:
-        configurations: how many different feasible ones the recording holds.
-        space: of the values that occur.
+        configurations: the number of different feasible configurations in the recording.
+        space: the space of the values that occur.
     """
     if description is None:
         if not foreign.complete:
@@ -112,7 +112,7 @@ def coverage_of(
 
 
 def _of_search(configurations: int, space: SearchSpace) -> dict[str, Any]:
-    """Of rows that a search chose: all there is if they are the whole grid, else a sample that is not uniform."""
+    """The coverage of rows that a search chose: exhaustive if they are the whole grid, else a non-uniform sample."""
     grid = prod(len(parameter.values) for parameter in space.parameters)
     if configurations == grid:
         return {"kind": "exhaustive", "drawn": f"all {grid} combinations of the values that occur"}

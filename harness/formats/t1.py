@@ -4,11 +4,11 @@
 
 * ``Values`` is a list, or Python text that makes one (see :mod:`~.value_list`). ``Type`` and ``Default`` may be wrong
   (benchmark_hub's convolution has a default outside its values) and are not needed.
-* Constraints may mention parameters of one value, and in BAT limits from ``BenchmarkConfig``: both become constants.
-* ``Conditions`` constrain, they do not make parameters conditional; ``Conditions.Parameters`` may be incomplete (hub's
-  convolution leaves out the filter's sizes) and is not needed.
-* A parameter may be listed twice with the same values (hub's metatuning of particle swarms): it counts once.
-* A recording may have been made on fewer values, and leave out parameters that have only one (hub's GEMM).
+* Constraints may mention parameters with one value and, in BAT, limits from ``BenchmarkConfig``: both become constants.
+* ``Conditions`` are constraints; they do not make parameters conditional. ``Conditions.Parameters`` may be incomplete
+  (hub's convolution leaves out the filter's sizes) and is not needed.
+* A parameter that is listed twice with the same values (hub's metatuning of particle swarms) counts once.
+* A recording may use fewer values, and may leave out parameters with only one value (hub's GEMM).
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ class Description:
     """A described search space.
 
     Attributes:
-        domains: values by parameter.
-        constraints: checked to be of the expression language, not yet against the parameters.
-        limits: numbers that constraints may mention beside parameters.
+        domains: the values of each parameter.
+        constraints: valid expressions that have not yet been checked against the parameters.
+        limits: numbers that constraints may mention besides parameters.
     """
 
     path: Path
@@ -44,7 +44,7 @@ class Description:
 
     @property
     def mentioned(self) -> frozenset[str]:
-        """Names in the constraints."""
+        """The names that the constraints mention."""
         return frozenset().union(*(Expression(source).names for source in self.constraints))
 
 
@@ -54,10 +54,10 @@ def is_t1(document: Document) -> bool:
 
 
 def read_t1(document: Document) -> Description:
-    """The space that a T1 document describes.
+    """Read the space that a T1 document describes.
 
     Raises:
-        UserError: naming the file and the field at fault.
+        UserError: the document is damaged; the message names the file and the field.
     """
     path, space = document.path, document.content.get("ConfigurationSpace")
     if not isinstance(space, Mapping):

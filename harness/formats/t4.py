@@ -3,19 +3,20 @@
 ``results`` has an object per evaluation: ``configuration``, ``times``, ``invalidity``, ``measurements`` and
 ``objectives``. The schema requires little of it, and files differ:
 
-* ``metadata.timeunit`` is "milliseconds", "miliseconds" (sic, benchmark_hub's), "ms", …; a measurement's own ``unit``
-  is often the empty string: the file's then. Without ``timeunit`` the numbers in ``times`` are in the unit in which
-  they agree with the measurement (KTT's converter: microseconds); where that says nothing, in seconds, as the
-  methodology package takes them. Numbers that contradict each other are refused.
-* A latency is what is measured in a unit of time, whatever its name (``TotalDuration``), and counts whatever else was
-  tuned for.
+* ``metadata.timeunit`` is "milliseconds", "miliseconds" (sic, in benchmark_hub), "ms", and so on. A measurement's own
+  ``unit`` is often the empty string, which means the file's unit. Without ``timeunit``, the numbers in ``times`` are in
+  the unit in which they agree with the measurement (for KTT's converter, microseconds). If that does not tell, they are
+  in seconds, as in the methodology package. Numbers that contradict each other are refused.
+* The latency is the measurement in a unit of time, whatever its name (``TotalDuration``) and whatever else was tuned
+  for.
 * The schema's ``compilation_time`` is ``compilation`` in the files.
-* benchmark_hub's files have no ``benchmark`` time. The sum of the samples stands in: the kernel ran at least that long.
-* ``correctness`` is 0 for every failure in old files and 1 for all in new ones, so only ``invalidity`` is believed.
-* A latency of Infinity, NaN or 1e20 is a failure, whatever samples are beside it; null beside samples says nothing.
-* A search that comes back to a configuration lists it again, with Kernel Tuner's costs set to 0: the first one counts.
+* benchmark_hub's files have no ``benchmark`` time. The sum of the samples replaces it, because the kernel ran at least
+  that long.
+* ``correctness`` is 0 for every failure in old files and 1 for all results in new ones, so only ``invalidity`` is used.
+* A latency of Infinity, NaN or 1e20 is a failure, whatever samples are beside it; null beside samples is ignored.
+* A search that returns to a configuration lists it again, with Kernel Tuner's costs set to 0; the first result counts.
 * CATBench calls its latency ``compute_time``, and writes permutations as text, "(0, 2, 1)".
-* No domains are stated: the values that occur are all there is, unless a T1 description has more.
+* The files state no domains: the values that occur are the domains, unless a T1 description has more.
 """
 
 from __future__ import annotations
@@ -53,10 +54,10 @@ INVALIDITY = {
 
 
 def read_t4(document: Document) -> ForeignRecording:
-    """The recording in T4 results.
+    """Read the recording in T4 results.
 
     Raises:
-        UserError: naming the file, the result and the field at fault.
+        UserError: the file is damaged; the message names the file, the result and the field.
     """
     path, results = document.path, document.content.get("results")
     if not isinstance(results, list) or not results:
@@ -159,10 +160,10 @@ def _row(
 
 
 def _no_latency(where: str, result: Mapping[str, Any], times: Mapping[str, Any], name: str | None) -> str:
-    """What a result that is called correct has in place of every reading, null or Infinity; empty where it has one.
+    """Say why a result that is marked as correct has no latency (null or Infinity); empty if it has one.
 
     Raises:
-        UserError: neither a latency nor a word for a failure.
+        UserError: there is neither a latency nor a word for a failure.
     """
     measurement = None if name is None else measured(result, name)
     given = times.get("runtimes") or (measurement or {"value": ()}).get("value", ())

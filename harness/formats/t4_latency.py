@@ -1,4 +1,4 @@
-"""Which number of T4 results is the latency, and in which unit it is (see :mod:`~.t4`)."""
+"""Find out which number in T4 results is the latency, and its unit (see :mod:`~.t4`)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def read_as(
     stated_s: float | None,
     rate: str | None,
 ) -> str:
-    """The unit in which latencies were read, and who says so."""
+    """Return the unit in which latencies were read, and what says so."""
     if rate is not None:
         return f"1/({rate}): no time was recorded"
     own = {text_of(one.get("unit")) for one in (measured(r, name or "") for r in correct if not is_sampled(r)) if one}
@@ -34,10 +34,10 @@ def read_as(
 
 
 def latency_name(path: Path, results: Sequence[Mapping[str, Any]]) -> str | None:
-    """The measurement that is the latency: an objective in a unit of time, or one of the names for it.
+    """Return the measurement that is the latency: an objective in a unit of time, or one with a known name.
 
     Raises:
-        UserError: measurements have units of time, but none is an objective, and there are no samples.
+        UserError: some measurements have units of time, but none of them is an objective, and there are no samples.
     """
     names: dict[str, None] = {}
     for i, result in enumerate(results):
@@ -56,23 +56,23 @@ def latency_name(path: Path, results: Sequence[Mapping[str, Any]]) -> str | None
         if name in names:
             return name
     correct = [result for result in results if is_correct(result)]
-    for name in names:  # not an objective: a summary of the samples it may be, a compile time it may be too
+    for name in names:  # not an objective: it may be a summary of the samples, or a compile time
         if correct and all(_summarises(measured(result, name), result) for result in correct):
             return name
     rates = set(objectives_of(f"{path}: results[0].objectives", results[0].get("objectives"))) & set(RATES)
     if names and not rates and not all(map(is_sampled, correct)):
         raise UserError(
             f"{path}: results[0].objectives={shown(results[0].get('objectives'))}: {', '.join(map(shown, names))} "
-            "measured in a unit of time: expected it as an objective"
+            "measured in a unit of time: expected one of them as an objective"
         )
     return None
 
 
 def units_of(path: Path, results: Sequence[Mapping[str, Any]], name: str | None, stated_s: float | None) -> list[float]:
-    """The unit of each result's ``times``, in s.
+    """Return the unit of each result's ``times``, in s.
 
     Raises:
-        UserError: ``times`` and the measurement of the latency, which has its own unit, say different things.
+        UserError: ``times`` contradicts the measurement of the latency, which states its own unit.
     """
     found = [
         None if name is None else _unit_of(f"{path}: results[{i}]", one, name, stated_s)
@@ -107,7 +107,7 @@ def is_sampled(result: Mapping[str, Any]) -> bool:
 
 
 def measured(result: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
-    """The measurement of a name."""
+    """Return the measurement with a name; ``None`` if there is none."""
     return next((measurement for measurement in _measurements(result) if measurement.get("name") == name), None)
 
 
@@ -117,7 +117,7 @@ def _measurements(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _summarises(measurement: Mapping[str, Any] | None, result: Mapping[str, Any]) -> bool:
-    """Whether a value lies among the result's samples, in whatever unit they are."""
+    """Whether a value lies within the range of the result's samples, in any unit."""
     value: Any = None if measurement is None else measurement.get("value")
     runtimes = result["times"]["runtimes"] if is_sampled(result) else None
     own_s = None if measurement is None else seconds_of(measurement.get("unit"))
@@ -130,7 +130,7 @@ def _summarises(measurement: Mapping[str, Any] | None, result: Mapping[str, Any]
 
 
 def _unit_of(where: str, result: Mapping[str, Any], name: str, stated_s: float | None) -> float | None:
-    """The unit of one result's ``times`` by its measurement of the latency, in s; ``None`` where that says nothing."""
+    """Derive the unit of a result's ``times``, in s, from its measurement of the latency; ``None`` if it cannot."""
     measurement, times = measured(result, name), result.get("times")
     own = None if measurement is None else measurement.get("unit")
     if measurement is None or own in (None, ""):

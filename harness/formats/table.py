@@ -1,11 +1,12 @@
 """Read any table with a row for each measurement: CSV (RFC 4180, also with ``;`` or tabs), or Parquet.
 
-A table does not say what its columns are: ``--config-columns`` names the parameters, ``--time-column`` the latency,
-whose unit the column's name or ``--unit`` says, ``--status-column`` what became of an evaluation, if it is there. An
-empty time, NaN, Infinity or a word for a failure fails an evaluation; a status that is no word for success does, too.
+A table does not say what its columns mean. ``--config-columns`` names the parameters, ``--time-column`` the latency
+and ``--status-column`` the outcome of an evaluation, if the table has it. The unit of the latency comes from the
+column's name or from ``--unit``. An evaluation is a failure if its time is empty, NaN, Infinity or a word for a
+failure, or if its status is not a word for success.
 
-Several rows of one configuration are refused unless ``--repeats`` says what they are: most often a column is missing in
-``--config-columns``, and pooling them would make one kernel of several.
+Several rows of one configuration are refused unless ``--repeats`` says what they are: usually a column is missing from
+``--config-columns``, and pooling the rows would turn several kernels into one.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ MAX_ROWS = 2_000_000
 
 @dataclass(frozen=True)
 class Table:
-    """The cells of a table as they are in the file: columns by name, and the place of each row for messages."""
+    """The cells of a table as in the file: columns by name, and the place of each row for messages."""
 
     path: Path
     columns: Mapping[str, Sequence[Any]]
@@ -56,7 +57,7 @@ def read_table(file: ForeignFile, options: ReadOptions) -> list[ForeignRecording
     """Read the recording in a table.
 
     Raises:
-        UserError: naming the option, or the file, the row and the column at fault.
+        UserError: an option does not fit the table, or a cell is damaged; the message names it.
     """
     table = _parquet(file.path) if file.head.startswith(PARQUET) else _csv(file)
     time_column = _checked_options(table, options)
@@ -89,7 +90,7 @@ def _checked_options(table: Table, options: ReadOptions) -> str:
     """Return the column of the latency, after checking that each option names a different column.
 
     Raises:
-        UserError: naming the option at fault.
+        UserError: an option does not fit the table; the message names it.
     """
     names = list(table.columns)
     if not options.config_columns or options.time_column is None:
@@ -102,7 +103,7 @@ def _checked_options(table: Table, options: ReadOptions) -> str:
         if name not in table.columns:
             raise UserError(f"{option} {name}: {table.path} has no such column: expected {expected_name(name, names)}")
         if name in taken:
-            raise UserError(f"{option} {name}: {taken[name]} has it already: expected another column")
+            raise UserError(f"{option} {name}: {taken[name]} already names it: expected another column")
         taken[name] = option
     return options.time_column
 

@@ -1,11 +1,11 @@
-"""Triton's ``<kernel>.autotune.json``: what ``@triton.autotune(cache_results=True)`` keeps of one key in its cache.
+"""Triton's ``<kernel>.autotune.json``, in which ``@triton.autotune(cache_results=True)`` caches the results of one key.
 
-The form is that of ``Autotuner.check_disk_cache`` in ``triton/runtime/autotuner.py`` (Triton 3.7): one object
-with ``key``, the values that the tuning was for (of the arguments that ``key=[…]`` names, then data types), and
-``configs_timings``, a pair for each configuration: ``Config.__dict__`` (``kwargs``, ``num_warps``, ``num_ctas``,
-``num_stages``, ``maxnreg``, ``pre_hook``, ``ir_override``) and what ``do_bench`` returned, in ms: the median, the 20%
-and the 80% quantile. A configuration that ran out of resources, failed a compile-time assertion or failed in ptxas has
-Infinity; the file does not say which. Configurations with a ``pre_hook`` are not in it.
+The form is that of ``Autotuner.check_disk_cache`` in ``triton/runtime/autotuner.py`` (Triton 3.7). A file is one object
+with ``key``, the values for which the kernel was tuned (those of the arguments that ``key=[…]`` names, then data
+types), and ``configs_timings``, a pair for each configuration: ``Config.__dict__`` (``kwargs``, ``num_warps``,
+``num_ctas``, ``num_stages``, ``maxnreg``, ``pre_hook``, ``ir_override``) and the result of ``do_bench`` in ms, which is
+the median, the 20% and the 80% quantile. A configuration that ran out of resources, failed a compile-time assertion or
+failed in ptxas has Infinity; the file does not say which. Configurations with a ``pre_hook`` are not in the file.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ NO_PARAMETERS = frozenset({"kwargs", "pre_hook"})
 
 
 def is_triton(file: ForeignFile) -> bool:
-    """Return whether a file is one of Triton's."""
+    """Return whether Triton's autotuner wrote a file."""
     return file.is_json and "configs_timings" in file.document.content
 
 
@@ -36,7 +36,7 @@ def read_triton(file: ForeignFile, _options: ReadOptions) -> list[ForeignRecordi
     """Read the recording in a file.
 
     Raises:
-        UserError: naming the file, the pair and the field at fault.
+        UserError: the file is damaged; the message names the file, the pair and the field.
     """
     path, content = file.path, file.document.content
     pairs = content.get("configs_timings")

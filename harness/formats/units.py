@@ -1,4 +1,4 @@
-"""Units of time: their names in files and in columns' names, and the text for a range of latencies."""
+"""Units of time: their names in files and in the names of columns, and the text for a range of latencies."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SHORT = {1.0: "s", 1e-3: "ms", 1e-6: "us", 1e-9: "ns", 60.0: "min"}
 CHOICES = ("ns", "us", "ms", "s")
 """Values of ``--unit`` that messages list; any name in :data:`UNITS_S` is accepted."""
 LEAST_S, MOST_S = 1e-7, 3600.0
-"""Plausible kernel times, launch included: latencies outside have another unit."""
+"""The range of plausible kernel times, including the launch: latencies outside have another unit."""
 _WORD = re.compile(r"[^\W\d_]+")
 
 
@@ -32,7 +32,7 @@ def seconds_of(unit: Any) -> float | None:
 def unit_in_name(column: str) -> float | None:
     """Return the unit in a column's name, in s: ``time_us``, ``Latency (ms)``; ``None`` if it has none or two.
 
-    A lone ``s`` counts at the end alone, and ``min`` never does: ``time_min`` is the least of several times.
+    A lone ``s`` counts only at the end, and ``min`` never counts: ``time_min`` is the smallest of several times.
     """
     words = _WORD.findall(column.lower())
     named = {UNITS_S[word] for word in words if word in UNITS_S and word not in ("s", "min")}
@@ -45,9 +45,9 @@ def unit_of_column(path: object, column: str, stated: str | None) -> tuple[float
     """Return the unit of a column of times in s, and a text that says where it comes from.
 
     Args:
-        path: of the file, for messages.
-        column: its name.
-        stated: ``--unit``.
+        path: the file's path, for messages.
+        column: the column's name.
+        stated: the value of ``--unit``.
 
     Raises:
         UserError: the unit is unknown, or the name and ``--unit`` contradict each other.
@@ -77,7 +77,7 @@ def unit_option(stated: str) -> float:
     """
     seconds = seconds_of(stated)
     if seconds is None:
-        raise UserError(f"--unit {stated}: no unit of time: expected one of {', '.join(CHOICES)}")
+        raise UserError(f"--unit {stated}: not a unit of time: expected one of {', '.join(CHOICES)}")
     return seconds
 
 

@@ -1,8 +1,8 @@
-"""The values of a T1 parameter: Python text in the wild, read without running it.
+"""Read the values of a T1 parameter, which may be Python text, without running it.
 
 BAT and its descendants write ``[1, 2, 4] + list(range(32, 1024+1, 32))`` or ``[2**i for i in range(0, 6)]`` where the
-T1 schema asks for a string, and Kernel Tuner hands it to ``eval``. Here its syntax tree is read; numbers are computed
-by our own expression language.
+T1 schema asks for a string, and Kernel Tuner passes it to ``eval``. This module reads the syntax tree instead, and
+computes numbers with our own expression language.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ MAX_TEXT = 1 << 20
 
 
 def value_list(given: Any) -> list[Any]:
-    """The list that ``given`` stands for: itself, or the text of one.
+    """Return the list that ``given`` is, or that it describes as text.
 
     Raises:
-        ValueError: saying what was expected; the text is not repeated.
+        ValueError: it is neither; the message says what was expected and does not repeat the text.
     """
     values = _parsed(given) if isinstance(given, str) else given
     if not isinstance(values, list) or not 0 < len(values) <= MAX_VALUES:
@@ -73,7 +73,7 @@ def _element(node: ast.expr) -> Any:
 
 
 def _number(node: ast.expr, columns: dict[str, Array], rows: int) -> list[Any]:
-    """An expression over a column of values, as numbers."""
+    """Evaluate an expression over columns of values."""
     expression = Expression(ast.unparse(node))
     if not expression.names <= columns.keys():
         raise ValueError(f"name {min(expression.names - columns.keys())!r} is unknown")

@@ -1,4 +1,4 @@
-"""Values of foreign files: checked, brought to our units, and shown in messages."""
+"""Check the values of foreign files, convert them to our units, and show them in messages."""
 
 from __future__ import annotations
 
@@ -14,41 +14,41 @@ from search_spaces.parameter import MAX_MAGNITUDE
 MS_PER_S = 1e3
 MAX_SHOWN = 80
 ERROR_VALUE = 1e20
-"""Kernel Tuner's numbers for "it failed" in files without a word for it: this one, later the largest float."""
+"""Kernel Tuner's number for a failure in files without a word for it; later versions use the largest float."""
 
 LEAST_MS = 1e-30
-"""Samples are stored as 32-bit floats, in which less is nothing."""
+"""The smallest sample: samples are stored as 32-bit floats, in which smaller numbers become 0."""
 
 
 FAR = 30.0
-"""Two readings of one latency that are further apart than this have different units: those differ by 60 or more."""
+"""Two readings of one latency that differ by a larger factor have different units: units differ by 60 or more."""
 _brief = Repr()
 _brief.maxlevel, _brief.maxlist, _brief.maxdict, _brief.maxstring = 4, 20, 20, 200
 
 
 def shown(value: Any) -> str:
-    """A value for a message: one line, not too long, however large or deep it is."""
+    """Show a value in a message: in one line that is not too long, however large or deep the value is."""
     return one_line(_brief.repr(value) if isinstance(value, dict | list) else repr(value), MAX_SHOWN)
 
 
 def text_of(value: Any, limit: int = 200) -> str:
-    """Free text that any file can hold."""
+    """Turn a value into text of limited length that any file can store."""
     text = _brief.repr(value) if isinstance(value, dict | list) else str(value if value is not None else "")
     return one_line(text.encode("utf-8", "replace").decode(), limit)
 
 
 def is_number(value: Any) -> bool:
-    """Whether a JSON value is a finite number, not a boolean."""
+    """Whether a JSON value is a finite number and not a boolean."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
     return abs(value) < MAX_MAGNITUDE if isinstance(value, int) else isfinite(value)
 
 
 def check_value(where: str, value: Any) -> None:
-    """Refuse what no parameter can take.
+    """Refuse a value that no parameter can take.
 
     Raises:
-        UserError: ``value`` is no number, boolean, null, printable string or list of whole numbers.
+        UserError: ``value`` is not a number, boolean, null, printable string or list of whole numbers.
     """
     fine = (
         isinstance(value, bool | None)
@@ -67,22 +67,22 @@ def _encodable(text: str) -> bool:
 
 
 def is_failure(value: Any) -> bool:
-    """Whether what stands for a latency says that there is none: null, NaN, Infinity, Kernel Tuner's huge numbers."""
+    """Whether the value of a latency means that there is none: null, NaN, Infinity or Kernel Tuner's huge numbers."""
     if value is None:
         return True
     return isinstance(value, int | float) and not isinstance(value, bool) and (isnan(value) or value >= ERROR_VALUE)
 
 
 def apart(one: float, several: Sequence[float]) -> bool:
-    """Whether a latency cannot be a summary of these samples in the same unit: it lies far outside their range."""
+    """Whether a latency is so far outside the range of the samples that it cannot summarise them in the same unit."""
     return not min(several) / FAR < one < max(several) * FAR
 
 
 def samples_of(where: str, given: Any, ms_per_unit: float = 1.0) -> tuple[float, ...]:
-    """Latency samples in ms.
+    """Return latency samples in ms.
 
     Raises:
-        UserError: not a list of positive numbers.
+        UserError: ``given`` is not a list of positive numbers.
     """
     values = given if isinstance(given, list) else [given]
     for i, value in enumerate(values):
@@ -95,13 +95,13 @@ def samples_of(where: str, given: Any, ms_per_unit: float = 1.0) -> tuple[float,
 
 
 def summary_failure(where: str, given: Any) -> str:
-    """What a latency beside samples says of a failure: ``is inf``; empty for a number and for null, which says nothing.
+    """Return the failure that a latency beside samples means, such as ``is inf``; empty for a number or null.
 
     Args:
-        given: as in the file, a number or a list of them.
+        given: a number or a list of numbers, as in the file.
 
     Raises:
-        UserError: neither a latency nor a failure: a boolean, text, 0 or less.
+        UserError: ``given`` is neither a latency nor a failure, such as a boolean, text, 0 or less.
     """
     values = given if isinstance(given, list) else [given]
     if all(map(is_failure, values)):
@@ -112,17 +112,17 @@ def summary_failure(where: str, given: Any) -> str:
 
 
 def as_json(value: Any) -> str:
-    """A value for a message, in JSON's words for null, true and false."""
+    """Show a value in a message, with JSON's null, true and false."""
     if value is None:
         return "null"
     return str(value).lower() if isinstance(value, bool) else shown(value)
 
 
 def cost_of(where: str, given: Any, s_per_unit: float = 1 / MS_PER_S) -> float:
-    """A cost in s; what is missing costs nothing.
+    """Return a cost in s; a missing cost is 0.
 
     Raises:
-        UserError: not a number, or below 0.
+        UserError: ``given`` is not a number, or is below 0.
     """
     if given is None:
         return 0.0

@@ -1,7 +1,7 @@
 """Recognise files of winners: the best configuration for each problem, without the others.
 
-They are common, and no landscape: with one configuration there is nothing to search, and with one for each of several
-problems the problem would be taken for a parameter.
+Such files are common, but they are not landscapes: with one configuration there is nothing to search, and with one for
+each of several problems the problem would be taken for a parameter.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ TUNED = frozenset({"num_warps", "num_stages", "BLOCK_SIZE_M", "BLOCK_M", "XBLOCK
 def winners_fault(content: Mapping[str, Any]) -> str:
     """Return a message about a JSON object that holds only winners; empty for any other object.
 
-    Known are vLLM's and SGLang's ``configs/*.json`` (a configuration by batch size), TorchInductor's ``.best_config``
-    (one configuration with ``time_taken_ms`` or how it was found), and a saved ``helion.Config``.
+    The function knows vLLM's and SGLang's ``configs/*.json`` (a configuration for each batch size), TorchInductor's
+    ``.best_config`` (one configuration with ``time_taken_ms`` or how it was found), and a saved ``helion.Config``.
     """
     if _is_configuration(content):
         return "only one configuration, the winner"

@@ -157,7 +157,7 @@ def test_what_is_there_and_differs_is_nobodys_to_replace(nearopt: Nearopt, archi
     ) and f"here/{CARD} differs from the archive's file; nothing was fetched: expected" in err
     assert contents(tmp_path / "here") == {CARD: b"my notes"}
     code, _, err = nearopt("fetch", archive, "-o", tmp_path / "here" / CARD)
-    assert code == 2 and "exists and is no folder" in err
+    assert code == 2 and "exists and is not a folder" in err
 
 
 def test_ctrl_c_leaves_whole_files_and_says_how_far(
@@ -205,7 +205,7 @@ def test_a_full_disk_is_one_line_and_no_half_file(
         (f"{'0' * 64}  a\x1b[2J", "expected a path inside the archive"),
         (f"{'0' * 64}  a\n{'1' * 64}  a", "line 2: 'a' is listed twice"),
         ("", "lists no file: expected an archive"),
-        ("\udcff", "is no text"),
+        ("\udcff", "is not text"),
     ],
 )
 def test_a_list_that_is_wrong_is_refused_before_anything_is_written(tmp_path: Path, line: str, words: str) -> None:
@@ -221,7 +221,7 @@ def test_what_is_no_archive_is_one_line(server: Server, tmp_path: Path) -> None:
     for source, words in (
         (
             server.url,
-            f"no archive here ({CHECKSUMS}: HTTP 404 Not Found): expected what `nearopt landscapes archive`",
+            f"no archive here ({CHECKSUMS}: HTTP 404 Not Found): expected the output of `nearopt",
         ),
         (str(tmp_path), f"no archive here ({CHECKSUMS}: no such file)"),
         ("http://127.0.0.1:9/x", "SHA256SUMS cannot be read (Connection refused): expected an archive"),

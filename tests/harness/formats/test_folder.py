@@ -51,7 +51,7 @@ def test_one_command_imports_all_of_it_once(nearopt: Nearopt, tmp_path: Path) ->
     assert (code, err) == (0, ""), err
     assert sorted(path.name for path in Path("made").iterdir()) == ["k__a100.parquet", "k__b200.parquet"]
     assert read_landscape(Path("made/k__a100.parquet")).metadata["coverage"]["drawn"] == "all 4 of k.json"
-    assert f"A100_T4.json: the recording that {tmp_path / 'hub/k/A100.json.gz'} holds, counted once" in out
+    assert f"A100_T4.json: the same recording as in {tmp_path / 'hub/k/A100.json.gz'}, counted once" in out
     last = out.splitlines()[-1]
     assert last == (
         "2 landscapes from 3 recordings (1 counted once), 8 configurations; 1 T1 descriptions, 1 other files, 0 failed"
@@ -90,7 +90,7 @@ def test_hundreds(nearopt: Nearopt, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("empty", "-o", "made"), "empty: no recording here"),
+        (("empty", "-o", "made"), "empty: there is no recording here"),
         (("hub", "-o", "made.parquet"), "expected a folder"),
         (("none.json", "-o", "made"), "cannot be read"),
         (("hub", "-o", "made", "--space", "hub/k/B200.json"), "ConfigurationSpace: expected"),

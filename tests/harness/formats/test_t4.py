@@ -202,7 +202,7 @@ def test_of_several_durations_an_objective_chooses(tmp_path: Path) -> None:
     assert latencies(imported(tmp_path, document)) == [3.0, 1.5, 2.0]
     document = json.loads(json.dumps(document).replace('["TotalDuration"]', '["energy"]'))
     with pytest.raises(
-        UserError, match="'TotalDuration', 'Overhead' measured in a unit of time: expected it as an objective"
+        UserError, match="'TotalDuration', 'Overhead' measured in a unit of time: expected one of them as an objective"
     ):
         imported(tmp_path, document)
 
@@ -260,7 +260,9 @@ def test_a_compile_time_is_no_latency(tmp_path: Path) -> None:
     assert latencies(imported(tmp_path, document | {"metadata": {"timeunit": "us"}})) == [3.0, 1.5, 2.0]
     for result in document["results"]:
         result["times"].pop("runtimes")
-    with pytest.raises(UserError, match="'Compilation' measured in a unit of time: expected it as an objective"):
+    with pytest.raises(
+        UserError, match="'Compilation' measured in a unit of time: expected one of them as an objective"
+    ):
         imported(tmp_path, document)
     rates = json.loads(json.dumps(document).replace("rate of my own", "GFLOP/s"))
     assert sorted(latencies(imported(tmp_path, rates))) == [0.0015, 0.002, 0.003]  # 1 / rate, in a unit of its own

@@ -73,7 +73,7 @@ REFUSED = {
     'a,time_us\n1,"3\n': (options(), "unexpected end of data: expected CSV"),
     "alpha,time_us\n1,3\n": (options("alhpa"), "--config-columns alhpa: .* has no such column: expected alpha"),
     "a,t_us\n1,3\n": (options(time="t_ms"), "--time-column t_ms: .* has no such column: expected t_us"),
-    "a,time_us\n2,3\n": (options("a,time_us"), "--time-column time_us: --config-columns has it already"),
+    "a,time_us\n2,3\n": (options("a,time_us"), "--time-column time_us: --config-columns already names it"),
     "a,time_us\n3,3\n": (options("", None), "a table: expected --config-columns with some of its columns: a, time_us"),
     "a,time_us\n4,3\n": (options("a", None), "a table: expected --time-column with one of its columns: a, time_us"),
     "a,time_us\n5,3\n": (options(), "mine.csv: only one configuration, the winner"),
