@@ -42,7 +42,8 @@ def test_the_answer_is_that_of_the_test_kernels() -> None:
         if (cell["baseline"], cell["axis"], cell["stratum"]) == ("exact_random", "evaluations", "useful"):
             cell["speedup"] = 3.21 if cell["target"] == 0.05 and cell["question"] == "these tasks" else 99.0
     told = readme.answer(verdict, tasks)
-    assert "On 2 H100 kernels" in told and "3.2 times as fast as random search over configurations" in told and "99" not in told
+    assert "On 2 H100 kernels" in told and "99" not in told
+    assert "3.2 times as fast as random search over configurations" in told
     chosen = {"lfbo": ["top_k-1__h100", "top_k-2__h100", "conv2d-1__h100"], "random": ["top_k-1__h100"]}
     (said,) = readme.leakage({"chosen_on": chosen, "registered": ["lfbo"]})
     assert said.startswith("The defaults of lfbo were chosen on 3 tasks of this study (2 of top_k, 1 of conv2d)")
