@@ -258,3 +258,11 @@ def test_what_is_no_number_is_refused_in_a_line() -> None:
     for field, given in (("shifts", {"feature": "far"}), ("priors", {"noise": "ab"}), ("priors", {"noise": [0, None]})):
         with pytest.raises(UserError, match=f"{field}."):
             CovarianceSettings(**{field: given})
+
+
+def test_what_is_truncated_is_forgotten() -> None:
+    (x, _), hyper = observations(6), hyperparameters()
+    posterior = Posterior(x, BLOCKS, hyper)
+    posterior.truncate(4)
+    np.testing.assert_array_equal(posterior.x, x[:4])
+    np.testing.assert_allclose(posterior.factor, Posterior(x[:4], BLOCKS, hyper).factor)

@@ -202,3 +202,9 @@ def test_the_ends_of_a_range_are_in_it(accepted: dict[str, Any]) -> None:
 def test_what_lies_just_outside_is_not(refused: dict[str, Any]) -> None:
     with pytest.raises(UserError, match=next(iter(refused))):
         ConditionalGP(spaces.single(), np.random.SeedSequence(0), Budget(), **refused)
+
+
+def test_length_scales_of_the_product_lie_higher_the_more_blocks_there_are() -> None:
+    priors = Priors()
+    means, _ = priors.moments(4, additive=False)
+    np.testing.assert_allclose(means[:4], priors.lengthscale[0] + 0.5 * np.log(4))
