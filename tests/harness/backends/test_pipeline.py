@@ -112,6 +112,7 @@ def test_the_clock_is_that_of_the_exact_baseline(workers: int) -> None:
 OPTIONS = SessionOptions(compile_workers=3, compile_timeout_s=60, run_timeout_s=60)
 
 
+@pytest.mark.slow
 def test_real_processes_overlap_and_lose_nothing(tmp_path: Path) -> None:
     searched = space(8, ("compile_error", "compile_exit", "run_error"))
     backend = LiveBackend("fake", FakeKernel(str(tmp_path)), searched, FAKE, OPTIONS, work=fake_work(tmp_path))

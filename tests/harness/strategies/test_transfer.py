@@ -69,6 +69,7 @@ class TestGuidedTPE(StrategyContract):
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 class TestGuidedGP(StrategyContract):
     asks = 14
 
