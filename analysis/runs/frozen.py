@@ -14,7 +14,7 @@ from typing import Any
 
 from analysis.errors import AnalysisError
 from analysis.runs.names import name_fault
-from analysis.runs.yaml_mapping import read_mapping, shown
+from analysis.runs.yaml_mapping import read_record, shown
 
 NAME = "optima.yaml"
 VERSION = 1
@@ -45,16 +45,7 @@ def read(path: Path) -> Frozen:
     Raises:
         AnalysisError: it cannot be read, or a key is unknown, missing or wrong; one line says which.
     """
-    _, document = read_mapping(path, _KEYS, "the optima of a study's tasks")
-    for key in (*document, *_KEYS):
-        if key not in _KEYS:
-            raise AnalysisError(f"{path}: {str(key)[:60]!r}: unknown field: expected {', '.join(_KEYS)}")
-        if key not in document:
-            raise AnalysisError(f"{path}: {key} is missing: expected {', '.join(_KEYS)}")
-    if type(document["version"]) is not int or document["version"] != VERSION:
-        raise AnalysisError(f"{path}: version={shown(document['version'])}: expected {VERSION}")
-    if not isinstance(document["source"], str) or not document["source"].strip():
-        raise AnalysisError(f"{path}: source={shown(document['source'])}: expected a text that is not empty")
+    document = read_record(path, _KEYS, "the optima of a study's tasks", VERSION)
     tasks = _mapping(path, "found_ms", document["found_ms"], "tasks")
     return {task: _found(path, f"found_ms.{task}", found) for task, found in tasks.items()}
 

@@ -35,6 +35,29 @@ def read_mapping(path: Path, keys: Sequence[str], what: str) -> tuple[bytes, dic
     return data, document
 
 
+def read_record(path: Path, keys: Sequence[str], what: str, version: int) -> dict[str, Any]:
+    """Read a mapping that has all of ``keys`` and no other, among them ``version`` and a text ``source``.
+
+    Args:
+        what: what the file is, for the message.
+        version: the only version that is read.
+
+    Raises:
+        AnalysisError: as :func:`read_mapping`, or a key is unknown, missing or wrong; the message says which.
+    """
+    _, document = read_mapping(path, keys, what)
+    for key in (*document, *keys):
+        if key not in keys:
+            raise AnalysisError(f"{path}: {str(key)[:60]!r}: unknown field: expected {', '.join(keys)}")
+        if key not in document:
+            raise AnalysisError(f"{path}: {key} is missing: expected {', '.join(keys)}")
+    if type(document["version"]) is not int or document["version"] != version:
+        raise AnalysisError(f"{path}: version={shown(document['version'])}: expected {version}")
+    if not isinstance(document["source"], str) or not document["source"].strip():
+        raise AnalysisError(f"{path}: source={shown(document['source'])}: expected a non-empty text")
+    return document
+
+
 def shown(value: object) -> str:
     """A value for a message, with at most 60 characters."""
     text = "nothing" if value is None else repr(value)

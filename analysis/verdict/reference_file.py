@@ -14,7 +14,7 @@ from pathlib import Path
 from analysis.errors import AnalysisError
 from analysis.media import printable
 from analysis.reference import REFERENCE_ERROR
-from analysis.runs.yaml_mapping import read_mapping
+from analysis.runs.yaml_mapping import read_record
 from analysis.verdict.hypothesis_parts import read_reference_error
 
 NAME = REFERENCE_ERROR
@@ -54,16 +54,6 @@ def read(path: Path) -> StatedError:
     Raises:
         AnalysisError: it cannot be read, or a key is unknown, missing or wrong; the message says which.
     """
-    _, document = read_mapping(path, _KEYS, "the error of a study's recorded latencies")
-    for key in (*document, *_KEYS):
-        if key not in _KEYS:
-            raise AnalysisError(f"{path}: {str(key)[:60]!r}: unknown field: expected {', '.join(_KEYS)}")
-        if key not in document:
-            raise AnalysisError(f"{path}: {key} is missing: expected {', '.join(_KEYS)}")
-    if type(document["version"]) is not int or document["version"] != VERSION:
-        raise AnalysisError(f"{path}: version={document['version']!r:.60}: expected {VERSION}")
-    source = document["source"]
-    if not isinstance(source, str) or not source.strip():
-        raise AnalysisError(f"{path}: source={source!r:.60}: expected a non-empty text")
+    document = read_record(path, _KEYS, "the error of a study's recorded latencies", VERSION)
     relative = read_reference_error(path, document["relative_error"], "relative_error")
-    return StatedError(path, relative, printable(" ".join(source.split())))
+    return StatedError(path, relative, printable(" ".join(document["source"].split())))

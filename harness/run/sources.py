@@ -57,8 +57,8 @@ class Sources:
         lines += [f"{name} is ignored: it is the task itself" for name in self.itself]
         trusted = coherent(self.data)
         lines += [
-            f"{data.facts.task} is not trusted: its latencies do not follow from its parameters "
-            f"(rank correlation of neighbours {data.coherence:.2f})"
+            f"{data.facts.task}: its latencies do not follow from its parameters (rank correlation of neighbours "
+            f"{data.coherence:.2f}), so strategies that check their sources ignore it"
             for data in self.data
             if data not in trusted
         ]

@@ -5,6 +5,8 @@ latency of one configuration: a source's are divided by its best, the task's by 
 be the source's best: ``transfer_tpe`` is this strategy after ``warm``. The best of a source and evenly spaced quantiles
 are used.
 
+A source whose latencies do not follow from its own parameters is ignored (:func:`~harness.strategies.source.coherent`).
+
 * **Failures** of a source count as infinite latencies, in proportion.
 * **Batches, conditions, constraints**: as ``optuna_tpe``.
 """
@@ -22,7 +24,7 @@ from harness.strategies.common.checks import check
 from harness.strategies.common.quiet import quiet
 from harness.strategies.common.tries import check_sources
 from harness.strategies.optuna_tpe import OptunaTPE
-from harness.strategies.source import SourceData
+from harness.strategies.source import SourceData, coherent
 from search_spaces.space import SearchSpace
 
 
@@ -68,7 +70,7 @@ class GuidedTPE(OptunaTPE):
         )
         self._log_latency = True
         with quiet():
-            for source in sources:
+            for source in coherent(sources):
                 for configuration, slowdown in quantiles(source, pseudo):
                     nothing = optuna.trial.create_trial(value=0.0)
                     self._study.add_trial(self._evaluated(configuration, float(np.log(slowdown)), nothing))

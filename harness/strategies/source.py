@@ -17,7 +17,7 @@ __all__ = ["SourceData", "TaskFacts", "all_ranked", "apart", "coherent"]
 FEWEST_FOR_COHERENCE = 200
 """Configurations of a source below which its coherence says too little to distrust it."""
 COHERENT = 0.25
-"""Least coherence of a source that is trusted: recorded siblings have 0.82 to 0.97, shuffled ones at most 0.15."""
+"""Least coherence of a source that is followed; ``python -m experiments.transfer.coherence`` has that of recordings."""
 _QUERIES = 300
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments.transfer import figures, matrix, misleading, study, table
+from experiments.transfer import coherence, figures, matrix, misleading, study, table
 from experiments.transfer.replays import MOMENTS, Way, outcomes
 from harness.config.compose import Composer
 from harness.landscapes.facts import read_facts
@@ -152,3 +152,17 @@ def test_figures_show_each_kernel_and_each_pair(tmp_path: Path) -> None:
     )
     cells = np.asarray(figures.matrix(pairs).axes[0].images[0].get_array().filled(np.nan))  # type: ignore[union-attr]
     np.testing.assert_array_equal(cells, [[np.nan, 1.25], [np.nan, np.nan]])
+
+
+def test_coherence_counts_what_falls_on_the_wrong_side() -> None:
+    told = coherence.Group("new", 2, 1, (0.9, 0.2), (0.3, -0.1, 0.0)).told()
+    assert told == (
+        "new, 2 tasks (1 more are too small to be judged): siblings 0.20 to 0.90, 1 of 2 not followed; "
+        "shuffled -0.10 to 0.30, 1 of 3 followed"
+    )
+
+
+@pytest.mark.slow
+def test_the_page_has_the_coherence_of_recordings(capsys: pytest.CaptureFixture[str]) -> None:
+    assert coherence.main() == 0
+    assert f"$ python -m experiments.transfer.coherence\n{capsys.readouterr().out}```" in PAGE

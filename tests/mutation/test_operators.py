@@ -8,6 +8,7 @@ from pathlib import Path
 from tests.mutation.__main__ import sampled
 from tests.mutation.areas import AREAS
 from tests.mutation.operators import mutants_of, mutated
+from tests.mutation.table import counts, outcomes, table
 
 SOURCE = '''
 """Module 1."""
@@ -65,3 +66,13 @@ def test_the_sample_of_an_area_is_the_same_each_time_and_of_the_whole_area() -> 
     assert [m.name for m in first] == [m.name for m in again]
     assert len({m.name for m in first}) == len(first) > 1000
     assert len({m.file for m in first[:100]}) > 10
+
+
+def test_the_page_has_the_table_of_the_committed_outcomes() -> None:
+    page = Path(__file__).with_name("README.md").read_text(encoding="utf-8")
+    assert "\n".join(table()) in page
+    tried, killed, survived, equivalent, answered, left = counts(outcomes())
+    opening = " ".join(page.partition("## How")[0].split())
+    assert f"of {tried} mutants the tests killed {killed}" in opening
+    assert f"Of the {survived} survivors {equivalent} are equivalent to the code, {answered} are answered" in opening
+    assert f"and {left} are open" in opening

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -32,10 +33,10 @@ def test_the_commonest_reason_is_counted_over_all_runs_whose_files_are_there(tmp
         run(tmp_path / "4", ["run_timeout"], None),
         run(tmp_path / "5", ["ok"], [""]),
     ]
-    study = SimpleNamespace(runs=pd.DataFrame({"task": ["a", "a", "a", "b", "c", "fine"], "path": paths}))
-    best = SimpleNamespace(t_star_ms=dict.fromkeys("abcd", float("inf")) | {"fine": 1.0})
+    study: Any = SimpleNamespace(runs=pd.DataFrame({"task": ["a", "a", "a", "b", "c", "fine"], "path": paths}))
+    best: Any = SimpleNamespace(t_star_ms=dict.fromkeys("abcd", float("inf")) | {"fine": 1.0})
     said = "no configuration of this task succeeded"
-    assert none_succeeded(study, best) == {  # type: ignore[arg-type]
+    assert none_succeeded(study, best) == {
         "a": f"{said} (in 4 evaluations; most often, 2 times: wrong_result: off by 3)",
         "b": f"{said} (in 3 evaluations; most often, 3 times: compile_error: {'x' * 160})",
         "c": f"{said} (in 1 evaluations; most often, 1 times: run_timeout)",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
@@ -19,10 +20,10 @@ from harness.run.source_files import observed
 BLOCK, MODE = IntDistribution(16, 256), CategoricalDistribution(("a", "b"))
 
 
-def storage(tmp_path: Path, **study: object) -> Path:
+def storage(tmp_path: Path, **study: Any) -> Path:
     """A file with one study: three trials that count and two that do not."""
     path = tmp_path / "mine.db"
-    made = optuna.create_study(storage=f"sqlite:///{path}", study_name="softmax-64", **study)  # type: ignore[arg-type]
+    made = optuna.create_study(storage=f"sqlite:///{path}", study_name="softmax-64", **study)
     for block, value, state in (
         (16, 0.5, TrialState.COMPLETE), (32, None, TrialState.FAIL), (64, None, TrialState.PRUNED),
         (128, float("inf"), TrialState.COMPLETE), (256, None, TrialState.RUNNING),

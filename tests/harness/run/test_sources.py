@@ -88,8 +88,8 @@ def test_a_landscape_is_seen_whole_and_is_on_record(tmp_path: Path) -> None:
     assert environment["source"]["accounts"][0]["configurations"] == len(seen)
     assert result.learned_from == (
         f"source toy-16x16-bf16__toy: {len(seen)} configurations of {len(seen)} evaluations, "
-        "toy-16x16-bf16 is not trusted: its latencies do not follow from its parameters "
-        f"(rank correlation of neighbours {seen.coherence:.2f})"
+        "toy-16x16-bf16: its latencies do not follow from its parameters (rank correlation of neighbours "
+        f"{seen.coherence:.2f}), so strategies that check their sources ignore it"
     ), "the toy's latencies are drawn at random"
     assert run(tmp_path, *LEARNS, f"source={source(tmp_path)}").ended == "skipped"
 

@@ -14,7 +14,7 @@ from harness.strategies.portfolio import Portfolio
 from harness.strategies.source import COHERENT, FEWEST_FOR_COHERENCE, SourceData, coherent
 from harness.strategies.warm import Warm
 from harness.testing import drive, smooth_latency
-from harness.testing.driver import trace
+from harness.testing.driver import Outcome, trace
 from search_spaces.parameter import Integer
 from search_spaces.space import SearchSpace
 from tests.harness.strategies.sourced import reversed_latency, source_of
@@ -36,8 +36,8 @@ def shuffled(source: SourceData, seed: int = 0) -> SourceData:
 
 
 @pytest.mark.parametrize("outcome", [smooth_latency, reversed_latency])
-def test_a_source_is_trusted_whether_or_not_it_is_right_about_the_task(outcome: object) -> None:
-    source = source_of(grid(), 2_000, outcome)  # type: ignore[arg-type]
+def test_a_source_is_trusted_whether_or_not_it_is_right_about_the_task(outcome: Outcome) -> None:
+    source = source_of(grid(), 2_000, outcome)
     assert len(source) >= FEWEST_FOR_COHERENCE and source.coherence > 0.8 and coherent([source]) == [source]
 
 
