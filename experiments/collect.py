@@ -115,6 +115,8 @@ def main() -> None:
     parser.add_argument("--strategies", help="a,b,…: only the runs with these labels; default: all")
     arguments = parser.parse_args()
     for path in arguments.results:
+        if not path.is_dir():
+            parser.error(f"{path}: no such folder: expected a folder of runs")
         _, unfinished = find_run_directories(path)
         if unfinished:
             parser.error(f"{path}: {len(unfinished)} unfinished runs: expected the whole study")

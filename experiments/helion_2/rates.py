@@ -124,13 +124,19 @@ def main() -> None:
     parser.add_argument("target", type=Path)
     parser.add_argument("--results", type=Path, help="for slim: the live runs that were re-timed")
     given = parser.parse_args()
+    drawn = sorted(given.source.glob("*.parquet"))
+    if given.command != "freeze" and not drawn:
+        parser.error(f"{given.source}: no *.parquet: expected a folder of drawn landscapes")
     given.target.mkdir(parents=True, exist_ok=True)
     if given.command == "freeze":
-        text = yaml.safe_dump(freeze(given.source), sort_keys=False)
+        try:
+            text = yaml.safe_dump(freeze(given.source), sort_keys=False)
+        except (OSError, ValueError) as error:
+            parser.error(str(error))
         (given.target / NAME).write_text(text, encoding="utf-8")
         return
     short = {task: name for name, task in TASKS.items()}
-    for path in sorted(given.source.glob("*.parquet")):
+    for path in drawn:
         landscape, table = read_landscape(path), keyed_table(path)
         near = near_rows(table)
         if given.command == "near":

@@ -36,6 +36,10 @@ def main(arguments: list[str]) -> None:
         for area in chosen:
             write_map(area, options.tests or area.test_files(), options.folder / f"{area.name}.json")
         return
+    for area in chosen:
+        covering = options.folder / f"{area.name}.json"
+        if not covering.is_file():
+            sys.exit(f"{covering}: no such file: expected python -m tests.mutation map {area.name} first")
     trials = [Trials(area, options.folder, options.seconds) for area in chosen]
     again = options.command == "again"
     todo = in_turn([[(of, m) for m in of.todo(options.number, again)] for of in trials])
