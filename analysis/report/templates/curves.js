@@ -36,7 +36,7 @@ const ticks = (low, high) => {
 };
 
 const drawCurves = (page, data, place) => {
-  const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [320, 200, 30, 6, 8, 34];
+  const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [320, 200, 30, 14, 8, 34];
   const FEW = 6; // panels that are seen at once
   const SVG = "http://www.w3.org/2000/svg";
   const add = (parent, name, attributes = {}, text = "") => {
