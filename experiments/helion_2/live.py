@@ -31,8 +31,8 @@ from experiments.helion_2.sitting import TASKS
 PLAN = Path(__file__).with_name("live") / "plan.csv"
 PACKED = "live.tar.gz"
 SEEDS = range(5000, 5015)
-REFERENCE_SEEDS = range(900, 904)
-BUDGET, REFERENCE_BUDGET, NEAR_BUDGET, WORKERS = 300, 600, 200, 6
+REFERENCE_SEEDS = range(900, 902)
+BUDGET, REFERENCE_BUDGET, NEAR_BUDGET, WORKERS = 300, 400, 200, 6
 BATCH, ASYNC = f"workers={WORKERS} schedule=batch", f"workers={WORKERS} schedule=async"
 VERSION = "1.5.1"
 """Of Helion."""

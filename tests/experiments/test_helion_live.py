@@ -20,8 +20,10 @@ from analysis.verdict.hypothesis_file import read_hypothesis
 from experiments.helion_2.live import (
     BUDGET,
     DRAIN_S,
+    NEAR_BUDGET,
     PACK_S,
     PLAN,
+    REFERENCE_BUDGET,
     SEEDS,
     TASKS,
     WAVES,
@@ -102,7 +104,7 @@ def test_sittings_add_up_in_the_plan_s_order(tmp_path: Path, monkeypatch: pytest
 
 
 def run_budget(words: list[str]) -> int:
-    return 200 if "strategy.label=drawn" in words else 600
+    return NEAR_BUDGET if "strategy.label=drawn" in words else REFERENCE_BUDGET
 
 
 @pytest.mark.slow
