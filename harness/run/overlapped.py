@@ -142,7 +142,8 @@ def run_overlapped(
                 told.tell(completed, *pending.pop(completed.ticket), asks)
             elif in_hand is None and asks.wanted(pipeline.now_s) and pipeline.time_to_ask(ahead):
                 in_hand = asks.next(pipeline)
-            elif in_hand is not None or pending:
+            elif in_hand is not None or pending or asks.wanted(pipeline.now_s):
+                # With nothing pending, every worker is being replaced: all their compiles hung or crashed.
                 pipeline.wait(for_worker=in_hand is not None or asks.wanted(pipeline.now_s))
             else:
                 return "exhausted" if asks.dry else "budget"

@@ -12,7 +12,7 @@ import pytest
 from harness.backends.live import LiveBackend
 from harness.backends.pipeline import TraceDiverged
 from harness.backends.replay import ReplayBackend
-from harness.evaluation import Configuration, Evaluation
+from harness.evaluation import Configuration, Evaluation, Status
 from harness.landscapes.landscape import read_landscape
 from harness.measure.work import SessionOptions
 from harness.run.overlapped import run_overlapped
@@ -202,3 +202,16 @@ def test_a_live_run_is_resumed_without_measuring_again(tmp_path: Path) -> None:
     assert lines_of(tmp_path / "b", "compiled") == 8
     assert all(e.clock_start_s >= log[11].clock_end_s for e in again[12:])
     assert len({SPACE.key(e.configuration) for e in again}) == 20
+
+
+def test_a_live_run_goes_on_when_every_worker_was_lost_at_once(tmp_path: Path) -> None:
+    every = space(4, ("compile_hang",))
+    hangs = every.restricted(every.encode_many([c for c in every.enumerate() if c["fault"] == "compile_hang"]))
+    options = SessionOptions(compile_workers=1, compile_timeout_s=0.2, run_timeout_s=5.0)
+    backend = LiveBackend("fake", FakeKernel(str(tmp_path)), hangs, FAKE, options, work=fake_work(tmp_path))
+    try:
+        ended, log = looped(RandomSearch(hangs, np.random.SeedSequence(0), Budget(3)), backend, Budget(3), workers=1)
+    finally:
+        backend.close()
+    assert (ended, len(log)) == ("budget", 3)
+    assert {evaluation.status for evaluation in log} == {Status.COMPILE_TIMEOUT}
