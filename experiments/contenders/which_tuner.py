@@ -166,7 +166,7 @@ def page() -> str:
     study, test = (of_study(json.loads((of / "verdict.json").read_text(encoding="utf-8"))) for of in (STUDY, TEST))
     speedups = pd.read_csv(EXPERIMENTS / "contenders/speedups.csv")
     rule = markdown_table(
-        ["your case", "strategy", "set also", "why"],
+        ["your case", "strategy", "also set", "why"],
         [[case.words, case.choice.strategy, case.options, case.choice.reason] for case in cases()],
     )
     spaces = markdown_table(
@@ -194,48 +194,48 @@ search a strategy comes within 5% of the optimum.
 start=default evaluates the configuration that a kernel declares first. `nearopt tune` does so wherever one is declared,
 and uses up to 16 compile workers.
 
-**Expect less of a kernel that is not in these tables.** The defaults of conditional_gp were chosen, with other seeds,
-on the recordings of attention, matmul and softmax that most of these numbers come from. On ten kernels that chose
-nothing ([claim_2](../claim_2/README.md)) it is {test["conditional_gp", "evaluations"]:.2g} times as fast as uniform
-random search.
+**Expect smaller speedups on kernels that are not in these tables.** The defaults of conditional_gp were chosen, with
+other seeds, on the recordings of attention, matmul and softmax that most of these numbers come from. On ten kernels
+that were not used for this choice ([claim_2](../claim_2/README.md)) it is
+{test["conditional_gp", "evaluations"]:.2g} times as fast as uniform random search.
 
 ## The space
 Spaces that can be listed, in evaluations, 120 at most ([how](README.md)). *By parameter*: random search that draws each
-active parameter uniformly. Where that needs fewer than {HARD:.0f} evaluations, there is little to gain. ≤: a bound, for
-a task was never solved.
+active parameter uniformly. Where that needs fewer than {HARD:.0f} evaluations, there is little to gain. ≤: an upper
+bound, because a task was never solved.
 
 {spaces}
 
-Strategies that were not run there, over uniform random search on useful tasks: the [study](../claim_5_10x/README.md)
-of the four development kernels, with an earlier version of conditional_gp, and the ten [other
-kernels](../claim_2/README.md).
+The next table adds strategies that were not run there. It compares them with uniform random search on useful tasks of
+the [study](../claim_5_10x/README.md) of the four development kernels, with an earlier version of conditional_gp, and
+of the ten [other kernels](../claim_2/README.md).
 
 {others}
 
 Where the space cannot be listed, optuna_tpe needs {ratio(unlisted, "optuna_tpe").partition(": ")[2]} times the
-evaluations of conditional_gp (12 padded tasks, [ablation](../ablation/README.md)): a lead is likely, not shown.
+evaluations of conditional_gp (12 padded tasks, [ablation](../ablation/README.md)): a lead is likely but not shown.
 
 ## The budget
-Share of runs within 5% after so many evaluations, on the eight useful recordings of the
+Share of runs that are within 5% after a number of evaluations, on the eight useful recordings of the
 [ablation](../ablation/README.md), without a default to begin with:
 
 {budgets}
 
-Begin with the kernel's default where it declares one: on {defaults_within(speedups)} recordings it is within 5%
-by itself.
+If the kernel declares a default, begin with it: on {defaults_within(speedups)} recordings the default itself is
+within 5%.
 
 ## The cost of an evaluation
 An ask of conditional_gp takes {1000 * ASK_S:.0f} ms beside live work. It needs {1 - 1 / LEAD:.0%} fewer evaluations
-than pattern_search, the fastest strategy whose asks cost nothing; both take equally long where an evaluation takes
+than pattern_search, the fastest strategy whose asks cost nothing; both take equally long if an evaluation takes
 {1000 * crossover_s():.0f} ms on one worker. The recorded Triton kernels take {cost_of_evaluation_s(runs):.1f} s,
-most of it compiling. All 24 tasks of the study, in tuning seconds; asks are charged, other costs are as recorded,
-times a factor:
+most of it compiling. The table is over all 24 tasks of the study, in tuning seconds; asks are charged as
+measured, other costs as recorded, times a factor:
 
 {costs}
 
 ## The workers
-16 compile workers, in tuning seconds over random search on as many ([asynchronous](../asynchronous/README.md), useful
-tasks):
+With 16 compile workers, in tuning seconds, over random search on as many ([asynchronous](../asynchronous/README.md),
+useful tasks):
 
 {schedules}
 """
