@@ -40,21 +40,21 @@ class Case:
     words: str
     given: Mapping[str, Any]
     options: str
-    """What to set besides the strategy."""
+    """The options to set besides the strategy."""
 
     @property
     def choice(self) -> Choice:
-        """What ``nearopt tune`` would take."""
+        """The choice of ``nearopt tune`` in this case."""
         return auto_strategy(**self.given)
 
 
 def crossover_s() -> float:
-    """Seconds an evaluation, divided by the workers, below which asks of conditional_gp cost more than they save."""
+    """Seconds per evaluation, divided by the workers, below which asks of conditional_gp cost more than they save."""
     return ASK_S / (LEAD - 1)
 
 
 def cases() -> list[Case]:
-    """By what decides: the budget, the cost of an evaluation, the space, the workers."""
+    """The cases in the order of the rule: budget, cost of an evaluation, space, workers."""
     usual = {"size": 3000, "evaluations": 100, "workers": 1, "evaluation_s": 1.0}
     cheap_ms = 1000 * crossover_s()
     return [
@@ -75,7 +75,7 @@ def cases() -> list[Case]:
 
 
 def contenders(speedups: pd.DataFrame, strata: pd.DataFrame) -> list[list[str]]:
-    """A row a strategy: geometric means over tasks, intervals over seeds, as in README.md beside this file."""
+    """One row per strategy: geometric means over tasks, intervals over seeds, as in README.md beside this file."""
     useful = set(strata.loc[strata["stratum"] == "useful", "task"])
     rows: list[tuple[float, list[str]]] = []
     for strategy, own in speedups.groupby("strategy"):
@@ -88,7 +88,7 @@ def contenders(speedups: pd.DataFrame, strata: pd.DataFrame) -> list[list[str]]:
 
 
 def defaults_within(speedups: pd.DataFrame) -> str:
-    """On how many of the recordings the declared default, which is evaluated first, is a hit."""
+    """The number of recordings on which the declared default, which is evaluated first, is a hit."""
     first = speedups.query("strategy == 'random_from_default' and baseline == @EXACT_RANDOM")
     return f"{int(((first['hits'] == first['runs']) & (first['ert'] == 1)).sum())} of {len(first)}"
 
@@ -101,7 +101,7 @@ def of_study(verdict: Mapping[str, Any]) -> dict[tuple[str, str], float]:
 
 
 def by_study(speedups: Sequence[Mapping[tuple[str, str], float]]) -> list[list[str]]:
-    """A row a strategy: its speedups in each study on both axes, a dash where it was not run."""
+    """One row per strategy: its speedups in each study on both axes, a dash if it was not run."""
     return [
         [name, *(f"{of[name, axis]:.2g}" if (name, axis) in of else "–" for of in speedups for axis in AXES)]
         for name in ("conditional_gp", *OTHERS)
@@ -109,14 +109,14 @@ def by_study(speedups: Sequence[Mapping[tuple[str, str], float]]) -> list[list[s
 
 
 def random_share(size: int, expected: float, budget: int) -> float:
-    """Chance that uniform draws without replacement hit, where the first hit is expected after ``expected`` of them."""
+    """Chance that uniform draws without replacement hit if the first hit is expected after ``expected`` draws."""
     hits = round((size + 1) / expected - 1)
     drawn = np.arange(budget)
     return 1.0 - float(np.prod(np.clip((size - hits - drawn) / (size - drawn), 0.0, None)))
 
 
 def by_budget(runs: pd.DataFrame, expected: Mapping[str, float], sizes: Mapping[str, int]) -> list[list[str]]:
-    """A row a budget: share of runs of conditional_gp within 5%, and of uniform random search by its law."""
+    """One row per budget: share of runs of conditional_gp within 5%, and of uniform random search by its law."""
     own = runs[runs["variant"] == "default"]
     names = sorted(own["landscape"].unique())
     rows = []
@@ -133,7 +133,7 @@ def cost_of_evaluation_s(runs: pd.DataFrame) -> float:
 
 
 def by_cost(scaling: pd.DataFrame) -> list[list[str]]:
-    """A row a strategy: speedup in tuning seconds with recorded costs times a factor, asks as they are."""
+    """One row per strategy: speedup in tuning seconds with recorded costs times a factor and unscaled asks."""
     table = scaling[scaling["scaled"] == "compile and benchmark"].pivot(
         index="strategy", columns="factor", values="speedup"
     )
@@ -141,7 +141,7 @@ def by_cost(scaling: pd.DataFrame) -> list[list[str]]:
 
 
 def by_workers(table: pd.DataFrame) -> list[list[str]]:
-    """A row a schedule on 16 workers: speedups in tuning seconds over both kinds of random search on as many."""
+    """One row per schedule on 16 workers: speedups in tuning seconds over both kinds of random search on as many."""
     useful = table[(table["task"] == "ALL") & (table["stratum"] == "useful")]
     value = useful.set_index(["strategy", "baseline"])["speedup"]
     return [

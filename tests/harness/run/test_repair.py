@@ -88,8 +88,8 @@ def bad_failed(run: Path) -> None:
 
 REPAIRED: dict[str, tuple[Damage, str]] = {
     "no parquet": (no_parquet, "DONE without evaluations.parquet"),
-    "truncated": (truncated, "evaluations.parquet is not the one whose digest DONE has"),
-    "one byte": (one_byte, "evaluations.parquet is not the one whose digest DONE has"),
+    "truncated": (truncated, "evaluations.parquet does not match the digest in DONE"),
+    "one byte": (one_byte, "evaluations.parquet does not match the digest in DONE"),
     "too early": (too_early, "evaluations.parquet has 12 rows, DONE says 20"),
     "parquet a folder": (folder_for("evaluations.parquet"), "evaluations.parquet is not a file"),
     "log a folder": (folder_for("evaluations.jsonl"), "evaluations.jsonl is not a file"),
