@@ -1,4 +1,4 @@
-"""The workflow and the script of experiments/gate/README.md, as far as they go without GitHub."""
+"""The workflow and the script of experiments/gate/README.md, except for the steps that only GitHub can run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PAGE = ROOT / "experiments/gate/README.md"
 
 
 def block(language: str) -> str:
-    """The only block of the page in this language."""
+    """Return the only block of the page in this language."""
     (found,) = re.findall(rf"^```{language}\n(.*?)^```$", PAGE.read_text(), re.DOTALL | re.MULTILINE)
     return str(found)
 

@@ -1,4 +1,4 @@
-"""A run whose configuration speaks of another one than its place counts as damaged, everywhere by the same words."""
+"""A run whose configuration names another run than its path counts as damaged, everywhere with the same message."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ COMMAND = ("run", "-m", "strategy=random,grid", "seed=0,1", "budget.evaluations=
 
 @pytest.fixture
 def config(nearopt: Nearopt, tmp_path: Path) -> Path:
-    """Of one of four finished runs."""
+    """Return the config.yaml of one of four finished runs."""
     assert nearopt(*COMMAND, f"backend.landscape={write_toy(tmp_path)}")[0] == 0
     return tmp_path / "r/toy-8x8-bf16__toy/random/seed-0/config.yaml"
 

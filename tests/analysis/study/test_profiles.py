@@ -1,4 +1,4 @@
-"""Profiles, interquartile means and seeds to decide: against closed forms, and figures that hold what the data say."""
+"""Profiles, interquartile means and seeds to decide, against closed forms; figures show the data."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def test_figures_are_a_columns_width_and_take_every_marker(results: StudyResults
 
 
 def test_a_band_is_drawn_where_it_is_known(results: StudyResults) -> None:
-    """Before the first hit all tasks are alike, and there is none."""
+    """Before the first hit all tasks are alike, so there is no band."""
     data = profiles.data_profiles(results)
     own = data[data["strategy"] == "guided"].copy()
     own.loc[own["x"] < own["x"].quantile(0.3), ["low", "high"]] = np.nan

@@ -1,4 +1,4 @@
-"""The further tables on studies whose answers are known."""
+"""Further tables, on studies with known answers."""
 
 from __future__ import annotations
 

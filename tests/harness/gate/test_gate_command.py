@@ -1,4 +1,4 @@
-"""`nearopt gate` as scripts use it: every exit code, its files, what it runs again and what not."""
+"""`nearopt gate` as scripts use it: every exit code, its files, and which runs it repeats."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_finished_runs_are_used_again(gate: Gate, tmp_path: Path) -> None:
 
 
 def test_runs_of_edited_code_are_made_again(gate: Gate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By the digest that every run keeps, and by the versions of libraries, which are in no run's digest."""
+    """Edits are found by the digest in every run; other versions of libraries are found separately."""
     del gate  # for its folder
     monkeypatch.syspath_prepend(tmp_path)
     package = tmp_path / "theirs_of_the_gate"
@@ -177,7 +177,7 @@ def test_results_folders_are_compared_as_they_are(gate: Gate) -> None:
 
 
 def consolidated(study: Path, committed: Path) -> None:
-    """One file in place of the run directories, as committed studies have it."""
+    """Replace the run directories by one file, as in committed studies."""
     finished, _ = find_run_directories(study)
     loaded = load(study, finished)
     committed.mkdir()

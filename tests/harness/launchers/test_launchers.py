@@ -1,4 +1,4 @@
-"""Every launcher for real: a Ray cluster of this machine, submitit's local executor, joblib. Slurm: slurm/."""
+"""Every launcher for real: a local Ray cluster, submitit's local executor, joblib; slurm/ tests Slurm."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recording on a fake device: complete, resumable, re-timed; nothing lost, nothing measured twice."""
+"""Recording on a fake device: complete, resumable, re-timed; nothing is lost or measured twice."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def make(  # type: ignore[no-untyped-def]
 
 @pytest.fixture
 def work_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Deadlines count configurations whose compile has begun, and no seconds."""
+    """Let deadlines count configurations that began to compile instead of seconds."""
     clock = SimpleNamespace(monotonic=lambda: lines_of(tmp_path, "compiled"))
     monkeypatch.setattr(record_module, "time", clock)
     monkeypatch.setattr(record_phases, "time", clock)

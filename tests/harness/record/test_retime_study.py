@@ -1,4 +1,4 @@
-"""Live runs are timed again in one batch, and judged by it."""
+"""Live runs are timed again in one batch and judged by it."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def truncated(run: Path) -> None:
 
 
 def another_latency(run: Path) -> None:
-    """Readable, and not what was measured."""
+    """Write a readable file with latencies that were not measured."""
     table = pq.read_table(run / "evaluations.parquet")
     column = table.column_names.index("latency_ms")
     half = pc.multiply(table.column(column), 0.5)

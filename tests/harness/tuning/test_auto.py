@@ -1,4 +1,4 @@
-"""The rule that chooses a strategy says what was measured, and nothing else decides."""
+"""The rule that chooses a strategy states measured numbers, and depends on nothing else."""
 
 from __future__ import annotations
 

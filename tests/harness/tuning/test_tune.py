@@ -1,4 +1,4 @@
-"""``nearopt tune`` on recordings: an ordinary run, its best configuration, ``best.json``, and mistakes in a line."""
+"""``nearopt tune`` on recordings: an ordinary run, its best configuration, ``best.json``, and one-line errors."""
 
 from __future__ import annotations
 
