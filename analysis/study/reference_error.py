@@ -201,7 +201,7 @@ def _budget(runs: pd.DataFrame, size: int) -> int:
 def _erts(
     results: StudyResults, runs: pd.DataFrame, budget: int, hits: NDArray[np.bool_], row_of: pd.Series
 ) -> dict[str, Floats]:
-    """By axis, the ERT of one strategy's runs under each reference; without a hit, their total cost. [references]"""
+    """The ERT of one strategy's runs under each reference, by axis; without a hit, their total cost. [references]"""
     steps = results.steps[results.steps["run"].isin(runs.index) & (results.steps["evaluation"] <= budget)]
     steps = steps[np.isfinite(steps["true_ms"])]
     at = row_of.reindex(steps["true_ms"]).to_numpy(np.float64)
