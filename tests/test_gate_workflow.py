@@ -65,7 +65,7 @@ def test_the_workflow_and_the_script_say_what_the_gate_says(tmp_path: Path) -> N
     verdict = ElementTree.parse(tmp_path / "gate.xml").getroot()
     assert failed == (verdict.get("failures") != "0" or verdict.get("errors") != "0")
     assert (tmp_path / "summary.md").read_text().startswith("### ")
-    done = run(block("bash"), tmp_path)  # the runs are there
+    done = run(block("bash"), tmp_path)  # the runs exist
     assert (done.returncode, done.stdout.splitlines()[-1]) == ((4, "slower") if failed else (0, "not slower"))
 
 

@@ -56,7 +56,7 @@ def test_all_say_the_same(nearopt: Nearopt, tmp_path: Path, config: Path, old: s
     code, out, err = nearopt(*COMMAND, "backend.landscape=toy-8x8-bf16__toy.parquet")
     assert code == 2
     assert "1 failed (1 of 4 runs damaged)" in out and f"{words}: move it away" in err
-    assert config.read_text() == text.replace(old, new, 1)  # nobody can tell what it was: nothing is moved
+    assert config.read_text() == text.replace(old, new, 1)  # the original name is unknown, so nothing is moved
     config.write_text(text)
     assert damaged_by_both(tmp_path / "r") == []
 

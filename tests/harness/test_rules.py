@@ -71,7 +71,7 @@ def test_ended_samples_never_make_an_incumbent_and_say_how_many_are_missing() ->
             assert INCUMBENT.samples_to_end(samples[:taken]) == 0
             needed = INCUMBENT.samples_to_end(samples[: taken - 1])
             assert needed == 1
-        for known in range(taken):  # nobody who takes that many at once misses an earlier end
+        for known in range(taken):  # taking that many at once misses no earlier end
             needed = INCUMBENT.samples_to_end(samples[:known])
             assert needed is not None and 0 < needed <= max(needed, taken - known)
             assert INCUMBENT.samples_taken([*samples[:known], *[2.0] * 99]) == known + needed

@@ -122,7 +122,7 @@ def test_the_planned_seeds_have_the_power() -> None:
     studies = rng.normal(d, sd, (4000, tasks, m))
     mean, se = studies.mean(axis=(1, 2)), np.sqrt(studies.var(axis=2, ddof=1).mean(axis=1) / (tasks * m))
     found = np.mean(mean / se > stdtrit(tasks * (m - 1), 0.975))
-    assert 0.78 < found < 0.86  # the next whole number of seeds, and no more
+    assert 0.78 < found < 0.86  # exactly the next whole number of seeds
     assert (
         smallest(0.0, [0.1], [5]) == np.inf and np.isnan(smallest(1.0, [], [])) and np.isnan(smallest(1.0, [0.0], [5]))
     )

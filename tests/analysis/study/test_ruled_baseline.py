@@ -125,7 +125,7 @@ def test_random_search_under_rules_is_1_against_random_search_under_rules(study:
     plain = study.runs.assign(rules=NO_RULES)
     unruled = speedups(Study(**{**study.__dict__, "runs": plain}), optima(study), (0.1,)).set_index("strategy")
     of_law = unruled.loc["ruled"].query("axis == 'seconds' and task == @TASK")["speedup"].item()
-    assert of_law > 1.3 * rows.loc[("ruled", "seconds"), "speedup"]  # what is saved is not the strategy's
+    assert of_law > 1.3 * rows.loc[("ruled", "seconds"), "speedup"]  # the saving is not due to the strategy
     assert np.isnan(rows["unreachable_above"]).all()  # the exact law of the task's runs is not known
 
 

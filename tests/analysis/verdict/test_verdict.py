@@ -145,7 +145,7 @@ def test_other_strata_axes_and_random_strategies_as_the_hypothesis_says() -> Non
     table = pd.concat([rows("sobol", 9.0, 0.1), rows("grid", 9.0, 0.1), rows("fast", 9.0, 0.1)])
     asked = replace(CLAIM, strategies=("sobol",), strata=("needle", "all"), axes=("seconds",), upper_end=None)
     found = verdict(table, pd.DataFrame(), replace(asked, baselines=("exact_random",)))
-    assert set(found.verdicts["these tasks"]["all"]) == {"sobol", "fast"}  # a baseline is judged where it is named
+    assert set(found.verdicts["these tasks"]["all"]) == {"sobol", "fast"}  # a named baseline is judged
     assert found.details.startswith("The claim of at least 5× is supported: coming within 5% of the optimum")
     own = "supported for sobol (9.0× in tuning seconds, at least 7.6) and fast"
     assert f"in seconds, is on the tasks of this study {own}" in found.details

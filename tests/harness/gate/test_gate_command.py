@@ -149,7 +149,7 @@ def test_sides_of_several_versions_of_the_code_are_not_judged(gate: Gate, tmp_pa
     file.write_text(yaml.safe_dump({k: v for k, v in config.items() if k != "code_digest"}, sort_keys=False))
     (file.parent / "aborted-0").mkdir()
     exit_code, out, _ = gate("study:quick", "--against", "study:quick", "--json", "g.json")
-    assert exit_code in (0, 3) and "11 by" in out and "1 by unknown code" in out  # told, not refused
+    assert exit_code in (0, 3) and "11 by" in out and "1 by unknown code" in out  # reported, not refused
     side = json.loads((tmp_path / "g.json").read_text())["candidate"]
     assert side["account"] == {"done": 12, "superseded": 1} and side["runs"] == 12
     assert any("1 superseded and not counted (seed 1: aborted-0" in note for note in side["notes"])

@@ -119,7 +119,7 @@ def started_runner(timing: Timing) -> CudaRunner:
 def host(monkeypatch: pytest.MonkeyPatch) -> None:
     HostKernel.launched.clear()
     HostGraph.made.clear()
-    # Compiled, not interpreted, whatever this process was started with.
+    # Compiled, not interpreted, regardless of this process's environment.
     monkeypatch.setattr(kernels_for_faults, "_add_one", JITFunction(kernels_for_faults._add_one.fn))
     cuda = {
         "is_available": lambda: True,

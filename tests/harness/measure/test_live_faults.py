@@ -220,7 +220,7 @@ def test_sessions_that_share_the_device_measure_in_turn(tmp_path: Path) -> None:
     finally:
         for live in together:
             live.close()
-    for results in measured:  # each waited for the others, and is charged none of it
+    for results in measured:  # each waited for the others, and is not charged for that
         for size, measurement in enumerate(results, start=1):
             check_right(measurement, size)
 

@@ -84,7 +84,7 @@ def test_every_draw_counts_and_none_is_measured_twice(tmp_path: Path) -> None:
     table = pq.read_table(tmp_path / "a__f100.parquet").to_pandas()
     inside = Counter(size for size in draws if size is not None)
     assert dict(zip(table["config.size"], table["draws"], strict=True)) == inside
-    assert max(inside.values()) > 1 and draws.count(None) > 1  # else nothing is shown
+    assert max(inside.values()) > 1 and draws.count(None) > 1  # otherwise the test shows nothing
     assert [draws.index(size) for size in table["config.size"]] == table["first_draw"].to_list()
     assert len(ran(tmp_path)) == len(set(ran(tmp_path))) == len(inside)
     coverage = read_landscape(tmp_path / "a__f100.parquet").metadata["coverage"]

@@ -153,7 +153,7 @@ def test_a_device_and_a_standard_stream_are_written_and_not_replaced(
         os.close(writing)
     write(Path("/dev/null"), "text")
     assert Path("/dev/null").is_char_device()
-    os.mkfifo(tmp_path / "pipe")  # in the place of a result, with nobody who reads it
+    os.mkfifo(tmp_path / "pipe")  # in the place of a result, without a reader
     write(tmp_path / "pipe", "text")
     assert (tmp_path / "pipe").read_text() == "text"
 
