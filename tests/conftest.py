@@ -1,9 +1,11 @@
-"""Without a GPU, kernels run in Triton's interpreter; that has to be decided before anything imports Triton.
+"""Settings for all tests.
 
-Nor does a test wait for the disk: fsync guards against a loss of power, which nothing here brings about, and a file is
-read back the same without it. Processes that tests start keep theirs.
+Without a GPU, kernels run in Triton's interpreter, which has to be decided before anything imports Triton.
 
-What all tests import is a million objects. To look through them again and again took a tenth of the processor time.
+Tests do not wait for the disk: fsync guards against a loss of power, which no test causes, and files are read back the
+same without it. Processes that tests start still call fsync.
+
+Garbage collection is off, because scanning the million objects that the tests import took a tenth of the time.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ def pytest_collection_finish() -> None:
 
 @contextmanager
 def undrawn_figures() -> Iterator[None]:
-    """Figures are built and not drawn: for tests of what a report says, where drawing is most of the work."""
+    """Build figures without drawing them, for tests of a report's content; drawing is most of the work."""
     from analysis.figures import style
     from analysis.runs.writing import write_bytes
 
@@ -52,7 +54,7 @@ def undrawn() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def own_lock_folder(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[None]:
-    """Tests that run at once, of this suite or another beside it, must not lock each other out."""
+    """Give each test locks of its own, so that concurrent tests do not lock each other out."""
     from harness.measure import folders
 
     with pytest.MonkeyPatch.context() as patch:  # of its own: a test may undo its own patches
@@ -63,7 +65,7 @@ def own_lock_folder(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[
 
 @pytest.fixture(autouse=True)
 def own_import_path() -> Iterator[None]:
-    """A test's folders of configuration leave the import path with it: else each later process looks through them."""
+    """Remove a test's configuration folders from the import path; otherwise each later process searches them."""
     from harness.config import plugins
 
     path, folders = list(sys.path), dict(plugins._importable)

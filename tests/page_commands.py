@@ -1,4 +1,4 @@
-"""The commands that README.md and the pages beside the code tell, and a shell in which they are found."""
+"""The commands in README.md and the pages beside the code, and a shell that finds them."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ _MODULES = {"nearopt": "harness.cli", "pytest": "pytest -q -p no:cacheprovider",
 
 @dataclass(frozen=True)
 class Command:
-    """One command of a page; ``mark`` says what it needs, a key of :data:`MARKS`."""
+    """One command of a page; ``mark`` states what it needs, a key of :data:`MARKS`."""
 
     text: str
     mark: str | None
 
 
 def commands(page: str) -> list[Command]:
-    """In the order of the page, lines that go on joined."""
+    """Return the commands in the order of the page, with continuation lines joined."""
     found = []
     for block in _BLOCK.finditer((ROOT / page).read_text(encoding="utf-8")):
         lines = block["text"].replace("\\\n", " ").splitlines()
@@ -58,12 +58,12 @@ def commands(page: str) -> list[Command]:
 
 
 def marked(page: str, *marks: str | None) -> list[Command]:
-    """Those with one of ``marks``."""
+    """Return the commands with one of ``marks``."""
     return [command for command in commands(page) if command.mark in marks]
 
 
 def write_shims(folder: Path, root: Path, site: Path | None, pip: str) -> None:
-    """Programs in ``folder`` that are those of this environment, with the code in ``root``.
+    """Write programs to ``folder`` that run this environment's ones with the code in ``root``.
 
     Args:
         site: a further folder of packages.
@@ -81,7 +81,7 @@ def write_shims(folder: Path, root: Path, site: Path | None, pip: str) -> None:
 
 
 def environment(programs: Path) -> dict[str, str]:
-    """Of a shell that finds ``programs`` first, and tests nothing."""
+    """Return the environment of a shell that finds ``programs`` first, without the settings of tests."""
     kept = {name: value for name, value in os.environ.items() if name not in ("TRITON_INTERPRET", "PYTEST_ADDOPTS")}
     return {**kept, "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
 

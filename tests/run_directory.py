@@ -1,4 +1,4 @@
-"""Results folders as JSON, and what the committed schema says of them: see harness/run/README.md."""
+"""Results folders as JSON, and their validation by the committed schema: see harness/run/README.md."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ DEFS: Mapping[str, Any] = SCHEMA["$defs"]
 
 
 def faults(document: Any, of: str = "results") -> list[str]:
-    """Where ``document`` is not what the schema's definition ``of`` says, a line each; empty: it is."""
+    """List the violations of the schema's definition ``of``; empty if ``document`` is valid."""
     validator = jsonschema.Draft202012Validator({**SCHEMA, "$ref": f"#/$defs/{of}"})
     return [f"{error.json_path}: {error.message[:300]}" for error in validator.iter_errors(document)]
 
 
 def folder(path: Path) -> dict[str, Any]:
-    """A folder as the schema sees it."""
+    """Convert a folder to the JSON that the schema describes."""
     return {entry.name: folder(entry) if entry.is_dir() else content(entry) for entry in sorted(path.iterdir())}
 
 
 def content(path: Path) -> Any:
-    """A file as the schema sees it."""
+    """Convert a file to the JSON that the schema describes."""
     if path.suffix == ".parquet":
         return parquet(pq.read_schema(path))
     text = path.read_text(encoding="utf-8")
@@ -41,7 +41,7 @@ def content(path: Path) -> Any:
 
 
 def parquet(schema: pa.Schema) -> dict[str, Any]:
-    """A Parquet file as the JSON Schema sees it."""
+    """Convert a Parquet file to the JSON that the schema describes."""
     said = (schema.metadata or {}).get(b"nearopt")
     return {
         "columns": {column.name: type_name(column.type) for column in schema},
@@ -50,26 +50,26 @@ def parquet(schema: pa.Schema) -> dict[str, Any]:
 
 
 def type_name(arrow: pa.DataType) -> str:
-    """An Arrow type as the schema spells it."""
+    """Return the schema's name of an Arrow type."""
     if pa.types.is_list(arrow):
         return f"list<{type_name(arrow.value_type)}>"
     return type_name(arrow.value_type) if pa.types.is_dictionary(arrow) else str(arrow)
 
 
 def arrow_type(name: str) -> pa.DataType:
-    """The Arrow type that the schema spells ``name``."""
+    """Return the Arrow type that the schema calls ``name``."""
     if name.startswith("list<"):
         return pa.list_(arrow_type(name[len("list<") : -1]))
     return pa.type_for_alias(name)
 
 
 def columns(file: str) -> dict[str, pa.DataType]:
-    """The columns that the schema names for a Parquet file."""
+    """Return the columns that the schema names for a Parquet file."""
     named = DEFS[file]["properties"]["columns"]["properties"]
     return {name: arrow_type(column["const"]) for name, column in named.items()}
 
 
 def required_keys(document: type) -> set[str]:
-    """Keys of a TypedDict that are not ``NotRequired``: postponed annotations hide these from ``__required_keys__``."""
+    """Return the required keys of a TypedDict; postponed annotations hide these from ``__required_keys__``."""
     hints = get_type_hints(document, include_extras=True)
     return {name for name, hint in hints.items() if get_origin(hint) is not NotRequired}

@@ -1,4 +1,4 @@
-"""The harness and the analysis give one account of a folder; what is not done is told and counts as it should."""
+"""The harness and the analysis give one account of a folder; unfinished runs are reported and counted correctly."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ LINE = {
 
 
 def write_log(directory: Path, rows: Sequence[int]) -> None:
-    """evaluations.jsonl of a run that tried these rows."""
+    """Write the evaluations.jsonl of a run that tried these rows."""
     frame = evaluations(TABLE, rows).to_dict("records")
     lines = [
         {**{name: value for name, value in row.items() if name in LINE}, "configuration": {"block": str(i)}}
@@ -50,7 +50,7 @@ def write_log(directory: Path, rows: Sequence[int]) -> None:
 
 
 def fail(results: Path, label: str, seed: int, rows: Sequence[int], log: bool = True) -> Path:
-    """A run that broke down after these rows."""
+    """Write a run that failed after these rows."""
     directory = write_run(results, "k-1", label, seed, evaluations(TABLE, rows), budget=20, done=False)
     (directory / contract.EVALUATIONS).unlink()
     (directory / contract.FAILED).write_text('{"message": "RuntimeError: singular", "final": true, "trace": ""}')
@@ -145,7 +145,7 @@ def test_a_part_of_a_study_lacks_only_its_own_runs(study: Path) -> None:
 
 
 def test_compare_is_of_what_both_have(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A has a second task, on which s is much slower: it must not move the comparison of the first."""
+    """Side a has a second task, on which s is much slower; it must not affect the comparison on the first."""
     for side, tasks in (("a", ("k-1", "k-2")), ("b", ("k-1",))):
         for task in tasks:
             write_reference(tmp_path / side, task, TABLE)
@@ -214,7 +214,7 @@ def test_every_cell_of_a_table_says_what_of_its_runs_is_not_done(tmp_path: Path)
     assert quality.loc[("l-1", "s"), counts].tolist() == [2, 0, 2, 0, 0]
     assert quality.loc[("n-1", "t"), counts].tolist() == [4, 0, 0, 0, 0]
     ranks = tables["ranks"].data.set_index("strategy")
-    assert ranks.loc["s", counts].tolist() == [10, 1, 6, 0, 0]  # nobody ran m-1, which would be among the tasks
+    assert ranks.loc["s", counts].tolist() == [10, 1, 6, 0, 0]  # m-1 was never run, and counts as missing
     assert ranks.loc["t", counts].tolist() == [12, 0, 4, 0, 0]
     left = tables["leave-out"].data.set_index(["strategy", "left_out"])
     assert left.loc[("s", "k"), "failed"] == 0 and left.loc[("s", "l"), "failed"] == 1

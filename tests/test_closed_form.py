@@ -1,4 +1,4 @@
-"""Random search in replay without noise is the hypergeometric law, on every committed landscape."""
+"""Random search in replay without noise follows the hypergeometric law, on every committed landscape."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SMALLEST = min(recorded_landscapes(), key=lambda path: path.stat().st_size, defa
 
 
 def first_hit(path: Path, seed: int) -> int:
-    """Evaluations until the incumbent by observed latency is within 5% of the best by its oracle value."""
+    """Return the evaluations until the incumbent by observed latency is within 5% of the best by its oracle value."""
     landscape = read_landscape(path)
     strategy_seed, noise_seed, repair_seed = np.random.SeedSequence(seed).spawn(3)
     backend = ReplayBackend(landscape, noise_seed, noise="none")

@@ -1,4 +1,4 @@
-"""The main job on the committed landscapes: sweep, skip, report."""
+"""The main workflow on the committed landscapes: sweep, skip, report."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """Our own strategies gated against their committed baselines, on the suite of a pull request.
 
-Seeds are fixed, so that an unchanged strategy repeats its baseline run by run and the ratio is 1 exactly: nothing here
-can flake. It fails where the code of a strategy changed its traces for the worse: significantly, or by the slowdown
-that the default suite is to find. A change that is meant, or other versions of the libraries: gate it on the default
-suite, then `nearopt gate STRATEGY --update-baseline`.
+Seeds are fixed, so an unchanged strategy repeats its baseline run by run, the ratio is exactly 1, and the test cannot
+flake. It fails if the code of a strategy made its traces worse, either significantly or by the slowdown that the
+default suite should detect. After an intended change, or with other versions of the libraries, gate the strategy on the
+default suite and then run `nearopt gate STRATEGY --update-baseline`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from harness.testing import spaces
 
 
 def complaint(strategy: str, baseline: str, folder: Path, *options: str) -> str:
-    """What is wrong with a strategy; empty where nothing is."""
+    """Return what is wrong with a strategy; empty if nothing is."""
     file = folder / "gate.json"
     fixed = ["--suite", "ci", "--results", str(folder / "runs"), "--jobs", "1", "--json", str(file)]
     code = main(["gate", strategy, "--against", baseline, *fixed, *options])
@@ -41,7 +41,7 @@ def test_the_strategy_is_no_slower_than_its_baseline(strategy: str, tmp_path: Pa
 
 @pytest.mark.slow
 def test_it_would_notice(tmp_path: Path) -> None:
-    """pattern_search with three quarters of its evaluations wasted, as a stand-in for a strategy that was broken."""
+    """pattern_search with three quarters of its evaluations wasted represents a broken strategy."""
     config = tmp_path / "strategy"
     config.mkdir()
     (config / "broken.yaml").write_text(

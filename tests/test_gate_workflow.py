@@ -1,4 +1,4 @@
-"""The workflow and the script of experiments/gate/README.md, as far as they go without GitHub."""
+"""The workflow and the script of experiments/gate/README.md, except for the steps that only GitHub can run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PAGE = ROOT / "experiments/gate/README.md"
 
 
 def block(language: str) -> str:
-    """The only block of the page in this language."""
+    """Return the only block of the page in this language."""
     (found,) = re.findall(rf"^```{language}\n(.*?)^```$", PAGE.read_text(), re.DOTALL | re.MULTILINE)
     return str(found)
 
@@ -65,7 +65,7 @@ def test_the_workflow_and_the_script_say_what_the_gate_says(tmp_path: Path) -> N
     verdict = ElementTree.parse(tmp_path / "gate.xml").getroot()
     assert failed == (verdict.get("failures") != "0" or verdict.get("errors") != "0")
     assert (tmp_path / "summary.md").read_text().startswith("### ")
-    done = run(block("bash"), tmp_path)  # the runs are there
+    done = run(block("bash"), tmp_path)  # the runs exist
     assert (done.returncode, done.stdout.splitlines()[-1]) == ((4, "slower") if failed else (0, "not slower"))
 
 

@@ -1,4 +1,4 @@
-"""The rooms' one-way doors, their floors, and that the top-level names are ours."""
+"""Imports between rooms and floors go one way, and the top-level names are ours."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 
 @cache
 def modules() -> dict[str, Path]:
-    """Dotted name to file of every module of the four packages."""
+    """Map the dotted name of every module of the four packages to its file."""
     files = (file for package in sorted(FORBIDDEN) for file in (ROOT / package).rglob("*.py"))
     return {_dotted(file): file for file in files}
 
@@ -55,7 +55,7 @@ def _dotted(file: Path) -> str:
 
 
 def imported(file: Path) -> Iterator[tuple[str, int]]:
-    """What a file imports, at its top or inside functions, with the line: modules of ours by their whole name."""
+    """List a file's imports, at its top or inside functions, with the line; our modules by their full name."""
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from ((alias.name, node.lineno) for alias in node.names)
@@ -67,13 +67,13 @@ def imported(file: Path) -> Iterator[tuple[str, int]]:
 
 
 def room_of(module: str) -> str:
-    """The folder below a package, or the module beside the folders; ``kernels`` and ``search_spaces`` are one each."""
+    """Return the folder below a package, or the module beside the folders; ``kernels`` is one room, as a whole."""
     package, *below = module.split(".")
     return package if package in ("kernels", "search_spaces") or not below else f"{package}.{below[0]}"
 
 
 def upward(floor_of: dict[str, int]) -> list[str]:
-    """Every import that leaves its room for one that is not on a lower floor."""
+    """Find every import from another room that is not on a lower floor."""
     found = []
     for module, file in modules().items():
         own = room_of(module)

@@ -1,4 +1,4 @@
-"""The two ways that a user goes, as their scripts go them; each prints the time that it took."""
+"""The two journeys of a user, run by their scripts; each prints the time that it took."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.page_commands import ROOT, environment, write_shims
 
 
 def walked(script: str, folder: Path) -> str:
-    """What the script prints, run in ``folder`` with the code of this checkout."""
+    """Run a script in ``folder`` with the code of this checkout; return its output."""
     write_shims(folder / "programs", ROOT, None, "-q")
     done = subprocess.run(
         [ROOT / "experiments/journeys" / script, "mine"],

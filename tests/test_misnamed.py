@@ -1,4 +1,4 @@
-"""A run whose configuration speaks of another one than its place counts as damaged, everywhere by the same words."""
+"""A run whose configuration names another run than its path counts as damaged, everywhere with the same message."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ COMMAND = ("run", "-m", "strategy=random,grid", "seed=0,1", "budget.evaluations=
 
 @pytest.fixture
 def config(nearopt: Nearopt, tmp_path: Path) -> Path:
-    """Of one of four finished runs."""
+    """Return the config.yaml of one of four finished runs."""
     assert nearopt(*COMMAND, f"backend.landscape={write_toy(tmp_path)}")[0] == 0
     return tmp_path / "r/toy-8x8-bf16__toy/random/seed-0/config.yaml"
 
@@ -56,7 +56,7 @@ def test_all_say_the_same(nearopt: Nearopt, tmp_path: Path, config: Path, old: s
     code, out, err = nearopt(*COMMAND, "backend.landscape=toy-8x8-bf16__toy.parquet")
     assert code == 2
     assert "1 failed (1 of 4 runs damaged)" in out and f"{words}: move it away" in err
-    assert config.read_text() == text.replace(old, new, 1)  # nobody can tell what it was: nothing is moved
+    assert config.read_text() == text.replace(old, new, 1)  # the original name is unknown, so nothing is moved
     config.write_text(text)
     assert damaged_by_both(tmp_path / "r") == []
 

@@ -1,4 +1,4 @@
-"""Tasks and labels in a config.yaml that lead elsewhere: counted as damage or refused; nothing is written there."""
+"""Tasks and labels in config.yaml that lead elsewhere are damage or refused; nothing is written there."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
-"""No test that runs on every machine says how fast a machine must be.
+"""Tests that run on every machine must not depend on its speed.
 
-A busy one takes longer without bound, so that a measured duration may be compared with another measured one, and from
-below with what a sleep or a timeout guarantees; from above, or approximately, with no number. Count work in tests
-(calls, evaluations, bytes, lines) or bring a clock of your own; timings are for tests/benchmarks.
+A busy machine may take arbitrarily long. A test may compare a measured duration with another measured one, or require
+that it is at least what a sleep or a timeout guarantees. It must not compare a duration with a number from above, or
+approximately. Count work in tests (calls, evaluations, bytes, lines) or use a simulated clock; timings belong into
+tests/benchmarks.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def files() -> list[Path]:
-    """The tests, their helpers, and what authors of strategies inherit."""
+    """List the tests, their helpers, and the code that authors of strategies inherit."""
     tests = (file for file in (ROOT / "tests").rglob("*.py") if "benchmarks" not in file.parts)
     return sorted([*tests, *Path(harness.testing.__file__).parent.glob("*.py")])
 
@@ -38,12 +39,12 @@ def called(node: ast.AST) -> set[str]:
 
 
 def is_number(node: ast.AST) -> bool:
-    """A literal, a constant of the module, or arithmetic on them; approximately or not."""
+    """Whether an expression is a literal, a constant of the module, or arithmetic on them, approximate or not."""
     return all(name.isupper() or name == "pytest" for name in names(node)) and called(node) <= {"pytest.approx"}
 
 
 class Durations:
-    """Which names of a function hold what a clock said.
+    """Find the names of a function that hold a reading of a clock.
 
     Args:
         function: looked at as a whole, whatever the order of its lines.
@@ -69,12 +70,12 @@ class Durations:
                     self._names.add(collected)
 
     def holds(self, node: ast.AST) -> bool:
-        """Whether a duration is in an expression."""
+        """Whether an expression contains a duration."""
         return bool(called(node) & self._calls or names(node) & self._names)
 
 
 def compared(node: ast.Compare) -> Iterator[tuple[ast.expr, ast.expr]]:
-    """What must not be more than what; for equality either way."""
+    """Yield pairs of which the first must not exceed the second; both orders for an equality."""
     sides = [node.left, *node.comparators]
     for left, how, right in zip(sides, node.ops, sides[1:], strict=False):
         if isinstance(how, ast.Lt | ast.LtE | ast.Eq):
@@ -84,7 +85,7 @@ def compared(node: ast.Compare) -> Iterator[tuple[ast.expr, ast.expr]]:
 
 
 def limited(source: str) -> list[int]:
-    """Lines of tests of the fast tier, and of their helpers, that compare a duration with a number from above."""
+    """List the lines of fast tests and their helpers that limit a duration by a number from above."""
     tree = ast.parse(source)
     marks = [ast.unparse(node) for node in tree.body if isinstance(node, ast.Assign) and "pytestmark" in names(node)]
     if any(tier in mark for mark in marks for tier in OTHER_TIERS):

@@ -1,4 +1,4 @@
-"""Both accounts of one folder are the same, and the sweep and the report say the same of it."""
+"""Both accounts of one folder agree, and so do the sweep and the report."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Entry = tuple[str, str, int, str, str]
 
 
 def counted(results: Path) -> tuple[list[Entry], list[Entry]]:
-    """Runs and what is superseded, in both accounts' words, which have to be the same."""
+    """Return runs and superseded attempts; both accounts have to agree."""
     ours, theirs = study_status(results), account([results])
     both = [
         [[(s.run.task, s.run.label, s.run.seed, str(s.state), s.message) for s in part] for part in parts]
@@ -78,7 +78,7 @@ def test_what_was_set_aside_is_superseded_and_counts_nowhere(nearopt: Nearopt, t
 
 
 def committed(nearopt: Nearopt, tmp_path: Path, seeds: str) -> Path:
-    """A study as it is committed: in one file, without its run directories."""
+    """Write a study as it is committed: one file, without run directories."""
     assert nearopt(*sweep(tmp_path, f"seed={seeds}"))[0] == 0
     write_bundle([tmp_path / "r"], tmp_path / "r")
     shutil.rmtree(tmp_path / "r" / TASK / "random")
@@ -205,7 +205,7 @@ def test_what_stands_in_the_way_of_a_run_is_damage(nearopt: Nearopt, tmp_path: P
 
 @pytest.fixture
 def readable_by_all() -> Iterator[Path]:
-    """pytest's own folders are closed to other users."""
+    """pytest's own folders are closed to other users, so another one is used."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o777)
         yield Path(folder)
@@ -260,7 +260,7 @@ def test_without_a_plan_a_closed_folder_is_a_fault(nearopt: Nearopt, readable_by
 
 
 class Keeps(Tracker):
-    """Keeps what a study's artifact would hold."""
+    """A tracker that keeps what a study's artifact would contain."""
 
     def __init__(self) -> None:
         self.account: dict[str, object] = {}

@@ -1,4 +1,4 @@
-"""Results folders that somebody else made: their names lead nowhere, and what they say does nothing."""
+"""Results folders from other people: their names do not lead elsewhere, and their content executes nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every command of the pages for newcomers, run as it stands, page by page, in an empty folder."""
+"""Every command of the pages for newcomers runs as written, page by page, in an empty folder."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ INTO_SITE = "-q --disable-pip-version-check --no-index --no-deps --no-build-isol
 
 @pytest.fixture
 def shell(tmp_path: Path) -> dict[str, str]:
-    """An environment in which the commands are found, and the package that the pages install."""
+    """Return an environment with the commands and the package that the pages install."""
     write_shims(tmp_path / "bin", ROOT, tmp_path / "site", INTO_SITE)
     shutil.copytree(EXAMPLE, tmp_path / "work/nearopt_example")
     return {**environment(tmp_path / "bin"), "LANDSCAPES": str(ROOT / "experiments/landscapes")}

@@ -1,4 +1,4 @@
-"""README.md: short, and every command of it works from top to bottom in a clone."""
+"""README.md is short, and every command of it works from top to bottom in a clone."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Clone = tuple[Path, dict[str, str]]
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Clone:
-    """A copy of this checkout with this environment as its ``.venv``, so that ``make`` has nothing to install."""
+    """Copy this checkout with this environment as its ``.venv``, so that ``make`` has nothing to install."""
     listed = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, text=True, check=False
     )

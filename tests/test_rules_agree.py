@@ -1,4 +1,4 @@
-"""Rules that the harness and the analysis each have a copy of, since neither imports the other, give one answer."""
+"""Rules that the harness and the analysis both implement, since neither imports the other, agree."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ LINES = [json.dumps({**LINE, "index": i}, separators=(",", ":")).encode() for i 
 
 
 def log(unsealed: int = 0) -> list[bytes]:
-    """A log whose first lines an older NearOpt wrote."""
+    """Return a log whose first lines an older NearOpt wrote."""
     lines = [line + b"\n" for line in LINES[:unsealed]]
     check = 0
     for line in LINES[:unsealed]:
@@ -200,7 +200,7 @@ def test_logs(case: str) -> None:
 
 
 def dead() -> int:
-    """The number of a process that has ended."""
+    """Return the number of a process that has ended."""
     return subprocess.run([sys.executable, "-S", "-c", "import os; print(os.getpid())"], capture_output=True).stdout
 
 
@@ -255,7 +255,7 @@ def test_temporary_names_are_short_and_known_to_both(tmp_path: Path, name: str) 
 
 
 def linked_study(tmp_path: Path) -> Path:
-    """Runs in their place, behind links at every level, twice, in a circle and behind a link to nowhere."""
+    """Make runs in place, behind links at every level, twice, in a circle and behind a broken link."""
     results, elsewhere = tmp_path / "r", tmp_path / "elsewhere"
     for folder in (results / "t1/s/seed-0", elsewhere / "t2/s/seed-0", elsewhere / "x/seed-0", elsewhere / "run"):
         folder.mkdir(parents=True)

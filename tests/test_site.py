@@ -1,4 +1,4 @@
-"""The documentation site: every page is in its menu, links lead somewhere, and it builds without a warning."""
+"""The documentation site: its menu has every page, all links work, and it builds without a warning."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
 
 
 def menu() -> list[str]:
-    """The pages that the menu names, in its order."""
+    """Return the pages that the menu names, in its order."""
 
     def files(part: Any) -> Iterator[str]:
         if isinstance(part, dict):
@@ -48,7 +48,7 @@ def committed(*patterns: str) -> list[str]:
 
 
 def anchors(text: str) -> set[str]:
-    """Those of the headings of a page, as GitHub and MyST make them."""
+    """Return the anchors of a page's headings, as GitHub and MyST make them."""
     headings = re.findall(r"^#{1,3} (.+)$", text, re.MULTILINE)
     plain = (re.sub(r"[^\w\- ]", "", heading.lower().replace("`", "")) for heading in headings)
     return {heading.strip().replace(" ", "-") for heading in plain}

@@ -1,4 +1,4 @@
-"""Names of the run directory's files and columns are spelled in one module a side: everybody else imports them."""
+"""Names of the run directory's files and columns are written in one module per side; all others import them."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ MAKES_COLUMNS_OF_ITS_OWN = {"analysis/runs/split_time.py"}
 
 
 def spelled(file: Path) -> Iterator[tuple[str, int]]:
-    """Every string of a module, and every fixed part of an f-string without the slashes around it."""
+    """Return every string of a module, and every fixed part of an f-string without surrounding slashes."""
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.value.strip("/"), node.lineno
 
 
 def again(names: set[str], *globs: str) -> list[str]:
-    """Where a name is spelled once more."""
+    """Find places where a name is written again."""
     return [
         f"{place}:{line}: {word!r}"
         for glob in globs

@@ -1,4 +1,4 @@
-"""The whole tree travels to a lent GPU machine with every call, so that what is tracked stays small."""
+"""The whole tree is copied to a lent GPU machine for every call, so tracked files have to stay small."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MOST_MIB, BLOCK = 40, 4096
 
 
 def test_tracked_files_stay_below_forty_mebibytes() -> None:
-    """As they lie on a disk, in whole blocks."""
+    """Sizes are those on a disk, in whole blocks."""
     try:
         listed = subprocess.run(["git", "ls-files", "-z"], cwd=CHECKOUT, capture_output=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError):

@@ -1,4 +1,4 @@
-"""What `pip install nearopt` gives: configuration and landscapes travel in the wheel."""
+"""An installed NearOpt contains its configuration and landscapes, because they are in the wheel."""
 
 from __future__ import annotations
 

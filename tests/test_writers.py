@@ -1,4 +1,4 @@
-"""Every writer, on a disk that takes no more: exit 2, one line with the file's name, nothing lost, the verdict said.
+"""Every writer on a full disk: exit 2, one line with the file's name, nothing lost, the verdict printed.
 
 ``tests/writers.py`` finds the writers in the source and has the commands; a writer that is not in its table fails here.
 """
@@ -52,7 +52,7 @@ power: 0.9
 
 
 class Telling(RandomSearch):
-    """Random search with facts about itself."""
+    """Random search that reports facts about itself."""
 
     def facts(self) -> dict[str, Any]:
         return {"a": 1}
@@ -76,7 +76,7 @@ def run_words(label: str = "Telling", results: str = "r") -> tuple[str, ...]:
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A recording, a study with its report and comparison, runs of a gate, and what a run ends with."""
+    """Make a recording, a study with its report and comparison, runs of a gate, and files at the end of a run."""
     folder = tmp_path_factory.mktemp("base")
     write_toy(folder)
     (folder / "suite.yaml").write_text(SUITE)
@@ -97,7 +97,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def calls() -> dict[str, Callable[[object], int]]:
-    """What has no command of its own here, or would need a device."""
+    """Return calls for writers that have no command of their own here, or that need a device."""
 
     def recorded(_: object) -> int:
         with log.RecordLog(Path("x.log"), {"a": 1}, {}) as kept:
@@ -130,7 +130,7 @@ def calls() -> dict[str, Callable[[object], int]]:
 
 
 def fail(patch: pytest.MonkeyPatch, name: str, number: int) -> None:
-    """Whoever puts a file of that name in its place, or writes into it, meets the system's error."""
+    """Let every write to a file of that name, and every replacement of it, raise the system's error."""
 
     def refused(file: object) -> bool:
         path = Path(str(file))

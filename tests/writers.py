@@ -1,4 +1,4 @@
-"""Every place that writes a file, found in the source, and what makes it write."""
+"""Every place that writes a file, found in the source, and a command that makes it write."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OPENING = frozenset({"open", "fdopen", "FileIO"})
 
 
 def writers() -> set[str]:
-    """``path::function`` of each function of either half that writes a file."""
+    """List ``path::function`` for each function of either half that writes a file."""
     return {
         f"{file.relative_to(ROOT).as_posix()}::{where}"
         for half in ("harness", "analysis")

@@ -124,7 +124,7 @@ def gate(
     Raises:
         AnalysisError: fewer than two seeds of a task on either side.
     """
-    if not candidate.grows:  # all runs are there: one look
+    if not candidate.grows:  # all runs exist, so there is one look
         plan = replace(plan, looks=(max(plan.looks[-1], candidate.times(0).fewest),))
     looks: list[Look] = []
     for k, seeds in enumerate(plan.looks):

@@ -175,7 +175,7 @@ def warnings(study: Study, best: Optima) -> list[str]:
 
 
 def drawn_told(study: Study) -> list[str]:
-    """How independent draws were made, a sentence a task: their rate is what runs are compared with."""
+    """A sentence per task on how its independent draws were made, whose rate the runs are compared with."""
     told = []
     for task in sorted(task for task, table in study.references.items() if is_drawn(table)):
         coverage = study.facts.get(task, {}).get("coverage") or {}

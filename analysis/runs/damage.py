@@ -94,7 +94,7 @@ def parquet_damage(file: Path, rows: object, sha256: object) -> str:
     try:
         data = file.read_bytes()
         if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
-            return f"{file.name} is not the one whose digest {contract.DONE} has"
+            return f"{file.name} does not match the digest in {contract.DONE}"
         there = pq.ParquetFile(pa.BufferReader(data)).metadata.num_rows
     except (OSError, ValueError, pa.ArrowException):
         return f"{file.name} is not readable"

@@ -1,9 +1,10 @@
 """``optima.yaml``: the optimum of each task as it was known before the runs that are judged by it.
 
-Where a space is too large to list, t* would else be the best that these runs found, and who found it would be judged by
-its own luck. Three keys: ``version`` (1), ``source`` (how the numbers are known) and ``found_ms``: by task, as in
-results, the lowest true latency in ms that each reference search with other seeds, or ``draws``, had found. t* is the
-lowest of a task; who found it matters when a strategy's own finds are left out (:mod:`analysis.study.own_finds`).
+If a space is too large to list, t* would otherwise be the best latency that these runs found, and the strategy that
+found it would be judged by its own luck. The file has three keys: ``version`` (1), ``source`` (how the numbers are
+known) and ``found_ms``, which maps each task, named as in the results, to the lowest true latency in ms that each
+reference search with other seeds, or ``draws``, had found. t* is the lowest of a task; the search that found it matters
+when a strategy's own finds are left out (:mod:`analysis.study.own_finds`).
 """
 
 from __future__ import annotations
@@ -21,21 +22,21 @@ VERSION = 1
 _KEYS = ("version", "source", "found_ms")
 
 Frozen = Mapping[str, Mapping[str, float]]
-"""Task to who found what, in ms."""
+"""Maps a task to the latency in ms that each search had found."""
 
 
 def find_frozen(folders: Sequence[str | Path]) -> Frozen:
-    """Those of the results folders, each in the folder or in its parent; empty where there is none.
+    """Find the optima stated for the results folders, each in the folder or in its parent; empty if there are none.
 
     Raises:
-        AnalysisError: a file is damaged, or two of them tell different numbers of a task.
+        AnalysisError: a file is damaged, or two files state different numbers for a task.
     """
     places = [place for folder in map(Path, folders) for place in (folder / NAME, folder.absolute().parent / NAME)]
     frozen: dict[str, Mapping[str, float]] = {}
     for path in dict.fromkeys(place.absolute() for place in places if place.is_file()):
         for task, found in read(path).items():
             if frozen.setdefault(task, found) != found:
-                raise AnalysisError(f"{path}: found_ms.{task}: expected what another folder's {NAME} says of that task")
+                raise AnalysisError(f"{path}: found_ms.{task}: expected the numbers in another folder's {NAME}")
     return frozen
 
 
@@ -46,13 +47,13 @@ def read(path: Path) -> Frozen:
         AnalysisError: it cannot be read, or a key is unknown, missing or wrong; one line says which.
     """
     document = read_record(path, _KEYS, "the optima of a study's tasks", VERSION)
-    tasks = _mapping(path, "found_ms", document["found_ms"], "tasks")
+    tasks = _mapping(path, "found_ms", document["found_ms"], "searches by task")
     return {task: _found(path, f"found_ms.{task}", found) for task, found in tasks.items()}
 
 
 def _found(path: Path, name: str, value: object) -> dict[str, float]:
     found = {}
-    for who, latency in _mapping(path, name, value, "who found what").items():
+    for who, latency in _mapping(path, name, value, "latencies by search").items():
         if not isinstance(latency, int | float) or isinstance(latency, bool) or not 0 < latency < 1e12:
             raise AnalysisError(f"{path}: {name}.{who}={shown(latency)}: expected a latency in ms, above 0")
         found[who] = float(latency)

@@ -12,7 +12,7 @@ import pandas as pd
 from analysis.runs import contract
 
 _DEVICE = "__"
-"""Between a task and its device, in the name of a landscape file."""
+"""The separator between task and device in the name of a landscape file."""
 
 
 @dataclass(frozen=True)
@@ -33,15 +33,15 @@ class Library:
     chosen_on: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def beside(self, folders: Iterable[str | Path]) -> Library:
-        """With the landscape files that lie in results folders themselves, named as their tasks: these come first."""
+        """Add the landscape files in results folders that are named after their tasks; these take precedence."""
         found = {path.stem: path for folder in folders for path in sorted(Path(folder).glob(f"*{_DEVICE}*.parquet"))}
         return replace(self, files={**self.files, **found})
 
     def replayed(self, task: str, landscapes: Collection[str]) -> Path | None:
-        """The file of a task, unless its runs replayed another; ``None`` where there is none.
+        """The file of a task; ``None`` if there is none, or if the runs of the task replayed another one.
 
         Args:
-            landscapes: digests of what they replayed; empty for live ones.
+            landscapes: digests of the recordings that the runs replayed; empty for live runs.
         """
         file = self.files.get(task)
         if file is None or not landscapes:

@@ -52,13 +52,13 @@ class Study:
             logged them compile_s, device_s (verify and benchmark) and own_s (ask and tell), else nan; sorted by run
             and index.
         references: task to recorded table, for tasks that have one.
-        samples: task to the file with the recorded samples of its table, where there is one.
-        facts: task to what is known of the recording (vendor, roofline, device ...), for tasks that have one.
-        frozen: task to the optimum that was known before the runs, by who had found it, where a file says so.
-        account: of every run that is there or was planned; all that is not done in it is left out of ``runs``, but
-            for what failed and left its log.
-        protocol: for each strategy label one whole config.yaml, and one environment.json, for the record.
-        chosen_on: by strategy, those of the study's tasks that its defaults were chosen on.
+        samples: task to the file with the recorded samples of its table, if there is one.
+        facts: task to the known facts about its recording (vendor, roofline, device ...), for tasks that have one.
+        frozen: task to the optimum that was known before the runs, by the search that found it, if a file states it.
+        account: the state of every run that exists or was planned. ``runs`` contains those that are done, and those
+            that failed with a log.
+        protocol: one complete config.yaml for each strategy label, and one environment.json, for the record.
+        chosen_on: strategy to the tasks of the study on which its defaults were chosen.
         splits: a row per run whose log has its costs: run, and what :func:`analysis.runs.split_time.run_split` gives.
     """
 
@@ -79,8 +79,8 @@ def load_study(paths: Sequence[str | Path], library: Library | None = None) -> S
     """Load every finished run below ``paths``.
 
     Args:
-        library: for tasks without a reference.parquet beside their runs, live ones; and for what older ones lack.
-            Landscape files in ``paths`` themselves come before it.
+        library: supplies the tables of live tasks, which have no reference.parquet beside their runs, and the columns
+            that older tables lack. Landscape files in ``paths`` take precedence.
 
     Raises:
         AnalysisError: nothing found, a file is damaged, or the runs contradict each other.

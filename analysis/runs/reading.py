@@ -23,8 +23,8 @@ def _check_exists(path: Path) -> None:
     """
     if not path.exists():
         raise AnalysisError(f"{path}: no such file or directory: expected a folder of runs")
-    if any(0xD800 <= ord(character) < 0xE000 for character in str(path.resolve())):  # how Python has other bytes
-        raise AnalysisError(f"{path}: expected a path in UTF-8, which is all that Parquet's reader takes")
+    if any(0xD800 <= ord(character) < 0xE000 for character in str(path.resolve())):  # Python's stand-ins
+        raise AnalysisError(f"{path}: expected a path in UTF-8, the only encoding that Parquet's reader accepts")
 
 
 def read_logs(paths: Sequence[str | Path]) -> tuple[list[RunLog], dict[Path, str], dict[str, Any]]:

@@ -103,7 +103,7 @@ def _check_digest(path: Path, expected: object) -> None:
     """
     if isinstance(expected, str) and path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() != expected:
         again = "the sweep that made it writes it again"
-        raise AnalysisError(f"{path}: damaged: not the one whose digest {contract.REFERENCE_NOTE} has: {again}")
+        raise AnalysisError(f"{path}: damaged: does not match the digest in {contract.REFERENCE_NOTE}: {again}")
 
 
 def _parent(path: str) -> str:
@@ -168,9 +168,9 @@ def matching_rows(path: Path, table: pd.DataFrame) -> NDArray[np.intp] | None:
 
 
 def _samples(path: Path, table: pd.DataFrame, library: Path | None) -> Path | None:
-    """The table's own file, or the library's recording where it is the same one; ``None`` where neither has them.
+    """The table's own file, or the library's recording if it is the same one; ``None`` if neither has samples.
 
-    Nor have independent draws any: their rate is measured, and nothing of them is simulated with noise.
+    Independent draws have none either: their rate is measured, and they are not simulated with noise.
     """
     if contract.SAMPLES_MS in pq.read_schema(path).names:
         return None if is_drawn(table) else path

@@ -42,12 +42,12 @@ def _judged(log: RunLog, retimed: tuple[Path, pd.DataFrame] | None) -> RunLog:
     if name not in frame.index:
         if not ok.any() or log.ended == contract.ENDED_FAILED:
             return log  # failed runs are not re-timed, since they are misses anyway
-        raise AnalysisError(f"{path}: nothing about {name[0]} seed {name[1]}: run nearopt retime again")
+        raise AnalysisError(f"{path}: no row of {name[0]} seed {name[1]}: run nearopt retime again")
     rows = frame.loc[[name]]
     oracle = np.full(len(ok), np.nan)
     index = rows[contract.INDEX].to_numpy()
     inside = index < len(oracle)
     oracle[index[inside]] = rows[contract.ORACLE_MS].to_numpy()[inside]
     if not inside.all() or np.isnan(oracle[ok]).any():
-        raise AnalysisError(f"{path}: other evaluations of {name[0]} seed {name[1]}: run nearopt retime again")
+        raise AnalysisError(f"{path}: rows of other evaluations of {name[0]} seed {name[1]}: run nearopt retime again")
     return replace(log, columns={**log.columns, contract.ORACLE_MS: oracle})

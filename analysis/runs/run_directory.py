@@ -58,7 +58,7 @@ def streams_of(config: ConfigDocument) -> int:
 
 @dataclass(frozen=True)
 class RunLog:
-    """One run as it was written: a finished run, or one that failed after spending something.
+    """One run as it was written: a finished run, or one that failed after its first evaluations.
 
     Attributes:
         path: its directory.
@@ -220,7 +220,7 @@ def _schedule(config: Mapping[str, Any]) -> str:
 
 
 def _source(config: Mapping[str, Any]) -> str:
-    """The sizes and tasks from which the strategy learnt, as JSON; empty without.
+    """The sizes and tasks from which the strategy learnt, as JSON; empty without a source.
 
     Which part is used may depend on the seed.
     """

@@ -64,7 +64,7 @@ def survey(path: Path) -> Survey:
 
     def unread(error: OSError) -> None:
         folder = Path(error.filename)
-        if not os.path.lexists(folder):  # Path.exists raises where it may not look
+        if not os.path.lexists(folder):  # Path.exists raises in unreadable folders
             return
         if name_of(folder) is not None:
             directories.append(folder)

@@ -22,7 +22,7 @@ from analysis.statistics.readings import Readings
 
 Floats = NDArray[np.float64]
 AT_MOST = 0.1
-"""A configuration with this share of samples not above the incumbent is what the sequential test takes for slower."""
+"""The share of samples not above the incumbent that the sequential test assumes for a slower configuration."""
 _ABOVE, _NOT_ABOVE = math.log(2 * (1 - AT_MOST)), math.log(2 * AT_MOST)
 
 

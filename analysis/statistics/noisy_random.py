@@ -70,7 +70,7 @@ def read_searches(
 ) -> dict[float, NoisySearches]:
     """Draw the readings of all searches, once for all targets.
 
-    A configuration that can never be read below a hit hides none, so its readings are left out.
+    A configuration that can never be read below a hit cannot hide one, so its readings are not drawn.
 
     Args:
         readings: the recorded samples of every configuration.

@@ -1,4 +1,4 @@
-"""Where the rest is lost: the gap between what a run chose and the optimum, split into exploration and selection.
+"""Split the gap between the configuration that a run chose and the optimum into exploration and selection.
 
 In terms of true latencies, relative to t*: *exploration* is how far the best configuration that the run tried is from
 the optimum, *selection* how much worse than that the one is that it chose by its readings. They add up to the gap.

@@ -1,9 +1,9 @@
-"""Each strategy judged by what others found: is it near the optimum only because the optimum is its own?
+"""Judge each strategy by the optimum that others found, in case it is near the optimum only because it found it.
 
-Where t* comes from searches, a strategy that alone has found the best is judged by its own luck: all others look slow
-beside it, and random search rare. Here every strategy is judged anew by the t* that is known without its own finds,
-those in a frozen optimum among them (:mod:`analysis.runs.frozen`), and so is the random search that it is compared
-with.
+If t* comes from searches, the only strategy that found the best configuration is judged by its own luck: all others
+look slow in comparison, and random search seems to hit rarely. Here every strategy is judged again by the t* that is
+known without its own finds, including those in a frozen optimum (:mod:`analysis.runs.frozen`), and so is the random
+search with which it is compared.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from analysis.study.results import OTHERS, StudyResults, analyse
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A study in which nobody is judged by its own finds.
+    """A study in which no strategy is judged by its own finds.
 
     Attributes:
-        results: with each strategy's rows of the speedup tables by the optima of the others.
-        t_star_ms: strategy to task to the t* without its finds, where that is another.
+        results: the results, with each strategy's rows of the speedup tables judged by the optima of the others.
+        t_star_ms: strategy to task to the t* without its finds, if that differs.
     """
 
     results: StudyResults
@@ -35,7 +35,7 @@ class LeftOut:
 
 
 def optima_without(study: Study, best: Optima, strategy: str) -> dict[str, float]:
-    """t* of every task without what a strategy found; as it is where nobody else knows of any."""
+    """t* of every task without a strategy's finds; unchanged if no other optimum is known."""
     fastest, others = fastest_finds(study), study.runs["strategy"] != strategy
     found = {}
     for task, t_star in best.t_star_ms.items():
@@ -79,7 +79,7 @@ def own_finds_left_out(
 
 
 def _replaced(table: pd.DataFrame, by_strategy: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """The rows of some strategies from tables of their own."""
+    """Replace the rows of some strategies by those of their own tables."""
     kept = table[~table["strategy"].isin(list(by_strategy))]
     own = [of[of["strategy"] == name] for name, of in by_strategy.items()]
     parts = [part for part in (kept, *own) if len(part)]

@@ -67,8 +67,8 @@ class Disturbed:
 def disturb(results: StudyResults, relative_error: float, replicates: int = REPLICATES) -> Disturbed:
     """Judge every recorded task of a study by disturbed references, each task with random numbers of its own.
 
-    Not tasks of which independent draws are recorded: those near the optimum are few, and their rate's own error is in
-    the numbers already.
+    Tasks that were recorded as independent draws are left out: few of their rows are near the optimum, and their
+    numbers already include the error of their rate.
     """
     listed = [task for task, table in results.study.references.items() if not is_drawn(table)]
     tasks = [t for t in sorted(listed) if np.isfinite(results.best.t_star_ms.get(t, np.inf))]
@@ -201,7 +201,7 @@ def _budget(runs: pd.DataFrame, size: int) -> int:
 def _erts(
     results: StudyResults, runs: pd.DataFrame, budget: int, hits: NDArray[np.bool_], row_of: pd.Series
 ) -> dict[str, Floats]:
-    """By axis, the ERT of one strategy's runs under each reference; without a hit, their total cost. [references]"""
+    """The ERT of one strategy's runs under each reference, by axis; without a hit, their total cost. [references]"""
     steps = results.steps[results.steps["run"].isin(runs.index) & (results.steps["evaluation"] <= budget)]
     steps = steps[np.isfinite(steps["true_ms"])]
     at = row_of.reindex(steps["true_ms"]).to_numpy(np.float64)

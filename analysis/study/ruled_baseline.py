@@ -45,7 +45,7 @@ def recorded(table: pd.DataFrame, readings: Readings | None, noisy: bool) -> Rec
 def ruled_costs(
     table: Recorded, rows: SearchedRows, conditions: Conditions, rules: Rules, wanted: float
 ) -> dict[tuple[float, str], Simulated]:
-    """By target with a hit and axis, ERT under rules over the exact value without rules and noise, with equal draws.
+    """ERT under rules over the exact value without rules and noise, by target with a hit and axis, with equal draws.
 
     The exact value is ERT in evaluations and, with one worker, in seconds. With several workers, the ratio of seconds
     is to evaluations in the order asked. Evaluations are counted in the order in which they end, with and without

@@ -27,7 +27,7 @@ _SEED = 20261123
 
 @dataclass(frozen=True)
 class Conditions:
-    """How runs were executed, as far as the baseline's clock depends on it: workers, batch, schedule."""
+    """The conditions of runs on which the baseline's clock depends: workers, batch, schedule."""
 
     budget: int
     batch: int = 1
@@ -93,7 +93,7 @@ def searched_rows(table: pd.DataFrame, t_star_ms: float, targets: Sequence[float
 
 
 def seconds_per_evaluation(rows: SearchedRows, conditions: Conditions, wanted: float) -> dict[float, Simulated]:
-    """By target, ERT in s with several workers over ERT in evaluations; ``wanted``: the required relative error."""
+    """ERT in s with several workers over ERT in evaluations, by target; ``wanted``: the required relative error."""
 
     def block(searches: int, rng: np.random.Generator) -> dict[float, Floats]:
         drawn = rows.draw(searches, conditions, rng)
@@ -106,7 +106,7 @@ def seconds_per_evaluation(rows: SearchedRows, conditions: Conditions, wanted: f
 def noise_costs(
     rows: SearchedRows, readings: Readings, conditions: Conditions, wanted: float
 ) -> dict[tuple[float, str], Simulated]:
-    """By target with a hit and axis, ERT with noise over the exact value.
+    """ERT with noise over the exact value, by target with a hit and axis.
 
     In evaluations, and in seconds with one worker, the exact value is the same ERT without noise. With several workers
     it is ERT in evaluations, so that the ratio is in s.

@@ -94,7 +94,7 @@ class TableErts:
         return LogEstimate(float(np.log(exact)) + float(np.log(ratio.value)), ratio.error)
 
     def drawn_ert(self, task: str, conditions: Conditions, target: float, axis: str) -> ErtEstimate | None:
-        """Of random search whose draws were recorded, with the error of its rate; ``None`` without costs, in seconds.
+        """The ERT of random search by recorded draws, with the error of its rate; ``None`` in seconds without costs.
 
         Without a hit among the draws it is a bound. On several workers the seconds of an evaluation are simulated.
         """
@@ -115,7 +115,7 @@ class TableErts:
     def _clock(
         self, task: str, targets: Sequence[float], kind: str, how: Conditions, wanted: float
     ) -> dict[float, Simulated]:
-        """By target, seconds on several workers over evaluations; empty if costs are unknown."""
+        """Seconds on several workers over evaluations, by target; empty if costs are unknown."""
         if not np.isfinite(costs(space_rows(self.study.references[task]))).all():
             return {}
         rows = self._rows(task, targets, kind)
@@ -131,7 +131,7 @@ class TableErts:
     def _ruled(
         self, task: str, targets: Sequence[float], baseline: Baseline, how: Conditions, wanted: float
     ) -> dict[tuple[float, str], Simulated]:
-        """By target and axis, ERT under rules over the exact value without; empty if samples or costs are unknown."""
+        """ERT under rules over the exact value without them, by target and axis; empty without samples or costs."""
         table, rules = self.study.references[task], how.rules
         readings = self._once(lambda: self._read(task), "readings", task)
         needed = baseline.noisy or (rules is not None and rules.sample_error is not None)

@@ -1,4 +1,4 @@
-"""When are measurements too expensive or too cheap for a model? The speedup in seconds with all costs scaled.
+"""The speedup in seconds with all costs scaled, which shows when measurements are too cheap for a model.
 
 Compile, verify and benchmark times are scaled. The strategy's own time (ask and tell, as measured on the machine that
 replayed) is not. With cheap measurements the strategy's own time dominates; with expensive ones the speedup tends to

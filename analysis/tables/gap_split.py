@@ -1,4 +1,4 @@
-"""Where the rest is lost: each strategy's gap at the end of its runs, in exploration and in selection."""
+"""Split the gap to the optimum at the end of each strategy's runs into exploration and selection."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from analysis.tables.table import Table, text_rows
 
 
 def gaps(results: StudyResults) -> Table | None:
-    """Build the table: a line per task and strategy, and every run in the data; ``None`` if no run had a success."""
+    """Build the table: a row per task and strategy, with every run in the data; ``None`` if no run succeeded."""
     split = gap_split(results)
     if split.empty:
         return None

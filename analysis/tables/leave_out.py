@@ -1,4 +1,4 @@
-"""Does it generalise? The mean speedup with each kernel and each device left out."""
+"""The mean speedup with each kernel and each device left out, which shows whether it generalises."""
 
 from __future__ import annotations
 

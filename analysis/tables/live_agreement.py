@@ -130,7 +130,7 @@ def _numbers(cell: Cell) -> dict[str, Any]:
 
 
 def sentence(agreement: Agreement) -> str:
-    """What the pairs show, with the numbers; then sentences on the ranks and on what was left out."""
+    """Sentences on the pairs, with numbers, then on the ranks and on what was left out."""
     cells = agreement.axes[0].cells
     runs = sum(cell.live[1] for cell in cells)
     different = [_axis_text(axis) for axis in agreement.axes if axis.differs]

@@ -1,4 +1,4 @@
-"""What does tuning again gain? The optimum of one device on another, for tasks recorded on both."""
+"""The gain of tuning again: the optimum of one device on another, for tasks recorded on both."""
 
 from __future__ import annotations
 

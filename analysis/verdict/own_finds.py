@@ -1,4 +1,4 @@
-"""The verdict again, nobody judged by what only they found (:mod:`analysis.study.own_finds`)."""
+"""The verdict with each strategy's own finds left out of its t* (:mod:`analysis.study.own_finds`)."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ Claim = Mapping[str, Mapping[str, str]]
 
 @dataclass(frozen=True)
 class WithoutOwnFinds:
-    """What the tests say then. It is told and decides nothing.
+    """The outcome of the tests without own finds. It is reported and decides nothing.
 
     Attributes:
-        t_star_ms: strategy to task to the t* without its finds, where that is another.
+        t_star_ms: strategy to task to the t* without its finds, if that differs.
         claim: as in :class:`analysis.verdict.judge.Verdict`.
         verdicts: question to stratum to strategy.
     """
@@ -27,14 +27,14 @@ class WithoutOwnFinds:
     verdicts: Mapping[str, Mapping[str, Mapping[str, str]]]
 
     def document(self) -> dict[str, Any]:
-        """Of verdict.json."""
+        """The part of verdict.json on own finds."""
         return {"t_star_ms": self.t_star_ms, "verdict": self.claim, "verdicts": self.verdicts}
 
     def sentence(self, decided: Claim, hypothesis: Hypothesis) -> str:
-        """Whether the verdict on the claim hangs on it.
+        """State whether the verdict on the claim depends on own finds; empty if the claim was not judged.
 
         Args:
-            decided: the claim with own finds.
+            decided: the verdict on the claim with own finds.
         """
         question = hypothesis.questions[0]
         stratum = next((name for name in hypothesis.strata if name in decided.get(question, {})), None)

@@ -1,9 +1,9 @@
 """Spaces too large to enumerate, with a known optimum: recorded tasks with additional parameters that do nothing.
 
-``python -m experiments.ablation.unlisted --processes N`` appends missing runs to unlisted.csv and prints the table. The
-eleven idle parameters, five of them active in two of three modes only, make five million configurations of each, all of
-them one plateau: what searches meet in Helion's spaces. Noise: 0.5% a reading. Batches of six, B = 180, a run ends at
-t*.
+``python -m experiments.ablation.unlisted --processes N`` appends missing runs to unlisted.csv and prints the table.
+Eleven idle parameters, five of which are active in only two of three modes, turn each configuration into a plateau of
+five million equally fast ones, as in Helion's spaces. Readings have 0.5% noise. Runs have batches of six and B = 180,
+and end at t*.
 """
 
 from __future__ import annotations
@@ -137,9 +137,9 @@ def table(rows: list[dict[str, str]]) -> Iterator[str]:
 
 
 def ratio(rows: list[dict[str, str]], over: str) -> str:
-    """ERT of ``over`` through conditional_gp's, geometric mean over tasks, and its 95% interval over seeds.
+    """The ERT of ``over`` over that of conditional_gp: geometric mean over tasks, with its 95% interval over seeds.
 
-    Percentiles of 4,000 resamples of each task's seeds; half a hit where a resample has none.
+    The interval comes from 4,000 resamples of each task's seeds; a resample without a hit counts as half a hit.
     """
 
     tasks = dict.fromkeys(row["task"] for row in rows)

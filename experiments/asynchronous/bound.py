@@ -13,7 +13,7 @@ from harness.run.clock import schedule
 
 
 def rescheduled(study: Study, workers: int) -> Study:
-    """The study with the clock of ``workers`` and its evaluations in the order in which they would end.
+    """The study with the clock of ``workers``, and with evaluations in the order in which they would end.
 
     Every worker takes the next evaluation as soon as it is free, as in one large batch.
     """

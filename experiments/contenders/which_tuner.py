@@ -40,21 +40,21 @@ class Case:
     words: str
     given: Mapping[str, Any]
     options: str
-    """What to set besides the strategy."""
+    """The options to set besides the strategy."""
 
     @property
     def choice(self) -> Choice:
-        """What ``nearopt tune`` would take."""
+        """The choice of ``nearopt tune`` in this case."""
         return auto_strategy(**self.given)
 
 
 def crossover_s() -> float:
-    """Seconds an evaluation, divided by the workers, below which asks of conditional_gp cost more than they save."""
+    """Seconds per evaluation, divided by the workers, below which asks of conditional_gp cost more than they save."""
     return ASK_S / (LEAD - 1)
 
 
 def cases() -> list[Case]:
-    """By what decides: the budget, the cost of an evaluation, the space, the workers."""
+    """The cases in the order of the rule: budget, cost of an evaluation, space, workers."""
     usual = {"size": 3000, "evaluations": 100, "workers": 1, "evaluation_s": 1.0}
     cheap_ms = 1000 * crossover_s()
     return [
@@ -75,7 +75,7 @@ def cases() -> list[Case]:
 
 
 def contenders(speedups: pd.DataFrame, strata: pd.DataFrame) -> list[list[str]]:
-    """A row a strategy: geometric means over tasks, intervals over seeds, as in README.md beside this file."""
+    """One row per strategy: geometric means over tasks, intervals over seeds, as in README.md beside this file."""
     useful = set(strata.loc[strata["stratum"] == "useful", "task"])
     rows: list[tuple[float, list[str]]] = []
     for strategy, own in speedups.groupby("strategy"):
@@ -88,7 +88,7 @@ def contenders(speedups: pd.DataFrame, strata: pd.DataFrame) -> list[list[str]]:
 
 
 def defaults_within(speedups: pd.DataFrame) -> str:
-    """On how many of the recordings the declared default, which is evaluated first, is a hit."""
+    """The number of recordings on which the declared default, which is evaluated first, is a hit."""
     first = speedups.query("strategy == 'random_from_default' and baseline == @EXACT_RANDOM")
     return f"{int(((first['hits'] == first['runs']) & (first['ert'] == 1)).sum())} of {len(first)}"
 
@@ -101,7 +101,7 @@ def of_study(verdict: Mapping[str, Any]) -> dict[tuple[str, str], float]:
 
 
 def by_study(speedups: Sequence[Mapping[tuple[str, str], float]]) -> list[list[str]]:
-    """A row a strategy: its speedups in each study on both axes, a dash where it was not run."""
+    """One row per strategy: its speedups in each study on both axes, a dash if it was not run."""
     return [
         [name, *(f"{of[name, axis]:.2g}" if (name, axis) in of else "–" for of in speedups for axis in AXES)]
         for name in ("conditional_gp", *OTHERS)
@@ -109,14 +109,14 @@ def by_study(speedups: Sequence[Mapping[tuple[str, str], float]]) -> list[list[s
 
 
 def random_share(size: int, expected: float, budget: int) -> float:
-    """Chance that uniform draws without replacement hit, where the first hit is expected after ``expected`` of them."""
+    """Chance that uniform draws without replacement hit if the first hit is expected after ``expected`` draws."""
     hits = round((size + 1) / expected - 1)
     drawn = np.arange(budget)
     return 1.0 - float(np.prod(np.clip((size - hits - drawn) / (size - drawn), 0.0, None)))
 
 
 def by_budget(runs: pd.DataFrame, expected: Mapping[str, float], sizes: Mapping[str, int]) -> list[list[str]]:
-    """A row a budget: share of runs of conditional_gp within 5%, and of uniform random search by its law."""
+    """One row per budget: share of runs of conditional_gp within 5%, and of uniform random search by its law."""
     own = runs[runs["variant"] == "default"]
     names = sorted(own["landscape"].unique())
     rows = []
@@ -133,7 +133,7 @@ def cost_of_evaluation_s(runs: pd.DataFrame) -> float:
 
 
 def by_cost(scaling: pd.DataFrame) -> list[list[str]]:
-    """A row a strategy: speedup in tuning seconds with recorded costs times a factor, asks as they are."""
+    """One row per strategy: speedup in tuning seconds with recorded costs times a factor and unscaled asks."""
     table = scaling[scaling["scaled"] == "compile and benchmark"].pivot(
         index="strategy", columns="factor", values="speedup"
     )
@@ -141,7 +141,7 @@ def by_cost(scaling: pd.DataFrame) -> list[list[str]]:
 
 
 def by_workers(table: pd.DataFrame) -> list[list[str]]:
-    """A row a schedule on 16 workers: speedups in tuning seconds over both kinds of random search on as many."""
+    """One row per schedule on 16 workers: speedups in tuning seconds over both kinds of random search on as many."""
     useful = table[(table["task"] == "ALL") & (table["stratum"] == "useful")]
     value = useful.set_index(["strategy", "baseline"])["speedup"]
     return [
@@ -166,7 +166,7 @@ def page() -> str:
     study, test = (of_study(json.loads((of / "verdict.json").read_text(encoding="utf-8"))) for of in (STUDY, TEST))
     speedups = pd.read_csv(EXPERIMENTS / "contenders/speedups.csv")
     rule = markdown_table(
-        ["your case", "strategy", "set also", "why"],
+        ["your case", "strategy", "also set", "why"],
         [[case.words, case.choice.strategy, case.options, case.choice.reason] for case in cases()],
     )
     spaces = markdown_table(
@@ -194,48 +194,48 @@ search a strategy comes within 5% of the optimum.
 start=default evaluates the configuration that a kernel declares first. `nearopt tune` does so wherever one is declared,
 and uses up to 16 compile workers.
 
-**Expect less of a kernel that is not in these tables.** The defaults of conditional_gp were chosen, with other seeds,
-on the recordings of attention, matmul and softmax that most of these numbers come from. On ten kernels that chose
-nothing ([claim_2](../claim_2/README.md)) it is {test["conditional_gp", "evaluations"]:.2g} times as fast as uniform
-random search.
+**Expect smaller speedups on kernels that are not in these tables.** The defaults of conditional_gp were chosen, with
+other seeds, on the recordings of attention, matmul and softmax that most of these numbers come from. On ten kernels
+that were not used for this choice ([claim_2](../claim_2/README.md)) it is
+{test["conditional_gp", "evaluations"]:.2g} times as fast as uniform random search.
 
 ## The space
 Spaces that can be listed, in evaluations, 120 at most ([how](README.md)). *By parameter*: random search that draws each
-active parameter uniformly. Where that needs fewer than {HARD:.0f} evaluations, there is little to gain. ≤: a bound, for
-a task was never solved.
+active parameter uniformly. Where that needs fewer than {HARD:.0f} evaluations, there is little to gain. ≤: an upper
+bound, because a task was never solved.
 
 {spaces}
 
-Strategies that were not run there, over uniform random search on useful tasks: the [study](../claim_5_10x/README.md)
-of the four development kernels, with an earlier version of conditional_gp, and the ten [other
-kernels](../claim_2/README.md).
+The next table adds strategies that were not run there. It compares them with uniform random search on useful tasks of
+the [study](../claim_5_10x/README.md) of the four development kernels, with an earlier version of conditional_gp, and
+of the ten [other kernels](../claim_2/README.md).
 
 {others}
 
 Where the space cannot be listed, optuna_tpe needs {ratio(unlisted, "optuna_tpe").partition(": ")[2]} times the
-evaluations of conditional_gp (12 padded tasks, [ablation](../ablation/README.md)): a lead is likely, not shown.
+evaluations of conditional_gp (12 padded tasks, [ablation](../ablation/README.md)): a lead is likely but not shown.
 
 ## The budget
-Share of runs within 5% after so many evaluations, on the eight useful recordings of the
+Share of runs that are within 5% after a number of evaluations, on the eight useful recordings of the
 [ablation](../ablation/README.md), without a default to begin with:
 
 {budgets}
 
-Begin with the kernel's default where it declares one: on {defaults_within(speedups)} recordings it is within 5%
-by itself.
+If the kernel declares a default, begin with it: on {defaults_within(speedups)} recordings the default itself is
+within 5%.
 
 ## The cost of an evaluation
 An ask of conditional_gp takes {1000 * ASK_S:.0f} ms beside live work. It needs {1 - 1 / LEAD:.0%} fewer evaluations
-than pattern_search, the fastest strategy whose asks cost nothing; both take equally long where an evaluation takes
+than pattern_search, the fastest strategy whose asks cost nothing; both take equally long if an evaluation takes
 {1000 * crossover_s():.0f} ms on one worker. The recorded Triton kernels take {cost_of_evaluation_s(runs):.1f} s,
-most of it compiling. All 24 tasks of the study, in tuning seconds; asks are charged, other costs are as recorded,
-times a factor:
+most of it compiling. The table is over all 24 tasks of the study, in tuning seconds; asks are charged as
+measured, other costs as recorded, times a factor:
 
 {costs}
 
 ## The workers
-16 compile workers, in tuning seconds over random search on as many ([asynchronous](../asynchronous/README.md), useful
-tasks):
+With 16 compile workers, in tuning seconds, over random search on as many ([asynchronous](../asynchronous/README.md),
+useful tasks):
 
 {schedules}
 """

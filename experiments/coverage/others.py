@@ -1,11 +1,11 @@
 """Coverage of a report's intervals other than those of speedups: ``python -m experiments.coverage.others --jobs N``.
 
-Probability of improvement over runs and over exact random search, interquartile mean of scores, bands of data profiles
-and ratios of live pairs, by the report's own functions. Two truths each: random against random (no difference), and a
-strategy with five times random's chance of a hit. A task is a table of :data:`ROWS` with qualities spread evenly; a run
-of B evaluations ends with the best of B (or 5 B) draws. *70%*: a hit rate of about that; *tied*: nearly all runs end
-with the same; *shared*: half of the draws of random search are the other's too. The truth of what has no closed
-form is that of 200,000 runs.
+The report's own functions compute the probability of improvement over runs and over exact random search, the
+interquartile mean of scores, bands of data profiles and ratios of live pairs. There are two truths for each: random
+against random (no difference), and a strategy with five times random's chance of a hit. A task is a table of
+:data:`ROWS` with evenly spread qualities; a run of B evaluations ends with the best of B (or 5 B) draws. *70%*: about
+70% of the runs hit; *tied*: nearly all runs end with the same quality; *shared*: random search shares half of its draws
+with the strategy. Where a truth has no closed form, it is computed from 200,000 runs.
 """
 
 from __future__ import annotations
@@ -36,9 +36,12 @@ SUMMARY = Path(__file__).parent / "others.csv"
 
 @dataclass(frozen=True)
 class Truth:
-    """One kind of study: a strategy makes ``times`` as many draws as random search of ``budget``, ``shared`` with it.
+    """One kind of study: a strategy that makes ``times`` as many draws as random search.
 
-    ``levels`` is the number of different qualities in a table; with few levels there are ties.
+    Attributes:
+        budget: draws of random search.
+        levels: the number of different qualities in a table; with few levels there are ties.
+        shared: the share of its draws that random search has in common with the strategy.
     """
 
     name: str
@@ -93,7 +96,7 @@ def interquartile_mean(truth: Truth, rng: np.random.Generator) -> tuple[float, f
 
 
 def profile_band(truth: Truth, rng: np.random.Generator) -> tuple[float, float]:
-    """Share of runs within 5% of the best, of tasks whose chance of that differs."""
+    """The band of the share of runs within 5% of the best, over tasks that differ in the chance of it."""
     chance = _chances(truth, rng, TASKS)
     share = rng.binomial(SEEDS, chance) / SEEDS
     low, high = band(share[:, None], np.ones(TASKS))
@@ -101,7 +104,7 @@ def profile_band(truth: Truth, rng: np.random.Generator) -> tuple[float, float]:
 
 
 def live_pairs(truth: Truth, rng: np.random.Generator) -> tuple[float, float]:
-    """Ratios of 40 pairs around 1, or around 1.25, with a spread of the logarithms of 0.5; tied: most are equal."""
+    """The interval of the ratio of 40 pairs around 1 or 1.25, with a log spread of 0.5; tied: most are equal."""
     logs = rng.normal(0.0, 0.5, 40) * (rng.random(40) < (0.3 if truth.levels < ROWS else 1.0))
     return equivalence(np.exp(logs + _ratio(truth)), 0.25).interval()
 

@@ -36,7 +36,7 @@ from analysis.verdict.judge import judge
 Floats = NDArray[np.float64]
 ROWS, TASKS_PER_KERNEL = 400, 2
 _LATENCIES = np.array([1.005, 1.03, 1.08])
-"""Of a hit at each of ``TARGETS`` and at none closer, where t* is 1."""
+"""The latency of a hit at each of ``TARGETS`` and at no closer one; t* is 1."""
 
 
 @dataclass(frozen=True)
@@ -84,17 +84,17 @@ def stream(scenario: Scenario, number: int) -> np.random.Generator:
 
 
 def kernel_truths(scenario: Scenario, rng: np.random.Generator) -> Floats:
-    """Logs of the true speedups of the kernels, of every strategy; the first that a study's stream draws."""
+    """Draw the logs of the kernels' true speedups, equal for all strategies; the first draw of a study's stream."""
     return rng.normal(np.log(scenario.speedup), scenario.spread, scenario.kernels)
 
 
 def batch(scenario: Scenario, hypothesis: Hypothesis, numbers: Sequence[int]) -> list[Counter[str]]:
-    """Draw and judge some studies, by their numbers: each has random numbers of its own, whatever others there are.
+    """Draw and judge the studies with the given numbers, each with its own random numbers.
 
     Returns:
-        Counts of each: ``claim WORD`` and ``strategy WORD`` for supported and refuted; ``OF given``, ``OF refused`` and
-        ``OF held`` for intervals that were not refused, were, and held the truth, where ``OF`` is a question (then they
-        are of ALL), ``a kernel`` or ``a task``.
+        Counts for each study: ``claim WORD`` and ``strategy WORD`` for supported and refuted verdicts; ``OF given``,
+        ``OF refused`` and ``OF held`` for intervals that were given, were refused, and cover the truth. ``OF`` is a
+        question (for intervals of ALL), ``a kernel`` or ``a task``.
     """
     labels = (EXACT_RANDOM, HIERARCHICAL_RUNS) if scenario.runs_too else (EXACT_RANDOM,)
     asked = replace(hypothesis, baselines=labels, strata=(ALL,))
@@ -124,14 +124,14 @@ def batch(scenario: Scenario, hypothesis: Hypothesis, numbers: Sequence[int]) ->
 
 
 def _of_study(table: pd.DataFrame, number: int, strategies: Sequence[str]) -> pd.DataFrame:
-    """Its tasks, kernels and ALL."""
+    """Select the rows of one study: its tasks, its kernels and ALL."""
     own = table[table["task"].str.endswith(f"__s{number}") & table["strategy"].isin(strategies)]
     whole = aggregates(own)
     return pd.concat([own, whole[whole["stratum"] == "all"]]).reindex(columns=[*COLUMNS, *DETAILS])
 
 
 def _count_intervals(counts: Counter[str], table: pd.DataFrame, of_kernels: Floats, new: float) -> None:
-    """Args: ``of_kernels``: the logs of the true speedups; ``new``: that of new kernels."""
+    """Count the intervals; ``of_kernels``: logs of the kernels' true speedups; ``new``: that of new kernels."""
     for row in table.to_dict("records"):
         kernel = "" if row["task"] == "ALL" else row["task"].removeprefix("kernel:").split("-")[0]
         if row["task"] == "ALL":
@@ -194,7 +194,7 @@ def _drawn(
 
 
 def _latencies(uniform: Floats, chances: Floats) -> Floats:
-    """Of each evaluation: the closest target whose chance its number is below; else 2 and more."""
+    """The latency at the closest target whose chance exceeds the evaluation's number; 2 or more without one."""
     place = np.searchsorted(chances, uniform, side="right")
     return np.where(place < len(chances), _LATENCIES[np.minimum(place, len(chances) - 1)], 2.0 + uniform)
 

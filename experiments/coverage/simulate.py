@@ -2,8 +2,8 @@
 
 A study has kernels, two tasks each. The log speedup of a task is log(TRUE) + a kernel's deviation + a task's own, both
 normal. Times to target are exponential with the mean that gives this speedup over a random search whose ERT is known
-exactly; the budget makes a run hit with the given rate, so that ERT with restarts has no memory and its truth is the
-mean. Two questions: how fast on *these tasks* (their own mean), and on *new kernels* (TRUE)?
+exactly. The budget makes a run hit with the given rate; exponential times have no memory, so the true ERT with restarts
+is their mean. There are two questions: the speedup on *these tasks* (their own mean) and on *new kernels* (TRUE).
 """
 
 from __future__ import annotations

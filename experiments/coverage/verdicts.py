@@ -74,7 +74,7 @@ def only_in_seconds_against_hierarchical(speedup: float, elsewhere: float, axes:
 
 
 def verdict(truth: Truth, hypothesis: Hypothesis, rng: np.random.Generator) -> Verdict:
-    """One study, drawn and judged. The strategies have the same true speedups, and runs of their own."""
+    """Draw and judge one study. The strategies have the same true speedups and independent runs."""
     other = _log_erts(truth, rng)
     names = hypothesis.strategies
     tables = {name: pd.DataFrame(list(_rows(truth, name, _log_erts(truth, rng), other))) for name in names}
@@ -98,7 +98,7 @@ def _log_erts(truth: Truth, rng: np.random.Generator) -> dict[tuple[str, float],
 
 
 def _mean(times: Floats) -> LogEstimate:
-    """As :func:`analysis.study.aggregate.over_seeds` does. Times: [tasks, seeds]."""
+    """Estimate as :func:`analysis.study.aggregate.over_seeds` does. Times: [tasks, seeds]."""
     logs = [estimate(np.minimum(own, _LIMIT), own <= _LIMIT).log for own in times]
     return combine(logs, [1.0 / len(logs)] * len(logs))
 

@@ -29,7 +29,7 @@ WORDS = ["claim supported", "claim refuted", "strategy supported", "strategy ref
 COUNTS = WORDS + [f"{what} {count}" for what in INTERVALS for count in ("given", "held", "refused")]
 KEY = ["scenario", "study"]
 CAN = {"supported": "true speedup up to the threshold", "refuted": "true speedup from the threshold on"}
-"""Studies in which a word would be wrong. At the threshold any decision is an error."""
+"""The studies in which each verdict would be wrong. At the threshold any decision is an error."""
 ERRORS = [f"{who} wrongly {word}" for word in CAN for who in ("claim", "strategy")]
 LEAST, MOST = 0.92, 0.98
 """The range in which an interval's coverage should lie, as in README.md."""
@@ -62,9 +62,10 @@ def blocks(names: Sequence[str], studies: int, known: pd.DataFrame) -> list[Bloc
 
 
 def with_errors(found: pd.DataFrame) -> pd.DataFrame:
-    """The studies with columns of 0 and 1: whether a word would be wrong, ``CAN``, and whether it was, ``ERRORS``.
+    """Add columns of 0 and 1: whether each verdict would be wrong (``CAN``), and whether it was (``ERRORS``).
 
-    What the words are about is the mean over a study's own kernels. It is drawn again: a study is its kind and number.
+    Verdicts are about the mean over a study's own kernels. That mean is drawn again, since the kind and the number
+    determine a study.
     """
     threshold = np.log(read_hypothesis(CLAIM).hypothesis.threshold)
     kinds = {scenario.name: scenario for scenario in SCENARIOS}
@@ -91,7 +92,7 @@ def summary(found: pd.DataFrame) -> pd.DataFrame:
 
 
 def markdown(table: pd.DataFrame) -> str:
-    """A row a kind, in % of its studies, or of the intervals that were given; for README.md."""
+    """Format one row per kind for README.md, in % of its studies or of the intervals that were given."""
     head = ["scenario", "studies", *WORDS, *(f"{what}: held (refused)" for what in INTERVALS)]
     rows = []
     for of in table.to_dict("records"):
@@ -107,7 +108,7 @@ def markdown(table: pd.DataFrame) -> str:
 
 
 def markdown_errors(table: pd.DataFrame) -> str:
-    """A row a kind: the share of errors in the studies in which a word would be one, with its exact 95% interval."""
+    """Format one row per kind: the share of studies with a wrong verdict among those in which it could be wrong."""
     head = ["scenario"]
     for word in CAN:
         head += [f"could be wrongly {word}", f"claim wrongly {word}, %", f"strategy wrongly {word}, %"]

@@ -17,17 +17,17 @@ OWN_DRAWS = 8
 
 
 class Handicapped:
-    """Another strategy, whose every ask is with chance ``wasted`` answered by a random unvisited configuration.
+    """A strategy in which a share ``wasted`` of the evaluations goes to random unvisited configurations.
 
-    It never hears of those, so that its own trace is the one that it has without a handicap and with the same seed,
-    only stretched: T grows by the factor 1 / (1 - wasted) on average, but for lucky hits. A configuration that was
-    wasted before it asked for it is told at once, at no further cost.
+    The wrapped strategy is never told about those. Its own trace is therefore the one that it has with the same seed
+    and without a handicap, only stretched: T grows by the factor 1 / (1 - wasted) on average, except for lucky hits. If
+    the strategy asks for a configuration that was wasted before, it is told the result at once, at no further cost.
 
     Args:
         space, seed, budget: see :class:`~harness.strategies.base.Strategy`; the space must be enumerable.
-        of: dotted path of the other strategy's class.
-        wasted: chance.
-        arguments: of the other strategy.
+        of: dotted path of the wrapped strategy's class.
+        wasted: the probability that an evaluation is wasted.
+        arguments: the arguments of the wrapped strategy.
     """
 
     def __init__(
@@ -89,5 +89,5 @@ class Handicapped:
 
     def _row(self, configuration: Configuration) -> int:
         row = self._space.row_of(configuration)
-        assert row is not None, "strategies of ours ask for feasible configurations alone"
+        assert row is not None, "expected a strategy that asks only for feasible configurations"
         return int(row)

@@ -1,4 +1,4 @@
-"""A strategy whose asks take a known time: what a gate costs then."""
+"""A strategy whose asks take a known time, to measure how long a gate takes."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from search_spaces.space import SearchSpace
 
 
 class Slowed:
-    """Another strategy, each of whose asks keeps a core busy for ``seconds`` at least.
+    """A wrapped strategy, each ask of which keeps a core busy for at least ``seconds``.
 
     Args:
         space, seed, budget: see :class:`~harness.strategies.base.Strategy`.
-        of: dotted path of the other strategy's class.
-        seconds: of the process's CPU time.
+        of: dotted path of the wrapped strategy's class.
+        seconds: CPU time of the process in s.
     """
 
     def __init__(

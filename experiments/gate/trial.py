@@ -1,8 +1,8 @@
 """Gates on real strategies slowed down by 1.3: ``calibration.csv``, ``runs.csv`` and ``trial.csv``.
 
-    python -m experiments.gate.trial share                                 # prints the values of SHARES python -m
-    experiments.gate.trial run [--seeds 30] [--processes 1]      # appends missing runs to runs.csv python -m
-    experiments.gate.trial table [--gates 2000]                  # calibration.csv and trial.csv
+    python -m experiments.gate.trial share                                 # prints the values of SHARES
+    python -m experiments.gate.trial run [--seeds 30] [--processes 1]      # appends missing runs to runs.csv
+    python -m experiments.gate.trial table [--gates 2000]                  # writes calibration.csv and trial.csv
 
 The share of wasted evaluations comes from ``analysis.gate.power`` with the baseline's times and the hit probability of
 a random configuration, before any handicapped run. A run ends at its first hit. Seeds are the baseline's, with the same

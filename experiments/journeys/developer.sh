@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# An optimiser's developer's way: a strategy of one's own, tested, run, and judged by the gate.
+# The journey of an optimiser's developer: write a strategy, test it, run it, and judge it by the gate.
 #     experiments/journeys/developer.sh [FOLDER]
 set -euo pipefail
 folder=${1:-my_strategies}

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A kernel engineer's way: a kernel of one's own, checked and tested, then its best configuration in best.json. No GPU.
+# The journey of a kernel engineer, without a GPU: write a kernel, check and test it, and tune it to best.json.
 #     experiments/journeys/engineer.sh [FOLDER]
 set -euo pipefail
 folder=${1:-my_kernels}

@@ -38,7 +38,7 @@ GROUPS = (UNIFORM, BY_PARAMETER, EASY)
 
 @dataclass(frozen=True)
 class Board:
-    """One table of the page: a row a strategy, best first."""
+    """One table of the page, with one row per strategy, best first."""
 
     title: str
     caption: str
@@ -48,15 +48,15 @@ class Board:
 
 @dataclass(frozen=True)
 class Entry:
-    """Whose a strategy is: ``by`` (library or authors), one sentence ``about`` it, and the patterns of tasks that its
-    defaults were chosen on."""
+    """A strategy's library or authors (``by``), one sentence ``about`` it, and the patterns of the tasks on which its
+    defaults were chosen."""
 
     by: str
     about: str
     chosen_on: tuple[str, ...] = ()
 
     def told(self, tasks: Iterable[str]) -> str:
-        """The sentence, and how many of ``tasks`` chose the defaults, if any did."""
+        """The sentence, and on how many of ``tasks`` the defaults were chosen, if on any."""
         names = {task.partition("__")[0] for task in tasks}
         own = sum(any(fnmatch(name, pattern) for pattern in self.chosen_on) for name in names)
         return f"{self.about} (defaults chosen on {own} of these tasks)" if own else self.about

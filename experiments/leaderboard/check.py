@@ -1,9 +1,9 @@
-"""Does a submission reproduce: ``python -m experiments.leaderboard.check FOLDER [--runs N] [--seed S]``.
+"""Check that a submission reproduces: ``python -m experiments.leaderboard.check FOLDER [--runs N] [--seed S]``.
 
 Its runs are compared with the protocol (tasks, seeds, budget); some of them, drawn at random, are run again from the
 strategy's file and compared bit by bit: ``config_hash``, latencies and their order. ``--strategy NAME`` checks runs of
-one of NearOpt's own strategies in FOLDER/results, without a submission.yaml. Exit codes: 0 where all is there and
-equal, 1 where not, 2 for wrong input.
+one of NearOpt's own strategies in FOLDER/results, without a submission.yaml. Exit codes: 0 if all runs exist and are
+equal, 1 if not, 2 for wrong input.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ EXACT = (contract.OK, contract.LATENCY_MS, contract.ORACLE_MS)
 
 @dataclass(frozen=True)
 class Check:
-    """What came out.
+    """The result of a check.
 
     Attributes:
-        asked, found: runs of the protocol, and how many of them are there.
-        beyond: submitted runs that the protocol does not ask for.
-        again: each run that was made again, with what differs: nothing where it is equal.
+        asked, found: the number of runs of the protocol, and how many of them exist.
+        beyond: the number of submitted runs that are not in the protocol.
+        again: each repeated run with its first difference; empty if it is equal.
     """
 
     asked: int
@@ -51,7 +51,7 @@ class Check:
 
 
 def difference(one: RunLog, other: RunLog) -> str:
-    """Where two logs of a run differ first; empty where they are equal bit by bit."""
+    """The first difference between two logs of a run; empty if they are equal bit by bit."""
     hashes = [str(log.config["config_hash"]) for log in (one, other)]
     if hashes[0] != hashes[1]:
         return f"another configuration (config_hash {hashes[0][:12]}, again {hashes[1][:12]})"
@@ -91,7 +91,7 @@ def told(name: str, result: Check) -> str:
     """The outcome in lines."""
     lines = [f"{task} seed {seed}: {why}" for (task, seed), why in result.again.items() if why]
     equal = sum(not why for why in result.again.values())
-    beyond = f", {result.beyond} that it does not ask for" if result.beyond else ""
+    beyond = f", {result.beyond} outside it" if result.beyond else ""
     lines.append(
         f"{name}: {result.found} of {result.asked} runs of the protocol{beyond}; {len(result.again)} run again, "
         f"{equal} equal bit by bit"
@@ -103,9 +103,9 @@ def main(given: Sequence[str] | None = None) -> int:
     """Check one submission; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m experiments.leaderboard.check", description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--runs", type=int, default=3, metavar="N", help="made again (default: 3)")
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of which are drawn (default: 0)")
-    parser.add_argument("--strategy", metavar="NAME", help="one of NearOpt's own, instead of a submission.yaml")
+    parser.add_argument("--runs", type=int, default=3, metavar="N", help="number of runs to repeat (default: 3)")
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="seed of the draw of these runs (default: 0)")
+    parser.add_argument("--strategy", metavar="NAME", help="check a strategy of NearOpt, without a submission.yaml")
     arguments = parser.parse_args(given)
     for name, least in (("runs", 1), ("seed", 0)):
         if getattr(arguments, name) < least:

@@ -1,4 +1,4 @@
-"""A submission to the leaderboard: a folder with a strategy, its YAML, a few words and its runs of the protocol."""
+"""A submission to the leaderboard: a folder with a strategy, its YAML, a description and its runs."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ Cell = tuple[str, int]
 
 @dataclass(frozen=True)
 class Submission:
-    """What a folder says of itself.
+    """The description of a submission.
 
     Attributes:
-        folder: where it lies; its runs are in ``folder/results``.
+        folder: its folder; the runs are in ``folder/results``.
         strategy: the label of its runs.
-        authors, about: who made it, and one sentence on it.
-        chosen_on: patterns of the tasks that its defaults were chosen on.
+        authors, about: its authors, and one sentence about it.
+        chosen_on: patterns of the tasks on which its defaults were chosen.
     """
 
     folder: Path
@@ -47,7 +47,7 @@ class Submission:
 
     @property
     def config_dir(self) -> Path | None:
-        """The folder with its YAML; none where the strategy is one of NearOpt's own."""
+        """The folder with its YAML; ``None`` for a strategy of NearOpt."""
         return self.folder if (self.folder / "strategy").is_dir() else None
 
 
@@ -55,7 +55,7 @@ def read_submission(folder: Path) -> Submission:
     """The submission in ``folder``.
 
     Raises:
-        UserError: the file is missing, damaged, or lacks a word.
+        UserError: the file is missing or damaged, or lacks a field.
     """
     file = folder / FILE
     if not file.is_file():
@@ -119,7 +119,7 @@ def check_complete(submission: Submission) -> None:
     """
     found, asked = submitted(submission).keys(), protocol(submission, submission.results).keys()
     if found != asked:
-        beyond = f" and {len(found - asked)} that it does not ask for" if found - asked else ""
+        beyond = f" and {len(found - asked)} outside the protocol" if found - asked else ""
         raise UserError(
             f"{submission.results}: {len(found & asked)} of {len(asked)} runs of the protocol{beyond}: expected all of "
             f"them (python -m experiments.leaderboard.check {submission.folder})"

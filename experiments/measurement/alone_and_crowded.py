@@ -1,4 +1,4 @@
-"""Is a live evaluation charged what its recording says? ``python -m experiments.measurement.alone_and_crowded``.
+"""Do live evaluations cost what their recordings say? ``python -m experiments.measurement.alone_and_crowded``.
 
 Random search with the same seeds and configurations is measured in three ways on one GPU and compared with the recorded
 costs:
@@ -7,8 +7,9 @@ costs:
 * ``crowded``: as many parallel runs as cores minus two, one compile worker each, on a shared device;
 * ``recorder``: all configurations asked at once and compiled on every core, as ``nearopt record`` does.
 
-Then replays of the same seeds, and the comparison by pairs. Verification and benchmark should be as recorded in all
-three; compile seconds are CPU seconds, which depend on what else the cores do. About four minutes on an H100.
+Then the same seeds are replayed and the runs are compared in pairs. The costs of verification and benchmark should
+agree with the recording in all three; compile costs are CPU seconds, which depend on the other work of the cores. It
+takes about four minutes on an H100.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def commands(
     live: Sequence[str] = (),
     replay: Sequence[str] = (),
 ) -> dict[str, list[str]]:
-    """The arguments of ``nearopt`` for each way of measuring, in order; each result lies in a folder of its name.
+    """The arguments of ``nearopt`` for each way of measuring, in order; results go to a folder of that name.
 
     Args:
         tasks: of ``conf/task``.
@@ -66,10 +67,10 @@ def commands(
 
 
 def measure(planned: dict[str, list[str]]) -> None:
-    """Run ``nearopt`` for each; what is done already is skipped.
+    """Run ``nearopt`` for each way of measuring; finished runs are skipped.
 
     Raises:
-        AnalysisError: one failed.
+        AnalysisError: a command failed.
     """
     for name, arguments in planned.items():
         try:

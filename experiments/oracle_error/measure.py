@@ -2,8 +2,8 @@
 
     python -m experiments.oracle_error.measure OUT.parquet TASK… [--sessions 2] [--rounds 8] [--limit 200]
 
-What is recorded as ``oracle_ms`` came from such a batch in one process on one card. The spread between processes and
-between cards is therefore its error. Each session is written when it ends, so an interruption loses at most one.
+A recorded ``oracle_ms`` comes from such a batch in one process on one card, so the spread between processes and between
+cards is its error. Each session is written when it ends, so an interruption loses at most one.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ def timings(
     sessions: int,
     work: MakeWork = usual_work,
 ) -> Iterator[list[dict[str, object]]]:
-    """Rows of :data:`COLUMNS`, a session at a time; each has processes of its own on all devices.
+    """Yield rows of :data:`COLUMNS`, one session at a time; each session has its own processes on all devices.
 
     Raises:
-        UserError: a device is taken.
+        UserError: a device is in use.
     """
     keys = [landscape.space.key_of_codes(row) for row in landscape.codes]
     recorded = {key: float(ms) for key, ms in zip(keys, landscape.oracle_ms, strict=True) if np.isfinite(ms)}

@@ -12,8 +12,8 @@ from harness.system.terminal import say
 
 
 def _options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("source", metavar="URL|FOLDER", help="where the archive is: http, https, file, or a folder")
-    parser.add_argument("-o", "--output", type=Path, metavar="FOLDER", help="required; where it goes")
+    parser.add_argument("source", metavar="URL|FOLDER", help="the archive: an http, https or file URL, or a folder")
+    parser.add_argument("-o", "--output", type=Path, metavar="FOLDER", help="required; the folder to copy it to")
 
 
 def _run(arguments: argparse.Namespace) -> int:

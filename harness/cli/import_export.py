@@ -9,7 +9,7 @@ from harness.cli.command import Command
 from harness.cli.exit_codes import DONE
 
 FORMAT_NAMES = ("optuna", "autotvm", "helion", "triton", "ktt", "clblast", "cache", "t4", "table")
-"""Those of ``harness/formats/registry.py``, which a ``--help`` does not import."""
+"""The names in ``harness/formats/registry.py``, which ``--help`` does not import."""
 
 
 def _import_options(parser: argparse.ArgumentParser) -> None:
@@ -19,11 +19,11 @@ def _import_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config-columns", metavar="A,B,…", help="of a table: the columns of the parameters")
     parser.add_argument("--time-column", metavar="NAME", help="of a table: the column of the latency")
     parser.add_argument(
-        "--status-column", metavar="NAME", help="of a table: what became of a row, such as ok or timeout"
+        "--status-column", metavar="NAME", help="of a table: the column of the outcome, such as ok or timeout"
     )
-    parser.add_argument("--unit", metavar="ns|us|ms|s", help="of the latencies, where neither file nor column says it")
+    parser.add_argument("--unit", metavar="ns|us|ms|s", help="unit of latencies that neither file nor column states")
     parser.add_argument(
-        "--repeats", metavar="samples|first", help="of a table: what several rows of one configuration are"
+        "--repeats", metavar="samples|first", help="of a table: the meaning of several rows per configuration"
     )
     parser.add_argument(
         "-o",
@@ -69,7 +69,7 @@ def _export(arguments: argparse.Namespace) -> int:
 def _archive_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="default: those that ship with NearOpt")
     parser.add_argument("-o", "--output", type=Path, metavar="FOLDER", help="required; a new folder, or an archive")
-    parser.add_argument("--url", help="where the archive will lie, for its data card")
+    parser.add_argument("--url", help="address at which the archive will be published, for its data card")
 
 
 def _archive(arguments: argparse.Namespace) -> int:

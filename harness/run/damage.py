@@ -161,7 +161,7 @@ def parquet_damage(file: Path, done: contract.DoneDocument, whole: bool = False)
     try:
         data = file.read_bytes()
         if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
-            return f"{file.name} is not the one whose digest {contract.DONE} has"
+            return f"{file.name} does not match the digest in {contract.DONE}"
         if sha256 is not None and whole:
             return ""
         there = pq.ParquetFile(pa.BufferReader(data)).metadata.num_rows

@@ -97,7 +97,7 @@ def _held_streams(results: Path) -> Mapping[tuple[str, str], list[int]]:
     if not (results / contract.CONSOLIDATED).exists():
         return versions
     found = [directory for task in inside(results, []) for directory in runs_of_task(task, [])]
-    with suppress(UserError):  # a damaged file is reported by whoever reads it
+    with suppress(UserError):  # a damaged file is reported by the code that reads it
         held = held_together(results, {named(directory): directory for directory in once_each(results, found)})
         for run, config in held.configs.items():
             version = json.loads(config).get(contract.STREAMS, contract.FIRST_STREAMS)

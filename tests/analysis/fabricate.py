@@ -43,7 +43,7 @@ Order = Callable[[np.random.Generator, pd.DataFrame], np.ndarray]
 
 
 def landscape(n: int, seed: int = 0, spread: float = 1.2, failures: float = 0.1) -> pd.DataFrame:
-    """A reference table: lognormal latencies above 0.03 ms, some failures, costs. [n rows]"""
+    """Return a reference table: lognormal latencies above 0.03 ms, some failures, costs. [n rows]"""
     rng = np.random.default_rng(seed)
     latency = 0.03 * (1.0 + rng.lognormal(0.5, spread, n))
     failed = rng.random(n) < failures
@@ -64,12 +64,12 @@ def landscape(n: int, seed: int = 0, spread: float = 1.2, failures: float = 0.1)
 
 
 def random_order(rng: np.random.Generator, table: pd.DataFrame) -> np.ndarray:
-    """Exact random search: uniform without replacement."""
+    """The order of exact random search: uniform without replacement."""
     return rng.permutation(len(table))
 
 
 def guided_order(strength: float) -> Order:
-    """A search that prefers fast rows: rows in order of log latency plus noise, the more so the more strength."""
+    """The order of a search that prefers fast rows: by log latency plus noise, divided by the strength."""
 
     def order(rng: np.random.Generator, table: pd.DataFrame) -> np.ndarray:
         oracle = table[contract.ORACLE_MS]
@@ -80,7 +80,7 @@ def guided_order(strength: float) -> Order:
 
 
 def evaluations(table: pd.DataFrame, order: Sequence[int] | np.ndarray) -> pd.DataFrame:
-    """evaluations.parquet of a run that tries these rows, on one worker in batches of one."""
+    """Return the evaluations.parquet of a run that tries these rows on one worker in batches of one."""
     rows = table.iloc[np.asarray(order)].reset_index(drop=True)
     end = rows[list(COSTS)].sum(axis=1).cumsum()
     latency = rows[contract.LATENCY_MS]
@@ -116,7 +116,7 @@ def write_run(
     done: bool = True,
     **extra: object,
 ) -> Path:
-    """One run directory; ``extra`` goes into config.yaml."""
+    """Write one run directory; ``extra`` is added to config.yaml."""
     directory = results / task / strategy / f"{contract.SEED_PREFIX}{seed}"
     directory.mkdir(parents=True)
     config: contract.ConfigDocument = {
@@ -143,13 +143,13 @@ def write_run(
 
 
 def write_reference(results: Path, task: str, table: pd.DataFrame) -> None:
-    """RESULTS/<task>/reference.parquet"""
+    """Write RESULTS/<task>/reference.parquet."""
     (results / task).mkdir(parents=True, exist_ok=True)
     _write_table(table, results / task / contract.REFERENCE)
 
 
 def _write_table(frame: pd.DataFrame, file: Path) -> None:
-    """With the types of the schema, but for columns whose values are another type's: damaged on purpose."""
+    """Write a table with the schema's types, except for columns whose values do not fit (deliberate damage)."""
     types = {PARAMETER: pa.string(), **columns(file.name)}
     table = {str(name): pa.array(frame[name], from_pandas=True) for name in frame}
     for name in table.keys() & types.keys():
@@ -171,7 +171,7 @@ def write_study(
     *,
     with_reference: bool = True,
 ) -> Path:
-    """tasks x strategies x seeds; every run has its own random numbers."""
+    """Write a study of tasks x strategies x seeds; every run has its own random numbers."""
     for t, (task, table) in enumerate(tables.items()):
         if with_reference:
             write_reference(results, task, table)

@@ -16,7 +16,7 @@ CLAIM = read_hypothesis(CLAIM_FILE).hypothesis
 
 
 def fields(hypothesis: Hypothesis) -> dict[str, Any]:
-    """What hypothesis.yaml holds."""
+    """Return the content of hypothesis.yaml."""
     plain = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(hypothesis).items() if v is not None}
     return {"version": 1, **plain}
 

@@ -1,4 +1,4 @@
-"""A space too large to list, of which independent draws are recorded: reports use their rate, and a frozen optimum."""
+"""A space too large to list, recorded as independent draws: reports use their rate and a frozen optimum."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ T_STAR = 1.0
 
 
 def drawn_table() -> pd.DataFrame:
-    """3,000 draws in 7 rows: two within 5% of 1 ms, drawn twice and four times, and one for all the rest."""
+    """Return 3,000 draws of 7 rows: two within 5% of 1 ms, drawn twice and four times, and one for most of the rest."""
     latency = [1.0, 1.04, 1.2, 1.3, 1.5, 2.0, np.nan]
     return pd.DataFrame(
         {
@@ -54,7 +54,7 @@ def drawn_table() -> pd.DataFrame:
 
 
 def write_drawn(results: Path, finds: dict[str, tuple[float, ...]], costs: bool = False) -> Path:
-    """Every run tries 2 ms until its middle, where it finds what ``finds`` says, by seed in turn."""
+    """Write runs that read 2 ms until their middle and then find what ``finds`` gives for the seed, in turn."""
     pool, table = landscape(BUDGET, failures=0.0), drawn_table()
     if not costs:  # seconds on several workers are simulated, which takes some
         table[list(COSTS)] = np.nan
@@ -145,7 +145,7 @@ def test_nobody_is_judged_by_their_own_finds(tmp_path: Path) -> None:
 
 
 def _of(table: pd.DataFrame, task: str) -> list[pd.Series[float]]:
-    """The rows of lucky and good at 5% in evaluations."""
+    """Return the rows of lucky and good at 5% in evaluations."""
     rows = table[(table["task"] == task) & (table["target"] == 0.05) & (table["axis"] == "evaluations")]
     return [rows.set_index("strategy").loc[name] for name in ("lucky", "good")]
 

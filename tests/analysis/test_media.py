@@ -1,4 +1,4 @@
-"""Names from anybody's files are text to a terminal, a spreadsheet, Markdown, LaTeX, XML, HTML and Matplotlib."""
+"""Names from foreign files are plain text to terminals, spreadsheets, Markdown, LaTeX, XML, HTML and Matplotlib."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def test_html_is_escaped_and_printable() -> None:
 
 
 def calls(folder: str, name: str) -> set[str]:
-    """Files below a folder that call ``name(…)`` or ``….name(…)``."""
+    """List the files below a folder that call ``name(…)`` or ``….name(…)``."""
     found = set()
     for file in (ROOT / folder).rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):

@@ -1,4 +1,4 @@
-"""How long an ask takes at 100 observations over 10,000 candidates: conditional_gp beside the forests, Optuna's GP, Ax.
+"""Ask latency at 100 observations over 10,000 candidates: conditional_gp, the forests, Optuna's GP and Ax.
 
     python -m tests.benchmarks.ask_latency [--ours 40] [--forests 20] [--optuna 10] [--ax 2]
 
@@ -29,14 +29,14 @@ CONF = Path(__file__).parents[2] / "conf" / "strategy"
 
 
 def space_of_ten_thousand() -> SearchSpace:
-    """Seven parameters and a derived feature; 10,000 configurations."""
+    """Return a space of seven parameters and a derived feature, with 10,000 configurations."""
     steps = [Ordinal(f"p{i}", tuple(range(5)), "linear") for i in range(4)]
     sizes = Ordinal("size", (16, 32, 64, 128), "log2")
     return SearchSpace([*steps, sizes, Boolean("pad"), Boolean("swap")], features={"area": "p0 * p1 + size"})
 
 
 def build(name: str, space: SearchSpace) -> Strategy:
-    """A strategy with the arguments of its YAML."""
+    """Build a strategy with the arguments of its YAML."""
     values = yaml.safe_load((CONF / f"{name}.yaml").read_text())
     values.pop("label")
     made: Strategy = instantiate({**values, "_partial_": True, "_convert_": "all"})(
@@ -46,12 +46,12 @@ def build(name: str, space: SearchSpace) -> Strategy:
 
 
 def tell(strategy: Strategy, space: SearchSpace, index: int, asked: Sequence[Configuration]) -> None:
-    """The latencies of what was asked."""
+    """Evaluate the asked configurations."""
     strategy.tell([evaluation(index + i, c, smooth_latency(space, c)) for i, c in enumerate(asked)])
 
 
 def timed_ask(strategy: Strategy, space: SearchSpace, index: int) -> float:
-    """Seconds of one ask; its outcome is told."""
+    """Time one ask in s, then tell its outcome."""
     start = time.perf_counter()
     asked = strategy.ask(1)
     spent_s = time.perf_counter() - start
@@ -60,7 +60,7 @@ def timed_ask(strategy: Strategy, space: SearchSpace, index: int) -> float:
 
 
 def prepared(name: str, space: SearchSpace) -> Strategy:
-    """A strategy that knows 100 evaluations: its own where asks are cheap, else one large random batch.
+    """Build a strategy with 100 evaluations: its own proposals if asks are cheap, otherwise one large random batch.
 
     Ax and Optuna's GP start with random points anyway; a batch that is asked before anything was told is random.
     """

@@ -1,4 +1,4 @@
-"""What a user waits for every day, beside another checkout: python -m tests.benchmarks.everyday CHECKOUT [RUNS]."""
+"""Seconds of everyday commands, compared with another checkout: python -m tests.benchmarks.everyday CHECKOUT [RUNS]."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ REPLAY = ["task=softmax-4096x2560-bf16", "strategy=random"]
 
 
 def timed(checkout: Path, arguments: Sequence[str], cache: str, says: str = "") -> float:
-    """Seconds from the shell.
+    """Time a command in s, from the shell.
 
     Args:
         says: what it must print, so that no refusal is timed instead.

@@ -40,7 +40,7 @@ Run = Callable[[int, int], int]
 
 
 def replay(landscape: Path) -> Run:
-    """NearOpt's replay of random search."""
+    """Replay random search in NearOpt."""
 
     def run(evaluations: int, seed: int) -> int:
         strategy_seed, noise_seed, repair_seed = np.random.SeedSequence(seed).spawn(3)
@@ -55,7 +55,7 @@ def replay(landscape: Path) -> Run:
 
 
 def simulation(cache: Path, objective: str) -> Run:
-    """Kernel Tuner's simulation of random search; it has no seed."""
+    """Simulate random search in Kernel Tuner, which has no seed."""
     from kernel_tuner import tune_cache
 
     def run(evaluations: int, _seed: int) -> int:

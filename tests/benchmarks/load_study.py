@@ -28,7 +28,7 @@ TASKS, STRATEGIES, SEEDS, EVALUATIONS = 25, 8, 100, 300
 
 
 def write_results(results: Path, seeds: int) -> None:
-    """Run directories like the harness's, with the columns that the analysis reads."""
+    """Write run directories like the harness's, with the columns that the analysis reads."""
     rng = np.random.default_rng(0)
     for t in range(TASKS):
         task = f"k{t % 5}-{t}__h100"
@@ -53,7 +53,7 @@ def write_results(results: Path, seeds: int) -> None:
 
 
 def measure(results: Path) -> None:
-    """Load and aggregate in this process, and say what it took."""
+    """Load and aggregate in this process, and print time and memory."""
     from analysis.runs.load import load_study
     from analysis.study.results import analyse
 

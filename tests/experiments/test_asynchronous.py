@@ -1,4 +1,4 @@
-"""The study of asynchronous runs: its bound against a schedule worked out by hand, and its page against its table."""
+"""The study of asynchronous runs: its bound against a schedule computed by hand, and its page against its table."""
 
 from __future__ import annotations
 

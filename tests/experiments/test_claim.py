@@ -1,4 +1,4 @@
-"""What is said of the claim is what is computed from the committed results."""
+"""Statements about the claim agree with the committed results."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_the_readme_says_what_the_report_says() -> None:
 
 
 def test_the_answer_is_that_of_the_test_kernels() -> None:
-    """Its numbers are read from the cells of the headline, and a study on tasks that chose defaults says so."""
+    """The numbers come from the cells of the headline, and a study on tasks that chose defaults says so."""
     verdict = json.loads((SECOND / "report/verdict.json").read_text(encoding="utf-8"))
     tasks = pd.DataFrame({"kernel": ["a", "b", "b", "c"], "first": [True, True, True, False]})
     for cell in verdict["cells"]:
@@ -102,7 +102,7 @@ def test_the_figure_shows_the_studys_own_kernels_and_the_others_beside_them() ->
 
 
 def test_the_regression_finds_a_planted_law() -> None:
-    """Its coefficients, and an interval over kernels that holds the truth in most simulated libraries."""
+    """The coefficients are recovered, and the interval over kernels covers the truth in most simulated libraries."""
     rng = np.random.default_rng(3)
     kernels = np.repeat([f"k{i}" for i in range(14)], 3)
     held = 0

@@ -1,4 +1,4 @@
-"""The page of the second study says what its committed files say."""
+"""The page of the second study agrees with its committed files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A study put into a folder: curves alone say the same as the runs, landscapes beside them stand for their tables."""
+"""A study collected into a folder: curves alone agree with the runs; landscapes beside them replace their tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The coverage study in arrays says what the report's own functions say of each study."""
+"""The coverage study in arrays agrees with the report's own functions on each study."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_a_cell_is_the_same_whenever_it_is_computed() -> None:
 
 @pytest.mark.parametrize("scenario", [s for s in SCENARIOS if s.runs_too is False][:2], ids=lambda s: s.name)
 def test_a_table_and_a_strategy_have_the_speedup_that_was_asked_for(scenario: Scenario) -> None:
-    """The law of the drawn latencies, before any run."""
+    """Check the law of the drawn latencies, before any run."""
     exact = [random_search.ert(ROWS, k, scenario.budget) for k in scenario.hits]
     assert all(scenario.speedup / ert < 1 for ert in exact)
     table = _table(scenario.hits)
@@ -80,7 +80,7 @@ def test_a_table_and_a_strategy_have_the_speedup_that_was_asked_for(scenario: Sc
 
 @pytest.mark.slow
 def test_the_whole_pipeline_errs_no_more_than_it_may() -> None:
-    """A small form of ``python -m experiments.coverage.wrong``: from runs to words."""
+    """Run a small form of ``python -m experiments.coverage.wrong``, from runs to verdicts."""
     studies, found = 40, {}
     for scenario in SCENARIOS:
         found[scenario.name] = sum(batch(scenario, CLAIM, range(studies)), Counter())
@@ -153,7 +153,7 @@ def test_several_processes_find_the_same(tmp_path: Path) -> None:
 
 
 def test_it_needs_nothing_of_a_tuner_or_a_gpu() -> None:
-    """The lent machine that it runs on has not all libraries."""
+    """The lent machines on which it runs lack some libraries."""
     code = "import sys, experiments.coverage.wrong, experiments.coverage.verdicts; print(*sorted(sys.modules))"
     found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert not {"torch", "hydra", "omegaconf", "optuna", "matplotlib", "harness"} & set(found.split())

@@ -1,4 +1,4 @@
-"""Under the same random numbers our search and Kernel Tuner's simulation mode evaluate the same configurations."""
+"""With the same random numbers, our search and Kernel Tuner's simulation mode evaluate the same configurations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""conditional_gp_1 is conditional_gp as the study of the claim had it: it repeats that study's runs."""
+"""conditional_gp_1 repeats the runs of conditional_gp in the study of the claim."""
 
 from __future__ import annotations
 

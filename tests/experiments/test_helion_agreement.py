@@ -1,4 +1,4 @@
-"""Live runs beside replays, each judged by its own best: the same law, a worse search live, another protocol."""
+"""Live runs against replays, each judged by its own best: the same law, a worse live search, another protocol."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def replays(folder: Path) -> Study:
 
 
 def live(folder: Path, guided: Order, scale: float = 1.3, batch: int = 6) -> Path:
-    """On a device ``scale`` times as slow, in seconds, each with as many evaluations as it came to in them."""
+    """Write live runs on a device ``scale`` times as slow, each with its own number of evaluations."""
     for t, (task, recorded) in enumerate(TABLES.items()):
         slower = recorded.assign(**{name: scale * recorded[name] for name in ("latency_ms", "oracle_ms")})
         for s, (label, order) in enumerate({"random": random_order, "guided": guided}.items()):

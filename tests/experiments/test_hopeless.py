@@ -1,4 +1,4 @@
-"""The study of rules: its measures against runs made up by hand, and its page against its table and conf/rules."""
+"""The study of rules: its measures against fabricated runs, and its page against its table and conf/rules."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_an_option_is_measured_by_what_it_saves_and_ends(toy: Landscape) -> None
 
 
 def test_the_defaults_are_the_most_saving_of_those_that_are_allowed() -> None:
-    """By the page, whose numbers are those of choose.py."""
+    """The page has the numbers of choose.py, and the defaults are the best allowed option among them."""
     lines = [line.strip("| ").replace("*", "").split("|") for line in (FOLDER / "README.md").read_text().splitlines()
              if line.startswith(("| **3**", "| 1.5 |", "| 2 |", "| 2.5 |", "| 3 |"))]  # fmt: skip
     columns = ["compile_factor", "compile_quantile", "compile_after", "seconds", "ended", "ended_most"]

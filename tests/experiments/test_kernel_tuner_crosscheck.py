@@ -1,4 +1,4 @@
-"""The cross-check's two-sample test against cases whose truth is known."""
+"""The cross-check's two-sample test on cases with a known answer."""
 
 from __future__ import annotations
 

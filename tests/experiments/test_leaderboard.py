@@ -1,4 +1,4 @@
-"""The leaderboard: what it is computed from, and a check of submissions that sees what does not reproduce."""
+"""The leaderboard: its sources, and a check of submissions that detects runs which do not reproduce."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CELL = ("softmax-4096x2560-bf16", 3)
 
 
 def one_run(folder: Path, strategy: str = "random") -> RunConfig:
-    """A short run below ``folder/results``, and what it was asked with."""
+    """Make a short run below ``folder/results``; return its configuration."""
     own = Composer(folder if strategy != "random" else None)
     words = [f"task={CELL[0]}", f"strategy={strategy}", f"seed={CELL[1]}", "budget.evaluations=12"]
     asked = own.single([*words, f"results={folder / 'results'}"])

@@ -1,4 +1,4 @@
-"""Near-optima are timed afresh on every card, each session in processes of its own."""
+"""Near-optima are timed again on every card, each session in its own processes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.harness.measure.fakes import FAKE, SECOND, SLOWER, FakeKernel, fake_w
 
 
 def recorded(folder: Path) -> Landscape:
-    """As the fakes time it, in ms: a hundredth of the size."""
+    """Return a landscape with the latencies of the fakes: a hundredth of the size, in ms."""
     own = space(12)
     codes = own.codes()
     sizes = np.array([own.decode(row)["size"] for row in codes], dtype=np.float64)

@@ -1,4 +1,4 @@
-"""Recorded tasks with idle parameters: few programs behind many configurations, the same run from the same seed."""
+"""Recorded tasks with idle parameters: few programs behind many configurations, and the same run for the same seed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page on the choice of a tuner: what its script prints, with the rule of ``nearopt tune``."""
+"""The page on the choice of a tuner agrees with its script and with the rule of ``nearopt tune``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One damaged file after the other: what to run on it, and what must hold afterwards."""
+"""Damaged files, one after another: what to run on each, and what must hold afterwards."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Wrong(AssertionError):
 
 
 def run_case(seed: int, folder: Path) -> str:
-    """Make and run the case of a seed in an empty folder; returns its kind and how it ended.
+    """Make and run the case of a seed in an empty folder; return its kind and how it ended.
 
     Raises:
         Wrong: saying what must not be.
@@ -61,7 +61,7 @@ def _foreign(rng: random.Random, kind: str, folder: Path) -> str:
 
 
 def _check_latencies(source: Path, found: list[float]) -> None:
-    """Against a reader of a few lines, where a file is one that it can read."""
+    """Compare the latencies with those of a minimal reader, if that can read the file."""
     try:
         medians = _medians(json.loads(source.read_bytes()))
         missing = [m for m in medians if not any(abs(m - f) < 1e-9 * m for f in found)]
@@ -133,7 +133,7 @@ def _damage_column(rng: random.Random, made: Path, damaged: Path) -> None:
 
 
 def _run(arguments: list[str], names: tuple[str, ...]) -> int:
-    """The command line's exit code; what it says is one line that names the file and more."""
+    """Check the command line's exit code; its message must be one line that names the file."""
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         code = main(arguments)

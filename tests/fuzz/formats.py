@@ -44,11 +44,11 @@ FORBIDDEN = (
 
 
 class TooSlow(BaseException):
-    """A case went over its time; no handler for Exception may catch this."""
+    """A case exceeded its time; no handler for Exception may catch this."""
 
 
 def run_cases(first: int, last: int) -> Iterator[tuple[int, str | None, str]]:
-    """Number, outcome (``None``: wrong) and what was wrong of every case; in this process."""
+    """Run cases in this process; yield the number, the outcome (``None``: wrong) and the error of each."""
     for seed in range(first, last):
         with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
             try:
@@ -74,7 +74,7 @@ def _limited_time() -> Iterator[None]:
 
 
 def work(first: int, last: int) -> None:
-    """A worker's life: a line a case on stdout."""
+    """Run cases in a worker process, which prints a line for each."""
     for _ in run_cases(-8, 0):  # imports what a case needs, before memory and execution are limited
         pass
     mapped = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
@@ -90,7 +90,7 @@ def work(first: int, last: int) -> None:
 
 
 def supervise(first: int, last: int) -> tuple[Counter[str], dict[int, str]]:
-    """Run the cases in worker processes; a new one goes on after a case that killed its worker."""
+    """Run the cases in worker processes; a new worker continues after a case that killed the last one."""
     counts: Counter[str] = Counter()
     wrong: dict[int, str] = {}
     started, shown = time.monotonic(), time.monotonic()
@@ -117,7 +117,7 @@ def supervise(first: int, last: int) -> tuple[Counter[str], dict[int, str]]:
 
 
 def main() -> int:
-    """Run, and say what came of it."""
+    """Run the cases and print the outcome."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cases", type=int, default=CASES)
     parser.add_argument("--seed", type=int, default=0, help="number of the first case")

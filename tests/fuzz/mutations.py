@@ -45,7 +45,7 @@ MARKS = (b"{", b"}", b"[", b"]", b",", b'"', b"\\", b"\x00", b"\xff", b"NaN", b"
 
 
 def nodes(document: Any) -> list[tuple[Any, Any]]:
-    """Every (container, key) of a JSON document."""
+    """Return every (container, key) of a JSON document."""
     found: list[tuple[Any, Any]] = []
     waiting = [document]
     while waiting:
@@ -58,7 +58,7 @@ def nodes(document: Any) -> list[tuple[Any, Any]]:
 
 
 def damage_value(rng: random.Random, document: Any) -> None:
-    """One change somewhere in a document."""
+    """Make one change somewhere in a document."""
     container, key = rng.choice(nodes(document))
     match rng.randrange(6):
         case 0:
@@ -77,7 +77,7 @@ def damage_value(rng: random.Random, document: Any) -> None:
 
 
 def damage_expression(rng: random.Random, document: Any) -> None:
-    """A string that is no longer what it was."""
+    """Change a string."""
     texts = [(container, key) for container, key in nodes(document) if isinstance(container[key], str)]
     if not texts:
         return
@@ -90,7 +90,7 @@ def damage_expression(rng: random.Random, document: Any) -> None:
 
 
 def damage_bytes(rng: random.Random, data: bytes) -> bytes:
-    """Flipped, lost, repeated and foreign bytes; cut off."""
+    """Flip, drop, repeat or insert bytes, or cut the file off."""
     at, length = rng.randrange(len(data) + 1), rng.choice((1, 1, 2, 8, 64))
     match rng.randrange(6):
         case 0:
@@ -107,7 +107,7 @@ def damage_bytes(rng: random.Random, data: bytes) -> bytes:
 
 
 def damaged_json(rng: random.Random, document: Any) -> bytes:
-    """A document, damaged once to three times, as a file's bytes; now and then gzipped."""
+    """Damage a document one to three times; return a file's bytes, sometimes gzipped."""
     document = copy.deepcopy(document)
     for _ in range(rng.choice((0, 1, 1, 2))):
         if not nodes(document):

@@ -1,4 +1,4 @@
-"""A first stretch of the fuzzer's cases; all of them with ``python -m tests.fuzz.formats``."""
+"""A first part of the fuzzer's cases; ``python -m tests.fuzz.formats`` runs all of them."""
 
 from __future__ import annotations
 

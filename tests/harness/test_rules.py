@@ -1,4 +1,4 @@
-"""When an evaluation ends early: limits by hand, and the errors of the sequential test exactly."""
+"""The early end of an evaluation: limits computed by hand, and the exact errors of the sequential test."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_samples_are_tested_against_the_incumbent_once_there_is_one() -> None:
 
 @pytest.mark.parametrize("error", [0.05, 0.01, 0.001])
 def test_what_is_as_fast_as_the_incumbent_is_ended_no_more_often_than_stated(error: float) -> None:
-    """Half of its samples are above: the chance to end among 300 samples, over all sequences."""
+    """If half of the samples are above: the chance that the test ends within 300 samples, over all sequences."""
     going, ended = {0: 1.0}, 0.0
     for taken in range(1, 301):
         after: dict[int, float] = defaultdict(float)
@@ -71,7 +71,7 @@ def test_ended_samples_never_make_an_incumbent_and_say_how_many_are_missing() ->
             assert INCUMBENT.samples_to_end(samples[:taken]) == 0
             needed = INCUMBENT.samples_to_end(samples[: taken - 1])
             assert needed == 1
-        for known in range(taken):  # nobody who takes that many at once misses an earlier end
+        for known in range(taken):  # taking that many at once misses no earlier end
             needed = INCUMBENT.samples_to_end(samples[:known])
             assert needed is not None and 0 < needed <= max(needed, taken - known)
             assert INCUMBENT.samples_taken([*samples[:known], *[2.0] * 99]) == known + needed

@@ -1,4 +1,4 @@
-"""A small landscape with every kind of parameter, conditions, failures and noise; built, not recorded."""
+"""A small synthetic landscape with every kind of parameter, conditions, failures and noise."""
 
 from __future__ import annotations
 

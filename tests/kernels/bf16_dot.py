@@ -1,7 +1,7 @@
-"""Triton's interpreter keeps bfloat16 as raw 16-bit integers and its ``dot`` multiplies those: mend that.
+"""Correct Triton's interpreter, which keeps bfloat16 as raw 16-bit integers and multiplies those in ``dot``.
 
-Seen in triton 3.6.0 and 3.7.1. Loads, stores and casts are right, so tests of kernels with a dot need only this, and
-those that add or multiply in bfloat16 itself the other.
+The fault occurs in triton 3.6.0 and 3.7.1. Loads, stores and casts are right, so tests of kernels with a dot need only
+the first correction; those of kernels that add or multiply in bfloat16 itself need the other.
 """
 
 from __future__ import annotations

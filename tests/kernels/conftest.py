@@ -1,4 +1,4 @@
-"""Without a GPU, kernels run in Triton's interpreter; Triton decides so when they are imported."""
+"""Without a GPU, kernels run in Triton's interpreter; Triton decides this when they are imported."""
 
 import os
 from pathlib import Path

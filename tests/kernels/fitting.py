@@ -1,4 +1,4 @@
-"""Results of configurations of which some ask for more of the GPU than it has."""
+"""Check results of configurations, some of which need more of the GPU than it has."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.evaluation import Configuration
 def assert_right_where_they_fit(
     configurations: Sequence[Configuration], error_of: Callable[[Configuration], float], tolerance: float
 ) -> None:
-    """Every configuration is right, but for a few whose buffers the space leaves to the GPU to refuse."""
+    """Check that every configuration is right, except a few whose buffers the space leaves to the GPU to refuse."""
     fitting = 0
     for configuration in configurations:
         with suppress(OutOfResources):

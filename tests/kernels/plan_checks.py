@@ -1,4 +1,4 @@
-"""Checks of kernels with several outputs, or whose plans have several launches."""
+"""Checks of kernels that have several outputs, or plans with several launches."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Configuration = Mapping[str, Any]
 
 
 def worst_error(kernel: Kernel, configuration: Configuration, device: torch.device, seed: int = 0) -> float:
-    """Largest deviation of any output from the float64 reference under one configuration."""
+    """Return the largest deviation of any output from the float64 reference under one configuration."""
     inputs = kernel.inputs(torch.Generator(device).manual_seed(seed))
     sm_count = torch.cuda.get_device_properties(device).multi_processor_count if device.type == "cuda" else 2
     outputs = execute(kernel, configuration, inputs, sm_count)
@@ -29,7 +29,7 @@ def worst_error(kernel: Kernel, configuration: Configuration, device: torch.devi
 
 
 def programs(kernel: Kernel, space: SearchSpace) -> list[tuple[Any, ...]]:
-    """What tells each configuration's launches from another's, over the whole space."""
+    """Return what distinguishes each configuration's launches from another's, over the whole space."""
     return [
         tuple(
             (
@@ -46,20 +46,20 @@ def programs(kernel: Kernel, space: SearchSpace) -> list[tuple[Any, ...]]:
 
 
 def assert_recordable_plans(kernel: Kernel, space: SearchSpace, undefined: Sequence[str] = ()) -> None:
-    """Some minutes of recording, no two configurations with the same launches, finite features."""
+    """Check the space: some minutes of recording, no two configurations with the same launches, finite features."""
     assert 1_500 <= space.size <= 3_500
     assert len(set(programs(kernel, space))) == space.size
     assert_features_finite(space, undefined)
 
 
 def assert_random_plans_are_right(kernel: Kernel, space: SearchSpace, device: torch.device, sample: int = 40) -> None:
-    """Random configurations against the reference."""
+    """Compare random configurations with the reference."""
     for configuration in space.sample(np.random.default_rng(0), sample):
         assert worst_error(kernel, configuration, device) <= kernel.tolerance, configuration
 
 
 def default_source(kernel: Kernel, space: SearchSpace) -> str:
-    """Which default the kernel's task gives a shape: ``task.default`` or ``task.fallbacks[i]``; it must be feasible."""
+    """Return which default the task gives a shape: ``task.default`` or ``task.fallbacks[i]``; it must be feasible."""
     task = Composer().compose([f"task={kernel.name.split('-')[0]}"]).task
     assert task is not None
     default, source = default_of(space, task.default, task.fallbacks)

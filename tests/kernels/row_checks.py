@@ -20,7 +20,7 @@ Configuration = Mapping[str, Any]
 
 
 def one_of_each(space: SearchSpace, structure: Sequence[str], seed: int) -> Iterator[Configuration]:
-    """A random configuration for every combination of the structural parameters that the space has."""
+    """Draw a configuration for every combination of the structural parameters that the space has."""
     seen = set()
     for code in np.random.default_rng(seed).permutation(space.codes()):
         configuration = space.decode(code)
@@ -31,7 +31,7 @@ def one_of_each(space: SearchSpace, structure: Sequence[str], seed: int) -> Iter
 
 
 def error(kernel: RowKernel, configuration: Configuration, device: torch.device) -> float:
-    """The kernel's deviation from the float64 reference under one configuration."""
+    """Return the kernel's deviation from the float64 reference under one configuration."""
     inputs = kernel.inputs(torch.Generator(device).manual_seed(0))
     sm_count = torch.cuda.get_device_properties(device).multi_processor_count if device.type == "cuda" else 2
     outputs = execute(kernel, configuration, inputs, sm_count)
@@ -39,7 +39,7 @@ def error(kernel: RowKernel, configuration: Configuration, device: torch.device)
 
 
 def launches(kernel: RowKernel, space: SearchSpace) -> list[tuple[Any, ...]]:
-    """What tells each configuration's launch from another's, over the whole space."""
+    """Return what distinguishes each configuration's launch from another's, over the whole space."""
     steps = [kernel.plan(configuration, 132).launches[0] for configuration in space.enumerate()]
     return [
         (step.kernel.fn.__name__, step.grid, tuple(sorted(step.constants.items())), step.options["num_warps"])
@@ -48,7 +48,7 @@ def launches(kernel: RowKernel, space: SearchSpace) -> list[tuple[Any, ...]]:
 
 
 def assert_features_finite(space: SearchSpace, undefined: Sequence[str] = ()) -> None:
-    """Every feature is a finite number exactly where all parameters that it mentions are active.
+    """Check that every feature is finite exactly where all parameters that it mentions are active.
 
     ``undefined`` names features whose parameters no configuration of this shape has.
     """
@@ -63,7 +63,7 @@ def assert_features_finite(space: SearchSpace, undefined: Sequence[str] = ()) ->
 
 
 def assert_pipelined_and_vectorised(kernel: RowKernel, configurations: Sequence[Configuration], cache: Path) -> None:
-    """For sm_90: accesses of 16 bytes a thread, asynchronous copies where there are stages, shared memory that fits."""
+    """Check the code for sm_90: 16-byte accesses, asynchronous copies if there are stages, shared memory that fits."""
     for configuration, (launch,) in zip(configurations, reports(kernel, configurations, cache), strict=True):
         assert narrow_accesses(launch["ptx"]) == [], configuration
         assert (launch["cp_async"] > 0) == (configuration.get("num_stages", 1) > 1), configuration
@@ -71,20 +71,20 @@ def assert_pipelined_and_vectorised(kernel: RowKernel, configurations: Sequence[
 
 
 def assert_recordable(kernel: RowKernel, space: SearchSpace) -> None:
-    """Some minutes of recording, no two configurations with the same launch, finite features."""
+    """Check the space: some minutes of recording, no two configurations with the same launch, finite features."""
     assert 1_200 <= space.size <= 2_000
     assert len(set(launches(kernel, space))) == space.size
     assert_features_finite(space)
 
 
 def assert_random_configurations_are_right(kernel: RowKernel, space: SearchSpace, device: torch.device) -> None:
-    """Forty of them, against the reference."""
+    """Compare forty configurations with the reference."""
     for configuration in space.sample(np.random.default_rng(0), 40):
         assert error(kernel, configuration, device) <= kernel.tolerance, configuration
 
 
 def narrow_accesses(ptx: str) -> list[str]:
-    """Global loads, stores and asynchronous copies of fewer than 16 bytes a thread."""
+    """List global loads, stores and asynchronous copies of fewer than 16 bytes per thread."""
     plain = re.findall(r"(?:ld|st)\.global\S*", ptx)
     copies = re.findall(r"cp\.async\.c[ag]\S+ .*", ptx)
     assert plain, "PTX without a global access"

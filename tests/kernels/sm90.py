@@ -1,8 +1,8 @@
-"""Compile every launch of configurations of a kernel for sm_90, without a GPU, in a process of its own.
+"""Compile every launch of a kernel's configurations for sm_90, without a GPU, in another process.
 
-Usage: python -m tests.kernels.sm90 MODULE CLASS ARGUMENTS_JSON, configurations as JSON lines on standard input;
-prints one JSON line for each: per launch, its PTX and the bytes that it uses. A process, since the interpreter's
-switch cannot be turned back once kernels are imported. Launches are specialised as in a live run.
+Usage: python -m tests.kernels.sm90 MODULE CLASS ARGUMENTS_JSON, with configurations as JSON lines on standard input. It
+prints one JSON line for each, with the PTX and the used bytes of every launch. It needs its own process, because the
+interpreter cannot be switched off once kernels are imported. Launches are specialised as in a live run.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ INSTRUCTIONS = {
 
 
 def compile_plan(kernel: Kernel, configuration: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Per launch: PTX, counts of its telling instructions, shared memory and descriptor scratch in bytes."""
+    """Return for each launch its PTX, counts of characteristic instructions, and shared and scratch memory in bytes."""
     plan = kernel.plan(configuration, sm_count=132)
     dtypes = plan_dtypes(plan, buffer_dtypes(kernel))
     report = []
@@ -51,7 +51,7 @@ def compile_plan(kernel: Kernel, configuration: Mapping[str, Any]) -> list[dict[
 
 
 def reports(kernel: Kernel, configurations: Sequence[Mapping[str, Any]], cache: Path) -> list[list[dict[str, Any]]]:
-    """``compile_plan`` of each configuration, from one process outside the interpreter with an empty cache."""
+    """Run ``compile_plan`` on each configuration in one process outside the interpreter, with an empty cache."""
     # Helion's searches, which other tests of this process may have run, have Triton keep binaries alone
     environment = {key: value for key, value in os.environ.items() if not key.startswith("TRITON_")}
     fields = json.dumps(asdict(kernel))  # type: ignore[call-overload]

@@ -1,4 +1,4 @@
-"""An @triton.autotune kernel taken over: its values, its pruning, its launches."""
+"""A kernel taken over from @triton.autotune: its values, its pruning, its launches."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CONFIGS = [
 
 
 def no_wider_than_needed(configs: list[triton.Config], named: Mapping[str, Any], **_: Any) -> list[triton.Config]:
-    """Of the blocks that one program more would not shorten, the smallest alone."""
+    """Among the blocks that cover a row with one program, keep only the smallest."""
     return [config for config in configs if config.kwargs["BLOCK"] < 2 * named["n"]]
 
 

@@ -204,7 +204,7 @@ def test_compiles_for_hopper_with_tensor_cores_and_16_byte_copies(tmp_path: Path
         assert len(launches) == (2 if configuration["schedule"] == "split_k" else 1)
         product = launches[0]
         assert product["wgmma"] > 0
-        assert product["cp_async"] > 0  # the gathered pixels, whatever loads the weights
+        assert product["cp_async"] > 0  # the gathered pixels, however the weights are loaded
         assert (product["tma_loads"] > 0) == (configuration["weight_load"] == "descriptor")
         assert product["shared_bytes"] >= 3 * (128 + 128) * 64 * 2
 

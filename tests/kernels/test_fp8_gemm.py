@@ -62,7 +62,7 @@ def error_of(kernel: Fp8Gemm, configuration: Mapping[str, Any], device: torch.de
 
 
 def assert_right(shape: tuple[int, int, int], configuration: Mapping[str, Any], device: torch.device) -> None:
-    """In both output types on a GPU; the interpreter is so slow that it gets one or the other."""
+    """Both output types are tested on a GPU; the interpreter is slow, so it tests one of them."""
     dtypes = ("bf16", "fp16") if device.type == "cuda" else ("bf16" if "ctas_per_sm" in configuration else "fp16",)
     for dtype in dtypes:
         kernel = Fp8Gemm(*shape, dtype)
@@ -172,7 +172,7 @@ def test_refuses_what_it_cannot_compute(shape: tuple[int, int, int, str], field:
 
 @pytest.mark.parametrize("kernel", NAMED, ids=lambda kernel: kernel.name)
 def test_the_named_spaces_are_recordable(kernel: Fp8Gemm) -> None:
-    """Some minutes of recording, no two configurations of the same launches, finite features."""
+    """The space takes some minutes to record, without duplicate launches, and features are finite."""
     space = space_of(kernel)
     assert 1_500 <= space.size <= 3_500
     assert_features_finite(space)

@@ -63,7 +63,7 @@ def error_of(kernel: GroupedGemm, configuration: Mapping[str, Any], device: torc
 
 
 def assert_right(shape: tuple[int, int, int, int], configuration: Mapping[str, Any], device: torch.device) -> None:
-    """In both dtypes on a GPU; the interpreter is so slow that it gets one or the other."""
+    """Both dtypes are tested on a GPU; the interpreter is slow, so it tests one of them."""
     dtypes = ("bf16", "fp16") if device.type == "cuda" else ("bf16" if "ctas_per_sm" in configuration else "fp16",)
     for dtype in dtypes:
         kernel = GroupedGemm(*shape, dtype)
@@ -99,7 +99,7 @@ def test_experts_without_tokens_get_no_tile(device: torch.device) -> None:
 
 
 def test_groups_other_than_those_of_the_shape_are_right_too(device: torch.device) -> None:
-    """The host's count of tiles holds for whatever the router decides, as long as the sum is the same."""
+    """The host's count of tiles is right for any routing with the same sum."""
     kernel = GroupedGemm(21, 4, 32, 32, "fp16")
     inputs = kernel.inputs(torch.Generator(device).manual_seed(0))
     for bounds in ((0, 0, 21, 21, 21), (0, 1, 2, 3, 21)):
@@ -162,7 +162,7 @@ def test_refuses_what_it_cannot_compute(shape: tuple[int, int, int, int, str], f
 
 @pytest.mark.parametrize("kernel", NAMED, ids=lambda kernel: kernel.name)
 def test_the_named_spaces_are_recordable(kernel: GroupedGemm) -> None:
-    """Some minutes of recording, no two configurations of the same launches, finite features, known buffers."""
+    """The space takes some minutes to record, without duplicate launches; features are finite, buffers known."""
     space = space_of(kernel)
     assert 1_500 <= space.size <= 3_500
     assert_features_finite(space)

@@ -14,7 +14,7 @@ Cells = list[str]
 
 
 def rows() -> dict[str, Cells]:
-    """The cells of each kernel's row: structural choice, other choices, feasible configurations."""
+    """Return the cells of each kernel's row: structural choice, other choices, feasible configurations."""
     page = (CHECKOUT / "kernels/README.md").read_text(encoding="utf-8")
     table = page[page.index("| kernel | its structural choice") :].splitlines()[2:]
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in table if line.startswith("| ")]

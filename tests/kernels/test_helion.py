@@ -1,4 +1,4 @@
-"""Helion's kernels: generated code against the references on irregular shapes, and plans that need no device."""
+"""Helion's kernels: generated code against the references on irregular shapes; plans that need no device."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def coarse(kernel: HelionKernel, pid_type: str) -> Iterator[dict[str, Any]]:
-    """Random configurations with few programs and no tensor descriptors: the interpreter is slow, and lacks them."""
+    """Draw configurations with few programs and no tensor descriptors, since the interpreter is slow and lacks them."""
     space = kernel.space(DEVICE)
     plain = {p.name: "pointer" for p in space.parameters if p.name.startswith("indexing_")}
     for drawn in space.sample(np.random.default_rng(0), 500):
@@ -100,7 +100,7 @@ def test_descriptors_made_on_the_host_are_arguments() -> None:
 
 
 def test_a_plan_is_generated_once_and_then_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in the GPU process, which must not generate anything beside a measurement."""
+    """The GPU process must not generate code next to a measurement."""
     kernel = HelionMatmul(64, 64, 64, "fp16")
     configuration = next(coarse(kernel, "flat"))
     before = kernel.plan(configuration, 2)

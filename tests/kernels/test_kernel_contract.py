@@ -1,4 +1,4 @@
-"""The contract that authors inherit: our own kernels keep it, and each clause fails for a kernel that breaks it."""
+"""The contract that authors inherit: our own kernels fulfil it, and each clause fails for a kernel that breaks it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from search_spaces.space import SearchSpace
 
 @dataclass(frozen=True)
 class Doubled(CpuKernel):
-    """y = 2 x, to be broken in one place."""
+    """The kernel y = 2 x, whose subclasses break one clause each."""
 
     n: int = 9
     dtype: str = "fp32"
@@ -95,7 +95,7 @@ class TestDoubled(KernelContract):
 # The interpreter computes rows past the last, all of them -inf, and drops them.
 @pytest.mark.filterwarnings("ignore:(invalid value|divide by zero) encountered:RuntimeWarning")
 class TestSoftmax(KernelContract):
-    """A kernel whose space is a function beside it."""
+    """A kernel whose space is a separate function."""
 
     choices = 8
     exempt: ClassVar[Mapping[str, str]] = {

@@ -1,4 +1,4 @@
-"""A handful of configurations that holds every value of the wide space, in the interpreter."""
+"""A few configurations with every value of the wide space, in the interpreter."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ KERNEL = Matmul(264, 136, 248)
 
 
 def holding_every_value(space: SearchSpace, seed: int = 0) -> list[dict[str, Value]]:
-    """Configurations that together hold every value that occurs: random ones, if they add a value."""
+    """Draw configurations that together have every value that occurs; keep those that add a value."""
     codes = space.codes()
     missing = {(i, int(code)) for i in range(codes.shape[1]) for code in np.unique(codes[:, i]) if code >= 0}
     chosen = []

@@ -1,4 +1,4 @@
-"""The named tasks of the row kernels say what they are called."""
+"""The named tasks of the row kernels have the shapes in their names."""
 
 from __future__ import annotations
 

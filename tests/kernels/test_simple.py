@@ -1,4 +1,4 @@
-"""What is derived for a kernel that states only what it must, and that each of it may be stated."""
+"""What is derived for a kernel that states only the necessary; each derived part can be stated instead."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kernels.simple import SimpleKernel
 
 @dataclass(frozen=True)
 class RowSum(SimpleKernel):
-    """The sum of each row, and which rows sum to more than nothing."""
+    """A kernel that sums each row and marks the rows with a positive sum."""
 
     rows: int = 5
     cols: int = 7

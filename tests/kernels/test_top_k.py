@@ -93,7 +93,7 @@ def test_the_widest_row(device: torch.device) -> None:
 
 
 class Idle(TopK):
-    """Launches nothing."""
+    """A plan that launches nothing."""
 
     def plan(self, configuration: Mapping[str, Any], sm_count: int) -> Plan:
         del configuration, sm_count

@@ -1,4 +1,4 @@
-"""The example package: its own tests run where it is installed, not here."""
+"""The example package's own tests run where it is installed, not here."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Command = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where pip put the example package, as it would into an environment."""
+    """Install the example package with pip, as into an environment; return the folder."""
     folder = tmp_path_factory.mktemp("example")
     shutil.copytree(SOURCE, folder / "source")
     install = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-index", "--no-deps",
@@ -33,7 +33,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def own_temporary_folder() -> Iterator[str]:
-    """With locks of its own, so that tests that run at once do not lock each other out of the CPU.
+    """Use separate locks, so that concurrent tests do not lock each other out of the CPU.
 
     Short: the path of a socket has 107 bytes at most.
     """
@@ -43,7 +43,7 @@ def own_temporary_folder() -> Iterator[str]:
 
 @pytest.fixture
 def installed(site: Path, tmp_path: Path, own_temporary_folder: str) -> Command:
-    """A Python command in ``tmp_path``, in an environment with the example package: exit code, stdout, stderr."""
+    """Run Python in ``tmp_path`` with the example package; return exit code, stdout and stderr."""
     environment = {
         "TMPDIR": own_temporary_folder,
         **{name: value for name, value in os.environ.items() if name not in ("TRITON_INTERPRET", "TMPDIR")},
@@ -61,13 +61,13 @@ def installed(site: Path, tmp_path: Path, own_temporary_folder: str) -> Command:
 
 @pytest.fixture
 def nearopt_command(installed: Command) -> Command:
-    """``nearopt`` in that environment."""
+    """Run ``nearopt`` in that environment."""
     return lambda *words: installed("-m", "harness.cli", *words)
 
 
 @pytest.fixture
 def example_path(site: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The example package importable in this process and in those that it starts."""
+    """Make the example package importable in this process and in those that it starts."""
     monkeypatch.syspath_prepend(str(site))
     monkeypatch.setenv("PYTHONPATH", f"{ROOT}{os.pathsep}{site}")
     yield site

@@ -9,7 +9,7 @@ from pathlib import Path
 def write_package(
     folder: Path, name: str, entry_points: Mapping[str, Mapping[str, str]], modules: Mapping[str, str]
 ) -> None:
-    """A distribution's metadata and modules in ``folder``."""
+    """Write a distribution's metadata and modules to ``folder``."""
     information = folder / f"{name.replace('-', '_')}-1.0.dist-info"
     information.mkdir(parents=True)
     (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")

@@ -1,4 +1,4 @@
-"""Kernels in somebody else's package: a callable measured on this CPU, Triton compiled for an H100."""
+"""Kernels in another package: a callable measured on this CPU, Triton compiled for an H100."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A strategy in somebody else's package: installed by pip, found by its name, run, swept and reported."""
+"""A strategy in another package: installed by pip, found by its name, run, swept and reported."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_a_class_in_the_working_directory_needs_no_yaml(nearopt: Nearopt, tmp_pa
 
 @pytest.fixture
 def odd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Two packages at odds with everything."""
+    """Write two packages that break every rule."""
     folder = tmp_path / "odd_site"
     write_package(
         folder,

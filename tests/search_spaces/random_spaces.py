@@ -1,4 +1,4 @@
-"""Random search spaces, and the same space worked out the slow and obvious way."""
+"""Random search spaces, and a slow, obvious computation of the same spaces."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def _mentioned(source: str, space: SearchSpace) -> frozenset[str]:
 
 
 def brute_force(space: SearchSpace) -> list[dict[str, Any]]:
-    """The feasible set from the definition: every assignment, Python's own arithmetic, duplicates dropped."""
+    """Compute the feasible set from the definition: every assignment, Python's own arithmetic, no duplicates."""
     found: dict[tuple[tuple[str, Any], ...], dict[str, Any]] = {}
     for assignment in itertools.product(*(parameter.values for parameter in space.parameters)):
         values: dict[str, Any] = {}

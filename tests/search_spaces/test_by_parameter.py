@@ -1,4 +1,4 @@
-"""How likely draws by parameter are: the sampler's own frequencies, and its search's number of evaluations."""
+"""Probabilities of draws by parameter, against the sampler's frequencies and its number of evaluations."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_it_is_the_samplers_frequency() -> None:
 
 
 def test_a_search_takes_as_long_as_the_law_says(tmp_path) -> None:  # type: ignore[no-untyped-def]
-    """The strategy itself, 100 times, on a landscape with branches of unequal size."""
+    """Run the strategy itself 100 times on a landscape with branches of unequal size."""
     landscape = read_landscape(write_toy(tmp_path))
     frame, space = landscape.frame(), landscape.space
     t_star = float(np.nanmin(landscape.oracle_ms))

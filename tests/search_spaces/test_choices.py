@@ -1,4 +1,4 @@
-"""Few configurations that show every choice of a space."""
+"""A few configurations that show every choice of a space."""
 
 from __future__ import annotations
 

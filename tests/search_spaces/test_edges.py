@@ -1,4 +1,4 @@
-"""Spaces at the edge of what a space can be."""
+"""Edge cases of search spaces."""
 
 from __future__ import annotations
 

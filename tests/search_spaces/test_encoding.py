@@ -12,7 +12,7 @@ from search_spaces.space import SearchSpace
 
 
 def squared(encoding: Encoding, a: dict[str, object], b: dict[str, object]) -> dict[str, float]:
-    """Squared distance between two configurations, by block."""
+    """Return the squared distance between two configurations, by block."""
     x, y = encoding.points(encoding.space.encode_many([a, b]))
     blocks = zip(encoding.names, encoding.blocks, strict=True)
     return {name: round(float(((x[block] - y[block]) ** 2).sum()), 12) for name, block in blocks}

@@ -1,4 +1,4 @@
-"""The expression language: Python's own meaning for what is in it, a refusal for everything else."""
+"""The expression language: Python's own meaning for what it allows, and a refusal for everything else."""
 
 from __future__ import annotations
 

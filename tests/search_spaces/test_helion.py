@@ -1,4 +1,4 @@
-"""Helion's spaces: both ways between configurations, and our conditions against what its normalisation does."""
+"""Helion's spaces: conversion of configurations in both directions, and our conditions against its normalisation."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def kernel(request: pytest.FixtureRequest) -> HelionKernel:
 
 @pytest.fixture
 def spec(kernel: HelionKernel) -> Iterator[ConfigSpec]:
-    """The kernel's own spec, on a device that it believes in."""
+    """The kernel's own spec, on a simulated device."""
     with visible(Target()):
         yield kernel.bound(Target()).config_spec
 
@@ -62,12 +62,12 @@ def canonical(spec: ConfigSpec, config: dict[str, Any]) -> dict[str, Any]:
 
 
 def as_config(config: dict[str, Any]) -> Config:
-    """Helion's own record, in which no limit on registers is an absent one."""
+    """Return Helion's own record, in which a missing limit on registers is absent."""
     return Config.from_dict({name: value for name, value in config.items() if name != "maxnreg" or value is not None})
 
 
 def test_our_configurations_survive_helion_s_normalisation(space: SearchSpace, spec: ConfigSpec) -> None:
-    """Configuration to Config to normalised to configuration, and the same flat values on the way."""
+    """Convert a configuration to a Config, normalise it and convert it back, with the same flat values throughout."""
     generation = spec.create_config_generation()
     for configuration in space.sample(np.random.default_rng(0), DRAWS):
         config = canonical(spec, helion_config(configuration))
@@ -91,7 +91,7 @@ def test_helion_s_configurations_become_ours_and_come_back(space: SearchSpace, s
 
 
 def test_what_normalisation_resets_is_inactive_and_nothing_else(space: SearchSpace, spec: ConfigSpec) -> None:
-    """For every parameter of random configurations: changing it matters to Helion exactly if it is active."""
+    """Changing a parameter of a random configuration matters to Helion exactly if it is active."""
     rng = np.random.default_rng(1)
     seen = set()
     for i, configuration in enumerate(space.sample(rng, 8)):
@@ -129,7 +129,7 @@ def test_registers_are_limited_as_helion_limits_them(space: SearchSpace, spec: C
 
 
 def test_a_described_spec_is_the_spec(spec: ConfigSpec) -> None:
-    """Without the kernel: the same fields, defaults, seeds, limits, random draws and normalisation."""
+    """Without the kernel, the fields, defaults, seeds, limits, random draws and normalisation are the same."""
     rebuilt = config_spec(describe(spec))
     assert describe(rebuilt) == describe(spec)
     assert rebuilt.structural_fingerprint() == spec.structural_fingerprint()
@@ -149,7 +149,7 @@ def test_the_row_kernels_have_compiler_made_seeds() -> None:
 
 
 def test_the_switches_that_helion_1_5_added(space: SearchSpace) -> None:
-    """1.4 has neither; fusing reductions is for programs that have two over one row."""
+    """Helion 1.4 has neither; reductions can be fused only in programs that have two over one row."""
     found = {name for name in ("host_tensor_descriptors", "reduction_fusion") if name in space.names}
     row_kernel = any(name.startswith("reduction_loop") for name in space.names)
     expected = {"host_tensor_descriptors", *(["reduction_fusion"] if row_kernel else [])}
@@ -158,7 +158,7 @@ def test_the_switches_that_helion_1_5_added(space: SearchSpace) -> None:
 
 @pytest.mark.skipif(not LATER, reason="Helion 1.4 has no such limit")
 def test_a_limit_on_whole_rows_is_none_on_the_elements_of_a_thread() -> None:
-    """Of a reduction's axis a program holds a chunk; Helion 1.5 limits the axis all the same."""
+    """A program holds a chunk of a reduction's axis; Helion 1.5 limits the axis nevertheless."""
     space = HelionSoftmax(4096, 2560).space(H100)
     (drawn,) = space.sample(np.random.default_rng(0), 1)
     chunked = {**drawn, "pid_type": "flat", "block_size_0": 32, "reduction_loop_0": 8, "num_warps": 1}
@@ -168,7 +168,7 @@ def test_a_limit_on_whole_rows_is_none_on_the_elements_of_a_thread() -> None:
 
 
 def test_a_description_of_another_helion_is_refused(space: SearchSpace) -> None:
-    """Replaying a newer Helion's space with an older one would search another space."""
+    """An older Helion would replay another space than the recorded one."""
     description = {**(description_of(space) or {}), "helion": "9.9", "reduction_fusion": True, "capability": [8, 0]}
     with pytest.raises(ValueError, match=r"helion 9\.9, whose host_tensor_descriptors.*expected helion 9\.9"):
         config_spec({**description, "host_tensor_descriptors": True})

@@ -1,4 +1,4 @@
-"""Draws of a Helion space are Helion's own, and are not what drawing each of our parameters uniformly gives."""
+"""Draws of a Helion space are Helion's own, and differ from uniform draws of each of our parameters."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ KERNELS: tuple[HelionKernel, ...] = (
 
 @pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.name.partition("-")[0])
 def test_a_draw_is_what_the_kernel_s_own_generator_draws_from_the_same_seed(kernel: HelionKernel) -> None:
-    """The bound kernel's, not the described one's; and Python's global generator is left as it was."""
+    """The draws equal those of the bound kernel, and Python's global generator is unchanged."""
     space = kernel.space(H100)
     random.seed(12)
     before = random.getstate()
@@ -53,7 +53,7 @@ def test_draws_from_a_stream_keep_the_rules(seeds: int = 200) -> None:
 
 
 def test_helion_does_not_draw_tiles_uniformly() -> None:
-    """Why ``random_hierarchical`` does not stand for it: it halves tiles until a thread's share is small."""
+    """Helion halves tiles until a thread's share is small, so ``random_hierarchical`` cannot replace its draws."""
     space = KERNELS[0].space(H100)
     block = space.names.index("block_size_0")
     large = [

@@ -1,4 +1,4 @@
-"""Keys pinned to Helion's defaults: a space that can be listed, in which Helion proposes what is in the list."""
+"""Keys pinned to Helion's defaults: the space can be listed, and Helion proposes only listed configurations."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_what_helion_draws_and_proposes_is_in_the_list(kernel: HelionKernel) -> 
 
 
 def test_a_listed_configuration_is_the_whole_space_s_with_the_pins_written_out() -> None:
-    """The same normalised config, so the same program."""
+    """Both have the same normalised config, and so the same program."""
     space, whole = listed(), KERNEL.space(H100)
     description = description_of(space)
     assert description is not None

@@ -1,4 +1,4 @@
-"""The wide space of matmul: its size, what it shares with the recorded one, and that nothing in it is idle."""
+"""The wide space of matmul: its size, what it shares with the recorded one, and no idle values."""
 
 from __future__ import annotations
 

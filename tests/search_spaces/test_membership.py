@@ -1,4 +1,4 @@
-"""A set of configurations in constraints: exactly those rows, whatever the set."""
+"""A set of configurations in constraints selects exactly those rows, for any set."""
 
 from __future__ import annotations
 

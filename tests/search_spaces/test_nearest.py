@@ -23,7 +23,7 @@ def test_a_free_feasible_proposal_is_its_own_repair() -> None:
 
 
 def apart(parameter: Parameter, proposed: Any, value: Any) -> float:
-    """The stated distance of two values, spelled out once more; ``None`` is inactive."""
+    """Compute the stated distance of two values independently; ``None`` is inactive."""
     if proposed is None or value is None:
         return float(proposed is not value)
     if isinstance(parameter, Permutation):
@@ -37,7 +37,7 @@ def apart(parameter: Parameter, proposed: Any, value: Any) -> float:
 
 @pytest.mark.parametrize("made", [spaces.plain, spaces.constrained, spaces.conditional, spaces.permuted])
 def test_the_nearest_by_brute_force(made: Callable[[], SearchSpace]) -> None:
-    """From proposals that break any rule, among what is left of a space as it empties."""
+    """Proposals break any rule, and the nearest is sought among what is left of a space as it empties."""
     space, rng = made(), RNG(5)
     visited, left = Visited(space), list(space.enumerate())
     while left:

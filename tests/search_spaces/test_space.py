@@ -1,4 +1,4 @@
-"""What random spaces don't show: scale, messages, pools, files."""
+"""Properties that random spaces do not show: scale, messages, pools, files."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_validation_names_the_broken_rule(conditional: SearchSpace, change: dict
 def test_ten_million_combinations_with_few_feasible_are_enumerated_a_level_at_a_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Counted: partial configurations that are looked at, and how many of them wait at a time."""
+    """Count the partial configurations that are examined, and how many of them are held at once."""
     placed: list[int] = []
 
     def counted(rules: Rules, i: int, rows: Codes) -> Codes:

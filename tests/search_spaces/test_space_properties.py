@@ -72,7 +72,7 @@ def test_neighbours_are_valid_others_and_symmetric(space: SearchSpace, seed: int
 @settings(max_examples=40, deadline=None)
 @given(spaces(at_most=4), st.integers(0, 2**32), st.sampled_from([None, 1_000_000, 0]))
 def test_sampling_is_uniform_over_the_enumerated_set(space: SearchSpace, seed: int, max_listed: int | None) -> None:
-    """From the table; as if it could not be listed, part by part; and by rejection."""
+    """Draws come from the table, part by part as in a space too large to list, or by rejection."""
     assume(2 <= space.size <= 60)
     rng, n = np.random.default_rng(seed), 200 * space.size
     if max_listed is None:

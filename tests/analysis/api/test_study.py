@@ -1,4 +1,4 @@
-"""``from analysis import load_study``: the docstrings' examples, DataFrames, and figures on axes that are there."""
+"""``from analysis import load_study``: the docstrings' examples, DataFrames, and figures on given axes."""
 
 from __future__ import annotations
 

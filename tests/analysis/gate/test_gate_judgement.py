@@ -22,7 +22,7 @@ MEANS = np.geomspace(25, 60, 8)
 
 
 def times(label: str, factor: float, seeds: int, seed: int = 0, budget: int = 120, starts: str = "") -> SideTimes:
-    """Geometric times, ``factor`` times the usual; with ``starts`` runs of a seed begin alike on all sides."""
+    """Return geometric times, slowed by ``factor``; with ``starts``, runs of one seed begin alike on all sides."""
     tasks = {}
     for number, mean in enumerate(MEANS):
         rng = np.random.default_rng([seed, number, *map(ord, starts or label)])
@@ -74,7 +74,7 @@ def test_the_same_runs_pass_exactly(to_the_end: bool) -> None:
 
 @pytest.mark.parametrize("starts", ["same", "other"])
 def test_when_all_hit_at_once_a_few_seeds_decide_nothing(starts: str) -> None:
-    """Within the start that they share two strategies are alike whatever they are."""
+    """Within a shared start, two strategies look alike even if they differ."""
     hits = {target: np.full(5, 3.0) for target in TARGETS}
     began = tuple(map(str, range(5)))
     task = TaskTimes(tuple(range(5)), hits, np.full(5, 120.0), began)
@@ -201,7 +201,7 @@ def test_a_damaged_baseline_is_one_line(tmp_path: Path, change: object) -> None:
 
 
 def unsolved(label: str, tasks: int, of: SideTimes | None = None) -> SideTimes:
-    """Nobody hits on so many tasks; the others are those of ``of``."""
+    """Return a side that never hits on this many tasks; its other tasks are those of ``of``."""
     never = dict.fromkeys(TARGETS, np.full(40, np.inf))
     missed = TaskTimes(tuple(range(40)), never, np.full(40, 120.0), tuple(f"{label}-{n}" for n in range(40)))
     rest = {} if of is None else dict(of.tasks)

@@ -41,7 +41,7 @@ def landscape(tmp_path: Path) -> Path:
 
 
 def simulated(searches: int) -> tuple[float, float]:
-    """ERT of drawing by parameter and reading medians of resamples, one search at a time; and its standard error."""
+    """Simulate the ERT of drawing by parameter and reading medians of resamples, and its standard error."""
     rng = np.random.default_rng(5)
     cost, hits = np.zeros(searches), np.zeros(searches)
     for search in range(searches):

@@ -1,4 +1,4 @@
-"""The power that a gate states, against gates that are held with truth known, and what the shipped suites find."""
+"""The power that a gate states, compared with simulated gates, and what the shipped suites detect."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def plan(looks: tuple[int, ...], slowdown: float) -> Plan:
 
 
 def unchanged(name: str, of: Plan, tasks: int = 11) -> Judgement:
-    """The committed baseline against itself."""
+    """Simulate gates of the committed baseline against itself."""
     side = read_baseline(BASELINES / f"{name}.json").times
     kept = dict(list(side.tasks.items())[:tasks])
     side = replace(side, tasks=kept)
@@ -42,7 +42,7 @@ def chance(judgement: Judgement) -> float:
 
 
 def test_it_is_that_of_gates_with_fresh_draws() -> None:
-    """Geometric times of known means, slowed down: the share of regressions, beside what one such gate states."""
+    """Simulate slowed geometric times; return the share of regressions and the power that one gate states."""
     asked, means = plan((4, 12), 1.5), np.geomspace(25, 60, 8)
     rng = np.random.default_rng(3)
 
@@ -60,7 +60,7 @@ def test_it_is_that_of_gates_with_fresh_draws() -> None:
 
 
 def test_few_seeds_of_few_tasks_find_little_and_say_so() -> None:
-    """The suite ci as it once was: it stated 92%."""
+    """An earlier version of the suite ci stated 92%."""
     judgement = unchanged("optuna_tpe", plan((3,), 1.3), tasks=3)
     assert judgement.verdict is Verdict.PASS and chance(judgement) < 0.3
     assert "up to 3 seeds per task detect a slowdown of 1.3 in" in terminal(judgement, power(judgement, 120))
@@ -86,7 +86,7 @@ def test_against_a_law_only_the_candidates_luck_counts() -> None:
 
 
 def test_one_look_is_a_t_test() -> None:
-    """Of a ratio with many degrees of freedom: regression where z is beyond the quantile."""
+    """A ratio with many degrees of freedom is a regression if its z exceeds the quantile."""
     asked = plan((10,), 1.3)
     se = np.sqrt(1 / asked.needed)
     rng = np.random.default_rng(0)

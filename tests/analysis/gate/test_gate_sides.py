@@ -1,4 +1,4 @@
-"""What the gate reads of runs: only whole sides, and starts only where readings tell configurations apart."""
+"""The gate reads only complete sides, and compares starts only if readings identify configurations."""
 
 from __future__ import annotations
 

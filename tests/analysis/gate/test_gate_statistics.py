@@ -71,7 +71,7 @@ def test_pairs_cancel_what_they_share() -> None:
 @pytest.mark.parametrize("seeds", [2, 3, 10, 40])
 @pytest.mark.parametrize(("own", "theirs"), [(1.0, 1.0), (2.0, 1.0), (30.0, 60.0)])
 def test_equal_readings_are_not_certainty(seeds: int, own: float, theirs: float) -> None:
-    """Every run of a side took as long: no ratio of them has an interval without a width, paired or not."""
+    """All runs of a side took equally long; the interval of the ratio still has a width, paired or not."""
     a, b = (part(np.full(seeds, time), np.ones(seeds)) for time in (own, theirs))
     for ratio in (unpaired(a, b), paired(a, b), identical(a)):
         low, high = stratified([ratio]).interval()
@@ -87,7 +87,7 @@ def test_pairs_that_differ_by_the_same_factor_are_not_certain_either() -> None:
 
 
 def test_ties_hold_their_truth() -> None:
-    """Runs that mostly hit at once: the same strategy on both sides, whose ratio is 1."""
+    """Return runs that mostly hit at once: the same strategy on both sides, so that the ratio is 1."""
     rng = np.random.default_rng(6)
     held = 0
     for _ in range(400):
@@ -141,7 +141,7 @@ def test_one_look_needs_the_textbook_information() -> None:
 
 @pytest.mark.parametrize("fractions", [(0.25, 0.5, 0.75, 1.0), (0.4, 0.6, 0.7, 1.05), (0.2, 0.201, 0.5, 0.8)])
 def test_the_errors_are_those_that_were_spent(fractions: tuple[float, ...]) -> None:
-    """A Brownian motion looked at: alpha even where nobody stops at a pass, beta where the slowdown is there."""
+    """In a simulated Brownian motion, the errors are alpha without stops at a pass, and beta under the slowdown."""
     design, runs = Design(np.log(1.3), 0.04, 0.1), 100_000
     most = maximum_information(design, 4)
     information = [fraction * most for fraction in fractions]
@@ -179,7 +179,7 @@ def passes(rng: np.random.Generator, drift: float, information: list[float], fou
 
 
 def test_the_default_suite_finds_a_slowdown_and_seldom_cries_wolf() -> None:
-    """Reduced from ``experiments/gate``: there 2,000 gates of nine laws."""
+    """This is a reduced form of ``experiments/gate``, which has 2,000 gates of nine laws."""
     law = Law("geometric", lambda rng, n, seeds: geometric(rng, np.geomspace(25, 60, 11), n, seeds), 40)
     null, slow = (simulate(law, slowdown, 400, np.random.default_rng(6)) for slowdown in (1.0, 1.3))
     assert float(str(null["regression"])) < 0.055
@@ -197,7 +197,7 @@ def test_a_quicker_strategy_is_an_improvement_or_passes() -> None:
 
 
 def test_seeds_are_clusters_where_tasks_share_their_streams() -> None:
-    """The same times on four tasks are those of one task; with streams of version 2 they count four times."""
+    """The same times on four tasks count as those of one task; with streams of version 2 they count four times."""
     rng = np.random.default_rng(4)
 
     def side(first: int, version: int) -> SideTimes:

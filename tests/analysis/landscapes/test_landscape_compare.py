@@ -1,4 +1,4 @@
-"""Pairs of recordings whose agreement is known beforehand."""
+"""Comparisons of pairs of recordings with known agreement."""
 
 from __future__ import annotations
 

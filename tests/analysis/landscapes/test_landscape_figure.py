@@ -15,7 +15,7 @@ from analysis.figures.style import COLUMN_INCHES, PAGE_INCHES, save_as
 
 
 def table(latency_ms: list[float], failed: int = 0, searched: int | None = None) -> pd.DataFrame:
-    """Failures last; the first ``searched`` rows come from a search, the others are a uniform sample."""
+    """Return a table with failures last; a search added the first ``searched`` rows, the rest are a uniform sample."""
     status = ["ok"] * len(latency_ms) + ["compile_error"] * failed
     frame = pd.DataFrame({"status": status, "latency_ms": latency_ms + [np.nan] * failed})
     if searched is None:

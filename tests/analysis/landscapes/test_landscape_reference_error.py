@@ -1,4 +1,4 @@
-"""How hard a recorded task may be, given the error of its recorded latencies."""
+"""The difficulty of a recorded task, given the error of its recorded latencies."""
 
 from __future__ import annotations
 

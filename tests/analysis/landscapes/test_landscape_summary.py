@@ -60,7 +60,7 @@ RECORDED = {
 
 
 def cells_of(markdown: str) -> list[list[list[str]]]:
-    """Tables, their lines, the cells of each; escaped pipes given back."""
+    """Parse the tables into lines and cells, and unescape pipes."""
     tables = [part.splitlines() for part in markdown.split("\n\n")]
     return [[[x.strip().replace("\\|", "|") for x in re.split(r"(?<!\\)\|", line)[1:-1]] for line in t] for t in tables]
 

@@ -1,4 +1,4 @@
-"""How large a study decides a hypothesis: the rule is the verdict's, and the power is what simulated studies have."""
+"""The size of study that decides a hypothesis: the verdict's own rule, and the power of simulated studies."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ ONE = replace(
 
 @pytest.mark.parametrize("seed", range(3))
 def test_the_rule_is_the_verdicts(seed: int) -> None:
-    """On tables near every boundary, word for word."""
+    """Compare the rule with the verdict on tables near every boundary."""
     rng, empty = np.random.default_rng(seed), pd.DataFrame()
     seen = set()
     for _ in range(60):
@@ -79,7 +79,7 @@ def test_the_rule_is_the_verdicts(seed: int) -> None:
 
 
 def test_what_is_decided_is_decided_in_each_way() -> None:
-    """With and without the error of the recorded latencies; of one strategy that is both by itself."""
+    """A decision has to hold with and without the error of the recorded latencies, for the same strategy."""
     p = 1 / (1 + np.exp(np.random.default_rng(0).uniform(-8, 8, (2, 2000, 1, 2, 1))))
     ways, none = [PValues(own, 1 - own) for own in p], np.empty((2000, 1, 0, 1))
     both, alone = claim(ways, none, 0, 0.05), [claim([way], none, 0, 0.05) for way in ways]
@@ -89,7 +89,7 @@ def test_what_is_decided_is_decided_in_each_way() -> None:
 
 
 def pilot(speedup: float, seeds: int = 30, kernels: int = 4, spread: Components | None = None) -> Pilot:
-    """Two tasks a kernel, exponential times that always hit, exact random search; ``spread`` between and within."""
+    """A pilot with two tasks a kernel, exponential times that always hit, and exact random search."""
     tasks = 2 * kernels
     exponential = LogEstimate(0.0, float((1 + 1 / seeds) / np.sqrt(seeds)), seeds - 1.0)
     mean = combine([exponential] * tasks, [1 / tasks] * tasks)
@@ -99,7 +99,7 @@ def pilot(speedup: float, seeds: int = 30, kernels: int = 4, spread: Components 
 
 
 def with_error(of: Pilot, se: float) -> Pilot:
-    """With what the error of the recorded latencies adds to each test."""
+    """Add the error of the recorded latencies to each test."""
     return replace(of, tests=tuple(replace(test, reference=LogEstimate(0.0, se, 199.0)) for test in of.tests))
 
 
@@ -107,7 +107,7 @@ def with_error(of: Pilot, se: float) -> Pilot:
     ("speedup", "power", "error"), [(5.6, 0.8, 0.0), (5.6, 0.9, 0.0), (4.4, 0.8, 0.0), (6.0, 0.8, 0.08)]
 )
 def test_seeds_have_the_power_that_they_are_planned_for(speedup: float, power: float, error: float) -> None:
-    """Studies of that many seeds, from times to the verdict's p; the error of the recorded latencies is in that."""
+    """Simulate studies of the planned size, from times to the verdict's p, with the error of recorded latencies."""
     asked = replace(ONE, reference_error=0.02) if error else ONE
     seeds, why = smallest(Chances.of(with_error(pilot(speedup), error), asked, THESE_TASKS), power)
     assert seeds is not None and why == ""
@@ -166,7 +166,7 @@ def test_an_error_of_the_reference_that_no_seeds_reduce_is_told() -> None:
 
 
 def test_support_that_random_search_without_restarts_takes_away_is_not_planned_for(tmp_path: Path) -> None:
-    """As in a verdict; where it is only slower, more seeds are asked for."""
+    """As in a verdict. If random search without restarts is only slower, more seeds are planned."""
     of = pilot(6.0)
     keys, together = (*of.keys, ("lfbo", "evaluations", "exact_random_without_restarts", 0.05)), np.ones((2, 2))
     file = read_hypothesis(write_hypothesis(tmp_path / "h.yaml", replace(ONE, questions=(THESE_TASKS,))))
@@ -214,7 +214,7 @@ HYPOTHESIS = replace(ONE, strategies=("quick",), baselines=("exact_random", "ran
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a hypothesis, and results beside it."""
+    """Write a folder with a hypothesis and results beside it."""
     folder = tmp_path_factory.mktemp("study")
     tables = {f"{k}-{i}__gpu": landscape(300, 7 * i + len(k), 1.4) for k in ("a", "bb", "ccc") for i in range(2)}
     write_study(folder / "results", tables, ORDERS, 10, 80)
@@ -244,7 +244,7 @@ def test_the_command(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_registered_error_of_the_reference_is_that_of_the_verdict(
     study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What it adds is the difference of the variances of the verdict's tests with it and without."""
+    """The added variance is the difference between the variances of the verdict's tests with and without it."""
     asked = replace(HYPOTHESIS, baselines=("exact_random",), axes=("evaluations", "seconds"), reference_error=0.05)
     file = write_hypothesis(tmp_path / "h.yaml", asked)
     assert main(["plan", str(file), "--results", str(study / "results"), "--json"]) == 0

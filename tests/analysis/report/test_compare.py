@@ -1,4 +1,4 @@
-"""Two studies side by side: every aggregate is of the tasks that both have, and what is left out is named."""
+"""Two studies side by side: every aggregate is over the tasks that both have, and omissions are named."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figures for a paper: what is chosen is drawn, under the names and at the width and font that were asked for."""
+"""Figures for a paper: the chosen ones are drawn under the requested names, at the requested width and font."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def texts(figure: Figure) -> list[Text]:
 
 
 def within_view(axis: Axis) -> list[Text]:
-    """Labels of an axis's ticks that are drawn: Matplotlib keeps some beyond both ends."""
+    """Return the labels of an axis's visible ticks; Matplotlib keeps some beyond both ends."""
     low, high = sorted(axis.get_view_interval())
     labels = [tick.label1 for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high]
     return [label for label in labels if label.get_visible() and label.get_text().strip()]

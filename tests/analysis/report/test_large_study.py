@@ -1,4 +1,4 @@
-"""Figures of many kernels and strategies: split over panels and figures, so that no words stand on others."""
+"""Figures of many kernels and strategies are split over panels and figures, so that no texts overlap."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names of any length leave room for the axes of every figure, and stay different."""
+"""Names of any length leave room for the axes of every figure, and stay distinguishable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page in a real browser: it fits, its script does what it says, and no request leaves the file."""
+"""The page in a real browser: it fits, its script works, and it makes no request."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def asked(page: Path, width: int, script: str, folder: Path) -> Any:
-    """What a script says of ``page`` at that width in px: in a frame, since windows cannot be as narrow as a phone."""
+    """Run a script on ``page`` in a frame of that width in px; windows cannot be as narrow as a phone."""
     probe = f"""<!doctype html><title></title><iframe width={width} height=900 style="border:0"
         srcdoc="{html.escape(page.read_text())}"></iframe><script>
         onload = () => {{ const own = frames[0], page = own.document;

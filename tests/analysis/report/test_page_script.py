@@ -1,4 +1,4 @@
-"""The page's scripts: how cells are sorted, rows are filtered and curves drawn; and what the page prints."""
+"""The page's scripts: sorting of cells, filtering of rows, drawing of curves, and printing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The report as a reader and a script get it."""
+"""The report as readers and scripts see it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who comes first in figures and on the page: the strategies of the claim, then the fastest; other clocks later."""
+"""The order in figures and on the page: the claim's strategies, then the fastest; other clocks last."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The consolidated Parquet says what the run directories say, and follows them."""
+"""The consolidated Parquet file agrees with the run directories and follows their changes."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_a_damaged_file_is_named(results: Path) -> None:
 
 
 def test_a_damaged_run_is_left_out_and_told_and_its_row_is_kept(results: Path) -> None:
-    """The row is perhaps all that is left of it; it is not taken for the run again."""
+    """The row may be all that is left of the run, so it is kept, but it does not replace the run."""
     whole = load_study([results])
     (results / "a-1" / "s" / "seed-0" / EVALUATIONS).unlink()
     write_run(results, "b-1", "s", 3, evaluations(TABLE, np.arange(8)), budget=8)

@@ -1,4 +1,4 @@
-"""The analysis side of the contract: its names are the schema's, and what tests fabricate is what the schema says."""
+"""The analysis's side of the contract: its names are those of the schema, and fabricated files fit the schema."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def newer_interrupted_run(results: Path) -> Path:
 
 
 def newer_unlike_ours(results: Path) -> Path:
-    """No YAML that is known here follows the first line."""
+    """Write a config.yaml that is not YAML after its first line."""
     file = newer_run(results)
     file.write_text(f"format_version: {NEWER}\n!!new {{")
     return file

@@ -49,7 +49,7 @@ def test_runs_are_found_at_any_depth_and_once(tmp_path: Path) -> None:
 
 
 def bomb(levels: int) -> str:
-    """A list of lists of lists, each written once: 9 ** levels values."""
+    """Return YAML for nested lists, each written once, that expand to 9 ** levels values."""
     lines = ["a: &a [x, x, x, x, x, x, x, x, x]"]
     for last, name in pairwise("abcdefghij"[:levels]):
         lines.append(f"{name}: &{name} [{', '.join([f'*{last}'] * 9)}]")

@@ -1,4 +1,4 @@
-"""Where the clock of live runs goes: fabricated runs whose split is known to the last digit."""
+"""The split of the tuning clock of live runs, on fabricated runs whose split is known exactly."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TASK = "k-1__gpu"
 
 
 def sequential(n: int, overhead_s: float | None = None) -> pd.DataFrame:
-    """n evaluations asked one by one, as the run loop logs them: the clock ends before the tell."""
+    """Return n evaluations asked one by one, as the run loop logs them: the clock ends before the tell."""
     end = COSTS * np.arange(1, n + 1) - TELL
     frame = pd.DataFrame(
         {

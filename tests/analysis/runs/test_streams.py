@@ -1,4 +1,4 @@
-"""Versions of random streams are counted, and never mixed without a word."""
+"""Versions of random streams are counted, and mixing them is reported."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TASK = "k-1__toy"
 
 
 def study(results: Path, streams: list[int]) -> Path:
-    """A run for each entry, whose config.yaml says that version, or none where it is 1."""
+    """Write one run for each version; config.yaml omits version 1."""
     table = landscape(60)
     for seed, version in enumerate(streams):
         directory = write_run(results, TASK, "a", seed, evaluations(table, range(seed, 20 + seed)), streams=version)

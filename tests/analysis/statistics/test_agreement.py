@@ -14,7 +14,7 @@ LIVE, REPLAYS = 3, 30
 
 
 def enumerated_p(runs: list[float], others: list[float]) -> float:
-    """All choices of which runs are the live ones, one by one."""
+    """Enumerate all choices of which runs are the live ones."""
     ranks = rankdata([*runs, *others])
     centre = len(runs) * (len(ranks) + 1) / 2
     seen = abs(ranks[: len(runs)].sum() - centre)
@@ -23,7 +23,7 @@ def enumerated_p(runs: list[float], others: list[float]) -> float:
 
 
 def tied(rng: np.random.Generator, size: int) -> np.ndarray:
-    """Times to target as a study has them: small integers, a third of the runs never there."""
+    """Draw times to target like those of a study: small integers, with a third of the runs never hitting."""
     times = rng.geometric(0.02, size).astype(float)
     return np.where(times > 55, np.inf, times)
 
@@ -67,7 +67,7 @@ def test_extremes() -> None:
 
 
 def cells_of(rng: np.random.Generator, factor: float, cells: int) -> list[RankTest]:
-    """Cells of their own scale; the live runs take ``factor`` times as long."""
+    """Draw cells, each with its own scale; the live runs take ``factor`` times as long."""
     found = []
     for cell in range(cells):
         live, replays = (rng.exponential(10.0 * (cell + 1), size) for size in (LIVE, REPLAYS))
@@ -109,7 +109,7 @@ def test_one_cell_alone_is_itself_and_two_are_convolved() -> None:
 
 
 def test_weights_are_van_elterens() -> None:
-    """Of 13 and 7 runs: 1/14 and 1/8, so that the lattice has 56 steps."""
+    """Cells of 13 and 7 runs have weights 1/14 and 1/8, so the lattice has 56 steps."""
     rng = np.random.default_rng(3)
     values = [(rng.normal(size=3), rng.normal(size=10)), (rng.normal(size=3), rng.normal(size=4))]
     cells = [rank_test(*pair) for pair in values]

@@ -1,4 +1,4 @@
-"""Which intervals hold the truth: a reduced form of experiments/coverage, and the null."""
+"""Coverage of the intervals: a reduced form of experiments/coverage, and the null case."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_t_intervals_hold_the_truth_on_the_grid(cell: Cell) -> None:
 
 
 def test_random_against_random_contains_one() -> None:
-    """200 studies: four kernels of two tasks, 30 seeds of random search on tables that the closed form knows."""
+    """Simulate 200 studies of random search: four kernels of two tasks, 30 seeds, tables with a known law."""
     rng, held = np.random.default_rng(20261124), {"these tasks": 0, "new kernels": 0}
     shapes = [(900, 4, 120), (3600, 12, 120), (1800, 30, 120), (1000, 80, 60)]
     laws = {}

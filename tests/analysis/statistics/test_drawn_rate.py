@@ -1,4 +1,4 @@
-"""The rate of hits among independent draws: exact limits against the sums that define them, a bound without hits."""
+"""The rate of hits among independent draws: exact limits against the sums that define them; a bound without hits."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_the_simulation_s_arrays_are_the_report_s_estimates() -> None:
 
 
 def test_intervals_hold_the_truth_under_both_stopping_rules() -> None:
-    """A reduced form: 600 studies a cell; all cells are 24,000, of which 95% is known to 0.3%."""
+    """A reduced form with 600 studies a cell; the 24,000 of all cells determine 95% to within 0.3%."""
     rows = table(600)
     for column, least in ((5, 95.0), (6, 95.5), (7, 95.5)):  # E[T], one task, the mean of four
         assert np.mean([float(row[column]) for row in rows]) > least

@@ -12,7 +12,7 @@ STUDIES = 20_000
 
 
 def share_equivalent(pairs: int, sd: float, margin: float, true_ratio: float, seed: int) -> float:
-    """How many of ``STUDIES`` simulated studies are called equivalent, by a t interval written down here anew."""
+    """Count how many of ``STUDIES`` simulated studies are called equivalent, by an independent t interval."""
     logs = np.random.default_rng(seed).normal(np.log(true_ratio), sd, (STUDIES, pairs))
     half = t.ppf(1 - ALPHA, pairs - 1) * logs.std(axis=1, ddof=1) / np.sqrt(pairs)
     return float((np.abs(logs.mean(axis=1)) + half < np.log1p(margin)).mean())

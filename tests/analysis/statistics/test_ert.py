@@ -37,7 +37,7 @@ def test_interval_covers_the_truth(seeds: int, rate: float) -> None:
 @pytest.mark.parametrize("runs", [2, 3, 5, 10])
 @pytest.mark.parametrize("p", [0.5, 0.7, 0.9, 0.97])
 def test_interval_covers_the_truth_where_runs_tie(runs: int, p: float) -> None:
-    """An easy task: most runs hit at once, and often all of them do."""
+    """Simulate an easy task: most runs hit at once, and often all of them do."""
     times = np.random.default_rng(runs).geometric(p, (2000, runs))
     logs = [estimate(t, np.ones(runs)).log for t in times]
     ends = np.array([log.interval() for log in logs])

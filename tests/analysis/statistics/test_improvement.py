@@ -1,4 +1,4 @@
-"""The probability of improvement where runs tie: certain in no direction."""
+"""The probability of improvement if runs tie, which is no certainty in either direction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Random search for many sets of hits at once is the closed form, or close to it."""
+"""Random search for many sets of hits at once equals the closed form, or is close to it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A task that was never solved: its limit is exact, and joined with the other tasks it refutes no more than it may."""
+"""A task that was never solved: its limit is exact, and with other tasks the test keeps its level."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_limit_holds_in_95_of_100_whatever_the_law() -> None:
 
 
 def test_p_is_the_exact_law_and_continuous_in_the_threshold() -> None:
-    """One task, exact random search: (1 + b / ERT)^-n at the ERT that the threshold stands for."""
+    """With one task and exact random search, p is (1 + b / ERT)^-n at the ERT that corresponds to the threshold."""
     runs, base = 30, 400.0
     limit = RatioLimit(float(np.log(base / (runs * BUDGET))), runs, 1, 0.0, float("inf"))
     for threshold in (0.5, 1.0, 2.0):
@@ -54,7 +54,7 @@ def test_without_an_error_of_the_other_side_there_is_no_p() -> None:
 
 
 def study(rng: np.random.Generator, hit_rates: Sequence[float], seeds: int, exact: bool) -> list[TaskSpeedup]:
-    """A task for each chance to hit within the budget. Times are exponential; the true ratio of each is 1."""
+    """Simulate one task for each chance of a hit within the budget. Times are exponential; each true ratio is 1."""
     tasks = []
     for kernel, rate in enumerate(hit_rates):
         mean = BUDGET / -np.log1p(-rate)
@@ -71,7 +71,7 @@ def study(rng: np.random.Generator, hit_rates: Sequence[float], seeds: int, exac
     ("hit_rates", "seeds"), [((0.03, 0.7), 20), ((0.05, 0.9, 0.9, 0.9), 30), ((0.02, 0.02, 0.5), 30)]
 )
 def test_false_refutations_stay_below_the_error_rate(hit_rates: Sequence[float], seeds: int, exact: bool) -> None:
-    """The mean ratio is 1, and "at least 1" is tested wherever a task was never solved."""
+    """The mean ratio is 1, and "at least 1" is tested whenever a task was never solved."""
     rng, p_values, studies = np.random.default_rng([seeds, exact]), [], 1500
     for _ in range(studies):
         tasks = study(rng, hit_rates, seeds, exact)
@@ -85,7 +85,7 @@ def test_false_refutations_stay_below_the_error_rate(hit_rates: Sequence[float],
 
 
 def test_new_kernels_are_refuted_too_where_all_are_slow() -> None:
-    """A kernel that was never solved is not put so low that the spread of kernels hides how slow all are."""
+    """The limit of a kernel that was never solved does not widen the spread until a slow strategy cannot be refuted."""
     tasks = study(np.random.default_rng(3), (0.9,) * 5, 30, True)
     never = compared(estimate(np.full(30, BUDGET), np.zeros(30)), ErtEstimate(20, 1, 1, LogEstimate(np.log(20.0))))
     tasks.append(task_of(never | {"kernel": "k9", "stratum": "useful", "budget": BUDGET}))

@@ -12,7 +12,7 @@ from analysis.statistics import random_search
 
 
 def first_hits(n: int, k: int) -> np.ndarray:
-    """T of every order of n configurations, the first k of which are hits."""
+    """Return T for every order of n configurations, the first k of which are hits."""
     return np.array([1 + min(order.index(h) for h in range(k)) for order in permutations(range(n))])
 
 

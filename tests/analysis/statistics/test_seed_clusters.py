@@ -31,7 +31,7 @@ def times(rng: np.random.Generator, shared: float, hit_rate: float) -> tuple[np.
 
 
 def both(cost: np.ndarray, hit: np.ndarray) -> tuple[LogEstimate, LogEstimate]:
-    """The mean log ERT over tasks with clusters, and without."""
+    """Estimate the mean log ERT over tasks with clusters, and without."""
     logs = [estimate(c, h).log for c, h in zip(cost, hit, strict=True)]
     shares = [seed_shares(range(len(c)), c, h) for c, h in zip(cost, hit, strict=True)]
     return mean_over_tasks(logs, shares), combine(logs, [1 / len(logs)] * len(logs))
@@ -43,7 +43,7 @@ def holds(found: LogEstimate) -> bool:
 
 
 def simulated(shared: float, hit_rate: float, studies: int) -> tuple[float, float, float]:
-    """Coverage with clusters and without, and the ratio of their mean variances."""
+    """Estimate the coverage with clusters and without, and the ratio of their mean variances."""
     rng = np.random.default_rng(18)
     found = [both(*times(rng, shared, hit_rate)) for _ in range(studies)]
     cover = [float(np.mean([holds(pair[i]) for pair in found])) for i in (0, 1)]
@@ -66,7 +66,7 @@ def test_coverage_is_nominal_with_clusters_and_not_without(shared: float, hit_ra
 
 
 def test_a_ratio_of_two_sides_with_lacking_seeds_holds_its_truth() -> None:
-    """Both sides share their streams over tasks; two other seeds lack on every task of one side."""
+    """Both sides share their streams over tasks; on every task, one side lacks two other seeds."""
     rng, held, studies = np.random.default_rng(19), {"clusters": 0, "apart": 0}, 500
     for _ in range(studies):
         one, other = times(rng, 0.8, 1.0), times(rng, 0.8, 0.7)
@@ -131,7 +131,7 @@ def test_a_bootstrap_of_shared_seeds_is_as_wide_as_clusters() -> None:
 
 
 def test_a_report_takes_seeds_as_clusters_by_the_version_of_its_runs(tmp_path: Path) -> None:
-    """Two tasks with the same table, and the same orders by seed: one task's information, twice."""
+    """Two tasks have the same table and the same orders by seed, and so no more information than one."""
     table, found = landscape(200), {}
     for version in (1, 2):
         for task in ("k-1__toy", "k-2__toy"):

@@ -1,4 +1,4 @@
-"""What statistics refuse, and what they say where there is nothing to estimate, no hit, or nothing but hits."""
+"""Errors raised by the statistics, and their values without data, without hits, or with only hits."""
 
 from __future__ import annotations
 

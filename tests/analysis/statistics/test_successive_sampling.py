@@ -1,4 +1,4 @@
-"""The law of random search by parameter: the closed form where p is uniform, brute force, and simulated searches."""
+"""The law of random search by parameter: the closed form for uniform p, brute force, and simulated searches."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_with_equal_probabilities_it_is_the_negative_hypergeometric(n: int, k: i
 
 
 def brute_force(p: np.ndarray, hit: np.ndarray) -> np.ndarray:
-    """P(T = t) for t = 1 .. N, by every order in which the configurations can be drawn."""
+    """Compute P(T = t) for t = 1 .. N from every order in which the configurations can be drawn."""
     mass = np.zeros(len(p) + 1)
     for order in permutations(range(len(p))):
         probability, left = 1.0, p.sum()

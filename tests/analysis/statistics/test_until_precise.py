@@ -1,4 +1,4 @@
-"""The simulation that ends when its error is small: the error is the true one, and it ends in any case."""
+"""A simulation that ends when its error is small: the stated error is the true one, and it always ends."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from analysis.statistics.until_precise import ERROR, MOST, PATIENCE, ROUGH, unti
 
 
 def test_the_stated_error_is_that_of_the_number() -> None:
-    """A ratio with known truth, 200 times: its deviations have the error that each of them states."""
+    """Estimate a ratio with known truth 200 times; the deviations agree with the stated errors."""
 
     def block(searches: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
         x = rng.exponential(1.0, searches)

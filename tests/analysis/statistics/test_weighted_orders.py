@@ -1,4 +1,4 @@
-"""Draws without replacement: the law of every order on small tables, and that both ways of drawing have it."""
+"""Draws without replacement: the law of every order on small tables, for both ways of drawing."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_every_order_is_as_likely_as_it_should_be() -> None:
 
 @pytest.mark.parametrize("skew", [1.0, 30.0])
 def test_many_rows_are_drawn_by_repetition_and_few_by_clocks(skew: float) -> None:
-    """500 rows, 20 of them drawn: the chance to have a row by then is the same either way, and no row comes twice."""
+    """20 of 500 rows are drawn: both ways draw a row with the same chance, and no row twice."""
     p = np.where(np.arange(500) < 50, skew, 1.0)
     drawn = [way(p / p.sum(), 20, 20_000, np.random.default_rng(1)) for way in (orders, _by_clocks)]
     for found in drawn:

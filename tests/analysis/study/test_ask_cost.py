@@ -1,4 +1,4 @@
-"""Exponents of growth: a known law is recovered, and the interval holds it as often as it says."""
+"""Exponents of growth: a known law is recovered, and the interval has its stated coverage."""
 
 from __future__ import annotations
 

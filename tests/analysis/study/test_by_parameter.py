@@ -1,4 +1,4 @@
-"""Random search by parameter as a baseline of a study: exact, from what is recorded, or unknown with its reason."""
+"""Random search by parameter as a baseline: exact if the recording allows it, otherwise unknown with the reason."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def ground(study: Study) -> Ground:
 
 
 def test_against_its_own_kind_random_search_is_1(study: Study) -> None:
-    """Runs of either kind against the law of either, on both axes."""
+    """Compare runs of either kind with the law of either kind, on both axes."""
     best = optima(study)
     for kind, own, other in ((EXACT_BY_PARAMETER, "by_parameter", "random"), (EXACT_RANDOM, "random", "by_parameter")):
         table = speedups(study, best, TARGETS, Baseline(kind))
@@ -110,7 +110,7 @@ def test_with_noise_it_needs_recorded_samples(study: Study, tmp_path: Path) -> N
 
 
 def older(folder: Path, landscape_sha256: str) -> Path:
-    """A study of before the column was there."""
+    """Write a study as it was before the column existed."""
     write_study(folder, {TASK: TABLES[TASK].drop(columns=P)}, {"random": random_order}, 2, 20)
     note = {contract.LANDSCAPE_SHA256: landscape_sha256}
     (folder / TASK / contract.REFERENCE_NOTE).write_text(yaml.safe_dump(note))
@@ -150,7 +150,7 @@ def test_of_a_sample_it_is_unknown_and_why(tmp_path: Path) -> None:
 
 
 def test_a_task_on_a_second_device_is_no_further_kernel(tmp_path: Path) -> None:
-    """Siblings count as tasks; for new kernels they are in the cluster of their kernel."""
+    """Siblings count as tasks; for new kernels they belong to the cluster of their kernel."""
     for count, devices in enumerate((["h100"], ["h100", "h200"]), start=1):
         names = [f"{kernel}-1__{device}" for device in devices for kernel in "abcd"]
         tables = {name: landscape(150, seed) for seed, name in enumerate(names)}
@@ -163,7 +163,7 @@ def test_a_task_on_a_second_device_is_no_further_kernel(tmp_path: Path) -> None:
 
 
 def test_rows_that_were_recorded_alike_stand_in_one_order(tmp_path: Path) -> None:
-    """Whatever the file's: what they are drawn with tells them apart."""
+    """The order does not depend on the file; rows differ in the probability with which they are drawn."""
     table = TABLES[TASK]
     for name, part in (("r", table), ("s", table.iloc[::-1])):
         write_reference(tmp_path / name, TASK, part)

@@ -1,4 +1,4 @@
-"""Best-so-far curves: steps of the runs, and random search's law beside simulated runs of it."""
+"""Best-so-far curves: the runs' steps, and the law of random search against simulated runs."""
 
 from __future__ import annotations
 

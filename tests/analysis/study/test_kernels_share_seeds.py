@@ -1,4 +1,4 @@
-"""New kernels where runs of one seed share their random streams on every task: the interval holds the truth."""
+"""New kernels if runs of one seed share random streams on every task: the interval covers the truth."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BETWEEN, TOGETHER = 0.05, 0.5
 
 
 def study(rng: np.random.Generator) -> list[TaskSpeedup]:
-    """Log speedups around 0; a seed's runs are as lucky on every task."""
+    """Simulate log speedups around 0; a seed's runs are equally lucky on every task."""
     common, found = rng.normal(0.0, TOGETHER, SEEDS), []
     for kernel in range(KERNELS):
         truth = rng.normal(0.0, BETWEEN)

@@ -1,4 +1,4 @@
-"""What an evaluation of a random search costs, in closed form."""
+"""The cost of an evaluation of random search, in closed form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Replays against live runs of known truth: the same law, dearer compiles, slower kernels, a worse search."""
+"""Live runs of known truth against replays: the same law, costlier compiles, slower kernels, a worse search."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def replays(tmp_path_factory: pytest.TempPathFactory) -> Study:
 
 
 def charged(frame: pd.DataFrame, ask_s: float = 3.0, tell_s: float = 1.0) -> pd.DataFrame:
-    """The same run on the clock of a live one: ask before each evaluation, tell after it."""
+    """Put a run on the clock of a live one, with an ask before each evaluation and a tell after it."""
     own = ask_s * (frame["index"] + 1) + tell_s * frame["index"]
     return frame.assign(ask_s=ask_s, tell_s=tell_s, clock_end_s=frame["clock_end_s"] + own)
 
@@ -56,7 +56,7 @@ def live_runs(
     seconds: float | None = None,
     **extra: object,
 ) -> Path:
-    """Live runs of other seeds; ``strategies``: label to the order that it follows in truth."""
+    """Write live runs with other seeds; ``strategies`` maps a label to the order that it really follows."""
     for t, (task, table) in enumerate(TABLES.items()):
         for s, (label, order) in enumerate((strategies or {name: name for name in STRATEGIES}).items()):
             for seed in range(200, 200 + LIVE):
@@ -116,7 +116,7 @@ def test_another_search_under_the_same_name_is_seen(replays: Study, tmp_path: Pa
 
 
 def test_hits_are_judged_by_the_recording_not_by_a_lucky_reading(replays: Study, tmp_path: Path) -> None:
-    """A live reading below the recorded optimum lowers it for nobody, and is told."""
+    """A live reading below the recorded optimum does not lower the optimum, and is reported."""
 
     def lucky(frame: pd.DataFrame) -> pd.DataFrame:
         return charged(frame.assign(oracle_ms=0.5 * frame["oracle_ms"], latency_ms=0.5 * frame["latency_ms"]))

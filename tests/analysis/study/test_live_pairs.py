@@ -1,4 +1,4 @@
-"""Live costs beside recorded ones, and pairs of equal seeds, with known truth."""
+"""Live costs against recorded ones, and pairs of equal seeds, with known truth."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def as_is(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def write(folder: Path, live: bool, change: Change = as_is, streams: int = 2, drawn: int = 0) -> Path:
-    """A run per seed of one random search; ``drawn``: another draws others."""
+    """Write one run of random search per seed; another value of ``drawn`` gives other draws."""
     recorded = TABLE.assign(key=[json.dumps({"block": key}, separators=(",", ":")) for key in TABLE[contract.KEY]])
     if not live:
         write_reference(folder, TASK, recorded)
@@ -53,7 +53,7 @@ def compared(tmp_path: Path, change: Change = as_is, streams: int = 2, drawn: in
 
 
 def dearer(factor: float) -> Change:
-    """Costs a little above ``factor`` times the recorded ones, different from run to run."""
+    """Charge a little more than ``factor`` times the recorded costs, varying from run to run."""
 
     def change(frame: pd.DataFrame) -> pd.DataFrame:
         spread = 1 + 0.002 * (int(frame[contract.LATENCY_MS].notna().sum()) % 5)
@@ -83,7 +83,7 @@ def test_dearer_costs_are_different_in_cost_alone(tmp_path: Path) -> None:
 
 
 def test_slower_runs_are_seen_in_evaluations_and_a_miss_counts_its_budget(tmp_path: Path) -> None:
-    """Every live run misses: its readings never come within 5% of the recorded optimum."""
+    """Make every live run miss: its readings never come within 5% of the recorded optimum."""
 
     def slow(frame: pd.DataFrame) -> pd.DataFrame:
         return frame.assign(oracle_ms=1.5 * frame["oracle_ms"])
@@ -129,7 +129,7 @@ def test_consolidated_runs_keep_no_configurations(tmp_path: Path) -> None:
 
 
 def test_the_excess_adds_up_and_set_up_is_found_by_its_size(tmp_path: Path) -> None:
-    """Launchers of 0.4 s in the first two evaluations, 20 ms of warm-up in the others, compiles 10% dearer."""
+    """Add 0.4 s for launchers to the first two evaluations, 20 ms of warm-up to the others, and 10% to compiles."""
     more = np.where(np.arange(BUDGET) < 2, 0.4, 0.02)
 
     def older(frame: pd.DataFrame) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""The sentence for a task on which nothing worked: how often it was tried, and what it failed of."""
+"""The sentence on a task without a success: how often it was tried, and why it failed."""
 
 from __future__ import annotations
 

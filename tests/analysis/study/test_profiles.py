@@ -1,4 +1,4 @@
-"""Profiles, interquartile means and seeds to decide: against closed forms, and figures that hold what the data say."""
+"""Profiles, interquartile means and seeds to decide, against closed forms; figures show the data."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_the_planned_seeds_have_the_power() -> None:
     studies = rng.normal(d, sd, (4000, tasks, m))
     mean, se = studies.mean(axis=(1, 2)), np.sqrt(studies.var(axis=2, ddof=1).mean(axis=1) / (tasks * m))
     found = np.mean(mean / se > stdtrit(tasks * (m - 1), 0.975))
-    assert 0.78 < found < 0.86  # the next whole number of seeds, and no more
+    assert 0.78 < found < 0.86  # exactly the next whole number of seeds
     assert (
         smallest(0.0, [0.1], [5]) == np.inf and np.isnan(smallest(1.0, [], [])) and np.isnan(smallest(1.0, [0.0], [5]))
     )
@@ -151,7 +151,7 @@ def test_figures_are_a_columns_width_and_take_every_marker(results: StudyResults
 
 
 def test_a_band_is_drawn_where_it_is_known(results: StudyResults) -> None:
-    """Before the first hit all tasks are alike, and there is none."""
+    """Before the first hit all tasks are alike, so there is no band."""
     data = profiles.data_profiles(results)
     own = data[data["strategy"] == "guided"].copy()
     own.loc[own["x"] < own["x"].quantile(0.3), ["low", "high"]] = np.nan

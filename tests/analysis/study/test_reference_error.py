@@ -1,4 +1,4 @@
-"""Judged by the recorded latencies it is the report's own number; by others it is what they say."""
+"""A reference equal to the recorded latencies reproduces the report's number; other references give other numbers."""
 
 from __future__ import annotations
 

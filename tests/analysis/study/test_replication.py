@@ -1,4 +1,4 @@
-"""Does a card agree with recordings and study? With fabricated runs of known truth."""
+"""Whether a card agrees with recordings and study, on fabricated runs of known truth."""
 
 from __future__ import annotations
 

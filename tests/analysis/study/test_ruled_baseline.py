@@ -1,4 +1,4 @@
-"""Random search under the rules of the runs beside it: against a closed form, against runs, and never pooled."""
+"""Random search under the rules of the compared runs: against a closed form, against runs, and never pooled."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ COMPILES = {"compile_factor": 1.5, "compile_quantile": 0.5, "compile_after": 3}
 
 
 def slow_compiles_slow(table: pd.DataFrame) -> pd.DataFrame:
-    """The slower the kernel, the longer it compiles, more or less."""
+    """Return a table in which slower kernels tend to compile for longer."""
     slow = table["oracle_ms"].fillna(table["oracle_ms"].max()) / table["oracle_ms"].min()
     noise = np.random.default_rng(3).lognormal(0.0, 0.2, len(table))
     return table.assign(compile_s=0.2 * slow**0.8 * noise)
@@ -87,7 +87,7 @@ def test_rules_that_end_nothing_change_nothing(workers: int) -> None:
 
 
 def under_rules(rng: np.random.Generator) -> pd.DataFrame:
-    """A run of random search whose compiles end."""
+    """Return a run of random search whose compiles end early."""
     search = RuledSearch(recorded(TABLE, None, noisy=False), rules_of(json.dumps(COMPILES)) or Rules())
     ended = list(search.run(random_order(rng, TABLE)[:BUDGET], rng))
     frame = evaluations(TABLE, [one.row for one in ended])
@@ -125,7 +125,7 @@ def test_random_search_under_rules_is_1_against_random_search_under_rules(study:
     plain = study.runs.assign(rules=NO_RULES)
     unruled = speedups(Study(**{**study.__dict__, "runs": plain}), optima(study), (0.1,)).set_index("strategy")
     of_law = unruled.loc["ruled"].query("axis == 'seconds' and task == @TASK")["speedup"].item()
-    assert of_law > 1.3 * rows.loc[("ruled", "seconds"), "speedup"]  # what is saved is not the strategy's
+    assert of_law > 1.3 * rows.loc[("ruled", "seconds"), "speedup"]  # the saving is not due to the strategy
     assert np.isnan(rows["unreachable_above"]).all()  # the exact law of the task's runs is not known
 
 

@@ -29,7 +29,7 @@ from tests.analysis.fabricate import (
 
 
 def study_of(table: pd.DataFrame, orders: list[np.ndarray], budget: int, strategy: str = "s") -> Study:
-    """One task in memory, without files."""
+    """Build a study of one task in memory, without files."""
     cost = table[["compile_s", "verify_s", "benchmark_s"]].sum(axis=1).to_numpy()
     rows = np.concatenate([order[:budget] for order in orders])
     frame = pd.DataFrame({"run": np.repeat(np.arange(len(orders)), budget)})
@@ -49,7 +49,7 @@ def headline(study: Study) -> pd.DataFrame:
 
 
 def tied(kernel: str, runs: int, log: float = 1.0) -> TaskSpeedup:
-    """A task on which every run hit at the same evaluation."""
+    """Build a study of one task on which every run hit at the same evaluation."""
     own = LogEstimate(log) - estimate([3.0] * runs, [True] * runs).log
     return TaskSpeedup(kernel, "useful", 9.0, runs, runs, 3.0, "none", *own.interval(), own)
 

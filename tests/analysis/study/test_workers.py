@@ -1,4 +1,4 @@
-"""Seconds say how many compile workers each side has."""
+"""Results in seconds state the number of compile workers of each side."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> StudyResults:
 
 
 def test_every_row_has_the_workers_of_either_side(mixed: StudyResults) -> None:
-    """The law has as many as the runs beside it, or 16 where its name says so; runs have their own."""
+    """The law has as many workers as the compared runs, or 16 if its name says so; runs have their own number."""
     for label, table in {"exact_random": mixed.speedups, **mixed.others}.items():
         for strategy, own in (("guided", 16), ("random", 1)):
             rows = table[table["strategy"] == strategy]

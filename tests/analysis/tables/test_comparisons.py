@@ -52,7 +52,7 @@ def test_probability_against_exact_random_is_that_of_simulated_draws() -> None:
     best = np.array([table[rng.permutation(50)[:7]].max() for _ in range(20_000)])
     simulated = np.mean((ours[:, None] > best) + 0.5 * (ours[:, None] == best))
     assert over_exact_random(ours, table, 7).value == pytest.approx(simulated, abs=0.01)
-    # the single best row: it is beaten by nobody, and met with probability B / N
+    # the single best row is never beaten, and is drawn with probability B / N
     unique = np.arange(10.0)
     assert over_exact_random([9.0], unique, 3).value == pytest.approx(1 - 0.5 * random_search.hit_probability(10, 1, 3))
 

@@ -1,4 +1,4 @@
-"""The further tables on studies whose answers are known."""
+"""Further tables, on studies with known answers."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_scaled_costs(results: StudyResults) -> None:
     table = cost_scaling.cost_scaling(results)
     assert table is not None
     data = table.data[table.data["strategy"] == "s"].set_index(["scaled", "factor"])["speedup"]
-    # ask and tell cost nothing here: a common factor cancels
+    # ask and tell cost nothing here, so a common factor cancels
     both = data.loc["compile and benchmark"]
     np.testing.assert_allclose(both, both.iloc[0])
     seconds = results.speedups.query("strategy == 's' and axis == 'seconds' and target == 0.05 and task == 'ALL'")

@@ -1,4 +1,4 @@
-"""The headline: short, computed, and of the comparison that the verdict hangs on."""
+"""The headline is short, computed, and about the comparison that decides the verdict."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_seconds_say_how_many_workers_each_side_has() -> None:
 def test_an_interval_that_looks_decided_says_why_it_is_not(
     bounds: tuple[float, float], p: tuple[float, float], expected: str
 ) -> None:
-    """The bounds are of one comparison; the verdict is corrected for all of them."""
+    """The bounds belong to one comparison; the verdict is corrected for all comparisons."""
     cell = replace(CELL, speedup=4.3, lower=bounds[0], upper=bounds[1])
     corrected = {THESE_TASKS: {"useful": {cell.strategy: p}}}
     other = replace(cell, axis="seconds", speedup=9.0)

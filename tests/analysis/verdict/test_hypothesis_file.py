@@ -1,4 +1,4 @@
-"""hypothesis.yaml: what is read is what was written, each fault is one line, and whose file counts."""
+"""hypothesis.yaml: fields are read as written, each fault is one line, and the right file is used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Verdicts on strategies that never solve a task, from runs to the word."""
+"""Verdicts on strategies that never solve a task, from runs to the verdict."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_as_fast_as_random_elsewhere_is_refuted() -> None:
 
 
 def test_twenty_times_as_fast_elsewhere_is_neither() -> None:
-    """The mean may be anything below; the limit alone is far above 5."""
+    """The limit is far above 5, and the mean may be anywhere below it."""
     found = verdict(20.0)
     assert found.verdicts["these tasks"]["useful"]["lfbo"] == "undecided"
     assert {cell.reason for cell in found.cells} == {"some task was never solved"}

@@ -1,4 +1,4 @@
-"""Random search without restarts takes *supported* away; tasks on which no tuner could win are named or left out."""
+"""Random search without restarts can prevent *supported*; tasks on which no tuner can win are named or left out."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ UNIFORM_ALONE = replace(CLAIM, baselines=(EXACT_RANDOM,))
 
 
 def against(speedup: float) -> Verdict:
-    """9 times as fast as random search with restarts, and so many times as fast as one without."""
+    """Judge a strategy that is 9 times as fast as random search with restarts, and ``speedup`` times without."""
     empty, table = pd.DataFrame(), rows("conditional_gp", 9.0, 0.05)
     others = {NEVER_RESTARTS: rows("conditional_gp", speedup, 0.05, NEVER_RESTARTS)}
     return judge(StudyResults(Study(empty, empty), Optima({}, {}), empty, empty, table, others, {}, {}), UNIFORM_ALONE)
@@ -69,7 +69,7 @@ def test_runs_of_random_search_are_held_to_the_law_of_their_kind_too() -> None:
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> StudyResults:
-    """On one task the hits are a branch of their own, which random search by parameter draws at once."""
+    """On one task the hits are a branch of their own, which random search by parameter draws soon."""
     tables = {EASY: landscape(150, 1), HARD: landscape(150, 2)}
     for task, table in tables.items():
         hit = is_hit(table["oracle_ms"].fillna(np.inf), table["oracle_ms"].min(), 0.10)
@@ -108,7 +108,7 @@ def test_a_task_that_no_tuner_could_win_is_named_and_counts_without_a_rule(resul
 
 
 def test_it_is_named_for_runs_of_that_kind_too(results: StudyResults) -> None:
-    """What runs follow is a law, and that is known beforehand; of another strategy's runs nothing is."""
+    """Runs of random search follow a known law; runs of another strategy do not."""
     for baseline, tasks in ((HIERARCHICAL_RUNS, [EASY]), (RANDOM_RUNS, [])):
         found = unreachable(results, replace(BOTH, baselines=(baseline,)))
         assert [(one.baseline, one.task) for one in found if one.target == 0.05] == [(baseline, task) for task in tasks]
@@ -139,7 +139,7 @@ def test_the_rule_is_a_field_that_may_be_left_out(tmp_path: Path) -> None:
 
 
 def test_every_row_says_above_what_a_claim_is_unreachable(results: StudyResults) -> None:
-    """E[T] of the random search that it is over, the same that the rule of a hypothesis asks."""
+    """The threshold is E[T] of the compared random search, as in the rule of a hypothesis."""
     for label, kind in ((EXACT_RANDOM, "expected_evaluations"), (EXACT_BY_PARAMETER, "by_parameter")):
         table = results.speedups if label == EXACT_RANDOM else results.others[label]
         for row in table[table["task"].isin([EASY, HARD])].to_dict("records"):

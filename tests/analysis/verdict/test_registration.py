@@ -1,4 +1,4 @@
-"""How old a hypothesis is: by Git, by its own word, and beside the runs."""
+"""The age of a hypothesis: from Git, from its own statement, and compared with the runs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def git(folder: Path, *arguments: str, when: str = ADDED) -> str:
 
 @pytest.fixture
 def committed(tmp_path: Path) -> Path:
-    """A hypothesis that was added in one commit and changed in another."""
+    """Commit a hypothesis, then a changed version of it."""
     folder = tmp_path / "a folder"
     folder.mkdir()
     git(tmp_path, "init", "-q")
@@ -109,7 +109,7 @@ def test_seeds_that_lack_and_seeds_that_nobody_registered(tmp_path: Path) -> Non
 
 
 def test_the_claim_is_younger_than_its_runs() -> None:
-    """It was moved into a file after the runs; whoever reads the verdict is told."""
+    """The claim was moved into a file after the runs, and the verdict says so."""
     found = registration(CLAIM_FILE, None)
     if found.added is None:
         pytest.skip("not a checkout")

@@ -1,4 +1,4 @@
-"""The verdict follows the bounds: fabricated tables whose outcome is known."""
+"""The verdict follows the bounds, on fabricated tables with a known outcome."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TARGETS = (0.01, 0.05, 0.10)
 
 
 def rows(strategy: str, speedup: float, se: float, baseline: str = "exact_random", **other: object) -> pd.DataFrame:
-    """ALL over the useful stratum and over all, both axes, the same at every target."""
+    """Return the rows for ALL over the useful stratum and over all tasks, on both axes, equal at every target."""
     row = dict.fromkeys([*COLUMNS, *DETAILS], np.nan)
     row |= {"task": "ALL", "strategy": strategy, "baseline": baseline, "bound": "none", "refused": ""}
     row |= {"speedup": speedup, "log": np.log(speedup), "se": 3 * se, "df": 2.0, "hits": 1, "runs": 1}
@@ -30,7 +30,7 @@ def rows(strategy: str, speedup: float, se: float, baseline: str = "exact_random
 
 
 def verdict(table: pd.DataFrame, hierarchical: pd.DataFrame | None = None, hypothesis: Hypothesis = CLAIM) -> Verdict:
-    """By default the same speedups over the other kind of random search."""
+    """Judge; by default the speedups over the other kind of random search are the same."""
     empty = pd.DataFrame()
     other = table.assign(baseline="random_hierarchical") if hierarchical is None else hierarchical
     others = {"random_hierarchical": other} if len(other) else {}
@@ -145,7 +145,7 @@ def test_other_strata_axes_and_random_strategies_as_the_hypothesis_says() -> Non
     table = pd.concat([rows("sobol", 9.0, 0.1), rows("grid", 9.0, 0.1), rows("fast", 9.0, 0.1)])
     asked = replace(CLAIM, strategies=("sobol",), strata=("needle", "all"), axes=("seconds",), upper_end=None)
     found = verdict(table, pd.DataFrame(), replace(asked, baselines=("exact_random",)))
-    assert set(found.verdicts["these tasks"]["all"]) == {"sobol", "fast"}  # a baseline is judged where it is named
+    assert set(found.verdicts["these tasks"]["all"]) == {"sobol", "fast"}  # a named baseline is judged
     assert found.details.startswith("The claim of at least 5× is supported: coming within 5% of the optimum")
     own = "supported for sobol (9.0× in tuning seconds, at least 7.6) and fast"
     assert f"in seconds, is on the tasks of this study {own}" in found.details

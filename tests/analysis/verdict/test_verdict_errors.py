@@ -1,4 +1,4 @@
-"""How often a verdict is wrong on studies of known truth: a reduced form of experiments/coverage/verdicts.py."""
+"""Wrong verdicts on studies of known truth: a reduced form of experiments/coverage/verdicts.py."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def small(truth: Truth) -> Truth:
 @pytest.mark.slow  # false support, below, is the same kind of error
 @pytest.mark.parametrize("axes", [0.98, 0.0])
 def test_false_refutations(axes: float) -> None:
-    """5 times as fast wherever it counts: refuted where any of four tests would do, this fails (13% at ``axes`` 0)."""
+    """The speedup is 5 in all four tests. If one uncorrected test could refute, this would fail (13% at ``axes`` 0)."""
     found = shares(small(everywhere(5.0, 1.0, axes)), HYPOTHESIS, STUDIES, 1)
     assert found["strategy refuted"] <= ALLOWED and found["claim refuted"] <= ALLOWED
 
 
 def test_false_support() -> None:
-    """5 times as fast by one of four tests, 20 by the others and at the other targets: the least that must not pass."""
+    """The speedup is 5 in one of four tests and 20 elsewhere: the closest case that must not be supported."""
     found = shares(small(only_in_seconds_against_hierarchical(5.0, 20.0, 0.98)), HYPOTHESIS, STUDIES, 2)
     assert found["strategy supported"] <= ALLOWED and found["claim supported"] <= ALLOWED
     assert found["strategy supported"] > 0.005  # the boundary: it is not by never supporting anything

@@ -1,4 +1,4 @@
-"""The reference's error is in the verdict where it is registered, beside it where it is not, and in no new kernel."""
+"""The reference's error decides if it is registered, is reported if not, and never affects new kernels."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def disturbed(results: StudyResults) -> Disturbed:
 
 
 def threshold(results: StudyResults, disturbed: Disturbed, question: str = THESE_TASKS) -> float:
-    """One that the seeds alone put the speedup above and that the reference's error reaches."""
+    """Return a threshold that the speedup exceeds by the seeds alone, but not with the reference's error."""
     told = judge(results, CLAIMED, disturbed)
     assert told.reference is not None
     least = [min(c.lower for c in cells if c.question == question) for cells in (told.cells, told.reference.cells)]

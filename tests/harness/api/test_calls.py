@@ -1,4 +1,4 @@
-"""``from harness import tune, replay, sweep``: the docstrings' examples, and that calls are the command line's runs."""
+"""``from harness import tune, replay, sweep``: the docstrings' examples, and calls equal the command line's runs."""
 
 from __future__ import annotations
 

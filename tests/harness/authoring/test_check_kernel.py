@@ -1,4 +1,4 @@
-"""`nearopt check` finds what is planted in a kernel: one line each, exit 1."""
+"""`nearopt check` finds the faults planted in a kernel, prints a line for each and exits with 1."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["nearopt"]
 
 @pytest.fixture(autouse=True)
 def own_modules(tmp_path: Path) -> Iterator[None]:
-    """A test's modules go with its folder: another test may write one of the same name."""
+    """Forget the modules of a test's folder, because another test may write modules of the same names."""
     yield
     for name, module in list(sys.modules.items()):
         if (getattr(module, "__file__", None) or "").startswith(str(tmp_path)):

@@ -1,4 +1,4 @@
-"""The files of `nearopt new-kernel` work at once; a name at fault writes nothing."""
+"""The files of `nearopt new-kernel` work at once; for an invalid name nothing is written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The three files of `nearopt new-strategy` work at once; a name at fault writes nothing."""
+"""The three files of `nearopt new-strategy` work at once; for an invalid name nothing is written."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["nearopt"]
 
 
 def python(folder: Path, *words: object) -> subprocess.CompletedProcess[str]:
-    """As an installed script runs: the working directory is not on the path."""
+    """Run as an installed script does, without the working directory on the path."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONSAFEPATH": "1"}
     command = [sys.executable, *map(str, words)]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=500)

@@ -1,4 +1,4 @@
-"""``nearopt profile``: readings of strategies whose cost is known, and what ends one."""
+"""``nearopt profile``: readings of strategies of known cost, and what ends a profile early."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ __all__ = ["nearopt"]
 
 
 class Sleepy(RandomSearch):
-    """Takes 0.5 ms longer with each observation, and keeps 1 MB of each.
+    """An ask takes 0.5 ms longer with each observation, and 1 MB of each observation is kept.
 
-    By a clock that it moves itself, in the process that is its own: no machine is so busy that it takes longer.
+    The strategy advances the clock itself, in its own process, so the load of the machine has no effect.
     """
 
     def __init__(self, *arguments: object, **fields: object) -> None:
@@ -41,7 +41,7 @@ class Sleepy(RandomSearch):
 
 
 class Stuck(RandomSearch):
-    """Asks eleven times and hangs."""
+    """A strategy that hangs after eleven asks."""
 
     asked = 0
 

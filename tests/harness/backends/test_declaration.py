@@ -1,4 +1,4 @@
-"""What a backend needs is declared by it, not guessed from its name."""
+"""A backend declares what it needs; nothing is guessed from its name."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ REPLAY = {"_target_": "harness.backends.replay.open_replay"}
 
 
 def open_simulator(task: TaskSpec | None, seed: np.random.SeedSequence, table: str, **_: object) -> ReplayBackend:
-    """A user's own: it is called neither replay nor live, and measures nothing on a device."""
+    """A user's own backend, with another name than replay or live, that measures nothing on a device."""
     del task
     return ReplayBackend(read_landscape(Path(table)), seed)
 

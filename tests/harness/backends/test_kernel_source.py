@@ -1,4 +1,4 @@
-"""The hash of a kernel's code is of its code alone, not of what else the process has imported."""
+"""The hash of a kernel's code depends only on that code, not on other imports of the process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Live runs are judged by the recording of their task on their device, where there is a whole one."""
+"""Live runs are judged by the complete recording of their task on their device, if there is one."""
 
 from __future__ import annotations
 

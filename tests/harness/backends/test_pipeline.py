@@ -1,4 +1,4 @@
-"""Overlapping evaluations: the simulated clock against schedules worked out by hand, and real processes."""
+"""Overlapping evaluations: the simulated clock against schedules computed by hand, and real processes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def of_costs(costs: Mapping[str, Costs]) -> Any:
 
 
 def run_all(pipeline: Pipeline, names: list[str]) -> list[Completed]:
-    """Submit whenever a worker is free, until all are complete."""
+    """Submit a configuration whenever a worker is free, until all are complete."""
     left, done, ticket = list(names), [], 0
     while True:
         if (completed := pipeline.completed()) is not None:
@@ -97,7 +97,7 @@ def test_what_is_known_is_not_measured_again() -> None:
 
 @pytest.mark.parametrize("workers", [1, 4, 16])
 def test_the_clock_is_that_of_the_exact_baseline(workers: int) -> None:
-    """Random search overlaps as ``analysis`` simulates it; there a failure, which is no hit, ends in its turn."""
+    """Evaluations end as in the simulation of ``analysis``, where a failure, which is no hit, ends in its turn."""
     rng = np.random.default_rng(workers)
     compile_s, device_s = rng.exponential(1.0, 60), rng.exponential(0.02, 60) * (rng.random(60) < 0.9)
     (searched,) = [simulate(compile_s, device_s, 60, 1, np.random.default_rng(1), workers)]

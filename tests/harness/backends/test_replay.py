@@ -1,4 +1,4 @@
-"""Replay: recorded noise keyed by seed and configuration, none on request, costs as recorded."""
+"""Replay: recorded noise keyed by seed and configuration, no noise on request, recorded costs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command line as scripts use it: what it writes, its exit codes, one line for each mistake."""
+"""The command line as scripts use it: its output, its exit codes, and one line for each mistake."""
 
 from __future__ import annotations
 

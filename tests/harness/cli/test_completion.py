@@ -15,7 +15,7 @@ __all__ = ["nearopt"]
 
 
 def asked(line: str) -> list[str]:
-    """With the line that Hydra would be asked to complete in the place of its answer."""
+    """Complete a line; in place of Hydra's answer, return the line that Hydra would be asked to complete."""
     return candidates(line, COMMANDS, lambda rest: [f"<{rest}>"])
 
 

@@ -1,4 +1,4 @@
-"""An empty path is most often a shell variable that is not set; nothing is done in the working directory instead."""
+"""An empty path usually comes from an unset shell variable; it must not stand for the working directory."""
 
 from __future__ import annotations
 

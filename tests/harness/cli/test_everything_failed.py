@@ -1,4 +1,4 @@
-"""Runs that found nothing fail, and say the commonest message of every status; many failures are summed up."""
+"""Runs without a success fail and print the most common message of every status; many failures are summed up."""
 
 from __future__ import annotations
 

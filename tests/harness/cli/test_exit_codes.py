@@ -1,4 +1,4 @@
-"""What cannot be written or shown: one line and exit code 2, and what was found out is printed all the same."""
+"""Output that cannot be written or shown: one line, exit code 2, and the results are still printed."""
 
 from __future__ import annotations
 

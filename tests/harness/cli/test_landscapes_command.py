@@ -1,4 +1,4 @@
-"""``nearopt landscapes`` and its relatives: what they print, write and refuse."""
+"""``nearopt landscapes`` and related commands: what they print, write and refuse."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["nearopt"]
 
 
 def write_small(path: Path, names: tuple[str, ...], latency_ms: list[float | None], n: int = 4) -> Path:
-    """A landscape of ``names``, one parameter varied and the others constant but for the first value."""
+    """Write a landscape with parameters ``names``, of which only ``block`` varies."""
     space = SearchSpace([Ordinal(name, (1, 2, 4, 8), "linear") for name in names])
     configurations = [{name: 1 << i if name == "block" else 1 for name in names} for i in range(n)]
     ok = ["compile_error" if value is None else "ok" for value in latency_ms]

@@ -1,4 +1,4 @@
-"""A short command imports what it needs: most of the time of one is imports."""
+"""A short command imports only what it needs, because imports take most of its time."""
 
 from __future__ import annotations
 

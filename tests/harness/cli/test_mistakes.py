@@ -1,4 +1,4 @@
-"""Mistakes that people make, with what they are told: one line, exit code 2, nothing written."""
+"""Common mistakes and their messages: one line, exit code 2, nothing written."""
 
 from __future__ import annotations
 

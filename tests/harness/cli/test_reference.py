@@ -1,4 +1,4 @@
-"""The committed reference page is what its command prints, and it has every option, key, column and exit code."""
+"""The committed reference page equals its command's output and has every option, key, column and exit code."""
 
 from __future__ import annotations
 

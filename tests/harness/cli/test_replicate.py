@@ -1,4 +1,4 @@
-"""``nearopt replicate`` where there is no GPU."""
+"""``nearopt replicate`` without a GPU."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Options of figures on the command line: refused where they would do nothing."""
+"""Options of figures on the command line are refused if they would have no effect."""
 
 from __future__ import annotations
 

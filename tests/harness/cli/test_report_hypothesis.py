@@ -1,4 +1,4 @@
-"""``nearopt report`` judges a study by its own hypothesis, whatever it is, and by none where it has none."""
+"""``nearopt report`` judges a study by its own hypothesis, and judges nothing without one."""
 
 from __future__ import annotations
 
@@ -54,14 +54,14 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def report(out: Path, *words: str | Path) -> dict[str, Any]:
-    """verdict.json of a report that has to succeed."""
+    """Make a report, which must succeed, and return its verdict.json."""
     assert main(["report", *map(str, words), "-o", str(out)]) == 0
     document: dict[str, Any] = json.loads((out / "verdict.json").read_text(encoding="utf-8"))
     return document
 
 
 def page(out: Path) -> str:
-    """What the page says: without its style sheet and its pictures."""
+    """Return the text of the page, without its style sheet and its pictures."""
     text = (out / "index.html").read_text(encoding="utf-8")
     return re.sub(r"<style>.*?</style>|base64,[^\"]+", "", text, flags=re.DOTALL)
 

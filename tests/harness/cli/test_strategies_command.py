@@ -1,4 +1,4 @@
-"""`nearopt strategies`: every strategy, and what its YAML says of it."""
+"""`nearopt strategies` lists every strategy with the description in its YAML."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Landscapes are summarised once for their content; what was kept is never believed against the file."""
+"""Summaries of landscapes are cached by content; a cached summary is never trusted over the file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arguments against hints: plain types are judged, everything else is left alone."""
+"""Arguments are checked against type hints: plain types only, everything else is accepted."""
 
 from __future__ import annotations
 

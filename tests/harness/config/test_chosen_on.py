@@ -1,4 +1,4 @@
-"""The tasks that chose a strategy's defaults are written beside its runs, and told where a report judges them."""
+"""The tasks on which a strategy's defaults were chosen are stored with its runs, and reports point them out."""
 
 from __future__ import annotations
 

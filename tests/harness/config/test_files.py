@@ -1,4 +1,4 @@
-"""YAML below --config-dir, of plug-ins and of gates is bounded before Hydra or anybody else expands it."""
+"""YAML below --config-dir, of plug-ins and of gates is checked for its size before anything expands it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where results go by default, and a results folder beside the user's own configuration."""
+"""Default results folders, and a results folder beside the user's own configuration."""
 
 from __future__ import annotations
 

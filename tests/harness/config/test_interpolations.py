@@ -1,4 +1,4 @@
-"""Interpolations that grow beyond bounds are refused before OmegaConf resolves any; all others are left to it."""
+"""Interpolations that expand too far are refused before OmegaConf resolves any; all others are left to it."""
 
 from __future__ import annotations
 

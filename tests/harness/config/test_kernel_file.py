@@ -1,4 +1,4 @@
-"""A kernel in a user's own file: found by its name, or refused in a line."""
+"""A kernel in a user's own file is found by its name, or refused in one line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names of runs: variants of a sweep are told apart by themselves, and no name leads out of its folder."""
+"""Names of runs: variants of a sweep get distinct labels, and no name leads out of its folder."""
 
 from __future__ import annotations
 

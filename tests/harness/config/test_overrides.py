@@ -1,4 +1,4 @@
-"""Texts and budgets as overrides that Hydra reads back as they were."""
+"""Texts and budgets, written as overrides, are read back by Hydra unchanged."""
 
 from __future__ import annotations
 

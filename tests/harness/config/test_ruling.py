@@ -1,4 +1,4 @@
-"""What ``rules=NAME`` and its options come to."""
+"""The rules that ``rules=NAME`` and its options result in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``workers``, ``schedule``, ``batch`` and the backend's workers come to."""
+"""The schedule that ``workers``, ``schedule``, ``batch`` and the backend's workers result in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``start`` asks for: words, files, and what is neither."""
+"""The values of ``start``: keywords, files, and invalid ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Optuna's samplers, Ax's generation strategies and BoTorch's acquisition functions by configuration alone."""
+"""Optuna's samplers, Ax's generation strategies and BoTorch's acquisition functions, selected by configuration."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = ["nearopt"]
 
 
 class FirstTile(AcquisitionFunction):
-    """Somebody's own: prefers the largest second input, whatever the model says."""
+    """A user's own acquisition function, which ignores the model and prefers a large second input."""
 
     def __init__(self, model: object, weight: float = 1.0) -> None:
         super().__init__(model=model)

@@ -1,4 +1,4 @@
-"""Tasks: every YAML's name is its kernel's own, and its space is one that can be searched."""
+"""Tasks: the name of every YAML is that of its kernel, and its space can be searched."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A key that nobody reads is an error, and what Hydra's grammar does not take is said with what to do."""
+"""Unknown keys are errors, and what Hydra's grammar rejects is reported with a remedy."""
 
 from __future__ import annotations
 

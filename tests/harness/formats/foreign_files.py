@@ -26,12 +26,12 @@ FAILS = (128, 8)
 
 
 def latency_us(block: int, warps: int) -> float:
-    """Of a configuration that runs."""
+    """The latency in µs of a configuration that works."""
     return 10.0 + 4.0 * abs(log2(block / 64)) + 2.0 * abs(log2(warps / 4))
 
 
 def kernel_config(block: int, warps: int) -> dict[str, Any]:
-    """``triton.Config.__dict__``."""
+    """Return the content of ``triton.Config.__dict__``."""
     return {
         "kwargs": {"block": block}, "num_warps": warps, "num_ctas": 1, "num_stages": 3, "maxnreg": None,
         "pre_hook": None, "ir_override": None,
@@ -39,7 +39,7 @@ def kernel_config(block: int, warps: int) -> dict[str, Any]:
 
 
 def triton_timings(block: int, warps: int) -> list[float]:
-    """What ``do_bench(quantiles=(0.5, 0.2, 0.8))`` returns, in ms."""
+    """Return the result of ``do_bench(quantiles=(0.5, 0.2, 0.8))``, in ms."""
     if (block, warps) == FAILS:
         return [float("inf")] * 3
     ms = latency_us(block, warps) / 1e3
@@ -47,7 +47,7 @@ def triton_timings(block: int, warps: int) -> list[float]:
 
 
 def triton(folder: Path) -> Path:
-    """As Triton's writer does it; a test compares the two."""
+    """Write the file as Triton does; a test compares the two."""
     path = folder / "softmax.autotune.json"
     pairs = [(kernel_config(*one), triton_timings(*one)) for one in GRID]
     path.write_text(json.dumps({"key": [4096, "torch.bfloat16"], "configs_timings": pairs}))
@@ -55,7 +55,7 @@ def triton(folder: Path) -> Path:
 
 
 def helion(folder: Path) -> Path:
-    """As ``AutotuneLogSink`` does it; a test compares the two."""
+    """Write the file as ``AutotuneLogSink`` does; a test compares the two."""
     path = folder / "softmax.csv"
     out = io.StringIO()
     writer = csv.writer(out)
@@ -73,7 +73,7 @@ def helion(folder: Path) -> Path:
 
 
 def ktt(folder: Path) -> Path:
-    """As ``JsonConverters.cpp`` does it, in microseconds."""
+    """Write the file as ``JsonConverters.cpp`` does, in microseconds."""
     path = folder / "softmax.ktt.json"
 
     def result(block: int, warps: int) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def ktt(folder: Path) -> Path:
 
 
 def autotvm_record(block: int, warps: int, task: str = "softmax.cuda") -> dict[str, Any]:
-    """As ``record.encode`` does it: costs in s, 1e9 of a failure."""
+    """Write the file as ``record.encode`` does: costs in s, 1e9 for a failure."""
     failed = (block, warps) == FAILS
     return {
         "input": ["cuda -keys=cuda,gpu -arch=sm_90 -model=h100", task, [["TENSOR", [4096, 2560], "float32"]], {}],
@@ -112,14 +112,14 @@ def autotvm_record(block: int, warps: int, task: str = "softmax.cuda") -> dict[s
 
 
 def autotvm(folder: Path) -> Path:
-    """One task's log."""
+    """Write the log of one task."""
     path = folder / "softmax.log"
     path.write_text("".join(json.dumps(autotvm_record(*one)) + "\n" for one in GRID))
     return path
 
 
 def clblast(folder: Path) -> Path:
-    """As ``PrintTimingsToFileAsJSON`` does it: what failed is not there."""
+    """Write the file as ``PrintTimingsToFileAsJSON`` does, without the failures."""
     path = folder / "clblast_xsoft_32.json"
     results = [
         {"kernel": "XSoft", "time": round(latency_us(block, warps) / 1e3, 3),
@@ -137,7 +137,7 @@ def clblast(folder: Path) -> Path:
 
 
 def optuna_study(storage: Any) -> optuna.Study:
-    """A study of the whole grid in ms, with a trial that still waits."""
+    """Make a study of the whole grid in ms, with one trial that is still waiting."""
     study = optuna.create_study(storage=storage, study_name="softmax")
     spaces = {"block": IntDistribution(32, 128), "num_warps": IntDistribution(2, 8)}
     for block, warps in GRID:
@@ -152,14 +152,14 @@ def optuna_study(storage: Any) -> optuna.Study:
 
 
 def optuna_sqlite(folder: Path) -> Path:
-    """Written by Optuna."""
+    """Write a storage with Optuna."""
     path = folder / "mine.db"
     optuna_study(f"sqlite:///{path}")
     return path
 
 
 def optuna_journal(folder: Path) -> Path:
-    """Written by Optuna."""
+    """Write a journal with Optuna."""
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend
 
@@ -169,7 +169,7 @@ def optuna_journal(folder: Path) -> Path:
 
 
 def frame() -> pd.DataFrame:
-    """A table with names that are no identifiers, and an empty time where it failed."""
+    """Return a table whose column names are not identifiers, with an empty time for a failure."""
     rows = [
         {"run": i, "block": block, "num_warps": warps,
          "latency": None if (block, warps) == FAILS else latency_us(block, warps)}
@@ -179,14 +179,14 @@ def frame() -> pd.DataFrame:
 
 
 def table_csv(folder: Path) -> Path:
-    """Written by pandas."""
+    """Write a table with pandas."""
     path = folder / "mine.csv"
     frame().to_csv(path)
     return path
 
 
 def table_parquet(folder: Path) -> Path:
-    """Written by pandas, with an index of its own."""
+    """Write a table with pandas, with its own index."""
     path = folder / "mine.parquet"
     frame().set_index("run").to_parquet(path)
     return path

@@ -1,4 +1,4 @@
-"""Small documents of every foreign format, and where the real recordings are."""
+"""Small documents of every foreign format, and the places of the real recordings."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ COSTS = {"compile_time": 1500, "verification_time": 0, "benchmark_time": 250.0}
 
 
 def cache() -> dict[str, Any]:
-    """A cache with every kind of parameter and failure."""
+    """Return a cache with every kind of parameter and failure."""
 
     def record(x: int, pad: int, mode: str, **rest: Any) -> dict[str, Any]:
         return {"x": x, "pad": pad, "mode": mode, "tile": 3, "depth": 1, **rest}
@@ -41,7 +41,7 @@ def cache() -> dict[str, Any]:
 
 
 def t4() -> dict[str, Any]:
-    """The same as T4 results, as benchmark_hub writes them."""
+    """Return the same recording as T4 results, as benchmark_hub writes them."""
 
     def result(x: int, pad: int, mode: str, invalidity: str, value: Any, **times: Any) -> dict[str, Any]:
         return {
@@ -68,7 +68,7 @@ def t4() -> dict[str, Any]:
 
 
 def t1() -> dict[str, Any]:
-    """A space of which the four configurations are all."""
+    """Return a space that consists of exactly the four configurations."""
     domains = {"x": "[2**i for i in range(4, 7)]", "pad": "[0, 1]", "mode": "['a', 'b']", "tile": "[3]", "depth": [1]}
     return {
         "General": {"BenchmarkName": "k"},
@@ -87,7 +87,7 @@ def t1() -> dict[str, Any]:
 
 
 def imported(folder: Path, document: Any, space: Any = None) -> Landscape:
-    """The landscape of a document, which travels through files."""
+    """Import a document through a file and return its landscape."""
     return read_landscape(import_document(folder, document, space).out)
 
 
@@ -100,6 +100,6 @@ def import_document(folder: Path, document: Any, space: Any = None) -> Imported:
 
 
 def by_x_and_mode(landscape: Landscape) -> dict[tuple[Any, Any], int]:
-    """Rows by two parameters that tell them apart."""
+    """Index the rows by the two parameters that distinguish them."""
     decoded = [landscape.space.decode(codes) for codes in landscape.codes]
     return {(configuration["x"], configuration["mode"]): row for row, configuration in enumerate(decoded)}

@@ -1,4 +1,4 @@
-"""An archive of landscapes: every file is named with its digest, and both cards agree with the landscapes."""
+"""An archive of landscapes lists every file with its digest, and both cards agree with the landscapes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_every_file_has_its_digest_in_both_lists(archive: Path) -> None:
 
 
 def test_the_croissant_has_what_its_specification_asks_for(archive: Path, tmp_path: Path) -> None:
-    """The fields that Croissant 1.0 calls required, and those without which mlcroissant 1.1 fails or complains."""
+    """The fields that Croissant 1.0 requires, and those that mlcroissant 1.1 insists on."""
     card = json.loads((archive / CROISSANT).read_text())
     assert card["@context"]["@language"] == "en" and card["@context"]["cr"] == "http://mlcommons.org/croissant/"
     assert {"@vocab", "sc", "dct", "conformsTo", "recordSet", "field", "source", "extract"} <= card["@context"].keys()

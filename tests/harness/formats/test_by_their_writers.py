@@ -1,4 +1,4 @@
-"""Triton and Helion write the files themselves, without a GPU: our samples of their forms are theirs."""
+"""Files written by Triton and Helion themselves, without a GPU, agree with our samples of their formats."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_tritons_autotuner_writes_our_sample(tmp_path: Path, monkeypatch: pytest
 
 
 def softmax(x: Any, n: Any, block: Any) -> None:
-    """A kernel of which nothing but the name and the source counts here."""
+    """A kernel of which only the name and the source matter here."""
 
 
 @pytest.mark.slow

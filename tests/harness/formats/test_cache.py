@@ -1,4 +1,4 @@
-"""Kernel Tuner's caches become landscapes; damaged ones are one clear line."""
+"""Kernel Tuner's caches become landscapes; damaged ones are refused in one clear line."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_failures_old_and_new(tmp_path: Path, record: dict[str, Any], status: St
 
 
 def test_more_work_per_second_is_less_latency(tmp_path: Path) -> None:
-    """With times beside the rate they are the latency; without, it is the rate's reciprocal."""
+    """Times beside a rate are the latency; without times, the latency is the reciprocal of the rate."""
     for times in ({"times": [4.0]}, {}):
         document = cache()
         document["objective"] = ["GFLOP/s"]
@@ -77,7 +77,7 @@ def test_more_work_per_second_is_less_latency(tmp_path: Path) -> None:
 
 
 def untimed(document: dict[str, Any]) -> dict[str, Any]:
-    """The same without any latency."""
+    """Remove every latency from a cache."""
     for record in document["cache"].values():
         record.pop("time"), record.pop("times", None)
         record.setdefault("__error__", "") or record.pop("__error__")
@@ -92,14 +92,14 @@ def test_a_time_counts_whatever_was_tuned_for(tmp_path: Path, objective: Any) ->
 
 
 def renamed(old: str, new: str) -> dict[str, Any]:
-    """A cache in which a parameter has another name."""
+    """Return a cache in which a parameter has another name."""
     text = json.dumps(cache())
     return dict(json.loads(text.replace(json.dumps(old), json.dumps(new))))
 
 
 @pytest.mark.parametrize("name", ["times", "time", "compute_time", "benchmark_time", "__error__", "timestamp"])
 def test_a_parameter_with_the_name_of_a_reading_is_refused(tmp_path: Path, name: str) -> None:
-    """Its value would be taken for the latency."""
+    """Otherwise its value would be taken for the latency."""
     assert len(imported(tmp_path, renamed("x", "tempus")).codes) == 4
     with pytest.raises(UserError, match=rf"cache.json: tune_params.{name}: expected another name"):
         imported(tmp_path, renamed("x", name))
@@ -139,7 +139,7 @@ def test_half_failed_samples_are_damage_that_is_named(tmp_path: Path, bad: str) 
 
 
 def test_null_and_booleans_among_numbers_are_values_of_their_own(tmp_path: Path) -> None:
-    """1 and true are equal in Python, and two configurations in the file."""
+    """1 and true are equal in Python, but two configurations in the file."""
     values: list[Any] = [1, True, 0.5, None]
     records = {str(value): {"x": value, "y": 1, "time": 1.0 + i} for i, value in enumerate(values)}
     document = {"tune_params": {"x": values, "y": [1, None]}, "cache": records | {}}
@@ -168,7 +168,7 @@ def test_a_parameter_that_is_listed_twice_counts_once_if_nothing_differs(tmp_pat
 
 
 def test_names_are_judged_once(tmp_path: Path) -> None:
-    """What a search space takes, a landscape holds; what it does not, is said of the file that has it."""
+    """A name that search spaces accept can be imported; for any other, the message names the file."""
     for name in ("größe", "Ширина", "_", "x1", "ﬁ", "µ", "1x", "a b", "lambda", "x-y", ""):
         try:
             Boolean(name)
@@ -235,7 +235,7 @@ def test_a_configuration_that_is_there_twice_counts_once(tmp_path: Path) -> None
 def test_what_all_failed_is_said_as_that(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """By the import, by a run and by a sweep."""
+    """The import, a run and a sweep all report it."""
     monkeypatch.chdir(tmp_path)
     document = cache()
     for key, record in document["cache"].items():

@@ -1,4 +1,4 @@
-"""JSON files whole, packed, cut off and damaged."""
+"""JSON files that are complete, compressed, cut off or damaged."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def written(path: Path, data: bytes) -> Path:
 
 
 def as_kernel_tuner_writes_it() -> str:
-    """One record a line, the cache last."""
+    """Write one record per line, with the cache last."""
     content = cache()
     records = content.pop("cache")
     lines = ",\n".join(json.dumps({key: record})[1:-1] for key, record in records.items())
@@ -79,7 +79,7 @@ def test_cut_off_and_foreign_files(tmp_path: Path) -> None:
 
 
 def test_a_small_packed_file_may_not_fill_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Packed 1,000 to 1; before anything is parsed."""
+    """A file that is compressed 1,000 to 1 is refused before it is parsed."""
     monkeypatch.setattr(document, "FREE_BYTES", 1 << 16)
     path = written(tmp_path / "cache.json.gz", gzip.compress(b'{"cache": {}, "x": [' + b"1," * (1 << 20) + b"1]}"))
     monkeypatch.setattr(json, "loads", None)

@@ -1,4 +1,4 @@
-"""Landscapes as others' files: read back by us, by Kernel Tuner's simulation mode and by autotuning_methodology."""
+"""Exported landscapes are read back by us, by Kernel Tuner's simulation mode and by autotuning_methodology."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = ["nearopt"]
 
 @pytest.mark.parametrize("format_", ["cache", "t4"])
 def test_there_and_back(tmp_path: Path, format_: str) -> None:
-    """What came from a flat space comes back equal: rows, kinds, samples, costs."""
+    """A landscape of a flat space comes back equal: rows, kinds, samples, costs."""
     first = imported(tmp_path, cache())
     out = export(first, format_, tmp_path / "again.json.gz")
     again = read_landscape(import_file(out, tmp_path / "again__somegpu.parquet").out)
@@ -160,7 +160,7 @@ def test_the_methodology_package_reads_it(tmp_path: Path) -> None:
 
 
 def product(folder: Path) -> Landscape:
-    """A space without constraints, as a T1 description states it; latencies grow with the row."""
+    """Return a space without constraints, as a T1 description states it; latencies grow with the row."""
     space = SearchSpace(
         [Ordinal("block", (1, 2, 4, 8), "log2"), Categorical("mode", ("a", "b")), Ordinal("tile", (1, 3))]
     )
@@ -179,7 +179,7 @@ def product(folder: Path) -> Landscape:
 
 
 def test_the_methodology_package_tunes_it(tmp_path: Path) -> None:
-    """Its own runner, which has Kernel Tuner simulate the cache that a T1 description names."""
+    """Run autotuning_methodology's own runner, in which Kernel Tuner simulates the cache named by a T1 description."""
     runner: Any = pytest.importorskip("autotuning_methodology.runner", reason="autotuning_methodology is not installed")
     landscape = product(tmp_path)
     path = export(landscape, "cache", tmp_path / "product.json")
@@ -218,7 +218,7 @@ def test_the_methodology_package_tunes_it(tmp_path: Path) -> None:
         expected = recorded[json.dumps(result["configuration"])]
         if result["invalidity"] == "correct":
             assert result["measurements"][0]["value"] == expected
-            assert result["times"]["compilation"] in (0.5, 0)  # s; 0 where it came back
+            assert result["times"]["compilation"] in (0.5, 0)  # s; 0 after the round trip
         else:
             assert np.isnan(expected)
 

@@ -1,4 +1,4 @@
-"""An archive is fetched from a folder and from a web server; what is wrong does not come, and nothing is half there."""
+"""Archives are fetched from a folder and from a web server; damaged files are refused, none is left incomplete."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def archive(written: Path, tmp_path: Path) -> Path:
 
 @dataclass
 class Server:
-    """What was asked of it, and which paths it breaks: their status, or ``cut`` for half of the bytes."""
+    """The requested paths, and the paths that fail: with a status, or ``cut`` after half of the bytes."""
 
     url: str = ""
     asked: list[str] = field(default_factory=list)

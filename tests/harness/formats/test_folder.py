@@ -1,4 +1,4 @@
-"""A folder of recordings in one command."""
+"""A folder of recordings is imported by one command."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_names(path: str, name: str) -> None:
 
 
 def fill(folder: Path) -> None:
-    """benchmark_hub's layout: a folder a kernel, a file a device, T1 and T4 forms beside."""
+    """Write benchmark_hub's layout: a folder per kernel, a file per device, with T1 and T4 forms."""
     (folder / "kernels").mkdir(parents=True)
     (folder / "kernels" / "k.json").write_text(json.dumps(t1()))
     (folder / "k").mkdir()

@@ -1,4 +1,4 @@
-"""A file of each format becomes a landscape with the optimum that is known, and random search replays it."""
+"""A file of each format becomes a landscape with the known optimum, and random search replays it."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_the_help_lists_every_format() -> None:
 
 @pytest.mark.parametrize("name", SLOW)
 def test_cut_files_are_one_line_or_fewer_rows(tmp_path: Path, name: str) -> None:
-    """A file is cut where it hurts; nothing but a UserError comes of it, and never another latency."""
+    """A truncated file leads to a UserError or to fewer rows, never to another latency."""
     from harness.errors import UserError
 
     write, words, _ = FILES[name]

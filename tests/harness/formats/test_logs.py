@@ -207,7 +207,7 @@ def test_several_studies_and_what_optuna_does_not_say(nearopt: Nearopt, tmp_path
 
 
 def test_a_folder_of_tritons_cache_and_helions_logs(nearopt: Nearopt, tmp_path: Path) -> None:
-    """As they lie: a folder for each key with the binary's description beside, and a CSV that is nobody's log."""
+    """The folder has one subfolder per key, with the binary's description, and an unrelated CSV file."""
     for key, size in (("3f", 4096), ("9a", 8192)):
         (tmp_path / "in" / key).mkdir(parents=True)
         path = triton(tmp_path / "in" / key)

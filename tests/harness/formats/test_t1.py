@@ -1,4 +1,4 @@
-"""T1 descriptions: values and constraints are read, never run; coverage is told against them."""
+"""T1 descriptions: values and constraints are parsed, never executed, and coverage is computed from them."""
 
 from __future__ import annotations
 

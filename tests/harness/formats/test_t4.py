@@ -1,4 +1,4 @@
-"""T4 results become landscapes, the same as the caches that they were made from."""
+"""T4 results become landscapes equal to those of the caches from which they were made."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_it_agrees_with_the_cache(tmp_path: Path) -> None:
 
 
 def narrow() -> dict[str, list[Any]]:
-    """The domains that a T4 file shows: what occurs."""
+    """Return the domains that a T4 file shows: the values that occur."""
     return {**cache()["tune_params"], "tile": [3]}
 
 
@@ -111,14 +111,14 @@ def test_rates_alone_become_reciprocals_but_never_beside_times(tmp_path: Path) -
 
 
 def untimed(document: dict[str, Any]) -> dict[str, Any]:
-    """The same without any latency."""
+    """Remove every latency from T4 results."""
     for result in document["results"]:
         result["measurements"], result["times"] = [], {}
     return document
 
 
 def ktt(unit: str | None, name: str = "TotalDuration", objectives: Any = None, **more: Any) -> dict[str, Any]:
-    """Three configurations of 3, 1.5 and 2 ms in microseconds, as KTT's converter writes them."""
+    """Return three configurations of 3, 1.5 and 2 ms in microseconds, as KTT's converter writes them."""
 
     def result(block: int, us: float) -> dict[str, Any]:
         measurement = {"name": name, "value": us, **({} if unit is None else {"unit": unit})}
@@ -154,7 +154,7 @@ def test_a_measurement_s_own_unit_counts(tmp_path: Path, name: str, unit: str, r
 
 
 def test_the_unit_is_the_one_in_which_the_two_readings_agree(tmp_path: Path) -> None:
-    """Each result by its own measurement: one in milliseconds, one with samples in microseconds beside seconds."""
+    """Each result is read by its own measurement: one in milliseconds, one with samples in microseconds and seconds."""
     document = ktt("us")
     first, second = document["results"][:2]
     first["times"]["runtimes"] = first["measurements"][1]["value"] = [3.0, 2.9, 3.3]
@@ -216,7 +216,7 @@ def test_no_latency_where_all_is_correct_is_a_failure(tmp_path: Path, none: str)
 
 
 def with_reading(bad: str, runtimes: str | None) -> str:
-    """Results whose first one has this as its latency and these samples."""
+    """Return results, the first of which has this latency and these samples."""
     document = ktt("us")
     document["results"][0]["measurements"][1]["value"] = "#"
     document["results"][0]["times"] = {} if runtimes is None else {"runtimes": "##"}
@@ -253,7 +253,7 @@ def test_half_failed_samples_are_damage_that_is_named(tmp_path: Path, bad: str) 
 
 
 def test_a_compile_time_is_no_latency(tmp_path: Path) -> None:
-    """A duration that nobody tuned for counts only where it agrees with the samples."""
+    """A duration that was not the objective counts only if it agrees with the samples."""
     document = ktt("us", objectives=["rate of my own"])
     for result in document["results"]:
         result["measurements"][1] = {"name": "Compilation", "value": 900.0, "unit": "ms"}

@@ -1,4 +1,4 @@
-"""Tables: what the columns are is asked for, and a wrong unit cannot be missed."""
+"""Tables: the meaning of columns has to be stated, and a wrong unit is noticed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def options(columns: str = "a", time: str | None = "time_us", **more: Any) -> Re
 
 
 def imported(tmp_path: Path, text: str, given: ReadOptions) -> tuple[Landscape, str]:
-    """The landscape of a CSV, and the line that is printed."""
+    """Import a CSV; return the landscape and the printed line."""
     (tmp_path / "mine.csv").write_text(text, encoding="utf-8")
     done = import_file(tmp_path / "mine.csv", tmp_path / "k__g.parquet", None, given)
     return read_landscape(done.out), done.line()

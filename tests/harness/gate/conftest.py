@@ -1,4 +1,4 @@
-"""`nearopt gate` in a folder with a suite and strategies of its own."""
+"""Run `nearopt gate` in a folder with its own suite and strategies."""
 
 from __future__ import annotations
 

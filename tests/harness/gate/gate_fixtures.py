@@ -1,4 +1,4 @@
-"""Landscapes and strategies for tests of the gate, whose times to target have a known law."""
+"""Landscapes and strategies for tests of the gate, with a known law of times to target."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ SUITE = {
 
 
 class Lucky:
-    """Asks for a hit (x = 0) with a constant chance: T is geometric with mean 1 / chance.
+    """A strategy that asks for a hit (x = 0) with a constant chance, so that T is geometric with mean 1 / chance.
 
     Args:
-        chance: of each ask.
+        chance: the chance of a hit in each ask.
     """
 
     def __init__(self, space: SearchSpace, seed: np.random.SeedSequence, budget: Budget, *, chance: float) -> None:
@@ -56,7 +56,7 @@ class Lucky:
 
 
 class Hostile(Lucky):
-    """Breaks down at its tenth tell."""
+    """A strategy that fails at its tenth tell."""
 
     def tell(self, evaluations: Sequence[Evaluation]) -> None:
         if evaluations[0].index == 9:
@@ -64,7 +64,7 @@ class Hostile(Lucky):
 
 
 def write_suite(folder: Path, **changes: object) -> Path:
-    """Four landscapes and the suite of them; returns the suite's file."""
+    """Write four landscapes and a suite of them; return the suite's file."""
     for number, task in enumerate(TASKS):
         write_hills(folder / f"{task}__toy.parquet", task, float(number + 1))
     path = folder / "suite.yaml"
@@ -73,7 +73,7 @@ def write_suite(folder: Path, **changes: object) -> Path:
 
 
 def write_hills(path: Path, task: str, best_ms: float, coverage: str = "exhaustive") -> None:
-    """x = 0 is best, everything else twice as slow or more."""
+    """Write a landscape in which x = 0 is best and everything else at least twice as slow."""
     values = tuple(range(SIZE))
     space = SearchSpace([Ordinal("x", values, "linear"), Ordinal("y", values, "linear")])
     configurations = list(space.enumerate())

@@ -1,4 +1,4 @@
-"""`nearopt gate` as scripts use it: every exit code, its files, what it runs again and what not."""
+"""`nearopt gate` as scripts use it: every exit code, its files, and which runs it repeats."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_finished_runs_are_used_again(gate: Gate, tmp_path: Path) -> None:
 
 
 def test_runs_of_edited_code_are_made_again(gate: Gate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By the digest that every run keeps, and by the versions of libraries, which are in no run's digest."""
+    """Edits are found by the digest in every run; other versions of libraries are found separately."""
     del gate  # for its folder
     monkeypatch.syspath_prepend(tmp_path)
     package = tmp_path / "theirs_of_the_gate"
@@ -149,7 +149,7 @@ def test_sides_of_several_versions_of_the_code_are_not_judged(gate: Gate, tmp_pa
     file.write_text(yaml.safe_dump({k: v for k, v in config.items() if k != "code_digest"}, sort_keys=False))
     (file.parent / "aborted-0").mkdir()
     exit_code, out, _ = gate("study:quick", "--against", "study:quick", "--json", "g.json")
-    assert exit_code in (0, 3) and "11 by" in out and "1 by unknown code" in out  # told, not refused
+    assert exit_code in (0, 3) and "11 by" in out and "1 by unknown code" in out  # reported, not refused
     side = json.loads((tmp_path / "g.json").read_text())["candidate"]
     assert side["account"] == {"done": 12, "superseded": 1} and side["runs"] == 12
     assert any("1 superseded and not counted (seed 1: aborted-0" in note for note in side["notes"])
@@ -177,7 +177,7 @@ def test_results_folders_are_compared_as_they_are(gate: Gate) -> None:
 
 
 def consolidated(study: Path, committed: Path) -> None:
-    """One file in place of the run directories, as committed studies have it."""
+    """Replace the run directories by one file, as in committed studies."""
     finished, _ = find_run_directories(study)
     loaded = load(study, finished)
     committed.mkdir()

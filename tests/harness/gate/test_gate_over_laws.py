@@ -34,7 +34,7 @@ def test_a_strategy_against_the_law(gate: Gate, tmp_path: Path, law: str) -> Non
 
 
 def test_two_seeds_leave_it_undecided_and_say_how_many_would_do(gate: Gate, tmp_path: Path) -> None:
-    """A strategy as quick as the law: 1 / (4 tasks x n seeds) must come down to about 1 / 143."""
+    """The strategy equals the law, so 1 / (4 tasks x n seeds) has to fall to about 1 / 143."""
     arguments = ("random", "--against", "exact_random", "--seeds", "2", "--json", "g.json")
     code, out, _ = gate(*arguments)
     document = json.loads((tmp_path / "g.json").read_text())

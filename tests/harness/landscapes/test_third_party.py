@@ -1,4 +1,4 @@
-"""A landscape that someone wrote with pandas and the committed schema alone: replayed, listed and reported."""
+"""A landscape written only with pandas and the committed schema is replayed, listed and reported."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def write(path: Path, frame: pd.DataFrame) -> Path:
 
 
 def frame() -> pd.DataFrame:
-    """Indices as int64, a conditional integer as float64 with NaN, a boolean as 0 and 1, lists, no costs."""
+    """Write indices as int64, a conditional integer as float64 with NaN, a boolean as 0 and 1, lists, and no costs."""
     rows = [
         {"config.algo": a, "config.tile": t, "config.unroll": u, "config.parts": p, "config.order": list(o)}
         for a, t, u in itertools.product(["direct", "split"], [16, 32, 64], [0, 1])

@@ -1,4 +1,4 @@
-"""Every launcher for real: a Ray cluster of this machine, submitit's local executor, joblib. Slurm: slurm/."""
+"""Every launcher for real: a local Ray cluster, submitit's local executor, joblib; slurm/ tests Slurm."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_worker_that_dies_costs_no_other_run(tmp_path: Path, launcher: str) ->
         "jobs=2", f"hydra/launcher={launcher}",
     ]  # fmt: skip
     code, out, err = finish(tmp_path, given)
-    if code:  # joblib cannot tell whose worker died, so that it tries again itself
+    if code:  # joblib does not report whose worker died, and retries
         assert code == 1 and ", 1 failed" in out, (out, err)
         assert err.count("the same command resumes it") == 1 and "Traceback" not in err
         assert len(traces(tmp_path / "results")) == 2

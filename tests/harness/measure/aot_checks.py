@@ -31,7 +31,7 @@ SOUND = {"fault": "none", "block": 128, "warps": 4}
 
 
 def in_clean_process(check: Callable[[], None], folder: Path) -> None:
-    """Run ``check`` in a worker, where kernels are compiled; fail with what it raises."""
+    """Run ``check`` in a worker, where kernels are compiled; raise its errors here."""
     process = WorkerProcess(_serve, check, folder / "check.log")
     failure = process.connection.recv()
     process.kill()
@@ -58,7 +58,7 @@ def _many_kinds(
 
 
 def jit_source(launch: Launch, dtypes: dict[str, str]) -> tuple[Any, Any, Any]:
-    """Signature, constants and attributes as Triton's own JIT binder makes them from tensors."""
+    """Return signature, constants and attributes as Triton's own JIT binder derives them from tensors."""
     torch_of = {name: dtype for dtype, name in TRITON_NAMES.items()}
 
     def passed(value: Any) -> Any:
@@ -132,7 +132,7 @@ def missing_argument_is_refused() -> None:
 
 
 def compiled_plan_loads(compiled: CompiledPlan) -> None:
-    """Without a driver a binary cannot be launched, but source, metadata and machine code must fit together."""
+    """Without a driver a binary cannot be launched, but source, metadata and machine code must be consistent."""
     (binary,) = compiled.launches
     kernel = AddOne()
     plan = kernel.plan(SOUND, 132)

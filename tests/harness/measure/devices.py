@@ -1,4 +1,4 @@
-"""Whether this machine has a GPU: some tests need one, some need that there is none."""
+"""Whether this machine has a GPU: some tests need one, others need its absence."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from harness.measure.device import NoDevice, probe_device
 
 
 def has_device() -> bool:
-    """Whether the driver shows an NVIDIA device."""
+    """Return whether the driver shows an NVIDIA device."""
     try:
         probe_device()
     except NoDevice:

@@ -33,7 +33,7 @@ RUN_FAULTS = ("run_hang", "run_kill", "run_error", "run_poison", "wrong_result")
 
 
 def space(sizes: int = 8, faults: tuple[str, ...] = ()) -> SearchSpace:
-    """``sizes`` × (no fault + faults)."""
+    """Return the space ``sizes`` × (no fault + faults)."""
     return SearchSpace(
         [Ordinal("size", tuple(range(1, sizes + 1))), Categorical("fault", ("none", *faults))],
     )
@@ -41,7 +41,7 @@ def space(sizes: int = 8, faults: tuple[str, ...] = ()) -> SearchSpace:
 
 @dataclass(frozen=True)
 class FakeKernel(Kernel):
-    """Fills the contract; nobody runs it. ``folder`` collects what the fakes report to the tests."""
+    """A kernel that fulfils the contract but is never run. ``folder`` collects what the fakes report to the tests."""
 
     folder: str
     dtype: str = "fp32"
@@ -79,20 +79,20 @@ class FakeKernel(Kernel):
 
 
 def note(folder: Path, name: str, configuration: Configuration | None = None) -> None:
-    """Append a line to a file of the test's folder: processes cannot tell a test in any other way."""
+    """Append a line to a file of the test's folder, the only way for processes to report to a test."""
     with (folder / name).open("a") as file:
         file.write(f"{os.getpid()} {dict(configuration or {})}\n")
 
 
 def lines_of(folder: Path, name: str) -> int:
-    """How many lines :func:`note` appended."""
+    """Count the lines that :func:`note` appended."""
     file = folder / name
     return file.read_text().count("\n") if file.exists() else 0
 
 
 @dataclass(frozen=True)
 class FakeCompiler:
-    """Takes ``compile_s`` wall seconds; configurations of equal ``size`` modulo ``aliases`` are aliases."""
+    """A compiler that takes ``compile_s`` wall seconds; equal sizes modulo ``aliases`` give equal binaries."""
 
     folder: Path
     compile_s: float = 0.0
@@ -127,7 +127,7 @@ class FakeCompiler:
 
 @dataclass
 class FakeRunner:
-    """Latency is ``size`` hundredths of a ms, a little lower when re-sampled; faults by name."""
+    """A runner whose latency is ``size`` hundredths of a ms, a little lower when re-sampled; faults by name."""
 
     folder: Path
     run_s: float = 0.0
@@ -197,12 +197,12 @@ class FakeRunner:
         return Reply(Status.OK, samples_ms, 0.001, 0.002, device_state=state, setup_s=self.setup_s)
 
     def _slowest(self) -> int:
-        """Runs begun on the device on which fewest were."""
+        """The number of runs begun on the device with the fewest."""
         return min(lines_of(self.folder, f"ran-on-{device.uuid}") for device in (FAKE, SECOND))
 
 
 def fake_work(folder: Path, **fields: Any) -> Callable[..., Any]:
-    """A ``MakeWork`` of fakes; ``compile_*`` and ``aliases`` go to the compiler, the rest to the runner."""
+    """Return a ``MakeWork`` of fakes; ``compile_*`` and ``aliases`` go to the compiler, the rest to the runner."""
     compiler = {name: fields.pop(name) for name in ("compile_s", "aliases") if name in fields}
 
     def work(_kernel: Kernel, device: AccelDevice, options: SessionOptions, _cache: Path) -> Any:

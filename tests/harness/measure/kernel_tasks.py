@@ -29,14 +29,14 @@ KERNELS = DEVELOPMENT_KERNELS + TEST_KERNELS
 
 
 def kernel_task(name: str, dtype: str, device: AccelDevice) -> tuple[Kernel, SearchSpace]:
-    """Kernel and space of ``conf/task/<name>.yaml`` in another dtype."""
+    """Return kernel and space of ``conf/task/<name>.yaml`` in another dtype."""
     task = Composer().compose([f"task={name}", f"task.kernel.dtype={dtype}"]).task
     assert task is not None
     return build_task(task, device)
 
 
 def covering(space: SearchSpace, per_value: int, seed: int = 0) -> list[Configuration]:
-    """``per_value`` random configurations for every value of every categorical parameter, without repeats."""
+    """Draw ``per_value`` distinct configurations for every value of every categorical parameter."""
     rng, codes = np.random.default_rng(seed), space.codes()
     rows: set[int] = set()
     for index, parameter in enumerate(space.parameters):

@@ -1,4 +1,4 @@
-"""A tiny Triton kernel, y = x + 1, that goes wrong in every way a configuration can."""
+"""A tiny Triton kernel, y = x + 1, that fails in every way in which a configuration can."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _too_much_shared_memory(x_ptr, y_ptr, n, BLOCK: tl.constexpr, K: tl.constexp
 
 @dataclass(frozen=True)
 class AddOne(Kernel):
-    """y = x + 1 for ``n`` numbers."""
+    """The kernel y = x + 1 for ``n`` numbers."""
 
     n: int = 4096
     dtype: str = "fp32"
@@ -120,7 +120,7 @@ class AddOne(Kernel):
 
 
 def faulty_space(faults: tuple[str, ...] = COMPILE_FAULTS + RUN_FAULTS) -> SearchSpace:
-    """Blocks and warps of the sound kernel, and every fault."""
+    """Return the space: blocks and warps of the correct kernel, and every fault."""
     return SearchSpace(
         [Categorical("fault", ("none", *faults)), Ordinal("block", (128, 256)), Ordinal("warps", (1, 2, 4))]
     )

@@ -1,4 +1,4 @@
-"""Kill a recording's process in the middle of it, and check what a resumed one made of the rest."""
+"""Kill a recording's process halfway, and check the resumed recording."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from harness.record.log import read_log
 
 
 def kill_while_recording(script: str, arguments: Sequence[str], log: Path, after: int) -> None:
-    """Run a Python script, SIGKILL it once ``after`` results are logged, and wait until its workers are gone too."""
+    """Run a Python script, SIGKILL it once ``after`` results are logged, and wait until its workers have ended too."""
     command = [sys.executable, "-c", script, *arguments]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     give_up = time.monotonic() + 300
@@ -33,7 +33,7 @@ def kill_while_recording(script: str, arguments: Sequence[str], log: Path, after
 
 
 def results_of_torn(log: Path) -> dict[str, tuple[Configuration, Measurement]]:
-    """What the log holds; then leave half a line at its end, as a process does that is killed while it writes."""
+    """Read the log, then leave half a line at its end, as a process killed while writing does."""
     text = log.read_text()
     whole = text[: text.rindex("\n") + 1]
     log.write_text(whole)
@@ -43,7 +43,7 @@ def results_of_torn(log: Path) -> dict[str, tuple[Configuration, Measurement]]:
 
 
 def check_resumed(log: Path, kept: dict[str, tuple[Configuration, Measurement]], total: int) -> None:
-    """No finished measurement lost, none made twice."""
+    """Check that no finished measurement was lost and none was made twice."""
     results = read_log(log).results
     assert kept
     for key, value in kept.items():
@@ -54,7 +54,7 @@ def check_resumed(log: Path, kept: dict[str, tuple[Configuration, Measurement]],
 
 
 def descendants(pid: int) -> set[int]:
-    """Processes that ``pid`` started, and those that they started."""
+    """List the descendants of the process ``pid``."""
     parents: dict[int, int] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:

@@ -1,4 +1,4 @@
-"""Ahead-of-time compiles for an H100, for real, on a machine without a GPU."""
+"""Real ahead-of-time compiles for an H100 on a machine without a GPU."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ def pool(tmp_path: Path) -> Iterator[CompilePool]:
 
 
 def written(cache: Path) -> dict[Path, int]:
-    """When Triton last wrote each of its files."""
+    """Return when Triton last wrote each of its files."""
     files = (path for path in cache.rglob("*") if path.is_file() and path.parent.name != "nearopt")
     return {path: path.stat().st_mtime_ns for path in files}
 
 
 def cut_off(pool: CompilePool, configuration: Configuration) -> list[CompileOutcome]:
-    """The outcome of a compile that has :data:`SHORT_S`."""
+    """Compile with a limit of :data:`SHORT_S` and return the outcome."""
     pool.timeout_s = SHORT_S
     try:
         return run(pool, [configuration])
@@ -115,7 +115,7 @@ def test_faults_of_the_compiler_are_statuses_and_the_rest_compiles(pool: Compile
 
 
 def test_what_failed_once_fails_again_at_the_same_charge(pool: CompilePool) -> None:
-    """Configurations that differ in nothing that is compiled (a grid, say) share a failure too."""
+    """Configurations that differ only in what is not compiled, such as a grid, share failures too."""
     slow = {**SOUND, "fault": "slow_compile"}
     (first,) = cut_off(pool, slow)
     pids, pool.timeout_s = pool.pids, 60.0  # not reached: nothing is compiled
@@ -136,7 +136,7 @@ def test_cached_binary_is_charged_what_it_cost_first(pool: CompilePool, tmp_path
 
 
 def test_same_machine_code_has_the_same_fingerprint(pool: CompilePool) -> None:
-    """Stages change nothing where there is no loop to pipeline; warps do; a longer input changes the grid."""
+    """Stages change nothing without a loop to pipeline; warps change the code; a longer input changes the grid."""
     base, stages, warps = run(pool, [SOUND, {**SOUND, "stages": 5}, {**SOUND, "warps": 1}])
     assert base.compiled and stages.compiled and warps.compiled
     assert base.compiled.fingerprint == stages.compiled.fingerprint

@@ -1,4 +1,4 @@
-"""The GPU process's own logic, with CUDA's clock, launcher and loader replaced by host code."""
+"""The GPU process's own logic, with host code in place of CUDA's clock, launcher and loader."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def numbers(pointer: int) -> torch.Tensor:
 
 
 class HostClock:
-    """The device's clock: launches alone advance it, so that a busy host times nothing."""
+    """The device's clock: only launches advance it, so that a busy host has no effect."""
 
     now_us: ClassVar[int] = 0
 
@@ -50,7 +50,7 @@ class HostEvent:
 
 
 class HostGraph:
-    """Stands for a CUDA graph: keeps launches while capturing."""
+    """A substitute for a CUDA graph that keeps launches while capturing."""
 
     capturing: ClassVar[HostGraph | None] = None
     made: ClassVar[list[HostGraph]] = []
@@ -73,7 +73,7 @@ class HostGraph:
 
 
 class HostKernel:
-    """Stands for Triton's CompiledKernel of ``_add_one``; ``hash`` names what goes wrong."""
+    """A substitute for Triton's CompiledKernel of ``_add_one``; ``hash`` names the fault."""
 
     launched: ClassVar[list[tuple[Any, ...]]] = []
 
@@ -119,7 +119,7 @@ def started_runner(timing: Timing) -> CudaRunner:
 def host(monkeypatch: pytest.MonkeyPatch) -> None:
     HostKernel.launched.clear()
     HostGraph.made.clear()
-    # Compiled, not interpreted, whatever this process was started with.
+    # Compiled, not interpreted, regardless of this process's environment.
     monkeypatch.setattr(kernels_for_faults, "_add_one", JITFunction(kernels_for_faults._add_one.fn))
     cuda = {
         "is_available": lambda: True,

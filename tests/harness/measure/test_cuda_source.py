@@ -1,4 +1,4 @@
-"""CUDA C++: compiled for sm_90 by nvcc without a GPU; on one, measured like Triton."""
+"""CUDA C++: compiled for sm_90 by nvcc without a GPU, and measured like Triton on one."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ int cuLaunchKernel(void* f, unsigned gx, unsigned gy, unsigned gz, unsigned bx, 
 
 @pytest.fixture(scope="module")
 def driver(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
-    """The five functions of the driver that are called, by their own signatures, on the CPU's memory."""
+    """The five driver functions that are called, with their own signatures, on the CPU's memory."""
     folder = tmp_path_factory.mktemp("driver")
     (folder / "driver.c").write_text(DRIVER)
     subprocess.run(["cc", "-shared", "-fPIC", "-o", folder / "driver.so", folder / "driver.c"], check=True)

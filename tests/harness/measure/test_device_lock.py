@@ -1,4 +1,4 @@
-"""The lock on a device: one place for all processes and users of a machine."""
+"""The lock on a device is shared by all processes and users of a machine."""
 
 from __future__ import annotations
 

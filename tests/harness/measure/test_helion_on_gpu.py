@@ -1,4 +1,4 @@
-"""Helion's kernels on a real device: what is pretended elsewhere is what Helion finds here."""
+"""Helion's kernels on a real device behave as other tests assume."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_random_configurations_are_right_or_fail_as_they_should(kernel: HelionKe
 @pytest.mark.skipif(version("helion") < "1.5", reason="Helion 1.4 makes descriptors on the device")
 @pytest.mark.parametrize("kernel", KERNELS[1:], ids=lambda kernel: kernel.name)
 def test_descriptors_made_on_the_host_give_right_results(kernel: HelionKernel) -> None:
-    """Not of the matmul here, whose rows are no multiple of 16 bytes."""
+    """The matmul here has no such descriptors, because its rows are not a multiple of 16 bytes."""
     device = find_device()
     space = kernel.space(device.limits())
     stream = DrawStream(space, np.random.SeedSequence(0))

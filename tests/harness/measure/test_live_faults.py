@@ -1,4 +1,4 @@
-"""Nothing that a configuration does may reach the caller, and the next result must be right."""
+"""No fault of a configuration reaches the caller, and the next result is correct."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def test_aliases_run_once_and_are_charged_in_full_and_set_up_stands_beside_the_c
 
 
 def test_compiles_overlap_with_runs(tmp_path: Path) -> None:
-    """The first run ends when the last of eight has begun to compile: one after the other, it never would."""
+    """The first run ends when the last of eight has begun to compile; serial compiles would never get there."""
     live = backend(tmp_path, run_timeout_s=60.0, until_compiled=8)
     try:
         measurements = live.measure([{"size": size, "fault": "none"} for size in range(1, 9)])
@@ -220,7 +220,7 @@ def test_sessions_that_share_the_device_measure_in_turn(tmp_path: Path) -> None:
     finally:
         for live in together:
             live.close()
-    for results in measured:  # each waited for the others, and is charged none of it
+    for results in measured:  # each waited for the others, and is not charged for that
         for size, measurement in enumerate(results, start=1):
             check_right(measurement, size)
 

@@ -1,4 +1,4 @@
-"""Rules where something really compiles and is really sampled."""
+"""Rules with real compiles and real samples."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OPTIONS = SessionOptions(compile_workers=2, compile_timeout_s=AMPLE_S, run_timeo
 
 @pytest.fixture
 def live(tmp_path: Path) -> Iterator[LiveBackend]:
-    """Compiles are charged 0.25 s each."""
+    """Charge 0.25 s for each compile."""
     searched = space(8, ("compile_hang", "out_of_resources"))
     backend = LiveBackend("fake", FakeKernel(str(tmp_path)), searched, FAKE, OPTIONS, work=fake_work(tmp_path))
     yield backend
@@ -69,7 +69,7 @@ def test_each_configuration_has_limits_of_its_own_where_evaluations_overlap(live
 
 
 class Tape:
-    """Gives out a sequence of samples; the first is the look."""
+    """Return the samples of a sequence; the first is the look."""
 
     def __init__(self, samples: list[float]) -> None:
         self.left, self.calls = list(samples), 0

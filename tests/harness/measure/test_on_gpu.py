@@ -1,4 +1,4 @@
-"""Faults caused on a real GPU: the status, the time lost, and that the next result is right."""
+"""Faults caused on a real GPU: the status, the time lost, and a correct next result."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_fault_and_what_follows(live: LiveBackend, fault: str) -> None:
 @pytest.mark.parametrize("dtype", ["bf16", "fp16"])
 @pytest.mark.parametrize("name", KERNELS)
 def test_every_structure_of_every_kernel(live: LiveBackend, name: str, dtype: str) -> None:
-    """The first thing to run on a new GPU: it may be slow or too large, but neither wrong nor crash."""
+    """Run this first on a new GPU: a kernel may be slow or too large, but must not be wrong or crash."""
     live.close()  # a device has one session at a time
     device = find_device()
     kernel, space = kernel_task(name, dtype, device)
@@ -138,7 +138,7 @@ def test_recording_survives_and_is_right(live: LiveBackend, tmp_path: Path) -> N
 
 
 def record_add_one(out: Path) -> RecordingProgress:
-    """112 configurations, half of them wrong and half aliases; called by a process to be killed too."""
+    """Record 112 configurations, half of them wrong and half aliases; also called by a process that is killed."""
     space = SearchSpace(
         [
             Categorical("fault", ("none", "wrong")),

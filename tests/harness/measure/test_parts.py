@@ -1,4 +1,4 @@
-"""Sampling rule, messages, device facts, alone."""
+"""The sampling rule, messages and device facts, each on its own."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from harness.system.text import describe_exit, one_line
 
 
 class Clock:
-    """Takes samples around ``mean`` ms; the first look is slower, as first launches are."""
+    """A timer that takes samples around ``mean`` ms; the first look is slower, as first launches are."""
 
     def __init__(self, mean: float, noise: float = 0.0) -> None:
         self.taken: list[int] = []

@@ -1,4 +1,4 @@
-"""Recording on a fake device: complete, resumable, re-timed; nothing lost, nothing measured twice."""
+"""Recording on a fake device: complete, resumable, re-timed; nothing is lost or measured twice."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def make(  # type: ignore[no-untyped-def]
 
 @pytest.fixture
 def work_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Deadlines count configurations whose compile has begun, and no seconds."""
+    """Let deadlines count configurations that began to compile instead of seconds."""
     clock = SimpleNamespace(monotonic=lambda: lines_of(tmp_path, "compiled"))
     monkeypatch.setattr(record_module, "time", clock)
     monkeypatch.setattr(record_phases, "time", clock)
@@ -266,7 +266,7 @@ def test_deadline_stops_and_the_same_call_goes_on(tmp_path: Path) -> None:
     assert calls in (2, 3), "no configuration is begun once more than 9 have been; a few were on their way"
     assert len(ran(tmp_path)) == len(set(ran(tmp_path))) == 24  # compile errors never run
     assert progress.done == 32 and len(read_landscape(out).codes) == 32
-    again = make(tmp_path, out)  # everything is there: no process starts
+    again = make(tmp_path, out)  # the recording is complete, so no process starts
     assert again.landscape == out
     assert len(ran(tmp_path)) == 24
 

@@ -1,4 +1,4 @@
-"""Independent draws on a fake device: the same in whatever sitting, counted one by one, measured once."""
+"""Independent draws on a fake device are the same in any number of sessions, counted singly and measured once."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def make(
 
 
 def expected(n: int) -> list[int | None]:
-    """The sizes that the recordings here draw; ``None`` outside."""
+    """Return the sizes that the recordings here draw; ``None`` outside of the space."""
     order_seed, _ = np.random.SeedSequence(OPTIONS.seed).spawn(2)
     stream = DrawStream(SPACE, order_seed)
     made = [stream[i] for i in range(n)]
@@ -84,7 +84,7 @@ def test_every_draw_counts_and_none_is_measured_twice(tmp_path: Path) -> None:
     table = pq.read_table(tmp_path / "a__f100.parquet").to_pandas()
     inside = Counter(size for size in draws if size is not None)
     assert dict(zip(table["config.size"], table["draws"], strict=True)) == inside
-    assert max(inside.values()) > 1 and draws.count(None) > 1  # else nothing is shown
+    assert max(inside.values()) > 1 and draws.count(None) > 1  # otherwise the test shows nothing
     assert [draws.index(size) for size in table["config.size"]] == table["first_draw"].to_list()
     assert len(ran(tmp_path)) == len(set(ran(tmp_path))) == len(inside)
     coverage = read_landscape(tmp_path / "a__f100.parquet").metadata["coverage"]
@@ -95,7 +95,7 @@ def test_every_draw_counts_and_none_is_measured_twice(tmp_path: Path) -> None:
 
 
 def test_a_later_sitting_goes_on_where_the_log_stopped(tmp_path: Path) -> None:
-    """In pieces, on other cards, and in one go: the same draws."""
+    """The draws are the same in several sessions, on other cards, and in one session."""
     pieces, whole = tmp_path / "pieces", tmp_path / "whole"
     for folder in (pieces, whole):
         folder.mkdir()
@@ -144,7 +144,7 @@ def test_what_is_there_at_the_deadline_can_be_finished(tmp_path: Path, monkeypat
 def test_a_user_who_interrupts_gets_no_landscape_even_after_the_deadline(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was started is lost then, and the draws in the log have gaps."""
+    """Evaluations under way are lost then, so the draws in the log have gaps."""
     evaluate = Engine.evaluate
 
     def interrupted(self: Engine, configurations: Iterable[Configuration]) -> Iterator[Result]:
@@ -188,7 +188,7 @@ def test_a_killed_recording_loses_nothing_and_counts_nothing_twice(tmp_path: Pat
 
 
 def test_a_gap_ends_what_is_counted(tmp_path: Path) -> None:
-    """After a kill later draws may be known and an earlier one not."""
+    """After a kill, a later draw may be known and an earlier one may not."""
     make(tmp_path, 30)
     content = read_log(tmp_path / f"a__f100.parquet{LOG_SUFFIX}")
     del content.draws[10]
@@ -210,7 +210,7 @@ def test_a_draw_does_not_depend_on_those_before_it() -> None:
 
 
 def test_each_parameter_is_uniform_where_it_is_active() -> None:
-    """Of a branch with many configurations below it as of one with few: chi-squared of every parameter."""
+    """Branches with many and with few configurations are drawn equally often: chi-squared test of every parameter."""
     space = conditional()
     rows = UniformParameters(space).codes(range(4000))
     for i, parameter in enumerate(space.parameters):

@@ -1,4 +1,4 @@
-"""The log of a recording is what was written: a line that was changed since is named, not believed."""
+"""The log of a recording is checked: a line that was changed later is reported and not used."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ IDENTITY = {"task": "t"}
 
 
 def written(path: Path, *draws: int) -> LogContent:
-    """A recording's log, a draw a line, then a re-timing; goes on with what is there."""
+    """Append draws, one line each, and a re-timing to a recording's log; return its content."""
     with RecordLog(path, IDENTITY, {"task": "t"}) as log:
         log.session({"device": "d"})
         log.started({"torch": "2"})

@@ -1,4 +1,4 @@
-"""The benchmark of the recorder against a plain loop: its arithmetic, its time limit, and its entry, on fakes."""
+"""The benchmark of the recorder against a plain loop: its arithmetic, time limit and command, on fakes."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def test_both_sides_measure_the_same(
 
 
 def test_the_jit_is_driven_as_the_harness_drives_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the interpreter, where everything but the timing works."""
+    """In the interpreter, everything but the timing works."""
     mend_bf16_dot(monkeypatch)
     shape = ["task=matmul", "task.kernel.m=70", "task.kernel.n=72", "task.kernel.k=80"]
     configuration = {

@@ -1,4 +1,4 @@
-"""Live runs are timed again in one batch, and judged by it."""
+"""Live runs are timed again in one batch and judged by it."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_finalists_of_each_run_and_the_vendor_are_in_the_batch(runs: Path) -> No
 def test_a_run_that_came_later_asks_for_another_re_timing(runs: Path) -> None:
     again(runs, Retiming(rounds=1))
     live_run(runs, 2)
-    with pytest.raises(Exception, match="nothing about random seed 2: run nearopt retime again"):
+    with pytest.raises(Exception, match="no row of random seed 2: run nearopt retime again"):
         load_study([runs / "results"])
     again(runs, Retiming(rounds=1))
     assert len(load_study([runs / "results"]).runs) == 3
@@ -98,7 +98,7 @@ def truncated(run: Path) -> None:
 
 
 def another_latency(run: Path) -> None:
-    """Readable, and not what was measured."""
+    """Write a readable file with latencies that were not measured."""
     table = pq.read_table(run / "evaluations.parquet")
     column = table.column_names.index("latency_ms")
     half = pc.multiply(table.column(column), 0.5)

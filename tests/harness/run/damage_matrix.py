@@ -1,4 +1,4 @@
-"""Every file of a results folder, damaged in every way: afterwards the right results, or one line that says why not.
+"""Damage every file of a results folder in every way; afterwards the results are right or one line says why not.
 
 ``python -m tests.harness.run.damage_matrix [FILE ...]`` tries them all and prints what became of each;
 ``test_damage_matrix.py`` holds it to that.
@@ -26,7 +26,7 @@ STOP_AFTER = 12
 
 
 class Interruptible(RandomSearch):
-    """Random search that breaks down at its thirteenth proposal, or is interrupted, while a file says so."""
+    """Random search that fails at its thirteenth proposal, or is interrupted, while a file says so."""
 
     def ask(self, n: int) -> list[dict[str, object]]:
         self.asked = getattr(self, "asked", 0) + n
@@ -108,7 +108,7 @@ def inside(folder: Path) -> Iterator[None]:
 
 
 def nearopt(*arguments: str) -> tuple[int, str]:
-    """Its exit code, and what it says on standard error."""
+    """Run a command; return its exit code and its standard error."""
     err = io.StringIO()
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(err):
         code = main(arguments)
@@ -116,7 +116,7 @@ def nearopt(*arguments: str) -> tuple[int, str]:
 
 
 def make_study(base: Path) -> None:
-    """``r``: a run that is done, one that was interrupted and one that failed; ``whole``: what they end with."""
+    """Make ``r`` with a finished, an interrupted and a failed run, and ``whole`` with their complete results."""
     write_toy(base)
     with inside(base):
         assert nearopt(*sweep("whole"))[0] == 0
@@ -132,13 +132,13 @@ def make_study(base: Path) -> None:
 
 
 def is_one_line(err: str) -> bool:
-    """Whether a line of our own is there, of bounded length, and nothing else but progress."""
+    """Whether there are lines of our own, of bounded length, and nothing else but progress."""
     lines = [line for line in err.splitlines() if not line.startswith(("reports", "figures", "runs"))]
     return bool(lines) and all(line.startswith("nearopt: ") and len(line) < 1000 for line in lines)
 
 
 def outcome(study: Path, work: Path, file: str, way: str) -> str:
-    """What becomes of one damage: of the report before, and of the sweep after it.
+    """Damage one file; return the outcomes of a report before, and of a sweep after it.
 
     Args:
         study: as :func:`make_study` leaves it.
@@ -179,7 +179,7 @@ def outcome(study: Path, work: Path, file: str, way: str) -> str:
 
 
 def _report(output: str) -> str:
-    """What a report says of the damage."""
+    """Return the report's message about the damage."""
     code, err = nearopt("report", "r", "-o", output)
     assert code in (0, 2) and "Traceback" not in err, err
     if code:
@@ -190,7 +190,7 @@ def _report(output: str) -> str:
 
 
 def table(study: Path, work: Path, files: list[str]) -> str:
-    """Markdown: a row a file, a column a way."""
+    """Format as Markdown: a row per file, a column per kind of damage."""
     lines = [f"| file | {' | '.join(WAYS)} |", f"|---|{'---|' * len(WAYS)}"]
     for number, file in enumerate(files):
         cells = []

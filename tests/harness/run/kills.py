@@ -1,4 +1,4 @@
-"""Commands that are killed between two things that they do to files, and what the next command makes of the rest.
+"""Kill commands between two operations on files, and check what the next command makes of the rest.
 
 A recorder has the fake device and compiler of ``tests/harness/measure/fakes.py``: no GPU is needed.
 
@@ -40,17 +40,17 @@ EVENTS = frozenset({"os.rename", "os.remove", "os.mkdir", "os.truncate"})
 SWEEP = ("run", "-m", f"backend.landscape={TOY}.parquet", "strategy=random,genetic", "seed=0,1", "jobs=1",
          "budget.evaluations=12")  # fmt: skip
 OWN = {"ask_s", "tell_s", "wall_s"}
-"""Columns that a clock makes."""
+"""Columns with times."""
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A command of which nothing may be lost.
+    """A command that must lose nothing when it is killed.
 
     Attributes:
-        command: in a folder that :func:`prepare` made.
-        results: what it left there, to be compared.
-        share: of a hundred kills.
+        command: the command, run in a folder that :func:`prepare` made.
+        results: returns the results in that folder, for comparison.
+        share: the share of this kind in a hundred kills.
     """
 
     command: Callable[[], int]
@@ -75,7 +75,7 @@ def _files(folder: Path) -> dict[str, Any]:
 
 
 def _record() -> int:
-    """All configurations of a space of 12, half of them failures, on a device that is none."""
+    """Record a space of 12 configurations, half of them failures, on a fake device."""
     here = Path.cwd()
     what = Recording(
         task="fake-1-fp32",
@@ -92,7 +92,7 @@ def _record() -> int:
 
 
 def _landscapes(folder: Path) -> dict[str, Any]:
-    """What a recording says; when it was made and by which seed of its inputs is its own."""
+    """Return the content of recordings, without their time and the seed of their inputs, which differ."""
     found = {}
     for file in sorted((folder / "out").glob("*.parquet")):
         landscape = read_landscape(file)
@@ -115,7 +115,7 @@ KINDS = {
 
 
 def prepare(folder: Path) -> None:
-    """A recording, a finished study and a file to import."""
+    """Prepare a recording, a finished study and a file to import."""
 
     def make() -> int:
         write_toy(Path())
@@ -128,7 +128,7 @@ def prepare(folder: Path) -> None:
 
 
 def in_a_process(folder: Path, command: Callable[[], int], kill_at: int | None = None) -> tuple[int, int]:
-    """How a command ended (negative: the signal) in a process of its own, and how many events it had."""
+    """Run a command in its own process; return its exit code (negative: the signal) and its number of events."""
     reading, writing = os.pipe()
     pid = os.fork()
     if not pid:
@@ -149,7 +149,7 @@ def in_a_process(folder: Path, command: Callable[[], int], kill_at: int | None =
 
 
 def _count(kill_at: int | None) -> Callable[[], int]:
-    """Counts what this process does to files from now on; at its ``kill_at``-th such thing it is killed."""
+    """Count the file operations of this process from now on, and kill it at the ``kill_at``-th."""
     seen, own = 0, os.getpid()
 
     def reached() -> bool:
@@ -182,7 +182,7 @@ def _count(kill_at: int | None) -> Callable[[], int]:
 
 @dataclass(frozen=True)
 class Tally:
-    """Of kills of one kind: how many there were, and how many ended with other results or with litter."""
+    """The number of kills of one kind, and how many left other results or temporary files."""
 
     kills: int
     events: int
@@ -191,7 +191,7 @@ class Tally:
 
 
 def kill(kind: Kind, base: Path, work: Path, kills: int, rng: random.Random) -> Tally:
-    """Kill a command ``kills`` times, each in a folder of its own, give it once more, and compare."""
+    """Kill a command ``kills`` times, each in its own folder, repeat it once, and compare."""
     whole = work / "whole"
     shutil.copytree(base, whole)
     ended, events = in_a_process(whole, kind.command)

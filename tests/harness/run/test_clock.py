@@ -1,4 +1,4 @@
-"""The tuning clock, on batches worked out by hand."""
+"""The tuning clock, on batches computed by hand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The digest of the code behind a run: no import is overlooked, and the runs of a sweep share one look."""
+"""The digest of the code behind a run: no import is overlooked, and the runs of a sweep share one scan."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_an_import_is_found_wherever_one_may_stand(tmp_path: Path) -> None:
 
 
 class RunTime(ast.NodeTransformer):
-    """Takes the imports away that only a type checker reads."""
+    """Remove the imports that only a type checker reads."""
 
     def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt]:
         self.generic_visit(node)

@@ -1,4 +1,4 @@
-"""Results folders that the harness really wrote fit the committed schema; its names are the schema's, to the letter."""
+"""Results folders written by the harness fit the committed schema, and the harness's names are the schema's."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def run(tmp_path: Path, *overrides: str) -> RunResult:
 
 
 def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, *overrides: str) -> Path:
-    """The directory of a run that ``error`` ended at its 8th ask."""
+    """Return the directory of a run that ``error`` ended at its 8th ask."""
     monkeypatch.setattr(Fragile, "error", error)
     with pytest.raises(type(error)):
         run(tmp_path, *FRAGILE, *overrides)
@@ -154,7 +154,7 @@ def test_the_version_is_in_no_hash(tmp_path: Path) -> None:
 
 
 def without_version(path: Path) -> bytes:
-    """Make a run's directory one of before there was a version; returns its config.yaml."""
+    """Make a run's directory like those from before there were versions; return its config.yaml."""
     file = path / contract.CONFIG
     _, _, rest = file.read_bytes().partition(b"\n")
     file.write_bytes(rest)
@@ -179,7 +179,7 @@ def test_a_directory_without_a_version_is_skipped_and_resumed(
 
 
 def newer_run(results: Path) -> Path:
-    """The same config.yaml, as a version to come might write it."""
+    """Rewrite config.yaml as a later version might write it."""
     file = results / TASK / "random/seed-0" / contract.CONFIG
     file.write_text(f"format_version: {NEWER}\n!!new {{")
     return file
@@ -215,7 +215,7 @@ def test_what_is_no_version_is_said(tmp_path: Path, version: str) -> None:
 
 
 def suite(tmp_path: Path) -> Path:
-    """Of a gate that asks for the toy task alone."""
+    """Write the suite of a gate that has only the toy task."""
     file = tmp_path / "suite.yaml"
     file.write_text(yaml.safe_dump({**SUITE, "tasks": [str(tmp_path / f"{TASK}.parquet")]}))
     return file

@@ -1,4 +1,4 @@
-"""Damaged run directories and hostile strategies: refused in one line or repaired, nothing measured is lost."""
+"""Damaged run directories and hostile strategies: refused in one line or repaired, without losing measurements."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_pipe_in_place_of_done_is_set_aside_and_the_run_is_made_again(tmp_path
 
 
 def test_aliases_in_a_configuration_are_not_written_out(tmp_path: Path) -> None:
-    """Where another run is found in the way, what differs is printed."""
+    """If the directory belongs to another run, the differences are printed."""
     config = run(tmp_path) / "config.yaml"
     names = "abcdefghi"
     lines = ["a: &a [x, x, x, x, x, x, x, x, x]"]
@@ -105,7 +105,7 @@ def test_a_lost_reference_is_written_again(tmp_path: Path) -> None:
 
 
 class Stops(RandomSearch):
-    """Random search that breaks down after ``limit`` asks."""
+    """Random search that fails after ``limit`` asks."""
 
     limit = 12
 
@@ -117,7 +117,7 @@ class Stops(RandomSearch):
 
 
 def whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, list[object]]:
-    """The trace of a run of it that nothing stops."""
+    """Return the trace of the same run without a failure."""
     monkeypatch.setattr(Stops, "limit", 1000)
     return trace(run(tmp_path, f"strategy._target_={__name__}.Stops", f"results={tmp_path / 'whole'}"))
 
@@ -157,7 +157,7 @@ def test_a_configuration_that_comes_second_is_refused_under_the_lock(
 
 
 class NumpyProposals(RandomSearch):
-    """Proposes equal values of other types, as strategies that draw with numpy do."""
+    """A strategy that proposes equal values of other types, as strategies that draw with numpy do."""
 
     own_values = False
 
@@ -175,7 +175,7 @@ class NumpyProposals(RandomSearch):
 
 
 class Silent(RandomSearch):
-    """Has nothing to propose."""
+    """A strategy that proposes nothing."""
 
     def ask(self, n: int) -> Sequence[Configuration]:
         return super().ask(0 * n)
@@ -208,7 +208,7 @@ STOPS = (f"strategy._target_={__name__}.Stops", "strategy.label=stops")
 
 
 def interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, list[bytes]]:
-    """The log of a run that broke down after 12 evaluations, and its lines; it would go on from now on."""
+    """Return the log of a run that failed after 12 evaluations, and its lines; the run would now continue."""
     monkeypatch.setattr(Stops, "limit", 12)
     with pytest.raises(RuntimeError, match="enough"):
         run(tmp_path, *STOPS)
@@ -218,7 +218,7 @@ def interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, 
 
 
 def edited(line: bytes, **values: object) -> bytes:
-    """A line in which somebody wrote something else, and left the rest as it was."""
+    """Change a value of a line and leave the rest unchanged."""
     row = orjson.loads(line)
     assert row.keys() >= values.keys()
     return orjson.dumps({**row, **values}) + b"\n"
@@ -252,7 +252,7 @@ def test_a_log_that_was_changed_is_not_trusted(
 
 
 def without_checks(lines: Sequence[bytes]) -> bytes:
-    """The log as an older NearOpt wrote it."""
+    """Rewrite the log as an older NearOpt wrote it."""
     rows = [orjson.loads(line) for line in lines]
     return b"".join(orjson.dumps({k: v for k, v in row.items() if k != "check"}) + b"\n" for row in rows)
 
@@ -293,7 +293,7 @@ def test_lines_after_older_ones_have_checks_that_hold_these_too(
 @pytest.mark.parametrize("again", ["seed=1", "seed=0"])
 @pytest.mark.parametrize("older", [False, True])
 def test_a_damaged_reference_is_written_again(tmp_path: Path, left: int, again: str, older: bool) -> None:
-    """Cut off, whether the next run is a new one or one that was done before; also with a note of an older NearOpt."""
+    """The file is cut off; the next run is new or already done, and the note may be that of an older NearOpt."""
     run(tmp_path)
     file, note = (tmp_path / TASK_FOLDER / name for name in ("reference.parquet", "reference.yaml"))
     if older:

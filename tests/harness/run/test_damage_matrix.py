@@ -1,4 +1,4 @@
-"""The matrix of damage: a few of it in the fast tier, all of it in the slow one."""
+"""The matrix of damage: a part of it in the fast tier, all of it in the slow one."""
 
 from __future__ import annotations
 

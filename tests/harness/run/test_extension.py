@@ -1,4 +1,4 @@
-"""A finished run goes on to a larger budget, or says why not, and nothing of it is lost on the way."""
+"""A finished run continues with a larger budget, or says why not, and loses nothing."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_others_are_refused_and_left_as_they_are(
 
 
 class Planner:
-    """Says nothing of its budget."""
+    """A strategy that does not say whether it ignores its budget."""
 
     def __init__(self, space: Any, seed: Any, budget: Any) -> None:
         del seed
@@ -125,7 +125,7 @@ class Planner:
         return [self._left.pop() for _ in range(min(n, len(self._left)))]
 
     def tell(self, evaluations: Any) -> None:
-        """Learns nothing."""
+        """A strategy that learns nothing."""
 
 
 def test_a_strategy_that_does_not_declare_it_says_why(tmp_path: Path) -> None:

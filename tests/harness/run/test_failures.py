@@ -1,4 +1,4 @@
-"""Runs that broke down: on record, left as they are, and tried again when asked to."""
+"""Failed runs are recorded, left as they are, and retried on request."""
 
 from __future__ import annotations
 

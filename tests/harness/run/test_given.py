@@ -1,4 +1,4 @@
-"""Runs that begin with given configurations: both loops, resuming, what is on record, and what is refused."""
+"""Runs that begin with given configurations: both loops, resuming, the record of them, and refusals."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ START: tuple[Configuration, ...] = (
 
 
 class Watched(RandomSearch):
-    """Notes the calls: how many it was given, asked for and told."""
+    """A strategy that records how many configurations it was given, asked for and told."""
 
     def __init__(self, space: SearchSpace) -> None:
         super().__init__(space, np.random.SeedSequence(0), Budget())
@@ -231,7 +231,7 @@ def test_what_cannot_be_evaluated_is_refused_in_one_line(tmp_path: Path, configu
 
 
 class Deaf:
-    """Asks and is told; has no ``start``."""
+    """A strategy without ``start``."""
 
     def __init__(self, space: SearchSpace, seed: np.random.SeedSequence, budget: Budget) -> None:
         self._search = RandomSearch(space, seed, budget)

@@ -1,4 +1,4 @@
-"""Sweeps that are interrupted, killed, or started twice: one line, no orphans, nothing twice, the same results."""
+"""Sweeps that are interrupted, killed or started twice: one line, no orphans, nothing twice, the same results."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def wait_for(results: Path, name: str = "evaluations.jsonl", count: int = 1) -> 
 
 
 def kill(sweep: subprocess.Popen[str], everything: bool) -> None:
-    """SIGKILL the parent, and its workers too or let them notice."""
+    """SIGKILL the parent; kill its workers too, or let them notice."""
     if everything:
         os.killpg(sweep.pid, signal.SIGKILL)
     else:
@@ -60,7 +60,7 @@ def test_ctrl_c_is_one_line_and_the_same_command_resumes(tmp_path: Path, jobs: i
 @pytest.mark.slow
 @pytest.mark.parametrize("moments", [50])
 def test_a_sweep_killed_at_random_moments_ends_with_the_same_results(tmp_path: Path, moments: int) -> None:
-    """Three kills a study, each of them somewhere between two evaluations, files or runs."""
+    """Kill each study three times, at moments between evaluations, files or runs."""
     prepare(tmp_path)
     rng = random.Random(moments)
 

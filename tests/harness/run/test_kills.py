@@ -1,4 +1,4 @@
-"""A command that is killed between any two things that it does to files ends the same when it is given again."""
+"""A command killed between any two file operations has the same results when it is repeated."""
 
 from __future__ import annotations
 

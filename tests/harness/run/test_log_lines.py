@@ -1,4 +1,4 @@
-"""A log's lines: the last one may be torn, even where what is left of it is JSON."""
+"""The last line of a log may be torn, even if the rest of it is JSON."""
 
 from __future__ import annotations
 

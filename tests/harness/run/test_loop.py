@@ -39,7 +39,7 @@ def random_search(space: SearchSpace, seed: int = 0) -> Strategy:
 
 
 class Scripted:
-    """Asks for given configurations and remembers what it was told."""
+    """A strategy that asks for given configurations and remembers what it was told."""
 
     def __init__(self, script: Sequence[Configuration]) -> None:
         self.script = list(script)

@@ -1,4 +1,4 @@
-"""Both run loops against a backend whose every number is chosen, under a clock that moves a second at each look."""
+"""Both run loops with a backend of chosen numbers, under a clock that advances a second at each reading."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ STATE = DeviceState(1500, 40, 4)
 
 
 def measurement(i: int) -> Measurement:
-    """Compiles for 3 s, is verified in 0.5 s and timed in i / 4 s; every fifth fails to compile."""
+    """A measurement: 3 s to compile, 0.5 s to verify, i / 4 s to time; every fifth fails to compile."""
     if i % 5 == 4:
         return Measurement(Status.COMPILE_ERROR, compile_s=3.0, message=f"bad {i}", setup_s=0.1)
     return Measurement(
@@ -44,7 +44,7 @@ def measurement(i: int) -> Measurement:
 
 
 class Fixed:
-    """A backend that says :func:`measurement`, and keeps what happened to it."""
+    """A backend that returns :func:`measurement` and records its calls."""
 
     task, space = "fixed__here", SPACE
 
@@ -76,7 +76,7 @@ class Fixed:
 
 
 class Counting:
-    """Asks for 0, 1, 2, … up to ``end``; keeps the sizes asked and what it was told by ``tell`` and by ``start``."""
+    """A strategy that asks for 0, 1, 2, … up to ``end``, and records asks, ``tell`` and ``start``."""
 
     def __init__(self, end: int = 20, first: int = 0) -> None:
         self.next, self.end = first, end
@@ -106,7 +106,7 @@ def ticking(monkeypatch: pytest.MonkeyPatch) -> None:
 def ran(
     strategy: Counting, backend: Fixed, budget: Budget, batch: int = 1, logged: Sequence[Evaluation] = (), **more: Any
 ) -> tuple[str, list[Evaluation], list[int]]:
-    """How it ended, what was appended, and which evaluations progress was told of."""
+    """Run a loop; return how it ended, what was appended, and which evaluations were reported as progress."""
     appended: list[Evaluation] = []
     seen: list[int] = []
     ended = run_loop(
@@ -169,7 +169,7 @@ def test_a_run_whose_log_is_whole_starts_no_device() -> None:
 
 @pytest.mark.parametrize("seconds", [4.5, 4.6])
 def test_seconds_end_a_run_when_they_are_reached(seconds: float) -> None:
-    """The first takes 3.5 s, the second 3.75 s."""
+    """The first evaluation takes 3.5 s, the second 3.75 s."""
     assert len(ran(Counting(), Fixed(), Budget(None, 3.5))[1]) == 1
     assert len(ran(Counting(), Fixed(), Budget(None, seconds))[1]) == 2
     assert [spent(Budget(2, 4.0), n, s) for n, s in ((1, 3.9), (2, 0.0), (1, 4.0), (3, 9.0))] == [
@@ -231,7 +231,7 @@ def overlapping(
 
 
 def test_overlapped_by_hand() -> None:
-    """Two workers compile for 3 s each; the second waits for the device until the first is timed."""
+    """Two workers compile for 3 s each; the second result waits until the device has timed the first."""
     strategy = Counting()
     ended, log, _ = overlapping(strategy, Fixed(), Budget(4), workers=2)
     assert ended == "budget" and [e.asked for e in log] == [0, 1, 2, 3]
@@ -246,7 +246,7 @@ def test_overlapped_by_hand() -> None:
 
 
 def test_overlapped_thinking_is_on_the_clock_where_it_is_charged() -> None:
-    """One worker: a second to ask, 3 to compile, half a second and more on the device, a second to tell."""
+    """One worker: 1 s to ask, 3 s to compile, half a second and more on the device, 1 s to tell."""
     _, log, _ = overlapping(Counting(), Fixed(charge_ask=True), Budget(2))
     assert [Span(e.clock_start_s, e.clock_end_s) for e in log] == [Span(1.0, 4.5), Span(5.0, 8.75)]
 

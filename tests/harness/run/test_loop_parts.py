@@ -1,4 +1,4 @@
-"""What the run loops are made of, on its own: what is admitted, rows and lines of the log, what a run began with."""
+"""Parts of the run loops: admission of proposals, rows and lines of the log, given configurations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Optuna studies as what a run learns from."""
+"""Optuna studies as sources of a run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BLOCK, MODE = IntDistribution(16, 256), CategoricalDistribution(("a", "b"))
 
 
 def storage(tmp_path: Path, **study: Any) -> Path:
-    """A file with one study: three trials that count and two that do not."""
+    """Write a file with one study: three trials that count and two that do not."""
     path = tmp_path / "mine.db"
     made = optuna.create_study(storage=f"sqlite:///{path}", study_name="softmax-64", **study)
     for block, value, state in (

@@ -1,4 +1,4 @@
-"""The asynchronous run loop: order of events, budgets, resuming, and what a strategy sees."""
+"""The asynchronous run loop: order of events, budgets, resuming, and the strategy's view."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def genetic(space: SearchSpace, seed: int = 0) -> Strategy:
 
 
 class Watcher:
-    """Random search that notes what was told before each of its asks."""
+    """Random search that records what it was told before each of its asks."""
 
     def __init__(self, space: SearchSpace) -> None:
         self._search = RandomSearch(space, np.random.SeedSequence(0), Budget(60))
@@ -111,7 +111,7 @@ def test_an_exhausted_strategy_ends_it(backend: ReplayBackend) -> None:
 
 def test_a_strategy_that_waits_for_its_generation_is_asked_again(backend: ReplayBackend) -> None:
     class Generations:
-        """Three at a time."""
+        """A strategy that evaluates generations of three."""
 
         def __init__(self) -> None:
             self.left = list(backend.space.enumerate())

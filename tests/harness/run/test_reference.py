@@ -1,4 +1,4 @@
-"""reference.parquet says how likely each row is; one that an older NearOpt wrote is written again where that can be."""
+"""reference.parquet contains the probability of each row; an older file is rewritten if that is possible."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def run(tmp_path: Path, file: Path, seed: int = 0) -> str:
 
 
 def older(tmp_path: Path, *, sealed: bool) -> Path:
-    """The reference of a run as it was before the column was there."""
+    """Rewrite the reference of a run as it was before the column existed."""
     file, note = (tmp_path / "results" / TASK / name for name in (contract.REFERENCE, contract.REFERENCE_NOTE))
     pq.write_table(pq.read_table(file).drop_columns([contract.DRAW_PROBABILITY]), file)
     lines = [line for line in note.read_text().splitlines(True) if not line.startswith("reference_sha256")]
@@ -61,7 +61,7 @@ def test_an_older_one_is_written_again(tmp_path: Path, sealed: bool, seed: int, 
 
 
 def test_an_older_one_that_cannot_be_written_again_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A finished study may be read-only, and what it has is not wrong."""
+    """A finished study may be read-only, and its table is not wrong."""
     landscape = write_toy(tmp_path)
     run(tmp_path, landscape)
     file = older(tmp_path, sealed=True)

@@ -1,4 +1,4 @@
-"""Damaged runs: told as damaged by both accounts, run again by the same command where that can be, never "done"."""
+"""Damaged runs are reported as damaged by both accounts, and repaired by the same command if possible."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def given(tmp_path: Path, *overrides: str) -> tuple[str, ...]:
 
 
 def states(results: Path) -> list[tuple[str, str, int, str, str]]:
-    """Of every run, in both accounts' words, which have to be the same."""
+    """Return the state of every run; both accounts have to agree."""
     ours = [(s.run.task, s.run.label, s.run.seed, str(s.state), s.message) for s in study_status(results).runs]
     theirs = [(s.run.task, s.run.label, s.run.seed, str(s.state), s.message) for s in account([results]).runs]
     assert ours == theirs
@@ -61,7 +61,7 @@ def one_byte(run: Path) -> None:
 
 
 def too_early(run: Path) -> None:
-    """As an older NearOpt left it: without a digest."""
+    """Rewrite DONE as an older NearOpt wrote it, without a digest."""
     pq.write_table(pq.read_table(run / "evaluations.parquet").slice(0, 12), run / "evaluations.parquet")
     done = json.loads((run / "DONE").read_text())
     del done["evaluations_sha256"], done["check"]
@@ -88,8 +88,8 @@ def bad_failed(run: Path) -> None:
 
 REPAIRED: dict[str, tuple[Damage, str]] = {
     "no parquet": (no_parquet, "DONE without evaluations.parquet"),
-    "truncated": (truncated, "evaluations.parquet is not the one whose digest DONE has"),
-    "one byte": (one_byte, "evaluations.parquet is not the one whose digest DONE has"),
+    "truncated": (truncated, "evaluations.parquet does not match the digest in DONE"),
+    "one byte": (one_byte, "evaluations.parquet does not match the digest in DONE"),
     "too early": (too_early, "evaluations.parquet has 12 rows, DONE says 20"),
     "parquet a folder": (folder_for("evaluations.parquet"), "evaluations.parquet is not a file"),
     "log a folder": (folder_for("evaluations.jsonl"), "evaluations.jsonl is not a file"),
@@ -165,7 +165,7 @@ def test_what_cannot_be_repaired_is_one_line_and_stays(nearopt: Nearopt, tmp_pat
 
 
 def told_or_refused(results: Path) -> None:
-    """A report of it has not the damaged run's numbers without a word."""
+    """A report must not include the damaged run's numbers without saying so."""
     try:
         study = load_study([results])
     except AnalysisError as error:

@@ -1,4 +1,4 @@
-"""Runs whose hopeless evaluations end early: what they log, what they cost, how they are resumed and told apart."""
+"""Runs whose hopeless evaluations end early: their logs, their costs, and how they are resumed and distinguished."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ HOW = tuple(SIZES)
 
 @pytest.fixture
 def landscape_file(tmp_path: Path) -> Path:
-    """The toy with 30 samples of each configuration, so that tests of them can end."""
+    """Write the toy with 30 samples of each configuration, so that sampling can end early."""
     space = toy_space()
     columns = toy_columns(space)
     rng = np.random.default_rng(5)

@@ -1,4 +1,4 @@
-"""What a run learns from: files and logs in the space of its task, on record, and never the task itself."""
+"""The sources of a run: files and logs in the space of its task, recorded with the run, never the task itself."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ OTHER = {"task": "toy-16x16-bf16", "shape": {"n": 16}, "dtype": "bf16"}
 
 
 class Learns(RandomSearch):
-    """Keeps what it was told of other tasks."""
+    """A strategy that keeps its sources."""
 
     seen: Sequence[SourceData] = ()
 

@@ -1,4 +1,4 @@
-"""Random streams follow from what is run: task, device, strategy and seed, and from no name of a file or label."""
+"""Random streams depend on task, device, strategy and seed, and not on the name of a file or label."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_another_task_or_device_in_a_recording_draws_otherwise(tmp_path: Path, c
 
 
 def ranks(device: str, target: str) -> np.ndarray[Any, Any]:
-    """The order in which seed 0 of random search visits the attention task's configurations: a rank each."""
+    """Return the rank at which seed 0 of random search visits each configuration of the attention task."""
     backend = ReplayBackend(read_landscape(find_landscape(ATTENTION, device)), np.random.SeedSequence(0))
     strategy = RandomSearch(backend.space, streams(0, subject_of(backend), target).strategy, Budget(1))
     asked = [backend.space.key(configuration) for configuration in strategy.ask(backend.space.size)]
@@ -113,7 +113,7 @@ def test_designs_are_shared_and_streams_are_not() -> None:
 
 
 def test_noise_is_of_the_configuration_however_often_it_is_read(tmp_path: Path) -> None:
-    """A run reads each once; a resumed one, whose backend is new, must read what the interrupted one would have."""
+    """A resumed run has a new backend, which must return the readings that the interrupted run would have seen."""
     landscape = read_landscape(write_toy(tmp_path))
     row = next(i for i, samples in enumerate(landscape.samples_ms) if len(set(samples)) > 2)
     (again,) = [landscape.space.decode(landscape.codes[row])]
@@ -132,7 +132,7 @@ def visited(backend: Any, seed: int) -> list[Configuration]:
 
 
 def test_live_and_replay_visit_the_same_configurations(tmp_path: Path) -> None:
-    """A fake card, and a recording that says so: the recorder writes the device as the driver names it."""
+    """A fake card and a recording of it; the recorder writes the device's name as the driver reports it."""
     toy = pq.read_table(write_toy(tmp_path))
     metadata = json.loads(toy.schema.metadata[METADATA_KEY])
     metadata |= {"task": "fake-1-fp32", "device": FAKE.to_json()}
@@ -172,7 +172,7 @@ def test_config_yaml_says_the_version_and_an_older_run_is_refused(nearopt: Nearo
 
 
 def as_of_version_1(path: Path) -> None:
-    """Make a run one of before there was a version, hash and all."""
+    """Make a run like those from before there were versions, including its hash."""
     file = path / contract.CONFIG
     config = yaml.safe_load(file.read_text())
     del config["streams"]

@@ -14,7 +14,7 @@ HERE, THERE = (TaskFacts(f"toy-{n}", "toy", {"n": n}, "bf16", {"name": "toy"}) f
 
 
 def source_of(space: SearchSpace, n: int = 40, outcome: Outcome = smooth_latency, seed: int = 5) -> SourceData:
-    """Up to ``n`` distinct configurations of a space, and what becomes of them there."""
+    """Return up to ``n`` distinct configurations of a space with their outcomes."""
     drawn = space.sample(np.random.default_rng(seed), n)
     configurations = tuple({space.key(each): each for each in drawn}.values())
     outcomes = [outcome(space, each) for each in configurations]

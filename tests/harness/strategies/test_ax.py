@@ -1,4 +1,4 @@
-"""Ax's asks take seconds once it models: most tests here stop within its five initial trials."""
+"""Ax's asks take seconds once it models, so most tests here stop within its five initial trials."""
 
 from __future__ import annotations
 

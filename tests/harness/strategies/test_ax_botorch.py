@@ -1,4 +1,4 @@
-"""Asks take seconds once it models: most tests here stop within the Sobol trials."""
+"""Asks take seconds once it models, so most tests here stop within the Sobol trials."""
 
 from __future__ import annotations
 

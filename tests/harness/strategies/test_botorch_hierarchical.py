@@ -1,4 +1,4 @@
-"""Its fits take seconds: most tests here give them few iterations, after few initial evaluations."""
+"""Its fits take seconds, so most tests here allow few iterations after few initial evaluations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Its fits take up to a second or two: most tests here give them few iterations, after few initial evaluations."""
+"""Its fits take up to two seconds, so most tests here allow few iterations after few initial evaluations."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_a_batch_is_spread_wider_than_the_best_candidates_are() -> None:
 
 
 def distance(points: Floats) -> float:
-    """Mean distance between two of the points."""
+    """Return the mean distance between two of the points."""
     return float(np.mean([np.linalg.norm(a - b) for a, b in combinations(points, 2)]))
 
 

@@ -20,7 +20,7 @@ from search_spaces.space import SearchSpace
 
 
 def draw(space: SearchSpace) -> dict[str, object]:
-    """A value for every parameter from the global generators, whatever the rules say."""
+    """Draw a value for every parameter from the global generators, ignoring the rules."""
     drawn = {p.name: random.choice(p.values) for p in space.parameters}
     first = space.parameters[0]
     drawn[first.name] = first.values[np.random.randint(first.size)]  # noqa: NPY002 (what libraries use)
@@ -42,7 +42,7 @@ class TestRandomLibrary(StrategyContract):
 
     @pytest.mark.parametrize("batch", [1, 3, 8])
     def test_batches_are_full_until_the_end(self, batch: int) -> None:
-        """It asks for one at a time, whatever the run loop would take."""
+        """It asks for one configuration at a time, even if the run loop would take more."""
         strategy = self.build(spaces.conditional())
         assert len(strategy.ask(batch)) == 1
 

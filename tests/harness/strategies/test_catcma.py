@@ -24,7 +24,7 @@ class TestCatCMA(StrategyContract):
 
 
 def stated_problem() -> SearchSpace:
-    """So large that nothing is proposed twice in 80 evaluations; no conditions, no constraints."""
+    """Return a space so large that nothing is proposed twice in 80 evaluations, without conditions and constraints."""
     numbers = [Integer(f"n{i}", 1, 40) for i in range(10)]
     return SearchSpace([*numbers, *(Categorical(f"c{i}", tuple("abcde")) for i in range(3))])
 

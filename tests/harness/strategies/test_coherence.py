@@ -1,4 +1,4 @@
-"""Sources whose latencies do not follow from their parameters say nothing about another task, and are not followed."""
+"""A source whose latencies do not follow from its parameters carries no information, and is ignored."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ class TestConditionalGP(StrategyContract):
 
 
 class TestConditionalGPWithoutImputation(StrategyContract):
-    """The latency process then sees fewer points than the feasibility process."""
+    """Without imputation the latency process sees fewer points than the feasibility process."""
 
     asks = 12
 
@@ -46,7 +46,7 @@ class TestConditionalGPWithoutImputationForLonger(TestConditionalGPWithoutImputa
 
 @pytest.mark.slow
 class TestConditionalGPOverSamples(StrategyContract):
-    """Spaces that it may not list: candidates are drawn for every ask."""
+    """In spaces that may not be listed, candidates are drawn for every ask."""
 
     def factory(self, space: SearchSpace, seed: np.random.SeedSequence, budget: Budget) -> Strategy:
         return ConditionalGP(space, seed, budget, max_listed=0, drawn=60, features=False, additive=False)
@@ -54,7 +54,7 @@ class TestConditionalGPOverSamples(StrategyContract):
 
 @pytest.mark.slow
 class TestConditionalGPBySeconds(StrategyContract):
-    """A third process, on the seconds that an evaluation costs."""
+    """With a cost weight there is a third process, on the seconds that an evaluation costs."""
 
     def factory(self, space: SearchSpace, seed: np.random.SeedSequence, budget: Budget) -> Strategy:
         return ConditionalGP(space, seed, budget, cost_weight=1.0, transform="rank", reference="observed")
@@ -77,7 +77,7 @@ def test_it_finds_near_optimal_kernels_where_random_does_not(made: Callable[[], 
 
 
 def lopsided() -> SearchSpace:
-    """A branch of one parameter (4 configurations) beside one of four (1,000)."""
+    """Return a space with a branch of one parameter (4 configurations) and one of four (1,000)."""
     deep = [Ordinal(f"p{i}", tuple(range(10)), active_when="deep") for i in range(3)]
     return SearchSpace([Boolean("deep"), *deep, Ordinal("size", (1, 2, 4, 8), "log2", "not deep")])
 
@@ -114,7 +114,7 @@ def test_failing_regions_are_left() -> None:
 
 
 def spent_s(cost_weight: float) -> float:
-    """Mean cost in s of what the model asks for where one of two equally good halves compiles for 100 times as long."""
+    """Return the mean cost in s of asks when one of two equally good halves compiles for 100 times as long."""
     space = spaces.plain()
     costs = []
     for seed in range(3):
@@ -134,7 +134,7 @@ def test_cost_awareness_saves_seconds() -> None:
 
 
 def overlapping(told: int, *, seed: int = 0, **arguments: Any) -> tuple[ConditionalGP, Sequence[Configuration]]:
-    """A strategy with ``told`` outcomes and one evaluation under way, and what it asks for then."""
+    """Return a strategy with ``told`` outcomes and one evaluation under way, and its next ask."""
     space = spaces.plain()
     strategy = ConditionalGP(space, np.random.SeedSequence(seed), Budget(), **arguments)
     asked = [strategy.ask(1)[0] for _ in range(told + 1)]
@@ -147,7 +147,7 @@ def overlapping(told: int, *, seed: int = 0, **arguments: Any) -> tuple[Conditio
 @pytest.mark.parametrize("overlapping_initial", [2, 3, 6])
 def test_the_model_is_asked_sooner_while_evaluations_overlap(overlapping_initial: int) -> None:
     def random_at(told: int) -> bool:
-        """Whether the ask after so many outcomes is what a strategy asks for that has no model yet."""
+        """Whether the ask after ``told`` outcomes equals that of a strategy without a model."""
         _, modelled = overlapping(told, overlapping_initial=overlapping_initial)
         _, drawn = overlapping(told, overlapping_initial=100)
         return modelled == drawn
@@ -156,7 +156,7 @@ def test_the_model_is_asked_sooner_while_evaluations_overlap(overlapping_initial
 
 
 def test_seconds_weigh_while_evaluations_overlap() -> None:
-    """And only then: asked for one at a time, a strategy ignores them by default."""
+    """If it is asked for one configuration at a time, a strategy ignores seconds by default."""
     differ = {
         weight: [overlapping(8, seed=s, overlapping_cost_weight=weight)[1] for s in range(6)] for weight in (0.0, 3.0)
     }
@@ -186,7 +186,7 @@ def test_recordings_without_costs_are_searched_as_if_costs_were_ignored() -> Non
 
 @pytest.mark.slow
 def test_a_batch_is_not_a_cluster() -> None:
-    """Conditioned on its own picks, a batch lies further apart than the best four scores of one posterior."""
+    """A batch conditioned on its own picks is spread further than the best four scores of one posterior."""
     space = spaces.plain()
     points = Encoding(space).points(space.codes())
 
@@ -210,7 +210,7 @@ def test_a_batch_is_not_a_cluster() -> None:
 
 @pytest.mark.slow
 def test_an_ask_updates_and_refits_as_rarely_as_stated(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What an ask of a listed space costs, counted; tests/benchmarks/ask_latency.py says it in ms."""
+    """Count the work of an ask in a listed space; tests/benchmarks/ask_latency.py gives the time in ms."""
     fitted: list[int] = []
     factorised: list[int] = []
 

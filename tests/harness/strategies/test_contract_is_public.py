@@ -1,4 +1,4 @@
-"""The contract from somebody else's side: five lines inherit it, and each clause fails on a strategy that breaks it."""
+"""The contract as an author uses it: five lines inherit it, and each clause fails for a strategy that breaks it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class TestMine(StrategyContract):
 
 
 class Broken(RandomSearch):
-    """Random search, to be broken in one place."""
+    """Random search whose subclasses break one clause each."""
 
     def __init__(self, space: SearchSpace, seed: np.random.SeedSequence, budget: Budget) -> None:
         super().__init__(space, seed, budget)
@@ -85,7 +85,7 @@ class CrashesOnFailures(Broken):
 
 
 class NeedsASuccess(Broken):
-    """Survives failures as long as anything ever worked."""
+    """A strategy that survives failures only after a first success."""
 
     def ask(self, n: int) -> Sequence[Configuration]:
         if len(self.told) > 5:
@@ -114,7 +114,7 @@ class IgnoresItsSeed(Broken):
 
 
 class RemembersAnotherRun(Broken):
-    """Every other instance skips a configuration, as if the one before had left it a hint."""
+    """A strategy of which every second instance skips a configuration, as if the previous one had left it a hint."""
 
     instances = count()
 
@@ -124,7 +124,7 @@ class RemembersAnotherRun(Broken):
 
 
 class SkipsSlowKernels(Broken):
-    """Takes a step more whenever something took longer than 10 ms: another trace in another unit."""
+    """A strategy that takes another step after more than 10 ms, so that its trace depends on the unit."""
 
     def ask(self, n: int) -> Sequence[Configuration]:
         if self.told and (self.told[-1].latency_ms or 0) > 10.0:
@@ -133,7 +133,7 @@ class SkipsSlowKernels(Broken):
 
 
 class ReadsNames(Broken):
-    """Passes over every configuration whose first value comes early in the alphabet."""
+    """A strategy that skips configurations whose first value is early in the alphabet."""
 
     def ask(self, n: int) -> Sequence[Configuration]:
         asked = super().ask(n)
@@ -173,7 +173,7 @@ class IsSlow(Broken):
 
 
 class ProposesWhatIsPending(Broken):
-    """Has nothing new to propose before it is told."""
+    """A strategy that has nothing new to propose before it is told."""
 
     pending: Sequence[Configuration] = ()
 
@@ -213,7 +213,7 @@ class RepeatsWhatWasGiven(Broken):
 
 
 class DeclaresWhatIsNotSo(Broken):
-    """Skips as many configurations as its budget has digits."""
+    """A strategy that skips as many configurations as its budget has digits."""
 
     ignores_budget = True
 

@@ -1,4 +1,4 @@
-"""Grouped in code, flat from outside: values, defaults, hints and faults."""
+"""Arguments that are grouped in code and flat from outside: values, defaults, hints and faults."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""LFBO and random-forest EI: the contract, and what each does with labels, failures and batches."""
+"""LFBO and random-forest EI: the contract, and their treatment of labels, failures and batches."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_failing_regions_are_left(strategy: type[Any]) -> None:
 def test_an_ask_grows_one_forest_and_scores_the_drawn_and_the_neighbours(
     strategy: type[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its work, which must not grow with the space: tests/benchmarks/ask_latency.py says what it takes in seconds."""
+    """The work of an ask must not grow with the space; tests/benchmarks/ask_latency.py gives the time in s."""
     grown: list[tuple[int, int]] = []
     scored: list[int] = []
 
@@ -97,7 +97,7 @@ def test_improvements_weigh_by_how_much_and_failures_nothing() -> None:
 
 
 def test_moments_are_those_of_the_mixture_of_leaves() -> None:
-    """A stump's leaf holds its bootstrap sample; full-grown trees differ only by what they did not see."""
+    """A stump's leaf holds its bootstrap sample; full-grown trees differ only in the points they did not see."""
     rng = np.random.default_rng(0)
     x, y = rng.random((40, 2)).astype(np.float32), rng.random(40)
 
@@ -118,7 +118,7 @@ def test_moments_are_those_of_the_mixture_of_leaves() -> None:
 
 
 def test_the_classifier_is_scikit_learns() -> None:
-    """Regression on weighted 0/1 labels makes the trees that Gini makes."""
+    """Regression on weighted 0/1 labels grows the same trees as Gini."""
     rng = np.random.default_rng(0)
     x, labels, weights = rng.random((60, 3)).astype(np.float32), (rng.random(60) < 0.4) * 1.0, rng.random(60)
     (ours,) = grow(DecisionTreeRegressor, x, labels, weights, np.random.default_rng(5), 1)
@@ -143,7 +143,7 @@ def test_inactive_parameters_lie_outside_the_range_of_their_values() -> None:
 
 @BOTH
 def test_candidates_hold_the_neighbours_of_the_best(strategy: type[Any]) -> None:
-    """With one random candidate an ask, picks are mostly neighbours of the best five."""
+    """With one random candidate per ask, picks are mostly neighbours of the best five."""
     space = spaces.huge()
     done = drive(strategy(space, np.random.SeedSequence(0), Budget(), drawn=1, trees=3), space, evaluations=20)
     near = 0

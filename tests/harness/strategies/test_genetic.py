@@ -28,7 +28,7 @@ def test_without_mutation_children_are_made_of_their_parents() -> None:
 
 
 def test_a_generation_ends_whatever_the_batch() -> None:
-    """With a batch of 8, three batches fill the first population of 20, whose best 20 are the parents."""
+    """With a batch of 8, three batches fill the first population of 20; the best 20 are the parents."""
     space = spaces.plain()
     strategy = Genetic(space, np.random.SeedSequence(0), Budget())
     done = drive(strategy, space, evaluations=24, batch=8)

@@ -1,4 +1,4 @@
-"""How each library is given evaluations that it did not ask for: they are in its model or among its members."""
+"""Each library receives evaluations that it did not ask for into its model or among its members."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SEED = np.random.SeedSequence(0)
 
 
 def given(space: SearchSpace, n: int = 3) -> list[Evaluation]:
-    """Different configurations, the second of which failed."""
+    """Return different configurations, the second of which failed."""
     drawn = {space.key(c): c for c in space.sample(np.random.default_rng(2), 10 * n)}
     outcomes = [Status.RUN_TIMEOUT if i == 1 else smooth_latency(space, c) for i, c in enumerate(drawn.values())]
     return [evaluation(i, c, o) for i, (c, o) in enumerate(zip(drawn.values(), outcomes, strict=True))][:n]

@@ -1,4 +1,4 @@
-"""The process against finite differences, GPyTorch, and itself refitted."""
+"""The process against finite differences, against GPyTorch, and refitted."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def observations(n: int = 25) -> tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 class Reference(gpytorch.models.ExactGP):  # type: ignore[misc]
-    """The same model in GPyTorch."""
+    """Build the same model in GPyTorch."""
 
     def __init__(self, x: torch.Tensor, y: torch.Tensor, hyper: Hyperparameters) -> None:
         likelihood = gpytorch.likelihoods.GaussianLikelihood(
@@ -205,7 +205,7 @@ def test_what_is_unknown_is_expected_as_the_known_ones_predict() -> None:
 
 
 def test_what_waits_lowers_the_variance_and_leaves_the_mean_in_whatever_order_it_is_told() -> None:
-    """The factor keeps its order when outcomes come in another one than they were asked in."""
+    """The factor keeps its order if outcomes arrive in another order than they were asked."""
     rng = np.random.default_rng(4)
     space = spaces.conditional()
     encoding = Encoding(space)

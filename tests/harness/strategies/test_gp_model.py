@@ -1,4 +1,4 @@
-"""What ``conditional_gp`` makes of observations: what lowers a score, and by how much."""
+"""The model of ``conditional_gp`` after observations: what lowers a score, and by how much."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ COSTS = np.exp(X[:, 0] + X[:, 1])
 def scored(
     waiting: int = 0, failed: Sequence[int] = (), costs: Floats = COSTS, **acquisition: Any
 ) -> tuple[Model, Floats]:
-    """After 14 observations: the model, and the score of every configuration."""
+    """Return the model after 14 observations, and the score of every configuration."""
     made = model(**acquisition)
     latencies = [None if i in failed else latency for i, latency in enumerate(LATENCIES[:14])]
     made.learn(X[:14], latencies, costs[:14], X[14 : 14 + waiting])

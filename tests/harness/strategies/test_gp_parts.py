@@ -1,4 +1,4 @@
-"""The parts of ``conditional_gp`` on their own: where it starts, how it climbs, which points it learns from."""
+"""The parts of ``conditional_gp``: where it starts, how it climbs, which points it learns from."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SPACE = spaces.conditional()
 
 @pytest.mark.parametrize("draws", ["branch", "uniform", "parameter"])
 def test_a_start_in_a_space_too_large_to_list(draws: Draws) -> None:
-    """By branch, of two branches each has half of the draws to within one."""
+    """With draws by branch, each of two branches gets half of the draws, to within one."""
     space = spaces.huge()
     visited = Visited(space)
     design = InitialDesign(space, visited, RNG(0), draws)
@@ -50,14 +50,14 @@ def test_a_start_in_a_space_too_large_to_list(draws: Draws) -> None:
 
 
 def line(rows: Codes) -> tuple[Codes, NDArray[np.intp]]:
-    """One step to the left or right of each row, from 0 to 9."""
+    """Return the neighbours of each row: one step to the left or right, from 0 to 9."""
     around, origins = np.concatenate([rows - 1, rows + 1]), np.tile(np.arange(len(rows)), 2)
     inside = (around[:, 0] >= 0) & (around[:, 0] <= 9)
     return around[inside], origins[inside]
 
 
 def climb(starts: Sequence[int], heights: Sequence[float], steps: int = 9) -> tuple[list[int], list[float], int]:
-    """Rows met, their scores, and how often rows were scored; the top is at 7."""
+    """Climb to the top at 7; return the rows met, their scores, and how often rows were scored."""
     calls = []
 
     def score(rows: Codes) -> Floats:
@@ -116,7 +116,7 @@ def test_a_search_serves_until_a_third_of_what_waits_is_told() -> None:
     best, other = space.sample_codes(RNG(1), 2)[:, None]
 
     def searches(incumbents: Codes, told: int, waiting: int) -> bool:
-        """Whether it searches anew; what was visited since is not free either way."""
+        """Whether it searches again; configurations visited since are not free in either case."""
         before = len(searched)
         found = source.candidates(incumbents, score, told, waiting)
         assert found.free.tolist() == [row not in visited for row in found.codes]

@@ -1,4 +1,4 @@
-"""Helion's autotuners under the shared contract, and on spaces of its own."""
+"""Helion's autotuners under the shared contract, and on Helion's own spaces."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_what_helion_times_again_is_counted_apart(native: SearchSpace) -> None:
 
 
 def test_a_repair_is_learned_as_what_was_measured(native: SearchSpace) -> None:
-    """In a pool of two, a search of a hundred proposals sees two configs."""
+    """In a pool of two, a search of a hundred proposals sees two configurations."""
     pool = native.restricted(np.unique(native.sample_codes(np.random.default_rng(0), 2), axis=0))
     done = drive(build(pool), pool, evaluations=10)
     assert len(done) == 2

@@ -1,4 +1,4 @@
-"""Kernel Tuner's strategies, behind the shared contract."""
+"""Kernel Tuner's strategies under the shared contract."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Contract(StrategyContract):
 
     @pytest.mark.parametrize("batch", [1, 3, 8])
     def test_batches_are_full_until_the_end(self, batch: int) -> None:
-        """It asks for what it wants to know, whatever the run loop would take."""
+        """It asks for as many as it needs, regardless of what the run loop would take."""
         space = spaces.conditional()
         asked = self.build(space).ask(batch)
         assert 1 <= len(asked) <= batch
@@ -74,7 +74,7 @@ class TestDifferentialEvolution(Contract):
     strategy = "diff_evo"
 
     def test_the_order_of_a_recorded_pool_does_not_matter(self) -> None:
-        """Kernel Tuner 1.5.0 calls np.shuffle, which there is not, where a population is the whole space: as here."""
+        """Kernel Tuner 1.5.0 calls np.shuffle, which does not exist, if the population is the whole space, as here."""
         with pytest.raises(AttributeError, match="shuffle"):
             super().test_the_order_of_a_recorded_pool_does_not_matter()
         whole = spaces.plain()
@@ -122,7 +122,7 @@ class TestBayesOpt(Contract):
 
 
 def block_space() -> SearchSpace:
-    """Ties in size and in constraints, one of them Kernel Tuner's own."""
+    """The spaces have ties in size and in constraints, one of them Kernel Tuner's own."""
     return SearchSpace(
         [
             Ordinal("tile", (1, 2, 4), "log2"),
@@ -143,7 +143,7 @@ def test_the_list_has_the_order_of_kernel_tuner_s_own() -> None:
 
 
 def test_pyatf_s_trees_are_those_of_the_constraints() -> None:
-    """The same coordinates lead to the same configurations as from Kernel Tuner's own constraints."""
+    """The same coordinates lead to the same configurations as with Kernel Tuner's own constraints."""
     space = block_space()
     flat = FlatSpace(space)
     coordinates = [tuple(row) for row in 1 - np.random.default_rng(0).random((300, len(space.names)))]
@@ -187,7 +187,7 @@ def test_the_budget_is_spent_and_nothing_is_left_behind(
 @pytest.mark.slow
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_the_trace_is_the_same_in_every_process_and_in_its_first_run(strategy: str) -> None:
-    """Neither hashes of strings nor what is imported on the way may matter."""
+    """The trace depends neither on hashes of strings nor on other imports."""
     script = (
         "import numpy as np; from harness.strategies.base import Budget; from harness.testing import drive, spaces;"
         "from harness.strategies.kernel_tuner import KernelTuner; space = spaces.plain();"

@@ -1,4 +1,4 @@
-"""Latencies that cannot be told apart count once, and a search does not dwell on parameters that do nothing."""
+"""Latencies that cannot be distinguished count once, and a search does not dwell on parameters without effect."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ def test_nothing_to_tell_apart_is_all_zeros(latencies: list[float | None]) -> No
 
 
 def idle_space() -> SearchSpace:
-    """256 programs with ten parameters that change nothing."""
+    """Return a space of 256 programs with ten parameters that change nothing."""
     idle = [Categorical(f"idle_{i}", ("a", "b", "c", "d")) for i in range(10)]
     return SearchSpace([Integer("a", 0, 15), Integer("b", 0, 15), *idle])
 
 
 def programs_tried(seed: int, resolution: float) -> int:
-    """Different ones in a run."""
+    """Return the number of different programs that a run tries."""
     space, noise = idle_space(), np.random.default_rng(seed)
     strategy = ConditionalGP(space, np.random.SeedSequence(seed), Budget(evaluations=120), resolution=resolution)
 

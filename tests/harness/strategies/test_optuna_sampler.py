@@ -1,4 +1,4 @@
-"""Optuna's samplers by configuration. GPSampler's asks take 0.3 s: the tests here let it model once or twice."""
+"""Optuna's samplers, selected by configuration. GPSampler's asks take 0.3 s, so it models only once or twice here."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ BATCHES = pytest.mark.parametrize("batch", [1, 8])
 
 
 class TestOptunaNSGA2(StrategyContract):
-    """A population of five: the third generation has begun when most tests end."""
+    """With a population of five, the third generation has begun when most tests end."""
 
     asks = 15
 
@@ -62,7 +62,7 @@ class TestOptunaGPModelling(TestOptunaGP):
 
 
 def test_generations_go_on_through_repairs() -> None:
-    """A repaired proposal stays a member of its generation; lost ones would make every generation the first."""
+    """A repaired proposal stays in its generation; otherwise every generation would remain the first."""
     space = spaces.constrained()
     sampler = partial(NSGAIISampler, population_size=5)
     strategy = OptunaSampler(space, np.random.SeedSequence(0), Budget(), sampler=sampler, flat=True)

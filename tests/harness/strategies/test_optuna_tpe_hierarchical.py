@@ -29,7 +29,7 @@ class TestOptunaTPEHierarchical(StrategyContract):
 
 
 def unconditional_orders() -> SearchSpace:
-    """Permutations and a single value without a condition."""
+    """Return a space with permutations and a single value, without a condition."""
     return SearchSpace([*spaces.permuted().parameters[:2], Integer("only", 3, 3), Integer("steps", 1, 9)])
 
 
@@ -75,7 +75,7 @@ def test_each_level_is_drawn_at_once_and_only_what_is_active(monkeypatch: pytest
 
 
 def test_the_children_of_a_branch_are_drawn_together_whatever_other_branches_have() -> None:
-    """In branch a, fast is where x equals z; z is active in branch c too, so that Optuna's groups part them."""
+    """In branch a, x equal to z is fast; z is also active in branch c, so Optuna's groups separate the two."""
     letters = tuple("pqrs")
     space = SearchSpace(
         [

@@ -9,7 +9,7 @@ from harness.testing import spaces
 
 
 def test_the_last_random_configurations_are_uniform_over_what_is_left() -> None:
-    """Most draws hit what was visited: the fallback must be as uniform as the draws."""
+    """Most draws hit visited configurations, and the fallback must be as uniform as the draws."""
     space = spaces.conditional()
     taken = space.codes()[3:]
     counts = np.zeros(3)

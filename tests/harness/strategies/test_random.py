@@ -30,7 +30,7 @@ def test_every_configuration_is_equally_likely_at_every_place() -> None:
 
 
 def test_an_ask_is_a_handful_of_lines_whatever_the_size_of_the_space() -> None:
-    """A replay must reach 20,000 evaluations a second: tests/benchmarks/replay_rate.py."""
+    """A replay must reach 20,000 evaluations per second; tests/benchmarks/replay_rate.py measures it."""
     space = SearchSpace([Integer(f"p{i}", 0, 3) for i in range(7)])
     strategy = RandomSearch(space, np.random.SeedSequence(0), Budget())
     strategy.ask(1)  # which shuffles the list

@@ -36,7 +36,7 @@ class TestSMAC(StrategyContract):
 
 
 def either() -> SearchSpace:
-    """A condition that no conjunction says."""
+    """The space has a condition that no conjunction expresses."""
     return SearchSpace(
         [Integer("a", 1, 3), Integer("b", 1, 3), Categorical("mode", ("x", "y"), "a == 1 or b == 1")],
         constraints=("a + b < 6",),

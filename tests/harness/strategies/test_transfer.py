@@ -1,4 +1,4 @@
-"""Strategies that learn from earlier tunings: the contract, their order, and what they do about misleading sources."""
+"""Strategies that learn from earlier tunings: the contract, their order, and their reaction to misleading sources."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class TestGuidedGP(StrategyContract):
 
 @pytest.mark.slow
 class TestTransferGP(StrategyContract):
-    """As ``conf/strategy/transfer_gp.yaml`` composes it."""
+    """Build the strategy as ``conf/strategy/transfer_gp.yaml`` composes it."""
 
     asks = 14
 

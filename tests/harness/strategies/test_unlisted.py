@@ -1,4 +1,4 @@
-"""How ``conditional_gp`` searches spaces that are too large to list: moves, climbs, candidates, and the whole."""
+"""``conditional_gp`` in spaces too large to list: moves, climbs, candidates, and whole searches."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ FLAT = 1
 
 
 def lopsided() -> SearchSpace:
-    """More than 10^11 configurations, of which one in 100,001 is flat: a loop has five options of ten values."""
+    """Return over 10^11 configurations, one in 100,001 of which is flat; a loop has five options of ten values."""
     loop = [Integer(f"loop_{i}", 0, 9, active_when="scheme == 'loop'") for i in range(5)]
     shared = [Integer(f"p{i}", 0, 9) for i in range(7)]
     return SearchSpace([Categorical("scheme", ("loop", "flat")), *loop, *shared], constraints=("p0 <= p1",))
 
 
 def planted(_: SearchSpace, configuration: Configuration) -> float:
-    """1 ms at one flat configuration; the best loop takes 1.3."""
+    """The latency: 1 ms at one flat configuration, and at least 1.3 ms for loops."""
     total = 1.3 if configuration["scheme"] == "loop" else 1.0
     for name, value in configuration.items():
         if name.startswith("loop_"):
@@ -51,14 +51,14 @@ def test_the_planted_optimum_is_the_optimum() -> None:
 
 
 def excess(strategy: Strategy) -> float:
-    """How far the best of 60 evaluations is from the optimum, relative to it."""
+    """Return the excess of the best of 60 evaluations over the optimum, relative to it."""
     done = drive(strategy, lopsided(), planted, evaluations=60, batch=6)
     return min(e.latency_ms for e in done if e.latency_ms is not None) - 1.0
 
 
 @pytest.mark.slow
 def test_the_optimum_of_a_tiny_branch_is_found() -> None:
-    """Five times as near as random search gets; branch by branch, as hierarchical draws are, it would not be."""
+    """It comes five times as close as random search by branch, which comes closer than uniform random search."""
     seeds = [np.random.SeedSequence(seed) for seed in range(3)]
     ours = [excess(ConditionalGP(lopsided(), seed, Budget())) for seed in seeds]
     uniform = [excess(RandomSearch(lopsided(), seed, Budget())) for seed in seeds]
@@ -127,7 +127,7 @@ def test_a_climb_reaches_the_top_and_reports_all_it_met() -> None:
 
 
 def candidates(space: SearchSpace, taken: Codes, seed: int = 0) -> Candidates:
-    """Those for one ask where large values of p6 are wanted, after ``taken``."""
+    """Return the candidates for one ask that prefers large values of p6, after ``taken``."""
     visited = Visited(space)
     for row in taken:
         visited.add(row)

@@ -1,4 +1,4 @@
-"""Sweeps in processes of their own, for tests that kill, interrupt or starve them."""
+"""Sweeps in their own processes, for tests that kill, interrupt or starve them."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ HANG_S = 500.0
 
 
 def prepare(folder: Path) -> None:
-    """A landscape, and a strategy that takes its time and counts what it is asked, in the file ``asked``."""
+    """Write a landscape, and a slow strategy that counts its asks in the file ``asked``."""
     write_toy(folder)
     (folder / "slow_strategy.py").write_text(STRATEGY)
 
 
 @contextlib.contextmanager
 def held_up(folder: Path) -> Iterator[None]:
-    """Runs of the slow strategy stop after ten evaluations, however fast the machine is, and go on afterwards."""
+    """Stop runs of the slow strategy after ten evaluations, on any machine, and let them continue later."""
     (folder / "hold").touch()
     try:
         yield
@@ -59,7 +59,7 @@ def held_up(folder: Path) -> Iterator[None]:
 
 
 def asked(folder: Path) -> int:
-    """How many configurations the slow strategy was asked for, by all processes together."""
+    """Count the configurations that the slow strategy was asked for in all processes together."""
     file = folder / "asked"
     return file.stat().st_size if file.exists() else 0
 
@@ -67,7 +67,7 @@ def asked(folder: Path) -> int:
 def arguments(
     folder: Path, results: Path, seeds: int = 2, jobs: int = 2, evaluations: int = 80, pause_s: float = 0.02
 ) -> list[str]:
-    """Of ``nearopt run -m``."""
+    """Return the arguments of ``nearopt run -m``."""
     return [
         f"backend.landscape={folder / 'toy-8x8-bf16__toy.parquet'}", "strategy._target_=slow_strategy.Slow",
         f"strategy.label={','.join(LABELS)}", f"+strategy.pause_s={pause_s}", f"budget.evaluations={evaluations}",
@@ -76,7 +76,7 @@ def arguments(
 
 
 def start(folder: Path, given: Sequence[str], prefix: Sequence[str] = ()) -> subprocess.Popen[str]:
-    """A sweep as a terminal starts it: in a process group of its own, open to SIGINT."""
+    """Start a sweep as a terminal does: in its own process group, open to SIGINT."""
     return subprocess.Popen(
         [*prefix, sys.executable, "-m", "harness.cli", "run", "-m", *given],
         env={**os.environ, "PYTHONPATH": f"{CHECKOUT}:{folder}"},
@@ -90,14 +90,14 @@ def start(folder: Path, given: Sequence[str], prefix: Sequence[str] = ()) -> sub
 
 
 def finish(folder: Path, given: Sequence[str], prefix: Sequence[str] = ()) -> tuple[int, str, str]:
-    """The same from beginning to end: exit code, standard output and error."""
+    """Run a sweep from beginning to end; return exit code, standard output and standard error."""
     sweep = start(folder, given, prefix)
     out, err = sweep.communicate(timeout=HANG_S)
     return sweep.returncode, out, err
 
 
 def finish_here(folder: Path, given: Sequence[str]) -> tuple[int, str, str]:
-    """The same one run after another in this process: what others are compared with need not start Python thrice."""
+    """Run the same sweep serially in this process, to compare others with it without starting Python again."""
     out, err = io.StringIO(), io.StringIO()
     paths = list(sys.path)
     sys.path.append(str(folder))
@@ -111,5 +111,5 @@ def finish_here(folder: Path, given: Sequence[str]) -> tuple[int, str, str]:
 
 
 def traces(results: Path) -> dict[str, dict[str, list[object]]]:
-    """Every finished run's columns but the timings, by its place below ``results``."""
+    """Return every finished run's columns except the timings, by its path below ``results``."""
     return {str(done.parent.relative_to(results)): trace(done.parent) for done in sorted(results.rglob("DONE"))}

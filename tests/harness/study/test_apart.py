@@ -1,4 +1,4 @@
-"""One directory, one run: a sweep that would put two into one is refused before anything is written."""
+"""A directory holds one run: a sweep that would put two into one is refused before anything is written."""
 
 from __future__ import annotations
 

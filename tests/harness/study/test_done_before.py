@@ -1,4 +1,4 @@
-"""The same sweep again: what is done is recognised with little work, and only if it is as it was left."""
+"""A repeated sweep: finished runs are recognised with little work, and only if they are unchanged."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TASK = "toy-8x8-bf16__toy"
 
 
 class Counted:
-    """A function that counts its calls."""
+    """Wrap a function so that its calls are counted."""
 
     def __init__(self, function: object) -> None:
         self.function, self.calls = function, 0

@@ -1,4 +1,4 @@
-"""Dry runs: against closed forms of the costs, and that nothing is started or written."""
+"""Dry runs: estimates against closed forms of the costs; nothing is started or written."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def expand(tmp_path: Path) -> Expand:
 
 
 def flat(tmp_path: Path) -> Path:
-    """The toy with the same costs everywhere."""
+    """Write the toy with the same costs everywhere."""
     space = toy_space()
     columns: dict[str, Any] = toy_columns(space)
     n = len(columns["status"])

@@ -1,4 +1,4 @@
-"""One run's trouble is its own: only a disk that takes nothing more ends a sweep."""
+"""A failing run does not affect the others; only a full disk ends a sweep."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_a_directory_that_is_deleted_fails_its_run_alone(
 def test_a_disk_that_takes_nothing_more_ends_the_sweep(
     nearopt: Nearopt, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, told_by_the_system: bool
 ) -> None:
-    """pyarrow's errors may carry the reason in their text alone."""
+    """pyarrow's errors may contain the reason only in their text."""
 
     def refuse(*_: object) -> None:
         raise OSError(number, os.strerror(number)) if told_by_the_system else OSError(f"writing: {os.strerror(number)}")

@@ -1,4 +1,4 @@
-"""A sweep's order: randomised blocks, the same for the same sweep, whatever was done or added."""
+"""A sweep's order: randomised blocks, the same for the same sweep, whatever was done or added before."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs of a sweep spread over GPUs: each process sees one of them, and no more processes than GPUs unless shared."""
+"""Runs of a sweep on several GPUs: each process sees one GPU, and each GPU has one process unless it is shared."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ GPUS = ["GPU-a", "GPU-b"]
 
 
 class Pretended(ReplayBackend):
-    """Measures nothing, but says which GPU it would have measured on."""
+    """A backend that measures nothing and reports which GPU it would have used."""
 
     def environment(self) -> Mapping[str, Any]:
         return {"visible": os.environ.get(VISIBLE_DEVICES, "")}

@@ -1,4 +1,4 @@
-"""The plan of nearopt replicate: what is run, on which recordings, and how long it takes."""
+"""The plan of nearopt replicate: its runs, their recordings, and its duration."""
 
 from __future__ import annotations
 

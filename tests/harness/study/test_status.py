@@ -1,4 +1,4 @@
-"""What a study's folder tells about it: by itself, moved, read-only, and while it runs."""
+"""The status of a study's folder: untouched, moved, read-only, and while it runs."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def sweep(tmp_path: Path, *overrides: str) -> tuple[str, ...]:
 
 @pytest.fixture
 def study(nearopt: Nearopt, tmp_path: Path) -> Iterator[Path]:
-    """Seeds 0 to 4 of two strategies: done, interrupted, failed, running and missing, in that order."""
+    """Make seeds 0 to 4 of two strategies: done, interrupted, failed, running and missing, in that order."""
     code, _, _ = nearopt(*sweep(tmp_path, "strategy=random,grid", "seed=range(0,5)"))
     assert code == 0
     folder = tmp_path / "study" / TASK / "random"
@@ -118,7 +118,7 @@ def test_looking_does_not_get_in_the_way_of_a_run(tmp_path: Path) -> None:
 def test_a_run_waits_for_a_look_at_its_lock_but_for_no_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, looks: int, refused: bool
 ) -> None:
-    """The look ends while the run waits for the ``looks``-th time."""
+    """The look at the lock ends while the run waits for the ``looks``-th time."""
     waits: list[float] = []
 
     def wait(seconds: float) -> None:
@@ -218,7 +218,7 @@ def test_a_sweep_that_cannot_write_is_one_line(nearopt: Nearopt, tmp_path: Path)
 
 @pytest.mark.parametrize("link", ["study", "study/planned"])
 def test_a_link_to_a_disk_that_is_not_there_stays(nearopt: Nearopt, tmp_path: Path, link: str) -> None:
-    """Else the same command would begin the study anew elsewhere."""
+    """Otherwise the same command would begin the study again elsewhere."""
     (tmp_path / link).parent.mkdir(exist_ok=True)
     (tmp_path / link).symlink_to("/nowhere/at/all")
     for _ in range(2):

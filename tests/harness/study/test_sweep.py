@@ -1,4 +1,4 @@
-"""Sweeps: parallel as serial, a worker's death, runs of other processes, the display."""
+"""Sweeps: parallel and serial results agree; a worker's death, runs of other processes, the display."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def test_the_display_counts_runs_evaluations_and_the_time_left(tmp_path: Path) -
 
 
 def test_the_time_left_leaves_out_the_start_of_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Twenty seconds of imports, then two runs of 25 evaluations at one a second: 50 s in all, from the start."""
+    """After 20 s of imports, two runs of 25 evaluations at one per second take 50 s in all, from the start."""
     now = [100.0]
     monkeypatch.setattr("harness.study.display.monotonic", lambda: now[0])
     runs = expand(tmp_path, "seed=range(0,2)").runs

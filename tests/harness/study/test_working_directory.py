@@ -1,4 +1,4 @@
-"""The working directory is not code: nothing in it runs but what a run names."""
+"""The working directory is not imported: nothing in it is executed except what a run names."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def sweep(tmp_path: Path, *overrides: str) -> list[str]:
 
 
 def plant(folder: Path, *names: str) -> Path:
-    """Modules that leave a mark when they are run."""
+    """Write modules that leave a mark when they are executed."""
     mark = folder / "RAN"
     for name in names:
         file = folder / name

@@ -1,4 +1,4 @@
-"""Arrays made of their buffers are those of pyarrow; what is read of them is what pandas would say."""
+"""Arrays built from buffers equal those of pyarrow, and values read from them equal those of pandas."""
 
 from __future__ import annotations
 

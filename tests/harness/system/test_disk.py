@@ -1,4 +1,4 @@
-"""Results that cannot be written or that lie elsewhere: one clear line, what is finished intact, and it goes on."""
+"""Results that cannot be written or that lie elsewhere: one clear line, finished data intact, and the sweep resumes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def mount(folder: Path, *options: str) -> bool:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 1 MiB."""
+    """Mount a file system of 1 MiB."""
     disk = tmp_path / "disk"
     if not mount(disk, "-t", "tmpfs", "-o", "size=1m", "nearopt-test"):
         pytest.skip("mounting is not allowed here")
@@ -62,7 +62,7 @@ def test_a_full_disk_is_one_line_and_nothing_finished_is_lost(tmp_path: Path, sm
 
 @pytest.mark.slow
 def test_a_file_cut_short_by_the_system_is_one_line(tmp_path: Path) -> None:
-    """A limit on the size of files takes a part of a line before it refuses, as a full disk does."""
+    """A limit on file sizes accepts a part of a line before it refuses, as a full disk does."""
     prepare(tmp_path)
     given = arguments(tmp_path, tmp_path / "results", jobs=1, evaluations=200, pause_s=0)
     limit = ["prlimit", "--fsize=65536"]
@@ -82,7 +82,7 @@ def test_a_file_cut_short_by_the_system_is_one_line(tmp_path: Path) -> None:
 
 @pytest.fixture
 def read_only(tmp_path: Path) -> Iterator[Path]:
-    """A folder that is made read-only by being entered: ``results``, seen again at ``frozen``."""
+    """Make a folder read-only when it is entered: ``results``, also visible at ``frozen``."""
     (tmp_path / "results").mkdir()
     yield tmp_path / "frozen"
     subprocess.run(["umount", "-l", str(tmp_path / "frozen")], check=False, capture_output=True)

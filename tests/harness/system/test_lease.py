@@ -1,4 +1,4 @@
-"""One process has a run directory, on this host or on another that shares the file system."""
+"""One process holds a run directory, on this host or on another that shares the file system."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_what_a_killed_process_left_is_taken_over_at_once(tmp_path: Path) -> Non
 
 
 def test_a_signal_while_it_is_taken_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """SIGTERM of a sweep that was interrupted may come when the note is written and nobody holds the lease yet."""
+    """SIGTERM may arrive when the note is written and nobody holds the lease yet."""
 
     def ended(_thread: threading.Thread) -> None:
         raise SystemExit(143)
@@ -79,7 +79,7 @@ def test_a_fresh_note_of_another_host_counts_where_the_lock_does_not_reach(tmp_p
 
 
 class Clock:
-    """Time that passes in sleep alone; ``then`` is done in each."""
+    """A clock that advances only in sleep; ``then`` is called at each sleep."""
 
     def __init__(self, then: Callable[[], object] = lambda: None) -> None:
         self.now_s = 0.0
@@ -94,7 +94,7 @@ class Clock:
 
 
 def test_a_note_from_the_future_that_nobody_touches_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its machine's clock was ahead; since its restart nobody is behind the note."""
+    """The clock of the note's machine was ahead; after a restart no process holds the note."""
     clock = Clock()
     monkeypatch.setattr(lease, "time", clock)
     note(tmp_path, "before-the-reboot", age_s=-1e8)
@@ -103,7 +103,7 @@ def test_a_note_from_the_future_that_nobody_touches_ends(tmp_path: Path, monkeyp
 
 
 def test_a_note_from_the_future_that_is_touched_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The holder's clock is ahead, and so is the file system's for its notes."""
+    """The holder's clock is ahead, and so are the times that the file system gives its notes."""
     path = note(tmp_path, "another", age_s=-1000)
 
     def touch() -> None:

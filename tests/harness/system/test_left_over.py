@@ -1,4 +1,4 @@
-"""Files that killed processes were writing, in any folder, go with the next command that works there."""
+"""Temporary files of killed processes, in any folder, are removed by the next command that works there."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ GONE = 2**22 + 1
 
 
 def litter(folder: Path, name: str) -> Path:
-    """What a killed process leaves of ``name``."""
+    """Write what a killed process leaves of ``name``."""
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f".{name}.{machine()}-{GONE}-0123abcd.tmp"
     file.write_text("half")
@@ -35,7 +35,7 @@ def litter(folder: Path, name: str) -> Path:
 
 
 def written_until_killed(file: Path) -> None:
-    """In a process of its own, which is killed while it writes."""
+    """Write in another process, which is killed while it writes."""
     pid = os.fork()
     if not pid:
         with replacing(file) as half:
@@ -80,7 +80,7 @@ def toy_run(tmp_path: Path, *words: str) -> tuple[str, ...]:
 
 @pytest.mark.parametrize("words", [(), ("-m", "jobs=1")])
 def test_of_a_results_folder(nearopt: Nearopt, tmp_path: Path, words: tuple[str, ...]) -> None:
-    """Even where all is done and nothing is written."""
+    """They are removed even if everything is done and nothing is written."""
     assert nearopt(*toy_run(tmp_path, *words))[0] == 0
     results = tmp_path / "r"
     for folder, name in (
@@ -121,7 +121,7 @@ def test_of_a_trackers_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     left = litter(tmp_path / "wandb", "id")
 
     class Stop(Exception):
-        """Before W&B itself begins."""
+        """Stops the tracker before W&B itself begins."""
 
     def stop(*_: object, **__: object) -> None:
         raise Stop
@@ -153,13 +153,13 @@ def test_a_device_and_a_standard_stream_are_written_and_not_replaced(
         os.close(writing)
     write(Path("/dev/null"), "text")
     assert Path("/dev/null").is_char_device()
-    os.mkfifo(tmp_path / "pipe")  # in the place of a result, with nobody who reads it
+    os.mkfifo(tmp_path / "pipe")  # in the place of a result, without a reader
     write(tmp_path / "pipe", "text")
     assert (tmp_path / "pipe").read_text() == "text"
 
 
 def test_a_file_below_a_folder_with_a_colon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """PyArrow takes ``a:b/c`` for an address, unless it exists."""
+    """PyArrow takes ``a:b/c`` for an address unless it exists."""
     (tmp_path / "a:b").mkdir()
     monkeypatch.chdir(tmp_path)
     with replacing(Path("a:b/c.parquet")) as written:

@@ -1,4 +1,4 @@
-"""What to say where another name is expected."""
+"""Suggestions for misspelled names."""
 
 from __future__ import annotations
 

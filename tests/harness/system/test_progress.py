@@ -1,4 +1,4 @@
-"""The time left, with a clock that the test sets."""
+"""The remaining time, with a clock that the test sets."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harness.system.progress import Pace, ProgressDisplay, progress_line
 
 
 def pace(gaps: list[float]) -> float | None:
-    """Of units that come so many s after each other."""
+    """Return the pace of units that follow each other at these intervals in s."""
     made = Pace()
     for now in accumulate(gaps):
         made.unit(now)

@@ -1,4 +1,4 @@
-"""Variables that processes about to be started inherit: only those are touched, and put back."""
+"""Variables inherited by started processes: only these are changed, and they are restored."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harness.system.threads import SAFELY, inherited, safely
 
 
 def test_what_another_thread_changes_meanwhile_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Compile workers start in several threads, each of which takes another variable away for a moment."""
+    """Compile workers start in several threads, each of which removes another variable for a moment."""
     monkeypatch.delenv("NEAROPT_TEST_OTHERS", raising=False)
     with safely():
         monkeypatch.setenv("NEAROPT_TEST_OTHERS", "1")
@@ -35,7 +35,7 @@ def test_what_was_there_is_there_again(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_checkout_that_is_not_installed_is_found_by_new_processes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A fork server that cannot import what it should preload says nothing, and every worker imports torch anew."""
+    """A fork server that cannot import its preloads is silent, and every worker then imports torch again."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     for start in (safely, lambda: inherited({})):

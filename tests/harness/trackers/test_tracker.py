@@ -1,4 +1,4 @@
-"""The tracker's place in a run: told everything, nothing too early, always finished, and never the run's undoing."""
+"""The tracker in a run: it is told everything in time, always finishes, and never makes the run fail."""
 
 from __future__ import annotations
 

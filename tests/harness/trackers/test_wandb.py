@@ -1,4 +1,4 @@
-"""The W&B mirror, read back from the files that offline mode leaves."""
+"""The W&B mirror, read from the files that offline mode leaves."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Slow(RandomSearch):
 
 
 def nearopt(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    """In a process of its own: W&B's service and its hooks stay out of the tests'."""
+    """Run in another process, so that W&B's service and hooks do not affect the tests."""
     return subprocess.Popen(
         [sys.executable, "-m", "harness.cli", *arguments],
         env={**os.environ, "PYTHONPATH": f"{CHECKOUT}:{folder}"},
@@ -67,7 +67,7 @@ def offline_runs(directory: Path) -> list[Path]:
 
 
 def mirrored(directory: Path) -> dict[str, list[Any]]:
-    """Records of the only W&B run of a directory, by their type."""
+    """Return the records of the only W&B run of a directory, by type."""
     (folder,) = offline_runs(directory)
     found: dict[str, list[Any]] = {}
     for record in records(next(folder.glob("*.wandb"))):

@@ -1,4 +1,4 @@
-"""Trackers and a strategy that keep what happens to them, in order, or break down."""
+"""Trackers and a strategy that record their calls in order, or fail."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from harness.trackers.base import NoTracker, TrackedRun
 
 
 class Keeps(NoTracker):
-    """Keeps its calls."""
+    """A tracker that records its calls."""
 
     events: ClassVar[list[Any]] = []
 
@@ -27,7 +27,7 @@ class Keeps(NoTracker):
 
 
 class Breaks(Keeps):
-    """Raises in one of its methods."""
+    """A tracker that raises in one of its methods."""
 
     def __init__(self, where: str) -> None:
         self._where = where
@@ -50,7 +50,7 @@ class Breaks(Keeps):
 
 
 class Watched(RandomSearch):
-    """Random search that tells :class:`Keeps` when it is asked and told, and can raise ``error`` at ask ``at``."""
+    """Random search that reports its calls to :class:`Keeps` and can raise ``error`` at ask ``at``."""
 
     error: ClassVar[BaseException | None] = None
     at: ClassVar[int] = 5

@@ -1,4 +1,4 @@
-"""Reads the transaction log of an offline W&B run: LevelDB's log format around one protobuf message a record."""
+"""Read the transaction log of an offline W&B run: LevelDB's log format with one protobuf message per record."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def records(file: Path) -> Iterator[Any]:
 
 
 def items(message: Any) -> dict[str, Any]:
-    """Keys and JSON values of a history, summary or config message; nested keys joined by dots."""
+    """Return keys and JSON values of a history, summary or config message; nested keys are joined by dots."""
     found = {}
     for item in message:
         key = ".".join(item.nested_key) if len(item.nested_key) else item.key

@@ -1,4 +1,4 @@
-"""Kernels in files of a user's own, and a recording made up for one."""
+"""Kernels in a user's own files, and a synthetic recording of one."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class RowSum(CpuKernel):
 
 
 def cpu_kernel(folder: Path, name: str, wrong: bool = False) -> Path:
-    """A file with one kernel for the CPU, under a module name that no other test has."""
+    """Write a file with one kernel for the CPU, under a module name that no other test uses."""
     folder.mkdir(exist_ok=True)
     path = folder / f"{name}.py"
     path.write_text(f'NAME = "{name}"\nWRONG = {wrong}\n{CPU}')
@@ -78,7 +78,7 @@ def cpu_kernel(folder: Path, name: str, wrong: bool = False) -> Path:
 
 
 def recording(path: Path, space: SearchSpace, task: str, failed: Sequence[int] = (), **metadata: Any) -> Path:
-    """A landscape of a space, with made-up latencies; rows in ``failed`` failed."""
+    """Write a landscape of a space with synthetic latencies; the rows in ``failed`` failed."""
     configurations = list(space.enumerate())
     latency = np.random.default_rng(0).permutation(len(configurations)) + 1.0
     ok = [row not in failed for row in range(len(configurations))]

@@ -1,4 +1,4 @@
-"""The rule that chooses a strategy says what was measured, and nothing else decides."""
+"""The rule that chooses a strategy states measured numbers, and depends on nothing else."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harness.tuning.auto import ASK_S, LEAD, auto_strategy
     ("size", "evaluations", "seconds", "workers", "evaluation_s", "strategy"),
     [
         (5000, 100, None, 1, None, "conditional_gp"),
-        (5000, None, 60.0, 1, None, "conditional_gp"),  # nobody knows how many those are
+        (5000, None, 60.0, 1, None, "conditional_gp"),  # their number is unknown
         (100, 100, None, 1, None, "random"),
         (100, 99, None, 1, None, "conditional_gp"),
         (100, None, 60.0, 1, 0.5, "random"),

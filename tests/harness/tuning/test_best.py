@@ -1,4 +1,4 @@
-"""``nearopt best``: what runs, studies and recordings say their best configuration is, and what they leave out."""
+"""``nearopt best``: the best configuration of runs, studies and recordings, and what is left out."""
 
 from __future__ import annotations
 

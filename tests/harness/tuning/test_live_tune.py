@@ -1,4 +1,4 @@
-"""An own kernel on this CPU, live: searched, the fastest timed again beside the default and the library, resumed."""
+"""A user's kernel, live on this CPU: searched, the fastest re-timed with the default and the library, resumed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ``triton.Config`` of a kernel in its own words: of what its plan passes that which the configuration decides."""
+"""The ``triton.Config`` of a kernel has the kernel's own names, and the constants that the configuration decides."""
 
 from __future__ import annotations
 

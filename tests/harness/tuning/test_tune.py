@@ -1,4 +1,4 @@
-"""``nearopt tune`` on recordings: an ordinary run, its best configuration, ``best.json``, and mistakes in a line."""
+"""``nearopt tune`` on recordings: an ordinary run, its best configuration, ``best.json``, and one-line errors."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ def test_a_folder_of_another_task_or_search_is_left_alone(nearopt: Nearopt, tmp_
     code, _, err = nearopt(*first, 9)
     assert code == 2 and "budget.evaluations was 10, now 9): expected another -o, or move it away" in err
     assert (tmp_path / "out/best.json").read_text() == before
-    assert nearopt(*first, 12)[0] == 0  # a larger budget goes on
+    assert nearopt(*first, 12)[0] == 0  # a larger budget continues the run
     assert json.loads((tmp_path / "out/best.json").read_text())["evaluations"] == 12
     (tmp_path / "out/best.json").write_text("{")
     code, _, err = nearopt(*first, 12)

@@ -1,4 +1,4 @@
-"""Sweeps on a real Slurm cluster of one node: array jobs, a job that is cancelled, Ctrl-C."""
+"""Sweeps on a real Slurm cluster of one node: array jobs, a cancelled job, Ctrl-C."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A CPU kernel that goes wrong in every way, on demand."""
+"""A CPU kernel that fails in every way, on demand."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ EXPECTED = {
 
 @dataclass(frozen=True)
 class Sleeper(CpuKernel):
-    """y = x + 1, after ``sleep`` ms; reads what its build wrote."""
+    """Compute y = x + 1 after ``sleep`` ms, with what its build wrote."""
 
     n: int = 100
     dtype: str = "fp32"

@@ -1,4 +1,4 @@
-"""Python callables measured on the CPU: right latencies, a status for every fault, and the device's facts."""
+"""Python callables measured on the CPU: correct latencies, a status for every fault, and the device's facts."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""An example of a package that brings NearOpt a strategy and kernels."""
+"""An example of a package that adds a strategy and kernels to NearOpt."""
