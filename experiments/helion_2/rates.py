@@ -3,6 +3,7 @@
     python -m experiments.helion_2.rates near DRAWN FOLDER      # FOLDER/softmax.json …: what was drawn near the best
     python -m experiments.helion_2.rates slim DRAWN LIVE [--results RESULTS]   # LIVE/<task>/reference.parquet: the rate
     python -m experiments.helion_2.rates freeze RESULTS LIVE    # LIVE/optima.yaml: t*, before the runs that it judges
+    python -m experiments.helion_2.rates show LIVE              # prints E[T] = 1/p within 1, 5 and 10% of the frozen t*
 
 DRAWN has the recordings of draws (``<task>__h100.parquet``). RESULTS has the live runs with their ``retimed.parquet``:
 the reference searches, and the run ``drawn`` that measured the configurations listed by ``near``. All of a task were
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ import yaml
 from analysis.reference import COSTS, DRAWN, true_latency
 from analysis.runs import contract
 from analysis.runs.frozen import NAME, VERSION
+from analysis.statistics.drawn_rate import DrawnRate
 from experiments.helion_2.live import REFERENCE_SEEDS, WAVES
 from experiments.helion_2.sitting import TASKS
 from harness.landscapes.files import keyed_table
@@ -35,6 +37,8 @@ from harness.landscapes.landscape import Landscape, read_landscape
 NEAR, KEPT = 1.1, 1.3
 """Draws up to these multiples of the best draw are measured again with the runs, and keep a separate row."""
 DRAWS_LABEL = "drawn"
+SHOWN = (0.01, 0.05, 0.10)
+"""The targets that ``show`` prints."""
 SEARCHES = {label: strategy for label, strategy, _ in WAVES[0]}
 """The strategy behind the label of each reference search."""
 
@@ -117,13 +121,42 @@ def freeze(results: Path) -> dict[str, Any]:
     return {"version": VERSION, "source": source, "found_ms": tasks}
 
 
+def shown(live: Path) -> Iterator[str]:
+    """Yield the rows of a Markdown table: for each task the frozen optimum, who found it, and E[T] near it.
+
+    Raises:
+        OSError: optima.yaml or a task's reference.parquet is missing.
+    """
+    yield "| task | t*, found by | best draw | " + " | ".join(f"E[T] within {target:.0%}" for target in SHOWN) + " |"
+    yield "| --- " * (3 + len(SHOWN)) + "|"
+    for task, found_ms in sorted(yaml.safe_load((live / NAME).read_text(encoding="utf-8"))["found_ms"].items()):
+        table = pq.read_table(live / task / contract.REFERENCE).to_pandas()
+        who = min(found_ms, key=found_ms.__getitem__)
+        cells = [f"{1e3 * found_ms[who]:.2f} µs, {who}", f"{found_ms['draws'] / found_ms[who]:.3f} t*"]
+        for target in SHOWN:
+            near = table[contract.ORACLE_MS] <= (1 + target) * found_ms[who]
+            rate = DrawnRate(int(table.loc[near, contract.DRAWS].sum()), int(table[contract.DRAWS].sum()))
+            low, high = rate.interval()
+            expected = f"{rate.expected_evaluations:,.0f} ({low:,.0f}–{high:,.0f})" if rate.hits else f"≥ {low:,.0f}"
+            cells.append(f"{expected}, {rate.hits} of {rate.draws:,}")
+        yield f"| {task.removeprefix('helion_').split('-')[0]} | " + " | ".join(cells) + " |"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("command", choices=("near", "slim", "freeze"))
+    parser.add_argument("command", choices=("near", "slim", "freeze", "show"))
     parser.add_argument("source", type=Path)
-    parser.add_argument("target", type=Path)
+    parser.add_argument("target", type=Path, nargs="?")
     parser.add_argument("--results", type=Path, help="for slim: the live runs that were re-timed")
     given = parser.parse_args()
+    if (given.command == "show") != (given.target is None):
+        parser.error(f"{given.command}: expected {'one folder' if given.command == 'show' else 'two folders'}")
+    if given.command == "show":
+        try:
+            print("\n".join(shown(given.source)))
+        except OSError as error:
+            parser.error(str(error))
+        return
     drawn = sorted(given.source.glob("*.parquet"))
     if given.command != "freeze" and not drawn:
         parser.error(f"{given.source}: no *.parquet: expected a folder of drawn landscapes")

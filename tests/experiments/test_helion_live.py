@@ -16,6 +16,7 @@ import pytest
 
 from analysis.reference import COSTS, difficulty, with_coverage
 from analysis.runs.frozen import read
+from analysis.statistics.drawn_rate import DrawnRate
 from analysis.verdict.hypothesis_file import read_hypothesis
 from experiments.helion_2.live import (
     BUDGET,
@@ -36,7 +37,7 @@ from experiments.helion_2.live import (
     unpack,
     write_plan,
 )
-from experiments.helion_2.rates import found, freeze, near_rows, slim
+from experiments.helion_2.rates import found, freeze, near_rows, shown, slim
 
 STUB = """
 import json, os, sys, time
@@ -176,3 +177,21 @@ def test_t_star_is_frozen_from_all_reference_searches_and_the_draws(tmp_path: Pa
     rows[:3].to_parquet(tmp_path / f"{task}__h100" / "retimed.parquet")
     with pytest.raises(ValueError, match="nothing of draws: expected wave 0 done"):
         freeze(tmp_path)
+
+
+def test_rates_are_shown_at_the_frozen_optimum(tmp_path: Path) -> None:
+    (tmp_path / "helion_a-1__h100").mkdir()
+    table = pd.DataFrame({"oracle_ms": [1.0, 1.04, 1.09, 1.2, np.nan], "draws": [1.0, 2.0, 1.0, 6.0, 90.0]})
+    table.to_parquet(tmp_path / "helion_a-1__h100" / "reference.parquet")
+    document = {"found_ms": {"helion_a-1__h100": {"draws": 1.0, "optuna_tpe": 0.98}}}
+    (tmp_path / "optima.yaml").write_text(json.dumps(document))
+    *_, row = shown(tmp_path)
+    low, high = DrawnRate(1, 100).interval()
+    assert row == (
+        f"| a | 980.00 µs, optuna_tpe | 1.020 t* | ≥ {DrawnRate(0, 100).interval()[0]:,.0f}, 0 of 100 "
+        f"| 100 ({low:,.0f}–{high:,.0f}), 1 of 100 | {100 / 3:,.0f} ({DrawnRate(3, 100).interval()[0]:,.0f}–"
+        f"{DrawnRate(3, 100).interval()[1]:,.0f}), 3 of 100 |"
+    )
+    (tmp_path / "helion_a-1__h100" / "reference.parquet").unlink()
+    with pytest.raises(OSError, match=r"reference\.parquet"):
+        list(shown(tmp_path))
