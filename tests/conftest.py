@@ -51,13 +51,16 @@ def undrawn() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def own_lock_folder(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[None]:
-    """Tests that run at once, of this suite or another beside it, must not lock each other out."""
+def own_lock_folder(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Tests that run at once, of this suite or another beside it, must not lock each other out.
+
+    The folder is made by the first lock: most tests take none, and to make and remove a folder is half of a small test.
+    """
     from harness.measure import folders
 
     with pytest.MonkeyPatch.context() as patch:  # of its own: a test may undo its own patches
         if request.node.get_closest_marker("gpu") is None:
-            patch.setattr(folders, "lock_folder", lambda: tmp_path)
+            patch.setattr(folders, "lock_folder", lambda: request.getfixturevalue("tmp_path"))
         yield
 
 
