@@ -88,7 +88,8 @@ def space_rows(table: pd.DataFrame) -> pd.DataFrame:
     """
     if "origin" not in table.columns:
         return table
-    return table[table["origin"] != "search"]
+    inside = (table["origin"] != "search").to_numpy(np.bool_, na_value=False)
+    return table if inside.all() else table[inside]
 
 
 @dataclass(frozen=True)
@@ -124,9 +125,13 @@ def costs(table: pd.DataFrame) -> Floats:
     present = [name for name in COSTS if name in table.columns]
     if not present:
         return np.full(len(table), np.nan)
-    numbers = table[present].astype(np.float64)
-    total = numbers.fillna(0.0).sum(axis=1).to_numpy(np.float64)
-    return np.where(numbers.isna().all(axis=None), np.nan, total)
+    numbers = [table[name].to_numpy(np.float64, na_value=np.nan) for name in present]
+    if all(bool(np.isnan(of_all).all()) for of_all in numbers):
+        return np.full(len(table), np.nan)
+    total = np.zeros(len(table))
+    for of_all in numbers:  # one after the other, as pandas adds columns: sums differ in their last digit otherwise
+        total += np.where(np.isnan(of_all), 0.0, of_all)
+    return total
 
 
 def difficulty(table: pd.DataFrame, t_star_ms: float, target: float) -> Difficulty:

@@ -53,13 +53,16 @@ def undrawn() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def own_lock_folder(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[None]:
-    """Give each test locks of its own, so that concurrent tests do not lock each other out."""
+def own_lock_folder(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Give each test locks of its own, so that concurrent tests do not lock each other out.
+
+    The first lock makes the folder: most tests take none, and to make and remove a folder is half of a small test.
+    """
     from harness.measure import folders
 
     with pytest.MonkeyPatch.context() as patch:  # of its own: a test may undo its own patches
         if request.node.get_closest_marker("gpu") is None:
-            patch.setattr(folders, "lock_folder", lambda: tmp_path)
+            patch.setattr(folders, "lock_folder", lambda: request.getfixturevalue("tmp_path"))
         yield
 
 

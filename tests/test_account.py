@@ -245,6 +245,7 @@ def test_tables_of_a_whole_study_have_no_mark(study: Path) -> None:
         assert len(counts) in (4, 8) and not table.data[counts].to_numpy().any()
 
 
+@pytest.mark.slow  # every cell of a table, above, has the same counts
 def test_a_task_of_which_nothing_was_run_lacks_in_the_whole(tmp_path: Path) -> None:
     report = build_report([several(tmp_path)], tmp_path / "out")
     lines = format_speedups(report.speedups, account=report.account).splitlines()

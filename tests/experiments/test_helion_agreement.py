@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from analysis.runs.load import Study, load_study
-from experiments.helion.agreement import NAME, by_strategy, compare, main, sentence, table
+from experiments.helion.agreement import NAME, Cell, by_strategy, compare, main, sentence, table
 from tests.analysis.fabricate import (
     Order,
     evaluations,
@@ -53,8 +53,13 @@ def replayed(tmp_path_factory: pytest.TempPathFactory) -> Study:
     return replays(tmp_path_factory.mktemp("replays"))
 
 
-def test_the_same_law_on_a_slower_device_is_not_rejected(replayed: Study, tmp_path: Path) -> None:
-    cells = compare(load_study([live(tmp_path, GUIDED)]), replayed)
+@pytest.fixture(scope="module")
+def cells(replayed: Study, tmp_path_factory: pytest.TempPathFactory) -> list[Cell]:
+    """Of live runs of the same law."""
+    return compare(load_study([live(tmp_path_factory.mktemp("live"), GUIDED)]), replayed)
+
+
+def test_the_same_law_on_a_slower_device_is_not_rejected(cells: list[Cell]) -> None:
     assert [(cell.task, cell.strategy) for cell in cells] == [
         (task, strategy) for task in TABLES for strategy in ("guided", "random")
     ]
@@ -72,8 +77,7 @@ def test_a_search_that_is_worse_live_is_found(replayed: Study, tmp_path: Path) -
     assert "guided slower live" in sentence(found)
 
 
-def test_hits_are_counted_within_the_common_budget(replayed: Study, tmp_path: Path) -> None:
-    cells = compare(load_study([live(tmp_path, GUIDED)]), replayed)
+def test_hits_are_counted_within_the_common_budget(cells: list[Cell]) -> None:
     data = table(cells).data
     for cell, row in zip(cells, data.itertuples(), strict=True):
         assert row.live_hits == np.isfinite(cell.live).sum() and row.replay_hits == np.isfinite(cell.replay).sum()

@@ -31,8 +31,15 @@ def space_of(kernel: Softmax, device: DeviceLimits = H100) -> SearchSpace:
     return softmax_space(kernel.rows, kernel.cols, kernel.dtype, device)
 
 
-@pytest.mark.parametrize("dtype", ["bf16", "fp16", "fp32"])
-@pytest.mark.parametrize(("rows", "cols"), [(13, 781), (5, 1000)])
+@pytest.mark.parametrize(
+    ("rows", "cols", "dtype"),
+    [
+        (13, 781, "bf16"),
+        (5, 1000, "fp32"),
+        *(pytest.param(13, 781, dtype, marks=pytest.mark.slow) for dtype in ("fp16", "fp32")),
+        *(pytest.param(5, 1000, dtype, marks=pytest.mark.slow) for dtype in ("bf16", "fp16")),
+    ],
+)
 def test_every_structure_matches_the_reference_on_irregular_shapes(rows, cols, dtype, device):
     kernel = Softmax(rows, cols, dtype)
     space = space_of(kernel, replace(H100, sm_count=2))

@@ -15,8 +15,6 @@ from harness.strategies.random_hierarchical import RandomHierarchical
 from search_spaces.by_parameter import draw_probabilities
 from tests.harness.toy import toy_space, write_toy
 
-EXHAUSTIVE = [file for file in recorded_landscapes() if read_landscape(file).exhaustive]
-
 
 def test_it_is_the_samplers_frequency() -> None:
     space = toy_space()
@@ -51,10 +49,12 @@ def test_a_search_takes_as_long_as_the_law_says(tmp_path) -> None:  # type: igno
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", EXHAUSTIVE, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", recorded_landscapes(), ids=lambda path: path.stem)
 @pytest.mark.parametrize("target", [0.01, 0.05, 0.1])
 def test_on_every_landscape_it_is_what_100_000_searches_find(path, target: float) -> None:  # type: ignore[no-untyped-def]
-    landscape = read_landscape(path)
+    landscape = read_landscape(path)  # here and not for the parameters: every process that collects would read all
+    if not landscape.exhaustive:
+        pytest.skip("a sample: its law by parameter is unknown")
     frame = landscape.frame()
     t_star = float(np.nanmin(landscape.oracle_ms))
     p = frame["draw_probability"].to_numpy()

@@ -38,7 +38,16 @@ DRAWS = 100
 """Each value of each parameter is among them several times."""
 
 
-@pytest.fixture(params=KERNELS, ids=lambda kernel: kernel.name.partition("-")[0])
+def named(kernel: HelionKernel) -> str:
+    return kernel.name.partition("-")[0]
+
+
+@pytest.fixture(
+    params=[
+        *(pytest.param(kernel, id=named(kernel)) for kernel in KERNELS[::2]),  # without and with a reduction
+        *(pytest.param(kernel, id=named(kernel), marks=pytest.mark.slow) for kernel in KERNELS[1::2]),
+    ]
+)
 def kernel(request: pytest.FixtureRequest) -> HelionKernel:
     made: HelionKernel = request.param
     return made

@@ -45,7 +45,7 @@ ONE = replace(
 """One test alone: then power has a simple law."""
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 def test_the_rule_is_the_verdicts(seed: int) -> None:
     """Compare the rule with the verdict on tables near every boundary."""
     rng, empty = np.random.default_rng(seed), pd.DataFrame()
@@ -104,7 +104,13 @@ def with_error(of: Pilot, se: float) -> Pilot:
 
 
 @pytest.mark.parametrize(
-    ("speedup", "power", "error"), [(5.6, 0.8, 0.0), (5.6, 0.9, 0.0), (4.4, 0.8, 0.0), (6.0, 0.8, 0.08)]
+    ("speedup", "power", "error"),
+    [
+        pytest.param(5.6, 0.8, 0.0, marks=pytest.mark.slow),
+        pytest.param(5.6, 0.9, 0.0, marks=pytest.mark.slow),
+        (4.4, 0.8, 0.0),
+        (6.0, 0.8, 0.08),
+    ],
 )
 def test_seeds_have_the_power_that_they_are_planned_for(speedup: float, power: float, error: float) -> None:
     """Simulate studies of the planned size, from times to the verdict's p, with the error of recorded latencies."""

@@ -76,7 +76,7 @@ def test_without_restarts_it_is_the_mean(study: Study) -> None:
         assert restarted is not None and restarted.value > found.value
 
 
-@pytest.mark.parametrize("restarts", [True, False])
+@pytest.mark.parametrize("restarts", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_on_several_workers_it_is_simulated_and_says_how_well(study: Study, restarts: bool) -> None:
     of, baseline = ground(study), Baseline(EXACT_BY_PARAMETER, restarts=restarts)
     one, four = (of.log_ert(TASK, Conditions(60, w, w), 0.05, "seconds", baseline) for w in (1, 4))

@@ -75,21 +75,22 @@ def test_too_few_seeds_leave_it_undecided(gate: Gate, tmp_path: Path) -> None:
 
 
 def test_a_baseline_file_is_written_and_used(gate: Gate, tmp_path: Path) -> None:
-    code, out, _ = gate("quick", "--update-baseline", "--seeds", "8")
-    assert (code, out) == (0, "32 runs of quick on 4 tasks: quick.json\n")
+    code, out, _ = gate("quick", "--update-baseline", "--seeds", "5")
+    assert (code, out) == (0, "20 runs of quick on 4 tasks: quick.json\n")
     made = json.loads((tmp_path / "quick.json").read_text())["made"]
     assert made["strategy"] == {"label": "quick", "_target_": LUCKY, "chance": 0.2}
     assert made["packages"]["nearopt"]
     for name in ("quick", "quick.json"):  # the committed one by name, and any by its path
         code, out, _ = gate("slow", "--against", name)
         assert code == 4
-        assert "baseline: quick.json, 32 runs" in out
-    code, out, _ = gate("slow", "--against", "quick", "--rerun", "--seeds", "8")
+        assert "baseline: quick.json, 20 runs" in out
+    code, out, _ = gate("slow", "--against", "quick", "--rerun", "--seeds", "5")
     assert code == 4
     assert "baseline: runs in gated" in out
 
 
-def test_an_unchanged_strategy_repeats_its_baseline(gate: Gate) -> None:
+def test_an_unchanged_strategy_repeats_its_baseline(gate: Gate, tmp_path: Path) -> None:
+    write_suite(tmp_path, looks=[2, 4])
     gate("quick", "--update-baseline")
     code, out, _ = gate("quick", "--against", "quick", "--results", "afresh", "--junit", "g.xml")
     suite = ElementTree.parse("g.xml").getroot()

@@ -90,7 +90,7 @@ def test_each_is_within_the_limits_of_what_was_told_before_it_began(backend: Rep
 
 
 @pytest.mark.parametrize("how", HOW)
-@pytest.mark.parametrize("kept", [1, 23, 59])
+@pytest.mark.parametrize("kept", [23, *(pytest.param(kept, marks=pytest.mark.slow) for kept in (1, 59))])
 def test_an_interrupted_run_goes_on_as_it_would_have(backend: ReplayBackend, how: str, kept: int) -> None:
     whole = looped(backend, how)
     assert looped(backend, how, logged=whole[:kept]) == whole
