@@ -12,7 +12,7 @@ from scipy.stats import trim_mean
 
 from analysis.figures import interval_rows, profile, seeds
 from analysis.figures.style import COLUMN_INCHES, looks
-from analysis.reference import TARGETS, difficulty
+from analysis.reference import HEADLINE_TARGET, TARGETS, difficulty
 from analysis.runs.load import load_study
 from analysis.study import interquartile, profiles
 from analysis.study.results import StudyResults, analyse
@@ -134,6 +134,11 @@ def test_seeds_are_counted_for_what_both_hit(results: StudyResults) -> None:
     against = data[data["against"] == "random search"].set_index("strategy")
     assert against.loc["guided", "ratio"] > 1 and against.loc["guided", "seeds"] < against.loc["random", "seeds"]
     assert (data["tasks"] + data["bounded"] == 4).all() and set(data["seeds_had"]) <= {0, 8}
+    times = results.times.query(f"axis == 'evaluations' and target == {HEADLINE_TARGET}")
+    hit = times.groupby(["strategy", "task"])["hit"].any().unstack()
+    assert not hit.loc["slow"].all()
+    for row in data[data["against"] != "random search"].to_dict("records"):
+        assert row["tasks"] == (hit.loc[row["strategy"]] & hit.loc[row["against"]]).sum()
 
 
 def test_figures_are_a_columns_width_and_take_every_marker(results: StudyResults) -> None:
