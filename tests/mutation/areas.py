@@ -48,8 +48,8 @@ AREAS = (
            ("admission", "clock", "failures", "given", "log_lines", "loop", "outcome", "overlapped", "rows", "streams",
             "successes", "utilisation")), "harness/study/order.py", "harness/rules.py", "harness/evaluation.py"),
         (*(f"tests/harness/run/test_{name}.py" for name in
-           ("clock", "failures", "given", "log_lines", "loop", "loop_by_hand", "loop_parts", "overlapped", "runs_under_rules",
-            "streams", "damage")),
+           ("clock", "failures", "given", "log_lines", "loop", "loop_by_hand", "loop_parts", "overlapped",
+            "runs_under_rules", "streams", "damage")),
          "tests/harness/study/test_order.py", "tests/harness/test_rules.py"),
     ),
     Area(
