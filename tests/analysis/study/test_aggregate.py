@@ -10,7 +10,15 @@ from scipy.stats import norm, t
 
 from analysis.statistics.ert import ErtEstimate, LogEstimate, estimate
 from analysis.statistics.supported import THESE_TASKS
-from analysis.study.aggregate import TaskSpeedup, over_kernels, over_seeds, p_of_limit, summarise, task_of
+from analysis.study.aggregate import (
+    TaskSpeedup,
+    over_kernels,
+    over_seeds,
+    p_of_limit,
+    refused_because,
+    summarise,
+    task_of,
+)
 from analysis.study.pairing import compared
 
 SINGLE = LogEstimate(0.0, float("nan"), float("nan"))
@@ -59,3 +67,11 @@ def test_what_never_solves_anything_is_judged_beside_a_simulated_baseline_as_bes
         p[error] = p_of_limit(tasks, THESE_TASKS, 0.1, "upper")
         assert over_seeds([replace(one, log=LogEstimate(0.0, error)) for one in tasks]).df == float("inf")
     assert 0.01 < p[0.0] < 0.5 and p[1e-6] == pytest.approx(p[0.0], rel=0.02)
+
+
+def test_the_hit_rate_is_that_of_the_tasks_that_were_solved() -> None:
+    """One task is always solved, and three are never: their law is exact."""
+    solved = task("k0", LogEstimate(0.3, 0.1, 29.0), hits=30, runs=30)
+    never = task("k1", SINGLE, hits=0, runs=30, bound="upper")
+    assert refused_because([solved, never, never, never], THESE_TASKS) == ""
+    assert "hit rate 10%" in refused_because([replace(solved, hits=3), never], THESE_TASKS)

@@ -70,6 +70,9 @@ def test_a_performance_profile_starts_at_the_share_of_bests(results: StudyResult
     assert {name: (ert[name] == ert.min(axis=1)).mean() for name in STRATEGIES} == pytest.approx(dict(first))
     last = data.groupby("strategy")["solved"].last()
     assert {name: np.isfinite(ert[name]).mean() for name in STRATEGIES} == pytest.approx(dict(last))
+    ratio = ert.div(ert.min(axis=1), axis=0)
+    for name, part in data.groupby("strategy"):
+        assert part["solved"].to_list() == pytest.approx([(ratio[name] <= x).mean() for x in part["x"]])
     assert profiles.performance_profiles(results, ["guided"]).empty
 
 
@@ -139,6 +142,16 @@ def test_seeds_are_counted_for_what_both_hit(results: StudyResults) -> None:
     assert not hit.loc["slow"].all()
     for row in data[data["against"] != "random search"].to_dict("records"):
         assert row["tasks"] == (hit.loc[row["strategy"]] & hit.loc[row["against"]]).sum()
+
+
+def test_what_hit_nowhere_has_no_next_faster_strategy(results: StudyResults) -> None:
+    never = results.speedups["strategy"] == "slow"
+    table = results.speedups.assign(bound=results.speedups["bound"].mask(never, "upper"))
+    data = seeds_to_decide(replace(results, speedups=table), [*STRATEGIES])
+    assert list(zip(data["strategy"], data["against"], strict=True)) == [
+        *((name, "random search") for name in STRATEGIES),
+        ("random", "guided"),
+    ]
 
 
 def test_figures_are_a_columns_width_and_take_every_marker(results: StudyResults) -> None:

@@ -22,7 +22,7 @@ from analysis.study.baseline import EXACT_RANDOM, RANDOM_RUNS, Baseline
 from analysis.study.incumbents import optima
 from analysis.study.results import analyse
 from analysis.study.ruled_baseline import recorded, ruled_costs
-from analysis.study.simulated_baseline import Conditions, noise_costs, searched_rows
+from analysis.study.simulated_baseline import Conditions, noise_costs, searched_rows, seconds_per_evaluation
 from analysis.study.simulated_random import random_searches
 from analysis.study.speedup import speedups
 from tests.analysis.fabricate import evaluations, landscape, random_order, write_reference, write_run
@@ -218,3 +218,13 @@ def test_a_simulation_has_random_numbers_of_its_table_kind_and_conditions() -> N
     ]
     first = [of.generator(conditions).random() for of, conditions in ((rows, how), *others)]
     assert len(set(first)) == len(first) and rows.generator(Conditions(BUDGET)).random() == first[0]
+
+
+def test_readings_that_are_the_truth_cost_nothing_on_several_workers_either() -> None:
+    """The ratio in seconds is to evaluations without noise, as where nothing is read: from the same draws the same."""
+    rows = searched_rows(TABLE, float(TABLE["oracle_ms"].min()), (0.1,), "uniform")
+    counts = TABLE["oracle_ms"].notna().to_numpy().astype(np.int64)
+    readings, how = Readings(TABLE["oracle_ms"].to_numpy()[:, None], counts), Conditions(20, 4, 4)
+    noisy, plain = noise_costs(rows, readings, how, 0.5), seconds_per_evaluation(rows, how, 0.5)
+    assert noisy[0.1, "evaluations"].value == pytest.approx(1.0)
+    assert noisy[0.1, "seconds"].value == pytest.approx(plain[0.1].value)
