@@ -98,12 +98,8 @@ def combine(estimates: list[LogEstimate], weights: list[float]) -> LogEstimate:
     if total == 0:
         return LogEstimate(log, bias=bias)
     shares = variances / total
-    return LogEstimate(
-        log,
-        float(np.sqrt(total)),
-        1.0 / sum(float(s) ** 2 / e.df for s, e in zip(shares, estimates, strict=True) if s > 0),
-        bias,
-    )
+    of_df = sum(float(s) ** 2 / e.df for s, e in zip(shares, estimates, strict=True) if s > 0)
+    return LogEstimate(log, float(np.sqrt(total)), 1.0 / of_df if of_df > 0 else float("inf"), bias)
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ AREAS = (
         ("analysis/statistics/*.py", "analysis/study/*.py", "analysis/verdict/*.py"),
         ("tests/analysis/statistics/*.py", "tests/analysis/study/*.py", "tests/analysis/verdict/*.py",
          "tests/analysis/tables/test_comparisons.py", "tests/analysis/plan/test_plan.py", "tests/test_rules_agree.py",
-         "tests/analysis/gate/test_gate_statistics.py"),
+         "tests/analysis/gate/test_gate_statistics.py", "tests/analysis/test_drawn.py"),
     ),
     Area(  # the loop itself; what starts processes and writes directories is tried by whole sweeps
         "run_loop",
@@ -48,8 +48,8 @@ AREAS = (
            ("admission", "clock", "failures", "given", "log_lines", "loop", "outcome", "overlapped", "rows", "streams",
             "successes", "utilisation")), "harness/study/order.py", "harness/rules.py", "harness/evaluation.py"),
         (*(f"tests/harness/run/test_{name}.py" for name in
-           ("clock", "failures", "given", "loop", "loop_by_hand", "loop_parts", "overlapped", "runs_under_rules",
-            "streams", "damage")),
+           ("clock", "failures", "given", "log_lines", "loop", "loop_by_hand", "loop_parts", "overlapped",
+            "runs_under_rules", "streams", "damage")),
          "tests/harness/study/test_order.py", "tests/harness/test_rules.py"),
     ),
     Area(

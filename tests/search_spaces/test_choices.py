@@ -6,6 +6,7 @@ import pytest
 
 from harness.testing import spaces
 from search_spaces.choices import one_of_each
+from search_spaces.parameter import Integer
 from search_spaces.space import SearchSpace
 
 
@@ -44,3 +45,7 @@ def test_a_space_that_cannot_be_listed_is_drawn_from() -> None:
 
 def test_a_space_of_one() -> None:
     assert len(one_of_each(spaces.single())) == 1
+
+
+def test_a_space_of_one_ordered_parameter_with_one_value_is_shown() -> None:
+    assert one_of_each(SearchSpace([Integer("a", 3, 3)])).tolist() == [[0]]

@@ -42,7 +42,7 @@ def test_a_permutation_of_one_can_be_indexed_and_compared() -> None:
 
 def test_an_empty_space_has_no_rows_anywhere() -> None:
     space = SearchSpace([Boolean("a"), Integer("b", 0, 3)], ["b > 3"])
-    assert space.size == 0
+    assert space.size == 0 and space.enumerable
     assert list(space.enumerate()) == []
     assert space.codes().shape == (0, 2)
     assert space.feature_values(space.codes()).shape == (0, 0)

@@ -140,3 +140,20 @@ def test_beyond_enumeration_what_no_single_change_mends_is_mended_by_a_descent()
     assert second is not None and sum(second.values()) == 7 and second["p0"] == second["p1"] == 3
     visited.add(space.encode(second))
     assert len(visited) == 2 and not visited.exhausted
+
+
+def test_beyond_enumeration_the_first_are_the_nearest_and_without_any_left_there_is_none() -> None:
+    """A small space is taken for one that cannot be listed; one change is enough for each of the first three."""
+    space = SearchSpace([Integer("a", 0, 4), Categorical("b", ("x", "y")), Integer("c", 0, 2)], ["a + c <= 5"])
+    visited, proposal = Visited(space), {"a": 3, "b": "x", "c": 2}
+    visited.mask = None
+    apart = np.sort(distances(space, proposal, space.codes()))
+    for expected in apart[:3]:
+        found = nearest_unvisited(space, proposal, visited, RNG(0))
+        assert found is not None and space.contains(found)
+        codes = space.encode(found)
+        assert codes not in visited and distances(space, proposal, codes[None])[0] == pytest.approx(expected)
+        visited.add(codes)
+    for codes in space.codes():
+        visited.add(codes)
+    assert nearest_unvisited(space, proposal, visited, RNG(0)) is None

@@ -10,7 +10,17 @@ import pytest
 from analysis.statistics import random_search
 from analysis.statistics.bootstrap import TaskRuns
 from analysis.statistics.ert import LogEstimate
-from analysis.statistics.supported import LEAST, MOST, MOST_WRONG, NEW_KERNELS, THESE_TASKS, coverage_table, refusal
+from analysis.statistics.supported import (
+    LEAST,
+    METHOD,
+    MOST,
+    MOST_WRONG,
+    NEW_KERNELS,
+    THESE_TASKS,
+    allowed,
+    coverage_table,
+    refusal,
+)
 from analysis.study.aggregate import TaskSpeedup, over_kernels, over_seeds, refused_because, summarise
 from experiments.coverage.simulate import Cell, as_speedup, coverage
 
@@ -85,3 +95,23 @@ def test_the_guard_is_asked_with_the_baselines_runs() -> None:
     assert refused_because([task(25, 30)] * 4, THESE_TASKS) == ""
     assert "hit rate of random search 3%" in refused_because([task(1, 30)] * 4, THESE_TASKS)
     assert "2 seeds: expected at least 3" in refused_because([task(2, 2)] * 4, THESE_TASKS)
+
+
+@pytest.mark.parametrize("kernels", [4, 10])
+def test_a_refusal_names_the_cell_that_is_worst(kernels: int) -> None:
+    """Three seeds of which half hit are read at two rates: the worse one covers too much, or far too little."""
+    table = coverage_table()
+    table = table[(table["question"] == THESE_TASKS) & (table["method"] == METHOD) & ~table["supported"]]
+    table = table[(table["seeds"] == 3) & (table["kernels"] == kernels) & table["baseline_hit_rate"].isna()]
+    covered = sorted(table.loc[table["hit_rate"].isin({0.3, 0.7}), "coverage"], key=lambda share: abs(share - 0.95))
+    assert len(covered) == 2
+    assert f"holds the truth in {covered[1]:.1%}" in refusal(THESE_TASKS, 3, 0.5, kernels)
+
+
+def test_the_seeds_allowed_are_never_fewer_than_asked_for() -> None:
+    """Of a rule that refuses all numbers but 5, 7 and 30."""
+
+    def refused(n: int) -> str:
+        return "" if n in (5, 7, 30) else "refused"
+
+    assert [allowed(size, refused) for size in (4, 6, 7, 8, 31)] == [5, 30, 7, 30, None]

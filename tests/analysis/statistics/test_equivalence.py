@@ -87,3 +87,10 @@ def test_what_is_no_ratio_is_refused() -> None:
     with pytest.raises(ValueError, match="1 pairs: expected 2 or more"):
         tost_power(1, 0.1, 0.05)
     assert Equivalence(0, float("nan"), float("nan"), 0.05).p == 1.0
+
+
+def test_two_pairs_have_a_power_and_one_has_none() -> None:
+    two, one = equivalence([1.01, 0.99], 0.25), equivalence([1.01], 0.25)
+    assert two.power == tost_power(2, two.spread, 0.25) and two.needed == pairs_needed(two.spread, 0.25)
+    assert two.interval() == two.interval(0.9) != two.interval(0.95)
+    assert np.isnan(one.power) and one.needed is None and one.p == 1.0 and np.isnan(one.interval()).all()

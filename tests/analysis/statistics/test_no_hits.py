@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from analysis.statistics.ert import ErtEstimate, LogEstimate, estimate
-from analysis.statistics.no_hits import RatioLimit, lower_limit_without_hits, p_beyond
+from analysis.statistics.no_hits import EVEN, RatioLimit, lower_limit_without_hits, p_beyond
 from analysis.statistics.supported import NEW_KERNELS, THESE_TASKS
 from analysis.study.aggregate import TaskSpeedup, over_seeds, p_of_limit, task_of
 from analysis.study.pairing import compared
@@ -93,3 +93,13 @@ def test_new_kernels_are_refuted_too_where_all_are_slow() -> None:
     assert p < 0.0125
     assert p_of_limit(tasks, THESE_TASKS, 5.0, "upper") < p
     assert over_seeds(tasks[:-1]).value == pytest.approx(1.0, rel=0.4)
+
+
+def test_limits_that_are_exact_at_most_chances_decide_like_exact_ones() -> None:
+    """The mean is half a log below the threshold, with an error only where the limits are set at the last chance."""
+
+    def mean_at(chance: float) -> LogEstimate:
+        return LogEstimate(0.0, 1e-6 if chance > 0.999 * EVEN else 0.0)
+
+    assert p_beyond(mean_at, float(np.exp(0.5)), 1) < 1e-3
+    assert p_beyond(mean_at, float(np.exp(0.5)), -1) == pytest.approx(1.0)

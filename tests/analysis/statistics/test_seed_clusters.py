@@ -11,7 +11,7 @@ from analysis.runs.load import load_study
 from analysis.statistics.bootstrap import TaskRuns
 from analysis.statistics.bootstrap import over_seeds as resampled
 from analysis.statistics.ert import TIED, LogEstimate, combine, estimate
-from analysis.statistics.seed_clusters import EXACT, difference, mean_over_tasks, seed_shares
+from analysis.statistics.seed_clusters import EXACT, SeedShares, difference, mean_over_tasks, seed_shares
 from analysis.study.incumbents import optima
 from analysis.study.speedup import speedups
 from tests.analysis.fabricate import evaluations, guided_order, landscape, write_reference, write_run
@@ -145,3 +145,11 @@ def test_a_report_takes_seeds_as_clusters_by_the_version_of_its_runs(tmp_path: P
         found[version] = rows[rows["axis"] == "evaluations"].drop_duplicates("task").set_index("task")["se"]
     assert found[1]["ALL"] == pytest.approx(found[1]["k-1__toy"]) == pytest.approx(found[1]["kernel:k"])
     assert found[2]["ALL"] == pytest.approx(found[2]["k-1__toy"] / np.sqrt(2))
+
+
+def test_a_task_of_two_seeds_with_most_of_the_variance_leaves_one_degree_of_freedom() -> None:
+    """Welch and Satterthwaite by hand: 0.01 with 9 degrees of freedom and 0.5 with one."""
+    many = SeedShares(dict.fromkeys(range(10), 0.1 * 0.1**0.5), 0.01, 0.0, 9.0)
+    few = SeedShares({0: 0.5, 1: -0.5}, 0.5, 0.0, 1.0)
+    found = mean_over_tasks([LogEstimate(0.0, 0.1, 9.0), LogEstimate(0.0, 0.5**0.5, 1.0)], [many, few])
+    assert found.df == pytest.approx(0.51**2 / (0.01**2 / 9 + 0.5**2 / 1))

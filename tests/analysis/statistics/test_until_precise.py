@@ -48,3 +48,15 @@ def test_a_mean_of_0_is_no_number(signs: tuple[float, float], expected: float) -
 
     value = until_precise(block, signs, np.random.default_rng(0), 10**7)["x"].value
     assert value == expected or np.isnan(value) == np.isnan(expected)
+
+
+def test_what_a_verdict_depends_on_is_simulated_ten_times_as_long() -> None:
+    """Values so uneven that no number of searches is enough, of searches so long that the least number is the most."""
+
+    def block(searches: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        return {"x": np.exp(rng.normal(0.0, 4.0, (searches, 1)))}
+
+    rng = np.random.default_rng(0)
+    found = {wanted: until_precise(block, (1.0,), rng, 10**9, wanted)["x"] for wanted in (ERROR, ROUGH)}
+    assert {wanted: one.searches for wanted, one in found.items()} == {ERROR: 200_000, ROUGH: 20_000}
+    assert not any(one.precise for one in found.values())

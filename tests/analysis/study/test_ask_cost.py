@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import t
 
 from analysis.figures.ask_cost import draw
 from analysis.study.ask_cost import COLUMNS, growth, summarise, terminal_table
@@ -50,3 +51,12 @@ def test_the_table_says_how_far_each_got() -> None:
     figure = draw(readings, summary)
     assert [axes.get_ylabel() for axes in figure.axes] == ["ask and tell (ms)", "memory (MB)"]
     assert [line.get_label() for line in figure.axes[0].lines] == ["quick (n^0.00)", "dear"]
+
+
+def test_the_interval_is_students_of_two_parameters() -> None:
+    """Four readings leave two degrees of freedom; the standard error of the slope by its textbook formula."""
+    n, s = np.array([100.0, 200.0, 400.0, 800.0]), np.array([1.0, 2.2, 3.7, 8.5])
+    x, y = np.log(n) - np.log(n).mean(), np.log(s) - np.log(s).mean()
+    slope = (x @ y) / (x @ x)
+    half = t.ppf(0.975, 2) * np.sqrt(((y - slope * x) ** 2).sum() / 2 / (x @ x))
+    assert growth(pd.Series(n), pd.Series(s)) == pytest.approx((slope, slope - half, slope + half))

@@ -169,3 +169,14 @@ def test_rows_that_were_recorded_alike_stand_in_one_order(tmp_path: Path) -> Non
         write_reference(tmp_path / name, TASK, part)
     one, other = (read_table(tmp_path / name / TASK / contract.REFERENCE) for name in ("r", "s"))
     assert one.equals(other)
+
+
+def test_of_two_simulations_behind_one_number_the_less_precise_is_told(study: Study) -> None:
+    """Whichever comes first."""
+    conditions = [Conditions(budget, 4, 4) for budget in (60, 6)]
+    for order in (conditions, conditions[::-1]):
+        random = ground(study).random
+        errors = [random.log_ert(TASK, how, 0.1, "seconds", Baseline(EXACT_RANDOM)) for how in order]
+        known = [one.se for one in errors if one is not None]
+        assert len(set(known)) == 2
+        assert random.simulated[EXACT_RANDOM, TASK, 0.1, "seconds"].error == max(known)

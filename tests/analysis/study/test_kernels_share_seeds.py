@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from analysis.runs.load import load_study
 from analysis.statistics.ert import LogEstimate, estimate
 from analysis.statistics.seed_clusters import difference, seed_shares
 from analysis.study.aggregate import TaskSpeedup, over_kernels
+from analysis.study.baseline import Baseline
+from analysis.study.incumbents import optima
+from analysis.study.speedup import speedups
+from analysis.study.time_to_target import times_to_target
+from tests.analysis.fabricate import evaluations, landscape, write_run
 
 KERNELS, TASKS, SEEDS = 5, 2, 12
 BETWEEN, TOGETHER = 0.05, 0.5
@@ -48,3 +55,24 @@ def test_independent_tasks_have_nothing_in_common() -> None:
     kernels = [f"k{kernel}" for kernel in range(KERNELS)]
     means = [np.mean([task.log.log for task in tasks if task.kernel == kernel]) for kernel in kernels]
     assert over_kernels(tasks).se == pytest.approx(np.std(means, ddof=1) / np.sqrt(KERNELS))
+
+
+def test_only_runs_of_the_first_streams_have_shares_and_the_others_error_is_kept(tmp_path: Path) -> None:
+    """``a`` and ``b`` drew from streams of version 1, ``c`` from those of version 2."""
+    table, rng = landscape(40, failures=0.0), np.random.default_rng(4)
+    for strategy, version in (("a", 1), ("b", 1), ("c", 2)):
+        for seed in range(4):
+            frame = evaluations(table, rng.permutation(40)[:38])
+            write_run(tmp_path, "k-1__h100", strategy, seed, frame, streams=version)
+    study = load_study([tmp_path])
+    best = optima(study)
+    times = times_to_target(study, best, (0.1,)).query("axis == 'evaluations'")
+    of = {name: (part["cost"].to_numpy(), part["hit"].to_numpy()) for name, part in times.groupby("strategy")}
+    shares = {name: seed_shares(range(4), *of[name]) for name in "ab"}
+    log = {name: estimate(*of[name]).log for name in of}
+    for own, base, rest in (("a", "b", LogEstimate(0.0)), ("a", "c", log["c"]), ("c", "a", log["c"])):
+        rows = speedups(study, best, (0.1,), Baseline(base)).query(f"strategy == '{own}' and axis == 'evaluations'")
+        (found,) = rows.loc[rows["task"] == "k-1__h100", "shared"]
+        expected = difference(shares.get(base), shares.get(own), replace(rest, log=0.0, bias=0.0))
+        assert expected is not None and found.moved == pytest.approx(expected.moved)
+        assert (found.rest.se, found.rest.df) == (rest.se, rest.df) and found.df == 3

@@ -15,7 +15,9 @@ import pytest
 from analysis.errors import AnalysisError
 from analysis.figures.live_agreement import draw
 from analysis.runs.load import Study, load_study
-from analysis.study.live_agreement import Agreement, agreement
+from analysis.statistics.agreement import RankTest
+from analysis.statistics.ert import LogEstimate
+from analysis.study.live_agreement import Agreement, Cell, _pooled, agreement
 from analysis.study.live_pairs import NO_REPLAY
 from analysis.tables.live_agreement import NAME, agreement_table, document, sentence
 from experiments.claim_5_10x.live import main
@@ -205,3 +207,14 @@ def test_the_command_writes_everything_and_is_clear_about_bad_input(
     told_out, told_err = capsys.readouterr()
     assert told_out == "" and told_err.count("\n") == 1
     assert "backend=replay: expected live in LIVE_RESULTS" in told_err
+
+
+@pytest.mark.parametrize(("live", "replay", "given"), [(10, 10, True), (10, 2, False), (2, 10, False)])
+def test_a_pooled_ratio_has_an_interval_only_where_both_sides_hit_often_enough(
+    live: int, replay: int, given: bool
+) -> None:
+    """Of ten runs on each side; a rate of 20% has no interval whose coverage is known."""
+    test = RankTest(np.ones(1), 10, np.ones(1))
+    cells = tuple(Cell(task, "s", "evaluations", test, 1.0, (live, 10), (replay, 10), 1.0, 1.0, {}) for task in TABLES)
+    found = _pooled([LogEstimate(0.2, 0.1, 9.0)] * len(cells), cells)
+    assert found.log == pytest.approx(0.2) and np.isfinite(found.se) == given

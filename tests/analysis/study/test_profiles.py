@@ -12,7 +12,7 @@ from scipy.stats import trim_mean
 
 from analysis.figures import interval_rows, profile, seeds
 from analysis.figures.style import COLUMN_INCHES, looks
-from analysis.reference import TARGETS, difficulty
+from analysis.reference import HEADLINE_TARGET, TARGETS, difficulty
 from analysis.runs.load import load_study
 from analysis.study import interquartile, profiles
 from analysis.study.results import StudyResults, analyse
@@ -70,6 +70,9 @@ def test_a_performance_profile_starts_at_the_share_of_bests(results: StudyResult
     assert {name: (ert[name] == ert.min(axis=1)).mean() for name in STRATEGIES} == pytest.approx(dict(first))
     last = data.groupby("strategy")["solved"].last()
     assert {name: np.isfinite(ert[name]).mean() for name in STRATEGIES} == pytest.approx(dict(last))
+    ratio = ert.div(ert.min(axis=1), axis=0)
+    for name, part in data.groupby("strategy"):
+        assert part["solved"].to_list() == pytest.approx([(ratio[name] <= x).mean() for x in part["x"]])
     assert profiles.performance_profiles(results, ["guided"]).empty
 
 
@@ -134,6 +137,21 @@ def test_seeds_are_counted_for_what_both_hit(results: StudyResults) -> None:
     against = data[data["against"] == "random search"].set_index("strategy")
     assert against.loc["guided", "ratio"] > 1 and against.loc["guided", "seeds"] < against.loc["random", "seeds"]
     assert (data["tasks"] + data["bounded"] == 4).all() and set(data["seeds_had"]) <= {0, 8}
+    times = results.times.query(f"axis == 'evaluations' and target == {HEADLINE_TARGET}")
+    hit = times.groupby(["strategy", "task"])["hit"].any().unstack()
+    assert not hit.loc["slow"].all()
+    for row in data[data["against"] != "random search"].to_dict("records"):
+        assert row["tasks"] == (hit.loc[row["strategy"]] & hit.loc[row["against"]]).sum()
+
+
+def test_what_hit_nowhere_has_no_next_faster_strategy(results: StudyResults) -> None:
+    never = results.speedups["strategy"] == "slow"
+    table = results.speedups.assign(bound=results.speedups["bound"].mask(never, "upper"))
+    data = seeds_to_decide(replace(results, speedups=table), [*STRATEGIES])
+    assert list(zip(data["strategy"], data["against"], strict=True)) == [
+        *((name, "random search") for name in STRATEGIES),
+        ("random", "guided"),
+    ]
 
 
 def test_figures_are_a_columns_width_and_take_every_marker(results: StudyResults) -> None:

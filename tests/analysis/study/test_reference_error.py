@@ -9,8 +9,11 @@ import pytest
 from analysis.landscapes.reference_error import disturbed
 from analysis.reference import HEADLINE_TARGET, true_latency
 from analysis.runs.load import load_study
+from analysis.statistics.ert import LogEstimate
+from analysis.statistics.no_hits import RatioLimit
+from analysis.statistics.seed_clusters import SeedShares
 from analysis.study.laws import UNIFORM
-from analysis.study.reference_error import afresh, judged_by
+from analysis.study.reference_error import Disturbed, afresh, judged_by, widened
 from analysis.study.results import StudyResults, analyse
 from analysis.study.time_to_target import AXES
 from experiments.oracle_error.estimate import errors, propagated
@@ -86,3 +89,23 @@ def test_the_references_error_widens_the_interval(results: StudyResults) -> None
     none, some = (propagated(results, error, ["guided"], stratum).iloc[0] for error in (0.0, 0.02))
     assert none["se_reference"] < 1e-12 < some["se_reference"] and some["se_seeds"] == none["se_seeds"]
     assert some["low"] < none["low"] < none["speedup"] < none["high"] < some["high"]
+
+
+def test_the_error_is_added_to_what_a_row_knows_and_to_no_row_without_one() -> None:
+    """Variances add up; the degrees of freedom of two equal errors with 9 each are 18."""
+    of = {"task": "t", "strategy": "s", "kind": UNIFORM, "target": 0.05, "axis": "evaluations"}
+    by = Disturbed(0.02, 10, pd.DataFrame(), pd.DataFrame([of | {"se": 0.3}, of | {"axis": "seconds", "se": 0.0}]))
+    shares = SeedShares({0: 0.1}, 0.01, 0.0, 9.0, LogEstimate(0.0, 0.4, 9.0))
+    row = {"task": "t", "strategy": "s", "baseline": "exact_random", "target": 0.05, "axis": "evaluations"}
+    row |= {"log": 0.7, "se": 0.3, "df": 9.0, "shared": shares, "limit": RatioLimit(0.7, 5, 1, 0.3, 9.0)}
+    never = row | {"se": float("nan"), "df": float("nan"), "shared": None}
+    others = [row | {"axis": "seconds"}, row | {"baseline": "exact_random_by_parameter"}, row | {"strategy": "other"}]
+    found = widened(pd.DataFrame([row, never, *others]), by).to_dict("records")
+    both = float(np.hypot(0.3, 0.3)), pytest.approx(18.0)
+    assert (found[0]["log"], found[0]["se"], found[0]["df"]) == (0.7, *both)
+    assert (found[0]["shared"].rest.se, found[0]["shared"].moved) == (pytest.approx(0.5), shares.moved)
+    assert np.isnan(found[1]["se"]) and found[1]["shared"] is None
+    for each in found[:2]:
+        assert (each["limit"].se, each["limit"].df, each["limit"].log) == (pytest.approx(both[0]), both[1], 0.7)
+    for each, before in zip(found[2:], others, strict=True):
+        assert (each["se"], each["shared"], each["limit"]) == (0.3, before["shared"], before["limit"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +17,12 @@ from analysis.runs.load import Study, load_study
 from analysis.runs.rules import NO_RULES, rules_of, rules_words, told_rules
 from analysis.statistics.hopeless import RuledSearch, Rules
 from analysis.statistics.random_search import ert
+from analysis.statistics.readings import Readings
 from analysis.study.baseline import EXACT_RANDOM, RANDOM_RUNS, Baseline
 from analysis.study.incumbents import optima
 from analysis.study.results import analyse
 from analysis.study.ruled_baseline import recorded, ruled_costs
-from analysis.study.simulated_baseline import Conditions, searched_rows
+from analysis.study.simulated_baseline import Conditions, noise_costs, searched_rows, seconds_per_evaluation
 from analysis.study.simulated_random import random_searches
 from analysis.study.speedup import speedups
 from tests.analysis.fabricate import evaluations, landscape, random_order, write_reference, write_run
@@ -187,3 +189,42 @@ def test_rules_as_words() -> None:
     told = told_rules(Path("here"), {"rules": {"sample_error": 0.01, "compile_factor": 3}})
     assert rules_of(told) == Rules(compile_factor=3, sample_error=0.01)
     assert rules_words(told) == "compile_factor=3 sample_error=0.01"
+
+
+def test_a_target_that_no_row_reaches_has_no_simulation() -> None:
+    rules = Rules(compile_factor=1e9)
+    how, table = Conditions(5, rules=rules), recorded(TABLE, None, noisy=False)
+    some = searched_rows(TABLE, float(TABLE["oracle_ms"].min()), (0.1,), "uniform")
+    rows = replace(some, hits={0.05: np.zeros(len(TABLE), dtype=bool), **some.hits})
+    none = replace(some, hits={0.05: rows.hits[0.05]})
+    readings = Readings(TABLE["oracle_ms"].to_numpy()[:, None], table.counts)
+    for found, nothing in (
+        (ruled_costs(table, rows, how, rules, 0.5), ruled_costs(table, none, how, rules, 0.5)),
+        (noise_costs(rows, readings, how, 0.5), noise_costs(none, readings, how, 0.5)),
+    ):
+        assert set(found) == {(0.1, "evaluations"), (0.1, "seconds")} and nothing == {}
+
+
+def test_a_simulation_has_random_numbers_of_its_table_kind_and_conditions() -> None:
+    rows, how = searched_rows(TABLE, float(TABLE["oracle_ms"].min()), (0.1,), "uniform"), Conditions(BUDGET)
+    others = [
+        (replace(rows, p=np.ones(len(TABLE))), how),
+        (replace(rows, compile_s=rows.compile_s[1:]), how),
+        (replace(rows, hits={0.1: ~rows.hits[0.1]}), how),
+        *((rows, replace(how, **{name: 2})) for name in ("budget", "batch", "compile_workers")),
+        (rows, replace(how, overlapped=True)),
+        (rows, replace(how, rules=Rules(compile_factor=2.0))),
+        (rows, replace(how, rules=Rules(compile_factor=3.0))),
+    ]
+    first = [of.generator(conditions).random() for of, conditions in ((rows, how), *others)]
+    assert len(set(first)) == len(first) and rows.generator(Conditions(BUDGET)).random() == first[0]
+
+
+def test_readings_that_are_the_truth_cost_nothing_on_several_workers_either() -> None:
+    """The ratio in seconds is to evaluations without noise, as where nothing is read: from the same draws the same."""
+    rows = searched_rows(TABLE, float(TABLE["oracle_ms"].min()), (0.1,), "uniform")
+    counts = TABLE["oracle_ms"].notna().to_numpy().astype(np.int64)
+    readings, how = Readings(TABLE["oracle_ms"].to_numpy()[:, None], counts), Conditions(20, 4, 4)
+    noisy, plain = noise_costs(rows, readings, how, 0.5), seconds_per_evaluation(rows, how, 0.5)
+    assert noisy[0.1, "evaluations"].value == pytest.approx(1.0)
+    assert noisy[0.1, "seconds"].value == pytest.approx(plain[0.1].value)

@@ -135,3 +135,16 @@ def test_a_run_that_only_fails_is_a_miss(tmp_path: Path) -> None:
     found = times(tmp_path)
     assert not found["hit"].any()
     assert found["cost"].tolist() == [2.0, 2.0]
+
+
+def test_only_a_run_that_finds_less_than_the_known_optimum_has_beaten_it(tmp_path: Path) -> None:
+    reference(tmp_path, "k-1", [1.0, 2.0, 3.0])
+    for seed, best in enumerate((2.0, 1.0, 0.9, 0.8)):
+        write_run(tmp_path, "k-1", "a", seed, trace([3.0, best]))
+    write_run(tmp_path, "k-1", "a", 4, trace([3.0, 0.5]), ended="failed")
+    write_run(tmp_path, "l-1", "a", 0, trace([3.0, 0.5]))  # nothing was known
+    study = load_study([tmp_path])
+    found = optima(study)
+    assert found.t_star_ms == {"k-1": 0.5, "l-1": 0.5}
+    of = study.runs.loc[found.beaten["k-1"]]
+    assert sorted(of["seed"]) == [2, 3, 4] and set(found.beaten) == {"k-1"}

@@ -79,3 +79,9 @@ def test_ranks_share_ties_and_group_what_is_not_told_apart() -> None:
     assert rank(["a", "b"], [[-np.inf, 1.0]]).strategies == ("b", "a")
     with pytest.raises(ValueError, match="expected a number"):
         rank(["a", "b"], [[np.nan, 1.0]])
+
+
+def test_one_run_has_a_share_of_wins_and_no_error() -> None:
+    for ours, theirs in (([1.0], [0.0, 2.0, 1.0]), ([0.0, 2.0, 1.0], [1.0])):
+        found = over_runs(ours, theirs)
+        assert found.value == 0.5 and np.isnan([found.se, found.df, *found.interval()]).all()

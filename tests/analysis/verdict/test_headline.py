@@ -32,6 +32,12 @@ def test_a_refutation_names_what_refutes() -> None:
     )
 
 
+def test_a_hypothesis_of_one_question_is_told_without_the_other() -> None:
+    claim = {THESE_TASKS: {"useful": REFUTED}}
+    told = headline([CELL, BY_PARAMETER], claim, replace(CLAIM, questions=(THESE_TASKS,)))
+    assert told.endswith("in evaluations; at least 5 times is claimed.")
+
+
 @pytest.mark.parametrize(
     ("bound", "word", "expected"),
     [

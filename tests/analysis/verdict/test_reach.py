@@ -150,3 +150,10 @@ def test_every_row_says_above_what_a_claim_is_unreachable(results: StudyResults)
     assert (easy.loc[(easy["task"] == EASY) & (easy["target"] == 0.1), "unreachable_above"] < CLAIM.threshold).all()
     runs = [table for label, table in results.others.items() if label == HIERARCHICAL_RUNS]
     assert all(table["unreachable_above"].isna().all() for table in runs)
+
+
+def test_only_recorded_tasks_that_count_are_named(results: StudyResults) -> None:
+    """The easy task does not count, and a task without a table has no law."""
+    assert {one.task for one in unreachable(results, BOTH)} == {EASY}
+    for counted in ({HARD}, {HARD, "c-unrecorded__h100"}):
+        assert unreachable(replace(results, counted=dict.fromkeys(results.counted, counted)), BOTH) == []

@@ -117,3 +117,12 @@ def test_the_claim_is_younger_than_its_runs() -> None:
     if git(CLAIM_FILE.parent, "rev-parse", "--is-shallow-repository") == "true":
         pytest.skip("a shallow checkout")
     assert age(found, CLAIM_FILE, environment)[0] == "older"
+
+
+def test_three_are_named_and_the_others_counted() -> None:
+    claim = replace(CLAIM, seeds=Seeds(100, 2), strategies=("lfbo",))
+    runs = pd.DataFrame({"task": list("abcde"), "strategy": "lfbo", "seed": 100})
+    assert seeds_told(claim, Study(runs, pd.DataFrame())) == [
+        "The hypothesis registers seeds 100 to 101, which lfbo on a (1 missing), lfbo on b (1 missing), "
+        "lfbo on c (1 missing) and 2 more lack."
+    ]

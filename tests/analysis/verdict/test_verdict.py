@@ -103,6 +103,13 @@ def test_that_any_of_four_tests_may_refute_is_paid_for() -> None:
         assert p == pytest.approx(4 * cells[0].raw_below)
 
 
+def test_a_question_without_any_interval_is_not_told() -> None:
+    for refused, told in (("", True), ("2 kernels: expected at least 3", False)):
+        found = verdict(rows("s", 9.0, 0.1, refused=refused))
+        assert ("for new kernels like theirs" in found.details) == told
+        assert "supported for s" in found.details
+
+
 def test_nothing_is_decided_without_a_supported_interval() -> None:
     reason = "3 seeds: expected at least 10"
     found = verdict(rows("s", 20.0, 0.01, refused_these=reason))

@@ -68,6 +68,10 @@ def test_registered_it_takes_support_away_and_else_it_is_told(results: StudyResu
     assert word(alone) == word(told) == "supported" and alone.sentence == told.sentence and alone.reference is None
     assert told.notes[0].startswith("Post hoc, without effect on the verdict")
     assert told.notes[0].endswith("with it the claim would be undecided, not supported.")
+    assert told.reference is not None
+    for cell in (c for c in told.reference.cells if c.question == THESE_TASKS):
+        own = f"({cell.lower:.1f} to {cell.upper:.1f}) as fast as {cell.baseline} in evaluations"
+        assert f"guided is {cell.speedup:.1f} times {own}" in told.notes[0]
     decided = judge(results, replace(claimed, reference_error=ERROR), disturbed)
     assert word(decided) == "undecided" and decided.notes[0].endswith("undecided; without it would be supported.")
     document = decided.document()["reference_error"]

@@ -14,6 +14,12 @@ def test_one_at_a_time_adds_up() -> None:
     assert schedule([cost(2, 1)], workers=1, now_s=5) == [Span(5, 8)]
 
 
+def test_one_at_a_time_is_the_running_sum_to_the_last_bit() -> None:
+    """As on the clocks of recorded runs: 0.1 + (0.2 + 0.3) is another number."""
+    one = Measurement(Status.OK, compile_s=0.1, verify_s=0.2, benchmark_s=0.3)
+    assert schedule([one], 1, 0.0) == [Span(0.0, 0.1 + 0.2 + 0.3)] and 0.1 + 0.2 + 0.3 != 0.1 + (0.2 + 0.3)
+
+
 def test_one_worker_compiles_while_the_gpu_measures() -> None:
     # compiles end at 2, 4, 5; the GPU is busy 2-5, 5-6, 6-7
     assert schedule([cost(2, 3), cost(2, 1), cost(1, 1)], 1, 0) == [Span(0, 5), Span(2, 6), Span(4, 7)]

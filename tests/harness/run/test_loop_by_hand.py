@@ -139,6 +139,22 @@ def test_every_number_of_an_evaluation_is_the_measurements_or_the_clocks() -> No
         assert told.oracle_ms is None and told.wall_s is None
 
 
+def test_the_start_of_a_device_is_in_no_evaluations_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(loop, "perf_counter", lambda: now[0])
+
+    class Slow(Fixed):
+        def start(self) -> None:
+            now[0] += 30.0
+
+        def measure(self, configurations: Sequence[Configuration]) -> list[Measurement]:
+            now[0] += 4.0
+            return super().measure(configurations)
+
+    _, log, _ = ran(Counting(), Slow(), Budget(3))
+    assert [e.wall_s for e in log] == [4.0, 4.0, 4.0]
+
+
 def test_thinking_is_on_the_clock_where_it_is_charged_also_in_a_resumed_run() -> None:
     _, log, _ = ran(Counting(), Fixed(charge_ask=True), Budget(4), batch=2)
     batch = schedule([measurement(0), measurement(1)], 1, 1.0)  # the ask took a second
@@ -249,6 +265,20 @@ def test_overlapped_thinking_is_on_the_clock_where_it_is_charged() -> None:
     """One worker: 1 s to ask, 3 s to compile, half a second and more on the device, 1 s to tell."""
     _, log, _ = overlapping(Counting(), Fixed(charge_ask=True), Budget(2))
     assert [Span(e.clock_start_s, e.clock_end_s) for e in log] == [Span(1.0, 4.5), Span(5.0, 8.75)]
+
+
+def test_overlapped_an_ask_that_returns_nothing_is_charged_like_any_other() -> None:
+    charged: list[float] = []
+
+    class Own(Fixed):
+        def overlapped(self, workers: int, logged: Sequence[Evaluation]) -> Pipeline:
+            made = pipeline_of(Fixed(), workers, logged)
+            vars(made)["asked"] = charged.append
+            return made
+
+    strategy = Counting(end=2)
+    ended, log, _ = overlapping(strategy, Own(), Budget(4))
+    assert (ended, len(log), charged) == ("exhausted", 2, [1.0] * len(strategy.asked)) and len(charged) > 2
 
 
 def test_overlapped_a_pipeline_is_closed_however_the_run_ends() -> None:

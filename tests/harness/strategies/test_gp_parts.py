@@ -19,11 +19,12 @@ from harness.strategies.conditional_gp.gp import Priors
 from harness.strategies.conditional_gp.grid_points import GridPoints
 from harness.strategies.conditional_gp.guided import GuideSettings
 from harness.strategies.conditional_gp.initial import Draws, InitialDesign
+from harness.strategies.conditional_gp.model import Model
 from harness.strategies.conditional_gp.moves import exchanges, feasible_draws
 from harness.strategies.conditional_gp.settings import CovarianceSettings
 from harness.strategies.conditional_gp.source_mean import best_and_spread
 from harness.strategies.conditional_gp.surrogate import _subset
-from harness.testing import evaluation, spaces
+from harness.testing import drive, evaluation, spaces
 from search_spaces.encoding import Codes, Encoding, Floats
 from search_spaces.nearest import Visited
 from search_spaces.parameter import Boolean, Integer
@@ -132,6 +133,31 @@ def test_a_search_serves_until_a_third_of_what_waits_is_told() -> None:
     assert searches(other, 13, 6), "another is the best"
     assert searches(other, 13, 2), "too few wait"
     assert (source.candidates(best, score, 99, 0).codes.sum(axis=1) == 0).any(), "it climbs to the top"
+
+
+def test_a_search_scores_as_many_drawn_configurations_as_it_is_asked_for() -> None:
+    """Half are drawn uniformly and half by parameter; of ten million configurations none is drawn twice."""
+    space, scored = SearchSpace([Integer(f"p{i}", 0, 9) for i in range(7)]), list[int]()
+
+    def score(grid: GridPoints) -> Floats:
+        scored.append(len(grid))
+        return np.zeros(len(grid))
+
+    for size in (40, 41):
+        source = ClimbedCandidates(space, Encoding(space), Visited(space), RNG(0), size=size, starts=1)
+        source.candidates(space.sample_codes(RNG(1), 1), score, 10, 6)
+        assert scored[0] == size
+        scored.clear()
+
+
+@pytest.mark.parametrize("n", [1, 3])
+def test_of_a_batch_all_picks_but_the_last_are_believed(monkeypatch: pytest.MonkeyPatch, n: int) -> None:
+    believed: list[bytes] = []
+    monkeypatch.setattr(Model, "believe", lambda _self, _pick, point: believed.append(point.tobytes()))
+    strategy = ConditionalGP(spaces.plain(), np.random.SeedSequence(0), Budget(), initial=4)
+    drive(strategy, spaces.plain(), evaluations=4)
+    asked = Encoding(spaces.plain()).points(spaces.plain().encode_many(strategy.ask(n)))
+    assert believed == [point.tobytes() for point in asked[:-1]]
 
 
 def test_every_second_that_is_told_is_a_cost() -> None:

@@ -22,6 +22,12 @@ def test_a_level_is_as_wide_as_the_resolution_and_has_its_mean() -> None:
     np.testing.assert_allclose(found[4], np.log(1.5), atol=1e-9)
 
 
+def test_a_level_ends_at_its_width_and_no_later() -> None:
+    width = np.log1p(0.05)
+    for value, levels in ((width, 1), (1.001 * width, 2)):
+        assert len(set(of_levels(np.array([0.0, value]), 0.05).tolist())) == levels
+
+
 def test_targets_are_those_of_levels_however_often_one_is_seen() -> None:
     latencies = [1.0, 1.2, 1.5, 2.0, 4.0, None]
     once = level_targets(latencies, 0.01, 0.5)

@@ -19,7 +19,8 @@ from harness.strategies.conditional_gp import ConditionalGP
 from harness.strategies.conditional_gp.gp import Priors
 from harness.strategies.conditional_gp.guided import GuidedGP
 from harness.strategies.conditional_gp.scored import ScoredEncoding
-from harness.strategies.conditional_gp.source_mean import SourceMean
+from harness.strategies.conditional_gp.source_mean import FAILURES, SourceMean
+from harness.strategies.conditional_gp.targets import targets
 from harness.strategies.copula import CopulaThompson
 from harness.strategies.guided_tpe import GuidedTPE, quantiles
 from harness.strategies.portfolio import Portfolio, covering
@@ -176,6 +177,9 @@ def test_a_source_says_what_it_saw_and_foretells_the_rest() -> None:
     assert np.corrcoef(np.argsort(np.argsort(said)), np.argsort(np.argsort(truth)))[0, 1] > 0.8
     seen = encoding.points(space.encode_many(source_of(space, 60).configurations))
     assert np.argmin(mean(seen)) == np.argmin(source_of(space, 60).slowdowns)
+    latencies = source_of(space, 60).latencies_ms
+    scores = targets(latencies, transform="rank", clip_quantile=None, failure_quantile=FAILURES)
+    assert mean(seen).tolist() == scores.tolist(), "as they are"
     assert mean.spread(seen).max() < mean.spread(points).max()
 
 
