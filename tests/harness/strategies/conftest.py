@@ -44,7 +44,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     kinds: dict[tuple[type, str], dict[str, pytest.Function]] = defaultdict(dict)
     for item in items:
         if isinstance(item, pytest.Function) and item.cls is not None and issubclass(item.cls, StrategyContract):
-            if item.cls.__name__ in DEAR and item.originalname not in FEW and hasattr(StrategyContract, item.originalname):
+            if (
+                item.cls.__name__ in DEAR
+                and item.originalname not in FEW
+                and hasattr(StrategyContract, item.originalname)
+            ):
                 item.add_marker(pytest.mark.slow)
             slow = item.get_closest_marker("slow") is not None
             if item.originalname in FAST and hasattr(item, "callspec") and not slow:
