@@ -205,5 +205,5 @@ def test_compiles_for_hopper_with_asynchronous_copies_and_registers_for_a_slice(
 def test_random_configurations_on_the_gpu(dtype: str, device: torch.device) -> None:
     kernel = TopK(37, 50257, 50, dtype)
     x = normal(kernel, device)
-    configurations = space_of(kernel).sample(np.random.default_rng(0), 40)
+    configurations = space_of(kernel).sample(np.random.default_rng(0), 12)  # 4 s a compile
     assert_right_where_they_fit(configurations, lambda c: error_of(kernel, dict(c), x), kernel.tolerance)
