@@ -12,7 +12,7 @@ from tests.mutation.areas import AREAS
 OUTCOMES = Path(__file__).with_name("mutants.csv")
 SURVIVED = ("survived", "unreached")
 """A mutant that no test reached is a survivor; one that ran into its time limit was killed."""
-HEAD = ("area", "tried", "killed", "survived", "equivalent", "answered by a test", "open")
+HEAD = ("area", "tried", "killed", "survived", "equivalent", "answered by a test", "open", "open before the answers")
 
 
 def outcomes() -> list[dict[str, str]]:
@@ -31,14 +31,19 @@ def counts(rows: Sequence[Mapping[str, str]]) -> tuple[int, int, int, int, int, 
 
 
 def table() -> Iterator[str]:
-    """The lines of the table; the share of open ones is of the mutants tried that are not equivalent."""
+    """The lines of the table; shares are of the mutants tried that are not equivalent.
+
+    Those open before the answers estimate what the tests would miss in a new sample, because no test was written for
+    them before they were drawn; those open now do not.
+    """
     yield f"| {' | '.join(HEAD)} |"
     yield f"| {' | '.join('---' for _ in HEAD)} |"
     rows = outcomes()
     for area in AREAS:
         *numbers, left = counts([row for row in rows if row["area"] == area.name])
-        share = left / (numbers[0] - numbers[3])
-        yield f"| {area.name} | {' | '.join(map(str, numbers))} | {left} ({share:.0%}) |"
+        tried, _, _, equivalent, answered = numbers
+        shares = [f"{count} ({count / (tried - equivalent):.0%})" for count in (left, left + answered)]
+        yield f"| {area.name} | {' | '.join([*map(str, numbers), *shares])} |"
 
 
 if __name__ == "__main__":

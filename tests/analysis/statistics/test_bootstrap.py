@@ -36,6 +36,8 @@ def test_two_levels_hold_the_spread_of_kernels() -> None:
     found = two_level(flat, 20_000, rng)
     means = -np.array([np.log(flat[i].cost[0]) for i in range(6)]).reshape(3, 2).mean(axis=1)
     assert found.centre == pytest.approx(means.mean())
+    assert found.centre_se == pytest.approx(means.std(ddof=1) / np.sqrt(3))
+    assert np.isnan(two_level(flat[:2], 10, rng).centre_se), "one kernel has no spread"
     within = np.array([np.var([-np.log(flat[2 * k + i].cost[0]) for i in range(2)]) / 2 for k in range(3)])
     assert found.values.var() == pytest.approx((means.var() + within.mean()) / 3, rel=0.05)
     assert over_seeds(flat, 100, rng).values.std() == pytest.approx(0.0, abs=1e-12)

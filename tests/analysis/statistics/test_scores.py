@@ -115,3 +115,12 @@ def test_what_cannot_hide_a_hit_need_not_be_read() -> None:
     read = noisy_random.read_searches(searches, samples, {0.05: hit, 0.1: np.arange(n) < 30}, np.random.default_rng(1))
     assert (read[0.05].noisy == 1 + (searches.rows == 0).argmax(axis=1)).all() and read[0.05].noisy.max() > 40
     assert (read[0.1].noisy == read[0.1].exact).all()
+
+
+def test_a_hit_in_the_last_evaluation_is_hidden_by_a_lucky_reading_like_any_other() -> None:
+    """The other configuration always reads lower, and was met first."""
+    one = np.array([[1, 0]])
+    searches = random_simulation.SimulatedSearches(one, one, np.array([[1.0, 2.0]]))
+    samples = readings([np.array([1.0]), np.array([0.5])])
+    read = noisy_random.read_searches(searches, samples, {0.05: np.array([True, False])}, np.random.default_rng(0))
+    assert read[0.05].exact.tolist() == [2] and read[0.05].noisy.tolist() == [3]

@@ -76,3 +76,13 @@ def test_without_hits_it_never_ends() -> None:
 def test_what_is_no_law_is_refused(p: list[float], hit: list[bool]) -> None:
     with pytest.raises(ValueError, match="expected"):
         SuccessiveSampling.of(p, hit)
+
+
+def test_a_quantile_lies_beyond_as_much_as_is_asked_and_within_the_space() -> None:
+    n = 400
+    law = SuccessiveSampling.of(np.ones(n), np.arange(n) < 20)
+    for beyond in (0.01, 1e-6):
+        assert law.survivals(n)[law.quantile(beyond)] <= beyond
+    few = SuccessiveSampling.of(np.ones(5), np.arange(5) < 1)
+    assert few.quantile(1e-9) == few.misses + 1 == 5
+    assert SuccessiveSampling.of(np.ones(5), np.zeros(5, dtype=bool)).quantile(1e-9) == 5

@@ -73,6 +73,8 @@ def test_a_performance_profile_starts_at_the_share_of_bests(results: StudyResult
     ratio = ert.div(ert.min(axis=1), axis=0)
     for name, part in data.groupby("strategy"):
         assert part["solved"].to_list() == pytest.approx([(ratio[name] <= x).mean() for x in part["x"]])
+    backwards = replace(results, speedups=results.speedups.iloc[::-1])
+    pd.testing.assert_frame_equal(profiles.performance_profiles(backwards, [*STRATEGIES]), data)
     assert profiles.performance_profiles(results, ["guided"]).empty
 
 

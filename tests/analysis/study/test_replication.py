@@ -15,7 +15,8 @@ from analysis.reference import COSTS
 from analysis.report.replication import document, sentence, write_replication
 from analysis.runs import contract
 from analysis.runs.load import Study, load_study
-from analysis.study.replication import AGREES, DISAGREES, UNDECIDED, Replicated, replicated
+from analysis.statistics.ert import LogEstimate
+from analysis.study.replication import AGREES, DISAGREES, UNDECIDED, Replicated, Speedup, replicated
 from tests.analysis.fabricate import (
     Order,
     evaluations,
@@ -145,3 +146,10 @@ def test_what_cannot_be_compared_is_refused(replays: Study, tmp_path: Path) -> N
     both = live.runs.assign(task=[t.replace("h100", "h200") if i else t for i, t in enumerate(live.runs["task"])])
     with pytest.raises(AnalysisError, match="runs on h100, h200: expected one device"):
         compared(Study(both, live.evaluations), replays, None)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "se", "order"), [(1.5, 0.1, 1), (1 / 1.5, 0.1, -1), (1.5, 0.5, 0), (1 / 1.5, 0.5, 0)]
+)
+def test_the_faster_strategy_is_the_one_that_the_interval_shows(ratio: float, se: float, order: int) -> None:
+    assert Speedup(LogEstimate(float(np.log(ratio)), se, 30.0), 1, 1, 60, 60).order == order

@@ -103,6 +103,14 @@ def test_that_any_of_four_tests_may_refute_is_paid_for() -> None:
         assert p == pytest.approx(4 * cells[0].raw_below)
 
 
+def test_support_is_about_the_hypothesis_target_alone() -> None:
+    table = rows("s", 9.0, 0.1)
+    table.loc[table["target"] == 0.01, ["speedup", "log"]] = 2.0, np.log(2.0)
+    assert verdict(table).verdicts["these tasks"]["useful"]["s"] == "supported"
+    at_its_own = verdict(table, None, replace(CLAIM, target=0.01)).verdicts
+    assert at_its_own["these tasks"]["useful"]["s"] == "refuted"
+
+
 def test_a_question_without_any_interval_is_not_told() -> None:
     for refused, told in (("", True), ("2 kernels: expected at least 3", False)):
         found = verdict(rows("s", 9.0, 0.1, refused=refused))

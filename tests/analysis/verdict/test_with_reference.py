@@ -20,6 +20,7 @@ from analysis.study.reference_error import Disturbed, disturb, kind_of, widened
 from analysis.study.results import StudyResults, analyse
 from analysis.study.speedup import task_rows
 from analysis.tables import reference_error as tables
+from analysis.verdict import judge as judged
 from analysis.verdict.hypothesis_file import read_hypothesis
 from analysis.verdict.judge import Verdict, judge
 from analysis.verdict.reference_file import NAME, find_reference_error
@@ -195,3 +196,21 @@ def test_a_hypothesis_registers_it_within_bounds(tmp_path: Path) -> None:
         path = write_hypothesis(tmp_path / "h.yaml", replace(CLAIM, reference_error=wrong))
         with pytest.raises(AnalysisError, match=r"reference_error=.*: expected a number above 0 and below 0.25"):
             read_hypothesis(path)
+
+
+def test_the_registered_error_is_computed_unless_it_is_the_one_given(
+    results: StudyResults, disturbed: Disturbed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    computed: list[float] = []
+
+    def disturb_again(_: StudyResults, relative_error: float) -> Disturbed:
+        computed.append(relative_error)
+        return replace(disturbed, relative_error=relative_error)
+
+    monkeypatch.setattr(judged, "disturb", disturb_again)
+    claimed = replace(CLAIMED, reference_error=ERROR)
+    for given, expected in ((disturbed, []), (replace(disturbed, relative_error=2 * ERROR), [ERROR]), (None, [ERROR])):
+        found = judge(results, claimed, given)
+        assert computed == expected and found.reference is not None
+        assert found.document()["reference_error"]["relative_error"] == ERROR
+        computed.clear()
