@@ -44,6 +44,7 @@ def test_the_table_says_how_far_each_got() -> None:
     rows += [("dear", 10, 0.5, 0.1, 5_000_000, "time limit")]
     readings = pd.DataFrame(rows, columns=list(COLUMNS))
     summary = summarise(readings)
+    assert summary["memory_mb"].to_list() == [0.01, 5.0]
     lines = terminal_table(summary).splitlines()
     assert " ".join(lines[0].split()) == "strategy observations ms at 10 ms at 100 ms at 1000 MB exponent"
     assert lines[1].split() == ["quick", "1000", "0.002", "0.002", "0.002", "0.0", "0.00", "[0.00,", "0.00]"]

@@ -121,6 +121,10 @@ def test_random_scores_nothing_and_beats_random_half_the_time(results: StudyResu
     assert better["low"] < 0.5 < better["high"] and data.loc[("slow", interquartile.BETTER), "high"] < 0.5
 
 
+def test_tasks_that_do_not_count_or_have_no_table_have_no_scores(results: StudyResults) -> None:
+    assert interquartile.aggregates(replace(results, counted={HEADLINE_TARGET: {"of-no-recording"}})).empty
+
+
 def test_the_planned_seeds_have_the_power() -> None:
     rng, tasks, sd, d = np.random.default_rng(7), 3, 0.9, 0.35
     m = int(smallest(d, [sd**2 / 20] * tasks, [20] * tasks))

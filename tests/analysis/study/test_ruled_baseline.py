@@ -18,6 +18,7 @@ from analysis.runs.rules import NO_RULES, rules_of, rules_words, told_rules
 from analysis.statistics.hopeless import RuledSearch, Rules
 from analysis.statistics.random_search import ert
 from analysis.statistics.readings import Readings
+from analysis.study import ruled_baseline
 from analysis.study.baseline import EXACT_RANDOM, RANDOM_RUNS, Baseline
 from analysis.study.incumbents import optima
 from analysis.study.results import analyse
@@ -228,3 +229,14 @@ def test_readings_that_are_the_truth_cost_nothing_on_several_workers_either() ->
     noisy, plain = noise_costs(rows, readings, how, 0.5), seconds_per_evaluation(rows, how, 0.5)
     assert noisy[0.1, "evaluations"].value == pytest.approx(1.0)
     assert noisy[0.1, "seconds"].value == pytest.approx(plain[0.1].value)
+
+
+def test_a_simulation_under_rules_ends_after_so_many_evaluations_whatever_its_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ruled_baseline, "MOST", 1_000)
+    rules, rows = Rules(compile_factor=1.5), searched_rows(TABLE, float(TABLE["oracle_ms"].min()), (0.1,), "uniform")
+    for fewest, searches in ((10, 200), (300, 300)):
+        monkeypatch.setattr(ruled_baseline, "FEWEST", fewest)
+        found = ruled_costs(recorded(TABLE, None, noisy=False), rows, Conditions(5, rules=rules), rules, 1e-9)
+        assert {one.searches for one in found.values()} == {searches}

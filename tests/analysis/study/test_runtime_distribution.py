@@ -55,6 +55,9 @@ def test_only_tasks_that_count_are_in_a_distribution(results: StudyResults) -> N
     data = run_distributions(counted)
     own = data[(data["axis"] == "evaluations") & (data["target"] == 0.05)]
     assert own["solved"].to_list() == [2 / 4, 3 / 4, 3 / 4] and set(data["target"]) == {0.05, 0.10}
+    solved = run_distributions(replace(counted, times=results.times[results.times["hit"]]))
+    own = solved[(solved["axis"] == "evaluations") & (solved["target"] == 0.05)]
+    assert own[["x", "solved", "ended"]].to_numpy().tolist() == [[3.0, 2 / 3, False], [7.0, 1.0, True]]
     nothing = run_distributions(replace(results, counted={target: set() for target in TARGETS}))
     assert nothing.empty and list(nothing.columns) == COLUMNS
 
