@@ -1,8 +1,11 @@
 """Strategies against both kinds of exact random search: ``python -m experiments.contenders.table RESULTS… [-o CSV]``.
 
+RESULTS are folders of runs, and tables of :mod:`experiments.contenders.times` of further runs on the same tasks.
+
 Each strategy has a row with the geometric mean over tasks of the ERT of exact random search over its own, within 5%, in
-evaluations, with its 95% interval over seeds. For random search by parameter, tasks on which it needs 20 evaluations or
-more are separate from those on which it needs fewer, where there is little to gain.
+evaluations, with its 95% interval over seeds (``--axis seconds``: in seconds of the tuning clock, random search on as
+many workers). For random search by parameter, tasks on which it needs 20 evaluations or more are separate from those on
+which it needs fewer, where there is little to gain.
 """
 
 from __future__ import annotations
@@ -19,8 +22,10 @@ from scipy.stats import norm
 from analysis.errors import AnalysisError
 from analysis.media import markdown_table
 from analysis.runs.load import load_study
-from analysis.study.baseline import EXACT_BY_PARAMETER, EXACT_RANDOM, Baseline
+from analysis.study.baseline import EXACT_BY_PARAMETER, EXACT_RANDOM, PRIMARY, Baseline
 from analysis.study.results import analyse
+from analysis.study.time_to_target import AXES
+from experiments.contenders.times import joined, read_times, speedups_of
 
 TARGET = 0.05
 HARD = 20.0
@@ -29,11 +34,24 @@ UNIFORM, BY_PARAMETER, EASY = "uniform", "by parameter, 20 and more", "by parame
 COLUMNS = ["task", "strategy", "baseline", "hits", "runs", "ert", "speedup", "speedup_low", "speedup_high"]
 
 
-def speedups(results: Sequence[Path]) -> pd.DataFrame:
-    """task, strategy, baseline, hits, runs, ert, speedup, its interval and ``expected``, E[T] of the baseline."""
-    found = analyse(load_study(results), [Baseline(EXACT_BY_PARAMETER)])
+def speedups(results: Sequence[Path], axis: str = AXES[0]) -> pd.DataFrame:
+    """task, strategy, baseline, hits, runs, ert, speedup, its interval and ``expected``, E[T] of the baseline in
+    evaluations.
+
+    Raises:
+        AnalysisError: results that cannot be read or compared; a strategy of a table that is also in a folder.
+    """
+    by_parameter = Baseline(EXACT_BY_PARAMETER)
+    files = [path for path in results if path.suffix == ".csv"]
+    found = analyse(load_study([path for path in results if path not in files]), [by_parameter])
     tables = pd.concat([found.speedups, *found.others.values()])
-    kept = tables[np.isclose(tables["target"], TARGET) & (tables["axis"] == "evaluations")]
+    if files:
+        more = joined([read_times(path) for path in files])
+        more = more[more["axis"].isin([AXES[0], axis])]
+        if twice := sorted(set(more["strategy"]) & set(found.study.runs["strategy"])):
+            raise AnalysisError(f"{twice[0]}: in a table and in a folder: expected each strategy in one")
+        tables = pd.concat([tables, speedups_of(found.study, more, [PRIMARY, by_parameter], TARGET)])
+    kept = tables[np.isclose(tables["target"], TARGET) & (tables["axis"] == axis)]
     kept = kept[kept["task"].str.contains("__") & kept["baseline"].isin([EXACT_RANDOM, EXACT_BY_PARAMETER])]
     return kept.assign(expected=kept["unreachable_above"]).reset_index(drop=True)
 
@@ -100,11 +118,12 @@ def markdown(found: pd.DataFrame) -> str:
 def main(given: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("results", type=Path, nargs="+")
+    parser.add_argument("--axis", choices=AXES, default=AXES[0], help="what random search and strategies cost")
     parser.add_argument("--strategies", help="only these, separated by commas")
     parser.add_argument("-o", "--output", type=Path)
     arguments = parser.parse_args(given)
     try:
-        found = speedups(arguments.results)
+        found = speedups(arguments.results, arguments.axis)
     except AnalysisError as error:
         parser.error(str(error))
     if arguments.strategies:

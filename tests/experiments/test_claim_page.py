@@ -13,6 +13,8 @@ from scipy.stats import gmean
 
 from experiments.claim_2 import law, readme
 from experiments.contenders import table as contenders
+from experiments.contenders import times
+from experiments.contenders.table import UNIFORM
 from experiments.transfer import study as transfer
 from experiments.transfer import table as transfer_table
 
@@ -20,6 +22,8 @@ pytestmark = pytest.mark.usefixtures("undrawn")
 
 SECOND = Path(readme.__file__).parent
 HERE = SECOND.parent / "claim_5_10x"
+OTHERS = SECOND / "others.csv"
+REGISTERED = ("conditional_gp", "lfbo", "helion_lfbo_tree", "optuna_tpe")
 CONTENDERS = SECOND.parent / "contenders/speedups.csv"
 
 
@@ -95,9 +99,59 @@ def test_the_page_says_what_the_verdict_says() -> None:
 
 @pytest.mark.slow
 def test_the_table_of_the_page_is_computed_from_the_committed_results() -> None:
-    printed = contenders.markdown(contenders.summary(contenders.speedups([SECOND / "results"]))).splitlines()
+    found = contenders.speedups([SECOND / "results", OTHERS])
+    printed = contenders.markdown(contenders.summary(found)).splitlines()
     page = (SECOND / "README.md").read_text(encoding="utf-8").splitlines()
-    assert len(printed) == 7 and [line for line in printed if line not in page] == []
+    begin = page.index(printed[0])
+    assert page[begin : begin + len(printed) + 1] == [*printed, ""]
+    seconds = contenders.summary(contenders.speedups([SECOND / "results", OTHERS], "seconds")).set_index("strategy")
+    gp, tpe, lfbo, check = (
+        contenders.with_interval(*seconds.loc[f"{name}_16", [UNIFORM, f"{UNIFORM} low", f"{UNIFORM} high"]])
+        for name in ("conditional_gp", "optuna_tpe", "lfbo", "random")
+    )
+    words = " ".join(line.strip() for line in page)
+    assert f"On these tasks, it is {gp.replace(' ', ' times ')} as fast as uniform random search in seconds" in words
+    assert f"`optuna_tpe_16` {tpe}, `lfbo_16` {lfbo} and `random_16`, a check, {check}." in words
+
+
+def test_every_other_strategy_of_the_study_is_kept_with_every_task_and_seed_or_named_as_left_out() -> None:
+    kept = times.long(times.read_times(OTHERS))
+    of = kept.groupby("strategy").agg(tasks=("task", "nunique"), seeds=("seed", "nunique"), last=("seed", "max"))
+    assert (of["tasks"] == 20).all() and (of["seeds"] == 30).all() and (of["last"] == 3029).all()
+    page = (SECOND / "README.md").read_text(encoding="utf-8").replace("\n", " ")
+    (told,) = re.findall(r"left out because they have not run on all seeds: ([^.]*)\.", page) or [""]
+    assert {*of.index} | {*re.findall(r"`(\w+)`", told)} == labels() - {*REGISTERED, "conditional_gp_16"}
+
+
+def test_what_the_page_says_of_other_strategies_is_in_its_table() -> None:
+    lines = (SECOND / "README.md").read_text(encoding="utf-8").splitlines()
+    first = {cells[0]: cells[1].split(",")[0] for line in lines if len(cells := cells_of(line)) == 4}
+    alone = {name: cell.split(" ")[0] for name, cell in first.items()}
+    page = " ".join(line.strip() for line in lines)
+    assert (
+        f"`conditional_gp` is {first['conditional_gp_from_default']} instead of {alone['conditional_gp']} times as "
+        f"fast, `optuna_tpe` {alone['optuna_tpe_from_default']} instead of {alone['optuna_tpe']}, and random search "
+        f"{alone['random_from_default']} instead of {alone['random']} times"
+    ) in page
+    assert (
+        f"(`conditional_gp_1`) give {first['conditional_gp_1']} times over uniform random search, today's without the "
+        f"features that the spaces declare {first['conditional_gp_without_features']}, today's with them "
+        f"{first['conditional_gp']}:"
+    ) in page
+    assert f"are {first['rf_ei']} and {first['trust_region']} times as fast" in page
+
+
+def labels() -> set[str]:
+    """The labels of run.sh."""
+    script = (SECOND / "run.sh").read_text(encoding="utf-8")
+    found = set()
+    for loop, body in re.findall(r"^for strategy in (.*?); do\n(.*?)^done", script, flags=re.MULTILINE | re.DOTALL):
+        (suffix,) = re.findall(r"strategy\.label=\$\{strategy\}(\w+)", body)
+        found |= {name + suffix for name in loop.split()}
+    for line in re.findall(r"^sweep (.*)", script, flags=re.MULTILINE):
+        label = re.search(r"strategy\.label=(\w+)", line)
+        found |= {label[1]} if label else set(re.findall(r"strategy=([\w,]+)", line)[0].split(","))
+    return found
 
 
 def test_a_bound_is_no_estimate_in_the_tables() -> None:
