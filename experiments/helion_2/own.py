@@ -25,7 +25,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
@@ -269,7 +269,7 @@ def _ours(asked: Asked, seed: int) -> None:
     print(f"ours {seed}: {'interrupted or failed' if process.returncode else 'done'}", flush=True)
 
 
-def write(out: Path, task: str, searches: Sequence[Search] | Any, retimed: Sequence[Mapping[str, Any]] = ()) -> None:
+def write(out: Path, task: str, searches: Iterable[Search], retimed: Sequence[Mapping[str, Any]] = ()) -> None:
     """Write a task's searches, and re-timed latencies; the other tasks' lines stay. Readers see the old or new file."""
     lines = [line for line in _lines(out) if line["task"] != task]
     lines += [asdict(search) for search in searches] + [{"task": task, "retimed": list(retimed)}] * bool(retimed)
@@ -345,7 +345,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _command(given: argparse.Namespace) -> int:
-    from experiments.helion_2.own_table import compare, retime_both, text  # it imports this module
+    from experiments.helion_2.own_table import compare, paces, retime_both, text  # it imports this module
+
+    def tables(results: Path, label: str) -> str:
+        return text(compare(given.out, given.task, results, label), paces(given.out, given.task, results, label))
 
     if given.command == "run":
         end = time.monotonic() + given.seconds
@@ -359,14 +362,14 @@ def _command(given: argparse.Namespace) -> int:
             print(f"helion {failed.seed} failed:\n{failed.message}", file=sys.stderr)
         if given.ours and searches:
             retime_both(given.out, given.task, kernel, space, device, asked.results, LABEL)
-            print(text(compare(given.out, given.task, asked.results, LABEL)))
+            print(tables(asked.results, LABEL))
         return 1 if any(search.ended == "failed" for search in searches) else 0
     with tempfile.TemporaryDirectory() as temporary:
         results = given.results or Path(temporary) / "results"
         unpack(given.out, results)
         if given.command == "retime":
             retime_both(given.out, given.task, *built(given.task), results, given.label)
-        print(text(compare(given.out, given.task, results, given.label)))
+        print(tables(results, given.label))
     return 0
 
 
