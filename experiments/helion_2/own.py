@@ -15,7 +15,6 @@ in one interleaved batch at the end. ``table`` compares them (see :mod:`experime
 from __future__ import annotations
 
 import argparse
-import ast
 import csv
 import gzip
 import json
@@ -39,6 +38,7 @@ from harness.backends.base import Subject
 from harness.backends.task import build_task, find_device
 from harness.config.compose import Composer
 from harness.errors import UserError
+from harness.formats.helion_log import parse_config
 from harness.measure.device import AccelDevice
 from harness.run.streams import streams
 from kernels.base import Kernel
@@ -109,21 +109,6 @@ def helion_seed(seed: int, task: str, device: str) -> int:
     return int(own.generate_state(1)[0])
 
 
-def parse_config(text: str) -> dict[str, Any]:
-    """Read a configuration as Helion's log spells it, ``Config(block_sizes=[1], …)``.
-
-    Raises:
-        ValueError: the text is something else, such as the half of a row.
-    """
-    try:
-        call = ast.parse(text, mode="eval").body
-    except SyntaxError:
-        raise ValueError(f"{text[:60]}…: expected Config(…)") from None
-    if not isinstance(call, ast.Call) or call.args:
-        raise ValueError(f"{text[:60]}…: expected Config(name=value, …)")
-    return {str(word.arg): ast.literal_eval(word.value) for word in call.keywords}
-
-
 def read_trials(path: Path) -> tuple[Trial, ...]:
     """Read Helion's log of evaluations; empty if there is none. A last row that was cut off is left out."""
     if not path.exists():
@@ -133,8 +118,8 @@ def read_trials(path: Path) -> tuple[Trial, ...]:
         for row in csv.DictReader(file):
             if row["status"] == "started":
                 continue
-            with suppress(ValueError, TypeError):
-                config = parse_config(row["config"])
+            with suppress(UserError, ValueError, TypeError):
+                config = parse_config(str(path), row["config"] or "")
                 latency, compiled = (float(row[name]) if row[name] else None for name in ("perf_ms", "compile_time_s"))
                 status, generation = row["status"], int(row["generation"])
                 trials.append(Trial(float(row["timestamp_s"]), generation, status, latency, compiled, config))

@@ -17,7 +17,7 @@ import pytest
 
 from experiments.helion_2 import own, own_table
 from experiments.helion_2.live import TASKS, VERSION
-from experiments.helion_2.own import LABEL, OWN, Asked, Search, Trial, helion_seed, parse_config, read, read_trials, run
+from experiments.helion_2.own import LABEL, OWN, Asked, Search, Trial, helion_seed, read, read_trials, run
 from experiments.helion_2.own_table import AT_N, CHOSEN, HELION, OURS, choices, compare, paces, retime_both, text
 from harness.errors import UserError
 from harness.record.retime_study import LiveEvaluation
@@ -96,16 +96,6 @@ def test_a_log_is_read_without_starts_and_without_half_a_row(tmp_path: Path) -> 
     ]
     path.write_text(HEADER + ROWS + "r,5.00,d,1,ok")
     assert len(read_trials(path)) == 3
-
-
-def test_a_configuration_is_read_as_helion_spells_it() -> None:
-    spelt = "Config(block_sizes=[1], pid_type='flat', range_flattens=[None], maxnreg=64, fused=False)"
-    assert parse_config(spelt) == {
-        "block_sizes": [1], "pid_type": "flat", "range_flattens": [None], "maxnreg": 64, "fused": False,
-    }  # fmt: skip
-    for wrong in ("Config(block_sizes=[1", "3", "Config(3)", "Config(a=b)"):
-        with pytest.raises(ValueError):
-            parse_config(wrong)
 
 
 def test_searches_are_kept_and_those_that_ended_are_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
