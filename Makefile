@@ -64,7 +64,7 @@ test-all: lint
 # Run the adapter's tests with each supported Helion version, in separate environments on top of the first one.
 HELIONS := 1.4.0 1.5.1
 HELION_TESTS := tests/kernels/test_helion.py tests/harness/strategies/test_helion.py tests/search_spaces/test_helion.py \
-	tests/search_spaces/test_helion_draws.py tests/search_spaces/test_helion_listed.py
+	tests/search_spaces/test_helion_draws.py tests/search_spaces/test_helion_listed.py tests/experiments/test_helion_own.py
 HELION_ENVIRONMENTS := $(HELIONS:%=.venv-helion-%/.installed)
 $(HELION_ENVIRONMENTS): .venv-helion-%/.installed: $(INSTALLED)
 	@$(BIN)/python -m venv .venv-helion-$*

@@ -1,8 +1,9 @@
 """Put a study into a folder that is small enough to commit: ``python -m experiments.collect RESULTS… -o FOLDER``.
 
 One consolidated Parquet file and the tasks' recorded tables replace the run directories of all RESULTS, some of which
-may already be such folders. Costs are rounded to 0.1 ms (compile, ask and tell to 1 ms), and the clock to one part in a
-hundred thousand. The wall time of replays and the recorded samples, which the library of landscapes has, are left out.
+may already be such folders: a study grows by collecting new runs and FOLDER into FOLDER. Costs are rounded to 0.1 ms
+(compile, ask, tell and real seconds to 1 ms), and the clock to one part in a hundred thousand. The real seconds (but
+with --wall) and the recorded samples, which the library of landscapes has, are left out.
 """
 
 from __future__ import annotations
@@ -34,13 +35,18 @@ _DIGITS = {
     contract.COMPILE_S: 3,
     contract.VERIFY_S: 4,
     contract.BENCHMARK_S: 4,
+    contract.WALL_S: 3,
 }
 _CLOCK_BITS = 16
 
 
-def slim(log: RunLog) -> RunLog:
-    """Round a run to the digits that reports need. True and observed latencies are unchanged."""
-    columns = {name: values for name, values in log.columns.items() if name != contract.WALL_S}
+def slim(log: RunLog, wall: bool = False) -> RunLog:
+    """Round a run to the digits that reports need. True and observed latencies are unchanged.
+
+    Args:
+        wall: keep the real seconds, which no report needs.
+    """
+    columns = {name: values for name, values in log.columns.items() if wall or name != contract.WALL_S}
     columns |= {name: np.round(columns[name], digits) for name, digits in _DIGITS.items() if name in columns}
     fraction, exponent = np.frexp(columns[contract.CLOCK_END_S])
     columns[contract.CLOCK_END_S] = np.ldexp(np.round(np.ldexp(fraction, _CLOCK_BITS)), exponent - _CLOCK_BITS)
@@ -109,6 +115,7 @@ def main() -> None:
     parser.add_argument("results", type=Path, nargs="+")
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--steps", action="store_true", help="keep only what the runs' curves need, without costs")
+    parser.add_argument("--wall", action="store_true", help="keep the real seconds of each evaluation")
     parser.add_argument(
         "--beside", action="store_true", help="the landscapes are in FOLDER already: do not write their tables"
     )
@@ -125,10 +132,11 @@ def main() -> None:
         parser.error(f"{next(iter(damaged))}: damaged, with {len(damaged) - 1} more: expected the whole study")
     wanted = arguments.strategies.split(",") if arguments.strategies else None
     chosen = [log for log in read if wanted is None or log.path.parts[-2] in wanted]
-    slimmer = (lambda log: steps_alone(slim(log))) if arguments.steps else slim
+    slimmer = (lambda log: steps_alone(slim(log))) if arguments.steps else (lambda log: slim(log, arguments.wall))
     logs = {"/".join(log.path.parts[-3:]): slimmer(log) for log in chosen}
     if len(logs) < len(chosen):
         parser.error(f"{len(chosen) - len(logs)} runs are in several of the folders: expected each once")
+    logs = dict(sorted(logs.items()))  # whichever folder a run came from
     arguments.output.mkdir(parents=True, exist_ok=True)
     results = [path.resolve() for path in arguments.results]
     consolidated.write(arguments.output / contract.CONSOLIDATED, logs, {}, environment, LEVEL)

@@ -15,7 +15,6 @@ in one interleaved batch at the end. ``table`` compares them (see :mod:`experime
 from __future__ import annotations
 
 import argparse
-import ast
 import csv
 import gzip
 import json
@@ -25,7 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
@@ -39,6 +38,7 @@ from harness.backends.base import Subject
 from harness.backends.task import build_task, find_device
 from harness.config.compose import Composer
 from harness.errors import UserError
+from harness.formats.helion_log import parse_config
 from harness.measure.device import AccelDevice
 from harness.run.streams import streams
 from kernels.base import Kernel
@@ -109,21 +109,6 @@ def helion_seed(seed: int, task: str, device: str) -> int:
     return int(own.generate_state(1)[0])
 
 
-def parse_config(text: str) -> dict[str, Any]:
-    """Read a configuration as Helion's log spells it, ``Config(block_sizes=[1], …)``.
-
-    Raises:
-        ValueError: the text is something else, such as the half of a row.
-    """
-    try:
-        call = ast.parse(text, mode="eval").body
-    except SyntaxError:
-        raise ValueError(f"{text[:60]}…: expected Config(…)") from None
-    if not isinstance(call, ast.Call) or call.args:
-        raise ValueError(f"{text[:60]}…: expected Config(name=value, …)")
-    return {str(word.arg): ast.literal_eval(word.value) for word in call.keywords}
-
-
 def read_trials(path: Path) -> tuple[Trial, ...]:
     """Read Helion's log of evaluations; empty if there is none. A last row that was cut off is left out."""
     if not path.exists():
@@ -133,8 +118,8 @@ def read_trials(path: Path) -> tuple[Trial, ...]:
         for row in csv.DictReader(file):
             if row["status"] == "started":
                 continue
-            with suppress(ValueError, TypeError):
-                config = parse_config(row["config"])
+            with suppress(UserError, ValueError, TypeError):
+                config = parse_config(str(path), row["config"] or "")
                 latency, compiled = (float(row[name]) if row[name] else None for name in ("perf_ms", "compile_time_s"))
                 status, generation = row["status"], int(row["generation"])
                 trials.append(Trial(float(row["timestamp_s"]), generation, status, latency, compiled, config))
@@ -269,7 +254,7 @@ def _ours(asked: Asked, seed: int) -> None:
     print(f"ours {seed}: {'interrupted or failed' if process.returncode else 'done'}", flush=True)
 
 
-def write(out: Path, task: str, searches: Sequence[Search] | Any, retimed: Sequence[Mapping[str, Any]] = ()) -> None:
+def write(out: Path, task: str, searches: Iterable[Search], retimed: Sequence[Mapping[str, Any]] = ()) -> None:
     """Write a task's searches, and re-timed latencies; the other tasks' lines stay. Readers see the old or new file."""
     lines = [line for line in _lines(out) if line["task"] != task]
     lines += [asdict(search) for search in searches] + [{"task": task, "retimed": list(retimed)}] * bool(retimed)
@@ -345,7 +330,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _command(given: argparse.Namespace) -> int:
-    from experiments.helion_2.own_table import compare, retime_both, text  # it imports this module
+    from experiments.helion_2.own_table import compare, paces, retime_both, text  # it imports this module
+
+    def tables(results: Path, label: str) -> str:
+        return text(compare(given.out, given.task, results, label), paces(given.out, given.task, results, label))
 
     if given.command == "run":
         end = time.monotonic() + given.seconds
@@ -359,14 +347,14 @@ def _command(given: argparse.Namespace) -> int:
             print(f"helion {failed.seed} failed:\n{failed.message}", file=sys.stderr)
         if given.ours and searches:
             retime_both(given.out, given.task, kernel, space, device, asked.results, LABEL)
-            print(text(compare(given.out, given.task, asked.results, LABEL)))
+            print(tables(asked.results, LABEL))
         return 1 if any(search.ended == "failed" for search in searches) else 0
     with tempfile.TemporaryDirectory() as temporary:
         results = given.results or Path(temporary) / "results"
         unpack(given.out, results)
         if given.command == "retime":
             retime_both(given.out, given.task, *built(given.task), results, given.label)
-        print(text(compare(given.out, given.task, results, given.label)))
+        print(tables(results, given.label))
     return 0
 
 

@@ -167,6 +167,33 @@ def compare(out: Path, task: str, results: Path, label: str) -> pd.DataFrame:
     return _with_ratios(pd.DataFrame(rows))
 
 
+def paces(out: Path, task: str, results: Path, label: str) -> pd.DataFrame:
+    """Return a row for each search and each of our runs, whatever their seeds: seconds and best of the first ``n``.
+
+    ``n`` is the number of evaluations that all of them made. Helion's own searches have real seconds alone.
+    """
+    searches = [search for search in read(out) if search.task == task and search.trials]
+    ours = our_runs(results, task, label)
+    counts = [len(search.trials) for search in searches] + [len(log.columns[contract.OK]) for log in ours.values()]
+    n = min(counts, default=0)
+    rows = [
+        {"who": HELION, "seed": each.seed, "compile_processes": each.jobs, "evaluations": len(each.trials), "n": n}
+        | {"wall_s": each.trials[n - 1].elapsed_s, "best_ms": _best(each, n)[1]}
+        for each in searches
+    ]
+    rows += [
+        {"who": OURS, "seed": seed, "compile_processes": _workers(log), "evaluations": len(log.columns[contract.OK])}
+        | {"n": n, "wall_s": _wall(log, n), "clock_s": float(log.columns[contract.CLOCK_END_S][:n].max())}
+        | {"best_ms": float(_readings(log)[:n].min())}
+        for seed, log in sorted(ours.items())
+    ]
+    return pd.DataFrame(rows)
+
+
+def _workers(log: RunLog) -> int:
+    return int((log.config.get("backend") or {}).get("compile_workers") or 0)
+
+
 def _wall(log: RunLog, n: int) -> float:
     """Real seconds of the first ``n`` evaluations; NaN where a collected study has left them out."""
     return float(log.columns[contract.WALL_S][:n].sum()) if contract.WALL_S in log.columns else np.nan
@@ -184,8 +211,9 @@ def _with_ratios(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def text(table: pd.DataFrame) -> str:
-    """Return the table for a terminal: a column is a seed."""
+def text(table: pd.DataFrame, pace: pd.DataFrame) -> str:
+    """Return both tables for a terminal: of :func:`compare` a column is a seed, of :func:`paces` a row is a run."""
     if table.empty:
         return "no search of Helion's own"
-    return table.set_index("seed").T.to_string(float_format=lambda value: f"{value:.5g}")
+    both = (table.set_index("seed").T, {}), (pace, {"index": False})
+    return "\n\n".join(each.to_string(float_format=lambda value: f"{value:.5g}", **how) for each, how in both)

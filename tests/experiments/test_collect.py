@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +18,15 @@ from analysis.runs.load import load_study
 from analysis.runs.reading import read_logs
 from analysis.study.incumbents import optima
 from analysis.study.time_to_target import times_to_target
-from experiments.collect import put_retimed, slim, steps_alone
+from experiments.collect import main, put_retimed, slim, steps_alone
 from tests.analysis.fabricate import evaluations, guided_order, landscape, write_run
 
 TASK = "k-8x8-bf16__h100"
 
 
-def _write(folder: Path, table: pd.DataFrame, seeds: int = 5) -> None:
+def _write(folder: Path, table: pd.DataFrame, seeds: Iterable[int] = range(5)) -> None:
     digest = "0" * 64
-    for seed in range(seeds):
+    for seed in seeds:
         frame = evaluations(table, guided_order(0.7)(np.random.default_rng(seed), table)[:60])
         noise = np.random.default_rng(seed).normal(1.0, 0.02, len(frame))
         backend = {"kind": "replay", "noise": "recorded", "compile_workers": 1, "landscape_sha256": digest}
@@ -47,6 +49,28 @@ def test_steps_alone_have_the_same_times_to_target_and_gaps(tmp_path: Path) -> N
     assert one["cost"].to_numpy() == pytest.approx(other["cost"].to_numpy(), rel=2e-5)  # the clock is rounded
     distinct: Any = pq.read_table(tmp_path / "steps" / contract.CONSOLIDATED)[contract.ORACLE_MS].to_pylist()
     assert all(len(set(of)) < 25 for of in distinct)
+
+
+def test_a_collected_study_grows_by_further_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Collecting it again with them into its own folder is the same as collecting all runs at once."""
+
+    def collect(*folders: str) -> Any:
+        paths = [tmp_path / folder for folder in folders]
+        read = [path for path in paths if path != paths[-1] or (path / contract.CONSOLIDATED).exists()]
+        words = ["collect", *map(str, read), "-o", str(paths[-1]), "--steps", "--beside"]
+        monkeypatch.setattr(sys, "argv", words)
+        main()
+        return pq.read_table(tmp_path / folders[-1] / contract.CONSOLIDATED)
+
+    table = landscape(300)
+    _write(tmp_path / "first", table, range(3))
+    _write(tmp_path / "further", table, range(3, 5))
+    _write(tmp_path / "all", table)
+    for folder in ("study", "whole"):
+        (tmp_path / folder).mkdir()
+    collect("first", "study")
+    grown, whole = (collect(*folders).to_pandas() for folders in (("further", "study"), ("all", "whole")))
+    pd.testing.assert_frame_equal(grown, whole)
 
 
 def test_the_timings_of_chosen_labels_come_along(tmp_path: Path) -> None:
