@@ -64,8 +64,9 @@ def quality(table: pd.DataFrame) -> Figure:
 
 
 def matrix(pairs: pd.DataFrame) -> Figure:
-    """Draw a cell for each source (row) and target (column) of a kernel: the slowdown of the best of the source's
-    first three; grey where nothing of the source fits the target's space."""
+    """Draw a cell for each source (row) and target (column) of a kernel that do not differ in dtype alone: the slowdown
+    of the best of the source's first three; grey where nothing of the source fits the target's space."""
+    pairs = pairs[pairs["kind"] != "dtype"]
     names = sorted({*pairs["source"], *pairs["target"]})
     values = np.full((len(names), len(names)), np.nan)
     for pair in pairs.to_dict("records"):
