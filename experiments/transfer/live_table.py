@@ -64,7 +64,8 @@ def summary(runs: pd.DataFrame) -> pd.DataFrame:
         rows.append(
             {
                 "task": str(task).partition("__")[0], "strategy": way, "runs": len(own),
-                "hits": f"{len(hits)}/{len(own)}", "median": hits.median(), "seconds": own["seconds"].mean(),
+                "hits": f"{len(hits)}/{len(own)}", "median": f"{hits.median():g}" if len(hits) else "–",
+                "seconds": own["seconds"].mean(),
                 **{name: own[name].median() for name in AFTER},
             }
         )  # fmt: skip
@@ -112,7 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.o is not None:
         runs.to_csv(given.o, index=False)
     shown = summary(runs)
-    numbers = {"median": "{:g}", "seconds": "{:.0f}", **dict.fromkeys(AFTER, "{:.2f}")}
+    numbers = {"seconds": "{:.0f}", **dict.fromkeys(AFTER, "{:.2f}")}
     text = shown.assign(**{name: shown[name].map(form.format) for name, form in numbers.items()}).astype(str)
     say(markdown_table([name.replace("_", " ") for name in text.columns], text.to_numpy().tolist()) + "\n")
     for line in verdicts(runs, hypothesis()):
