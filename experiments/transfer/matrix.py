@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -79,7 +80,16 @@ def told(found: pd.DataFrame) -> list[str]:
                 f"to another {kind}: {int(first.sum())} of {int(part.sum())} pairs within 5% with the source's best, "
                 f"{int(near[part].sum())} with three"
             )
-    return lines
+    dtypes = found[found["kind"] == "dtype"].sort_values("target").to_dict("records")
+    return [*lines, *map(_told_dtype, dtypes)]
+
+
+def _told_dtype(row: Mapping[Any, Any]) -> str:
+    source, target = (row[name].partition("__")[0] for name in ("source", "target"))
+    return (
+        f"{source} to {target.rpartition('-')[2]}: {row['best']:.2f} times the optimum with the source's best, "
+        f"{row['best_of_3']:.2f} with three"
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

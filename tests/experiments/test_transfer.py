@@ -71,7 +71,11 @@ def test_pairs_of_dtypes_differ_in_nothing_else(tmp_path: Path, monkeypatch: pyt
     found = matrix._pair(fp16, bf16)
     assert found["kind"] == "dtype" and found["best"] == 1.0, "the same latencies"
     said = matrix.told(pd.DataFrame([found, matrix._pair(bf16, fp16)]))
-    assert said == ["to another dtype: 2 of 2 pairs within 5% with the source's best, 2 with three"]
+    assert said == [
+        "to another dtype: 2 of 2 pairs within 5% with the source's best, 2 with three",
+        "softmax-8x8-fp16 to bf16: 1.00 times the optimum with the source's best, 1.00 with three",
+        "softmax-8x8-bf16 to fp16: 1.00 times the optimum with the source's best, 1.00 with three",
+    ]
     assert figures.matrix(pd.DataFrame([found, {**found, "kind": "device"}])).axes[0].images[0].get_array().shape == (
         2,
         2,
