@@ -212,7 +212,7 @@ def test_figures_show_each_kernel_and_each_pair(tmp_path: Path) -> None:
     assert panel.get_title() == "softmax" and lines["transfer_gp"].tolist() == [1.5] * len(MOMENTS)
     exact = lines["exact random search"]
     assert np.all(np.diff(exact) <= 0) and exact[-1] > 1.0
-    names = {"source": ["a__x", "b__x"], "target": ["b__x", "a__x"], "kind": ["shape", "shape"]}
+    names = {"source": ["k-1__x", "k-2__x"], "target": ["k-2__x", "k-1__x"], "kind": ["shape", "shape"]}
     pairs = pd.DataFrame({**names, "fits": [0.5, 0.0], "best_of_3": [1.25, np.inf]})
     cells = np.asarray(figures.matrix(pairs).axes[0].images[0].get_array().filled(np.nan))  # type: ignore[union-attr]
     np.testing.assert_array_equal(cells, [[np.nan, 1.25], [np.nan, np.nan]])
