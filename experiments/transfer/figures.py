@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from io import BytesIO
 from itertools import groupby
 from pathlib import Path
 
@@ -18,6 +19,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
+from PIL import Image
 
 from analysis.figures.style import BLUE, GREEN, GREY, ORANGE, PAGE_INCHES, PURPLE, VERMILLION, paper
 from analysis.statistics.random_search import best_so_far
@@ -31,6 +33,7 @@ LOOKS = {
     "warm": (GREEN, "--", "^"), "transfer_gp": (BLUE, "-", "o"),
 }  # fmt: skip
 CAP = 3.0
+SHADES = 128
 
 
 def median_random(task: str) -> list[float]:
@@ -112,9 +115,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("pairs", type=Path)
     parser.add_argument("-o", type=Path, required=True)
     given = parser.parse_args(arguments)
-    quality(runs_of(given.runs)).savefig(given.o / "quality.png", dpi=160)
-    matrix(pd.read_csv(given.pairs)).savefig(given.o / "matrix.png", dpi=160)
+    save(quality(runs_of(given.runs)), given.o / "quality.png")
+    save(matrix(pd.read_csv(given.pairs)), given.o / "matrix.png")
     return 0
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a PNG file with a palette, a quarter of the size of one without."""
+    drawn = BytesIO()
+    figure.savefig(drawn, dpi=160)
+    Image.open(drawn).convert("RGB").quantize(SHADES).save(path, optimize=True)
 
 
 if __name__ == "__main__":

@@ -2,14 +2,14 @@
 
 RESULTS holds the live runs with their ``retimed.parquet``; ``-o`` keeps a row per run, from which the same command
 prints the same table and verdicts. A slowdown is the re-timed latency of the incumbent, chosen by observed latency,
-over the lowest that any run of its task found.
+over the lowest that any run of its task found. Seeds of a task that not every strategy has finished are left out.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,12 @@ def runs_of(study: Study) -> pd.DataFrame:
             }
         )  # fmt: skip
     return pd.DataFrame(rows).sort_values(["task", "way", "seed"], ignore_index=True)
+
+
+def whole(runs: pd.DataFrame, ways: Collection[str]) -> pd.DataFrame:
+    """Return the runs of the tasks and seeds that every way has."""
+    found = runs.groupby(["task", "seed"])["way"].transform(lambda own: set(ways) <= set(own))
+    return runs[found.astype(bool)].reset_index(drop=True)
 
 
 def summary(runs: pd.DataFrame) -> pd.DataFrame:
@@ -107,7 +113,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         without = [path.name for path in given.results.glob("*__*") if not (path / contract.RETIMED).exists()]
         if without:
             say(f"not re-timed, judged by first readings: {', '.join(sorted(without))}\n")
-        runs = runs_of(load_study([given.results]))
+        every = runs_of(load_study([given.results]))
+        runs = whole(every, [arm["label"] for arm in hypothesis()["arms"]])
+        say(f"{len(runs)} of {len(every)} finished runs are of a task and seed that every strategy has finished\n")
     else:
         runs = pd.read_csv(given.results)
     if given.o is not None:

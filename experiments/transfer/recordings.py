@@ -16,7 +16,7 @@ LATER = (
     "matmul-2048x2048x2048-fp16",
     "softmax-4096x2560-fp16",
 )
-"""Tasks recorded after the study, each to differ from an earlier one in dtype alone. They are neither targets nor
+"""Tasks for recordings after the study, each to differ from an earlier one in dtype alone. They are neither targets nor
 sources of the study, so that its runs can be repeated."""
 
 
