@@ -172,9 +172,13 @@ PAGE = Path(table.__file__).with_name("README.md").read_text(encoding="utf-8")
 def test_the_page_says_what_is_computed_from_its_files() -> None:
     runs = table.runs_of(Path(table.__file__).with_name("runs.csv"))
     pairs = pd.read_csv(Path(table.__file__).with_name("pairs.csv"))
+    dtypes = table.runs_of(Path(table.__file__).with_name("runs-dtype.csv"))
+    claims = table.hypothesis(Path(table.__file__).with_name("dtype.yaml"))
     told = [*table.verdicts(runs), table.told_apart(runs, study.development()), *matrix.told(pairs)]
+    told += table.verdicts(dtypes, claims)
     assert [line for line in told if f"\n* {line}\n" not in PAGE] == []
-    computed = table.summary(runs).set_index(["group", "kernel", "way"])
+    parts = [table.summary(runs), table.summary(dtypes).query("group == 'dtype'")]
+    computed = pd.concat(parts).set_index(["group", "kernel", "way"])
     rows = [cells for line in PAGE.splitlines() if len(cells := line.strip("| ").split(" | ")) == 13]
     assert len(rows) > 20
     for group, kernel, way, *said in rows[1:]:
