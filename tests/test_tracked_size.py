@@ -1,4 +1,7 @@
-"""The whole tree is copied to a lent GPU machine for every call, so tracked files have to stay small."""
+"""The whole tree is copied to a lent GPU machine for every call, so tracked files have to stay small.
+
+A call copies 64 MiB at most, of which the wheels that the machine lacks take 16.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,10 @@ from pathlib import Path
 import pytest
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-MOST_MIB, BLOCK = 40, 4096
+MOST_MIB, BLOCK = 42, 4096
 
 
-def test_tracked_files_stay_below_forty_mebibytes() -> None:
+def test_tracked_files_stay_small() -> None:
     """Sizes are those on a disk, in whole blocks."""
     try:
         listed = subprocess.run(["git", "ls-files", "-z"], cwd=CHECKOUT, capture_output=True, check=True).stdout

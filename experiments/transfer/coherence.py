@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from experiments.transfer.misleading import DRAWS, SEED, fitting, sibling
-from experiments.transfer.study import KERNELS, targets
+from experiments.transfer.recordings import KERNELS, targets
 from harness.landscapes.facts import read_facts
 from harness.landscapes.library import recorded_landscapes
 from harness.landscapes.siblings import siblings

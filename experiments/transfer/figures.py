@@ -9,12 +9,17 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from io import BytesIO
+from itertools import groupby
 from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from PIL import Image
 
 from analysis.figures.style import BLUE, GREEN, GREY, ORANGE, PAGE_INCHES, PURPLE, VERMILLION, paper
 from analysis.statistics.random_search import best_so_far
@@ -23,10 +28,12 @@ from experiments.transfer.table import AFTER, runs_of, summary
 from harness.landscapes.landscape import read_landscape
 from harness.landscapes.library import find_landscape
 
-COLOURS = {
-    "conditional_gp": VERMILLION, "transfer_gp": BLUE, "warm": GREEN, "transfer_tpe": PURPLE, "source_best": ORANGE,
+LOOKS = {
+    "conditional_gp": (VERMILLION, "-", "D"), "source_best": (ORANGE, "-.", "v"), "transfer_tpe": (PURPLE, ":", "s"),
+    "warm": (GREEN, "--", "^"), "transfer_gp": (BLUE, "-", "o"),
 }  # fmt: skip
 CAP = 3.0
+SHADES = 128
 
 
 def median_random(task: str) -> list[float]:
@@ -48,11 +55,11 @@ def quality(table: pd.DataFrame) -> Figure:
             tasks = table.loc[table["kernel"] == kernel, "task"].unique()
             exact = np.exp(np.log([median_random(task) for task in tasks]).mean(axis=0))
             axes.plot(MOMENTS, np.minimum(exact, CAP), color=GREY, linestyle=":", label="exact random search")
-            for way, colour in COLOURS.items():
+            for way, (colour, dash, marker) in LOOKS.items():
                 own = rows[(rows["kernel"] == kernel) & (rows["way"] == way)]
                 if not own.empty and own["tasks"].iloc[0] == len(tasks):  # a line over other tasks cannot be compared
                     line = np.minimum(own[AFTER].iloc[0].to_numpy(dtype=float), CAP)
-                    axes.plot(MOMENTS, line, color=colour, marker="o", markersize=3, label=way)
+                    axes.plot(MOMENTS, line, color=colour, linestyle=dash, marker=marker, markersize=3, label=way)
             axes.axhline(1.05, color=GREY, linewidth=0.6)
             axes.set(title=kernel, xscale="log", xlabel="evaluations", ylim=(0.95, CAP + 0.05))
             axes.set_xticks(MOMENTS, [str(moment) for moment in MOMENTS])
@@ -64,27 +71,42 @@ def quality(table: pd.DataFrame) -> Figure:
 
 
 def matrix(pairs: pd.DataFrame) -> Figure:
-    """Draw a cell for each source (row) and target (column) of a kernel: the slowdown of the best of the source's
-    first three; grey where nothing of the source fits the target's space."""
-    names = sorted({*pairs["source"], *pairs["target"]})
-    values = np.full((len(names), len(names)), np.nan)
-    for pair in pairs.to_dict("records"):
-        at = names.index(pair["source"]), names.index(pair["target"])
-        values[at] = min(pair["best_of_3"], CAP) if pair["fits"] > 0 else np.nan
+    """Draw a panel for each kernel, with a cell for each source (row) and target (column) that do not differ in dtype
+    alone: the slowdown of the best of the source's first three; empty where nothing of the source fits the target's
+    space."""
+    pairs = pairs[pairs["kind"] != "dtype"]
+    panels = [list(own) for _, own in groupby(sorted({*pairs["source"], *pairs["target"]}), key=_kernel)]
+    columns = min(2, len(panels))
     with paper():
         figure = Figure(figsize=(PAGE_INCHES, PAGE_INCHES))
-        axes = figure.subplots()
-        colours = mpl.colormaps["viridis_r"].with_extremes(bad="0.95")
-        image = axes.imshow(values, cmap=colours, vmin=1.0, vmax=CAP)
-        for (i, j), value in np.ndenumerate(values):
-            if np.isfinite(value):
-                text = f"{value:.2f}" if value < CAP else f"≥{CAP:.0f}"
-                axes.text(j, i, text, ha="center", va="center", fontsize=4, color="white" if value > 1.8 else "black")
-        axes.set_xticks(range(len(names)), names, rotation=90, fontsize=5)
-        axes.set_yticks(range(len(names)), names, fontsize=5)
-        axes.set(xlabel="target", ylabel="source")
-        figure.colorbar(image, ax=axes, shrink=0.6, label="slowdown of the best of the source's first three")
+        every = figure.subplots(-(-len(panels) // columns), columns, squeeze=False).flat
+        for axes, own in zip(every, panels, strict=False):
+            image = _panel(axes, own, pairs)
+        label = "slowdown of the best of the source's first three"
+        figure.colorbar(image, ax=figure.axes, shrink=0.6, aspect=40, label=label)
     return figure
+
+
+def _kernel(name: str) -> str:
+    return name.partition("-")[0]
+
+
+def _panel(axes: Axes, names: Sequence[str], pairs: pd.DataFrame) -> AxesImage:
+    values = np.full((len(names), len(names)), np.nan)
+    for pair in pairs[pairs["target"].isin(list(names))].to_dict("records"):
+        at = names.index(pair["source"]), names.index(pair["target"])
+        values[at] = min(pair["best_of_3"], CAP) if pair["fits"] > 0 else np.nan
+    colours = mpl.colormaps["viridis_r"].with_extremes(bad="0.95")
+    image = axes.imshow(values, cmap=colours, vmin=1.0, vmax=CAP)
+    for (i, j), value in np.ndenumerate(values):
+        if np.isfinite(value):
+            text = f"{value:.2f}" if value < CAP else f"≥{CAP:.0f}"
+            axes.text(j, i, text, ha="center", va="center", fontsize=5, color="white" if value > 1.8 else "black")
+    shown = [name.partition("-")[2].replace("__", " ") for name in names]
+    axes.set_xticks(range(len(names)), shown, rotation=90, fontsize=5)
+    axes.set_yticks(range(len(names)), shown, fontsize=5)
+    axes.set(title=_kernel(names[0]), xlabel="target", ylabel="source")
+    return image
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -93,9 +115,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("pairs", type=Path)
     parser.add_argument("-o", type=Path, required=True)
     given = parser.parse_args(arguments)
-    quality(runs_of(given.runs)).savefig(given.o / "quality.png", dpi=160)
-    matrix(pd.read_csv(given.pairs)).savefig(given.o / "matrix.png", dpi=160)
+    save(quality(runs_of(given.runs)), given.o / "quality.png")
+    save(matrix(pd.read_csv(given.pairs)), given.o / "matrix.png")
     return 0
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a PNG file with a palette, a quarter of the size of one without."""
+    drawn = BytesIO()
+    figure.savefig(drawn, dpi=160)
+    Image.open(drawn).convert("RGB").quantize(SHADES).save(path, optimize=True)
 
 
 if __name__ == "__main__":

@@ -2,14 +2,14 @@
 
 RESULTS holds the live runs with their ``retimed.parquet``; ``-o`` keeps a row per run, from which the same command
 prints the same table and verdicts. A slowdown is the re-timed latency of the incumbent, chosen by observed latency,
-over the lowest that any run of its task found.
+over the lowest that any run of its task found. Seeds of a task that not every strategy has finished are left out.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,12 @@ def runs_of(study: Study) -> pd.DataFrame:
     return pd.DataFrame(rows).sort_values(["task", "way", "seed"], ignore_index=True)
 
 
+def whole(runs: pd.DataFrame, ways: Collection[str]) -> pd.DataFrame:
+    """Return the runs of the tasks and seeds that every way has."""
+    found = runs.groupby(["task", "seed"])["way"].transform(lambda own: set(ways) <= set(own))
+    return runs[found.astype(bool)].reset_index(drop=True)
+
+
 def summary(runs: pd.DataFrame) -> pd.DataFrame:
     """Build a row per task and way: the number of runs, hits, the median evaluations to a hit (of runs with a hit), the
     mean seconds of a run, and the median slowdowns."""
@@ -64,7 +70,8 @@ def summary(runs: pd.DataFrame) -> pd.DataFrame:
         rows.append(
             {
                 "task": str(task).partition("__")[0], "strategy": way, "runs": len(own),
-                "hits": f"{len(hits)}/{len(own)}", "median": hits.median(), "seconds": own["seconds"].mean(),
+                "hits": f"{len(hits)}/{len(own)}", "median": f"{hits.median():g}" if len(hits) else "–",
+                "seconds": own["seconds"].mean(),
                 **{name: own[name].median() for name in AFTER},
             }
         )  # fmt: skip
@@ -106,13 +113,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         without = [path.name for path in given.results.glob("*__*") if not (path / contract.RETIMED).exists()]
         if without:
             say(f"not re-timed, judged by first readings: {', '.join(sorted(without))}\n")
-        runs = runs_of(load_study([given.results]))
+        every = runs_of(load_study([given.results]))
+        runs = whole(every, [arm["label"] for arm in hypothesis()["arms"]])
+        say(f"{len(runs)} of {len(every)} finished runs are of a task and seed that every strategy has finished\n")
     else:
         runs = pd.read_csv(given.results)
     if given.o is not None:
         runs.to_csv(given.o, index=False)
     shown = summary(runs)
-    numbers = {"median": "{:g}", "seconds": "{:.0f}", **dict.fromkeys(AFTER, "{:.2f}")}
+    numbers = {"seconds": "{:.0f}", **dict.fromkeys(AFTER, "{:.2f}")}
     text = shown.assign(**{name: shown[name].map(form.format) for name, form in numbers.items()}).astype(str)
     say(markdown_table([name.replace("_", " ") for name in text.columns], text.to_numpy().tolist()) + "\n")
     for line in verdicts(runs, hypothesis()):

@@ -1,22 +1,24 @@
 """How well a tuned configuration transfers: ``python -m experiments.transfer.matrix [-o pairs.csv]``.
 
 For every two recordings of a kernel: the slowdown of the source's best configuration, and of the best of its first
-three distinct ones, against the target's best, by true latencies, without seeds, noise or search.
+three distinct ones, against the target's best, by true latencies, without seeds, noise or search. The recordings are
+the study's; of later ones only the pairs that differ in dtype alone are added.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from experiments.transfer.misleading import fitting
-from experiments.transfer.study import targets
+from experiments.transfer.recordings import dtype_pairs, targets
 from harness.landscapes.facts import read_facts
 from harness.landscapes.landscape import read_landscape
 from harness.landscapes.siblings import distance, is_itself
@@ -27,10 +29,11 @@ TRIES, DIFFERING = 3, 2
 
 
 def pairs() -> pd.DataFrame:
-    """``source, target, distance, fits`` (share of the target's space), ``best`` and ``best_of_3``: slowdowns, infinite
-    where they fail or nothing fits."""
+    """``source, target, kind`` (``shape``, ``dtype`` or ``device``: how they differ), ``distance, fits`` (share of the
+    target's space), ``best`` and ``best_of_3``: slowdowns, infinite where they fail or nothing fits."""
     among = targets()
-    return pd.DataFrame([_pair(source, target) for target in among for source in among if _apart(source, target)])
+    study = [(source, target) for target in among for source in among if _apart(source, target)]
+    return pd.DataFrame([_pair(source, target) for source, target in (*study, *dtype_pairs())])
 
 
 def _apart(source: Path, target: Path) -> bool:
@@ -48,6 +51,7 @@ def _pair(source: Path, target: Path) -> dict[str, object]:
     return {
         "source": source.stem,
         "target": target.stem,
+        "kind": "device" if facts.same_problem(data.facts) else "dtype" if facts.same_shape(data.facts) else "shape",
         "distance": distance(facts, data.facts)[0],
         "same_device": facts.device_name == data.facts.device_name,
         "fits": round(len(data) / landscape.space.size, 3),
@@ -57,23 +61,35 @@ def _pair(source: Path, target: Path) -> dict[str, object]:
 
 
 def told(found: pd.DataFrame) -> list[str]:
-    """Return a line for each kernel, and one for each kind of pair."""
+    """Return a line for each kernel, and one for each other kind of pair."""
     lines = []
     near = found["best_of_3"] <= 1.05
     kernels = found["target"].str.partition("-")[0]
-    device = found["source"].str.partition("__")[0] == found["target"].str.partition("__")[0]
-    for name, part in [(kernel, (kernels == kernel) & ~device) for kernel in dict.fromkeys(kernels)]:
+    shape = found["kind"] == "shape"
+    for name, part in [(kernel, (kernels == kernel) & shape) for kernel in dict.fromkeys(kernels[shape])]:
         first = found["best"][part] <= 1.05
         lines.append(
             f"{name}, to another shape: {int(first.sum())} of {int(part.sum())} pairs within 5% with the source's best "
             f"and {int(near[part].sum())} with three; median slowdown {found['best'][part].median():.2f}"
         )
-    first = found["best"][device] <= 1.05
-    lines.append(
-        f"to another device: {int(first.sum())} of {int(device.sum())} pairs within 5% with the source's best, "
-        f"{int(near[device].sum())} with three"
+    for kind in ("device", "dtype"):
+        part = found["kind"] == kind
+        first = found["best"][part] <= 1.05
+        if part.any():
+            lines.append(
+                f"to another {kind}: {int(first.sum())} of {int(part.sum())} pairs within 5% with the source's best, "
+                f"{int(near[part].sum())} with three"
+            )
+    dtypes = found[found["kind"] == "dtype"].sort_values("target").to_dict("records")
+    return [*lines, *map(_told_dtype, dtypes)]
+
+
+def _told_dtype(row: Mapping[Any, Any]) -> str:
+    source, target = (row[name].partition("__")[0] for name in ("source", "target"))
+    return (
+        f"{source} to {target.rpartition('-')[2]}: {row['best']:.2f} times the optimum with the source's best, "
+        f"{row['best_of_3']:.2f} with three"
     )
-    return lines
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

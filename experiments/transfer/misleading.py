@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.transfer.recordings import registered
 from harness.config.source import Source
 from harness.evaluation import Status
 from harness.landscapes.facts import read_facts
 from harness.landscapes.landscape import Landscape, read_landscape
-from harness.landscapes.library import recorded_landscapes
 from harness.landscapes.siblings import siblings
 from harness.landscapes.write import write_landscape
 from harness.run.alignment import Account, aligned
@@ -51,9 +51,10 @@ def misleading(task: Path, kind: str, folder: Path, draw: int = 0) -> Path:
 
 
 def sibling(task: Path) -> Path:
-    """Find the nearest recording of another shape, by the library's rule, of which anything can be evaluated."""
+    """Find the nearest registered recording of another shape, by the library's rule, with at least one configuration
+    that can be evaluated."""
     target = read_facts(task)
-    found = [path for path in siblings(target, recorded_landscapes()) if not target.same_problem(read_facts(path))]
+    found = [path for path in siblings(target, registered()) if not target.same_problem(read_facts(path))]
     return next(path for path in found if len(fitting(path, task)[0]))
 
 
@@ -67,7 +68,7 @@ def other_kernel(task: Path) -> Path:
     """Find the first recording of another kernel on the task's device."""
     facts = read_facts(task)
     wanted = OTHER_KERNEL[facts.kernel]
-    found = [path for path in recorded_landscapes() if (other := read_facts(path)).kernel == wanted
+    found = [path for path in registered() if (other := read_facts(path)).kernel == wanted
              and other.device_name == facts.device_name]  # fmt: skip
     return found[0]
 

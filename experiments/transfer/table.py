@@ -1,6 +1,7 @@
 """The results: ``python -m experiments.transfer.table runs.csv [-o FOLDER]`` prints the tables and the verdicts.
 
-With ``-o`` it writes ``summary.csv`` and ``harm.csv`` there.
+With ``-o`` it writes ``summary.csv`` and ``harm.csv`` there. ``--claims FILE`` judges the claims of another hypothesis
+file, such as dtype.yaml.
 """
 
 from __future__ import annotations
@@ -29,9 +30,9 @@ HYPOTHESIS = Path(__file__).with_name("hypothesis.yaml")
 AFTER = [f"after_{moment}" for moment in MOMENTS]
 
 
-def hypothesis() -> Mapping[str, Any]:
-    """Read the registered hypothesis."""
-    document: Mapping[str, Any] = yaml.safe_load(HYPOTHESIS.read_text(encoding="utf-8"))
+def hypothesis(path: Path = HYPOTHESIS) -> Mapping[str, Any]:
+    """Read a hypothesis file, by default the one that was registered first."""
+    document: Mapping[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
     return document
 
 
@@ -113,9 +114,9 @@ def random_search(task: str) -> float:
     return random_mean(len(true), int((true <= NEAR * np.nanmin(landscape.oracle_ms)).sum()))
 
 
-def verdicts(table: pd.DataFrame) -> list[str]:
-    """One line per claim."""
-    said = hypothesis()
+def verdicts(table: pd.DataFrame, said: Mapping[str, Any] | None = None) -> list[str]:
+    """One line per claim, by default of the registered hypothesis, and one per test of harm."""
+    said = said or hypothesis()
     lines = []
     cold = table[table["group"] == "cold"].set_index("task")["mean"]
     for claim in said["claims"]:
@@ -172,9 +173,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="experiments.transfer.table", description=__doc__)
     parser.add_argument("runs", type=Path)
     parser.add_argument("-o", type=Path, help="folder for summary.csv and harm.csv")
+    parser.add_argument("--claims", type=Path, default=HYPOTHESIS, help="hypothesis file with the claims to judge")
     given = parser.parse_args(arguments)
-    if not given.runs.is_file():
-        parser.error(f"{given.runs}: no such file: expected what experiments.transfer.study wrote")
+    for file, expected in ((given.runs, "what experiments.transfer.study wrote"), (given.claims, "a hypothesis file")):
+        if not file.is_file():
+            parser.error(f"{file}: no such file: expected {expected}")
     table = runs_of(given.runs)
     found = summary(table)
     if given.o is not None:
@@ -185,8 +188,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     tasks = list(dict.fromkeys(table["task"]))
     exact = np.mean([min(random_search(task), EVALUATIONS + 1) for task in tasks])
     say(f"\nexact random search, mean of {len(tasks)} tasks, at most {EVALUATIONS + 1}: {exact:.0f}\n")
-    for line in (*verdicts(table), told_apart(table, development())):
+    for line in verdicts(table, hypothesis(given.claims)):
         say(line)
+    if "shape" in set(table["group"]):
+        say(told_apart(table, development()))
     return 0
 
 

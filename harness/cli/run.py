@@ -26,9 +26,9 @@ overrides (Hydra's syntax):
   start=default|compiler|PATH   evaluated first and counted: the task's default, what Helion's compiler suggests, or a
                                 JSON or YAML list of configurations; the strategy is told the results
   source=PATH|[PATH,…]|sibling  earlier runs or landscapes to learn from, for strategies that can (warm, portfolio,
-                                transfer_gp, …); sibling, sibling_shape, sibling_device: the nearest recording of the
-                                same kernel, of another shape, on another device; sibling_shapes: all of them. The task
-                                itself is never used
+                                transfer_gp, …); sibling: the nearest recording of the same kernel; sibling_shape: of
+                                another shape; sibling_dtype: of the same shape in another dtype; sibling_device: on
+                                another device; sibling_shapes: all of other shapes. The task itself is never used
   source_evaluations=N source_runs=R   how much to use of each run or, by random search, of each landscape
   rules=hopeless                end hopeless compiles and samples early; rules.compile_factor=K, rules.sample_error=A:
                                 one of the two rules alone (experiments/hopeless)

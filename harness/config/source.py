@@ -10,8 +10,9 @@ from typing import Any
 
 from harness.errors import UserError
 
-SIBLING, SHAPE, SHAPES, DEVICE = "sibling", "sibling_shape", "sibling_shapes", "sibling_device"
-WORDS = (SIBLING, SHAPE, SHAPES, DEVICE)
+SIBLING, SHAPE, SHAPES = "sibling", "sibling_shape", "sibling_shapes"
+DTYPE, DEVICE = "sibling_dtype", "sibling_device"
+WORDS = (SIBLING, SHAPE, SHAPES, DTYPE, DEVICE)
 EXPECTED = (
     f"{', '.join(WORDS)}, or the path of a landscape Parquet file, a run's directory, a results folder or an Optuna "
     "storage (.db)"

@@ -42,7 +42,13 @@ class TaskFacts:
         """Whether both are the same problem: equal kernel, shape and dtype, on any device."""
         if not self.shape or not other.shape:
             return self.task == other.task
-        return (self.kernel, dict(self.shape), self.dtype) == (other.kernel, dict(other.shape), other.dtype)
+        return self.same_shape(other) and self.dtype == other.dtype
+
+    def same_shape(self, other: TaskFacts) -> bool:
+        """Whether both have the same kernel and shape, in any dtype and on any device."""
+        if not self.shape or not other.shape:
+            return self.task == other.task
+        return (self.kernel, dict(self.shape)) == (other.kernel, dict(other.shape))
 
 
 def facts_of(document: Mapping[str, Any]) -> TaskFacts:

@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.backends.base import Backend, subject_of
 from harness.config.schema import RunConfig
-from harness.config.source import DEVICE, SHAPE, SHAPES, WORDS, Source
+from harness.config.source import DEVICE, DTYPE, SHAPE, SHAPES, WORDS, Source
 from harness.config.task import TaskSpec
 from harness.errors import UserError
 from harness.landscapes.facts import TaskFacts, facts_of, read_facts
@@ -127,7 +127,9 @@ def _found(word: str, target: TaskFacts) -> list[Path]:
     """
     found = siblings(target, recorded_landscapes())
     if word in (SHAPE, SHAPES):
-        found = [path for path in found if not target.same_problem(read_facts(path))]
+        found = [path for path in found if not target.same_shape(read_facts(path))]
+    elif word == DTYPE:
+        found = [path for path in found if target.same_shape(facts := read_facts(path)) and facts.dtype != target.dtype]
     elif word == DEVICE:
         found = [path for path in found if target.same_problem(read_facts(path))]
     if not found:

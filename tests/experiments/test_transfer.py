@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments.transfer import coherence, figures, matrix, misleading, study, table
+from experiments.transfer import coherence, figures, matrix, misleading, recordings, study, table
 from experiments.transfer.replays import MOMENTS, Way, outcomes
 from harness.config.compose import Composer
 from harness.landscapes.facts import read_facts
 from harness.landscapes.landscape import read_landscape
 from harness.landscapes.library import find_landscape
 from harness.landscapes.siblings import is_itself
+from tests.harness.toy import write_toy
 
 TASK = "softmax-4096x2560-bf16__h100"
 
@@ -26,10 +27,74 @@ def test_every_target_has_all_groups_and_no_source_is_itself() -> None:
     found = list(study.cells(["cold", "shape", "device", "sizes", "shapes"], ["*"]))
     assert {cell.task for cell in found if cell.group == "shape"} == set(names)
     assert len({(cell.group, cell.task, cell.way.name) for cell in found}) == len(found)
+    shapes = {path.stem: read_facts(path).shape for path in study.targets()}
     for cell in found:
-        assert cell.way.source == {"cold": "null", "device": "sibling_device", "shapes": "sibling_shapes"}.get(
-            cell.group, "sibling_shape"
+        if cell.group in ("cold", "device"):
+            assert cell.way.source == {"cold": "null", "device": "sibling_device"}[cell.group]
+            continue
+        for source in cell.way.source.strip("[]").split(","):
+            assert read_facts(Path(source)).shape != shapes[cell.task]
+
+
+def test_sources_of_other_shapes_are_those_that_a_run_finds_among_the_registered_recordings() -> None:
+    composer, task = Composer(), find_landscape("softmax-512x65536-bf16", "h100")
+    for group, word in (("shape", "sibling_shape"), ("shapes", "sibling_shapes")):
+        first = study.ways(group, task)[0]
+        (mine,), (found,) = (
+            list(outcomes(task.stem, Way("b", ("strategy=source_best",), source), [2000], composer))
+            for source in (first.source, word)
         )
+        later = [name for name in found.source.split("+") if name.partition("__")[0] in recordings.LATER]
+        assert mine.source == "+".join(name for name in found.source.split("+") if name not in later)
+        assert (mine.hit, mine.slowdowns) == (found.hit, found.slowdowns) or later
+
+
+def paired(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """A library of four recordings: two dtypes of one shape on one device, and each elsewhere or of another shape."""
+    of = {
+        "softmax-8x8-bf16__toy": ({"n": 8}, "bf16", "Toy"), "softmax-8x8-fp16__toy": ({"n": 8}, "fp16", "Toy"),
+        "softmax-8x8-fp16__other": ({"n": 8}, "fp16", "Other"), "softmax-9x9-fp16__toy": ({"n": 9}, "fp16", "Toy"),
+    }  # fmt: skip
+    files = [
+        write_toy(tmp_path, name, 0, task=name.partition("__")[0], kernel="softmax", shape=shape, dtype=dtype,
+                  device={"name": device, "slug": device.lower()})
+        for name, (shape, dtype, device) in of.items()
+    ]  # fmt: skip
+    monkeypatch.setattr(recordings, "recorded_landscapes", lambda: files)
+    return files
+
+
+def test_pairs_of_dtypes_differ_in_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bf16, fp16, *_ = paired(tmp_path, monkeypatch)
+    assert recordings.dtype_pairs() == [(fp16, bf16), (bf16, fp16)]
+    assert [way.source for way in study.ways("dtype", bf16)] == ["sibling_dtype"] * 3
+    found = matrix._pair(fp16, bf16)
+    assert found["kind"] == "dtype" and found["best"] == 1.0, "the same latencies"
+    said = matrix.told(pd.DataFrame([found, matrix._pair(bf16, fp16)]))
+    assert said == [
+        "to another dtype: 2 of 2 pairs within 5% with the source's best, 2 with three",
+        "softmax-8x8-fp16 to bf16: 1.00 times the optimum with the source's best, 1.00 with three",
+        "softmax-8x8-bf16 to fp16: 1.00 times the optimum with the source's best, 1.00 with three",
+    ]
+    assert figures.matrix(pd.DataFrame([found, {**found, "kind": "device"}])).axes[0].images[0].get_array().shape == (
+        2,
+        2,
+    )
+
+
+def test_tasks_recorded_later_are_no_part_of_the_registered_study(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    files = paired(tmp_path, monkeypatch)
+    monkeypatch.setattr(recordings, "LATER", ("softmax-8x8-fp16",))
+    assert recordings.registered() == [files[0], files[3]]
+    assert recordings.targets() == [files[0], files[3]] and len(recordings.dtype_pairs()) == 2
+
+
+def test_the_group_of_dtypes_needs_its_tasks(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        study.main(["3200:3220", "--groups", "dtype", "-o", "no.csv"])
+    assert "expected --tasks dtype as well" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("kind", misleading.KINDS)
@@ -107,9 +172,13 @@ PAGE = Path(table.__file__).with_name("README.md").read_text(encoding="utf-8")
 def test_the_page_says_what_is_computed_from_its_files() -> None:
     runs = table.runs_of(Path(table.__file__).with_name("runs.csv"))
     pairs = pd.read_csv(Path(table.__file__).with_name("pairs.csv"))
+    dtypes = table.runs_of(Path(table.__file__).with_name("runs-dtype.csv"))
+    claims = table.hypothesis(Path(table.__file__).with_name("dtype.yaml"))
     told = [*table.verdicts(runs), table.told_apart(runs, study.development()), *matrix.told(pairs)]
+    told += table.verdicts(dtypes, claims)
     assert [line for line in told if f"\n* {line}\n" not in PAGE] == []
-    computed = table.summary(runs).set_index(["group", "kernel", "way"])
+    parts = [table.summary(runs), table.summary(dtypes).query("group == 'dtype'")]
+    computed = pd.concat(parts).set_index(["group", "kernel", "way"])
     rows = [cells for line in PAGE.splitlines() if len(cells := line.strip("| ").split(" | ")) == 13]
     assert len(rows) > 20
     for group, kernel, way, *said in rows[1:]:
@@ -136,7 +205,7 @@ def test_pairs_are_of_one_kernel_and_say_what_fits() -> None:
     found = matrix._pair(
         find_landscape("softmax-4096x2560-bf16", "h100"), find_landscape("softmax-4096x2560-bf16", "h200")
     )
-    assert found["fits"] == 1.0 and found["distance"] == 0.0 and not found["same_device"]
+    assert found["fits"] == 1.0 and found["distance"] == 0.0 and not found["same_device"] and found["kind"] == "device"
     assert 1.0 <= found["best_of_3"] <= found["best"] < 1.05
 
 
@@ -147,9 +216,8 @@ def test_figures_show_each_kernel_and_each_pair(tmp_path: Path) -> None:
     assert panel.get_title() == "softmax" and lines["transfer_gp"].tolist() == [1.5] * len(MOMENTS)
     exact = lines["exact random search"]
     assert np.all(np.diff(exact) <= 0) and exact[-1] > 1.0
-    pairs = pd.DataFrame(
-        {"source": ["a__x", "b__x"], "target": ["b__x", "a__x"], "fits": [0.5, 0.0], "best_of_3": [1.25, np.inf]}
-    )
+    names = {"source": ["k-1__x", "k-2__x"], "target": ["k-2__x", "k-1__x"], "kind": ["shape", "shape"]}
+    pairs = pd.DataFrame({**names, "fits": [0.5, 0.0], "best_of_3": [1.25, np.inf]})
     cells = np.asarray(figures.matrix(pairs).axes[0].images[0].get_array().filled(np.nan))  # type: ignore[union-attr]
     np.testing.assert_array_equal(cells, [[np.nan, 1.25], [np.nan, np.nan]])
 

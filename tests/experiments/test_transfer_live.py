@@ -107,6 +107,13 @@ def test_the_incumbent_is_chosen_by_what_was_observed_and_judged_by_what_is_true
     assert row["after_1"] == row["after_20"] == 2.0 and row["hit"] == 0
 
 
+def test_a_seed_that_one_way_lacks_is_left_out_of_its_task() -> None:
+    made = live_table.runs_of(study({"a": [[1.0], [2.0]], "b": [[1.0], [2.0], [3.0]]}))
+    kept = live_table.whole(made, ["a", "b"])
+    assert kept[["way", "seed"]].to_numpy().tolist() == [["a", 0], ["a", 1], ["b", 0], ["b", 1]]
+    assert live_table.whole(made, ["a", "b", "c"]).empty
+
+
 def test_a_claim_is_judged_by_medians_over_seeds_and_a_geometric_mean_over_tasks() -> None:
     parts = [
         study({"conditional_gp": [[2.0]] * 3, "transfer_gp": [[1.0], [1.0], [9.0]]}, "softmax-1x1-bf16__h100"),
@@ -123,6 +130,15 @@ def test_a_claim_is_judged_by_medians_over_seeds_and_a_geometric_mean_over_tasks
     assert first == "a: 1.000 after 1, at most 1.000: reached"
     assert second == "b: 2.000 after 1, at most 1.800 (0.9 times 2.000, cold after 1): not reached"
     assert third.endswith("no runs")
+
+
+PAGE = Path(live_table.__file__).with_name("README.md").read_text(encoding="utf-8")
+
+
+def test_the_page_has_the_table_and_the_verdicts_that_the_command_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    assert live_table.main([str(Path(live_table.__file__).with_name("live") / "runs.csv")]) == 0
+    said = capsys.readouterr().out.rstrip("\n")
+    assert said in PAGE and said.count("\n* ") == len(SAID["claims"])
 
 
 def test_the_kept_rows_print_the_same_table_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -203,7 +203,7 @@ def test_an_error_that_is_none_is_one_line(nearopt: Nearopt, tmp_path: Path) -> 
     assert (code, out, err.count("\n")) == (2, "", 1) and "relative_error='much': expected a number" in err
 
 
-@pytest.mark.slow  # summarises 50 landscapes
+@pytest.mark.slow  # summarises 53 landscapes
 def test_the_page_of_the_recordings_has_the_tables_that_the_command_prints(nearopt: Nearopt) -> None:
     page = (CHECKOUT / "experiments/landscapes/README.md").read_text(encoding="utf-8")
     code, out, _ = nearopt("landscapes", "--markdown")
@@ -212,5 +212,5 @@ def test_the_page_of_the_recordings_has_the_tables_that_the_command_prints(nearo
     assert "\n\n".join([summaries, *notes]) in page
     by_stratum = [row.split(" | ")[-3] for row in summaries.splitlines() if "__h100 |" in row and "sampled" not in row]
     useful, needles = (sum(row.startswith(name) for row in by_stratum) for name in ("useful", "needle"))
-    assert (len(by_stratum), useful, needles) == (39, 32, 1)
-    assert "Of the 39 exhaustive H100 landscapes 32 are useful, six trivial and one a needle" in page
+    assert (len(by_stratum), useful, needles) == (42, 34, 1)
+    assert "Of the 42 exhaustive H100 landscapes 34 are useful, seven trivial and one a needle" in page

@@ -179,6 +179,21 @@ def test_a_word_finds_the_nearest_recording() -> None:
         of("helion_softmax-16384x2560-bf16__h200", "sibling")
 
 
+def test_another_dtype_is_no_other_shape(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = [target(tmp_path), source(tmp_path)]
+    for name, shape, device in (("a", 8, "Toy Device"), ("b", 8, "Other"), ("c", 16, "Toy Device")):
+        facts = {"task": f"toy-{name}", "kernel": "toy", "shape": {"n": shape}, "dtype": "fp16"}
+        files.append(write_toy(tmp_path, f"{name}__x", device={"name": device, "slug": "x"}, **facts))
+    monkeypatch.setattr("harness.run.sources.recorded_landscapes", lambda: files)
+    found = {}
+    for word in ("sibling", "sibling_shape", "sibling_dtype"):
+        one = Composer().compose([f"backend.landscape={files[0]}", *LEARNS, f"source={word}"])
+        learned = sources(one, ReplayBackend(read_landscape(files[0]), np.random.SeedSequence(0)))
+        assert learned is not None
+        found[word] = [account.source for account in learned.accounts]
+    assert found == {"sibling": ["a__x"], "sibling_shape": ["toy-16x16-bf16__toy"], "sibling_dtype": ["a__x"]}
+
+
 HERE = SearchSpace(
     [
         Categorical("scheme", ("a", "b")),
