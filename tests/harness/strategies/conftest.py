@@ -37,6 +37,7 @@ FEW = {
 """The tests of the contract that the fast tier has of :data:`DEAR` strategies."""
 DEAR = {
     "TestAx",
+    "TestBatches",
     "TestBotorchMixed",
     "TestBotorchMixedForLonger",
     "TestConditionalGPWithoutImputation",
