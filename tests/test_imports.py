@@ -54,7 +54,13 @@ def _dotted(file: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def imported(file: Path) -> Iterator[tuple[str, int]]:
+@cache
+def imported(file: Path) -> tuple[tuple[str, int], ...]:
+    """See :func:`_imported`; six tests ask for those of all files."""
+    return tuple(_imported(file))
+
+
+def _imported(file: Path) -> Iterator[tuple[str, int]]:
     """List a file's imports, at its top or inside functions, with the line; our modules by their full name."""
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):

@@ -22,6 +22,11 @@ SCHEDULES: list[dict[str, Any]] = [
     {"schedule": "split_kv", "split_kv": 2},
     {"schedule": "split_kv", "split_kv": 4},
 ]
+TIERS = [
+    pytest.param(schedule, id="-".join(map(str, schedule.values())), marks=pytest.mark.slow if i in (1, 4) else ())
+    for i, schedule in enumerate(SCHEDULES)
+]
+"""Each kind of schedule, and in the slow tier a second number of programs or parts."""
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +43,7 @@ def error_of(kernel: Attention, configuration: dict[str, Any], device: torch.dev
 
 @pytest.mark.parametrize("kv_load", ["pointer", "descriptor"])
 @pytest.mark.parametrize("loop", ["fused", "split_causal"])
-@pytest.mark.parametrize("schedule", SCHEDULES, ids=lambda s: "-".join(map(str, s.values())))
+@pytest.mark.parametrize("schedule", TIERS)
 @pytest.mark.parametrize("dtype", ["bf16", pytest.param("fp16", marks=pytest.mark.slow)])
 def test_causal(schedule: dict[str, Any], loop: str, kv_load: str, dtype: str, device: torch.device) -> None:
     kernel = Attention(1, 2, 77, 64, True, dtype)
@@ -47,7 +52,7 @@ def test_causal(schedule: dict[str, Any], loop: str, kv_load: str, dtype: str, d
 
 
 @pytest.mark.parametrize("kv_load", ["pointer", "descriptor"])
-@pytest.mark.parametrize("schedule", SCHEDULES, ids=lambda s: "-".join(map(str, s.values())))
+@pytest.mark.parametrize("schedule", TIERS)
 @pytest.mark.parametrize("dtype", ["bf16", pytest.param("fp16", marks=pytest.mark.slow)])
 def test_full(schedule: dict[str, Any], kv_load: str, dtype: str, device: torch.device) -> None:
     kernel = Attention(1, 2, 77, 64, False, dtype)
@@ -57,7 +62,9 @@ def test_full(schedule: dict[str, Any], kv_load: str, dtype: str, device: torch.
 
 @pytest.mark.parametrize("causal", [True, False])
 @pytest.mark.parametrize("order", ["rows_first", "heads_first"])
-@pytest.mark.parametrize("blocks", [(32, 16), (16, 32), pytest.param((16, 16), marks=pytest.mark.slow)], ids=str)
+@pytest.mark.parametrize(
+    "blocks", [(32, 16), *(pytest.param(blocks, marks=pytest.mark.slow) for blocks in ((16, 32), (16, 16)))], ids=str
+)
 def test_divisible_sequences_take_the_unmasked_path(
     blocks: tuple[int, int], order: str, causal: bool, device: torch.device
 ) -> None:

@@ -186,8 +186,14 @@ def test_a_chunk_of_one_block_is_not_split_and_a_smaller_device_has_a_smaller_sp
         chunked_scan_space(1, 64, 1, 64, 64, 1, 64, "int8")
 
 
-@pytest.mark.parametrize("chunk", [64, 128, 256])
-@pytest.mark.parametrize("head_dim", [32, 64, 128])
+@pytest.mark.parametrize(
+    ("head_dim", "chunk"),
+    [
+        *((32, 128), (64, 64), (64, 128), (128, 256)),
+        *(pytest.param(*sizes, marks=pytest.mark.slow) for sizes in ((32, 64), (32, 256), (64, 256), (128, 64))),
+        pytest.param(128, 128, marks=pytest.mark.slow),
+    ],
+)
 def test_the_default_or_a_fallback_is_feasible(head_dim: int, chunk: int) -> None:
     overrides = ["task=chunked_scan", f"task.kernel.head_dim={head_dim}", f"task.kernel.chunk={chunk}"]
     task = Composer().compose(overrides).task

@@ -1,4 +1,4 @@
-"""A few configurations with every value of the wide space, in the interpreter."""
+"""A few configurations with every value of the wide space, in the interpreter; the slow tier has most of them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,13 @@ def holding_every_value(space: SearchSpace, seed: int = 0) -> list[dict[str, Val
 SPACE = matmul_wide_space(KERNEL.m, KERNEL.n, KERNEL.k, KERNEL.dtype, DeviceLimits(sm_count=SM_COUNT))
 
 
-@pytest.mark.parametrize("configuration", holding_every_value(SPACE), ids=lambda c: "-".join(map(str, c.values())))
+@pytest.mark.parametrize(
+    "configuration",
+    [
+        pytest.param(chosen, id="-".join(map(str, chosen.values())), marks=pytest.mark.slow if i % 3 else ())
+        for i, chosen in enumerate(holding_every_value(SPACE))
+    ],
+)
 def test_right_result(configuration: dict[str, Value], device: torch.device, monkeypatch: pytest.MonkeyPatch) -> None:
     mend_bf16_dot(monkeypatch)
     inputs = KERNEL.inputs(torch.Generator(device).manual_seed(0))

@@ -46,7 +46,11 @@ def test_the_tasks_can_be_listed(task: str, size: int) -> None:
     assert SearchSpace.from_json(space.to_json()).size == size
 
 
-@pytest.mark.parametrize("kernel", [KERNEL, HelionLayerNorm(8192, 4096)], ids=lambda kernel: kernel.name)
+@pytest.mark.parametrize(
+    "kernel",
+    [KERNEL, pytest.param(HelionLayerNorm(8192, 4096), marks=pytest.mark.slow)],
+    ids=lambda kernel: kernel.name,
+)
 def test_what_helion_draws_and_proposes_is_in_the_list(kernel: HelionKernel) -> None:
     space = listed(kernel)
     stream = DrawStream(space, np.random.SeedSequence(0))

@@ -223,7 +223,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Write a folder with a hypothesis and results beside it."""
     folder = tmp_path_factory.mktemp("study")
     tables = {f"{k}-{i}__gpu": landscape(300, 7 * i + len(k), 1.4) for k in ("a", "bb", "ccc") for i in range(2)}
-    write_study(folder / "results", tables, ORDERS, 10, 80)
+    write_study(folder / "results", tables, ORDERS, 6, 80)
     write_hypothesis(folder / "hypothesis.yaml", HYPOTHESIS)
     return folder
 
@@ -243,7 +243,7 @@ def test_the_command(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert lower <= higher
     assert main(["plan", str(file), "--results", str(study / "results")]) == 0
     text = capsys.readouterr().out
-    assert "6 tasks of 3 kernels, 10 seeds" in text and "with 80% power" in text and "each baseline" in text
+    assert "6 tasks of 3 kernels, 6 seeds" in text and "with 80% power" in text and "each baseline" in text
     assert "taken as exact: the hypothesis registers no reference_error" in text and found["reference_error"] is None
 
 

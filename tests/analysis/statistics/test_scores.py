@@ -88,8 +88,8 @@ def test_noise_costs_random_search_what_a_direct_simulation_says() -> None:
     cost, hits = 0, 0
     for _ in range(3000):
         order, best, incumbent, t = rng.permutation(n)[:budget], np.inf, -1, budget
-        for i, row in enumerate(order):
-            reading = np.median(rng.choice(samples[row], 3))
+        bootstrapped = np.take_along_axis(np.array(samples)[order], rng.integers(0, 3, (budget, 3)), axis=1)
+        for i, (row, reading) in enumerate(zip(order, np.median(bootstrapped, axis=1), strict=True)):
             if reading < best:
                 best, incumbent = reading, row
             if hit[incumbent]:

@@ -77,8 +77,14 @@ def predicted(found: Agreement) -> dict[str, bool]:
     return {axis.name: not axis.differs for axis in found.axes}
 
 
-def test_runs_of_the_same_law_agree_whatever_asking_took(replays: Study, tmp_path: Path) -> None:
-    found = compared(live_runs(tmp_path), replays)
+@pytest.fixture(scope="module")
+def own(replays: Study, tmp_path_factory: pytest.TempPathFactory) -> Agreement:
+    """Of live runs of the same law."""
+    return compared(live_runs(tmp_path_factory.mktemp("live")), replays)
+
+
+def test_runs_of_the_same_law_agree_whatever_asking_took(replays: Study, own: Agreement, tmp_path: Path) -> None:
+    found = own
     assert predicted(found) == {"evaluations": True, "quality": True, "seconds": True}
     heads = [axes.get_title().splitlines()[0] for axes in draw(found).axes]
     assert heads == ["evaluations to 5%", "final quality", "tuning seconds (1 worker each) to 5%"]
@@ -117,14 +123,15 @@ def test_another_search_under_the_same_name_is_seen(replays: Study, tmp_path: Pa
     assert len(found.axes[0].cells) == len(TABLES) and not found.missing
 
 
-def test_hits_are_judged_by_the_recording_not_by_a_lucky_reading(replays: Study, tmp_path: Path) -> None:
+def test_hits_are_judged_by_the_recording_not_by_a_lucky_reading(
+    replays: Study, own: Agreement, tmp_path: Path
+) -> None:
     """A live reading below the recorded optimum does not lower the optimum, and is reported."""
 
     def lucky(frame: pd.DataFrame) -> pd.DataFrame:
         return charged(frame.assign(oracle_ms=0.5 * frame["oracle_ms"], latency_ms=0.5 * frame["latency_ms"]))
 
     found = compared(live_runs(tmp_path, lucky), replays)
-    own = compared(live_runs(tmp_path / "own"), replays)
     assert found.beaten > 0 == own.beaten
     assert [c.replay for c in found.axes[0].cells] == [c.replay for c in own.axes[0].cells]
     assert "ended below the recorded optimum" in sentence(found)

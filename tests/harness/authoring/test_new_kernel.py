@@ -16,7 +16,7 @@ __all__ = ["nearopt"]
 KINDS = ("triton", "cpu", "cuda")
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["triton", "cpu", pytest.param("cuda", marks=pytest.mark.slow)])
 def test_what_is_written_is_checked_and_composed(nearopt: Nearopt, kind: str) -> None:
     name = f"grown_{kind}"  # another test may have imported a module of the same name
     code, out, err = nearopt("new-kernel", name, "--kind", kind, "-o", "mine")

@@ -81,6 +81,7 @@ def test_a_sweep_expands_skips_and_resumes(nearopt: Nearopt, tmp_path: Path) -> 
     assert not list(runs[2].glob("aborted-*"))
 
 
+@pytest.mark.slow  # the fast tier has test_sweep.py: test_parallel_replay_is_serial_replay
 def test_parallel_is_serial(nearopt: Nearopt, tmp_path: Path) -> None:
     path = write_toy(tmp_path)
     for jobs in (1, 2):

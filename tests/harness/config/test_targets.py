@@ -78,7 +78,9 @@ ACQUISITIONS = {
 }
 
 
-@pytest.mark.parametrize("name", ACQUISITIONS)
+@pytest.mark.parametrize(
+    "name", [name if i % 2 else pytest.param(name, marks=pytest.mark.slow) for i, name in enumerate(ACQUISITIONS)]
+)
 @pytest.mark.parametrize("batch", [pytest.param(1, marks=pytest.mark.slow), 3])
 def test_an_acquisition_function_by_its_class_and_arguments(name: str, batch: int) -> None:
     space = spaces.conditional()
@@ -112,6 +114,10 @@ def test_a_generation_strategy_by_its_function_and_arguments(nearopt: Nearopt, t
     ax = ("strategy=ax_generation", f"strategy.generation={__name__}.own_generation")
     assert run(nearopt, tmp_path, 6, *ax, "strategy.arguments.initial=2")[0] == 0
     assert strategy_of(tmp_path, "ax_own_generation")["arguments"] == {"initial": 2}
+
+
+@pytest.mark.slow
+def test_a_generation_strategy_of_a_model_and_an_acquisition_function(nearopt: Nearopt, tmp_path: Path) -> None:
     ax = ("strategy=ax_generation", "strategy.arguments.acquisition=botorch.acquisition.qUpperConfidenceBound")
     model = "strategy.arguments.model=botorch.models.SingleTaskGP"
     assert run(nearopt, tmp_path, 5, *ax, model, "strategy.arguments.initial=3")[0] == 0

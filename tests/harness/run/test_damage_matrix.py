@@ -12,9 +12,9 @@ pytestmark = pytest.mark.usefixtures("undrawn")
 ALL = [(file, way) for file in (*FILES, *HELD) for way in WAYS]
 FEW = {
     ("done/seed-0/config.yaml", "a pipe"), ("done/seed-0/evaluations.parquet", "one bit"),
-    ("cut/seed-0/evaluations.jsonl", "twice"), ("broken/seed-0/FAILED", "a folder"), ("reference.yaml", "empty"),
+    ("broken/seed-0/FAILED", "a folder"),
 }  # fmt: skip
-"""One that kept a sweep waiting for ever, and one for each kind of file."""
+"""One that kept a sweep waiting for ever, a table and a mark; test_damage.py has logs and references."""
 
 
 def tiers() -> list[object]:

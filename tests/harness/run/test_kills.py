@@ -20,8 +20,8 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("name", "kills"),
     [
-        ("sweep", 2),
-        ("import", 2),
+        ("sweep", 1),
+        ("import", 1),
         *(pytest.param(name, kind.share, marks=pytest.mark.slow) for name, kind in KINDS.items()),
     ],
 )

@@ -35,8 +35,18 @@ FEW = {
     "test_a_recorded_run_resumes",
 }
 """The tests of the contract that the fast tier has of :data:`DEAR` strategies."""
-DEAR = {"TestAx"}
-"""Classes of strategies that take a second for a test."""
+DEAR = {
+    "TestAx",
+    "TestBatches",
+    "TestBotorchMixed",
+    "TestBotorchMixedForLonger",
+    "TestConditionalGPWithoutImputation",
+    "TestConditionalGPOverSamples",
+    "TestConditionalGPBySeconds",
+    "TestOptunaTPEHierarchical",
+    "TestTrustRegionThatBeginsAgain",
+}
+"""Classes whose tests are dear, and variants of a strategy of which the fast tier has the rest."""
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m chooses
@@ -44,11 +54,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     kinds: dict[tuple[type, str], dict[str, pytest.Function]] = defaultdict(dict)
     for item in items:
         if isinstance(item, pytest.Function) and item.cls is not None and issubclass(item.cls, StrategyContract):
-            if (
-                item.cls.__name__ in DEAR
-                and item.originalname not in FEW
-                and hasattr(StrategyContract, item.originalname)
-            ):
+            of_contract = hasattr(StrategyContract, item.originalname)
+            if item.cls.__name__ in DEAR and of_contract and item.originalname not in FEW:
                 item.add_marker(pytest.mark.slow)
             slow = item.get_closest_marker("slow") is not None
             if item.originalname in FAST and hasattr(item, "callspec") and not slow:

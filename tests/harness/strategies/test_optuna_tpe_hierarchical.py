@@ -34,7 +34,7 @@ def unconditional_orders() -> SearchSpace:
 
 
 @pytest.mark.parametrize("made", [spaces.plain, spaces.constrained, unconditional_orders])
-@pytest.mark.parametrize("batch", [1, 4])
+@pytest.mark.parametrize("batch", [pytest.param(1, marks=pytest.mark.slow), 4])
 @pytest.mark.parametrize("group", [False, True])
 def test_without_conditions_the_trace_is_that_of_optunas_multivariate_tpe(
     made: Callable[[], SearchSpace], batch: int, group: bool

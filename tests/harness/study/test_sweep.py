@@ -45,7 +45,7 @@ def expand(folder: Path, *overrides: str) -> Sweep:
 
 @pytest.mark.parametrize(
     "strategies",
-    ["random,optuna_tpe", pytest.param("random,conditional_gp,optuna_tpe,rf_ei", marks=pytest.mark.slow)],
+    ["random,local_search", pytest.param("random,conditional_gp,optuna_tpe,rf_ei", marks=pytest.mark.slow)],
 )
 def test_parallel_replay_is_serial_replay(tmp_path: Path, strategies: str) -> None:
     for jobs in (1, 2):
