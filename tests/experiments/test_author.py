@@ -41,13 +41,8 @@ def test_cells_share_names_and_keep_what_they_print() -> None:
                                                              "raise UserError('broken')"]}]})  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        pytest.param(path, id=path.stem, marks=pytest.mark.slow if path.stem == "compare_tuners" else ())
-        for path in NOTEBOOKS
-    ],
-)
+@pytest.mark.slow  # as the commands of all pages
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_prints_what_it_printed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     notebook = json.loads(path.read_text(encoding="utf-8"))
