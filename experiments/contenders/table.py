@@ -25,7 +25,7 @@ from analysis.runs.load import load_study
 from analysis.study.baseline import EXACT_BY_PARAMETER, EXACT_RANDOM, PRIMARY, Baseline
 from analysis.study.results import analyse
 from analysis.study.time_to_target import AXES
-from experiments.contenders.times import joined, read_times, speedups_of
+from experiments.contenders.times import is_times, joined, read_times, speedups_of
 
 TARGET = 0.05
 HARD = 20.0
@@ -42,7 +42,7 @@ def speedups(results: Sequence[Path], axis: str = AXES[0]) -> pd.DataFrame:
         AnalysisError: results that cannot be read or compared; a strategy of a table that is also in a folder.
     """
     by_parameter = Baseline(EXACT_BY_PARAMETER)
-    files = [path for path in results if path.suffix == ".csv"]
+    files = [path for path in results if is_times(path)]
     found = analyse(load_study([path for path in results if path not in files]), [by_parameter])
     tables = pd.concat([found.speedups, *found.others.values()])
     if files:

@@ -1,15 +1,17 @@
-"""Keep of many runs what the table needs: ``python -m experiments.contenders.times RESULTS… -o CSV``.
+"""Keep of many runs what the table needs: ``python -m experiments.contenders.times RESULTS… -o CSV.GZ``.
 
-RESULTS are folders of runs, or earlier such files. The file has a row for each strategy, task, axis and target: the
-protocol of its runs, and one column a seed with the time to the target, in evaluations or in seconds of the tuning
-clock. ``>120`` is a run that spent 120 without coming within the target. Seeds on which a strategy has not run on every
-task are left out and counted, so that every task of a strategy has the same seeds.
+RESULTS are folders of runs, or earlier such files. The compressed CSV file has a row for each strategy, task, axis and
+target: the protocol of its runs, and one column a seed with the time to the target, in evaluations or in seconds of the
+tuning clock. ``>120`` is a run that spent 120 without coming within the target. Seeds on which a strategy has not run
+on every task are left out and counted, so that every task of a strategy has the same seeds.
 """
 
 from __future__ import annotations
 
 import argparse
+import gzip
 import sys
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +23,7 @@ from analysis.errors import AnalysisError
 from analysis.reference import HEADLINE_TARGET, kernel_of
 from analysis.runs.load import Study, load_study
 from analysis.runs.rules import NO_RULES
-from analysis.runs.writing import write_text
+from analysis.runs.writing import write_bytes
 from analysis.study.baseline import Baseline
 from analysis.study.incumbents import Optima, optima
 from analysis.study.pairing import Ground
@@ -32,6 +34,7 @@ KEY = ["strategy", "task", "axis", "target"]
 PROTOCOL = ["budget", "batch", "compile_workers", "schedule"]
 """What random search is computed under, of the runs that it is compared with."""
 SECONDS = "seconds"
+ENDING = ".csv.gz"
 STREAMS = 2
 """Version of the random streams, the only one that is kept: on different tasks its runs are independent."""
 
@@ -75,6 +78,11 @@ def _cell(cost: float, axis: str, hit: bool) -> str:
     return ("" if hit else ">") + (f"{cost:.4g}" if axis == SECONDS else f"{cost:.0f}")
 
 
+def is_times(path: Path) -> bool:
+    """Whether a path among results names such a file, by its ending."""
+    return path.name.endswith(ENDING)
+
+
 def read_times(path: Path) -> pd.DataFrame:
     """A file that this module wrote.
 
@@ -82,8 +90,15 @@ def read_times(path: Path) -> pd.DataFrame:
         AnalysisError: it cannot be read, lacks columns or has something else than numbers in them.
     """
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, compression="gzip")
+    except (
+        OSError,
+        EOFError,
+        zlib.error,
+        UnicodeDecodeError,
+        pd.errors.ParserError,
+        pd.errors.EmptyDataError,
+    ) as error:
         raise AnalysisError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from error
     if absent := [name for name in (*KEY, *PROTOCOL) if name not in table]:
         raise AnalysisError(f"{path}: no column {absent[0]}: expected a file of experiments.contenders.times")
@@ -159,16 +174,18 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument("--strategies", help="a,b,…: only the runs of the folders with these labels; default: all")
     arguments = parser.parse_args(given)
     wanted = arguments.strategies.split(",") if arguments.strategies else None
-    folders = [path for path in arguments.results if path.suffix != ".csv"]
+    files = [path for path in arguments.results if is_times(path)]
+    folders = [path for path in arguments.results if path not in files]
     try:
-        tables = [read_times(path) for path in arguments.results if path.suffix == ".csv"]
+        tables = [read_times(path) for path in files]
         if folders:
             kept = times_of(load_study(folders), wanted)
             for name, count in kept.left_out.items():
                 print(f"{name}: {count} seeds left out, which have not run on every task", file=sys.stderr)
             tables.append(kept.table)
         whole = joined(tables)
-        write_text(arguments.output, whole.to_csv(index=False))
+        text = whole.to_csv(index=False, lineterminator="\n")
+        write_bytes(arguments.output, gzip.compress(text.encode("utf-8"), mtime=0))  # equal tables give equal files
     except (AnalysisError, OSError) as error:
         parser.error(str(error))
     runs = long(whole).drop_duplicates(["strategy", "task", "seed"])

@@ -32,7 +32,7 @@ from harness.system.yaml_text import load_yaml
 HERE = Path(__file__).resolve().parent
 EXPERIMENTS = HERE.parent
 TEST_RUNS = EXPERIMENTS / "claim_2/results"
-TEST_TIMES = EXPERIMENTS / "claim_2/others.csv"
+TEST_TIMES = EXPERIMENTS / "claim_2/others.csv.gz"
 DEVELOPMENT = EXPERIMENTS / "contenders/speedups.csv"
 STRATA = EXPERIMENTS / "asynchronous/table.csv"
 GROUPS = (UNIFORM, BY_PARAMETER, EASY)

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("undrawn")
 
 SECOND = Path(readme.__file__).parent
 HERE = SECOND.parent / "claim_5_10x"
-OTHERS = SECOND / "others.csv"
+OTHERS = SECOND / "others.csv.gz"
 REGISTERED = ("conditional_gp", "lfbo", "helion_lfbo_tree", "optuna_tpe")
 CONTENDERS = SECOND.parent / "contenders/speedups.csv"
 

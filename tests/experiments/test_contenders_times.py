@@ -42,8 +42,8 @@ def rows(found: pd.DataFrame) -> pd.DataFrame:
 
 
 def test_kept_times_give_the_speedups_of_the_runs(results: Path, tmp_path: Path) -> None:
-    assert times.main([str(results), "-o", str(tmp_path / "times.csv")]) == 0
-    kept = times.read_times(tmp_path / "times.csv")
+    assert times.main([str(results), "-o", str(tmp_path / "times.csv.gz")]) == 0
+    kept = times.read_times(tmp_path / "times.csv.gz")
     study = load_study([results])
     whole, again = rows(analyse(study, []).speedups), rows(times.speedups_of(study, kept, [PRIMARY], TARGET))
     assert len(whole) == 8 and 0 < whole["hits"].min() < whole["runs"].min() == 6
@@ -54,18 +54,18 @@ def test_kept_times_give_the_speedups_of_the_runs(results: Path, tmp_path: Path)
 
 
 def test_a_table_beside_a_folder_adds_its_strategies(results: Path, tmp_path: Path) -> None:
-    assert times.main([str(results), "--strategies", "poor", "-o", str(tmp_path / "poor.csv")]) == 0
+    assert times.main([str(results), "--strategies", "poor", "-o", str(tmp_path / "poor.csv.gz")]) == 0
     both = table.speedups([results])
     for run in results.glob("*/poor"):
         run.rename(tmp_path / run.parent.name)
-    apart = table.speedups([results, tmp_path / "poor.csv"])
+    apart = table.speedups([results, tmp_path / "poor.csv.gz"])
     columns, order = ["task", "strategy", "baseline", "hits", "runs", "speedup", "expected"], ["strategy", "baseline"]
     one, other = (each[columns].sort_values([*order, "task"], ignore_index=True) for each in (both, apart))
     assert len(both) and set(both["strategy"]) == {"good", "poor"}
     pd.testing.assert_frame_equal(one, other, check_dtype=False)
     with pytest.raises(AnalysisError, match="good: in a table and in a folder"):
-        times.main([str(results), "-o", str(tmp_path / "good.csv")])
-        table.speedups([results, tmp_path / "good.csv"])
+        times.main([str(results), "-o", str(tmp_path / "good.csv.gz")])
+        table.speedups([results, tmp_path / "good.csv.gz"])
 
 
 def test_seeds_that_lack_a_task_are_left_out_and_said(
@@ -73,24 +73,27 @@ def test_seeds_that_lack_a_task_are_left_out_and_said(
 ) -> None:
     for file in (results / TASKS[0] / "poor" / "seed-5").iterdir():
         file.unlink()
-    assert times.main([str(results), "-o", str(tmp_path / "times.csv")]) == 0
-    kept = times.long(times.read_times(tmp_path / "times.csv"))
+    assert times.main([str(results), "-o", str(tmp_path / "times.csv.gz")]) == 0
+    kept = times.long(times.read_times(tmp_path / "times.csv.gz"))
     of = kept.groupby(["strategy", "task"])["seed"].nunique()
     assert of.to_dict() == {(name, task): n for name, n in (("good", 6), ("poor", 5)) for task in TASKS}
     assert "poor: 1 seeds left out" in capsys.readouterr().err
 
 
 def test_what_cannot_be_kept_or_read_is_refused_in_a_line(results: Path, tmp_path: Path) -> None:
-    (tmp_path / "other.csv").write_text("task,strategy\na,b\n")
+    pd.DataFrame({"task": ["a"], "strategy": ["b"]}).to_csv(tmp_path / "other.csv.gz", index=False)
+    (tmp_path / "plain.csv.gz").write_text("task,strategy\na,b\n")
+    with pytest.raises(AnalysisError, match=r"plain\.csv\.gz: cannot be read: Not a gzipped file"):
+        times.read_times(tmp_path / "plain.csv.gz")
     with pytest.raises(AnalysisError, match="no column axis: expected a file of"):
-        times.read_times(tmp_path / "other.csv")
-    with pytest.raises(AnalysisError, match=r"nowhere\.csv: cannot be read"):
-        times.read_times(tmp_path / "nowhere.csv")
+        times.read_times(tmp_path / "other.csv.gz")
+    with pytest.raises(AnalysisError, match=r"nowhere\.csv\.gz: cannot be read"):
+        times.read_times(tmp_path / "nowhere.csv.gz")
     kept = times.times_of(load_study([results])).table
     for column, value in (("budget", "many"), ("3", "<60")):
-        kept.assign(**{column: value}).to_csv(tmp_path / "wrong.csv", index=False)
-        with pytest.raises(AnalysisError, match=rf"wrong\.csv: .*{value}.*: expected numbers, or >SPENT"):
-            times.read_times(tmp_path / "wrong.csv")
+        kept.assign(**{column: value}).to_csv(tmp_path / "wrong.csv.gz", index=False)
+        with pytest.raises(AnalysisError, match=rf"wrong\.csv\.gz: .*{value}.*: expected numbers, or >SPENT"):
+            times.read_times(tmp_path / "wrong.csv.gz")
     with pytest.raises(AnalysisError, match="good: in several of the results"):
         times.joined([kept, kept])
     elsewhere = kept.assign(task="m-8x8-bf16__h100")
