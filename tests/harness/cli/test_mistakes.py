@@ -22,7 +22,8 @@ RUN_MISTAKES = {
     "strategy=zzz": "expected one of ax, ax_botorch, ax_generation, botorch_acquisition, botorch_hierarchical, "
                     "botorch_mixed, catcma, conditional_gp and ",
     "task=softmx-4096x2560-bf16": "no such task: expected softmax-4096x2560-bf16",
-    "task=softmax-4096x2560": "no such task: expected softmax-4096x2560-bf16, the only one",
+    "task=softmax-512x65536": "no such task: expected softmax-512x65536-bf16, the only one",
+    "task=softmax-4096x2560": "no such task: expected one of softmax-4096x2560-bf16, softmax-4096x2560-fp16",
     "task=absent.py": "absent.py: no such file: expected FILE.py:NAME, or a task's name",
     "backend=replya": "backend=replya: no such backend: expected replay",
     "rules=hopless": "rules=hopless: no such rules: expected hopeless",
@@ -93,7 +94,7 @@ COMMANDS = {
     "strategies --config-dir nope": "--config-dir nope: expected a folder",
     "tune softmax --seconds 2parsec": "--seconds: 2parsec: parsec is not a unit of time: expected seconds, or a number",
     "record task=softmax --deadline-s many": "--deadline-s: many: expected seconds, or a number with ms, s, min",
-    "run task=softmax task.kernel.rows=4095": "expected softmax-4096x2560-bf16, or backend=live",
+    "run task=softmax task.kernel.rows=4095": "expected softmax-4096x2560-bf16 or softmax-4096x2560-fp16, or backend",
     "run -m task=glob(softmax-*": "expected glob(PATTERN) or glob([PATTERN,…],exclude=PATTERN)",
     "run -m strategy=random,optuna_tp task=softmax": "no such strategy: expected optuna_tpe or optuna_gp",
     "run -m budget.evaluations=10,many": "budget.evaluations=many: expected a whole number or null",
@@ -162,7 +163,7 @@ def test_all_and_globs_are_the_tasks_with_a_shape_that_are_recorded(nearopt: Nea
     code, out, _ = nearopt("run", "-m", "task=glob(softmax-*)", *rest)
     named = [line.split()[0].split("__")[0] for line in out.splitlines() if line.startswith("softmax")]
     assert code == 0 and named == ["softmax-16384x2560-bf16", "softmax-32768x1024-fp16", "softmax-4096x2560-bf16",
-                                   "softmax-512x65536-bf16"]  # fmt: skip
+                                   "softmax-4096x2560-fp16", "softmax-512x65536-bf16"]  # fmt: skip
     code, out, _ = nearopt("run", "-m", "task=glob([soft*,layer*],exclude=*fp16)", "backend.device=h200", *rest)
     named = [line.split()[0].split("__")[0] for line in out.splitlines() if line.startswith(("softmax", "layernorm"))]
     assert code == 0 and named == ["layernorm-8192x4096-bf16", "softmax-16384x2560-bf16", "softmax-4096x2560-bf16"]
