@@ -74,10 +74,15 @@ class Run:
     evaluations: int
     overrides: str
 
+    @property
+    def full_task(self) -> str:
+        """The task's name in conf/task."""
+        return TASKS[self.task]
+
     def words(self, results: Path, backend: Sequence[str]) -> list[str]:
         """Return the command's arguments."""
         own = [*backend, "keep_diff=false", "jobs=1", *self.overrides.split()]
-        names = [f"task={TASKS[self.task]}", f"strategy={self.strategy}", f"strategy.label={self.label}"]
+        names = [f"task={self.full_task}", f"strategy={self.strategy}", f"strategy.label={self.label}"]
         return [
             "run",
             *names,
@@ -89,7 +94,7 @@ class Run:
 
     def done(self, results: Path) -> bool:
         """Whether the run is done, on any device."""
-        return any(results.glob(f"{TASKS[self.task]}__*/{self.label}/seed-{self.seed}/DONE"))
+        return any(results.glob(f"{self.full_task}__*/{self.label}/seed-{self.seed}/DONE"))
 
 
 def make_plan() -> list[Run]:
@@ -173,7 +178,7 @@ def sit(plan: Sequence[Run], sitting: Sitting) -> dict[str, int]:
                 pack(sitting.results, sitting.out)
                 shot = time.monotonic()
         counts["interrupted"] = len(busy)
-        _interrupt([process for _, process in busy.values()])
+        interrupt([process for _, process in busy.values()])
     pack(sitting.results, sitting.out)
     return {**counts, "left": sum(not run.done(sitting.results) for run in plan)}
 
@@ -194,7 +199,8 @@ def _fill(
         busy[slot] = run, subprocess.Popen(words, stdout=printed, stderr=printed, env=environment)
 
 
-def _interrupt(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+def interrupt(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+    """Interrupt processes so that they keep their evaluations, and kill those that have not ended in time."""
     for process in processes:
         process.send_signal(signal.SIGINT)
     until = time.monotonic() + DRAIN_S

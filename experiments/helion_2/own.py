@@ -31,17 +31,20 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from experiments.helion_2.live import BUDGET, DRAIN_S, LIVE, VERSION, pack, unpack
+from experiments.helion_2.live import BUDGET, DRAIN_S, LIVE, VERSION, Run, interrupt, pack, unpack
 from experiments.helion_2.own_search import DONE, LOG
 from experiments.helion_2.sitting import TASKS
 from harness.backends.base import Subject
 from harness.backends.task import build_task, find_device
 from harness.config.compose import Composer
 from harness.errors import UserError
+from harness.evaluation import Configuration
 from harness.formats.helion_log import parse_config
 from harness.measure.device import AccelDevice
 from harness.run.streams import streams
 from kernels.base import Kernel
+from search_spaces.errors import InvalidConfiguration
+from search_spaces.helion import configuration_of
 from search_spaces.space import SearchSpace
 
 OWN = "own.jsonl.gz"
@@ -107,6 +110,15 @@ def helion_seed(seed: int, task: str, device: str) -> int:
     """Return the seed that the adapter gives to Helion in the run ``seed`` of a task on a device, by their names."""
     own = streams(seed, Subject(task, device), TARGET).strategy.spawn(2)[1]
     return int(own.generate_state(1)[0])
+
+
+def in_space(config: Mapping[str, Any], space: SearchSpace) -> Configuration | None:
+    """Return our configuration for one of Helion's, or None where the space does not have it."""
+    try:
+        configuration = configuration_of(config, space)
+    except InvalidConfiguration:
+        return None
+    return configuration if space.contains(configuration) else None
 
 
 def read_trials(path: Path) -> tuple[Trial, ...]:
@@ -236,21 +248,16 @@ def _search(asked: Asked, seed: int, keep: Callable[[Search], None]) -> Search:
 
 def _ours(asked: Asked, seed: int) -> None:
     """The adapter's run of the seed, alone on the card; a finished one is skipped, an interrupted one goes on later."""
-    words = [f"task={TASKS[asked.task]}", f"strategy={STRATEGY}", f"strategy.label={LABEL}", f"seed={seed}"]
-    words += [f"budget.evaluations={asked.evaluations}", f"workers={asked.jobs}", "schedule=batch", *LIVE]
-    words += ["keep_diff=false", "jobs=1", f"results={asked.results}"]
+    overrides = f"workers={asked.jobs} schedule=batch"
+    run = Run(0, 0, 0, asked.task, LABEL, STRATEGY, seed, asked.evaluations, overrides)
     asked.results.mkdir(parents=True, exist_ok=True)
     with (asked.results / PRINTED).open("ab") as printed:
-        process = subprocess.Popen([*asked.nearopt, "run", *words], stdout=printed, stderr=printed)
+        words = [*asked.nearopt, *run.words(asked.results, LIVE)]
+        process = subprocess.Popen(words, stdout=printed, stderr=printed)
         try:
             process.wait(max(0.0, asked.stop - time.monotonic()))
         except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGINT)
-            try:
-                process.wait(DRAIN_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            interrupt([process])
     print(f"ours {seed}: {'interrupted or failed' if process.returncode else 'done'}", flush=True)
 
 

@@ -59,12 +59,14 @@ def autotune(program: Any, inputs: Sequence[torch.Tensor], seed: int, jobs: int,
 def main(task: str, seed: str, jobs: str, folder: str) -> None:
     from harness.backends.task import build_kernel
     from harness.config.compose import Composer
+    from kernels.helion.base import HelionKernel
 
     spec = Composer().compose([f"task={task}"]).task
     assert spec is not None
     kernel = build_kernel(spec)
+    assert isinstance(kernel, HelionKernel), f"{task}: expected a task of the live study"
     inputs = kernel.inputs(torch.Generator("cuda").manual_seed(0))
-    result = autotune(kernel.program, tuple(inputs.values()), int(seed), int(jobs), Path(folder) / LOG)  # type: ignore[attr-defined]
+    result = autotune(kernel.program, tuple(inputs.values()), int(seed), int(jobs), Path(folder) / LOG)
     hidden = Path(folder) / f".{DONE}"
     hidden.write_text(json.dumps(result, default=str), encoding="utf-8")
     hidden.replace(Path(folder) / DONE)

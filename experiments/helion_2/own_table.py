@@ -19,7 +19,7 @@ import pandas as pd
 from analysis.runs import contract
 from analysis.runs.reading import read_logs
 from analysis.runs.run_directory import RunLog
-from experiments.helion_2.own import Search, read, read_retimed, write
+from experiments.helion_2.own import Search, in_space, read, read_retimed, write
 from experiments.helion_2.sitting import TASKS
 from harness.backends.task import session_options
 from harness.landscapes.library import SEPARATOR
@@ -29,8 +29,6 @@ from harness.measure.work import MakeWork, usual_work
 from harness.record.retime import Retiming, retime
 from harness.record.retime_study import LiveEvaluation, live_evaluations
 from kernels.base import Kernel
-from search_spaces.errors import InvalidConfiguration
-from search_spaces.helion import configuration_of
 from search_spaces.space import SearchSpace
 
 HELION, OURS = "helion", "ours"
@@ -89,7 +87,7 @@ def choices(
         n = common(search, ours.get(search.seed))
         final = (search.chosen, chosen_reading(search)) if search.chosen else _best(search, len(search.trials))
         for what, (config, reading) in ((CHOSEN, final), (AT_N, _best(search, n))):
-            configuration = None if config is None else _ours(config, space)
+            configuration = None if config is None else in_space(config, space)
             if configuration is not None:
                 yield HELION, search.seed, what, configuration, reading
         run = [one for one in live if one.seed == search.seed]
@@ -97,14 +95,6 @@ def choices(
             if own:
                 best = min(own, key=lambda one: one.latency_ms)
                 yield OURS, search.seed, what, best.configuration, best.latency_ms
-
-
-def _ours(config: Mapping[str, Any], space: SearchSpace) -> Mapping[str, Any] | None:
-    try:
-        configuration = configuration_of(config, space)
-    except InvalidConfiguration:
-        return None
-    return configuration if space.contains(configuration) else None
 
 
 def retime_both(
@@ -215,5 +205,5 @@ def text(table: pd.DataFrame, pace: pd.DataFrame) -> str:
     """Return both tables for a terminal: of :func:`compare` a column is a seed, of :func:`paces` a row is a run."""
     if table.empty:
         return "no search of Helion's own"
-    both = (table.set_index("seed").T, {}), (pace, {"index": False})
-    return "\n\n".join(each.to_string(float_format=lambda value: f"{value:.5g}", **how) for each, how in both)
+    seeds = table.set_index("seed").T.to_string(float_format="{:.5g}".format)
+    return f"{seeds}\n\n{pace.to_string(float_format='{:.5g}'.format, index=False)}"

@@ -16,14 +16,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from experiments.helion_2.own import read_trials
+from experiments.helion_2.own import in_space, read_trials
 from harness.backends.task import build_kernel
 from harness.config.compose import Composer
 from harness.errors import UserError
 from harness.landscapes.landscape import read_landscape
+from kernels.helion.base import HelionKernel
 from search_spaces.device import H100
-from search_spaces.errors import InvalidConfiguration
-from search_spaces.helion import configuration_of
 from search_spaces.space import SearchSpace
 
 
@@ -32,15 +31,10 @@ def proposals(configs: Iterable[Mapping[str, Any]], space: SearchSpace) -> tuple
     found: dict[str, Mapping[str, Any]] = {}
     outside = 0
     for config in configs:
-        try:
-            configuration = configuration_of(config, space)
-        except InvalidConfiguration:
+        if (configuration := in_space(config, space)) is None:
             outside += 1
-            continue
-        if space.contains(configuration):
-            found.setdefault(space.key(configuration), configuration)
         else:
-            outside += 1
+            found.setdefault(space.key(configuration), configuration)
     return list(found.values()), outside
 
 
@@ -54,10 +48,9 @@ def space_of(task: str) -> SearchSpace:
         return read_landscape(Path(task)).space
     spec = Composer().compose([f"task={task}"]).task
     kernel = None if spec is None else build_kernel(spec)
-    if spec is None or not hasattr(kernel, "program"):
+    if spec is None or not isinstance(kernel, HelionKernel):
         raise UserError(f"{task}: expected a task whose kernel is written in Helion")
-    space: SearchSpace = kernel.space(H100, spec.space.get("pinned") or ())  # type: ignore[union-attr]
-    return space
+    return kernel.space(H100, spec.space.get("pinned") or ())
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -39,27 +39,15 @@ USUAL_S = 60.0
 class LiveRun(Run):
     """One ``nearopt run`` of a task of :data:`CONF`."""
 
+    @property
+    def full_task(self) -> str:
+        """The task's name in :data:`CONF`."""
+        return self.task
+
     def words(self, results: Path, backend: Sequence[str]) -> list[str]:
         """Return the command's arguments. ``{task}`` in a backend's override stands for the task, for rehearsals."""
-        return [
-            "run",
-            "--config-dir",
-            str(CONF),
-            f"task={self.task}",
-            *(word.format(task=self.task) for word in backend),
-            f"strategy={self.strategy}",
-            f"strategy.label={self.label}",
-            f"seed={self.seed}",
-            f"budget.evaluations={self.evaluations}",
-            f"results={results}",
-            "keep_diff=false",
-            "jobs=1",
-            *self.overrides.split(),
-        ]
-
-    def done(self, results: Path) -> bool:
-        """Whether the run is done, on any device."""
-        return any(results.glob(f"{self.task}__*/{self.label}/seed-{self.seed}/DONE"))
+        run, *rest = super().words(results, [word.format(task=self.task) for word in backend])
+        return [run, "--config-dir", str(CONF), *rest]
 
 
 def hypothesis() -> Mapping[str, Any]:
@@ -116,8 +104,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     said = hypothesis()
     plan = make_plan(said)
     if given.command == "plan":
-        for each in plan:
-            print(each.order, each.task, each.label, each.seed, each.evaluations, each.overrides)
+        for one in plan:
+            print(one.order, one.task, one.label, one.seed, one.evaluations, one.overrides)
         return 0
     if given.command == "retime":
         code = retime(given.results, said["tasks"], given.limit, given.rounds)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import random
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from time import monotonic as now_s  # to set the time to stop at; no duration is tested
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,8 @@ from harness.record.retime_study import LiveEvaluation
 from tests.analysis.fabricate import evaluations, landscape, write_reference, write_run
 from tests.harness.measure.fakes import FAKE, FakeKernel, fake_work, space
 
+END = 1000.0
+"""A time by which a search has to stop, on a clock of the test's own."""
 HEADER = "run_id,timestamp_s,config_id,generation,status,perf_ms,compile_time_s,config\n"
 ROWS = (
     'r,1.00,a,0,started,,,"Config(size=3)"\n'
@@ -114,10 +118,14 @@ def test_searches_are_kept_and_those_that_ended_are_skipped(tmp_path: Path, monk
 
 
 def test_a_search_that_the_time_cut_off_is_kept_and_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def now() -> float:
+        """Let the time be up once the search has called, which it does after its log is written."""
+        return END if (tmp_path / "work" / "calls.txt").exists() else 0.0
+
     monkeypatch.setenv("STUB", "hangs")
-    monkeypatch.setattr(own, "LEAST_S", 0.0)
-    monkeypatch.setattr(own, "SNAPSHOT_S", 0.2)
-    (cut,) = [one for one in run(asked(tmp_path, seconds=12.0)) if one.trials]
+    with monkeypatch.context() as clock:
+        clock.setattr(own, "time", SimpleNamespace(monotonic=now, sleep=time.sleep))
+        (cut,) = run(replace(asked(tmp_path), end=END))
     assert (cut.seed, cut.ended, cut.chosen, cut.seconds) == (5000, "time", None, 4.0)
     monkeypatch.setenv("STUB", "ends")
     assert [one.ended for one in run(asked(tmp_path))] == ["itself", "itself"]
@@ -192,7 +200,7 @@ def test_paces_need_no_common_seed(ours: Path, tmp_path: Path) -> None:
 def test_both_sides_choices_are_timed_in_one_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The fake device's latency is the size in hundredths of a ms, and nine tenths of it when it is timed again."""
     of = space()
-    monkeypatch.setattr(own_table, "_ours", lambda config, _: config if of.contains(config) else None)
+    monkeypatch.setattr(own_table, "in_space", lambda config, _: config if of.contains(config) else None)
     searches = [
         searched(5000, [trial(5, 0.5), trial(3, 0.4), trial(2, 0.1)], chosen=3),
         searched(5001, [trial(9, 0.01), trial(6, 0.5)]),  # the space has no size 9
@@ -211,7 +219,7 @@ def test_both_sides_choices_are_timed_in_one_batch(tmp_path: Path, monkeypatch: 
 
 def test_ours_are_the_best_reading_of_all_and_of_the_common_ones(ours: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     of = space()
-    monkeypatch.setattr(own_table, "_ours", lambda config, _: config)
+    monkeypatch.setattr(own_table, "in_space", lambda config, _: config)
     logs = own_table.our_runs(ours, "softmax", LABEL)
     sizes = (7, 5, 6, 1)
     live = [
