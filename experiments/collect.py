@@ -119,14 +119,19 @@ def main() -> None:
     parser.add_argument(
         "--beside", action="store_true", help="the landscapes are in FOLDER already: do not write their tables"
     )
+    parser.add_argument("--finished", action="store_true", help="leave out unfinished runs, and print which")
     parser.add_argument("--strategies", help="a,b,…: only the runs with these labels; default: all")
     arguments = parser.parse_args()
     for path in arguments.results:
         if not path.is_dir():
             parser.error(f"{path}: no such folder: expected a folder of runs")
         _, unfinished = find_run_directories(path)
-        if unfinished:
-            parser.error(f"{path}: {len(unfinished)} unfinished runs: expected the whole study")
+        if unfinished and not arguments.finished:
+            parser.error(
+                f"{path}: {len(unfinished)} unfinished runs: expected the whole study; --finished leaves them out"
+            )
+        for directory in sorted(unfinished):
+            print(f"left out, because unfinished: {'/'.join(directory.parts[-3:])}")
     read, damaged, environment = read_logs(arguments.results)
     if damaged:
         parser.error(f"{next(iter(damaged))}: damaged, with {len(damaged) - 1} more: expected the whole study")

@@ -22,7 +22,7 @@ _STRATA_AT = (20.0, 1000.0)
 
 
 def by_difficulty(results: StudyResults, strategies: Sequence[str], axis: str = "evaluations") -> pd.DataFrame:
-    """Speedups at the headline target, with the E5 of recorded tasks."""
+    """Speedups at the headline target, with the E5 of recorded tasks (inf where no recorded draw hit)."""
     rows = task_rows(results.speedups)
     rows = rows[(rows["axis"] == axis) & (rows["target"] == HEADLINE_TARGET) & rows["strategy"].isin(list(strategies))]
     rows = rows[rows["task"].isin(results.study.references) & rows["task"].isin(results.counted[HEADLINE_TARGET])]
@@ -39,7 +39,7 @@ def draw(data: pd.DataFrame, styles: dict[str, Look], claimed: Sequence[float] =
     """Draw a dot per task and strategy, and for each strategy a least-squares line through the logarithms.
 
     Args:
-        data: from :func:`by_difficulty`; at least one row.
+        data: from :func:`by_difficulty`, with finite E5; at least one row.
         claimed: speedups at which a line is drawn.
     """
     drawn = [name for name in styles if name in set(data["strategy"])]

@@ -72,4 +72,5 @@ DIFFICULTY = (
     "One dot per task, with a least-squares fit of the logarithms. Dotted: limits of the strata; {lines}. Open "
     "triangles are upper bounds. An easy task leaves little to gain: no speedup can exceed E5."
 )
+UNHIT = " Tasks on which no recorded draw was near the optimum have no E5 and are left out: {unhit}."
 RANKS = "Strategies joined by a bar do not differ significantly (Wilcoxon signed-rank tests over tasks, Holm, 5%)."

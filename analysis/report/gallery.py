@@ -207,11 +207,14 @@ class Gallery:
 
     def _difficulty(self) -> Iterator[Drawing]:
         names = [name for name in self.order if name not in self._random][:4]
-        data = difficulty.by_difficulty(self.results, names)
+        rows = difficulty.by_difficulty(self.results, names)
+        data = rows[np.isfinite(rows["e5"])].reset_index(drop=True)
         if data["task"].nunique() > 2:
+            unhit = rows["task"].nunique() - data["task"].nunique()
+            caption = captions.DIFFICULTY.format(lines=level_lines(self.claimed).lower())
             yield Drawing(
                 "speedup-difficulty", "When a model pays: speedup against difficulty",
-                captions.DIFFICULTY.format(lines=level_lines(self.claimed).lower()), data,
+                caption + (captions.UNHIT.format(unhit=unhit) if unhit else ""), data,
                 lambda: difficulty.draw(data, {name: self.styles[name] for name in names}, self.claimed),
             )  # fmt: skip
 

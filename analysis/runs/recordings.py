@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -62,6 +62,7 @@ def references(runs: pd.DataFrame, library: Library) -> dict[str, Reference]:
         checked.add((task, path))
         facts = read_facts(path.with_name(contract.REFERENCE_NOTE))
         _check_digest(path, facts.get(contract.REFERENCE_SHA256))
+        coverage = _noted_coverage(facts) or coverage  # a live run knows no recording, so that its own log says nothing
         table = with_coverage(read_table(path), coverage)
         if task not in by_task:
             by_task[task] = Reference(path, table, coverage, facts, _samples(path, table, library.files.get(task)))
@@ -78,6 +79,12 @@ def references(runs: pd.DataFrame, library: Library) -> dict[str, Reference]:
         if (file := library.replayed(task, replayed)) is not None:
             by_task[task] = landscape_reference(file, library.table)
     return by_task
+
+
+def _noted_coverage(facts: Mapping[str, Any]) -> str:
+    """What the note beside a table says of its coverage; empty if nothing."""
+    coverage = facts.get("coverage")
+    return str(coverage.get("kind") or "") if isinstance(coverage, Mapping) else ""
 
 
 def _same(one: pd.DataFrame, other: pd.DataFrame) -> bool:

@@ -116,16 +116,16 @@ def best_so_far(
     Returns:
         The expectation [min(B, N)] and the quantiles [min(B, N), len(quantiles)].
     """
-    ordered = np.sort(np.asarray(quality, dtype=np.float64))[::-1]
-    n = len(ordered)
-    ranks = np.arange(n + 1, dtype=np.float64)
-    beyond = np.ones(n + 1)
+    ascending, times = np.unique(np.asarray(quality, dtype=np.float64), return_counts=True)
+    qualities, n = ascending[::-1], int(times.sum())  # ties share a level: recorded draws have many
+    ranks = np.concatenate([[0.0], np.cumsum(times[::-1])])
+    beyond = np.ones(len(ranks))
     steps = min(budget, n)
     expectation, levels = np.empty(steps), np.empty((steps, len(quantiles)))
     for drawn in range(steps):
         beyond *= np.maximum(n - ranks - drawn, 0.0) / (n - drawn)
-        expectation[drawn] = np.dot(beyond[:-1] - beyond[1:], ordered)
+        expectation[drawn] = np.dot(beyond[:-1] - beyond[1:], qualities)
         # the largest i with P(R > i) >= q gives the q-quantile of the quality
         last = np.searchsorted(-beyond[:-1], -np.asarray(quantiles) + 1e-12, side="right") - 1
-        levels[drawn] = ordered[np.maximum(last, 0)]
+        levels[drawn] = qualities[np.maximum(last, 0)]
     return expectation, levels

@@ -40,6 +40,7 @@ def simulate(
     workers: int = 1,
     sequential: bool = False,
     p: Floats | None = None,
+    independent: bool = False,
 ) -> SimulatedSearches:
     """Draw ``budget`` configurations without replacement, ``repetitions`` times, and run the clock.
 
@@ -48,9 +49,13 @@ def simulate(
         device_s: cost on the GPU (verify and benchmark) in s. [N]
         sequential: make one evaluation at a time, as in batches of one; else compiling overlaps with the GPU.
         p: the probability of each configuration, up to a factor; ``None`` if all are equal. [N]
+        independent: draw with replacement and equal probabilities, as recorded draws are drawn.
     """
     n = len(compile_s)
-    asked = orders(np.ones(n) if p is None else p, min(budget, n), repetitions, rng)
+    if independent:
+        asked = rng.integers(n, size=(repetitions, budget))
+    else:
+        asked = orders(np.ones(n) if p is None else p, min(budget, n), repetitions, rng)
     return clocked(asked, compile_s, device_s, workers, sequential)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.reference import costs, draw_probability, is_hit, space_rows, true_latency
+from analysis.reference import costs, draw_probability, is_drawn, is_hit, space_rows, true_latency
 from analysis.statistics import noisy_random, random_simulation
 from analysis.statistics.hopeless import Rules
 from analysis.statistics.random_simulation import SimulatedSearches
@@ -49,12 +49,14 @@ class SearchedRows:
         p: the probability of each row, up to a factor; ``None``: all equal. [N]
         compile_s, device_s: the costs of each row on a compile worker and on the GPU. [N]
         hits: for each target, whether each row is within it. [N]
+        independent: whether the rows are independent draws.
     """
 
     p: Floats | None
     compile_s: Floats
     device_s: Floats
     hits: Mapping[float, NDArray[np.bool_]]
+    independent: bool = False
 
     def draw(self, searches: int, conditions: Conditions, rng: np.random.Generator) -> SimulatedSearches:
         return random_simulation.simulate(
@@ -66,6 +68,7 @@ class SearchedRows:
             conditions.compile_workers,
             conditions.sequential,
             self.p,
+            self.independent,
         )
 
     def generator(self, conditions: Conditions) -> np.random.Generator:
@@ -89,7 +92,8 @@ def searched_rows(table: pd.DataFrame, t_star_ms: float, targets: Sequence[float
     compiling, device = (np.nan_to_num(part) for part in split_costs(rows))
     p = draw_probability(rows) if kind == BY_PARAMETER else None
     true = true_latency(rows)
-    return SearchedRows(p, compiling, device, {target: is_hit(true, t_star_ms, target) for target in targets})
+    hits = {target: is_hit(true, t_star_ms, target) for target in targets}
+    return SearchedRows(p, compiling, device, hits, is_drawn(table))
 
 
 def seconds_per_evaluation(rows: SearchedRows, conditions: Conditions, wanted: float) -> dict[float, Simulated]:
@@ -99,7 +103,7 @@ def seconds_per_evaluation(rows: SearchedRows, conditions: Conditions, wanted: f
         drawn = rows.draw(searches, conditions, rng)
         return {target: random_simulation.costs_and_evaluations(drawn, hit) for target, hit in rows.hits.items()}
 
-    drawn = min(conditions.budget, len(rows.compile_s))
+    drawn = conditions.budget if rows.independent else min(conditions.budget, len(rows.compile_s))
     return until_precise(block, (1.0, -1.0), rows.generator(conditions), drawn, wanted)
 
 
@@ -128,7 +132,7 @@ def noise_costs(
             found |= {(target, "evaluations"): read.evaluations(), (target, "seconds"): seconds}
         return found
 
-    drawn = min(conditions.budget, len(rows.compile_s))
+    drawn = conditions.budget if rows.independent else min(conditions.budget, len(rows.compile_s))
     return until_precise(block, noisy_random.SIGNS, rows.generator(conditions), drawn, wanted)
 
 

@@ -105,7 +105,8 @@ class TableErts:
             return law.rate.estimate()
         cost_s, error = law.cost_s, 0.0
         if not conditions.sequential:
-            ratio = self._clock(task, (target,), UNIFORM, conditions, ROUGH).get(target)
+            together = self.targets if target in self.targets else (target,)
+            ratio = self._clock(task, together, UNIFORM, conditions, ROUGH).get(target)
             cost_s, error = (float("nan"), 0.0) if ratio is None else (ratio.value, ratio.error)
         if not 0 < cost_s < np.inf:
             return None

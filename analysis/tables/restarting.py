@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.reference import HEADLINE_TARGET, difficulty
+from analysis.reference import HEADLINE_TARGET, Difficulty, difficulty
 from analysis.statistics import random_search, restarts
 from analysis.study.results import StudyResults
 from analysis.tables.lacking import Lacking
@@ -19,6 +19,7 @@ Floats = NDArray[np.float64]
 LEVELS = (0.5, 0.9)
 DRAWS = 4000
 _SEED = 20261123
+_NEVER_DRAWN = " “>”: on some task no recorded draw was near the optimum, and the task is left out."
 
 
 def restarting(results: StudyResults, target: float = HEADLINE_TARGET) -> Table | None:
@@ -32,10 +33,10 @@ def restarting(results: StudyResults, target: float = HEADLINE_TARGET) -> Table 
         cells = [f"{strategy}{lacking.mark(str(strategy), tasks)}", str(len(part))]
         for level in LEVELS:
             ratio = part[f"ratio_{100 * level:.0f}"].to_numpy(np.float64)
-            bound = "upper" if (ratio == 0).any() else "none"
-            known = ratio[ratio > 0]
+            bound = _bound(bool((ratio == 0).any()), bool(np.isinf(ratio).any()))
+            known = ratio[(ratio > 0) & np.isfinite(ratio)]
             value = float(np.exp(np.log(known).mean())) if len(known) else float("nan")
-            cells.append(times_cell(value, float("nan"), float("nan"), bound))
+            cells.append(times_cell(value, float("nan"), float("nan"), bound if len(known) else "unknown"))
         rows.append(cells)
     return Table(
         name="restarts",
@@ -44,6 +45,7 @@ def restarting(results: StudyResults, target: float = HEADLINE_TARGET) -> Table 
             "A search that restarts after its budget until it hits, with each missed run charged its own cost "
             "(simulated from the runs; for random search from its exact law). Geometric mean over tasks of random's "
             "quantile over the strategy's; “<”: some task was never solved and is left out."
+            + (_NEVER_DRAWN if np.isinf(data[f"random_{100 * LEVELS[0]:.0f}"]).any() else "")
             + lacking.note(sorted(set(data["strategy"])), tasks)
         ),
         headers=("strategy", "tasks", "median", "90% quantile"),
@@ -52,8 +54,16 @@ def restarting(results: StudyResults, target: float = HEADLINE_TARGET) -> Table 
     )
 
 
+def _bound(unsolved: bool, never_drawn: bool) -> str:
+    """What a mean bounds that leaves out tasks which the strategy never solved, or random search never came near."""
+    return "unknown" if unsolved and never_drawn else "upper" if unsolved else "lower" if never_drawn else "none"
+
+
 def per_task(results: StudyResults, target: float) -> pd.DataFrame:
-    """Quantiles of the strategy and of random, and their ratios (0 without a hit), by task and strategy."""
+    """Quantiles of the strategy and of random, and their ratios, by task and strategy.
+
+    A ratio is 0 if the strategy never hit, and inf where independent draws were recorded and none of them hit.
+    """
     times = results.times
     times = times[(times["axis"] == "evaluations") & (times["target"] == target)]
     times = times[times["task"].isin(results.counted[target] & set(results.study.references))]
@@ -64,7 +74,7 @@ def per_task(results: StudyResults, target: float) -> pd.DataFrame:
         one, two = (np.random.default_rng(child) for child in seed.spawn(2))
         hard = difficulty(results.study.references[str(task)], results.best.t_star_ms[str(task)], target)
         own = restarts.simulate(part["cost"], part["hit"], DRAWS, one)
-        random = random_restarts(hard.n, hard.k, max(1, round(float(part["budget"].iloc[0]))), DRAWS, two)
+        random = random_totals(hard, max(1, round(float(part["budget"].iloc[0]))), DRAWS, two)
         row: dict[str, Any] = {"task": task, "strategy": strategy}
         for level in LEVELS:
             mine, theirs = (float(np.quantile(x, level, method="inverted_cdf")) for x in (own, random))
@@ -72,6 +82,15 @@ def per_task(results: StudyResults, target: float) -> pd.DataFrame:
             row |= {f"own_{name}": mine, f"random_{name}": theirs, f"ratio_{name}": theirs / mine}
         rows.append(row | lacking.counts(str(strategy), [str(task)], one=True))
     return pd.DataFrame(rows)
+
+
+def random_totals(hard: Difficulty, budget: int, draws: int, rng: np.random.Generator) -> Floats:
+    """Total evaluations of random search until it hits: exact, or at the measured rate (inf without a hit). [draws]"""
+    if not hard.drawn:
+        return random_restarts(hard.n, hard.k, budget, draws, rng)
+    if not hard.k:
+        return np.full(draws, np.inf)
+    return rng.geometric(hard.k / hard.n, draws).astype(np.float64)  # independent draws: restarting changes nothing
 
 
 def random_restarts(n: int, k: int, budget: int, draws: int, rng: np.random.Generator) -> Floats:

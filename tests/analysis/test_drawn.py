@@ -12,9 +12,10 @@ import pytest
 import yaml
 
 from analysis.errors import AnalysisError
+from analysis.figures.difficulty import by_difficulty
 from analysis.landscapes.by_hand import by_hand
 from analysis.landscapes.summary import summarise
-from analysis.reference import COSTS, difficulty, is_drawn, with_coverage
+from analysis.reference import COSTS, Difficulty, difficulty, is_drawn, with_coverage
 from analysis.report.build import build_report
 from analysis.report.rows import task_rows, warnings
 from analysis.runs import contract
@@ -26,6 +27,7 @@ from analysis.study.gap_split import gap_split
 from analysis.study.own_finds import own_finds_left_out
 from analysis.study.results import StudyResults, analyse
 from analysis.tables.gap_split import gaps
+from analysis.tables.restarting import random_totals, restarting
 from analysis.verdict.hypothesis import Hypothesis
 from analysis.verdict.judge import judge, without_own_finds
 from tests.analysis.fabricate import evaluations, landscape, write_reference, write_run
@@ -113,6 +115,18 @@ def test_speedups_are_over_the_measured_rate_with_its_interval(results: StudyRes
     assert set(results.others) == {"exact_random_without_restarts"}  # no other law is known
 
 
+def test_live_runs_beside_draws_are_judged_by_the_rate_of_the_draws(tmp_path: Path) -> None:
+    pool = evaluations(landscape(BUDGET, failures=0.0), np.arange(BUDGET)).assign(latency_ms=1.2, oracle_ms=1.2)
+    write_reference(tmp_path, TASKS[0], drawn_table())
+    coverage = {"kind": "sample", "how": "by_parameter", "draws": DRAWS, "outside": 0}
+    (tmp_path / TASKS[0] / contract.REFERENCE_NOTE).write_text(yaml.safe_dump({"coverage": coverage}), encoding="utf-8")
+    for seed in range(3):  # the log of a live run names no recording
+        write_run(tmp_path, TASKS[0], "good", seed, pool, budget=BUDGET, backend={"kind": "live"})
+    study = load_study([tmp_path])
+    assert is_drawn(study.references[TASKS[0]]) and set(study.runs["coverage"]) == {"sample"}
+    assert set(analyse(study, others=()).speedups["baseline"]) == {DRAWN_RANDOM}
+
+
 def test_a_frozen_optimum_is_not_moved_by_the_runs_that_it_judges(folder: Path, tmp_path: Path) -> None:
     study = load_study([folder])
     frozen = replace(study, frozen={TASKS[0]: {"good": 1.02, "draws": 1.1}})
@@ -142,6 +156,20 @@ def test_nobody_is_judged_by_their_own_finds(tmp_path: Path) -> None:
         assert before["bound"] == "lower"  # without a hit among the draws there is a bound
         assert before["speedup_low"] < DRAWS / np.log(40) / before["ert"]
         assert after["bound"] == "none" and after["speedup"] == pytest.approx(500.0 / after["ert"])
+
+
+def test_restarts_of_random_search_that_only_has_a_rate(results: StudyResults, tmp_path: Path) -> None:
+    totals = random_totals(Difficulty(0.05, 3000, 30, np.nan, np.nan, drawn=True), 10, 50_000, np.random.default_rng(0))
+    assert totals.mean() == pytest.approx(100.0, rel=0.02)  # the mean of a geometric law
+    known = restarting(results)
+    assert known is not None and "recorded draw" not in known.caption
+    write_drawn(tmp_path, {"lucky": (0.9,)})  # no draw is within 5% of it
+    found = analyse(load_study([tmp_path]), others=())
+    table = restarting(found)
+    assert table is not None and np.isinf(table.data["ratio_50"]).all()
+    assert table.rows == (("lucky", "2", "?", "?"),) and "no recorded draw was near the optimum" in table.caption
+    assert by_difficulty(results, ["good"])["e5"].tolist() == [500.0, 500.0]
+    assert np.isinf(by_difficulty(found, ["lucky"])["e5"]).all()
 
 
 def _of(table: pd.DataFrame, task: str) -> list[pd.Series[float]]:
