@@ -92,3 +92,19 @@ def test_a_landscape_beside_the_runs_is_their_table_if_they_replayed_it(tmp_path
     found = load_study([tmp_path])
     assert len(found.references[TASK]) == 200
     assert optima(found).t_star_ms[TASK] == table["oracle_ms"].min()
+
+
+def test_unfinished_runs_are_left_out_only_on_request_and_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _write(tmp_path / "runs", landscape(300))
+    (tmp_path / "runs" / TASK / "one" / "seed-3" / "DONE").unlink()
+    words = ["collect", str(tmp_path / "runs"), "-o", str(tmp_path / "out"), "--beside"]
+    monkeypatch.setattr(sys, "argv", words)
+    with pytest.raises(SystemExit):
+        main()
+    assert "1 unfinished runs: expected the whole study; --finished leaves them out" in capsys.readouterr().err
+    monkeypatch.setattr(sys, "argv", [*words, "--finished"])
+    main()
+    assert f"left out, because unfinished: {TASK}/one/seed-3\n" in capsys.readouterr().out
+    assert set(load_study([tmp_path / "out"]).runs["seed"]) == {0, 1, 2, 4}
