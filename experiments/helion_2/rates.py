@@ -8,7 +8,7 @@
 DRAWN has the recordings of draws (``<task>__h100.parquet``). RESULTS has the live runs with their ``retimed.parquet``:
 the reference searches, and the run ``drawn`` that measured the configurations listed by ``near``. All of a task were
 timed in one interleaved batch, so draws, references and runs are judged on one scale. For draws far from the best, the
-rate needs only their number and cost, so ``slim`` merges them by status.
+rate needs only their number and cost, so ``slim`` merges them by status and roughly by latency.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ from harness.landscapes.landscape import Landscape, read_landscape
 
 NEAR, KEPT = 1.1, 1.3
 """Draws up to these multiples of the best draw are measured again with the runs, and keep a separate row."""
+STEP = 1.02
+"""Merged draws differ in latency by at most this factor."""
 DRAWS_LABEL = "drawn"
 SHOWN = (0.01, 0.05, 0.10)
 """The targets that ``show`` prints."""
@@ -52,7 +54,10 @@ def near_rows(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def slim(table: pd.DataFrame, again_ms: Mapping[str, float]) -> pd.DataFrame:
-    """Reduce the table of draws to a row for each draw within :data:`KEPT` of the best, and one row per other status.
+    """Reduce the table of draws to a row for each draw within :data:`KEPT` of the best, and few rows for all others.
+
+    The others are merged by status and, where they have a latency, by steps of :data:`STEP`; a merged row has the mean
+    costs and the median latency, which only curves of random search need.
 
     Args:
         table: the table of a recording, with ``key`` and ``draws``.
@@ -65,10 +70,14 @@ def slim(table: pd.DataFrame, again_ms: Mapping[str, float]) -> pd.DataFrame:
         **{contract.ORACLE_MS: table[contract.KEY][keep].map(dict(again_ms)).fillna(table[contract.ORACLE_MS][keep])}
     )
     merged = []
-    for status, rest in table[~keep].groupby(contract.STATUS, sort=True):
+    steps = np.where(np.isfinite(true), np.floor(np.log(true / true.min()) / np.log(STEP)), -1.0)
+    for (status, step), rest in table[~keep].groupby([table[contract.STATUS][~keep], steps[~keep]], sort=True):
         draws = rest[contract.DRAWS].astype(np.float64)
         means = {name: float(np.average(rest[name].fillna(0.0), weights=draws)) for name in COSTS}
-        merged.append({contract.STATUS: status, **means, contract.ORIGIN: DRAWN, contract.DRAWS: draws.sum()})
+        latency = float(np.median(true[rest.index])) if step >= 0 else float("nan")
+        latencies = {contract.LATENCY_MS: latency, contract.ORACLE_MS: latency}
+        told = {contract.STATUS: status, **latencies, **means}
+        merged.append({**told, contract.ORIGIN: DRAWN, contract.DRAWS: draws.sum()})
     names = [contract.STATUS, contract.LATENCY_MS, contract.ORACLE_MS, *COSTS, contract.ORIGIN, contract.DRAWS]
     return pd.concat([kept, pd.DataFrame(merged)], ignore_index=True).reindex(columns=names)
 
