@@ -5,6 +5,8 @@ Without a GPU, kernels run in Triton's interpreter, which has to be decided befo
 Tests do not wait for the disk: fsync guards against a loss of power, which no test causes, and files are read back the
 same without it. Processes that tests start still call fsync.
 
+Their files are in memory, if there is room: a disk makes and removes thousands of small files slowly.
+
 Garbage collection is off, because scanning the million objects that the tests import took a tenth of the time.
 """
 
@@ -12,6 +14,7 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +26,9 @@ from hypothesis import HealthCheck, settings
 if not Path("/dev/nvidia0").exists():
     os.environ.setdefault("TRITON_INTERPRET", "1")
 os.environ.setdefault("NEAROPT_CACHE", "")  # a test starts from nothing, and leaves nothing in the user's folders
+MEMORY, ROOM_BYTES = Path("/dev/shm"), 4 * 2**30
+if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM_BYTES:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 os.fsync = lambda _: None
 gc.disable()
 settings.register_profile("nearopt", deadline=None, suppress_health_check=[HealthCheck.too_slow])  # by the clock

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -81,12 +82,14 @@ def guided_order(strength: float) -> Order:
 
 def evaluations(table: pd.DataFrame, order: Sequence[int] | np.ndarray) -> pd.DataFrame:
     """Return the evaluations.parquet of a run that tries these rows on one worker in batches of one."""
-    rows = table.iloc[np.asarray(order)].reset_index(drop=True)
-    end = rows[list(COSTS)].sum(axis=1).cumsum()
+    chosen = np.asarray(order)
+    copied = (contract.STATUS, contract.LATENCY_MS, contract.ORACLE_MS, *COSTS, contract.KEY)
+    rows = {name: table[name].array[chosen] for name in copied}  # arrays, because many small frames are dear
+    end = np.cumsum(np.nansum([np.asarray(rows[name], dtype=np.float64) for name in COSTS], axis=0))
     latency = rows[contract.LATENCY_MS]
     return pd.DataFrame(
         {
-            contract.INDEX: np.arange(len(rows)),
+            contract.INDEX: np.arange(len(chosen)),
             contract.STATUS: rows[contract.STATUS],
             contract.LATENCY_MS: latency,
             contract.ORACLE_MS: rows[contract.ORACLE_MS],
@@ -94,7 +97,7 @@ def evaluations(table: pd.DataFrame, order: Sequence[int] | np.ndarray) -> pd.Da
             **{name: rows[name] for name in COSTS},
             contract.ASK_S: 0.0,
             contract.TELL_S: 0.0,
-            "clock_start_s": end.shift(fill_value=0.0),
+            "clock_start_s": np.concatenate([[0.0], end[:-1]])[: len(chosen)],
             contract.CLOCK_END_S: end,
             "message": "",
             contract.REPAIRED: False,
@@ -150,12 +153,18 @@ def write_reference(results: Path, task: str, table: pd.DataFrame) -> None:
 
 def _write_table(frame: pd.DataFrame, file: Path) -> None:
     """Write a table with the schema's types, except for columns whose values do not fit (deliberate damage)."""
-    types = {PARAMETER: pa.string(), **columns(file.name)}
-    table = {str(name): pa.array(frame[name], from_pandas=True) for name in frame}
+    types = {PARAMETER: pa.string(), **_types(file.name)}
+    table = {str(name): pa.array(values.array, from_pandas=True) for name, values in frame.items()}
     for name in table.keys() & types.keys():
         with suppress(pa.ArrowException):
             table[name] = table[name].cast(types[name])
     pq.write_table(pa.table(table), file)
+
+
+@cache
+def _types(file: str) -> Mapping[str, pa.DataType]:
+    """Return :func:`tests.run_directory.columns`, which parses the names of types."""
+    return columns(file)
 
 
 def _hash(text: str) -> str:

@@ -19,7 +19,12 @@ def test_idle_parameters_make_a_space_too_large_to_list_of_the_same_programs() -
         assert landscape.space.contains(own)
 
 
-@pytest.mark.parametrize("name", unlisted.STRATEGIES)
+SLOW = {"as_listed", "optuna_tpe"}
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name in SLOW else []) for name in unlisted.STRATEGIES]
+)
 def test_a_run_repeats_and_says_what_it_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unlisted, "BUDGET", 24)
     landscape = read_landscape(find_landscape("softmax-4096x2560-bf16", "h100"))

@@ -60,7 +60,7 @@ def test_a_panel_per_kernel_a_colour_per_task_a_dash_per_device() -> None:
     assert len({axes.get_xlim() for axes in figure.axes}) == len({axes.get_ylim() for axes in figure.axes}) == 1
 
 
-@pytest.mark.parametrize(("kernels", "in_a_row"), [(8, 2), (9, 3)])
+@pytest.mark.parametrize(("kernels", "in_a_row"), [pytest.param(8, 2, marks=pytest.mark.slow), (9, 3)])
 def test_many_kernels_have_three_panels_in_a_row_whose_labels_do_not_overlap(kernels: int, in_a_row: int) -> None:
     names = [f"{letter}-2x64x64x320-320x3x3-s1p1-fp16__h100" for letter in "abcdefghi"[:kernels]]
     figure = draw(shares({name: table([1.0, 1.02, 2.0, 40.0]) for name in names}, dict.fromkeys(names, 1.0)))

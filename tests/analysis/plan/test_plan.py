@@ -108,7 +108,7 @@ def with_error(of: Pilot, se: float) -> Pilot:
     [
         pytest.param(5.6, 0.8, 0.0, marks=pytest.mark.slow),
         pytest.param(5.6, 0.9, 0.0, marks=pytest.mark.slow),
-        (4.4, 0.8, 0.0),
+        pytest.param(4.4, 0.8, 0.0, marks=pytest.mark.slow),
         (6.0, 0.8, 0.08),
     ],
 )
@@ -247,6 +247,7 @@ def test_the_command(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "taken as exact: the hypothesis registers no reference_error" in text and found["reference_error"] is None
 
 
+@pytest.mark.slow
 def test_a_registered_error_of_the_reference_is_that_of_the_verdict(
     study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -65,7 +65,7 @@ def test_fifteen_strategies_differ_in_colour_and_marker_and_dash() -> None:
         assert len({getattr(look, part) for look in styles.values()}) == len(MANY) == 15, part
 
 
-@pytest.mark.parametrize("width", [3.3, 7.0])
+@pytest.mark.parametrize("width", [3.3, pytest.param(7.0, marks=pytest.mark.slow)])
 def test_every_label_of_22_kernels_and_15_strategies_stands_by_itself(width: float) -> None:
     rng = np.random.default_rng(0)
     rows = [

@@ -7,6 +7,7 @@ from itertools import combinations, pairwise
 
 import numpy as np
 import pandas as pd
+import pytest
 from matplotlib.figure import Figure
 
 from analysis.figures import best_so_far, heatmap
@@ -42,17 +43,16 @@ def test_names_go_to_one_figure_after_the_other() -> None:
     assert list(pages([], 8)) == []
 
 
-def test_titles_of_many_kernels_stand_apart() -> None:
-    styles = looks(STRATEGIES[:3])
-    for seconds, rows in ((0.5, 4), (0.0, 2)):
-        runs = curves(seconds)
-        for _, part in [*pages(KERNELS, best_so_far.MOST_GROUPS)][:: 2 if seconds else 3]:  # full, and the last
-            figure = laid_out(best_so_far.draw(runs, runs.iloc[:0], styles, {name: name for name in part}))
-            assert len(figure.axes) == len(part) * rows // 2, "seconds have panels only where something has cost some"
-            titled = [axes for axes in figure.axes if axes.get_title()]
-            assert len({axes.get_title() for axes in titled}) == len(part)
-            boxes = [axes.title.get_window_extent() for axes in titled]
-            assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
+@pytest.mark.parametrize(("seconds", "rows"), [(0.0, 2), pytest.param(0.5, 4, marks=pytest.mark.slow)])
+def test_titles_of_many_kernels_stand_apart(seconds: float, rows: int) -> None:
+    styles, runs = looks(STRATEGIES[:3]), curves(seconds)
+    for _, part in [*pages(KERNELS, best_so_far.MOST_GROUPS)][:: 2 if seconds else 3]:  # full, and the last
+        figure = laid_out(best_so_far.draw(runs, runs.iloc[:0], styles, {name: name for name in part}))
+        assert len(figure.axes) == len(part) * rows // 2, "seconds have panels only where something has cost some"
+        titled = [axes for axes in figure.axes if axes.get_title()]
+        assert len({axes.get_title() for axes in titled}) == len(part)
+        boxes = [axes.title.get_window_extent() for axes in titled]
+        assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
 
 
 def test_numbers_of_many_strategies_stand_apart() -> None:

@@ -35,6 +35,7 @@ from tests.analysis.fabricate import (
     write_study,
 )
 from tests.analysis.hypotheses import CLAIM, write_hypothesis
+from tests.conftest import undrawn_figures
 
 
 @pytest.fixture(scope="module")
@@ -162,7 +163,8 @@ def test_printed_table(report: Report) -> None:
 def test_without_any_baseline_the_page_says_so(tmp_path: Path) -> None:
     table = landscape(50)
     write_run(tmp_path / "r", "k-1__gpu", "s", 0, evaluations(table, np.arange(20)))
-    report = build_report([tmp_path / "r"], tmp_path / "out")
+    with undrawn_figures():
+        report = build_report([tmp_path / "r"], tmp_path / "out")
     assert len(report.speedups) == 0
     assert list(pd.read_csv(report.speedups_csv).columns) == COLUMNS
     assert "No speedup can be stated" in report.index.read_text()
@@ -288,7 +290,8 @@ def test_verdict_json_and_page_say_the_same(report: Report) -> None:
 
 
 def test_two_studies_side_by_side(results: Path, tmp_path: Path) -> None:
-    page = compare_studies(results, results, tmp_path / "out")
+    with undrawn_figures():
+        page = compare_studies(results, results, tmp_path / "out")
     assert "Two studies side by side" in page.index.read_text()
     table = pd.read_csv(tmp_path / "out" / "comparison-evaluations.csv")
     known = table[table["ratio"].notna()]

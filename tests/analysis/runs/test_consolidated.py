@@ -116,8 +116,17 @@ def test_a_damaged_run_is_left_out_and_told_and_its_row_is_kept(results: Path) -
         assert "a-1/s/seed-0" in consolidated.read(results / CONSOLIDATED)[0]
 
 
-@pytest.mark.parametrize("left", [0, 12, 500, -40])
-@pytest.mark.parametrize("part", ["", "a-1", "a-1/s"])
+FAST = {(0, ""), (12, "a-1"), (500, "a-1/s")}
+
+
+@pytest.mark.parametrize(
+    ("left", "part"),
+    [
+        pytest.param(left, part, marks=[] if (left, part) in FAST else pytest.mark.slow)
+        for part in ("", "a-1", "a-1/s")
+        for left in (0, 12, 500, -40)
+    ],
+)
 def test_the_only_copy_of_its_runs_is_never_to_be_deleted(results: Path, tmp_path: Path, left: int, part: str) -> None:
     load_study([results])
     committed = tmp_path / "committed"

@@ -100,6 +100,7 @@ def test_the_middle_half_is_without_the_best_and_the_worst_quarter() -> None:
     assert centre == 2.5
 
 
+@pytest.mark.slow
 def test_the_interquartile_interval_covers() -> None:
     rng, covered, studies = np.random.default_rng(6), 0, 300
     means = np.array([0.1, 0.4, 0.5, 0.8])
@@ -108,6 +109,9 @@ def test_the_interquartile_interval_covers() -> None:
         _, (low, high) = interquartile.interquartile(list(rng.normal(means[:, None], 0.2, (4, 30))))
         covered += low <= truth <= high
     assert 0.91 < covered / studies < 0.98
+
+
+def test_too_few_or_equal_values_have_no_interquartile_interval() -> None:
     assert np.isnan(interquartile.interquartile([np.array([0.5]), np.array([0.4, 0.6])])[1]).all()
     assert np.isnan(interquartile.interquartile([np.full(5, 0.5), np.full(5, 0.5)])[1]).all()
 

@@ -66,12 +66,23 @@ def committed(tmp_path_factory: pytest.TempPathFactory) -> Study:
     return study(tmp_path_factory.mktemp("study"), 100)
 
 
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """Runs of the same law and seeds as those of the recordings."""
+    return study(tmp_path_factory.mktemp("live"), 300, live=True)
+
+
+@pytest.fixture(scope="module")
+def agreed(live: Study, replays: Study, committed: Study) -> Replicated:
+    return compared(live, replays, committed)
+
+
 def compared(live: Study, replays: Study, committed: Study | None) -> Replicated:
     return replicated(live, replays, committed, ("random", "guided"), BUDGET)
 
 
-def test_a_card_of_the_same_law_agrees_with_both(replays: Study, committed: Study, tmp_path: Path) -> None:
-    found = compared(study(tmp_path, 300, live=True), replays, committed)
+def test_a_card_of_the_same_law_agrees_with_both(agreed: Replicated) -> None:
+    found = agreed
     assert (found.with_recordings(), found.with_study()) == (AGREES, AGREES)
     assert found.live.order == 1 and found.beside(found.replay).value == pytest.approx(1.0)
     assert len(found.paired.pairs) == found.paired.cost.pairs == 2 * 2 * SEEDS
@@ -121,13 +132,14 @@ def test_runs_that_never_come_there_decide_nothing(replays: Study, tmp_path: Pat
     assert document(found)["speedup"]["live"]["ratio"] is None
 
 
-def test_a_study_without_these_runs_is_none(replays: Study, tmp_path: Path) -> None:
-    other = study(tmp_path / "other", 100, orders={"random": random_order})
-    assert compared(study(tmp_path / "live", 300, live=True), replays, other).study is None
+def test_a_study_without_these_runs_is_none(live: Study, replays: Study, committed: Study) -> None:
+    random = committed.runs[committed.runs["strategy"] == "random"]
+    other = Study(random, committed.evaluations[committed.evaluations["run"].isin(random.index)])
+    assert compared(live, replays, other).study is None
 
 
-def test_the_page_and_the_document_say_the_sentence(replays: Study, committed: Study, tmp_path: Path) -> None:
-    found = compared(study(tmp_path / "live", 300, live=True), replays, committed)
+def test_the_page_and_the_document_say_the_sentence(agreed: Replicated, tmp_path: Path) -> None:
+    found = agreed
     page = write_replication(found, tmp_path / "out", "nearopt replicate -o out")
     told = json.loads((tmp_path / "out/replication.json").read_text())
     assert told["sentence"] == sentence(found) and told["agrees_with_study"] == AGREES
@@ -139,8 +151,7 @@ def test_the_page_and_the_document_say_the_sentence(replays: Study, committed: S
         write_replication(found, tmp_path / "file", "")
 
 
-def test_what_cannot_be_compared_is_refused(replays: Study, tmp_path: Path) -> None:
-    live = study(tmp_path, 300, live=True)
+def test_what_cannot_be_compared_is_refused(live: Study, replays: Study) -> None:
     with pytest.raises(AnalysisError, match=r"live runs: none of lfbo: expected some of random and lfbo"):
         replicated(live, replays, None, ("random", "lfbo"), BUDGET)
     both = live.runs.assign(task=[t.replace("h100", "h200") if i else t for i, t in enumerate(live.runs["task"])])

@@ -132,6 +132,7 @@ def test_random_search_under_rules_is_1_against_random_search_under_rules(study:
     assert np.isnan(rows["unreachable_above"]).all()  # the exact law of the task's runs is not known
 
 
+@pytest.mark.slow
 def test_the_simulation_that_stands_for_a_closed_form_says_its_error(study: Study) -> None:
     found = analyse(study, [])
     told = {key: one for key, one in found.simulated.items() if key[0] == EXACT_RANDOM}

@@ -163,7 +163,8 @@ def test_restarted_random_search_averages_to_its_ert() -> None:
     assert np.mean(totals <= 10) == pytest.approx(random_search.hit_probability(200, 3, 10), abs=0.01)
 
 
-def test_random_with_restarts_is_as_fast_as_exact_random(tmp_path: Path, results: StudyResults) -> None:
+@pytest.mark.slow
+def test_random_with_restarts_is_as_fast_as_exact_random(tmp_path: Path) -> None:
     """Over 200 runs of 40 evaluations, of which half miss: quantiles are known to some percent."""
     write_study(tmp_path, {"a-1__h100": landscape(150, 2)}, {"random": random_order}, 200, 40)
     known = restarting.restarting(analyse(load_study([tmp_path])))
@@ -171,6 +172,9 @@ def test_random_with_restarts_is_as_fast_as_exact_random(tmp_path: Path, results
     (row,) = known.data.to_dict("records")
     assert row["own_50"] > 40, "half of the searches need a restart"
     assert row["ratio_50"] == pytest.approx(1.0, abs=0.15) and row["ratio_90"] == pytest.approx(1.0, abs=0.15)
+
+
+def test_a_better_search_with_restarts_is_faster_than_exact_random(results: StudyResults) -> None:
     table = restarting.restarting(results)
     assert table is not None
     guided = table.data[table.data["strategy"] == "s"]
