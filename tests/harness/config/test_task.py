@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,22 @@ TASKS = sorted(file.stem for file in (conf_directory() / "task").glob("*.yaml") 
 H100 = AccelDevice("NVIDIA H100 80GB HBM3", "h100", 90, 132, 232_448, 50 * 2**20, 80 * 2**30)
 
 
-@pytest.mark.parametrize("name", TASKS)
+def one_of_each_kernel(names: Iterable[str]) -> set[str]:
+    """The names of the fast tier: the first of each kernel. The slow tier has all."""
+    first: dict[str, str] = {}
+    for name in names:
+        first.setdefault(name.partition("__")[0].partition("-")[0], name)
+    return set(first.values())
+
+
+FAST_TASKS = one_of_each_kernel(TASKS)
+RECORDED = {path.stem: path for path in recorded_landscapes()}
+FAST_RECORDED = one_of_each_kernel(RECORDED)
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name in FAST_TASKS else pytest.mark.slow) for name in TASKS]
+)
 def test_a_task_has_its_kernels_name_and_a_space(name: str) -> None:
     if name.startswith("helion_"):
         pytest.importorskip("helion", reason="Helion is not installed: pip install 'nearopt[helion]'")
@@ -63,7 +79,13 @@ def test_of_several_recordings_the_librarys_own_device_is_meant(
         find_landscape("b-1", None)
 
 
-@pytest.mark.parametrize("path", recorded_landscapes(), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, id=name, marks=[] if name in FAST_RECORDED else pytest.mark.slow)
+        for name, path in RECORDED.items()
+    ],
+)
 def test_every_recorded_task_has_a_default_that_works(path: Path) -> None:
     task = Composer().compose([f"task={path.stem.split('__')[0]}"]).task
     assert task is not None
