@@ -11,13 +11,13 @@ from typing import Any
 import hydra
 import yaml
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from harness.config.choices import composed, composed_anew
 from harness.config.group_names import is_many, spelled_out
 from harness.config.interpolations import check_interpolations
 from harness.config.labels import label_given, labelled, labelled_alone, swept_arguments
@@ -215,18 +215,21 @@ class Composer:
         beside = [override for override in overrides if _key(override) in self._beside_folders]
         others = [override for override in overrides if override not in beside]
 
-        def composed() -> Any:
-            with hydra.initialize_config_dir(version_base="1.3", config_dir=str(conf_directory())):
-                _forget_plugins_launchers()
-                found = hydra.compose("config", [*self._search_path, *others], return_hydra_config)
-                for part in OverridesParser.create().parse_overrides(beside):
-                    OmegaConf.update(found, part.key_or_group, part.value())
-                check_interpolations(OmegaConf.to_container(found))
-                return found
+        def merged() -> Any:
+            if not self._search_path and not return_hydra_config:
+                return composed(others)
+            return composed_anew([*self._search_path, *others], return_hydra_config)
+
+        def checked() -> Any:
+            found = merged()
+            for part in OverridesParser.create().parse_overrides(beside):
+                OmegaConf.update(found, part.key_or_group, part.value())
+            check_interpolations(OmegaConf.to_container(found))
+            return found
 
         def with_kernels() -> Any:
             try:
-                return composed()
+                return checked()
             except MissingConfigException as error:  # named in the defaults list of a user's YAML
                 if not self._plugins.register_kernel(error.missing_cfg_file):
                     raise
@@ -279,14 +282,6 @@ def _joined(sweeps: Sequence[Sweep]) -> Sweep:
             if first != second:
                 raise UserError(f"{part.name}={first},{second}: expected one value for the whole sweep")
     return Sweep(tuple(run for sweep in sweeps for run in sweep.runs), options)
-
-
-def _forget_plugins_launchers() -> None:
-    """Remove the launcher schemas that Hydra's plugins register: Hydra would check our YAML of those names against
-    them."""
-    registered = ConfigStore.instance().repo.get("hydra", {}).get("launcher", {})
-    for file in (conf_directory() / "hydra" / "launcher").glob("*.yaml"):
-        registered.pop(file.name, None)
 
 
 def _key(override: str) -> str:

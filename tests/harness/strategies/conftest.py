@@ -43,6 +43,8 @@ DEAR = {
     "TestConditionalGPWithoutImputation",
     "TestConditionalGPOverSamples",
     "TestConditionalGPBySeconds",
+    "TestOptunaGP",
+    "TestOptunaNSGA2",
     "TestOptunaTPEHierarchical",
     "TestTrustRegionThatBeginsAgain",
 }
