@@ -35,6 +35,11 @@ SCHEMES: list[dict[str, Any]] = [
     {"scheme": "select", "slices": 4, "digit_bits": 4, "num_warps": 1, **MERGE},
 ]
 IDS = ["-".join(map(str, (c["scheme"], *list(c.values())[1:3]))) for c in SCHEMES]
+TIERS = [
+    pytest.param(scheme, id=name, marks=pytest.mark.slow if i in (0, 4, 6) else ())
+    for i, (scheme, name) in enumerate(zip(SCHEMES, IDS, strict=True))
+]
+"""Each scheme with its options, and in the slow tier further numbers of rows and slices."""
 
 
 def kernel_of(path: Path) -> TopK:
@@ -55,7 +60,7 @@ def error_of(kernel: TopK, configuration: dict[str, Any], x: torch.Tensor) -> fl
     return max(relative_error(outputs[name], exact) for name, exact in kernel.reference({"x": x}).items())
 
 
-@pytest.mark.parametrize("configuration", SCHEMES, ids=IDS)
+@pytest.mark.parametrize("configuration", TIERS)
 @pytest.mark.parametrize("dtype", ["bf16", pytest.param("fp16", marks=pytest.mark.slow)])
 def test_every_scheme_is_exact_on_irregular_shapes(
     configuration: dict[str, Any], dtype: str, device: torch.device

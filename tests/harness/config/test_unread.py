@@ -30,7 +30,7 @@ __all__ = ["nearopt"]
         ("budget.evaluations", "budget.evaluations: expected NAME=VALUE"),
     ],
 )
-@pytest.mark.parametrize("multirun", [[], ["-m"]])
+@pytest.mark.parametrize("multirun", [[], pytest.param(["-m"], marks=pytest.mark.slow)])
 def test_a_key_that_nobody_reads_is_refused(
     nearopt: Nearopt, tmp_path: Path, override: str, words: str, multirun: list[str]
 ) -> None:

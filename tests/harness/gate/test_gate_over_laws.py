@@ -11,7 +11,7 @@ from analysis.statistics import random_search
 from tests.harness.gate.gate_fixtures import SIZE, SUITE, TASKS, Gate, write_hills
 
 
-@pytest.mark.parametrize("law", ["exact_random", "exact_random_by_parameter"])
+@pytest.mark.parametrize("law", ["exact_random", pytest.param("exact_random_by_parameter", marks=pytest.mark.slow)])
 def test_a_strategy_against_the_law(gate: Gate, tmp_path: Path, law: str) -> None:
     """T of ``quick`` is geometric with mean 5; without conditions and constraints both kinds draw alike."""
     files = ("--json", "g.json", "--junit", "g.xml", "--markdown", "g.md")

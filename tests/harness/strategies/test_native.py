@@ -40,7 +40,14 @@ def test_yaml_holds_the_defaults(name: str) -> None:
     assert values == {p.name: p.default for p in signature.parameters.values() if p.kind is p.KEYWORD_ONLY}
 
 
-@pytest.mark.parametrize("strategy", [LocalSearch, PatternSearch, Genetic, DifferentialEvolution])
+@pytest.mark.parametrize(
+    "strategy",
+    [
+        LocalSearch,
+        Genetic,
+        *(pytest.param(each, marks=pytest.mark.slow) for each in (PatternSearch, DifferentialEvolution)),
+    ],
+)
 def test_what_learns_beats_random_on_a_smooth_kernel(strategy: type[Strategy]) -> None:
     sizes = tuple(2**i for i in range(8))
     space = SearchSpace(
