@@ -5,8 +5,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 COMPILED := $(VENV)/.compiled
-# Compiled to bytecode on all cores instead of on one by pip, and without the tests of other packages. The exit code says
-# nothing: torch contains a file for a later Python.
 PACKAGES := harness analysis kernels search_spaces experiments
 # Kernels run in Triton's interpreter and replays in worker processes, so that more threads would only compete.
 export OMP_NUM_THREADS ?= 1
@@ -21,6 +19,8 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@$(BIN)/pip install -q --disable-pip-version-check --no-compile -c constraints.txt -e '.[dev]'
 	@touch $@
 
+# Bytecode is compiled on all cores instead of on one by pip, and without the tests of other packages. The exit code says
+# nothing: torch contains a file for a later Python.
 $(COMPILED): $(INSTALLED)
 	@$(BIN)/python -m compileall -qq -j 0 -x 'site-packages/.*/tests?/' $(VENV)/lib $(PACKAGES) || true
 	@touch $@
