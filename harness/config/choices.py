@@ -1,7 +1,8 @@
 """Compose with Hydra, which takes a tenth of a second and more, only what the choice of files decides.
 
 Hydra merges the chosen files and then applies all other overrides to the result, so they are applied to a copy of what
-the same choice gave before. This holds for NearOpt's own files, which do not change while a process runs.
+the same choice gave before. What NearOpt's own files gave is kept while a process runs, and what files of the user and
+of plug-ins gave, by each :class:`~harness.config.compose.Composer`.
 """
 
 from __future__ import annotations
@@ -27,24 +28,32 @@ _KEPT = 64
 """Most choices that are kept."""
 
 
-def composed(overrides: Sequence[str]) -> Any:
-    """The configuration of overrides, without folders of the user's own.
+def composed(overrides: Sequence[str], folders: Sequence[str | Path], kept: dict[tuple[str, ...], Any]) -> Any:
+    """The configuration of overrides.
+
+    Args:
+        folders: the user's own and those of plug-ins, which precede NearOpt's.
+        kept: what choices of files in them gave before.
 
     Raises:
         HydraException, OmegaConfBaseException: an override is wrong.
     """
-    folder = conf_directory()
-    values = [override for override in overrides if _is_value(override, folder)]
-    choices = [override for override in overrides if override not in values]
-    if all(_is_own(choice, folder) for choice in choices):
+    searched = [*map(Path, folders), conf_directory()]
+    values = [override for override in overrides if _is_value(override, searched)]
+    choices = tuple(override for override in overrides if override not in values)
+    if all(_is_file(choice, searched) for choice in choices):
         with suppress(HydraException, OmegaConfBaseException):  # Hydra is asked again, and says what is wrong
-            found = deepcopy(_of_choices(folder, tuple(choices)))
+            if folders and choices not in kept:
+                kept[choices] = composed_anew(choices, folders)
+            found = deepcopy(kept[choices] if folders else _of_choices(conf_directory(), choices))
             ConfigLoaderImpl._apply_overrides_to_config(OverridesParser.create().parse_overrides(values), found)
             return found
-    return composed_anew(overrides)
+    return composed_anew(overrides, folders)
 
 
-def composed_anew(overrides: Sequence[str], return_hydra_config: bool = False) -> Any:
+def composed_anew(
+    overrides: Sequence[str], folders: Sequence[str | Path] = (), return_hydra_config: bool = False
+) -> Any:
     """The configuration that Hydra composes.
 
     Raises:
@@ -52,7 +61,8 @@ def composed_anew(overrides: Sequence[str], return_hydra_config: bool = False) -
     """
     with hydra.initialize_config_dir(version_base="1.3", config_dir=str(conf_directory())):
         _forget_plugins_launchers()
-        return hydra.compose("config", list(overrides), return_hydra_config)
+        search_path = [f"hydra.searchpath={[f'file://{folder}' for folder in folders]}"] if folders else []
+        return hydra.compose("config", [*search_path, *overrides], return_hydra_config)
 
 
 @lru_cache(_KEPT)
@@ -61,16 +71,17 @@ def _of_choices(folder: Path, choices: tuple[str, ...]) -> Any:
     return composed_anew(choices)
 
 
-def _is_value(override: str, folder: Path) -> bool:
+def _is_value(override: str, folders: Sequence[Path]) -> bool:
     """Whether an override certainly sets a value, rather than choose or remove a file or set an option of Hydra's."""
     key = override.partition("=")[0].lstrip("+")
     plain = not override.startswith("~") and not any(mark in key for mark in "/@:") and key.split(".")[0] != "hydra"
-    return plain and not (folder / key).is_dir()
+    return plain and not any((folder / key).is_dir() for folder in folders)
 
 
-def _is_own(choice: str, folder: Path) -> bool:
+def _is_file(choice: str, folders: Sequence[Path]) -> bool:
     group, _, name = choice.partition("=")
-    return group in CHOSEN and "/" not in name and (folder / group / f"{name}.yaml").is_file()
+    files = (folder / group / f"{name}.yaml" for folder in folders)
+    return group in CHOSEN and "/" not in name and any(file.is_file() for file in files)
 
 
 def _forget_plugins_launchers() -> None:

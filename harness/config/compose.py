@@ -68,7 +68,8 @@ class Composer:
         own = [] if config_dir is None else [config_dir.resolve()]
         for folder in (*own, Path.cwd()):
             importable(folder)
-        folders = [*own, *self._plugins.folders]
+        self._folders = folders = [*own, *self._plugins.folders]
+        self._of_choices: dict[tuple[str, ...], Any] = {}
         self._search_path = [f"hydra.searchpath={[f'file://{folder}' for folder in folders]}"] if folders else []
         plain = [name for name in TOP if name not in CHOSEN]
         self._beside_folders = {name for name in plain if any((Path(folder) / name).is_dir() for folder in folders)}
@@ -216,9 +217,9 @@ class Composer:
         others = [override for override in overrides if override not in beside]
 
         def merged() -> Any:
-            if not self._search_path and not return_hydra_config:
-                return composed(others)
-            return composed_anew([*self._search_path, *others], return_hydra_config)
+            if return_hydra_config:
+                return composed_anew(others, self._folders, return_hydra_config)
+            return composed(others, self._folders, self._of_choices)
 
         def checked() -> Any:
             found = merged()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import hydra
 import pytest
 from omegaconf import OmegaConf
@@ -29,7 +31,7 @@ def test_it_is_what_hydra_composes(overrides: list[str]) -> None:
     Composer()  # which registers the schema
     expected = choices.composed_anew(overrides)
     for _ in range(2):  # anew, and from what is kept
-        found = choices.composed(overrides)
+        found = choices.composed(overrides, [], {})
         assert OmegaConf.to_container(found) == OmegaConf.to_container(expected)
         assert OmegaConf.is_struct(found) and OmegaConf.is_struct(expected)
         found.batch = 99
@@ -56,5 +58,18 @@ def test_a_mistake_is_told_as_ever(mistake: str, monkeypatch: pytest.MonkeyPatch
 
     Composer().compose([TASK])
     first = told()
-    monkeypatch.setattr(choices, "_is_own", lambda *_: False)
+    monkeypatch.setattr(choices, "_is_file", lambda *_: False)
     assert told() == first
+
+
+def test_files_of_ones_own_are_kept_by_one_composer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "strategy").mkdir()
+    file = tmp_path / "strategy/mine.yaml"
+    file.write_text("_target_: harness.strategies.random.RandomSearch\nlabel: one\n")
+    composed, asked = hydra.compose, []
+    monkeypatch.setattr(hydra, "compose", lambda *given: asked.append(given) or composed(*given))
+    composer = Composer(tmp_path)
+    runs = [composer.compose([TASK, "strategy=mine", f"batch={batch}"]) for batch in (1, 2)]
+    assert [(run.label, run.batch) for run in runs] == [("one", 1), ("one", 2)] and len(asked) == 1
+    file.write_text(file.read_text().replace("one", "another"))
+    assert Composer(tmp_path).compose([TASK, "strategy=mine"]).label == "another"
