@@ -164,6 +164,13 @@ class Encoding:
             columns += [self._feature(values[:, scale[0]], scale) for scale in self._scales]
         return np.hstack(columns) if columns else np.zeros((len(codes), 0))
 
+    def labels(self, codes: Codes) -> list[NDArray[np.intp] | None]:
+        """For each block a label of 0 or more per row of codes, [n]; a feature's block has none.
+
+        Rows with the same label have the same point there.
+        """
+        return [*(codes[:, i].astype(np.intp) + 1 for i in self._tables), *(None for _ in self._scales)]
+
     @staticmethod
     def _feature(values: Floats, scale: tuple[int, float, float, bool, bool]) -> Floats:
         _, low, high, log, on_arc = scale

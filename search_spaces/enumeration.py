@@ -122,10 +122,25 @@ class Rules:
     def deactivate(self, codes: Codes) -> Codes:
         """Set the code of every inactive parameter to ``INACTIVE``; the shape is kept."""
         codes = codes.copy()
-        for i in range(len(self.parameters)):
-            if self.conditions[i] is not None:
-                codes[~self.active(i, codes), i] = INACTIVE
+        judged: dict[str, Mask] = {}  # conditions are shared; what one mentions is placed before its first parameter
+        for i, condition in enumerate(self.conditions):
+            if condition is not None:
+                if condition.source not in judged:
+                    judged[condition.source] = self.active(i, codes)
+                codes[~judged[condition.source], i] = INACTIVE
         return codes
+
+    def canonical(self, codes: Codes) -> Mask:
+        """The rows in which every active parameter has a value, and no other, shape ``[n]``."""
+        always = [condition is None for condition in self.conditions]
+        mask: Mask = np.all(codes[:, always] >= 0, axis=1)
+        judged: dict[str, Mask] = {}
+        for i, condition in enumerate(self.conditions):
+            if condition is not None:
+                if condition.source not in judged:
+                    judged[condition.source] = self.active(i, codes)
+                mask &= np.where(judged[condition.source], codes[:, i] >= 0, codes[:, i] == INACTIVE)
+        return mask
 
     def feasible(self, codes: Codes) -> Mask:
         """The rows in which every constraint holds, shape ``[n]``."""
@@ -233,6 +248,12 @@ def lexicographic(codes: Codes) -> Codes:
     if codes.shape[1] == 0:
         return codes
     return codes[np.lexsort(codes.T[::-1])]
+
+
+def distinct(codes: Codes) -> tuple[Codes, NDArray[np.intp]]:
+    """The distinct rows of codes in lexicographic order, and the first position of each; ``np.unique``, but faster."""
+    _, first = np.unique(searchable(codes), return_index=True)
+    return codes[first], first
 
 
 def searchable(codes: Codes) -> NDArray[np.bytes_]:

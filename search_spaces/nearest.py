@@ -33,6 +33,12 @@ class Visited:
     def __contains__(self, codes: object) -> bool:
         return isinstance(codes, np.ndarray) and codes.astype(np.int32).tobytes() in self._keys
 
+    def among(self, codes: Codes) -> NDArray[np.bool_]:
+        """Which rows of codes, [n, d], have been asked: [n]."""
+        packed = codes.astype(np.int32).tobytes()
+        width = 4 * codes.shape[1]
+        return np.array([packed[i : i + width] in self._keys for i in range(0, len(packed), width)], dtype=bool)
+
     def add(self, codes: Codes) -> None:
         """Mark a feasible row of codes, [d], as visited."""
         self._keys.add(codes.astype(np.int32).tobytes())

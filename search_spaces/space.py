@@ -192,7 +192,7 @@ class SearchSpace:
         """Return which rows of codes, shape ``[n, d]``, are canonical and feasible; shape ``[n]``."""
         if self.enumerable:
             return self._listing.holds(codes)
-        feasible: NDArray[np.bool_] = np.all(codes == self.canonical_codes(codes), axis=1) & ~self.incomplete(codes)
+        feasible = self._rules.canonical(codes)
         feasible[feasible] = self._rules.feasible(codes[feasible])
         return feasible
 

@@ -38,7 +38,7 @@ def space_of_ten_thousand() -> SearchSpace:
 def build(name: str, space: SearchSpace) -> Strategy:
     """Build a strategy with the arguments of its YAML."""
     values = yaml.safe_load((CONF / f"{name}.yaml").read_text())
-    values.pop("label")
+    values = {name: value for name, value in values.items() if name not in ("label", "chosen_on")}
     made: Strategy = instantiate({**values, "_partial_": True, "_convert_": "all"})(
         space, np.random.SeedSequence(0), Budget(evaluations=1000)
     )

@@ -64,6 +64,16 @@ def test_the_nearest_worked_out_by_hand() -> None:
     assert found == {"m": 8, "n": 8, "k": 1}, "one log2 step of five; two steps otherwise, or a third of k's range"
 
 
+def test_rows_among_the_visited_are_those_added() -> None:
+    space = spaces.conditional()
+    visited, codes = Visited(space), space.codes()
+    assert not visited.among(codes).any()
+    for row in codes[::3]:
+        visited.add(row)
+    assert visited.among(codes).tolist() == [row in visited for row in codes] == [i % 3 == 0 for i in range(len(codes))]
+    assert visited.among(codes[:0]).shape == (0,)
+
+
 def test_distances_are_those_stated() -> None:
     space = spaces.conditional()
     a = {"scheme": "split", "tile": 16, "factor": 4, "atomic": True}

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from search_spaces.enumeration import BLOCK_CODES, Codes, Rules
+from search_spaces.enumeration import BLOCK_CODES, FREE, Codes, Rules, distinct
 from search_spaces.errors import InvalidConfiguration, SpaceError, SpaceTooLarge
 from search_spaces.parameter import Boolean, Categorical, Integer, Ordinal, Parameter, Permutation
 from search_spaces.space import SearchSpace
@@ -200,6 +200,26 @@ def test_feasible_rows_are_those_that_validate(conditional: SearchSpace, enumera
         space.__dict__["enumerable"] = False
     assert space.feasible(rows).tolist() == expected
     assert len(set(expected)) == 2
+
+
+def test_canonical_rows_have_a_value_exactly_where_a_parameter_is_active(conditional: SearchSpace) -> None:
+    rng = np.random.default_rng(0)
+    sizes = [parameter.size for parameter in conditional.parameters]
+    rows = rng.integers(FREE, sizes, size=(4000, len(sizes))).astype(np.int32)
+    rows = np.concatenate([rows, conditional.codes(), conditional.canonical_codes(rows)])
+    same = np.all(rows == conditional.canonical_codes(rows), axis=1)
+    expected = same & ~conditional.incomplete(rows)
+    assert 0 < expected.sum() < same.sum() < len(rows)
+    assert np.array_equal(conditional._rules.canonical(rows), expected)
+
+
+def test_distinct_rows_are_those_of_numpy(conditional: SearchSpace) -> None:
+    codes = conditional.codes()
+    rows = codes[np.random.default_rng(1).integers(len(codes), size=3 * len(codes))]
+    for some in (rows, rows[:1], rows[:0]):
+        expected, at = np.unique(some, axis=0, return_index=True)
+        found, first = distinct(some)
+        assert np.array_equal(found, expected) and np.array_equal(first, at)
 
 
 def test_feasible_rows_of_a_pool_are_its_rows(conditional: SearchSpace) -> None:

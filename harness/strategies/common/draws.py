@@ -28,8 +28,11 @@ def completed(
         choices: codes to draw from, by parameter; every value by default.
     """
     codes = codes.copy()
+    judged: dict[str | None, NDArray[np.bool_]] = {}  # parameters share conditions
     for i, parameter in enumerate(space.parameters):
-        active = space.active(i, codes)
+        if parameter.condition not in judged:
+            judged[parameter.condition] = space.active(i, codes)
+        active = judged[parameter.condition]
         drawn = np.flatnonzero(active & (codes[:, i] < 0))
         codes[~active, i] = INACTIVE
         if drawn.size:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,6 +13,7 @@ from harness.strategies.conditional_gp.climb import climbed
 from harness.strategies.conditional_gp.grid_points import GridPoints
 from harness.strategies.conditional_gp.moves import exchanges, feasible_draws
 from search_spaces.encoding import BlockKind, Codes, Floats
+from search_spaces.enumeration import distinct
 from search_spaces.nearest import Visited
 from search_spaces.space import SearchSpace
 
@@ -44,6 +45,13 @@ class Placing(Protocol):
 
     def points(self, codes: Codes) -> Floats:
         """Rows of codes, [n, d], as points, [n, D]."""
+        ...
+
+    def labels(self, codes: Codes) -> Sequence[NDArray[np.intp] | None]:
+        """For each block a label of 0 or more per row of codes, [n], or ``None``.
+
+        Rows with the same label have the same point there.
+        """
         ...
 
 
@@ -78,7 +86,7 @@ class ListedCandidates:
 
     def __init__(self, space: SearchSpace, encoding: Placing, visited: Visited) -> None:
         self._codes = space.codes()
-        self._grid = GridPoints.of(encoding.points(self._codes), encoding.blocks)
+        self._grid = GridPoints.of(encoding.points(self._codes), encoding.blocks, encoding.labels(self._codes))
         self._visited = visited
 
     def candidates(self, incumbents: Codes, score: Score, told: int, waiting: int) -> Candidates:
@@ -160,17 +168,17 @@ class ClimbedCandidates:
             scored,
             STEPS,
         )
-        codes, first = np.unique(np.concatenate([sample, met]), axis=0, return_index=True)
+        codes, first = distinct(np.concatenate([sample, met]))
         kept = np.argsort(-np.concatenate([heights, scores])[first], kind="stable")[:KEPT]
         return self._rng.permutation(codes[kept])
 
     def _sample(self) -> Codes:
         uniform = self._space.sample_codes(self._rng, self._size - self._size // 2)
         by_branch = feasible_draws(self._space, self._rng, self._size // 2)
-        return np.unique(np.concatenate([uniform, by_branch]), axis=0).astype(np.int32)
+        return distinct(np.concatenate([uniform, by_branch]))[0]
 
     def _grid(self, codes: Codes) -> GridPoints:
-        return GridPoints.of(self._encoding.points(codes), self._encoding.blocks)
+        return GridPoints.of(self._encoding.points(codes), self._encoding.blocks, self._encoding.labels(codes))
 
     def _free(self, codes: Codes) -> NDArray[np.bool_]:
-        return np.array([row not in self._visited for row in codes], dtype=bool)
+        return ~self._visited.among(codes)

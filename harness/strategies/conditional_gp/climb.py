@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search_spaces.encoding import Codes, Floats
+from search_spaces.enumeration import distinct
 
 Neighbours = Callable[[Codes], tuple[Codes, NDArray[np.intp]]]
 """From rows [k, d]: neighbours [m, d] of any of them, and the index of the row each belongs to, [m]."""
@@ -44,7 +45,7 @@ def climbed(
         best = best[values[best] > heights[origins[best]]]
         if best.size == 0:
             break
-        here, first = np.unique(around[best], axis=0, return_index=True)
+        here, first = distinct(around[best])
         heights = values[best][first]
     return np.concatenate(met), np.concatenate(scores)
 

@@ -22,6 +22,8 @@ from search_spaces.encoding import Floats
 
 SMOOTHNESS = (0.5, 1.5, 2.5)
 SMALLEST_DISTANCE = 1e-12
+AT_ONCE = 1 << 17
+"""Numbers of all blocks that are computed at once, so that they stay in a core's cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +71,16 @@ def matern(r: Floats, smoothness: float) -> Floats:
     return np.asarray((1.0 + s + s * s / 3.0) * np.exp(-s))
 
 
-def matern_slope(r: Floats, smoothness: float) -> Floats:
-    """-M'(r) / r, so that d M / d log l_j = slope * d_j^2 / l_j^2 where r^2 = sum_j d_j^2 / l_j^2."""
+def matern_and_slope(r: Floats, smoothness: float) -> tuple[Floats, Floats]:
+    """M(r) and -M'(r) / r, so that d M / d log l_j = slope * d_j^2 / l_j^2 where r^2 = sum_j d_j^2 / l_j^2."""
     s = (2.0 * smoothness) ** 0.5 * r
+    decay = np.negative(s)
+    np.exp(decay, out=decay)
     if smoothness == 0.5:
-        return np.asarray(np.exp(-s) / np.maximum(s, SMALLEST_DISTANCE))
+        return decay, decay / np.maximum(s, SMALLEST_DISTANCE, out=s)
     if smoothness == 1.5:
-        return np.asarray(3.0 * np.exp(-s))
-    return np.asarray((5.0 / 3.0) * (1.0 + s) * np.exp(-s))
+        return (1.0 + s) * decay, 3.0 * decay
+    return (1.0 + s + s * s / 3.0) * decay, (5.0 / 3.0) * (1.0 + s) * decay
 
 
 def block_squared_distances(a: Floats, b: Floats, block: slice) -> Floats:
@@ -98,13 +102,14 @@ def pair_squared_distances(x: Floats, blocks: Sequence[slice]) -> Floats:
 def covariance(a: Floats, b: Floats, blocks: Sequence[slice], hyper: Hyperparameters) -> Floats:
     """k(a, b) without noise: a [n, D], b [m, D] -> [n, m]."""
     total = np.zeros((len(a), len(b)))
-    scaled = np.zeros_like(total)
-    for j, block in enumerate(blocks):
-        squared = block_squared_distances(a, b, block)
-        scaled += squared / hyper.lengthscales[j] ** 2
+    columns = max(1, AT_ONCE // max(1, len(a) * len(blocks)))
+    for start in range(0, len(b), columns):
+        part = slice(start, start + columns)
+        squared = np.array([block_squared_distances(a, b[part], block) for block in blocks])
+        squared = squared.reshape(len(blocks), *total[:, part].shape)
         if hyper.additive:
-            total += hyper.additive_scales[j] * matern(
-                np.sqrt(squared) / hyper.additive_lengthscales[j], hyper.smoothness
-            )
-    total += hyper.scale * matern(np.sqrt(scaled), hyper.smoothness)
+            r = np.sqrt(squared) / hyper.additive_lengthscales[:, None, None]
+            total[:, part] = (hyper.additive_scales[:, None, None] * matern(r, hyper.smoothness)).sum(axis=0)
+        squared /= (hyper.lengthscales**2)[:, None, None]
+        total[:, part] += hyper.scale * matern(np.sqrt(squared.sum(axis=0)), hyper.smoothness)
     return total

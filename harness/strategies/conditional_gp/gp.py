@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +20,7 @@ from scipy.optimize import minimize
 from harness.strategies.conditional_gp.covariance import (
     Hyperparameters,
     covariance,
-    matern,
-    matern_slope,
+    matern_and_slope,
     pair_squared_distances,
 )
 from search_spaces.encoding import Floats
@@ -92,6 +92,13 @@ def unpack(theta: Floats, blocks: int, additive: bool, smoothness: float = 2.5) 
     )
 
 
+@lru_cache(maxsize=3)
+def _pairs(n: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The positions (i, j) of the pairs i < j."""
+    i, j = np.triu_indices(n, 1)
+    return i, j
+
+
 def log_marginal_likelihood(hyper: Hyperparameters, squared: Floats, y: Floats) -> tuple[float, Floats]:
     """log p(y | X) and its gradient with respect to :func:`pack`'s vector.
 
@@ -104,16 +111,19 @@ def log_marginal_likelihood(hyper: Hyperparameters, squared: Floats, y: Floats) 
         numpy.linalg.LinAlgError: the covariance is not positive definite.
     """
     n, blocks = len(y), len(squared)
-    upper = np.triu_indices(n, 1)
+    upper = _pairs(n)
     weighted = squared / hyper.lengthscales[:, None] ** 2
     r = np.sqrt(weighted.sum(axis=0))
-    product = hyper.scale * matern(r, hyper.smoothness)
-    product_slope = hyper.scale * matern_slope(r, hyper.smoothness)
+    product, product_slope = (hyper.scale * part for part in matern_and_slope(r, hyper.smoothness))
     pairs = product.copy()
     if hyper.additive:
-        r = np.sqrt(squared) / hyper.additive_lengthscales[:, None]
-        terms = hyper.additive_scales[:, None] * matern(r, hyper.smoothness)
-        slopes = hyper.additive_scales[:, None] * matern_slope(r, hyper.smoothness) * r * r
+        r = np.sqrt(squared)
+        r /= hyper.additive_lengthscales[:, None]
+        terms, slopes = matern_and_slope(r, hyper.smoothness)
+        terms *= hyper.additive_scales[:, None]
+        slopes *= hyper.additive_scales[:, None]
+        slopes *= r
+        slopes *= r
         pairs += terms.sum(axis=0)
     k = np.empty((n, n))
     k[upper] = pairs

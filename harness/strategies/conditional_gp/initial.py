@@ -63,7 +63,7 @@ class InitialDesign:
     def _by_parameter(self) -> Codes:
         """Draws that were not visited, [m, d]: empty if constraints or visited configurations leave hardly any."""
         rows = feasible_draws(self._space, self._rng, AT_ONCE)
-        return rows[[row not in self._visited for row in rows]]
+        return np.asarray(rows[~self._visited.among(rows)])
 
     def _draw_listed(self, free: NDArray[np.bool_]) -> Codes:
         if self._branches is not None:

@@ -42,11 +42,11 @@ def exchanges(space: SearchSpace, rows: Codes, rng: np.random.Generator) -> tupl
     changed: list[Codes] = []
     origins: list[NDArray[np.intp]] = []
     for i, parameter in enumerate(space.parameters):
-        for code in range(parameter.size):
-            origin = np.flatnonzero((rows[:, i] >= 0) & (rows[:, i] != code))
-            changed.append(rows[origin])
-            changed[-1][:, i] = code
-            origins.append(origin)
+        others = np.arange(parameter.size, dtype=np.int32)[:, None] != rows[:, i]
+        code, origin = np.nonzero(others & (rows[:, i] >= 0))
+        changed.append(rows[origin])
+        changed[-1][:, i] = code
+        origins.append(origin)
     made = completed(space, np.concatenate(changed), rng)
     feasible = space.feasible(made)
     return made[feasible], np.concatenate(origins)[feasible]

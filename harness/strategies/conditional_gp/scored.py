@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.strategies.conditional_gp.candidate_sources import Placing
 from harness.strategies.conditional_gp.source_mean import SourceMean
@@ -49,3 +50,7 @@ class ScoredEncoding:
         plain = self._plain.points(codes)
         scores = np.array([mean(plain) for mean in self._means]).reshape(len(self._means), len(plain))
         return np.hstack([plain, scores.T / WIDTH + 0.5])
+
+    def labels(self, codes: Codes) -> list[NDArray[np.intp] | None]:
+        """Labels of rows that have the same point in a block; a source's block has none."""
+        return [*self._plain.labels(codes), *(None for _ in self._means)]

@@ -42,6 +42,7 @@ class Surrogate:
         self._refit_at = 0
         self._scored: ScoredCandidates | None = None
         self._y: Floats = np.empty(0)
+        self._holds = False  # whether the posterior holds the points of the last update, with targets _y
 
     def update(self, x: Floats, y: Floats, waiting: Floats | None = None) -> None:
         """Condition on observations x [n, D] with standardised targets y [n]; :meth:`over` comes next.
@@ -50,7 +51,7 @@ class Surrogate:
             waiting: pending points [k, D], assumed to turn out as predicted: with the posterior
                 mean as the value this is the kriging believer of Ginsbourger et al. (2010).
         """
-        self._x, self._told = x, y
+        self._x, self._told, self._holds = x, y, False
         self._waiting = x[:0] if waiting is None else waiting
         if self._hyper is None or len(x) >= self._refit_at:
             some = _subset(y, self._fit.max_points)
@@ -71,19 +72,21 @@ class Surrogate:
     def over(self, candidates: GridPoints) -> None:
         """Predict at these candidates from now on; fantasies are forgotten."""
         assert self._hyper is not None, "update comes first"
-        points = np.vstack([self._x, self._waiting])
         if self._scored is not None and self._scored.grid is candidates:
-            self._y = self._condition(points, self._scored.posterior, self._scored)
+            self._condition(self._scored.posterior, self._scored)
             return
         posterior = Posterior(self._x, self._blocks, self._hyper) if self._scored is None else self._scored.posterior
-        self._y = self._condition(points, posterior, posterior)
+        self._condition(posterior, posterior)
         self._scored = ScoredCandidates(candidates, posterior)
 
-    def _condition(self, points: Floats, posterior: Posterior, through: Posterior | ScoredCandidates) -> Floats:
-        """Make ``posterior`` hold exactly these points, using ``through``; returns their targets.
+    def _condition(self, posterior: Posterior, through: Posterior | ScoredCandidates) -> None:
+        """Make ``posterior`` hold exactly the points of the last update, using ``through``, and set their targets.
 
         Points that it already holds keep their places: a new outcome changes a target but no factor.
         """
+        if self._holds:
+            return
+        points = np.vstack([self._x, self._waiting])
         order, known = _arranged(posterior.x, points)
         through.truncate(known)
         for point in points[order[known:]]:
@@ -93,7 +96,7 @@ class Surrogate:
         waiting = order >= n
         if waiting.any():  # points assumed to turn out as predicted change no prediction
             targets[waiting] = posterior.expected(targets, waiting)
-        return targets
+        self._y, self._holds = targets, True
 
     def predict(self) -> tuple[Floats, Floats]:
         """Posterior mean and variance of the noise-free function at the candidates, [N] each."""
@@ -110,6 +113,7 @@ class Surrogate:
 
     def fantasise(self, point: Floats, value: float) -> None:
         """Pretend to have observed ``value`` at ``point`` [D], until the next :meth:`over`."""
+        self._holds = False
         self._current.observe(point)
         self._y = np.append(self._y, value)
 

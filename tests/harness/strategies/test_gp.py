@@ -124,6 +124,31 @@ def test_levels_give_the_covariance_of_their_points() -> None:
     np.testing.assert_allclose(levels.covariance(x, BLOCKS, hyper, chunk=7), covariance(x, POINTS, BLOCKS, hyper))
 
 
+@SHAPES
+def test_labels_of_equal_points_change_no_number(additive: bool, smoothness: float) -> None:
+    x, _ = observations()
+    hyper = hyperparameters(additive, smoothness)
+    codes = np.tile(SPACE.codes(), (2, 1))[np.random.default_rng(0).permutation(2 * len(POINTS))]
+    points = ENCODING.points(codes)
+    found = GridPoints.of(points, BLOCKS)
+    labelled = GridPoints.of(points, BLOCKS, ENCODING.labels(codes))
+    assert [len(values) for values in labelled.values] == [len(values) for values in found.values]
+    for block, values, index in zip(BLOCKS, labelled.values, labelled.index, strict=True):
+        assert np.array_equal(values[index][:, block], points[:, block])
+    assert np.array_equal(labelled.covariance(x, BLOCKS, hyper), found.covariance(x, BLOCKS, hyper))
+
+
+@SHAPES
+def test_a_covariance_does_not_depend_on_how_much_is_computed_at_once(
+    additive: bool, smoothness: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x, _ = observations()
+    hyper = hyperparameters(additive, smoothness)
+    at_once = covariance(x, POINTS, BLOCKS, hyper)
+    monkeypatch.setattr("harness.strategies.conditional_gp.covariance.AT_ONCE", 3 * len(x) * len(BLOCKS))
+    assert np.array_equal(covariance(x, POINTS, BLOCKS, hyper), at_once)
+
+
 def test_covariance_is_positive_definite_over_a_whole_conditional_space() -> None:
     k = covariance(POINTS, POINTS, BLOCKS, hyperparameters())
     assert np.linalg.eigvalsh(k).min() > 0.0
@@ -234,6 +259,33 @@ def test_what_waits_lowers_the_variance_and_leaves_the_mean_in_whatever_order_it
     fresh.update(x[order], y[order], x[[12, 14, 16, 18]])
     fresh.over(grid)
     assert all(a == pytest.approx(b, abs=1e-6) for a, b in zip(kept.predict(), fresh.predict(), strict=True))
+
+
+def test_an_update_conditions_once_however_many_candidates_are_scored(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y = observations()
+    waiting = []
+    expected = Posterior.expected
+
+    def counted(posterior: Posterior, y: NDArray[np.float64], unknown: NDArray[np.bool_]) -> NDArray[np.float64]:
+        waiting.append(int(unknown.sum()))
+        return expected(posterior, y, unknown)
+
+    monkeypatch.setattr(Posterior, "expected", counted)
+    surrogate = rarely_refitted()
+    grids = [GridPoints.of(part, BLOCKS) for part in (POINTS[:30], POINTS[30:], POINTS)]
+    surrogate.update(x[:10], y[:10], x[10:13])
+    predicted = []
+    for grid in grids:
+        surrogate.over(grid)
+        predicted.append(surrogate.predict()[0])
+    assert waiting == [3]
+    np.testing.assert_allclose(np.concatenate(predicted[:2]), predicted[2], atol=1e-12)
+    surrogate.fantasise(x[14], 3.0)
+    surrogate.over(grids[2])
+    np.testing.assert_allclose(surrogate.predict()[0], predicted[2], atol=1e-9)
+    surrogate.update(x[:11], y[:11], x[11:13])
+    surrogate.over(grids[2])
+    assert waiting == [3, 3, 2], "a fantasy is forgotten, and an outcome is learned"
 
 
 def test_the_kind_of_a_block_shifts_its_length_scale_a_priori() -> None:
