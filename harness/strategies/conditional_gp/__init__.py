@@ -10,6 +10,7 @@ The file to start with is :mod:`strategy`; :mod:`settings` has its settings. Eac
 * :mod:`harness.strategies.common.acquisition`: log expected improvement (Ament et al. 2023);
 * :mod:`initial`: where to look first (each active parameter uniformly);
 * :mod:`surrogate`, :mod:`candidates`, :mod:`candidate_sources`: when to refit, which points to keep, which to score;
+* :mod:`placed`: the points of the observations;
 * :mod:`moves`, :mod:`climb`: where the space is too large to list: draws by branch, local search on the acquisition
   (Hutter et al. 2011).
 

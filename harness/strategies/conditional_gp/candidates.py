@@ -36,8 +36,12 @@ class ScoredCandidates:
         self._n = n
         self._explained: Floats = np.einsum("ij,ij->j", self._rows[:n], self._rows[:n])
 
-    def observe(self, point: Floats) -> None:
-        """Condition on one more observation at ``point`` [D] (its value enters in :meth:`mean`)."""
+    def observe(self, points: Floats) -> None:
+        """Condition on more observations, at ``points`` [k, D] (their values enter in :meth:`mean`)."""
+        for point in points:
+            self._append(point)
+
+    def _append(self, point: Floats) -> None:
         cross = self.grid.covariance(point[None], self.posterior.blocks, self.posterior.hyper)[0]
         row, pivot = self.posterior.append(point)
         if self._n == len(self._rows):

@@ -206,10 +206,15 @@ class Posterior:
         k[np.diag_indices_from(k)] += hyper.noise + JITTER
         self.factor: Floats = cholesky(k, lower=True, check_finite=False)
 
-    def append(self, point: Floats) -> tuple[Floats, float]:
-        """Add an observation at ``point`` [D]; returns the factor's new row [n] and its pivot."""
+    def append(self, point: Floats, k: Floats | None = None) -> tuple[Floats, float]:
+        """Add an observation at ``point`` [D]; returns the factor's new row [n] and its pivot.
+
+        Args:
+            k: the covariances of the present observations with it, [n], if they are known.
+        """
         n = len(self.x)
-        k = covariance(self.x, point[None], self.blocks, self.hyper)[:, 0]
+        if k is None:
+            k = covariance(self.x, point[None], self.blocks, self.hyper)[:, 0]
         row = solve_triangular(self.factor, k, lower=True, check_finite=False)
         total = self.hyper.variance + self.hyper.noise + JITTER
         pivot = float(np.sqrt(max(total - row @ row, JITTER)))
@@ -221,9 +226,11 @@ class Posterior:
         self.x = np.vstack([self.x, point])
         return row, pivot
 
-    def observe(self, point: Floats) -> None:
-        """Condition on one more observation at ``point`` [D]."""
-        self.append(point)
+    def observe(self, points: Floats) -> None:
+        """Condition on more observations, at ``points`` [k, D]."""
+        k = covariance(np.vstack([self.x, points]), points, self.blocks, self.hyper)
+        for i, point in enumerate(points):
+            self.append(point, k[: len(self.x), i])
 
     def truncate(self, n: int) -> None:
         """Forget all observations but the first ``n``."""

@@ -20,6 +20,7 @@ from harness.strategies.conditional_gp.candidate_sources import (
 from harness.strategies.conditional_gp.grid_points import GridPoints
 from harness.strategies.conditional_gp.initial import InitialDesign
 from harness.strategies.conditional_gp.model import Model
+from harness.strategies.conditional_gp.placed import Placed
 from harness.strategies.conditional_gp.settings import (
     AcquisitionSettings,
     CandidateSettings,
@@ -76,6 +77,7 @@ class ConditionalGP:
         self._latencies_ms: list[float | None] = []
         self._costs_s: list[float] = []
         self._pending: dict[bytes, Codes] = {}
+        self._placed = Placed(self._encoding)
 
     def _model_over(self, encoding: Placing) -> Model:
         """Build a model over the points of an encoding."""
@@ -126,8 +128,10 @@ class ConditionalGP:
         return rows
 
     def _modelled(self, n: int) -> list[Codes]:
-        observed = self._encoding.points(np.array(self._codes))
-        waiting = self._encoding.points(np.array(list(self._pending.values()))) if self._pending else observed[:0]
+        if self._placed.encoding is not self._encoding:
+            self._placed = Placed(self._encoding)
+        observed = self._placed.points(self._codes)
+        waiting = self._placed.points(list(self._pending.values())) if self._pending else observed[:0]
         self._model.learn(observed, self._latencies_ms, np.array(self._costs_s), waiting)
         candidates = self._source.candidates(self._incumbents(), self._score, len(self._codes), len(self._pending))
         self._model.over(candidates.grid)
@@ -141,6 +145,7 @@ class ConditionalGP:
                 self._model.believe(pick, candidates.grid.points[pick])
             candidates.free[pick] = False
             self._visited.add(candidates.codes[pick])
+            self._placed.add(candidates.codes[pick], candidates.grid.points[pick])
             rows.append(candidates.codes[pick])
         return rows + self._random(n - len(rows))
 

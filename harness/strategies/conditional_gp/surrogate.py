@@ -89,8 +89,8 @@ class Surrogate:
         points = np.vstack([self._x, self._waiting])
         order, known = _arranged(posterior.x, points)
         through.truncate(known)
-        for point in points[order[known:]]:
-            through.observe(point)
+        if known < len(order):
+            through.observe(points[order[known:]])
         n = len(self._x)
         targets = np.concatenate([self._told, np.zeros(len(points) - n)])[order]
         waiting = order >= n
@@ -114,7 +114,7 @@ class Surrogate:
     def fantasise(self, point: Floats, value: float) -> None:
         """Pretend to have observed ``value`` at ``point`` [D], until the next :meth:`over`."""
         self._holds = False
-        self._current.observe(point)
+        self._current.observe(point[None])
         self._y = np.append(self._y, value)
 
     def correlation(self, point: Floats) -> Floats:

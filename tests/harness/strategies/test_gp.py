@@ -159,8 +159,8 @@ def test_incremental_updates_equal_the_posterior_from_scratch() -> None:
     x, y = observations()
     hyper = hyperparameters()
     grown = ScoredCandidates(GridPoints.of(POINTS, BLOCKS), Posterior(x[:5], BLOCKS, hyper))
-    for point in x[5:]:
-        grown.observe(point)
+    grown.observe(x[5:6])
+    grown.observe(x[6:])
     mean, variance = Posterior(x, BLOCKS, hyper).predict(y, POINTS)
     np.testing.assert_allclose(grown.mean(y), mean, atol=1e-9)
     np.testing.assert_allclose(grown.variance(), variance, atol=1e-9)

@@ -21,6 +21,7 @@ from harness.strategies.conditional_gp.guided import GuideSettings
 from harness.strategies.conditional_gp.initial import Draws, InitialDesign
 from harness.strategies.conditional_gp.model import Model
 from harness.strategies.conditional_gp.moves import exchanges, feasible_draws
+from harness.strategies.conditional_gp.placed import Placed
 from harness.strategies.conditional_gp.settings import CovarianceSettings
 from harness.strategies.conditional_gp.source_mean import best_and_spread
 from harness.strategies.conditional_gp.surrogate import _subset
@@ -234,3 +235,34 @@ def test_length_scales_of_the_product_lie_higher_the_more_blocks_there_are() -> 
     priors = Priors()
     means, _ = priors.moments(4, additive=False)
     np.testing.assert_allclose(means[:4], priors.lengthscale[0] + 0.5 * np.log(4))
+
+
+def test_the_point_of_a_configuration_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    encoding, codes = Encoding(SPACE), SPACE.codes()[:9]
+    points = encoding.points(codes)
+    placed = Placed(encoding)
+    placed.add(codes[4], points[4])
+    counted: list[int] = []
+
+    def counting(rows: Codes) -> Floats:
+        counted.append(len(rows))
+        return Encoding.points(encoding, rows)
+
+    monkeypatch.setattr(encoding, "points", counting)
+    for n in (3, 7, 7):
+        assert np.array_equal(placed.points(list(codes[:n])), points[:n])
+    assert counted == [3, 3]
+
+
+def test_an_ask_computes_no_point_of_what_the_model_chose(monkeypatch: pytest.MonkeyPatch) -> None:
+    computed: list[int] = []
+    points = Encoding.points
+
+    def counting(encoding: Encoding, rows: Codes) -> Floats:
+        computed.append(len(rows))
+        return points(encoding, rows)
+
+    monkeypatch.setattr(Encoding, "points", counting)
+    strategy = ConditionalGP(SPACE, np.random.SeedSequence(0), Budget(), initial=4)
+    drive(strategy, SPACE, evaluations=12)
+    assert computed == [4, SPACE.size], "the random start and the candidates"
