@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,12 @@ import pytest
 
 from analysis.runs.load import Study
 from analysis.study.baseline import EXACT_BY_PARAMETER, EXACT_RANDOM
+from experiments.asynchronous import choose
 from experiments.asynchronous.bound import rescheduled
+from experiments.asynchronous.choose import WORKERS, Outcome, Runs, interval, outcome, run
+from harness.evaluation import Evaluation
+from harness.landscapes.landscape import read_landscape
+from harness.testing import evaluation
 
 FOLDER = Path(__file__).parents[2] / "experiments" / "asynchronous"
 
@@ -51,3 +58,43 @@ def test_the_page_has_the_numbers_of_its_table() -> None:
     for kind in (EXACT_RANDOM, EXACT_BY_PARAMETER):
         own, bound, batch = (whole[kind, name] for name in ("conditional_gp_async", "bound", "conditional_gp_batch"))
         assert f"{own / bound:.0%}" == "73%" and f"{own / batch:.1f}" == "2.3"
+
+
+def test_a_hit_is_the_first_incumbent_that_is_truly_near() -> None:
+    readings = [(5.0, 5.0), (1.0, 4.0), (2.0, 1.0), (0.9, 1.1), (0.8, 1.0)]
+    log = [
+        replace(evaluation(i, {}, reading), oracle_ms=true, clock_end_s=float(i))
+        for i, (reading, true) in enumerate(readings)
+    ]
+    assert (outcome(log, 1.2).seconds, outcome(log, 1.2).hit) == (3.0, True), "the third was not the incumbent"
+    assert (outcome(log[:3], 1.2).seconds, outcome(log[:3], 1.2).hit) == (2.0, False)
+    moved = outcome(log, 1.2, ends_s=[9.0, 8.0, 7.0, 6.0, 5.0])
+    assert (moved.seconds, moved.hit) == (5.0, True), "another schedule, another first"
+
+
+def test_a_run_to_choose_by_has_the_outcome_of_the_whole_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    landscape = read_landscape(FOLDER.parent / "landscapes" / "softmax-4096x2560-bf16__h100.parquet")
+    jobs = [(seed, workers) for seed in range(3) for workers in (WORKERS, 1)]
+    ended = [run(landscape, seed, {}, workers) for seed, workers in jobs]
+    assert sum(each.hit for each in ended) >= 4
+    asked = []
+
+    def never(log: Sequence[Evaluation], near_ms: float, ends_s: Sequence[float] | None = None) -> Outcome:
+        asked.append(len(log))
+        found = outcome(log, near_ms, ends_s)
+        return replace(found, hit=found.hit and len(log) == choose.EVALUATIONS)
+
+    monkeypatch.setattr(choose, "outcome", never)
+    assert [run(landscape, seed, {}, workers) for seed, workers in jobs] == ended
+    assert max(asked) == choose.EVALUATIONS
+
+
+def test_a_share_of_the_bound_is_a_geometric_mean_and_its_interval_is_of_paired_seeds() -> None:
+    rng = np.random.default_rng(0)
+    seconds = rng.exponential(size=(3, 40))
+    bound = Runs(seconds, np.ones_like(seconds))
+    slower = Runs(seconds * np.array([[1.0], [2.0], [4.0]]), np.ones_like(seconds))
+    assert slower.share(bound) == pytest.approx(0.5)
+    assert interval(slower, bound) == pytest.approx((0.5, 0.5)), "the same seeds, so that nothing is left to chance"
+    half = Runs(seconds, np.arange(40) % 2 * np.ones((3, 1)))
+    assert half.share(bound) == pytest.approx(0.5), "a miss costs its seconds"
