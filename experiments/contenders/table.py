@@ -1,6 +1,8 @@
 """Strategies against both kinds of exact random search: ``python -m experiments.contenders.table RESULTS… [-o CSV]``.
 
-RESULTS are folders of runs, and tables of :mod:`experiments.contenders.times` of further runs on the same tasks.
+RESULTS are folders of runs, and files of further runs on the same tasks, of :mod:`experiments.contenders.times`
+(``.csv.gz``) or :mod:`experiments.contenders.first_hit` (``.csv``). With ``--kept-alone`` the folders give only their
+recorded tables, not their runs.
 
 Each strategy has a row with the geometric mean over tasks of the ERT of exact random search over its own, within 5%, in
 evaluations, with its 95% interval over seeds (``--axis seconds``: in seconds of the tuning clock, random search on as
@@ -25,6 +27,7 @@ from analysis.runs.load import load_study
 from analysis.study.baseline import EXACT_BY_PARAMETER, EXACT_RANDOM, PRIMARY, Baseline
 from analysis.study.results import analyse
 from analysis.study.time_to_target import AXES
+from experiments.contenders.first_hit import as_times, read_runs
 from experiments.contenders.times import is_times, joined, read_times, speedups_of
 
 TARGET = 0.05
@@ -34,23 +37,44 @@ UNIFORM, BY_PARAMETER, EASY = "uniform", "by parameter, 20 and more", "by parame
 COLUMNS = ["task", "strategy", "baseline", "hits", "runs", "ert", "speedup", "speedup_low", "speedup_high"]
 
 
-def speedups(results: Sequence[Path], axis: str = AXES[0]) -> pd.DataFrame:
+def speedups(results: Sequence[Path], axis: str = AXES[0], kept_alone: bool = False) -> pd.DataFrame:
     """task, strategy, baseline, hits, runs, ert, speedup, its interval and ``expected``, E[T] of the baseline in
     evaluations.
+
+    Args:
+        kept_alone: leave out the runs of the folders.
 
     Raises:
         AnalysisError: results that cannot be read or compared; a strategy of a table that is also in a folder.
     """
     by_parameter = Baseline(EXACT_BY_PARAMETER)
-    files = [path for path in results if is_times(path)]
+    files = [path for path in results if is_kept(path)]
+    if kept_alone:
+        more = joined([_read(path) for path in files])
+        study = load_study([path for path in results if path not in files])
+        return _kept(speedups_of(study, more[more["axis"] == axis], [PRIMARY, by_parameter], TARGET), axis)
     found = analyse(load_study([path for path in results if path not in files]), [by_parameter])
     tables = pd.concat([found.speedups, *found.others.values()])
     if files:
-        more = joined([read_times(path) for path in files])
+        more = joined([_read(path) for path in files])
         more = more[more["axis"].isin([AXES[0], axis])]
         if twice := sorted(set(more["strategy"]) & set(found.study.runs["strategy"])):
             raise AnalysisError(f"{twice[0]}: in a table and in a folder: expected each strategy in one")
         tables = pd.concat([tables, speedups_of(found.study, more, [PRIMARY, by_parameter], TARGET)])
+    return _kept(tables, axis)
+
+
+def is_kept(path: Path) -> bool:
+    """Whether a path among results names a file of runs, by its ending."""
+    return is_times(path) or path.suffix == ".csv"
+
+
+def _read(path: Path) -> pd.DataFrame:
+    return read_times(path) if is_times(path) else as_times(read_runs(path))
+
+
+def _kept(tables: pd.DataFrame, axis: str) -> pd.DataFrame:
+    """The rows of the page: single tasks against the exact laws, within 5%."""
     kept = tables[np.isclose(tables["target"], TARGET) & (tables["axis"] == axis)]
     kept = kept[kept["task"].str.contains("__") & kept["baseline"].isin([EXACT_RANDOM, EXACT_BY_PARAMETER])]
     return kept.assign(expected=kept["unreachable_above"]).reset_index(drop=True)
@@ -120,18 +144,25 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument("results", type=Path, nargs="+")
     parser.add_argument("--axis", choices=AXES, default=AXES[0], help="what random search and strategies cost")
     parser.add_argument("--strategies", help="only these, separated by commas")
+    parser.add_argument("--kept-alone", action="store_true", help="of the folders take no runs, only recorded tables")
+    parser.add_argument("--tasks", help="only these, separated by commas")
     parser.add_argument("-o", "--output", type=Path)
     arguments = parser.parse_args(given)
+    if arguments.kept_alone and not any(map(is_kept, arguments.results)):
+        parser.error("--kept-alone: expected a file of runs among RESULTS")
     try:
-        found = speedups(arguments.results, arguments.axis)
+        found = speedups(arguments.results, arguments.axis, arguments.kept_alone)
     except AnalysisError as error:
         parser.error(str(error))
-    if arguments.strategies:
-        wanted, known = arguments.strategies.split(","), set(found["strategy"])
+    for column in ("strategy", "task"):
+        option = "strategies" if column == "strategy" else "tasks"
+        if (text := getattr(arguments, option)) is None:
+            continue
+        wanted, known = text.split(","), set(found[column])
         for name in wanted:
             if name not in known:
-                parser.error(f"--strategies {name}: no such runs: expected some of {', '.join(sorted(known))}")
-        found = found[found["strategy"].isin(wanted)]
+                parser.error(f"--{option} {name}: no such runs: expected some of {', '.join(sorted(known))}")
+        found = found[found[column].isin(wanted)]
     print(markdown(summary(found)))
     if arguments.output:
         found[COLUMNS].to_csv(arguments.output, index=False, float_format="%.4g")

@@ -68,6 +68,16 @@ def test_a_table_beside_a_folder_adds_its_strategies(results: Path, tmp_path: Pa
         table.speedups([results, tmp_path / "good.csv.gz"])
 
 
+def test_folders_may_give_their_recorded_tables_alone(results: Path, tmp_path: Path) -> None:
+    assert times.main([str(results), "--strategies", "poor", "-o", str(tmp_path / "poor.csv.gz")]) == 0
+    columns = ["task", "strategy", "baseline", "hits", "runs", "speedup", "expected"]
+    alone = table.speedups([results, tmp_path / "poor.csv.gz"], kept_alone=True)[columns]
+    whole = table.speedups([results])[columns].query("strategy == 'poor'")
+    one, other = (each.sort_values(["baseline", "task"], ignore_index=True) for each in (alone, whole))
+    assert len(one) and set(one["strategy"]) == {"poor"}
+    pd.testing.assert_frame_equal(one, other, check_dtype=False)
+
+
 def test_seeds_that_lack_a_task_are_left_out_and_said(
     results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

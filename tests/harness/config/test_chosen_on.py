@@ -56,6 +56,17 @@ def test_ours_says_what_it_was_tuned_on() -> None:
     assert config.chosen_on == known[GP] and "chosen_on" not in config.strategy
 
 
+def test_a_class_with_tuned_and_untuned_settings_is_not_told_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / "strategy").mkdir()
+    tuned = "_target_: a.B\nlabel: b_tuned\nchosen_on: [toy-*]\n"
+    (tmp_path / "strategy/b_tuned.yaml").write_text(tuned)
+    assert chosen_on([tmp_path]) == {"a.B": ("toy-*",)}
+    for name in ("a", "c"):  # whichever file comes first
+        (tmp_path / f"strategy/{name}.yaml").write_text("_target_: a.B\nlabel: b\n")
+        assert chosen_on([tmp_path]) == {}
+        (tmp_path / f"strategy/{name}.yaml").unlink()
+
+
 def test_a_task_is_named_on_any_device_and_older_runs_by_their_class() -> None:
     tasks = ["matmul-64x64x64-bf16__h100", "matmul-wide-64x64x64-bf16__h100", "softmax-4096x2560-bf16__h200", "mine"]
     runs = pd.DataFrame([{"strategy": label, "task": task} for label in ("old", "new") for task in tasks])

@@ -1,15 +1,20 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
+import pytest
+from optuna.samplers._tpe.sampler import default_gamma
 from optuna.trial import TrialState
 
+from harness.errors import UserError
 from harness.evaluation import Status
 from harness.strategies.base import Budget, Strategy
-from harness.strategies.optuna_tpe import OptunaTPE
+from harness.strategies.optuna_tpe import OptunaTPE, good_of
 from harness.strategies.random import RandomSearch
 from harness.testing import StrategyContract, drive, spaces
+from harness.testing.driver import trace
 from search_spaces.space import SearchSpace
 
 
@@ -57,3 +62,16 @@ def test_it_beats_random_on_a_smooth_kernel() -> None:
     seeds = [np.random.SeedSequence(s) for s in range(8)]
     ours = np.mean([best(OptunaTPE(space, seed, Budget())) for seed in seeds])
     assert ours < np.mean([best(RandomSearch(space, seed, Budget())) for seed in seeds])
+
+
+def test_the_share_of_good_trials_is_optunas_gamma() -> None:
+    assert [good_of(0.1, n) for n in range(1, 400)] == [default_gamma(n) for n in range(1, 400)]
+    space = spaces.conditional()
+    own, same, other = (
+        trace(drive(OptunaTPE(space, np.random.SeedSequence(1), Budget(), good=good), space, evaluations=20), space)
+        for good in (None, 0.1, 0.4)
+    )
+    assert own == same != other
+    for wrong in (0.0, 1.0):
+        with pytest.raises(UserError, match=re.escape(f"good={wrong}: expected a share")):
+            OptunaTPE(space, np.random.SeedSequence(1), Budget(), good=wrong)
