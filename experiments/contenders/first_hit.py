@@ -185,15 +185,12 @@ def _star(given: tuple[Key, Sequence[str]]) -> Run:
 
 
 def as_times(runs: Sequence[Run]) -> pd.DataFrame:
-    """The runs as a table of :mod:`experiments.contenders.times`, without seeds that lack a task of their arm."""
-    table = pd.DataFrame([asdict(each) for each in runs]).rename(columns={"arm": "strategy"})
-    tasks = table.groupby("strategy")["task"].transform("nunique")
-    whole = table.groupby(["strategy", "seed"])["task"].transform("nunique") == tasks
-    kept = table[whole].assign(axis="evaluations", target=HEADLINE_TARGET)
-    kept = kept.assign(compile_workers=1, schedule="batch")
+    """The runs as a table of :mod:`experiments.contenders.times`, with an empty cell where a task lacks a seed."""
+    kept = pd.DataFrame([asdict(each) for each in runs]).rename(columns={"arm": "strategy"})
+    kept = kept.assign(axis="evaluations", target=HEADLINE_TARGET, compile_workers=1, schedule="batch")
     kept["cell"] = [("" if hit else ">") + str(n) for hit, n in zip(kept["hit"], kept["evaluations"], strict=True)]
     wide = kept.pivot(index=[*KEY, *PROTOCOL], columns="seed", values="cell")
-    return wide.rename(columns=str).rename_axis(columns=None).reset_index()
+    return wide.rename(columns=str).rename_axis(columns=None).fillna("").reset_index()
 
 
 def asks(runs: Sequence[Run]) -> Iterator[str]:

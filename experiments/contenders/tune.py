@@ -25,7 +25,8 @@ HERE = Path(__file__).parent
 CONF = HERE.parents[1] / "conf"
 TUNING = HERE / "tuning.csv"
 DRAWS_SEED = 20
-ROUNDS = "20x1,3x3"
+ROUNDS = {"optuna_tpe": "20x1,3x3", "trust_region": "10x1,2x3"}
+"""What was affordable on one core; more are to come from ``--rounds 110x1,28x4,7x21`` on a machine with many."""
 Setting = dict[str, Any]
 
 
@@ -115,10 +116,10 @@ def tuned_yaml(strategy: str, setting: Setting, rounds: Sequence[Round]) -> str:
     how = ", ".join(f"{each.settings} with {each.seeds}" for each in rounds)
     first = {"_target_": values.pop("_target_"), "label": f"{values.pop('label')}_tuned", "chosen_on": chosen_on}
     lines = [
-        f"# {strategy} with the best of {rounds[0].settings} settings from experiments/contenders/grids.yaml on",
-        f"# tasks on which conditional_gp's defaults were chosen, in rounds of settings with seeds: {how}.",
-        f"# Written by python -m experiments.contenders.tune {strategy}. What follows is said of",
-        f"# {strategy} with its own settings.",
+        f"# {strategy} with settings chosen on the development tasks of conditional_gp. "
+        f"The best of {rounds[0].settings} settings of",
+        f"# experiments/contenders/grids.yaml in a race (settings with seeds: {how}), written by",
+        f"# python -m experiments.contenders.tune {strategy}. {strategy}.yaml says of its own settings:",
         *header,
     ]
     return "\n".join(lines) + "\n" + yaml.safe_dump({**first, **values, **setting}, sort_keys=False)
@@ -127,12 +128,12 @@ def tuned_yaml(strategy: str, setting: Setting, rounds: Sequence[Round]) -> str:
 def main(given: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("strategy", choices=list(grids()))
-    parser.add_argument("--rounds", default=ROUNDS, help=f"SETTINGSxSEEDS,…; default: {ROUNDS}")
+    parser.add_argument("--rounds", help=f"SETTINGSxSEEDS,…; default: {ROUNDS}")
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("-o", "--output", type=Path, default=TUNING, help="the file of runs")
     parser.add_argument("--no-yaml", action="store_true", help="only race and print")
     arguments = parser.parse_args(given)
-    rounds = [Round.read(text) for text in arguments.rounds.split(",")]
+    rounds = [Round.read(text) for text in (arguments.rounds or ROUNDS[arguments.strategy]).split(",")]
     ranking: dict[str, float] = {}
     settings = drawn(arguments.strategy, rounds[0].settings)
     made = race(arguments.strategy, rounds, arguments.processes, arguments.output)

@@ -64,13 +64,14 @@ def test_the_same_command_makes_what_is_missing(tmp_path: Path) -> None:
         first_hit.read_runs(tmp_path / "other.csv")
 
 
-def test_seeds_that_lack_a_task_are_left_out_and_misses_are_marked() -> None:
+def test_misses_and_missing_runs_are_marked() -> None:
     one = Run("a", "t", 0, hit=1, evaluations=7, budget=120, batch=1, ask_s=0.1)
     miss = replace(one, task="u", hit=0, evaluations=120)
     table = first_hit.as_times([one, miss, replace(one, seed=1), replace(one, arm="b", batch=16)])
-    cells = table.set_index(["strategy", "task"])["0"]
-    assert cells.to_dict() == {("a", "t"): "7", ("a", "u"): ">120", ("b", "t"): "7"}
-    assert times.seeds_of(table) == ["0"] and table.set_index(["strategy", "task"])["batch"]["b", "t"] == 16
+    cells = table.set_index(["strategy", "task"])
+    assert cells["0"].to_dict() == {("a", "t"): "7", ("a", "u"): ">120", ("b", "t"): "7"}
+    assert cells["1"].to_dict() == {("a", "t"): "7", ("a", "u"): "", ("b", "t"): ""}
+    assert len(times.long(table)) == 4 and cells["batch"]["b", "t"] == 16
     assert [(each.arm, each.seed) for each in first_hit.missing("ab", "tu", [0, 1], [one, miss])] == [
         ("b", 0), ("b", 0), ("a", 1), ("b", 1), ("a", 1), ("b", 1),
     ]  # fmt: skip

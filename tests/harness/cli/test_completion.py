@@ -47,7 +47,7 @@ def test_overrides_are_completed_up_to_the_cursor(nearopt: Nearopt, monkeypatch:
     monkeypatch.setenv("COMP_LINE", f"{line} seed=3")
     monkeypatch.setenv("COMP_POINT", str(len(line)))
     code, out, err = nearopt("-sc", "query=bash")
-    assert (code, out.split(), err) == (0, ["strategy=optuna_tpe", "strategy=optuna_tpe_hierarchical"], "")
+    assert (code, out.split(), err) == (0, [f"strategy=optuna_tpe{end}" for end in ("", "_hierarchical", "_tuned")], "")
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")

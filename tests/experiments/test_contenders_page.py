@@ -1,0 +1,50 @@
+"""The contenders' page says what its files say of slow and tuned opponents, of batches and of the growth of asks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from analysis.study.ask_cost import summarise, terminal_table
+from experiments.ablation import ask_growth
+from experiments.contenders import compare, first_hit, table, tune
+
+HERE = Path(table.__file__).parent
+PAGE = (HERE / "README.md").read_text(encoding="utf-8")
+RUNS = HERE / "first_hit.csv"
+
+
+def test_every_ratio_on_the_page_is_that_of_the_kept_runs() -> None:
+    runs = first_hit.read_runs(RUNS)
+    printed = [line for line in PAGE.splitlines() if " / " in line and line.endswith(" hits")]
+    assert len(printed) >= 4
+    for line in printed:
+        one, other = line.partition(":")[0].split(" / ")
+        assert line == compare.line(runs, one, other)
+
+
+def test_the_kept_runs_use_seeds_on_which_nothing_was_chosen() -> None:
+    runs = first_hit.read_runs(RUNS)
+    assert min(run.seed for run in runs) >= 200 and {run.budget for run in runs} == {first_hit.EVALUATIONS}
+    assert max(run.seed for run in first_hit.read_runs(tune.TUNING)) < 100
+
+
+def test_the_seconds_of_an_ask_are_those_of_the_kept_runs() -> None:
+    for line in first_hit.asks(first_hit.read_runs(RUNS)):
+        if line.startswith(("optuna_gp:", "smac:")):
+            assert line in PAGE
+
+
+def test_the_growth_on_the_page_is_that_of_the_readings() -> None:
+    assert terminal_table(summarise(pd.read_csv(ask_growth.FILE))) in PAGE
+
+
+@pytest.mark.slow  # reads the first study for its recorded tables
+def test_the_tables_of_the_page_are_those_of_the_kept_runs() -> None:
+    whole = table.speedups([HERE.parent / "claim_5_10x/results", RUNS], kept_alone=True)
+    four = set(whole.loc[whole["strategy"] == "optuna_gp", "task"])
+    for rows in (whole[whole["task"].isin(four)], whole[~whole["strategy"].isin(["optuna_gp", "smac"])]):
+        for line in table.markdown(table.summary(rows)).splitlines():
+            assert line in PAGE
