@@ -115,8 +115,14 @@ def run(key: Key, overrides: Sequence[str]) -> Run:
     hit = watch.hits.get(HEADLINE_TARGET)
     needed = len(asked_s) if hit is None else hit[0]
     assert config.budget.evaluations is not None
-    how = {"budget": config.budget.evaluations, "batch": config.batch, "ask_s": float(f"{np.mean(asked_s):.3g}")}
-    return Run(**asdict(key), hit=int(hit is not None), evaluations=needed, **how)
+    return Run(
+        **asdict(key),
+        hit=int(hit is not None),
+        evaluations=needed,
+        budget=config.budget.evaluations,
+        batch=config.batch,
+        ask_s=float(f"{np.mean(asked_s):.3g}"),
+    )
 
 
 def _keep_nothing(_: Sequence[Evaluation]) -> None:
