@@ -91,12 +91,14 @@ def main(given: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--strategies", default=",".join(STRATEGIES), help="separated by commas; default: %(default)s")
     parser.add_argument("--observations", type=int, default=1000)
+    parser.add_argument("--unlisted", type=int, metavar="OBSERVATIONS", help="so many in the space that is not listed")
     parser.add_argument("--draw", action="store_true", help="measure nothing: print and draw what is in the file")
     parser.add_argument("-o", "--output", type=Path, default=FILE)
     arguments = parser.parse_args(given)
     if not arguments.draw:
         names = arguments.strategies.split(",")
-        jobs = [(name, kind, arguments.observations) for kind in SPACES for name in names]
+        most = {"unlisted": arguments.unlisted or arguments.observations}
+        jobs = [(name, kind, most.get(kind, arguments.observations)) for kind in SPACES for name in names]
         with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
             write([row for rows in pool.starmap(readings, jobs, chunksize=1) for row in rows], arguments.output)
     table = pd.read_csv(arguments.output)
