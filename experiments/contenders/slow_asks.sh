@@ -4,7 +4,8 @@
 #
 #   slow_asks.sh CARRIED OUT SECONDS CORES [ARM…]        in the repository's root
 #
-# CARRIED/wheels has the packages that the machine lacks (smac, ConfigSpace and pyrfr; ax-platform, botorch, gpytorch and
+# CARRIED/wheels has the packages that the machine lacks (smac, ConfigSpace, dask, distributed, importlib_metadata and
+# lazy-importer; ax-platform, botorch, gpytorch and
 # linear_operator; optuna), CARRIED/slow_asks.csv the runs made before, if any. ARM…: only these. After SECONDS the runs
 # under way are given up. OUT/slow_asks.csv has a row for each finished run; its rows belong into
 # experiments/contenders/first_hit.csv. The same command on the same machine goes on with what is left.
