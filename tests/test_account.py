@@ -144,6 +144,7 @@ def test_a_part_of_a_study_lacks_only_its_own_runs(study: Path) -> None:
     assert part.totals() == {State.DONE: 3, State.FAILED: 2, State.MISSING: 1}
 
 
+@pytest.mark.slow
 def test_compare_is_of_what_both_have(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Side a has a second task, on which s is much slower; it must not affect the comparison on the first."""
     for side, tasks in (("a", ("k-1", "k-2")), ("b", ("k-1",))):
@@ -222,6 +223,7 @@ def test_every_cell_of_a_table_says_what_of_its_runs_is_not_done(tmp_path: Path)
     assert better.loc[("t", "s"), ["failed", "failed_than"]].tolist() == [0, 1]
 
 
+@pytest.mark.slow
 def test_where_random_suffices_each_task_has_its_own_mark(tmp_path: Path) -> None:
     path = several(tmp_path)
     fail(path, "grid", 4, REST[:3])

@@ -271,6 +271,7 @@ class Keeps(Tracker):
         self.summary = dict(study.summary)
 
 
+@pytest.mark.slow
 def test_all_media_have_the_numbers_of_one_account(nearopt: Nearopt, tmp_path: Path) -> None:
     results = several(tmp_path)  # of 27 runs one failed, and ten are missing
     data = (results / "n-1/t/seed-0/evaluations.parquet").read_bytes()

@@ -118,6 +118,7 @@ def fail(directory: Path, message: str) -> None:
 
 
 @pytest.mark.usefixtures("undrawn")
+@pytest.mark.slow
 def test_messages_reach_no_terminal_as_escape_sequences(nearopt: Nearopt, study: Path, tmp_path: Path) -> None:
     message = "\x1b[2J\x1b]0;pwned\x07\x9b2J\u202e\nnearopt: all is well"
     fail(study / TASK / "s/seed-0", message)

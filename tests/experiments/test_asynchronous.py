@@ -72,6 +72,7 @@ def test_a_hit_is_the_first_incumbent_that_is_truly_near() -> None:
     assert (moved.seconds, moved.hit) == (5.0, True), "another schedule, another first"
 
 
+@pytest.mark.slow
 def test_a_run_to_choose_by_has_the_outcome_of_the_whole_run(monkeypatch: pytest.MonkeyPatch) -> None:
     landscape = read_landscape(FOLDER.parent / "landscapes" / "softmax-4096x2560-bf16__h100.parquet")
     jobs = [(seed, workers) for seed in range(3) for workers in (WORKERS, 1)]

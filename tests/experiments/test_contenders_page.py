@@ -18,6 +18,7 @@ SLOW = ("conditional_gp", "optuna_gp", "optuna_tpe", "smac", "trust_region")
 TUNED = ("conditional_gp", "conditional_gp_16", "optuna_tpe_tuned", "trust_region_tuned")
 
 
+@pytest.mark.slow
 def test_every_ratio_on_the_page_is_that_of_the_kept_runs() -> None:
     runs = [run for run in first_hit.read_runs(RUNS) if run.task in tune.tasks()]
     printed = [line for line in PAGE.splitlines() if " / " in line and line.endswith(" hits")]

@@ -152,6 +152,7 @@ def test_several_processes_find_the_same(tmp_path: Path) -> None:
     assert (tmp_path / "1.csv").read_bytes() == (tmp_path / "3.csv").read_bytes()
 
 
+@pytest.mark.slow
 def test_it_needs_nothing_of_a_tuner_or_a_gpu() -> None:
     """The lent machines on which it runs lack some libraries."""
     code = "import sys, experiments.coverage.wrong, experiments.coverage.verdicts; print(*sorted(sys.modules))"

@@ -78,6 +78,7 @@ def test_misses_and_missing_runs_are_marked() -> None:
 
 
 @pytest.mark.parametrize("carried", [False, True])
+@pytest.mark.slow
 def test_the_sitting_runs_and_goes_on(tmp_path: Path, carried: bool) -> None:
     """Two evaluations of a strategy that asks at once, in place of the slow ones."""
     (tmp_path / "carried").mkdir()

@@ -84,6 +84,7 @@ def test_hits_are_counted_within_the_common_budget(cells: list[Cell]) -> None:
         assert row.p_holm >= row.p
 
 
+@pytest.mark.slow
 def test_the_command_writes_and_another_batch_is_refused(
     replayed: Study, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

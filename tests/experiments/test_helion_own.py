@@ -197,6 +197,7 @@ def test_paces_need_no_common_seed(ours: Path, tmp_path: Path) -> None:
     assert table["best_ms"].iloc[2] == log.columns["latency_ms"][:2].min()
 
 
+@pytest.mark.slow
 def test_both_sides_choices_are_timed_in_one_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The fake device's latency is the size in hundredths of a ms, and nine tenths of it when it is timed again."""
     of = space()

@@ -56,6 +56,7 @@ def test_an_option_is_measured_by_what_it_saves_and_ends(toy: Landscape) -> None
     assert none == (pytest.approx(1.0), 0.0)
 
 
+@pytest.mark.slow
 def test_the_defaults_are_the_most_saving_of_those_that_are_allowed() -> None:
     """The page has the numbers of choose.py, and the defaults are the best allowed option among them."""
     lines = [line.strip("| ").replace("*", "").split("|") for line in (FOLDER / "README.md").read_text().splitlines()

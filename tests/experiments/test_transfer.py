@@ -37,6 +37,7 @@ def test_every_target_has_all_groups_and_no_source_is_itself(every: int) -> None
             assert read_facts(Path(source)).shape != shapes[cell.task]
 
 
+@pytest.mark.slow
 def test_sources_of_other_shapes_are_those_that_a_run_finds_among_the_registered_recordings() -> None:
     composer, task = Composer(), find_landscape("softmax-512x65536-bf16", "h100")
     for group, word in (("shape", "sibling_shape"), ("shapes", "sibling_shapes")):

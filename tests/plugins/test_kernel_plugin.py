@@ -60,6 +60,7 @@ def test_a_recorded_callable_is_replicated_and_goes_on_where_it_was(nearopt_comm
 
 
 @pytest.mark.usefixtures("example_path")
+@pytest.mark.slow
 def test_a_task_without_yaml_takes_its_kernels_fields(nearopt: Nearopt) -> None:
     code, out, _ = nearopt("run", "--cfg", "task=example_swiglu", "task.kernel.n=1000", "backend=live")
     assert code == 0 and "name: example_swiglu-1000-bf16" in out

@@ -41,6 +41,7 @@ def test_an_installed_package_is_swept_and_reported(nearopt_command: Command, tm
     assert code == 2
 
 
+@pytest.mark.slow
 def test_its_contract_tests_need_nothing_but_pytest(installed: Command, tmp_path: Path) -> None:
     tests = Path(__file__).with_name("nearopt_example") / "tests/test_greedy.py"
     (tmp_path / "test_greedy.py").write_text(tests.read_text())

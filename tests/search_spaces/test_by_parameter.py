@@ -16,6 +16,7 @@ from search_spaces.by_parameter import draw_probabilities
 from tests.harness.toy import toy_space, write_toy
 
 
+@pytest.mark.slow
 def test_it_is_the_samplers_frequency() -> None:
     space = toy_space()
     codes = space.codes()
@@ -28,6 +29,7 @@ def test_it_is_the_samplers_frequency() -> None:
     assert np.abs(deviation).max() < 5 and abs(np.mean(deviation**2) - 1) < 0.3
 
 
+@pytest.mark.slow
 def test_a_search_takes_as_long_as_the_law_says(tmp_path) -> None:  # type: ignore[no-untyped-def]
     """Run the strategy itself 100 times on a landscape with branches of unequal size."""
     landscape = read_landscape(write_toy(tmp_path))

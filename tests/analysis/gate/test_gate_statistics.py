@@ -178,6 +178,7 @@ def passes(rng: np.random.Generator, drift: float, information: list[float], fou
     return float(passed.mean())
 
 
+@pytest.mark.slow
 def test_the_default_suite_finds_a_slowdown_and_seldom_cries_wolf() -> None:
     """This is a reduced form of ``experiments/gate``, which has 2,000 gates of nine laws."""
     law = Law("geometric", lambda rng, n, seeds: geometric(rng, np.geomspace(25, 60, 11), n, seeds), 40)

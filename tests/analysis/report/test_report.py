@@ -171,6 +171,7 @@ def test_without_any_baseline_the_page_says_so(tmp_path: Path) -> None:
     assert "no speedup" in format_speedups(report.speedups)
 
 
+@pytest.mark.slow
 def test_a_run_with_failures_only_is_drawn(tmp_path: Path) -> None:
     table = landscape(40).assign(status="compile_error", latency_ms=np.nan, oracle_ms=np.nan)
     write_study(tmp_path / "r", {"k-1__gpu": table}, {"s": random_order}, 2, 5)
@@ -257,6 +258,7 @@ def test_default_and_vendor_are_horizontal_lines(results: Path) -> None:
         assert axes.get_ylim()[1] > 1.25
 
 
+@pytest.mark.slow
 def test_one_figure_again_by_name(results: Path, report: Report, tmp_path: Path) -> None:
     again = redraw([results], tmp_path, ["heatmap-evaluations", "best-so-far-matmul-64x64-bf16__h100"])
     first = report.index.parent / "figures" / "heatmap-evaluations.png"

@@ -94,6 +94,7 @@ def test_a_card_of_the_same_law_agrees_with_both(agreed: Replicated) -> None:
     assert "cost 1.00 times the recorded seconds (90%: 1.00 to 1.00; equivalent within ±5%)." in told
 
 
+@pytest.mark.slow
 def test_dearer_costs_disagree_with_the_recordings_alone(replays: Study, committed: Study, tmp_path: Path) -> None:
     def dear(frame: pd.DataFrame) -> pd.DataFrame:
         return frame.assign(**{name: 1.3 * frame[name] for name in COSTS})
@@ -104,11 +105,13 @@ def test_dearer_costs_disagree_with_the_recordings_alone(replays: Study, committ
     assert "1.30 times the recorded seconds" in sentence(found)
 
 
+@pytest.mark.slow
 def test_another_order_of_the_strategies_disagrees_with_both(replays: Study, committed: Study, tmp_path: Path) -> None:
     found = compared(study(tmp_path, 300, live=True, orders=REVERSED), replays, committed)
     assert (found.with_recordings(), found.with_study(), found.live.order) == (DISAGREES, DISAGREES, -1)
 
 
+@pytest.mark.slow
 def test_another_model_is_judged_by_order_and_speedup(replays: Study, committed: Study, tmp_path: Path) -> None:
     def slower(frame: pd.DataFrame) -> pd.DataFrame:
         costs = {name: 2 * frame[name] for name in COSTS}

@@ -31,6 +31,7 @@ def test_false_refutations(axes: float) -> None:
     assert found["strategy refuted"] <= ALLOWED and found["claim refuted"] <= ALLOWED
 
 
+@pytest.mark.slow
 def test_false_support() -> None:
     """The speedup is 5 in one of four tests and 20 elsewhere: the closest case that must not be supported."""
     found = shares(small(only_in_seconds_against_hierarchical(5.0, 20.0, 0.98)), HYPOTHESIS, STUDIES, 2)

@@ -138,6 +138,7 @@ def test_tables_have_difficulty_and_speedups_with_it(results: StudyResults, dist
 
 
 @pytest.mark.usefixtures("undrawn")
+@pytest.mark.slow
 def test_a_report_tells_what_is_stated_beside_its_results(tmp_path: Path) -> None:
     recorded = {name: landscape(100, i, failures=0.0) for i, name in enumerate(NAMES[:2])}
     results = write_study(tmp_path / "results", recorded, {"guided": guided_order(4.0)}, 4, 30)

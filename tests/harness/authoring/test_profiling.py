@@ -76,6 +76,7 @@ def test_readings_are_evenly_spaced_and_hold_the_decades() -> None:
     assert checkpoints(200)[-3:] == [100, 147, 200]
 
 
+@pytest.mark.slow
 def test_cost_and_memory_are_what_they_were_made(nearopt: Nearopt, tmp_path: Path, mine: Path) -> None:
     words = (
         "profile",

@@ -21,6 +21,7 @@ def _without_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, none)
 
 
+@pytest.mark.slow
 def test_a_dry_run_says_how_long_it_takes_and_starts_nothing(nearopt: Nearopt, tmp_path: Path) -> None:
     code, out, err = nearopt("replicate", "--dry-run", "--jobs", "4")
     assert code == 0 and err == ""

@@ -195,6 +195,7 @@ GOLDEN = (
 )
 
 
+@pytest.mark.slow
 def test_the_claim_judges_as_it_did_when_it_stood_in_the_code(results: Path) -> None:
     """Numbers of commit ae650b2, whose constants named two other strategies in the places of these;
     moved a little since by the bias of a log of a mean, which tests take off. Ten seeds with misses are not enough for

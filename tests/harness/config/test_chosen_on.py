@@ -33,6 +33,7 @@ def given(tmp_path: Path, *overrides: str) -> tuple[str, ...]:
     )
 
 
+@pytest.mark.slow
 def test_it_is_written_in_no_hash_and_reported(nearopt: Nearopt, tmp_path: Path) -> None:
     for name, said in (("with", ["+strategy.chosen_on=[toy-*]"]), ("without", [])):
         assert nearopt(*given(tmp_path, *said, f"results={tmp_path / name}"))[0] == 0

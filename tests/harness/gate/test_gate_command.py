@@ -62,6 +62,7 @@ def test_an_equal_one_passes(gate: Gate) -> None:
     assert "a slowdown of 1.3 is excluded" in out
 
 
+@pytest.mark.slow
 def test_too_few_seeds_leave_it_undecided(gate: Gate, tmp_path: Path) -> None:
     code, out, _ = gate("same", "--against", "quick", "--seeds", "3", "--json", "g.json", "--junit", "g.xml")
     assert code == 3
@@ -74,6 +75,7 @@ def test_too_few_seeds_leave_it_undecided(gate: Gate, tmp_path: Path) -> None:
     assert json.loads((tmp_path / "g.json").read_text())["power"]["chance"] < 0.3 and "of gates (" in out
 
 
+@pytest.mark.slow
 def test_a_baseline_file_is_written_and_used(gate: Gate, tmp_path: Path) -> None:
     code, out, _ = gate("quick", "--update-baseline", "--seeds", "5")
     assert (code, out) == (0, "20 runs of quick on 4 tasks: quick.json\n")
@@ -111,6 +113,7 @@ def test_finished_runs_are_used_again(gate: Gate, tmp_path: Path) -> None:
     assert set(tmp_path.rglob("DONE")) > before.keys()  # another strategy under the same label
 
 
+@pytest.mark.slow
 def test_runs_of_edited_code_are_made_again(gate: Gate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Edits are found by the digest in every run; other versions of libraries are found separately."""
     del gate  # for its folder

@@ -59,6 +59,7 @@ def frame() -> pd.DataFrame:
 
 
 @pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.slow
 def test_minimal_fields_are_enough(nearopt: Nearopt, tmp_path: Path) -> None:
     path = write(tmp_path / "conv 7x7.parquet", frame())
     code, out, err = nearopt(

@@ -34,6 +34,7 @@ def launcher(request: pytest.FixtureRequest) -> str:
     return name
 
 
+@pytest.mark.slow
 def test_results_are_those_of_a_serial_sweep(tmp_path: Path, launcher: str) -> None:
     prepare(tmp_path)
     assert finish_here(tmp_path, arguments(tmp_path, tmp_path / "serial", seeds=1, evaluations=25, pause_s=0))[0] == 0

@@ -201,6 +201,7 @@ def test_draws_and_a_uniform_sample_are_two_recordings(tmp_path: Path) -> None:
         record(recording_of(tmp_path, RecordOptions(OPTIONS)), work=fake_work(tmp_path))
 
 
+@pytest.mark.slow
 def test_a_draw_does_not_depend_on_those_before_it() -> None:
     seed = np.random.SeedSequence(5).spawn(3)[2]
     one, other = DrawStream(conditional(), seed), DrawStream(conditional(), seed)
@@ -209,6 +210,7 @@ def test_a_draw_does_not_depend_on_those_before_it() -> None:
     assert forward != [DrawStream(conditional(), np.random.SeedSequence(6))[i] for i in range(3 * BLOCK)]
 
 
+@pytest.mark.slow
 def test_each_parameter_is_uniform_where_it_is_active() -> None:
     """Branches with many and with few configurations are drawn equally often: chi-squared test of every parameter."""
     space = conditional()

@@ -52,6 +52,7 @@ def fake_steps() -> Steps:
     return Steps(run, error, bench, tolerance=0.1)
 
 
+@pytest.mark.slow
 def test_the_loop_survives_every_fault() -> None:
     faults = ("none", "slow", "raises", "wraps", "wrong", "nan", "bench", "none")
     configurations = [{"fault": fault, "size": size} for size, fault in enumerate(faults)]

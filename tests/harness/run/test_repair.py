@@ -222,6 +222,7 @@ def test_runs_of_other_code_are_refused_unless_asked_for(nearopt: Nearopt, tmp_p
     assert nearopt(*given(tmp_path, "seed=0,1"))[0] == 0  # unknown is never refused
 
 
+@pytest.mark.slow
 def test_a_report_counts_runs_of_other_code(nearopt: Nearopt, tmp_path: Path) -> None:
     assert nearopt(*given(tmp_path, "seed=range(0,3)"))[0] == 0
     for seed, digest in ((1, "0" * 64), (2, None)):

@@ -77,6 +77,7 @@ def ranks(device: str, target: str) -> np.ndarray[Any, Any]:
     return np.argsort(np.argsort(asked))
 
 
+@pytest.mark.slow
 def test_draws_on_two_cards_or_of_two_strategies_are_uncorrelated() -> None:
     h100, h200, other = ranks("h100", RANDOM), ranks("h200", RANDOM), ranks("h100", "another.Random")
     shared = min(len(h100), len(h200))

@@ -53,6 +53,7 @@ def test_inactive_parameters_are_not_suggested() -> None:
         assert ("groups" in t.params) == (t.params.get("atomic") is False)
 
 
+@pytest.mark.slow
 def test_it_beats_random_on_a_smooth_kernel() -> None:
     space = spaces.plain()
 

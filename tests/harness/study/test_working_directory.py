@@ -48,6 +48,7 @@ def plant(folder: Path, *names: str) -> Path:
     return mark
 
 
+@pytest.mark.slow
 def test_modules_called_as_the_standard_librarys_and_hydras_plugins_are_not_run(tmp_path: Path) -> None:
     names = ("signal.py", "types.py", "socket.py", "struct.py", "pickle.py", "hydra_plugins/x.py")
     mark = plant(tmp_path / "here", *names)

@@ -41,6 +41,7 @@ def check_one_line(err: str, *words: str) -> None:
         assert word in lines[0]
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_one_line_and_nothing_finished_is_lost(tmp_path: Path, small_disk: Path) -> None:
     prepare(tmp_path)
     given = [arguments(tmp_path, folder, seeds=8, evaluations=60, pause_s=0) for folder in (small_disk, tmp_path / "w")]

@@ -76,6 +76,7 @@ def mirrored(directory: Path) -> dict[str, list[Any]]:
     return found
 
 
+@pytest.mark.slow
 def test_the_mirror_says_what_the_parquet_file_says(tmp_path: Path) -> None:
     write_toy(tmp_path)
     finished(run(tmp_path, "seed=3", "budget.evaluations=30", "batch=4", "backend.compile_workers=2"))
