@@ -19,7 +19,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@$(BIN)/pip install -q --disable-pip-version-check --no-compile -c constraints.txt -e '.[dev]'
 	@touch $@
 
-# Bytecode is compiled on all cores instead of on one by pip, without tests and packages that no test needs. The exit code says
+# Bytecode is compiled on all cores instead of on one by pip, without what hardly any command imports. The exit code says
 # nothing: torch contains a file for a later Python.
 $(COMPILED): $(INSTALLED)
 	@$(BIN)/python -m compileall -qq -j 0 -x 'site-packages/(plotly|mypy|pip|setuptools|IPython|.*/tests?)/' $(VENV)/lib $(PACKAGES) || true

@@ -111,6 +111,7 @@ def test_terminal_page_and_verdict_say_it(study: Path, tmp_path: Path) -> None:
     assert "2 failed, 1 missing" in report.speedups_csv.read_text()
 
 
+@pytest.mark.slow
 def test_without_a_log_no_number_is_given(study: Path, tmp_path: Path) -> None:
     write_run(study, "k-1", "u", 0, evaluations(TABLE, REST[:5]), budget=20)
     fail(study, "s", 5, REST[:2], log=False)
@@ -200,6 +201,7 @@ def several(tmp_path: Path) -> Path:
     return results
 
 
+@pytest.mark.slow
 def test_every_cell_of_a_table_says_what_of_its_runs_is_not_done(tmp_path: Path) -> None:
     results = study_results([several(tmp_path)])
     tables = {table.name: table for table in make_tables(results)}

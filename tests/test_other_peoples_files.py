@@ -146,6 +146,7 @@ def test_what_is_wrong_is_printed_as_text(nearopt: Nearopt, tmp_path: Path) -> N
 
 
 @pytest.mark.usefixtures("undrawn")
+@pytest.mark.slow
 def test_a_path_of_bytes_that_are_no_text(nearopt: Nearopt, study: Path, tmp_path: Path) -> None:
     odd = tmp_path / "s\udcff"
     study.rename(odd)

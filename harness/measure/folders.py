@@ -28,7 +28,9 @@ class PrivateFolder:
     def __init__(self) -> None:
         remove_abandoned_folders()
         self.path = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX))
-        self._lock = try_lock(self.path / FOLDER_LOCK)
+        unnamed = self.path / f".{FOLDER_LOCK}"
+        self._lock = try_lock(unnamed)
+        unnamed.rename(self.path / FOLDER_LOCK)  # only now can others see it: unlocked, they would delete the folder
 
     def close(self) -> None:
         """Delete the folder. Safe to call twice."""

@@ -50,6 +50,7 @@ def test_what_a_run_to_the_first_hit_cannot_do_is_refused() -> None:
             first_hit.run(Key("a", TASK, 0), ("strategy=random", override, "workers=2"))
 
 
+@pytest.mark.slow
 def test_the_same_command_makes_what_is_missing(tmp_path: Path) -> None:
     given = ["--arm", f"few: strategy=random {BUDGET}", "--tasks", TASK, "-o", str(tmp_path / "r.csv")]
     assert first_hit.main([*given, "--seeds", "0:2", "--seconds", "0"]) == 0

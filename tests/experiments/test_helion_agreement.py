@@ -59,6 +59,7 @@ def cells(replayed: Study, tmp_path_factory: pytest.TempPathFactory) -> list[Cel
     return compare(load_study([live(tmp_path_factory.mktemp("live"), GUIDED)]), replayed)
 
 
+@pytest.mark.slow
 def test_the_same_law_on_a_slower_device_is_not_rejected(cells: list[Cell]) -> None:
     assert [(cell.task, cell.strategy) for cell in cells] == [
         (task, strategy) for task in TABLES for strategy in ("guided", "random")

@@ -124,6 +124,7 @@ def test_another_model_is_judged_by_order_and_speedup(replays: Study, committed:
     assert "different within ±5%, on another model" in sentence(found)
 
 
+@pytest.mark.slow
 def test_runs_that_never_come_there_decide_nothing(replays: Study, tmp_path: Path) -> None:
     def hopeless(frame: pd.DataFrame) -> pd.DataFrame:
         return frame.assign(oracle_ms=3 * frame["oracle_ms"])

@@ -118,6 +118,7 @@ def study(results: Path) -> Study:
     return load_study([results])
 
 
+@pytest.mark.slow
 def test_random_search_under_rules_is_1_against_random_search_under_rules(study: Study) -> None:
     table = speedups(study, optima(study), (0.1,))
     rows = table[(table["task"] == TASK) & (table["baseline"] == EXACT_RANDOM)].set_index(["strategy", "axis"])

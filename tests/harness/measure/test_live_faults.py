@@ -7,12 +7,14 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import IO
 
 import pytest
 
 from harness.backends.live import LiveBackend
 from harness.errors import UserError
 from harness.evaluation import Measurement, Status
+from harness.measure import folders
 from harness.measure.folders import FOLDER_LOCK, FOLDER_PREFIX, remove_abandoned_folders, turn, turn_file
 from harness.measure.work import SessionOptions
 from tests.harness.measure.fakes import COMPILE_FAULTS, FAKE, RUN_FAULTS, FakeKernel, fake_work, space
@@ -188,6 +190,26 @@ def test_folders_of_killed_sessions_are_removed(tmp_path: Path, monkeypatch: pyt
     finally:
         live.close()
     assert list(tmp_path.glob(f"{FOLDER_PREFIX}*")) == [starting]
+
+
+def test_a_folder_is_seen_by_other_sessions_only_once_it_is_locked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    opened = folders.open_for_all
+
+    def with_another_session_starting(path: Path) -> IO[str]:
+        file = opened(path)  # not locked yet
+        monkeypatch.setattr(folders, "open_for_all", opened)
+        remove_abandoned_folders()
+        return file
+
+    monkeypatch.setattr(folders, "open_for_all", with_another_session_starting)
+    with folders.PrivateFolder() as made:
+        assert made.path.exists()
+        remove_abandoned_folders()
+        assert made.path.exists()
+    assert not made.path.exists()
 
 
 def test_a_device_that_does_not_start_is_one_line(tmp_path: Path) -> None:

@@ -114,6 +114,7 @@ def test_what_all_failed_is_said_as_that(tmp_path: Path) -> None:
     assert "\n24 of 32 evaluations failed: 8 compile_error (most often, " in other.report()
 
 
+@pytest.mark.slow
 def test_inputs_are_fresh_in_each_recording_and_kept_in_its_sessions(tmp_path: Path) -> None:
     out = tmp_path / "a__f100.parquet"
     make(tmp_path, out, deadline_s=0.0)

@@ -234,6 +234,7 @@ def test_the_random_start_ends_early_where_the_sources_best_are_the_best(given: 
     assert strategy._worlds
 
 
+@pytest.mark.slow
 def test_scores_are_features_behind_the_others() -> None:
     space = spaces.conditional()
     plain = Encoding(space)

@@ -59,6 +59,7 @@ def test_two_landscapes_of_one_name_are_refused(nearopt: Nearopt, tmp_path: Path
     assert code == 2 and "backend.landscape=" in err
 
 
+@pytest.mark.slow
 def test_dry_run_status_and_the_sweep_agree(nearopt: Nearopt, tmp_path: Path) -> None:
     arguments = sweep(
         tmp_path, "strategy=lfbo", "strategy.gamma=0.1,0.3", "seed=0,1,1", "budget.evaluations=4"
