@@ -71,6 +71,7 @@ def test_the_same_law_on_a_slower_device_is_not_rejected(cells: list[Cell]) -> N
     assert "guided not rejected" in sentence(found)
 
 
+@pytest.mark.slow
 def test_a_search_that_is_worse_live_is_found(replayed: Study, tmp_path: Path) -> None:
     found = by_strategy(compare(load_study([live(tmp_path, random_order)]), replayed))
     assert found["guided"]["p_holm"] < 0.05 and found["guided"]["slower"] > 0.7
@@ -78,6 +79,7 @@ def test_a_search_that_is_worse_live_is_found(replayed: Study, tmp_path: Path) -
     assert "guided slower live" in sentence(found)
 
 
+@pytest.mark.slow
 def test_hits_are_counted_within_the_common_budget(cells: list[Cell]) -> None:
     data = table(cells).data
     for cell, row in zip(cells, data.itertuples(), strict=True):

@@ -41,6 +41,7 @@ def chance(judgement: Judgement) -> float:
     return found.chance
 
 
+@pytest.mark.slow
 def test_it_is_that_of_gates_with_fresh_draws() -> None:
     """Simulate slowed geometric times; return the share of regressions and the power that one gate states."""
     asked, means = plan((4, 12), 1.5), np.geomspace(25, 60, 8)

@@ -100,6 +100,7 @@ def test_runs_of_the_same_law_agree_whatever_asking_took(replays: Study, own: Ag
     assert "24 live runs on H100 in 8 cells" in sentence(found)
 
 
+@pytest.mark.slow
 def test_dearer_compiles_are_seen_in_seconds_alone(replays: Study, tmp_path: Path) -> None:
     def dear(frame: pd.DataFrame) -> pd.DataFrame:
         return charged(frame.assign(compile_s=5 * frame["compile_s"]))
@@ -117,6 +118,7 @@ def test_slower_kernels_are_seen_in_quality(replays: Study, tmp_path: Path) -> N
     assert not predicted(compared(live_runs(tmp_path, slow), replays))["quality"]
 
 
+@pytest.mark.slow
 def test_another_search_under_the_same_name_is_seen(replays: Study, tmp_path: Path) -> None:
     found = compared(live_runs(tmp_path, strategies={"guided": "random"}), replays)
     assert not predicted(found)["evaluations"]
