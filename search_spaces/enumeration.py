@@ -122,25 +122,29 @@ class Rules:
     def deactivate(self, codes: Codes) -> Codes:
         """Set the code of every inactive parameter to ``INACTIVE``; the shape is kept."""
         codes = codes.copy()
-        judged: dict[str, Mask] = {}  # conditions are shared; what one mentions is placed before its first parameter
-        for i, condition in enumerate(self.conditions):
-            if condition is not None:
-                if condition.source not in judged:
-                    judged[condition.source] = self.active(i, codes)
-                codes[~judged[condition.source], i] = INACTIVE
+        for i, active in self._conditional(codes):
+            codes[~active, i] = INACTIVE
         return codes
 
     def canonical(self, codes: Codes) -> Mask:
         """The rows in which every active parameter has a value, and no other, shape ``[n]``."""
         always = [condition is None for condition in self.conditions]
         mask: Mask = np.all(codes[:, always] >= 0, axis=1)
+        for i, active in self._conditional(codes):
+            mask &= np.where(active, codes[:, i] >= 0, codes[:, i] == INACTIVE)
+        return mask
+
+    def _conditional(self, codes: Codes) -> Iterator[tuple[int, Mask]]:
+        """Each parameter with a condition, and the rows in which it is active, shape ``[n]``; codes may change between.
+
+        A condition is judged once for all its parameters: what it mentions is placed before the first of them.
+        """
         judged: dict[str, Mask] = {}
         for i, condition in enumerate(self.conditions):
             if condition is not None:
                 if condition.source not in judged:
                     judged[condition.source] = self.active(i, codes)
-                mask &= np.where(judged[condition.source], codes[:, i] >= 0, codes[:, i] == INACTIVE)
-        return mask
+                yield i, judged[condition.source]
 
     def feasible(self, codes: Codes) -> Mask:
         """The rows in which every constraint holds, shape ``[n]``."""

@@ -71,6 +71,10 @@ class SearchedRows:
             self.independent,
         )
 
+    def drawn(self, conditions: Conditions) -> int:
+        """The number of evaluations of a search: without replacement at most one per row."""
+        return conditions.budget if self.independent else min(conditions.budget, len(self.compile_s))
+
     def generator(self, conditions: Conditions) -> np.random.Generator:
         """A generator seeded by the table, kind and conditions, independent of the task's name."""
         sizes = [len(self.compile_s), *(int(hit.sum()) for hit in self.hits.values())]
@@ -103,8 +107,7 @@ def seconds_per_evaluation(rows: SearchedRows, conditions: Conditions, wanted: f
         drawn = rows.draw(searches, conditions, rng)
         return {target: random_simulation.costs_and_evaluations(drawn, hit) for target, hit in rows.hits.items()}
 
-    drawn = conditions.budget if rows.independent else min(conditions.budget, len(rows.compile_s))
-    return until_precise(block, (1.0, -1.0), rows.generator(conditions), drawn, wanted)
+    return until_precise(block, (1.0, -1.0), rows.generator(conditions), rows.drawn(conditions), wanted)
 
 
 def noise_costs(
@@ -132,8 +135,7 @@ def noise_costs(
             found |= {(target, "evaluations"): read.evaluations(), (target, "seconds"): seconds}
         return found
 
-    drawn = conditions.budget if rows.independent else min(conditions.budget, len(rows.compile_s))
-    return until_precise(block, noisy_random.SIGNS, rows.generator(conditions), drawn, wanted)
+    return until_precise(block, noisy_random.SIGNS, rows.generator(conditions), rows.drawn(conditions), wanted)
 
 
 def readings_of_space(readings: Readings, table: pd.DataFrame) -> Readings:

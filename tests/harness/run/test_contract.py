@@ -144,7 +144,8 @@ def test_what_is_committed_keeps_the_contract_and_its_hashes(study: str) -> None
         assert config.get("format_version", contract.FORMAT_VERSION) == contract.FORMAT_VERSION  # older runs have none
         said = [name for name in DECIDING if name != contract.STREAMS or name in config]  # of version 1 where it is not
         said += [name for name in LATER if name in config]
-        assert config["config_hash"] == digest({name: config[name] for name in said})
+        if "config_hash" in config:  # not where only the steps of curves are kept
+            assert config["config_hash"] == digest({name: config[name] for name in said})
 
 
 def test_the_version_is_in_no_hash(tmp_path: Path) -> None:
