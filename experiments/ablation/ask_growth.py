@@ -95,8 +95,10 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument("--draw", action="store_true", help="measure nothing: print and draw what is in the file")
     parser.add_argument("-o", "--output", type=Path, default=FILE)
     arguments = parser.parse_args(given)
+    names = arguments.strategies.split(",")
+    if unknown := set(names) - set(STRATEGIES):
+        parser.error(f"--strategies={','.join(sorted(unknown))}: expected {', '.join(STRATEGIES)}")
     if not arguments.draw:
-        names = arguments.strategies.split(",")
         most = {"unlisted": arguments.unlisted or arguments.observations}
         jobs = [(name, kind, most.get(kind, arguments.observations)) for kind in SPACES for name in names]
         with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:

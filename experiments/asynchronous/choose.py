@@ -17,6 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache, partial
+from inspect import signature
 from itertools import product
 from typing import Any
 
@@ -177,15 +178,23 @@ def runs_of(settings: Mapping[str, Any], workers: int, seeds: range, jobs: int, 
 
 
 def parsed(text: str) -> dict[str, Any]:
-    """Arguments as ``name=value,name=value``."""
+    """Arguments as ``name=value,name=value``.
+
+    Raises:
+        ArgumentTypeError: it is something else, or no argument of ``conditional_gp``.
+    """
     if text == "defaults":
         return {}
-    return {name: yaml.safe_load(value) for name, value in (part.split("=") for part in text.split(","))}
+    parts = [part.partition("=") for part in text.split(",")]
+    for name, equals, _ in parts:
+        if not equals or name not in signature(ConditionalGP).parameters:
+            raise argparse.ArgumentTypeError(f"{text}: expected defaults, or arguments of conditional_gp as name=value")
+    return {name: yaml.safe_load(value) for name, _, value in parts}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("settings", nargs="+")
+    parser.add_argument("settings", nargs="+", type=lambda text: (text, parsed(text)))
     parser.add_argument("--seeds", type=int, nargs=2, default=(300, 316), help="the first, and the one after the last")
     parser.add_argument("--jobs", type=int, default=1, help="number of processes")
     arguments = parser.parse_args()
@@ -193,7 +202,7 @@ def main() -> int:
     usual = {name: value for name, value in given.items() if name not in ("_target_", "label", "chosen_on")}
     of = partial(runs_of, seeds=range(*arguments.seeds), jobs=arguments.jobs)
     bound = of(usual, 1, name="bound")
-    runs = {text: of(usual | parsed(text), WORKERS, name=text) for text in arguments.settings}
+    runs = {text: of(usual | changed, WORKERS, name=text) for text, changed in arguments.settings}
     shares = {text: bound.ert_s / found.ert_s for text, found in runs.items()}
     print(pd.DataFrame(shares, index=[task.path.stem for task in tasks()]).to_string(float_format="%.2f"))
     first = next(iter(runs.values()))

@@ -72,7 +72,10 @@ def main(given: Sequence[str] | None = None) -> int:
     try:
         runs = [run for file in arguments.runs for run in read_runs(file) if run.task.startswith(begins)]
         for pair in arguments.pairs:
-            print(line(runs, *pair.split("/", 1)))
+            one, slash, other = pair.partition("/")
+            if not slash:
+                raise AnalysisError(f"--pair={pair}: expected A/B")
+            print(line(runs, one, other))
     except AnalysisError as error:
         parser.error(str(error))
     return 0
