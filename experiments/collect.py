@@ -57,7 +57,8 @@ def steps_alone(log: RunLog) -> RunLog:
     """Reduce a run to what its curves need, which takes much less space.
 
     An evaluation that changes neither the incumbent nor the best latency tried gets the numbers and the clock of the
-    one before. The last evaluation keeps its clock, and failures stay marked. Costs are left out.
+    one before. The last evaluation keeps its clock, and failures stay marked. Costs are left out. Where evaluations do
+    not end in their order, as in batches on several workers, all keep their numbers: curves in seconds need them.
     """
     ok = np.asarray(log.columns[contract.OK], dtype=bool)
     if not len(ok):
@@ -65,6 +66,8 @@ def steps_alone(log: RunLog) -> RunLog:
     observed = np.where(ok, log.columns[contract.LATENCY_MS], np.inf)
     true = np.where(np.isfinite(log.columns[contract.ORACLE_MS]), log.columns[contract.ORACLE_MS], observed)
     new = _falls(observed) | _falls(np.where(ok, true, np.inf))
+    ends = log.columns[contract.CLOCK_END_S]
+    new |= bool((np.diff(ends) < 0).any())
     last = np.maximum.accumulate(np.where(new, np.arange(len(ok)), -1))
     at = np.maximum(last, 0)
     columns = {contract.OK: ok}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,19 @@ def test_steps_alone_have_the_same_times_to_target_and_gaps(tmp_path: Path) -> N
     assert one["cost"].to_numpy() == pytest.approx(other["cost"].to_numpy(), rel=2e-5)  # the clock is rounded
     distinct: Any = pq.read_table(tmp_path / "steps" / contract.CONSOLIDATED)[contract.ORACLE_MS].to_pylist()
     assert all(len(set(of)) < 25 for of in distinct)
+
+
+def test_runs_whose_evaluations_end_in_another_order_keep_all_numbers(tmp_path: Path) -> None:
+    _write(tmp_path / "runs", landscape(300), range(1))
+    (log,), _, _ = read_logs([tmp_path / "runs"])
+    ends = log.columns[contract.CLOCK_END_S].copy()
+    ends[[4, 5]] = ends[[5, 4]]
+    late = replace(log, columns={**log.columns, contract.CLOCK_END_S: ends})
+    small = steps_alone(late)
+    ok = late.columns[contract.OK].astype(bool)
+    assert np.array_equal(small.columns[contract.LATENCY_MS][ok], late.columns[contract.LATENCY_MS][ok])
+    assert np.array_equal(small.columns[contract.CLOCK_END_S], ends)
+    assert len(set(steps_alone(log).columns[contract.LATENCY_MS])) < len(set(small.columns[contract.LATENCY_MS]))
 
 
 def test_a_collected_study_grows_by_further_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
