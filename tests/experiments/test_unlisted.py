@@ -51,4 +51,14 @@ def test_a_ratio_is_that_of_the_erts() -> None:
         for name in spent
         for seed in range(3)
     ]
-    assert unlisted.ratio(rows, "optuna_tpe") == "optuna_tpe / conditional_gp: 2.50 [2.50, 2.50]"
+    assert unlisted.ratio(rows, "optuna_tpe") == "optuna_tpe / conditional_gp: 2.50 [2.50, 2.50], 2 tasks"
+
+
+def test_a_ratio_is_over_what_both_strategies_have() -> None:
+    has = {"conditional_gp": [("t", "0", 20), ("t", "1", 900), ("u", "0", 900)], "optuna_tpe": [("t", "0", 60)]}
+    rows = [
+        {"task": task, "strategy": name, "seed": seed, "hit": "1", "evaluations": str(spent)}
+        for name, runs in has.items()
+        for task, seed, spent in runs
+    ]
+    assert unlisted.ratio(rows, "optuna_tpe") == "optuna_tpe / conditional_gp: 3.00 [3.00, 3.00], 1 tasks"
