@@ -1,6 +1,7 @@
 """Draw the order of the live study's runs, and make as many of them as one session on a lent machine allows.
 
     python -m experiments.helion_2.live plan                     # writes live/plan.csv: committed before any run
+    python -m experiments.helion_2.live follow-up                # writes live/follow_up.csv: before any run of it
     python -m experiments.helion_2.live run RESULTS OUT --carried DIR --seconds 560 --cards 0,1,2,3
 
 ``run`` starts the runs of the plan in its order, each as a separate ``nearopt run`` and several at once on each card,
@@ -52,6 +53,16 @@ WAVES: tuple[tuple[tuple[str, str, str], ...], ...] = (
 )
 """The label, strategy and further overrides of each arm, in waves that get device time in this order. The first wave is
 run before the others and gives t*. A block is a task and a seed; it has every arm of a wave once, in random order."""
+FOLLOW_UP = PLAN.with_name("follow_up.csv")
+FOLLOW_UP_SEEDS = range(5000, 5008)
+FROM_HELION = f"{ASYNC} start=experiments/helion_2/live/starts/"
+"""The configurations that Helion's search begins with: see starts.py."""
+FOLLOW_UP_ARMS: tuple[tuple[str, str, str], ...] = (
+    ("conditional_gp_from_helion", "conditional_gp", FROM_HELION),
+    ("optuna_tpe_from_helion", "optuna_tpe", FROM_HELION),
+)
+FOLLOW_UP_TASKS = ("attention", "layernorm")
+"""On the other two tasks the first two of these configurations are within 5% already, whoever begins with them."""
 ORDER_SEED = 20261127
 USUAL_S = 240.0
 """The usual duration of a run, in s."""
@@ -114,6 +125,20 @@ def make_plan() -> list[Run]:
                 for arm in rng.permutation(len(arms)).tolist():
                     runs.append(Run(len(runs), wave, block, task, *_named(arms[arm], seed, evaluations)))
                 block += 1
+    return runs
+
+
+def make_follow_up() -> list[Run]:
+    """Draw the plan of the follow-up: the strategies of the study that can begin as Helion's search does."""
+    rng = np.random.default_rng(ORDER_SEED + 1)
+    runs: list[Run] = []
+    for block, (seed, task) in enumerate(
+        (seed, task) for seed in FOLLOW_UP_SEEDS for task in rng.permutation(FOLLOW_UP_TASKS).tolist()
+    ):
+        for arm in rng.permutation(len(FOLLOW_UP_ARMS)).tolist():
+            label, strategy, overrides = FOLLOW_UP_ARMS[arm]
+            overrides = overrides + f"{task}.json" if overrides == FROM_HELION else overrides
+            runs.append(Run(len(runs), len(WAVES), block, task, label, strategy, seed, BUDGET, overrides))
     return runs
 
 
@@ -243,11 +268,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("plan").add_argument("--plan", type=Path, default=PLAN)
+    commands.add_parser("follow-up").add_argument("--plan", type=Path, default=FOLLOW_UP)
     run = commands.add_parser("run")
     run.add_argument("results", type=Path)
     run.add_argument("out", type=Path)
     run.add_argument("--plan", type=Path, default=PLAN)
-    run.add_argument("--waves", default="0,1,2,3", help="0: the reference searches; default: all")
+    run.add_argument("--waves", default="0,1,2,3,4", help="0: the reference searches; default: all")
     run.add_argument(
         "--carried", type=Path, default=Path(".sitting"), help=f"folder with an earlier session's {PACKED}, if any"
     )
@@ -263,6 +289,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if given.command == "plan":
         write_plan(make_plan(), given.plan)
+        return 0
+    if given.command == "follow-up":
+        write_plan(make_follow_up(), given.plan)
         return 0
     end = time.monotonic() + given.seconds
     waves = {int(wave) for wave in given.waves.split(",")}

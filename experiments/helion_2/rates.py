@@ -3,6 +3,7 @@
     python -m experiments.helion_2.rates near DRAWN FOLDER      # FOLDER/softmax.json …: what was drawn near the best
     python -m experiments.helion_2.rates slim DRAWN LIVE [--results RESULTS]   # LIVE/<task>/reference.parquet: the rate
     python -m experiments.helion_2.rates freeze RESULTS LIVE    # LIVE/optima.yaml: t*, before the runs that it judges
+    python -m experiments.helion_2.rates slim DRAWN FOLDER --alone             # the same, with the best draw as t*
     python -m experiments.helion_2.rates show LIVE              # prints E[T] = 1/p within 1, 5 and 10% of the frozen t*
 
 DRAWN has the recordings of draws (``<task>__h100.parquet``). RESULTS has the live runs with their ``retimed.parquet``:
@@ -130,6 +131,15 @@ def freeze(results: Path) -> dict[str, Any]:
     return {"version": VERSION, "source": source, "found_ms": tasks}
 
 
+def alone(best_ms: Mapping[str, float]) -> dict[str, Any]:
+    """Build the document of ``optima.yaml`` for draws that no search is compared with, from the best draw by task.
+
+    The shares of draws near this optimum are larger than those near one that a search found.
+    """
+    found_ms = {task: {"draws": ms} for task, ms in best_ms.items()}
+    return {"version": VERSION, "source": "the draws themselves, re-timed in one batch a task", "found_ms": found_ms}
+
+
 def shown(live: Path) -> Iterator[str]:
     """Yield the rows of a Markdown table: for each task the frozen optimum, who found it, and E[T] near it.
 
@@ -157,6 +167,9 @@ def main() -> None:
     parser.add_argument("source", type=Path)
     parser.add_argument("target", type=Path, nargs="?")
     parser.add_argument("--results", type=Path, help="for slim: the live runs that were re-timed")
+    parser.add_argument(
+        "--alone", action="store_true", help="for slim: also write optima.yaml, with the best draw as t*"
+    )
     given = parser.parse_args()
     if (given.command == "show") != (given.target is None):
         parser.error(f"{given.command}: expected {'one folder' if given.command == 'show' else 'two folders'}")
@@ -178,6 +191,7 @@ def main() -> None:
         (given.target / NAME).write_text(text, encoding="utf-8")
         return
     short = {task: name for name, task in TASKS.items()}
+    best_ms: dict[str, float] = {}
     for path in drawn:
         landscape, table = read_landscape(path), keyed_table(path)
         near = near_rows(table)
@@ -187,8 +201,12 @@ def main() -> None:
         else:
             keys = near[contract.KEY].tolist()
             timed = {} if given.results is None else again(given.results, path.stem, keys)
-            write_slim(slim(table, timed), landscape, given.target / path.stem)
+            rows_kept = slim(table, timed)
+            best_ms[path.stem] = float(rows_kept[contract.ORACLE_MS].min())
+            write_slim(rows_kept, landscape, given.target / path.stem)
         print(f"{path.stem}: {len(near)} configurations within {NEAR:g} of the best of {len(table)}", flush=True)
+    if given.alone:
+        (given.target / NAME).write_text(yaml.safe_dump(alone(best_ms), sort_keys=False), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -18,9 +18,14 @@ from analysis.reference import COSTS, difficulty, with_coverage
 from analysis.runs.frozen import read
 from analysis.statistics.drawn_rate import DrawnRate
 from analysis.verdict.hypothesis_file import read_hypothesis
+from experiments.helion_2 import starts
 from experiments.helion_2.live import (
     BUDGET,
     DRAIN_S,
+    FOLLOW_UP,
+    FOLLOW_UP_ARMS,
+    FOLLOW_UP_SEEDS,
+    FOLLOW_UP_TASKS,
     NEAR_BUDGET,
     PACK_S,
     PLAN,
@@ -31,13 +36,15 @@ from experiments.helion_2.live import (
     Run,
     Sitting,
     main,
+    make_follow_up,
     make_plan,
     read_plan,
     sit,
     unpack,
     write_plan,
 )
-from experiments.helion_2.rates import found, freeze, near_rows, shown, slim
+from experiments.helion_2.rates import alone, found, freeze, near_rows, shown, slim
+from experiments.helion_2.starts import beginning
 
 STUB = """
 import json, os, sys, time
@@ -72,6 +79,52 @@ def test_the_committed_plan_is_the_one_that_is_drawn_and_its_blocks_are_whole() 
         assert {run.evaluations for run in own} == {BUDGET}
     firsts = Counter(run.label for run in plan if run.wave == 1 and run.order % 3 == 1)
     assert max(firsts.values()) < 40  # of 60 blocks: no arm is always first
+
+
+def test_the_committed_follow_up_is_the_one_that_is_drawn_and_begins_as_helion_s_search() -> None:
+    plan = read_plan(FOLLOW_UP)
+    assert plan == make_follow_up() and [run.order for run in plan] == list(range(len(plan)))
+    assert Counter((run.task, run.seed, run.label) for run in plan) == Counter(
+        (task, seed, label) for task in FOLLOW_UP_TASKS for seed in FOLLOW_UP_SEEDS for label, *_ in FOLLOW_UP_ARMS
+    )
+    assert all(plan[i].block == plan[i + 1].block for i in range(0, len(plan), 2))
+    assert {run.label for run in plan}.isdisjoint(label for wave in WAVES for label, *_ in wave)
+    for run in plan:
+        (start,) = [word.removeprefix("start=") for word in run.words(Path(), []) if word.startswith("start=")]
+        assert Path(start).stem == run.task and json.loads((PLAN.parents[3] / start).read_text())
+
+
+def test_a_beginning_is_what_runs_of_different_seeds_have_in_common() -> None:
+    default, suggested, *random = ({"tile": tile} for tile in (1, 2, 3, 4, 5))
+    runs = [[default, suggested, each, default] for each in random]
+    assert beginning(runs) == [default, suggested]
+    assert beginning([[default], [default, suggested], [default, suggested]]) == [default]
+    with pytest.raises(ValueError, match="2 runs: expected at least 3"):
+        beginning(runs[:2])
+
+
+def test_starts_are_read_from_the_logs_of_helion_s_runs(tmp_path: Path) -> None:
+    for task in TASKS.values():
+        for seed in (1, 2, 3):
+            run = tmp_path / "in" / f"{task}__h100" / "helion_lfbo_tree_1.5.1" / f"seed-{seed}"
+            run.mkdir(parents=True)
+            columns = {
+                "index": [0, 1],
+                "config.tile": [8, seed],
+                "config.order": [[1, 0], None],
+                "config.off": [None] * 2,
+            }
+            pd.DataFrame(columns).astype({"config.off": "Int64"}).to_parquet(run / "evaluations.parquet")
+    assert starts.main([str(tmp_path / "in"), str(tmp_path / "out")]) == 0
+    assert [json.loads((tmp_path / "out" / f"{name}.json").read_text()) for name in TASKS] == [
+        [{"tile": 8, "order": [1, 0]}]
+    ] * len(TASKS)
+
+
+def test_starts_without_runs_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert starts.main([str(tmp_path), str(tmp_path / "out")]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "helion_lfbo_tree_1.5.1" in said and "0 runs: expected at least 3" in said
 
 
 def test_the_hypothesis_is_about_runs_of_the_plan() -> None:
@@ -180,6 +233,11 @@ def test_t_star_is_frozen_from_all_reference_searches_and_the_draws(tmp_path: Pa
     rows[:3].to_parquet(tmp_path / f"{task}__h100" / "retimed.parquet")
     with pytest.raises(ValueError, match="nothing of draws: expected wave 0 done"):
         freeze(tmp_path)
+
+
+def test_draws_that_no_search_is_compared_with_are_judged_by_the_best_of_them() -> None:
+    document = alone({"helion_a-1__h100": 0.5})
+    assert document["found_ms"] == {"helion_a-1__h100": {"draws": 0.5}} and "draws themselves" in document["source"]
 
 
 def test_rates_are_shown_at_the_frozen_optimum(tmp_path: Path) -> None:

@@ -24,6 +24,8 @@ def test_the_page_has_the_measured_rates_of_random_search() -> None:
     page = (HERE / "README.md").read_text(encoding="utf-8")
     rows = list(rates.shown(LIVE))
     assert len(rows) == 6 and all(row in page for row in rows)
+    *_, older = rates.shown(HERE / "drawn_1.4.0")
+    assert older in page
 
 
 @pytest.mark.slow
