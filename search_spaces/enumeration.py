@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from math import log2
 
 import numpy as np
@@ -21,6 +21,7 @@ from search_spaces.expression import Expression
 from search_spaces.expression_types import Types, types_of
 from search_spaces.expression_values import Array, Mask, numbers
 from search_spaces.parameter import Parameter
+from search_spaces.tabulated import Tabulated
 
 Codes = NDArray[np.int32]
 
@@ -107,16 +108,30 @@ class Rules:
         condition = self.conditions[i]
         if condition is None:
             return np.ones(len(codes), dtype=bool)
-        mask = self.mentioned_active(condition, codes)
-        rows = np.flatnonzero(mask)
-        mask[rows] = self._holds(condition, codes[rows])
-        return mask
+        return self._judged(condition, codes, vacuous=False)
 
     def satisfied(self, constraint: Expression, codes: Codes) -> Mask:
         """The rows in which a constraint holds, also because it mentions an inactive parameter, shape ``[n]``."""
-        mask = np.ones(len(codes), dtype=bool)
-        rows = np.flatnonzero(self.mentioned_active(constraint, codes))
-        mask[rows] = self._holds(constraint, codes[rows])
+        return self._judged(constraint, codes, vacuous=True)
+
+    def _judged(self, rule: Expression, codes: Codes, vacuous: bool) -> Mask:
+        """The rows in which a rule holds, or is ``vacuous`` because it mentions an inactive parameter, shape ``[n]``."""
+        key = rule.source, vacuous
+        if key not in self._tabulated:
+            mentioned = sorted(self.index[name] for name in rule.names if name in self.index)
+            sizes = [self.parameters[i].size for i in mentioned]
+            self._tabulated[key] = Tabulated(mentioned, sizes)
+        return self._tabulated[key](partial(self._evaluated, rule, vacuous), codes)
+
+    @cached_property
+    def _tabulated(self) -> dict[tuple[str, bool], Tabulated]:
+        return {}
+
+    def _evaluated(self, rule: Expression, vacuous: bool, codes: Codes) -> Mask:
+        active = self.mentioned_active(rule, codes)
+        mask = np.full(len(codes), vacuous)
+        rows = np.flatnonzero(active)
+        mask[rows] = self._holds(rule, codes[rows])
         return mask
 
     def deactivate(self, codes: Codes) -> Codes:

@@ -30,7 +30,7 @@ class ScoredCandidates:
         self.grid = grid
         self.posterior = posterior
         n = len(posterior.x)
-        cross = grid.covariance(posterior.x, posterior.blocks, posterior.hyper)
+        cross = grid.covariance(posterior.x, posterior.hyper)
         self._rows = np.empty((n + ROOM, len(grid)))
         self._rows[:n] = solve_triangular(posterior.factor, cross, lower=True, check_finite=False, overwrite_b=True)
         self._n = n
@@ -42,7 +42,7 @@ class ScoredCandidates:
             self._append(point)
 
     def _append(self, point: Floats) -> None:
-        cross = self.grid.covariance(point[None], self.posterior.blocks, self.posterior.hyper)[0]
+        cross = self.grid.covariance(point[None], self.posterior.hyper)[0]
         row, pivot = self.posterior.append(point)
         if self._n == len(self._rows):
             self._rows = np.vstack([self._rows, np.empty((max(ROOM, self._n // 4), len(self.grid)))])

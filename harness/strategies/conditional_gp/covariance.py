@@ -17,11 +17,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from search_spaces.encoding import Floats
 
 SMOOTHNESS = (0.5, 1.5, 2.5)
 SMALLEST_DISTANCE = 1e-12
+PAIRWISE = 8
+"""Fewest numbers that numpy does not add one by one."""
 AT_ONCE = 1 << 17
 """Numbers of all blocks that are computed at once, so that they stay in a core's cache."""
 
@@ -64,11 +67,21 @@ def matern(r: Floats, smoothness: float) -> Floats:
     nu = 1/2 is for functions that are merely continuous, 5/2 for those with two derivatives.
     """
     s = (2.0 * smoothness) ** 0.5 * r
-    if smoothness == 0.5:
-        return np.asarray(np.exp(-s))
-    if smoothness == 1.5:
-        return np.asarray((1.0 + s) * np.exp(-s))
-    return np.asarray((1.0 + s + s * s / 3.0) * np.exp(-s))
+    decay = np.negative(s)
+    np.exp(decay, out=decay)
+    if smoothness != 0.5:
+        decay *= _polynomial(s, smoothness)
+    return decay
+
+
+def _polynomial(s: Floats, smoothness: float) -> Floats:
+    """1 + s for nu = 3/2, 1 + s + s^2 / 3 for nu = 5/2."""
+    total: Floats = 1.0 + s
+    if smoothness == 2.5:
+        squares = s * s
+        squares /= 3.0
+        total += squares
+    return total
 
 
 def matern_and_slope(r: Floats, smoothness: float) -> tuple[Floats, Floats]:
@@ -83,20 +96,33 @@ def matern_and_slope(r: Floats, smoothness: float) -> tuple[Floats, Floats]:
     return (1.0 + s + s * s / 3.0) * decay, (5.0 / 3.0) * (1.0 + s) * decay
 
 
-def block_squared_distances(a: Floats, b: Floats, block: slice) -> Floats:
-    """Squared distances within one block: a [n, D], b [m, D] -> [n, m]."""
-    left, right = a[:, block], b[:, block]
-    if left.shape[1] == 1:
-        difference: Floats = left - right.T
-        return difference * difference
-    return np.asarray(((left[:, None, :] - right[None, :, :]) ** 2).sum(axis=2))
+def columns_by_width(blocks: Sequence[slice]) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """The positions of the blocks of each width, [k], and their columns, [width, k]."""
+    starts = np.array([block.start for block in blocks], dtype=np.intp)
+    widths = np.array([block.stop for block in blocks], dtype=np.intp) - starts
+    groups = [(width, np.flatnonzero(widths == width)) for width in np.unique(widths)]
+    return [(of, starts[of] + np.arange(width)[:, None]) for width, of in groups]
 
 
-def pair_squared_distances(x: Floats, blocks: Sequence[slice]) -> Floats:
-    """Squared distances of all pairs i < j, per block: x [n, D] -> [J, n (n - 1) / 2]."""
-    i, j = np.triu_indices(len(x), 1)
-    squares = (x[i] - x[j]) ** 2
-    return np.stack([squares[:, block].sum(axis=1) for block in blocks])
+def summed_squares(differences: Floats) -> Floats:
+    """Sum of squares over the first axis; changes its argument. The same numbers as ``(d**2).sum(axis=-1)`` of the same
+    differences with the axis last, which numpy adds one by one if there are fewer than :data:`PAIRWISE`."""
+    np.square(differences, out=differences)
+    if len(differences) >= PAIRWISE:
+        return np.asarray(np.ascontiguousarray(np.moveaxis(differences, 0, -1)).sum(axis=-1))
+    total: Floats = differences[0]
+    for part in differences[1:]:
+        total += part
+    return total
+
+
+def squared_distances(a: Floats, b: Floats, blocks: Sequence[slice]) -> Floats:
+    """Squared distances within each block: a [n, D], b [m, D] -> [J, n, m]."""
+    squared = np.empty((len(blocks), len(a), len(b)))
+    left, right = a.T, b.T
+    for of, columns in columns_by_width(blocks):
+        squared[of] = summed_squares(left[columns][..., None] - right[columns][..., None, :])
+    return squared
 
 
 def covariance(a: Floats, b: Floats, blocks: Sequence[slice], hyper: Hyperparameters) -> Floats:
@@ -105,8 +131,7 @@ def covariance(a: Floats, b: Floats, blocks: Sequence[slice], hyper: Hyperparame
     columns = max(1, AT_ONCE // max(1, len(a) * len(blocks)))
     for start in range(0, len(b), columns):
         part = slice(start, start + columns)
-        squared = np.array([block_squared_distances(a, b[part], block) for block in blocks])
-        squared = squared.reshape(len(blocks), *total[:, part].shape)
+        squared = squared_distances(a, b[part], blocks)
         if hyper.additive:
             r = np.sqrt(squared) / hyper.additive_lengthscales[:, None, None]
             total[:, part] = (hyper.additive_scales[:, None, None] * matern(r, hyper.smoothness)).sum(axis=0)

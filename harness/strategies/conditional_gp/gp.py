@@ -21,8 +21,8 @@ from harness.strategies.conditional_gp.covariance import (
     Hyperparameters,
     covariance,
     matern_and_slope,
-    pair_squared_distances,
 )
+from harness.strategies.conditional_gp.pairs import Pairs
 from search_spaces.encoding import Floats
 
 JITTER = 1e-8
@@ -99,31 +99,25 @@ def _pairs(n: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     return i, j
 
 
-def log_marginal_likelihood(hyper: Hyperparameters, squared: Floats, y: Floats) -> tuple[float, Floats]:
+def log_marginal_likelihood(hyper: Hyperparameters, of: Pairs, y: Floats) -> tuple[float, Floats]:
     """log p(y | X) and its gradient with respect to :func:`pack`'s vector.
 
     Args:
         hyper: hyperparameters at which to evaluate.
-        squared: [J, n (n - 1) / 2] from :func:`pair_squared_distances`.
+        of: the pairs of the n points.
         y: [n] targets.
 
     Raises:
         numpy.linalg.LinAlgError: the covariance is not positive definite.
     """
-    n, blocks = len(y), len(squared)
+    n, blocks = len(y), len(of.squared)
     upper = _pairs(n)
-    weighted = squared / hyper.lengthscales[:, None] ** 2
+    weighted = of.squared / hyper.lengthscales[:, None] ** 2
     r = np.sqrt(weighted.sum(axis=0))
     product, product_slope = (hyper.scale * part for part in matern_and_slope(r, hyper.smoothness))
     pairs = product.copy()
     if hyper.additive:
-        r = np.sqrt(squared)
-        r /= hyper.additive_lengthscales[:, None]
-        terms, slopes = matern_and_slope(r, hyper.smoothness)
-        terms *= hyper.additive_scales[:, None]
-        slopes *= hyper.additive_scales[:, None]
-        slopes *= r
-        slopes *= r
+        terms, slopes = of.additive_terms(hyper)
         pairs += terms.sum(axis=0)
     k = np.empty((n, n))
     k[upper] = pairs
@@ -167,12 +161,12 @@ def fit(
         start: warm start; the priors' centre without one. The optimisation starts from the better of the two.
         iterations: at most this many L-BFGS iterations.
     """
-    squared = pair_squared_distances(x, blocks)
+    pairs = Pairs.of(x, blocks)
     location, spread = priors.moments(len(blocks), additive, shifts)
 
     def objective(theta: Floats) -> tuple[float, Floats]:
         try:
-            value, gradient = log_marginal_likelihood(unpack(theta, len(blocks), additive, smoothness), squared, y)
+            value, gradient = log_marginal_likelihood(unpack(theta, len(blocks), additive, smoothness), pairs, y)
         except np.linalg.LinAlgError:
             return 1e10, np.zeros_like(theta)
         z = (theta - location) / spread

@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.strategies.conditional_gp.covariance import Hyperparameters, block_squared_distances, matern
+from harness.strategies.conditional_gp.covariance import Hyperparameters, columns_by_width, matern, summed_squares
 from search_spaces.encoding import Floats
 
-CHUNK = 256
-"""Points at a time, so that their sums stay in a core's cache."""
+AT_ONCE = 25_600
+"""Sums that are computed at once, so that they stay in a core's cache."""
+FEWEST_POINTS = 64
+"""Fewest points at a time; for fewer, a call takes longer than its sums."""
+
+
+@dataclass(frozen=True, slots=True)
+class Width:
+    """The values of all blocks of one width.
+
+    Attributes:
+        rows: their positions among the values of all blocks, [k].
+        columns: the columns of each one's block, [width, k].
+        coordinates: their coordinates in these columns, [width, k].
+    """
+
+    rows: NDArray[np.intp]
+    columns: NDArray[np.intp]
+    coordinates: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +43,13 @@ class GridPoints:
         points: [N, D].
         values: per block, points that cover its distinct values, as rows of ``points``' width.
         index: per block, [N] positions in ``values``.
+        widths: the same values by the width of their block.
     """
 
     points: Floats
     values: tuple[Floats, ...]
     index: tuple[NDArray[np.intp], ...]
+    widths: tuple[Width, ...]
 
     @classmethod
     def of(
@@ -43,43 +62,63 @@ class GridPoints:
         """
         values, index = [], []
         for block, label in zip(blocks, labels or [None] * len(blocks), strict=True):
-            at, inverse = _distinct(points[:, block]) if label is None else _labelled(label)
+            at, inverse = distinct_rows(points[:, block]) if label is None else _labelled(label)
             values.append(points[at])
             index.append(inverse)
-        return cls(points, tuple(values), tuple(index))
+        return cls(points, tuple(values), tuple(index), tuple(_by_width(values, blocks)))
 
     def __len__(self) -> int:
         return len(self.points)
 
-    def covariance(self, a: Floats, blocks: Sequence[slice], hyper: Hyperparameters, chunk: int = CHUNK) -> Floats:
+    def covariance(self, a: Floats, hyper: Hyperparameters, chunk: int | None = None) -> Floats:
         """k(a, points): a [n, D] -> [n, N], in Fortran order; the same numbers as :func:`covariance`."""
         n = len(a)
-        tables = self._tables(a, blocks, hyper)
+        tables = self._tables(a, hyper)
         total = np.zeros((len(self), n))
+        width = 2 * n if hyper.additive else n
+        chunk = chunk or max(FEWEST_POINTS, AT_ONCE // max(1, width))
         for start in range(0, len(self), chunk):
             part = slice(start, start + chunk)
-            sums = np.zeros((len(total[part]), tables[0].shape[1] if tables else n))
+            sums = np.zeros((len(total[part]), width))
             terms = np.empty_like(sums)
-            for table, index in zip(tables, self.index, strict=True):
-                sums += table.take(index[part], axis=0, out=terms, mode="clip")
-            if hyper.additive:
-                total[part] = sums[:, n:]
-            total[part] += hyper.scale * matern(np.sqrt(sums[:, :n]), hyper.smoothness)
+            for block, (table, index) in enumerate(zip(tables, self.index, strict=True)):
+                if block == 0:
+                    table.take(index[part], axis=0, out=sums, mode="clip")
+                else:
+                    sums += table.take(index[part], axis=0, out=terms, mode="clip")
+            product = matern(np.sqrt(sums[:, :n]), hyper.smoothness)
+            product *= hyper.scale
+            np.add(sums[:, n:] if hyper.additive else 0.0, product, out=total[part])
         return total.T
 
-    def _tables(self, a: Floats, blocks: Sequence[slice], hyper: Hyperparameters) -> list[Floats]:
+    def _tables(self, a: Floats, hyper: Hyperparameters) -> list[Floats]:
         """Per block and each of its values, scaled squared distances from ``a``, [values, n], and with the
         one-dimensional terms the covariance there, [values, 2 n]."""
-        distances = [
-            block_squared_distances(values, a, block) for values, block in zip(self.values, blocks, strict=True)
-        ]
         sizes = [len(values) for values in self.values]
-        together = np.concatenate([np.empty((0, len(a))), *distances])
+        together = self._squared_distances(a)
         table = together / np.repeat(hyper.lengthscales**2, sizes)[:, None]
         if hyper.additive:
             terms = matern(np.sqrt(together) / np.repeat(hyper.additive_lengthscales, sizes)[:, None], hyper.smoothness)
             table = np.hstack([table, np.repeat(hyper.additive_scales, sizes)[:, None] * terms])
-        return np.split(table, np.cumsum(sizes)[:-1]) if sizes else []
+        ends = np.cumsum(sizes).tolist()
+        return [table[end - size : end] for size, end in zip(sizes, ends, strict=True)]
+
+    def _squared_distances(self, a: Floats) -> Floats:
+        """Squared distances within each block of its values from ``a`` [n, D]: [values, n]."""
+        squared = np.empty((sum(len(values) for values in self.values), len(a)))
+        for group in self.widths:
+            squared[group.rows] = summed_squares(group.coordinates[:, :, None] - a.T[group.columns])
+        return squared
+
+
+def _by_width(values: Sequence[Floats], blocks: Sequence[slice]) -> Iterator[Width]:
+    """The values of each block, as rows [k, D], grouped by the width of the block."""
+    sizes = np.array([len(rows) for rows in values], dtype=np.intp)
+    block_of = np.repeat(np.arange(len(sizes)), sizes)
+    for of, columns in columns_by_width(blocks):
+        rows = np.flatnonzero(np.isin(block_of, of))
+        wide = np.repeat(columns, sizes[of], axis=1)
+        yield Width(rows, wide, np.concatenate(values)[rows, wide])
 
 
 def _labelled(label: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -90,8 +129,8 @@ def _labelled(label: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.int
     return at[occurs], (np.cumsum(occurs) - 1)[label]
 
 
-def _distinct(columns: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """The same for distinct rows of ``columns``."""
+def distinct_rows(columns: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """A position of each distinct row of ``columns`` [N, w], and for every row its number among those."""
     columns = np.ascontiguousarray(columns)
     packed = columns.view(np.dtype((np.void, columns.dtype.itemsize * columns.shape[1]))).ravel()
     _, first, inverse = np.unique(packed, return_index=True, return_inverse=True)

@@ -121,7 +121,7 @@ class Surrogate:
         """Prior correlation of every candidate with ``point`` [D]: [N]."""
         posterior, grid = self._current.posterior, self._current.grid
         hyper = posterior.hyper
-        return np.asarray(grid.covariance(point[None], posterior.blocks, hyper)[0] / hyper.variance)
+        return np.asarray(grid.covariance(point[None], hyper)[0] / hyper.variance)
 
     @property
     def _current(self) -> ScoredCandidates:

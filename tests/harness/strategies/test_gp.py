@@ -11,7 +11,8 @@ from scipy.optimize import approx_fprime
 
 from harness.errors import UserError
 from harness.strategies.conditional_gp.candidates import ScoredCandidates
-from harness.strategies.conditional_gp.covariance import Hyperparameters, covariance, pair_squared_distances
+from harness.strategies.conditional_gp.covariance import Hyperparameters, covariance
+from harness.strategies.conditional_gp.pairs import Pairs
 from harness.strategies.conditional_gp.gp import (
     JITTER,
     Posterior,
@@ -87,7 +88,7 @@ def test_marginal_likelihood_and_posterior_equal_gpytorchs(additive: bool, smoot
     hyper = hyperparameters(additive, smoothness)
     x, y = observations()
     model = Reference(torch.tensor(x), torch.tensor(y), hyper)
-    ours, _ = log_marginal_likelihood(hyper, pair_squared_distances(x, BLOCKS), y)
+    ours, _ = log_marginal_likelihood(hyper, Pairs.of(x, BLOCKS), y)
     theirs = gpytorch.mlls.ExactMarginalLogLikelihood(model.likelihood, model)
     model.train()
     assert ours == pytest.approx(len(y) * theirs(model(model.train_inputs[0]), model.train_targets).item(), abs=1e-6)
@@ -102,7 +103,7 @@ def test_marginal_likelihood_and_posterior_equal_gpytorchs(additive: bool, smoot
 @SHAPES
 def test_gradient_equals_finite_differences(additive: bool, smoothness: float) -> None:
     x, y = observations()
-    squared = pair_squared_distances(x, BLOCKS)
+    squared = Pairs.of(x, BLOCKS)
     theta = pack(hyperparameters(additive, smoothness))
 
     def value(at: NDArray[np.float64]) -> float:
@@ -121,7 +122,7 @@ def test_levels_give_the_covariance_of_their_points() -> None:
     x, _ = observations()
     hyper = hyperparameters()
     levels = GridPoints.of(POINTS, BLOCKS)
-    np.testing.assert_allclose(levels.covariance(x, BLOCKS, hyper, chunk=7), covariance(x, POINTS, BLOCKS, hyper))
+    np.testing.assert_allclose(levels.covariance(x, hyper, chunk=7), covariance(x, POINTS, BLOCKS, hyper))
 
 
 @SHAPES
@@ -135,7 +136,7 @@ def test_labels_of_equal_points_change_no_number(additive: bool, smoothness: flo
     assert [len(values) for values in labelled.values] == [len(values) for values in found.values]
     for block, values, index in zip(BLOCKS, labelled.values, labelled.index, strict=True):
         assert np.array_equal(values[index][:, block], points[:, block])
-    assert np.array_equal(labelled.covariance(x, BLOCKS, hyper), found.covariance(x, BLOCKS, hyper))
+    assert np.array_equal(labelled.covariance(x, hyper), found.covariance(x, hyper))
 
 
 @SHAPES
@@ -203,7 +204,7 @@ def test_believing_the_mean_leaves_the_mean_alone() -> None:
 
 def test_a_fit_climbs_from_both_starts() -> None:
     x, y = observations()
-    squared = pair_squared_distances(x, BLOCKS)
+    squared = Pairs.of(x, BLOCKS)
     priors = Priors()
     location, spread = priors.moments(len(BLOCKS), True)
 

@@ -11,7 +11,8 @@ import pytest
 from scipy.special import log_ndtr
 
 from harness.strategies.conditional_gp import gp
-from harness.strategies.conditional_gp.covariance import covariance, pair_squared_distances
+from harness.strategies.conditional_gp.covariance import covariance
+from harness.strategies.conditional_gp.pairs import Pairs
 from harness.strategies.conditional_gp.gp import Priors, fit, log_marginal_likelihood, pack
 from harness.strategies.conditional_gp.grid_points import GridPoints
 from harness.strategies.conditional_gp.model import Model
@@ -104,7 +105,7 @@ def test_failures_lower_the_score_around_them_if_there_is_a_success_to_compare_w
 
 def test_a_fit_passes_over_a_start_at_which_nothing_can_be_computed(monkeypatch: pytest.MonkeyPatch) -> None:
     y = np.sin(3.0 * X.sum(axis=1))
-    squared = pair_squared_distances(X, ENCODING.blocks)
+    squared = Pairs.of(X, ENCODING.blocks)
     start = fit(X, y, ENCODING.blocks, priors=Priors(), additive=True, iterations=2)
     calls = []
 
