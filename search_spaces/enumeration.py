@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from math import log2
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ from search_spaces.expression import Expression
 from search_spaces.expression_types import Types, types_of
 from search_spaces.expression_values import Array, Mask, numbers
 from search_spaces.parameter import Parameter
-from search_spaces.tabulated import Tabulated
+from search_spaces.tabulated import Evaluate, Tabulated
 
 Codes = NDArray[np.int32]
 
@@ -95,13 +96,17 @@ class Rules:
 
     def values(self, expression: Expression, codes: Codes) -> NDArray[np.float64]:
         """The expression's values as numbers, NaN where it is undefined or a mentioned parameter is inactive."""
-        values = np.full(len(codes), np.nan)
-        rows = np.flatnonzero(self.mentioned_active(expression, codes))
-        part = codes[rows]
-        columns, active = self._columns(expression, part), self._active(expression, part)
-        result = numbers(expression.evaluate(columns, active, len(rows)))
-        values[rows] = np.where(result.undefined, np.nan, result.values.astype(np.float64))
-        return values
+
+        def evaluated(codes: Codes) -> NDArray[np.float64]:
+            values = np.full(len(codes), np.nan)
+            rows = np.flatnonzero(self.mentioned_active(expression, codes))
+            part = codes[rows]
+            columns, active = self._columns(expression, part), self._active(expression, part)
+            result = numbers(expression.evaluate(columns, active, len(rows)))
+            values[rows] = np.where(result.undefined, np.nan, result.values.astype(np.float64))
+            return values
+
+        return self._looked_up("value", expression, evaluated, codes)
 
     def active(self, i: int, codes: Codes) -> Mask:
         """The rows in which parameter ``i`` is active, given the codes of its ancestors, shape ``[n]``."""
@@ -115,24 +120,29 @@ class Rules:
         return self._judged(constraint, codes, vacuous=True)
 
     def _judged(self, rule: Expression, codes: Codes, vacuous: bool) -> Mask:
-        """The rows in which a rule holds, or is ``vacuous`` because it mentions an inactive parameter, shape ``[n]``."""
-        key = rule.source, vacuous
+        """The rows in which a rule holds, or is ``vacuous`` as it mentions an inactive parameter, shape ``[n]``."""
+
+        def evaluated(codes: Codes) -> Mask:
+            mask = np.full(len(codes), vacuous)
+            rows = np.flatnonzero(self.mentioned_active(rule, codes))
+            mask[rows] = self._holds(rule, codes[rows])
+            return mask
+
+        return self._looked_up("vacuous" if vacuous else "holds", rule, evaluated, codes)
+
+    def _looked_up(
+        self, use: Literal["value", "holds", "vacuous"], expression: Expression, evaluate: Evaluate, codes: Codes
+    ) -> Array:
+        """The results of an expression for a use of it, from a table if there are few combinations of codes."""
+        key = use, expression.source
         if key not in self._tabulated:
-            mentioned = sorted(self.index[name] for name in rule.names if name in self.index)
-            sizes = [self.parameters[i].size for i in mentioned]
-            self._tabulated[key] = Tabulated(mentioned, sizes)
-        return self._tabulated[key](partial(self._evaluated, rule, vacuous), codes)
+            indices = sorted(self.index[name] for name in expression.names if name in self.index)
+            self._tabulated[key] = Tabulated(indices, [self.parameters[i].size for i in indices])
+        return self._tabulated[key](evaluate, codes)
 
     @cached_property
-    def _tabulated(self) -> dict[tuple[str, bool], Tabulated]:
+    def _tabulated(self) -> dict[tuple[str, str], Tabulated]:
         return {}
-
-    def _evaluated(self, rule: Expression, vacuous: bool, codes: Codes) -> Mask:
-        active = self.mentioned_active(rule, codes)
-        mask = np.full(len(codes), vacuous)
-        rows = np.flatnonzero(active)
-        mask[rows] = self._holds(rule, codes[rows])
-        return mask
 
     def deactivate(self, codes: Codes) -> Codes:
         """Set the code of every inactive parameter to ``INACTIVE``; the shape is kept."""

@@ -66,12 +66,12 @@ def matern(r: Floats, smoothness: float) -> Floats:
 
     nu = 1/2 is for functions that are merely continuous, 5/2 for those with two derivatives.
     """
-    s = (2.0 * smoothness) ** 0.5 * r
-    decay = np.negative(s)
+    rate = (2.0 * smoothness) ** 0.5
+    decay = -rate * r
     np.exp(decay, out=decay)
     if smoothness != 0.5:
-        decay *= _polynomial(s, smoothness)
-    return decay
+        decay *= _polynomial(rate * r, smoothness)
+    return np.asarray(decay)
 
 
 def _polynomial(s: Floats, smoothness: float) -> Floats:

@@ -8,7 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.strategies.conditional_gp.covariance import Hyperparameters, columns_by_width, matern_and_slope, summed_squares
+from harness.strategies.conditional_gp.covariance import (
+    Hyperparameters,
+    columns_by_width,
+    matern_and_slope,
+    summed_squares,
+)
 from harness.strategies.conditional_gp.grid_points import distinct_rows
 from search_spaces.encoding import Floats
 

@@ -12,7 +12,6 @@ from scipy.optimize import approx_fprime
 from harness.errors import UserError
 from harness.strategies.conditional_gp.candidates import ScoredCandidates
 from harness.strategies.conditional_gp.covariance import Hyperparameters, covariance
-from harness.strategies.conditional_gp.pairs import Pairs
 from harness.strategies.conditional_gp.gp import (
     JITTER,
     Posterior,
@@ -23,6 +22,7 @@ from harness.strategies.conditional_gp.gp import (
     unpack,
 )
 from harness.strategies.conditional_gp.grid_points import GridPoints
+from harness.strategies.conditional_gp.pairs import Pairs
 from harness.strategies.conditional_gp.settings import CovarianceSettings, FitSettings
 from harness.strategies.conditional_gp.surrogate import Surrogate
 from harness.testing import spaces

@@ -12,10 +12,10 @@ from scipy.special import log_ndtr
 
 from harness.strategies.conditional_gp import gp
 from harness.strategies.conditional_gp.covariance import covariance
-from harness.strategies.conditional_gp.pairs import Pairs
 from harness.strategies.conditional_gp.gp import Priors, fit, log_marginal_likelihood, pack
 from harness.strategies.conditional_gp.grid_points import GridPoints
 from harness.strategies.conditional_gp.model import Model
+from harness.strategies.conditional_gp.pairs import Pairs
 from harness.strategies.conditional_gp.settings import AcquisitionSettings, CovarianceSettings, FitSettings
 from harness.strategies.conditional_gp.surrogate import Surrogate
 from harness.strategies.conditional_gp.targets import Targets, targets
