@@ -28,13 +28,16 @@ def completed(
         choices: codes to draw from, by parameter; every value by default.
     """
     codes = codes.copy()
-    judged: dict[str | None, NDArray[np.bool_]] = {}  # parameters share conditions
+    judged: dict[str, NDArray[np.bool_]] = {}  # parameters share conditions
     for i, parameter in enumerate(space.parameters):
-        if parameter.condition not in judged:
-            judged[parameter.condition] = space.active(i, codes)
-        active = judged[parameter.condition]
-        drawn = np.flatnonzero(active & (codes[:, i] < 0))
-        codes[~active, i] = INACTIVE
+        without = codes[:, i] < 0
+        if parameter.condition is not None:
+            if parameter.condition not in judged:
+                judged[parameter.condition] = space.active(i, codes)
+            active = judged[parameter.condition]
+            without &= active
+            codes[~active, i] = INACTIVE
+        drawn = np.flatnonzero(without)
         if drawn.size:
             codes[drawn, i] = (
                 rng.integers(parameter.size, size=drawn.size)

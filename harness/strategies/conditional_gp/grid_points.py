@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,12 +61,18 @@ class GridPoints:
         Args:
             labels: per block a label of 0 or more for each point, [N], where the caller knows which points are equal.
         """
-        values, index = [], []
-        for block, label in zip(blocks, labels or [None] * len(blocks), strict=True):
-            at, inverse = distinct_rows(points[:, block]) if label is None else _labelled(label)
-            values.append(points[at])
-            index.append(inverse)
-        return cls(points, tuple(values), tuple(index), tuple(_by_width(values, blocks)))
+        of_blocks = [
+            distinct_rows(points[:, block]) if label is None else _labelled(label)
+            for block, label in zip(blocks, labels or [None] * len(blocks), strict=True)
+        ]
+        sizes = np.array([len(at) for at, _ in of_blocks], dtype=np.intp)
+        values = points[np.concatenate([np.empty(0, dtype=np.intp), *(at for at, _ in of_blocks)])]
+        return cls(
+            points,
+            tuple(values[end - size : end] for size, end in zip(sizes, np.cumsum(sizes), strict=True)),
+            tuple(index for _, index in of_blocks),
+            tuple(_by_width(values, sizes, blocks)),
+        )
 
     def __len__(self) -> int:
         return len(self.points)
@@ -111,14 +118,13 @@ class GridPoints:
         return squared
 
 
-def _by_width(values: Sequence[Floats], blocks: Sequence[slice]) -> Iterator[Width]:
-    """The values of each block, as rows [k, D], grouped by the width of the block."""
-    sizes = np.array([len(rows) for rows in values], dtype=np.intp)
-    block_of = np.repeat(np.arange(len(sizes)), sizes)
+def _by_width(values: Floats, sizes: NDArray[np.intp], blocks: Sequence[slice]) -> Iterator[Width]:
+    """The values of all blocks, as rows [k, D], grouped by the width of their block, given how many each block has."""
+    block = np.repeat(np.arange(len(sizes)), sizes)
     for of, columns in columns_by_width(blocks):
-        rows = np.flatnonzero(np.isin(block_of, of))
+        rows = np.flatnonzero(np.isin(block, of))
         wide = np.repeat(columns, sizes[of], axis=1)
-        yield Width(rows, wide, np.concatenate(values)[rows, wide])
+        yield Width(rows, wide, values[rows, wide])
 
 
 def _labelled(label: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -131,7 +137,8 @@ def _labelled(label: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.int
 
 def distinct_rows(columns: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """A position of each distinct row of ``columns`` [N, w], and for every row its number among those."""
-    columns = np.ascontiguousarray(columns)
-    packed = columns.view(np.dtype((np.void, columns.dtype.itemsize * columns.shape[1]))).ravel()
-    _, first, inverse = np.unique(packed, return_index=True, return_inverse=True)
+    packed: NDArray[Any] = np.ascontiguousarray(columns)
+    if columns.shape[1] > 1:
+        packed = packed.view(np.dtype((np.void, packed.dtype.itemsize * packed.shape[1])))
+    _, first, inverse = np.unique(packed.ravel(), return_index=True, return_inverse=True)
     return first, inverse.astype(np.intp)
