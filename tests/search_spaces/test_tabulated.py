@@ -34,9 +34,9 @@ def judged(rules: Rules, codes: Codes) -> list[list[bool]]:
 @settings(max_examples=100, deadline=None)
 @given(spaces(), st.integers(0, 2**32))
 def test_conditions_and_constraints_from_tables_hold_where_they_are_evaluated_to(space: SearchSpace, seed: int) -> None:
-    codes = rows_of(space, np.random.default_rng(seed), 200)
+    codes = rows_of(space, np.random.default_rng(seed), 50)
     tables, row_by_row = fresh(space), [fresh(space) for _ in codes]
-    judged(tables, np.repeat(codes, 100, axis=0))
+    judged(tables, np.repeat(codes, 400, axis=0))
     found = judged(tables, codes)
     assert all(table._table is not None for table in tables._tabulated.values() if table.indices)
     alone = [judged(rules, codes[i : i + 1]) for i, rules in enumerate(row_by_row)]
