@@ -27,6 +27,7 @@ class Model:
         targets: maps latencies in ms, ``None`` for failures, to targets.
         impute: whether failures have targets; otherwise the latency process ignores them.
         acquisition: settings of the acquisition function.
+        overlapping_cost_weight: its cost weight while evaluations overlap.
     """
 
     def __init__(
@@ -36,10 +37,12 @@ class Model:
         targets: Callable[[Sequence[float | None]], Targets],
         impute: bool,
         acquisition: AcquisitionSettings,
+        overlapping_cost_weight: float,
     ) -> None:
         self._targets = targets
         self._impute = impute
         self._acquisition = acquisition
+        self._overlapping_cost_weight = overlapping_cost_weight
         self._latency, self._success, self._cost = (new_surrogate() for _ in range(3))
         self._weighs_success = False
         self._cost_weight = 0.0
@@ -63,7 +66,7 @@ class Model:
             self._even = float((0.5 - outcome.mean()) / outcome.std())
             self._success.update(x, standardised(outcome), believed)
         overlapping = len(waiting) > 0
-        weight = self._acquisition.overlapping_cost_weight if overlapping else self._acquisition.cost_weight
+        weight = self._overlapping_cost_weight if overlapping else self._acquisition.cost_weight
         # A recording without costs says nothing about seconds.
         self._cost_weight = weight if bool((costs_s > 0).all()) else 0.0
         if self._cost_weight:

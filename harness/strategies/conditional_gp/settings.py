@@ -26,6 +26,9 @@ SHIFTS: Mapping[BlockKind, float] = {"category": 0.6, "number": 0.3, "feature": 
 """The assumption was that latencies change more with a derived feature, such as accumulators per thread, than with a
 parameter, and least with a category. The ablation shows no benefit (experiments/ablation)."""
 
+OVERLAPPING_COST_WEIGHT = 3.0
+"""In spaces that are listed."""
+
 WIDE = (0.0, 2.0)
 """Prior of length scales in spaces too large to list, which have parameters without effect."""
 
@@ -174,7 +177,8 @@ class AcquisitionSettings:
         reference: improve on the lowest ``posterior`` mean at an observation, or on the lowest target ``observed``.
         cost_weight: count improvement per second to this power; 0 ignores costs.
         overlapping_cost_weight: the same for overlapping evaluations, where time matters more and a quick outcome
-            also helps the next asks.
+            also helps the next asks. By default :data:`OVERLAPPING_COST_WEIGHT`, and 0 in spaces too large to list: a run
+            there needs many more evaluations, and the weight gains no time (experiments/asynchronous).
         pending: treatment of pending configurations: ``believe`` assumes that they turn out as
             predicted (kriging believer; Ginsbourger et al. 2010), ``penalise`` multiplies the improvement by one
             minus the prior correlation with them (after González et al. 2016), ``ignore`` leaves them out.
@@ -183,14 +187,21 @@ class AcquisitionSettings:
     feasibility: bool = True
     reference: Reference = "posterior"
     cost_weight: float = 0.0
-    overlapping_cost_weight: float = 3.0
+    overlapping_cost_weight: float | None = None
     pending: Pending = "believe"
 
     def __post_init__(self) -> None:
         check(self.reference in ("posterior", "observed"), "reference", self.reference, "posterior or observed")
-        for name in ("cost_weight", "overlapping_cost_weight"):
-            check(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
+        check(self.cost_weight >= 0, "cost_weight", self.cost_weight, "0 or more")
+        overlapping = self.overlapping_cost_weight
+        check(overlapping is None or overlapping >= 0, "overlapping_cost_weight", overlapping, "0 or more")
         check(self.pending in PENDING, "pending", self.pending, ", ".join(PENDING))
+
+    def overlapping_weight(self, *, listed: bool) -> float:
+        """The cost weight of overlapping evaluations in a space that is ``listed`` or too large to list."""
+        if self.overlapping_cost_weight is not None:
+            return self.overlapping_cost_weight
+        return OVERLAPPING_COST_WEIGHT if listed else 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

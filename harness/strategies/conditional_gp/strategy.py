@@ -95,6 +95,7 @@ class ConditionalGP:
             targets=partial(target.targets, listed=listed),
             impute=target.impute_failures,
             acquisition=acquisition,
+            overlapping_cost_weight=acquisition.overlapping_weight(listed=listed),
         )
 
     def ask(self, n: int) -> Sequence[Configuration]:

@@ -169,6 +169,17 @@ def test_seconds_weigh_while_evaluations_overlap() -> None:
     assert alone[0] == alone[1]
 
 
+def test_seconds_weigh_by_default_only_in_spaces_that_are_listed() -> None:
+    def asked(**settings: Any) -> object:
+        return [overlapping(8, seed=seed, **settings)[1] for seed in range(6)]
+
+    def unlisted(**settings: Any) -> object:
+        return asked(max_listed=1, **settings)
+
+    assert asked() == asked(overlapping_cost_weight=3.0) != asked(overlapping_cost_weight=0.0)
+    assert unlisted() == unlisted(overlapping_cost_weight=0.0) != unlisted(overlapping_cost_weight=3.0)
+
+
 def test_recordings_without_costs_are_searched_as_if_costs_were_ignored() -> None:
     space = spaces.plain()
     traces = []
@@ -272,5 +283,5 @@ def test_yaml_holds_the_defaults() -> None:
     }
     # An option that came after the committed studies stays out of the YAML: there it would change their config_hash.
     assert defaults.pop("pending") == "believe"
-    assert defaults.pop("overlapping_initial") == 3 and defaults.pop("overlapping_cost_weight") == 3.0
+    assert defaults.pop("overlapping_initial") == 3 and defaults.pop("overlapping_cost_weight") is None
     assert {name: value for name, value in values.items() if name not in ("_target_", "label", "chosen_on")} == defaults

@@ -33,11 +33,13 @@ def model(**acquisition: Any) -> Model:
     surrogate = partial(
         Surrogate, ENCODING.blocks, priors=Priors(), covariance=CovarianceSettings(), fit=FitSettings(iterations=3)
     )
+    settings = AcquisitionSettings(**acquisition)
     return Model(
         surrogate,
         targets=lambda latencies: Targets(targets(latencies)),
         impute=True,
-        acquisition=AcquisitionSettings(**acquisition),
+        acquisition=settings,
+        overlapping_cost_weight=settings.overlapping_weight(listed=True),
     )
 
 
