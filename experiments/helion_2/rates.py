@@ -2,6 +2,7 @@
 
     python -m experiments.helion_2.rates near DRAWN FOLDER      # FOLDER/softmax.json …: what was drawn near the best
     python -m experiments.helion_2.rates slim DRAWN LIVE [--results RESULTS]   # LIVE/<task>/reference.parquet: the rate
+    python -m experiments.helion_2.rates merge EARLIER RESULTS  # fills the batch in RESULTS from an earlier one
     python -m experiments.helion_2.rates freeze RESULTS LIVE    # LIVE/optima.yaml: t*, before the runs that it judges
     python -m experiments.helion_2.rates slim DRAWN FOLDER --alone             # the same, with the best draw as t*
     python -m experiments.helion_2.rates show LIVE              # prints E[T] = 1/p within 1, 5 and 10% of the frozen t*
@@ -103,6 +104,42 @@ def again(results: Path, task: str, near: Sequence[str]) -> dict[str, float]:
     return {near[i]: float(ms) for i, ms in zip(own[contract.INDEX], own[contract.ORACLE_MS], strict=True)}
 
 
+def filled(later: pd.DataFrame, earlier: pd.DataFrame) -> tuple[pd.DataFrame, float, int]:
+    """Give what the later batch did not time the earlier batch's latencies, on the later one's scale.
+
+    Returns: the later table filled, the median ratio of the later latencies to the earlier ones over what both timed,
+    and the number of configurations filled.
+
+    Raises:
+        ValueError: the batches have nothing in common.
+    """
+    timed = [table[table[contract.SAMPLES_MS].notna()].drop_duplicates(contract.KEY) for table in (later, earlier)]
+    own, before = (table.set_index(contract.KEY) for table in timed)
+    both = own.index.intersection(before.index)
+    if both.empty:
+        raise ValueError("the two batches timed no configuration in common")
+    ratio = float((own.loc[both, contract.ORACLE_MS] / before.loc[both, contract.ORACLE_MS]).median())
+    missing = later[contract.SAMPLES_MS].isna() & later[contract.KEY].isin(before.index)
+    made = later.copy()
+    made.loc[missing, contract.ORACLE_MS] = ratio * later.loc[missing, contract.KEY].map(before[contract.ORACLE_MS])
+    return made, ratio, int(later.loc[missing, contract.KEY].nunique())
+
+
+def merge(earlier: Path, results: Path) -> Iterator[str]:
+    """Fill each task's ``retimed.parquet`` in ``results`` from the one in ``earlier``, and yield a line on it.
+
+    Raises:
+        OSError: a task has no earlier batch.
+    """
+    for path in sorted(results.glob(f"*/{contract.RETIMED}")):
+        table = pq.read_table(path)
+        before = pq.read_table(earlier / path.parent.name / contract.RETIMED)
+        made, ratio, count = filled(table.to_pandas(), before.to_pandas())
+        column = table.column_names.index(contract.ORACLE_MS)
+        pq.write_table(table.set_column(column, contract.ORACLE_MS, pa.array(made[contract.ORACLE_MS])), path)
+        yield f"{path.parent.name}: {count} configurations from the earlier batch, times {ratio:.4f}"
+
+
 def found(retimed: pd.DataFrame) -> dict[str, float]:
     """Return the best latency that each reference search, and the draws, found, in ms; by strategy."""
     best = retimed.groupby(contract.LABEL)[contract.ORACLE_MS].min().dropna()
@@ -163,7 +200,7 @@ def shown(live: Path) -> Iterator[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("command", choices=("near", "slim", "freeze", "show"))
+    parser.add_argument("command", choices=("near", "slim", "merge", "freeze", "show"))
     parser.add_argument("source", type=Path)
     parser.add_argument("target", type=Path, nargs="?")
     parser.add_argument("--results", type=Path, help="for slim: the live runs that were re-timed")
@@ -177,6 +214,12 @@ def main() -> None:
         try:
             print("\n".join(shown(given.source)))
         except OSError as error:
+            parser.error(str(error))
+        return
+    if given.command == "merge":
+        try:
+            print("\n".join(merge(given.source, given.target)))
+        except (OSError, ValueError) as error:
             parser.error(str(error))
         return
     drawn = sorted(given.source.glob("*.parquet"))

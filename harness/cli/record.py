@@ -92,7 +92,10 @@ def _retime(arguments: argparse.Namespace) -> int:
     asked = Composer(arguments.config_dir).expand(["backend=live", *arguments.overrides])
     retiming = Retiming(limit=arguments.limit, rounds=arguments.rounds)
     for done in retime_tasks(asked.runs, asked.options.results, retiming):
-        say(f"{done.configurations} configurations of {done.runs} runs, best {done.t_star_ms:.6g} ms: {done.path}")
+        lost = f" ({done.failed} more failed now and keep their first readings)" if done.failed else ""
+        say(
+            f"{done.configurations} configurations{lost} of {done.runs} runs, best {done.t_star_ms:.6g} ms: {done.path}"
+        )
     return DONE
 
 

@@ -66,12 +66,14 @@ class Retimed:
 
     Attributes:
         runs, configurations: number of runs judged by the re-timing, and of configurations re-timed.
+        failed: number of configurations that failed now, although they passed before: they keep their first readings.
         t_star_ms: the lowest latency.
     """
 
     path: Path
     runs: int
     configurations: int
+    failed: int
     t_star_ms: float
 
 
@@ -174,17 +176,19 @@ def retime_task(
         versions, name = session.started.versions, session.started.vendor
     of_vendor = samples.pop(VENDOR, None)
     path = folder / contract.RETIMED
+    failed = len(chosen) - len(samples)
     facts: contract.RetimedFacts = {
         "device": device.to_json(),
         "versions": dict(versions),
         "retiming": asdict(retiming),
+        "failed": failed,
     }
     if of_vendor:
         facts["vendor"] = {"name": name, contract.LATENCY_MS: float(np.median(of_vendor))}
     _write(path, evaluations, samples, facts)
     runs = {(one.strategy, one.seed) for one in evaluations}
     best = min(float(np.median(values)) for values in samples.values() if values)
-    return Retimed(path, len(runs), len(samples), best)
+    return Retimed(path, len(runs), len(samples), failed, best)
 
 
 def _finalists(evaluations: Sequence[LiveEvaluation], count: int) -> list[str]:

@@ -283,11 +283,12 @@ REFERENCE_FACTS: Final = ("task", "kernel", "device", "coverage", "vendor", "roo
 
 
 class RetimedFacts(TypedDict):
-    """How a task's runs were timed again."""
+    """How a task's runs were timed again; ``failed``: configurations that failed then."""
 
     device: dict[str, Any]
     versions: dict[str, str]
     retiming: dict[str, Any]
+    failed: NotRequired[int]
     vendor: NotRequired[dict[str, Any]]
 
 

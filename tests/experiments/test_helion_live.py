@@ -43,7 +43,7 @@ from experiments.helion_2.live import (
     unpack,
     write_plan,
 )
-from experiments.helion_2.rates import alone, found, freeze, near_rows, shown, slim
+from experiments.helion_2.rates import alone, filled, found, freeze, merge, near_rows, shown, slim
 from experiments.helion_2.starts import beginning
 
 STUB = """
@@ -233,6 +233,34 @@ def test_t_star_is_frozen_from_all_reference_searches_and_the_draws(tmp_path: Pa
     rows[:3].to_parquet(tmp_path / f"{task}__h100" / "retimed.parquet")
     with pytest.raises(ValueError, match="nothing of draws: expected wave 0 done"):
         freeze(tmp_path)
+
+
+def batch(path: Path, rows: list[tuple[str, float, bool]]) -> None:
+    path.parent.mkdir(parents=True)
+    columns = {
+        "key": [key for key, *_ in rows],
+        "oracle_ms": [ms for _, ms, _ in rows],
+        "samples_ms": [[ms] if timed else None for _, ms, timed in rows],
+    }
+    pd.DataFrame(columns).to_parquet(path)
+
+
+def test_a_batch_that_lost_configurations_is_filled_from_an_earlier_one_on_its_own_scale(tmp_path: Path) -> None:
+    name = "helion_a-1__h100/retimed.parquet"
+    batch(tmp_path / "early" / name, [("a", 1.0, True), ("b", 2.0, True), ("c", 3.0, True), ("lost", 4.0, True)])
+    late = [("a", 1.1, True), ("b", 2.2, True), ("c", 9.9, True), ("lost", 7.0, False), ("new", 8.0, False)]
+    batch(tmp_path / "late" / name, late)
+    (said,) = merge(tmp_path / "early", tmp_path / "late")
+    assert said == "helion_a-1__h100: 1 configurations from the earlier batch, times 1.1000"
+    table = pd.read_parquet(tmp_path / "late" / name)
+    assert table["oracle_ms"].tolist() == pytest.approx([1.1, 2.2, 9.9, 4.4, 8.0])
+    assert table["samples_ms"].notna().tolist() == [True, True, True, False, False]
+
+
+def test_batches_without_a_common_configuration_are_refused() -> None:
+    one, other = (pd.DataFrame({"key": [key], "oracle_ms": [1.0], "samples_ms": [[1.0]]}) for key in "ab")
+    with pytest.raises(ValueError, match="no configuration in common"):
+        filled(one, other)
 
 
 def test_draws_that_no_search_is_compared_with_are_judged_by_the_best_of_them() -> None:

@@ -177,8 +177,8 @@ class AcquisitionSettings:
         reference: improve on the lowest ``posterior`` mean at an observation, or on the lowest target ``observed``.
         cost_weight: count improvement per second to this power; 0 ignores costs.
         overlapping_cost_weight: the same for overlapping evaluations, where time matters more and a quick outcome
-            also helps the next asks. By default :data:`OVERLAPPING_COST_WEIGHT`, and 0 in spaces too large to list: a run
-            there needs many more evaluations, and the weight gains no time (experiments/asynchronous).
+            also helps the next asks. By default :data:`OVERLAPPING_COST_WEIGHT`, and 0 in spaces too large to list,
+            where the weight costs evaluations and gains no time (experiments/asynchronous).
         pending: treatment of pending configurations: ``believe`` assumes that they turn out as
             predicted (kriging believer; Ginsbourger et al. 2010), ``penalise`` multiplies the improvement by one
             minus the prior correlation with them (after González et al. 2016), ``ignore`` leaves them out.

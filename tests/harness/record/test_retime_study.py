@@ -18,6 +18,7 @@ from harness.config.schema import RunConfig, SweepOptions
 from harness.config.task import TaskSpec
 from harness.errors import UserError
 from harness.measure.work import SessionOptions
+from harness.record import retime as retime_module
 from harness.record.retime import Retiming
 from harness.record.retime_study import live_evaluations, retime_task
 from harness.run.execute import execute
@@ -81,6 +82,19 @@ def test_finalists_of_each_run_and_the_vendor_are_in_the_batch(runs: Path) -> No
     assert 3 <= len({key for _, key in timed}) <= 6
     document = json.loads(table.schema.metadata[b"nearopt"])
     assert document["vendor"] == {"name": "fakelib", "latency_ms": pytest.approx(0.0135)}
+
+
+def test_configurations_that_fail_now_are_counted(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compile_all = retime_module._compile
+    monkeypatch.setattr(retime_module, "_compile", lambda *given: dict(list(compile_all(*given).items())[2:]))
+    kernel, rng = FakeKernel(str(runs)), np.random.default_rng(0)
+    folder = runs / "results" / TASK
+    done = retime_task(folder, kernel, SPACE, FAKE, OPTIONS, Retiming(rounds=1), rng, fake_work(runs))
+    chosen = Retiming().choose({one.key: one.latency_ms for one in live_evaluations(folder, SPACE)})
+    assert (done.failed, done.configurations) == (2, len(chosen) - 2)
+    table = pq.read_table(folder / "retimed.parquet")
+    assert json.loads(table.schema.metadata[b"nearopt"])["failed"] == 2
+    assert len({row["key"] for row in table.to_pylist() if row["samples_ms"]}) == done.configurations
 
 
 def test_a_run_that_came_later_asks_for_another_re_timing(runs: Path) -> None:
