@@ -55,14 +55,16 @@ WAVES: tuple[tuple[tuple[str, str, str], ...], ...] = (
 run before the others and gives t*. A block is a task and a seed; it has every arm of a wave once, in random order."""
 FOLLOW_UP = PLAN.with_name("follow_up.csv")
 FOLLOW_UP_SEEDS = range(5000, 5008)
-FROM_HELION = f"{ASYNC} start=experiments/helion_2/live/starts/"
+FROM_HELION = f"{ASYNC} start=experiments/helion_2/live/starts/{{task}}.json"
 """The configurations that Helion's search begins with: see starts.py."""
-FOLLOW_UP_ARMS: tuple[tuple[str, str, str], ...] = (
-    ("conditional_gp_from_helion", "conditional_gp", FROM_HELION),
-    ("optuna_tpe_from_helion", "optuna_tpe", FROM_HELION),
+SEARCHED = ("attention", "layernorm")
+"""On the other tasks the first two of these configurations are within 5% already, whoever begins with them."""
+FOLLOW_UP_ARMS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
+    ("conditional_gp_from_helion", "conditional_gp", FROM_HELION, SEARCHED),
+    ("optuna_tpe_from_helion", "optuna_tpe", FROM_HELION, SEARCHED),
+    ("conditional_gp_later", "conditional_gp", ASYNC, tuple(sorted(TASKS))),
 )
-FOLLOW_UP_TASKS = ("attention", "layernorm")
-"""On the other two tasks the first two of these configurations are within 5% already, whoever begins with them."""
+"""The label, strategy, further overrides and tasks of each arm that runs after the study, with later code."""
 ORDER_SEED = 20261127
 USUAL_S = 240.0
 """The usual duration of a run, in s."""
@@ -129,16 +131,18 @@ def make_plan() -> list[Run]:
 
 
 def make_follow_up() -> list[Run]:
-    """Draw the plan of the follow-up: the strategies of the study that can begin as Helion's search does."""
+    """Draw the plan of the follow-up: blocks of a task and a seed, with the arms of the task in random order."""
     rng = np.random.default_rng(ORDER_SEED + 1)
     runs: list[Run] = []
-    for block, (seed, task) in enumerate(
-        (seed, task) for seed in FOLLOW_UP_SEEDS for task in rng.permutation(FOLLOW_UP_TASKS).tolist()
-    ):
-        for arm in rng.permutation(len(FOLLOW_UP_ARMS)).tolist():
-            label, strategy, overrides = FOLLOW_UP_ARMS[arm]
-            overrides = overrides + f"{task}.json" if overrides == FROM_HELION else overrides
-            runs.append(Run(len(runs), len(WAVES), block, task, label, strategy, seed, BUDGET, overrides))
+    block = 0
+    for seed in FOLLOW_UP_SEEDS:
+        for task in rng.permutation(sorted(TASKS)).tolist():
+            arms = [arm for *arm, tasks in FOLLOW_UP_ARMS if task in tasks]
+            for i in rng.permutation(len(arms)).tolist():
+                label, strategy, overrides = arms[i]
+                given = label, strategy, seed, BUDGET, overrides.format(task=task)
+                runs.append(Run(len(runs), len(WAVES), block, task, *given))
+            block += 1
     return runs
 
 

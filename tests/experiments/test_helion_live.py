@@ -25,7 +25,6 @@ from experiments.helion_2.live import (
     FOLLOW_UP,
     FOLLOW_UP_ARMS,
     FOLLOW_UP_SEEDS,
-    FOLLOW_UP_TASKS,
     NEAR_BUDGET,
     PACK_S,
     PLAN,
@@ -85,13 +84,18 @@ def test_the_committed_follow_up_is_the_one_that_is_drawn_and_begins_as_helion_s
     plan = read_plan(FOLLOW_UP)
     assert plan == make_follow_up() and [run.order for run in plan] == list(range(len(plan)))
     assert Counter((run.task, run.seed, run.label) for run in plan) == Counter(
-        (task, seed, label) for task in FOLLOW_UP_TASKS for seed in FOLLOW_UP_SEEDS for label, *_ in FOLLOW_UP_ARMS
+        (task, seed, label) for label, *_, tasks in FOLLOW_UP_ARMS for task in tasks for seed in FOLLOW_UP_SEEDS
     )
-    assert all(plan[i].block == plan[i + 1].block for i in range(0, len(plan), 2))
+    assert [run.block for run in plan] == sorted(run.block for run in plan)
+    assert all(
+        len({(run.task, run.seed) for run in plan if run.block == block}) == 1 for block in range(plan[-1].block)
+    )
     assert {run.label for run in plan}.isdisjoint(label for wave in WAVES for label, *_ in wave)
     for run in plan:
-        (start,) = [word.removeprefix("start=") for word in run.words(Path(), []) if word.startswith("start=")]
-        assert Path(start).stem == run.task and json.loads((PLAN.parents[3] / start).read_text())
+        starts = [word.removeprefix("start=") for word in run.words(Path(), []) if word.startswith("start=")]
+        assert len(starts) == run.label.endswith("_from_helion")
+        for start in starts:
+            assert Path(start).stem == run.task and json.loads((PLAN.parents[3] / start).read_text())
 
 
 def test_a_beginning_is_what_runs_of_different_seeds_have_in_common() -> None:
