@@ -15,6 +15,7 @@ import csv
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -154,7 +155,20 @@ def table(rows: list[dict[str, str]]) -> Iterator[str]:
     yield f"| geometric mean | {' | '.join(f'{mean:.0f}' if np.isfinite(mean) else '–' for mean in overall)} |"
 
 
-def ratio(rows: list[dict[str, str]], over: str) -> str:
+@dataclass(frozen=True)
+class Ratio:
+    """A ratio of ERTs with its 95% interval, over so many tasks."""
+
+    value: float
+    low: float
+    high: float
+    tasks: int
+
+    def __str__(self) -> str:
+        return f"{self.value:.2f} [{self.low:.2f}, {self.high:.2f}]"
+
+
+def ratio(rows: list[dict[str, str]], over: str) -> Ratio:
     """The ERT of ``over`` over that of conditional_gp: geometric mean over tasks, with its 95% interval over seeds.
 
     It is over the tasks, and of each over the seeds, that both have. The interval comes from 4,000 resamples of each
@@ -185,7 +199,7 @@ def ratio(rows: list[dict[str, str]], over: str) -> str:
     value = np.exp(mean_log_ert(over, None) - mean_log_ert("conditional_gp", None))
     drawn = [np.exp(mean_log_ert(over, rng) - mean_log_ert("conditional_gp", rng)) for _ in range(4000)]
     low, high = np.quantile(drawn, [0.025, 0.975])
-    return f"{over} / conditional_gp: {value:.2f} [{low:.2f}, {high:.2f}], {len(tasks)} tasks"
+    return Ratio(float(value), float(low), float(high), len(tasks))
 
 
 def main() -> None:
@@ -220,8 +234,11 @@ def main() -> None:
                 writer.writerow(rows[-1])
     for kernels, tasks in KERNELS.items():
         own = [row for row in rows if row["task"] in tasks]
-        over = [name for name in STRATEGIES if name != "conditional_gp" and any(row["strategy"] == name for row in own)]
-        print("\n".join([f"kernels: {kernels}", *table(own), *(ratio(own, name) for name in over)]))
+        has = {row["strategy"] for row in own}
+        over = [name for name in STRATEGIES if "conditional_gp" in has - {name} and name in has]
+        ratios = [(name, ratio(own, name)) for name in over]
+        said = [f"{name} / conditional_gp: {found}, {found.tasks} tasks" for name, found in ratios]
+        print("\n".join([f"kernels: {kernels}", *table(own), *said]))
 
 
 if __name__ == "__main__":
