@@ -55,7 +55,7 @@ def auto_strategy(
     if size is None:
         return Choice(
             "conditional_gp",
-            "the space is too large to enumerate: 1.25 times as fast as TPE in such spaces (experiments/ablation)",
+            "the space is too large to enumerate: 1.41 times as fast as TPE in such spaces (experiments/ablation)",
         )
     if workers > 1:
         return Choice(
