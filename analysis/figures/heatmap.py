@@ -7,8 +7,12 @@ from textwrap import fill
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colorbar import Colorbar
 from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from numpy.typing import NDArray
 
 from analysis.figures.letters import MOST, apart
 from analysis.figures.style import PAGE_INCHES, paper
@@ -66,26 +70,38 @@ def draw(
         slanted = 0.028 * max(0, max(map(len, columns)) - 20)
         figure = Figure(figsize=(width, 1.15 + 0.21 * len(rows) + slanted))
         axes = figure.subplots()
-        colours = mpl.colormaps["PuOr_r"].with_extremes(bad="0.95")
-        limit = float(np.log2(_CAP))
-        image = axes.imshow(values, cmap=colours, norm=TwoSlopeNorm(0.0, -limit, limit), aspect="auto")
-        for (i, j), text in np.ndenumerate(texts):
-            dark = np.isfinite(values[i, j]) and abs(values[i, j]) > 0.62 * limit
-            bold = "bold" if rows[i] == "ALL" or rows[i].endswith(" tasks") else "normal"
-            axes.text(
-                j, i, text, ha="center", va="center", fontsize=6, color="white" if dark else "black", fontweight=bold
-            )
+        means = np.array([[name == "ALL" or name.endswith(" tasks")] for name in rows])
+        image = paint(axes, values, texts, np.broadcast_to(means, values.shape))
         axes.set_xticks(range(len(columns)), columns, rotation=30, ha="right", rotation_mode="anchor")
         axes.set_yticks(range(len(rows)), rows)
-        axes.tick_params(length=0)
-        for spine in axes.spines.values():
-            spine.set_visible(False)
         split = next((i for i, name in enumerate(rows) if name == "ALL" or name.endswith(" tasks")), None)
         if split is not None:
             axes.axhline(split - 0.5, color="black", lw=0.7)
         figure.suptitle(fill(title, int(_TITLE_LETTERS_AN_INCH * width)), x=0.01, ha="left", fontsize=7.5)
-        bar = figure.colorbar(image, ax=axes, fraction=0.03, pad=0.01)
-        ticks = [1 / _CAP, 0.2, 1, 5, _CAP]
-        bar.set_ticks(list(np.log2(ticks)), labels=[f"{tick:g}×" for tick in ticks])
-        bar.outline.set_visible(False)
+        label_bar(figure.colorbar(image, ax=axes, fraction=0.03, pad=0.01))
     return figure
+
+
+def paint(
+    axes: Axes, values: NDArray[np.float64], texts: NDArray[np.object_], bold: NDArray[np.bool_], size: float = 6.0
+) -> AxesImage:
+    """Colour cells, [rows, columns], by log2 of their speedups, nan grey, and put a text of ``size`` into each."""
+    colours = mpl.colormaps["PuOr_r"].with_extremes(bad="0.95")
+    limit = float(np.log2(_CAP))
+    image = axes.imshow(values, cmap=colours, norm=TwoSlopeNorm(0.0, -limit, limit), aspect="auto")
+    for (i, j), text in np.ndenumerate(texts):
+        dark = np.isfinite(values[i, j]) and abs(values[i, j]) > 0.62 * limit
+        weight = "bold" if bold[i, j] else "normal"
+        colour = "white" if dark else "black"
+        axes.text(j, i, text, ha="center", va="center", fontsize=size, color=colour, fontweight=weight)
+    axes.tick_params(length=0)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    return image
+
+
+def label_bar(bar: Colorbar) -> None:
+    """Label the colour bar of :func:`paint` with speedups."""
+    ticks = [1 / _CAP, 0.2, 1, 5, _CAP]
+    bar.set_ticks(list(np.log2(ticks)), labels=[f"{tick:g}×" for tick in ticks])
+    bar.outline.set_visible(False)

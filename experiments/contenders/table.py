@@ -1,4 +1,4 @@
-"""Strategies against both kinds of exact random search: ``python -m experiments.contenders.table RESULTS… [-o CSV]``.
+"""Strategies against both kinds of exact random search: ``python -m experiments.contenders.table RESULTS… [-o FILE]``.
 
 RESULTS are folders of runs, and files of further runs on the same tasks, of :mod:`experiments.contenders.times`
 (``.csv.gz``) or :mod:`experiments.contenders.first_hit` (``.csv``). With ``--kept-alone`` the folders give only their
@@ -8,6 +8,8 @@ Each strategy has a row with the geometric mean over tasks of the ERT of exact r
 evaluations, with its 95% interval over seeds (``--axis seconds``: in seconds of the tuning clock, random search on as
 many workers). For random search by parameter, tasks on which it needs 20 evaluations or more are separate from those on
 which it needs fewer, where there is little to gain.
+
+FILE ends in ``.csv`` or ``.parquet`` and gets the rows of single tasks.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +27,7 @@ from scipy.stats import norm
 from analysis.errors import AnalysisError
 from analysis.media import markdown_table
 from analysis.runs.load import load_study
+from analysis.runs.writing import write_bytes, write_csv
 from analysis.study.baseline import EXACT_BY_PARAMETER, EXACT_RANDOM, PRIMARY, Baseline
 from analysis.study.results import analyse
 from analysis.study.time_to_target import AXES
@@ -35,6 +39,8 @@ HARD = 20.0
 """Evaluations that random search by parameter must need for a task to leave room for improvement."""
 UNIFORM, BY_PARAMETER, EASY = "uniform", "by parameter, 20 and more", "by parameter, fewer than 20"
 COLUMNS = ["task", "strategy", "baseline", "hits", "runs", "ert", "speedup", "speedup_low", "speedup_high"]
+SUFFIXES = (".csv", ".parquet")
+DIGITS = "%.4g"
 
 
 def speedups(results: Sequence[Path], axis: str = AXES[0], kept_alone: bool = False) -> pd.DataFrame:
@@ -78,6 +84,49 @@ def _kept(tables: pd.DataFrame, axis: str) -> pd.DataFrame:
     kept = tables[np.isclose(tables["target"], TARGET) & (tables["axis"] == axis)]
     kept = kept[kept["task"].str.contains("__") & kept["baseline"].isin([EXACT_RANDOM, EXACT_BY_PARAMETER])]
     return kept.assign(expected=kept["unreachable_above"]).reset_index(drop=True)
+
+
+def check_path(path: Path) -> None:
+    """Refuse a path whose name does not say in which format a table is.
+
+    Raises:
+        AnalysisError: the name ends neither in .csv nor in .parquet.
+    """
+    if path.suffix not in SUFFIXES:
+        raise AnalysisError(f"{path}: unknown table format: expected a name that ends in {' or '.join(SUFFIXES)}")
+
+
+def write_table(rows: pd.DataFrame, path: Path) -> None:
+    """Write a table in the format that its name says, numbers with four digits in either.
+
+    Raises:
+        AnalysisError: another format, or the file cannot be written.
+    """
+    check_path(path)
+    if path.suffix == ".csv":
+        write_csv(rows, path, DIGITS)
+        return
+    numbers = rows.select_dtypes("float")
+    buffer = BytesIO()
+    rows.assign(**numbers.map(lambda value: float(DIGITS % value))).to_parquet(buffer, index=False)
+    write_bytes(path, buffer.getvalue())
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """A table that this module wrote.
+
+    Raises:
+        AnalysisError: it is none.
+    """
+    check_path(path)
+    try:
+        rows = pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
+    except (OSError, ValueError) as error:  # ArrowInvalid, ParserError and UnicodeDecodeError are ValueErrors
+        reason = getattr(error, "strerror", None) or (str(error).splitlines() or ["?"])[0]
+        raise AnalysisError(f"{path}: cannot be read: {reason}") from error
+    if absent := [name for name in COLUMNS if name not in rows]:
+        raise AnalysisError(f"{path}: no column {absent[0]}: expected a file of experiments.contenders.table")
+    return rows
 
 
 def groups(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -146,11 +195,13 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument("--strategies", help="only these, separated by commas")
     parser.add_argument("--kept-alone", action="store_true", help="of the folders take no runs, only recorded tables")
     parser.add_argument("--tasks", help="only these, separated by commas")
-    parser.add_argument("-o", "--output", type=Path)
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="a .csv or .parquet file for every task")
     arguments = parser.parse_args(given)
     if arguments.kept_alone and not any(map(is_kept, arguments.results)):
         parser.error("--kept-alone: expected a file of runs among RESULTS")
     try:
+        if arguments.output:
+            check_path(arguments.output)
         found = speedups(arguments.results, arguments.axis, arguments.kept_alone)
     except AnalysisError as error:
         parser.error(str(error))
@@ -165,7 +216,10 @@ def main(given: Sequence[str] | None = None) -> int:
         found = found[found[column].isin(wanted)]
     print(markdown(summary(found)))
     if arguments.output:
-        found[COLUMNS].to_csv(arguments.output, index=False, float_format="%.4g")
+        try:
+            write_table(found[COLUMNS], arguments.output)
+        except AnalysisError as error:
+            parser.error(str(error))
     return 0
 
 

@@ -120,11 +120,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Write a PNG file with a palette, a quarter of the size of one without."""
+def save(figure: Figure, path: Path, shades: int = SHADES, rare: bool = False) -> None:
+    """Write a PNG file with a palette, a quarter of the size of one without.
+
+    Args:
+        rare: colours that few points have are kept as well as the others, in a slightly larger file.
+    """
     drawn = BytesIO()
     figure.savefig(drawn, dpi=160)
-    Image.open(drawn).convert("RGB").quantize(SHADES).save(path, optimize=True)
+    method = Image.Quantize.MAXCOVERAGE if rare else None
+    Image.open(drawn).convert("RGB").quantize(shades, method, kmeans=2 if rare else 0).save(path, optimize=True)
 
 
 if __name__ == "__main__":
