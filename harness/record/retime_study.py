@@ -159,7 +159,7 @@ def retime_task(
         finalists: also re-time this many of the fastest of each run, and the default that it was given.
 
     Raises:
-        UserError: there is nothing to time, or the device is in use.
+        UserError: there is nothing to time, everything fails now, or the device is in use.
     """
     evaluations = live_evaluations(folder, space)
     readings: dict[str, list[float]] = {}
@@ -175,6 +175,11 @@ def retime_task(
         samples, *_ = retime(session, chosen, {}, retiming, rng)
         versions, name = session.started.versions, session.started.vendor
     of_vendor = samples.pop(VENDOR, None)
+    if not any(samples.values()):
+        raise UserError(
+            f"{folder}: all {len(chosen)} configurations fail now, although they passed before: expected the same "
+            "device and software, and compiles that end in time; nothing was written"
+        )
     path = folder / contract.RETIMED
     failed = len(chosen) - len(samples)
     facts: contract.RetimedFacts = {

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from experiments.ablation.unlisted import ratio
 from experiments.contenders import which_tuner
 from harness.tuning.auto import LEAD, auto_strategy
 
@@ -17,6 +19,13 @@ PAGE = Path(which_tuner.__file__).with_name("which_tuner.md")
 @pytest.mark.slow  # 4,000 resamples of the runs in spaces too large to list
 def test_the_page_is_what_the_script_prints() -> None:
     assert PAGE.read_text(encoding="utf-8") == which_tuner.page()
+
+
+@pytest.mark.slow
+def test_the_lead_in_spaces_too_large_to_list_is_that_of_the_runs() -> None:
+    text = (which_tuner.EXPERIMENTS / "ablation/unlisted.csv").read_text(encoding="utf-8")
+    lead = ratio(list(csv.DictReader(text.splitlines())), "optuna_tpe")
+    assert f": {lead.value:.2f} times as fast as TPE" in auto_strategy(None, evaluations=100).reason
 
 
 def test_the_rule_on_the_page_is_that_of_nearopt_tune() -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from search_spaces import tabulated
 from search_spaces.enumeration import FREE, Codes, Rules
@@ -73,7 +74,7 @@ def test_a_table_is_made_when_it_costs_no_more_than_was_evaluated() -> None:
     table = tabulated.Tabulated([1], [3])
     evaluated: list[int] = []
 
-    def even(codes: Codes) -> np.ndarray:  # type: ignore[type-arg]
+    def even(codes: Codes) -> NDArray[np.bool_]:
         evaluated.append(len(codes))
         return np.asarray(codes[:, 1] % 2 == 0)
 

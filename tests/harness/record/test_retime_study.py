@@ -97,6 +97,13 @@ def test_configurations_that_fail_now_are_counted(runs: Path, monkeypatch: pytes
     assert len({row["key"] for row in table.to_pylist() if row["samples_ms"]}) == done.configurations
 
 
+def test_nothing_is_written_if_everything_fails_now(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retime_module, "_compile", lambda *_: {})
+    with pytest.raises(UserError, match=r"all \d+ configurations fail now.*nothing was written"):
+        again(runs, Retiming(rounds=1))
+    assert not (runs / "results" / TASK / "retimed.parquet").exists()
+
+
 def test_a_run_that_came_later_asks_for_another_re_timing(runs: Path) -> None:
     again(runs, Retiming(rounds=1))
     live_run(runs, 2)
