@@ -183,3 +183,16 @@ def test_the_means_of_the_figure_are_those_of_the_pages() -> None:
             for strategy, cell in means.items():
                 line = next(line for line in page.splitlines() if line.startswith(f"| {strategy} | "))
                 assert line.split(" | ")[column].startswith((f"{cell.speedup:.2g} (", f"≤ {cell.speedup:.2g} ("))
+
+
+def test_the_page_counts_the_cells_above_one() -> None:
+    rows = figure.read([combine.HERE / "all.csv"], ["contenders", "study", "first_hit"])
+    rows = rows[~rows["strategy"].str.startswith("random")]
+    uniform, by_parameter = (rows[rows["baseline"] == name] for name in figure.PANELS)
+    hard = by_parameter["task"].str.match("attention|matmul")
+    said = [
+        f"{int((own['speedup'] > 1).sum())} of {len(own)}" for own in (uniform, by_parameter[hard], by_parameter[~hard])
+    ]
+    page = (combine.HERE / "README.md").read_text(encoding="utf-8")
+    assert f"faster than uniform random search in {said[0]} cells" in page
+    assert f"by parameter in {said[1]} on attention and matmul, but in {said[2]} on layernorm and softmax" in page
