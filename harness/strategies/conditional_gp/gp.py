@@ -235,15 +235,22 @@ class Posterior:
         """L^-1 (y - mean), [n]: the mean at a point is ``mean + (L^-1 k)^T whiten(y)``."""
         return np.asarray(solve_triangular(self.factor, y - self.hyper.mean, lower=True, check_finite=False))
 
-    def expected(self, y: Floats, unknown: NDArray[np.bool_]) -> Floats:
+    def expected(self, y: Floats, unknown: NDArray[np.bool_], deviations: float = 0.0) -> Floats:
         """Mean of the ``unknown`` [n] ones of the observations given the others' y [n], in their order: [k].
 
-        By blocks of the precision matrix Q (Rasmussen & Williams, A.6 and A.12): m - Q_uu^-1 Q_uk (y_k - m).
+        By blocks of the precision matrix Q (Rasmussen & Williams, A.6 and A.12): m - Q_uu^-1 Q_uk (y_k - m), with the
+        covariance Q_uu^-1.
+
+        Args:
+            deviations: number of standard deviations, each observation's own, to add.
         """
         precision = cho_solve((self.factor, True), np.eye(len(y)), check_finite=False)
         rows = precision[unknown]
         known = rows[:, ~unknown] @ (y[~unknown] - self.hyper.mean)
-        return np.asarray(self.hyper.mean - np.linalg.solve(rows[:, unknown], known))
+        mean = np.asarray(self.hyper.mean - np.linalg.solve(rows[:, unknown], known))
+        if not deviations:
+            return mean
+        return np.asarray(mean + deviations * np.sqrt(np.diag(np.linalg.inv(rows[:, unknown]))))
 
     def fitted(self, y: Floats) -> Floats:
         """Posterior mean of the noise-free function at the observations, [n]: y - noise K^-1 (y - m)."""

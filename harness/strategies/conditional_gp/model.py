@@ -28,6 +28,8 @@ class Model:
         impute: whether failures have targets; otherwise the latency process ignores them.
         acquisition: settings of the acquisition function.
         overlapping_cost_weight: its cost weight while evaluations overlap.
+        overlapping_pessimism: number of standard deviations by which pending latencies are assumed to turn out worse
+            than predicted.
     """
 
     def __init__(
@@ -38,11 +40,13 @@ class Model:
         impute: bool,
         acquisition: AcquisitionSettings,
         overlapping_cost_weight: float,
+        overlapping_pessimism: float,
     ) -> None:
         self._targets = targets
         self._impute = impute
         self._acquisition = acquisition
         self._overlapping_cost_weight = overlapping_cost_weight
+        self._overlapping_pessimism = overlapping_pessimism
         self._latency, self._success, self._cost = (new_surrogate() for _ in range(3))
         self._weighs_success = False
         self._cost_weight = 0.0
@@ -82,7 +86,7 @@ class Model:
         else:
             modelled, seen = x[~failed], [latency for latency in latencies_ms if latency is not None]
         values, self._worthwhile = self._targets(seen)
-        self._latency.update(modelled, values, believed)
+        self._latency.update(modelled, values, believed, self._overlapping_pessimism)
 
     def over(self, candidates: GridPoints) -> None:
         """Score these candidates from now on; beliefs about others are forgotten."""

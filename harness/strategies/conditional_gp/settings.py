@@ -29,6 +29,9 @@ parameter, and least with a category. The ablation shows no benefit (experiments
 OVERLAPPING_COST_WEIGHT = 3.0
 """In spaces that are listed."""
 
+OVERLAPPING_PESSIMISM = 1.0
+"""In spaces that are listed."""
+
 WIDE = (0.0, 2.0)
 """Prior of length scales in spaces too large to list, which have parameters without effect."""
 
@@ -179,6 +182,9 @@ class AcquisitionSettings:
         overlapping_cost_weight: the same for overlapping evaluations, where time matters more and a quick outcome
             also helps the next asks. By default :data:`OVERLAPPING_COST_WEIGHT`, and 0 in spaces too large to list,
             where the weight costs evaluations and gains no time (experiments/asynchronous).
+        overlapping_pessimism: with ``believe``, the latency of an evaluation that overlaps is assumed to turn out worse
+            than predicted by this many predicted standard deviations, so that asks keep away from what is pending.
+            By default :data:`OVERLAPPING_PESSIMISM`, and 0 in spaces too large to list, where no gain was seen.
         pending: treatment of pending configurations: ``believe`` assumes that they turn out as
             predicted (kriging believer; Ginsbourger et al. 2010), ``penalise`` multiplies the improvement by one
             minus the prior correlation with them (after González et al. 2016), ``ignore`` leaves them out.
@@ -188,6 +194,7 @@ class AcquisitionSettings:
     reference: Reference = "posterior"
     cost_weight: float = 0.0
     overlapping_cost_weight: float | None = None
+    overlapping_pessimism: float | None = None
     pending: Pending = "believe"
 
     def __post_init__(self) -> None:
@@ -195,6 +202,8 @@ class AcquisitionSettings:
         check(self.cost_weight >= 0, "cost_weight", self.cost_weight, "0 or more")
         overlapping = self.overlapping_cost_weight
         check(overlapping is None or overlapping >= 0, "overlapping_cost_weight", overlapping, "0 or more")
+        worse = self.overlapping_pessimism
+        check(worse is None or _is_number(worse), "overlapping_pessimism", worse, "a number")
         check(self.pending in PENDING, "pending", self.pending, ", ".join(PENDING))
 
     def overlapping_weight(self, *, listed: bool) -> float:
@@ -202,6 +211,12 @@ class AcquisitionSettings:
         if self.overlapping_cost_weight is not None:
             return self.overlapping_cost_weight
         return OVERLAPPING_COST_WEIGHT if listed else 0.0
+
+    def pessimism(self, *, listed: bool) -> float:
+        """The pessimism about pending latencies in a space that is ``listed`` or too large to list."""
+        if self.overlapping_pessimism is not None:
+            return self.overlapping_pessimism
+        return OVERLAPPING_PESSIMISM if listed else 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

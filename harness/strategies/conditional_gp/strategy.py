@@ -96,6 +96,7 @@ class ConditionalGP:
             impute=target.impute_failures,
             acquisition=acquisition,
             overlapping_cost_weight=acquisition.overlapping_weight(listed=listed),
+            overlapping_pessimism=acquisition.pessimism(listed=listed),
         )
 
     def ask(self, n: int) -> Sequence[Configuration]:

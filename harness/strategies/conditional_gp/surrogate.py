@@ -44,14 +44,16 @@ class Surrogate:
         self._y: Floats = np.empty(0)
         self._holds = False  # whether the posterior holds the points of the last update, with targets _y
 
-    def update(self, x: Floats, y: Floats, waiting: Floats | None = None) -> None:
+    def update(self, x: Floats, y: Floats, waiting: Floats | None = None, pessimism: float = 0.0) -> None:
         """Condition on observations x [n, D] with standardised targets y [n]; :meth:`over` comes next.
 
         Args:
             waiting: pending points [k, D], assumed to turn out as predicted: with the posterior
                 mean as the value this is the kriging believer of Ginsbourger et al. (2010).
+            pessimism: by how many of their predicted standard deviations they are assumed to turn out larger.
         """
         self._x, self._told, self._holds = x, y, False
+        self._pessimism = pessimism
         self._waiting = x[:0] if waiting is None else waiting
         if self._hyper is None or len(x) >= self._refit_at:
             some = _subset(y, self._fit.max_points)
@@ -95,7 +97,7 @@ class Surrogate:
         targets = np.concatenate([self._told, np.zeros(len(points) - n)])[order]
         waiting = order >= n
         if waiting.any():  # points assumed to turn out as predicted change no prediction
-            targets[waiting] = posterior.expected(targets, waiting)
+            targets[waiting] = posterior.expected(targets, waiting, self._pessimism)
         self._y, self._holds = targets, True
 
     def predict(self) -> tuple[Floats, Floats]:

@@ -180,6 +180,17 @@ def test_seconds_weigh_by_default_only_in_spaces_that_are_listed() -> None:
     assert unlisted() == unlisted(overlapping_cost_weight=0.0) != unlisted(overlapping_cost_weight=3.0)
 
 
+def test_pending_latencies_are_expected_to_be_worse_by_default_only_in_spaces_that_are_listed() -> None:
+    def asked(**settings: Any) -> object:
+        return [overlapping(8, seed=seed, **settings)[1] for seed in range(6)]
+
+    def unlisted(**settings: Any) -> object:
+        return asked(max_listed=1, **settings)
+
+    assert asked() == asked(overlapping_pessimism=1.0) != asked(overlapping_pessimism=0.0)
+    assert unlisted() == unlisted(overlapping_pessimism=0.0) != unlisted(overlapping_pessimism=1.0)
+
+
 def test_recordings_without_costs_are_searched_as_if_costs_were_ignored() -> None:
     space = spaces.plain()
     traces = []
@@ -265,6 +276,8 @@ def test_an_ask_updates_and_refits_as_rarely_as_stated(monkeypatch: pytest.Monke
         ("cost_weight", -1.0),
         ("overlapping_cost_weight", -1.0),
         ("overlapping_initial", 0),
+        ("overlapping_pessimism", float("nan")),
+        ("overlapping_pessimism", "much"),
         ("priors", {"scales": [0, 1]}),
         ("priors", 3),
     ],
@@ -284,4 +297,5 @@ def test_yaml_holds_the_defaults() -> None:
     # An option that came after the committed studies stays out of the YAML: there it would change their config_hash.
     assert defaults.pop("pending") == "believe"
     assert defaults.pop("overlapping_initial") == 3 and defaults.pop("overlapping_cost_weight") is None
+    assert defaults.pop("overlapping_pessimism") is None
     assert {name: value for name, value in values.items() if name not in ("_target_", "label", "chosen_on")} == defaults

@@ -227,7 +227,10 @@ def test_what_is_unknown_is_expected_as_the_known_ones_predict() -> None:
     hyper.update(x, y)
     assert hyper._hyper is not None
     whole, known = (Posterior(points, encoding.blocks, hyper._hyper) for points in (x, x[~unknown]))
-    assert whole.expected(y, unknown) == pytest.approx(known.predict(y[~unknown], x[unknown])[0])
+    mean, variance = known.predict(y[~unknown], x[unknown])
+    assert whole.expected(y, unknown) == pytest.approx(mean)
+    spread = np.sqrt(variance + known.hyper.noise)
+    assert whole.expected(y, unknown, 2.0) == pytest.approx(mean + 2.0 * spread, abs=1e-6)
 
 
 def test_what_waits_lowers_the_variance_and_leaves_the_mean_in_whatever_order_it_is_told() -> None:
@@ -267,9 +270,11 @@ def test_an_update_conditions_once_however_many_candidates_are_scored(monkeypatc
     waiting = []
     expected = Posterior.expected
 
-    def counted(posterior: Posterior, y: NDArray[np.float64], unknown: NDArray[np.bool_]) -> NDArray[np.float64]:
+    def counted(
+        posterior: Posterior, y: NDArray[np.float64], unknown: NDArray[np.bool_], deviations: float
+    ) -> NDArray[np.float64]:
         waiting.append(int(unknown.sum()))
-        return expected(posterior, y, unknown)
+        return expected(posterior, y, unknown, deviations)
 
     monkeypatch.setattr(Posterior, "expected", counted)
     surrogate = rarely_refitted()

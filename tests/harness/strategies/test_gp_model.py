@@ -40,6 +40,7 @@ def model(**acquisition: Any) -> Model:
         impute=True,
         acquisition=settings,
         overlapping_cost_weight=settings.overlapping_weight(listed=True),
+        overlapping_pessimism=settings.pessimism(listed=True),
     )
 
 
@@ -75,6 +76,18 @@ def test_what_waits_lowers_the_score_of_what_is_like_it() -> None:
     made.learn(X[:14], LATENCIES[:14], COSTS[:14], X[:0])
     made.over(GRID)
     np.testing.assert_allclose(made.score(), alone, atol=1e-6, err_msg="nothing waits any more")
+
+
+def test_pessimism_is_about_the_latencies_of_what_waits() -> None:
+    there = [int(np.flatnonzero((point == POINTS).all(axis=1))[0]) for point in X[14:16]]
+    expects = {worse: scored(2, overlapping_pessimism=worse, failed=[1])[0] for worse in (-1.0, 0.0, 1.0)}
+    latency = {worse: made._latency.predict()[0] for worse, made in expects.items()}
+    assert (latency[-1.0][there] < latency[0.0][there]).all() and (latency[0.0][there] < latency[1.0][there]).all()
+    chances = [made._success.predict()[0] for made in expects.values()]
+    for chance in chances[1:]:
+        np.testing.assert_array_equal(chance, chances[0])
+    alone = [scored(0, overlapping_pessimism=worse)[1] for worse in (0.0, 1.0)]
+    np.testing.assert_array_equal(alone[0], alone[1])
 
 
 def test_seconds_count_by_the_power_of_their_weight() -> None:
