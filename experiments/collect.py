@@ -75,7 +75,8 @@ def steps_alone(log: RunLog) -> RunLog:
         columns[name] = np.where(ok & (last >= 0), log.columns[name][at], np.nan)
     clock = np.where(last >= 0, log.columns[contract.CLOCK_END_S][at], 0.0)
     clock[-1] = log.columns[contract.CLOCK_END_S][-1]
-    config = {name: of for name, of in log.config.items() if name != "config_hash"}  # a tenth of what is left
+    config = log.config.copy()
+    config.pop("config_hash", None)  # a tenth of what is left
     return replace(log, config=config, columns={**columns, contract.CLOCK_END_S: clock})
 
 
@@ -140,8 +141,8 @@ def main() -> None:
         parser.error(f"{next(iter(damaged))}: damaged, with {len(damaged) - 1} more: expected the whole study")
     wanted = arguments.strategies.split(",") if arguments.strategies else None
     chosen = [log for log in read if wanted is None or log.path.parts[-2] in wanted]
-    slimmer = (lambda log: steps_alone(slim(log))) if arguments.steps else (lambda log: slim(log, arguments.wall))
-    logs = {"/".join(log.path.parts[-3:]): slimmer(log) for log in chosen}
+    slimmed = [steps_alone(slim(log)) if arguments.steps else slim(log, arguments.wall) for log in chosen]
+    logs = {"/".join(log.path.parts[-3:]): log for log in slimmed}
     if len(logs) < len(chosen):
         parser.error(f"{len(chosen) - len(logs)} runs are in several of the folders: expected each once")
     logs = dict(sorted(logs.items()))  # whichever folder a run came from

@@ -99,7 +99,8 @@ def run(landscape: Landscape, name: str, seed: int) -> dict[str, float]:
     space = padded(landscape)
     rows = {codes.tobytes(): i for i, codes in enumerate(landscape.codes)}
     strategy, noise = build(name, space, seed), np.random.default_rng([seed, 1])
-    best_ms, seen, ask_s = float(np.nanmin(landscape.oracle_ms)), [], 0.0
+    best_ms, ask_s = float(np.nanmin(landscape.oracle_ms)), 0.0
+    seen: list[float] = []
 
     def row(configuration: Configuration) -> int:
         own = {name: value for name, value in configuration.items() if not name.startswith(IDLE)}

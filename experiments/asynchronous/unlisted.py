@@ -92,7 +92,7 @@ def cells(rows: Sequence[dict[str, str]]) -> dict[tuple[int, str], dict[str, np.
 def ert(runs: np.ndarray) -> np.ndarray:
     """ERT in evaluations and in seconds, [2], of runs [n, 3]; without a hit, as if half of one."""
     hits, *spent = runs.sum(axis=0)
-    return np.array(spent) / max(hits, 0.5)
+    return np.asarray(np.array(spent) / max(hits, 0.5))
 
 
 def ratios(rows: Sequence[dict[str, str]]) -> Iterator[str]:

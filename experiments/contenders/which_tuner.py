@@ -134,10 +134,9 @@ def cost_of_evaluation_s(runs: pd.DataFrame) -> float:
 
 def by_cost(scaling: pd.DataFrame) -> list[list[str]]:
     """One row per strategy: speedup in tuning seconds with recorded costs times a factor and unscaled asks."""
-    table = scaling[scaling["scaled"] == "compile and benchmark"].pivot(
-        index="strategy", columns="factor", values="speedup"
-    )
-    return [[name, *(f"{table.loc[name, factor]:.2g}" for factor in COSTS)] for name in ("conditional_gp", *OTHERS)]
+    both = scaling[scaling["scaled"] == "compile and benchmark"]
+    value = both.set_index(["strategy", "factor"])["speedup"]
+    return [[name, *(f"{value[name, factor]:.2g}" for factor in COSTS)] for name in ("conditional_gp", *OTHERS)]
 
 
 def by_workers(table: pd.DataFrame) -> list[list[str]]:

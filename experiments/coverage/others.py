@@ -69,7 +69,7 @@ def table(truth: Truth) -> Floats:
 
 def best(draws: Floats, truth: Truth) -> Floats:
     """Return the quality of the best of each run's draws, which are uniform on [0, 1). [..., draws] to [...]"""
-    return table(truth)[np.minimum((draws.max(axis=-1) * ROWS).astype(np.int64), ROWS - 1)]
+    return np.asarray(table(truth)[np.minimum((draws.max(axis=-1) * ROWS).astype(np.int64), ROWS - 1)])
 
 
 def runs(truth: Truth, rng: np.random.Generator, tasks: int, seeds: int) -> tuple[Floats, Floats]:
@@ -148,7 +148,7 @@ def true_value(name: str, truth: Truth) -> float:
 def _better(own: Floats, other: Floats) -> float:
     """P(X > Y) + P(X = Y) / 2 over all pairs."""
     ordered = np.sort(other)
-    sides = [np.searchsorted(ordered, own, side=side) for side in ("left", "right")]  # type: ignore[call-overload]
+    sides = [np.searchsorted(ordered, own, side=side) for side in ("left", "right")]
     return float(np.mean(sides) / len(ordered))
 
 

@@ -76,12 +76,12 @@ def markdown(found: pd.DataFrame, seeds: tuple[int, ...], kernels: tuple[int, ..
     lines = [head, ["---"] * len(head)]
     part = found[found["seeds"].isin(seeds) & found["kernels"].isin(kernels) & found["baseline_hit_rate"].isna()]
     for (n, rate, count), rows in part.groupby(["seeds", "hit_rate", "kernels"], sort=True):
-        cells = {(row.question, row.method): row for row in rows.itertuples()}
+        cells = {(row["question"], row["method"]): row for row in rows.to_dict("records")}
         line = [f"{n}", f"{rate:g}", f"{count}"]
         for key in METHODS:
             row = cells.get(key)
-            share = "–" if row is None else f"{100 * row.coverage:.1f}"
-            line.append(share if row is None or row.supported else f"~~{share}~~")
+            share = "–" if row is None else f"{100 * row['coverage']:.1f}"
+            line.append(share if row is None or row["supported"] else f"~~{share}~~")
         lines.append(line)
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 

@@ -109,7 +109,7 @@ def _rows(
     own: dict[tuple[str, float], LogEstimate],
     other: dict[tuple[str, float], LogEstimate],
 ) -> Iterator[dict[str, object]]:
-    for (a, axis), (b, baseline), (t, target) in product(*map(enumerate, (AXES, BASELINES, TARGETS))):
+    for (a, axis), (b, baseline), (t, target) in product(enumerate(AXES), enumerate(BASELINES), enumerate(TARGETS)):
         base = other[axis, target] if baseline == HIERARCHICAL_RUNS else LogEstimate(0.0)
         found = base - own[axis, target]
         log = found.log + float(np.log(truth.speedup[a, b, t]))

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -54,7 +54,11 @@ def laws() -> Iterator[Law]:
         if (file := BASELINES / f"{name}.json").is_file():
             tasks = read_baseline(file).times.tasks.values()
             times = [task.times[PLAN.target] for task in tasks]
-            yield Law(name, lambda rng, n, seeds, times=times: resampled(rng, times, n, seeds), min(map(len, times)))
+            yield Law(name, _drawn_from(times), min(map(len, times)))
+
+
+def _drawn_from(times: Sequence[Floats]) -> Draw:
+    return lambda rng, gates, seeds: resampled(rng, times, gates, seeds)
 
 
 def _geometric(rng: np.random.Generator, means: Floats, gates: int, seeds: int, before: int) -> Floats:

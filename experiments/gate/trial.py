@@ -138,10 +138,9 @@ def run(seeds: int, processes: int) -> None:
 def recorded() -> Iterator[HandicappedRun]:
     """The runs in ``runs.csv``."""
     if RUNS.exists():
-        for row in pd.read_csv(RUNS).itertuples(index=False):
-            yield HandicappedRun(
-                row.strategy, row.wasted, row.task, row.seed, None if np.isnan(row.hit) else int(row.hit)
-            )
+        for row in pd.read_csv(RUNS).to_dict("records"):
+            hit = None if np.isnan(row["hit"]) else int(row["hit"])
+            yield HandicappedRun(row["strategy"], row["wasted"], row["task"], row["seed"], hit)
 
 
 def table(gates: int) -> None:

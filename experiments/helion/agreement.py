@@ -103,16 +103,16 @@ def table(cells: Sequence[Cell]) -> Table:
     )
     rows = [
         [
-            row.task,
-            row.strategy,
-            str(row.budget),
-            f"{row.live_hits}/{row.live_runs}",
-            f"{row.replay_hits}/{row.replay_runs}",
-            *(f"{median:.0f}" if np.isfinite(median) else "never" for median in (row.live_median, row.replay_median)),
-            f"{row.slower:.0%}",
-            p_text(row.p) + "*" * bool(row.p_holm <= ALPHA),
+            row["task"],
+            row["strategy"],
+            str(row["budget"]),
+            f"{row['live_hits']}/{row['live_runs']}",
+            f"{row['replay_hits']}/{row['replay_runs']}",
+            *(f"{row[name]:.0f}" if np.isfinite(row[name]) else "never" for name in ("live_median", "replay_median")),
+            f"{row['slower']:.0%}",
+            p_text(row["p"]) + "*" * bool(row["p_holm"] <= ALPHA),
         ]
-        for row in data.itertuples()
+        for row in data.to_dict("records")
     ]
     return Table(
         name=NAME,

@@ -161,8 +161,20 @@ def write_plan(runs: Sequence[Run], path: Path) -> None:
 
 def read_plan(path: Path) -> list[Run]:
     with path.open(encoding="utf-8", newline="") as file:
-        kinds = {each.name: int if each.type == "int" else str for each in fields(Run)}
-        return [Run(**{name: kinds[name](value) for name, value in row.items()}) for row in csv.DictReader(file)]
+        return [
+            Run(
+                order=int(row["order"]),
+                wave=int(row["wave"]),
+                block=int(row["block"]),
+                task=row["task"],
+                label=row["label"],
+                strategy=row["strategy"],
+                seed=int(row["seed"]),
+                evaluations=int(row["evaluations"]),
+                overrides=row["overrides"],
+            )
+            for row in csv.DictReader(file)
+        ]
 
 
 @dataclass(frozen=True)
@@ -217,7 +229,7 @@ def _fill(
     busy: dict[int, tuple[Run, subprocess.Popen[bytes]]],
     sitting: Sitting,
     stop: float,
-    printed: io.BufferedIOBase,
+    printed: io.BufferedWriter,
 ) -> None:
     """Start the next runs in the free slots, unless they would hardly end in time."""
     for slot, card in enumerate(sitting.slots):

@@ -26,6 +26,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
+from numpy.typing import NDArray
 
 from analysis.reference import COSTS, DRAWN, true_latency
 from analysis.runs import contract
@@ -67,16 +68,17 @@ def slim(table: pd.DataFrame, again_ms: Mapping[str, float]) -> pd.DataFrame:
     """
     table = table[(table[contract.ORIGIN] == DRAWN) & (table[contract.DRAWS] > 0)].reset_index(drop=True)
     true = true_latency(table)
-    keep = true <= KEPT * true.min()
+    keep: NDArray[np.bool_] = true <= KEPT * true.min()
     kept = table[keep].assign(
         **{contract.ORACLE_MS: table[contract.KEY][keep].map(dict(again_ms)).fillna(table[contract.ORACLE_MS][keep])}
     )
     merged = []
     steps = np.where(np.isfinite(true), np.floor(np.log(true / true.min()) / np.log(STEP)), -1.0)
-    for (status, step), rest in table[~keep].groupby([table[contract.STATUS][~keep], steps[~keep]], sort=True):
+    for (status, _), rest in table[~keep].groupby([table[contract.STATUS][~keep], steps[~keep]], sort=True):
         draws = rest[contract.DRAWS].astype(np.float64)
         means = {name: float(np.average(rest[name].fillna(0.0), weights=draws)) for name in COSTS}
-        latency = float(np.median(true[rest.index])) if step >= 0 else float("nan")
+        median = float(np.median(true[rest.index]))
+        latency = median if np.isfinite(median) else float("nan")
         latencies = {contract.LATENCY_MS: latency, contract.ORACLE_MS: latency}
         told = {contract.STATUS: status, **latencies, **means}
         merged.append({**told, contract.ORIGIN: DRAWN, contract.DRAWS: draws.sum()})

@@ -44,7 +44,8 @@ def recorded(landscape: Landscape) -> Recorded:
     rows = np.flatnonzero(landscape.searchable)
     true = landscape.oracle_ms[rows]
     counts = np.array([len(landscape.samples_ms[row]) for row in rows])
-    return Recorded(*landscape.costs_s[rows].T, np.where(np.isfinite(true), true, np.inf), counts)
+    compile_s, verify_s, benchmark_s = landscape.costs_s[rows].T
+    return Recorded(compile_s, verify_s, benchmark_s, np.where(np.isfinite(true), true, np.inf), counts)
 
 
 def measured(landscape: Landscape, rules: Rules) -> tuple[float, float]:

@@ -100,14 +100,15 @@ def samples_ended(landscape: Landscape, run: Replay, rules: Rules, seed: int) ->
     near = [landscape.space.decode(landscape.codes[row]) for row in near_rows(landscape)]
     limits, found = limits_of(run.log, rules), np.zeros(3)
     for moment in MOMENTS:
-        known = [one for one in run.log[:moment] if one.latency_ms is not None]
+        known = [(one.latency_ms, one.index, one) for one in run.log[:moment] if one.latency_ms is not None]
         if moment >= len(limits) or not known:
             continue
-        incumbent = min(known, key=lambda one: (one.latency_ms, one.index))
+        incumbent_ms, _, incumbent = min(known)
         at = replace(limits[moment], compile_s=float("inf"))
         for configuration in near:
             if dict(configuration) != dict(incumbent.configuration):
                 (under,), (whole,) = backend.measure_under([configuration], at), backend.measure([configuration])
                 ended = len(under.samples_ms) < len(whole.samples_ms)
-                found += 1, ended, ended and whole.latency_ms < incumbent.latency_ms
+                assert whole.latency_ms is not None  # the row has a true latency
+                found += 1, ended, ended and whole.latency_ms < incumbent_ms
     return found

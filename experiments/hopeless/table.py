@@ -150,6 +150,10 @@ def whole(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def _shown(table: pd.DataFrame) -> str:
+    return table.to_string(index=False, float_format="%.3g")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("-o", "--output", type=Path)
@@ -157,12 +161,11 @@ def main() -> int:
     landscapes = [read_landscape(path) for path in recorded_landscapes()]
     rows = [row for landscape in tracked(landscapes, "landscapes") for row in rows_of(landscape)]
     table = pd.DataFrame(rows, columns=[part.name for part in fields(Row)])
-    shown = {"index": False, "float_format": "%.3g"}
     for (rule, strategy), part in table.groupby(["rule", "strategy"], sort=False):
         print(f"\nrule {rule}, {strategy}")
-        print(part.drop(columns=["rule", "strategy", "runs"]).to_string(**shown))
+        print(_shown(part.drop(columns=["rule", "strategy", "runs"])))
     print("\nall landscapes (seconds, ert: geometric means; least, most: of the landscapes)")
-    print(whole(table).to_string(**shown))
+    print(_shown(whole(table)))
     if arguments.output:
         table.to_csv(arguments.output, index=False, float_format="%.4g")
     return 0

@@ -21,7 +21,8 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from PIL import Image
 
-from analysis.figures.style import BLUE, GREEN, GREY, ORANGE, PAGE_INCHES, PURPLE, VERMILLION, paper
+from analysis.figures.palette import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILLION
+from analysis.figures.style import PAGE_INCHES, paper
 from analysis.statistics.random_search import best_so_far
 from experiments.transfer.replays import MOMENTS
 from experiments.transfer.table import AFTER, runs_of, summary

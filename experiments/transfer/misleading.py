@@ -81,7 +81,7 @@ def _mapped(taking: Landscape, giving: Landscape, rng: np.random.Generator) -> N
         ours, theirs = (_values(one, name) for one in (taking, giving))
         agreeing += np.equal.outer(ours, theirs) & np.not_equal.outer(ours, np.full(len(theirs), "-"))
     ties = rng.random(agreeing.shape)
-    return np.argmax(agreeing + 0.5 * ties, axis=1)
+    return np.asarray(np.argmax(agreeing + 0.5 * ties, axis=1))
 
 
 def _values(landscape: Landscape, name: str) -> NDArray[np.str_]:

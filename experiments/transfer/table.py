@@ -42,7 +42,7 @@ def runs_of(path: Path) -> pd.DataFrame:
     evaluations = [counted(hits) for hits in table["hits"]]
     return table.assign(
         kernel=table["task"].str.partition("-")[0],
-        evaluations=evaluations,
+        evaluations=pd.Series(evaluations, index=table.index, dtype=object),
         mean=[float(one.mean()) for one in evaluations],
         runs=[len(one) for one in evaluations],
         hit=[int((one <= EVALUATIONS).sum()) for one in evaluations],
