@@ -29,13 +29,13 @@ class _Parser(argparse.ArgumentParser):
         raise UserError(f"{self.prog}: {message} (see {self.prog} --help)")
 
 
-def command_parser() -> argparse.ArgumentParser:
-    """The parser of ``nearopt`` with one subparser per command."""
+def command_parser(shown: Sequence[Command] = COMMANDS) -> argparse.ArgumentParser:
+    """The parser of ``nearopt`` with one subparser for each of these commands."""
     formatter = argparse.RawDescriptionHelpFormatter
     parser = _Parser(prog="nearopt", description=DESCRIPTION, formatter_class=formatter)
     parser.add_argument("--version", action="version", version=f"nearopt {version('nearopt')}")
     commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND", parser_class=_Parser)
-    for command in COMMANDS:
+    for command in shown:
         command.add_options(
             commands.add_parser(
                 command.name,
@@ -87,7 +87,9 @@ def parse(argv: Sequence[str] | None = None) -> tuple[Command | None, argparse.N
     words = list(sys.argv[1:] if argv is None else argv)
     if words and not words[0].startswith("-") and words[0] not in BY_NAME:
         raise UserError(f"nearopt {words[0]}: no such command: expected {expected_name(words[0], list(BY_NAME))}")
-    parser = command_parser()
+    # Of the other commands no parser is built: that took most of the time.
+    named = [command for command in COMMANDS if command.name in (" ".join(words[:2]), *words[:1])]
+    parser = command_parser(named or COMMANDS)
     _check_not_empty(parser, words)
     if (two := " ".join(words[:2])) in BY_NAME and " " in two:
         words[:2] = [two]

@@ -43,9 +43,12 @@ def composed(overrides: Sequence[str], folders: Sequence[str | Path], kept: dict
     choices = tuple(override for override in overrides if override not in values)
     if all(_is_file(choice, searched) for choice in choices):
         with suppress(HydraException, OmegaConfBaseException):  # Hydra is asked again, and says what is wrong
-            if folders and choices not in kept:
-                kept[choices] = composed_anew(choices, folders)
-            found = deepcopy(kept[choices] if folders else _of_choices(conf_directory(), choices))
+            if all(_is_file(choice, [conf_directory()]) for choice in choices):  # which precede those of other folders
+                found = deepcopy(_of_choices(conf_directory(), choices))
+            else:
+                if choices not in kept:
+                    kept[choices] = composed_anew(choices, folders)
+                found = deepcopy(kept[choices])
             ConfigLoaderImpl._apply_overrides_to_config(OverridesParser.create().parse_overrides(values), found)
             return found
     return composed_anew(overrides, folders)

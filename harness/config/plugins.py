@@ -15,6 +15,7 @@ import inspect
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -35,6 +36,9 @@ GROUPS: Mapping[str, str] = {"strategy": STRATEGIES, "task": KERNELS}
 """Map each Hydra group to the entry-point group that adds names to it."""
 GIVEN = ("space", "seed", "budget")
 """Arguments of a strategy that the run loop passes."""
+
+_KEPT = 16
+"""Most import paths whose entry points are kept."""
 
 _importable: dict[str, None] = {}
 
@@ -75,12 +79,26 @@ class Plugin:
             ) from error
 
 
-def declared() -> dict[str, list[Plugin]]:
+def declared() -> Mapping[str, tuple[Plugin, ...]]:
     """The entry points of each of our groups, each once, by package and name.
 
-    Installed packages are scanned once for all groups, since a scan takes longer than the evaluations of a short
-    replay.
+    Installed packages are scanned once for all groups, and again only after a package was added or removed, since a
+    scan takes longer than the evaluations of a short replay.
     """
+    return _declared_in(tuple((entry, _state(entry)) for entry in sys.path))
+
+
+def _state(entry: str) -> tuple[int, int, int] | None:
+    """Which folder an entry of the import path is, and when something was last added to it or removed from it."""
+    try:
+        found = Path(entry).stat()
+    except (OSError, ValueError):
+        return None
+    return found.st_dev, found.st_ino, found.st_mtime_ns
+
+
+@lru_cache(_KEPT)
+def _declared_in(_path: tuple[tuple[str, tuple[int, int, int] | None], ...]) -> Mapping[str, tuple[Plugin, ...]]:
     points = metadata.entry_points()
     plugins = {
         group: {
@@ -90,7 +108,10 @@ def declared() -> dict[str, list[Plugin]]:
         }
         for group in (*GROUPS.values(), CONFIG)
     }
-    return {group: sorted(found, key=lambda plugin: (plugin.package, plugin.name)) for group, found in plugins.items()}
+    return {
+        group: tuple(sorted(found, key=lambda plugin: (plugin.package, plugin.name)))
+        for group, found in plugins.items()
+    }
 
 
 def plugin_versions() -> dict[str, str]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import yaml
 
+from harness.config.plugins import declared
 from tests.harness.cli.test_cli import Nearopt, nearopt
 from tests.harness.toy import write_toy
 from tests.plugins.conftest import Command
@@ -126,6 +129,19 @@ def test_what_is_wrong_with_a_package_is_one_line(nearopt: Nearopt, tmp_path: Pa
 
 
 @pytest.mark.usefixtures("odd")
+def test_a_package_is_known_as_soon_as_it_is_installed_and_no_longer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for there in (False, True, False):
+        if there:
+            write_package(tmp_path, "late", {"nearopt.strategies": {"late": "late:Late"}}, {})
+        elif (information := tmp_path / "late-1.0.dist-info").exists():
+            shutil.rmtree(information)
+        os.utime(tmp_path, ns=(0, tmp_path.stat().st_mtime_ns + 1))  # a file system's clock may tick slower than this
+        assert ("late" in {plugin.name for plugin in declared()["nearopt.strategies"]}) is there
+
+
 def test_a_broken_package_is_in_nobody_elses_way(nearopt: Nearopt, tmp_path: Path) -> None:
     code, _, _ = nearopt("run", f"backend.landscape={write_toy(tmp_path)}", "strategy=sobol", *SMALL)
     assert code == 0

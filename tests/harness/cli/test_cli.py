@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from harness.cli import main
 from harness.cli.commands import BY_NAME
+from harness.cli.parser import command_parser
 from harness.measure.device import NoDevice
 from tests.harness.toy import write_toy
 
@@ -209,6 +211,15 @@ def test_help_shows_two_real_examples(nearopt: Nearopt, command: str) -> None:
     code, out, _ = nearopt(command, "--help")
     assert code == 0
     assert out.count(f"\n  nearopt {command} ") + out.count(f"\n  nearopt {command}\n") >= 2
+
+
+@pytest.mark.parametrize("command", BY_NAME)
+def test_a_commands_own_parser_is_the_one_among_all(command: str) -> None:
+    def help_of(parser: argparse.ArgumentParser) -> str:
+        (commands,) = (action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
+        return str(commands.choices[command].format_help())
+
+    assert help_of(command_parser([BY_NAME[command]])) == help_of(command_parser())
 
 
 def test_no_command_shows_help(nearopt: Nearopt) -> None:
