@@ -14,18 +14,27 @@ from experiments.contenders import compare, first_hit, table, tune
 HERE = Path(table.__file__).parent
 PAGE = (HERE / "README.md").read_text(encoding="utf-8")
 RUNS = HERE / "first_hit.csv"
-SLOW = ("conditional_gp", "optuna_gp", "optuna_tpe", "smac", "trust_region")
+UNFINISHED = HERE / "unfinished.csv"
+SLOW = (
+    "conditional_gp",
+    "optuna_gp",
+    "optuna_tpe",
+    "smac",
+    "trust_region",
+    "botorch_hierarchical",
+    "botorch_mixed",
+)
 TUNED = ("conditional_gp", "conditional_gp_16", "optuna_tpe_tuned", "trust_region_tuned")
 
 
 @pytest.mark.slow
 def test_every_ratio_on_the_page_is_that_of_the_kept_runs() -> None:
-    runs = [run for run in first_hit.read_runs(RUNS) if run.task in tune.tasks()]
+    runs, more = ([run for run in first_hit.read_runs(file) if run.task in tune.tasks()] for file in (RUNS, UNFINISHED))
     printed = [line for line in PAGE.splitlines() if " / " in line and line.endswith(" hits")]
     assert len(printed) >= 4
     for line in printed:
         one, other = line.partition(":")[0].split(" / ")
-        assert line == compare.line(runs, one, other)
+        assert line == compare.line(runs + more if one == "ax" else runs, one, other)
 
 
 def test_the_kept_runs_use_seeds_on_which_nothing_was_chosen() -> None:
@@ -35,9 +44,19 @@ def test_the_kept_runs_use_seeds_on_which_nothing_was_chosen() -> None:
 
 
 def test_the_seconds_of_an_ask_are_those_of_the_kept_runs() -> None:
-    for line in first_hit.asks(first_hit.read_runs(RUNS)):
-        if line.startswith(("optuna_gp:", "smac:")):
+    for line in first_hit.asks(first_hit.read_runs(RUNS) + first_hit.read_runs(UNFINISHED)):
+        if line.startswith(("optuna_gp:", "smac:", "ax:", "botorch_")):
             assert line in PAGE
+
+
+def test_tasks_with_runs_that_did_not_end_are_kept_apart() -> None:
+    """The runs that ended are those with few evaluations, so that their mean is no estimate."""
+    ended = pd.DataFrame(first_hit.read_runs(RUNS))
+    slow = ended[ended["arm"].str.match("ax$|botorch_")]
+    assert set(slow.groupby(["arm", "task"])["seed"].nunique()) == {10}
+    parts = pd.DataFrame(first_hit.read_runs(UNFINISHED))
+    assert not set(zip(parts["arm"], parts["task"], strict=True)) & set(zip(slow["arm"], slow["task"], strict=True))
+    assert parts.groupby(["arm", "task"])["seed"].nunique().max() < 10
 
 
 def test_the_growth_on_the_page_is_that_of_the_readings() -> None:

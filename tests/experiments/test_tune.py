@@ -13,7 +13,7 @@ from experiments.contenders import first_hit, tune
 from experiments.contenders.first_hit import Run
 from harness.config.compose import Composer
 
-ROUNDS = {name: [tune.Round.read(text) for text in rounds.split(",")] for name, rounds in tune.ROUNDS.items()}
+ROUNDS = [tune.Round.read(text) for text in tune.ROUNDS.split(",")]
 
 
 def test_settings_are_different_and_of_the_grid_and_more_begin_with_the_same() -> None:
@@ -69,7 +69,7 @@ def test_the_race_takes_the_best_and_the_defaults_along(tmp_path: Path, monkeypa
 def test_the_tuned_settings_are_the_best_of_the_kept_runs(strategy: str) -> None:
     runs = [run for run in first_hit.read_runs(tune.TUNING) if run.arm.partition("#")[0] == strategy]
     of = yaml.safe_load((tune.CONF / f"strategy/{strategy}_tuned.yaml").read_text(encoding="utf-8"))
-    first, last = ROUNDS[strategy][0], ROUNDS[strategy][-1]
+    first, last = ROUNDS[0], ROUNDS[-1]
     assert {run.seed for run in runs} == set(range(last.seeds))
     assert {run.task for run in runs} == set(tune.tasks())
     names = [task.partition("__")[0] for task in tune.tasks()]
@@ -80,4 +80,4 @@ def test_the_tuned_settings_are_the_best_of_the_kept_runs(strategy: str) -> None
     assert len(finalists) in (last.settings, last.settings + 1) and strategy in finalists
     best = next(iter(tune.ranked(finalists, runs, last.seeds)))
     text = (tune.CONF / f"strategy/{strategy}_tuned.yaml").read_text(encoding="utf-8")
-    assert text == tune.tuned_yaml(strategy, settings[best], ROUNDS[strategy])
+    assert text == tune.tuned_yaml(strategy, settings[best], ROUNDS)
