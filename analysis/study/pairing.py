@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
@@ -142,8 +143,12 @@ class Ground:
 
     def ruled(self, task: str) -> bool:
         """Whether rules ended evaluations of any runs of a task."""
+        return task in self._ruled
+
+    @cached_property
+    def _ruled(self) -> frozenset[str]:
         runs = self.study.runs
-        return "rules" in runs and bool((runs["rules"][runs["task"] == task] != NO_RULES).any())
+        return frozenset(map(str, runs["task"][runs["rules"] != NO_RULES])) if "rules" in runs else frozenset()
 
     def expected(self, task: str, target: float, baseline: Baseline, label: str) -> float:
         """Return E[T], without noise, of a random search from the table; nan if it is unknown or ``label`` has runs."""

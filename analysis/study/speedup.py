@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from analysis.reference import DIFFICULTIES, HEADLINE_TARGET, TARGETS, StratumRule, difficulty, kernel_of, stratum
+from analysis.reference import (
+    DIFFICULTIES,
+    HEADLINE_TARGET,
+    TARGETS,
+    Difficulty,
+    StratumRule,
+    difficulty,
+    kernel_of,
+    stratum,
+)
 from analysis.runs.load import Study
 from analysis.statistics.ert import estimate
 from analysis.study.aggregate import aggregates
@@ -90,7 +99,7 @@ def ground_of(study: Study, optima: Optima, targets: Sequence[float] = TARGETS) 
 def speedups_on(ground: Ground, baseline: Baseline) -> pd.DataFrame:
     """As :func:`speedups`, for one of several baselines."""
     per_task = task_speedups_on(ground, baseline)
-    whole = aggregates(counted(ground.study, ground.optima, per_task))
+    whole = aggregates(_counted(ground, per_task))
     return pd.concat([per_task, whole], ignore_index=True).reindex(columns=[*COLUMNS, *DETAILS])
 
 
@@ -102,15 +111,30 @@ def task_rows(table: pd.DataFrame) -> pd.DataFrame:
 
 def counted(study: Study, optima: Optima, per_task: pd.DataFrame) -> pd.DataFrame:
     """The rows that count in aggregates."""
-    counted = {target: counted_tasks(study, optima, float(target)) for target in per_task["target"].unique()}
-    return per_task.loc[[row.task in counted[row.target] for row in per_task.itertuples()]]
+    return _rows_of(per_task, lambda target: counted_tasks(study, optima, target))
+
+
+def _counted(ground: Ground, per_task: pd.DataFrame) -> pd.DataFrame:
+    """As :func:`counted`, with the difficulties that are known already."""
+    tasks = _candidates(ground.study)
+    return _rows_of(per_task, lambda target: {task for task in tasks if ground.findable(task, target)})
+
+
+def _rows_of(per_task: pd.DataFrame, tasks_at: Callable[[float], set[str]]) -> pd.DataFrame:
+    counted = {target: tasks_at(float(target)) for target in per_task["target"].unique()}
+    of_rows = zip(per_task["task"], per_task["target"], strict=True)
+    return per_task.loc[[task in counted[target] for task, target in of_rows]]
 
 
 def counted_tasks(study: Study, optima: Optima, target: float) -> set[str]:
     """The tasks that count in aggregates: those with hits, and only exhaustive ones if there are any."""
+    return {task for task in _candidates(study) if findable(study, optima, task, target)}
+
+
+def _candidates(study: Study) -> set[str]:
+    """The exhaustively recorded tasks; all if there are none."""
     tasks = {str(task) for task in study.runs["task"]}
-    exhaustive = tasks - sampled_tasks(study)
-    return {task for task in exhaustive or tasks if findable(study, optima, task, target)}
+    return tasks - sampled_tasks(study) or tasks
 
 
 def sampled_tasks(study: Study) -> set[str]:
@@ -138,7 +162,7 @@ def task_speedups(
 
 def task_speedups_on(ground: Ground, baseline: Baseline) -> pd.DataFrame:
     """As :func:`task_speedups`, for one of several baselines."""
-    strata = task_strata(ground.study, ground.optima, ground.rule)
+    strata = task_strata(ground.study, ground.optima, ground.rule, ground.difficulty)
     rows: list[dict[str, Any]] = []
     for (task, strategy), runs in ground.runs.items():
         for pair in pairs(ground, baseline, task, strategy):
@@ -154,8 +178,17 @@ def task_speedups_on(ground: Ground, baseline: Baseline) -> pd.DataFrame:
     )
 
 
-def task_strata(study: Study, optima: Optima, rule: StratumRule | None = None) -> dict[str, str]:
-    """The stratum of each task by exact random search, or by ``rule``; without a recording, by the ERT of its runs."""
+def task_strata(
+    study: Study,
+    optima: Optima,
+    rule: StratumRule | None = None,
+    known: Callable[[str, float], Difficulty] | None = None,
+) -> dict[str, str]:
+    """The stratum of each task by exact random search, or by ``rule``; without a recording, by the ERT of its runs.
+
+    Args:
+        known: the difficulty of a task at a target, where it is kept; by default it is computed.
+    """
     strata: dict[str, str] = {}
     rule = rule or StratumRule()
     of_runs = RANDOM_RUNS if rule.by == DIFFICULTIES[0] else HIERARCHICAL_RUNS
@@ -165,7 +198,8 @@ def task_strata(study: Study, optima: Optima, rule: StratumRule | None = None) -
         if not np.isfinite(optima.t_star_ms[name]):
             strata[name] = "unknown"
         elif name in study.references:
-            hard = difficulty(study.references[name], optima.t_star_ms[name], HEADLINE_TARGET)
+            table, t_star = study.references[name], optima.t_star_ms[name]
+            hard = known(name, HEADLINE_TARGET) if known else difficulty(table, t_star, HEADLINE_TARGET)
             strata[name] = stratum(rule.e5(hard), rule)
         elif rivals.empty:
             strata[name] = "unknown"

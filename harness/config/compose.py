@@ -262,8 +262,8 @@ class Composer:
 
         def keys(refused: str, parent: str) -> list[str]:
             others = [override for override in overrides if override != refused]
-            with suppress(Exception), hydra.initialize_config_dir(version_base="1.3", config_dir=str(conf_directory())):
-                return keys_at(hydra.compose("config", [*self._search_path, *others]), parent)
+            with suppress(Exception):
+                return keys_at(composed(others, self._folders, self._of_choices), parent)
             return []
 
         return UserError(refusal(error, overrides, keys))

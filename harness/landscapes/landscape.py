@@ -120,6 +120,11 @@ def metadata_schema() -> dict[str, Any]:
     return document
 
 
+@lru_cache(1)
+def _validator() -> jsonschema.Draft202012Validator:
+    return jsonschema.Draft202012Validator(metadata_schema())
+
+
 def read_landscape(path: Path) -> Landscape:
     """Read and check a landscape file; an unchanged file is read once per process.
 
@@ -174,7 +179,7 @@ def check_metadata(path: Path, document: Any) -> None:
     version = document.get("schema_version") if isinstance(document, dict) else None
     if version != SCHEMA_VERSION:
         raise UserError(f"{path}: schema_version={reprlib.repr(version)}: expected {SCHEMA_VERSION}")
-    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(metadata_schema()).iter_errors(document))
+    error = jsonschema.exceptions.best_match(_validator().iter_errors(document))
     if error is not None:
         where = ".".join(str(part) for part in error.absolute_path) or "metadata"
         raise UserError(f"{path}: {where}: {error.message[:300]}")

@@ -36,6 +36,7 @@ ENVIRONMENT: dict[str, Any] = {
     "backend": {},
 }
 """environment.json of every run."""
+YAML_DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 PARAMETER = "config.block"
 """The one column of a parameter."""
 
@@ -135,7 +136,7 @@ def write_run(
         "reference": {"source": "landscape", "n": 0, "t_star_ms": None, "coverage": "exhaustive"},
     }
     config |= extra  # type: ignore[typeddict-item]
-    (directory / contract.CONFIG).write_text(yaml.safe_dump(config, sort_keys=False))
+    (directory / contract.CONFIG).write_text(yaml.dump(config, Dumper=YAML_DUMPER, sort_keys=False))
     (directory / contract.ENVIRONMENT).write_text(json.dumps(ENVIRONMENT))
     _write_table(frame, directory / contract.EVALUATIONS)
     if done:
@@ -158,7 +159,7 @@ def _write_table(frame: pd.DataFrame, file: Path) -> None:
     for name in table.keys() & types.keys():
         with suppress(pa.ArrowException):
             table[name] = table[name].cast(types[name])
-    pq.write_table(pa.table(table), file)
+    pq.write_table(pa.table(table), file, compression="none", use_dictionary=False, write_statistics=False)
 
 
 @cache

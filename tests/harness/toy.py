@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -57,6 +60,16 @@ def toy_columns(space: SearchSpace, seed: int = 0) -> dict[str, Any]:
 
 def write_toy(folder: Path, name: str = "toy-8x8-bf16__toy", seed: int = 0, **metadata: Any) -> Path:
     path = folder / f"{name}.parquet"
-    space = toy_space()
-    write_landscape(path, space, toy_columns(space, seed), {**METADATA, **metadata})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(_toy(seed, json.dumps({**METADATA, **metadata})))
     return path
+
+
+@lru_cache(256)
+def _toy(seed: int, metadata: str) -> bytes:
+    """The bytes of a toy landscape, which hundreds of tests begin with."""
+    space = toy_space()
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "toy.parquet"
+        write_landscape(path, space, toy_columns(space, seed), json.loads(metadata))
+        return path.read_bytes()
