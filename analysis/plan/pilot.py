@@ -109,7 +109,7 @@ def pilot_of(study: Study, hypothesis: Hypothesis, where: str) -> Pilot:
     ground = Ground(part, best, TARGETS, times, hypothesis.stratum_rule, hypothesis.baselines)
     harder = [by_label[label] for label in dict.fromkeys(counterparts(hypothesis).values())]
     every = {b.label: b for b in (*chosen, *harder)}
-    tables = {label: counted(part, best, task_speedups_on(ground, b)) for label, b in every.items()}
+    tables = {label: counted(ground, task_speedups_on(ground, b)) for label, b in every.items()}
     if hypothesis.leave_out_unreachable:
         tables = {label: _reachable(tables[label], part, best, b, hypothesis.threshold) for label, b in every.items()}
     own = pd.concat([tables[b.label] for b in chosen], ignore_index=True)

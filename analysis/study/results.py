@@ -108,7 +108,7 @@ def analyse(
         steps=delivered_steps(study),
         speedups=primary,
         others=tables,
-        strata=task_strata(study, best, rule),
-        counted={target: counted_tasks(study, best, target) for target in TARGETS},
+        strata=task_strata(ground),
+        counted={target: counted_tasks(ground, target) for target in TARGETS},
         simulated=ground.random.simulated,
     )

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from analysis.reference import (
-    DIFFICULTIES,
-    HEADLINE_TARGET,
-    TARGETS,
-    Difficulty,
-    StratumRule,
-    difficulty,
-    kernel_of,
-    stratum,
-)
+from analysis.reference import DIFFICULTIES, HEADLINE_TARGET, TARGETS, StratumRule, kernel_of, stratum
 from analysis.runs.load import Study
 from analysis.statistics.ert import estimate
 from analysis.study.aggregate import aggregates
@@ -91,15 +82,17 @@ def speedups(
     return speedups_on(ground_of(study, optima, targets), baseline)
 
 
-def ground_of(study: Study, optima: Optima, targets: Sequence[float] = TARGETS) -> Ground:
+def ground_of(
+    study: Study, optima: Optima, targets: Sequence[float] = TARGETS, rule: StratumRule | None = None
+) -> Ground:
     """The data that the speedups over several baselines share."""
-    return Ground(study, optima, targets, times_to_target(study, optima, targets))
+    return Ground(study, optima, targets, times_to_target(study, optima, targets), rule)
 
 
 def speedups_on(ground: Ground, baseline: Baseline) -> pd.DataFrame:
     """As :func:`speedups`, for one of several baselines."""
     per_task = task_speedups_on(ground, baseline)
-    whole = aggregates(_counted(ground, per_task))
+    whole = aggregates(counted(ground, per_task))
     return pd.concat([per_task, whole], ignore_index=True).reindex(columns=[*COLUMNS, *DETAILS])
 
 
@@ -109,48 +102,23 @@ def task_rows(table: pd.DataFrame) -> pd.DataFrame:
     return single.assign(kernel=[kernel_of(task) for task in single["task"]])
 
 
-def counted(study: Study, optima: Optima, per_task: pd.DataFrame) -> pd.DataFrame:
+def counted(ground: Ground, per_task: pd.DataFrame) -> pd.DataFrame:
     """The rows that count in aggregates."""
-    return _rows_of(per_task, lambda target: counted_tasks(study, optima, target))
-
-
-def _counted(ground: Ground, per_task: pd.DataFrame) -> pd.DataFrame:
-    """As :func:`counted`, with the difficulties that are known already."""
-    tasks = _candidates(ground.study)
-    return _rows_of(per_task, lambda target: {task for task in tasks if ground.findable(task, target)})
-
-
-def _rows_of(per_task: pd.DataFrame, tasks_at: Callable[[float], set[str]]) -> pd.DataFrame:
-    counted = {target: tasks_at(float(target)) for target in per_task["target"].unique()}
+    tasks = {target: counted_tasks(ground, float(target)) for target in per_task["target"].unique()}
     of_rows = zip(per_task["task"], per_task["target"], strict=True)
-    return per_task.loc[[task in counted[target] for task, target in of_rows]]
+    return per_task.loc[[task in tasks[target] for task, target in of_rows]]
 
 
-def counted_tasks(study: Study, optima: Optima, target: float) -> set[str]:
+def counted_tasks(ground: Ground, target: float) -> set[str]:
     """The tasks that count in aggregates: those with hits, and only exhaustive ones if there are any."""
-    return {task for task in _candidates(study) if findable(study, optima, task, target)}
-
-
-def _candidates(study: Study) -> set[str]:
-    """The exhaustively recorded tasks; all if there are none."""
-    tasks = {str(task) for task in study.runs["task"]}
-    return tasks - sampled_tasks(study) or tasks
+    tasks = {str(task) for task in ground.study.runs["task"]}
+    exhaustive = tasks - sampled_tasks(ground.study)
+    return {task for task in exhaustive or tasks if ground.findable(task, target)}
 
 
 def sampled_tasks(study: Study) -> set[str]:
     """The tasks whose recording is a sample; their optimum is only the sample's, so the headline excludes them."""
     return {str(task) for task in study.runs.loc[study.runs["coverage"] == "sample", "task"]} & set(study.references)
-
-
-def findable(study: Study, optima: Optima, task: str, target: float) -> bool:
-    """Whether any configuration is known to be within the target of a known optimum."""
-    t_star = optima.t_star_ms[task]
-    if not np.isfinite(t_star):
-        return False
-    if task not in study.references:
-        return True
-    hard = difficulty(study.references[task], t_star, target)
-    return hard.k > 0 or hard.drawn
 
 
 def task_speedups(
@@ -162,7 +130,7 @@ def task_speedups(
 
 def task_speedups_on(ground: Ground, baseline: Baseline) -> pd.DataFrame:
     """As :func:`task_speedups`, for one of several baselines."""
-    strata = task_strata(ground.study, ground.optima, ground.rule, ground.difficulty)
+    strata = task_strata(ground)
     rows: list[dict[str, Any]] = []
     for (task, strategy), runs in ground.runs.items():
         for pair in pairs(ground, baseline, task, strategy):
@@ -178,19 +146,10 @@ def task_speedups_on(ground: Ground, baseline: Baseline) -> pd.DataFrame:
     )
 
 
-def task_strata(
-    study: Study,
-    optima: Optima,
-    rule: StratumRule | None = None,
-    known: Callable[[str, float], Difficulty] | None = None,
-) -> dict[str, str]:
-    """The stratum of each task by exact random search, or by ``rule``; without a recording, by the ERT of its runs.
-
-    Args:
-        known: the difficulty of a task at a target, where it is kept; by default it is computed.
-    """
+def task_strata(ground: Ground) -> dict[str, str]:
+    """The stratum of each task by exact random search, or by the rule; without a recording, by the ERT of its runs."""
+    study, optima, rule = ground.study, ground.optima, ground.rule
     strata: dict[str, str] = {}
-    rule = rule or StratumRule()
     of_runs = RANDOM_RUNS if rule.by == DIFFICULTIES[0] else HIERARCHICAL_RUNS
     for task, runs in study.runs.groupby("task", sort=True):
         name = str(task)
@@ -198,9 +157,7 @@ def task_strata(
         if not np.isfinite(optima.t_star_ms[name]):
             strata[name] = "unknown"
         elif name in study.references:
-            table, t_star = study.references[name], optima.t_star_ms[name]
-            hard = known(name, HEADLINE_TARGET) if known else difficulty(table, t_star, HEADLINE_TARGET)
-            strata[name] = stratum(rule.e5(hard), rule)
+            strata[name] = stratum(rule.e5(ground.difficulty(name, HEADLINE_TARGET)), rule)
         elif rivals.empty:
             strata[name] = "unknown"
         else:

@@ -10,15 +10,15 @@ import pandas as pd
 from analysis.reference import HEADLINE_TARGET, device_of, kernel_of
 from analysis.study.aggregate import over_all, refused_because, summarise, task_of
 from analysis.study.results import StudyResults
-from analysis.study.speedup import counted, task_rows
+from analysis.study.speedup import task_rows
 from analysis.tables.lacking import Lacking, with_counts
 from analysis.tables.table import Table, text_rows, times_cell
 
 
 def leave_out(results: StudyResults, axis: str = "evaluations", target: float = HEADLINE_TARGET) -> Table | None:
     """Mean speedups without each kernel and each device; ``None`` if there is only one kernel and one device."""
-    rows = counted(results.study, results.best, task_rows(results.speedups))
-    rows = rows[(rows["axis"] == axis) & (rows["target"] == target)]
+    rows = task_rows(results.speedups)
+    rows = rows[(rows["axis"] == axis) & (rows["target"] == target) & rows["task"].isin(results.counted[target])]
     if rows.empty:
         return None
     rows = rows.assign(device=[device_of(task) for task in rows["task"]])

@@ -2,13 +2,16 @@
 
 RUNS are files of :mod:`experiments.contenders.first_hit`. The ratio is that of the ERT to within 5%, as a geometric
 mean over the tasks that both arms have, with runs of equal seeds. The 95% interval resamples the pairs of each task
-2,000 times; a resample without a hit counts as half a hit.
+2,000 times; a resample without a hit counts as half a hit. Pairs of which A's run is missing are left out; with
+``--missing-fail`` they count as runs of A that spent the budget without a hit. Where A's runs were given up, the truth
+lies between the two.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +39,14 @@ def pairs(runs: Iterable[Run], one: str, other: str) -> dict[str, Pairs]:
         task: np.array([[of[task, seed, arm] for arm in (one, other)] for name, seed in shared if name == task])
         for task in dict.fromkeys(task for task, _ in shared)
     }
+
+
+def given_up(runs: Sequence[Run], one: str, other: str) -> list[Run]:
+    """The runs of ``one`` that are missing on its tasks, with the seeds of ``other``, as if they had failed."""
+    have = {(run.task, run.seed) for run in runs if run.arm == one}
+    tasks = {task for task, _ in have}
+    lacking = [run for run in runs if run.arm == other and run.task in tasks and (run.task, run.seed) not in have]
+    return [replace(run, arm=one, hit=0, evaluations=run.budget) for run in lacking]
 
 
 def ratio(of: dict[str, Pairs]) -> tuple[float, float, float]:
@@ -66,6 +77,7 @@ def main(given: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("runs", type=Path, nargs="+")
     parser.add_argument("--pair", action="append", required=True, metavar="A/B", dest="pairs")
+    parser.add_argument("--missing-fail", action="store_true", help="count missing runs of A as failures")
     parser.add_argument("--tasks", help="only tasks whose names begin so, several separated by commas")
     arguments = parser.parse_args(given)
     begins = tuple((arguments.tasks or "").split(","))
@@ -75,7 +87,8 @@ def main(given: Sequence[str] | None = None) -> int:
             one, slash, other = pair.partition("/")
             if not slash:
                 raise AnalysisError(f"--pair={pair}: expected A/B")
-            print(line(runs, one, other))
+            failed = given_up(runs, one, other) if arguments.missing_fail else []
+            print(line(runs + failed, one, other))
     except AnalysisError as error:
         parser.error(str(error))
     return 0

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from hydra.core.config_store import ConfigNode, ConfigStore
+from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 
 from harness.config.names import check_label, check_stem, check_task_name
@@ -92,14 +91,9 @@ def _kernel_name(kernel: DictConfig) -> str:
     return kernel_name(OmegaConf.to_container(kernel))  # type: ignore[arg-type]
 
 
-@lru_cache(1)
-def _schema() -> ConfigNode:
-    return ConfigNode("schema.yaml", OmegaConf.structured(RunSchema), group=None, package=None, provider=None)
-
-
 def register_schema() -> None:
     """Register the schema and the resolvers with Hydra, under the names that YAMLs use."""
-    ConfigStore.instance().repo["schema.yaml"] = _schema()  # as its store() does
+    ConfigStore.instance().store(name="schema", node=RunSchema)
     OmegaConf.register_new_resolver("either", _either, replace=True)
     OmegaConf.register_new_resolver("last_name", _last_name, replace=True)
     OmegaConf.register_new_resolver(KERNEL_NAME, _kernel_name, replace=True)

@@ -44,7 +44,8 @@ def test_the_page_has_the_numbers_of_its_table() -> None:
         for kind in (EXACT_RANDOM, EXACT_BY_PARAMETER)
         for name in ("bound", "conditional_gp_async", "conditional_gp_batch")
     ]
-    lines = [line for line in (FOLDER / "README.md").read_text().splitlines() if "__h" in line or "| ALL |" in line]
+    page = (FOLDER / "README.md").read_text()
+    lines = [line for line in page.splitlines() if "__h" in line or "| ALL |" in line]
     assert len(lines) == 20
     for line in lines:
         task, *cells = [cell.strip() for cell in line.strip("| ").split("|")]
@@ -57,7 +58,8 @@ def test_the_page_has_the_numbers_of_its_table() -> None:
     whole = useful["ALL"]
     for kind in (EXACT_RANDOM, EXACT_BY_PARAMETER):
         own, bound, batch = (whole[kind, name] for name in ("conditional_gp_async", "bound", "conditional_gp_batch"))
-        assert f"{own / bound:.0%}" == "79%" and f"{own / batch:.1f}" == "2.5"
+        assert f"They are {own / batch:.1f} times as fast as batches and reach {own / bound:.0%} of the bound" in page
+        assert f"are {own / batch:.1f} times as fast as batches, in tuning seconds, and reach {own / bound:.0%}" in page
 
 
 def test_a_hit_is_the_first_incumbent_that_is_truly_near() -> None:

@@ -30,6 +30,17 @@ def test_misses_count_in_full_and_the_interval_holds_the_ratio() -> None:
     assert value == pytest.approx((5 * 120 + 5 * 20) / 5 / 35) and low < value < high
 
 
+def test_missing_runs_are_left_out_or_count_as_failures() -> None:
+    runs = [run("a", "t", seed, 30) for seed in range(3)] + [
+        run("b", task, seed, 10) for task in "tu" for seed in range(4)
+    ]
+    assert compare.line(runs, "a", "b") == "a / b: 3.00 [3.00, 3.00], 1 tasks, 3/3 and 3/3 hits"
+    (failed,) = compare.given_up(runs, "a", "b")
+    assert (failed.arm, failed.task, failed.seed, failed.hit, failed.evaluations) == ("a", "t", 3, 0, 120)
+    assert compare.line([*runs, failed], "a", "b").startswith("a / b: 7.00 [")
+    assert compare.line([*runs, failed], "a", "b").endswith("1 tasks, 3/4 and 4/4 hits")
+
+
 def test_the_command_prints_a_line_for_each_pair(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = ["arm,task,seed,hit,evaluations,budget,batch,ask_s"]
     rows += [f"{arm},{task},0,1,{n},120,1,0.1" for task in ("t-1", "u-1") for arm, n in (("a", 30), ("b", 20))]

@@ -128,7 +128,6 @@ def test_what_is_wrong_with_a_package_is_one_line(nearopt: Nearopt, tmp_path: Pa
     assert warning == ["nearopt: odd-one: nearopt.config: odd_nowhere.conf: no such folder; ignored"]
 
 
-@pytest.mark.usefixtures("odd")
 def test_a_package_is_known_as_soon_as_it_is_installed_and_no_longer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -142,6 +141,7 @@ def test_a_package_is_known_as_soon_as_it_is_installed_and_no_longer(
         assert ("late" in {plugin.name for plugin in declared()["nearopt.strategies"]}) is there
 
 
+@pytest.mark.usefixtures("odd")
 def test_a_broken_package_is_in_nobody_elses_way(nearopt: Nearopt, tmp_path: Path) -> None:
     code, _, _ = nearopt("run", f"backend.landscape={write_toy(tmp_path)}", "strategy=sobol", *SMALL)
     assert code == 0

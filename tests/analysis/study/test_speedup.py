@@ -16,7 +16,7 @@ from analysis.statistics import random_search
 from analysis.statistics.ert import LogEstimate, estimate
 from analysis.study.aggregate import TaskSpeedup, over_all, over_kernels, over_seeds
 from analysis.study.incumbents import Optima, optima
-from analysis.study.speedup import COLUMNS, DETAILS, counted_tasks, speedups, task_speedups, task_strata
+from analysis.study.speedup import COLUMNS, DETAILS, counted_tasks, ground_of, speedups, task_speedups, task_strata
 from tests.analysis.fabricate import (
     evaluations,
     guided_order,
@@ -262,7 +262,8 @@ def test_sampled_tasks_count_only_where_there_are_no_exhaustive_ones(tmp_path: P
     for where, kernels in ((tmp_path, {"kernel:b", "ALL"}), (tmp_path / "a-1__h100", {"kernel:a", "ALL"})):
         study = load_study([where])
         names = set(speedups(study, optima(study))["task"])
-        assert {f"kernel:{kernel_of(task)}" for task in counted_tasks(study, optima(study), 0.05)} == kernels - {"ALL"}
+        tasks = counted_tasks(ground_of(study, optima(study)), 0.05)
+        assert {f"kernel:{kernel_of(task)}" for task in tasks} == kernels - {"ALL"}
         assert {name for name in names if "__" not in name} == kernels
 
 
@@ -318,10 +319,14 @@ def test_strata_are_those_of_the_rule(tmp_path: Path) -> None:
     study = replace(study, references={"k-1__gpu": table})
     best = optima(study)
     e5 = difficulty(table, best.t_star_ms["k-1__gpu"], 0.05).expected_evaluations
-    assert task_strata(study, best) == {"k-1__gpu": "useful"}
-    assert task_strata(study, best, StratumRule(trivial_below=e5 + 1)) == {"k-1__gpu": "trivial"}
-    assert task_strata(study, best, StratumRule(trivial_below=1, needle_above=e5 - 1)) == {"k-1__gpu": "needle"}
+
+    def strata(study: Study, rule: StratumRule | None = None) -> dict[str, str]:
+        return task_strata(ground_of(study, best, rule=rule))
+
+    assert strata(study) == {"k-1__gpu": "useful"}
+    assert strata(study, StratumRule(trivial_below=e5 + 1)) == {"k-1__gpu": "trivial"}
+    assert strata(study, StratumRule(trivial_below=1, needle_above=e5 - 1)) == {"k-1__gpu": "needle"}
     # half of the draws by parameter are the optimum
-    assert task_strata(study, best, StratumRule("exact_random_by_parameter")) == {"k-1__gpu": "trivial"}
+    assert strata(study, StratumRule("exact_random_by_parameter")) == {"k-1__gpu": "trivial"}
     without = replace(study, references={"k-1__gpu": table.drop(columns="draw_probability")})
-    assert task_strata(without, best, StratumRule("exact_random_by_parameter")) == {"k-1__gpu": "unknown"}
+    assert strata(without, StratumRule("exact_random_by_parameter")) == {"k-1__gpu": "unknown"}

@@ -169,26 +169,16 @@ def test_seconds_weigh_while_evaluations_overlap() -> None:
     assert alone[0] == alone[1]
 
 
-def test_seconds_weigh_by_default_only_in_spaces_that_are_listed() -> None:
+@pytest.mark.parametrize(("setting", "listed"), [("overlapping_cost_weight", 3.0), ("overlapping_pessimism", 1.0)])
+def test_what_overlap_changes_by_default_it_changes_only_in_spaces_that_are_listed(setting: str, listed: float) -> None:
     def asked(**settings: Any) -> object:
         return [overlapping(8, seed=seed, **settings)[1] for seed in range(6)]
 
     def unlisted(**settings: Any) -> object:
         return asked(max_listed=1, **settings)
 
-    assert asked() == asked(overlapping_cost_weight=3.0) != asked(overlapping_cost_weight=0.0)
-    assert unlisted() == unlisted(overlapping_cost_weight=0.0) != unlisted(overlapping_cost_weight=3.0)
-
-
-def test_pending_latencies_are_expected_to_be_worse_by_default_only_in_spaces_that_are_listed() -> None:
-    def asked(**settings: Any) -> object:
-        return [overlapping(8, seed=seed, **settings)[1] for seed in range(6)]
-
-    def unlisted(**settings: Any) -> object:
-        return asked(max_listed=1, **settings)
-
-    assert asked() == asked(overlapping_pessimism=1.0) != asked(overlapping_pessimism=0.0)
-    assert unlisted() == unlisted(overlapping_pessimism=0.0) != unlisted(overlapping_pessimism=1.0)
+    assert asked() == asked(**{setting: listed}) != asked(**{setting: 0.0})
+    assert unlisted() == unlisted(**{setting: 0.0}) != unlisted(**{setting: listed})
 
 
 def test_recordings_without_costs_are_searched_as_if_costs_were_ignored() -> None:
