@@ -2,7 +2,8 @@
 
 SETTINGS are arguments of ``conditional_gp`` such as ``overlapping_cost_weight=4,overlapping_initial=3``; ``defaults``
 changes none. Each is run asynchronously on 16 workers on the useful exhaustive H100 tasks on which the defaults were
-chosen, and on no others. A run ends when its incumbent comes within 5% of the optimum. Printed is the expected running
+chosen, with ``--h200`` on those of the H200 as well, and on no others. A run ends when its incumbent comes within 5% of
+the optimum. Printed is the expected running
 time (ERT) of the same seeds with one worker, list-scheduled on 16 workers, over that of the settings; intervals are for
 other seeds of the same tasks.
 """
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache, partial
 from inspect import signature
-from itertools import product
+from itertools import chain, product
 from typing import Any
 
 import numpy as np
@@ -45,7 +46,7 @@ Floats = NDArray[np.float64]
 EVALUATIONS = 120
 DRAWS = 2000
 """Bootstrap draws."""
-NOT_USEFUL = ("layernorm-*", "matmul-wide-*", "*__h200")
+NOT_USEFUL = ("layernorm-*", "matmul-wide-*")
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,9 @@ class _Enough(Exception):
 
 
 @cache
-def tasks() -> tuple[Landscape, ...]:
-    """The landscapes to choose on."""
-    found = development()
+def tasks(h200: bool = False) -> tuple[Landscape, ...]:
+    """The landscapes to choose on: those of the H100, or of both devices."""
+    found = (one for one in development() if h200 or one.path.stem.endswith("__h100"))
     return tuple(one for one in found if not any(fnmatchcase(one.path.stem, name) for name in NOT_USEFUL))
 
 
@@ -159,17 +160,18 @@ def interval(runs: Runs, bound: Runs) -> tuple[float, float]:
 def one(settings: Mapping[str, Any], workers: int, job: tuple[str, int]) -> Outcome:
     """:func:`run` on the landscape of a name, so that a process need not be sent the landscape."""
     name, seed = job
-    (landscape,) = [task for task in tasks() if task.path.stem == name]
+    (landscape,) = [task for task in tasks(h200=True) if task.path.stem == name]
     return run(landscape, seed, settings, workers)
 
 
-def runs_of(settings: Mapping[str, Any], workers: int, seeds: range, jobs: int, name: str) -> Runs:
+def runs_of(
+    settings: Mapping[str, Any], workers: int, names: Sequence[str], seeds: Sequence[int], jobs: int, label: str
+) -> Runs:
     """Runs on all tasks with all seeds, in ``jobs`` processes."""
-    names = [task.path.stem for task in tasks()]
     todo = list(product(names, seeds))
     with ProcessPoolExecutor(jobs) as pool:
         made = pool.map(partial(one, settings, workers), todo)
-        found = [done for done, _ in zip(made, tracked(todo, name), strict=True)]
+        found = [done for done, _ in zip(made, tracked(todo, label), strict=True)]
     shape = (len(names), len(seeds))
     return Runs(
         np.array([each.seconds for each in found]).reshape(shape),
@@ -192,19 +194,37 @@ def parsed(text: str) -> dict[str, Any]:
     return {name: yaml.safe_load(value) for name, _, value in parts}
 
 
+def seeds_of(text: str) -> list[int]:
+    """Seeds from ``FIRST:END[,FIRST:END…]``, END excluded.
+
+    Raises:
+        ArgumentTypeError: it is something else, or no seed.
+    """
+    try:
+        pairs = [tuple(map(int, part.split(":"))) for part in text.split(",")]
+        found = list(chain.from_iterable(range(first, end) for first, end in pairs))
+    except ValueError:
+        found = []
+    if not found or len(set(found)) < len(found):
+        raise argparse.ArgumentTypeError(f"{text}: expected FIRST:END[,FIRST:END…], each seed once, such as 300:316")
+    return found
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("settings", nargs="+", type=lambda text: (text, parsed(text)))
-    parser.add_argument("--seeds", type=int, nargs=2, default=(300, 316), help="the first, and the one after the last")
+    parser.add_argument("--seeds", type=seeds_of, default="300:316", help="FIRST:END[,FIRST:END…], END excluded")
+    parser.add_argument("--h200", action="store_true", help="the tasks of the H200 as well")
     parser.add_argument("--jobs", type=int, default=1, help="number of processes")
     arguments = parser.parse_args()
     given = yaml.safe_load((conf_directory() / "strategy" / "conditional_gp.yaml").read_text(encoding="utf-8"))
     usual = {name: value for name, value in given.items() if name not in ("_target_", "label", "chosen_on")}
-    of = partial(runs_of, seeds=range(*arguments.seeds), jobs=arguments.jobs)
-    bound = of(usual, 1, name="bound")
-    runs = {text: of(usual | changed, WORKERS, name=text) for text, changed in arguments.settings}
+    names = [task.path.stem for task in tasks(arguments.h200)]
+    of = partial(runs_of, names=names, seeds=arguments.seeds, jobs=arguments.jobs)
+    bound = of(usual, 1, label="bound")
+    runs = {text: of(usual | changed, WORKERS, label=text) for text, changed in arguments.settings}
     shares = {text: bound.ert_s / found.ert_s for text, found in runs.items()}
-    print(pd.DataFrame(shares, index=[task.path.stem for task in tasks()]).to_string(float_format="%.2f"))
+    print(pd.DataFrame(shares, index=names).to_string(float_format="%.2f"))
     first = next(iter(runs.values()))
     for text, found in runs.items():
         low, high = interval(found, bound)

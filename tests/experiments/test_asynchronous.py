@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentTypeError
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -101,3 +102,16 @@ def test_a_share_of_the_bound_is_a_geometric_mean_and_its_interval_is_of_paired_
     assert interval(slower, bound) == pytest.approx((0.5, 0.5)), "the same seeds, so that nothing is left to chance"
     half = Runs(seconds, np.arange(40) % 2 * np.ones((3, 1)))
     assert half.share(bound) == pytest.approx(0.5), "a miss costs its seconds"
+
+
+def test_seeds_are_ranges_and_each_is_named_once() -> None:
+    assert choose.seeds_of("300:303,310:311") == [300, 301, 302, 310]
+    for wrong in ("300", "5:5", "300:310,305:306", "a:b", "1:2:3", ""):
+        with pytest.raises(ArgumentTypeError, match="expected FIRST:END"):
+            choose.seeds_of(wrong)
+
+
+def test_the_tasks_of_the_h200_are_chosen_on_only_when_asked_for() -> None:
+    alone, both = ([task.path.stem for task in choose.tasks(h200)] for h200 in (False, True))
+    assert len(alone) == 14 and set(alone) < set(both)
+    assert all(name.endswith("__h200") for name in set(both) - set(alone)) and len(both) == 19
