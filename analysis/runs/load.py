@@ -45,9 +45,10 @@ class Study:
         runs: a row per run; the index ``run`` counts from 0. Columns: path, task, kernel, strategy, seed, streams,
             budget_evaluations, budget_seconds (nan: no limit), batch, compile_workers, schedule (``batch``, or
             ``async…``), start (what runs began with, as JSON; empty for nothing), rules (``none``, or those that ended
-            evaluations early as JSON), backend, noise, landscape (hash of the recording, or empty), evaluations,
-            failures, repairs, clock_s, ended (``failed``: a miss that costs what it spent), config_hash, code (a
-            digest, or empty if not recorded), strategy_arguments, t_star_ms (nan: none), coverage.
+            evaluations early as JSON), backend, noise, asks_charged (whether the clock holds ask and tell), landscape
+            (hash of the recording, or empty), evaluations, failures, repairs, clock_s, ended (``failed``: a miss that
+            costs what it spent), config_hash, code (a digest, or empty if not recorded), strategy_arguments, t_star_ms
+            (nan: none), coverage.
         evaluations: run, index, ok, latency_ms, oracle_ms (nan when failed or unknown), clock_end_s, and where runs
             logged them compile_s, device_s (verify and benchmark) and own_s (ask and tell), else nan; sorted by run
             and index.
@@ -202,11 +203,10 @@ def _splits(logs: list[RunLog]) -> pd.DataFrame:
     rows = []
     for run, log in enumerate(logs):
         live = is_live(log.config)
-        backend = log.config.get("backend") or {}
         columns = log.columns if live else {name: v for name, v in log.columns.items() if name != contract.WALL_S}
         row = run_row(log)
-        charged, overlapped = bool(backend.get("charge_ask", live)), row["schedule"] != "batch"
-        split = run_split(columns, row["batch"], charged, row["compile_workers"], overlapped)
+        overlapped = row["schedule"] != "batch"
+        split = run_split(columns, row["batch"], row["asks_charged"], row["compile_workers"], overlapped)
         if split is not None:
             rows.append({"run": run, "live": live, **split})
     return pd.DataFrame(rows)

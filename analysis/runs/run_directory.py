@@ -194,6 +194,7 @@ def run_row(log: RunLog) -> dict[str, Any]:
         "rules": told_rules(log.path, config),
         "backend": str(backend.get("kind", "")),
         "noise": str(backend.get("noise", "")),
+        "asks_charged": bool(backend.get("charge_ask", is_live(config))),
         "landscape": str(backend.get("landscape_sha256") or ""),
         "evaluations": len(log.columns[contract.OK]),
         "failures": int((~log.columns[contract.OK]).sum()),

@@ -178,17 +178,20 @@ def recorded_optima(replays: Study, tasks: set[str]) -> Optima:
 def on_costs_alone(study: Study) -> Study:
     """The study on a clock without ask and tell: compile, verify and benchmark one after another.
 
-    This requires batches of one; see ``harness.run.clock``.
+    This requires batches of one; see ``harness.run.clock``. The clock of a replay that charged neither is this clock
+    already, and kept where the costs were not (``experiments.collect --steps``).
 
     Raises:
-        AnalysisError: a run did not log its costs.
+        AnalysisError: a run did not log its costs, and its clock holds more.
     """
     rows = study.evaluations
     cost = rows["compile_s"] + rows["device_s"]
-    if cost.isna().any():
-        path = study.runs.loc[rows.loc[cost.isna(), "run"].iloc[0], "path"]
+    without = rows["run"].isin(rows.loc[cost.isna(), "run"].unique())
+    more = without & rows["run"].isin(study.runs.index[study.runs["asks_charged"]])
+    if more.any():
+        path = study.runs.loc[rows.loc[more, "run"].iloc[0], "path"]
         raise AnalysisError(f"{path}: evaluations.parquet lacks costs: expected compile_s, verify_s and benchmark_s")
-    clock = cost.groupby(rows["run"]).cumsum()
+    clock = cost.groupby(rows["run"]).cumsum().where(~without, rows["clock_end_s"])
     return replace(study, evaluations=rows.assign(clock_end_s=clock))
 
 

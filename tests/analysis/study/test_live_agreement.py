@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from analysis.figures.live_agreement import draw
 from analysis.runs.load import Study, load_study
 from analysis.statistics.agreement import RankTest
 from analysis.statistics.ert import LogEstimate
-from analysis.study.live_agreement import Agreement, Cell, _pooled, agreement
+from analysis.study.live_agreement import Agreement, Cell, _pooled, agreement, on_costs_alone
 from analysis.study.live_pairs import NO_REPLAY
 from analysis.tables.live_agreement import NAME, agreement_table, document, sentence
 from experiments.claim_5_10x.live import main
@@ -194,6 +195,16 @@ def test_what_has_nothing_in_common_is_refused(replays: Study, tmp_path: Path) -
         compared(live_runs(tmp_path, strategies={"new": "random"}), replays)
     with pytest.raises(AnalysisError, match="lacks costs"):
         compared(live_runs(tmp_path / "b", lambda frame: frame.drop(columns="compile_s")), replays)
+
+
+def test_a_replay_without_costs_has_its_own_clock_unless_asks_are_on_it(replays: Study) -> None:
+    whole = on_costs_alone(replays).evaluations
+    assert whole["clock_end_s"].to_numpy() == pytest.approx(replays.evaluations["clock_end_s"].to_numpy())
+    without = replace(replays, evaluations=replays.evaluations.assign(compile_s=np.nan))
+    assert on_costs_alone(without).evaluations["clock_end_s"].equals(replays.evaluations["clock_end_s"])
+    charged = replace(without, runs=replays.runs.assign(asks_charged=True))
+    with pytest.raises(AnalysisError, match="lacks costs"):
+        on_costs_alone(charged)
 
 
 def test_the_command_writes_everything_and_is_clear_about_bad_input(
