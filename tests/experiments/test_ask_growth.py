@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import pandas as pd
@@ -31,7 +30,7 @@ def test_readings_are_kept_and_read_again(kind: str, tmp_path: Path) -> None:
     assert (tmp_path / "g.png").stat().st_size > 0
 
 
-def test_the_committed_readings_go_to_a_thousand_observations_where_the_space_is_listed() -> None:
+def test_the_committed_readings_go_to_a_thousand_observations() -> None:
     summary = summarise(pd.read_csv(ask_growth.FILE)).set_index("strategy")
-    assert summary["observations"].to_dict() == {"conditional_gp, listed": 1000, "conditional_gp, unlisted": 320}
-    assert not math.isnan(summary["ask_and_tell_ms_1000"]["conditional_gp, listed"])
+    assert summary["observations"].to_dict() == {"conditional_gp, listed": 1000, "conditional_gp, unlisted": 1000}
+    assert summary["ask_and_tell_ms_1000"].notna().all()
