@@ -33,7 +33,8 @@ class SearchSpace:
         constraints: expressions that every feasible configuration satisfies. One that mentions an inactive
             parameter holds vacuously.
         constants: numbers, strings and booleans that expressions may mention (shape, device limits).
-        features: derived numbers for models, by name. They do not affect feasibility.
+        features: derived numbers for models, by name. They do not affect feasibility. Names that end in ``_per_thread``
+            say how much a thread does (:mod:`search_spaces.work`).
 
     Raises:
         SpaceError: a parameter or an expression is at fault; the message names it.

@@ -2,10 +2,11 @@
 
 SETTINGS are arguments of ``conditional_gp`` such as ``overlapping_cost_weight=4,overlapping_initial=3``; ``defaults``
 changes none. Each is run asynchronously on 16 workers on the useful exhaustive H100 tasks on which the defaults were
-chosen, with ``--h200`` on those of the H200 as well, and on no others. A run ends when its incumbent comes within 5% of
-the optimum. Printed is the expected running
-time (ERT) of the same seeds with one worker, list-scheduled on 16 workers, over that of the settings; intervals are for
-other seeds of the same tasks.
+chosen, with ``--h200`` on those of the H200 as well. A run ends when its incumbent comes within 5% of the optimum. The
+output is the expected running time (ERT) of the same seeds with one worker, list-scheduled on 16 workers, over that of
+the settings. Intervals are for other seeds of the same tasks.
+
+``--new-kernels`` tests a choice on the tasks of ``experiment=claim_2``, on which none is made.
 """
 
 from __future__ import annotations
@@ -29,11 +30,13 @@ from numpy.typing import NDArray
 
 from analysis.progress import tracked
 from experiments.asynchronous.table import TARGET, WORKERS
+from experiments.contenders.tune import tasks_of
 from experiments.hopeless.choose import development
 from harness.backends.pipeline import measurement_of
 from harness.backends.replay import ReplayBackend
 from harness.evaluation import Evaluation, Measurement, Status
-from harness.landscapes.landscape import Landscape
+from harness.landscapes.landscape import Landscape, read_landscape
+from harness.landscapes.library import find_landscape
 from harness.run.clock import schedule
 from harness.run.loop import run_loop
 from harness.run.overlapped import run_overlapped
@@ -66,6 +69,12 @@ def tasks(h200: bool = False) -> tuple[Landscape, ...]:
     """The landscapes to choose on: those of the H100, or of both devices."""
     found = (one for one in development() if h200 or one.path.stem.endswith("__h100"))
     return tuple(one for one in found if not any(fnmatchcase(one.path.stem, name) for name in NOT_USEFUL))
+
+
+@cache
+def new_tasks() -> tuple[Landscape, ...]:
+    """The landscapes of the ten kernels that no default was chosen on."""
+    return tuple(read_landscape(find_landscape(task, "h100")) for task in tasks_of("claim_2"))
 
 
 def outcome(log: Sequence[Evaluation], near_ms: float, ends_s: Sequence[float] | None = None) -> Outcome:
@@ -160,7 +169,7 @@ def interval(runs: Runs, bound: Runs) -> tuple[float, float]:
 def one(settings: Mapping[str, Any], workers: int, job: tuple[str, int]) -> Outcome:
     """:func:`run` on the landscape of a name, so that a process need not be sent the landscape."""
     name, seed = job
-    (landscape,) = [task for task in tasks(h200=True) if task.path.stem == name]
+    (landscape,) = [task for task in chain(tasks(h200=True), new_tasks()) if task.path.stem == name]
     return run(landscape, seed, settings, workers)
 
 
@@ -214,12 +223,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("settings", nargs="+", type=lambda text: (text, parsed(text)))
     parser.add_argument("--seeds", type=seeds_of, default="300:316", help="FIRST:END[,FIRST:END…], END excluded")
-    parser.add_argument("--h200", action="store_true", help="the tasks of the H200 as well")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--h200", action="store_true", help="the tasks of the H200 as well")
+    which.add_argument("--new-kernels", action="store_true", help="the tasks of claim_2, to test a choice")
     parser.add_argument("--jobs", type=int, default=1, help="number of processes")
     arguments = parser.parse_args()
     given = yaml.safe_load((conf_directory() / "strategy" / "conditional_gp.yaml").read_text(encoding="utf-8"))
     usual = {name: value for name, value in given.items() if name not in ("_target_", "label", "chosen_on")}
-    names = [task.path.stem for task in tasks(arguments.h200)]
+    wanted = new_tasks() if arguments.new_kernels else tasks(arguments.h200)
+    names = [task.path.stem for task in wanted]
     of = partial(runs_of, names=names, seeds=arguments.seeds, jobs=arguments.jobs)
     bound = of(usual, 1, label="bound")
     runs = {text: of(usual | changed, WORKERS, label=text) for text, changed in arguments.settings}

@@ -44,10 +44,15 @@ class Round:
         return cls(int(settings), int(seeds))
 
 
+def tasks_of(experiment: str) -> tuple[str, ...]:
+    """The tasks that an experiment's YAML sweeps over."""
+    text = yaml.safe_load((CONF / f"experiment/{experiment}.yaml").read_text(encoding="utf-8"))
+    return tuple(name.strip() for name in text["hydra"]["sweeper"]["params"]["task"].split(","))
+
+
 def tasks() -> tuple[str, ...]:
     """The development tasks: those of ``experiment=contenders``, as recorded on an H100."""
-    text = yaml.safe_load((CONF / "experiment/contenders.yaml").read_text(encoding="utf-8"))
-    return tuple(f"{name.strip()}__h100" for name in text["hydra"]["sweeper"]["params"]["task"].split(","))
+    return tuple(f"{name}__h100" for name in tasks_of("contenders"))
 
 
 def grids() -> dict[str, list[list[Setting]]]:

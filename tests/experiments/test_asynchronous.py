@@ -115,3 +115,9 @@ def test_the_tasks_of_the_h200_are_chosen_on_only_when_asked_for() -> None:
     alone, both = ([task.path.stem for task in choose.tasks(h200)] for h200 in (False, True))
     assert len(alone) == 14 and set(alone) < set(both)
     assert all(name.endswith("__h200") for name in set(both) - set(alone)) and len(both) == 19
+
+
+def test_a_choice_is_tested_on_kernels_on_which_none_is_made() -> None:
+    new = {task.path.stem.partition("-")[0] for task in choose.new_tasks()}
+    assert len(choose.new_tasks()) == 20 and len(new) == 10
+    assert not new & {task.path.stem.partition("-")[0] for task in choose.tasks(h200=True)}

@@ -14,6 +14,7 @@ from kernels.execute import execute, relative_error
 from kernels.rows import RowKernel
 from search_spaces.device import H100
 from search_spaces.space import SearchSpace
+from search_spaces.work import log_work_per_thread
 from tests.kernels.sm90 import reports
 
 Configuration = Mapping[str, Any]
@@ -50,7 +51,8 @@ def launches(kernel: RowKernel, space: SearchSpace) -> list[tuple[Any, ...]]:
 def assert_features_finite(space: SearchSpace, undefined: Sequence[str] = ()) -> None:
     """Check that every feature is finite exactly where all parameters that it mentions are active.
 
-    ``undefined`` names features whose parameters no configuration of this shape has.
+    Every configuration states the work of a thread. ``undefined`` names features whose parameters no configuration of
+    this shape has.
     """
     codes = space.codes()
     values = space.feature_values(codes)
@@ -60,6 +62,8 @@ def assert_features_finite(space: SearchSpace, undefined: Sequence[str] = ()) ->
         assert np.isfinite(column[active]).all(), expression
         assert np.isnan(column[~active]).all(), expression
         assert active.any() == (feature not in undefined), expression
+    work = log_work_per_thread(space, codes)
+    assert work is not None and np.isfinite(work).all(), "no feature says how much a thread does"
 
 
 def assert_pipelined_and_vectorised(kernel: RowKernel, configurations: Sequence[Configuration], cache: Path) -> None:

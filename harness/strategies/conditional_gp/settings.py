@@ -44,16 +44,20 @@ class StartSettings:
         initial: number of random configurations; in spaces too large to list at least one per two parameters.
         overlapping_initial: the same for overlapping evaluations, whose asks before the first outcome are random in any
             case.
+        overlapping_tournament: while evaluations overlap, a random configuration is the one of this many draws that has
+            the least work per thread, so that the first outcomes arrive sooner; see :class:`~.initial.InitialDesign`.
         draws: how they are drawn; see :class:`~.initial.InitialDesign`.
     """
 
     initial: int = 7
     overlapping_initial: int = 3
+    overlapping_tournament: int = 2
     draws: Draws = "parameter"
 
     def __post_init__(self) -> None:
         check(self.initial >= 1, "initial", self.initial, "1 or more")
         check(self.overlapping_initial >= 1, "overlapping_initial", self.overlapping_initial, "1 or more")
+        check(self.overlapping_tournament >= 1, "overlapping_tournament", self.overlapping_tournament, "1 or more")
         check(self.draws in DRAWS, "draws", self.draws, ", ".join(DRAWS))
 
     def evaluations(self, space: SearchSpace, *, listed: bool, overlapping: bool) -> int:

@@ -71,6 +71,7 @@ class ConditionalGP:
         self._design = InitialDesign(space, self._visited, design, start.draws)
         self._initial = start.evaluations(space, listed=listed, overlapping=False)
         self._overlapping_initial = start.evaluations(space, listed=listed, overlapping=True)
+        self._overlapping_tournament = start.overlapping_tournament
         self._settings = (target, covariance, fit, acquisition)
         self._model = self._model_over(self._encoding)
         self._codes: list[Codes] = []
@@ -124,8 +125,9 @@ class ConditionalGP:
 
     def _random(self, n: int) -> list[Codes]:
         rows: list[Codes] = []
+        tournament = self._overlapping_tournament if self._pending else 1
         while len(rows) < n and not self._visited.exhausted:
-            rows.append(self._design.draw())
+            rows.append(self._design.draw(tournament))
             self._visited.add(rows[-1])
         return rows
 

@@ -21,7 +21,7 @@ from harness.strategies.random import RandomSearch
 from harness.testing import Outcome, StrategyContract, drive, evaluation, smooth_latency, spaces
 from harness.testing.driver import trace
 from search_spaces.encoding import Encoding
-from search_spaces.parameter import Boolean, Ordinal
+from search_spaces.parameter import Boolean, Integer, Ordinal
 from search_spaces.space import SearchSpace
 
 
@@ -155,6 +155,37 @@ def test_the_model_is_asked_sooner_while_evaluations_overlap(overlapping_initial
     assert [random_at(told) for told in range(1, 8)] == [told < overlapping_initial for told in range(1, 8)]
 
 
+def first_asks(space: SearchSpace, tournament: int, *, each: int, max_listed: int = 100_000) -> list[Configuration]:
+    """The first 32 asks without an outcome between them, in batches of ``each``, of four seeds."""
+    made: list[Configuration] = []
+    for seed in range(4):
+        given = space, np.random.SeedSequence(seed), Budget()
+        strategy = ConditionalGP(*given, overlapping_tournament=tournament, max_listed=max_listed)  # type: ignore[call-arg]
+        made += [asked for _ in range(32 // each) for asked in strategy.ask(each)]
+    return made
+
+
+@pytest.mark.parametrize("max_listed", [100_000, 1])
+def test_random_configurations_have_less_work_while_evaluations_overlap(max_listed: int) -> None:
+    """The smaller of two independent draws is at most the median in three quarters of the cases."""
+    space = SearchSpace(
+        [Ordinal("tile", tuple(range(1, 101))), Ordinal("warps", (1, 2)), Integer("idle", 0, 20)],
+        features={"tile_per_thread": "tile"},
+    )
+    for tournament, share in ((1, 0.5), (2, 0.75)):
+        asked = first_asks(space, tournament, each=1, max_listed=max_listed)
+        small = np.mean([configuration["tile"] <= 50 for configuration in asked])
+        assert small == pytest.approx(share, abs=3 * np.sqrt(share * (1 - share) / len(asked)))
+
+
+def test_no_tournament_without_overlap_or_knowledge_of_the_work() -> None:
+    silent = SearchSpace([Ordinal("tile", tuple(range(1, 101))), Integer("idle", 0, 20)])
+    assert first_asks(silent, 2, each=1) == first_asks(silent, 1, each=1)
+    known = SearchSpace(silent.parameters, features={"tile_per_thread": "tile"})
+    assert first_asks(known, 2, each=32) == first_asks(known, 1, each=32)
+    assert first_asks(known, 2, each=1) != first_asks(known, 1, each=1)
+
+
 def test_seconds_weigh_while_evaluations_overlap() -> None:
     """If it is asked for one configuration at a time, a strategy ignores seconds by default."""
     differ = {
@@ -266,6 +297,7 @@ def test_an_ask_updates_and_refits_as_rarely_as_stated(monkeypatch: pytest.Monke
         ("cost_weight", -1.0),
         ("overlapping_cost_weight", -1.0),
         ("overlapping_initial", 0),
+        ("overlapping_tournament", 0),
         ("overlapping_pessimism", float("nan")),
         ("overlapping_pessimism", "much"),
         ("priors", {"scales": [0, 1]}),
@@ -287,5 +319,5 @@ def test_yaml_holds_the_defaults() -> None:
     # An option that came after the committed studies stays out of the YAML: there it would change their config_hash.
     assert defaults.pop("pending") == "believe"
     assert defaults.pop("overlapping_initial") == 3 and defaults.pop("overlapping_cost_weight") is None
-    assert defaults.pop("overlapping_pessimism") is None
+    assert defaults.pop("overlapping_pessimism") is None and defaults.pop("overlapping_tournament") == 2
     assert {name: value for name, value in values.items() if name not in ("_target_", "label", "chosen_on")} == defaults

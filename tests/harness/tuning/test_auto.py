@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from harness.system.resources import CHECKOUT
@@ -48,3 +49,10 @@ def test_thinking_is_worth_it_from_where_both_take_equally_long() -> None:
     assert even_s + ASK_S == pytest.approx(LEAD * even_s)
     assert auto_strategy(5000, 100, None, 1, 1.01 * even_s).strategy == "conditional_gp"
     assert auto_strategy(5000, 100, None, 1, 0.99 * even_s).strategy == "pattern_search"
+
+
+def test_the_speedup_with_many_workers_is_that_of_the_study() -> None:
+    table = pd.read_csv(CHECKOUT / "experiments/asynchronous/table.csv")
+    rows = table[(table["task"] == "ALL") & (table["stratum"] == "useful") & (table["baseline"] == "exact_random")]
+    (speedup,) = rows[rows["strategy"] == "conditional_gp_async"]["speedup"]
+    assert auto_strategy(5000, 100, workers=16).reason.startswith(f"{speedup:.2g} times as fast")
