@@ -35,6 +35,7 @@ from harness.strategies.base import Strategy
 from harness.strategies.source import SourceData
 from harness.system.atomic import write_text, writing
 from harness.system.digest import digest
+from harness.system.lease import remove_abandoned
 from harness.system.names import shown, task_fault
 from harness.system.temporaries import remove_left_over
 from harness.system.text import failure_reason
@@ -199,7 +200,8 @@ def recognised(
     if wrong or not (path / contract.DONE).exists():
         return None
     done, _ = read_done(path / contract.DONE)
-    remove_left_over(path)  # files of a process that was killed just before it released the run
+    remove_abandoned(path)  # by a process that was killed just before it released the run
+    remove_left_over(path)
     check_reference(task_folder, backend)
     document = document or _document(config, backend, sources(config, backend))
     check_owner(path, document, options.allow_mixed_code)  # a newer NearOpt's run is not ours

@@ -139,6 +139,16 @@ class Lease:
         self._lock.close()
 
 
+def remove_abandoned(folder: Path) -> None:
+    """Remove the note of a process that was killed before it released ``folder``.
+
+    A note that cannot be removed stays, since a command should not fail because of it.
+    """
+    if (folder / NOTE).exists() and not held(folder):
+        with suppress(Held, OSError):
+            Lease(folder).close()
+
+
 def held(folder: Path) -> bool:
     """Whether a process appears to hold the lease now; does not take it."""
     return holder(folder) is not None

@@ -17,6 +17,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from io import FileIO
@@ -139,6 +140,8 @@ def in_a_process(folder: Path, command: Callable[[], int], kill_at: int | None =
             events = _count(kill_at)
             code = command()
             os.write(writing, json.dumps(events()).encode())
+        except BaseException:
+            os.write(2, traceback.format_exc().encode())
         finally:
             os._exit(code)
     os.close(writing)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.system.host import this_kernel
 from tests.harness.study.sweeping import HANG_S, arguments, asked, finish, finish_here, held_up, prepare, start, traces
 
 
@@ -55,6 +57,18 @@ def test_ctrl_c_is_one_line_and_the_same_command_resumes(tmp_path: Path, jobs: i
     assert code == 0 and out.startswith("4 runs done, 0 were done before, 0 failed")
     assert traces(results) == traces(tmp_path / "whole")
     assert not list(results.rglob("aborted-*"))
+
+
+def test_a_process_killed_before_it_released_a_finished_run_leaves_nothing(tmp_path: Path) -> None:
+    prepare(tmp_path)
+    given = arguments(tmp_path, tmp_path / "whole", jobs=1, evaluations=5, pause_s=0)
+    assert finish_here(tmp_path, given)[0] == 0
+    runs = [done.parent for done in (tmp_path / "whole").rglob("DONE")]
+    for run in runs:
+        (run / ".owner").write_text(json.dumps({"host": "here", "kernel": this_kernel(), "pid": 7}))
+    code, out, _ = finish_here(tmp_path, given)
+    assert code == 0 and f"{len(runs)} were done before" in out
+    assert not list((tmp_path / "whole").rglob(".owner"))
 
 
 @pytest.mark.slow

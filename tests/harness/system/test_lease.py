@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from harness.system import lease
-from harness.system.lease import LEASE_S, NOTE, Held, Lease, held, holder, this_kernel
+from harness.system.lease import LEASE_S, NOTE, Held, Lease, held, holder, remove_abandoned, this_kernel
 
 
 def note(folder: Path, kernel: str, age_s: float = 0.0, pid: int = 7) -> Path:
@@ -47,6 +47,23 @@ def test_what_a_killed_process_left_is_taken_over_at_once(tmp_path: Path) -> Non
     note(tmp_path, this_kernel())
     assert not held(tmp_path)
     Lease(tmp_path).close()
+
+
+def test_only_an_abandoned_note_is_removed(tmp_path: Path) -> None:
+    remove_abandoned(tmp_path)
+    assert not list(tmp_path.iterdir()), "no lock is made where nothing is to be done"
+    left = note(tmp_path, this_kernel())
+    remove_abandoned(tmp_path)
+    assert not left.exists() and not held(tmp_path)
+    with closing(Lease(tmp_path)):
+        remove_abandoned(tmp_path)
+        assert held(tmp_path)
+    fresh = note(tmp_path, "another")
+    remove_abandoned(tmp_path)
+    assert fresh.exists()
+    left = note(tmp_path, "another", age_s=LEASE_S + 1)
+    remove_abandoned(tmp_path)
+    assert not left.exists() and not list(tmp_path.glob("*.tmp"))
 
 
 def test_a_signal_while_it_is_taken_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
