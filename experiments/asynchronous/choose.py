@@ -71,10 +71,15 @@ def tasks(h200: bool = False) -> tuple[Landscape, ...]:
     return tuple(one for one in found if not any(fnmatchcase(one.path.stem, name) for name in NOT_USEFUL))
 
 
+def new_tasks() -> tuple[str, ...]:
+    """The names of the landscapes of the ten kernels that no default was chosen on."""
+    return tuple(f"{task}__h100" for task in tasks_of("claim_2"))
+
+
 @cache
-def new_tasks() -> tuple[Landscape, ...]:
-    """The landscapes of the ten kernels that no default was chosen on."""
-    return tuple(read_landscape(find_landscape(task, "h100")) for task in tasks_of("claim_2"))
+def landscape_of(name: str) -> Landscape:
+    """The landscape of a name."""
+    return read_landscape(find_landscape(*name.split("__")))
 
 
 def outcome(log: Sequence[Evaluation], near_ms: float, ends_s: Sequence[float] | None = None) -> Outcome:
@@ -169,8 +174,7 @@ def interval(runs: Runs, bound: Runs) -> tuple[float, float]:
 def one(settings: Mapping[str, Any], workers: int, job: tuple[str, int]) -> Outcome:
     """:func:`run` on the landscape of a name, so that a process need not be sent the landscape."""
     name, seed = job
-    (landscape,) = [task for task in chain(tasks(h200=True), new_tasks()) if task.path.stem == name]
-    return run(landscape, seed, settings, workers)
+    return run(landscape_of(name), seed, settings, workers)
 
 
 def runs_of(
@@ -230,8 +234,7 @@ def main() -> int:
     arguments = parser.parse_args()
     given = yaml.safe_load((conf_directory() / "strategy" / "conditional_gp.yaml").read_text(encoding="utf-8"))
     usual = {name: value for name, value in given.items() if name not in ("_target_", "label", "chosen_on")}
-    wanted = new_tasks() if arguments.new_kernels else tasks(arguments.h200)
-    names = [task.path.stem for task in wanted]
+    names = new_tasks() if arguments.new_kernels else [task.path.stem for task in tasks(arguments.h200)]
     of = partial(runs_of, names=names, seeds=arguments.seeds, jobs=arguments.jobs)
     bound = of(usual, 1, label="bound")
     runs = {text: of(usual | changed, WORKERS, label=text) for text, changed in arguments.settings}

@@ -118,6 +118,6 @@ def test_the_tasks_of_the_h200_are_chosen_on_only_when_asked_for() -> None:
 
 
 def test_a_choice_is_tested_on_kernels_on_which_none_is_made() -> None:
-    new = {task.path.stem.partition("-")[0] for task in choose.new_tasks()}
+    new = {name.partition("-")[0] for name in choose.new_tasks()}
     assert len(choose.new_tasks()) == 20 and len(new) == 10
     assert not new & {task.path.stem.partition("-")[0] for task in choose.tasks(h200=True)}

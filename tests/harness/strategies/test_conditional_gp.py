@@ -159,8 +159,8 @@ def first_asks(space: SearchSpace, tournament: int, *, each: int, max_listed: in
     """The first 32 asks without an outcome between them, in batches of ``each``, of four seeds."""
     made: list[Configuration] = []
     for seed in range(4):
-        given = space, np.random.SeedSequence(seed), Budget()
-        strategy = ConditionalGP(*given, overlapping_tournament=tournament, max_listed=max_listed)  # type: ignore[call-arg]
+        given: Any = space, np.random.SeedSequence(seed), Budget()
+        strategy = ConditionalGP(*given, overlapping_tournament=tournament, max_listed=max_listed)
         made += [asked for _ in range(32 // each) for asked in strategy.ask(each)]
     return made
 

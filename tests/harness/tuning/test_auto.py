@@ -54,5 +54,9 @@ def test_thinking_is_worth_it_from_where_both_take_equally_long() -> None:
 def test_the_speedup_with_many_workers_is_that_of_the_study() -> None:
     table = pd.read_csv(CHECKOUT / "experiments/asynchronous/table.csv")
     rows = table[(table["task"] == "ALL") & (table["stratum"] == "useful") & (table["baseline"] == "exact_random")]
-    (speedup,) = rows[rows["strategy"] == "conditional_gp_async"]["speedup"]
+    ((speedup, low, high),) = rows.loc[
+        rows["strategy"] == "conditional_gp_async", ["speedup", "speedup_low", "speedup_high"]
+    ].to_numpy()
     assert auto_strategy(5000, 100, workers=16).reason.startswith(f"{speedup:.2g} times as fast")
+    page = (CHECKOUT / "harness/tuning/README.md").read_text(encoding="utf-8")
+    assert f"{speedup:.2g} ({low:.2g}–{high:.2g}) times as fast as uniform random search on 16" in page
