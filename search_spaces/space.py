@@ -94,6 +94,12 @@ class SearchSpace:
             if code >= 0
         }
 
+    @property
+    def deciding(self) -> frozenset[str]:
+        """Names of the parameters that conditions of others mention."""
+        mentioned = [condition.names for condition in self._rules.conditions if condition is not None]
+        return frozenset().union(*mentioned) & frozenset(self.names)
+
     def active(self, i: int, codes: Codes) -> NDArray[np.bool_]:
         """The rows in which parameter ``i`` is active; the parameters before it must be placed. Shape ``[n]``."""
         return self._rules.active(i, codes)

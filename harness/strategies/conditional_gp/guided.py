@@ -22,12 +22,13 @@ from harness.strategies.common.flat_arguments import flat_arguments
 from harness.strategies.common.tries import check_sources
 from harness.strategies.conditional_gp.candidate_sources import CandidateSource, Placing
 from harness.strategies.conditional_gp.model import Model
-from harness.strategies.conditional_gp.scored import ScoredEncoding
+from harness.strategies.conditional_gp.scored import FromPoints, ScoredEncoding
 from harness.strategies.conditional_gp.settings import (
     AcquisitionSettings,
     CandidateSettings,
     CovarianceSettings,
     FitSettings,
+    HeuristicSettings,
     StartSettings,
     TargetSettings,
 )
@@ -70,7 +71,7 @@ class GuidedGP(ConditionalGP):
     Args:
         space, seed, budget: see :class:`~harness.strategies.base.Strategy`.
         sources: earlier tunings; at least one is required.
-        start, target, covariance, fit, acquisition, candidates: see :class:`~.strategy.ConditionalGP`.
+        start, heuristic, target, covariance, fit, acquisition, candidates: see :class:`~.strategy.ConditionalGP`.
         guide: see :class:`GuideSettings`.
 
     Raises:
@@ -86,6 +87,7 @@ class GuidedGP(ConditionalGP):
         sources: Sequence[SourceData] = (),
         *,
         start: StartSettings,
+        heuristic: HeuristicSettings,
         target: TargetSettings,
         covariance: CovarianceSettings,
         fit: FitSettings,
@@ -95,7 +97,7 @@ class GuidedGP(ConditionalGP):
     ) -> None:
         check_sources("guided_gp", sources)
         self._early, self._certain = guide.early, guide.certain
-        groups = (start, target, covariance, fit, acquisition, candidates)
+        groups = (start, heuristic, target, covariance, fit, acquisition, candidates)
         flat = {field.name: getattr(group, field.name) for group in groups for field in fields(group)}
         super().__init__(space, seed, budget, **flat)
         self._plain = self._encoding
@@ -143,7 +145,9 @@ class GuidedGP(ConditionalGP):
         borne = tuple(self._agrees(mean) for mean in self._means)
         if borne not in self._worlds:
             means = [mean for mean, kept in zip(self._means, borne, strict=True) if kept]
-            encoding: Placing = ScoredEncoding(self._plain, means) if means else self._plain
+            encoding: Placing = (
+                ScoredEncoding(self._plain, [FromPoints(mean) for mean in means]) if means else self._plain
+            )
             self._worlds[borne] = encoding, self._model_over(encoding), self._candidates_in(encoding)
         self._encoding, self._model, self._source = self._worlds[borne]
         return super()._modelled(n)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.strategies.common.tournament import Round, winner
 from harness.strategies.conditional_gp.moves import feasible_draws
 from search_spaces.encoding import Codes
 from search_spaces.nearest import Visited
 from search_spaces.space import SearchSpace
-from search_spaces.work import log_work_per_thread
 
 Draws = Literal["parameter", "branch", "uniform"]
 DRAWS: tuple[Draws, ...] = get_args(Draws)
@@ -51,25 +52,19 @@ class InitialDesign:
         self._visits: Counter[bytes] = Counter()
         self._branches = branches(space) if draws == "branch" and conditional and space.enumerable else None
 
-    def draw(self, tournament: int = 1) -> Codes:
+    def draw(self, tournament: Sequence[Round] = ()) -> Codes:
         """One row of codes, [d]; there must be one left.
 
         Args:
-            tournament: with draws by parameter, return the one of this many that has the least work per thread, if the
-                space declares it (:func:`search_spaces.work.log_work_per_thread`), since it probably compiles sooner.
+            tournament: with draws by parameter, return the winner of these rounds among as many draws as they need.
         """
         if self._draws == "parameter":
             free = self._by_parameter()
             if len(free):
-                return np.asarray(free[self._least_work(free[:tournament])])
+                return np.asarray(winner(free, tournament))
         if self._visited.mask is None:
             return self._draw_unlisted()
         return self._draw_listed(~self._visited.mask)
-
-    def _least_work(self, rows: Codes) -> int:
-        """Position of the row with the least work per thread; of the first if the space says nothing about it."""
-        work = log_work_per_thread(self._space, rows) if len(rows) > 1 else None
-        return 0 if work is None or np.isnan(work).all() else int(np.nanargmin(work))
 
     def _by_parameter(self) -> Codes:
         """Draws that were not visited, [m, d]: empty if constraints or visited configurations leave hardly any."""

@@ -24,6 +24,7 @@ class Model:
 
     Args:
         new_surrogate: makes one of the processes.
+        prior_mean: of the latency process; see :class:`~.surrogate.Surrogate`.
         targets: maps latencies in ms, ``None`` for failures, to targets.
         impute: whether failures have targets; otherwise the latency process ignores them.
         acquisition: settings of the acquisition function.
@@ -34,8 +35,9 @@ class Model:
 
     def __init__(
         self,
-        new_surrogate: Callable[[], Surrogate],
+        new_surrogate: Callable[..., Surrogate],
         *,
+        prior_mean: Callable[[Floats], Floats] | None = None,
         targets: Callable[[Sequence[float | None]], Targets],
         impute: bool,
         acquisition: AcquisitionSettings,
@@ -47,7 +49,8 @@ class Model:
         self._acquisition = acquisition
         self._overlapping_cost_weight = overlapping_cost_weight
         self._overlapping_pessimism = overlapping_pessimism
-        self._latency, self._success, self._cost = (new_surrogate() for _ in range(3))
+        self._latency = new_surrogate(prior_mean=prior_mean)
+        self._success, self._cost = new_surrogate(), new_surrogate()
         self._weighs_success = False
         self._cost_weight = 0.0
         self._worthwhile = 0.0

@@ -16,6 +16,7 @@ from harness.strategies.conditional_gp.initial import DRAWS, Draws
 from harness.strategies.conditional_gp.latency_levels import level_targets
 from harness.strategies.conditional_gp.targets import Targets, Transform, targets
 from search_spaces.encoding import Activity, BlockKind, Floats
+from search_spaces.heuristic import Heuristic
 from search_spaces.space import SearchSpace
 
 Reference = Literal["posterior", "observed"]
@@ -67,6 +68,38 @@ class StartSettings:
         """
         initial = self.overlapping_initial if overlapping else self.initial
         return initial if listed else max(initial, ceil(len(space.parameters) / 2))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeuristicSettings:
+    """Settings of the rules of thumb (:class:`~search_spaces.heuristic.Heuristic`), where any applies to the space.
+
+    Attributes:
+        heuristic_tournament: with draws by parameter, a random configuration is the one of this many draws that the
+            rules score best; 1 draws without them.
+        heuristic_slope: by how many of their standard deviations targets grow a priori for each unit of the score. The
+            score also becomes a feature, so that the process learns where the rules are wrong. 0: neither.
+        heuristic_weights: weights that differ from the rules' own, by name.
+    """
+
+    heuristic_tournament: int = 16
+    heuristic_slope: float = 1.5
+    heuristic_weights: Mapping[str, float] | None = None
+
+    def __post_init__(self) -> None:
+        check(self.heuristic_tournament >= 1, "heuristic_tournament", self.heuristic_tournament, "1 or more")
+        check(_is_number(self.heuristic_slope), "heuristic_slope", self.heuristic_slope, "a number")
+        table = self.heuristic_weights is None or isinstance(self.heuristic_weights, Mapping)
+        check(table, "heuristic_weights", self.heuristic_weights, "null or {rule: number}")
+        known = Heuristic.__dataclass_fields__
+        for rule, weight in (self.heuristic_weights or {}).items():
+            check(rule in known, "heuristic_weights", rule, f"one of {', '.join(known)}")
+            check(_is_number(weight), f"heuristic_weights.{rule}", weight, "a number")
+
+    @property
+    def heuristic(self) -> Heuristic:
+        """The rules with their weights."""
+        return Heuristic(**(self.heuristic_weights or {}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 
 import numpy as np
@@ -11,6 +11,7 @@ from harness.evaluation import Configuration, Evaluation
 from harness.strategies.base import Budget
 from harness.strategies.common.acquisition import argmax_shuffled
 from harness.strategies.common.flat_arguments import flat_arguments
+from harness.strategies.common.tournament import by_heuristic, by_work
 from harness.strategies.conditional_gp.candidate_sources import (
     CandidateSource,
     ClimbedCandidates,
@@ -21,11 +22,13 @@ from harness.strategies.conditional_gp.grid_points import GridPoints
 from harness.strategies.conditional_gp.initial import InitialDesign
 from harness.strategies.conditional_gp.model import Model
 from harness.strategies.conditional_gp.placed import Placed
+from harness.strategies.conditional_gp.scored import FromCodes, ScoredEncoding
 from harness.strategies.conditional_gp.settings import (
     AcquisitionSettings,
     CandidateSettings,
     CovarianceSettings,
     FitSettings,
+    HeuristicSettings,
     StartSettings,
     TargetSettings,
 )
@@ -41,7 +44,8 @@ class ConditionalGP:
 
     Args:
         space, seed, budget: see :class:`~harness.strategies.base.Strategy`.
-        start, target, covariance, fit, acquisition, candidates: see :mod:`~.settings`. Their fields are the arguments.
+        start, heuristic, target, covariance, fit, acquisition, candidates: see :mod:`~.settings`. Their fields are the
+            arguments.
     """
 
     ignores_budget = True
@@ -54,6 +58,7 @@ class ConditionalGP:
         budget: Budget,
         *,
         start: StartSettings,
+        heuristic: HeuristicSettings,
         target: TargetSettings,
         covariance: CovarianceSettings,
         fit: FitSettings,
@@ -65,13 +70,21 @@ class ConditionalGP:
         self._space = space
         self._rng = np.random.default_rng(seed)
         self._candidates = candidates
-        self._encoding: Placing = Encoding(space, covariance.features, covariance.activity)
+        plain = Encoding(space, covariance.features, covariance.activity)
+        scores, slope = by_heuristic(space, heuristic.heuristic), heuristic.heuristic_slope
+        self._encoding: Placing = plain
+        self._prior_mean: Callable[[Floats], Floats] | None = None
+        if scores is not None and slope:
+            scored = ScoredEncoding(plain, [FromCodes(scores)])
+            self._encoding, self._prior_mean = scored, partial(scored.first_score, slope)
         self._visited = Visited(space)
         design = np.random.default_rng(shared_design(seed))
         self._design = InitialDesign(space, self._visited, design, start.draws)
         self._initial = start.evaluations(space, listed=listed, overlapping=False)
         self._overlapping_initial = start.evaluations(space, listed=listed, overlapping=True)
-        self._overlapping_tournament = start.overlapping_tournament
+        self._tournament = [(heuristic.heuristic_tournament, scores)] if scores else []
+        work = by_work(space)
+        self._overlapping_tournament = [*self._tournament, *([(start.overlapping_tournament, work)] if work else [])]
         self._settings = (target, covariance, fit, acquisition)
         self._model = self._model_over(self._encoding)
         self._codes: list[Codes] = []
@@ -93,6 +106,7 @@ class ConditionalGP:
                 fit=fit,
                 shifts=covariance.shifts_of(encoding.kinds),
             ),
+            prior_mean=self._prior_mean,
             targets=partial(target.targets, listed=listed),
             impute=target.impute_failures,
             acquisition=acquisition,
@@ -125,7 +139,7 @@ class ConditionalGP:
 
     def _random(self, n: int) -> list[Codes]:
         rows: list[Codes] = []
-        tournament = self._overlapping_tournament if self._pending else 1
+        tournament = self._overlapping_tournament if self._pending else self._tournament
         while len(rows) < n and not self._visited.exhausted:
             rows.append(self._design.draw(tournament))
             self._visited.add(rows[-1])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,8 @@ class Surrogate:
         blocks: blocks of columns, one per parameter or feature.
         priors, shifts: priors on the logarithms of the hyperparameters, and their shifts; see :class:`~.gp.Priors`.
         covariance, fit: settings of the covariance, and of when its hyperparameters are learned.
+        prior_mean: what targets at points [n, D] are expected to be a priori, up to a constant, [n]; by default the
+            same everywhere.
     """
 
     def __init__(
@@ -33,8 +35,11 @@ class Surrogate:
         covariance: CovarianceSettings,
         fit: FitSettings,
         shifts: Floats | None = None,
+        prior_mean: Callable[[Floats], Floats] | None = None,
     ) -> None:
         self._blocks = blocks
+        self._prior_mean = prior_mean
+        self._level = 0.0
         self._priors, self._shifts = priors, shifts
         self._covariance = covariance
         self._fit = fit
@@ -52,6 +57,9 @@ class Surrogate:
                 mean as the value this is the kriging believer of Ginsbourger et al. (2010).
             pessimism: by how many of their predicted standard deviations they are assumed to turn out larger.
         """
+        # The process models what the prior mean does not explain.
+        self._level = 0.0 if self._prior_mean is None else float(self._prior_mean(x).mean())
+        y = y - self._expected(x)
         self._x, self._told, self._holds = x, y, False
         self._pessimism = pessimism
         self._waiting = x[:0] if waiting is None else waiting
@@ -102,11 +110,13 @@ class Surrogate:
 
     def predict(self) -> tuple[Floats, Floats]:
         """Posterior mean and variance of the noise-free function at the candidates, [N] each."""
-        return self._current.mean(self._y), self._current.variance()
+        current = self._current
+        return current.mean(self._y) + self._expected(current.grid.points), current.variance()
 
     def best(self, observed: bool = False) -> float:
         """The lowest posterior mean at an observation: the incumbent without its noise; or the lowest target."""
-        return float((self._y if observed else self._current.posterior.fitted(self._y)).min())
+        posterior = self._current.posterior
+        return float(((self._y if observed else posterior.fitted(self._y)) + self._expected(posterior.x)).min())
 
     @property
     def noise(self) -> float:
@@ -117,13 +127,17 @@ class Surrogate:
         """Pretend to have observed ``value`` at ``point`` [D], until the next :meth:`over`."""
         self._holds = False
         self._current.observe(point[None])
-        self._y = np.append(self._y, value)
+        self._y = np.append(self._y, value - self._expected(point[None]))
 
     def correlation(self, point: Floats) -> Floats:
         """Prior correlation of every candidate with ``point`` [D]: [N]."""
         posterior, grid = self._current.posterior, self._current.grid
         hyper = posterior.hyper
         return np.asarray(grid.covariance(point[None], hyper)[0] / hyper.variance)
+
+    def _expected(self, points: Floats) -> Floats | float:
+        """The prior mean at points [n, D], relative to that of the observations: [n]."""
+        return 0.0 if self._prior_mean is None else self._prior_mean(points) - self._level
 
     @property
     def _current(self) -> ScoredCandidates:

@@ -160,7 +160,8 @@ def first_asks(space: SearchSpace, tournament: int, *, each: int, max_listed: in
     made: list[Configuration] = []
     for seed in range(4):
         given: Any = space, np.random.SeedSequence(seed), Budget()
-        strategy = ConditionalGP(*given, overlapping_tournament=tournament, max_listed=max_listed)
+        how: Any = {"overlapping_tournament": tournament, "max_listed": max_listed, "heuristic_tournament": 1}
+        strategy = ConditionalGP(*given, **how)
         made += [asked for _ in range(32 // each) for asked in strategy.ask(each)]
     return made
 
@@ -184,6 +185,51 @@ def test_no_tournament_without_overlap_or_knowledge_of_the_work() -> None:
     known = SearchSpace(silent.parameters, features={"tile_per_thread": "tile"})
     assert first_asks(known, 2, each=32) == first_asks(known, 1, each=32)
     assert first_asks(known, 2, each=1) != first_asks(known, 1, each=1)
+
+
+def kernel_space(stages: str = "num_stages") -> SearchSpace:
+    """A space of which a rule of thumb says that fewer than three stages are slow, if they are called so."""
+    return SearchSpace([Ordinal(stages, (1, 2, 3, 4)), Ordinal("tile", (16, 32, 64, 128), "log2"), Boolean("pad")])
+
+
+def traced(space: SearchSpace, evaluations: int, latency: Callable[[Configuration], float], **how: Any) -> list[Any]:
+    strategy = ConditionalGP(space, np.random.SeedSequence(3), Budget(), **how)
+    done = drive(strategy, space, lambda _, configuration: latency(configuration), evaluations)
+    return [dict(each.configuration) for each in done]
+
+
+def few_stages(slope: float, **how: Any) -> list[bool]:
+    """Which of 16 configurations have fewer than three stages, when all are equally fast."""
+    asked = traced(kernel_space(), 16, lambda _: 1.0, heuristic_slope=slope, **how)
+    return [each["num_stages"] < 3 for each in asked]
+
+
+def test_rules_of_thumb_decide_the_beginning_and_expect_the_rest() -> None:
+    """Half of the configurations have three stages or more. What is known of these says nothing of the others."""
+    assert any(few_stages(0.0, heuristic_tournament=1)[:7])
+    chosen = few_stages(0.0)
+    assert not any(chosen[:7]) and any(chosen[7:]), "the model has no reason to avoid what was not tried"
+    assert not any(few_stages(1.5))
+
+
+def test_the_model_learns_where_the_rules_are_wrong() -> None:
+    def latency(configuration: Configuration) -> float:
+        return float(configuration["num_stages"]) + 0.01 * np.log2(configuration["tile"])
+
+    asked = traced(kernel_space(), 14, latency)
+    assert any(each["num_stages"] == 1 for each in asked)
+
+
+def test_without_the_rules_or_where_none_applies_the_search_is_the_same() -> None:
+    def latency(configuration: Configuration) -> float:
+        return 1.0 / configuration["tile"] + 0.1 * configuration["pad"]
+
+    off = {"heuristic_tournament": 1, "heuristic_slope": 0.0}
+    assert traced(kernel_space("depth"), 20, latency) == traced(kernel_space("depth"), 20, latency, **off)
+    renamed = [{"num_stages": each.pop("depth"), **each} for each in traced(kernel_space("depth"), 20, latency, **off)]
+    assert traced(kernel_space(), 20, latency, **off) == renamed
+    none = {**off, "heuristic_weights": {"few_stages": 0.0}}
+    assert traced(kernel_space(), 20, latency, **none) == renamed
 
 
 def test_seconds_weigh_while_evaluations_overlap() -> None:
@@ -298,6 +344,11 @@ def test_an_ask_updates_and_refits_as_rarely_as_stated(monkeypatch: pytest.Monke
         ("overlapping_cost_weight", -1.0),
         ("overlapping_initial", 0),
         ("overlapping_tournament", 0),
+        ("heuristic_tournament", 0),
+        ("heuristic_slope", "steep"),
+        ("heuristic_weights", {"works": 1.0}),
+        ("heuristic_weights", {"work": None}),
+        ("heuristic_weights", 1.0),
         ("overlapping_pessimism", float("nan")),
         ("overlapping_pessimism", "much"),
         ("priors", {"scales": [0, 1]}),

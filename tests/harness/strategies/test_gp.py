@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import gpytorch
 import numpy as np
 import pytest
@@ -26,7 +28,7 @@ from harness.strategies.conditional_gp.pairs import Pairs
 from harness.strategies.conditional_gp.settings import CovarianceSettings, FitSettings
 from harness.strategies.conditional_gp.surrogate import Surrogate
 from harness.testing import spaces
-from search_spaces.encoding import Encoding
+from search_spaces.encoding import Encoding, Floats
 from search_spaces.parameter import Boolean, Categorical, Ordinal
 from search_spaces.space import SearchSpace
 
@@ -172,9 +174,10 @@ def test_incremental_updates_equal_the_posterior_from_scratch() -> None:
     np.testing.assert_allclose(grown.variance(), variance, atol=1e-9)
 
 
-def rarely_refitted() -> Surrogate:
+def rarely_refitted(prior_mean: Callable[[Floats], Floats] | None = None) -> Surrogate:
     fit = FitSettings(refit_growth=9.0, iterations=5, max_points=100)
-    return Surrogate(BLOCKS, priors=Priors(), covariance=CovarianceSettings(smoothness=2.5), fit=fit)
+    covariance = CovarianceSettings(smoothness=2.5)
+    return Surrogate(BLOCKS, priors=Priors(), covariance=covariance, fit=fit, prior_mean=prior_mean)
 
 
 def test_fantasies_are_forgotten_at_the_next_update() -> None:
@@ -200,6 +203,39 @@ def test_believing_the_mean_leaves_the_mean_alone() -> None:
     surrogate.fantasise(POINTS[3], float(mean[3]))
     np.testing.assert_allclose(surrogate.predict()[0], mean, atol=1e-6)
     assert (surrogate.predict()[1] <= variance + 1e-12).all()
+
+
+def test_a_prior_mean_is_added_to_a_process_of_what_it_leaves_unexplained() -> None:
+    """Its level does not matter: it is that of the observations."""
+    x, y = observations()
+    slope = 3.0 * (x[:, 0] - x[:12, 0].mean())
+    levels = GridPoints.of(POINTS, BLOCKS)
+    plain, steep = rarely_refitted(), rarely_refitted(lambda points: 3.0 * points[:, 0] + 100.0)
+    plain.update(x[:12], y[:12] - slope[:12])
+    steep.update(x[:12], y[:12])
+    for surrogate in (plain, steep):
+        surrogate.over(levels)
+    at_levels = 3.0 * (POINTS[:, 0] - x[:12, 0].mean())
+    np.testing.assert_allclose(steep.predict()[0], plain.predict()[0] + at_levels, atol=1e-9)
+    np.testing.assert_allclose(steep.predict()[1], plain.predict()[1], atol=1e-9)
+    assert steep.best(observed=True) == pytest.approx(y[:12].min())
+    fitted = plain._current.posterior.fitted(y[:12] - slope[:12]) + slope[:12]
+    assert steep.best() == pytest.approx(fitted.min())
+    mean = steep.predict()[0]
+    steep.fantasise(POINTS[3], float(mean[3]))
+    np.testing.assert_allclose(steep.predict()[0], mean, atol=1e-6, err_msg="believing the mean leaves it alone")
+
+
+def test_what_waits_is_expected_on_top_of_the_prior_mean() -> None:
+    x, y = observations()
+    told, waiting = (x[:10], y[:10]), x[10:13]
+    levels = GridPoints.of(POINTS, BLOCKS)
+    alone, with_them = (rarely_refitted(lambda points: 2.0 * points[:, 0]) for _ in range(2))
+    alone.update(*told)
+    with_them.update(*told, waiting)
+    for surrogate in (alone, with_them):
+        surrogate.over(levels)
+    np.testing.assert_allclose(with_them.predict()[0], alone.predict()[0], atol=1e-6)
 
 
 def test_a_fit_climbs_from_both_starts() -> None:

@@ -22,6 +22,7 @@ from search_spaces.space import SearchSpace
 
 NAMES = (
     "random_hierarchical",
+    "random_heuristic",
     "grid",
     "sobol",
     "local_search",
