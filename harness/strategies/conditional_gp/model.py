@@ -31,6 +31,7 @@ class Model:
         overlapping_cost_weight: its cost weight while evaluations overlap.
         overlapping_pessimism: number of standard deviations by which pending latencies are assumed to turn out worse
             than predicted.
+        batch_pessimism: the same for the earlier picks of a batch.
     """
 
     def __init__(
@@ -43,12 +44,14 @@ class Model:
         acquisition: AcquisitionSettings,
         overlapping_cost_weight: float,
         overlapping_pessimism: float,
+        batch_pessimism: float,
     ) -> None:
         self._targets = targets
         self._impute = impute
         self._acquisition = acquisition
         self._overlapping_cost_weight = overlapping_cost_weight
         self._overlapping_pessimism = overlapping_pessimism
+        self._batch_pessimism = batch_pessimism
         self._latency = new_surrogate(prior_mean=prior_mean)
         self._success, self._cost = new_surrogate(), new_surrogate()
         self._weighs_success = False
@@ -121,7 +124,10 @@ class Model:
         return score + self._penalty
 
     def believe(self, candidate: int, point: Floats) -> None:
-        """Until the next :meth:`over`, pretend that a candidate at ``point`` [D] turned out as predicted."""
-        self._latency.fantasise(point, float(self._latency.predict()[0][candidate]))
+        """Until the next :meth:`over`, pretend that a candidate at ``point`` [D] turned out as predicted, or as much
+        slower as the pessimism of batches says."""
+        mean, variance = self._latency.predict()
+        worse = self._batch_pessimism * float(np.sqrt(variance[candidate] + self._latency.noise))
+        self._latency.fantasise(point, float(mean[candidate]) + worse)
         if self._weighs_success:
             self._success.fantasise(point, float(self._success.predict()[0][candidate]))

@@ -33,6 +33,9 @@ OVERLAPPING_COST_WEIGHT = 3.0
 OVERLAPPING_PESSIMISM = 1.0
 """In spaces that are listed."""
 
+BATCH_PESSIMISM = 1.5
+"""In spaces that are listed."""
+
 WIDE = (0.0, 2.0)
 """Prior of length scales in spaces too large to list, which have parameters without effect."""
 
@@ -222,6 +225,8 @@ class AcquisitionSettings:
         overlapping_pessimism: with ``believe``, the latency of an evaluation that overlaps is assumed to turn out worse
             than predicted by this many predicted standard deviations, so that asks keep away from what is pending.
             By default :data:`OVERLAPPING_PESSIMISM`, and 0 in spaces too large to list, where no gain was seen.
+        batch_pessimism: the same for the earlier picks of a batch, by default :data:`BATCH_PESSIMISM`, and 0 in spaces
+            too large to list.
         pending: treatment of pending configurations: ``believe`` assumes that they turn out as
             predicted (kriging believer; Ginsbourger et al. 2010), ``penalise`` multiplies the improvement by one
             minus the prior correlation with them (after González et al. 2016), ``ignore`` leaves them out.
@@ -232,6 +237,7 @@ class AcquisitionSettings:
     cost_weight: float = 0.0
     overlapping_cost_weight: float | None = None
     overlapping_pessimism: float | None = None
+    batch_pessimism: float | None = None
     pending: Pending = "believe"
 
     def __post_init__(self) -> None:
@@ -239,8 +245,9 @@ class AcquisitionSettings:
         check(self.cost_weight >= 0, "cost_weight", self.cost_weight, "0 or more")
         overlapping = self.overlapping_cost_weight
         check(overlapping is None or overlapping >= 0, "overlapping_cost_weight", overlapping, "0 or more")
-        worse = self.overlapping_pessimism
-        check(worse is None or _is_number(worse), "overlapping_pessimism", worse, "a number")
+        for name in ("overlapping_pessimism", "batch_pessimism"):
+            worse = getattr(self, name)
+            check(worse is None or _is_number(worse), name, worse, "a number")
         check(self.pending in PENDING, "pending", self.pending, ", ".join(PENDING))
 
     def overlapping_weight(self, *, listed: bool) -> float:
@@ -254,6 +261,12 @@ class AcquisitionSettings:
         if self.overlapping_pessimism is not None:
             return self.overlapping_pessimism
         return OVERLAPPING_PESSIMISM if listed else 0.0
+
+    def pessimism_in_batch(self, *, listed: bool) -> float:
+        """The pessimism about the earlier picks of a batch in a space that is ``listed`` or too large to list."""
+        if self.batch_pessimism is not None:
+            return self.batch_pessimism
+        return BATCH_PESSIMISM if listed else 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -112,6 +112,7 @@ class ConditionalGP:
             acquisition=acquisition,
             overlapping_cost_weight=acquisition.overlapping_weight(listed=listed),
             overlapping_pessimism=acquisition.pessimism(listed=listed),
+            batch_pessimism=acquisition.pessimism_in_batch(listed=listed),
         )
 
     def ask(self, n: int) -> Sequence[Configuration]:

@@ -258,6 +258,21 @@ def test_what_overlap_changes_by_default_it_changes_only_in_spaces_that_are_list
     assert unlisted() == unlisted(**{setting: 0.0}) != unlisted(**{setting: listed})
 
 
+def test_the_picks_of_a_batch_are_pessimistic_only_in_spaces_that_are_listed() -> None:
+    space = spaces.conditional()
+
+    def asked(batch: int = 8, **settings: Any) -> list[list[str]]:
+        made = []
+        for seed in range(4):
+            strategy = ConditionalGP(space, np.random.SeedSequence(seed), Budget(), **settings)
+            made.append(trace(drive(strategy, space, evaluations=24, batch=batch), space))
+        return made
+
+    assert asked() == asked(batch_pessimism=1.5) != asked(batch_pessimism=0.0)
+    assert asked(max_listed=1) == asked(max_listed=1, batch_pessimism=0.0) != asked(max_listed=1, batch_pessimism=1.5)
+    assert asked(batch=1) == asked(batch=1, batch_pessimism=0.0)
+
+
 def test_recordings_without_costs_are_searched_as_if_costs_were_ignored() -> None:
     space = spaces.plain()
     traces = []
@@ -349,6 +364,7 @@ def test_an_ask_updates_and_refits_as_rarely_as_stated(monkeypatch: pytest.Monke
         ("heuristic_weights", {"works": 1.0}),
         ("heuristic_weights", {"work": None}),
         ("heuristic_weights", 1.0),
+        ("batch_pessimism", "much"),
         ("overlapping_pessimism", float("nan")),
         ("overlapping_pessimism", "much"),
         ("priors", {"scales": [0, 1]}),

@@ -41,6 +41,7 @@ def model(**acquisition: Any) -> Model:
         acquisition=settings,
         overlapping_cost_weight=settings.overlapping_weight(listed=True),
         overlapping_pessimism=settings.pessimism(listed=True),
+        batch_pessimism=settings.pessimism_in_batch(listed=True),
     )
 
 
@@ -88,6 +89,19 @@ def test_pessimism_is_about_the_latencies_of_what_waits() -> None:
         np.testing.assert_array_equal(chance, chances[0])
     alone = [scored(0, overlapping_pessimism=worse)[1] for worse in (0.0, 1.0)]
     np.testing.assert_array_equal(alone[0], alone[1])
+
+
+def test_pessimism_is_about_the_earlier_picks_of_a_batch() -> None:
+    """A pick that is assumed to turn out worse by its own deviation, with the noise, raises the mean where it is."""
+    after: dict[float, Floats] = {}
+    for worse in (0.0, 1.5):
+        made, _ = scored(batch_pessimism=worse)
+        mean, variance = made._latency.predict()
+        expected = mean[3] + worse * np.sqrt(variance[3] + made._latency.noise)
+        made.believe(3, POINTS[3])
+        assert made._latency._y[-1] == pytest.approx(expected)
+        after[worse] = made._latency.predict()[0]
+    assert after[1.5][3] > after[0.0][3]
 
 
 def test_seconds_count_by_the_power_of_their_weight() -> None:
