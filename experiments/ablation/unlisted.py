@@ -18,6 +18,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.progress import track
@@ -27,6 +28,7 @@ from harness.landscapes.landscape import Landscape, read_landscape
 from harness.landscapes.library import find_landscape
 from harness.strategies.base import Budget, Strategy
 from harness.strategies.conditional_gp import ConditionalGP
+from harness.strategies.heuristic_first import HeuristicFirst
 from harness.strategies.optuna_tpe import OptunaTPE
 from harness.strategies.random_hierarchical import RandomHierarchical
 from harness.testing.driver import evaluation
@@ -60,7 +62,10 @@ OTHER_KERNELS = (
     "top_k-16x50304-50-fp16",
 )
 KERNELS = {"chosen": TASKS, "other": OTHER_KERNELS, "all": (*TASKS, *OTHER_KERNELS)}
-STRATEGIES = ("conditional_gp", "as_listed", "optuna_tpe", "random_hierarchical")
+STRATEGIES = (
+    "conditional_gp", "conditional_gp_2", "as_listed", "heuristic_first", "optuna_tpe", "random_hierarchical",
+)  # fmt: skip
+WITHOUT_RULES: dict[str, Any] = {"heuristic_tournament": 1, "heuristic_slope": 0.0}
 FIRST_SEED = 100
 """Seeds 0 to 11 were used to choose what is compared."""
 BATCH, BUDGET, NOISE, TARGET = 6, 180, 0.005, 1.05
@@ -83,14 +88,20 @@ def padded(landscape: Landscape) -> SearchSpace:
 
 
 def build(name: str, space: SearchSpace, seed: int) -> Strategy:
-    """Build a strategy; ``as_listed`` is conditional_gp with the targets and the prior that it has in listed spaces."""
+    """Build a strategy: ``conditional_gp_2`` is conditional_gp without rules of thumb, ``as_listed`` the same with the
+    targets and the prior that it has in listed spaces, and ``heuristic_first`` begins by the rules and goes on with
+    Optuna's TPE."""
     given = space, np.random.SeedSequence(seed), Budget(evaluations=BUDGET)
     if name == "optuna_tpe":
         return OptunaTPE(*given)
     if name == "random_hierarchical":
         return RandomHierarchical(*given)
     if name == "as_listed":
-        return ConditionalGP(*given, resolution=0.0, priors={"lengthscale": (0.0, 1.0)})
+        return ConditionalGP(*given, resolution=0.0, priors={"lengthscale": (0.0, 1.0)}, **WITHOUT_RULES)
+    if name == "conditional_gp_2":
+        return ConditionalGP(*given, **WITHOUT_RULES)
+    if name == "heuristic_first":
+        return HeuristicFirst(*given, then={"_target_": f"{OptunaTPE.__module__}.{OptunaTPE.__name__}"})
     return ConditionalGP(*given)
 
 
@@ -169,8 +180,8 @@ class Ratio:
         return f"{self.value:.2f} [{self.low:.2f}, {self.high:.2f}]"
 
 
-def ratio(rows: list[dict[str, str]], over: str) -> Ratio:
-    """The ERT of ``over`` over that of conditional_gp: geometric mean over tasks, with its 95% interval over seeds.
+def ratio(rows: list[dict[str, str]], over: str, under: str = "conditional_gp") -> Ratio:
+    """The ERT of ``over`` over that of ``under``: geometric mean over tasks, with its 95% interval over seeds.
 
     It is over the tasks, and of each over the seeds, that both have. The interval comes from 4,000 resamples of each
     task's seeds; a resample without a hit counts as half a hit.
@@ -178,13 +189,13 @@ def ratio(rows: list[dict[str, str]], over: str) -> Ratio:
     found = {
         (row["strategy"], row["task"], row["seed"]): (int(row["hit"]), int(row["evaluations"]))
         for row in rows
-        if row["strategy"] in (over, "conditional_gp")
+        if row["strategy"] in (over, under)
     }
-    both = [(task, seed) for name, task, seed in found if name == over and ("conditional_gp", task, seed) in found]
+    both = [(task, seed) for name, task, seed in found if name == over and (under, task, seed) in found]
     tasks = dict.fromkeys(task for task, _ in both)
     tables = {
         (name, task): np.array([found[name, task, seed] for one, seed in both if one == task])
-        for name in (over, "conditional_gp")
+        for name in (over, under)
         for task in tasks
     }
 
@@ -197,8 +208,8 @@ def ratio(rows: list[dict[str, str]], over: str) -> Ratio:
         return float(np.mean(logs))
 
     rng = np.random.default_rng(0)
-    value = np.exp(mean_log_ert(over, None) - mean_log_ert("conditional_gp", None))
-    drawn = [np.exp(mean_log_ert(over, rng) - mean_log_ert("conditional_gp", rng)) for _ in range(4000)]
+    value = np.exp(mean_log_ert(over, None) - mean_log_ert(under, None))
+    drawn = [np.exp(mean_log_ert(over, rng) - mean_log_ert(under, rng)) for _ in range(4000)]
     low, high = np.quantile(drawn, [0.025, 0.975])
     return Ratio(float(value), float(low), float(high), len(tasks))
 
@@ -236,9 +247,13 @@ def main() -> None:
     for kernels, tasks in KERNELS.items():
         own = [row for row in rows if row["task"] in tasks]
         has = {row["strategy"] for row in own}
-        over = [name for name in STRATEGIES if "conditional_gp" in has - {name} and name in has]
-        ratios = [(name, ratio(own, name)) for name in over]
-        said = [f"{name} / conditional_gp: {found}, {found.tasks} tasks" for name, found in ratios]
+        pairs = [(over, under) for under in ("conditional_gp", "conditional_gp_2") for over in STRATEGIES]
+        said = [
+            f"{over} / {under}: {found}, {found.tasks} tasks"
+            for over, under in pairs
+            if {over, under} <= has and STRATEGIES.index(over) > STRATEGIES.index(under)
+            for found in [ratio(own, over, under)]
+        ]
         print("\n".join([f"kernels: {kernels}", *table(own), *said]))
 
 
