@@ -81,15 +81,20 @@ def facts(landscape: Landscape) -> dict[str, float]:
     }
 
 
-def tasks(tables: Sequence[Path], strategy: str) -> pd.DataFrame:
+def tasks(tables: Sequence[Path], strategy: str, elsewhere: str | None = None) -> pd.DataFrame:
     """A row a task and baseline: speedup, ``expected`` evaluations of random search, whether it is of the first table,
-    and the facts of the task. Without ``hits`` the speedup is an upper bound."""
+    and the facts of the task. Without ``hits`` the speedup is an upper bound.
+
+    Args:
+        elsewhere: what the strategy is called in the tables after the first; the same by default.
+    """
     rows = []
     for number, path in enumerate(tables):
         table = pd.read_csv(path)
         if "target" in table:
             table = table[np.isclose(table["target"], 0.05) & (table["axis"] == "evaluations")]
-        table = table[(table["strategy"] == strategy) & table["baseline"].isin(BASELINES)].assign(first=number == 0)
+        name = elsewhere if elsewhere is not None and number else strategy
+        table = table[(table["strategy"] == name) & table["baseline"].isin(BASELINES)].assign(first=number == 0)
         rows.append(table[table["task"].str.endswith("__h100")])
     found = pd.concat(rows, ignore_index=True).drop_duplicates(["task", "baseline"])
     found["expected"] = found["speedup"] * found["ert"]
@@ -201,6 +206,7 @@ def main(given: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("speedups", type=Path, nargs="+")
     parser.add_argument("--strategy", default="conditional_gp")
+    parser.add_argument("--elsewhere", metavar="NAME", help="its name in the tables after the first")
     parser.add_argument("-o", "--output", type=Path, required=True)
     arguments = parser.parse_args(given)
     for path in arguments.speedups:
@@ -209,7 +215,9 @@ def main(given: Sequence[str] | None = None) -> int:
     known = sorted({name for path in arguments.speedups for name in pd.read_csv(path)["strategy"]})
     if arguments.strategy not in known:
         parser.error(f"--strategy {arguments.strategy}: not in these tables: expected one of {', '.join(known)}")
-    every = tasks(arguments.speedups, arguments.strategy)
+    if arguments.elsewhere is not None and arguments.elsewhere not in known:
+        parser.error(f"--elsewhere {arguments.elsewhere}: not in these tables: expected one of {', '.join(known)}")
+    every = tasks(arguments.speedups, arguments.strategy, arguments.elsewhere)
     found = every[every["hits"] > 0]
     arguments.output.mkdir(parents=True, exist_ok=True)
     columns = ["task", "kernel", "first", "baseline", "expected", "speedup", *MORE]

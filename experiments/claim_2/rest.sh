@@ -27,9 +27,11 @@ mkdir -p "$work" "$out"
 
 overrides() {   # what run.sh gives nearopt run for an arm
   case $1 in
+    conditional_gp_16) echo "strategy=conditional_gp_2 strategy.label=$1 workers=16 schedule=async" ;;
+    conditional_gp_from_default) echo "strategy=conditional_gp_2 start=default strategy.label=$1" ;;
+    conditional_gp_without_features) echo "strategy=conditional_gp_2 strategy.label=$1 strategy.features=false" ;;
+    *_tpe_from_default) echo "strategy=${1%_from_default} start=default strategy.label=$1" ;;
     *_16) echo "strategy=${1%_16} strategy.label=$1 workers=16 schedule=async" ;;
-    conditional_gp_without_features) echo "strategy=conditional_gp strategy.label=$1 strategy.features=false" ;;
-    *_gp_from_default | *_tpe_from_default) echo "strategy=${1%_from_default} start=default strategy.label=$1" ;;
     *) echo "strategy=$1" ;;
   esac
 }

@@ -4,8 +4,9 @@ FILE ends in ``.csv`` or ``.parquet``. The rows are those of :mod:`experiments.c
 committed results; nothing is run. Two more columns are ``expected``, E[T] of that random search in evaluations, and
 ``source``, the study that a row is from. A strategy that several studies ran has a row in each, with its own ``runs``.
 
-The study (claim_5_10x) ran an earlier version of ``conditional_gp``, which is ``strategy=conditional_gp_1`` today. So
-its label ``conditional_gp`` is read as ``conditional_gp_1``, and ``conditional_gp_16`` as ``conditional_gp_1_16``.
+Both studies of the claim ran earlier versions of ``conditional_gp``: claim_5_10x what is ``conditional_gp_1`` today,
+claim_2 what is ``conditional_gp_2``. Their labels are read so, ``conditional_gp_16`` as ``conditional_gp_1_16`` and so
+on. ``claim_2_later`` are runs of later strategies on the tasks and seeds of claim_2.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ from experiments.contenders.table import COLUMNS, check_path, read_table, speedu
 HERE = Path(__file__).parent
 STUDY, TEST = (HERE.parent / name for name in ("claim_5_10x/results", "claim_2"))
 SPEEDUPS, RUNS = HERE / "speedups.csv", HERE / "first_hit.csv"
-EARLIER = {"conditional_gp": "conditional_gp_1", "conditional_gp_16": "conditional_gp_1_16"}
-"""What the study's labels are called today."""
+EARLIER = {"study": "conditional_gp_1", "claim_2": "conditional_gp_2"}
+"""What is called ``conditional_gp`` in a study, by source."""
+NAME = "conditional_gp"
 KEY = ["task", "baseline"]
 
 
@@ -34,13 +36,24 @@ def sources() -> dict[str, pd.DataFrame]:
     Raises:
         AnalysisError: committed results cannot be read.
     """
-    study = speedups([STUDY])
-    return {
+    tables = {
         "contenders": read_table(SPEEDUPS),
-        "study": study.assign(strategy=study["strategy"].replace(EARLIER)),
+        "study": speedups([STUDY]),
         "first_hit": speedups([STUDY, RUNS], kept_alone=True),
         "claim_2": speedups([TEST / "results", TEST / "others.csv.gz"]),
+        "claim_2_later": speedups([TEST / "results", TEST / "later.csv"], kept_alone=True),
     }
+    return {
+        source: table.assign(strategy=[today(label, source) for label in table["strategy"]])
+        for source, table in tables.items()
+    }
+
+
+def today(label: str, source: str) -> str:
+    """What a label of a source is called today: ``conditional_gp_16`` of the study is ``conditional_gp_1_16``."""
+    version = EARLIER.get(source)
+    other = label in EARLIER.values()  # claim_2 also ran conditional_gp_1
+    return label if version is None or other or not label.startswith(NAME) else label.replace(NAME, version, 1)
 
 
 def combined(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

@@ -92,9 +92,12 @@ def test_the_combined_table_holds_what_the_studies_say() -> None:
     pd.testing.assert_frame_equal(again, first)
     assert csv["expected"].notna().all() and not csv.duplicated([*order, "source"]).any()
     study = csv[csv["source"] == "study"]
-    assert "conditional_gp" not in set(study["strategy"]) and set(combine.EARLIER.values()) <= set(study["strategy"])
+    assert {"conditional_gp_1", "conditional_gp_1_16"} <= set(study["strategy"])
+    test = set(csv.loc[csv["source"] == "claim_2", "strategy"])
+    assert {"conditional_gp_1", "conditional_gp_2", "conditional_gp_2_16", "conditional_gp_2_from_default"} <= test
+    assert not {"conditional_gp", "conditional_gp_16"} & (test | set(study["strategy"]))
     assert {name: int(of["runs"].max()) for name, of in csv.groupby("source")} == {
-        "claim_2": 30, "contenders": 30, "first_hit": 10, "study": 30,
+        "claim_2": 30, "claim_2_later": 30, "contenders": 30, "first_hit": 30, "study": 30,
     }  # fmt: skip
 
 
