@@ -49,7 +49,7 @@ def test_the_weights_of_the_rules_are_rounded_coefficients_of_the_recordings(
 
 
 def test_a_regression_finds_weights_that_are_known() -> None:
-    """Both kernels have the true weights, apart from what the ridge penalty takes; a rule without variance gets none."""
+    """Both kernels have them, apart from what the ridge penalty takes; a rule without variance gets none."""
     rng = np.random.default_rng(0)
     against = rng.normal(size=(3, 4000, len(heuristic.RULES)))
     against[..., 3] = 0.0
