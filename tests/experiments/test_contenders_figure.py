@@ -177,14 +177,17 @@ def test_what_cannot_be_drawn_is_refused_in_a_line(
 
 
 def test_the_means_of_the_figure_are_those_of_the_pages() -> None:
-    pages = {"claim_2": (HERE.parent / "claim_2/README.md").read_text(encoding="utf-8"), "contenders": PAGE}
+    study, _, later = (HERE.parent / "claim_2/README.md").read_text(encoding="utf-8").partition("## Later defaults")
+    pages = {"claim_2": study, "claim_2_later": later, "contenders": PAGE}
     for source, page in pages.items():
         rows = figure.read([HERE / "all.csv"], [source])
         for baseline, column in ((EXACT_RANDOM, 1), (EXACT_BY_PARAMETER, 2)):
             means = {key[0]: cell for key, cell in figure.cells(rows, baseline).items() if key[1] == figure.MEAN}
-            assert len(means) >= 7
+            assert len(means) >= 5
             for strategy, cell in means.items():
-                line = next(line for line in page.splitlines() if line.startswith(f"| {strategy} | "))
+                # On the page of claim_2 the strategies have the names that they had then.
+                name = strategy.replace("conditional_gp_2", "conditional_gp") if source == "claim_2" else strategy
+                line = next(line for line in page.splitlines() if line.startswith(f"| {name} | "))
                 assert line.split(" | ")[column].startswith((f"{cell.speedup:.2g} (", f"≤ {cell.speedup:.2g} ("))
 
 
