@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from search_spaces.helion import CONSTANT
 from search_spaces.heuristic import Heuristic, amounts
 from search_spaces.parameter import Categorical, Ordinal
 from search_spaces.space import SearchSpace
@@ -76,6 +77,12 @@ def test_nothing_is_said_of_a_space_that_declares_nothing() -> None:
     bare = SearchSpace([Categorical("order", ("rows", "columns")), Ordinal("block", (32, 64))])
     assert not Heuristic().applies(bare) and Heuristic().scores(bare, bare.codes()) is None
     assert Heuristic().applies(space({})) and set(amounts(space({}), space().codes())) == {"few_stages", "alternative"}
+
+
+def test_nothing_is_said_of_a_space_that_helion_generates() -> None:
+    stages = [Ordinal("num_stages", (1, 4))]
+    assert Heuristic().applies(SearchSpace(stages))
+    assert not Heuristic().applies(SearchSpace(stages, constants={CONSTANT: "{}"}))
 
 
 @pytest.mark.parametrize("name", ["num_stages", "threads"])
