@@ -3,7 +3,8 @@
 An arm is a strategy's name, or ``LABEL: OVERRIDES`` as for ``nearopt run``. Runs have the random streams of ``nearopt
 run`` and so the same trace, but end where their incumbent is within 5% (or at the budget): with slow asks that saves
 most of the time. CSV gets a row for each finished run; the same command makes what is missing, seed by seed, so that a
-stopped one is a complete one with fewer seeds. :mod:`experiments.contenders.table` and
+stopped one is a complete one with fewer seeds. ``CSV.xz``, the same compressed, counts as well if it lies beside it, so
+that finished runs need little space. :mod:`experiments.contenders.table` and
 :mod:`experiments.contenders.compare` read such a file.
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import lzma
 import multiprocessing
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -130,19 +132,23 @@ def _keep_nothing(_: Sequence[Evaluation]) -> None:
 
 
 def read_runs(file: Path) -> list[Run]:
-    """The rows of a file of runs; none if there is no such file.
+    """The rows of a file of runs, after those of ``FILE.xz``, which holds older runs; none if there is neither.
 
     Raises:
-        AnalysisError: it is no such file.
+        AnalysisError: one of them is no such file.
     """
+    return [*_read(file.with_name(f"{file.name}.xz")), *_read(file)]
+
+
+def _read(file: Path) -> list[Run]:
     if not file.exists():
         return []
     kinds = {"arm": str, "task": str, "ask_s": float}
     try:
-        with file.open(encoding="utf-8", newline="") as lines:
-            rows = list(csv.DictReader(lines))
+        text = lzma.decompress(file.read_bytes()) if file.suffix == ".xz" else file.read_bytes()
+        rows = list(csv.DictReader(text.decode("utf-8").splitlines()))
         return [Run(**{of.name: kinds.get(of.name, int)(row[of.name]) for of in fields(Run)}) for row in rows]
-    except (KeyError, TypeError, ValueError, UnicodeDecodeError) as error:
+    except (KeyError, TypeError, ValueError, UnicodeDecodeError, lzma.LZMAError) as error:
         raise AnalysisError(f"{file}: expected a file of experiments.contenders.first_hit") from error
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import lzma
 import os
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,20 @@ def test_the_same_command_makes_what_is_missing(tmp_path: Path) -> None:
     (tmp_path / "other.csv").write_text("a,b\n1,2\n")
     with pytest.raises(AnalysisError, match="expected a file of experiments"):
         first_hit.read_runs(tmp_path / "other.csv")
+
+
+def test_runs_in_a_compressed_file_beside_it_count_as_well(tmp_path: Path) -> None:
+    file = tmp_path / "runs.csv"
+    line = f"random,{TASK},{{seed}},1,3,120,1,0.01\n"
+    head = ",".join(field.name for field in fields(Run)) + "\n"
+    packed = tmp_path / "runs.csv.xz"
+    packed.write_bytes(lzma.compress((head + line.format(seed=0) + line.format(seed=1)).encode()))
+    assert [run.seed for run in first_hit.read_runs(file)] == [0, 1]
+    file.write_text(head + line.format(seed=2))
+    assert [run.seed for run in first_hit.read_runs(file)] == [0, 1, 2]
+    packed.write_bytes(b"no archive")
+    with pytest.raises(AnalysisError, match=r"runs\.csv\.xz: expected a file of"):
+        first_hit.read_runs(file)
 
 
 def test_misses_and_missing_runs_are_marked() -> None:
