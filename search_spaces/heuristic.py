@@ -90,10 +90,10 @@ def _unusual_work(space: SearchSpace, codes: Codes) -> Floats | None:
 
 def _idle(space: SearchSpace, codes: Codes) -> Floats | None:
     """Halvings of the programs per multiprocessor below one, [n]; NaN where their number is unknown."""
-    columns = [i for i, name in enumerate(space.features) if name.endswith(WAVES)]
-    if not columns:
+    names = [name for name in space.features if name.endswith(WAVES)]
+    if not names:
         return None
-    values = space.feature_values(codes)[:, columns]
+    values = space.feature_values(codes, names)
     waves = np.full(len(codes), np.nan)
     for column in values.T:
         waves = np.where(np.isnan(column), waves, column)

@@ -300,9 +300,11 @@ class SearchSpace:
 
     # -- models and files ----------------------------------------------------------------------------------------
 
-    def feature_values(self, codes: Codes) -> NDArray[np.float64]:
-        """Compute the derived features, shape ``[n, f]``; NaN where a mentioned parameter is inactive."""
-        columns = [self._rules.values(feature, codes) for feature in self._features.values()]
+    def feature_values(self, codes: Codes, names: Sequence[str] | None = None) -> NDArray[np.float64]:
+        """Compute the derived features, or those of the given names, shape ``[n, f]``; NaN where a mentioned parameter
+        is inactive."""
+        wanted = self._features if names is None else {name: self._features[name] for name in names}
+        columns = [self._rules.values(feature, codes) for feature in wanted.values()]
         return np.stack(columns, axis=1) if columns else np.empty((len(codes), 0))
 
     def to_json(self) -> dict[str, Any]:

@@ -19,10 +19,10 @@ def log_work_per_thread(space: SearchSpace, codes: Codes) -> Floats | None:
     ends in ``_per_thread``, such as the accumulators or elements that a thread holds, in any unit. Of several that are
     active in a row the geometric mean counts. Where none is active, or one is not positive, the result is NaN.
     """
-    columns = [i for i, name in enumerate(space.features) if name.endswith(SUFFIX) and name not in NOT_WORK]
-    if not columns:
+    names = [name for name in space.features if name.endswith(SUFFIX) and name not in NOT_WORK]
+    if not names:
         return None
-    values = space.feature_values(codes)[:, columns]
+    values = space.feature_values(codes, names)
     inactive = np.isnan(values)
     logs = np.log(values, out=np.full_like(values, np.nan), where=values > 0)
     total = np.where(inactive, 0.0, logs).sum(axis=1)
