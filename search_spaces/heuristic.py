@@ -37,7 +37,8 @@ class Heuristic:
         idle: added for each halving of the programs per multiprocessor below one. They are the features whose names
             end in ``waves``; of several that are active the last declared counts.
         alternative: added where the program's structure is not the first declared one, which is the simplest. A
-            structure is a categorical that is always active and on which conditions of others depend.
+            structure is a categorical that is always active and on which conditions of others depend; of several the
+            first declared counts.
     """
 
     few_stages: float = 0.4
@@ -102,7 +103,7 @@ def _idle(space: SearchSpace, codes: Codes) -> Floats | None:
 
 
 def _alternative(space: SearchSpace, codes: Codes) -> Floats | None:
-    """1 where the structure is not the first declared one, [n]; of several structures the first declared counts."""
+    """1 where the structure is not the first declared one, [n]."""
     columns = [
         i
         for i, parameter in enumerate(space.parameters)

@@ -1,10 +1,10 @@
 """Fit the weights of the rules of thumb: ``python -m experiments.ablation.heuristic``.
 
-On each recording that ``chosen_on`` of ``conf/strategy/conditional_gp.yaml`` names, the normal scores of the ranks of
-the successful configurations are regressed on what :func:`search_spaces.heuristic.amounts` says of them; every kernel
-has the same weight. The output is the coefficients on all kernels, on each alone and without each, and how well those
-without a kernel order its configurations: their rank correlation with latency, and at which share of the order, from 0
-to 1, the truly fastest hundredth stands on average (0.5 by chance).
+On each useful H100 recording that ``chosen_on`` of ``conf/strategy/conditional_gp.yaml`` names, the normal scores of
+the ranks of the successful configurations are regressed on what :func:`search_spaces.heuristic.amounts` says of them;
+every kernel has the same weight. The output is the coefficients on all kernels, on each alone and without each, and how
+well those without a kernel order its configurations: their rank correlation with latency, and at which share of the
+order, from 0 to 1, the truly fastest hundredth stands on average (0.5 by chance).
 """
 
 from __future__ import annotations

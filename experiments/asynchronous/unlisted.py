@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from rich.progress import track
 
-from experiments.ablation.unlisted import IDLE, NOISE, TARGET, landscape, padded
+from experiments.ablation.unlisted import IDLE, NOISE, TARGET, WITHOUT_RULES, landscape, padded
 from harness.evaluation import Configuration, Status
 from harness.strategies.base import Budget
 from harness.strategies.conditional_gp import ConditionalGP
@@ -47,8 +47,8 @@ def run(key: Key) -> dict[str, str]:
     space, best_ms = padded(recording), float(np.nanmin(recording.oracle_ms))
     rows = {codes.tobytes(): i for i, codes in enumerate(recording.codes)}
     given: Any = space, np.random.SeedSequence(seed), Budget(evaluations=BUDGET)
-    # Without tournaments, like all runs in unlisted.csv.
-    strategy = ConditionalGP(*given, overlapping_cost_weight=float(weight), overlapping_tournament=1)
+    # Without tournaments and rules of thumb, like all runs in unlisted.csv.
+    strategy = ConditionalGP(*given, overlapping_cost_weight=float(weight), overlapping_tournament=1, **WITHOUT_RULES)
     noise = np.random.default_rng([seed, 1])
     busy: list[tuple[float, int, Configuration, int, float]] = []
     asked, told, now_s, ask_s, best, hit = 0, 0, 0.0, 0.0, np.inf, (BUDGET, 0.0)

@@ -6,7 +6,7 @@ import numpy as np
 
 from harness.strategies.base import Budget
 from harness.strategies.common.checks import check
-from harness.strategies.common.tournament import by_heuristic, winner
+from harness.strategies.common.tournament import by_heuristic, entrants, rounds, winner
 from harness.strategies.random_hierarchical import RandomHierarchical
 from search_spaces.enumeration import Codes
 from search_spaces.heuristic import Heuristic
@@ -34,12 +34,10 @@ class RandomHeuristic(RandomHierarchical):
     ) -> None:
         check(tournament >= 1, "tournament", tournament, "1 or more")
         super().__init__(space, seed, budget, max_rejected=max_rejected)
-        scores = by_heuristic(space, Heuristic())
-        self._rounds = [] if scores is None else [(tournament, scores)]
-        self._entrants = tournament if self._rounds else 1
+        self._tournament = rounds([(tournament, by_heuristic(space, Heuristic()))])
 
     def _next(self) -> Codes | None:
         rows: list[Codes] = []
-        while len(rows) < self._entrants and (row := super()._next()) is not None:
+        while len(rows) < entrants(self._tournament) and (row := super()._next()) is not None:
             rows.append(row)
-        return winner(np.array(rows), self._rounds) if rows else None
+        return winner(np.array(rows), self._tournament) if rows else None

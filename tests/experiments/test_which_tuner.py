@@ -56,6 +56,27 @@ def test_the_speedup_that_the_rule_states_is_that_of_the_contenders() -> None:
     assert auto_strategy(3000, 100).reason.startswith(f"{rows[0][1].partition(' ')[0]} times as fast as uniform")
 
 
+def test_the_gain_of_the_rules_on_other_kernels_is_that_of_the_runs() -> None:
+    """Both versions on the tasks of claim_2, and the speedup there on three pages."""
+    rows = pd.read_csv(PAGE.with_name("all.csv")).query("baseline == 'exact_random'").set_index("task")
+    before = rows.query("source == 'claim_2' and strategy == 'conditional_gp_2'")["ert"]
+    after = rows.query("source == 'claim_2_later' and strategy == 'conditional_gp'")["ert"]
+    gain = before / after
+    page, study, tune = (
+        (which_tuner.EXPERIMENTS.parent / name).read_text(encoding="utf-8").replace("\n", " ")
+        for name in ("experiments/contenders/README.md", "experiments/claim_2/README.md", "harness/tuning/README.md")
+    )
+    assert len(gain) == 20
+    assert f"the rules are worth {np.exp(np.log(gain).mean()):.2f} in the geometric mean over 20 tasks" in page
+    assert f"between {gain.min():.2f} (chunked_scan) and {gain.max():.1f} (grouped_gemm)" in page
+    assert f"between {gain.min():.2f} ({gain.idxmin().partition('__')[0]}) and {gain.max():.1f} times" in study
+    assert f"{('nine', 'ten')[int((gain < 1).sum()) - 9]} of the 20 tasks need more evaluations" in study
+    speedup = which_tuner.on_other_kernels()
+    assert f"{speedup.replace(' ', ' times ')} over uniform random search instead of" in study
+    assert f"{speedup.partition(' ')[0]} times on ten others" in tune
+    assert f"it is {speedup.replace(' ', ' times ')} as fast as uniform random search" in page
+
+
 def test_both_tables_of_the_contenders_say_the_same() -> None:
     first, _, _ = PAGE.with_name("README.md").read_text(encoding="utf-8").partition("The following results")
     assert "| conditional_gp_from_default" in first and "| trust_region" in first

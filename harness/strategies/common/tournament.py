@@ -19,9 +19,19 @@ Round = tuple[int, Score]
 """A round of a tournament: the best of every so many rows goes on."""
 
 
+def rounds(wanted: Sequence[tuple[int, Score | None]]) -> list[Round]:
+    """The rounds that decide something: between several rows, by a score that is known."""
+    return [(size, score) for size, score in wanted if size > 1 and score is not None]
+
+
+def entrants(tournament: Sequence[Round]) -> int:
+    """The number of rows that a tournament needs."""
+    return prod(size for size, _ in tournament)
+
+
 def winner(rows: Codes, tournament: Sequence[Round]) -> Codes:
     """The winner, [d], among as many of the first rows [n, d] as the rounds need; the first row without rounds."""
-    rows = rows[: prod(size for size, _ in tournament)]
+    rows = rows[: entrants(tournament)]
     for size, score in tournament:
         groups = [rows[start : start + size] for start in range(0, len(rows), size)]
         rows = np.array([group[np.argmin(np.nan_to_num(score(group), nan=np.inf))] for group in groups])

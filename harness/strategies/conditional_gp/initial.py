@@ -9,7 +9,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.strategies.common.tournament import Round, winner
+from harness.strategies.common.tournament import Round, entrants, winner
 from harness.strategies.conditional_gp.moves import feasible_draws
 from search_spaces.encoding import Codes
 from search_spaces.nearest import Visited
@@ -19,7 +19,7 @@ Draws = Literal["parameter", "branch", "uniform"]
 DRAWS: tuple[Draws, ...] = get_args(Draws)
 
 AT_ONCE = 64
-"""Number of draws by parameter in which an unvisited one, or the least visited branch, is sought."""
+"""Fewest draws by parameter in which an unvisited one, or the least visited branch, is sought."""
 
 
 def branches(space: SearchSpace) -> NDArray[np.intp]:
@@ -59,16 +59,17 @@ class InitialDesign:
             tournament: with draws by parameter, return the winner of these rounds among as many draws as they need.
         """
         if self._draws == "parameter":
-            free = self._by_parameter()
+            free = self._by_parameter(max(AT_ONCE, entrants(tournament)))
             if len(free):
-                return np.asarray(winner(free, tournament))
+                return winner(free, tournament)
         if self._visited.mask is None:
             return self._draw_unlisted()
         return self._draw_listed(~self._visited.mask)
 
-    def _by_parameter(self) -> Codes:
-        """Draws that were not visited, [m, d]: empty if constraints or visited configurations leave hardly any."""
-        rows = feasible_draws(self._space, self._rng, AT_ONCE)
+    def _by_parameter(self, n: int = AT_ONCE) -> Codes:
+        """Those of ``n`` draws that were not visited, [m, d]: empty if constraints or visited configurations leave
+        hardly any."""
+        rows = feasible_draws(self._space, self._rng, n)
         return np.asarray(rows[~self._visited.among(rows)])
 
     def _draw_listed(self, free: NDArray[np.bool_]) -> Codes:

@@ -11,7 +11,7 @@ from harness.evaluation import Configuration, Evaluation
 from harness.strategies.base import Budget
 from harness.strategies.common.acquisition import argmax_shuffled
 from harness.strategies.common.flat_arguments import flat_arguments
-from harness.strategies.common.tournament import by_heuristic, by_work
+from harness.strategies.common.tournament import by_heuristic, by_work, rounds
 from harness.strategies.conditional_gp.candidate_sources import (
     CandidateSource,
     ClimbedCandidates,
@@ -82,9 +82,8 @@ class ConditionalGP:
         self._design = InitialDesign(space, self._visited, design, start.draws)
         self._initial = start.evaluations(space, listed=listed, overlapping=False)
         self._overlapping_initial = start.evaluations(space, listed=listed, overlapping=True)
-        self._tournament = [(heuristic.heuristic_tournament, scores)] if scores else []
-        work = by_work(space)
-        self._overlapping_tournament = [*self._tournament, *([(start.overlapping_tournament, work)] if work else [])]
+        self._tournament = rounds([(heuristic.heuristic_tournament, scores)])
+        self._overlapping_tournament = self._tournament + rounds([(start.overlapping_tournament, by_work(space))])
         self._settings = (target, covariance, fit, acquisition)
         self._model = self._model_over(self._encoding)
         self._codes: list[Codes] = []

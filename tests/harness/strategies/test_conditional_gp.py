@@ -212,6 +212,13 @@ def test_rules_of_thumb_decide_the_beginning_and_expect_the_rest() -> None:
     assert not any(few_stages(1.5))
 
 
+def test_a_tournament_has_as_many_draws_as_it_is_asked_for() -> None:
+    """One in 400 has enough stages; the best of 2,000 draws has them but for a chance of 0.7%."""
+    space = SearchSpace([Integer("num_stages", -396, 3), Integer("tile", 0, 200)])
+    first = [ConditionalGP(space, np.random.SeedSequence(s), Budget(), heuristic_tournament=2000) for s in range(8)]
+    assert [strategy.ask(1)[0]["num_stages"] for strategy in first] == [3] * 8
+
+
 def test_the_model_learns_where_the_rules_are_wrong() -> None:
     def latency(configuration: Configuration) -> float:
         return float(configuration["num_stages"]) + 0.01 * np.log2(configuration["tile"])

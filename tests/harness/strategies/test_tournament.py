@@ -9,7 +9,7 @@ import pytest
 
 from harness.errors import UserError
 from harness.strategies.base import Budget, Strategy
-from harness.strategies.common.tournament import by_heuristic, by_work, winner
+from harness.strategies.common.tournament import by_heuristic, by_work, entrants, rounds, winner
 from harness.strategies.heuristic_first import HeuristicFirst
 from harness.strategies.random_heuristic import RandomHeuristic
 from harness.strategies.random_hierarchical import RandomHierarchical
@@ -37,6 +37,13 @@ def test_each_round_keeps_the_best_of_every_group() -> None:
     assert winner(rows, [(2, first), (2, second)]).tolist() == [2, 5], "the first of equals goes on; NaN loses"
     assert winner(rows, [(10, first)]).tolist() == [0, 0], "fewer draws than wanted"
     assert winner(rows[1:2], [(3, second)]).tolist() == [1, 9]
+
+
+def test_rounds_that_decide_nothing_are_left_out() -> None:
+    assert rounds([(1, first), (4, None), (3, second)]) == [(3, second)]
+    assert [entrants(rounds(wanted)) for wanted in ([], [(4, None)], [(4, first)], [(4, first), (3, second)])] == [
+        1, 1, 4, 12,
+    ]  # fmt: skip
 
 
 def kernel_space() -> SearchSpace:
